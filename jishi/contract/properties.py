@@ -1,0 +1,248 @@
+"""Typed ``properties`` of each event type, version 1. Names are in the past tense; a released one is never edited."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from jishi.contract.fields import Count, Currency, Flag, Id, MinorUnits, Part, Text
+
+Positive = Annotated[Count, Field(ge=1)]
+
+
+class ItemViewed(Part):
+    """A person opened the page of an item."""
+
+    item_id: Id
+    category: Text | None = None
+    unit_price_minor: MinorUnits | None = None
+    share_id: Id | None = None
+
+
+class SearchPerformed(Part):
+    """A person searched."""
+
+    query: Text
+    results: Count | None = None
+
+
+class ItemAddedToCart(Part):
+    """A person put an item into the cart."""
+
+    item_id: Id
+    quantity: Positive = 1
+    category: Text | None = None
+    unit_price_minor: MinorUnits | None = None
+
+
+class ItemRemovedFromCart(Part):
+    """A person took an item out of the cart."""
+
+    item_id: Id
+    quantity: Positive = 1
+
+
+class CheckoutStarted(Part):
+    """A person went to the checkout."""
+
+    cart_id: Id | None = None
+    items: Count | None = None
+    amount_minor: MinorUnits | None = None
+    currency: Currency | None = None
+
+
+class OrderLine(Part):
+    """One line of an order.
+
+    ``amount_minor`` is what the line cost after its discounts. Where it is left out it is
+    ``quantity × unit_price_minor − discount_minor``; a shop whose unit prices are not whole minor units sends it.
+    """
+
+    item_id: Id
+    quantity: Count
+    unit_price_minor: MinorUnits
+    discount_minor: MinorUnits = 0
+    amount_minor: MinorUnits | None = None
+    category: Text | None = None
+    coupon_id: Id | None = None
+
+    @property
+    def net_minor(self) -> int:
+        """What the line cost after its discounts, in minor units; never below zero."""
+        if self.amount_minor is not None:
+            return self.amount_minor
+        return max(0, self.quantity * self.unit_price_minor - self.discount_minor)
+
+
+class OrderPaid(Part):
+    """An order was paid. Paid amount = Σ line net − ``discount_minor`` (of the whole order) + ``shipping_minor``."""
+
+    order_id: Id
+    currency: Currency
+    lines: Annotated[list[OrderLine], Field(min_length=1, max_length=2000)]
+    discount_minor: MinorUnits = 0
+    shipping_minor: MinorUnits = 0
+    coupon_ids: list[Id] = []
+    share_id: Id | None = None
+    group_buy_id: Id | None = None
+
+
+class RefundLine(Part):
+    """One line that was given back."""
+
+    item_id: Id
+    quantity: Count
+    amount_minor: MinorUnits
+
+
+class OrderRefunded(Part):
+    """Money of an order was paid back, whole or in part; an order may have several."""
+
+    refund_id: Id
+    order_id: Id
+    currency: Currency
+    amount_minor: MinorUnits
+    lines: list[RefundLine] = []
+    reason: Text | None = None
+
+
+class ItemShared(Part):
+    """A person shared an item; ``share_id`` names the link."""
+
+    share_id: Id
+    item_id: Id
+    share_channel: Text | None = None
+
+
+class ShareOpened(Part):
+    """Somebody opened a shared link."""
+
+    share_id: Id
+    item_id: Id | None = None
+    shared_by: Id | None = None
+
+
+class CouponClaimed(Part):
+    """A person took a coupon."""
+
+    coupon_id: Id
+    campaign_id: Id | None = None
+
+
+class CouponRedeemed(Part):
+    """A coupon was used on an order."""
+
+    coupon_id: Id
+    order_id: Id | None = None
+    item_id: Id | None = None
+    campaign_id: Id | None = None
+    discount_minor: MinorUnits | None = None
+
+
+class GroupBuyOpened(Part):
+    """A person opened a group buy (拼团)."""
+
+    group_buy_id: Id
+    item_id: Id
+    size: Positive
+    unit_price_minor: MinorUnits | None = None
+
+
+class GroupBuyJoined(Part):
+    """A person joined a group buy."""
+
+    group_buy_id: Id
+    item_id: Id
+    invited_by: Id | None = None
+
+
+class GroupBuyCompleted(Part):
+    """A group buy reached its size."""
+
+    group_buy_id: Id
+    item_id: Id
+    members: Positive
+
+
+class BargainStarted(Part):
+    """A person started a bargain (砍价)."""
+
+    bargain_id: Id
+    item_id: Id
+    floor_price_minor: MinorUnits | None = None
+
+
+class BargainHelped(Part):
+    """A friend cut the price of a bargain."""
+
+    bargain_id: Id
+    item_id: Id
+    cut_minor: MinorUnits | None = None
+
+
+class RecommendationShown(Part):
+    """A list of recommendations was seen."""
+
+    request_id: Id
+    placement: Text
+    item_ids: Annotated[list[Id], Field(max_length=200)]
+    model_version: Text | None = None
+
+
+class RecommendationClicked(Part):
+    """A recommended item was clicked; ``position`` counts from 0."""
+
+    request_id: Id
+    placement: Text
+    item_id: Id
+    position: Count | None = None
+
+
+class ConsentChanged(Part):
+    """A person allowed or forbade personalised recommendations."""
+
+    personalisation: Flag
+
+
+class ItemChanged(Part):
+    """The whole state of an item of the catalogue after a change. The person fields of the envelope stay empty."""
+
+    item_id: Id
+    title: Text
+    title_en: Text | None = None
+    category: Text
+    brand: Text | None = None
+    attributes: dict[str, str] = {}
+    unit_price_minor: MinorUnits
+    currency: Currency
+    stock: Count
+    status: Literal["active", "inactive", "blocked"] = "active"
+    region: Text | None = None
+
+
+PROPERTIES: dict[str, type[Part]] = {
+    "item_viewed": ItemViewed,
+    "search_performed": SearchPerformed,
+    "item_added_to_cart": ItemAddedToCart,
+    "item_removed_from_cart": ItemRemovedFromCart,
+    "checkout_started": CheckoutStarted,
+    "order_paid": OrderPaid,
+    "order_refunded": OrderRefunded,
+    "item_shared": ItemShared,
+    "share_opened": ShareOpened,
+    "coupon_claimed": CouponClaimed,
+    "coupon_redeemed": CouponRedeemed,
+    "group_buy_opened": GroupBuyOpened,
+    "group_buy_joined": GroupBuyJoined,
+    "group_buy_completed": GroupBuyCompleted,
+    "bargain_started": BargainStarted,
+    "bargain_helped": BargainHelped,
+    "recommendation_shown": RecommendationShown,
+    "recommendation_clicked": RecommendationClicked,
+    "consent_changed": ConsentChanged,
+    "item_changed": ItemChanged,
+}
+
+# Types that are about the shop and not about a person: they need neither anonymous_id nor user_id.
+WITHOUT_PERSON = frozenset({"item_changed", "group_buy_completed"})

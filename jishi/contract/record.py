@@ -1,0 +1,106 @@
+"""The record: one accepted event as it travels through the log and lies in bronze.
+
+A record carries the event's own line untouched (unknown fields included) and beside it, parsed once, the fields that every
+engine needs. Its identity is ``(collector_id, seq)``: one acknowledgement. The same event sent twice gives two records with one
+``event_id``; a record forwarded twice keeps its identity and counts once.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+import orjson
+
+from jishi.contract.events import Event
+from jishi.contract.fields import to_ms
+from jishi.contract.verdict import Refusal, check
+
+
+class Record(TypedDict):
+    """Columns of ``jishi.tables.LOG_RECORD``; times are epoch milliseconds, money is in minor units."""
+
+    collector_id: str
+    seq: int
+    shop_id: str
+    event_id: str | None
+    type: str | None
+    schema_version: int | None
+    occurred_at_ms: int | None
+    collected_at_ms: int
+    anonymous_id: str | None
+    user_id: str | None
+    person_id: str | None
+    session_id: str | None
+    item_id: str | None
+    category: str | None
+    unit_price_minor: int | None
+    quantity: int | None
+    invalid_reason: str | None
+    invalid_field: str | None
+    invalid_detail: str | None
+    line: str
+
+
+def record_of(
+    raw: Any, *, shop_id: str, collector_id: str, seq: int, collected_at_ms: int, line: str | None = None
+) -> tuple[Record, Event | Refusal]:
+    """The record of one accepted event of ``shop_id`` and what the contract says of it.
+
+    ``raw`` is the decoded event; ``line`` its text where the caller has it (it is encoded again otherwise). An event that the
+    contract refuses still gets a record, with ``invalid_*`` filled: it was accepted, so it is kept.
+    """
+    verdict = check(raw, shop_id)
+    text = line if line is not None else orjson.dumps(raw).decode()
+    if isinstance(verdict, Refusal):
+        known = raw if isinstance(raw, dict) else {}
+        record = _blank(shop_id, collector_id, seq, collected_at_ms, text)
+        record["event_id"] = _text_or_none(known.get("event_id"))
+        record["type"] = _text_or_none(known.get("type"))
+        record["invalid_reason"] = verdict.reason
+        record["invalid_field"] = verdict.field
+        record["invalid_detail"] = verdict.detail
+        return record, verdict
+    properties = verdict.properties
+    record = _blank(shop_id, collector_id, seq, collected_at_ms, text)
+    record["event_id"] = verdict.event_id
+    record["type"] = verdict.type
+    record["schema_version"] = verdict.schema_version
+    record["occurred_at_ms"] = to_ms(verdict.occurred_at)
+    record["anonymous_id"] = verdict.anonymous_id
+    record["user_id"] = verdict.user_id
+    record["person_id"] = verdict.person_id
+    record["session_id"] = verdict.session_id
+    record["item_id"] = getattr(properties, "item_id", None)
+    record["category"] = getattr(properties, "category", None)
+    record["unit_price_minor"] = getattr(properties, "unit_price_minor", None)
+    record["quantity"] = getattr(properties, "quantity", None)
+    return record, verdict
+
+
+def _text_or_none(value: Any) -> str | None:
+    return value[:200] if isinstance(value, str) else None
+
+
+def _blank(shop_id: str, collector_id: str, seq: int, collected_at_ms: int, line: str) -> Record:
+    return Record(
+        collector_id=collector_id,
+        seq=seq,
+        shop_id=shop_id,
+        event_id=None,
+        type=None,
+        schema_version=None,
+        occurred_at_ms=None,
+        collected_at_ms=collected_at_ms,
+        anonymous_id=None,
+        user_id=None,
+        person_id=None,
+        session_id=None,
+        item_id=None,
+        category=None,
+        unit_price_minor=None,
+        quantity=None,
+        invalid_reason=None,
+        invalid_field=None,
+        invalid_detail=None,
+        line=line,
+    )

@@ -1,0 +1,127 @@
+"""Where everything lies below ``var/`` and ``.envs/``. No other module joins these names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jishi.settings import PROJECT_ROOT, Settings
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Folders and files of one platform; ``var`` is the only folder that a running platform writes to."""
+
+    var: Path
+    envs: Path
+
+    @classmethod
+    def of(cls, settings: Settings) -> Paths:
+        """The layout below the settings' folders."""
+        return cls(var=settings.var, envs=settings.envs)
+
+    # --- environments and fetched jars (kept between runs) ---
+    @property
+    def jars(self) -> Path:
+        """Jars fetched by Ivy: ``kafka/`` (broker) and ``flink/`` (connectors)."""
+        return self.envs / "jars"
+
+    @staticmethod
+    def main_python() -> Path:
+        """Interpreter of the main environment."""
+        return PROJECT_ROOT / ".venv" / "bin" / "python"
+
+    def python(self, group: str) -> Path:
+        """Interpreter of one environment: ``main``, ``flink``, ``airflow`` or ``superset``."""
+        return self.main_python() if group == "main" else self.envs / group / "bin" / "python"
+
+    # --- state ---
+    @property
+    def run(self) -> Path:
+        """Sockets, pid files and generated configuration of the supervisor."""
+        return self.var / "run"
+
+    @property
+    def log(self) -> Path:
+        """Log files, one a part."""
+        return self.var / "log"
+
+    @property
+    def shops_file(self) -> Path:
+        """Registry of shops with hashed keys (``jishi.shops``)."""
+        return self.var / "shops.json"
+
+    @property
+    def client_keys_file(self) -> Path:
+        """Plain keys of the shops that ``jishi`` itself created, for its own clients (mode 0600); a real shop keeps its own."""
+        return self.var / "demo" / "keys.json"
+
+    @property
+    def wal(self) -> Path:
+        """The collector's write-ahead segments and the forwarder's position."""
+        return self.var / "wal"
+
+    @property
+    def kafka(self) -> Path:
+        """Data of the embedded broker."""
+        return self.var / "kafka"
+
+    @property
+    def flink(self) -> Path:
+        """Checkpoints and configuration of the Flink job."""
+        return self.var / "flink"
+
+    @property
+    def lake(self) -> Path:
+        """Root of the lake's published tables (``jishi.lake``)."""
+        return self.var / "lake"
+
+    @property
+    def history(self) -> Path:
+        """Event files brought from elsewhere: ``<shop_id>/events-*.jsonl`` and ``manifest.json``."""
+        return self.var / "landing" / "history"
+
+    @property
+    def live(self) -> Path:
+        """Bronze archive as the Flink job writes it: committed JSON-lines files of ``jishi.tables.BRONZE_EVENTS``."""
+        return self.var / "landing" / "live"
+
+    @property
+    def warehouse(self) -> Path:
+        """Working DuckDB file of dbt."""
+        return self.var / "warehouse"
+
+    @property
+    def marts(self) -> Path:
+        """Published read-only DuckDB copy of the marts, replaced by rename."""
+        return self.warehouse / "marts.duckdb"
+
+    @property
+    def features(self) -> Path:
+        """Feast registry and embedded online store."""
+        return self.var / "features"
+
+    @property
+    def models(self) -> Path:
+        """Model artefacts and releases, ``<shop_id>/``."""
+        return self.var / "models"
+
+    @property
+    def airflow(self) -> Path:
+        """AIRFLOW_HOME."""
+        return self.var / "airflow"
+
+    @property
+    def superset(self) -> Path:
+        """SUPERSET_HOME."""
+        return self.var / "superset"
+
+    @property
+    def demo(self) -> Path:
+        """What ``jishi demo`` leaves for people: summary, notebook, reports."""
+        return self.var / "demo"
+
+    @property
+    def site(self) -> Path:
+        """Static pages served on ``docs_port``: ``dbt/``, ``notebooks/``."""
+        return self.var / "site"

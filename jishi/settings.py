@@ -1,0 +1,69 @@
+"""Settings of one platform, read from ``JISHI_*`` variables or a ``.env`` file; ``settings.example.env`` lists them all."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """Every knob of the platform. Ports are TCP ports on ``host``; durations end in their unit."""
+
+    model_config = SettingsConfigDict(env_prefix="JISHI_", env_file=".env", extra="ignore")
+
+    profile: Literal["embedded", "cluster"] = Field("embedded", description="embedded engines, or your own servers")
+    var: Path = Field(PROJECT_ROOT / "var", description="folder that holds all state")
+    envs: Path = Field(PROJECT_ROOT / ".envs", description="folder of the engines' environments and fetched jars")
+    host: str = Field("127.0.0.1", description="address that every server listens on")
+
+    kafka_bootstrap: str = Field("127.0.0.1:19092", description="Kafka bootstrap servers (HOST:PORT, comma separated)")
+    kafka_controller_port: int = Field(19093, description="port of the embedded broker's controller")
+    collector_port: int = Field(18080, description="port of the event intake")
+    serving_port: int = Field(18081, description="port of the recommendation API")
+    flink_port: int = Field(18082, description="port of Flink's web page and REST API")
+    feature_writer_port: int = Field(18083, description="port of the feature writer's /metrics and /healthz")
+    airflow_port: int = Field(18084, description="port of Airflow's web page and API")
+    superset_port: int = Field(18085, description="port of the dashboard")
+    docs_port: int = Field(18086, description="port of the static pages: dbt docs, notebook, reports")
+
+    allowed_lateness_s: int = Field(30, ge=0, description="an event known later than this after it happened is late")
+    future_tolerance_s: int = Field(5, ge=0, description="an event dated further ahead than this is future")
+
+    wal_segment_bytes: int = Field(16 * 2**20, ge=4096, description="size at which a write-ahead segment is sealed")
+    collector_max_events: int = Field(500, ge=1, description="most events in one request")
+    collector_max_bytes: int = Field(2**20, ge=1024, description="largest request body")
+    collector_max_backlog: int = Field(
+        50_000, ge=1, description="events waiting for fsync before the collector says 503"
+    )
+    collector_events_per_s: int = Field(
+        20_000, ge=1, description="events a shop may send each second before it gets 429"
+    )
+
+    checkpoint_interval_ms: int = Field(
+        3_000, ge=100, description="Flink checkpoint interval; bronze files appear with it"
+    )
+    stream_parallelism: int = Field(1, ge=1, description="parallelism of the Flink job")
+    online_store: Literal["sqlite", "redis"] = Field("sqlite", description="Feast online store")
+    redis_url: str = Field("127.0.0.1:6379", description="HOST:PORT of Redis when online_store is redis")
+    spark_master: str = Field("local[2]", description="Spark master URL")
+    spark_driver_memory: str = Field("3g", description="memory of the Spark driver")
+
+    @property
+    def kafka_port(self) -> int:
+        """Port of the embedded broker."""
+        return int(self.kafka_bootstrap.split(",")[0].rsplit(":", 1)[1])
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once. Entry points call this; functions take settings as an argument."""
+    settings = Settings()
+    settings.var = settings.var.absolute()
+    settings.envs = settings.envs.absolute()
+    return settings

@@ -1,0 +1,275 @@
+"""Columns of the lake's tables, declared once; each engine derives its own schema from here.
+
+Types are ``string``, ``int32``, ``int64``, ``double``, ``bool``, ``date`` and ``instant`` (a UTC instant with microseconds,
+stored without a zone). Money is in minor units of ``currency``. ``*_at`` is a UTC instant, ``*_date`` a date in the shop's time
+zone, ``*_ms`` epoch milliseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SPARK_TYPES = {
+    "string": "STRING",
+    "int32": "INT",
+    "int64": "BIGINT",
+    "double": "DOUBLE",
+    "bool": "BOOLEAN",
+    "date": "DATE",
+    "instant": "TIMESTAMP_NTZ",
+}
+FLINK_TYPES = SPARK_TYPES | {"instant": "TIMESTAMP(6)"}
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """A lake table: ``name`` is its folder below the lake, ``grain`` says what one row is."""
+
+    name: str
+    grain: str
+    key: tuple[str, ...]
+    columns: dict[str, str]
+
+    @property
+    def spark_ddl(self) -> str:
+        """Schema string for Spark."""
+        return ", ".join(f"`{c}` {SPARK_TYPES[t]}" for c, t in self.columns.items())
+
+    @property
+    def flink_ddl(self) -> str:
+        """Column list for a Flink table."""
+        return ", ".join(f"`{c}` {FLINK_TYPES[t]}" for c, t in self.columns.items())
+
+
+_RECORD = {
+    "collector_id": "string",
+    "seq": "int64",
+    "shop_id": "string",
+    "event_id": "string",
+    "type": "string",
+    "schema_version": "int32",
+    "occurred_at_ms": "int64",
+    "collected_at_ms": "int64",
+    "anonymous_id": "string",
+    "user_id": "string",
+    "person_id": "string",
+    "session_id": "string",
+    "item_id": "string",
+    "category": "string",
+    "unit_price_minor": "int64",
+    "quantity": "int64",
+    "invalid_reason": "string",
+    "invalid_field": "string",
+    "invalid_detail": "string",
+    "line": "string",
+}
+
+LOG_RECORD = TableSchema(
+    "log/events",
+    "One accepted event as it travels through the log (jishi.contract.record).",
+    ("collector_id", "seq"),
+    _RECORD,
+)
+
+BRONZE_EVENTS = TableSchema(
+    "bronze/events",
+    "One accepted event, whatever its fate, as known to the log; immutable.",
+    ("collector_id", "seq"),
+    _RECORD | {"received_at_ms": "int64", "log_partition": "int32", "log_offset": "int64"},
+)
+
+_SILVER_HEAD = {"shop_id": "string", "batch": "string"}
+_POSITION = {"collector_id": "string", "seq": "int64", "received_at": "instant"}
+
+SILVER_EVENTS = TableSchema(
+    "silver/events",
+    "One event that is good or late; the first delivery of each event_id.",
+    ("shop_id", "event_id"),
+    _SILVER_HEAD
+    | {
+        "event_id": "string",
+        "type": "string",
+        "occurred_at": "instant",
+        "received_at": "instant",
+        "occurred_date": "date",
+        "is_late": "bool",
+        "person_id": "string",
+        "anonymous_id": "string",
+        "user_id": "string",
+        "session_id": "string",
+        "channel": "string",
+        "campaign": "string",
+        "referrer": "string",
+        "device": "string",
+        "city": "string",
+        "item_id": "string",
+        "category": "string",
+        "unit_price_minor": "int64",
+        "quantity": "int64",
+        "line": "string",
+    },
+)
+SILVER_DUPLICATES = TableSchema(
+    "silver/duplicates",
+    "One delivery of an event that was known before.",
+    ("collector_id", "seq"),
+    _SILVER_HEAD | {"event_id": "string", "type": "string"} | _POSITION | {"line": "string"},
+)
+SILVER_QUARANTINE = TableSchema(
+    "silver/quarantine",
+    "One accepted event that is kept out of the good stream, with its reason (fate: invalid or future).",
+    ("collector_id", "seq"),
+    _SILVER_HEAD
+    | {
+        "fate": "string",
+        "reason": "string",
+        "field": "string",
+        "detail": "string",
+        "event_id": "string",
+        "type": "string",
+        "occurred_at": "instant",
+    }
+    | _POSITION
+    | {"line": "string"},
+)
+SILVER_ITEMS = TableSchema(
+    "silver/items",
+    "The catalogue: the newest state of one item of one shop (latest occurred_at, then received_at, then event_id).",
+    ("shop_id", "item_id"),
+    {
+        "shop_id": "string",
+        "item_id": "string",
+        "title": "string",
+        "title_en": "string",
+        "category": "string",
+        "brand": "string",
+        "attributes": "string",
+        "unit_price_minor": "int64",
+        "currency": "string",
+        "stock": "int64",
+        "status": "string",
+        "region": "string",
+        "changed_at": "instant",
+        "known_at": "instant",
+    },
+)
+SILVER_SESSIONS = TableSchema(
+    "silver/sessions",
+    "One visit of one person: events at most 30 minutes apart.",
+    ("shop_id", "session_key"),
+    {
+        "shop_id": "string",
+        "session_key": "string",
+        "person_id": "string",
+        "user_id": "string",
+        "started_at": "instant",
+        "ended_at": "instant",
+        "started_date": "date",
+        "channel": "string",
+        "campaign": "string",
+        "device": "string",
+        "city": "string",
+        "events": "int64",
+        "views": "int64",
+        "searches": "int64",
+        "adds": "int64",
+        "checkouts": "int64",
+        "orders": "int64",
+        "shares": "int64",
+    },
+)
+SILVER_ORDERS = TableSchema(
+    "silver/orders",
+    "One paid order.",
+    ("shop_id", "order_id"),
+    {
+        "shop_id": "string",
+        "order_id": "string",
+        "event_id": "string",
+        "person_id": "string",
+        "user_id": "string",
+        "session_id": "string",
+        "paid_at": "instant",
+        "received_at": "instant",
+        "paid_date": "date",
+        "currency": "string",
+        "lines": "int64",
+        "units": "int64",
+        "gross_minor": "int64",
+        "discount_minor": "int64",
+        "shipping_minor": "int64",
+        "paid_minor": "int64",
+        "coupons": "int64",
+        "channel": "string",
+        "campaign": "string",
+        "device": "string",
+        "city": "string",
+        "share_id": "string",
+        "group_buy_id": "string",
+    },
+)
+SILVER_ORDER_LINES = TableSchema(
+    "silver/order_lines",
+    "One line of one paid order, in the order's own sequence.",
+    ("shop_id", "order_id", "line_number"),
+    {
+        "shop_id": "string",
+        "order_id": "string",
+        "line_number": "int32",
+        "person_id": "string",
+        "paid_at": "instant",
+        "paid_date": "date",
+        "item_id": "string",
+        "category": "string",
+        "quantity": "int64",
+        "unit_price_minor": "int64",
+        "discount_minor": "int64",
+        "net_minor": "int64",
+        "coupon_id": "string",
+    },
+)
+SILVER_REFUNDS = TableSchema(
+    "silver/refunds",
+    "One refund of one order, whole or in part.",
+    ("shop_id", "refund_id"),
+    {
+        "shop_id": "string",
+        "refund_id": "string",
+        "order_id": "string",
+        "person_id": "string",
+        "refunded_at": "instant",
+        "received_at": "instant",
+        "refunded_date": "date",
+        "currency": "string",
+        "amount_minor": "int64",
+        "reason": "string",
+    },
+)
+SILVER_INTERACTIONS = TableSchema(
+    "silver/interactions",
+    "One act of a person towards one item: view, add, pay or share (kind); an order line gives one pay.",
+    ("shop_id", "event_id", "item_id", "line_number"),
+    {
+        "shop_id": "string",
+        "event_id": "string",
+        "line_number": "int32",
+        "person_id": "string",
+        "item_id": "string",
+        "kind": "string",
+        "quantity": "int64",
+        "occurred_at": "instant",
+        "received_at": "instant",
+    },
+)
+
+SILVER = (
+    SILVER_EVENTS,
+    SILVER_DUPLICATES,
+    SILVER_QUARANTINE,
+    SILVER_ITEMS,
+    SILVER_SESSIONS,
+    SILVER_ORDERS,
+    SILVER_ORDER_LINES,
+    SILVER_REFUNDS,
+    SILVER_INTERACTIONS,
+)
