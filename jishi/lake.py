@@ -42,9 +42,7 @@ class Lake:
         try:
             version = pointer.read_text().strip()
         except FileNotFoundError:
-            raise TableNotPublished(
-                f"table {table!r} has no published version in {self.root}; run the history DAG"
-            ) from None
+            raise TableNotPublished(f"table {table!r} has no published version in {self.root}; run the history DAG") from None
         return self.root / table / "versions" / version
 
     def has(self, table: str) -> bool:

@@ -38,16 +38,10 @@ class Settings(BaseSettings):
     wal_segment_bytes: int = Field(16 * 2**20, ge=4096, description="size at which a write-ahead segment is sealed")
     collector_max_events: int = Field(500, ge=1, description="most events in one request")
     collector_max_bytes: int = Field(2**20, ge=1024, description="largest request body")
-    collector_max_backlog: int = Field(
-        50_000, ge=1, description="events waiting for fsync before the collector says 503"
-    )
-    collector_events_per_s: int = Field(
-        20_000, ge=1, description="events a shop may send each second before it gets 429"
-    )
+    collector_max_backlog: int = Field(50_000, ge=1, description="events waiting for fsync before the collector says 503")
+    collector_events_per_s: int = Field(20_000, ge=1, description="events a shop may send each second before it gets 429")
 
-    checkpoint_interval_ms: int = Field(
-        3_000, ge=100, description="Flink checkpoint interval; bronze files appear with it"
-    )
+    checkpoint_interval_ms: int = Field(3_000, ge=100, description="Flink checkpoint interval; bronze files appear with it")
     stream_parallelism: int = Field(1, ge=1, description="parallelism of the Flink job")
     online_store: Literal["sqlite", "redis"] = Field("sqlite", description="Feast online store")
     redis_url: str = Field("127.0.0.1:6379", description="HOST:PORT of Redis when online_store is redis")

@@ -83,7 +83,7 @@ class OrderPaid(Part):
     lines: Annotated[list[OrderLine], Field(min_length=1, max_length=2000)]
     discount_minor: MinorUnits = 0
     shipping_minor: MinorUnits = 0
-    coupon_ids: list[Id] = []
+    coupon_ids: list[Id] = Field(default_factory=list)
     share_id: Id | None = None
     group_buy_id: Id | None = None
 
@@ -103,7 +103,7 @@ class OrderRefunded(Part):
     order_id: Id
     currency: Currency
     amount_minor: MinorUnits
-    lines: list[RefundLine] = []
+    lines: list[RefundLine] = Field(default_factory=list)
     reason: Text | None = None
 
 
@@ -213,7 +213,7 @@ class ItemChanged(Part):
     title_en: Text | None = None
     category: Text
     brand: Text | None = None
-    attributes: dict[str, str] = {}
+    attributes: dict[str, str] = Field(default_factory=dict)
     unit_price_minor: MinorUnits
     currency: Currency
     stock: Count

@@ -42,9 +42,7 @@ def check(raw: Any, shop_id: str | None = None) -> Event | Refusal:
         return Refusal("missing_field", "type", "add 'type', the name of the event, such as item_viewed")
     model = EVENT_TYPES.get(name) if isinstance(name, str) else None
     if model is None:
-        return Refusal(
-            "unknown_type", "type", f"{str(name)[:80]!r} is not an event type; see docs/events.md for the list"
-        )
+        return Refusal("unknown_type", "type", f"{str(name)[:80]!r} is not an event type; see docs/events.md for the list")
     try:
         return model.model_validate(raw)
     except ValidationError as error:
