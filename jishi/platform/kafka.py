@@ -128,7 +128,7 @@ def create_topics(bootstrap: str, timeout_s: float = 30) -> list[str]:
     Needs the main environment (confluent-kafka). Raises RuntimeError when the broker cannot be reached or refuses.
     """
     from confluent_kafka import KafkaException
-    from confluent_kafka.admin import AdminClient, NewTopic
+    from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
     client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
     try:
