@@ -73,4 +73,4 @@ EVENT_TYPES: dict[str, type[Event]] = {name: _event_model(name, props) for name,
 def event_json_schema(event_type: str) -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of one event type. Raises KeyError for a type that the contract does not have."""
     schema = EVENT_TYPES[event_type].model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": event_type, **schema}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": event_type}

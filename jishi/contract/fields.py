@@ -22,9 +22,12 @@ def parse_instant(value: Any) -> datetime:
         raise ValueError("must be an ISO 8601 string with an offset, such as 2026-09-01T00:00:00.000Z")
     if instant.tzinfo is None:
         raise ValueError("has no offset; add Z or +08:00, so that it means one instant everywhere")
-    instant = instant.astimezone(UTC)
-    if not 1970 <= instant.year < 10_000:
-        raise ValueError("lies before 1970")
+    try:
+        instant = instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside the years 1970 to 9999") from None
+    if instant.year < 1970:
+        raise ValueError("lies outside the years 1970 to 9999")
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 

@@ -35,7 +35,8 @@ def check(raw: Any, shop_id: str | None = None) -> Event | Refusal:
     """
     if not isinstance(raw, dict):
         return Refusal("not_an_object", "", f"send a JSON object, not {type(raw).__name__}")
-    if shop_id is not None and "shop_id" in raw and raw["shop_id"] != shop_id:
+    named = raw.get("shop_id")
+    if shop_id is not None and isinstance(named, str) and named != shop_id:
         return Refusal("foreign_shop", "shop_id", f"this key belongs to shop {shop_id!r}; send events of that shop")
     name = raw.get("type")
     if name is None:

@@ -1,0 +1,44 @@
+"""Shops and keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jishi.shops import Shop, Shops, UnknownShop
+
+
+def test_a_key_opens_its_own_shop_and_right_only(tmp_path: Path) -> None:
+    shops = Shops()
+    for shop_id in ("a", "b"):
+        shops.add(Shop(shop_id=shop_id, name=shop_id))
+    write, read = shops.issue_key("a", "write"), shops.issue_key("b", "read")
+    shops.save(tmp_path / "shops.json")
+    stored = (tmp_path / "shops.json").read_text()
+    assert write not in stored
+    assert read not in stored
+    loaded = Shops.load(tmp_path / "shops.json")
+    found = loaded.shop_of_key(write, "write")
+    assert found is not None
+    assert found.shop_id == "a"
+    assert loaded.shop_of_key(write, "read") is None
+    assert loaded.shop_of_key(read, "write") is None
+    assert loaded.shop_of_key("", "read") is None
+
+
+def test_registering_again_keeps_the_keys() -> None:
+    shops = Shops()
+    shops.add(Shop(shop_id="a", name="old"))
+    key = shops.issue_key("a", "write")
+    shops.add(Shop(shop_id="a", name="new"))
+    found = shops.shop_of_key(key, "write")
+    assert found is not None
+    assert found.name == "new"
+
+
+def test_an_unknown_shop_is_named_with_the_known_ones() -> None:
+    shops = Shops()
+    shops.add(Shop(shop_id="a", name="a"))
+    with pytest.raises(UnknownShop, match="unknown shop 'x'; known: a"):
+        shops.get("x")
