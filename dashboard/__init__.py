@@ -1,0 +1,1 @@
+"""What merchants read: one Superset board, kept as YAML in ``board/`` and imported by ``python -m dashboard setup``."""

@@ -1,0 +1,102 @@
+"""Prepare Superset's own database and import the board; every step is idempotent."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from jishi.paths import Paths
+
+CONFIG = Path(__file__).with_name("superset_config.py")
+BOARD = Path(__file__).with_name("board")
+ADMIN = "admin"
+MARTS_URI_PLACEHOLDER = "duckdb:///MARTS"
+
+
+def write_secrets(paths: Paths) -> None:
+    """Make the cookie secret and the admin's password once, readable by the owner only."""
+    for file, size in ((paths.superset / "secret_key", 48), (admin_password_file(paths), 18)):
+        if file.exists():
+            continue
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
+            out.write(secrets.token_urlsafe(size) + "\n")
+
+
+def admin_password_file(paths: Paths) -> Path:
+    """Where the password of the board's user ``admin`` lies."""
+    return paths.superset / "admin_password"
+
+
+def create_app() -> Any:
+    """Superset's Flask application with our configuration. ``write_secrets`` first."""
+    os.environ["SUPERSET_CONFIG_PATH"] = str(CONFIG)
+    logging.disable(logging.WARNING)  # Superset tells a page of warnings at every start; errors still show
+    from superset.app import create_app as create_superset
+
+    return create_superset()
+
+
+def prepare(paths: Paths, tell: Callable[[str], None]) -> None:
+    """Bring Superset's database up to date, make the admin and import the board. ``tell`` gets one line a step."""
+    write_secrets(paths)
+    app = create_app()
+    with app.app_context():
+        tell("database schema")
+        _upgrade_database()
+        tell("roles and permissions")
+        _sync_permissions()
+        admin = _ensure_admin(admin_password_file(paths).read_text().strip())
+        tell("board")
+        _import_board(paths.marts, admin)
+
+
+def _upgrade_database() -> None:
+    from flask_migrate import upgrade
+
+    upgrade()
+    logging.disable(logging.WARNING)  # alembic's logging configuration switches it back on
+
+
+def _sync_permissions() -> None:
+    from superset import appbuilder, security_manager
+
+    appbuilder.add_permissions(update_perms=True)
+    security_manager.sync_role_definitions()
+
+
+def _ensure_admin(password: str) -> Any:
+    from superset import security_manager
+
+    known = security_manager.find_user(username=ADMIN)
+    if known:
+        return known
+    role = security_manager.find_role("Admin")
+    made = security_manager.add_user(ADMIN, "Jishi", "Admin", "admin@jishi.invalid", role, password=password)
+    if not made:
+        raise RuntimeError("Superset refused to create the user 'admin'; look into var/log/superset.log")
+    return made
+
+
+def board_contents(marts: Path) -> dict[str, str]:
+    """The YAML files of ``board/`` by the path that Superset's importer expects, with the database's address filled in."""
+    contents = {}
+    for file in sorted(BOARD.rglob("*.yaml")):
+        text = file.read_text().replace(MARTS_URI_PLACEHOLDER, f"duckdb:///{marts}")
+        yaml.safe_load(text)  # a broken file should name itself here and not deep inside the importer
+        contents[str(file.relative_to(BOARD))] = text
+    return contents
+
+
+def _import_board(marts: Path, admin: Any) -> None:
+    from flask import g
+    from superset.commands.dashboard.importers.v1 import ImportDashboardsCommand
+
+    g.user = admin
+    ImportDashboardsCommand(board_contents(marts), overwrite=True).run()
