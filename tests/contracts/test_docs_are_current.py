@@ -1,0 +1,9 @@
+"""Pages that are made from code are made again when the code changes."""
+
+from __future__ import annotations
+
+from jishi.contract.page import PAGE, read_examples, render
+
+
+def test_events_page_is_current() -> None:
+    assert PAGE.read_text() == render(read_examples()), "docs/events.md is out of date; run make docs"
