@@ -6,7 +6,8 @@ import os
 import sys
 import time
 
-from dashboard.superset_app import admin_password_file, prepare, write_secrets
+from dashboard.admin import admin_password_file, write_secrets
+from dashboard.superset_app import prepare
 from jishi.paths import Paths
 from jishi.settings import get_settings
 
@@ -27,7 +28,19 @@ def serve() -> None:
     write_secrets(Paths.of(settings))
     gunicorn = os.path.join(os.path.dirname(sys.executable), "gunicorn")
     bind = f"{settings.host}:{settings.superset_port}"
-    options = ["--bind", bind, "--workers", "1", "--worker-class", "gthread", "--threads", "8", "--timeout", "120"]
+    options = [
+        "--bind",
+        bind,
+        "--workers",
+        "1",
+        "--worker-class",
+        "gthread",
+        "--threads",
+        "8",
+        "--timeout",
+        "120",
+        "--no-control-socket",
+    ]
     os.execv(gunicorn, [gunicorn, *options, "--name", "jishi-superset", "dashboard.superset_app:create_app()"])
 
 

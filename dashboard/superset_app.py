@@ -4,38 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from dashboard.admin import ADMIN, admin_password_file, write_secrets
 from jishi.paths import Paths
 
 CONFIG = Path(__file__).with_name("superset_config.py")
 BOARD = Path(__file__).with_name("board")
-ADMIN = "admin"
 MARTS_URI_PLACEHOLDER = "duckdb:///MARTS"
 
 
-def write_secrets(paths: Paths) -> None:
-    """Make the cookie secret and the admin's password once, readable by the owner only."""
-    for file, size in ((paths.superset / "secret_key", 48), (admin_password_file(paths), 18)):
-        if file.exists():
-            continue
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
-            out.write(secrets.token_urlsafe(size) + "\n")
-
-
-def admin_password_file(paths: Paths) -> Path:
-    """Where the password of the board's user ``admin`` lies."""
-    return paths.superset / "admin_password"
-
-
 def create_app() -> Any:
-    """Superset's Flask application with our configuration. ``write_secrets`` first."""
+    """Superset's Flask application with our configuration. ``write_secrets`` (dashboard.admin) first."""
     os.environ["SUPERSET_CONFIG_PATH"] = str(CONFIG)
     logging.disable(logging.WARNING)  # Superset tells a page of warnings at every start; errors still show
     from superset.app import create_app as create_superset

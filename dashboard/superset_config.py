@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dashboard.admin import secret_key_file
 from jishi.paths import Paths
 from jishi.settings import get_settings
 
 _settings = get_settings()
-_home = Paths.of(_settings).superset
+_paths = Paths.of(_settings)
+_home = _paths.superset
 _MINUTE = 60
 
-SECRET_KEY = (_home / "secret_key").read_text().strip()
+SECRET_KEY = secret_key_file(_paths).read_text().strip()
 SQLALCHEMY_DATABASE_URI = f"sqlite:///{_home / 'superset.db'}?check_same_thread=false"
 WTF_CSRF_ENABLED = True
 TALISMAN_ENABLED = False  # it forces https; the embedded server listens on the loopback address only
