@@ -1,0 +1,62 @@
+"""The embedded broker is a real Kafka: topics are declared once, and the log stamps when it knew an event."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+
+from jishi import topics
+from jishi.paths import Paths
+from jishi.platform.jars import fetch_jars
+from jishi.platform.java import java_home
+from jishi.platform.kafka import EmbeddedBroker, create_topics, running_broker
+from jishi.settings import get_settings
+
+pytestmark = pytest.mark.integration
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
+    paths = Paths.of(get_settings())
+    fetch_jars(paths)
+    folder: Path = tmp_path_factory.mktemp("kafka")
+    made = EmbeddedBroker(folder, paths.jars, java_home(paths.envs), "127.0.0.1", free_port(), free_port(), heap="256m")
+    with running_broker(made, folder / "broker.log"):
+        yield made
+
+
+def test_topics_are_made_as_declared_and_only_once(broker: EmbeddedBroker) -> None:
+    assert create_topics(broker.bootstrap) == []
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    known = admin.list_topics(timeout=10).topics
+    for topic in topics.ALL:
+        assert len(known[topic.name].partitions) == topic.partitions
+        [future] = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic.name)]).values()
+        told = future.result(10)
+        assert {key: told[key].value for key in topic.config} == topic.config
+
+
+def test_the_log_stamps_when_it_knew(broker: EmbeddedBroker) -> None:
+    producer = Producer({"bootstrap.servers": broker.bootstrap, "enable.idempotence": True, "compression.type": "zstd"})
+    before_ms = int(time.time() * 1000)
+    producer.produce(topics.EVENTS.name, b"{}", key=b"a|p", timestamp=1)
+    assert producer.flush(30) == 0
+    consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "t", "auto.offset.reset": "earliest"})
+    consumer.subscribe([topics.EVENTS.name])
+    message = next(m for m in iter(lambda: consumer.poll(1), object()) if m is not None and m.error() is None)
+    consumer.close()
+    kind, stamp = message.timestamp()
+    assert kind == 2  # TIMESTAMP_LOG_APPEND_TIME
+    assert stamp >= before_ms
