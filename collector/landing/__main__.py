@@ -1,0 +1,150 @@
+"""``python -m collector.landing journey|events|history|live``: bring events from elsewhere into bronze."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from collector.landing.bronze import LineCounts
+from collector.landing.history import land_history
+from collector.landing.user_events import lines_of_files
+from jishi.contract.fields import ShopId
+from jishi.landing import LandingError, ShopFacts, write_landing
+from jishi.paths import Paths
+from jishi.settings import get_settings
+from jishi.shops import Shop, Shops
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+console = Console()
+
+
+@app.command()
+def journey(
+    shop: Annotated[str, typer.Option(help="shop id that the data set becomes")] = "journey",
+    limit_households: Annotated[int | None, typer.Option(min=1, help="only that many households (for trials)")] = None,
+) -> None:
+    """Complete Journey (real purchases of 2017) → landing files."""
+    from collector.landing.journey import SHOP, SOURCE, journey_lines, load_journey
+
+    started = time.monotonic()
+    root = Paths.of(get_settings()).history
+    data = load_journey(limit_households)
+    with write_landing(root, _shop_id(shop), SHOP, SOURCE) as writer:
+        writer.write(journey_lines(data, shop))
+    orders = data.transactions["basket_id"].nunique()
+    console.print(
+        f"{shop}: {writer.lines:,} events ({orders:,} orders with {len(data.transactions):,} lines, "
+        f"{len(data.products):,} items, {len(data.redemptions):,} redemptions) → {root / shop} in {time.monotonic() - started:.1f} s",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def events(
+    files: Annotated[list[Path], typer.Argument(help="JSON-lines files of raw events, in the order of knowing")],
+    shop: Annotated[str, typer.Option(help="shop id of the events")],
+    name: Annotated[str | None, typer.Option(help="name of the shop; of a known shop it stays as it is")] = None,
+    time_zone: Annotated[str | None, typer.Option(help="IANA time zone that decides the shop's days")] = None,
+    currency: Annotated[str | None, typer.Option(help="ISO 4217 code")] = None,
+) -> None:
+    """A shop's own event files → landing files (they replace the shop's earlier ones)."""
+    paths = Paths.of(get_settings())
+    known = Shops.load(paths.shops_file).shops.get(_shop_id(shop))
+    try:
+        wanted = Shop(
+            shop_id=shop,
+            name=name or (known.name if known else shop),
+            time_zone=time_zone or (known.time_zone if known else "UTC"),
+            currency=currency or (known.currency if known else "CNY"),
+        )
+    except (ValidationError, LookupError) as error:
+        raise LandingError(f"the shop's facts are not right: {error}") from None
+    facts = ShopFacts(name=wanted.name, time_zone=wanted.time_zone, currency=wanted.currency)
+    with write_landing(paths.history, shop, facts, "files: " + ", ".join(f.name for f in files)) as writer:
+        writer.write(lines_of_files(files))
+    console.print(
+        f"{shop}: {writer.lines:,} lines of {len(files)} files → {paths.history / shop}", highlight=False, soft_wrap=True
+    )
+
+
+@app.command()
+def history(
+    shop: Annotated[
+        list[str] | None, typer.Option(help="shop id; repeat for more; all that have landing files if left out")
+    ] = None,
+    processes: Annotated[int, typer.Option(min=1, help="processes that check events")] = 2,
+) -> None:
+    """Landing files → bronze batch ``history``; registers the shops."""
+    started = time.monotonic()
+    columns = (TextColumn("[progress.description]{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        shown = bar.add_task("landing", total=None)
+        counts = land_history(
+            Paths.of(get_settings()),
+            shop or (),
+            processes=processes,
+            progress=lambda done, total: bar.update(shown, completed=done, total=total),
+        )
+    console.print(_counts_table(counts, f"bronze batch history, {time.monotonic() - started:.1f} s"))
+
+
+@app.command()
+def live(
+    day: Annotated[str, typer.Option("--date", help="UTC date of received_at, YYYY-MM-DD")],
+) -> None:
+    """The stream job's archive of one day → bronze batch ``live-<date>`` of each shop that has events on it."""
+    from collector.landing.live import land_live
+
+    try:
+        on = date.fromisoformat(day)
+    except ValueError:
+        raise LandingError(f"--date: {day!r} is not a date; write YYYY-MM-DD") from None
+    landed = land_live(Paths.of(get_settings()), on)
+    fates = sorted({fate for counts in landed.values() for fate in counts})
+    table = Table(title=f"bronze batch live-{on.isoformat()}")
+    for column in ("shop", "events", *fates):
+        table.add_column(column, justify="left" if column == "shop" else "right")
+    for shop_id, counts in landed.items():
+        table.add_row(shop_id, f"{sum(counts.values()):,}", *(f"{counts.get(fate, 0):,}" for fate in fates))
+    console.print(table)
+
+
+def _counts_table(counts: dict[str, LineCounts], title: str) -> Table:
+    reasons = sorted({reason for found in counts.values() for reason in found.invalid})
+    table = Table(title=title)
+    for column in ("shop", "lines", "good", *reasons):
+        table.add_column(column, justify="left" if column == "shop" else "right")
+    for shop_id, found in counts.items():
+        table.add_row(shop_id, f"{found.lines:,}", f"{found.good:,}", *(f"{found.invalid[reason]:,}" for reason in reasons))
+    return table
+
+
+def _shop_id(text: str) -> str:
+    try:
+        return TypeAdapter(ShopId).validate_python(text)
+    except ValidationError:
+        raise LandingError(f"--shop: {text!r} is not a shop id; use lower-case letters, digits, - and _") from None
+
+
+def main() -> int:
+    """Run the command; a user's error is one sentence and exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except LandingError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""A shop's own event files (JSON lines) → landing files, untouched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from jishi.landing import LandingError
+
+
+def lines_of_files(files: Sequence[Path]) -> Iterator[bytes]:
+    """Every line of the files in the order given, without line ends; blank lines are no events and are left out.
+
+    The order should be the order in which the events became known. Raises LandingError for a file that cannot be read.
+    """
+    for file in files:
+        if not file.is_file():
+            raise LandingError(f"{file} does not exist or is not a file; name JSON-lines files of raw events")
+    for file in files:
+        try:
+            with file.open("rb") as stream:
+                for line in stream:
+                    text = line.rstrip(b"\r\n")
+                    if text.strip():
+                        yield text
+        except OSError as error:
+            raise LandingError(f"{file} cannot be read: {error.strerror}") from None

@@ -1,0 +1,128 @@
+"""Landing files: history from elsewhere as JSON lines with a manifest, one folder a shop.
+
+``<folder>/<shop_id>/events-00000.jsonl …`` holds one raw event a line in the order in which they became known;
+``manifest.json`` beside them says whose they are, where they came from, and the lines and SHA-256 of each file. The simulator
+and the importers write them, the collector's landing step reads them. A record of history is named by its shop and its line
+number, counted from 0 across the files in order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from jishi.contract.fields import Currency, ShopId
+from jishi.lake import write_json
+
+LINES_PER_FILE = 50_000
+BYTES_PER_FILE = 16 * 2**20
+MANIFEST = "manifest.json"
+
+
+class LandingError(ValueError):
+    """A landing folder that is missing, incomplete or not what its manifest says; the message names the file and the fix."""
+
+
+class ShopFacts(BaseModel):
+    """What the registry needs to know of the shop."""
+
+    name: str
+    time_zone: str
+    currency: Currency
+
+
+class LandedFile(BaseModel):
+    """One file of events: its name, its lines, and the SHA-256 of its bytes."""
+
+    name: str
+    lines: int
+    sha256: str
+
+
+class Manifest(BaseModel):
+    """Content of ``manifest.json``; ``lines`` is the number of accepted events of the shop's history."""
+
+    shop_id: ShopId
+    shop: ShopFacts
+    source: str
+    lines: int
+    files: list[LandedFile]
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """The manifest of one shop's folder. Raises LandingError when there is none or it does not add up."""
+    file = folder / MANIFEST
+    try:
+        manifest = Manifest.model_validate(json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise LandingError(f"{file} does not exist; write landing files first (journey, events, or the simulator)") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
+        raise LandingError(f"{file} is not a manifest: {error}; write the landing files again") from None
+    if manifest.lines != sum(f.lines for f in manifest.files):
+        raise LandingError(f"{file}: lines is {manifest.lines} but its files add up to {sum(f.lines for f in manifest.files)}")
+    return manifest
+
+
+def landed_shops(root: Path) -> list[str]:
+    """Shops that have a manifest below ``root``, sorted."""
+    return sorted(file.parent.name for file in root.glob(f"*/{MANIFEST}") if not file.parent.name.startswith("."))
+
+
+class LandingWriter:
+    """Collects lines (without line ends) and writes them in files of bounded size; made by ``write_landing``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files: list[LandedFile] = []
+        self._buffer: list[bytes] = []
+        self._bytes = 0
+
+    def write(self, lines: Iterable[bytes]) -> None:
+        """Append lines; none may contain a line end."""
+        for line in lines:
+            self._buffer.append(line)
+            self._bytes += len(line) + 1
+            if len(self._buffer) >= LINES_PER_FILE or self._bytes >= BYTES_PER_FILE:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what is buffered as the next file."""
+        if not self._buffer:
+            return
+        content = b"\n".join(self._buffer) + b"\n"
+        name = f"events-{len(self.files):05d}.jsonl"
+        (self.folder / name).write_bytes(content)
+        self.files.append(LandedFile(name=name, lines=len(self._buffer), sha256=hashlib.sha256(content).hexdigest()))
+        self._buffer, self._bytes = [], 0
+
+    @property
+    def lines(self) -> int:
+        """Lines written so far, buffered ones included."""
+        return sum(f.lines for f in self.files) + len(self._buffer)
+
+
+@contextmanager
+def write_landing(root: Path, shop_id: str, shop: ShopFacts, source: str) -> Iterator[LandingWriter]:
+    """Write the landing folder of one shop below ``root``; it replaces the old one only when the block ends without error."""
+    final = root / shop_id
+    draft, old = root / f".{shop_id}.draft-{os.getpid()}", root / f".{shop_id}.old-{os.getpid()}"
+    draft.mkdir(parents=True)
+    try:
+        writer = LandingWriter(draft)
+        yield writer
+        writer.flush()
+        manifest = Manifest(shop_id=shop_id, shop=shop, source=source, lines=writer.lines, files=writer.files)
+        write_json(draft / MANIFEST, manifest.model_dump(mode="json"))
+        if final.exists():
+            final.rename(old)
+        draft.rename(final)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
