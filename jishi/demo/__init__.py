@@ -1,0 +1,1 @@
+"""``jishi demo``: the main job from an empty folder to a moving recommendation and reconciled numbers."""

@@ -1,0 +1,64 @@
+"""Run parts as processes: in the foreground with their output, or side by side with one line each."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from jishi.demo.options import DemoFailed
+from jishi.paths import Paths
+from jishi.settings import PROJECT_ROOT
+
+
+@dataclass(frozen=True)
+class Job:
+    """A command with a title for people; its output goes to ``log``."""
+
+    title: str
+    command: list[str]
+    log: Path
+
+
+def part(paths: Paths, module: str, *arguments: str, group: str = "main") -> list[str]:
+    """Command of a part's entry point in its environment."""
+    return [str(paths.python(group)), "-m", module, *arguments]
+
+
+def run_together(jobs: list[Job], console: Console) -> None:
+    """Run jobs side by side and tell each end. Raises DemoFailed with the tail of the log of the first that fails."""
+    began = time.monotonic()
+    running: dict[str, tuple[Job, subprocess.Popen[bytes]]] = {}
+    for job in jobs:
+        job.log.parent.mkdir(parents=True, exist_ok=True)
+        with job.log.open("wb") as out:
+            process = subprocess.Popen(job.command, stdout=out, stderr=subprocess.STDOUT, cwd=PROJECT_ROOT)
+        running[job.title] = (job, process)
+    try:
+        with console.status("") as status:
+            while running:
+                status.update(f"{', '.join(running)} … {time.monotonic() - began:.0f} s")
+                for title, (job, process) in list(running.items()):
+                    if process.poll() is None:
+                        continue
+                    del running[title]
+                    if process.returncode != 0:
+                        raise DemoFailed(f"{title} failed (exit {process.returncode}), log {job.log}:\n{tail(job.log)}")
+                    console.print(f"  [green]✓[/] {title} [dim]{time.monotonic() - began:.0f} s[/]")
+                time.sleep(0.2)
+    finally:
+        for _, process in running.values():
+            process.terminate()
+
+
+def run(title: str, command: list[str], log: Path, console: Console) -> None:
+    """Run one job to its end."""
+    run_together([Job(title, command, log)], console)
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """The last lines of a log."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

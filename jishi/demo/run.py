@@ -1,0 +1,237 @@
+"""The demo's steps in their order; each is timed, and a failure names its step and the log to read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from jishi.demo import loop, summary
+from jishi.demo.airflow_api import AirflowApi, TaskState
+from jishi.demo.drain import wait_until_archived
+from jishi.demo.options import JOURNEY, STEPS, DemoFailed, DemoOptions
+from jishi.demo.processes import Job, part, run, run_together
+from jishi.demo.tenants import Keys, register
+from jishi.lake import Lake
+from jishi.paths import Paths
+from jishi.settings import PROJECT_ROOT, Settings
+
+_MARKERS = {"run", "log", "demo", "lake", "landing", "shops.json"}
+
+
+class Stop(Exception):
+    """The step that ``--stop-after`` names is done."""
+
+
+@dataclass
+class Demo:
+    """One run of the demo."""
+
+    options: DemoOptions
+    settings: Settings
+    console: Console
+    steps_s: dict[str, float] = field(default_factory=dict)
+    result: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Derive the places."""
+        self.paths = Paths.of(self.settings)
+        self.lake = Lake(self.paths.lake)
+        self.keys: dict[str, Keys] = {}
+
+    def run(self) -> None:
+        """All steps. Raises DemoFailed at the first that fails."""
+        bodies: dict[str, Callable[[], None]] = {
+            "environments": self._environments,
+            "platform": self._platform_and_history,
+            "pipeline": self._pipeline,
+            "live": self._live,
+            "loop": self._loop,
+            "daily": self._daily,
+            "summary": self._summary,
+        }
+        assert set(bodies) | {"history"} == set(STEPS)
+        try:
+            for name, body in bodies.items():
+                with self._step(name):
+                    body()
+        except Stop:
+            self.console.print(f"stopped after {self.options.stop_after}, as asked; the platform runs, make down stops it")
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        self.console.rule(f"[bold]{name}", align="left")
+        began = time.monotonic()
+        yield
+        self.steps_s[name] = round(time.monotonic() - began, 1)
+        self.console.print(f"[green]✓ {name}[/] {self.steps_s[name]:.1f} s")
+        done = {"platform": "history"}.get(name, name)  # platform and history run side by side
+        if self.options.stop_after in (name, done):
+            raise Stop
+
+    def _log(self, name: str) -> Any:
+        return self.paths.log / f"demo-{name}.log"
+
+    def _environments(self) -> None:
+        self.paths.log.mkdir(parents=True, exist_ok=True)
+        log = self._log("setup")
+        run("locked environments and jars in sync", ["bash", str(PROJECT_ROOT / "scripts" / "setup")], log, self.console)
+        jishi = [sys.executable, "-m", "jishi.cli"]
+        run("no platform of an earlier run left", [*jishi, "down"], log, self.console)
+        if not self.options.keep:
+            self._empty_var()
+        self.keys = register(self.paths, self.options.shops)
+
+    def _empty_var(self) -> None:
+        """Empty the state folder, but only one that is ours: it holds nothing, or the marks of an earlier run."""
+        found = {entry.name for entry in self.paths.var.iterdir()}
+        if found and not found & _MARKERS:
+            raise DemoFailed(f"{self.paths.var} (JISHI_VAR) holds files that Jishi did not make; name an empty folder")
+        for entry in self.paths.var.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        self.paths.log.mkdir(parents=True)
+
+    def _platform_and_history(self) -> None:
+        jobs = [Job("platform up", [sys.executable, "-m", "jishi.cli", "up"], self._log("up"))]
+        if not (self.options.keep and self.paths.history.exists()):
+            jobs += self._history_jobs()
+        run_together(jobs, self.console)
+
+    def _history_jobs(self) -> list[Job]:
+        jobs = []
+        if JOURNEY in self.options.shops:
+            limit = self.options.journey_households
+            arguments = ["journey", "--shop", JOURNEY, *(["--limit-households", str(limit)] if limit else [])]
+            jobs.append(
+                Job("real history: Complete Journey", part(self.paths, "collector.landing", *arguments), self._log("journey"))
+            )
+        for shop in self.options.simulated:
+            arguments = ["--shop", shop.shop_id, "--days", str(self.options.days), "--seed", str(self.options.seed)]
+            arguments += ["--users", str(self.options.users)] if self.options.users else []
+            command = part(self.paths, "simulator", *arguments, "--out", str(self.paths.history))
+            jobs.append(Job(f"simulated history: {shop.name}", command, self._log(f"simulate-{shop.shop_id}")))
+        return jobs
+
+    def _airflow(self) -> AirflowApi:
+        password = (self.paths.airflow / "admin_password").read_text().strip()
+        return AirflowApi(f"http://{self.settings.host}:{self.settings.airflow_port}", "admin", password)
+
+    def _run_dag(self, dag_id: str, conf: dict[str, Any]) -> None:
+        airflow = self._airflow()
+        airflow.wait_for_dag(dag_id, timeout_s=90)
+        with Live(console=self.console, refresh_per_second=2, transient=not self.console.is_terminal) as live:
+            airflow.run(dag_id, conf, timeout_s=1200, watch=lambda tasks: live.update(_task_table(dag_id, tasks)))
+
+    def _pipeline(self) -> None:
+        from jishi.reconcile import tables_checksum
+
+        self._run_dag("history", {"shops": list(self.options.shops)})
+        self.result["tables_checksum"] = tables_checksum(self.paths)
+        self.console.print(f"  tables_checksum {self.result['tables_checksum']}")
+
+    def _live(self) -> None:
+        jobs = []
+        for shop in self.options.simulated:
+            arguments = ["--shop", shop.shop_id, "--days", str(self.options.days), "--seed", str(self.options.seed)]
+            arguments += ["--users", str(self.options.users)] if self.options.users else []
+            arguments += ["--to", self._url("collector"), "--key", self.keys[shop.shop_id].write]
+            arguments += ["--rate", str(self.options.live_rate), "--seconds", str(self.options.live_seconds)]
+            command = part(self.paths, "simulator", *arguments)
+            jobs.append(Job(f"live traffic: {shop.name}", command, self._log(f"live-{shop.shop_id}")))
+        run_together(jobs, self.console)
+
+    def _loop(self) -> None:
+        if not self.options.simulated:
+            self.console.print("  no simulated shop asked for: nobody to click")
+            return
+        shop_id = self.options.simulated[0].shop_id
+        keys = self.keys[shop_id]
+        endpoints = loop.Endpoints(shop_id, self._url("collector"), self._url("serving"), keys.write, keys.read)
+        delays = loop.prove(endpoints, self.lake, self.console)
+        self.result |= {"loop_delay_s": round(delays.clicks_s, 3), "sold_out_delay_s": round(delays.sold_out_s, 3)}
+
+    def _daily(self) -> None:
+        count = wait_until_archived(self.paths, self.console)
+        self.console.print(f"  all {count:,} acknowledged live events are in the archive")
+        for date in self._live_dates():
+            self._run_dag("daily", {"date": date})
+
+    def _live_dates(self) -> list[str]:
+        """UTC dates on which live events became known: two when the demo runs over midnight."""
+        stamps = set()
+        for file in sorted(self.paths.live.rglob("*")):
+            if file.is_file() and not file.name.startswith((".", "_")):
+                for line in file.read_text().splitlines():
+                    stamps.add(json.loads(line)["received_at_ms"] // 86_400_000)
+        return [datetime.fromtimestamp(day * 86_400, UTC).date().isoformat() for day in sorted(stamps)]
+
+    def _summary(self) -> None:
+        from jishi.reconcile import reconcile
+
+        pages = [
+            Job("dbt docs", part(self.paths, "jishi.marts", "docs"), self._log("dbt-docs")),
+            Job("executed notebook", part(self.paths, "jishi.notebook", "execute"), self._log("notebook")),
+        ]
+        run_together(pages, self.console)
+        counts = {row.shop_id: summary.plain(row) for row in reconcile(self.paths)}
+        self.result |= {
+            "shops": counts,
+            "models": summary.model_metrics(self.paths, self.options.shops),
+            "steps_s": self.steps_s,
+            "urls": self._urls(),
+            "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        summary.write(self.paths.demo / "summary.json", self.result)
+        summary.show(self.console, self.result)
+        unequal = {shop_id: row["difference"] for shop_id, row in counts.items() if row["difference"]}
+        if unequal:
+            raise DemoFailed(f"reconciliation: accepted − (silver + duplicates + quarantined) is not 0: {unequal}")
+
+    def _url(self, name: str) -> str:
+        ports = {"collector": self.settings.collector_port, "serving": self.settings.serving_port}
+        return f"http://{self.settings.host}:{ports[name]}"
+
+    def _urls(self) -> dict[str, str]:
+        base, docs = f"http://{self.settings.host}", self.settings.docs_port
+        return {
+            "dashboard (user admin, password in var/superset/admin_password)": (
+                f"{base}:{self.settings.superset_port}/superset/dashboard/jishi-today/"
+            ),
+            "recommendation API": f"{base}:{self.settings.serving_port}/docs",
+            "Airflow (user admin, password in var/airflow/admin_password)": f"{base}:{self.settings.airflow_port}/",
+            "Flink": f"{base}:{self.settings.flink_port}/",
+            "dbt docs": f"{base}:{docs}/dbt/",
+            "executed notebook": f"{base}:{docs}/notebooks/shop_overview.html",
+        }
+
+
+def _task_table(dag_id: str, tasks: list[TaskState]) -> Table:
+    styles = {"success": "green", "running": "yellow", "failed": "red"}
+    table = Table(title=f"DAG {dag_id}", title_justify="left")
+    table.add_column("task")
+    table.add_column("state")
+    table.add_column("seconds", justify="right")
+    for task in tasks:
+        seconds = "" if task.seconds is None else f"{task.seconds:.1f}"
+        table.add_row(task.task_id, task.state, seconds, style=styles.get(task.state, "dim"))
+    return table
+
+
+def run_demo(options: DemoOptions, settings: Settings, console: Console) -> int:
+    """Run the demo; the exit code: 0, or 1 after a sentence that says what failed."""
+    try:
+        Demo(options, settings, console).run()
+    except DemoFailed as error:
+        console.print(f"[bold red]demo failed:[/] {error}", highlight=False)
+        return 1
+    return 0
