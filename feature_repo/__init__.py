@@ -1,0 +1,1 @@
+"""Feast on Jishi's terms: views derived from the feature definitions, a monotonic online store, the writer that feeds it."""

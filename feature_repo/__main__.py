@@ -1,0 +1,97 @@
+"""``python -m feature_repo apply | write | materialize --as-of ISO | training-set --shop S``."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from datetime import UTC, datetime
+from threading import Event
+
+import duckdb
+
+from feature_repo.materialize import MaterializationFailed, materialize
+from feature_repo.store import FeatureStoreNotApplied, apply, open_store
+from feature_repo.training_set import LeakFound, NoLabels, build
+from feature_repo.writer import FeatureSink, Progress, run_writer
+from feature_repo.writer_page import health, serve_pages
+from jishi.heartbeat import beat
+from jishi.lake import TableNotPublished
+from jishi.paths import Paths
+from jishi.settings import Settings, get_settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code. What a user can mend is told in one line."""
+    parser = argparse.ArgumentParser(prog="python -m feature_repo", description="The feature store.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("apply", help="register entities, views and services; idempotent")
+    commands.add_parser("write", help="daemon: feature topic → online store")
+    daily = commands.add_parser("materialize", help="daily features → online store")
+    daily.add_argument("--as-of", type=_instant, required=True, metavar="ISO", help="newest rows at or before this instant")
+    training = commands.add_parser("training-set", help="point-in-time join of labels and daily features")
+    training.add_argument("--shop", action="append", required=True, metavar="SHOP", help="may repeat")
+    chosen = parser.parse_args(arguments)
+    settings = get_settings()
+    paths = Paths.of(settings)
+    try:
+        if chosen.command == "apply":
+            applied = apply(settings, paths)
+            print(f"applied: streamed {', '.join(applied.streamed)}; daily {', '.join(applied.daily) or 'none published yet'}")
+        elif chosen.command == "write":
+            _write(settings, paths)
+        elif chosen.command == "materialize":
+            for done in materialize(settings, paths, chosen.as_of):
+                print(f"materialized {done.view}: {done.keys} keys, {done.written} written, {done.refused} there already")
+        else:
+            for made in build(settings, paths, chosen.shop):
+                covered = ", ".join(f"{view} {rows}" for view, rows in made.covered.items())
+                print(f"training set of {made.shop_id}: {made.rows} labels; with features: {covered}; no leak")
+    except (
+        MaterializationFailed,
+        FeatureStoreNotApplied,
+        TableNotPublished,
+        LeakFound,
+        NoLabels,
+        OSError,
+        duckdb.Error,
+    ) as error:
+        print(f"feature_repo {chosen.command}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _write(settings: Settings, paths: Paths) -> None:
+    stop = Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    progress = Progress()
+    pages = serve_pages(settings.host, settings.feature_writer_port, progress)
+
+    def open_sink() -> FeatureSink:
+        apply(settings, paths)
+        return FeatureSink(open_store(settings, paths), paths.features, progress)
+
+    try:
+        run_writer(
+            settings.kafka_bootstrap,
+            open_sink,
+            progress,
+            stop,
+            beat=lambda: beat(paths, "feature_writer", **health(progress, datetime.now(UTC).timestamp())),
+        )
+    finally:
+        pages.shutdown()
+    print(f"feature writer: stopped after {progress.messages} messages, {progress.written} written")
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an ISO 8601 instant such as 2026-11-01T00:00:00Z") from None
+    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""Entities, sources, views and services of Feast, derived from ``jishi.features`` and ``feature_repo.daily``.
+
+Every key starts with the shop: a view has the entities ``shop`` and ``person`` or ``shop`` and ``item``. A streamed view
+carries, beside its features, ``valid_until_ms`` (after it the defaults hold; null: until the next value) and ``log_offset``
+(position in the feature topic, which orders values of one instant).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from feast import Entity, FeatureService, FeatureView, Field, FileSource, PushSource
+from feast.data_format import ParquetFormat
+from feast.labeling.label_view import LabelView
+from feast.on_demand_feature_view import OnDemandFeatureView
+from feast.types import Array, Bool, FeastType, Float64, Int64, String
+from feast.value_type import ValueType
+
+from feature_repo.daily import CREATED_TIMESTAMP, DAILY, EVENT_TIMESTAMP, DailyTable
+from feature_repo.online_store import LOG_OFFSET
+from jishi.features import ENTITY_COLUMN, Feature, views
+from jishi.lake import Lake
+
+PROJECT = "jishi"
+VALID_UNTIL = "valid_until_ms"
+LIVE_SERVICE = "live"
+DAILY_SERVICE = "daily"
+DAILY_TTL = timedelta(days=7)
+
+_Member = FeatureView | OnDemandFeatureView | LabelView | str
+_TYPES: dict[str, FeastType] = {"string": String, "int32": Int64, "int64": Int64, "double": Float64, "bool": Bool}
+
+SHOP = Entity(name="shop", join_keys=["shop_id"], value_type=ValueType.STRING, description="A tenant; part of every key.")
+ENTITIES: dict[str, Entity] = {
+    kind: Entity(name=kind, join_keys=[column], value_type=ValueType.STRING, description=f"One {kind} of one shop.")
+    for kind, column in ENTITY_COLUMN.items()
+}
+
+
+def streamed_views(lake: Lake) -> list[FeatureView]:
+    """One view for each view of ``jishi.features``, fed by a push source of the same name.
+
+    Its batch source is where a backfill of the view belongs in the lake; nothing reads it before that table is published.
+    """
+    return [_streamed_view(name, members, lake) for name, members in views().items()]
+
+
+def _streamed_view(name: str, members: tuple[Feature, ...], lake: Lake) -> FeatureView:
+    fields = [Field(name=f.name, dtype=_streamed_type(f), description=f.meaning, tags={"owner": f.owner}) for f in members]
+    fields.append(Field(name=VALID_UNTIL, dtype=Int64, description="Epoch ms after which the defaults hold; null: no end."))
+    fields.append(Field(name=LOG_OFFSET, dtype=Int64, description="Position of the value in the feature topic."))
+    return FeatureView(
+        name=name,
+        entities=[SHOP, ENTITIES[members[0].entity]],
+        schema=[*_key_fields(members[0].entity), *fields],
+        source=PushSource(name=name, batch_source=_lake_source(f"{name}_backfill", lake.root / "features" / name)),
+        ttl=timedelta(0),
+        online=True,
+        description="; ".join(f.meaning for f in members),
+    )
+
+
+def _streamed_type(feature: Feature) -> FeastType:
+    return Array(String) if feature.aggregation == "last_n" else Int64
+
+
+def daily_views(lake: Lake, tables: tuple[DailyTable, ...] = DAILY) -> list[FeatureView]:
+    """One view for each daily table that is published, reading its current version."""
+    return [_daily_view(table, lake) for table in tables if lake.has(table.name)]
+
+
+def _daily_view(table: DailyTable, lake: Lake) -> FeatureView:
+    return FeatureView(
+        name=table.view,
+        entities=[SHOP, ENTITIES[table.entity]],
+        schema=[
+            *_key_fields(table.entity),
+            *(Field(name=column, dtype=_TYPES[kind]) for column, kind in table.columns.items()),
+        ],
+        source=_lake_source(table.view, lake.current(table.name)),
+        ttl=DAILY_TTL,
+        online=True,
+        description=table.meaning,
+    )
+
+
+def _key_fields(entity: str) -> list[Field]:
+    return [Field(name="shop_id", dtype=String), Field(name=ENTITY_COLUMN[entity], dtype=String)]
+
+
+def _lake_source(name: str, version: Path) -> FileSource:
+    return FileSource(
+        name=name,
+        path=f"{version}/**/*.parquet",
+        file_format=ParquetFormat(),
+        timestamp_field=EVENT_TIMESTAMP,
+        created_timestamp_column=CREATED_TIMESTAMP,
+    )
+
+
+def services(streamed: list[FeatureView], daily: list[FeatureView]) -> list[FeatureService]:
+    """``live`` for serving: every streamed view of a person; ``daily`` for training: every daily view that there is."""
+    of_person = [view for view in streamed if ENTITIES["person"].name in view.entities]
+    made = [
+        FeatureService(name=LIVE_SERVICE, features=of_person, description="What serving reads of the person, once a request.")
+    ]
+    if daily:
+        made.append(
+            FeatureService(name=DAILY_SERVICE, features=list[_Member](daily), description="Point-in-time training features.")
+        )
+    return made

@@ -1,0 +1,139 @@
+"""The online store whose writes are monotonic: an older value never replaces a newer one, in whatever order they arrive.
+
+Feast's own SQLite store upserts without looking at the time and keeps whole seconds only. This one adds two columns,
+``event_us`` (epoch microseconds of the value) and ``tie`` (which orders values of one instant), and the database itself
+compares them in the upsert, so that several processes, retries and replays end in the same row. An equal value is refused as
+well: it is the same one.
+
+``tie`` is the row's ``log_offset`` where the view has one (a person's clicks of one request share their instant), else the
+created timestamp.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from feast import Entity, FeatureView
+from feast.infra.key_encoding_utils import serialize_entity_key
+from feast.infra.online_stores.helpers import compute_table_id
+from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig
+from feast.protos.feast.types.EntityKey_pb2 import EntityKey as EntityKeyProto
+from feast.protos.feast.types.Value_pb2 import Value as ValueProto
+from feast.repo_config import RepoConfig
+
+LOG_OFFSET = "log_offset"
+TYPE = "feature_repo.online_store.MonotonicSqliteOnlineStore"
+BUSY_TIMEOUT_S = 10.0
+
+Row = tuple[EntityKeyProto, dict[str, ValueProto], datetime, datetime | None]
+
+
+class MonotonicSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):
+    """Configuration of the store: ``path`` of the SQLite file."""
+
+    type: Literal["feature_repo.online_store.MonotonicSqliteOnlineStore"] = TYPE  # type: ignore[assignment]
+
+
+@dataclass
+class WriteCounts:
+    """Rows (one entity of one view) written, and refused because the store had the same or a newer value."""
+
+    written: int = 0
+    refused: int = 0
+
+
+class MonotonicSqliteOnlineStore(SqliteOnlineStore):
+    """SQLite store of Feast with guarded writes; ``counts`` adds up what this process wrote and what was refused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts = WriteCounts()
+
+    def _get_conn(self, config: RepoConfig) -> sqlite3.Connection:
+        if self._conn is None:
+            path = Path(self._get_db_path(config))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(
+                path,
+                timeout=BUSY_TIMEOUT_S,
+                detect_types=sqlite3.PARSE_DECLTYPES | sqlite3.PARSE_COLNAMES,
+                check_same_thread=False,
+            )
+            # Readers never wait for the writer; a crash of the machine may lose the last commits, which Kafka gives again.
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            self._conn = connection
+        return self._conn
+
+    def update(
+        self,
+        config: RepoConfig,
+        tables_to_delete: Sequence[FeatureView],
+        tables_to_keep: Sequence[FeatureView],
+        entities_to_delete: Sequence[Entity],
+        entities_to_keep: Sequence[Entity],
+        partial: bool,
+    ) -> None:
+        """Make the tables that are missing and drop those of views that are gone."""
+        connection = self._get_conn(config)
+        with connection:
+            for view in tables_to_keep:
+                connection.execute(
+                    f"CREATE TABLE IF NOT EXISTS {_table(config, view)} (entity_key BLOB, feature_name TEXT, value BLOB, "
+                    "value_text TEXT, vector_value BLOB, event_ts timestamp, created_ts timestamp, event_us INTEGER NOT NULL, "
+                    "tie INTEGER NOT NULL, PRIMARY KEY (entity_key, feature_name)) WITHOUT ROWID"
+                )
+            for view in tables_to_delete:
+                connection.execute(f"DROP TABLE IF EXISTS {_table(config, view)}")
+
+    def online_write_batch(
+        self, config: RepoConfig, table: FeatureView, data: list[Row], progress: Callable[[int], Any] | None
+    ) -> None:
+        """Write what is newer than the store's value, in one transaction."""
+        connection = self._get_conn(config)
+        statement = (
+            f"INSERT INTO {_table(config, table)} (entity_key, feature_name, value, event_ts, created_ts, event_us, tie) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (entity_key, feature_name) DO UPDATE SET value = excluded.value, "
+            "event_ts = excluded.event_ts, created_ts = excluded.created_ts, event_us = excluded.event_us, tie = excluded.tie "
+            "WHERE (excluded.event_us, excluded.tie) > (event_us, tie)"
+        )
+        version = config.entity_key_serialization_version
+        written = 0
+        with connection:
+            # Lock before the first row: a transaction that becomes a writer later may fail at once instead of waiting.
+            connection.execute("BEGIN IMMEDIATE")
+            for entity_key, values, event_at, created_at in data:
+                key = serialize_entity_key(entity_key, entity_key_serialization_version=version)
+                event_us = _epoch_us(event_at)
+                created_us = _epoch_us(created_at) if created_at is not None else 0
+                tie = values[LOG_OFFSET].int64_val if LOG_OFFSET in values else created_us
+                times = (event_us // 1_000_000, created_us // 1_000_000, event_us, tie)
+                rows = [(key, name, value.SerializeToString(), *times) for name, value in values.items()]
+                if connection.executemany(statement, rows).rowcount > 0:
+                    written += 1
+        self.counts.written += written
+        self.counts.refused += len(data) - written
+        if progress:
+            progress(len(data))
+
+    def count_keys(self, config: RepoConfig, table: FeatureView) -> int:
+        """Entities that the store holds of one view."""
+        [[count]] = self._get_conn(config).execute(f"SELECT count(DISTINCT entity_key) FROM {_table(config, table)}")
+        return int(count)
+
+
+def _table(config: RepoConfig, view: FeatureView) -> str:
+    name = compute_table_id(config.project, view, config.registry.enable_online_feature_view_versioning)
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _epoch_us(instant: datetime) -> int:
+    """Epoch microseconds; an instant without a zone is UTC, as everywhere in Feast."""
+    aware = instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+    delta = aware - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds

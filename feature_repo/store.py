@@ -1,0 +1,111 @@
+"""Open and apply the feature store: configuration comes from the settings, nothing is fetched from a network.
+
+``apply`` leaves ``feature_store.yaml`` beside the registry: with it any process, serving first of all, opens the same store
+through Feast without importing this package itself.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from feast import FeatureStore, FeatureView
+from feast.repo_config import RepoConfig
+
+from feature_repo import online_store, registry_store
+from feature_repo.definitions import ENTITIES, PROJECT, SHOP, daily_views, services, streamed_views
+from jishi.lake import Lake, write_atomically
+from jishi.paths import Paths
+from jishi.settings import Settings
+
+CONFIG_FILE = "feature_store.yaml"
+# Feast turns a table of several Arrow chunks into rows by its first chunk only, unless it is told a batch size.
+MATERIALIZE_BATCH_ROWS = 5_000
+
+
+class FeatureStoreNotApplied(RuntimeError):
+    """The registry does not exist yet."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What ``apply`` registered."""
+
+    streamed: list[str]
+    daily: list[str]
+
+
+def config_values(settings: Settings, paths: Paths) -> dict[str, Any]:
+    """Feast's configuration as plain values; what ``feature_store.yaml`` holds."""
+    # The Redis store compares times too, but races and drops equal instants; its guarded form belongs here as another type.
+    online: dict[str, Any] = (
+        {"type": "redis", "connection_string": settings.redis_url}
+        if settings.online_store == "redis"
+        else {"type": online_store.TYPE, "path": str(paths.features / "online.db")}
+    )
+    return {
+        "project": PROJECT,
+        "provider": "local",
+        "registry": {
+            "registry_type": "file",
+            "registry_store_type": registry_store.TYPE,
+            "path": str(paths.features / "registry.db"),
+            "cache_ttl_seconds": 60,
+        },
+        "online_store": online,
+        "offline_store": {"type": "duckdb"},
+        "entity_key_serialization_version": 3,
+        "materialization": {"online_write_batch_size": MATERIALIZE_BATCH_ROWS},
+    }
+
+
+def open_store(settings: Settings, paths: Paths) -> FeatureStore:
+    """The feature store. Raises FeatureStoreNotApplied with the command that makes the registry."""
+    if not (paths.features / "registry.db").exists():
+        raise FeatureStoreNotApplied(f"no feature registry in {paths.features}; run: python -m feature_repo apply")
+    return FeatureStore(config=_config(settings, paths))
+
+
+def apply(settings: Settings, paths: Paths) -> Applied:
+    """Register entities, views and services, and make the online tables; idempotent.
+
+    Daily views appear once their lake table is published, and then read its current version.
+    """
+    paths.features.mkdir(parents=True, exist_ok=True)
+    lake = Lake(paths.lake)
+    streamed, daily = streamed_views(lake), daily_views(lake)
+    with registry_lock(paths):
+        store = FeatureStore(config=_config(settings, paths))
+        store.apply([SHOP, *ENTITIES.values(), *streamed, *daily, *services(streamed, daily)])
+    values = config_values(settings, paths)
+    write_atomically(paths.features / CONFIG_FILE, yaml.safe_dump(values, sort_keys=False))
+    return Applied([view.name for view in streamed], [view.name for view in daily])
+
+
+def online_store_of(store: FeatureStore) -> online_store.MonotonicSqliteOnlineStore:
+    """The guarded online store below Feast. Raises TypeError for a store without guarded writes."""
+    found = store._get_provider().online_store
+    if not isinstance(found, online_store.MonotonicSqliteOnlineStore):
+        raise TypeError(f"{type(found).__name__} does not refuse older values; set JISHI_ONLINE_STORE=sqlite")
+    return found
+
+
+def view_of(store: FeatureStore, name: str) -> FeatureView:
+    """A registered view. Raises feast's FeatureViewNotFoundException."""
+    return store.get_feature_view(name)
+
+
+def _config(settings: Settings, paths: Paths) -> RepoConfig:
+    return RepoConfig(repo_path=paths.features, **config_values(settings, paths))
+
+
+@contextmanager
+def registry_lock(paths: Paths) -> Iterator[None]:
+    """One writer of the registry at a time: Feast reads, changes and writes the whole file."""
+    with (paths.features / ".registry.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,160 @@
+"""The training set: what was known of person and item at the moment of each label, joined point in time by Feast.
+
+Labels are paid interactions of ``silver/interactions``, at most ``LABELS`` of a shop, chosen by a hash of their key so that the
+same history gives the same set. Nothing may leak: a feature row counts only when its event timestamp *and* the time at which it
+was made lie at or before the label. An independent query proves it: it finds the newest such row of each label by brute force
+and compares every value with Feast's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+import pandas as pd
+
+from feature_repo.daily import CREATED_TIMESTAMP, DAILY, EVENT_TIMESTAMP, DailyTable
+from feature_repo.definitions import DAILY_SERVICE
+from feature_repo.store import apply, open_store
+from jishi.features import ENTITY_COLUMN
+from jishi.lake import Lake
+from jishi.paths import Paths
+from jishi.settings import Settings
+
+TABLE = "features/training_set"
+LABELS = 20_000
+_KEY = ["shop_id", "person_id", "item_id", EVENT_TIMESTAMP]
+
+
+class LeakFound(RuntimeError):
+    """The joined features are not those that were known at the label."""
+
+
+class NoLabels(ValueError):
+    """The shop has no paid interaction."""
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Rows of one shop, and how many of them have a feature row of each view."""
+
+    shop_id: str
+    rows: int
+    covered: dict[str, int]
+
+
+def build(settings: Settings, paths: Paths, shop_ids: list[str], tables: tuple[DailyTable, ...] = DAILY) -> list[TrainingSet]:
+    """Join, prove and publish the training sets of the shops as partitions ``shop=<shop_id>`` of ``features/training_set``.
+
+    Raises NoLabels, LeakFound, or jishi.lake.TableNotPublished.
+    """
+    lake = Lake(paths.lake)
+    for table in tables:
+        lake.current(table.name)
+    apply(settings, paths)
+    store = open_store(settings, paths)
+    service = store.get_feature_service(DAILY_SERVICE)
+    made: dict[str, tuple[TrainingSet, pd.DataFrame]] = {}
+    for shop_id in shop_ids:
+        labels = read_labels(lake, shop_id)
+        joined = store.get_historical_features(
+            entity_df=labels.copy(),
+            features=service,
+            full_feature_names=True,
+            # Off by default in Feast: a value made later would then stand in for what was known.
+            filter_by_created_timestamp=True,
+        ).to_df()
+        known = known_at_label(lake, labels, tables)
+        frame = _checked(joined, known, tables)
+        covered = {table.view: int(frame[f"{table.view}__as_of"].notna().sum()) for table in tables}
+        made[shop_id] = (TrainingSet(shop_id, len(frame), covered), frame)
+    with lake.publish(TABLE, replace=[f"shop={shop_id}" for shop_id in shop_ids]) as draft:
+        for shop_id, (_, frame) in made.items():
+            folder = draft.path / f"shop={shop_id}"
+            folder.mkdir(parents=True, exist_ok=True)
+            frame.to_parquet(folder / "part-0.parquet", index=False, coerce_timestamps="us")
+    return [facts for facts, _ in made.values()]
+
+
+def read_labels(lake: Lake, shop_id: str, limit: int = LABELS) -> pd.DataFrame:
+    """Labels of one shop: key, ``event_timestamp`` (UTC with microseconds), ``label`` = 1, ``quantity``. Raises NoLabels."""
+    lake.current("silver/interactions")
+    files = [str(file) for file in lake.files("silver/interactions")]
+    with duckdb.connect() as connection:
+        labels = connection.execute(
+            f"""
+            SELECT shop_id, person_id, item_id, occurred_at AS {EVENT_TIMESTAMP}, 1 AS label,
+                   CAST(sum(quantity) AS BIGINT) AS quantity
+            FROM read_parquet(?, hive_partitioning = false)
+            WHERE shop_id = ? AND kind = 'pay' AND person_id IS NOT NULL
+            GROUP BY ALL
+            ORDER BY md5(concat_ws('|', person_id, item_id, occurred_at)), person_id, item_id, occurred_at
+            LIMIT ?
+            """,
+            [files, shop_id, limit],
+        ).df()
+    if labels.empty:
+        raise NoLabels(f"shop {shop_id!r} has no paid interaction in silver/interactions")
+    labels[EVENT_TIMESTAMP] = labels[EVENT_TIMESTAMP].astype("datetime64[us]").dt.tz_localize("UTC")
+    return labels.sort_values(_KEY, ignore_index=True)
+
+
+def known_at_label(lake: Lake, labels: pd.DataFrame, tables: tuple[DailyTable, ...]) -> pd.DataFrame:
+    """For each label and table the newest feature row that existed and was known at the label, found without Feast.
+
+    Columns are named ``<view>__<feature>``, and ``<view>__as_of`` is the row's event timestamp (null where there is no row).
+    """
+    with duckdb.connect() as connection:
+        plain = labels.copy()
+        plain[EVENT_TIMESTAMP] = plain[EVENT_TIMESTAMP].dt.tz_localize(None)
+        connection.register("labels", plain)
+        known = plain[_KEY]
+        for table in tables:
+            connection.register("known", known)
+            files = [str(file) for file in lake.files(table.name)]
+            entity = ENTITY_COLUMN[table.entity]
+            values = ", ".join(f'f."{column}" AS "{table.view}__{column}"' for column in table.columns)
+            known = connection.execute(
+                f"""
+                WITH matched AS (
+                    SELECT l.shop_id, l.{entity}, l.{EVENT_TIMESTAMP} AS label_at, f.{EVENT_TIMESTAMP} AS "{table.view}__as_of",
+                           {values},
+                           row_number() OVER (
+                               PARTITION BY l.shop_id, l.{entity}, l.{EVENT_TIMESTAMP}
+                               ORDER BY f.{EVENT_TIMESTAMP} DESC, f.{CREATED_TIMESTAMP} DESC
+                           ) AS place
+                    FROM (SELECT DISTINCT shop_id, {entity}, {EVENT_TIMESTAMP} FROM labels) AS l
+                    JOIN read_parquet(?, hive_partitioning = false) AS f
+                      ON f.shop_id = l.shop_id AND f.{entity} = l.{entity}
+                     AND f.{EVENT_TIMESTAMP} <= l.{EVENT_TIMESTAMP} AND f.{CREATED_TIMESTAMP} <= l.{EVENT_TIMESTAMP}
+                )
+                SELECT k.*, m.* EXCLUDE (shop_id, {entity}, label_at, place)
+                FROM known AS k
+                LEFT JOIN (SELECT * FROM matched WHERE place = 1) AS m
+                  ON m.shop_id = k.shop_id AND m.{entity} = k.{entity} AND m.label_at = k.{EVENT_TIMESTAMP}
+                """,
+                [files],
+            ).df()
+    return known.sort_values(_KEY, ignore_index=True)
+
+
+def _checked(joined: pd.DataFrame, known: pd.DataFrame, tables: tuple[DailyTable, ...]) -> pd.DataFrame:
+    """Feast's join with the proof's ``as_of`` columns. Raises LeakFound at the first value that was not known at the label."""
+    frame = joined.copy()
+    frame[EVENT_TIMESTAMP] = pd.to_datetime(frame[EVENT_TIMESTAMP], utc=True).dt.tz_localize(None).astype("datetime64[us]")
+    frame = frame.sort_values(_KEY, ignore_index=True)
+    if len(frame) != len(known):
+        raise LeakFound(f"{len(known)} labels became {len(frame)} rows")
+    for table in tables:
+        for column in table.columns:
+            name = f"{table.view}__{column}"
+            told, true = frame[name], known[name]
+            different = ~((told == true) | (told.isna() & true.isna()))
+            if different.any():
+                at = int(different.idxmax())
+                raise LeakFound(
+                    f"{name} of {dict(frame.loc[at, _KEY])}: Feast gave {told[at]!r}, known at the label was {true[at]!r}; "
+                    f"{int(different.sum())} such rows"
+                )
+        frame[f"{table.view}__as_of"] = known[f"{table.view}__as_of"].astype("datetime64[us]")
+    return frame.reindex(columns=sorted(frame.columns, key=lambda name: (name not in _KEY, name)))

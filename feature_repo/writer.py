@@ -1,0 +1,203 @@
+"""The feature writer: consumes the feature topic and writes each value to the online store, newest wins.
+
+Offsets are committed after the write, so a crash repeats messages and loses none; the guarded store makes the repetition
+harmless. A message that cannot be read goes to ``dead_letter.jsonl`` with the reason before its offset is committed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+
+import pandas as pd
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
+from feast import FeatureStore
+from feast.data_source import PushMode
+
+from feature_repo.message import BadMessage, FeatureRow, Views, parse
+from feature_repo.store import online_store_of
+from jishi import topics
+from jishi.features import views
+
+GROUP = "jishi-feature-writer"
+BATCH_ROWS = 500
+# One message must be readable at once: wait this long for company, not longer.
+LINGER_S = 0.02
+DEAD_LETTER = "dead_letter.jsonl"
+_REPORT_EVERY_S = 1.0
+
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Progress:
+    """What the writer did since it started; times are epoch seconds of this machine."""
+
+    messages: int = 0
+    written: int = 0
+    refused_as_older: int = 0
+    dead: int = 0
+    batches: int = 0
+    failed_commits: int = 0
+    last_write_at: float = 0.0
+    waiting_for: str | None = "Kafka"
+    lag: dict[int, int] = field(default_factory=dict)
+    views: dict[str, int] = field(default_factory=dict)
+
+
+class FeatureSink:
+    """Takes messages to the online store and the dead-letter file; knows nothing of Kafka but positions."""
+
+    def __init__(self, store: FeatureStore, folder: Path, progress: Progress, definitions: Views | None = None) -> None:
+        self._store = store
+        self._online = online_store_of(store)
+        self._dead_letter = folder / DEAD_LETTER
+        self._progress = progress
+        self._definitions = definitions if definitions is not None else views()
+
+    def write(self, messages: Iterable[tuple[int, int, bytes | None]]) -> None:
+        """Write messages given as (partition, offset, payload); returns when all of them are in the store or the file."""
+        rows: list[FeatureRow] = []
+        dead: list[dict[str, object]] = []
+        for partition, offset, payload in messages:
+            self._progress.messages += 1
+            try:
+                rows.append(parse(payload, offset, self._definitions))
+            except BadMessage as error:
+                text = (payload or b"").decode("utf-8", "backslashreplace")
+                dead.append({"partition": partition, "offset": offset, "error": str(error), "message": text})
+        if dead:
+            _append_durably(self._dead_letter, dead)
+            self._progress.dead += len(dead)
+        for view in sorted({row.view for row in rows}):
+            self._push(view, [row.columns for row in rows if row.view == view])
+
+    def _push(self, view: str, rows: list[dict[str, object]]) -> None:
+        before = (self._online.counts.written, self._online.counts.refused)
+        frame = pd.DataFrame(rows)
+        self._store.push(view, frame, to=PushMode.ONLINE)
+        written = self._online.counts.written - before[0]
+        self._progress.written += written
+        self._progress.refused_as_older += self._online.counts.refused - before[1]
+        self._progress.views[view] = self._progress.views.get(view, 0) + written
+        self._progress.batches += 1
+        self._progress.last_write_at = time.time()
+
+
+def _append_durably(file: Path, entries: list[dict[str, object]]) -> None:
+    with file.open("a", encoding="utf-8") as out:
+        out.writelines(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def run_writer(
+    bootstrap: str,
+    open_sink: Callable[[], FeatureSink],
+    progress: Progress,
+    stop: Event,
+    say: Say = print,
+    beat: Callable[[], None] = lambda: None,
+    group: str = GROUP,
+) -> None:
+    """Consume until ``stop`` is set. Waits for the broker and the topic; any other error of Kafka or the store is raised."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": group,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 20,
+            "topic.metadata.refresh.interval.ms": 2_000,
+            "log_level": 0,
+        }
+    )
+    try:
+        if not _wait_for_topic(consumer, progress, stop, say, beat):
+            return
+        sink = open_sink()
+        consumer.subscribe([topics.FEATURES.name])
+        say(f"feature writer: consuming {topics.FEATURES.name} from {bootstrap}")
+        reported = 0.0
+        while not stop.is_set():
+            messages = _next_batch(consumer)
+            if messages:
+                sink.write((_place(m.partition()), _place(m.offset()), m.value()) for m in messages)
+                _commit(consumer, progress, say)
+            if time.monotonic() - reported >= _REPORT_EVERY_S:
+                reported = time.monotonic()
+                progress.lag = _lag(consumer)
+                beat()
+    finally:
+        consumer.close()
+
+
+def _commit(consumer: Consumer, progress: Progress, say: Say) -> None:
+    """Commit what was written. A commit that fails costs a repetition, never a message: the next one covers it."""
+    try:
+        consumer.commit(asynchronous=False)
+    except KafkaException as error:
+        progress.failed_commits += 1
+        say(f"feature writer: could not commit, goes on: {error}")
+
+
+def _place(value: int | None) -> int:
+    return -1 if value is None else value
+
+
+def _next_batch(consumer: Consumer) -> list[Message]:
+    """The next messages: waits for one, then takes what arrives within ``LINGER_S``, at most ``BATCH_ROWS``."""
+    first = consumer.poll(0.2)
+    if first is None:
+        return []
+    polled = [first, *consumer.consume(BATCH_ROWS - 1, LINGER_S)]
+    messages = []
+    for message in polled:
+        error = message.error()
+        if error is None:
+            messages.append(message)
+        elif error.code() not in (
+            KafkaError._PARTITION_EOF,
+            KafkaError._ALL_BROKERS_DOWN,
+            KafkaError._TRANSPORT,
+            KafkaError.UNKNOWN_TOPIC_OR_PART,
+        ):
+            raise KafkaException(error)
+    return messages
+
+
+def _wait_for_topic(consumer: Consumer, progress: Progress, stop: Event, say: Say, beat: Callable[[], None]) -> bool:
+    """Whether the topic is there; False when ``stop`` came first. Says what it waits for, once for each reason."""
+    said = None
+    while not stop.is_set():
+        try:
+            found = consumer.list_topics(topics.FEATURES.name, timeout=1).topics[topics.FEATURES.name]
+            missing = f"topic {topics.FEATURES.name}" if found.error is not None or not found.partitions else None
+        except KafkaException:
+            missing = "Kafka"
+        progress.waiting_for = missing
+        if missing is None:
+            return True
+        if missing != said:
+            said = missing
+            say(f"feature writer: waiting for {missing}")
+        beat()
+        stop.wait(0.5)
+    return False
+
+
+def _lag(consumer: Consumer) -> dict[int, int]:
+    """Messages not yet consumed, by partition; partitions whose end is not known yet are left out."""
+    lag = {}
+    for place in consumer.position(consumer.assignment()):
+        low, high = consumer.get_watermark_offsets(place, cached=True)
+        at = place.offset if place.offset >= 0 else low
+        if high >= 0:
+            lag[place.partition] = max(0, high - at)
+    return lag

@@ -1,0 +1,125 @@
+"""Writes to the online store are monotonic: the newest value wins, in any order, from any process, after any retry."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from feast import FeatureStore
+
+from feature_repo.store import FeatureStoreNotApplied, apply, online_store_of, open_store
+from jishi.paths import Paths
+from jishi.settings import Settings
+
+pytestmark = pytest.mark.integration
+VIEW = "person_last_20"
+START = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+_RACER = """
+import random, sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+import pandas as pd
+from feature_repo.store import open_store
+from jishi.paths import Paths
+from jishi.settings import Settings
+
+var, seed = Path(sys.argv[1]), int(sys.argv[2])
+settings = Settings(var=var, _env_file=None)
+store = open_store(settings, Paths.of(settings))
+print("ready", flush=True)
+sys.stdin.readline()
+start = datetime(2026, 11, 1, 12, tzinfo=UTC)
+steps = list(range(60))
+random.Random(seed).shuffle(steps)
+for step in steps:
+    at = start + timedelta(milliseconds=step)
+    rows = [
+        {"shop_id": "a", "person_id": f"p{p}", "event_timestamp": at, "created_timestamp": at,
+         "last_items": [f"step-{step}"], "valid_until_ms": None, "log_offset": 0}
+        for p in range(5)
+    ]
+    store.push("person_last_20", pd.DataFrame(rows))
+"""
+
+
+def push(store: FeatureStore, person: str, at: datetime, items: list[str], log_offset: int = 0) -> None:
+    row: dict[str, Any] = {"shop_id": "a", "person_id": person, "event_timestamp": at, "created_timestamp": at}
+    store.push(VIEW, pd.DataFrame([row | {"last_items": items, "valid_until_ms": None, "log_offset": log_offset}]))
+
+
+def read(store: FeatureStore, person: str, shop: str = "a") -> list[str] | None:
+    told = store.get_online_features([f"{VIEW}:last_items"], [{"shop_id": shop, "person_id": person}]).to_dict()
+    items = told["last_items"][0]
+    return None if items is None else list(items)
+
+
+def test_an_older_or_equal_value_never_replaces_a_newer_one(settings: Settings, paths: Paths) -> None:
+    store = open_store(settings, paths)
+    push(store, "p", START + timedelta(milliseconds=1), ["new"])
+    push(store, "p", START, ["old"])
+    push(store, "p", START + timedelta(milliseconds=1), ["equal"])
+    assert read(store, "p") == ["new"]
+    counts = online_store_of(store).counts
+    assert (counts.written, counts.refused) == (1, 2)
+
+
+def test_values_of_one_instant_follow_the_order_of_the_log(settings: Settings, paths: Paths) -> None:
+    store = open_store(settings, paths)
+    for offset, items in [(4, ["one"]), (6, ["three", "two", "one"]), (5, ["two", "one"]), (6, ["again"])]:
+        push(store, "p", START, items, offset)
+    assert read(store, "p") == ["three", "two", "one"]
+
+
+def test_shops_do_not_share_a_key(settings: Settings, paths: Paths) -> None:
+    store = open_store(settings, paths)
+    push(store, "p", START, ["mine"])
+    assert read(store, "p", shop="b") is None
+
+
+def test_processes_that_write_in_random_order_end_in_the_newest(settings: Settings, paths: Paths, tmp_path: Path) -> None:
+    script = tmp_path / "racer.py"
+    script.write_text(_RACER)
+    racers = [
+        subprocess.Popen(
+            [sys.executable, script, settings.var, str(seed)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for seed in range(3)
+    ]
+    for racer in racers:
+        assert racer.stdout is not None
+        assert racer.stdout.readline() == "ready\n"
+    for racer in racers:
+        racer.communicate("go\n", timeout=60)
+        assert racer.returncode == 0
+    store = open_store(settings, paths)
+    assert [read(store, f"p{p}") for p in range(5)] == [["step-59"]] * 5
+
+
+def test_random_histories_end_in_their_maximum(settings: Settings, paths: Paths) -> None:
+    store = open_store(settings, paths)
+    for seed in range(20):
+        rng = random.Random(seed)
+        history = [(rng.randrange(5), rng.randrange(3)) for _ in range(8)]
+        for step, offset in history:
+            push(store, f"p{seed}", START + timedelta(microseconds=step), [f"{step}/{offset}"], offset)
+        newest = max(history)
+        assert read(store, f"p{seed}") == [f"{newest[0]}/{newest[1]}"]
+
+
+def test_apply_again_keeps_values_and_any_process_opens_the_store_by_its_file(settings: Settings, paths: Paths) -> None:
+    push(open_store(settings, paths), "p", START, ["kept"])
+    apply(settings, paths)
+    assert read(FeatureStore(fs_yaml_file=paths.features / "feature_store.yaml"), "p") == ["kept"]
+
+
+def test_a_store_that_was_never_applied_says_what_to_run(tmp_path: Path) -> None:
+    settings = Settings(var=tmp_path, _env_file=None)  # type: ignore[call-arg]
+    with pytest.raises(FeatureStoreNotApplied, match="python -m feature_repo apply"):
+        open_store(settings, Paths.of(settings))
