@@ -43,7 +43,8 @@ def journey(
     orders = data.transactions["basket_id"].nunique()
     console.print(
         f"{shop}: {writer.lines:,} events ({orders:,} orders with {len(data.transactions):,} lines, "
-        f"{len(data.products):,} items, {len(data.redemptions):,} redemptions) → {root / shop} in {time.monotonic() - started:.1f} s",
+        f"{len(data.products):,} items, {len(data.redemptions):,} redemptions) "
+        f"→ {root / shop} in {time.monotonic() - started:.1f} s",
         highlight=False,
         soft_wrap=True,
     )
@@ -120,12 +121,13 @@ def live(
 
 
 def _counts_table(counts: dict[str, LineCounts], title: str) -> Table:
-    reasons = sorted({reason for found in counts.values() for reason in found.invalid})
-    table = Table(title=title)
-    for column in ("shop", "lines", "good", *reasons):
-        table.add_column(column, justify="left" if column == "shop" else "right")
+    table = Table("shop", title=title)
+    for column in ("lines", "good", "invalid"):
+        table.add_column(column, justify="right")
+    table.add_column("reasons", overflow="fold")
     for shop_id, found in counts.items():
-        table.add_row(shop_id, f"{found.lines:,}", f"{found.good:,}", *(f"{found.invalid[reason]:,}" for reason in reasons))
+        reasons = ", ".join(f"{reason} {number:,}" for reason, number in sorted(found.invalid.items()))
+        table.add_row(shop_id, f"{found.lines:,}", f"{found.good:,}", f"{found.lines - found.good:,}", reasons)
     return table
 
 

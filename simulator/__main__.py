@@ -1,0 +1,129 @@
+"""``python -m simulator --shop ID … (--out DIR | --to URL …)``: a shop's history as files, or its live traffic."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+import time
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from jishi.contract.fields import ShopId
+from jishi.lake import write_json
+from jishi.paths import Paths
+from jishi.settings import get_settings
+from simulator.history import simulate
+from simulator.live import LiveError, Report, post_live
+from simulator.world import Plan
+
+console = Console()
+
+
+class UsageError(ValueError):
+    """Options that do not go together or do not make sense."""
+
+
+def run(
+    shop: Annotated[str, typer.Option(help="shop id: lanting, shanhai, xinghe, or any other (a generic shop)")],
+    users: Annotated[int, typer.Option(min=10, help="number of shoppers")] = 3000,
+    days: Annotated[int, typer.Option(min=1, help="days of history")] = 60,
+    seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same bytes")] = 7,
+    start: Annotated[str, typer.Option(help="first day, YYYY-MM-DD, in the shop's time zone")] = "2026-09-01",
+    out: Annotated[Path | None, typer.Option(help="write DIR/<shop>/ and DIR/truth/<shop>/")] = None,
+    to: Annotated[str | None, typer.Option(help="post live events to this collector, such as http://127.0.0.1:18080")] = None,
+    key: Annotated[str | None, typer.Option(help="write key of the shop; else the one that jishi itself made")] = None,
+    rate: Annotated[float, typer.Option(min=0.1, help="live events a second")] = 50.0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="how long to post live events")] = 30.0,
+    report: Annotated[Path | None, typer.Option(help="write what was posted as JSON")] = None,
+    run_id: Annotated[str | None, typer.Option("--run", help="names the live run's ids and draws; random if left out")] = None,
+    processes: Annotated[int, typer.Option(min=1, help="processes that play days; the result does not depend on it")] = 1,
+) -> None:
+    """Simulate one shop."""
+    plan = Plan(_shop_id(shop), users, days, seed, _date(start))
+    if (out is None) == (to is None):
+        raise UsageError("say either --out DIR (history files) or --to URL (live events)")
+    if out is not None:
+        _write_history(plan, out, processes)
+    elif to is not None:
+        found = post_live(
+            plan,
+            to,
+            key or _own_key(plan.shop_id),
+            rate=rate,
+            seconds=seconds,
+            run_id=run_id or secrets.token_hex(4),
+            progress=lambda batches: track(batches, description=f"{shop}: posting", console=console, transient=True),
+        )
+        console.print(_report_table(found))
+        if report is not None:
+            write_json(report, found.as_json())
+        if found.failed:
+            raise LiveError(f"{found.failed} events were not acknowledged; {found.last_error}")
+
+
+def _write_history(plan: Plan, out: Path, processes: int) -> None:
+    if plan.shop_id == "truth":
+        raise UsageError("--shop: 'truth' is the folder of the truth; choose another id")
+    started = time.monotonic()
+    truth = simulate(plan, out, processes=processes)
+    planted = ", ".join(f"{truth.planted[kind]} {kind}" for kind in ("late", "duplicate", "future", "invalid"))
+    console.print(
+        f"{plan.shop_id}: {truth.deliveries:,} events ({truth.types['order_paid']:,} orders; planted: {planted}) "
+        f"→ {out / plan.shop_id} in {time.monotonic() - started:.1f} s",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _report_table(report: Report) -> Table:
+    table = Table("what", "events", title=f"live traffic of {report.shop_id}, run {report.run_id}, {report.elapsed_s:.1f} s")
+    for name, number in report.rows():
+        table.add_row(name, f"{number:,}")
+    table.columns[1].justify = "right"
+    return table
+
+
+def _own_key(shop_id: str) -> str:
+    file = Paths.of(get_settings()).client_keys_file
+    try:
+        return str(json.loads(file.read_text())[shop_id]["write"])
+    except (FileNotFoundError, KeyError):
+        raise UsageError(f"no write key of shop {shop_id!r} in {file}; give one with --key") from None
+
+
+def _shop_id(text: str) -> str:
+    try:
+        return TypeAdapter(ShopId).validate_python(text)
+    except ValidationError:
+        raise UsageError(f"--shop: {text!r} is not a shop id; use lower-case letters, digits, - and _") from None
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--start: {text!r} is not a date; write YYYY-MM-DD") from None
+
+
+def main() -> int:
+    """Run the command; a user's error is one sentence and exit code 2."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(help=__doc__)(run)
+    try:
+        app()
+    except (UsageError, LiveError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
