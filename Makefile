@@ -1,0 +1,28 @@
+.DEFAULT_GOAL := demo
+.PHONY: demo test down lint format docs
+
+unexport PYTHONDONTWRITEBYTECODE
+
+demo:  ## set up everything needed and run the main job (ARGS="--days 30 …" for options)
+	@bash scripts/setup
+	@.venv/bin/jishi demo $(ARGS)
+
+test:  ## set up everything needed and pass the tests
+	@bash scripts/setup
+	@bash scripts/test
+
+down:  ## stop every process of the platform
+	@if [ -x .venv/bin/jishi ]; then .venv/bin/jishi down; else echo "nothing was running"; fi
+
+lint:  ## formatting, lint, types, import rules
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+format:
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+docs:  ## pages that are made from code
+	.venv/bin/python -m jishi.contract.page

@@ -1,0 +1,97 @@
+"""One step of a pipeline: a command of a part, run by that part's own interpreter. The DAGs only order steps."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.sdk import Asset, Param
+
+PROJECT_ROOT = str(Path(__file__).resolve().parent.parent)
+OWNER = "data-platform"
+TAGS = {"history", "daily", "jishi"}  # the closed set; tests/unit/dags refuses others
+WAREHOUSE_POOL = "warehouse"  # one slot: DuckDB has one writer
+
+BRONZE = Asset("jishi://lake/bronze")
+SILVER = Asset("jishi://lake/silver")
+MARTS = Asset("jishi://warehouse/marts")
+FEATURES = Asset("jishi://features/daily")
+RELEASES = Asset("jishi://models/releases")
+
+# A shop id reaches a command line, so its form is checked before the run starts.
+SHOPS = Param(
+    ["journey", "lanting", "shanhai", "xinghe"],
+    type="array",
+    items={"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"},
+    minItems=1,
+    description="shops to work on",
+)
+FOR_EACH_SHOP = "{% for shop in params.shops %} --shop {{ shop }}{% endfor %}"
+MAIN = ".venv/bin/python -m"
+
+
+def step(
+    task_id: str,
+    command: str,
+    *,
+    what: str,
+    repair: str,
+    minutes: int,
+    outlets: list[Asset] | None = None,
+    pool: str | None = None,
+) -> BashOperator:
+    """A task that runs ``command`` from the project's root.
+
+    ``what`` says what the step does and why; ``repair`` what to do when it failed. It is tried three times, with growing
+    pauses, and ended after ``minutes``. Every step may run again: it replaces what it wrote before.
+    """
+    return BashOperator(
+        task_id=task_id,
+        bash_command=command,
+        cwd=PROJECT_ROOT,
+        owner=OWNER,
+        retries=2,
+        retry_delay=timedelta(seconds=10),
+        retry_exponential_backoff=True,
+        max_retry_delay=timedelta(minutes=2),
+        execution_timeout=timedelta(minutes=minutes),
+        outlets=outlets or [],
+        doc_md=f"{what}\n\n**Repair.** {repair}",
+        **({"pool": pool} if pool else {}),
+    )
+
+
+def model_steps() -> list[BashOperator]:
+    """Train, evaluate, gate and publish, in this order, for the run's shops."""
+    return [
+        step(
+            "train",
+            f"{MAIN} models train{FOR_EACH_SHOP}",
+            what="Fits every candidate recommender of each shop on the training window of an honest time split.",
+            repair="Read the log for the shop; `jishi reconcile` shows what of it is there; then clear this task.",
+            minutes=20,
+        ),
+        step(
+            "evaluate",
+            f"{MAIN} models evaluate{FOR_EACH_SHOP}",
+            what="Ranks all items for every test customer and writes metrics with intervals, next to popularity.",
+            repair="Clear `train` and this task; the candidate's folder is written again.",
+            minutes=20,
+        ),
+        step(
+            "gate",
+            f"{MAIN} models gate{FOR_EACH_SHOP}",
+            what="Decides whether the candidate may be released: it beats popularity and is sane. A refusal is no failure.",
+            repair="`gate.json` in the candidate's folder explains a refusal. Clear the task after a fix.",
+            minutes=10,
+        ),
+        step(
+            "publish",
+            f"{MAIN} models publish{FOR_EACH_SHOP}",
+            what="Moves the shop's release pointer when the gate passed; serving picks it up without a restart.",
+            repair="Clear the task; the pointer moves in one step, and serving keeps the last good release until then.",
+            minutes=10,
+            outlets=[RELEASES],
+        ),
+    ]

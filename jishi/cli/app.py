@@ -1,0 +1,183 @@
+"""The commands of ``jishi``. Commands of a part run that part's own entry point and pass its arguments through."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from jishi.cli import quarantine, recommend
+from jishi.paths import Paths
+from jishi.settings import PROJECT_ROOT, get_settings
+from jishi.shops import Right, Shops, UnknownShop
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Jishi: live features, numbers merchants can trust, recommendations that can be proved.",
+)
+PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+console = Console()
+app.add_typer(quarantine.app, name="quarantine")
+app.command("recommend")(recommend.recommend)
+
+
+def _hand_over(module: str, arguments: list[str]) -> None:
+    """Run a part's entry point with the user's arguments and leave with its exit code."""
+    python = Paths.of(get_settings()).python("main")
+    sys.exit(subprocess.run([python, "-m", module, *arguments], check=False, cwd=PROJECT_ROOT).returncode)
+
+
+@app.command(context_settings=PASS_THROUGH)
+def simulate(context: typer.Context) -> None:
+    """Make a simulated shop's history, or post its live traffic (--help lists the options)."""
+    _hand_over("simulator", context.args)
+
+
+@app.command("import", context_settings=PASS_THROUGH)
+def import_(context: typer.Context) -> None:
+    """Bring events from elsewhere into the lake: journey, events FILE…, history, live (--help lists the options)."""
+    _hand_over("collector.landing", context.args)
+
+
+@app.command(context_settings=PASS_THROUGH)
+def send(context: typer.Context) -> None:
+    """Post a file of events to the collector (--help lists the options)."""
+    _hand_over("collector", ["send", *context.args])
+
+
+@app.command()
+def up() -> None:
+    """Start the platform and wait until every part is healthy."""
+    from jishi.platform.java import JavaMissing
+    from jishi.platform.lifecycle import PlatformError
+    from jishi.platform.lifecycle import up as bring_up
+    from jishi.platform.supervisor import SupervisorError
+
+    try:
+        bring_up(get_settings(), lambda line: console.print(f"  {line}", highlight=False))
+    except (PlatformError, SupervisorError, JavaMissing) as error:
+        console.print(f"[red]{error}[/]", highlight=False)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def down() -> None:
+    """Stop every process of the platform, also after its supervisor was killed."""
+    from jishi.platform.lifecycle import down as take_down
+
+    count = take_down(get_settings(), lambda line: console.print(f"  {line}", highlight=False))
+    console.print(f"stopped {count} processes" if count else "nothing was running")
+
+
+@app.command()
+def status() -> None:
+    """Show each part, its health and its address; exit 1 when one is not healthy."""
+    from jishi.platform import airflow
+    from jishi.platform.health import platform_health
+    from jishi.platform.parts import parts
+
+    settings = get_settings()
+    paths = Paths.of(settings)
+    airflow.write_secrets(paths)
+    found = platform_health(parts(settings, paths), settings, paths)
+    table = Table()
+    for heading in ("part", "process", "health", "what it says", "address"):
+        table.add_column(heading, overflow="fold")
+    for health in found:
+        word = "[green]healthy[/]" if health.is_healthy else "[red]not healthy[/]"
+        table.add_row(health.name, health.state.lower(), word, health.told, health.url)
+    console.print(table)
+    raise typer.Exit(0 if all(health.is_healthy for health in found) else 1)
+
+
+@app.command()
+def demo(
+    shops: Annotated[str, typer.Option(help="shops to load, comma separated")] = "journey,lanting,shanhai,xinghe",
+    days: Annotated[int, typer.Option(min=2, help="days of simulated history")] = 60,
+    users: Annotated[int | None, typer.Option(min=10, help="shoppers of each simulated shop")] = None,
+    seed: Annotated[int, typer.Option(help="seed of the simulated shops; same seed, same tables")] = 7,
+    keep: Annotated[bool, typer.Option("--keep", help="go on with the state that is there")] = False,
+    stop_after: Annotated[str | None, typer.Option(help="stop after this step; the platform stays up")] = None,
+    journey_households: Annotated[int | None, typer.Option(min=1, help="load only so many households of journey")] = None,
+) -> None:
+    """Set up everything needed and run the main job from an empty state; leaves the platform running."""
+    from jishi.demo.options import DemoFailed, DemoOptions
+    from jishi.demo.run import run_demo
+
+    try:
+        options = DemoOptions(
+            shops=tuple(shop.strip() for shop in shops.split(",") if shop.strip()),
+            users=users,
+            days=days,
+            seed=seed,
+            keep=keep,
+            stop_after=stop_after,
+            journey_households=journey_households,
+        )
+    except DemoFailed as error:
+        raise typer.BadParameter(str(error)) from None
+    raise typer.Exit(run_demo(options, get_settings(), console))
+
+
+@app.command()
+def features(as_json: Annotated[bool, typer.Option("--json", help="print definitions as JSON")] = False) -> None:
+    """List the real-time features as they are declared."""
+    from dataclasses import asdict
+
+    from jishi.features import FEATURES
+
+    if as_json:
+        print(json.dumps([asdict(feature) | {"view": feature.view} for feature in FEATURES], indent=2, ensure_ascii=False))
+        return
+    table = Table()
+    for heading in ("feature", "entity", "aggregation", "window", "meaning"):
+        table.add_column(heading)
+    for feature in FEATURES:
+        window = f"{feature.size_s} s every {feature.slide_s} s" if feature.size_s else f"last {feature.n}"
+        table.add_row(feature.name, feature.entity, feature.aggregation, window, feature.meaning)
+    console.print(table)
+
+
+@app.command()
+def reconcile(as_json: Annotated[bool, typer.Option("--json", help="print the counts as JSON")] = False) -> None:
+    """Compare what was acknowledged with what lies in the tables, per shop; exit 1 on any difference."""
+    from jishi.reconcile import run_reconcile
+
+    raise typer.Exit(run_reconcile(as_json=as_json))
+
+
+@app.command()
+def keys(
+    shop_id: str,
+    right: Annotated[str, typer.Option(help="write (send events) or read (fetch recommendations)")] = "write",
+) -> None:
+    """Issue a new key of a shop and print it once; only its hash is stored."""
+    rights: dict[str, Right] = {"write": "write", "read": "read"}
+    if right not in rights:
+        raise typer.BadParameter("--right is write or read")
+    paths = Paths.of(get_settings())
+    shops = Shops.load(paths.shops_file)
+    try:
+        text = shops.issue_key(shop_id, rights[right])
+    except UnknownShop as error:
+        raise typer.BadParameter(str(error)) from None
+    shops.save(paths.shops_file)
+    print(text)
+
+
+@app.command()
+def doctor() -> None:
+    """Look for what is missing or wrong on this machine and say what to do; exit 1 when something is."""
+    from jishi.platform.doctor import examine
+
+    findings = examine(get_settings())
+    for finding in findings:
+        mark = "[green]✓[/]" if finding.is_fine else "[red]✗[/]"
+        console.print(f"{mark} {finding.what}: {finding.told}", highlight=False)
+    raise typer.Exit(0 if all(finding.is_fine for finding in findings) else 1)

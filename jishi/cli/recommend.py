@@ -1,0 +1,63 @@
+"""``jishi recommend``: ask serving as a storefront would, and print the list with its reasons."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from jishi.paths import Paths
+from jishi.settings import get_settings
+
+
+def recommend(
+    shop: Annotated[str, typer.Option(help="shop to ask")],
+    user: Annotated[str | None, typer.Option(help="user_id of the shopper")] = None,
+    anonymous: Annotated[str | None, typer.Option(help="anonymous_id of the shopper")] = None,
+    item: Annotated[str | None, typer.Option(help="item_id of the page, for placement item")] = None,
+    placement: Annotated[str, typer.Option(help="home, item, cart or after_payment")] = "home",
+    limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
+    key: Annotated[str | None, typer.Option(help="read key; default: the key that the demo made")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print the answer as it came")] = False,
+) -> None:
+    """Fetch a shopper's recommendations from the running platform."""
+    import httpx
+
+    settings = get_settings()
+    key = key or _stored_key(Paths.of(settings), shop)
+    parameters = {"user_id": user, "anonymous_id": anonymous, "item_id": item, "placement": placement, "limit": limit}
+    url = f"http://{settings.host}:{settings.serving_port}/v1/shops/{shop}/recommendations"
+    try:
+        answer = httpx.get(
+            url,
+            params={name: value for name, value in parameters.items() if value is not None},
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=10,
+        )
+    except httpx.ConnectError:
+        raise typer.BadParameter(f"serving does not answer on {url}; start the platform with: jishi up") from None
+    if answer.status_code != 200:
+        error = answer.json().get("error", {})
+        raise typer.BadParameter(f"serving answered {answer.status_code}: {error.get('message', answer.text[:300])}")
+    if as_json:
+        print(json.dumps(answer.json(), indent=2, ensure_ascii=False))
+        return
+    found = answer.json()
+    table = Table(title=f"{found['served_by']} · model {found['model_version']} · request {found['request_id']}")
+    for heading in ("#", "item", "title", "category", "price", "score", "reason"):
+        table.add_column(heading)
+    for position, row in enumerate(found["items"], 1):
+        price = f"{row['unit_price_minor'] / 100:,.2f} {row['currency']}"
+        reason = f"{row['reason']['zh']} · {row['reason']['en']}"
+        table.add_row(str(position), row["item_id"], row["title"], row["category"], price, f"{row['score']:.3f}", reason)
+    Console().print(table)
+
+
+def _stored_key(paths: Paths, shop_id: str) -> str:
+    held = json.loads(paths.client_keys_file.read_text()) if paths.client_keys_file.exists() else {}
+    if shop_id not in held:
+        raise typer.BadParameter(f"no read key of shop {shop_id!r} is stored here; give one with --key")
+    return str(held[shop_id]["read"])

@@ -1,0 +1,63 @@
+"""Airflow's configuration as environment variables, made from settings in one place."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+from jishi.paths import Paths
+from jishi.settings import PROJECT_ROOT, Settings
+
+ADMIN = "admin"
+
+
+def admin_password_file(paths: Paths) -> Path:
+    """Where the password of Airflow's user ``admin`` lies."""
+    return paths.airflow / "admin_password"
+
+
+def write_secrets(paths: Paths) -> None:
+    """Make Airflow's keys and the admin's password once, readable by the owner only."""
+    for name in ("jwt_secret", "secret_key", "admin_password"):
+        _write_once(paths.airflow / name, secrets.token_urlsafe(32))
+    password = admin_password_file(paths).read_text().strip()
+    _write_once(paths.airflow / "passwords.json", json.dumps({ADMIN: password}))
+
+
+def _write_once(file: Path, text: str) -> None:
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
+            out.write(text)
+
+
+def airflow_environment(settings: Settings, paths: Paths) -> dict[str, str]:
+    """Variables for every Airflow process. ``write_secrets`` first."""
+    base = f"http://{settings.host}:{settings.airflow_port}"
+    home = paths.airflow
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "2",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{base}/execution/",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__API__BASE_URL": base,
+        "AIRFLOW__API__HOST": settings.host,
+        "AIRFLOW__API__PORT": str(settings.airflow_port),
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__SECRET_KEY": (home / "secret_key").read_text().strip(),
+        "AIRFLOW__API_AUTH__JWT_SECRET": (home / "jwt_secret").read_text().strip(),
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(paths.log / "airflow"),
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+        "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+    }
