@@ -74,9 +74,19 @@ def event_of(happening: Happening, shop_id: str, event_id: str, occurred_at: str
 
 
 def deliver(
-    happenings: list[Happening], shop_id: str, id_prefix: str, rng: np.random.Generator, *, is_clean: bool = False
+    happenings: list[Happening],
+    shop_id: str,
+    id_prefix: str,
+    rng: np.random.Generator,
+    *,
+    until_ms: int,
+    is_clean: bool = False,
 ) -> Iterator[Delivery]:
-    """Every delivery of the happenings of a day, in no particular order; ``is_clean`` plants nothing."""
+    """Every delivery of the happenings of a day, in no particular order; ``is_clean`` plants nothing.
+
+    What happens at ``until_ms`` or later is left out last, so that a longer history begins with the same deliveries.
+    ``happenings`` are in the order of occurrence.
+    """
     count = len(happenings)
     stamps, dice = Stamps(), Dice(rng)
     delay = np.clip(rng.lognormal(5.2, 0.8, count), 5, 20_000).astype(np.int64)
@@ -93,6 +103,8 @@ def deliver(
     plan = zip(happenings, delay.tolist(), late.tolist(), doubled.tolist(), again.tolist(), extra.tolist(), strict=True)
     for number, (happening, after, is_late, is_doubled, later, draw) in enumerate(plan):
         event_id, at_ms = f"e{id_prefix}-{number}", happening.at_ms
+        if at_ms >= until_ms:
+            return
         event = event_of(happening, shop_id, event_id, stamps(at_ms))
         received = at_ms + after
         event["received_at"] = stamps(received)

@@ -35,11 +35,12 @@ def play(plan: Plan, day: int) -> PlayedDay:
         prefix = "cat"
     else:
         prefix = f"{day:03d}"
-        happenings = [h for h in play_day(world, day, prefix=prefix, names=("day", day)) if h.at_ms < world.end_ms]
+        happenings = play_day(world, day, prefix=prefix, names=("day", day))
     rng = stream(plan.seed, plan.shop_id, "deliveries", day)
-    found = list(deliver(happenings, plan.shop_id, prefix, rng, is_clean=day == CATALOGUE))
+    found = list(deliver(happenings, plan.shop_id, prefix, rng, until_ms=world.end_ms, is_clean=day == CATALOGUE))
     found.sort(key=lambda d: d.received_ms)
-    return PlayedDay(found, truth_of(happenings, found, world, None if day == CATALOGUE else day))
+    happened = (h for h in happenings if h.at_ms < world.end_ms)
+    return PlayedDay(found, truth_of(happened, found, world, None if day == CATALOGUE else day))
 
 
 def simulate(plan: Plan, out: Path, *, processes: int = 1, progress: Callable[[int, int], None] | None = None) -> Truth:

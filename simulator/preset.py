@@ -44,7 +44,7 @@ class Preset:
     refund_per_order: float = 0.07
     free_shipping_minor: int = 9900
     shipping_minor: int = 800
-    coupon_minor: tuple[int, int] = (19900, 2000)  # from this amount on, this much off
+    coupon_minor: tuple[int, int] = (14900, 1500)  # from this amount on, this much off
     channels: dict[str, float] = field(
         default_factory=lambda: {"wechat": 0.38, "douyin": 0.24, "xiaohongshu": 0.16, "app": 0.14, "search": 0.08}
     )

@@ -45,6 +45,8 @@ def walk_visit(scene: Scene, shopper: int, at_ms: int, *, is_restocking: bool) -
         )
         scene.linger(visitor, 6)
     likely = 0.93 if is_restocking else preset.checkout_per_cart
+    if coupon_id:
+        likely = min(0.97, likely * 1.4)
     if not cart or not dice.chance(likely):
         return
     check_out(scene, visitor, cart)
@@ -68,7 +70,7 @@ def _join_in(scene: Scene, visitor: Visitor, item: int) -> None:
 
 
 def _claim_coupon(scene: Scene, visitor: Visitor) -> str | None:
-    if not scene.dice.chance(0.22 if scene.campaign else 0.03):
+    if not scene.dice.chance(0.3 if scene.campaign else 0.05):
         return None
     coupon_id = f"coupon-{scene.campaign or '新客'}"
     claimed = {"coupon_id": coupon_id} | ({"campaign_id": scene.campaign} if scene.campaign else {})

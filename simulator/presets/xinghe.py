@@ -12,7 +12,7 @@ XINGHE = Preset(
     staples=0.8,
     rhythm_days=(18, 40),
     refund_per_order=0.06,
-    coupon_minor=(29900, 3000),
+    coupon_minor=(19900, 2000),
     categories=(
         Category(
             "手机配件",

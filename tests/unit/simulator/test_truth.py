@@ -1,0 +1,79 @@
+"""The truth agrees with the events: what was planted is what the contract and the fates find, to the last event."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from collector.landing.bronze import bronze_rows
+from jishi.contract import Refusal, check
+from jishi.fates import Fate, fate_without_history
+from simulator.truth import paid_minor
+
+
+def test_planted_defects_are_what_contract_and_fates_find(shop):
+    rows, counts = bronze_rows(shop.lines, shop_id="xinghe", first_seq=0)
+    fates: Counter[Fate] = Counter()
+    seen: set[str] = set()
+    for row in rows:
+        fate = fate_without_history(
+            invalid_reason=row["invalid_reason"],
+            occurred_at_ms=row["occurred_at_ms"],
+            received_at_ms=row["received_at_ms"],
+            allowed_lateness_s=30,
+            future_tolerance_s=5,
+        )
+        if fate in (Fate.GOOD, Fate.LATE):
+            fate = Fate.DUPLICATE if row["event_id"] in seen else fate
+            seen.add(row["event_id"])
+        fates[fate] += 1
+    planted = shop.truth["planted"]
+    assert {kind: fates[Fate(kind)] for kind in planted} == planted
+    assert all(planted.values()), "every defect occurs"
+    assert dict(counts.invalid) == shop.truth["invalid_by_reason"]
+    assert len(shop.lines) == shop.truth["deliveries"]
+    assert fates[Fate.GOOD] + fates[Fate.LATE] == shop.truth["events"]
+
+
+def test_every_event_that_is_not_broken_keeps_the_contract(events):
+    refused = [verdict for event in events if isinstance(verdict := check(event, "xinghe"), Refusal)]
+    assert refused == []
+    assert len({event["type"] for event in events}) == 20, "every type of the contract occurs"
+
+
+def test_money_is_the_sum_of_the_orders(shop, events):
+    orders = [e for e in events if e["type"] == "order_paid"]
+    assert len(orders) == shop.truth["orders"] == len({e["properties"]["order_id"] for e in orders})
+    assert sum(paid_minor(e["properties"]) for e in orders) == shop.truth["gmv_minor"]
+    assert len({e["user_id"] for e in orders}) == shop.truth["paying_customers"]
+    refunds = [e["properties"] for e in events if e["type"] == "order_refunded"]
+    assert sum(r["amount_minor"] for r in refunds) == shop.truth["refunded_minor"]
+
+
+def test_a_refund_follows_its_order_and_gives_back_no_more_than_was_paid(events):
+    paid = {e["properties"]["order_id"]: e for e in events if e["type"] == "order_paid"}
+    back: Counter[str] = Counter()
+    for event in events:
+        if event["type"] == "order_refunded":
+            order = paid[event["properties"]["order_id"]]
+            assert event["occurred_at"] > order["occurred_at"]
+            assert event["user_id"] == order["user_id"]
+            back[event["properties"]["order_id"]] += event["properties"]["amount_minor"]
+    assert back
+    assert all(amount <= paid_minor(paid[order_id]["properties"]) for order_id, amount in back.items())
+
+
+def test_visits_and_bots(shop, events):
+    bots = set(shop.truth["bots"])
+    sessions: dict[str, set[str]] = defaultdict(set)
+    bot_sessions = set()
+    for event in events:
+        if event.get("session_id") and event["type"] != "order_refunded":
+            if event["anonymous_id"] in bots:
+                bot_sessions.add(event["session_id"])
+                assert event["type"] == "item_viewed"
+            else:
+                sessions[event["session_id"]].add(event["type"])
+    assert len(sessions) == shop.truth["visits"]
+    assert len(bot_sessions) == shop.truth["bot_visits"] > 0
+    assert sum("order_paid" in types for types in sessions.values()) == shop.truth["visits_with_order"]
+    assert bots.isdisjoint(s["anonymous_id"] for s in shop.shoppers)
