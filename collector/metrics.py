@@ -1,0 +1,40 @@
+"""What the collector counts, for Prometheus. Labels are shops, codes and reasons; never a person, a key or an event."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_FSYNC_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_GROUP_BUCKETS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
+
+
+class Metrics:
+    """Counters of one collector."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        registry = self.registry
+        self.accepted = Counter("jishi_collector_accepted_events", "Acknowledged events", ["shop"], registry=registry)
+        self.quarantined = Counter(
+            "jishi_collector_quarantined_events",
+            "Acknowledged events that the contract refuses, by reason",
+            ["shop", "reason"],
+            registry=registry,
+        )
+        self.refused = Counter("jishi_collector_refused_requests", "Refused requests by code", ["code"], registry=registry)
+        self.wrong_keys = Counter("jishi_collector_wrong_keys", "Requests without a known write key", registry=registry)
+        self.backlog = Gauge("jishi_collector_backlog_events", "Events that wait for fsync", registry=registry)
+        self.torn_bytes = Gauge("jishi_collector_torn_bytes", "Bytes cut off the tail at the last start", registry=registry)
+        self.next_seq = Gauge("jishi_collector_next_seq", "Number of the next event in the write-ahead log", registry=registry)
+        self.disk_failing = Gauge("jishi_collector_disk_failing", "1 while the disk refuses events", registry=registry)
+        self.fsync_s = Histogram(
+            "jishi_collector_fsync_seconds", "Write and fsync of one group", buckets=_FSYNC_BUCKETS, registry=registry
+        )
+        self.group_events = Histogram(
+            "jishi_collector_group_events", "Events that shared one fsync", buckets=_GROUP_BUCKETS, registry=registry
+        )
+
+    def observe_group(self, seconds: float, events: int) -> None:
+        """Count one write with its fsync."""
+        self.fsync_s.observe(seconds)
+        self.group_events.observe(events)

@@ -1,0 +1,59 @@
+"""Run the intake: one process, one event loop, one thread that syncs."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import sys
+import time
+from types import FrameType
+
+import uvicorn
+
+from collector.app import Intake, create_app
+from collector.keys import KeyRing
+from collector.wal.writer import WalWriter
+from jishi.paths import Paths
+from jishi.settings import Settings
+
+log = logging.getLogger("collector")
+
+
+class PortTaken(RuntimeError):
+    """The collector's port cannot be used; the message names the setting."""
+
+
+def serve(settings: Settings, paths: Paths) -> None:
+    """Serve until SIGTERM; what was taken by then is written and answered. Raises PortTaken, WalLocked or WalCorrupt."""
+    listener = _listen(settings.host, settings.collector_port)
+    with listener:
+        wal = WalWriter(paths.wal, settings.wal_segment_bytes)
+        try:
+            keys = KeyRing(paths.shops_file)
+            intake = Intake(wal, keys, settings, clock_ms=lambda: time.time_ns() // 1_000_000, clock_s=time.monotonic)
+            config = uvicorn.Config(
+                create_app(intake),
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=10,
+            )
+            log.info("collector %s listens on http://%s:%d", wal.collector_id, settings.host, settings.collector_port)
+            log.info("write-ahead log %s goes on with seq %d", paths.wal, wal.end.seq)
+            signal.signal(signal.SIGTERM, _leave)  # uvicorn raises the signal again when it is done
+            uvicorn.Server(config).run(sockets=[listener])
+        finally:
+            wal.close()
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    sys.exit(0)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=2048)
+    except OSError as error:
+        raise PortTaken(f"cannot listen on {host}:{port} ({error.strerror}); set JISHI_COLLECTOR_PORT to a free port") from None
