@@ -49,7 +49,8 @@ with DAG(
     )
     features = step(
         "features",
-        f"{MAIN} feature_repo materialize --as-of {{{{ dag_run.run_after.isoformat() }}}} && {MAIN} feature_repo training-set{FOR_EACH_SHOP}",
+        f"{MAIN} feature_repo materialize --as-of {{{{ dag_run.run_after.isoformat() }}}}"
+        f" && {MAIN} feature_repo training-set{FOR_EACH_SHOP}",
         what="Writes the newest daily features to the online store and joins a training set as of each label's time.",
         repair="Clear the task; writes to the online store only go forward, so a second run does no harm.",
         minutes=30,

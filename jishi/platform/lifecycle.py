@@ -132,6 +132,7 @@ def down(settings: Settings, tell: Tell) -> int:
     count = stop_all(paths.var, grace_s=25, tell=tell)
     for leftover in ("supervisor.sock", "supervisord.pid"):
         (paths.run / leftover).unlink(missing_ok=True)
-    for beat in paths.run.glob("*.heartbeat"):
-        beat.unlink()
+    for pattern in ("*.heartbeat", "*.group"):
+        for file in paths.run.glob(pattern):
+            file.unlink()
     return count

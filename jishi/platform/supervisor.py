@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -56,7 +57,7 @@ def write_configuration(paths: Paths, parts: list[Part], environment: Mapping[st
             _section(
                 f"program:{part.name}",
                 {
-                    "command": " ".join(f'"{_escape(word)}"' if " " in word else _escape(word) for word in part.command),
+                    "command": _escape(shlex.join(_noting_group(paths, part))),
                     "environment": ",".join(f'{key}="{_escape(value)}"' for key, value in sorted(variables.items())),
                     "directory": working_directory(),
                     "autostart": "false",
@@ -76,6 +77,16 @@ def write_configuration(paths: Paths, parts: list[Part], environment: Mapping[st
     write_atomically(config, "\n".join(sections))
     config.chmod(0o600)
     return config
+
+
+def group_file(paths: Paths, name: str) -> Path:
+    """Where a part's process group is noted: a process that rewrites its title, as Airflow's do, loses its environment."""
+    return paths.run / f"{name}.group"
+
+
+def _noting_group(paths: Paths, part: Part) -> list[str]:
+    """The part's command behind a shell that notes its own process group and then becomes the part."""
+    return ["/bin/sh", "-c", 'echo $$ > "$0"; exec "$@"', str(group_file(paths, part.name)), *part.command]
 
 
 def _escape(value: str) -> str:
