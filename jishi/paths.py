@@ -87,6 +87,11 @@ class Paths:
         return self.var / "landing" / "live"
 
     @property
+    def unreadable(self) -> Path:
+        """Values of the event log that are no records, with their position, as the Flink job found them."""
+        return self.var / "landing" / "unreadable"
+
+    @property
     def warehouse(self) -> Path:
         """Working DuckDB file of dbt."""
         return self.var / "warehouse"

@@ -1,0 +1,179 @@
+"""Flink inside this process: its configuration, the JVM that PyFlink starts, and the end of that JVM."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+from pyflink.common import Configuration
+from pyflink.java_gateway import get_gateway
+from pyflink.table import EnvironmentSettings, TableEnvironment
+
+from flink_jobs.log_table import IDLE_TIMEOUT
+from jishi.lake import write_json
+from jishi.paths import Paths
+from jishi.platform.java import java_home
+from jishi.settings import Settings
+
+_HEAP = "640m"
+_LOG = """\
+rootLogger.level = INFO
+rootLogger.appenderRef.file.ref = file
+appender.file.type = RollingFile
+appender.file.name = file
+appender.file.fileName = {log}/flink-jvm.log
+appender.file.filePattern = {log}/flink-jvm.log.%i
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d{{yyyy-MM-dd HH:mm:ss,SSS}} %-5p %c{{1}} - %m%n
+appender.file.policies.type = Policies
+appender.file.policies.size.type = SizeBasedTriggeringPolicy
+appender.file.policies.size.size = 16MB
+appender.file.strategy.type = DefaultRolloverStrategy
+appender.file.strategy.max = 3
+logger.kafka.name = org.apache.kafka
+logger.kafka.level = WARN
+"""
+
+
+def realtime_options(settings: Settings, paths: Paths, *, checkpoints: Path, resume_from: Path | None) -> dict[str, str]:
+    """Flink's options for the job that runs for ever."""
+    options = {
+        **computing_options(settings.stream_parallelism),
+        "pipeline.name": "jishi realtime",
+        "pipeline.jars": ";".join(jar.as_uri() for jar in connector_jars(paths)),
+        # A row waits for others at most this long, so that a click reaches the feature topic at once.
+        "execution.buffer-timeout.interval": "5 ms",
+        "execution.checkpointing.interval": f"{settings.checkpoint_interval_ms} ms",
+        "execution.checkpointing.dir": checkpoints.as_uri(),
+        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+        "execution.checkpointing.num-retained": "3",
+        "execution.checkpointing.tolerable-failed-checkpoints": "3",
+        # A failure that comes back ends the job and thereby this process: the supervisor starts it again, in sight.
+        "restart-strategy.type": "failure-rate",
+        "restart-strategy.failure-rate.max-failures-per-interval": "5",
+        "restart-strategy.failure-rate.failure-rate-interval": "5 min",
+        "restart-strategy.failure-rate.delay": "2 s",
+        "rest.address": settings.host,
+        "rest.bind-address": settings.host,
+        "rest.port": str(settings.flink_port),
+        "rest.bind-port": str(settings.flink_port),
+    }
+    if resume_from is not None:
+        options["execution.state-recovery.path"] = resume_from.as_uri()
+    return options
+
+
+def computing_options(parallelism: int) -> dict[str, str]:
+    """Options that decide what is computed and how, the same for a replay."""
+    return {
+        "parallelism.default": str(parallelism),
+        "state.backend.type": "hashmap",
+        "pipeline.object-reuse": "true",
+        "pipeline.auto-watermark-interval": "100 ms",
+        "table.local-time-zone": "UTC",
+        "table.exec.source.idle-timeout": IDLE_TIMEOUT,
+        "table.exec.uid.generation": "PLAN_ONLY",
+        # Without it each sink would number deliveries for itself, with its own copy of the state.
+        "table.optimizer.reuse-optimize-block-with-digest-enabled": "true",
+        "taskmanager.memory.managed.size": "64m",
+        "taskmanager.memory.network.min": "32m",
+        "taskmanager.memory.network.max": "32m",
+    }
+
+
+def connector_jars(paths: Paths) -> list[Path]:
+    """Jars of the Kafka connector. Raises FileNotFoundError when they were not fetched."""
+    jars = sorted((paths.jars / "flink").glob("*.jar"))
+    if not jars:
+        raise FileNotFoundError(f"no connector jars in {paths.jars / 'flink'}; fetch them with: python -m jishi.platform.jars")
+    return jars
+
+
+def prepare_jvm(paths: Paths) -> None:
+    """Write Flink's configuration folder and point the environment of this process at it; call before the first Flink call."""
+    conf = paths.flink / "conf"
+    conf.mkdir(parents=True, exist_ok=True)
+    paths.log.mkdir(parents=True, exist_ok=True)
+    (conf / "log4j-cli.properties").write_text(_LOG.format(log=paths.log))
+    spec = find_spec("pyflink")
+    assert spec is not None
+    assert spec.origin is not None
+    packaged = Path(spec.origin).parent / "conf" / "config.yaml"
+    (conf / "config.yaml").write_text(packaged.read_text())
+    os.environ["FLINK_CONF_DIR"] = str(conf)
+    os.environ["FLINK_LOG_DIR"] = str(paths.log)
+    os.environ["JAVA_HOME"] = str(java_home(paths.envs))
+    os.environ["JVM_ARGS"] = f"-Xmx{_HEAP} -Xms256m -XX:MaxMetaspaceSize=320m -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError"
+
+
+def table_environment(options: Mapping[str, str]) -> TableEnvironment:
+    """A streaming SQL environment; starts the JVM when it is the first."""
+    configuration = Configuration()
+    for key, value in options.items():
+        configuration.set_string(key, value)
+    return TableEnvironment.create(
+        EnvironmentSettings.new_instance().in_streaming_mode().with_configuration(configuration).build()
+    )
+
+
+def start_jvm(paths: Paths) -> psutil.Process:
+    """Start the JVM that all Flink calls of this process use, and note which it is for ``end_leftover_jvm``."""
+    prepare_jvm(paths)
+    before = {child.pid for child in psutil.Process().children()}
+    get_gateway()
+    [jvm] = [child for child in psutil.Process().children() if child.pid not in before]
+    write_json(_note(paths), {"pid": jvm.pid, "created": jvm.create_time()})
+    return jvm
+
+
+def end_leftover_jvm(paths: Paths) -> bool:
+    """Kill the JVM of a run whose driver was killed, if it is still there; returns whether it was.
+
+    A JVM notices only after seconds that its driver is gone. Until then its job goes on and may name files of the archive after
+    the checkpoint from which the next run is about to go on: each of their rows would be there twice.
+    """
+    note = _note(paths)
+    if not note.exists():
+        return False
+    noted = json.loads(note.read_text())
+    try:
+        jvm = psutil.Process(noted["pid"])
+        if abs(jvm.create_time() - noted["created"]) > 1:
+            return False
+        end_jvm(jvm, patience_s=0)
+    except psutil.NoSuchProcess:
+        return False
+    return True
+
+
+def stop_jvm(jvm: psutil.Process) -> None:
+    """End the JVM of this process; no Flink call may follow."""
+    get_gateway().shutdown()  # so that py4j does not tell the JVM later, when it is gone, which objects it has dropped
+    end_jvm(jvm, patience_s=5)
+
+
+def end_jvm(jvm: psutil.Process, *, patience_s: float) -> None:
+    """End a JVM: ask, wait up to ``patience_s``, then kill; returns when it is gone."""
+    deadline = time.monotonic() + patience_s
+    try:
+        if patience_s > 0:
+            jvm.terminate()
+            jvm.wait(max(deadline - time.monotonic(), 0.1))
+    except psutil.TimeoutExpired:
+        pass
+    except psutil.NoSuchProcess:
+        return
+    try:
+        jvm.kill()
+        jvm.wait(10)
+    except psutil.NoSuchProcess:
+        return
+
+
+def _note(paths: Paths) -> Path:
+    return paths.run / "flink-jvm.json"

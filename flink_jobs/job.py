@@ -1,0 +1,76 @@
+"""The job as statements: tables that are injected, then views and inserts that are the same wherever it runs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flink_jobs import archive, fates, feature_topic, log_table, unreadable
+from jishi.features import Feature
+from jishi.paths import Paths
+from jishi.settings import Settings
+
+Views = Mapping[str, Sequence[Feature]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """``tables`` say where data lies, ``definitions`` and ``inserts`` what is computed."""
+
+    tables: tuple[str, ...]
+    definitions: tuple[str, ...]
+    inserts: tuple[str, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """Names what is computed: state of a job with another fingerprint does not fit this one."""
+        return hashlib.sha256("\n;\n".join((*self.definitions, *self.inserts)).encode()).hexdigest()[:12]
+
+
+def realtime_job(settings: Settings, paths: Paths, views: Views) -> Job:
+    """Kafka → fates → archive, unreadable values and features."""
+    roll_after_ms = max(settings.checkpoint_interval_ms // 2, 100)
+    return _job(
+        settings,
+        views,
+        tables=(
+            log_table.kafka_log(bootstrap=settings.kafka_bootstrap, allowed_lateness_s=settings.allowed_lateness_s),
+            unreadable.raw_kafka_log(bootstrap=settings.kafka_bootstrap),
+            archive.archive_table(paths.live, roll_after_ms=roll_after_ms),
+            unreadable.unreadable_table(paths.unreadable, roll_after_ms=roll_after_ms),
+            feature_topic.kafka_features(bootstrap=settings.kafka_bootstrap),
+        ),
+        inserts=(unreadable.not_json(),),
+    )
+
+
+def replay_job(settings: Settings, views: Views, *, source: Path, target: Path) -> Job:
+    """The same computation from a folder of JSON lines into ``archive``, ``unreadable``, ``features`` below ``target``."""
+    return _job(
+        settings,
+        views,
+        tables=(
+            log_table.file_log(folder=source, allowed_lateness_s=settings.allowed_lateness_s),
+            archive.archive_table(target / "archive", roll_after_ms=1000),
+            unreadable.unreadable_table(target / "unreadable", roll_after_ms=1000),
+            feature_topic.file_features(target / "features"),
+        ),
+        inserts=(),
+    )
+
+
+def _job(settings: Settings, views: Views, *, tables: tuple[str, ...], inserts: tuple[str, ...]) -> Job:
+    return Job(
+        tables=tables,
+        definitions=tuple(
+            fates.fate_views(allowed_lateness_s=settings.allowed_lateness_s, future_tolerance_s=settings.future_tolerance_s)
+        ),
+        inserts=(
+            archive.archive_insert(),
+            unreadable.not_a_record(),
+            feature_topic.features_insert(views, allowed_lateness_s=settings.allowed_lateness_s),
+            *inserts,
+        ),
+    )

@@ -1,0 +1,91 @@
+"""The event log as a Flink table: typed columns of the record, both clocks, the position, and the watermark.
+
+The same columns come from Kafka or, for tests and bounded replays, from JSON-lines files that carry the position themselves, so
+everything after the source is one text.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flink_jobs.intervals import interval
+from jishi.tables import LOG_RECORD
+from jishi.topics import EVENTS
+
+# How long a partition may be silent before the others move time without it. An on-time event of such a partition is left out of
+# a window only if the job read it this much later than events that the log knew after it, and it was nearly late besides.
+IDLE_TIMEOUT = "2 s"
+
+# 1970, not null: a null event time kills a Flink job. Only invalid events have no clock, and no window ever sees those.
+_CLOCKS = """\
+  occurred_at AS COALESCE(TO_TIMESTAMP_LTZ(occurred_at_ms, 3), TO_TIMESTAMP_LTZ(0, 3)),
+  decided_at AS PROCTIME(),
+  WATERMARK FOR occurred_at AS received_at - {delay}"""
+
+
+def kafka_log(*, bootstrap: str, allowed_lateness_s: int, bounded: bool = False) -> str:
+    """Statement that creates ``log`` over the topic; ``bounded`` ends the job at the offsets that are newest when it starts.
+
+    A value that is not a JSON object gives no row here (``json.ignore-parse-errors``) and a field of the wrong type gives null;
+    ``flink_jobs.unreadable`` keeps both.
+    """
+    return f"""\
+CREATE TEMPORARY TABLE log (
+  {LOG_RECORD.flink_ddl},
+  received_at TIMESTAMP_LTZ(3) METADATA FROM 'timestamp' VIRTUAL,
+  log_partition INT METADATA FROM 'partition' VIRTUAL,
+  log_offset BIGINT METADATA FROM 'offset' VIRTUAL,
+  received_at_ms AS {_epoch_ms("received_at")},
+{_clocks(allowed_lateness_s)}
+) WITH (
+{kafka_source_options(bootstrap, bounded=bounded)},
+  'format' = 'json',
+  'json.ignore-parse-errors' = 'true'
+)"""
+
+
+def file_log(*, folder: Path, allowed_lateness_s: int) -> str:
+    """Statement that creates ``log`` over JSON lines which carry ``received_at_ms``, ``log_partition`` and ``log_offset``."""
+    return f"""\
+CREATE TEMPORARY TABLE log (
+  {LOG_RECORD.flink_ddl},
+  received_at_ms BIGINT,
+  log_partition INT,
+  log_offset BIGINT,
+  received_at AS TO_TIMESTAMP_LTZ(received_at_ms, 3),
+{_clocks(allowed_lateness_s)}
+) WITH (
+  'connector' = 'filesystem',
+  'path' = '{folder.as_uri()}',
+  'format' = 'json',
+  'json.ignore-parse-errors' = 'true'
+)"""
+
+
+def kafka_source_options(bootstrap: str, *, bounded: bool = False) -> str:
+    """Options of a table that reads the topic from its start (a restart goes on from its checkpoint instead).
+
+    Small fetches keep partitions abreast of one another when the job catches up, so that none looks idle meanwhile.
+    """
+    options = {
+        "connector": "kafka",
+        "topic": EVENTS.name,
+        "properties.bootstrap.servers": bootstrap,
+        "properties.group.id": "jishi-flink",
+        "properties.max.partition.fetch.bytes": str(256 * 1024),
+        "properties.fetch.max.wait.ms": "100",
+        "scan.startup.mode": "earliest-offset",
+    }
+    if bounded:
+        options["scan.bounded.mode"] = "latest-offset"
+    return ",\n".join(f"  '{key}' = '{value}'" for key, value in options.items())
+
+
+def _clocks(allowed_lateness_s: int) -> str:
+    # One millisecond more than the lateness: a watermark w says that nothing at or before w will come, and an event that is
+    # exactly on the limit may still share its received_at with the event that set the watermark.
+    return _CLOCKS.format(delay=interval(allowed_lateness_s * 1000 + 1))
+
+
+def _epoch_ms(instant: str) -> str:
+    return f"EXTRACT(EPOCH FROM {instant}) * 1000 + EXTRACT(MILLISECOND FROM {instant})"

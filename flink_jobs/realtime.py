@@ -1,0 +1,131 @@
+"""``python -m flink_jobs.realtime``: run the real-time job in the foreground until SIGTERM or SIGINT.
+
+    Kafka jishi.events → readable → numbered → events ─┬→ archive     (bronze files, exactly once)
+                       ↘ unreadable (kept)             └→ features → Kafka jishi.features
+
+It goes on from the newest checkpoint of the same computation, or from the start of the log. Exit code 0 after a signal, 1 when
+the job ended by itself or could not be started.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+import psutil
+from py4j.protocol import Py4JError
+
+from flink_jobs import checkpoints, engine
+from flink_jobs.job import Job, realtime_job
+from flink_jobs.plan import compile_job
+from flink_jobs.rest_api import RestApi
+from jishi.features import views
+from jishi.heartbeat import beat
+from jishi.paths import Paths
+from jishi.platform.java import JavaMissing
+from jishi.settings import Settings, get_settings
+
+BEAT_EVERY_S = 1.0
+
+
+class StopAsked(BaseException):
+    """A signal asked this process to stop."""
+
+
+def main() -> int:
+    """Wire settings, job and engine; returns the exit code."""
+    settings = get_settings()
+    paths = Paths.of(settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ask_to_stop)
+    jvm: psutil.Process | None = None
+    rest = RestApi(f"http://{settings.host}:{settings.flink_port}")
+    job_id: str | None = None
+    try:
+        if engine.end_leftover_jvm(paths):
+            print("the JVM of an earlier run was still there and has been ended", flush=True)
+        jvm = engine.start_jvm(paths)
+        job = realtime_job(settings, paths, views())
+        folder = paths.flink / "checkpoints" / job.fingerprint
+        job_id = start(settings, paths, job, folder)
+        return watch(paths, rest, job_id, folder, web=f"http://{settings.host}:{settings.flink_port}")
+    except StopAsked:
+        if job_id is not None:
+            _cancel(rest, job_id)
+        print("stopped; the next start goes on from the newest checkpoint", flush=True)
+        return 0
+    except (FileNotFoundError, JavaMissing, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except Py4JError as error:
+        print(f"error: Flink did not start the job: {error}\nsee {paths.log / 'flink-jvm.log'}", file=sys.stderr)
+        return 1
+    finally:
+        if jvm is not None:
+            engine.stop_jvm(jvm)
+
+
+def start(settings: Settings, paths: Paths, job: Job, folder: Path) -> str:
+    """Submit the job, from its newest checkpoint below ``folder`` if there is one; returns its id."""
+    began = time.monotonic()
+    newest = checkpoints.newest_checkpoint(folder)
+    origin = f"checkpoint {newest.parent.name}/{newest.name}" if newest else "the start of the log"
+    options = engine.realtime_options(settings, paths, checkpoints=folder, resume_from=newest)
+    client = compile_job(engine.table_environment(options), job).execute().get_job_client()
+    job_id = str(client.get_job_id())
+    print(f"job {job_id} submitted from {origin} in {time.monotonic() - began:.1f} s", flush=True)
+    return job_id
+
+
+def watch(paths: Paths, rest: RestApi, job_id: str, folder: Path, *, web: str) -> int:
+    """Tell every second how the job is; returns 1 when it has ended."""
+    announced = tidied = False
+    while True:
+        try:
+            facts = rest.facts(job_id)
+            announced = announced or _announce_when_running(rest, job_id, web)
+        except OSError as error:
+            print(f"error: Flink no longer answers ({error}); see {paths.log / 'flink-jvm.log'}", file=sys.stderr)
+            return 1
+        beat(
+            paths,
+            "flink",
+            job_id=job_id,
+            state=facts.state if announced or facts.has_ended else "STARTING",
+            restarts=facts.restarts,
+            checkpoints=facts.checkpoints,
+            failed_checkpoints=facts.failed_checkpoints,
+            last_error=facts.last_error,
+        )
+        if facts.has_ended:
+            print(f"error: the job is {facts.state}: {facts.last_error}", file=sys.stderr)
+            return 1
+        if facts.checkpoints and not tidied:
+            checkpoints.drop_checkpoints_of_other_runs(folder, job_id)
+            tidied = True
+        time.sleep(BEAT_EVERY_S)
+
+
+def _announce_when_running(rest: RestApi, job_id: str, web: str) -> bool:
+    if not rest.all_tasks_run(job_id):
+        return False
+    print(f"job {job_id} is running; {web}", flush=True)
+    return True
+
+
+def _cancel(rest: RestApi, job_id: str) -> None:
+    try:
+        rest.cancel(job_id)
+    except OSError as error:
+        print(f"the job could not be asked to stop ({error}); its JVM is ended", file=sys.stderr)
+
+
+def _ask_to_stop(number: int, frame: FrameType | None) -> None:
+    raise StopAsked(number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

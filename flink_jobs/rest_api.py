@@ -1,0 +1,61 @@
+"""What the running job tells through Flink's REST API."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+RUNNING = "RUNNING"
+ENDED = frozenset({"FAILED", "CANCELED", "FINISHED", "SUSPENDED"})
+
+
+@dataclass(frozen=True)
+class JobFacts:
+    """One look at the job: its state, its restarts since it was started, its checkpoints and why it failed last."""
+
+    state: str
+    restarts: int
+    checkpoints: int
+    failed_checkpoints: int
+    last_error: str | None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the job will do nothing more."""
+        return self.state in ENDED
+
+
+@dataclass(frozen=True)
+class RestApi:
+    """Flink's REST API at ``base`` (``http://host:port``). Calls raise OSError when nobody answers."""
+
+    base: str
+    timeout_s: float = 5.0
+
+    def facts(self, job_id: str) -> JobFacts:
+        """Look at the job."""
+        checkpoints = self._get(f"/jobs/{job_id}/checkpoints")["counts"]
+        restarts = self._get(f"/jobs/{job_id}/metrics?get=numRestarts")
+        failures = self._get(f"/jobs/{job_id}/exceptions?maxExceptions=1").get("exceptionHistory", {}).get("entries", [])
+        return JobFacts(
+            state=self._get(f"/jobs/{job_id}")["state"],
+            restarts=int(float(restarts[0]["value"])) if restarts else 0,
+            checkpoints=checkpoints["completed"],
+            failed_checkpoints=checkpoints["failed"],
+            last_error=failures[0]["stacktrace"].splitlines()[0] if failures else None,
+        )
+
+    def all_tasks_run(self, job_id: str) -> bool:
+        """Whether every task of the job has left its start behind."""
+        return all(vertex["status"] == RUNNING for vertex in self._get(f"/jobs/{job_id}")["vertices"])
+
+    def cancel(self, job_id: str) -> None:
+        """Stop the job; its checkpoints stay."""
+        request = urllib.request.Request(f"{self.base}/jobs/{job_id}?mode=cancel", method="PATCH")
+        urllib.request.urlopen(request, timeout=self.timeout_s).close()
+
+    def _get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.base + path, timeout=self.timeout_s) as answer:
+            return json.load(answer)

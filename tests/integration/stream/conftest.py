@@ -1,0 +1,118 @@
+"""A real broker and the job as its own process; runs in the main environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jishi.heartbeat import last_beat
+from jishi.paths import Paths
+from jishi.platform.jars import fetch_jars
+from jishi.platform.java import java_home
+from jishi.platform.kafka import EmbeddedBroker, running_broker
+from jishi.settings import PROJECT_ROOT, get_settings
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Stream:
+    """The job of one platform folder: start, stop and kill it, and read what it wrote."""
+
+    paths: Paths
+    bootstrap: str
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the job and wait until it runs."""
+        environment = os.environ | {
+            "JISHI_VAR": str(self.paths.var),
+            "JISHI_ENVS": str(self.paths.envs),
+            "JISHI_KAFKA_BOOTSTRAP": self.bootstrap,
+            "JISHI_FLINK_PORT": str(self.port),
+            "JISHI_CHECKPOINT_INTERVAL_MS": "1000",
+        }
+        started_at = time.time()
+        with (self.paths.var / "realtime.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [str(self.paths.python("flink")), "-m", "flink_jobs.realtime"],
+                cwd=PROJECT_ROOT,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        wait_until(lambda: self._runs_since(started_at), self.told)
+
+    def told(self) -> str:
+        """What the job printed."""
+        return (self.paths.var / "realtime.log").read_text()
+
+    def kill(self) -> None:
+        """kill -9 the job's process group: driver and JVM."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Ask the job to stop; returns its exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(30)
+
+    def archived(self) -> list[dict[str, Any]]:
+        """Rows of the committed files of the archive."""
+        return committed_rows(self.paths.live)
+
+    def unreadable(self) -> list[dict[str, Any]]:
+        """Rows of the committed files of unreadable values."""
+        return committed_rows(self.paths.unreadable)
+
+    def _runs_since(self, started_at: float) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.told()
+        beat = last_beat(self.paths, "flink")
+        return beat is not None and time.time() - beat.age_s > started_at and beat.facts["state"] == "RUNNING"
+
+
+def committed_rows(folder: Path) -> list[dict[str, Any]]:
+    files = [file for file in folder.rglob("*") if file.is_file() and not file.name.startswith((".", "_"))]
+    return [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def wait_until(holds: Callable[[], bool], explain: Callable[[], object], timeout_s: float = 300) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, explain()
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def stream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stream]:
+    """A broker with its topics and the job, not yet started."""
+    paths = Paths(var=tmp_path_factory.mktemp("stream"), envs=get_settings().envs)
+    fetch_jars(paths)
+    broker = EmbeddedBroker(paths.kafka, paths.jars, java_home(paths.envs), "127.0.0.1", free_port(), free_port(), heap="256m")
+    with running_broker(broker, paths.var / "broker.log"):
+        made = Stream(paths, broker.bootstrap)
+        yield made
+        if made.process is not None and made.process.poll() is None:
+            made.stop()
+            with suppress(ProcessLookupError):
+                os.killpg(made.process.pid, signal.SIGKILL)

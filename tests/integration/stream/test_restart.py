@@ -1,0 +1,131 @@
+"""Through kill -9 and restarts each record is archived exactly once, and features keep what they knew."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+import psutil
+import pytest
+from confluent_kafka import Consumer, Producer
+
+from jishi import topics
+from jishi.contract.record import Record
+
+pytestmark = pytest.mark.integration
+
+
+class Stream(Protocol):
+    """The fixture, see conftest.py."""
+
+    bootstrap: str
+    process: Any
+
+    def start(self) -> None: ...
+    def kill(self) -> None: ...
+    def stop(self) -> int: ...
+    def told(self) -> str: ...
+    def archived(self) -> list[dict[str, Any]]: ...
+    def unreadable(self) -> list[dict[str, Any]]: ...
+
+
+def view_of(seq: int) -> Record:
+    now_ms = int(time.time() * 1000)
+    return Record(
+        collector_id="c1",
+        seq=seq,
+        shop_id="a",
+        event_id=f"e{seq}",
+        type="item_viewed",
+        schema_version=1,
+        occurred_at_ms=now_ms,
+        collected_at_ms=now_ms,
+        anonymous_id=None,
+        user_id=None,
+        person_id=f"p{seq % 5}",
+        session_id=None,
+        item_id=f"项{seq}",
+        category=None,
+        unit_price_minor=100,
+        quantity=None,
+        invalid_reason=None,
+        invalid_field=None,
+        invalid_detail=None,
+        line=json.dumps({"n": seq}),
+    )
+
+
+def send(stream: Stream, seqs: Iterable[int], pause_s: float = 0.0) -> None:
+    producer = Producer({"bootstrap.servers": stream.bootstrap, "enable.idempotence": True, "compression.type": "zstd"})
+    for seq in seqs:
+        record = view_of(seq)
+        producer.produce(topics.EVENTS.name, json.dumps(record).encode(), key=f"a|{record['person_id']}".encode())
+        producer.poll(pause_s)
+    assert producer.flush(30) == 0
+
+
+def wait_for_rows(stream: Stream, count: int) -> None:
+    deadline = time.monotonic() + 120
+    while len(stream.archived()) < count and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+def latest_features(stream: Stream) -> dict[str, dict[str, Any]]:
+    consumer = Consumer({"bootstrap.servers": stream.bootstrap, "group.id": "t", "auto.offset.reset": "earliest"})
+    consumer.subscribe([topics.FEATURES.name])
+    newest: dict[str, dict[str, Any]] = {}
+    silent_since = time.monotonic()
+    while time.monotonic() - silent_since < 3:
+        message = consumer.poll(0.5)
+        if message is None:
+            continue
+        assert message.error() is None
+        silent_since = time.monotonic()
+        newest[message.key().decode()] = json.loads(message.value())
+    consumer.close()
+    return newest
+
+
+def test_every_record_is_archived_once_through_kills(stream: Stream) -> None:
+    send(stream, range(500))
+    producer = Producer({"bootstrap.servers": stream.bootstrap})
+    foreign = [b"not JSON", b'{"bad utf-8": "\xff"}', b"[1]", b"null", b'{"no": "record"}', None]
+    for value in foreign:
+        producer.produce(topics.EVENTS.name, value, key=b"x")
+    assert producer.flush(30) == 0
+    stream.start()
+    wait_for_rows(stream, 500)
+    send(stream, range(500, 900), pause_s=0.005)  # longer than a checkpoint: files are open when the kill comes
+    stream.kill()
+    send(stream, range(900, 1000))
+    stream.start()
+    wait_for_rows(stream, 1000)
+    time.sleep(3)  # a repeated row would come with the next files
+    assert sorted(row["seq"] for row in stream.archived()) == list(range(1000))
+    assert {row["fate"] for row in stream.archived()} == {"good"}
+    assert all(row["received_at_ms"] >= row["collected_at_ms"] - 1000 for row in stream.archived())
+    assert "from checkpoint" in stream.told()
+
+
+def test_last_items_outlive_the_kill(stream: Stream) -> None:
+    values = latest_features(stream)
+    for person in range(5):
+        told = values[f"person_last_20|a|p{person}"]
+        assert told["values"]["last_items"] == [f"项{seq}" for seq in range(999, -1, -1) if seq % 5 == person][:20]
+        assert told["valid_until_ms"] is None
+
+
+def test_foreign_values_are_kept_and_end_nothing(stream: Stream) -> None:
+    kept = stream.unreadable()
+    assert sorted(row["reason"] for row in kept) == ["not_a_record"] + ["not_json"] * 5
+    assert len({(row["log_partition"], row["log_offset"]) for row in kept}) == 6
+
+
+def test_stop_leaves_no_process_behind(stream: Stream, tmp_path: Path) -> None:
+    children = psutil.Process(stream.process.pid).children(recursive=True)
+    assert children
+    assert stream.stop() == 0
+    assert not any(child.is_running() for child in children)
