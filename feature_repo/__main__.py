@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from threading import Event
 
 import duckdb
+from confluent_kafka import KafkaException
 
 from feature_repo.materialize import MaterializationFailed, materialize
 from feature_repo.store import FeatureStoreNotApplied, apply, open_store
@@ -19,6 +20,11 @@ from jishi.heartbeat import beat
 from jishi.lake import TableNotPublished
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
+
+_MENDABLE = (
+    *(MaterializationFailed, FeatureStoreNotApplied, TableNotPublished, LeakFound, NoLabels),
+    *(OSError, duckdb.Error, KafkaException),
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

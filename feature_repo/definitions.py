@@ -101,12 +101,9 @@ def _lake_source(name: str, version: Path) -> FileSource:
 
 def services(streamed: list[FeatureView], daily: list[FeatureView]) -> list[FeatureService]:
     """``live`` for serving: every streamed view of a person; ``daily`` for training: every daily view that there is."""
-    of_person = [view for view in streamed if ENTITIES["person"].name in view.entities]
-    made = [
-        FeatureService(name=LIVE_SERVICE, features=of_person, description="What serving reads of the person, once a request.")
-    ]
+    of_person: list[_Member] = [view for view in streamed if ENTITIES["person"].name in view.entities]
+    made = [FeatureService(name=LIVE_SERVICE, features=of_person, description="What is known of a person this minute.")]
     if daily:
-        made.append(
-            FeatureService(name=DAILY_SERVICE, features=list[_Member](daily), description="Point-in-time training features.")
-        )
+        of_day: list[_Member] = [*daily]
+        made.append(FeatureService(name=DAILY_SERVICE, features=of_day, description="Point-in-time training features."))
     return made

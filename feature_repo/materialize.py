@@ -42,13 +42,13 @@ def materialize(
     jishi.lake.TableNotPublished when a table is missing.
     """
     lake = Lake(paths.lake)
-    expected = {table: _count_keys(lake, table, as_of) for table in tables}
+    expected = [(table, _count_keys(lake, table, as_of)) for table in tables]
     apply(settings, paths)
     done = []
     with registry_lock(paths):
         store = open_store(settings, paths)
         online = online_store_of(store)
-        for table, keys in expected.items():
+        for table, keys in expected:
             before = (online.counts.written, online.counts.refused)
             with contextlib.redirect_stdout(io.StringIO()):  # Feast prints a progress bar
                 store.materialize(_START, as_of, feature_views=[table.view])

@@ -83,12 +83,15 @@ def read_labels(lake: Lake, shop_id: str, limit: int = LABELS) -> pd.DataFrame:
     with duckdb.connect() as connection:
         labels = connection.execute(
             f"""
-            SELECT shop_id, person_id, item_id, occurred_at AS {EVENT_TIMESTAMP}, 1 AS label,
-                   CAST(sum(quantity) AS BIGINT) AS quantity
-            FROM read_parquet(?, hive_partitioning = false)
-            WHERE shop_id = ? AND kind = 'pay' AND person_id IS NOT NULL
-            GROUP BY ALL
-            ORDER BY md5(concat_ws('|', person_id, item_id, occurred_at)), person_id, item_id, occurred_at
+            WITH paid AS (
+                SELECT shop_id, person_id, item_id, occurred_at AS {EVENT_TIMESTAMP}, CAST(sum(quantity) AS BIGINT) AS quantity
+                FROM read_parquet(?, hive_partitioning = false)
+                WHERE shop_id = ? AND kind = 'pay' AND person_id IS NOT NULL
+                GROUP BY ALL
+            )
+            SELECT shop_id, person_id, item_id, {EVENT_TIMESTAMP}, 1 AS label, quantity
+            FROM paid
+            ORDER BY md5(concat_ws('|', person_id, item_id, {EVENT_TIMESTAMP})), person_id, item_id, {EVENT_TIMESTAMP}
             LIMIT ?
             """,
             [files, shop_id, limit],

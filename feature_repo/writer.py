@@ -111,6 +111,9 @@ def run_writer(
         {
             "bootstrap.servers": bootstrap,
             "group.id": group,
+            # A restarted writer takes its partitions back at once, instead of waiting until its dead self times out.
+            "group.instance.id": f"{group}-0",
+            "session.timeout.ms": 6_000,
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 20,

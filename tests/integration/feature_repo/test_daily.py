@@ -1,0 +1,151 @@
+"""Daily features: materialised to the last key, joined point in time, and a back-filled value never leaks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from feature_repo import training_set
+from feature_repo.daily import DAILY, DailyTable
+from feature_repo.materialize import MaterializationFailed, materialize
+from feature_repo.store import MATERIALIZE_BATCH_ROWS, open_store
+from feature_repo.training_set import LeakFound, NoLabels, build
+from jishi.features import ENTITY_COLUMN
+from jishi.lake import Lake, TableNotPublished
+from jishi.paths import Paths
+from jishi.settings import Settings
+
+pytestmark = pytest.mark.integration
+DAY = datetime(2026, 10, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
+PERSON, ITEM = DAILY
+
+
+def publish(lake: Lake, table: DailyTable, rows: list[dict[str, Any]]) -> None:
+    frame = pd.DataFrame(rows)
+    for column, kind in table.columns.items():
+        default = {"int64": 0, "double": 0.0, "string": "x", "bool": False}[kind]
+        frame[column] = frame.get(column, default)
+    for column in ("event_timestamp", "created_timestamp"):
+        frame[column] = pd.to_datetime(frame[column]).astype("datetime64[us]")
+    with lake.publish(table.name) as draft:
+        # Two files, so that a reader that takes only the first loses half.
+        for part, half in enumerate((frame[::2], frame[1::2])):
+            half.to_parquet(draft.path / f"part-{part}.parquet", index=False, coerce_timestamps="us")
+
+
+def row(table: DailyTable, entity: str, day: int, value: int, created_day: int | None = None) -> dict[str, Any]:
+    first = next(name for name, kind in table.columns.items() if kind == "int64")
+    return {
+        "shop_id": "a",
+        ENTITY_COLUMN[table.entity]: entity,
+        "event_timestamp": DAY + timedelta(days=day),
+        "created_timestamp": DAY + timedelta(days=day if created_day is None else created_day),
+        first: value,
+    }
+
+
+def first_feature(table: DailyTable) -> str:
+    return next(name for name, kind in table.columns.items() if kind == "int64")
+
+
+def at(day: float) -> datetime:
+    return (DAY + timedelta(days=day)).replace(tzinfo=UTC)
+
+
+def test_every_key_arrives_with_its_newest_row_up_to_the_instant(settings: Settings, paths: Paths) -> None:
+    keys = MATERIALIZE_BATCH_ROWS + 7
+    lake = Lake(paths.lake)
+    publish(lake, PERSON, [row(PERSON, f"p{k}", day, day * 10 + 1) for k in range(keys) for day in (0, 1, 2)])
+    [done] = materialize(settings, paths, at(1), (PERSON,))
+    assert (done.view, done.keys, done.written, done.refused) == (PERSON.view, keys, keys, 0)
+    told = open_store(settings, paths).get_online_features(
+        [f"{PERSON.view}:{first_feature(PERSON)}"], [{"shop_id": "a", "person_id": f"p{k}"} for k in (0, 1, keys - 1)]
+    )
+    assert told.to_dict()[first_feature(PERSON)] == [11, 11, 11]
+    [again] = materialize(settings, paths, at(1), (PERSON,))
+    assert (again.written, again.refused) == (0, keys)
+
+
+def test_nothing_to_materialise_is_an_error(settings: Settings, paths: Paths) -> None:
+    with pytest.raises(TableNotPublished):
+        materialize(settings, paths, at(1), (PERSON,))
+    publish(Lake(paths.lake), PERSON, [row(PERSON, "p", 5, 1)])
+    with pytest.raises(MaterializationFailed, match="no row at or before"):
+        materialize(settings, paths, at(1), (PERSON,))
+
+
+def publish_labels(lake: Lake, labels: list[tuple[str, str, float]]) -> None:
+    frame = pd.DataFrame(
+        [
+            {"shop_id": "a", "person_id": p, "item_id": i, "kind": "pay", "quantity": 1, "occurred_at": DAY + timedelta(days=d)}
+            for p, i, d in labels
+        ]
+    )
+    frame["occurred_at"] = frame["occurred_at"].astype("datetime64[us]")
+    with lake.publish("silver/interactions") as draft:
+        (draft.path / "shop=a").mkdir()
+        frame.to_parquet(draft.path / "shop=a" / "part-0.parquet", index=False, coerce_timestamps="us")
+
+
+def test_the_training_set_knows_only_what_was_known(settings: Settings, paths: Paths) -> None:
+    lake = Lake(paths.lake)
+    publish_labels(lake, [("p", "i", 1.5), ("p", "i", 0.5), ("p", "j", 2.0), ("q", "i", 1.5), ("p", "i", -1)])
+    person_rows = [
+        row(PERSON, "p", 0, 1),
+        row(PERSON, "p", 1, 2),
+        row(PERSON, "p", 1, 99, created_day=5),  # a later correction of day 1: unknown at every label
+        row(PERSON, "p", 2, 3),
+        row(PERSON, "p", 3, 4),
+    ]
+    publish(lake, PERSON, person_rows)
+    publish(lake, ITEM, [row(ITEM, "i", 0, 7), row(ITEM, "i", 2, 8)])
+    [facts] = build(settings, paths, ["a"])
+    assert (facts.rows, facts.covered) == (5, {PERSON.view: 3, ITEM.view: 3})
+    frame = pd.concat(pd.read_parquet(file) for file in lake.files(training_set.TABLE))
+    told = {
+        (r["person_id"], r["item_id"], (r["event_timestamp"] - DAY) / timedelta(days=1)): (
+            r[f"{PERSON.view}__{first_feature(PERSON)}"],
+            r[f"{ITEM.view}__{first_feature(ITEM)}"],
+        )
+        for r in frame.astype(object).where(frame.notna(), None).to_dict("records")
+    }
+    assert told == {
+        ("p", "i", 1.5): (2, 7),
+        ("p", "i", 0.5): (1, 7),
+        ("p", "j", 2.0): (3, None),  # known exactly at the label: counts
+        ("q", "i", 1.5): (None, 7),  # another person's rows do not
+        ("p", "i", -1.0): (None, None),
+    }
+    known = frame[frame[f"{PERSON.view}__as_of"].notna()]
+    assert (known[f"{PERSON.view}__as_of"] <= known["event_timestamp"]).all()
+
+
+def test_a_join_that_leaks_is_found(settings: Settings, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = Lake(paths.lake)
+    publish_labels(lake, [("p", "i", 1.5)])
+    publish(lake, PERSON, [row(PERSON, "p", 1, 2), row(PERSON, "p", 1, 99, created_day=5)])
+    publish(lake, ITEM, [row(ITEM, "i", 0, 7)])
+    from feast import FeatureStore
+
+    honest = FeatureStore.get_historical_features
+    monkeypatch.setattr(
+        FeatureStore,
+        "get_historical_features",
+        lambda self, **asked: honest(self, **(asked | {"filter_by_created_timestamp": False})),
+    )
+    with pytest.raises(LeakFound, match=first_feature(PERSON)):
+        build(settings, paths, ["a"])
+    assert not lake.has(training_set.TABLE)
+
+
+def test_a_shop_without_labels_is_named(settings: Settings, paths: Paths, tmp_path: Path) -> None:
+    lake = Lake(paths.lake)
+    publish_labels(lake, [("p", "i", 1.5)])
+    publish(lake, PERSON, [row(PERSON, "p", 1, 2)])
+    publish(lake, ITEM, [row(ITEM, "i", 0, 7)])
+    with pytest.raises(NoLabels, match="'nobody'"):
+        build(settings, paths, ["nobody"])

@@ -1,0 +1,169 @@
+"""The writer against a real Kafka broker: each value becomes readable, a crash repeats and loses nothing, bad ones are kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from feature_repo.store import open_store
+from feature_repo.writer import GROUP
+from jishi import topics
+from jishi.heartbeat import last_beat
+from jishi.paths import Paths
+from jishi.platform.jars import fetch_jars
+from jishi.platform.java import java_home
+from jishi.platform.kafka import EmbeddedBroker, running_broker
+from jishi.settings import Settings, get_settings
+
+pytestmark = pytest.mark.integration
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(holds: Callable[[], Any], timeout_s: float = 90) -> Any:
+    deadline = time.monotonic() + timeout_s
+    while not (found := holds()):
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.05)
+    return found
+
+
+class Writer:
+    """The daemon as a process, with its own port."""
+
+    def __init__(self, var: Path, bootstrap: str) -> None:
+        self.port = free_port()
+        env = os.environ | {
+            "JISHI_VAR": str(var),
+            "JISHI_KAFKA_BOOTSTRAP": bootstrap,
+            "JISHI_FEATURE_WRITER_PORT": str(self.port),
+            "PYTHONUNBUFFERED": "1",
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "feature_repo", "write"],
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def health(self) -> dict[str, Any]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5) as answer:
+                told: dict[str, Any] = json.load(answer)
+                return told
+        except OSError:
+            return {}
+
+    def metrics(self) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+        self.process.send_signal(how)
+        out, _ = self.process.communicate(timeout=30)
+        return self.process.returncode, out
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
+    found = Paths.of(get_settings())
+    fetch_jars(found)
+    folder = tmp_path_factory.mktemp("kafka")
+    made = EmbeddedBroker(folder, found.jars, java_home(found.envs), "127.0.0.1", free_port(), free_port(), heap="256m")
+    with running_broker(made, folder / "broker.log"):
+        yield made
+
+
+def message(person: str, as_of_ms: int, items: list[str]) -> bytes:
+    values = {"last_items": items}
+    told = {"view": "person_last_20", "shop_id": "a", "entity_id": person, "as_of_ms": as_of_ms, "valid_until_ms": None}
+    return json.dumps(told | {"values": values}).encode()
+
+
+def send(broker: EmbeddedBroker, payloads: list[tuple[str, bytes | None]]) -> None:
+    producer = Producer({"bootstrap.servers": broker.bootstrap})
+    for person, payload in payloads:
+        producer.produce(topics.FEATURES.name, payload, key=f"person_last_20|a|{person}".encode())
+    assert producer.flush(30) == 0
+
+
+def test_values_arrive_newest_wins_and_a_crash_loses_nothing(settings: Settings, paths: Paths, broker: EmbeddedBroker) -> None:
+    now_ms = int(time.time() * 1000)
+    store = open_store(settings, paths)
+
+    def read(person: str) -> list[str] | None:
+        told = store.get_online_features(["person_last_20:last_items"], [{"shop_id": "a", "person_id": person}]).to_dict()
+        items: list[str] | None = told["last_items"][0]
+        return items
+
+    with Writer(settings.var, broker.bootstrap) as writer:
+        # One instant, three clicks of one request: the log's order decides. An older value and rubbish between them.
+        send(
+            broker,
+            [
+                ("p", message("p", now_ms, ["1"])),
+                ("p", message("p", now_ms, ["2", "1"])),
+                ("p", b"{broken"),
+                ("p", message("p", now_ms - 1, ["old"])),
+                ("p", message("p", now_ms, ["3", "2", "1"])),
+                ("p", None),
+            ],
+        )
+        wait_until(lambda: read("p") == ["3", "2", "1"])
+        told = wait_until(lambda: (now := writer.health())["messages"] == 6 and now["dead"] == 2 and now)
+        assert (told["written"], told["refused_as_older"]) == (3, 1)
+        dead = [json.loads(line) for line in (paths.features / "dead_letter.jsonl").read_text().splitlines()]
+        assert [entry["message"] for entry in dead] == ["{broken", ""]
+        assert all(entry["error"] and entry["offset"] >= 0 for entry in dead)
+        assert 'jishi_feature_rows_written_total{view="person_last_20"} 3.0' in writer.metrics()
+        assert wait_until(lambda: last_beat(paths, "feature_writer")).is_fresh
+        writer.stop(signal.SIGKILL)
+
+    send(broker, [(f"q{n}", message(f"q{n}", now_ms, [str(n)])) for n in range(700)])
+    with Writer(settings.var, broker.bootstrap) as again:
+        wait_until(lambda: read("q699") == ["699"] and read("q0") == ["0"])
+        wait_until(lambda: again.health()["messages"] >= 700)
+        assert read("p") == ["3", "2", "1"]
+        code, out = again.stop()
+    assert code == 0, out
+    # All is committed: the group stands at the end of every partition.
+    consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": GROUP})
+    places = [TopicPartition(topics.FEATURES.name, p) for p in range(topics.FEATURES.partitions)]
+    for place in consumer.committed(places, timeout=10):
+        assert place.offset == consumer.get_watermark_offsets(place, timeout=10)[1]
+    consumer.close()
+
+
+def test_the_writer_waits_for_kafka_and_says_so(settings: Settings, paths: Paths) -> None:
+    with Writer(settings.var, f"127.0.0.1:{free_port()}") as writer:
+        told = wait_until(writer.health)
+        assert (told["status"], told["waiting_for"]) == ("waiting", "Kafka")
+        time.sleep(1.5)
+        assert writer.process.poll() is None
+        code, out = writer.stop()
+    assert (code, "waiting for Kafka" in out) == (0, True), out
