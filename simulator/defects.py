@@ -44,18 +44,19 @@ class Delivery(NamedTuple):
 
 
 class Stamps:
-    """ISO texts of epoch milliseconds; remembers minutes, because a day has few."""
+    """ISO texts of epoch milliseconds; remembers hours, because a day has few."""
 
     def __init__(self) -> None:
-        self._minutes: dict[int, str] = {}
+        self._hours: dict[int, str] = {}
 
     def __call__(self, ms: int) -> str:
         """Such as ``2026-09-01T08:00:00.123Z``."""
-        minute, rest = divmod(ms, 60_000)
-        text = self._minutes.get(minute)
+        hour, rest = divmod(ms, 3_600_000)
+        text = self._hours.get(hour)
         if text is None:
-            text = self._minutes[minute] = str(np.datetime_as_string(np.datetime64(minute, "m"))) + ":"
-        return f"{text}{rest // 1000:02d}.{rest % 1000:03d}Z"
+            text = self._hours[hour] = str(np.datetime_as_string(np.datetime64(hour, "h"))) + ":"
+        minute, rest = divmod(rest, 60_000)
+        return f"{text}{minute:02d}:{rest // 1000:02d}.{rest % 1000:03d}Z"
 
 
 def event_of(happening: Happening, shop_id: str, event_id: str, occurred_at: str) -> dict[str, Any]:

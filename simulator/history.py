@@ -37,9 +37,10 @@ def play(plan: Plan, day: int) -> PlayedDay:
         prefix = f"{day:03d}"
         happenings = play_day(world, day, prefix=prefix, names=("day", day))
     rng = stream(plan.seed, plan.shop_id, "deliveries", day)
-    found = list(deliver(happenings, plan.shop_id, prefix, rng, until_ms=world.end_ms, is_clean=day == CATALOGUE))
+    end_ms = world.end_ms
+    found = list(deliver(happenings, plan.shop_id, prefix, rng, until_ms=end_ms, is_clean=day == CATALOGUE))
     found.sort(key=lambda d: d.received_ms)
-    happened = (h for h in happenings if h.at_ms < world.end_ms)
+    happened = (h for h in happenings if h.at_ms < end_ms)
     return PlayedDay(found, truth_of(happened, found, world, None if day == CATALOGUE else day))
 
 

@@ -106,8 +106,9 @@ def _post(client: httpx.Client, events: list[Any], report: Report) -> None:
             report.resent += len(events)
         else:
             if answer.status_code == 200:
-                report.acknowledged += len(events)
-                report.statuses.update(_statuses(answer))
+                body: dict[str, Any] = answer.json()
+                report.acknowledged += int(body["accepted"])
+                report.statuses.update(str(result["status"]) for result in body["results"])
                 return
             report.last_error = f"HTTP {answer.status_code}: {answer.text[:300]}"
             if answer.status_code not in (429, 503):
@@ -117,10 +118,3 @@ def _post(client: httpx.Client, events: list[Any], report: Report) -> None:
     report.failed += len(events)
     if report.acknowledged == 0:
         raise LiveError(f"{report.last_error} (tried {_TRIES} times)")
-
-
-def _statuses(answer: httpx.Response) -> list[str]:
-    """Status of each event as the collector answered it."""
-    body: dict[str, Any] = answer.json()
-    results: list[Any] = body.get("events") or body.get("results") or []
-    return [str(result["status"]) for result in results if isinstance(result, dict) and "status" in result]

@@ -88,7 +88,7 @@ def test_an_overloaded_collector_is_tried_again():
             assert request.headers["authorization"] == "Bearer k"
             events = orjson.loads(request.content)
             got.extend(events)
-            return httpx.Response(200, json={"events": [{"status": "accepted"}] * len(events)})
+            return httpx.Response(200, json={"accepted": len(events), "results": [{"status": "accepted"}] * len(events)})
         return httpx.Response(status, json={"code": "slow_down"})
 
     transport = httpx.MockTransport(collector)
