@@ -23,6 +23,8 @@ EVENTS = Topic(
         "message.timestamp.type": "LogAppendTime",  # received_at: never runs backwards within a partition
         "retention.ms": str(7 * 24 * 3600 * 1000),
         "compression.type": "producer",
+        # An event fills at most one request (1 MiB) and grows up to fourfold as a line within a record.
+        "max.message.bytes": str(8 * 2**20),
     },
 )
 

@@ -52,7 +52,7 @@ def check(raw: Any, shop_id: str | None = None) -> Event | Refusal:
 
 def _refusal_of(error: ValidationError) -> Refusal:
     first = error.errors(include_url=False, include_input=True)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "user_id"
+    field = ".".join(str(part) for part in first["loc"])[:200] or "user_id"  # a name from the event itself may be long
     kind = first["type"]
     if kind == "missing":
         return Refusal("missing_field", field, f"add {field!r}")
