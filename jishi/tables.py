@@ -21,7 +21,7 @@ SPARK_TYPES = {
 FLINK_TYPES = SPARK_TYPES | {"instant": "TIMESTAMP(6)"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TableSchema:
     """A lake table: ``name`` is its folder below the lake, ``grain`` says what one row is."""
 

@@ -1,0 +1,38 @@
+"""One Spark session, configured from settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pyspark.sql import SparkSession
+
+from jishi.paths import Paths
+from jishi.settings import Settings
+
+
+def open_session(settings: Settings, paths: Paths, name: str) -> SparkSession:
+    """A session on ``settings.spark_master``; UTC, Parquet with microseconds, few partitions on one machine."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    # An embedded driver talks to itself only; without this it asks the network for its own name.
+    os.environ.setdefault("SPARK_LOCAL_IP", settings.host)
+    builder = SparkSession.builder.appName(name).master(settings.spark_master)
+    options = {
+        "spark.driver.memory": settings.spark_driver_memory,
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+        "spark.sql.parquet.compression.codec": "zstd",
+        "spark.sql.shuffle.partitions": "4",
+        "spark.sql.warehouse.dir": str(paths.var / "spark" / "warehouse"),
+        "spark.local.dir": str(paths.var / "spark" / "local"),
+        "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
+        "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+        "spark.log.level": "ERROR",
+    }
+    for key, value in options.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session

@@ -1,0 +1,93 @@
+"""What persons did and what there is to buy: sessions, interactions, items."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from jishi.tables import SILVER_INTERACTIONS, SILVER_ITEMS, SILVER_SESSIONS
+
+INACTIVITY_S = 30 * 60
+_ITEM = (
+    "properties STRUCT<item_id STRING, title STRING, title_en STRING, category STRING, brand STRING, "
+    "attributes MAP<STRING, STRING>, unit_price_minor BIGINT, currency STRING, stock BIGINT, status STRING, region STRING>"
+)
+_COUNTED = {
+    "views": "item_viewed",
+    "searches": "search_performed",
+    "adds": "item_added_to_cart",
+    "checkouts": "checkout_started",
+    "orders": "order_paid",
+    "shares": "item_shared",
+}
+_KINDS = {"item_viewed": "view", "item_added_to_cart": "add", "item_shared": "share"}
+
+
+def sessions(events: DataFrame) -> DataFrame:
+    """Visits of persons, with the columns of ``SILVER_SESSIONS``.
+
+    A session ends after more than 30 minutes without an event of the person. A refund is the shop's act and starts no visit.
+    The first event lends its context; ``session_key`` is the person and the start in milliseconds.
+    """
+    acts = events.where("person_id is not null and type <> 'order_refunded'").select(
+        *("shop_id", "person_id", "user_id", "event_id", "type", "occurred_at", "received_at", "occurred_date"),
+        *("channel", "campaign", "device", "city"),
+    )
+    seconds = F.col("occurred_at").cast("timestamp").cast("double")
+    in_time = Window.partitionBy("shop_id", "person_id").orderBy("occurred_at", "received_at", "event_id")
+    starts = F.coalesce((seconds - F.lag(seconds).over(in_time) > INACTIVITY_S), F.lit(True)).cast("int")
+    numbered = acts.withColumn("starts", starts).withColumn("visit", F.sum("starts").over(in_time))
+    order = F.struct("occurred_at", "received_at", "event_id")
+    first = {name: F.min_by(name, order).alias(name) for name in ("channel", "campaign", "device", "city")}
+    counts = [F.count_if(F.col("type") == event_type).alias(name) for name, event_type in _COUNTED.items()]
+    grouped = numbered.groupBy("shop_id", "person_id", "visit").agg(
+        F.max("user_id").alias("user_id"),
+        F.min("occurred_at").alias("started_at"),
+        F.max("occurred_at").alias("ended_at"),
+        F.min_by("occurred_date", order).alias("started_date"),
+        F.count("*").alias("events"),
+        *first.values(),
+        *counts,
+    )
+    milliseconds = F.unix_millis(F.col("started_at").cast("timestamp")).cast("string")
+    return grouped.withColumn("session_key", F.concat_ws("@", "person_id", milliseconds)).select(*SILVER_SESSIONS.columns)
+
+
+def interactions(events: DataFrame, order_lines: DataFrame, paid: DataFrame) -> DataFrame:
+    """Views, adds and shares from events and one ``pay`` for each order line, with the columns of ``SILVER_INTERACTIONS``."""
+    kind = F.create_map(*[F.lit(word) for pair in _KINDS.items() for word in pair])
+    acts = events.where(F.col("type").isin(*_KINDS) & F.col("person_id").isNotNull() & F.col("item_id").isNotNull())
+    acts = acts.withColumns(
+        {
+            "kind": kind[F.col("type")],
+            "line_number": F.lit(0),
+            "quantity": F.coalesce("quantity", F.lit(1).cast("long")),
+        }
+    ).select(*SILVER_INTERACTIONS.columns)
+    events_of_orders = paid.select("shop_id", F.col("p.order_id").alias("order_id"), "event_id", "occurred_at", "received_at")
+    pays = order_lines.where("person_id is not null").join(events_of_orders, ["shop_id", "order_id"])
+    pays = pays.withColumn("kind", F.lit("pay")).select(*SILVER_INTERACTIONS.columns)
+    return acts.unionByName(pays)
+
+
+def items(events: DataFrame) -> DataFrame:
+    """The newest state of each item, with the columns of ``SILVER_ITEMS``; attributes as JSON with sorted keys."""
+    parsed = events.where("type = 'item_changed'").withColumn("p", F.from_json("line", _ITEM)["properties"])
+    newest = Window.partitionBy("shop_id", "p.item_id").orderBy(
+        F.desc("occurred_at"), F.desc("received_at"), F.desc("event_id")
+    )
+    latest = parsed.withColumn("n", F.row_number().over(newest)).where("n = 1")
+    simple = ("title", "title_en", "category", "brand", "unit_price_minor", "currency", "stock", "region")
+    columns = {
+        "item_id": F.col("p.item_id"),
+        "attributes": F.to_json(
+            F.map_from_entries(
+                F.array_sort(F.map_entries(F.coalesce("p.attributes", F.create_map().cast("map<string,string>"))))
+            )
+        ),
+        "status": F.coalesce("p.status", F.lit("active")),
+        "changed_at": F.col("occurred_at"),
+        "known_at": F.col("received_at"),
+        **{name: F.col(f"p.{name}") for name in simple},
+    }
+    return latest.withColumns(columns).select(*SILVER_ITEMS.columns)

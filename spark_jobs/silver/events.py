@@ -1,0 +1,56 @@
+"""The three tables that every accepted event goes into one of: events, duplicates, quarantine."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jishi.fates import Fate
+from jishi.tables import SILVER_DUPLICATES, SILVER_EVENTS, SILVER_QUARANTINE
+from spark_jobs.silver.fates import instant, is_in_silver, local_date
+
+_CONTEXT = (
+    "context STRUCT<channel STRING, campaign STRING, referrer STRING, device STRING, city STRING>, "
+    "properties STRUCT<share_id STRING>"
+)
+
+
+def events(classified: DataFrame, batch: str, zones: dict[str, str]) -> DataFrame:
+    """Good and late events with the columns of ``SILVER_EVENTS``; ``zones`` is the time zone of each shop."""
+    parsed = classified.where(is_in_silver()).withColumn("parsed", F.from_json("line", _CONTEXT))
+    told = {name: F.col(f"parsed.context.{name}") for name in ("channel", "campaign", "referrer", "device", "city")}
+    columns = {
+        "batch": F.lit(batch),
+        "occurred_at": instant("occurred_at_ms"),
+        "received_at": instant("received_at_ms"),
+        "occurred_date": local_date("occurred_at_ms", zones),
+        "is_late": F.col("fate") == Fate.LATE.value,
+        "share_id": F.col("parsed.properties.share_id"),
+        **told,
+    }
+    return parsed.withColumns(columns).select(*SILVER_EVENTS.columns)
+
+
+def duplicates(classified: DataFrame, batch: str) -> DataFrame:
+    """Deliveries of events that were known before, with the columns of ``SILVER_DUPLICATES``."""
+    found = classified.where(F.col("fate") == Fate.DUPLICATE.value)
+    columns = {"batch": F.lit(batch), "received_at": instant("received_at_ms")}
+    return found.withColumns(columns).select(*SILVER_DUPLICATES.columns)
+
+
+def quarantine(classified: DataFrame, batch: str) -> DataFrame:
+    """Invalid and future events with their reason, with the columns of ``SILVER_QUARANTINE``."""
+    found = classified.where(F.col("fate").isin(Fate.INVALID.value, Fate.FUTURE.value))
+    is_future = F.col("fate") == Fate.FUTURE.value
+    ahead_s = (F.col("occurred_at_ms") - F.col("received_at_ms")) / 1000
+    columns = {
+        "batch": F.lit(batch),
+        "reason": F.when(is_future, F.lit("future")).otherwise(F.coalesce("invalid_reason", F.lit("bad_value"))),
+        "field": F.when(is_future, F.lit("occurred_at")).otherwise(F.col("invalid_field")),
+        "detail": F.when(
+            is_future, F.format_string("occurred_at lies %.3f s after the time at which the event was known", ahead_s)
+        ).otherwise(F.col("invalid_detail")),
+        "occurred_at": instant("occurred_at_ms"),
+        "received_at": instant("received_at_ms"),
+    }
+    return found.withColumns(columns).select(*SILVER_QUARANTINE.columns)

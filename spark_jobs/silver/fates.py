@@ -1,0 +1,62 @@
+"""Give every row of a bronze batch its fate."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from jishi.fates import Fate, fate_sql
+
+# The order of knowing, total: the log's time, then the log's position, then the acknowledgement's own number.
+ORDER_OF_KNOWING = ("received_at_ms", "log_partition", "log_offset", "collector_id", "seq")
+
+
+def classify(bronze: DataFrame, earlier: DataFrame | None, *, allowed_lateness_s: int, future_tolerance_s: int) -> DataFrame:
+    """Bronze rows, one per acknowledgement, with a column ``fate``.
+
+    ``bronze`` has the columns of ``BRONZE_EVENTS``; rows with equal ``(collector_id, seq)`` are one acknowledgement delivered
+    more than once, of which the first is kept. ``earlier`` holds ``(shop_id, event_id)`` of the good and late events of earlier
+    batches: an event that is there was known before, so this delivery is a duplicate.
+    """
+    own_name = F.concat_ws("#", "collector_id", F.col("seq").cast("string"))
+    named = bronze.withColumn(
+        "event_key", F.coalesce(F.concat(F.lit("e:"), F.col("event_id")), F.concat(F.lit("s:"), own_name))
+    )
+    # Both windows need rows of one event together, so that Spark shuffles the wide rows once.
+    one_delivery = Window.partitionBy("shop_id", "event_key", "collector_id", "seq").orderBy(*ORDER_OF_KNOWING)
+    named = named.repartition("shop_id", "event_key")
+    acknowledged = named.withColumn("delivery", F.row_number().over(one_delivery)).where("delivery = 1")
+    future_ms = future_tolerance_s * 1000
+    eligible = (
+        F.col("invalid_reason").isNull()
+        & F.col("occurred_at_ms").isNotNull()
+        & (F.col("occurred_at_ms") - F.col("received_at_ms") <= F.lit(future_ms))
+    )
+    counted = acknowledged.withColumn("is_eligible", F.coalesce(eligible, F.lit(False)))
+    by_event = Window.partitionBy("shop_id", "event_key").orderBy(*ORDER_OF_KNOWING)
+    up_to_here = by_event.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    counted = counted.withColumn("occurrence", F.sum(F.col("is_eligible").cast("long")).over(up_to_here))
+    if earlier is not None:
+        known = earlier.select(
+            "shop_id", F.concat(F.lit("e:"), "event_id").alias("event_key"), F.lit(1).alias("known")
+        ).distinct()
+        counted = counted.join(known, ["shop_id", "event_key"], "left")
+        counted = counted.withColumn("occurrence", F.col("occurrence") + F.coalesce(F.col("known"), F.lit(0))).drop("known")
+    rule = fate_sql(allowed_lateness_s=allowed_lateness_s, future_tolerance_s=future_tolerance_s)
+    return counted.withColumn("fate", F.expr(rule)).drop("event_key", "delivery", "is_eligible", "occurrence")
+
+
+def instant(milliseconds: str) -> Column:
+    """A UTC instant without zone from a column of epoch milliseconds."""
+    return F.timestamp_millis(F.col(milliseconds)).cast("timestamp_ntz")
+
+
+def local_date(milliseconds: str, zones: dict[str, str]) -> Column:
+    """The date of an epoch-milliseconds column in the time zone of the row's shop."""
+    by_shop = F.create_map(*[F.lit(word) for pair in sorted(zones.items()) for word in pair])
+    return F.to_date(F.from_utc_timestamp(F.timestamp_millis(F.col(milliseconds)), by_shop[F.col("shop_id")]))
+
+
+def is_in_silver() -> Column:
+    """Whether a classified row belongs into ``silver/events``."""
+    return F.col("fate").isin(Fate.GOOD.value, Fate.LATE.value)
