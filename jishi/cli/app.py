@@ -57,11 +57,12 @@ def up() -> None:
     from jishi.platform.java import JavaMissing
     from jishi.platform.lifecycle import PlatformError
     from jishi.platform.lifecycle import up as bring_up
+    from jishi.platform.state import NotOurState
     from jishi.platform.supervisor import SupervisorError
 
     try:
         bring_up(get_settings(), lambda line: console.print(f"  {line}", highlight=False))
-    except (PlatformError, SupervisorError, JavaMissing) as error:
+    except (PlatformError, SupervisorError, JavaMissing, NotOurState) as error:
         console.print(f"[red]{error}[/]", highlight=False)
         raise typer.Exit(1) from None
 

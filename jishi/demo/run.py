@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,9 +23,8 @@ from jishi.demo.processes import Job, part, run, run_together
 from jishi.demo.tenants import Keys, register
 from jishi.lake import Lake
 from jishi.paths import Paths
+from jishi.platform.state import NotOurState, claim, empty
 from jishi.settings import PROJECT_ROOT, Settings
-
-_MARKERS = {"run", "log", "demo", "lake", "landing", "shops.json"}
 
 
 class Stop(Exception):
@@ -83,23 +81,17 @@ class Demo:
         return self.paths.log / f"demo-{name}.log"
 
     def _environments(self) -> None:
-        self.paths.log.mkdir(parents=True, exist_ok=True)
+        try:
+            claim(self.paths.var)
+        except NotOurState as error:
+            raise DemoFailed(str(error)) from None
         log = self._log("setup")
         run("locked environments and jars in sync", ["bash", str(PROJECT_ROOT / "scripts" / "setup")], log, self.console)
         jishi = [sys.executable, "-m", "jishi.cli"]
         run("no platform of an earlier run left", [*jishi, "down"], log, self.console)
         if not self.options.keep:
-            self._empty_var()
+            empty(self.paths.var)
         self.keys = register(self.paths, self.options.shops)
-
-    def _empty_var(self) -> None:
-        """Empty the state folder, but only one that is ours: it holds nothing, or the marks of an earlier run."""
-        found = {entry.name for entry in self.paths.var.iterdir()}
-        if found and not found & _MARKERS:
-            raise DemoFailed(f"{self.paths.var} (JISHI_VAR) holds files that Jishi did not make; name an empty folder")
-        for entry in self.paths.var.iterdir():
-            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-        self.paths.log.mkdir(parents=True)
 
     def _platform_and_history(self) -> None:
         jobs = [Job("platform up", [sys.executable, "-m", "jishi.cli", "up"], self._log("up"))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -44,13 +45,24 @@ def _ask(part: Part, settings: Settings, paths: Paths) -> tuple[bool, str]:
     if part.port:
         is_open = wait_for_port(settings.host, part.port, 0.05)
         return is_open, f"port {part.port} is {'open' if is_open else 'closed'}"
-    if part.name.startswith("airflow-"):
-        return True, "runs; Airflow's page shows its heartbeat"
+    if part.watched_as:
+        return _ask_airflow(part.watched_as, f"http://{settings.host}:{settings.airflow_port}/api/v2/monitor/health")
     beat = last_beat(paths, part.name)
     if beat is None:
         return False, "no life sign yet"
     facts = ", ".join(f"{key} {value}" for key, value in beat.facts.items() if key != "pid")
     return beat.is_fresh, f"life sign {beat.age_s:.0f} s ago; {facts}"
+
+
+def _ask_airflow(component: str, url: str) -> tuple[bool, str]:
+    """What Airflow's server says of one of its processes, from the heartbeats in its database."""
+    try:
+        with urllib.request.urlopen(url, timeout=3) as answer:
+            found = json.load(answer).get(component) or {}
+    except OSError as error:
+        return False, f"Airflow's server does not answer: {error}"
+    beats = found.get(f"latest_{component}_heartbeat") or "none yet"
+    return found.get("status") == "healthy", f"{found.get('status') or 'unknown'} to Airflow, last heartbeat {beats[:19]}"
 
 
 def _ask_http(url: str) -> tuple[bool, str]:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from jishi.paths import Paths
 from jishi.platform import airflow
@@ -15,11 +15,13 @@ from jishi.platform.java import java_home
 from jishi.platform.kafka import wait_for_port
 from jishi.platform.parts import Part, Stage, one_shots, parts, working_directory
 from jishi.platform.processes import holder_of_port, stop_all
-from jishi.platform.supervisor import MARKER, is_running, start_part, start_supervisord, states, write_configuration
+from jishi.platform.state import claim
+from jishi.platform.supervisor import is_running, marked, start_part, start_supervisord, states, write_configuration
 from jishi.settings import Settings
 
 Tell = Callable[[str], None]
-UP_TIMEOUT_S = 240.0
+UP_TIMEOUT_S = 300.0
+STOP_GRACE_S = 25.0
 
 
 class PlatformError(RuntimeError):
@@ -60,18 +62,21 @@ def refuse_taken_ports(all_parts: list[Part], settings: Settings) -> None:
 def up(settings: Settings, tell: Tell) -> None:
     """Start every part and wait until all are healthy; parts that run already are left alone.
 
-    Raises PlatformError naming what did not come up.
+    ``tell`` gets a line when something is ready. Raises PlatformError naming what did not come up.
     """
     paths = Paths.of(settings)
     began = time.monotonic()
+    claim(paths.var)
     airflow.write_secrets(paths)
     paths.site.mkdir(parents=True, exist_ok=True)
     all_parts = parts(settings, paths)
     environment = common_environment(settings, paths)
     if not is_running(paths):
+        if orphans := stop_all(paths.var, grace_s=STOP_GRACE_S, tell=tell):
+            tell(f"stopped {orphans} processes of an earlier run whose supervisor is gone")
         refuse_taken_ports(all_parts, settings)
         start_supervisord(paths, write_configuration(paths, all_parts, environment))
-    running = {name for name, info in states(paths).items() if info["statename"] == "RUNNING"}
+    running = {name for name, info in states(paths).items() if info["statename"] in ("RUNNING", "STARTING")}
 
     def start(stage: Stage) -> None:
         members = [p for p in all_parts if p.stage == stage and p.name not in running]
@@ -79,8 +84,8 @@ def up(settings: Settings, tell: Tell) -> None:
             return
         if stage == "after_kafka" and not wait_for_port(settings.host, settings.kafka_port, 60):
             raise PlatformError(f"Kafka does not listen on port {settings.kafka_port}; see {paths.log / 'kafka.log'}")
-        for title, command, variables in one_shots(settings, paths).get(stage, []):
-            _run_once(title, command, environment | variables, paths)
+        for title, command in one_shots(paths).get(stage, []):
+            _run_once(title, command, environment, paths)
             tell(f"{title} ready after {time.monotonic() - began:.0f} s")
         for member in members:
             start_part(paths, member.name)
@@ -88,9 +93,8 @@ def up(settings: Settings, tell: Tell) -> None:
     start("first")
     with ThreadPoolExecutor(3) as pool:
         stages: tuple[Stage, ...] = ("after_kafka", "after_airflow", "after_superset")
-        for done in [pool.submit(start, stage) for stage in stages]:
-            done.result()
-    _wait_until_healthy(all_parts, settings, paths, began, tell)
+        starting = [pool.submit(start, stage) for stage in stages]
+        _wait_until_healthy(all_parts, settings, paths, starting, began, tell)
 
 
 def _run_once(title: str, command: list[str], environment: dict[str, str], paths: Paths) -> None:
@@ -102,22 +106,27 @@ def _run_once(title: str, command: list[str], environment: dict[str, str], paths
             stderr=subprocess.STDOUT,
             check=False,
             cwd=working_directory(),
-            env=os.environ | environment | {MARKER: str(paths.var)},
+            env=os.environ | environment | marked(paths.var),
         )
     if done.returncode != 0:
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         raise PlatformError(f"{title}: {' '.join(command)} failed with exit {done.returncode}; see {log}\n{tail}")
 
 
-def _wait_until_healthy(all_parts: list[Part], settings: Settings, paths: Paths, began: float, tell: Tell) -> None:
-    waiting = {p.name for p in all_parts}
+def _wait_until_healthy(
+    all_parts: list[Part], settings: Settings, paths: Paths, starting: list[Future[None]], began: float, tell: Tell
+) -> None:
+    waiting = {p.name: p for p in all_parts}
     while waiting:
-        found = {health.name: health for health in platform_health(all_parts, settings, paths)}
-        for name in sorted(waiting):
-            if found[name].is_healthy:
-                waiting.remove(name)
+        for stage in starting:
+            if stage.done():
+                stage.result()
+        found = {health.name: health for health in platform_health(list(waiting.values()), settings, paths)}
+        for name, health in found.items():
+            if health.is_healthy:
+                del waiting[name]
                 tell(f"{name} healthy after {time.monotonic() - began:.0f} s")
-            elif found[name].state == "FATAL":
+            elif health.state == "FATAL":
                 raise PlatformError(f"{name} does not stay up; see {paths.log / (name + '.log')}")
         if waiting and time.monotonic() - began > UP_TIMEOUT_S:
             troubles = "; ".join(f"{name}: {found[name].told}" for name in sorted(waiting))
@@ -129,10 +138,9 @@ def _wait_until_healthy(all_parts: list[Part], settings: Settings, paths: Paths,
 def down(settings: Settings, tell: Tell) -> int:
     """Stop every process of the platform, also when the supervisor is gone. Returns how many there were."""
     paths = Paths.of(settings)
-    count = stop_all(paths.var, grace_s=25, tell=tell)
+    count = stop_all(paths.var, grace_s=STOP_GRACE_S, tell=tell)
     for leftover in ("supervisor.sock", "supervisord.pid"):
         (paths.run / leftover).unlink(missing_ok=True)
-    for pattern in ("*.heartbeat", "*.group"):
-        for file in paths.run.glob(pattern):
-            file.unlink()
+    for beat in paths.run.glob("*.heartbeat"):
+        beat.unlink()
     return count

@@ -17,7 +17,8 @@ class Part:
     """One supervised process.
 
     ``port`` is what it listens on and ``port_setting`` the setting to change when it is taken. Its health is ``health_path``
-    on that port, else the port itself, else its heartbeat of the same name. ``stage`` says what must be there before it starts.
+    on that port, else the port itself, else its heartbeat of the same name. Airflow's server watches Airflow's other
+    processes: ``watched_as`` is the part's name in what the server says. ``stage`` says what must be there before it starts.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Part:
     port_setting: str = ""
     health_path: str | None = None
     page: str | None = None
+    watched_as: str | None = None
     stop_wait_s: int = 20
 
 
@@ -84,8 +86,20 @@ def parts(settings: Settings, paths: Paths) -> list[Part]:
             health_path="/api/v2/version",
             page="/",
         ),
-        Part("airflow-scheduler", [*airflow, "scheduler"], stage="after_airflow", environment=airflow_env),
-        Part("airflow-dags", [*airflow, "dag-processor"], stage="after_airflow", environment=airflow_env),
+        Part(
+            "airflow-scheduler",
+            [*airflow, "scheduler"],
+            stage="after_airflow",
+            environment=airflow_env,
+            watched_as="scheduler",
+        ),
+        Part(
+            "airflow-dags",
+            [*airflow, "dag-processor"],
+            stage="after_airflow",
+            environment=airflow_env,
+            watched_as="dag_processor",
+        ),
         Part(
             "superset",
             module("dashboard", "serve", group="superset"),
@@ -109,18 +123,13 @@ def parts(settings: Settings, paths: Paths) -> list[Part]:
     ]
 
 
-def one_shots(settings: Settings, paths: Paths) -> dict[Stage, list[tuple[str, list[str], dict[str, str]]]]:
-    """What must run to its end before the parts of a stage start: ``(title, command, environment)``."""
+def one_shots(paths: Paths) -> dict[Stage, list[tuple[str, list[str]]]]:
+    """What must run to its end before the parts of a stage start: ``(title, command)``."""
     main, superset = str(paths.python("main")), str(paths.python("superset"))
-    airflow = str(paths.envs / "airflow" / "bin" / "airflow")
-    airflow_env = airflow_environment(settings, paths)
     return {
-        "after_kafka": [("topics", [main, "-m", "jishi.platform.kafka", "topics"], {})],
-        "after_airflow": [
-            ("Airflow's database", [airflow, "db", "migrate"], airflow_env),
-            ("Airflow's pool", [airflow, "pools", "set", "warehouse", "1", "DuckDB has one writer"], airflow_env),
-        ],
-        "after_superset": [("Superset's database and board", [superset, "-m", "dashboard", "setup"], {})],
+        "after_kafka": [("topics", [main, "-m", "jishi.platform.kafka", "topics"])],
+        "after_airflow": [("Airflow's database", [main, "-m", "jishi.platform.airflow_database"])],
+        "after_superset": [("Superset's database and board", [superset, "-m", "dashboard", "setup"])],
     }
 
 

@@ -1,8 +1,7 @@
-"""Find every process of a platform, by the variable that all inherit and by process group, and end all of them."""
+"""Find every process of a platform by the variable that all inherit, and end all of them."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,51 +11,32 @@ from jishi.platform.supervisor import MARKER
 
 
 def processes_of(var: Path) -> list[psutil.Process]:
-    """Processes whose environment names this platform or whose group is noted, and their descendants.
-
-    Never this process or its ancestors. A noted group counts while its leader is gone or older than the note: a number
-    that the system has given to somebody else since is not ours.
-    """
+    """Processes whose environment names this platform, and their descendants; never this process or its ancestors."""
     own = {psutil.Process().pid, *(parent.pid for parent in psutil.Process().parents())}
-    groups = _noted_groups(var / "run")
     found: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():
         try:
-            if process.environ().get(MARKER) == str(var) or os.getpgid(process.pid) in groups:
+            if process.environ().get(MARKER) == str(var):
                 found[process.pid] = process
                 found.update({child.pid: child for child in process.children(recursive=True)})
-        except (psutil.NoSuchProcess, psutil.AccessDenied, ProcessLookupError):
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue  # gone in between, or of another user and so not ours
     return [process for pid, process in found.items() if pid not in own]
-
-
-def _noted_groups(run: Path) -> set[int]:
-    groups = set()
-    for file in run.glob("*.group"):
-        group = int(file.read_text().strip() or 0)
-        try:
-            leader_is_ours = psutil.Process(group).create_time() <= file.stat().st_mtime + 1
-        except psutil.NoSuchProcess:
-            leader_is_ours = True
-        if group > 1 and leader_is_ours:
-            groups.add(group)
-    return groups
 
 
 def stop_all(var: Path, grace_s: float, tell: Callable[[str], None]) -> int:
     """End every process of the platform: first politely, after ``grace_s`` by force. Returns how many there were."""
     found = processes_of(var)
-    count = len(found)
     for process in found:
         _signal(process, force=False)
-    _, alive = psutil.wait_procs(found, timeout=grace_s)
-    while alive:
+    psutil.wait_procs(found, timeout=grace_s)
+    # Looked for again and not only remembered: a supervisor may have started one more before it heard of the end.
+    while alive := processes_of(var):
         tell(f"{len(alive)} processes did not stop within {grace_s:.0f} s and are killed: {', '.join(_name(p) for p in alive)}")
         for process in alive:
             _signal(process, force=True)
         psutil.wait_procs(alive, timeout=5)
-        alive = processes_of(var)
-    return count
+    return len(found)
 
 
 def _signal(process: psutil.Process, *, force: bool) -> None:

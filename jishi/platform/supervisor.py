@@ -18,6 +18,13 @@ from jishi.platform.parts import Part, working_directory
 
 # Every process of a platform inherits this variable; ``jishi down`` finds them by it, also when the supervisor is gone.
 MARKER = "JISHI_PLATFORM"
+# Airflow rewrites the titles of its processes, which would overwrite the environment that the kernel shows of them.
+KEEP_ENVIRONMENT_VISIBLE = {"SPT_NOENV": "1"}
+
+
+def marked(var: Path) -> dict[str, str]:
+    """Variables that make a process, and all that it starts, findable as part of the platform in ``var``."""
+    return {MARKER: str(var), **KEEP_ENVIRONMENT_VISIBLE}
 
 
 class SupervisorError(RuntimeError):
@@ -52,12 +59,12 @@ def write_configuration(paths: Paths, parts: list[Part], environment: Mapping[st
         ),
     ]
     for part in parts:
-        variables = {**environment, **part.environment, MARKER: str(paths.var)}
+        variables = {**environment, **part.environment, **marked(paths.var)}
         sections.append(
             _section(
                 f"program:{part.name}",
                 {
-                    "command": _escape(shlex.join(_noting_group(paths, part))),
+                    "command": _escape(shlex.join(part.command)),
                     "environment": ",".join(f'{key}="{_escape(value)}"' for key, value in sorted(variables.items())),
                     "directory": working_directory(),
                     "autostart": "false",
@@ -79,16 +86,6 @@ def write_configuration(paths: Paths, parts: list[Part], environment: Mapping[st
     return config
 
 
-def group_file(paths: Paths, name: str) -> Path:
-    """Where a part's process group is noted: a process that rewrites its title, as Airflow's do, loses its environment."""
-    return paths.run / f"{name}.group"
-
-
-def _noting_group(paths: Paths, part: Part) -> list[str]:
-    """The part's command behind a shell that notes its own process group and then becomes the part."""
-    return ["/bin/sh", "-c", 'echo $$ > "$0"; exec "$@"', str(group_file(paths, part.name)), *part.command]
-
-
 def _escape(value: str) -> str:
     return value.replace("%", "%%").replace('"', '\\"')
 
@@ -100,7 +97,7 @@ def _section(name: str, options: dict[str, str]) -> str:
 def start_supervisord(paths: Paths, config: Path) -> None:
     """Start supervisord as a daemon and wait until it answers. Raises SupervisorError when it does not."""
     supervisord = Path(sys.executable).with_name("supervisord")
-    environment = os.environ | {MARKER: str(paths.var)}
+    environment = os.environ | marked(paths.var)
     done = subprocess.run([supervisord, "-c", config], capture_output=True, text=True, check=False, env=environment)
     deadline = time.monotonic() + 15
     while done.returncode == 0 and not is_running(paths):
