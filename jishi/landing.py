@@ -63,8 +63,11 @@ def load_manifest(folder: Path) -> Manifest:
         manifest = Manifest.model_validate(json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise LandingError(f"{file} does not exist; write landing files first (journey, events, or the simulator)") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
-        raise LandingError(f"{file} is not a manifest: {error}; write the landing files again") from None
+    except ValidationError as error:
+        field = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise LandingError(f"{file}: field {field!r} is not right; write the landing files again") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise LandingError(f"{file} is not JSON ({error}); write the landing files again") from None
     if manifest.lines != sum(f.lines for f in manifest.files):
         raise LandingError(f"{file}: lines is {manifest.lines} but its files add up to {sum(f.lines for f in manifest.files)}")
     return manifest

@@ -122,6 +122,11 @@ def main() -> int:
     except (UsageError, LiveError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(
+            f"error: {error.filename or 'the disk'}: {error.strerror}; what was published before is untouched", file=sys.stderr
+        )
+        return 2
     return 0
 
 

@@ -68,8 +68,11 @@ def events(
             time_zone=time_zone or (known.time_zone if known else "UTC"),
             currency=currency or (known.currency if known else "CNY"),
         )
-    except (ValidationError, LookupError) as error:
-        raise LandingError(f"the shop's facts are not right: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise LandingError(f"--{first['loc'][0]}: {first['msg']}; currency is an ISO 4217 code such as CNY") from None
+    except LookupError:
+        raise LandingError(f"--time-zone: {time_zone!r} is not an IANA time zone such as Asia/Shanghai") from None
     facts = ShopFacts(name=wanted.name, time_zone=wanted.time_zone, currency=wanted.currency)
     with write_landing(paths.history, shop, facts, "files: " + ", ".join(f.name for f in files)) as writer:
         writer.write(lines_of_files(files))
@@ -110,7 +113,11 @@ def live(
         on = date.fromisoformat(day)
     except ValueError:
         raise LandingError(f"--date: {day!r} is not a date; write YYYY-MM-DD") from None
-    landed = land_live(Paths.of(get_settings()), on)
+    paths = Paths.of(get_settings())
+    landed = land_live(paths, on)
+    if not landed:
+        console.print(f"no event was received on {on.isoformat()} (UTC) in {paths.live}; nothing to land", soft_wrap=True)
+        return
     fates = sorted({fate for counts in landed.values() for fate in counts})
     table = Table(title=f"bronze batch live-{on.isoformat()}")
     for column in ("shop", "events", *fates):
@@ -144,6 +151,11 @@ def main() -> int:
         app(standalone_mode=True)
     except LandingError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(
+            f"error: {error.filename or 'the disk'}: {error.strerror}; what was published before is untouched", file=sys.stderr
+        )
         return 2
     return 0
 
