@@ -1,0 +1,147 @@
+"""Reconciliation: what was acknowledged against what lies in the tables, per shop, to the last event.
+
+``accepted`` comes from counts that no later stage has touched: the manifests of history files and the collector's own
+write-ahead log. The rest is counted in the published tables. Live events that were acknowledged and whose day has not been
+worked up yet (DAG ``daily``) show as a difference; that is what it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from dataclasses import asdict, dataclass
+
+from jishi import tables
+from jishi.lake import Lake
+from jishi.lake_query import open_lake
+from jishi.landing import landed_shops, load_manifest
+from jishi.paths import Paths
+from jishi.settings import PROJECT_ROOT, get_settings
+
+
+class CountFailed(RuntimeError):
+    """The collector's own count could not be read."""
+
+
+@dataclass(frozen=True)
+class ShopCount:
+    """Counts of one shop. Money is net of refunds, in minor units of the shop's currency.
+
+    ``gmv_minor`` = Σ paid amount of orders − Σ refunds. ``late`` counts rows of ``silver``. ``difference`` = accepted −
+    silver − duplicates − quarantined, and must be 0.
+    """
+
+    shop_id: str
+    accepted: int
+    silver: int
+    late: int
+    duplicates: int
+    quarantined: dict[str, int]
+    orders: int
+    gmv_minor: int
+    paying_customers: int
+
+    @property
+    def difference(self) -> int:
+        """Acknowledged events that no table accounts for (or, below zero, rows that nobody acknowledged)."""
+        return self.accepted - self.silver - self.duplicates - sum(self.quarantined.values())
+
+
+def accepted_counts(paths: Paths) -> dict[str, int]:
+    """Acknowledged events by shop: history by its manifests, live by the collector's write-ahead log."""
+    counts: dict[str, int] = {}
+    for shop_id in landed_shops(paths.history):
+        counts[shop_id] = load_manifest(paths.history / shop_id).lines
+    if paths.wal.exists():
+        command = [str(paths.python("main")), "-m", "collector", "accepted", "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT_ROOT)
+        if done.returncode != 0:
+            raise CountFailed(f"the collector could not count its write-ahead log: {done.stderr.strip()[-500:]}")
+        for shop_id, count in json.loads(done.stdout).items():
+            counts[shop_id] = counts.get(shop_id, 0) + count
+    return counts
+
+
+def reconcile(paths: Paths) -> list[ShopCount]:
+    """Counts of every shop that sent or holds anything, by shop id."""
+    accepted = accepted_counts(paths)
+    with open_lake(Lake(paths.lake)) as lake:
+        rows = {
+            name: dict(lake.execute(sql).fetchall())
+            for name, sql in {
+                "silver": "select shop_id, count(*) from silver_events group by 1",
+                "late": "select shop_id, count(*) from silver_events where is_late group by 1",
+                "duplicates": "select shop_id, count(*) from silver_duplicates group by 1",
+                "orders": "select shop_id, count(*) from silver_orders group by 1",
+                "paid": "select shop_id, sum(paid_minor)::bigint from silver_orders group by 1",
+                "refunded": "select shop_id, sum(amount_minor)::bigint from silver_refunds group by 1",
+                "customers": "select shop_id, count(distinct person_id) from silver_orders group by 1",
+            }.items()
+        }
+        reasons = lake.execute("select shop_id, reason, count(*) from silver_quarantine group by all order by all").fetchall()
+    quarantined: dict[str, dict[str, int]] = {}
+    for shop_id, reason, count in reasons:
+        quarantined.setdefault(shop_id, {})[reason] = count
+    shop_ids = sorted(accepted.keys() | rows["silver"].keys() | quarantined.keys() | rows["duplicates"].keys())
+    return [
+        ShopCount(
+            shop_id=shop_id,
+            accepted=accepted.get(shop_id, 0),
+            silver=rows["silver"].get(shop_id, 0),
+            late=rows["late"].get(shop_id, 0),
+            duplicates=rows["duplicates"].get(shop_id, 0),
+            quarantined=quarantined.get(shop_id, {}),
+            orders=rows["orders"].get(shop_id, 0),
+            gmv_minor=rows["paid"].get(shop_id, 0) - rows["refunded"].get(shop_id, 0),
+            paying_customers=rows["customers"].get(shop_id, 0),
+        )
+        for shop_id in shop_ids
+    ]
+
+
+def tables_checksum(paths: Paths) -> str:
+    """SHA-256 over the content of all published lake tables and marts, whatever the order of rows and the layout of files.
+
+    Each table gives its number of rows and the sum of a 64-bit hash of every row (DuckDB's ``hash``, fixed by the locked
+    version); the sums are listed by table and hashed together.
+    """
+    lines = []
+    with open_lake(Lake(paths.lake)) as lake:
+        for schema in (tables.BRONZE_EVENTS, *tables.SILVER):
+            view = schema.name.replace("/", "_")
+            lines.append((schema.name, *_content(lake, view)))
+        if paths.marts.exists():
+            lake.execute(f"attach '{paths.marts}' as marts (read_only)")
+            names = lake.execute(
+                "select schema_name, table_name from duckdb_tables() where database_name = 'marts' order by all"
+            ).fetchall()
+            lines += [(f"marts/{name}", *_content(lake, f'marts."{schema}"."{name}"')) for schema, name in names]
+    return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
+
+
+def _content(lake: object, relation: str) -> tuple[int, str]:
+    sql = f"select count(*), coalesce(sum(hash(t)::hugeint), 0)::varchar from {relation} as t"
+    rows, total = lake.execute(sql).fetchone()  # type: ignore[attr-defined]
+    return rows, total
+
+
+def run_reconcile(*, as_json: bool) -> int:
+    """Print the counts; exit code 1 when a shop does not add up."""
+    from rich.console import Console
+    from rich.table import Table
+
+    counts = reconcile(Paths.of(get_settings()))
+    if as_json:
+        print(json.dumps([asdict(count) | {"difference": count.difference} for count in counts], indent=2, ensure_ascii=False))
+        return 1 if any(count.difference for count in counts) else 0
+    table = Table(title="accepted = silver + duplicates + quarantined", title_justify="left")
+    for heading in ("shop", "accepted", "silver", "late", "duplicates", "quarantined", "difference"):
+        table.add_column(heading, justify="left" if heading == "shop" else "right")
+    for count in counts:
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in count.quarantined.items()) or "0"
+        style = "red" if count.difference else ""
+        numbers = [f"{n:,}" for n in (count.accepted, count.silver, count.late, count.duplicates)]
+        table.add_row(count.shop_id, *numbers, reasons, f"{count.difference:,}", style=style)
+    Console().print(table)
+    return 1 if any(count.difference for count in counts) else 0
