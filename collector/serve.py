@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 import sys
@@ -39,6 +40,7 @@ def serve(settings: Settings, paths: Paths) -> None:
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=10,
+                timeout_keep_alive=30,  # longer than clients keep theirs: the server is not the one that hangs up
             )
             log.info("collector %s listens on http://%s:%d", wal.collector_id, settings.host, settings.collector_port)
             log.info("write-ahead log %s goes on with seq %d", paths.wal, wal.end.seq)
@@ -56,4 +58,5 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), backlog=2048)
     except OSError as error:
-        raise PortTaken(f"cannot listen on {host}:{port} ({error.strerror}); set JISHI_COLLECTOR_PORT to a free port") from None
+        reason = os.strerror(error.errno or 0)
+        raise PortTaken(f"cannot listen on {host}:{port} ({reason}); set JISHI_COLLECTOR_PORT to a free port") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -130,3 +131,21 @@ def test_send_posts_a_file_and_names_a_bad_line(make_place: Callable[..., Any], 
     assert "line 2 is not JSON" in (place.paths.var / "send.log").read_text()
     assert place.start("send", str(file), "--shop", "b").wait(20) == 2
     assert "holds no key of shop 'b'" in (place.paths.var / "send.log").read_text()
+
+
+def test_send_waits_when_it_is_told_to(make_place: Callable[..., Any], viewed: Viewed) -> None:
+    place = make_place(collector_events_per_s=50)  # and 500 at once, a full request
+    place.serve()
+    file = place.paths.var / "events.jsonl"
+    file.write_text("".join(json.dumps(viewed(f"e-{i}")) + "\n" for i in range(600)))
+    began = time.monotonic()
+    assert place.start("send", str(file), "--shop", "a").wait(60) == 0
+    assert time.monotonic() - began >= (600 - 500) / 50  # the bucket cannot have given them earlier
+    assert [record["event_id"] for record in place.stored()] == [f"e-{i}" for i in range(600)]
+
+
+def test_a_taken_port_is_named_with_its_setting(make_place: Callable[..., Any]) -> None:
+    place = make_place()
+    with socket.create_server(("127.0.0.1", place.settings.collector_port)):
+        assert place.start("serve").wait(20) == 2
+    assert "set JISHI_COLLECTOR_PORT to a free port" in (place.paths.var / "serve.log").read_text()
