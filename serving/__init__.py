@@ -1,0 +1,1 @@
+"""Recommendations over HTTP: candidates, blend, guard, reasons, with a ladder of fallbacks."""

@@ -1,0 +1,46 @@
+"""``python -m serving``: the recommendation API on the settings' host and port, in the foreground."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import traceback
+
+import uvicorn
+
+from jishi.paths import Paths
+from jishi.settings import get_settings
+from serving.api import make_app
+from serving.engine import Engine
+
+
+def main() -> int:
+    """Serve until SIGTERM. A thread that dies takes the process with it: the supervisor starts a whole one."""
+    settings = get_settings()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.serving_port))
+        except OSError as error:
+            print(f"serving: cannot listen on {settings.host}:{settings.serving_port}: {error}", file=sys.stderr)
+            print("stop what uses the port or set JISHI_SERVING_PORT", file=sys.stderr)
+            return 1
+    died = threading.Event()
+
+    def die(args: threading.ExceptHookArgs) -> None:
+        traceback.print_exception(args.exc_type, args.exc_value, args.exc_traceback)
+        died.set()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.excepthook = die
+    app = make_app(Engine.of(settings, Paths.of(settings)))
+    print(f"serving: http://{settings.host}:{settings.serving_port}/docs", flush=True)
+    uvicorn.run(app, host=settings.host, port=settings.serving_port, log_level="warning", access_log=False)
+    return 1 if died.is_set() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""The HTTP face of serving: parameters in, JSON out, errors in one shape. What to recommend is decided in ``recommend``."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Path, Query
+from fastapi.exceptions import RequestValidationError
+from fastapi.requests import Request as HttpRequest
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException as AnyHttpError
+
+from jishi import __version__
+from serving.answers import ErrorBody, ErrorOut, RecommendationsOut, answer_out
+from serving.engine import Engine
+from serving.keys import ForeignShop, Unauthorised
+from serving.readiness import readiness
+from serving.recommend import NoRelease, Placement, Request
+
+_RETRY_AFTER_S = 5
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    401: {"model": ErrorOut, "description": "No key, or not a read key of any shop."},
+    403: {
+        "model": ErrorOut,
+        "description": "A good key, but of another shop than the path's; told alike whether that shop exists.",
+    },
+    422: {"model": ErrorOut, "description": "A parameter is wrong; `field` names it."},
+    503: {
+        "model": ErrorOut,
+        "description": "The shop has no released model or no catalogue yet; ask again after `Retry-After`.",
+    },
+}
+_ROUTES = APIRouter()
+
+
+def make_app(engine: Engine) -> FastAPI:
+    """The application on an engine, which it starts and stops."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        engine.start()
+        yield
+        engine.stop()
+
+    app = FastAPI(
+        title="Jishi recommendations",
+        version=__version__,
+        description="Recommendations for the shoppers of a shop, with the reason of each. One read key opens one shop.",
+        lifespan=lifespan,
+    )
+    app.state.engine = engine
+    app.add_exception_handler(AnyHttpError, _on_http_error)
+    app.add_exception_handler(RequestValidationError, _on_bad_parameter)
+    app.add_exception_handler(Exception, _on_fault)
+    app.middleware("http")(_measure)
+    app.include_router(_ROUTES)
+    return app
+
+
+def _engine(http: HttpRequest) -> Engine:
+    engine: Engine = http.app.state.engine
+    return engine
+
+
+def _allowed_shop(
+    http: HttpRequest,
+    shop_id: Annotated[str, Path(description="the shop of the key")],
+    authorization: Annotated[str | None, Header(description="`Bearer <read key of the shop>`")] = None,
+) -> str:
+    """The path's shop, when the key opens it. Asked before any parameter is looked at."""
+    try:
+        http.state.shop_id = _engine(http).keys.authorise(authorization, shop_id).shop_id
+    except Unauthorised as error:
+        body = ErrorBody(code="unauthorised", message=str(error))
+        raise HTTPException(401, body.model_dump(), {"WWW-Authenticate": "Bearer"}) from None
+    except ForeignShop as error:
+        body = ErrorBody(code="foreign_shop", field="shop_id", message=str(error))
+        raise HTTPException(403, body.model_dump()) from None
+    return shop_id
+
+
+@_ROUTES.get(
+    "/v1/shops/{shop_id}/recommendations",
+    responses=_RESPONSES,
+    summary="Recommend items to a shopper",
+    tags=["recommendations"],
+)
+def recommendations(
+    http: HttpRequest,
+    shop_id: Annotated[str, Depends(_allowed_shop)],
+    user_id: Annotated[str | None, Query(min_length=1, max_length=200, description="the shopper after login")] = None,
+    anonymous_id: Annotated[str | None, Query(min_length=1, max_length=200, description="the shopper before login")] = None,
+    item_id: Annotated[
+        str | None, Query(min_length=1, max_length=200, description="the item that the page is about; needed for `item`")
+    ] = None,
+    placement: Annotated[Placement, Query(description="where the list is shown")] = "home",
+    limit: Annotated[int, Query(ge=1, le=100, description="most items in the answer")] = 20,
+) -> RecommendationsOut:
+    """A shopper whom nobody knows gets what is popular. The list never holds an item that is out of stock, not active, or of
+    another shop, nor the page's own item."""
+    if placement == "item" and item_id is None:
+        told = "placement item needs the item of the page"
+        raise RequestValidationError([{"type": "missing", "loc": ("query", "item_id"), "msg": told}])
+    persons = tuple(dict.fromkeys(person for person in (user_id, anonymous_id) if person is not None))
+    try:
+        answer = _engine(http).answer(Request(shop_id, placement, limit, persons, item_id))
+    except NoRelease:
+        body = ErrorBody(
+            code="no_release", message="this shop has no released model yet; train and publish one, then ask again"
+        )
+        raise HTTPException(503, body.model_dump(), {"Retry-After": str(_RETRY_AFTER_S)}) from None
+    http.state.served_by = answer.served_by
+    return answer_out(uuid.uuid4().hex, shop_id, placement, answer)
+
+
+@_ROUTES.get("/healthz", tags=["operations"], summary="Is the process alive?")
+def healthz(http: HttpRequest) -> JSONResponse:
+    """200 while every thread of the process runs; needs no release."""
+    dead = _engine(http).dead_threads()
+    return JSONResponse({"status": "ok" if not dead else "broken", "dead_threads": dead}, 200 if not dead else 500)
+
+
+@_ROUTES.get("/readyz", tags=["operations"], summary="Which shops can be answered for?")
+def readyz(http: HttpRequest) -> JSONResponse:
+    """200 when at least one shop can be answered for, else 503; the body tells of each shop, stream and store."""
+    is_ready, body = readiness(_engine(http), time.time())
+    return JSONResponse(body, 200 if is_ready else 503)
+
+
+@_ROUTES.get("/metrics", tags=["operations"], summary="Prometheus metrics")
+def metrics(http: HttpRequest) -> Response:
+    """Requests by shop, status and rung; latency; release age; catalogue; stream; online store."""
+    return Response(_engine(http).metrics.page(), media_type="text/plain; version=0.0.4")
+
+
+async def _measure(http: HttpRequest, call_next: Callable[[HttpRequest], Awaitable[Response]]) -> Response:
+    started, status = time.perf_counter(), 500
+    try:
+        response = await call_next(http)
+        status = response.status_code
+        return response
+    finally:
+        if http.url.path.startswith("/v1/"):
+            shop_id, served_by = getattr(http.state, "shop_id", ""), getattr(http.state, "served_by", "")
+            _engine(http).metrics.count(shop_id, status, served_by, time.perf_counter() - started)
+
+
+async def _on_http_error(_: HttpRequest, error: Exception) -> JSONResponse:
+    assert isinstance(error, AnyHttpError)
+    detail: Any = error.detail
+    if not isinstance(detail, dict):
+        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+        detail = ErrorBody(code=code, message=f"{detail}; the paths are listed at /docs").model_dump()
+    return JSONResponse({"error": detail}, error.status_code, headers=error.headers)
+
+
+async def _on_bad_parameter(_: HttpRequest, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    field = str(first["loc"][-1])
+    body = ErrorBody(code="bad_parameter", field=field, message=f"{field}: {first['msg']}")
+    return JSONResponse({"error": body.model_dump()}, 422)
+
+
+async def _on_fault(_: HttpRequest, _error: Exception) -> JSONResponse:
+    """A fault of ours: the same shape for the caller; the traceback goes to the log."""
+    body = ErrorBody(code="internal", message="this is our fault and is logged; ask again later")
+    return JSONResponse({"error": body.model_dump()}, 500)

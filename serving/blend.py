@@ -1,0 +1,153 @@
+"""How the sources of a recommendation become one list: weights as data, one array per source, the share each had kept.
+
+A source gives each item a strength between 0 and 1; the score is their weighted sum. The shares stay beside the sum, so that
+the reason of an item is the source that really carried it.
+
+- ``taste``: long-term taste, the ALS score of the person.
+- ``recent``: items like the person's last ones, newer ones first.
+- ``context``: items like the item that the page is about.
+- ``category``: what sells in the categories of the person's last items, for items that nobody has compared yet.
+- ``popularity``: what sells in the shop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Vector = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.int64]
+NONE = -1
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Weights of the sources and the rules of recency; the one place where they stand.
+
+    ``decay`` is the weight of an item relative to the one viewed after it. At least ``intent_share`` of the list comes from the
+    categories of the newest ``intent_items`` items, so that what a shopper does now shows at once.
+    """
+
+    taste: float = 0.5
+    recent: float = 1.0
+    context: float = 1.0
+    category: float = 0.5
+    popularity: float = 0.1
+    decay: float = 0.75
+    intent_share: float = 0.3
+    intent_items: int = 3
+
+
+BLEND = Blend()
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one source gave: weighted strength of each item and, where an item was the cause, the index of that item."""
+
+    source: str
+    strength: Vector
+    because: Indices | None = None
+
+
+@dataclass
+class Mix:
+    """The blended scores with the share of each source."""
+
+    score: Vector
+    shares: list[Share] = field(default_factory=list)
+
+    def add(self, source: str, weight: float, strength: Vector, because: Indices | None = None) -> None:
+        """Add one source; strengths lie between 0 and 1."""
+        weighted = (strength * np.float32(weight)).astype(np.float32, copy=False)
+        self.score += weighted
+        self.shares.append(Share(source, weighted, because))
+
+    def main_share(self, index: int) -> Share:
+        """The source that gave the item most; the first added wins a draw."""
+        return max(self.shares, key=lambda share: float(share.strength[index]))
+
+
+def empty_mix(items: int) -> Mix:
+    """A mix of no source over ``items`` items."""
+    return Mix(np.zeros(items, dtype=np.float32))
+
+
+def scale(values: Vector) -> Vector:
+    """Strengths from raw scores: negative ones become 0, the largest 1; all zero when nothing is positive."""
+    positive = np.maximum(np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0), 0.0).astype(np.float32)
+    top = float(positive.max(initial=0.0))
+    return positive / np.float32(top) if top > 0 else positive
+
+
+def recency_weights(count: int, decay: float) -> list[float]:
+    """Weights of the last items, newest first: 1, decay, decay², …"""
+    return [decay**place for place in range(count)]
+
+
+def near(items: int, causes: list[tuple[int, float]], neighbours: dict[int, tuple[Indices, Vector]]) -> tuple[Vector, Indices]:
+    """Strength of items that are near the causes, and which cause gave each most.
+
+    ``causes`` are (item index, weight); ``neighbours`` of a cause are (item indices, similarities).
+    """
+    total = np.zeros(items, dtype=np.float32)
+    best = np.zeros(items, dtype=np.float32)
+    because = np.full(items, NONE, dtype=np.int64)
+    for cause, weight in causes:
+        indices, similarities = neighbours[cause]
+        given = np.maximum(similarities, 0).astype(np.float32) * np.float32(weight)
+        total[indices] += given
+        ahead = given > best[indices]
+        best[indices[ahead]] = given[ahead]
+        because[indices[ahead]] = cause
+    return scale(total), because
+
+
+def same_category(categories: Indices, strength_in_category: Vector, causes: list[tuple[int, float]]) -> tuple[Vector, Indices]:
+    """Strength of items of the causes' categories, by what sells there, and the newest cause in each item's category.
+
+    ``categories`` is the category number of each item, ``NONE`` where it has none.
+    """
+    kinds = int(categories.max(initial=NONE)) + 1
+    weight_of = np.zeros(kinds + 1, dtype=np.float32)
+    cause_of = np.full(kinds + 1, NONE, dtype=np.int64)
+    for cause, weight in causes:
+        kind = int(categories[cause])
+        if kind == NONE:
+            continue
+        weight_of[kind] += weight
+        if cause_of[kind] == NONE:
+            cause_of[kind] = cause
+    strength = scale(weight_of)[categories] * strength_in_category
+    return strength.astype(np.float32), cause_of[categories]
+
+
+def choose(score: Vector, allowed: npt.NDArray[np.bool_], limit: int) -> Indices:
+    """Indices of the ``limit`` best allowed items, best first; equal scores in the order of the index."""
+    candidates = np.flatnonzero(allowed)
+    if len(candidates) > limit:
+        values = score[candidates]
+        bar = np.partition(values, len(values) - limit)[len(values) - limit]
+        candidates = candidates[values >= bar]
+    order = np.lexsort((candidates, -score[candidates]))
+    return candidates[order][:limit].astype(np.int64)
+
+
+def with_intent(chosen: Indices, score: Vector, intent: npt.NDArray[np.bool_], least: int, limit: int) -> Indices:
+    """``chosen`` with at least ``least`` items of ``intent`` (as far as there are), the weakest others giving way.
+
+    ``intent`` marks allowed items of the categories that the person looks at now. The list stays sorted by score.
+    """
+    missing = least - int(intent[chosen].sum())
+    if missing <= 0:
+        return chosen
+    rest = intent.copy()
+    rest[chosen] = False
+    brought = choose(score, rest, missing)
+    room = limit - len(brought)
+    others = chosen[~intent[chosen]]
+    kept_others = others[: max(0, room - int(intent[chosen].sum()))]
+    kept = np.concatenate([chosen[intent[chosen]], kept_others, brought]).astype(np.int64)
+    return kept[np.lexsort((kept, -score[kept]))][:limit]

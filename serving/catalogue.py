@@ -1,0 +1,103 @@
+"""The catalogue of one shop as serving knows it: the newest state of each item, from the lake's snapshot and from live events.
+
+Which of two states is newer is decided as everywhere: latest ``occurred_at``, then ``received_at``, then ``event_id``; so
+snapshot and stream may overlap and arrive in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pyarrow.parquet as pq
+
+from jishi.lake import Lake
+
+TABLE = "silver/items"
+_COLUMNS = (
+    *("shop_id", "item_id", "title", "title_en", "category", "unit_price_minor", "currency", "stock", "status"),
+    *("changed_at", "known_at"),
+)
+
+
+class Version(NamedTuple):
+    """Orders states of one item; times are epoch milliseconds. The snapshot keeps no event id and has an empty one."""
+
+    occurred_at_ms: int
+    received_at_ms: int
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """State of one item; the price is in minor units of ``currency``."""
+
+    item_id: str
+    title: str
+    title_en: str | None
+    category: str
+    unit_price_minor: int
+    currency: str
+    stock: int
+    status: str
+    version: Version
+
+    @property
+    def is_sellable(self) -> bool:
+        """Whether it may be shown at all: active and in stock."""
+        return self.status == "active" and self.stock > 0
+
+
+class Catalogue:
+    """Items of one shop by id. Readers see a plain dict; only its owner's writer threads change it, under the owner's lock."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, Item] = {}
+
+    def get(self, item_id: str) -> Item | None:
+        """The item's newest known state."""
+        return self.items.get(item_id)
+
+    def put(self, item: Item) -> bool:
+        """Take over a state unless a newer one (or this one) is known; says whether it was taken."""
+        known = self.items.get(item.item_id)
+        if known is not None and known.version >= item.version:
+            return False
+        self.items[item.item_id] = item
+        return True
+
+    def put_snapshot(self, items: dict[str, Item]) -> None:
+        """Replace the whole catalogue by a snapshot, keeping every state that is newer than the snapshot's."""
+        merged = dict(items)
+        for item_id, known in self.items.items():
+            told = merged.get(item_id)
+            # An item that the new snapshot does not have came from an event that the snapshot has not seen yet.
+            if told is None or known.version > told.version:
+                merged[item_id] = known
+        self.items = merged
+
+
+def read_snapshot(lake: Lake) -> dict[str, dict[str, Item]]:
+    """Items of every shop in the published snapshot. Raises TableNotPublished, OSError or pyarrow.ArrowException."""
+    lake.current(TABLE)
+    shops: dict[str, dict[str, Item]] = {}
+    for file in lake.files(TABLE):
+        for shop_id, item in _items_of(str(file)):
+            known = shops.setdefault(shop_id, {})
+            other = known.get(item.item_id)
+            if other is None or other.version < item.version:
+                known[item.item_id] = item
+    return shops
+
+
+def _items_of(file: str) -> Iterator[tuple[str, Item]]:
+    table = pq.read_table(file, columns=list(_COLUMNS), partitioning=None)
+    changed = table.column("changed_at").cast("timestamp[ms]", safe=False).cast("int64").to_pylist()
+    known = table.column("known_at").cast("timestamp[ms]", safe=False).cast("int64").to_pylist()
+    plain = [table.column(name).to_pylist() for name in _COLUMNS[:9]]
+    for shop_id, item_id, title, title_en, category, price, currency, stock, status, at, known_at in zip(
+        *plain, changed, known, strict=True
+    ):
+        version = Version(at or 0, known_at or 0, "")
+        yield shop_id, Item(item_id, title, title_en, category, price, currency, stock, status, version)

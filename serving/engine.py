@@ -1,0 +1,70 @@
+"""One serving process without its HTTP face: state, the threads that keep it fresh, and one call that answers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+from jishi.paths import Paths
+from jishi.settings import Settings
+from serving.keys import Keys
+from serving.metrics import Metrics
+from serving.recent import Recent
+from serving.recommend import Answer, Request, recommend
+from serving.shop_state import ShopStates
+from serving.stream import Lateness, StreamHealth, follow
+from serving.watcher import Watcher
+
+
+@dataclass
+class Engine:
+    """Everything a request needs. ``start`` returns at once: what does not exist yet is picked up when it appears."""
+
+    settings: Settings
+    paths: Paths
+    keys: Keys
+    states: ShopStates
+    recent: Recent
+    stream: StreamHealth
+    watcher: Watcher
+    metrics: Metrics
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, settings: Settings, paths: Paths) -> Engine:
+        """A new engine on a platform's folders; nothing runs before ``start``."""
+        keys, states, recent, stream = Keys(paths.shops_file), ShopStates(), Recent(), StreamHealth()
+        watcher = Watcher(paths, keys, states, recent)
+        metrics = Metrics(states, stream, recent.health, time.time)
+        return cls(settings, paths, keys, states, recent, stream, watcher, metrics)
+
+    def start(self) -> None:
+        """Start the watcher and the reader of the stream."""
+        self._threads = [
+            threading.Thread(target=self.watcher.run, args=(self._stop,), name="watcher", daemon=True),
+            threading.Thread(target=self._follow, name="stream", daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop both and wait a little for them."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    def answer(self, request: Request) -> Answer:
+        """The answer to a request. Raises serving.recommend.NoRelease."""
+        state = self.states.find(request.shop_id)
+        return recommend(request, state.shelf, state.catalogue, self.recent.last_items)
+
+    def dead_threads(self) -> list[str]:
+        """Threads that ended though nobody stopped them."""
+        return [thread.name for thread in self._threads if not thread.is_alive() and not self._stop.is_set()]
+
+    def _follow(self) -> None:
+        lateness = Lateness(self.settings.allowed_lateness_s, self.settings.future_tolerance_s)
+        start_ms = self.watcher.snapshot_covers_ms
+        follow(self.settings.kafka_bootstrap, self.states, lateness, self.stream, self._stop, start_ms)

@@ -1,0 +1,69 @@
+"""Who may ask: the registry of shops, read again when its file changes, and the decision about one bearer key.
+
+Every answer to a wrong key is the same whether the shop of the path exists or not: a key opens its own shop, and tells nothing
+of any other.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from jishi.shops import Shop, Shops
+
+
+class Unauthorised(PermissionError):
+    """No key, or no key of any shop with the right to read (401)."""
+
+
+class ForeignShop(PermissionError):
+    """A good key of another shop (403)."""
+
+
+class Keys:
+    """The registry as last read; ``problem`` says why a newer file could not be read, if so."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._seen: tuple[int, int] | None = None
+        self._shops = Shops()
+        self.problem: str | None = None
+
+    @property
+    def shop_ids(self) -> list[str]:
+        """Registered shops, sorted."""
+        return sorted(self._shops.shops)
+
+    def reload(self) -> bool:
+        """Read the registry if its file changed; says whether it did. A file that cannot be read leaves the last good one."""
+        try:
+            stat = self._file.stat()
+        except FileNotFoundError:
+            return False
+        seen = (stat.st_mtime_ns, stat.st_size)
+        if seen == self._seen:
+            return False
+        try:
+            self._shops = Shops.load(self._file)
+        except (OSError, json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
+            self.problem = f"{self._file}: {error}"
+            return False
+        self._seen, self.problem = seen, None
+        return True
+
+    def authorise(self, authorization: str | None, shop_id: str) -> Shop:
+        """The shop, when the key of the ``Authorization`` header may read it. Raises Unauthorised or ForeignShop."""
+        scheme, _, text = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not text.strip():
+            raise Unauthorised("send the shop's read key: Authorization: Bearer <key>")
+        owner = self._shops.shop_of_key(text.strip(), "read")
+        if owner is None:
+            # The key may be a second old.
+            owner = self._shops.shop_of_key(text.strip(), "read") if self.reload() else None
+        if owner is None:
+            raise Unauthorised("this is not the read key of a shop")
+        if owner.shop_id != shop_id:
+            raise ForeignShop("this key opens another shop than the one in the path")
+        return owner

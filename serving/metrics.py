@@ -1,0 +1,80 @@
+"""Prometheus metrics of serving: requests as they happen, state as it is at each scrape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from serving.recent import StoreHealth
+from serving.shop_state import ShopStates
+from serving.stream import StreamHealth
+
+_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Metrics:
+    """All metrics of one serving process, in a registry of their own."""
+
+    def __init__(self, states: ShopStates, stream: StreamHealth, store: StoreHealth, now: Callable[[], float]) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "jishi_recommendation_requests",
+            "Answers by shop, HTTP status and rung; the shop is empty where no key named it.",
+            ["shop", "status", "served_by"],
+            registry=self._registry,
+        )
+        self._latency = Histogram(
+            "jishi_recommendation_seconds",
+            "Time from request to answer, seconds.",
+            ["shop"],
+            buckets=_BUCKETS_S,
+            registry=self._registry,
+        )
+        self._registry.register(StateCollector(states, stream, store, now))
+
+    def count(self, shop_id: str, status: int, served_by: str, seconds: float) -> None:
+        """Count one answer."""
+        self._requests.labels(shop_id, str(status), served_by).inc()
+        self._latency.labels(shop_id).observe(seconds)
+
+    def page(self) -> bytes:
+        """The text that Prometheus reads."""
+        return generate_latest(self._registry)
+
+
+class StateCollector(Collector):
+    """Releases, catalogues, stream and online store, read at each scrape."""
+
+    def __init__(self, states: ShopStates, stream: StreamHealth, store: StoreHealth, now: Callable[[], float]) -> None:
+        self._states, self._stream, self._store, self._now = states, stream, store, now
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric."""
+        age = GaugeMetricFamily("jishi_release_age_seconds", "Since the release in use was published.", labels=["shop"])
+        failures = CounterMetricFamily("jishi_release_load_failures", "Releases that could not be used.", labels=["shop"])
+        items = GaugeMetricFamily("jishi_catalogue_items", "Items of the catalogue.", labels=["shop"])
+        changes = CounterMetricFamily("jishi_catalogue_changes", "Items changed by live events.", labels=["shop"])
+        for state in self._states.all():
+            if state.release.published_at is not None:
+                age.add_metric([state.shop_id], self._now() - state.release.published_at)
+            failures.add_metric([state.shop_id], state.release.failures)
+            items.add_metric([state.shop_id], len(state.catalogue.items))
+            changes.add_metric([state.shop_id], state.changes)
+        yield from (age, failures, items, changes)
+        lag = GaugeMetricFamily(
+            "jishi_serving_stream_lag_records", "Records of the event log not yet read.", labels=["partition"]
+        )
+        for partition, behind in sorted(self._stream.lag.items()):
+            lag.add_metric([str(partition)], behind)
+        yield lag
+        skipped = CounterMetricFamily("jishi_serving_stream_skipped", "item_changed records not applied.", labels=["reason"])
+        for reason, count in sorted(self._stream.skipped.items()):
+            skipped.add_metric([reason], count)
+        yield skipped
+        reads = CounterMetricFamily("jishi_online_store_reads", "Reads of last items by outcome.", labels=["outcome"])
+        for outcome, count in sorted(self._store.reads.items()):
+            reads.add_metric([outcome], count)
+        yield reads

@@ -1,0 +1,90 @@
+"""What serving holds of one shop: catalogue, release, and the shelf that joins them.
+
+Writers (the watcher and the stream) change it under its lock; a request reads ``shelf`` and ``catalogue`` once and needs no
+lock: a new shelf comes by one assignment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Lock
+
+from serving.catalogue import Catalogue, Item
+from serving.shelf import Model, Shelf, join
+
+
+@dataclass
+class ReleaseFacts:
+    """The release in use and what came of newer ones; ``published_at`` is epoch seconds."""
+
+    version: str | None = None
+    published_at: float | None = None
+    problem: str | None = None
+    failures: int = 0
+
+
+@dataclass
+class ShopState:
+    """State of one shop."""
+
+    shop_id: str
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    shelf: Shelf | None = None
+    release: ReleaseFacts = field(default_factory=ReleaseFacts)
+    changes: int = 0
+    _model: Model | None = None
+    _lock: Lock = field(default_factory=Lock)
+
+    def use_release(self, model: Model, published_at: float) -> None:
+        """Switch to a verified release."""
+        with self._lock:
+            self._model = model
+            self._join()
+            self.release.version, self.release.published_at, self.release.problem = model.version, published_at, None
+
+    def refuse_release(self, problem: str) -> None:
+        """Keep the last good release and remember why the newer one is not used."""
+        self.release.problem = problem
+        self.release.failures += 1
+
+    def use_snapshot(self, items: dict[str, Item]) -> None:
+        """Take over a published catalogue; newer states from the stream stay."""
+        with self._lock:
+            self.catalogue.put_snapshot(items)
+            self._join()
+
+    def apply(self, item: Item) -> bool:
+        """Take over one changed item; says whether it was news."""
+        with self._lock:
+            is_news = self.catalogue.put(item)
+            if is_news:
+                self.changes += 1
+                if self.shelf is not None:
+                    self.shelf.refresh(item)
+            return is_news
+
+    def _join(self) -> None:
+        if self._model is not None and self.catalogue.items:
+            self.shelf = join(self._model, self.catalogue)
+
+
+class ShopStates:
+    """States by shop, made when first asked for by a writer; ``find`` never makes one."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, ShopState] = {}
+        self._lock = Lock()
+
+    def of(self, shop_id: str) -> ShopState:
+        """The state of a shop, new if need be."""
+        with self._lock:
+            return self._states.setdefault(shop_id, ShopState(shop_id))
+
+    def find(self, shop_id: str) -> ShopState:
+        """The state of a shop; an empty one that nobody keeps when there is none."""
+        return self._states.get(shop_id) or ShopState(shop_id)
+
+    def all(self) -> list[ShopState]:
+        """Every state, by shop id."""
+        with self._lock:
+            return [self._states[shop_id] for shop_id in sorted(self._states)]

@@ -1,0 +1,174 @@
+"""Catalogue changes as they become known: one thread reads the event log and applies ``item_changed`` to the shops' states.
+
+The reader belongs to no consumer group: every serving process needs every change. It starts at the newest instant that the
+snapshots of all shops cover, or at the start of the log; the catalogue's own order of versions makes overlap harmless.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event
+
+import orjson
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from jishi import topics
+from jishi.contract import Refusal, check
+from jishi.contract.fields import to_ms
+from jishi.contract.properties import ItemChanged
+from jishi.fates import Fate, fate_without_history
+from serving.catalogue import Item, Version
+from serving.shop_state import ShopStates
+
+# Records are compact JSON: nearly every record is of another type and is passed over without being parsed.
+_MARK = b'"item_changed"'
+_BATCH = 1_000
+_PASSING = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._PARTITION_EOF, KafkaError._RESOLVE)
+
+
+@dataclass
+class StreamHealth:
+    """How far the reader is; ``read_at`` is monotonic seconds of the last answer of the broker."""
+
+    waiting_for: str | None = "Kafka"
+    applied: int = 0
+    skipped: dict[str, int] = field(default_factory=lambda: {"older": 0, "invalid": 0, "future": 0, "unreadable": 0})
+    lag: dict[int, int] = field(default_factory=dict)
+    read_at: float | None = None
+
+    def age_s(self) -> float | None:
+        """Seconds since the broker last answered; None before it ever did."""
+        return None if self.read_at is None else time.monotonic() - self.read_at
+
+
+@dataclass(frozen=True)
+class Lateness:
+    """The settings that decide fates."""
+
+    allowed_lateness_s: int
+    future_tolerance_s: int
+
+
+def follow(
+    bootstrap: str,
+    states: ShopStates,
+    lateness: Lateness,
+    health: StreamHealth,
+    stop: Event,
+    start_ms: Callable[[], int | None],
+) -> None:
+    """Apply changes until ``stop`` is set. Waits for broker and topic; ``start_ms`` is asked once, when both are there."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "jishi-serving",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 20,
+            "log_level": 0,
+        }
+    )
+    try:
+        places = _wait_for_places(consumer, start_ms, health, stop)
+        if not places:
+            return
+        consumer.assign(places)
+        looked_at = 0.0
+        while not stop.is_set():
+            for message in consumer.consume(_BATCH, 0.1):
+                error = message.error()
+                if error is None:
+                    apply_record(message, states, lateness, health)
+                elif error.code() not in _PASSING:
+                    raise KafkaException(error)
+            if time.monotonic() - looked_at >= 1:
+                looked_at = time.monotonic()
+                _look(consumer, places, health)
+    finally:
+        consumer.close()
+
+
+def apply_record(message: Message, states: ShopStates, lateness: Lateness, health: StreamHealth) -> None:
+    """Apply one record of the log if it changes an item; count why it does not."""
+    value, (_, received_at_ms) = message.value(), message.timestamp()
+    if value is None or _MARK not in value:
+        return
+    outcome = change_of(value, received_at_ms, lateness)
+    if isinstance(outcome, str):
+        if outcome != "other":
+            health.skipped[outcome] += 1
+        return
+    shop_id, item = outcome
+    if states.of(shop_id).apply(item):
+        health.applied += 1
+    else:
+        health.skipped["older"] += 1
+
+
+def change_of(value: bytes, received_at_ms: int, lateness: Lateness) -> tuple[str, Item] | str:
+    """Shop and new state of an ``item_changed`` record, or why there is none: other, unreadable, invalid or future."""
+    try:
+        record = orjson.loads(value)
+        if record["type"] != "item_changed":
+            return "other"
+        fate = fate_without_history(
+            invalid_reason=record["invalid_reason"],
+            occurred_at_ms=record["occurred_at_ms"],
+            received_at_ms=received_at_ms,
+            allowed_lateness_s=lateness.allowed_lateness_s,
+            future_tolerance_s=lateness.future_tolerance_s,
+        )
+        raw, shop_id = orjson.loads(record["line"]) if fate is not Fate.INVALID else None, record["shop_id"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return "unreadable"
+    if fate in (Fate.INVALID, Fate.FUTURE):
+        return str(fate)
+    event = check(raw, shop_id)
+    if isinstance(event, Refusal) or not isinstance(event.properties, ItemChanged):
+        return "invalid"
+    told = event.properties
+    return event.shop_id, Item(
+        item_id=told.item_id,
+        title=told.title,
+        title_en=told.title_en,
+        category=told.category,
+        unit_price_minor=told.unit_price_minor,
+        currency=told.currency,
+        stock=told.stock,
+        status=told.status,
+        version=Version(to_ms(event.occurred_at), received_at_ms, event.event_id),
+    )
+
+
+def _wait_for_places(
+    consumer: Consumer, start_ms: Callable[[], int | None], health: StreamHealth, stop: Event
+) -> list[TopicPartition]:
+    """Where to start in each partition; empty when ``stop`` came first."""
+    name = topics.EVENTS.name
+    while not stop.is_set():
+        try:
+            found = consumer.list_topics(name, timeout=1).topics[name]
+            if found.error is None and found.partitions:
+                start = start_ms()
+                asked = [TopicPartition(name, number, 0 if start is None else start) for number in sorted(found.partitions)]
+                begun = asked if start is None else consumer.offsets_for_times(asked, timeout=10)
+                health.waiting_for = None
+                return begun
+            health.waiting_for = f"topic {name}"
+        except KafkaException:
+            health.waiting_for = "Kafka"
+        stop.wait(0.5)
+    return []
+
+
+def _look(consumer: Consumer, places: list[TopicPartition], health: StreamHealth) -> None:
+    """Take down lag and age. A broker that does not answer shows as a growing age."""
+    try:
+        for place in consumer.position(places):
+            low, high = consumer.get_watermark_offsets(place, timeout=1)
+            health.lag[place.partition] = max(0, high - (place.offset if place.offset >= 0 else low))
+        health.read_at = time.monotonic()
+    except KafkaException:
+        return

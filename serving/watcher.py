@@ -1,0 +1,109 @@
+"""Once a second: has the registry, the catalogue, a release or the feature store changed? What is new is loaded, then used.
+
+Nothing needs to exist when serving starts. What cannot be read is told as a problem and tried again; the last good one stays.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event
+
+import pyarrow as pa
+
+from jishi.lake import Lake, TableNotPublished
+from jishi.paths import Paths
+from serving.catalogue import TABLE, read_snapshot
+from serving.keys import Keys
+from serving.recent import Recent, open_feature_store
+from serving.releases import ReleaseUnusable, load_release, read_pointer
+from serving.shop_state import ShopStates
+
+EVERY_S = 1.0
+# A release that failed for a passing reason is tried again without a new pointer.
+RETRY_S = 30.0
+
+
+@dataclass
+class Watcher:
+    """Looks at the files that other parts publish; ``look`` is one round."""
+
+    paths: Paths
+    keys: Keys
+    states: ShopStates
+    recent: Recent
+    now: Callable[[], float] = time.monotonic
+    problems: dict[str, str] = field(default_factory=dict)
+    _snapshot: str | None = None
+    _tried: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+    def run(self, stop: Event) -> None:
+        """Look until ``stop`` is set."""
+        while not stop.is_set():
+            self.look()
+            stop.wait(EVERY_S)
+
+    def look(self) -> None:
+        """One round over everything."""
+        self.keys.reload()
+        self._look_at_catalogue()
+        for shop_id in self.keys.shop_ids:
+            self._look_at_release(shop_id)
+        if not self.recent.is_open:
+            self._open_feature_store()
+
+    def snapshot_covers_ms(self) -> int | None:
+        """Epoch ms up to which the snapshot of every shop knows the log; None when there is no snapshot."""
+        newest = [
+            max(item.version.received_at_ms for item in state.catalogue.items.values())
+            for state in self.states.all()
+            if state.catalogue.items
+        ]
+        return min(newest) if newest and self._snapshot is not None else None
+
+    def _look_at_catalogue(self) -> None:
+        lake = Lake(self.paths.lake)
+        if not lake.has(TABLE):
+            return
+        try:
+            version = lake.current(TABLE).name
+            if version == self._snapshot:
+                return
+            shops = read_snapshot(lake)
+        except (OSError, TableNotPublished, pa.ArrowException, KeyError) as error:
+            # A version may be dropped while it is read; the next round finds its successor.
+            self.problems["catalogue"] = f"{type(error).__name__}: {error}"
+            return
+        for shop_id, items in shops.items():
+            self.states.of(shop_id).use_snapshot(items)
+        self._snapshot = version
+        self.problems.pop("catalogue", None)
+
+    def _look_at_release(self, shop_id: str) -> None:
+        pointer = read_pointer(self.paths.models, shop_id)
+        if pointer is None:
+            return
+        state = self.states.of(shop_id)
+        if pointer.version == state.release.version:
+            state.release.problem = None
+            return
+        tried, at = self._tried.get(shop_id, ("", 0.0))
+        if tried == pointer.version and self.now() - at < RETRY_S:
+            return
+        self._tried[shop_id] = (pointer.version, self.now())
+        try:
+            model = load_release(self.paths.models, shop_id, pointer.version)
+        except ReleaseUnusable as error:
+            state.refuse_release(str(error))
+            return
+        state.use_release(model, pointer.published_at)
+
+    def _open_feature_store(self) -> None:
+        try:
+            store = open_feature_store(self.paths.features)
+        except (OSError, ValueError, ImportError) as error:
+            self.recent.health.problem = f"the feature store does not open: {error}"
+            return
+        if store is not None:
+            self.recent.use(store)

@@ -1,0 +1,83 @@
+"""A small shop whose right answers are known by construction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from serving.blend import Indices, Vector
+from serving.catalogue import Catalogue, Item, Version
+from serving.shelf import Shelf, join
+
+
+def make_item(item_id: str, category: str = "c", stock: int = 5, status: str = "active", at_ms: int = 1) -> Item:
+    return Item(item_id, f"标题{item_id}", f"Title {item_id}", category, 1900, "CNY", stock, status, Version(at_ms, at_ms, ""))
+
+
+@dataclass
+class TinyModel:
+    """A release in memory: neighbours and tastes as given, popularity falling with the number."""
+
+    item_ids: Sequence[str]
+    near: dict[int, dict[int, float]] = field(default_factory=dict)
+    tastes: dict[str, dict[int, float]] = field(default_factory=dict)
+    version: str = "v1"
+
+    @property
+    def popularity(self) -> Vector:
+        return np.linspace(1.0, 0.1, max(1, len(self.item_ids)), dtype=np.float32)[: len(self.item_ids)]
+
+    def taste(self, person_id: str) -> Vector | None:
+        known = self.tastes.get(person_id)
+        if known is None:
+            return None
+        scores = np.zeros(len(self.item_ids), dtype=np.float32)
+        for number, score in known.items():
+            scores[number] = score
+        return scores
+
+    def neighbours(self, number: int) -> tuple[Indices, Vector]:
+        known = self.near.get(number, {})
+        return np.array(list(known), dtype=np.int64), np.array(list(known.values()), dtype=np.float32)
+
+
+@dataclass
+class TinyShop:
+    """Model, catalogue and shelf of one shop."""
+
+    model: TinyModel
+    catalogue: Catalogue
+    shelf: Shelf
+
+
+def stock_up(model: TinyModel, items: Sequence[Item]) -> TinyShop:
+    catalogue = Catalogue()
+    for item in items:
+        catalogue.put(item)
+    return TinyShop(model, catalogue, join(model, catalogue))
+
+
+class Tiny:
+    """What tests build shops from; a fixture, because test modules cannot import each other."""
+
+    item = staticmethod(make_item)
+    model = TinyModel
+    shop = staticmethod(stock_up)
+
+
+@pytest.fixture(scope="session")
+def tiny() -> type[Tiny]:
+    return Tiny
+
+
+@pytest.fixture
+def shop() -> TinyShop:
+    """30 items: 0-9 skirts, 10-19 tea, 20-29 lamps; item n is near n+1 within its category; u-skirts likes 3 and 4."""
+    kinds = ["skirts"] * 10 + ["tea"] * 10 + ["lamps"] * 10
+    ids = [f"i{n}" for n in range(30)]
+    near = {n: {n + 1: 0.9, n + 2: 0.3} for n in range(30) if n % 10 < 8}
+    model = TinyModel(ids, near, {"u-skirts": {3: 2.0, 4: 1.0, 13: -5.0}})
+    return stock_up(model, [make_item(item_id, kind) for item_id, kind in zip(ids, kinds, strict=True)])

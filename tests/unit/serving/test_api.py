@@ -1,0 +1,145 @@
+"""The HTTP face: keys first, then parameters, then the answer; errors in one shape that names the field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from jishi.paths import Paths
+from jishi.settings import Settings
+from jishi.shops import Shop, Shops
+from serving.api import make_app
+from serving.engine import Engine
+
+URL = "/v1/shops/a/recommendations"
+
+
+@dataclass
+class Api:
+    """The application without its threads, with one shop ``a`` that has a release and one shop ``b`` that has none."""
+
+    client: TestClient
+    engine: Engine
+    keys: dict[str, str]
+
+    def get(self, url: str = URL, key: str | None = "a", **params: Any) -> Any:
+        headers = {} if key is None else {"Authorization": f"Bearer {self.keys.get(key, key)}"}
+        return self.client.get(url, params=params, headers=headers)
+
+
+@pytest.fixture
+def api(tmp_path: Path, shop: Any) -> Iterator[Api]:
+    settings = Settings(var=tmp_path, _env_file=None)  # type: ignore[call-arg]
+    paths = Paths.of(settings)
+    shops = Shops()
+    keys = {}
+    for shop_id in ("a", "b"):
+        shops.add(Shop(shop_id=shop_id, name=shop_id))
+        keys[shop_id] = shops.issue_key(shop_id, "read")
+    shops.save(paths.shops_file)
+    engine = Engine.of(settings, paths)
+    engine.keys.reload()
+    engine.states.of("a").use_snapshot(dict(shop.catalogue.items))
+    engine.states.of("a").use_release(shop.model, published_at=0.0)
+    return Api(TestClient(make_app(engine)), engine, keys)
+
+
+def test_an_answer_carries_what_a_storefront_needs(api: Api) -> None:
+    answer = api.get(user_id="u-skirts", limit=2)
+    assert answer.status_code == 200
+    told = answer.json()
+    assert (told["shop_id"], told["placement"], told["served_by"], told["model_version"]) == ("a", "home", "personalised", "v1")
+    assert len(told["request_id"]) == 32
+    assert told["items"][0] | {"score": 0} == {
+        "item_id": "i3",
+        "title": "标题i3",
+        "title_en": "Title i3",
+        "category": "skirts",
+        "unit_price_minor": 1900,
+        "currency": "CNY",
+        "score": 0,
+        "reason": {
+            "code": "long_term_taste",
+            "zh": "符合你一贯的喜好",
+            "en": "Fits what you usually like",
+            "because_item_id": None,
+        },
+    }
+
+
+def test_an_unknown_user_gets_popular_items_and_200(api: Api) -> None:
+    answer = api.get(user_id="who", limit=100)
+    assert (answer.status_code, answer.json()["served_by"], len(answer.json()["items"])) == (200, "popular", 30)
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"limit": 0}, "limit"),
+        ({"limit": 101}, "limit"),
+        ({"limit": "many"}, "limit"),
+        ({"placement": "sofa"}, "placement"),
+        ({"placement": "item"}, "item_id"),
+        ({"user_id": ""}, "user_id"),
+        ({"user_id": "x" * 201}, "user_id"),
+    ],
+)
+def test_a_bad_parameter_is_named(api: Api, params: dict[str, Any], field: str) -> None:
+    answer = api.get(**params)
+    assert answer.status_code == 422
+    error = answer.json()["error"]
+    assert (error["code"], error["field"]) == ("bad_parameter", field)
+    assert error["message"].startswith(f"{field}: ")
+
+
+def test_the_key_comes_before_the_parameters(api: Api) -> None:
+    assert api.get(key=None, limit=0).status_code == 401
+    assert api.get(key="b", limit=0).status_code == 403
+
+
+def test_wrong_keys_have_codes_and_reveal_no_shop(api: Api) -> None:
+    missing = api.get(key=None)
+    assert (missing.status_code, missing.json()["error"]["code"]) == (401, "unauthorised")
+    assert missing.headers["WWW-Authenticate"] == "Bearer"
+    assert api.get(key="wrong").status_code == 401
+    foreign, absent = api.get(key="b"), api.get("/v1/shops/none/recommendations", key="b")
+    assert (foreign.status_code, foreign.json()["error"]["code"]) == (403, "foreign_shop")
+    assert (absent.status_code, absent.json()) == (foreign.status_code, foreign.json())
+
+
+def test_a_shop_without_a_release_says_when_to_come_back(api: Api) -> None:
+    answer = api.get("/v1/shops/b/recommendations", key="b")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_release")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_unknown_paths_and_methods_have_the_same_shape(api: Api) -> None:
+    assert api.get("/nowhere").json()["error"]["code"] == "not_found"
+    assert api.client.post(URL).json()["error"]["code"] == "method_not_allowed"
+
+
+def test_pages_for_operations(api: Api) -> None:
+    assert api.client.get("/healthz").json()["status"] == "ok"
+    ready = api.client.get("/readyz")
+    assert ready.status_code == 200
+    assert ready.json()["shops"]["a"]["release"] == "v1"
+    assert ready.json()["shops"]["b"]["ready"] is False
+    api.get(user_id="who")
+    api.get(key=None)
+    page = api.client.get("/metrics").text
+    assert 'jishi_recommendation_requests_total{served_by="popular",shop="a",status="200"} 1.0' in page
+    assert 'jishi_recommendation_requests_total{served_by="",shop="",status="401"} 1.0' in page
+    assert 'jishi_catalogue_items{shop="a"} 30.0' in page
+
+
+def test_openapi_describes_answers_and_errors(api: Api) -> None:
+    schema = api.client.get("/openapi.json").json()
+    told = schema["paths"]["/v1/shops/{shop_id}/recommendations"]["get"]
+    assert told["responses"].keys() >= {"200", "401", "403", "422", "503"}
+    assert told["responses"]["422"]["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorOut")
+    assert all(parameter.get("description") for parameter in told["parameters"])

@@ -1,0 +1,116 @@
+"""Snapshot and stream may overlap in any order: the newest state of an item wins. What a record of the log says of an item."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from jishi.contract import record_of
+from serving.catalogue import Catalogue, Version
+from serving.shop_state import ShopState
+from serving.stream import Lateness, change_of
+
+LATENESS = Lateness(allowed_lateness_s=30, future_tolerance_s=5)
+EVENT: dict[str, Any] = {
+    "event_id": "e1",
+    "shop_id": "lanting",
+    "type": "item_changed",
+    "occurred_at": "2026-11-01T00:00:00.123Z",
+    "properties": {
+        "item_id": "i1",
+        "title": "褙子",
+        "category": "裙装",
+        "unit_price_minor": 100,
+        "currency": "CNY",
+        "stock": 0,
+    },
+}
+OCCURRED_MS = 1_793_491_200_123
+
+
+def record(event: Any) -> bytes:
+    made, _ = record_of(event, shop_id="lanting", collector_id="c", seq=0, collected_at_ms=OCCURRED_MS)
+    return orjson.dumps(made)
+
+
+def test_the_newest_state_wins_in_any_order(tiny: Any) -> None:
+    versions = [Version(2, 2, ""), Version(2, 3, "a"), Version(2, 3, "b"), Version(1, 9, "z")]
+    states = [replace(tiny.item("i", stock=n), version=version) for n, version in enumerate(versions)]
+    for order in itertools.permutations(states):
+        catalogue = Catalogue()
+        for state in order:
+            catalogue.put(state)
+        assert catalogue.items["i"].version == Version(2, 3, "b")
+        assert not catalogue.put(states[2])
+
+
+def test_a_snapshot_keeps_what_the_stream_knows_better(tiny: Any) -> None:
+    catalogue = Catalogue()
+    catalogue.put(tiny.item("live-newer", stock=1, at_ms=9))
+    catalogue.put(tiny.item("live-older", stock=1, at_ms=1))
+    catalogue.put(tiny.item("live-only", stock=1, at_ms=9))
+    snapshot = [
+        tiny.item("live-newer", stock=2, at_ms=5),
+        tiny.item("live-older", stock=2, at_ms=5),
+        tiny.item("fresh", at_ms=5),
+    ]
+    catalogue.put_snapshot({item.item_id: item for item in snapshot})
+    assert {i: item.stock for i, item in catalogue.items.items()} == {
+        "live-newer": 1,
+        "live-older": 2,
+        "live-only": 1,
+        "fresh": 5,
+    }
+
+
+def test_catalogue_and_release_may_come_in_either_order(tiny: Any) -> None:
+    items = {"i0": tiny.item("i0")}
+    for first in ("release", "snapshot"):
+        state = ShopState("a")
+        steps = [lambda s: s.use_release(tiny.model(["i0"]), 0.0), lambda s: s.use_snapshot(items)]
+        for step in steps if first == "release" else reversed(steps):
+            assert state.shelf is None
+            step(state)
+        assert state.shelf is not None
+        assert state.shelf.sellable.tolist() == [True]
+        assert state.apply(tiny.item("i0", stock=0, at_ms=2))
+        assert state.shelf.sellable.tolist() == [False]
+        assert not state.apply(tiny.item("i0", stock=5, at_ms=1))
+
+
+def test_a_record_tells_the_whole_state() -> None:
+    told = change_of(record(EVENT), OCCURRED_MS + 50, LATENESS)
+    assert not isinstance(told, str)
+    shop_id, item = told
+    assert shop_id == "lanting"
+    assert (item.item_id, item.title, item.stock, item.status) == ("i1", "褙子", 0, "active")
+    assert item.version == Version(OCCURRED_MS, OCCURRED_MS + 50, "e1")
+    assert not item.is_sellable
+
+
+def test_a_late_change_still_counts() -> None:
+    assert not isinstance(change_of(record(EVENT), OCCURRED_MS + 10**9, LATENESS), str)
+
+
+@pytest.mark.parametrize(
+    ("value", "received_at_ms", "outcome"),
+    [
+        (record(EVENT), OCCURRED_MS - 5_001, "future"),
+        (record(EVENT | {"shop_id": "another"}), OCCURRED_MS, "other"),
+        (record(EVENT | {"properties": {"item_id": "i1"}}), OCCURRED_MS, "invalid"),
+        (
+            record(EVENT | {"type": "search_performed", "user_id": "u", "properties": {"query": "item_changed"}}),
+            OCCURRED_MS,
+            "other",
+        ),
+        (b'{"type":"item_changed"}', OCCURRED_MS, "unreadable"),
+        (b'"item_changed"', OCCURRED_MS, "unreadable"),
+        (b"{", OCCURRED_MS, "unreadable"),
+    ],
+)
+def test_what_is_no_change_says_why(value: bytes, received_at_ms: int, outcome: str) -> None:
+    assert change_of(value, received_at_ms, LATENESS) in ({outcome, "invalid"} if outcome == "other" else {outcome})
