@@ -14,9 +14,17 @@ from jishi.platform.health import platform_health
 from jishi.platform.java import java_home
 from jishi.platform.kafka import wait_for_port
 from jishi.platform.parts import Part, Stage, one_shots, parts, working_directory
-from jishi.platform.processes import holder_of_port, stop_all
+from jishi.platform.processes import holder_of_port, processes_of, stop_all
 from jishi.platform.state import claim
-from jishi.platform.supervisor import is_running, marked, start_part, start_supervisord, states, write_configuration
+from jishi.platform.supervisor import (
+    is_running,
+    marked,
+    start_part,
+    start_supervisord,
+    states,
+    stop_supervisord,
+    write_configuration,
+)
 from jishi.settings import Settings
 
 Tell = Callable[[str], None]
@@ -138,7 +146,9 @@ def _wait_until_healthy(
 def down(settings: Settings, tell: Tell) -> int:
     """Stop every process of the platform, also when the supervisor is gone. Returns how many there were."""
     paths = Paths.of(settings)
-    count = stop_all(paths.var, grace_s=STOP_GRACE_S, tell=tell)
+    count = len(processes_of(paths.var))
+    stop_supervisord(paths)
+    stop_all(paths.var, grace_s=STOP_GRACE_S, tell=tell)
     for leftover in ("supervisor.sock", "supervisord.pid"):
         (paths.run / leftover).unlink(missing_ok=True)
     for beat in paths.run.glob("*.heartbeat"):

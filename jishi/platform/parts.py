@@ -19,6 +19,7 @@ class Part:
     ``port`` is what it listens on and ``port_setting`` the setting to change when it is taken. Its health is ``health_path``
     on that port, else the port itself, else its heartbeat of the same name. Airflow's server watches Airflow's other
     processes: ``watched_as`` is the part's name in what the server says. ``stage`` says what must be there before it starts.
+    ``stop_whole_group``: whether the children get the signal to stop too, or are left to their parent.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Part:
     page: str | None = None
     watched_as: str | None = None
     stop_wait_s: int = 20
+    stop_whole_group: bool = True
 
 
 def parts(settings: Settings, paths: Paths) -> list[Part]:
@@ -92,6 +94,7 @@ def parts(settings: Settings, paths: Paths) -> list[Part]:
             stage="after_airflow",
             environment=airflow_env,
             watched_as="scheduler",
+            stop_whole_group=False,
         ),
         Part(
             "airflow-dags",

@@ -27,8 +27,11 @@ def processes_of(var: Path) -> list[psutil.Process]:
 def stop_all(var: Path, grace_s: float, tell: Callable[[str], None]) -> int:
     """End every process of the platform: first politely, after ``grace_s`` by force. Returns how many there were."""
     found = processes_of(var)
+    ours = {process.pid for process in found}
     for process in found:
-        _signal(process, force=False)
+        # Children are ended by their parents, who wait for them: Airflow's scheduler hangs when its workers go first.
+        if _parent(process) not in ours:
+            _signal(process, force=False)
     psutil.wait_procs(found, timeout=grace_s)
     # Looked for again and not only remembered: a supervisor may have started one more before it heard of the end.
     while alive := processes_of(var):
@@ -44,6 +47,13 @@ def _signal(process: psutil.Process, *, force: bool) -> None:
         process.kill() if force else process.terminate()
     except psutil.NoSuchProcess:
         return  # it ended by itself
+
+
+def _parent(process: psutil.Process) -> int | None:
+    try:
+        return process.ppid()
+    except psutil.NoSuchProcess:
+        return None
 
 
 def _name(process: psutil.Process) -> str:

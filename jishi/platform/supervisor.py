@@ -72,7 +72,7 @@ def write_configuration(paths: Paths, parts: list[Part], environment: Mapping[st
                     "startsecs": "1",
                     "startretries": "10",
                     "stopwaitsecs": str(part.stop_wait_s),
-                    "stopasgroup": "true",
+                    "stopasgroup": str(part.stop_whole_group).lower(),
                     "killasgroup": "true",
                     "redirect_stderr": "true",
                     "stdout_logfile": str(paths.log / f"{part.name}.log"),
@@ -133,6 +133,14 @@ def start_part(paths: Paths, name: str) -> None:
     except Fault as fault:
         if "ALREADY_STARTED" not in fault.faultString:
             raise SupervisorError(f"{name} did not start: {fault.faultString}; see {paths.log / (name + '.log')}") from fault
+
+
+def stop_supervisord(paths: Paths) -> None:
+    """Stop all parts at once, then the supervisor; nothing happens when it does not run."""
+    if not is_running(paths):
+        return
+    rpc(paths).stopAllProcesses()
+    rpc(paths).shutdown()
 
 
 def states(paths: Paths) -> dict[str, dict[str, Any]]:
