@@ -1,0 +1,24 @@
+with events as (
+
+    select * from {{ ref('stg_lake__events') }}
+
+),
+
+last_days as (
+
+    select shop_id, cast(max(occurred_at) as date) as last_date from events where person_id is not null group by shop_id
+
+),
+
+weeks as (
+
+    select 0 as week union all select 1 union all select 2 union all select 3 union all select 4
+    union all select 5 union all select 6 union all select 7 union all select 8
+
+)
+
+select
+    last_days.shop_id,
+    cast({{ dbt.dateadd('day', '1 - 7 * weeks.week', 'last_days.last_date') }} as timestamp) as event_timestamp
+from last_days
+cross join weeks

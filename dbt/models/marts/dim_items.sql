@@ -1,0 +1,58 @@
+with items as (
+
+    select * from {{ ref('stg_lake__items') }}
+
+),
+
+events as (
+
+    select * from {{ ref('stg_lake__events') }}
+
+),
+
+order_lines as (
+
+    select * from {{ ref('stg_lake__order_lines') }}
+
+),
+
+viewed as (
+
+    select shop_id, item_id, cast(count(*) as bigint) as views
+    from events
+    where type = 'item_viewed'
+    group by shop_id, item_id
+
+),
+
+sold as (
+
+    select
+        shop_id,
+        item_id,
+        cast(count(distinct order_id) as bigint) as orders,
+        cast(sum(quantity) as bigint) as units,
+        {{ sum_minor('net_minor') }} as revenue_minor
+    from order_lines
+    group by shop_id, item_id
+
+)
+
+select
+    items.shop_id,
+    items.item_id,
+    items.title,
+    items.title_en,
+    items.category,
+    items.brand,
+    items.unit_price_minor,
+    items.currency,
+    items.stock,
+    items.status,
+    coalesce(viewed.views, 0) as views,
+    coalesce(sold.orders, 0) as orders,
+    coalesce(sold.units, 0) as units,
+    coalesce(sold.revenue_minor, 0) as revenue_minor
+from items
+left join viewed on items.shop_id = viewed.shop_id and items.item_id = viewed.item_id
+left join sold on items.shop_id = sold.shop_id and items.item_id = sold.item_id

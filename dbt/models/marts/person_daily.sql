@@ -1,0 +1,88 @@
+with as_of as (
+
+    select * from {{ ref('int_as_of_days_chosen') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('stg_lake__orders') }}
+
+),
+
+events as (
+
+    select * from {{ ref('stg_lake__events') }}
+
+),
+
+-- Only what was known at the instant counts, so that a late event cannot reach back into a training set.
+bought as (
+
+    select
+        as_of.shop_id,
+        as_of.event_timestamp,
+        orders.person_id,
+        {{ count_where('orders.paid_at >= ' ~ dbt.dateadd('day', -30, 'as_of.event_timestamp')) }} as orders_30d,
+        cast(sum(
+            case when orders.paid_at >= {{ dbt.dateadd('day', -30, 'as_of.event_timestamp') }} then orders.units else 0 end
+        ) as bigint) as units_30d,
+        cast(sum(
+            case when orders.paid_at >= {{ dbt.dateadd('day', -30, 'as_of.event_timestamp') }} then orders.paid_minor else 0 end
+        ) as bigint) as spent_minor_30d,
+        max(orders.paid_at) as last_paid_at
+    from as_of
+    inner join orders
+        on as_of.shop_id = orders.shop_id
+        and orders.paid_at < as_of.event_timestamp
+        and orders.received_at < as_of.event_timestamp
+    where orders.person_id is not null
+    group by as_of.shop_id, as_of.event_timestamp, orders.person_id
+
+),
+
+viewed as (
+
+    select
+        as_of.shop_id,
+        as_of.event_timestamp,
+        events.person_id,
+        cast(count(*) as bigint) as views_30d
+    from as_of
+    inner join events
+        on as_of.shop_id = events.shop_id
+        and events.occurred_at < as_of.event_timestamp
+        and events.received_at < as_of.event_timestamp
+        and events.occurred_at >= {{ dbt.dateadd('day', -30, 'as_of.event_timestamp') }}
+    where events.type = 'item_viewed' and events.person_id is not null
+    group by as_of.shop_id, as_of.event_timestamp, events.person_id
+
+),
+
+persons as (
+
+    select shop_id, event_timestamp, person_id from bought
+    union
+    select shop_id, event_timestamp, person_id from viewed
+
+)
+
+select
+    persons.shop_id,
+    persons.person_id,
+    persons.event_timestamp,
+    persons.event_timestamp as created_timestamp,
+    coalesce(bought.orders_30d, 0) as orders_30d,
+    coalesce(bought.units_30d, 0) as units_30d,
+    coalesce(bought.spent_minor_30d, 0) as spent_minor_30d,
+    coalesce(viewed.views_30d, 0) as views_30d,
+    cast({{ dbt.datediff('bought.last_paid_at', 'persons.event_timestamp', 'day') }} as bigint) as days_since_last_order
+from persons
+left join bought
+    on persons.shop_id = bought.shop_id
+    and persons.event_timestamp = bought.event_timestamp
+    and persons.person_id = bought.person_id
+left join viewed
+    on persons.shop_id = viewed.shop_id
+    and persons.event_timestamp = viewed.event_timestamp
+    and persons.person_id = viewed.person_id

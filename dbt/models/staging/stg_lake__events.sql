@@ -1,0 +1,18 @@
+with source as (
+
+    select * from {{ source('lake', 'events') }}
+
+)
+
+select
+    shop_id,
+    event_id,
+    type,
+    occurred_at,
+    received_at,
+    occurred_date,
+    is_late,
+    person_id,
+    item_id,
+    quantity
+from source

@@ -1,0 +1,18 @@
+with source as (
+
+    select * from {{ source('lake', 'items') }}
+
+)
+
+select
+    shop_id,
+    item_id,
+    title,
+    title_en,
+    category,
+    brand,
+    unit_price_minor,
+    currency,
+    stock,
+    status
+from source

@@ -1,0 +1,6 @@
+{% test unique_key(model, columns) %}
+select {{ columns | join(', ') }}, count(*) as rows_of_key
+from {{ model }}
+group by {{ columns | join(', ') }}
+having count(*) > 1
+{% endtest %}
