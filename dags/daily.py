@@ -14,8 +14,10 @@ from airflow.sdk import DAG, Param, chain
 from airflow.timetables.trigger import CronTriggerTimetable
 from steps import BRONZE, FEATURES, FOR_EACH_SHOP, MAIN, MARTS, OWNER, SHOPS, SILVER, WAREHOUSE_POOL, model_steps, step
 
-DAY = "{{ params.date or macros.ds_add(ds, -1) }}"
-NEXT_DAY = "{{ macros.ds_add(params.date or macros.ds_add(ds, -1), 1) }}"
+# ``run_after`` is there for every run, by schedule or by hand, and clearing a task does not change it.
+_DAY = "params.date or macros.ds_add(dag_run.run_after | ds, -1)"
+DAY = f"{{{{ {_DAY} }}}}"
+NEXT_DAY = f"{{{{ macros.ds_add({_DAY}, 1) }}}}"
 
 with DAG(
     dag_id="daily",
