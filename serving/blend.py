@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 Vector = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 NONE = -1
 
 
@@ -124,7 +125,7 @@ def same_category(categories: Indices, strength_in_category: Vector, causes: lis
     return strength.astype(np.float32), cause_of[categories]
 
 
-def choose(score: Vector, allowed: npt.NDArray[np.bool_], limit: int) -> Indices:
+def choose(score: Vector, allowed: Mask, limit: int) -> Indices:
     """Indices of the ``limit`` best allowed items, best first; equal scores in the order of the index."""
     candidates = np.flatnonzero(allowed)
     if len(candidates) > limit:
@@ -135,7 +136,7 @@ def choose(score: Vector, allowed: npt.NDArray[np.bool_], limit: int) -> Indices
     return candidates[order][:limit].astype(np.int64)
 
 
-def with_intent(chosen: Indices, score: Vector, intent: npt.NDArray[np.bool_], least: int, limit: int) -> Indices:
+def with_intent(chosen: Indices, score: Vector, intent: Mask, least: int, limit: int) -> Indices:
     """``chosen`` with at least ``least`` items of ``intent`` (as far as there are), the weakest others giving way.
 
     ``intent`` marks allowed items of the categories that the person looks at now. The list stays sorted by score.

@@ -7,7 +7,7 @@ catalogue, active, in stock, and not the item of the page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -17,7 +17,7 @@ from serving.blend import (
     BLEND,
     NONE,
     Blend,
-    Indices,
+    Mask,
     Mix,
     choose,
     empty_mix,
@@ -35,9 +35,6 @@ Placement = Literal["home", "item", "cart", "after_payment"]
 PLACEMENTS: tuple[str, ...] = get_args(Placement)
 ServedBy = Literal["personalised", "item_based", "popular"]
 LastItems = Callable[[str, Sequence[str]], Sequence[str]]
-
-# Looked at again when the guard turned items away that a change in the meantime took off the shelf.
-_SPARE = 20
 
 
 class NoRelease(LookupError):
@@ -135,25 +132,27 @@ def _mix(
 
 def _chosen(
     request: Request, shelf: Shelf, mix: Mix, recent: list[tuple[int, float]], context: int | None, blend: Blend
-) -> list[int]:
-    """Numbers to show, best first, with some to spare. What the person has just looked at comes only when all else is shown."""
+) -> Iterator[int]:
+    """Numbers to show, best first, more of them as long as the guard turns some away; what was just looked at comes last."""
     allowed = shelf.sellable.copy()
     if context is not None:
         allowed[context] = False
     fresh = allowed.copy()
     fresh[[number for number, _ in recent]] = False
-    chosen = choose(mix.score, fresh, request.limit)
     intent = _intent(shelf, [number for number, _ in recent[: blend.intent_items]]) & fresh
     least = int(np.ceil(blend.intent_share * request.limit))
-    chosen = with_intent(chosen, mix.score, intent, least, request.limit)
-    fresh[chosen] = False
-    allowed[chosen] = False
-    spare = choose(mix.score, fresh, _SPARE)
-    allowed[spare] = False
-    seen = choose(mix.score, allowed, request.limit)
-    return [int(number) for part in (chosen, spare, seen) for number in part]
+    batch = with_intent(choose(mix.score, fresh, request.limit), mix.score, intent, least, request.limit)
+    while len(batch):
+        yield from map(int, batch)
+        fresh[batch] = False
+        allowed[batch] = False
+        batch = choose(mix.score, fresh, request.limit)
+    yield from map(int, choose(mix.score, allowed, request.limit))
 
 
-def _intent(shelf: Shelf, newest: list[int]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    kinds: Indices = np.unique(shelf.categories[newest]) if newest else np.empty(0, dtype=np.int64)
-    return np.isin(shelf.categories, kinds[kinds != NONE])
+def _intent(shelf: Shelf, newest: list[int]) -> Mask:
+    """Items of the categories of the newest items."""
+    kinds = shelf.categories[newest] if newest else np.empty(0, dtype=np.int64)
+    wanted = np.zeros(int(shelf.categories.max(initial=NONE)) + 2, dtype=np.bool_)  # the last place is for NONE
+    wanted[kinds[kinds != NONE]] = True
+    return wanted[shelf.categories]

@@ -1,0 +1,110 @@
+"""A platform of one shop, built up while serving runs: registry, catalogue, feature store, Kafka."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pandas as pd
+import pytest
+from confluent_kafka import Producer
+
+from jishi import topics
+from jishi.contract import record_of
+from jishi.lake import Lake
+from jishi.paths import Paths
+from jishi.platform.jars import fetch_jars
+from jishi.platform.java import java_home
+from jishi.platform.kafka import EmbeddedBroker
+from jishi.settings import Settings, get_settings
+from jishi.shops import Shop, Shops
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Platform:
+    """Folders and a broker that is not started yet; each method does what another part does on a real platform."""
+
+    settings: Settings
+    paths: Paths
+    broker: EmbeddedBroker
+
+    def register(self, shop_id: str) -> str:
+        """Register a shop; returns its read key."""
+        shops = Shops.load(self.paths.shops_file)
+        shops.add(Shop(shop_id=shop_id, name=shop_id))
+        key = shops.issue_key(shop_id, "read")
+        shops.save(self.paths.shops_file)
+        return key
+
+    def publish_items(self, rows: list[dict[str, Any]]) -> None:
+        """Publish the catalogue table with these rows; what a row leaves out is filled."""
+        at = datetime(2026, 9, 1, tzinfo=UTC).replace(tzinfo=None)
+        blank = {"brand": None, "attributes": None, "region": None, "unit_price_minor": 100, "currency": "CNY", "stock": 5}
+        blank |= {"status": "active", "changed_at": at, "known_at": at}
+        made = [blank | {"title": f"标题{row['item_id']}", "title_en": None} | row for row in rows]
+        frame = pd.DataFrame(made)
+        for column in ("changed_at", "known_at"):
+            frame[column] = frame[column].astype("datetime64[us]")
+        with Lake(self.paths.lake).publish("silver/items") as draft:
+            for shop_id, part in frame.groupby("shop_id"):
+                folder = draft.path / f"shop={shop_id}"
+                folder.mkdir()
+                part.to_parquet(folder / "part-0.parquet", index=False, coerce_timestamps="us")
+
+    def change_item(self, shop_id: str, item_id: str, category: str, stock: int) -> None:
+        """Send an ``item_changed`` through the log, as the collector's forwarder does."""
+        now = datetime.now(UTC)
+        told = {"item_id": item_id, "title": item_id, "category": category, "unit_price_minor": 100, "currency": "CNY"}
+        event = {
+            "event_id": f"{item_id}-{now.timestamp()}",
+            "shop_id": shop_id,
+            "type": "item_changed",
+            "occurred_at": now.isoformat(timespec="milliseconds"),
+            "properties": told | {"stock": stock},
+        }
+        record, _ = record_of(event, shop_id=shop_id, collector_id="t", seq=0, collected_at_ms=0)
+        producer = Producer({"bootstrap.servers": self.broker.bootstrap})
+        producer.produce(topics.EVENTS.name, orjson.dumps(record), key=f"{shop_id}|".encode())
+        assert producer.flush(30) == 0
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Platform:
+    found = Paths.of(get_settings())
+    fetch_jars(found)
+    port = free_port()
+    settings = Settings(
+        var=tmp_path / "var",
+        kafka_bootstrap=f"127.0.0.1:{port}",
+        serving_port=free_port(),
+        _env_file=None,  # type: ignore[call-arg]
+    )
+    paths = Paths.of(settings)
+    broker = EmbeddedBroker(paths.kafka, found.jars, java_home(found.envs), "127.0.0.1", port, free_port(), heap="256m")
+    return Platform(settings, paths, broker)
+
+
+@pytest.fixture
+def until() -> Callable[..., Any]:
+    """Wait until something holds, and give it back."""
+
+    def wait(holds: Callable[[], Any], timeout_s: float = 60) -> Any:
+        deadline = time.monotonic() + timeout_s
+        while not (found := holds()):
+            assert time.monotonic() < deadline, "did not happen in time"
+            time.sleep(0.05)
+        return found
+
+    return wait

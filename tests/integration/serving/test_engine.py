@@ -1,0 +1,130 @@
+"""Serving starts before anything exists and picks each thing up: registry, catalogue, release, feature store, Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from fastapi.testclient import TestClient
+
+from feature_repo.store import apply, open_store
+from jishi.platform.kafka import running_broker
+from serving.api import make_app
+from serving.blend import Indices, Vector
+from serving.engine import Engine
+
+pytestmark = pytest.mark.integration
+SHOP = "lanting"
+ITEMS = [(f"s{n}", "skirts") for n in range(10)] + [(f"l{n}", "lamps") for n in range(10)]
+
+
+@dataclass
+class Model:
+    """A release whose skirts sell best and whose lamp n is near lamp n+1."""
+
+    item_ids: Sequence[str] = tuple(item_id for item_id, _ in ITEMS)
+    version: str = "v1"
+
+    @property
+    def popularity(self) -> Vector:
+        return np.linspace(1, 0.1, len(self.item_ids), dtype=np.float32)
+
+    def taste(self, person_id: str) -> Vector | None:
+        return None
+
+    def neighbours(self, number: int) -> tuple[Indices, Vector]:
+        near = [number + 1] if 10 <= number < 19 else []
+        return np.array(near, dtype=np.int64), np.ones(len(near), dtype=np.float32)
+
+
+@contextmanager
+def running(engine: Engine) -> Iterator[TestClient]:
+    with TestClient(make_app(engine)) as client:
+        yield client
+
+
+def test_each_thing_is_picked_up_when_it_appears(platform: Any, until: Callable[..., Any]) -> None:
+    engine = Engine.of(platform.settings, platform.paths)
+    with running(engine) as client:
+        key = {"value": "none yet"}
+
+        def get(**params: Any) -> Any:
+            headers = {"Authorization": f"Bearer {key['value']}"}
+            return client.get(f"/v1/shops/{SHOP}/recommendations", params={"limit": 5} | params, headers=headers)
+
+        def items(**params: Any) -> list[str]:
+            return [item["item_id"] for item in get(**params).json()["items"]]
+
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/readyz").status_code == 503
+        assert get().status_code == 401
+        key["value"] = platform.register(SHOP)
+        assert get().json()["error"]["code"] == "no_release"
+
+        engine.states.of(SHOP).use_release(Model(), published_at=0.0)
+        assert get().json()["error"]["code"] == "no_release"
+        platform.publish_items([{"shop_id": SHOP, "item_id": i, "category": c} for i, c in ITEMS])
+        until(lambda: get().status_code == 200)
+        assert (get(user_id="u").json()["served_by"], items(user_id="u")) == ("popular", ["s0", "s1", "s2", "s3", "s4"])
+
+        # A new version of the table: s0 is gone from it in stock.
+        rows = [{"shop_id": SHOP, "item_id": i, "category": c, "stock": 0 if i == "s0" else 5} for i, c in ITEMS]
+        platform.publish_items(rows)
+        until(lambda: items()[0] == "s1")
+
+        with running_broker(platform.broker, platform.paths.log / "kafka.log"):
+            until(lambda: engine.stream.waiting_for is None)
+            platform.change_item(SHOP, "s1", "skirts", stock=0)
+            until(lambda: "s1" not in items())
+            platform.change_item(SHOP, "s1", "skirts", stock=3)
+            until(lambda: items()[0] == "s1")
+            told = client.get("/readyz").json()
+            assert told["shops"][SHOP]["live_changes"] == 2
+            assert told["stream"]["waiting_for"] is None
+
+            # A table published later, but made before these changes, must not bring the old state back.
+            platform.change_item(SHOP, "s2", "skirts", stock=0)
+            until(lambda: "s2" not in items())
+            platform.publish_items([row | {"stock": 5} for row in rows])
+            until(lambda: "s0" in items())
+            assert "s2" not in items()
+
+        assert get(user_id="u").json()["served_by"] == "popular"
+        apply(platform.settings, platform.paths)
+        until(lambda: engine.recent.is_open)
+        store = open_store(platform.settings, platform.paths)
+        now = datetime.now(UTC)
+        row = {"shop_id": SHOP, "person_id": "u", "event_timestamp": now, "created_timestamp": now, "valid_until_ms": None}
+        store.push("person_last_20", pd.DataFrame([row | {"last_items": ["l2", "l1", "l0"], "log_offset": 1}]))
+        answer = until(lambda: (a := get(user_id="u").json())["served_by"] == "personalised" and a)
+        assert {item["category"] for item in answer["items"]} == {"lamps"}
+        assert answer["items"][0]["item_id"] == "l3"
+        assert answer["items"][0]["reason"]["because_item_id"] == "l2"
+        assert get(user_id="somebody-else").json()["served_by"] == "popular"
+
+        # The store breaks: a rung, not an error.
+        (platform.paths.features / "online.db").unlink()
+        for file in platform.paths.features.glob("online.db-*"):
+            file.unlink()
+        assert get(user_id="u").status_code == 200
+    assert not [thread for thread in engine._threads if thread.is_alive()]
+
+
+def test_a_restart_finds_the_changes_of_before(platform: Any, until: Callable[..., Any]) -> None:
+    platform.register(SHOP)
+    platform.publish_items([{"shop_id": SHOP, "item_id": i, "category": c} for i, c in ITEMS])
+    with running_broker(platform.broker, platform.paths.log / "kafka.log"):
+        platform.change_item(SHOP, "s0", "skirts", stock=0)
+        engine = Engine.of(platform.settings, platform.paths)
+        engine.states.of(SHOP).use_release(Model(), published_at=0.0)
+        engine.start()
+        until(lambda: engine.states.of(SHOP).changes == 1)
+        state = until(lambda: engine.states.of(SHOP).shelf and engine.states.of(SHOP))
+        assert not state.shelf.sellable[0]
+        engine.stop()
