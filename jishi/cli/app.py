@@ -11,10 +11,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from jishi.cli import quarantine, recommend
+from jishi.cli import keys, quarantine, recommend
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, get_settings
-from jishi.shops import Right, Shops, UnknownShop
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,6 +22,7 @@ app = typer.Typer(
 )
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 console = Console()
+app.add_typer(keys.app, name="keys")
 app.add_typer(quarantine.app, name="quarantine")
 app.command("recommend")(recommend.recommend)
 
@@ -151,25 +151,6 @@ def reconcile(as_json: Annotated[bool, typer.Option("--json", help="print the co
     from jishi.reconcile import run_reconcile
 
     raise typer.Exit(run_reconcile(as_json=as_json))
-
-
-@app.command()
-def keys(
-    shop_id: str,
-    right: Annotated[str, typer.Option(help="write (send events) or read (fetch recommendations)")] = "write",
-) -> None:
-    """Issue a new key of a shop and print it once; only its hash is stored."""
-    rights: dict[str, Right] = {"write": "write", "read": "read"}
-    if right not in rights:
-        raise typer.BadParameter("--right is write or read")
-    paths = Paths.of(get_settings())
-    shops = Shops.load(paths.shops_file)
-    try:
-        text = shops.issue_key(shop_id, rights[right])
-    except UnknownShop as error:
-        raise typer.BadParameter(str(error)) from None
-    shops.save(paths.shops_file)
-    print(text)
 
 
 @app.command()

@@ -64,8 +64,8 @@ def write_configuration(paths: Paths, parts: list[Part], environment: Mapping[st
             _section(
                 f"program:{part.name}",
                 {
-                    "command": _escape(shlex.join(part.command)),
-                    "environment": ",".join(f'{key}="{_escape(value)}"' for key, value in sorted(variables.items())),
+                    "command": _doubled(shlex.join(part.command)),
+                    "environment": ",".join(f"{key}={_quoted(key, value)}" for key, value in sorted(variables.items())),
                     "directory": working_directory(),
                     "autostart": "false",
                     "autorestart": "true",
@@ -86,8 +86,17 @@ def write_configuration(paths: Paths, parts: list[Part], environment: Mapping[st
     return config
 
 
-def _escape(value: str) -> str:
-    return value.replace("%", "%%").replace('"', '\\"')
+def _doubled(text: str) -> str:
+    """supervisord expands ``%(name)s``; a percent sign of ours is written twice."""
+    return text.replace("%", "%%")
+
+
+def _quoted(key: str, value: str) -> str:
+    """A value in the quotes that it does not contain itself: supervisord knows no escape, and strips quotes at the ends."""
+    for quote in ('"', "'"):
+        if quote not in value and "\n" not in value and value == value.strip("\"'"):
+            return f"{quote}{_doubled(value)}{quote}"
+    raise SupervisorError(f"{key} holds both kinds of quotes, one at an end, or a line end: supervisord cannot pass it on")
 
 
 def _section(name: str, options: dict[str, str]) -> str:
