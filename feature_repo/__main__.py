@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import warnings
 from datetime import UTC, datetime
 from threading import Event
 
@@ -40,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     settings = get_settings()
     paths = Paths.of(settings)
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module="ibis")
     try:
         if chosen.command == "apply":
             applied = apply(settings, paths)

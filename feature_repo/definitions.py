@@ -26,6 +26,7 @@ PROJECT = "jishi"
 VALID_UNTIL = "valid_until_ms"
 LIVE_SERVICE = "live"
 DAILY_SERVICE = "daily"
+# Daily tables have a row a week for whoever was active in the month before; a person without a newer row has gone quiet.
 DAILY_TTL = timedelta(days=7)
 
 _Member = FeatureView | OnDemandFeatureView | LabelView | str

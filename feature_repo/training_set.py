@@ -2,8 +2,8 @@
 
 Labels are paid interactions of ``silver/interactions``, at most ``LABELS`` of a shop, chosen by a hash of their key so that the
 same history gives the same set. Nothing may leak: a feature row counts only when its event timestamp *and* the time at which it
-was made lie at or before the label. An independent query proves it: it finds the newest such row of each label by brute force
-and compares every value with Feast's.
+was made lie at or before the label, and for ``DAILY_TTL`` at most. An independent query proves it: it finds the newest such row
+of each label by brute force and compares every value with Feast's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import duckdb
 import pandas as pd
 
 from feature_repo.daily import CREATED_TIMESTAMP, DAILY, EVENT_TIMESTAMP, DailyTable
-from feature_repo.definitions import DAILY_SERVICE
+from feature_repo.definitions import DAILY_SERVICE, DAILY_TTL
 from feature_repo.store import apply, open_store
 from jishi.features import ENTITY_COLUMN
 from jishi.lake import Lake
@@ -130,6 +130,7 @@ def known_at_label(lake: Lake, labels: pd.DataFrame, tables: tuple[DailyTable, .
                     JOIN read_parquet(?, hive_partitioning = false) AS f
                       ON f.shop_id = l.shop_id AND f.{entity} = l.{entity}
                      AND f.{EVENT_TIMESTAMP} <= l.{EVENT_TIMESTAMP} AND f.{CREATED_TIMESTAMP} <= l.{EVENT_TIMESTAMP}
+                     AND f.{EVENT_TIMESTAMP} + to_days({DAILY_TTL.days}) >= l.{EVENT_TIMESTAMP}
                 )
                 SELECT k.*, m.* EXCLUDE (shop_id, {entity}, label_at, place)
                 FROM known AS k

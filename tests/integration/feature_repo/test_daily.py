@@ -93,7 +93,7 @@ def publish_labels(lake: Lake, labels: list[tuple[str, str, float]]) -> None:
 
 def test_the_training_set_knows_only_what_was_known(settings: Settings, paths: Paths) -> None:
     lake = Lake(paths.lake)
-    publish_labels(lake, [("p", "i", 1.5), ("p", "i", 0.5), ("p", "j", 2.0), ("q", "i", 1.5), ("p", "i", -1)])
+    publish_labels(lake, [("p", "i", 1.5), ("p", "i", 0.5), ("p", "j", 2.0), ("q", "i", 1.5), ("p", "i", -1), ("p", "i", 12)])
     person_rows = [
         row(PERSON, "p", 0, 1),
         row(PERSON, "p", 1, 2),
@@ -104,7 +104,7 @@ def test_the_training_set_knows_only_what_was_known(settings: Settings, paths: P
     publish(lake, PERSON, person_rows)
     publish(lake, ITEM, [row(ITEM, "i", 0, 7), row(ITEM, "i", 2, 8)])
     [facts] = build(settings, paths, ["a"])
-    assert (facts.rows, facts.covered) == (5, {PERSON.view: 3, ITEM.view: 3})
+    assert (facts.rows, facts.covered) == (6, {PERSON.view: 3, ITEM.view: 3})
     frame = pd.concat(pd.read_parquet(file) for file in lake.files(training_set.TABLE))
     told = {
         (r["person_id"], r["item_id"], (r["event_timestamp"] - DAY) / timedelta(days=1)): (
@@ -119,6 +119,7 @@ def test_the_training_set_knows_only_what_was_known(settings: Settings, paths: P
         ("p", "j", 2.0): (3, None),  # known exactly at the label: counts
         ("q", "i", 1.5): (None, 7),  # another person's rows do not
         ("p", "i", -1.0): (None, None),
+        ("p", "i", 12.0): (None, None),  # the newest rows are older than a week: expired
     }
     known = frame[frame[f"{PERSON.view}__as_of"].notna()]
     assert (known[f"{PERSON.view}__as_of"] <= known["event_timestamp"]).all()
