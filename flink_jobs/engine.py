@@ -20,7 +20,11 @@ from jishi.paths import Paths
 from jishi.platform.java import java_home
 from jishi.settings import Settings
 
-_HEAP = "640m"
+# The quick compiler alone: measured on two busy cores it halves CPU time and start-up and gives shorter waits than with C2.
+_JVM = (
+    *("-Xms256m", "-Xmx640m", "-XX:MaxMetaspaceSize=320m"),
+    *("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError"),
+)
 _LOG = """\
 rootLogger.level = INFO
 rootLogger.appenderRef.file.ref = file
@@ -108,7 +112,7 @@ def prepare_jvm(paths: Paths) -> None:
     os.environ["FLINK_CONF_DIR"] = str(conf)
     os.environ["FLINK_LOG_DIR"] = str(paths.log)
     os.environ["JAVA_HOME"] = str(java_home(paths.envs))
-    os.environ["JVM_ARGS"] = f"-Xmx{_HEAP} -Xms256m -XX:MaxMetaspaceSize=320m -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError"
+    os.environ["JVM_ARGS"] = " ".join(_JVM)
 
 
 def table_environment(options: Mapping[str, str]) -> TableEnvironment:

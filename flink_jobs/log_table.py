@@ -23,8 +23,8 @@ _CLOCKS = """\
   WATERMARK FOR occurred_at AS received_at - {delay}"""
 
 
-def kafka_log(*, bootstrap: str, allowed_lateness_s: int, bounded: bool = False) -> str:
-    """Statement that creates ``log`` over the topic; ``bounded`` ends the job at the offsets that are newest when it starts.
+def kafka_log(*, bootstrap: str, allowed_lateness_s: int) -> str:
+    """Statement that creates ``log`` over the topic.
 
     A value that is not a JSON object gives no row here (``json.ignore-parse-errors``) and a field of the wrong type gives null;
     ``flink_jobs.unreadable`` keeps both.
@@ -38,7 +38,7 @@ CREATE TEMPORARY TABLE log (
   received_at_ms AS {_epoch_ms("received_at")},
 {_clocks(allowed_lateness_s)}
 ) WITH (
-{kafka_source_options(bootstrap, bounded=bounded)},
+{kafka_source_options(bootstrap)},
   'format' = 'json',
   'json.ignore-parse-errors' = 'true'
 )"""
@@ -62,7 +62,7 @@ CREATE TEMPORARY TABLE log (
 )"""
 
 
-def kafka_source_options(bootstrap: str, *, bounded: bool = False) -> str:
+def kafka_source_options(bootstrap: str) -> str:
     """Options of a table that reads the topic from its start (a restart goes on from its checkpoint instead).
 
     Small fetches keep partitions abreast of one another when the job catches up, so that none looks idle meanwhile.
@@ -76,8 +76,6 @@ def kafka_source_options(bootstrap: str, *, bounded: bool = False) -> str:
         "properties.fetch.max.wait.ms": "100",
         "scan.startup.mode": "earliest-offset",
     }
-    if bounded:
-        options["scan.bounded.mode"] = "latest-offset"
     return ",\n".join(f"  '{key}' = '{value}'" for key, value in options.items())
 
 

@@ -10,6 +10,7 @@ the job ended by itself or could not be started.
 from __future__ import annotations
 
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from types import FrameType
 
 import psutil
 from py4j.protocol import Py4JError
+from pyflink.util.exceptions import JavaException
 
 from flink_jobs import checkpoints, engine
 from flink_jobs.job import Job, realtime_job
@@ -47,6 +49,7 @@ def main() -> int:
     try:
         if engine.end_leftover_jvm(paths):
             print("the JVM of an earlier run was still there and has been ended", flush=True)
+        refuse_taken_port(settings.host, settings.flink_port)
         jvm = engine.start_jvm(paths)
         job = realtime_job(settings, paths, views())
         folder = paths.flink / "checkpoints" / job.fingerprint
@@ -57,15 +60,28 @@ def main() -> int:
             _cancel(rest, job_id)
         print("stopped; the next start goes on from the newest checkpoint", flush=True)
         return 0
-    except (FileNotFoundError, JavaMissing, ValueError) as error:
+    except (FileNotFoundError, JavaMissing, PortTaken, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except Py4JError as error:
-        print(f"error: Flink did not start the job: {error}\nsee {paths.log / 'flink-jvm.log'}", file=sys.stderr)
+    except (JavaException, Py4JError) as error:
+        cause = str(error).strip().splitlines()
+        print(f"error: Flink did not start the job: {cause[0] if cause else error!r}", file=sys.stderr)
+        print(f"see {paths.log / 'flink-jvm.log'}", file=sys.stderr)
         return 1
     finally:
         if jvm is not None:
             engine.stop_jvm(jvm)
+
+
+class PortTaken(RuntimeError):
+    """Another process listens on the port of Flink's REST API."""
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """Raise PortTaken when something listens on ``host:port``: after half a minute Flink would only say that it failed."""
+    with socket.socket() as probe:
+        if probe.connect_ex((host, port)) == 0:
+            raise PortTaken(f"port {port} on {host} is taken; end what uses it or set JISHI_FLINK_PORT")
 
 
 def start(settings: Settings, paths: Paths, job: Job, folder: Path) -> str:
@@ -83,13 +99,17 @@ def start(settings: Settings, paths: Paths, job: Job, folder: Path) -> str:
 def watch(paths: Paths, rest: RestApi, job_id: str, folder: Path, *, web: str) -> int:
     """Tell every second how the job is; returns 1 when it has ended."""
     announced = tidied = False
+    last_error: str | None = None
     while True:
         try:
             facts = rest.facts(job_id)
             announced = announced or _announce_when_running(rest, job_id, web)
         except OSError as error:
-            print(f"error: Flink no longer answers ({error}); see {paths.log / 'flink-jvm.log'}", file=sys.stderr)
+            # With its only job the embedded cluster ends too, so this is how a failed job usually shows.
+            told = f"; the job's last failure: {last_error}" if last_error else ""
+            print(f"error: Flink no longer answers ({error}){told}; see {paths.log / 'flink-jvm.log'}", file=sys.stderr)
             return 1
+        last_error = facts.last_error
         beat(
             paths,
             "flink",

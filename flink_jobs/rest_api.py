@@ -44,7 +44,7 @@ class RestApi:
             restarts=int(float(restarts[0]["value"])) if restarts else 0,
             checkpoints=checkpoints["completed"],
             failed_checkpoints=checkpoints["failed"],
-            last_error=failures[0]["stacktrace"].splitlines()[0] if failures else None,
+            last_error=_root_cause(failures[0]["stacktrace"]) if failures else None,
         )
 
     def all_tasks_run(self, job_id: str) -> bool:
@@ -59,3 +59,10 @@ class RestApi:
     def _get(self, path: str) -> Any:
         with urllib.request.urlopen(self.base + path, timeout=self.timeout_s) as answer:
             return json.load(answer)
+
+
+def _root_cause(stack_trace: str) -> str:
+    """The innermost cause that a Java stack trace names."""
+    lines = stack_trace.splitlines()
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    return causes[-1] if causes else lines[0]

@@ -204,3 +204,16 @@ def test_an_object_that_is_no_record_is_kept(replayed: tuple[list[dict[str, Any]
     [kept] = committed(replayed[1] / "unreadable")
     assert kept["reason"] == "not_a_record"
     assert json.loads(kept["value"]) == {"collector_id": "c1", "shop_id": "a"}
+
+
+def test_only_the_counters_of_deliveries_expire(flink: Path) -> None:
+    from flink_jobs.engine import computing_options, table_environment
+    from flink_jobs.fates import DEDUPLICATION_TTL_S
+    from flink_jobs.job import replay_job
+    from flink_jobs.plan import compile_job
+
+    job = replay_job(Settings(), views(), source=flink, target=flink / "none")
+    nodes = json.loads(compile_job(table_environment(computing_options(1)), job).as_json_string())["nodes"]
+    expiring = [node for node in nodes if "table.exec.state.ttl" in node.get("configuration", {})]
+    assert [node["configuration"]["table.exec.state.ttl"] for node in expiring] == [f"{DEDUPLICATION_TTL_S * 1000} ms"]
+    assert "partitionBy=[shop_id, event_id" in expiring[0]["description"]

@@ -64,10 +64,13 @@ class Stream:
         """What the job printed."""
         return (self.paths.var / "realtime.log").read_text()
 
-    def kill(self) -> None:
-        """kill -9 the job's process group: driver and JVM."""
+    def kill(self, *, spare_jvm: bool = False) -> None:
+        """kill -9 the job's process group, driver and JVM, or the driver alone."""
         assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGKILL)
+        if spare_jvm:
+            self.process.kill()
+        else:
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def stop(self) -> int:

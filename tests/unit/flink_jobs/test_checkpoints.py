@@ -1,0 +1,49 @@
+"""The job goes on from the newest complete checkpoint of any earlier run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from flink_jobs.checkpoints import drop_checkpoints_of_other_runs, newest_checkpoint
+
+
+def checkpoint(folder: Path, run: str, number: int, *, at: int, complete: bool = True) -> Path:
+    made = folder / run / f"chk-{number}"
+    made.mkdir(parents=True)
+    if complete:
+        (made / "_metadata").write_text("")
+        os.utime(made / "_metadata", (at, at))
+    return made
+
+
+def test_none_at_first(tmp_path: Path) -> None:
+    assert newest_checkpoint(tmp_path / "absent") is None
+
+
+def test_an_incomplete_checkpoint_is_none(tmp_path: Path) -> None:
+    older = checkpoint(tmp_path, "run1", 9, at=100)
+    checkpoint(tmp_path, "run1", 10, at=200, complete=False)
+    assert newest_checkpoint(tmp_path) == older
+
+
+def test_the_newest_counts_across_runs_whatever_its_number(tmp_path: Path) -> None:
+    checkpoint(tmp_path, "run1", 10, at=100)
+    newer = checkpoint(tmp_path, "run2", 2, at=200)
+    assert newest_checkpoint(tmp_path) == newer
+
+
+def test_of_one_moment_the_higher_number_counts(tmp_path: Path) -> None:
+    checkpoint(tmp_path, "run1", 9, at=100)
+    higher = checkpoint(tmp_path, "run1", 10, at=100)
+    assert newest_checkpoint(tmp_path) == higher
+
+
+def test_earlier_runs_are_dropped_only_when_the_new_one_has_its_own(tmp_path: Path) -> None:
+    checkpoint(tmp_path, "run1", 10, at=100)
+    checkpoint(tmp_path, "run2", 11, at=200, complete=False)
+    drop_checkpoints_of_other_runs(tmp_path, "run2")
+    assert (tmp_path / "run1").exists()
+    checkpoint(tmp_path, "run2", 12, at=300)
+    drop_checkpoints_of_other_runs(tmp_path, "run2")
+    assert [run.name for run in tmp_path.iterdir()] == ["run2"]

@@ -1,0 +1,71 @@
+"""What the statements promise: shared fate rule, watermark behind both clocks, a name for what is computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flink_jobs.fates import DEDUPLICATION_TTL_S, fate_views
+from flink_jobs.intervals import interval
+from flink_jobs.job import Job, realtime_job, replay_job
+from flink_jobs.log_table import file_log, kafka_log
+from jishi.fates import fate_sql
+from jishi.features import views
+from jishi.paths import Paths
+from jishi.settings import Settings
+from jishi.tables import BRONZE_EVENTS, LOG_RECORD
+
+PATHS = Paths(var=Path("/somewhere/var"), envs=Path("/somewhere/envs"))
+
+
+def realtime(**settings: object) -> Job:
+    return realtime_job(Settings(**settings), PATHS, views())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [
+        (1, "0 00:00:00.001"),
+        (30_001, "0 00:00:30.001"),
+        (3_600_000, "0 01:00:00.000"),
+        (86_400_000 * 2 + 61_000, "2 00:01:01.000"),
+    ],
+)
+def test_interval(milliseconds: int, text: str) -> None:
+    assert interval(milliseconds) == f"INTERVAL '{text}' DAY TO SECOND"
+
+
+def test_the_stream_decides_fates_by_the_shared_rule() -> None:
+    rule = fate_sql(allowed_lateness_s=7, future_tolerance_s=3)
+    assert f"{rule} AS fate FROM numbered" in fate_views(allowed_lateness_s=7, future_tolerance_s=3)[-1]
+
+
+def test_deliveries_must_be_remembered_longer_than_events_may_be_late() -> None:
+    with pytest.raises(ValueError, match="JISHI_ALLOWED_LATENESS_S"):
+        fate_views(allowed_lateness_s=DEDUPLICATION_TTL_S, future_tolerance_s=5)
+
+
+def test_the_watermark_follows_what_is_known_and_spares_an_event_on_the_limit() -> None:
+    watermark = "WATERMARK FOR occurred_at AS received_at - INTERVAL '0 00:00:30.001' DAY TO SECOND"
+    assert watermark in kafka_log(bootstrap="b:1", allowed_lateness_s=30)
+    assert watermark in file_log(folder=Path("/x"), allowed_lateness_s=30)
+
+
+def test_tables_have_the_declared_columns() -> None:
+    assert LOG_RECORD.flink_ddl in kafka_log(bootstrap="b:1", allowed_lateness_s=30)
+    archive = next(table for table in realtime().tables if "TABLE archive" in table)
+    assert BRONZE_EVENTS.flink_ddl in archive
+    assert PATHS.live.as_uri() in archive
+
+
+def test_the_fingerprint_names_what_is_computed_not_where_it_runs() -> None:
+    assert realtime().fingerprint == realtime(kafka_bootstrap="other:9092", checkpoint_interval_ms=500).fingerprint
+    assert realtime().fingerprint != realtime(allowed_lateness_s=31).fingerprint
+    assert realtime().fingerprint != realtime_job(Settings(), PATHS, dict(list(views().items())[:1])).fingerprint
+
+
+def test_a_replay_computes_the_same() -> None:
+    replay = replay_job(Settings(), views(), source=Path("/in"), target=Path("/out"))
+    assert replay.definitions == realtime().definitions
+    assert set(replay.inserts) < set(realtime().inserts)
