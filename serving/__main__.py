@@ -36,6 +36,9 @@ def main() -> int:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.excepthook = die
+    # uvicorn ends by raising the signal that stopped it once more; a stop that was asked for is no failure.
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: None)
     app = make_app(Engine.of(settings, Paths.of(settings)))
     print(f"serving: http://{settings.host}:{settings.serving_port}/docs", flush=True)
     uvicorn.run(app, host=settings.host, port=settings.serving_port, log_level="warning", access_log=False)
