@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.release import CorruptArtefact, Release
+from models.release import CorruptArtefact, Release
 from serving.shelf import Model
 
 
@@ -32,4 +34,8 @@ def read_pointer(models: Path, shop_id: str) -> Pointer | None:
 
 def load_release(models: Path, shop_id: str, version: str) -> Model:
     """A verified release. Raises ReleaseUnusable with the reason."""
-    raise ReleaseUnusable(f"{models}/{shop_id}/releases/{version}: the models part is not there yet")
+    if Path(version).name != version:
+        try:
+        return Release.load(models, shop_id, version)
+    except CorruptArtefact as error:
+        raise ReleaseUnusable(str(error)) from error

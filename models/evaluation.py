@@ -1,0 +1,123 @@
+"""Judge models on a time split: what every test customer bought afterwards against each model's list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from models.interactions import Interactions, instant
+from models.intervals import Estimate, bootstrap
+from models.metrics import PER_PERSON, coverage
+from models.recommender import Recommender, top_k
+from models.split import Window
+
+KS = (10, 20)
+BATCH = 256
+BASELINE = "popularity"
+
+
+class NobodyToTest(ValueError):
+    """No person has both a training history and a purchase in the test interval."""
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Histories of the test customers before the cut, and what they bought in the test interval (both persons × items)."""
+
+    histories: sparse.csr_matrix
+    bought: sparse.csr_matrix
+
+    @property
+    def persons(self) -> int:
+        """Test customers."""
+        return int(self.histories.shape[0])
+
+
+def make_test_set(interactions: Interactions, window: Window) -> TestSet:
+    """Customers with a training history who paid in the test interval.
+
+    An item that had no act before the cut counts as relevant all the same: nobody could recommend it, and hiding it would
+    flatter every model. Raises NobodyToTest.
+    """
+    training = interactions.where(window.is_training(interactions.occurred_at, interactions.received_at)).matrix()
+    paid = interactions.where(window.is_test(interactions.occurred_at) & (interactions.kind == "pay"))
+    bought = paid.matrix()
+    persons = np.flatnonzero((np.diff(training.indptr) > 0) & (np.diff(bought.indptr) > 0))
+    if len(persons) == 0:
+        raise NobodyToTest("no person has both a history before the cut and a purchase in the test interval")
+    return TestSet(training[persons], bought[persons])
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One model on one protocol: values per metric and person, and the lists (persons × max k)."""
+
+    values: dict[str, npt.NDArray[np.float64]]
+    lists: npt.NDArray[np.int64]
+
+
+def judge(model: Recommender, tests: TestSet, *, only_new: bool) -> Judged:
+    """Rank the whole catalogue for every test customer.
+
+    ``only_new`` masks what is in the customer's history and judges by purchases that are not; customers without one drop out.
+    """
+    histories, bought = tests.histories, tests.bought
+    if only_new:
+        bought = _without(bought, histories)
+        rows = np.flatnonzero(np.diff(bought.indptr) > 0)
+        histories, bought = histories[rows], bought[rows]
+    relevant = np.diff(bought.indptr).astype(np.int64)
+    lists, hits = [], []
+    for start in range(0, histories.shape[0], BATCH):
+        part = histories[start : start + BATCH]
+        found = top_k(model.score(part), max(KS), part if only_new else None)
+        truth = bought[start : start + BATCH]
+        is_hit = np.zeros(found.shape, dtype=np.bool_)
+        for row in range(found.shape[0]):
+            is_hit[row] = np.isin(found[row], truth.indices[truth.indptr[row] : truth.indptr[row + 1]])
+        lists.append(found)
+        hits.append(is_hit)
+    if not lists:
+        return Judged({}, np.empty((0, max(KS)), dtype=np.int64))
+    all_hits = np.concatenate(hits)
+    values = {f"{name}@{k}": metric(all_hits[:, :k], relevant) for name, metric in PER_PERSON.items() for k in KS}
+    return Judged(values, np.concatenate(lists))
+
+
+def _without(matrix: sparse.csr_matrix, removed: sparse.csr_matrix) -> sparse.csr_matrix:
+    seen = removed.copy()
+    seen.data = np.ones_like(seen.data)
+    kept = (matrix - matrix.multiply(seen)).tocsr()
+    kept.eliminate_zeros()
+    return kept
+
+
+def evaluate(models: dict[str, Recommender], tests: TestSet, window: Window, items: int) -> dict[str, Any]:
+    """The report: for each protocol and model every metric with its interval and its paired difference to popularity."""
+    report: dict[str, Any] = {
+        "window": {name: instant(getattr(window, name)).isoformat() for name in ("cut", "test_from", "end")},
+        "items": items,
+        "baseline": BASELINE,
+        "protocols": {},
+    }
+    for protocol, only_new in (("all_items", False), ("new_items", True)):
+        judged = {name: judge(model, tests, only_new=only_new) for name, model in models.items()}
+        base = judged[BASELINE]
+        found: dict[str, Any] = {"persons": len(base.lists), "models": {}}
+        for name, result in judged.items():
+            metrics = {key: _with_difference(values, base.values[key], name) for key, values in result.values.items()}
+            found["models"][name] = {"metrics": metrics, "coverage@20": round(coverage(result.lists, items), 6)}
+        report["protocols"][protocol] = found
+    return report
+
+
+def _with_difference(values: npt.NDArray[np.float64], base: npt.NDArray[np.float64], name: str) -> dict[str, Any]:
+    estimate: Estimate = bootstrap(values)
+    told: dict[str, Any] = estimate.as_json()
+    if name != BASELINE:
+        told["over_popularity"] = bootstrap(values - base).as_json()
+    return told

@@ -1,0 +1,75 @@
+"""The gate: a candidate is released only when it beats popularity and is sane."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from models.recommender import State
+
+MAIN_METRIC = "ndcg@10"
+PROTOCOL = "all_items"
+LEAST_PERSONS = 20
+LEAST_COVERAGE = 0.005
+PERSONAL = ("als", "item_knn")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question to the candidate, and a sentence with what was found."""
+
+    name: str
+    is_passed: bool
+    told: str
+
+
+def decide(report: dict[str, Any], states: dict[str, State], item_ids: list[str], catalogue: set[str]) -> dict[str, Any]:
+    """All checks and the verdict as plain values; ``catalogue`` holds the shop's item ids."""
+    checks = [*_better(report), *_sane(report, states, item_ids, catalogue)]
+    beats = [name for name, check in zip(PERSONAL, checks, strict=False) if check.is_passed]
+    others_passed = all(check.is_passed for check in checks[len(PERSONAL) :])
+    is_released = bool(beats) and others_passed
+    failed = [check.told for check in checks if not check.is_passed]
+    sentence = f"released: {' and '.join(beats)} beat popularity" if is_released else "refused: " + "; ".join(failed)
+    return {"is_released": is_released, "sentence": sentence, "beats_popularity": beats, "checks": [asdict(c) for c in checks]}
+
+
+def _better(report: dict[str, Any]) -> list[Check]:
+    models = report["protocols"][PROTOCOL]["models"]
+    checks = []
+    for name in PERSONAL:
+        metric = models[name]["metrics"][MAIN_METRIC]
+        gain, base = metric["over_popularity"], models["popularity"]["metrics"][MAIN_METRIC]
+        told = (
+            f"{name} {MAIN_METRIC} {metric['mean']:.4f} against popularity {base['mean']:.4f}, "
+            f"difference {gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
+        )
+        checks.append(Check(f"{name}_beats_popularity", gain["low"] > 0, told))
+    return checks
+
+
+def _sane(report: dict[str, Any], states: dict[str, State], item_ids: list[str], catalogue: set[str]) -> list[Check]:
+    found = report["protocols"][PROTOCOL]
+    persons = found["persons"]
+    widest = max(found["models"][name]["coverage@20"] for name in PERSONAL)
+    strange = sum(item_id not in catalogue for item_id in item_ids)
+    sizes = {
+        "popularity": len(states["popularity"]["sales"]),
+        "item_knn": int(states["item_knn"]["items"][0]),
+        "als": len(states["als"]["item_factors"]),
+    }
+    wrong = {name: size for name, size in sizes.items() if size != len(item_ids)}
+    floats = [array for state in states.values() for array in state.values() if np.issubdtype(array.dtype, np.floating)]
+    is_finite = all(bool(np.isfinite(array).all()) for array in floats)
+    factors = states["als"]["item_factors"]
+    is_constant = bool(len(factors) > 1 and np.ptp(factors, axis=0).max() == 0)
+    return [
+        Check("enough_persons", persons >= LEAST_PERSONS, f"{persons} test customers, at least {LEAST_PERSONS} are needed"),
+        Check("coverage", widest >= LEAST_COVERAGE, f"lists cover {widest:.2%} of the items, at least {LEAST_COVERAGE:.2%}"),
+        Check("known_items", strange == 0, f"{strange} items are not in the shop's catalogue"),
+        Check("right_size", not wrong, f"models over {len(item_ids)} items" + (f", but {wrong}" if wrong else "")),
+        Check("finite", is_finite, "every number is finite" if is_finite else "a number is NaN or infinite"),
+        Check("not_constant", not is_constant, "items differ" if not is_constant else "every item has the same factors"),
+    ]

@@ -1,0 +1,100 @@
+"""Who did what with which item when: read from silver, and as a sparse matrix over stable indices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from jishi.lake import Lake
+from jishi.lake_query import open_lake
+
+# How much one act tells of a preference, relative to a view; the order is that of the funnel.
+WEIGHTS: dict[str, float] = {"view": 1.0, "share": 2.0, "add": 3.0, "pay": 5.0}
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Acts of one shop, in columns of equal length, ordered by time, person and item.
+
+    ``person`` and ``item`` index ``person_ids`` and ``item_ids`` (both sorted); ``kind`` is one of ``WEIGHTS``; times are UTC.
+    """
+
+    person_ids: npt.NDArray[np.str_]
+    item_ids: npt.NDArray[np.str_]
+    person: npt.NDArray[np.int64]
+    item: npt.NDArray[np.int64]
+    kind: npt.NDArray[np.str_]
+    occurred_at: npt.NDArray[np.datetime64]
+    received_at: npt.NDArray[np.datetime64]
+
+    def __len__(self) -> int:
+        return len(self.person)
+
+    def where(self, mask: npt.NDArray[np.bool_]) -> Interactions:
+        """The rows of the mask, over the same persons and items."""
+        return Interactions(
+            self.person_ids,
+            self.item_ids,
+            self.person[mask],
+            self.item[mask],
+            self.kind[mask],
+            self.occurred_at[mask],
+            self.received_at[mask],
+        )
+
+    def matrix(self) -> sparse.csr_matrix:
+        """Persons × items, float32: log(1 + Σ weight of the acts), so that a hundred views are not a hundred times one."""
+        weights = np.zeros(len(self), dtype=np.float32)
+        for kind, weight in WEIGHTS.items():
+            weights[self.kind == kind] = weight
+        shape = (len(self.person_ids), len(self.item_ids))
+        found = sparse.coo_matrix((weights, (self.person, self.item)), shape=shape).tocsr()
+        found.sum_duplicates()
+        found.data = np.log1p(found.data)
+        return found
+
+    def sales(self) -> npt.NDArray[np.float32]:
+        """Payments of each item, views counting a hundredth, so that items nobody bought yet have an order too."""
+        paid = np.bincount(self.item[self.kind == "pay"], minlength=len(self.item_ids))
+        seen = np.bincount(self.item[self.kind == "view"], minlength=len(self.item_ids))
+        return (paid + 0.01 * seen).astype(np.float32)
+
+
+class NoInteractions(ValueError):
+    """A shop has nothing to learn from."""
+
+
+def read_interactions(lake: Lake, shop_id: str) -> Interactions:
+    """Acts of a shop on items of its own catalogue. Raises NoInteractions with the step that would bring some."""
+    with open_lake(lake) as connection:
+        rows = connection.execute(
+            """
+            select a.person_id, a.item_id, a.kind, a.occurred_at, a.received_at
+            from silver_interactions as a
+            semi join silver_items as i on a.shop_id = i.shop_id and a.item_id = i.item_id
+            where a.shop_id = ? and a.person_id is not null
+            order by a.occurred_at, a.person_id, a.item_id, a.kind, a.event_id, a.line_number
+            """,
+            [shop_id],
+        ).fetchnumpy()
+    if len(rows["item_id"]) == 0:
+        raise NoInteractions(f"shop {shop_id!r} has no interactions in silver; run the silver step for it first")
+    person_ids, person = np.unique(rows["person_id"].astype(str), return_inverse=True)
+    item_ids, item = np.unique(rows["item_id"].astype(str), return_inverse=True)
+    return Interactions(
+        person_ids, item_ids, person, item, rows["kind"].astype(str), _micros(rows["occurred_at"]), _micros(rows["received_at"])
+    )
+
+
+def _micros(values: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
+    return values.astype("datetime64[us]")
+
+
+def instant(value: np.datetime64) -> datetime:
+    """A Python datetime (UTC, naive) of an array's instant, for reports."""
+    found: datetime = value.astype("datetime64[us]").item()
+    return found

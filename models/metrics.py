@@ -1,0 +1,55 @@
+"""Ranking metrics of one list per person, with binary relevance and the full catalogue ranked (nothing is sampled).
+
+All take ``hits``: a boolean array (persons × k) that tells whether the item at each position is relevant, and ``relevant``: the
+number of relevant items of each person (≥ 1). They return one number a person; the metric is their mean.
+
+Formulas: Järvelin & Kekäläinen (TOIS 2002) for DCG with gain 1 and discount log2(position + 1); the ideal list has
+min(relevant, k) hits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Hits = npt.NDArray[np.bool_]
+Counts = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float64]
+
+
+def recall(hits: Hits, relevant: Counts) -> Values:
+    """Share of the relevant items that are in the list."""
+    return np.asarray(hits.sum(axis=1) / relevant)
+
+
+def hit_rate(hits: Hits, relevant: Counts) -> Values:
+    """1 when the list holds a relevant item, else 0."""
+    return hits.any(axis=1).astype(np.float64)
+
+
+def ndcg(hits: Hits, relevant: Counts) -> Values:
+    """Discounted cumulative gain over that of an ideal list."""
+    discounts = 1 / np.log2(np.arange(2, hits.shape[1] + 2))
+    ideal = np.concatenate([[0.0], np.cumsum(discounts)])[np.minimum(relevant, hits.shape[1])]
+    return np.asarray((hits * discounts).sum(axis=1) / ideal)
+
+
+def reciprocal_rank(hits: Hits, relevant: Counts) -> Values:
+    """1 / position of the first relevant item, 0 without one."""
+    first = hits.argmax(axis=1)
+    return np.where(hits.any(axis=1), 1 / (first + 1), 0.0)
+
+
+def average_precision(hits: Hits, relevant: Counts) -> Values:
+    """Mean of the precision at each relevant item's position, over min(relevant, k)."""
+    positions = np.arange(1, hits.shape[1] + 1)
+    precision = np.cumsum(hits, axis=1) / positions
+    return np.asarray((precision * hits).sum(axis=1) / np.minimum(relevant, hits.shape[1]))
+
+
+PER_PERSON = {"recall": recall, "ndcg": ndcg, "hit_rate": hit_rate, "mrr": reciprocal_rank, "map": average_precision}
+
+
+def coverage(lists: npt.NDArray[np.int64], items: int) -> float:
+    """Share of ``items`` that are in anybody's list; −1 marks an empty place."""
+    return float(len(np.unique(lists[lists >= 0])) / items)

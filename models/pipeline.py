@@ -1,0 +1,160 @@
+"""The four steps from interactions to a release; they meet in the candidate's folder and may each run again.
+
+``var/models/<shop>/candidates/<candidate>/``: ``window/`` (models of the training window), ``full/`` (the same models on all
+data), ``evaluation.json``, ``gate.json``. ``candidates/LATEST`` names the newest; ``CURRENT`` the published release.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jishi.lake import Lake, write_atomically, write_json
+from jishi.lake_query import open_lake
+from jishi.paths import Paths
+from models.als import ALS
+from models.artefact import load_ids, load_state, read_manifest, save
+from models.evaluation import evaluate, make_test_set
+from models.gate import decide
+from models.interactions import WEIGHTS, Interactions, instant, read_interactions
+from models.item_knn import ItemKNN
+from models.popularity import Popularity
+from models.recommender import Recommender, State
+from models.release import Release
+from models.split import last_active_days
+
+TABLE = "silver/interactions"
+KEPT_RELEASES = 5
+
+
+class StepMissing(LookupError):
+    """A step was asked for before the one that it needs."""
+
+
+def make_models(seed: int = 7) -> dict[str, Recommender]:
+    """Fresh models by name, baseline first."""
+    return {"popularity": Popularity(), "item_knn": ItemKNN(), "als": ALS(seed=seed)}
+
+
+def candidate_folder(paths: Paths, shop_id: str) -> Path:
+    """Folder of the newest candidate. Raises StepMissing when there is none."""
+    pointer = paths.models / shop_id / "candidates" / "LATEST"
+    if not pointer.exists():
+        raise StepMissing(f"shop {shop_id!r} has no candidate; run: python -m models train --shop {shop_id}")
+    return pointer.parent / pointer.read_text().strip()
+
+
+def train(paths: Paths, shop_id: str) -> str:
+    """Fit all models on the training window and on all data; returns the candidate's id.
+
+    The id follows from the content of the interactions and the parameters, so that a rerun writes the same folder.
+    """
+    interactions = read_interactions(Lake(paths.lake), shop_id)
+    window = last_active_days(interactions.occurred_at[interactions.kind == "pay"])
+    known = interactions.where(window.is_training(interactions.occurred_at, interactions.received_at))
+    candidate = _candidate_id(interactions)
+    folder = paths.models / shop_id / "candidates" / candidate
+    shutil.rmtree(folder, ignore_errors=True)
+    facts = {
+        "shop_id": shop_id,
+        "candidate": candidate,
+        "interactions": len(interactions),
+        "models": {name: _parameters(model) for name, model in make_models().items()},
+        "weights": WEIGHTS,
+    }
+    for name, part in (("window", known), ("full", interactions)):
+        fitted = {key: model.fit(part.matrix(), part.sales()) for key, model in make_models().items()}
+        states: dict[str, State] = {key: model.state() for key, model in fitted.items()}
+        als = fitted["als"]
+        assert isinstance(als, ALS)
+        histories = part.matrix()
+        states["als"] = states["als"] | {"person_factors": als.fold_in(histories)}
+        ids = {"items": part.item_ids.tolist(), "persons": part.person_ids.tolist()}
+        span = {"from": instant(part.occurred_at.min()).isoformat(), "to": instant(part.occurred_at.max()).isoformat()}
+        save(folder / name, states, ids, facts | {"trained_on": span})
+    write_atomically(folder.parent / "LATEST", candidate + "\n")
+    return candidate
+
+
+def _candidate_id(interactions: Interactions) -> str:
+    digest = hashlib.sha256()
+    for column in (interactions.person, interactions.item, interactions.occurred_at, interactions.received_at):
+        digest.update(np.ascontiguousarray(column).tobytes())
+    for text in (interactions.person_ids, interactions.item_ids, interactions.kind):
+        digest.update("\n".join(text.tolist()).encode())
+    parameters = {name: _parameters(model) for name, model in make_models().items()}
+    digest.update(json.dumps([parameters, WEIGHTS], sort_keys=True).encode())
+    return digest.hexdigest()[:16]
+
+
+def _parameters(model: Recommender) -> dict[str, Any]:
+    return {name: value for name, value in sorted(vars(model).items()) if not name.endswith("_")}
+
+
+def evaluate_candidate(paths: Paths, shop_id: str) -> dict[str, Any]:
+    """Judge the window models and write ``evaluation.json``; returns the report."""
+    folder = candidate_folder(paths, shop_id)
+    manifest = read_manifest(folder / "window")
+    models = {name: model.from_state(load_state(folder / "window", manifest, name)) for name, model in make_models().items()}
+    interactions = read_interactions(Lake(paths.lake), shop_id)
+    if _candidate_id(interactions) != folder.name:
+        raise StepMissing(f"the interactions of {shop_id!r} changed since the candidate was trained; run train again")
+    window = last_active_days(interactions.occurred_at[interactions.kind == "pay"])
+    report = evaluate(models, make_test_set(interactions, window), window, len(interactions.item_ids))
+    report = {"shop_id": shop_id, "candidate": folder.name, **report}
+    write_json(folder / "evaluation.json", report)
+    return report
+
+
+def gate(paths: Paths, shop_id: str) -> dict[str, Any]:
+    """Decide on the candidate and write ``gate.json``; a refusal is an outcome, not an error."""
+    folder = candidate_folder(paths, shop_id)
+    if not (folder / "evaluation.json").exists():
+        raise StepMissing(f"the candidate of {shop_id!r} was not evaluated; run: python -m models evaluate --shop {shop_id}")
+    report = json.loads((folder / "evaluation.json").read_text())
+    manifest = read_manifest(folder / "full")
+    states = {name: load_state(folder / "full", manifest, name) for name in make_models()}
+    verdict = decide(report, states, load_ids(folder / "full", manifest, "items"), _catalogue(Lake(paths.lake), shop_id))
+    verdict = {"shop_id": shop_id, "candidate": folder.name, **verdict}
+    write_json(folder / "gate.json", verdict)
+    return verdict
+
+
+def _catalogue(lake: Lake, shop_id: str) -> set[str]:
+    with open_lake(lake) as connection:
+        rows = connection.execute("select item_id from silver_items where shop_id = ?", [shop_id]).fetchall()
+    return {item_id for (item_id,) in rows}
+
+
+def publish(paths: Paths, shop_id: str) -> str | None:
+    """Publish the candidate's full models when the gate passed them; returns the release, or None after a refusal.
+
+    The release is loaded and verified as serving would before the pointer moves.
+    """
+    folder = candidate_folder(paths, shop_id)
+    if not (folder / "gate.json").exists():
+        raise StepMissing(f"the gate has not seen the candidate of {shop_id!r}; run: python -m models gate --shop {shop_id}")
+    if not json.loads((folder / "gate.json").read_text())["is_released"]:
+        return None
+    releases = paths.models / shop_id / "releases"
+    final = releases / folder.name
+    if not final.exists():
+        aside = releases / f".{folder.name}"
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.copytree(folder / "full", aside)
+        aside.rename(final)
+    Release.load(paths.models, shop_id, folder.name)
+    write_atomically(paths.models / shop_id / "CURRENT", folder.name + "\n")
+    _drop_old(releases, keep=folder.name)
+    return folder.name
+
+
+def _drop_old(releases: Path, keep: str) -> None:
+    others = sorted((p for p in releases.iterdir() if p.name != keep), key=lambda p: p.stat().st_mtime)
+    for old in others[: max(0, len(others) - KEPT_RELEASES + 1)]:
+        shutil.rmtree(old)
