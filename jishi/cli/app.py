@@ -21,7 +21,7 @@ app = typer.Typer(
     help="Jishi: live features, numbers merchants can trust, recommendations that can be proved.",
 )
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 140)
 app.add_typer(keys.app, name="keys")
 app.add_typer(quarantine.app, name="quarantine")
 app.command("recommend")(recommend.recommend)

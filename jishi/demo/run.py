@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,6 +63,7 @@ class Demo:
             for name, body in bodies.items():
                 with self._step(name):
                     body()
+            self._finish()
         except Stop:
             self.console.print(f"stopped after {self.options.stop_after}, as asked; the platform runs, make down stops it")
 
@@ -156,7 +157,7 @@ class Demo:
         count = wait_until_archived(self.paths, self.console)
         self.console.print(f"  all {count:,} acknowledged live events are in the archive")
         for date in self._live_dates():
-            self._run_dag("daily", {"date": date})
+            self._run_dag("daily", {"date": date, "shops": [shop.shop_id for shop in self.options.simulated]})
 
     def _live_dates(self) -> list[str]:
         """UTC dates on which live events became known: two when the demo runs over midnight."""
@@ -175,17 +176,21 @@ class Demo:
             Job("executed notebook", part(self.paths, "jishi.notebook", "execute"), self._log("notebook")),
         ]
         run_together(pages, self.console)
-        counts = {row.shop_id: summary.plain(row) for row in reconcile(self.paths)}
+        self.result["shops"] = {row.shop_id: asdict(row) | {"difference": row.difference} for row in reconcile(self.paths)}
+
+    def _finish(self) -> None:
+        """Write and show the summary. Raises DemoFailed when a shop's events do not add up."""
         self.result |= {
-            "shops": counts,
             "models": summary.model_metrics(self.paths, self.options.shops),
             "steps_s": self.steps_s,
             "urls": self._urls(),
+            "versions": summary.versions(self.paths),
+            "options": asdict(self.options),
             "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         summary.write(self.paths.demo / "summary.json", self.result)
         summary.show(self.console, self.result)
-        unequal = {shop_id: row["difference"] for shop_id, row in counts.items() if row["difference"]}
+        unequal = {shop_id: row["difference"] for shop_id, row in self.result["shops"].items() if row["difference"]}
         if unequal:
             raise DemoFailed(f"reconciliation: accepted − (silver + duplicates + quarantined) is not 0: {unequal}")
 
@@ -196,14 +201,12 @@ class Demo:
     def _urls(self) -> dict[str, str]:
         base, docs = f"http://{self.settings.host}", self.settings.docs_port
         return {
-            "dashboard (user admin, password in var/superset/admin_password)": (
-                f"{base}:{self.settings.superset_port}/superset/dashboard/jishi-today/"
-            ),
-            "recommendation API": f"{base}:{self.settings.serving_port}/docs",
-            "Airflow (user admin, password in var/airflow/admin_password)": f"{base}:{self.settings.airflow_port}/",
-            "Flink": f"{base}:{self.settings.flink_port}/",
-            "dbt docs": f"{base}:{docs}/dbt/",
-            "executed notebook": f"{base}:{docs}/notebooks/shop_overview.html",
+            "dashboard": f"{base}:{self.settings.superset_port}/superset/dashboard/jishi-today/",
+            "recommendation_api": f"{base}:{self.settings.serving_port}/docs",
+            "airflow": f"{base}:{self.settings.airflow_port}/",
+            "flink": f"{base}:{self.settings.flink_port}/",
+            "dbt_docs": f"{base}:{docs}/dbt/",
+            "notebook": f"{base}:{docs}/notebooks/shop_overview.html",
         }
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, is_dataclass
+import platform
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +13,38 @@ from rich.table import Table
 
 from jishi.lake import write_json
 from jishi.paths import Paths
+from jishi.platform.airflow_database import installed_version
+
+SHOWN_METRICS = ("ndcg@10", "recall@20")
+# What a person compares when two runs differ; the locked versions of everything else stand in uv.lock.
+ENGINES = ("jishi", "pyspark", "feast", "dbt-core", "dbt-duckdb", "duckdb", "implicit", "confluent-kafka")
 
 
 def model_metrics(paths: Paths, shop_ids: tuple[str, ...]) -> dict[str, Any]:
-    """Evaluation and gate of each shop's newest candidate, as the models wrote them."""
+    """What evaluation and gate say of each shop's newest candidate: metrics next to popularity, and the verdict."""
     found: dict[str, Any] = {}
     for shop_id in shop_ids:
-        pointer = paths.models / shop_id / "candidates" / "LATEST"
-        if not pointer.exists():
+        candidates = paths.models / shop_id / "candidates"
+        if not (candidates / "LATEST").exists():
             continue
-        folder = paths.models / shop_id / "candidates" / pointer.read_text().strip()
+        candidate = (candidates / "LATEST").read_text().strip()
+        report, verdict = (json.loads((candidates / candidate / f"{name}.json").read_text()) for name in ("evaluation", "gate"))
+        judged = report["protocols"]["all_items"]
         found[shop_id] = {
-            name: json.loads((folder / f"{name}.json").read_text())
-            for name in ("evaluation", "gate")
-            if (folder / f"{name}.json").exists()
+            "candidate": candidate,
+            "is_released": verdict["is_released"],
+            "gate": verdict["sentence"],
+            "baseline": report["baseline"],
+            "test_customers": judged["persons"],
+            "metrics": {name: result["metrics"] for name, result in judged["models"].items()},
         }
     return found
 
 
-def plain(value: Any) -> Any:
-    """Dataclasses and pydantic models as plain JSON values."""
-    if hasattr(value, "model_dump"):
-        return value.model_dump(mode="json")
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+def versions(paths: Paths) -> dict[str, str]:
+    """Versions of Python and the engines that made the numbers."""
+    found = {"python": platform.python_version()} | {name: metadata.version(name) for name in ENGINES}
+    return found | {"apache-airflow": installed_version(paths)}
 
 
 def write(path: Path, summary: dict[str, Any]) -> None:
@@ -63,7 +73,16 @@ def show(console: Console, summary: dict[str, Any]) -> None:
         money = f"{counts['gmv_minor'] / 100:,.2f}"
         table.add_row(shop_id, *numbers, quarantined, f"{counts['orders']:,}", money, f"{counts['paying_customers']:,}")
     console.print(table)
-    steps = Table(title="Steps", title_justify="left")
+    console.print(_model_table(summary["models"]))
+    for shop_id, found in summary["models"].items():
+        console.print(f"  gate of {shop_id}: {found['gate']}", highlight=False)
+    if "loop_delay_s" in summary:
+        console.print(
+            f"three clicks changed the answer after [bold]{summary['loop_delay_s']} s[/], a sold-out item left it after "
+            f"[bold]{summary['sold_out_delay_s']} s[/]",
+            highlight=False,
+        )
+    steps = Table(title=f"Steps, {sum(summary['steps_s'].values()):,.0f} s in all", title_justify="left")
     steps.add_column("step")
     steps.add_column("seconds", justify="right")
     for step, seconds in summary["steps_s"].items():
@@ -73,5 +92,24 @@ def show(console: Console, summary: dict[str, Any]) -> None:
     pages.add_column("page")
     pages.add_column("address")
     for name, url in summary["urls"].items():
-        pages.add_row(name, url)
+        pages.add_row(name.replace("_", " "), url)
     console.print(pages)
+    console.print("user of dashboard and Airflow: admin; passwords: var/superset/admin_password, var/airflow/admin_password")
+
+
+def _model_table(models: dict[str, Any]) -> Table:
+    """Each model next to popularity: means with 95 % intervals, and what the gate decided."""
+    table = Table(title="Models on a time split: all items ranked for every test customer", title_justify="left")
+    for heading in ("shop", "model", *SHOWN_METRICS, f"{SHOWN_METRICS[0]} over popularity"):
+        table.add_column(heading)
+    for shop_id, found in models.items():
+        for name, metrics in found["metrics"].items():
+            cells = [_interval(metrics[metric]) for metric in SHOWN_METRICS]
+            gain = metrics[SHOWN_METRICS[0]].get("over_popularity")
+            table.add_row(shop_id, name, *cells, _interval(gain, "+") if gain else "baseline")
+    return table
+
+
+def _interval(estimate: dict[str, float], sign: str = "") -> str:
+    mean, low, high = (format(estimate[key], f"{sign}.4f") for key in ("mean", "low", "high"))
+    return f"{mean} [{low}, {high}]"

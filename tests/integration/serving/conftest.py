@@ -10,20 +10,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pandas as pd
 import pytest
 from confluent_kafka import Producer
+from scipy import sparse
 
 from jishi import topics
 from jishi.contract import record_of
-from jishi.lake import Lake
+from jishi.lake import Lake, write_atomically
 from jishi.paths import Paths
 from jishi.platform.jars import fetch_jars
 from jishi.platform.java import java_home
 from jishi.platform.kafka import EmbeddedBroker
 from jishi.settings import Settings, get_settings
 from jishi.shops import Shop, Shops
+from models.als import ALS
+from models.artefact import save
+from models.item_knn import ItemKNN
+from models.popularity import Popularity
 
 
 def free_port() -> int:
@@ -62,6 +68,35 @@ class Platform:
                 folder = draft.path / f"shop={shop_id}"
                 folder.mkdir()
                 part.to_parquet(folder / "part-0.parquet", index=False, coerce_timestamps="us")
+
+    def publish_release(self, shop_id: str, version: str, groups: list[list[str]]) -> Path:
+        """Train and publish a release in which person ``u<n>`` bought everything of the n-th group of items, three times each."""
+        item_ids = [item_id for group in groups for item_id in group]
+        starts = np.cumsum([0, *(len(group) for group in groups)])
+        rows = np.zeros((3 * len(groups), len(item_ids)), dtype=np.float32)
+        for number in range(len(groups)):
+            rows[number :: len(groups), starts[number] : starts[number + 1]] = 1
+        histories, sales = sparse.csr_matrix(rows), np.arange(len(item_ids), 0, -1, dtype=np.float32)
+        als = ALS(factors=8, threads=1).fit(histories, sales)
+        knn = ItemKNN(neighbours=5, threads=1).fit(histories, sales)
+        person_factors = als.fold_in(histories[: len(groups)])
+        folder = self.paths.models / shop_id / "releases" / version
+        save(
+            folder,
+            {
+                "popularity": Popularity().fit(histories, sales).state(),
+                "item_knn": knn.state(),
+                "als": als.state() | {"person_factors": person_factors},
+            },
+            {"items": item_ids, "persons": [f"u{number}" for number in range(len(groups))]},
+            {"shop_id": shop_id, "version": version},
+        )
+        self.point(shop_id, version)
+        return folder
+
+    def point(self, shop_id: str, version: str) -> None:
+        """Publish a release that lies there already."""
+        write_atomically(self.paths.models / shop_id / "CURRENT", version + "\n")
 
     def change_item(self, shop_id: str, item_id: str, category: str, stock: int) -> None:
         """Send an ``item_changed`` through the log, as the collector's forwarder does."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -26,9 +27,17 @@ def serve(platform: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def test_it_starts_with_nothing_there_and_stops_on_sigterm(platform: Any, until: Callable[..., Any]) -> None:
+@pytest.fixture
+def process(platform: Any) -> Iterator[subprocess.Popen[str]]:
+    started = serve(platform)
+    yield started
+    if started.poll() is None:
+        started.kill()
+        started.wait()
+
+
+def test_from_nothing_to_releases_that_come_and_go(platform: Any, process: Any, until: Callable[..., Any]) -> None:
     url = f"http://127.0.0.1:{platform.settings.serving_port}"
-    process = serve(platform)
 
     def health() -> Any:
         assert process.poll() is None, process.communicate()[0]
@@ -37,21 +46,53 @@ def test_it_starts_with_nothing_there_and_stops_on_sigterm(platform: Any, until:
         except httpx.TransportError:
             return None
 
-    try:
-        assert until(health).json()["status"] == "ok"
-        ready = httpx.get(f"{url}/readyz", timeout=5)
-        assert (ready.status_code, ready.json()["stream"]["waiting_for"]) == (503, "Kafka")
-        key = platform.register("lanting")
-        headers = {"Authorization": f"Bearer {key}"}
-        answer = httpx.get(f"{url}/v1/shops/lanting/recommendations", headers=headers, timeout=5)
-        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_release")
-        process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=30)
-        assert process.returncode == 0, out
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+    assert until(health).json()["status"] == "ok"
+    ready = httpx.get(f"{url}/readyz", timeout=5)
+    assert (ready.status_code, ready.json()["stream"]["waiting_for"]) == (503, "Kafka")
+    headers = {"Authorization": f"Bearer {platform.register('lanting')}"}
+
+    def get(**params: Any) -> httpx.Response:
+        return httpx.get(f"{url}/v1/shops/lanting/recommendations", headers=headers, params=params, timeout=5)
+
+    def shop() -> Any:
+        return httpx.get(f"{url}/readyz", timeout=5).json()["shops"]["lanting"]
+
+    answer = get()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_release")
+
+    skirts, lamps = [f"s{n}" for n in range(6)], [f"l{n}" for n in range(6)]
+    rows = [{"item_id": i, "category": "skirts"} for i in skirts] + [{"item_id": i, "category": "lamps"} for i in lamps]
+    platform.publish_items([{"shop_id": "lanting"} | row for row in rows])
+    platform.publish_release("lanting", "v1", [skirts, lamps])
+    until(lambda: get().status_code == 200)
+    assert {item["category"] for item in get(user_id="u1", limit=4).json()["items"]} == {"lamps"}
+    assert get(user_id="u1").json()["served_by"] == "personalised"
+    page = get(item_id="l0", placement="item", limit=3).json()
+    assert (page["served_by"], {item["category"] for item in page["items"]}) == ("item_based", {"lamps"})
+    assert {item["reason"]["because_item_id"] for item in page["items"]} == {"l0"}
+    assert get(user_id="nobody", limit=1).json()["items"][0]["item_id"] == "s0"
+
+    # A corrupted artefact: the last good one stays, and it is told.
+    folder = platform.publish_release("lanting", "v1-other", [lamps, skirts])
+    until(lambda: shop()["release"] == "v1-other")
+    broken = platform.paths.models / "lanting" / "releases" / "v2"
+    shutil.copytree(folder, broken)
+    content = bytearray((broken / "als.npz").read_bytes())
+    content[len(content) // 2] ^= 1
+    (broken / "als.npz").write_bytes(content)
+    platform.point("lanting", "v2")
+    told = until(lambda: (s := shop())["release_problem"] and s)
+    assert (told["release"], told["ready"]) == ("v1-other", True)
+    assert "als.npz" in told["release_problem"]
+    assert 'jishi_release_load_failures_total{shop="lanting"} 1.0' in httpx.get(f"{url}/metrics", timeout=5).text
+    assert get().json()["model_version"] == "v1-other"
+    platform.publish_release("lanting", "v3", [skirts])
+    until(lambda: get().json()["model_version"] == "v3")
+    assert shop()["release_problem"] is None
+
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0, out
 
 
 def test_a_taken_port_is_one_clear_sentence(platform: Any) -> None:
