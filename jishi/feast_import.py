@@ -15,7 +15,7 @@ def skip_runtime_type_checks() -> None:
         import typeguard
     except ModuleNotFoundError:
         return
-    typeguard.typechecked = _unchecked  # type: ignore[assignment]
+    typeguard.typechecked = _unchecked
 
 
 def _unchecked(target: Any = None, **_options: Any) -> Any:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.release import CorruptArtefact, Release
-from models.release import CorruptArtefact, Release
 from serving.shelf import Model
 
 
@@ -35,7 +34,8 @@ def read_pointer(models: Path, shop_id: str) -> Pointer | None:
 def load_release(models: Path, shop_id: str, version: str) -> Model:
     """A verified release. Raises ReleaseUnusable with the reason."""
     if Path(version).name != version:
-        try:
+        raise ReleaseUnusable(f"{version!r} is no name of a release")
+    try:
         return Release.load(models, shop_id, version)
     except CorruptArtefact as error:
         raise ReleaseUnusable(str(error)) from error

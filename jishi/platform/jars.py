@@ -10,6 +10,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +20,7 @@ from jishi.paths import Paths
 from jishi.platform.java import java_home
 from jishi.settings import get_settings
 
+PAUSES_S = (2, 10, 0)  # after each try: a network that hiccups is asked again; Ivy keeps what it has
 PINS = Path(__file__).with_name("jars.json")
 
 
@@ -85,10 +87,13 @@ def _retrieve(artifact: Artifact, paths: Paths) -> None:
         *("-dependency", artifact.group, artifact.name, artifact.version),
         *("-retrieve", f"{paths.jars}/{artifact.folder}/[artifact]-[revision].[ext]", "-types", "jar", "bundle"),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0 or "UNRESOLVED" in done.stdout:
-        tail = "\n".join(done.stdout.splitlines()[-15:])
-        raise RuntimeError(f"could not fetch {artifact.group}:{artifact.name}:{artifact.version}\n{tail}{done.stderr[-500:]}")
+    for pause_s in PAUSES_S:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0 and "UNRESOLVED" not in done.stdout and "FAILED" not in done.stdout:
+            return
+        time.sleep(pause_s)
+    tail = "\n".join(done.stdout.splitlines()[-15:])
+    raise RuntimeError(f"could not fetch {artifact.group}:{artifact.name}:{artifact.version}\n{tail}{done.stderr[-500:]}")
 
 
 def main() -> None:

@@ -70,7 +70,7 @@ class Platform:
                 part.to_parquet(folder / "part-0.parquet", index=False, coerce_timestamps="us")
 
     def publish_release(self, shop_id: str, version: str, groups: list[list[str]]) -> Path:
-        """Train and publish a release in which person ``u<n>`` bought everything of the n-th group of items, three times each."""
+        """Train and publish a release in which person ``u<n>`` bought all of the n-th group of items, three times each."""
         item_ids = [item_id for group in groups for item_id in group]
         starts = np.cumsum([0, *(len(group) for group in groups)])
         rows = np.zeros((3 * len(groups), len(item_ids)), dtype=np.float32)
