@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from dashboard import database
 from dashboard.admin import ADMIN, admin_password_file, write_secrets
 from jishi.paths import Paths
 
@@ -29,16 +30,27 @@ def create_app() -> Any:
 
 def prepare(paths: Paths, tell: Callable[[str], None]) -> None:
     """Bring Superset's database up to date, make the admin and import the board. ``tell`` gets one line a step."""
+    database.copy_template(paths)
+    app = migrated_app(paths, tell)
+    with app.app_context():
+        admin = _ensure_admin(admin_password_file(paths).read_text().strip())
+        tell("board")
+        _import_board(paths.marts, admin)
+
+
+def migrated_app(paths: Paths, tell: Callable[[str], None]) -> Any:
+    """The application over a database of the installed version, with roles and permissions; migrates only when it must."""
     write_secrets(paths)
     app = create_app()
+    if database.is_migrated(paths):
+        return app
     with app.app_context():
         tell("database schema")
         _upgrade_database()
         tell("roles and permissions")
         _sync_permissions()
-        admin = _ensure_admin(admin_password_file(paths).read_text().strip())
-        tell("board")
-        _import_board(paths.marts, admin)
+    database.note_version(paths)
+    return app
 
 
 def _upgrade_database() -> None:
