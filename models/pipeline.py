@@ -17,11 +17,12 @@ import numpy as np
 from jishi.lake import Lake, write_atomically, write_json
 from jishi.lake_query import open_lake
 from jishi.paths import Paths
+from jishi.preference import WEIGHTS
 from models.als import ALS
 from models.artefact import load_ids, load_state, read_manifest, save
 from models.evaluation import evaluate, make_test_set
 from models.gate import decide
-from models.interactions import WEIGHTS, Interactions, instant, read_interactions
+from models.interactions import Interactions, instant, read_interactions
 from models.item_knn import ItemKNN
 from models.popularity import Popularity
 from models.recommender import Recommender, State
