@@ -24,7 +24,7 @@ class ALS:
     def __init__(
         self,
         factors: int = 48,
-        iterations: int = 12,
+        iterations: int = 8,
         regularization: float = 20.0,
         alpha: float = 10.0,
         seed: int = 7,

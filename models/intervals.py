@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,13 @@ def bootstrap(values: npt.NDArray[np.float64], seed: int = 7) -> Estimate:
     """Mean and 95 % interval; for a paired difference pass the persons' differences. Needs at least one person."""
     if len(values) == 0:
         raise ValueError("no person to average over")
-    counts = np.random.default_rng(seed).multinomial(len(values), np.full(len(values), 1 / len(values)), size=RESAMPLES)
-    means = counts @ values / len(values)
+    means = _resamples(len(values), seed) @ values / len(values)
     low, high = np.quantile(means, [0.025, 0.975])
     return Estimate(float(values.mean()), float(low), float(high))
+
+
+@lru_cache(maxsize=4)
+def _resamples(persons: int, seed: int) -> npt.NDArray[np.float64]:
+    """How often each person is drawn in each resample, shape (RESAMPLES, persons); the same for every metric of a report."""
+    drawn = np.random.default_rng(seed).multinomial(persons, np.full(persons, 1 / persons), size=RESAMPLES)
+    return drawn.astype(np.float64)

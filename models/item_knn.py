@@ -15,14 +15,16 @@ class ItemKNN:
     """An item is scored by its similarity to the items of a history, weighted as the history weighs them.
 
     similarity(i, j) = x_i · x_j / √((|x_i|² + shrinkage)(|x_j|² + shrinkage)) over persons; each item keeps its ``neighbours``
-    most similar ones, itself among them, so that buying again is possible.
+    most similar ones, itself among them, so that buying again is possible; ``self_weight`` multiplies an item's similarity to
+    itself, for shops in which people mostly buy again.
     """
 
     name = "item_knn"
 
-    def __init__(self, neighbours: int = 100, shrinkage: float = 5.0, threads: int = 2) -> None:
+    def __init__(self, neighbours: int = 100, shrinkage: float = 5.0, self_weight: float = 1.0, threads: int = 2) -> None:
         self.neighbours = neighbours
         self.shrinkage = shrinkage
+        self.self_weight = self_weight
         self.threads = threads
         self.similarity_: sparse.csr_matrix | None = None
 
@@ -32,6 +34,7 @@ class ItemKNN:
         norms = np.sqrt(np.asarray(x.multiply(x).sum(axis=0)).ravel() + self.shrinkage)
         scaled = sparse.csr_matrix(x @ sparse.diags(1.0 / norms))
         found = all_pairs_knn(scaled, self.neighbours, self.threads, show_progress=False).tocsr().astype(np.float32)
+        found = sparse.csr_matrix(found + (self.self_weight - 1) * sparse.diags(found.diagonal()), dtype=np.float32)
         found.sort_indices()
         self.similarity_ = found
         return self
