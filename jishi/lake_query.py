@@ -12,7 +12,8 @@ from jishi.lake import Lake
 if TYPE_CHECKING:
     import duckdb
 
-QUERYABLE = (tables.BRONZE_EVENTS, *tables.SILVER)
+QUERYABLE = (tables.BRONZE_EVENTS, *tables.SILVER, *tables.RECOMMENDATIONS)
+_DUCKDB_TYPES = {"TIMESTAMP_NTZ": "TIMESTAMP", "STRING": "VARCHAR", "ARRAY<FLOAT>": "FLOAT[]"}
 
 
 @contextmanager
@@ -28,11 +29,10 @@ def open_lake(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
             if files:
                 connection.read_parquet(files, hive_partitioning=False, union_by_name=True).select(columns).create_view(view)
             else:
-                types = schema.spark_ddl.replace("`", '"').replace("TIMESTAMP_NTZ", "TIMESTAMP").replace("STRING", "VARCHAR")
-                connection.execute(f"create view {view} as select * from (select {_nulls(types)}) where false")
+                connection.execute(f"create view {view} as select * from (select {_nulls(schema)}) where false")
         yield connection
 
 
-def _nulls(types: str) -> str:
-    pairs = [entry.split(" ", 1) for entry in types.split(", ")]
-    return ", ".join(f"cast(null as {kind}) as {name}" for name, kind in pairs)
+def _nulls(schema: tables.TableSchema) -> str:
+    types = {column: tables.SPARK_TYPES[kind] for column, kind in schema.columns.items()}
+    return ", ".join(f'cast(null as {_DUCKDB_TYPES.get(kind, kind)}) as "{column}"' for column, kind in types.items())

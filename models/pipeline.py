@@ -17,11 +17,12 @@ import numpy as np
 from jishi.lake import Lake, write_atomically, write_json
 from jishi.lake_query import open_lake
 from jishi.paths import Paths
+from jishi.preference import WEIGHTS
 from models.als import ALS
-from models.artefact import load_ids, load_state, read_manifest, save
+from models.artefact import CorruptArtefact, load_ids, load_state, read_manifest, save
 from models.evaluation import evaluate, make_test_set
 from models.gate import decide
-from models.interactions import WEIGHTS, Interactions, instant, read_interactions
+from models.interactions import Interactions, instant, read_interactions
 from models.recommender import Recommender, State
 from models.release import Release
 from models.split import last_active_days
@@ -145,7 +146,8 @@ def publish(paths: Paths, shop_id: str) -> str | None:
         return None
     releases = paths.models / shop_id / "releases"
     final = releases / folder.name
-    if not final.exists():
+    if not _is_sound(paths, shop_id, folder.name):
+        shutil.rmtree(final, ignore_errors=True)
         aside = releases / f".{folder.name}"
         shutil.rmtree(aside, ignore_errors=True)
         shutil.copytree(folder / "full", aside)
@@ -154,6 +156,15 @@ def publish(paths: Paths, shop_id: str) -> str | None:
     write_atomically(paths.models / shop_id / "CURRENT", folder.name + "\n")
     _drop_old(releases, keep=folder.name)
     return folder.name
+
+
+def _is_sound(paths: Paths, shop_id: str, version: str) -> bool:
+    """Whether the release is there and verifies; a damaged one is written again."""
+    try:
+        Release.load(paths.models, shop_id, version)
+    except CorruptArtefact:
+        return False
+    return True
 
 
 def _drop_old(releases: Path, keep: str) -> None:

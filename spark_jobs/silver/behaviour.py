@@ -23,13 +23,17 @@ _COUNTED = {
 _KINDS = {"item_viewed": "view", "item_added_to_cart": "add", "item_shared": "share"}
 
 
-def sessions(events: DataFrame) -> DataFrame:
-    """Visits of persons, with the columns of ``SILVER_SESSIONS``.
+def sessions(events: DataFrame, paid: DataFrame) -> DataFrame:
+    """Visits of persons, with the columns of ``SILVER_SESSIONS``; ``paid`` holds the one event of each order that counts.
 
-    A session ends after more than 30 minutes without an event of the person. A refund is the shop's act and starts no visit.
-    The first event lends its context; ``session_key`` is the person and the start in milliseconds.
+    A session ends after more than 30 minutes without an event of the person. A refund is the shop's act and starts no visit;
+    a second report of an order that is known under another event id is no act at all. The first event lends its
+    context; ``session_key`` is the person and the start in milliseconds.
     """
-    acts = events.where("person_id is not null and type <> 'order_refunded'").select(
+    reports = events.where("type = 'order_paid'").select("shop_id", "event_id")
+    repeated = reports.join(paid.select("shop_id", "event_id"), ["shop_id", "event_id"], "left_anti")
+    of_persons = events.where("person_id is not null and type <> 'order_refunded'")
+    acts = of_persons.join(F.broadcast(repeated), ["shop_id", "event_id"], "left_anti").select(
         *("shop_id", "person_id", "user_id", "event_id", "type", "occurred_at", "received_at", "occurred_date"),
         *("channel", "campaign", "device", "city"),
     )
