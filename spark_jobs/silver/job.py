@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from jishi.tables import TableSchema
 from spark_jobs.drafts import write_draft
 from spark_jobs.silver import behaviour, events, orders
 from spark_jobs.silver.audit import Audited, audit
-from spark_jobs.silver.fates import classify
+from spark_jobs.silver.fates import classify, is_in_silver
 
 BY_BATCH = (tables.SILVER_EVENTS, tables.SILVER_DUPLICATES, tables.SILVER_QUARANTINE)
 BY_SHOP = (
@@ -111,11 +112,13 @@ def build_silver(
                 earlier_events(session, drafts[tables.SILVER_EVENTS], name, of),
                 allowed_lateness_s=settings.allowed_lateness_s,
                 future_tolerance_s=settings.future_tolerance_s,
-            ).persist(StorageLevel.MEMORY_AND_DISK)
+            )
             _write(events.events(classified, name, zones), tables.SILVER_EVENTS, drafts, tell, name)
-            _write(events.duplicates(classified, name), tables.SILVER_DUPLICATES, drafts, tell, name)
-            _write(events.quarantine(classified, name), tables.SILVER_QUARANTINE, drafts, tell, name)
-            classified.unpersist()
+            # The many good rows are read a second time rather than kept: the few others are.
+            others = classified.where(~is_in_silver()).persist(StorageLevel.MEMORY_AND_DISK)
+            _write(events.duplicates(others, name), tables.SILVER_DUPLICATES, drafts, tell, name)
+            _write(events.quarantine(others, name), tables.SILVER_QUARANTINE, drafts, tell, name)
+            others.unpersist()
         _write_derived(session, drafts, touched, tell)
         return audit(drafts, bronze_folders)
 
@@ -130,14 +133,19 @@ def _write_derived(
     schema = tables.SILVER_EVENTS.spark_ddl
     all_events = session.read.schema(schema).option("recursiveFileLookup", "true").parquet(*found)
     paid = orders.paid_orders(all_events).persist(StorageLevel.MEMORY_AND_DISK)
-    _write(orders.orders(paid), tables.SILVER_ORDERS, drafts, tell)
-    lines = orders.order_lines(paid)
-    _write(lines, tables.SILVER_ORDER_LINES, drafts, tell)
-    _write(behaviour.interactions(all_events, lines, paid), tables.SILVER_INTERACTIONS, drafts, tell)
-    _write(behaviour.sessions(all_events, paid), tables.SILVER_SESSIONS, drafts, tell)
+    _write(orders.orders(paid), tables.SILVER_ORDERS, drafts, tell)  # fills the cache that the next ones read
+    derived = {
+        tables.SILVER_ORDER_LINES: orders.order_lines(paid),
+        tables.SILVER_INTERACTIONS: behaviour.interactions(all_events, paid),
+        tables.SILVER_SESSIONS: behaviour.sessions(all_events, paid),
+        tables.SILVER_REFUNDS: orders.refunds(all_events),
+        tables.SILVER_ITEMS: behaviour.items(all_events),
+    }
+    # Two jobs at a time: each ends in a few tasks that alone would leave a core idle.
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(_write, frame, schema, drafts, tell) for schema, frame in derived.items()]:
+            done.result()
     paid.unpersist()
-    _write(orders.refunds(all_events), tables.SILVER_REFUNDS, drafts, tell)
-    _write(behaviour.items(all_events), tables.SILVER_ITEMS, drafts, tell)
 
 
 def _write(
