@@ -34,16 +34,18 @@ class ItemKNN:
         norms = np.sqrt(np.asarray(x.multiply(x).sum(axis=0)).ravel() + self.shrinkage)
         scaled = sparse.csr_matrix(x @ sparse.diags(1.0 / norms))
         found = all_pairs_knn(scaled, self.neighbours, self.threads, show_progress=False).tocsr().astype(np.float32)
-        found = sparse.csr_matrix(found + (self.self_weight - 1) * sparse.diags(found.diagonal()), dtype=np.float32)
         found.sort_indices()
         self.similarity_ = found
         return self
 
     def score(self, histories: sparse.csr_matrix) -> Scores:
-        """Σ over the history of weight × similarity."""
+        """Σ over the history of weight × similarity, the item's own counting ``self_weight`` times."""
         similarity = self._fitted()
         x = check_histories(histories, similarity.shape[0])
-        return np.asarray((x @ similarity).todense(), dtype=np.float32)
+        found = x @ similarity
+        if self.self_weight != 1:
+            found = found + x @ sparse.diags((self.self_weight - 1) * similarity.diagonal(), dtype=np.float32)
+        return np.asarray(found.todense(), dtype=np.float32)
 
     def near(self, item: int) -> tuple[Items, Scores]:
         """Neighbours of one item without itself, and their similarities."""

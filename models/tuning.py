@@ -28,6 +28,8 @@ GRID: dict[str, tuple[dict[str, Any], ...]] = {
     "item_knn": ({"self_weight": 1.0}, {"self_weight": 10.0}),
     "als": ({"alpha": 10.0, "regularization": 20.0}, {"alpha": 0.3, "regularization": 5.0}),
 }
+# Parameters that change how a fitted model scores, and not the fit.
+SCORING_ONLY = {"self_weight"}
 
 
 def make_model(name: str, parameters: dict[str, Any]) -> Recommender:
@@ -56,10 +58,14 @@ def choose(interactions: Interactions, window: Window) -> tuple[Parameters, dict
         if len(grid) == 1:
             chosen[name] = grid[0]
             continue
-        scores = []
+        scores: list[float] = []
+        fitted: Recommender | None = None
         for parameters in grid:
-            judged = judge(make_model(name, parameters).fit(histories, sales), tests, only_new=False)
-            scores.append(float(judged.values[METRIC].mean()))
+            model = make_model(name, parameters)
+            if fitted is None or not set(parameters) <= SCORING_ONLY:
+                fitted = model.fit(histories, sales)
+            model = model.from_state(fitted.state())
+            scores.append(float(judge(model, tests, only_new=False).values[METRIC].mean()))
         chosen[name] = grid[int(np.argmax(scores))]
         report["candidates"][name] = [
             parameters | {METRIC: round(score, 6)} for parameters, score in zip(grid, scores, strict=True)
