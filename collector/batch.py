@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from collector.recent_ids import RecentIds
 from collector.refusals import Refused
 from jishi.contract import Record, Refusal, record_of
 
@@ -18,6 +19,24 @@ class Checked:
     records: list[Record]
     results: list[dict[str, Any]]
     quarantined: dict[str, int]
+
+    def mark_repeated(self, recent: RecentIds) -> int:
+        """Tell in the answers which events were acknowledged before, these or earlier ones; returns how many."""
+        repeated = 0
+        for record, result in zip(self.records, self.results, strict=True):
+            event_id = record["event_id"]
+            if record["invalid_reason"] is None and event_id is not None and recent.is_repeated(record["shop_id"], event_id):
+                result.update(_REPEATED)
+                repeated += 1
+        return repeated
+
+
+_REPEATED = {
+    "status": "duplicate",
+    "reason": "duplicate",
+    "field": "event_id",
+    "detail": "an event with this event_id was acknowledged before; both are kept and it counts once",
+}
 
 
 def decode(body: bytes, max_events: int) -> list[Any]:

@@ -12,7 +12,8 @@ from types import FrameType
 
 import uvicorn
 
-from collector.app import Intake, create_app
+from collector.app import create_app
+from collector.intake import Intake
 from collector.keys import KeyRing
 from collector.wal.writer import WalWriter
 from jishi.paths import Paths

@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     collector_max_bytes: int = Field(2**20, ge=1024, description="largest request body")
     collector_max_backlog: int = Field(50_000, ge=1, description="events waiting for fsync before the collector says 503")
     collector_events_per_s: int = Field(20_000, ge=1, description="events a shop may send each second before it gets 429")
+    collector_recent_ids: int = Field(200_000, ge=1, description="event ids that the collector remembers to tell repetitions")
 
     checkpoint_interval_ms: int = Field(3_000, ge=100, description="Flink checkpoint interval; bronze files appear with it")
     stream_parallelism: int = Field(1, ge=1, description="parallelism of the Flink job")

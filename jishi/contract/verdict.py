@@ -16,6 +16,7 @@ REASONS = {
     "missing_field": "a field that the type needs is missing",
     "wrong_type": "a field has the wrong JSON type",
     "bad_value": "a field has a value that is not allowed",
+    "too_large": "the event is longer than one event may be",
     "foreign_shop": "the event names another shop than the key it came with",
 }
 
