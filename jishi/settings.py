@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     future_tolerance_s: int = Field(5, ge=0, description="an event dated further ahead than this is future")
 
     wal_segment_bytes: int = Field(16 * 2**20, ge=4096, description="size at which a write-ahead segment is sealed")
+    wal_keep_s: int = Field(3600, ge=0, description="a write-ahead segment stays this long although the event log has it")
     collector_max_events: int = Field(500, ge=1, description="most events in one request")
     collector_max_bytes: int = Field(2**20, ge=1024, description="largest request body")
     collector_max_backlog: int = Field(50_000, ge=1, description="events waiting for fsync before the collector says 503")
