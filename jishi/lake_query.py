@@ -12,7 +12,7 @@ from jishi.lake import Lake
 if TYPE_CHECKING:
     import duckdb
 
-QUERYABLE = (tables.BRONZE_EVENTS, *tables.SILVER)
+QUERYABLE = (tables.BRONZE_EVENTS, tables.BRONZE_REPAIRS, *tables.SILVER)
 
 
 @contextmanager
@@ -24,11 +24,16 @@ def open_lake(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
         for schema in QUERYABLE:
             view = schema.name.replace("/", "_")
             files = [str(file) for file in lake.files(schema.name)]
-            columns = ", ".join(f'"{name}"' for name in schema.columns)
+            types = schema.spark_ddl.replace("`", '"').replace("TIMESTAMP_NTZ", "TIMESTAMP").replace("STRING", "VARCHAR")
             if files:
-                connection.read_parquet(files, hive_partitioning=False, union_by_name=True).select(columns).create_view(view)
+                found = connection.read_parquet(files, hive_partitioning=False, union_by_name=True)
+                # A column that was declared after the files were written is null in them.
+                columns = [
+                    f'"{name}"' if name in found.columns else _nulls(pair)
+                    for name, pair in zip(schema.columns, types.split(", "), strict=True)
+                ]
+                found.select(", ".join(columns)).create_view(view)
             else:
-                types = schema.spark_ddl.replace("`", '"').replace("TIMESTAMP_NTZ", "TIMESTAMP").replace("STRING", "VARCHAR")
                 connection.execute(f"create view {view} as select * from (select {_nulls(types)}) where false")
         yield connection
 

@@ -14,9 +14,10 @@ ORDER_OF_KNOWING = ("received_at_ms", "log_partition", "log_offset", "collector_
 def classify(bronze: DataFrame, earlier: DataFrame | None, *, allowed_lateness_s: int, future_tolerance_s: int) -> DataFrame:
     """Bronze rows, one per acknowledgement, with a column ``fate``.
 
-    ``bronze`` has the columns of ``BRONZE_EVENTS``; rows with equal ``(collector_id, seq)`` are one acknowledgement delivered
-    more than once, of which the first is kept. ``earlier`` holds ``(shop_id, event_id)`` of the good and late events of earlier
-    batches: an event that is there was known before, so this delivery is a duplicate.
+    ``bronze`` has the columns of ``BRONZE_EVENTS`` and those of ``apply_repairs``; rows with equal ``(collector_id, seq)`` are
+    one acknowledgement delivered more than once, of which the first is kept. ``earlier`` holds ``(shop_id, event_id)`` of the
+    good and late events of earlier batches: an event that is there was known before, so this delivery is a duplicate. So is a
+    repaired one that ``is_repeated``, wherever it stands, and no other delivery is one because of it.
     """
     own_name = F.concat_ws("#", "collector_id", F.col("seq").cast("string"))
     named = bronze.withColumn(
@@ -32,7 +33,7 @@ def classify(bronze: DataFrame, earlier: DataFrame | None, *, allowed_lateness_s
         & F.col("occurred_at_ms").isNotNull()
         & (F.col("occurred_at_ms") - F.col("received_at_ms") <= F.lit(future_ms))
     )
-    counted = acknowledged.withColumn("is_eligible", F.coalesce(eligible, F.lit(False)))
+    counted = acknowledged.withColumn("is_eligible", F.coalesce(eligible, F.lit(False)) & ~F.col("is_repeated"))
     by_event = Window.partitionBy("shop_id", "event_key").orderBy(*ORDER_OF_KNOWING)
     up_to_here = by_event.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     counted = counted.withColumn("occurrence", F.sum(F.col("is_eligible").cast("long")).over(up_to_here))
@@ -42,8 +43,9 @@ def classify(bronze: DataFrame, earlier: DataFrame | None, *, allowed_lateness_s
         ).distinct()
         counted = counted.join(known, ["shop_id", "event_key"], "left")
         counted = counted.withColumn("occurrence", F.col("occurrence") + F.coalesce(F.col("known"), F.lit(0))).drop("known")
+    counted = counted.withColumn("occurrence", F.when(F.col("is_repeated"), F.lit(2)).otherwise(F.col("occurrence")))
     rule = fate_sql(allowed_lateness_s=allowed_lateness_s, future_tolerance_s=future_tolerance_s)
-    return counted.withColumn("fate", F.expr(rule)).drop("event_key", "delivery", "is_eligible", "occurrence")
+    return counted.withColumn("fate", F.expr(rule)).drop("event_key", "delivery", "is_eligible", "occurrence", "is_repeated")
 
 
 def instant(milliseconds: str) -> Column:

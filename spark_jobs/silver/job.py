@@ -19,6 +19,7 @@ from jishi.tables import TableSchema
 from spark_jobs.silver import behaviour, events, orders
 from spark_jobs.silver.audit import Audited, audit
 from spark_jobs.silver.fates import classify
+from spark_jobs.silver.repairs import apply_repairs
 
 BY_BATCH = (tables.SILVER_EVENTS, tables.SILVER_DUPLICATES, tables.SILVER_QUARANTINE)
 BY_SHOP = (
@@ -64,6 +65,15 @@ def earlier_events(session: SparkSession, lake: Lake, batch: str, shops: list[st
     return session.read.parquet(*folders).select("shop_id", "event_id") if folders else None
 
 
+def repairs_of(session: SparkSession, lake: Lake, shops: list[str]) -> DataFrame | None:
+    """Repaired records of the shops, or None when there are none."""
+    if not lake.has(tables.BRONZE_REPAIRS.name):
+        return None
+    root = lake.current(tables.BRONZE_REPAIRS.name)
+    folders = [str(root / f"shop={shop}") for shop in shops if (root / f"shop={shop}").exists()]
+    return session.read.schema(tables.BRONZE_REPAIRS.spark_ddl).parquet(*folders) if folders else None
+
+
 def build_silver(
     session: SparkSession,
     lake: Lake,
@@ -82,7 +92,7 @@ def build_silver(
     bronze_folders = [lake.current(tables.BRONZE_EVENTS.name) / f"shop={shop}" / f"batch={batch}" for shop in touched]
     bronze = session.read.schema(tables.BRONZE_EVENTS.spark_ddl).parquet(*map(str, bronze_folders))
     classified = classify(
-        bronze,
+        apply_repairs(bronze, repairs_of(session, lake, touched)),
         earlier_events(session, lake, batch, touched),
         allowed_lateness_s=settings.allowed_lateness_s,
         future_tolerance_s=settings.future_tolerance_s,
