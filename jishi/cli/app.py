@@ -51,6 +51,17 @@ def send(context: typer.Context) -> None:
     _hand_over("collector", ["send", *context.args])
 
 
+@app.command(context_settings=PASS_THROUGH)
+def bench(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="what to measure: a module of bench/, such as ingest")]
+) -> None:
+    """Measure one of the numbers that the documents claim."""
+    known = sorted(file.stem for file in (PROJECT_ROOT / "bench").glob("*.py") if "\ndef main(" in file.read_text())
+    if name not in known:
+        raise typer.BadParameter(f"there is no bench {name!r}; known: {', '.join(known)}", param_hint="NAME")
+    _hand_over(f"bench.{name}", context.args)
+
+
 @app.command()
 def up() -> None:
     """Start the platform and wait until every part is healthy."""
