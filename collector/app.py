@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from collector.catalogue_store import keep_snapshot
 from collector.intake import Intake
 from collector.refusals import Refused
 from jishi.contract import EVENT_TYPES, event_json_schema
@@ -70,14 +71,18 @@ def create_app(intake: Intake) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         writer = asyncio.create_task(intake.commit.run())
         writer.add_done_callback(_stop_when_broken)
+        snapshots = asyncio.create_task(keep_snapshot(intake))
         yield
         intake.commit.close()
         await writer
+        snapshots.cancel()
+        await asyncio.gather(snapshots, return_exceptions=True)
 
     pages = Pages(intake)
     routes = [
         Route("/v1/events", intake.post_events, methods=["POST"]),
         Route("/v1/track", intake.post_track, methods=["POST", "OPTIONS"]),
+        Route("/v1/shops/{shop_id}/items", intake.put_items, methods=["PUT"]),
         Route("/v1/schemas", pages.show_types),
         Route("/v1/schemas/{event_type}", pages.show_schema),
         Route("/healthz", pages.healthz),
@@ -99,7 +104,7 @@ def _stop_when_broken(writer: asyncio.Task[None]) -> None:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     codes = {404: ("not_found", "path", "no such address; events go to POST /v1/events")}
-    codes[405] = ("wrong_method", "method", "use POST for /v1/events and GET for everything else")
+    codes[405] = ("wrong_method", "method", "use POST for events, PUT for items and GET for everything else")
     code, field, message = codes.get(error.status_code, ("refused", "request", error.detail))
     response = Refused(error.status_code, code, field, message).response()
     response.headers.update(error.headers or {})

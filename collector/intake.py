@@ -11,13 +11,16 @@ from starlette.responses import Response
 
 from collector import batch, track
 from collector.body import read_body, require_json
+from collector.catalogue import Catalogue
 from collector.group_commit import BacklogFull, DiskFailing, GroupCommit
+from collector.items import item_events
 from collector.keys import KeyRing
 from collector.limits import RateLimit
 from collector.metrics import Metrics
 from collector.recent_ids import RecentIds
 from collector.refusals import Refused
 from collector.wal.writer import WalWriter
+from jishi.contract import Record
 from jishi.settings import Settings
 
 _WRONG_KEY = frozenset({"no_write_right", "no_track_right", "foreign_origin"})
@@ -27,9 +30,17 @@ class Intake:
     """The handlers of one collector. ``clock_ms`` is the wall clock in epoch milliseconds, ``clock_s`` a monotonic one."""
 
     def __init__(
-        self, wal: WalWriter, keys: KeyRing, settings: Settings, clock_ms: Callable[[], int], clock_s: Callable[[], float]
+        self,
+        wal: WalWriter,
+        keys: KeyRing,
+        settings: Settings,
+        clock_ms: Callable[[], int],
+        clock_s: Callable[[], float],
+        catalogue: Catalogue | None = None,
     ) -> None:
         self.wal = wal
+        self.catalogue = catalogue if catalogue is not None else Catalogue()
+        self.seen_upto = wal.end.seq  # every event with a smaller seq has been noted in the catalogue
         self._keys = keys
         self.settings = settings
         self._clock_ms = clock_ms
@@ -68,17 +79,44 @@ class Intake:
         shop_id = self._keys.shop_that_may_write(request.headers.get("authorization"))
         require_json(request)
         body = await read_body(request, self.settings.collector_max_bytes)
-        return await self._accept(shop_id, batch.decode(body, self.settings.collector_max_events))
+        return _json(await self._accept(shop_id, batch.decode(body, self.settings.collector_max_events)))
+
+    async def put_items(self, request: Request) -> Response:
+        """Items of a shop in their whole state, with its write key."""
+        return await self._answer(request, self._take_items)
+
+    async def _take_items(self, request: Request) -> Response:
+        shop_id = self._keys.shop_that_may_write(request.headers.get("authorization"))
+        if request.path_params["shop_id"] != shop_id:
+            message = f"the address names another shop than {shop_id!r}, whose key this is; use that shop's own key"
+            raise Refused(403, "foreign_shop", "shop_id", message)
+        require_json(request)
+        body = await read_body(request, self.settings.collector_max_bytes)
+        items = batch.decode(body, self.settings.collector_max_events, "items")
+        events, answers = item_events(items, shop_id=shop_id, catalogue=self.catalogue, now_ms=self._clock_ms())
+        answer = (
+            await self._accept(shop_id, events) if events else {"accepted": 0, "duplicates": 0, "quarantined": 0, "results": []}
+        )
+        made = iter(zip(events, answer["results"], strict=True))
+        results = []
+        for told in answers:
+            if told is None:
+                event, result = next(made)
+                properties = event["properties"]
+                told = {"item_id": properties.get("item_id") if isinstance(properties, dict) else None, **result}
+            results.append(told)
+        return _json(answer | {"unchanged": len(results) - len(events), "results": results})
 
     async def _take_track(self, request: Request) -> Response:
         shop_id = self._keys.shop_that_may_track(request.query_params.get("key"), request.headers.get("origin"))
         body = await read_body(request, self.settings.collector_max_bytes)
         events = batch.decode(body, self.settings.collector_max_events)
         track.check_types(events)
-        return await self._accept(shop_id, events)
+        return _json(await self._accept(shop_id, events))
 
-    async def _accept(self, shop_id: str, events: list[Any]) -> Response:
-        """Check, write and sync the events of a shop; the answer names the outcome of each."""
+    async def _accept(self, shop_id: str, events: list[Any]) -> dict[str, Any]:
+        """Fill gaps, check, write and sync the events of a shop; the answer names the outcome of each."""
+        filled = self.catalogue.fill(shop_id, events)
         checked = batch.check(events, shop_id=shop_id, collector_id=self.wal.collector_id, collected_at_ms=self._clock_ms())
         self._check_limits(shop_id, len(events))
         try:
@@ -88,17 +126,28 @@ class Intake:
             raise Refused(503, "disk_failing", "body", message, retry_after_s=2) from None
         # Only now: requests return from the write in the order of the log, so the first one that is on disk is the first.
         duplicates = checked.mark_repeated(self._recent)
+        self._note_items(shop_id, events, checked.records)
         self.metrics.accepted.labels(shop_id).inc(len(events))
+        self.metrics.filled.labels(shop_id).inc(filled)
         self.metrics.duplicates.labels(shop_id).inc(duplicates)
         for reason, count in checked.quarantined.items():
             self.metrics.quarantined.labels(shop_id, reason).inc(count)
-        answer = {
+        return {
             "accepted": len(events),
             "duplicates": duplicates,
             "quarantined": sum(checked.quarantined.values()),
             "results": checked.results,
         }
-        return Response(orjson.dumps(answer), media_type="application/json")
+
+    def _note_items(self, shop_id: str, events: list[Any], records: list[Record]) -> None:
+        """Take accepted changes of items over into the catalogue, but none that is dated ahead."""
+        limit_ms = self._clock_ms() + self.settings.future_tolerance_s * 1000
+        for event, record in zip(events, records, strict=True):
+            if record["type"] == "item_changed" and record["invalid_reason"] is None:
+                at_ms = record["occurred_at_ms"]
+                if at_ms is not None and at_ms <= limit_ms:
+                    self.catalogue.note(shop_id, event["properties"], at_ms)
+        self.seen_upto = records[-1]["seq"] + 1
 
     def _check_limits(self, shop_id: str, events: int) -> None:
         try:
@@ -111,3 +160,7 @@ class Intake:
             limit = self.settings.collector_events_per_s
             message = f"shop {shop_id!r} sends more than {limit} events a second; send this batch again after Retry-After"
             raise Refused(429, "rate_limited", "body", message, retry_after_s=wait_s)
+
+
+def _json(value: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(value), media_type="application/json")

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from collector.accepted import count_sealed, counts_file
+from collector.catalogue_store import snapshot_upto
 from collector.ledger import read_ledger, write_ledger
 from collector.wal.segments import Position, WalCorrupt, fsync_folder, segment_file, segment_starts
 
@@ -18,12 +19,13 @@ from collector.wal.segments import Position, WalCorrupt, fsync_folder, segment_f
 def retire_segments(folder: Path, *, forwarded: Position, durable: Position, keep_s: float, now_s: float) -> int:
     """Delete the sealed segments whose every event is before ``forwarded`` and that were last written ``keep_s`` ago.
 
-    ``forwarded`` is the position that the forwarder has saved: it never reads before it again. ``now_s`` is the wall clock in
+    ``forwarded`` is the position that the forwarder has saved: it never reads before it again. Nor is a segment deleted whose
+    changes of items the collector's snapshot of the catalogue has not seen. ``now_s`` is the wall clock in
     epoch seconds. Returns how many were deleted. Raises WalCorrupt when a segment is damaged, OSError when the disk refuses.
     """
     ledger = read_ledger(folder)
     starts = segment_starts(folder)
-    limit = min(forwarded.seq, durable.segment)
+    limit = min(forwarded.seq, durable.segment, snapshot_upto(folder))
     deleted = 0
     for start, following in pairwise(starts):
         file = segment_file(folder, start)

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from jishi.cli import keys, quarantine, recommend
+from jishi.cli import catalogue, keys, quarantine, recommend
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, get_settings
 
@@ -25,6 +25,7 @@ console = Console(width=None if sys.stdout.isatty() else 140)
 app.add_typer(keys.app, name="keys")
 app.add_typer(quarantine.app, name="quarantine")
 app.command("recommend")(recommend.recommend)
+app.command("catalogue")(catalogue.catalogue)
 
 
 def _hand_over(module: str, arguments: list[str]) -> None:

@@ -36,6 +36,9 @@ puts the event into quarantine with its shop, the reason, the field and the raw 
 | `context` | no | `channel`, `campaign`, `referrer`, `device`, `city` |
 | `properties` | yes | what the type says |
 
+`filled` is written by the collector: which of `category` and `unit_price_minor` the storefront left out (`absent`) or sent as
+`null`, so that the collector took them from the catalogue that it knew then.
+
 Money is an integer in minor units (`*_minor`: cents, 分) with a `currency` where it leaves the shop.
 """
 

@@ -109,10 +109,11 @@ def test_every_entry_arrives_in_order_through_kills(make_place: Callable[..., An
         sent += 1
     forwarder = place.start("forward")  # before there is a broker: it waits
     post(10)
-    time.sleep(1)
+    deadline = time.monotonic() + 30
+    while (beat := last_beat(place.paths, "forwarder")) is None or beat.facts["lag"] < sent:
+        assert time.monotonic() < deadline, (place.paths.var / "forward.log").read_text()
+        time.sleep(0.1)
     assert forwarder.poll() is None
-    beat = last_beat(place.paths, "forwarder")
-    assert beat is not None
     assert (beat.facts["forwarded"], beat.facts["lag"]) == (0, sent)
     kafka.start()
     wait_until_forwarded(sent)

@@ -14,6 +14,8 @@ import pytest
 import collector.retire
 from collector import accepted, ledger
 from collector.accepted import count_accepted
+from collector.catalogue import Catalogue
+from collector.catalogue_store import save_snapshot
 from collector.ledger import ledger_file
 from collector.progress import load_position, save_position
 from collector.retire import retire_segments
@@ -38,6 +40,7 @@ def fill(folder: Path, batches: int) -> Position:
     wal.close()
     durable = read_durable(folder)
     assert durable is not None
+    save_snapshot(folder, Catalogue(), durable.seq)
     return durable
 
 
@@ -67,6 +70,13 @@ def test_what_is_not_forwarded_or_young_stays(tmp_path: Path) -> None:
     os.utime(segment_file(tmp_path, 0), (1, 1))
     found = retire_segments(tmp_path, forwarded=durable, durable=durable, keep_s=60, now_s=young + 59)
     assert (found, segment_starts(tmp_path)) == (1, [3, 6])
+
+
+def test_what_the_catalogue_has_not_seen_stays(tmp_path: Path) -> None:
+    durable = fill(tmp_path, 3)
+    save_snapshot(tmp_path, Catalogue(), 5)
+    assert retire(tmp_path, durable) == 1
+    assert segment_starts(tmp_path) == [3, 6]
 
 
 def test_the_forwarder_reads_on_behind_a_deleted_segment(tmp_path: Path) -> None:
