@@ -79,12 +79,27 @@ BRONZE_EVENTS = TableSchema(
     _RECORD | {"received_at_ms": "int64", "log_partition": "int32", "log_offset": "int64"},
 )
 
+BRONZE_REPAIRS = TableSchema(
+    "bronze/repairs",
+    "The good record that a mapping made of a quarantined event; the event itself stays in bronze/events as it came.",
+    ("collector_id", "seq"),
+    _RECORD
+    | {
+        "received_at_ms": "int64",
+        "repaired_at": "instant",
+        "mapping": "string",
+        "original_reason": "string",
+        "original_field": "string",
+        "is_repeated": "bool",  # another delivery of the event was known to be good before the repair
+    },
+)
+
 _SILVER_HEAD = {"shop_id": "string", "batch": "string"}
 _POSITION = {"collector_id": "string", "seq": "int64", "received_at": "instant"}
 
 SILVER_EVENTS = TableSchema(
     "silver/events",
-    "One event that is good or late; the first delivery of each event_id.",
+    "One event that is good or late; the first delivery of each event_id. repaired_at: since when, if a repair made it good.",
     ("shop_id", "event_id"),
     _SILVER_HEAD
     | {
@@ -107,6 +122,7 @@ SILVER_EVENTS = TableSchema(
         "category": "string",
         "unit_price_minor": "int64",
         "quantity": "int64",
+        "repaired_at": "instant",
         "line": "string",
     },
 )

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from jishi.cli import keys, quarantine, recommend
+from jishi.cli import catalogue, keys, quarantine, recommend
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, get_settings
 
@@ -25,6 +25,7 @@ console = Console(width=None if sys.stdout.isatty() else 140)
 app.add_typer(keys.app, name="keys")
 app.add_typer(quarantine.app, name="quarantine")
 app.command("recommend")(recommend.recommend)
+app.command("catalogue")(catalogue.catalogue)
 
 
 def _hand_over(module: str, arguments: list[str]) -> None:
@@ -49,6 +50,17 @@ def import_(context: typer.Context) -> None:
 def send(context: typer.Context) -> None:
     """Post a file of events to the collector (--help lists the options)."""
     _hand_over("collector", ["send", *context.args])
+
+
+@app.command(context_settings=PASS_THROUGH)
+def bench(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="what to measure: a module of bench/, such as ingest")]
+) -> None:
+    """Measure one of the numbers that the documents claim."""
+    known = sorted(file.stem for file in (PROJECT_ROOT / "bench").glob("*.py") if "\ndef main(" in file.read_text())
+    if name not in known:
+        raise typer.BadParameter(f"there is no bench {name!r}; known: {', '.join(known)}", param_hint="NAME")
+    _hand_over(f"bench.{name}", context.args)
 
 
 @app.command()

@@ -14,9 +14,10 @@ ORDER_OF_KNOWING = ("received_at_ms", "log_partition", "log_offset", "collector_
 def classify(bronze: DataFrame, earlier: DataFrame | None, *, allowed_lateness_s: int, future_tolerance_s: int) -> DataFrame:
     """Bronze rows, one per acknowledgement, with a column ``fate``.
 
-    ``bronze`` has the columns of ``BRONZE_EVENTS``; rows with equal ``(collector_id, seq)`` are one acknowledgement delivered
-    more than once, of which the first is kept. ``earlier`` holds ``(shop_id, event_id)`` of the good and late events of earlier
-    batches: an event that is there was known before, so this delivery is a duplicate.
+    ``bronze`` has the columns of ``BRONZE_EVENTS`` and those of ``apply_repairs``; rows with equal ``(collector_id, seq)`` are
+    one acknowledgement delivered more than once, of which the first is kept. ``earlier`` holds ``(shop_id, event_id)`` of the
+    good and late events of earlier batches: an event that is there was known before, so this delivery is a duplicate. So is a
+    repaired one that ``is_repeated``, wherever it stands, and no other delivery is one because of it.
     """
     own_name = F.concat_ws("#", "collector_id", F.col("seq").cast("string"))
     future_ms = future_tolerance_s * 1000
@@ -28,7 +29,7 @@ def classify(bronze: DataFrame, earlier: DataFrame | None, *, allowed_lateness_s
     named = bronze.withColumns(
         {
             "event_key": F.coalesce(F.concat(F.lit("e:"), F.col("event_id")), F.concat(F.lit("s:"), own_name)),
-            "is_eligible": F.coalesce(is_eligible, F.lit(False)).cast("long"),
+            "is_eligible": (F.coalesce(is_eligible, F.lit(False)) & ~F.col("is_repeated")).cast("long"),
         }
     )
     # Few events are delivered twice. Only those go through windows; the wide rows of all others never leave their task.
@@ -49,8 +50,9 @@ def classify(bronze: DataFrame, earlier: DataFrame | None, *, allowed_lateness_s
     often = acknowledged.where("delivery = 1").drop("delivery")
     often = often.withColumn("occurrence", F.sum("is_eligible").over(up_to_here) + F.col("known"))
     rule = fate_sql(allowed_lateness_s=allowed_lateness_s, future_tolerance_s=future_tolerance_s)
-    counted = once.unionByName(often).withColumn("fate", F.expr(rule))
-    return counted.select(*bronze.columns, "fate")
+    counted = once.unionByName(often)
+    counted = counted.withColumn("occurrence", F.when(F.col("is_repeated"), F.lit(2)).otherwise(F.col("occurrence")))
+    return counted.withColumn("fate", F.expr(rule)).select(*[c for c in bronze.columns if c != "is_repeated"], "fate")
 
 
 def instant(milliseconds: str) -> Column:

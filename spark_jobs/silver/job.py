@@ -19,6 +19,7 @@ from spark_jobs.drafts import write_draft
 from spark_jobs.silver import behaviour, events, orders
 from spark_jobs.silver.audit import Audited, audit
 from spark_jobs.silver.fates import classify, is_in_silver
+from spark_jobs.silver.repairs import apply_repairs
 
 BY_BATCH = (tables.SILVER_EVENTS, tables.SILVER_DUPLICATES, tables.SILVER_QUARANTINE)
 BY_SHOP = (
@@ -79,6 +80,15 @@ def earlier_events(session: SparkSession, events_root: Path, batch: str, shops: 
     return session.read.parquet(*folders).select("shop_id", "event_id") if folders else None
 
 
+def repairs_of(session: SparkSession, lake: Lake, shops: list[str]) -> DataFrame | None:
+    """Repaired records of the shops, or None when there are none."""
+    if not lake.has(tables.BRONZE_REPAIRS.name):
+        return None
+    root = lake.current(tables.BRONZE_REPAIRS.name)
+    folders = [str(root / f"shop={shop}") for shop in shops if (root / f"shop={shop}").exists()]
+    return session.read.schema(tables.BRONZE_REPAIRS.spark_ddl).parquet(*folders) if folders else None
+
+
 def build_silver(
     session: SparkSession,
     lake: Lake,
@@ -98,6 +108,7 @@ def build_silver(
     batches = {batch: touched, **later_batches(lake, batch, touched)}
     root = lake.current(tables.BRONZE_EVENTS.name)
     bronze_folders = {name: [root / f"shop={shop}" / f"batch={name}" for shop in of] for name, of in batches.items()}
+    repairs = repairs_of(session, lake, touched)
     with ExitStack() as stack:
         drafts: dict[TableSchema, Path] = {}
         for schema in BY_BATCH:
@@ -108,7 +119,7 @@ def build_silver(
         for name, of in batches.items():
             bronze = session.read.schema(tables.BRONZE_EVENTS.spark_ddl).parquet(*map(str, bronze_folders[name]))
             classified = classify(
-                bronze,
+                apply_repairs(bronze, repairs),
                 earlier_events(session, drafts[tables.SILVER_EVENTS], name, of),
                 allowed_lateness_s=settings.allowed_lateness_s,
                 future_tolerance_s=settings.future_tolerance_s,

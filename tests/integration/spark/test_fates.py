@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 from jishi.fates import Fate, fate_without_history
 from jishi.tables import BRONZE_EVENTS
 from spark_jobs.silver.fates import classify
+from spark_jobs.silver.repairs import apply_repairs
 
 pytestmark = pytest.mark.integration
 NOW = 1_788_220_800_000
@@ -57,7 +58,7 @@ def bronze_row(shop_id: str, event_id: str | None, seq: int, **columns: Any) -> 
 def fates(spark: SparkSession, rows: list[dict[str, Any]], known: list[tuple[str, str]]) -> dict[tuple[str, str, int], str]:
     bronze = spark.createDataFrame([tuple(row.values()) for row in rows], BRONZE_EVENTS.spark_ddl)
     earlier = spark.createDataFrame(known, "shop_id string, event_id string") if known else None
-    decided = classify(bronze, earlier, allowed_lateness_s=LATENESS_S, future_tolerance_s=TOLERANCE_S)
+    decided = classify(apply_repairs(bronze, None), earlier, allowed_lateness_s=LATENESS_S, future_tolerance_s=TOLERANCE_S)
     found = [(row.shop_id, row.collector_id, row.seq, row.fate) for row in decided.collect()]
     assert len({row[:3] for row in found}) == len(found)
     return {row[:3]: row[3] for row in found}
