@@ -1,4 +1,4 @@
-"""``python -m spark_jobs silver --batch history [--shop S …]``, and per shop ``cooccurrence`` and ``als``."""
+"""``python -m spark_jobs silver|features|cooccurrence|als``; ``--help`` after a job lists its options."""
 
 from __future__ import annotations
 
@@ -7,18 +7,24 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+from pyspark.sql import SparkSession
+
+from jishi.features import views
 from jishi.lake import Lake, TableNotPublished
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import Shops, UnknownShop
 from spark_jobs.drafts import AuditFailed
+from spark_jobs.features.job import backfill, replay
 from spark_jobs.recommendations import als
 from spark_jobs.recommendations.job import WITHIN, NothingToLearn, build_factors, build_neighbours
 from spark_jobs.session import open_session
 from spark_jobs.silver.job import BatchMissing, build_silver
 
 _BATCH = re.compile(r"history|live-\d{4}-\d{2}-\d{2}")
+Tell = Callable[[str], None]
 
 
 def _batch(text: str) -> str:
@@ -33,42 +39,72 @@ def _parser() -> argparse.ArgumentParser:
     silver = jobs.add_parser("silver", help="bronze batch → silver tables")
     silver.add_argument("--batch", type=_batch, required=True, help="history or live-YYYY-MM-DD")
     silver.add_argument("--shop", action="append", default=[], help="may repeat; default: every shop of the batch")
+    silver.set_defaults(run=_silver)
+    features = jobs.add_parser("features", help="bronze → lake tables features/<view>, or a log of JSON lines → a folder")
+    features.add_argument("--shop", action="append", default=[], help="may repeat; default: every shop of bronze")
+    features.add_argument(
+        "--view", action="append", default=[], choices=sorted(views()), help="may repeat; default: every view"
+    )
+    features.add_argument("--log", type=Path, help="folder of JSON-lines records to read instead of bronze")
+    features.add_argument("--out", type=Path, help="folder to write instead of the lake; goes with --log")
+    features.set_defaults(run=_features)
     near = jobs.add_parser("cooccurrence", help="silver → neighbours of each item of a shop")
     near.add_argument("--shop", action="append", required=True, help="may repeat")
     near.add_argument("--within", choices=WITHIN, default="order", help="what lies together: an order or a person's acts")
+    near.set_defaults(run=_cooccurrence)
     factors = jobs.add_parser("als", help="silver → item and person factors of a shop, by MLlib")
     factors.add_argument("--shop", action="append", required=True, help="may repeat")
     factors.add_argument("--factors", type=int, default=als.Parameters.factors)
     factors.add_argument("--iterations", type=int, default=als.Parameters.iterations)
+    factors.set_defaults(run=_als)
     return parser
 
 
-def run(chosen: argparse.Namespace, tell: Callable[[str], None]) -> None:
-    """Run the chosen job on the platform of the settings."""
+def _silver(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
     settings = get_settings()
-    paths = Paths.of(settings)
-    lake, shops = Lake(paths.lake), Shops.load(paths.shops_file)
-    for shop_id in chosen.shop:
-        shops.get(shop_id)
-    session = open_session(settings, paths, f"jishi-{chosen.job}")
-    if chosen.job == "silver":
-        audited = build_silver(session, lake, shops, settings, chosen.batch, chosen.shop, lambda name: tell(f"wrote {name}"))
-        published = [audited.rows]
-    elif chosen.job == "cooccurrence":
-        published = [build_neighbours(session, lake, shop_id, chosen.within) for shop_id in chosen.shop]
+    audited = build_silver(session, lake, shops, settings, chosen.batch, chosen.shop, lambda name: tell(f"wrote {name}"))
+    _tell_rows(audited.rows, tell)
+
+
+def _features(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
+    wanted = {view: members for view, members in views().items() if not chosen.view or view in chosen.view}
+    if chosen.log is not None:
+        replay(session, get_settings(), chosen.log, chosen.out, wanted)
     else:
-        parameters = als.Parameters(factors=chosen.factors, iterations=chosen.iterations)
-        published = [build_factors(session, lake, shop_id, parameters) for shop_id in chosen.shop]
-    for rows_by_table in published:
-        for name, rows in rows_by_table.items():
-            tell(f"published {name}: {rows:,} rows")
+        backfill(session, get_settings(), lake, wanted, chosen.shop, lambda name: tell(f"wrote {name}"))
+    tell("features computed")
+
+
+def _cooccurrence(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
+    for shop_id in chosen.shop:
+        _tell_rows(build_neighbours(session, lake, shop_id, chosen.within), tell)
+
+
+def _als(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
+    parameters = als.Parameters(factors=chosen.factors, iterations=chosen.iterations)
+    for shop_id in chosen.shop:
+        _tell_rows(build_factors(session, lake, shop_id, parameters), tell)
+
+
+def _tell_rows(rows_by_table: dict[str, int], tell: Tell) -> None:
+    for name, rows in rows_by_table.items():
+        tell(f"published {name}: {rows:,} rows")
 
 
 def main() -> int:
     """Run one job; what a user can mend is told in one line, with exit code 1."""
-    chosen, began = _parser().parse_args(), time.monotonic()
+    parser, began = _parser(), time.monotonic()
+    chosen = parser.parse_args()
+    if chosen.job == "features" and (chosen.log is None) != (chosen.out is None):
+        parser.error("--log and --out go together")
+    settings = get_settings()
+    paths = Paths.of(settings)
+    lake, shops = Lake(paths.lake), Shops.load(paths.shops_file)
     try:
-        run(chosen, lambda line: print(f"{line} ({time.monotonic() - began:.0f} s)", flush=True))
+        for shop_id in chosen.shop:
+            shops.get(shop_id)
+        session = open_session(settings, paths, f"jishi-{chosen.job}")
+        chosen.run(session, lake, shops, chosen, lambda line: print(f"{line} ({time.monotonic() - began:.1f} s)", flush=True))
     except (AuditFailed, BatchMissing, NothingToLearn, TableNotPublished, UnknownShop) as error:
         print(f"spark_jobs {chosen.job}: {error.args[0]}", file=sys.stderr)
         return 1
