@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from dashboard import database
 from dashboard.admin import ADMIN, admin_password_file, write_secrets
 from jishi.paths import Paths
 
@@ -29,16 +30,27 @@ def create_app() -> Any:
 
 def prepare(paths: Paths, tell: Callable[[str], None]) -> None:
     """Bring Superset's database up to date, make the admin and import the board. ``tell`` gets one line a step."""
+    database.copy_template(paths)
+    app = migrated_app(paths, tell)
+    with app.app_context():
+        admin = _ensure_admin(admin_password_file(paths).read_text().strip())
+        tell("board")
+        _import_board(paths.marts, admin)
+
+
+def migrated_app(paths: Paths, tell: Callable[[str], None]) -> Any:
+    """The application over a database of the installed version, with roles and permissions; migrates only when it must."""
     write_secrets(paths)
     app = create_app()
+    if database.is_migrated(paths):
+        return app
     with app.app_context():
         tell("database schema")
         _upgrade_database()
         tell("roles and permissions")
         _sync_permissions()
-        admin = _ensure_admin(admin_password_file(paths).read_text().strip())
-        tell("board")
-        _import_board(paths.marts, admin)
+    database.note_version(paths)
+    return app
 
 
 def _upgrade_database() -> None:
@@ -79,8 +91,19 @@ def board_contents(marts: Path) -> dict[str, str]:
 
 
 def _import_board(marts: Path, admin: Any) -> None:
+    """Make Superset's board that of the YAML files.
+
+    One import a kind: an import of dashboards would leave data sets and charts that are there already as they are.
+    """
     from flask import g
+    from superset.commands.chart.importers.v1 import ImportChartsCommand
     from superset.commands.dashboard.importers.v1 import ImportDashboardsCommand
+    from superset.commands.dataset.importers.v1 import ImportDatasetsCommand
 
     g.user = admin
-    ImportDashboardsCommand(board_contents(marts), overwrite=True).run()
+    contents = board_contents(marts)
+    metadata = yaml.safe_load(contents["metadata.yaml"])
+    commands = {"SqlaTable": ImportDatasetsCommand, "Slice": ImportChartsCommand, "Dashboard": ImportDashboardsCommand}
+    for kind, command in commands.items():
+        told = yaml.safe_dump(metadata | {"type": kind})
+        command(contents | {"metadata.yaml": told}, overwrite=True).run()

@@ -16,6 +16,7 @@ from jishi import tables
 from jishi.lake import Lake
 from jishi.lake_query import open_lake
 from jishi.landing import landed_shops, load_manifest
+from jishi.marts import EXPORTED
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, get_settings
 
@@ -108,7 +109,7 @@ def reconcile(paths: Paths) -> list[ShopCount]:
 
 
 def tables_checksum(paths: Paths) -> str:
-    """SHA-256 over the content of all published lake tables and marts, whatever the order of rows and the layout of files.
+    """SHA-256 over the content of bronze, silver, daily features and marts, whatever the order of rows and the layout of files.
 
     Each table gives its number of rows and the sum of a 64-bit hash of every row (DuckDB's ``hash``, fixed by the locked
     version); the sums are listed by table and hashed together.
@@ -118,10 +119,14 @@ def tables_checksum(paths: Paths) -> str:
         for schema in (tables.BRONZE_EVENTS, *tables.SILVER):
             view = schema.name.replace("/", "_")
             lines.append((schema.name, *_content(lake, view)))
+        for name in sorted(EXPORTED.values()):
+            files = [str(file) for file in Lake(paths.lake).files(name)]
+            lines += [(name, *_content(lake, f"read_parquet({files})"))] if files else []
         if paths.marts.exists():
             lake.execute(f"attach '{paths.marts}' as marts (read_only)")
             names = lake.execute(
-                "select schema_name, table_name from duckdb_tables() where database_name = 'marts' order by all"
+                "select schema_name, table_name from duckdb_tables() "
+                "where database_name = 'marts' and table_name <> 'build' order by all"  # build says when, not what
             ).fetchall()
             lines += [(f"marts/{name}", *_content(lake, f'marts."{schema}"."{name}"')) for schema, name in names]
     return hashlib.sha256(json.dumps(lines).encode()).hexdigest()

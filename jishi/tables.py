@@ -1,8 +1,8 @@
 """Columns of the lake's tables, declared once; each engine derives its own schema from here.
 
-Types are ``string``, ``int32``, ``int64``, ``double``, ``bool``, ``date`` and ``instant`` (a UTC instant with microseconds,
-stored without a zone). Money is in minor units of ``currency``. ``*_at`` is a UTC instant, ``*_date`` a date in the shop's time
-zone, ``*_ms`` epoch milliseconds.
+Types are ``string``, ``int32``, ``int64``, ``double``, ``bool``, ``date``, ``instant`` (a UTC instant with microseconds, stored
+without a zone) and ``floats`` (a list of 32-bit numbers). Money is in minor units of ``currency``. ``*_at`` is a UTC instant,
+``*_date`` a date in the shop's time zone, ``*_ms`` epoch milliseconds.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ SPARK_TYPES = {
     "bool": "BOOLEAN",
     "date": "DATE",
     "instant": "TIMESTAMP_NTZ",
+    "floats": "ARRAY<FLOAT>",
 }
 FLINK_TYPES = SPARK_TYPES | {"instant": "TIMESTAMP(6)"}
 
@@ -289,3 +290,36 @@ SILVER = (
     SILVER_REFUNDS,
     SILVER_INTERACTIONS,
 )
+
+ITEM_NEIGHBOURS = TableSchema(
+    "recommendations/item_neighbours",
+    "One neighbour of one item by co-occurrence within orders or persons (within); neighbour_rank 1 is the nearest.",
+    ("shop_id", "within", "item_id", "neighbour_id"),
+    {
+        "shop_id": "string",
+        "within": "string",
+        "item_id": "string",
+        "neighbour_id": "string",
+        "neighbour_rank": "int32",
+        "together": "int64",
+        "item_baskets": "int64",
+        "neighbour_baskets": "int64",
+        "baskets": "int64",
+        "support": "double",
+        "lift": "double",
+        "cosine": "double",
+    },
+)
+ALS_ITEM_FACTORS = TableSchema(
+    "recommendations/als_item_factors",
+    "The factors of one item from the last factorisation of its shop; item · person is the predicted preference.",
+    ("shop_id", "item_id"),
+    {"shop_id": "string", "item_id": "string", "factors": "floats"},
+)
+ALS_PERSON_FACTORS = TableSchema(
+    "recommendations/als_person_factors",
+    "The factors of one person from the same factorisation as the item factors.",
+    ("shop_id", "person_id"),
+    {"shop_id": "string", "person_id": "string", "factors": "floats"},
+)
+RECOMMENDATIONS = (ITEM_NEIGHBOURS, ALS_ITEM_FACTORS, ALS_PERSON_FACTORS)

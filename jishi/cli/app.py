@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from typing import Annotated
 
@@ -11,7 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from jishi.cli import catalogue, keys, quarantine, recommend
+from jishi.cli import catalogue, evaluate, features, keys, quarantine, recommend
+from jishi.cli.handover import PASS_THROUGH, hand_over
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, get_settings
 
@@ -20,36 +19,31 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Jishi: live features, numbers merchants can trust, recommendations that can be proved.",
 )
-PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 console = Console(width=None if sys.stdout.isatty() else 140)
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(keys.app, name="keys")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(features.app, name="features")
 app.command("recommend")(recommend.recommend)
 app.command("catalogue")(catalogue.catalogue)
-
-
-def _hand_over(module: str, arguments: list[str]) -> None:
-    """Run a part's entry point with the user's arguments and leave with its exit code."""
-    python = Paths.of(get_settings()).python("main")
-    sys.exit(subprocess.run([python, "-m", module, *arguments], check=False, cwd=PROJECT_ROOT).returncode)
 
 
 @app.command(context_settings=PASS_THROUGH)
 def simulate(context: typer.Context) -> None:
     """Make a simulated shop's history, or post its live traffic (--help lists the options)."""
-    _hand_over("simulator", context.args)
+    hand_over("simulator", context.args)
 
 
 @app.command("import", context_settings=PASS_THROUGH)
 def import_(context: typer.Context) -> None:
     """Bring data from elsewhere: journey, events, orders and items FILE…, history, live (--help lists the options)."""
-    _hand_over("collector.landing", context.args)
+    hand_over("collector.landing", context.args)
 
 
 @app.command(context_settings=PASS_THROUGH)
 def send(context: typer.Context) -> None:
     """Post a file of events to the collector (--help lists the options)."""
-    _hand_over("collector", ["send", *context.args])
+    hand_over("collector", ["send", *context.args])
 
 
 @app.command(context_settings=PASS_THROUGH)
@@ -60,7 +54,7 @@ def bench(
     known = sorted(file.stem for file in (PROJECT_ROOT / "bench").glob("*.py") if "\ndef main(" in file.read_text())
     if name not in known:
         raise typer.BadParameter(f"there is no bench {name!r}; known: {', '.join(known)}", param_hint="NAME")
-    _hand_over(f"bench.{name}", context.args)
+    hand_over(f"bench.{name}", context.args)
 
 
 @app.command()
@@ -136,25 +130,6 @@ def demo(
     except DemoFailed as error:
         raise typer.BadParameter(str(error)) from None
     raise typer.Exit(run_demo(options, get_settings(), console))
-
-
-@app.command()
-def features(as_json: Annotated[bool, typer.Option("--json", help="print definitions as JSON")] = False) -> None:
-    """List the real-time features as they are declared."""
-    from dataclasses import asdict
-
-    from jishi.features import FEATURES
-
-    if as_json:
-        print(json.dumps([asdict(feature) | {"view": feature.view} for feature in FEATURES], indent=2, ensure_ascii=False))
-        return
-    table = Table()
-    for heading in ("feature", "entity", "aggregation", "window", "meaning"):
-        table.add_column(heading)
-    for feature in FEATURES:
-        window = f"{feature.size_s} s every {feature.slide_s} s" if feature.size_s else f"last {feature.n}"
-        table.add_row(feature.name, feature.entity, feature.aggregation, window, feature.meaning)
-    console.print(table)
 
 
 @app.command()

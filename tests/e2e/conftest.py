@@ -1,0 +1,95 @@
+"""One demo of a small shop, run as a user runs it, in a state folder and on ports of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jishi.paths import Paths
+from jishi.settings import PROJECT_ROOT, Settings
+
+PORTS = (
+    *("kafka_controller_port", "collector_port", "serving_port", "flink_port", "feature_writer_port"),
+    *("airflow_port", "superset_port", "docs_port"),
+)
+SMALL = ["--shops", "journey,lanting", "--days", "16", "--users", "260", "--journey-households", "250"]
+
+
+def free_ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+@dataclass
+class RunningDemo:
+    """A platform after ``jishi demo``: its settings, what the command printed, and the command line with its environment."""
+
+    settings: Settings
+    paths: Paths
+    environment: dict[str, str]
+    printed: str = ""
+
+    def jishi(self, *arguments: str, timeout_s: float = 900) -> subprocess.CompletedProcess[str]:
+        """Run ``jishi`` as a user of this platform."""
+        command = [sys.executable, "-m", "jishi.cli", *arguments]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=PROJECT_ROOT, env=self.environment, timeout=timeout_s
+        )
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What the demo wrote for machines."""
+        found: dict[str, Any] = json.loads((self.paths.demo / "summary.json").read_text())
+        return found
+
+    def keys(self, shop_id: str) -> dict[str, str]:
+        """The demo's own plain keys of a shop."""
+        found: dict[str, str] = json.loads(self.paths.client_keys_file.read_text())[shop_id]
+        return found
+
+
+@pytest.fixture(scope="package")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
+    """``jishi demo`` on a small shop; the platform is taken down at the end."""
+    kafka_port, *ports = free_ports(len(PORTS) + 1)
+    values: dict[str, Any] = dict(zip(PORTS, ports, strict=True))
+    values |= {"var": tmp_path_factory.mktemp("demo") / "var", "kafka_bootstrap": f"127.0.0.1:{kafka_port}"}
+    settings = Settings(_env_file=None, **values)  # type: ignore[call-arg]
+    environment = os.environ | {f"JISHI_{name.upper()}": str(value) for name, value in values.items()}
+    made = RunningDemo(settings, Paths.of(settings), environment)
+    try:
+        done = made.jishi("demo", *SMALL)
+        made.printed = done.stdout + done.stderr
+        assert done.returncode == 0, made.printed[-6000:]
+        yield made
+    finally:
+        made.jishi("down", timeout_s=120)
+
+
+def pids_naming(folder: Path) -> list[int]:
+    """Processes whose environment or command line names the folder, found without the platform's own means."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            told = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+        if str(folder).encode() in told:
+            found.append(int(entry.name))
+    return found

@@ -1,0 +1,183 @@
+"""The demo's path on a small shop: counts add up, a model is released, three clicks change the list, pages show, all stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import httpx
+import pytest
+
+from dashboard.admin import admin_password_file
+from dashboard.screenshot import capture
+from jishi.demo.airflow_api import AirflowApi
+from jishi.reconcile import tables_checksum
+from tests.e2e.conftest import RunningDemo, pids_naming
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+SHOPS = ("journey", "lanting")
+
+
+def test_every_accepted_event_is_accounted_for(demo: RunningDemo) -> None:
+    shops = demo.summary["shops"]
+    assert set(shops) == set(SHOPS)
+    for shop_id, counts in shops.items():
+        accounted = counts["silver"] + counts["duplicates"] + sum(counts["quarantined"].values())
+        assert counts["accepted"] == accounted, shop_id
+        assert counts["orders"] > 100
+        assert counts["gmv_minor"] > 0
+        assert 0 < counts["paying_customers"] <= counts["orders"]
+    simulated = shops["lanting"]
+    assert simulated["duplicates"] > 0
+    assert simulated["late"] > 0
+    assert {"future", "missing_field"} <= set(simulated["quarantined"])
+
+
+def test_the_counts_equal_a_recount_of_the_landed_lines(demo: RunningDemo) -> None:
+    """Lines of history plus acknowledged live events, counted from the files alone."""
+    for shop_id in SHOPS:
+        lines = sum(sum(1 for _ in file.open("rb")) for file in sorted((demo.paths.history / shop_id).glob("events-*.jsonl")))
+        live = set()
+        for file in demo.paths.live.rglob("*"):
+            if file.is_file() and not file.name.startswith((".", "_")):
+                rows = duckdb.read_json(str(file), format="newline_delimited")
+                live |= set(rows.filter(f"shop_id = '{shop_id}'").select("collector_id, seq").fetchall())
+        assert demo.summary["shops"][shop_id]["accepted"] == lines + len(live)
+        assert (len(live) > 0) == (shop_id != "journey")
+
+
+def test_the_marts_hold_the_money_of_the_raw_lines(demo: RunningDemo) -> None:
+    """Net GMV on the board = Σ of paid orders − Σ refunds, summed from the raw lines of journey by hand."""
+    files = str(demo.paths.history / "journey" / "events-*.jsonl")
+    expected = duckdb.sql(f"""
+        with orders as (
+            select json->'properties' as p from read_ndjson_objects('{files}') where json->>'type' = 'order_paid'
+        ),
+        lines as (select unnest(cast(p->'lines' as json[])) as line from orders)
+        select sum(coalesce(cast(line->>'amount_minor' as bigint),
+            greatest(0, cast(line->>'quantity' as bigint) * cast(line->>'unit_price_minor' as bigint)
+                - coalesce(cast(line->>'discount_minor' as bigint), 0))))
+            - (select sum(coalesce(cast(p->>'discount_minor' as bigint), 0)) from orders)
+            + (select sum(coalesce(cast(p->>'shipping_minor' as bigint), 0)) from orders)
+        from lines
+    """).fetchone()
+    assert expected is not None
+    with duckdb.connect(str(demo.paths.marts), read_only=True) as marts:
+        found = marts.execute("select sum(net_gmv_minor)::bigint from fct_shop_days where shop_id = 'journey'").fetchone()
+    assert found == (int(expected[0]),)
+    assert demo.summary["shops"]["journey"]["gmv_minor"] == int(expected[0])
+
+
+def test_a_model_beats_popularity_or_the_gate_says_why(demo: RunningDemo) -> None:
+    for shop_id, found in demo.summary["models"].items():
+        assert set(found["metrics"]) >= {"popularity", "item_knn", "als"}, shop_id
+        for metrics in found["metrics"].values():
+            assert 0 <= metrics["ndcg@10"]["low"] <= metrics["ndcg@10"]["mean"] <= metrics["ndcg@10"]["high"] <= 1
+        released = (demo.paths.models / shop_id / "CURRENT").exists()
+        assert found["is_released"] == released
+        assert found["gate"].startswith("released: " if released else "refused: ")
+    assert demo.summary["models"]["lanting"]["is_released"], demo.summary["models"]["lanting"]["gate"]
+
+
+def test_three_clicks_change_the_answer(demo: RunningDemo) -> None:
+    """The same loop as the demo's, walked here on a newcomer with calls of its own."""
+    summary, keys = demo.summary, demo.keys("lanting")
+    assert summary["loop_delay_s"] > 0
+    assert summary["sold_out_delay_s"] > 0
+    base = f"http://127.0.0.1:{demo.settings.serving_port}/v1/shops/lanting/recommendations"
+    reader = {"Authorization": f"Bearer {keys['read']}"}
+    newcomer = f"newcomer-{uuid.uuid4().hex[:8]}"
+
+    def ask() -> Any:
+        answer = httpx.get(base, params={"user_id": newcomer, "limit": 10}, headers=reader, timeout=10)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    before = ask()
+    assert before["served_by"] == "popular"
+    shown = {item["category"] for item in before["items"]}
+    with duckdb.connect(str(demo.paths.marts), read_only=True) as marts:
+        category, items = marts.execute(
+            "select category, list(item_id order by views desc) from dim_items where shop_id = 'lanting' and status = 'active' "
+            "and stock > 0 and not list_contains(?, category) group by 1 having count(*) >= 5 order by sum(views) desc limit 1",
+            [sorted(shown)],
+        ).fetchall()[0]
+    events = [
+        {
+            "event_id": uuid.uuid4().hex,
+            "shop_id": "lanting",
+            "type": "item_viewed",
+            "occurred_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "user_id": newcomer,
+            "properties": {"item_id": item_id, "category": category},
+        }
+        for item_id in items[:3]
+    ]
+    collector = f"http://127.0.0.1:{demo.settings.collector_port}/v1/events"
+    sent = httpx.post(collector, json=events, headers={"Authorization": f"Bearer {keys['write']}"}, timeout=10)
+    assert (sent.status_code, sent.json()["accepted"]) == (200, 3)
+    deadline = time.monotonic() + 60
+    after = ask()
+    while category not in {item["category"] for item in after["items"]}:
+        assert time.monotonic() < deadline, after
+        time.sleep(0.1)
+        after = ask()
+    assert after["served_by"] == "personalised"
+    because = {item["reason"].get("because_item_id") for item in after["items"]}
+    assert because & set(items[:3])
+
+
+def test_every_page_of_the_summary_opens(demo: RunningDemo) -> None:
+    for name, url in demo.summary["urls"].items():
+        assert httpx.get(url, timeout=30, follow_redirects=True).status_code == 200, name
+    html = (demo.paths.demo / "shop_overview.html").read_text()
+    for heading in ("Funnel", "Customers: RFM", "Models"):
+        assert heading in html
+    assert html.count("image/svg+xml") >= 4
+
+
+def test_the_board_shows_every_chart_in_a_browser(demo: RunningDemo, tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{demo.settings.superset_port}"
+    view = capture(url, admin_password_file(demo.paths).read_text().strip(), tmp_path / "board.png")
+    assert view.troubles == {}
+    assert len(view.charts) == 10
+
+
+def test_a_second_history_run_gives_the_same_tables(demo: RunningDemo) -> None:
+    """Reruns replace what they wrote: the checksum over everything stays, and so do the counts."""
+    before, counts = tables_checksum(demo.paths), demo.summary["shops"]
+    password = (demo.paths.airflow / "admin_password").read_text().strip()
+    airflow = AirflowApi(f"http://127.0.0.1:{demo.settings.airflow_port}", "admin", password)
+    airflow.run("history", {"shops": ["lanting"]}, timeout_s=600, watch=lambda tasks: None)
+    assert tables_checksum(demo.paths) == before
+    again = demo.jishi("reconcile", "--json")
+    assert again.returncode in (0, 1)  # this module's own clicks came after the demo's last daily run
+    assert counts["lanting"]["difference"] == 0
+
+
+def test_status_is_healthy_and_quarantine_names_shop_reason_and_field(demo: RunningDemo) -> None:
+    status = demo.jishi("status")
+    assert status.returncode == 0, status.stdout
+    listed = demo.jishi("quarantine", "list", "--shop", "lanting", "--limit", "5", "--json")
+    assert listed.returncode == 0
+    assert listed.stdout.count('"reason"') == 5
+    shown = demo.jishi("recommend", "--shop", "lanting", "--user", "nobody-knows")
+    assert shown.returncode == 0
+    assert "popular" in shown.stdout
+
+
+def test_down_leaves_no_process_even_after_the_supervisor_was_killed(demo: RunningDemo) -> None:
+    """The last test of the module: it takes the platform down."""
+    supervisor = int((demo.paths.run / "supervisord.pid").read_text())
+    os.kill(supervisor, signal.SIGKILL)
+    assert len(pids_naming(demo.paths.var)) > 10
+    stopped = demo.jishi("down", timeout_s=120)
+    assert stopped.returncode == 0, stopped.stdout
+    assert pids_naming(demo.paths.var) == []
+    assert "nothing was running" in demo.jishi("down").stdout
