@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
 import signal
@@ -20,6 +21,7 @@ from starlette.routing import Route
 from collector.catalogue_store import keep_snapshot
 from collector.intake import Intake
 from collector.refusals import Refused
+from collector.track import TRACKER
 from jishi.contract import EVENT_TYPES, event_json_schema
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,8 @@ class Pages:
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
+        self._tracker = TRACKER.read_bytes()
+        self._tracker_tag = f'"{hashlib.sha256(self._tracker).hexdigest()[:16]}"'
 
     async def healthz(self, request: Request) -> Response:
         """The process answers."""
@@ -51,6 +55,14 @@ class Pages:
         metrics.disk_failing.set(commit.failure is not None)
         metrics.next_seq.set(self._intake.wal.end.seq)
         return Response(generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def show_tracker(self, request: Request) -> Response:
+        """The script for a shop's pages, which any site may load; browsers ask for a newer one after an hour."""
+        headers = {"Cache-Control": "public, max-age=3600", "ETag": self._tracker_tag, "X-Content-Type-Options": "nosniff"}
+        headers |= {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+        if request.headers.get("if-none-match") == self._tracker_tag:
+            return Response(status_code=304, headers=headers)
+        return Response(self._tracker, headers=headers, media_type="text/javascript")
 
     async def show_types(self, request: Request) -> Response:
         """Names of the event types."""
@@ -82,6 +94,7 @@ def create_app(intake: Intake) -> Starlette:
     routes = [
         Route("/v1/events", intake.post_events, methods=["POST"]),
         Route("/v1/track", intake.post_track, methods=["POST", "OPTIONS"]),
+        Route("/v1/tracker.js", pages.show_tracker),
         Route("/v1/shops/{shop_id}/items", intake.put_items, methods=["PUT"]),
         Route("/v1/schemas", pages.show_types),
         Route("/v1/schemas/{event_type}", pages.show_schema),

@@ -1,4 +1,4 @@
-"""``python -m collector.landing journey|events|history|live|repair``: bring events from elsewhere into bronze."""
+"""``python -m collector.landing journey|events|orders|items|history|live|repair``: bring events from elsewhere into bronze."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from collector.landing import export_commands
 from collector.landing.bronze import LineCounts
 from collector.landing.history import land_history
 from collector.landing.user_events import lines_of_files
@@ -82,6 +83,10 @@ def events(
     console.print(
         f"{shop}: {writer.lines:,} lines of {len(files)} files → {paths.history / shop}", highlight=False, soft_wrap=True
     )
+
+
+app.command("orders")(export_commands.orders)
+app.command("items")(export_commands.items)
 
 
 @app.command()

@@ -36,7 +36,7 @@ def simulate(context: typer.Context) -> None:
 
 @app.command("import", context_settings=PASS_THROUGH)
 def import_(context: typer.Context) -> None:
-    """Bring events from elsewhere into the lake: journey, events FILE…, history, live (--help lists the options)."""
+    """Bring data from elsewhere: journey, events, orders and items FILE…, history, live (--help lists the options)."""
     hand_over("collector.landing", context.args)
 
 

@@ -12,6 +12,13 @@ from jishi.contract.filled import Filled
 Positive = Annotated[Count, Field(ge=1)]
 
 
+class PageViewed(Part):
+    """A person opened a page of the shop, of an item or not; ``path`` is its address without host and query."""
+
+    path: Text
+    title: Text | None = None
+
+
 class ItemViewed(Part):
     """A person opened the page of an item."""
 
@@ -246,6 +253,7 @@ PROPERTIES: dict[str, type[Part]] = {
     "recommendation_clicked": RecommendationClicked,
     "consent_changed": ConsentChanged,
     "item_changed": ItemChanged,
+    "page_viewed": PageViewed,
 }
 
 # Types that are about the shop and not about a person: they need neither anonymous_id nor user_id.
