@@ -10,10 +10,14 @@ from typing import Any
 
 from rich.console import Console
 
+from models.baskets.choice import BASKET_MODELS
 from models.matrix_models import MATRIX_MODELS
 from models.protocols import report
+from models.protocols.baskets import run_baskets
 from models.protocols.interaction_run import run_interactions
+from models.protocols.sessions import run_sessions
 from models.protocols.tables import BadTable
+from models.sessions.choice import SESSION_MODELS
 
 Run = Callable[..., dict[str, Any]]
 
@@ -25,6 +29,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="protocol", required=True)
     told = {
         "interactions": ("columns user_id, item_id, optional timestamp and weight", [*MATRIX_MODELS, "auto"], [10, 20]),
+        "sessions": ("train: lists items; test: lists prefix, and next", [*SESSION_MODELS, "blend", "auto"], [20]),
+        "baskets": (
+            "user_id and lists items, optional timestamp; or user_id, basket_id, item_id",
+            [*BASKET_MODELS, "blend", "auto"],
+            [10, 20],
+        ),
     }
     for name, (columns, models, ks) in told.items():
         command = commands.add_parser(name, help=columns, description=columns)
@@ -48,7 +58,7 @@ def _length(text: str) -> int:
     return found
 
 
-RUNS: dict[str, Run] = {"interactions": run_interactions}
+RUNS: dict[str, Run] = {"interactions": run_interactions, "sessions": run_sessions, "baskets": run_baskets}
 
 
 def main() -> int:
