@@ -206,4 +206,4 @@ def _chosen(purchases: Purchases, asked: Namespace, k: int, tell: Callable[[str]
             return BasketChoice(learn_blend(purchases, asked.seed), "blend", {})
         except TooFewBaskets as error:
             raise tables.BadTable(f"{asked.train}: the blend cannot be learnt: {error}; use tifu_knn or auto") from error
-    return BasketChoice(BASKET_MODELS[asked.model]().fit(purchases), asked.model, {})
+    return BasketChoice(BASKET_MODELS[asked.model](**asked.parameters).fit(purchases), asked.model, asked.parameters)

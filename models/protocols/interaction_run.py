@@ -29,7 +29,7 @@ def run_interactions(asked: Namespace, tell: Callable[[str], None]) -> dict[str,
         choice = choose(task, ks[0], asked.seed, tell)
         watch.lap("choose")
     else:
-        parameters = {"seed": asked.seed} if asked.model in ("als", "gf_cf", "bspm") else {}
+        parameters = ({"seed": asked.seed} if asked.model in ("als", "gf_cf", "bspm") else {}) | asked.parameters
         choice = Choice(make(asked.model, parameters), {asked.model: parameters}, {asked.model: 1.0}, task.train.has_weights())
     train, histories = _as_learnt(task, choice)
     choice.model.fit(train, task.train.sales())

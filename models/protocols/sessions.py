@@ -106,7 +106,7 @@ def run_sessions(asked: Namespace, tell: Callable[[str], None]) -> dict[str, Any
         **report.summarise(values),
         **{f"coverage@{k}": round(coverage(lists[:, :k], task.facts["items"]), 6) for k in ks},
         "slices": report.slices(values, {"next_seen_in_prefix": seen, "next_not_seen_in_prefix": ~seen}, "prefixes"),
-        "chosen": {"model": choice.name},
+        "chosen": {"model": choice.name, "parameters": asked.parameters},
         "trials": choice.trials,
         "data": task.facts,
         "seed": asked.seed,
@@ -123,4 +123,4 @@ def _chosen(sessions: Sequences, asked: Namespace, k: int, tell: Callable[[str],
             return SessionChoice(learn_blend(sessions, asked.seed), "blend")
         except TooFewToLearn as error:
             raise tables.BadTable(f"{asked.train}: the blend cannot be learnt: {error}; use --model knn or auto") from error
-    return SessionChoice(SESSION_MODELS[asked.model]().fit(sessions), asked.model)
+    return SessionChoice(SESSION_MODELS[asked.model](**asked.parameters).fit(sessions), asked.model)

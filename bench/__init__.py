@@ -1,0 +1,1 @@
+"""Every number that the pages claim, each a command: ``python -m bench.<name>``."""
