@@ -1,1 +1,1 @@
-"""Every number that the pages claim, each a command: ``python -m bench.<name>``."""
+"""Every number that the documents claim, each a command: ``jishi bench NAME``."""

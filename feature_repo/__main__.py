@@ -1,4 +1,4 @@
-"""``python -m feature_repo apply | write | materialize --as-of ISO | training-set --shop S``."""
+"""``python -m feature_repo apply | write | materialize --as-of ISO | training-set --shop S | replay --messages DIR``."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import signal
 import sys
 import warnings
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Event
 
 import duckdb
 from confluent_kafka import KafkaException
 
 from feature_repo.materialize import MaterializationFailed, materialize
+from feature_repo.replay import MessagesRefused, read_messages, replay, write_reads
 from feature_repo.store import FeatureStoreNotApplied, apply, open_store
 from feature_repo.training_set import LeakFound, NoLabels, build
 from feature_repo.writer import FeatureSink, Progress, run_writer
@@ -38,6 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
     daily.add_argument("--as-of", type=_instant, required=True, metavar="ISO", help="newest rows at or before this instant")
     training = commands.add_parser("training-set", help="point-in-time join of labels and daily features")
     training.add_argument("--shop", action="append", required=True, metavar="SHOP", help="may repeat")
+    played = commands.add_parser("replay", help="messages in files → online store, read at given instants (for parity)")
+    played.add_argument("--messages", type=Path, required=True, metavar="DIR", help="files of messages, as Flink's sink writes")
+    played.add_argument("--at-ms", type=int, action="append", required=True, metavar="MS", help="epoch ms; may repeat")
+    played.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON lines of what a reader gets")
     chosen = parser.parse_args(arguments)
     settings = get_settings()
     paths = Paths.of(settings)
@@ -48,6 +54,9 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"applied: streamed {', '.join(applied.streamed)}; daily {', '.join(applied.daily) or 'none published yet'}")
         elif chosen.command == "write":
             _write(settings, paths)
+        elif chosen.command == "replay":
+            reads = replay(settings, paths, read_messages(chosen.messages), chosen.at_ms)
+            print(f"read {write_reads(reads, chosen.out)} values that are not defaults")
         elif chosen.command == "materialize":
             for done in materialize(settings, paths, chosen.as_of):
                 print(f"materialized {done.view}: {done.keys} keys, {done.written} written, {done.refused} there already")
@@ -60,6 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
         FeatureStoreNotApplied,
         TableNotPublished,
         LeakFound,
+        MessagesRefused,
         NoLabels,
         OSError,
         duckdb.Error,

@@ -1,8 +1,8 @@
 """Entities, sources, views and services of Feast, derived from ``jishi.features`` and ``feature_repo.daily``.
 
-Every key starts with the shop: a view has the entities ``shop`` and ``person`` or ``shop`` and ``item``. A streamed view
-carries, beside its features, ``valid_until_ms`` (after it the defaults hold; null: until the next value) and ``log_offset``
-(position in the feature topic, which orders values of one instant).
+Every key starts with the shop: a view has the entity ``shop`` and one for each other key column (``person``; ``person`` and
+``category``). A streamed view carries, beside its features, ``valid_until_ms`` (after it the defaults hold; null: until the
+next value) and ``log_offset`` (position in the feature topic, which orders values of one instant).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from feast.value_type import ValueType
 
 from feature_repo.daily import CREATED_TIMESTAMP, DAILY, EVENT_TIMESTAMP, DailyTable
 from feature_repo.online_store import LOG_OFFSET
-from jishi.features import ENTITY_COLUMN, Feature, views
+from jishi.features import ENTITY_KEYS, Feature, views
 from jishi.lake import Lake
 
 PROJECT = "jishi"
@@ -30,13 +30,23 @@ DAILY_SERVICE = "daily"
 DAILY_TTL = timedelta(days=7)
 
 _Member = FeatureView | OnDemandFeatureView | LabelView | str
-_TYPES: dict[str, FeastType] = {"string": String, "int32": Int64, "int64": Int64, "double": Float64, "bool": Bool}
+_TYPES: dict[str, FeastType] = {
+    **{"string": String, "int32": Int64, "int64": Int64, "double": Float64, "bool": Bool},
+    **{"list<string>": Array(String), "list<int64>": Array(Int64)},
+}
 
 SHOP = Entity(name="shop", join_keys=["shop_id"], value_type=ValueType.STRING, description="A tenant; part of every key.")
-ENTITIES: dict[str, Entity] = {
-    kind: Entity(name=kind, join_keys=[column], value_type=ValueType.STRING, description=f"One {kind} of one shop.")
-    for kind, column in ENTITY_COLUMN.items()
+# By key column; the name is the column without its ending, as in person and person_id.
+_BY_COLUMN: dict[str, Entity] = {
+    column: Entity(
+        name=column.removesuffix("_id"),
+        join_keys=[column],
+        value_type=ValueType.STRING,
+        description=f"One {column.removesuffix('_id').replace('_', ' ')} of one shop.",
+    )
+    for column in dict.fromkeys(column for keys in ENTITY_KEYS.values() for column in keys)
 }
+ENTITIES: dict[str, Entity] = {entity.name: entity for entity in _BY_COLUMN.values()}
 
 
 def streamed_views(lake: Lake) -> list[FeatureView]:
@@ -48,22 +58,18 @@ def streamed_views(lake: Lake) -> list[FeatureView]:
 
 
 def _streamed_view(name: str, members: tuple[Feature, ...], lake: Lake) -> FeatureView:
-    fields = [Field(name=f.name, dtype=_streamed_type(f), description=f.meaning, tags={"owner": f.owner}) for f in members]
+    fields = [Field(name=f.name, dtype=_TYPES[f.value_type], description=f.meaning, tags={"owner": f.owner}) for f in members]
     fields.append(Field(name=VALID_UNTIL, dtype=Int64, description="Epoch ms after which the defaults hold; null: no end."))
     fields.append(Field(name=LOG_OFFSET, dtype=Int64, description="Position of the value in the feature topic."))
     return FeatureView(
         name=name,
-        entities=[SHOP, ENTITIES[members[0].entity]],
+        entities=_entities(members[0].entity),
         schema=[*_key_fields(members[0].entity), *fields],
         source=PushSource(name=name, batch_source=_lake_source(f"{name}_backfill", lake.root / "features" / name)),
         ttl=timedelta(0),
         online=True,
         description="; ".join(f.meaning for f in members),
     )
-
-
-def _streamed_type(feature: Feature) -> FeastType:
-    return Array(String) if feature.aggregation == "last_n" else Int64
 
 
 def daily_views(lake: Lake, tables: tuple[DailyTable, ...] = DAILY) -> list[FeatureView]:
@@ -74,7 +80,7 @@ def daily_views(lake: Lake, tables: tuple[DailyTable, ...] = DAILY) -> list[Feat
 def _daily_view(table: DailyTable, lake: Lake) -> FeatureView:
     return FeatureView(
         name=table.view,
-        entities=[SHOP, ENTITIES[table.entity]],
+        entities=_entities(table.entity),
         schema=[
             *_key_fields(table.entity),
             *(Field(name=column, dtype=_TYPES[kind]) for column, kind in table.columns.items()),
@@ -86,8 +92,12 @@ def _daily_view(table: DailyTable, lake: Lake) -> FeatureView:
     )
 
 
+def _entities(entity: str) -> list[Entity]:
+    return [SHOP, *(_BY_COLUMN[column] for column in ENTITY_KEYS[entity])]
+
+
 def _key_fields(entity: str) -> list[Field]:
-    return [Field(name="shop_id", dtype=String), Field(name=ENTITY_COLUMN[entity], dtype=String)]
+    return [Field(name="shop_id", dtype=String), *(Field(name=column, dtype=String) for column in ENTITY_KEYS[entity])]
 
 
 def _lake_source(name: str, version: Path) -> FileSource:
@@ -102,7 +112,7 @@ def _lake_source(name: str, version: Path) -> FileSource:
 
 def services(streamed: list[FeatureView], daily: list[FeatureView]) -> list[FeatureService]:
     """``live`` for serving: every streamed view of a person; ``daily`` for training: every daily view that there is."""
-    of_person: list[_Member] = [view for view in streamed if ENTITIES["person"].name in view.entities]
+    of_person: list[_Member] = [view for view in streamed if view.entities == [SHOP.name, ENTITIES["person"].name]]
     made = [FeatureService(name=LIVE_SERVICE, features=of_person, description="What is known of a person this minute.")]
     if daily:
         of_day: list[_Member] = [*daily]

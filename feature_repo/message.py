@@ -12,7 +12,8 @@ import orjson
 from feature_repo.daily import CREATED_TIMESTAMP, EVENT_TIMESTAMP
 from feature_repo.definitions import VALID_UNTIL
 from feature_repo.online_store import LOG_OFFSET
-from jishi.features import ENTITY_COLUMN, Feature
+from jishi.features import Feature
+from jishi.features.entity import key_values
 
 Views = Mapping[str, tuple[Feature, ...]]
 # Beyond the year 9999 no datetime exists; such an instant is a fault of the sender.
@@ -53,7 +54,7 @@ def parse(payload: bytes | None, log_offset: int, views: Views) -> FeatureRow:
         raise BadMessage("values: must be an object of feature values")
     columns: dict[str, Any] = {
         "shop_id": _text(told, "shop_id"),
-        ENTITY_COLUMN[members[0].entity]: _text(told, "entity_id"),
+        **_keys(members[0].entity, _text(told, "entity_id")),
         EVENT_TIMESTAMP: at,
         CREATED_TIMESTAMP: at,
         VALID_UNTIL: None if told.get("valid_until_ms") is None else _instant(told, "valid_until_ms"),
@@ -64,16 +65,34 @@ def parse(payload: bytes | None, log_offset: int, views: Views) -> FeatureRow:
     return FeatureRow(members[0].view, as_of_ms, columns)
 
 
-def _value(values: dict[str, Any], feature: Feature) -> int | list[str]:
+def _keys(entity: str, identity: str) -> dict[str, str]:
+    try:
+        return key_values(entity, identity)
+    except ValueError as error:
+        raise BadMessage(f"entity_id: {error}") from None
+
+
+def _value(values: dict[str, Any], feature: Feature) -> Any:
+    name = f"values.{feature.name}"
     if feature.name not in values:
-        raise BadMessage(f"values.{feature.name}: is missing")
+        raise BadMessage(f"{name}: is missing")
     value = values[feature.name]
-    if feature.aggregation == "count":
-        if not _is_integer(value) or not -(2**63) <= value < 2**63:
-            raise BadMessage(f"values.{feature.name}: must be a 64-bit integer, not {value!r}")
-        return int(value)
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise BadMessage(f"values.{feature.name}: must be a list of strings, not {value!r}")
+    if value is None and feature.default is None:
+        return None
+    kind = feature.value_type
+    if kind.startswith("list"):
+        is_element = _is_stored_integer if kind == "list<int64>" else _is_text
+        if not isinstance(value, list) or not all(map(is_element, value)):
+            raise BadMessage(f"{name}: must be a list of {'integers' if kind == 'list<int64>' else 'strings'}, not {value!r}")
+        return value
+    if kind == "int64" and not _is_stored_integer(value):
+        raise BadMessage(f"{name}: must be a 64-bit integer, not {value!r}")
+    if kind == "string" and not _is_text(value):
+        raise BadMessage(f"{name}: must be a string, not {value!r}")
+    if kind == "double":
+        if not isinstance(value, float) and not _is_integer(value):
+            raise BadMessage(f"{name}: must be a number, not {value!r}")
+        return float(value)
     return value
 
 
@@ -93,3 +112,11 @@ def _instant(told: dict[str, Any], field: str) -> int:
 
 def _is_integer(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_stored_integer(value: Any) -> bool:
+    return _is_integer(value) and -(2**63) <= value < 2**63
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)

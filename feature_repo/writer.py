@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -19,10 +19,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from feast import FeatureStore
 from feast.data_source import PushMode
 
+from feature_repo.definitions import VALID_UNTIL
 from feature_repo.message import BadMessage, FeatureRow, Views, parse
+from feature_repo.online_store import LOG_OFFSET
 from feature_repo.store import online_store_of
 from jishi import topics
-from jishi.features import views
+from jishi.features import Feature, views
 
 GROUP = "jishi-feature-writer"
 BATCH_ROWS = 500
@@ -80,14 +82,21 @@ class FeatureSink:
 
     def _push(self, view: str, rows: list[dict[str, object]]) -> None:
         before = (self._online.counts.written, self._online.counts.refused)
-        frame = pd.DataFrame(rows)
-        self._store.push(view, frame, to=PushMode.ONLINE)
+        self._store.push(view, _frame(rows, self._definitions[view]), to=PushMode.ONLINE)
         written = self._online.counts.written - before[0]
         self._progress.written += written
         self._progress.refused_as_older += self._online.counts.refused - before[1]
         self._progress.views[view] = self._progress.views.get(view, 0) + written
         self._progress.batches += 1
         self._progress.last_write_at = time.time()
+
+
+def _frame(rows: list[dict[str, object]], members: Sequence[Feature]) -> pd.DataFrame:
+    """Rows of one view with columns that know null: pandas would turn integers with a gap into floats and lose digits."""
+    nullable = {"int64": "Int64", "double": "Float64"}
+    types = {VALID_UNTIL: "Int64", LOG_OFFSET: "Int64"}
+    types |= {feature.name: nullable[feature.value_type] for feature in members if feature.value_type in nullable}
+    return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=types.get(name)) for name in rows[0]})
 
 
 def _append_durably(file: Path, entries: list[dict[str, object]]) -> None:

@@ -147,7 +147,8 @@ def end_leftover_jvm(paths: Paths) -> bool:
     noted = json.loads(note.read_text())
     try:
         jvm = psutil.Process(noted["pid"])
-        if abs(jvm.create_time() - noted["created"]) > 1:
+        # A zombie does nothing more; it only waits for its parent to ask how it ended.
+        if abs(jvm.create_time() - noted["created"]) > 1 or jvm.status() == psutil.STATUS_ZOMBIE:
             return False
         end_jvm(jvm, patience_s=0)
     except psutil.NoSuchProcess:

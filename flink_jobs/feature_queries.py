@@ -1,73 +1,181 @@
 """Compile feature definitions to Flink SQL: one query a view, each giving ``message_key`` and ``message`` of the feature topic.
 
-No feature is named here. A windowed view counts good events per entity in HOP windows, aligned to the epoch and half-open; its
-value is known from the window's end plus the allowed lateness and holds for one slide. A ``last_n`` view follows each event at
-once. A quiet entity gives no window, so readers fall back to the default once a value has expired.
+No feature is named here. A windowed view aggregates good acts per entity in HOP windows, aligned to the epoch and half-open;
+its value is known from the window's end plus the allowed lateness and holds for one slide. Where a ratio divides windows of two
+sizes, both are aggregated and the rows of equal end are put together. A running view follows each event at once. A quiet entity
+gives no window, so readers fall back to the default once a value has expired.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from flink_jobs.act_queries import acts_query, in_list, together
 from flink_jobs.intervals import interval
-from jishi.features import ENTITY_COLUMN, Feature
+from jishi.features import ENTITY_KEYS, FEATURES, Feature, Where, operands
+from jishi.features.entity import ESCAPES, SEPARATOR
 
 
-def view_query(view: str, features: Sequence[Feature], *, allowed_lateness_s: int) -> str:
-    """Query over ``events`` that gives the messages of one view.
+def view_query(
+    view: str, features: Sequence[Feature], *, allowed_lateness_s: int, declared: Iterable[Feature] = FEATURES
+) -> str:
+    """Query over ``events`` that gives the messages of one view; ``declared`` are all features that a ratio may name.
 
     Raises ValueError when the view mixes what one record cannot carry.
     """
-    kinds = {feature.aggregation for feature in features}
-    if kinds == {"count"}:
-        return _window_query(view, features, allowed_lateness_s)
-    if kinds == {"last_n"} and len(features) == 1:
-        return _last_n_query(view, features[0])
+    if not any(feature.is_running for feature in features):
+        return _window_query(view, features, allowed_lateness_s, tuple(declared))
+    if len(features) == 1:
+        return _running_query(view, features[0])
     names = ", ".join(feature.name for feature in features)
-    raise ValueError(f"view {view}: a last_n feature changes with its own events and needs a view of its own, found {names}")
+    raise ValueError(f"view {view}: a running feature changes with its own events and needs a view of its own, found {names}")
 
 
-def _window_query(view: str, features: Sequence[Feature], allowed_lateness_s: int) -> str:
-    entity = ENTITY_COLUMN[features[0].entity]
-    types = sorted({event_type for feature in features for event_type in feature.event_types})
-    counts = ",\n    ".join(
-        f"COUNT(*) FILTER (WHERE type IN {_in_list(feature.event_types)}) AS `{feature.name}`" for feature in features
-    )
+def _window_query(view: str, features: Sequence[Feature], allowed_lateness_s: int, declared: tuple[Feature, ...]) -> str:
+    parts = {part.name: part for feature in features for part in operands(feature, declared)}
+    by_size: dict[int, list[Feature]] = {}
+    for part in parts.values():
+        by_size.setdefault(part.size, []).append(part)
     known_ms = f"window_end_ms + {allowed_lateness_s * 1000}"
+    told = {feature.name: _value(feature) for feature in features}
+    windows = [_hop(members, size) for size, members in by_size.items()]
     return f"""\
-SELECT {_message(view, known_ms, f"{known_ms} + {_slide(features) * 1000}", [f.name for f in features])}
+SELECT {_message(view, known_ms, f"{known_ms} + {features[0].slide * 1000}", told)}
 FROM (
-  SELECT shop_id, `{entity}` AS entity_id, 1000 * EXTRACT(EPOCH FROM window_end) AS window_end_ms,
-    {counts}
+  {windows[0] if len(windows) == 1 else _together(features[0], by_size)}
+)"""
+
+
+def _hop(parts: Sequence[Feature], size_s: int) -> str:
+    """Aggregates of one entity over windows of one size, with ``window_end_ms``."""
+    columns = ["shop_id", f"{_entity_id(parts[0])} AS entity_id", "1000 * EXTRACT(EPOCH FROM window_end) AS window_end_ms"]
+    aggregates = ",\n    ".join(f"{sql} AS `{name}`" for part in parts for name, sql in _aggregates(part).items())
+    return f"""\
+SELECT {", ".join(columns)},
+    {aggregates}
   FROM TABLE(HOP(
-    ({_good_events(entity, types, "occurred_at")}),
-    DESCRIPTOR(occurred_at), {interval(_slide(features) * 1000)}, {interval(_size(features) * 1000)}))
-  GROUP BY shop_id, `{entity}`, window_start, window_end
-)"""
+    ({_source(parts)}),
+    DESCRIPTOR(occurred_at), {interval(parts[0].slide * 1000)}, {interval(size_s * 1000)}))
+  GROUP BY {", ".join(_group(parts[0]))}"""
 
 
-def _last_n_query(view: str, feature: Feature) -> str:
-    assert feature.n is not None  # checked by the declaration
-    entity = ENTITY_COLUMN[feature.entity]
-    good = _good_events(entity, sorted(feature.event_types), "received_at_ms", f"`{feature.column}`", "decided_at")
+def _together(feature: Feature, by_size: dict[int, list[Feature]]) -> str:
+    """Aggregates over windows of several sizes that end together: a row has those of one size, MAX picks the one there is."""
+    names = {part.name: list(_aggregates(part)) for members in by_size.values() for part in members}
+    keys = [f"`{key}`" for key in ENTITY_KEYS[feature.entity]]
+    branches = []
+    for size_s, members in by_size.items():
+        own = {name: sql for part in members for name, sql in _aggregates(part).items()}
+        columns = [f"{own.get(name, 'CAST(NULL AS BIGINT)')} AS `{name}`" for group in names.values() for name in group]
+        branches.append(f"""\
+SELECT {", ".join(["shop_id", *keys, "window_time AS ended_at", *columns])}
+      FROM TABLE(HOP(
+        ({_source(members)}),
+        DESCRIPTOR(occurred_at), {interval(feature.slide * 1000)}, {interval(size_s * 1000)}))
+      GROUP BY {", ".join([*_group(feature), "window_time"])}""")
+    columns = ["shop_id", f"{_entity_id(feature)} AS entity_id", "1000 * EXTRACT(EPOCH FROM window_end) AS window_end_ms"]
+    columns += [f"MAX(`{name}`) AS `{name}`" for group in names.values() for name in group]
+    union = together(branches, "\n      ")
     return f"""\
-SELECT {_message(view, "received_at_ms", "CAST(NULL AS BIGINT)", [feature.name])}
+SELECT {", ".join(columns)}
+  FROM TABLE(TUMBLE((
+      {union}
+    ), DESCRIPTOR(ended_at), {interval(feature.slide * 1000)}))
+  GROUP BY {", ".join(_group(feature))}"""
+
+
+def _source(parts: Sequence[Feature]) -> str:
+    kinds = sorted({kind for part in parts for kind in part.acts})
+    columns = [column for part in parts for column in (_column(part), *(where.column for where in part.where)) if column]
+    return acts_query(kinds, ENTITY_KEYS[parts[0].entity], list(dict.fromkeys(columns)), ["occurred_at"])
+
+
+def _column(part: Feature) -> str | None:
+    return "occurred_at_ms" if part.aggregation == "seconds_since" else part.column
+
+
+def _group(feature: Feature) -> list[str]:
+    return ["shop_id", *(f"`{key}`" for key in ENTITY_KEYS[feature.entity]), "window_start", "window_end"]
+
+
+def _entity_id(feature: Feature) -> str:
+    keys = ENTITY_KEYS[feature.entity]
+    if len(keys) < 2:
+        return f"`{keys[0]}`" if keys else "shop_id"
+    return f" || '{SEPARATOR}' || ".join(_escaped(f"`{key}`") for key in keys)
+
+
+def _escaped(value: str) -> str:
+    for plain, escaped in ESCAPES:
+        value = f"REPLACE({value}, '{plain}', '{escaped}')"
+    return value
+
+
+def _aggregates(part: Feature) -> dict[str, str]:
+    """Integer aggregates over one window that a feature is made of, by the name under which they travel."""
+    taken = f"FILTER (WHERE {' AND '.join([f'type IN {in_list(part.acts)}', *(_condition(where) for where in part.where)])})"
+    column = f"`{_column(part)}`"
+    if part.aggregation == "count":
+        return {part.name: f"COUNT(*) {taken}"}
+    if part.aggregation == "distinct":
+        return {part.name: f"COUNT(DISTINCT {column}) {taken}"}
+    if part.aggregation == "mean":
+        return {f"{part.name}__sum__part": f"SUM({column}) {taken}", f"{part.name}__count__part": f"COUNT({column}) {taken}"}
+    function = {"sum": "SUM", "min": "MIN", "max": "MAX", "seconds_since": "MAX"}[part.aggregation]
+    return {part.name: f"{function}({column}) {taken}"}
+
+
+def _condition(where: Where) -> str:
+    column = f"`{where.column}`"
+    if where.one_of is not None:
+        return f"{column} IN {in_list(where.one_of)}"
+    return f"{column} IS NOT NULL" if where.at_least is None else f"{column} >= {where.at_least}"
+
+
+def _value(feature: Feature) -> str:
+    """The value of a feature from the aggregates of a window."""
+    default = "NULL" if feature.default is None else str(feature.default)
+    name = f"`{feature.name}`"
+    if feature.aggregation in ("count", "distinct"):
+        return name
+    if feature.aggregation == "ratio":
+        return _quotient(f"COALESCE(`{feature.numerator}`, 0)", f"`{feature.denominator}`", default)
+    if feature.aggregation == "mean":
+        return _quotient(f"`{feature.name}__sum__part`", f"`{feature.name}__count__part`", default)
+    value = f"(window_end_ms - {name}) / 1000" if feature.aggregation == "seconds_since" else name
+    return value if feature.default is None else f"COALESCE({value}, {default})"
+
+
+def _quotient(above: str, below: str, default: str) -> str:
+    return f"CASE WHEN {below} > 0 THEN CAST({above} AS DOUBLE) / CAST({below} AS DOUBLE) ELSE CAST({default} AS DOUBLE) END"
+
+
+def _running_query(view: str, feature: Feature) -> str:
+    entity = _entity_id(feature)
+    keys = ENTITY_KEYS[feature.entity]
+    column = feature.column or "occurred_at_ms"
+    wanted = [column, *(where.column for where in feature.where)]
+    good = acts_query(feature.acts, keys, wanted, ["received_at_ms", "decided_at"])
+    taken = " AND ".join([f"`{column}` IS NOT NULL", *(_condition(where) for where in feature.where)])
+    over = f"PARTITION BY {', '.join(['shop_id', *(f'`{key}`' for key in keys)])} ORDER BY decided_at ROWS BETWEEN"
+    if feature.aggregation == "last_n":
+        assert feature.n is not None  # checked by the declaration
+        value = f"ARRAY_REVERSE(ARRAY_AGG(`{column}`) OVER (\n      {over} {feature.n - 1} PRECEDING AND CURRENT ROW\n    ))"
+    elif feature.aggregation == "first_seen":
+        value = f"MIN(`{column}`) OVER (\n      {over} UNBOUNDED PRECEDING AND CURRENT ROW\n    )"
+    else:
+        value = f"`{column}`"
+    return f"""\
+SELECT {_message(view, "received_at_ms", "CAST(NULL AS BIGINT)", {feature.name: f"`{feature.name}`"})}
 FROM (
-  SELECT shop_id, `{entity}` AS entity_id, received_at_ms,
-    ARRAY_REVERSE(ARRAY_AGG(`{feature.column}`) OVER (
-      PARTITION BY shop_id, `{entity}` ORDER BY decided_at ROWS BETWEEN {feature.n - 1} PRECEDING AND CURRENT ROW
-    )) AS `{feature.name}`
-  FROM ({good} AND `{feature.column}` IS NOT NULL)
+  SELECT shop_id, {entity} AS entity_id, received_at_ms,
+    {value} AS `{feature.name}`
+  FROM ({good}) WHERE {taken}
 )"""
 
 
-def _good_events(entity: str, types: Sequence[str], *columns: str) -> str:
-    chosen = ", ".join(dict.fromkeys(("shop_id", f"`{entity}`", "type", *columns)))
-    return f"SELECT {chosen} FROM events WHERE fate = 'good' AND type IN {_in_list(types)} AND `{entity}` IS NOT NULL"
-
-
-def _message(view: str, as_of_ms: str, valid_until_ms: str, names: Sequence[str]) -> str:
-    values = ", ".join(f"KEY '{name}' VALUE `{name}`" for name in names)
+def _message(view: str, as_of_ms: str, valid_until_ms: str, told: dict[str, str]) -> str:
+    values = ", ".join(f"KEY '{name}' VALUE {value}" for name, value in told.items())
     return f"""\
 '{view}|' || shop_id || '|' || entity_id AS message_key,
   JSON_OBJECT(
@@ -75,19 +183,3 @@ def _message(view: str, as_of_ms: str, valid_until_ms: str, names: Sequence[str]
     KEY 'as_of_ms' VALUE {as_of_ms}, KEY 'valid_until_ms' VALUE {valid_until_ms},
     KEY 'values' VALUE JSON_OBJECT({values})
   ) AS message"""
-
-
-def _slide(features: Sequence[Feature]) -> int:
-    slide = features[0].slide_s
-    assert slide is not None  # checked by the declaration
-    return slide
-
-
-def _size(features: Sequence[Feature]) -> int:
-    size = features[0].size_s
-    assert size is not None  # checked by the declaration
-    return size
-
-
-def _in_list(values: Sequence[str]) -> str:
-    return "(" + ", ".join(f"'{value}'" for value in values) + ")"

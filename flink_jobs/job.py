@@ -61,6 +61,14 @@ def replay_job(settings: Settings, views: Views, *, source: Path, target: Path) 
     )
 
 
+def features_job(settings: Settings, views: Views, *, source: Path, target: Path) -> Job:
+    """Features alone, from a folder of JSON lines into ``features`` below ``target``."""
+    whole = replay_job(settings, views, source=source, target=target)
+    wanted = feature_topic.features_insert(views, allowed_lateness_s=settings.allowed_lateness_s)
+    tables = tuple(table for table in whole.tables if " log (" in table or " features (" in table)
+    return Job(tables=tables, definitions=whole.definitions, inserts=(wanted,))
+
+
 def _job(settings: Settings, views: Views, *, tables: tuple[str, ...], inserts: tuple[str, ...]) -> Job:
     return Job(
         tables=tables,

@@ -11,7 +11,7 @@ from flink_jobs.fates import DEDUPLICATION_TTL_S
 from flink_jobs.job import Job
 
 _OVER_AGGREGATE = "stream-exec-over-aggregate"
-_SINCE_EVER = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+_BY_DELIVERY = "partitionBy=[shop_id, event_id"
 
 
 def compile_job(environment: TableEnvironment, job: Job) -> CompiledPlan:
@@ -33,7 +33,7 @@ def limit_deduplication_state(plan: dict[str, Any]) -> None:
     person who was away, and SQL has no hint for an OVER aggregate. Raises RuntimeError when the plan has not one such operator.
     """
     counters = [
-        node for node in plan["nodes"] if node["type"].startswith(_OVER_AGGREGATE) and _SINCE_EVER in node["description"]
+        node for node in plan["nodes"] if node["type"].startswith(_OVER_AGGREGATE) and _BY_DELIVERY in node["description"]
     ]
     if len(counters) != 1:
         raise RuntimeError(f"expected one operator that counts deliveries, the plan has {len(counters)}")

@@ -24,7 +24,7 @@ from flink_jobs import checkpoints, engine
 from flink_jobs.job import Job, realtime_job
 from flink_jobs.plan import compile_job
 from flink_jobs.rest_api import RestApi
-from jishi.features import views
+from jishi.features import live_views
 from jishi.heartbeat import beat
 from jishi.paths import Paths
 from jishi.platform.java import JavaMissing
@@ -51,7 +51,7 @@ def main() -> int:
             print("the JVM of an earlier run was still there and has been ended", flush=True)
         refuse_taken_port(settings.host, settings.flink_port)
         jvm = engine.start_jvm(paths)
-        job = realtime_job(settings, paths, views())
+        job = realtime_job(settings, paths, live_views())
         folder = paths.flink / "checkpoints" / job.fingerprint
         job_id = start(settings, paths, job, folder)
         return watch(paths, rest, job_id, folder, web=f"http://{settings.host}:{settings.flink_port}")

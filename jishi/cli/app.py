@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Annotated
 
@@ -10,10 +9,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from jishi.cli import evaluate, keys, quarantine, recommend
+from jishi.cli import catalogue, evaluate, features, keys, quarantine, recommend
 from jishi.cli.handover import PASS_THROUGH, hand_over
 from jishi.paths import Paths
-from jishi.settings import get_settings
+from jishi.settings import PROJECT_ROOT, get_settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,7 +23,9 @@ console = Console(width=None if sys.stdout.isatty() else 140)
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(keys.app, name="keys")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(features.app, name="features")
 app.command("recommend")(recommend.recommend)
+app.command("catalogue")(catalogue.catalogue)
 
 
 @app.command(context_settings=PASS_THROUGH)
@@ -43,6 +44,17 @@ def import_(context: typer.Context) -> None:
 def send(context: typer.Context) -> None:
     """Post a file of events to the collector (--help lists the options)."""
     hand_over("collector", ["send", *context.args])
+
+
+@app.command(context_settings=PASS_THROUGH)
+def bench(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="what to measure: a module of bench/, such as ingest")]
+) -> None:
+    """Measure one of the numbers that the documents claim."""
+    known = sorted(file.stem for file in (PROJECT_ROOT / "bench").glob("*.py") if "\ndef main(" in file.read_text())
+    if name not in known:
+        raise typer.BadParameter(f"there is no bench {name!r}; known: {', '.join(known)}", param_hint="NAME")
+    hand_over(f"bench.{name}", context.args)
 
 
 @app.command()
@@ -118,25 +130,6 @@ def demo(
     except DemoFailed as error:
         raise typer.BadParameter(str(error)) from None
     raise typer.Exit(run_demo(options, get_settings(), console))
-
-
-@app.command()
-def features(as_json: Annotated[bool, typer.Option("--json", help="print definitions as JSON")] = False) -> None:
-    """List the real-time features as they are declared."""
-    from dataclasses import asdict
-
-    from jishi.features import FEATURES
-
-    if as_json:
-        print(json.dumps([asdict(feature) | {"view": feature.view} for feature in FEATURES], indent=2, ensure_ascii=False))
-        return
-    table = Table()
-    for heading in ("feature", "entity", "aggregation", "window", "meaning"):
-        table.add_column(heading)
-    for feature in FEATURES:
-        window = f"{feature.size_s} s every {feature.slide_s} s" if feature.size_s else f"last {feature.n}"
-        table.add_row(feature.name, feature.entity, feature.aggregation, window, feature.meaning)
-    console.print(table)
 
 
 @app.command()

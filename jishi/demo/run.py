@@ -170,9 +170,10 @@ class Demo:
     def _summary(self) -> None:
         from jishi.reconcile import reconcile
 
+        about = self.options.simulated[0].shop_id if self.options.simulated else self.options.shops[0]
         pages = [
             Job("dbt docs", part(self.paths, "jishi.marts", "docs"), self._log("dbt-docs")),
-            Job("executed notebook", part(self.paths, "jishi.notebook", "execute"), self._log("notebook")),
+            Job("executed notebook", part(self.paths, "jishi.notebook", "execute", "--shop", about), self._log("notebook")),
         ]
         run_together(pages, self.console)
         self.result["shops"] = {row.shop_id: asdict(row) | {"difference": row.difference} for row in reconcile(self.paths)}

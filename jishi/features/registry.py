@@ -1,64 +1,36 @@
-"""Every real-time feature, declared once. Adding one is one declaration here and no other edit."""
+"""Every feature, and the views in which they travel."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from jishi.features.declared.item import ITEM
+from jishi.features.declared.person import PERSON
+from jishi.features.declared.shop import PERSON_CATEGORY, SHOP
+from jishi.features.declared.social import SOCIAL
 from jishi.features.definition import Feature
+from jishi.features.refusal import refuse_together
 
-_HOUR = 3600
-_SLIDE = 60
-
-FEATURES: tuple[Feature, ...] = (
-    Feature(
-        name="last_items",
-        meaning="The last 20 items that the person viewed, put into the cart or clicked among recommendations; newest first.",
-        entity="person",
-        event_types=("item_viewed", "item_added_to_cart", "recommendation_clicked"),
-        aggregation="last_n",
-        n=20,
-        default=(),
-    ),
-    Feature(
-        name="person_views_1h",
-        meaning="Item pages that the person opened in the last hour.",
-        entity="person",
-        event_types=("item_viewed",),
-        aggregation="count",
-        size_s=_HOUR,
-        slide_s=_SLIDE,
-    ),
-    Feature(
-        name="person_carts_1h",
-        meaning="Times that the person put something into the cart in the last hour.",
-        entity="person",
-        event_types=("item_added_to_cart",),
-        aggregation="count",
-        size_s=_HOUR,
-        slide_s=_SLIDE,
-    ),
-    Feature(
-        name="item_views_1h",
-        meaning="Times that the item's page was opened in the last hour.",
-        entity="item",
-        event_types=("item_viewed",),
-        aggregation="count",
-        size_s=_HOUR,
-        slide_s=_SLIDE,
-    ),
-    Feature(
-        name="item_carts_1h",
-        meaning="Times that the item was put into a cart in the last hour.",
-        entity="item",
-        event_types=("item_added_to_cart",),
-        aggregation="count",
-        size_s=_HOUR,
-        slide_s=_SLIDE,
-    ),
-)
+FEATURES: tuple[Feature, ...] = (*PERSON, *ITEM, *SHOP, *PERSON_CATEGORY, *SOCIAL)
+refuse_together(FEATURES)
 
 
-def views() -> dict[str, tuple[Feature, ...]]:
+def views(features: Iterable[Feature] = FEATURES) -> dict[str, tuple[Feature, ...]]:
     """Features by view, in the order of declaration."""
     grouped: dict[str, list[Feature]] = {}
-    for feature in FEATURES:
+    for feature in features:
         grouped.setdefault(feature.view, []).append(feature)
     return {name: tuple(members) for name, members in grouped.items()}
+
+
+def operands(feature: Feature, declared: Iterable[Feature] = FEATURES) -> tuple[Feature, ...]:
+    """The features whose aggregates a feature's value is made of: dividend and divisor of a ratio, else the feature itself."""
+    if feature.aggregation != "ratio":
+        return (feature,)
+    by_name = {other.name: other for other in declared}
+    return (by_name[feature.numerator or ""], by_name[feature.denominator or ""])
+
+
+def live_views() -> dict[str, tuple[Feature, ...]]:
+    """Views of the real-time job, with the features that it computes."""
+    return views(feature for feature in FEATURES if feature.is_live)

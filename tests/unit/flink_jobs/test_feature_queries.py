@@ -12,21 +12,28 @@ COUNT = Feature(
     name="carts_10m",
     meaning="Carts.",
     entity="item",
-    event_types=("item_added_to_cart",),
+    acts=("item_added_to_cart",),
     aggregation="count",
     size_s=600,
     slide_s=300,
 )
 LAST = Feature(
-    name="last_three", meaning="Last.", entity="person", event_types=("item_viewed",), aggregation="last_n", n=3, default=()
+    name="last_three",
+    meaning="Last.",
+    entity="person",
+    acts=("item_viewed",),
+    aggregation="last_n",
+    column="item_id",
+    n=3,
+    default=(),
 )
 
 
 def test_every_declared_feature_has_its_query_and_no_other_name_is_needed() -> None:
     statement = features_insert(views(), allowed_lateness_s=30)
     for feature in FEATURES:
-        assert f"KEY '{feature.name}' VALUE `{feature.name}`" in statement
-    assert statement.count("UNION ALL") == len(views()) - 1
+        assert f"KEY '{feature.name}' VALUE " in statement
+    assert statement.count("\nUNION ALL\n") == len(views()) - 1
 
 
 def test_a_count_is_a_hop_over_good_events_known_after_the_lateness() -> None:
@@ -66,10 +73,20 @@ FROM (
     ARRAY_REVERSE(ARRAY_AGG(`item_id`) OVER (
       PARTITION BY shop_id, `person_id` ORDER BY decided_at ROWS BETWEEN 2 PRECEDING AND CURRENT ROW
     )) AS `last_three`
-  FROM (SELECT shop_id, `person_id`, type, received_at_ms, `item_id`, decided_at FROM events \
-WHERE fate = 'good' AND type IN ('item_viewed') AND `person_id` IS NOT NULL AND `item_id` IS NOT NULL)
+  FROM (SELECT shop_id, `person_id`, type, `item_id`, received_at_ms, decided_at FROM events \
+WHERE fate = 'good' AND type IN ('item_viewed') AND `person_id` IS NOT NULL) WHERE `item_id` IS NOT NULL
 )"""
     )
+
+
+def test_a_union_reaches_a_window_wrapped_in_one_select() -> None:
+    """Flink 2.3 takes a bare union as several inputs of the window function and reads only the first."""
+    for view, members in views().items():
+        query = view_query(view, members, allowed_lateness_s=30)
+        for after in ("HOP(\n    (", "HOP(\n        (", "TUMBLE((\n      "):
+            for argument in query.split(after)[1:]:
+                own = argument.split("DESCRIPTOR")[0]
+                assert "UNION ALL" not in own or own.startswith("SELECT * FROM (")
 
 
 def test_a_last_n_feature_needs_a_view_of_its_own() -> None:

@@ -1,0 +1,122 @@
+"""Play messages of the feature topic into an online store of its own and read it at given instants, as serving would.
+
+Before each instant the newest messages of every key that are known by then go through the writer, shuffled, with an older one
+among them: the store must end in the newest whatever the order. What a reader gets is the value if it still holds, else the
+default; the few seconds of grace that serving allows are left out, so that the answer is exact.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from feast import FeatureStore
+
+from feature_repo.definitions import VALID_UNTIL
+from feature_repo.message import Views
+from feature_repo.store import apply, open_store
+from feature_repo.writer import FeatureSink, Progress
+from jishi.features import ENTITY_KEYS, Feature, views
+from jishi.features.entity import key_values
+from jishi.paths import Paths
+from jishi.settings import Settings
+
+NEWEST = 3
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message with its place among all; ``key`` is view, shop and entity id."""
+
+    key: tuple[str, str, str]
+    as_of_ms: int
+    place: int
+    payload: bytes
+
+
+class MessagesRefused(RuntimeError):
+    """The writer sent messages to the dead-letter file."""
+
+
+def read_messages(folder: Path) -> list[Sent]:
+    """Messages of committed files of a sink of ``message_key`` and ``message``, in the order in which they were made."""
+    files = sorted(folder.glob("part-*"), key=lambda file: int(file.name.rsplit("-", 1)[1]))
+    lines = (line for file in files for line in file.read_bytes().splitlines())
+    found = []
+    for place, line in enumerate(lines):
+        payload = orjson.loads(line)["message"].encode()
+        told = orjson.loads(payload)
+        found.append(Sent((told["view"], told["shop_id"], told["entity_id"]), told["as_of_ms"], place, payload))
+    return found
+
+
+def replay(settings: Settings, paths: Paths, messages: Sequence[Sent], instants_ms: Sequence[int]) -> Iterator[dict[str, Any]]:
+    """What a reader gets at each instant, as far as it is not the default: ``feature, shop_id, entity_id, at_ms, value``.
+
+    Raises MessagesRefused when the writer cannot read a message.
+    """
+    apply(settings, paths)
+    store, progress, definitions = open_store(settings, paths), Progress(), views()
+    sink = FeatureSink(store, paths.features, progress, definitions)
+    chance = random.Random(7)
+    by_key: dict[tuple[str, str, str], list[Sent]] = {}
+    for message in messages:
+        by_key.setdefault(message.key, []).append(message)
+    for at_ms in sorted(instants_ms):
+        batch = [sent for of_key in by_key.values() for sent in _due(of_key, at_ms, chance)]
+        chance.shuffle(batch)
+        for start in range(0, len(batch), _BATCH):
+            sink.write((0, sent.place, sent.payload) for sent in batch[start : start + _BATCH])
+        if progress.dead:
+            raise MessagesRefused(f"{progress.dead} messages were refused; see {paths.features / 'dead_letter.jsonl'}")
+        yield from _read(store, definitions, list(by_key), at_ms)
+
+
+def _due(of_key: Sequence[Sent], at_ms: int, chance: random.Random) -> list[Sent]:
+    known = sorted((sent for sent in of_key if sent.as_of_ms <= at_ms), key=lambda sent: (sent.as_of_ms, sent.place))
+    return known[-NEWEST:] + ([chance.choice(known)] if known else [])
+
+
+def _read(
+    store: FeatureStore, definitions: Views, keys: Sequence[tuple[str, str, str]], at_ms: int
+) -> Iterator[dict[str, Any]]:
+    for view, members in definitions.items():
+        of_view = sorted(key for key in keys if key[0] == view)
+        entity = members[0].entity
+        for start in range(0, len(of_view), _BATCH):
+            chunk = of_view[start : start + _BATCH]
+            rows = [{"shop_id": shop_id, **key_values(entity, identity)} for _, shop_id, identity in chunk]
+            names = [feature.name for feature in members]
+            assert set(rows[0]) == {"shop_id", *ENTITY_KEYS[entity]}
+            told = store.get_online_features([f"{view}:{name}" for name in (*names, VALID_UNTIL)], rows).to_dict()
+            for place, (_, shop_id, identity) in enumerate(chunk):
+                until_ms = told[VALID_UNTIL][place]
+                if until_ms is not None and at_ms >= until_ms:
+                    continue
+                for feature in members:
+                    value = told[feature.name][place]
+                    if not _is_default(feature, value):
+                        yield {
+                            **{"feature": feature.name, "shop_id": shop_id, "entity_id": identity},
+                            **{"at_ms": at_ms, "value": value},
+                        }
+
+
+def _is_default(feature: Feature, value: Any) -> bool:
+    return value is None or value == (list(feature.default) if isinstance(feature.default, tuple) else feature.default)
+
+
+def write_reads(reads: Iterator[dict[str, Any]], target: Path) -> int:
+    """Write reads as JSON lines; returns how many."""
+    count = 0
+    with target.open("w", encoding="utf-8") as out:
+        for read in reads:
+            out.write(json.dumps(read, ensure_ascii=False) + "\n")
+            count += 1
+    return count

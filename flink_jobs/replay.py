@@ -1,0 +1,59 @@
+"""``python -m flink_jobs.replay --source DIR --target DIR``: features of a bounded log, by the statements of the live job.
+
+``source`` holds JSON lines of ``jishi.tables.BRONZE_EVENTS`` in the order of the log; messages of every view, those outside the
+live job included, go to ``target/features`` in the order in which they were made. Exit code 1 when Flink refuses or fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from py4j.protocol import Py4JError
+from pyflink.util.exceptions import JavaException
+
+from flink_jobs import engine
+from flink_jobs.job import Job, features_job
+from flink_jobs.plan import compile_job
+from jishi.features import views
+from jishi.paths import Paths
+from jishi.platform.java import JavaMissing
+from jishi.settings import get_settings
+
+
+def run_bounded(job: Job) -> None:
+    """Run a job over bounded sources to its end, in the JVM of this process; rows keep the order of the log."""
+    # Files get their names with checkpoints; the last one comes with the end of the input.
+    options = engine.computing_options(1) | {"execution.checkpointing.interval": "10 s"}
+    compile_job(engine.table_environment(options), job).execute().wait()
+
+
+def main() -> int:
+    """Replay one folder; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m flink_jobs.replay", description="Features of a bounded log.")
+    parser.add_argument("--source", type=Path, required=True, help="folder of JSON-lines records")
+    parser.add_argument("--target", type=Path, required=True, help="empty folder for messages and Flink's own files")
+    chosen = parser.parse_args()
+    settings, began = get_settings(), time.monotonic()
+    source, target = chosen.source.absolute(), chosen.target.absolute()
+    jvm = None
+    try:
+        jvm = engine.start_jvm(Paths(var=target / "flink", envs=settings.envs))
+        started = time.monotonic()
+        run_bounded(features_job(settings, views(), source=source, target=target))
+        print(f"flink: replayed in {time.monotonic() - started:.1f} s (start {started - began:.1f} s)", flush=True)
+    except (JavaException, Py4JError, JavaMissing, OSError, ValueError) as error:
+        lines = str(error).strip().splitlines()
+        cause = [line for line in lines if line.startswith("Caused by: ")] or lines
+        print(f"flink: {cause[-1] if cause else error!r}", file=sys.stderr)
+        return 1
+    finally:
+        if jvm is not None:
+            engine.stop_jvm(jvm)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

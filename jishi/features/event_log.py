@@ -1,0 +1,115 @@
+"""A folder of events as a log: records in the order of knowing, each with its position and its fate.
+
+The folder is in landing form (``jishi.landing``): ``<shop_id>/events-*.jsonl`` with manifests, one such shop's folder, or plain
+``*.jsonl`` files whose events name their shops. Of each shop the order of lines is the order of knowing; shops are merged by
+``received_at``, and a line that claims to have been known before the one above it is put where its clock says, because a log's
+clock never runs backwards. ``received_at`` is the event's own, else its ``occurred_at``, else that of the line before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from jishi.contract import Refusal, record_of
+from jishi.contract.fields import parse_instant, to_ms
+from jishi.fates import Fate, fate_without_history
+from jishi.landing import MANIFEST, LandingError, landed_shops, load_manifest
+
+UNKNOWN_SHOP = "unknown"
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """Records (columns of ``jishi.tables.BRONZE_EVENTS``) in the order of the log. Raises LandingError for a folder without
+    events.
+    """
+    rows = [row for shop_id, files in _sources(folder) for row in rows_of_lines(_lines(files), shop_id)]
+    rows.sort(key=lambda row: row["received_at_ms"])
+    for offset, row in enumerate(rows):
+        row["log_offset"] = offset
+    return rows
+
+
+def _sources(folder: Path) -> Iterator[tuple[str | None, list[Path]]]:
+    """Files of events by shop; None where each event says its shop."""
+    shops = landed_shops(folder)
+    if shops:
+        for shop_id in shops:
+            names = [file.name for file in load_manifest(folder / shop_id).files]
+            yield shop_id, [folder / shop_id / name for name in names]
+        return
+    files = sorted(folder.glob("*.jsonl"))
+    if not files:
+        raise LandingError(f"{folder} holds no events: neither <shop>/{MANIFEST} nor *.jsonl; name a folder in landing form")
+    yield (load_manifest(folder).shop_id if (folder / MANIFEST).exists() else None), files
+
+
+def _lines(files: Iterable[Path]) -> Iterator[bytes]:
+    for file in files:
+        content = file.read_bytes()
+        yield from (line for line in content.split(b"\n")[: None if not content.endswith(b"\n") else -1])
+
+
+def rows_of_lines(lines: Iterable[bytes], shop_id: str | None) -> Iterator[dict[str, Any]]:
+    """Records of raw lines in their order; ``log_offset`` is left for the log to say."""
+    known_ms: int | None = None
+    waiting: list[dict[str, Any]] = []
+    for seq, line in enumerate(lines):
+        text = line.decode("utf-8", errors="replace")
+        try:
+            raw: Any = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            raw = text
+        shop = shop_id or _named_shop(raw)
+        record, verdict = record_of(raw, shop_id=shop, collector_id=f"history:{shop}", seq=seq, collected_at_ms=0, line=text)
+        if isinstance(verdict, Refusal):
+            own_ms = _claimed_ms(raw)
+        else:
+            own_ms = to_ms(verdict.received_at) if verdict.received_at is not None else record["occurred_at_ms"]
+        known_ms = own_ms if own_ms is not None else known_ms
+        row = {**record, "received_at_ms": known_ms, "log_partition": 0, "log_offset": None}
+        if known_ms is None:
+            waiting.append(row)
+            continue
+        for early in (*waiting, row):
+            yield early | {"received_at_ms": known_ms, "collected_at_ms": known_ms}
+        waiting.clear()
+    yield from (row | {"received_at_ms": 0} for row in waiting)
+
+
+def _named_shop(raw: Any) -> str:
+    named = raw.get("shop_id") if isinstance(raw, dict) else None
+    return named if isinstance(named, str) and named else UNKNOWN_SHOP
+
+
+def _claimed_ms(raw: Any) -> int | None:
+    """When an invalid event says that it became known: its ``received_at`` or ``occurred_at``, where one is readable."""
+    if not isinstance(raw, dict):
+        return None
+    for name in ("received_at", "occurred_at"):
+        try:
+            return to_ms(parse_instant(raw.get(name)))
+        except ValueError:
+            continue
+    return None
+
+
+def fates_of(log: Iterable[dict[str, Any]], *, allowed_lateness_s: int, future_tolerance_s: int) -> Iterator[Fate]:
+    """The fate of each record, in the order of the log."""
+    delivered: set[tuple[str, str]] = set()
+    for row in log:
+        fate = fate_without_history(
+            invalid_reason=row["invalid_reason"],
+            occurred_at_ms=row["occurred_at_ms"],
+            received_at_ms=row["received_at_ms"],
+            allowed_lateness_s=allowed_lateness_s,
+            future_tolerance_s=future_tolerance_s,
+        )
+        if fate in (Fate.GOOD, Fate.LATE):
+            delivery = (row["shop_id"], row["event_id"])
+            fate = Fate.DUPLICATE if delivery in delivered else fate
+            delivered.add(delivery)
+        yield fate

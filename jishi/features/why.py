@@ -1,0 +1,98 @@
+"""Why a value is what it is: the acts behind it, found as the oracle finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jishi.features.definition import Feature
+from jishi.features.entity import ENTITY_KEYS, entity_of
+from jishi.features.oracle import Act, values
+from jishi.features.registry import FEATURES, operands
+
+_ALIASES = {"user": "person"}
+
+
+class UnknownFeature(LookupError):
+    """No feature or entity has this name; the message lists what there is."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """The value of one feature at one instant, the window that it comes from (epoch ms, None for a running feature), and the
+    acts in it that count, in the order of the log.
+    """
+
+    feature: Feature
+    entity_id: str
+    value: Any
+    window: tuple[int, int] | None
+    valid_until_ms: int | None
+    acts: list[Act]
+
+
+def named_feature(entity: str, name: str, declared: Iterable[Feature] = FEATURES) -> Feature:
+    """A feature by its name, with or without its entity in front (``views_1h`` of a ``person`` is ``person_views_1h``).
+
+    Raises UnknownFeature.
+    """
+    known = [feature for feature in declared if feature.entity == entity]
+    for feature in known:
+        if feature.name in (name, f"{entity}_{name}"):
+            return feature
+    raise UnknownFeature(f"no feature {name!r} of a {entity}; there are {', '.join(feature.name for feature in known)}")
+
+
+def named_entity(text: str) -> tuple[str, str]:
+    """Entity and id from ``person:u1`` (``user:u1`` means the same). Raises UnknownFeature."""
+    kind, colon, identity = text.partition(":")
+    entity = _ALIASES.get(kind, kind)
+    if entity not in ENTITY_KEYS or not colon or not identity:
+        raise UnknownFeature(f"{text!r} is no entity; write one of {', '.join(ENTITY_KEYS)}, a colon and its id")
+    return entity, identity
+
+
+def reason(
+    feature: Feature,
+    entity_id: str,
+    as_of_ms: int,
+    acts: Sequence[Act],
+    *,
+    allowed_lateness_s: int,
+    declared: Sequence[Feature] = FEATURES,
+) -> Reason:
+    """Why the feature has its value at ``as_of_ms``; ``acts`` are good acts of one shop, in the order of the log."""
+    parts = operands(feature, declared)
+    own = [act for act in acts if entity_of(feature.entity, act) == entity_id and any(part.takes(act) for part in parts)]
+    needed = {member.name: member for member in (feature, *parts)}
+    known = values(list(needed.values()), own, allowed_lateness_s=allowed_lateness_s)
+    holding = [
+        value
+        for value in known
+        if value.feature == feature.name
+        and value.as_of_ms <= as_of_ms
+        and (value.valid_until_ms is None or as_of_ms < value.valid_until_ms)
+    ]
+    told = max(holding, key=lambda value: value.as_of_ms, default=None)
+    value = told.value if told else feature.default
+    until = told.valid_until_ms if told else None
+    if feature.is_running:
+        return Reason(feature, entity_id, value, None, until, _behind_running(feature, own, as_of_ms))
+    slide_ms = feature.slide * 1000
+    end_ms = (as_of_ms - allowed_lateness_s * 1000) // slide_ms * slide_ms
+    window = (end_ms - feature.size * 1000, end_ms)
+    inside = [act for act in own if any(part.takes(act) and _is_inside(part, act, end_ms) for part in parts)]
+    return Reason(feature, entity_id, value, window, until, inside)
+
+
+def _is_inside(part: Feature, act: Act, end_ms: int) -> bool:
+    return bool(end_ms - part.size * 1000 <= act["occurred_at_ms"] < end_ms)
+
+
+def _behind_running(feature: Feature, own: Sequence[Act], as_of_ms: int) -> list[Act]:
+    known = [act for act in own if act["received_at_ms"] <= as_of_ms]
+    if feature.aggregation == "first_seen":
+        return [min(known, key=lambda act: act["occurred_at_ms"])] if known else []
+    telling = [act for act in known if act[feature.column or ""] is not None]
+    return telling[-(feature.n or 1) :]

@@ -1,0 +1,1 @@
+"""Parity: the same events through every engine, and the values compared key by key and slide by slide."""

@@ -1,0 +1,88 @@
+"""``jishi features parity``: all engines and the online store against the oracle, and a sentence for every difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from jishi.features import FEATURES, Feature
+from jishi.features.why import reason
+from jishi.parity.comparison import Compared, Difference, compare, compare_online, instants_to_read
+from jishi.parity.engines import PreparedLog, Tell, compute, read_online
+from jishi.settings import Settings
+
+ONLINE = "online store"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was compared: for each engine (the online store included) each feature, by name."""
+
+    records: int
+    acts: int
+    engines: dict[str, dict[str, Compared]]
+
+    @property
+    def different(self) -> int:
+        """Values that differ, of all engines and features."""
+        return sum(feature.different for compared in self.engines.values() for feature in compared.values())
+
+    @property
+    def rows(self) -> int:
+        """Values that the oracle has."""
+        first = next(iter(self.engines.values()), {})
+        return sum(feature.rows for feature in first.values())
+
+
+def prove(log: PreparedLog, engines: list[str], *, with_online: bool, settings: Settings, tell: Tell) -> Proof:
+    """Compute the log with the oracle and every engine and compare. ``with_online`` needs Flink, whose messages feed the store.
+
+    Raises jishi.parity.engines.EngineFailed or jishi.parity.value_table.NothingComputed.
+    """
+    names = [feature.name for feature in FEATURES]
+    oracle = log.folder / "oracle.parquet"
+    compute("oracle", log, oracle, settings, tell)
+    compared: dict[str, dict[str, Compared]] = {}
+    for engine in engines:
+        target = log.folder / f"{engine}.parquet"
+        compute(engine, log, target, settings, tell)
+        compared[engine] = compare(oracle, target, names)
+    if with_online and "flink" in engines:
+        reads, instants_ms = log.folder / "online.jsonl", instants_to_read(oracle)
+        read_online(log, instants_ms, reads, settings, tell)
+        compared[ONLINE] = compare_online(oracle, reads, instants_ms, names)
+    return Proof(len(log.records), len(log.acts), compared)
+
+
+def explained(proof: Proof, log: PreparedLog, settings: Settings) -> Iterator[str]:
+    """A paragraph for each of the first differences: what was expected, what was found, and the events behind it."""
+    by_name = {feature.name: feature for feature in FEATURES}
+    for engine, compared in proof.engines.items():
+        for feature in compared.values():
+            for difference in feature.samples:
+                yield _paragraph(engine, by_name[difference.feature], difference, log, settings)
+
+
+def _paragraph(engine: str, feature: Feature, difference: Difference, log: PreparedLog, settings: Settings) -> str:
+    as_of_ms = _epoch_ms(difference.as_of)
+    of_shop = [act for act in log.acts if act["shop_id"] == difference.shop_id]
+    found = reason(feature, difference.entity_id, as_of_ms, of_shop, allowed_lateness_s=settings.allowed_lateness_s)
+    behind = ", ".join(f"{act['event_id']} ({act['kind']} at {act['occurred_at_ms']})" for act in found.acts[:6])
+    more = f" and {len(found.acts) - 6} more" if len(found.acts) > 6 else ""
+    where = f"{feature.name} of {feature.entity} {difference.entity_id!r} in shop {difference.shop_id!r}"
+    until = ""
+    if difference.expected == difference.found:
+        until = f"; it should hold until {difference.expected_until}, not {difference.found_until}"
+    return (
+        f"{engine}: {where} as of {difference.as_of.isoformat()} UTC is {_words(difference.found)}, the oracle says "
+        f"{_words(difference.expected)}{until}; {len(found.acts)} acts count: {behind or 'none'}{more}"
+    )
+
+
+def _words(value: str | None) -> str:
+    return "the default" if value is None else value
+
+
+def _epoch_ms(instant: datetime) -> int:
+    return round(instant.replace(tzinfo=UTC).timestamp() * 1000)

@@ -1,0 +1,124 @@
+"""What each engine computed, brought into one form: a Parquet file with a row for each value that is not the default.
+
+Columns: ``feature``, ``shop_id``, ``entity_id``, ``as_of`` (UTC, from when the value holds), ``value`` (JSON text) and
+``valid_until`` (UTC, null where it holds until the next one). Outside the rows the feature's default holds. Doubles are
+compared as the numbers that they are: equal text means equal bits. Of several values of one instant the last one stays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jishi.features import Feature
+from jishi.features.oracle import Value
+
+if TYPE_CHECKING:
+    import duckdb
+
+# By view and feature: the table that has its rows, and the expression of its value as JSON.
+Source = Callable[[str, Feature], tuple[str, str]]
+Views = Mapping[str, Sequence[Feature]]
+COLUMNS = "feature, shop_id, entity_id, as_of, value, valid_until"
+_MISSING = "missing"
+
+
+class NothingComputed(RuntimeError):
+    """An engine left no output where it should have."""
+
+
+def from_oracle(values: Iterable[Value], views: Views, work: Path, target: Path) -> None:
+    """Write the oracle's values."""
+    import duckdb
+
+    file = work / "oracle.jsonl"
+    with file.open("w", encoding="utf-8") as out:
+        for value in values:
+            out.write(json.dumps(value._asdict(), ensure_ascii=False) + "\n")
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE told AS SELECT row_number() OVER () AS place, feature, shop_id, entity_id, as_of_ms, valid_until_ms, "
+            "value FROM read_json(?, format = 'newline_delimited', columns = {feature: 'VARCHAR', shop_id: 'VARCHAR', "
+            "entity_id: 'VARCHAR', as_of_ms: 'BIGINT', value: 'JSON', valid_until_ms: 'BIGINT'})",
+            [str(file)],
+        )
+        _write(
+            connection,
+            views,
+            target,
+            lambda _, feature: (f"(SELECT * FROM told WHERE feature = '{feature.name}')", "json_extract(value, '$')"),
+        )
+
+
+def from_flink(messages: Path, views: Views, target: Path) -> None:
+    """Write the values of messages of the feature topic (files of a sink of ``message_key`` and ``message``)."""
+    import duckdb
+
+    files = message_files(messages)
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE told AS SELECT row_number() OVER () AS place, message::JSON AS message, "
+            "json_extract_string(message, '$.view') AS view FROM read_json(?, format = 'newline_delimited', "
+            "columns = {message_key: 'VARCHAR', message: 'VARCHAR'})",
+            [[str(file) for file in files]],
+        )
+        for view in views:
+            connection.execute(
+                f"CREATE TABLE wide_{view} AS SELECT place, json_extract_string(message, '$.shop_id') AS shop_id, "
+                "json_extract_string(message, '$.entity_id') AS entity_id, "
+                "CAST(json_extract(message, '$.as_of_ms') AS BIGINT) AS as_of_ms, "
+                "CAST(json_extract(message, '$.valid_until_ms') AS BIGINT) AS valid_until_ms, "
+                f"json_extract(message, '$.values') AS told FROM told WHERE view = '{view}'"
+            )
+        _write(connection, views, target, lambda view, feature: (f"wide_{view}", f"json_extract(told, '$.{feature.name}')"))
+
+
+def message_files(folder: Path) -> list[Path]:
+    """Committed files of the message sink in the order in which they were written. Raises NothingComputed."""
+    files = [file for file in folder.glob("part-*") if not file.name.startswith(".")]
+    if not files:
+        raise NothingComputed(f"{folder} holds no messages")
+    return sorted(files, key=lambda file: int(file.name.rsplit("-", 1)[1]))
+
+
+def from_spark(folder: Path, views: Views, target: Path) -> None:
+    """Write the values of ``<folder>/<view>/*.parquet``. Raises NothingComputed for a view without files."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        for view in views:
+            files = [str(file) for file in sorted((folder / view).glob("*.parquet"))]
+            if not files:
+                raise NothingComputed(f"{folder / view} holds no Parquet files")
+            connection.execute(
+                f"CREATE TABLE wide_{view} AS SELECT row_number() OVER () AS place, * FROM read_parquet({files!r})"
+            )
+        _write(connection, views, target, lambda view, feature: (f"wide_{view}", f"to_json({feature.name})"))
+
+
+def _write(connection: duckdb.DuckDBPyConnection, views: Views, target: Path, source: Source) -> None:
+    selects = [_select(feature, *source(view, feature)) for view, members in views.items() for feature in members]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    union = " UNION ALL ".join(selects)
+    order = "ORDER BY feature, shop_id, entity_id, as_of"
+    connection.execute(f"COPY (SELECT {COLUMNS} FROM ({union}) {order}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+
+
+def _select(feature: Feature, table: str, value: str) -> str:
+    is_number = f"json_type({value}) IN ('DOUBLE', 'UBIGINT', 'BIGINT')"
+    number = f"CASE WHEN {is_number} THEN to_json(CAST({value} AS DOUBLE)) ELSE {value} END"
+    text = f"COALESCE(CAST({number if feature.value_type == 'double' else value} AS VARCHAR), '{_absent(feature)}')"
+    default = json.dumps(feature.default if feature.default != () else [])
+    return (
+        f"(SELECT '{feature.name}' AS feature, shop_id, entity_id, make_timestamp(as_of_ms * 1000) AS as_of, "
+        f"{text} AS value, make_timestamp(valid_until_ms * 1000) AS valid_until FROM {table} "
+        f"QUALIFY row_number() OVER (PARTITION BY shop_id, entity_id, as_of_ms ORDER BY place DESC) = 1 "
+        f"AND {text} <> '{default}')"
+    )
+
+
+def _absent(feature: Feature) -> str:
+    """What a value that is not there stands for: null where null is the default, else a fault that must show."""
+    return "null" if feature.default is None else _MISSING

@@ -1,0 +1,117 @@
+"""Compile acts (``jishi.features.act``) to a Spark DataFrame: one row an act, with every column of an act."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jishi.features.act import (
+    ACT_KINDS,
+    COLUMNS,
+    DAY_MS,
+    HOUR_MS,
+    ActKind,
+    Formula,
+    FromElement,
+    FromProperties,
+    FromRecord,
+    Source,
+)
+from jishi.tables import SPARK_TYPES
+from spark_jobs.silver.fates import ORDER_OF_KNOWING
+
+_OF_TIME = {
+    "occurred_at_ms": "occurred_at_ms",
+    "hour_utc": f"(occurred_at_ms div {HOUR_MS}) % 24",
+    "day_utc": f"occurred_at_ms div {DAY_MS}",
+}
+
+
+def acts(good: DataFrame) -> DataFrame:
+    """Acts of good events with ``kind``, ``shop_id``, the columns of an act and those that order the log.
+
+    ``good`` has the columns of ``BRONZE_EVENTS``. The line is read once, and only of types whose acts need it.
+    """
+    reading = sorted({kind.event_type for kind in ACT_KINDS.values() if _reads_line(kind)})
+    line = F.when(F.col("type").isin(reading), F.col("line"))
+    events = good.withColumn("properties", F.from_json(line, f"properties {_properties_ddl()}")["properties"])
+    whole = [kind for kind in ACT_KINDS.values() if kind.is_whole_event]
+    frames = [_whole_events(events, whole)]
+    frames += [_parts(events, kind) for kind in ACT_KINDS.values() if not kind.is_whole_event]
+    together = frames[0]
+    for frame in frames[1:]:
+        together = together.unionByName(frame)
+    return together
+
+
+def _whole_events(events: DataFrame, kinds: list[ActKind]) -> DataFrame:
+    found = events.where(F.col("type").isin([kind.name for kind in kinds]))
+    return _shaped(found, F.col("type"), {column: _told_by(kinds, column) for column in COLUMNS})
+
+
+def _parts(events: DataFrame, kind: ActKind) -> DataFrame:
+    found = events.where(F.col("type") == kind.event_type)
+    if kind.each is not None:
+        found = found.withColumn("piece", F.explode(f"properties.{kind.each}"))
+    return _shaped(found, F.lit(kind.name), {column: _told_by([kind], column) for column in COLUMNS})
+
+
+def _shaped(frame: DataFrame, kind: Column, told: dict[str, str]) -> DataFrame:
+    columns = [F.expr(sql).cast(SPARK_TYPES[COLUMNS[name]]).alias(name) for name, sql in told.items()]
+    return frame.select("shop_id", kind.alias("kind"), *columns, *ORDER_OF_KNOWING)
+
+
+def _told_by(kinds: Iterable[ActKind], column: str) -> str:
+    """One expression for a column of several kinds; NULL for those that do not carry it."""
+    if column in _OF_TIME:
+        return _OF_TIME[column]
+    cases = [
+        f"WHEN type = '{kind.event_type}' THEN {_expression(kind.columns[column], column)}"
+        for kind in kinds
+        if column in kind.columns
+    ]
+    return f"CASE {' '.join(cases)} END" if cases else "NULL"
+
+
+def _expression(source: Source, column: str) -> str:
+    if isinstance(source, Formula):
+        return source.sql.format(**{name: _expression(field, name) for name, field in source.fields.items()})
+    if isinstance(source, FromRecord):
+        return column
+    if isinstance(source, FromProperties):
+        return f"properties.{source.field}"
+    return "piece" if source.field is None else f"piece.{source.field}"
+
+
+def _reads_line(kind: ActKind) -> bool:
+    return kind.each is not None or any(not isinstance(source, FromRecord) for source in kind.columns.values())
+
+
+def _properties_ddl() -> str:
+    """Schema of every property that some act reads, lists with the fields of their elements."""
+    fields: dict[str, str] = {}
+    elements: dict[str, dict[str, str]] = {}
+    for kind in ACT_KINDS.values():
+        for column, source in kind.columns.items():
+            for name, field in _fields_of(source, column):
+                if isinstance(field, FromProperties):
+                    fields[field.field] = SPARK_TYPES[COLUMNS.get(name, "int64")]
+                elif kind.each is not None:
+                    of_list = elements.setdefault(kind.each, {})
+                    if field.field is not None:
+                        of_list[field.field] = SPARK_TYPES[COLUMNS.get(name, "int64")]
+    for name, of_list in elements.items():
+        fields[name] = f"ARRAY<{_struct(of_list) if of_list else 'STRING'}>"
+    return _struct(fields)
+
+
+def _fields_of(source: Source, column: str) -> list[tuple[str, FromProperties | FromElement]]:
+    if isinstance(source, FromRecord):
+        return []
+    return list(source.fields.items()) if isinstance(source, Formula) else [(column, source)]
+
+
+def _struct(fields: dict[str, str]) -> str:
+    return f"STRUCT<{', '.join(f'{name}: {kind}' for name, kind in fields.items())}>"

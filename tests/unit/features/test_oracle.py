@@ -1,0 +1,124 @@
+"""The oracle on cases small enough to count by eye: edges of windows, defaults, parts of orders, running values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jishi.features import FEATURES, Feature
+from jishi.features.act import COLUMNS, acts_of
+from jishi.features.entity import ENTITY_KEYS, entity_id, key_values
+from jishi.features.oracle import Value, good_acts, values, window_ends
+from jishi.tables import LOG_RECORD
+
+MINUTE = 60_000
+T0 = 1_788_220_800_000  # on a whole day
+
+
+def record(
+    at_ms: int, event_type: str = "item_viewed", properties: dict[str, Any] | None = None, **columns: Any
+) -> dict[str, Any]:
+    line = orjson.dumps({"properties": properties or {}}).decode()
+    plain: dict[str, Any] = dict.fromkeys(LOG_RECORD.columns)
+    plain |= {"shop_id": "s", "event_id": f"e{at_ms}", "type": event_type, "person_id": "p", "item_id": "i", "line": line}
+    return plain | {"occurred_at_ms": at_ms, "received_at_ms": at_ms} | columns
+
+
+def told(name: str, records: list[dict[str, Any]]) -> list[tuple[int, Any]]:
+    """Values of a declared feature as (minutes from T0 until the window's end, value); running ones in milliseconds."""
+    acts = good_acts(records, allowed_lateness_s=30, future_tolerance_s=5)
+    feature = next(f for f in FEATURES if f.name == name)
+    found = [value for value in values(FEATURES, acts, allowed_lateness_s=30) if value.feature == name]
+    if feature.is_running:
+        return [(value.as_of_ms - T0, value.value) for value in found]
+    return [((value.as_of_ms - 30_000 - T0) // MINUTE, value.value) for value in found]
+
+
+def test_a_window_is_half_open_and_its_value_waits_for_the_lateness() -> None:
+    acts = good_acts([record(T0)], allowed_lateness_s=30, future_tolerance_s=5)
+    [first, *_, last] = [v for v in values(FEATURES, acts, allowed_lateness_s=30) if v.feature == "person_views_1h"]
+    assert first == Value("person_views_1h", "s", "p", T0 + MINUTE + 30_000, 1, T0 + 2 * MINUTE + 30_000)
+    assert last.as_of_ms == T0 + 60 * MINUTE + 30_000
+
+
+@given(st.integers(0, 4_000_000_000_000))
+def test_the_ends_of_an_instant_are_the_windows_that_hold_it(at_ms: int) -> None:
+    feature = Feature("f", "F.", "item", "count", acts=("item_viewed",), size_s=180, slide_s=60)
+    ends = list(window_ends(at_ms, feature))
+    around = range((at_ms // MINUTE - 5) * MINUTE, at_ms + 10 * MINUTE, MINUTE)
+    assert ends == [end for end in around if end - 180_000 <= at_ms < end]
+
+
+def test_the_last_millisecond_of_a_slide_belongs_to_it() -> None:
+    assert told("person_views_1h", [record(T0 + MINUTE - 1)])[0] == (1, 1)
+    assert told("person_views_1h", [record(T0 + MINUTE)])[0] == (2, 1)
+
+
+def test_a_mean_is_one_division_and_nothing_where_no_price_is_known() -> None:
+    priced = [record(T0 + n, unit_price_minor=price, event_id=str(n)) for n, price in enumerate([1, 1, None, 2])]
+    assert told("person_price_mean_24h", priced)[0] == (60, 4 / 3)
+    assert told("person_price_mean_24h", [record(T0)]) == []
+
+
+def test_an_order_is_one_act_and_each_line_another_and_its_money_adds_up() -> None:
+    lines = [
+        {"item_id": "a", "quantity": 2, "unit_price_minor": 500, "discount_minor": 1, "category": "x"},
+        {"item_id": "b", "quantity": 3, "unit_price_minor": 333, "amount_minor": 1000},
+        {"item_id": "c", "quantity": 1, "unit_price_minor": 5, "discount_minor": 9},
+        {"item_id": "d", "quantity": 2**53 - 1, "unit_price_minor": 2**53 - 1},
+    ]
+    paid = record(T0, "order_paid", {"lines": lines, "discount_minor": 100, "shipping_minor": 30}, item_id=None)
+    acts = list(acts_of(paid))
+    assert [(act["kind"], act["item_id"], act["amount_minor"]) for act in acts] == [
+        *(("order_paid", None, -70), ("line_paid", "a", 999), ("line_paid", "b", 1000)),
+        *(("line_paid", "c", 0), ("line_paid", "d", 2**53 - 1)),
+    ]
+    assert all(act.keys() >= COLUMNS.keys() for act in acts)
+    paid_minor = 999 + 1000 + 0 + 2**53 - 1 - 70
+    assert told("person_spend_minor_30d", [paid])[0] == (24 * 60, paid_minor)
+
+
+def test_an_opened_link_counts_for_the_person_who_shared_it() -> None:
+    opened = record(T0, "share_opened", {"share_id": "h", "shared_by": "friend"})
+    assert [(act["kind"], act["person_id"], act["share_id"]) for act in acts_of(opened)] == [
+        ("share_opened", "p", "h"),
+        ("share_brought", "friend", "h"),
+    ]
+
+
+def test_the_last_of_one_millisecond_stays_and_a_late_event_never_counts() -> None:
+    records = [
+        record(T0, item_id="1", event_id="a"),
+        record(T0, item_id="2", event_id="b"),
+        record(T0 + 5, item_id="late", occurred_at_ms=T0 - 30_000, event_id="c"),
+        record(T0 + 9, item_id="3", event_id="d"),
+        record(T0 + 9, item_id="3", event_id="d"),
+    ]
+    assert told("last_items", records) == [(0, ["2", "1"]), (9, ["3", "2", "1"])]
+
+
+def test_first_seen_is_the_earliest_that_is_known_so_far() -> None:
+    records = [record(T0 + 9_000), record(T0 + 9_001, occurred_at_ms=T0, event_id="older")]
+    assert told("first_seen_at_ms", records) == [(9_000, T0 + 9_000), (9_001, T0)]
+
+
+def test_a_ratio_over_two_windows_ends_with_both() -> None:
+    views = [record(T0, event_id="old"), record(T0 + 5 * 60 * MINUTE, event_id="new")]
+    by_end = dict(told("item_trend_24h", views))
+    assert (by_end[60], by_end[6 * 60], by_end[7 * 60], by_end.get(12 * 60)) == (1.0, 1.0, 0.5, None)
+
+
+@given(st.sampled_from(sorted(ENTITY_KEYS)), st.lists(st.text(min_size=1), min_size=2, max_size=2))
+def test_an_entity_id_is_undone_without_doubt(entity: str, texts: list[str]) -> None:
+    keys = ENTITY_KEYS[entity]
+    identity = entity_id("s", texts[: len(keys)])
+    assert key_values(entity, identity) == dict(zip(keys, texts, strict=False))
+
+
+def test_an_id_of_another_entity_is_refused() -> None:
+    with pytest.raises(ValueError, match="person_category"):
+        key_values("person_category", "only-a-person")
