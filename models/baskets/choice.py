@@ -28,8 +28,9 @@ TRIALS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("personal_frequency", {"fade": 0.95}),
     ("personal_frequency", {"fade": 0.9}),
     ("tifu_knn", {}),
-    ("tifu_knn", {"fade_across": 0.9}),
-    ("tifu_knn", {"own": 0.9, "fade_across": 0.9}),
+    ("tifu_knn", {"own": 0.5}),
+    ("tifu_knn", {"own": 0.5, "fade_across": 0.8}),
+    ("tifu_knn", {"own": 0.3, "fade_across": 0.8}),
     ("tifu_knn", {"own": 0.9, "fade_in_group": 1.0, "fade_across": 0.9}),
     ("succession", {}),
 )
