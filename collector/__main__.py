@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from collector.log import log_to_stderr
 from collector.wal.segments import WalCorrupt, WalLocked
 from jishi.paths import Paths
 from jishi.settings import get_settings
@@ -28,7 +28,7 @@ def serve() -> None:
     from collector.serve import PortTaken
     from collector.serve import serve as run
 
-    _log_to_stderr()
+    log_to_stderr()
     settings = get_settings()
     try:
         run(settings, Paths.of(settings))
@@ -43,7 +43,7 @@ def forward() -> None:
     """Forward acknowledged events to Kafka, in order, until SIGTERM."""
     from collector.forward import forward as run
 
-    _log_to_stderr()
+    log_to_stderr()
     settings = get_settings()
     run(settings, Paths.of(settings))
 
@@ -100,11 +100,6 @@ def send(
     table.add_row("sent again", f"{sent.retries:,}")
     table.add_row("seconds", f"{sent.seconds:.2f}")
     Console().print(table)
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
 
 def main() -> int:

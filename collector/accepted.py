@@ -8,6 +8,7 @@ from pathlib import Path
 
 import orjson
 
+from collector.ledger import Ledger, ledger_file, read_ledger
 from collector.wal.durable import read_durable
 from collector.wal.reader import read_entries
 from collector.wal.segments import Position, WalCorrupt, segment_file, segment_starts
@@ -15,33 +16,52 @@ from jishi.lake import write_atomically
 
 
 def count_accepted(folder: Path) -> dict[str, int]:
-    """Acknowledged events by shop. Works beside a running collector; sealed segments are counted once and remembered.
+    """Acknowledged events by shop. Works beside a running collector and a running forwarder.
 
-    Raises WalCorrupt when a segment is damaged or missing.
+    Sealed segments are counted once and remembered; those that were deleted are counted in the ledger.
+    Raises WalCorrupt when a segment or the ledger is damaged or missing.
     """
+    ledger = read_ledger(folder)
+    while True:
+        try:
+            return dict(sorted(_count_all(folder, ledger).items()))
+        except (WalCorrupt, FileNotFoundError) as error:
+            before, ledger = ledger, read_ledger(folder)
+            if ledger != before:
+                continue  # a segment was deleted under our eyes; the ledger has its counts now
+            if isinstance(error, WalCorrupt):
+                raise
+            raise WalCorrupt(f"{error.filename} is missing; bring it back from a backup") from None
+
+
+def _count_all(folder: Path, ledger: Ledger) -> Counter[str]:
     durable = read_durable(folder)
+    starts = [start for start in segment_starts(folder) if start >= ledger.upto]
     if durable is None:
-        if segment_starts(folder):
+        if starts or ledger.upto:
             raise WalCorrupt(
                 f"{folder / 'durable'} is missing beside segments; start the collector once, it writes the file anew"
             )
-        return {}
-    total: Counter[str] = Counter()
-    starts = [start for start in segment_starts(folder) if start <= durable.segment]
+        return Counter()
+    starts = [start for start in starts if start <= durable.segment]
     if not starts or starts[-1] != durable.segment:
         raise WalCorrupt(f"{segment_file(folder, durable.segment)} is missing; bring it back from a backup")
+    if starts[0] != ledger.upto:
+        raise WalCorrupt(
+            f"events {ledger.upto} to {starts[0] - 1} are neither in a segment nor counted in {ledger_file(folder)}; "
+            "bring the missing file back from a backup"
+        )
+    total = Counter(ledger.shops)
     for start, following in zip(starts, [*starts[1:], None], strict=True):
-        if following is None:
-            total += _count(folder, start, durable)
-        else:
-            total += _count_sealed(folder, start, following)
-    return dict(sorted(total.items()))
+        total += _count(folder, start, durable) if following is None else count_sealed(folder, start, following)
+    return total
 
 
-def _count_sealed(folder: Path, start: int, following: int) -> Counter[str]:
+def count_sealed(folder: Path, start: int, following: int) -> Counter[str]:
+    """Counts of a sealed segment, behind which the log goes on with ``following``; from its sidecar file when there is one."""
     file = segment_file(folder, start)
     size = file.stat().st_size
-    sidecar = file.with_suffix(".counts.json")
+    sidecar = counts_file(folder, start)
     if sidecar.exists():
         remembered = json.loads(sidecar.read_text())
         if remembered["bytes"] == size:
@@ -49,6 +69,11 @@ def _count_sealed(folder: Path, start: int, following: int) -> Counter[str]:
     counts = _count(folder, start, Position(start, size, following))
     write_atomically(sidecar, json.dumps({"bytes": size, "shops": counts}))
     return counts
+
+
+def counts_file(folder: Path, start: int) -> Path:
+    """Sidecar of a sealed segment that remembers its counts."""
+    return segment_file(folder, start).with_suffix(".counts.json")
 
 
 def _count(folder: Path, start: int, end: Position) -> Counter[str]:

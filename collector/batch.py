@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from collector.recent_ids import RecentIds
 from collector.refusals import Refused
 from jishi.contract import Record, Refusal, record_of
 
@@ -19,28 +20,46 @@ class Checked:
     results: list[dict[str, Any]]
     quarantined: dict[str, int]
 
+    def mark_repeated(self, recent: RecentIds) -> int:
+        """Tell in the answers which events were acknowledged before, these or earlier ones; returns how many."""
+        repeated = 0
+        for record, result in zip(self.records, self.results, strict=True):
+            event_id = record["event_id"]
+            if record["invalid_reason"] is None and event_id is not None and recent.is_repeated(record["shop_id"], event_id):
+                result.update(_REPEATED)
+                repeated += 1
+        return repeated
 
-def decode(body: bytes, max_events: int) -> list[Any]:
-    """The events of a body: an array, or ``{"events": [...]}``. Raises Refused with 400, 413 or 422."""
+
+_REPEATED = {
+    "status": "duplicate",
+    "reason": "duplicate",
+    "field": "event_id",
+    "detail": "an event with this event_id was acknowledged before; both are kept and it counts once",
+}
+
+
+def decode(body: bytes, max_events: int, what: str = "events") -> list[Any]:
+    """The events (or items) of a body: an array, or ``{"events": [...]}``. Raises Refused with 400, 413 or 422."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
-        message = f"the body is not JSON ({where}); send a UTF-8 JSON array of events"
+        message = f"the body is not JSON ({where}); send a UTF-8 JSON array of {what}"
         raise Refused(400, "malformed_json", "body", message) from None
     field = "body"
     if isinstance(value, dict):
-        if "events" not in value:
-            raise Refused(422, "wrong_shape", "events", 'put the events into an array, or into {"events": [...]}')
-        field, value = "events", value["events"]
+        if what not in value:
+            raise Refused(422, "wrong_shape", what, f'put the {what} into an array, or into {{"{what}": [...]}}')
+        field, value = what, value[what]
         if not isinstance(value, list):
-            raise Refused(422, "wrong_shape", "events", f"events must be an array, not {_json_type(value)}")
+            raise Refused(422, "wrong_shape", what, f"{what} must be an array, not {_json_type(value)}")
     if not isinstance(value, list):
-        raise Refused(400, "not_an_array", field, f"send an array of events, not {_json_type(value)}")
+        raise Refused(400, "not_an_array", field, f"send an array of {what}, not {_json_type(value)}")
     if not value:
-        raise Refused(422, "empty_batch", field, "send at least one event")
+        raise Refused(422, "empty_batch", field, f"send at least one of {what}")
     if len(value) > max_events:
-        message = f"{len(value)} events in one request; send at most {max_events} and split the rest"
+        message = f"{len(value)} {what} in one request; send at most {max_events} and split the rest"
         raise Refused(413, "too_many_events", field, message)
     return value
 

@@ -2,7 +2,8 @@
 
 The producer is idempotent and never gives up on a message, so the order within a partition (and so of a key) is the order of
 the write-ahead log, also through a broker that is away for minutes. The position is saved after delivery: a crash makes the
-next run send some entries again, with the same ``(collector_id, seq)``, and readers count those once.
+next run send some entries again, with the same ``(collector_id, seq)``, and readers count those once. Segments that Kafka has
+had for a while are deleted.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import orjson
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from collector.progress import Progress, load_position, save_position
+from collector.retire import retire_segments
 from collector.wal.durable import read_durable
 from collector.wal.lock import lock
 from collector.wal.reader import read_entries
@@ -34,6 +36,7 @@ log = logging.getLogger("collector.forward")
 IDLE_S = 0.01
 SAVE_EVERY_S = 0.25
 BEAT_EVERY_S = 1.0
+RETIRE_EVERY_S = 5.0
 PAUSE_S = 2.0
 UNDER_WAY = 20_000
 UNDER_WAY_BYTES = 64 * 2**20
@@ -66,8 +69,9 @@ def producer_config(bootstrap: str) -> dict[str, Any]:
 class Forwarder:
     """Forwards one write-ahead log; ``run`` returns after ``stop``."""
 
-    def __init__(self, paths: Paths, bootstrap: str) -> None:
+    def __init__(self, paths: Paths, bootstrap: str, keep_s: float) -> None:
         self._paths = paths
+        self._keep_s = keep_s
         self._wal: Path = paths.wal
         self._bootstrap = bootstrap
         self._stopping = threading.Event()
@@ -77,7 +81,7 @@ class Forwarder:
         self._bytes = 0
         self._is_connected: bool | None = None
         self._has_told_disk = False
-        self._last_save = self._last_beat = 0.0
+        self._last_save = self._last_beat = self._last_retired = 0.0
 
     def stop(self) -> None:
         """End soon: what is under way gets a few seconds to arrive."""
@@ -163,6 +167,18 @@ class Forwarder:
             self._last_save = now
         if now - self._last_beat >= BEAT_EVERY_S:
             self._beat(durable)
+        if now - self._last_retired >= RETIRE_EVERY_S:
+            self._retire(durable)
+            self._last_retired = now
+
+    def _retire(self, durable: Position) -> None:
+        try:
+            count = retire_segments(self._wal, forwarded=self._saved, durable=durable, keep_s=self._keep_s, now_s=time.time())
+        except OSError as error:  # the segments wait; only space is lost
+            self._cannot_write(error)
+        else:
+            if count:
+                log.info("deleted %d segments that Kafka has", count)
 
     def _save(self) -> None:
         if self._progress.position == self._saved:
@@ -199,7 +215,7 @@ def forward(settings: Settings, paths: Paths) -> None:
     """Forward until SIGTERM or SIGINT. Raises WalLocked when another forwarder runs, WalCorrupt when the log is damaged."""
     paths.wal.mkdir(parents=True, exist_ok=True)
     held = lock(paths.wal / "forwarder.lock")
-    forwarder = Forwarder(paths, settings.kafka_bootstrap)
+    forwarder = Forwarder(paths, settings.kafka_bootstrap, settings.wal_keep_s)
 
     def leave(number: int, frame: FrameType | None) -> None:
         forwarder.stop()

@@ -1,10 +1,11 @@
-"""Who a bearer key belongs to: the registry's hashes in memory, read again when the registry file changes."""
+"""Who a key belongs to: the registry's hashes in memory, read again when the registry file changes."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,6 +20,15 @@ _SCHEME = "bearer "
 
 class RegistryUnreadable(RuntimeError):
     """The registry of shops is damaged; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose key it is, what it may do, and the sites that may use it (all when there are none)."""
+
+    shop_id: str
+    right: Right
+    origins: frozenset[str]
 
 
 class KeyRing:
@@ -36,20 +46,36 @@ class KeyRing:
             ) from None
 
     def shop_that_may_write(self, authorization: str | None) -> str:
-        """The shop of a request's ``Authorization`` header. Raises Refused: 401 for no or a wrong key, 403 for a read key."""
+        """The shop of a request's ``Authorization`` header. Raises Refused: 401 without a known key, 403 for another right."""
         if authorization is None:
             raise Refused(401, "missing_key", "Authorization", "send the shop's write key: Authorization: Bearer jk_write_…")
         if authorization[: len(_SCHEME)].lower() != _SCHEME:
             raise Refused(401, "missing_key", "Authorization", "use the scheme Bearer: Authorization: Bearer jk_write_…")
+        owner = self._owner(authorization[len(_SCHEME) :].strip(), "Authorization")
+        if owner.right != "write":
+            message = f"this key may only {owner.right}; send events with the write key"
+            raise Refused(403, "no_write_right", "Authorization", message)
+        return owner.shop_id
+
+    def shop_that_may_track(self, key: str | None, origin: str | None) -> str:
+        """The shop of a page's key; ``origin`` is the site of the page. Raises Refused: 401, or 403 for a right or site."""
+        if not key:
+            raise Refused(401, "missing_key", "key", "add the shop's track key: /v1/track?key=jk_track_…")
+        owner = self._owner(key, "key")
+        if owner.right != "track":
+            # A secret key in a page is a leak; it must not work, or nobody would notice.
+            message = f"this key may {owner.right} and is secret; a page uses a track key (jishi keys create --right track)"
+            raise Refused(403, "no_track_right", "key", message)
+        if owner.origins and (origin or "").lower() not in owner.origins:
+            raise Refused(403, "foreign_origin", "Origin", "this key is not for pages of this site; add the site to the key")
+        return owner.shop_id
+
+    def _owner(self, key: str, field: str) -> Owner:
         self._reload_when_changed()
-        key = authorization[len(_SCHEME) :].strip()
         owner = self._owners.get(hashlib.sha256(key.encode()).hexdigest())
         if owner is None:
-            raise Refused(401, "unknown_key", "Authorization", "this key is not known; issue a new write key for the shop")
-        shop_id, right = owner
-        if right != "write":
-            raise Refused(403, "no_write_right", "Authorization", f"this key may only {right}; send events with the write key")
-        return shop_id
+            raise Refused(401, "unknown_key", field, "this key is not known; issue a new one for the shop: jishi keys create")
+        return owner
 
     def _reload_when_changed(self) -> None:
         stamp = self._stat()
@@ -70,6 +96,6 @@ class KeyRing:
         return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _load(registry: Path) -> dict[str, tuple[str, Right]]:
+def _load(registry: Path) -> dict[str, Owner]:
     shops = Shops.load(registry).shops.values()
-    return {key.sha256: (shop.shop_id, key.right) for shop in shops for key in shop.keys}
+    return {key.sha256: Owner(shop.shop_id, key.right, frozenset(key.origins)) for shop in shops for key in shop.keys}

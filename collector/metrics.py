@@ -21,6 +21,15 @@ class Metrics:
             ["shop", "reason"],
             registry=registry,
         )
+        self.duplicates = Counter(
+            "jishi_collector_duplicate_events", "Acknowledged events that were known before", ["shop"], registry=registry
+        )
+        self.filled = Counter(
+            "jishi_collector_filled_events",
+            "Events whose category or price came from the catalogue",
+            ["shop"],
+            registry=registry,
+        )
         self.refused = Counter("jishi_collector_refused_requests", "Refused requests by code", ["code"], registry=registry)
         self.wrong_keys = Counter("jishi_collector_wrong_keys", "Requests without a known write key", registry=registry)
         self.backlog = Gauge("jishi_collector_backlog_events", "Events that wait for fsync", registry=registry)

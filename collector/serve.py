@@ -12,9 +12,12 @@ from types import FrameType
 
 import uvicorn
 
-from collector.app import Intake, create_app
+from collector.app import create_app
+from collector.catalogue_store import load_catalogue
+from collector.intake import Intake
 from collector.keys import KeyRing
 from collector.wal.writer import WalWriter
+from jishi.lake import Lake
 from jishi.paths import Paths
 from jishi.settings import Settings
 
@@ -32,7 +35,14 @@ def serve(settings: Settings, paths: Paths) -> None:
         wal = WalWriter(paths.wal, settings.wal_segment_bytes)
         try:
             keys = KeyRing(paths.shops_file)
-            intake = Intake(wal, keys, settings, clock_ms=lambda: time.time_ns() // 1_000_000, clock_s=time.monotonic)
+            intake = Intake(
+                wal,
+                keys,
+                settings,
+                clock_ms=lambda: time.time_ns() // 1_000_000,
+                clock_s=time.monotonic,
+                catalogue=load_catalogue(paths.wal, Lake(paths.lake)),
+            )
             config = uvicorn.Config(
                 create_app(intake),
                 lifespan="on",

@@ -65,4 +65,5 @@ with DAG(
         minutes=30,
         outlets=[FEATURES],
     )
-    chain(land, silver, marts, features, *model_steps())
+    chain(land, silver, marts, features)
+    chain(silver, *model_steps())  # models learn from silver, so they need not wait for marts and features

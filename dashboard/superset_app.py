@@ -91,8 +91,19 @@ def board_contents(marts: Path) -> dict[str, str]:
 
 
 def _import_board(marts: Path, admin: Any) -> None:
+    """Make Superset's board that of the YAML files.
+
+    One import a kind: an import of dashboards would leave data sets and charts that are there already as they are.
+    """
     from flask import g
+    from superset.commands.chart.importers.v1 import ImportChartsCommand
     from superset.commands.dashboard.importers.v1 import ImportDashboardsCommand
+    from superset.commands.dataset.importers.v1 import ImportDatasetsCommand
 
     g.user = admin
-    ImportDashboardsCommand(board_contents(marts), overwrite=True).run()
+    contents = board_contents(marts)
+    metadata = yaml.safe_load(contents["metadata.yaml"])
+    commands = {"SqlaTable": ImportDatasetsCommand, "Slice": ImportChartsCommand, "Dashboard": ImportDashboardsCommand}
+    for kind, command in commands.items():
+        told = yaml.safe_dump(metadata | {"type": kind})
+        command(contents | {"metadata.yaml": told}, overwrite=True).run()

@@ -12,7 +12,8 @@ from jishi.lake import Lake
 if TYPE_CHECKING:
     import duckdb
 
-QUERYABLE = (tables.BRONZE_EVENTS, *tables.SILVER)
+QUERYABLE = (tables.BRONZE_EVENTS, tables.BRONZE_REPAIRS, *tables.SILVER, *tables.RECOMMENDATIONS)
+_DUCKDB_TYPES = {"TIMESTAMP_NTZ": "TIMESTAMP", "STRING": "VARCHAR", "ARRAY<FLOAT>": "FLOAT[]"}
 
 
 @contextmanager
@@ -24,15 +25,18 @@ def open_lake(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
         for schema in QUERYABLE:
             view = schema.name.replace("/", "_")
             files = [str(file) for file in lake.files(schema.name)]
-            columns = ", ".join(f'"{name}"' for name in schema.columns)
             if files:
-                connection.read_parquet(files, hive_partitioning=False, union_by_name=True).select(columns).create_view(view)
+                found = connection.read_parquet(files, hive_partitioning=False, union_by_name=True)
+                # A column that was declared after the files were written is null in them.
+                columns = [f'"{name}"' if name in found.columns else null for name, null in _nulls(schema).items()]
+                found.select(", ".join(columns)).create_view(view)
             else:
-                types = schema.spark_ddl.replace("`", '"').replace("TIMESTAMP_NTZ", "TIMESTAMP").replace("STRING", "VARCHAR")
-                connection.execute(f"create view {view} as select * from (select {_nulls(types)}) where false")
+                nulls = ", ".join(_nulls(schema).values())
+                connection.execute(f"create view {view} as select * from (select {nulls}) where false")
         yield connection
 
 
-def _nulls(types: str) -> str:
-    pairs = [entry.split(" ", 1) for entry in types.split(", ")]
-    return ", ".join(f"cast(null as {kind}) as {name}" for name, kind in pairs)
+def _nulls(schema: tables.TableSchema) -> dict[str, str]:
+    """Each column as a typed null."""
+    types = {column: tables.SPARK_TYPES[kind] for column, kind in schema.columns.items()}
+    return {column: f'cast(null as {_DUCKDB_TYPES.get(kind, kind)}) as "{column}"' for column, kind in types.items()}

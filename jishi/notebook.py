@@ -43,8 +43,9 @@ def execute(paths: Paths, name: str, parameters: dict[str, Any]) -> Path:
     position = next((i for i, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])), None)
     if position is None:
         raise NotebookFailed(f"{file} has no cell tagged 'parameters'")
-    given = "\n".join(f"{key} = {value!r}" for key, value in parameters.items())
-    notebook.cells.insert(position + 1, nbformat.v4.new_code_cell(given))
+    if parameters:
+        given = "\n".join(f"{key} = {value!r}" for key, value in parameters.items())
+        notebook.cells.insert(position + 1, nbformat.v4.new_code_cell(given))
     client = NotebookClient(
         notebook, timeout=CELL_TIMEOUT_S, kernel_name="python3", resources={"metadata": {"path": str(PROJECT_ROOT)}}
     )
@@ -66,7 +67,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m jishi.notebook", description="Notebooks as pages.")
     parser.add_argument("command", choices=("execute",))
     parser.add_argument("--name", default=OVERVIEW, help=f"notebook in notebooks/ (default: {OVERVIEW})")
-    parser.add_argument("--shop", help="shop that the page is about; default: the first registered one that has sessions")
+    parser.add_argument("--shop", help="shop that the page is about; default: the one in the notebook's parameters cell")
     chosen = parser.parse_args()
     paths = Paths.of(get_settings())
     known = Shops.load(paths.shops_file).shops

@@ -29,8 +29,8 @@ class CountFailed(RuntimeError):
 class ShopCount:
     """Counts of one shop. Money is net of refunds, in minor units of the shop's currency.
 
-    ``gmv_minor`` = Σ paid amount of orders − Σ refunds. ``late`` counts rows of ``silver``. ``difference`` = accepted −
-    silver − duplicates − quarantined, and must be 0.
+    ``gmv_minor`` = Σ paid amount of orders − Σ refunds. ``late`` counts rows of ``silver``, ``repaired`` events that left the
+    quarantine for silver or duplicates. ``difference`` = accepted − silver − duplicates − quarantined, and must be 0.
     """
 
     shop_id: str
@@ -39,6 +39,7 @@ class ShopCount:
     late: int
     duplicates: int
     quarantined: dict[str, int]
+    repaired: int
     orders: int
     gmv_minor: int
     paying_customers: int
@@ -74,6 +75,11 @@ def reconcile(paths: Paths) -> list[ShopCount]:
                 "silver": "select shop_id, count(*) from silver_events group by 1",
                 "late": "select shop_id, count(*) from silver_events where is_late group by 1",
                 "duplicates": "select shop_id, count(*) from silver_duplicates group by 1",
+                "repaired": (
+                    "select shop_id, count(*) from bronze_repairs where (collector_id, seq) in "
+                    "(select (collector_id, seq) from bronze_events) and (collector_id, seq) not in "
+                    "(select (collector_id, seq) from silver_quarantine) group by 1"
+                ),
                 "orders": "select shop_id, count(*) from silver_orders group by 1",
                 "paid": "select shop_id, sum(paid_minor)::bigint from silver_orders group by 1",
                 "refunded": "select shop_id, sum(amount_minor)::bigint from silver_refunds group by 1",
@@ -93,6 +99,7 @@ def reconcile(paths: Paths) -> list[ShopCount]:
             late=rows["late"].get(shop_id, 0),
             duplicates=rows["duplicates"].get(shop_id, 0),
             quarantined=quarantined.get(shop_id, {}),
+            repaired=rows["repaired"].get(shop_id, 0),
             orders=rows["orders"].get(shop_id, 0),
             gmv_minor=rows["paid"].get(shop_id, 0) - rows["refunded"].get(shop_id, 0),
             paying_customers=rows["customers"].get(shop_id, 0),
@@ -141,12 +148,12 @@ def run_reconcile(*, as_json: bool) -> int:
         print(json.dumps([asdict(count) | {"difference": count.difference} for count in counts], indent=2, ensure_ascii=False))
         return 1 if any(count.difference for count in counts) else 0
     table = Table(title="accepted = silver + duplicates + quarantined", title_justify="left")
-    for heading in ("shop", "accepted", "silver", "late", "duplicates", "quarantined", "difference"):
+    for heading in ("shop", "accepted", "silver", "late", "duplicates", "quarantined", "repaired", "difference"):
         table.add_column(heading, justify="left" if heading == "shop" else "right")
     for count in counts:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in count.quarantined.items()) or "0"
         style = "red" if count.difference else ""
         numbers = [f"{n:,}" for n in (count.accepted, count.silver, count.late, count.duplicates)]
-        table.add_row(count.shop_id, *numbers, reasons, f"{count.difference:,}", style=style)
+        table.add_row(count.shop_id, *numbers, reasons, f"{count.repaired:,}", f"{count.difference:,}", style=style)
     Console().print(table)
     return 1 if any(count.difference for count in counts) else 0

@@ -36,10 +36,12 @@ class Settings(BaseSettings):
     future_tolerance_s: int = Field(5, ge=0, description="an event dated further ahead than this is future")
 
     wal_segment_bytes: int = Field(16 * 2**20, ge=4096, description="size at which a write-ahead segment is sealed")
+    wal_keep_s: int = Field(3600, ge=0, description="a write-ahead segment stays this long although the event log has it")
     collector_max_events: int = Field(500, ge=1, description="most events in one request")
     collector_max_bytes: int = Field(2**20, ge=1024, description="largest request body")
     collector_max_backlog: int = Field(50_000, ge=1, description="events waiting for fsync before the collector says 503")
     collector_events_per_s: int = Field(20_000, ge=1, description="events a shop may send each second before it gets 429")
+    collector_recent_ids: int = Field(200_000, ge=1, description="event ids that the collector remembers to tell repetitions")
 
     checkpoint_interval_ms: int = Field(3_000, ge=100, description="Flink checkpoint interval; bronze files appear with it")
     stream_parallelism: int = Field(1, ge=1, description="parallelism of the Flink job")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
 import json
 import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -15,22 +19,29 @@ from pydantic import BaseModel, Field, field_validator
 from jishi.contract.fields import Currency, ShopId
 from jishi.lake import write_json
 
-Right = Literal["write", "read"]
+Right = Literal["write", "read", "track"]
 
 
 class UnknownShop(LookupError):
     """No shop of that id is registered."""
 
 
-class Key(BaseModel):
-    """A bearer key of a shop: ``write`` sends events, ``read`` fetches recommendations. Only its SHA-256 is kept.
+class UnknownKey(LookupError):
+    """No key of that id is registered."""
 
-    A key is 256 random bits, so that a plain hash is enough: there is nothing to guess.
+
+class Key(BaseModel):
+    """A key of a shop: ``write`` sends events, ``read`` fetches recommendations, ``track`` sends what a browser may say.
+
+    Only its SHA-256 is kept; a key is 256 random bits, so that a plain hash is enough: there is nothing to guess. A ``track``
+    key stands in the shop's pages for everybody to read; ``origins`` are the sites that may use it (all when empty).
     """
 
     key_id: str
     right: Right
     sha256: str
+    created_at: datetime | None = None
+    origins: list[str] = Field(default_factory=list)
 
 
 class Shop(BaseModel):
@@ -75,13 +86,43 @@ class Shops(BaseModel):
         self.shops[shop.shop_id] = shop.model_copy(update={"keys": known.keys}) if known else shop
         return self.shops[shop.shop_id]
 
-    def issue_key(self, shop_id: str, right: Right) -> str:
-        """A new key of the shop. The text is returned once and kept nowhere."""
+    @classmethod
+    @contextmanager
+    def edit(cls, path: Path) -> Iterator[Shops]:
+        """The registry to change, saved when the block ends without error; a second editor waits, so no change is lost."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.with_name(f".{path.name}.lock").open("ab") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            shops = cls.load(path)
+            yield shops
+            shops.save(path)
+
+    def issue_key(self, shop_id: str, right: Right, *, now: datetime | None = None, origins: Sequence[str] = ()) -> str:
+        """A new key of the shop. The text is returned once and kept nowhere; ``now`` is noted as the time of its making."""
         text = f"jk_{right}_{secrets.token_urlsafe(32)}"
-        key = Key(key_id=secrets.token_hex(4), right=right, sha256=_sha256(text))
+        key = Key(key_id=secrets.token_hex(4), right=right, sha256=_sha256(text), created_at=now, origins=list(origins))
         shop = self.get(shop_id)
         self.shops[shop_id] = shop.model_copy(update={"keys": [*shop.keys, key]})
         return text
+
+    def rotate_keys(self, shop_id: str, right: Right, *, now: datetime | None = None, keep_old: bool = False) -> str:
+        """A new key in the place of all of the shop's keys with this right, which end at once unless they are kept."""
+        old = [key for key in self.get(shop_id).keys if key.right == right]
+        text = self.issue_key(shop_id, right, now=now, origins=sorted({origin for key in old for origin in key.origins}))
+        if not keep_old:
+            for key in old:
+                self.revoke_key(key.key_id)
+        return text
+
+    def revoke_key(self, key_id: str) -> tuple[str, Key]:
+        """Take a key back; returns its shop and the key. Raises UnknownKey."""
+        for shop_id, shop in self.shops.items():
+            for key in shop.keys:
+                if key.key_id == key_id:
+                    kept = [other for other in shop.keys if other is not key]
+                    self.shops[shop_id] = shop.model_copy(update={"keys": kept})
+                    return shop_id, key
+        raise UnknownKey(f"no key has the id {key_id!r}; jishi keys list shows the ids")
 
     def shop_of_key(self, text: str, right: Right) -> Shop | None:
         """The shop that a key with this right belongs to, or None. Compares in constant time."""

@@ -1,8 +1,8 @@
 """Columns of the lake's tables, declared once; each engine derives its own schema from here.
 
-Types are ``string``, ``int32``, ``int64``, ``double``, ``bool``, ``date`` and ``instant`` (a UTC instant with microseconds,
-stored without a zone). Money is in minor units of ``currency``. ``*_at`` is a UTC instant, ``*_date`` a date in the shop's time
-zone, ``*_ms`` epoch milliseconds.
+Types are ``string``, ``int32``, ``int64``, ``double``, ``bool``, ``date``, ``instant`` (a UTC instant with microseconds, stored
+without a zone) and ``floats`` (a list of 32-bit numbers). Money is in minor units of ``currency``. ``*_at`` is a UTC instant,
+``*_date`` a date in the shop's time zone, ``*_ms`` epoch milliseconds.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ SPARK_TYPES = {
     "bool": "BOOLEAN",
     "date": "DATE",
     "instant": "TIMESTAMP_NTZ",
+    "floats": "ARRAY<FLOAT>",
 }
 FLINK_TYPES = SPARK_TYPES | {"instant": "TIMESTAMP(6)"}
 
@@ -78,12 +79,27 @@ BRONZE_EVENTS = TableSchema(
     _RECORD | {"received_at_ms": "int64", "log_partition": "int32", "log_offset": "int64"},
 )
 
+BRONZE_REPAIRS = TableSchema(
+    "bronze/repairs",
+    "The good record that a mapping made of a quarantined event; the event itself stays in bronze/events as it came.",
+    ("collector_id", "seq"),
+    _RECORD
+    | {
+        "received_at_ms": "int64",
+        "repaired_at": "instant",
+        "mapping": "string",
+        "original_reason": "string",
+        "original_field": "string",
+        "is_repeated": "bool",  # another delivery of the event was known to be good before the repair
+    },
+)
+
 _SILVER_HEAD = {"shop_id": "string", "batch": "string"}
 _POSITION = {"collector_id": "string", "seq": "int64", "received_at": "instant"}
 
 SILVER_EVENTS = TableSchema(
     "silver/events",
-    "One event that is good or late; the first delivery of each event_id.",
+    "One event that is good or late; the first delivery of each event_id. repaired_at: since when, if a repair made it good.",
     ("shop_id", "event_id"),
     _SILVER_HEAD
     | {
@@ -106,6 +122,7 @@ SILVER_EVENTS = TableSchema(
         "category": "string",
         "unit_price_minor": "int64",
         "quantity": "int64",
+        "repaired_at": "instant",
         "line": "string",
     },
 )
@@ -273,3 +290,36 @@ SILVER = (
     SILVER_REFUNDS,
     SILVER_INTERACTIONS,
 )
+
+ITEM_NEIGHBOURS = TableSchema(
+    "recommendations/item_neighbours",
+    "One neighbour of one item by co-occurrence within orders or persons (within); neighbour_rank 1 is the nearest.",
+    ("shop_id", "within", "item_id", "neighbour_id"),
+    {
+        "shop_id": "string",
+        "within": "string",
+        "item_id": "string",
+        "neighbour_id": "string",
+        "neighbour_rank": "int32",
+        "together": "int64",
+        "item_baskets": "int64",
+        "neighbour_baskets": "int64",
+        "baskets": "int64",
+        "support": "double",
+        "lift": "double",
+        "cosine": "double",
+    },
+)
+ALS_ITEM_FACTORS = TableSchema(
+    "recommendations/als_item_factors",
+    "The factors of one item from the last factorisation of its shop; item · person is the predicted preference.",
+    ("shop_id", "item_id"),
+    {"shop_id": "string", "item_id": "string", "factors": "floats"},
+)
+ALS_PERSON_FACTORS = TableSchema(
+    "recommendations/als_person_factors",
+    "The factors of one person from the same factorisation as the item factors.",
+    ("shop_id", "person_id"),
+    {"shop_id": "string", "person_id": "string", "factors": "floats"},
+)
+RECOMMENDATIONS = (ITEM_NEIGHBOURS, ALS_ITEM_FACTORS, ALS_PERSON_FACTORS)

@@ -24,7 +24,7 @@ class ALS:
     def __init__(
         self,
         factors: int = 48,
-        iterations: int = 12,
+        iterations: int = 8,
         regularization: float = 20.0,
         alpha: float = 10.0,
         seed: int = 7,
@@ -42,15 +42,7 @@ class ALS:
         """Learn item factors."""
         x = check_histories(histories, len(sales))
         with threadpool_limits(1, user_api="blas"):  # implicit's own threads and BLAS threads would fight for the same cores
-            model = AlternatingLeastSquares(
-                factors=self.factors,
-                iterations=self.iterations,
-                regularization=self.regularization,
-                alpha=self.alpha,
-                random_state=self.seed,
-                num_threads=self.threads,
-                use_cg=True,
-            )
+            model = self._library_model()
             model.fit(x, show_progress=False)
         self.item_factors_ = np.ascontiguousarray(model.item_factors, dtype=np.float32)
         return self
@@ -62,15 +54,21 @@ class ALS:
         """
         y = self._fitted()
         x = check_histories(histories, len(y))
-        gram = y.T @ y + self.regularization * np.eye(y.shape[1], dtype=np.float32)
-        found = np.zeros((x.shape[0], y.shape[1]), dtype=np.float32)
-        for row in range(x.shape[0]):
-            span = slice(x.indptr[row], x.indptr[row + 1])
-            if span.start == span.stop:
-                continue
-            near, confidence = y[x.indices[span]], self.alpha * x.data[span]
-            found[row] = np.linalg.solve(gram + (near * (confidence[:, None] - 1)).T @ near, near.T @ confidence)
-        return found
+        with threadpool_limits(1, user_api="blas"):
+            model = self._library_model()
+            model.item_factors = y
+            return np.asarray(model.recalculate_user(np.arange(x.shape[0]), x), dtype=np.float32)
+
+    def _library_model(self) -> AlternatingLeastSquares:
+        return AlternatingLeastSquares(
+            factors=self.factors,
+            iterations=self.iterations,
+            regularization=self.regularization,
+            alpha=self.alpha,
+            random_state=self.seed,
+            num_threads=self.threads,
+            use_cg=True,
+        )
 
     def score(self, histories: sparse.csr_matrix) -> Scores:
         """Person factors × item factors."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CorruptArtefact(f"{folder / MANIFEST} cannot be read: {error}") from error
+    if not isinstance(manifest, dict) or not all(isinstance(manifest.get(name), dict) for name in ("sha256", "shapes")):
+        raise CorruptArtefact(f"{folder / MANIFEST} is no manifest: it has no sums and shapes")
     if manifest.get("format") != FORMAT:
         raise CorruptArtefact(f"{folder / MANIFEST}: format is {manifest.get('format')!r}, this version reads {FORMAT}")
     return manifest
@@ -65,10 +68,10 @@ def load_state(folder: Path, manifest: dict[str, Any], name: str) -> State:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             state = {key: archive[key] for key in archive.files}
-    except (ValueError, OSError, KeyError) as error:
+    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
         raise CorruptArtefact(f"{folder / name}.npz is no archive of plain arrays: {error}") from error
     for key, array in state.items():
-        promised = manifest.get("shapes", {}).get(name, {}).get(key)
+        promised = manifest["shapes"].get(name, {}).get(key)
         if list(array.shape) != promised:
             raise CorruptArtefact(f"{folder / name}.npz: {key} has shape {list(array.shape)}, the manifest says {promised}")
         if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
@@ -90,7 +93,7 @@ def _verified(folder: Path, manifest: dict[str, Any], file_name: str) -> bytes:
         content = file.read_bytes()
     except OSError as error:
         raise CorruptArtefact(f"{file} cannot be read: {error}") from error
-    promised = manifest.get("sha256", {}).get(file_name)
+    promised = manifest["sha256"].get(file_name)
     if hashlib.sha256(content).hexdigest() != promised:
         raise CorruptArtefact(f"{file}: checksum differs from the manifest; publish the release again")
     return content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ from scipy import sparse
 from models.interactions import Interactions, instant
 from models.intervals import Estimate, bootstrap
 from models.metrics import PER_PERSON, coverage
-from models.recommender import Recommender, top_k
+from models.recommender import Items, Recommender, top_k
 from models.split import Window
 
 KS = (10, 20)
@@ -60,32 +61,41 @@ class Judged:
     lists: npt.NDArray[np.int64]
 
 
+def rank(model: Recommender, tests: TestSet, *, masked: Sequence[bool]) -> list[Items]:
+    """Lists of the whole catalogue for every test customer (persons × max k), one for each entry of ``masked``: with the items
+    of the customer's history taken out, or with all. Every customer is scored once.
+    """
+    lists: list[list[Items]] = [[] for _ in masked]
+    for start in range(0, tests.persons, BATCH):
+        part = tests.histories[start : start + BATCH]
+        scores = model.score(part)
+        for found, is_masked in zip(lists, masked, strict=True):
+            found.append(top_k(scores, max(KS), part if is_masked else None))
+    return [np.concatenate(found) for found in lists]
+
+
 def judge(model: Recommender, tests: TestSet, *, only_new: bool) -> Judged:
-    """Rank the whole catalogue for every test customer.
+    """Rank the whole catalogue for every test customer and compare with what they bought.
 
     ``only_new`` masks what is in the customer's history and judges by purchases that are not; customers without one drop out.
     """
-    histories, bought = tests.histories, tests.bought
+    return _compare(rank(model, tests, masked=[only_new])[0], tests, only_new=only_new)
+
+
+def _compare(lists: Items, tests: TestSet, *, only_new: bool) -> Judged:
+    bought = tests.bought
     if only_new:
-        bought = _without(bought, histories)
+        bought = _without(bought, tests.histories)
         rows = np.flatnonzero(np.diff(bought.indptr) > 0)
-        histories, bought = histories[rows], bought[rows]
-    relevant = np.diff(bought.indptr).astype(np.int64)
-    lists, hits = [], []
-    for start in range(0, histories.shape[0], BATCH):
-        part = histories[start : start + BATCH]
-        found = top_k(model.score(part), max(KS), part if only_new else None)
-        truth = bought[start : start + BATCH]
-        is_hit = np.zeros(found.shape, dtype=np.bool_)
-        for row in range(found.shape[0]):
-            is_hit[row] = np.isin(found[row], truth.indices[truth.indptr[row] : truth.indptr[row + 1]])
-        lists.append(found)
-        hits.append(is_hit)
-    if not lists:
+        lists, bought = lists[rows], bought[rows]
+    if len(lists) == 0:
         return Judged({}, np.empty((0, max(KS)), dtype=np.int64))
-    all_hits = np.concatenate(hits)
-    values = {f"{name}@{k}": metric(all_hits[:, :k], relevant) for name, metric in PER_PERSON.items() for k in KS}
-    return Judged(values, np.concatenate(lists))
+    relevant = np.diff(bought.indptr).astype(np.int64)
+    hits = np.zeros(lists.shape, dtype=np.bool_)
+    for row, found in enumerate(lists):
+        hits[row] = np.isin(found, bought.indices[bought.indptr[row] : bought.indptr[row + 1]])
+    values = {f"{name}@{k}": metric(hits[:, :k], relevant) for name, metric in PER_PERSON.items() for k in KS}
+    return Judged(values, lists)
 
 
 def _without(matrix: sparse.csr_matrix, removed: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -104,8 +114,10 @@ def evaluate(models: dict[str, Recommender], tests: TestSet, window: Window, ite
         "baseline": BASELINE,
         "protocols": {},
     }
-    for protocol, only_new in (("all_items", False), ("new_items", True)):
-        judged = {name: judge(model, tests, only_new=only_new) for name, model in models.items()}
+    protocols = {"all_items": False, "new_items": True}
+    ranked = {name: rank(model, tests, masked=list(protocols.values())) for name, model in models.items()}
+    for position, (protocol, only_new) in enumerate(protocols.items()):
+        judged = {name: _compare(lists[position], tests, only_new=only_new) for name, lists in ranked.items()}
         base = judged[BASELINE]
         found: dict[str, Any] = {"persons": len(base.lists), "models": {}}
         for name, result in judged.items():

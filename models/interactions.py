@@ -11,16 +11,15 @@ from scipy import sparse
 
 from jishi.lake import Lake
 from jishi.lake_query import open_lake
-
-# How much one act tells of a preference, relative to a view; the order is that of the funnel.
-WEIGHTS: dict[str, float] = {"view": 1.0, "share": 2.0, "add": 3.0, "pay": 5.0}
+from jishi.preference import WEIGHTS
 
 
 @dataclass(frozen=True)
 class Interactions:
     """Acts of one shop, in columns of equal length, ordered by time, person and item.
 
-    ``person`` and ``item`` index ``person_ids`` and ``item_ids`` (both sorted); ``kind`` is one of ``WEIGHTS``; times are UTC.
+    ``person`` and ``item`` index ``person_ids`` and ``item_ids`` (both sorted); ``kind`` is one of
+    ``jishi.preference.WEIGHTS``; times are UTC.
     """
 
     person_ids: npt.NDArray[np.str_]
@@ -47,7 +46,7 @@ class Interactions:
         )
 
     def matrix(self) -> sparse.csr_matrix:
-        """Persons × items, float32: log(1 + Σ weight of the acts), so that a hundred views are not a hundred times one."""
+        """Persons × items, float32: the strength of each preference (``jishi.preference``)."""
         weights = np.zeros(len(self), dtype=np.float32)
         for kind, weight in WEIGHTS.items():
             weights[self.kind == kind] = weight

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,35 @@ def bootstrap(values: npt.NDArray[np.float64], seed: int = 7) -> Estimate:
     """Mean and 95 % interval; for a paired difference pass the persons' differences. Needs at least one person."""
     if len(values) == 0:
         raise ValueError("no person to average over")
-    counts = np.random.default_rng(seed).multinomial(len(values), np.full(len(values), 1 / len(values)), size=RESAMPLES)
-    means = counts @ values / len(values)
+    means = _resamples(len(values), seed) @ values / len(values)
     low, high = np.quantile(means, [0.025, 0.975])
     return Estimate(float(values.mean()), float(low), float(high))
+
+
+@lru_cache(maxsize=4)
+def _resamples(persons: int, seed: int) -> npt.NDArray[np.float64]:
+    """How often each person is drawn in each resample, shape (RESAMPLES, persons); the same for every metric of a report."""
+    drawn = np.random.default_rng(seed).multinomial(persons, np.full(persons, 1 / persons), size=RESAMPLES)
+    return drawn.astype(np.float64)
+
+
+def bootstrap_all(values: dict[str, npt.NDArray[np.float64]], seed: int = 7) -> dict[str, Estimate]:
+    """Mean and 95 % interval of several metrics over the same persons, from the same resamples of them.
+
+    Resamples are drawn a few at a time, so that memory stays small; above 20,000 persons 200 of them are plenty, because the
+    means are then all but normal.
+    """
+    table = np.column_stack(list(values.values()))
+    persons = len(table)
+    if persons == 0:
+        raise ValueError("no person to average over")
+    rng = np.random.default_rng(seed)
+    resamples, shares = (RESAMPLES if persons <= 20_000 else 200), np.full(persons, 1 / persons)
+    at_once = max(1, 4_000_000 // persons)
+    drawn = [
+        rng.multinomial(persons, shares, size=min(at_once, resamples - start)) @ table / persons
+        for start in range(0, resamples, at_once)
+    ]
+    low, high = np.quantile(np.concatenate(drawn), [0.025, 0.975], axis=0)
+    means = table.mean(axis=0)
+    return {name: Estimate(float(means[c]), float(low[c]), float(high[c])) for c, name in enumerate(values)}

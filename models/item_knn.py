@@ -15,14 +15,16 @@ class ItemKNN:
     """An item is scored by its similarity to the items of a history, weighted as the history weighs them.
 
     similarity(i, j) = x_i · x_j / √((|x_i|² + shrinkage)(|x_j|² + shrinkage)) over persons; each item keeps its ``neighbours``
-    most similar ones, itself among them, so that buying again is possible.
+    most similar ones, itself among them, so that buying again is possible; ``self_weight`` multiplies an item's similarity to
+    itself, for shops in which people mostly buy again.
     """
 
     name = "item_knn"
 
-    def __init__(self, neighbours: int = 100, shrinkage: float = 5.0, threads: int = 2) -> None:
+    def __init__(self, neighbours: int = 100, shrinkage: float = 5.0, self_weight: float = 1.0, threads: int = 2) -> None:
         self.neighbours = neighbours
         self.shrinkage = shrinkage
+        self.self_weight = self_weight
         self.threads = threads
         self.similarity_: sparse.csr_matrix | None = None
 
@@ -37,10 +39,13 @@ class ItemKNN:
         return self
 
     def score(self, histories: sparse.csr_matrix) -> Scores:
-        """Σ over the history of weight × similarity."""
+        """Σ over the history of weight × similarity, the item's own counting ``self_weight`` times."""
         similarity = self._fitted()
         x = check_histories(histories, similarity.shape[0])
-        return np.asarray((x @ similarity).todense(), dtype=np.float32)
+        found = x @ similarity
+        if self.self_weight != 1:
+            found = found + x @ sparse.diags((self.self_weight - 1) * similarity.diagonal(), dtype=np.float32)
+        return np.asarray(found.todense(), dtype=np.float32)
 
     def near(self, item: int) -> tuple[Items, Scores]:
         """Neighbours of one item without itself, and their similarities."""

@@ -17,16 +17,16 @@ import numpy as np
 from jishi.lake import Lake, write_atomically, write_json
 from jishi.lake_query import open_lake
 from jishi.paths import Paths
+from jishi.preference import WEIGHTS
 from models.als import ALS
-from models.artefact import load_ids, load_state, read_manifest, save
+from models.artefact import CorruptArtefact, load_ids, load_state, read_manifest, save
 from models.evaluation import evaluate, make_test_set
 from models.gate import decide
-from models.interactions import WEIGHTS, Interactions, instant, read_interactions
-from models.item_knn import ItemKNN
-from models.popularity import Popularity
+from models.interactions import Interactions, instant, read_interactions
 from models.recommender import Recommender, State
 from models.release import Release
 from models.split import last_active_days
+from models.tuning import GRID, Parameters, choose, make_model
 
 TABLE = "silver/interactions"
 KEPT_RELEASES = 5
@@ -36,9 +36,9 @@ class StepMissing(LookupError):
     """A step was asked for before the one that it needs."""
 
 
-def make_models(seed: int = 7) -> dict[str, Recommender]:
+def make_models(parameters: Parameters) -> dict[str, Recommender]:
     """Fresh models by name, baseline first."""
-    return {"popularity": Popularity(), "item_knn": ItemKNN(), "als": ALS(seed=seed)}
+    return {name: make_model(name, parameters[name]) for name in GRID}
 
 
 def candidate_folder(paths: Paths, shop_id: str) -> Path:
@@ -50,7 +50,7 @@ def candidate_folder(paths: Paths, shop_id: str) -> Path:
 
 
 def train(paths: Paths, shop_id: str) -> str:
-    """Fit all models on the training window and on all data; returns the candidate's id.
+    """Choose parameters, fit all models on the training window and on all data; returns the candidate's id.
 
     The id follows from the content of the interactions and the parameters, so that a rerun writes the same folder.
     """
@@ -60,15 +60,17 @@ def train(paths: Paths, shop_id: str) -> str:
     candidate = _candidate_id(interactions)
     folder = paths.models / shop_id / "candidates" / candidate
     shutil.rmtree(folder, ignore_errors=True)
+    parameters, tuning = choose(interactions, window)
     facts = {
         "shop_id": shop_id,
         "candidate": candidate,
         "interactions": len(interactions),
-        "models": {name: _parameters(model) for name, model in make_models().items()},
+        "models": {name: _parameters(model) for name, model in make_models(parameters).items()},
+        "tuning": tuning,
         "weights": WEIGHTS,
     }
     for name, part in (("window", known), ("full", interactions)):
-        fitted = {key: model.fit(part.matrix(), part.sales()) for key, model in make_models().items()}
+        fitted = {key: model.fit(part.matrix(), part.sales()) for key, model in make_models(parameters).items()}
         states: dict[str, State] = {key: model.state() for key, model in fitted.items()}
         als = fitted["als"]
         assert isinstance(als, ALS)
@@ -87,8 +89,8 @@ def _candidate_id(interactions: Interactions) -> str:
         digest.update(np.ascontiguousarray(column).tobytes())
     for text in (interactions.person_ids, interactions.item_ids, interactions.kind):
         digest.update("\n".join(text.tolist()).encode())
-    parameters = {name: _parameters(model) for name, model in make_models().items()}
-    digest.update(json.dumps([parameters, WEIGHTS], sort_keys=True).encode())
+    grid = {name: [_parameters(make_model(name, chosen)) for chosen in choices] for name, choices in GRID.items()}
+    digest.update(json.dumps([grid, WEIGHTS], sort_keys=True).encode())
     return digest.hexdigest()[:16]
 
 
@@ -100,7 +102,8 @@ def evaluate_candidate(paths: Paths, shop_id: str) -> dict[str, Any]:
     """Judge the window models and write ``evaluation.json``; returns the report."""
     folder = candidate_folder(paths, shop_id)
     manifest = read_manifest(folder / "window")
-    models = {name: model.from_state(load_state(folder / "window", manifest, name)) for name, model in make_models().items()}
+    fresh = make_models(manifest["models"])
+    models = {name: model.from_state(load_state(folder / "window", manifest, name)) for name, model in fresh.items()}
     interactions = read_interactions(Lake(paths.lake), shop_id)
     if _candidate_id(interactions) != folder.name:
         raise StepMissing(f"the interactions of {shop_id!r} changed since the candidate was trained; run train again")
@@ -118,7 +121,7 @@ def gate(paths: Paths, shop_id: str) -> dict[str, Any]:
         raise StepMissing(f"the candidate of {shop_id!r} was not evaluated; run: python -m models evaluate --shop {shop_id}")
     report = json.loads((folder / "evaluation.json").read_text())
     manifest = read_manifest(folder / "full")
-    states = {name: load_state(folder / "full", manifest, name) for name in make_models()}
+    states = {name: load_state(folder / "full", manifest, name) for name in GRID}
     verdict = decide(report, states, load_ids(folder / "full", manifest, "items"), _catalogue(Lake(paths.lake), shop_id))
     verdict = {"shop_id": shop_id, "candidate": folder.name, **verdict}
     write_json(folder / "gate.json", verdict)
@@ -143,7 +146,8 @@ def publish(paths: Paths, shop_id: str) -> str | None:
         return None
     releases = paths.models / shop_id / "releases"
     final = releases / folder.name
-    if not final.exists():
+    if not _is_sound(paths, shop_id, folder.name):
+        shutil.rmtree(final, ignore_errors=True)
         aside = releases / f".{folder.name}"
         shutil.rmtree(aside, ignore_errors=True)
         shutil.copytree(folder / "full", aside)
@@ -152,6 +156,15 @@ def publish(paths: Paths, shop_id: str) -> str | None:
     write_atomically(paths.models / shop_id / "CURRENT", folder.name + "\n")
     _drop_old(releases, keep=folder.name)
     return folder.name
+
+
+def _is_sound(paths: Paths, shop_id: str, version: str) -> bool:
+    """Whether the release is there and verifies; a damaged one is written again."""
+    try:
+        Release.load(paths.models, shop_id, version)
+    except CorruptArtefact:
+        return False
+    return True
 
 
 def _drop_old(releases: Path, keep: str) -> None:

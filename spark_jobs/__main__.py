@@ -1,4 +1,4 @@
-"""``python -m spark_jobs silver --batch history [--shop S …]``, ``features [--shop S …]``, ``features --log DIR --out DIR``."""
+"""``python -m spark_jobs silver|features|cooccurrence|als``; ``--help`` after a job lists its options."""
 
 from __future__ import annotations
 
@@ -6,19 +6,25 @@ import argparse
 import re
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+from pyspark.sql import SparkSession
 
 from jishi.features import views
 from jishi.lake import Lake, TableNotPublished
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import Shops, UnknownShop
+from spark_jobs.drafts import AuditFailed
 from spark_jobs.features.job import backfill, replay
+from spark_jobs.recommendations import als
+from spark_jobs.recommendations.job import WITHIN, NothingToLearn, build_factors, build_neighbours
 from spark_jobs.session import open_session
-from spark_jobs.silver.audit import AuditFailed
 from spark_jobs.silver.job import BatchMissing, build_silver
 
 _BATCH = re.compile(r"history|live-\d{4}-\d{2}-\d{2}")
+Tell = Callable[[str], None]
 
 
 def _batch(text: str) -> str:
@@ -27,49 +33,81 @@ def _batch(text: str) -> str:
     return text
 
 
-def main() -> int:
-    """Run one job; what a user can mend is told in one line, with exit code 1."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m spark_jobs", description="Batch jobs over the lake.")
     jobs = parser.add_subparsers(dest="job", required=True)
     silver = jobs.add_parser("silver", help="bronze batch → silver tables")
     silver.add_argument("--batch", type=_batch, required=True, help="history or live-YYYY-MM-DD")
     silver.add_argument("--shop", action="append", default=[], help="may repeat; default: every shop of the batch")
+    silver.set_defaults(run=_silver)
     features = jobs.add_parser("features", help="bronze → lake tables features/<view>, or a log of JSON lines → a folder")
     features.add_argument("--shop", action="append", default=[], help="may repeat; default: every shop of bronze")
-    features.add_argument("--view", action="append", default=[], help="may repeat; default: every view")
+    features.add_argument(
+        "--view", action="append", default=[], choices=sorted(views()), help="may repeat; default: every view"
+    )
     features.add_argument("--log", type=Path, help="folder of JSON-lines records to read instead of bronze")
     features.add_argument("--out", type=Path, help="folder to write instead of the lake; goes with --log")
+    features.set_defaults(run=_features)
+    near = jobs.add_parser("cooccurrence", help="silver → neighbours of each item of a shop")
+    near.add_argument("--shop", action="append", required=True, help="may repeat")
+    near.add_argument("--within", choices=WITHIN, default="order", help="what lies together: an order or a person's acts")
+    near.set_defaults(run=_cooccurrence)
+    factors = jobs.add_parser("als", help="silver → item and person factors of a shop, by MLlib")
+    factors.add_argument("--shop", action="append", required=True, help="may repeat")
+    factors.add_argument("--factors", type=int, default=als.Parameters.factors)
+    factors.add_argument("--iterations", type=int, default=als.Parameters.iterations)
+    factors.set_defaults(run=_als)
+    return parser
+
+
+def _silver(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
+    settings = get_settings()
+    audited = build_silver(session, lake, shops, settings, chosen.batch, chosen.shop, lambda name: tell(f"wrote {name}"))
+    _tell_rows(audited.rows, tell)
+
+
+def _features(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
+    wanted = {view: members for view, members in views().items() if not chosen.view or view in chosen.view}
+    if chosen.log is not None:
+        replay(session, get_settings(), chosen.log, chosen.out, wanted)
+    else:
+        backfill(session, get_settings(), lake, wanted, chosen.shop, lambda name: tell(f"wrote {name}"))
+    tell("features computed")
+
+
+def _cooccurrence(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
+    for shop_id in chosen.shop:
+        _tell_rows(build_neighbours(session, lake, shop_id, chosen.within), tell)
+
+
+def _als(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
+    parameters = als.Parameters(factors=chosen.factors, iterations=chosen.iterations)
+    for shop_id in chosen.shop:
+        _tell_rows(build_factors(session, lake, shop_id, parameters), tell)
+
+
+def _tell_rows(rows_by_table: dict[str, int], tell: Tell) -> None:
+    for name, rows in rows_by_table.items():
+        tell(f"published {name}: {rows:,} rows")
+
+
+def main() -> int:
+    """Run one job; what a user can mend is told in one line, with exit code 1."""
+    parser, began = _parser(), time.monotonic()
     chosen = parser.parse_args()
-    if chosen.job == "features":
-        if (chosen.log is None) != (chosen.out is None):
-            parser.error("--log and --out go together")
-        unknown = sorted(set(chosen.view) - set(views()))
-        if unknown:
-            parser.error(f"--view: {unknown[0]!r} is none of {', '.join(views())}")
+    if chosen.job == "features" and (chosen.log is None) != (chosen.out is None):
+        parser.error("--log and --out go together")
     settings = get_settings()
     paths = Paths.of(settings)
-    lake, began = Lake(paths.lake), time.monotonic()
+    lake, shops = Lake(paths.lake), Shops.load(paths.shops_file)
     try:
+        for shop_id in chosen.shop:
+            shops.get(shop_id)
         session = open_session(settings, paths, f"jishi-{chosen.job}")
-
-        def tell(name: str) -> None:
-            print(f"wrote {name} ({time.monotonic() - began:.0f} s)", flush=True)
-
-        if chosen.job == "features":
-            wanted = {view: members for view, members in views().items() if not chosen.view or view in chosen.view}
-            if chosen.log is not None:
-                replay(session, settings, chosen.log, chosen.out, wanted)
-            else:
-                backfill(session, settings, lake, wanted, chosen.shop, tell)
-            print(f"spark: features after {time.monotonic() - began:.1f} s")
-            return 0
-        audited = build_silver(session, lake, Shops.load(paths.shops_file), settings, chosen.batch, chosen.shop, tell)
-    except (AuditFailed, BatchMissing, TableNotPublished, UnknownShop) as error:
+        chosen.run(session, lake, shops, chosen, lambda line: print(f"{line} ({time.monotonic() - began:.1f} s)", flush=True))
+    except (AuditFailed, BatchMissing, NothingToLearn, TableNotPublished, UnknownShop) as error:
         print(f"spark_jobs {chosen.job}: {error.args[0]}", file=sys.stderr)
         return 1
-    for name, rows in audited.rows.items():
-        print(f"published {name}: {rows:,} rows")
-    print(f"silver of batch {chosen.batch} published after {time.monotonic() - began:.0f} s")
     return 0
 
 

@@ -1,10 +1,12 @@
-"""``python -m collector.landing journey|events|history|live``: bring events from elsewhere into bronze."""
+"""``python -m collector.landing journey|events|history|live|repair``: bring events from elsewhere into bronze."""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
-from datetime import date
+from dataclasses import asdict
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +22,7 @@ from collector.landing.user_events import lines_of_files
 from jishi.contract.fields import ShopId
 from jishi.landing import LandingError, ShopFacts, write_landing
 from jishi.paths import Paths
+from jishi.repair import MappingError, load_mapping
 from jishi.settings import get_settings
 from jishi.shops import Shop, Shops
 
@@ -125,6 +128,30 @@ def live(
     for shop_id, counts in landed.items():
         table.add_row(shop_id, f"{sum(counts.values()):,}", *(f"{counts.get(fate, 0):,}" for fate in fates))
     console.print(table)
+
+
+@app.command()
+def repair(
+    map_file: Annotated[Path, typer.Argument(help="mapping (YAML or JSON), see docs/quarantine.md")],
+    shop: Annotated[str | None, typer.Option(help="only this shop")] = None,
+    trial: Annotated[bool, typer.Option("--trial", help="write nothing")] = False,
+) -> None:
+    """Quarantined events, through a mapping → bronze/repairs; prints counts and the batches to build anew as JSON."""
+    from collector.landing.repairs import replay
+
+    settings = get_settings()
+    try:
+        replayed = replay(
+            Paths.of(settings),
+            load_mapping(map_file),
+            now=datetime.now(UTC),
+            future_tolerance_s=settings.future_tolerance_s,
+            shop=None if shop is None else _shop_id(shop),
+            is_trial=trial,
+        )
+    except MappingError as error:
+        raise LandingError(str(error)) from None
+    print(json.dumps(asdict(replayed)))
 
 
 def _counts_table(counts: dict[str, LineCounts], title: str) -> Table:

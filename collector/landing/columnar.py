@@ -19,6 +19,7 @@ ARROW_TYPES: dict[str, pa.DataType] = {
     "bool": pa.bool_(),
     "date": pa.date32(),
     "instant": pa.timestamp("us"),
+    "floats": pa.list_(pa.float32()),
 }
 
 

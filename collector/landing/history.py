@@ -60,11 +60,10 @@ def file_tasks(manifest: Manifest, source: Path, target: Path) -> list[FileTask]
 
 def register(paths: Paths, manifests: dict[str, Manifest]) -> None:
     """Enter the shops of these manifests in the registry; keys of known ones stay."""
-    shops = Shops.load(paths.shops_file)
-    for shop_id, manifest in manifests.items():
-        facts = manifest.shop
-        shops.add(Shop(shop_id=shop_id, name=facts.name, time_zone=facts.time_zone, currency=facts.currency))
-    shops.save(paths.shops_file)
+    with Shops.edit(paths.shops_file) as shops:
+        for shop_id, manifest in manifests.items():
+            facts = manifest.shop
+            shops.add(Shop(shop_id=shop_id, name=facts.name, time_zone=facts.time_zone, currency=facts.currency))
 
 
 def _manifests(paths: Paths, shop_ids: Sequence[str]) -> dict[str, Manifest]:

@@ -34,6 +34,8 @@ def read_entries(folder: Path, start: Position, durable: Position, chunk_bytes: 
     if start.seq >= durable.seq:
         return []
     segment, offset = start.segment, start.offset
+    if segment != start.seq and not segment_file(folder, segment).exists() and segment_file(folder, start.seq).exists():
+        segment, offset = start.seq, 0  # the position is the end of a segment that was deleted since
     end = _readable_end(folder, segment, durable)
     if offset >= end:  # a sealed segment is used up: its successor is named by the seq that comes next
         segment, offset = start.seq, 0

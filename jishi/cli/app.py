@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from typing import Annotated
 
@@ -10,7 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from jishi.cli import features, keys, quarantine, recommend
+from jishi.cli import catalogue, evaluate, features, keys, quarantine, recommend
+from jishi.cli.handover import PASS_THROUGH, hand_over
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, get_settings
 
@@ -19,36 +19,42 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Jishi: live features, numbers merchants can trust, recommendations that can be proved.",
 )
-PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 console = Console(width=None if sys.stdout.isatty() else 140)
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(keys.app, name="keys")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(features.app, name="features")
 app.command("recommend")(recommend.recommend)
-
-
-def _hand_over(module: str, arguments: list[str]) -> None:
-    """Run a part's entry point with the user's arguments and leave with its exit code."""
-    python = Paths.of(get_settings()).python("main")
-    sys.exit(subprocess.run([python, "-m", module, *arguments], check=False, cwd=PROJECT_ROOT).returncode)
+app.command("catalogue")(catalogue.catalogue)
 
 
 @app.command(context_settings=PASS_THROUGH)
 def simulate(context: typer.Context) -> None:
     """Make a simulated shop's history, or post its live traffic (--help lists the options)."""
-    _hand_over("simulator", context.args)
+    hand_over("simulator", context.args)
 
 
 @app.command("import", context_settings=PASS_THROUGH)
 def import_(context: typer.Context) -> None:
     """Bring events from elsewhere into the lake: journey, events FILE…, history, live (--help lists the options)."""
-    _hand_over("collector.landing", context.args)
+    hand_over("collector.landing", context.args)
 
 
 @app.command(context_settings=PASS_THROUGH)
 def send(context: typer.Context) -> None:
     """Post a file of events to the collector (--help lists the options)."""
-    _hand_over("collector", ["send", *context.args])
+    hand_over("collector", ["send", *context.args])
+
+
+@app.command(context_settings=PASS_THROUGH)
+def bench(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="what to measure: a module of bench/, such as ingest")]
+) -> None:
+    """Measure one of the numbers that the documents claim."""
+    known = sorted(file.stem for file in (PROJECT_ROOT / "bench").glob("*.py") if "\ndef main(" in file.read_text())
+    if name not in known:
+        raise typer.BadParameter(f"there is no bench {name!r}; known: {', '.join(known)}", param_hint="NAME")
+    hand_over(f"bench.{name}", context.args)
 
 
 @app.command()

@@ -1,37 +1,102 @@
-"""``jishi keys``: the bearer keys of shops."""
+"""``jishi keys``: the keys of shops. A running collector and serving follow a change within a second."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from jishi.paths import Paths
 from jishi.settings import get_settings
-from jishi.shops import Right, Shops, UnknownShop
+from jishi.shops import Right, Shops, UnknownKey, UnknownShop
 
-app = typer.Typer(no_args_is_help=True, help="Keys of shops: write sends events, read fetches recommendations.")
-_RIGHTS: dict[str, Right] = {"write": "write", "read": "read"}
+_HELP = "Keys of shops: write sends events, read fetches recommendations, track sends events from a browser."
+app = typer.Typer(no_args_is_help=True, help=_HELP)
+_RIGHTS: dict[str, Right] = {"write": "write", "read": "read", "track": "track"}
+
+ShopId = Annotated[str, typer.Argument(help="shop that the key is for")]
+RightName = Annotated[str, typer.Option("--right", help="write, read or track")]
 
 
-@app.callback()
+@app.callback(help=_HELP)
 def keys() -> None:
-    """Keys of shops: write sends events, read fetches recommendations."""
+    """Group of the commands on keys."""
 
 
 @app.command()
 def create(
-    shop_id: Annotated[str, typer.Argument(help="shop that the key is for")],
-    right: Annotated[str, typer.Option(help="write (send events) or read (fetch recommendations)")] = "write",
+    shop_id: ShopId,
+    right: RightName = "write",
+    origin: Annotated[
+        list[str] | None, typer.Option(help="site that may use a track key, such as https://shop.example; may repeat")
+    ] = None,
 ) -> None:
     """Issue a new key of a shop and print it once; only its hash is stored."""
-    if right not in _RIGHTS:
-        raise typer.BadParameter(f"{right!r} is no right; choose write or read", param_hint="--right")
-    file = Paths.of(get_settings()).shops_file
-    shops = Shops.load(file)
+    chosen, origins = _right(right), [_origin(text) for text in origin or []]
+    if origins and chosen != "track":
+        raise typer.BadParameter("only a track key belongs to sites; add --right track", param_hint="--origin")
     try:
-        text = shops.issue_key(shop_id, _RIGHTS[right])
+        with Shops.edit(Paths.of(get_settings()).shops_file) as shops:
+            text = shops.issue_key(shop_id, chosen, now=datetime.now(UTC), origins=origins)
     except UnknownShop as error:
         raise typer.BadParameter(str(error), param_hint="SHOP_ID") from None
-    shops.save(file)
     print(text)
+
+
+@app.command()
+def rotate(
+    shop_id: ShopId,
+    right: RightName = "write",
+    keep_old: Annotated[bool, typer.Option("--keep-old", help="let the old keys work until they are revoked")] = False,
+) -> None:
+    """Issue a new key in the place of the shop's keys with this right, which end at once; print it once."""
+    try:
+        with Shops.edit(Paths.of(get_settings()).shops_file) as shops:
+            text = shops.rotate_keys(shop_id, _right(right), now=datetime.now(UTC), keep_old=keep_old)
+    except UnknownShop as error:
+        raise typer.BadParameter(str(error), param_hint="SHOP_ID") from None
+    print(text)
+
+
+@app.command()
+def revoke(key_id: Annotated[str, typer.Argument(help="id of the key, as list shows it")]) -> None:
+    """Take a key back: its next use is refused and counted as a wrong key."""
+    try:
+        with Shops.edit(Paths.of(get_settings()).shops_file) as shops:
+            shop_id, key = shops.revoke_key(key_id)
+    except UnknownKey as error:
+        raise typer.BadParameter(str(error), param_hint="KEY_ID") from None
+    print(f"revoked {key.right} key {key_id} of shop {shop_id}")
+
+
+@app.command("list")
+def list_(shop: Annotated[str | None, typer.Option(help="only this shop")] = None) -> None:
+    """List keys: id, shop, right, when it was made, its sites. The key itself is stored nowhere."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("key id", "shop", "right", "made at (UTC)", "sites")
+    for found in Shops.load(Paths.of(get_settings()).shops_file).shops.values():
+        for key in found.keys:
+            if shop in (None, found.shop_id):
+                made = f"{key.created_at:%Y-%m-%d %H:%M}" if key.created_at else "not noted"
+                sites = ", ".join(key.origins) or ("all" if key.right == "track" else "")
+                table.add_row(key.key_id, found.shop_id, key.right, made, sites)
+    Console().print(table)
+
+
+def _right(text: str) -> Right:
+    if text not in _RIGHTS:
+        raise typer.BadParameter(f"{text!r} is no right; choose write, read or track", param_hint="--right")
+    return _RIGHTS[text]
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
+        raise typer.BadParameter(
+            f"{text!r} is no site; write scheme and host, such as https://shop.example", param_hint="--origin"
+        )
+    return f"{parts.scheme}://{parts.netloc}".lower()

@@ -17,8 +17,8 @@ PAGE = PROJECT_ROOT / "docs" / "events.md"
 _HEAD = """\
 # Events, contract version 1
 
-Made by `make docs` from `jishi/contract/`; do not edit. The JSON Schema of a type is served by the collector at
-`GET /v1/schemas/{type}`.
+Made by `make docs` from `jishi/contract/`; do not edit. The JSON Schema of a type lies in [schemas/](schemas/) and is served by
+the collector at `GET /v1/schemas/{type}`. How the contract may change stands in [contract-evolution.md](contract-evolution.md).
 
 An event is a JSON object. Unknown fields are kept. A field that is missing, has the wrong type or a value that is not allowed
 puts the event into quarantine with its shop, the reason, the field and the raw line.
@@ -36,6 +36,9 @@ puts the event into quarantine with its shop, the reason, the field and the raw 
 | `context` | no | `channel`, `campaign`, `referrer`, `device`, `city` |
 | `properties` | yes | what the type says |
 
+`filled` is written by the collector: which of `category` and `unit_price_minor` the storefront left out (`absent`) or sent as
+`null`, so that the collector took them from the catalogue that it knew then.
+
 Money is an integer in minor units (`*_minor`: cents, 分) with a `currency` where it leaves the shop.
 """
 
@@ -47,9 +50,15 @@ def render(examples: dict[str, Any]) -> str:
         parts.append(f"\n## {name}\n\n{(PROPERTIES[name].__doc__ or '').strip()}\n")
         parts.append("\n| property | type | needed |\n|---|---|---|\n")
         parts += _property_rows(name)
-        properties = json.dumps(examples[name]["properties"], ensure_ascii=False)
-        parts.append(f"\n```json\n{properties}\n```\n")
+        parts.append(f"\n```json\n{_example(examples[name])}\n```\n")
     return "".join(parts)
+
+
+def _example(event: dict[str, Any]) -> str:
+    """The event on two lines: the envelope, and what the type says."""
+    text = json.dumps(event, ensure_ascii=False)
+    head, properties = text.split(', "properties": ', 1)
+    return f'{head},\n "properties": {properties}'
 
 
 def _property_rows(name: str) -> list[str]:

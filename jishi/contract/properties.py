@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from jishi.contract.fields import Count, Currency, Flag, Id, MinorUnits, Part, Text
+from jishi.contract.filled import Filled
 
 Positive = Annotated[Count, Field(ge=1)]
 
@@ -18,6 +19,7 @@ class ItemViewed(Part):
     category: Text | None = None
     unit_price_minor: MinorUnits | None = None
     share_id: Id | None = None
+    filled: Filled | None = None
 
 
 class SearchPerformed(Part):
@@ -34,6 +36,7 @@ class ItemAddedToCart(Part):
     quantity: Positive = 1
     category: Text | None = None
     unit_price_minor: MinorUnits | None = None
+    filled: Filled | None = None
 
 
 class ItemRemovedFromCart(Part):
@@ -66,6 +69,7 @@ class OrderLine(Part):
     amount_minor: MinorUnits | None = None
     category: Text | None = None
     coupon_id: Id | None = None
+    filled: Filled | None = None
 
     @property
     def net_minor(self) -> int:

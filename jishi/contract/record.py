@@ -15,6 +15,9 @@ from jishi.contract.events import Event
 from jishi.contract.fields import to_ms
 from jishi.contract.verdict import Refusal, check
 
+# An order with the most lines that it may have needs half of this; the log takes lines of four times this length.
+MAX_EVENT_CHARACTERS = 512 * 1024
+
 
 class Record(TypedDict):
     """Columns of ``jishi.tables.LOG_RECORD``; times are epoch milliseconds, money is in minor units."""
@@ -49,8 +52,8 @@ def record_of(
     ``raw`` is the decoded event; ``line`` its text where the caller has it (it is encoded again otherwise). An event that the
     contract refuses still gets a record, with ``invalid_*`` filled: it was accepted, so it is kept.
     """
-    verdict = check(raw, shop_id)
     text = line if line is not None else orjson.dumps(raw).decode()
+    verdict = check(raw, shop_id) if len(text) <= MAX_EVENT_CHARACTERS else _too_large(text)
     if isinstance(verdict, Refusal):
         known = raw if isinstance(raw, dict) else {}
         record = _blank(shop_id, collector_id, seq, collected_at_ms, text)
@@ -76,6 +79,11 @@ def record_of(
     record["unit_price_minor"] = declared.get("unit_price_minor")
     record["quantity"] = declared.get("quantity")
     return record, verdict
+
+
+def _too_large(text: str) -> Refusal:
+    told = f"the event has {len(text)} characters, at most {MAX_EVENT_CHARACTERS} are taken; send what belongs to it only"
+    return Refusal("too_large", "", told)
 
 
 def _text_or_none(value: Any) -> str | None:

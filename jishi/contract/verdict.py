@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ REASONS = {
     "missing_field": "a field that the type needs is missing",
     "wrong_type": "a field has the wrong JSON type",
     "bad_value": "a field has a value that is not allowed",
+    "too_large": "the event is longer than one event may be",
     "foreign_shop": "the event names another shop than the key it came with",
 }
 
@@ -28,10 +30,11 @@ class Refusal:
     detail: str
 
 
-def check(raw: Any, shop_id: str | None = None) -> Event | Refusal:
+def check(raw: Any, shop_id: str | None = None, types: Mapping[str, type[Event]] = EVENT_TYPES) -> Event | Refusal:
     """The typed event, or the first thing that is wrong with it.
 
-    ``raw`` is the decoded JSON of one event; ``shop_id`` the shop whose key brought it, if there is one. Never raises.
+    ``raw`` is the decoded JSON of one event; ``shop_id`` the shop whose key brought it, if there is one; ``types`` the contract
+    to check against, this version's where it is left out. Never raises.
     """
     if not isinstance(raw, dict):
         return Refusal("not_an_object", "", f"send a JSON object, not {type(raw).__name__}")
@@ -41,7 +44,7 @@ def check(raw: Any, shop_id: str | None = None) -> Event | Refusal:
     name = raw.get("type")
     if name is None:
         return Refusal("missing_field", "type", "add 'type', the name of the event, such as item_viewed")
-    model = EVENT_TYPES.get(name) if isinstance(name, str) else None
+    model = types.get(name) if isinstance(name, str) else None
     if model is None:
         return Refusal("unknown_type", "type", f"{str(name)[:80]!r} is not an event type; see docs/events.md for the list")
     try:

@@ -12,11 +12,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
-from rich.live import Live
-from rich.table import Table
+from rich.status import Status
 
 from jishi.demo import loop, summary
-from jishi.demo.airflow_api import AirflowApi, TaskState
+from jishi.demo.airflow_api import FINISHED, AirflowApi, TaskState
 from jishi.demo.drain import wait_until_archived
 from jishi.demo.options import JOURNEY, STEPS, DemoFailed, DemoOptions
 from jishi.demo.processes import Job, part, run, run_together
@@ -122,8 +121,8 @@ class Demo:
     def _run_dag(self, dag_id: str, conf: dict[str, Any]) -> None:
         airflow = self._airflow()
         airflow.wait_for_dag(dag_id, timeout_s=90)
-        with Live(console=self.console, refresh_per_second=2, transient=not self.console.is_terminal) as live:
-            airflow.run(dag_id, conf, timeout_s=1200, watch=lambda tasks: live.update(_task_table(dag_id, tasks)))
+        with self.console.status("") as status:
+            airflow.run(dag_id, conf, timeout_s=1200, watch=_Progress(dag_id, self.console, status))
 
     def _pipeline(self) -> None:
         from jishi.reconcile import tables_checksum
@@ -171,9 +170,10 @@ class Demo:
     def _summary(self) -> None:
         from jishi.reconcile import reconcile
 
+        about = self.options.simulated[0].shop_id if self.options.simulated else self.options.shops[0]
         pages = [
             Job("dbt docs", part(self.paths, "jishi.marts", "docs"), self._log("dbt-docs")),
-            Job("executed notebook", part(self.paths, "jishi.notebook", "execute"), self._log("notebook")),
+            Job("executed notebook", part(self.paths, "jishi.notebook", "execute", "--shop", about), self._log("notebook")),
         ]
         run_together(pages, self.console)
         self.result["shops"] = {row.shop_id: asdict(row) | {"difference": row.difference} for row in reconcile(self.paths)}
@@ -210,16 +210,25 @@ class Demo:
         }
 
 
-def _task_table(dag_id: str, tasks: list[TaskState]) -> Table:
-    styles = {"success": "green", "running": "yellow", "failed": "red"}
-    table = Table(title=f"DAG {dag_id}", title_justify="left")
-    table.add_column("task")
-    table.add_column("state")
-    table.add_column("seconds", justify="right")
-    for task in tasks:
-        seconds = "" if task.seconds is None else f"{task.seconds:.1f}"
-        table.add_row(task.task_id, task.state, seconds, style=styles.get(task.state, "dim"))
-    return table
+@dataclass
+class _Progress:
+    """Tells each task of a run when it ends, and shows below what is running."""
+
+    dag_id: str
+    console: Console
+    status: Status
+    told: set[str] = field(default_factory=set)
+
+    def __call__(self, tasks: list[TaskState]) -> None:
+        """Take the newest states."""
+        for task in tasks:
+            if task.state not in FINISHED or task.task_id in self.told:
+                continue
+            self.told.add(task.task_id)
+            mark = "[green]✓[/]" if task.state == "success" else f"[red]{task.state}[/]"
+            self.console.print(f"  {mark} {self.dag_id}: {task.task_id} [dim]{task.seconds or 0:.0f} s[/]", highlight=False)
+        running = ", ".join(task.task_id for task in tasks if task.state == "running")
+        self.status.update(f"{self.dag_id}: {running or 'waiting for the scheduler'}")
 
 
 def run_demo(options: DemoOptions, settings: Settings, console: Console) -> int:

@@ -29,14 +29,15 @@ def model_metrics(paths: Paths, shop_ids: tuple[str, ...]) -> dict[str, Any]:
             continue
         candidate = (candidates / "LATEST").read_text().strip()
         report, verdict = (json.loads((candidates / candidate / f"{name}.json").read_text()) for name in ("evaluation", "gate"))
-        judged = report["protocols"]["all_items"]
+        judged, baseline = report["protocols"]["all_items"], report["baseline"]
+        in_order = [baseline, *sorted(set(judged["models"]) - {baseline})]
         found[shop_id] = {
             "candidate": candidate,
             "is_released": verdict["is_released"],
             "gate": verdict["sentence"],
-            "baseline": report["baseline"],
+            "baseline": baseline,
             "test_customers": judged["persons"],
-            "metrics": {name: result["metrics"] for name, result in judged["models"].items()},
+            "metrics": {name: judged["models"][name]["metrics"] for name in in_order},
         }
     return found
 

@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from jishi.tables import SILVER_INTERACTIONS, SILVER_ITEMS, SILVER_SESSIONS
+from spark_jobs.silver.orders import paid_lines
 
 INACTIVITY_S = 30 * 60
 _ITEM = (
@@ -23,13 +24,17 @@ _COUNTED = {
 _KINDS = {"item_viewed": "view", "item_added_to_cart": "add", "item_shared": "share"}
 
 
-def sessions(events: DataFrame) -> DataFrame:
-    """Visits of persons, with the columns of ``SILVER_SESSIONS``.
+def sessions(events: DataFrame, paid: DataFrame) -> DataFrame:
+    """Visits of persons, with the columns of ``SILVER_SESSIONS``; ``paid`` holds the one event of each order that counts.
 
-    A session ends after more than 30 minutes without an event of the person. A refund is the shop's act and starts no visit.
-    The first event lends its context; ``session_key`` is the person and the start in milliseconds.
+    A session ends after more than 30 minutes without an event of the person. A refund is the shop's act and starts no visit;
+    a second report of an order that is known under another event id is no act at all. The first event lends its
+    context; ``session_key`` is the person and the start in milliseconds.
     """
-    acts = events.where("person_id is not null and type <> 'order_refunded'").select(
+    reports = events.where("type = 'order_paid'").select("shop_id", "event_id")
+    repeated = reports.join(paid.select("shop_id", "event_id"), ["shop_id", "event_id"], "left_anti")
+    of_persons = events.where("person_id is not null and type <> 'order_refunded'")
+    acts = of_persons.join(F.broadcast(repeated), ["shop_id", "event_id"], "left_anti").select(
         *("shop_id", "person_id", "user_id", "event_id", "type", "occurred_at", "received_at", "occurred_date"),
         *("channel", "campaign", "device", "city"),
     )
@@ -53,8 +58,10 @@ def sessions(events: DataFrame) -> DataFrame:
     return grouped.withColumn("session_key", F.concat_ws("@", "person_id", milliseconds)).select(*SILVER_SESSIONS.columns)
 
 
-def interactions(events: DataFrame, order_lines: DataFrame, paid: DataFrame) -> DataFrame:
-    """Views, adds and shares from events and one ``pay`` for each order line, with the columns of ``SILVER_INTERACTIONS``."""
+def interactions(events: DataFrame, paid: DataFrame) -> DataFrame:
+    """Views, adds and shares from events and one ``pay`` for each line of the paid orders, with the columns of
+    ``SILVER_INTERACTIONS``.
+    """
     kind = F.create_map(*[F.lit(word) for pair in _KINDS.items() for word in pair])
     acts = events.where(F.col("type").isin(*_KINDS) & F.col("person_id").isNotNull() & F.col("item_id").isNotNull())
     acts = acts.withColumns(
@@ -64,9 +71,7 @@ def interactions(events: DataFrame, order_lines: DataFrame, paid: DataFrame) -> 
             "quantity": F.coalesce("quantity", F.lit(1).cast("long")),
         }
     ).select(*SILVER_INTERACTIONS.columns)
-    events_of_orders = paid.select("shop_id", F.col("p.order_id").alias("order_id"), "event_id", "occurred_at", "received_at")
-    pays = order_lines.where("person_id is not null").join(events_of_orders, ["shop_id", "order_id"])
-    pays = pays.withColumn("kind", F.lit("pay")).select(*SILVER_INTERACTIONS.columns)
+    pays = paid_lines(paid).where("person_id is not null").withColumn("kind", F.lit("pay")).select(*SILVER_INTERACTIONS.columns)
     return acts.unionByName(pays)
 
 

@@ -14,36 +14,45 @@ ORDER_OF_KNOWING = ("received_at_ms", "log_partition", "log_offset", "collector_
 def classify(bronze: DataFrame, earlier: DataFrame | None, *, allowed_lateness_s: int, future_tolerance_s: int) -> DataFrame:
     """Bronze rows, one per acknowledgement, with a column ``fate``.
 
-    ``bronze`` has the columns of ``BRONZE_EVENTS``; rows with equal ``(collector_id, seq)`` are one acknowledgement delivered
-    more than once, of which the first is kept. ``earlier`` holds ``(shop_id, event_id)`` of the good and late events of earlier
-    batches: an event that is there was known before, so this delivery is a duplicate.
+    ``bronze`` has the columns of ``BRONZE_EVENTS`` and those of ``apply_repairs``; rows with equal ``(collector_id, seq)`` are
+    one acknowledgement delivered more than once, of which the first is kept. ``earlier`` holds ``(shop_id, event_id)`` of the
+    good and late events of earlier batches: an event that is there was known before, so this delivery is a duplicate. So is a
+    repaired one that ``is_repeated``, wherever it stands, and no other delivery is one because of it.
     """
     own_name = F.concat_ws("#", "collector_id", F.col("seq").cast("string"))
-    named = bronze.withColumn(
-        "event_key", F.coalesce(F.concat(F.lit("e:"), F.col("event_id")), F.concat(F.lit("s:"), own_name))
-    )
-    # Both windows need rows of one event together, so that Spark shuffles the wide rows once.
-    one_delivery = Window.partitionBy("shop_id", "event_key", "collector_id", "seq").orderBy(*ORDER_OF_KNOWING)
-    named = named.repartition("shop_id", "event_key")
-    acknowledged = named.withColumn("delivery", F.row_number().over(one_delivery)).where("delivery = 1")
     future_ms = future_tolerance_s * 1000
-    eligible = (
+    is_eligible = (
         F.col("invalid_reason").isNull()
         & F.col("occurred_at_ms").isNotNull()
         & (F.col("occurred_at_ms") - F.col("received_at_ms") <= F.lit(future_ms))
     )
-    counted = acknowledged.withColumn("is_eligible", F.coalesce(eligible, F.lit(False)))
+    named = bronze.withColumns(
+        {
+            "event_key": F.coalesce(F.concat(F.lit("e:"), F.col("event_id")), F.concat(F.lit("s:"), own_name)),
+            "is_eligible": (F.coalesce(is_eligible, F.lit(False)) & ~F.col("is_repeated")).cast("long"),
+        }
+    )
+    # Few events are delivered twice. Only those go through windows; the wide rows of all others never leave their task.
+    repeated = named.groupBy("shop_id", "event_key").count().where("count > 1").select("shop_id", "event_key")
+    if earlier is not None:
+        known = earlier.select("shop_id", F.concat(F.lit("e:"), "event_id").alias("event_key")).distinct()
+        known = known.join(named.select("shop_id", "event_key").distinct(), ["shop_id", "event_key"], "left_semi")
+        keys = repeated.withColumn("known", F.lit(0)).unionByName(known.withColumn("known", F.lit(1)))
+        special = keys.groupBy("shop_id", "event_key").agg(F.max("known").alias("known"))
+    else:
+        special = repeated.withColumn("known", F.lit(0))
+    marked = named.join(F.broadcast(special), ["shop_id", "event_key"], "left")
+    once = marked.where("known is null").withColumn("occurrence", F.col("is_eligible"))
+    one_delivery = Window.partitionBy("shop_id", "event_key", "collector_id", "seq").orderBy(*ORDER_OF_KNOWING)
     by_event = Window.partitionBy("shop_id", "event_key").orderBy(*ORDER_OF_KNOWING)
     up_to_here = by_event.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    counted = counted.withColumn("occurrence", F.sum(F.col("is_eligible").cast("long")).over(up_to_here))
-    if earlier is not None:
-        known = earlier.select(
-            "shop_id", F.concat(F.lit("e:"), "event_id").alias("event_key"), F.lit(1).alias("known")
-        ).distinct()
-        counted = counted.join(known, ["shop_id", "event_key"], "left")
-        counted = counted.withColumn("occurrence", F.col("occurrence") + F.coalesce(F.col("known"), F.lit(0))).drop("known")
+    acknowledged = marked.where("known is not null").withColumn("delivery", F.row_number().over(one_delivery))
+    often = acknowledged.where("delivery = 1").drop("delivery")
+    often = often.withColumn("occurrence", F.sum("is_eligible").over(up_to_here) + F.col("known"))
     rule = fate_sql(allowed_lateness_s=allowed_lateness_s, future_tolerance_s=future_tolerance_s)
-    return counted.withColumn("fate", F.expr(rule)).drop("event_key", "delivery", "is_eligible", "occurrence")
+    counted = once.unionByName(often)
+    counted = counted.withColumn("occurrence", F.when(F.col("is_repeated"), F.lit(2)).otherwise(F.col("occurrence")))
+    return counted.withColumn("fate", F.expr(rule)).select(*[c for c in bronze.columns if c != "is_repeated"], "fate")
 
 
 def instant(milliseconds: str) -> Column:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from jishi import tables
 from jishi.lake import Lake
 from jishi.settings import Settings
 from jishi.shops import Shops
 from jishi.tables import TableSchema
+from spark_jobs.drafts import write_draft
 from spark_jobs.silver import behaviour, events, orders
 from spark_jobs.silver.audit import Audited, audit
-from spark_jobs.silver.fates import classify
+from spark_jobs.silver.fates import classify, is_in_silver
+from spark_jobs.silver.repairs import apply_repairs
 
 BY_BATCH = (tables.SILVER_EVENTS, tables.SILVER_DUPLICATES, tables.SILVER_QUARANTINE)
 BY_SHOP = (
@@ -50,18 +51,42 @@ def shops_of_batch(lake: Lake, batch: str, wanted: list[str]) -> list[str]:
     return wanted or there
 
 
-def earlier_events(session: SparkSession, lake: Lake, batch: str, shops: list[str]) -> DataFrame | None:
-    """``(shop_id, event_id)`` of the events of earlier batches, or None when there are none."""
+def later_batches(lake: Lake, batch: str, shops: list[str]) -> dict[str, list[str]]:
+    """Batches after this one that silver holds already and bronze can give again, in their order, with the shops of each."""
     if not lake.has(tables.SILVER_EVENTS.name):
-        return None
-    root = lake.current(tables.SILVER_EVENTS.name)
+        return {}
+    bronze = lake.current(tables.BRONZE_EVENTS.name)
+    found: dict[str, list[str]] = {}
+    for shop in shops:
+        built = {
+            folder.name.removeprefix("batch=")
+            for schema in BY_BATCH
+            for folder in (lake.current(schema.name) / f"shop={shop}").glob("batch=*")
+        }
+        for other in built:
+            if batch_order(other) > batch_order(batch) and (bronze / f"shop={shop}" / f"batch={other}").exists():
+                found.setdefault(other, []).append(shop)
+    return dict(sorted(found.items(), key=lambda entry: batch_order(entry[0])))
+
+
+def earlier_events(session: SparkSession, events_root: Path, batch: str, shops: list[str]) -> DataFrame | None:
+    """``(shop_id, event_id)`` of the events of earlier batches below a version of ``silver/events``, or None without any."""
     folders = [
         str(folder)
         for shop in shops
-        for folder in sorted((root / f"shop={shop}").glob("batch=*"))
+        for folder in sorted((events_root / f"shop={shop}").glob("batch=*"))
         if batch_order(folder.name.removeprefix("batch=")) < batch_order(batch) and any(folder.glob("*.parquet"))
     ]
     return session.read.parquet(*folders).select("shop_id", "event_id") if folders else None
+
+
+def repairs_of(session: SparkSession, lake: Lake, shops: list[str]) -> DataFrame | None:
+    """Repaired records of the shops, or None when there are none."""
+    if not lake.has(tables.BRONZE_REPAIRS.name):
+        return None
+    root = lake.current(tables.BRONZE_REPAIRS.name)
+    folders = [str(root / f"shop={shop}") for shop in shops if (root / f"shop={shop}").exists()]
+    return session.read.schema(tables.BRONZE_REPAIRS.spark_ddl).parquet(*folders) if folders else None
 
 
 def build_silver(
@@ -75,31 +100,38 @@ def build_silver(
 ) -> Audited:
     """Rebuild the batch's partitions of events, duplicates and quarantine, and the derived tables of the shops it touches.
 
+    What this batch knows makes duplicates of later deliveries, so later batches that were built before are built again with it.
     Raises BatchMissing, UnknownShop or AuditFailed; then nothing was published.
     """
     touched = shops_of_batch(lake, batch, wanted)
     zones = {shop_id: shops.get(shop_id).time_zone for shop_id in touched}
-    bronze_folders = [lake.current(tables.BRONZE_EVENTS.name) / f"shop={shop}" / f"batch={batch}" for shop in touched]
-    bronze = session.read.schema(tables.BRONZE_EVENTS.spark_ddl).parquet(*map(str, bronze_folders))
-    classified = classify(
-        bronze,
-        earlier_events(session, lake, batch, touched),
-        allowed_lateness_s=settings.allowed_lateness_s,
-        future_tolerance_s=settings.future_tolerance_s,
-    ).persist(StorageLevel.MEMORY_AND_DISK)
+    batches = {batch: touched, **later_batches(lake, batch, touched)}
+    root = lake.current(tables.BRONZE_EVENTS.name)
+    bronze_folders = {name: [root / f"shop={shop}" / f"batch={name}" for shop in of] for name, of in batches.items()}
+    repairs = repairs_of(session, lake, touched)
     with ExitStack() as stack:
         drafts: dict[TableSchema, Path] = {}
         for schema in BY_BATCH:
-            partitions = [f"shop={shop}/batch={batch}" for shop in touched]
+            partitions = [f"shop={shop}/batch={name}" for name, of in batches.items() for shop in of]
             drafts[schema] = stack.enter_context(lake.publish(schema.name, replace=partitions)).path
         for schema in BY_SHOP:
             drafts[schema] = stack.enter_context(lake.publish(schema.name, replace=[f"shop={shop}" for shop in touched])).path
-        write(events.events(classified, batch, zones), tables.SILVER_EVENTS, drafts, tell, batch)
-        write(events.duplicates(classified, batch), tables.SILVER_DUPLICATES, drafts, tell, batch)
-        write(events.quarantine(classified, batch), tables.SILVER_QUARANTINE, drafts, tell, batch)
-        classified.unpersist()
+        for name, of in batches.items():
+            bronze = session.read.schema(tables.BRONZE_EVENTS.spark_ddl).parquet(*map(str, bronze_folders[name]))
+            classified = classify(
+                apply_repairs(bronze, repairs),
+                earlier_events(session, drafts[tables.SILVER_EVENTS], name, of),
+                allowed_lateness_s=settings.allowed_lateness_s,
+                future_tolerance_s=settings.future_tolerance_s,
+            )
+            _write(events.events(classified, name, zones), tables.SILVER_EVENTS, drafts, tell, name)
+            # The many good rows are read a second time rather than kept: the few others are.
+            others = classified.where(~is_in_silver()).persist(StorageLevel.MEMORY_AND_DISK)
+            _write(events.duplicates(others, name), tables.SILVER_DUPLICATES, drafts, tell, name)
+            _write(events.quarantine(others, name), tables.SILVER_QUARANTINE, drafts, tell, name)
+            others.unpersist()
         _write_derived(session, drafts, touched, tell)
-        return audit(drafts, bronze_folders, batch, touched)
+        return audit(drafts, bronze_folders)
 
 
 def _write_derived(
@@ -112,32 +144,27 @@ def _write_derived(
     schema = tables.SILVER_EVENTS.spark_ddl
     all_events = session.read.schema(schema).option("recursiveFileLookup", "true").parquet(*found)
     paid = orders.paid_orders(all_events).persist(StorageLevel.MEMORY_AND_DISK)
-    write(orders.orders(paid), tables.SILVER_ORDERS, drafts, tell)
-    lines = orders.order_lines(paid)
-    write(lines, tables.SILVER_ORDER_LINES, drafts, tell)
-    write(behaviour.interactions(all_events, lines, paid), tables.SILVER_INTERACTIONS, drafts, tell)
+    _write(orders.orders(paid), tables.SILVER_ORDERS, drafts, tell)  # fills the cache that the next ones read
+    derived = {
+        tables.SILVER_ORDER_LINES: orders.order_lines(paid),
+        tables.SILVER_INTERACTIONS: behaviour.interactions(all_events, paid),
+        tables.SILVER_SESSIONS: behaviour.sessions(all_events, paid),
+        tables.SILVER_REFUNDS: orders.refunds(all_events),
+        tables.SILVER_ITEMS: behaviour.items(all_events),
+    }
+    # Two jobs at a time: each ends in a few tasks that alone would leave a core idle.
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(_write, frame, schema, drafts, tell) for schema, frame in derived.items()]:
+            done.result()
     paid.unpersist()
-    write(orders.refunds(all_events), tables.SILVER_REFUNDS, drafts, tell)
-    write(behaviour.sessions(all_events), tables.SILVER_SESSIONS, drafts, tell)
-    write(behaviour.items(all_events), tables.SILVER_ITEMS, drafts, tell)
 
 
-def write(
+def _write(
     frame: DataFrame,
     schema: TableSchema,
     drafts: dict[TableSchema, Path],
     tell: Callable[[str], None],
     batch: str | None = None,
 ) -> None:
-    """Write a table's rows into its draft, in partition folders; the files hold every column, with the declared types."""
-    typed = frame.select(*[F.col(c).cast(tables.SPARK_TYPES[t]).alias(c) for c, t in schema.columns.items()])
-    aside = drafts[schema] / "_new"
-    typed.withColumn("shop", F.col("shop_id")).write.partitionBy("shop").parquet(str(aside))
-    for folder in sorted(aside.glob("shop=*")):
-        target = drafts[schema] / folder.name / f"batch={batch}" if batch else drafts[schema] / folder.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        folder.rename(target)
-        for checksum in target.glob(".*.crc"):
-            checksum.unlink()
-    shutil.rmtree(aside)
+    write_draft(frame, schema, drafts[schema], f"batch={batch}" if batch else "")
     tell(schema.name)

@@ -56,12 +56,11 @@ def orders(paid: DataFrame) -> DataFrame:
     return paid.withColumns(columns).select(*SILVER_ORDERS.columns)
 
 
-def order_lines(paid: DataFrame) -> DataFrame:
-    """One row a line, numbered from 1 in the order's own sequence, with the columns of ``SILVER_ORDER_LINES``."""
+def paid_lines(paid: DataFrame) -> DataFrame:
+    """One row a line, numbered from 1 in the order's sequence: ``SILVER_ORDER_LINES``, and clocks and id of its event."""
     exploded = paid.select(
-        "shop_id",
+        *("shop_id", "event_id", "person_id", "occurred_at", "received_at"),
         F.col("p.order_id").alias("order_id"),
-        "person_id",
         F.col("occurred_at").alias("paid_at"),
         F.col("occurred_date").alias("paid_date"),
         F.posexplode("p.lines").alias("position", "x"),
@@ -76,7 +75,12 @@ def order_lines(paid: DataFrame) -> DataFrame:
         "net_minor": F.expr(_NET),
         "coupon_id": F.col("x.coupon_id"),
     }
-    return exploded.withColumns(columns).select(*SILVER_ORDER_LINES.columns)
+    return exploded.withColumns(columns).drop("position", "x")
+
+
+def order_lines(paid: DataFrame) -> DataFrame:
+    """One row a line, with the columns of ``SILVER_ORDER_LINES``."""
+    return paid_lines(paid).select(*SILVER_ORDER_LINES.columns)
 
 
 def refunds(events: DataFrame) -> DataFrame:

@@ -19,6 +19,6 @@ weeks as (
 
 select
     last_days.shop_id,
-    cast({{ dbt.dateadd('day', '1 - 7 * weeks.week', 'last_days.last_date') }} as timestamp) as event_timestamp
+    cast({{ days_later('last_days.last_date', '1 - 7 * weeks.week') }} as timestamp) as event_timestamp
 from last_days
 cross join weeks

@@ -96,7 +96,7 @@ customers_of_30_days as (
     inner join orders
         on days.shop_id = orders.shop_id
         and orders.paid_date <= days.shop_date
-        and orders.paid_date > {{ dbt.dateadd('day', -30, 'days.shop_date') }}
+        and orders.paid_date > {{ days_later('days.shop_date', -30) }}
     group by days.shop_id, days.shop_date, orders.person_id
 
 ),

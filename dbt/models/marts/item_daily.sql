@@ -36,7 +36,7 @@ sold as (
         on as_of.shop_id = orders.shop_id
         and orders.paid_at < as_of.event_timestamp
         and orders.received_at < as_of.event_timestamp
-        and orders.paid_at >= {{ dbt.dateadd('day', -30, 'as_of.event_timestamp') }}
+        and orders.paid_at >= {{ days_later('as_of.event_timestamp', -30) }}
     inner join order_lines on orders.shop_id = order_lines.shop_id and orders.order_id = order_lines.order_id
     group by as_of.shop_id, as_of.event_timestamp, order_lines.item_id
 
@@ -54,7 +54,7 @@ viewed as (
         on as_of.shop_id = events.shop_id
         and events.occurred_at < as_of.event_timestamp
         and events.received_at < as_of.event_timestamp
-        and events.occurred_at >= {{ dbt.dateadd('day', -30, 'as_of.event_timestamp') }}
+        and events.occurred_at >= {{ days_later('as_of.event_timestamp', -30) }}
     where events.type = 'item_viewed'
     group by as_of.shop_id, as_of.event_timestamp, events.item_id
 

@@ -23,12 +23,12 @@ bought as (
         as_of.shop_id,
         as_of.event_timestamp,
         orders.person_id,
-        {{ count_where('orders.paid_at >= ' ~ dbt.dateadd('day', -30, 'as_of.event_timestamp')) }} as orders_30d,
+        {{ count_where('orders.paid_at >= ' ~ days_later('as_of.event_timestamp', -30)) }} as orders_30d,
         cast(sum(
-            case when orders.paid_at >= {{ dbt.dateadd('day', -30, 'as_of.event_timestamp') }} then orders.units else 0 end
+            case when orders.paid_at >= {{ days_later('as_of.event_timestamp', -30) }} then orders.units else 0 end
         ) as bigint) as units_30d,
         cast(sum(
-            case when orders.paid_at >= {{ dbt.dateadd('day', -30, 'as_of.event_timestamp') }} then orders.paid_minor else 0 end
+            case when orders.paid_at >= {{ days_later('as_of.event_timestamp', -30) }} then orders.paid_minor else 0 end
         ) as bigint) as spent_minor_30d,
         max(orders.paid_at) as last_paid_at
     from as_of
@@ -53,7 +53,7 @@ viewed as (
         on as_of.shop_id = events.shop_id
         and events.occurred_at < as_of.event_timestamp
         and events.received_at < as_of.event_timestamp
-        and events.occurred_at >= {{ dbt.dateadd('day', -30, 'as_of.event_timestamp') }}
+        and events.occurred_at >= {{ days_later('as_of.event_timestamp', -30) }}
     where events.type = 'item_viewed' and events.person_id is not null
     group by as_of.shop_id, as_of.event_timestamp, events.person_id
 

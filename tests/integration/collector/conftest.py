@@ -50,6 +50,7 @@ class Place:
             "JISHI_VAR": str(self.paths.var),
             "JISHI_COLLECTOR_PORT": str(self.settings.collector_port),
             "JISHI_WAL_SEGMENT_BYTES": str(self.settings.wal_segment_bytes),
+            "JISHI_WAL_KEEP_S": str(self.settings.wal_keep_s),
             "JISHI_COLLECTOR_EVENTS_PER_S": str(self.settings.collector_events_per_s),
             "JISHI_KAFKA_BOOTSTRAP": self.settings.kafka_bootstrap,
         }

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from collector.app import Intake, create_app
+from collector.app import create_app
+from collector.intake import Intake
 from collector.keys import KeyRing
 from collector.wal.writer import WalWriter
 from jishi.settings import Settings
@@ -49,6 +50,8 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
             "write": shops.issue_key("a", "write"),
             "read": shops.issue_key("a", "read"),
             "b": shops.issue_key("b", "write"),
+            "track": shops.issue_key("a", "track"),
+            "track at home": shops.issue_key("a", "track", origins=["https://shop.example"]),
         }
         shops.save(registry)
         settings = Settings(var=tmp_path, **options)

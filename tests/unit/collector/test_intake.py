@@ -113,7 +113,7 @@ def test_only_plain_json_is_read(world: Any) -> None:
     headers = {"Authorization": f"Bearer {world.keys['write']}"}
     answer = world.client.post("/v1/events", content=b"[1]", headers=headers | {"Content-Type": "text/csv"})
     assert error_of(answer, 415, "not_json")["field"] == "Content-Type"
-    answer = world.client.post("/v1/events", content=b"[1]", headers=headers | {"Content-Encoding": "gzip"})
+    answer = world.client.post("/v1/events", content=b"[1]", headers=headers | {"Content-Encoding": "br"})
     assert error_of(answer, 415, "encoded")["field"] == "Content-Encoding"
     answer = world.client.post(
         "/v1/events", content=b"[1]", headers=headers | {"Content-Type": "application/json; charset=utf-8"}
@@ -231,3 +231,20 @@ def test_metrics_tell_counts_and_no_person(world: Any, viewed: Viewed) -> None:
     ):
         assert line in text
     assert not re.search("somebody|jk_write", text)
+
+
+def test_a_revoked_key_ends_at_once_and_its_uses_are_counted(world: Any, viewed: Viewed) -> None:
+    assert world.post([viewed()]).status_code == 200
+    with Shops.edit(world.registry) as shops:
+        world.keys["new"] = shops.rotate_keys("a", "write")
+    for _ in range(3):
+        error_of(world.post([viewed("e-2")]), 401, "unknown_key")
+    assert world.post([viewed("e-2")], key="new").status_code == 200
+    assert "jishi_collector_wrong_keys_total 3.0" in world.client.get("/metrics").text
+
+
+def test_an_event_that_is_too_large_is_kept_with_its_reason(world: Any, viewed: Viewed) -> None:
+    answer = world.post([viewed("big", note="x" * 600_000), viewed("small")])
+    results = [(r["event_id"], r["status"], r["reason"]) for r in answer.json()["results"]]
+    assert results == [("big", "quarantined", "too_large"), ("small", "accepted", None)]
+    assert len(stored(world.wal.folder)[0]["line"]) > 600_000

@@ -13,7 +13,7 @@ from jishi.settings import get_settings
 
 COMMANDS = {
     *("demo", "up", "down", "status", "doctor"),
-    *("simulate", "import", "send", "recommend", "features", "quarantine", "reconcile", "keys"),
+    *("simulate", "import", "send", "recommend", "features", "quarantine", "reconcile", "keys", "evaluate"),
 }
 
 

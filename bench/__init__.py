@@ -1,0 +1,1 @@
+"""Every number that the documents claim, each a command: ``jishi bench NAME``."""

@@ -1,0 +1,76 @@
+"""The body of a request: whole, of a known type, unpacked when it came gzipped, and never larger than it may be."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+
+from starlette.requests import Request
+
+from collector.refusals import Refused
+
+BODY_TIMEOUT_S = 30.0
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """The body, at most ``max_bytes`` both as it travels and unpacked; refused as early as its headers or first bytes tell.
+
+    Raises Refused with 400 (damaged gzip), 408 (too slow), 413 (too large) or 415 (a coding that is not read).
+    """
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("identity", "gzip", "x-gzip"):
+        raise Refused(415, "encoded", "Content-Encoding", "send the body as it is, or with Content-Encoding: gzip")
+    too_large = Refused(413, "too_many_bytes", "body", f"the body is larger than {max_bytes} bytes; send fewer events at once")
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > max_bytes:
+        raise too_large
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > max_bytes:
+                    raise too_large
+                chunks.append(chunk)
+    except TimeoutError:
+        message = f"the body did not arrive within {BODY_TIMEOUT_S:.0f} s; send it again"
+        raise Refused(408, "slow_body", "body", message) from None
+    body = b"".join(chunks)
+    return body if coding == "identity" else gunzip(body, max_bytes)
+
+
+def gunzip(packed: bytes, max_bytes: int) -> bytes:
+    """The unpacked body. Stops at ``max_bytes`` + 1 bytes of output, whatever the packed bytes would become.
+
+    Raises Refused with 413 when there is more, with 400 when the bytes are no whole gzip stream.
+    """
+    pieces: list[bytes] = []
+    left = max_bytes
+    while packed:  # a gzip stream may have several members, one behind the other
+        member = zlib.decompressobj(_GZIP)
+        try:
+            piece = member.decompress(packed, left + 1)
+        except zlib.error:
+            raise _damaged() from None
+        left -= len(piece)
+        if left < 0:
+            message = f"the unpacked body is larger than {max_bytes} bytes; send fewer events at once"
+            raise Refused(413, "too_many_bytes", "body", message)
+        if not member.eof:
+            raise _damaged()
+        pieces.append(piece)
+        packed = member.unused_data
+    return b"".join(pieces)
+
+
+def _damaged() -> Refused:
+    return Refused(400, "malformed_gzip", "body", "the body is no whole gzip stream; pack the JSON with gzip, or send it plain")
+
+
+def require_json(request: Request) -> None:
+    """Raises Refused with 415 when the request says that its body is something else than JSON."""
+    kind = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise Refused(415, "not_json", "Content-Type", "send JSON with Content-Type: application/json")

@@ -1,0 +1,46 @@
+"""Delete segments that the event log has, without losing count of what was in them.
+
+One segment at a time, oldest first: count it; take its counts into the ledger, which replaces the old one in one step; make
+the ledger and the forwarder's position durable; delete the segment, then its sidecar. A crash leaves either the old ledger and
+the segment, or the new ledger and a segment that nobody counts any more and the next run deletes.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+from collector.accepted import count_sealed, counts_file
+from collector.catalogue_store import snapshot_upto
+from collector.ledger import read_ledger, write_ledger
+from collector.wal.segments import Position, WalCorrupt, fsync_folder, segment_file, segment_starts
+
+
+def retire_segments(folder: Path, *, forwarded: Position, durable: Position, keep_s: float, now_s: float) -> int:
+    """Delete the sealed segments whose every event is before ``forwarded`` and that were last written ``keep_s`` ago.
+
+    ``forwarded`` is the position that the forwarder has saved: it never reads before it again. Nor is a segment deleted whose
+    changes of items the collector's snapshot of the catalogue has not seen. ``now_s`` is the wall clock in
+    epoch seconds. Returns how many were deleted. Raises WalCorrupt when a segment is damaged, OSError when the disk refuses.
+    """
+    ledger = read_ledger(folder)
+    starts = segment_starts(folder)
+    limit = min(forwarded.seq, durable.segment, snapshot_upto(folder))
+    deleted = 0
+    for start, following in pairwise(starts):
+        file = segment_file(folder, start)
+        if following > limit or now_s - file.stat().st_mtime < keep_s:
+            break
+        if start >= ledger.upto:
+            if start != ledger.upto:
+                raise WalCorrupt(f"the segment from seq {ledger.upto} on is missing in {folder}; bring it back from a backup")
+            ledger = ledger.taking(following, count_sealed(folder, start, following))
+            write_ledger(folder, ledger)
+        fsync_folder(folder)
+        file.unlink()
+        counts_file(folder, start).unlink(missing_ok=True)
+        deleted += 1
+    for sidecar in folder.glob("segment-*.counts.json"):  # of a segment whose deletion was cut off half way
+        if not sidecar.with_name(sidecar.name.removesuffix(".counts.json") + ".log").exists():
+            sidecar.unlink(missing_ok=True)
+    return deleted

@@ -1,0 +1,36 @@
+"""What a page in a browser may do: send some types of events from another site, and fetch the tracker.
+
+The key stands in the page, so whoever reads the page can send events with it. It therefore opens this address only, for what a
+shopper may say; what the shop alone knows (the catalogue, refunds) needs the write key. The key travels in the address, because
+``sendBeacon``, which alone survives the end of a page, cannot set headers; the body is text/plain for the same reason, which
+also spares the browser a preflight request.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from collector.refusals import Refused
+
+TRACKER = Path(__file__).parent / "tracker" / "jishi.js"
+
+# Any site may try: the key says which ones may. No cookie is read or set, so there is nothing to allow credentials for.
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "POST",
+    "Access-Control-Allow-Headers": "Content-Type, Content-Encoding",
+    "Access-Control-Expose-Headers": "Retry-After",
+    "Access-Control-Max-Age": "86400",
+}
+
+NOT_FROM_A_PAGE = frozenset({"item_changed", "order_refunded"})
+
+
+def check_types(events: list[Any]) -> None:
+    """Raises Refused with 403 for a batch with an event that a page may not send; it names the first."""
+    for index, event in enumerate(events):
+        name = event.get("type") if isinstance(event, dict) else None
+        if isinstance(name, str) and name in NOT_FROM_A_PAGE:
+            message = f"event {index} is {name}, which a page may not send; send it from the shop's server with the write key"
+            raise Refused(403, "not_from_a_page", f"events[{index}].type", message, index=index)

@@ -1,0 +1,21 @@
+"""``jishi evaluate``: judge recommenders on Parquet files of any origin; nothing of a shop is needed."""
+
+from __future__ import annotations
+
+import typer
+
+from jishi.cli.handover import PASS_THROUGH, hand_over
+
+app = typer.Typer(no_args_is_help=True, help="Judge recommenders on any data set: the whole catalogue ranked, nothing sampled.")
+MODULE = "models.protocols"
+
+
+@app.callback()
+def evaluate() -> None:
+    """Judge recommenders on any data set: the whole catalogue ranked, nothing sampled."""
+
+
+@app.command(context_settings=PASS_THROUGH)
+def interactions(context: typer.Context) -> None:
+    """(user_id, item_id[, timestamp, weight]): Recall, NDCG, HR, MRR at k (--help lists the options)."""
+    hand_over(MODULE, ["interactions", *context.args], folder=None)

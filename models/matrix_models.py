@@ -1,0 +1,20 @@
+"""Matrix models by name, fresh and with default parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.als import ALS
+from models.ease import EASE
+from models.graph_filter import BSPM, GFCF
+from models.item_knn import ItemKNN
+from models.popularity import Popularity
+from models.recommender import Recommender
+
+MATRIX_MODELS: dict[str, type[Any]] = {model.name: model for model in (Popularity, ItemKNN, ALS, EASE, GFCF, BSPM)}
+
+
+def make(name: str, parameters: dict[str, Any] | None = None) -> Recommender:
+    """A model that knows nothing yet. Raises KeyError for a name that is not in ``MATRIX_MODELS``."""
+    found: Recommender = MATRIX_MODELS[name](**(parameters or {}))
+    return found

@@ -1,0 +1,70 @@
+"""``python -m models.protocols interactions|sessions|baskets --train T.parquet --test E.parquet --model NAME|auto``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from models.matrix_models import MATRIX_MODELS
+from models.protocols import report
+from models.protocols.interaction_run import run_interactions
+from models.protocols.tables import BadTable
+
+Run = Callable[..., dict[str, Any]]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="jishi evaluate", description="Judge a recommender on any data set: the whole catalogue ranked, nothing sampled."
+    )
+    commands = parser.add_subparsers(dest="protocol", required=True)
+    told = {
+        "interactions": ("columns user_id, item_id, optional timestamp and weight", [*MATRIX_MODELS, "auto"], [10, 20]),
+    }
+    for name, (columns, models, ks) in told.items():
+        command = commands.add_parser(name, help=columns, description=columns)
+        command.add_argument("--train", type=Path, required=True, help="Parquet to learn from")
+        command.add_argument("--test", type=Path, required=True, help="Parquet to be judged by")
+        command.add_argument("--model", choices=models, default="auto", help="auto picks and tunes on a slice of --train")
+        command.add_argument("--k", type=_length, nargs="+", default=ks, help=f"list lengths (default {ks})")
+        command.add_argument("--seed", type=int, default=7, help="of everything that is drawn")
+        command.add_argument("--json", type=Path, default=None, help="write the report here; - prints it")
+        if name == "interactions":
+            command.add_argument(
+                "--mask", type=Path, help="more pairs (user_id, item_id) never to recommend, learnt from by nobody"
+            )
+    return parser
+
+
+def _length(text: str) -> int:
+    found = int(text)
+    if not 1 <= found <= 1000:
+        raise argparse.ArgumentTypeError("a list has 1 to 1000 items")
+    return found
+
+
+RUNS: dict[str, Run] = {"interactions": run_interactions}
+
+
+def main() -> int:
+    """Run one protocol; what a user can mend is told in one sentence, with exit code 1."""
+    chosen = _parser().parse_args()
+    # A report on standard output must be nothing but JSON.
+    console = Console(width=None if sys.stdout.isatty() else 120, stderr=str(chosen.json) == "-")
+    try:
+        found = RUNS[chosen.protocol](chosen, lambda line: console.print(f"  {line}", highlight=False, markup=False))
+        report.show(console, found)
+        report.write(chosen.json, found)
+    except (BadTable, OSError) as error:
+        print(f"evaluate {chosen.protocol}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""Artefacts say which file is damaged and how; equal content gives equal bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.artefact import CorruptArtefact, load_ids, load_state, read_manifest, save
+
+STATE = {"factors": np.arange(6, dtype=np.float32).reshape(3, 2), "items": np.array([3])}
+IDS = ["裙", "i1", "i2"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    save(tmp_path / "made", {"model": STATE}, {"items": IDS}, {"shop_id": "a"})
+    return tmp_path / "made"
+
+
+def read(folder: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    manifest = read_manifest(folder)
+    return load_state(folder, manifest, "model"), load_ids(folder, manifest, "items")
+
+
+def test_what_was_saved_is_read(folder: Path) -> None:
+    state, ids = read(folder)
+    assert ids == IDS
+    assert state.keys() == STATE.keys()
+    assert all(np.array_equal(state[key], STATE[key]) and state[key].dtype == STATE[key].dtype for key in STATE)
+    assert read_manifest(folder)["shop_id"] == "a"
+
+
+def test_equal_content_gives_equal_bytes(folder: Path, tmp_path: Path) -> None:
+    save(tmp_path / "again", {"model": dict(reversed(STATE.items()))}, {"items": IDS}, {"shop_id": "a"})
+    for file in folder.iterdir():
+        assert file.read_bytes() == (tmp_path / "again" / file.name).read_bytes(), file.name
+
+
+def flip(name: str) -> Callable[[Path], None]:
+    def damage(folder: Path) -> None:
+        content = bytearray((folder / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (folder / name).write_bytes(content)
+
+    return damage
+
+
+def cut(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:-10]) and None
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def manifest_of(text: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / "manifest.json").write_text(text) and None
+
+
+def resealed(name: str, content: bytes) -> Callable[[Path], None]:
+    """Another content with a sum that fits: only what is inside can tell."""
+
+    def damage(folder: Path) -> None:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest["sha256"][name] = hashlib.sha256(content).hexdigest()
+        (folder / name).write_bytes(content)
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+
+    return damage
+
+
+def npz(folder: Path, **arrays: np.ndarray) -> bytes:
+    folder.mkdir(exist_ok=True)
+    np.savez(folder / "made.npz", allow_pickle=True, **arrays)
+    return (folder / "made.npz").read_bytes()
+
+
+def resaved(**arrays: np.ndarray) -> Callable[[Path], None]:
+    return lambda folder: resealed("model.npz", npz(folder.parent / "aside", **arrays))(folder)
+
+
+DAMAGES = {
+    "a bit of the arrays": (flip("model.npz"), r"model\.npz: checksum"),
+    "a bit of the ids": (flip("items.json"), r"items\.json: checksum"),
+    "arrays cut short": (cut("model.npz"), r"model\.npz: checksum"),
+    "arrays gone": (remove("model.npz"), r"model\.npz cannot be read"),
+    "ids gone": (remove("items.json"), r"items\.json cannot be read"),
+    "manifest gone": (remove("manifest.json"), r"manifest\.json cannot be read"),
+    "manifest cut short": (cut("manifest.json"), r"manifest\.json cannot be read"),
+    "manifest is no object": (manifest_of("[]"), r"manifest\.json is no manifest"),
+    "manifest without sums": (manifest_of('{"format": 1, "sha256": null, "shapes": {}}'), r"manifest\.json is no manifest"),
+    "another format": (manifest_of('{"format": 2, "sha256": {}, "shapes": {}}'), r"format is 2"),
+    "a file that the manifest does not know": (manifest_of('{"format": 1, "sha256": {}, "shapes": {}}'), "checksum"),
+    "no archive": (resealed("model.npz", b"PK no archive"), "no archive of plain arrays"),
+    "ids that are no list": (resealed("items.json", b'{"a": 1}'), "no list of ids"),
+    "ids that are numbers": (resealed("items.json", b"[1, 2]"), "no list of ids"),
+    "NaN": (resaved(factors=np.full((3, 2), np.nan), items=np.array([3])), "factors holds numbers that are not finite"),
+    "another shape": (resaved(factors=np.ones((2, 3)), items=np.array([3])), r"factors has shape \[2, 3\]"),
+    "an object that runs code when it is read": (resaved(factors=np.array([{"a": 1}], dtype=object)), "no archive of plain"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_found_and_named(folder: Path, damage: str) -> None:
+    harm, told = DAMAGES[damage]
+    harm(folder)
+    with pytest.raises(CorruptArtefact, match=told):
+        read(folder)

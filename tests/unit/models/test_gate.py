@@ -1,0 +1,108 @@
+"""The truth table of the gate: what it refuses, and the sentence that says why."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.gate import LEAST_COVERAGE, LEAST_PERSONS, decide
+
+ITEMS = ["i0", "i1", "i2"]
+
+
+def report() -> dict[str, Any]:
+    """Both models beat popularity for sure; everything is just enough."""
+
+    def metrics(mean: float, low: float, high: float) -> dict[str, Any]:
+        gain = {"mean": mean - 0.1, "low": low, "high": high}
+        return {
+            "metrics": {"ndcg@10": {"mean": mean, "low": 0, "high": 1, "over_popularity": gain}},
+            "coverage@20": LEAST_COVERAGE,
+        }
+
+    base = {"metrics": {"ndcg@10": {"mean": 0.1, "low": 0, "high": 1}}, "coverage@20": 0.0}
+    models = {"popularity": base, "item_knn": metrics(0.2, 0.05, 0.15), "als": metrics(0.3, 0.1, 0.3)}
+    return {"protocols": {"all_items": {"persons": LEAST_PERSONS, "models": models}}}
+
+
+def states() -> dict[str, Any]:
+    return {
+        "popularity": {"sales": np.array([3, 2, 1], dtype=np.float32)},
+        "item_knn": {"data": np.ones(3, dtype=np.float32), "items": np.array([3])},
+        "als": {"item_factors": np.arange(6, dtype=np.float32).reshape(3, 2), "person_factors": np.ones((4, 2))},
+    }
+
+
+def gain(told: dict[str, Any], name: str) -> dict[str, float]:
+    return told["protocols"]["all_items"]["models"][name]["metrics"]["ndcg@10"]["over_popularity"]
+
+
+def loses(*names: str) -> Callable[..., None]:
+    def change(told: dict[str, Any], made: dict[str, Any], catalogue: set[str]) -> None:
+        for name in names:
+            gain(told, name)["low"] = 0.0  # an interval that touches zero proves nothing
+
+    return change
+
+
+def few_persons(told: dict[str, Any], made: dict[str, Any], catalogue: set[str]) -> None:
+    told["protocols"]["all_items"]["persons"] = LEAST_PERSONS - 1
+
+
+def low_coverage(told: dict[str, Any], made: dict[str, Any], catalogue: set[str]) -> None:
+    for name in ("item_knn", "als"):
+        told["protocols"]["all_items"]["models"][name]["coverage@20"] = LEAST_COVERAGE - 1e-6
+
+
+def unknown_items(told: dict[str, Any], made: dict[str, Any], catalogue: set[str]) -> None:
+    catalogue.discard("i1")
+
+
+def nan_gain(told: dict[str, Any], made: dict[str, Any], catalogue: set[str]) -> None:
+    for name in ("item_knn", "als"):
+        gain(told, name)["low"] = float("nan")
+
+
+def state(model: str, array: str, value: Any) -> Callable[..., None]:
+    def change(told: dict[str, Any], made: dict[str, Any], catalogue: set[str]) -> None:
+        made[model][array] = np.asarray(value)
+
+    return change
+
+
+NAN = [[1.0, np.nan], [2.0, 1.0], [0.0, 3.0]]
+# what is changed, released, models that beat popularity, a piece of the sentence
+CASES = {
+    "as it should be": (lambda *_: None, True, ["als", "item_knn"], "als and item_knn beat popularity"),
+    "als loses": (loses("als"), True, ["item_knn"], "released: item_knn beat popularity"),
+    "item_knn loses": (loses("item_knn"), True, ["als"], "released: als beat popularity"),
+    "both lose": (loses("als", "item_knn"), False, [], "against popularity 0.1000"),
+    "a gain that is no number": (nan_gain, False, [], "against popularity"),
+    "few persons": (few_persons, False, ["als", "item_knn"], "19 test customers"),
+    "low coverage": (low_coverage, False, ["als", "item_knn"], "lists cover 0.50% of the items"),
+    "unknown items": (unknown_items, False, ["als", "item_knn"], "1 items are not in the shop's catalogue"),
+    "popularity too small": (state("popularity", "sales", [1.0, 2.0]), False, ["als", "item_knn"], "{'popularity': 2}"),
+    "item_knn too large": (state("item_knn", "items", [4]), False, ["als", "item_knn"], "{'item_knn': 4}"),
+    "als too small": (state("als", "item_factors", NAN[1:]), False, ["als", "item_knn"], "{'als': 2}"),
+    "NaN in the factors": (state("als", "item_factors", NAN), False, ["als", "item_knn"], "NaN or infinite"),
+    "infinite persons": (state("als", "person_factors", [[np.inf]]), False, ["als", "item_knn"], "NaN or infinite"),
+    "every item alike": (state("als", "item_factors", np.ones((3, 2))), False, ["als", "item_knn"], "same factors"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_gate(case: str) -> None:
+    change, is_released, beats, told = CASES[case]
+    found, made, catalogue = report(), states(), set(ITEMS)
+    change(found, made, catalogue)
+    before = copy.deepcopy(found)
+    verdict = decide(found, made, ITEMS, catalogue)
+    assert (verdict["is_released"], verdict["beats_popularity"]) == (is_released, beats)
+    assert told in verdict["sentence"]
+    assert verdict["sentence"].startswith("released: " if is_released else "refused: ")
+    assert len({check["name"] for check in verdict["checks"]}) == 8
+    assert repr(found) == repr(before)

@@ -1,0 +1,168 @@
+"""The four steps on a small lake: train, evaluate, gate, publish; each may run again, and each says what is missing."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from collector.landing.columnar import to_arrow, write_parquet
+from jishi.lake import Lake
+from jishi.paths import Paths
+from jishi.tables import SILVER_INTERACTIONS, SILVER_ITEMS, TableSchema
+from models import pipeline
+from models.artefact import CorruptArtefact
+from models.interactions import NoInteractions
+from models.pipeline import StepMissing
+from models.release import Release, current_version
+from models.split import TooShort
+
+START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
+GROUPS, ITEMS, DAYS = 4, 40, 24
+
+
+def publish_table(paths: Paths, schema: TableSchema, rows: list[dict[str, Any]]) -> None:
+    with Lake(paths.lake).publish(schema.name) as draft:
+        full = [dict.fromkeys(schema.columns) | row for row in rows]
+        write_parquet(to_arrow(schema, full), draft.path / "shop=a" / "part-0.parquet")
+
+
+def acts(is_personal: bool = True, days: int = DAYS) -> list[dict[str, Any]]:
+    """Eighty persons, each with one of four tastes of ten items, who keep to it (or, not personal, to nothing)."""
+    luck, rows = random.Random(5), []
+    for person in range(80):
+        own = [item for item in range(ITEMS) if not is_personal or item % GROUPS == person % GROUPS]
+        for day in range(days):
+            if luck.random() < 0.5:
+                at = START + timedelta(days=day, seconds=luck.randrange(86_400))
+                row = {"shop_id": "a", "person_id": f"p{person:02}", "item_id": f"i{luck.choice(own):02}", "kind": "pay"}
+                row |= {"event_id": f"e{len(rows)}", "line_number": 1, "quantity": 1}
+                rows.append(row | {"occurred_at": at, "received_at": at + timedelta(seconds=1)})
+    return rows
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    made = Paths(var=tmp_path / "var", envs=tmp_path)
+    publish_table(made, SILVER_ITEMS, [{"shop_id": "a", "item_id": f"i{item:02}"} for item in range(ITEMS)])
+    publish_table(made, SILVER_INTERACTIONS, acts())
+    return made
+
+
+def test_from_interactions_to_a_release(paths: Paths) -> None:
+    candidate = pipeline.train(paths, "a")
+    report = pipeline.evaluate_candidate(paths, "a")
+    assert (report["candidate"], report["items"], report["shop_id"]) == (candidate, ITEMS, "a")
+    assert report["window"] == {"cut": "2026-09-17T00:00:00", "test_from": "2026-09-18T00:00:00", "end": "2026-09-25T00:00:00"}
+    found = report["protocols"]["all_items"]["models"]
+    for name in ("als", "item_knn"):
+        assert found[name]["metrics"]["ndcg@10"]["over_popularity"]["low"] > 0.1
+    assert "over_popularity" not in found["popularity"]["metrics"]["ndcg@10"]
+    verdict = pipeline.gate(paths, "a")
+    assert (verdict["is_released"], verdict["beats_popularity"]) == (True, ["als", "item_knn"])
+    assert pipeline.publish(paths, "a") == candidate == current_version(paths.models, "a")
+    release = Release.load(paths.models, "a", candidate)
+    taste = release.taste("p05")
+    assert taste is not None
+    assert {int(item) % GROUPS for item in np.argsort(-taste)[:5]} == {1}
+    near, _ = release.neighbours(release.item_ids.index("i02"))
+    assert {int(item) % GROUPS for item in near.tolist()} == {2}
+    assert release.taste("a stranger") is None
+    # Every step again gives the same.
+    files = {file.name: file.read_bytes() for file in (paths.models / "a" / "releases" / candidate).iterdir()}
+    assert pipeline.train(paths, "a") == candidate
+    assert pipeline.evaluate_candidate(paths, "a") == report
+    assert pipeline.gate(paths, "a") == verdict
+    assert pipeline.publish(paths, "a") == candidate
+    assert {file.name: file.read_bytes() for file in (paths.models / "a" / "releases" / candidate).iterdir()} == files
+
+
+def test_a_shop_without_tastes_is_refused_and_keeps_its_release(paths: Paths) -> None:
+    publish_table(paths, SILVER_INTERACTIONS, acts(is_personal=False))
+    (paths.models / "a").mkdir(parents=True)
+    (paths.models / "a" / "CURRENT").write_text("the last good one\n")
+    pipeline.train(paths, "a")
+    pipeline.evaluate_candidate(paths, "a")
+    verdict = pipeline.gate(paths, "a")
+    assert not verdict["is_released"]
+    assert verdict["sentence"].startswith("refused: als ndcg@10")
+    assert pipeline.publish(paths, "a") is None
+    assert current_version(paths.models, "a") == "the last good one"
+    assert not (paths.models / "a" / "releases").exists()
+
+
+def test_what_was_not_known_before_the_cut_is_not_learnt(paths: Paths) -> None:
+    """Acts of the training days that became known in the test days reach the full models only."""
+    rows = acts()
+    for row in rows:
+        if row["item_id"] == "i00" and row["occurred_at"] < START + timedelta(days=16):
+            row["received_at"] = START + timedelta(days=20)
+    publish_table(paths, SILVER_INTERACTIONS, rows)
+    candidate = pipeline.train(paths, "a")
+    folder = paths.models / "a" / "candidates" / candidate
+    sales = {part: np.load(folder / part / "popularity.npz")["sales"][0] for part in ("window", "full")}
+    assert sales["window"] == 0
+    assert sales["full"] > 0
+
+
+def test_each_step_names_the_one_before_it(paths: Paths) -> None:
+    with pytest.raises(StepMissing, match="models train --shop a"):
+        pipeline.evaluate_candidate(paths, "a")
+    folder = paths.models / "a" / "candidates" / pipeline.train(paths, "a")
+    with pytest.raises(StepMissing, match="models evaluate --shop a"):
+        pipeline.gate(paths, "a")
+    (folder / "evaluation.json").write_text("{}")
+    with pytest.raises(StepMissing, match="models gate --shop a"):
+        pipeline.publish(paths, "a")
+    publish_table(paths, SILVER_INTERACTIONS, acts()[:-1])
+    with pytest.raises(StepMissing, match="run train again"):
+        pipeline.evaluate_candidate(paths, "a")
+
+
+def test_shops_that_cannot_be_learnt_from_are_named(paths: Paths) -> None:
+    with pytest.raises(NoInteractions, match="shop 'b'"):
+        pipeline.train(paths, "b")
+    publish_table(paths, SILVER_INTERACTIONS, acts(days=10))
+    with pytest.raises(TooShort, match="only 10 days"):
+        pipeline.train(paths, "a")
+
+
+def test_a_damaged_candidate_is_not_published_and_a_damaged_release_is_written_again(paths: Paths) -> None:
+    candidate = pipeline.train(paths, "a")
+    pipeline.evaluate_candidate(paths, "a")
+    pipeline.gate(paths, "a")
+    pipeline.publish(paths, "a")
+    release = paths.models / "a" / "releases" / candidate / "als.npz"
+    sound = release.read_bytes()
+    release.write_bytes(b"scribble")
+    with pytest.raises(CorruptArtefact, match="publish the release again"):
+        Release.load(paths.models, "a", candidate)
+    assert pipeline.publish(paths, "a") == candidate
+    assert release.read_bytes() == sound
+    (paths.models / "a" / "candidates" / candidate / "full" / "als.npz").write_bytes(b"scribble")
+    with pytest.raises(CorruptArtefact):
+        pipeline.gate(paths, "a")
+    (paths.models / "a" / "CURRENT").write_text("the last good one\n")
+    release.write_bytes(b"scribble")
+    with pytest.raises(CorruptArtefact):
+        pipeline.publish(paths, "a")
+    assert current_version(paths.models, "a") == "the last good one"
+
+
+@pytest.mark.parametrize("other", ["b", "a-copy"])
+def test_a_release_of_another_shop_is_refused(paths: Paths, other: str) -> None:
+    candidate = pipeline.train(paths, "a")
+    source = paths.models / "a" / "candidates" / candidate / "full"
+    target = paths.models / other / "releases" / candidate
+    target.parent.mkdir(parents=True)
+    source.rename(target)
+    with pytest.raises(CorruptArtefact, match=f"is of shop 'a', not of '{other}'"):
+        Release.load(paths.models, other, candidate)
+    manifest = json.loads((target / "manifest.json").read_text())
+    (target / "manifest.json").write_text(json.dumps(manifest | {"shop_id": other}))
+    assert Release.load(paths.models, other, candidate).item_ids == [f"i{item:02}" for item in range(ITEMS)]

@@ -1,0 +1,79 @@
+"""Lists from scores, metrics against values computed by hand, intervals."""
+
+from __future__ import annotations
+
+from math import log2
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from models.intervals import bootstrap
+from models.metrics import PER_PERSON, average_precision, coverage, hit_rate, ndcg, recall, reciprocal_rank
+from models.recommender import top_k
+
+# hits at each position, relevant items; recall, ndcg, hit rate, reciprocal rank, average precision
+WORKED = [
+    # found at 1 and 3 of 3 relevant
+    ([1, 0, 1, 0], 3, 2 / 3, (1 + 1 / log2(4)) / (1 + 1 / log2(3) + 1 / log2(4)), 1, 1, (1 / 1 + 2 / 3) / 3),
+    # the only one, at position 2
+    ([0, 1, 0, 0], 1, 1, 1 / log2(3), 1, 1 / 2, 1 / 2),
+    # nothing found
+    ([0, 0, 0, 0], 2, 0, 0, 0, 0, 0),
+    # a perfect list
+    ([1, 1, 0, 0], 2, 1, 1, 1, 1, 1),
+    # more relevant items than places: the ideal list is full, recall cannot be 1
+    ([1, 1, 1, 1], 8, 1 / 2, 1, 1, 1, 1),
+]
+
+
+@pytest.mark.parametrize(("hits", "relevant", "r", "n", "h", "m", "a"), WORKED)
+def test_metrics_worked_by_hand(hits: list[int], relevant: int, r: float, n: float, h: float, m: float, a: float) -> None:
+    one = (np.array([hits], dtype=np.bool_), np.array([relevant]))
+    told = [float(metric(*one)[0]) for metric in (recall, ndcg, hit_rate, reciprocal_rank, average_precision)]
+    assert told == pytest.approx([r, n, h, m, a])
+
+
+def test_each_person_gets_a_number_of_its_own() -> None:
+    hits, relevant = np.array([row[0] for row in WORKED], dtype=np.bool_), np.array([row[1] for row in WORKED])
+    for place, name in enumerate(("recall", "ndcg", "hit_rate", "mrr", "map"), start=2):
+        assert PER_PERSON[name](hits, relevant).tolist() == pytest.approx([row[place] for row in WORKED])
+
+
+def test_coverage_counts_items_once_and_no_empty_place() -> None:
+    assert coverage(np.array([[0, 1], [1, -1]]), 4) == 0.5
+    assert coverage(np.empty((0, 2), dtype=np.int64), 4) == 0
+
+
+def test_equal_scores_are_ordered_by_index_also_at_the_edge_of_the_list() -> None:
+    scores = np.array([[1, 3, 3, 3, 2], [0, 0, 0, 0, 0]], dtype=np.float32)
+    assert top_k(scores, 2).tolist() == [[1, 2], [0, 1]]
+    assert top_k(scores, 4).tolist() == [[1, 2, 3, 4], [0, 1, 2, 3]]
+
+
+def test_a_row_ends_in_minus_one_where_too_few_are_left() -> None:
+    scores = np.array([[4, 3, 2], [4, 3, 2]], dtype=np.float32)
+    masked = sparse.csr_matrix(np.array([[1, 0, 1], [0, 0, 0]]))
+    assert top_k(scores, 3, masked).tolist() == [[1, -1, -1], [0, 1, 2]]
+    assert scores[0].tolist() == [4, 3, 2]  # the scores stay as they were
+    assert top_k(scores, 99).shape == (2, 3)
+
+
+def test_an_interval_holds_the_mean_narrows_with_persons_and_repeats() -> None:
+    luck = np.random.default_rng(3)
+    few, many = bootstrap(luck.random(50)), bootstrap(luck.random(5000))
+    for found in (few, many):
+        assert found.low < found.mean < found.high
+    assert many.high - many.low < (few.high - few.low) / 5
+    values = luck.random(100)
+    assert bootstrap(values) == bootstrap(values)
+    # The 95 % interval of a mean of n uniform numbers is about ±1.96 · √(1/12n).
+    assert many.high - many.low == pytest.approx(2 * 1.96 * (1 / 12 / 5000) ** 0.5, rel=0.15)
+
+
+def test_an_interval_of_equal_values_has_no_width_and_of_nobody_is_refused() -> None:
+    found = bootstrap(np.full(30, 0.25))
+    assert (found.mean, found.low, found.high) == pytest.approx((0.25, 0.25, 0.25))
+    assert found.as_json() == {"mean": 0.25, "low": 0.25, "high": 0.25}
+    with pytest.raises(ValueError, match="no person"):
+        bootstrap(np.array([]))

@@ -1,0 +1,67 @@
+"""Parameters are chosen before the test window's cut, from what was known then."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.interactions import Interactions
+from models.split import Window, last_active_days
+from models.tuning import GRID, METRIC, choose
+
+DAYS, PERSONS, ITEMS = 26, 30, 20
+
+
+def shop(days: int = DAYS) -> Interactions:
+    """Persons who buy the same two items again and again, and now and then anything."""
+    luck = random.Random(2)
+    rows = sorted(
+        (np.datetime64("2026-09-01T08:00", "us") + np.timedelta64(24 * 60 * day + luck.randrange(600), "m"), person, item)
+        for person in range(PERSONS)
+        for day in range(days)
+        for item in [luck.choice([person % ITEMS, (7 * person + 3) % ITEMS]) if luck.random() < 0.8 else luck.randrange(ITEMS)]
+    )
+    times, persons, items = (np.array(column) for column in zip(*rows, strict=True))
+    ids = [np.array([f"{letter}{n:02}" for n in range(size)]) for letter, size in (("p", PERSONS), ("i", ITEMS))]
+    return Interactions(*ids, persons, items, np.full(len(rows), "pay"), times, times)
+
+
+@pytest.fixture(scope="module")
+def window() -> Window:
+    return last_active_days(shop().occurred_at)
+
+
+def test_the_best_candidate_on_the_validation_days_is_taken(window: Window) -> None:
+    chosen, report = choose(shop(), window)
+    assert chosen.keys() == GRID.keys()
+    assert (report["metric"], report["persons"]) == (METRIC, PERSONS)
+    assert report["candidates"].keys() == {"item_knn", "als"}
+    for name, candidates in report["candidates"].items():
+        scores = [candidate[METRIC] for candidate in candidates]
+        assert chosen[name] == GRID[name][int(np.argmax(scores))]
+    assert chosen["item_knn"] == {"self_weight": 10.0}  # where people buy again, an item speaks for itself
+
+
+def test_nothing_after_the_cut_or_learnt_after_it_changes_the_choice(window: Window) -> None:
+    found = shop()
+    other = replace(
+        found,
+        item=np.where(found.occurred_at >= window.cut, (found.item + 1) % ITEMS, found.item),
+    )
+    assert choose(other, window) == choose(found, window)
+    late = np.append(np.flatnonzero(found.occurred_at < window.cut)[:50], 0)
+    told_late = replace(found, received_at=found.received_at.copy())
+    told_late.received_at[late] = window.test_from
+    is_known = np.ones(len(found), dtype=np.bool_)
+    is_known[late] = False
+    assert choose(told_late, window) == choose(found.where(is_known), window)
+
+
+def test_a_history_too_short_to_choose_keeps_the_defaults() -> None:
+    found = shop(days=20)
+    chosen, report = choose(found, last_active_days(found.occurred_at))
+    assert chosen == {name: grid[0] for name, grid in GRID.items()}
+    assert "12 days with payments" in report["skipped"]
