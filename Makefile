@@ -26,4 +26,5 @@ format:
 
 docs:  ## pages that are made from code
 	.venv/bin/python -m jishi.contract.page
+	.venv/bin/python -m jishi.features.page
 	.venv/bin/python -m jishi.contract.schemas

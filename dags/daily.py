@@ -10,9 +10,9 @@ decided from itself and the batches before it, so the rows come out the same.
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param, chain
+from airflow.sdk import DAG, Param
 from airflow.timetables.trigger import CronTriggerTimetable
-from steps import BRONZE, FEATURES, FOR_EACH_SHOP, MAIN, MARTS, OWNER, SHOPS, SILVER, WAREHOUSE_POOL, model_steps, step
+from steps import BRONZE, MAIN, OWNER, SHOPS, step, work_up
 
 # ``run_after`` is there for every run, by schedule or by hand, and clearing a task does not change it.
 _DAY = "params.date or macros.ds_add(dag_run.run_after | ds, -1)"
@@ -40,30 +40,4 @@ with DAG(
         minutes=30,
         outlets=[BRONZE],
     )
-    silver = step(
-        "silver",
-        f"{MAIN} spark_jobs silver --batch live-{DAY}",
-        what="Decides the fates of the day's events, earlier batches included for duplicates, and rebuilds what they touch.",
-        repair="A failed audit names check, table and rows; nothing was published. Fix the cause and clear the task.",
-        minutes=60,
-        outlets=[SILVER],
-    )
-    marts = step(
-        "marts",
-        f"{MAIN} jishi.marts build",
-        what="Builds and tests the marts with dbt and publishes a read-only copy for boards and notebooks.",
-        repair="The log names the failing model or test; readers keep the last published marts. See `var/log/dbt.log`.",
-        minutes=30,
-        outlets=[MARTS],
-        pool=WAREHOUSE_POOL,
-    )
-    features = step(
-        "features",
-        f"{MAIN} feature_repo materialize --as-of {NEXT_DAY}T00:00:00Z && {MAIN} feature_repo training-set{FOR_EACH_SHOP}",
-        what="Writes the newest daily features to the online store and joins a training set as of each label's time.",
-        repair="Clear the task; writes to the online store only go forward, so a second run does no harm.",
-        minutes=30,
-        outlets=[FEATURES],
-    )
-    chain(land, silver, marts, features)
-    chain(silver, *model_steps())  # models learn from silver, so they need not wait for marts and features
+    work_up(land, batch=f"live-{DAY}", shops="", as_of=f"{NEXT_DAY}T00:00:00Z")

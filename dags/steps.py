@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import Asset, Param
+from airflow.sdk import Asset, Param, chain
 
 PROJECT_ROOT = str(Path(__file__).resolve().parent.parent)
 OWNER = "data-platform"
@@ -60,6 +60,41 @@ def step(
         doc_md=f"{what}\n\n**Repair.** {repair}",
         **({"pool": pool} if pool else {}),
     )
+
+
+def work_up(land: BashOperator, *, batch: str, shops: str, as_of: str) -> None:
+    """Everything after ``land``: silver, then marts and features and, beside them, the models.
+
+    ``batch`` is what was landed, ``shops`` the arguments that limit silver to some shops (empty: all of the batch), ``as_of``
+    the instant up to which daily features are materialised. Models learn from silver and need not wait for marts and features.
+    """
+    silver = step(
+        "silver",
+        f"{MAIN} spark_jobs silver --batch {batch}{shops}",
+        what="Decides the fates of the batch's events, earlier batches included for duplicates, and rebuilds what they touch.",
+        repair="A failed audit names check, table and rows; nothing was published. Fix the cause and clear the task.",
+        minutes=60,
+        outlets=[SILVER],
+    )
+    marts = step(
+        "marts",
+        f"{MAIN} jishi.marts build",
+        what="Builds and tests the marts with dbt and publishes a read-only copy for boards and notebooks.",
+        repair="The log names the failing model or test; readers keep the last published marts. See `var/log/dbt/dbt.log`.",
+        minutes=30,
+        outlets=[MARTS],
+        pool=WAREHOUSE_POOL,
+    )
+    features = step(
+        "features",
+        f"{MAIN} feature_repo materialize --as-of {as_of} && {MAIN} feature_repo training-set{FOR_EACH_SHOP}",
+        what="Writes the newest daily features to the online store and joins a training set as of each label's time.",
+        repair="Clear the task; writes to the online store only go forward, so a second run does no harm.",
+        minutes=30,
+        outlets=[FEATURES],
+    )
+    chain(land, silver, marts, features)
+    chain(silver, *model_steps())
 
 
 def model_steps() -> list[BashOperator]:

@@ -18,7 +18,7 @@ from feast.types import Array, Bool, FeastType, Float64, Int64, String
 from feast.value_type import ValueType
 
 from feature_repo.daily import CREATED_TIMESTAMP, DAILY, EVENT_TIMESTAMP, DailyTable
-from feature_repo.online_store import LOG_OFFSET
+from feature_repo.monotonic import LOG_OFFSET
 from jishi.features import ENTITY_KEYS, Feature, views
 from jishi.lake import Lake
 

@@ -11,7 +11,7 @@ import orjson
 
 from feature_repo.daily import CREATED_TIMESTAMP, EVENT_TIMESTAMP
 from feature_repo.definitions import VALID_UNTIL
-from feature_repo.online_store import LOG_OFFSET
+from feature_repo.monotonic import LOG_OFFSET
 from jishi.features import Feature
 from jishi.features.entity import key_values
 

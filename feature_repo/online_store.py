@@ -1,20 +1,14 @@
-"""The online store whose writes are monotonic: an older value never replaces a newer one, in whatever order they arrive.
+"""The SQLite store whose writes are monotonic: an older value never replaces a newer one, in whatever order they arrive.
 
 Feast's own SQLite store upserts without looking at the time and keeps whole seconds only. This one adds two columns,
-``event_us`` (epoch microseconds of the value) and ``tie`` (which orders values of one instant), and the database itself
-compares them in the upsert, so that several processes, retries and replays end in the same row. An equal value is refused as
-well: it is the same one.
-
-``tie`` is the row's ``log_offset`` where the view has one (a person's clicks of one request share their instant), else the
-created timestamp.
+``event_us`` and ``tie`` (``feature_repo.monotonic``), and the database itself compares them in the upsert, so that several
+processes, retries and replays end in the same row. An equal value is refused as well: it is the same one.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,29 +16,18 @@ from feast import Entity, FeatureView
 from feast.infra.key_encoding_utils import serialize_entity_key
 from feast.infra.online_stores.helpers import compute_table_id
 from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig
-from feast.protos.feast.types.EntityKey_pb2 import EntityKey as EntityKeyProto
-from feast.protos.feast.types.Value_pb2 import Value as ValueProto
 from feast.repo_config import RepoConfig
 
-LOG_OFFSET = "log_offset"
+from feature_repo.monotonic import Row, WriteCounts, epoch_us, place
+
 TYPE = "feature_repo.online_store.MonotonicSqliteOnlineStore"
 BUSY_TIMEOUT_S = 10.0
-
-Row = tuple[EntityKeyProto, dict[str, ValueProto], datetime, datetime | None]
 
 
 class MonotonicSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):
     """Configuration of the store: ``path`` of the SQLite file."""
 
     type: Literal["feature_repo.online_store.MonotonicSqliteOnlineStore"] = TYPE  # type: ignore[assignment]
-
-
-@dataclass
-class WriteCounts:
-    """Rows (one entity of one view) written, and refused because the store had the same or a newer value."""
-
-    written: int = 0
-    refused: int = 0
 
 
 class MonotonicSqliteOnlineStore(SqliteOnlineStore):
@@ -109,9 +92,8 @@ class MonotonicSqliteOnlineStore(SqliteOnlineStore):
             connection.execute("BEGIN IMMEDIATE")
             for entity_key, values, event_at, created_at in data:
                 key = serialize_entity_key(entity_key, entity_key_serialization_version=version)
-                event_us = _epoch_us(event_at)
-                created_us = _epoch_us(created_at) if created_at is not None else 0
-                tie = values[LOG_OFFSET].int64_val if LOG_OFFSET in values else created_us
+                event_us, tie = place(values, event_at, created_at)
+                created_us = epoch_us(created_at) if created_at is not None else 0
                 times = (event_us // 1_000_000, created_us // 1_000_000, event_us, tie)
                 rows = [(key, name, value.SerializeToString(), *times) for name, value in values.items()]
                 if connection.executemany(statement, rows).rowcount > 0:
@@ -130,10 +112,3 @@ class MonotonicSqliteOnlineStore(SqliteOnlineStore):
 def _table(config: RepoConfig, view: FeatureView) -> str:
     name = compute_table_id(config.project, view, config.registry.enable_online_feature_view_versioning)
     return '"' + name.replace('"', '""') + '"'
-
-
-def _epoch_us(instant: datetime) -> int:
-    """Epoch microseconds; an instant without a zone is UTC, as everywhere in Feast."""
-    aware = instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
-    delta = aware - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds

@@ -16,8 +16,9 @@ import yaml
 from feast import FeatureStore, FeatureView
 from feast.repo_config import RepoConfig
 
-from feature_repo import online_store, registry_store
+from feature_repo import online_store, redis_store, registry_store
 from feature_repo.definitions import ENTITIES, PROJECT, SHOP, daily_views, services, streamed_views
+from feature_repo.monotonic import MonotonicOnlineStore
 from jishi.lake import Lake, write_atomically
 from jishi.paths import Paths
 from jishi.settings import Settings
@@ -41,9 +42,8 @@ class Applied:
 
 def config_values(settings: Settings, paths: Paths) -> dict[str, Any]:
     """Feast's configuration as plain values; what ``feature_store.yaml`` holds."""
-    # The Redis store compares times too, but races and drops equal instants; its guarded form belongs here as another type.
     online: dict[str, Any] = (
-        {"type": "redis", "connection_string": settings.redis_url}
+        {"type": redis_store.TYPE, "connection_string": settings.redis_url}
         if settings.online_store == "redis"
         else {"type": online_store.TYPE, "path": str(paths.features / "online.db")}
     )
@@ -86,11 +86,11 @@ def apply(settings: Settings, paths: Paths) -> Applied:
     return Applied([view.name for view in streamed], [view.name for view in daily])
 
 
-def online_store_of(store: FeatureStore) -> online_store.MonotonicSqliteOnlineStore:
+def online_store_of(store: FeatureStore) -> MonotonicOnlineStore:
     """The guarded online store below Feast. Raises TypeError for a store without guarded writes."""
     found = store._get_provider().online_store
-    if not isinstance(found, online_store.MonotonicSqliteOnlineStore):
-        raise TypeError(f"{type(found).__name__} does not refuse older values; set JISHI_ONLINE_STORE=sqlite")
+    if not isinstance(found, MonotonicOnlineStore):
+        raise TypeError(f"{type(found).__name__} does not refuse older values; set JISHI_ONLINE_STORE to sqlite or redis")
     return found
 
 

@@ -21,7 +21,7 @@ from feast.data_source import PushMode
 
 from feature_repo.definitions import VALID_UNTIL
 from feature_repo.message import BadMessage, FeatureRow, Views, parse
-from feature_repo.online_store import LOG_OFFSET
+from feature_repo.monotonic import LOG_OFFSET
 from feature_repo.store import online_store_of
 from jishi import topics
 from jishi.features import Feature, views

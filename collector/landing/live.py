@@ -27,18 +27,22 @@ _REQUIRED = ("collector_id", "seq", "shop_id", "received_at_ms", "line")
 def land_live(paths: Paths, on: date) -> dict[str, Counter[str]]:
     """Publish the batch ``live-<on>`` of every shop that has events on that day; returns counts by shop and fate.
 
-    Reads every committed file of the archive, so a rerun gives the same batch, or a longer one when more has arrived.
+    Reads every committed file of the archive, so a rerun gives the same batch, or a longer one when more has arrived. An
+    acknowledgement that the forwarder sent again after midnight belongs to the day on which the log knew it first.
     """
     start = to_ms(datetime.combine(on, time(), tzinfo=UTC))
     end = start + int(timedelta(days=1).total_seconds()) * 1000
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    fates: dict[str, Counter[str]] = defaultdict(Counter)
+    known_before: set[tuple[str, int]] = set()
     for row in archived_rows(paths.live):
         if start <= row["received_at_ms"] < end:
             rows[row["shop_id"]].append(row)
-            fates[row["shop_id"]][row.get("fate") or "unknown"] += 1
+        elif row["received_at_ms"] < start:
+            known_before.add(_name(row))
+    rows = {shop_id: new for shop_id, of in rows.items() if (new := [row for row in of if _name(row) not in known_before])}
     if not rows:
         return {}
+    fates = {shop_id: Counter(row.get("fate") or "unknown" for row in of) for shop_id, of in rows.items()}
     partitions = {shop_id: f"shop={shop_id}/batch=live-{on.isoformat()}" for shop_id in sorted(rows)}
     with Lake(paths.lake).publish(BRONZE_EVENTS.name, replace=partitions.values()) as draft:
         for shop_id, partition in partitions.items():
@@ -65,6 +69,10 @@ def archived_rows(root: Path) -> Iterator[dict[str, Any]]:
                 if missing:
                     raise LandingError(f"{file}, line {number}: has no {missing[0]!r}; it is not a row of the bronze archive")
                 yield row
+
+
+def _name(row: dict[str, Any]) -> tuple[str, int]:
+    return (row["collector_id"], row["seq"])
 
 
 def _position(row: dict[str, Any]) -> tuple[int, int, str, int]:

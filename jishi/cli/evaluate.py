@@ -10,12 +10,19 @@ app = typer.Typer(no_args_is_help=True, help="Judge recommenders on any data set
 MODULE = "models.protocols"
 
 
-@app.callback()
-def evaluate() -> None:
-    """Judge recommenders on any data set: the whole catalogue ranked, nothing sampled."""
-
-
 @app.command(context_settings=PASS_THROUGH)
 def interactions(context: typer.Context) -> None:
     """(user_id, item_id[, timestamp, weight]): Recall, NDCG, HR, MRR at k (--help lists the options)."""
     hand_over(MODULE, ["interactions", *context.args], folder=None)
+
+
+@app.command(context_settings=PASS_THROUGH)
+def sessions(context: typer.Context) -> None:
+    """Sequences of items, judged by the next item: HR and MRR at k (--help lists the options)."""
+    hand_over(MODULE, ["sessions", *context.args], folder=None)
+
+
+@app.command(context_settings=PASS_THROUGH)
+def baskets(context: typer.Context) -> None:
+    """Baskets of users over time, judged by the next basket: Recall and NDCG at k (--help lists the options)."""
+    hand_over(MODULE, ["baskets", *context.args], folder=None)

@@ -43,6 +43,6 @@ def window_words(feature: Feature) -> str:
 def duration_words(seconds: int) -> str:
     """A duration in its largest whole unit."""
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds % size == 0 and seconds > size:
+        if seconds % size == 0:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +11,14 @@ from typing import Any
 
 from rich.console import Console
 
+from models.baskets.choice import BASKET_MODELS
 from models.matrix_models import MATRIX_MODELS
 from models.protocols import report
+from models.protocols.baskets import run_baskets
 from models.protocols.interaction_run import run_interactions
+from models.protocols.sessions import run_sessions
 from models.protocols.tables import BadTable
+from models.sessions.choice import SESSION_MODELS
 
 Run = Callable[..., dict[str, Any]]
 
@@ -25,6 +30,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="protocol", required=True)
     told = {
         "interactions": ("columns user_id, item_id, optional timestamp and weight", [*MATRIX_MODELS, "auto"], [10, 20]),
+        "sessions": ("train: lists items; test: lists prefix, and next", [*SESSION_MODELS, "blend", "auto"], [20]),
+        "baskets": (
+            "user_id and lists items, optional timestamp; or user_id, basket_id, item_id",
+            [*BASKET_MODELS, "blend", "auto"],
+            [10, 20],
+        ),
     }
     for name, (columns, models, ks) in told.items():
         command = commands.add_parser(name, help=columns, description=columns)
@@ -33,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--model", choices=models, default="auto", help="auto picks and tunes on a slice of --train")
         command.add_argument("--k", type=_length, nargs="+", default=ks, help=f"list lengths (default {ks})")
         command.add_argument("--seed", type=int, default=7, help="of everything that is drawn")
+        command.add_argument("--parameters", type=_parameters, default={}, help="JSON, of a named model; default: its own")
         command.add_argument("--json", type=Path, default=None, help="write the report here; - prints it")
         if name == "interactions":
             command.add_argument(
@@ -48,18 +60,36 @@ def _length(text: str) -> int:
     return found
 
 
-RUNS: dict[str, Run] = {"interactions": run_interactions}
+def _parameters(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError('a JSON object is needed, like {"ridge": 100}')
+    return found
+
+
+RUNS: dict[str, Run] = {"interactions": run_interactions, "sessions": run_sessions, "baskets": run_baskets}
 
 
 def main() -> int:
     """Run one protocol; what a user can mend is told in one sentence, with exit code 1."""
-    chosen = _parser().parse_args()
+    parser = _parser()
+    chosen = parser.parse_args()
+    if chosen.parameters and chosen.model in ("auto", "blend"):
+        parser.error(f"--parameters are of a named model; {chosen.model} finds its own")
     # A report on standard output must be nothing but JSON.
     console = Console(width=None if sys.stdout.isatty() else 120, stderr=str(chosen.json) == "-")
     try:
         found = RUNS[chosen.protocol](chosen, lambda line: console.print(f"  {line}", highlight=False, markup=False))
         report.show(console, found)
         report.write(chosen.json, found)
+    except TypeError as error:
+        if not chosen.parameters or "unexpected keyword argument" not in str(error):
+            raise
+        print(f"evaluate {chosen.protocol}: --parameters: {chosen.model} {str(error).partition(' ')[2]}", file=sys.stderr)
+        return 1
     except (BadTable, OSError) as error:
         print(f"evaluate {chosen.protocol}: {error}", file=sys.stderr)
         return 1

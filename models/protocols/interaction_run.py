@@ -29,7 +29,7 @@ def run_interactions(asked: Namespace, tell: Callable[[str], None]) -> dict[str,
         choice = choose(task, ks[0], asked.seed, tell)
         watch.lap("choose")
     else:
-        parameters = {"seed": asked.seed} if asked.model in ("als", "gf_cf", "bspm") else {}
+        parameters = ({"seed": asked.seed} if asked.model in ("als", "gf_cf", "bspm") else {}) | asked.parameters
         choice = Choice(make(asked.model, parameters), {asked.model: parameters}, {asked.model: 1.0}, task.train.has_weights())
     train, histories = _as_learnt(task, choice)
     choice.model.fit(train, task.train.sales())
@@ -44,11 +44,7 @@ def run_interactions(asked: Namespace, tell: Callable[[str], None]) -> dict[str,
         "model": asked.model,
         **report.summarise(values),
         **{f"coverage@{k}": round(coverage(lists[:, :k], task.facts["items"]), 6) for k in ks},
-        "slices": {
-            name: {"users": int(rows.sum()), **{metric: round(float(each[rows].mean()), 6) for metric, each in values.items()}}
-            for name, rows in (("with_training_rows", known), ("without_training_rows", ~known))
-            if rows.any()
-        },
+        "slices": report.slices(values, {"with_training_rows": known, "without_training_rows": ~known}, "users"),
         "chosen": {"parts": choice.parts, "shares": choice.weights, "uses_weight_column": choice.uses_weights},
         "trials": choice.trials,
         "data": task.facts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import resource
 import sys
@@ -10,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
@@ -44,10 +47,17 @@ def summarise(values: dict[str, Values]) -> dict[str, Any]:
     }
 
 
+def slices(values: dict[str, Values], rows: dict[str, npt.NDArray[np.bool_]], counted: str) -> dict[str, dict[str, float]]:
+    """Means over parts of the rows; a part without rows is left out."""
+    return {
+        name: {counted: int(mask.sum()), **{metric: round(float(each[mask].mean()), 6) for metric, each in values.items()}}
+        for name, mask in rows.items()
+        if mask.any()
+    }
+
+
 def machine() -> dict[str, Any]:
     """Python, processor count and the peak memory of this process."""
-    import os
-
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"python": platform.python_version(), "cpus": os.cpu_count(), "peak_memory_mb": round(peak)}
 

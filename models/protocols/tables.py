@@ -86,6 +86,32 @@ def same_kind(train: pa.Array, test: pa.Array, column: str, files: tuple[Path, P
     return as_text
 
 
+def as_kind(values: pa.Array, known: pa.Array, column: str, file: Path) -> pa.Array:
+    """Ids as the type of ``known``. Raises BadTable when text cannot be one of its numbers."""
+    if values.type == known.type or pa.types.is_large_string(known.type):
+        return values.cast(known.type)
+    try:
+        return values.cast(known.type)
+    except pa.ArrowInvalid as error:
+        raise BadTable(f"{file}: column {column!r} is text where the training ids are numbers; make them alike") from error
+
+
+def lists(table: pa.Table, column: str, file: Path) -> tuple[pa.Array, npt.NDArray[np.int64]]:
+    """A column of lists of ids, as all ids in a row and the start of each list, and the end of the last. Raises BadTable."""
+    values = _one_array(table, column)
+    kind = values.type
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
+        raise BadTable(f"{file}: column {column!r} is of type {kind}; each row must be a list of ids")
+    flat = values.flatten()
+    if flat.null_count:
+        raise BadTable(f"{file}: a list of column {column!r} has an empty place; fill or drop those items")
+    lengths = pc.list_value_length(values).to_numpy(zero_copy_only=False)
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    if pa.types.is_null(flat.type):  # nothing but empty lists
+        return pa.array([], pa.int64()), starts
+    return plain_ids(flat, column, file), starts
+
+
 def number(train: pa.Array, test: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Sorted distinct ids of ``train``, the number of each training row, and of each test row (−1 if unknown)."""
     known = pc.unique(train)

@@ -44,7 +44,7 @@ def cut(task: InteractionTask, seed: int) -> Validation | None:
     urge = pairs.at if task.is_later and pairs.at is not None else np.zeros(len(pairs))
     order = np.lexsort((rng.random(len(pairs)), -urge, pairs.user))
     place = np.empty(len(pairs), dtype=np.int64)
-    place[order] = np.arange(len(pairs)) - np.repeat(np.concatenate([[0], np.cumsum(counts)[:-1]]), counts)
+    place[order] = np.arange(len(pairs)) - np.repeat(np.cumsum(counts) - counts, counts)
     quota = np.zeros(pairs.users, dtype=np.int64)
     quota[chosen] = np.maximum(1, np.floor(SHARE * counts[chosen])).astype(np.int64)
     held = place < quota[pairs.user]

@@ -1,8 +1,11 @@
-"""Writes to the online store are monotonic: the newest value wins, in any order, from any process, after any retry."""
+"""Writes to every online store are monotonic: the newest value wins, in any order, from any process, after any retry."""
 
 from __future__ import annotations
 
+import json
+import os
 import random
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -14,6 +17,8 @@ import pytest
 from feast import FeatureStore
 
 from feature_repo.store import FeatureStoreNotApplied, apply, online_store_of, open_store
+from feature_repo.writer import FeatureSink, Progress
+from jishi.features import views
 from jishi.paths import Paths
 from jishi.settings import Settings
 
@@ -47,6 +52,20 @@ for step in steps:
     ]
     store.push("person_last_20", pd.DataFrame(rows))
 """
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Each test with each store; the shared Redis is emptied before."""
+    made = Settings(var=tmp_path / "var", _env_file=None)  # type: ignore[call-arg]
+    if request.param == "redis":
+        url = request.getfixturevalue("redis_url")
+        host, port = url.rsplit(":", 1)
+        with socket.create_connection((host, int(port))) as client:
+            client.sendall(b"FLUSHALL\r\n")
+            assert client.recv(16) == b"+OK\r\n"
+        made.online_store, made.redis_url = "redis", url
+    return made
 
 
 def push(store: FeatureStore, person: str, at: datetime, items: list[str], log_offset: int = 0) -> None:
@@ -88,7 +107,11 @@ def test_processes_that_write_in_random_order_end_in_the_newest(settings: Settin
     script.write_text(_RACER)
     racers = [
         subprocess.Popen(
-            [sys.executable, script, settings.var, str(seed)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, script, settings.var, str(seed)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"JISHI_ONLINE_STORE": settings.online_store, "JISHI_REDIS_URL": settings.redis_url},
         )
         for seed in range(3)
     ]
@@ -123,3 +146,36 @@ def test_a_store_that_was_never_applied_says_what_to_run(tmp_path: Path) -> None
     settings = Settings(var=tmp_path, _env_file=None)  # type: ignore[call-arg]
     with pytest.raises(FeatureStoreNotApplied, match="python -m feature_repo apply"):
         open_store(settings, Paths.of(settings))
+
+
+def test_a_view_that_was_dropped_starts_anew_and_keys_are_counted(settings: Settings, paths: Paths) -> None:
+    store = open_store(settings, paths)
+    push(store, "p", START + timedelta(seconds=1), ["of the old view"])
+    push(store, "q", START, ["of the old view"])
+    online, view = online_store_of(store), store.get_feature_view(VIEW)
+    assert online.count_keys(store.config, view) == 2
+    provider = store._get_provider().online_store
+    provider.update(store.config, [view], [], [], [], partial=True)
+    provider.update(store.config, [], [view], [], [], partial=True)
+    assert online.count_keys(store.config, view) == 0
+    push(store, "p", START, ["of the new one"])
+    assert read(store, "p") == ["of the new one"]
+
+
+def test_integers_and_doubles_keep_every_digit_and_their_gaps(settings: Settings, paths: Paths) -> None:
+    # Feast reads a column with a gap as doubles; 2^53 − 1, the most that the contract allows for money, still fits.
+    view = views()["person_86400s_3600s"]
+    progress = Progress()
+    sink = FeatureSink(open_store(settings, paths), paths.features, progress)
+    values: dict[str, Any] = {feature.name: feature.default for feature in view}
+    told = {"p": values | {"person_price_max_24h": 2**53 - 1, "person_price_mean_24h": 0.1 + 0.2}, "q": values}
+    payloads = [
+        {"view": view[0].view, "shop_id": "a", "entity_id": person, "as_of_ms": 1, "valid_until_ms": 2, "values": of_person}
+        for person, of_person in told.items()
+    ]
+    sink.write((0, place, json.dumps(payload).encode()) for place, payload in enumerate(payloads))
+    assert (progress.dead, progress.written) == (0, 2)
+    rows = [{"shop_id": "a", "person_id": person} for person in told]
+    found = open_store(settings, paths).get_online_features([f"{view[0].view}:{f.name}" for f in view], rows).to_dict()
+    for place, of_person in enumerate(told.values()):
+        assert {name: found[name][place] for name in of_person} == of_person

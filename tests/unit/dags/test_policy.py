@@ -19,7 +19,18 @@ AFTER = {
     **{"train": {"silver"}, "evaluate": {"train"}, "gate": {"evaluate"}, "publish": {"gate"}},
 }
 # A DAG file is read every minute: what it calls at import may only declare.
-DECLARING = {"Asset", "Param", "DAG", "CronTriggerTimetable", "BashOperator", "timedelta", "chain", "step", "model_steps"}
+DECLARING = {
+    "Asset",
+    "Param",
+    "DAG",
+    "CronTriggerTimetable",
+    "BashOperator",
+    "timedelta",
+    "chain",
+    "step",
+    "model_steps",
+    "work_up",
+}
 DECLARING |= {"str", "Path", "resolve"}
 ALLOWED_IMPORTS = {"__future__", "airflow", "datetime", "pathlib", "steps", "jishi"}
 

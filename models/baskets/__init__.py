@@ -1,0 +1,1 @@
+"""Recommend the next basket of a person from the baskets before it."""

@@ -1,0 +1,99 @@
+"""TIFU-kNN: personal frequency over time, mixed with that of similar people (Hu et al., SIGIR 2020)."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+from scipy import sparse
+
+from models.baskets.purchases import Purchases, check_purchases, check_range
+from models.candidates import strongest_entries
+from models.recommender import NotFitted, Scores, State
+from models.sessions.model import pack, unpack
+
+BATCH = 512
+KEPT = 500  # items of each person: hundreds of neighbours bring tens of thousands, of which a list needs the first
+
+
+class TIFUKNN:
+    """A person's vector fades twice, within groups of baskets and across them; the forecast is own · vector + (1 − own) · mean.
+
+    The baskets of a person, newest last, fall into ``groups`` groups; an item weighs fade_in_group^(baskets after it in its
+    group) · fade_across^(groups after its own), averaged. The mean is over the ``neighbours`` nearest vectors by Euclidean
+    distance.
+    """
+
+    name = "tifu_knn"
+
+    def __init__(
+        self,
+        neighbours: int = 300,
+        groups: int = 7,
+        fade_in_group: float = 0.9,
+        fade_across: float = 0.7,
+        own: float = 0.7,
+    ) -> None:
+        self.neighbours = neighbours
+        self.groups = groups
+        self.fade_in_group = fade_in_group
+        self.fade_across = fade_across
+        self.own = own
+        self.vectors_: sparse.csr_matrix | None = None
+
+    def fit(self, purchases: Purchases) -> Self:
+        """Remember everybody's vector."""
+        vectors = self.vectors(check_purchases(purchases))
+        self.vectors_ = vectors[np.diff(vectors.indptr) > 0]
+        return self
+
+    def vectors(self, purchases: Purchases) -> sparse.csr_matrix:
+        """Users × items."""
+        size = np.maximum(1, -(-purchases.baskets // self.groups))[purchases.user]
+        count = np.maximum(1, purchases.baskets)[purchases.user]
+        group, place = purchases.back // size, purchases.back % size
+        groups = -(-count // size)
+        in_group = np.where(group == groups - 1, count - group * size, size)
+        return purchases.summed(self.fade_across**group * self.fade_in_group**place / (in_group * groups))
+
+    def weigh(self, histories: Purchases) -> sparse.csr_matrix:
+        """Own vector and neighbours' mean; a person found among the neighbours is left out of them."""
+        if self.vectors_ is None:
+            raise NotFitted("fit TIFU-kNN first")
+        mine = self.vectors(check_range(histories))
+        others = self.vectors_
+        squares = np.asarray(others.multiply(others).sum(axis=1)).ravel()
+        parts = []
+        for start in range(0, mine.shape[0], BATCH):
+            part = mine[start : start + BATCH]
+            near = self._nearest(part, others, squares)
+            mixed = sparse.csr_matrix(self.own * part + (1 - self.own) * (near @ others), dtype=np.float32)
+            mixed.eliminate_zeros()
+            parts.append(strongest_entries(mixed, KEPT))
+        found = sparse.vstack(parts, format="csr") if parts else sparse.csr_matrix(mine.shape)
+        found = sparse.csr_matrix(found, dtype=np.float32)
+        # A person without baskets is as near to everybody as to nobody: what is popular follows from no weights at all.
+        return sparse.csr_matrix(sparse.diags((np.diff(mine.indptr) > 0).astype(np.float32)) @ found, dtype=np.float32)
+
+    def _nearest(self, part: sparse.csr_matrix, others: sparse.csr_matrix, squares: Scores) -> sparse.csr_matrix:
+        """Rows × others with 1 / neighbours for each of the nearest."""
+        own = np.asarray(part.multiply(part).sum(axis=1)).ravel()
+        distance = own[:, None] + squares[None, :] - 2 * np.asarray((part @ others.T).todense())
+        distance[distance < 1e-12 * np.maximum(own, 1e-12)[:, None]] = np.inf  # oneself
+        most = min(self.neighbours, distance.shape[1])
+        nearest = np.argsort(distance, axis=1, kind="stable")[:, :most]
+        is_other = np.isfinite(np.take_along_axis(distance, nearest, axis=1))
+        share = is_other / np.maximum(1, is_other.sum(axis=1, keepdims=True))
+        rows = np.repeat(np.arange(len(nearest)), most)
+        return sparse.csr_matrix((share.ravel(), (rows, nearest.ravel())), shape=distance.shape)
+
+    def state(self) -> State:
+        """The vectors."""
+        if self.vectors_ is None:
+            raise NotFitted("fit TIFU-kNN first")
+        return pack("vectors", self.vectors_)
+
+    def from_state(self, state: State) -> Self:
+        """Take over vectors."""
+        self.vectors_ = unpack("vectors", state)
+        return self

@@ -1,0 +1,157 @@
+"""What followed an item: Markov chains of order one and two, sequential rules, and what shares sessions."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+from scipy import sparse
+
+from models.recommender import NotFitted, State
+from models.sessions.model import check_range, check_sessions, pack, unpack
+from models.sessions.sequences import Numbers, Sequences
+
+
+class _ItemRules:
+    """Rules from one item to others: a matrix, and how a prefix asks it."""
+
+    name = "rules"
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+        self.rules_: sparse.csr_matrix | None = None
+
+    def weigh(self, prefixes: Sequences) -> sparse.csr_matrix:
+        """Σ over the prefix of e^(−back / decay) × rule; with a decay of 0 the last item alone asks."""
+        if self.rules_ is None:
+            raise NotFitted(f"fit {self.name} first")
+        back = check_range(prefixes).back()
+        asked = prefixes.summed((back == 0).astype(np.float32) if self.decay == 0 else np.exp(-back / self.decay))
+        return sparse.csr_matrix(asked @ self.rules_, dtype=np.float32)
+
+    def state(self) -> State:
+        """The rules."""
+        if self.rules_ is None:
+            raise NotFitted(f"fit {self.name} first")
+        return pack("rules", self.rules_)
+
+    def from_state(self, state: State) -> Self:
+        """Take over rules."""
+        self.rules_ = unpack("rules", state)
+        return self
+
+
+class SequentialRules(_ItemRules):
+    """Shares of the items that followed within ``gap`` clicks, each counting 1 / distance (Ludewig & Jannach, UMUAI 2018).
+
+    With ``backwards`` a rule says what came before an item. ``gap`` 1 and ``decay`` 0 make the first-order Markov chain.
+    """
+
+    name = "rules"
+
+    def __init__(self, gap: int = 10, decay: float = 0.0, *, backwards: bool = False) -> None:
+        super().__init__(decay)
+        self.gap = gap
+        self.backwards = backwards
+
+    def fit(self, sessions: Sequences) -> Self:
+        """Count pairs and divide by the sum of each item's."""
+        self.rules_ = shares(pair_counts(check_sessions(sessions), self.gap, self.backwards))
+        return self
+
+
+class Markov(SequentialRules):
+    """First-order Markov chain: shares of the items that followed directly."""
+
+    name = "markov"
+
+    def __init__(self) -> None:
+        super().__init__(gap=1)
+
+
+class Together(_ItemRules):
+    """Cosine-like strength of pairs that meet within ``gap`` clicks, in either order; ``shrinkage`` tames rare items."""
+
+    name = "together"
+
+    def __init__(self, gap: int = 10, decay: float = 2.0, shrinkage: float = 5.0) -> None:
+        super().__init__(decay)
+        self.gap = gap
+        self.shrinkage = shrinkage
+
+    def fit(self, sessions: Sequences) -> Self:
+        """Count pairs and divide by the roots of both items' sums."""
+        counts = pair_counts(check_sessions(sessions), self.gap, backwards=False)
+        both = counts + counts.T
+        scale = sparse.diags((np.asarray(both.sum(axis=1)).ravel() + self.shrinkage) ** -0.5)
+        self.rules_ = sparse.csr_matrix(scale @ both @ scale, dtype=np.float32)
+        return self
+
+
+class SecondOrderMarkov:
+    """Shares of the items that followed the last two items in their order."""
+
+    name = "markov2"
+
+    def __init__(self) -> None:
+        self.pairs_: Numbers | None = None
+        self.rules_: sparse.csr_matrix | None = None
+
+    def fit(self, sessions: Sequences) -> Self:
+        """Count what followed each pair of consecutive items."""
+        check_sessions(sessions)
+        flat, row = sessions.flat, sessions.row()
+        whole = row[:-2] == row[2:]
+        key = flat[:-2][whole] * sessions.items + flat[1:-1][whole]
+        self.pairs_, place = np.unique(key, return_inverse=True)
+        ones = np.ones(len(place), dtype=np.float32)
+        counts = sparse.csr_matrix((ones, (place, flat[2:][whole])), shape=(len(self.pairs_), sessions.items))
+        self.rules_ = shares(counts)
+        return self
+
+    def weigh(self, prefixes: Sequences) -> sparse.csr_matrix:
+        """The shares of the last pair; nothing for a shorter prefix or a pair never seen."""
+        if self.pairs_ is None or self.rules_ is None:
+            raise NotFitted("fit the second-order Markov chain first")
+        check_range(prefixes)
+        rows = np.flatnonzero(prefixes.lengths >= 2)
+        ends = prefixes.starts[rows + 1]
+        key = prefixes.flat[ends - 2] * prefixes.items + prefixes.flat[ends - 1]
+        place = np.minimum(np.searchsorted(self.pairs_, key), max(0, len(self.pairs_) - 1))
+        known = self.pairs_[place] == key if len(self.pairs_) else np.zeros(len(key), dtype=np.bool_)
+        ones = np.ones(int(known.sum()), dtype=np.float32)
+        asked = sparse.csr_matrix((ones, (rows[known], place[known])), shape=(len(prefixes), len(self.pairs_)))
+        return sparse.csr_matrix(asked @ self.rules_, dtype=np.float32)
+
+    def state(self) -> State:
+        """Pairs and their rules."""
+        if self.pairs_ is None or self.rules_ is None:
+            raise NotFitted("fit the second-order Markov chain first")
+        return {"pairs": self.pairs_, **pack("rules", self.rules_)}
+
+    def from_state(self, state: State) -> Self:
+        """Take over pairs and rules."""
+        self.pairs_, self.rules_ = state["pairs"].astype(np.int64), unpack("rules", state)
+        return self
+
+
+def pair_counts(sessions: Sequences, gap: int, backwards: bool) -> sparse.csr_matrix:
+    """Items × items: Σ 1 / distance over pairs of clicks of a session at most ``gap`` apart, the earlier one in the row."""
+    row, flat = sessions.row(), sessions.flat
+    rows, columns, values = [], [], []
+    for distance in range(1, gap + 1):
+        inside = row[:-distance] == row[distance:]
+        rows.append(flat[:-distance][inside])
+        columns.append(flat[distance:][inside])
+        values.append(np.full(int(inside.sum()), 1 / distance, dtype=np.float32))
+    first, second = np.concatenate(rows), np.concatenate(columns)
+    places = (second, first) if backwards else (first, second)
+    found = sparse.csr_matrix((np.concatenate(values), places), shape=(sessions.items, sessions.items))
+    found.sum_duplicates()
+    return found
+
+
+def shares(counts: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Each row divided by its sum; empty rows stay empty."""
+    sums = np.asarray(counts.sum(axis=1)).ravel()
+    return sparse.csr_matrix(sparse.diags((1 / np.where(sums > 0, sums, 1)).astype(np.float32)) @ counts, dtype=np.float32)

@@ -1,0 +1,98 @@
+"""Every engine and the online store give the oracle's values on golden, simulated and made logs, to the last one."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jishi.features import FEATURES
+from jishi.landing import ShopFacts, write_landing
+from jishi.settings import PROJECT_ROOT
+
+pytestmark = pytest.mark.integration
+GOLDEN = PROJECT_ROOT / "tests" / "golden" / "features"
+FACTS = ShopFacts(name="golden", time_zone="UTC", currency="CNY")
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder of landing files: golden logs, a simulated shop, and a shop for each log that hypothesis made."""
+    from simulator.history import simulate
+    from simulator.world import Plan
+    from tests.integration.features.made_logs import write_made_logs
+
+    root = tmp_path_factory.mktemp("events")
+    for case in sorted(folder for folder in GOLDEN.iterdir() if folder.is_dir()):
+        by_shop: dict[str, list[bytes]] = {"lanting": [], "shanhai": []}
+        for line in (case / "events.jsonl").read_bytes().split(b"\n")[:-1]:
+            by_shop["shanhai" if b'"shanhai"' in line else "lanting"].append(line)
+        for shop_id, lines in by_shop.items():
+            renamed = f"{case.name}-{shop_id}"
+            with write_landing(root, renamed, FACTS, "golden") as writer:
+                writer.write(line.replace(f'"{shop_id}"'.encode(), f'"{renamed}"'.encode(), 1) for line in lines)
+    simulate(Plan("xinghe", users=40, days=3, seed=5), root)
+    shutil.rmtree(root / "truth")
+    write_made_logs(root, 40)
+    return root
+
+
+def features(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "jishi.cli", "features", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT_ROOT, timeout=900)
+
+
+def test_all_engines_and_the_online_store_agree_with_the_oracle(events: Path) -> None:
+    told = features("parity", "--events", events)
+    assert told.returncode == 0, told.stdout[-6000:] + told.stderr[-3000:]
+    summary = re.search(r"(\d+) events, (\d+) good acts, (\d+) values in spark, flink, online store: 0 differ", told.stdout)
+    assert summary is not None, told.stdout[-2000:]
+    events_read, acts, values = map(int, summary.groups())
+    assert events_read > 500
+    assert acts > 300
+    assert values > 30_000
+    for feature in FEATURES:
+        row = re.search(rf"│ {feature.name} +│ +(\d+) │ +(\d+) = │ +(\d+) = │ +(\d+) = │", told.stdout)
+        assert row is not None, feature.name
+        assert int(row[1]) > 0, f"no log gives {feature.name} a value, so that nothing was proved"
+
+
+def test_values_are_written_as_parquet_and_a_value_names_its_events(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    told = features("compute", "--engine", "oracle", "--events", GOLDEN / "edges", "--out", tmp_path)
+    assert told.returncode == 0, told.stderr
+    table = pq.read_table(tmp_path / "values.parquet")
+    assert table.column_names == ["feature", "shop_id", "entity_id", "as_of", "value", "valid_until"]
+    why = features(
+        *("why", "--entity", "user:u1", "--feature", "spend_minor_30d", "--as-of", "2026-09-02T00:00:30Z"),
+        *("--events", GOLDEN / "edges", "--shop", "lanting", "--json"),
+    )
+    assert why.returncode == 0, why.stderr
+    found = json.loads(why.stdout)
+    assert found["value"] == 40500
+    assert [act["amount_minor"] for act in found["acts"]] == [300, 38800, 1000, 0, 0, 0, 400]
+    rows = table.to_pylist()
+    assert any(row["feature"] == "person_spend_minor_30d" and row["value"] == "40500" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("parity", "--events", "/nowhere"), "holds no events"),
+        (("compute", "--engine", "pandas", "--events", "/nowhere", "--out", "/tmp"), "oracle, spark, flink"),
+        (("why", "--entity", "planet:1", "--feature", "x", "--as-of", "2026-09-01T00:00:00Z"), "planet:1"),
+        (("why", "--entity", "user:1", "--feature", "x", "--as-of", "2026-09-01T00:00:00Z"), "person_views_1h"),
+        (("why", "--entity", "user:1", "--feature", "views_1h", "--as-of", "yesterday"), "--as-of"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_sentence(arguments: tuple[str, ...], told: str) -> None:
+    done = features(*arguments)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
