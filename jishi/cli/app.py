@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from jishi.cli import catalogue, evaluate, features, keys, quarantine, recommend
+from jishi.cli import bots, catalogue, evaluate, features, keys, quarantine, recommend
 from jishi.cli.handover import PASS_THROUGH, hand_over
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, get_settings
@@ -26,6 +26,7 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(features.app, name="features")
 app.command("recommend")(recommend.recommend)
 app.command("catalogue")(catalogue.catalogue)
+app.command("bots")(bots.bots)
 
 
 @app.command(context_settings=PASS_THROUGH)
