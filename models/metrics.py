@@ -11,10 +11,23 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 Hits = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
+
+
+def hits_of(lists: Counts, relevant: sparse.csr_matrix) -> Hits:
+    """Whether the item at each place is relevant to the person, shape of ``lists``."""
+    items = relevant.shape[1]
+    rows = np.repeat(np.arange(relevant.shape[0]), np.diff(relevant.indptr))
+    known = np.sort(rows * items + relevant.indices)
+    asked = np.arange(len(lists))[:, None] * items + lists
+    if len(known) == 0:
+        return np.zeros(lists.shape, dtype=np.bool_)
+    place = np.minimum(np.searchsorted(known, asked), len(known) - 1)
+    return (known[place] == asked) & (lists >= 0)
 
 
 def recall(hits: Hits, relevant: Counts) -> Values:

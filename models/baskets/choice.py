@@ -14,8 +14,7 @@ from models.baskets.frequency import BasketModel, BasketPopularity, PersonalFreq
 from models.baskets.purchases import Numbers, Purchases
 from models.baskets.succession import Succession
 from models.baskets.tifu import TIFUKNN
-from models.metrics import Values, ndcg, recall
-from models.protocols.ranking import hits_of
+from models.metrics import Values, hits_of, ndcg, recall
 from models.sessions.model import top_of
 
 BASKET_MODELS: dict[str, type[Any]] = {

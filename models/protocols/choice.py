@@ -10,10 +10,10 @@ import numpy as np
 from scipy import sparse
 
 from models.matrix_models import make
-from models.metrics import Values
+from models.metrics import Values, hits_of
 from models.mixture import Mixture, mix
 from models.protocols.interactions import InteractionTask
-from models.protocols.ranking import batches, hits_of, measure
+from models.protocols.ranking import batches, measure
 from models.protocols.validation import Validation, cut
 from models.recommender import Recommender, Scores, top_k
 

@@ -10,11 +10,11 @@ import numpy as np
 from scipy import sparse
 
 from models.matrix_models import make
-from models.metrics import coverage
+from models.metrics import coverage, hits_of
 from models.protocols import report
 from models.protocols.choice import Choice, binary, choose
 from models.protocols.interactions import InteractionTask, read_mask, read_task
-from models.protocols.ranking import hits_of, measure, rank_all
+from models.protocols.ranking import measure, rank_all
 
 
 def run_interactions(asked: Namespace, tell: Callable[[str], None]) -> dict[str, Any]:

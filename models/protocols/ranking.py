@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
-from models.metrics import Values, hit_rate, ndcg, recall, reciprocal_rank
+from models.metrics import Counts, Hits, Values, hit_rate, ndcg, recall, reciprocal_rank
 from models.recommender import Items, Scores, top_k
 
 CELLS = 16_000_000  # scores held at a time: 64 MB of float32
@@ -31,18 +30,6 @@ def rank_all(score: Scorer, histories: sparse.csr_matrix, k: int, masked: sparse
     return found
 
 
-def hits_of(lists: Items, relevant: sparse.csr_matrix) -> npt.NDArray[np.bool_]:
-    """Whether the item at each place is relevant to the person, shape of ``lists``."""
-    items = relevant.shape[1]
-    rows = np.repeat(np.arange(relevant.shape[0]), np.diff(relevant.indptr))
-    known = np.sort(rows * items + relevant.indices)
-    asked = np.arange(len(lists))[:, None] * items + lists
-    if len(known) == 0:
-        return np.zeros(lists.shape, dtype=np.bool_)
-    place = np.minimum(np.searchsorted(known, asked), len(known) - 1)
-    return (known[place] == asked) & (lists >= 0)
-
-
-def measure(hits: npt.NDArray[np.bool_], counts: npt.NDArray[np.int64], ks: Sequence[int]) -> dict[str, Values]:
+def measure(hits: Hits, counts: Counts, ks: Sequence[int]) -> dict[str, Values]:
     """Each metric at each k, one value a person."""
     return {f"{name}@{k}": metric(hits[:, :k], counts) for k in ks for name, metric in METRICS.items()}

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from models.intervals import bootstrap_all
-from models.protocols.ranking import hits_of, measure, rank_all
+from models.metrics import hits_of
+from models.protocols.ranking import measure, rank_all
 
 ITEMS = 7
 persons = st.lists(
