@@ -1,7 +1,9 @@
 """Compile acts (``jishi.features.act``) to Flink SQL: the rows that a feature view aggregates.
 
-Whole events come in one SELECT, so that they keep the order of the log; each kind of part is a SELECT of its own. The event's
-line is read again only for the types whose records lack a column that is asked for.
+All acts of a view come through one SELECT, never through a union: after a silence of the source the branches of a union wake up
+one by one, and until the last one has, time follows the first alone and drops as late what the others still bring (seen under
+load). So an event that holds parts is unfolded: its ``piece`` is null in the row of the event itself and an element of its list
+in the others. The line is read again only for the types whose records lack a column that is asked for.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from jishi.features.act import (
     Source,
 )
 
+_ITSELF = "ARRAY[CAST(NULL AS STRING)]"
 SQL_TYPES = {"string": "STRING", "int64": "BIGINT"}
 _OF_TIME = {
     "occurred_at_ms": "occurred_at_ms",
@@ -36,19 +39,10 @@ def acts_query(kinds: Sequence[str], keys: Sequence[str], columns: Sequence[str]
     """
     wanted = [column for column in dict.fromkeys((*keys, *columns)) if column not in ("shop_id", *clocks)]
     chosen = [ACT_KINDS[name] for name in sorted(kinds)]
-    whole = [kind for kind in chosen if kind.is_whole_event]
-    branches = [_whole_events(whole, keys, wanted, clocks)] if whole else []
-    branches += [_parts(kind, keys, wanted, clocks) for kind in chosen if not kind.is_whole_event]
-    return together(branches)
-
-
-def together(queries: Sequence[str], between: str = " ") -> str:
-    """The rows of all queries. Wrapped into one SELECT: Flink 2.3 takes a bare union as several inputs of a window function and
-    drops all but the first without a word.
-    """
-    if len(queries) == 1:
-        return queries[0]
-    return f"SELECT * FROM ({f'{between}UNION ALL{between}'.join(queries)})"
+    if all(kind.is_whole_event for kind in chosen):
+        from_events = f"FROM events WHERE fate = 'good' AND type IN {in_list([kind.name for kind in chosen])}"
+        return _select(chosen, "type", keys, wanted, clocks, from_events)
+    return _select(chosen, "kind", keys, wanted, clocks, f"FROM {_unfolded(chosen)} WHERE kind IN {in_list(sorted(kinds))}")
 
 
 def in_list(values: Sequence[str | int]) -> str:
@@ -56,23 +50,35 @@ def in_list(values: Sequence[str | int]) -> str:
     return "(" + ", ".join(f"'{value}'" if isinstance(value, str) else str(value) for value in values) + ")"
 
 
-def _whole_events(kinds: Sequence[ActKind], keys: Sequence[str], wanted: Sequence[str], clocks: Sequence[str]) -> str:
-    told = {column: _told_by(kinds, column) for column in wanted}
-    types = [kind.name for kind in kinds]
-    from_events = f"FROM events WHERE fate = 'good' AND type IN {in_list(types)}"
-    return _select(told, keys, "type", clocks, from_events)
+def _unfolded(kinds: Sequence[ActKind]) -> str:
+    """Good events of the kinds' types, each as often as it holds acts, with ``piece`` and ``kind``."""
+    parts = {kind.event_type: kind for kind in kinds if not kind.is_whole_event}
+    if len(parts) != sum(not kind.is_whole_event for kind in kinds):
+        raise ValueError(
+            f"two kinds of parts of one event in {', '.join(kind.name for kind in kinds)}; declare them in two views"
+        )
+    pieces = " ".join(f"WHEN '{event_type}' THEN {_pieces(part)}" for event_type, part in parts.items())
+    named = " ".join(f"WHEN type = '{event_type}' THEN '{part.name}'" for event_type, part in parts.items())
+    types = in_list(sorted({kind.event_type for kind in kinds}))
+    return (
+        f"(SELECT *, CASE WHEN piece IS NULL THEN type {named} END AS kind "
+        f"FROM (SELECT * FROM events WHERE fate = 'good' AND type IN {types}) "
+        f"CROSS JOIN UNNEST(CASE type {pieces} ELSE {_ITSELF} END) AS pieces(piece))"
+    )
 
 
-def _parts(kind: ActKind, keys: Sequence[str], wanted: Sequence[str], clocks: Sequence[str]) -> str:
-    told = {column: _told_by([kind], column) for column in wanted}
-    events = f"events WHERE fate = 'good' AND type = '{kind.event_type}'"
-    if kind.each is not None:
-        elements = f"JSON_QUERY(line, '$.properties.{kind.each}' RETURNING ARRAY<STRING>)"
-        events = f"(SELECT * FROM {events}) CROSS JOIN UNNEST({elements}) AS elements(piece) WHERE TRUE"
-    return _select(told, keys, f"'{kind.name}'", clocks, f"FROM {events}")
+def _pieces(part: ActKind) -> str:
+    """The event itself and its parts, as an array; a list that is not there has none."""
+    if part.each is None:
+        return "ARRAY[CAST(NULL AS STRING), '']"
+    elements = f"JSON_QUERY(line, '$.properties.{part.each}' RETURNING ARRAY<STRING>)"
+    return f"COALESCE(ARRAY_CONCAT({_ITSELF}, {elements}), {_ITSELF})"
 
 
-def _select(told: dict[str, str], keys: Sequence[str], kind: str, clocks: Sequence[str], source: str) -> str:
+def _select(
+    kinds: Sequence[ActKind], kind: str, keys: Sequence[str], wanted: Sequence[str], clocks: Sequence[str], source: str
+) -> str:
+    told = {column: _told_by(kinds, kind, column) for column in wanted}
     named = {key: told[key] for key in keys} | {"type": kind} | told
     columns = ["shop_id", *(_named(expression, name) for name, expression in named.items())]
     whole_key = "".join(f" AND {told[key]} IS NOT NULL" for key in keys)
@@ -83,7 +89,7 @@ def _named(expression: str, name: str) -> str:
     return expression if expression in (name, f"`{name}`") else f"{expression} AS `{name}`"
 
 
-def _told_by(kinds: Sequence[ActKind], column: str) -> str:
+def _told_by(kinds: Sequence[ActKind], named: str, column: str) -> str:
     """One expression for a column of several kinds; NULL for those that do not carry it."""
     if column in _OF_TIME:
         return _OF_TIME[column]
@@ -95,7 +101,7 @@ def _told_by(kinds: Sequence[ActKind], column: str) -> str:
         return f"CAST(NULL AS {SQL_TYPES[COLUMNS[column]]})"
     if len(kinds) == 1 or list(by_expression) == [f"`{column}`"]:
         return next(iter(by_expression))
-    cases = " ".join(f"WHEN type IN {in_list(names)} THEN {expression}" for expression, names in by_expression.items())
+    cases = " ".join(f"WHEN {named} IN {in_list(names)} THEN {expression}" for expression, names in by_expression.items())
     return f"CASE {cases} END"
 
 

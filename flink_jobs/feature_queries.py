@@ -1,16 +1,16 @@
 """Compile feature definitions to Flink SQL: one query a view, each giving ``message_key`` and ``message`` of the feature topic.
 
 No feature is named here. A windowed view aggregates good acts per entity in HOP windows, aligned to the epoch and half-open;
-its value is known from the window's end plus the allowed lateness and holds for one slide. Where a ratio divides windows of two
-sizes, both are aggregated and the rows of equal end are put together. A running view follows each event at once. A quiet entity
-gives no window, so readers fall back to the default once a value has expired.
+its value is known from the window's end plus the allowed lateness and holds for one slide. Where ratios divide windows of two
+sizes, acts are aggregated to slides first, and the shorter window takes the young slides of the longer one. A running view
+follows each event at once. A quiet entity gives no window, so readers fall back to the default once a value has expired.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from flink_jobs.act_queries import acts_query, in_list, together
+from flink_jobs.act_queries import acts_query, in_list
 from flink_jobs.intervals import interval
 from jishi.features import ENTITY_KEYS, FEATURES, Feature, Where, operands
 from jishi.features.entity import ESCAPES, SEPARATOR
@@ -32,17 +32,14 @@ def view_query(
 
 
 def _window_query(view: str, features: Sequence[Feature], allowed_lateness_s: int, declared: tuple[Feature, ...]) -> str:
-    parts = {part.name: part for feature in features for part in operands(feature, declared)}
-    by_size: dict[int, list[Feature]] = {}
-    for part in parts.values():
-        by_size.setdefault(part.size, []).append(part)
+    parts = list({part.name: part for feature in features for part in operands(feature, declared)}.values())
     known_ms = f"window_end_ms + {allowed_lateness_s * 1000}"
     told = {feature.name: _value(feature) for feature in features}
-    windows = [_hop(members, size) for size, members in by_size.items()]
+    windows = _two_windows(parts, features[0]) if features[0].short_size_s else _hop(parts, features[0].size)
     return f"""\
 SELECT {_message(view, known_ms, f"{known_ms} + {features[0].slide * 1000}", told)}
 FROM (
-  {windows[0] if len(windows) == 1 else _together(features[0], by_size)}
+  {windows}
 )"""
 
 
@@ -59,28 +56,24 @@ SELECT {", ".join(columns)},
   GROUP BY {", ".join(_group(parts[0]))}"""
 
 
-def _together(feature: Feature, by_size: dict[int, list[Feature]]) -> str:
-    """Aggregates over windows of several sizes that end together: a row has those of one size, MAX picks the one there is."""
-    names = {part.name: list(_aggregates(part)) for members in by_size.values() for part in members}
+def _two_windows(parts: Sequence[Feature], feature: Feature) -> str:
+    """Counts and sums over the feature's two windows, put together from slides, of which there are few to copy."""
     keys = [f"`{key}`" for key in ENTITY_KEYS[feature.entity]]
-    branches = []
-    for size_s, members in by_size.items():
-        own = {name: sql for part in members for name, sql in _aggregates(part).items()}
-        columns = [f"{own.get(name, 'CAST(NULL AS BIGINT)')} AS `{name}`" for group in names.values() for name in group]
-        branches.append(f"""\
-SELECT {", ".join(["shop_id", *keys, "window_time AS ended_at", *columns])}
-      FROM TABLE(HOP(
-        ({_source(members)}),
-        DESCRIPTOR(occurred_at), {interval(feature.slide * 1000)}, {interval(size_s * 1000)}))
-      GROUP BY {", ".join([*_group(feature), "window_time"])}""")
+    of_slide = ", ".join(f"{sql} AS `{name}`" for part in parts for name, sql in _aggregates(part).items())
     columns = ["shop_id", f"{_entity_id(feature)} AS entity_id", "1000 * EXTRACT(EPOCH FROM window_end) AS window_end_ms"]
-    columns += [f"MAX(`{name}`) AS `{name}`" for group in names.values() for name in group]
-    union = together(branches, "\n      ")
+    for part in parts:
+        young = f"CAST(slide_at AS TIMESTAMP(3)) >= window_end - {interval(part.size * 1000)}"
+        columns.append(f"SUM(`{part.name}`) FILTER (WHERE {young}) AS `{part.name}`")
+    slide = interval(feature.slide * 1000)
     return f"""\
 SELECT {", ".join(columns)}
-  FROM TABLE(TUMBLE((
-      {union}
-    ), DESCRIPTOR(ended_at), {interval(feature.slide * 1000)}))
+  FROM TABLE(HOP((
+      SELECT {", ".join(["shop_id", *keys, "window_time AS slide_at", of_slide])}
+      FROM TABLE(TUMBLE(
+        ({_source(parts)}),
+        DESCRIPTOR(occurred_at), {slide}))
+      GROUP BY {", ".join([*_group(feature), "window_time"])}
+    ), DESCRIPTOR(slide_at), {slide}, {interval(feature.size * 1000)}))
   GROUP BY {", ".join(_group(feature))}"""
 
 
@@ -139,7 +132,7 @@ def _value(feature: Feature) -> str:
     if feature.aggregation in ("count", "distinct"):
         return name
     if feature.aggregation == "ratio":
-        return _quotient(f"COALESCE(`{feature.numerator}`, 0)", f"`{feature.denominator}`", default)
+        return _quotient(f"COALESCE(`{feature.numerator}`, 0)", f"COALESCE(`{feature.denominator}`, 0)", default)
     if feature.aggregation == "mean":
         return _quotient(f"`{feature.name}__sum__part`", f"`{feature.name}__count__part`", default)
     value = f"(window_end_ms - {name}) / 1000" if feature.aggregation == "seconds_since" else name

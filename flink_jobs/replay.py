@@ -17,7 +17,7 @@ from pyflink.util.exceptions import JavaException
 from flink_jobs import engine
 from flink_jobs.job import Job, features_job
 from flink_jobs.plan import compile_job
-from jishi.features import views
+from jishi.features import live_views, views
 from jishi.paths import Paths
 from jishi.platform.java import JavaMissing
 from jishi.settings import get_settings
@@ -35,14 +35,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m flink_jobs.replay", description="Features of a bounded log.")
     parser.add_argument("--source", type=Path, required=True, help="folder of JSON-lines records")
     parser.add_argument("--target", type=Path, required=True, help="empty folder for messages and Flink's own files")
+    parser.add_argument("--views", choices=("all", "live"), default="all", help="every view, or those of the real-time job")
     chosen = parser.parse_args()
     settings, began = get_settings(), time.monotonic()
     source, target = chosen.source.absolute(), chosen.target.absolute()
+    wanted = live_views() if chosen.views == "live" else views()
     jvm = None
     try:
         jvm = engine.start_jvm(Paths(var=target / "flink", envs=settings.envs))
         started = time.monotonic()
-        run_bounded(features_job(settings, views(), source=source, target=target))
+        run_bounded(features_job(settings, wanted, source=source, target=target))
         print(f"flink: replayed in {time.monotonic() - started:.1f} s (start {started - began:.1f} s)", flush=True)
     except (JavaException, Py4JError, JavaMissing, OSError, ValueError) as error:
         lines = str(error).strip().splitlines()

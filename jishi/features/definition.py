@@ -61,7 +61,8 @@ class Feature:
 
     ``acts`` (kinds of ``jishi.features.act``) and ``where`` say which acts of the entity count; ``column`` is what is
     aggregated. ``size_s`` and ``slide_s`` are seconds. A ratio names two other features of its entity and slide instead; its
-    window is the longer of theirs. ``is_live`` puts it into the real-time job; others come from the backfill only.
+    window is the longer of theirs, and where they differ ``short_size_s`` is the shorter one. ``is_live`` puts the feature
+    into the real-time job; others come from the backfill only.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Feature:
     slide_s: int | None = None
     numerator: str | None = None
     denominator: str | None = None
+    short_size_s: int | None = None
     default: Default = 0
     owner: str = "recommendations"
     is_live: bool = True
@@ -122,7 +124,8 @@ class Feature:
             return f"{self.entity}_{self.name}"
         if self.aggregation == "first_seen":
             return f"{self.entity}_{self.name}"
-        return f"{self.entity}_{self.size}s_{self.slide}s"
+        short = f"{self.short_size_s}s_" if self.short_size_s else ""
+        return f"{self.entity}_{short}{self.size}s_{self.slide}s"
 
     def takes(self, act: Mapping[str, Any]) -> bool:
         """Whether an act (of the right entity) counts for this feature."""

@@ -131,6 +131,8 @@ def _window(feature: Feature) -> str | None:
         return "only last_n takes n" if feature.n and feature.aggregation != "last_n" else None
     if feature.n:
         return "only last_n takes n"
+    if feature.short_size_s and feature.aggregation != "ratio":
+        return "only a ratio has a second window"
     if not size or not slide or size < 0 or slide < 0 or size % slide:
         return "size_s must be a positive multiple of slide_s, so that windows are made of whole slides"
     if size > _MOST_DAYS * 86_400:
@@ -166,5 +168,10 @@ def _ratio(feature: Feature, by_name: Mapping[str, Feature]) -> str | None:
             return f"{name} slides every {part.slide_s} s, this one every {feature.slide_s} s: their windows end apart"
         if feature.is_live and not part.is_live:
             return f"{name} is not in the real-time job, so this one cannot be"
+        if feature.short_size_s and part.aggregation == "distinct":
+            return f"{name} is a distinct; over two windows counts and sums are put together from slides, and it cannot be"
         sizes.append(part.size)
+    short = min(sizes) if len(set(sizes)) == 2 else None
+    if feature.short_size_s != short:
+        return f"short_size_s must be {short}, the shorter of the two windows where they differ"
     return None if feature.size_s == max(sizes) else f"size_s must be {max(sizes)}, the longer of the two windows"

@@ -45,6 +45,7 @@ ITEM: tuple[Feature, ...] = (
         aggregation="ratio",
         numerator="item_views_6h",
         denominator="item_views_24h",
+        short_size_s=QUARTER_DAY["size_s"],
         default=0.0,
         **DAY,
     ),

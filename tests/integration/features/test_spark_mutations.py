@@ -26,9 +26,9 @@ SETTINGS = Settings(allowed_lateness_s=30, future_tolerance_s=5, _env_file=None)
 # (view, function of the compiler, what is in its SQL, what is left of it)
 MUTANTS = [
     ("person_3600s_60s", "aggregates_of", " FILTER (WHERE kind IN ('item_added_to_cart')", " FILTER (WHERE true"),
-    ("item_86400s_3600s", "aggregates_of", " AND occurred_at_ms >= end_ms - 21600000", ""),
+    ("item_21600s_86400s_3600s", "aggregates_of", " AND occurred_at_ms >= end_ms - 21600000", ""),
     ("item_86400s_3600s", "aggregates_of", "count(DISTINCT person_id)", "count(person_id)"),
-    ("item_86400s_3600s", "_value", "coalesce(item_views_6h, 0L)", "nullif(item_views_6h, 1L)"),
+    ("item_21600s_86400s_3600s", "_value", "coalesce(item_views_6h, 0L)", "nullif(item_views_6h, 1L)"),
     ("group_buy_86400s_3600s", "_value", " div 1000", ""),
 ]
 VIEWS = sorted({mutant[0] for mutant in MUTANTS})

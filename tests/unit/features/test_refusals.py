@@ -75,6 +75,16 @@ TOGETHER: list[tuple[list[Feature], str]] = [
     ([ratio(), CARTS], "'views' is none"),
     ([ratio(size_s=60), CARTS, Feature(**VIEWS)], "longer of the two"),
     ([ratio(), CARTS, Feature(**(VIEWS | {"slide_s": 120}))], "windows end apart"),
+    ([ratio(size_s=7200), CARTS, Feature(**(VIEWS | {"size_s": 7200}))], "short_size_s must be 3600"),
+    ([ratio(short_size_s=60), CARTS, Feature(**VIEWS)], "short_size_s must be None"),
+    (
+        [
+            ratio(size_s=7200, short_size_s=3600),
+            CARTS,
+            Feature(**(VIEWS | {"size_s": 7200, "aggregation": "distinct", "column": "item_id"})),
+        ],
+        "is a distinct",
+    ),
     ([ratio(), CARTS, Feature(**(VIEWS | {"entity": "person"}))], "another entity"),
     ([ratio(), CARTS, Feature(**(VIEWS | {"aggregation": "max", "column": "unit_price_minor"}))], "divides integers"),
     ([Feature(**LAST), Feature(**(LAST | {"name": "others", "acts": ("item_shared",)}))], "view of its own"),

@@ -79,14 +79,10 @@ WHERE fate = 'good' AND type IN ('item_viewed') AND `person_id` IS NOT NULL) WHE
     )
 
 
-def test_a_union_reaches_a_window_wrapped_in_one_select() -> None:
-    """Flink 2.3 takes a bare union as several inputs of the window function and reads only the first."""
+def test_the_acts_of_a_view_never_come_through_a_union() -> None:
+    """Inside a window function a bare union loses all but its first branch, and any union wakes up unevenly."""
     for view, members in views().items():
-        query = view_query(view, members, allowed_lateness_s=30)
-        for after in ("HOP(\n    (", "HOP(\n        (", "TUMBLE((\n      "):
-            for argument in query.split(after)[1:]:
-                own = argument.split("DESCRIPTOR")[0]
-                assert "UNION ALL" not in own or own.startswith("SELECT * FROM (")
+        assert "UNION" not in view_query(view, members, allowed_lateness_s=30)
 
 
 def test_a_last_n_feature_needs_a_view_of_its_own() -> None:
