@@ -17,14 +17,18 @@ from jishi.tables import BRONZE_EVENTS
 from spark_jobs.features.acts import acts
 from spark_jobs.features.views import view_rows
 from spark_jobs.silver.fates import classify
+from spark_jobs.silver.repairs import apply_repairs
 
 Views = Mapping[str, Sequence[Feature]]
 
 
 def good_acts(events: DataFrame, settings: Settings) -> DataFrame:
-    """Acts of the good ones among accepted events (columns of ``BRONZE_EVENTS``), whatever their number of deliveries."""
+    """Acts of the good ones among accepted events (columns of ``BRONZE_EVENTS``), whatever their number of deliveries.
+
+    Repairs are left out: when the event was counted nobody knew what it would become, and no engine counts it later.
+    """
     classified = classify(
-        events,
+        apply_repairs(events, None),
         None,
         allowed_lateness_s=settings.allowed_lateness_s,
         future_tolerance_s=settings.future_tolerance_s,
