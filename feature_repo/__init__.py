@@ -1,5 +1,5 @@
 """Feast on Jishi's terms: views derived from the feature definitions, a monotonic online store, the writer that feeds it."""
 
-from jishi.feast_import import skip_runtime_type_checks
+from jishi import feast_import
 
-skip_runtime_type_checks()
+feast_import.prepare()

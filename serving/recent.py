@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from jishi.feast_import import skip_runtime_type_checks
+from jishi import feast_import
 from jishi.features import ENTITY_COLUMN, FEATURES, Feature
 
 LAST_ITEMS: Feature = next(feature for feature in FEATURES if feature.name == "last_items")
@@ -106,7 +106,7 @@ def open_feature_store(features_folder: Path) -> OnlineFeatures | None:
     if not file.exists() or not (features_folder / "registry.db").exists():
         return None
     # Importing Feast takes seconds: only when there is something to read.
-    skip_runtime_type_checks()
+    feast_import.prepare()
     from feast import FeatureStore
 
     store: OnlineFeatures = FeatureStore(repo_path=str(features_folder), fs_yaml_file=file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,19 +28,34 @@ def processes_of(var: Path) -> list[psutil.Process]:
 def stop_all(var: Path, grace_s: float, tell: Callable[[str], None]) -> int:
     """End every process of the platform: first politely, after ``grace_s`` by force. Returns how many there were."""
     found = processes_of(var)
-    ours = {process.pid for process in found}
-    for process in found:
-        # Children are ended by their parents, who wait for them: Airflow's scheduler hangs when its workers go first.
-        if _parent(process) not in ours:
-            _signal(process, force=False)
-    psutil.wait_procs(found, timeout=grace_s)
+    deadline, asked = time.monotonic() + grace_s, set()
+    while (alive := [process for process in found if _is_alive(process)]) and time.monotonic() < deadline:
+        ours = {process.pid for process in alive}
+        for process in alive:
+            # Children are ended by their parents, who wait for them: Airflow's scheduler hangs when its workers go first.
+            # A child whose parent is gone is asked itself.
+            if process.pid not in asked and _parent(process) not in ours:
+                _signal(process, force=False)
+                asked.add(process.pid)
+        psutil.wait_procs(alive, timeout=0.2)
     # Looked for again and not only remembered: a supervisor may have started one more before it heard of the end.
-    while alive := processes_of(var):
+    while alive := _without_twins([*processes_of(var), *(process for process in found if _is_alive(process))]):
         tell(f"{len(alive)} processes did not stop within {grace_s:.0f} s and are killed: {', '.join(_name(p) for p in alive)}")
         for process in alive:
             _signal(process, force=True)
         psutil.wait_procs(alive, timeout=5)
     return len(found)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _without_twins(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return list({process.pid: process for process in processes}.values())
 
 
 def _signal(process: psutil.Process, *, force: bool) -> None:

@@ -48,9 +48,11 @@ def test_a_child_that_dropped_the_mark_goes_with_its_parent(tmp_path: Path) -> N
     child = f"import os, subprocess, sys; subprocess.run({SLEEP!r}, env={{}})"
     parent = _start([sys.executable, "-c", child], tmp_path)
     try:
-        assert len(processes_of(tmp_path)) == 2
-        assert stop_all(tmp_path, grace_s=0.5, tell=lambda line: None) == 2
+        both = processes_of(tmp_path)
+        assert len(both) == 2
+        assert stop_all(tmp_path, grace_s=5, tell=lambda line: None) == 2
         assert processes_of(tmp_path) == []
+        assert not any(process.is_running() and process.status() != "zombie" for process in both)
     finally:
         _reap(parent)
 
