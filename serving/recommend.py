@@ -142,12 +142,10 @@ def _chosen(
     intent = _intent(shelf, [number for number, _ in recent[: blend.intent_items]]) & fresh
     least = int(np.ceil(blend.intent_share * request.limit))
     batch = with_intent(choose(mix.score, fresh, request.limit), mix.score, intent, least, request.limit)
-    while len(batch):
+    while len(batch) or len(batch := choose(mix.score, allowed, request.limit)):
         yield from map(int, batch)
-        fresh[batch] = False
-        allowed[batch] = False
+        fresh[batch] = allowed[batch] = False
         batch = choose(mix.score, fresh, request.limit)
-    yield from map(int, choose(mix.score, allowed, request.limit))
 
 
 def _intent(shelf: Shelf, newest: list[int]) -> Mask:

@@ -101,6 +101,14 @@ def test_what_was_just_seen_comes_last_and_is_not_lost(tiny: Any) -> None:
     assert len(ids(ask(shop, recent=["i0"], persons=("p",)))) == 4
 
 
+def test_when_all_that_is_left_was_just_seen_one_sold_out_item_does_not_end_the_list(tiny: Any) -> None:
+    items = [tiny.item(f"i{n}") for n in range(3)]
+    shop = tiny.shop(tiny.model([item.item_id for item in items]), items)
+    shop.catalogue.put(tiny.item("i0", stock=0, at_ms=2))
+    shop.catalogue.put(tiny.item("i1", stock=0, at_ms=2))
+    assert ids(ask(shop, recent=["i0", "i1", "i2"], persons=("p",), limit=1)) == ["i2"]
+
+
 def test_a_sold_out_or_blocked_item_leaves_at_once_and_comes_back(shop: Any, tiny: Any) -> None:
     assert ids(ask(shop, limit=3)) == ["i0", "i1", "i2"]
     for item in (tiny.item("i0", "skirts", stock=0, at_ms=2), tiny.item("i1", "skirts", status="blocked", at_ms=2)):
