@@ -69,13 +69,18 @@ def _run(chosen: argparse.Namespace, folder: Path) -> bool:
     faults = chosen.fault or schedule(store, chosen.seed, chosen.seconds)
     print(f"{len(faults)} faults, seed {chosen.seed}, online store {store}, state in {folder}", flush=True)
     result = run(stage, faults, seed=chosen.seed, events_per_s=chosen.rate, tell=lambda line: print(f"  {line}", flush=True))
-    told = write_result(result, folder / "run" / "chaos" / "result.json")
+    told = write_result(result, folder / "run" / "chaos" / "result.json", _command(chosen))
     for finding in result.proof.findings:
         _show(finding)
     print(f"fates: {told['fates']}; copies by the forwarder: {told['copies']}; values compared by view: {told['by_view']}")
     if chosen.report:
         write_report(told, PROJECT_ROOT / "docs")
     return result.proof.is_fine
+
+
+def _command(chosen: argparse.Namespace) -> str:
+    faults = "".join(f" --fault {fault.kind}:{fault.target}:{fault.lasts_s:g}" for fault in chosen.fault or [])
+    return f'make chaos ARGS="--seed {chosen.seed} --seconds {chosen.seconds:g} --rate {chosen.rate:g}{faults}"'
 
 
 def _fault(text: str) -> Fault:

@@ -93,7 +93,7 @@ def _round(store: str, chance: random.Random) -> list[Fault]:
 
 
 def named(text: str) -> Fault:
-    """The fault of ``KIND:TARGET[:SECONDS]``, two seconds after the one before. Raises ValueError."""
+    """The fault of ``KIND:TARGET[:SECONDS]``, a second after the one before. Raises ValueError."""
     kind, _, rest = text.partition(":")
     target, _, lasts = rest.partition(":")
     kinds = {known: known for known in get_args(Kind)}
@@ -101,7 +101,7 @@ def named(text: str) -> Fault:
         raise ValueError(
             f"{text!r} is no fault; KIND is one of {', '.join(kinds)}, TARGET one of {', '.join(PROCESSES)}, the store"
         )
-    return Fault(kinds[kind], target, float(lasts or 0), 2.0)
+    return Fault(kinds[kind], target, float(lasts or 0), 1.0)
 
 
 def happen(fault: Fault, stage: Stage) -> Happened:

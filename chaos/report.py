@@ -27,7 +27,7 @@ def page(told: dict[str, Any]) -> str:
     return _TEMPLATE.read_text().format(
         date=told["date"],
         machine=told["machine"],
-        seed=told["seed"],
+        command=told["command"],
         store=told["store"],
         minutes=f"{(told['ended'] - told['began']) / 60:.1f}",
         faults=sum(1 for fault in told["faults"] if fault["skipped"] is None),

@@ -23,8 +23,8 @@ from feature_repo.store import open_store
 from jishi.lake import write_json
 
 Tell = Callable[[str], None]
-WARM_UP_S = 10.0
-QUIET_END_S = 8.0
+WARM_UP_S = 5.0
+QUIET_END_S = 5.0
 SETTLE_S = 240.0
 
 
@@ -85,9 +85,10 @@ def _break(
     return happened, probe.probed
 
 
-def write_result(result: Run, file: Path) -> dict[str, Any]:
-    """Write what the report needs as JSON; returns it."""
+def write_result(result: Run, file: Path, command: str) -> dict[str, Any]:
+    """Write what the report needs as JSON; returns it. ``command`` is how the run was asked for."""
     told = {
+        "command": command,
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()}",
         "began": result.began,
