@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := demo
-.PHONY: demo test down lint format docs
+.PHONY: demo test chaos down lint format docs
 
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -10,6 +10,10 @@ demo:  ## set up everything needed and run the main job (ARGS="--days 30 …" fo
 test:  ## set up everything needed and pass the tests
 	@bash scripts/setup
 	@bash scripts/test
+
+chaos:  ## break a platform of its own for about ten minutes; 0 when nothing was lost (ARGS=--report writes the report)
+	@bash scripts/setup
+	@.venv/bin/python -m chaos $(ARGS)
 
 down:  ## stop every process of the platform
 	@if [ -x .venv/bin/jishi ]; then .venv/bin/jishi down; else echo "nothing was running"; fi

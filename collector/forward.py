@@ -22,6 +22,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from collector.progress import Progress, load_position, save_position
 from collector.retire import retire_segments
+from collector.ticks import Ticks
 from collector.wal.durable import read_durable
 from collector.wal.lock import lock
 from collector.wal.reader import read_entries
@@ -102,6 +103,7 @@ class Forwarder:
         self._progress, self._failure, self._bytes = Progress(self._saved), None, 0
         reading = self._saved
         producer = Producer({**producer_config(self._bootstrap), "error_cb": self._on_error})
+        ticks = Ticks(producer)
         try:
             while not self._stopping.is_set():
                 durable = read_durable(self._wal) or Position()
@@ -109,13 +111,15 @@ class Forwarder:
                 for entry in entries:
                     self._send(producer, entry.body, entry.after)
                     reading = entry.after
+                ticks.tell(time.monotonic())
                 producer.poll(0 if entries else IDLE_S)
                 if not entries and not self._progress:
                     self._stopping.wait(IDLE_S)
                 if self._failure is not None:
                     raise self._failure
                 self._tell(durable)
-            producer.flush(5)
+            if self._progress:  # ticks are not waited for
+                producer.flush(5)
         finally:
             producer.purge()
             producer.flush(1)
@@ -205,9 +209,7 @@ class Forwarder:
 
     def _cannot_write(self, error: OSError) -> None:
         if not self._has_told_disk:
-            log.error(
-                "%s: %s; forwarding goes on, its position is saved when the disk takes it", error.filename, error.strerror
-            )
+            log.error("%s: %s; forwarding goes on, its position is saved when the disk takes it", self._wal, error.strerror)
         self._has_told_disk = True
 
 

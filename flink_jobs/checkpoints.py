@@ -1,9 +1,67 @@
-"""Find the checkpoint to go on from: ``<folder>/<job id>/chk-<n>/_metadata``, written last and renamed into place."""
+"""Find the state to go on from: a checkpoint ``<folder>/<job id>/chk-<n>/_metadata`` of the same computation, or the savepoint
+of an upgrade. ``_metadata`` is written last and renamed into place.
+"""
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
+
+from jishi.lake import write_json
+
+
+@dataclass(frozen=True)
+class Handover:
+    """What an upgrade left for the job that starts next: ``folder`` gets the savepoint; state that the new job has no operator
+    for is dropped if ``may_drop_state``, else it refuses to start.
+    """
+
+    folder: Path
+    may_drop_state: bool
+
+    def note(self, flink: Path) -> None:
+        """Leave it in the job's folder. Savepoints of earlier upgrades go: the running job has checkpoints of its own."""
+        for earlier in self.folder.parent.glob("*"):
+            if earlier != self.folder:
+                shutil.rmtree(earlier)
+        write_json(flink / _HANDOVER, {"folder": str(self.folder), "may_drop_state": self.may_drop_state})
+
+    @classmethod
+    def noted(cls, flink: Path) -> Handover | None:
+        """What was left in the job's folder, or None."""
+        file = flink / _HANDOVER
+        if not file.exists():
+            return None
+        told = json.loads(file.read_text())
+        return cls(Path(told["folder"]), bool(told["may_drop_state"]))
+
+    @property
+    def savepoint(self) -> Path | None:
+        """The savepoint, or None until it is complete."""
+        return next((file.parent for file in self.folder.glob("savepoint-*/_metadata")), None)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """State to go on from, what it is called, and whether a part of it may be dropped."""
+
+    path: Path
+    name: str
+    may_drop_state: bool = False
+
+
+_HANDOVER = "upgrade.json"
+
+
+def origin(folder: Path, flink: Path) -> Origin | None:
+    """The newest of the checkpoints below ``folder`` and the savepoint of an upgrade; None is the start of the log."""
+    checkpoint, handover = newest_checkpoint(folder), Handover.noted(flink)
+    savepoint = handover.savepoint if handover is not None else None
+    if handover is not None and savepoint is not None and (checkpoint is None or _made(savepoint) > _made(checkpoint)):
+        return Origin(savepoint, f"savepoint {savepoint.name}", handover.may_drop_state)
+    return Origin(checkpoint, f"checkpoint {checkpoint.parent.name}/{checkpoint.name}") if checkpoint is not None else None
 
 
 def newest_checkpoint(folder: Path) -> Path | None:
@@ -22,6 +80,10 @@ def drop_checkpoints_of_other_runs(folder: Path, job_id: str) -> None:
         for run in folder.iterdir():
             if run.name != job_id:
                 shutil.rmtree(run, ignore_errors=True)
+
+
+def _made(state: Path) -> int:
+    return (state / "_metadata").stat().st_mtime_ns
 
 
 def _number(checkpoint: Path) -> int:

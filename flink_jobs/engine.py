@@ -14,6 +14,7 @@ from pyflink.common import Configuration
 from pyflink.java_gateway import get_gateway
 from pyflink.table import EnvironmentSettings, TableEnvironment
 
+from flink_jobs.checkpoints import Origin
 from flink_jobs.log_table import IDLE_TIMEOUT
 from jishi.lake import write_json
 from jishi.paths import Paths
@@ -44,7 +45,7 @@ logger.kafka.level = WARN
 """
 
 
-def realtime_options(settings: Settings, paths: Paths, *, checkpoints: Path, resume_from: Path | None) -> dict[str, str]:
+def realtime_options(settings: Settings, paths: Paths, *, checkpoints: Path, resume_from: Origin | None) -> dict[str, str]:
     """Flink's options for the job that runs for ever."""
     options = {
         **computing_options(settings.stream_parallelism),
@@ -68,7 +69,8 @@ def realtime_options(settings: Settings, paths: Paths, *, checkpoints: Path, res
         "rest.bind-port": str(settings.flink_port),
     }
     if resume_from is not None:
-        options["execution.state-recovery.path"] = resume_from.as_uri()
+        options["execution.state-recovery.path"] = resume_from.path.as_uri()
+        options["execution.state-recovery.ignore-unclaimed-state"] = str(resume_from.may_drop_state).lower()
     return options
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flink_jobs import archive, fates, feature_topic, log_table, unreadable
+from flink_jobs.feature_queries import view_query
+from flink_jobs.operators import SHARED, version_of
 from jishi.features import Feature
 from jishi.paths import Paths
 from jishi.settings import Settings
@@ -17,11 +19,14 @@ Views = Mapping[str, Sequence[Feature]]
 
 @dataclass(frozen=True)
 class Job:
-    """``tables`` say where data lies, ``definitions`` and ``inserts`` what is computed."""
+    """``tables`` say where data lies, ``definitions`` and ``inserts`` what is computed. ``versions`` name the computation of
+    each view, and of what all share, for ``flink_jobs.operators``.
+    """
 
     tables: tuple[str, ...]
     definitions: tuple[str, ...]
     inserts: tuple[str, ...]
+    versions: Mapping[str, str]
 
     @property
     def fingerprint(self) -> str:
@@ -66,19 +71,22 @@ def features_job(settings: Settings, views: Views, *, source: Path, target: Path
     whole = replay_job(settings, views, source=source, target=target)
     wanted = feature_topic.features_insert(views, allowed_lateness_s=settings.allowed_lateness_s)
     tables = tuple(table for table in whole.tables if " log (" in table or " features (" in table)
-    return Job(tables=tables, definitions=whole.definitions, inserts=(wanted,))
+    return Job(tables=tables, definitions=whole.definitions, inserts=(wanted,), versions=whole.versions)
 
 
 def _job(settings: Settings, views: Views, *, tables: tuple[str, ...], inserts: tuple[str, ...]) -> Job:
+    lateness_s = settings.allowed_lateness_s
+    definitions = tuple(fates.fate_views(allowed_lateness_s=lateness_s, future_tolerance_s=settings.future_tolerance_s))
+    queries = {view: view_query(view, members, allowed_lateness_s=lateness_s) for view, members in views.items()}
     return Job(
         tables=tables,
-        definitions=tuple(
-            fates.fate_views(allowed_lateness_s=settings.allowed_lateness_s, future_tolerance_s=settings.future_tolerance_s)
-        ),
+        definitions=definitions,
         inserts=(
             archive.archive_insert(),
             unreadable.not_a_record(),
-            feature_topic.features_insert(views, allowed_lateness_s=settings.allowed_lateness_s),
+            feature_topic.features_insert(views, allowed_lateness_s=lateness_s),
             *inserts,
         ),
+        versions={SHARED: version_of(*definitions)}
+        | {view: version_of(*definitions, query) for view, query in queries.items()},
     )

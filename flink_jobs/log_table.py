@@ -12,9 +12,10 @@ from flink_jobs.intervals import interval
 from jishi.tables import LOG_RECORD
 from jishi.topics import EVENTS
 
-# How long a partition may be silent before the others move time without it. An on-time event of such a partition is left out of
-# a window only if the job read it this much later than events that the log knew after it, and it was nearly late besides.
-IDLE_TIMEOUT = "2 s"
+# How long a partition may be silent before the others move time without it. The forwarder's ticks keep each partition awake, so
+# this is for a log that others fill. Shorter would lose events: after a pause of the broker or of the job one partition is read
+# before the others, and if those counted as silent meanwhile, it alone would close windows that they have events for.
+IDLE_TIMEOUT = "60 s"
 
 # 1970, not null: a null event time kills a Flink job. Only invalid events have no clock, and no window ever sees those.
 _CLOCKS = """\

@@ -9,6 +9,7 @@ from pyflink.table import CompiledPlan, PlanReference, TableEnvironment
 
 from flink_jobs.fates import DEDUPLICATION_TTL_S
 from flink_jobs.job import Job
+from flink_jobs.operators import Operators, assign_uids, operators_of
 
 _OVER_AGGREGATE = "stream-exec-over-aggregate"
 _BY_DELIVERY = "partitionBy=[shop_id, event_id"
@@ -23,9 +24,15 @@ def compile_job(environment: TableEnvironment, job: Job) -> CompiledPlan:
         statements.add_insert_sql(insert)
     plan = json.loads(statements.compile_plan().as_json_string())
     limit_deduplication_state(plan)
+    assign_uids(plan, job.versions)
     loaded = environment.load_plan(PlanReference.from_json_string(json.dumps(plan)))
     # PyFlink 2.3.0 hands load_plan's answer the Java environment, whose plans cannot be executed.
     return CompiledPlan(loaded._j_compiled_plan, environment)
+
+
+def operators(compiled: CompiledPlan) -> Operators:
+    """The operators with state of a compiled job."""
+    return operators_of(json.loads(compiled.as_json_string()))
 
 
 def limit_deduplication_state(plan: dict[str, Any]) -> None:

@@ -3,8 +3,8 @@
     Kafka jishi.events → readable → numbered → events ─┬→ archive     (bronze files, exactly once)
                        ↘ unreadable (kept)             └→ features → Kafka jishi.features
 
-It goes on from the newest checkpoint of the same computation, or from the start of the log. Exit code 0 after a signal, 1 when
-the job ended by itself or could not be started.
+It goes on from the newest checkpoint of the same computation or the savepoint of an upgrade (``flink_jobs.upgrade``), or from
+the start of the log. Exit code 0 after a signal or an upgrade, 1 when the job ended by itself or could not be started.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from pyflink.util.exceptions import JavaException
 
 from flink_jobs import checkpoints, engine
 from flink_jobs.job import Job, realtime_job
-from flink_jobs.plan import compile_job
-from flink_jobs.rest_api import RestApi
+from flink_jobs.plan import compile_job, operators
+from flink_jobs.rest_api import RestApi, is_timeout
 from jishi.features import live_views
 from jishi.heartbeat import beat
 from jishi.paths import Paths
@@ -31,6 +31,8 @@ from jishi.platform.java import JavaMissing
 from jishi.settings import Settings, get_settings
 
 BEAT_EVERY_S = 1.0
+# A JVM that hangs (a stopped process, a long collection of garbage) is waited for: a new start takes as long.
+PATIENCE_S = 30.0
 
 
 class StopAsked(BaseException):
@@ -85,26 +87,37 @@ def refuse_taken_port(host: str, port: int) -> None:
 
 
 def start(settings: Settings, paths: Paths, job: Job, folder: Path) -> str:
-    """Submit the job, from its newest checkpoint below ``folder`` if there is one; returns its id."""
+    """Submit the job, from an upgrade's savepoint or its newest checkpoint below ``folder``, if any; returns its id."""
     began = time.monotonic()
-    newest = checkpoints.newest_checkpoint(folder)
-    origin = f"checkpoint {newest.parent.name}/{newest.name}" if newest else "the start of the log"
-    options = engine.realtime_options(settings, paths, checkpoints=folder, resume_from=newest)
-    client = compile_job(engine.table_environment(options), job).execute().get_job_client()
+    origin = checkpoints.origin(folder, paths.flink)
+    options = engine.realtime_options(settings, paths, checkpoints=folder, resume_from=origin)
+    compiled = compile_job(engine.table_environment(options), job)
+    client = compiled.execute().get_job_client()
+    operators(compiled).note(paths.flink)
     job_id = str(client.get_job_id())
-    print(f"job {job_id} submitted from {origin} in {time.monotonic() - began:.1f} s", flush=True)
+    print(
+        f"job {job_id} submitted from {origin.name if origin else 'the start of the log'} in {time.monotonic() - began:.1f} s",
+        flush=True,
+    )
     return job_id
 
 
 def watch(paths: Paths, rest: RestApi, job_id: str, folder: Path, *, web: str) -> int:
-    """Tell every second how the job is; returns 1 when it has ended."""
+    """Tell every second how the job is; returns 1 when it has ended, 0 when it has for an upgrade."""
+    known = checkpoints.Handover.noted(paths.flink)
     announced = tidied = False
     last_error: str | None = None
+    answered = time.monotonic()
     while True:
         try:
             facts = rest.facts(job_id)
+            answered = time.monotonic()
             announced = announced or _announce_when_running(rest, job_id, web)
         except OSError as error:
+            if is_timeout(error) and time.monotonic() - answered < PATIENCE_S:
+                continue
+            if _has_handed_over(paths, known):
+                return _tell_upgrade()
             # With its only job the embedded cluster ends too, so this is how a failed job usually shows.
             told = f"; the job's last failure: {last_error}" if last_error else ""
             print(f"error: Flink no longer answers ({error}){told}; see {paths.log / 'flink-jvm.log'}", file=sys.stderr)
@@ -121,12 +134,25 @@ def watch(paths: Paths, rest: RestApi, job_id: str, folder: Path, *, web: str) -
             last_error=facts.last_error,
         )
         if facts.has_ended:
+            if _has_handed_over(paths, known):
+                return _tell_upgrade()
             print(f"error: the job is {facts.state}: {facts.last_error}", file=sys.stderr)
             return 1
         if facts.checkpoints and not tidied:
             checkpoints.drop_checkpoints_of_other_runs(folder, job_id)
             tidied = True
         time.sleep(BEAT_EVERY_S)
+
+
+def _has_handed_over(paths: Paths, known: checkpoints.Handover | None) -> bool:
+    """Whether an upgrade has stopped the job with a savepoint since ``known`` was noted."""
+    noted = checkpoints.Handover.noted(paths.flink)
+    return noted is not None and noted != known and noted.savepoint is not None
+
+
+def _tell_upgrade() -> int:
+    print("the job has stopped with a savepoint; the next start goes on from there", flush=True)
+    return 0
 
 
 def _announce_when_running(rest: RestApi, job_id: str, web: str) -> bool:

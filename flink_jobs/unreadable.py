@@ -1,8 +1,8 @@
 """Values of the event log that are no records: kept beside the archive with their position, never dropped.
 
-The forwarder writes none. Whatever else writes to the topic is found here: a value that is not a JSON object (``not_json``: its
-text; the bytes stay in the log for its retention), and an object without a record's identity (``not_a_record``: what could be
-read of it).
+The forwarder writes none but ticks, which are not kept. Whatever else writes to the topic is found here: a value that is not a
+JSON object (``not_json``: its text; the bytes stay in the log for its retention), and an object without a record's identity
+(``not_a_record``: what could be read of it).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from flink_jobs.archive import json_lines_table
 from flink_jobs.fates import IDENTITY
 from flink_jobs.log_table import kafka_source_options
 from jishi.tables import LOG_RECORD
+from jishi.topics import TICK_TYPE
 
 
 def raw_kafka_log(*, bootstrap: str) -> str:
@@ -41,7 +42,8 @@ def not_a_record() -> str:
     read = ", ".join(f"KEY '{column}' VALUE `{column}`" for column in LOG_RECORD.columns)
     return f"""\
 INSERT INTO unreadable
-SELECT log_partition, log_offset, received_at, 'not_a_record', JSON_OBJECT({read} ABSENT ON NULL) FROM log WHERE {absent}"""
+SELECT log_partition, log_offset, received_at, 'not_a_record', JSON_OBJECT({read} ABSENT ON NULL) FROM log
+WHERE ({absent}) AND `type` IS DISTINCT FROM '{TICK_TYPE}'"""
 
 
 def not_json() -> str:

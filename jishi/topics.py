@@ -17,7 +17,7 @@ class Topic:
 
 EVENTS = Topic(
     "jishi.events",
-    "Every accepted event as a record of jishi.contract.record; key = shop_id|person_id; the order of knowing.",
+    "Every accepted event as a record of jishi.contract.record; key = shop_id|person_id; the order of knowing. And ticks.",
     partitions=4,
     config={
         "message.timestamp.type": "LogAppendTime",  # received_at: never runs backwards within a partition
@@ -36,3 +36,8 @@ FEATURES = Topic(
 )
 
 ALL = (EVENTS, FEATURES)
+
+# A tick is no event: it says that time has passed in its partition of the event log. The forwarder writes one to each partition
+# every second, so that no reader has to guess whether a silent partition has nothing to say or was not read yet.
+TICK_TYPE = "tick"
+TICK = b'{"type":"tick"}'

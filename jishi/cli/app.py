@@ -59,6 +59,12 @@ def bench(
     hand_over(f"bench.{name}", context.args)
 
 
+@app.command("upgrade-stream", context_settings=PASS_THROUGH)
+def upgrade_stream(context: typer.Context) -> None:
+    """Let the running Flink job go on with the code that is here, from a savepoint (--help lists the options)."""
+    hand_over("flink_jobs.upgrade", context.args, group="flink")
+
+
 @app.command()
 def up() -> None:
     """Start the platform and wait until every part is healthy."""

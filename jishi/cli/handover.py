@@ -14,12 +14,13 @@ from jishi.settings import PROJECT_ROOT, get_settings
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
-def hand_over(module: str, arguments: list[str], folder: Path | None = PROJECT_ROOT) -> NoReturn:
+def hand_over(module: str, arguments: list[str], folder: Path | None = PROJECT_ROOT, group: str = "main") -> NoReturn:
     """Run a part's entry point with the user's arguments and leave with its exit code.
 
-    ``folder`` None keeps the user's own, so that paths among the arguments mean what the user meant.
+    ``group`` names the environment that the part lives in. ``folder`` None keeps the user's own, so that paths among the
+    arguments mean what the user meant.
     """
-    python = Paths.of(get_settings()).python("main")
+    python = Paths.of(get_settings()).python(group)
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]).strip(os.pathsep)
     }

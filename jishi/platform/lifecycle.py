@@ -67,8 +67,8 @@ def refuse_taken_ports(all_parts: list[Part], settings: Settings) -> None:
         raise PlatformError("\n".join(taken))
 
 
-def up(settings: Settings, tell: Tell) -> None:
-    """Start every part and wait until all are healthy; parts that run already are left alone.
+def up(settings: Settings, tell: Tell, members: list[Part] | None = None) -> None:
+    """Start every part (or only ``members``) and wait until all are healthy; parts that run already are left alone.
 
     ``tell`` gets a line when something is ready. Raises PlatformError naming what did not come up.
     """
@@ -77,7 +77,7 @@ def up(settings: Settings, tell: Tell) -> None:
     claim(paths.var)
     airflow.write_secrets(paths)
     paths.site.mkdir(parents=True, exist_ok=True)
-    all_parts = parts(settings, paths)
+    all_parts = parts(settings, paths) if members is None else members
     environment = common_environment(settings, paths)
     if not is_running(paths):
         if orphans := stop_all(paths.var, grace_s=STOP_GRACE_S, tell=tell):
@@ -87,16 +87,16 @@ def up(settings: Settings, tell: Tell) -> None:
     running = {name for name, info in states(paths).items() if info["statename"] in ("RUNNING", "STARTING")}
 
     def start(stage: Stage) -> None:
-        members = [p for p in all_parts if p.stage == stage and p.name not in running]
-        if not members:
+        missing = [p for p in all_parts if p.stage == stage and p.name not in running]
+        if not missing:
             return
         if stage == "after_kafka" and not wait_for_port(settings.host, settings.kafka_port, 60):
             raise PlatformError(f"Kafka does not listen on port {settings.kafka_port}; see {paths.log / 'kafka.log'}")
         for title, command in one_shots(paths).get(stage, []):
             _run_once(title, command, environment, paths)
             tell(f"{title} ready after {time.monotonic() - began:.0f} s")
-        for member in members:
-            start_part(paths, member.name)
+        for part in missing:
+            start_part(paths, part.name)
 
     start("first")
     with ThreadPoolExecutor(3) as pool:

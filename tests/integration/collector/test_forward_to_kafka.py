@@ -51,6 +51,10 @@ class Kafka:
             self.process = None
 
     def messages(self) -> list[Message]:
+        """Everything in the topic but ticks, partition by partition."""
+        return [message for message in self.everything() if message.value() != topics.TICK]
+
+    def everything(self) -> list[Message]:
         """Everything in the topic, partition by partition."""
         consumer = Consumer({"bootstrap.servers": self.broker.bootstrap, "group.id": "t", "enable.auto.commit": False})
         partitions = [TopicPartition(topics.EVENTS.name, i, 0) for i in range(topics.EVENTS.partitions)]
@@ -132,6 +136,8 @@ def test_every_entry_arrives_in_order_through_kills(make_place: Callable[..., An
     forwarder.send_signal(signal.SIGTERM)
     assert forwarder.wait(20) == 0
 
+    ticks = [message for message in kafka.everything() if message.value() == topics.TICK]
+    assert {message.partition() for message in ticks} == set(range(topics.EVENTS.partitions))
     acknowledged = place.stored()
     assert len(acknowledged) == sent
     durable = read_durable(place.paths.wal)

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,15 @@ from jishi.platform.jars import fetch_jars
 from jishi.platform.java import java_home
 from jishi.platform.kafka import EmbeddedBroker, running_broker
 from jishi.settings import PROJECT_ROOT, get_settings
+
+_WITH_VIEWS = """\
+import sys
+from flink_jobs import realtime
+from jishi.features import live_views
+wanted = {name: members for name, members in live_views().items() if name in sys.argv[1:]}
+realtime.live_views = lambda: wanted
+sys.exit(realtime.main())
+"""
 
 
 def free_port() -> int:
@@ -37,23 +46,30 @@ class Stream:
     paths: Paths
     bootstrap: str
     port: int = field(default_factory=free_port)
+    variables: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start the job and wait until it runs."""
-        environment = os.environ | {
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables of every process of this platform."""
+        return os.environ | {
             "JISHI_VAR": str(self.paths.var),
             "JISHI_ENVS": str(self.paths.envs),
             "JISHI_KAFKA_BOOTSTRAP": self.bootstrap,
             "JISHI_FLINK_PORT": str(self.port),
             "JISHI_CHECKPOINT_INTERVAL_MS": "1000",
+            **self.variables,
         }
+
+    def start(self, *, views: Sequence[str] = ()) -> None:
+        """Start the job and wait until it runs; with ``views`` as it was when there were only these."""
+        command = ["-c", _WITH_VIEWS, *views] if views else ["-m", "flink_jobs.realtime"]
         started_at = time.time()
         with (self.paths.var / "realtime.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [str(self.paths.python("flink")), "-m", "flink_jobs.realtime"],
+                [str(self.paths.python("flink")), *command],
                 cwd=PROJECT_ROOT,
-                env=environment,
+                env=self.environment,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from flink_jobs.checkpoints import drop_checkpoints_of_other_runs, newest_checkpoint
+from flink_jobs.checkpoints import Handover, drop_checkpoints_of_other_runs, newest_checkpoint, origin
 
 
 def checkpoint(folder: Path, run: str, number: int, *, at: int, complete: bool = True) -> Path:
@@ -47,3 +47,44 @@ def test_earlier_runs_are_dropped_only_when_the_new_one_has_its_own(tmp_path: Pa
     checkpoint(tmp_path, "run2", 12, at=300)
     drop_checkpoints_of_other_runs(tmp_path, "run2")
     assert [run.name for run in tmp_path.iterdir()] == ["run2"]
+
+
+def handover(flink: Path, name: str, *, at: int | None, may_drop_state: bool = False) -> Handover:
+    made = Handover(flink / "savepoints" / name, may_drop_state)
+    made.folder.mkdir(parents=True)
+    made.note(flink)
+    if at is not None:
+        (made.folder / "savepoint-1").mkdir()
+        (made.folder / "savepoint-1" / "_metadata").write_text("")
+        os.utime(made.folder / "savepoint-1" / "_metadata", (at, at))
+    return made
+
+
+def test_an_upgrade_goes_on_from_its_savepoint(tmp_path: Path) -> None:
+    made = handover(tmp_path, "s1", at=200, may_drop_state=True)
+    found = origin(tmp_path / "absent", tmp_path)
+    assert found is not None
+    assert (found.path, found.may_drop_state) == (made.folder / "savepoint-1", True)
+
+
+def test_until_the_savepoint_is_complete_the_checkpoint_counts(tmp_path: Path) -> None:
+    newest = checkpoint(tmp_path / "own", "run1", 10, at=100)
+    handover(tmp_path, "s1", at=None)
+    found = origin(tmp_path / "own", tmp_path)
+    assert found is not None
+    assert (found.path, found.may_drop_state) == (newest, False)
+
+
+def test_a_checkpoint_made_after_the_savepoint_counts(tmp_path: Path) -> None:
+    handover(tmp_path, "s1", at=200, may_drop_state=True)
+    newest = checkpoint(tmp_path / "own", "run2", 3, at=300)
+    found = origin(tmp_path / "own", tmp_path)
+    assert found is not None
+    assert (found.path, found.may_drop_state) == (newest, False)
+
+
+def test_savepoints_of_earlier_upgrades_are_dropped(tmp_path: Path) -> None:
+    handover(tmp_path, "s1", at=200)
+    second = handover(tmp_path, "s2", at=300)
+    assert list((tmp_path / "savepoints").iterdir()) == [second.folder]
+    assert Handover.noted(tmp_path) == second

@@ -1,0 +1,1 @@
+"""Chaos: faults against a running platform, and the proof that nothing acknowledged was lost or counted twice."""

@@ -1,0 +1,94 @@
+"""``make chaos``: break a platform of its own for some minutes, and prove that nothing acknowledged was lost.
+
+Exit code 0 when every check holds, 1 when one does not (the ids are named), 2 when the run itself failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from chaos.check import Finding
+from chaos.evidence import LogUnreadable
+from chaos.faults import Fault, named, schedule
+from chaos.settle import NotSettled
+from chaos.shim import ShimFailed
+from chaos.stage import chosen_store, make_stage
+from jishi import feast_import
+from jishi.landing import LandingError
+from jishi.platform.java import JavaMissing
+from jishi.platform.lifecycle import PlatformError
+from jishi.platform.state import NotOurState
+from jishi.platform.supervisor import SupervisorError
+from jishi.settings import PROJECT_ROOT
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run once; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=420, help="of faults, with the pauses between them (%(default)s)")
+    parser.add_argument("--seed", type=int, default=7, help="of faults and traffic (%(default)s)")
+    parser.add_argument(
+        "--fault",
+        type=_fault,
+        action="append",
+        metavar="KIND:TARGET[:SECONDS]",
+        help="this one instead of the schedule; may repeat",
+    )
+    parser.add_argument("--rate", type=float, default=60, help="events a second (%(default)s)")
+    parser.add_argument("--store", choices=("redis", "sqlite"), help="online store; left out: redis where it is installed")
+    parser.add_argument("--folder", type=Path, help="state of the run, kept; left out: a temporary folder, kept on a failure")
+    parser.add_argument("--report", action="store_true", help="write docs/operations/chaos.md and docs/images/chaos.png")
+    chosen = parser.parse_args(arguments)
+    folder = (chosen.folder or Path(tempfile.mkdtemp(prefix="jishi-chaos-"))).absolute()
+    try:
+        is_fine = _run(chosen, folder)
+    except (
+        *(PlatformError, SupervisorError, JavaMissing, NotOurState, ShimFailed, NotSettled, LogUnreadable, LandingError),
+        FileNotFoundError,
+    ) as error:
+        print(f"chaos: {error}; the state of the run is in {folder}", file=sys.stderr)
+        return 2
+    if is_fine and chosen.folder is None:
+        shutil.rmtree(folder)
+    elif not is_fine:
+        print(f"the state of the run is in {folder}")
+    return 0 if is_fine else 1
+
+
+def _run(chosen: argparse.Namespace, folder: Path) -> bool:
+    store = chosen_store(chosen.store)
+    stage = make_stage(folder, PROJECT_ROOT / ".envs", store)
+    feast_import.prepare()
+    from chaos.report import write_report
+    from chaos.run import run, write_result
+
+    faults = chosen.fault or schedule(store, chosen.seed, chosen.seconds)
+    print(f"{len(faults)} faults, seed {chosen.seed}, online store {store}, state in {folder}", flush=True)
+    result = run(stage, faults, seed=chosen.seed, events_per_s=chosen.rate, tell=lambda line: print(f"  {line}", flush=True))
+    told = write_result(result, folder / "run" / "chaos" / "result.json")
+    for finding in result.proof.findings:
+        _show(finding)
+    print(f"fates: {told['fates']}; copies by the forwarder: {told['copies']}; values compared by view: {told['by_view']}")
+    if chosen.report:
+        write_report(told, PROJECT_ROOT / "docs")
+    return result.proof.is_fine
+
+
+def _fault(text: str) -> Fault:
+    try:
+        return named(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _show(finding: Finding) -> None:
+    mark = "✓" if finding.is_fine else "✗"
+    print(f"{mark} {finding.what}: {finding.cases:,}" + ("" if finding.is_fine else f"; wrong: {finding.told()}"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""What the check reads: the event log, the feature topic, the archive, and the online store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+from confluent_kafka import Consumer, Message, TopicPartition
+from feast import FeatureStore
+
+from chaos.stage import Stage
+from collector.landing.live import archived_rows
+from feature_repo.definitions import VALID_UNTIL
+from feature_repo.writer import GROUP
+from jishi import topics
+from jishi.features import Feature
+from jishi.features.entity import key_values
+from jishi.topics import Topic
+
+Key = tuple[str, str]
+_CHUNK = 500
+
+
+class LogUnreadable(RuntimeError):
+    """The broker did not give a topic to its end."""
+
+
+def read_log(stage: Stage) -> tuple[list[dict[str, Any]], int]:
+    """Records of the event log by partition and offset, with the columns of ``jishi.tables.BRONZE_EVENTS``, and the instant
+    (epoch ms) up to which every partition has told what it knows.
+    """
+    rows = []
+    last: dict[int | None, int] = {}
+    for message in read_topic(stage.settings.kafka_bootstrap, topics.EVENTS):
+        last[message.partition()] = message.timestamp()[1]
+        if message.value() == topics.TICK:
+            continue
+        known = {"received_at_ms": message.timestamp()[1], "log_partition": message.partition(), "log_offset": message.offset()}
+        rows.append(orjson.loads(message.value() or b"null") | known)
+    return rows, min(last.values())
+
+
+def read_archive(stage: Stage) -> list[dict[str, Any]]:
+    """Rows of the committed files of the archive by partition and offset."""
+    return sorted(archived_rows(stage.paths.live), key=lambda row: (row["log_partition"], row["log_offset"]))
+
+
+def write_messages(stage: Stage, folder: Path, *, up_to_ms: int) -> int:
+    """Write the messages of the feature topic that are known by ``up_to_ms`` in the form of Flink's file sink; how many."""
+    folder.mkdir(parents=True, exist_ok=True)
+    count = 0
+    with (folder / "part-0").open("w", encoding="utf-8") as out:
+        for message in read_topic(stage.settings.kafka_bootstrap, topics.FEATURES):
+            text = (message.value() or b"").decode()
+            if json.loads(text)["as_of_ms"] <= up_to_ms:
+                out.write(json.dumps({"message_key": (message.key() or b"").decode(), "message": text}) + "\n")
+                count += 1
+    return count
+
+
+def read_store(store: FeatureStore, view: str, members: tuple[Feature, ...], keys: list[Key]) -> Iterator[dict[str, Any]]:
+    """What the online store holds of one view: the features by name and ``valid_until_ms``, in the order of ``keys``."""
+    names = [*(feature.name for feature in members), VALID_UNTIL]
+    for start in range(0, len(keys), _CHUNK):
+        chunk = keys[start : start + _CHUNK]
+        rows = [{"shop_id": shop_id, **key_values(members[0].entity, identity)} for shop_id, identity in chunk]
+        told = store.get_online_features([f"{view}:{name}" for name in names], rows).to_dict()
+        yield from ({name: told[name][place] for name in names} for place in range(len(chunk)))
+
+
+def read_topic(bootstrap: str, topic: Topic) -> Iterator[Message]:
+    """Every message of a topic, partition by partition. Raises LogUnreadable."""
+    consumer = _consumer(bootstrap, "jishi-chaos")
+    try:
+        for number in range(topic.partitions):
+            partition = TopicPartition(topic.name, number, 0)
+            low, high = consumer.get_watermark_offsets(partition, timeout=10)
+            consumer.assign([partition])
+            at = low
+            while at < high:
+                message = consumer.poll(10)
+                if message is None or message.error() is not None:
+                    raise LogUnreadable(f"{topic.name} partition {number} ends at offset {at} of {high}")
+                at = (message.offset() or 0) + 1
+                yield message
+    finally:
+        consumer.close()
+
+
+def ends(bootstrap: str, topic: Topic) -> list[int]:
+    """The offset behind the last message of each partition."""
+    consumer = _consumer(bootstrap, "jishi-chaos")
+    try:
+        places = [TopicPartition(topic.name, number) for number in range(topic.partitions)]
+        return [consumer.get_watermark_offsets(place, timeout=10)[1] for place in places]
+    finally:
+        consumer.close()
+
+
+def written_up_to(bootstrap: str) -> list[int]:
+    """The offset up to which the feature writer has written each partition of the feature topic; 0 where it has not begun."""
+    consumer = _consumer(bootstrap, GROUP)
+    try:
+        places = [TopicPartition(topics.FEATURES.name, number) for number in range(topics.FEATURES.partitions)]
+        return [max(0, place.offset) for place in consumer.committed(places, timeout=10)]
+    finally:
+        consumer.close()
+
+
+def _consumer(bootstrap: str, group: str) -> Consumer:
+    return Consumer({"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False, "log_level": 2})

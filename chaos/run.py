@@ -1,0 +1,108 @@
+"""One run: start, traffic and faults, settle, check; what happened goes to ``result.json``."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from chaos.faults import Fault, Happened, happen
+from chaos.ledger import Account, Ledger
+from chaos.probe import Probe, Probed
+from chaos.prove import Proof, prove
+from chaos.settle import settle
+from chaos.stage import Stage
+from chaos.traffic import Traffic
+from feature_repo.store import open_store
+from jishi.lake import write_json
+
+Tell = Callable[[str], None]
+WARM_UP_S = 10.0
+QUIET_END_S = 8.0
+SETTLE_S = 240.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What happened; times are epoch seconds."""
+
+    began: float
+    ended: float
+    store: str
+    seed: int
+    happened: list[Happened]
+    probed: list[Probed]
+    account: Account
+    proof: Proof
+
+
+def run(stage: Stage, faults: list[Fault], *, seed: int, events_per_s: float, tell: Tell) -> Run:
+    """Run the faults on a platform that is not started yet; it is down afterwards, whatever happened.
+
+    Raises jishi.platform.lifecycle.PlatformError, chaos.settle.NotSettled and what ``prove`` raises.
+    """
+    file = stage.paths.run / "chaos" / "ledger.jsonl"
+    ledger = Ledger(file)
+    try:
+        stage.up(tell)
+        began = time.time()
+        happened, probed = _break(stage, faults, ledger, seed, events_per_s, tell)
+        tell("all faults are over; waiting for the rest to arrive")
+        settle(stage, began=began, timeout_s=SETTLE_S)
+        tell("checking")
+        proof = prove(stage, file, stage.paths.run / "chaos" / "check")
+        return Run(began, time.time(), stage.settings.online_store, seed, happened, probed, Account.of(file), proof)
+    finally:
+        ledger.close()
+        stage.down()
+
+
+def _break(
+    stage: Stage, faults: list[Fault], ledger: Ledger, seed: int, events_per_s: float, tell: Tell
+) -> tuple[list[Happened], list[Probed]]:
+    traffic = Traffic(stage.url, stage.key, ledger, events_per_s=events_per_s, seed=seed)
+    probe = Probe(stage.url, stage.key, ledger, lambda: open_store(stage.settings, stage.paths))
+    traffic.start()
+    probe.start()
+    happened = []
+    try:
+        time.sleep(WARM_UP_S)
+        for fault in faults:
+            time.sleep(fault.after_s)
+            happened.append(happen(fault, stage))
+            told = happened[-1]
+            tell(f"{fault.name} " + (f"skipped: {told.skipped}" if told.skipped else f"for {told.ended - told.began:.1f} s"))
+        time.sleep(QUIET_END_S)
+    finally:
+        probe.stop()
+        traffic.stop()
+    return happened, probe.probed
+
+
+def write_result(result: Run, file: Path) -> dict[str, Any]:
+    """Write what the report needs as JSON; returns it."""
+    told = {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()}",
+        "began": result.began,
+        "ended": result.ended,
+        "store": result.store,
+        "seed": result.seed,
+        "faults": [{**asdict(h), "name": h.fault.name} for h in result.happened],
+        "probes": [asdict(probed) for probed in result.probed],
+        "answers": result.account.answers,
+        "meant": len(result.account.meant),
+        "acknowledged": len(result.account.acknowledged),
+        "findings": [asdict(finding) for finding in result.proof.findings],
+        "fates": result.proof.fates,
+        "copies": result.proof.copies,
+        "by_view": result.proof.by_view,
+    }
+    write_json(file, told)
+    return told

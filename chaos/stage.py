@@ -1,0 +1,115 @@
+"""A platform to break: the parts between a storefront and the online store, with a state folder and ports of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from chaos.shim import Shim, compiled_shim
+from chaos.shopper import SHOP
+from jishi.paths import Paths
+from jishi.platform import airflow
+from jishi.platform.lifecycle import down, up
+from jishi.platform.parts import Part, parts
+from jishi.platform.state import empty
+from jishi.platform.supervisor import states
+from jishi.settings import Settings
+from jishi.shops import Shop, Shops
+
+Store = Literal["redis", "sqlite"]
+NAMES = frozenset({"kafka", "collector", "forwarder", "flink", "feature_writer"})
+_PORTS = ("kafka_controller_port", "collector_port", "flink_port", "feature_writer_port")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The platform: its settings, the shop's key, and the shim of the collector's and the forwarder's disk and clock."""
+
+    settings: Settings
+    key: str
+    shim: Shim | None
+
+    @property
+    def paths(self) -> Paths:
+        """Where its state lies."""
+        return Paths.of(self.settings)
+
+    @property
+    def url(self) -> str:
+        """The collector."""
+        return f"http://{self.settings.host}:{self.settings.collector_port}"
+
+    def up(self, tell: Callable[[str], None]) -> None:
+        """Start the parts and wait until they are healthy. Raises jishi.platform.lifecycle.PlatformError."""
+        up(self.settings, tell, self._parts())
+
+    def down(self) -> None:
+        """Stop every process; those that a fault has stopped are let go first, because they cannot end otherwise."""
+        down(self.settings, lambda line: None)
+
+    def pid(self, name: str) -> int | None:
+        """The process of a part, ``flink_jvm`` included; None while there is none."""
+        if name == "flink_jvm":
+            note = self.paths.run / "flink-jvm.json"
+            return int(json.loads(note.read_text())["pid"]) if note.exists() else None
+        return states(self.paths).get(name, {}).get("pid") or None
+
+    def _parts(self) -> list[Part]:
+        airflow.write_secrets(self.paths)
+        chosen = [part for part in parts(self.settings, self.paths) if part.name in NAMES]
+        if self.shim is not None:
+            shimmed = ("collector", "forwarder")
+            chosen = [replace(p, environment=self.shim.environment) if p.name in shimmed else p for p in chosen]
+        return [*chosen, _redis(self.settings, self.paths)] if self.settings.online_store == "redis" else chosen
+
+
+def make_stage(folder: Path, envs: Path, store: Store) -> Stage:
+    """An empty platform in ``folder`` on free ports; this process and the parts read its settings from the environment.
+
+    Raises jishi.platform.state.NotOurState, chaos.shim.ShimFailed.
+    """
+    kafka_port, redis_port, *others = _free_ports(len(_PORTS) + 2)
+    values: dict[str, Any] = dict(zip(_PORTS, others, strict=True))
+    values |= {"var": folder, "envs": envs, "kafka_bootstrap": f"127.0.0.1:{kafka_port}"}
+    values |= {"online_store": store, "redis_url": f"127.0.0.1:{redis_port}"}
+    settings = Settings(_env_file=None, **values)  # type: ignore[call-arg]
+    os.environ.update({f"JISHI_{name.upper()}": str(value) for name, value in values.items()})
+    paths = Paths.of(settings)
+    empty(folder)
+    shops = Shops()
+    shops.add(Shop(shop_id=SHOP, name="Chaos"))
+    key = shops.issue_key(SHOP, "write")
+    shops.save(paths.shops_file)
+    return Stage(settings, key, compiled_shim(paths.run / "chaos", paths.wal))
+
+
+def chosen_store(wanted: Store | None) -> Store:
+    """Redis where its server is installed, else SQLite, unless told otherwise. Raises FileNotFoundError without a server."""
+    if wanted == "redis" and shutil.which("redis-server") is None:
+        raise FileNotFoundError("redis-server is not installed (Debian: apt-get install redis-server)")
+    return wanted or ("redis" if shutil.which("redis-server") else "sqlite")
+
+
+def _redis(settings: Settings, paths: Paths) -> Part:
+    """Redis that has each write in its append-only file before it answers, so that a kill of the process loses none."""
+    folder = paths.features / "redis"
+    folder.mkdir(parents=True, exist_ok=True)
+    port = settings.redis_url.rsplit(":", 1)[1]
+    options = ["--port", port, "--bind", settings.host, "--save", "", "--appendonly", "yes", "--dir", str(folder)]
+    return Part("redis", [str(shutil.which("redis-server")), *options], port=int(port), port_setting="JISHI_REDIS_URL")
+
+
+def _free_ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports

@@ -1,0 +1,88 @@
+"""Clients that post events and keep the ledger: a batch is tried again, with the same ids, until it is acknowledged.
+
+Each thread has persons of its own and one request under way at a time, so the order in which a person's events are acknowledged
+is the order in which they were made.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from chaos.ledger import Ledger
+from chaos.shopper import PERSONS, SHOP, Shoppers, meant
+from jishi.client import Client, Unreachable
+
+LANES = 6
+BATCH = 8
+TRIES = 8
+TIMEOUT_S = 4.0
+_REFUSED_EVERY, _AGAIN_EVERY = 20, 15
+
+
+class Traffic:
+    """Clients of one shop that send about ``events_per_s`` until ``stop``."""
+
+    def __init__(self, url: str, key: str, ledger: Ledger, *, events_per_s: float, seed: int) -> None:
+        self._client = Client(url, SHOP, key, timeout_s=TIMEOUT_S, tries=TRIES, sleep=_pause)
+        self._once = Client(url, SHOP, key, timeout_s=TIMEOUT_S, tries=1)
+        self._ledger = ledger
+        self._seed = seed
+        self._pause_s = LANES * BATCH / events_per_s
+        self._stopping = threading.Event()
+        self._pool = ThreadPoolExecutor(LANES, thread_name_prefix="shoppers")
+        self._lanes: list[Future[None]] = []
+
+    def start(self) -> None:
+        """Begin to send."""
+        self._lanes = [self._pool.submit(self._run, lane) for lane in range(LANES)]
+
+    def stop(self) -> None:
+        """Make no more events and wait until those that were made are acknowledged. Raises what ended a client."""
+        self._stopping.set()
+        self._pool.shutdown()
+        for lane in self._lanes:
+            lane.result()
+
+    def _run(self, lane: int) -> None:
+        chance = random.Random(f"{self._seed}-{lane}")
+        shoppers = Shoppers(f"l{lane}", [f"u-{number}" for number in range(lane, PERSONS, LANES)], chance)
+        count, due = 0, time.monotonic() + self._pause_s * lane / LANES
+        while not self._stopping.wait(max(0.0, due - time.monotonic())):
+            due = max(due + self._pause_s, time.monotonic())
+            count += 1
+            now = datetime.now(UTC)
+            if count % _REFUSED_EVERY == 0:
+                self._send_once(shoppers.refused_batch(4, now))
+                continue
+            events = shoppers.batch(BATCH, now)
+            self._send(events)
+            if count % _AGAIN_EVERY == 0:
+                self._send(events)
+
+    def _send(self, events: list[dict[str, object]]) -> None:
+        batch, began = self._ledger.mean(meant(events)), time.monotonic()
+        while True:
+            try:
+                self._client.send(events)
+            except Unreachable:
+                continue
+            self._ledger.acknowledge(batch, at=time.time(), after_s=time.monotonic() - began)
+            return
+
+    def _send_once(self, events: list[dict[str, object]]) -> None:
+        """Send what the quarantine gets. It knows no repetition, so a client that hears nothing must not send it again."""
+        batch, began = self._ledger.mean(meant(events)), time.monotonic()
+        try:
+            self._once.send(events)
+        except Unreachable:
+            return
+        self._ledger.acknowledge(batch, at=time.time(), after_s=time.monotonic() - began)
+
+
+def _pause(wait_s: float) -> None:
+    """Wait before another try, but never so long that the recovery would not show."""
+    time.sleep(min(wait_s, 0.5))

@@ -1,0 +1,48 @@
+"""Ticks: a sign in each partition of the event log, every second, that time has passed there (``jishi.topics.TICK``)."""
+
+from __future__ import annotations
+
+import logging
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from jishi import topics
+
+log = logging.getLogger("collector.forward")
+
+TICK_EVERY_S = 1.0
+
+
+class Ticks:
+    """Ticks of one producer. While some are under way no more are sent, so that a broker that was away gets one of each."""
+
+    def __init__(self, producer: Producer) -> None:
+        self._producer = producer
+        self._under_way = 0
+        self._last_s = float("-inf")
+        self._has_told = False
+
+    def tell(self, now_s: float) -> None:
+        """Send a tick to each partition if they are due; ``now_s`` is monotonic seconds."""
+        if self._under_way or now_s - self._last_s < TICK_EVERY_S:
+            return
+        self._last_s = now_s
+        for partition in range(topics.EVENTS.partitions):
+            try:
+                self._producer.produce(topics.EVENTS.name, topics.TICK, partition=partition, on_delivery=self._on_delivery)
+            except (BufferError, KafkaException) as error:  # without ticks a silent partition costs time, and no event
+                self._cannot_tell(error)
+            else:
+                self._under_way += 1
+
+    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
+        self._under_way -= 1
+        if error is None:
+            self._has_told = False
+        elif error.code() not in (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT):
+            self._cannot_tell(error)
+
+    def _cannot_tell(self, error: object) -> None:
+        if not self._has_told:
+            log.warning("a tick was not taken by %s: %s; windows of silent shops come late", topics.EVENTS.name, error)
+        self._has_told = True

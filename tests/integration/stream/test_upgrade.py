@@ -1,0 +1,158 @@
+"""A job with more views takes over the state of the running one: nothing is read again, and old features stay the oracle's."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from chaos.feature_check import check_messages
+from jishi import topics
+from jishi.features import live_views
+from jishi.features.oracle import good_acts, values
+from jishi.paths import Paths
+from jishi.settings import PROJECT_ROOT
+
+pytestmark = pytest.mark.integration
+LATENESS_S = 2
+OLD = ("person_last_20", "person_3600s_60s")
+NEW = "person_first_seen_at_ms"
+BEFORE, ALL = 200, 300
+
+
+class Stream(Protocol):
+    """The fixture, see conftest.py."""
+
+    paths: Paths
+    bootstrap: str
+    environment: dict[str, str]
+    variables: dict[str, str]
+    process: Any
+
+    def start(self, *, views: tuple[str, ...] = ()) -> None: ...
+    def told(self) -> str: ...
+    def archived(self) -> list[dict[str, Any]]: ...
+
+
+def record(seq: int) -> dict[str, Any]:
+    now_ms = int(time.time() * 1000)
+    absent = ("anonymous_id", "session_id", "category", "quantity", "invalid_reason", "invalid_field", "invalid_detail")
+    made: dict[str, Any] = {"collector_id": "c1", "seq": seq, "shop_id": "a", "event_id": f"e{seq}", "type": "item_viewed"}
+    made |= {"schema_version": 1, "occurred_at_ms": now_ms, "collected_at_ms": now_ms, "unit_price_minor": 100, "line": "{}"}
+    return made | dict.fromkeys(absent) | {"user_id": f"p{seq % 5}", "person_id": f"p{seq % 5}", "item_id": f"i{seq}"}
+
+
+def send(stream: Stream, seqs: range) -> None:
+    """Send records and then a tick to each partition, as the forwarder does, until all is archived."""
+    producer = Producer({"bootstrap.servers": stream.bootstrap, "enable.idempotence": True})
+    for seq in seqs:
+        made = record(seq)
+        producer.produce(topics.EVENTS.name, json.dumps(made).encode(), key=f"a|{made['person_id']}".encode())
+        producer.poll(0.01)
+    deadline = time.monotonic() + 120
+    while len(stream.archived()) < seqs.stop:
+        assert time.monotonic() < deadline, stream.told()
+        tick(producer)
+
+
+def tick(producer: Producer) -> None:
+    for partition in range(topics.EVENTS.partitions):
+        producer.produce(topics.EVENTS.name, topics.TICK, partition=partition)
+    assert producer.flush(30) == 0
+    time.sleep(0.5)
+
+
+def messages(stream: Stream) -> list[dict[str, Any]]:
+    consumer = Consumer({"bootstrap.servers": stream.bootstrap, "group.id": "t", "enable.auto.commit": False})
+    partitions = [TopicPartition(topics.FEATURES.name, number, 0) for number in range(topics.FEATURES.partitions)]
+    left = sum(consumer.get_watermark_offsets(partition, timeout=10)[1] for partition in partitions)
+    consumer.assign(partitions)
+    found = []
+    while left:
+        message = consumer.poll(10)
+        assert message is not None
+        assert message.error() is None
+        found.append(json.loads(message.value() or b"null"))
+        left -= 1
+    consumer.close()
+    return found
+
+
+def wait_for_window(stream: Stream, first_ms: int) -> int:
+    """Until a window has closed that holds every event from ``first_ms`` on; returns when its value became known (epoch ms)."""
+    due_ms = (int(time.time() * 1000) // 60_000 + 1) * 60_000 + LATENESS_S * 1000
+    assert due_ms - first_ms < 3_600_000
+    producer = Producer({"bootstrap.servers": stream.bootstrap})
+    deadline = time.monotonic() + 120
+    while not any(told["view"] == OLD[1] and told["as_of_ms"] >= due_ms for told in messages(stream)):
+        assert time.monotonic() < deadline, stream.told()
+        tick(producer)
+    time.sleep(1)  # the other messages of the window
+    return due_ms
+
+
+def test_state_survives_an_upgrade_with_more_views(stream: Stream, tmp_path: Path) -> None:
+    stream.variables["JISHI_ALLOWED_LATENESS_S"] = str(LATENESS_S)
+    stream.start(views=OLD)
+    send(stream, range(BEFORE))
+    upgrade = subprocess.Popen(
+        [str(stream.paths.python("flink")), "-m", "flink_jobs.upgrade"],
+        cwd=PROJECT_ROOT,
+        env=stream.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert stream.process.wait(120) == 0, stream.told()  # a supervisor would start it again now
+    upgraded_ms = int(time.time() * 1000)
+    stream.start()
+    printed = upgrade.communicate(timeout=120)[0]
+    assert upgrade.returncode == 0, printed
+    assert "loses" not in printed
+    assert all(f"keeps   {view}@" in printed for view in OLD)
+    assert f"begins  {NEW}@" in printed
+    send(stream, range(BEFORE, ALL))
+    known_ms = wait_for_window(stream, upgraded_ms)
+
+    assert stream.told().count("from savepoint") == 1
+    archive = sorted(stream.archived(), key=lambda row: int(row["seq"]))
+    assert [row["seq"] for row in archive] == list(range(ALL))  # nothing was lost, and nothing read again
+    told = messages(stream)
+    last = {message["entity_id"]: message["values"]["last_items"] for message in told if message["view"] == OLD[0]}
+    assert last == {f"p{p}": [f"i{seq}" for seq in range(ALL - 1, -1, -1) if seq % 5 == p][:20] for p in range(5)}
+    seen = [message["values"][NEW] for message in told if message["view"] == NEW]
+    assert min(seen) >= upgraded_ms  # it began without state, so it knows what came since
+
+    views = {view: live_views()[view] for view in OLD}
+    folder = tmp_path / "messages"
+    folder.mkdir()
+    (folder / "part-0").write_text(
+        "".join(
+            json.dumps({"message_key": "", "message": json.dumps(message)}) + "\n"
+            for message in told
+            if message["view"] in OLD and message["as_of_ms"] <= known_ms
+        )
+    )
+    acts = good_acts(archive, allowed_lateness_s=LATENESS_S, future_tolerance_s=5)
+    members = [feature for of_view in views.values() for feature in of_view]
+    expected = [v for v in values(members, acts, allowed_lateness_s=LATENESS_S) if v.as_of_ms <= known_ms]
+    finding, by_view = check_messages(expected, folder, views, tmp_path)
+    assert finding.wrong == []
+    assert by_view[OLD[1]] >= 5
+    assert max(v.value for v in expected if v.feature == "person_views_1h") == ALL // 5  # windows span the upgrade
+
+
+def test_state_is_not_dropped_by_accident(stream: Stream) -> None:
+    """A job without a view of the running one is refused, and the running one goes on."""
+    without = "import sys; from flink_jobs import upgrade; from jishi.features import live_views; views = live_views(); "
+    without += f"del views['{OLD[1]}']; upgrade.live_views = lambda: views; sys.exit(upgrade.main())"
+    command = [str(stream.paths.python("flink")), "-c", without]
+    done = subprocess.run(command, cwd=PROJECT_ROOT, env=stream.environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"the state of {OLD[1]}@" in done.stderr
+    assert stream.process.poll() is None

@@ -1,0 +1,170 @@
+"""The check fails: for a lost, a doubled and a foreign id, for a swapped order, a second partition, a wrong fate or feature."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaos.check import check_archive, check_fates, check_ids, check_order, counted_fates
+from chaos.feature_check import by_instant, check_messages, check_stored
+from chaos.ledger import Account, Ledger, Meant
+from jishi.features import live_views
+from jishi.features.oracle import Value
+
+NOW_MS = 1_788_220_800_000
+LIMITS = {"allowed_lateness_s": 30, "future_tolerance_s": 5}
+WINDOW, LAST = "person_3600s_60s", "person_last_20"
+Rows = list[dict[str, Any]]
+
+
+def row(event_id: str, place: int, fate: str = "good", **changes: Any) -> dict[str, Any]:
+    """A record of person p at an offset of partition 0, as log and archive have it."""
+    made = {"event_id": event_id, "shop_id": "s", "person_id": "p", "collector_id": "c", "seq": place, "fate": fate}
+    made |= {"log_partition": 0, "log_offset": place, "received_at_ms": NOW_MS + place, "occurred_at_ms": NOW_MS}
+    return made | {"invalid_reason": None} | changes
+
+
+@pytest.fixture
+def account() -> Account:
+    """Three events of one person, of which the last one was not acknowledged."""
+    meant = {f"e{turn}": Meant(f"e{turn}", "p", turn) for turn in (1, 2, 3)}
+    return Account(meant, {"e1": 1, "e2": 1})
+
+
+@pytest.fixture
+def rows() -> Rows:
+    """What is there when all is well: e2 was delivered twice, and its second record forwarded twice."""
+    again = row("e2", 2, "duplicate")
+    return [row("e1", 0), row("e2", 1), again, again | {"log_offset": 3}]
+
+
+def test_nothing_is_wrong(account: Account, rows: Rows) -> None:
+    for finding in (
+        check_ids(account, rows),
+        check_archive(rows, rows),
+        check_fates(rows, **LIMITS),
+        check_order(account, rows),
+    ):
+        assert finding.is_fine, finding
+        assert finding.cases > 0
+    assert counted_fates(rows) == {"good": 2, "duplicate": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda rows: rows[1:], ["e1 was acknowledged and is lost"]),
+        (lambda rows: [*rows, row("e1", 4)], ["e1 counts 2 times (good 2)"]),
+        (lambda rows: [*rows, row("e1", 4, "late")], ["e1 counts 2 times (good 1, late 1)"]),
+        (lambda rows: [*rows, row("e3", 4, "late")], []),
+        (lambda rows: [*rows, row("e3", 4), row("e3", 5)], ["e3 counts 2 times (good 2)"]),
+        (lambda rows: [*rows, row("e9", 4)], ["e9 is there and nobody sent it"]),
+        (lambda rows: [{**rows[0], "fate": "duplicate"}, *rows[1:]], ["e1 was acknowledged and is lost"]),
+        (lambda rows: [{**rows[0], "fate": "invalid"}, *rows[1:]], []),
+    ],
+    ids=[
+        "lost",
+        "doubled",
+        "doubled late",
+        "unacknowledged",
+        "unacknowledged doubled",
+        "foreign",
+        "duplicate only",
+        "quarantined",
+    ],
+)
+def test_ids(account: Account, rows: Rows, change: Callable[[Rows], Rows], told: list[str]) -> None:
+    assert check_ids(account, change(rows)).wrong == told
+
+
+def test_a_record_that_is_not_archived_or_twice(rows: Rows) -> None:
+    assert check_archive(rows, rows[1:]).wrong == ["partition 0 offset 0 is not archived"]
+    assert check_archive(rows, [*rows, rows[0]]).wrong == ["partition 0 offset 0 is archived 2 times"]
+    assert check_archive(rows[1:], rows).wrong == ["partition 0 offset 0 is archived and not in the log"]
+
+
+def test_a_wrong_fate(rows: Rows) -> None:
+    assert check_fates([{**rows[0], "fate": "late"}, *rows[1:]], **LIMITS).wrong == ["e1 is late, by the rule good"]
+
+
+def test_a_swapped_order(account: Account) -> None:
+    assert check_order(account, [row("e2", 0), row("e1", 1)]).wrong == ["e1 of p comes after e2, which was sent later"]
+
+
+def test_a_second_partition(account: Account) -> None:
+    swapped = [row("e1", 0), row("e2", 0, log_partition=1, seq=7)]
+    assert check_order(account, swapped).wrong == ["p has e1 in partition 0 and e2 in 1"]
+
+
+def test_a_later_delivery_changes_no_order(account: Account, rows: Rows) -> None:
+    assert check_order(account, [*rows, row("e1", 4, "duplicate")]).is_fine
+
+
+def value(feature: str, told: Any, minute: int, until: bool = True) -> Value:
+    as_of_ms = NOW_MS + 60_000 * minute
+    return Value(feature, "s", "p", as_of_ms, told, as_of_ms + 60_000 if until else None)
+
+
+def message(view: str, values: dict[str, Any], minute: int) -> str:
+    as_of_ms = NOW_MS + 60_000 * minute
+    body = {"view": view, "shop_id": "s", "entity_id": "p", "as_of_ms": as_of_ms, "valid_until_ms": as_of_ms + 60_000}
+    return json.dumps({"message_key": "k", "message": json.dumps(body | {"values": values})})
+
+
+@pytest.mark.parametrize(("views", "wrong"), [([1, 2], 0), ([1, 3], 1), ([1], 1)], ids=["equal", "wrong", "missing"])
+def test_a_wrong_feature_in_the_topic(tmp_path: Path, views: list[int], wrong: int) -> None:
+    expected = [value("person_views_1h", 1, 0), value("person_views_1h", 2, 1)]
+    folder = tmp_path / "messages"
+    folder.mkdir()
+    told = [message(WINDOW, {"person_views_1h": count, "person_carts_1h": 0}, minute) for minute, count in enumerate(views)]
+    (folder / "part-0").write_text("\n".join(told) + "\n")
+    finding, by_view = check_messages(expected, folder, {WINDOW: live_views()[WINDOW]}, tmp_path)
+    assert len(finding.wrong) == wrong
+    assert by_view == {WINDOW: 2}
+
+
+def stored(views: int | None, minute: int | None) -> dict[str, Any]:
+    until_ms = None if minute is None else NOW_MS + 60_000 * (minute + 1)
+    return {"person_views_1h": views, "person_carts_1h": 0 if views is not None else None, "valid_until_ms": until_ms}
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (stored(2, 1), []),
+        (stored(3, 1), ["person_views_1h of p is 3, by the oracle 2"]),
+        (stored(1, 0), [f"{WINDOW} of p is of {NOW_MS}, the newest value is of {NOW_MS + 60_000}"]),
+        (
+            stored(None, None),
+            ["person_views_1h of p is None, by the oracle 2", "person_carts_1h of p is None, by the oracle 0"],
+        ),
+        (stored(0, 2), []),
+    ],
+    ids=["newest", "wrong", "old", "absent", "a later window without acts"],
+)
+def test_a_wrong_window_in_the_store(row: dict[str, Any], told: list[str]) -> None:
+    expected = by_instant([value("person_views_1h", 1, 0), value("person_views_1h", 2, 1)])
+    assert check_stored(expected, WINDOW, live_views()[WINDOW], [("s", "p")], [row]).wrong == told
+
+
+@pytest.mark.parametrize(("items", "is_fine"), [(["b", "a"], True), (["a"], False), (None, False)])
+def test_a_wrong_list_in_the_store(items: list[str] | None, is_fine: bool) -> None:
+    expected = by_instant([value("last_items", ["a"], 0, until=False), value("last_items", ["b", "a"], 1, until=False)])
+    row = {"last_items": items, "valid_until_ms": None}
+    assert check_stored(expected, LAST, live_views()[LAST], [("s", "p")], [row]).is_fine is is_fine
+
+
+def test_the_ledger_is_read_as_it_was_written(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    events = [Meant("e1", "p", 1), Meant("e2", "q", 1)]
+    ledger.acknowledge(ledger.mean(events), at=5.0, after_s=0.5)
+    ledger.acknowledge(ledger.mean(events), at=6.0, after_s=0.25)
+    ledger.mean([Meant("e3", "p", 2)])
+    account = Account.of(tmp_path / "ledger.jsonl")
+    assert account.meant == {"e1": events[0], "e2": events[1], "e3": Meant("e3", "p", 2)}
+    assert account.acknowledged == {"e1": 2, "e2": 2}
+    assert account.answers == [(5.0, 0.5, 2), (6.0, 0.25, 2)]
