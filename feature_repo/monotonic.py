@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, runtime_checkable
 
 from feast import FeatureView
+from feast.infra.online_stores.helpers import compute_table_id
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey as EntityKeyProto
 from feast.protos.feast.types.Value_pb2 import Value as ValueProto
 from feast.repo_config import RepoConfig
@@ -51,3 +52,9 @@ def epoch_us(instant: datetime) -> int:
     aware = instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
     delta = aware - datetime(1970, 1, 1, tzinfo=UTC)
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def table_name(config: RepoConfig, view: FeatureView) -> str:
+    """Name of a view's table in a database, quoted for SQL."""
+    name = compute_table_id(config.project, view, config.registry.enable_online_feature_view_versioning)
+    return '"' + name.replace('"', '""') + '"'

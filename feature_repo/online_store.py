@@ -14,11 +14,10 @@ from typing import Any, Literal
 
 from feast import Entity, FeatureView
 from feast.infra.key_encoding_utils import serialize_entity_key
-from feast.infra.online_stores.helpers import compute_table_id
 from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig
 from feast.repo_config import RepoConfig
 
-from feature_repo.monotonic import Row, WriteCounts, epoch_us, place
+from feature_repo.monotonic import Row, WriteCounts, epoch_us, place, table_name
 
 TYPE = "feature_repo.online_store.MonotonicSqliteOnlineStore"
 BUSY_TIMEOUT_S = 10.0
@@ -67,12 +66,12 @@ class MonotonicSqliteOnlineStore(SqliteOnlineStore):
         with connection:
             for view in tables_to_keep:
                 connection.execute(
-                    f"CREATE TABLE IF NOT EXISTS {_table(config, view)} (entity_key BLOB, feature_name TEXT, value BLOB, "
+                    f"CREATE TABLE IF NOT EXISTS {table_name(config, view)} (entity_key BLOB, feature_name TEXT, value BLOB, "
                     "value_text TEXT, vector_value BLOB, event_ts timestamp, created_ts timestamp, event_us INTEGER NOT NULL, "
                     "tie INTEGER NOT NULL, PRIMARY KEY (entity_key, feature_name)) WITHOUT ROWID"
                 )
             for view in tables_to_delete:
-                connection.execute(f"DROP TABLE IF EXISTS {_table(config, view)}")
+                connection.execute(f"DROP TABLE IF EXISTS {table_name(config, view)}")
 
     def online_write_batch(
         self, config: RepoConfig, table: FeatureView, data: list[Row], progress: Callable[[int], Any] | None
@@ -80,7 +79,7 @@ class MonotonicSqliteOnlineStore(SqliteOnlineStore):
         """Write what is newer than the store's value, in one transaction."""
         connection = self._get_conn(config)
         statement = (
-            f"INSERT INTO {_table(config, table)} (entity_key, feature_name, value, event_ts, created_ts, event_us, tie) "
+            f"INSERT INTO {table_name(config, table)} (entity_key, feature_name, value, event_ts, created_ts, event_us, tie) "
             "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (entity_key, feature_name) DO UPDATE SET value = excluded.value, "
             "event_ts = excluded.event_ts, created_ts = excluded.created_ts, event_us = excluded.event_us, tie = excluded.tie "
             "WHERE (excluded.event_us, excluded.tie) > (event_us, tie)"
@@ -105,10 +104,5 @@ class MonotonicSqliteOnlineStore(SqliteOnlineStore):
 
     def count_keys(self, config: RepoConfig, table: FeatureView) -> int:
         """Entities that the store holds of one view."""
-        [[count]] = self._get_conn(config).execute(f"SELECT count(DISTINCT entity_key) FROM {_table(config, table)}")
+        [[count]] = self._get_conn(config).execute(f"SELECT count(DISTINCT entity_key) FROM {table_name(config, table)}")
         return int(count)
-
-
-def _table(config: RepoConfig, view: FeatureView) -> str:
-    name = compute_table_id(config.project, view, config.registry.enable_online_feature_view_versioning)
-    return '"' + name.replace('"', '""') + '"'
