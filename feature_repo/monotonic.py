@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
 
 from feast import FeatureView
@@ -20,6 +20,8 @@ from feast.repo_config import RepoConfig
 LOG_OFFSET = "log_offset"
 
 Row = tuple[EntityKeyProto, dict[str, ValueProto], datetime, datetime | None]
+# What a read finds of an entity: its time and its values, or neither.
+Found = tuple[datetime | None, dict[str, ValueProto] | None]
 
 
 @dataclass
@@ -45,6 +47,11 @@ def place(values: Mapping[str, Any], event_at: datetime, created_at: datetime | 
     if LOG_OFFSET in values:
         return epoch_us(event_at), values[LOG_OFFSET].int64_val
     return epoch_us(event_at), epoch_us(created_at) if created_at is not None else 0
+
+
+def instant(event_us: int) -> datetime:
+    """The UTC instant of epoch microseconds."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=event_us)
 
 
 def epoch_us(instant: datetime) -> int:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 from threading import Lock
 from typing import Any, Literal
@@ -22,18 +21,15 @@ from feast.infra.key_encoding_utils import serialize_entity_key
 from feast.infra.online_stores.online_store import OnlineStore
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey as EntityKeyProto
 from feast.protos.feast.types.Value_pb2 import Map
-from feast.protos.feast.types.Value_pb2 import Value as ValueProto
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
 from pg8000.native import Connection
 
-from feature_repo.monotonic import Row, WriteCounts, place, table_name
+from feature_repo.monotonic import Found, Row, WriteCounts, instant, place, table_name
 
 TYPE = "feature_repo.postgres_store.MonotonicPostgresOnlineStore"
 # A server that does not answer is an error after this time, not a process that hangs.
 TIMEOUT_S = 10.0
 _LONGEST_NAME = 63  # bytes; PostgreSQL cuts a longer one without a word
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_Found = tuple[datetime | None, dict[str, ValueProto] | None]
 
 
 class MonotonicPostgresOnlineStoreConfig(FeastConfigBaseModel):
@@ -112,7 +108,7 @@ class MonotonicPostgresOnlineStore(OnlineStore):
         table: FeatureView,
         entity_keys: list[EntityKeyProto],
         requested_features: list[str] | None = None,
-    ) -> list[_Found]:
+    ) -> list[Found]:
         """Time and features of each entity, in the order asked; (None, None) for one that is not there."""
         keys = [_key(config, key) for key in entity_keys]
         statement = f"SELECT entity_key, event_us, features FROM {_table(config, table)} WHERE entity_key = ANY(:keys)"
@@ -170,8 +166,8 @@ def _key(config: RepoConfig, key: EntityKeyProto) -> bytes:
     return serialize_entity_key(key, entity_key_serialization_version=config.entity_key_serialization_version)
 
 
-def _read(event_us: int, features: bytes) -> _Found:
-    return _EPOCH + timedelta(microseconds=event_us), dict(Map.FromString(features).val)
+def _read(event_us: int, features: bytes) -> Found:
+    return instant(event_us), dict(Map.FromString(features).val)
 
 
 def _table(config: RepoConfig, view: FeatureView) -> str:

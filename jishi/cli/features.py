@@ -14,11 +14,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from jishi.cli.online_parity import online_parity
+
 if TYPE_CHECKING:
     from jishi.parity.prove import Proof
 
 app = typer.Typer(help="Features: list and export definitions, compute them over events, prove that all engines agree.")
 console = Console(width=None if sys.stdout.isatty() else 140)
+app.command("online-parity")(online_parity)
 Events = Annotated[Path, typer.Option(help="folder of events in landing form, in the order of knowing")]
 AsJson = Annotated[bool, typer.Option("--json", help="print definitions as JSON")]
 
