@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -28,32 +29,60 @@ VIEW = "person_last_20"
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 _RACER = """
-import random, sys
+import json, random, sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 import pandas as pd
 from feature_repo.store import open_store
 from jishi.paths import Paths
 from jishi.settings import Settings
 
-var, seed = Path(sys.argv[1]), int(sys.argv[2])
-settings = Settings(var=var, _env_file=None)
-store = open_store(settings, Paths.of(settings))
-print("ready", flush=True)
-sys.stdin.readline()
 start = datetime(2026, 11, 1, 12, tzinfo=UTC)
-chance = random.Random(seed)
-steps = [*range(60), *chance.sample(range(60), 20)]
-chance.shuffle(steps)
-for step in steps:
-    at = start + timedelta(milliseconds=step)
-    rows = [
-        {"shop_id": "a", "person_id": f"p{p}", "event_timestamp": at, "created_timestamp": at,
-         "last_items": [str(step), f"racer-{seed}"], "valid_until_ms": None, "log_offset": 0}
-        for p in chance.sample(range(5), 5)
-    ]
-    store.push("person_last_20", pd.DataFrame(rows))
+chance = random.Random(int(sys.argv[1]))
+for line in sys.stdin:
+    settings = Settings(**json.loads(line), _env_file=None)
+    store = open_store(settings, Paths.of(settings))
+    print("ready", flush=True)
+    sys.stdin.readline()
+    steps = [*range(60), *chance.sample(range(60), 20)]
+    chance.shuffle(steps)
+    for step in steps:
+        at = start + timedelta(milliseconds=step)
+        rows = [
+            {"shop_id": "a", "person_id": f"p{p}", "event_timestamp": at, "created_timestamp": at,
+             "last_items": [str(step), f"racer-{sys.argv[1]}"], "valid_until_ms": None, "log_offset": 0}
+            for p in chance.sample(range(5), 5)
+        ]
+        store.push("person_last_20", pd.DataFrame(rows))
+    print("done", flush=True)
 """
+
+
+class Racer:
+    """A process that writes all values to the store that it is told, in its own order and some of them twice."""
+
+    def __init__(self, seed: int) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _RACER, str(seed)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def tell(self, line: str) -> None:
+        """Send a line."""
+        assert self.process.stdin is not None
+        print(line, file=self.process.stdin, flush=True)
+
+    def answer(self) -> str:
+        """The next line, empty when the process ended."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+
+@pytest.fixture(scope="module")
+def racers() -> Iterator[list[Racer]]:
+    """Processes that import Feast once, and then race on each store."""
+    started = [Racer(seed) for seed in range(3)]
+    yield started
+    for racer in started:
+        racer.process.communicate()
 
 
 def push(store: FeatureStore, person: str, at: datetime, items: list[str], log_offset: int = 0) -> None:
@@ -91,32 +120,21 @@ def test_shops_do_not_share_a_key(settings: Settings, paths: Paths) -> None:
 
 
 def test_processes_that_write_in_random_order_end_in_the_newest(
-    online_store: Any, settings: Settings, paths: Paths, tmp_path: Path
+    online_store: Any, settings: Settings, paths: Paths, racers: list[Racer]
 ) -> None:
-    """Each writes all values, some of them twice. Who reads meanwhile sees no step back, and no value change its writer."""
-    script = tmp_path / "racer.py"
-    script.write_text(_RACER)
-    racers = [
-        subprocess.Popen(
-            [sys.executable, script, settings.var, str(seed)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | online_store.environment,
-        )
-        for seed in range(3)
-    ]
-    for racer in racers:
-        assert racer.stdout is not None
-        assert racer.stdout.readline() == "ready\n"
+    """Who reads meanwhile sees no step back, and no value change its writer."""
     store = open_store(settings, paths)
     for racer in racers:
-        assert racer.stdin is not None
-        print("go", file=racer.stdin, flush=True)
+        racer.tell(json.dumps({"var": str(settings.var), **online_store.settings}))
+    assert [racer.answer() for racer in racers] == ["ready"] * 3
+    for racer in racers:
+        racer.tell("go")
     seen: list[list[str]] = []
-    while any(racer.poll() is None for racer in racers):
-        seen.append(read(store, "p0") or ["-1", ""])
-    assert [racer.wait() for racer in racers] == [0, 0, 0]
+    with ThreadPoolExecutor(len(racers)) as threads:
+        ends = [threads.submit(racer.answer) for racer in racers]
+        while not all(end.done() for end in ends):
+            seen.append(read(store, "p0") or ["-1", ""])
+    assert [end.result() for end in ends] == ["done"] * 3
     assert [(read(store, f"p{p}") or [""])[0] for p in range(5)] == ["59"] * 5
     seen.append(read(store, "p0") or [])
     for (step, racer_of_step), (next_step, next_racer) in pairwise(seen):

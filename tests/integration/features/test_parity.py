@@ -74,10 +74,11 @@ def columns(proof: subprocess.CompletedProcess[str]) -> dict[str, list[str]]:
 def test_all_engines_and_stores_agree_with_the_oracle(
     proof: subprocess.CompletedProcess[str], installed_stores: dict[str, Any]
 ) -> None:
-    assert proof.returncode == 0, proof.stdout[-6000:] + proof.stderr[-3000:]
+    print(proof.stdout, proof.stderr)
+    assert proof.returncode == 0
     engines = ", ".join(["spark", "flink", *installed_stores])
     summary = re.search(rf"(\d+) events, (\d+) good acts, (\d+) values in {engines}: 0 differ", proof.stdout)
-    assert summary is not None, proof.stdout[-2000:]
+    assert summary is not None
     events_read, acts, values = map(int, summary.groups())
     assert events_read > 500
     assert acts > 300

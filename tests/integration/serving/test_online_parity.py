@@ -136,6 +136,7 @@ def test_a_planted_value_fails_the_task_which_names_the_feature(
     assert rows == [("last_items", 2, 0, 0)]
 
 
+@pytest.mark.parametrize("online_store", ["sqlite"], indirect=True)
 def test_a_value_that_stays_away_and_one_that_is_not_replaced_are_told_apart(
     platform: Any, parity: Callable[[], Any], until: Callable[..., Any]
 ) -> None:
