@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,24 +44,59 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def features(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def features(*arguments: str | Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "jishi.cli", "features", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT_ROOT, timeout=900)
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PROJECT_ROOT,
+        timeout=900,
+        env=os.environ | (environment or {}),
+    )
 
 
-def test_all_engines_and_the_online_store_agree_with_the_oracle(events: Path) -> None:
-    told = features("parity", "--events", events)
-    assert told.returncode == 0, told.stdout[-6000:] + told.stderr[-3000:]
-    summary = re.search(r"(\d+) events, (\d+) good acts, (\d+) values in spark, flink, online store: 0 differ", told.stdout)
-    assert summary is not None, told.stdout[-2000:]
+@pytest.fixture(scope="module")
+def proof(events: Path, installed_stores: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    """``jishi features parity`` over all events, all engines and every online store whose server is here."""
+    environment = {name: value for store in installed_stores.values() for name, value in store.environment.items()}
+    stores = [argument for name in installed_stores for argument in ("--store", name)]
+    return features("parity", "--events", events, *stores, environment=environment)
+
+
+def columns(proof: subprocess.CompletedProcess[str]) -> dict[str, list[str]]:
+    """The table that the command printed: cells by feature."""
+    rows = (line.split("│")[1:-1] for line in proof.stdout.splitlines() if line.startswith("│"))
+    return {name.strip(): [cell.strip() for cell in cells] for name, *cells in rows}
+
+
+def test_all_engines_and_stores_agree_with_the_oracle(
+    proof: subprocess.CompletedProcess[str], installed_stores: dict[str, Any]
+) -> None:
+    print(proof.stdout, proof.stderr)
+    assert proof.returncode == 0
+    engines = ", ".join(["spark", "flink", *installed_stores])
+    summary = re.search(rf"(\d+) events, (\d+) good acts, (\d+) values in {engines}: 0 differ", proof.stdout)
+    assert summary is not None
     events_read, acts, values = map(int, summary.groups())
     assert events_read > 500
     assert acts > 300
     assert values > 30_000
+
+
+@pytest.mark.parametrize("online_store", ["sqlite", "redis", "postgresql"], indirect=True)
+def test_no_feature_is_left_out(
+    proof: subprocess.CompletedProcess[str], installed_stores: dict[str, Any], online_store: Any
+) -> None:
+    engines = ["spark", "flink", online_store.settings["online_store"]]
+    place = {name: place for place, name in enumerate(["oracle", "spark", "flink", *installed_stores])}
+    table = columns(proof)
     for feature in FEATURES:
-        row = re.search(rf"│ {feature.name} +│ +(\d+) │ +(\d+) = │ +(\d+) = │ +(\d+) = │", told.stdout)
-        assert row is not None, feature.name
-        assert int(row[1]) > 0, f"no log gives {feature.name} a value, so that nothing was proved"
+        cells = table[feature.name]
+        assert int(cells[0]) > 0, f"no log gives {feature.name} a value, so that nothing was proved"
+        for engine in engines:
+            assert re.fullmatch(r"\d+ =", cells[place[engine]]), f"{feature.name} in {engine}: {cells}"
 
 
 def test_values_are_written_as_parquet_and_a_value_names_its_events(tmp_path: Path) -> None:
