@@ -50,7 +50,7 @@ class Stage:
         up(self.settings, tell, self._parts())
 
     def down(self) -> None:
-        """Stop every process; those that a fault has stopped are let go first, because they cannot end otherwise."""
+        """Stop every process."""
         down(self.settings, lambda line: None)
 
     def pid(self, name: str) -> int | None:

@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
                 "the checkpoints and let the job read the log from its start"
             )
         _upgrade(settings, paths, may_drop_state=chosen.drop_state)
-    except (UpgradeFailed, FileNotFoundError, JavaMissing, ValueError) as error:
+    except (UpgradeFailed, OSError, JavaMissing, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except (JavaException, Py4JError) as error:
