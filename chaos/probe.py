@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-
 from chaos.ledger import Ledger, Meant
 from chaos.shopper import SHOP
 from chaos.traffic import TIMEOUT_S
