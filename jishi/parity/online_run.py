@@ -11,7 +11,7 @@ from jishi.features import FEATURES
 from jishi.features.served import Served, read_served
 from jishi.lake import Lake
 from jishi.lake_query import open_lake
-from jishi.parity.log_acts import acts_of_entities, known_until_ms
+from jishi.parity.bronze_acts import acts_of_log, known_until_ms
 from jishi.parity.online import Drift, Judged, drift, judge, spells
 from jishi.paths import Paths
 from jishi.settings import Settings
@@ -59,7 +59,7 @@ def check(settings: Settings, on: date) -> OnlineParity:
         judged: dict[str, list[Judged]] = defaultdict(list)
         for feature in FEATURES:
             for shop_id, reads in _by_shop(value for value in due if value.feature == feature.name).items():
-                acts = acts_of_entities(lake, settings, shop_id, feature, {read.entity_id for read in reads})
+                acts = acts_of_log(lake, settings, shop_id, feature, {read.entity_id for read in reads})
                 told = {key: spells(feature, of_key, settings.allowed_lateness_s) for key, of_key in acts.items()}
                 delay_ms = settings.online_parity_delay_s * 1000
                 judged[feature.name] += [judge(feature, read, told[read.entity_id], delay_ms) for read in reads]

@@ -170,7 +170,9 @@ def test_a_lost_connection_costs_one_call(settings: Settings, paths: Paths) -> N
 def test_apply_again_keeps_values_and_any_process_opens_the_store_by_its_file(settings: Settings, paths: Paths) -> None:
     push(open_store(settings, paths), "p", START, ["kept"])
     apply(settings, paths)
-    assert read(FeatureStore(fs_yaml_file=paths.features / "feature_store.yaml"), "p") == ["kept"]
+    file = paths.features / "feature_store.yaml"
+    assert read(FeatureStore(fs_yaml_file=file), "p") == ["kept"]
+    assert file.stat().st_mode & 0o077 == 0, "it may hold a password"
 
 
 def test_a_store_that_was_never_applied_says_what_to_run(tmp_path: Path) -> None:
