@@ -6,7 +6,7 @@ row's ``log_offset`` where the view has one (a person's clicks of one request sh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
@@ -37,6 +37,11 @@ class MonotonicOnlineStore(Protocol):
     """An online store of Feast that refuses older and equal values and counts both."""
 
     counts: WriteCounts
+
+    def online_write_batch(
+        self, config: RepoConfig, table: FeatureView, data: list[Row], progress: Callable[[int], Any] | None
+    ) -> None:
+        """Write what is newer than the store's value."""
 
     def count_keys(self, config: RepoConfig, table: FeatureView) -> int:
         """Entities that the store holds of one view."""

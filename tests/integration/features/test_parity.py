@@ -1,4 +1,4 @@
-"""Every engine and the online store give the oracle's values on golden, simulated and made logs, to the last one."""
+"""Every engine and the online store give the oracle's values on golden, simulated, real and made logs, to the last one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ FACTS = ShopFacts(name="golden", time_zone="UTC", currency="CNY")
 
 @pytest.fixture(scope="module")
 def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder of landing files: golden logs, a simulated shop, and a shop for each log that hypothesis made."""
+    """One folder of landing files: golden logs, a simulated shop, the whole history of three households of Complete Journey (of
+    all of them: ``jishi bench journey_parity``), and a shop for each log that hypothesis made.
+    """
+    from collector.landing.journey import SHOP, SOURCE, journey_lines, load_journey, part_of
     from simulator.history import simulate
     from simulator.world import Plan
     from tests.integration.features.made_logs import write_made_logs
@@ -40,6 +43,8 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 writer.write(line.replace(f'"{shop_id}"'.encode(), f'"{renamed}"'.encode(), 1) for line in lines)
     simulate(Plan("xinghe", users=40, days=3, seed=5), root)
     shutil.rmtree(root / "truth")
+    with write_landing(root, "journey", SHOP, SOURCE) as writer:
+        writer.write(journey_lines(part_of(load_journey(), part=5, parts=1000), "journey"))
     write_made_logs(root, 40)
     return root
 
