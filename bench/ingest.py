@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench import user_path
 from bench.http_load import Load, request, run_load
 from jishi.shops import Shop, Shops
 
@@ -115,8 +116,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="jishi bench ingest", description=__doc__)
     parser.add_argument("--seconds", type=float, default=15, help="of each of the two")
     parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--folder", type=Path, help="where the logs are written; a temporary folder if left out")
-    parser.add_argument("--profile", type=Path, help="write a cProfile of the collector here (it slows it down)")
+    parser.add_argument("--folder", type=user_path, help="where the logs are written; a temporary folder if left out")
+    parser.add_argument("--profile", type=user_path, help="write a cProfile of the collector here (it slows it down)")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=chosen.folder) as name:

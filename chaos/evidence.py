@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from confluent_kafka import Consumer, Message, TopicPartition
-from feast import FeatureStore
 
 from chaos.stage import Stage
 from collector.landing.live import archived_rows
@@ -19,6 +18,9 @@ from jishi import topics
 from jishi.features import Feature
 from jishi.features.entity import key_values
 from jishi.topics import Topic
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
 
 Key = tuple[str, str]
 _CHUNK = 500

@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-
-from feast import FeatureStore
+from typing import TYPE_CHECKING, Any
 
 from chaos.ledger import Ledger, Meant
 from chaos.shopper import SHOP
 from chaos.traffic import TIMEOUT_S
 from jishi.client import Client, Unreachable
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
 
 PERSON = "probe"
 GIVE_UP_S = 60.0

@@ -44,7 +44,7 @@ class Intake:
         self._keys = keys
         self.settings = settings
         self._clock_ms = clock_ms
-        self._rate = RateLimit(settings.collector_events_per_s, settings.collector_max_events, clock_s)
+        self._rate = RateLimit(self._events_per_s, settings.collector_max_events, clock_s)
         self._recent = RecentIds.of_log(wal.folder, settings.collector_recent_ids)
         self.metrics = Metrics()
         self.metrics.torn_bytes.set(wal.torn_bytes)
@@ -157,9 +157,12 @@ class Intake:
             raise Refused(503, "backlog_full", "body", message, retry_after_s=1) from None
         wait_s = self._rate.take(shop_id, events)
         if wait_s is not None:
-            limit = self.settings.collector_events_per_s
+            limit = self._events_per_s(shop_id)
             message = f"shop {shop_id!r} sends more than {limit} events a second; send this batch again after Retry-After"
             raise Refused(429, "rate_limited", "body", message, retry_after_s=wait_s)
+
+    def _events_per_s(self, shop_id: str) -> int:
+        return self._keys.events_per_s(shop_id) or self.settings.collector_events_per_s
 
 
 def _json(value: dict[str, Any]) -> Response:

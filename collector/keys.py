@@ -1,4 +1,4 @@
-"""Who a key belongs to: the registry's hashes in memory, read again when the registry file changes."""
+"""Who a key belongs to and how fast its shop may send: the registry in memory, read again when its file changes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class KeyRing:
         self._registry = registry
         self._stamp = self._stat()
         try:
-            self._owners = _load(registry)
+            self._owners, self._limits = _load(registry)
         except (OSError, json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
             raise RegistryUnreadable(
                 f"{registry} is not a registry of shops: {type(error).__name__}; repair the file"
@@ -70,6 +70,10 @@ class KeyRing:
             raise Refused(403, "foreign_origin", "Origin", "this key is not for pages of this site; add the site to the key")
         return owner.shop_id
 
+    def events_per_s(self, shop_id: str) -> int | None:
+        """The shop's own limit; None when it has none."""
+        return self._limits.get(shop_id)
+
     def _owner(self, key: str, field: str) -> Owner:
         self._reload_when_changed()
         owner = self._owners.get(hashlib.sha256(key.encode()).hexdigest())
@@ -83,7 +87,7 @@ class KeyRing:
             return
         self._stamp = stamp
         try:
-            self._owners = _load(self._registry)
+            self._owners, self._limits = _load(self._registry)
         except (OSError, json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
             # Shops that were known keep sending: a damaged registry is the operator's trouble, not theirs.
             log.error("%s cannot be read (%s): the keys known before stay valid", self._registry, type(error).__name__)
@@ -96,6 +100,8 @@ class KeyRing:
         return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _load(registry: Path) -> dict[str, Owner]:
+def _load(registry: Path) -> tuple[dict[str, Owner], dict[str, int]]:
+    """Owners by the hash of their key, and limits by shop."""
     shops = Shops.load(registry).shops.values()
-    return {key.sha256: Owner(shop.shop_id, key.right, frozenset(key.origins)) for shop in shops for key in shop.keys}
+    owners = {key.sha256: Owner(shop.shop_id, key.right, frozenset(key.origins)) for shop in shops for key in shop.keys}
+    return owners, {shop.shop_id: shop.events_per_s for shop in shops if shop.events_per_s is not None}

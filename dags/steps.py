@@ -10,7 +10,7 @@ from airflow.sdk import Asset, Param, chain
 
 PROJECT_ROOT = str(Path(__file__).resolve().parent.parent)
 OWNER = "data-platform"
-TAGS = {"history", "daily", "jishi"}  # the closed set; tests/unit/dags refuses others
+TAGS = {"history", "daily", "quality", "jishi"}  # the closed set; tests/unit/dags refuses others
 WAREHOUSE_POOL = "warehouse"  # one slot: DuckDB has one writer
 
 BRONZE = Asset("jishi://lake/bronze")
@@ -18,6 +18,7 @@ SILVER = Asset("jishi://lake/silver")
 MARTS = Asset("jishi://warehouse/marts")
 FEATURES = Asset("jishi://features/daily")
 RELEASES = Asset("jishi://models/releases")
+PARITY = Asset("jishi://features/online_parity")
 
 # A shop id reaches a command line, so its form is checked before the run starts.
 SHOPS = Param(

@@ -6,12 +6,13 @@ row's ``log_offset`` where the view has one (a person's clicks of one request sh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, runtime_checkable
 
 from feast import FeatureView
+from feast.infra.online_stores.helpers import compute_table_id
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey as EntityKeyProto
 from feast.protos.feast.types.Value_pb2 import Value as ValueProto
 from feast.repo_config import RepoConfig
@@ -19,6 +20,8 @@ from feast.repo_config import RepoConfig
 LOG_OFFSET = "log_offset"
 
 Row = tuple[EntityKeyProto, dict[str, ValueProto], datetime, datetime | None]
+# What a read finds of an entity: its time and its values, or neither.
+Found = tuple[datetime | None, dict[str, ValueProto] | None]
 
 
 @dataclass
@@ -35,6 +38,11 @@ class MonotonicOnlineStore(Protocol):
 
     counts: WriteCounts
 
+    def online_write_batch(
+        self, config: RepoConfig, table: FeatureView, data: list[Row], progress: Callable[[int], Any] | None
+    ) -> None:
+        """Write what is newer than the store's value."""
+
     def count_keys(self, config: RepoConfig, table: FeatureView) -> int:
         """Entities that the store holds of one view."""
 
@@ -46,8 +54,19 @@ def place(values: Mapping[str, Any], event_at: datetime, created_at: datetime | 
     return epoch_us(event_at), epoch_us(created_at) if created_at is not None else 0
 
 
+def instant(event_us: int) -> datetime:
+    """The UTC instant of epoch microseconds."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=event_us)
+
+
 def epoch_us(instant: datetime) -> int:
     """Epoch microseconds; an instant without a zone is UTC, as everywhere in Feast."""
     aware = instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
     delta = aware - datetime(1970, 1, 1, tzinfo=UTC)
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def table_name(config: RepoConfig, view: FeatureView) -> str:
+    """Name of a view's table in a database, quoted for SQL."""
+    name = compute_table_id(config.project, view, config.registry.enable_online_feature_view_versioning)
+    return '"' + name.replace('"', '""') + '"'

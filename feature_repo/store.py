@@ -16,7 +16,7 @@ import yaml
 from feast import FeatureStore, FeatureView
 from feast.repo_config import RepoConfig
 
-from feature_repo import online_store, redis_store, registry_store
+from feature_repo import online_store, postgres_store, redis_store, registry_store
 from feature_repo.definitions import ENTITIES, PROJECT, SHOP, daily_views, services, streamed_views
 from feature_repo.monotonic import MonotonicOnlineStore
 from jishi.lake import Lake, write_atomically
@@ -42,11 +42,11 @@ class Applied:
 
 def config_values(settings: Settings, paths: Paths) -> dict[str, Any]:
     """Feast's configuration as plain values; what ``feature_store.yaml`` holds."""
-    online: dict[str, Any] = (
-        {"type": redis_store.TYPE, "connection_string": settings.redis_url}
-        if settings.online_store == "redis"
-        else {"type": online_store.TYPE, "path": str(paths.features / "online.db")}
-    )
+    online: dict[str, dict[str, Any]] = {
+        "sqlite": {"type": online_store.TYPE, "path": str(paths.features / "online.db")},
+        "redis": {"type": redis_store.TYPE, "connection_string": settings.redis_url},
+        "postgresql": {"type": postgres_store.TYPE, "url": settings.postgres_url},
+    }
     return {
         "project": PROJECT,
         "provider": "local",
@@ -56,7 +56,7 @@ def config_values(settings: Settings, paths: Paths) -> dict[str, Any]:
             "path": str(paths.features / "registry.db"),
             "cache_ttl_seconds": 60,
         },
-        "online_store": online,
+        "online_store": online[settings.online_store],
         "offline_store": {"type": "duckdb"},
         "entity_key_serialization_version": 3,
         "materialization": {"online_write_batch_size": MATERIALIZE_BATCH_ROWS},
@@ -82,7 +82,8 @@ def apply(settings: Settings, paths: Paths) -> Applied:
         store = FeatureStore(config=_config(settings, paths))
         store.apply([SHOP, *ENTITIES.values(), *streamed, *daily, *services(streamed, daily)])
     values = config_values(settings, paths)
-    write_atomically(paths.features / CONFIG_FILE, yaml.safe_dump(values, sort_keys=False))
+    # It holds the address of the online store, with a password where there is one.
+    write_atomically(paths.features / CONFIG_FILE, yaml.safe_dump(values, sort_keys=False), mode=0o600)
     return Applied([view.name for view in streamed], [view.name for view in daily])
 
 
@@ -90,7 +91,7 @@ def online_store_of(store: FeatureStore) -> MonotonicOnlineStore:
     """The guarded online store below Feast. Raises TypeError for a store without guarded writes."""
     found = store._get_provider().online_store
     if not isinstance(found, MonotonicOnlineStore):
-        raise TypeError(f"{type(found).__name__} does not refuse older values; set JISHI_ONLINE_STORE to sqlite or redis")
+        raise TypeError(f"{type(found).__name__} does not refuse older values; JISHI_ONLINE_STORE names the stores that do")
     return found
 
 

@@ -9,22 +9,19 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
-import pandas as pd
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
-from feast import FeatureStore
-from feast.data_source import PushMode
+from feast import FeatureStore, FeatureView
 
-from feature_repo.definitions import VALID_UNTIL
 from feature_repo.message import BadMessage, FeatureRow, Views, parse
-from feature_repo.monotonic import LOG_OFFSET
-from feature_repo.store import online_store_of
+from feature_repo.proto_rows import proto_row
+from feature_repo.store import online_store_of, view_of
 from jishi import topics
-from jishi.features import Feature, views
+from jishi.features import views
 
 GROUP = "jishi-feature-writer"
 BATCH_ROWS = 500
@@ -62,6 +59,7 @@ class FeatureSink:
         self._dead_letter = folder / DEAD_LETTER
         self._progress = progress
         self._definitions = definitions if definitions is not None else views()
+        self._tables: dict[str, FeatureView] = {}
 
     def write(self, messages: Iterable[tuple[int, int, bytes | None]]) -> None:
         """Write messages given as (partition, offset, payload); returns when all of them are in the store or the file."""
@@ -78,25 +76,21 @@ class FeatureSink:
             _append_durably(self._dead_letter, dead)
             self._progress.dead += len(dead)
         for view in sorted({row.view for row in rows}):
-            self._push(view, [row.columns for row in rows if row.view == view])
+            self._put(view, [row for row in rows if row.view == view])
 
-    def _push(self, view: str, rows: list[dict[str, object]]) -> None:
+    def _put(self, view: str, rows: list[FeatureRow]) -> None:
         before = (self._online.counts.written, self._online.counts.refused)
-        self._store.push(view, _frame(rows, self._definitions[view]), to=PushMode.ONLINE)
+        if view not in self._tables:
+            self._tables[view] = view_of(self._store, view)
+        members = self._definitions[view]
+        protos = [proto_row(row, members) for row in rows]
+        self._online.online_write_batch(self._store.config, self._tables[view], protos, None)
         written = self._online.counts.written - before[0]
         self._progress.written += written
         self._progress.refused_as_older += self._online.counts.refused - before[1]
         self._progress.views[view] = self._progress.views.get(view, 0) + written
         self._progress.batches += 1
         self._progress.last_write_at = time.time()
-
-
-def _frame(rows: list[dict[str, object]], members: Sequence[Feature]) -> pd.DataFrame:
-    """Rows of one view with columns that know null: pandas would turn integers with a gap into floats and lose digits."""
-    nullable = {"int64": "Int64", "double": "Float64"}
-    types = {VALID_UNTIL: "Int64", LOG_OFFSET: "Int64"}
-    types |= {feature.name: nullable[feature.value_type] for feature in members if feature.value_type in nullable}
-    return pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=types.get(name)) for name in rows[0]})
 
 
 def _append_durably(file: Path, entries: list[dict[str, object]]) -> None:

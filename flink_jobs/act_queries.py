@@ -42,7 +42,10 @@ def acts_query(kinds: Sequence[str], keys: Sequence[str], columns: Sequence[str]
     if all(kind.is_whole_event for kind in chosen):
         from_events = f"FROM events WHERE fate = 'good' AND type IN {in_list([kind.name for kind in chosen])}"
         return _select(chosen, "type", keys, wanted, clocks, from_events)
-    return _select(chosen, "kind", keys, wanted, clocks, f"FROM {_unfolded(chosen)} WHERE kind IN {in_list(sorted(kinds))}")
+    read = ["shop_id", "type", "line", *_recorded(chosen, wanted), *clocks]
+    return _select(
+        chosen, "kind", keys, wanted, clocks, f"FROM {_unfolded(chosen, read)} WHERE kind IN {in_list(sorted(kinds))}"
+    )
 
 
 def in_list(values: Sequence[str | int]) -> str:
@@ -50,8 +53,16 @@ def in_list(values: Sequence[str | int]) -> str:
     return "(" + ", ".join(f"'{value}'" if isinstance(value, str) else str(value) for value in values) + ")"
 
 
-def _unfolded(kinds: Sequence[ActKind]) -> str:
-    """Good events of the kinds' types, each as often as it holds acts, with ``piece`` and ``kind``."""
+def _recorded(kinds: Sequence[ActKind], wanted: Sequence[str]) -> list[str]:
+    """Columns of the record from which some kind takes a wanted one: what is not named here is not copied with each act."""
+    of_time = ["occurred_at_ms"] if any(column in _OF_TIME for column in wanted) else []
+    return of_time + [
+        f"`{column}`" for column in wanted if any(isinstance(kind.columns.get(column), FromRecord) for kind in kinds)
+    ]
+
+
+def _unfolded(kinds: Sequence[ActKind], read: Sequence[str]) -> str:
+    """Good events of the kinds' types with the columns ``read``, each as often as it holds acts, with ``piece``, ``kind``."""
     parts = {kind.event_type: kind for kind in kinds if not kind.is_whole_event}
     if len(parts) != sum(not kind.is_whole_event for kind in kinds):
         raise ValueError(
@@ -62,7 +73,7 @@ def _unfolded(kinds: Sequence[ActKind]) -> str:
     types = in_list(sorted({kind.event_type for kind in kinds}))
     return (
         f"(SELECT *, CASE WHEN piece IS NULL THEN type {named} END AS kind "
-        f"FROM (SELECT * FROM events WHERE fate = 'good' AND type IN {types}) "
+        f"FROM (SELECT {', '.join(read)} FROM events WHERE fate = 'good' AND type IN {types}) "
         f"CROSS JOIN UNNEST(CASE type {pieces} ELSE {_ITSELF} END) AS pieces(piece))"
     )
 

@@ -2,8 +2,8 @@
 
 No feature is named here. A windowed view aggregates good acts per entity in HOP windows, aligned to the epoch and half-open;
 its value is known from the window's end plus the allowed lateness and holds for one slide. Where ratios divide windows of two
-sizes, acts are aggregated to slides first, and the shorter window takes the young slides of the longer one. A running view
-follows each event at once. A quiet entity gives no window, so readers fall back to the default once a value has expired.
+sizes, acts are aggregated to slides first, and the shorter window takes the young slides of the longer one. A quiet entity
+gives no window, so readers fall back to the default once a value has expired. Running views have a module of their own.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 
 from flink_jobs.act_queries import acts_query, in_list
 from flink_jobs.intervals import interval
-from jishi.features import ENTITY_KEYS, FEATURES, Feature, Where, operands
-from jishi.features.entity import ESCAPES, SEPARATOR
+from flink_jobs.message_sql import condition, entity_id, json_text, message
+from flink_jobs.running_queries import running_query
+from jishi.features import ENTITY_KEYS, FEATURES, Feature, operands
 
 
 def view_query(
@@ -26,7 +27,7 @@ def view_query(
     if not any(feature.is_running for feature in features):
         return _window_query(view, features, allowed_lateness_s, tuple(declared))
     if len(features) == 1:
-        return _running_query(view, features[0])
+        return running_query(view, features[0], declared)
     names = ", ".join(feature.name for feature in features)
     raise ValueError(f"view {view}: a running feature changes with its own events and needs a view of its own, found {names}")
 
@@ -34,10 +35,10 @@ def view_query(
 def _window_query(view: str, features: Sequence[Feature], allowed_lateness_s: int, declared: tuple[Feature, ...]) -> str:
     parts = list({part.name: part for feature in features for part in operands(feature, declared)}.values())
     known_ms = f"window_end_ms + {allowed_lateness_s * 1000}"
-    told = {feature.name: _value(feature) for feature in features}
+    told = {feature.name: json_text(_value(feature)) for feature in features}
     windows = _two_windows(parts, features[0]) if features[0].short_size_s else _hop(parts, features[0].size)
     return f"""\
-SELECT {_message(view, known_ms, f"{known_ms} + {features[0].slide * 1000}", told)}
+SELECT {message(view, known_ms, f"{known_ms} + {features[0].slide * 1000}", told)}
 FROM (
   {windows}
 )"""
@@ -45,7 +46,7 @@ FROM (
 
 def _hop(parts: Sequence[Feature], size_s: int) -> str:
     """Aggregates of one entity over windows of one size, with ``window_end_ms``."""
-    columns = ["shop_id", f"{_entity_id(parts[0])} AS entity_id", "1000 * EXTRACT(EPOCH FROM window_end) AS window_end_ms"]
+    columns = ["shop_id", f"{entity_id(parts[0])} AS entity_id", "1000 * EXTRACT(EPOCH FROM window_end) AS window_end_ms"]
     aggregates = ",\n    ".join(f"{sql} AS `{name}`" for part in parts for name, sql in _aggregates(part).items())
     return f"""\
 SELECT {", ".join(columns)},
@@ -60,7 +61,7 @@ def _two_windows(parts: Sequence[Feature], feature: Feature) -> str:
     """Counts and sums over the feature's two windows, put together from slides, of which there are few to copy."""
     keys = [f"`{key}`" for key in ENTITY_KEYS[feature.entity]]
     of_slide = ", ".join(f"{sql} AS `{name}`" for part in parts for name, sql in _aggregates(part).items())
-    columns = ["shop_id", f"{_entity_id(feature)} AS entity_id", "1000 * EXTRACT(EPOCH FROM window_end) AS window_end_ms"]
+    columns = ["shop_id", f"{entity_id(feature)} AS entity_id", "1000 * EXTRACT(EPOCH FROM window_end) AS window_end_ms"]
     for part in parts:
         young = f"CAST(slide_at AS TIMESTAMP(3)) >= window_end - {interval(part.size * 1000)}"
         columns.append(f"SUM(`{part.name}`) FILTER (WHERE {young}) AS `{part.name}`")
@@ -91,22 +92,9 @@ def _group(feature: Feature) -> list[str]:
     return ["shop_id", *(f"`{key}`" for key in ENTITY_KEYS[feature.entity]), "window_start", "window_end"]
 
 
-def _entity_id(feature: Feature) -> str:
-    keys = ENTITY_KEYS[feature.entity]
-    if len(keys) < 2:
-        return f"`{keys[0]}`" if keys else "shop_id"
-    return f" || '{SEPARATOR}' || ".join(_escaped(f"`{key}`") for key in keys)
-
-
-def _escaped(value: str) -> str:
-    for plain, escaped in ESCAPES:
-        value = f"REPLACE({value}, '{plain}', '{escaped}')"
-    return value
-
-
 def _aggregates(part: Feature) -> dict[str, str]:
     """Integer aggregates over one window that a feature is made of, by the name under which they travel."""
-    taken = f"FILTER (WHERE {' AND '.join([f'type IN {in_list(part.acts)}', *(_condition(where) for where in part.where)])})"
+    taken = f"FILTER (WHERE {' AND '.join([f'type IN {in_list(part.acts)}', *(condition(where) for where in part.where)])})"
     column = f"`{_column(part)}`"
     if part.aggregation == "count":
         return {part.name: f"COUNT(*) {taken}"}
@@ -116,13 +104,6 @@ def _aggregates(part: Feature) -> dict[str, str]:
         return {f"{part.name}__sum__part": f"SUM({column}) {taken}", f"{part.name}__count__part": f"COUNT({column}) {taken}"}
     function = {"sum": "SUM", "min": "MIN", "max": "MAX", "seconds_since": "MAX"}[part.aggregation]
     return {part.name: f"{function}({column}) {taken}"}
-
-
-def _condition(where: Where) -> str:
-    column = f"`{where.column}`"
-    if where.one_of is not None:
-        return f"{column} IN {in_list(where.one_of)}"
-    return f"{column} IS NOT NULL" if where.at_least is None else f"{column} >= {where.at_least}"
 
 
 def _value(feature: Feature) -> str:
@@ -141,38 +122,3 @@ def _value(feature: Feature) -> str:
 
 def _quotient(above: str, below: str, default: str) -> str:
     return f"CASE WHEN {below} > 0 THEN CAST({above} AS DOUBLE) / CAST({below} AS DOUBLE) ELSE CAST({default} AS DOUBLE) END"
-
-
-def _running_query(view: str, feature: Feature) -> str:
-    entity = _entity_id(feature)
-    keys = ENTITY_KEYS[feature.entity]
-    column = feature.column or "occurred_at_ms"
-    wanted = [column, *(where.column for where in feature.where)]
-    good = acts_query(feature.acts, keys, wanted, ["received_at_ms", "decided_at"])
-    taken = " AND ".join([f"`{column}` IS NOT NULL", *(_condition(where) for where in feature.where)])
-    over = f"PARTITION BY {', '.join(['shop_id', *(f'`{key}`' for key in keys)])} ORDER BY decided_at ROWS BETWEEN"
-    if feature.aggregation == "last_n":
-        assert feature.n is not None  # checked by the declaration
-        value = f"ARRAY_REVERSE(ARRAY_AGG(`{column}`) OVER (\n      {over} {feature.n - 1} PRECEDING AND CURRENT ROW\n    ))"
-    elif feature.aggregation == "first_seen":
-        value = f"MIN(`{column}`) OVER (\n      {over} UNBOUNDED PRECEDING AND CURRENT ROW\n    )"
-    else:
-        value = f"`{column}`"
-    return f"""\
-SELECT {_message(view, "received_at_ms", "CAST(NULL AS BIGINT)", {feature.name: f"`{feature.name}`"})}
-FROM (
-  SELECT shop_id, {entity} AS entity_id, received_at_ms,
-    {value} AS `{feature.name}`
-  FROM ({good}) WHERE {taken}
-)"""
-
-
-def _message(view: str, as_of_ms: str, valid_until_ms: str, told: dict[str, str]) -> str:
-    values = ", ".join(f"KEY '{name}' VALUE {value}" for name, value in told.items())
-    return f"""\
-'{view}|' || shop_id || '|' || entity_id AS message_key,
-  JSON_OBJECT(
-    KEY 'view' VALUE '{view}', KEY 'shop_id' VALUE shop_id, KEY 'entity_id' VALUE entity_id,
-    KEY 'as_of_ms' VALUE {as_of_ms}, KEY 'valid_until_ms' VALUE {valid_until_ms},
-    KEY 'values' VALUE JSON_OBJECT({values})
-  ) AS message"""

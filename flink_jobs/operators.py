@@ -1,9 +1,10 @@
 """Names of the job's operators that outlive an upgrade: a savepoint gives each operator the state under its uid.
 
 The planner would number operators through, so that a new view renames all behind it. Here an operator is called
-``<owner>@<version>.<kind>.<n>``. The owner is the view or the sink that it alone serves, or ``events`` for what several share.
-The version names the statements that decide what it computes, so that state never passes to a computation that means
-something else. ``n`` counts the owner's operators of one kind. A view that is added or taken away changes no other name.
+``<owner>@<version>.<kind>.<n>``. The owner is the view or the sink that it alone serves, ``views`` where several views share
+it, or ``events`` for what lies before all of them. The version names what it computes, so that state never passes to a
+computation that means something else. ``n`` counts the operators of one kind of an owner and version. A view that is added or
+taken away changes no other name, unless it shares state with others and so changes what is computed there.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from typing import Any
 from jishi.lake import write_json
 
 SHARED = "events"
-_VIEW = re.compile(r"'view', '(\w+)'")
+SHARED_BY_VIEWS = "views"
+_FEATURES = "features"
+_VIEW = re.compile(r'"view":"(\w+)"')
 _SINK = re.compile(r"^Sink\(table=\[(?:\w+\.)*(\w+)\]")
 # Kinds that keep nothing between two records, or hand on what they keep with each checkpoint.
 _STATELESS = frozenset(
@@ -61,14 +64,27 @@ class Operators:
 
 
 def assign_uids(plan: dict[str, Any], versions: Mapping[str, str]) -> None:
-    """Give each node of a compiled plan its name; ``versions`` by view, and under ``SHARED`` for all else."""
-    owners = _owners(plan)
+    """Give each node of a compiled plan its name; ``versions`` by view, and under ``SHARED`` for all else.
+
+    Raises RuntimeError when a branch of the features tells no view.
+    """
+    nodes = {node["id"]: node for node in plan["nodes"]}
+    owners = _owners(plan, nodes)
+    before: dict[int, list[int]] = defaultdict(list)
+    for edge in plan["edges"]:
+        before[edge["target"]].append(edge["source"])
+    computed: dict[int, str] = {}
     counted: Counter[tuple[str, str]] = Counter()
-    for node in sorted(plan["nodes"], key=lambda node: int(node["id"])):
-        owner, kind = owners[node["id"]], _kind(node)
-        counted[owner, kind] += 1
-        uid = f"{owner}@{versions.get(owner, versions[SHARED])}.{kind}.{counted[owner, kind]}"
-        node.setdefault("configuration", {})[_UID] = uid + _TRANSFORMATION
+    for number in sorted(nodes):  # the planner numbers from sources to sinks
+        owner, kind = owners[number], _kind(nodes[number])
+        version = versions.get(owner, versions[SHARED])
+        if owner == SHARED_BY_VIEWS:
+            version = version_of(version, nodes[number]["description"], *(computed.get(n, "") for n in before[number]))
+            computed[number] = version
+        name = f"{owner}@{version}"
+        counted[name, kind] += 1
+        uid = f"{name}.{kind}.{counted[name, kind]}"
+        nodes[number].setdefault("configuration", {})[_UID] = uid + _TRANSFORMATION
 
 
 def operators_of(plan: dict[str, Any]) -> Operators:
@@ -82,29 +98,48 @@ def version_of(*statements: str) -> str:
     return hashlib.sha256("\n;\n".join(statements).encode()).hexdigest()[:8]
 
 
-def _owners(plan: dict[str, Any]) -> dict[int, str]:
-    """By node: the one view or sink that it leads to, or SHARED."""
+def _owners(plan: dict[str, Any], nodes: Mapping[int, dict[str, Any]]) -> dict[int, str]:
+    """By node: the one view or sink that it leads to, else SHARED_BY_VIEWS or SHARED."""
     after: dict[int, list[int]] = defaultdict(list)
     for edge in plan["edges"]:
         after[edge["source"]].append(edge["target"])
+    views: set[str] = set()
     leads_to: dict[int, frozenset[str]] = {}
-    sinks: Counter[str] = Counter()
-    nodes = {node["id"]: node for node in plan["nodes"]}
+    sinks = _sinks(nodes)
+    for number in sorted(nodes, reverse=True):
+        if number in sinks:
+            leads_to[number] = frozenset({sinks[number]})
+        elif _kind(nodes[number]) != "union" and any(_takes_views(nodes[n]) for n in after[number]):
+            views.add(_view_of(nodes[number]))
+            leads_to[number] = frozenset({_view_of(nodes[number])})
+        else:
+            leads_to[number] = frozenset().union(*(leads_to[n] for n in after[number]))
+    shared = {True: SHARED_BY_VIEWS, False: SHARED}
+    return {number: next(iter(names)) if len(names) == 1 else shared[names <= views] for number, names in leads_to.items()}
+
+
+def _sinks(nodes: Mapping[int, dict[str, Any]]) -> dict[int, str]:
+    """Sinks by node: the table, and which of its sinks."""
+    found: dict[int, str] = {}
+    counted: Counter[str] = Counter()
     for number in sorted(nodes):
         if sink := _SINK.match(nodes[number]["description"]):
-            sinks[sink[1]] += 1
-            leads_to[number] = frozenset({f"{sink[1]}-{sinks[sink[1]]}"})
-    for number in sorted(nodes, reverse=True):  # the planner numbers from sources to sinks
-        if number in leads_to:
-            continue
-        view = _VIEW.search(nodes[number]["description"]) if any(_is_end(nodes[n]) for n in after[number]) else None
-        leads_to[number] = frozenset({view[1]}) if view else frozenset().union(*(leads_to[n] for n in after[number]))
-    return {number: next(iter(names)) if len(names) == 1 else SHARED for number, names in leads_to.items()}
+            counted[sink[1]] += 1
+            found[number] = f"{sink[1]}-{counted[sink[1]]}"
+    return found
 
 
-def _is_end(node: dict[str, Any]) -> bool:
-    """Whether views end here: in their union, or in the sink itself where there is one view only."""
-    return _kind(node) in ("union", "sink")
+def _takes_views(node: dict[str, Any]) -> bool:
+    """Whether views end here: in their union, or in the sink of features where there is one view only."""
+    sink = _SINK.match(node["description"])
+    return _kind(node) == "union" or (sink is not None and sink[1] == _FEATURES)
+
+
+def _view_of(node: dict[str, Any]) -> str:
+    view = _VIEW.search(node["description"])
+    if view is None:
+        raise RuntimeError(f"the plan's node {node['id']} makes messages and names no view: {node['description'][:200]}")
+    return view[1]
 
 
 def _kind(node: dict[str, Any]) -> str:

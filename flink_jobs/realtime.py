@@ -52,7 +52,7 @@ def main() -> int:
         if engine.end_leftover_jvm(paths):
             print("the JVM of an earlier run was still there and has been ended", flush=True)
         refuse_taken_port(settings.host, settings.flink_port)
-        jvm = engine.start_jvm(paths)
+        jvm = engine.start_jvm(paths, settings.flink_jvm)
         job = realtime_job(settings, paths, live_views())
         folder = paths.flink / "checkpoints" / job.fingerprint
         job_id = start(settings, paths, job, folder)

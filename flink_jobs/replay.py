@@ -23,10 +23,18 @@ from jishi.platform.java import JavaMissing
 from jishi.settings import get_settings
 
 
-def run_bounded(job: Job) -> None:
-    """Run a job over bounded sources to its end, in the JVM of this process; rows keep the order of the log."""
+def run_bounded(job: Job, checkpoints: Path) -> None:
+    """Run a job over bounded sources to its end, in the JVM of this process; rows keep the order of the log.
+
+    ``checkpoints`` is a folder for the job's state. A failure ends the job: a second try would find nothing else.
+    """
     # Files get their names with checkpoints; the last one comes with the end of the input.
-    options = engine.computing_options(1) | {"execution.checkpointing.interval": "10 s"}
+    options = engine.computing_options(1) | {
+        "execution.checkpointing.interval": "10 s",
+        # Without a folder they are kept in memory, where state of more than 5 MB is refused.
+        "execution.checkpointing.dir": checkpoints.as_uri(),
+        "restart-strategy.type": "none",
+    }
     compile_job(engine.table_environment(options), job).execute().wait()
 
 
@@ -42,9 +50,9 @@ def main() -> int:
     wanted = live_views() if chosen.views == "live" else views()
     jvm = None
     try:
-        jvm = engine.start_jvm(Paths(var=target / "flink", envs=settings.envs))
+        jvm = engine.start_jvm(Paths(var=target / "flink", envs=settings.envs), settings.flink_jvm)
         started = time.monotonic()
-        run_bounded(features_job(settings, wanted, source=source, target=target))
+        run_bounded(features_job(settings, wanted, source=source, target=target), target / "checkpoints")
         print(f"flink: replayed in {time.monotonic() - started:.1f} s (start {started - began:.1f} s)", flush=True)
     except (JavaException, Py4JError, JavaMissing, OSError, ValueError) as error:
         lines = str(error).strip().splitlines()

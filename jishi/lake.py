@@ -97,11 +97,14 @@ def _carry_over(source: Path, target: Path, replaced: frozenset[str]) -> None:
             shutil.copy2(file, destination)
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a small file in one step: a reader sees the old text or the new one, also after a crash."""
+def write_atomically(path: Path, text: str, mode: int = 0o666) -> None:
+    """Replace a small file in one step: a reader sees the old text or the new one, also after a crash.
+
+    ``mode`` says who may read it, less what the process' umask takes away.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
-    with aside.open("w", encoding="utf-8") as file:
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -107,6 +107,11 @@ class Paths:
         return self.var / "features"
 
     @property
+    def served_values(self) -> Path:
+        """Feature values that serving used, ``<UTC date>/<process>.jsonl`` (``jishi.features.served``)."""
+        return self.var / "serving" / "served_values"
+
+    @property
     def models(self) -> Path:
         """Model artefacts and releases, ``<shop_id>/``."""
         return self.var / "models"

@@ -45,12 +45,15 @@ class Key(BaseModel):
 
 
 class Shop(BaseModel):
-    """A tenant. ``time_zone`` decides its days; ``currency`` is ISO 4217."""
+    """A tenant. ``time_zone`` decides its days; ``currency`` is ISO 4217; ``events_per_s`` is its own limit at the collector,
+    in the place of ``JISHI_COLLECTOR_EVENTS_PER_S``.
+    """
 
     shop_id: ShopId
     name: str
     time_zone: str = "UTC"
     currency: Currency = "CNY"
+    events_per_s: int | None = Field(None, ge=1)
     keys: list[Key] = Field(default_factory=list)
 
     @field_validator("time_zone")
@@ -81,9 +84,10 @@ class Shops(BaseModel):
         return self.shops[shop_id]
 
     def add(self, shop: Shop) -> Shop:
-        """Register a shop, or update name, zone and currency of a known one; its keys stay."""
+        """Register a shop, or update name, zone and currency of a known one; its keys and its limit stay."""
         known = self.shops.get(shop.shop_id)
-        self.shops[shop.shop_id] = shop.model_copy(update={"keys": known.keys}) if known else shop
+        kept = {"keys": known.keys, "events_per_s": known.events_per_s} if known else {}
+        self.shops[shop.shop_id] = shop.model_copy(update=kept)
         return self.shops[shop.shop_id]
 
     @classmethod
@@ -96,6 +100,10 @@ class Shops(BaseModel):
             shops = cls.load(path)
             yield shops
             shops.save(path)
+
+    def limit(self, shop_id: str, events_per_s: int | None) -> None:
+        """Give a shop its own limit, or with None the common one again. Raises UnknownShop."""
+        self.shops[shop_id] = self.get(shop_id).model_copy(update={"events_per_s": events_per_s})
 
     def issue_key(self, shop_id: str, right: Right, *, now: datetime | None = None, origins: Sequence[str] = ()) -> str:
         """A new key of the shop. The text is returned once and kept nowhere; ``now`` is noted as the time of its making."""

@@ -323,3 +323,21 @@ ALS_PERSON_FACTORS = TableSchema(
     {"shop_id": "string", "person_id": "string", "factors": "floats"},
 )
 RECOMMENDATIONS = (ITEM_NEIGHBOURS, ALS_ITEM_FACTORS, ALS_PERSON_FACTORS)
+
+ONLINE_PARITY = TableSchema(
+    "features/online_parity",
+    "One feature on one UTC date: sampled values that serving used, compared with the log (jishi.parity.online).",
+    ("read_on", "feature"),
+    {
+        "read_on": "date",
+        "feature": "string",
+        "reads": "int64",
+        "mismatched": "int64",
+        "missing": "int64",
+        "too_old": "int64",
+        "drift": "double",
+        "age_p50_ms": "int64",
+        "age_max_ms": "int64",
+        "behind_max_ms": "int64",
+    },
+)

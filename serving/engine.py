@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from serving.keys import Keys
 from serving.metrics import Metrics
 from serving.recent import Recent
 from serving.recommend import Answer, Request, recommend
+from serving.served_log import ServedLog
 from serving.shop_state import ShopStates
 from serving.stream import Lateness, StreamHealth, follow
 from serving.watcher import Watcher
@@ -26,6 +28,7 @@ class Engine:
     keys: Keys
     states: ShopStates
     recent: Recent
+    served_log: ServedLog
     stream: StreamHealth
     watcher: Watcher
     metrics: Metrics
@@ -35,22 +38,26 @@ class Engine:
     @classmethod
     def of(cls, settings: Settings, paths: Paths) -> Engine:
         """A new engine on a platform's folders; nothing runs before ``start``."""
-        keys, states, recent, stream = Keys(paths.shops_file), ShopStates(), Recent(), StreamHealth()
+        keys, states, stream = Keys(paths.shops_file), ShopStates(), StreamHealth()
+        process = f"{time.time_ns() // 1_000_000}-{os.getpid()}"
+        served_log = ServedLog(paths.served_values, process, settings.served_values_rate)
+        recent = Recent(log=served_log)
         watcher = Watcher(paths, keys, states, recent)
-        metrics = Metrics(states, stream, recent.health, time.time)
-        return cls(settings, paths, keys, states, recent, stream, watcher, metrics)
+        metrics = Metrics(states, stream, recent.health, served_log, time.time)
+        return cls(settings, paths, keys, states, recent, served_log, stream, watcher, metrics)
 
     def start(self) -> None:
-        """Start the watcher and the reader of the stream."""
+        """Start the watcher, the reader of the stream and the writer of the log of served values."""
         self._threads = [
             threading.Thread(target=self.watcher.run, args=(self._stop,), name="watcher", daemon=True),
             threading.Thread(target=self._follow, name="stream", daemon=True),
+            threading.Thread(target=self.served_log.run, args=(self._stop,), name="served-log", daemon=True),
         ]
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Stop both and wait a little for them."""
+        """Stop them and wait a little."""
         self._stop.set()
         for thread in self._threads:
             thread.join(timeout=5)

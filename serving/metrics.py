@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from serving.recent import StoreHealth
+from serving.served_log import ServedLog
 from serving.shop_state import ShopStates
 from serving.stream import StreamHealth
 
@@ -18,7 +19,9 @@ _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 class Metrics:
     """All metrics of one serving process, in a registry of their own."""
 
-    def __init__(self, states: ShopStates, stream: StreamHealth, store: StoreHealth, now: Callable[[], float]) -> None:
+    def __init__(
+        self, states: ShopStates, stream: StreamHealth, store: StoreHealth, log: ServedLog, now: Callable[[], float]
+    ) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "jishi_recommendation_requests",
@@ -33,7 +36,7 @@ class Metrics:
             buckets=_BUCKETS_S,
             registry=self._registry,
         )
-        self._registry.register(StateCollector(states, stream, store, now))
+        self._registry.register(StateCollector(states, stream, store, log, now))
 
     def count(self, shop_id: str, status: int, served_by: str, seconds: float) -> None:
         """Count one answer."""
@@ -48,8 +51,10 @@ class Metrics:
 class StateCollector(Collector):
     """Releases, catalogues, stream and online store, read at each scrape."""
 
-    def __init__(self, states: ShopStates, stream: StreamHealth, store: StoreHealth, now: Callable[[], float]) -> None:
-        self._states, self._stream, self._store, self._now = states, stream, store, now
+    def __init__(
+        self, states: ShopStates, stream: StreamHealth, store: StoreHealth, log: ServedLog, now: Callable[[], float]
+    ) -> None:
+        self._states, self._stream, self._store, self._log, self._now = states, stream, store, log, now
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
@@ -78,3 +83,7 @@ class StateCollector(Collector):
         for outcome, count in sorted(self._store.reads.items()):
             reads.add_metric([outcome], count)
         yield reads
+        served = CounterMetricFamily("jishi_served_values", "Sampled values for online parity by outcome.", labels=["outcome"])
+        served.add_metric(["logged"], self._log.logged)
+        served.add_metric(["dropped"], self._log.dropped)
+        yield served

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 from jishi import feast_import
 from jishi.features import ENTITY_COLUMN, FEATURES, Feature
+from jishi.features.served import Served
+from serving.served_log import ServedLog
 
 LAST_ITEMS: Feature = next(feature for feature in FEATURES if feature.name == "last_items")
 BUDGET_S = 0.15
@@ -21,7 +23,7 @@ _VALID_UNTIL = "valid_until_ms"
 
 
 class OnlineFeatures(Protocol):
-    """The part of ``feast.FeatureStore`` that serving uses."""
+    """The part of ``feast.FeatureStore`` that serving uses; the answer is a ``feast.online_response.OnlineResponse``."""
 
     def get_online_features(self, features: Any, entity_rows: Any, full_feature_names: bool = False) -> Any:
         """Values by feature and row."""
@@ -36,10 +38,19 @@ class StoreHealth:
 
 
 class Recent:
-    """Reads last items on one thread of its own, so that a read that hangs holds up nobody but itself."""
+    """Reads last items on one thread of its own, so that a read that hangs holds up nobody but itself.
 
-    def __init__(self, budget_s: float = BUDGET_S, now_ms: Callable[[], int] = lambda: int(time.time() * 1000)) -> None:
+    ``log`` gets a sample of the values that were used.
+    """
+
+    def __init__(
+        self,
+        budget_s: float = BUDGET_S,
+        now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
+        log: ServedLog | None = None,
+    ) -> None:
         self.health = StoreHealth()
+        self._log = log
         self._budget_s = budget_s
         self._now_ms = now_ms
         self._store: OnlineFeatures | None = None
@@ -74,7 +85,10 @@ class Recent:
         if error is not None:
             return self._without("failed", f"{type(error).__name__}: {error}")
         self.health.problem = None
-        items = read.result()
+        items, served = read.result()
+        if self._log is not None:
+            for value in served:
+                self._log.note(value)
         self.health.reads["found" if items else "empty"] += 1
         return items
 
@@ -83,21 +97,35 @@ class Recent:
         self.health.problem = problem
         return []
 
-    def _read(self, store: OnlineFeatures, shop_id: str, persons: list[str]) -> list[str]:
+    def _read(self, store: OnlineFeatures, shop_id: str, persons: list[str]) -> tuple[list[str], list[Served]]:
+        """The items, and the sampled values among those looked at on the way to them."""
         view = LAST_ITEMS.view
-        told = store.get_online_features(
+        answer = store.get_online_features(
             features=[f"{view}:{LAST_ITEMS.name}", f"{view}:{_VALID_UNTIL}"],
             entity_rows=[{"shop_id": shop_id, ENTITY_COLUMN[LAST_ITEMS.entity]: person} for person in persons],
-        ).to_dict()
-        for items, valid_until_ms in zip(told[LAST_ITEMS.name], told[_VALID_UNTIL], strict=True):
-            if items and holds(valid_until_ms, self._now_ms()):
-                return [str(item) for item in items]
-        return []
+        )
+        told, now_ms, served = answer.to_dict(), self._now_ms(), []
+        for place, (person, items, valid_until_ms) in enumerate(
+            zip(persons, told[LAST_ITEMS.name], told[_VALID_UNTIL], strict=True)
+        ):
+            found = [str(item) for item in items] if items and holds(valid_until_ms, now_ms) else []
+            if self._log is not None and self._log.takes(shop_id, person, now_ms):
+                as_of_ms = _as_of_ms(answer, place) if found else None
+                served.append(Served(shop_id, person, LAST_ITEMS.name, found or None, as_of_ms, now_ms))
+            if found:
+                return found, served
+        return [], served
 
 
 def holds(valid_until_ms: int | None, now_ms: int) -> bool:
     """Whether a value still holds at ``now_ms``, with a little grace; a value without an end holds until the next one."""
     return valid_until_ms is None or now_ms < valid_until_ms + GRACE_MS
+
+
+def _as_of_ms(answer: Any, place: int) -> int:
+    """The own time of the value of a row. Feast's ``to_dict`` would cut it to seconds."""
+    column = list(answer.proto.metadata.feature_names.val).index(LAST_ITEMS.name)
+    return int(answer.proto.results[column].event_timestamps[place].ToMilliseconds())
 
 
 def open_feature_store(features_folder: Path) -> OnlineFeatures | None:

@@ -27,6 +27,8 @@ def open_session(settings: Settings, paths: Paths, name: str) -> SparkSession:
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.parquet.compression.codec": "zstd",
         "spark.sql.shuffle.partitions": "4",
+        # Rows of a few shops go to a file each as they come, instead of being sorted by shop first.
+        "spark.sql.maxConcurrentOutputFileWriters": "32",
         "spark.sql.warehouse.dir": str(paths.var / "spark" / "warehouse"),
         "spark.local.dir": str(paths.var / "spark" / "local"),
         "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",

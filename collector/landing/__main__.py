@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 import typer
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from collector.landing import export_commands
+from collector.landing import import_commands
 from collector.landing.bronze import LineCounts
 from collector.landing.history import land_history
-from collector.landing.user_events import lines_of_files
-from jishi.contract.fields import ShopId
-from jishi.landing import LandingError, ShopFacts, write_landing
+from collector.landing.import_commands import valid_shop_id
+from jishi.landing import LandingError, write_landing
 from jishi.paths import Paths
 from jishi.repair import MappingError, load_mapping
 from jishi.settings import get_settings
-from jishi.shops import Shop, Shops
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 console = Console()
@@ -42,7 +38,7 @@ def journey(
     started = time.monotonic()
     root = Paths.of(get_settings()).history
     data = load_journey(limit_households)
-    with write_landing(root, _shop_id(shop), SHOP, SOURCE) as writer:
+    with write_landing(root, valid_shop_id(shop), SHOP, SOURCE) as writer:
         writer.write(journey_lines(data, shop))
     orders = data.transactions["basket_id"].nunique()
     console.print(
@@ -54,39 +50,9 @@ def journey(
     )
 
 
-@app.command()
-def events(
-    files: Annotated[list[Path], typer.Argument(help="JSON-lines files of raw events, in the order of knowing")],
-    shop: Annotated[str, typer.Option(help="shop id of the events")],
-    name: Annotated[str | None, typer.Option(help="name of the shop; of a known shop it stays as it is")] = None,
-    time_zone: Annotated[str | None, typer.Option(help="IANA time zone that decides the shop's days")] = None,
-    currency: Annotated[str | None, typer.Option(help="ISO 4217 code")] = None,
-) -> None:
-    """A shop's own event files → landing files (they replace the shop's earlier ones)."""
-    paths = Paths.of(get_settings())
-    known = Shops.load(paths.shops_file).shops.get(_shop_id(shop))
-    try:
-        wanted = Shop(
-            shop_id=shop,
-            name=name or (known.name if known else shop),
-            time_zone=time_zone or (known.time_zone if known else "UTC"),
-            currency=currency or (known.currency if known else "CNY"),
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise LandingError(f"--{first['loc'][0]}: {first['msg']}; currency is an ISO 4217 code such as CNY") from None
-    except LookupError:
-        raise LandingError(f"--time-zone: {time_zone!r} is not an IANA time zone such as Asia/Shanghai") from None
-    facts = ShopFacts(name=wanted.name, time_zone=wanted.time_zone, currency=wanted.currency)
-    with write_landing(paths.history, shop, facts, "files: " + ", ".join(f.name for f in files)) as writer:
-        writer.write(lines_of_files(files))
-    console.print(
-        f"{shop}: {writer.lines:,} lines of {len(files)} files → {paths.history / shop}", highlight=False, soft_wrap=True
-    )
-
-
-app.command("orders")(export_commands.orders)
-app.command("items")(export_commands.items)
+app.command("events")(import_commands.events)
+app.command("orders")(import_commands.orders)
+app.command("items")(import_commands.items)
 
 
 @app.command()
@@ -151,12 +117,12 @@ def repair(
             load_mapping(map_file),
             now=datetime.now(UTC),
             future_tolerance_s=settings.future_tolerance_s,
-            shop=None if shop is None else _shop_id(shop),
+            shop=None if shop is None else valid_shop_id(shop),
             is_trial=trial,
         )
     except MappingError as error:
         raise LandingError(str(error)) from None
-    print(json.dumps(asdict(replayed)))
+    print(orjson.dumps(replayed).decode())
 
 
 def _counts_table(counts: dict[str, LineCounts], title: str) -> Table:
@@ -168,13 +134,6 @@ def _counts_table(counts: dict[str, LineCounts], title: str) -> Table:
         reasons = ", ".join(f"{reason} {number:,}" for reason, number in sorted(found.invalid.items()))
         table.add_row(shop_id, f"{found.lines:,}", f"{found.good:,}", f"{found.lines - found.good:,}", reasons)
     return table
-
-
-def _shop_id(text: str) -> str:
-    try:
-        return TypeAdapter(ShopId).validate_python(text)
-    except ValidationError:
-        raise LandingError(f"--shop: {text!r} is not a shop id; use lower-case letters, digits, - and _") from None
 
 
 def main() -> int:

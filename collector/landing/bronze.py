@@ -14,8 +14,7 @@ import orjson
 import pyarrow as pa
 
 from collector.landing.columnar import to_arrow, write_parquet
-from jishi.contract import Refusal, record_of
-from jishi.contract.fields import parse_instant, to_ms
+from jishi.contract import Refusal, known_since_ms, record_of
 from jishi.landing import LandedFile, LandingError
 from jishi.tables import BRONZE_EVENTS
 
@@ -98,11 +97,7 @@ def bronze_rows(lines: Iterable[bytes], counts: LineCounts, *, shop_id: str, fir
         counts.lines += 1
         if isinstance(verdict, Refusal):
             counts.invalid[verdict.reason] += 1
-            known = _claimed_ms(raw)
-        elif verdict.received_at is not None:
-            known = to_ms(verdict.received_at)
-        else:
-            known = record["occurred_at_ms"]
+        known = known_since_ms(raw, record, verdict)
         row: dict[str, Any] = {**record, "log_partition": None, "log_offset": None}
         if known is None and last_known is None:
             waiting.append(row)
@@ -117,15 +112,3 @@ def bronze_rows(lines: Iterable[bytes], counts: LineCounts, *, shop_id: str, fir
 def _known_at(row: dict[str, Any], ms: int | None) -> dict[str, Any]:
     row["received_at_ms"] = row["collected_at_ms"] = ms
     return row
-
-
-def _claimed_ms(raw: Any) -> int | None:
-    """When an invalid event says that it became known: its ``received_at`` or ``occurred_at``, where one is readable."""
-    if not isinstance(raw, dict):
-        return None
-    for name in ("received_at", "occurred_at"):
-        try:
-            return to_ms(parse_instant(raw.get(name)))
-        except ValueError:
-            continue
-    return None

@@ -58,6 +58,15 @@ def load_journey(limit_households: int | None = None) -> Journey:
     return Journey(transactions, read("products"), read("coupons"), redemptions.reset_index(drop=True))
 
 
+def part_of(journey: Journey, part: int, parts: int) -> Journey:
+    """Every ``parts``-th household from the ``part``-th on, with its whole history and the products that it bought."""
+    households = np.sort(journey.transactions["household_id"].unique())[part::parts]
+    transactions = journey.transactions[journey.transactions["household_id"].isin(households)].reset_index(drop=True)
+    redemptions = journey.redemptions[journey.redemptions["household_id"].isin(households)].reset_index(drop=True)
+    products = journey.products[journey.products["product_id"].isin(transactions["product_id"].unique())].reset_index(drop=True)
+    return Journey(transactions, products, journey.coupons, redemptions)
+
+
 def journey_lines(journey: Journey, shop_id: str) -> Iterator[bytes]:
     """All events as JSON lines: the catalogue first, then orders and redemptions in the order of time."""
     prices = _LinePrices.of(journey.transactions)

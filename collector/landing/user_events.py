@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from jishi.landing import LandingError
 
+MB = 1_000_000
 
-def lines_of_files(files: Sequence[Path]) -> Iterator[bytes]:
+
+def lines_of_files(files: Sequence[Path], progress: Callable[[int, int], None] = lambda done, total: None) -> Iterator[bytes]:
     """Every line of the files in the order given, without line ends; blank lines are no events and are left out.
 
-    The order should be the order in which the events became known. Raises LandingError for a file that cannot be read.
+    The order should be the order in which the events became known. ``progress`` is told megabytes read and in
+    all. Raises LandingError for a file that cannot be read.
     """
     for file in files:
         if not file.is_file():
             raise LandingError(f"{file} does not exist or is not a file; name JSON-lines files of raw events")
+    total, done, told = sum(file.stat().st_size for file in files), 0, 0
     for file in files:
         try:
             with file.open("rb") as stream:
                 for line in stream:
+                    done += len(line)
+                    if done - told >= MB:
+                        told = done
+                        progress(done // MB, total // MB)
                     text = line.rstrip(b"\r\n")
                     if text.strip():
                         yield text

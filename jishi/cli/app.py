@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from jishi.cli import bots, catalogue, evaluate, features, keys, quarantine, recommend
+from jishi.cli import bots, catalogue, evaluate, features, keys, quarantine, recommend, shops
 from jishi.cli.handover import PASS_THROUGH, hand_over
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, get_settings
@@ -22,6 +22,7 @@ app = typer.Typer(
 console = Console(width=None if sys.stdout.isatty() else 140)
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(keys.app, name="keys")
+app.add_typer(shops.app, name="shops")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(features.app, name="features")
 app.command("recommend")(recommend.recommend)
@@ -55,7 +56,7 @@ def bench(
     known = sorted(file.stem for file in (PROJECT_ROOT / "bench").glob("*.py") if "\ndef main(" in file.read_text())
     if name not in known:
         raise typer.BadParameter(f"there is no bench {name!r}; known: {', '.join(known)}", param_hint="NAME")
-    hand_over(f"bench.{name}", context.args)
+    hand_over(f"bench.{name}", context.args, folder=None)
 
 
 @app.command("upgrade-stream", context_settings=PASS_THROUGH)

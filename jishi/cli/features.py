@@ -14,11 +14,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from jishi.cli.online_parity import online_parity
+
 if TYPE_CHECKING:
     from jishi.parity.prove import Proof
 
 app = typer.Typer(help="Features: list and export definitions, compute them over events, prove that all engines agree.")
 console = Console(width=None if sys.stdout.isatty() else 140)
+app.command("online-parity")(online_parity)
 Events = Annotated[Path, typer.Option(help="folder of events in landing form, in the order of knowing")]
 AsJson = Annotated[bool, typer.Option("--json", help="print definitions as JSON")]
 
@@ -81,10 +84,17 @@ def compute(
 def parity(
     events: Events,
     engine: Annotated[list[str] | None, typer.Option(help="spark or flink; repeat for both; both if left out")] = None,
-    online: Annotated[bool, typer.Option(help="read the online store too, which Flink's messages feed")] = True,
+    online: Annotated[bool, typer.Option(help="read online stores too, which Flink's messages feed")] = True,
+    store: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="online store; may repeat: sqlite (if left out; a file of its own), or redis and postgresql, which write to "
+            "the server of the settings: name one that holds nothing"
+        ),
+    ] = None,
 ) -> None:
-    """Compare all engines and the online store with the oracle, value by value; exit 1 on any difference."""
-    from jishi.parity.engines import ENGINES, prepared_log
+    """Compare all engines and online stores with the oracle, value by value; exit 1 on any difference."""
+    from jishi.parity.engines import ENGINES, STORES, prepared_log
     from jishi.parity.prove import explained, prove
     from jishi.settings import get_settings
 
@@ -92,10 +102,14 @@ def parity(
     for name in compared:
         if name not in ENGINES or name == "oracle":
             raise typer.BadParameter(f"{name!r} is none of spark, flink", param_hint="--engine")
+    stores = (store or ["sqlite"]) if online else []
+    for name in stores:
+        if name not in STORES:
+            raise typer.BadParameter(f"{name!r} is none of {', '.join(STORES)}", param_hint="--store")
     with _told_in_one_line():
         settings = get_settings()
         with prepared_log(events, settings) as log:
-            proof = prove(log, compared, with_online=online, settings=settings, tell=_say)
+            proof = prove(log, compared, stores, settings, _say)
             console.print(_proof_table(proof))
             for paragraph in explained(proof, log, settings):
                 _say(paragraph)

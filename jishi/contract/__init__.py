@@ -1,7 +1,7 @@
 """Event contract v1: what a storefront may say, and what the platform makes of it."""
 
 from jishi.contract.events import EVENT_TYPES, Event, event_json_schema
-from jishi.contract.record import Record, record_of
+from jishi.contract.record import Record, known_since_ms, record_of
 from jishi.contract.verdict import Refusal, check
 
-__all__ = ["EVENT_TYPES", "Event", "Record", "Refusal", "check", "event_json_schema", "record_of"]
+__all__ = ["EVENT_TYPES", "Event", "Record", "Refusal", "check", "event_json_schema", "known_since_ms", "record_of"]

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 import orjson
 
 from jishi.contract.events import Event
-from jishi.contract.fields import to_ms
+from jishi.contract.fields import parse_instant, to_ms
 from jishi.contract.verdict import Refusal, check
 
 # An order with the most lines that it may have needs half of this; the log takes lines of four times this length.
@@ -79,6 +79,23 @@ def record_of(
     record["unit_price_minor"] = declared.get("unit_price_minor")
     record["quantity"] = declared.get("quantity")
     return record, verdict
+
+
+def known_since_ms(raw: Any, record: Record, verdict: Event | Refusal) -> int | None:
+    """When an event that did not run through the log became known, as it says itself (epoch milliseconds).
+
+    A good event's ``received_at``, else its ``occurred_at``; of a refused one the first that is readable; None without any.
+    """
+    if isinstance(verdict, Event):
+        return record["occurred_at_ms"] if verdict.received_at is None else to_ms(verdict.received_at)
+    if not isinstance(raw, dict):
+        return None
+    for name in ("received_at", "occurred_at"):
+        try:
+            return to_ms(parse_instant(raw.get(name)))
+        except ValueError:
+            continue
+    return None
 
 
 def _too_large(text: str) -> Refusal:

@@ -14,8 +14,7 @@ from typing import Any
 
 import orjson
 
-from jishi.contract import Refusal, record_of
-from jishi.contract.fields import parse_instant, to_ms
+from jishi.contract import known_since_ms, record_of
 from jishi.fates import Fate, fate_without_history
 from jishi.landing import MANIFEST, LandingError, landed_shops, load_manifest
 
@@ -65,10 +64,7 @@ def rows_of_lines(lines: Iterable[bytes], shop_id: str | None) -> Iterator[dict[
             raw = text
         shop = shop_id or _named_shop(raw)
         record, verdict = record_of(raw, shop_id=shop, collector_id=f"history:{shop}", seq=seq, collected_at_ms=0, line=text)
-        if isinstance(verdict, Refusal):
-            own_ms = _claimed_ms(raw)
-        else:
-            own_ms = to_ms(verdict.received_at) if verdict.received_at is not None else record["occurred_at_ms"]
+        own_ms = known_since_ms(raw, record, verdict)
         known_ms = own_ms if own_ms is not None else known_ms
         row = {**record, "received_at_ms": known_ms, "log_partition": 0, "log_offset": None}
         if known_ms is None:
@@ -83,18 +79,6 @@ def rows_of_lines(lines: Iterable[bytes], shop_id: str | None) -> Iterator[dict[
 def _named_shop(raw: Any) -> str:
     named = raw.get("shop_id") if isinstance(raw, dict) else None
     return named if isinstance(named, str) and named else UNKNOWN_SHOP
-
-
-def _claimed_ms(raw: Any) -> int | None:
-    """When an invalid event says that it became known: its ``received_at`` or ``occurred_at``, where one is readable."""
-    if not isinstance(raw, dict):
-        return None
-    for name in ("received_at", "occurred_at"):
-        try:
-            return to_ms(parse_instant(raw.get(name)))
-        except ValueError:
-            continue
-    return None
 
 
 def fates_of(log: Iterable[dict[str, Any]], *, allowed_lateness_s: int, future_tolerance_s: int) -> Iterator[Fate]:

@@ -125,17 +125,19 @@ def aggregate(feature: Feature, inside: Sequence[Act], end_ms: int) -> Any:
 
 
 def _running_values(feature: Feature, acts: Sequence[Act]) -> Iterator[Value]:
-    # An act without a value in the column changes nothing, so that it gives no row either.
-    telling = [act for act in acts if feature.column is None or _told(feature, [act])]
-    for (shop_id, entity_id), taken in acts_by_key(feature, telling).items():
-        latest: dict[int, Any] = {}
-        for position in range(len(taken)):
-            value = running_value(feature, taken[: position + 1])
-            # Of several events known in the same millisecond, the value after the last of them stays.
-            latest[taken[position]["received_at_ms"]] = value
-        for as_of_ms, value in latest.items():
+    for (shop_id, entity_id), taken in acts_by_key(feature, acts).items():
+        # Of several events known in the same millisecond, the value after the last of them stays.
+        for as_of_ms, value in dict(running_steps(feature, taken)).items():
             if value != feature.default:
                 yield Value(feature.name, shop_id, entity_id, as_of_ms, value, None)
+
+
+def running_steps(feature: Feature, taken: Sequence[Act]) -> Iterator[tuple[int, Any]]:
+    """Each value that a running feature of one entity has had, with the instant (epoch ms) from which on it was known."""
+    # An act without a value in the column changes nothing, so that it gives no step either.
+    telling = [act for act in taken if feature.column is None or _told(feature, [act])]
+    for position, act in enumerate(telling):
+        yield act["received_at_ms"], running_value(feature, telling[: position + 1])
 
 
 def running_value(feature: Feature, known: Sequence[Act]) -> Any:

@@ -24,6 +24,7 @@ from jishi.settings import PROJECT_ROOT, Settings
 from jishi.tables import BRONZE_EVENTS
 
 ENGINES = ("oracle", "spark", "flink")
+STORES = ("sqlite", "redis", "postgresql")
 Tell = Callable[[str], None]
 
 
@@ -80,22 +81,26 @@ def messages_of(log: PreparedLog) -> Path:
     return log.folder / "flink" / "features"
 
 
-def read_online(log: PreparedLog, instants_ms: list[int], target: Path, settings: Settings, tell: Tell) -> None:
-    """Send Flink's messages through the feature writer into an online store of its own, reading it at each instant; what a
-    reader got goes to the JSON-lines file ``target``. Raises EngineFailed.
+def read_online(log: PreparedLog, store: str, instants_ms: list[int], target: Path, settings: Settings, tell: Tell) -> None:
+    """Send Flink's messages through the feature writer into an online store, reading it at each instant; what a reader got goes
+    to the JSON-lines file ``target``. SQLite gets a file of its own; Redis and PostgreSQL are the servers of the settings.
+    Raises EngineFailed.
     """
     began = time.monotonic()
     arguments = ["-m", "feature_repo", "replay", "--messages", str(messages_of(log)), "--out", str(target)]
     for instant_ms in instants_ms:
         arguments += ["--at-ms", str(instant_ms)]
-    _run("online store", Paths.of(settings).python("main"), arguments, settings, log.folder)
-    tell(f"online store: {time.monotonic() - began:.1f} s")
+    _run(store, Paths.of(settings).python("main"), arguments, settings, log.folder / store, store)
+    tell(f"{store}: {time.monotonic() - began:.1f} s")
 
 
-def _run(name: str, python: Path, arguments: list[str], settings: Settings, folder: Path) -> None:
+def _run(name: str, python: Path, arguments: list[str], settings: Settings, folder: Path, store: str = "sqlite") -> None:
     environment = os.environ | {
         "JISHI_VAR": str(folder / "var"),
         "JISHI_ENVS": str(settings.envs),
+        "JISHI_ONLINE_STORE": store,
+        "JISHI_REDIS_URL": settings.redis_url,
+        "JISHI_POSTGRES_URL": settings.postgres_url,
         "JISHI_ALLOWED_LATENESS_S": str(settings.allowed_lateness_s),
         "JISHI_FUTURE_TOLERANCE_S": str(settings.future_tolerance_s),
     }

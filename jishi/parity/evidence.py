@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from jishi.features import Feature
 from jishi.features.entity import key_values
 from jishi.features.event_log import read_log
 from jishi.features.oracle import good_acts
 from jishi.features.why import Reason, UnknownFeature, named_entity, named_feature, reason
 from jishi.lake import Lake
+from jishi.lake_query import open_lake
+from jishi.parity.bronze_acts import records_behind
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.tables import BRONZE_EVENTS
@@ -21,10 +24,10 @@ def evidence(entity_text: str, feature_name: str, as_of_ms: int, events: Path | 
     entity, identity = named_entity(entity_text)
     feature = named_feature(entity, feature_name)
     try:
-        parts = list(key_values(entity, identity).values())
+        key_values(entity, identity)
     except ValueError as error:
         raise UnknownFeature(str(error)) from None
-    log = read_log(events) if events is not None else _bronze(settings, shop or _shop_of(entity, identity), parts)
+    log = read_log(events) if events is not None else _bronze(settings, shop or _shop_of(entity, identity), feature, identity)
     shops = sorted({row["shop_id"] for row in log})
     chosen = shop or (shops[0] if len(shops) == 1 else _shop_of(entity, identity))
     if chosen is None:
@@ -38,20 +41,10 @@ def _shop_of(entity: str, identity: str) -> str | None:
     return identity if entity == "shop" else None
 
 
-def _bronze(settings: Settings, shop: str | None, parts: list[str]) -> list[dict[str, Any]]:
-    """Records of bronze whose line names every part of the key, in the order of knowing."""
-    from jishi.lake_query import open_lake
-
+def _bronze(settings: Settings, shop: str | None, feature: Feature, identity: str) -> list[dict[str, Any]]:
     if shop is None:
         raise UnknownFeature("bronze holds several shops; say which with --shop")
     lake = Lake(Paths.of(settings).lake)
     lake.current(BRONZE_EVENTS.name)
-    columns = list(BRONZE_EVENTS.columns)
-    named = "".join(" AND contains(line, ?)" for _ in parts)
     with open_lake(lake) as connection:
-        rows = connection.execute(
-            f"SELECT DISTINCT {', '.join(columns)} FROM bronze_events WHERE shop_id = ?{named} "
-            "ORDER BY received_at_ms, log_partition NULLS FIRST, log_offset NULLS FIRST, collector_id, seq",
-            [shop, *parts],
-        ).fetchall()
-    return [dict(zip(columns, row, strict=True)) for row in rows]
+        return records_behind(connection, shop, feature, [identity])

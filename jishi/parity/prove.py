@@ -12,12 +12,10 @@ from jishi.parity.comparison import Compared, Difference, compare, compare_onlin
 from jishi.parity.engines import PreparedLog, Tell, compute, read_online
 from jishi.settings import Settings
 
-ONLINE = "online store"
-
 
 @dataclass(frozen=True)
 class Proof:
-    """What was compared: for each engine (the online store included) each feature, by name."""
+    """What was compared: for each engine (online stores included) each feature, by name."""
 
     records: int
     acts: int
@@ -35,8 +33,8 @@ class Proof:
         return sum(feature.rows for feature in first.values())
 
 
-def prove(log: PreparedLog, engines: list[str], *, with_online: bool, settings: Settings, tell: Tell) -> Proof:
-    """Compute the log with the oracle and every engine and compare. ``with_online`` needs Flink, whose messages feed the store.
+def prove(log: PreparedLog, engines: list[str], stores: list[str], settings: Settings, tell: Tell) -> Proof:
+    """Compute the log with the oracle and every engine and compare. Online stores need Flink, whose messages feed them.
 
     Raises jishi.parity.engines.EngineFailed or jishi.parity.value_table.NothingComputed.
     """
@@ -48,10 +46,10 @@ def prove(log: PreparedLog, engines: list[str], *, with_online: bool, settings: 
         target = log.folder / f"{engine}.parquet"
         compute(engine, log, target, settings, tell)
         compared[engine] = compare(oracle, target, names)
-    if with_online and "flink" in engines:
-        reads, instants_ms = log.folder / "online.jsonl", instants_to_read(oracle)
-        read_online(log, instants_ms, reads, settings, tell)
-        compared[ONLINE] = compare_online(oracle, reads, instants_ms, names)
+    for store in stores if "flink" in engines else []:
+        reads, instants_ms = log.folder / f"{store}.jsonl", instants_to_read(oracle)
+        read_online(log, store, instants_ms, reads, settings, tell)
+        compared[store] = compare_online(oracle, reads, instants_ms, names)
     return Proof(len(log.records), len(log.acts), compared)
 
 

@@ -1,13 +1,17 @@
 """Compile feature definitions to Spark DataFrames: the rows of one view from acts.
 
-Each act is copied to the windows that hold it, and the copies are aggregated; a part with a shorter window than its view's
-takes the acts that are young enough. A running view has one row an instant at which it changed: of several events known in the
-same millisecond the last one's.
+The value of a window changes only where acts enter or leave it. Acts are therefore aggregated to slides, and a slide makes two
+changes: what it adds at its end, and what it takes away one window later. Their running sums are the values at these instants,
+and each value holds for every slide until the next change. A different value (``distinct``) is added where it comes without
+having been in the window, and taken away where it was not seen again in time. An extreme cannot be taken away: it is looked for
+among the slides in the window. So an act is handled twice, and not once for each of the windows that hold it.
+
+A running view has one row an instant at which it changed: of several events known in the same millisecond the last one's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -16,7 +20,7 @@ from jishi.features import ENTITY_KEYS, FEATURES, Feature, Where, operands
 from jishi.features.entity import ESCAPES, SEPARATOR
 from spark_jobs.silver.fates import ORDER_OF_KNOWING
 
-KEY = ("shop_id", "entity_id", "as_of_ms", "valid_until_ms")
+EXTREMES = {"min": F.min, "max": F.max, "seconds_since": F.max}
 
 
 def view_rows(
@@ -34,19 +38,18 @@ def view_rows(
 def _window_rows(
     acts: DataFrame, features: Sequence[Feature], allowed_lateness_s: int, declared: tuple[Feature, ...]
 ) -> DataFrame:
-    parts = {part.name: part for feature in features for part in operands(feature, declared)}
+    parts = list({part.name: part for feature in features for part in operands(feature, declared)}.values())
     keys = ENTITY_KEYS[features[0].entity]
-    slide_ms, size_ms = features[0].slide * 1000, max(part.size for part in parts.values()) * 1000
-    kinds = sorted({kind for part in parts.values() for kind in part.acts})
-    first_end = f"(occurred_at_ms div {slide_ms} + 1) * {slide_ms}"
-    last_end = f"((occurred_at_ms + {size_ms}) div {slide_ms}) * {slide_ms}"
-    copies = _with_whole_key(acts.where(F.col("kind").isin(kinds)), keys).withColumn(
-        "end_ms", F.explode(F.expr(f"sequence({first_end}, {last_end}, {slide_ms}L)"))
-    )
-    aggregates = [F.expr(sql).alias(name) for part in parts.values() for name, sql in aggregates_of(part).items()]
-    grouped = copies.groupBy("shop_id", *keys, "end_ms").agg(*aggregates)
+    slide_ms = features[0].slide * 1000
+    kinds = sorted({kind for part in parts for kind in part.acts})
+    taken = _with_whole_key(acts.where(F.col("kind").isin(kinds)), keys)
+    taken = taken.withColumn("at_ms", F.expr(f"(occurred_at_ms div {slide_ms} + 1) * {slide_ms}"))
+    changes = _changes_of_slides(taken, parts, keys)
+    for part in parts:
+        if part.aggregation == "distinct":
+            changes = changes.unionByName(_changes_of_values(taken, part, keys), allowMissingColumns=True)
     known_ms = F.col("end_ms") + F.lit(allowed_lateness_s * 1000)
-    return grouped.select(
+    return _values_of_windows(changes, parts, keys, slide_ms).select(
         *_identity(keys),
         known_ms.alias("as_of_ms"),
         (known_ms + F.lit(slide_ms)).alias("valid_until_ms"),
@@ -54,22 +57,83 @@ def _window_rows(
     )
 
 
-def aggregates_of(part: Feature) -> dict[str, str]:
-    """Integer aggregates that a feature is made of, by the name under which they travel, as Spark SQL over copied acts."""
-    conditions = [f"kind IN {_in_list(part.acts)}", f"occurred_at_ms >= end_ms - {part.size * 1000}"]
-    taken = f"FILTER (WHERE {' AND '.join(conditions + [_condition(where) for where in part.where])})"
+def _changes_of_slides(taken: DataFrame, parts: Sequence[Feature], keys: Sequence[str]) -> DataFrame:
+    """What each slide adds at its end and takes away when it leaves a window; ``at_ms``, ``acts`` and aggregates of parts.
+
+    ``acts`` tells whether the longest window holds anything at all.
+    """
+    added = {name: sql for part in parts for name, sql in sums_of(part).items()}
+    extremes = {part.name: extreme_of(part) for part in parts if part.aggregation in EXTREMES}
+    aggregates = [F.expr(sql).alias(name) for name, sql in (added | extremes).items()]
+    slides = taken.groupBy("shop_id", *keys, "at_ms").agg(F.count(F.lit(1)).alias("acts"), *aggregates)
+    longest_s = max(part.size for part in parts)
+    changes = [_struct({name: name for name in ("at_ms", "acts", *added, *extremes)})]
+    for size_s in sorted({part.size for part in parts}):
+        leaving = {name for part in parts if part.size == size_s for name in sums_of(part)}
+        left = {name: f"-{name}" if name in leaving else "0L" for name in added}
+        left = {"at_ms": f"at_ms + {size_s * 1000}", "acts": "-acts" if size_s == longest_s else "0L"} | left
+        left |= {name: "CAST(NULL AS BIGINT)" for name in extremes}
+        changes.append(_struct(left))
+    return slides.select("shop_id", *keys, F.expr(f"inline(array({', '.join(changes)}))"))
+
+
+def _changes_of_values(taken: DataFrame, part: Feature, keys: Sequence[str]) -> DataFrame:
+    """Where the number of different values goes up and down."""
+    size_ms = part.size * 1000
+    of_value = ["shop_id", *keys, part.column or ""]
+    seen = taken.where(_taken_by(part)).where(F.col(part.column or "").isNotNull()).select(*of_value, "at_ms").distinct()
+    in_time = Window.partitionBy(*of_value).orderBy("at_ms")
+    before, after = F.lag("at_ms").over(in_time), F.lead("at_ms").over(in_time)
+    told = seen.withColumns({"before_ms": before, "after_ms": after})
+    comes = f"IF(before_ms + {size_ms} >= at_ms, 0L, 1L)"
+    goes = f"IF(after_ms <= at_ms + {size_ms}, 0L, -1L)"
+    changes = [_struct({"at_ms": "at_ms", part.name: comes}), _struct({"at_ms": f"at_ms + {size_ms}", part.name: goes})]
+    return told.select("shop_id", *keys, F.expr(f"inline(array({', '.join(changes)}))")).where(F.col(part.name) != 0)
+
+
+def _values_of_windows(changes: DataFrame, parts: Sequence[Feature], keys: Sequence[str], slide_ms: int) -> DataFrame:
+    """Aggregates of every window that holds an act, with its ``end_ms``."""
+    of_key = Window.partitionBy("shop_id", *keys).orderBy("at_ms")
+    so_far = of_key.rangeBetween(Window.unboundedPreceding, Window.currentRow)
+    values = {"acts": F.sum("acts").over(so_far), "next_ms": F.lead("at_ms").over(of_key)}
+    for part in parts:
+        names = [part.name] if part.aggregation == "distinct" else list(sums_of(part))
+        values |= {name: F.sum(name).over(so_far) for name in names}
+        if part.aggregation in EXTREMES:
+            inside = of_key.rangeBetween(slide_ms - part.size * 1000, Window.currentRow)
+            values[part.name] = EXTREMES[part.aggregation](part.name).over(inside)
+    # Of several changes at one instant each has the sum of all; the last one's next lies later.
+    at_changes = changes.withColumns(values).where("acts > 0 AND next_ms > at_ms")
+    return at_changes.withColumn("end_ms", F.expr(f"explode(sequence(at_ms, next_ms - {slide_ms}, {slide_ms}L))"))
+
+
+def _struct(columns: Mapping[str, str]) -> str:
+    return f"named_struct({', '.join(f'{name!r}, {sql}' for name, sql in columns.items())})"
+
+
+def sums_of(part: Feature) -> dict[str, str]:
+    """Integer aggregates over one slide that add up, by the name under which they travel, as Spark SQL over acts."""
+    taken = f"FILTER (WHERE {_taken_by(part)})"
     if part.aggregation == "count":
         return {part.name: f"count(1) {taken}"}
-    if part.aggregation == "distinct":
-        return {part.name: f"count(DISTINCT {part.column}) {taken}"}
+    if part.aggregation == "sum":
+        return {part.name: f"coalesce(sum({part.column}) {taken}, 0L)"}
     if part.aggregation == "mean":
         return {
-            f"{part.name}__sum__part": f"sum({part.column}) {taken}",
+            f"{part.name}__sum__part": f"coalesce(sum({part.column}) {taken}, 0L)",
             f"{part.name}__count__part": f"count({part.column}) {taken}",
         }
-    if part.aggregation == "seconds_since":
-        return {part.name: f"max(occurred_at_ms) {taken}"}
-    return {part.name: f"{part.aggregation}({part.column}) {taken}"}
+    return {}
+
+
+def extreme_of(part: Feature) -> str:
+    """The extreme of one slide, as Spark SQL over acts."""
+    column = "occurred_at_ms" if part.aggregation == "seconds_since" else part.column
+    return f"{'min' if part.aggregation == 'min' else 'max'}({column}) FILTER (WHERE {_taken_by(part)})"
+
+
+def _taken_by(part: Feature) -> str:
+    return " AND ".join([f"kind IN {_in_list(part.acts)}", *(_condition(where) for where in part.where)])
 
 
 def _condition(where: Where) -> str:

@@ -68,6 +68,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
     kafka_port, *ports = free_ports(len(PORTS) + 1)
     values: dict[str, Any] = dict(zip(PORTS, ports, strict=True))
     values |= {"var": tmp_path_factory.mktemp("demo") / "var", "kafka_bootstrap": f"127.0.0.1:{kafka_port}"}
+    values |= {"served_values_rate": 1.0}
     settings = Settings(_env_file=None, **values)  # type: ignore[call-arg]
     environment = os.environ | {f"JISHI_{name.upper()}": str(value) for name, value in values.items()}
     made = RunningDemo(settings, Paths.of(settings), environment)

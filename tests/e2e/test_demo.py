@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import subprocess
+import sys
 import time
 import uuid
 from datetime import UTC, datetime
@@ -18,6 +21,7 @@ from dashboard.admin import admin_password_file
 from dashboard.screenshot import capture
 from jishi.demo.airflow_api import AirflowApi
 from jishi.reconcile import tables_checksum
+from jishi.settings import PROJECT_ROOT
 from tests.e2e.conftest import RunningDemo, pids_naming
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
@@ -147,6 +151,28 @@ def test_the_board_shows_every_chart_in_a_browser(demo: RunningDemo, tmp_path: P
     view = capture(url, admin_password_file(demo.paths).read_text().strip(), tmp_path / "board.png")
     assert view.troubles == {}
     assert len(view.charts) == 10
+
+
+def test_what_serving_used_is_what_the_log_says(demo: RunningDemo) -> None:
+    """Every value that serving read so far, through collector, Kafka, Flink, writer and store, against the lake."""
+    keys, marker, today = demo.keys("lanting"), uuid.uuid4().hex, datetime.now(UTC)
+    event = {"event_id": marker, "shop_id": "lanting", "type": "item_viewed", "user_id": marker}
+    event |= {"occurred_at": today.isoformat(timespec="milliseconds"), "properties": {"item_id": "any"}}
+    collector = f"http://127.0.0.1:{demo.settings.collector_port}/v1/events"
+    sent = httpx.post(collector, json=[event], headers={"Authorization": f"Bearer {keys['write']}"}, timeout=10)
+    assert (sent.status_code, sent.json()["accepted"]) == (200, 1)
+    deadline = time.monotonic() + 60
+    while not any(marker in file.read_text() for file in demo.paths.live.rglob("part-*")):
+        assert time.monotonic() < deadline, "the event does not reach the archive"
+        time.sleep(0.5)
+    on = ("--date", today.date().isoformat())
+    landed = [sys.executable, "-m", "collector.landing", "live", *on]
+    subprocess.run(landed, check=True, cwd=PROJECT_ROOT, env=demo.environment, timeout=120)
+    told = demo.jishi("features", "online-parity", *on)
+    assert told.returncode == 0, told.stdout + told.stderr
+    reads = re.search(r"│ last_items +│ +(\d+) │", told.stdout)
+    assert reads is not None, told.stdout
+    assert int(reads[1]) >= 10
 
 
 def test_a_second_history_run_gives_the_same_tables(demo: RunningDemo) -> None:

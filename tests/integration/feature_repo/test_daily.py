@@ -22,6 +22,7 @@ from jishi.settings import Settings
 pytestmark = pytest.mark.integration
 DAY = datetime(2026, 10, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
 PERSON, ITEM = DAILY
+one_store = pytest.mark.parametrize("online_store", ["sqlite"], indirect=True)
 
 
 def publish(lake: Lake, table: DailyTable, rows: list[dict[str, Any]]) -> None:
@@ -70,6 +71,7 @@ def test_every_key_arrives_with_its_newest_row_up_to_the_instant(settings: Setti
     assert (again.written, again.refused) == (0, keys)
 
 
+@one_store
 def test_nothing_to_materialise_is_an_error(settings: Settings, paths: Paths) -> None:
     with pytest.raises(TableNotPublished):
         materialize(settings, paths, at(1), (PERSON,))
@@ -91,6 +93,7 @@ def publish_labels(lake: Lake, labels: list[tuple[str, str, float]]) -> None:
         frame.to_parquet(draft.path / "shop=a" / "part-0.parquet", index=False, coerce_timestamps="us")
 
 
+@one_store
 def test_the_training_set_knows_only_what_was_known(settings: Settings, paths: Paths) -> None:
     lake = Lake(paths.lake)
     publish_labels(lake, [("p", "i", 1.5), ("p", "i", 0.5), ("p", "j", 2.0), ("q", "i", 1.5), ("p", "i", -1), ("p", "i", 12)])
@@ -125,6 +128,7 @@ def test_the_training_set_knows_only_what_was_known(settings: Settings, paths: P
     assert (known[f"{PERSON.view}__as_of"] <= known["event_timestamp"]).all()
 
 
+@one_store
 def test_a_join_that_leaks_is_found(settings: Settings, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = Lake(paths.lake)
     publish_labels(lake, [("p", "i", 1.5)])
@@ -143,6 +147,7 @@ def test_a_join_that_leaks_is_found(settings: Settings, paths: Paths, monkeypatc
     assert not lake.has(training_set.TABLE)
 
 
+@one_store
 def test_a_shop_without_labels_is_named(settings: Settings, paths: Paths, tmp_path: Path) -> None:
     lake = Lake(paths.lake)
     publish_labels(lake, [("p", "i", 1.5)])

@@ -47,14 +47,18 @@ def wait_until(holds: Callable[[], Any], timeout_s: float = 90) -> Any:
 class Writer:
     """The daemon as a process, with its own port."""
 
-    def __init__(self, var: Path, bootstrap: str) -> None:
+    def __init__(self, var: Path, bootstrap: str, online_store: dict[str, str]) -> None:
         self.port = free_port()
-        env = os.environ | {
-            "JISHI_VAR": str(var),
-            "JISHI_KAFKA_BOOTSTRAP": bootstrap,
-            "JISHI_FEATURE_WRITER_PORT": str(self.port),
-            "PYTHONUNBUFFERED": "1",
-        }
+        env = (
+            os.environ
+            | online_store
+            | {
+                "JISHI_VAR": str(var),
+                "JISHI_KAFKA_BOOTSTRAP": bootstrap,
+                "JISHI_FEATURE_WRITER_PORT": str(self.port),
+                "PYTHONUNBUFFERED": "1",
+            }
+        )
         self.process = subprocess.Popen(
             [sys.executable, "-m", "feature_repo", "write"],
             env=env,
@@ -112,7 +116,9 @@ def send(broker: EmbeddedBroker, payloads: list[tuple[str, bytes | None]]) -> No
     assert producer.flush(30) == 0
 
 
-def test_values_arrive_newest_wins_and_a_crash_loses_nothing(settings: Settings, paths: Paths, broker: EmbeddedBroker) -> None:
+def test_values_arrive_newest_wins_and_a_crash_loses_nothing(
+    online_store: Any, settings: Settings, paths: Paths, broker: EmbeddedBroker
+) -> None:
     now_ms = int(time.time() * 1000)
     store = open_store(settings, paths)
 
@@ -121,7 +127,7 @@ def test_values_arrive_newest_wins_and_a_crash_loses_nothing(settings: Settings,
         items: list[str] | None = told["last_items"][0]
         return items
 
-    with Writer(settings.var, broker.bootstrap) as writer:
+    with Writer(settings.var, broker.bootstrap, online_store.environment) as writer:
         # One instant, three clicks of one request: the log's order decides. An older value and rubbish between them.
         send(
             broker,
@@ -146,7 +152,7 @@ def test_values_arrive_newest_wins_and_a_crash_loses_nothing(settings: Settings,
         writer.stop(signal.SIGKILL)
 
     send(broker, [(f"q{n}", message(f"q{n}", now_ms, [str(n)])) for n in range(700)])
-    with Writer(settings.var, broker.bootstrap) as again:
+    with Writer(settings.var, broker.bootstrap, online_store.environment) as again:
         wait_until(lambda: read("q699") == ["699"] and read("q0") == ["0"])
         wait_until(lambda: again.health()["messages"] >= 700)
         assert read("p") == ["3", "2", "1"]
@@ -160,8 +166,9 @@ def test_values_arrive_newest_wins_and_a_crash_loses_nothing(settings: Settings,
     consumer.close()
 
 
+@pytest.mark.parametrize("online_store", ["sqlite"], indirect=True)
 def test_the_writer_waits_for_kafka_and_says_so(settings: Settings, paths: Paths) -> None:
-    with Writer(settings.var, f"127.0.0.1:{free_port()}") as writer:
+    with Writer(settings.var, f"127.0.0.1:{free_port()}", {}) as writer:
         told = wait_until(writer.health)
         assert (told["status"], told["waiting_for"]) == ("waiting", "Kafka")
         time.sleep(1.5)

@@ -1,13 +1,15 @@
-"""Every engine and the online store give the oracle's values on golden, simulated and made logs, to the last one."""
+"""Every engine and the online store give the oracle's values on golden, simulated, real and made logs, to the last one."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +24,10 @@ FACTS = ShopFacts(name="golden", time_zone="UTC", currency="CNY")
 
 @pytest.fixture(scope="module")
 def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder of landing files: golden logs, a simulated shop, and a shop for each log that hypothesis made."""
+    """One folder of landing files: golden logs, a simulated shop, the whole history of three households of Complete Journey (of
+    all of them: ``jishi bench journey_parity``), and a shop for each log that hypothesis made.
+    """
+    from collector.landing.journey import SHOP, SOURCE, journey_lines, load_journey, part_of
     from simulator.history import simulate
     from simulator.world import Plan
     from tests.integration.features.made_logs import write_made_logs
@@ -38,28 +43,65 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 writer.write(line.replace(f'"{shop_id}"'.encode(), f'"{renamed}"'.encode(), 1) for line in lines)
     simulate(Plan("xinghe", users=40, days=3, seed=5), root)
     shutil.rmtree(root / "truth")
+    with write_landing(root, "journey", SHOP, SOURCE) as writer:
+        writer.write(journey_lines(part_of(load_journey(), part=5, parts=1000), "journey"))
     write_made_logs(root, 40)
     return root
 
 
-def features(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def features(*arguments: str | Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "jishi.cli", "features", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT_ROOT, timeout=900)
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PROJECT_ROOT,
+        timeout=900,
+        env=os.environ | (environment or {}),
+    )
 
 
-def test_all_engines_and_the_online_store_agree_with_the_oracle(events: Path) -> None:
-    told = features("parity", "--events", events)
-    assert told.returncode == 0, told.stdout[-6000:] + told.stderr[-3000:]
-    summary = re.search(r"(\d+) events, (\d+) good acts, (\d+) values in spark, flink, online store: 0 differ", told.stdout)
-    assert summary is not None, told.stdout[-2000:]
+@pytest.fixture(scope="module")
+def proof(events: Path, installed_stores: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    """``jishi features parity`` over all events, all engines and every online store whose server is here."""
+    environment = {name: value for store in installed_stores.values() for name, value in store.environment.items()}
+    stores = [argument for name in installed_stores for argument in ("--store", name)]
+    return features("parity", "--events", events, *stores, environment=environment)
+
+
+def columns(proof: subprocess.CompletedProcess[str]) -> dict[str, list[str]]:
+    """The table that the command printed: cells by feature."""
+    rows = (line.split("│")[1:-1] for line in proof.stdout.splitlines() if line.startswith("│"))
+    return {name.strip(): [cell.strip() for cell in cells] for name, *cells in rows}
+
+
+def test_all_engines_and_stores_agree_with_the_oracle(
+    proof: subprocess.CompletedProcess[str], installed_stores: dict[str, Any]
+) -> None:
+    print(proof.stdout, proof.stderr)
+    assert proof.returncode == 0
+    engines = ", ".join(["spark", "flink", *installed_stores])
+    summary = re.search(rf"(\d+) events, (\d+) good acts, (\d+) values in {engines}: 0 differ", proof.stdout)
+    assert summary is not None
     events_read, acts, values = map(int, summary.groups())
     assert events_read > 500
     assert acts > 300
     assert values > 30_000
+
+
+@pytest.mark.parametrize("online_store", ["sqlite", "redis", "postgresql"], indirect=True)
+def test_no_feature_is_left_out(
+    proof: subprocess.CompletedProcess[str], installed_stores: dict[str, Any], online_store: Any
+) -> None:
+    engines = ["spark", "flink", online_store.settings["online_store"]]
+    place = {name: place for place, name in enumerate(["oracle", "spark", "flink", *installed_stores])}
+    table = columns(proof)
     for feature in FEATURES:
-        row = re.search(rf"│ {feature.name} +│ +(\d+) │ +(\d+) = │ +(\d+) = │ +(\d+) = │", told.stdout)
-        assert row is not None, feature.name
-        assert int(row[1]) > 0, f"no log gives {feature.name} a value, so that nothing was proved"
+        cells = table[feature.name]
+        assert int(cells[0]) > 0, f"no log gives {feature.name} a value, so that nothing was proved"
+        for engine in engines:
+            assert re.fullmatch(r"\d+ =", cells[place[engine]]), f"{feature.name} in {engine}: {cells}"
 
 
 def test_values_are_written_as_parquet_and_a_value_names_its_events(tmp_path: Path) -> None:

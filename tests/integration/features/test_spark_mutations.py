@@ -25,9 +25,12 @@ SETTINGS = Settings(allowed_lateness_s=30, future_tolerance_s=5, _env_file=None)
 
 # (view, function of the compiler, what is in its SQL, what is left of it)
 MUTANTS = [
-    ("person_3600s_60s", "aggregates_of", " FILTER (WHERE kind IN ('item_added_to_cart')", " FILTER (WHERE true"),
-    ("item_21600s_86400s_3600s", "aggregates_of", " AND occurred_at_ms >= end_ms - 21600000", ""),
-    ("item_86400s_3600s", "aggregates_of", "count(DISTINCT person_id)", "count(person_id)"),
+    ("person_3600s_60s", "sums_of", " FILTER (WHERE kind IN ('item_added_to_cart'))", ""),
+    ("item_21600s_86400s_3600s", "_struct", "-item_views_6h", "0L"),
+    ("item_86400s_3600s", "_struct", "at_ms + 86400000", "at_ms + 82800000"),
+    ("item_86400s_3600s", "_struct", "IF(before_ms + 86400000 >= at_ms, 0L, 1L)", "1L"),
+    ("item_86400s_3600s", "_struct", "IF(after_ms <= at_ms + 86400000, 0L, -1L)", "-1L"),
+    ("person_86400s_3600s", "extreme_of", "min(", "max("),
     ("item_21600s_86400s_3600s", "_value", "coalesce(item_views_6h, 0L)", "nullif(item_views_6h, 1L)"),
     ("group_buy_86400s_3600s", "_value", " div 1000", ""),
 ]

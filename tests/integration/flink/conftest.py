@@ -18,6 +18,7 @@ def flink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     from jishi.settings import get_settings
 
     folder = tmp_path_factory.mktemp("flink")
-    jvm = engine.start_jvm(Paths(var=folder, envs=get_settings().envs))
+    settings = get_settings()
+    jvm = engine.start_jvm(Paths(var=folder, envs=settings.envs), settings.flink_jvm)
     yield folder
     engine.stop_jvm(jvm)

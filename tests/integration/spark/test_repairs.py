@@ -190,3 +190,19 @@ def test_an_event_is_repaired_before_its_day_is_worked_up(session: SparkSession,
     assert silver(paths)["l-sku"] == ["i-9", f"live-{DAY}", datetime(2026, 9, 2, 10, 0, 2), False, True]  # noqa: DTZ001
     assert counts(paths)[-1] == 1
     assert "l-sku" not in {row.event_id for row in quarantined(paths)}, "nor is it listed from the archive again"
+
+
+def test_one_command_repairs_and_builds(session: SparkSession, paths: Paths, capfd: pytest.CaptureFixture[str]) -> None:
+    build(session, paths, "history")
+    mapping = paths.var / "sku.json"
+    mapping.write_text(SKU.model_dump_json(by_alias=True, exclude_none=True))
+    told = command("replay", "--map", str(mapping), "--shop", "a", "--trial")
+    assert "6 events match, 5 would be repaired; still refused: 1 missing_field" in told
+    assert silver(paths).keys() == {"h-good"}
+    assert "5 are repaired" in command("replay", "--map", str(mapping), "--shop", "a")
+    assert sorted(silver(paths)) == ["h-good", "h-sent-again", "h-sku", "h-twice"]
+    assert "0 are repaired" in command("replay", "--map", str(mapping), "--shop", "a"), "once, and never again"
+    mapping.write_text('{"name": "No Name"}')
+    capfd.readouterr()
+    command("replay", "--map", str(mapping), code=2)
+    assert "sku.json: name: " in capfd.readouterr().err

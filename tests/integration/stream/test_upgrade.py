@@ -20,8 +20,8 @@ from jishi.settings import PROJECT_ROOT
 
 pytestmark = pytest.mark.integration
 LATENESS_S = 2
-OLD = ("person_last_20", "person_3600s_60s")
-NEW = "person_first_seen_at_ms"
+LAST, WINDOW, NEW = "person_last_20", "person_3600s_60s", "item_3600s_60s"
+OLD = (LAST, "person_last_5_category", "person_first_seen_at_ms", WINDOW)
 BEFORE, ALL = 200, 300
 
 
@@ -89,7 +89,7 @@ def wait_for_window(stream: Stream, first_ms: int) -> int:
     assert due_ms - first_ms < 3_600_000
     producer = Producer({"bootstrap.servers": stream.bootstrap})
     deadline = time.monotonic() + 120
-    while not any(told["view"] == OLD[1] and told["as_of_ms"] >= due_ms for told in messages(stream)):
+    while not any(told["view"] == WINDOW and told["as_of_ms"] >= due_ms for told in messages(stream)):
         assert time.monotonic() < deadline, stream.told()
         tick(producer)
     time.sleep(1)  # the other messages of the window
@@ -114,7 +114,7 @@ def test_state_survives_an_upgrade_with_more_views(stream: Stream, tmp_path: Pat
     printed = upgrade.communicate(timeout=120)[0]
     assert upgrade.returncode == 0, printed
     assert "loses" not in printed
-    assert all(f"keeps   {view}@" in printed for view in OLD)
+    assert all(f"keeps   {owner}@" in printed for owner in ("views", WINDOW))  # running features share their state
     assert f"begins  {NEW}@" in printed
     send(stream, range(BEFORE, ALL))
     known_ms = wait_for_window(stream, upgraded_ms)
@@ -123,10 +123,10 @@ def test_state_survives_an_upgrade_with_more_views(stream: Stream, tmp_path: Pat
     archive = sorted(stream.archived(), key=lambda row: int(row["seq"]))
     assert [row["seq"] for row in archive] == list(range(ALL))  # nothing was lost, and nothing read again
     told = messages(stream)
-    last = {message["entity_id"]: message["values"]["last_items"] for message in told if message["view"] == OLD[0]}
+    last = {message["entity_id"]: message["values"]["last_items"] for message in told if message["view"] == LAST}
     assert last == {f"p{p}": [f"i{seq}" for seq in range(ALL - 1, -1, -1) if seq % 5 == p][:20] for p in range(5)}
-    seen = [message["values"]["first_seen_at_ms"] for message in told if message["view"] == NEW]
-    assert min(seen) >= upgraded_ms  # it began without state, so it knows what came since
+    items = {message["entity_id"] for message in told if message["view"] == NEW}
+    assert items == {f"i{seq}" for seq in range(BEFORE, ALL)}  # it began without state, so it knows what came since
 
     views = {view: live_views()[view] for view in OLD}
     folder = tmp_path / "messages"
@@ -143,16 +143,16 @@ def test_state_survives_an_upgrade_with_more_views(stream: Stream, tmp_path: Pat
     expected = [v for v in values(members, acts, allowed_lateness_s=LATENESS_S) if v.as_of_ms <= known_ms]
     finding, by_view = check_messages(expected, folder, views, tmp_path)
     assert finding.wrong == []
-    assert by_view[OLD[1]] >= 5
+    assert by_view[WINDOW] >= 5
     assert max(v.value for v in expected if v.feature == "person_views_1h") == ALL // 5  # windows span the upgrade
 
 
 def test_state_is_not_dropped_by_accident(stream: Stream) -> None:
     """A job without a view of the running one is refused, and the running one goes on."""
     without = "import sys; from flink_jobs import upgrade; from jishi.features import live_views; views = live_views(); "
-    without += f"del views['{OLD[1]}']; upgrade.live_views = lambda: views; sys.exit(upgrade.main())"
+    without += f"del views['{WINDOW}']; upgrade.live_views = lambda: views; sys.exit(upgrade.main())"
     command = [str(stream.paths.python("flink")), "-c", without]
     done = subprocess.run(command, cwd=PROJECT_ROOT, env=stream.environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert f"the state of {OLD[1]}@" in done.stderr
+    assert f"the state of {WINDOW}@" in done.stderr
     assert stream.process.poll() is None

@@ -171,6 +171,21 @@ def test_a_shop_that_is_too_fast_waits_and_others_do_not(make_world: Callable[..
     assert count_accepted(world.wal.folder) == {"a": 30, "b": 1}
 
 
+def test_a_shop_may_have_its_own_limit_from_one_request_to_the_next(make_world: Callable[..., Any], viewed: Viewed) -> None:
+    world = make_world(collector_events_per_s=10, collector_max_events=20)
+    with Shops.edit(world.registry) as shops:
+        shops.limit("a", 40)
+    batch = [viewed(str(i)) for i in range(15)]
+    assert [world.post(batch).status_code for _ in range(3)] == [200, 200, 429]
+    assert "more than 40 events" in world.post(batch).json()["error"]["message"]
+    others = [viewed(str(i), shop_id="b") for i in range(15)]
+    assert [world.post(others, key="b").status_code for _ in range(2)] == [200, 429]
+    with Shops.edit(world.registry) as shops:
+        shops.limit("a", None)
+    world.clock_s[0] += 2
+    assert [world.post(batch).status_code for _ in range(2)] == [200, 429]
+
+
 def test_a_full_backlog_is_refused_with_a_time_to_come_back(make_world: Callable[..., Any], viewed: Viewed) -> None:
     world = make_world(collector_max_backlog=10)
     commit = world.intake.commit

@@ -12,8 +12,9 @@ import pytest
 
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 FILES = sorted(DAGS.glob("*.py"))
-KNOWN_DAGS = {"daily", "history"}
-TAGS = {"daily", "history", "jishi"}
+WORKING_UP = ("daily", "history")
+KNOWN_DAGS = {*WORKING_UP, "online_parity"}
+TAGS = {"daily", "history", "quality", "jishi"}
 AFTER = {
     **{"land": set(), "silver": {"land"}, "marts": {"silver"}, "features": {"marts"}},
     **{"train": {"silver"}, "evaluate": {"train"}, "gate": {"evaluate"}, "publish": {"gate"}},
@@ -77,26 +78,28 @@ def test_every_task_says_how_to_repair_it(dags: dict[str, Any]) -> None:
 
 
 def test_steps_run_one_after_the_other(dags: dict[str, Any]) -> None:
-    for dag in dags.values():
-        found = {task.task_id: task.upstream_task_ids for task in dag.tasks}
-        assert found == AFTER, f"{dag.dag_id}: one task a step, each after what it reads: {AFTER}"
+    for name in WORKING_UP:
+        found = {task.task_id: task.upstream_task_ids for task in dags[name].tasks}
+        assert found == AFTER, f"{name}: one task a step, each after what it reads: {AFTER}"
 
 
 def test_the_step_that_writes_the_warehouse_has_its_pool(dags: dict[str, Any]) -> None:
-    for dag in dags.values():
-        assert dag.get_task("marts").pool == "warehouse", f"{dag.dag_id}.marts: use the pool warehouse; DuckDB has one writer"
+    for name in WORKING_UP:
+        assert dags[name].get_task("marts").pool == "warehouse", f"{name}.marts: use the pool warehouse; DuckDB has one writer"
 
 
 def test_published_things_are_assets(dags: dict[str, Any]) -> None:
-    for dag in dags.values():
-        for task_id in ("land", "silver", "marts", "features", "publish"):
-            assert dag.get_task(task_id).outlets, f"{dag.dag_id}.{task_id}: name what it publishes as an outlet"
+    publishing = {name: ("land", "silver", "marts", "features", "publish") for name in WORKING_UP}
+    for name, task_ids in (publishing | {"online_parity": ("compare",)}).items():
+        for task_id in task_ids:
+            assert dags[name].get_task(task_id).outlets, f"{name}.{task_id}: name what it publishes as an outlet"
 
 
 def test_a_day_is_named_and_never_read_from_the_clock(dags: dict[str, Any]) -> None:
-    for task in dags["daily"].tasks:
-        assert "now" not in task.bash_command, f"daily.{task.task_id}: pass the date; a rerun must work on the same day"
-    assert "params.date" in dags["daily"].get_task("land").bash_command
+    for name, first in (("daily", "land"), ("online_parity", "compare")):
+        for task in dags[name].tasks:
+            assert "now" not in task.bash_command, f"{name}.{task.task_id}: pass the date; a rerun must work on the same day"
+        assert "params.date" in dags[name].get_task(first).bash_command
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
@@ -140,6 +143,12 @@ def test_without_a_day_it_is_the_day_before_the_run(dags: dict[str, Any]) -> Non
     assert "--as-of 2026-11-24T00:00:00Z" in _render(dags["daily"], "features", params)
 
 
+def test_reads_are_compared_on_a_named_day_or_the_day_before(dags: dict[str, Any]) -> None:
+    command = ".venv/bin/python -m jishi.cli features online-parity --date "
+    assert _render(dags["online_parity"], "compare", {"date": "2026-11-20"}) == command + "2026-11-20"
+    assert _render(dags["online_parity"], "compare", {"date": None}) == command + "2026-11-23"
+
+
 def test_history_names_its_shops(dags: dict[str, Any]) -> None:
     params = {"shops": ["a", "b"]}
     assert _render(dags["history"], "land", params) == ".venv/bin/python -m collector.landing history --shop a --shop b"
@@ -149,6 +158,9 @@ def test_history_names_its_shops(dags: dict[str, Any]) -> None:
 def test_a_shop_id_cannot_carry_a_command(dags: dict[str, Any]) -> None:
     from airflow.sdk.exceptions import ParamValidationError
 
-    for dag in dags.values():
+    for name in WORKING_UP:
         with pytest.raises(ParamValidationError):
-            dag.params.get_param("shops").resolve(["a; rm -rf x"])
+            dags[name].params.get_param("shops").resolve(["a; rm -rf x"])
+    for name in ("daily", "online_parity"):
+        with pytest.raises(ParamValidationError):
+            dags[name].params.get_param("date").resolve("2026-11-20; rm -rf x")

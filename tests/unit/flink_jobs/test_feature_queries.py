@@ -32,7 +32,7 @@ LAST = Feature(
 def test_every_declared_feature_has_its_query_and_no_other_name_is_needed() -> None:
     statement = features_insert(views(), allowed_lateness_s=30)
     for feature in FEATURES:
-        assert f"KEY '{feature.name}' VALUE " in statement
+        assert f'"{feature.name}":' in statement
     assert statement.count("\nUNION ALL\n") == len(views()) - 1
 
 
@@ -41,10 +41,13 @@ def test_a_count_is_a_hop_over_good_events_known_after_the_lateness() -> None:
         view_query(COUNT.view, [COUNT], allowed_lateness_s=30)
         == """\
 SELECT 'item_600s_300s|' || shop_id || '|' || entity_id AS message_key,
-  JSON_OBJECT(
-    KEY 'view' VALUE 'item_600s_300s', KEY 'shop_id' VALUE shop_id, KEY 'entity_id' VALUE entity_id,
-    KEY 'as_of_ms' VALUE window_end_ms + 30000, KEY 'valid_until_ms' VALUE window_end_ms + 30000 + 300000,
-    KEY 'values' VALUE JSON_OBJECT(KEY 'carts_10m' VALUE `carts_10m`)
+  CONCAT('{"view":"item_600s_300s","shop_id":', CASE WHEN REGEXP(shop_id, '["\\\\\\x00-\\x1f]') \
+THEN JSON_STRING(shop_id) ELSE '"' || shop_id || '"' END, \
+',"entity_id":', CASE WHEN REGEXP(entity_id, '["\\\\\\x00-\\x1f]') \
+THEN JSON_STRING(entity_id) ELSE '"' || entity_id || '"' END,
+    ',"as_of_ms":', COALESCE(CAST(window_end_ms + 30000 AS STRING), 'null'), \
+',"valid_until_ms":', COALESCE(CAST(window_end_ms + 30000 + 300000 AS STRING), 'null'),
+    ',"values":{"carts_10m":', COALESCE(CAST(`carts_10m` AS STRING), 'null'), '}}'
   ) AS message
 FROM (
   SELECT shop_id, `item_id` AS entity_id, 1000 * EXTRACT(EPOCH FROM window_end) AS window_end_ms,
@@ -58,25 +61,24 @@ WHERE fate = 'good' AND type IN ('item_added_to_cart') AND `item_id` IS NOT NULL
     )
 
 
-def test_last_n_follows_each_event_in_the_order_of_the_log_newest_first() -> None:
-    assert (
-        view_query(LAST.view, [LAST], allowed_lateness_s=30)
-        == """\
-SELECT 'person_last_3|' || shop_id || '|' || entity_id AS message_key,
-  JSON_OBJECT(
-    KEY 'view' VALUE 'person_last_3', KEY 'shop_id' VALUE shop_id, KEY 'entity_id' VALUE entity_id,
-    KEY 'as_of_ms' VALUE received_at_ms, KEY 'valid_until_ms' VALUE CAST(NULL AS BIGINT),
-    KEY 'values' VALUE JSON_OBJECT(KEY 'last_three' VALUE `last_three`)
-  ) AS message
-FROM (
-  SELECT shop_id, `person_id` AS entity_id, received_at_ms,
-    ARRAY_REVERSE(ARRAY_AGG(`item_id`) OVER (
-      PARTITION BY shop_id, `person_id` ORDER BY decided_at ROWS BETWEEN 2 PRECEDING AND CURRENT ROW
-    )) AS `last_three`
-  FROM (SELECT shop_id, `person_id`, type, `item_id`, received_at_ms, decided_at FROM events \
-WHERE fate = 'good' AND type IN ('item_viewed') AND `person_id` IS NOT NULL) WHERE `item_id` IS NOT NULL
-)"""
-    )
+def test_last_n_keeps_the_values_in_slots_that_are_written_in_turn() -> None:
+    query = view_query(LAST.view, [LAST], allowed_lateness_s=30)
+    taken = "type IN ('item_viewed') AND `item_id` IS NOT NULL"
+    over = "OVER (PARTITION BY shop_id, `person_id` ORDER BY decided_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
+    assert f"COUNT(CASE WHEN {taken} THEN 1 END) {over} AS `last_three__kept`" in query
+    for slot in range(3):
+        assert f"LAST_VALUE(CASE WHEN {taken} AND MOD(`last_three__kept`, 3) = {slot} THEN " in query
+    newest = "3 - MOD(`last_three__kept`, 3)"
+    slots = ", ".join(2 * ["`last_three__2`", "`last_three__1`", "`last_three__0`"])
+    assert f"'[' || ARRAY_JOIN(ARRAY_SLICE(ARRAY[{slots}], {newest}, {newest} + 2), ',') || ']'" in query
+
+
+def test_running_features_of_an_entity_share_their_state() -> None:
+    """Flink computes a subquery once when its text is the same."""
+    by_view = views()
+    queries = [view_query(view, by_view[view], allowed_lateness_s=30) for view in ("person_last_20", "person_last_5_category")]
+    states = [query[query.index("(SELECT *,") : query.rindex("WHERE")] for query in queries]
+    assert states[0] == states[1]
 
 
 def test_the_acts_of_a_view_never_come_through_a_union() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from flink_jobs.operators import SHARED, Operators, assign_uids, operators_of
 
-VERSIONS = {SHARED: "e1", "clicks": "c1", "views": "v1"}
+VERSIONS = {SHARED: "e1", "clicks": "c1", "looks": "v1"}
 
 
 def node(number: int, kind: str, description: str = "") -> dict[str, Any]:
@@ -24,16 +24,16 @@ def chain(*numbers: int) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def plan() -> dict[str, Any]:
-    """log → counter → (archive, views, clicks → union → features)."""
+    """log → counter → (archive, looks, clicks → union → features)."""
     nodes = [
         node(1, "table-source-scan"),
         node(2, "over-aggregate"),
         node(3, "sink", "Sink(table=[default_catalog.default_database.archive], fields=[a])"),
         node(4, "over-aggregate"),
-        node(5, "calc", "Calc(select=[JSON_OBJECT(NULL_ON_NULL, 'view', 'views')])"),
+        node(5, "calc", 'Calc(select=[CONCAT(\'{"view":"looks",\', shop_id)])'),
         node(6, "local-window-aggregate"),
         node(7, "global-window-aggregate"),
-        node(8, "calc", "Calc(select=[JSON_OBJECT(NULL_ON_NULL, 'view', 'clicks')])"),
+        node(8, "calc", 'Calc(select=[CONCAT(\'{"view":"clicks",\', shop_id)])'),
         node(9, "union"),
         node(10, "sink", "Sink(table=[default_catalog.default_database.features], fields=[a])"),
     ]
@@ -55,7 +55,7 @@ def test_operators_are_called_after_the_one_that_they_serve(plan: dict[str, Any]
         "events@e1.over-aggregate.1",
         "archive-1@e1.sink.1",
         "features-1@e1.sink.1",
-        "views@v1.over-aggregate.1",
+        "looks@v1.over-aggregate.1",
         "clicks@c1.global-window-aggregate.1",
     }
 
@@ -66,21 +66,47 @@ def test_another_view_before_them_renames_none(plan: dict[str, Any]) -> None:
         one["id"] += 2 if one["id"] > 3 else 0
     for edge in plan["edges"]:
         edge |= {end: number + 2 if number > 3 else number for end, number in edge.items()}
-    plan["nodes"] += [node(4, "over-aggregate"), node(5, "calc", "Calc(select=[JSON_OBJECT(NULL_ON_NULL, 'view', 'added')])")]
+    plan["nodes"] += [node(4, "over-aggregate"), node(5, "calc", 'Calc(select=[CONCAT(\'{"view":"added",\', shop_id)])')]
     plan["edges"] += chain(2, 4, 5, 11)
     assert uids(plan, VERSIONS | {"added": "a1"}) == known | {"added@a1.over-aggregate.1"}
 
 
 def test_a_changed_view_keeps_no_state_and_the_others_theirs(plan: dict[str, Any]) -> None:
-    before, after = (Operators(tuple(sorted(uids(plan, versions)))) for versions in (VERSIONS, VERSIONS | {"views": "v2"}))
-    assert before.lost_to(after) == ["views@v1.over-aggregate.1"]
+    before, after = (Operators(tuple(sorted(uids(plan, versions)))) for versions in (VERSIONS, VERSIONS | {"looks": "v2"}))
+    assert before.lost_to(after) == ["looks@v1.over-aggregate.1"]
     assert len(before.kept_by(after)) == 5
 
 
 def test_a_single_view_needs_no_union(plan: dict[str, Any]) -> None:
     plan["nodes"] = [one for one in plan["nodes"] if one["id"] not in (6, 7, 8, 9)]
     plan["edges"] = [*chain(1, 2, 3), *chain(2, 4, 5, 10)]
-    assert "views@v1.over-aggregate.1" in uids(plan)
+    assert "looks@v1.over-aggregate.1" in uids(plan)
+
+
+def with_shared_state(plan: dict[str, Any], condition: str = "a") -> dict[str, Any]:
+    """The plan with one more operator, from which both views follow."""
+    changed = copy.deepcopy(plan)
+    for one in changed["nodes"]:
+        one["id"] += 2 if one["id"] > 3 else 0
+    for edge in changed["edges"]:
+        edge |= {end: number + 2 if number > 3 else number for end, number in edge.items()}
+        edge["source"] = 5 if edge["source"] == 2 and edge["target"] != 3 else edge["source"]
+    changed["nodes"] += [node(4, "calc", f"Calc(select=[{condition}])"), node(5, "over-aggregate", "OverAggregate(count)")]
+    changed["edges"] += chain(2, 4, 5)
+    return changed
+
+
+def test_state_that_views_share_is_called_after_what_it_computes(plan: dict[str, Any]) -> None:
+    found = {uid for uid in uids(with_shared_state(plan)) if uid.startswith("views@")}
+    assert len(found) == 1
+    assert found < uids(with_shared_state(plan), VERSIONS | {"looks": "v2"})
+    assert not found & uids(with_shared_state(plan, condition="b")), "what comes before decides what it computes"
+
+
+def test_a_branch_that_names_no_view_is_refused(plan: dict[str, Any]) -> None:
+    plan["nodes"][4]["description"] = "Calc(select=[shop_id])"
+    with pytest.raises(RuntimeError, match="names no view"):
+        uids(plan)
 
 
 def test_they_are_noted_for_the_next_upgrade(tmp_path: Path) -> None:

@@ -87,3 +87,24 @@ def test_editors_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(Shops.load(file).get("a").keys) == 40
+
+
+def test_a_shop_has_its_own_limit_until_it_has_not(
+    tmp_path: Path, run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("create", "a", "--right", "read")
+
+    def shops(*arguments: str) -> str:
+        return CliRunner().invoke(app, ["shops", *arguments], env={"COLUMNS": "200"}).output
+
+    assert "20,000 (common)" in shops("list")
+    assert "a: 500 events a second" in shops("limit", "a", "--events-per-s", "500")
+    assert " 500 " in shops("list")
+    assert "1 read" in shops("list")
+    with Shops.edit(tmp_path / "shops.json") as registry:
+        registry.add(Shop(shop_id="a", name="registered again"))
+    assert Shops.load(tmp_path / "shops.json").get("a").events_per_s == 500
+    assert "the common limit" in shops("limit", "a")
+    assert "20,000 (common)" in shops("list")
+    assert "unknown shop 'x'; known: a" in shops("limit", "x")
+    assert "Invalid value for '--events-per-s'" in shops("limit", "a", "--events-per-s", "0")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from collector.landing import orders
 from collector.landing.__main__ import app
 from collector.landing.history import land_history
 from collector.landing.order_mapping import load_export_mapping
+from collector.landing.user_events import lines_of_files
 from jishi.contract import Event, check
 from jishi.landing import LandingError, load_manifest
 from jishi.paths import Paths
@@ -143,7 +145,7 @@ def test_an_import_that_was_cut_off_goes_on(
         return lines
 
     with monkeypatch.context() as patch:
-        patch.setattr("collector.landing.export_commands.order_lines", cut_off(orders.order_lines))
+        patch.setattr("collector.landing.import_commands.order_lines", cut_off(orders.order_lines))
         with pytest.raises(OSError, match="went down"):
             run(*arguments)
     assert {file.name: file.read_bytes() for file in (paths.history / "r").iterdir()} == whole, (
@@ -153,6 +155,30 @@ def test_an_import_that_was_cut_off_goes_on(
     assert "going on behind 4 events" in told
     assert {file.name: file.read_bytes() for file in (paths.history / "r").iterdir()} == whole
     assert [file.name for file in paths.history.iterdir()] == ["r"]
+
+
+def test_an_import_of_events_goes_on_and_may_add(paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jishi.landing, "LINES_PER_FILE", 2)
+    old, new = tmp_path / "old.jsonl", tmp_path / "new.jsonl"
+    old.write_text("".join(f'{{"n": {n}}}\n' for n in range(5)))
+    new.write_text('{"n": 5}\n')
+
+    def cut_off(*facts: Any) -> Iterator[bytes]:
+        yield from islice(lines_of_files(*facts), 3)
+        raise OSError("the machine went down")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("collector.landing.import_commands.lines_of_files", cut_off)
+        with pytest.raises(OSError, match="went down"):
+            run("events", str(old), "--shop", "r")
+    assert "going on behind 2 events" in CliRunner().invoke(app, ["events", str(old), "--shop", "r"]).output
+    assert [event["n"] for event in events(paths)] == [0, 1, 2, 3, 4]
+    run("events", str(new), "--shop", "r", "--add")
+    assert [event["n"] for event in events(paths)] == [0, 1, 2, 3, 4, 5]
+    run("events", str(new), "--shop", "r")
+    assert [event["n"] for event in events(paths)] == [5]
+    with pytest.raises(LandingError, match=r"--shop: 'R!' is not a shop id"):
+        run("events", str(new), "--shop", "R!")
 
 
 def test_items_add_to_the_history(paths: Paths, export: Path, tmp_path: Path) -> None:

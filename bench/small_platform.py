@@ -1,0 +1,125 @@
+"""The parts that carry an event from the door to the online store, started with the platform's own commands in a folder of
+their own, on free ports.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from flink_jobs.rest_api import RestApi
+from jishi.paths import Paths
+from jishi.platform import airflow
+from jishi.platform.kafka import create_topics, wait_for_port
+from jishi.platform.lifecycle import common_environment
+from jishi.platform.parts import parts
+from jishi.settings import PROJECT_ROOT, Settings
+from jishi.shops import Shop, Shops
+
+SHOP = "bench"
+START_TIMEOUT_S = 180.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def own_settings(folder: Path, envs: Path, **changes: object) -> Settings:
+    """Settings of a platform in ``folder``."""
+    names = ("kafka_controller_port", "collector_port", "flink_port", "feature_writer_port")
+    ports = {name: free_port() for name in names}
+    return Settings(var=folder, envs=envs, kafka_bootstrap=f"127.0.0.1:{free_port()}", **ports, **changes)  # type: ignore[arg-type]
+
+
+def make_shop(paths: Paths) -> str:
+    """Register the shop of the bench; returns its write key."""
+    shops = Shops()
+    shops.add(Shop(shop_id=SHOP, name=SHOP))
+    key = shops.issue_key(SHOP, "write")
+    shops.save(paths.shops_file)
+    return key
+
+
+@contextmanager
+def running(settings: Settings, flink: list[str] | None = None) -> Iterator[None]:
+    """Broker, collector, forwarder, Flink job and feature writer, from when all of them are ready until the block ends.
+
+    ``flink`` is the command of another Flink job than the platform's. Raises RuntimeError naming what did not start.
+    """
+    paths = Paths.of(settings)
+    airflow.write_secrets(paths)  # not started here, but its part is declared with them
+    commands = {part.name: part.command for part in parts(settings, paths)}
+    if flink is not None:
+        commands["flink"] = flink
+    given = {f"JISHI_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
+    environment = os.environ | common_environment(settings, paths) | given | {"PYTHONPATH": str(PROJECT_ROOT)}
+    started: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for name in ("kafka", "collector", "forwarder", "flink", "feature_writer"):
+            paths.log.mkdir(parents=True, exist_ok=True)
+            with (paths.log / f"{name}.log").open("ab") as log:
+                started[name] = subprocess.Popen(
+                    commands[name], stdout=log, stderr=log, cwd=PROJECT_ROOT, env=environment, start_new_session=True
+                )
+            if name == "kafka":
+                wait_for_port(settings.host, settings.kafka_port, START_TIMEOUT_S)
+                create_topics(settings.kafka_bootstrap)
+        _wait_until_ready(settings, paths, started)
+        yield
+    finally:
+        for process in reversed(started.values()):
+            _stop(process)
+
+
+def _wait_until_ready(settings: Settings, paths: Paths, started: dict[str, subprocess.Popen[bytes]]) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not (_listens(settings) and _flink_runs(settings)):
+        for name, process in started.items():
+            if process.poll() is not None:
+                raise RuntimeError(f"{name} ended with {process.returncode}: {_tail(paths.log / f'{name}.log')}")
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"not ready after {START_TIMEOUT_S:.0f} s; logs are in {paths.log}")
+        time.sleep(0.5)
+
+
+def _listens(settings: Settings) -> bool:
+    ports = (settings.collector_port, settings.feature_writer_port)
+    return all(wait_for_port(settings.host, port, 0.1) for port in ports)
+
+
+def _flink_runs(settings: Settings) -> bool:
+    base = f"http://{settings.host}:{settings.flink_port}"
+    try:
+        with urllib.request.urlopen(f"{base}/jobs", timeout=5) as answer:
+            jobs = json.load(answer)["jobs"]
+        return bool(jobs) and all(RestApi(base).all_tasks_run(job["id"]) for job in jobs)
+    except OSError:
+        return False
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-10:])
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process and its children."""
+    if process.poll() is None:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(30)
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    process.wait()

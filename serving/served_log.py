@@ -1,0 +1,99 @@
+"""The log of feature values that requests used. A request only puts values into a queue; a thread of its own writes them.
+
+Serving never waits for this log and never fails because of it: what does not fit the queue or the disk is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from queue import Empty, Full, Queue
+from threading import Event
+
+from jishi.features.served import Served, is_sampled
+
+EVERY_S = 1.0
+KEPT_DAYS = 8
+# Of one process and day; at 300 bytes a value a million values.
+MOST_BYTES = 2**28
+_QUEUED = 10_000
+
+
+@dataclass
+class ServedLog:
+    """Appends a share ``rate`` of the values to files by day below ``folder``; days that are too old are deleted."""
+
+    folder: Path
+    name: str  # of this process alone, so that nobody writes behind a line that was cut when it died
+    rate: float
+    most_bytes: int = MOST_BYTES
+    logged: int = 0
+    dropped: int = 0
+    problem: str | None = None
+    _queue: Queue[Served] = field(default_factory=lambda: Queue(_QUEUED))
+
+    def takes(self, shop_id: str, entity_id: str, read_at_ms: int) -> bool:
+        """Whether a read belongs to the sample."""
+        return is_sampled(shop_id, entity_id, read_at_ms, self.rate)
+
+    def note(self, served: Served) -> None:
+        """Keep a value for the next round of writing."""
+        try:
+            self._queue.put_nowait(served)
+        except Full:
+            self.dropped += 1
+
+    def run(self, stop: Event) -> None:
+        """Write once a second until ``stop`` is set, and once more then."""
+        while not stop.wait(EVERY_S):
+            self.flush()
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what is queued."""
+        by_day: dict[date, list[Served]] = defaultdict(list)
+        for served in self._drain():
+            by_day[served.read_on].append(served)
+        for day, values in by_day.items():
+            try:
+                is_written = self._append(day, values)
+            except OSError as error:
+                is_written, self.problem = False, f"{type(error).__name__}: {error}"
+            if is_written:
+                self.logged += len(values)
+            else:
+                self.dropped += len(values)
+
+    def _drain(self) -> list[Served]:
+        drained: list[Served] = []
+        try:
+            while True:
+                drained.append(self._queue.get_nowait())
+        except Empty:
+            return drained
+
+    def _append(self, day: date, values: list[Served]) -> bool:
+        folder = self.folder / day.isoformat()
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            self._drop_days_before(day - timedelta(days=KEPT_DAYS))
+        lines = b"".join(served.line() for served in values)
+        with (folder / f"{self.name}.jsonl").open("ab", buffering=0) as file:
+            size = file.tell()
+            if size + len(lines) > self.most_bytes:
+                self.problem = f"{file.name} may not grow beyond {self.most_bytes} bytes a day"
+                return False
+            if file.write(lines) < len(lines):
+                file.truncate(size)
+                self.problem = f"{file.name}: the disk is full"
+                return False
+        self.problem = None
+        return True
+
+    def _drop_days_before(self, oldest: date) -> None:
+        for folder in self.folder.iterdir():
+            if folder.name < oldest.isoformat():
+                shutil.rmtree(folder)

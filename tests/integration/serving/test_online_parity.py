@@ -1,0 +1,159 @@
+"""Online parity over the real way: serving reads each store, its log is compared with bronze, and a planted value is found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from typer.testing import CliRunner
+
+from collector.landing.columnar import to_arrow, write_parquet
+from feature_repo.store import apply, open_store
+from feature_repo.writer import FeatureSink, Progress
+from jishi.cli import app
+from jishi.contract import record_of
+from jishi.lake import Lake
+from jishi.lake_query import open_lake
+from jishi.settings import get_settings
+from jishi.tables import BRONZE_EVENTS
+from serving.api import make_app
+from serving.engine import Engine
+
+pytestmark = pytest.mark.integration
+SHOP, ITEMS = "lanting", ["a", "b", "c"]
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+NOON_MS = int(NOON.timestamp() * 1000)
+
+
+class Model:
+    """A release that knows the items and nothing else."""
+
+    item_ids, version = ITEMS, "v1"
+    popularity = np.ones(len(ITEMS), dtype=np.float32)
+
+    def taste(self, person_id: str) -> None:
+        return None
+
+    def neighbours(self, number: int) -> tuple[Any, Any]:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+
+
+def viewed(person: str, item: str, before_noon_s: float, offset: int | None) -> dict[str, Any]:
+    """A row of bronze; without an offset it is imported history, which did not run through the log."""
+    at = NOON - timedelta(seconds=before_noon_s)
+    event = {"event_id": f"{person}-{item}-{offset}", "shop_id": SHOP, "type": "item_viewed", "user_id": person}
+    event |= {"occurred_at": at.isoformat(timespec="milliseconds"), "properties": {"item_id": item}}
+    record, _ = record_of(event, shop_id=SHOP, collector_id=f"c{offset}", seq=len(item), collected_at_ms=0)
+    position = {"log_partition": None if offset is None else 0, "log_offset": offset}
+    return {**record, "received_at_ms": int(at.timestamp() * 1000), **position}
+
+
+def land(lake: Lake, rows: list[dict[str, Any]]) -> None:
+    with lake.publish(BRONZE_EVENTS.name) as draft:
+        write_parquet(to_arrow(BRONZE_EVENTS, rows), draft.path / "part-0.parquet")
+
+
+def message(person: str, items: list[str], as_of_ms: int) -> bytes:
+    told = {"view": "person_last_20", "shop_id": SHOP, "entity_id": person, "as_of_ms": as_of_ms, "valid_until_ms": None}
+    return json.dumps(told | {"values": {"last_items": items}}).encode()
+
+
+def engine_at_noon(platform: Any) -> Engine:
+    """Serving whose clock stands, and which waits for a store on a busy machine."""
+    engine = Engine.of(platform.settings, platform.paths)
+    engine.recent._now_ms = lambda: NOON_MS
+    engine.recent._budget_s = 30
+    return engine
+
+
+@pytest.fixture
+def parity(platform: Any, online_store: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The command, as the DAG's task calls it."""
+    for name, value in {**online_store.settings, "served_values_rate": 1.0}.items():
+        setattr(platform.settings, name, value)
+    monkeypatch.setenv("JISHI_VAR", str(platform.settings.var))
+    get_settings.cache_clear()
+    yield lambda: CliRunner().invoke(app, ["features", "online-parity", "--date", NOON.date().isoformat()])
+    get_settings.cache_clear()
+
+
+def test_a_planted_value_fails_the_task_which_names_the_feature(
+    platform: Any, parity: Callable[[], Any], until: Callable[..., Any]
+) -> None:
+    assert "serving logged no value" in parity().stderr
+    lake = Lake(platform.paths.lake)
+    platform.publish_items([{"shop_id": SHOP, "item_id": item, "category": "x"} for item in ITEMS])
+    apply(platform.settings, platform.paths)
+    sink = FeatureSink(open_store(platform.settings, platform.paths), platform.paths.features, Progress())
+    # The store does not know yet what q viewed 5 s ago, which is within the delay.
+    truth = [("u", ["a"], 300.25), ("u", ["b", "a"], 60.125), ("q", ["a"], 300.0)]
+    sink.write((0, n, message(p, items, NOON_MS - round(s * 1000))) for n, (p, items, s) in enumerate(truth))
+    log = [viewed("u", "a", 300.25, 1), viewed("u", "b", 60.125, 2), viewed("q", "a", 300, 3), viewed("q", "b", 5, 4)]
+    log += [viewed("u", "c", 3600, None)]  # not in the log, so the store never saw it
+
+    engine = engine_at_noon(platform)
+    engine.states.of(SHOP).use_release(Model(), published_at=0.0)
+    with TestClient(make_app(engine)) as client:
+        headers = {"Authorization": f"Bearer {platform.register(SHOP)}"}
+
+        def recommended(person: str) -> str:
+            answer = client.get(f"/v1/shops/{SHOP}/recommendations", params={"user_id": person}, headers=headers)
+            return str(answer.json()["served_by"]) if answer.status_code == 200 else ""
+
+        until(lambda: engine.recent.is_open and recommended("nobody") == "popular")
+        for _ in range(5):
+            assert recommended("u") == "personalised"
+        assert recommended("q") == "personalised"
+        until(lambda: engine.served_log.logged >= 7)
+
+        land(lake, log)
+        early = parity()
+        assert early.exit_code == 2
+        assert "bronze knows the log up to 2026-11-20T11:59:45" in early.stderr
+        land(lake, [*log, viewed("late", "a", -60, 5)])
+        fine = parity()
+        assert fine.exit_code == 0, fine.output
+        assert "no feature" in fine.stdout
+
+        sink.write([(0, 9, message("u", ["c", "b", "a"], NOON_MS - 1))])
+        assert recommended("u") == "personalised"
+        sink.write([(0, 10, message("q", ["a", "c"], NOON_MS - 299_000))])
+        assert recommended("q") == "personalised"
+    assert engine.served_log.dropped == 0
+
+    told = parity()
+    assert told.exit_code == 1, told.output
+    assert "last_items of 'u' in shop 'lanting' at 2026-11-20T12:00:00.000" in told.stdout
+    assert "serving used ['c', 'b', 'a'] of 1 ms before, the log says ['b', 'a']" in told.stdout
+    assert "wrong more often than 1.00%: last_items" in told.stdout
+    with open_lake(lake) as connection:
+        rows = connection.execute("SELECT feature, mismatched, missing, too_old FROM features_online_parity").fetchall()
+    assert rows == [("last_items", 2, 0, 0)]
+
+
+@pytest.mark.parametrize("online_store", ["sqlite"], indirect=True)
+def test_a_value_that_stays_away_and_one_that_is_not_replaced_are_told_apart(
+    platform: Any, parity: Callable[[], Any], until: Callable[..., Any]
+) -> None:
+    platform.publish_items([{"shop_id": SHOP, "item_id": item, "category": "x"} for item in ITEMS])
+    apply(platform.settings, platform.paths)
+    sink = FeatureSink(open_store(platform.settings, platform.paths), platform.paths.features, Progress())
+    sink.write([(0, 1, message("u", ["a"], NOON_MS - 300_000))])
+    rows = [viewed("u", "a", 300, 1), viewed("u", "b", 60, 2), viewed("m", "a", 60, 3), viewed("late", "a", -60, 4)]
+    land(Lake(platform.paths.lake), rows)
+    engine = engine_at_noon(platform)
+    engine.start()
+    until(lambda: engine.recent.is_open)
+    until(lambda: engine.recent.last_items(SHOP, ["m", "u"]) == ["a"])
+    engine.stop()
+    told = parity()
+    assert told.exit_code == 1, told.output
+    assert "missing: last_items of 'm'" in told.stdout
+    assert "serving used the default, the log says ['a']" in told.stdout
+    assert "too_old: last_items of 'u'" in told.stdout
+    assert "serving used ['a'] of 300000 ms before, the log says ['b', 'a']" in told.stdout
