@@ -19,7 +19,7 @@ DAY = np.timedelta64(1, "D")
 class Goods:
     """Facts of items by number. Prices are in minor units, NaN where unknown.
 
-    ``category``: number of the category, −1 for none; ``listed_at``: when the item was first known, NaT if nobody said;
+    ``category``, ``brand``: numbers of them, −1 for none; ``listed_at``: when the item was first known, NaT if nobody said;
     ``price``: at the instant; ``reference_price``: what it usually costs (``usual_prices``).
     """
 
@@ -27,13 +27,14 @@ class Goods:
     listed_at: Instants
     price: Values
     reference_price: Values
+    brand: Numbers
 
     def __len__(self) -> int:
         return len(self.category)
 
     def __post_init__(self) -> None:
         """Refuse columns of different length."""
-        lengths = {len(column) for column in (self.category, self.listed_at, self.price, self.reference_price)}
+        lengths = {len(column) for column in vars(self).values()}
         if len(lengths) != 1:
             raise ValueError(f"goods need columns of one length, got {sorted(lengths)}")
 
@@ -42,7 +43,8 @@ def nothing_known(items: int) -> Goods:
     """Goods of which nothing is known but their number."""
     unknown = np.full(items, np.nan)
     never = np.full(items, np.datetime64("NaT"), dtype="datetime64[us]")
-    return Goods(np.full(items, -1, dtype=np.int64), never, unknown, unknown)
+    none = np.full(items, -1, dtype=np.int64)
+    return Goods(none, never, unknown, unknown, none)
 
 
 @dataclass(frozen=True)
