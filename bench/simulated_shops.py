@@ -28,6 +28,7 @@ from bench.simulated_situations import impressions_of, sellable_at, situation_at
 from models.intervals import bootstrap_all
 from models.metrics import Values, hits_of, ndcg
 from models.paired import compare
+from models.ranker.artefact import save_ranker
 from models.ranker.grow import Growth
 from models.ranker.outcomes import purchases_within, relevance_within, shown_within, teaches_more
 from models.ranker.ranker import Lesson, Ranker
@@ -67,8 +68,8 @@ def lessons_of(shop: ShopData, cut: np.datetime64) -> list[Lesson]:
     return found
 
 
-def run(plan: Plan, growth: Growth) -> Result:
-    """One shop from its first day to the comparison."""
+def run(plan: Plan, growth: Growth, artefacts: Path | None = None) -> Result:
+    """One shop from its first day to the comparison; the ranker and its card go below ``artefacts``."""
     began, seconds = time.monotonic(), {}
 
     def lap(name: str) -> None:
@@ -87,6 +88,8 @@ def run(plan: Plan, growth: Growth) -> Result:
     has_history = np.bincount(here.moment.acts.person, minlength=here.moment.persons) > 0
     persons = np.flatnonzero(has_history & (np.diff(bought.indptr) > 0))
     asked, sources = here.of(persons), Sources().fit(here.moment)
+    if artefacts is not None:
+        save_ranker(artefacts / plan.shop_id, plan.shop_id, ranker, sources, acts.item_ids.tolist())
     lists = {name: _best(scores, allowed) for name, scores in sources.score(asked.moment).items()}
     lists["ranker"] = ranker.rank(asked, sources, K, allowed)[0]
     for name, knows_usual in (("oracle of tastes", False), ("full oracle", True)):
@@ -155,12 +158,13 @@ def main() -> int:
     parser.add_argument("--users", type=int, default=2500)
     parser.add_argument("--days", type=int, default=60)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--artefacts", type=Path, help="write each shop's ranker and its card below this folder")
     parser.add_argument("--json", type=Path, help="write everything here, the ranker's importances and reliability included")
     chosen = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 150)
     results = []
     for shop_id in chosen.shops:
-        results.append(run(Plan(shop_id, chosen.users, chosen.days, chosen.seed), Growth()))
+        results.append(run(Plan(shop_id, chosen.users, chosen.days, chosen.seed), Growth(), chosen.artefacts))
         seconds = ", ".join(f"{name} {value}" for name, value in results[-1].seconds.items())
         console.print(f"{shop_id}: {seconds} s", highlight=False)
     told = {result.shop_id: summarise(result) for result in results}

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from models.artefact import load_state, read_manifest, save
+from models.artefact import CorruptArtefact, load_state, read_manifest, save
 from models.candidates import Candidates
 from models.interactions import Interactions
+from models.ranker.artefact import load_ranker, save_ranker
 from models.ranker.calibration import Calibration, calibration_error, reliability
 from models.ranker.columns import NAMES, columns
 from models.ranker.grow import Examples, Growth, NothingToLearn, export_trees, grow, join, train_catboost
@@ -255,15 +256,26 @@ def test_facts_hold_importances_and_reliability(fitted: Ranker) -> None:
 
 
 def test_a_saved_ranker_with_its_sources_gives_the_same_lists(fitted: Ranker, tmp_path: Path) -> None:
-    here = situation(shop(), 52)
+    here, everything = situation(shop(), 52), np.ones(ITEMS, dtype=np.bool_)
     sources = Sources().fit(here.moment)
-    states = sources.states() | fitted.states()
-    save(tmp_path, states, {}, fitted.facts_)
-    manifest = read_manifest(tmp_path)
-    loaded = {name: load_state(tmp_path, manifest, name) for name in states}
-    again = Ranker().from_states(loaded).rank(here, Sources().from_states(loaded), 5, np.ones(ITEMS, dtype=np.bool_))
-    expected = fitted.rank(here, sources, 5, np.ones(ITEMS, dtype=np.bool_))
+    save_ranker(tmp_path, "s", fitted, sources, here.moment.acts.item_ids.tolist())
+    ranker, loaded = load_ranker(tmp_path)
+    again, expected = ranker.rank(here, loaded, 5, everything), fitted.rank(here, sources, 5, everything)
     assert np.array_equal(again[0], expected[0])
+    assert np.array_equal(again[1], expected[1])
+    assert ranker.facts_ == read_manifest(tmp_path)["ranker"]
+
+
+def test_the_card_tells_importances_and_reliability(fitted: Ranker, tmp_path: Path) -> None:
+    here = situation(shop(), 52)
+    save_ranker(tmp_path, "s", fitted, Sources().fit(here.moment), here.moment.acts.item_ids.tolist())
+    card = (tmp_path / "card.md").read_text()
+    first, weight = next(iter(fitted.facts_["importances"].items()))
+    assert f"| `{first}` | {weight:.1f} |" in card
+    assert card.count("\n| ") >= 10 + 20
+    (tmp_path / "ranker_trees.npz").write_bytes(b"changed")
+    with pytest.raises(CorruptArtefact, match="ranker_trees"):
+        load_ranker(tmp_path)
 
 
 def test_impressions_teach_when_there_are_enough() -> None:
