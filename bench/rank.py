@@ -55,11 +55,22 @@ def measure(predicts: dict[str, Predict], asked: list[Scores]) -> dict[str, np.n
     return {name: np.array(values) for name, values in taken.items()}
 
 
-def train_lightgbm(examples: Examples, trees: int) -> Any:
-    """LambdaRank with LightGBM's usual 31 leaves."""
+def train_lightgbm(
+    examples: Examples, trees: int, *, leaves: int = 31, least_leaf: int = 20, learning_rate: float = 0.08
+) -> Any:
+    """LambdaRank, a label gaining what it is."""
     import lightgbm
 
-    model = lightgbm.LGBMRanker(n_estimators=trees, num_leaves=31, learning_rate=0.08, n_jobs=2, random_state=7, verbose=-1)
+    model = lightgbm.LGBMRanker(
+        n_estimators=trees,
+        num_leaves=leaves,
+        min_child_samples=least_leaf,
+        learning_rate=learning_rate,
+        label_gain=list(range(6)),
+        n_jobs=2,
+        random_state=7,
+        verbose=-1,
+    )
     counts = np.unique(examples.group, return_counts=True)[1]
     return model.fit(examples.values, examples.label.astype(np.int64), group=counts).booster_
 

@@ -24,6 +24,7 @@ from rich.table import Table
 
 from bench.simulated_data import ShopData, make
 from bench.simulated_oracle import expected_purchases, shopper_of
+from bench.simulated_rivals import rival_lists
 from bench.simulated_situations import impressions_of, sellable_at, situation_at
 from models.intervals import bootstrap_all
 from models.metrics import Values, hits_of, ndcg
@@ -68,7 +69,7 @@ def lessons_of(shop: ShopData, cut: np.datetime64) -> list[Lesson]:
     return found
 
 
-def run(plan: Plan, growth: Growth, artefacts: Path | None = None) -> Result:
+def run(plan: Plan, growth: Growth, artefacts: Path | None = None, *, with_rivals: bool = False) -> Result:
     """One shop from its first day to the comparison; the ranker and its card go below ``artefacts``."""
     began, seconds = time.monotonic(), {}
 
@@ -95,6 +96,9 @@ def run(plan: Plan, growth: Growth, artefacts: Path | None = None) -> Result:
     for name, knows_usual in (("oracle of tastes", False), ("full oracle", True)):
         lists[name] = _best(_oracle(world, acts.person_ids[persons], window, knows_usual=knows_usual), allowed)
     lap("rank")
+    if with_rivals:
+        lists |= rival_lists(lessons, growth, asked, sources, allowed, K)
+        lap("rivals")
     relevant = np.diff(bought[persons].indptr)
     values = {name: ndcg(hits_of(each, bought[persons]), relevant) for name, each in lists.items()}
     return Result(plan.shop_id, values, ranker.facts_, seconds)
@@ -159,12 +163,15 @@ def main() -> int:
     parser.add_argument("--days", type=int, default=60)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--artefacts", type=Path, help="write each shop's ranker and its card below this folder")
+    parser.add_argument("--rivals", action="store_true", help="also LightGBM (uv sync --group bench) and another loss")
     parser.add_argument("--json", type=Path, help="write everything here, the ranker's importances and reliability included")
     chosen = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 150)
     results = []
     for shop_id in chosen.shops:
-        results.append(run(Plan(shop_id, chosen.users, chosen.days, chosen.seed), Growth(), chosen.artefacts))
+        results.append(
+            run(Plan(shop_id, chosen.users, chosen.days, chosen.seed), Growth(), chosen.artefacts, with_rivals=chosen.rivals)
+        )
         seconds = ", ".join(f"{name} {value}" for name, value in results[-1].seconds.items())
         console.print(f"{shop_id}: {seconds} s", highlight=False)
     told = {result.shop_id: summarise(result) for result in results}

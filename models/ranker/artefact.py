@@ -34,11 +34,12 @@ def render_card(shop_id: str, facts: dict[str, Any]) -> str:
     lines = [
         f"# Ranker of {shop_id}",
         "",
-        f"{growth['trees']} symmetric trees of depth {growth['depth']}, loss {growth['loss']}, learnt from "
-        f"{facts['lists']:,} lists with {facts['candidates']:,} candidates and {facts['hits']:,} hits. Labels: {facts['labels']}.",
+        f"{growth['trees']} symmetric trees of depth {growth['depth']}, loss {growth['loss']}, learnt from",
+        f"{facts['lists']:,} lists with {facts['candidates']:,} candidates and {facts['hits']:,} hits.",
+        f"Labels: {facts['labels']}.",
         "",
-        f"Chances are calibrated ({calibration['method']}) on lists from {calibration['held_out_from']} on, which the trees have not "
-        f"seen; on the other half of those lists the expected error is {calibration['expected_error']:.4f}.",
+        f"Chances are calibrated ({calibration['method']}) on lists from {calibration['held_out_from']} on, which the trees",
+        f"have not seen; on the other half of those lists the expected error is {calibration['expected_error']:.4f}.",
         "",
         "| candidates | mean chance | share of hits |",
         "|---|---|---|",

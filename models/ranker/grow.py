@@ -68,14 +68,18 @@ class NothingToLearn(ValueError):
 
 @dataclass(frozen=True)
 class Growth:
-    """Parameters of the trees; ``loss`` is a ranking loss of CatBoost, ``misses`` the most candidates of label 0 of a list."""
+    """Parameters of the trees; ``misses`` is the most candidates of label 0 of a list.
 
-    trees: int = 200
-    depth: int = 6
-    learning_rate: float = 0.08
+    ``loss`` is a ranking loss of CatBoost. QueryRMSE is the squared error after the mean error of each list is taken out, so
+    that only differences within a list are learnt (docs/adr/0007).
+    """
+
+    trees: int = 150
+    depth: int = 4
+    learning_rate: float = 0.06
     ridge: float = 5.0
-    loss: str = "YetiRank"
-    misses: int = 40
+    loss: str = "QueryRMSE"
+    misses: int = 20
     seed: int = 7
     threads: int = 2
 
