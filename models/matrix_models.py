@@ -10,8 +10,9 @@ from models.graph_filter import BSPM, GFCF
 from models.item_knn import ItemKNN
 from models.popularity import Popularity
 from models.recommender import Recommender
+from models.slim import SLIM
 
-MATRIX_MODELS: dict[str, type[Any]] = {model.name: model for model in (Popularity, ItemKNN, ALS, EASE, GFCF, BSPM)}
+MATRIX_MODELS: dict[str, type[Any]] = {model.name: model for model in (Popularity, ItemKNN, ALS, EASE, SLIM, GFCF, BSPM)}
 
 
 def make(name: str, parameters: dict[str, Any] | None = None) -> Recommender:

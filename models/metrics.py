@@ -60,6 +60,25 @@ def average_precision(hits: Hits, relevant: Counts) -> Values:
     return np.asarray((precision * hits).sum(axis=1) / np.minimum(relevant, hits.shape[1]))
 
 
+def gains_of(lists: Counts, amounts: sparse.csr_matrix) -> Values:
+    """What the item at each place brought in, 0 for a miss; ``amounts``: persons × items. Shape of ``lists``."""
+    rows = np.repeat(np.arange(len(lists)), lists.shape[1])
+    found = np.asarray(amounts[rows, np.maximum(lists, 0).ravel()]).reshape(lists.shape)
+    return np.where(lists >= 0, found, 0.0).astype(np.float64)
+
+
+def revenue_recall(gains: Values, total: Values) -> Values:
+    """Share of what a person spent (``total``, above 0) that went to items of the list."""
+    return np.asarray(gains.sum(axis=1) / total)
+
+
+def revenue_ndcg(gains: Values, best: Values) -> Values:
+    """Discounted gain in money over that of the dearest order. ``best``: a person's amounts, falling, persons × k or more."""
+    discounts = 1 / np.log2(np.arange(2, gains.shape[1] + 2))
+    ideal = (best[:, : gains.shape[1]] * discounts[: best.shape[1]]).sum(axis=1)
+    return np.asarray((gains * discounts).sum(axis=1) / ideal)
+
+
 PER_PERSON = {"recall": recall, "ndcg": ndcg, "hit_rate": hit_rate, "mrr": reciprocal_rank, "map": average_precision}
 
 

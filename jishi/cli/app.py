@@ -50,13 +50,16 @@ def send(context: typer.Context) -> None:
 
 @app.command(context_settings=PASS_THROUGH)
 def bench(
-    context: typer.Context, name: Annotated[str, typer.Argument(help="what to measure: a module of bench/, such as ingest")]
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="what to measure: a module of bench/ or how its name begins, such as ingest")],
 ) -> None:
     """Measure one of the numbers that the documents claim."""
     known = sorted(file.stem for file in (PROJECT_ROOT / "bench").glob("*.py") if "\ndef main(" in file.read_text())
-    if name not in known:
+    asked = name.replace("-", "_")
+    found = [stem for stem in known if stem == asked] or [stem for stem in known if stem.startswith(asked)]
+    if len(found) != 1:
         raise typer.BadParameter(f"there is no bench {name!r}; known: {', '.join(known)}", param_hint="NAME")
-    hand_over(f"bench.{name}", context.args, folder=None)
+    hand_over(f"bench.{found[0]}", context.args, folder=None)
 
 
 @app.command("upgrade-stream", context_settings=PASS_THROUGH)

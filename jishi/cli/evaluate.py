@@ -26,3 +26,9 @@ def sessions(context: typer.Context) -> None:
 def baskets(context: typer.Context) -> None:
     """Baskets of users over time, judged by the next basket: Recall and NDCG at k (--help lists the options)."""
     hand_over(MODULE, ["baskets", *context.args], folder=None)
+
+
+@app.command(context_settings=PASS_THROUGH)
+def compare(context: typer.Context) -> None:
+    """Two files that ``interactions --per-user`` wrote: paired differences with intervals and p-values."""
+    hand_over(MODULE, ["compare", *context.args], folder=None)

@@ -1,4 +1,6 @@
-"""``python -m models.protocols interactions|sessions|baskets --train T.parquet --test E.parquet --model NAME|auto``."""
+"""``python -m models.protocols interactions|sessions|baskets --train T.parquet --test E.parquet --model NAME|auto``, or
+``compare A.parquet B.parquet`` for two files of ``--per-user``.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,7 @@ from models.matrix_models import MATRIX_MODELS
 from models.protocols import report
 from models.protocols.baskets import run_baskets
 from models.protocols.interaction_run import run_interactions
+from models.protocols.per_user import run_compare
 from models.protocols.sessions import run_sessions
 from models.protocols.tables import BadTable
 from models.sessions.choice import SESSION_MODELS
@@ -50,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--mask", type=Path, help="more pairs (user_id, item_id) never to recommend, learnt from by nobody"
             )
+            command.add_argument("--per-user", type=Path, help="write each test user's metrics here, for evaluate compare")
+    compare = commands.add_parser("compare", help="two files of --per-user: paired differences with intervals and p-values")
+    compare.add_argument("first", type=Path)
+    compare.add_argument("second", type=Path)
+    compare.add_argument("--seed", type=int, default=7, help="of everything that is drawn")
+    compare.add_argument("--json", type=Path, default=None, help="write the report here; - prints it")
     return parser
 
 
@@ -70,23 +79,30 @@ def _parameters(text: str) -> dict[str, Any]:
     return found
 
 
-RUNS: dict[str, Run] = {"interactions": run_interactions, "sessions": run_sessions, "baskets": run_baskets}
+RUNS: dict[str, Run] = {
+    "interactions": run_interactions,
+    "sessions": run_sessions,
+    "baskets": run_baskets,
+    "compare": run_compare,
+}
 
 
 def main() -> int:
     """Run one protocol; what a user can mend is told in one sentence, with exit code 1."""
     parser = _parser()
     chosen = parser.parse_args()
-    if chosen.parameters and chosen.model in ("auto", "blend"):
+    is_run = chosen.protocol != "compare"
+    if is_run and chosen.parameters and chosen.model in ("auto", "blend"):
         parser.error(f"--parameters are of a named model; {chosen.model} finds its own")
     # A report on standard output must be nothing but JSON.
     console = Console(width=None if sys.stdout.isatty() else 120, stderr=str(chosen.json) == "-")
     try:
         found = RUNS[chosen.protocol](chosen, lambda line: console.print(f"  {line}", highlight=False, markup=False))
-        report.show(console, found)
+        if is_run:
+            report.show(console, found)
         report.write(chosen.json, found)
     except TypeError as error:
-        if not chosen.parameters or "unexpected keyword argument" not in str(error):
+        if not is_run or not chosen.parameters or "unexpected keyword argument" not in str(error):
             raise
         print(f"evaluate {chosen.protocol}: --parameters: {chosen.model} {str(error).partition(' ')[2]}", file=sys.stderr)
         return 1

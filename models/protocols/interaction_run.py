@@ -9,12 +9,18 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from models.beyond_accuracy import gini, novelty
 from models.matrix_models import make
 from models.metrics import coverage, hits_of
 from models.protocols import report
 from models.protocols.choice import Choice, binary, choose
-from models.protocols.interactions import InteractionTask, read_mask, read_task
+from models.protocols.interactions import InteractionTask, read_task
+from models.protocols.item_groups import groups_of, slices_by_item
+from models.protocols.masks import read_mask
+from models.protocols.per_user import write_per_user
 from models.protocols.ranking import measure, rank_all
+from models.protocols.revenue import read_amounts, revenue_metrics
+from models.recommender import Items
 
 
 def run_interactions(asked: Namespace, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -38,13 +44,21 @@ def run_interactions(asked: Namespace, tell: Callable[[str], None]) -> dict[str,
     lists = rank_all(choice.model.score, histories, max(ks), hidden)
     watch.lap("rank")
     values = measure(hits_of(lists, task.relevant), task.counts, ks)
+    values |= {f"novelty@{k}": novelty(lists[:, :k], task.train.sales(), task.train.users) for k in ks}
+    revenue = _revenue(task, asked, lists, ks)
+    if asked.per_user:
+        write_per_user(asked.per_user, task, values)
     known = np.diff(histories.indptr) > 0
+    parts = {"with_training_rows": known, "without_training_rows": ~known}
     found = {
         "protocol": "interactions",
         "model": asked.model,
         **report.summarise(values),
+        **revenue,
         **{f"coverage@{k}": round(coverage(lists[:, :k], task.facts["items"]), 6) for k in ks},
-        "slices": report.slices(values, {"with_training_rows": known, "without_training_rows": ~known}, "users"),
+        **{f"gini@{k}": round(gini(lists[:, :k], task.facts["items"]), 6) for k in ks},
+        "slices": report.slices(values, parts, "users"),
+        "slices_by_item": slices_by_item(lists, task.relevant, groups_of(task.facts["items"], task.by_item, task.relevant), ks),
         "chosen": {"parts": choice.parts, "shares": choice.weights, "uses_weight_column": choice.uses_weights},
         "trials": choice.trials,
         "data": task.facts,
@@ -52,6 +66,15 @@ def run_interactions(asked: Namespace, tell: Callable[[str], None]) -> dict[str,
     }
     watch.lap("measure")
     return {**found, "seconds": watch.told(), "machine": report.machine()}
+
+
+def _revenue(task: InteractionTask, asked: Namespace, lists: Items, ks: list[int]) -> dict[str, Any]:
+    """``revenue``: metrics with intervals over the users who spent something; nothing without the column."""
+    amounts = read_amounts(task, asked.test, ks[-1])
+    if amounts is None:
+        return {}
+    values, rows = revenue_metrics(amounts, lists, ks)
+    return {"revenue": {"users": len(rows), **(report.summarise(values) if len(rows) else {})}}
 
 
 def _as_learnt(task: InteractionTask, choice: Choice) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:

@@ -1,7 +1,8 @@
 """Judge a recommender on any table of interactions.
 
 Train and test have the columns ``user_id`` and ``item_id`` (text or whole numbers of any size), and may have ``timestamp`` (a
-time or a number that grows with time) and ``weight`` (how much a row says of a preference).
+time or a number that grows with time) and ``weight`` (how much a row says of a preference). Training rows may have ``category``
+and ``shop_id`` of the item (slices), test rows ``amount``, what the row brought in (metrics weighted by revenue).
 
 - For every test user all items of the catalogue are ranked, except those of the user's own training rows. The catalogue is what
   the training rows name. Nothing is sampled.
@@ -28,9 +29,11 @@ import pyarrow as pa
 from scipy import sparse
 
 from models.protocols import tables
+from models.protocols.item_groups import commonest
 from models.recommender import Scores
 
-REQUIRED, OPTIONAL = ("user_id", "item_id"), ("timestamp", "weight")
+REQUIRED, OPTIONAL = ("user_id", "item_id"), ("timestamp", "weight", "category", "shop_id", "amount")
+BY_ITEM = ("category", "shop_id")
 Numbers = npt.NDArray[np.int64]
 
 
@@ -68,6 +71,15 @@ class Pairs:
 
 
 @dataclass(frozen=True)
+class TestRows:
+    """The test rows that count: the user's place among the judged, the item's number (−1 if unknown), and the rows as read."""
+
+    user: Numbers
+    item: Numbers
+    table: pa.Table
+
+
+@dataclass(frozen=True)
 class InteractionTask:
     """What a model learns from and what it is judged by."""
 
@@ -79,6 +91,8 @@ class InteractionTask:
     is_later: bool  # whether each user's test rows come after the training rows, as far as instants tell
     user_ids: pa.Array  # of the training rows, sorted
     item_ids: pa.Array  # by number
+    rows: TestRows
+    by_item: dict[str, npt.NDArray[np.str_]]  # of each item: the columns of ``BY_ITEM`` that the training rows have
     facts: dict[str, Any]
 
 
@@ -118,7 +132,13 @@ def read_task(train_file: Path, test_file: Path) -> InteractionTask:
     }
     by_number = items.take(pa.array(np.argsort(rank)))
     is_later = _is_later(user, at, new_test_user, test_at, len(users))
-    return InteractionTask(pairs, histories, relevant, counts, judged, is_later, users, by_number, facts)
+    row = np.searchsorted(judged, new_test_user[said])
+    known = test_item[said]
+    rows = TestRows(row, np.where(known >= 0, rank[known], -1), test.filter(pa.array(said)))
+    by_item = {
+        name: commonest(tables.one_array(train, name), rank[item], len(items)) for name in BY_ITEM if name in train.column_names
+    }
+    return InteractionTask(pairs, histories, relevant, counts, judged, is_later, users, by_number, rows, by_item, facts)
 
 
 def _weights(table: pa.Table, file: Path) -> npt.NDArray[np.float64]:
@@ -195,19 +215,3 @@ def _is_later(
     np.maximum.at(last, user, at)
     old = test_user < users
     return bool((test_at[old] >= last[test_user[old]]).all())
-
-
-def read_mask(file: Path, task: InteractionTask) -> sparse.csr_matrix:
-    """Pairs never to recommend, test users × items; those of unknown users and items are of no effect. Raises BadTable."""
-    table = tables.read_table(file, REQUIRED)
-    user = _numbers_of(tables.ids(table, "user_id", file), task.user_ids)
-    item = _numbers_of(tables.ids(table, "item_id", file), task.item_ids)
-    row = np.searchsorted(task.judged, user)
-    row[row == len(task.judged)] = 0
-    kept = (user >= 0) & (item >= 0) & (task.judged[row] == user)
-    ones = np.ones(int(kept.sum()), dtype=np.float32)
-    return sparse.csr_matrix((ones, (row[kept], item[kept])), shape=task.histories.shape)
-
-
-def _numbers_of(values: pa.Array, known: pa.Array) -> Numbers:
-    return tables.numbers_of(values if values.type == known.type else values.cast(known.type), known)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy import sparse
 
-from models.metrics import Counts, Hits, Values, hit_rate, ndcg, recall, reciprocal_rank
+from models.metrics import Counts, Hits, Values, average_precision, hit_rate, ndcg, recall, reciprocal_rank
 from models.recommender import Items, Scores, top_k
 
 CELLS = 16_000_000  # scores held at a time: 64 MB of float32
 Scorer = Callable[[sparse.csr_matrix], Scores]
-METRICS = {"recall": recall, "ndcg": ndcg, "hr": hit_rate, "mrr": reciprocal_rank}
+METRICS = {"recall": recall, "ndcg": ndcg, "hr": hit_rate, "mrr": reciprocal_rank, "map": average_precision}
 
 
 def batches(rows: int, items: int) -> list[slice]:

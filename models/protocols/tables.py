@@ -41,10 +41,11 @@ def read_table(file: Path, required: Sequence[str], optional: Sequence[str] = ()
 
 def ids(table: pa.Table, column: str, file: Path) -> pa.Array:
     """A column of ids as text or 64-bit integers (whole floats count as integers). Raises BadTable for any other type."""
-    return plain_ids(_one_array(table, column), column, file)
+    return plain_ids(one_array(table, column), column, file)
 
 
-def _one_array(table: pa.Table, column: str) -> pa.Array:
+def one_array(table: pa.Table, column: str) -> pa.Array:
+    """A column in one piece."""
     found = table.column(column).combine_chunks()
     return pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found
 
@@ -98,7 +99,7 @@ def as_kind(values: pa.Array, known: pa.Array, column: str, file: Path) -> pa.Ar
 
 def lists(table: pa.Table, column: str, file: Path) -> tuple[pa.Array, npt.NDArray[np.int64]]:
     """A column of lists of ids, as all ids in a row and the start of each list, and the end of the last. Raises BadTable."""
-    values = _one_array(table, column)
+    values = one_array(table, column)
     kind = values.type
     if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
         raise BadTable(f"{file}: column {column!r} is of type {kind}; each row must be a list of ids")
@@ -127,7 +128,7 @@ def numbers_of(values: pa.Array, known: pa.Array) -> npt.NDArray[np.int64]:
 
 def numbers(table: pa.Table, column: str, file: Path, *, least: float | None = None) -> npt.NDArray[np.float64]:
     """A column of finite numbers, not below ``least``. Raises BadTable telling how many rows are not."""
-    values = _one_array(table, column)
+    values = one_array(table, column)
     if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)):
         raise BadTable(f"{file}: column {column!r} is of type {values.type}; it must hold numbers")
     found = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
@@ -144,7 +145,7 @@ def numbers(table: pa.Table, column: str, file: Path, *, least: float | None = N
 
 def instants(table: pa.Table, column: str, file: Path) -> npt.NDArray[np.float64]:
     """A column of times as numbers that grow with time; timestamps, dates and plain numbers (any unit) are all fine."""
-    values = _one_array(table, column)
+    values = one_array(table, column)
     kind = values.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         if values.null_count:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -46,6 +47,16 @@ def test_a_key_of_an_unknown_shop_is_refused_with_its_name() -> None:
     result = CliRunner().invoke(app, ["keys", "create", "nobody", "--right", "read"])
     assert result.exit_code == 2
     assert "nobody" in result.output
+
+
+def test_a_bench_is_found_by_how_its_name_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    # jishi.cli names its Typer like the module that makes it.
+    monkeypatch.setattr(sys.modules["jishi.cli.app"], "hand_over", lambda module, arguments: asked.append(module))
+    for name in ("simulated", "session", "open-bandit"):
+        CliRunner().invoke(app, ["bench", name])
+    assert asked == ["bench.simulated_shops", "bench.session", "bench.open_bandit"]
+    assert "known: " in CliRunner().invoke(app, ["bench", "s"]).output.replace("\n", " ")
 
 
 def test_the_demo_refuses_shops_and_steps_that_it_does_not_know() -> None:

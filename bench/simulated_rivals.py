@@ -1,0 +1,44 @@
+"""Other learners on the ranker's own lessons: what another loss or library would have made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bench.rank import train_lightgbm
+from models.candidates import Candidates
+from models.ranker.columns import columns
+from models.ranker.grow import Growth, join, train_catboost
+from models.ranker.ranker import Lesson, examples_of
+from models.ranker.situation import Situation
+from models.ranker.sources import Sources, candidates_of
+from models.recommender import Items, Scores
+
+
+def rival_lists(
+    lessons: list[Lesson], growth: Growth, asked: Situation, sources: Sources, allowed: np.ndarray, k: int
+) -> dict[str, Items]:
+    """Lists by name, from the same candidates and columns as the ranker's."""
+    taught = join([examples_of(lesson) for lesson in lessons[:-1]]).with_a_hit().thinned(growth.misses, growth.seed)
+    yetirank = replace(growth, loss="YetiRank", trees=50, learning_rate=0.15)
+    learners: dict[str, Callable[[], Any]] = {
+        "CatBoost YetiRank": lambda: train_catboost(taught, yetirank),
+        "LightGBM LambdaRank": lambda: train_lightgbm(taught, growth.trees, leaves=15, least_leaf=100, learning_rate=0.05),
+    }
+    scores = sources.score(asked.moment)
+    candidates = candidates_of(scores, allowed)
+    table = columns(asked, scores, candidates)
+    return {name: _best(candidates, learn().predict(table), k) for name, learn in learners.items()}
+
+
+def _best(candidates: Candidates, found: Scores, k: int) -> Items:
+    order = np.lexsort((candidates.item, -found, candidates.row))
+    counts = np.bincount(candidates.row, minlength=candidates.rows)
+    place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    lists = np.full((candidates.rows, k), -1, dtype=np.int64)
+    first = place < k
+    lists[candidates.row[order][first], place[first]] = candidates.item[order][first]
+    return lists

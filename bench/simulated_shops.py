@@ -1,0 +1,194 @@
+"""``jishi bench simulated``: the ranker against each of its sources, and against an oracle, on shops whose truth is known.
+
+The oracle of tastes knows every shopper's taste, price sensitivity and eagerness as the simulator drew them; the full oracle
+also knows the usual goods and the rhythm in which they run out (``bench/simulated_oracle.py``). Everybody ranks the items that
+could be bought at the cut, for every customer with a history who bought in the seven days after a gap of one day; NDCG@10 with
+binary gain. The ranker learns from four earlier weeks, each with sources fitted on what was known then, and has not seen the
+last one but for its calibration. Differences are paired bootstraps over customers, over all shops together in the last row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from bench.simulated_data import ShopData, make
+from bench.simulated_oracle import expected_purchases, shopper_of
+from bench.simulated_rivals import rival_lists
+from bench.simulated_situations import impressions_of, sellable_at, situation_at
+from models.intervals import bootstrap_all
+from models.metrics import Values, hits_of, ndcg
+from models.paired import compare
+from models.ranker.artefact import save_ranker
+from models.ranker.grow import Growth
+from models.ranker.outcomes import purchases_within, relevance_within, shown_within, teaches_more
+from models.ranker.ranker import Lesson, Ranker
+from models.ranker.sources import Sources
+from models.recommender import Items, Scores, top_k
+from models.split import Window, last_active_days
+from models.timed.moment import DAY
+from simulator.world import Plan, World, make_world
+
+SHOPS = ("lanting", "shanhai", "xinghe")
+WEEKS, WEEK = 4, np.timedelta64(7, "D")
+K = 10
+GOAL = 0.9
+
+
+@dataclass
+class Result:
+    """NDCG@10 of each customer by who made the list; seconds of each phase; what the ranker says of itself."""
+
+    shop_id: str
+    values: dict[str, Values]
+    facts: dict[str, Any]
+    seconds: dict[str, float]
+
+
+def lessons_of(shop: ShopData, cut: np.datetime64) -> list[Lesson]:
+    """The weeks before the cut, each as it could have been learnt from."""
+    acts, found = shop.interactions, []
+    shown = impressions_of(shop)
+    for back in range(WEEKS, 0, -1):
+        as_of = cut - back * WEEK - DAY
+        window = Window(as_of, as_of + DAY, as_of + DAY + WEEK)
+        here = situation_at(shop, as_of)
+        outcome = purchases_within(acts, window), relevance_within(acts, window)
+        seen = shown_within(shown, window, here.moment.persons, here.moment.items) if teaches_more(shown) else (None, None)
+        found.append(Lesson(here, Sources().fit(here.moment), *outcome, *seen))
+    return found
+
+
+def run(plan: Plan, growth: Growth, artefacts: Path | None = None, *, with_rivals: bool = False) -> Result:
+    """One shop from its first day to the comparison; the ranker and its card go below ``artefacts``."""
+    began, seconds = time.monotonic(), {}
+
+    def lap(name: str) -> None:
+        seconds[name] = round(time.monotonic() - began - sum(seconds.values()), 1)
+
+    shop, world = make(plan), make_world(plan)
+    acts = shop.interactions
+    window = last_active_days(acts.occurred_at[acts.kind == "pay"])
+    lap("simulate")
+    lessons = lessons_of(shop, window.cut)
+    lap("lessons")
+    ranker = Ranker(growth).fit(lessons)
+    lap("fit")
+    here, allowed = situation_at(shop, window.cut), sellable_at(shop, window.cut)
+    bought = purchases_within(acts, window)
+    has_history = np.bincount(here.moment.acts.person, minlength=here.moment.persons) > 0
+    persons = np.flatnonzero(has_history & (np.diff(bought.indptr) > 0))
+    asked, sources = here.of(persons), Sources().fit(here.moment)
+    if artefacts is not None:
+        save_ranker(artefacts / plan.shop_id, plan.shop_id, ranker, sources, acts.item_ids.tolist())
+    lists = {name: _best(scores, allowed) for name, scores in sources.score(asked.moment).items()}
+    lists["ranker"] = ranker.rank(asked, sources, K, allowed)[0]
+    for name, knows_usual in (("oracle of tastes", False), ("full oracle", True)):
+        lists[name] = _best(_oracle(world, acts.person_ids[persons], window, knows_usual=knows_usual), allowed)
+    lap("rank")
+    if with_rivals:
+        lists |= rival_lists(lessons, growth, asked, sources, allowed, K)
+        lap("rivals")
+    relevant = np.diff(bought[persons].indptr)
+    values = {name: ndcg(hits_of(each, bought[persons]), relevant) for name, each in lists.items()}
+    return Result(plan.shop_id, values, ranker.facts_, seconds)
+
+
+def _best(scores: Scores, allowed: np.ndarray) -> Items:
+    return top_k(np.where(allowed, scores, -np.inf).astype(np.float32), K)
+
+
+def _oracle(world: World, person_ids: np.ndarray, window: Window, *, knows_usual: bool) -> Scores:
+    number_of = shopper_of(world)
+    shoppers = np.array([number_of[person] for person in person_ids.tolist()])
+    first_ms = int(window.test_from.astype("datetime64[ms]").astype(np.int64))
+    first_day = (first_ms - world.start_of_day_ms(0)) // 86_400_000
+    return expected_purchases(world, shoppers, int(first_day), world.plan.days - int(first_day), knows_usual=knows_usual)
+
+
+def summarise(result: Result) -> dict[str, Any]:
+    """Means with intervals, and how the ranker stands to the best source and to the oracles."""
+    values = result.values
+    means = {name: float(each.mean()) for name, each in values.items()}
+    sources = [name for name in Sources.names if name in values]
+    best = max(sources, key=lambda name: means[name])
+    gain = {
+        name: (means["ranker"] - means["popularity"]) / (means[name] - means["popularity"])
+        for name in ("oracle of tastes", "full oracle")
+    }
+    over = compare(values[best], values["ranker"])
+    return {
+        "customers": len(values["ranker"]),
+        "ndcg@10": {name: each.as_json() for name, each in bootstrap_all(values).items()},
+        "best_source": best,
+        "over_best_source": {**over.difference.as_json(), "p_value": round(over.p_value, 5)},
+        "share_of_gain": {name: round(share, 4) for name, share in gain.items()},
+    }
+
+
+def show(console: Console, told: dict[str, Any]) -> None:
+    """One column a shop."""
+    table = Table(title="NDCG@10, 95 % interval", title_justify="left")
+    for heading in ("", *told):
+        table.add_column(heading, justify="left" if not heading else "right")
+    names = list(next(iter(told.values()))["ndcg@10"])
+    for name in names:
+        cells = [each["ndcg@10"][name] for each in told.values()]
+        table.add_row(name, *(f"{cell['mean']:.4f} \\[{cell['low']:.3f}, {cell['high']:.3f}]" for cell in cells))
+    table.add_section()
+    table.add_row("best source", *(each["best_source"] for each in told.values()))
+    gains = [each["over_best_source"] for each in told.values()]
+    table.add_row("ranker over it", *(f"{g['mean']:+.4f} \\[{g['low']:+.4f}, {g['high']:+.4f}]" for g in gains))
+    for oracle in ("oracle of tastes", "full oracle"):
+        table.add_row(f"share of gain: {oracle}", *(f"{each['share_of_gain'][oracle]:.0%}" for each in told.values()))
+    table.add_row("customers", *(f"{each['customers']:,}" for each in told.values()))
+    console.print(table)
+
+
+def main() -> int:
+    """Run the shops, print, and exit with 1 when a source beats the ranker in any of them."""
+    parser = argparse.ArgumentParser(prog="jishi bench simulated", description=__doc__)
+    parser.add_argument("--shops", nargs="+", default=list(SHOPS))
+    parser.add_argument("--users", type=int, default=2500)
+    parser.add_argument("--days", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--artefacts", type=Path, help="write each shop's ranker and its card below this folder")
+    parser.add_argument("--rivals", action="store_true", help="also LightGBM (uv sync --group bench) and another loss")
+    parser.add_argument("--json", type=Path, help="write everything here, the ranker's importances and reliability included")
+    chosen = parser.parse_args()
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    results = []
+    for shop_id in chosen.shops:
+        results.append(
+            run(Plan(shop_id, chosen.users, chosen.days, chosen.seed), Growth(), chosen.artefacts, with_rivals=chosen.rivals)
+        )
+        seconds = ", ".join(f"{name} {value}" for name, value in results[-1].seconds.items())
+        console.print(f"{shop_id}: {seconds} s", highlight=False)
+    told = {result.shop_id: summarise(result) for result in results}
+    if len(results) > 1:
+        joined = {name: np.concatenate([each.values[name] for each in results]) for name in results[0].values}
+        told["all"] = summarise(Result("all", joined, {}, {}))
+    show(console, told)
+    if chosen.json:
+        facts = {result.shop_id: {"seconds": result.seconds, "ranker": result.facts} for result in results}
+        machine = {"cpus": os.cpu_count(), "load_average": [round(value, 1) for value in os.getloadavg()]}
+        chosen.json.write_text(json.dumps({"found": told, "shops": facts, "machine": machine}, indent=2, ensure_ascii=False))
+    console.print(
+        f"floor: the ranker beats every source; goal: {GOAL:.0%} of the oracle's gain over popularity", highlight=False
+    )
+    is_best = all(each["over_best_source"]["mean"] > 0 for each in told.values())
+    return 0 if is_best else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

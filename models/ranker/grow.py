@@ -1,0 +1,130 @@
+"""Grow the ranker's trees with CatBoost; nothing of CatBoost is needed afterwards."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.ranker.symmetric_trees import SymmetricTrees
+from models.recommender import Scores
+from models.timed.moment import Numbers
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Candidates ordered by group (one list asked for): columns, how good each turned out (0 for not at all), and whether it
+    was what the list is for: bought, or clicked.
+    """
+
+    group: Numbers
+    values: Scores
+    label: npt.NDArray[np.float32]
+    is_hit: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.group)
+
+    def with_a_hit(self) -> Examples:
+        """Without groups that say nothing about order: those whose candidates are all alike."""
+        _, place = np.unique(self.group, return_inverse=True)
+        lowest, highest = np.full(place.max(initial=-1) + 1, np.inf), np.full(place.max(initial=-1) + 1, -np.inf)
+        np.minimum.at(lowest, place, self.label)
+        np.maximum.at(highest, place, self.label)
+        return self.where((highest > lowest)[place])
+
+    def where(self, kept: npt.NDArray[np.bool_]) -> Examples:
+        """The candidates of the mask."""
+        return Examples(self.group[kept], self.values[kept], self.label[kept], self.is_hit[kept])
+
+    def thinned(self, most: int, seed: int) -> Examples:
+        """With at most ``most`` candidates of label 0 in each group, drawn at random."""
+        order = np.lexsort((np.random.default_rng(seed).random(len(self)), self.label > 0, self.group))
+        counts = np.unique(self.group, return_counts=True)[1]
+        place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+        kept = np.empty(len(self), dtype=np.bool_)
+        kept[order] = place < most
+        return self.where(kept | (self.label > 0))
+
+
+def join(parts: list[Examples]) -> Examples:
+    """Several tables as one; groups of different parts stay apart."""
+    offset, groups = 0, []
+    for part in parts:
+        groups.append(part.group + offset)
+        offset += int(part.group.max(initial=-1)) + 1
+    columns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("values", "label", "is_hit"))
+    return Examples(np.concatenate(groups), *columns)
+
+
+class NothingToLearn(ValueError):
+    """No group has candidates that turned out differently."""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Parameters of the trees; ``misses`` is the most candidates of label 0 of a list.
+
+    ``loss`` is a ranking loss of CatBoost. QueryRMSE is the squared error after the mean error of each list is taken out, so
+    that only differences within a list are learnt (docs/adr/0007).
+    """
+
+    trees: int = 150
+    depth: int = 4
+    learning_rate: float = 0.06
+    ridge: float = 5.0
+    loss: str = "QueryRMSE"
+    misses: int = 20
+    seed: int = 7
+    threads: int = 2
+
+
+def grow(examples: Examples, names: tuple[str, ...], growth: Growth) -> tuple[SymmetricTrees, dict[str, float]]:
+    """Trees, and the importance of each column: the share of the change in scores that is its doing, in percent.
+
+    Same examples and seed, same trees. Raises NothingToLearn.
+    """
+    learnt = examples.with_a_hit().thinned(growth.misses, growth.seed)
+    if len(learnt) == 0:
+        raise NothingToLearn("no list holds both a hit and a miss; wait for purchases or clicks")
+    model = train_catboost(learnt, growth)
+    trees = export_trees(model, len(names))
+    weights = model.get_feature_importance(type="PredictionValuesChange")
+    order = np.argsort(-weights, kind="stable")
+    return trees, {names[column]: round(float(weights[column]), 4) for column in order}
+
+
+def train_catboost(examples: Examples, growth: Growth) -> Any:
+    """The fitted CatBoost model itself, for comparisons."""
+    from catboost import CatBoost, Pool  # takes a second to import, and serving never needs it
+
+    pool = Pool(examples.values, label=examples.label, group_id=examples.group)
+    model = CatBoost(
+        {
+            "loss_function": growth.loss,
+            "iterations": growth.trees,
+            "depth": growth.depth,
+            "learning_rate": growth.learning_rate,
+            "l2_leaf_reg": growth.ridge,
+            "random_seed": growth.seed,
+            "thread_count": growth.threads,
+            "boosting_type": "Plain",
+            "border_count": 128,
+            "allow_writing_files": False,
+            "verbose": False,
+        }
+    )
+    return model.fit(pool)
+
+
+def export_trees(model: Any, features: int) -> SymmetricTrees:
+    """The trees of a fitted CatBoost model over ``features`` columns."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "trees.json"
+        model.save_model(str(file), format="json")
+        return SymmetricTrees.from_catboost(json.loads(file.read_text()), features)

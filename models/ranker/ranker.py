@@ -1,0 +1,140 @@
+"""The ranker: sources, columns, trees and calibration as one thing that learns from situations and orders candidates."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from scipy import sparse
+
+from models.candidates import Candidates, look_up
+from models.ranker.calibration import Calibration, calibration_error, reliability
+from models.ranker.columns import NAMES, columns
+from models.ranker.grow import Examples, Growth, grow, join
+from models.ranker.situation import Situation
+from models.ranker.sources import Sources, candidates_of
+from models.ranker.symmetric_trees import SymmetricTrees
+from models.recommender import Items, NotFitted, Scores, State
+from models.timed.moment import Numbers
+
+BATCH = 256  # persons scored at a time
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A situation of the past, the sources as they were then, and what came of it.
+
+    ``bought`` and ``relevance`` (``outcomes``): persons × items. ``shown`` and ``clicked``: what was really shown, which then
+    are the candidates, and what of it was clicked.
+    """
+
+    situation: Situation
+    sources: Sources
+    bought: sparse.csr_matrix
+    relevance: sparse.csr_matrix
+    shown: Candidates | None = None
+    clicked: Scores | None = None
+
+
+class Ranker:
+    """Orders the candidates of all sources by boosted trees with a ranking loss.
+
+    The latest lesson is kept from the trees: it calibrates their scores and gives the reliability table.
+    """
+
+    def __init__(self, growth: Growth | None = None) -> None:
+        self.growth = growth or Growth()
+        self.trees_: SymmetricTrees | None = None
+        self.calibration_: Calibration | None = None
+        self.facts_: dict[str, Any] = {}
+
+    def fit(self, lessons: list[Lesson]) -> Self:
+        """Learn from all lessons but the latest, calibrate on that. Raises NothingToLearn, and ValueError for one lesson."""
+        if len(lessons) < 2:
+            raise ValueError("the ranker needs two lessons or more: the latest one calibrates")
+        lessons = sorted(lessons, key=lambda lesson: lesson.situation.moment.as_of)
+        taught = join([examples_of(lesson) for lesson in lessons[:-1]])
+        self.trees_, importances = grow(taught, NAMES, self.growth)
+        held_out = examples_of(lessons[-1])
+        scores, hits = self.trees_.predict(held_out.values), held_out.is_hit
+        half = held_out.group % 2 == 0  # calibrated on one half of the persons, judged on the other
+        self.calibration_ = Calibration().fit(scores[half], hits[half])
+        chances = self.calibration_.chance(scores[~half])
+        self.facts_ = {
+            "columns": list(NAMES),
+            "growth": asdict(self.growth),
+            "importances": importances,
+            "lists": len(np.unique(taught.group)),
+            "candidates": len(taught),
+            "hits": int(taught.is_hit.sum()),
+            "labels": "clicks" if lessons[-1].shown is not None else "acts, hits are purchases",
+            "calibration": {
+                "method": "isotonic",
+                "held_out_from": str(lessons[-1].situation.moment.as_of),
+                "expected_error": round(calibration_error(chances, hits[~half]), 6),
+                "reliability": reliability(chances, hits[~half]),
+            },
+        }
+        return self
+
+    def rank(self, situation: Situation, sources: Sources, k: int, allowed: np.ndarray) -> tuple[Items, Scores]:
+        """The best ``k`` candidates of each person (−1 where there are fewer), and the chance of each to be bought."""
+        lists = np.full((situation.moment.persons, k), -1, dtype=np.int64)
+        chances = np.zeros(lists.shape, dtype=np.float32)
+        trees, calibration = self._fitted()
+        for start in range(0, situation.moment.persons, BATCH):
+            part = situation.of(np.arange(start, min(start + BATCH, situation.moment.persons)))
+            scores = sources.score(part.moment)
+            candidates = candidates_of(scores, allowed)
+            found = trees.predict(columns(part, scores, candidates))
+            order = np.lexsort((candidates.item, -found, candidates.row))
+            counts = np.bincount(candidates.row, minlength=candidates.rows)
+            place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+            best = order[place < k]
+            at = (start + candidates.row[best], place[place < k])
+            lists[at] = candidates.item[best]
+            chances[at] = calibration.chance(found[best])
+        return lists, chances
+
+    def _fitted(self) -> tuple[SymmetricTrees, Calibration]:
+        if self.trees_ is None or self.calibration_ is None:
+            raise NotFitted("fit the ranker first")
+        return self.trees_, self.calibration_
+
+    def states(self) -> dict[str, State]:
+        """Arrays of trees and calibration by name, for one artefact."""
+        trees, calibration = self._fitted()
+        return {"ranker_trees": trees.state(), "ranker_calibration": calibration.state()}
+
+    def from_states(self, states: dict[str, State]) -> Self:
+        """Take over trees and calibration."""
+        self.trees_ = SymmetricTrees().from_state(states["ranker_trees"])
+        self.calibration_ = Calibration().from_state(states["ranker_calibration"])
+        return self
+
+
+def examples_of(lesson: Lesson) -> Examples:
+    """Candidates of every person of the lesson who came (or was shown something), with columns, labels and hits."""
+    shown = lesson.shown
+    is_asked = np.diff(lesson.relevance.indptr) > 0 if shown is None else np.bincount(shown.row, minlength=shown.rows) > 0
+    persons = np.flatnonzero(is_asked)
+    parts = [_part(lesson, persons[start : start + BATCH]) for start in range(0, len(persons), BATCH)]
+    empty = np.empty(0, dtype=np.float32)
+    nobody = Examples(np.empty(0, dtype=np.int64), np.empty((0, len(NAMES)), dtype=np.float32), empty, empty > 0)
+    return join([nobody, *parts])
+
+
+def _part(lesson: Lesson, rows: Numbers) -> Examples:
+    here = lesson.situation.of(rows)
+    scores, shown = lesson.sources.score(here.moment), lesson.shown
+    if shown is None:
+        candidates = candidates_of(scores, np.ones(here.moment.items, dtype=np.bool_))
+        label = look_up(lesson.relevance[rows], candidates)[0]
+        is_hit = look_up(lesson.bought[rows], candidates)[0] > 0
+    else:
+        assert lesson.clicked is not None
+        kept = np.isin(shown.row, rows)
+        candidates = replace(shown.where(kept), row=np.searchsorted(rows, shown.row[kept]), rows=len(rows))
+        label, is_hit = lesson.clicked[kept], lesson.clicked[kept] > 0
+    return Examples(candidates.row, columns(here, scores, candidates), label, is_hit)

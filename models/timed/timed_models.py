@@ -1,0 +1,20 @@
+"""Timed models by name, fresh and with default parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.timed.buy_again import BuyAgain
+from models.timed.item_lists import New, OnSale, Trending, WindowedPopularity
+from models.timed.model import TimedModel
+from models.timed.segments import SegmentPopularity
+
+TIMED_MODELS: dict[str, type[Any]] = {
+    model.name: model for model in (WindowedPopularity, SegmentPopularity, Trending, New, OnSale, BuyAgain)
+}
+
+
+def make_timed(name: str, parameters: dict[str, Any] | None = None) -> TimedModel:
+    """A model that knows nothing yet. Raises KeyError for a name that is not in ``TIMED_MODELS``."""
+    found: TimedModel = TIMED_MODELS[name](**(parameters or {}))
+    return found

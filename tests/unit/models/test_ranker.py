@@ -1,0 +1,328 @@
+"""The ranker and its parts on a small shop whose right answer is known: trees, calibration, candidates, lessons."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from models.artefact import CorruptArtefact, load_state, read_manifest, save
+from models.candidates import Candidates
+from models.interactions import Interactions
+from models.ranker.artefact import load_ranker, save_ranker
+from models.ranker.calibration import Calibration, calibration_error, reliability
+from models.ranker.columns import NAMES, columns
+from models.ranker.grow import Examples, Growth, NothingToLearn, export_trees, grow, join, train_catboost
+from models.ranker.outcomes import Impressions, purchases_within, relevance_within, shown_within, teaches_more
+from models.ranker.ranker import Lesson, Ranker, examples_of
+from models.ranker.situation import CONTEXT, ITEM_FEATURES, PERSON_FEATURES, Situation, store_values
+from models.ranker.sources import SHARES, Sources, candidates_of
+from models.ranker.symmetric_trees import SymmetricTrees
+from models.recommender import NotFitted
+from models.split import Window
+from models.timed.moment import DAY, Goods, moment_at
+
+PERSONS, ITEMS = 40, 24
+START = np.datetime64("2026-09-01T00:00:00", "us")
+
+
+def shop(seed: int = 3) -> Interactions:
+    """Two tastes (even and odd items), and one staple a person that is bought every five days; 60 days."""
+    rng = np.random.default_rng(seed)
+    rows: list[tuple[int, int, str, float]] = []
+    for person in range(PERSONS):
+        staple = int(rng.integers(ITEMS // 2)) * 2 + person % 2
+        rows += [(person, staple, "pay", day) for day in np.arange(rng.uniform(0, 5), 60, 5)]
+        for day in rng.uniform(0, 60, 40):
+            item = int(rng.integers(ITEMS // 2)) * 2 + person % 2
+            rows.append((person, item, "pay" if rng.random() < 0.15 else "view", day))
+    rows.sort(key=lambda row: row[3])
+    at = START + (np.array([row[3] for row in rows]) * 86_400e6).astype("timedelta64[us]")
+    people, goods = np.array([f"p{n:02}" for n in range(PERSONS)]), np.array([f"i{n:02}" for n in range(ITEMS)])
+    person, item = (np.array([row[place] for row in rows]) for place in (0, 1))
+    return Interactions(people, goods, person, item, np.array([row[2] for row in rows]), at, at)
+
+
+def situation(acts: Interactions, day: int) -> Situation:
+    rng = np.random.default_rng(day)
+    listed = np.full(ITEMS, START)
+    category = np.arange(ITEMS) % 2
+    goods = Goods(category, listed, np.linspace(100, 900, ITEMS), np.full(ITEMS, 500.0), np.full(ITEMS, -1))
+    moment = moment_at(acts, goods, START + day * DAY, np.arange(PERSONS) % 2)
+    return Situation(
+        moment,
+        rng.random((PERSONS, len(PERSON_FEATURES))).astype(np.float32),
+        rng.random((ITEMS, len(ITEM_FEATURES))).astype(np.float32),
+        np.zeros((PERSONS, len(CONTEXT)), dtype=np.int64),
+    )
+
+
+def window(day: int) -> Window:
+    return Window(START + day * DAY, START + (day + 1) * DAY, START + (day + 8) * DAY)
+
+
+def lesson(acts: Interactions, day: int) -> Lesson:
+    found = situation(acts, day)
+    outcome = purchases_within(acts, window(day)), relevance_within(acts, window(day))
+    return Lesson(found, Sources().fit(found.moment), *outcome)
+
+
+GROWTH = Growth(trees=30, depth=3, threads=1)
+
+
+@pytest.fixture(scope="module")
+def lessons() -> list[Lesson]:
+    return [lesson(shop(), day) for day in (28, 36, 44)]
+
+
+@pytest.fixture(scope="module")
+def fitted(lessons: list[Lesson]) -> Ranker:
+    return Ranker(GROWTH).fit(lessons)
+
+
+def made_examples(rows: int = 2000, features: int = 20, seed: int = 0) -> Examples:
+    rng = np.random.default_rng(seed)
+    values = rng.standard_normal((rows, features)).astype(np.float32)
+    label = (values[:, 0] + values[:, 1] * values[:, 2] + rng.standard_normal(rows) > 1).astype(np.float32)
+    return Examples(np.arange(rows) // 20, values, label, label > 0)
+
+
+@pytest.mark.parametrize("depth", [1, 4, 8])
+def test_trees_give_catboosts_own_predictions(depth: int) -> None:
+    examples, growth = made_examples(), Growth(trees=60, depth=depth, threads=1)
+    model = train_catboost(examples.with_a_hit(), growth)
+    trees = export_trees(model, 20)
+    rows = np.random.default_rng(1).standard_normal((5000, 20)).astype(np.float32)
+    rows[:1000] = examples.values[:1000]
+    own = model.predict(rows)
+    assert np.ptp(own) > 0.1
+    assert np.abs(trees.predict(rows) - own).max() <= 3e-6
+
+
+def test_a_row_at_a_border_goes_where_catboost_puts_it() -> None:
+    model = train_catboost(made_examples().with_a_hit(), Growth(trees=10, depth=2, threads=1))
+    trees = export_trees(model, 20)
+    feature, border = trees.state()["feature"][:, 0], trees.state()["border"][:, 0]
+    rows = np.zeros((len(border), 20), dtype=np.float32)
+    rows[np.arange(len(border)), feature] = border
+    assert np.abs(trees.predict(rows) - model.predict(rows)).max() <= 3e-6
+
+
+def test_trees_survive_their_artefact_and_refuse_other_columns(tmp_path: Path) -> None:
+    trees, importances = grow(made_examples(), tuple(f"f{n}" for n in range(20)), GROWTH)
+    save(tmp_path, {"trees": trees.state()}, {}, {"importances": importances})
+    manifest = read_manifest(tmp_path)
+    loaded = SymmetricTrees().from_state(load_state(tmp_path, manifest, "trees"))
+    rows = made_examples(seed=5).values
+    assert np.array_equal(loaded.predict(rows), trees.predict(rows))
+    assert next(iter(manifest["importances"])) in ("f0", "f1", "f2")
+    assert sum(importances.values()) == pytest.approx(100, abs=0.1)
+    with pytest.raises(ValueError, match="20 features"):
+        trees.predict(rows[:, :19])
+    with pytest.raises(NotFitted):
+        SymmetricTrees().predict(rows)
+
+
+def test_growing_twice_gives_the_same_trees() -> None:
+    one, other = (grow(made_examples(), tuple(f"f{n}" for n in range(20)), GROWTH)[0].state() for _ in range(2))
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_lists_whose_candidates_are_all_alike_teach_nothing() -> None:
+    same = replace(made_examples(), label=np.ones(2000, dtype=np.float32))
+    assert len(same.with_a_hit()) == 0
+    with pytest.raises(NothingToLearn, match="wait for"):
+        grow(same, tuple(f"f{n}" for n in range(20)), GROWTH)
+    label = np.array([0, 1, 1, 1], dtype=np.float32)
+    mixed = Examples(np.array([0, 0, 1, 1]), np.zeros((4, 1), dtype=np.float32), label, label > 0)
+    assert mixed.with_a_hit().group.tolist() == [0, 0]
+    assert join([mixed, mixed]).group.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+def test_thinning_keeps_what_is_relevant_and_a_few_of_the_rest() -> None:
+    whole = made_examples()
+    few = whole.thinned(3, seed=1)
+    assert (few.label > 0).sum() == (whole.label > 0).sum()
+    misses = np.bincount(few.group[few.label == 0], minlength=100)
+    assert (misses == np.minimum(3, np.bincount(whole.group[whole.label == 0], minlength=100))).all()
+    assert np.array_equal(few.values, whole.thinned(3, seed=1).values)
+
+
+def test_relevance_is_the_strongest_act_after_the_gap() -> None:
+    acts = shop()
+    found, bought = relevance_within(acts, window(28)), purchases_within(acts, window(28))
+    assert set(np.unique(found.data)) == {1.0, 5.0}
+    assert np.array_equal((found == 5).toarray(), bought.toarray() > 0)
+
+
+def test_calibration_gives_the_share_of_hits_and_never_falls() -> None:
+    rng = np.random.default_rng(2)
+    scores = rng.uniform(-3, 3, 20_000)
+    chance = 1 / (1 + np.exp(-2 * scores))
+    hits = rng.random(20_000) < chance
+    found = Calibration().fit(scores[:10_000], hits[:10_000])
+    told = found.chance(scores[10_000:])
+    assert np.abs(told - chance[10_000:]).mean() < 0.02
+    assert (np.diff(found.chance(np.linspace(-4, 4, 100))) >= 0).all()
+    assert calibration_error(told, hits[10_000:]) < 0.02
+    assert calibration_error(1 - told, hits[10_000:]) > 0.3
+    again = Calibration().from_state(found.state())
+    assert np.array_equal(again.chance(scores), found.chance(scores))
+
+
+def test_a_reliability_table_by_hand() -> None:
+    table = reliability(np.array([0.1, 0.9, 0.3, 0.7]), np.array([False, True, True, False]), bins=2)
+    assert table == [
+        {"candidates": 2, "mean_chance": 0.2, "share_of_hits": 0.5},
+        {"candidates": 2, "mean_chance": 0.8, "share_of_hits": 0.5},
+    ]
+    assert calibration_error(np.array([0.1, 0.9, 0.3, 0.7]), np.array([False, True, True, False]), 2) == pytest.approx(0.3)
+
+
+def test_candidates_are_the_best_of_each_source_within_what_is_allowed(lessons: list[Lesson]) -> None:
+    scores = lessons[0].sources.score(lessons[0].situation.moment)
+    assert tuple(scores) == tuple(SHARES)
+    allowed = np.arange(ITEMS) != 5
+    found = candidates_of(scores, allowed)
+    assert 5 not in found.item
+    assert len(set(zip(found.row.tolist(), found.item.tolist(), strict=True))) == len(found)
+    best = scores["buy_again"].argmax(axis=1)
+    mine = {(row, item) for row, item in zip(found.row.tolist(), found.item.tolist(), strict=True)}
+    assert all((person, item) in mine for person, item in enumerate(best.tolist()) if item != 5)
+
+
+def test_every_column_is_finite_and_named(lessons: list[Lesson]) -> None:
+    here = lessons[0].situation
+    scores = lessons[0].sources.score(here.moment)
+    candidates = candidates_of(scores, np.ones(ITEMS, dtype=np.bool_))
+    table = columns(here, scores, candidates)
+    assert table.shape == (len(candidates), len(NAMES))
+    assert np.isfinite(table).all()
+    paid = table[:, NAMES.index("pair_payments")]
+    acts = here.moment.acts
+    for place in (0, 7, len(candidates) - 1):
+        mine = (acts.person == candidates.row[place]) & (acts.item == candidates.item[place]) & (acts.kind == "pay")
+        assert paid[place] == mine.sum()
+    rank = table[:, NAMES.index("item_knn_rank")]
+    first = candidates.item == scores["item_knn"].argmax(axis=1)[candidates.row]
+    assert (rank[first] == 0).all()
+
+
+def test_a_part_of_the_persons_gets_the_same_columns(lessons: list[Lesson]) -> None:
+    here, sources, some = lessons[0].situation, lessons[0].sources, np.array([3, 9, 21])
+    row, item = np.repeat(np.arange(len(some)), ITEMS), np.tile(np.arange(ITEMS), len(some))
+    ones = np.ones(len(row), dtype=np.float32)
+    part = here.of(some)
+    found = columns(part, sources.score(part.moment), Candidates(row, item, ones, len(some), ITEMS))
+    whole = columns(here, sources.score(here.moment), Candidates(some[row], item, ones, PERSONS, ITEMS))
+    # Places of scores that are all but equal may change with the size of a batch.
+    firm = [place for place, name in enumerate(NAMES) if not name.endswith("_rank")]
+    np.testing.assert_allclose(found[:, firm], whole[:, firm], rtol=1e-4, atol=1e-4)
+
+
+def test_the_ranker_finds_the_own_colour_and_what_is_due(fitted: Ranker, lessons: list[Lesson]) -> None:
+    acts = shop()
+    here = situation(acts, 52)
+    sources = Sources().fit(here.moment)
+    allowed = np.ones(ITEMS, dtype=np.bool_)
+    lists, chances = fitted.rank(here, sources, 5, allowed)
+    own = np.mean([item % 2 == person % 2 for person in range(PERSONS) for item in lists[person]])
+    assert own > 0.9
+    bought = purchases_within(acts, window(52))
+    hits = np.mean([bought[person, lists[person, 0]] > 0 for person in range(PERSONS)])
+    scores = sources.score(here.moment)
+    popular = np.mean([bought[person, scores["popularity"][person].argmax()] > 0 for person in range(PERSONS)])
+    assert hits > popular + 0.3
+    assert ((chances >= 0) & (chances <= 1)).all()
+    assert (np.diff(chances, axis=1) <= 1e-9).all()
+
+
+def test_what_is_not_allowed_never_appears(fitted: Ranker) -> None:
+    here = situation(shop(), 52)
+    lists, _ = fitted.rank(here, Sources().fit(here.moment), ITEMS, np.arange(ITEMS) < 3)
+    assert set(np.unique(lists)) <= {-1, 0, 1, 2}
+
+
+def test_facts_hold_importances_and_reliability(fitted: Ranker) -> None:
+    facts = fitted.facts_
+    assert set(facts["importances"]) == set(NAMES)
+    assert facts["labels"] == "acts, hits are purchases"
+    assert sum(row["candidates"] for row in facts["calibration"]["reliability"]) > 0
+    json.dumps(facts)
+
+
+def test_a_saved_ranker_with_its_sources_gives_the_same_lists(fitted: Ranker, tmp_path: Path) -> None:
+    here, everything = situation(shop(), 52), np.ones(ITEMS, dtype=np.bool_)
+    sources = Sources().fit(here.moment)
+    save_ranker(tmp_path, "s", fitted, sources, here.moment.acts.item_ids.tolist())
+    ranker, loaded = load_ranker(tmp_path)
+    again, expected = ranker.rank(here, loaded, 5, everything), fitted.rank(here, sources, 5, everything)
+    assert np.array_equal(again[0], expected[0])
+    assert np.array_equal(again[1], expected[1])
+    assert ranker.facts_ == read_manifest(tmp_path)["ranker"]
+
+
+def test_the_card_tells_importances_and_reliability(fitted: Ranker, tmp_path: Path) -> None:
+    here = situation(shop(), 52)
+    save_ranker(tmp_path, "s", fitted, Sources().fit(here.moment), here.moment.acts.item_ids.tolist())
+    card = (tmp_path / "card.md").read_text()
+    first, weight = next(iter(fitted.facts_["importances"].items()))
+    assert f"| `{first}` | {weight:.1f} |" in card
+    assert card.count("\n| ") >= 10 + 20
+    (tmp_path / "ranker_trees.npz").write_bytes(b"changed")
+    with pytest.raises(CorruptArtefact, match="ranker_trees"):
+        load_ranker(tmp_path)
+
+
+def test_impressions_teach_when_there_are_enough() -> None:
+    at = START + 30 * DAY + np.arange(4) * DAY
+    shown = Impressions(np.array([0, 0, 1, 1]), np.array([2, 3, 2, 2]), at, np.array([True, False, False, True]))
+    candidates, clicked = shown_within(shown, window(28), PERSONS, ITEMS)
+    assert list(zip(candidates.row.tolist(), candidates.item.tolist(), clicked.tolist(), strict=True)) == [
+        (0, 2, 1.0),
+        (0, 3, 0.0),
+        (1, 2, 1.0),
+    ]
+    assert not teaches_more(None)
+    assert not teaches_more(shown)
+    assert teaches_more(Impressions(*(np.repeat(column, 600) for column in vars(shown).values())))
+
+
+def test_clicks_can_be_the_labels(lessons: list[Lesson]) -> None:
+    """Of four items shown to everybody those of the own colour are clicked."""
+    taught = []
+    for each in lessons:
+        row, item = np.repeat(np.arange(PERSONS), 4), np.tile(np.arange(4), PERSONS)
+        shown = candidates_of(
+            {name: np.zeros((PERSONS, ITEMS), dtype=np.float32) for name in SHARES}, np.ones(ITEMS, dtype=bool)
+        )
+        shown = replace(shown, row=row, item=item, strength=np.ones(len(row), dtype=np.float32))
+        taught.append(replace(each, shown=shown, clicked=(item % 2 == row % 2).astype(np.float32)))
+    ranker = Ranker(GROWTH).fit(taught)
+    assert ranker.facts_["labels"] == "clicks"
+    assert ranker.facts_["candidates"] == 2 * 4 * PERSONS
+    here = situation(shop(), 52)
+    lists, _ = ranker.rank(here, Sources().fit(here.moment), 5, np.ones(ITEMS, dtype=np.bool_))
+    assert np.mean(lists % 2 == np.arange(PERSONS)[:, None] % 2) > 0.9
+
+
+def test_store_values_take_defaults_where_the_store_has_none() -> None:
+    found = {"item_units_30d": {"a": 5}, "item_trend_24h": {"b": 0.5}}
+    table = store_values(("item_units_30d", "item_trend_24h"), ["a", "b", "c"], found)
+    assert table.tolist() == [[5, 0], [0, 0.5], [0, 0]]
+    assert store_values(("person_order_value_30d",), ["x"], {"person_order_value_30d": {}}).tolist() == [[-1]]
+
+
+def test_one_lesson_is_not_enough_and_tables_must_fit(lessons: list[Lesson]) -> None:
+    with pytest.raises(ValueError, match="two lessons"):
+        Ranker(GROWTH).fit(lessons[:1])
+    with pytest.raises(NotFitted):
+        Ranker().states()
+    with pytest.raises(ValueError, match="item_values"):
+        replace(lessons[0].situation, item_values=np.zeros((1, 1), dtype=np.float32))
+    empty = replace(lessons[0], relevance=sparse.csr_matrix((PERSONS, ITEMS)))
+    assert len(examples_of(empty)) == 0
