@@ -17,6 +17,7 @@ from models.matrix_models import MATRIX_MODELS, make
 from models.mixture import Mixture
 from models.popularity import Popularity
 from models.recommender import NotFitted, Recommender, top_k
+from models.text.attribute_mapping import AttributeMapping
 
 ITEMS = 8
 Make = Callable[[], Recommender]
@@ -26,12 +27,26 @@ def mixture() -> Mixture:
     return Mixture({"ease": EASE(), "popularity": Popularity()}, {"ease": 1.0, "popularity": 0.1})
 
 
+class ByColour(AttributeMapping):
+    """The mapping with the colour of each square as its features; a square beyond the board has none."""
+
+    def __init__(self) -> None:
+        super().__init__(EASE(), sparse.csr_matrix((1, 2), dtype=np.float32))
+
+    def fit(self, histories: sparse.csr_matrix, sales: np.ndarray) -> ByColour:
+        square = np.arange(len(sales))
+        colours = np.column_stack([square % 2 == 0, square % 2 == 1]) & (square < ITEMS)[:, None]
+        mapping = AttributeMapping(self.model, sparse.csr_matrix(colours, dtype=np.float32)).fit(histories, sales)
+        return self.from_state(mapping.state())
+
+
 MODELS: dict[str, Make] = {
     **{name: (lambda name=name: make(name)) for name in MATRIX_MODELS},
     "ease_sparse": lambda: EASE(exact_items=0, neighbours=5),
     "gf_cf_large": lambda: GFCF(dense_items=0),
     "bspm_large": lambda: BSPM(dense_items=0),
     "mixture": mixture,
+    "attribute_mapping": ByColour,
 }
 PERSONAL = [name for name in MODELS if name != "popularity"]
 
@@ -130,9 +145,11 @@ def test_same_input_same_scores(fresh: Make) -> None:
 def test_fit_changes_no_parameter_and_no_input(fresh: Make) -> None:
     x = checkerboard()
     before, model = x.copy(), fresh()
-    parameters = {name: value for name, value in vars(model).items() if not name.endswith("_") and name != "parts"}
+    parameters = {
+        name: value for name, value in vars(model).items() if not name.endswith("_") and name not in ("parts", "model")
+    }
     model.fit(x, sales(x))
-    after = {name: value for name, value in vars(model).items() if not name.endswith("_") and name != "parts"}
+    after = {name: value for name, value in vars(model).items() if not name.endswith("_") and name not in ("parts", "model")}
     assert parameters == after
     assert (x != before).nnz == 0
 

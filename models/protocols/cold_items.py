@@ -1,0 +1,87 @@
+"""Judge how well items without history are placed: a share of the items is held out with all that anybody did with them.
+
+A model learns from the other items alone. Every person who has both is then scored: the held-out items are ranked among all
+held-out items (``cold``), and among the whole catalogue without the person's own training items (``catalogue``). Recall@k =
+hits / held-out items of the person; NDCG@k has binary gain and an ideal list of min(those, k) hits. Nothing is sampled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from models.intervals import bootstrap_all
+from models.metrics import Values, hits_of
+from models.protocols.ranking import measure, rank_all
+from models.recommender import Recommender, Scores
+
+K = 10
+RANKINGS = ("cold", "catalogue")
+
+
+@dataclass(frozen=True)
+class ColdTask:
+    """``train``: persons × items, columns of held-out items empty; of the judged persons, ``histories`` in it and ``relevant``
+    held-out items.
+    """
+
+    train: sparse.csr_matrix
+    histories: sparse.csr_matrix
+    relevant: sparse.csr_matrix
+    is_cold: npt.NDArray[np.bool_]
+
+    @property
+    def sales(self) -> Scores:
+        """Persons of each item, none for held-out ones."""
+        return np.bincount(self.train.indices, minlength=self.train.shape[1]).astype(np.float32)
+
+
+def hold_out(matrix: sparse.csr_matrix, share: float, seed: int) -> ColdTask:
+    """Hold out a random ``share`` of the items that anybody has. Raises ValueError when nobody is left to judge by."""
+    known = np.flatnonzero(np.bincount(matrix.indices, minlength=matrix.shape[1]))
+    size = round(share * len(known))
+    if not 0 < size < len(known):
+        raise ValueError(f"a share of {share} of {len(known)} items leaves nothing to hold out or nothing to learn from")
+    is_cold = np.zeros(matrix.shape[1], dtype=np.bool_)
+    is_cold[np.random.default_rng(seed).choice(known, size=size, replace=False)] = True
+    train, held = _columns(matrix, ~is_cold), _columns(matrix, is_cold)
+    judged = np.flatnonzero((np.diff(train.indptr) > 0) & (np.diff(held.indptr) > 0))
+    if len(judged) == 0:
+        raise ValueError("no person has both a held-out item and another one")
+    return ColdTask(train, train[judged], held[judged], is_cold)
+
+
+def _columns(matrix: sparse.csr_matrix, kept: npt.NDArray[np.bool_]) -> sparse.csr_matrix:
+    found = matrix.copy()
+    found.data = np.where(kept[found.indices], found.data, 0)
+    found.eliminate_zeros()
+    return found
+
+
+def judge(model: Recommender, task: ColdTask, ks: tuple[int, ...] = (K,)) -> dict[str, dict[str, Values]]:
+    """Values of each person by ranking and metric; the model must be fitted."""
+    cold = np.flatnonzero(task.is_cold)
+    counts = np.diff(task.relevant.indptr).astype(np.int64)
+    among_cold = rank_all(lambda rows: np.ascontiguousarray(model.score(rows)[:, cold]), task.histories, max(ks), None)
+    lists = {
+        "cold": np.where(among_cold >= 0, cold[among_cold], -1),
+        "catalogue": rank_all(model.score, task.histories, max(ks), task.histories),
+    }
+    return {name: measure(hits_of(lists[name], task.relevant), counts, ks) for name in RANKINGS}
+
+
+def compare(judged: dict[str, dict[str, dict[str, Values]]], baseline: str) -> dict[str, Any]:
+    """Means with 95 % intervals of each model by ranking and metric, and the paired difference to ``baseline``."""
+    report: dict[str, Any] = {}
+    for name, rankings in judged.items():
+        report[name] = {}
+        for ranking, values in rankings.items():
+            base = judged[baseline][ranking]
+            own = {metric: estimate.as_json() for metric, estimate in bootstrap_all(values).items()}
+            gains = bootstrap_all({metric: values[metric] - base[metric] for metric in values})
+            report[name][ranking] = {metric: own[metric] | {f"over_{baseline}": gains[metric].as_json()} for metric in own}
+    return report

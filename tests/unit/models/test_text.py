@@ -1,0 +1,205 @@
+"""Words of titles, TF-IDF without pickle, and places for items without history, with answers known by construction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from models.als import ALS
+from models.artefact import load_ids, load_state, read_manifest, save
+from models.ease import EASE
+from models.item_knn import ItemKNN
+from models.popularity import Popularity
+from models.protocols.cold_items import compare, hold_out, judge
+from models.recommender import NotFitted, Recommender
+from models.text.attribute_mapping import AttributeMapping
+from models.text.content_knn import ContentKNN
+from models.text.tfidf import TfIdf
+from models.text.words import ItemText, label_tokens, title_grams, title_words
+
+TEXTS = st.builds(
+    ItemText,
+    st.text(max_size=30),
+    st.dictionaries(st.sampled_from(["category", "brand", "颜色"]), st.text(max_size=8), max_size=3),
+)
+
+
+def test_words_of_chinese_english_and_mixed_titles() -> None:
+    assert title_words("复古连衣裙 482") == ["复古", "连衣裙", "482"]
+    assert title_words("Ｔ恤 T-Shirt 🎉") == ["t", "恤", "t", "shirt"]
+    assert title_words("🎉 — !") == title_words("") == []
+
+
+def test_grams_by_hand() -> None:
+    assert title_grams("连衣裙") == ["连", "衣", "裙", "连衣", "衣裙"]
+    assert title_grams("Tea") == ["<te", "tea", "ea>", "<tea", "tea>"]
+    assert title_grams("🎉") == []
+
+
+def test_labels_by_hand() -> None:
+    labels = {"colour": ("Red", "blue"), "brand": " 云归 ", "size": ""}
+    assert label_tokens(labels) == ["brand=云归", "colour=red", "colour=blue"]
+
+
+def test_tfidf_by_hand() -> None:
+    """Two of three items share the category: idf = ln(4 / 3) + 1 and, for the brand of one, ln(4 / 2) + 1."""
+    items = [ItemText(labels={"c": "a", "b": "x"}), ItemText(labels={"c": "a"}), ItemText(labels={"c": "z"})]
+    found = TfIdf({"labels": 1.0}, least_items=1).fit(items).transform(items).toarray()
+    common, rare = np.log(4 / 3) + 1, np.log(4 / 2) + 1
+    length = np.hypot(common, rare)
+    np.testing.assert_allclose(np.sort(found[0]), [0, common / length, rare / length], rtol=1e-6)
+    np.testing.assert_allclose(np.sort(found[1]), [0, 0, 1])
+
+
+def test_each_kind_of_token_weighs_as_asked() -> None:
+    items = [ItemText("long title of many words", {"c": "a"}), ItemText("long title", {"c": "b"})]
+    encoder = TfIdf({"words": 1.0, "labels": 2.0}, least_items=1).fit(items)
+    found = encoder.transform(items[:1]).toarray()[0]
+    words = len(encoder.ids()["words"])
+    assert np.linalg.norm(found[words:]) == pytest.approx(2 * np.linalg.norm(found[:words]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(TEXTS, min_size=1, max_size=8))
+def test_whatever_the_texts_rows_have_length_one_or_zero(items: list[ItemText]) -> None:
+    known = [*items, ItemText("tea"), ItemText("tea")]
+    found = TfIdf().fit(known).transform(known)
+    assert found.shape[0] == len(known)
+    assert np.isfinite(found.data).all()
+    lengths = np.asarray(found.multiply(found).sum(axis=1)).ravel()
+    assert all(length == 0 or length == pytest.approx(1, abs=1e-5) for length in lengths)
+
+
+def test_a_saved_encoder_gives_the_same_vectors(tmp_path: Path) -> None:
+    items = [ItemText("复古连衣裙", {"c": "裙装"}), ItemText("红茶 tea", {"c": "茶"}), ItemText("绿茶 tea", {"c": "茶"})]
+    encoder = TfIdf().fit(items)
+    save(tmp_path, {"tfidf": encoder.state()}, encoder.ids(), {})
+    manifest = read_manifest(tmp_path)
+    state = load_state(tmp_path, manifest, "tfidf")
+    ids = {name: load_ids(tmp_path, manifest, name) for name in state}
+    restored = TfIdf().from_state(state, ids).transform(items)
+    assert (restored != encoder.transform(items)).nnz == 0
+    with pytest.raises(ValueError, match="tokens"):
+        TfIdf().from_state(state, ids | {"words": []})
+
+
+def test_a_catalogue_without_any_text_is_refused() -> None:
+    for items in ([], [ItemText()], [ItemText("🎉", {"c": " "})]):
+        with pytest.raises(ValueError, match="no item has"):
+            TfIdf().fit(items)
+    with pytest.raises(NotFitted):
+        TfIdf().transform([ItemText("tea")])
+    with pytest.raises(ValueError, match="weights"):
+        TfIdf({"titles": 1.0})
+
+
+def two_tastes(cold: tuple[int, ...] = (3, 7)) -> tuple[sparse.csr_matrix, sparse.csr_matrix, np.ndarray]:
+    """60 persons like three of the items 0 to 3 or of 4 to 7, which features tell apart; nobody has the ``cold`` ones yet."""
+    rng = np.random.default_rng(0)
+    x = np.zeros((60, 8), dtype=np.float32)
+    for person in range(60):
+        x[person, 4 * (person % 2) + rng.permutation(4)[:3]] = 1
+    x[:, list(cold)] = 0
+    features = np.zeros((8, 2), dtype=np.float32)
+    features[:4, 0] = features[4:, 1] = 1
+    matrix = sparse.csr_matrix(x)
+    return matrix, sparse.csr_matrix(features), np.bincount(matrix.indices, minlength=8).astype(np.float32)
+
+
+def bases() -> list[Recommender]:
+    return [EASE(ridge=5.0, dropout=0.0), ItemKNN(threads=1), ALS(factors=4, regularization=0.1, alpha=5.0, threads=1)]
+
+
+@pytest.mark.parametrize("base", bases(), ids=lambda model: model.name)
+def test_the_cold_item_of_ones_own_taste_comes_before_the_other(base: Recommender) -> None:
+    x, features, sales = two_tastes()
+    scores = AttributeMapping(base, features, ridge=0.5).fit(x, sales).score(x)
+    own, other = np.where(np.arange(60) % 2, 7, 3), np.where(np.arange(60) % 2, 3, 7)
+    people = np.arange(60)[np.diff(x.indptr) > 0]
+    assert (scores[people, own[people]] > scores[people, other[people]]).all()
+
+
+def test_mapping_onto_factors_and_onto_scores_is_the_same() -> None:
+    """Against the textbook form: ridge regression of ALS item factors on features, then the person's factors times theirs."""
+    x, features, sales = two_tastes()
+    base = ALS(factors=4, regularization=0.1, alpha=5.0, threads=1)
+    found = AttributeMapping(base, features, ridge=0.7, half_weight=3.0).fit(x, sales).score(x)
+    f = np.hstack([features.toarray(), np.ones((8, 1))])
+    w = np.diag(sales / (sales + 3.0))
+    y = base.state()["item_factors"]
+    learnt = np.linalg.solve(f.T @ w @ f + 0.7 * np.eye(3), f.T @ w @ y)
+    np.testing.assert_allclose(found[:, [3, 7]], (base.fold_in(x) @ (f @ learnt).T)[:, [3, 7]], rtol=1e-3, atol=1e-4)
+
+
+def test_items_with_history_keep_the_scores_of_their_model() -> None:
+    x, features, sales = two_tastes(cold=())
+    found = AttributeMapping(EASE(), features).fit(x, sales).score(x)
+    assert np.array_equal(found, EASE().fit(x, sales).score(x))
+
+
+def test_popularity_mapped_by_category_is_the_mean_of_the_category() -> None:
+    x, features, sales = two_tastes()
+    found = AttributeMapping(Popularity(), features, ridge=1e-6, half_weight=0.0).fit(x, sales).score(x[:1])[0]
+    np.testing.assert_allclose(found[[3, 7]], [sales[:3].mean(), sales[4:7].mean()], rtol=1e-3)
+
+
+def test_all_items_cold_and_an_item_of_which_nothing_is_known() -> None:
+    _, features, _ = two_tastes()
+    nobody = sparse.csr_matrix((5, 8), dtype=np.float32)
+    scores = AttributeMapping(Popularity(), features).fit(nobody, np.zeros(8, dtype=np.float32)).score(nobody)
+    assert np.array_equal(scores, np.zeros((5, 8)))
+    x, features, sales = two_tastes()
+    blank = features.toarray()
+    blank[3] = 0
+    found = AttributeMapping(Popularity(), sparse.csr_matrix(blank), ridge=1e-6, half_weight=0.0).fit(x, sales)
+    assert np.isfinite(found.score(x)).all()
+
+
+def test_content_knn_with_categories_is_the_share_of_the_category() -> None:
+    x, features, sales = two_tastes()
+    found = ContentKNN(features).fit(x, sales).score(x)
+    expected = np.repeat(np.column_stack([x[:, :4].sum(axis=1), x[:, 4:].sum(axis=1)]), 4, axis=1)
+    np.testing.assert_allclose(found, expected)
+
+
+@pytest.mark.parametrize("make", [lambda f: ContentKNN(f), lambda f: AttributeMapping(Popularity(), f)])
+def test_features_of_another_number_of_items_are_refused(make) -> None:  # type: ignore[no-untyped-def]
+    x, features, sales = two_tastes()
+    with pytest.raises(ValueError, match="features are of 7 items"):
+        make(features[:7]).fit(x, sales)
+    with pytest.raises(NotFitted):
+        make(features).score(x)
+
+
+def test_held_out_items_leave_no_trace_and_are_judged_by_hand() -> None:
+    x, features, _ = two_tastes(cold=())
+    task = hold_out(x, 0.25, seed=3)
+    assert task.is_cold.sum() == 2
+    assert task.train[:, task.is_cold].nnz == 0
+    assert task.relevant[:, ~task.is_cold].nnz == 0
+    assert task.train.nnz + x[:, task.is_cold].nnz == x.nnz
+    model = ContentKNN(features).fit(task.train, task.sales)
+    values = judge(model, task, (1,))
+    scores = model.score(task.histories)
+    cold = np.flatnonzero(task.is_cold)
+    first = cold[scores[:, cold].argmax(axis=1)]
+    hits = [item in row.indices for item, row in zip(first, task.relevant, strict=True)]
+    np.testing.assert_array_equal(values["cold"]["hr@1"], hits)
+    report = compare({"a": values, "b": values}, "a")
+    assert report["b"]["cold"]["ndcg@1"]["over_a"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_nothing_or_all_held_out_is_refused(share: float) -> None:
+    with pytest.raises(ValueError, match="leaves nothing"):
+        hold_out(two_tastes(cold=())[0], share, seed=1)
+
+
+def test_a_hold_out_that_nobody_can_be_judged_by_is_refused() -> None:
+    with pytest.raises(ValueError, match="no person has both"):
+        hold_out(sparse.identity(4, dtype=np.float32, format="csr"), 0.5, seed=1)
