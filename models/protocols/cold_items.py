@@ -1,8 +1,10 @@
 """Judge how well items without history are placed: a share of the items is held out with all that anybody did with them.
 
-A model learns from the other items alone. Every person who has both is then scored: the held-out items are ranked among all
-held-out items (``cold``), and among the whole catalogue without the person's own training items (``catalogue``). Recall@k =
-hits / held-out items of the person; NDCG@k has binary gain and an ideal list of min(those, k) hits. Nothing is sampled.
+A model learns from the other items alone, less the same share of each person's pairs. Every person who has a held-out item and
+something to learn from is then scored twice. ``cold``: held-out items are ranked among each other and are what is relevant.
+``catalogue``: all items but the person's training items are ranked; held-out items and held-out pairs are relevant alike, so
+that a model which puts every new item on top pays for what it hides. Recall@k = hits / relevant items; NDCG@k has binary gain
+and an ideal list of min(relevant, k) hits. Nothing is sampled.
 """
 
 from __future__ import annotations
@@ -20,18 +22,18 @@ from models.protocols.ranking import measure, rank_all
 from models.recommender import Recommender, Scores
 
 K = 10
-RANKINGS = ("cold", "catalogue")
 
 
 @dataclass(frozen=True)
 class ColdTask:
-    """``train``: persons × items, columns of held-out items empty; of the judged persons, ``histories`` in it and ``relevant``
-    held-out items.
+    """``train``: persons × items, without what is held out. Of the ``judged`` persons: ``histories`` in it, and ``relevant``
+    items by ranking.
     """
 
     train: sparse.csr_matrix
     histories: sparse.csr_matrix
-    relevant: sparse.csr_matrix
+    relevant: dict[str, sparse.csr_matrix]
+    judged: npt.NDArray[np.int64]
     is_cold: npt.NDArray[np.bool_]
 
     @property
@@ -41,23 +43,29 @@ class ColdTask:
 
 
 def hold_out(matrix: sparse.csr_matrix, share: float, seed: int) -> ColdTask:
-    """Hold out a random ``share`` of the items that anybody has. Raises ValueError when nobody is left to judge by."""
+    """Hold out a random ``share`` of the items that anybody has, and of the other pairs.
+
+    Raises ValueError when nobody is left to judge by.
+    """
     known = np.flatnonzero(np.bincount(matrix.indices, minlength=matrix.shape[1]))
     size = round(share * len(known))
     if not 0 < size < len(known):
         raise ValueError(f"a share of {share} of {len(known)} items leaves nothing to hold out or nothing to learn from")
+    rng = np.random.default_rng(seed)
     is_cold = np.zeros(matrix.shape[1], dtype=np.bool_)
-    is_cold[np.random.default_rng(seed).choice(known, size=size, replace=False)] = True
-    train, held = _columns(matrix, ~is_cold), _columns(matrix, is_cold)
-    judged = np.flatnonzero((np.diff(train.indptr) > 0) & (np.diff(held.indptr) > 0))
+    is_cold[rng.choice(known, size=size, replace=False)] = True
+    of_cold = is_cold[matrix.indices]
+    is_held = of_cold | (rng.random(matrix.nnz) < share)
+    train, cold, held = (_pairs(matrix, kept) for kept in (~is_held, of_cold, is_held))
+    judged = np.flatnonzero((np.diff(train.indptr) > 0) & (np.diff(cold.indptr) > 0))
     if len(judged) == 0:
         raise ValueError("no person has both a held-out item and another one")
-    return ColdTask(train, train[judged], held[judged], is_cold)
+    return ColdTask(train, train[judged], {"cold": cold[judged], "catalogue": held[judged]}, judged, is_cold)
 
 
-def _columns(matrix: sparse.csr_matrix, kept: npt.NDArray[np.bool_]) -> sparse.csr_matrix:
+def _pairs(matrix: sparse.csr_matrix, kept: npt.NDArray[np.bool_]) -> sparse.csr_matrix:
     found = matrix.copy()
-    found.data = np.where(kept[found.indices], found.data, 0)
+    found.data = np.where(kept, found.data, 0)
     found.eliminate_zeros()
     return found
 
@@ -65,13 +73,15 @@ def _columns(matrix: sparse.csr_matrix, kept: npt.NDArray[np.bool_]) -> sparse.c
 def judge(model: Recommender, task: ColdTask, ks: tuple[int, ...] = (K,)) -> dict[str, dict[str, Values]]:
     """Values of each person by ranking and metric; the model must be fitted."""
     cold = np.flatnonzero(task.is_cold)
-    counts = np.diff(task.relevant.indptr).astype(np.int64)
     among_cold = rank_all(lambda rows: np.ascontiguousarray(model.score(rows)[:, cold]), task.histories, max(ks), None)
     lists = {
         "cold": np.where(among_cold >= 0, cold[among_cold], -1),
         "catalogue": rank_all(model.score, task.histories, max(ks), task.histories),
     }
-    return {name: measure(hits_of(lists[name], task.relevant), counts, ks) for name in RANKINGS}
+    found = {}
+    for name, relevant in task.relevant.items():
+        found[name] = measure(hits_of(lists[name], relevant), np.diff(relevant.indptr).astype(np.int64), ks)
+    return found
 
 
 def compare(judged: dict[str, dict[str, dict[str, Values]]], baseline: str) -> dict[str, Any]:

@@ -27,7 +27,8 @@ class AttributeMapping:
     attributes onto factors (Gantner et al., Learning attribute-to-feature mappings for cold-start recommendations, ICDM 2010)
     when the recommender is ALS, and onto neighbourhoods when it is EASE or item-kNN: mapping first and scoring after gives the
     same number. An item is cold when fewer than ``least_persons`` persons have it; ``features`` are rows of an encoder.
-    A last column of ones lets an item of which nothing is known have the mean.
+    A last column of ones lets an item of which nothing is known have the mean. A regression draws scores together;
+    ``lift`` multiplies those of cold items, so that the best of them can stand beside the best of the others.
     """
 
     name = "attribute_mapping"
@@ -38,14 +39,16 @@ class AttributeMapping:
         features: sparse.csr_matrix,
         ridge: float = 1.0,
         half_weight: float = 5.0,
+        lift: float = 1.0,
         least_persons: int = 1,
     ) -> None:
-        if ridge <= 0:
-            raise ValueError(f"ridge must be above 0, got {ridge}")
+        if ridge <= 0 or lift <= 0:
+            raise ValueError(f"ridge and lift must be above 0, got {ridge} and {lift}")
         self.model = model
         self.features = features
         self.ridge = ridge
         self.half_weight = half_weight
+        self.lift = lift
         self.least_persons = least_persons
         self.map_: Scores | None = None  # (features, cold items): (FᵀWF + ridge · I)⁻¹ f_c
         self.evidence_: sparse.csr_matrix | None = None  # WF, zero rows for cold items
@@ -78,7 +81,7 @@ class AttributeMapping:
         mapping, evidence = self._fitted()
         found = np.array(self.model.score(histories), dtype=np.float32)
         if len(self.cold_):
-            found[:, self.cold_] = (evidence.T @ found.T).T @ mapping
+            found[:, self.cold_] = self.lift * ((evidence.T @ found.T).T @ mapping)
         return found
 
     def _fitted(self) -> tuple[Scores, sparse.csr_matrix]:

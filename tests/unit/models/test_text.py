@@ -142,6 +142,13 @@ def test_items_with_history_keep_the_scores_of_their_model() -> None:
     assert np.array_equal(found, EASE().fit(x, sales).score(x))
 
 
+def test_lift_multiplies_cold_scores_alone() -> None:
+    x, features, sales = two_tastes()
+    plain, lifted = (AttributeMapping(EASE(), features, lift=lift).fit(x, sales).score(x) for lift in (1.0, 2.0))
+    np.testing.assert_allclose(lifted[:, [3, 7]], 2 * plain[:, [3, 7]], rtol=1e-6)
+    assert np.array_equal(np.delete(lifted, [3, 7], axis=1), np.delete(plain, [3, 7], axis=1))
+
+
 def test_popularity_mapped_by_category_is_the_mean_of_the_category() -> None:
     x, features, sales = two_tastes()
     found = AttributeMapping(Popularity(), features, ridge=1e-6, half_weight=0.0).fit(x, sales).score(x[:1])[0]
@@ -179,17 +186,22 @@ def test_features_of_another_number_of_items_are_refused(make) -> None:  # type:
 def test_held_out_items_leave_no_trace_and_are_judged_by_hand() -> None:
     x, features, _ = two_tastes(cold=())
     task = hold_out(x, 0.25, seed=3)
+    cold, held = task.relevant["cold"], task.relevant["catalogue"]
     assert task.is_cold.sum() == 2
     assert task.train[:, task.is_cold].nnz == 0
-    assert task.relevant[:, ~task.is_cold].nnz == 0
-    assert task.train.nnz + x[:, task.is_cold].nnz == x.nnz
-    model = ContentKNN(features).fit(task.train, task.sales)
-    values = judge(model, task, (1,))
-    scores = model.score(task.histories)
-    cold = np.flatnonzero(task.is_cold)
-    first = cold[scores[:, cold].argmax(axis=1)]
-    hits = [item in row.indices for item, row in zip(first, task.relevant, strict=True)]
-    np.testing.assert_array_equal(values["cold"]["hr@1"], hits)
+    assert cold[:, ~task.is_cold].nnz == 0
+    assert held[:, task.is_cold].nnz == cold.nnz
+    assert held.multiply(task.histories).nnz == 0
+    model = AttributeMapping(EASE(), features).fit(task.train, task.sales)
+    values, scores = judge(model, task, (1,)), model.score(task.histories)
+    own = task.histories.toarray() > 0
+    first = {
+        "cold": np.flatnonzero(task.is_cold)[scores[:, task.is_cold].argmax(axis=1)],
+        "catalogue": np.where(own, -np.inf, scores).argmax(axis=1),
+    }
+    for ranking, items in first.items():
+        hits = [item in row.indices for item, row in zip(items, task.relevant[ranking], strict=True)]
+        np.testing.assert_array_equal(values[ranking]["hr@1"], hits)
     report = compare({"a": values, "b": values}, "a")
     assert report["b"]["cold"]["ndcg@1"]["over_a"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
 
