@@ -69,7 +69,7 @@ def read_movielens(wheel: Path) -> Catalogue:
     with zipfile.ZipFile(wheel) as archive, archive.open(MEMBER.replace(".inter", ".item")) as file:
         movies = pd.read_csv(file, sep="\t", dtype=str, keep_default_na=False)
     movies.columns = [name.split(":")[0] for name in movies.columns]
-    movies = movies.set_index(movies["item_id"].astype(int))
+    movies = movies.drop_duplicates("item_id").set_index("item_id")
     liked = ratings[ratings["rating"] >= 3]
     known, column = np.unique(liked["item_id"], return_inverse=True)
     row = np.unique(liked["user_id"], return_inverse=True)[1]
@@ -93,7 +93,7 @@ def read_journey() -> Catalogue:
     pairs = pairs[pairs.groupby("product_id")["household_id"].transform("size") >= LEAST_HOUSEHOLDS]
     known, column = np.unique(pairs["product_id"], return_inverse=True)
     row = np.unique(pairs["household_id"], return_inverse=True)[1]
-    found = products.loc[known].astype(object)
+    found = products.reindex(known).astype(object)  # of a few products nothing is known
     found = found.where(found.notna(), "").astype(str)
     texts = [
         ItemText(

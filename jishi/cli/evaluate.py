@@ -26,3 +26,9 @@ def sessions(context: typer.Context) -> None:
 def baskets(context: typer.Context) -> None:
     """Baskets of users over time, judged by the next basket: Recall and NDCG at k (--help lists the options)."""
     hand_over(MODULE, ["baskets", *context.args], folder=None)
+
+
+@app.command(context_settings=PASS_THROUGH)
+def page(context: typer.Context) -> None:
+    """One HTML page that compares reports, with the cards of released models (--help lists the options)."""
+    hand_over("models.page", context.args, folder=None)
