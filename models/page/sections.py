@@ -10,6 +10,7 @@ from typing import Any
 from models.intervals import Estimate
 from models.page import charts
 from models.page.cards import LIMITS, PROTOCOLS, Card
+from models.page.findings import findings, slice_estimates
 from models.page.reports import Comparison, Run
 
 
@@ -17,14 +18,13 @@ def comparison(found: Comparison) -> str:
     """All runs on one data set: quality, paired differences, time, coverage, slices, calibration, parameters."""
     metric = found.metric
     parts = [f"<section><h2>{escape(found.data_set)} <small>{found.protocol}</small></h2>", _facts(found.runs[0])]
+    parts.append(f"<ul>{''.join(f'<li>{escape(told)}</li>' for told in findings(found))}</ul>")
     quality = charts.intervals([(run.name, run.estimate(metric)) for run in found.runs], f"{metric} of each model")
     parts.append(_figure(f"{metric}, mean over test rows with 95 % interval", quality))
     gains = found.gains()
     if gains:
         chart = charts.intervals(list(gains.items()), f"{metric} against {found.runs[0].name}", has_zero=True, signed=True)
-        parts.append(
-            _figure(f"{metric} of each model less that of {found.runs[0].name}, row by row", chart, _verdict(found, gains))
-        )
+        parts.append(_figure(f"{metric} of each model less that of {found.runs[0].name}, row by row", chart))
     training = [charts.Point(run.name, run.training_s, run.estimate(metric)) for run in found.runs]
     answers = [charts.Point(run.name, run.answer_ms, run.estimate(metric)) for run in found.runs]
     pair = [
@@ -78,13 +78,6 @@ def _judged(found: Card, protocol: str) -> str:
     return _row(PROTOCOLS.get(protocol, protocol), persons, *cells, over, coverage)
 
 
-def _verdict(found: Comparison, gains: dict[str, Estimate]) -> str:
-    equal = [name for name, gain in gains.items() if gain.high >= 0]
-    if not equal:
-        return f"{found.runs[0].name} is ahead of every other model by more than chance."
-    return f"Not told apart from {found.runs[0].name} by these rows: {', '.join(equal)}."
-
-
 def _facts(run: Run) -> str:
     told = ", ".join(
         f"{name.replace('_', ' ')} {value:,}" for name, value in run.report["data"].items() if isinstance(value, int)
@@ -118,21 +111,14 @@ def _parameters(run: Run) -> Any:
 
 
 def _slices(found: Comparison) -> str:
-    metric, shown = found.metric, []
-    names = dict.fromkeys(name for run in found.runs for name in run.report.get("slices", {}))
-    for name in names:
-        rows = [
-            (run.name, Estimate(part[metric], *part["intervals"][metric]))
-            for run in found.runs
-            if "intervals" in (part := run.report["slices"].get(name, {}))
-        ]
-        counts = next(part for run in found.runs if (part := run.report["slices"].get(name)))
-        counted, number = next(iter(counts.items()))
-        if rows:
-            title = f"{name.replace('_', ' ')}: {number:,} {counted}"
-            shown.append(_figure(title, charts.intervals(rows, f"{metric}, {title}")))
-    opened = " open" if len(names) > 1 else ""
-    return f"<details{opened}><summary>slices, {metric}</summary>{''.join(shown)}</details>" if shown else ""
+    shown = []
+    for name, estimates in slice_estimates(found).items():
+        part = next(run.report["slices"][name] for run in found.runs if name in run.report.get("slices", {}))
+        counted, number = next(iter(part.items()))
+        title = f"{name.replace('_', ' ')}: {number:,} {counted}"
+        shown.append(_figure(title, charts.intervals(list(estimates.items()), f"{found.metric}, {title}")))
+    opened = " open" if len(shown) > 1 else ""
+    return f"<details{opened}><summary>slices, {found.metric}</summary>{''.join(shown)}</details>" if shown else ""
 
 
 def _calibration(run: Run) -> str:

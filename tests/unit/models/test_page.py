@@ -18,6 +18,7 @@ from models.page import charts
 from models.page.__main__ import main
 from models.page.cards import licence_of, read_cards
 from models.page.document import render
+from models.page.findings import findings
 from models.page.reports import BadReport, compare, read_run
 from models.protocols.report import summarise
 
@@ -92,6 +93,43 @@ def test_runs_on_the_same_data_are_compared_in_pairs_best_first(tmp_path: Path) 
     assert gain.low < -0.15 < gain.high < 0
     assert first.runs[0].training_s == 5.0
     assert first.runs[0].answer_ms == pytest.approx(125)
+
+
+def test_findings_follow_from_the_reports(tmp_path: Path) -> None:
+    high, equal, low = [0.3, 0.3, 0.5, 0.5], [0.31, 0.29, 0.49, 0.5], [0.05, 0.1, 0.0, 0.05]
+    cheap = {"seconds": {"fit": 0.1, "rank": 0.5}}
+    files = [
+        write_report(tmp_path, "als", high),
+        write_report(tmp_path, "ease", equal, **cheap),
+        write_report(tmp_path, "popularity", low),
+    ]
+    told = findings(compare([read_run(file) for file in files])[0])
+    assert told == [
+        "als leads with ndcg@10 0.4000.",
+        "Row by row it is ahead of popularity by more than chance.",
+        "These rows do not tell it apart from ease: take the cheaper one.",
+        "Taste counts: als has 8.0 times the ndcg@10 of popularity, and its lists show 50.0% of the catalogue against 50.0%.",
+        "ease trains in 0.1 s instead of 5.0 s, and its interval reaches that of als.",
+    ]
+
+
+def test_a_slice_that_another_model_wins_is_named(tmp_path: Path) -> None:
+    def part(mean: float) -> dict[str, Any]:
+        return {"new": {"users": 2, "ndcg@10": mean, "intervals": {"ndcg@10": [mean - 0.01, mean + 0.01]}}}
+
+    files = [
+        write_report(tmp_path, "als", [0.5, 0.6], slices=part(0.1)),
+        write_report(tmp_path, "ease", [0.3, 0.3], slices=part(0.2)),
+    ]
+    told = findings(compare([read_run(file) for file in files])[0])
+    assert "In the slice new ease is ahead (0.2000 against 0.1000)." in told
+
+
+def test_where_popularity_leads_it_is_said(tmp_path: Path) -> None:
+    files = [write_report(tmp_path, "popularity", [0.5, 0.6], kept=False), write_report(tmp_path, "als", [0.3, 0.3])]
+    told = findings(compare([read_run(file) for file in files])[0])
+    assert any(sentence.startswith("Nothing beats popularity") for sentence in told)
+    assert any("no paired test" in sentence for sentence in told)
 
 
 def test_without_kept_values_there_is_no_paired_difference(tmp_path: Path) -> None:
