@@ -26,12 +26,15 @@ LEAST_HOUSEHOLDS = 10
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Persons × items, the text of each item and its category; ``truth`` are scores of an oracle, where tastes are known."""
+    """Persons × items, the text of each item and its category. Where tastes are known, ``truth`` are their scores, and
+    ``text_truth`` their means over items of one kind: no more can be told from a text.
+    """
 
     matrix: sparse.csr_matrix
     texts: Sequence[ItemText]
     categories: Sequence[str]
     truth: np.ndarray | None = None
+    text_truth: np.ndarray | None = None
 
 
 def read_shop(shop_id: str, users: int, days: int, seed: int) -> Catalogue:
@@ -55,7 +58,10 @@ def read_shop(shop_id: str, users: int, days: int, seed: int) -> Catalogue:
         for fact in own.facts
     ]
     truth = preference(people.taste, people.price_sensitivity, own).astype(np.float32)
-    return Catalogue(matrix, texts, [fact["category"] for fact in own.facts], truth)
+    _, kind = np.unique(np.column_stack([own.category, own.kind]), axis=0, return_inverse=True)
+    of_kind = sparse.csr_matrix((np.ones(len(own), dtype=np.float32), (np.arange(len(own)), kind.ravel())))
+    text_truth = (truth @ of_kind / of_kind.sum(axis=0).A1) @ of_kind.T
+    return Catalogue(matrix, texts, [fact["category"] for fact in own.facts], truth, text_truth)
 
 
 def _items(happening: Happening) -> list[str]:

@@ -41,6 +41,14 @@ class ColdTask:
         """Persons of each item, none for held-out ones."""
         return np.bincount(self.train.indices, minlength=self.train.shape[1]).astype(np.float32)
 
+    def judged_by(self, most: int, seed: int) -> ColdTask:
+        """The same task with at most ``most`` judged persons, drawn at random."""
+        if len(self.judged) <= most:
+            return self
+        rows = np.sort(np.random.default_rng(seed).choice(len(self.judged), size=most, replace=False))
+        relevant = {name: matrix[rows] for name, matrix in self.relevant.items()}
+        return ColdTask(self.train, self.histories[rows], relevant, self.judged[rows], self.is_cold)
+
 
 def hold_out(matrix: sparse.csr_matrix, share: float, seed: int) -> ColdTask:
     """Hold out a random ``share`` of the items that anybody has, and of the other pairs.

@@ -206,6 +206,17 @@ def test_held_out_items_leave_no_trace_and_are_judged_by_hand() -> None:
     assert report["b"]["cold"]["ndcg@1"]["over_a"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
 
 
+def test_fewer_judges_keep_their_own_rows() -> None:
+    task = hold_out(two_tastes(cold=())[0], 0.25, seed=3)
+    few = task.judged_by(5, seed=1)
+    assert len(few.judged) == 5
+    for row, person in enumerate(few.judged):
+        (before,) = np.flatnonzero(task.judged == person)
+        assert (few.histories[row] != task.histories[before]).nnz == 0
+        assert (few.relevant["cold"][row] != task.relevant["cold"][before]).nnz == 0
+    assert task.judged_by(1000, seed=1) is task
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_nothing_or_all_held_out_is_refused(share: float) -> None:
     with pytest.raises(ValueError, match="leaves nothing"):
