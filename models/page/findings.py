@@ -6,6 +6,7 @@ from models.intervals import Estimate
 from models.page.reports import Comparison, Run
 
 BASELINE = "popularity"
+LEAST_ROWS = 20  # a smaller slice says nothing
 
 
 def findings(found: Comparison) -> list[str]:
@@ -51,11 +52,11 @@ def _over_popularity(found: Comparison, best: Run) -> list[str]:
 
 
 def slice_estimates(found: Comparison) -> dict[str, dict[str, Estimate]]:
-    """By slice and run: mean and interval of the comparison's metric."""
+    """By slice of ``LEAST_ROWS`` rows or more, and run: mean and interval of the comparison's metric."""
     table: dict[str, dict[str, Estimate]] = {}
     for run in found.runs:
         for name, part in run.report.get("slices", {}).items():
-            if "intervals" in part:
+            if "intervals" in part and next(iter(part.values())) >= LEAST_ROWS:
                 table.setdefault(name, {})[run.name] = Estimate(part[found.metric], *part["intervals"][found.metric])
     return table
 

@@ -117,8 +117,11 @@ def _slices(found: Comparison) -> str:
         counted, number = next(iter(part.items()))
         title = f"{name.replace('_', ' ')}: {number:,} {counted}"
         shown.append(_figure(title, charts.intervals(list(estimates.items()), f"{found.metric}, {title}")))
-    opened = " open" if len(shown) > 1 else ""
-    return f"<details{opened}><summary>slices, {found.metric}</summary>{''.join(shown)}</details>" if shown else ""
+    return (
+        f"<details{' open' if len(shown) > 1 else ''}><summary>slices, {found.metric}</summary>{''.join(shown)}</details>"
+        if shown
+        else ""
+    )
 
 
 def _calibration(run: Run) -> str:

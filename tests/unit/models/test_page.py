@@ -33,9 +33,7 @@ def write_report(folder: Path, model: str, values: list[float], *, kept: bool = 
         "model": model,
         **summarise(metrics),
         "coverage@10": 0.5,
-        "slices": {
-            "old & new": {"users": len(values), **summarise(metrics)["metrics"], "intervals": summarise(metrics)["intervals"]}
-        },
+        "slices": {"old & new": {"users": 20, **summarise(metrics)["metrics"], "intervals": summarise(metrics)["intervals"]}},
         "chosen": {"parts": {model: {}}, "shares": {model: 1.0}},
         "data": {"users": 9, "test_users": len(values)},
         "seconds": {"read": 1.0, "choose": 2.0, "fit": 3.0, "rank": 0.5, "total": 6.5},
@@ -115,7 +113,8 @@ def test_findings_follow_from_the_reports(tmp_path: Path) -> None:
 
 def test_a_slice_that_another_model_wins_is_named(tmp_path: Path) -> None:
     def part(mean: float) -> dict[str, Any]:
-        return {"new": {"users": 2, "ndcg@10": mean, "intervals": {"ndcg@10": [mean - 0.01, mean + 0.01]}}}
+        slice_ = {"users": 20, "ndcg@10": mean, "intervals": {"ndcg@10": [mean - 0.01, mean + 0.01]}}
+        return {"new": slice_, "too small": slice_ | {"users": 19}}
 
     files = [
         write_report(tmp_path, "als", [0.5, 0.6], slices=part(0.1)),
@@ -123,6 +122,7 @@ def test_a_slice_that_another_model_wins_is_named(tmp_path: Path) -> None:
     ]
     told = findings(compare([read_run(file) for file in files])[0])
     assert "In the slice new ease is ahead (0.2000 against 0.1000)." in told
+    assert not any("too small" in sentence for sentence in told)
 
 
 def test_where_popularity_leads_it_is_said(tmp_path: Path) -> None:
