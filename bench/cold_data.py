@@ -21,7 +21,7 @@ from simulator.shoppers import preference
 from simulator.world import Plan, make_world
 
 KINDS = {"item_viewed": "view", "item_shared": "share", "item_added_to_cart": "add", "order_paid": "pay"}
-LEAST_HOUSEHOLDS = 10
+LEAST_HOUSEHOLDS = 30
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from models.mixture import Mixture
 from models.popularity import Popularity
 from models.recommender import NotFitted, Recommender, top_k
 from models.text.attribute_mapping import AttributeMapping
+from models.text.content_knn import ContentKNN
 
 ITEMS = 8
 Make = Callable[[], Recommender]
@@ -27,17 +28,31 @@ def mixture() -> Mixture:
     return Mixture({"ease": EASE(), "popularity": Popularity()}, {"ease": 1.0, "popularity": 0.1})
 
 
-class ByColour(AttributeMapping):
-    """The mapping with the colour of each square as its features; a square beyond the board has none."""
+def colours(items: int) -> sparse.csr_matrix:
+    """The colour of each square as its features; a square beyond the board has none."""
+    square = np.arange(items)
+    found = np.column_stack([square % 2 == 0, square % 2 == 1]) & (square < ITEMS)[:, None]
+    return sparse.csr_matrix(found, dtype=np.float32)
+
+
+class MappingByColour(AttributeMapping):
+    """The mapping for a board of any size."""
 
     def __init__(self) -> None:
-        super().__init__(EASE(), sparse.csr_matrix((1, 2), dtype=np.float32))
+        super().__init__(EASE(), colours(1))
 
-    def fit(self, histories: sparse.csr_matrix, sales: np.ndarray) -> ByColour:
-        square = np.arange(len(sales))
-        colours = np.column_stack([square % 2 == 0, square % 2 == 1]) & (square < ITEMS)[:, None]
-        mapping = AttributeMapping(self.model, sparse.csr_matrix(colours, dtype=np.float32)).fit(histories, sales)
-        return self.from_state(mapping.state())
+    def fit(self, histories: sparse.csr_matrix, sales: np.ndarray) -> MappingByColour:
+        return self.from_state(AttributeMapping(self.model, colours(len(sales))).fit(histories, sales).state())
+
+
+class KNNByColour(ContentKNN):
+    """Content-kNN for a board of any size."""
+
+    def __init__(self) -> None:
+        super().__init__(colours(1))
+
+    def fit(self, histories: sparse.csr_matrix, sales: np.ndarray) -> KNNByColour:
+        return self.from_state(ContentKNN(colours(len(sales))).fit(histories, sales).state())
 
 
 MODELS: dict[str, Make] = {
@@ -46,7 +61,8 @@ MODELS: dict[str, Make] = {
     "gf_cf_large": lambda: GFCF(dense_items=0),
     "bspm_large": lambda: BSPM(dense_items=0),
     "mixture": mixture,
-    "attribute_mapping": ByColour,
+    "attribute_mapping": MappingByColour,
+    "content_knn": KNNByColour,
 }
 PERSONAL = [name for name in MODELS if name != "popularity"]
 

@@ -14,15 +14,12 @@ import pytest
 
 from models.artefact import save
 from models.intervals import Estimate
-from models.page import charts
 from models.page.__main__ import main
 from models.page.cards import licence_of, read_cards
 from models.page.document import render
 from models.page.findings import findings
 from models.page.reports import BadReport, compare, read_run
 from models.protocols.report import summarise
-
-SVG = "{http://www.w3.org/2000/svg}"
 
 
 def write_report(folder: Path, model: str, values: list[float], *, kept: bool = True, **more: Any) -> Path:
@@ -152,32 +149,6 @@ def test_a_file_that_is_no_report_is_named(tmp_path: Path, content: str) -> None
     file.write_text(content)
     with pytest.raises(BadReport, match=r"x\.json"):
         read_run(file)
-
-
-def test_a_dot_stands_where_its_mean_is() -> None:
-    rows = [("a", Estimate(0.2, 0.1, 0.3)), ("b", Estimate(0.3, 0.2, 0.5))]
-    root = drawn(charts.intervals(rows, "t"))
-    dots = [float(circle.get("cx", "")) for circle in root.iter(f"{SVG}circle")]
-    bars = [line for line in root.iter(f"{SVG}line") if "bar" in line.get("class", "")]
-    a, b = ((float(bar.get("x1", "")), float(bar.get("x2", ""))) for bar in bars)
-    assert a[0] < dots[0] < a[1]
-    assert dots[0] - a[0] == pytest.approx(a[1] - dots[0], abs=0.2)
-    assert (dots[1] - b[0]) * 2 == pytest.approx(b[1] - dots[1], abs=0.4)
-    assert b[0] == pytest.approx(dots[0], abs=0.1)
-
-
-def test_a_tenfold_time_is_the_same_step_everywhere() -> None:
-    points = [charts.Point(str(x), x, Estimate(0.2, 0.1, 0.3)) for x in (0.1, 1.0, 10.0)]
-    root = drawn(charts.scatter(points, "t", "s", "ndcg"))
-    across = sorted({float(circle.get("cx", "")) for circle in root.iter(f"{SVG}circle")})
-    assert across[1] - across[0] == pytest.approx(across[2] - across[1], abs=0.2)
-
-
-@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-0.05, 0.002), (0.1, 0.1001), (0, 40)])
-def test_ticks_are_round_and_within(low: float, high: float) -> None:
-    found = charts.ticks(low, high)
-    assert 2 <= len(found) <= 7
-    assert all(low <= tick <= high for tick in found)
 
 
 def test_the_page_is_whole_and_loads_nothing(tmp_path: Path) -> None:
