@@ -33,7 +33,7 @@ def _lead(found: Comparison) -> list[str]:
     if equal:
         told.append(f"These rows do not tell it apart from {_and(equal)}: take the cheaper one.")
     if not gains:
-        told.append("The runs kept no values of test rows (--values), so no paired test was made.")
+        told.append("The runs kept no values of test rows (--per-user), so no paired test was made.")
     return told
 
 

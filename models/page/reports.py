@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pyarrow.parquet as pq
 
 from models.intervals import Estimate, bootstrap_all
 from models.metrics import Values
@@ -27,7 +27,7 @@ class BadReport(ValueError):
 
 @dataclass(frozen=True)
 class Run:
-    """One report; ``values`` are those of each test row by metric when they were kept (``--values`` beside the report)."""
+    """One report; ``values`` are those of each test row by metric when ``--per-user`` kept them beside it, as ``.parquet``."""
 
     name: str
     file: Path
@@ -84,14 +84,17 @@ def read_run(file: Path) -> Run:
     missing = needed - set(report) if isinstance(report, dict) else needed
     if missing or report["protocol"] not in MAIN:
         raise BadReport(f"{file}: is no report of jishi evaluate; it has no {', '.join(sorted(missing)) or 'known protocol'}")
-    kept = file.with_suffix(".npz")
-    values = None
-    if kept.exists():
-        with np.load(kept, allow_pickle=False) as archive:
-            values = {name: archive[name] for name in archive.files}
-        if not all(abs(values[name].mean() - mean) < 1e-5 for name, mean in report["metrics"].items() if name in values):
-            raise BadReport(f"{kept}: holds values of another run than {file.name}; write both in one run")
-    return Run(_name(report), file, report, values)
+    return Run(_name(report), file, report, _values(file.with_suffix(".parquet"), report))
+
+
+def _values(file: Path, report: dict[str, Any]) -> dict[str, Values] | None:
+    if not file.exists():
+        return None
+    known = [name for name in pq.read_schema(file).names if name in report["metrics"]]
+    values = {name: column.to_numpy() for name, column in zip(known, pq.read_table(file, columns=known).columns, strict=True)}
+    if any(abs(values[name].mean() - report["metrics"][name]) > 1e-5 for name in known):
+        raise BadReport(f"{file}: holds rows of another run than the report beside it; write both in one run")
+    return values or None
 
 
 def _name(report: dict[str, Any]) -> str:

@@ -33,7 +33,7 @@ def comparison(found: Comparison) -> str:
     ]
     told = "Up and to the left is better. Seconds are wall time of one run on a shared machine: compare within a page only."
     parts.append(_figure("quality against time", f'<div class="pair">{"".join(pair)}</div>', told))
-    parts += [_runs_table(found), _slices(found)]
+    parts += [_runs_table(found), _slices(found), _item_groups(found)]
     parts += [_calibration(run) for run in found.runs if run.report.get("calibration", {}).get("reliability")]
     return "".join([*parts, "</section>"])
 
@@ -122,6 +122,17 @@ def _slices(found: Comparison) -> str:
         if shown
         else ""
     )
+
+
+def _item_groups(found: Comparison) -> str:
+    """Means where only the items of a group are right, for reports that have them."""
+    names = dict.fromkeys(name for run in found.runs for name in run.report.get("slices_by_item", {}))
+    rows = []
+    for name in names:
+        parts = [run.report.get("slices_by_item", {}).get(name, {}) for run in found.runs]
+        rows.append(_row(escape(name), *(f"{part[found.metric]:.4f}" if found.metric in part else "–" for part in parts)))
+    heads = _heads(f"{found.metric} by items", *(run.name for run in found.runs))
+    return f'<div class="wide"><table>{heads}<tbody>{"".join(rows)}</tbody></table></div>' if rows else ""
 
 
 def _calibration(run: Run) -> str:

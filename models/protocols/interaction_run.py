@@ -39,7 +39,7 @@ def run_interactions(asked: Namespace, tell: Callable[[str], None]) -> dict[str,
     watch.lap("rank")
     values = measure(hits_of(lists, task.relevant), task.counts, ks)
     known = np.diff(histories.indptr) > 0
-    report.keep_values(asked.values, values)
+    report.write_rows(asked.per_user, values)
     found = {
         "protocol": "interactions",
         "model": asked.model,

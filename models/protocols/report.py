@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
@@ -57,14 +59,11 @@ def slices(values: dict[str, Values], rows: dict[str, npt.NDArray[np.bool_]], co
     return found
 
 
-def keep_values(file: Path | None, values: dict[str, Values]) -> None:
-    """Write each metric's value of every test row (npz), so that runs on the same test rows can be compared in pairs."""
-    if file is None:
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("wb") as out:
-        arrays: dict[str, Any] = dict(values)
-        np.savez_compressed(out, **arrays)
+def write_rows(file: Path | None, values: dict[str, Values]) -> None:
+    """Write each metric's value of every test row (Parquet), so that runs on the same rows can be compared in pairs."""
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table(values), file)
 
 
 def machine() -> dict[str, Any]:

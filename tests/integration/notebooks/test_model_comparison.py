@@ -34,7 +34,7 @@ def test_it_explains_real_reports(tmp_path: Path, paths: Paths, monkeypatch: pyt
     reports = tmp_path / "reports"
     for model in ("popularity", "ease", "auto"):
         files = ["--train", str(train), "--test", str(test), "--json", str(reports / f"shop_{model}.json")]
-        kept = ["--values", str(reports / f"shop_{model}.npz")]
+        kept = ["--per-user", str(reports / f"shop_{model}.parquet")]
         monkeypatch.setattr(sys, "argv", ["evaluate", "interactions", *files, *kept, "--model", model])
         assert main() == 0
     page = execute(paths, "model_comparison", {"reports": str(reports)}).read_text()

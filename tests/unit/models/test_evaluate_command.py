@@ -75,10 +75,10 @@ def test_popularity_by_hand(judge: Judge) -> None:
 
 
 def test_values_of_every_test_row_are_kept_when_asked(judge: Judge, tmp_path: Path) -> None:
-    found = judge(*two_tastes(), "--model", "popularity", "--k", "5", "--values", str(tmp_path / "kept" / "v.npz"))
-    with np.load(tmp_path / "kept" / "v.npz") as values:
-        assert {name: round(float(values[name].mean()), 6) for name in values.files} == found["metrics"]
-        assert len(values["recall@5"]) == found["data"]["test_users"]
+    found = judge(*two_tastes(), "--model", "popularity", "--k", "5", "--per-user", str(tmp_path / "kept" / "v.parquet"))
+    rows = pd.read_parquet(tmp_path / "kept" / "v.parquet")
+    assert rows[list(found["metrics"])].mean().round(6).to_dict() == found["metrics"]
+    assert len(rows) == found["data"]["test_users"]
     part = found["slices"]["with_training_rows"]
     assert part["intervals"]["recall@5"] == found["intervals"]["recall@5"]
 

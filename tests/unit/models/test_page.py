@@ -10,6 +10,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from models.artefact import save
@@ -39,7 +41,7 @@ def write_report(folder: Path, model: str, values: list[float], *, kept: bool = 
     file = folder / f"shop_{model}.json"
     file.write_text(json.dumps(found | more))
     if kept:
-        np.savez(file.with_suffix(".npz"), **metrics)
+        pq.write_table(pa.table({"user_id": list(range(len(values))), **metrics}), file.with_suffix(".parquet"))
     return file
 
 
@@ -138,7 +140,7 @@ def test_without_kept_values_there_is_no_paired_difference(tmp_path: Path) -> No
 
 def test_values_of_another_run_are_refused(tmp_path: Path) -> None:
     file = write_report(tmp_path, "ease", [0.1, 0.2])
-    np.savez(file.with_suffix(".npz"), **{"ndcg@10": np.array([0.9, 0.9])})
+    pq.write_table(pa.table({"ndcg@10": [0.9, 0.9]}), file.with_suffix(".parquet"))
     with pytest.raises(BadReport, match="another run"):
         read_run(file)
 
@@ -156,7 +158,7 @@ def test_the_page_is_whole_and_loads_nothing(tmp_path: Path) -> None:
     calibrated = {"calibration": {"expected_error": 0.1, "reliability": reliability}}
     files = [
         write_report(tmp_path, "<b>&", [0.1, 0.2], **calibrated),
-        write_report(tmp_path, "als", [0.3, 0.3]),
+        write_report(tmp_path, "als", [0.3, 0.3], slices_by_item={"tail": {"users": 2, "ndcg@10": 0.0123}}),
     ]
     write_release(tmp_path / "models", "lan")
     cards = read_cards(tmp_path / "models", tmp_path / "history")
@@ -169,6 +171,7 @@ def test_the_page_is_whole_and_loads_nothing(tmp_path: Path) -> None:
         "released: als beats popularity",
         "1,234 MB",
         "250.00 ms",
+        "<td>tail</td><td>0.0123</td><td>–</td>",
     ):
         assert told in page
     for svg in re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL):
