@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
@@ -45,9 +46,9 @@ class TfIdf:
             lists = [TOKENS[name](item) for item in items]
             if weight <= 0 or not any(lists):
                 continue
-            seen = sum(len(set(tokens)) for tokens in lists)
-            is_shared = seen > len({token for tokens in lists for token in tokens})
-            blocks[name] = _vectorizer(self.least_items if is_shared else 1, self.most_tokens).fit(lists)
+            commonest = Counter(token for tokens in lists for token in set(tokens)).most_common(1)[0][1]
+            least = self.least_items if commonest >= self.least_items else 1
+            blocks[name] = _vectorizer(least, self.most_tokens).fit(lists)
         if not blocks:
             raise ValueError("no item has a title or a label; there is nothing to learn from")
         self.blocks_ = blocks

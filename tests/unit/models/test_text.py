@@ -67,6 +67,12 @@ def test_whatever_the_texts_rows_have_length_one_or_zero(items: list[ItemText]) 
     assert all(length == 0 or length == pytest.approx(1, abs=1e-5) for length in lengths)
 
 
+@pytest.mark.parametrize(("least_items", "kept"), [(1, 3), (2, 1), (3, 3)])
+def test_rare_tokens_are_left_out_unless_all_are_rare(least_items: int, kept: int) -> None:
+    items = [ItemText("red tea"), ItemText("green tea")]
+    assert TfIdf({"words": 1.0}, least_items).fit(items).transform(items).shape == (2, kept)
+
+
 def test_a_saved_encoder_gives_the_same_vectors(tmp_path: Path) -> None:
     items = [ItemText("复古连衣裙", {"c": "裙装"}), ItemText("红茶 tea", {"c": "茶"}), ItemText("绿茶 tea", {"c": "茶"})]
     encoder = TfIdf().fit(items)
