@@ -62,19 +62,35 @@ def execute(paths: Paths, name: str, parameters: dict[str, Any]) -> Path:
     return page
 
 
+def _parameter(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=TEXT")
+    return name, value
+
+
 def main() -> int:
     """Run one notebook; what a user can mend is told in one line."""
     parser = argparse.ArgumentParser(prog="python -m jishi.notebook", description="Notebooks as pages.")
     parser.add_argument("command", choices=("execute",))
     parser.add_argument("--name", default=OVERVIEW, help=f"notebook in notebooks/ (default: {OVERVIEW})")
     parser.add_argument("--shop", help="shop that the page is about; default: the one in the notebook's parameters cell")
+    parser.add_argument(
+        "--set",
+        action="append",
+        type=_parameter,
+        default=[],
+        metavar="NAME=TEXT",
+        help="a parameter of the notebook; may repeat",
+    )
     chosen = parser.parse_args()
     paths = Paths.of(get_settings())
     known = Shops.load(paths.shops_file).shops
     if chosen.shop is not None and chosen.shop not in known:
         parser.error(f"--shop: {chosen.shop!r} is not registered; known: {', '.join(sorted(known)) or 'none'}")
+    parameters = dict(chosen.set) | ({"shop_id": chosen.shop} if chosen.shop else {})
     try:
-        print(f"page written to {execute(paths, chosen.name, {'shop_id': chosen.shop} if chosen.shop else {})}")
+        print(f"page written to {execute(paths, chosen.name, parameters)}")
     except NotebookFailed as error:
         print(f"jishi.notebook {chosen.command}: {error}", file=sys.stderr)
         return 1

@@ -32,3 +32,9 @@ def baskets(context: typer.Context) -> None:
 def compare(context: typer.Context) -> None:
     """Two files that ``interactions --per-user`` wrote: paired differences with intervals and p-values."""
     hand_over(MODULE, ["compare", *context.args], folder=None)
+
+
+@app.command(context_settings=PASS_THROUGH)
+def page(context: typer.Context) -> None:
+    """One HTML page that compares reports, with the cards of released models (--help lists the options)."""
+    hand_over("models.page", context.args, folder=None)

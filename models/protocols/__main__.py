@@ -49,11 +49,13 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--seed", type=int, default=7, help="of everything that is drawn")
         command.add_argument("--parameters", type=_parameters, default={}, help="JSON, of a named model; default: its own")
         command.add_argument("--json", type=Path, default=None, help="write the report here; - prints it")
+        command.add_argument(
+            "--per-user", type=Path, help="write every test row's metrics here (Parquet), for paired differences"
+        )
         if name == "interactions":
             command.add_argument(
                 "--mask", type=Path, help="more pairs (user_id, item_id) never to recommend, learnt from by nobody"
             )
-            command.add_argument("--per-user", type=Path, help="write each test user's metrics here, for evaluate compare")
     compare = commands.add_parser("compare", help="two files of --per-user: paired differences with intervals and p-values")
     compare.add_argument("first", type=Path)
     compare.add_argument("second", type=Path)

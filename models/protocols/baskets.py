@@ -183,6 +183,7 @@ def run_baskets(asked: Namespace, tell: Callable[[str], None]) -> dict[str, Any]
     watch.lap("rank")
     values = basket_metrics(lists, task.bought, task.counts, ks)
     is_known = task.histories.baskets > 0
+    report.write_rows(asked.per_user, values)
     found = {
         "protocol": "baskets",
         "model": asked.model,

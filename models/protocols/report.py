@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
@@ -47,13 +49,21 @@ def summarise(values: dict[str, Values]) -> dict[str, Any]:
     }
 
 
-def slices(values: dict[str, Values], rows: dict[str, npt.NDArray[np.bool_]], counted: str) -> dict[str, dict[str, float]]:
-    """Means over parts of the rows; a part without rows is left out."""
-    return {
-        name: {counted: int(mask.sum()), **{metric: round(float(each[mask].mean()), 6) for metric, each in values.items()}}
-        for name, mask in rows.items()
-        if mask.any()
-    }
+def slices(values: dict[str, Values], rows: dict[str, npt.NDArray[np.bool_]], counted: str) -> dict[str, dict[str, Any]]:
+    """Means over parts of the rows, with their ``intervals``; a part without rows is left out."""
+    found = {}
+    for name, mask in rows.items():
+        if mask.any():
+            part = summarise({metric: each[mask] for metric, each in values.items()})
+            found[name] = {counted: int(mask.sum()), **part["metrics"], "intervals": part["intervals"]}
+    return found
+
+
+def write_rows(file: Path | None, values: dict[str, Values]) -> None:
+    """Write each metric's value of every test row (Parquet), so that runs on the same rows can be compared in pairs."""
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table(values), file)
 
 
 def machine() -> dict[str, Any]:

@@ -100,6 +100,7 @@ def run_sessions(asked: Namespace, tell: Callable[[str], None]) -> dict[str, Any
     for k in ks:
         values |= next_item_metrics(lists, task.following, k)
     seen = _seen(task.prefixes, task.following)
+    report.write_rows(asked.per_user, values)
     found = {
         "protocol": "sessions",
         "model": asked.model,

@@ -74,6 +74,15 @@ def test_popularity_by_hand(judge: Judge) -> None:
     assert set(found["seconds"]) >= {"read", "fit", "rank", "total"}
 
 
+def test_values_of_every_test_row_are_kept_when_asked(judge: Judge, tmp_path: Path) -> None:
+    found = judge(*two_tastes(), "--model", "popularity", "--k", "5", "--per-user", str(tmp_path / "kept" / "v.parquet"))
+    rows = pd.read_parquet(tmp_path / "kept" / "v.parquet")
+    assert rows[list(found["metrics"])].mean().round(6).to_dict() == found["metrics"]
+    assert len(rows) == found["data"]["test_users"]
+    part = found["slices"]["with_training_rows"]
+    assert part["intervals"]["recall@5"] == found["intervals"]["recall@5"]
+
+
 @pytest.mark.parametrize("model", ["item_knn", "als", "ease", "gf_cf", "bspm", "auto"])
 def test_a_model_that_sees_tastes_finds_them(judge: Judge, model: str) -> None:
     train, test = two_tastes()

@@ -17,6 +17,8 @@ from models.matrix_models import MATRIX_MODELS, make
 from models.mixture import Mixture
 from models.popularity import Popularity
 from models.recommender import NotFitted, Recommender, top_k
+from models.text.attribute_mapping import AttributeMapping
+from models.text.content_knn import ContentKNN
 
 ITEMS = 8
 Make = Callable[[], Recommender]
@@ -26,12 +28,41 @@ def mixture() -> Mixture:
     return Mixture({"ease": EASE(), "popularity": Popularity()}, {"ease": 1.0, "popularity": 0.1})
 
 
+def colours(items: int) -> sparse.csr_matrix:
+    """The colour of each square as its features; a square beyond the board has none."""
+    square = np.arange(items)
+    found = np.column_stack([square % 2 == 0, square % 2 == 1]) & (square < ITEMS)[:, None]
+    return sparse.csr_matrix(found, dtype=np.float32)
+
+
+class MappingByColour(AttributeMapping):
+    """The mapping for a board of any size."""
+
+    def __init__(self) -> None:
+        super().__init__(EASE(), colours(1))
+
+    def fit(self, histories: sparse.csr_matrix, sales: np.ndarray) -> MappingByColour:
+        return self.from_state(AttributeMapping(self.model, colours(len(sales))).fit(histories, sales).state())
+
+
+class KNNByColour(ContentKNN):
+    """Content-kNN for a board of any size."""
+
+    def __init__(self) -> None:
+        super().__init__(colours(1))
+
+    def fit(self, histories: sparse.csr_matrix, sales: np.ndarray) -> KNNByColour:
+        return self.from_state(ContentKNN(colours(len(sales))).fit(histories, sales).state())
+
+
 MODELS: dict[str, Make] = {
     **{name: (lambda name=name: make(name)) for name in MATRIX_MODELS},
     "ease_sparse": lambda: EASE(exact_items=0, neighbours=5),
     "gf_cf_large": lambda: GFCF(dense_items=0),
     "bspm_large": lambda: BSPM(dense_items=0),
     "mixture": mixture,
+    "attribute_mapping": MappingByColour,
+    "content_knn": KNNByColour,
 }
 PERSONAL = [name for name in MODELS if name != "popularity"]
 
@@ -130,9 +161,11 @@ def test_same_input_same_scores(fresh: Make) -> None:
 def test_fit_changes_no_parameter_and_no_input(fresh: Make) -> None:
     x = checkerboard()
     before, model = x.copy(), fresh()
-    parameters = {name: value for name, value in vars(model).items() if not name.endswith("_") and name != "parts"}
+    parameters = {
+        name: value for name, value in vars(model).items() if not name.endswith("_") and name not in ("parts", "model")
+    }
     model.fit(x, sales(x))
-    after = {name: value for name, value in vars(model).items() if not name.endswith("_") and name != "parts"}
+    after = {name: value for name, value in vars(model).items() if not name.endswith("_") and name not in ("parts", "model")}
     assert parameters == after
     assert (x != before).nnz == 0
 

@@ -1,0 +1,126 @@
+"""Model cards: what a released model is for, what it learnt from, how it was judged, and where it should not be used.
+
+Sections follow Mitchell et al., Model Cards for Model Reporting (FAT* 2019), as far as a shop's release can fill them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.artefact import read_manifest
+from models.intervals import Estimate
+from models.release import current_version
+
+INTENDED = {
+    "popularity": "What sells in the shop: the fallback for everybody, and the bar that every other model must clear.",
+    "item_knn": "Items like the one on the page or in the cart, and the reasons that name them.",
+    "als": "A known person's long-term taste, mixed with recent acts on home, item, cart and after-payment lists.",
+}
+LIMITS = (
+    "Learnt from one shop's acts: it knows nothing of other shops, and of persons only what they did while they were known.",
+    "An item without acts has no place in it; serving finds such items by category and stock alone.",
+    "Popular items are shown more and so are bought more; the test window cannot tell taste from exposure.",
+    "Judged on the days of its test window; a season or campaign that training did not hold may differ.",
+    "Not for prices, credit, or any decision about a person other than which goods to show.",
+)
+PROTOCOLS = {"all_items": "all items", "new_items": "items new to the person"}
+
+
+@dataclass(frozen=True)
+class Card:
+    """One model of a published release."""
+
+    shop_id: str
+    model: str
+    version: str
+    parameters: dict[str, Any]
+    trained_on: tuple[str, str]
+    interactions: int
+    items: int
+    window: dict[str, str]
+    source: str
+    licence: str
+    verdict: str
+    persons: dict[str, int]  # by protocol
+    metrics: dict[str, dict[str, Estimate]]  # by protocol, then metric
+    gains: dict[str, dict[str, Estimate]]  # over the baseline, likewise
+    coverage: dict[str, float]
+
+    @property
+    def intended(self) -> str:
+        """Intended use."""
+        return INTENDED.get(self.model, "A recommender of this shop; no use is written down for it.")
+
+
+def read_cards(models: Path, history: Path) -> list[Card]:
+    """Cards of all published releases, by shop and model. ``models`` and ``history`` are those of ``jishi.paths.Paths``.
+
+    Raises CorruptArtefact, and FileNotFoundError when a release's evaluation is gone.
+    """
+    if not models.is_dir():
+        return []
+    found = []
+    for folder in sorted(path for path in models.iterdir() if path.is_dir()):
+        version = current_version(models, folder.name)
+        if version is not None:
+            found += _of_release(folder, version, _source(history / folder.name / "manifest.json"))
+    return found
+
+
+def _of_release(folder: Path, version: str, source: str) -> list[Card]:
+    manifest = read_manifest(folder / "releases" / version)
+    candidate = folder / "candidates" / version
+    report = json.loads((candidate / "evaluation.json").read_text(encoding="utf-8"))
+    verdict = json.loads((candidate / "gate.json").read_text(encoding="utf-8"))["sentence"]
+    cards = []
+    for model, parameters in sorted(manifest["models"].items()):
+        judged = {name: found["models"][model] for name, found in report["protocols"].items()}
+        cards.append(
+            Card(
+                shop_id=manifest["shop_id"],
+                model=model,
+                version=version,
+                parameters=parameters,
+                trained_on=(manifest["trained_on"]["from"], manifest["trained_on"]["to"]),
+                interactions=manifest["interactions"],
+                items=report["items"],
+                window=report["window"],
+                source=source,
+                licence=licence_of(source),
+                verdict=verdict,
+                persons={name: found["persons"] for name, found in report["protocols"].items()},
+                metrics={name: _estimates(found["metrics"]) for name, found in judged.items()},
+                gains={name: _gains(found["metrics"], report["baseline"]) for name, found in judged.items()},
+                coverage={name: found["coverage@20"] for name, found in judged.items()},
+            )
+        )
+    return cards
+
+
+def _estimates(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Estimate]:
+    return {name: Estimate(found["mean"], found["low"], found["high"]) for name, found in metrics.items()}
+
+
+def _gains(metrics: Mapping[str, Mapping[str, Any]], baseline: str) -> dict[str, Estimate]:
+    key = f"over_{baseline}"
+    return _estimates({name: found[key] for name, found in metrics.items() if key in found})
+
+
+def _source(manifest: Path) -> str:
+    """Where a shop's history came from, as its landing manifest says; live events come on top."""
+    if not manifest.exists():
+        return "the shop's own events"
+    return str(json.loads(manifest.read_text(encoding="utf-8")).get("source", "the shop's own events"))
+
+
+def licence_of(source: str) -> str:
+    """The licence of the data, as NOTICE says."""
+    if source.startswith("simulator"):
+        return "simulated by this project, Apache-2.0; describes nobody"
+    if source.startswith("completejourney"):
+        return "CC0 1.0 (84.51°, Complete Journey)"
+    return "the shop's own data; not licensed to others"
