@@ -52,7 +52,7 @@ def test_a_key_of_an_unknown_shop_is_refused_with_its_name() -> None:
 def test_a_bench_is_found_by_how_its_name_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     # jishi.cli names its Typer like the module that makes it.
-    monkeypatch.setattr(sys.modules["jishi.cli.app"], "hand_over", lambda module, arguments: asked.append(module))
+    monkeypatch.setattr(sys.modules["jishi.cli.app"], "hand_over", lambda module, *_, **__: asked.append(module))
     for name in ("simulated", "session", "open-bandit"):
         CliRunner().invoke(app, ["bench", name])
     assert asked == ["bench.simulated_shops", "bench.session", "bench.open_bandit"]
