@@ -84,8 +84,8 @@ def main() -> int:
     chosen = parser.parse_args()
     if importlib.util.find_spec("lightgbm") is None:
         sys.exit("bench rank: LightGBM is not here; bring it with: uv sync --group main --group dev --group bench")
-    learnt, held_out, asked = lists(300, 1).with_a_hit(), lists(400, 2), lists(chosen.lists, 3)
-    catboost = train_catboost(learnt, Growth(trees=chosen.trees))
+    learnt, held_out, asked = lists(150, 1).with_a_hit(), lists(200, 2), lists(chosen.lists, 3)
+    catboost = train_catboost(learnt, Growth(trees=chosen.trees, depth=6, misses=CANDIDATES))
     trees, lightgbm = export_trees(catboost, COLUMNS), train_lightgbm(learnt, chosen.trees)
     predicts: dict[str, Predict] = {
         "ours": trees.predict,

@@ -136,7 +136,9 @@ def read_task(train_file: Path, test_file: Path) -> InteractionTask:
     known = test_item[said]
     rows = TestRows(row, np.where(known >= 0, rank[known], -1), test.filter(pa.array(said)))
     by_item = {
-        name: commonest(tables.one_array(train, name), rank[item], len(items)) for name in BY_ITEM if name in train.column_names
+        name: commonest(tables.text(train, name, train_file), rank[item], len(items))
+        for name in BY_ITEM
+        if name in train.column_names
     }
     return InteractionTask(pairs, histories, relevant, counts, judged, is_later, users, by_number, rows, by_item, facts)
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from scipy import sparse
 
 from models.metrics import Counts, hits_of
@@ -19,8 +18,8 @@ Groups = dict[str, npt.NDArray[np.bool_]]
 
 
 def commonest(values: pa.Array, item: Counts, items: int) -> npt.NDArray[np.str_]:
-    """The commonest value of each item's rows as text (the first in order of equal ones); empty for an item without one."""
-    told = pc.fill_null(values.cast(pa.large_string()), "").to_numpy(zero_copy_only=False).astype(str)
+    """The commonest value of each item's rows (the first in order of equal ones); empty text for an item without one."""
+    told = values.to_numpy(zero_copy_only=False).astype(str)
     names, code = np.unique(told, return_inverse=True)
     pair, count = np.unique(item * len(names) + code, return_counts=True)
     pair, count = (column[names[pair % len(names)] != ""] for column in (pair, count))

@@ -50,6 +50,17 @@ def one_array(table: pa.Table, column: str) -> pa.Array:
     return pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found
 
 
+def text(table: pa.Table, column: str, file: Path) -> pa.Array:
+    """A column as text, empty text where there is nothing. Raises BadTable for lists and the like."""
+    values = one_array(table, column)
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    try:
+        return pc.fill_null(values.cast(pa.large_string()), "")
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise BadTable(f"{file}: column {column!r} is of type {values.type}; it must hold text or numbers") from error
+
+
 def plain_ids(values: pa.Array, column: str, file: Path) -> pa.Array:
     """Ids as ``string`` or ``int64``; integers beyond 64 signed bits and decimals become text. Raises BadTable."""
     if pa.types.is_dictionary(values.type):

@@ -34,42 +34,19 @@ class LiveSessionKNN:
     def ask(self, prefix: npt.NDArray[np.int64], k: int) -> tuple[Items, Scores]:
         """The best ``k`` items after a prefix (oldest item first) and their weights, equal ones by number.
 
-        Fewer when fewer have a weight. Raises ValueError for an item out of range.
+        Fewer when fewer have a weight. Raises ValueError for an item out of range or no place in the list.
         """
+        if k < 1:
+            raise ValueError(f"a list has one item or more, not {k}")
         asked = np.asarray(prefix, dtype=np.int64)
-        if len(asked) and (asked.min() < 0 or asked.max() >= len(self._score)):
-            raise ValueError(f"items must be numbered from 0 to {len(self._score) - 1}")
-        items, weights = _query(asked, self._idf, self.decay)
         accumulators = (self._similarity, self._score)
-        found, score = _answer(items, weights, *self._index, *self._sessions, self._idf, *accumulators, self.neighbours)
-        if len(found) > 4 * k:  # sorting a few is cheaper than sorting all; ties with the last one stay in
-            kept = score >= np.partition(score, len(score) - k)[len(score) - k]
-            found, score = found[kept], score[kept]
-        order = np.lexsort((found, -score))[:k]
-        return found[order].astype(np.int64), score[order]
-
-
-@numba.njit(cache=True, nogil=True)
-def _query(prefix: Any, idf: Any, decay: float) -> Any:
-    """Distinct items of a prefix, weighed by the place of their last occurrence and their idf."""
-    items = np.empty(len(prefix), dtype=np.int64)
-    weights = np.empty(len(prefix), dtype=np.float32)
-    count = 0
-    for back in range(len(prefix)):
-        item = prefix[len(prefix) - 1 - back]
-        is_known = False
-        for place in range(count):
-            is_known |= items[place] == item
-        if not is_known:
-            items[count], weights[count] = item, np.float32(np.exp(-back / decay)) * idf[item]
-            count += 1
-    return items[:count], weights[:count]
+        found, score = _answer(asked, *self._index, *self._sessions, self._idf, *accumulators, self.decay, self.neighbours, k)
+        return found, score
 
 
 @numba.njit(cache=True, nogil=True)
 def _answer(
-    items: Any,
-    weights: Any,
+    prefix: Any,
     index_starts: Any,
     index_sessions: Any,
     index_values: Any,
@@ -78,9 +55,12 @@ def _answer(
     idf: Any,
     similarity: Any,
     score: Any,
+    decay: float,
     most: int,
+    k: int,
 ) -> Any:
-    """Items of the nearest sessions with their weights; both accumulators are zero before and after."""
+    """Both accumulators are zero before and after."""
+    items, weights = _query(prefix, idf, decay)
     room = 0
     for item in items:
         room += index_starts[item + 1] - index_starts[item]
@@ -106,13 +86,33 @@ def _answer(
                 found[number] = item
                 number += 1
             score[item] += similarity[session]
-    values = np.empty(number, dtype=np.float32)
     for place in range(number):
-        values[place] = score[found[place]] * idf[found[place]]
+        score[found[place]] *= idf[found[place]]
+    best, values = _sorted_head(found[:number], score, k)
+    for place in range(number):
         score[found[place]] = 0
     for place in range(count):
         similarity[touched[place]] = 0
-    return found[:number], values
+    return best, values
+
+
+@numba.njit(cache=True, nogil=True)
+def _query(prefix: Any, idf: Any, decay: float) -> Any:
+    """Distinct items of a prefix, weighed by the place of their last occurrence and their idf."""
+    items = np.empty(len(prefix), dtype=np.int64)
+    weights = np.empty(len(prefix), dtype=np.float32)
+    count = 0
+    for back in range(len(prefix)):
+        item = prefix[len(prefix) - 1 - back]
+        if item < 0 or item >= len(idf):
+            raise ValueError("an item of the prefix has a number that the model does not know")
+        is_known = False
+        for place in range(count):
+            is_known |= items[place] == item
+        if not is_known:
+            items[count], weights[count] = item, np.float32(np.exp(-back / decay)) * idf[item]
+            count += 1
+    return items[:count], weights[:count]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -125,3 +125,22 @@ def _strongest(touched: Any, similarity: Any, most: int) -> Any:
     above = touched[values > bar]
     ties = np.sort(touched[values == bar])
     return np.concatenate((above, ties[len(ties) - (most - len(above)) :]))
+
+
+@numba.njit(cache=True, nogil=True)
+def _sorted_head(found: Any, score: Any, k: int) -> Any:
+    """The ``k`` items of the highest score, best first, equal ones by number: kept sorted while they are looked through."""
+    best = np.empty(min(k, len(found)), dtype=np.int64)
+    values = np.empty(len(best), dtype=np.float32)
+    count = 0
+    for item in found:
+        value = score[item]
+        if count == len(best) and (value < values[-1] or (value == values[-1] and item > best[-1])):
+            continue
+        place = min(count, len(best) - 1)
+        while place > 0 and (values[place - 1] < value or (values[place - 1] == value and best[place - 1] > item)):
+            best[place], values[place] = best[place - 1], values[place - 1]
+            place -= 1
+        best[place], values[place] = item, value
+        count = min(count + 1, len(best))
+    return best, values

@@ -92,6 +92,23 @@ def test_an_amount_that_is_no_amount_is_refused(
     assert "column 'amount'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("kind", ["category", "int64"])
+def test_categories_may_be_of_any_plain_type(folder: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    table = pd.DataFrame(TRAIN)
+    table["category"] = table["category"].map({"hot": 1, "cold": 2}).astype(kind)
+    table.to_parquet(folder / "T.parquet")
+    assert set(judge(folder, monkeypatch)["slices_by_item"]) == {"head", "tail", "category=1", "category=2"}
+
+
+def test_a_category_that_is_a_list_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pd.DataFrame(TRAIN).assign(category=[["hot"]] * 7).to_parquet(folder / "T.parquet")
+    files = ["--train", str(folder / "T.parquet"), "--test", str(folder / "E.parquet"), "--model", "popularity"]
+    run(folder, monkeypatch, "interactions", *files, expected=1)
+    assert "column 'category' is of type" in capsys.readouterr().err
+
+
 def test_two_runs_are_compared_user_by_user(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     rows: dict[str, list[Sequence[int]]] = {"train": [], "test": []}

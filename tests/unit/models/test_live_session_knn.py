@@ -41,7 +41,9 @@ def test_a_short_list_is_the_head_of_a_long_one_and_asking_leaves_no_trace() -> 
 def test_an_empty_prefix_has_no_answer_and_an_unknown_item_is_refused() -> None:
     live = LiveSessionKNN(SessionKNN().fit(sessions()))
     assert [len(part) for part in live.ask(np.empty(0, dtype=np.int64), 5)] == [0, 0]
-    with pytest.raises(ValueError, match="0 to 49"):
+    with pytest.raises(ValueError, match="does not know"):
         live.ask(np.array([50]), 5)
+    with pytest.raises(ValueError, match="one item or more"):
+        live.ask(np.array([1]), 0)
     with pytest.raises(NotFitted):
         LiveSessionKNN(SessionKNN())
