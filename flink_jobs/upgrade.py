@@ -89,7 +89,8 @@ def _upgrade(settings: Settings, paths: Paths, *, may_drop_state: bool) -> None:
     stopped = str(beat.facts["job_id"])
     folder = paths.flink / "savepoints" / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     folder.mkdir(parents=True)
-    handover = Handover(folder, may_drop_state)
+    old = tuple(run.parent.name for run in (paths.flink / "checkpoints").glob(f"*/{stopped}"))
+    handover = Handover(folder, may_drop_state, (realtime_job(settings, paths, live_views()).fingerprint, *old))
     handover.note(paths.flink)  # before the job stops: its process ends with it and is started again at once
     RestApi(f"http://{settings.host}:{settings.flink_port}").stop_with_savepoint(stopped, folder)
     _wait_for_savepoint(handover)
