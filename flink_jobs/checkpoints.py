@@ -58,8 +58,8 @@ _HANDOVER = "upgrade.json"
 
 
 def origin(folder: Path, flink: Path) -> Origin | None:
-    """The newest of the checkpoints below ``folder``, which is named by the job's fingerprint, and the savepoint of an upgrade to
-    or from that job; None is the start of the log.
+    """The newest of the checkpoints below ``folder``, which is named by the job's fingerprint, and the savepoint of an upgrade
+    to or from that job; None is the start of the log.
     """
     checkpoint, handover = newest_checkpoint(folder), Handover.noted(flink)
     savepoint = handover.savepoint if handover is not None and folder.name in handover.fingerprints else None
