@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _operators_of_this_code(settings: Settings, paths: Paths) -> Operators:
     """Compile the job in a JVM of this process; its files stay apart from those of the running job."""
-    jvm = engine.start_jvm(Paths(var=paths.flink / "upgrade", envs=paths.envs))
+    jvm = engine.start_jvm(Paths(var=paths.flink / "upgrade", envs=paths.envs), settings.flink_jvm)
     try:
         options = engine.realtime_options(settings, paths, checkpoints=paths.flink / "checkpoints", resume_from=None)
         job = realtime_job(settings, paths, live_views())
