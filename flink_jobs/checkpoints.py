@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from jishi.lake import write_json
@@ -15,18 +15,20 @@ from jishi.lake import write_json
 @dataclass(frozen=True)
 class Handover:
     """What an upgrade left for the job that starts next: ``folder`` gets the savepoint; state that the new job has no operator
-    for is dropped if ``may_drop_state``, else it refuses to start.
+    for is dropped if ``may_drop_state``, else it refuses to start. It is meant for the jobs of these ``fingerprints``: the new
+    one, and the old one in case that it has to come back.
     """
 
     folder: Path
     may_drop_state: bool
+    fingerprints: tuple[str, ...]
 
     def note(self, flink: Path) -> None:
         """Leave it in the job's folder. Savepoints of earlier upgrades go: the running job has checkpoints of its own."""
         for earlier in self.folder.parent.glob("*"):
             if earlier != self.folder:
                 shutil.rmtree(earlier)
-        write_json(flink / _HANDOVER, {"folder": str(self.folder), "may_drop_state": self.may_drop_state})
+        write_json(flink / _HANDOVER, asdict(self) | {"folder": str(self.folder)})
 
     @classmethod
     def noted(cls, flink: Path) -> Handover | None:
@@ -35,7 +37,7 @@ class Handover:
         if not file.exists():
             return None
         told = json.loads(file.read_text())
-        return cls(Path(told["folder"]), bool(told["may_drop_state"]))
+        return cls(Path(told["folder"]), bool(told["may_drop_state"]), tuple(told["fingerprints"]))
 
     @property
     def savepoint(self) -> Path | None:
@@ -56,9 +58,11 @@ _HANDOVER = "upgrade.json"
 
 
 def origin(folder: Path, flink: Path) -> Origin | None:
-    """The newest of the checkpoints below ``folder`` and the savepoint of an upgrade; None is the start of the log."""
+    """The newest of the checkpoints below ``folder``, which is named by the job's fingerprint, and the savepoint of an upgrade
+    to or from that job; None is the start of the log.
+    """
     checkpoint, handover = newest_checkpoint(folder), Handover.noted(flink)
-    savepoint = handover.savepoint if handover is not None else None
+    savepoint = handover.savepoint if handover is not None and folder.name in handover.fingerprints else None
     if handover is not None and savepoint is not None and (checkpoint is None or _made(savepoint) > _made(checkpoint)):
         return Origin(savepoint, f"savepoint {savepoint.name}", handover.may_drop_state)
     return Origin(checkpoint, f"checkpoint {checkpoint.parent.name}/{checkpoint.name}") if checkpoint is not None else None

@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _operators_of_this_code(settings: Settings, paths: Paths) -> Operators:
     """Compile the job in a JVM of this process; its files stay apart from those of the running job."""
-    jvm = engine.start_jvm(Paths(var=paths.flink / "upgrade", envs=paths.envs))
+    jvm = engine.start_jvm(Paths(var=paths.flink / "upgrade", envs=paths.envs), settings.flink_jvm)
     try:
         options = engine.realtime_options(settings, paths, checkpoints=paths.flink / "checkpoints", resume_from=None)
         job = realtime_job(settings, paths, live_views())
@@ -89,7 +89,8 @@ def _upgrade(settings: Settings, paths: Paths, *, may_drop_state: bool) -> None:
     stopped = str(beat.facts["job_id"])
     folder = paths.flink / "savepoints" / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     folder.mkdir(parents=True)
-    handover = Handover(folder, may_drop_state)
+    old = tuple(run.parent.name for run in (paths.flink / "checkpoints").glob(f"*/{stopped}"))
+    handover = Handover(folder, may_drop_state, (realtime_job(settings, paths, live_views()).fingerprint, *old))
     handover.note(paths.flink)  # before the job stops: its process ends with it and is started again at once
     RestApi(f"http://{settings.host}:{settings.flink_port}").stop_with_savepoint(stopped, folder)
     _wait_for_savepoint(handover)

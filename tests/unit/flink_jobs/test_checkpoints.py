@@ -50,7 +50,7 @@ def test_earlier_runs_are_dropped_only_when_the_new_one_has_its_own(tmp_path: Pa
 
 
 def handover(flink: Path, name: str, *, at: int | None, may_drop_state: bool = False) -> Handover:
-    made = Handover(flink / "savepoints" / name, may_drop_state)
+    made = Handover(flink / "savepoints" / name, may_drop_state, ("new", "old"))
     made.folder.mkdir(parents=True)
     made.note(flink)
     if at is not None:
@@ -62,25 +62,30 @@ def handover(flink: Path, name: str, *, at: int | None, may_drop_state: bool = F
 
 def test_an_upgrade_goes_on_from_its_savepoint(tmp_path: Path) -> None:
     made = handover(tmp_path, "s1", at=200, may_drop_state=True)
-    found = origin(tmp_path / "absent", tmp_path)
+    found = origin(tmp_path / "new", tmp_path)
     assert found is not None
     assert (found.path, found.may_drop_state) == (made.folder / "savepoint-1", True)
 
 
 def test_until_the_savepoint_is_complete_the_checkpoint_counts(tmp_path: Path) -> None:
-    newest = checkpoint(tmp_path / "own", "run1", 10, at=100)
+    newest = checkpoint(tmp_path / "old", "run1", 10, at=100)
     handover(tmp_path, "s1", at=None)
-    found = origin(tmp_path / "own", tmp_path)
+    found = origin(tmp_path / "old", tmp_path)
     assert found is not None
     assert (found.path, found.may_drop_state) == (newest, False)
 
 
 def test_a_checkpoint_made_after_the_savepoint_counts(tmp_path: Path) -> None:
     handover(tmp_path, "s1", at=200, may_drop_state=True)
-    newest = checkpoint(tmp_path / "own", "run2", 3, at=300)
-    found = origin(tmp_path / "own", tmp_path)
+    newest = checkpoint(tmp_path / "old", "run2", 3, at=300)
+    found = origin(tmp_path / "old", tmp_path)
     assert found is not None
     assert (found.path, found.may_drop_state) == (newest, False)
+
+
+def test_another_job_than_those_of_the_upgrade_does_not_take_its_savepoint(tmp_path: Path) -> None:
+    handover(tmp_path, "s1", at=200)
+    assert origin(tmp_path / "third", tmp_path) is None
 
 
 def test_savepoints_of_earlier_upgrades_are_dropped(tmp_path: Path) -> None:
