@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import user_path
-from bench.small_platform import SHOP, free_port, make_shop, own_settings, running
+from bench.small_platform import SHOP, free_port, make_shop, own_settings, running, tail
 from jishi import feast_import
 from jishi.features import ENTITY_COLUMN, FEATURES
 from jishi.paths import Paths
@@ -135,10 +135,14 @@ def measured(folder: Path, job: str, store: str, redis_url: str, per_s: int, sec
             reader.join()
         after = _cpu()
     waits = sorted(probes.waits_s.values())
+    if not waits:
+        raise RuntimeError(f"nothing could be read: {tail(paths.log / 'flink-jvm.log')}\n{tail(paths.log / 'flink.log')}")
     told: dict[str, Any] = {"job": job, "store": store, "events": sent, "probes": len(probes.acknowledged), "read": len(waits)}
     told |= {_named(share): round(waits[min(len(waits) - 1, int(share * len(waits)))], 3) for share in SHARES}
     passed = sum(after.values()) - sum(before.values())
-    return told | {name: round((after[name] - before[name]) / passed, 3) for name in ("idle", "steal")}
+    told |= {name: round((after[name] - before[name]) / passed, 3) for name in ("idle", "steal")}
+    print(json.dumps(told), file=sys.stderr, flush=True)
+    return told
 
 
 def _named(share: float) -> str:
