@@ -55,8 +55,10 @@ def run_spark(var: Path, lake: Lake, events: int) -> dict[str, Any]:
     by_view, before = {}, 0.0
     for view, at_s in marks:
         by_view[view], before = {"seconds": round(at_s - before, 1), "rows": rows[view]}, at_s
-    told_all = {"engine": "spark", "events": events, "rows": sum(rows.values()), "seconds": round(seconds, 1)}
-    return told_all | {"peak_gb": peak, "by_view": by_view}
+    found = {"engine": "spark", "events": events, "rows": sum(rows.values()), "seconds": round(seconds, 1)}
+    found |= {"peak_gb": peak, "by_view": by_view}
+    print(json.dumps(found), file=sys.stderr, flush=True)
+    return found
 
 
 def run_pandas(var: Path, lake: Lake) -> dict[str, Any]:

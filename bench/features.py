@@ -51,20 +51,23 @@ def measured(folder: Path, job: str, records: int, per_s: int, parallelism: int)
 def main() -> int:
     """Measure and print; exit code 1 below the floor."""
     parser = argparse.ArgumentParser(prog="jishi bench features", description=__doc__)
-    parser.add_argument("--events", type=int, default=600_000, help="records of the SQL jobs' log")
-    parser.add_argument("--python-events", type=int, default=20_000, help="records of the baseline's log")
+    parser.add_argument("--events", type=int, default=400_000, help="records of the SQL jobs' log")
+    parser.add_argument("--python-events", type=int, default=8_000, help="records of the baseline's log")
     parser.add_argument("--per-s", type=int, default=1_000, help="records that the log got in a second of its own time")
     parser.add_argument("--views", choices=("live", "all"), action="append", help="may repeat; both if left out")
     parser.add_argument("--folder", type=user_path, help="where logs and messages are written; a temporary folder if left out")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     runs = []
-    wanted = [(views, 1) for views in chosen.views or ("live", "all")] + [("live", 2)]
+    views = chosen.views or ["live", "all"]
+    wanted = [(views[0], 1), ("python", 1), (views[0], 2), *((name, 1) for name in views[1:])]
     with tempfile.TemporaryDirectory(prefix="jishi-bench-", dir=chosen.folder) as name:
         for job, parallelism in wanted:
-            runs.append(measured(Path(name), job, chosen.events, chosen.per_s, parallelism))
-        runs.append(measured(Path(name), "python", chosen.python_events, chosen.per_s, 1))
-    baseline = runs[-1]["events_per_s"]
+            count = chosen.python_events if job == "python" else chosen.events
+            runs.append(measured(Path(name), job, count, chosen.per_s, parallelism))
+            told = {name: value for name, value in runs[-1].items() if name != "busy_s"}
+            print(json.dumps(told), file=sys.stderr, flush=True)
+    baseline = runs[1]["events_per_s"]
     for run in runs:
         run["ratio"] = round(run["events_per_s"] / baseline, 1)
     told = {"runs": runs, "load_average": [round(value, 1) for value in os.getloadavg()], "cores": os.cpu_count()}

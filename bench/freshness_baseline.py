@@ -47,7 +47,7 @@ class LastItems(KeyedProcessFunction):
             "view": LAST_ITEMS.view,
             "shop_id": value["shop_id"],
             "entity_id": value["person_id"],
-            "as_of_ms": ctx.timestamp(),
+            "as_of_ms": value["collected_at_ms"],
             "valid_until_ms": None,
             "values": {LAST_ITEMS.name: items},
         }

@@ -87,7 +87,7 @@ def _wait_until_ready(settings: Settings, paths: Paths, started: dict[str, subpr
     while not (_listens(settings) and _flink_runs(settings)):
         for name, process in started.items():
             if process.poll() is not None:
-                raise RuntimeError(f"{name} ended with {process.returncode}: {_tail(paths.log / f'{name}.log')}")
+                raise RuntimeError(f"{name} ended with {process.returncode}: {tail(paths.log / f'{name}.log')}")
         if time.monotonic() > deadline:
             raise RuntimeError(f"not ready after {START_TIMEOUT_S:.0f} s; logs are in {paths.log}")
         time.sleep(0.5)
@@ -108,8 +108,9 @@ def _flink_runs(settings: Settings) -> bool:
         return False
 
 
-def _tail(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-10:])
+def tail(log: Path) -> str:
+    """The last lines of a log."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-20:])
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -80,6 +80,7 @@ class WindowedView:
             for at_ms, pane in panes.items():
                 if part.name in pane and at_ms > end_ms - part.size * 1000:
                     totals[part.name] = _merged(part, totals.get(part.name), pane[part.name])
+        totals = {name: len(total) if isinstance(total, set) else total for name, total in totals.items()}
         return {feature.name: _value(feature, totals, end_ms) for feature in self._features}
 
 
@@ -118,8 +119,6 @@ def _value(feature: Feature, totals: Mapping[str, Any], end_ms: int) -> Any:
     total = totals.get(feature.name)
     if total is None:
         return feature.default
-    if feature.aggregation == "distinct":
-        return len(total)
     if feature.aggregation == "mean":
         return float(total[0]) / float(total[1])
     return (end_ms - total) // 1000 if feature.aggregation == "seconds_since" else total

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jishi.features.act import (
@@ -32,35 +32,33 @@ _OF_TIME = {
 def acts(good: DataFrame) -> DataFrame:
     """Acts of good events with ``kind``, ``shop_id``, the columns of an act and those that order the log.
 
-    ``good`` has the columns of ``BRONZE_EVENTS``. The line is read once, and only of types whose acts need it.
+    ``good`` has the columns of ``BRONZE_EVENTS`` and is read once: an event becomes the list of its acts. The line is read only
+    of types whose acts need it.
     """
     reading = sorted({kind.event_type for kind in ACT_KINDS.values() if _reads_line(kind)})
     line = F.when(F.col("type").isin(reading), F.col("line"))
     events = good.withColumn("properties", F.from_json(line, f"properties {_properties_ddl()}")["properties"])
     whole = [kind for kind in ACT_KINDS.values() if kind.is_whole_event]
-    frames = [_whole_events(events, whole)]
-    frames += [_parts(events, kind) for kind in ACT_KINDS.values() if not kind.is_whole_event]
-    together = frames[0]
-    for frame in frames[1:]:
-        together = together.unionByName(frame)
-    return together
+    parts = {kind.event_type: kind for kind in ACT_KINDS.values() if not kind.is_whole_event}
+    itself = f"array({_act('type', whole)})"
+    of_type = [f"WHEN type = '{name}' THEN concat({itself}, {_parts(kind, itself)})" for name, kind in parts.items()]
+    names = ", ".join(f"'{kind.name}'" for kind in whole)
+    lists = f"CASE {' '.join(of_type)} WHEN type IN ({names}) THEN {itself} END"
+    return events.select("shop_id", *ORDER_OF_KNOWING, F.expr(f"inline({lists})"))
 
 
-def _whole_events(events: DataFrame, kinds: list[ActKind]) -> DataFrame:
-    found = events.where(F.col("type").isin([kind.name for kind in kinds]))
-    return _shaped(found, F.col("type"), {column: _told_by(kinds, column) for column in COLUMNS})
+def _act(kind: str, kinds: list[ActKind]) -> str:
+    """One act as a struct of ``kind`` and every column."""
+    columns = {name: f"CAST({_told_by(kinds, name)} AS {SPARK_TYPES[sql_type]})" for name, sql_type in COLUMNS.items()}
+    return f"named_struct('kind', {kind}, {', '.join(f'{name!r}, {sql}' for name, sql in columns.items())})"
 
 
-def _parts(events: DataFrame, kind: ActKind) -> DataFrame:
-    found = events.where(F.col("type") == kind.event_type)
-    if kind.each is not None:
-        found = found.withColumn("piece", F.explode(f"properties.{kind.each}"))
-    return _shaped(found, F.lit(kind.name), {column: _told_by([kind], column) for column in COLUMNS})
-
-
-def _shaped(frame: DataFrame, kind: Column, told: dict[str, str]) -> DataFrame:
-    columns = [F.expr(sql).cast(SPARK_TYPES[COLUMNS[name]]).alias(name) for name, sql in told.items()]
-    return frame.select("shop_id", kind.alias("kind"), *columns, *ORDER_OF_KNOWING)
+def _parts(kind: ActKind, itself: str) -> str:
+    """The parts of an event, as a list of acts; a list that is not there has none."""
+    if kind.each is None:
+        return f"array({_act(repr(kind.name), [kind])})"
+    found = f"transform(properties.{kind.each}, piece -> {_act(repr(kind.name), [kind])})"
+    return f"coalesce({found}, filter({itself}, act -> false))"
 
 
 def _told_by(kinds: Iterable[ActKind], column: str) -> str:

@@ -48,8 +48,8 @@ MUTANTS = [
     ("shop_86400s_3600s", " - COALESCE(TRY_CAST(JSON_VALUE(line, '$.properties.discount_minor') AS BIGINT), 0)", ""),
     ("person_category_86400s_3600s", "REPLACE(`category`, '%', '%25')", "`category`"),
     ("group_buy_86400s_3600s", "(window_end_ms - `group_buy_quiet_s`) / 1000", "window_end_ms - `group_buy_quiet_s`"),
-    ("person_last_20", "], 20 - MOD(`last_items__kept`, 20), ", "], 1, "),
     ("person_last_20", "MOD(`last_items__kept`, 20) = 1 ", "MOD(`last_items__kept`, 20) = 2 "),
+    ("person_last_5_category", "], 5 - MOD(`last_categories__kept`, 5), ", "], 1, "),
     ("person_last_5_category", " + 4), ',')", " + 5), ',')"),
     ("person_first_seen_at_ms", "MIN(", "MAX("),
 ]
