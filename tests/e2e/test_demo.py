@@ -153,6 +153,18 @@ def test_the_board_shows_every_chart_in_a_browser(demo: RunningDemo, tmp_path: P
     assert len(view.charts) == 10
 
 
+def test_a_second_history_run_gives_the_same_tables(demo: RunningDemo) -> None:
+    """Reruns replace what they wrote: the checksum over everything stays, and so do the counts."""
+    before, counts = tables_checksum(demo.paths), demo.summary["shops"]
+    password = (demo.paths.airflow / "admin_password").read_text().strip()
+    airflow = AirflowApi(f"http://127.0.0.1:{demo.settings.airflow_port}", "admin", password)
+    airflow.run("history", {"shops": ["lanting"]}, timeout_s=600, watch=lambda tasks: None)
+    assert tables_checksum(demo.paths) == before
+    again = demo.jishi("reconcile", "--json")
+    assert again.returncode in (0, 1)  # this module's own clicks came after the demo's last daily run
+    assert counts["lanting"]["difference"] == 0
+
+
 def test_what_serving_used_is_what_the_log_says(demo: RunningDemo) -> None:
     """Every value that serving read so far, through collector, Kafka, Flink, writer and store, against the lake."""
     keys, marker, today = demo.keys("lanting"), uuid.uuid4().hex, datetime.now(UTC)
@@ -173,18 +185,6 @@ def test_what_serving_used_is_what_the_log_says(demo: RunningDemo) -> None:
     reads = re.search(r"│ last_items +│ +(\d+) │", told.stdout)
     assert reads is not None, told.stdout
     assert int(reads[1]) >= 10
-
-
-def test_a_second_history_run_gives_the_same_tables(demo: RunningDemo) -> None:
-    """Reruns replace what they wrote: the checksum over everything stays, and so do the counts."""
-    before, counts = tables_checksum(demo.paths), demo.summary["shops"]
-    password = (demo.paths.airflow / "admin_password").read_text().strip()
-    airflow = AirflowApi(f"http://127.0.0.1:{demo.settings.airflow_port}", "admin", password)
-    airflow.run("history", {"shops": ["lanting"]}, timeout_s=600, watch=lambda tasks: None)
-    assert tables_checksum(demo.paths) == before
-    again = demo.jishi("reconcile", "--json")
-    assert again.returncode in (0, 1)  # this module's own clicks came after the demo's last daily run
-    assert counts["lanting"]["difference"] == 0
 
 
 def test_status_is_healthy_and_quarantine_names_shop_reason_and_field(demo: RunningDemo) -> None:
