@@ -184,7 +184,7 @@ def test_what_serving_used_is_what_the_log_says(demo: RunningDemo) -> None:
     assert told.returncode == 0, told.stdout + told.stderr
     reads = re.search(r"│ last_items +│ +(\d+) │", told.stdout)
     assert reads is not None, told.stdout
-    assert int(reads[1]) >= 10
+    assert int(reads[1]) >= 5  # those of the loop, at least
 
 
 def test_status_is_healthy_and_quarantine_names_shop_reason_and_field(demo: RunningDemo) -> None:
