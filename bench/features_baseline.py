@@ -83,6 +83,7 @@ class ViewValues(KeyedProcessFunction):
         self._views = {view: view_state(view, members) for view, members in live_views().items()}
         self._panes = runtime_context.get_map_state(MapStateDescriptor("panes", Types.LONG(), Types.PICKLED_BYTE_ARRAY()))
         self._running = runtime_context.get_state(ValueStateDescriptor("running", Types.PICKLED_BYTE_ARRAY()))
+        self._next_end = runtime_context.get_state(ValueStateDescriptor("next_end", Types.LONG()))
 
     def process_element(self, value: Keyed, ctx: KeyedProcessFunction.Context) -> Iterator[str]:
         """Put one act where it belongs; a running view tells its new value."""
@@ -94,18 +95,23 @@ class ViewValues(KeyedProcessFunction):
             yield _message(name, shop_id, identity, act["received_at_ms"], None, view.values(state))
             return
         end_ms = view.slide_end(act["occurred_at_ms"])
-        if not self._panes.contains(end_ms):
-            self._panes.put(end_ms, view.added(None, act))
-            ctx.timer_service().register_event_time_timer(end_ms - 1)
-        else:
-            self._panes.put(end_ms, view.added(self._panes.get(end_ms), act))
+        self._panes.put(end_ms, view.added(self._panes.get(end_ms), act))
+        next_end_ms = self._next_end.value()
+        if next_end_ms is None or end_ms < next_end_ms:
+            self._wait_for(end_ms, ctx)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[str]:
-        """Tell the value of the window that ends now and forget the slide that is in no later one."""
+        """Tell the value of the window that ends now and forget the slide that is in no later one.
+
+        The JVM hands over all timers of a new watermark at once, before it learns of those that they set. So one window is
+        waited for at a time, or they would come twice and in another order.
+        """
+        end_ms = timestamp + 1
+        if end_ms != self._next_end.value():
+            return
         name, shop_id, identity = ctx.get_current_key()
         view = self._views[name]
         assert isinstance(view, WindowedView)
-        end_ms = timestamp + 1
         panes = {at: pane for at, pane in self._panes.items() if at > end_ms - view.size_ms}
         inside = {at: pane for at, pane in panes.items() if at <= end_ms}
         if inside:
@@ -113,7 +119,13 @@ class ViewValues(KeyedProcessFunction):
             yield _message(name, shop_id, identity, known_ms, known_ms + view.slide_ms, view.values(inside, end_ms))
         self._panes.remove(end_ms - view.size_ms + view.slide_ms)
         if any(at > end_ms - view.size_ms + view.slide_ms for at in panes):
-            ctx.timer_service().register_event_time_timer(end_ms + view.slide_ms - 1)
+            self._wait_for(end_ms + view.slide_ms, ctx)
+        else:
+            self._next_end.clear()
+
+    def _wait_for(self, end_ms: int, ctx: KeyedProcessFunction.Context) -> None:
+        self._next_end.update(end_ms)
+        ctx.timer_service().register_event_time_timer(end_ms - 1)
 
 
 def _message(view: str, shop_id: str, identity: str, as_of_ms: int, until_ms: int | None, values: dict[str, Any]) -> str:
