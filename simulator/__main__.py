@@ -33,7 +33,7 @@ class UsageError(ValueError):
 
 def run(
     shop: Annotated[str, typer.Option(help="shop id: lanting, shanhai, xinghe, or any other (a generic shop)")],
-    users: Annotated[int, typer.Option(min=10, help="number of shoppers")] = 2500,
+    users: Annotated[int, typer.Option(min=10, help="number of shoppers")] = 2000,
     days: Annotated[int, typer.Option(min=1, help="days of history")] = 60,
     seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same bytes")] = 7,
     start: Annotated[str, typer.Option(help="first day, YYYY-MM-DD, in the shop's time zone")] = "2026-09-01",

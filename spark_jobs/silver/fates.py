@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -41,12 +42,15 @@ def classify(bronze: DataFrame, earlier: DataFrame | None, *, allowed_lateness_s
         special = keys.groupBy("shop_id", "event_key").agg(F.max("known").alias("known"))
     else:
         special = repeated.withColumn("known", F.lit(0))
+    # Both are few rows, kept so that each further look at the result finds them done.
+    special = special.persist(StorageLevel.MEMORY_AND_DISK)
+    few = named.join(F.broadcast(special), ["shop_id", "event_key"]).persist(StorageLevel.MEMORY_AND_DISK)
     marked = named.join(F.broadcast(special), ["shop_id", "event_key"], "left")
     once = marked.where("known is null").withColumn("occurrence", F.col("is_eligible"))
     one_delivery = Window.partitionBy("shop_id", "event_key", "collector_id", "seq").orderBy(*ORDER_OF_KNOWING)
     by_event = Window.partitionBy("shop_id", "event_key").orderBy(*ORDER_OF_KNOWING)
     up_to_here = by_event.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    acknowledged = marked.where("known is not null").withColumn("delivery", F.row_number().over(one_delivery))
+    acknowledged = few.withColumn("delivery", F.row_number().over(one_delivery))
     often = acknowledged.where("delivery = 1").drop("delivery")
     often = often.withColumn("occurrence", F.sum("is_eligible").over(up_to_here) + F.col("known"))
     rule = fate_sql(allowed_lateness_s=allowed_lateness_s, future_tolerance_s=future_tolerance_s)
