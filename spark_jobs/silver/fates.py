@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 from jishi.fates import Fate, fate_sql
 
+_FEW_ROWS = 200_000
 # The order of knowing, total: the log's time, then the log's position, then the acknowledgement's own number.
 ORDER_OF_KNOWING = ("received_at_ms", "log_partition", "log_offset", "collector_id", "seq")
 
@@ -36,8 +37,11 @@ def classify(bronze: DataFrame, earlier: DataFrame | None, *, allowed_lateness_s
     # Few events are delivered twice. Only those go through windows; the wide rows of all others never leave their task.
     repeated = named.groupBy("shop_id", "event_key").count().where("count > 1").select("shop_id", "event_key")
     if earlier is not None:
-        known = earlier.select("shop_id", F.concat(F.lit("e:"), "event_id").alias("event_key")).distinct()
-        known = known.join(named.select("shop_id", "event_key").distinct(), ["shop_id", "event_key"], "left_semi")
+        of_batch = named.select("shop_id", "event_key")
+        if bronze.limit(_FEW_ROWS + 1).count() <= _FEW_ROWS:
+            of_batch = F.broadcast(of_batch)  # a day against years: nothing of the years is moved or sorted
+        before = earlier.select("shop_id", F.concat(F.lit("e:"), "event_id").alias("event_key"))
+        known = before.join(of_batch, ["shop_id", "event_key"], "left_semi")
         keys = repeated.withColumn("known", F.lit(0)).unionByName(known.withColumn("known", F.lit(1)))
         special = keys.groupBy("shop_id", "event_key").agg(F.max("known").alias("known"))
     else:
