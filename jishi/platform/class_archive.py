@@ -1,8 +1,8 @@
-"""A class-data archive for Spark's JVM: the classes that silver needs, parsed and verified once at set-up, mapped at each start.
+"""A class-data archive for Spark's JVM: the classes that silver needs, parsed and verified once at set-up, then only mapped.
 
-A Spark job of a minute spends a good part of it on loading classes. ``python -m jishi.platform.class_archive`` runs silver over a
-tiny simulated shop and lets the JVM write down what it loaded (dynamic class-data sharing, JEP 350). A JVM that finds the archive
-made by another Java or for other jars leaves it alone.
+A Spark job of a minute spends a good part of it on loading classes. ``python -m jishi.platform.class_archive`` runs silver over
+a tiny simulated shop and lets the JVM write down what it loaded (dynamic class-data sharing, JEP 350). A JVM that finds the
+archive made by another Java or for other jars leaves it alone.
 """
 
 from __future__ import annotations
