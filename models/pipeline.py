@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,14 @@ from models.artefact import CorruptArtefact, load_ids, load_state, read_manifest
 from models.evaluation import evaluate, make_test_set
 from models.gate import decide
 from models.interactions import Interactions, instant, read_interactions
+from models.item_knn import ItemKNN
+from models.placements.judge import judge_all
+from models.placements.lesson import Lesson
+from models.placements.recipes import RECIPES, asked_placements, fit
+from models.placements.stored import load, states_of
+from models.placements.verdict import decide as decide_placement
 from models.recommender import Recommender, State
-from models.release import Release
+from models.release import RELEASE_FORMAT, Release, write_release
 from models.split import last_active_days
 from models.tuning import GRID, Parameters, choose, make_model
 
@@ -61,6 +68,7 @@ def train(paths: Paths, shop_id: str) -> str:
     folder = paths.models / shop_id / "candidates" / candidate
     shutil.rmtree(folder, ignore_errors=True)
     parameters, tuning = choose(interactions, window)
+    recipes = {placement: RECIPES[placement] for placement in asked_placements(interactions)}
     facts = {
         "shop_id": shop_id,
         "candidate": candidate,
@@ -68,19 +76,29 @@ def train(paths: Paths, shop_id: str) -> str:
         "models": {name: _parameters(model) for name, model in make_models(parameters).items()},
         "tuning": tuning,
         "weights": WEIGHTS,
+        "placements": {placement: [recipe.name for recipe in recipes[placement]] for placement in recipes},
     }
-    for name, part in (("window", known), ("full", interactions)):
-        fitted = {key: model.fit(part.matrix(), part.sales()) for key, model in make_models(parameters).items()}
-        states: dict[str, State] = {key: model.state() for key, model in fitted.items()}
-        als = fitted["als"]
-        assert isinstance(als, ALS)
+    every = [recipe for each in recipes.values() for recipe in each]
+    for name, part, as_of in (("window", known, window.cut), ("full", interactions, _after(interactions))):
         histories = part.matrix()
+        fitted = {key: model.fit(histories, part.sales()) for key, model in make_models(parameters).items()}
+        states: dict[str, State] = {key: model.state() for key, model in fitted.items()}
+        item_knn, als = fitted["item_knn"], fitted["als"]
+        assert isinstance(item_knn, ItemKNN)
+        assert isinstance(als, ALS)
         states["als"] = states["als"] | {"person_factors": als.fold_in(histories)}
+        states |= states_of(fit(Lesson(part, as_of, item_knn, als), every))
         ids = {"items": part.item_ids.tolist(), "persons": part.person_ids.tolist()}
         span = {"from": instant(part.occurred_at.min()).isoformat(), "to": instant(part.occurred_at.max()).isoformat()}
         save(folder / name, states, ids, facts | {"trained_on": span})
     write_atomically(folder.parent / "LATEST", candidate + "\n")
     return candidate
+
+
+def _after(interactions: Interactions) -> np.datetime64:
+    """The first instant at which all of it is past."""
+    newest = max(interactions.occurred_at.max(), interactions.received_at.max())
+    return np.datetime64(newest) + np.timedelta64(1, "us")
 
 
 def _candidate_id(interactions: Interactions) -> str:
@@ -90,7 +108,8 @@ def _candidate_id(interactions: Interactions) -> str:
     for text in (interactions.person_ids, interactions.item_ids, interactions.kind):
         digest.update("\n".join(text.tolist()).encode())
     grid = {name: [_parameters(make_model(name, chosen)) for chosen in choices] for name, choices in GRID.items()}
-    digest.update(json.dumps([grid, WEIGHTS], sort_keys=True).encode())
+    recipes = {placement: [asdict(recipe) for recipe in each] for placement, each in RECIPES.items()}
+    digest.update(json.dumps([grid, WEIGHTS, recipes, RELEASE_FORMAT], sort_keys=True).encode())
     return digest.hexdigest()[:16]
 
 
@@ -109,7 +128,12 @@ def evaluate_candidate(paths: Paths, shop_id: str) -> dict[str, Any]:
         raise StepMissing(f"the interactions of {shop_id!r} changed since the candidate was trained; run train again")
     window = last_active_days(interactions.occurred_at[interactions.kind == "pay"])
     report = evaluate(models, make_test_set(interactions, window), window, len(interactions.item_ids))
-    report = {"shop_id": shop_id, "candidate": folder.name, **report}
+    item_knn = models["item_knn"]
+    assert isinstance(item_knn, ItemKNN)
+    asked = [recipe for placement in manifest["placements"] for recipe in RECIPES[placement]]
+    fitted = load(asked, lambda name: load_state(folder / "window", manifest, name), item_knn, len(interactions.person_ids))
+    placements = judge_all(fitted, manifest["placements"], interactions, window)
+    report = {"shop_id": shop_id, "candidate": folder.name, **report, "placements": placements}
     write_json(folder / "evaluation.json", report)
     return report
 
@@ -123,7 +147,11 @@ def gate(paths: Paths, shop_id: str) -> dict[str, Any]:
     manifest = read_manifest(folder / "full")
     states = {name: load_state(folder / "full", manifest, name) for name in GRID}
     verdict = decide(report, states, load_ids(folder / "full", manifest, "items"), _catalogue(Lake(paths.lake), shop_id))
-    verdict = {"shop_id": shop_id, "candidate": folder.name, **verdict}
+    judged: dict[str, Any] = report["placements"]
+    chosen = {
+        name: decide_placement(name, judged[name], lambda file: load_state(folder / "full", manifest, file)) for name in judged
+    }
+    verdict = {"shop_id": shop_id, "candidate": folder.name, **verdict, "placements": chosen}
     write_json(folder / "gate.json", verdict)
     return verdict
 
@@ -142,7 +170,8 @@ def publish(paths: Paths, shop_id: str) -> str | None:
     folder = candidate_folder(paths, shop_id)
     if not (folder / "gate.json").exists():
         raise StepMissing(f"the gate has not seen the candidate of {shop_id!r}; run: python -m models gate --shop {shop_id}")
-    if not json.loads((folder / "gate.json").read_text())["is_released"]:
+    verdict = json.loads((folder / "gate.json").read_text())
+    if not verdict["is_released"]:
         return None
     releases = paths.models / shop_id / "releases"
     final = releases / folder.name
@@ -150,7 +179,7 @@ def publish(paths: Paths, shop_id: str) -> str | None:
         shutil.rmtree(final, ignore_errors=True)
         aside = releases / f".{folder.name}"
         shutil.rmtree(aside, ignore_errors=True)
-        shutil.copytree(folder / "full", aside)
+        write_release(folder / "full", aside, verdict["placements"])
         aside.rename(final)
     Release.load(paths.models, shop_id, folder.name)
     write_atomically(paths.models / shop_id / "CURRENT", folder.name + "\n")

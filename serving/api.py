@@ -97,17 +97,22 @@ def recommendations(
     item_id: Annotated[
         str | None, Query(min_length=1, max_length=200, description="the item that the page is about; needed for `item`")
     ] = None,
+    cart_item_id: Annotated[
+        list[str] | None,
+        Query(min_length=1, max_length=100, description="items in the cart, the one put in last at the end; may repeat"),
+    ] = None,
     placement: Annotated[Placement, Query(description="where the list is shown")] = "home",
     limit: Annotated[int, Query(ge=1, le=100, description="most items in the answer")] = 20,
 ) -> RecommendationsOut:
     """A shopper whom nobody knows gets what is popular. The list never holds an item that is out of stock, not active, or of
-    another shop, nor the page's own item."""
+    another shop, nor the page's own item or one of the cart."""
     if placement == "item" and item_id is None:
         told = "placement item needs the item of the page"
         raise RequestValidationError([{"type": "missing", "loc": ("query", "item_id"), "msg": told}])
     persons = tuple(dict.fromkeys(person for person in (user_id, anonymous_id) if person is not None))
     try:
-        answer = _engine(http).answer(Request(shop_id, placement, limit, persons, item_id))
+        cart = tuple(dict.fromkeys(cart_item_id or ()))
+        answer = _engine(http).answer(Request(shop_id, placement, limit, persons, item_id, cart))
     except NoRelease:
         body = ErrorBody(
             code="no_release", message="this shop has no released model yet; train and publish one, then ask again"

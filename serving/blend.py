@@ -8,6 +8,8 @@ the reason of an item is the source that really carried it.
 - ``context``: items like the item that the page is about.
 - ``category``: what sells in the categories of the person's last items, for items that nobody has compared yet.
 - ``popularity``: what sells in the shop.
+
+Where the release names a model for the placement, its parts take the place of ``taste`` and ``context`` (``serving.placed``).
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ class Blend:
     categories of the newest ``intent_items`` items, so that what a shopper does now shows at once.
     """
 
+    placed: float = 1.0
     taste: float = 0.5
     recent: float = 1.0
     context: float = 1.0
@@ -41,7 +44,9 @@ class Blend:
     intent_items: int = 3
 
 
-BLEND = Blend()
+BLEND = Blend()  # the ladder
+# Beside a model that the gate let through, the other sources bring in what is new since it learnt, and fill up.
+PLACED = Blend(recent=0.5, category=0.25, popularity=0.02)
 
 
 @dataclass(frozen=True)

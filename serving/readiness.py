@@ -19,6 +19,7 @@ def readiness(engine: Engine, now: float) -> tuple[bool, dict[str, Any]]:
             "release": release.version,
             "release_age_s": None if release.published_at is None else round(now - release.published_at, 1),
             "release_problem": release.problem,
+            "placements": {} if state.shelf is None else dict(state.shelf.model.told_of_placements),
             "catalogue_items": len(state.catalogue.items),
             "live_changes": state.changes,
         }

@@ -75,6 +75,17 @@ class TIFUKNN:
         # A person without baskets is as near to everybody as to nobody: what is popular follows from no weights at all.
         return sparse.csr_matrix(sparse.diags((np.diff(mine.indptr) > 0).astype(np.float32)) @ found, dtype=np.float32)
 
+    def parts(self, histories: Purchases) -> tuple[sparse.csr_matrix, sparse.csr_matrix, sparse.csr_matrix]:
+        """What ``weigh`` adds up: own vectors (weighed), shares of neighbours (weighed), and the neighbours' vectors."""
+        if self.vectors_ is None:
+            raise NotFitted("fit TIFU-kNN first")
+        mine, others = self.vectors(check_range(histories)), self.vectors_
+        squares = np.asarray(others.multiply(others).sum(axis=1)).ravel()
+        is_anybody = sparse.diags((np.diff(mine.indptr) > 0).astype(np.float32))
+        near = [self._nearest(mine[start : start + BATCH], others, squares) for start in range(0, mine.shape[0], BATCH)]
+        shares = is_anybody @ sparse.vstack(near, format="csr")
+        return self.own * mine, sparse.csr_matrix((1 - self.own) * shares, dtype=np.float32), others
+
     def _nearest(self, part: sparse.csr_matrix, others: sparse.csr_matrix, squares: Scores) -> sparse.csr_matrix:
         """Rows × others with 1 / neighbours for each of the nearest."""
         own = np.asarray(part.multiply(part).sum(axis=1)).ravel()

@@ -96,6 +96,98 @@ def test_a_shop_without_tastes_is_refused_and_keeps_its_release(paths: Paths) ->
     assert not (paths.models / "a" / "releases").exists()
 
 
+def released(paths: Paths) -> tuple[str, Path]:
+    candidate = pipeline.train(paths, "a")
+    pipeline.evaluate_candidate(paths, "a")
+    pipeline.gate(paths, "a")
+    pipeline.publish(paths, "a")
+    return candidate, paths.models / "a" / "releases" / candidate
+
+
+def test_a_release_names_a_model_for_each_placement_or_says_why_not(paths: Paths) -> None:
+    candidate, folder = released(paths)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    chosen = manifest["placements"]
+    assert manifest["release_format"] == 2
+    assert chosen["home"]["model"] in {"item_knn", "als", "personal_frequency", "tifu_knn", "buy_again"}
+    assert "against popularity" in chosen["home"]["sentence"]
+    assert chosen["item"] == {"model": "ladder", "recipe": None, "sentence": "the test days hold no case of its question"}
+    assert chosen["cart"]["model"] == "ladder"  # one line an order: no cart to complete
+    own = {f"lists_{found['recipe']['own']}.npz" for found in chosen.values() if found["recipe"]}
+    base = {"als.npz", "item_knn.npz", "popularity.npz", "items.json", "persons.json", "manifest.json"}
+    assert {file.name for file in folder.iterdir()} == base | own  # only what serving needs
+    release = Release.load(paths.models, "a", candidate)
+    assert release.told_of_placements["item"] == "ladder: the test days hold no case of its question"
+    assert release.placement("item") is release.placement("cart") is None
+    home = release.placement("home")
+    assert home is not None
+    assert home.name == chosen["home"]["model"]
+    found = home.own("p05")
+    assert found is not None
+    assert {int(item) % GROUPS for item in found.items[:3]} == {1}
+    assert home.own("a stranger") is None
+
+
+def test_a_release_of_the_first_format_is_served_by_the_ladder(paths: Paths) -> None:
+    candidate, folder = released(paths)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["placements"], manifest["release_format"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    release = Release.load(paths.models, "a", candidate)
+    assert release.taste("p05") is not None
+    assert all(release.placement(name) is None for name in ("home", "item", "cart", "after_payment"))
+    assert "format 1" in release.told_of_placements["home"]
+
+
+def _drop_file(folder: Path, manifest: dict[str, Any]) -> None:
+    next(folder.glob("lists_*.npz")).unlink()
+
+
+def _damage_file(folder: Path, manifest: dict[str, Any]) -> None:
+    next(folder.glob("lists_*.npz")).write_bytes(b"scribble")
+
+
+def _newer_format(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["release_format"] = 3
+
+
+def _forget_a_placement(folder: Path, manifest: dict[str, Any]) -> None:
+    del manifest["placements"]["cart"]
+
+
+def _unknown_context(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["placements"]["item"]["recipe"] = {"name": "x", "context": "crystal_ball", "own": None, "own_share": 1.0}
+
+
+def _unknown_part(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["placements"]["home"]["recipe"]["seed"] = 7
+
+
+def _no_section(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["placements"]["home"]["recipe"]["own"] = "als"
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (_drop_file, "cannot be read"),
+        (_damage_file, "checksum differs"),
+        (_newer_format, "release_format is 3, this version reads 1 and 2"),
+        (_forget_a_placement, "not whole: 'cart'"),
+        (_unknown_context, "not whole: 'crystal_ball'"),
+        (_unknown_part, "not whole: .*seed"),
+        (_no_section, "lists_als.npz"),
+    ],
+)
+def test_a_release_whose_placements_are_not_whole_is_refused(paths: Paths, damage: Any, told: str) -> None:
+    candidate, folder = released(paths)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    damage(folder, manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(CorruptArtefact, match=told):
+        Release.load(paths.models, "a", candidate)
+
+
 def test_what_was_not_known_before_the_cut_is_not_learnt(paths: Paths) -> None:
     """Acts of the training days that became known in the test days reach the full models only."""
     rows = acts()

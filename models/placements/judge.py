@@ -1,0 +1,106 @@
+"""Judge a placement's models on its cases: lists of the whole catalogue, means over persons, paired against popularity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from models.interactions import Interactions
+from models.intervals import bootstrap_all
+from models.metrics import PER_PERSON, Values, coverage, hits_of
+from models.placements.lesson import by_sales
+from models.placements.questions import MOST_CASES, QUESTIONS, Cases
+from models.placements.recipes import RECIPES, Fitted, Recipe
+from models.recommender import Items
+from models.sessions.model import top_of
+from models.sessions.sequences import Numbers
+from models.split import Window
+
+KS = (10, 20)
+MAIN_METRIC = "ndcg@10"
+BASELINE = "popularity"
+BATCH = 500
+
+
+def lists_of(weights: sparse.csr_matrix, fill: Numbers, masked: sparse.csr_matrix, k: int) -> Items:
+    """The best ``k`` items of each row that are not ``masked``, equal weights and items without one in the order of ``fill``.
+
+    ``fill`` names every item once. A row ends in −1 where the catalogue has no more.
+    """
+    most = k + int(np.diff(masked.indptr).max(initial=0))
+    place = np.empty(len(fill), dtype=np.int64)
+    place[fill] = np.arange(len(fill))
+    in_order = sparse.csr_matrix((weights.data, place[weights.indices], weights.indptr), shape=weights.shape)
+    found = top_of(in_order, most)
+    lists = np.where(found >= 0, fill[found], -1)
+    gone = (lists < 0) | hits_of(lists, masked)
+    kept = np.argsort(gone, axis=1, kind="stable")[:, :k]
+    return np.where(np.take_along_axis(gone, kept, axis=1), -1, np.take_along_axis(lists, kept, axis=1))
+
+
+def values_of(lists: Items, cases: Cases) -> dict[str, Values]:
+    """Each metric of each person who has a case: the mean over the person's cases, which are not independent of each other."""
+    hits, relevant = hits_of(lists, cases.truth), np.diff(cases.truth.indptr).astype(np.int64)
+    people, owner = np.unique(cases.person, return_inverse=True)
+    counts = np.bincount(owner, minlength=len(people))
+    return {
+        f"{name}@{k}": np.bincount(owner, weights=metric(hits[:, :k], relevant), minlength=len(people)) / counts
+        for name, metric in PER_PERSON.items()
+        for k in KS
+    }
+
+
+def report(lists: dict[str, Items], cases: Cases, items: int) -> dict[str, Any]:
+    """Of each model every metric with its interval and its paired difference to popularity, and the coverage of its lists.
+
+    ``surely_above_popularity`` is a difference that all models together exceed with 97.5 % confidence (Bonferroni): the best
+    of many is lucky, too.
+    """
+    values = {name: values_of(found, cases) for name, found in lists.items()}
+    others = [name for name in lists if name != BASELINE]
+    means = bootstrap_all({f"{name} {key}": each for name, found in values.items() for key, each in found.items()})
+    gains = {f"{name} {key}": each - values[BASELINE][key] for name in others for key, each in values[name].items()}
+    over = bootstrap_all(gains) if gains else {}
+    main = {name: values[name][MAIN_METRIC] - values[BASELINE][MAIN_METRIC] for name in others}
+    surely = bootstrap_all(main, level=1 - 0.05 / len(others)) if main else {}
+    models: dict[str, Any] = {}
+    for name, found in lists.items():
+        told = {key: means[f"{name} {key}"].as_json() for key in values[name]}
+        models[name] = {"metrics": told, "coverage@20": round(coverage(found, items), 6)}
+        if name != BASELINE:
+            for key, estimate in told.items():
+                estimate["over_popularity"] = over[f"{name} {key}"].as_json()  # type: ignore[assignment]
+            models[name]["surely_above_popularity"] = round(surely[name].low, 6)
+    return {"cases": len(cases), "persons": len(np.unique(cases.person)), "models": models}
+
+
+def judge(fitted: Fitted, recipes: Sequence[Recipe], cases: Cases, fill: Numbers) -> dict[str, Any]:
+    """The report of one placement; without a case it has no models."""
+    if len(cases) == 0:
+        return {"cases": 0, "persons": 0, "models": {}}
+    lists = {BASELINE: np.concatenate([_lists(None, fitted, part, fill) for part in _batches(cases)])}
+    for recipe in recipes:
+        lists[recipe.name] = np.concatenate([_lists(recipe, fitted, part, fill) for part in _batches(cases)])
+    return report(lists, cases, len(fill))
+
+
+def judge_all(fitted: Fitted, asked: Iterable[str], acts: Interactions, window: Window) -> dict[str, Any]:
+    """The report of every placement; one that is not ``asked`` has no case."""
+    fill = by_sales(acts.where(window.is_training(acts.occurred_at, acts.received_at)).sales())
+    found: dict[str, Any] = {placement: {"cases": 0, "persons": 0, "models": {}} for placement in RECIPES}
+    for placement in asked:
+        found[placement] = judge(fitted, RECIPES[placement], QUESTIONS[placement](acts, window).sampled(MOST_CASES), fill)
+    return found
+
+
+def _batches(cases: Cases) -> list[Cases]:
+    return [cases.take(slice(start, start + BATCH)) for start in range(0, len(cases), BATCH)]
+
+
+def _lists(recipe: Recipe | None, fitted: Fitted, cases: Cases, fill: Numbers) -> Items:
+    nothing = sparse.csr_matrix(cases.truth.shape, dtype=np.float32)
+    weights = nothing if recipe is None else fitted.weigh(recipe, cases)
+    return lists_of(weights, fill, cases.masked, max(KS))
