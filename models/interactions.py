@@ -7,6 +7,7 @@ from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from scipy import sparse
 
 from jishi.lake import Lake
@@ -79,18 +80,24 @@ def read_interactions(lake: Lake, shop_id: str) -> Interactions:
             order by a.occurred_at, a.person_id, a.item_id, a.kind, a.event_id, a.line_number
             """,
             [shop_id],
-        ).fetchnumpy()
-    if len(rows["item_id"]) == 0:
+        ).to_arrow_table()
+    if rows.num_rows == 0:
         raise NoInteractions(f"shop {shop_id!r} has no interactions in silver; run the silver step for it first")
-    person_ids, person = np.unique(rows["person_id"].astype(str), return_inverse=True)
-    item_ids, item = np.unique(rows["item_id"].astype(str), return_inverse=True)
-    return Interactions(
-        person_ids, item_ids, person, item, rows["kind"].astype(str), _micros(rows["occurred_at"]), _micros(rows["received_at"])
-    )
+    person_ids, person = _numbered(rows["person_id"])
+    item_ids, item = _numbered(rows["item_id"])
+    kinds, kind = _numbered(rows["kind"])
+    times = (rows[name].to_numpy().astype("datetime64[us]") for name in ("occurred_at", "received_at"))
+    return Interactions(person_ids, item_ids, person, item, kinds[kind], *times)
 
 
-def _micros(values: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
-    return values.astype("datetime64[us]")
+def _numbered(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64]]:
+    """Distinct values, sorted, and the number of each row's; a million strings are hashed, not sorted."""
+    encoded = column.combine_chunks().dictionary_encode()
+    values = np.array(encoded.dictionary.to_pylist(), dtype=np.str_)
+    order = np.argsort(values, kind="stable")
+    number = np.empty(len(values), dtype=np.int64)
+    number[order] = np.arange(len(values))
+    return values[order], number[encoded.indices.to_numpy(zero_copy_only=False)]
 
 
 def instant(value: np.datetime64) -> datetime:
