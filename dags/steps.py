@@ -104,7 +104,7 @@ def model_steps() -> list[BashOperator]:
         step(
             "train",
             f"{MAIN} models train{FOR_EACH_SHOP}",
-            what="Fits the candidate models of each shop and placement on the training window of a time split, and on all acts.",
+            what="Fits candidate models for each placement on the training window of a time split, and on all acts.",
             repair="Read the log for the shop; `jishi reconcile` shows what of it is there; then clear this task.",
             minutes=20,
         ),
