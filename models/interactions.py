@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -68,8 +69,13 @@ class NoInteractions(ValueError):
     """A shop has nothing to learn from."""
 
 
+NEW_FOR_DAYS = 28
+
+
 def read_interactions(lake: Lake, shop_id: str) -> Interactions:
-    """Acts of a shop on items of its own catalogue. Raises NoInteractions with the step that would bring some."""
+    """Acts of a shop on items of its own catalogue; items listed within ``NEW_FOR_DAYS`` of the newest act are among its items
+    though nobody has touched them yet. Raises NoInteractions with the step that would bring some.
+    """
     with open_lake(lake) as connection:
         rows = connection.execute(
             """
@@ -81,23 +87,30 @@ def read_interactions(lake: Lake, shop_id: str) -> Interactions:
             """,
             [shop_id],
         ).to_arrow_table()
+        listed = connection.execute(
+            """
+            select e.item_id from silver_events as e
+            semi join silver_items as i on e.shop_id = i.shop_id and e.item_id = i.item_id
+            where e.shop_id = ? and e.type = 'item_changed' group by 1
+            having min(e.occurred_at) > (select max(occurred_at) from silver_interactions where shop_id = ?) - to_days(?)
+            """,
+            [shop_id, shop_id, NEW_FOR_DAYS],
+        ).fetchall()
     if rows.num_rows == 0:
         raise NoInteractions(f"shop {shop_id!r} has no interactions in silver; run the silver step for it first")
     person_ids, person = _numbered(rows["person_id"])
-    item_ids, item = _numbered(rows["item_id"])
+    item_ids, item = _numbered(rows["item_id"], [item_id for (item_id,) in listed])
     kinds, kind = _numbered(rows["kind"])
     times = (rows[name].to_numpy().astype("datetime64[us]") for name in ("occurred_at", "received_at"))
     return Interactions(person_ids, item_ids, person, item, kinds[kind], *times)
 
 
-def _numbered(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64]]:
-    """Distinct values, sorted, and the number of each row's; a million strings are hashed, not sorted."""
+def _numbered(column: pa.ChunkedArray, others: Sequence[str] = ()) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64]]:
+    """Distinct values and ``others``, sorted, and the number of each row's; a million strings are hashed, not sorted."""
     encoded = column.combine_chunks().dictionary_encode()
     values = np.array(encoded.dictionary.to_pylist(), dtype=np.str_)
-    order = np.argsort(values, kind="stable")
-    number = np.empty(len(values), dtype=np.int64)
-    number[order] = np.arange(len(values))
-    return values[order], number[encoded.indices.to_numpy(zero_copy_only=False)]
+    every = np.unique(np.concatenate([values, np.array(others, dtype=np.str_)])) if len(others) else np.unique(values)
+    return every, np.searchsorted(every, values)[encoded.indices.to_numpy(zero_copy_only=False)]
 
 
 def instant(value: np.datetime64) -> datetime:

@@ -27,6 +27,7 @@ from models.interactions import Interactions, instant, read_interactions
 from models.item_knn import ItemKNN
 from models.placements.judge import judge_all
 from models.placements.lesson import Lesson
+from models.placements.newcomers import find, read_facts
 from models.placements.recipes import RECIPES, asked_placements, fit
 from models.placements.stored import load, states_of
 from models.placements.verdict import decide as decide_placement
@@ -88,6 +89,9 @@ def train(paths: Paths, shop_id: str) -> str:
         assert isinstance(als, ALS)
         states["als"] = states["als"] | {"person_factors": als.fold_in(histories)}
         states |= states_of(fit(Lesson(part, as_of, item_knn, als), every))
+        if name == "full":
+            new = find(read_facts(Lake(paths.lake), shop_id, part.item_ids.tolist()), part, als, as_of)
+            states |= {} if new is None else new.states()
         ids = {"items": part.item_ids.tolist(), "persons": part.person_ids.tolist()}
         span = {"from": instant(part.occurred_at.min()).isoformat(), "to": instant(part.occurred_at.max()).isoformat()}
         save(folder / name, states, ids, facts | {"trained_on": span})

@@ -16,6 +16,8 @@ from jishi.lake import write_json
 from models.als import ALS
 from models.artefact import MANIFEST, CorruptArtefact, load_ids, load_state, read_manifest
 from models.item_knn import ItemKNN
+from models.placements import newcomers
+from models.placements.newcomers import Newcomers
 from models.placements.recipes import RECIPES, Recipe
 from models.placements.released import PlacementModel
 from models.placements.stored import files_of, load
@@ -36,7 +38,7 @@ def write_release(full: Path, folder: Path, placements: dict[str, Any]) -> None:
     """A release from a candidate's full models: what the ladder needs, and the models that the verdict on placements names."""
     manifest = read_manifest(full)
     recipes = [Recipe(**chosen["recipe"]) for chosen in placements.values() if chosen["recipe"] is not None]
-    states = [*_LADDER, *files_of(recipes)]
+    states = [*_LADDER, *files_of(recipes), *(file for file in newcomers.FILES if file in manifest["shapes"])]
     files = [*(f"{name}.npz" for name in states), "items.json", "persons.json"]
     folder.mkdir(parents=True)
     for file in files:
@@ -57,6 +59,7 @@ class Release:
         self._als = als
         self._person_factors: Scores | None = None
         self._number_of_person = {person_id: number for number, person_id in enumerate(person_ids)}
+        self.newcomers: Newcomers | None = None
         self._placements: dict[str, PlacementModel] = {}
         self.told_of_placements: dict[str, str] = dict.fromkeys(RECIPES, "ladder: a release of format 1 names no model")
 
@@ -104,6 +107,9 @@ class Release:
                 self.told_of_placements[placement] = f"{chosen['model']}: {chosen['sentence']}"
                 if chosen["recipe"] is not None:
                     self._placements[placement] = self._placement(folder, manifest, Recipe(**chosen["recipe"]))
+            if newcomers.FILES[0] in manifest["shapes"]:
+                states = {file: load_state(folder, manifest, file) for file in newcomers.FILES}
+                self.newcomers = Newcomers.from_states(states, len(self._number_of_person), len(self.item_ids))
         except (KeyError, TypeError, ValueError) as error:
             raise CorruptArtefact(f"{folder}: a model of a placement is not whole: {error}") from error
 
@@ -115,6 +121,14 @@ class Release:
     def placement(self, name: str) -> PlacementModel | None:
         """The model that the release names for a placement; None where the ladder answers."""
         return self._placements.get(name)
+
+    def newcomers_near(self, person_id: str) -> Items | None:
+        """New items nearest to a person's taste, best first; None for a person of whom nothing is known."""
+        number = self._number_of_person.get(person_id)
+        if number is None or self.newcomers is None:
+            return None
+        found = self.newcomers.nearest.of_person(number).items
+        return found if len(found) else None
 
     def taste(self, person_id: str) -> Scores | None:
         """Long-term preference of a person for every item; None for a person whom the release does not know."""

@@ -109,17 +109,18 @@ def recommendations(
     if placement == "item" and item_id is None:
         told = "placement item needs the item of the page"
         raise RequestValidationError([{"type": "missing", "loc": ("query", "item_id"), "msg": told}])
+    request_id = uuid.uuid4().hex
     persons = tuple(dict.fromkeys(person for person in (user_id, anonymous_id) if person is not None))
     try:
         cart = tuple(dict.fromkeys(cart_item_id or ()))
-        answer = _engine(http).answer(Request(shop_id, placement, limit, persons, item_id, cart))
+        answer = _engine(http).answer(Request(shop_id, placement, limit, persons, item_id, cart), request_id)
     except NoRelease:
         body = ErrorBody(
             code="no_release", message="this shop has no released model yet; train and publish one, then ask again"
         )
         raise HTTPException(503, body.model_dump(), {"Retry-After": str(_RETRY_AFTER_S)}) from None
     http.state.served_by = answer.served_by
-    return answer_out(uuid.uuid4().hex, shop_id, placement, answer)
+    return answer_out(request_id, shop_id, placement, answer)
 
 
 @_ROUTES.get("/healthz", tags=["operations"], summary="Is the process alive?")

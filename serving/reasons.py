@@ -37,6 +37,7 @@ _SENTENCES = {
     ),
     "popularity": ("popular", ("店内热门", "Popular in this shop"), None),
     "trending": ("trending", ("近期热门", "Trending now"), None),
+    "new": ("new", ("新品", "New in this shop"), None),
     "similar": (
         "similar_to_item",
         ("与这件商品相似", "Similar to this item"),

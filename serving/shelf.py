@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from models.explore import Belief
 from serving.blend import NONE, Indices, Vector, scale
 from serving.catalogue import Catalogue, Item
 
@@ -55,6 +56,18 @@ class Placed(Protocol):
         """The list of a person whom the model knows."""
 
 
+class Newcomers(Protocol):
+    """Items that are new in the shop, by number, and what is believed of them."""
+
+    @property
+    def items(self) -> Indices:
+        """Item numbers."""
+
+    @property
+    def belief(self) -> Belief:
+        """Of the click rate of each."""
+
+
 class Model(Protocol):
     """What serving asks of a release; items are numbered as in ``item_ids``."""
 
@@ -73,6 +86,13 @@ class Model(Protocol):
     @property
     def told_of_placements(self) -> Mapping[str, str]:
         """Of each placement the name of its model and what the gate found, or ``ladder`` and why."""
+
+    @property
+    def newcomers(self) -> Newcomers | None:
+        """New items to explore; None when there are none."""
+
+    def newcomers_near(self, person_id: str) -> Indices | None:
+        """New items nearest to a person's taste, best first; None for a person of whom nothing is known."""
 
     def placement(self, name: str) -> Placed | None:
         """The model of a placement; None where the ladder answers."""

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
-from models.item_knn import ItemKNN
 from models.placements.lesson import Lesson
 from models.sessions.model import SessionModel
 from models.sessions.neighbours import SessionKNN
@@ -35,11 +32,7 @@ def _on_visits(model: SessionModel, lesson: Lesson) -> SessionModel:
 
 
 def _on_orders(model: SessionModel, lesson: Lesson) -> SessionModel:
-    orders = lesson.orders.items
-    matrix = orders.latest(np.ones(len(orders.flat)))
-    similarity = ItemKNN().fit(matrix, lesson.acts.sales()).similarities()
-    assert isinstance(model, ItemRules)
-    return model.use(similarity)
+    return model.fit(lesson.orders.items)
 
 
 def _of_persons(model: SessionModel, lesson: Lesson) -> SessionModel:

@@ -15,7 +15,7 @@ LENGTH = 50
 # Why an entry is there; the names are those of serving's reasons. ``like_yours`` has the item that was the cause.
 ORIGINS = (
     *("bought_often", "bought_before", "seen_before", "like_yours", "people_like_you", "due_again"),
-    *("taste", "popularity", "trending"),
+    *("taste", "popularity", "trending", "new"),
 )
 _NUMBER = {name: number for number, name in enumerate(ORIGINS)}
 

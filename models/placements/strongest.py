@@ -29,11 +29,12 @@ def strongest(causes: sparse.csr_matrix, effects: sparse.csr_matrix, fill: Numbe
         np.zeros((rows, k), np.float32),
         np.full((rows, k), -1, np.int64),
     )
-    _strongest(
+    arguments: tuple[Any, ...] = (
         *(causes.indptr.astype(np.int64), causes.indices.astype(np.int32), causes.data.astype(np.float32)),
         *(effects.indptr.astype(np.int64), place[effects.indices].astype(np.int32), effects.data.astype(np.float32)),
         *(len(fill), found, strength, because),
     )
+    _strongest(*arguments)
     return np.where(found >= 0, fill[found], -1), strength, because
 
 

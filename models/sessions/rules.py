@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
+from models.item_knn import ItemKNN
 from models.recommender import NotFitted, Scores, State
 from models.sessions.model import check_range, check_sessions, pack, unpack
 from models.sessions.sequences import Numbers, Sequences
@@ -103,13 +104,21 @@ class Together(RulesOfItems):
 
 
 class ItemRules(RulesOfItems):
-    """Rules that another model has learnt (similarities of item-kNN), asked alike; an item says nothing of itself."""
+    """Similarities of item-kNN, of rows whose order does not matter: orders, or whole persons (``use``).
+
+    An item says nothing of itself.
+    """
 
     name = "item_rules"
 
-    def use(self, rules: sparse.csr_matrix) -> Self:
-        """Take over items × items."""
-        others = sparse.csr_matrix(rules - sparse.diags(rules.diagonal()), dtype=np.float32)
+    def fit(self, sessions: Sequences) -> Self:
+        """Cosine of the items over the rows."""
+        rows = check_sessions(sessions).latest(np.ones(len(sessions.flat)))
+        return self.use(ItemKNN().fit(rows, np.zeros(sessions.items, dtype=np.float32)).similarities())
+
+    def use(self, similarities: sparse.csr_matrix) -> Self:
+        """Take over items × items that were learnt elsewhere."""
+        others = sparse.csr_matrix(similarities - sparse.diags(similarities.diagonal()), dtype=np.float32)
         others.eliminate_zeros()
         self.rules_ = others
         return self

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from models.explore import Belief
 from serving.blend import Indices, Vector
 from serving.catalogue import Catalogue, Item, Version
 from serving.shelf import Shelf, join
@@ -55,6 +56,15 @@ class TinyPlaced:
         return TinyList(np.array(items), np.array(weights, dtype=np.float32), origins, np.array(because))
 
 
+@dataclass(frozen=True)
+class TinyNewcomers:
+    """New items in memory, all believed alike, and those near a person."""
+
+    items: Indices
+    belief: Belief
+    near: dict[str, Indices] = field(default_factory=dict)
+
+
 @dataclass
 class TinyModel:
     """A release in memory: neighbours and tastes as given, popularity falling with the number."""
@@ -65,6 +75,11 @@ class TinyModel:
     version: str = "v1"
     placed: dict[str, TinyPlaced] = field(default_factory=dict)
     told_of_placements: dict[str, str] = field(default_factory=dict)
+
+    newcomers: TinyNewcomers | None = None
+
+    def newcomers_near(self, person_id: str) -> Indices | None:
+        return None if self.newcomers is None else self.newcomers.near.get(person_id)
 
     def placement(self, name: str) -> TinyPlaced | None:
         return self.placed.get(name)
@@ -109,6 +124,7 @@ class Tiny:
     item = staticmethod(make_item)
     model = TinyModel
     placed = TinyPlaced
+    newcomers = TinyNewcomers
     shop = staticmethod(stock_up)
 
 
