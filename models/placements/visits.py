@@ -65,8 +65,8 @@ def purchases(bought: Owned, persons: int, as_of: np.datetime64) -> Purchases:
     back = baskets[found.person] - 1 - place
     at = np.asarray((found.started_at - as_of) / _DAY, dtype=np.float64)
     lengths = found.items.lengths
-    columns = (np.repeat(column, lengths) for column in (back, at))
-    return Purchases(np.repeat(found.person, lengths), found.items.flat, *columns, baskets, found.items.items)
+    owner, back, at = (np.repeat(found.person, lengths), np.repeat(back, lengths), np.repeat(at, lengths))
+    return Purchases(owner, found.items.flat, back, at, baskets, found.items.items)
 
 
 def _changes(values: npt.NDArray[np.generic]) -> npt.NDArray[np.bool_]:
