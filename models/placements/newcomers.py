@@ -18,7 +18,6 @@ from models.placements.lists import LENGTH, Lists
 from models.recommender import State, top_k
 from models.sessions.sequences import Numbers
 from models.text.attribute_mapping import AttributeMapping
-from models.text.tfidf import TfIdf
 from models.text.words import ItemText
 
 LISTED_WITHIN = np.timedelta64(NEW_FOR_DAYS, "D")
@@ -142,6 +141,8 @@ def _prior_rates(facts: Facts, is_new: np.ndarray) -> np.ndarray:
 
 def _nearest(facts: Facts, acts: Interactions, als: ALS, is_new: np.ndarray) -> Lists:
     """For each person with acts the new items of the highest score, mapped from their text where few persons know them."""
+    from models.text.tfidf import TfIdf  # scikit-learn takes seconds to import, and few releases have new items
+
     histories = acts.matrix()
     features = TfIdf().fit(facts.texts).transform(facts.texts)
     mapping = AttributeMapping(als, features, least_persons=LEAST_PERSONS).fit_mapping(histories)

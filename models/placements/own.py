@@ -12,7 +12,7 @@ from models.baskets.tifu import TIFUKNN
 from models.candidates import Candidates, look_up
 from models.placements.lesson import Lesson
 from models.placements.lists import LENGTH, Lists, origin
-from models.placements.strongest import strongest
+from models.placements.strongest import strongest, strongest_with_causes
 from models.recommender import top_k
 from models.sessions.sequences import Numbers
 from models.timed.buy_again import BuyAgain
@@ -33,13 +33,13 @@ def tifu_knn(lesson: Lesson) -> Lists:
     own, near, others = model.parts(lesson.baskets)
     effects = sparse.vstack([own, others], format="csr")
     causes = sparse.hstack([sparse.identity(lesson.persons, dtype=np.float32), near], format="csr")
-    items, weights, _ = strongest(causes, effects, lesson.fill, LENGTH)
+    items, weights = strongest(causes, effects, lesson.fill, LENGTH)
     return Lists.of(items, weights, _bought(lesson, items, "people_like_you"))
 
 
 def item_knn(lesson: Lesson) -> Lists:
     """Items near those of a person's history, among them the history itself."""
-    items, weights, because = strongest(lesson.histories, lesson.item_knn.with_self_weight(), lesson.fill, LENGTH)
+    items, weights, because = strongest_with_causes(lesson.histories, lesson.item_knn.with_self_weight(), lesson.fill, LENGTH)
     is_own = because == items
     told = np.where(is_own, _bought(lesson, items, "seen_before"), origin("like_yours"))
     return Lists.of(items, weights, told, np.where(is_own, -1, because))
@@ -80,7 +80,7 @@ OWN: dict[str, Callable[[Lesson], Lists]] = {
 
 def _of_matrix(lesson: Lesson, weights: sparse.csr_matrix, told: str | None) -> Lists:
     """The strongest entries of persons × items; without ``told`` the origin says how often the person bought each."""
-    items, values, _ = strongest(weights, sparse.identity(lesson.items, dtype=np.float32, format="csr"), lesson.fill, LENGTH)
+    items, values = strongest(weights, sparse.identity(lesson.items, dtype=np.float32, format="csr"), lesson.fill, LENGTH)
     return Lists.of(items, values, told or _bought(lesson, items, "bought_before"))
 
 

@@ -13,7 +13,7 @@ from models.placements.judge import BASELINE, MAIN_METRIC, lists_of, report, val
 from models.placements.lists import LENGTH, Lists
 from models.placements.questions import Cases
 from models.placements.recipes import RECIPES
-from models.placements.strongest import strongest
+from models.placements.strongest import strongest, strongest_with_causes
 from models.placements.verdict import LADDER, decide
 from models.sessions.sequences import Sequences
 
@@ -83,7 +83,8 @@ def test_the_strongest_are_those_of_the_full_product(seed: int) -> None:
     effects = sparse.random(6, 9, 0.5, format="csr", dtype=np.float32, random_state=seed + 50)
     fill, k = rng.permutation(9), 4
     place = np.argsort(fill)
-    items, strength, because = strongest(causes, effects, fill, k)
+    items, strength, because = strongest_with_causes(causes, effects, fill, k)
+    assert all((a == b).all() for a, b in zip(strongest(causes, effects, fill, k), (items, strength), strict=True))
     product = (causes @ effects).toarray()
     for row in range(7):
         order = [item for item in np.lexsort((place, -product[row])) if product[row, item] > 0][:k]
@@ -97,7 +98,7 @@ def test_the_strongest_are_those_of_the_full_product(seed: int) -> None:
 
 def test_equal_strengths_follow_the_fill() -> None:
     one = sparse.csr_matrix(np.ones((1, 1), dtype=np.float32))
-    items, _, _ = strongest(one, sparse.csr_matrix(np.ones((1, 5), dtype=np.float32)), FILL, 3)
+    items, _ = strongest(one, sparse.csr_matrix(np.ones((1, 5), dtype=np.float32)), FILL, 3)
     assert items.tolist() == [[3, 1, 0]]
 
 
