@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ from scipy import sparse
 from jishi.lake import Lake
 from jishi.lake_query import open_lake
 from jishi.preference import WEIGHTS
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 @dataclass(frozen=True)
@@ -87,22 +91,28 @@ def read_interactions(lake: Lake, shop_id: str) -> Interactions:
             """,
             [shop_id],
         ).to_arrow_table()
-        listed = connection.execute(
-            """
-            select e.item_id from silver_events as e
-            semi join silver_items as i on e.shop_id = i.shop_id and e.item_id = i.item_id
-            where e.shop_id = ? and e.type = 'item_changed' group by 1
-            having min(e.occurred_at) > (select max(occurred_at) from silver_interactions where shop_id = ?) - to_days(?)
-            """,
-            [shop_id, shop_id, NEW_FOR_DAYS],
-        ).fetchall()
+        listed = recently_listed(connection, shop_id)
     if rows.num_rows == 0:
         raise NoInteractions(f"shop {shop_id!r} has no interactions in silver; run the silver step for it first")
     person_ids, person = _numbered(rows["person_id"])
-    item_ids, item = _numbered(rows["item_id"], [item_id for (item_id,) in listed])
+    item_ids, item = _numbered(rows["item_id"], listed)
     kinds, kind = _numbered(rows["kind"])
     times = (rows[name].to_numpy().astype("datetime64[us]") for name in ("occurred_at", "received_at"))
     return Interactions(person_ids, item_ids, person, item, kinds[kind], *times)
+
+
+def recently_listed(connection: duckdb.DuckDBPyConnection, shop_id: str) -> list[str]:
+    """Items of the catalogue whose first ``item_changed`` is within ``NEW_FOR_DAYS`` of the shop's newest act."""
+    found = connection.execute(
+        """
+        select e.item_id from silver_events as e
+        semi join silver_items as i on e.shop_id = i.shop_id and e.item_id = i.item_id
+        where e.shop_id = ? and e.type = 'item_changed' group by 1
+        having min(e.occurred_at) > (select max(occurred_at) from silver_interactions where shop_id = ?) - to_days(?)
+        """,
+        [shop_id, shop_id, NEW_FOR_DAYS],
+    ).fetchall()
+    return [item_id for (item_id,) in found]
 
 
 def _numbered(column: pa.ChunkedArray, others: Sequence[str] = ()) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64]]:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,6 @@ from jishi.lake import Lake, write_atomically, write_json
 from jishi.lake_query import open_lake
 from jishi.paths import Paths
 from jishi.preference import WEIGHTS
-from models.als import ALS
 from models.artefact import CorruptArtefact, load_ids, load_state, read_manifest, save
 from models.evaluation import evaluate, make_test_set
 from models.gate import decide
@@ -28,13 +28,15 @@ from models.item_knn import ItemKNN
 from models.placements.judge import judge_all
 from models.placements.lesson import Lesson
 from models.placements.newcomers import find, read_facts
-from models.placements.recipes import RECIPES, asked_placements, fit
-from models.placements.stored import load, states_of
+from models.placements.ranked import teach
+from models.placements.recipes import RECIPES, asked, named
+from models.placements.stored import load
 from models.placements.verdict import decide as decide_placement
-from models.recommender import Recommender, State
+from models.recommender import State
 from models.release import RELEASE_FORMAT, Release, write_release
 from models.split import last_active_days
-from models.tuning import GRID, Parameters, choose, make_model
+from models.training import after, fit_part, make_models, matrix_models, parameters_of
+from models.tuning import GRID, choose, make_model
 
 TABLE = "silver/interactions"
 KEPT_RELEASES = 5
@@ -42,11 +44,6 @@ KEPT_RELEASES = 5
 
 class StepMissing(LookupError):
     """A step was asked for before the one that it needs."""
-
-
-def make_models(parameters: Parameters) -> dict[str, Recommender]:
-    """Fresh models by name, baseline first."""
-    return {name: make_model(name, parameters[name]) for name in GRID}
 
 
 def candidate_folder(paths: Paths, shop_id: str) -> Path:
@@ -69,29 +66,22 @@ def train(paths: Paths, shop_id: str) -> str:
     folder = paths.models / shop_id / "candidates" / candidate
     shutil.rmtree(folder, ignore_errors=True)
     parameters, tuning = choose(interactions, window)
-    recipes = {placement: RECIPES[placement] for placement in asked_placements(interactions)}
+    ranker = teach(known, window.cut, lambda acts: matrix_models(acts, parameters))
+    recipes = asked(interactions, has_ranker=ranker is not None)
     facts = {
         "shop_id": shop_id,
         "candidate": candidate,
         "interactions": len(interactions),
-        "models": {name: _parameters(model) for name, model in make_models(parameters).items()},
+        "models": {name: parameters_of(model) for name, model in make_models(parameters).items()},
         "tuning": tuning,
         "weights": WEIGHTS,
         "placements": {placement: [recipe.name for recipe in recipes[placement]] for placement in recipes},
+        "ranker": None if ranker is None else {"importances": ranker.importances},
     }
-    every = [recipe for each in recipes.values() for recipe in each]
-    for name, part, as_of in (("window", known, window.cut), ("full", interactions, _after(interactions))):
-        histories = part.matrix()
-        fitted = {key: model.fit(histories, part.sales()) for key, model in make_models(parameters).items()}
-        states: dict[str, State] = {key: model.state() for key, model in fitted.items()}
-        item_knn, als = fitted["item_knn"], fitted["als"]
-        assert isinstance(item_knn, ItemKNN)
-        assert isinstance(als, ALS)
-        states["als"] = states["als"] | {"person_factors": als.fold_in(histories)}
-        states |= states_of(fit(Lesson(part, as_of, item_knn, als), every))
+    for name, part, as_of in (("window", known, window.cut), ("full", interactions, after(interactions))):
+        states, lesson = fit_part(part, as_of, parameters, chain.from_iterable(recipes.values()), ranker)
         if name == "full":
-            new = find(read_facts(Lake(paths.lake), shop_id, part.item_ids.tolist()), part, als, as_of)
-            states |= {} if new is None else new.states()
+            states |= _newcomers(paths, shop_id, lesson)
         ids = {"items": part.item_ids.tolist(), "persons": part.person_ids.tolist()}
         span = {"from": instant(part.occurred_at.min()).isoformat(), "to": instant(part.occurred_at.max()).isoformat()}
         save(folder / name, states, ids, facts | {"trained_on": span})
@@ -99,10 +89,11 @@ def train(paths: Paths, shop_id: str) -> str:
     return candidate
 
 
-def _after(interactions: Interactions) -> np.datetime64:
-    """The first instant at which all of it is past."""
-    newest = max(interactions.occurred_at.max(), interactions.received_at.max())
-    return np.datetime64(newest) + np.timedelta64(1, "us")
+def _newcomers(paths: Paths, shop_id: str, lesson: Lesson) -> dict[str, State]:
+    """Arrays of the shop's new items; none where it has none."""
+    facts = read_facts(Lake(paths.lake), shop_id, lesson.acts.item_ids.tolist())
+    found = None if facts is None else find(facts, lesson.acts, lesson.als, lesson.as_of)
+    return {} if found is None else found.states()
 
 
 def _candidate_id(interactions: Interactions) -> str:
@@ -111,14 +102,10 @@ def _candidate_id(interactions: Interactions) -> str:
         digest.update(np.ascontiguousarray(column).tobytes())
     for text in (interactions.person_ids, interactions.item_ids, interactions.kind):
         digest.update("\n".join(text.tolist()).encode())
-    grid = {name: [_parameters(make_model(name, chosen)) for chosen in choices] for name, choices in GRID.items()}
+    grid = {name: [parameters_of(make_model(name, chosen)) for chosen in choices] for name, choices in GRID.items()}
     recipes = {placement: [asdict(recipe) for recipe in each] for placement, each in RECIPES.items()}
     digest.update(json.dumps([grid, WEIGHTS, recipes, RELEASE_FORMAT], sort_keys=True).encode())
     return digest.hexdigest()[:16]
-
-
-def _parameters(model: Recommender) -> dict[str, Any]:
-    return {name: value for name, value in sorted(vars(model).items()) if not name.endswith("_")}
 
 
 def evaluate_candidate(paths: Paths, shop_id: str) -> dict[str, Any]:
@@ -132,11 +119,11 @@ def evaluate_candidate(paths: Paths, shop_id: str) -> dict[str, Any]:
         raise StepMissing(f"the interactions of {shop_id!r} changed since the candidate was trained; run train again")
     window = last_active_days(interactions.occurred_at[interactions.kind == "pay"])
     report = evaluate(models, make_test_set(interactions, window), window, len(interactions.item_ids))
-    item_knn = models["item_knn"]
+    item_knn, recipes = models["item_knn"], named(manifest["placements"])
     assert isinstance(item_knn, ItemKNN)
-    asked = [recipe for placement in manifest["placements"] for recipe in RECIPES[placement]]
-    fitted = load(asked, lambda name: load_state(folder / "window", manifest, name), item_knn, len(interactions.person_ids))
-    placements = judge_all(fitted, manifest["placements"], interactions, window)
+    every = chain.from_iterable(recipes.values())
+    fitted = load(every, lambda name: load_state(folder / "window", manifest, name), item_knn, len(interactions.person_ids))
+    placements = judge_all(fitted, recipes, interactions, window)
     report = {"shop_id": shop_id, "candidate": folder.name, **report, "placements": placements}
     write_json(folder / "evaluation.json", report)
     return report

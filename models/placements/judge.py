@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -87,12 +87,12 @@ def judge(fitted: Fitted, recipes: Sequence[Recipe], cases: Cases, fill: Numbers
     return report(lists, cases, len(fill))
 
 
-def judge_all(fitted: Fitted, asked: Iterable[str], acts: Interactions, window: Window) -> dict[str, Any]:
+def judge_all(fitted: Fitted, asked: Mapping[str, Sequence[Recipe]], acts: Interactions, window: Window) -> dict[str, Any]:
     """The report of every placement; one that is not ``asked`` has no case."""
     fill = by_sales(acts.where(window.is_training(acts.occurred_at, acts.received_at)).sales())
     found: dict[str, Any] = {placement: {"cases": 0, "persons": 0, "models": {}} for placement in RECIPES}
-    for placement in asked:
-        found[placement] = judge(fitted, RECIPES[placement], QUESTIONS[placement](acts, window).sampled(MOST_CASES), fill)
+    for placement, recipes in asked.items():
+        found[placement] = judge(fitted, recipes, QUESTIONS[placement](acts, window).sampled(MOST_CASES), fill)
     return found
 
 

@@ -20,12 +20,21 @@ from models.timed.moment import Moment, moment_at, nothing_known
 
 @dataclass(frozen=True)
 class Lesson:
-    """Acts that had happened and were known before ``as_of``, and the matrix models that were fitted on them."""
+    """Acts that had happened and were known before ``as_of``, and the matrix models that were fitted on them.
+
+    ``person_factors`` are those of ``als`` for every person.
+    """
 
     acts: Interactions
     as_of: np.datetime64
     item_knn: ItemKNN
     als: ALS
+    person_factors: Scores
+
+    @classmethod
+    def of(cls, acts: Interactions, as_of: np.datetime64, item_knn: ItemKNN, als: ALS) -> Lesson:
+        """The lesson of fitted models."""
+        return cls(acts, as_of, item_knn, als, als.fold_in(acts.matrix()))
 
     @property
     def persons(self) -> int:

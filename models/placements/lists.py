@@ -58,6 +58,11 @@ class Lists:
             (self.weights[persons][known], self.items[persons][known], starts), shape=(len(persons), items)
         )
 
+    def head(self, places: int) -> Lists:
+        """The first places of each list."""
+        here = (slice(None), slice(0, places))
+        return Lists(self.items[here], self.weights[here], self.origins[here], self.because[here])
+
     def of_person(self, person: int) -> OwnList:
         """One person's list."""
         here = self.items[person] >= 0

@@ -13,7 +13,7 @@ from jishi.lake import Lake
 from jishi.lake_query import open_lake
 from models.als import ALS
 from models.explore import Belief, prior_rates
-from models.interactions import NEW_FOR_DAYS, Interactions
+from models.interactions import NEW_FOR_DAYS, Interactions, recently_listed
 from models.placements.lists import LENGTH, Lists
 from models.recommender import State, top_k
 from models.sessions.sequences import Numbers
@@ -72,9 +72,11 @@ class Facts:
     clicked: np.ndarray
 
 
-def read_facts(lake: Lake, shop_id: str, item_ids: Sequence[str]) -> Facts:
-    """Facts of the items in that order; an item is listed when its first ``item_changed`` happened."""
+def read_facts(lake: Lake, shop_id: str, item_ids: Sequence[str]) -> Facts | None:
+    """Facts of the items in that order, None when nothing is new; an item is listed when its first ``item_changed`` happened."""
     with open_lake(lake) as connection:
+        if not recently_listed(connection, shop_id):
+            return None
         texts = connection.execute(
             "select item_id, title, category, brand, attributes from silver_items where shop_id = ?", [shop_id]
         ).fetchall()

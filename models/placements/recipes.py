@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from models.placements.lesson import Lesson
 from models.placements.lists import Lists
 from models.placements.own import OWN
 from models.placements.questions import Cases
+from models.placements.ranked import SOURCES, Ranker
 from models.sessions.model import SessionModel
 
 
@@ -30,10 +32,14 @@ class Recipe:
     own_share: float = 1.0
 
 
+RANKED = "ranked"  # the ranker over the other lists, where the shop has one
 RECIPES: dict[str, tuple[Recipe, ...]] = {
     "home": tuple(
         Recipe(name, own=name)
-        for name in ("item_knn", "als", "personal_frequency", "tifu_knn", "buy_again", "windowed_popularity", "trending")
+        for name in (
+            *("item_knn", "als", "personal_frequency", "tifu_knn", "buy_again", "windowed_popularity", "trending"),
+            RANKED,
+        )
     ),
     "item": (
         *(Recipe(name, context=name) for name in ("item_knn", "rules", "together", "session_knn")),
@@ -46,7 +52,9 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
         Recipe("bought_together_and_often", "bought_together", "personal_frequency"),
         Recipe("bought_together_and_taste", "bought_together", "item_knn"),
     ),
-    "after_payment": tuple(Recipe(name, own=name) for name in ("item_knn", "personal_frequency", "tifu_knn", "buy_again")),
+    "after_payment": tuple(
+        Recipe(name, own=name) for name in ("item_knn", "personal_frequency", "tifu_knn", "buy_again", RANKED)
+    ),
 }
 
 
@@ -69,19 +77,33 @@ class Fitted:
         return sparse.csr_matrix(total)
 
 
-def asked_placements(acts: Interactions) -> tuple[str, ...]:
-    """Placements whose question the shop's acts can answer: a till knows no views, so nobody knows what follows one."""
-    return tuple(placement for placement in RECIPES if placement != "item" or bool((acts.kind == "view").any()))
+def asked(acts: Interactions, *, has_ranker: bool) -> dict[str, tuple[Recipe, ...]]:
+    """The recipes of each placement whose question the shop's acts can answer.
+
+    A till knows no views, so nobody knows what follows one.
+    """
+    found = {}
+    for placement, recipes in RECIPES.items():
+        if placement != "item" or bool((acts.kind == "view").any()):
+            found[placement] = tuple(recipe for recipe in recipes if recipe.own != RANKED or has_ranker)
+    return found
 
 
-def fit(lesson: Lesson, recipes: list[Recipe]) -> Fitted:
-    """Fit what the recipes need, each once."""
+def named(names: Mapping[str, Sequence[str]]) -> dict[str, tuple[Recipe, ...]]:
+    """The recipes that a candidate's manifest names, by placement."""
+    return {placement: tuple(r for r in RECIPES[placement] if r.name in each) for placement, each in names.items()}
+
+
+def fit(lesson: Lesson, recipes: Iterable[Recipe], ranker: Ranker | None) -> Fitted:
+    """Fit what the recipes need, each once; the ranker is learnt already and orders the lists of the others."""
+    recipes = list(recipes)
     contexts = dict.fromkeys(recipe.context for recipe in recipes if recipe.context is not None)
-    own = dict.fromkeys(recipe.own for recipe in recipes if recipe.own is not None)
-    return Fitted(
-        {name: CONTEXTS[name].fit(CONTEXTS[name].make(), lesson) for name in contexts},
-        {name: OWN[name](lesson) for name in own},
-    )
+    own = dict.fromkeys(recipe.own for recipe in recipes if recipe.own is not None and recipe.own != RANKED)
+    lists = {name: OWN[name](lesson) for name in own}
+    if ranker is not None and any(recipe.own == RANKED for recipe in recipes):
+        lists = {name: OWN[name](lesson) for name in SOURCES if name not in lists} | lists
+        lists = {**{name: lists[name] for name in own}, RANKED: ranker.lists(lesson, lists)}
+    return Fitted({name: CONTEXTS[name].fit(CONTEXTS[name].make(), lesson) for name in contexts}, lists)
 
 
 def _share(weights: sparse.csr_matrix, masked: sparse.csr_matrix) -> sparse.csr_matrix:

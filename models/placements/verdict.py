@@ -27,7 +27,7 @@ def decide(placement: str, judged: dict[str, Any], read: Callable[[str], State])
         return _ladder("the test days hold no case of its question")
     if judged["persons"] < LEAST_PERSONS:
         return _ladder(f"{judged['persons']} persons to judge by, at least {LEAST_PERSONS} are needed")
-    recipe = max(RECIPES[placement], key=lambda each: _mean(models[each.name]))
+    recipe = max((each for each in RECIPES[placement] if each.name in models), key=lambda each: _mean(models[each.name]))
     found, base = models[recipe.name], models[BASELINE]
     gain = found["metrics"][MAIN_METRIC]["over_popularity"]
     told = (

@@ -18,6 +18,7 @@ from jishi.tables import SILVER_INTERACTIONS, SILVER_ITEMS, TableSchema
 from models import pipeline
 from models.artefact import CorruptArtefact
 from models.interactions import NoInteractions
+from models.page.cards import read_cards
 from models.pipeline import StepMissing
 from models.release import Release, current_version
 from models.split import TooShort
@@ -126,6 +127,11 @@ def test_a_release_names_a_model_for_each_placement_or_says_why_not(paths: Paths
     assert found is not None
     assert {int(item) % GROUPS for item in found.items[:3]} == {1}
     assert home.own("a stranger") is None
+    card = next(card for card in read_cards(paths.models, paths.history) if card.placement == "home")
+    judged = json.loads((paths.models / "a" / "candidates" / candidate / "evaluation.json").read_text())["placements"]["home"]
+    assert (card.model, card.verdict, card.persons) == (home.name, chosen["home"]["sentence"], {"home": judged["persons"]})
+    assert card.metrics["home"]["ndcg@10"].mean == judged["models"][home.name]["metrics"]["ndcg@10"]["mean"]
+    assert "home page" in card.intended
 
 
 def test_a_release_of_the_first_format_is_served_by_the_ladder(paths: Paths) -> None:

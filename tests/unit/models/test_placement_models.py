@@ -13,7 +13,8 @@ from models.placements.lesson import Lesson
 from models.placements.lists import LENGTH, ORIGINS, BadLists, Lists
 from models.placements.own import OWN
 from models.placements.questions import Cases
-from models.placements.recipes import RECIPES, Recipe, asked_placements, fit
+from models.placements.ranked import COLUMNS, SOURCES, Ranker, taught_window, teach
+from models.placements.recipes import RANKED, RECIPES, Recipe, asked, fit, named
 from models.placements.released import PlacementModel
 from models.placements.stored import files_of, load, states_of
 from models.sessions.sequences import Sequences
@@ -30,7 +31,7 @@ def lesson() -> Lesson:
     rows = []
     for person in range(PERSONS):
         own = np.arange(person % GROUPS, ITEMS, GROUPS)
-        for day in range(6):
+        for day in range(15):
             at = START + np.timedelta64(day * 24 * 60 + person, "m")
             for minute, item in enumerate(rng.permutation(own)[:4]):
                 rows.append((at + np.timedelta64(minute, "m"), person, item, "view"))
@@ -41,10 +42,19 @@ def lesson() -> Lesson:
     ids = (np.array([f"p{n:02}" for n in range(PERSONS)]), np.array([f"i{n:02}" for n in range(ITEMS)]))
     times = (at.astype("datetime64[us]"), at.astype("datetime64[us]"))
     acts = Interactions(*ids, person.astype(np.int64), item.astype(np.int64), kind, *times)
+    return Lesson.of(acts, START + np.timedelta64(16, "D"), *fitted_on(acts))
+
+
+def fitted_on(acts: Interactions) -> tuple[ItemKNN, ALS]:
     histories, sales = acts.matrix(), acts.sales()
-    return Lesson(
-        acts, START + np.timedelta64(7, "D"), ItemKNN(self_weight=2.0).fit(histories, sales), ALS(4).fit(histories, sales)
-    )
+    return ItemKNN(self_weight=2.0).fit(histories, sales), ALS(4).fit(histories, sales)
+
+
+@pytest.fixture(scope="module")
+def ranker(lesson: Lesson) -> Ranker:
+    found = teach(lesson.acts, lesson.as_of, fitted_on)
+    assert found is not None
+    return found
 
 
 def entries(lists: Lists, person: int) -> list[tuple[int, str, int]]:
@@ -89,9 +99,9 @@ def test_taste_decides_what_follows(lesson: Lesson) -> None:
 
 
 @pytest.mark.parametrize("recipe", EVERY, ids=lambda recipe: recipe.name)
-def test_serving_says_what_was_judged(lesson: Lesson, recipe: Recipe) -> None:
+def test_serving_says_what_was_judged(lesson: Lesson, ranker: Ranker, recipe: Recipe) -> None:
     """One request at a time, from stored arrays, gives the weights of the batch that was judged."""
-    fitted = fit(lesson, [recipe])
+    fitted = fit(lesson, [recipe], ranker)
     states = states_of(fitted)
     assert sorted(states) == sorted(files_of([recipe]))
     loaded = load([recipe], states.__getitem__, lesson.item_knn, PERSONS)
@@ -123,8 +133,58 @@ def test_serving_says_what_was_judged(lesson: Lesson, recipe: Recipe) -> None:
 
 
 def test_a_till_that_knows_no_views_has_no_item_pages(lesson: Lesson) -> None:
-    assert asked_placements(lesson.acts) == tuple(RECIPES)
-    assert asked_placements(lesson.acts.where(lesson.acts.kind == "pay")) == ("home", "cart", "after_payment")
+    assert asked(lesson.acts, has_ranker=True) == RECIPES
+    found = asked(lesson.acts.where(lesson.acts.kind == "pay"), has_ranker=False)
+    assert list(found) == ["home", "cart", "after_payment"]
+    assert RANKED not in {recipe.name for recipes in found.values() for recipe in recipes}
+    assert named({placement: [recipe.name for recipe in recipes] for placement, recipes in found.items()}) == found
+
+
+def test_the_ranker_orders_what_the_others_list_and_says_who_placed_it_best(lesson: Lesson, ranker: Ranker) -> None:
+    lists = {source: OWN[source](lesson) for source in SOURCES}
+    ranked = ranker.lists(lesson, lists)
+    assert sum(ranker.importances.values()) == pytest.approx(100, abs=0.1)
+    assert set(ranker.importances) == set(COLUMNS)
+    for person in range(PERSONS):
+        found = ranked.of_person(person)
+        assert len(found.items) == len(set(found.items.tolist())) > 0
+        assert (np.diff(found.weights) <= 0).all()
+        assert {int(item) % GROUPS for item in found.items[:3]} == {person % GROUPS}
+        mine = {source: each.of_person(person) for source, each in lists.items()}
+        for item, origin, because in entries(ranked, person):
+            told = {}
+            for source, own in mine.items():
+                if item in own.items:
+                    place = own.items.tolist().index(item)
+                    told[source] = (place, own.origins[place], int(own.because[place]))
+            first = min(told, key=lambda source: (told[source][0], SOURCES.index(source)))
+            assert (origin, because) == told[first][1:]
+    again = teach(lesson.acts, lesson.as_of, fitted_on)
+    assert again is not None
+    assert (again.lists(lesson, lists).items == ranked.items).all()
+
+
+def test_the_ranker_sees_nothing_of_its_teaching_week(lesson: Lesson) -> None:
+    """What the sources were fitted on ends before the gap, and acts at or after the instant change nothing."""
+    window = taught_window(lesson.as_of)
+    assert window.end == lesson.as_of
+    assert window.end - window.test_from == np.timedelta64(7, "D")
+    assert window.test_from - window.cut == np.timedelta64(1, "D")
+    seen = []
+
+    def fit_and_note(acts: Interactions) -> tuple[ItemKNN, ALS]:
+        seen.append(acts)
+        return fitted_on(acts)
+
+    teach(lesson.acts, lesson.as_of, fit_and_note)
+    assert seen[0].occurred_at.max() < window.cut
+    assert seen[0].received_at.max() < window.cut
+
+
+def test_a_shop_that_is_too_large_or_too_young_has_no_ranker(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert teach(lesson.acts, START + np.timedelta64(8, "D"), fitted_on) is None
+    monkeypatch.setattr("models.placements.ranked.MOST_ITEMS", ITEMS - 1)
+    assert teach(lesson.acts, lesson.as_of, fitted_on) is None
 
 
 BAD = {

@@ -88,6 +88,7 @@ def test_the_belief_is_the_categorys_rate_and_what_was_seen(paths: Paths) -> Non
     found = release.newcomers
     assert found is not None
     facts = read_facts(Lake(paths.lake), "a", release.item_ids)
+    assert facts is not None
     assert facts.shown[release.item_ids.index("tea-01")] == 50
     assert facts.clicked[release.item_ids.index("tea-00")] == 20
     old = [number for number, item_id in enumerate(release.item_ids) if item_id not in NEW]
