@@ -73,7 +73,7 @@ class Facts:
 
 
 def read_facts(lake: Lake, shop_id: str, item_ids: Sequence[str]) -> Facts | None:
-    """Facts of the items in that order, None when nothing is new; an item is listed when its first ``item_changed`` happened."""
+    """Facts of the items in that order, None when nothing is new; an item is listed at its first ``item_changed``."""
     with open_lake(lake) as connection:
         if not recently_listed(connection, shop_id):
             return None
