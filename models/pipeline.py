@@ -137,11 +137,13 @@ def gate(paths: Paths, shop_id: str) -> dict[str, Any]:
     report = json.loads((folder / "evaluation.json").read_text())
     manifest = read_manifest(folder / "full")
     states = {name: load_state(folder / "full", manifest, name) for name in GRID}
-    verdict = decide(report, states, load_ids(folder / "full", manifest, "items"), _catalogue(Lake(paths.lake), shop_id))
     judged: dict[str, Any] = report["placements"]
     chosen = {
         name: decide_placement(name, judged[name], lambda file: load_state(folder / "full", manifest, file)) for name in judged
     }
+    answered = [name for name, each in chosen.items() if each["recipe"] is not None]
+    item_ids = load_ids(folder / "full", manifest, "items")
+    verdict = decide(report, states, item_ids, _catalogue(Lake(paths.lake), shop_id), answered)
     verdict = {"shop_id": shop_id, "candidate": folder.name, **verdict, "placements": chosen}
     write_json(folder / "gate.json", verdict)
     return verdict
@@ -170,7 +172,7 @@ def publish(paths: Paths, shop_id: str) -> str | None:
         shutil.rmtree(final, ignore_errors=True)
         aside = releases / f".{folder.name}"
         shutil.rmtree(aside, ignore_errors=True)
-        write_release(folder / "full", aside, verdict["placements"])
+        write_release(folder / "full", aside, verdict)
         aside.rename(final)
     Release.load(paths.models, shop_id, folder.name)
     write_atomically(paths.models / shop_id / "CURRENT", folder.name + "\n")

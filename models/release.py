@@ -34,9 +34,10 @@ def current_version(models: Path, shop_id: str) -> str | None:
     return pointer.read_text().strip() or None if pointer.exists() else None
 
 
-def write_release(full: Path, folder: Path, placements: dict[str, Any]) -> None:
-    """A release from a candidate's full models: what the ladder needs, and the models that the verdict on placements names."""
+def write_release(full: Path, folder: Path, verdict: dict[str, Any]) -> None:
+    """A release from a candidate's full models: what the ladder needs, and the models that the verdict names for placements."""
     manifest = read_manifest(full)
+    placements = verdict["placements"]
     recipes = [Recipe(**chosen["recipe"]) for chosen in placements.values() if chosen["recipe"] is not None]
     states = [*_LADDER, *files_of(recipes), *(file for file in newcomers.FILES if file in manifest["shapes"])]
     files = [*(f"{name}.npz" for name in states), "items.json", "persons.json"]
@@ -45,7 +46,8 @@ def write_release(full: Path, folder: Path, placements: dict[str, Any]) -> None:
         shutil.copyfile(full / file, folder / file)
     kept = {"sha256": {file: manifest["sha256"][file] for file in files}}
     kept["shapes"] = {name: manifest["shapes"][name] for name in states}
-    write_json(folder / MANIFEST, manifest | kept | {"release_format": RELEASE_FORMAT, "placements": placements})
+    told = {"placements": placements, "beats_popularity": verdict["beats_popularity"]}
+    write_json(folder / MANIFEST, manifest | kept | {"release_format": RELEASE_FORMAT, **told})
 
 
 class Release:
@@ -60,6 +62,7 @@ class Release:
         self._person_factors: Scores | None = None
         self._number_of_person = {person_id: number for number, person_id in enumerate(person_ids)}
         self.newcomers: Newcomers | None = None
+        self._is_taste_proved = True
         self._placements: dict[str, PlacementModel] = {}
         self.told_of_placements: dict[str, str] = dict.fromkeys(RECIPES, "ladder: a release of format 1 names no model")
 
@@ -101,6 +104,7 @@ class Release:
             return
         if version != RELEASE_FORMAT:
             raise CorruptArtefact(f"{folder}: release_format is {version!r}, this version reads 1 and {RELEASE_FORMAT}")
+        self._is_taste_proved = "als" in manifest.get("beats_popularity", ())
         try:
             for placement in RECIPES:
                 chosen = manifest["placements"][placement]
@@ -131,9 +135,11 @@ class Release:
         return found if len(found) else None
 
     def taste(self, person_id: str) -> Scores | None:
-        """Long-term preference of a person for every item; None for a person whom the release does not know."""
+        """Long-term preference of a person for every item; None for a person whom the release does not know, and for all where
+        ALS does not beat popularity.
+        """
         number = self._number_of_person.get(person_id)
-        if number is None or self._person_factors is None:
+        if number is None or self._person_factors is None or not self._is_taste_proved:
             return None
         return np.asarray(self._als.state()["item_factors"] @ self._person_factors[number], dtype=np.float32)
 

@@ -134,6 +134,15 @@ def test_a_release_names_a_model_for_each_placement_or_says_why_not(paths: Paths
     assert "home page" in card.intended
 
 
+def test_taste_that_does_not_beat_popularity_is_not_served(paths: Paths) -> None:
+    candidate, folder = released(paths)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["beats_popularity"] == ["als", "item_knn"]
+    assert Release.load(paths.models, "a", candidate).taste("p05") is not None
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"beats_popularity": ["item_knn"]}))
+    assert Release.load(paths.models, "a", candidate).taste("p05") is None
+
+
 def test_a_release_of_the_first_format_is_served_by_the_ladder(paths: Paths) -> None:
     candidate, folder = released(paths)
     manifest = json.loads((folder / "manifest.json").read_text())
