@@ -13,6 +13,7 @@ from models.candidates import Candidates, look_up
 from models.placements.lesson import Lesson
 from models.placements.lists import LENGTH, Lists, origin
 from models.placements.strongest import strongest, strongest_with_causes
+from models.recommender import top_k
 from models.sessions.sequences import Numbers
 from models.timed.buy_again import BuyAgain
 from models.timed.item_lists import Trending, WindowedPopularity
@@ -46,17 +47,14 @@ def item_knn(lesson: Lesson) -> Lists:
 
 def als(lesson: Lesson) -> Lists:
     """Long-term taste: factors of a person and an item."""
-    item_factors = lesson.als.state()["item_factors"]
-    length = min(LENGTH, lesson.items)
+    item_factors = np.asarray(lesson.als.state()["item_factors"], dtype=np.float32)
     items = np.full((lesson.persons, LENGTH), -1, dtype=np.int64)
     weights = np.zeros(items.shape, dtype=np.float32)
     for start in range(0, lesson.persons, BATCH):
         scores = np.asarray(lesson.person_factors[start : start + BATCH] @ item_factors.T, dtype=np.float32)
-        best = np.argpartition(scores, scores.shape[1] - length, axis=1)[:, -length:]
-        order = np.lexsort((best, -np.take_along_axis(scores, best, axis=1)), axis=1)
-        best = np.take_along_axis(best, order, axis=1)
+        best = top_k(scores, LENGTH)
         values = np.take_along_axis(scores, best, axis=1)
-        here = (slice(start, start + len(best)), slice(0, length))
+        here = (slice(start, start + len(best)), slice(0, best.shape[1]))
         items[here], weights[here] = np.where(values > 0, best, -1), np.maximum(values, 0)
     return Lists.of(items, weights, "taste")
 
