@@ -9,7 +9,7 @@ from scipy import sparse
 
 from models.baskets.frequency import PersonalFrequency
 from models.baskets.tifu import TIFUKNN
-from models.candidates import Candidates, look_up
+from models.candidates import Candidates, look_up, strongest_entries
 from models.placements.lesson import Lesson
 from models.placements.lists import LENGTH, Lists, origin
 from models.placements.strongest import strongest, strongest_with_causes
@@ -19,6 +19,7 @@ from models.timed.buy_again import BuyAgain
 from models.timed.item_lists import Trending, WindowedPopularity
 
 BATCH = 256
+NEIGHBOURS_ITEMS = 150  # of each neighbour: what one of 300 hardly bought moves no list
 
 
 def personal_frequency(lesson: Lesson) -> Lists:
@@ -31,7 +32,7 @@ def tifu_knn(lesson: Lesson) -> Lists:
     """The same, fading twice, mixed with what people with like baskets buy (``models.baskets.tifu``)."""
     model = TIFUKNN().fit(lesson.baskets)
     own, near, others = model.parts(lesson.baskets)
-    effects = sparse.vstack([own, others], format="csr")
+    effects = sparse.vstack([own, strongest_entries(others, NEIGHBOURS_ITEMS)], format="csr")
     causes = sparse.hstack([sparse.identity(lesson.persons, dtype=np.float32), near], format="csr")
     items, weights = strongest(causes, effects, lesson.fill, LENGTH)
     return Lists.of(items, weights, _bought(lesson, items, "people_like_you"))
