@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from models.split import TooShort
 
 START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
 GROUPS, ITEMS, DAYS = 4, 40, 24
+Released = tuple[Paths, str, Path]
 
 
 def publish_table(paths: Paths, schema: TableSchema, rows: list[dict[str, Any]]) -> None:
@@ -47,12 +49,36 @@ def acts(is_personal: bool = True, days: int = DAYS) -> list[dict[str, Any]]:
     return rows
 
 
-@pytest.fixture
-def paths(tmp_path: Path) -> Paths:
-    made = Paths(var=tmp_path / "var", envs=tmp_path)
+def made_in(folder: Path) -> Paths:
+    made = Paths(var=folder / "var", envs=folder)
     publish_table(made, SILVER_ITEMS, [{"shop_id": "a", "item_id": f"i{item:02}"} for item in range(ITEMS)])
     publish_table(made, SILVER_INTERACTIONS, acts())
     return made
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return made_in(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a release was published, for copies."""
+    folder = tmp_path_factory.mktemp("built")
+    paths = made_in(folder)
+    for step in (pipeline.train, pipeline.evaluate_candidate, pipeline.gate, pipeline.publish):
+        step(paths, "a")
+    return folder
+
+
+@pytest.fixture
+def released(built: Path, tmp_path: Path) -> Released:
+    """Paths, version and folder of a published release."""
+    shutil.copytree(built / "var", tmp_path / "var")
+    paths = Paths(var=tmp_path / "var", envs=tmp_path)
+    version = current_version(paths.models, "a")
+    assert version is not None
+    return paths, version, paths.models / "a" / "releases" / version
 
 
 def test_from_interactions_to_a_release(paths: Paths) -> None:
@@ -97,16 +123,8 @@ def test_a_shop_without_tastes_is_refused_and_keeps_its_release(paths: Paths) ->
     assert not (paths.models / "a" / "releases").exists()
 
 
-def released(paths: Paths) -> tuple[str, Path]:
-    candidate = pipeline.train(paths, "a")
-    pipeline.evaluate_candidate(paths, "a")
-    pipeline.gate(paths, "a")
-    pipeline.publish(paths, "a")
-    return candidate, paths.models / "a" / "releases" / candidate
-
-
-def test_a_release_names_a_model_for_each_placement_or_says_why_not(paths: Paths) -> None:
-    candidate, folder = released(paths)
+def test_a_release_names_a_model_for_each_placement_or_says_why_not(released: Released) -> None:
+    paths, candidate, folder = released
     manifest = json.loads((folder / "manifest.json").read_text())
     chosen = manifest["placements"]
     assert manifest["release_format"] == 2
@@ -134,8 +152,8 @@ def test_a_release_names_a_model_for_each_placement_or_says_why_not(paths: Paths
     assert "home page" in card.intended
 
 
-def test_taste_that_does_not_beat_popularity_is_not_served(paths: Paths) -> None:
-    candidate, folder = released(paths)
+def test_taste_that_does_not_beat_popularity_is_not_served(released: Released) -> None:
+    paths, candidate, folder = released
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["beats_popularity"] == ["als", "item_knn"]
     assert Release.load(paths.models, "a", candidate).taste("p05") is not None
@@ -143,8 +161,8 @@ def test_taste_that_does_not_beat_popularity_is_not_served(paths: Paths) -> None
     assert Release.load(paths.models, "a", candidate).taste("p05") is None
 
 
-def test_a_release_of_the_first_format_is_served_by_the_ladder(paths: Paths) -> None:
-    candidate, folder = released(paths)
+def test_a_release_of_the_first_format_is_served_by_the_ladder(released: Released) -> None:
+    paths, candidate, folder = released
     manifest = json.loads((folder / "manifest.json").read_text())
     del manifest["placements"], manifest["release_format"]
     (folder / "manifest.json").write_text(json.dumps(manifest))
@@ -194,8 +212,8 @@ def _no_section(folder: Path, manifest: dict[str, Any]) -> None:
         (_no_section, "lists_als.npz"),
     ],
 )
-def test_a_release_whose_placements_are_not_whole_is_refused(paths: Paths, damage: Any, told: str) -> None:
-    candidate, folder = released(paths)
+def test_a_release_whose_placements_are_not_whole_is_refused(released: Released, damage: Any, told: str) -> None:
+    paths, candidate, folder = released
     manifest = json.loads((folder / "manifest.json").read_text())
     damage(folder, manifest)
     (folder / "manifest.json").write_text(json.dumps(manifest))

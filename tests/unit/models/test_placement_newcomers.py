@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from collector.landing.columnar import to_arrow, write_parquet
 from jishi.lake import Lake
@@ -35,10 +37,9 @@ def event(kind: str, at: datetime, properties: dict[str, Any], number: int) -> d
     return row | {"item_id": properties.get("item_id")}
 
 
-@pytest.fixture
-def paths(tmp_path: Path) -> Paths:
+def made_in(folder: Path) -> Paths:
     """Twenty teas and twenty lamps; forty persons who buy only one of the kinds; two items listed on the 20th of 24 days."""
-    made = Paths(var=tmp_path / "var", envs=tmp_path)
+    made = Paths(var=folder / "var", envs=folder)
     old = [f"{kind}-{n:02}" for kind in KINDS for n in range(20)]
     told = {item_id: "tea" if "tea" in item_id else "lamp" for item_id in [*old, *NEW]}
     items = [
@@ -67,7 +68,17 @@ def paths(tmp_path: Path) -> Paths:
     return made
 
 
-def released(paths: Paths) -> tuple[Release, Path]:
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    return made_in(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture(scope="module")
+def release(paths: Paths) -> Release:
+    return published(paths)[0]
+
+
+def published(paths: Paths) -> tuple[Release, Path]:
     candidate = pipeline.train(paths, "a")
     pipeline.evaluate_candidate(paths, "a")
     assert pipeline.gate(paths, "a")["is_released"]
@@ -75,16 +86,14 @@ def released(paths: Paths) -> tuple[Release, Path]:
     return Release.load(paths.models, "a", candidate), paths.models / "a" / "releases" / candidate
 
 
-def test_new_items_come_with_a_release_though_nobody_has_touched_them(paths: Paths) -> None:
-    release, _ = released(paths)
+def test_new_items_come_with_a_release_though_nobody_has_touched_them(release: Release) -> None:
     found = release.newcomers
     assert found is not None
     assert [release.item_ids[number] for number in found.items] == NEW
     assert release.popularity[found.items].tolist() == [0.0, 0.0]
 
 
-def test_the_belief_is_the_categorys_rate_and_what_was_seen(paths: Paths) -> None:
-    release, _ = released(paths)
+def test_the_belief_is_the_categorys_rate_and_what_was_seen(paths: Paths, release: Release) -> None:
     found = release.newcomers
     assert found is not None
     facts = read_facts(Lake(paths.lake), "a", release.item_ids)
@@ -93,8 +102,6 @@ def test_the_belief_is_the_categorys_rate_and_what_was_seen(paths: Paths) -> Non
     assert facts.clicked[release.item_ids.index("tea-00")] == 20
     old = [number for number, item_id in enumerate(release.item_ids) if item_id not in NEW]
     one_hot = np.array([[category == "lamp", category == "tea"] for category in facts.categories], dtype=float)
-    from scipy import sparse
-
     features = sparse.csr_matrix(one_hot)
     lamp, tea = prior_rates(features[old], facts.clicked[old], facts.shown[old], features[found.items])
     assert lamp < tea  # 5 of 50 against 20 of 100
@@ -102,8 +109,7 @@ def test_the_belief_is_the_categorys_rate_and_what_was_seen(paths: Paths) -> Non
     assert found.belief.b == pytest.approx([PRIOR_STRENGTH * (1 - lamp), PRIOR_STRENGTH * (1 - tea) + 40])
 
 
-def test_the_nearest_new_item_is_of_the_persons_kind(paths: Paths) -> None:
-    release, _ = released(paths)
+def test_the_nearest_new_item_is_of_the_persons_kind(release: Release) -> None:
     for person in range(40):
         near = release.newcomers_near(f"p{person:02}")
         assert near is not None
@@ -111,9 +117,10 @@ def test_the_nearest_new_item_is_of_the_persons_kind(paths: Paths) -> None:
     assert release.newcomers_near("a stranger") is None
 
 
-def test_without_new_items_there_are_none(paths: Paths) -> None:
+def test_without_new_items_there_are_none(tmp_path: Path) -> None:
+    paths = made_in(tmp_path)
     publish_table(paths, SILVER_EVENTS, [event("item_changed", START - timedelta(days=60), {"item_id": NEW[0]}, 0)])
-    release, folder = released(paths)
+    release, folder = published(paths)
     assert release.newcomers is None
     assert NEW[0] not in release.item_ids
     assert not list(folder.glob("newcomers*"))
@@ -132,8 +139,7 @@ def _less(state: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("damage", [_item, _twice, _less])
-def test_newcomers_that_are_none_are_refused(paths: Paths, damage: Any) -> None:
-    release, _ = released(paths)
+def test_newcomers_that_are_none_are_refused(release: Release, damage: Any) -> None:
     assert release.newcomers is not None
     states = {name: dict(state) for name, state in release.newcomers.states().items()}
     damage(states["newcomers"])
@@ -141,8 +147,9 @@ def test_newcomers_that_are_none_are_refused(paths: Paths, damage: Any) -> None:
         Newcomers.from_states(states, 40, 42)
 
 
-def test_a_release_whose_newcomers_are_gone_is_refused(paths: Paths) -> None:
-    release, folder = released(paths)
-    (folder / "newcomers_nearest.npz").unlink()
+def test_a_release_whose_newcomers_are_gone_is_refused(paths: Paths, release: Release, tmp_path: Path) -> None:
+    shutil.copytree(paths.models, tmp_path / "var" / "models")
+    paths = Paths(var=tmp_path / "var", envs=tmp_path)
+    (paths.models / "a" / "releases" / release.version / "newcomers_nearest.npz").unlink()
     with pytest.raises(CorruptArtefact, match="newcomers_nearest"):
         Release.load(paths.models, "a", release.version)
