@@ -99,7 +99,8 @@ def recommend(request: Request, shelf: Shelf | None, catalogue: Catalogue, last_
     )
     mix, served_by, model = _mix(asked, shelf)
     items = []
-    for number in _chosen(asked, shelf, mix, has_intent=model == LADDER or request.placement == "home"):
+    blend = BLEND if model == LADDER else PLACED
+    for number in _chosen(asked, shelf, mix, blend, has_intent=model == LADDER or request.placement == "home"):
         item = catalogue.get(shelf.model.item_ids[number])
         if item is None or not item.is_sellable or item.item_id in request.shown_not:
             continue
@@ -181,15 +182,17 @@ def _ladder(asked: _Asked, shelf: Shelf, blend: Blend) -> tuple[Mix, ServedBy]:
     return mix, served_by
 
 
-def _chosen(asked: _Asked, shelf: Shelf, mix: Mix, *, has_intent: bool) -> Iterator[int]:
+def _chosen(asked: _Asked, shelf: Shelf, mix: Mix, blend: Blend, *, has_intent: bool) -> Iterator[int]:
     """Numbers to show, best first, more of them as long as the guard turns some away; what was just looked at comes last."""
-    limit, blend = asked.request.limit, BLEND
+    limit = asked.request.limit
     allowed = shelf.sellable & ~asked.shown_not
     fresh = allowed.copy()
-    fresh[asked.recent] = False
+    fresh[asked.recent[: blend.seen_items]] = False
     batch = choose(mix.score, fresh, limit)
     if has_intent:
-        intent = _intent(shelf, asked.recent[: blend.intent_items]) & fresh
+        newest = asked.recent[: blend.intent_items]
+        intent = _intent(shelf, newest) & fresh
+        intent[newest] = False
         batch = with_intent(batch, mix.score, intent, int(np.ceil(blend.intent_share * limit)), limit)
     while len(batch) or len(batch := choose(mix.score, allowed, limit)):
         yield from map(int, batch)
