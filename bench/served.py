@@ -1,9 +1,9 @@
 """What shoppers really get, and how fast: ``python -m bench.served --shop lanting --shop shanhai``.
 
-Takes each shop's newest candidate (``python -m models train, evaluate, gate``) and serves its models of the training window to the
-test cases of every placement through ``serving.recommend``, everything in stock. The list that leaves has other sources mixed in
-and items kept back, so its NDCG@10 stands beside that of the model as judged, and of popularity, on the same cases. Times are of
-``recommend`` alone, without HTTP and online store.
+Takes each shop's newest candidate (``python -m models train``, ``evaluate``, ``gate``) and serves its models of the training
+window to the test cases of every placement through ``serving.recommend``, everything in stock. The list that leaves has other
+sources mixed in and items kept back, so its NDCG@10 stands beside that of the model as judged, and of popularity, on the same
+cases. Times are of ``recommend`` alone, without HTTP and online store.
 """
 
 from __future__ import annotations

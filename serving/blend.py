@@ -47,8 +47,8 @@ class Blend:
 
 
 BLEND = Blend()  # the ladder
-# Beside a model that the gate let through, the other sources bring in what is new since it learnt, and fill up. More of them, or
-# more items kept back, cost what the model was released for (python -m bench.served): people go back, and buy again.
+# Beside a model that the gate let through, the other sources bring in what is new since it learnt, and fill up. More of them,
+# or more items kept back, cost what the model was released for (python -m bench.served): people go back, and buy again.
 PLACED = Blend(recent=0.25, category=0.1, popularity=0.02, seen_items=1)
 
 
