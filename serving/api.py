@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Path, Qu
 from fastapi.exceptions import RequestValidationError
 from fastapi.requests import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
+from pydantic import StringConstraints
 from starlette.exceptions import HTTPException as AnyHttpError
 
 from jishi import __version__
@@ -98,7 +99,7 @@ def recommendations(
         str | None, Query(min_length=1, max_length=200, description="the item that the page is about; needed for `item`")
     ] = None,
     cart_item_id: Annotated[
-        list[str] | None,
+        list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] | None,
         Query(min_length=1, max_length=100, description="items in the cart, the one put in last at the end; may repeat"),
     ] = None,
     placement: Annotated[Placement, Query(description="where the list is shown")] = "home",
@@ -167,7 +168,7 @@ async def _on_http_error(_: HttpRequest, error: Exception) -> JSONResponse:
 async def _on_bad_parameter(_: HttpRequest, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    field = str(first["loc"][-1])
+    field = str(first["loc"][1])  # after it a list says which entry
     body = ErrorBody(code="bad_parameter", field=field, message=f"{field}: {first['msg']}")
     return JSONResponse({"error": body.model_dump()}, 422)
 

@@ -81,6 +81,17 @@ def test_an_unknown_user_gets_popular_items_and_200(api: Api) -> None:
     assert (answer.status_code, answer.json()["served_by"], len(answer.json()["items"])) == (200, "popular", 30)
 
 
+def test_the_answer_names_the_model_and_readiness_says_why(api: Api, shop: Any, tiny: Any) -> None:
+    assert api.get().json()["model"] == "ladder"
+    shop.model.placed["cart"] = tiny.placed(30, {4: {20: 1.0}}, name="bought_together", reason="bought_together")
+    shop.model.told_of_placements["cart"] = "bought_together: it wins"
+    told = api.get(placement="cart", cart_item_id=["i9", "i4", "i4"], limit=3).json()
+    assert (told["model"], told["served_by"]) == ("bought_together", "item_based")
+    assert (told["items"][0]["item_id"], told["items"][0]["reason"]["code"]) == ("i20", "bought_together")
+    assert shop.model.placed["cart"].asked == [[9, 4]]
+    assert api.client.get("/readyz").json()["shops"]["a"]["placements"] == {"cart": "bought_together: it wins"}
+
+
 @pytest.mark.parametrize(
     ("params", "field"),
     [
@@ -91,6 +102,8 @@ def test_an_unknown_user_gets_popular_items_and_200(api: Api) -> None:
         ({"placement": "item"}, "item_id"),
         ({"user_id": ""}, "user_id"),
         ({"user_id": "x" * 201}, "user_id"),
+        ({"cart_item_id": ["i1", ""]}, "cart_item_id"),
+        ({"cart_item_id": ["i1"] * 101}, "cart_item_id"),
     ],
 )
 def test_a_bad_parameter_is_named(api: Api, params: dict[str, Any], field: str) -> None:
