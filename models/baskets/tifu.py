@@ -92,11 +92,13 @@ class TIFUKNN:
         distance = own[:, None] + squares[None, :] - 2 * np.asarray((part @ others.T).todense())
         distance[distance < 1e-12 * np.maximum(own, 1e-12)[:, None]] = np.inf  # oneself
         most = min(self.neighbours, distance.shape[1])
-        nearest = np.argsort(distance, axis=1, kind="stable")[:, :most]
-        is_other = np.isfinite(np.take_along_axis(distance, nearest, axis=1))
-        share = is_other / np.maximum(1, is_other.sum(axis=1, keepdims=True))
-        rows = np.repeat(np.arange(len(nearest)), most)
-        return sparse.csr_matrix((share.ravel(), (rows, nearest.ravel())), shape=distance.shape)
+        bar = np.partition(distance, most - 1, axis=1)[:, most - 1 : most]
+        is_near, is_tie = distance < bar, distance == bar
+        room = most - is_near.sum(axis=1, keepdims=True)
+        is_near |= is_tie & (np.cumsum(is_tie, axis=1) <= room)  # of equally near ones those with the lowest numbers
+        is_near &= np.isfinite(distance)
+        share = is_near / np.maximum(1, is_near.sum(axis=1, keepdims=True))
+        return sparse.csr_matrix(share)
 
     def state(self) -> State:
         """The vectors."""

@@ -51,7 +51,8 @@ class Ranker:
     def lists(self, lesson: Lesson, lists: dict[str, Lists]) -> Lists:
         """The lists of all persons; an entry's origin is that of the source that placed it best."""
         found = _candidates(lists, lesson.items)
-        scores = self.trees.predict(_columns(lesson, lists, found))
+        places = _places_of(lists, found)
+        scores = self.trees.predict(_columns(lesson, lists, found, places))
         order = np.lexsort((found.item, -scores, found.row))
         counts = np.bincount(found.row, minlength=found.rows)
         place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -63,7 +64,7 @@ class Ranker:
         items[row, filled] = found.item[kept[row, filled]]
         weights[row, filled] = 1 / (1 + np.exp(-scores[kept[row, filled]]))  # above zero, and in the same order
         origins, because = np.zeros(kept.shape, dtype=np.int64), np.full(kept.shape, -1, dtype=np.int64)
-        origins[row, filled], because[row, filled] = _origins(lists, row, items[row, filled], lesson.items)
+        origins[row, filled], because[row, filled] = _origins(lists, row, places[:, kept[row, filled]])
         return Lists.of(items, weights, origins, because)
 
 
@@ -76,7 +77,8 @@ def learn(earlier: Lesson, lists: dict[str, Lists], acts: Interactions, window: 
     found = _candidates(lists, earlier.items)
     found = found.where(np.isin(found.row, persons))
     label = look_up(relevance, found)[0]
-    trees, importances = grow(Examples(found.row, _columns(earlier, lists, found), label, label > 0), COLUMNS, GROWTH)
+    columns = _columns(earlier, lists, found, _places_of(lists, found))
+    trees, importances = grow(Examples(found.row, columns, label, label > 0), COLUMNS, GROWTH)
     return Ranker(trees, importances)
 
 
@@ -113,13 +115,12 @@ def _candidates(lists: dict[str, Lists], items: int) -> Candidates:
     return Candidates(row, named.indices.astype(np.int64), named.data, *named.shape)
 
 
-def _columns(lesson: Lesson, lists: dict[str, Lists], found: Candidates) -> Scores:
+def _columns(lesson: Lesson, lists: dict[str, Lists], found: Candidates, places: Numbers) -> Scores:
     """The table, shape (candidates, ``COLUMNS``)."""
     persons = np.arange(found.rows)
     columns: list[Scores] = []
-    for source in SOURCES:
+    for source, place in zip(SOURCES, places, strict=True):
         columns += look_up(lists[source].weigh(persons, found.items), found)
-        place = _places(lists[source], found.row, found.item, found.items)
         columns.append(np.log1p(np.where(place > 0, place, LENGTH + 1)).astype(np.float32))
     columns += [found.strength, *pair_facts(lesson.moment, found)]
     recent = lesson.acts.where(lesson.moment.age_days() <= 14).sales()
@@ -127,6 +128,11 @@ def _columns(lesson: Lesson, lists: dict[str, Lists], found: Candidates) -> Scor
     acts = np.bincount(lesson.acts.person, minlength=found.rows)
     columns += [np.log1p(counts)[found.row] for counts in (lesson.baskets.baskets, acts)]
     return np.column_stack(columns).astype(np.float32)
+
+
+def _places_of(lists: dict[str, Lists], found: Candidates) -> Numbers:
+    """Sources × candidates: the place in the list of each source."""
+    return np.stack([_places(lists[source], found.row, found.item, found.items) for source in SOURCES])
 
 
 def _places(lists: Lists, row: Numbers, item: Numbers, items: int) -> Numbers:
@@ -143,9 +149,8 @@ def _places(lists: Lists, row: Numbers, item: Numbers, items: int) -> Numbers:
     return np.where(keys[at] == asked, place[at], 0)
 
 
-def _origins(lists: dict[str, Lists], row: Numbers, item: Numbers, items: int) -> tuple[Numbers, Numbers]:
-    """Origin and cause of each pair, from the source that placed it best."""
-    places = np.stack([_places(lists[source], row, item, items) for source in SOURCES])
+def _origins(lists: dict[str, Lists], row: Numbers, places: Numbers) -> tuple[Numbers, Numbers]:
+    """Origin and cause of each pair, from the source that placed it best; ``places``: sources × pairs."""
     best = np.where(places > 0, places, LENGTH + 1).argmin(axis=0)
     origins, because = np.zeros(len(row), dtype=np.int64), np.full(len(row), -1, dtype=np.int64)
     for number, source in enumerate(SOURCES):
