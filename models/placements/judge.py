@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from models.interactions import Interactions
-from models.intervals import bootstrap_all
+from models.intervals import Estimate, estimate, resampled_means
 from models.metrics import PER_PERSON, Values, coverage, hits_of
 from models.placements.lesson import by_sales
 from models.placements.questions import MOST_CASES, QUESTIONS, Cases
@@ -59,21 +59,23 @@ def report(lists: dict[str, Items], cases: Cases, items: int) -> dict[str, Any]:
     ``surely_above_popularity`` is a difference that all models together exceed with 97.5 % confidence (Bonferroni): the best
     of many is lucky, too.
     """
-    values = {name: values_of(found, cases) for name, found in lists.items()}
-    others = [name for name in lists if name != BASELINE]
-    means = bootstrap_all({f"{name} {key}": each for name, found in values.items() for key, each in found.items()})
-    gains = {f"{name} {key}": each - values[BASELINE][key] for name in others for key, each in values[name].items()}
-    over = bootstrap_all(gains) if gains else {}
-    main = {name: values[name][MAIN_METRIC] - values[BASELINE][MAIN_METRIC] for name in others}
-    surely = bootstrap_all(main, level=1 - 0.05 / len(others)) if main else {}
+    values = {(name, key): each for name, found in lists.items() for key, each in values_of(found, cases).items()}
+    means = {column: float(each.mean()) for column, each in values.items()}
+    drawn = dict(zip(values, resampled_means({str(column): each for column, each in values.items()}).values(), strict=True))
+
+    def gain(name: str, key: str, level: float = 0.95) -> Estimate:
+        mine, base = (name, key), (BASELINE, key)
+        return estimate(means[mine] - means[base], drawn[mine] - drawn[base], level)
+
     models: dict[str, Any] = {}
     for name, found in lists.items():
-        told = {key: means[f"{name} {key}"].as_json() for key in values[name]}
+        told: dict[str, Any] = {key: estimate(means[name, key], drawn[name, key]).as_json() for of, key in values if of == name}
         models[name] = {"metrics": told, "coverage@20": round(coverage(found, items), 6)}
         if name != BASELINE:
-            for key, estimate in told.items():
-                estimate["over_popularity"] = over[f"{name} {key}"].as_json()  # type: ignore[assignment]
-            models[name]["surely_above_popularity"] = round(surely[name].low, 6)
+            for key, each in told.items():
+                each["over_popularity"] = gain(name, key).as_json()
+            surely = gain(name, MAIN_METRIC, level=1 - 0.05 / (len(lists) - 1))
+            models[name]["surely_above_popularity"] = round(surely.low, 6)
     return {"cases": len(cases), "persons": len(np.unique(cases.person)), "models": models}
 
 
