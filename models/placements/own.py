@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from models.baskets.frequency import PersonalFrequency
 from models.baskets.tifu import TIFUKNN
@@ -52,7 +53,8 @@ def als(lesson: Lesson) -> Lists:
     items = np.full((lesson.persons, LENGTH), -1, dtype=np.int64)
     weights = np.zeros(items.shape, dtype=np.float32)
     for start in range(0, lesson.persons, BATCH):
-        scores = np.asarray(lesson.person_factors[start : start + BATCH] @ item_factors.T, dtype=np.float32)
+        with threadpool_limits(1, user_api="blas"):  # too little work to wake other threads for
+            scores = np.asarray(lesson.person_factors[start : start + BATCH] @ item_factors.T, dtype=np.float32)
         best = top_k(scores, LENGTH)
         values = np.take_along_axis(scores, best, axis=1)
         here = (slice(start, start + len(best)), slice(0, best.shape[1]))

@@ -33,13 +33,23 @@ def cases(persons: list[int], truth: list[dict[int, float]], masked: list[dict[i
     return Cases(np.array(persons), Sequences.of([[] for _ in persons], 5), matrix(truth), matrix(masked or nothing))
 
 
+@pytest.fixture(params=["dense", "sparse"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to make lists, which must agree."""
+    if request.param == "sparse":
+        monkeypatch.setattr("models.placements.judge.DENSE_ITEMS", 0)
+
+
+@pytest.mark.usefixtures("way")
 def test_lists_end_with_what_sells_and_leave_out_what_is_masked() -> None:
     weights = matrix([{2: 0.5, 0: 0.9}, {4: 0.1}, {}])
     masked = matrix([{0: 1}, {}, {3: 1, 1: 1}])
     assert lists_of(weights, FILL, masked, 3).tolist() == [[2, 3, 1], [4, 3, 1], [0, 2, 4]]
+    assert lists_of(weights, FILL, masked, 6)[:, 5].tolist() == [-1, -1, -1]
     assert lists_of(weights, FILL, masked, 5).tolist() == [[2, 3, 1, 4, -1], [4, 3, 1, 0, 2], [0, 2, 4, -1, -1]]
 
 
+@pytest.mark.usefixtures("way")
 def test_equal_weights_follow_the_sales() -> None:
     assert lists_of(matrix([{0: 1, 1: 1, 2: 1}]), FILL, matrix([{}]), 3).tolist() == [[1, 0, 2]]
 
