@@ -133,7 +133,11 @@ def test_each_placement_is_answered_by_the_model_that_its_release_names(demo: Ru
     assert {model for shop_id, _, model in answered if shop_id == "lanting"} != {"ladder"}
     told = demo.summary["models"]["lanting"]["placements"]
     assert set(told) == {"home", "item", "cart", "after_payment"}
-    assert told["home"]["ndcg@10"]["mean"] > told["home"]["popularity"]["mean"]
+    for placement, each in told.items():
+        if each["model"] != "ladder":
+            assert each["ndcg@10"]["over_popularity"]["low"] > 0, placement
+            assert each["ndcg@10"]["mean"] > each["popularity"]["mean"], placement
+        assert each["gate"], placement
 
 
 def test_three_clicks_change_the_answer(demo: RunningDemo) -> None:
