@@ -1,4 +1,4 @@
-"""Which model a placement gets: the best one when it surely beats popularity and is sane, else the ladder, with the reason."""
+"""Which model a placement gets: the best that surely beats popularity, if it is sane, else the ladder, with the reason."""
 
 from __future__ import annotations
 
@@ -27,14 +27,16 @@ def decide(placement: str, judged: dict[str, Any], read: Callable[[str], State])
         return _ladder("the test days hold no case of its question")
     if judged["persons"] < LEAST_PERSONS:
         return _ladder(f"{judged['persons']} persons to judge by, at least {LEAST_PERSONS} are needed")
-    recipe = max((each for each in RECIPES[placement] if each.name in models), key=lambda each: _mean(models[each.name]))
+    tried = [each for each in RECIPES[placement] if each.name in models]
+    sure = [each for each in tried if models[each.name]["surely_above_popularity"] > 0]
+    recipe = max(sure or tried, key=lambda each: _mean(models[each.name]))
     found, base = models[recipe.name], models[BASELINE]
     gain = found["metrics"][MAIN_METRIC]["over_popularity"]
     told = (
         f"{recipe.name} {MAIN_METRIC} {_mean(found):.4f} against popularity {_mean(base):.4f}, "
         f"difference {gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
     )
-    if not found["surely_above_popularity"] > 0:
+    if not sure:
         return _ladder(f"{told}, which may be luck among {len(models) - 1} models")
     if found["coverage@20"] < LEAST_COVERAGE:
         return _ladder(f"lists of {recipe.name} cover {found['coverage@20']:.2%} of the items, at least {LEAST_COVERAGE:.2%}")

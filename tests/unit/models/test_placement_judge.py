@@ -123,7 +123,21 @@ def judged(**changes: Any) -> dict[str, Any]:
     models = {recipe.name: told(0.2, 0.01) for recipe in RECIPES["after_payment"]} | {"tifu_knn": told(0.3, 0.02)}
     models[BASELINE] = {"metrics": {MAIN_METRIC: {"mean": 0.1, "low": 0, "high": 1}}, "coverage@20": 0.0}
     models["tifu_knn"] |= changes.pop("best", {})
+    if "all_surely" in changes:
+        surely = changes.pop("all_surely")
+        models = {name: told | {"surely_above_popularity": surely} for name, told in models.items()}
     return {"cases": 30, "persons": LEAST_PERSONS, "models": models} | changes
+
+
+def test_a_model_that_is_sure_goes_before_a_better_one_that_may_be_lucky() -> None:
+    found = judged(best={"surely_above_popularity": -0.01})
+    found["models"]["buy_again"]["metrics"][MAIN_METRIC]["mean"] = 0.25
+
+    def read(name: str) -> dict[str, Any]:
+        assert name == "lists_buy_again"
+        return lists_state("lists_tifu_knn")
+
+    assert decide("after_payment", found, read)["model"] == "buy_again"
 
 
 def lists_state(name: str, weight: float = 1.0, persons: int = 3) -> dict[str, Any]:
@@ -136,8 +150,8 @@ VERDICTS = {
     "as it should be": (judged(), {}, "tifu_knn", "tifu_knn ndcg@10 0.3000 against popularity 0.1000"),
     "no case": (judged(models={}, persons=0, cases=0), {}, LADDER, "no case of its question"),
     "few persons": (judged(persons=LEAST_PERSONS - 1), {}, LADDER, "19 persons to judge by, at least 20"),
-    "luck": (judged(best={"surely_above_popularity": 0.0}), {}, LADDER, "may be luck among 5 models"),
-    "a gain that is no number": (judged(best={"surely_above_popularity": float("nan")}), {}, LADDER, "may be luck"),
+    "luck": (judged(all_surely=0.0), {}, LADDER, "may be luck among 5 models"),
+    "gains that are no numbers": (judged(all_surely=float("nan")), {}, LADDER, "may be luck"),
     "the same few items": (judged(best={"coverage@20": 0.0049}), {}, LADDER, "lists of tifu_knn cover 0.49% of the items"),
     "not finite": (judged(), {"weight": np.inf}, LADDER, "lists_tifu_knn holds numbers that are not finite"),
     "empty": (judged(), {"persons": 0}, LADDER, "lists_tifu_knn has nothing to say"),
