@@ -112,6 +112,11 @@ class Paths:
         return self.var / "serving" / "served_values"
 
     @property
+    def served_decisions(self) -> Path:
+        """Exploring decisions of serving, ``<UTC date>/<process>.jsonl`` (``serving.exploring``)."""
+        return self.var / "serving" / "decisions"
+
+    @property
     def models(self) -> Path:
         """Model artefacts and releases, ``<shop_id>/``."""
         return self.var / "models"

@@ -39,6 +39,23 @@ def show_report(console: Console, report: dict[str, Any]) -> None:
             told = "" if name == BASELINE else f"{gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
             table.add_row(name, *cells, f"{result['coverage@20']:.1%}", told)
         console.print(table)
+    for placement, found in report["placements"].items():
+        console.print(_placement_table(report["shop_id"], placement, found))
+
+
+def _placement_table(shop_id: str, placement: str, found: dict[str, Any]) -> Table:
+    """The models of one placement on its own question."""
+    title = f"{shop_id} · {placement} · {found['cases']} cases of {found['persons']} persons"
+    table = Table(title=title, title_justify="left")
+    table.add_column("model")
+    for heading in ("ndcg@10", "hit_rate@20", "coverage@20", "ndcg@10 over popularity"):
+        table.add_column(heading, justify="right")
+    for name, result in found["models"].items():
+        metric, hits = result["metrics"]["ndcg@10"], result["metrics"]["hit_rate@20"]
+        gain = metric.get("over_popularity")
+        told = "" if gain is None else f"{gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
+        table.add_row(name, f"{metric['mean']:.4f}", f"{hits['mean']:.4f}", f"{result['coverage@20']:.1%}", told)
+    return table
 
 
 def run(step: str, paths: Paths, shop_id: str, console: Console) -> None:
@@ -50,7 +67,11 @@ def run(step: str, paths: Paths, shop_id: str, console: Console) -> None:
         show_report(console, pipeline.evaluate_candidate(paths, shop_id))
         told = "evaluated"
     elif step == "gate":
-        told = pipeline.gate(paths, shop_id)["sentence"]
+        verdict = pipeline.gate(paths, shop_id)
+        told = verdict["sentence"]
+        for placement, chosen in verdict["placements"].items():
+            line = f"  {placement}: {chosen['model']}, {chosen['sentence']}"
+            console.print(line, highlight=False, soft_wrap=True)
     else:
         version = pipeline.publish(paths, shop_id)
         told = f"release {version} published" if version else "the gate refused the candidate; the last release stays"

@@ -41,7 +41,7 @@ def gather(sources: Mapping[str, sparse.csr_matrix], shares: Mapping[str, float]
     """The ``most`` items of each row by Σ share × weight / (largest weight of the source in that row)."""
     total: sparse.csr_matrix | None = None
     for name in sorted(shares):
-        scaled = sparse.csr_matrix(sparse.diags(np.float32(shares[name]) / _largest(sources[name])) @ sources[name])
+        scaled = sparse.csr_matrix(sparse.diags(np.float32(shares[name]) / largest(sources[name])) @ sources[name])
         total = scaled if total is None else total + scaled
     if total is None:
         raise ValueError("no source to gather from")
@@ -67,10 +67,11 @@ def look_up(source: sparse.csr_matrix, candidates: Candidates) -> tuple[Scores, 
         return np.zeros(len(asked), dtype=np.float32), np.zeros(len(asked), dtype=np.float32)
     place = np.minimum(np.searchsorted(key, asked), len(key) - 1)
     found = np.where(key[place] == asked, source.data[place], 0).astype(np.float32)
-    return found, (found / _largest(source)[candidates.row]).astype(np.float32)
+    return found, (found / largest(source)[candidates.row]).astype(np.float32)
 
 
-def _largest(source: sparse.csr_matrix) -> Scores:
+def largest(source: sparse.csr_matrix) -> Scores:
+    """The largest weight of each row, 1 for a row without one."""
     largest = np.zeros(source.shape[0], dtype=np.float32)
     filled = np.flatnonzero(np.diff(source.indptr))
     if len(filled):

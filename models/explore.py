@@ -132,6 +132,10 @@ class Explorer:
         items = len(belief.a)
         self._chances = (1 - self.floor) * belief.best_probabilities() + self.floor / items if items else np.empty(0)
 
+    def take_over(self, other: Explorer) -> None:
+        """Take over what another explorer has computed from a belief."""
+        self._chances = other._chances
+
     def probabilities(self, eligible: Mask) -> Numbers:
         """Which eligible item an exploring slot gets; all 0 when none is eligible."""
         if len(eligible) != len(self._chances):

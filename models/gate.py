@@ -1,7 +1,8 @@
-"""The gate: a candidate is released only when it beats popularity and is sane."""
+"""The gate: a candidate is released only when something in it beats popularity and it is sane."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,14 +26,21 @@ class Check:
     told: str
 
 
-def decide(report: dict[str, Any], states: dict[str, State], item_ids: list[str], catalogue: set[str]) -> dict[str, Any]:
-    """All checks and the verdict as plain values; ``catalogue`` holds the shop's item ids."""
+def decide(
+    report: dict[str, Any], states: dict[str, State], item_ids: list[str], catalogue: set[str], answered: Sequence[str] = ()
+) -> dict[str, Any]:
+    """All checks and the verdict as plain values; ``catalogue`` holds the shop's item ids.
+
+    ``answered`` are placements whose own model beats popularity (``models.placements.verdict``): one of them, or one of the
+    ladder's personal models, must be there.
+    """
     checks = [*_better(report), *_sane(report, states, item_ids, catalogue)]
     beats = [name for name, check in zip(PERSONAL, checks, strict=False) if check.is_passed]
     others_passed = all(check.is_passed for check in checks[len(PERSONAL) :])
-    is_released = bool(beats) and others_passed
+    is_released = bool(beats or answered) and others_passed
     failed = [check.told for check in checks if not check.is_passed]
-    sentence = f"released: {' and '.join(beats)} beat popularity" if is_released else "refused: " + "; ".join(failed)
+    won = f"{' and '.join(beats)} beat popularity" if beats else f"{', '.join(answered)} have a model that beats popularity"
+    sentence = f"released: {won}" if is_released else "refused: " + "; ".join(failed)
     return {"is_released": is_released, "sentence": sentence, "beats_popularity": beats, "checks": [asdict(c) for c in checks]}
 
 

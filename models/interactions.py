@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from scipy import sparse
 
 from jishi.lake import Lake
 from jishi.lake_query import open_lake
 from jishi.preference import WEIGHTS
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 @dataclass(frozen=True)
@@ -67,8 +73,13 @@ class NoInteractions(ValueError):
     """A shop has nothing to learn from."""
 
 
+NEW_FOR_DAYS = 28
+
+
 def read_interactions(lake: Lake, shop_id: str) -> Interactions:
-    """Acts of a shop on items of its own catalogue. Raises NoInteractions with the step that would bring some."""
+    """Acts of a shop on items of its own catalogue; items listed within ``NEW_FOR_DAYS`` of the newest act are among its items
+    though nobody has touched them yet. Raises NoInteractions with the step that would bring some.
+    """
     with open_lake(lake) as connection:
         rows = connection.execute(
             """
@@ -79,18 +90,37 @@ def read_interactions(lake: Lake, shop_id: str) -> Interactions:
             order by a.occurred_at, a.person_id, a.item_id, a.kind, a.event_id, a.line_number
             """,
             [shop_id],
-        ).fetchnumpy()
-    if len(rows["item_id"]) == 0:
+        ).to_arrow_table()
+        listed = recently_listed(connection, shop_id)
+    if rows.num_rows == 0:
         raise NoInteractions(f"shop {shop_id!r} has no interactions in silver; run the silver step for it first")
-    person_ids, person = np.unique(rows["person_id"].astype(str), return_inverse=True)
-    item_ids, item = np.unique(rows["item_id"].astype(str), return_inverse=True)
-    return Interactions(
-        person_ids, item_ids, person, item, rows["kind"].astype(str), _micros(rows["occurred_at"]), _micros(rows["received_at"])
-    )
+    person_ids, person = _numbered(rows["person_id"])
+    item_ids, item = _numbered(rows["item_id"], listed)
+    kinds, kind = _numbered(rows["kind"])
+    times = (rows[name].to_numpy().astype("datetime64[us]") for name in ("occurred_at", "received_at"))
+    return Interactions(person_ids, item_ids, person, item, kinds[kind], *times)
 
 
-def _micros(values: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
-    return values.astype("datetime64[us]")
+def recently_listed(connection: duckdb.DuckDBPyConnection, shop_id: str) -> list[str]:
+    """Items of the catalogue whose first ``item_changed`` is within ``NEW_FOR_DAYS`` of the shop's newest act."""
+    found = connection.execute(
+        """
+        select e.item_id from silver_events as e
+        semi join silver_items as i on e.shop_id = i.shop_id and e.item_id = i.item_id
+        where e.shop_id = ? and e.type = 'item_changed' group by 1
+        having min(e.occurred_at) > (select max(occurred_at) from silver_interactions where shop_id = ?) - to_days(?)
+        """,
+        [shop_id, shop_id, NEW_FOR_DAYS],
+    ).fetchall()
+    return [item_id for (item_id,) in found]
+
+
+def _numbered(column: pa.ChunkedArray, others: Sequence[str] = ()) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64]]:
+    """Distinct values and ``others``, sorted, and the number of each row's; a million strings are hashed, not sorted."""
+    encoded = column.combine_chunks().dictionary_encode()
+    values = np.array(encoded.dictionary.to_pylist(), dtype=np.str_)
+    every = np.unique(np.concatenate([values, np.array(others, dtype=np.str_)])) if len(others) else np.unique(values)
+    return every, np.searchsorted(every, values)[encoded.indices.to_numpy(zero_copy_only=False)]
 
 
 def instant(value: np.datetime64) -> datetime:

@@ -41,7 +41,19 @@ def _resamples(persons: int, seed: int) -> npt.NDArray[np.float64]:
 
 
 def bootstrap_all(values: dict[str, npt.NDArray[np.float64]], seed: int = 7) -> dict[str, Estimate]:
-    """Mean and 95 % interval of several metrics over the same persons, from the same resamples of them.
+    """Mean and 95 % interval of several metrics over the same persons, from the same resamples of them."""
+    drawn = resampled_means(values, seed)
+    return {name: estimate(float(each.mean()), drawn[name]) for name, each in values.items()}
+
+
+def estimate(mean: float, drawn: npt.NDArray[np.float64], level: float = 0.95) -> Estimate:
+    """A mean with the interval that its resamples give."""
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(mean, float(low), float(high))
+
+
+def resampled_means(values: dict[str, npt.NDArray[np.float64]], seed: int = 7) -> dict[str, npt.NDArray[np.float64]]:
+    """Means of several metrics over the same resamples of persons: the difference of two is the mean of the differences.
 
     Resamples are drawn a few at a time, so that memory stays small; above 20,000 persons 200 of them are plenty, because the
     means are then all but normal.
@@ -57,6 +69,5 @@ def bootstrap_all(values: dict[str, npt.NDArray[np.float64]], seed: int = 7) -> 
         rng.multinomial(persons, shares, size=min(at_once, resamples - start)) @ table / persons
         for start in range(0, resamples, at_once)
     ]
-    low, high = np.quantile(np.concatenate(drawn), [0.025, 0.975], axis=0)
-    means = table.mean(axis=0)
-    return {name: Estimate(float(means[c]), float(low[c]), float(high[c])) for c, name in enumerate(values)}
+    means = np.concatenate(drawn)
+    return {name: means[:, column] for column, name in enumerate(values)}

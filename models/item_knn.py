@@ -47,6 +47,16 @@ class ItemKNN:
             found = found + x @ sparse.diags((self.self_weight - 1) * similarity.diagonal(), dtype=np.float32)
         return np.asarray(found.todense(), dtype=np.float32)
 
+    def similarities(self) -> sparse.csr_matrix:
+        """Similarities, items × items."""
+        return self._fitted()
+
+    def with_self_weight(self) -> sparse.csr_matrix:
+        """Similarities as ``score`` uses them: the diagonal times ``self_weight``."""
+        similarity = self._fitted()
+        more = sparse.diags((self.self_weight - 1) * similarity.diagonal(), dtype=np.float32)
+        return sparse.csr_matrix(similarity + more, dtype=np.float32)
+
     def near(self, item: int) -> tuple[Items, Scores]:
         """Neighbours of one item without itself, and their similarities."""
         similarity = self._fitted()

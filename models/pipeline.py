@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +20,23 @@ from jishi.lake import Lake, write_atomically, write_json
 from jishi.lake_query import open_lake
 from jishi.paths import Paths
 from jishi.preference import WEIGHTS
-from models.als import ALS
 from models.artefact import CorruptArtefact, load_ids, load_state, read_manifest, save
 from models.evaluation import evaluate, make_test_set
 from models.gate import decide
 from models.interactions import Interactions, instant, read_interactions
-from models.recommender import Recommender, State
-from models.release import Release
+from models.item_knn import ItemKNN
+from models.placements.judge import judge_all
+from models.placements.lesson import Lesson
+from models.placements.newcomers import find, read_facts
+from models.placements.ranked import teach
+from models.placements.recipes import RECIPES, asked, named
+from models.placements.stored import load
+from models.placements.verdict import decide as decide_placement
+from models.recommender import State
+from models.release import RELEASE_FORMAT, Release, write_release
 from models.split import last_active_days
-from models.tuning import GRID, Parameters, choose, make_model
+from models.training import after, fit_part, make_models, matrix_models, parameters_of
+from models.tuning import GRID, choose, make_model
 
 TABLE = "silver/interactions"
 KEPT_RELEASES = 5
@@ -34,11 +44,6 @@ KEPT_RELEASES = 5
 
 class StepMissing(LookupError):
     """A step was asked for before the one that it needs."""
-
-
-def make_models(parameters: Parameters) -> dict[str, Recommender]:
-    """Fresh models by name, baseline first."""
-    return {name: make_model(name, parameters[name]) for name in GRID}
 
 
 def candidate_folder(paths: Paths, shop_id: str) -> Path:
@@ -61,26 +66,34 @@ def train(paths: Paths, shop_id: str) -> str:
     folder = paths.models / shop_id / "candidates" / candidate
     shutil.rmtree(folder, ignore_errors=True)
     parameters, tuning = choose(interactions, window)
+    ranker = teach(known, window.cut, lambda acts: matrix_models(acts, parameters))
+    recipes = asked(interactions, has_ranker=ranker is not None)
     facts = {
         "shop_id": shop_id,
         "candidate": candidate,
         "interactions": len(interactions),
-        "models": {name: _parameters(model) for name, model in make_models(parameters).items()},
+        "models": {name: parameters_of(model) for name, model in make_models(parameters).items()},
         "tuning": tuning,
         "weights": WEIGHTS,
+        "placements": {placement: [recipe.name for recipe in recipes[placement]] for placement in recipes},
+        "ranker": None if ranker is None else {"importances": ranker.importances},
     }
-    for name, part in (("window", known), ("full", interactions)):
-        fitted = {key: model.fit(part.matrix(), part.sales()) for key, model in make_models(parameters).items()}
-        states: dict[str, State] = {key: model.state() for key, model in fitted.items()}
-        als = fitted["als"]
-        assert isinstance(als, ALS)
-        histories = part.matrix()
-        states["als"] = states["als"] | {"person_factors": als.fold_in(histories)}
+    for name, part, as_of in (("window", known, window.cut), ("full", interactions, after(interactions))):
+        states, lesson = fit_part(part, as_of, parameters, chain.from_iterable(recipes.values()), ranker)
+        if name == "full":
+            states |= _newcomers(paths, shop_id, lesson)
         ids = {"items": part.item_ids.tolist(), "persons": part.person_ids.tolist()}
         span = {"from": instant(part.occurred_at.min()).isoformat(), "to": instant(part.occurred_at.max()).isoformat()}
         save(folder / name, states, ids, facts | {"trained_on": span})
     write_atomically(folder.parent / "LATEST", candidate + "\n")
     return candidate
+
+
+def _newcomers(paths: Paths, shop_id: str, lesson: Lesson) -> dict[str, State]:
+    """Arrays of the shop's new items; none where it has none."""
+    facts = read_facts(Lake(paths.lake), shop_id, lesson.acts.item_ids.tolist())
+    found = None if facts is None else find(facts, lesson.acts, lesson.als, lesson.as_of)
+    return {} if found is None else found.states()
 
 
 def _candidate_id(interactions: Interactions) -> str:
@@ -89,13 +102,10 @@ def _candidate_id(interactions: Interactions) -> str:
         digest.update(np.ascontiguousarray(column).tobytes())
     for text in (interactions.person_ids, interactions.item_ids, interactions.kind):
         digest.update("\n".join(text.tolist()).encode())
-    grid = {name: [_parameters(make_model(name, chosen)) for chosen in choices] for name, choices in GRID.items()}
-    digest.update(json.dumps([grid, WEIGHTS], sort_keys=True).encode())
+    grid = {name: [parameters_of(make_model(name, chosen)) for chosen in choices] for name, choices in GRID.items()}
+    recipes = {placement: [asdict(recipe) for recipe in each] for placement, each in RECIPES.items()}
+    digest.update(json.dumps([grid, WEIGHTS, recipes, RELEASE_FORMAT], sort_keys=True).encode())
     return digest.hexdigest()[:16]
-
-
-def _parameters(model: Recommender) -> dict[str, Any]:
-    return {name: value for name, value in sorted(vars(model).items()) if not name.endswith("_")}
 
 
 def evaluate_candidate(paths: Paths, shop_id: str) -> dict[str, Any]:
@@ -109,7 +119,12 @@ def evaluate_candidate(paths: Paths, shop_id: str) -> dict[str, Any]:
         raise StepMissing(f"the interactions of {shop_id!r} changed since the candidate was trained; run train again")
     window = last_active_days(interactions.occurred_at[interactions.kind == "pay"])
     report = evaluate(models, make_test_set(interactions, window), window, len(interactions.item_ids))
-    report = {"shop_id": shop_id, "candidate": folder.name, **report}
+    item_knn, recipes = models["item_knn"], named(manifest["placements"])
+    assert isinstance(item_knn, ItemKNN)
+    every = chain.from_iterable(recipes.values())
+    fitted = load(every, lambda name: load_state(folder / "window", manifest, name), item_knn, len(interactions.person_ids))
+    placements = judge_all(fitted, recipes, interactions, window)
+    report = {"shop_id": shop_id, "candidate": folder.name, **report, "placements": placements}
     write_json(folder / "evaluation.json", report)
     return report
 
@@ -122,8 +137,14 @@ def gate(paths: Paths, shop_id: str) -> dict[str, Any]:
     report = json.loads((folder / "evaluation.json").read_text())
     manifest = read_manifest(folder / "full")
     states = {name: load_state(folder / "full", manifest, name) for name in GRID}
-    verdict = decide(report, states, load_ids(folder / "full", manifest, "items"), _catalogue(Lake(paths.lake), shop_id))
-    verdict = {"shop_id": shop_id, "candidate": folder.name, **verdict}
+    judged: dict[str, Any] = report["placements"]
+    chosen = {
+        name: decide_placement(name, judged[name], lambda file: load_state(folder / "full", manifest, file)) for name in judged
+    }
+    answered = [name for name, each in chosen.items() if each["recipe"] is not None]
+    item_ids = load_ids(folder / "full", manifest, "items")
+    verdict = decide(report, states, item_ids, _catalogue(Lake(paths.lake), shop_id), answered)
+    verdict = {"shop_id": shop_id, "candidate": folder.name, **verdict, "placements": chosen}
     write_json(folder / "gate.json", verdict)
     return verdict
 
@@ -142,7 +163,8 @@ def publish(paths: Paths, shop_id: str) -> str | None:
     folder = candidate_folder(paths, shop_id)
     if not (folder / "gate.json").exists():
         raise StepMissing(f"the gate has not seen the candidate of {shop_id!r}; run: python -m models gate --shop {shop_id}")
-    if not json.loads((folder / "gate.json").read_text())["is_released"]:
+    verdict = json.loads((folder / "gate.json").read_text())
+    if not verdict["is_released"]:
         return None
     releases = paths.models / shop_id / "releases"
     final = releases / folder.name
@@ -150,7 +172,7 @@ def publish(paths: Paths, shop_id: str) -> str | None:
         shutil.rmtree(final, ignore_errors=True)
         aside = releases / f".{folder.name}"
         shutil.rmtree(aside, ignore_errors=True)
-        shutil.copytree(folder / "full", aside)
+        write_release(folder / "full", aside, verdict)
         aside.rename(final)
     Release.load(paths.models, shop_id, folder.name)
     write_atomically(paths.models / shop_id / "CURRENT", folder.name + "\n")

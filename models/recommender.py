@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
+import numba
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
@@ -57,17 +58,45 @@ def check_histories(histories: sparse.csr_matrix, items: int | None = None) -> s
 def top_k(scores: Scores, k: int, masked: sparse.csr_matrix | None = None) -> Items:
     """Indices of the best ``k`` items of each row, best first, equal scores by index; shape (rows, min(k, items)).
 
-    Items of ``masked`` (rows × items) never appear; where fewer than ``k`` are left a row ends in −1.
+    Items of ``masked`` (rows × items) and those whose score is −∞ or no number never appear; where fewer than ``k`` are left a
+    row ends in −1.
     """
     k = min(k, scores.shape[1])
-    values = scores.astype(np.float32, copy=True)
+    values = np.ascontiguousarray(scores, dtype=np.float32)
     if masked is not None:
+        values = np.array(values)
         rows = np.repeat(np.arange(masked.shape[0]), np.diff(masked.indptr))
         values[rows, masked.indices] = -np.inf
-    kth = np.partition(values, values.shape[1] - k, axis=1)[:, values.shape[1] - k]
     found = np.full((len(values), k), -1, dtype=np.int64)
-    for row, (line, bar) in enumerate(zip(values, kth, strict=True)):
-        candidates = np.flatnonzero(line >= bar) if np.isfinite(bar) else np.flatnonzero(np.isfinite(line))
-        order = np.lexsort((candidates, -line[candidates]))[:k]
-        found[row, : len(order)] = candidates[order]
+    if k <= _FEW:
+        _heads(values, found)
+        return found
+    for row, line in enumerate(np.where(np.isnan(values), -np.inf, values)):
+        order = np.lexsort((np.arange(len(line)), -line))[:k]
+        order = order[line[order] > -np.inf]
+        found[row, : len(order)] = order
     return found
+
+
+_FEW = 200  # up to here a list that is kept sorted while the row is read once beats sorting the row
+
+
+@numba.njit(cache=True, nogil=True)
+def _heads(values: Any, found: Any) -> None:
+    """Fill each row of ``found``, which holds −1, with the places of the row's largest values."""
+    k = found.shape[1]
+    for row in range(values.shape[0]):
+        line, best = values[row], found[row]
+        count, bar = 0, np.float32(-np.inf)
+        for item in range(len(line)):
+            value = line[item]
+            if not value > bar:  # nor when it is no number
+                continue
+            place = min(count, k - 1)
+            while place > 0 and line[best[place - 1]] < value:
+                best[place] = best[place - 1]
+                place -= 1
+            best[place] = item
+            count = min(count + 1, k)
+            if count == k:
+                bar = line[best[k - 1]]

@@ -1,23 +1,53 @@
-"""A published release: popularity, item neighbours and ALS of one shop over the same items, read-only and verified."""
+"""A published release of one shop, read-only and verified: what the ladder needs (popularity, item neighbours, ALS), and a
+section for each placement that names its model.
+
+``release_format`` 1 had the ladder alone; such a release still loads, and every placement is answered by the ladder.
+"""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from jishi.lake import write_json
 from models.als import ALS
-from models.artefact import CorruptArtefact, load_ids, load_state, read_manifest
+from models.artefact import MANIFEST, CorruptArtefact, load_ids, load_state, read_manifest
 from models.item_knn import ItemKNN
+from models.placements import newcomers
+from models.placements.newcomers import Newcomers
+from models.placements.recipes import RECIPES, Recipe
+from models.placements.released import PlacementModel
+from models.placements.stored import files_of, load
 from models.recommender import Items, Scores
 
-__all__ = ["CorruptArtefact", "Release", "current_version"]
+__all__ = ["RELEASE_FORMAT", "CorruptArtefact", "Release", "current_version", "write_release"]
+RELEASE_FORMAT = 2
+_LADDER = ("popularity", "item_knn", "als")
 
 
 def current_version(models: Path, shop_id: str) -> str | None:
     """Name of the published release of a shop, or None."""
     pointer = models / shop_id / "CURRENT"
     return pointer.read_text().strip() or None if pointer.exists() else None
+
+
+def write_release(full: Path, folder: Path, verdict: dict[str, Any]) -> None:
+    """A release from a candidate's full models: what the ladder needs, and the models that the verdict names for placements."""
+    manifest = read_manifest(full)
+    placements = verdict["placements"]
+    recipes = [Recipe(**chosen["recipe"]) for chosen in placements.values() if chosen["recipe"] is not None]
+    states = [*_LADDER, *files_of(recipes), *(file for file in newcomers.FILES if file in manifest["shapes"])]
+    files = [*(f"{name}.npz" for name in states), "items.json", "persons.json"]
+    folder.mkdir(parents=True)
+    for file in files:
+        shutil.copyfile(full / file, folder / file)
+    kept = {"sha256": {file: manifest["sha256"][file] for file in files}}
+    kept["shapes"] = {name: manifest["shapes"][name] for name in states}
+    told = {"placements": placements, "beats_popularity": verdict["beats_popularity"]}
+    write_json(folder / MANIFEST, manifest | kept | {"release_format": RELEASE_FORMAT, **told})
 
 
 class Release:
@@ -31,6 +61,10 @@ class Release:
         self._als = als
         self._person_factors: Scores | None = None
         self._number_of_person = {person_id: number for number, person_id in enumerate(person_ids)}
+        self.newcomers: Newcomers | None = None
+        self._is_taste_proved = True
+        self._placements: dict[str, PlacementModel] = {}
+        self.told_of_placements: dict[str, str] = dict.fromkeys(RECIPES, "ladder: a release of format 1 names no model")
 
     @classmethod
     def load(cls, models: Path, shop_id: str, version: str) -> Release:
@@ -46,6 +80,7 @@ class Release:
         found = cls(version, item_ids, person_ids, knn, ALS().from_state(als_state), sales_state["sales"])
         found._person_factors = als_state["person_factors"]
         found._check(folder)
+        found._load_placements(folder, manifest)
         return found
 
     def _check(self, folder: Path) -> None:
@@ -63,10 +98,48 @@ class Release:
         if items == 0 or not self.popularity.any():
             raise CorruptArtefact(f"{folder}: no item sells")
 
-    def taste(self, person_id: str) -> Scores | None:
-        """Long-term preference of a person for every item; None for a person whom the release does not know."""
+    def _load_placements(self, folder: Path, manifest: dict[str, Any]) -> None:
+        version = manifest.get("release_format", 1)
+        if version == 1:
+            return
+        if version != RELEASE_FORMAT:
+            raise CorruptArtefact(f"{folder}: release_format is {version!r}, this version reads 1 and {RELEASE_FORMAT}")
+        self._is_taste_proved = "als" in manifest.get("beats_popularity", ())
+        try:
+            for placement in RECIPES:
+                chosen = manifest["placements"][placement]
+                self.told_of_placements[placement] = f"{chosen['model']}: {chosen['sentence']}"
+                if chosen["recipe"] is not None:
+                    self._placements[placement] = self._placement(folder, manifest, Recipe(**chosen["recipe"]))
+            if newcomers.FILES[0] in manifest["shapes"]:
+                states = {file: load_state(folder, manifest, file) for file in newcomers.FILES}
+                self.newcomers = Newcomers.from_states(states, len(self._number_of_person), len(self.item_ids))
+        except (KeyError, TypeError, ValueError) as error:
+            raise CorruptArtefact(f"{folder}: a model of a placement is not whole: {error}") from error
+
+    def _placement(self, folder: Path, manifest: dict[str, Any], recipe: Recipe) -> PlacementModel:
+        persons, items = self._number_of_person, len(self.item_ids)
+        fitted = load([recipe], lambda name: load_state(folder, manifest, name), self._knn, len(persons))
+        return PlacementModel(recipe, fitted, persons, items)
+
+    def placement(self, name: str) -> PlacementModel | None:
+        """The model that the release names for a placement; None where the ladder answers."""
+        return self._placements.get(name)
+
+    def newcomers_near(self, person_id: str) -> Items | None:
+        """New items nearest to a person's taste, best first; None for a person of whom nothing is known."""
         number = self._number_of_person.get(person_id)
-        if number is None or self._person_factors is None:
+        if number is None or self.newcomers is None:
+            return None
+        found = self.newcomers.nearest.of_person(number).items
+        return found if len(found) else None
+
+    def taste(self, person_id: str) -> Scores | None:
+        """Long-term preference of a person for every item; None for a person whom the release does not know, and for all where
+        ALS does not beat popularity.
+        """
+        number = self._number_of_person.get(person_id)
+        if number is None or self._person_factors is None or not self._is_taste_proved:
             return None
         return np.asarray(self._als.state()["item_factors"] @ self._person_factors[number], dtype=np.float32)
 

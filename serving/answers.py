@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from serving.reasons import CODES
 from serving.recommend import Answer, Placement, ServedBy
 
 
@@ -11,7 +12,7 @@ class ReasonOut(BaseModel):
     """Why the item is in the list: the source that gave it most."""
 
     code: str = Field(
-        description="similar_to_recent, similar_to_item, same_category, long_term_taste or popular",
+        description="one of " + ", ".join(CODES),
         examples=["similar_to_recent"],
     )
     zh: str = Field(description="sentence for shoppers, Chinese", examples=["因为你看过「马面裙」"])
@@ -40,6 +41,11 @@ class RecommendationsOut(BaseModel):
     placement: Placement
     served_by: ServedBy = Field(
         description="the rung of the ladder: personalised (taste or last items), item_based (the page's item), popular"
+    )
+    model: str = Field(
+        description="the placement's model of the release, or `ladder` where it names none or the model knows nothing of this "
+        "request; `/readyz` tells why",
+        examples=["tifu_knn"],
     )
     model_version: str = Field(description="release that gave the candidates")
     items: list[ItemOut]
@@ -84,6 +90,7 @@ def answer_out(request_id: str, shop_id: str, placement: Placement, answer: Answ
         shop_id=shop_id,
         placement=placement,
         served_by=answer.served_by,
+        model=answer.model,
         model_version=answer.model_version,
         items=items,
     )

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Path, Qu
 from fastapi.exceptions import RequestValidationError
 from fastapi.requests import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
+from pydantic import StringConstraints
 from starlette.exceptions import HTTPException as AnyHttpError
 
 from jishi import __version__
@@ -97,24 +98,30 @@ def recommendations(
     item_id: Annotated[
         str | None, Query(min_length=1, max_length=200, description="the item that the page is about; needed for `item`")
     ] = None,
+    cart_item_id: Annotated[
+        list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] | None,
+        Query(min_length=1, max_length=100, description="items in the cart, the one put in last at the end; may repeat"),
+    ] = None,
     placement: Annotated[Placement, Query(description="where the list is shown")] = "home",
     limit: Annotated[int, Query(ge=1, le=100, description="most items in the answer")] = 20,
 ) -> RecommendationsOut:
     """A shopper whom nobody knows gets what is popular. The list never holds an item that is out of stock, not active, or of
-    another shop, nor the page's own item."""
+    another shop, nor the page's own item or one of the cart."""
     if placement == "item" and item_id is None:
         told = "placement item needs the item of the page"
         raise RequestValidationError([{"type": "missing", "loc": ("query", "item_id"), "msg": told}])
+    request_id = uuid.uuid4().hex
     persons = tuple(dict.fromkeys(person for person in (user_id, anonymous_id) if person is not None))
     try:
-        answer = _engine(http).answer(Request(shop_id, placement, limit, persons, item_id))
+        cart = tuple(dict.fromkeys(cart_item_id or ()))
+        answer = _engine(http).answer(Request(shop_id, placement, limit, persons, item_id, cart), request_id)
     except NoRelease:
         body = ErrorBody(
             code="no_release", message="this shop has no released model yet; train and publish one, then ask again"
         )
         raise HTTPException(503, body.model_dump(), {"Retry-After": str(_RETRY_AFTER_S)}) from None
     http.state.served_by = answer.served_by
-    return answer_out(uuid.uuid4().hex, shop_id, placement, answer)
+    return answer_out(request_id, shop_id, placement, answer)
 
 
 @_ROUTES.get("/healthz", tags=["operations"], summary="Is the process alive?")
@@ -161,7 +168,7 @@ async def _on_http_error(_: HttpRequest, error: Exception) -> JSONResponse:
 async def _on_bad_parameter(_: HttpRequest, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    field = str(first["loc"][-1])
+    field = str(first["loc"][1])  # after it a list says which entry
     body = ErrorBody(code="bad_parameter", field=field, message=f"{field}: {first['msg']}")
     return JSONResponse({"error": body.model_dump()}, 422)
 

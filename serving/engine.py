@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from jishi.paths import Paths
 from jishi.settings import Settings
+from serving.exploring import decided, explore
 from serving.keys import Keys
 from serving.metrics import Metrics
 from serving.recent import Recent
@@ -29,6 +30,7 @@ class Engine:
     states: ShopStates
     recent: Recent
     served_log: ServedLog
+    decisions: ServedLog
     stream: StreamHealth
     watcher: Watcher
     metrics: Metrics
@@ -41,17 +43,19 @@ class Engine:
         keys, states, stream = Keys(paths.shops_file), ShopStates(), StreamHealth()
         process = f"{time.time_ns() // 1_000_000}-{os.getpid()}"
         served_log = ServedLog(paths.served_values, process, settings.served_values_rate)
+        decisions = ServedLog(paths.served_decisions, process, 1.0)
         recent = Recent(log=served_log)
         watcher = Watcher(paths, keys, states, recent)
         metrics = Metrics(states, stream, recent.health, served_log, time.time)
-        return cls(settings, paths, keys, states, recent, served_log, stream, watcher, metrics)
+        return cls(settings, paths, keys, states, recent, served_log, decisions, stream, watcher, metrics)
 
     def start(self) -> None:
-        """Start the watcher, the reader of the stream and the writer of the log of served values."""
+        """Start the watcher, the reader of the stream and the writers of the logs."""
         self._threads = [
             threading.Thread(target=self.watcher.run, args=(self._stop,), name="watcher", daemon=True),
             threading.Thread(target=self._follow, name="stream", daemon=True),
             threading.Thread(target=self.served_log.run, args=(self._stop,), name="served-log", daemon=True),
+            threading.Thread(target=self.decisions.run, args=(self._stop,), name="decisions", daemon=True),
         ]
         for thread in self._threads:
             thread.start()
@@ -62,10 +66,16 @@ class Engine:
         for thread in self._threads:
             thread.join(timeout=5)
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: Request, request_id: str) -> Answer:
         """The answer to a request. Raises serving.recommend.NoRelease."""
         state = self.states.find(request.shop_id)
-        return recommend(request, state.shelf, state.catalogue, self.recent.last_items)
+        shelf, catalogue = state.shelf, state.catalogue
+        answer = recommend(request, shelf, catalogue, self.recent.last_items)
+        assert shelf is not None  # else NoRelease was raised
+        answer, decision = explore(answer, request, shelf, catalogue, state.exploration)
+        if decision is not None:
+            self.decisions.note(decided(decision, answer, request, request_id, shelf, time.time_ns() // 1_000_000))
+        return answer
 
     def dead_threads(self) -> list[str]:
         """Threads that ended though nobody stopped them."""

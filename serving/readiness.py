@@ -19,6 +19,7 @@ def readiness(engine: Engine, now: float) -> tuple[bool, dict[str, Any]]:
             "release": release.version,
             "release_age_s": None if release.published_at is None else round(now - release.published_at, 1),
             "release_problem": release.problem,
+            "placements": {} if state.shelf is None else dict(state.shelf.model.told_of_placements),
             "catalogue_items": len(state.catalogue.items),
             "live_changes": state.changes,
         }
@@ -36,6 +37,7 @@ def readiness(engine: Engine, now: float) -> tuple[bool, dict[str, Any]]:
         },
         "online_store": {"problem": engine.recent.health.problem, "reads": engine.recent.health.reads},
         "served_log": {"problem": engine.served_log.problem, "dropped": engine.served_log.dropped},
+        "decision_log": {"problem": engine.decisions.problem, "dropped": engine.decisions.dropped},
         "problems": {**engine.watcher.problems, **({"registry": engine.keys.problem} if engine.keys.problem else {})},
         "dead_threads": engine.dead_threads(),
     }

@@ -36,7 +36,41 @@ _SENTENCES = {
         ("「{category}」里的热门:你看过「{zh}」", 'Popular in "{category}": you looked at "{en}"'),
     ),
     "popularity": ("popular", ("店内热门", "Popular in this shop"), None),
+    "trending": ("trending", ("近期热门", "Trending now"), None),
+    "new": ("new", ("新品", "New in this shop"), None),
+    "similar": (
+        "similar_to_item",
+        ("与这件商品相似", "Similar to this item"),
+        ("喜欢「{zh}」的人也喜欢", 'People who like "{en}" like this too'),
+    ),
+    "viewed_next": (
+        "viewed_next",
+        ("大家接着看的商品", "What people looked at next"),
+        ("看过「{zh}」的人接着看了", 'People who looked at "{en}" looked at this next'),
+    ),
+    "viewed_together": (
+        "viewed_together",
+        ("常被一起浏览的商品", "Often looked at together"),
+        ("常与「{zh}」一起被浏览", 'Often looked at together with "{en}"'),
+    ),
+    "bought_together": (
+        "bought_together",
+        ("常被一起购买的商品", "Often bought together"),
+        ("常与「{zh}」一起购买", 'Often bought together with "{en}"'),
+    ),
+    "bought_often": ("bought_often", ("你常买这件商品", "You buy this often"), None),
+    "bought_before": ("bought_before", ("你买过这件商品", "You bought this before"), None),
+    "due_again": ("due_again", ("该再买这件商品了", "Time to buy this again"), None),
+    "seen_before": ("seen_before", ("你关注过这件商品", "You showed interest in this before"), None),
+    "people_like_you": ("people_like_you", ("与你相似的顾客常买", "People who shop like you buy this"), None),
+    "like_yours": (
+        "like_yours",
+        ("与你喜欢的商品相似", "Similar to what you like"),
+        ("与你喜欢的「{zh}」相似", 'Similar to "{en}", which you like'),
+    ),
 }
+SOURCES = frozenset(_SENTENCES)
+CODES = tuple(dict.fromkeys(code for code, _, _ in _SENTENCES.values()))
 
 
 def explain(source: str, cause: Item | None) -> Reason:

@@ -1,5 +1,8 @@
 """A request becomes an answer: framework-free, no I/O but one read of the person's last items through ``Recent``.
 
+Where the release names a model for the placement, the model answers (``serving.placed``), with live intent mixed in at home.
+Where it names none, or the model has nothing to say of this request, the ladder answers.
+
 The ladder: ``personalised`` when the release knows the person's taste or last items, else ``item_based`` when it knows items
 near the page's one, else ``popular``. Whatever the rung, the guard looks at each item again before it leaves: in the shop's own
 catalogue, active, in stock, and not the item of the page.
@@ -7,7 +10,7 @@ catalogue, active, in stock, and not the item of the page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -16,6 +19,7 @@ import numpy as np
 from serving.blend import (
     BLEND,
     NONE,
+    PLACED,
     Blend,
     Mask,
     Mix,
@@ -28,12 +32,14 @@ from serving.blend import (
     with_intent,
 )
 from serving.catalogue import Catalogue, Item
+from serving.placed import add_model, given_items
 from serving.reasons import Reason, explain
 from serving.shelf import Shelf
 
 Placement = Literal["home", "item", "cart", "after_payment"]
 PLACEMENTS: tuple[str, ...] = get_args(Placement)
 ServedBy = Literal["personalised", "item_based", "popular"]
+LADDER = "ladder"
 LastItems = Callable[[str, Sequence[str]], Sequence[str]]
 
 
@@ -43,13 +49,22 @@ class NoRelease(LookupError):
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked, checked already. ``persons`` are the ids of the person, the one after login first."""
+    """What is asked, checked already. ``persons`` are the ids of the person, the one after login first.
+
+    ``cart`` are the items in the cart, the one put in last at the end; empty where the storefront does not tell.
+    """
 
     shop_id: str
     placement: Placement
     limit: int
     persons: tuple[str, ...] = ()
     item_id: str | None = None
+    cart: tuple[str, ...] = ()
+
+    @property
+    def shown_not(self) -> set[str]:
+        """Items that the list may not hold: the page's, and those in the cart."""
+        return {*self.cart, *([] if self.item_id is None else [self.item_id])}
 
 
 @dataclass(frozen=True)
@@ -63,31 +78,31 @@ class Recommended:
 
 @dataclass(frozen=True)
 class Answer:
-    """The list, best first, the rung that gave it, and the release behind it."""
+    """The list, best first, the rung that gave it, the model that answered (``ladder`` for none) and the release behind it."""
 
     served_by: ServedBy
+    model: str
     model_version: str
     items: list[Recommended]
 
 
-def recommend(
-    request: Request, shelf: Shelf | None, catalogue: Catalogue, last_items: LastItems, blend: Blend = BLEND
-) -> Answer:
+def recommend(request: Request, shelf: Shelf | None, catalogue: Catalogue, last_items: LastItems) -> Answer:
     """The answer to a request. Raises NoRelease when the shop has no shelf yet."""
     if shelf is None:
         raise NoRelease(request.shop_id)
-    recent = [
-        (shelf.number_of[item_id], weight)
-        for item_id, weight in _weighted(last_items(request.shop_id, request.persons), blend.decay)
-        if item_id in shelf.number_of
-    ]
-    context = shelf.number_of.get(request.item_id) if request.item_id is not None else None
-    mix, served_by = _mix(request, shelf, recent, context, blend)
-    chosen = _chosen(request, shelf, mix, recent, context, blend)
+    told = dict.fromkeys(last_items(request.shop_id, request.persons))
+    asked = _Asked(
+        request,
+        recent=[shelf.number_of[item_id] for item_id in told if item_id in shelf.number_of],
+        context=None if request.item_id is None else shelf.number_of.get(request.item_id),
+        shown_not=_mask(shelf, request.shown_not),
+    )
+    mix, served_by, model = _mix(asked, shelf)
     items = []
-    for number in chosen:
+    blend = BLEND if model == LADDER else PLACED
+    for number in _chosen(asked, shelf, mix, blend, has_intent=model == LADDER or request.placement == "home"):
         item = catalogue.get(shelf.model.item_ids[number])
-        if item is None or not item.is_sellable or item.item_id == request.item_id:
+        if item is None or not item.is_sellable or item.item_id in request.shown_not:
             continue
         share = mix.main_share(number)
         cause = NONE if share.because is None else int(share.because[number])
@@ -95,19 +110,58 @@ def recommend(
         items.append(Recommended(item, round(float(mix.score[number]), 6), explain(share.source, caused_by)))
         if len(items) == request.limit:
             break
-    return Answer(served_by, shelf.model.version, items)
+    return Answer(served_by, model, shelf.model.version, items)
 
 
-def _weighted(last_items: Sequence[str], decay: float) -> list[tuple[str, float]]:
-    distinct = list(dict.fromkeys(last_items))
-    return list(zip(distinct, recency_weights(len(distinct), decay), strict=True))
+@dataclass(frozen=True)
+class _Asked:
+    """A request in item numbers; ``recent`` newest first."""
+
+    request: Request
+    recent: list[int]
+    context: int | None
+    shown_not: Mask
+
+    def weighted(self, decay: float) -> list[tuple[int, float]]:
+        """The last items with the weight of their recency."""
+        return list(zip(self.recent, recency_weights(len(self.recent), decay), strict=True))
 
 
-def _mix(
-    request: Request, shelf: Shelf, recent: list[tuple[int, float]], context: int | None, blend: Blend
-) -> tuple[Mix, ServedBy]:
+def _mask(shelf: Shelf, item_ids: Iterable[str]) -> Mask:
+    found = np.zeros(shelf.size, dtype=np.bool_)
+    found[[shelf.number_of[item_id] for item_id in item_ids if item_id in shelf.number_of]] = True
+    return found
+
+
+def _mix(asked: _Asked, shelf: Shelf) -> tuple[Mix, ServedBy, str]:
+    """The mix, the rung, and the name of the model behind it."""
+    request, placed = asked.request, shelf.model.placement(asked.request.placement)
+    if placed is None:
+        return (*_ladder(asked, shelf, BLEND), LADDER)
+    mix = empty_mix(shelf.size)
+    cart = [shelf.number_of[item_id] for item_id in request.cart if item_id in shelf.number_of]
+    given = given_items(request.placement, asked.recent, cart, asked.context)
+    said = add_model(mix, placed, given, request.persons, asked.shown_not, PLACED)
+    if said is None or (request.placement == "item" and said == "person"):  # a list that ignores the page would be no answer
+        return (*_ladder(asked, shelf, BLEND), LADDER)
+    if request.placement == "home" and asked.recent:
+        _add_recent(mix, asked, shelf, PLACED)
+    mix.add("popularity", PLACED.popularity, shelf.popularity)
+    is_personal = said != "items" or bool(asked.recent)
+    return mix, "personalised" if is_personal else "item_based", placed.name
+
+
+def _add_recent(mix: Mix, asked: _Asked, shelf: Shelf, blend: Blend) -> None:
+    recent = asked.weighted(blend.decay)
+    neighbours = {number: shelf.model.neighbours(number) for number, _ in recent}
+    mix.add("recent", blend.recent, *near(shelf.size, recent, neighbours))
+    mix.add("category", blend.category, *same_category(shelf.categories, shelf.popularity_in_category, recent))
+
+
+def _ladder(asked: _Asked, shelf: Shelf, blend: Blend) -> tuple[Mix, ServedBy]:
     mix = empty_mix(shelf.size)
     served_by: ServedBy = "popular"
+    context = asked.context
     if context is not None:
         causes = [(context, 1.0)]
         strength, because = near(shelf.size, causes, {context: shelf.model.neighbours(context)})
@@ -115,12 +169,10 @@ def _mix(
         if not strength.any():
             mix.add("category", blend.category, *same_category(shelf.categories, shelf.popularity_in_category, causes))
         served_by = "item_based" if mix.score.any() else "popular"
-    if recent:
-        neighbours = {number: shelf.model.neighbours(number) for number, _ in recent}
-        mix.add("recent", blend.recent, *near(shelf.size, recent, neighbours))
-        mix.add("category", blend.category, *same_category(shelf.categories, shelf.popularity_in_category, recent))
+    if asked.recent:
+        _add_recent(mix, asked, shelf, blend)
         served_by = "personalised"
-    for person in request.persons:
+    for person in asked.request.persons:
         taste = shelf.model.taste(person)
         if taste is not None:
             mix.add("taste", blend.taste, scale(taste))
@@ -130,22 +182,22 @@ def _mix(
     return mix, served_by
 
 
-def _chosen(
-    request: Request, shelf: Shelf, mix: Mix, recent: list[tuple[int, float]], context: int | None, blend: Blend
-) -> Iterator[int]:
+def _chosen(asked: _Asked, shelf: Shelf, mix: Mix, blend: Blend, *, has_intent: bool) -> Iterator[int]:
     """Numbers to show, best first, more of them as long as the guard turns some away; what was just looked at comes last."""
-    allowed = shelf.sellable.copy()
-    if context is not None:
-        allowed[context] = False
+    limit = asked.request.limit
+    allowed = shelf.sellable & ~asked.shown_not
     fresh = allowed.copy()
-    fresh[[number for number, _ in recent]] = False
-    intent = _intent(shelf, [number for number, _ in recent[: blend.intent_items]]) & fresh
-    least = int(np.ceil(blend.intent_share * request.limit))
-    batch = with_intent(choose(mix.score, fresh, request.limit), mix.score, intent, least, request.limit)
-    while len(batch) or len(batch := choose(mix.score, allowed, request.limit)):
+    fresh[asked.recent[: blend.seen_items]] = False
+    batch = choose(mix.score, fresh, limit)
+    if has_intent:
+        newest = asked.recent[: blend.intent_items]
+        intent = _intent(shelf, newest) & fresh
+        intent[newest] = False
+        batch = with_intent(batch, mix.score, intent, int(np.ceil(blend.intent_share * limit)), limit)
+    while len(batch) or len(batch := choose(mix.score, allowed, limit)):
         yield from map(int, batch)
         fresh[batch] = allowed[batch] = False
-        batch = choose(mix.score, fresh, request.limit)
+        batch = choose(mix.score, fresh, limit)
 
 
 def _intent(shelf: Shelf, newest: list[int]) -> Mask:

@@ -1,4 +1,5 @@
-"""The log of feature values that requests used. A request only puts values into a queue; a thread of its own writes them.
+"""The log of what requests used: feature values, exploring decisions. A request only puts entries into a queue; a thread of
+its own writes them.
 
 Serving never waits for this log and never fails because of it: what does not fit the queue or the disk is dropped and counted.
 """
@@ -12,8 +13,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from queue import Empty, Full, Queue
 from threading import Event
+from typing import Protocol
 
-from jishi.features.served import Served, is_sampled
+from jishi.features.served import is_sampled
 
 EVERY_S = 1.0
 KEPT_DAYS = 8
@@ -22,9 +24,22 @@ MOST_BYTES = 2**28
 _QUEUED = 10_000
 
 
+class Entry(Protocol):
+    """What is logged: a line, and the UTC date that it belongs to."""
+
+    @property
+    def read_on(self) -> date:
+        """UTC date."""
+
+    def line(self) -> bytes:
+        """The line that stands in the log."""
+
+
 @dataclass
 class ServedLog:
-    """Appends a share ``rate`` of the values to files by day below ``folder``; days that are too old are deleted."""
+    """Appends entries to files by day below ``folder``; days that are too old are deleted. ``rate`` is the share of reads that
+    ``takes`` says yes to.
+    """
 
     folder: Path
     name: str  # of this process alone, so that nobody writes behind a line that was cut when it died
@@ -33,14 +48,14 @@ class ServedLog:
     logged: int = 0
     dropped: int = 0
     problem: str | None = None
-    _queue: Queue[Served] = field(default_factory=lambda: Queue(_QUEUED))
+    _queue: Queue[Entry] = field(default_factory=lambda: Queue(_QUEUED))
 
     def takes(self, shop_id: str, entity_id: str, read_at_ms: int) -> bool:
         """Whether a read belongs to the sample."""
         return is_sampled(shop_id, entity_id, read_at_ms, self.rate)
 
-    def note(self, served: Served) -> None:
-        """Keep a value for the next round of writing."""
+    def note(self, served: Entry) -> None:
+        """Keep an entry for the next round of writing."""
         try:
             self._queue.put_nowait(served)
         except Full:
@@ -54,7 +69,7 @@ class ServedLog:
 
     def flush(self) -> None:
         """Write what is queued."""
-        by_day: dict[date, list[Served]] = defaultdict(list)
+        by_day: dict[date, list[Entry]] = defaultdict(list)
         for served in self._drain():
             by_day[served.read_on].append(served)
         for day, values in by_day.items():
@@ -67,15 +82,15 @@ class ServedLog:
             else:
                 self.dropped += len(values)
 
-    def _drain(self) -> list[Served]:
-        drained: list[Served] = []
+    def _drain(self) -> list[Entry]:
+        drained: list[Entry] = []
         try:
             while True:
                 drained.append(self._queue.get_nowait())
         except Empty:
             return drained
 
-    def _append(self, day: date, values: list[Served]) -> bool:
+    def _append(self, day: date, values: list[Entry]) -> bool:
         folder = self.folder / day.isoformat()
         if not folder.exists():
             folder.mkdir(parents=True)

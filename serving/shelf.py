@@ -2,15 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from models.explore import Belief
 from serving.blend import NONE, Indices, Vector, scale
 from serving.catalogue import Catalogue, Item
+
+
+class OwnList(Protocol):
+    """A person's list, best first: item numbers, weights above zero, why each is there, and the item that was the cause."""
+
+    @property
+    def items(self) -> Indices:
+        """Item numbers."""
+
+    @property
+    def weights(self) -> Vector:
+        """Weights above zero."""
+
+    @property
+    def origins(self) -> Sequence[str]:
+        """Why each is there; a source of ``serving.reasons``."""
+
+    @property
+    def because(self) -> Indices:
+        """The item that was the cause, or −1."""
+
+
+class Placed(Protocol):
+    """The model that a release names for a placement."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def own_share(self) -> float:
+        """How much the person's list counts beside what goes with the given items."""
+
+    @property
+    def reason(self) -> str | None:
+        """The source of ``serving.reasons`` of what goes with the given items."""
+
+    def follow(self, given: Sequence[int]) -> tuple[Vector, Indices] | None:
+        """What goes with the given items: a weight of every item, and the given item that gave it most, or −1."""
+
+    def own(self, person_id: str) -> OwnList | None:
+        """The list of a person whom the model knows."""
+
+
+class Newcomers(Protocol):
+    """Items that are new in the shop, by number, and what is believed of them."""
+
+    @property
+    def items(self) -> Indices:
+        """Item numbers."""
+
+    @property
+    def belief(self) -> Belief:
+        """Of the click rate of each."""
 
 
 class Model(Protocol):
@@ -27,6 +82,20 @@ class Model(Protocol):
     @property
     def popularity(self) -> Vector:
         """How much each item sells, in any unit that is not negative."""
+
+    @property
+    def told_of_placements(self) -> Mapping[str, str]:
+        """Of each placement the name of its model and what the gate found, or ``ladder`` and why."""
+
+    @property
+    def newcomers(self) -> Newcomers | None:
+        """New items to explore; None when there are none."""
+
+    def newcomers_near(self, person_id: str) -> Indices | None:
+        """New items nearest to a person's taste, best first; None for a person of whom nothing is known."""
+
+    def placement(self, name: str) -> Placed | None:
+        """The model of a placement; None where the ladder answers."""
 
     def taste(self, person_id: str) -> Vector | None:
         """Long-term preference of a person for every item, in any unit; None for a person whom the release does not know."""

@@ -9,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from threading import Lock
 
+import numpy as np
+
 from serving.catalogue import Catalogue, Item
+from serving.exploring import Exploration
 from serving.shelf import Model, Shelf, join
 
 
@@ -32,11 +35,13 @@ class ShopState:
     shelf: Shelf | None = None
     release: ReleaseFacts = field(default_factory=ReleaseFacts)
     changes: int = 0
+    exploration: Exploration = field(default_factory=lambda: Exploration(np.random.default_rng()))
     _model: Model | None = None
     _lock: Lock = field(default_factory=Lock)
 
     def use_release(self, model: Model, published_at: float) -> None:
         """Switch to a verified release."""
+        self.exploration.use(model)
         with self._lock:
             self._model = model
             self._join()

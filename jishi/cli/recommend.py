@@ -18,6 +18,7 @@ def recommend(
     user: Annotated[str | None, typer.Option(help="user_id of the shopper")] = None,
     anonymous: Annotated[str | None, typer.Option(help="anonymous_id of the shopper")] = None,
     item: Annotated[str | None, typer.Option(help="item_id of the page, for placement item")] = None,
+    cart: Annotated[list[str] | None, typer.Option(help="item_id in the cart; may repeat")] = None,
     placement: Annotated[str, typer.Option(help="home, item, cart or after_payment")] = "home",
     limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
     key: Annotated[str | None, typer.Option(help="read key; default: the key that the demo made")] = None,
@@ -28,7 +29,8 @@ def recommend(
 
     settings = get_settings()
     key = key or _stored_key(Paths.of(settings), shop)
-    parameters = {"user_id": user, "anonymous_id": anonymous, "item_id": item, "placement": placement, "limit": limit}
+    parameters: dict[str, str | int | list[str] | None] = {"cart_item_id": cart or None}
+    parameters |= {"user_id": user, "anonymous_id": anonymous, "item_id": item, "placement": placement, "limit": limit}
     url = f"http://{settings.host}:{settings.serving_port}/v1/shops/{shop}/recommendations"
     try:
         answer = httpx.get(
@@ -46,7 +48,7 @@ def recommend(
         print(json.dumps(answer.json(), indent=2, ensure_ascii=False))
         return
     found = answer.json()
-    table = Table(title=f"{found['served_by']} · model {found['model_version']} · request {found['request_id']}")
+    table = Table(title=f"{found['served_by']} by {found['model']} of {found['model_version']} · request {found['request_id']}")
     for heading in ("#", "item", "title", "category", "price", "score", "reason"):
         table.add_column(heading)
     for position, row in enumerate(found["items"], 1):

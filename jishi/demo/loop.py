@@ -165,7 +165,9 @@ def _sold_out(lake: Lake, shop_id: str, item_id: str) -> dict[str, Any]:
 
 
 def _show(console: Console, title: str, answer: dict[str, Any], highlight: str | None = None) -> None:
-    table = Table(title=f"{title} · {answer['served_by']} · model {answer['model_version']}", title_justify="left")
+    table = Table(
+        title=f"{title} · {answer['served_by']} by {answer['model']} of {answer['model_version']}", title_justify="left"
+    )
     for heading in ("#", "item", "title", "category", "reason"):
         table.add_column(heading)
     for position, item in enumerate(answer["items"], 1):

@@ -38,8 +38,21 @@ def model_metrics(paths: Paths, shop_ids: tuple[str, ...]) -> dict[str, Any]:
             "baseline": baseline,
             "test_customers": judged["persons"],
             "metrics": {name: judged["models"][name]["metrics"] for name in in_order},
+            "placements": {
+                placement: _placement(report["placements"][placement]["models"], baseline, chosen)
+                for placement, chosen in verdict["placements"].items()
+            },
         }
     return found
+
+
+def _placement(judged: dict[str, Any], baseline: str, chosen: dict[str, Any]) -> dict[str, Any]:
+    """The model that answers a placement with its metric next to popularity's; none of these for the ladder."""
+    told = {"model": chosen["model"], "gate": chosen["sentence"]}
+    if chosen["model"] not in judged:
+        return told
+    metrics = {name: judged[name]["metrics"][SHOWN_METRICS[0]] for name in (chosen["model"], baseline)}
+    return told | {SHOWN_METRICS[0]: metrics[chosen["model"]], baseline: metrics[baseline]}
 
 
 def versions(paths: Paths) -> dict[str, str]:
@@ -75,6 +88,7 @@ def show(console: Console, summary: dict[str, Any]) -> None:
         table.add_row(shop_id, *numbers, quarantined, f"{counts['orders']:,}", money, f"{counts['paying_customers']:,}")
     console.print(table)
     console.print(_model_table(summary["models"]))
+    console.print(_placement_table(summary["models"]))
     for shop_id, found in summary["models"].items():
         console.print(f"  gate of {shop_id}: {found['gate']}", highlight=False)
     if "loop_delay_s" in summary:
@@ -108,6 +122,23 @@ def _model_table(models: dict[str, Any]) -> Table:
             cells = [_interval(metrics[metric]) for metric in SHOWN_METRICS]
             gain = metrics[SHOWN_METRICS[0]].get("over_popularity")
             table.add_row(shop_id, name, *cells, _interval(gain, "+") if gain else "baseline")
+    return table
+
+
+def _placement_table(models: dict[str, Any]) -> Table:
+    """What answers each placement, against popularity on the placement's own question."""
+    metric = SHOWN_METRICS[0]
+    table = Table(title="Placements: the model that the release names, on the placement's own question", title_justify="left")
+    for heading in ("shop", "placement", "answered by", metric, "of popularity", "difference"):
+        table.add_column(heading)
+    for shop_id, found in models.items():
+        for placement, told in found["placements"].items():
+            if metric not in told:
+                table.add_row(shop_id, placement, told["model"], told["gate"], "", "")
+                continue
+            base = f"{told[found['baseline']]['mean']:.4f}"
+            difference = _interval(told[metric]["over_popularity"], "+")
+            table.add_row(shop_id, placement, told["model"], _interval(told[metric]), base, difference)
     return table
 
 

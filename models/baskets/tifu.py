@@ -75,17 +75,30 @@ class TIFUKNN:
         # A person without baskets is as near to everybody as to nobody: what is popular follows from no weights at all.
         return sparse.csr_matrix(sparse.diags((np.diff(mine.indptr) > 0).astype(np.float32)) @ found, dtype=np.float32)
 
+    def parts(self, histories: Purchases) -> tuple[sparse.csr_matrix, sparse.csr_matrix, sparse.csr_matrix]:
+        """What ``weigh`` adds up: own vectors (weighed), shares of neighbours (weighed), and the neighbours' vectors."""
+        if self.vectors_ is None:
+            raise NotFitted("fit TIFU-kNN first")
+        mine, others = self.vectors(check_range(histories)), self.vectors_
+        squares = np.asarray(others.multiply(others).sum(axis=1)).ravel()
+        is_anybody = sparse.diags((np.diff(mine.indptr) > 0).astype(np.float32))
+        near = [self._nearest(mine[start : start + BATCH], others, squares) for start in range(0, mine.shape[0], BATCH)]
+        shares = is_anybody @ sparse.vstack(near, format="csr")
+        return self.own * mine, sparse.csr_matrix((1 - self.own) * shares, dtype=np.float32), others
+
     def _nearest(self, part: sparse.csr_matrix, others: sparse.csr_matrix, squares: Scores) -> sparse.csr_matrix:
         """Rows × others with 1 / neighbours for each of the nearest."""
         own = np.asarray(part.multiply(part).sum(axis=1)).ravel()
         distance = own[:, None] + squares[None, :] - 2 * np.asarray((part @ others.T).todense())
         distance[distance < 1e-12 * np.maximum(own, 1e-12)[:, None]] = np.inf  # oneself
         most = min(self.neighbours, distance.shape[1])
-        nearest = np.argsort(distance, axis=1, kind="stable")[:, :most]
-        is_other = np.isfinite(np.take_along_axis(distance, nearest, axis=1))
-        share = is_other / np.maximum(1, is_other.sum(axis=1, keepdims=True))
-        rows = np.repeat(np.arange(len(nearest)), most)
-        return sparse.csr_matrix((share.ravel(), (rows, nearest.ravel())), shape=distance.shape)
+        bar = np.partition(distance, most - 1, axis=1)[:, most - 1 : most]
+        is_near, is_tie = distance < bar, distance == bar
+        room = most - is_near.sum(axis=1, keepdims=True)
+        is_near |= is_tie & (np.cumsum(is_tie, axis=1) <= room)  # of equally near ones those with the lowest numbers
+        is_near &= np.isfinite(distance)
+        share = is_near / np.maximum(1, is_near.sum(axis=1, keepdims=True))
+        return sparse.csr_matrix(share)
 
     def state(self) -> State:
         """The vectors."""

@@ -20,6 +20,12 @@ INTENDED = {
     "item_knn": "Items like the one on the page or in the cart, and the reasons that name them.",
     "als": "A known person's long-term taste, mixed with recent acts on home, item, cart and after-payment lists.",
 }
+PLACEMENTS = {
+    "home": "The home page of a known person: what they may buy in the coming days, with what they look at now mixed in.",
+    "item": "The page of an item: what to look at next in this visit.",
+    "cart": "The cart: what else belongs into this order.",
+    "after_payment": "After a payment: what the person may buy next time.",
+}
 LIMITS = (
     "Learnt from one shop's acts: it knows nothing of other shops, and of persons only what they did while they were known.",
     "An item without acts has no place in it; serving finds such items by category and stock alone.",
@@ -27,7 +33,14 @@ LIMITS = (
     "Judged on the days of its test window; a season or campaign that training did not hold may differ.",
     "Not for prices, credit, or any decision about a person other than which goods to show.",
 )
-PROTOCOLS = {"all_items": "all items", "new_items": "items new to the person"}
+PROTOCOLS = {
+    "all_items": "all items",
+    "new_items": "items new to the person",
+    "home": "bought in the test days",
+    "item": "acted upon next in the visit",
+    "cart": "the line taken out of an order",
+    "after_payment": "the next order",
+}
 
 
 @dataclass(frozen=True)
@@ -49,10 +62,13 @@ class Card:
     metrics: dict[str, dict[str, Estimate]]  # by protocol, then metric
     gains: dict[str, dict[str, Estimate]]  # over the baseline, likewise
     coverage: dict[str, float]
+    placement: str | None = None  # of a model that answers one
 
     @property
     def intended(self) -> str:
         """Intended use."""
+        if self.placement is not None:
+            return PLACEMENTS[self.placement]
         return INTENDED.get(self.model, "A recommender of this shop; no use is written down for it.")
 
 
@@ -76,29 +92,41 @@ def _of_release(folder: Path, version: str, source: str) -> list[Card]:
     candidate = folder / "candidates" / version
     report = json.loads((candidate / "evaluation.json").read_text(encoding="utf-8"))
     verdict = json.loads((candidate / "gate.json").read_text(encoding="utf-8"))["sentence"]
-    cards = []
-    for model, parameters in sorted(manifest["models"].items()):
-        judged = {name: found["models"][model] for name, found in report["protocols"].items()}
-        cards.append(
-            Card(
-                shop_id=manifest["shop_id"],
-                model=model,
-                version=version,
-                parameters=parameters,
-                trained_on=(manifest["trained_on"]["from"], manifest["trained_on"]["to"]),
-                interactions=manifest["interactions"],
-                items=report["items"],
-                window=report["window"],
-                source=source,
-                licence=licence_of(source),
-                verdict=verdict,
-                persons={name: found["persons"] for name, found in report["protocols"].items()},
-                metrics={name: _estimates(found["metrics"]) for name, found in judged.items()},
-                gains={name: _gains(found["metrics"], report["baseline"]) for name, found in judged.items()},
-                coverage={name: found["coverage@20"] for name, found in judged.items()},
-            )
+
+    def card(model: str, parameters: dict[str, Any], told: str, protocols: dict[str, Any], placement: str | None) -> Card:
+        judged = {name: found["models"][model] for name, found in protocols.items()}
+        return Card(
+            shop_id=manifest["shop_id"],
+            model=model,
+            version=version,
+            parameters=parameters,
+            trained_on=(manifest["trained_on"]["from"], manifest["trained_on"]["to"]),
+            interactions=manifest["interactions"],
+            items=report["items"],
+            window=report["window"],
+            source=source,
+            licence=licence_of(source),
+            verdict=told,
+            persons={name: found["persons"] for name, found in protocols.items()},
+            metrics={name: _estimates(found["metrics"]) for name, found in judged.items()},
+            gains={name: _gains(found["metrics"], report["baseline"]) for name, found in judged.items()},
+            coverage={name: found["coverage@20"] for name, found in judged.items()},
+            placement=placement,
         )
+
+    cards = [card(model, chosen, verdict, report["protocols"], None) for model, chosen in sorted(manifest["models"].items())]
+    for placement, chosen in manifest.get("placements", {}).items():
+        if chosen["recipe"] is not None:
+            judged = {placement: report["placements"][placement]}
+            cards.append(card(chosen["model"], _parameters(chosen["recipe"], manifest), chosen["sentence"], judged, placement))
     return cards
+
+
+def _parameters(recipe: dict[str, Any], manifest: dict[str, Any]) -> dict[str, Any]:
+    """The recipe, and what the ranker's trees go by."""
+    told = {name: value for name, value in recipe.items() if value is not None}
+    ranker = manifest.get("ranker")
+    return told | ranker if ranker and recipe["own"] == "ranked" else told
 
 
 def _estimates(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Estimate]:

@@ -40,7 +40,7 @@ def comparison(found: Comparison) -> str:
 
 def card(found: Card) -> str:
     """One model card."""
-    name = f"{escape(found.shop_id)} · {escape(found.model)}"
+    name = " · ".join(escape(part) for part in (found.shop_id, found.placement, found.model) if part is not None)
     rows = [
         ("intended use", escape(found.intended)),
         ("release", f"{escape(found.version)}: {escape(found.verdict)}"),

@@ -30,7 +30,7 @@ def columns(situation: Situation, scores: dict[str, Scores], candidates: Candida
     made = [
         *_of_sources(scores, candidates),
         candidates.strength,
-        *_of_pairs(situation.moment, candidates),
+        *pair_facts(situation.moment, candidates),
         *_of_taste(situation.moment, candidates),
         *situation.person_values[row].T,
         *situation.item_values[item].T,
@@ -60,7 +60,8 @@ def _places(values: Scores) -> Numbers:
     return places
 
 
-def _of_pairs(moment: Moment, candidates: Candidates) -> list[Scores]:
+def pair_facts(moment: Moment, candidates: Candidates) -> list[Scores]:
+    """Of each pair: views, adds, payments of the person and item, and 1 / (1 + days) since the last act and payment."""
     acts, age = moment.acts, moment.age_days()
     shape = (moment.persons, moment.items)
     found = []

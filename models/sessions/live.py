@@ -88,7 +88,7 @@ def _answer(
             score[item] += similarity[session]
     for place in range(number):
         score[found[place]] *= idf[found[place]]
-    best, values = _sorted_head(found[:number], score, k)
+    best, values = sorted_head(found[:number], score, k)
     for place in range(number):
         score[found[place]] = 0
     for place in range(count):
@@ -128,7 +128,7 @@ def _strongest(touched: Any, similarity: Any, most: int) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _sorted_head(found: Any, score: Any, k: int) -> Any:
+def sorted_head(found: Any, score: Any, k: int) -> Any:
     """The ``k`` items of the highest score, best first, equal ones by number: kept sorted while they are looked through."""
     best = np.empty(min(k, len(found)), dtype=np.int64)
     values = np.empty(len(best), dtype=np.float32)

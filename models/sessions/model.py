@@ -60,7 +60,9 @@ def top_of(weights: sparse.csr_matrix, k: int) -> Items:
         best = numbers[np.lexsort((numbers, -values))][:k]
         found[row, : len(best)] = best
         if len(best) < min(k, items):
-            others = np.setdiff1d(np.arange(min(items, k + len(best))), best)[: k - len(best)]
+            is_free = np.ones(min(items, k + len(best)), dtype=np.bool_)
+            is_free[best[best < len(is_free)]] = False
+            others = np.flatnonzero(is_free)[: k - len(best)]
             found[row, len(best) : len(best) + len(others)] = others
     return found
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
 from scipy import sparse
 
-from models.recommender import NotFitted, State
+from models.item_knn import ItemKNN
+from models.recommender import NotFitted, Scores, State
 from models.sessions.model import check_range, check_sessions, pack, unpack
 from models.sessions.sequences import Numbers, Sequences
 
 
-class _ItemRules:
+class RulesOfItems:
     """Rules from one item to others: a matrix, and how a prefix asks it."""
 
     name = "rules"
@@ -29,6 +31,19 @@ class _ItemRules:
         asked = prefixes.summed((back == 0).astype(np.float32) if self.decay == 0 else np.exp(-back / self.decay))
         return sparse.csr_matrix(asked @ self.rules_, dtype=np.float32)
 
+    def asked(self, prefix: Sequence[int]) -> list[tuple[int, float]]:
+        """Items of one prefix (oldest first) with the weight that ``weigh`` gives each of its places, newest first."""
+        if self.decay == 0:
+            return [(prefix[-1], 1.0)] if prefix else []
+        return [(item, float(np.exp(-back / self.decay))) for back, item in enumerate(reversed(prefix))]
+
+    def rules_of(self, item: int) -> tuple[Numbers, Scores]:
+        """What one item says of others: their numbers and strengths."""
+        if self.rules_ is None:
+            raise NotFitted(f"fit {self.name} first")
+        span = slice(self.rules_.indptr[item], self.rules_.indptr[item + 1])
+        return self.rules_.indices[span], self.rules_.data[span]
+
     def state(self) -> State:
         """The rules."""
         if self.rules_ is None:
@@ -41,7 +56,7 @@ class _ItemRules:
         return self
 
 
-class SequentialRules(_ItemRules):
+class SequentialRules(RulesOfItems):
     """Shares of the items that followed within ``gap`` clicks, each counting 1 / distance (Ludewig & Jannach, UMUAI 2018).
 
     With ``backwards`` a rule says what came before an item. ``gap`` 1 and ``decay`` 0 make the first-order Markov chain.
@@ -69,7 +84,7 @@ class Markov(SequentialRules):
         super().__init__(gap=1)
 
 
-class Together(_ItemRules):
+class Together(RulesOfItems):
     """Cosine-like strength of pairs that meet within ``gap`` clicks, in either order; ``shrinkage`` tames rare items."""
 
     name = "together"
@@ -85,6 +100,27 @@ class Together(_ItemRules):
         both = counts + counts.T
         scale = sparse.diags((np.asarray(both.sum(axis=1)).ravel() + self.shrinkage) ** -0.5)
         self.rules_ = sparse.csr_matrix(scale @ both @ scale, dtype=np.float32)
+        return self
+
+
+class ItemRules(RulesOfItems):
+    """Similarities of item-kNN, of rows whose order does not matter: orders, or whole persons (``use``).
+
+    An item says nothing of itself.
+    """
+
+    name = "item_rules"
+
+    def fit(self, sessions: Sequences) -> Self:
+        """Cosine of the items over the rows."""
+        rows = check_sessions(sessions).latest(np.ones(len(sessions.flat)))
+        return self.use(ItemKNN().fit(rows, np.zeros(sessions.items, dtype=np.float32)).similarities())
+
+    def use(self, similarities: sparse.csr_matrix) -> Self:
+        """Take over items × items that were learnt elsewhere."""
+        others = sparse.csr_matrix(similarities - sparse.diags(similarities.diagonal()), dtype=np.float32)
+        others.eliminate_zeros()
+        self.rules_ = others
         return self
 
 

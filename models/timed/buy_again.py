@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from scipy import sparse
 from scipy.special import ndtr
 
 from models.recommender import NotFitted, Scores, State
@@ -84,9 +85,12 @@ class BuyAgain:
 
     def score(self, moment: Moment) -> Scores:
         """The chance for each person and item; 0 for what a person never bought."""
+        return np.asarray(self.due(moment).toarray())
+
+    def due(self, moment: Moment) -> sparse.csr_matrix:
+        """The same, persons × items, with entries only for what a person bought."""
         log_gap, again = self._fitted()
         check_items(moment, len(log_gap))
-        found = np.zeros((moment.persons, moment.items), dtype=np.float32)
         own = rhythms(moment)
         gaps = own.purchases - 1
         centre = (own.log_gaps + self.own_prior * log_gap[own.item]) / (gaps + self.own_prior)
@@ -96,8 +100,8 @@ class BuyAgain:
         due = 1.0 - ndtr(-after) / survived
         next_one = (gaps + self.item_prior * again[own.item]) / (own.purchases + self.item_prior)
         alive = next_one * survived / (next_one * survived + 1.0 - next_one)
-        found[own.person, own.item] = np.clip(due, 0.0, 1.0) * alive
-        return found
+        chance = (np.clip(due, 0.0, 1.0) * alive).astype(np.float32)
+        return sparse.csr_matrix((chance, (own.person, own.item)), shape=(moment.persons, moment.items))
 
     def _fitted(self) -> tuple[Values, Values]:
         if self.log_gap_ is None or self.again_ is None:

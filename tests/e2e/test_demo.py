@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -20,6 +21,8 @@ import pytest
 from dashboard.admin import admin_password_file
 from dashboard.screenshot import capture
 from jishi.demo.airflow_api import AirflowApi
+from jishi.lake import Lake
+from jishi.lake_query import open_lake
 from jishi.reconcile import tables_checksum
 from jishi.settings import PROJECT_ROOT
 from tests.e2e.conftest import RunningDemo, pids_naming
@@ -87,6 +90,54 @@ def test_a_model_beats_popularity_or_the_gate_says_why(demo: RunningDemo) -> Non
         assert found["is_released"] == released
         assert found["gate"].startswith("released: " if released else "refused: ")
     assert demo.summary["models"]["lanting"]["is_released"], demo.summary["models"]["lanting"]["gate"]
+
+
+def test_each_placement_is_answered_by_the_model_that_its_release_names(demo: RunningDemo) -> None:
+    base = f"http://127.0.0.1:{demo.settings.serving_port}"
+    with open_lake(Lake(demo.paths.lake)) as lake:
+        regulars = dict(
+            lake.execute(
+                "select shop_id, arg_max(person_id, pays) from (select shop_id, person_id, count(*) as pays "
+                "from silver_interactions where kind = 'pay' and person_id is not null group by all) group by 1"
+            ).fetchall()
+        )
+        bought = dict(
+            lake.execute(
+                "select shop_id, list(item_id order by pays desc)[:3] from (select shop_id, item_id, count(*) as pays "
+                "from silver_interactions where kind = 'pay' group by all) group by 1"
+            ).fetchall()
+        )
+    answered = set()
+    for shop_id in SHOPS:
+        if not demo.summary["models"][shop_id]["is_released"]:
+            continue
+        release = (demo.paths.models / shop_id / "CURRENT").read_text().strip()
+        manifest = json.loads((demo.paths.models / shop_id / "releases" / release / "manifest.json").read_text())
+        ready = httpx.get(f"{base}/readyz", timeout=10).json()["shops"][shop_id]["placements"]
+        for placement, chosen in manifest["placements"].items():
+            asked: dict[str, Any] = {"user_id": regulars[shop_id], "placement": placement, "limit": 10}
+            asked |= {"item": {"item_id": bought[shop_id][0]}, "cart": {"cart_item_id": bought[shop_id]}}.get(placement, {})
+            reader = {"Authorization": f"Bearer {demo.keys(shop_id)['read']}"}
+            answer = httpx.get(f"{base}/v1/shops/{shop_id}/recommendations", params=asked, headers=reader, timeout=10)
+            assert answer.status_code == 200, answer.text
+            found = answer.json()
+            assert (found["model_version"], found["model"]) == (release, chosen["model"]), (shop_id, placement)
+            assert len(found["items"]) == 10
+            assert ready[placement] == f"{chosen['model']}: {chosen['sentence']}"
+            assert not {item["item_id"] for item in found["items"]} & {asked.get("item_id"), *asked.get("cart_item_id", [])}
+            own = {"bought_often", "bought_before", "seen_before", "like_yours", "people_like_you", "due_again"}
+            own |= {"long_term_taste", "viewed_next", "viewed_together", "bought_together", "similar_to_item"}
+            codes = {item["reason"]["code"] for item in found["items"]}
+            assert chosen["model"] == "ladder" or codes & own, (shop_id, placement, codes)
+            answered.add((shop_id, placement, found["model"]))
+    assert {model for shop_id, _, model in answered if shop_id == "lanting"} != {"ladder"}
+    told = demo.summary["models"]["lanting"]["placements"]
+    assert set(told) == {"home", "item", "cart", "after_payment"}
+    for placement, each in told.items():
+        if each["model"] != "ladder":
+            assert each["ndcg@10"]["over_popularity"]["low"] > 0, placement
+            assert each["ndcg@10"]["mean"] > each["popularity"]["mean"], placement
+        assert each["gate"], placement
 
 
 def test_three_clicks_change_the_answer(demo: RunningDemo) -> None:

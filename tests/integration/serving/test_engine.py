@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,6 +30,14 @@ class Model:
 
     item_ids: Sequence[str] = tuple(item_id for item_id, _ in ITEMS)
     version: str = "v1"
+    told_of_placements: Mapping[str, str] = field(default_factory=dict)
+    newcomers: None = None
+
+    def newcomers_near(self, person_id: str) -> None:
+        return None
+
+    def placement(self, name: str) -> None:
+        return None
 
     @property
     def popularity(self) -> Vector:

@@ -106,3 +106,16 @@ def test_the_gate(case: str) -> None:
     assert verdict["sentence"].startswith("released: " if is_released else "refused: ")
     assert len({check["name"] for check in verdict["checks"]}) == 8
     assert repr(found) == repr(before)
+
+
+def test_a_placement_with_a_model_of_its_own_is_enough() -> None:
+    """Neither of the ladder's models beats popularity, but a placement's model does; insane arrays are refused all the same."""
+    found, made = report(), states()
+    loses("als", "item_knn")(found, made, set(ITEMS))
+    verdict = decide(found, made, ITEMS, set(ITEMS), ["home", "cart"])
+    assert (verdict["is_released"], verdict["beats_popularity"]) == (True, [])
+    assert verdict["sentence"] == "released: home, cart have a model that beats popularity"
+    made["als"]["item_factors"] = np.asarray(NAN)
+    refused = decide(found, made, ITEMS, set(ITEMS), ["home", "cart"])
+    assert not refused["is_released"]
+    assert "NaN or infinite" in refused["sentence"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,14 @@ from jishi.tables import SILVER_INTERACTIONS, SILVER_ITEMS, TableSchema
 from models import pipeline
 from models.artefact import CorruptArtefact
 from models.interactions import NoInteractions
+from models.page.cards import read_cards
 from models.pipeline import StepMissing
 from models.release import Release, current_version
 from models.split import TooShort
 
 START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
 GROUPS, ITEMS, DAYS = 4, 40, 24
+Released = tuple[Paths, str, Path]
 
 
 def publish_table(paths: Paths, schema: TableSchema, rows: list[dict[str, Any]]) -> None:
@@ -46,12 +49,36 @@ def acts(is_personal: bool = True, days: int = DAYS) -> list[dict[str, Any]]:
     return rows
 
 
-@pytest.fixture
-def paths(tmp_path: Path) -> Paths:
-    made = Paths(var=tmp_path / "var", envs=tmp_path)
+def made_in(folder: Path) -> Paths:
+    made = Paths(var=folder / "var", envs=folder)
     publish_table(made, SILVER_ITEMS, [{"shop_id": "a", "item_id": f"i{item:02}"} for item in range(ITEMS)])
     publish_table(made, SILVER_INTERACTIONS, acts())
     return made
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return made_in(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a release was published, for copies."""
+    folder = tmp_path_factory.mktemp("built")
+    paths = made_in(folder)
+    for step in (pipeline.train, pipeline.evaluate_candidate, pipeline.gate, pipeline.publish):
+        step(paths, "a")
+    return folder
+
+
+@pytest.fixture
+def released(built: Path, tmp_path: Path) -> Released:
+    """Paths, version and folder of a published release."""
+    shutil.copytree(built / "var", tmp_path / "var")
+    paths = Paths(var=tmp_path / "var", envs=tmp_path)
+    version = current_version(paths.models, "a")
+    assert version is not None
+    return paths, version, paths.models / "a" / "releases" / version
 
 
 def test_from_interactions_to_a_release(paths: Paths) -> None:
@@ -94,6 +121,104 @@ def test_a_shop_without_tastes_is_refused_and_keeps_its_release(paths: Paths) ->
     assert pipeline.publish(paths, "a") is None
     assert current_version(paths.models, "a") == "the last good one"
     assert not (paths.models / "a" / "releases").exists()
+
+
+def test_a_release_names_a_model_for_each_placement_or_says_why_not(released: Released) -> None:
+    paths, candidate, folder = released
+    manifest = json.loads((folder / "manifest.json").read_text())
+    chosen = manifest["placements"]
+    assert manifest["release_format"] == 2
+    assert chosen["home"]["model"] in {"item_knn", "als", "personal_frequency", "tifu_knn", "buy_again"}
+    assert "against popularity" in chosen["home"]["sentence"]
+    assert chosen["item"] == {"model": "ladder", "recipe": None, "sentence": "the test days hold no case of its question"}
+    assert chosen["cart"]["model"] == "ladder"  # one line an order: no cart to complete
+    own = {f"lists_{found['recipe']['own']}.npz" for found in chosen.values() if found["recipe"]}
+    base = {"als.npz", "item_knn.npz", "popularity.npz", "items.json", "persons.json", "manifest.json"}
+    assert {file.name for file in folder.iterdir()} == base | own  # only what serving needs
+    release = Release.load(paths.models, "a", candidate)
+    assert release.told_of_placements["item"] == "ladder: the test days hold no case of its question"
+    assert release.placement("item") is release.placement("cart") is None
+    home = release.placement("home")
+    assert home is not None
+    assert home.name == chosen["home"]["model"]
+    found = home.own("p05")
+    assert found is not None
+    assert {int(item) % GROUPS for item in found.items[:3]} == {1}
+    assert home.own("a stranger") is None
+    card = next(card for card in read_cards(paths.models, paths.history) if card.placement == "home")
+    judged = json.loads((paths.models / "a" / "candidates" / candidate / "evaluation.json").read_text())["placements"]["home"]
+    assert (card.model, card.verdict, card.persons) == (home.name, chosen["home"]["sentence"], {"home": judged["persons"]})
+    assert card.metrics["home"]["ndcg@10"].mean == judged["models"][home.name]["metrics"]["ndcg@10"]["mean"]
+    assert "home page" in card.intended
+
+
+def test_taste_that_does_not_beat_popularity_is_not_served(released: Released) -> None:
+    paths, candidate, folder = released
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["beats_popularity"] == ["als", "item_knn"]
+    assert Release.load(paths.models, "a", candidate).taste("p05") is not None
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"beats_popularity": ["item_knn"]}))
+    assert Release.load(paths.models, "a", candidate).taste("p05") is None
+
+
+def test_a_release_of_the_first_format_is_served_by_the_ladder(released: Released) -> None:
+    paths, candidate, folder = released
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["placements"], manifest["release_format"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    release = Release.load(paths.models, "a", candidate)
+    assert release.taste("p05") is not None
+    assert all(release.placement(name) is None for name in ("home", "item", "cart", "after_payment"))
+    assert "format 1" in release.told_of_placements["home"]
+
+
+def _drop_file(folder: Path, manifest: dict[str, Any]) -> None:
+    next(folder.glob("lists_*.npz")).unlink()
+
+
+def _damage_file(folder: Path, manifest: dict[str, Any]) -> None:
+    next(folder.glob("lists_*.npz")).write_bytes(b"scribble")
+
+
+def _newer_format(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["release_format"] = 3
+
+
+def _forget_a_placement(folder: Path, manifest: dict[str, Any]) -> None:
+    del manifest["placements"]["cart"]
+
+
+def _unknown_context(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["placements"]["item"]["recipe"] = {"name": "x", "context": "crystal_ball", "own": None, "own_share": 1.0}
+
+
+def _unknown_part(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["placements"]["home"]["recipe"]["seed"] = 7
+
+
+def _no_section(folder: Path, manifest: dict[str, Any]) -> None:
+    manifest["placements"]["home"]["recipe"]["own"] = "als"
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (_drop_file, "cannot be read"),
+        (_damage_file, "checksum differs"),
+        (_newer_format, "release_format is 3, this version reads 1 and 2"),
+        (_forget_a_placement, "not whole: 'cart'"),
+        (_unknown_context, "not whole: 'crystal_ball'"),
+        (_unknown_part, "not whole: .*seed"),
+        (_no_section, "lists_als.npz"),
+    ],
+)
+def test_a_release_whose_placements_are_not_whole_is_refused(released: Released, damage: Any, told: str) -> None:
+    paths, candidate, folder = released
+    manifest = json.loads((folder / "manifest.json").read_text())
+    damage(folder, manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(CorruptArtefact, match=told):
+        Release.load(paths.models, "a", candidate)
 
 
 def test_what_was_not_known_before_the_cut_is_not_learnt(paths: Paths) -> None:

@@ -77,3 +77,24 @@ def test_an_interval_of_equal_values_has_no_width_and_of_nobody_is_refused() -> 
     assert found.as_json() == {"mean": 0.25, "low": 0.25, "high": 0.25}
     with pytest.raises(ValueError, match="no person"):
         bootstrap(np.array([]))
+
+
+@pytest.mark.parametrize("k", [1, 3, 30, 250])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_best_items_are_those_of_a_sorted_row(k: int, seed: int) -> None:
+    """Ties, masked items, −∞ and NaN among 240 items, for lists that are kept sorted and for lists that are sorted once."""
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(-4, 5, (6, 240)).astype(np.float32)
+    scores[rng.random(scores.shape) < 0.1] = -np.inf
+    scores[rng.random(scores.shape) < 0.1] = np.nan
+    scores[5] = np.nan
+    masked = sparse.random(6, 240, 0.3, format="csr", random_state=seed)
+    before = scores.copy()
+    for mask in (None, masked):
+        found = top_k(scores, k, mask)
+        hidden = np.zeros(scores.shape, dtype=bool) if mask is None else mask.toarray() > 0
+        for row in range(6):
+            shown = [item for item in range(240) if scores[row, item] > -np.inf and not hidden[row, item]]
+            best = sorted(shown, key=lambda item: (-scores[row, item], item))[:k]
+            assert found[row].tolist() == best + [-1] * (min(k, 240) - len(best))
+    np.testing.assert_array_equal(scores, before)

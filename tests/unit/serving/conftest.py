@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from models.explore import Belief
 from serving.blend import Indices, Vector
 from serving.catalogue import Catalogue, Item, Version
 from serving.shelf import Shelf, join
@@ -15,6 +16,53 @@ from serving.shelf import Shelf, join
 
 def make_item(item_id: str, category: str = "c", stock: int = 5, status: str = "active", at_ms: int = 1) -> Item:
     return Item(item_id, f"标题{item_id}", f"Title {item_id}", category, 1900, "CNY", stock, status, Version(at_ms, at_ms, ""))
+
+
+@dataclass(frozen=True)
+class TinyList:
+    """A person's list in memory."""
+
+    items: Indices
+    weights: Vector
+    origins: Sequence[str]
+    because: Indices
+
+
+@dataclass
+class TinyPlaced:
+    """A placement's model in memory: what follows the newest given item; lists are (item, weight, origin, cause)."""
+
+    items: int
+    follows: dict[int, dict[int, float]] = field(default_factory=dict)
+    lists: dict[str, list[tuple[int, float, str, int]]] = field(default_factory=dict)
+    name: str = "tiny"
+    reason: str | None = "viewed_next"
+    own_share: float = 1.0
+    asked: list[list[int]] = field(default_factory=list)
+
+    def follow(self, given: Sequence[int]) -> tuple[Vector, Indices] | None:
+        self.asked.append(list(given))
+        known = self.follows.get(given[-1], {}) if given else {}
+        weights, because = np.zeros(self.items, dtype=np.float32), np.full(self.items, -1, dtype=np.int64)
+        for item, weight in known.items():
+            weights[item], because[item] = weight, given[-1]
+        return (weights, because) if known else None
+
+    def own(self, person_id: str) -> TinyList | None:
+        known = self.lists.get(person_id)
+        if known is None:
+            return None
+        items, weights, origins, because = zip(*known, strict=True)
+        return TinyList(np.array(items), np.array(weights, dtype=np.float32), origins, np.array(because))
+
+
+@dataclass(frozen=True)
+class TinyNewcomers:
+    """New items in memory, all believed alike, and those near a person."""
+
+    items: Indices
+    belief: Belief
+    near: dict[str, Indices] = field(default_factory=dict)
 
 
 @dataclass
@@ -25,6 +73,16 @@ class TinyModel:
     near: dict[int, dict[int, float]] = field(default_factory=dict)
     tastes: dict[str, dict[int, float]] = field(default_factory=dict)
     version: str = "v1"
+    placed: dict[str, TinyPlaced] = field(default_factory=dict)
+    told_of_placements: dict[str, str] = field(default_factory=dict)
+
+    newcomers: TinyNewcomers | None = None
+
+    def newcomers_near(self, person_id: str) -> Indices | None:
+        return None if self.newcomers is None else self.newcomers.near.get(person_id)
+
+    def placement(self, name: str) -> TinyPlaced | None:
+        return self.placed.get(name)
 
     @property
     def popularity(self) -> Vector:
@@ -65,6 +123,8 @@ class Tiny:
 
     item = staticmethod(make_item)
     model = TinyModel
+    placed = TinyPlaced
+    newcomers = TinyNewcomers
     shop = staticmethod(stock_up)
 
 

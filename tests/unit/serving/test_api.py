@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shop, Shops
+from models.explore import Belief
 from serving.api import make_app
 from serving.engine import Engine
+from serving.exploring import SLOT
 
 URL = "/v1/shops/a/recommendations"
 
@@ -77,6 +81,17 @@ def test_an_unknown_user_gets_popular_items_and_200(api: Api) -> None:
     assert (answer.status_code, answer.json()["served_by"], len(answer.json()["items"])) == (200, "popular", 30)
 
 
+def test_the_answer_names_the_model_and_readiness_says_why(api: Api, shop: Any, tiny: Any) -> None:
+    assert api.get().json()["model"] == "ladder"
+    shop.model.placed["cart"] = tiny.placed(30, {4: {20: 1.0}}, name="bought_together", reason="bought_together")
+    shop.model.told_of_placements["cart"] = "bought_together: it wins"
+    told = api.get(placement="cart", cart_item_id=["i9", "i4", "i4"], limit=3).json()
+    assert (told["model"], told["served_by"]) == ("bought_together", "item_based")
+    assert (told["items"][0]["item_id"], told["items"][0]["reason"]["code"]) == ("i20", "bought_together")
+    assert shop.model.placed["cart"].asked == [[9, 4]]
+    assert api.client.get("/readyz").json()["shops"]["a"]["placements"] == {"cart": "bought_together: it wins"}
+
+
 @pytest.mark.parametrize(
     ("params", "field"),
     [
@@ -87,6 +102,8 @@ def test_an_unknown_user_gets_popular_items_and_200(api: Api) -> None:
         ({"placement": "item"}, "item_id"),
         ({"user_id": ""}, "user_id"),
         ({"user_id": "x" * 201}, "user_id"),
+        ({"cart_item_id": ["i1", ""]}, "cart_item_id"),
+        ({"cart_item_id": ["i1"] * 101}, "cart_item_id"),
     ],
 )
 def test_a_bad_parameter_is_named(api: Api, params: dict[str, Any], field: str) -> None:
@@ -143,3 +160,23 @@ def test_openapi_describes_answers_and_errors(api: Api) -> None:
     assert told["responses"].keys() >= {"200", "401", "403", "422", "503"}
     assert told["responses"]["422"]["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorOut")
     assert all(parameter.get("description") for parameter in told["parameters"])
+
+
+def test_an_exploring_decision_is_logged_under_the_answers_request_id(api: Api, shop: Any, tiny: Any) -> None:
+    assert list(api.engine.paths.served_decisions.glob("*/*")) == []
+    shop.model.newcomers = tiny.newcomers(np.array([28, 29]), Belief(np.ones(2), np.full(2, 9.0)))
+    api.engine.states.of("a").use_release(shop.model, published_at=1.0)
+    answers = [api.get(limit=10).json() for _ in range(40)]
+    api.engine.decisions.flush()
+    [file] = api.engine.paths.served_decisions.glob("*/*.jsonl")
+    told = {line["request_id"]: line for line in map(json.loads, file.read_text().splitlines())}
+    assert set(told) == {answer["request_id"] for answer in answers}
+    explored = 0
+    for answer in answers:
+        decision, fifth = told[answer["request_id"]], answer["items"][SLOT]
+        assert (decision["model_version"], decision["slot"]) == ("v1", SLOT)
+        assert (fifth["reason"]["code"] == "new") == (decision["item_id"] is not None)
+        if decision["item_id"] is not None:
+            assert fifth["item_id"] == decision["item_id"]
+            explored += 1
+    assert explored <= 10  # the budget: at most 10 of any 500 slots

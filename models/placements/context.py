@@ -1,0 +1,50 @@
+"""Models that know what goes with what: each weighs items that follow, or belong to, the items that are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from models.placements.lesson import Lesson
+from models.sessions.model import SessionModel
+from models.sessions.neighbours import SessionKNN
+from models.sessions.rules import ItemRules, SequentialRules, Together
+
+ITEM_DECAY = 2.0  # entries; how fast the items before the page's lose weight
+CART_DECAY = 1e6  # all lines of a cart count alike
+
+
+@dataclass(frozen=True)
+class Context:
+    """How a model is made without knowledge, how it learns, and the reason that serving gives for what it brings.
+
+    ``is_of_persons``: it follows from the release's own item-kNN.
+    """
+
+    make: Callable[[], SessionModel]
+    fit: Callable[[SessionModel, Lesson], SessionModel]
+    reason: str
+    is_of_persons: bool = False
+
+
+def _on_visits(model: SessionModel, lesson: Lesson) -> SessionModel:
+    return model.fit(lesson.visits.items)
+
+
+def _on_orders(model: SessionModel, lesson: Lesson) -> SessionModel:
+    return model.fit(lesson.orders.items)
+
+
+def _of_persons(model: SessionModel, lesson: Lesson) -> SessionModel:
+    assert isinstance(model, ItemRules)
+    return model.use(lesson.item_knn.similarities())
+
+
+CONTEXTS: dict[str, Context] = {
+    "rules": Context(lambda: SequentialRules(decay=ITEM_DECAY), _on_visits, "viewed_next"),
+    "together": Context(lambda: Together(decay=10.0), _on_visits, "viewed_together"),
+    "session_knn": Context(lambda: SessionKNN(neighbours=200, decay=5.0), _on_visits, "viewed_next"),
+    "item_knn": Context(lambda: ItemRules(decay=ITEM_DECAY), _of_persons, "similar", is_of_persons=True),
+    "item_knn_cart": Context(lambda: ItemRules(decay=CART_DECAY), _of_persons, "similar", is_of_persons=True),
+    "bought_together": Context(lambda: ItemRules(decay=CART_DECAY), _on_orders, "bought_together"),
+}

@@ -1,0 +1,113 @@
+"""Judge a placement's models on its cases: lists of the whole catalogue, means over persons, paired against popularity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from models.interactions import Interactions
+from models.intervals import Estimate, estimate, resampled_means
+from models.metrics import PER_PERSON, Values, coverage, hits_of
+from models.placements.lesson import by_sales
+from models.placements.questions import MOST_CASES, QUESTIONS, Cases
+from models.placements.recipes import RECIPES, Fitted, Recipe
+from models.recommender import Items, top_k
+from models.sessions.model import top_of
+from models.sessions.sequences import Numbers
+from models.split import Window
+
+KS = (10, 20)
+MAIN_METRIC = "ndcg@10"
+BASELINE = "popularity"
+BATCH = 500
+DENSE_ITEMS = 5_000  # up to here a full row is read faster than the lists of a sparse one are put together
+
+
+def lists_of(weights: sparse.csr_matrix, fill: Numbers, masked: sparse.csr_matrix, k: int) -> Items:
+    """The best ``k`` items of each row that are not ``masked``, equal weights and items without one in the order of ``fill``.
+
+    ``fill`` names every item once. A row ends in −1 where the catalogue has no more.
+    """
+    place = np.empty(len(fill), dtype=np.int64)
+    place[fill] = np.arange(len(fill))
+    in_order, hidden = (sparse.csr_matrix((m.data, place[m.indices], m.indptr), shape=m.shape) for m in (weights, masked))
+    if len(fill) <= DENSE_ITEMS:  # with zeros for the rest, what sells follows by itself
+        found = np.full((weights.shape[0], k), -1, dtype=np.int64)
+        best = top_k(in_order.toarray(), k, hidden)
+        found[:, : best.shape[1]] = best
+    else:
+        found = top_of(in_order, k + int(np.diff(masked.indptr).max(initial=0)))
+        gone = (found < 0) | hits_of(found, hidden)
+        kept = np.argsort(gone, axis=1, kind="stable")[:, :k]
+        found = np.where(np.take_along_axis(gone, kept, axis=1), -1, np.take_along_axis(found, kept, axis=1))
+    return np.where(found >= 0, fill[found], -1)
+
+
+def values_of(lists: Items, cases: Cases) -> dict[str, Values]:
+    """Each metric of each person who has a case: the mean over the person's cases, which are not independent of each other."""
+    hits, relevant = hits_of(lists, cases.truth), np.diff(cases.truth.indptr).astype(np.int64)
+    people, owner = np.unique(cases.person, return_inverse=True)
+    counts = np.bincount(owner, minlength=len(people))
+    return {
+        f"{name}@{k}": np.bincount(owner, weights=metric(hits[:, :k], relevant), minlength=len(people)) / counts
+        for name, metric in PER_PERSON.items()
+        for k in KS
+    }
+
+
+def report(lists: dict[str, Items], cases: Cases, items: int) -> dict[str, Any]:
+    """Of each model every metric with its interval and its paired difference to popularity, and the coverage of its lists.
+
+    ``surely_above_popularity`` is a difference that all models together exceed with 97.5 % confidence (Bonferroni): the best
+    of many is lucky, too.
+    """
+    values = {(name, key): each for name, found in lists.items() for key, each in values_of(found, cases).items()}
+    means = {column: float(each.mean()) for column, each in values.items()}
+    drawn = dict(zip(values, resampled_means({str(column): each for column, each in values.items()}).values(), strict=True))
+
+    def gain(name: str, key: str, level: float = 0.95) -> Estimate:
+        mine, base = (name, key), (BASELINE, key)
+        return estimate(means[mine] - means[base], drawn[mine] - drawn[base], level)
+
+    models: dict[str, Any] = {}
+    for name, found in lists.items():
+        told: dict[str, Any] = {key: estimate(means[name, key], drawn[name, key]).as_json() for of, key in values if of == name}
+        models[name] = {"metrics": told, "coverage@20": round(coverage(found, items), 6)}
+        if name != BASELINE:
+            for key, each in told.items():
+                each["over_popularity"] = gain(name, key).as_json()
+            surely = gain(name, MAIN_METRIC, level=1 - 0.05 / (len(lists) - 1))
+            models[name]["surely_above_popularity"] = round(surely.low, 6)
+    return {"cases": len(cases), "persons": len(np.unique(cases.person)), "models": models}
+
+
+def judge(fitted: Fitted, recipes: Sequence[Recipe], cases: Cases, fill: Numbers) -> dict[str, Any]:
+    """The report of one placement; without a case it has no models."""
+    if len(cases) == 0:
+        return {"cases": 0, "persons": 0, "models": {}}
+    lists = {BASELINE: np.concatenate([_lists(None, fitted, part, fill) for part in _batches(cases)])}
+    for recipe in recipes:
+        lists[recipe.name] = np.concatenate([_lists(recipe, fitted, part, fill) for part in _batches(cases)])
+    return report(lists, cases, len(fill))
+
+
+def judge_all(fitted: Fitted, asked: Mapping[str, Sequence[Recipe]], acts: Interactions, window: Window) -> dict[str, Any]:
+    """The report of every placement; one that is not ``asked`` has no case."""
+    fill = by_sales(acts.where(window.is_training(acts.occurred_at, acts.received_at)).sales())
+    found: dict[str, Any] = {placement: {"cases": 0, "persons": 0, "models": {}} for placement in RECIPES}
+    for placement, recipes in asked.items():
+        found[placement] = judge(fitted, recipes, QUESTIONS[placement](acts, window).sampled(MOST_CASES), fill)
+    return found
+
+
+def _batches(cases: Cases) -> list[Cases]:
+    return [cases.take(slice(start, start + BATCH)) for start in range(0, len(cases), BATCH)]
+
+
+def _lists(recipe: Recipe | None, fitted: Fitted, cases: Cases, fill: Numbers) -> Items:
+    nothing = sparse.csr_matrix(cases.truth.shape, dtype=np.float32)
+    weights = nothing if recipe is None else fitted.weigh(recipe, cases)
+    return lists_of(weights, fill, cases.masked, max(KS))

@@ -1,0 +1,139 @@
+"""The question of each placement, asked of acts after the cut: what was given, and what came of it.
+
+``Cases`` come from the test interval of the shop's time split; models may have learnt from training acts alone. Nothing of the
+answer is in what is given, the whole catalogue is ranked, and an item that nobody could have known counts as relevant all the
+same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from models.interactions import Interactions
+from models.placements.visits import Owned, orders, visits
+from models.sessions.sequences import Numbers, Sequences
+from models.split import Window
+
+MOST_CASES = 2_000  # evenly spaced; enough to tell models apart, few enough to judge them in a second
+LOOKED_BACK = 20  # items, as many as the online store keeps of a person
+
+
+@dataclass(frozen=True)
+class Cases:
+    """One row a case: whose it is, the items given (oldest first), and the right ones (cases × items, 1 or nothing).
+
+    ``masked`` are items that the list may not hold: the page's, those in the cart.
+    """
+
+    person: Numbers
+    given: Sequences
+    truth: sparse.csr_matrix
+    masked: sparse.csr_matrix
+
+    def __len__(self) -> int:
+        return len(self.person)
+
+    def take(self, rows: Numbers | slice) -> Cases:
+        """Some cases, in that order."""
+        return Cases(self.person[rows], self.given.take(rows), self.truth[rows], self.masked[rows])
+
+    def sampled(self, most: int) -> Cases:
+        """Evenly spaced cases, at most ``most``."""
+        if len(self) <= most:
+            return self
+        return self.take(np.linspace(0, len(self) - 1, most).astype(np.int64))
+
+
+def item_cases(acts: Interactions, window: Window) -> Cases:
+    """Item page: after looking at an item, which other one does the person act upon next in the visit?
+
+    One case a view that was followed; given are the entries of the visit up to the page's item, which comes last.
+    """
+    found = visits(acts.where(window.is_test(acts.occurred_at)))
+    given, following = found.items.split_everywhere(window=LOOKED_BACK)
+    row = found.items.row()
+    asked = np.flatnonzero(np.arange(len(row)) > found.items.starts[row])
+    rows = np.flatnonzero(found.is_view[asked - 1])
+    given, owner = given.take(rows), found.person[row[asked[rows]]]
+    return Cases(owner, given, _one_each(following[rows], given.items), _as_matrix(given.tail(1)))
+
+
+def cart_cases(acts: Interactions, window: Window) -> Cases:
+    """Cart: given all lines of an order but one, which is that one? One case a line of an order of two items or more."""
+    found = orders(acts.where(window.is_test(acts.occurred_at)))
+    found = found.take(np.flatnonzero(found.items.lengths > 1))
+    given = _without_each(found.items)
+    owner = found.person[found.items.row()]
+    return Cases(owner, given, _one_each(found.items.flat, given.items), _as_matrix(given))
+
+
+def after_payment_cases(acts: Interactions, window: Window) -> Cases:
+    """After payment: what is in the next order of a person who bought before? Given is the last order before the cut."""
+    known = orders(acts.where(window.is_training(acts.occurred_at, acts.received_at)))
+    coming = orders(acts.where(window.is_test(acts.occurred_at)))
+    buyers, last = _last_of_each(known)
+    comers, first = np.unique(coming.person, return_index=True)
+    people, mine, theirs = np.intersect1d(comers, buyers, return_indices=True)
+    truth = _as_matrix(coming.items.take(first[mine]))
+    return Cases(people, known.items.take(last[theirs]), truth, sparse.csr_matrix(truth.shape, dtype=np.float32))
+
+
+def home_cases(acts: Interactions, window: Window) -> Cases:
+    """Home: what does a known person buy in the test interval? Given are the last items acted upon before the cut."""
+    training = acts.where(window.is_training(acts.occurred_at, acts.received_at))
+    coming = orders(acts.where(window.is_test(acts.occurred_at)))
+    people = np.intersect1d(coming.person, training.person)
+    owner = np.repeat(coming.person, coming.items.lengths)
+    known = np.isin(owner, people)
+    places = (np.searchsorted(people, owner[known]), coming.items.flat[known])
+    truth = sparse.csr_matrix((np.ones(int(known.sum()), dtype=np.float32), places), shape=(len(people), coming.items.items))
+    truth.data[:] = 1
+    return Cases(people, last_items(training, people), truth, sparse.csr_matrix(truth.shape, dtype=np.float32))
+
+
+QUESTIONS: dict[str, Callable[[Interactions, Window], Cases]] = {
+    "home": home_cases,
+    "item": item_cases,
+    "cart": cart_cases,
+    "after_payment": after_payment_cases,
+}
+
+
+def last_items(acts: Interactions, people: Numbers) -> Sequences:
+    """The last ``LOOKED_BACK`` entries of all visits of each of ``people`` (rising), oldest first; none for a stranger."""
+    found = visits(acts)
+    found = found.take(np.lexsort((found.started_at, found.person)))
+    entries = np.bincount(found.person, weights=found.items.lengths, minlength=len(acts.person_ids)).astype(np.int64)
+    whole = Sequences(found.items.flat, np.concatenate([[0], np.cumsum(entries)]).astype(np.int64), found.items.items)
+    return whole.take(people).tail(LOOKED_BACK)
+
+
+def _last_of_each(found: Owned) -> tuple[Numbers, Numbers]:
+    """Persons, rising, and the row of the last sequence of each."""
+    people, back = np.unique(found.person[::-1], return_index=True)
+    return people, len(found) - 1 - back
+
+
+def _without_each(rows: Sequences) -> Sequences:
+    """For each entry, the other entries of its row."""
+    size = rows.lengths[rows.row()]
+    case = np.repeat(np.arange(len(rows.flat)), size)
+    place = np.arange(len(case)) - np.repeat(np.cumsum(size) - size, size)
+    entry = rows.starts[:-1][rows.row()][case] + place
+    starts = np.concatenate([[0], np.cumsum(size - 1)]).astype(np.int64)
+    return Sequences(rows.flat[entry[entry != case]], starts, rows.items)
+
+
+def _one_each(item: Numbers, items: int) -> sparse.csr_matrix:
+    return sparse.csr_matrix((np.ones(len(item), dtype=np.float32), item, np.arange(len(item) + 1)), shape=(len(item), items))
+
+
+def _as_matrix(rows: Sequences) -> sparse.csr_matrix:
+    """Rows × items, 1 for an item of the row."""
+    ones: npt.NDArray[np.float32] = np.ones(len(rows.flat), dtype=np.float32)
+    return rows.latest(ones)

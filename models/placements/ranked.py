@@ -1,0 +1,160 @@
+"""The ranker over lists: symmetric trees order what the other models of persons list, taught by the week before the cut.
+
+``models.ranker`` ranks on the feature store's values and a request's context, too; this one sees what a release can know
+ahead of any request, so that its lists can be made with the release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from models.als import ALS
+from models.candidates import Candidates, look_up
+from models.interactions import Interactions
+from models.item_knn import ItemKNN
+from models.placements.lesson import Lesson
+from models.placements.lists import LENGTH, Lists
+from models.placements.own import OWN
+from models.ranker.columns import pair_facts
+from models.ranker.grow import Examples, Growth, NothingToLearn, grow
+from models.ranker.outcomes import relevance_within
+from models.ranker.symmetric_trees import SymmetricTrees
+from models.recommender import Scores
+from models.sessions.sequences import Numbers
+from models.split import Window
+
+# Of equal places the first one gives the reason.
+SOURCES = ("item_knn", "personal_frequency", "tifu_knn", "buy_again", "als")
+PLACES = 30  # of each list
+COLUMNS = (
+    *(f"{source}{suffix}" for source in SOURCES for suffix in ("", "_of_best", "_place")),
+    *("sources", "views", "adds", "payments", "recency", "paid_recency", "sales", "sales_14d", "orders", "acts"),
+)
+TAUGHT_DAYS, GAP_DAYS = 7, 1
+MOST_ITEMS = 20_000  # a second fit of everything, a week earlier, is only cheap for so many
+MOST_TEACHERS = 1_500  # persons, evenly spaced
+Models = tuple[ItemKNN, ALS]
+GROWTH = Growth(trees=100, depth=4, learning_rate=0.08, misses=20)
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """Trees over ``COLUMNS`` and the share of each column in what they say, in percent."""
+
+    trees: SymmetricTrees
+    importances: dict[str, float]
+
+    def lists(self, lesson: Lesson, lists: dict[str, Lists]) -> Lists:
+        """The lists of all persons; an entry's origin is that of the source that placed it best."""
+        found = _candidates(lists, lesson.items)
+        places = _places_of(lists, found)
+        scores = self.trees.predict(_columns(lesson, lists, found, places))
+        order = np.lexsort((found.item, -scores, found.row))
+        counts = np.bincount(found.row, minlength=found.rows)
+        place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+        best, place = order[place < LENGTH], place[place < LENGTH]
+        kept = np.full((found.rows, LENGTH), -1, dtype=np.int64)
+        kept[found.row[best], place] = best
+        row, filled = np.nonzero(kept >= 0)
+        items, weights = np.full(kept.shape, -1, dtype=np.int64), np.zeros(kept.shape, dtype=np.float32)
+        items[row, filled] = found.item[kept[row, filled]]
+        weights[row, filled] = 1 / (1 + np.exp(-scores[kept[row, filled]]))  # above zero, and in the same order
+        origins, because = np.zeros(kept.shape, dtype=np.int64), np.full(kept.shape, -1, dtype=np.int64)
+        origins[row, filled], because[row, filled] = _origins(lists, row, places[:, kept[row, filled]])
+        return Lists.of(items, weights, origins, because)
+
+
+def learn(earlier: Lesson, lists: dict[str, Lists], acts: Interactions, window: Window) -> Ranker:
+    """Taught by what came of the candidates of an earlier lesson in the test interval of ``window``. Raises NothingToLearn."""
+    relevance = relevance_within(acts, window)
+    persons = np.flatnonzero(np.diff(relevance.indptr) > 0)
+    if len(persons) > MOST_TEACHERS:
+        persons = persons[np.linspace(0, len(persons) - 1, MOST_TEACHERS).astype(np.int64)]
+    found = _candidates(lists, earlier.items)
+    found = found.where(np.isin(found.row, persons))
+    label = look_up(relevance, found)[0]
+    columns = _columns(earlier, lists, found, _places_of(lists, found))
+    trees, importances = grow(Examples(found.row, columns, label, label > 0), COLUMNS, GROWTH)
+    return Ranker(trees, importances)
+
+
+def teach(acts: Interactions, as_of: np.datetime64, fit_matrix_models: Callable[[Interactions], Models]) -> Ranker | None:
+    """A ranker taught by the week before ``as_of``; None for a shop that is too large or has nothing to learn from."""
+    window = taught_window(as_of)
+    known = acts.where(window.is_training(acts.occurred_at, acts.received_at))
+    if len(acts.item_ids) > MOST_ITEMS or not (known.kind == "pay").any():
+        return None
+    earlier = Lesson.of(known, window.cut, *fit_matrix_models(known))
+    lists = {source: OWN[source](earlier) for source in SOURCES}
+    try:
+        return learn(earlier, lists, acts, window)
+    except NothingToLearn:
+        return None
+
+
+def taught_window(as_of: np.datetime64) -> Window:
+    """The week that teaches: it ends at ``as_of``, with a gap before it as before the test."""
+    day = np.timedelta64(1, "D")
+    return Window(as_of - (TAUGHT_DAYS + GAP_DAYS) * day, as_of - TAUGHT_DAYS * day, as_of)
+
+
+def _candidates(lists: dict[str, Lists], items: int) -> Candidates:
+    """What any source lists for a person; the strength is the number of sources that do."""
+    persons = np.arange(len(lists[SOURCES[0]].items))
+    named = sparse.csr_matrix((len(persons), items), dtype=np.float32)
+    for source in SOURCES:
+        listed = lists[source].head(PLACES).weigh(persons, items)
+        listed.data[:] = 1
+        named = named + listed
+    named.sort_indices()
+    row = np.repeat(persons, np.diff(named.indptr))
+    return Candidates(row, named.indices.astype(np.int64), named.data, *named.shape)
+
+
+def _columns(lesson: Lesson, lists: dict[str, Lists], found: Candidates, places: Numbers) -> Scores:
+    """The table, shape (candidates, ``COLUMNS``)."""
+    persons = np.arange(found.rows)
+    columns: list[Scores] = []
+    for source, place in zip(SOURCES, places, strict=True):
+        columns += look_up(lists[source].weigh(persons, found.items), found)
+        columns.append(np.log1p(np.where(place > 0, place, LENGTH + 1)).astype(np.float32))
+    columns += [found.strength, *pair_facts(lesson.moment, found)]
+    recent = lesson.acts.where(lesson.moment.age_days() <= 14).sales()
+    columns += [np.log1p(sales)[found.item] for sales in (lesson.acts.sales(), recent)]
+    acts = np.bincount(lesson.acts.person, minlength=found.rows)
+    columns += [np.log1p(counts)[found.row] for counts in (lesson.baskets.baskets, acts)]
+    return np.column_stack(columns).astype(np.float32)
+
+
+def _places_of(lists: dict[str, Lists], found: Candidates) -> Numbers:
+    """Sources × candidates: the place in the list of each source."""
+    return np.stack([_places(lists[source], found.row, found.item, found.items) for source in SOURCES])
+
+
+def _places(lists: Lists, row: Numbers, item: Numbers, items: int) -> Numbers:
+    """The place of each pair in its person's list, from 1; 0 for a pair that is not in it."""
+    key = np.arange(len(lists.items), dtype=np.int64)[:, None] * items + lists.items
+    known = lists.items >= 0
+    place = np.broadcast_to(np.arange(1, LENGTH + 1), lists.items.shape)[known]
+    order = np.argsort(key[known])
+    keys, place = key[known][order], place[order]
+    if len(keys) == 0:
+        return np.zeros(len(row), dtype=np.int64)
+    asked = row * items + item
+    at = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
+    return np.where(keys[at] == asked, place[at], 0)
+
+
+def _origins(lists: dict[str, Lists], row: Numbers, places: Numbers) -> tuple[Numbers, Numbers]:
+    """Origin and cause of each pair, from the source that placed it best; ``places``: sources × pairs."""
+    best = np.where(places > 0, places, LENGTH + 1).argmin(axis=0)
+    origins, because = np.zeros(len(row), dtype=np.int64), np.full(len(row), -1, dtype=np.int64)
+    for number, source in enumerate(SOURCES):
+        here = best == number
+        at = (row[here], places[number][here] - 1)
+        origins[here], because[here] = lists[source].origins[at], lists[source].because[at]
+    return origins, because

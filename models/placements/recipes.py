@@ -1,0 +1,113 @@
+"""Which models may answer a placement: a model of what goes with what, a model of the person, or both with a share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from models.candidates import largest
+from models.interactions import Interactions
+from models.placements.context import CONTEXTS
+from models.placements.lesson import Lesson
+from models.placements.lists import Lists
+from models.placements.own import OWN
+from models.placements.questions import Cases
+from models.placements.ranked import SOURCES, Ranker
+from models.sessions.model import SessionModel
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """``context`` is a name of ``CONTEXTS``, ``own`` one of ``OWN``; at least one of them.
+
+    Of both, each is divided by the weight of its best item, and the person's list counts ``own_share`` as much.
+    """
+
+    name: str
+    context: str | None = None
+    own: str | None = None
+    own_share: float = 1.0
+
+
+RANKED = "ranked"  # the ranker over the other lists, where the shop has one
+RECIPES: dict[str, tuple[Recipe, ...]] = {
+    "home": tuple(
+        Recipe(name, own=name)
+        for name in (
+            *("item_knn", "als", "personal_frequency", "tifu_knn", "buy_again", "windowed_popularity", "trending"),
+            RANKED,
+        )
+    ),
+    "item": (
+        *(Recipe(name, context=name) for name in ("item_knn", "rules", "together", "session_knn")),
+        Recipe("together_and_taste", "together", "item_knn", 0.5),
+        Recipe("session_knn_and_taste", "session_knn", "item_knn", 0.5),
+    ),
+    "cart": (
+        Recipe("bought_together", "bought_together"),
+        Recipe("item_knn", "item_knn_cart"),
+        Recipe("bought_together_and_often", "bought_together", "personal_frequency"),
+        Recipe("bought_together_and_taste", "bought_together", "item_knn"),
+    ),
+    "after_payment": tuple(
+        Recipe(name, own=name) for name in ("item_knn", "personal_frequency", "tifu_knn", "buy_again", RANKED)
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Every model that some recipe needs, by name."""
+
+    contexts: dict[str, SessionModel]
+    lists: dict[str, Lists]
+
+    def weigh(self, recipe: Recipe, cases: Cases) -> sparse.csr_matrix:
+        """Weights of items for each case, without masked ones."""
+        items = cases.truth.shape[1]
+        total = sparse.csr_matrix((len(cases), items), dtype=np.float32)
+        if recipe.context is not None:
+            total = total + _share(self.contexts[recipe.context].weigh(cases.given), cases.masked)
+        if recipe.own is not None:
+            own = _share(self.lists[recipe.own].weigh(cases.person, items), cases.masked)
+            total = total + np.float32(recipe.own_share) * own
+        return sparse.csr_matrix(total)
+
+
+def asked(acts: Interactions, *, has_ranker: bool) -> dict[str, tuple[Recipe, ...]]:
+    """The recipes of each placement whose question the shop's acts can answer.
+
+    A till knows no views, so nobody knows what follows one.
+    """
+    found = {}
+    for placement, recipes in RECIPES.items():
+        if placement != "item" or bool((acts.kind == "view").any()):
+            found[placement] = tuple(recipe for recipe in recipes if recipe.own != RANKED or has_ranker)
+    return found
+
+
+def named(names: Mapping[str, Sequence[str]]) -> dict[str, tuple[Recipe, ...]]:
+    """The recipes that a candidate's manifest names, by placement."""
+    return {placement: tuple(r for r in RECIPES[placement] if r.name in each) for placement, each in names.items()}
+
+
+def fit(lesson: Lesson, recipes: Iterable[Recipe], ranker: Ranker | None) -> Fitted:
+    """Fit what the recipes need, each once; the ranker is learnt already and orders the lists of the others."""
+    recipes = list(recipes)
+    contexts = dict.fromkeys(recipe.context for recipe in recipes if recipe.context is not None)
+    own = dict.fromkeys(recipe.own for recipe in recipes if recipe.own is not None and recipe.own != RANKED)
+    lists = {name: OWN[name](lesson) for name in own}
+    if ranker is not None and any(recipe.own == RANKED for recipe in recipes):
+        lists = {name: OWN[name](lesson) for name in SOURCES if name not in lists} | lists
+        lists = {**{name: lists[name] for name in own}, RANKED: ranker.lists(lesson, lists)}
+    return Fitted({name: CONTEXTS[name].fit(CONTEXTS[name].make(), lesson) for name in contexts}, lists)
+
+
+def _share(weights: sparse.csr_matrix, masked: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Each row without masked items, over its largest weight."""
+    kept = sparse.csr_matrix(weights - weights.multiply(masked), dtype=np.float32)
+    kept.eliminate_zeros()
+    return sparse.csr_matrix(sparse.diags(1 / largest(kept)) @ kept, dtype=np.float32)

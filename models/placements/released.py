@@ -1,0 +1,96 @@
+"""A placement's model as serving asks it, one request at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Lock
+
+import numpy as np
+
+from models.placements.context import CONTEXTS
+from models.placements.lists import OwnList
+from models.placements.questions import LOOKED_BACK
+from models.placements.recipes import Fitted, Recipe
+from models.recommender import Items, Scores
+from models.sessions.live import LiveSessionKNN
+from models.sessions.model import SessionModel
+from models.sessions.neighbours import SessionKNN
+from models.sessions.rules import RulesOfItems
+
+MOST_FOLLOWERS = 300
+
+
+class PlacementModel:
+    """What the release names for a placement. It may be asked from several threads at once."""
+
+    def __init__(self, recipe: Recipe, fitted: Fitted, number_of_person: dict[str, int], items: int) -> None:
+        self.name = recipe.name
+        self.own_share = recipe.own_share if recipe.context is not None else 1.0
+        self.reason = None if recipe.context is None else CONTEXTS[recipe.context].reason
+        self._context = None if recipe.context is None else _live(fitted.contexts[recipe.context], items)
+        self._lists = None if recipe.own is None else fitted.lists[recipe.own]
+        self._number_of_person = number_of_person
+
+    def follow(self, given: Sequence[int]) -> tuple[Scores, Items] | None:
+        """What goes with the given items (oldest first): a weight of every item, and the given item that gave it most, or −1.
+
+        None for a model that does not look at what is given, and where it knows nothing of it.
+        """
+        if self._context is None or not given:
+            return None
+        weights, because = self._context.ask(list(given)[-LOOKED_BACK:])
+        return (weights, because) if weights.any() else None
+
+    def own(self, person_id: str) -> OwnList | None:
+        """The person's list; None for a model that knows no persons, and for a stranger."""
+        number = self._number_of_person.get(person_id)
+        if self._lists is None or number is None:
+            return None
+        found = self._lists.of_person(number)
+        return found if len(found.items) else None
+
+
+class _LiveRules:
+    """Rules from item to item, asked for one prefix."""
+
+    def __init__(self, model: RulesOfItems, items: int) -> None:
+        self._model = model
+        self._items = items
+
+    def ask(self, given: list[int]) -> tuple[Scores, Items]:
+        total, best = np.zeros(self._items, dtype=np.float32), np.zeros(self._items, dtype=np.float32)
+        because = np.full(self._items, -1, dtype=np.int64)
+        for item, weight in self._model.asked(given):
+            followers, values = self._model.rules_of(item)
+            told = values * np.float32(weight)
+            total[followers] += told
+            ahead = told > best[followers]
+            best[followers[ahead]] = told[ahead]
+            because[followers[ahead]] = item
+        return total, because
+
+
+class _LiveSessions:
+    """Session kNN, asked for one prefix; one at a time, for it adds up in arrays of its own."""
+
+    def __init__(self, model: SessionKNN, items: int) -> None:
+        self._model = LiveSessionKNN(model)
+        self._items = items
+        self._lock = Lock()
+
+    def ask(self, given: list[int]) -> tuple[Scores, Items]:
+        with self._lock:
+            found, values = self._model.ask(np.asarray(given, dtype=np.int64), MOST_FOLLOWERS)
+        total, because = np.zeros(self._items, dtype=np.float32), np.full(self._items, -1, dtype=np.int64)
+        total[found], because[found] = values, given[-1]
+        return total, because
+
+
+def _live(model: SessionModel, items: int) -> _LiveRules | _LiveSessions:
+    if isinstance(model, SessionKNN):
+        live = _LiveSessions(model, items)
+        live.ask([0])  # compiles, or loads what is compiled, before anybody waits for it
+        return live
+    if isinstance(model, RulesOfItems):
+        return _LiveRules(model, items)
+    raise TypeError(f"{model.name} has no form for one request at a time")

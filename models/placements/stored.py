@@ -1,0 +1,59 @@
+"""Fitted models of placements as arrays of an artefact, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from models.item_knn import ItemKNN
+from models.placements.context import CONTEXTS
+from models.placements.lists import Lists
+from models.placements.recipes import Fitted, Recipe
+from models.recommender import State
+from models.sessions.model import SessionModel
+from models.sessions.rules import ItemRules
+
+
+def states_of(fitted: Fitted) -> dict[str, State]:
+    """Arrays by file name; what follows from the release's item-kNN is not stored twice."""
+    contexts = {_context(name): model.state() for name, model in fitted.contexts.items() if not CONTEXTS[name].is_of_persons}
+    return contexts | {_lists(name): lists.state() for name, lists in fitted.lists.items()}
+
+
+def files_of(recipes: Iterable[Recipe]) -> list[str]:
+    """Names of the files that the recipes need."""
+    found: dict[str, None] = {}
+    for recipe in recipes:
+        if recipe.context is not None and not CONTEXTS[recipe.context].is_of_persons:
+            found[_context(recipe.context)] = None
+        if recipe.own is not None:
+            found[_lists(recipe.own)] = None
+    return list(found)
+
+
+def load(recipes: Iterable[Recipe], read: Callable[[str], State], item_knn: ItemKNN, persons: int) -> Fitted:
+    """The models of the recipes. ``read`` gives the arrays of a file. Raises what ``read`` raises, BadLists and KeyError."""
+    items = item_knn.similarities().shape[0]
+    contexts: dict[str, SessionModel] = {}
+    lists: dict[str, Lists] = {}
+    for recipe in recipes:
+        if recipe.context is not None and recipe.context not in contexts:
+            contexts[recipe.context] = _load_context(recipe.context, read, item_knn)
+        if recipe.own is not None and recipe.own not in lists:
+            lists[recipe.own] = Lists.from_state(read(_lists(recipe.own)), persons, items)
+    return Fitted(contexts, lists)
+
+
+def _load_context(name: str, read: Callable[[str], State], item_knn: ItemKNN) -> SessionModel:
+    model = CONTEXTS[name].make()
+    if CONTEXTS[name].is_of_persons:
+        assert isinstance(model, ItemRules)
+        return model.use(item_knn.similarities())
+    return model.from_state(read(_context(name)))
+
+
+def _context(name: str) -> str:
+    return f"context_{name}"
+
+
+def _lists(name: str) -> str:
+    return f"lists_{name}"

@@ -1,0 +1,63 @@
+"""Which model a placement gets: the best that surely beats popularity, if it is sane, else the ladder, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from models.gate import LEAST_COVERAGE, LEAST_PERSONS
+from models.placements.judge import BASELINE, MAIN_METRIC
+from models.placements.recipes import RECIPES, Recipe
+from models.placements.stored import files_of
+from models.recommender import State
+
+LADDER = "ladder"
+
+
+def decide(placement: str, judged: dict[str, Any], read: Callable[[str], State]) -> dict[str, Any]:
+    """The model of one placement as plain values: its recipe, or ``ladder``, and one sentence with what was found.
+
+    ``judged`` is the placement's report, ``read`` gives the arrays of the full models by file.
+    """
+    models = judged["models"]
+    if not models:
+        return _ladder("the test days hold no case of its question")
+    if judged["persons"] < LEAST_PERSONS:
+        return _ladder(f"{judged['persons']} persons to judge by, at least {LEAST_PERSONS} are needed")
+    tried = [each for each in RECIPES[placement] if each.name in models]
+    sure = [each for each in tried if models[each.name]["surely_above_popularity"] > 0]
+    recipe = max(sure or tried, key=lambda each: _mean(models[each.name]))
+    found, base = models[recipe.name], models[BASELINE]
+    gain = found["metrics"][MAIN_METRIC]["over_popularity"]
+    told = (
+        f"{recipe.name} {MAIN_METRIC} {_mean(found):.4f} against popularity {_mean(base):.4f}, "
+        f"difference {gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
+    )
+    if not sure:
+        return _ladder(f"{told}, which may be luck among {len(models) - 1} models")
+    if found["coverage@20"] < LEAST_COVERAGE:
+        return _ladder(f"lists of {recipe.name} cover {found['coverage@20']:.2%} of the items, at least {LEAST_COVERAGE:.2%}")
+    problem = _insane(recipe, read)
+    return _ladder(problem) if problem else {"model": recipe.name, "recipe": asdict(recipe), "sentence": told}
+
+
+def _ladder(because: str) -> dict[str, Any]:
+    return {"model": LADDER, "recipe": None, "sentence": because}
+
+
+def _mean(model: dict[str, Any]) -> float:
+    return float(model["metrics"][MAIN_METRIC]["mean"])
+
+
+def _insane(recipe: Recipe, read: Callable[[str], State]) -> str | None:
+    """What is wrong with the arrays of the full model, if anything is."""
+    for name in files_of([recipe]):
+        for key, array in read(name).items():
+            if array.size == 0:
+                return f"{name} has nothing to say: {key} is empty"
+            if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+                return f"{name} holds numbers that are not finite"
+    return None

@@ -1,0 +1,138 @@
+"""One slot of a list for an item that is new in the shop, within a budget, with the probability of what was done.
+
+The items and what is believed of them come with the release (``models.placements.newcomers``); the decision is
+``models.explore``'s. A known person may be shown the new items nearest to their taste, a stranger any.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from threading import Lock
+
+import numpy as np
+import orjson
+
+from models.explore import Belief, Budget, Decision, Explorer
+from serving.blend import Mask
+from serving.catalogue import Catalogue
+from serving.reasons import explain
+from serving.recommend import Answer, Recommended, Request
+from serving.shelf import Model, Shelf
+
+SLOT = 4  # the fifth place
+SHARE, WINDOW = 0.02, 500  # of any 500 consecutive slots of a placement at most 10 explore
+RATE = 0.2  # of the lists while there is budget
+NEAREST = 20  # new items that a known person may be shown
+
+
+@dataclass(frozen=True)
+class Decided:
+    """An exploring decision as it is logged: what off-policy estimators need (docs/models.md)."""
+
+    request_id: str
+    shop_id: str
+    placement: str
+    model: str
+    model_version: str
+    policy: str
+    slot: int
+    item_id: str | None
+    propensity: float
+    explore_probability: float
+    decided_at_ms: int
+
+    @property
+    def read_on(self) -> date:
+        """UTC date of the decision."""
+        return datetime.fromtimestamp(self.decided_at_ms / 1000, UTC).date()
+
+    def line(self) -> bytes:
+        """The line that stands in the log."""
+        return orjson.dumps({name: getattr(self, name) for name in self.__dataclass_fields__}) + b"\n"
+
+
+@dataclass
+class Exploration:
+    """The explorers of one shop, one a placement; ``use`` takes over the newcomers of a release."""
+
+    rng: np.random.Generator
+    _explorers: dict[str, Explorer] = field(default_factory=dict)
+    _believing: Explorer = field(default_factory=lambda: Explorer(Budget(SHARE, WINDOW), SLOT, RATE))
+    _model: Model | None = None
+    _lock: Lock = field(default_factory=Lock)
+
+    def use(self, model: Model) -> None:
+        """Believe what a release says; budgets go on."""
+        found = model.newcomers
+        belief = Belief(np.empty(0), np.empty(0)) if found is None else found.belief
+        believing = Explorer(Budget(SHARE, WINDOW), SLOT, RATE)
+        believing.update(belief)  # takes a moment, outside the lock
+        with self._lock:
+            self._model, self._believing = model, believing
+            for explorer in self._explorers.values():
+                explorer.take_over(believing)
+
+    def decide(self, placement: str, model: Model, slots: int, eligible: Mask) -> Decision | None:
+        """The decision on a list of ``slots``; None when the release is not the one that the belief is on."""
+        with self._lock:
+            if model is not self._model:
+                return None
+            explorer = self._explorers.get(placement)
+            if explorer is None:
+                explorer = self._explorers[placement] = Explorer(Budget(SHARE, WINDOW), SLOT, RATE)
+                explorer.take_over(self._believing)
+            return explorer.decide(slots, eligible, self.rng)
+
+
+def explore(
+    answer: Answer, request: Request, shelf: Shelf, catalogue: Catalogue, exploration: Exploration
+) -> tuple[Answer, Decision | None]:
+    """The answer, perhaps with a new item in the slot, and the decision; None where there is nothing to decide."""
+    found = shelf.model.newcomers
+    if found is None or len(found.items) == 0 or len(answer.items) <= SLOT:
+        return answer, None
+    eligible = _eligible(answer, request, shelf, catalogue)
+    decision = exploration.decide(request.placement, shelf.model, len(answer.items), eligible)
+    if decision is None or decision.item is None:
+        return answer, decision
+    item = catalogue.get(shelf.model.item_ids[int(found.items[decision.item])])
+    assert item is not None  # the mask of the eligible has looked
+    shown = Recommended(item, answer.items[SLOT].score, explain("new", None))
+    items = [*answer.items[:SLOT], shown, *answer.items[SLOT:]][: len(answer.items)]
+    return replace(answer, items=items), decision
+
+
+def decided(decision: Decision, answer: Answer, request: Request, request_id: str, shelf: Shelf, now_ms: int) -> Decided:
+    """The entry of the log."""
+    found = shelf.model.newcomers
+    number = None if decision.item is None or found is None else int(found.items[decision.item])
+    return Decided(
+        request_id=request_id,
+        shop_id=request.shop_id,
+        placement=request.placement,
+        model=answer.model,
+        model_version=answer.model_version,
+        policy=decision.policy,
+        slot=decision.slot,
+        item_id=None if number is None else shelf.model.item_ids[number],
+        propensity=decision.propensity,
+        explore_probability=decision.explore_probability,
+        decided_at_ms=now_ms,
+    )
+
+
+def _eligible(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalogue) -> Mask:
+    """New items that may be shown to this person in this list."""
+    found = shelf.model.newcomers
+    assert found is not None
+    taken = {one.item.item_id for one in answer.items} | request.shown_not
+    near = next((own for person in request.persons if (own := shelf.model.newcomers_near(person)) is not None), None)
+    allowed = None if near is None else set(near[:NEAREST].tolist())
+    eligible = np.zeros(len(found.items), dtype=np.bool_)
+    for place, number in enumerate(found.items.tolist()):
+        if not shelf.sellable[number] or (allowed is not None and number not in allowed):
+            continue
+        item = catalogue.get(shelf.model.item_ids[number])
+        eligible[place] = item is not None and item.is_sellable and item.item_id not in taken
+    return eligible

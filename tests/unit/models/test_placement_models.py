@@ -1,0 +1,206 @@
+"""Models of placements: what their lists tell of their origin, and that serving's form says what the judged form says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.als import ALS
+from models.interactions import Interactions
+from models.item_knn import ItemKNN
+from models.placements.context import CONTEXTS
+from models.placements.lesson import Lesson
+from models.placements.lists import LENGTH, ORIGINS, BadLists, Lists
+from models.placements.own import OWN
+from models.placements.questions import Cases
+from models.placements.ranked import COLUMNS, SOURCES, Ranker, taught_window, teach
+from models.placements.recipes import RANKED, RECIPES, Recipe, asked, fit, named
+from models.placements.released import PlacementModel
+from models.placements.stored import files_of, load, states_of
+from models.sessions.sequences import Sequences
+
+PERSONS, ITEMS, GROUPS = 40, 24, 4
+START = np.datetime64("2026-09-01", "us")
+EVERY = list({recipe.name: recipe for each in RECIPES.values() for recipe in each}.values())
+
+
+@pytest.fixture(scope="module")
+def lesson() -> Lesson:
+    """Persons of four tastes who look at six items, take half of them along, and buy one of their own favourites each time."""
+    rng = np.random.default_rng(2)
+    rows = []
+    for person in range(PERSONS):
+        own = np.arange(person % GROUPS, ITEMS, GROUPS)
+        for day in range(15):
+            at = START + np.timedelta64(day * 24 * 60 + person, "m")
+            for minute, item in enumerate(rng.permutation(own)[:4]):
+                rows.append((at + np.timedelta64(minute, "m"), person, item, "view"))
+            paid = at + np.timedelta64(5, "m")
+            rows += [(paid, person, own[person % len(own)], "pay"), (paid, person, rng.choice(own), "pay")]
+    rows.sort()
+    at, person, item, kind = (np.array(column) for column in zip(*rows, strict=True))
+    ids = (np.array([f"p{n:02}" for n in range(PERSONS)]), np.array([f"i{n:02}" for n in range(ITEMS)]))
+    times = (at.astype("datetime64[us]"), at.astype("datetime64[us]"))
+    acts = Interactions(*ids, person.astype(np.int64), item.astype(np.int64), kind, *times)
+    return Lesson.of(acts, START + np.timedelta64(16, "D"), *fitted_on(acts))
+
+
+def fitted_on(acts: Interactions) -> tuple[ItemKNN, ALS]:
+    histories, sales = acts.matrix(), acts.sales()
+    return ItemKNN(self_weight=2.0).fit(histories, sales), ALS(4).fit(histories, sales)
+
+
+@pytest.fixture(scope="module")
+def ranker(lesson: Lesson) -> Ranker:
+    found = teach(lesson.acts, lesson.as_of, fitted_on)
+    assert found is not None
+    return found
+
+
+def entries(lists: Lists, person: int) -> list[tuple[int, str, int]]:
+    found = lists.of_person(person)
+    return list(zip(found.items.tolist(), found.origins, found.because.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_lists_name_each_item_once_best_first_and_say_where_it_is_from(lesson: Lesson, name: str) -> None:
+    lists = OWN[name](lesson)
+    assert lists.items.shape == (PERSONS, LENGTH)
+    paid = lesson.bought.toarray()
+    touched = lesson.histories.toarray() > 0
+    for person in range(PERSONS):
+        found = lists.of_person(person)
+        assert len(found.items) == len(set(found.items.tolist())) > 0
+        assert (np.diff(found.weights) <= 0).all()
+        assert (found.weights > 0).all()
+        for item, origin, because in entries(lists, person):
+            assert origin in ORIGINS
+            assert origin != "bought_often" or paid[person, item] >= 2
+            assert origin != "bought_before" or paid[person, item] == 1
+            assert origin != "seen_before" or (touched[person, item] and paid[person, item] == 0)
+            assert origin != "people_like_you" or paid[person, item] == 0
+            assert (because >= 0) == (origin == "like_yours")
+            assert because < 0 or touched[person, because]
+    again = OWN[name](lesson)
+    assert all((again.state()[key] == array).all() for key, array in lists.state().items())
+
+
+def test_taste_decides_what_follows(lesson: Lesson) -> None:
+    """Everybody keeps to a taste, so lists and followers do, too, where the model knows persons or visits."""
+    for name in ("item_knn", "als", "personal_frequency", "tifu_knn", "buy_again"):
+        lists = OWN[name](lesson)
+        for person in range(PERSONS):
+            assert {item % GROUPS for item, _, _ in entries(lists, person)[:3]} == {person % GROUPS}, name
+    for name, context in CONTEXTS.items():
+        model = context.fit(context.make(), lesson)
+        weights = model.weigh(Sequences.of([[5, 1]], ITEMS)).toarray()[0]
+        assert int(weights.argmax()) % GROUPS == 1, name
+        assert weights[np.arange(ITEMS) % GROUPS != 1].max() < weights.max() / 2, name
+
+
+@pytest.mark.parametrize("recipe", EVERY, ids=lambda recipe: recipe.name)
+def test_serving_says_what_was_judged(lesson: Lesson, ranker: Ranker, recipe: Recipe) -> None:
+    """One request at a time, from stored arrays, gives the weights of the batch that was judged."""
+    fitted = fit(lesson, [recipe], ranker)
+    states = states_of(fitted)
+    assert sorted(states) == sorted(files_of([recipe]))
+    loaded = load([recipe], states.__getitem__, lesson.item_knn, PERSONS)
+    numbers = {person_id: number for number, person_id in enumerate(lesson.acts.person_ids.tolist())}
+    live = PlacementModel(recipe, loaded, numbers, ITEMS)
+    given = [[3], [1, 5], [2, 6, 2, 10], [7, 8, 9]]
+    asked = Cases(
+        np.array([0, 1, 2, 3]),
+        Sequences.of(given, ITEMS),
+        Sequences.of(given, ITEMS).latest(np.ones(10)),
+        Sequences.of([row[-1:] for row in given], ITEMS).latest(np.ones(4)),
+    )
+    judged = fitted.weigh(recipe, asked).toarray()
+    for row, items in enumerate(given):
+        total = np.zeros(ITEMS)
+        found, own = live.follow(items), live.own(f"p{row:02}")
+        for weights, share in (
+            (None if found is None else found[0], 1.0),
+            (None if own is None else np.bincount(own.items, weights=own.weights, minlength=ITEMS), live.own_share),
+        ):
+            if weights is not None:
+                masked = np.where(np.arange(ITEMS) == items[-1], 0, weights)
+                total += share * masked / max(masked.max(), 1e-12)
+        assert total == pytest.approx(judged[row], abs=1e-5)
+        if found is not None:
+            assert set(found[1].tolist()) <= {-1, *items}
+    assert live.own("a stranger") is None
+    assert live.follow([]) is None
+
+
+def test_a_till_that_knows_no_views_has_no_item_pages(lesson: Lesson) -> None:
+    assert asked(lesson.acts, has_ranker=True) == RECIPES
+    found = asked(lesson.acts.where(lesson.acts.kind == "pay"), has_ranker=False)
+    assert list(found) == ["home", "cart", "after_payment"]
+    assert RANKED not in {recipe.name for recipes in found.values() for recipe in recipes}
+    assert named({placement: [recipe.name for recipe in recipes] for placement, recipes in found.items()}) == found
+
+
+def test_the_ranker_orders_what_the_others_list_and_says_who_placed_it_best(lesson: Lesson, ranker: Ranker) -> None:
+    lists = {source: OWN[source](lesson) for source in SOURCES}
+    ranked = ranker.lists(lesson, lists)
+    assert sum(ranker.importances.values()) == pytest.approx(100, abs=0.1)
+    assert set(ranker.importances) == set(COLUMNS)
+    for person in range(PERSONS):
+        found = ranked.of_person(person)
+        assert len(found.items) == len(set(found.items.tolist())) > 0
+        assert (np.diff(found.weights) <= 0).all()
+        assert {int(item) % GROUPS for item in found.items[:3]} == {person % GROUPS}
+        mine = {source: each.of_person(person) for source, each in lists.items()}
+        for item, origin, because in entries(ranked, person):
+            told = {}
+            for source, own in mine.items():
+                if item in own.items:
+                    place = own.items.tolist().index(item)
+                    told[source] = (place, own.origins[place], int(own.because[place]))
+            first = min(told, key=lambda source: (told[source][0], SOURCES.index(source)))
+            assert (origin, because) == told[first][1:]
+    again = teach(lesson.acts, lesson.as_of, fitted_on)
+    assert again is not None
+    assert (again.lists(lesson, lists).items == ranked.items).all()
+
+
+def test_the_ranker_sees_nothing_of_its_teaching_week(lesson: Lesson) -> None:
+    """What the sources were fitted on ends before the gap, and acts at or after the instant change nothing."""
+    window = taught_window(lesson.as_of)
+    assert window.end == lesson.as_of
+    assert window.end - window.test_from == np.timedelta64(7, "D")
+    assert window.test_from - window.cut == np.timedelta64(1, "D")
+    seen = []
+
+    def fit_and_note(acts: Interactions) -> tuple[ItemKNN, ALS]:
+        seen.append(acts)
+        return fitted_on(acts)
+
+    teach(lesson.acts, lesson.as_of, fit_and_note)
+    assert seen[0].occurred_at.max() < window.cut
+    assert seen[0].received_at.max() < window.cut
+
+
+def test_a_shop_that_is_too_large_or_too_young_has_no_ranker(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert teach(lesson.acts, START + np.timedelta64(8, "D"), fitted_on) is None
+    monkeypatch.setattr("models.placements.ranked.MOST_ITEMS", ITEMS - 1)
+    assert teach(lesson.acts, lesson.as_of, fitted_on) is None
+
+
+BAD = {
+    "an array too few": (lambda s: s.pop("because"), "found"),
+    "another person": (lambda s: s.update(items=s["items"][1:]), "another shape"),
+    "an unknown item": (lambda s: s.update(items=s["items"] + 4), "items of the lists hold a number outside -1 to 3"),
+    "an unknown cause": (lambda s: s.update(because=s["because"] - 1), "because of the lists"),
+    "an unknown origin": (lambda s: s.update(origins=s["origins"] + len(ORIGINS)), "origins of the lists"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_lists_that_are_none_are_refused(case: str) -> None:
+    change, told = BAD[case]
+    state = dict(Lists.of(np.zeros((2, LENGTH), dtype=np.int64), np.ones((2, LENGTH), dtype=np.float32), "taste").state())
+    assert Lists.from_state(dict(state), 2, 4).of_person(1).origins[0] == "taste"
+    change(state)  # type: ignore[no-untyped-call]
+    with pytest.raises(BadLists, match=told):
+        Lists.from_state(state, 2, 4)
