@@ -30,6 +30,7 @@ from jishi.paths import Paths
 from jishi.settings import get_settings
 
 POLL_S = 2.0
+_SINK = "Writer"  # is in the name of the task that writes files, of SQL's sink and of the DataStream API's
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,9 @@ def watch(base: str, job_id: str, total: int, jvm: psutil.Process) -> tuple[list
         time.sleep(POLL_S)
         job = _get(f"{base}/jobs/{job_id}")
         inputs = {node["id"]: [source["id"] for source in node.get("inputs", [])] for node in job["plan"]["nodes"]}
-        feeding = {source for sources in inputs.values() for source in sources}
         tasks = {vertex["id"]: vertex["metrics"] for vertex in job["vertices"]}
         read = sum(metrics["write-records"] for name, metrics in tasks.items() if not inputs[name])
-        written = sum(metrics["read-records"] for name, metrics in tasks.items() if name not in feeding)
+        written = sum(vertex["metrics"]["read-records"] for vertex in job["vertices"] if _SINK in vertex["name"])
         samples.append(Sample(time.monotonic(), read, written, _cpu_s(jvm)))
         if job["state"] in ("FAILED", "CANCELED", "FINISHED") and read < total:
             raise RuntimeError(f"the job is {job['state']} after {read} of {total} records")

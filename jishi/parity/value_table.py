@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import orjson
 
 from jishi.features import Feature
 from jishi.features.oracle import Value
@@ -23,27 +26,31 @@ Source = Callable[[str, Feature], tuple[str, str]]
 Views = Mapping[str, Sequence[Feature]]
 COLUMNS = "feature, shop_id, entity_id, as_of, value, valid_until"
 _MISSING = "missing"
+_BATCH = 200_000  # of the oracle's values, at once
 
 
 class NothingComputed(RuntimeError):
     """An engine left no output where it should have."""
 
 
-def from_oracle(values: Iterable[Value], views: Views, work: Path, target: Path) -> None:
+def from_oracle(values: Iterable[Value], views: Views, target: Path) -> None:
     """Write the oracle's values."""
     import duckdb
+    import pyarrow as pa
 
-    file = work / "oracle.jsonl"
-    with file.open("w", encoding="utf-8") as out:
-        for value in values:
-            out.write(json.dumps(value._asdict(), ensure_ascii=False) + "\n")
+    names, rows = Value._fields, iter(values)
     with duckdb.connect() as connection:
         connection.execute(
-            "CREATE TABLE told AS SELECT row_number() OVER () AS place, feature, shop_id, entity_id, as_of_ms, valid_until_ms, "
-            "value FROM read_json(?, format = 'newline_delimited', columns = {feature: 'VARCHAR', shop_id: 'VARCHAR', "
-            "entity_id: 'VARCHAR', as_of_ms: 'BIGINT', value: 'JSON', valid_until_ms: 'BIGINT'})",
-            [str(file)],
+            "CREATE TABLE told (place BIGINT, feature VARCHAR, shop_id VARCHAR, entity_id VARCHAR, as_of_ms BIGINT, "
+            "value VARCHAR, valid_until_ms BIGINT)"
         )
+        place = 0
+        while batch := list(islice(rows, _BATCH)):
+            columns = dict(zip(names, map(list, zip(*batch, strict=True)), strict=True))
+            columns["value"] = [orjson.dumps(value).decode() for value in columns["value"]]
+            connection.register("batch", pa.table(columns))
+            connection.execute(f"INSERT INTO told SELECT {place} + row_number() OVER (), {', '.join(names)} FROM batch")
+            place += len(batch)
         _write(
             connection,
             views,
