@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import socket
 import time
 import urllib.request
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from flink_jobs.job import features_job
 from flink_jobs.plan import compile_job
 from jishi.features import live_views, views
 from jishi.paths import Paths
+from jishi.platform.ports import free_port
 from jishi.settings import get_settings
 
 POLL_S = 2.0
@@ -110,7 +110,7 @@ def run_job() -> None:
     parser.add_argument("--warm", type=int, required=True, help="records before the measured part")
     parser.add_argument("--parallelism", type=int, default=1)
     chosen = parser.parse_args()
-    settings, target, port = get_settings(), chosen.target.absolute(), _free_port()
+    settings, target, port = get_settings(), chosen.target.absolute(), free_port()
     jvm = engine.start_jvm(Paths(var=target / "flink", envs=settings.envs), settings.flink_jvm)
     options = engine.computing_options(chosen.parallelism) | {
         "execution.checkpointing.interval": "10 s",
@@ -136,12 +136,6 @@ def run_job() -> None:
 def _get(url: str) -> Any:
     with urllib.request.urlopen(url, timeout=30) as answer:
         return json.load(answer)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":
