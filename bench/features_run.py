@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import socket
 import time
 import urllib.request
 from dataclasses import dataclass
@@ -27,9 +26,11 @@ from flink_jobs.job import features_job
 from flink_jobs.plan import compile_job
 from jishi.features import live_views, views
 from jishi.paths import Paths
+from jishi.platform.ports import free_port
 from jishi.settings import get_settings
 
 POLL_S = 2.0
+_SINK = "Writer"  # is in the name of the task that writes files, of SQL's sink and of the DataStream API's
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,9 @@ def watch(base: str, job_id: str, total: int, jvm: psutil.Process) -> tuple[list
         time.sleep(POLL_S)
         job = _get(f"{base}/jobs/{job_id}")
         inputs = {node["id"]: [source["id"] for source in node.get("inputs", [])] for node in job["plan"]["nodes"]}
-        feeding = {source for sources in inputs.values() for source in sources}
         tasks = {vertex["id"]: vertex["metrics"] for vertex in job["vertices"]}
         read = sum(metrics["write-records"] for name, metrics in tasks.items() if not inputs[name])
-        written = sum(metrics["read-records"] for name, metrics in tasks.items() if name not in feeding)
+        written = sum(vertex["metrics"]["read-records"] for vertex in job["vertices"] if _SINK in vertex["name"])
         samples.append(Sample(time.monotonic(), read, written, _cpu_s(jvm)))
         if job["state"] in ("FAILED", "CANCELED", "FINISHED") and read < total:
             raise RuntimeError(f"the job is {job['state']} after {read} of {total} records")
@@ -110,7 +110,7 @@ def run_job() -> None:
     parser.add_argument("--warm", type=int, required=True, help="records before the measured part")
     parser.add_argument("--parallelism", type=int, default=1)
     chosen = parser.parse_args()
-    settings, target, port = get_settings(), chosen.target.absolute(), _free_port()
+    settings, target, port = get_settings(), chosen.target.absolute(), free_port()
     jvm = engine.start_jvm(Paths(var=target / "flink", envs=settings.envs), settings.flink_jvm)
     options = engine.computing_options(chosen.parallelism) | {
         "execution.checkpointing.interval": "10 s",
@@ -136,12 +136,6 @@ def run_job() -> None:
 def _get(url: str) -> Any:
     with urllib.request.urlopen(url, timeout=30) as answer:
         return json.load(answer)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

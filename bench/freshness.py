@@ -25,8 +25,9 @@ from rich.table import Table
 
 from bench import user_path
 from bench.freshness_load import Probes, read, send
-from bench.small_platform import free_port, make_shop, own_settings, running, tail
+from bench.small_platform import make_shop, own_settings, running, tail
 from jishi.paths import Paths
+from jishi.platform.ports import free_port
 from jishi.settings import get_settings
 
 FLOOR_S, GOAL_S = 1.0, 0.5

@@ -80,6 +80,8 @@ def run() -> None:
         .set_record_serializer(
             KafkaRecordSerializationSchema.builder()
             .set_topic(topics.FEATURES.name)
+            # A compacted topic takes no record without a key; PyFlink's key schema sees the same element as the value's.
+            .set_key_serialization_schema(SimpleStringSchema())
             .set_value_serialization_schema(SimpleStringSchema())
             .build()
         )

@@ -21,6 +21,7 @@ from typing import Any
 
 from bench import user_path
 from bench.http_load import Load, request, run_load
+from jishi.platform.ports import free_port
 from jishi.shops import Shop, Shops
 
 BATCH = 50
@@ -79,7 +80,7 @@ def measure_collector(folder: Path, seconds: float, connections: int, profile: P
     shops.add(Shop(shop_id="bench", name="bench"))
     key = shops.issue_key("bench", "write")
     shops.save(folder / "shops.json")
-    port = _free_port()
+    port = free_port()
     environment = {
         "JISHI_VAR": str(folder),
         "JISHI_COLLECTOR_PORT": str(port),
@@ -96,19 +97,13 @@ def measure_collector(folder: Path, seconds: float, connections: int, profile: P
 
 def measure_baseline(folder: Path, seconds: float, connections: int) -> Load:
     """Single events against the baseline."""
-    port = _free_port()
+    port = free_port()
     warm = requests_of(200, 1, "/events", port, {}, first=10**8)
     made = requests_of(int(seconds * 6_000), 1, "/events", port, {})
     command = [sys.executable, "-m", "bench.ingest_baseline", str(port), str(folder / "baseline.jsonl")]
     with server(command, port, {}):
         run_load(("127.0.0.1", port), warm, connections, 30)
         return run_load(("127.0.0.1", port), made, connections, seconds)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -21,6 +20,7 @@ from jishi.platform import airflow
 from jishi.platform.kafka import create_topics, wait_for_port
 from jishi.platform.lifecycle import common_environment
 from jishi.platform.parts import parts
+from jishi.platform.ports import free_ports
 from jishi.settings import PROJECT_ROOT, Settings
 from jishi.shops import Shop, Shops
 
@@ -28,18 +28,12 @@ SHOP = "bench"
 START_TIMEOUT_S = 180.0
 
 
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def own_settings(folder: Path, envs: Path, **changes: object) -> Settings:
     """Settings of a platform in ``folder``."""
     names = ("kafka_controller_port", "collector_port", "flink_port", "feature_writer_port")
-    ports = {name: free_port() for name in names}
-    return Settings(var=folder, envs=envs, kafka_bootstrap=f"127.0.0.1:{free_port()}", **ports, **changes)  # type: ignore[arg-type]
+    kafka_port, *others = free_ports(len(names) + 1)
+    ports = dict(zip(names, others, strict=True))
+    return Settings(var=folder, envs=envs, kafka_bootstrap=f"127.0.0.1:{kafka_port}", **ports, **changes)  # type: ignore[arg-type]
 
 
 def make_shop(paths: Paths) -> str:

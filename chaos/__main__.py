@@ -80,7 +80,8 @@ def _run(chosen: argparse.Namespace, folder: Path) -> bool:
 
 def _command(chosen: argparse.Namespace) -> str:
     faults = "".join(f" --fault {fault.kind}:{fault.target}:{fault.lasts_s:g}" for fault in chosen.fault or [])
-    return f'make chaos ARGS="--seed {chosen.seed} --seconds {chosen.seconds:g} --rate {chosen.rate:g}{faults}"'
+    store = f" --store {chosen.store}" if chosen.store else ""
+    return f'make chaos ARGS="--seed {chosen.seed} --seconds {chosen.seconds:g} --rate {chosen.rate:g}{store}{faults}"'
 
 
 def _fault(text: str) -> Fault:

@@ -24,7 +24,7 @@ def check_messages(expected: Iterable[Value], messages: Path, views: Views, work
     """Flink's messages tell each value of the oracle and no other; also how many values each view has."""
     work.mkdir(parents=True, exist_ok=True)
     oracle, flink = work / "oracle.parquet", work / "flink.parquet"
-    value_table.from_oracle(expected, views, work, oracle)
+    value_table.from_oracle(expected, views, oracle)
     value_table.from_flink(messages, views, flink)
     compared = compare(oracle, flink, [feature.name for members in views.values() for feature in members], samples=50)
     wrong = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from jishi.paths import Paths
 from jishi.platform import airflow
 from jishi.platform.lifecycle import down, up
 from jishi.platform.parts import Part, parts
+from jishi.platform.ports import free_ports
 from jishi.platform.state import empty
 from jishi.platform.supervisor import states
 from jishi.settings import Settings
@@ -74,7 +74,7 @@ def make_stage(folder: Path, envs: Path, store: Store) -> Stage:
 
     Raises jishi.platform.state.NotOurState, chaos.shim.ShimFailed.
     """
-    kafka_port, redis_port, *others = _free_ports(len(_PORTS) + 2)
+    kafka_port, redis_port, *others = free_ports(len(_PORTS) + 2)
     values: dict[str, Any] = dict(zip(_PORTS, others, strict=True))
     values |= {"var": folder, "envs": envs, "kafka_bootstrap": f"127.0.0.1:{kafka_port}"}
     values |= {"online_store": store, "redis_url": f"127.0.0.1:{redis_port}"}
@@ -103,13 +103,3 @@ def _redis(settings: Settings, paths: Paths) -> Part:
     port = settings.redis_url.rsplit(":", 1)[1]
     options = ["--port", port, "--bind", settings.host, "--save", "", "--appendonly", "yes", "--dir", str(folder)]
     return Part("redis", [str(shutil.which("redis-server")), *options], port=int(port), port_setting="JISHI_REDIS_URL")
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports

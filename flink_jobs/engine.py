@@ -14,6 +14,7 @@ from pyflink.common import Configuration
 from pyflink.java_gateway import get_gateway
 from pyflink.table import EnvironmentSettings, TableEnvironment
 
+from flink_jobs import planner
 from flink_jobs.checkpoints import Origin
 from flink_jobs.log_table import IDLE_TIMEOUT
 from jishi.lake import write_json
@@ -74,15 +75,13 @@ def realtime_options(settings: Settings, paths: Paths, *, checkpoints: Path, res
 def computing_options(parallelism: int) -> dict[str, str]:
     """Options that decide what is computed and how, the same for a replay."""
     return {
+        **planner.OPTIONS,
         "parallelism.default": str(parallelism),
         "state.backend.type": "hashmap",
         "pipeline.object-reuse": "true",
         "pipeline.auto-watermark-interval": "100 ms",
         "table.local-time-zone": "UTC",
         "table.exec.source.idle-timeout": IDLE_TIMEOUT,
-        "table.exec.uid.generation": "PLAN_ONLY",
-        # Without it each sink would number deliveries for itself, with its own copy of the state.
-        "table.optimizer.reuse-optimize-block-with-digest-enabled": "true",
         "taskmanager.memory.managed.size": "64m",
         "taskmanager.memory.network.min": "32m",
         "taskmanager.memory.network.max": "32m",

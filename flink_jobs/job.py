@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flink_jobs import archive, fates, feature_topic, log_table, unreadable
+from flink_jobs import archive, fates, feature_topic, log_table, planner, unreadable
 from flink_jobs.feature_queries import view_query
 from flink_jobs.operators import SHARED, version_of
 from jishi.features import Feature
@@ -30,8 +30,9 @@ class Job:
 
     @property
     def fingerprint(self) -> str:
-        """Names what is computed: state of a job with another fingerprint does not fit this one."""
-        return hashlib.sha256("\n;\n".join((*self.definitions, *self.inserts)).encode()).hexdigest()[:12]
+        """Names what is computed and how: state of a job with another fingerprint does not fit this one."""
+        options = (f"{key} = {value}" for key, value in sorted(planner.OPTIONS.items()))
+        return hashlib.sha256("\n;\n".join((*self.definitions, *self.inserts, *options)).encode()).hexdigest()[:12]
 
 
 def realtime_job(settings: Settings, paths: Paths, views: Views) -> Job:

@@ -62,7 +62,7 @@ def compute(engine: str, log: PreparedLog, target: Path, settings: Settings, tel
     began = time.monotonic()
     if engine == "oracle":
         told = values(FEATURES, log.acts, allowed_lateness_s=settings.allowed_lateness_s)
-        value_table.from_oracle(told, views(), log.folder, target)
+        value_table.from_oracle(told, views(), target)
     elif engine == "spark":
         out = log.folder / "spark"
         arguments = ["-m", "spark_jobs", "features", "--log", str(log.folder / "log"), "--out", str(out)]

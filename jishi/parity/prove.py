@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -34,18 +35,18 @@ class Proof:
 
 
 def prove(log: PreparedLog, engines: list[str], stores: list[str], settings: Settings, tell: Tell) -> Proof:
-    """Compute the log with the oracle and every engine and compare. Online stores need Flink, whose messages feed them.
+    """Compute the log with the oracle and every engine side by side, and compare. Online stores need Flink, whose messages
+    feed them.
 
     Raises jishi.parity.engines.EngineFailed or jishi.parity.value_table.NothingComputed.
     """
     names = [feature.name for feature in FEATURES]
-    oracle = log.folder / "oracle.parquet"
-    compute("oracle", log, oracle, settings, tell)
-    compared: dict[str, dict[str, Compared]] = {}
-    for engine in engines:
-        target = log.folder / f"{engine}.parquet"
-        compute(engine, log, target, settings, tell)
-        compared[engine] = compare(oracle, target, names)
+    targets = {engine: log.folder / f"{engine}.parquet" for engine in ("oracle", *engines)}
+    with ThreadPoolExecutor() as pool:  # engines are processes of their own and need little of this one
+        for computed in [pool.submit(compute, engine, log, target, settings, tell) for engine, target in targets.items()]:
+            computed.result()
+    oracle = targets["oracle"]
+    compared = {engine: compare(oracle, targets[engine], names) for engine in engines}
     for store in stores if "flink" in engines else []:
         reads, instants_ms = log.folder / f"{store}.jsonl", instants_to_read(oracle)
         read_online(log, store, instants_ms, reads, settings, tell)

@@ -2,15 +2,18 @@
 
 Columns: ``feature``, ``shop_id``, ``entity_id``, ``as_of`` (UTC, from when the value holds), ``value`` (JSON text) and
 ``valid_until`` (UTC, null where it holds until the next one). Outside the rows the feature's default holds. Doubles are
-compared as the numbers that they are: equal text means equal bits. Of several values of one instant the last one stays.
+compared as the numbers that they are: equal text means equal bits. Of several messages of one instant the last one stays.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import orjson
 
 from jishi.features import Feature
 from jishi.features.oracle import Value
@@ -23,27 +26,30 @@ Source = Callable[[str, Feature], tuple[str, str]]
 Views = Mapping[str, Sequence[Feature]]
 COLUMNS = "feature, shop_id, entity_id, as_of, value, valid_until"
 _MISSING = "missing"
+_HEAD = ("view", "shop_id", "entity_id", "as_of_ms", "valid_until_ms")  # of a message
+_BATCH = 200_000  # of the oracle's values, at once
 
 
 class NothingComputed(RuntimeError):
     """An engine left no output where it should have."""
 
 
-def from_oracle(values: Iterable[Value], views: Views, work: Path, target: Path) -> None:
+def from_oracle(values: Iterable[Value], views: Views, target: Path) -> None:
     """Write the oracle's values."""
     import duckdb
+    import pyarrow as pa
 
-    file = work / "oracle.jsonl"
-    with file.open("w", encoding="utf-8") as out:
-        for value in values:
-            out.write(json.dumps(value._asdict(), ensure_ascii=False) + "\n")
+    names, rows = Value._fields, iter(values)
     with duckdb.connect() as connection:
         connection.execute(
-            "CREATE TABLE told AS SELECT row_number() OVER () AS place, feature, shop_id, entity_id, as_of_ms, valid_until_ms, "
-            "value FROM read_json(?, format = 'newline_delimited', columns = {feature: 'VARCHAR', shop_id: 'VARCHAR', "
-            "entity_id: 'VARCHAR', as_of_ms: 'BIGINT', value: 'JSON', valid_until_ms: 'BIGINT'})",
-            [str(file)],
+            "CREATE TABLE told (feature VARCHAR, shop_id VARCHAR, entity_id VARCHAR, as_of_ms BIGINT, value VARCHAR, "
+            "valid_until_ms BIGINT)"
         )
+        while batch := list(islice(rows, _BATCH)):
+            columns = dict(zip(names, map(list, zip(*batch, strict=True)), strict=True))
+            columns["value"] = [orjson.dumps(value).decode() for value in columns["value"]]
+            connection.register("batch", pa.table(columns))
+            connection.execute(f"INSERT INTO told SELECT {', '.join(names)} FROM batch")
         _write(
             connection,
             views,
@@ -59,18 +65,22 @@ def from_flink(messages: Path, views: Views, target: Path) -> None:
     files = message_files(messages)
     with duckdb.connect() as connection:
         connection.execute(
-            "CREATE TABLE told AS SELECT row_number() OVER () AS place, message::JSON AS message, "
-            "json_extract_string(message, '$.view') AS view FROM read_json(?, format = 'newline_delimited', "
-            "columns = {message_key: 'VARCHAR', message: 'VARCHAR'})",
+            f"""
+            CREATE TABLE told AS
+            SELECT row_number() OVER () AS place, head[1] AS view, head[2] AS shop_id, head[3] AS entity_id,
+                CAST(head[4] AS BIGINT) AS as_of_ms, CAST(head[5] AS BIGINT) AS valid_until_ms, told
+            FROM (
+                SELECT json_extract_string(message, {[f"$.{name}" for name in _HEAD]}) AS head,
+                    json_extract(message, '$.values') AS told
+                FROM read_json(?, format = 'newline_delimited', columns = {{message_key: 'VARCHAR', message: 'VARCHAR'}})
+            )""",
             [[str(file) for file in files]],
         )
         for view in views:
             connection.execute(
-                f"CREATE TABLE wide_{view} AS SELECT place, json_extract_string(message, '$.shop_id') AS shop_id, "
-                "json_extract_string(message, '$.entity_id') AS entity_id, "
-                "CAST(json_extract(message, '$.as_of_ms') AS BIGINT) AS as_of_ms, "
-                "CAST(json_extract(message, '$.valid_until_ms') AS BIGINT) AS valid_until_ms, "
-                f"json_extract(message, '$.values') AS told FROM told WHERE view = '{view}'"
+                f"CREATE TABLE wide_{view} AS SELECT shop_id, entity_id, as_of_ms, valid_until_ms, told FROM told "
+                f"WHERE view = '{view}' "
+                "QUALIFY row_number() OVER (PARTITION BY shop_id, entity_id, as_of_ms ORDER BY place DESC) = 1"
             )
         _write(connection, views, target, lambda view, feature: (f"wide_{view}", f"json_extract(told, '$.{feature.name}')"))
 
@@ -92,9 +102,7 @@ def from_spark(folder: Path, views: Views, target: Path) -> None:
             files = [str(file) for file in sorted((folder / view).glob("*.parquet"))]
             if not files:
                 raise NothingComputed(f"{folder / view} holds no Parquet files")
-            connection.execute(
-                f"CREATE TABLE wide_{view} AS SELECT row_number() OVER () AS place, * FROM read_parquet({files!r})"
-            )
+            connection.execute(f"CREATE VIEW wide_{view} AS SELECT * FROM read_parquet({files!r})")
         _write(connection, views, target, lambda view, feature: (f"wide_{view}", f"to_json({feature.name})"))
 
 
@@ -102,8 +110,7 @@ def _write(connection: duckdb.DuckDBPyConnection, views: Views, target: Path, so
     selects = [_select(feature, *source(view, feature)) for view, members in views.items() for feature in members]
     target.parent.mkdir(parents=True, exist_ok=True)
     union = " UNION ALL ".join(selects)
-    order = "ORDER BY feature, shop_id, entity_id, as_of"
-    connection.execute(f"COPY (SELECT {COLUMNS} FROM ({union}) {order}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+    connection.execute(f"COPY (SELECT {COLUMNS} FROM ({union})) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
 
 
 def _select(feature: Feature, table: str, value: str) -> str:
@@ -113,9 +120,7 @@ def _select(feature: Feature, table: str, value: str) -> str:
     default = json.dumps(feature.default if feature.default != () else [])
     return (
         f"(SELECT '{feature.name}' AS feature, shop_id, entity_id, make_timestamp(as_of_ms * 1000) AS as_of, "
-        f"{text} AS value, make_timestamp(valid_until_ms * 1000) AS valid_until FROM {table} "
-        f"QUALIFY row_number() OVER (PARTITION BY shop_id, entity_id, as_of_ms ORDER BY place DESC) = 1 "
-        f"AND {text} <> '{default}')"
+        f"{text} AS value, make_timestamp(valid_until_ms * 1000) AS valid_until FROM {table} WHERE {text} <> '{default}')"
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from jishi.paths import Paths
+from jishi.platform.ports import free_ports
 from jishi.settings import PROJECT_ROOT, Settings
 
 PORTS = (
@@ -22,16 +22,6 @@ PORTS = (
     *("airflow_port", "superset_port", "docs_port"),
 )
 SMALL = ["--shops", "journey,lanting", "--days", "16", "--users", "260", "--journey-households", "250"]
-
-
-def free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 @dataclass

@@ -18,6 +18,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from jishi.platform.ports import free_port
+
 STORES = ("sqlite", "redis", "postgresql")
 _HOST = "127.0.0.1"
 _databases = count()
@@ -60,9 +62,7 @@ class OnlineStore:
 @contextmanager
 def running(command: Callable[[int], list[str]], user: str | None = None) -> Iterator[Server]:
     """A server that listens on a free port, which its command is made of; stopped at the end."""
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     process = subprocess.Popen(command(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user)
     try:
         deadline = time.monotonic() + 30

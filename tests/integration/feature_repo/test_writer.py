@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,15 +24,10 @@ from jishi.paths import Paths
 from jishi.platform.jars import fetch_jars
 from jishi.platform.java import java_home
 from jishi.platform.kafka import EmbeddedBroker, running_broker
+from jishi.platform.ports import free_port
 from jishi.settings import Settings, get_settings
 
 pytestmark = pytest.mark.integration
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(holds: Callable[[], Any], timeout_s: float = 90) -> Any:

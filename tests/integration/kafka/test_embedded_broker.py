@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,15 +15,10 @@ from jishi.paths import Paths
 from jishi.platform.jars import fetch_jars
 from jishi.platform.java import java_home
 from jishi.platform.kafka import EmbeddedBroker, create_topics, running_broker
+from jishi.platform.ports import free_port
 from jishi.settings import get_settings
 
 pytestmark = pytest.mark.integration
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,18 +23,13 @@ from jishi.paths import Paths
 from jishi.platform.jars import fetch_jars
 from jishi.platform.java import java_home
 from jishi.platform.kafka import EmbeddedBroker
+from jishi.platform.ports import free_port
 from jishi.settings import Settings, get_settings
 from jishi.shops import Shop, Shops
 from models.als import ALS
 from models.artefact import save
 from models.item_knn import ItemKNN
 from models.popularity import Popularity
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

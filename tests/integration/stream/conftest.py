@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from jishi.paths import Paths
 from jishi.platform.jars import fetch_jars
 from jishi.platform.java import java_home
 from jishi.platform.kafka import EmbeddedBroker, running_broker
+from jishi.platform.ports import free_port
 from jishi.settings import PROJECT_ROOT, get_settings
 
 _WITH_VIEWS = """\
@@ -31,12 +31,6 @@ wanted = {name: members for name, members in live_views().items() if name in sys
 realtime.live_views = lambda: wanted
 sys.exit(realtime.main())
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

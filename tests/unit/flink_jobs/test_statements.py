@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from flink_jobs import planner
 from flink_jobs.fates import DEDUPLICATION_TTL_S, fate_views
 from flink_jobs.intervals import interval
 from flink_jobs.job import Job, realtime_job, replay_job
@@ -63,6 +64,12 @@ def test_the_fingerprint_names_what_is_computed_not_where_it_runs() -> None:
     assert realtime().fingerprint == realtime(kafka_bootstrap="other:9092", checkpoint_interval_ms=500).fingerprint
     assert realtime().fingerprint != realtime(allowed_lateness_s=31).fingerprint
     assert realtime().fingerprint != realtime_job(Settings(), PATHS, dict(list(views().items())[:1])).fingerprint
+
+
+def test_statements_that_are_planned_otherwise_have_another_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = realtime().fingerprint
+    monkeypatch.setitem(planner.OPTIONS, "table.optimizer.agg-phase-strategy", "TWO_PHASE")
+    assert realtime().fingerprint != before
 
 
 def test_a_replay_computes_the_same() -> None:

@@ -22,7 +22,7 @@ MEAN = views()["item_86400s_3600s"]
 
 def oracle(tmp_path: Path, *values: Value) -> Path:
     target = tmp_path / "oracle.parquet"
-    from_oracle(values, views(), tmp_path, target)
+    from_oracle(values, views(), target)
     return target
 
 
