@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,13 @@ class Model:
 
     item_ids, version = ITEMS, "v1"
     popularity = np.ones(len(ITEMS), dtype=np.float32)
+    newcomers, told_of_placements = None, MappingProxyType({})
+
+    def newcomers_near(self, person_id: str) -> None:
+        return None
+
+    def placement(self, name: str) -> None:
+        return None
 
     def taste(self, person_id: str) -> None:
         return None
