@@ -10,11 +10,6 @@ from pyspark.sql import functions as F
 
 from jishi.tables import SPARK_TYPES, TableSchema
 
-# Values that hardly repeat: a dictionary of them costs time and is given up anyway.
-_UNIQUE = ("event_id", "line", "order_id", "session_key")
-# Small enough that a reader of one event type can pass over the groups that lie between.
-_ROW_GROUP_BYTES = 8 * 1024 * 1024
-
 
 class AuditFailed(RuntimeError):
     """A draft table is not fit to be published; the message names check, table and sample rows."""
@@ -29,9 +24,7 @@ def write_draft(frame: DataFrame, schema: TableSchema, draft: Path, below: str =
     """Write a table's rows into its draft, one folder a shop, or ``below`` it; the files hold every column as declared."""
     typed = frame.select(*[F.col(c).cast(SPARK_TYPES[t]).alias(c) for c, t in schema.columns.items()])
     aside = draft / "_new"
-    plain = {f"parquet.enable.dictionary#{column}": "false" for column in _UNIQUE if column in schema.columns}
-    rows = typed.withColumn("shop", F.col("shop_id")).write.option("parquet.block.size", _ROW_GROUP_BYTES).options(**plain)
-    rows.partitionBy("shop").parquet(str(aside))
+    typed.withColumn("shop", F.col("shop_id")).write.partitionBy("shop").parquet(str(aside))
     for folder in sorted(aside.glob("shop=*")):
         target = draft / folder.name / below
         target.parent.mkdir(parents=True, exist_ok=True)

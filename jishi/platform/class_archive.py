@@ -39,22 +39,30 @@ def make_archive(settings: Settings) -> str:
     archive, began = archive_of(settings.envs), time.monotonic()
     archive.parent.mkdir(parents=True, exist_ok=True)
     archive.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(prefix="jishi-archive-") as name:
-        fresh = archive.with_suffix(f".{os.getpid()}")
+    fresh = archive.with_suffix(f".{os.getpid()}")
+    with tempfile.TemporaryDirectory(prefix="jishi-archive-") as var:
+        places = {"JISHI_VAR": var, "JAVA_HOME": str(home)}
         recording = {"JAVA_TOOL_OPTIONS": f"-XX:ArchiveClassesAtExit={fresh} -Xlog:cds*=off"}
-        _run(name, {}, "simulator", "--shop", "tiny", *_TINY, "--out", str(Path(name) / "landing" / "history"))
-        _run(name, {}, "collector.landing", "history")
-        _run(name, recording, "spark_jobs", "silver", "--batch", "history")
-        if not fresh.exists():
-            return f"no class archive for Spark: the Java in {home} wrote none"
-        fresh.replace(archive)
+        try:
+            _run(places, "simulator", "--shop", "tiny", *_TINY, "--out", str(Path(var) / "landing" / "history"))
+            _run(places, "collector.landing", "history")
+            _run(places | recording, "spark_jobs", "silver", "--batch", "history")
+            if not fresh.exists():
+                return f"no class archive for Spark: the Java in {home} wrote none"
+            fresh.replace(archive)
+        finally:
+            fresh.unlink(missing_ok=True)
     return f"class archive for Spark made in {time.monotonic() - began:.0f} s"
 
 
-def _run(var: str, more: dict[str, str], *command: str) -> None:
-    environment = os.environ | {"JISHI_VAR": var} | more
+def _run(environment: dict[str, str], *command: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", *command], cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-m", *command],
+        cwd=PROJECT_ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         raise RuntimeError(f"class archive: {' '.join(command[:2])} failed: {done.stdout[-2000:]}{done.stderr[-2000:]}")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jishi.fates import Fate, fate_sql
 
-_FEW_ROWS = 200_000
 # The order of knowing, total: the log's time, then the log's position, then the acknowledgement's own number.
 ORDER_OF_KNOWING = ("received_at_ms", "log_partition", "log_offset", "collector_id", "seq")
 
@@ -37,24 +35,18 @@ def classify(bronze: DataFrame, earlier: DataFrame | None, *, allowed_lateness_s
     # Few events are delivered twice. Only those go through windows; the wide rows of all others never leave their task.
     repeated = named.groupBy("shop_id", "event_key").count().where("count > 1").select("shop_id", "event_key")
     if earlier is not None:
-        of_batch = named.select("shop_id", "event_key")
-        if bronze.limit(_FEW_ROWS + 1).count() <= _FEW_ROWS:
-            of_batch = F.broadcast(of_batch)  # a day against years: nothing of the years is moved or sorted
-        before = earlier.select("shop_id", F.concat(F.lit("e:"), "event_id").alias("event_key"))
-        known = before.join(of_batch, ["shop_id", "event_key"], "left_semi")
+        known = earlier.select("shop_id", F.concat(F.lit("e:"), "event_id").alias("event_key")).distinct()
+        known = known.join(named.select("shop_id", "event_key").distinct(), ["shop_id", "event_key"], "left_semi")
         keys = repeated.withColumn("known", F.lit(0)).unionByName(known.withColumn("known", F.lit(1)))
         special = keys.groupBy("shop_id", "event_key").agg(F.max("known").alias("known"))
     else:
         special = repeated.withColumn("known", F.lit(0))
-    # Both are few rows, kept so that each further look at the result finds them done.
-    special = special.persist(StorageLevel.MEMORY_AND_DISK)
-    few = named.join(F.broadcast(special), ["shop_id", "event_key"]).persist(StorageLevel.MEMORY_AND_DISK)
     marked = named.join(F.broadcast(special), ["shop_id", "event_key"], "left")
     once = marked.where("known is null").withColumn("occurrence", F.col("is_eligible"))
     one_delivery = Window.partitionBy("shop_id", "event_key", "collector_id", "seq").orderBy(*ORDER_OF_KNOWING)
     by_event = Window.partitionBy("shop_id", "event_key").orderBy(*ORDER_OF_KNOWING)
     up_to_here = by_event.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    acknowledged = few.withColumn("delivery", F.row_number().over(one_delivery))
+    acknowledged = marked.where("known is not null").withColumn("delivery", F.row_number().over(one_delivery))
     often = acknowledged.where("delivery = 1").drop("delivery")
     often = often.withColumn("occurrence", F.sum("is_eligible").over(up_to_here) + F.col("known"))
     rule = fate_sql(allowed_lateness_s=allowed_lateness_s, future_tolerance_s=future_tolerance_s)
