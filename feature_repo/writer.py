@@ -119,7 +119,6 @@ def run_writer(
             "session.timeout.ms": 6_000,
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
-            "fetch.wait.max.ms": 20,
             "topic.metadata.refresh.interval.ms": 2_000,
             "log_level": 0,
         }

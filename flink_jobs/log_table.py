@@ -74,7 +74,6 @@ def kafka_source_options(bootstrap: str) -> str:
         "properties.bootstrap.servers": bootstrap,
         "properties.group.id": "jishi-flink",
         "properties.max.partition.fetch.bytes": str(256 * 1024),
-        "properties.fetch.max.wait.ms": "100",
         "scan.startup.mode": "earliest-offset",
     }
     return ",\n".join(f"  '{key}' = '{value}'" for key, value in options.items())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -78,13 +79,19 @@ def train(paths: Paths, shop_id: str) -> str:
         "placements": {placement: [recipe.name for recipe in recipes[placement]] for placement in recipes},
         "ranker": None if ranker is None else {"importances": ranker.importances},
     }
-    for name, part, as_of in (("window", known, window.cut), ("full", interactions, after(interactions))):
+
+    def save_part(name: str, part: Interactions, as_of: np.datetime64) -> None:
         states, lesson = fit_part(part, as_of, parameters, chain.from_iterable(recipes.values()), ranker)
         if name == "full":
             states |= _newcomers(paths, shop_id, lesson)
         ids = {"items": part.item_ids.tolist(), "persons": part.person_ids.tolist()}
         span = {"from": instant(part.occurred_at.min()).isoformat(), "to": instant(part.occurred_at.max()).isoformat()}
         save(folder / name, states, ids, facts | {"trained_on": span})
+
+    with ThreadPoolExecutor(2) as pool:
+        parts = [("window", known, window.cut), ("full", interactions, after(interactions))]
+        for done in [pool.submit(save_part, *part) for part in parts]:
+            done.result()
     write_atomically(folder.parent / "LATEST", candidate + "\n")
     return candidate
 

@@ -17,10 +17,12 @@ from models.interactions import Interactions
 from models.item_knn import ItemKNN
 from models.popularity import Popularity
 from models.recommender import Recommender
+from models.sessions.sequences import Numbers
 from models.split import TooShort, Window, last_active_days
 
 METRIC = "ndcg@10"
-MOST_PERSONS = 300  # enough to tell candidates of a grid this coarse apart
+# Enough to tell candidates of a grid this coarse apart: whom they are judged on, and whose histories they learn from.
+MOST_PERSONS, MOST_TEACHERS = 300, 1_000
 Parameters = dict[str, dict[str, Any]]
 # The first of each is the default, taken when the history is too short to choose.
 GRID: dict[str, tuple[dict[str, Any], ...]] = {
@@ -52,6 +54,7 @@ def choose(interactions: Interactions, window: Window) -> tuple[Parameters, dict
         return defaults, {"skipped": str(error)}
     training = known.where(inner.is_training(known.occurred_at, known.received_at))
     histories, sales = training.matrix(), training.sales()
+    histories = histories[_evenly(histories.shape[0], MOST_TEACHERS)]
     chosen: Parameters = {}
     report: dict[str, Any] = {"metric": METRIC, "persons": tests.persons, "candidates": {}}
     for name, grid in GRID.items():
@@ -75,7 +78,10 @@ def choose(interactions: Interactions, window: Window) -> tuple[Parameters, dict
 
 def _sample(tests: TestSet) -> TestSet:
     """Evenly spaced test customers, at most ``MOST_PERSONS``."""
-    if tests.persons <= MOST_PERSONS:
-        return tests
-    rows = np.linspace(0, tests.persons - 1, MOST_PERSONS).astype(np.int64)
+    rows = _evenly(tests.persons, MOST_PERSONS)
     return replace(tests, histories=tests.histories[rows], bought=tests.bought[rows])
+
+
+def _evenly(rows: int, most: int) -> Numbers:
+    """Numbers of at most ``most`` rows, evenly spaced."""
+    return np.linspace(0, rows - 1, min(rows, most)).astype(np.int64)

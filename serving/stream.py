@@ -66,7 +66,6 @@ def follow(
             "group.id": "jishi-serving",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
-            "fetch.wait.max.ms": 20,
             "log_level": 0,
         }
     )

@@ -21,7 +21,7 @@ from spark_jobs.features.job import backfill, replay
 from spark_jobs.recommendations import als
 from spark_jobs.recommendations.job import WITHIN, NothingToLearn, build_factors, build_neighbours
 from spark_jobs.session import open_session
-from spark_jobs.silver.job import BatchMissing, build_silver
+from spark_jobs.silver.job import BatchMissing, build_silver, is_short
 
 _BATCH = re.compile(r"history|live-\d{4}-\d{2}-\d{2}")
 Tell = Callable[[str], None]
@@ -103,7 +103,8 @@ def main() -> int:
     try:
         for shop_id in chosen.shop:
             shops.get(shop_id)
-        session = open_session(settings, paths, f"jishi-{chosen.job}")
+        short = chosen.job == "silver" and is_short(lake, chosen.batch, chosen.shop)
+        session = open_session(settings, paths, f"jishi-{chosen.job}", is_short=short)
         chosen.run(session, lake, shops, chosen, lambda line: print(f"{line} ({time.monotonic() - began:.1f} s)", flush=True))
     except (AuditFailed, BatchMissing, NothingToLearn, TableNotPublished, UnknownShop) as error:
         print(f"spark_jobs {chosen.job}: {error.args[0]}", file=sys.stderr)

@@ -30,6 +30,8 @@ BY_SHOP = (
     tables.SILVER_REFUNDS,
     tables.SILVER_INTERACTIONS,
 )
+# So much of bronze (some 600,000 events) is worked up before Java's optimising compiler has paid for itself.
+SHORT_BYTES = 40 * 2**20
 
 
 class BatchMissing(LookupError):
@@ -49,6 +51,13 @@ def shops_of_batch(lake: Lake, batch: str, wanted: list[str]) -> list[str]:
     if missing or not there:
         raise BatchMissing(f"bronze has no batch {batch!r} of {', '.join(missing) or 'any shop'}; land it first: jishi import")
     return wanted or there
+
+
+def is_short(lake: Lake, batch: str, wanted: list[str]) -> bool:
+    """Whether the shops of a batch hold little in bronze; derived tables are made from all of it. Raises BatchMissing."""
+    root = lake.current(tables.BRONZE_EVENTS.name)
+    files = [file for shop in shops_of_batch(lake, batch, wanted) for file in (root / f"shop={shop}").rglob("*.parquet")]
+    return sum(file.stat().st_size for file in files) <= SHORT_BYTES
 
 
 def later_batches(lake: Lake, batch: str, shops: list[str]) -> dict[str, list[str]]:

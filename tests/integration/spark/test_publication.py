@@ -11,7 +11,7 @@ import pytest
 
 from jishi.tables import BRONZE_EVENTS, SILVER, SILVER_DUPLICATES, SILVER_EVENTS, SILVER_ORDERS, SILVER_QUARANTINE
 from spark_jobs.drafts import AuditFailed, audit_key
-from spark_jobs.silver.job import BatchMissing
+from spark_jobs.silver.job import BatchMissing, is_short
 
 pytestmark = pytest.mark.integration
 
@@ -65,7 +65,22 @@ def test_a_batch_that_is_not_there_says_how_to_land_it(platform: Any) -> None:
         platform.build("history", ["a", "b"])
     with pytest.raises(BatchMissing, match="no batch 'live-2026-09-09' of any shop"):
         platform.build("live-2026-09-09")
+    with pytest.raises(BatchMissing, match="no batch 'history' of b; land it first"):
+        is_short(platform.lake, "history", ["b"])
     assert not platform.lake.has(SILVER_EVENTS.name)
+
+
+def test_a_run_is_short_while_its_shops_hold_little(platform: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    platform.land("history", {"a": [view("e1")], "b": [view(f"e{n}") for n in range(2_000)]})
+    platform.land("live-2026-09-02", {"b": [view("e1")]})
+    sizes = {
+        shop: sum(file.stat().st_size for file in platform.lake.current(BRONZE_EVENTS.name).rglob(f"shop={shop}/**/*.parquet"))
+        for shop in "ab"
+    }
+    monkeypatch.setattr("spark_jobs.silver.job.SHORT_BYTES", sizes["a"])
+    assert is_short(platform.lake, "history", ["a"])
+    assert not is_short(platform.lake, "history", [])
+    assert not is_short(platform.lake, "live-2026-09-02", [])  # its history is read again, too
 
 
 @pytest.mark.parametrize(

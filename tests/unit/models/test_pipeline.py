@@ -17,6 +17,7 @@ from jishi.lake import Lake
 from jishi.paths import Paths
 from jishi.tables import SILVER_INTERACTIONS, SILVER_ITEMS, TableSchema
 from models import pipeline
+from models.__main__ import STEPS, results
 from models.artefact import CorruptArtefact
 from models.interactions import NoInteractions
 from models.page.cards import read_cards
@@ -107,6 +108,33 @@ def test_from_interactions_to_a_release(paths: Paths) -> None:
     assert pipeline.gate(paths, "a") == verdict
     assert pipeline.publish(paths, "a") == candidate
     assert {file.name: file.read_bytes() for file in (paths.models / "a" / "releases" / candidate).iterdir()} == files
+
+
+def test_shops_side_by_side_come_out_as_one_by_one(tmp_path: Path) -> None:
+    def made(name: str) -> Paths:
+        paths = Paths(var=tmp_path / name, envs=tmp_path)
+        for schema, rows in (
+            (SILVER_ITEMS, [{"item_id": f"i{item:02}"} for item in range(ITEMS)]),
+            (SILVER_INTERACTIONS, acts()),
+        ):
+            with Lake(paths.lake).publish(schema.name) as draft:
+                for shop in ("a", "b"):
+                    full = [dict.fromkeys(schema.columns) | row | {"shop_id": shop} for row in rows]
+                    write_parquet(to_arrow(schema, full), draft.path / f"shop={shop}" / "part-0.parquet")
+        return paths
+
+    together, alone = made("together"), made("alone")
+    for step in STEPS:
+        found = [(shop_id, result) for shop_id, result, _ in results(step, together, ["b", "a"])]
+        assert found == [(shop_id, STEPS[step](alone, shop_id)) for shop_id in ("b", "a")]
+    for shop_id in ("a", "b"):
+        version = current_version(together.models, shop_id)
+        assert version is not None
+        folders = [paths.models / shop_id / "releases" / version for paths in (together, alone)]
+        one, other = ({file.name: file.read_bytes() for file in folder.iterdir()} for folder in folders)
+        assert one == other
+    with pytest.raises(NoInteractions, match="'c'"):
+        list(results("train", together, ["a", "c"]))
 
 
 def test_a_shop_without_tastes_is_refused_and_keeps_its_release(paths: Paths) -> None:

@@ -45,6 +45,16 @@ def test_the_best_candidate_on_the_validation_days_is_taken(window: Window) -> N
     assert chosen["item_knn"] == {"self_weight": 10.0}  # where people buy again, an item speaks for itself
 
 
+def test_of_many_persons_evenly_spaced_ones_teach_and_are_judged(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, of_all = choose(shop(), window)
+    monkeypatch.setattr("models.tuning.MOST_PERSONS", 10)
+    monkeypatch.setattr("models.tuning.MOST_TEACHERS", 15)
+    chosen, report = choose(shop(), window)
+    assert report["persons"] == 10
+    assert chosen["item_knn"] == {"self_weight": 10.0}
+    assert report["candidates"] != of_all["candidates"]
+
+
 def test_nothing_after_the_cut_or_learnt_after_it_changes_the_choice(window: Window) -> None:
     found = shop()
     other = replace(
