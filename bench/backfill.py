@@ -1,7 +1,8 @@
 """``jishi bench backfill``: every feature over ten million events of one shop by the Spark job, next to plain pandas.
 
-The Spark job is the platform's own command, from its start to the last published table. Pandas computes the same features of a
-smaller log of the same kind; its time is scaled to the full size, which flatters it: it would not fit into memory there.
+The Spark job is the platform's own command with 8 GB for its driver, from its start to the last published table. Pandas
+computes the same features of a smaller log of the same kind; its time is scaled to the full size, which flatters it: it would
+not fit into memory there.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from jishi.shops import Shop, Shops
 from jishi.tables import BRONZE_EVENTS
 
 FLOOR_S, GOAL_S = 15 * 60, 5 * 60
+DRIVER_MEMORY = "8g"  # of Spark, unless the setting says otherwise
 
 
 def make_lake(var: Path, events: int) -> Lake:
@@ -70,7 +72,7 @@ def run_pandas(var: Path, lake: Lake) -> dict[str, Any]:
 
 def _run(command: list[str], var: Path) -> tuple[list[str], float]:
     """Lines that a command printed, and the most memory that it and its children held. Raises RuntimeError when it fails."""
-    environment = os.environ | {"JISHI_VAR": str(var)}
+    environment = {"JISHI_SPARK_DRIVER_MEMORY": DRIVER_MEMORY} | os.environ | {"JISHI_VAR": str(var)}
     with (var / "run.log").open("wb") as log:
         process = psutil.Popen(command, stdout=log, stderr=log, cwd=PROJECT_ROOT, env=environment)
         peak = 0

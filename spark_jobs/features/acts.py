@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -36,41 +36,47 @@ def acts(good: DataFrame) -> DataFrame:
     of types whose acts need it.
     """
     reading = sorted({kind.event_type for kind in ACT_KINDS.values() if _reads_line(kind)})
-    line = F.when(F.col("type").isin(reading), F.col("line"))
-    events = good.withColumn("properties", F.from_json(line, f"properties {_properties_ddl()}")["properties"])
     whole = [kind for kind in ACT_KINDS.values() if kind.is_whole_event]
-    parts = {kind.event_type: kind for kind in ACT_KINDS.values() if not kind.is_whole_event}
-    itself = f"array({_act('type', whole)})"
-    of_type = [f"WHEN type = '{name}' THEN concat({itself}, {_parts(kind, itself)})" for name, kind in parts.items()]
-    names = ", ".join(f"'{kind.name}'" for kind in whole)
-    lists = f"CASE {' '.join(of_type)} WHEN type IN ({names}) THEN {itself} END"
-    return events.select("shop_id", *ORDER_OF_KNOWING, F.expr(f"inline({lists})"))
+    parts = [kind for kind in ACT_KINDS.values() if not kind.is_whole_event]
+    line = F.when(F.col("type").isin(reading), F.col("line"))
+    events = good.where(F.col("type").isin([kind.name for kind in whole]))
+    events = events.withColumn("properties", F.from_json(line, f"properties {_properties_ddl()}")["properties"])
+    of_type = " ".join(f"WHEN type = '{kind.event_type}' THEN {_parts(kind)}" for kind in parts)
+    none = f"CAST(array() AS ARRAY<{_struct({'kind': 'STRING'} | _sql_types(COLUMNS))}>)"
+    itself_and_parts = f"concat(array({_act('type', whole)}), coalesce(CASE {of_type} END, {none}))"
+    return events.select("shop_id", *ORDER_OF_KNOWING, F.expr(f"inline({itself_and_parts})"))
 
 
 def _act(kind: str, kinds: list[ActKind]) -> str:
     """One act as a struct of ``kind`` and every column."""
-    columns = {name: f"CAST({_told_by(kinds, name)} AS {SPARK_TYPES[sql_type]})" for name, sql_type in COLUMNS.items()}
+    columns = {name: f"CAST({_told_by(kinds, name)} AS {sql_type})" for name, sql_type in _sql_types(COLUMNS).items()}
     return f"named_struct('kind', {kind}, {', '.join(f'{name!r}, {sql}' for name, sql in columns.items())})"
 
 
-def _parts(kind: ActKind, itself: str) -> str:
-    """The parts of an event, as a list of acts; a list that is not there has none."""
+def _parts(kind: ActKind) -> str:
+    """The parts of an event, as a list of acts; NULL for a list that is not there."""
     if kind.each is None:
         return f"array({_act(repr(kind.name), [kind])})"
-    found = f"transform(properties.{kind.each}, piece -> {_act(repr(kind.name), [kind])})"
-    return f"coalesce({found}, filter({itself}, act -> false))"
+    return f"transform(properties.{kind.each}, piece -> {_act(repr(kind.name), [kind])})"
 
 
 def _told_by(kinds: Iterable[ActKind], column: str) -> str:
-    """One expression for a column of several kinds; NULL for those that do not carry it."""
+    """One expression for a column of several kinds; NULL for those that do not carry it.
+
+    Kinds that tell it alike share a case: Java does not compile a method that has become too long, and then all is slow.
+    """
     if column in _OF_TIME:
         return _OF_TIME[column]
-    cases = [
-        f"WHEN type = '{kind.event_type}' THEN {_expression(kind.columns[column], column)}"
-        for kind in kinds
-        if column in kind.columns
-    ]
+    types_of: dict[str, list[str]] = {}
+    for kind in kinds:
+        if column in kind.columns:
+            types_of.setdefault(_expression(kind.columns[column], column), []).append(f"'{kind.event_type}'")
+    cases = [f"WHEN type IN ({', '.join(types)}) THEN {expression}" for expression, types in types_of.items()]
     return f"CASE {' '.join(cases)} END" if cases else "NULL"
+
+
+def _sql_types(columns: Mapping[str, str]) -> dict[str, str]:
+    return {name: SPARK_TYPES[kind] for name, kind in columns.items()}
 
 
 def _expression(source: Source, column: str) -> str:
