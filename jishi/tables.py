@@ -170,6 +170,7 @@ SILVER_ITEMS = TableSchema(
         "known_at": "instant",
     },
 )
+VISIT_PAUSE_S = 30 * 60  # a visit ends after a longer time without an event of the person
 SILVER_SESSIONS = TableSchema(
     "silver/sessions",
     "One visit of one person: events at most 30 minutes apart.",

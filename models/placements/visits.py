@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from jishi.tables import VISIT_PAUSE_S
 from models.baskets.purchases import Purchases
 from models.interactions import Interactions
 from models.sessions.sequences import Numbers, Sequences
 from models.split import Instants
 
-PAUSE = np.timedelta64(30, "m")  # as in silver/sessions: a longer pause ends a visit
+PAUSE = np.timedelta64(VISIT_PAUSE_S, "s")
 _DAY = np.timedelta64(1, "D")
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from jishi.tables import SILVER_INTERACTIONS, SILVER_ITEMS, SILVER_SESSIONS
+from jishi.tables import SILVER_INTERACTIONS, SILVER_ITEMS, SILVER_SESSIONS, VISIT_PAUSE_S
 from spark_jobs.silver.orders import paid_lines
 
-INACTIVITY_S = 30 * 60
 _ITEM = (
     "properties STRUCT<item_id STRING, title STRING, title_en STRING, category STRING, brand STRING, "
     "attributes MAP<STRING, STRING>, unit_price_minor BIGINT, currency STRING, stock BIGINT, status STRING, region STRING>"
@@ -40,7 +39,7 @@ def sessions(events: DataFrame, paid: DataFrame) -> DataFrame:
     )
     seconds = F.col("occurred_at").cast("timestamp").cast("double")
     in_time = Window.partitionBy("shop_id", "person_id").orderBy("occurred_at", "received_at", "event_id")
-    starts = F.coalesce((seconds - F.lag(seconds).over(in_time) > INACTIVITY_S), F.lit(True)).cast("int")
+    starts = F.coalesce((seconds - F.lag(seconds).over(in_time) > VISIT_PAUSE_S), F.lit(True)).cast("int")
     numbered = acts.withColumn("starts", starts).withColumn("visit", F.sum("starts").over(in_time))
     order = F.struct("occurred_at", "received_at", "event_id")
     first = {name: F.min_by(name, order).alias(name) for name in ("channel", "campaign", "device", "city")}
