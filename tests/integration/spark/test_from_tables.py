@@ -27,7 +27,18 @@ pytestmark = pytest.mark.integration
 SMALL = Parameters(factors=3, iterations=2, blocks=1)
 
 
-def test_scores_are_the_brute_force_ones(platform: Any, tmp_path: Path) -> None:
+def run_command(monkeypatch: pytest.MonkeyPatch, platform: Any, shop_id: str, folder: Path) -> int:
+    """Exit code of ``python -m models from-tables`` over the lake of the test."""
+    with monkeypatch.context() as patched:
+        patched.setenv("JISHI_VAR", str(platform.settings.var))
+        patched.setattr(sys, "argv", ["models", "from-tables", "--shop", shop_id, "--out", str(folder)])
+        get_settings.cache_clear()
+        code = main()
+    get_settings.cache_clear()
+    return code
+
+
+def test_scores_are_the_brute_force_ones(platform: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish_acts(platform, made_acts())
     build_neighbours(platform.session, platform.lake, "a", "person")
     build_factors(platform.session, platform.lake, "a", SMALL)
@@ -56,7 +67,7 @@ def test_scores_are_the_brute_force_ones(platform: Any, tmp_path: Path) -> None:
     assert scores.shape == predicted.shape == x.shape
     assert np.corrcoef(scores.ravel(), predicted.ravel())[0, 1] > 0.8
 
-    from_tables.write(platform.lake, "a", tmp_path / "again")
+    assert run_command(monkeypatch, platform, "a", tmp_path / "again") == 0
     files = sorted(file.name for file in (tmp_path / "made").iterdir())
     assert files == ["als.npz", "item_knn.npz", "items.json", "manifest.json", "persons.json"]
     assert all((tmp_path / "made" / name).read_bytes() == (tmp_path / "again" / name).read_bytes() for name in files)
@@ -69,11 +80,7 @@ def test_what_is_missing_is_told_with_its_command(
     build_neighbours(platform.session, platform.lake, "a", "person")
     with pytest.raises(TablesMissing, match="als_item_factors; run: python -m spark_jobs als --shop a"):
         from_tables.write(platform.lake, "a", tmp_path / "made")
-    monkeypatch.setenv("JISHI_VAR", str(platform.settings.var))
-    get_settings.cache_clear()
-    monkeypatch.setattr(sys, "argv", ["models", "from-tables", "--shop", "b", "--out", str(tmp_path / "made")])
-    assert main() == 1
-    get_settings.cache_clear()
+    assert run_command(monkeypatch, platform, "b", tmp_path / "made") == 1
     expected = "models from-tables: shop 'b' has no rows in recommendations/item_neighbours; "
     assert capsys.readouterr().err == expected + "run: python -m spark_jobs cooccurrence --within person --shop b\n"
     assert not (tmp_path / "made").exists()
