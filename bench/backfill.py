@@ -13,26 +13,24 @@ import os
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
 from bench import user_path
 from bench.backfill_log import SHOP, write_bronze
+from bench.measured_command import run_measured
 from jishi.features import views
 from jishi.lake import Lake
 from jishi.paths import Paths
-from jishi.settings import PROJECT_ROOT, get_settings
+from jishi.settings import get_settings
 from jishi.shops import Shop, Shops
 from jishi.tables import BRONZE_EVENTS
 
 FLOOR_S, GOAL_S = 15 * 60, 5 * 60
-DRIVER_MEMORY = "8g"  # of Spark, unless the setting says otherwise
 
 
 def make_lake(var: Path, events: int) -> Lake:
@@ -50,7 +48,7 @@ def make_lake(var: Path, events: int) -> Lake:
 def run_spark(var: Path, lake: Lake, events: int) -> dict[str, Any]:
     """Seconds and rows of the backfill, and seconds by view."""
     began = time.monotonic()
-    told, peak = _run([sys.executable, "-m", "spark_jobs", "features", "--shop", SHOP], var)
+    told, peak = run_measured([sys.executable, "-m", "spark_jobs", "features", "--shop", SHOP], var)
     seconds = time.monotonic() - began
     marks = [(line.split()[1], float(line.rsplit("(", 1)[1].split()[0])) for line in told if line.startswith("wrote ")]
     rows = {view: sum(pq.read_metadata(file).num_rows for file in lake.files(f"features/{view}")) for view in views()}
@@ -66,24 +64,8 @@ def run_spark(var: Path, lake: Lake, events: int) -> dict[str, Any]:
 def run_pandas(var: Path, lake: Lake) -> dict[str, Any]:
     """Seconds and rows of the baseline."""
     command = [sys.executable, "-m", "bench.backfill_baseline", "--lake", str(lake.root), "--out", str(var / "pandas")]
-    told, peak = _run(command, var)
+    told, peak = run_measured(command, var)
     return {"engine": "pandas"} | json.loads(told[-1]) | {"peak_gb": peak}
-
-
-def _run(command: list[str], var: Path) -> tuple[list[str], float]:
-    """Lines that a command printed, and the most memory that it and its children held. Raises RuntimeError when it fails."""
-    environment = {"JISHI_SPARK_DRIVER_MEMORY": DRIVER_MEMORY} | os.environ | {"JISHI_VAR": str(var)}
-    with (var / "run.log").open("wb") as log:
-        process = psutil.Popen(command, stdout=log, stderr=log, cwd=PROJECT_ROOT, env=environment)
-        peak = 0
-        while process.poll() is None:
-            with suppress(psutil.NoSuchProcess):
-                peak = max(peak, sum(p.memory_info().rss for p in (process, *process.children(recursive=True))))
-            time.sleep(0.5)
-    lines = (var / "run.log").read_text(errors="replace").splitlines()
-    if process.returncode != 0:
-        raise RuntimeError("\n".join(lines[-15:]))
-    return lines, round(peak / 2**30, 1)
 
 
 def main() -> int:

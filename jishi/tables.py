@@ -323,7 +323,20 @@ ALS_PERSON_FACTORS = TableSchema(
     ("shop_id", "person_id"),
     {"shop_id": "string", "person_id": "string", "factors": "floats"},
 )
-RECOMMENDATIONS = (ITEM_NEIGHBOURS, ALS_ITEM_FACTORS, ALS_PERSON_FACTORS)
+PERSON_CANDIDATES = TableSchema(
+    "recommendations/person_candidates",
+    "One item that may be shown to one person, by the neighbours of the items of the person's history; place 1 is the best.",
+    ("shop_id", "person_id", "item_id"),
+    {
+        "shop_id": "string",
+        "person_id": "string",
+        "item_id": "string",
+        "place": "int32",
+        "score": "double",
+        "because_item_id": "string",  # the item of the history that gave most of the score
+    },
+)
+RECOMMENDATIONS = (ITEM_NEIGHBOURS, ALS_ITEM_FACTORS, ALS_PERSON_FACTORS, PERSON_CANDIDATES)
 
 ONLINE_PARITY = TableSchema(
     "features/online_parity",

@@ -1,4 +1,4 @@
-"""``python -m models train|evaluate|gate|publish --shop S [--shop …]``."""
+"""``python -m models train|evaluate|gate|publish --shop S [--shop …]`` and ``from-tables --shop S --out DIR``."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
+from jishi.lake import Lake
 from jishi.paths import Paths
 from jishi.settings import get_settings
-from models import pipeline
+from models import from_tables, pipeline
 from models.artefact import CorruptArtefact
 from models.evaluation import BASELINE, NobodyToTest
 from models.interactions import NoInteractions
@@ -62,6 +64,7 @@ def _placement_table(shop_id: str, placement: str, found: dict[str, Any]) -> Tab
     return table
 
 
+FROM_TABLES = "from-tables"
 STEPS: dict[str, Callable[[Paths, str], Any]] = {
     "train": pipeline.train,
     "evaluate": pipeline.evaluate_candidate,
@@ -105,15 +108,25 @@ def show(step: str, shop_id: str, result: Any, seconds: float, console: Console)
 def main() -> int:
     """Run a step for each shop; what a user can mend is told in one line, with exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m models", description="From interactions to a release.")
-    parser.add_argument("step", choices=STEPS)
-    parser.add_argument("--shop", action="append", required=True, help="may repeat")
+    steps = parser.add_subparsers(dest="step", required=True)
+    for name in STEPS:
+        steps.add_parser(name).add_argument("--shop", action="append", required=True, help="may repeat")
+    tables = steps.add_parser(
+        FROM_TABLES, help="what Spark published of a shop → arrays of item-kNN and ALS; no candidate for the gate"
+    )
+    tables.add_argument("--shop", required=True)
+    tables.add_argument("--out", type=Path, required=True, help="folder of the artefact")
     chosen = parser.parse_args()
     paths = Paths.of(get_settings())
     console = Console(width=None if sys.stdout.isatty() else 150)
     try:
+        if chosen.step == FROM_TABLES:
+            counts = from_tables.write(Lake(paths.lake), chosen.shop, chosen.out)
+            print(f"wrote {chosen.out}: {counts['items']:,} items, {counts['persons']:,} persons")
+            return 0
         for shop_id, result, seconds in results(chosen.step, paths, chosen.shop):
             show(chosen.step, shop_id, result, seconds, console)
-    except (pipeline.StepMissing, CorruptArtefact, NoInteractions, NobodyToTest, TooShort) as error:
+    except (from_tables.TablesMissing, pipeline.StepMissing, CorruptArtefact, NoInteractions, NobodyToTest, TooShort) as error:
         print(f"models {chosen.step}: {error.args[0]}", file=sys.stderr)
         return 1
     return 0

@@ -1,4 +1,4 @@
-"""``python -m spark_jobs silver|features|cooccurrence|als``; ``--help`` after a job lists its options."""
+"""``python -m spark_jobs silver|features|cooccurrence|als|candidates``; ``--help`` after a job lists its options."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jishi.shops import Shops, UnknownShop
 from spark_jobs.drafts import AuditFailed
 from spark_jobs.features.job import backfill, replay
 from spark_jobs.recommendations import als
-from spark_jobs.recommendations.job import WITHIN, NothingToLearn, build_factors, build_neighbours
+from spark_jobs.recommendations.job import WITHIN, NothingToLearn, build_candidates, build_factors, build_neighbours
 from spark_jobs.session import open_session
 from spark_jobs.silver.job import BatchMissing, build_silver, is_short
 
@@ -57,6 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     factors.add_argument("--factors", type=int, default=als.Parameters.factors)
     factors.add_argument("--iterations", type=int, default=als.Parameters.iterations)
     factors.set_defaults(run=_als)
+    best = jobs.add_parser(
+        "candidates", help="silver and the neighbours within persons → the best items for each person of a shop"
+    )
+    best.add_argument("--shop", action="append", required=True, help="may repeat")
+    best.set_defaults(run=_candidates)
     return parser
 
 
@@ -84,6 +89,11 @@ def _als(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Names
     parameters = als.Parameters(factors=chosen.factors, iterations=chosen.iterations)
     for shop_id in chosen.shop:
         _tell_rows(build_factors(session, lake, shop_id, parameters), tell)
+
+
+def _candidates(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
+    for shop_id in chosen.shop:
+        _tell_rows(build_candidates(session, lake, shop_id), tell)
 
 
 def _tell_rows(rows_by_table: dict[str, int], tell: Tell) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jishi.tables import ITEM_NEIGHBOURS, TableSchema
+from jishi.tables import ITEM_NEIGHBOURS, PERSON_CANDIDATES, TableSchema
 from spark_jobs.drafts import AuditFailed, audit_key, parquet_files
 
 if TYPE_CHECKING:
@@ -50,6 +50,33 @@ def audit_factors(draft: Path, schema: TableSchema, shop_id: str, expected: int,
     if rows != expected:
         raise AuditFailed(f"{schema.name}: {rows} rows of shop {shop_id}, but {expected} were to be factorised")
     return rows
+
+
+def audit_candidates(draft: Path, catalogue: Path, shop_id: str, candidates_per_person: int) -> int:
+    """Rows of a shop's candidates; ``catalogue`` is the folder of its items.
+
+    Raises AuditFailed: repeated keys, scores that are not above 0 or rise with the place, gaps in places, items that the
+    catalogue does not know, or an empty table.
+    """
+    schema = PERSON_CANDIDATES
+    with _opened(draft, schema) as connection:
+        connection.read_parquet(parquet_files(catalogue), hive_partitioning=False).create_view("catalogue")
+        own = f"select * from {schema.name.replace('/', '_')} where shop_id = '{shop_id}'"
+        # NaN is greater than every number in DuckDB, so it is asked for by name.
+        is_sound = "score > 0 and isfinite(score) and because_item_id is not null"
+        _refuse(connection, f"{own} and not coalesce({is_sound}, false)", "a score is not above 0 or has no reason", schema)
+        _refuse(
+            connection,
+            f"select person_id from ({own}) group by all having count(*) > {int(candidates_per_person)} or min(place) <> 1 "
+            "or max(place) <> count(*) or count(distinct place) <> count(*)",
+            "places do not run from 1 without gaps",
+            schema,
+        )
+        before = "lag(score) over (partition by person_id order by place)"
+        _refuse(connection, f"{own} qualify score > {before}", "a later place has a better score", schema)
+        unknown = f"{own} and item_id not in (select item_id from catalogue where item_id is not null)"
+        _refuse(connection, unknown, "an item is not in the catalogue", schema)
+        return _rows(connection, f"select count(*) from ({own}) where shop_id = ?", [shop_id], schema)
 
 
 @contextmanager

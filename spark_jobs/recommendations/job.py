@@ -11,18 +11,20 @@ from jishi.tables import (
     ALS_ITEM_FACTORS,
     ALS_PERSON_FACTORS,
     ITEM_NEIGHBOURS,
+    PERSON_CANDIDATES,
     SILVER_INTERACTIONS,
     SILVER_ITEMS,
     SILVER_ORDER_LINES,
     TableSchema,
 )
 from spark_jobs.drafts import write_draft
-from spark_jobs.recommendations import als, audit, cooccurrence
+from spark_jobs.recommendations import als, audit, candidates, cooccurrence
 
 WITHIN = ("order", "person")
 NEIGHBOURS_PER_ITEM = 50
 LEAST_TOGETHER = 2
 MOST_ITEMS = 200
+CANDIDATES_PER_PERSON = 100
 
 
 class NothingToLearn(LookupError):
@@ -81,3 +83,22 @@ def build_factors(session: SparkSession, lake: Lake, shop_id: str, parameters: a
             rows[schema.name] = audit.audit_factors(draft.path, schema, shop_id, expected[schema], parameters.factors)
         known.unpersist()
         return rows
+
+
+def build_candidates(session: SparkSession, lake: Lake, shop_id: str) -> dict[str, int]:
+    """Publish the candidates of a shop's persons from the published neighbours within persons; returns rows by table.
+
+    Raises NothingToLearn or AuditFailed; then nothing was published.
+    """
+    folder = lake.current(ITEM_NEIGHBOURS.name) / f"shop={shop_id}/within=person" if lake.has(ITEM_NEIGHBOURS.name) else None
+    if folder is None or not any(folder.glob("*.parquet")):
+        command = f"python -m spark_jobs cooccurrence --shop {shop_id} --within person"
+        raise NothingToLearn(f"shop {shop_id!r} has no neighbours within persons in {ITEM_NEIGHBOURS.name}; run: {command}")
+    neighbours = session.read.schema(ITEM_NEIGHBOURS.spark_ddl).parquet(str(folder))
+    known = als.preferences(read_of_catalogue(session, lake, SILVER_INTERACTIONS, shop_id))
+    shown = candidates.sellable(_read(session, lake, SILVER_ITEMS, shop_id))
+    found = candidates.candidates(known, neighbours, shown, candidates_per_person=CANDIDATES_PER_PERSON)
+    with lake.publish(PERSON_CANDIDATES.name, replace=[f"shop={shop_id}"]) as draft:
+        write_draft(found, PERSON_CANDIDATES, draft.path)
+        catalogue = lake.current(SILVER_ITEMS.name) / f"shop={shop_id}"
+        return {PERSON_CANDIDATES.name: audit.audit_candidates(draft.path, catalogue, shop_id, CANDIDATES_PER_PERSON)}
