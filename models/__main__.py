@@ -65,6 +65,7 @@ def _placement_table(shop_id: str, placement: str, found: dict[str, Any]) -> Tab
 
 
 FROM_TABLES = "from-tables"
+MOST_AT_ONCE = 4  # shops, whose acts and models are all in memory
 STEPS: dict[str, Callable[[Paths, str], Any]] = {
     "train": pipeline.train,
     "evaluate": pipeline.evaluate_candidate,
@@ -84,7 +85,7 @@ def results(step: str, paths: Paths, shop_ids: list[str]) -> Iterator[tuple[str,
         began = time.monotonic()
         return shop_id, STEPS[step](paths, shop_id), time.monotonic() - began
 
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(min(len(shop_ids), os.cpu_count() or 1)) as pool:
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(min(MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
         yield from pool.map(timed, shop_ids)
 
 
