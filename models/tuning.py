@@ -22,7 +22,7 @@ from models.split import TooShort, Window, last_active_days
 
 METRIC = "ndcg@10"
 # Enough to tell candidates of a grid this coarse apart: whom they are judged on, and whose histories they learn from.
-MOST_PERSONS, MOST_TEACHERS = 300, 1_000
+MOST_PERSONS, MOST_TEACHERS = 300, 2_000
 Parameters = dict[str, dict[str, Any]]
 # The first of each is the default, taken when the history is too short to choose.
 GRID: dict[str, tuple[dict[str, Any], ...]] = {
