@@ -23,11 +23,9 @@ from rich.table import Table
 from bench import user_path
 from bench.backfill_log import SHOP, write_bronze
 from bench.measured_command import run_measured
+from bench.one_shop import lake_of
 from jishi.features import views
 from jishi.lake import Lake
-from jishi.paths import Paths
-from jishi.settings import get_settings
-from jishi.shops import Shop, Shops
 from jishi.tables import BRONZE_EVENTS
 
 FLOOR_S, GOAL_S = 15 * 60, 5 * 60
@@ -35,11 +33,7 @@ FLOOR_S, GOAL_S = 15 * 60, 5 * 60
 
 def make_lake(var: Path, events: int) -> Lake:
     """A lake with the bronze table of the shop, and the shop's registration."""
-    paths = Paths(var=var, envs=get_settings().envs)
-    shops = Shops()
-    shops.add(Shop(shop_id=SHOP, name=SHOP))
-    shops.save(paths.shops_file)
-    lake = Lake(paths.lake)
+    lake = lake_of(var, SHOP)
     with lake.publish(BRONZE_EVENTS.name) as draft:
         write_bronze(draft.path / f"shop={SHOP}" / "batch=history", events)
     return lake

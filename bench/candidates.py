@@ -20,11 +20,9 @@ from rich.table import Table
 from bench import user_path
 from bench.candidates_silver import SHOP, write_interactions, write_items
 from bench.measured_command import run_measured
+from bench.one_shop import lake_of
 from jishi.lake import Lake
 from jishi.lake_query import open_lake
-from jishi.paths import Paths
-from jishi.settings import get_settings
-from jishi.shops import Shop, Shops
 from jishi.tables import ITEM_NEIGHBOURS, PERSON_CANDIDATES, SILVER_INTERACTIONS, SILVER_ITEMS, TableSchema
 
 ACTS_OF_ITEM, ITEMS_OF_PERSON = 3, 5  # a million items: three million acts of 200,000 persons
@@ -36,11 +34,7 @@ JOBS: tuple[tuple[str, list[str], TableSchema, str], ...] = (
 
 def make_lake(var: Path, items: int, persons: int, acts: int) -> Lake:
     """A lake with the silver tables of the shop, and the shop's registration."""
-    paths = Paths(var=var, envs=get_settings().envs)
-    shops = Shops()
-    shops.add(Shop(shop_id=SHOP, name=SHOP))
-    shops.save(paths.shops_file)
-    lake = Lake(paths.lake)
+    lake = lake_of(var, SHOP)
     with lake.publish(SILVER_ITEMS.name) as draft:
         write_items(draft.path / f"shop={SHOP}", items)
     with lake.publish(SILVER_INTERACTIONS.name) as draft:

@@ -24,6 +24,14 @@ from models.evaluation import BASELINE, NobodyToTest
 from models.interactions import NoInteractions
 from models.split import TooShort
 
+FROM_TABLES = "from-tables"
+MOST_AT_ONCE = 4  # shops, whose acts and models are all in memory
+STEPS: dict[str, Callable[[Paths, str], Any]] = {
+    "train": pipeline.train,
+    "evaluate": pipeline.evaluate_candidate,
+    "gate": pipeline.gate,
+    "publish": pipeline.publish,
+}
 _SHOWN = ("ndcg@10", "recall@20", "hit_rate@10")
 
 
@@ -62,16 +70,6 @@ def _placement_table(shop_id: str, placement: str, found: dict[str, Any]) -> Tab
         told = "" if gain is None else f"{gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
         table.add_row(name, f"{metric['mean']:.4f}", f"{hits['mean']:.4f}", f"{result['coverage@20']:.1%}", told)
     return table
-
-
-FROM_TABLES = "from-tables"
-MOST_AT_ONCE = 4  # shops, whose acts and models are all in memory
-STEPS: dict[str, Callable[[Paths, str], Any]] = {
-    "train": pipeline.train,
-    "evaluate": pipeline.evaluate_candidate,
-    "gate": pipeline.gate,
-    "publish": pipeline.publish,
-}
 
 
 def results(step: str, paths: Paths, shop_ids: list[str]) -> Iterator[tuple[str, Any, float]]:

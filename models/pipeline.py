@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from jishi.lake import Lake, write_atomically, write_json
 from jishi.lake_query import open_lake
@@ -88,7 +89,8 @@ def train(paths: Paths, shop_id: str) -> str:
         span = {"from": instant(part.occurred_at.min()).isoformat(), "to": instant(part.occurred_at.max()).isoformat()}
         save(folder / name, states, ids, facts | {"trained_on": span})
 
-    with ThreadPoolExecutor(2) as pool:
+    # One BLAS thread for each: models limit it, too, and would otherwise undo each other's limits.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(2) as pool:
         parts = [("window", known, window.cut), ("full", interactions, after(interactions))]
         for done in [pool.submit(save_part, *part) for part in parts]:
             done.result()
