@@ -88,7 +88,7 @@ def work_up(land: BashOperator, *, batch: str, shops: str, as_of: str) -> None:
     )
     features = step(
         "features",
-        f"{MAIN} feature_repo materialize --as-of {as_of} && {MAIN} feature_repo training-set{FOR_EACH_SHOP}",
+        f"{MAIN} feature_repo daily --as-of {as_of}{FOR_EACH_SHOP}",
         what="Writes the newest daily features to the online store and joins a training set as of each label's time.",
         repair="Clear the task; writes to the online store only go forward, so a second run does no harm.",
         minutes=30,

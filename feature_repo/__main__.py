@@ -1,4 +1,4 @@
-"""``python -m feature_repo apply | write | materialize --as-of ISO | training-set --shop S | replay --messages DIR``."""
+"""``python -m feature_repo apply|write|materialize|training-set|daily|replay``; ``--help`` after one lists its options."""
 
 from __future__ import annotations
 
@@ -36,10 +36,15 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("apply", help="register entities, views and services; idempotent")
     commands.add_parser("write", help="daemon: feature topic → online store")
-    daily = commands.add_parser("materialize", help="daily features → online store")
-    daily.add_argument("--as-of", type=_instant, required=True, metavar="ISO", help="newest rows at or before this instant")
-    training = commands.add_parser("training-set", help="point-in-time join of labels and daily features")
-    training.add_argument("--shop", action="append", required=True, metavar="SHOP", help="may repeat")
+    materialized = commands.add_parser("materialize", help="daily features → online store")
+    joined = commands.add_parser("training-set", help="point-in-time join of labels and daily features")
+    both = commands.add_parser("daily", help="materialize, then training-set, in one process")
+    for parser_of in (materialized, both):
+        parser_of.add_argument(
+            "--as-of", type=_instant, required=True, metavar="ISO", help="newest rows at or before this instant"
+        )
+    for parser_of in (joined, both):
+        parser_of.add_argument("--shop", action="append", required=True, metavar="SHOP", help="may repeat")
     played = commands.add_parser("replay", help="messages in files → online store, read at given instants (for parity)")
     played.add_argument("--messages", type=Path, required=True, metavar="DIR", help="files of messages, as Flink's sink writes")
     played.add_argument("--at-ms", type=int, action="append", required=True, metavar="MS", help="epoch ms; may repeat")
@@ -57,10 +62,10 @@ def main(arguments: list[str] | None = None) -> int:
         elif chosen.command == "replay":
             reads = replay(settings, paths, read_messages(chosen.messages), chosen.at_ms)
             print(f"read {write_reads(reads, chosen.out)} values that are not defaults")
-        elif chosen.command == "materialize":
+        if chosen.command in ("materialize", "daily"):
             for done in materialize(settings, paths, chosen.as_of):
                 print(f"materialized {done.view}: {done.keys} keys, {done.written} written, {done.refused} there already")
-        else:
+        if chosen.command in ("training-set", "daily"):
             for made in build(settings, paths, chosen.shop):
                 covered = ", ".join(f"{view} {rows}" for view, rows in made.covered.items())
                 print(f"training set of {made.shop_id}: {made.rows} labels; with features: {covered}; no leak")
