@@ -56,8 +56,11 @@ def shops_of_batch(lake: Lake, batch: str, wanted: list[str]) -> list[str]:
 def is_short(lake: Lake, batch: str, wanted: list[str]) -> bool:
     """Whether the shops of a batch hold little in bronze; derived tables are made from all of it. Raises BatchMissing."""
     root = lake.current(tables.BRONZE_EVENTS.name)
-    files = [file for shop in shops_of_batch(lake, batch, wanted) for file in (root / f"shop={shop}").rglob("*.parquet")]
-    return sum(file.stat().st_size for file in files) <= SHORT_BYTES
+    return _bytes_in([root / f"shop={shop}" for shop in shops_of_batch(lake, batch, wanted)]) <= SHORT_BYTES
+
+
+def _bytes_in(folders: list[Path]) -> int:
+    return sum(file.stat().st_size for folder in folders for file in folder.rglob("*.parquet"))
 
 
 def later_batches(lake: Lake, batch: str, shops: list[str]) -> dict[str, list[str]]:
@@ -133,12 +136,14 @@ def build_silver(
                 allowed_lateness_s=settings.allowed_lateness_s,
                 future_tolerance_s=settings.future_tolerance_s,
             )
+            others = classified.where(~is_in_silver())
+            # A day is classified once and kept. The many good rows of a history are classified again; the few others are kept.
+            kept = classified if _bytes_in(bronze_folders[name]) <= SHORT_BYTES // 10 else others
+            kept.persist(StorageLevel.MEMORY_AND_DISK)
             _write(events.events(classified, name, zones), tables.SILVER_EVENTS, drafts, tell, name)
-            # The many good rows are read a second time rather than kept: the few others are.
-            others = classified.where(~is_in_silver()).persist(StorageLevel.MEMORY_AND_DISK)
             _write(events.duplicates(others, name), tables.SILVER_DUPLICATES, drafts, tell, name)
             _write(events.quarantine(others, name), tables.SILVER_QUARANTINE, drafts, tell, name)
-            others.unpersist()
+            kept.unpersist()
         _write_derived(session, drafts, touched, tell)
         return audit(drafts, bronze_folders)
 
