@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,8 @@ class NothingToLearn(ValueError):
 class Growth:
     """Parameters of the trees; ``misses`` is the most candidates of label 0 of a list.
 
+    ``forests`` of ``trees`` each are grown from seeds that follow ``seed``, each with misses of its own draw, and their mean is
+    the score. A hit is labelled ``hit_label`` where its acts are worth less.
     ``loss`` is a ranking loss of CatBoost. QueryRMSE is the squared error after the mean error of each list is taken out, so
     that only differences within a list are learnt (docs/adr/0007).
     """
@@ -80,6 +82,8 @@ class Growth:
     ridge: float = 5.0
     loss: str = "QueryRMSE"
     misses: int = 20
+    hit_label: float = 0.0
+    forests: int = 1
     seed: int = 7
     threads: int = 2
 
@@ -89,14 +93,23 @@ def grow(examples: Examples, names: tuple[str, ...], growth: Growth) -> tuple[Sy
 
     Same examples and seed, same trees. Raises NothingToLearn.
     """
-    learnt = examples.with_a_hit().thinned(growth.misses, growth.seed)
-    if len(learnt) == 0:
+    told = worth_of_hits(examples, growth.hit_label).with_a_hit()
+    if len(told) == 0:
         raise NothingToLearn("no list holds both a hit and a miss; wait for purchases or clicks")
-    model = train_catboost(learnt, growth)
-    trees = export_trees(model, len(names))
-    weights = model.get_feature_importance(type="PredictionValuesChange")
+    forests, weights = [], np.zeros(len(names))
+    for seed in range(growth.seed, growth.seed + growth.forests):
+        model = train_catboost(told.thinned(growth.misses, seed), replace(growth, seed=seed))
+        forests.append(export_trees(model, len(names)))
+        weights += model.get_feature_importance(type="PredictionValuesChange") / growth.forests
     order = np.argsort(-weights, kind="stable")
-    return trees, {names[column]: round(float(weights[column]), 4) for column in order}
+    importances = {names[column]: round(float(weights[column]), 4) for column in order}
+    return SymmetricTrees.summed(forests, [1 / growth.forests] * growth.forests), importances
+
+
+def worth_of_hits(examples: Examples, least: float) -> Examples:
+    """The same with a label of at least ``least`` for each hit."""
+    label = np.where(examples.is_hit, np.maximum(examples.label, least), examples.label).astype(np.float32)
+    return replace(examples, label=label)
 
 
 def train_catboost(examples: Examples, growth: Growth) -> Any:
