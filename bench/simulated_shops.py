@@ -40,7 +40,8 @@ from models.timed.moment import DAY
 from simulator.world import Plan, World, make_world
 
 SHOPS = ("lanting", "shanhai", "xinghe")
-WEEKS, WEEK = 4, np.timedelta64(7, "D")
+WEEK, HALF_WEEK = np.timedelta64(7, "D"), np.timedelta64(84, "h")
+HALF_WEEKS_BACK = (9, 8, 7, 6, 5, 4, 2)  # ends of the lessons' weeks before the cut; none overlaps the last one, which judges
 K = 10
 GOAL = 0.9
 
@@ -59,8 +60,8 @@ def lessons_of(shop: ShopData, cut: np.datetime64) -> list[Lesson]:
     """The weeks before the cut, each as it could have been learnt from."""
     acts, found = shop.interactions, []
     shown = impressions_of(shop)
-    for back in range(WEEKS, 0, -1):
-        as_of = cut - back * WEEK - DAY
+    for back in HALF_WEEKS_BACK:
+        as_of = cut - back * HALF_WEEK - DAY
         window = Window(as_of, as_of + DAY, as_of + DAY + WEEK)
         here = situation_at(shop, as_of)
         outcome = purchases_within(acts, window), relevance_within(acts, window)

@@ -71,7 +71,8 @@ class Growth:
     """Parameters of the trees; ``misses`` is the most candidates of label 0 of a list.
 
     ``forests`` of ``trees`` each are grown from seeds that follow ``seed``, each with misses of its own draw, and their mean is
-    the score. A hit is labelled ``hit_label`` where its acts are worth less.
+    the score.
+
     ``loss`` is a ranking loss of CatBoost. QueryRMSE is the squared error after the mean error of each list is taken out, so
     that only differences within a list are learnt (docs/adr/0007).
     """
@@ -82,7 +83,6 @@ class Growth:
     ridge: float = 5.0
     loss: str = "QueryRMSE"
     misses: int = 20
-    hit_label: float = 0.0
     forests: int = 1
     seed: int = 7
     threads: int = 2
@@ -93,7 +93,7 @@ def grow(examples: Examples, names: tuple[str, ...], growth: Growth) -> tuple[Sy
 
     Same examples and seed, same trees. Raises NothingToLearn.
     """
-    told = worth_of_hits(examples, growth.hit_label).with_a_hit()
+    told = examples.with_a_hit()
     if len(told) == 0:
         raise NothingToLearn("no list holds both a hit and a miss; wait for purchases or clicks")
     forests, weights = [], np.zeros(len(names))
@@ -104,12 +104,6 @@ def grow(examples: Examples, names: tuple[str, ...], growth: Growth) -> tuple[Sy
     order = np.argsort(-weights, kind="stable")
     importances = {names[column]: round(float(weights[column]), 4) for column in order}
     return SymmetricTrees.summed(forests, [1 / growth.forests] * growth.forests), importances
-
-
-def worth_of_hits(examples: Examples, least: float) -> Examples:
-    """The same with a label of at least ``least`` for each hit."""
-    label = np.where(examples.is_hit, np.maximum(examples.label, least), examples.label).astype(np.float32)
-    return replace(examples, label=label)
 
 
 def train_catboost(examples: Examples, growth: Growth) -> Any:

@@ -85,8 +85,9 @@ def fitted(lessons: list[Lesson]) -> Ranker:
 
 
 def test_the_rhythm_of_a_person_by_hand() -> None:
-    """Item 0 on days 30, 20 and 10 before the moment, item 1 on 20 and 10, item 2 once on 4, item 3 only seen."""
-    told = [(0, "pay", 30), (0, "pay", 20), (1, "pay", 20), (0, "pay", 10), (1, "pay", 10), (2, "pay", 4), (3, "view", 2)]
+    """Item 0 taken 30, 20 and 10 days before the moment, item 1 20 and 10 days, item 2 once, item 3 only seen."""
+    told = [(0, "pay", 30), (0, "add", 20), (0, "pay", 20), (1, "add", 20), (0, "pay", 10), (1, "pay", 10)]
+    told += [(2, "pay", 4), (3, "view", 2), (3, "view", 1)]
     at = START + 40 * DAY - np.array([round((days + 0.5) * 86_400e6) for _, _, days in told]).astype("timedelta64[us]")
     people, goods = np.array(["p", "q"]), np.array([f"i{n}" for n in range(4)])
     person, item = np.zeros(len(told), dtype=np.int64), np.array([row[0] for row in told])

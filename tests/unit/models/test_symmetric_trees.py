@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models.artefact import load_state, read_manifest, save
-from models.ranker.grow import Examples, Growth, NothingToLearn, export_trees, grow, join, train_catboost, worth_of_hits
+from models.ranker.grow import Examples, Growth, NothingToLearn, export_trees, grow, join, train_catboost
 from models.ranker.symmetric_trees import SymmetricTrees
 from models.recommender import NotFitted
 
@@ -88,15 +88,6 @@ def test_several_forests_are_the_mean_of_forests_with_seeds_that_follow() -> Non
     mean = (one[0].predict(rows) + next_one[0].predict(rows)) / 2
     np.testing.assert_allclose(both[0].predict(rows), mean, rtol=1e-5, atol=1e-6)
     assert both[1]["f0"] == pytest.approx((one[1]["f0"] + next_one[1]["f0"]) / 2, abs=1e-3)
-
-
-def test_a_hit_is_worth_the_least_it_was_told_and_other_acts_keep_their_worth() -> None:
-    label = np.array([0, 1, 5, 3], dtype=np.float32)
-    table = Examples(
-        np.zeros(4, dtype=np.int64), np.zeros((4, 1), dtype=np.float32), label, np.array([True, False, True, False])
-    )
-    assert worth_of_hits(table, 4).label.tolist() == [4, 1, 5, 3]
-    assert worth_of_hits(table, 0).label.tolist() == label.tolist()
 
 
 def test_lists_whose_candidates_are_all_alike_teach_nothing() -> None:
