@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,17 +89,17 @@ class Growth:
     threads: int = 2
 
 
-def grow(examples: Examples, names: tuple[str, ...], growth: Growth) -> tuple[SymmetricTrees, dict[str, float]]:
+def grow(
+    examples: Examples, names: tuple[str, ...], growth: Growth, start: Callable[[Scores], Scores] | None = None
+) -> tuple[SymmetricTrees, dict[str, float]]:
     """Trees, and the importance of each column: the share of the change in scores that is its doing, in percent.
 
-    Same examples and seed, same trees. Raises NothingToLearn.
+    With ``start``, a score of columns, the trees learn what is to be added to it. Same examples and seed, same trees. Raises
+    NothingToLearn.
     """
-    told = examples.with_a_hit()
-    if len(told) == 0:
-        raise NothingToLearn("no list holds both a hit and a miss; wait for purchases or clicks")
     forests, weights = [], np.zeros(len(names))
     for seed in range(growth.seed, growth.seed + growth.forests):
-        model = train_catboost(told.thinned(growth.misses, seed), replace(growth, seed=seed))
+        model = train_catboost(draw(examples, growth, seed), replace(growth, seed=seed), start)
         forests.append(export_trees(model, len(names)))
         weights += model.get_feature_importance(type="PredictionValuesChange") / growth.forests
     order = np.argsort(-weights, kind="stable")
@@ -106,11 +107,20 @@ def grow(examples: Examples, names: tuple[str, ...], growth: Growth) -> tuple[Sy
     return SymmetricTrees.summed(forests, [1 / growth.forests] * growth.forests), importances
 
 
-def train_catboost(examples: Examples, growth: Growth) -> Any:
-    """The fitted CatBoost model itself, for comparisons."""
+def draw(examples: Examples, growth: Growth, seed: int) -> Examples:
+    """What one forest learns from: lists that say something, with a few misses. Raises NothingToLearn."""
+    found = examples.thinned(growth.misses, seed).with_a_hit()
+    if len(found) == 0:
+        raise NothingToLearn("no list holds both a hit and a miss; wait for purchases or clicks")
+    return found
+
+
+def train_catboost(examples: Examples, growth: Growth, start: Callable[[Scores], Scores] | None = None) -> Any:
+    """The fitted CatBoost model itself; its predictions come on top of ``start``."""
     from catboost import CatBoost, Pool  # takes a second to import, and serving never needs it
 
-    pool = Pool(examples.values, label=examples.label, group_id=examples.group)
+    baseline = None if start is None else start(examples.values)
+    pool = Pool(examples.values, label=examples.label, group_id=examples.group, baseline=baseline)
     model = CatBoost(
         {
             "loss_function": growth.loss,
