@@ -10,6 +10,7 @@ import pytest
 
 from models.artefact import load_state, read_manifest, save
 from models.ranker.grow import Examples, Growth, NothingToLearn, export_trees, grow, join, train_catboost
+from models.ranker.linear import LinearScore
 from models.ranker.symmetric_trees import SymmetricTrees
 from models.recommender import NotFitted
 
@@ -108,3 +109,34 @@ def test_thinning_keeps_what_is_relevant_and_a_few_of_the_rest() -> None:
     misses = np.bincount(few.group[few.label == 0], minlength=100)
     assert (misses == np.minimum(3, np.bincount(whole.group[whole.label == 0], minlength=100))).all()
     assert np.array_equal(few.values, whole.thinned(3, seed=1).values)
+
+
+def test_the_linear_score_finds_lines_logarithms_and_only_what_differs_within_a_list() -> None:
+    rng = np.random.default_rng(2)
+    values = rng.lognormal(0, 1, (4000, 4)).astype(np.float32)
+    group = np.arange(4000) // 20
+    values[:, 3] = group  # the same for a whole list
+    label = (0.5 * values[:, 0] - 2 * np.log(values[:, 1]) + 10 * np.sin(group)).astype(np.float32)
+    linear = LinearScore(ridge=1e-3).fit(Examples(group, values, label, label > 0))
+    found = linear.predict(values).reshape(-1, 20)
+    told = label.reshape(-1, 20)
+    within = [np.corrcoef(*pair)[0, 1] for pair in zip(found, told, strict=True)]
+    assert np.mean(within) > 0.98
+    flat = values.copy()
+    flat[:, 3] = 0
+    np.testing.assert_allclose(np.diff(linear.predict(flat)[:20]), np.diff(linear.predict(values)[:20]), atol=1e-4)
+    again = LinearScore().from_state(linear.state())
+    assert np.array_equal(again.predict(values), linear.predict(values))
+    with pytest.raises(NotFitted):
+        LinearScore().predict(values)
+
+
+def test_trees_that_start_from_a_score_learn_what_it_leaves() -> None:
+    """On average over the rest, a label rises by about 0.2 with column 0."""
+    names, examples, rows = tuple(f"f{n}" for n in range(20)), made_examples(), made_examples(seed=5).values
+    growth = replace(GROWTH, misses=20)
+    trees, importances = grow(examples, names, growth, lambda values: np.float32(0.2) * values[:, 0])
+    alone, of_alone = grow(examples, names, growth)
+    assert importances["f0"] < of_alone["f0"] / 2
+    whole = 0.2 * rows[:, 0] + trees.predict(rows)
+    assert np.corrcoef(whole, alone.predict(rows))[0, 1] > 0.9
