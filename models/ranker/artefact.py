@@ -34,8 +34,8 @@ def render_card(shop_id: str, facts: dict[str, Any]) -> str:
     lines = [
         f"# Ranker of {shop_id}",
         "",
-        f"A line, then {growth['forests']} × {growth['trees']} symmetric trees of depth {growth['depth']}, loss",
-        f"{growth['loss']}, learnt from {facts['lists']:,} lists with {facts['candidates']:,} candidates and {facts['hits']:,} hits.",
+        f"A line and {growth['forests']} × {growth['trees']} symmetric trees of depth {growth['depth']}, loss {growth['loss']}.",
+        f"Learnt from {facts['lists']:,} lists with {facts['candidates']:,} candidates and {facts['hits']:,} hits.",
         f"Labels: {facts['labels']}.",
         "",
         f"Chances are calibrated ({calibration['method']}) on lists from {calibration['held_out_from']} on, which the trees",
