@@ -34,7 +34,7 @@ def render_card(shop_id: str, facts: dict[str, Any]) -> str:
     lines = [
         f"# Ranker of {shop_id}",
         "",
-        f"A line and {growth['forests']} × {growth['trees']} symmetric trees of depth {growth['depth']}, loss {growth['loss']}.",
+        f"A line and {growth['forests']} × {growth['trees']} symmetric trees, depth {growth['depth']}, loss {growth['loss']}.",
         f"Learnt from {facts['lists']:,} lists with {facts['candidates']:,} candidates and {facts['hits']:,} hits.",
         f"Labels: {facts['labels']}.",
         "",
