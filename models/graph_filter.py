@@ -14,6 +14,8 @@ from scipy.sparse.linalg import svds
 from models.gram import gram
 from models.recommender import NotFitted, Scores, State, check_histories
 
+BLOCK = 128  # histories filtered side by side where the graph is large: their scores stay near the processor
+
 
 class GFCF:
     """Linear filter and ideal low-pass filter (Shen et al., How powerful is graph convolution for recommendation?, CIKM 2021).
@@ -57,11 +59,20 @@ class GFCF:
         """The filter applied to each history."""
         if self.filter_ is not None:
             return np.asarray(check_histories(histories, len(self.filter_)) @ self.filter_, dtype=np.float32)
+        x = check_histories(histories, self._factors()[0].shape[1])
+        found = np.empty(x.shape, dtype=np.float32)
+        for start in range(0, x.shape[0], BLOCK):
+            found[start : start + BLOCK] = self._filtered(x[start : start + BLOCK]).T
+        return found
+
+    def _filtered(self, x: sparse.csr_matrix) -> Scores:
+        """The filter applied to a few histories without P, shape (items, rows): SciPy multiplies a sparse matrix by a dense one
+        and not the other way round.
+        """
         graph, basis, degrees = self._factors()
-        x = check_histories(histories, len(degrees))
+        linear = np.asarray(graph.T @ np.ascontiguousarray((graph @ x.T).toarray()), dtype=np.float32)
         spectral = sparse.csr_matrix(x @ sparse.diags(_inverse(degrees))) @ basis
-        linear = np.asarray(((x @ graph.T) @ graph).toarray(), dtype=np.float32)
-        return linear + self.ideal * (spectral @ basis.T) * degrees[None, :]
+        return linear + (self.ideal * degrees)[:, None] * (basis @ spectral.T)
 
     def _factors(self) -> tuple[sparse.csr_matrix, Scores, Scores]:
         if self.graph_ is None or self.basis_ is None or self.degrees_ is None:
@@ -116,15 +127,11 @@ class BSPM(GFCF):
             found = found - self.sharpening / self.steps * (found @ smoothing)
         return found
 
-    def score(self, histories: sparse.csr_matrix) -> Scores:
+    def _filtered(self, x: sparse.csr_matrix) -> Scores:
         """Blur each history, then sharpen it."""
-        found = super().score(histories)
-        if self.filter_ is not None:
-            return found
-        graph, _, _ = self._factors()
+        graph, found = self._factors()[0], super()._filtered(x)
         for _ in range(self.steps):
-            # S P as (R̃ᵀ(R̃ Sᵀ))ᵀ, because SciPy multiplies a sparse matrix by a dense one and not the other way round.
-            found = found - self.sharpening / self.steps * np.asarray((graph.T @ (graph @ found.T)).T, dtype=np.float32)
+            found -= np.float32(self.sharpening / self.steps) * np.asarray(graph.T @ (graph @ found), dtype=np.float32)
         return found
 
 

@@ -8,11 +8,14 @@ from models.als import ALS
 from models.ease import EASE
 from models.graph_filter import BSPM, GFCF
 from models.item_knn import ItemKNN
+from models.multinomial_factors import MultinomialFactors
 from models.popularity import Popularity
 from models.recommender import Recommender
 from models.slim import SLIM
 
-MATRIX_MODELS: dict[str, type[Any]] = {model.name: model for model in (Popularity, ItemKNN, ALS, EASE, SLIM, GFCF, BSPM)}
+MATRIX_MODELS: dict[str, type[Any]] = {
+    model.name: model for model in (Popularity, ItemKNN, ALS, EASE, SLIM, GFCF, BSPM, MultinomialFactors)
+}
 
 
 def make(name: str, parameters: dict[str, Any] | None = None) -> Recommender:

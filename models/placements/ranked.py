@@ -78,7 +78,7 @@ def learn(earlier: Lesson, lists: dict[str, Lists], acts: Interactions, window: 
     found = found.where(np.isin(found.row, persons))
     label = look_up(relevance, found)[0]
     columns = _columns(earlier, lists, found, _places_of(lists, found))
-    trees, importances = grow(Examples(found.row, columns, label, label > 0), COLUMNS, GROWTH)
+    trees, importances = grow(Examples(found.row, columns, label, label > 0).with_a_hit(), COLUMNS, GROWTH)
     return Ranker(trees, importances)
 
 

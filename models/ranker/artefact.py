@@ -34,8 +34,8 @@ def render_card(shop_id: str, facts: dict[str, Any]) -> str:
     lines = [
         f"# Ranker of {shop_id}",
         "",
-        f"{growth['trees']} symmetric trees of depth {growth['depth']}, loss {growth['loss']}, learnt from",
-        f"{facts['lists']:,} lists with {facts['candidates']:,} candidates and {facts['hits']:,} hits.",
+        f"A line and {growth['forests']} × {growth['trees']} symmetric trees, depth {growth['depth']}, loss {growth['loss']}.",
+        f"Learnt from {facts['lists']:,} lists with {facts['candidates']:,} candidates and {facts['hits']:,} hits.",
         f"Labels: {facts['labels']}.",
         "",
         f"Chances are calibrated ({calibration['method']}) on lists from {calibration['held_out_from']} on, which the trees",
@@ -48,7 +48,7 @@ def render_card(shop_id: str, facts: dict[str, Any]) -> str:
             for row in calibration["reliability"]
         ),
         "",
-        f"The {_SHOWN} columns that move scores most, of {len(facts['columns'])}:",
+        f"The {_SHOWN} columns that move most what trees add to the line, of {len(facts['columns'])}:",
         "",
         "| column | importance, % |",
         "|---|---|",

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from models.candidates import Candidates, look_up
+from models.ranker.rhythm import RHYTHM, rhythm_facts
 from models.ranker.situation import CONTEXT, ITEM_FEATURES, PERSON_FEATURES, Situation
 from models.ranker.sources import HALF_LIFE_DAYS, SHARES, faded
 from models.recommender import Scores
@@ -17,6 +18,7 @@ NAMES: tuple[str, ...] = (
     *(f"{source}{suffix}" for source in SHARES for suffix in ("", "_of_best", "_rank")),
     "sources",
     *_PAIR,
+    *RHYTHM,
     *_TASTE,
     *PERSON_FEATURES,
     *ITEM_FEATURES,
@@ -31,6 +33,7 @@ def columns(situation: Situation, scores: dict[str, Scores], candidates: Candida
         *_of_sources(scores, candidates),
         candidates.strength,
         *pair_facts(situation.moment, candidates),
+        *rhythm_facts(situation.moment, candidates),
         *_of_taste(situation.moment, candidates),
         *situation.person_values[row].T,
         *situation.item_values[item].T,

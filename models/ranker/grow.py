@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,9 @@ class NothingToLearn(ValueError):
 class Growth:
     """Parameters of the trees; ``misses`` is the most candidates of label 0 of a list.
 
+    ``forests`` of ``trees`` each are grown from seeds that follow ``seed``, each with misses of its own draw, and their mean is
+    the score.
+
     ``loss`` is a ranking loss of CatBoost. QueryRMSE is the squared error after the mean error of each list is taken out, so
     that only differences within a list are learnt (docs/adr/0007).
     """
@@ -80,30 +84,43 @@ class Growth:
     ridge: float = 5.0
     loss: str = "QueryRMSE"
     misses: int = 20
+    forests: int = 1
     seed: int = 7
     threads: int = 2
 
 
-def grow(examples: Examples, names: tuple[str, ...], growth: Growth) -> tuple[SymmetricTrees, dict[str, float]]:
+def grow(
+    examples: Examples, names: tuple[str, ...], growth: Growth, start: Callable[[Scores], Scores] | None = None
+) -> tuple[SymmetricTrees, dict[str, float]]:
     """Trees, and the importance of each column: the share of the change in scores that is its doing, in percent.
 
-    Same examples and seed, same trees. Raises NothingToLearn.
+    With ``start``, a score of columns, the trees learn what is to be added to it. Same examples and seed, same trees. Raises
+    NothingToLearn.
     """
-    learnt = examples.with_a_hit().thinned(growth.misses, growth.seed)
-    if len(learnt) == 0:
-        raise NothingToLearn("no list holds both a hit and a miss; wait for purchases or clicks")
-    model = train_catboost(learnt, growth)
-    trees = export_trees(model, len(names))
-    weights = model.get_feature_importance(type="PredictionValuesChange")
+    forests, weights = [], np.zeros(len(names))
+    for seed in range(growth.seed, growth.seed + growth.forests):
+        model = train_catboost(draw(examples, growth, seed), replace(growth, seed=seed), start)
+        forests.append(export_trees(model, len(names)))
+        weights += model.get_feature_importance(type="PredictionValuesChange") / growth.forests
     order = np.argsort(-weights, kind="stable")
-    return trees, {names[column]: round(float(weights[column]), 4) for column in order}
+    importances = {names[column]: round(float(weights[column]), 4) for column in order}
+    return SymmetricTrees.summed(forests, [1 / growth.forests] * growth.forests), importances
 
 
-def train_catboost(examples: Examples, growth: Growth) -> Any:
-    """The fitted CatBoost model itself, for comparisons."""
+def draw(examples: Examples, growth: Growth, seed: int) -> Examples:
+    """What one forest learns from: lists that say something, with a few misses. Raises NothingToLearn."""
+    found = examples.thinned(growth.misses, seed).with_a_hit()
+    if len(found) == 0:
+        raise NothingToLearn("no list holds both a hit and a miss; wait for purchases or clicks")
+    return found
+
+
+def train_catboost(examples: Examples, growth: Growth, start: Callable[[Scores], Scores] | None = None) -> Any:
+    """The fitted CatBoost model itself; its predictions come on top of ``start``."""
     from catboost import CatBoost, Pool  # takes a second to import, and serving never needs it
 
-    pool = Pool(examples.values, label=examples.label, group_id=examples.group)
+    baseline = None if start is None else start(examples.values)
+    pool = Pool(examples.values, label=examples.label, group_id=examples.group, baseline=baseline)
     model = CatBoost(
         {
             "loss_function": growth.loss,

@@ -10,8 +10,10 @@ from scipy import sparse
 
 from models.als import ALS
 from models.candidates import Candidates
+from models.ease import EASE
 from models.graph_filter import GFCF
 from models.item_knn import ItemKNN
+from models.multinomial_factors import MultinomialFactors
 from models.popularity import Popularity
 from models.recommender import Recommender, Scores, State, top_k
 from models.timed.model import TimedModel
@@ -31,6 +33,8 @@ SHARES = {
     "recent": 40,
     "als": 40,
     "gf_cf": 60,
+    "ease": 60,
+    "multinomial": 60,
 }
 HALF_LIFE_DAYS = 7.0
 _MATRIX: dict[str, Callable[[], Recommender]] = {
@@ -38,6 +42,8 @@ _MATRIX: dict[str, Callable[[], Recommender]] = {
     "item_knn": lambda: ItemKNN(self_weight=3.0),
     "als": ALS,
     "gf_cf": lambda: GFCF(factors=64),
+    "ease": EASE,
+    "multinomial": MultinomialFactors,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numba
@@ -58,6 +59,31 @@ class SymmetricTrees:
             leaf[number, : len(values)] = values
         state = {"feature": feature, "border": border, "leaf": leaf, "bias": np.asarray(bias, dtype=np.float64)[:1]}
         return cls().from_state(state | {"features": np.array([features], dtype=np.int64)})
+
+    @classmethod
+    def summed(cls, parts: Sequence[Self], weights: Sequence[float]) -> Self:
+        """One forest whose score is Σ weight × score of the parts. Raises ValueError for parts of different columns."""
+        states = [part.state() for part in parts]
+        columns = {int(state["features"][0]) for state in states}
+        if len(columns) != 1 or len(parts) != len(weights):
+            raise ValueError(
+                f"one weight a forest, all over the same columns; got {len(weights)} weights, columns {sorted(columns)}"
+            )
+        depth = max(state["feature"].shape[1] for state in states)
+        deep = [_deepened(state, depth) for state in states]
+        found = {name: np.concatenate([state[name] for state in deep]) for name in ("feature", "border")}
+        found["leaf"] = np.concatenate([weight * state["leaf"] for weight, state in zip(weights, deep, strict=True)])
+        found["bias"] = np.array([sum(weight * state["bias"][0] for weight, state in zip(weights, states, strict=True))])
+        return cls().from_state(found | {"features": states[0]["features"]})
+
+
+def _deepened(state: State, depth: int) -> State:
+    """The same trees with levels that every row answers with no."""
+    more = depth - state["feature"].shape[1]
+    feature = np.pad(state["feature"], ((0, 0), (0, more)))
+    border = np.pad(state["border"], ((0, 0), (0, more)), constant_values=np.finfo(np.float32).max)
+    leaf = np.pad(state["leaf"], ((0, 0), (0, 2**depth - state["leaf"].shape[1])))
+    return {"feature": feature, "border": border, "leaf": leaf}
 
 
 @numba.njit(cache=True, nogil=True)

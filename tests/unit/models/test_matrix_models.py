@@ -11,7 +11,7 @@ from scipy import sparse
 
 from models.artefact import load_state, read_manifest, save
 from models.ease import EASE
-from models.graph_filter import BSPM, GFCF
+from models.graph_filter import BLOCK, BSPM, GFCF
 from models.item_knn import ItemKNN
 from models.matrix_models import MATRIX_MODELS, make
 from models.mixture import Mixture
@@ -194,6 +194,16 @@ def test_large_and_small_forms_of_the_graph_filters_agree() -> None:
     x = checkerboard()
     for small, large in ((GFCF(), GFCF(dense_items=0)), (BSPM(steps=2), BSPM(steps=2, dense_items=0))):
         np.testing.assert_allclose(small.fit(x, sales(x)).score(x), large.fit(x, sales(x)).score(x), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("make_filter", [GFCF, lambda **more: BSPM(steps=3, **more)])
+def test_filtering_in_blocks_gives_the_scores_of_the_whole_filter(make_filter: Callable[..., GFCF]) -> None:
+    x = sparse.random(2 * BLOCK + 17, 90, density=0.08, random_state=4, format="csr", dtype=np.float32)
+    x = sparse.csr_matrix(sparse.diags(np.arange(x.shape[0]) != 5, dtype=np.float32) @ x)  # one person without history
+    small, large = (make_filter(factors=20, dense_items=most).fit(x, sales(x)) for most in (90, 0))
+    assert "filter" in small.state()
+    assert "filter" not in large.state()
+    np.testing.assert_allclose(large.score(x), small.score(x), rtol=1e-4, atol=1e-6)
 
 
 def test_ease_solves_its_problem() -> None:

@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from models.artefact import CorruptArtefact, load_state, read_manifest, save
+from models.artefact import CorruptArtefact, read_manifest
 from models.candidates import Candidates
 from models.interactions import Interactions
 from models.ranker.artefact import load_ranker, save_ranker
 from models.ranker.calibration import Calibration, calibration_error, reliability
 from models.ranker.columns import NAMES, columns
-from models.ranker.grow import Examples, Growth, NothingToLearn, export_trees, grow, join, train_catboost
+from models.ranker.grow import Growth
 from models.ranker.outcomes import Impressions, purchases_within, relevance_within, shown_within, teaches_more
 from models.ranker.ranker import Lesson, Ranker, examples_of
+from models.ranker.rhythm import rhythm_facts
 from models.ranker.situation import CONTEXT, ITEM_FEATURES, PERSON_FEATURES, Situation, store_values
 from models.ranker.sources import SHARES, Sources, candidates_of
-from models.ranker.symmetric_trees import SymmetricTrees
 from models.recommender import NotFitted
 from models.split import Window
-from models.timed.moment import DAY, Goods, moment_at
+from models.timed.moment import DAY, Goods, moment_at, nothing_known
 
 PERSONS, ITEMS = 40, 24
 START = np.datetime64("2026-09-01T00:00:00", "us")
@@ -84,72 +84,22 @@ def fitted(lessons: list[Lesson]) -> Ranker:
     return Ranker(GROWTH).fit(lessons)
 
 
-def made_examples(rows: int = 2000, features: int = 20, seed: int = 0) -> Examples:
-    rng = np.random.default_rng(seed)
-    values = rng.standard_normal((rows, features)).astype(np.float32)
-    label = (values[:, 0] + values[:, 1] * values[:, 2] + rng.standard_normal(rows) > 1).astype(np.float32)
-    return Examples(np.arange(rows) // 20, values, label, label > 0)
-
-
-@pytest.mark.parametrize("depth", [1, 4, 8])
-def test_trees_give_catboosts_own_predictions(depth: int) -> None:
-    examples, growth = made_examples(), Growth(trees=60, depth=depth, threads=1)
-    model = train_catboost(examples.with_a_hit(), growth)
-    trees = export_trees(model, 20)
-    rows = np.random.default_rng(1).standard_normal((5000, 20)).astype(np.float32)
-    rows[:1000] = examples.values[:1000]
-    own = model.predict(rows)
-    assert np.ptp(own) > 0.1
-    assert np.abs(trees.predict(rows) - own).max() <= 3e-6
-
-
-def test_a_row_at_a_border_goes_where_catboost_puts_it() -> None:
-    model = train_catboost(made_examples().with_a_hit(), Growth(trees=10, depth=2, threads=1))
-    trees = export_trees(model, 20)
-    feature, border = trees.state()["feature"][:, 0], trees.state()["border"][:, 0]
-    rows = np.zeros((len(border), 20), dtype=np.float32)
-    rows[np.arange(len(border)), feature] = border
-    assert np.abs(trees.predict(rows) - model.predict(rows)).max() <= 3e-6
-
-
-def test_trees_survive_their_artefact_and_refuse_other_columns(tmp_path: Path) -> None:
-    trees, importances = grow(made_examples(), tuple(f"f{n}" for n in range(20)), GROWTH)
-    save(tmp_path, {"trees": trees.state()}, {}, {"importances": importances})
-    manifest = read_manifest(tmp_path)
-    loaded = SymmetricTrees().from_state(load_state(tmp_path, manifest, "trees"))
-    rows = made_examples(seed=5).values
-    assert np.array_equal(loaded.predict(rows), trees.predict(rows))
-    assert next(iter(manifest["importances"])) in ("f0", "f1", "f2")
-    assert sum(importances.values()) == pytest.approx(100, abs=0.1)
-    with pytest.raises(ValueError, match="20 features"):
-        trees.predict(rows[:, :19])
-    with pytest.raises(NotFitted):
-        SymmetricTrees().predict(rows)
-
-
-def test_growing_twice_gives_the_same_trees() -> None:
-    one, other = (grow(made_examples(), tuple(f"f{n}" for n in range(20)), GROWTH)[0].state() for _ in range(2))
-    assert all(np.array_equal(one[name], other[name]) for name in one)
-
-
-def test_lists_whose_candidates_are_all_alike_teach_nothing() -> None:
-    same = replace(made_examples(), label=np.ones(2000, dtype=np.float32))
-    assert len(same.with_a_hit()) == 0
-    with pytest.raises(NothingToLearn, match="wait for"):
-        grow(same, tuple(f"f{n}" for n in range(20)), GROWTH)
-    label = np.array([0, 1, 1, 1], dtype=np.float32)
-    mixed = Examples(np.array([0, 0, 1, 1]), np.zeros((4, 1), dtype=np.float32), label, label > 0)
-    assert mixed.with_a_hit().group.tolist() == [0, 0]
-    assert join([mixed, mixed]).group.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
-
-
-def test_thinning_keeps_what_is_relevant_and_a_few_of_the_rest() -> None:
-    whole = made_examples()
-    few = whole.thinned(3, seed=1)
-    assert (few.label > 0).sum() == (whole.label > 0).sum()
-    misses = np.bincount(few.group[few.label == 0], minlength=100)
-    assert (misses == np.minimum(3, np.bincount(whole.group[whole.label == 0], minlength=100))).all()
-    assert np.array_equal(few.values, whole.thinned(3, seed=1).values)
+def test_the_rhythm_of_a_person_by_hand() -> None:
+    """Item 0 taken 30, 20 and 10 days before the moment, item 1 20 and 10 days, item 2 once, item 3 only seen."""
+    told = [(0, "pay", 30), (0, "add", 20), (0, "pay", 20), (1, "add", 20), (0, "pay", 10), (1, "pay", 10)]
+    told += [(2, "pay", 4), (3, "view", 2), (3, "view", 1)]
+    at = START + 40 * DAY - np.array([round((days + 0.5) * 86_400e6) for _, _, days in told]).astype("timedelta64[us]")
+    people, goods = np.array(["p", "q"]), np.array([f"i{n}" for n in range(4)])
+    person, item = np.zeros(len(told), dtype=np.int64), np.array([row[0] for row in told])
+    acts = Interactions(people, goods, person, item, np.array([row[1] for row in told]), at, at)
+    moment = moment_at(acts, nothing_known(4), START + 40 * DAY)
+    asked = Candidates(np.repeat([0, 1], 4), np.tile(np.arange(4), 2), np.ones(8, dtype=np.float32), 2, 4)
+    age, gap, over, days, share = rhythm_facts(moment, asked)
+    assert age.tolist() == [10] * 4 + [-1] * 4
+    assert gap.tolist() == [10] * 4 + [-1] * 4
+    assert over.tolist() == [1] * 4 + [-1] * 4
+    assert days.tolist() == [3, 2, 1, 0] + [0] * 4
+    assert share.tolist() == [1, 1, 0, 0] + [0] * 4
 
 
 def test_relevance_is_the_strongest_act_after_the_gap() -> None:
