@@ -124,12 +124,12 @@ BROKEN = {
 def test_the_audit_refuses(tmp_path: Any, platform: Any, fault: str) -> None:
     platform.write(tmp_path, ITEM_NEIGHBOURS, [SOUND | BROKEN[fault]])
     with pytest.raises(AuditFailed, match=fault):
-        audit_neighbours(tmp_path, "a", "order", 5)
+        audit_neighbours(tmp_path, ITEM_NEIGHBOURS, "a", "order", 5)
 
 
 def test_the_audit_passes_what_is_sound(tmp_path: Any, platform: Any) -> None:
     rows = [SOUND | {"neighbour_id": other, "neighbour_rank": rank} for rank, other in enumerate("jkl", start=1)]
     platform.write(tmp_path, ITEM_NEIGHBOURS, rows)
-    assert audit_neighbours(tmp_path, "a", "order", 3) == 3
+    assert audit_neighbours(tmp_path, ITEM_NEIGHBOURS, "a", "order", 3) == 3
     with pytest.raises(AuditFailed, match="ranks"):
-        audit_neighbours(tmp_path, "a", "order", 2)
+        audit_neighbours(tmp_path, ITEM_NEIGHBOURS, "a", "order", 2)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from jishi.factorisation import Parameters
 from jishi.settings import get_settings
 from jishi.tables import ALS_ITEM_FACTORS, ALS_PERSON_FACTORS
 from models import from_tables
@@ -19,7 +20,6 @@ from models.als import ALS
 from models.artefact import load_ids, load_state, read_manifest
 from models.from_tables import TablesMissing
 from models.item_knn import ItemKNN
-from spark_jobs.recommendations.als import Parameters
 from spark_jobs.recommendations.job import build_factors, build_neighbours
 from tests.integration.spark.made_acts import cosine, histories_of, made_acts, publish_acts
 
