@@ -33,12 +33,13 @@ class Recipe:
 
 
 RANKED = "ranked"  # the ranker over the other lists, where the shop has one
+CANDIDATES = "person_candidates"  # the table of Spark; models in memory have no such list
 RECIPES: dict[str, tuple[Recipe, ...]] = {
     "home": tuple(
         Recipe(name, own=name)
         for name in (
             *("item_knn", "als", "personal_frequency", "tifu_knn", "buy_again", "windowed_popularity", "trending"),
-            RANKED,
+            *(RANKED, CANDIDATES),
         )
     ),
     "item": (
@@ -53,8 +54,15 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
         Recipe("bought_together_and_taste", "bought_together", "item_knn"),
     ),
     "after_payment": tuple(
-        Recipe(name, own=name) for name in ("item_knn", "personal_frequency", "tifu_knn", "buy_again", RANKED)
+        Recipe(name, own=name) for name in ("item_knn", "personal_frequency", "tifu_knn", "buy_again", RANKED, CANDIDATES)
     ),
+}
+# Those whose models are tables of Spark: neighbours within persons and within orders, and candidates of persons.
+OF_TABLES: dict[str, tuple[str, ...]] = {
+    "home": (CANDIDATES,),
+    "item": ("item_knn",),
+    "cart": ("bought_together", "item_knn"),
+    "after_payment": (CANDIDATES,),
 }
 
 
@@ -78,14 +86,15 @@ class Fitted:
 
 
 def asked(acts: Interactions, *, has_ranker: bool) -> dict[str, tuple[Recipe, ...]]:
-    """The recipes of each placement whose question the shop's acts can answer.
+    """The recipes of each placement whose question the shop's acts can answer, as far as models are trained in memory.
 
     A till knows no views, so nobody knows what follows one.
     """
     found = {}
     for placement, recipes in RECIPES.items():
         if placement != "item" or bool((acts.kind == "view").any()):
-            found[placement] = tuple(recipe for recipe in recipes if recipe.own != RANKED or has_ranker)
+            left_out = {CANDIDATES} if has_ranker else {CANDIDATES, RANKED}
+            found[placement] = tuple(recipe for recipe in recipes if recipe.own not in left_out)
     return found
 
 
