@@ -50,7 +50,7 @@ _NEEDED: tuple[tuple[TableSchema, str | None, str], ...] = (
     (PERSON_CANDIDATES, None, "candidates"),
 )
 # Whom the full tables know; what is known of a cut is among it.
-_IDS = {
+_IDS: dict[str, dict[TableSchema, tuple[str, ...]]] = {
     "items": {
         ALS_ITEM_FACTORS: ("item_id",),
         ITEM_NEIGHBOURS: ("item_id", "neighbour_id"),
@@ -77,14 +77,15 @@ def train(paths: Paths, shop_id: str) -> str:
         _check_known(connection, shop_id)
         acts = {"window": describe(connection, shop_id, cut), "full": describe(connection, shop_id)}
         facts = _facts(connection, shop_id, cut, acts["full"])
-        folder = paths.models / shop_id / "candidates" / facts["candidate"]
+        candidate = str(facts["candidate"])
+        folder = paths.models / shop_id / "candidates" / candidate
         shutil.rmtree(folder, ignore_errors=True)
         for name, before in (("window", cut), ("full", None)):
             states = read_states(connection, shop_id, len(ids["items"]), len(ids["persons"]), before)
             span = {"from": acts[name].first.isoformat(), "to": acts[name].last.isoformat()}
             save(folder / name, states, ids, facts | {"models": _parameters(states), "trained_on": span})
-    write_atomically(folder.parent / "LATEST", folder.name + "\n")
-    return folder.name
+    write_atomically(folder.parent / "LATEST", candidate + "\n")
+    return candidate
 
 
 def _check(connection: duckdb.DuckDBPyConnection, shop_id: str, before: datetime | None) -> None:
@@ -117,7 +118,7 @@ def _number(connection: duckdb.DuckDBPyConnection, shop_id: str, name: str) -> l
         for schema, columns in _IDS[name].items()
         for column in columns
     )
-    values = {"shop": shop_id}
+    values: dict[str, Any] = {"shop": shop_id}
     if name == "items":
         every += " union select unnest($listed)"
         values |= {"listed": recently_listed(connection, shop_id)}

@@ -136,9 +136,8 @@ def evaluate_candidate(paths: Paths, shop_id: str) -> dict[str, Any]:
     assert isinstance(item_knn, ItemKNN)
     every = chain.from_iterable(recipes.values())
     fitted = load(every, lambda name: load_state(folder / "window", manifest, name), item_knn, len(interactions.person_ids))
-    placements = judge_all(
-        fitted, recipes, interactions, window, load_state(folder / "window", manifest, "popularity")["sales"]
-    )
+    sales = np.asarray(models["popularity"].state()["sales"], dtype=np.float32)
+    placements = judge_all(fitted, recipes, interactions, window, sales)
     report = {"shop_id": shop_id, "candidate": folder.name, **report, "placements": placements}
     write_json(folder / "evaluation.json", report)
     return report
