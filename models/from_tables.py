@@ -34,7 +34,7 @@ from jishi.tables import (
 from models.artefact import save
 from models.interactions import OF_SHOP, instant, recently_listed
 from models.judged_acts import Acts, describe, split
-from models.placements.recipes import OF_TABLES, named
+from models.placements.recipes import OF_TABLES
 from models.release import RELEASE_FORMAT
 from models.table_states import read_states, view
 
@@ -146,11 +146,11 @@ def _facts(connection: duckdb.DuckDBPyConnection, shop_id: str, cut: datetime, a
         "shop_id": shop_id,
         "interactions": acts.count,
         "weights": WEIGHTS,
-        "placements": {name: [recipe.name for recipe in each] for name, each in named(OF_TABLES).items()},
+        "placements": {name: [recipe.name for recipe in each] for name, each in OF_TABLES.items()},
         "ranker": None,
         MADE_FROM: {"tables": sources, "acts": acts.digest, "known_before": cut.isoformat()},
     }
-    recipes = {name: [asdict(recipe) for recipe in each] for name, each in named(OF_TABLES).items()}
+    recipes = {name: [asdict(recipe) for recipe in each] for name, each in OF_TABLES.items()}
     text = json.dumps([facts, recipes, asdict(Parameters()), RELEASE_FORMAT], sort_keys=True)
     return facts | {"candidate": hashlib.sha256(text.encode()).hexdigest()[:16]}
 

@@ -21,7 +21,7 @@ from models.sessions.model import SessionModel
 
 @dataclass(frozen=True)
 class Recipe:
-    """``context`` is a name of ``CONTEXTS``, ``own`` one of ``OWN``; at least one of them.
+    """``context`` is a name of ``CONTEXTS``, ``own`` one of ``OWN``, ``RANKED`` or ``CANDIDATES``; at least one of them.
 
     Of both, each is divided by the weight of its best item, and the person's list counts ``own_share`` as much.
     """
@@ -33,13 +33,12 @@ class Recipe:
 
 
 RANKED = "ranked"  # the ranker over the other lists, where the shop has one
-CANDIDATES = "person_candidates"  # the table of Spark; models in memory have no such list
 RECIPES: dict[str, tuple[Recipe, ...]] = {
     "home": tuple(
         Recipe(name, own=name)
         for name in (
             *("item_knn", "als", "personal_frequency", "tifu_knn", "buy_again", "windowed_popularity", "trending"),
-            *(RANKED, CANDIDATES),
+            RANKED,
         )
     ),
     "item": (
@@ -54,16 +53,21 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
         Recipe("bought_together_and_taste", "bought_together", "item_knn"),
     ),
     "after_payment": tuple(
-        Recipe(name, own=name) for name in ("item_knn", "personal_frequency", "tifu_knn", "buy_again", RANKED, CANDIDATES)
+        Recipe(name, own=name) for name in ("item_knn", "personal_frequency", "tifu_knn", "buy_again", RANKED)
     ),
 }
+
+
+CANDIDATES = "person_candidates"  # the table of Spark
 # Those whose models are tables of Spark: neighbours within persons and within orders, and candidates of persons.
-OF_TABLES: dict[str, tuple[str, ...]] = {
-    "home": (CANDIDATES,),
-    "item": ("item_knn",),
-    "cart": ("bought_together", "item_knn"),
-    "after_payment": (CANDIDATES,),
+OF_TABLES: dict[str, tuple[Recipe, ...]] = {
+    "home": (Recipe(CANDIDATES, own=CANDIDATES),),
+    "item": (Recipe("item_knn", "item_knn"),),
+    "cart": (Recipe("bought_together", "bought_together"), Recipe("item_knn", "item_knn_cart")),
+    "after_payment": (Recipe(CANDIDATES, own=CANDIDATES),),
 }
+# Every recipe that a candidate may name, wherever its models were learnt.
+KNOWN = {placement: tuple(dict.fromkeys((*RECIPES[placement], *OF_TABLES[placement]))) for placement in RECIPES}
 
 
 @dataclass(frozen=True)
@@ -86,21 +90,20 @@ class Fitted:
 
 
 def asked(acts: Interactions, *, has_ranker: bool) -> dict[str, tuple[Recipe, ...]]:
-    """The recipes of each placement whose question the shop's acts can answer, as far as models are trained in memory.
+    """The recipes of each placement whose question the shop's acts can answer.
 
     A till knows no views, so nobody knows what follows one.
     """
     found = {}
     for placement, recipes in RECIPES.items():
         if placement != "item" or bool((acts.kind == "view").any()):
-            left_out = {CANDIDATES} if has_ranker else {CANDIDATES, RANKED}
-            found[placement] = tuple(recipe for recipe in recipes if recipe.own not in left_out)
+            found[placement] = tuple(recipe for recipe in recipes if recipe.own != RANKED or has_ranker)
     return found
 
 
 def named(names: Mapping[str, Sequence[str]]) -> dict[str, tuple[Recipe, ...]]:
     """The recipes that a candidate's manifest names, by placement."""
-    return {placement: tuple(r for r in RECIPES[placement] if r.name in each) for placement, each in names.items()}
+    return {placement: tuple(r for r in KNOWN[placement] if r.name in each) for placement, each in names.items()}
 
 
 def fit(lesson: Lesson, recipes: Iterable[Recipe], ranker: Ranker | None) -> Fitted:
