@@ -92,6 +92,16 @@ OF_SHOP = """
 IN_ORDER = "order by a.occurred_at, a.person_id, a.item_id, a.kind, a.event_id, a.line_number"
 
 
+def known(before: datetime | None) -> str:
+    """What ``OF_SHOP`` also asks for the acts that ``models.split.Window`` trains on; nothing without a cut."""
+    return "" if before is None else " and a.occurred_at < $before and a.received_at < $before"
+
+
+def cut(before: datetime | None) -> dict[str, datetime]:
+    """The value that ``known`` asks for."""
+    return {} if before is None else {"before": before}
+
+
 def read_interactions(lake: Lake, shop_id: str) -> Interactions:
     """Acts of a shop on items of its own catalogue; items listed within ``NEW_FOR_DAYS`` of the newest act are among its items
     though nobody has touched them yet. Raises NoInteractions with the step that would bring some.

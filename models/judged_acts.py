@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from models.interactions import IN_ORDER, OF_SHOP, Interactions, NoInteractions, instant
+from models.interactions import IN_ORDER, OF_SHOP, Interactions, NoInteractions, cut, instant, known
 from models.split import Window, last_active_days
 
 if TYPE_CHECKING:
@@ -34,10 +34,9 @@ class Acts:
 
 def describe(connection: duckdb.DuckDBPyConnection, shop_id: str, before: datetime | None = None) -> Acts:
     """The acts of a shop, with ``before`` those that had happened and were known. Raises NoInteractions."""
-    cut = "" if before is None else " and a.occurred_at < $before and a.received_at < $before"
     of_row = "hash(a.person_id, a.item_id, a.kind, a.occurred_at, a.received_at)"
-    sql = f"select count(*), min(a.occurred_at), max(a.occurred_at), sum({of_row})::varchar {OF_SHOP}{cut}"
-    found = connection.execute(sql, {"shop": shop_id} | ({} if before is None else {"before": before})).fetchone()
+    sql = f"select count(*), min(a.occurred_at), max(a.occurred_at), sum({of_row})::varchar {OF_SHOP}{known(before)}"
+    found = connection.execute(sql, {"shop": shop_id} | cut(before)).fetchone()
     if found is None or found[0] == 0:
         raise NoInteractions.of(shop_id)
     return Acts(*found)

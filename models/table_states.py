@@ -10,12 +10,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from scipy import sparse
 
+from jishi.preference import WEIGHTS
 from jishi.tables import ALS_ITEM_FACTORS, ALS_PERSON_FACTORS, BEFORE_CUT, ITEM_NEIGHBOURS, PERSON_CANDIDATES, TableSchema
-from models.interactions import OF_SHOP, sales_of
-from models.placements.lists import LENGTH, Lists
-from models.placements.recipes import CANDIDATES
+from models.interactions import OF_SHOP, cut, known, sales_of
+from models.placements.lists import LENGTH, Lists, origin
+from models.placements.recipes import CANDIDATES, CANDIDATES_AND_OWN
 from models.recommender import Scores, State
 from models.sessions.model import pack
 
@@ -32,6 +34,8 @@ def read_states(
     connection: duckdb.DuckDBPyConnection, shop_id: str, items: int, persons: int, before: datetime | None
 ) -> dict[str, State]:
     """Arrays by file name of one part of a candidate, ``window`` (``before`` the cut) or ``full``."""
+    weights = pa.table({"kind": list(WEIGHTS), "weight": list(WEIGHTS.values())})
+    connection.register("weights", weights)
     within_persons = _neighbours(connection, shop_id, "person", items, before)
     itself = sparse.identity(items, dtype=np.float32, format="csr")
     return {
@@ -43,18 +47,18 @@ def read_states(
         },
         "context_bought_together": pack("rules", _neighbours(connection, shop_id, "order", items, before)),
         f"lists_{CANDIDATES}": _candidates(connection, shop_id, persons, before).state(),
+        f"lists_{CANDIDATES_AND_OWN}": _candidates_and_own(connection, shop_id, persons, before).state(),
     }
 
 
 def _sales(connection: duckdb.DuckDBPyConnection, shop_id: str, items: int, before: datetime | None) -> Scores:
-    cut = "" if before is None else " and a.occurred_at < $before and a.received_at < $before"
     found = connection.execute(
         f"""
-        with acts as (select a.item_id, a.kind {OF_SHOP}{cut})
+        with acts as (select a.item_id, a.kind {OF_SHOP}{known(before)})
         select n.number, count(*) filter (kind = 'pay') as paid, count(*) filter (kind = 'view') as seen
         from acts join items as n on acts.item_id = n.id group by 1
         """,
-        {"shop": shop_id} | ({} if before is None else {"before": before}),
+        {"shop": shop_id} | cut(before),
     ).fetchnumpy()
     paid, seen = np.zeros((2, items), dtype=np.int64)
     paid[found["number"]], seen[found["number"]] = found["paid"], found["seen"]
@@ -100,19 +104,54 @@ def _factors(
     return factors
 
 
+_TOLD = "select person_id, item_id, score as weight, place, because_item_id, null as baskets from {view} where shop_id = $shop"
+
+
 def _candidates(connection: duckdb.DuckDBPyConnection, shop_id: str, persons: int, before: datetime | None) -> Lists:
     """The best ``LENGTH`` candidates of each person, and the item of the history that gave most of each."""
+    told = _TOLD.format(view=view(PERSON_CANDIDATES, before))
+    return _lists(connection, told, persons, {"shop": shop_id}, "place, item")
+
+
+def _candidates_and_own(connection: duckdb.DuckDBPyConnection, shop_id: str, persons: int, before: datetime | None) -> Lists:
+    """The same with the items of the history, to which each adds its strength: an item's cosine with itself is 1."""
+    told = f"""
+        with acts as (select a.person_id, a.item_id, a.kind, a.occurred_at {OF_SHOP}{known(before)}),
+        own as (
+            select person_id, item_id, ln(1 + sum(weight)) as strength,
+                count(distinct occurred_at) filter (kind = 'pay') as baskets
+            from acts join weights using (kind) group by all
+        ),
+        told as (
+            {_TOLD.format(view=view(PERSON_CANDIDATES, before))}
+            union all select person_id, item_id, strength, null, null, baskets from own
+        )
+        select person_id, item_id, sum(weight) as weight, any_value(because_item_id) as because_item_id, max(baskets) as baskets
+        from told group by all
+    """
+    return _lists(connection, told, persons, {"shop": shop_id} | cut(before), "weight desc, item")
+
+
+def _lists(connection: duckdb.DuckDBPyConnection, told: str, persons: int, values: dict[str, Any], order: str) -> Lists:
+    """The first ``LENGTH`` entries of each person; ``baskets`` tells of an item of the history how often it was bought."""
     found = connection.execute(
         f"""
-        select p.number as person, place - 1 as place, i.number as item, score::float as score, b.number as because
-        from {view(PERSON_CANDIDATES, before)} as t join persons as p on t.person_id = p.id
-        join items as i on t.item_id = i.id join items as b on t.because_item_id = b.id
-        where t.shop_id = ? and place <= ?
+        select p.number as person, i.number as item, t.weight::float as weight, coalesce(t.baskets, -1) as baskets,
+            coalesce(b.number, -1) as because, row_number() over (partition by person order by t.{order}) - 1 as place
+        from ({told}) as t join persons as p on t.person_id = p.id join items as i on t.item_id = i.id
+        left join items as b on t.because_item_id = b.id qualify place < {LENGTH}
         """,
-        [shop_id, LENGTH],
+        values,
     ).fetchnumpy()
-    places = (np.asarray(found["person"]), np.asarray(found["place"]))
-    items, because = np.full((2, persons, LENGTH), -1, dtype=np.int64)
+    here = (np.asarray(found["person"]), np.asarray(found["place"]))
+    items, because, origins = np.full((3, persons, LENGTH), -1, dtype=np.int64)
     weights = np.zeros((persons, LENGTH), dtype=np.float32)
-    items[places], because[places], weights[places] = found["item"], found["because"], found["score"]
-    return Lists.of(items, weights, "like_yours", because)
+    is_own, baskets = found["baskets"] >= 0, found["baskets"]
+    bought = np.where(
+        baskets >= 2, origin("bought_often"), np.where(baskets >= 1, origin("bought_before"), origin("seen_before"))
+    )
+    items[here], weights[here] = found["item"], found["weight"]
+    because[here] = np.where(is_own, -1, found["because"])
+    origins[:] = origin("like_yours")
+    origins[here] = np.where(is_own, bought, origin("like_yours"))
+    return Lists.of(items, weights, origins, because)

@@ -21,7 +21,7 @@ from models.sessions.model import SessionModel
 
 @dataclass(frozen=True)
 class Recipe:
-    """``context`` is a name of ``CONTEXTS``, ``own`` one of ``OWN``, ``RANKED`` or ``CANDIDATES``; at least one of them.
+    """``context`` is a name of ``CONTEXTS``, ``own`` one of ``OWN``, ``RANKED`` or a list from tables; one of them at least.
 
     Of both, each is divided by the weight of its best item, and the person's list counts ``own_share`` as much.
     """
@@ -59,12 +59,13 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
 
 
 CANDIDATES = "person_candidates"  # the table of Spark
+CANDIDATES_AND_OWN = "person_candidates_and_own"  # the same with what the person acted upon
 # Those whose models are tables of Spark: neighbours within persons and within orders, and candidates of persons.
 OF_TABLES: dict[str, tuple[Recipe, ...]] = {
-    "home": (Recipe(CANDIDATES, own=CANDIDATES),),
+    "home": tuple(Recipe(name, own=name) for name in (CANDIDATES, CANDIDATES_AND_OWN)),
     "item": (Recipe("item_knn", "item_knn"),),
     "cart": (Recipe("bought_together", "bought_together"), Recipe("item_knn", "item_knn_cart")),
-    "after_payment": (Recipe(CANDIDATES, own=CANDIDATES),),
+    "after_payment": tuple(Recipe(name, own=name) for name in (CANDIDATES, CANDIDATES_AND_OWN)),
 }
 # Every recipe that a candidate may name, wherever its models were learnt.
 KNOWN = {placement: tuple(dict.fromkeys((*RECIPES[placement], *OF_TABLES[placement]))) for placement in RECIPES}
