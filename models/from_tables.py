@@ -89,7 +89,9 @@ def train(paths: Paths, shop_id: str) -> str:
 
 
 def _check(connection: duckdb.DuckDBPyConnection, shop_id: str, before: datetime | None) -> None:
-    """That every table has rows of the shop, and rows of this cut and no other."""
+    """That the tables have rows of the shop, and rows of this cut and no other. Without neighbours within orders nothing is
+    said to be bought together, and the gate gives the cart to another model.
+    """
     for schema, within, job in _NEEDED:
         option = "" if before is None else f" --before {before.isoformat()}Z"
         help_ = f"run: python -m spark_jobs {job} --shop {shop_id}{option}"
@@ -97,6 +99,8 @@ def _check(connection: duckdb.DuckDBPyConnection, shop_id: str, before: datetime
         name = schema.name if before is None else BEFORE_CUT[schema].name
         where = "shop_id = ?" + ("" if within is None else f""" and "within" = '{within}'""")
         if connection.execute(f"select 1 from {found} where {where} limit 1", [shop_id]).fetchone() is None:
+            if within == "order":  # a shop may have no two items that were ever bought together twice
+                continue
             raise TablesMissing(f"shop {shop_id!r} has no rows{_told(within)} in {name}; {help_}")
         if before is None:
             continue

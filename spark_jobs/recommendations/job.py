@@ -79,7 +79,8 @@ def build_neighbours(
 ) -> dict[str, int]:
     """Publish the item neighbours of a shop within orders or within persons; returns rows by table.
 
-    Raises NothingToLearn or AuditFailed; then nothing was published.
+    A shop in which no two items are in two orders has no neighbours within orders. Raises NothingToLearn or AuditFailed; then
+    nothing was published.
     """
     if within == "order":
         baskets = cooccurrence.order_baskets(read_of_catalogue(session, lake, SILVER_ORDER_LINES, shop_id, before))
@@ -91,6 +92,8 @@ def build_neighbours(
     with lake.publish(schema.name, replace=[f"shop={shop_id}/{part}"]) as draft:
         write_draft(_stamped(found, before), schema, draft.path, part)
         usual.unpersist()
+        if within == "order" and not any((draft.path / f"shop={shop_id}" / part).glob("*.parquet")):
+            return {schema.name: 0}
         return {schema.name: audit.audit_neighbours(draft.path, schema, shop_id, within, NEIGHBOURS_PER_ITEM)}
 
 

@@ -151,7 +151,6 @@ def test_the_same_rows_give_the_same_bytes_and_other_rows_another_candidate(path
     ("schema", "kept", "told"),
     [
         (ITEM_NEIGHBOURS, "order", "within persons in {table}; run: python -m spark_jobs cooccurrence --within person"),
-        (ITEM_NEIGHBOURS, "person", "within orders in {table}; run: python -m spark_jobs cooccurrence --within order"),
         (ALS_ITEM_FACTORS, None, "in {table}; run: python -m spark_jobs als"),
         (PERSON_CANDIDATES, None, "in {table}; run: python -m spark_jobs candidates"),
     ],
@@ -167,6 +166,18 @@ def test_a_missing_table_is_told_with_its_command(
         from_tables.train(paths, "a")
     assert str(error.value).endswith(f"has no rows {told.format(table=table.name)} --shop a{option}")
     assert not paths.models.exists()
+
+
+def test_a_shop_in_which_nothing_is_bought_together_has_empty_rules(paths: Paths) -> None:
+    for schema in (ITEM_NEIGHBOURS, BEFORE_CUT[ITEM_NEIGHBOURS]):
+        publish(paths, schema, [row for row in tables()[schema] if row["within"] == "person"])
+    from_tables.train(paths, "a")
+    for folder in parts(paths).values():
+        assert unpack("rules", load_state(folder, read_manifest(folder), "context_bought_together")).nnz == 0
+    of_another_cut = near("i1", "i2", 0.5, "order") | {"known_before": CUT - timedelta(days=1)}
+    publish(paths, BEFORE_CUT[ITEM_NEIGHBOURS], [*tables()[BEFORE_CUT[ITEM_NEIGHBOURS]][:2], of_another_cut])
+    with pytest.raises(TablesMissing, match=r"within orders: known_before is 2026-09-07T00:00:00Z"):
+        from_tables.train(paths, "a")
 
 
 def test_tables_of_another_cut_or_older_than_the_acts_are_refused(paths: Paths) -> None:
