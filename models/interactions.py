@@ -92,13 +92,13 @@ OF_SHOP = """
 IN_ORDER = "order by a.occurred_at, a.person_id, a.item_id, a.kind, a.event_id, a.line_number"
 
 
-def known(before: datetime | None) -> str:
+def known_before(before: datetime | None) -> str:
     """What ``OF_SHOP`` also asks for the acts that ``models.split.Window`` trains on; nothing without a cut."""
     return "" if before is None else " and a.occurred_at < $before and a.received_at < $before"
 
 
-def cut(before: datetime | None) -> dict[str, datetime]:
-    """The value that ``known`` asks for."""
+def cut_value(before: datetime | None) -> dict[str, datetime]:
+    """The value that ``known_before`` asks for."""
     return {} if before is None else {"before": before}
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from models.interactions import IN_ORDER, OF_SHOP, Interactions, NoInteractions, cut, instant, known
+from models.interactions import IN_ORDER, OF_SHOP, Interactions, NoInteractions, cut_value, instant, known_before
 from models.split import Window, last_active_days
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ class Acts:
 def describe(connection: duckdb.DuckDBPyConnection, shop_id: str, before: datetime | None = None) -> Acts:
     """The acts of a shop, with ``before`` those that had happened and were known. Raises NoInteractions."""
     of_row = "hash(a.person_id, a.item_id, a.kind, a.occurred_at, a.received_at)"
-    sql = f"select count(*), min(a.occurred_at), max(a.occurred_at), sum({of_row})::varchar {OF_SHOP}{known(before)}"
-    found = connection.execute(sql, {"shop": shop_id} | cut(before)).fetchone()
+    sql = f"select count(*), min(a.occurred_at), max(a.occurred_at), sum({of_row})::varchar {OF_SHOP}{known_before(before)}"
+    found = connection.execute(sql, {"shop": shop_id} | cut_value(before)).fetchone()
     if found is None or found[0] == 0:
         raise NoInteractions.of(shop_id)
     return Acts(*found)

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from jishi.preference import WEIGHTS
 from jishi.tables import ALS_ITEM_FACTORS, ALS_PERSON_FACTORS, BEFORE_CUT, ITEM_NEIGHBOURS, PERSON_CANDIDATES, TableSchema
-from models.interactions import OF_SHOP, cut, known, sales_of
+from models.interactions import OF_SHOP, cut_value, known_before, sales_of
 from models.placements.lists import LENGTH, Lists, origin
 from models.placements.recipes import CANDIDATES, CANDIDATES_AND_OWN
 from models.recommender import Scores, State
@@ -54,11 +54,11 @@ def read_states(
 def _sales(connection: duckdb.DuckDBPyConnection, shop_id: str, items: int, before: datetime | None) -> Scores:
     found = connection.execute(
         f"""
-        with acts as (select a.item_id, a.kind {OF_SHOP}{known(before)})
+        with acts as (select a.item_id, a.kind {OF_SHOP}{known_before(before)})
         select n.number, count(*) filter (kind = 'pay') as paid, count(*) filter (kind = 'view') as seen
         from acts join items as n on acts.item_id = n.id group by 1
         """,
-        {"shop": shop_id} | cut(before),
+        {"shop": shop_id} | cut_value(before),
     ).fetchnumpy()
     paid, seen = np.zeros((2, items), dtype=np.int64)
     paid[found["number"]], seen[found["number"]] = found["paid"], found["seen"]
@@ -116,7 +116,7 @@ def _candidates(connection: duckdb.DuckDBPyConnection, shop_id: str, persons: in
 def _candidates_and_own(connection: duckdb.DuckDBPyConnection, shop_id: str, persons: int, before: datetime | None) -> Lists:
     """The same with the items of the history, to which each adds its strength: an item's cosine with itself is 1."""
     told = f"""
-        with acts as (select a.person_id, a.item_id, a.kind, a.occurred_at {OF_SHOP}{known(before)}),
+        with acts as (select a.person_id, a.item_id, a.kind, a.occurred_at {OF_SHOP}{known_before(before)}),
         own as (
             select person_id, item_id, ln(1 + sum(weight)) as strength,
                 count(distinct occurred_at) filter (kind = 'pay') as baskets
@@ -129,7 +129,7 @@ def _candidates_and_own(connection: duckdb.DuckDBPyConnection, shop_id: str, per
         select person_id, item_id, sum(weight) as weight, any_value(because_item_id) as because_item_id, max(baskets) as baskets
         from told group by all
     """
-    return _lists(connection, told, persons, {"shop": shop_id} | cut(before), "weight desc, item")
+    return _lists(connection, told, persons, {"shop": shop_id} | cut_value(before), "weight desc, item")
 
 
 def _lists(connection: duckdb.DuckDBPyConnection, told: str, persons: int, values: dict[str, Any], order: str) -> Lists:
