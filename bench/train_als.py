@@ -23,12 +23,13 @@ from implicit.cpu.als import AlternatingLeastSquares
 from scipy import sparse
 
 from bench.synthetic_graph import make
+from jishi.factorisation import Parameters
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from models.als import ALS
 from models.metrics import hits_of, ndcg
 from models.recommender import Scores, top_k
-from spark_jobs.recommendations.als import Parameters, factorise
+from spark_jobs.recommendations.als import factorise
 from spark_jobs.session import open_session
 
 FLOOR_IMPLICIT, FLOOR_SPARK = 1.0, 10.0

@@ -98,12 +98,12 @@ def work_up(land: BashOperator, *, batch: str, shops: str, as_of: str) -> None:
     chain(silver, *model_steps())
 
 
-def model_steps() -> list[BashOperator]:
-    """Train, evaluate, gate and publish, in this order, for the run's shops."""
+def model_steps(source: str = "") -> list[BashOperator]:
+    """Train, evaluate, gate and publish, in this order, for the run's shops; ``source`` are further arguments of train."""
     return [
         step(
             "train",
-            f"{MAIN} models train{FOR_EACH_SHOP}",
+            f"{MAIN} models train{source}{FOR_EACH_SHOP}",
             what="Fits candidate models for each placement on the training window of a time split, and on all acts.",
             repair="Read the log for the shop; `jishi reconcile` shows what of it is there; then clear this task.",
             minutes=20,

@@ -12,7 +12,10 @@ from jishi.lake import Lake
 if TYPE_CHECKING:
     import duckdb
 
-QUERYABLE = (tables.BRONZE_EVENTS, tables.BRONZE_REPAIRS, *tables.SILVER, *tables.RECOMMENDATIONS, tables.ONLINE_PARITY)
+QUERYABLE = (
+    *(tables.BRONZE_EVENTS, tables.BRONZE_REPAIRS, *tables.SILVER),
+    *(*tables.RECOMMENDATIONS, *tables.BEFORE_CUT.values(), tables.ONLINE_PARITY),
+)
 _DUCKDB_TYPES = {"TIMESTAMP_NTZ": "TIMESTAMP", "STRING": "VARCHAR", "ARRAY<FLOAT>": "FLOAT[]"}
 
 

@@ -338,6 +338,19 @@ PERSON_CANDIDATES = TableSchema(
 )
 RECOMMENDATIONS = (ITEM_NEIGHBOURS, ALS_ITEM_FACTORS, ALS_PERSON_FACTORS, PERSON_CANDIDATES)
 
+
+def _before_cut(schema: TableSchema) -> TableSchema:
+    return TableSchema(
+        f"{schema.name}_before",
+        f"A row of {schema.name} as it was learnt from what had happened and was known before known_before; one cut a shop.",
+        schema.key,
+        schema.columns | {"known_before": "instant"},
+    )
+
+
+# Tables of their own, so that whoever reads what all acts taught never meets the rows of a cut.
+BEFORE_CUT = {schema: _before_cut(schema) for schema in RECOMMENDATIONS}
+
 ONLINE_PARITY = TableSchema(
     "features/online_parity",
     "One feature on one UTC date: sampled values that serving used, compared with the log (jishi.parity.online).",

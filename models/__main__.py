@@ -1,4 +1,4 @@
-"""``python -m models train|evaluate|gate|publish --shop S [--shop …]`` and ``from-tables --shop S --out DIR``."""
+"""``python -m models train|evaluate|gate|publish --shop S [--shop …]``, ``train --from-tables`` and ``cut --shop S``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -16,17 +15,19 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 from jishi.lake import Lake
+from jishi.lake_query import open_lake
 from jishi.paths import Paths
 from jishi.settings import get_settings
-from models import from_tables, pipeline
+from models import from_tables, judged_acts, pipeline
 from models.artefact import CorruptArtefact
 from models.evaluation import BASELINE, NobodyToTest
-from models.interactions import NoInteractions
+from models.interactions import NoInteractions, instant
 from models.split import TooShort
 
-FROM_TABLES = "from-tables"
+CUT = "cut"
 MOST_AT_ONCE = 4  # shops, whose acts and models are all in memory
-STEPS: dict[str, Callable[[Paths, str], Any]] = {
+Step = Callable[[Paths, str], Any]
+STEPS: dict[str, Step] = {
     "train": pipeline.train,
     "evaluate": pipeline.evaluate_candidate,
     "gate": pipeline.gate,
@@ -72,7 +73,7 @@ def _placement_table(shop_id: str, placement: str, found: dict[str, Any]) -> Tab
     return table
 
 
-def results(step: str, paths: Paths, shop_ids: list[str]) -> Iterator[tuple[str, Any, float]]:
+def results(step: Step, paths: Paths, shop_ids: list[str]) -> Iterator[tuple[str, Any, float]]:
     """Shop, result and seconds of the step for each shop, in their order; shops are worked on side by side.
 
     Threads will do, because most of a step is compiled code that runs without the interpreter's lock. BLAS gets one thread for
@@ -81,7 +82,7 @@ def results(step: str, paths: Paths, shop_ids: list[str]) -> Iterator[tuple[str,
 
     def timed(shop_id: str) -> tuple[str, Any, float]:
         began = time.monotonic()
-        return shop_id, STEPS[step](paths, shop_id), time.monotonic() - began
+        return shop_id, step(paths, shop_id), time.monotonic() - began
 
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(min(MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
         yield from pool.map(timed, shop_ids)
@@ -108,22 +109,24 @@ def main() -> int:
     """Run a step for each shop; what a user can mend is told in one line, with exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m models", description="From interactions to a release.")
     steps = parser.add_subparsers(dest="step", required=True)
-    for name in STEPS:
-        steps.add_parser(name).add_argument("--shop", action="append", required=True, help="may repeat")
-    tables = steps.add_parser(
-        FROM_TABLES, help="what Spark published of a shop → arrays of item-kNN and ALS; no candidate for the gate"
+    parsers = {name: steps.add_parser(name) for name in STEPS}
+    for each in parsers.values():
+        each.add_argument("--shop", action="append", required=True, help="may repeat")
+    parsers["train"].add_argument(
+        "--from-tables", action="store_true", help="from what Spark published, for shops whose acts do not fit memory"
     )
-    tables.add_argument("--shop", required=True)
-    tables.add_argument("--out", type=Path, required=True, help="folder of the artefact")
+    cut = steps.add_parser(CUT, help="the instant before which a shop's judged models learn: --before of python -m spark_jobs")
+    cut.add_argument("--shop", required=True)
     chosen = parser.parse_args()
     paths = Paths.of(get_settings())
     console = Console(width=None if sys.stdout.isatty() else 150)
     try:
-        if chosen.step == FROM_TABLES:
-            counts = from_tables.write(Lake(paths.lake), chosen.shop, chosen.out)
-            print(f"wrote {chosen.out}: {counts['items']:,} items, {counts['persons']:,} persons")
+        if chosen.step == CUT:
+            with open_lake(Lake(paths.lake)) as connection:
+                print(f"{instant(judged_acts.split(connection, chosen.shop).cut).isoformat()}Z")
             return 0
-        for shop_id, result, seconds in results(chosen.step, paths, chosen.shop):
+        step = from_tables.train if getattr(chosen, "from_tables", False) else STEPS[chosen.step]
+        for shop_id, result, seconds in results(step, paths, chosen.shop):
             show(chosen.step, shop_id, result, seconds, console)
     except (from_tables.TablesMissing, pipeline.StepMissing, CorruptArtefact, NoInteractions, NobodyToTest, TooShort) as error:
         print(f"models {chosen.step}: {error.args[0]}", file=sys.stderr)

@@ -16,7 +16,9 @@ class ALS:
     """Alternating least squares with confidence ``alpha`` × weight where a history has weight, and 1 elsewhere.
 
     A person's factors follow from a history in closed form (``fold_in``), so that persons who came after training are served
-    like all others.
+    like all others. With ``is_weighted`` they follow in the form of MLlib, for item factors that Spark made: confidence 1 +
+    ``alpha`` × weight, and a regularisation that grows with the items of the history (ALS-WR; Zhou et al., Large-scale parallel
+    collaborative filtering for the Netflix Prize, AAIM 2008).
     """
 
     name = "als"
@@ -29,6 +31,8 @@ class ALS:
         alpha: float = 10.0,
         seed: int = 7,
         threads: int = 2,
+        *,
+        is_weighted: bool = False,
     ) -> None:
         self.factors = factors
         self.iterations = iterations
@@ -36,10 +40,15 @@ class ALS:
         self.alpha = alpha
         self.seed = seed
         self.threads = threads
+        self.is_weighted = is_weighted
         self.item_factors_: Scores | None = None
 
     def fit(self, histories: sparse.csr_matrix, sales: Scores) -> Self:
-        """Learn item factors."""
+        """Learn item factors. Raises ValueError for the form of MLlib, in which Spark learns."""
+        if self.is_weighted:
+            raise ValueError(
+                "is_weighted: these factors are learnt by Spark (python -m spark_jobs als); take them by from_state"
+            )
         x = check_histories(histories, len(sales))
         with threadpool_limits(1, user_api="blas"):  # implicit's own threads and BLAS threads would fight for the same cores
             model = self._library_model()
@@ -54,6 +63,8 @@ class ALS:
         """
         y = self._fitted()
         x = check_histories(histories, len(y))
+        if self.is_weighted:
+            return _fold_in_weighted(y, x, self.alpha, self.regularization)
         with threadpool_limits(1, user_api="blas"):
             model = self._library_model()
             model.item_factors = y
@@ -87,3 +98,16 @@ class ALS:
         """Take over item factors."""
         self.item_factors_ = state["item_factors"].astype(np.float32)
         return self
+
+
+def _fold_in_weighted(item_factors: Scores, histories: sparse.csr_matrix, alpha: float, regularization: float) -> Scores:
+    """Solves (YᵀY + Yᵀ(C − I)Y + λ n I) x = YᵀC p with C = 1 + alpha × weight and n the items of the history."""
+    y = item_factors.astype(np.float64)
+    gram, eye = y.T @ y, np.eye(y.shape[1])
+    found = np.zeros((histories.shape[0], y.shape[1]))
+    for row in np.flatnonzero(np.diff(histories.indptr)):
+        span = slice(histories.indptr[row], histories.indptr[row + 1])
+        own, more = y[histories.indices[span]], alpha * histories.data[span].astype(np.float64)
+        left = gram + (own.T * more) @ own + regularization * len(own) * eye
+        found[row] = np.linalg.solve(left, own.T @ (1 + more))
+    return found.astype(np.float32)

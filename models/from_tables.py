@@ -1,105 +1,175 @@
-"""The arrays of item-kNN and ALS from the tables that Spark published, for shops whose acts do not fit one machine's memory.
+"""A candidate made from the tables that Spark published, for shops whose acts do not fit one machine's memory.
 
-The folder that ``write`` makes is read like a part of a candidate, but it is no candidate for the gate: the tables know all
-acts, those of the test days too, so a judgement of them would flatter them. Popularity and the models of
-placements are not in it.
+``train`` writes the same folder as ``models.pipeline.train``: ``window/`` from the tables that were learnt up to the cut of the
+shop's split (``python -m spark_jobs … --before``), ``full/`` from those that all acts taught. Evaluate, gate and publish take
+it like any other candidate, and serving answers from the release with the reasons of its models: what people bought together
+(cart), items near those of the visit (item page), items near those of a person's history (home, after payment). Popularity is
+added up by DuckDB from silver; the acts themselves are not read. Models that have no table (sessions, rhythms, the ranker, new
+items) are not in it.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import hashlib
+import json
+import shutil
+from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from scipy import sparse
-
-from jishi.lake import Lake
+from jishi.factorisation import Parameters
+from jishi.lake import Lake, write_atomically
 from jishi.lake_query import open_lake
+from jishi.paths import Paths
 from jishi.preference import WEIGHTS
-from jishi.tables import ALS_ITEM_FACTORS, ALS_PERSON_FACTORS, ITEM_NEIGHBOURS
+from jishi.tables import (
+    ALS_ITEM_FACTORS,
+    ALS_PERSON_FACTORS,
+    BEFORE_CUT,
+    ITEM_NEIGHBOURS,
+    PERSON_CANDIDATES,
+    RECOMMENDATIONS,
+    TableSchema,
+)
 from models.artefact import save
-from models.recommender import Scores, State
+from models.interactions import OF_SHOP, instant, recently_listed
+from models.judged_acts import Acts, describe, split
+from models.placements.recipes import OF_TABLES
+from models.release import RELEASE_FORMAT
+from models.table_states import read_states, view
 
 if TYPE_CHECKING:
     import duckdb
 
-_COMMANDS = {
-    ITEM_NEIGHBOURS: "cooccurrence --within person",
-    ALS_ITEM_FACTORS: "als",
-    ALS_PERSON_FACTORS: "als",
-}
-_NUMBERED = {
-    "items": """
-        select item_id as id from recommendations_als_item_factors where shop_id = $shop
-        union select item_id from recommendations_item_neighbours where shop_id = $shop and "within" = 'person'
-        union select neighbour_id from recommendations_item_neighbours where shop_id = $shop and "within" = 'person'
-    """,
-    "persons": "select person_id as id from recommendations_als_person_factors where shop_id = $shop",
+MADE_FROM = "made_from"  # the manifest's fact that tells such a candidate from one that was trained in memory
+_NEEDED: tuple[tuple[TableSchema, str | None, str], ...] = (
+    (ITEM_NEIGHBOURS, "order", "cooccurrence --within order"),
+    (ITEM_NEIGHBOURS, "person", "cooccurrence --within person"),
+    (ALS_ITEM_FACTORS, None, "als"),
+    (ALS_PERSON_FACTORS, None, "als"),
+    (PERSON_CANDIDATES, None, "candidates"),
+)
+# Whom the full tables know; what is known of a cut is among it.
+_IDS: dict[str, dict[TableSchema, tuple[str, ...]]] = {
+    "items": {
+        ALS_ITEM_FACTORS: ("item_id",),
+        ITEM_NEIGHBOURS: ("item_id", "neighbour_id"),
+        PERSON_CANDIDATES: ("item_id", "because_item_id"),
+    },
+    "persons": {ALS_PERSON_FACTORS: ("person_id",), PERSON_CANDIDATES: ("person_id",)},
 }
 
 
 class TablesMissing(LookupError):
-    """A shop has no rows in a table that an artefact is made of; the message names the command that makes them."""
+    """Tables that a candidate is made of are missing, or of another cut or time; the message names the command that helps."""
 
 
-def write(lake: Lake, shop_id: str, folder: Path) -> dict[str, int]:
-    """Write states ``item_knn`` and ``als`` and the ids of items and persons as an artefact; returns how many of each.
+def train(paths: Paths, shop_id: str) -> str:
+    """Write the candidate of a shop from its tables; returns the candidate's id, which follows from the rows of the tables.
 
-    Same tables, same bytes. Raises TablesMissing.
+    Same rows, same bytes. Raises TablesMissing, NoInteractions and TooShort.
     """
-    with open_lake(lake) as connection:
-        for schema, command in _COMMANDS.items():
-            _check(connection, schema.name, shop_id, command)
-        for name, ids in _NUMBERED.items():
-            numbered = f"select id, row_number() over (order by id) - 1 as number from ({ids})"
-            connection.execute(f"create temp table {name} as {numbered}", {"shop": shop_id})
-        ids_of = {name: _column(connection, f"select id from {name} order by number") for name in _NUMBERED}
-        item_knn = _similarities(connection, shop_id, len(ids_of["items"]))
-        als: State = {
-            "item_factors": _factors(connection, ALS_ITEM_FACTORS.name, "item", shop_id, len(ids_of["items"])),
-            "person_factors": _factors(connection, ALS_PERSON_FACTORS.name, "person", shop_id, len(ids_of["persons"])),
-        }
-    sources = {schema.name: lake.current(schema.name).name for schema in _COMMANDS}
-    facts: dict[str, Any] = {"shop_id": shop_id, "weights": WEIGHTS, "made_from": sources}
-    save(folder, {"item_knn": item_knn, "als": als}, {name: ids.tolist() for name, ids in ids_of.items()}, facts)
-    return {name: len(ids) for name, ids in ids_of.items()}
+    with open_lake(Lake(paths.lake)) as connection:
+        cut = instant(split(connection, shop_id).cut)
+        for before in (cut, None):
+            _check(connection, shop_id, before)
+        ids = {name: _number(connection, shop_id, name) for name in _IDS}
+        _check_known(connection, shop_id)
+        acts = {"window": describe(connection, shop_id, cut), "full": describe(connection, shop_id)}
+        facts = _facts(connection, shop_id, cut, acts["full"])
+        candidate = str(facts["candidate"])
+        folder = paths.models / shop_id / "candidates" / candidate
+        shutil.rmtree(folder, ignore_errors=True)
+        for name, before in (("window", cut), ("full", None)):
+            states = read_states(connection, shop_id, len(ids["items"]), len(ids["persons"]), before)
+            span = {"from": acts[name].first.isoformat(), "to": acts[name].last.isoformat()}
+            save(folder / name, states, ids, facts | {"models": _parameters(states), "trained_on": span})
+    write_atomically(folder.parent / "LATEST", candidate + "\n")
+    return candidate
 
 
-def _check(connection: duckdb.DuckDBPyConnection, table: str, shop_id: str, command: str) -> None:
-    within = """ and "within" = 'person'""" if table == ITEM_NEIGHBOURS.name else ""
-    sql = f"select 1 from {table.replace('/', '_')} where shop_id = ?{within} limit 1"
-    if connection.execute(sql, [shop_id]).fetchone() is None:
-        raise TablesMissing(f"shop {shop_id!r} has no rows in {table}; run: python -m spark_jobs {command} --shop {shop_id}")
+def _check(connection: duckdb.DuckDBPyConnection, shop_id: str, before: datetime | None) -> None:
+    """That the tables have rows of the shop, and rows of this cut and no other. Without neighbours within orders nothing is
+    said to be bought together, and the gate gives the cart to another model.
+    """
+    for schema, within, job in _NEEDED:
+        option = "" if before is None else f" --before {before.isoformat()}Z"
+        help_ = f"run: python -m spark_jobs {job} --shop {shop_id}{option}"
+        found = view(schema, before)
+        name = schema.name if before is None else BEFORE_CUT[schema].name
+        where = "shop_id = ?" + ("" if within is None else f""" and "within" = '{within}'""")
+        if connection.execute(f"select 1 from {found} where {where} limit 1", [shop_id]).fetchone() is None:
+            if within == "order":  # a shop may have no two items that were ever bought together twice
+                continue
+            raise TablesMissing(f"shop {shop_id!r} has no rows{_told(within)} in {name}; {help_}")
+        if before is None:
+            continue
+        sql = f"select known_before from {found} where {where} and known_before <> ? limit 1"
+        other = connection.execute(sql, [shop_id, before]).fetchone()
+        if other is not None:
+            told = f"known_before is {other[0].isoformat()}Z, the cut of the shop is {before.isoformat()}Z"
+            raise TablesMissing(f"{name} of shop {shop_id!r}{_told(within)}: {told}; {help_}")
 
 
-def _column(connection: duckdb.DuckDBPyConnection, sql: str) -> np.ndarray:
-    return connection.execute(sql).to_arrow_table()["id"].to_numpy()
+def _told(within: str | None) -> str:
+    return "" if within is None else f" within {within}s"
 
 
-def _similarities(connection: duckdb.DuckDBPyConnection, shop_id: str, items: int) -> State:
-    """State of ``ItemKNN``. An item's cosine with itself is 1; the table leaves it out, the model keeps it for buying again."""
-    found = connection.execute(
-        """
-        select i.number as item, n.number as neighbour, cosine::float as cosine from recommendations_item_neighbours as t
-        join items as i on t.item_id = i.id join items as n on t.neighbour_id = n.id
-        where t.shop_id = ? and t."within" = 'person'
-        """,
-        [shop_id],
-    ).fetchnumpy()
-    itself = np.arange(items)
-    rows, columns = (np.concatenate([np.asarray(found[name]), itself]) for name in ("item", "neighbour"))
-    values = np.concatenate([np.asarray(found["cosine"]), np.ones(items)]).astype(np.float32)
-    matrix = sparse.coo_matrix((values, (rows, columns)), shape=(items, items)).tocsr()
-    matrix.sort_indices()
-    return {"data": matrix.data, "indices": matrix.indices, "indptr": matrix.indptr, "items": np.array([items], dtype=np.int64)}
+def _number(connection: duckdb.DuckDBPyConnection, shop_id: str, name: str) -> list[str]:
+    """Make the temporary table ``items`` or ``persons``; returns its ids in order."""
+    every = " union ".join(
+        f"select {column} as id from {view(schema, None)} where shop_id = $shop"
+        for schema, columns in _IDS[name].items()
+        for column in columns
+    )
+    values: dict[str, Any] = {"shop": shop_id}
+    if name == "items":
+        every += " union select unnest($listed)"
+        values |= {"listed": recently_listed(connection, shop_id)}
+    connection.execute(
+        f"create temp table {name} as select id, row_number() over (order by id) - 1 as number from ({every})", values
+    )
+    return [str(id_) for (id_,) in connection.execute(f"select id from {name} order by number").fetchall()]
 
 
-def _factors(connection: duckdb.DuckDBPyConnection, table: str, of: str, shop_id: str, rows: int) -> Scores:
-    """Factors in the order of the numbers; zeros for an id that the factorisation did not know."""
-    joined = f"{table.replace('/', '_')} as t join {of}s on {of}_id = id"
-    rows_read = connection.execute(f"select number, factors from {joined} where t.shop_id = ? order by 1", [shop_id])
-    found = rows_read.to_arrow_table().combine_chunks()
-    flat = found["factors"].combine_chunks().flatten().to_numpy()
-    factors = np.zeros((rows, len(flat) // found.num_rows), dtype=np.float32)
-    factors[found["number"].to_numpy()] = flat.reshape(found.num_rows, -1)
-    return factors
+def _check_known(connection: duckdb.DuckDBPyConnection, shop_id: str) -> None:
+    """That the full tables know every person and item of the acts, which they do unless silver is newer."""
+    sql = f"select a.person_id, a.item_id {OF_SHOP}"
+    sql = f"select person_id, item_id from ({sql}) where person_id not in (select id from persons)"
+    sql += " or item_id not in (select id from items)"
+    stranger = connection.execute(f"{sql} order by all limit 1", {"shop": shop_id}).fetchone()
+    if stranger is not None:
+        told = f"an act of {stranger[0]!r} on {stranger[1]!r} is in silver, but not in what Spark learnt from it"
+        commands = "cooccurrence, als and candidates, with and without --before"
+        raise TablesMissing(f"the tables of shop {shop_id!r} are older than its acts ({told}); run again: {commands}")
+
+
+def _facts(connection: duckdb.DuckDBPyConnection, shop_id: str, cut: datetime, acts: Acts) -> dict[str, Any]:
+    sources = {schema.name: _digest(connection, schema, shop_id) for schema in (*RECOMMENDATIONS, *BEFORE_CUT.values())}
+    facts: dict[str, Any] = {
+        "shop_id": shop_id,
+        "interactions": acts.count,
+        "weights": WEIGHTS,
+        "placements": {name: [recipe.name for recipe in each] for name, each in OF_TABLES.items()},
+        "ranker": None,
+        MADE_FROM: {"tables": sources, "acts": acts.digest, "known_before": cut.isoformat()},
+    }
+    recipes = {name: [asdict(recipe) for recipe in each] for name, each in OF_TABLES.items()}
+    text = json.dumps([facts, recipes, asdict(Parameters()), RELEASE_FORMAT], sort_keys=True)
+    return facts | {"candidate": hashlib.sha256(text.encode()).hexdigest()[:16]}
+
+
+def _digest(connection: duckdb.DuckDBPyConnection, schema: TableSchema, shop_id: str) -> dict[str, Any]:
+    """How many rows a table has of a shop, and a digest of them in any order."""
+    columns = ", ".join(f'"{column}"' for column in schema.columns)
+    sql = f"select count(*), sum(hash({columns}))::varchar from {schema.name.replace('/', '_')} where shop_id = ?"
+    rows, digest = connection.execute(sql, [shop_id]).fetchall()[0]
+    return {"rows": rows, "digest": digest}
+
+
+def _parameters(states: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What ``models.training.make_models`` needs to ask the arrays as they were made."""
+    asked = Parameters()
+    factors = int(states["als"]["item_factors"].shape[1])
+    als = {"factors": factors, "alpha": asked.alpha, "regularization": asked.regularization, "is_weighted": True}
+    return {"popularity": {}, "item_knn": {"shrinkage": 0.0}, "als": als}

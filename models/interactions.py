@@ -66,14 +66,40 @@ class Interactions:
         """Payments of each item, views counting a hundredth, so that items nobody bought yet have an order too."""
         paid = np.bincount(self.item[self.kind == "pay"], minlength=len(self.item_ids))
         seen = np.bincount(self.item[self.kind == "view"], minlength=len(self.item_ids))
-        return (paid + 0.01 * seen).astype(np.float32)
+        return sales_of(paid, seen)
+
+
+def sales_of(paid: npt.NDArray[np.int64], seen: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """What popularity goes by, from the payments and views of each item."""
+    return (paid + 0.01 * seen).astype(np.float32)
 
 
 class NoInteractions(ValueError):
     """A shop has nothing to learn from."""
 
+    @classmethod
+    def of(cls, shop_id: str) -> NoInteractions:
+        """With the step that would bring some."""
+        return cls(f"shop {shop_id!r} has no interactions in silver; run the silver step for it first")
+
 
 NEW_FOR_DAYS = 28
+# Acts of persons on items of the shop's own catalogue: what every model learns from, and is judged by.
+OF_SHOP = """
+    from silver_interactions as a semi join silver_items as i on a.shop_id = i.shop_id and a.item_id = i.item_id
+    where a.shop_id = $shop and a.person_id is not null
+"""
+IN_ORDER = "order by a.occurred_at, a.person_id, a.item_id, a.kind, a.event_id, a.line_number"
+
+
+def known_before(before: datetime | None) -> str:
+    """What ``OF_SHOP`` also asks for the acts that ``models.split.Window`` trains on; nothing without a cut."""
+    return "" if before is None else " and a.occurred_at < $before and a.received_at < $before"
+
+
+def cut_value(before: datetime | None) -> dict[str, datetime]:
+    """The value that ``known_before`` asks for."""
+    return {} if before is None else {"before": before}
 
 
 def read_interactions(lake: Lake, shop_id: str) -> Interactions:
@@ -82,18 +108,11 @@ def read_interactions(lake: Lake, shop_id: str) -> Interactions:
     """
     with open_lake(lake) as connection:
         rows = connection.execute(
-            """
-            select a.person_id, a.item_id, a.kind, a.occurred_at, a.received_at
-            from silver_interactions as a
-            semi join silver_items as i on a.shop_id = i.shop_id and a.item_id = i.item_id
-            where a.shop_id = ? and a.person_id is not null
-            order by a.occurred_at, a.person_id, a.item_id, a.kind, a.event_id, a.line_number
-            """,
-            [shop_id],
+            f"select a.person_id, a.item_id, a.kind, a.occurred_at, a.received_at {OF_SHOP} {IN_ORDER}", {"shop": shop_id}
         ).to_arrow_table()
         listed = recently_listed(connection, shop_id)
     if rows.num_rows == 0:
-        raise NoInteractions(f"shop {shop_id!r} has no interactions in silver; run the silver step for it first")
+        raise NoInteractions.of(shop_id)
     person_ids, person = _numbered(rows["person_id"])
     item_ids, item = _numbered(rows["item_id"], listed)
     kinds, kind = _numbered(rows["kind"])

@@ -1,5 +1,7 @@
 """The four steps from interactions to a release; they meet in the candidate's folder and may each run again.
 
+A candidate may be made from tables instead (``models.from_tables``); the steps after that are the same.
+
 ``var/models/<shop>/candidates/<candidate>/``: ``window/`` (models of the training window), ``full/`` (the same models on all
 data), ``evaluation.json``, ``gate.json``. ``candidates/LATEST`` names the newest; ``CURRENT`` the published release.
 """
@@ -24,9 +26,11 @@ from jishi.paths import Paths
 from jishi.preference import WEIGHTS
 from models.artefact import CorruptArtefact, load_ids, load_state, read_manifest, save
 from models.evaluation import evaluate, make_test_set
+from models.from_tables import MADE_FROM
 from models.gate import decide
 from models.interactions import Interactions, instant, read_interactions
 from models.item_knn import ItemKNN
+from models.judged_acts import describe, read_judged, split
 from models.placements.judge import judge_all
 from models.placements.lesson import Lesson
 from models.placements.newcomers import find, read_facts
@@ -36,7 +40,7 @@ from models.placements.stored import load
 from models.placements.verdict import decide as decide_placement
 from models.recommender import State
 from models.release import RELEASE_FORMAT, Release, write_release
-from models.split import last_active_days
+from models.split import Window, last_active_days
 from models.training import after, fit_part, make_models, matrix_models, parameters_of
 from models.tuning import GRID, choose, make_model
 
@@ -118,24 +122,41 @@ def _candidate_id(interactions: Interactions) -> str:
 
 
 def evaluate_candidate(paths: Paths, shop_id: str) -> dict[str, Any]:
-    """Judge the window models and write ``evaluation.json``; returns the report."""
+    """Judge the window models and write ``evaluation.json``; returns the report.
+
+    Raises StepMissing when the shop's acts are no longer those that the candidate was made from.
+    """
     folder = candidate_folder(paths, shop_id)
     manifest = read_manifest(folder / "window")
     fresh = make_models(manifest["models"])
     models = {name: model.from_state(load_state(folder / "window", manifest, name)) for name, model in fresh.items()}
-    interactions = read_interactions(Lake(paths.lake), shop_id)
-    if _candidate_id(interactions) != folder.name:
-        raise StepMissing(f"the interactions of {shop_id!r} changed since the candidate was trained; run train again")
-    window = last_active_days(interactions.occurred_at[interactions.kind == "pay"])
+    interactions, window = _judged_by(paths, shop_id, folder, manifest)
     report = evaluate(models, make_test_set(interactions, window), window, len(interactions.item_ids))
     item_knn, recipes = models["item_knn"], named(manifest["placements"])
     assert isinstance(item_knn, ItemKNN)
     every = chain.from_iterable(recipes.values())
     fitted = load(every, lambda name: load_state(folder / "window", manifest, name), item_knn, len(interactions.person_ids))
-    placements = judge_all(fitted, recipes, interactions, window)
+    sales = np.asarray(models["popularity"].state()["sales"], dtype=np.float32)
+    placements = judge_all(fitted, recipes, interactions, window, sales)
     report = {"shop_id": shop_id, "candidate": folder.name, **report, "placements": placements}
     write_json(folder / "evaluation.json", report)
     return report
+
+
+def _judged_by(paths: Paths, shop_id: str, folder: Path, manifest: dict[str, Any]) -> tuple[Interactions, Window]:
+    """The acts that a candidate is judged by and their split: of one made from tables only what its judges ask for."""
+    changed = StepMissing(f"the interactions of {shop_id!r} changed since the candidate was trained; run train again")
+    if MADE_FROM not in manifest:
+        interactions = read_interactions(Lake(paths.lake), shop_id)
+        if _candidate_id(interactions) != folder.name:
+            raise changed
+        return interactions, last_active_days(interactions.occurred_at[interactions.kind == "pay"])
+    with open_lake(Lake(paths.lake)) as connection:
+        if describe(connection, shop_id).digest != manifest[MADE_FROM]["acts"]:
+            raise changed
+        window = split(connection, shop_id)
+        ids = (load_ids(folder / "window", manifest, name) for name in ("items", "persons"))
+        return read_judged(connection, shop_id, window, *ids), window
 
 
 def gate(paths: Paths, shop_id: str) -> dict[str, Any]:

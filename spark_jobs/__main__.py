@@ -7,10 +7,13 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from jishi.contract.fields import parse_instant
+from jishi.factorisation import Parameters
 from jishi.features import views
 from jishi.lake import Lake, TableNotPublished
 from jishi.paths import Paths
@@ -18,7 +21,6 @@ from jishi.settings import get_settings
 from jishi.shops import Shops, UnknownShop
 from spark_jobs.drafts import AuditFailed
 from spark_jobs.features.job import backfill, replay
-from spark_jobs.recommendations import als
 from spark_jobs.recommendations.job import WITHIN, NothingToLearn, build_candidates, build_factors, build_neighbours
 from spark_jobs.session import open_session
 from spark_jobs.silver.job import BatchMissing, build_silver, is_short
@@ -31,6 +33,13 @@ def _batch(text: str) -> str:
     if not _BATCH.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no batch; a batch is history or live-YYYY-MM-DD")
     return text
+
+
+def _cut(text: str) -> datetime:
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} {error}; an instant is such as 2026-09-17T00:00:00Z") from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,14 +63,22 @@ def _parser() -> argparse.ArgumentParser:
     near.set_defaults(run=_cooccurrence)
     factors = jobs.add_parser("als", help="silver → item and person factors of a shop, by MLlib")
     factors.add_argument("--shop", action="append", required=True, help="may repeat")
-    factors.add_argument("--factors", type=int, default=als.Parameters.factors)
-    factors.add_argument("--iterations", type=int, default=als.Parameters.iterations)
+    factors.add_argument("--factors", type=int, default=Parameters.factors)
+    factors.add_argument("--iterations", type=int, default=Parameters.iterations)
     factors.set_defaults(run=_als)
     best = jobs.add_parser(
         "candidates", help="silver and the neighbours within persons → the best items for each person of a shop"
     )
     best.add_argument("--shop", action="append", required=True, help="may repeat")
     best.set_defaults(run=_candidates)
+    for job in (near, factors, best):
+        job.add_argument(
+            "--before",
+            type=_cut,
+            metavar="ISO-INSTANT",
+            help="learn only from what had happened and was known before it (`python -m models cut` tells the one that the "
+            "gate judges by), into the tables that end in _before",
+        )
     return parser
 
 
@@ -82,18 +99,18 @@ def _features(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.
 
 def _cooccurrence(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
     for shop_id in chosen.shop:
-        _tell_rows(build_neighbours(session, lake, shop_id, chosen.within), tell)
+        _tell_rows(build_neighbours(session, lake, shop_id, chosen.within, chosen.before), tell)
 
 
 def _als(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
-    parameters = als.Parameters(factors=chosen.factors, iterations=chosen.iterations)
+    parameters = Parameters(factors=chosen.factors, iterations=chosen.iterations)
     for shop_id in chosen.shop:
-        _tell_rows(build_factors(session, lake, shop_id, parameters), tell)
+        _tell_rows(build_factors(session, lake, shop_id, parameters, chosen.before), tell)
 
 
 def _candidates(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
     for shop_id in chosen.shop:
-        _tell_rows(build_candidates(session, lake, shop_id), tell)
+        _tell_rows(build_candidates(session, lake, shop_id, chosen.before), tell)
 
 
 def _tell_rows(rows_by_table: dict[str, int], tell: Tell) -> None:

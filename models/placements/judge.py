@@ -14,7 +14,7 @@ from models.metrics import PER_PERSON, Values, coverage, hits_of
 from models.placements.lesson import by_sales
 from models.placements.questions import MOST_CASES, QUESTIONS, Cases
 from models.placements.recipes import RECIPES, Fitted, Recipe
-from models.recommender import Items, top_k
+from models.recommender import Items, Scores, top_k
 from models.sessions.model import top_of
 from models.sessions.sequences import Numbers
 from models.split import Window
@@ -94,9 +94,11 @@ def judge(fitted: Fitted, recipes: Sequence[Recipe], cases: Cases, fill: Numbers
     return report(lists, cases, len(fill))
 
 
-def judge_all(fitted: Fitted, asked: Mapping[str, Sequence[Recipe]], acts: Interactions, window: Window) -> dict[str, Any]:
-    """The report of every placement; one that is not ``asked`` has no case."""
-    fill = by_sales(acts.where(window.is_training(acts.occurred_at, acts.received_at)).sales())
+def judge_all(
+    fitted: Fitted, asked: Mapping[str, Sequence[Recipe]], acts: Interactions, window: Window, sales: Scores
+) -> dict[str, Any]:
+    """The report of every placement; one that is not ``asked`` has no case. ``sales`` are those of the training window."""
+    fill = by_sales(sales)
     found: dict[str, Any] = {placement: {"cases": 0, "persons": 0, "models": {}} for placement in RECIPES}
     for placement, recipes in asked.items():
         found[placement] = judge(fitted, recipes, QUESTIONS[placement](acts, window).sampled(MOST_CASES), fill)

@@ -21,7 +21,7 @@ from models.sessions.model import SessionModel
 
 @dataclass(frozen=True)
 class Recipe:
-    """``context`` is a name of ``CONTEXTS``, ``own`` one of ``OWN``; at least one of them.
+    """``context`` is a name of ``CONTEXTS``, ``own`` one of ``OWN``, ``RANKED`` or a list from tables; one of them at least.
 
     Of both, each is divided by the weight of its best item, and the person's list counts ``own_share`` as much.
     """
@@ -58,6 +58,19 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
 }
 
 
+CANDIDATES = "person_candidates"  # the table of Spark
+CANDIDATES_AND_OWN = "person_candidates_and_own"  # the same with what the person acted upon
+# Those whose models are tables of Spark: neighbours within persons and within orders, and candidates of persons.
+OF_TABLES: dict[str, tuple[Recipe, ...]] = {
+    "home": tuple(Recipe(name, own=name) for name in (CANDIDATES, CANDIDATES_AND_OWN)),
+    "item": (Recipe("item_knn", "item_knn"),),
+    "cart": (Recipe("bought_together", "bought_together"), Recipe("item_knn", "item_knn_cart")),
+    "after_payment": tuple(Recipe(name, own=name) for name in (CANDIDATES, CANDIDATES_AND_OWN)),
+}
+# Every recipe that a candidate may name, wherever its models were learnt.
+KNOWN = {placement: tuple(dict.fromkeys((*RECIPES[placement], *OF_TABLES[placement]))) for placement in RECIPES}
+
+
 @dataclass(frozen=True)
 class Fitted:
     """Every model that some recipe needs, by name."""
@@ -91,7 +104,7 @@ def asked(acts: Interactions, *, has_ranker: bool) -> dict[str, tuple[Recipe, ..
 
 def named(names: Mapping[str, Sequence[str]]) -> dict[str, tuple[Recipe, ...]]:
     """The recipes that a candidate's manifest names, by placement."""
-    return {placement: tuple(r for r in RECIPES[placement] if r.name in each) for placement, each in names.items()}
+    return {placement: tuple(r for r in KNOWN[placement] if r.name in each) for placement, each in names.items()}
 
 
 def fit(lesson: Lesson, recipes: Iterable[Recipe], ranker: Ranker | None) -> Fitted:

@@ -10,7 +10,7 @@ import numpy as np
 
 from models.gate import LEAST_COVERAGE, LEAST_PERSONS
 from models.placements.judge import BASELINE, MAIN_METRIC
-from models.placements.recipes import RECIPES, Recipe
+from models.placements.recipes import KNOWN, Recipe
 from models.placements.stored import files_of
 from models.recommender import State
 
@@ -27,7 +27,7 @@ def decide(placement: str, judged: dict[str, Any], read: Callable[[str], State])
         return _ladder("the test days hold no case of its question")
     if judged["persons"] < LEAST_PERSONS:
         return _ladder(f"{judged['persons']} persons to judge by, at least {LEAST_PERSONS} are needed")
-    tried = [each for each in RECIPES[placement] if each.name in models]
+    tried = [each for each in KNOWN[placement] if each.name in models]
     sure = [each for each in tried if models[each.name]["surely_above_popularity"] > 0]
     recipe = max(sure or tried, key=lambda each: _mean(models[each.name]))
     found, base = models[recipe.name], models[BASELINE]

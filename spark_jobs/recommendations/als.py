@@ -8,24 +8,9 @@ from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from jishi.factorisation import Parameters
 from jishi.preference import WEIGHTS
 from jishi.tables import ALS_ITEM_FACTORS, ALS_PERSON_FACTORS
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """What a factorisation is asked for.
-
-    ``regularization`` is MLlib's: it grows with the number of preferences of a person or an item (ALS-WR), and is not the one
-    of ``models.als``. ``blocks`` splits persons and items; the same number gives the same factors, to rounding.
-    """
-
-    factors: int = 48
-    iterations: int = 12
-    regularization: float = 0.05
-    alpha: float = 10.0
-    seed: int = 7
-    blocks: int = 4
 
 
 @dataclass(frozen=True)

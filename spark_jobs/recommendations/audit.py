@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jishi.tables import ITEM_NEIGHBOURS, PERSON_CANDIDATES, TableSchema
+from jishi.tables import TableSchema
 from spark_jobs.drafts import AuditFailed, audit_key, parquet_files
 
 if TYPE_CHECKING:
@@ -22,21 +22,21 @@ _NEIGHBOUR = {
 }
 
 
-def audit_neighbours(draft: Path, shop_id: str, within: str, neighbours_per_item: int) -> int:
+def audit_neighbours(draft: Path, schema: TableSchema, shop_id: str, within: str, neighbours_per_item: int) -> int:
     """Rows of a shop's neighbours. Raises AuditFailed: repeated keys, impossible counts, gaps in ranks, or an empty list."""
-    with _opened(draft, ITEM_NEIGHBOURS) as connection:
-        view = ITEM_NEIGHBOURS.name.replace("/", "_")
+    with _opened(draft, schema) as connection:
+        view = schema.name.replace("/", "_")
         for fault, rule in _NEIGHBOUR.items():
-            _refuse(connection, f"select * from {view} where not coalesce({rule}, false)", fault, ITEM_NEIGHBOURS)
+            _refuse(connection, f"select * from {view} where not coalesce({rule}, false)", fault, schema)
         _refuse(
             connection,
             f"select shop_id, within, item_id from {view} group by all "
             f"having count(*) > {int(neighbours_per_item)} or min(neighbour_rank) <> 1 or max(neighbour_rank) <> count(*)",
             "ranks do not run from 1 without gaps",
-            ITEM_NEIGHBOURS,
+            schema,
         )
         own = f"select count(*) from {view} where shop_id = ? and within = ?"
-        return _rows(connection, own, [shop_id, within], ITEM_NEIGHBOURS)
+        return _rows(connection, own, [shop_id, within], schema)
 
 
 def audit_factors(draft: Path, schema: TableSchema, shop_id: str, expected: int, factors: int) -> int:
@@ -52,13 +52,12 @@ def audit_factors(draft: Path, schema: TableSchema, shop_id: str, expected: int,
     return rows
 
 
-def audit_candidates(draft: Path, catalogue: Path, shop_id: str, candidates_per_person: int) -> int:
+def audit_candidates(draft: Path, schema: TableSchema, catalogue: Path, shop_id: str, candidates_per_person: int) -> int:
     """Rows of a shop's candidates; ``catalogue`` is the folder of its items.
 
     Raises AuditFailed: repeated keys, scores that are not above 0 or rise with the place, gaps in places, items that the
     catalogue does not know, or an empty table.
     """
-    schema = PERSON_CANDIDATES
     with _opened(draft, schema) as connection:
         connection.read_parquet(parquet_files(catalogue), hive_partitioning=False).create_view("catalogue")
         own = f"select * from {schema.name.replace('/', '_')} where shop_id = '{shop_id}'"

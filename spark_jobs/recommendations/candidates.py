@@ -16,6 +16,15 @@ def sellable(items: DataFrame) -> DataFrame:
     return items.where("status = 'active' and stock > 0").select("shop_id", "item_id")
 
 
+def not_withdrawn(catalogue: DataFrame, states: DataFrame) -> DataFrame:
+    """Items of a catalogue without those that an earlier state of them (``states``) says could not be shown.
+
+    An item whose state nobody had told by then stays: what is known of it is that persons acted on it.
+    """
+    gone = states.where("not coalesce(status = 'active' and stock > 0, false)").select("shop_id", "item_id")
+    return catalogue.select("shop_id", "item_id").join(gone, ["shop_id", "item_id"], "left_anti")
+
+
 def candidates(preferences: DataFrame, neighbours: DataFrame, shown: DataFrame, *, candidates_per_person: int) -> DataFrame:
     """The best items for each person, with the columns of ``PERSON_CANDIDATES``.
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
+from jishi.factorisation import Parameters
 from jishi.preference import WEIGHTS
 from jishi.tables import ALS_ITEM_FACTORS, ALS_PERSON_FACTORS, SILVER_INTERACTIONS, SILVER_ITEMS
 from spark_jobs.drafts import AuditFailed
-from spark_jobs.recommendations.als import Parameters, numbered, preferences
+from spark_jobs.recommendations.als import numbered, preferences
 from spark_jobs.recommendations.audit import audit_factors
 from spark_jobs.recommendations.job import NothingToLearn, build_factors
 

@@ -88,12 +88,12 @@ def test_the_audit_refuses(tmp_path: Any, platform: Any, fault: str) -> None:
     platform.write(tmp_path / "items", SILVER_ITEMS, [{"shop_id": "a", "item_id": f"i{n}"} for n in range(4)])
     platform.write(tmp_path / "draft", PERSON_CANDIDATES, [SOUND | broken for broken in BROKEN[fault]])
     with pytest.raises(AuditFailed, match=fault):
-        audit_candidates(tmp_path / "draft", tmp_path / "items", "a", 5)
+        audit_candidates(tmp_path / "draft", PERSON_CANDIDATES, tmp_path / "items", "a", 5)
 
 
 def test_the_audit_passes_what_is_sound(tmp_path: Any, platform: Any) -> None:
     platform.write(tmp_path / "items", SILVER_ITEMS, [{"shop_id": "a", "item_id": item} for item in ("i1", "i2")])
     platform.write(tmp_path / "draft", PERSON_CANDIDATES, [SOUND, SOUND | SECOND, SOUND | {"person_id": "q", "score": 9.0}])
-    assert audit_candidates(tmp_path / "draft", tmp_path / "items", "a", 2) == 3
+    assert audit_candidates(tmp_path / "draft", PERSON_CANDIDATES, tmp_path / "items", "a", 2) == 3
     with pytest.raises(AuditFailed, match="places"):
-        audit_candidates(tmp_path / "draft", tmp_path / "items", "a", 1)
+        audit_candidates(tmp_path / "draft", PERSON_CANDIDATES, tmp_path / "items", "a", 1)

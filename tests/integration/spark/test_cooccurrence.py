@@ -108,6 +108,16 @@ def test_a_shop_without_rows_is_told_and_nothing_is_published(platform: Any) -> 
     assert not platform.lake.has(ITEM_NEIGHBOURS.name)
 
 
+def test_a_shop_in_which_nothing_is_bought_together_has_no_rows_any_more(platform: Any) -> None:
+    publish_shop(platform)
+    build_neighbours(platform.session, platform.lake, "a", "order")
+    build_neighbours(platform.session, platform.lake, "a", "person")
+    lines = [{"shop_id": "a", "order_id": f"o{n}", "line_number": 1, "item_id": f"i{n}"} for n in (1, 2, 3)]
+    platform.publish(SILVER_ORDER_LINES, lines)
+    assert build_neighbours(platform.session, platform.lake, "a", "order") == {ITEM_NEIGHBOURS.name: 0}
+    assert {row["within"] for row in platform.rows(ITEM_NEIGHBOURS)} == {"person"}
+
+
 SOUND = {"shop_id": "a", "within": "order", "item_id": "i", "neighbour_id": "j", "neighbour_rank": 1, "together": 2}
 SOUND |= {"item_baskets": 2, "neighbour_baskets": 3, "baskets": 9, "support": 0.2, "lift": 3.0, "cosine": 0.8}
 BROKEN = {
@@ -124,12 +134,12 @@ BROKEN = {
 def test_the_audit_refuses(tmp_path: Any, platform: Any, fault: str) -> None:
     platform.write(tmp_path, ITEM_NEIGHBOURS, [SOUND | BROKEN[fault]])
     with pytest.raises(AuditFailed, match=fault):
-        audit_neighbours(tmp_path, "a", "order", 5)
+        audit_neighbours(tmp_path, ITEM_NEIGHBOURS, "a", "order", 5)
 
 
 def test_the_audit_passes_what_is_sound(tmp_path: Any, platform: Any) -> None:
     rows = [SOUND | {"neighbour_id": other, "neighbour_rank": rank} for rank, other in enumerate("jkl", start=1)]
     platform.write(tmp_path, ITEM_NEIGHBOURS, rows)
-    assert audit_neighbours(tmp_path, "a", "order", 3) == 3
+    assert audit_neighbours(tmp_path, ITEM_NEIGHBOURS, "a", "order", 3) == 3
     with pytest.raises(AuditFailed, match="ranks"):
-        audit_neighbours(tmp_path, "a", "order", 2)
+        audit_neighbours(tmp_path, ITEM_NEIGHBOURS, "a", "order", 2)

@@ -1,86 +1,162 @@
-"""What Spark published becomes arrays that ``ItemKNN`` and ``ALS`` score with, by the formula of the tables."""
+"""From acts to answers by way of Spark's tables: train --from-tables, evaluate, gate, publish, and serving with its reasons."""
 
 from __future__ import annotations
 
-import sys
+from datetime import UTC
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from pyspark.sql import SparkSession
 from scipy import sparse
 
-from jishi.settings import get_settings
-from jishi.tables import ALS_ITEM_FACTORS, ALS_PERSON_FACTORS
-from models import from_tables
-from models.__main__ import main
+from jishi.factorisation import Parameters
+from jishi.lake import Lake
+from jishi.paths import Paths
+from jishi.preference import WEIGHTS
+from jishi.settings import Settings
+from jishi.shops import Shops
+from jishi.tables import ALS_ITEM_FACTORS, ALS_PERSON_FACTORS, SILVER_INTERACTIONS
+from models import from_tables, pipeline
 from models.als import ALS
 from models.artefact import load_ids, load_state, read_manifest
-from models.from_tables import TablesMissing
 from models.item_knn import ItemKNN
-from spark_jobs.recommendations.als import Parameters
-from spark_jobs.recommendations.job import build_factors, build_neighbours
-from tests.integration.spark.made_acts import cosine, histories_of, made_acts, publish_acts
+from models.page.cards import read_cards
+from models.release import Release
+from models.training import make_models
+from serving.catalogue import Catalogue, read_snapshot
+from serving.recommend import Request, recommend
+from serving.shelf import Shelf, join
+from spark_jobs.recommendations.job import build_candidates, build_factors, build_neighbours
+from tests.integration.spark.conftest import SilverPlatform
+from tests.integration.spark.made_acts import cosine
+from tests.integration.spark.made_shop import CUT, GROUPS, cut_short, made_shop, publish_shop
 
 pytestmark = pytest.mark.integration
-SMALL = Parameters(factors=3, iterations=2, blocks=1)
+SMALL = Parameters(factors=4, iterations=3, blocks=1)
 
 
-def run_command(monkeypatch: pytest.MonkeyPatch, platform: Any, shop_id: str, folder: Path) -> int:
-    """Exit code of ``python -m models from-tables`` over the lake of the test."""
-    with monkeypatch.context() as patched:
-        patched.setenv("JISHI_VAR", str(platform.settings.var))
-        patched.setattr(sys, "argv", ["models", "from-tables", "--shop", shop_id, "--out", str(folder)])
-        get_settings.cache_clear()
-        code = main()
-    get_settings.cache_clear()
-    return code
+def build_tables(platform: SilverPlatform) -> None:
+    """What the commands build that a candidate is made of."""
+    session, lake = platform.session, platform.lake
+    for before in (None, CUT.replace(tzinfo=UTC)):
+        for within in ("order", "person"):
+            build_neighbours(session, lake, "a", within, before)
+        build_factors(session, lake, "a", SMALL, before)
+        build_candidates(session, lake, "a", before)
 
 
-def test_scores_are_the_brute_force_ones(platform: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    publish_acts(platform, made_acts())
-    build_neighbours(platform.session, platform.lake, "a", "person")
-    build_factors(platform.session, platform.lake, "a", SMALL)
-    told = from_tables.write(platform.lake, "a", tmp_path / "made")
-    manifest = read_manifest(tmp_path / "made")
-    items, persons = (load_ids(tmp_path / "made", manifest, name) for name in ("items", "persons"))
-    histories = histories_of(made_acts())
-    assert persons == sorted(histories)
-    assert items == sorted({item for own in histories.values() for item in own})
-    assert told == {"items": len(items), "persons": len(persons)}
+@pytest.fixture(scope="module")
+def platform(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> SilverPlatform:
+    """A made shop with its tables."""
+    settings = Settings(var=tmp_path_factory.mktemp("tables"), _env_file=None)  # type: ignore[call-arg]
+    made = SilverPlatform(spark, settings, Shops())
+    publish_shop(made, made_shop())
+    build_tables(made)
+    return made
 
-    x = np.array([[histories[person].get(item, 0.0) for item in items] for person in persons])
-    similarity = np.eye(len(items))
-    for (row, item), (column, other) in product(enumerate(items), repeat=2):
-        similarity[row, column] = 1.0 if item == other else cosine(histories, item, other)
-    knn = ItemKNN().from_state(load_state(tmp_path / "made", manifest, "item_knn"))
-    assert np.allclose(knn.score(sparse.csr_matrix(x)), x @ similarity, rtol=1e-5)
 
-    state = load_state(tmp_path / "made", manifest, "als")
-    for key, schema, ids in (("item_factors", ALS_ITEM_FACTORS, items), ("person_factors", ALS_PERSON_FACTORS, persons)):
+@pytest.fixture
+def paths(platform: SilverPlatform) -> Paths:
+    """Where its candidates and releases are."""
+    return Paths.of(platform.settings)
+
+
+def histories(acts: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Strength of preference by person and item."""
+    weights: dict[str, dict[str, float]] = {}
+    for act in acts:
+        own = weights.setdefault(act["person_id"], {})
+        own[act["item_id"]] = own.get(act["item_id"], 0.0) + WEIGHTS[act["kind"]]
+    return {person: {item: float(np.log1p(weight)) for item, weight in own.items()} for person, own in weights.items()}
+
+
+def test_arrays_score_by_the_formulas_of_the_tables(paths: Paths, platform: SilverPlatform) -> None:
+    candidate = from_tables.train(paths, "a")
+    made = made_shop()
+    for part, tables in (("full", made), ("window", cut_short(made))):
+        folder = paths.models / "a" / "candidates" / candidate / part
+        manifest = read_manifest(folder)
+        items, persons = (load_ids(folder, manifest, name) for name in ("items", "persons"))
+        own = histories(tables[SILVER_INTERACTIONS])
+        assert set(own) <= set(persons) == set(histories(made[SILVER_INTERACTIONS]))
+        x = np.array([[own.get(person, {}).get(item, 0.0) for item in items] for person in persons])
+        similarity = np.eye(len(items))
+        for (row, item), (column, other) in product(enumerate(items), repeat=2):
+            similarity[row, column] = 1.0 if item == other else cosine(own, item, other)
+        models = make_models(manifest["models"])
+        knn, als = (models[name].from_state(load_state(folder, manifest, name)) for name in ("item_knn", "als"))
+        assert isinstance(knn, ItemKNN)
+        assert np.allclose(knn.score(sparse.csr_matrix(x)), x @ similarity, rtol=1e-4, atol=1e-5)
+        # What evaluate folds in from a history is what Spark learnt of the person, so the judge sees what serving answers from.
+        assert isinstance(als, ALS)
+        state = load_state(folder, manifest, "als")
+        assert np.abs(state["person_factors"]).max() > 0.1
+        assert np.allclose(als.fold_in(sparse.csr_matrix(x)), state["person_factors"], atol=1e-4)
+        with pytest.raises(ValueError, match="learnt by Spark"):
+            als.fit(sparse.csr_matrix(x), np.ones(len(items), dtype=np.float32))
+    for schema, key, ids in ((ALS_ITEM_FACTORS, "item_factors", items), (ALS_PERSON_FACTORS, "person_factors", persons)):
+        full = load_state(folder.parent / "full", read_manifest(folder.parent / "full"), "als")[key]
         by_id = {row[schema.key[1]]: row["factors"] for row in platform.rows(schema)}
-        assert np.array_equal(state[key], np.array([by_id[each] for each in ids], dtype=np.float32))
-    als = ALS(factors=3).from_state(state)
-    # Folding in takes the preferences of models/, so it is not the factorisation of MLlib, but it sees the same tastes.
-    scores, predicted = als.score(sparse.csr_matrix(x)), state["person_factors"] @ state["item_factors"].T
-    assert scores.shape == predicted.shape == x.shape
-    assert np.corrcoef(scores.ravel(), predicted.ravel())[0, 1] > 0.8
-
-    assert run_command(monkeypatch, platform, "a", tmp_path / "again") == 0
-    files = sorted(file.name for file in (tmp_path / "made").iterdir())
-    assert files == ["als.npz", "item_knn.npz", "items.json", "manifest.json", "persons.json"]
-    assert all((tmp_path / "made" / name).read_bytes() == (tmp_path / "again" / name).read_bytes() for name in files)
+        assert np.array_equal(full, np.array([by_id[each] for each in ids], dtype=np.float32))
 
 
-def test_what_is_missing_is_told_with_its_command(
-    platform: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    publish_acts(platform, made_acts())
-    build_neighbours(platform.session, platform.lake, "a", "person")
-    with pytest.raises(TablesMissing, match="als_item_factors; run: python -m spark_jobs als --shop a"):
-        from_tables.write(platform.lake, "a", tmp_path / "made")
-    assert run_command(monkeypatch, platform, "b", tmp_path / "made") == 1
-    expected = "models from-tables: shop 'b' has no rows in recommendations/item_neighbours; "
-    assert capsys.readouterr().err == expected + "run: python -m spark_jobs cooccurrence --within person --shop b\n"
-    assert not (tmp_path / "made").exists()
+def test_a_candidate_from_tables_is_judged_released_and_served_with_its_reasons(paths: Paths) -> None:
+    candidate = from_tables.train(paths, "a")
+    report = pipeline.evaluate_candidate(paths, "a")
+    assert report["candidate"] == candidate
+    assert report["window"]["cut"] == CUT.isoformat()
+    verdict = pipeline.gate(paths, "a")
+    assert verdict["is_released"], verdict["sentence"]
+    chosen = {name: each["model"] for name, each in verdict["placements"].items()}
+    told = {name: each["sentence"] for name, each in verdict["placements"].items()}
+    assert {chosen["home"], chosen["after_payment"]} <= {"person_candidates", "person_candidates_and_own"}, told
+    assert chosen["item"] == "item_knn", told
+    assert chosen["cart"] in {"bought_together", "item_knn"}, told
+    assert pipeline.publish(paths, "a") == candidate
+
+    cards = {card.placement: card for card in read_cards(paths.models, paths.history) if card.placement is not None}
+    assert {placement: card.model for placement, card in cards.items()} == chosen
+    shelf = shelf_of(paths, candidate)
+    own = {"bought_often", "bought_before", "seen_before"}
+    reasons = {"bought_together": {"bought_together"}, "item_knn": {"similar_to_item"}}
+    reasons |= {"person_candidates": {"like_yours"}, "person_candidates_and_own": {"like_yours", *own}}
+    asked = (  # the request, and the taste that it is about
+        (Request("a", "home", 5, persons=("p05",)), 1),
+        (Request("a", "item", 5, persons=("a stranger",), item_id="i02"), 2),
+        (Request("a", "cart", 5, cart=("i03",)), 3),
+        (Request("a", "after_payment", 5, persons=("p04",)), 0),
+    )
+    for request, taste in asked:
+        answer = recommend(request, *shelf, lambda shop, persons: [])
+        assert (answer.model, answer.model_version) == (chosen[request.placement], candidate)
+        assert len(answer.items) == 5
+        for each in answer.items:
+            because = each.reason.because_item_id
+            assert each.reason.code in reasons[answer.model]
+            assert (because is None) == (each.reason.code in own)
+            assert because != each.item.item_id != "i08"  # withdrawn
+            assert {int(item_id[1:]) % GROUPS for item_id in (each.item.item_id, because) if item_id is not None} == {taste}
+
+
+def shelf_of(paths: Paths, version: str) -> tuple[Shelf, Catalogue]:
+    """The release joined with the shop's catalogue, as serving holds it."""
+    catalogue = Catalogue()
+    catalogue.put_snapshot(read_snapshot(Lake(paths.lake))["a"])
+    return join(Release.load(paths.models, "a", version), catalogue), catalogue
+
+
+def test_the_same_tables_give_the_same_bytes(paths: Paths) -> None:
+    def files() -> dict[str, bytes]:
+        folder = pipeline.candidate_folder(paths, "a")
+        return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+    first = from_tables.train(paths, "a")
+    written = files()
+    names = {"popularity.npz", "item_knn.npz", "als.npz", "context_bought_together.npz"}
+    names |= {"lists_person_candidates.npz", "lists_person_candidates_and_own.npz"}
+    names |= {"items.json", "persons.json", "manifest.json"}
+    assert set(written) == {f"{part}/{name}" for part in ("window", "full") for name in names}
+    assert from_tables.train(paths, "a") == first
+    assert files() == written

@@ -13,7 +13,7 @@ import pytest
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 FILES = sorted(DAGS.glob("*.py"))
 WORKING_UP = ("daily", "history")
-KNOWN_DAGS = {*WORKING_UP, "online_parity"}
+KNOWN_DAGS = {*WORKING_UP, "online_parity", "tables"}
 TAGS = {"daily", "history", "quality", "jishi"}
 AFTER = {
     **{"land": set(), "silver": {"land"}, "marts": {"silver"}, "features": {"marts"}},
@@ -90,7 +90,7 @@ def test_the_step_that_writes_the_warehouse_has_its_pool(dags: dict[str, Any]) -
 
 def test_published_things_are_assets(dags: dict[str, Any]) -> None:
     publishing = {name: ("land", "silver", "marts", "features", "publish") for name in WORKING_UP}
-    for name, task_ids in (publishing | {"online_parity": ("compare",)}).items():
+    for name, task_ids in (publishing | {"online_parity": ("compare",), "tables": ("publish",)}).items():
         for task_id in task_ids:
             assert dags[name].get_task(task_id).outlets, f"{name}.{task_id}: name what it publishes as an outlet"
 
@@ -149,6 +149,24 @@ def test_reads_are_compared_on_a_named_day_or_the_day_before(dags: dict[str, Any
     assert _render(dags["online_parity"], "compare", {"date": None}) == command + "2026-11-23"
 
 
+def test_tables_are_built_up_to_the_cut_and_of_all_acts_before_a_candidate_is_made_of_them(dags: dict[str, Any]) -> None:
+    dag = dags["tables"]
+    order = ["cooccurrence", "als", "candidates", "train", "evaluate", "gate", "publish"]
+    upstream = {task.task_id: task.upstream_task_ids for task in dag.tasks}
+    assert upstream == {name: {before} if before else set() for before, name in zip(["", *order], order, strict=False)}
+    params = {"shops": ["a", "b"]}
+    run = ".venv/bin/python -m"
+    for task, options in (("cooccurrence", ["--within order ", "--within person "]), ("als", [""]), ("candidates", [""])):
+        expected = ["set -e"]
+        for shop in ("a", "b"):
+            expected.append(f"cut=$({run} models cut --shop {shop})")
+            for window in ("--before $cut ", ""):
+                expected += [f"{run} spark_jobs {task} {window}{option}--shop {shop}" for option in options]
+        assert _render(dag, task, params).splitlines() == expected
+    assert _render(dag, "train", params) == f"{run} models train --from-tables --shop a --shop b"
+    assert dag.schedule is None, "tables: large shops are few and known; whoever runs one names it"
+
+
 def test_history_names_its_shops(dags: dict[str, Any]) -> None:
     params = {"shops": ["a", "b"]}
     assert _render(dags["history"], "land", params) == ".venv/bin/python -m collector.landing history --shop a --shop b"
@@ -158,7 +176,7 @@ def test_history_names_its_shops(dags: dict[str, Any]) -> None:
 def test_a_shop_id_cannot_carry_a_command(dags: dict[str, Any]) -> None:
     from airflow.sdk.exceptions import ParamValidationError
 
-    for name in WORKING_UP:
+    for name in (*WORKING_UP, "tables"):
         with pytest.raises(ParamValidationError):
             dags[name].params.get_param("shops").resolve(["a; rm -rf x"])
     for name in ("daily", "online_parity"):

@@ -125,7 +125,7 @@ def test_shops_side_by_side_come_out_as_one_by_one(tmp_path: Path) -> None:
 
     together, alone = made("together"), made("alone")
     for step in STEPS:
-        found = [(shop_id, result) for shop_id, result, _ in results(step, together, ["b", "a"])]
+        found = [(shop_id, result) for shop_id, result, _ in results(STEPS[step], together, ["b", "a"])]
         assert found == [(shop_id, STEPS[step](alone, shop_id)) for shop_id in ("b", "a")]
     for shop_id in ("a", "b"):
         version = current_version(together.models, shop_id)
@@ -134,7 +134,7 @@ def test_shops_side_by_side_come_out_as_one_by_one(tmp_path: Path) -> None:
         one, other = ({file.name: file.read_bytes() for file in folder.iterdir()} for folder in folders)
         assert one == other
     with pytest.raises(NoInteractions, match="'c'"):
-        list(results("train", together, ["a", "c"]))
+        list(results(pipeline.train, together, ["a", "c"]))
 
 
 def test_a_shop_without_tastes_is_refused_and_keeps_its_release(paths: Paths) -> None:

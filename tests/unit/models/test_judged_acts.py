@@ -1,0 +1,62 @@
+"""What is read of a large shop is enough to judge by: the reports are those of all its acts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jishi.lake import Lake
+from jishi.lake_query import open_lake
+from jishi.tables import SILVER_INTERACTIONS
+from models import judged_acts
+from models.evaluation import make_test_set
+from models.interactions import read_interactions
+from models.judged_acts import describe, read_judged, split
+from models.placements.questions import QUESTIONS
+from models.split import last_active_days
+from tests.unit.models.test_pipeline import acts, made_in, publish_table
+
+
+def test_every_question_is_asked_as_of_all_acts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = made_in(tmp_path)
+    rows = [row for row in acts() if row["person_id"] > "p19" or row["occurred_at"].day < 17]  # twenty persons left the shop
+    publish_table(
+        paths, SILVER_INTERACTIONS, [*rows, *(row | {"event_id": f"v{n}", "kind": "view"} for n, row in enumerate(rows))]
+    )
+    everything = read_interactions(Lake(paths.lake), "a")
+    window = last_active_days(everything.occurred_at[everything.kind == "pay"])
+    ids = everything.item_ids.tolist(), everything.person_ids.tolist()
+    with open_lake(Lake(paths.lake)) as connection:
+        assert split(connection, "a") == window
+        judged = read_judged(connection, "a", window, *ids)
+    assert 0 < len(judged) < len(everything)
+    whole, part = make_test_set(everything, window), make_test_set(judged, window)
+    assert (whole.histories != part.histories).nnz == (whole.bought != part.bought).nnz == 0
+    for placement, question in QUESTIONS.items():
+        asked, again = question(everything, window), question(judged, window)
+        assert len(asked) == len(again), placement
+        assert np.array_equal(asked.person, again.person)
+        assert np.array_equal(asked.given.flat, again.given.flat)
+        assert (asked.truth != again.truth).nnz == 0
+    monkeypatch.setattr(judged_acts, "MOST_PERSONS", 7)
+    with open_lake(Lake(paths.lake)) as connection:
+        few = read_judged(connection, "a", window, *ids)
+    assert len(np.unique(few.person)) == 7
+
+
+def test_the_digest_knows_the_acts_and_not_their_order(tmp_path: Path) -> None:
+    paths = made_in(tmp_path)
+
+    def digest() -> str:
+        with open_lake(Lake(paths.lake)) as connection:
+            return describe(connection, "a").digest
+
+    first = digest()
+    publish_table(paths, SILVER_INTERACTIONS, acts()[::-1])
+    assert digest() == first
+    changed = acts()
+    changed[0]["kind"] = "view"
+    publish_table(paths, SILVER_INTERACTIONS, changed)
+    assert digest() != first
