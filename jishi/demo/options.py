@@ -42,8 +42,8 @@ class DemoOptions:
     seed: int = 7
     keep: bool = False
     stop_after: str | None = None
-    live_seconds: int = 12
-    live_rate: int = 100
+    live_seconds: int = 6
+    live_rate: int = 200
     journey_households: int | None = None
 
     def __post_init__(self) -> None:

@@ -41,7 +41,8 @@ def classify(bronze: DataFrame, earlier: DataFrame | None, *, allowed_lateness_s
         special = keys.groupBy("shop_id", "event_key").agg(F.max("known").alias("known"))
     else:
         special = repeated.withColumn("known", F.lit(0))
-    marked = named.join(F.broadcast(special), ["shop_id", "event_key"], "left")
+    # Good rows and others are read from the same answer, so it is found once and kept; it is small.
+    marked = named.join(F.broadcast(special.localCheckpoint()), ["shop_id", "event_key"], "left")
     once = marked.where("known is null").withColumn("occurrence", F.col("is_eligible"))
     one_delivery = Window.partitionBy("shop_id", "event_key", "collector_id", "seq").orderBy(*ORDER_OF_KNOWING)
     by_event = Window.partitionBy("shop_id", "event_key").orderBy(*ORDER_OF_KNOWING)
