@@ -32,6 +32,7 @@ BY_SHOP = (
 )
 # So much of bronze (some 600,000 events) is worked up before Java's optimising compiler has paid for itself.
 SHORT_BYTES = 40 * 2**20
+KEPT_BYTES = 4 * 2**20  # a batch of so much is kept in memory whole, once its events have their fates
 
 
 class BatchMissing(LookupError):
@@ -138,7 +139,7 @@ def build_silver(
             )
             others = classified.where(~is_in_silver())
             # A day is classified once and kept. The many good rows of a history are classified again; the few others are kept.
-            kept = classified if _bytes_in(bronze_folders[name]) <= SHORT_BYTES // 10 else others
+            kept = classified if _bytes_in(bronze_folders[name]) <= KEPT_BYTES else others
             kept.persist(StorageLevel.MEMORY_AND_DISK)
             _write(events.events(classified, name, zones), tables.SILVER_EVENTS, drafts, tell, name)
             _write(events.duplicates(others, name), tables.SILVER_DUPLICATES, drafts, tell, name)
