@@ -23,7 +23,7 @@ from spark_jobs.drafts import AuditFailed
 from spark_jobs.features.job import backfill, replay
 from spark_jobs.recommendations.job import WITHIN, NothingToLearn, build_candidates, build_factors, build_neighbours
 from spark_jobs.session import open_session
-from spark_jobs.silver.job import BatchMissing, build_silver, is_short
+from spark_jobs.silver.job import BatchMissing, OlderLayout, build_silver, is_short
 
 _BATCH = re.compile(r"history|live-\d{4}-\d{2}-\d{2}")
 Tell = Callable[[str], None]
@@ -133,7 +133,7 @@ def main() -> int:
         short = chosen.job == "silver" and is_short(lake, chosen.batch, chosen.shop)
         session = open_session(settings, paths, f"jishi-{chosen.job}", is_short=short)
         chosen.run(session, lake, shops, chosen, lambda line: print(f"{line} ({time.monotonic() - began:.1f} s)", flush=True))
-    except (AuditFailed, BatchMissing, NothingToLearn, TableNotPublished, UnknownShop) as error:
+    except (AuditFailed, BatchMissing, NothingToLearn, OlderLayout, TableNotPublished, UnknownShop) as error:
         print(f"spark_jobs {chosen.job}: {error.args[0]}", file=sys.stderr)
         return 1
     return 0

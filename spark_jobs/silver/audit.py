@@ -20,7 +20,8 @@ def audit(drafts: dict[TableSchema, Path], bronze: dict[str, list[Path]]) -> Aud
     """Check all drafts together; ``bronze`` holds the bronze folders of each batch that was built.
 
     Every table: its key is unique and never null. Every batch: the acknowledgements in bronze equal events + duplicates +
-    quarantine of that batch, shop by shop. Raises AuditFailed at the first difference.
+    quarantine of that batch, shop by shop. Sessions: they hold every act of a person in events once. Raises AuditFailed at the
+    first difference.
     """
     import duckdb
 
@@ -35,6 +36,8 @@ def audit(drafts: dict[TableSchema, Path], bronze: dict[str, list[Path]]) -> Aud
             rows[schema.name] = audit_key(connection, schema)
         for batch, folders in bronze.items():
             _audit_counts(connection, rows, folders, batch)
+        shops = {_shop_of(folder) for folders in bronze.values() for folder in folders}
+        _audit_visits(connection, rows, shops)
     return Audited(rows)
 
 
@@ -57,9 +60,37 @@ def _audit_counts(connection: object, rows: dict[str, int], folders: list[Path],
                 f"select shop_id, count(*) from {view} where batch = ? group by 1", [batch]
             ).fetchall():
                 kept[shop_id] = kept.get(shop_id, 0) + count
-    for shop_id in sorted(folder.parent.name.removeprefix("shop=") for folder in folders):
+    for shop_id in sorted(map(_shop_of, folders)):
         if accepted.get(shop_id, 0) != kept.get(shop_id, 0):
             raise AuditFailed(
                 f"batch {batch} of shop {shop_id}: {accepted.get(shop_id, 0)} acknowledged events in bronze, but "
                 f"{kept.get(shop_id, 0)} in events, duplicates and quarantine together"
             )
+
+
+def _audit_visits(connection: object, rows: dict[str, int], shops: set[str]) -> None:
+    """Sessions are made anew for some persons only, so their events are counted against those of all."""
+    execute = connection.execute  # type: ignore[attr-defined]
+    counted = {
+        "silver/events": "count(*) filter (type not in ('order_refunded', 'order_paid'))",
+        "silver/orders": "count(*)",
+        "silver/sessions": "-sum(events)",
+    }
+    missing: dict[str, int] = dict.fromkeys(shops, 0)
+    for name, count in counted.items():
+        if rows.get(name):
+            view = name.replace("/", "_")
+            found = execute(f"select shop_id, {count} from {view} where person_id is not null group by 1").fetchall()
+            for shop_id, number in found:
+                if shop_id in missing:
+                    missing[shop_id] += int(number)
+    for shop_id, number in sorted(missing.items()):
+        if number:
+            raise AuditFailed(
+                f"silver/sessions of shop {shop_id} miss {number} acts of its events and orders (below 0: they hold too many); "
+                "build it again from its history: python -m spark_jobs silver --batch history"
+            )
+
+
+def _shop_of(folder: Path) -> str:
+    return folder.parent.name.removeprefix("shop=")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from jishi import tables
 from jishi.lake import Lake
@@ -21,15 +22,18 @@ from spark_jobs.silver.audit import Audited, audit
 from spark_jobs.silver.fates import classify, is_in_silver
 from spark_jobs.silver.repairs import apply_repairs
 
-BY_BATCH = (tables.SILVER_EVENTS, tables.SILVER_DUPLICATES, tables.SILVER_QUARANTINE)
-BY_SHOP = (
-    tables.SILVER_ITEMS,
-    tables.SILVER_SESSIONS,
+BY_BATCH = (
+    tables.SILVER_EVENTS,
+    tables.SILVER_DUPLICATES,
+    tables.SILVER_QUARANTINE,
     tables.SILVER_ORDERS,
     tables.SILVER_ORDER_LINES,
     tables.SILVER_REFUNDS,
     tables.SILVER_INTERACTIONS,
 )
+# An item's newest state and a visit may come of several batches.
+BY_SHOP = (tables.SILVER_ITEMS, tables.SILVER_SESSIONS)
+HISTORY = "history"
 # So much of bronze (some 600,000 events) is worked up before Java's optimising compiler has paid for itself.
 SHORT_BYTES = 40 * 2**20
 KEPT_BYTES = 4 * 2**20  # a batch of so much is kept in memory whole, once its events have their fates
@@ -39,9 +43,13 @@ class BatchMissing(LookupError):
     """Bronze has no such batch for a shop; the message says how to land it."""
 
 
+class OlderLayout(RuntimeError):
+    """Silver was written by a version that kept no batches of orders; the message says how to build it again."""
+
+
 def batch_order(batch: str) -> tuple[int, str]:
     """Sort key of batches: history is before every live day, and live days follow their dates."""
-    return (0, "") if batch == "history" else (1, batch)
+    return (0, "") if batch == HISTORY else (1, batch)
 
 
 def shops_of_batch(lake: Lake, batch: str, wanted: list[str]) -> list[str]:
@@ -55,7 +63,7 @@ def shops_of_batch(lake: Lake, batch: str, wanted: list[str]) -> list[str]:
 
 
 def is_short(lake: Lake, batch: str, wanted: list[str]) -> bool:
-    """Whether the shops of a batch hold little in bronze; derived tables are made from all of it. Raises BatchMissing."""
+    """Whether the shops of a batch hold little in bronze; items and sessions read all of it. Raises BatchMissing."""
     root = lake.current(tables.BRONZE_EVENTS.name)
     return _bytes_in([root / f"shop={shop}" for shop in shops_of_batch(lake, batch, wanted)]) <= SHORT_BYTES
 
@@ -82,15 +90,21 @@ def later_batches(lake: Lake, batch: str, shops: list[str]) -> dict[str, list[st
     return dict(sorted(found.items(), key=lambda entry: batch_order(entry[0])))
 
 
-def earlier_events(session: SparkSession, events_root: Path, batch: str, shops: list[str]) -> DataFrame | None:
-    """``(shop_id, event_id)`` of the events of earlier batches below a version of ``silver/events``, or None without any."""
+def folders_of(root: Path, shops: list[str], batches: Iterable[str] | None = None) -> list[str]:
+    """Folders with files below a version of a table ``BY_BATCH``: of the shops, and of these batches only."""
+    found = [folder for shop in shops for folder in sorted((root / f"shop={shop}").glob("batch=*"))]
+    wanted = found if batches is None else [f for f in found if f.name.removeprefix("batch=") in set(batches)]
+    return [str(folder) for folder in wanted if any(folder.glob("*.parquet"))]
+
+
+def earlier_rows(session: SparkSession, root: Path, batch: str, shops: list[str], columns: tuple[str, ...]) -> DataFrame | None:
+    """Columns of the rows of earlier batches below a version of a table ``BY_BATCH``, or None without any."""
     folders = [
-        str(folder)
-        for shop in shops
-        for folder in sorted((events_root / f"shop={shop}").glob("batch=*"))
-        if batch_order(folder.name.removeprefix("batch=")) < batch_order(batch) and any(folder.glob("*.parquet"))
+        folder
+        for folder in folders_of(root, shops)
+        if batch_order(Path(folder).name.removeprefix("batch=")) < batch_order(batch)
     ]
-    return session.read.parquet(*folders).select("shop_id", "event_id") if folders else None
+    return session.read.parquet(*folders).select(*columns) if folders else None
 
 
 def repairs_of(session: SparkSession, lake: Lake, shops: list[str]) -> DataFrame | None:
@@ -111,10 +125,10 @@ def build_silver(
     wanted: list[str],
     tell: Callable[[str], None],
 ) -> Audited:
-    """Rebuild the batch's partitions of events, duplicates and quarantine, and the derived tables of the shops it touches.
+    """Rebuild the batch's partitions of the tables ``BY_BATCH``, and items and sessions of the shops that it touches.
 
     What this batch knows makes duplicates of later deliveries, so later batches that were built before are built again with it.
-    Raises BatchMissing, UnknownShop or AuditFailed; then nothing was published.
+    Raises BatchMissing, OlderLayout, UnknownShop or AuditFailed; then nothing was published.
     """
     touched = shops_of_batch(lake, batch, wanted)
     zones = {shop_id: shops.get(shop_id).time_zone for shop_id in touched}
@@ -122,64 +136,125 @@ def build_silver(
     root = lake.current(tables.BRONZE_EVENTS.name)
     bronze_folders = {name: [root / f"shop={shop}" / f"batch={name}" for shop in of] for name, of in batches.items()}
     repairs = repairs_of(session, lake, touched)
-    with ExitStack() as stack:
+    with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
         drafts: dict[TableSchema, Path] = {}
         for schema in BY_BATCH:
             partitions = [f"shop={shop}/batch={name}" for name, of in batches.items() for shop in of]
             drafts[schema] = stack.enter_context(lake.publish(schema.name, replace=partitions)).path
         for schema in BY_SHOP:
             drafts[schema] = stack.enter_context(lake.publish(schema.name, replace=[f"shop={shop}" for shop in touched])).path
+        _refuse_older_layout(drafts, touched, batch)
+        build = _Build(session, drafts, tell, pool)
         for name, of in batches.items():
             bronze = session.read.schema(tables.BRONZE_EVENTS.spark_ddl).parquet(*map(str, bronze_folders[name]))
             classified = classify(
                 apply_repairs(bronze, repairs),
-                earlier_events(session, drafts[tables.SILVER_EVENTS], name, of),
+                earlier_rows(session, drafts[tables.SILVER_EVENTS], name, of, ("shop_id", "event_id")),
                 allowed_lateness_s=settings.allowed_lateness_s,
                 future_tolerance_s=settings.future_tolerance_s,
             )
-            others = classified.where(~is_in_silver())
-            # A day is classified once and kept. The many good rows of a history are classified again; the few others are kept.
-            kept = classified if _bytes_in(bronze_folders[name]) <= KEPT_BYTES else others
-            kept.persist(StorageLevel.MEMORY_AND_DISK)
-            _write(events.events(classified, name, zones), tables.SILVER_EVENTS, drafts, tell, name)
-            _write(events.duplicates(others, name), tables.SILVER_DUPLICATES, drafts, tell, name)
-            _write(events.quarantine(others, name), tables.SILVER_QUARANTINE, drafts, tell, name)
-            kept.unpersist()
-        _write_derived(session, drafts, touched, tell)
+            build.fates(classified, name, zones, is_small=_bytes_in(bronze_folders[name]) <= KEPT_BYTES)
+            build.acts(name, of)
+        build.states(touched, _persons_of(session, lake, drafts, batches), lake)
+        build.wait()
         return audit(drafts, bronze_folders)
 
 
-def _write_derived(
-    session: SparkSession, drafts: dict[TableSchema, Path], touched: list[str], tell: Callable[[str], None]
-) -> None:
-    folders = [str(drafts[tables.SILVER_EVENTS] / f"shop={shop}") for shop in touched]
-    found = [folder for folder in folders if Path(folder).exists()]
-    if not found:
-        return
-    schema = tables.SILVER_EVENTS.spark_ddl
-    all_events = session.read.schema(schema).option("recursiveFileLookup", "true").parquet(*found)
-    paid = orders.paid_orders(all_events).persist(StorageLevel.MEMORY_AND_DISK)
-    _write(orders.orders(paid), tables.SILVER_ORDERS, drafts, tell)  # fills the cache that the next ones read
-    derived = {
-        tables.SILVER_ORDER_LINES: orders.order_lines(paid),
-        tables.SILVER_INTERACTIONS: behaviour.interactions(all_events, paid),
-        tables.SILVER_SESSIONS: behaviour.sessions(all_events, paid),
-        tables.SILVER_REFUNDS: orders.refunds(all_events),
-        tables.SILVER_ITEMS: behaviour.items(all_events),
-    }
-    # Two jobs at a time: each ends in a few tasks that alone would leave a core idle.
-    with ThreadPoolExecutor(2) as pool:
-        for done in [pool.submit(_write, frame, schema, drafts, tell) for schema, frame in derived.items()]:
-            done.result()
-    paid.unpersist()
+def _refuse_older_layout(drafts: dict[TableSchema, Path], shops: list[str], batch: str) -> None:
+    """Take files of no batch out of the drafts when all is built again. Raises OlderLayout when only a day is."""
+    loose = [file for schema in BY_BATCH for shop in shops for file in (drafts[schema] / f"shop={shop}").glob("*.parquet")]
+    if loose and batch != HISTORY:
+        raise OlderLayout(
+            f"silver of {', '.join(shops)} was built by an earlier version; build it again, history first: "
+            "python -m spark_jobs silver --batch history"
+        )
+    for file in loose:
+        file.unlink()
 
 
-def _write(
-    frame: DataFrame,
-    schema: TableSchema,
-    drafts: dict[TableSchema, Path],
-    tell: Callable[[str], None],
-    batch: str | None = None,
-) -> None:
-    write_draft(frame, schema, drafts[schema], f"batch={batch}" if batch else "")
-    tell(schema.name)
+def _persons_of(
+    session: SparkSession, lake: Lake, drafts: dict[TableSchema, Path], batches: dict[str, list[str]]
+) -> DataFrame | None:
+    """``(shop_id, person_id)`` of all who act in the batches as they were or are; None when that may be everybody."""
+    if HISTORY in batches or not lake.has(tables.SILVER_SESSIONS.name):
+        return None
+    roots = [drafts[tables.SILVER_EVENTS], lake.current(tables.SILVER_EVENTS.name)]
+    folders = [folder for root in roots for name, of in batches.items() for folder in folders_of(root, of, [name])]
+    events = session.read.schema(tables.SILVER_EVENTS.spark_ddl).parquet(*folders) if folders else None
+    return None if events is None else events.select("shop_id", "person_id").where("person_id is not null").distinct()
+
+
+class _Build:
+    """Writes the drafts of one build; what does not wait for each other is written two at a time.
+
+    A job ends in a few tasks that alone would leave a core idle.
+    """
+
+    def __init__(
+        self, session: SparkSession, drafts: dict[TableSchema, Path], tell: Callable[[str], None], pool: ThreadPoolExecutor
+    ) -> None:
+        self.session = session
+        self.drafts = drafts
+        self.tell = tell
+        self.pool = pool
+        self.pending: list[Future[None]] = []
+        self.kept: list[DataFrame] = []
+
+    def fates(self, classified: DataFrame, batch: str, zones: dict[str, str], *, is_small: bool) -> None:
+        """Events, duplicates and quarantine of a batch."""
+        others = classified.where(~is_in_silver())
+        # A day is classified once and kept. The many good rows of a history are classified again; the few others are kept.
+        kept = classified if is_small else others
+        kept.persist(StorageLevel.MEMORY_AND_DISK)
+        self._write(tables.SILVER_EVENTS, events.events(classified, batch, zones), batch)
+        self._write(tables.SILVER_DUPLICATES, events.duplicates(others, batch), batch)
+        self._write(tables.SILVER_QUARANTINE, events.quarantine(others, batch), batch)
+        kept.unpersist()
+
+    def acts(self, batch: str, shops: list[str]) -> None:
+        """Orders, their lines, refunds and interactions of a batch; what an earlier batch told already is not told again."""
+        self.wait()
+        found = self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops, [batch]))
+        known_orders = earlier_rows(self.session, self.drafts[tables.SILVER_ORDERS], batch, shops, ("shop_id", "order_id"))
+        known_refunds = earlier_rows(self.session, self.drafts[tables.SILVER_REFUNDS], batch, shops, ("shop_id", "refund_id"))
+        paid = orders.paid_orders(found, known_orders).persist(StorageLevel.MEMORY_AND_DISK)
+        self.kept.append(paid)
+        self._write(tables.SILVER_ORDERS, orders.orders(paid), batch)  # fills the cache that the next ones read
+        self._submit(tables.SILVER_ORDER_LINES, orders.order_lines(paid), batch)
+        self._submit(tables.SILVER_INTERACTIONS, behaviour.interactions(found, paid), batch)
+        self._submit(tables.SILVER_REFUNDS, orders.refunds(found, known_refunds), batch)
+
+    def states(self, shops: list[str], persons: DataFrame | None, lake: Lake) -> None:
+        """Sessions, anew only of ``persons`` unless it is None, and the newest items."""
+        found = self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops))
+        paid = self._table(tables.SILVER_ORDERS, folders_of(self.drafts[tables.SILVER_ORDERS], shops))
+        if persons is None:
+            visits = behaviour.sessions(found, paid)
+        else:
+            visits = behaviour.sessions(found.join(F.broadcast(persons), ["shop_id", "person_id"], "left_semi"), paid)
+            root = lake.current(tables.SILVER_SESSIONS.name)
+            folders = [str(root / f"shop={shop}") for shop in shops if (root / f"shop={shop}").exists()]
+            before = self._table(tables.SILVER_SESSIONS, folders)
+            visits = visits.unionByName(before.join(F.broadcast(persons), ["shop_id", "person_id"], "left_anti"))
+        self._submit(tables.SILVER_SESSIONS, visits)
+        self._submit(tables.SILVER_ITEMS, behaviour.items(found))
+
+    def wait(self) -> None:
+        """Until all is written. Raises what the first failed one raised."""
+        for each in self.pending:
+            each.result()
+        for frame in self.kept:
+            frame.unpersist()
+        self.pending, self.kept = [], []
+
+    def _table(self, schema: TableSchema, folders: list[str]) -> DataFrame:
+        if not folders:
+            return self.session.createDataFrame([], schema.spark_ddl)
+        return self.session.read.schema(schema.spark_ddl).parquet(*folders)
+
+    def _submit(self, schema: TableSchema, frame: DataFrame, batch: str | None = None) -> None:
+        self.pending.append(self.pool.submit(self._write, schema, frame, batch))
+
+    def _write(self, schema: TableSchema, frame: DataFrame, batch: str | None = None) -> None:
+        write_draft(frame, schema, self.drafts[schema], f"batch={batch}" if batch else "")
+        self.tell(schema.name)

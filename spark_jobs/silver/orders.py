@@ -18,11 +18,22 @@ _REFUND = "properties STRUCT<refund_id STRING, order_id STRING, currency STRING,
 _NET = "coalesce(x.amount_minor, greatest(0L, x.quantity * x.unit_price_minor - coalesce(x.discount_minor, 0L)))"
 
 
-def paid_orders(events: DataFrame) -> DataFrame:
-    """``order_paid`` events with parsed properties in ``p``, one per order: the first that became known."""
+def paid_orders(events: DataFrame, known: DataFrame | None) -> DataFrame:
+    """``order_paid`` events with parsed properties in ``p``, one per order: the first that became known.
+
+    ``known`` holds ``(shop_id, order_id)`` of the orders of earlier batches.
+    """
     parsed = events.where("type = 'order_paid'").withColumn("p", F.from_json("line", _ORDER)["properties"])
-    first_known = Window.partitionBy("shop_id", "p.order_id").orderBy("received_at", "event_id")
-    return parsed.withColumn("n", F.row_number().over(first_known)).where("n = 1").drop("n", "line")
+    return _first_known(parsed, "order_id", known).drop("line")
+
+
+def _first_known(parsed: DataFrame, key: str, known: DataFrame | None) -> DataFrame:
+    """Of the rows with one ``p.<key>`` the first that became known, unless an earlier batch knew it."""
+    by_key = Window.partitionBy("shop_id", f"p.{key}").orderBy("received_at", "event_id")
+    first = parsed.withColumn("n", F.row_number().over(by_key)).where("n = 1").drop("n")
+    if known is None:
+        return first
+    return first.withColumn(key, F.col(f"p.{key}")).join(known, ["shop_id", key], "left_anti").drop(key)
 
 
 def orders(paid: DataFrame) -> DataFrame:
@@ -83,10 +94,12 @@ def order_lines(paid: DataFrame) -> DataFrame:
     return paid_lines(paid).select(*SILVER_ORDER_LINES.columns)
 
 
-def refunds(events: DataFrame) -> DataFrame:
-    """One row a refund, the first that became known under its id, with the columns of ``SILVER_REFUNDS``."""
+def refunds(events: DataFrame, known: DataFrame | None) -> DataFrame:
+    """One row a refund, the first that became known under its id, with the columns of ``SILVER_REFUNDS``.
+
+    ``known`` holds ``(shop_id, refund_id)`` of the refunds of earlier batches.
+    """
     parsed = events.where("type = 'order_refunded'").withColumn("p", F.from_json("line", _REFUND)["properties"])
-    first_known = Window.partitionBy("shop_id", "p.refund_id").orderBy("received_at", "event_id")
     columns = {
         "refund_id": F.col("p.refund_id"),
         "order_id": F.col("p.order_id"),
@@ -96,5 +109,4 @@ def refunds(events: DataFrame) -> DataFrame:
         "amount_minor": F.col("p.amount_minor"),
         "reason": F.col("p.reason"),
     }
-    found = parsed.withColumn("n", F.row_number().over(first_known)).where("n = 1")
-    return found.withColumns(columns).select(*SILVER_REFUNDS.columns)
+    return _first_known(parsed, "refund_id", known).withColumns(columns).select(*SILVER_REFUNDS.columns)

@@ -9,9 +9,18 @@ from typing import Any
 import duckdb
 import pytest
 
-from jishi.tables import BRONZE_EVENTS, SILVER, SILVER_DUPLICATES, SILVER_EVENTS, SILVER_ORDERS, SILVER_QUARANTINE
+from jishi.tables import (
+    BRONZE_EVENTS,
+    SILVER,
+    SILVER_DUPLICATES,
+    SILVER_EVENTS,
+    SILVER_ORDERS,
+    SILVER_QUARANTINE,
+    SILVER_REFUNDS,
+    SILVER_SESSIONS,
+)
 from spark_jobs.drafts import AuditFailed, audit_key
-from spark_jobs.silver.job import BatchMissing, is_short
+from spark_jobs.silver.job import BatchMissing, OlderLayout, is_short
 
 pytestmark = pytest.mark.integration
 
@@ -50,6 +59,93 @@ def test_an_earlier_batch_that_comes_later_makes_duplicates_of_what_followed_it(
     before = {schema.name: platform.rows(schema) for schema in SILVER}
     platform.build("live-2026-09-02")
     assert {schema.name: platform.rows(schema) for schema in SILVER} == before
+
+
+def act(event_id: str, kind: str, at: str, person: str = "p", **properties: Any) -> bytes:
+    told = {"event_id": event_id, "type": kind, "occurred_at": at, "received_at": at, "shop_id": "a", "anonymous_id": person}
+    return json.dumps(told | {"properties": properties}).encode()
+
+
+def order(event_id: str, order_id: str, at: str, person: str = "p") -> bytes:
+    lines = [{"item_id": "i", "quantity": 2, "unit_price_minor": 500}]
+    return act(event_id, "order_paid", at, person, order_id=order_id, currency="CNY", lines=lines)
+
+
+def refund(event_id: str, refund_id: str, at: str) -> bytes:
+    return act(event_id, "order_refunded", at, refund_id=refund_id, order_id="o1", currency="CNY", amount_minor=100)
+
+
+DAYS = {
+    "history": [
+        act("h1", "item_viewed", "2026-09-01T10:00:00Z", item_id="i"),
+        order("h2", "o1", "2026-09-01T10:01:00Z"),
+        refund("h3", "r1", "2026-09-01T10:02:00Z"),
+        act("h4", "item_viewed", "2026-09-01T10:03:00Z", "q", item_id="j"),
+        act("h5", "item_changed", "2026-09-01T10:04:00Z", item_id="i", title="I", unit_price_minor=500, currency="CNY"),
+    ],
+    "live-2026-09-01": [
+        act("m1", "item_viewed", "2026-09-01T23:50:00Z", item_id="j"),  # the visit goes on after midnight
+        order("m2", "o1", "2026-09-01T23:51:00Z"),  # told already by history, under another event
+        act("m3", "item_viewed", "2026-09-01T23:52:00Z", "r", item_id="j"),
+    ],
+    "live-2026-09-02": [
+        act("n1", "item_viewed", "2026-09-02T00:10:00Z", item_id="i"),
+        order("n2", "o2", "2026-09-02T00:11:00Z"),
+        refund("n3", "r1", "2026-09-02T00:12:00Z"),  # told already
+        refund("n4", "r2", "2026-09-02T00:13:00Z"),
+        act("n5", "item_changed", "2026-09-02T00:14:00Z", item_id="i", title="I, new", unit_price_minor=600, currency="CNY"),
+    ],
+}
+
+
+def landed(platform: Any) -> dict[str, list[dict[str, Any]]]:
+    for batch, lines in DAYS.items():
+        platform.land(batch, {"a": lines})
+        platform.build(batch)
+    return {schema.name: platform.rows(schema) for schema in SILVER}
+
+
+def test_day_by_day_gives_what_a_build_of_everything_gives(platform: Any) -> None:
+    day_by_day = landed(platform)
+    assert [(row["order_id"], row["event_id"]) for row in day_by_day[SILVER_ORDERS.name]] == [("o1", "h2"), ("o2", "n2")]
+    refunded = [(row["refund_id"], row["refunded_at"].date().isoformat()) for row in day_by_day[SILVER_REFUNDS.name]]
+    assert refunded == [("r1", "2026-09-01"), ("r2", "2026-09-02")]
+    visits = {(row["person_id"], row["started_at"].isoformat()): row["events"] for row in day_by_day[SILVER_SESSIONS.name]}
+    assert visits == {
+        ("p", "2026-09-01T10:00:00"): 2,
+        ("p", "2026-09-01T23:50:00"): 3,
+        ("q", "2026-09-01T10:03:00"): 1,
+        ("r", "2026-09-01T23:52:00"): 1,
+    }
+    platform.build("history")  # and all that follows it, every person anew
+    assert {schema.name: platform.rows(schema) for schema in SILVER} == day_by_day
+
+
+def test_a_day_that_lost_events_leaves_no_visit_of_theirs(platform: Any) -> None:
+    landed(platform)
+    platform.land("live-2026-09-01", {"a": DAYS["live-2026-09-01"][:1]})  # the shop's archive of that day was mended
+    platform.build("live-2026-09-01")
+    persons = [row["person_id"] for row in platform.rows(SILVER_SESSIONS)]
+    assert sorted(persons) == ["p", "p", "q"]
+
+
+def test_a_visit_that_is_missing_fails_the_audit(platform: Any) -> None:
+    landed(platform)
+    rows = [row for row in platform.rows(SILVER_SESSIONS) if row["person_id"] != "q"]
+    platform.publish(SILVER_SESSIONS, rows)
+    with pytest.raises(AuditFailed, match="silver/sessions of shop a miss 1 acts"):
+        platform.build("live-2026-09-02")
+    platform.build("history")
+    assert len(platform.rows(SILVER_SESSIONS)) == len(rows) + 1
+
+
+def test_orders_of_no_batch_are_built_again_with_history_only(platform: Any) -> None:
+    found = landed(platform)
+    platform.publish(SILVER_ORDERS, found[SILVER_ORDERS.name])  # as versions before 0.1 wrote it
+    with pytest.raises(OlderLayout, match="silver --batch history"):
+        platform.build("live-2026-09-02")
+    platform.build("history")
+    assert {schema.name: platform.rows(schema) for schema in SILVER} == found
 
 
 def test_a_batch_of_broken_lines_is_quarantined_whole(platform: Any) -> None:

@@ -53,7 +53,6 @@ def viewed(event_id: str, at: str, **changes: Any) -> dict[str, Any]:
 def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     """A shop with history and one live day, as far as bronze; every case of the tests is in it once."""
     monkeypatch.setenv("JISHI_VAR", str(tmp_path))
-    monkeypatch.setattr(job, "_write_derived", lambda *arguments: None)  # orders, sessions and items have tests of their own
     get_settings.cache_clear()
     found = Paths.of(get_settings())
     sku = {"properties": {"sku": "i-9"}}
