@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     collector_events_per_s: int = Field(20_000, ge=1, description="events a shop may send each second before it gets 429")
     collector_recent_ids: int = Field(200_000, ge=1, description="event ids that the collector remembers to tell repetitions")
 
-    checkpoint_interval_ms: int = Field(3_000, ge=100, description="Flink checkpoint interval; bronze files appear with it")
+    checkpoint_interval_ms: int = Field(5_000, ge=100, description="Flink checkpoint interval; bronze files appear with it")
     # The quick compiler alone: on two busy cores it halves CPU time and start-up. A job that is never idle gains by the full.
     flink_jvm: str = Field(
         "-Xms256m -Xmx1536m -XX:+UseSerialGC -XX:TieredStopAtLevel=1", description="heap, collector and compiler of Flink's JVM"

@@ -10,6 +10,7 @@ from typing import Any
 
 from jishi.demo.options import DemoFailed
 
+PAUSE_S = 2
 FINISHED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
 
@@ -44,7 +45,7 @@ class AirflowApi:
         self._call("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
 
     def run(self, dag_id: str, conf: dict[str, Any], timeout_s: float, watch: Callable[[list[TaskState]], None]) -> str:
-        """Start a run and wait for its end; ``watch`` gets the tasks' states every second.
+        """Start a run and wait for its end; ``watch`` gets the tasks' states every other second.
 
         Returns the run's id. Raises DemoFailed when it fails or takes longer.
         """
@@ -63,7 +64,7 @@ class AirflowApi:
                     raise DemoFailed(self._why(dag_id, run_id))
             if time.monotonic() > deadline:
                 raise DemoFailed(f"DAG {dag_id} run {run_id} did not end within {timeout_s:.0f} s")
-            time.sleep(1)
+            time.sleep(PAUSE_S)
 
     def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
         """States of the run's tasks in the order in which they started, waiting ones last."""

@@ -54,7 +54,7 @@ def airflow_environment(settings: Settings, paths: Paths) -> dict[str, str]:
         "AIRFLOW__API__SECRET_KEY": (home / "secret_key").read_text().strip(),
         "AIRFLOW__API_AUTH__JWT_SECRET": (home / "jwt_secret").read_text().strip(),
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",  # a file that changed is read at once all the same
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(paths.log / "airflow"),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
