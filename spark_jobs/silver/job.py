@@ -217,9 +217,10 @@ class _Build:
         found = self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops, [batch]))
         known_orders = earlier_rows(self.session, self.drafts[tables.SILVER_ORDERS], batch, shops, ("shop_id", "order_id"))
         known_refunds = earlier_rows(self.session, self.drafts[tables.SILVER_REFUNDS], batch, shops, ("shop_id", "refund_id"))
-        paid = orders.paid_orders(found, known_orders).persist(StorageLevel.MEMORY_AND_DISK)
-        self.kept.append(paid)
-        self._write(tables.SILVER_ORDERS, orders.orders(paid), batch)  # fills the cache that the next ones read
+        reports = orders.reports(found).persist(StorageLevel.MEMORY_AND_DISK)
+        self.kept.append(reports)
+        paid = orders.paid_orders(reports, known_orders)
+        self._write(tables.SILVER_ORDERS, orders.orders(paid), batch)  # sessions read it
         self._submit(tables.SILVER_ORDER_LINES, orders.order_lines(paid), batch)
         self._submit(tables.SILVER_INTERACTIONS, behaviour.interactions(found, paid), batch)
         self._submit(tables.SILVER_REFUNDS, orders.refunds(found, known_refunds), batch)

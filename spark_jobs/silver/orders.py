@@ -18,22 +18,25 @@ _REFUND = "properties STRUCT<refund_id STRING, order_id STRING, currency STRING,
 _NET = "coalesce(x.amount_minor, greatest(0L, x.quantity * x.unit_price_minor - coalesce(x.discount_minor, 0L)))"
 
 
-def paid_orders(events: DataFrame, known: DataFrame | None) -> DataFrame:
-    """``order_paid`` events with parsed properties in ``p``, one per order: the first that became known.
+def reports(events: DataFrame) -> DataFrame:
+    """``order_paid`` events with parsed properties in ``p`` and their ``order_id``; an order may be reported more than once."""
+    parsed = events.where("type = 'order_paid'").withColumn("p", F.from_json("line", _ORDER)["properties"]).drop("line")
+    return parsed.withColumn("order_id", F.col("p.order_id"))
 
-    ``known`` holds ``(shop_id, order_id)`` of the orders of earlier batches.
+
+def paid_orders(reports: DataFrame, known: DataFrame | None) -> DataFrame:
+    """Of the reports of each order the first that became known, unless an earlier batch knew it.
+
+    ``known`` holds ``(shop_id, order_id)`` of the orders of earlier batches. Keep ``reports``: they are read twice.
     """
-    parsed = events.where("type = 'order_paid'").withColumn("p", F.from_json("line", _ORDER)["properties"])
-    return _first_known(parsed, "order_id", known).drop("line")
-
-
-def _first_known(parsed: DataFrame, key: str, known: DataFrame | None) -> DataFrame:
-    """Of the rows with one ``p.<key>`` the first that became known, unless an earlier batch knew it."""
-    by_key = Window.partitionBy("shop_id", f"p.{key}").orderBy("received_at", "event_id")
-    first = parsed.withColumn("n", F.row_number().over(by_key)).where("n = 1").drop("n")
-    if known is None:
-        return first
-    return first.withColumn(key, F.col(f"p.{key}")).join(known, ["shop_id", key], "left_anti").drop(key)
+    # Few orders are reported twice, so that the wide rows of all others need not be sorted.
+    by_order = reports.groupBy("shop_id", "order_id").agg(
+        F.min(F.struct("received_at", "event_id"))["event_id"].alias("first"), F.count("*").alias("reports")
+    )
+    first = by_order.where("reports > 1").drop("reports")
+    found = reports.join(F.broadcast(first.localCheckpoint()), ["shop_id", "order_id"], "left")
+    found = found.where("first is null or first = event_id").drop("first")
+    return found if known is None else found.join(known, ["shop_id", "order_id"], "left_anti")
 
 
 def orders(paid: DataFrame) -> DataFrame:
@@ -47,7 +50,6 @@ def orders(paid: DataFrame) -> DataFrame:
         return f"aggregate(p.lines, 0L, (sum, x) -> sum + {expression})"
 
     columns = {
-        "order_id": F.col("p.order_id"),
         "paid_at": F.col("occurred_at"),
         "paid_date": F.col("occurred_date"),
         "currency": F.col("p.currency"),
@@ -70,8 +72,7 @@ def orders(paid: DataFrame) -> DataFrame:
 def paid_lines(paid: DataFrame) -> DataFrame:
     """One row a line, numbered from 1 in the order's sequence: ``SILVER_ORDER_LINES``, and clocks and id of its event."""
     exploded = paid.select(
-        *("shop_id", "event_id", "person_id", "occurred_at", "received_at"),
-        F.col("p.order_id").alias("order_id"),
+        *("shop_id", "event_id", "order_id", "person_id", "occurred_at", "received_at"),
         F.col("occurred_at").alias("paid_at"),
         F.col("occurred_date").alias("paid_date"),
         F.posexplode("p.lines").alias("position", "x"),
@@ -100,6 +101,7 @@ def refunds(events: DataFrame, known: DataFrame | None) -> DataFrame:
     ``known`` holds ``(shop_id, refund_id)`` of the refunds of earlier batches.
     """
     parsed = events.where("type = 'order_refunded'").withColumn("p", F.from_json("line", _REFUND)["properties"])
+    first_known = Window.partitionBy("shop_id", "p.refund_id").orderBy("received_at", "event_id")
     columns = {
         "refund_id": F.col("p.refund_id"),
         "order_id": F.col("p.order_id"),
@@ -109,4 +111,6 @@ def refunds(events: DataFrame, known: DataFrame | None) -> DataFrame:
         "amount_minor": F.col("p.amount_minor"),
         "reason": F.col("p.reason"),
     }
-    return _first_known(parsed, "refund_id", known).withColumns(columns).select(*SILVER_REFUNDS.columns)
+    found = parsed.withColumn("n", F.row_number().over(first_known)).where("n = 1").withColumns(columns)
+    found = found.select(*SILVER_REFUNDS.columns)
+    return found if known is None else found.join(known, ["shop_id", "refund_id"], "left_anti").select(*SILVER_REFUNDS.columns)

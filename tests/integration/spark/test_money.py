@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from jishi.contract.properties import OrderPaid
 from jishi.tables import SILVER_EVENTS
-from spark_jobs.silver.orders import order_lines, orders, paid_orders
+from spark_jobs.silver.orders import order_lines, orders, paid_orders, reports
 
 pytestmark = pytest.mark.integration
 
@@ -45,7 +45,7 @@ def test_spark_adds_up_as_the_contract_does(spark: SparkSession) -> None:
     }
     types = {column.split("` ")[0].strip("` "): column.split("` ")[1] for column in SILVER_EVENTS.spark_ddl.split(", ")}
     columns = [known.get(name, F.lit(None)).cast(kind).alias(name) for name, kind in types.items()]
-    paid = paid_orders(frame.select(*columns), None)
+    paid = paid_orders(reports(frame.select(*columns)), None)
     told = {row.order_id: row for row in orders(paid).collect()}
     for order in made:
         row = told[order.order_id]
