@@ -52,6 +52,9 @@ Flag = StrictBool
 
 
 class Part(BaseModel):
-    """Base of every part of an event: unknown fields are kept and do not break."""
+    """Base of every part of an event: unknown fields are kept and do not break.
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    A model's validator is built when it is first needed, because many processes import the contract and few check events.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
