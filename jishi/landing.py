@@ -84,31 +84,32 @@ class LandingWriter:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.files: list[LandedFile] = []
-        self._buffer: list[bytes] = []
-        self._bytes = 0
+        self._buffer = bytearray()
+        self._buffered_lines = 0
 
     def write(self, lines: Iterable[bytes]) -> None:
         """Append lines; none may contain a line end."""
         for line in lines:
-            self._buffer.append(line)
-            self._bytes += len(line) + 1
-            if len(self._buffer) >= LINES_PER_FILE or self._bytes >= BYTES_PER_FILE:
+            self._buffer += line
+            self._buffer += b"\n"
+            self._buffered_lines += 1
+            if self._buffered_lines >= LINES_PER_FILE or len(self._buffer) >= BYTES_PER_FILE:
                 self.flush()
 
     def flush(self) -> None:
         """Write what is buffered as the next file."""
         if not self._buffer:
             return
-        content = b"\n".join(self._buffer) + b"\n"
         name = f"events-{len(self.files):05d}.jsonl"
-        (self.folder / name).write_bytes(content)
-        self.files.append(LandedFile(name=name, lines=len(self._buffer), sha256=hashlib.sha256(content).hexdigest()))
-        self._buffer, self._bytes = [], 0
+        (self.folder / name).write_bytes(self._buffer)
+        digest = hashlib.sha256(self._buffer).hexdigest()
+        self.files.append(LandedFile(name=name, lines=self._buffered_lines, sha256=digest))
+        self._buffer, self._buffered_lines = bytearray(), 0
 
     @property
     def lines(self) -> int:
         """Lines written so far, buffered ones included."""
-        return sum(f.lines for f in self.files) + len(self._buffer)
+        return sum(f.lines for f in self.files) + self._buffered_lines
 
 
 @contextmanager

@@ -43,20 +43,14 @@ class Delivery(NamedTuple):
     line: bytes
 
 
-class Stamps:
-    """ISO texts of epoch milliseconds; remembers hours, because a day has few."""
+def stamps(ms: np.ndarray) -> np.ndarray:
+    """ISO texts of epoch milliseconds, such as ``2026-09-01T08:00:00.123Z``."""
+    return np.datetime_as_string(ms.astype("datetime64[ms]"), timezone="UTC")
 
-    def __init__(self) -> None:
-        self._hours: dict[int, str] = {}
 
-    def __call__(self, ms: int) -> str:
-        """Such as ``2026-09-01T08:00:00.123Z``."""
-        hour, rest = divmod(ms, 3_600_000)
-        text = self._hours.get(hour)
-        if text is None:
-            text = self._hours[hour] = str(np.datetime_as_string(np.datetime64(hour, "h"))) + ":"
-        minute, rest = divmod(rest, 60_000)
-        return f"{text}{minute:02d}:{rest // 1000:02d}.{rest % 1000:03d}Z"
+def stamp(ms: int) -> str:
+    """ISO text of epoch milliseconds."""
+    return str(stamps(np.int64(ms)))
 
 
 def event_of(happening: Happening, shop_id: str, event_id: str, occurred_at: str) -> dict[str, Any]:
@@ -89,7 +83,8 @@ def deliver(
     ``happenings`` are in the order of occurrence.
     """
     count = len(happenings)
-    stamps, dice = Stamps(), Dice(rng)
+    at = np.array([happening.at_ms for happening in happenings], dtype=np.int64)
+    dice = Dice(rng)
     delay = np.clip(rng.lognormal(5.2, 0.8, count), 5, 20_000).astype(np.int64)
     draws = rng.random((count, 3))
     if is_clean:
@@ -100,32 +95,37 @@ def deliver(
     delay = np.where(late, LATE_AFTER_MS + 1 + np.where(rng.random(count) < 0.1, 0, far), delay)
     doubled = (draws[:, 1] < _DOUBLED) & ~late
     again = (1000 + rng.lognormal(9.5, 1.6, count)).astype(np.int64)
-    extra = draws[:, 2]
-    plan = zip(happenings, delay.tolist(), late.tolist(), doubled.tolist(), again.tolist(), extra.tolist(), strict=True)
-    for number, (happening, after, is_late, is_doubled, later, draw) in enumerate(plan):
-        event_id, at_ms = f"e{id_prefix}-{number}", happening.at_ms
-        if at_ms >= until_ms:
+    receipt = at + delay
+    columns = (late, doubled, again, draws[:, 2], receipt, stamps(at), stamps(receipt))
+    plan = zip(happenings, *(column.tolist() for column in columns), strict=True)
+    for number, (happening, is_late, is_doubled, later, draw, received, occurred_at, received_at) in enumerate(plan):
+        if happening.at_ms >= until_ms:
             return
-        event = event_of(happening, shop_id, event_id, stamps(at_ms))
-        received = at_ms + after
-        event["received_at"] = stamps(received)
-        yield Delivery(received, event_id, "late" if is_late else None, None, orjson.dumps(event))
+        event_id = f"e{id_prefix}-{number}"
+        event = event_of(happening, shop_id, event_id, occurred_at)
+        event["received_at"] = received_at
+        yield Delivery(received, event_id, "late" if is_late else None, None, _line(event))
         if is_doubled:
-            event["received_at"] = stamps(received + later)
-            yield Delivery(received + later, event_id, "duplicate", None, orjson.dumps(event))
+            event["received_at"] = stamp(received + later)
+            yield Delivery(received + later, event_id, "duplicate", None, _line(event))
         if happening.type != "item_viewed":
             continue
-        event["received_at"] = stamps(received)
+        event["received_at"] = received_at
         if draw < _FUTURE:
             ahead = 6_000 + int(dice.exponential(7_200_000))
-            event |= {"event_id": f"f{id_prefix}-{number}", "occurred_at": stamps(received + ahead)}
+            event |= {"event_id": f"f{id_prefix}-{number}", "occurred_at": stamp(received + ahead)}
             if dice.chance(0.2):
                 event["occurred_at"] = "2099-01-01T00:00:00.000Z"
-            yield Delivery(received, event["event_id"], "future", None, orjson.dumps(event))
+            yield Delivery(received, event["event_id"], "future", None, _line(event))
         elif draw < _FUTURE + _BROKEN:
             event["event_id"] = f"x{id_prefix}-{number}"
             breakage = dice.pick(tuple(BREAKAGES))
             yield Delivery(received, event["event_id"], "invalid", BREAKAGES[breakage], break_line(event, breakage))
+
+
+def _line(event: dict[str, Any]) -> bytes:
+    """JSON of an event. A copy, because what orjson returns keeps 4 KB of memory however short it is."""
+    return bytes(memoryview(orjson.dumps(event)))
 
 
 def break_line(event: dict[str, Any], breakage: str) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from simulator.day import play_day
-from simulator.defects import BREAKAGES, LATE_AFTER_MS, Stamps, broken_event, event_of
+from simulator.defects import BREAKAGES, LATE_AFTER_MS, broken_event, event_of, stamp
 from simulator.journal import Happening
 from simulator.seeds import Dice, stream
 from simulator.world import Plan, World, make_world
@@ -30,7 +30,6 @@ class LiveEvents:
         self.reasons: Counter[str] = Counter()
         self._plan, self._run_id, self._count = plan, run_id, count
         self._dice = Dice(stream(plan.seed, plan.shop_id, "live-defects", run_id))
-        self._stamps = Stamps()
         self._again: deque[tuple[int, dict[str, Any]]] = deque()
 
     def batches(self) -> Iterator[list[tuple[Happening, str]]]:
@@ -54,7 +53,7 @@ class LiveEvents:
             if draw < _LATE:
                 at_ms = now_ms - LATE_AFTER_MS - 1000 - int(self._dice.exponential(120_000))
                 self.planted["late"] += 1
-            event = event_of(happening, self._plan.shop_id, event_id, self._stamps(at_ms))
+            event = event_of(happening, self._plan.shop_id, event_id, stamp(at_ms))
             events.append(event)
             if _LATE <= draw < _LATE + _DOUBLED:
                 self._again.append((number + self._dice.whole(1, 4), event))
@@ -77,7 +76,7 @@ class LiveEvents:
         if draw < _FUTURE:
             self.planted["future"] += 1
             ahead = 600_000 + int(self._dice.exponential(7_200_000))
-            return [event | {"event_id": "f" + event["event_id"], "occurred_at": self._stamps(now_ms + ahead)}]
+            return [event | {"event_id": "f" + event["event_id"], "occurred_at": stamp(now_ms + ahead)}]
         if draw < _FUTURE + _BROKEN:
             breakage = self._dice.pick((*_BREAKAGES, "not_an_object"))
             self.planted["invalid"] += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from simulator.catalogue import ItemState
 from simulator.journal import Journal, Visitor
 from simulator.seeds import Dice
-from simulator.shoppers import CITIES, DEVICES, preference
+from simulator.shoppers import CITIES, DEVICES
 from simulator.world import World
 
 _CAMPAIGNS = ("上新周", "会员日", "国庆大促", "尝鲜季", "双十一预热")
@@ -26,7 +26,6 @@ class Scene:
     state: ItemState
     journal: Journal
     dice: Dice
-    _chances: dict[int, np.ndarray] = field(default_factory=dict)
 
     @property
     def campaign(self) -> str | None:
@@ -68,7 +67,7 @@ class Scene:
 
     def picks(self, shopper: int, number: int, category: int | None = None) -> list[int]:
         """Items that the shopper would look at, drawn by preference, within one category when one is given."""
-        chances = self._chances_of(shopper)
+        chances = self.world.leanings.of(shopper)
         low, high = 0.0, float(chances[-1])
         last = len(chances) - 1
         if category is not None:
@@ -102,13 +101,6 @@ class Scene:
         if share_id:
             properties["share_id"] = share_id
         self.journal.tell(visitor, "item_viewed", properties)
-
-    def _chances_of(self, shopper: int) -> np.ndarray:
-        if shopper not in self._chances:
-            people = self.world.shoppers
-            score = preference(people.taste[shopper], float(people.price_sensitivity[shopper]), self.world.catalogue)
-            self._chances[shopper] = np.cumsum(np.exp(score))
-        return self._chances[shopper]
 
 
 def campaign_on(day: int) -> str | None:

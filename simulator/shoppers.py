@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -95,6 +96,24 @@ def preference(taste: np.ndarray, sensitivity: np.ndarray | float, catalogue: Ca
     return minded
 
 
+class Leanings:
+    """How likely each shopper looks at each item; it is the same every day, so shoppers who came lately are remembered."""
+
+    def __init__(self, shoppers: Shoppers, catalogue: Catalogue) -> None:
+        self._shoppers, self._catalogue = shoppers, catalogue
+        self.of = lru_cache(maxsize=4096)(self._of)
+
+    def _of(self, shopper: int) -> np.ndarray:
+        """Odds of the items, each added to those before it. Shape (items,)."""
+        people = self._shoppers
+        return _summed_odds(people.taste[shopper], float(people.price_sensitivity[shopper]), self._catalogue)
+
+
+def _summed_odds(taste: np.ndarray, sensitivity: float, catalogue: Catalogue) -> np.ndarray:
+    summed: np.ndarray = np.cumsum(np.exp(preference(taste, sensitivity, catalogue)))
+    return summed
+
+
 def _tastes(catalogue: Catalogue, count: int, rng: np.random.Generator) -> np.ndarray:
     """A taste is a mixture of three items' vectors, the first weighing most, and something of one's own."""
     draws = rng.random((count, 3))
@@ -120,7 +139,7 @@ def _staples(
         if not number:
             staples.append(np.array([], dtype=np.int64))
             continue
-        chances = np.cumsum(np.exp(preference(taste[shopper], float(sensitivity[shopper]), catalogue)))
+        chances = _summed_odds(taste[shopper], float(sensitivity[shopper]), catalogue)
         chosen = np.searchsorted(chances, draws[shopper, :number] * chances[-1])
         staples.append(np.unique(np.minimum(chosen, len(catalogue) - 1)))
     return staples

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from simulator.catalogue import Catalogue, StateCalendar, make_catalogue
 from simulator.preset import Preset
 from simulator.presets import preset_of
-from simulator.shoppers import Shoppers, make_shoppers
+from simulator.shoppers import Leanings, Shoppers, make_shoppers
 
 DAY_MS = 86_400_000
 
@@ -34,6 +34,7 @@ class World:
     catalogue: Catalogue
     shoppers: Shoppers
     states: StateCalendar
+    leanings: Leanings
 
     def start_of_day_ms(self, day: int) -> int:
         """Epoch milliseconds of midnight in the shop's time zone."""
@@ -52,4 +53,4 @@ def make_world(plan: Plan) -> World:
     preset = preset_of(plan.shop_id)
     catalogue = make_catalogue(preset, plan.shop_id, plan.seed)
     shoppers = make_shoppers(preset, catalogue, plan.shop_id, plan.seed, plan.users)
-    return World(plan, preset, catalogue, shoppers, catalogue.states())
+    return World(plan, preset, catalogue, shoppers, catalogue.states(), Leanings(shoppers, catalogue))

@@ -99,16 +99,17 @@ def bronze_rows(lines: Iterable[bytes], counts: LineCounts, *, shop_id: str, fir
             counts.invalid[verdict.reason] += 1
         known = known_since_ms(raw, record, verdict)
         row: dict[str, Any] = {**record, "log_partition": None, "log_offset": None}
-        if known is None and last_known is None:
+        last_known = last_known if known is None else known
+        if last_known is None:
             waiting.append(row)
             continue
-        last_known = last_known if known is None else known
-        yield from (_known_at(early, last_known) for early in waiting)
-        waiting.clear()
+        if waiting:
+            yield from (_known_at(early, last_known) for early in waiting)
+            waiting.clear()
         yield _known_at(row, last_known)
     yield from (_known_at(row, 0) for row in waiting)
 
 
-def _known_at(row: dict[str, Any], ms: int | None) -> dict[str, Any]:
+def _known_at(row: dict[str, Any], ms: int) -> dict[str, Any]:
     row["received_at_ms"] = row["collected_at_ms"] = ms
     return row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,12 @@ def arrow_schema(table: TableSchema) -> pa.Schema:
 def to_arrow(table: TableSchema, rows: Sequence[dict[str, Any]]) -> pa.Table:
     """Rows as an Arrow table; a key that is missing in a row is a KeyError, because a column must not vanish in silence."""
     schema = arrow_schema(table)
-    names, types = schema.names, schema.types
-    columns = [pa.array([row[name] for row in rows], type=kind) for name, kind in zip(names, types, strict=True)]
-    return pa.Table.from_arrays(columns, schema=schema)
+    if not rows:
+        return schema.empty_table()
+    columns = zip(*map(itemgetter(*schema.names), rows), strict=True)
+    return pa.Table.from_arrays(
+        [pa.array(column, type=kind) for column, kind in zip(columns, schema.types, strict=True)], schema=schema
+    )
 
 
 def write_parquet(table: pa.Table, file: Path) -> None:

@@ -30,6 +30,7 @@ SHOP = ShopFacts(name="Complete Journey (2017)", time_zone="UTC", currency="USD"
 LINES = 1_469_307
 CATALOGUE_AT = "2016-12-31T23:00:00.000Z"
 STOCK = 1000
+_BLOCK = 10_000
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def load_journey(limit_households: int | None = None) -> Journey:
         kept = np.sort(transactions["household_id"].unique())[:limit_households]
         transactions = transactions[transactions["household_id"].isin(kept)]
         redemptions = redemptions[redemptions["household_id"].isin(kept)]
-    transactions = transactions.sort_values(["transaction_timestamp", "basket_id"], kind="stable").reset_index(drop=True)
+    transactions = transactions.sort_values(["transaction_timestamp", "basket_id"], kind="stable", ignore_index=True)
     return Journey(transactions, read("products"), read("coupons"), redemptions.reset_index(drop=True))
 
 
@@ -150,10 +151,9 @@ def _orders(journey: Journey, prices: _LinePrices, matched: list[Redemption], sh
     ends = np.r_[starts[1:], len(baskets)].tolist() if len(baskets) else []
     seconds, stamps = _instants(data["transaction_timestamp"].iloc[starts])
     department = dict(zip(journey.products["product_id"].tolist(), _text(journey.products["department"]), strict=True))
-    products = data["product_id"].tolist()
-    item_ids = data["product_id"].astype(str).tolist()
-    quantities = data["quantity"].tolist()
-    amounts, discounts, units = prices.amount.tolist(), prices.discount.tolist(), prices.unit_price.tolist()
+    item_ids = {product: str(product) for product in data["product_id"].unique().tolist()}
+    columns = data["product_id"].to_numpy(), data["quantity"].to_numpy(), prices.unit_price, prices.amount, prices.discount
+    rows = _rows(*columns)
     coupons = {r.row: str(r.coupon_upc) for r in matched if r.row is not None}
     of_basket = zip(
         starts.tolist(),
@@ -168,16 +168,16 @@ def _orders(journey: Journey, prices: _LinePrices, matched: list[Redemption], sh
     for start, end, second, stamp, basket, household, store in of_basket:
         lines = []
         coupon_ids = []
-        for row in range(start, end):
+        for row, (product, quantity, unit_price, amount, discount) in zip(range(start, end), rows, strict=False):
             line: dict[str, Any] = {
-                "item_id": item_ids[row],
-                "quantity": quantities[row],
-                "unit_price_minor": units[row],
-                "amount_minor": amounts[row],
+                "item_id": item_ids[product],
+                "quantity": quantity,
+                "unit_price_minor": unit_price,
+                "amount_minor": amount,
             }
-            if discounts[row]:
-                line["discount_minor"] = discounts[row]
-            category = department.get(products[row])
+            if discount:
+                line["discount_minor"] = discount
+            category = department.get(product)
             if category is not None:
                 line["category"] = category
             if row in coupons:
@@ -204,13 +204,18 @@ def _orders(journey: Journey, prices: _LinePrices, matched: list[Redemption], sh
         yield second, orjson.dumps(event)
 
 
+def _rows(*columns: np.ndarray) -> Iterator[tuple[Any, ...]]:
+    """Rows of columns of one length, a block at a time: new memory for all of them costs more than making them."""
+    for start in range(0, len(columns[0]), _BLOCK):
+        yield from zip(*(column[start : start + _BLOCK].tolist() for column in columns), strict=True)
+
+
 def _redemptions(journey: Journey, prices: _LinePrices, matched: list[Redemption], shop_id: str) -> list[tuple[int, bytes]]:
     """``coupon_redeemed`` of every redemption with its second: its basket's where one matched, else the start of its day."""
     data = journey.transactions
+    times = [r.on if r.row is None else data["transaction_timestamp"].iat[r.row] for r in matched]
     events = []
-    for redemption in matched:
-        at = redemption.on if redemption.row is None else data["transaction_timestamp"].iat[redemption.row]
-        (second,), (stamp,) = _instants(pd.Series([at]))
+    for redemption, second, stamp in zip(matched, *_instants(pd.Series(times, dtype="datetime64[ns]")), strict=True):
         properties: dict[str, Any] = {"coupon_id": str(redemption.coupon_upc), "campaign_id": str(redemption.campaign_id)}
         if redemption.row is not None:
             properties["order_id"] = str(data["basket_id"].iat[redemption.row])

@@ -27,15 +27,16 @@ class Redemption:
 def match_redemptions(transactions: pd.DataFrame, coupons: pd.DataFrame, redemptions: pd.DataFrame) -> list[Redemption]:
     """Every redemption in the data set's order, matched with a transaction line (index of ``transactions``) where one fits."""
     red = redemptions.reset_index(drop=True).rename_axis("number").reset_index()
-    own = transactions.loc[transactions["household_id"].isin(red["household_id"])]
-    own = own[["household_id", "product_id", "transaction_timestamp", "coupon_disc", "coupon_match_disc"]]
+    columns = ["household_id", "product_id", "transaction_timestamp", "coupon_disc", "coupon_match_disc"]
+    own = transactions.loc[transactions["household_id"].isin(red["household_id"]), columns]
     own = own.assign(
         redemption_date=own["transaction_timestamp"].dt.normalize(),
         saved=own["coupon_disc"] + own["coupon_match_disc"],
         row=own.index,
     )
-    good_for = red.merge(coupons.drop_duplicates(), on=["coupon_upc", "campaign_id"])
-    fits = good_for.merge(own, on=["household_id", "product_id", "redemption_date"])
+    # First the day's lines: a coupon is good for hundreds of products, a household buys few of them on a day.
+    of_day = red.merge(own, on=["household_id", "redemption_date"])
+    fits = of_day.merge(coupons.drop_duplicates(), on=["coupon_upc", "campaign_id", "product_id"])
     fits = fits.sort_values(["number", "saved", "row"], ascending=[True, False, True], kind="stable")
     candidates = {int(number): group.tolist() for number, group in fits.groupby("number")["row"]}
     taken: set[int] = set()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StrictBool, StrictInt, StrictStr, WithJsonSchema
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def parse_instant(value: Any) -> datetime:
@@ -22,22 +25,23 @@ def parse_instant(value: Any) -> datetime:
         raise ValueError("must be an ISO 8601 string with an offset, such as 2026-09-01T00:00:00.000Z")
     if instant.tzinfo is None:
         raise ValueError("has no offset; add Z or +08:00, so that it means one instant everywhere")
-    try:
-        instant = instant.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("lies outside the years 1970 to 9999") from None
+    if instant.tzinfo is not UTC:
+        try:
+            instant = instant.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("lies outside the years 1970 to 9999") from None
     if instant.year < 1970:
         raise ValueError("lies outside the years 1970 to 9999")
-    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
+    finer = instant.microsecond % 1000
+    return instant.replace(microsecond=instant.microsecond - finer) if finer else instant
 
 
 def to_ms(instant: datetime) -> int:
     """Epoch milliseconds of an instant, exact."""
-    delta = instant - datetime(1970, 1, 1, tzinfo=UTC)
-    return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
+    return (instant - _EPOCH) // _MILLISECOND
 
 
-Instant = Annotated[datetime, BeforeValidator(parse_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
+Instant = Annotated[datetime, PlainValidator(parse_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
 Id = Annotated[StrictStr, Field(min_length=1, max_length=200)]
 ShopId = Annotated[StrictStr, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Text = Annotated[StrictStr, Field(max_length=2000)]
@@ -48,6 +52,9 @@ Flag = StrictBool
 
 
 class Part(BaseModel):
-    """Base of every part of an event: unknown fields are kept and do not break."""
+    """Base of every part of an event: unknown fields are kept and do not break.
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    A model's validator is built when it is first needed, because many processes import the contract and few check events.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)

@@ -65,19 +65,28 @@ def record_of(
         return record, verdict
     # Declared fields only: an unknown field of the same name has any type, and stays in the line.
     declared = verdict.properties.__dict__
-    record = _blank(shop_id, collector_id, seq, collected_at_ms, text)
-    record["event_id"] = verdict.event_id
-    record["type"] = verdict.type
-    record["schema_version"] = verdict.schema_version
-    record["occurred_at_ms"] = to_ms(verdict.occurred_at)
-    record["anonymous_id"] = verdict.anonymous_id
-    record["user_id"] = verdict.user_id
-    record["person_id"] = verdict.person_id
-    record["session_id"] = verdict.session_id
-    record["item_id"] = declared.get("item_id")
-    record["category"] = declared.get("category")
-    record["unit_price_minor"] = declared.get("unit_price_minor")
-    record["quantity"] = declared.get("quantity")
+    record = {
+        "collector_id": collector_id,
+        "seq": seq,
+        "shop_id": shop_id,
+        "event_id": verdict.event_id,
+        "type": verdict.type,
+        "schema_version": verdict.schema_version,
+        "occurred_at_ms": to_ms(verdict.occurred_at),
+        "collected_at_ms": collected_at_ms,
+        "anonymous_id": verdict.anonymous_id,
+        "user_id": verdict.user_id,
+        "person_id": verdict.person_id,
+        "session_id": verdict.session_id,
+        "item_id": declared.get("item_id"),
+        "category": declared.get("category"),
+        "unit_price_minor": declared.get("unit_price_minor"),
+        "quantity": declared.get("quantity"),
+        "invalid_reason": None,
+        "invalid_field": None,
+        "invalid_detail": None,
+        "line": text,
+    }
     return record, verdict
 
 
