@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Self
 
 import numpy as np
-from implicit.nearest_neighbours import all_pairs_knn
 from scipy import sparse
 
+from models.nearest_columns import nearest_columns
 from models.recommender import Items, NotFitted, Scores, State, check_histories
 
 
@@ -33,9 +33,7 @@ class ItemKNN:
         x = check_histories(histories, len(sales)).astype(np.float64)
         norms = np.sqrt(np.asarray(x.multiply(x).sum(axis=0)).ravel() + self.shrinkage)
         scaled = sparse.csr_matrix(x @ sparse.diags(1.0 / norms))
-        found = all_pairs_knn(scaled, self.neighbours, self.threads, show_progress=False).tocsr().astype(np.float32)
-        found.sort_indices()
-        self.similarity_ = found
+        self.similarity_ = nearest_columns(scaled, self.neighbours, self.threads)
         return self
 
     def score(self, histories: sparse.csr_matrix) -> Scores:
