@@ -120,11 +120,49 @@ def _strongest(touched: Any, similarity: Any, most: int) -> Any:
     """The ``most`` most similar sessions; of equal ones the latest."""
     if len(touched) <= most:
         return touched
-    values = similarity[touched]
-    bar = np.partition(values, len(values) - most)[len(values) - most]
-    above = touched[values > bar]
-    ties = np.sort(touched[values == bar])
-    return np.concatenate((above, ties[len(ties) - (most - len(above)) :]))
+    values = np.empty(len(touched), dtype=similarity.dtype)
+    for place in range(len(touched)):
+        values[place] = similarity[touched[place]]
+    bar = _largest_first(values, most)
+    near, ties = np.empty(most, dtype=touched.dtype), np.empty(len(touched), dtype=touched.dtype)
+    above, equal = 0, 0
+    for session in touched:
+        if similarity[session] > bar:
+            near[above] = session
+            above += 1
+        elif similarity[session] == bar:
+            ties[equal] = session
+            equal += 1
+    _largest_first(ties[:equal], most - above)
+    for place in range(above, most):
+        near[place] = ties[place - above]
+    return near
+
+
+@numba.njit(cache=True, nogil=True)
+def _largest_first(values: Any, most: int) -> Any:
+    """The ``most``-th largest value, after the ``most`` largest were moved to the front (Hoare, Algorithm 65: Find, 1961).
+
+    ``np.partition`` would do, but takes numba seconds to compile, and so do slices that are assigned to.
+    """
+    low, high, wanted = 0, len(values) - 1, most - 1
+    while low < high:
+        pivot, left, right = values[(low + high) // 2], low, high
+        while left <= right:
+            while values[left] > pivot:
+                left += 1
+            while values[right] < pivot:
+                right -= 1
+            if left <= right:
+                values[left], values[right] = values[right], values[left]
+                left, right = left + 1, right - 1
+        if wanted <= right:
+            high = right
+        elif wanted >= left:
+            low = left
+        else:
+            break
+    return values[wanted]
 
 
 @numba.njit(cache=True, nogil=True)
