@@ -66,19 +66,18 @@ def _strongest(
     found: Any,
     strength: Any,
 ) -> None:
-    total, touched = np.zeros(items, dtype=np.float32), np.empty(items, dtype=np.int32)
+    total, touched = np.zeros(items, dtype=np.float32), np.empty(items + 1, dtype=np.int32)
     for row in range(len(starts) - 1):
         count = 0
         for entry in range(starts[row], starts[row + 1]):
             cause, weight = causes[entry], weights[entry]
             for place in range(effect_starts[cause], effect_starts[cause + 1]):
                 item = effects[place]
-                if total[item] == 0:
-                    touched[count] = item
-                    count += 1
-                total[item] += weight * effect_weights[place]
-                if total[item] == 0:  # nothing was given: it is not touched
-                    count -= 1
+                before = total[item]
+                after = before + weight * effect_weights[place]
+                touched[count] = item  # without a branch: none could be foreseen; the last place is for what is not counted
+                count += np.int64(before == 0) & np.int64(after != 0)
+                total[item] = after
         if count > 0:
             head, values = sorted_head(touched[:count], total, found.shape[1])
             for place in range(len(head)):
