@@ -20,12 +20,11 @@ def nearest_columns(x: sparse.csr_matrix, most: int, threads: int) -> sparse.csr
 
     The same entries as ``implicit.nearest_neighbours.all_pairs_knn``, those among equal ones included, at a third of the time:
     no branch of the inner loops depends on what a product holds. A row's products are looked through in the order of the
-    library: from the last row of ``x`` and the last column of that to the first ones. Who is as large as the smallest one kept
-    comes too late; of equal smallest ones that with the lowest number leaves.
+    library: from the last row of ``x`` and the last entry stored of that to the first ones. Who is as large as the smallest one
+    kept comes too late; of equal smallest ones that with the lowest number leaves.
     """
     items = x.shape[1]
     rows = sparse.csr_matrix(x)
-    rows.sort_indices()
     columns = rows.tocsc()
     found = np.full((items, most), -1, dtype=np.int32)
     strength = np.zeros(found.shape, dtype=np.float32)

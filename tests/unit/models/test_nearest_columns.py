@@ -21,10 +21,14 @@ def library(x: sparse.csr_matrix, most: int) -> sparse.csr_matrix:
 @pytest.mark.parametrize("most", [1, 3, 10, 70], ids=lambda most: f"most={most}")
 @pytest.mark.parametrize("values", [[1.0], [1.0, 2.0], [1.0, 3e-20, 1e9]], ids=["equal", "two values", "far apart"])
 @pytest.mark.parametrize("threads", [1, 3], ids=lambda threads: f"threads={threads}")
-def test_they_are_those_of_the_library(most: int, values: list[float], threads: int) -> None:
+@pytest.mark.parametrize("is_sorted", [True, False], ids=["sorted", "as stored"])
+def test_they_are_those_of_the_library(most: int, values: list[float], threads: int, *, is_sorted: bool) -> None:
     rng = np.random.default_rng(most)
     x = sparse.random(40, 60, 0.2, format="csr", random_state=rng)
     x.data = rng.choice(values, x.nnz)
+    if not is_sorted:
+        x = sparse.csr_matrix(x @ sparse.identity(60))
+        assert not x.has_sorted_indices
     found, expected = nearest_columns(x, most, threads), library(x, most)
     for part in ("indptr", "indices", "data"):
         np.testing.assert_array_equal(getattr(found, part), getattr(expected, part))
