@@ -32,8 +32,8 @@ GRID: dict[str, tuple[dict[str, Any], ...]] = {
 }
 # Parameters that change how a fitted model scores, and not the fit.
 SCORING_ONLY = {"self_weight"}
-# What the candidates are fitted with, to be compared at less cost: of the four shops of the demo, cut at up to four days each,
-# every one chose the same after four sweeps of ALS as after eight. Half of the teachers changed the choice of two.
+# What candidates are fitted with besides, so that comparing them costs less. The four shops of the demo, each with two or three
+# ends of its history, choose after four sweeps of ALS what they choose after eight; half of the teachers changed two choices.
 WHILE_CHOOSING: dict[str, dict[str, Any]] = {"als": {"iterations": 4}}
 
 
