@@ -88,7 +88,7 @@ def _audit_visits(connection: object, rows: dict[str, int], shops: set[str]) -> 
         if number:
             raise AuditFailed(
                 f"silver/sessions of shop {shop_id} miss {number} acts of its events and orders (below 0: they hold too many); "
-                "build it again from its history: python -m spark_jobs silver --batch history"
+                "build the shop again from its first batch, mostly: python -m spark_jobs silver --batch history"
             )
 
 

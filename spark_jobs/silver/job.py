@@ -33,7 +33,6 @@ BY_BATCH = (
 )
 # An item's newest state and a visit may come of several batches.
 BY_SHOP = (tables.SILVER_ITEMS, tables.SILVER_SESSIONS)
-HISTORY = "history"
 # So much of bronze (some 600,000 events) is worked up before Java's optimising compiler has paid for itself.
 SHORT_BYTES = 40 * 2**20
 KEPT_BYTES = 4 * 2**20  # a batch of so much is kept in memory whole, once its events have their fates
@@ -49,7 +48,7 @@ class OlderLayout(RuntimeError):
 
 def batch_order(batch: str) -> tuple[int, str]:
     """Sort key of batches: history is before every live day, and live days follow their dates."""
-    return (0, "") if batch == HISTORY else (1, batch)
+    return (0, "") if batch == "history" else (1, batch)
 
 
 def shops_of_batch(lake: Lake, batch: str, wanted: list[str]) -> list[str]:
@@ -107,6 +106,11 @@ def earlier_rows(session: SparkSession, root: Path, batch: str, shops: list[str]
     return session.read.parquet(*folders).select(*columns) if folders else None
 
 
+def read_table(session: SparkSession, schema: TableSchema, folders: list[str]) -> DataFrame:
+    """Rows of a table in some of its folders; no rows without any."""
+    return session.read.schema(schema.spark_ddl).parquet(*folders) if folders else session.createDataFrame([], schema.spark_ddl)
+
+
 def repairs_of(session: SparkSession, lake: Lake, shops: list[str]) -> DataFrame | None:
     """Repaired records of the shops, or None when there are none."""
     if not lake.has(tables.BRONZE_REPAIRS.name):
@@ -143,7 +147,8 @@ def build_silver(
             drafts[schema] = stack.enter_context(lake.publish(schema.name, replace=partitions)).path
         for schema in BY_SHOP:
             drafts[schema] = stack.enter_context(lake.publish(schema.name, replace=[f"shop={shop}" for shop in touched])).path
-        _refuse_older_layout(drafts, touched, batch)
+        is_whole = not folders_of(drafts[tables.SILVER_EVENTS], touched)  # nothing was carried over
+        _refuse_older_layout(drafts, touched, is_whole=is_whole)
         build = _Build(session, drafts, tell, pool)
         for name, of in batches.items():
             bronze = session.read.schema(tables.BRONZE_EVENTS.spark_ddl).parquet(*map(str, bronze_folders[name]))
@@ -155,33 +160,29 @@ def build_silver(
             )
             build.fates(classified, name, zones, is_small=_bytes_in(bronze_folders[name]) <= KEPT_BYTES)
             build.acts(name, of)
-        build.states(touched, _persons_of(session, lake, drafts, batches), lake)
+        build.states(touched, None if is_whole else _persons_of(session, lake, drafts, batches), lake)
         build.wait()
         return audit(drafts, bronze_folders)
 
 
-def _refuse_older_layout(drafts: dict[TableSchema, Path], shops: list[str], batch: str) -> None:
-    """Take files of no batch out of the drafts when all is built again. Raises OlderLayout when only a day is."""
+def _refuse_older_layout(drafts: dict[TableSchema, Path], shops: list[str], *, is_whole: bool) -> None:
+    """Take files of no batch out of the drafts when every batch is built again. Raises OlderLayout when only some are."""
     loose = [file for schema in BY_BATCH for shop in shops for file in (drafts[schema] / f"shop={shop}").glob("*.parquet")]
-    if loose and batch != HISTORY:
+    if loose and not is_whole:
         raise OlderLayout(
-            f"silver of {', '.join(shops)} was built by an earlier version; build it again, history first: "
-            "python -m spark_jobs silver --batch history"
+            f"silver of {', '.join(shops)} was built by an earlier version; build each shop again from its first batch: "
+            "python -m spark_jobs silver --batch history --shop S (or live-YYYY-MM-DD where it has no history)"
         )
     for file in loose:
         file.unlink()
 
 
-def _persons_of(
-    session: SparkSession, lake: Lake, drafts: dict[TableSchema, Path], batches: dict[str, list[str]]
-) -> DataFrame | None:
-    """``(shop_id, person_id)`` of all who act in the batches as they were or are; None when that may be everybody."""
-    if HISTORY in batches or not lake.has(tables.SILVER_SESSIONS.name):
-        return None
+def _persons_of(session: SparkSession, lake: Lake, drafts: dict[TableSchema, Path], batches: dict[str, list[str]]) -> DataFrame:
+    """``(shop_id, person_id)`` of all who act in the batches, as they were before this build or as they are now."""
     roots = [drafts[tables.SILVER_EVENTS], lake.current(tables.SILVER_EVENTS.name)]
     folders = [folder for root in roots for name, of in batches.items() for folder in folders_of(root, of, [name])]
-    events = session.read.schema(tables.SILVER_EVENTS.spark_ddl).parquet(*folders) if folders else None
-    return None if events is None else events.select("shop_id", "person_id").where("person_id is not null").distinct()
+    events = read_table(session, tables.SILVER_EVENTS, folders)
+    return events.select("shop_id", "person_id").where("person_id is not null").distinct()
 
 
 class _Build:
@@ -249,9 +250,7 @@ class _Build:
         self.pending, self.kept = [], []
 
     def _table(self, schema: TableSchema, folders: list[str]) -> DataFrame:
-        if not folders:
-            return self.session.createDataFrame([], schema.spark_ddl)
-        return self.session.read.schema(schema.spark_ddl).parquet(*folders)
+        return read_table(self.session, schema, folders)
 
     def _submit(self, schema: TableSchema, frame: DataFrame, batch: str | None = None) -> None:
         self.pending.append(self.pool.submit(self._write, schema, frame, batch))

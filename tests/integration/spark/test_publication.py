@@ -139,12 +139,16 @@ def test_a_visit_that_is_missing_fails_the_audit(platform: Any) -> None:
     assert len(platform.rows(SILVER_SESSIONS)) == len(rows) + 1
 
 
-def test_orders_of_no_batch_are_built_again_with_history_only(platform: Any) -> None:
-    found = landed(platform)
-    platform.publish(SILVER_ORDERS, found[SILVER_ORDERS.name])  # as versions before 0.1 wrote it
-    with pytest.raises(OlderLayout, match="silver --batch history"):
+@pytest.mark.parametrize("first", ["history", "live-2026-09-01"])
+def test_orders_of_no_batch_are_built_again_from_the_first_batch_only(platform: Any, first: str) -> None:
+    for batch in list(DAYS)[list(DAYS).index(first) :]:
+        platform.land(batch, {"a": DAYS[batch]})
+        platform.build(batch)
+    found = {schema.name: platform.rows(schema) for schema in SILVER}
+    platform.publish(SILVER_ORDERS, found[SILVER_ORDERS.name])  # as an earlier version wrote it
+    with pytest.raises(OlderLayout, match="from its first batch"):
         platform.build("live-2026-09-02")
-    platform.build("history")
+    platform.build(first)
     assert {schema.name: platform.rows(schema) for schema in SILVER} == found
 
 
