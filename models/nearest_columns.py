@@ -70,9 +70,10 @@ def _nearest(
             for place in range(row_starts[row], row_starts[row + 1]):
                 other = columns[place]
                 before = total[other]
+                after = before + weight * weights[place]
                 touched[count] = other
-                count += before == 0
-                total[other] = before + weight * weights[place]
+                count += np.int64(before == 0) & np.int64(after != 0)  # a stored zero gives nothing
+                total[other] = after
         floor = 0
         if count > 2 * most:  # a bar that the best ones clear, and few others
             for place in range(count):

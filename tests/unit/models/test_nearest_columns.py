@@ -37,3 +37,9 @@ def test_they_are_those_of_the_library(most: int, values: list[float], threads: 
 def test_a_column_of_nobody_has_none() -> None:
     found = nearest_columns(sparse.csr_matrix([[1.0, 0.0, 2.0]]), 5, 2)
     np.testing.assert_array_equal(found.toarray(), [[1, 0, 2], [0, 0, 0], [2, 0, 4]])
+
+
+def test_a_stored_zero_gives_nothing() -> None:
+    zeros = sparse.csr_matrix((np.zeros(12), np.tile(np.arange(3), 4), np.arange(0, 13, 3)), shape=(4, 3))
+    assert zeros.nnz == 12  # more than columns, each looked at once a row
+    assert nearest_columns(zeros, 2, 1).nnz == 0
