@@ -9,10 +9,7 @@ from jishi.fates import Fate
 from jishi.tables import SILVER_DUPLICATES, SILVER_EVENTS, SILVER_QUARANTINE
 from spark_jobs.silver.fates import instant, is_in_silver, local_date
 
-_CONTEXT = (
-    "context STRUCT<channel STRING, campaign STRING, referrer STRING, device STRING, city STRING>, "
-    "properties STRUCT<share_id STRING>"
-)
+_CONTEXT = "context STRUCT<channel STRING, campaign STRING, referrer STRING, device STRING, city STRING>"
 
 
 def events(classified: DataFrame, batch: str, zones: dict[str, str]) -> DataFrame:
@@ -25,7 +22,6 @@ def events(classified: DataFrame, batch: str, zones: dict[str, str]) -> DataFram
         "received_at": instant("received_at_ms"),
         "occurred_date": local_date("occurred_at_ms", zones),
         "is_late": F.col("fate") == Fate.LATE.value,
-        "share_id": F.col("parsed.properties.share_id"),
         **told,
     }
     return parsed.withColumns(columns).select(*SILVER_EVENTS.columns)

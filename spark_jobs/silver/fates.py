@@ -41,7 +41,7 @@ def classify(bronze: DataFrame, earlier: DataFrame | None, *, allowed_lateness_s
         special = keys.groupBy("shop_id", "event_key").agg(F.max("known").alias("known"))
     else:
         special = repeated.withColumn("known", F.lit(0))
-    # Good rows and others are read from the same answer, so it is found once and kept; it is small.
+    # Good rows and others are read from the same answers, so each is found once and kept; they are small.
     marked = named.join(F.broadcast(special.localCheckpoint()), ["shop_id", "event_key"], "left")
     once = marked.where("known is null").withColumn("occurrence", F.col("is_eligible"))
     one_delivery = Window.partitionBy("shop_id", "event_key", "collector_id", "seq").orderBy(*ORDER_OF_KNOWING)
@@ -49,7 +49,7 @@ def classify(bronze: DataFrame, earlier: DataFrame | None, *, allowed_lateness_s
     up_to_here = by_event.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     acknowledged = marked.where("known is not null").withColumn("delivery", F.row_number().over(one_delivery))
     often = acknowledged.where("delivery = 1").drop("delivery")
-    often = often.withColumn("occurrence", F.sum("is_eligible").over(up_to_here) + F.col("known"))
+    often = often.withColumn("occurrence", F.sum("is_eligible").over(up_to_here) + F.col("known")).localCheckpoint()
     rule = fate_sql(allowed_lateness_s=allowed_lateness_s, future_tolerance_s=future_tolerance_s)
     counted = once.unionByName(often)
     counted = counted.withColumn("occurrence", F.when(F.col("is_repeated"), F.lit(2)).otherwise(F.col("occurrence")))
