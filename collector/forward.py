@@ -34,7 +34,9 @@ from jishi.settings import Settings
 
 log = logging.getLogger("collector.forward")
 
-IDLE_S = 0.02  # a look at an idle log costs 0.3 ms
+# Pauses between looks at a log to which nothing was added: from the first to the last, each twice as long as the one before.
+IDLE_S = 0.01
+LONG_IDLE_S = 0.08
 REPORT_S = 0.01  # how long reports of what is under way are waited for
 SAVE_EVERY_S = 0.25
 BEAT_EVERY_S = 1.0
@@ -105,6 +107,7 @@ class Forwarder:
         reading = self._saved
         producer = Producer({**producer_config(self._bootstrap), "error_cb": self._on_error})
         ticks = Ticks(producer)
+        idle_s = IDLE_S
         try:
             while not self._stopping.is_set():
                 durable = read_durable(self._wal) or Position()
@@ -115,8 +118,11 @@ class Forwarder:
                 ticks.tell(time.monotonic())
                 is_idle = not entries and not self._progress
                 producer.poll(0 if entries or is_idle else REPORT_S)
-                if is_idle:
-                    self._stopping.wait(IDLE_S)
+                if entries:
+                    idle_s = IDLE_S
+                elif is_idle:
+                    self._stopping.wait(idle_s)
+                    idle_s = min(2 * idle_s, LONG_IDLE_S)
                 if self._failure is not None:
                     raise self._failure
                 self._tell(durable)

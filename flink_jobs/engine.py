@@ -48,9 +48,9 @@ def realtime_options(settings: Settings, paths: Paths, *, checkpoints: Path, res
         **computing_options(settings.stream_parallelism),
         "pipeline.name": "jishi realtime",
         "pipeline.jars": ";".join(jar.as_uri() for jar in connector_jars(paths)),
-        # A row waits for others at most this long. Each output wakes so often even when nothing comes: at 5 ms that
-        # alone took a tenth of a core from the other parts of an idle machine.
-        "execution.buffer-timeout.interval": "10 ms",
+        # A row waits for others at most this long. Each of the job's 28 outputs wakes so often even when nothing comes: at
+        # 10 ms that alone took a fifteenth of a core from the other parts of an idle machine.
+        "execution.buffer-timeout.interval": "20 ms",
         "execution.checkpointing.interval": f"{settings.checkpoint_interval_ms} ms",
         "execution.checkpointing.dir": checkpoints.as_uri(),
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",

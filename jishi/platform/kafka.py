@@ -101,6 +101,10 @@ class EmbeddedBroker:
             "share.coordinator.state.topic.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",
             "log.cleaner.dedupe.buffer.size": str(16 * 2**20),
+            # One machine's broker: each thread wakes several times a second, also when nothing comes.
+            "num.network.threads": "2",
+            "num.io.threads": "2",
+            "metadata.max.idle.interval.ms": "5000",
         }
         return "".join(f"{key}={value}\n" for key, value in lines.items())
 

@@ -85,7 +85,7 @@ def parts(settings: Settings, paths: Paths) -> list[Part]:
             environment=airflow_env,
             port=settings.airflow_port,
             port_setting="JISHI_AIRFLOW_PORT",
-            health_path="/api/v2/version",
+            health_path="/execution/health",  # what tasks talk to: the server builds it when it is first asked, in seconds
             page="/",
         ),
         Part(
@@ -128,11 +128,13 @@ def parts(settings: Settings, paths: Paths) -> list[Part]:
 
 def one_shots(paths: Paths) -> dict[Stage, list[tuple[str, list[str]]]]:
     """What must run to its end before the parts of a stage start: ``(title, command)``."""
-    main, superset = str(paths.python("main")), str(paths.python("superset"))
+    main = str(paths.python("main"))
+    # Nothing waits for the board, and Flink's start takes the longest: the board's set-up takes what the others leave.
+    board = ["nice", "-n", "10", str(paths.python("superset")), "-m", "dashboard", "setup"]
     return {
         "after_kafka": [("topics", [main, "-m", "jishi.platform.kafka", "topics"])],
         "after_airflow": [("Airflow's database", [main, "-m", "jishi.platform.airflow_database"])],
-        "after_superset": [("Superset's database and board", [superset, "-m", "dashboard", "setup"])],
+        "after_superset": [("Superset's database and board", board)],
     }
 
 
