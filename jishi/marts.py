@@ -136,7 +136,7 @@ def _publish(paths: Paths, database: Path) -> None:
 def docs(paths: Paths) -> Path:
     """Write the static dbt documentation of the last build and return its page. Raises BuildFailed."""
     environment = dbt_environment(paths, paths.warehouse / "silver", paths.warehouse / "build.duckdb")
-    done = run_dbt(["docs", "generate", "--static"], environment)
+    done = run_dbt(["--log-level-file", "info", "docs", "generate", "--static"], environment)
     made = paths.warehouse / "target" / "static_index.html"
     if done.returncode != 0 or not made.exists():
         raise BuildFailed(f"dbt docs failed: {done.stdout[-800:]}")

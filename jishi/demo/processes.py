@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,15 +30,15 @@ def part(paths: Paths, module: str, *arguments: str, group: str = "main") -> lis
     return [str(paths.python(group)), "-m", module, *arguments]
 
 
+def giving_way(command: list[str]) -> list[str]:
+    """The command at a lower priority: it takes what others leave, so that what others wait for comes first."""
+    return ["nice", "-n", "10", *command]
+
+
 def run_together(jobs: list[Job], console: Console) -> None:
     """Run jobs side by side and tell each end. Raises DemoFailed with the tail of the log of the first that fails."""
     began = time.monotonic()
-    running: dict[str, tuple[Job, subprocess.Popen[bytes]]] = {}
-    for job in jobs:
-        job.log.parent.mkdir(parents=True, exist_ok=True)
-        with job.log.open("wb") as out:
-            process = subprocess.Popen(job.command, stdout=out, stderr=subprocess.STDOUT, cwd=PROJECT_ROOT)
-        running[job.title] = (job, process)
+    running = {job.title: (job, _start(job)) for job in jobs}
     try:
         with console.status("") as status:
             while running:
@@ -45,9 +47,7 @@ def run_together(jobs: list[Job], console: Console) -> None:
                     if process.poll() is None:
                         continue
                     del running[title]
-                    if process.returncode != 0:
-                        raise DemoFailed(f"{title} failed (exit {process.returncode}), log {job.log}:\n{tail(job.log)}")
-                    console.print(f"  [green]✓[/] {title} [dim]{time.monotonic() - began:.0f} s[/]")
+                    _tell_end(job, process, began, console)
                 time.sleep(0.2)
     finally:
         for _, process in running.values():
@@ -57,6 +57,32 @@ def run_together(jobs: list[Job], console: Console) -> None:
 def run(title: str, command: list[str], log: Path, console: Console) -> None:
     """Run one job to its end."""
     run_together([Job(title, command, log)], console)
+
+
+@contextmanager
+def beside(job: Job, console: Console) -> Iterator[None]:
+    """Run a job beside the body, which then waits for it. Raises DemoFailed when it fails; a body that raises ends it."""
+    began, process = time.monotonic(), _start(job)
+    try:
+        yield
+    except BaseException:
+        process.terminate()
+        raise
+    finally:
+        process.wait()
+    _tell_end(job, process, began, console)
+
+
+def _start(job: Job) -> subprocess.Popen[bytes]:
+    job.log.parent.mkdir(parents=True, exist_ok=True)
+    with job.log.open("wb") as out:
+        return subprocess.Popen(job.command, stdout=out, stderr=subprocess.STDOUT, cwd=PROJECT_ROOT)
+
+
+def _tell_end(job: Job, process: subprocess.Popen[bytes], began: float, console: Console) -> None:
+    if process.returncode != 0:
+        raise DemoFailed(f"{job.title} failed (exit {process.returncode}), log {job.log}:\n{tail(job.log)}")
+    console.print(f"  [green]✓[/] {job.title} [dim]{time.monotonic() - began:.0f} s[/]")
 
 
 def tail(log: Path, lines: int = 15) -> str:

@@ -18,7 +18,7 @@ from jishi.demo import loop, summary
 from jishi.demo.airflow_api import FINISHED, AirflowApi, TaskState
 from jishi.demo.drain import wait_until_archived
 from jishi.demo.options import JOURNEY, STEPS, DemoFailed, DemoOptions
-from jishi.demo.processes import Job, part, run, run_together
+from jishi.demo.processes import Job, beside, giving_way, part, run, run_together
 from jishi.demo.tenants import Keys, register
 from jishi.lake import Lake
 from jishi.paths import Paths
@@ -104,14 +104,13 @@ class Demo:
         if JOURNEY in self.options.shops:
             limit = self.options.journey_households
             arguments = ["journey", "--shop", JOURNEY, *(["--limit-households", str(limit)] if limit else [])]
-            jobs.append(
-                Job("real history: Complete Journey", part(self.paths, "collector.landing", *arguments), self._log("journey"))
-            )
+            command = part(self.paths, "collector.landing", *arguments)
+            jobs.append(Job("real history: Complete Journey", giving_way(command), self._log("journey")))
         for shop in self.options.simulated:
             arguments = ["--shop", shop.shop_id, "--days", str(self.options.days), "--seed", str(self.options.seed)]
             arguments += ["--users", str(self.options.users)] if self.options.users else []
             command = part(self.paths, "simulator", *arguments, "--out", str(self.paths.history))
-            jobs.append(Job(f"simulated history: {shop.name}", command, self._log(f"simulate-{shop.shop_id}")))
+            jobs.append(Job(f"simulated history: {shop.name}", giving_way(command), self._log(f"simulate-{shop.shop_id}")))
         return jobs
 
     def _airflow(self) -> AirflowApi:
@@ -153,7 +152,9 @@ class Demo:
         self.result |= {"loop_delay_s": round(delays.clicks_s, 3), "sold_out_delay_s": round(delays.sold_out_s, 3)}
 
     def _daily(self) -> None:
-        count = wait_until_archived(self.paths, self.console)
+        # The docs say what the tables are, which no day changes; they are made while the archive's next files are waited for.
+        with beside(Job("dbt docs", part(self.paths, "jishi.marts", "docs"), self._log("dbt-docs")), self.console):
+            count = wait_until_archived(self.paths, self.console)
         self.console.print(f"  all {count:,} acknowledged live events are in the archive")
         for date in self._live_dates():
             self._run_dag("daily", {"date": date, "shops": [shop.shop_id for shop in self.options.simulated]})
@@ -171,11 +172,8 @@ class Demo:
         from jishi.reconcile import reconcile
 
         about = self.options.simulated[0].shop_id if self.options.simulated else self.options.shops[0]
-        pages = [
-            Job("dbt docs", part(self.paths, "jishi.marts", "docs"), self._log("dbt-docs")),
-            Job("executed notebook", part(self.paths, "jishi.notebook", "execute", "--shop", about), self._log("notebook")),
-        ]
-        run_together(pages, self.console)
+        command = part(self.paths, "jishi.notebook", "execute", "--shop", about)
+        run("executed notebook", command, self._log("notebook"), self.console)
         self.result["shops"] = {row.shop_id: asdict(row) | {"difference": row.difference} for row in reconcile(self.paths)}
 
     def _finish(self) -> None:
