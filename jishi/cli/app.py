@@ -118,7 +118,7 @@ def status() -> None:
 def demo(
     shops: Annotated[str, typer.Option(help="shops to load, comma separated")] = "journey,lanting,shanhai,xinghe",
     days: Annotated[int, typer.Option(min=2, help="days of simulated history")] = 60,
-    users: Annotated[int | None, typer.Option(min=10, help="shoppers of each simulated shop")] = None,
+    users: Annotated[int, typer.Option(min=10, help="shoppers of each simulated shop")] = 1200,
     seed: Annotated[int, typer.Option(help="seed of the simulated shops; same seed, same tables")] = 7,
     keep: Annotated[bool, typer.Option("--keep", help="go on with the state that is there")] = False,
     stop_after: Annotated[str | None, typer.Option(help="stop after this step; the platform stays up")] = None,

@@ -17,7 +17,7 @@ from rich.status import Status
 from jishi.demo import loop, summary
 from jishi.demo.airflow_api import FINISHED, AirflowApi, TaskState
 from jishi.demo.drain import wait_until_archived
-from jishi.demo.options import JOURNEY, STEPS, DemoFailed, DemoOptions
+from jishi.demo.options import JOURNEY, STEPS, DemoFailed, DemoOptions, DemoShop
 from jishi.demo.processes import Job, beside, giving_way, part, run, run_together
 from jishi.demo.tenants import Keys, register
 from jishi.lake import Lake
@@ -107,11 +107,17 @@ class Demo:
             command = part(self.paths, "collector.landing", *arguments)
             jobs.append(Job("real history: Complete Journey", giving_way(command), self._log("journey")))
         for shop in self.options.simulated:
-            arguments = ["--shop", shop.shop_id, "--days", str(self.options.days), "--seed", str(self.options.seed)]
-            arguments += ["--users", str(self.options.users)] if self.options.users else []
-            command = part(self.paths, "simulator", *arguments, "--out", str(self.paths.history))
+            command = part(self.paths, "simulator", *self._shop_arguments(shop), "--out", str(self.paths.history))
             jobs.append(Job(f"simulated history: {shop.name}", giving_way(command), self._log(f"simulate-{shop.shop_id}")))
         return jobs
+
+    def _shop_arguments(self, shop: DemoShop) -> list[str]:
+        """What makes a simulated shop the same one each time it is simulated: for its history and for its live traffic."""
+        options = self.options
+        return [
+            *("--shop", shop.shop_id, "--users", str(options.users)),
+            *("--days", str(options.days), "--seed", str(options.seed)),
+        ]
 
     def _airflow(self) -> AirflowApi:
         password = (self.paths.airflow / "admin_password").read_text().strip()
@@ -133,9 +139,7 @@ class Demo:
     def _live(self) -> None:
         jobs = []
         for shop in self.options.simulated:
-            arguments = ["--shop", shop.shop_id, "--days", str(self.options.days), "--seed", str(self.options.seed)]
-            arguments += ["--users", str(self.options.users)] if self.options.users else []
-            arguments += ["--to", self._url("collector"), "--key", self.keys[shop.shop_id].write]
+            arguments = [*self._shop_arguments(shop), "--to", self._url("collector"), "--key", self.keys[shop.shop_id].write]
             arguments += ["--rate", str(self.options.live_rate), "--seconds", str(self.options.live_seconds)]
             command = part(self.paths, "simulator", *arguments)
             jobs.append(Job(f"live traffic: {shop.name}", command, self._log(f"live-{shop.shop_id}")))
