@@ -11,6 +11,7 @@ from rich.table import Table
 
 from jishi.cli import bots, catalogue, evaluate, features, keys, quarantine, recommend, shops
 from jishi.cli.handover import PASS_THROUGH, hand_over
+from jishi.demo.options import DemoFailed, DemoOptions
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, get_settings
 
@@ -117,15 +118,14 @@ def status() -> None:
 @app.command()
 def demo(
     shops: Annotated[str, typer.Option(help="shops to load, comma separated")] = "journey,lanting,shanhai,xinghe",
-    days: Annotated[int, typer.Option(min=2, help="days of simulated history")] = 60,
-    users: Annotated[int, typer.Option(min=10, help="shoppers of each simulated shop")] = 1200,
-    seed: Annotated[int, typer.Option(help="seed of the simulated shops; same seed, same tables")] = 7,
+    days: Annotated[int, typer.Option(min=2, help="days of simulated history")] = DemoOptions.days,
+    users: Annotated[int, typer.Option(min=10, help="shoppers of each simulated shop")] = DemoOptions.users,
+    seed: Annotated[int, typer.Option(help="seed of the simulated shops; same seed, same tables")] = DemoOptions.seed,
     keep: Annotated[bool, typer.Option("--keep", help="go on with the state that is there")] = False,
     stop_after: Annotated[str | None, typer.Option(help="stop after this step; the platform stays up")] = None,
     journey_households: Annotated[int | None, typer.Option(min=1, help="load only so many households of journey")] = None,
 ) -> None:
     """Set up everything needed and run the main job from an empty state; leaves the platform running."""
-    from jishi.demo.options import DemoFailed, DemoOptions
     from jishi.demo.run import run_demo
 
     try:

@@ -30,11 +30,6 @@ def part(paths: Paths, module: str, *arguments: str, group: str = "main") -> lis
     return [str(paths.python(group)), "-m", module, *arguments]
 
 
-def giving_way(command: list[str]) -> list[str]:
-    """The command at a lower priority: it takes what others leave, so that what others wait for comes first."""
-    return ["nice", "-n", "10", *command]
-
-
 def run_together(jobs: list[Job], console: Console) -> None:
     """Run jobs side by side and tell each end. Raises DemoFailed with the tail of the log of the first that fails."""
     began = time.monotonic()
@@ -65,10 +60,9 @@ def beside(job: Job, console: Console) -> Iterator[None]:
     began, process = time.monotonic(), _start(job)
     try:
         yield
-    except BaseException:
-        process.terminate()
-        raise
+        process.wait()
     finally:
+        process.terminate()  # nothing to one that has ended
         process.wait()
     _tell_end(job, process, began, console)
 

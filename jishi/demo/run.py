@@ -18,10 +18,11 @@ from jishi.demo import loop, summary
 from jishi.demo.airflow_api import FINISHED, AirflowApi, TaskState
 from jishi.demo.drain import wait_until_archived
 from jishi.demo.options import JOURNEY, STEPS, DemoFailed, DemoOptions, DemoShop
-from jishi.demo.processes import Job, beside, giving_way, part, run, run_together
+from jishi.demo.processes import Job, beside, part, run, run_together
 from jishi.demo.tenants import Keys, register
 from jishi.lake import Lake
 from jishi.paths import Paths
+from jishi.platform.parts import giving_way
 from jishi.platform.state import NotOurState, claim, empty
 from jishi.settings import PROJECT_ROOT, Settings
 

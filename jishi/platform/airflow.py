@@ -42,7 +42,7 @@ def airflow_environment(settings: Settings, paths: Paths) -> dict[str, str]:
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        # No step waits for another two of its DAG; a worker may be held 5 s by a task that has ended, so there is one more.
+        # At most two steps of a DAG run at once. A task that has ended may hold its worker for 5 s, so there is one more.
         "AIRFLOW__CORE__PARALLELISM": "3",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{base}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",

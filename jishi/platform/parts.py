@@ -126,11 +126,16 @@ def parts(settings: Settings, paths: Paths) -> list[Part]:
     ]
 
 
+def giving_way(command: list[str]) -> list[str]:
+    """The command at a lower priority: it takes what others leave, so that what others wait for comes first."""
+    return ["nice", "-n", "10", *command]
+
+
 def one_shots(paths: Paths) -> dict[Stage, list[tuple[str, list[str]]]]:
     """What must run to its end before the parts of a stage start: ``(title, command)``."""
     main = str(paths.python("main"))
     # Nothing waits for the board, and Flink's start takes the longest: the board's set-up takes what the others leave.
-    board = ["nice", "-n", "10", str(paths.python("superset")), "-m", "dashboard", "setup"]
+    board = giving_way([str(paths.python("superset")), "-m", "dashboard", "setup"])
     return {
         "after_kafka": [("topics", [main, "-m", "jishi.platform.kafka", "topics"])],
         "after_airflow": [("Airflow's database", [main, "-m", "jishi.platform.airflow_database"])],

@@ -13,7 +13,8 @@ import pytest
 from rich.console import Console
 
 from jishi.demo.options import DemoFailed
-from jishi.demo.processes import Job, beside, giving_way, run_together
+from jishi.demo.processes import Job, beside, run_together
+from jishi.platform.parts import giving_way
 
 
 def _job(title: str, code: str, folder: Path) -> Job:
