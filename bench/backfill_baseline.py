@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jishi.fates import Fate
 from jishi.features import ENTITY_KEYS, Feature, operands, views
 from jishi.features.act import COLUMNS, acts_of
-from jishi.features.event_log import fates_of
+from jishi.features.event_log import outcomes_of
 from jishi.lake import Lake
+from jishi.outcomes import Outcome
 from jishi.settings import Settings, get_settings
 
 KINDS = {"string": "object", "int64": "Int64"}
@@ -28,8 +28,10 @@ KINDS = {"string": "object", "int64": "Int64"}
 def acts_frame(records: Iterator[dict[str, Any]], settings: Settings) -> pd.DataFrame:
     """Acts of the good records, in the order of the log; ``place`` is their position."""
     log = list(records)
-    fates = fates_of(log, allowed_lateness_s=settings.allowed_lateness_s, future_tolerance_s=settings.future_tolerance_s)
-    acts = pd.DataFrame([act for row, fate in zip(log, fates, strict=True) if fate is Fate.GOOD for act in acts_of(row)])
+    outcomes = outcomes_of(log, allowed_lateness_s=settings.allowed_lateness_s, future_tolerance_s=settings.future_tolerance_s)
+    acts = pd.DataFrame(
+        [act for row, outcome in zip(log, outcomes, strict=True) if outcome is Outcome.GOOD for act in acts_of(row)]
+    )
     acts["place"] = np.arange(len(acts))
     return acts.astype({name: KINDS[kind] for name, kind in COLUMNS.items()})
 

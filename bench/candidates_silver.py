@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collector.landing.columnar import arrow_schema, write_parquet
+from jishi.arrow_tables import arrow_schema, write_parquet
 from jishi.tables import SILVER_INTERACTIONS, SILVER_ITEMS, TableSchema
 
 SHOP, CHUNK = "bench", 500_000

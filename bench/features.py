@@ -1,6 +1,6 @@
 """``jishi bench features``: events a second through the feature queries in Flink, next to the same in Python functions.
 
-Everything that the live job does to a record on its way to a feature is in it, from JSON lines to messages: decoding, fates,
+Everything that the live job does to a record on its way to a feature is in it, from JSON lines to messages: decoding, outcomes,
 deduplication, windows, messages, checkpoints every 10 s; the archive and Kafka are not. ``live`` are the views of the real-time
 job, to which the floor applies; ``all`` has the 30-day views of the backfill besides. ``python`` computes the live
 views by keyed process functions in process mode and gets a shorter log. All jobs get the same JVM.

@@ -1,7 +1,8 @@
 """The live features as a Python team would write them in Flink: DataStream API, keyed process functions, process mode.
 
-It reads the same JSON lines as the SQL job and writes the same messages (a test compares them). Fates and deduplication are one
-keyed function, all views another; windows are kept as one pane a slide, so that state per key is bounded. Two functions are the
+It reads the same JSON lines as the SQL job and writes the same messages (a test compares them). Outcomes and deduplication are
+one keyed function, all views another;
+windows are kept as one pane a slide, so that state per key is bounded. Two functions are the
 fewest that the two keys allow: each more would be one more crossing between the JVM and Python for every event.
 """
 
@@ -23,11 +24,11 @@ from pyflink.datastream.functions import KeyedProcessFunction, RuntimeContext
 from pyflink.datastream.state import MapStateDescriptor, StateTtlConfig, ValueStateDescriptor
 
 from bench.view_state import RunningView, WindowedView, view_state
-from flink_jobs.fates import DEDUPLICATION_TTL_S
-from jishi.fates import Fate, fate_without_history
+from flink_jobs.outcomes import DEDUPLICATION_TTL_S
 from jishi.features import live_views
 from jishi.features.act import acts_of
 from jishi.features.entity import entity_of
+from jishi.outcomes import Outcome, outcome_without_history
 from jishi.settings import PROJECT_ROOT, Settings
 
 Keyed = tuple[str, str, str, dict[str, Any]]
@@ -57,13 +58,13 @@ class GoodActs(KeyedProcessFunction):
     def process_element(self, value: dict[str, Any], ctx: KeyedProcessFunction.Context) -> Iterator[Keyed]:
         """Acts of one record."""
         clocks = {name: value[name] for name in ("invalid_reason", "occurred_at_ms", "received_at_ms")}
-        fate = fate_without_history(**clocks, **self._limits)
-        if fate not in (Fate.GOOD, Fate.LATE):
+        outcome = outcome_without_history(**clocks, **self._limits)
+        if outcome not in (Outcome.GOOD, Outcome.LATE):
             return
         if self._is_known.value():
             return
         self._is_known.update(True)
-        if fate is Fate.LATE:
+        if outcome is Outcome.LATE:
             return
         for act in acts_of(value):
             for name, view in self._views.items():

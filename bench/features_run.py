@@ -26,8 +26,8 @@ from flink_jobs.job import features_job
 from flink_jobs.plan import compile_job
 from jishi.features import live_views, views
 from jishi.paths import Paths
-from jishi.platform.ports import free_port
 from jishi.settings import get_settings
+from ops.ports import free_port
 
 POLL_S = 2.0
 _SINK = "Writer"  # is in the name of the task that writes files, of SQL's sink and of the DataStream API's

@@ -27,8 +27,8 @@ from bench import user_path
 from bench.freshness_load import Probes, read, send
 from bench.small_platform import make_shop, own_settings, running, tail
 from jishi.paths import Paths
-from jishi.platform.ports import free_port
 from jishi.settings import get_settings
+from ops.ports import free_port
 
 FLOOR_S, GOAL_S = 1.0, 0.5
 SHARES = (0.5, 0.9, 0.95, 0.99, 1.0)

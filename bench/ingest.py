@@ -21,8 +21,8 @@ from typing import Any
 
 from bench import user_path
 from bench.http_load import Load, request, run_load
-from jishi.platform.ports import free_port
 from jishi.shops import Shop, Shops
+from ops.ports import free_port
 
 BATCH = 50
 FLOOR_PER_S, FLOOR_RATIO, GOAL_PER_S = 6_000, 5.0, 12_000

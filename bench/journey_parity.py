@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from bench import user_path
-from collector.landing.journey import SHOP, SOURCE, Journey, journey_lines, load_journey, part_of
+from imports.journey import SHOP, SOURCE, Journey, journey_lines, load_journey, part_of
 from jishi.landing import write_landing
-from jishi.parity.engines import ENGINES, prepared_log
-from jishi.parity.prove import explained, prove
 from jishi.settings import get_settings
+from quality.parity.engines import ENGINES, prepared_log
+from quality.parity.prove import explained, prove
 
 # A part is long enough for the optimising compiler, which the live job on a small machine does without.
 JVM = "-Xms512m -Xmx3g -XX:+UseSerialGC"

@@ -1,4 +1,4 @@
-"""A simulated shop as models see it: the contract, fates and acts of the platform, without its engines."""
+"""A simulated shop as models see it: the contract, outcomes and acts of the platform, without its engines."""
 
 from __future__ import annotations
 

@@ -16,13 +16,13 @@ from pathlib import Path
 
 from flink_jobs.rest_api import RestApi
 from jishi.paths import Paths
-from jishi.platform import airflow
-from jishi.platform.kafka import create_topics, wait_for_port
-from jishi.platform.lifecycle import common_environment
-from jishi.platform.parts import parts
-from jishi.platform.ports import free_ports
 from jishi.settings import PROJECT_ROOT, Settings
 from jishi.shops import Shop, Shops
+from ops import airflow
+from ops.kafka import create_topics, wait_for_port
+from ops.lifecycle import common_environment
+from ops.parts import parts
+from ops.ports import free_ports
 
 SHOP = "bench"
 START_TIMEOUT_S = 180.0

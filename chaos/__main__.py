@@ -18,12 +18,12 @@ from chaos.settle import NotSettled
 from chaos.shim import ShimFailed
 from chaos.stage import chosen_store, make_stage
 from jishi import feast_import
+from jishi.java import JavaMissing
 from jishi.landing import LandingError
-from jishi.platform.java import JavaMissing
-from jishi.platform.lifecycle import PlatformError
-from jishi.platform.state import NotOurState
-from jishi.platform.supervisor import SupervisorError
 from jishi.settings import PROJECT_ROOT
+from ops.lifecycle import PlatformError
+from ops.state import NotOurState
+from ops.supervisor import SupervisorError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -72,7 +72,9 @@ def _run(chosen: argparse.Namespace, folder: Path) -> bool:
     told = write_result(result, folder / "run" / "chaos" / "result.json", _command(chosen))
     for finding in result.proof.findings:
         _show(finding)
-    print(f"fates: {told['fates']}; copies by the forwarder: {told['copies']}; values compared by view: {told['by_view']}")
+    print(
+        f"outcomes: {told['outcomes']}; copies by the forwarder: {told['copies']}; values compared by view: {told['by_view']}"
+    )
     if chosen.report:
         write_report(told, PROJECT_ROOT / "docs")
     return result.proof.is_fine

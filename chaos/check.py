@@ -1,7 +1,7 @@
 """The check: what was acknowledged is there exactly once, in order, and the features are those of the log. Pure functions.
 
-``log`` are the records of the event log and ``archive`` those that the stream archived with their fates; both in the order of
-partition and offset, with the columns of ``jishi.tables.BRONZE_EVENTS``. A record that the forwarder sent twice keeps its
+``log`` are the records of the event log and ``archive`` those that the stream archived with their outcomes; both in the order
+of partition and offset, with the columns of ``jishi.tables.BRONZE_EVENTS``. A record that the forwarder sent twice keeps its
 ``(collector_id, seq)`` and is one acknowledgement.
 """
 
@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaos.ledger import Account
-from jishi.fates import Fate
-from jishi.features.event_log import fates_of
+from jishi.features.event_log import outcomes_of
+from jishi.outcomes import Outcome
 
 Row = Mapping[str, Any]
-QUARANTINE = frozenset({Fate.INVALID, Fate.FUTURE})
+QUARANTINE = frozenset({Outcome.INVALID, Outcome.FUTURE})
 SHOWN = 5
 
 
@@ -50,32 +50,32 @@ def check_archive(log: Sequence[Row], archive: Sequence[Row]) -> Finding:
     return Finding("records of the log, each archived once", len(known), wrong)
 
 
-def check_fates(archive: Sequence[Row], *, allowed_lateness_s: int, future_tolerance_s: int) -> Finding:
-    """The stream gave each record the fate that the shared rule gives it."""
-    expected = fates_of(
+def check_outcomes(archive: Sequence[Row], *, allowed_lateness_s: int, future_tolerance_s: int) -> Finding:
+    """The stream gave each record the outcome that the shared rule gives it."""
+    expected = outcomes_of(
         [dict(row) for row in archive], allowed_lateness_s=allowed_lateness_s, future_tolerance_s=future_tolerance_s
     )
     wrong = [
-        f"{row['event_id']} is {row['fate']}, by the rule {fate}"
-        for row, fate in zip(archive, expected, strict=True)
-        if row["fate"] != fate
+        f"{row['event_id']} is {row['outcome']}, by the rule {outcome}"
+        for row, outcome in zip(archive, expected, strict=True)
+        if row["outcome"] != outcome
     ]
-    return Finding("fates decided by the stream", len(archive), wrong)
+    return Finding("outcomes decided by the stream", len(archive), wrong)
 
 
 def check_ids(account: Account, archive: Sequence[Row]) -> Finding:
     """Each acknowledged id is good, late or in quarantine exactly once; one that was not acknowledged at most once."""
     deliveries: dict[str, Counter[str]] = defaultdict(Counter)
     for row in acknowledgements(archive):
-        deliveries[row["event_id"]][row["fate"]] += 1
+        deliveries[row["event_id"]][row["outcome"]] += 1
     wrong = []
     for event_id in account.meant:
-        counted = sum(count for fate, count in deliveries[event_id].items() if fate != Fate.DUPLICATE)
+        counted = sum(count for outcome, count in deliveries[event_id].items() if outcome != Outcome.DUPLICATE)
         is_acknowledged = event_id in account.acknowledged
         if is_acknowledged and counted == 0:
             wrong.append(f"{event_id} was acknowledged and is lost")
         if counted > 1:
-            wrong.append(f"{event_id} counts {counted} times ({_fates(deliveries[event_id])})")
+            wrong.append(f"{event_id} counts {counted} times ({_outcomes(deliveries[event_id])})")
     wrong += [f"{event_id} is there and nobody sent it" for event_id in sorted(set(deliveries) - set(account.meant))]
     return Finding("acknowledged ids, each there once", len(account.acknowledged), wrong)
 
@@ -113,13 +113,13 @@ def acknowledgements(rows: Iterable[Row]) -> Iterator[Row]:
             yield row
 
 
-def counted_fates(archive: Sequence[Row]) -> Counter[str]:
-    """Acknowledgements by fate."""
-    return Counter(row["fate"] for row in acknowledgements(archive))
+def counted_outcomes(archive: Sequence[Row]) -> Counter[str]:
+    """Acknowledgements by outcome."""
+    return Counter(row["outcome"] for row in acknowledgements(archive))
 
 
-def _fates(counts: Counter[str]) -> str:
-    return ", ".join(f"{fate} {count}" for fate, count in sorted(counts.items()))
+def _outcomes(counts: Counter[str]) -> str:
+    return ", ".join(f"{outcome} {count}" for outcome, count in sorted(counts.items()))
 
 
 def _place(place: tuple[int, int]) -> str:

@@ -11,9 +11,9 @@ import orjson
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from chaos.stage import Stage
-from collector.landing.live import archived_rows
 from feature_repo.definitions import VALID_UNTIL
 from feature_repo.writer import GROUP
+from imports.live import archived_rows
 from jishi import topics
 from jishi.features import Feature
 from jishi.features.entity import key_values

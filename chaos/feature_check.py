@@ -12,8 +12,8 @@ from chaos.evidence import Key
 from feature_repo.definitions import VALID_UNTIL
 from jishi.features import Feature
 from jishi.features.oracle import Value
-from jishi.parity import value_table
-from jishi.parity.comparison import compare
+from quality.parity import value_table
+from quality.parity.comparison import compare
 
 Views = Mapping[str, tuple[Feature, ...]]
 # Of a feature and key, the values by the instant from which they hold.

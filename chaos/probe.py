@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from chaos.ledger import Ledger, Meant
 from chaos.shopper import SHOP
 from chaos.traffic import TIMEOUT_S
-from jishi.client import Client, Unreachable
+from collector.client import Client, Unreachable
 
 if TYPE_CHECKING:
     from feast import FeatureStore

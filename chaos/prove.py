@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chaos.check import Finding, check_archive, check_fates, check_ids, check_order, counted_fates
+from chaos.check import Finding, check_archive, check_ids, check_order, check_outcomes, counted_outcomes
 from chaos.evidence import Key, read_archive, read_log, read_store, write_messages
 from chaos.feature_check import by_instant, check_messages, check_stored
 from chaos.ledger import Account
@@ -21,10 +21,10 @@ from jishi.features.oracle import Act, good_acts, values
 
 @dataclass(frozen=True)
 class Proof:
-    """What was checked, acknowledgements by fate, copies that the forwarder made, and compared values by view."""
+    """What was checked, acknowledgements by outcome, copies that the forwarder made, and compared values by view."""
 
     findings: list[Finding]
-    fates: dict[str, int]
+    outcomes: dict[str, int]
     copies: int
     by_view: dict[str, int]
 
@@ -47,7 +47,7 @@ def prove(stage: Stage, ledger: Path, work: Path) -> Proof:
     findings = [
         check_ids(account, archive),
         check_archive(log, archive),
-        check_fates(archive, **limits),
+        check_outcomes(archive, **limits),
         check_order(account, log),
     ]
     write_messages(stage, work / "messages", up_to_ms=known_ms)
@@ -59,11 +59,11 @@ def prove(stage: Stage, ledger: Path, work: Path) -> Proof:
     messages, by_view = check_messages(told, work / "messages", views, work)
     expected = by_instant(told)
     in_store = [check_stored(expected, view, views[view], keys, rows) for view, (keys, rows) in stored.items()]
-    fates = counted_fates(archive)
+    outcomes = counted_outcomes(archive)
     return Proof(
         [*findings, messages, *(finding for finding in in_store if finding.cases)],
-        dict(sorted(fates.items())),
-        len(archive) - sum(fates.values()),
+        dict(sorted(outcomes.items())),
+        len(archive) - sum(outcomes.values()),
         by_view,
     )
 

@@ -35,7 +35,7 @@ def page(told: dict[str, Any]) -> str:
         acknowledged=f"{told['acknowledged']:,}",
         verdict="0 lost, 0 doubled, no difference" if wrong == 0 else f"{wrong} differences",
         findings=_rows([f["what"], f"{f['cases']:,}", len(f["wrong"])] for f in told["findings"]),
-        fates=", ".join(f"{count:,} {fate}" for fate, count in told["fates"].items()),
+        outcomes=", ".join(f"{count:,} {outcome}" for outcome, count in told["outcomes"].items()),
         copies=told["copies"],
         views=", ".join(f"`{view}` {count:,}" for view, count in told["by_view"].items() if count),
         unseen=", ".join(f"`{view}`" for view, count in told["by_view"].items() if not count) or "none",

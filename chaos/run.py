@@ -45,7 +45,7 @@ class Run:
 def run(stage: Stage, faults: list[Fault], *, seed: int, events_per_s: float, tell: Tell) -> Run:
     """Run the faults on a platform that is not started yet; it is down afterwards, whatever happened.
 
-    Raises jishi.platform.lifecycle.PlatformError, chaos.settle.NotSettled and what ``prove`` raises.
+    Raises ops.lifecycle.PlatformError, chaos.settle.NotSettled and what ``prove`` raises.
     """
     file = stage.paths.run / "chaos" / "ledger.jsonl"
     ledger = Ledger(file)
@@ -101,7 +101,7 @@ def write_result(result: Run, file: Path, command: str) -> dict[str, Any]:
         "meant": len(result.account.meant),
         "acknowledged": len(result.account.acknowledged),
         "findings": [asdict(finding) for finding in result.proof.findings],
-        "fates": result.proof.fates,
+        "outcomes": result.proof.outcomes,
         "copies": result.proof.copies,
         "by_view": result.proof.by_view,
     }

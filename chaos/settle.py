@@ -8,8 +8,8 @@ from collections.abc import Callable
 from chaos.evidence import ends, written_up_to
 from chaos.stage import Stage
 from jishi import topics
-from jishi.demo.drain import archived
 from jishi.heartbeat import last_beat
+from ops.demo.drain import archived
 
 STILL_S = 3.0
 # Seconds after a full minute plus the allowed lateness, when the values of a window become known: Flink and the writer are done

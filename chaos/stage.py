@@ -13,14 +13,14 @@ from typing import Any, Literal
 from chaos.shim import Shim, compiled_shim
 from chaos.shopper import SHOP
 from jishi.paths import Paths
-from jishi.platform import airflow
-from jishi.platform.lifecycle import down, up
-from jishi.platform.parts import Part, parts
-from jishi.platform.ports import free_ports
-from jishi.platform.state import empty
-from jishi.platform.supervisor import states
 from jishi.settings import Settings
 from jishi.shops import Shop, Shops
+from ops import airflow
+from ops.lifecycle import down, up
+from ops.parts import Part, parts
+from ops.ports import free_ports
+from ops.state import empty
+from ops.supervisor import states
 
 Store = Literal["redis", "sqlite"]
 NAMES = frozenset({"kafka", "collector", "forwarder", "flink", "feature_writer"})
@@ -46,7 +46,7 @@ class Stage:
         return f"http://{self.settings.host}:{self.settings.collector_port}"
 
     def up(self, tell: Callable[[str], None]) -> None:
-        """Start the parts and wait until they are healthy. Raises jishi.platform.lifecycle.PlatformError."""
+        """Start the parts and wait until they are healthy. Raises ops.lifecycle.PlatformError."""
         up(self.settings, tell, self._parts())
 
     def down(self) -> None:
@@ -72,7 +72,7 @@ class Stage:
 def make_stage(folder: Path, envs: Path, store: Store) -> Stage:
     """An empty platform in ``folder`` on free ports; this process and the parts read its settings from the environment.
 
-    Raises jishi.platform.state.NotOurState, chaos.shim.ShimFailed.
+    Raises ops.state.NotOurState, chaos.shim.ShimFailed.
     """
     kafka_port, redis_port, *others = free_ports(len(_PORTS) + 2)
     values: dict[str, Any] = dict(zip(_PORTS, others, strict=True))

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from chaos.ledger import Ledger
 from chaos.shopper import PERSONS, SHOP, Shoppers, meant
-from jishi.client import Client, Unreachable
+from collector.client import Client, Unreachable
 
 LANES = 6
 BATCH = 8

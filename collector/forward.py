@@ -245,5 +245,5 @@ def _words(error: KafkaError) -> str:
     if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
         hint = "; raise max.message.bytes of the topic"
     elif error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
-        hint = "; create the topics: python -m jishi.platform.kafka topics"
+        hint = "; create the topics: python -m ops.kafka topics"
     return f"{error.str()}{hint}"

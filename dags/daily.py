@@ -34,7 +34,7 @@ with DAG(
 ) as dag:
     land = step(
         "land",
-        f"{MAIN} collector.landing live --date {DAY}",
+        f"{MAIN} imports live --date {DAY}",
         what="Copies the day's records from the stream's archive into bronze.",
         repair="Clear the task; it replaces the day's batch. The archive in `var/landing/live` is not touched.",
         minutes=30,

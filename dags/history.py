@@ -24,7 +24,7 @@ with DAG(
 ) as dag:
     land = step(
         "land",
-        f"{MAIN} collector.landing history{FOR_EACH_SHOP}",
+        f"{MAIN} imports history{FOR_EACH_SHOP}",
         what="Checks every line of history against the event contract and writes it to bronze, good or not.",
         repair="The log names the file that differs from its manifest; write the landing files again and clear the task.",
         minutes=30,

@@ -30,7 +30,7 @@ with DAG(
 ) as dag:
     step(
         "compare",
-        f"{MAIN} jishi.cli features online-parity --date {DAY}",
+        f"{MAIN} ops.cli features online-parity --date {DAY}",
         what="Recomputes the sampled values from the log in bronze and publishes mismatches, gaps and ages by feature.",
         repair="The log names features, shops and entities. `jishi features why` lists the events behind a value; when bronze "
         "does not reach the day, run `daily` for it. Then clear the task.",

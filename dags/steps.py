@@ -72,14 +72,14 @@ def work_up(land: BashOperator, *, batch: str, shops: str, as_of: str) -> None:
     silver = step(
         "silver",
         f"{MAIN} spark_jobs silver --batch {batch}{shops}",
-        what="Decides the fates of the batch's events, earlier batches included for duplicates, and rebuilds what they touch.",
+        what="Decides the outcome of each event (duplicates by earlier batches, too) and rebuilds what the batch touches.",
         repair="A failed audit names check, table and rows; nothing was published. Fix the cause and clear the task.",
         minutes=60,
         outlets=[SILVER],
     )
     marts = step(
         "marts",
-        f"{MAIN} jishi.marts build",
+        f"{MAIN} ops.marts build",
         what="Builds and tests the marts with dbt and publishes a read-only copy for boards and notebooks.",
         repair="The log names the failing model or test; readers keep the last published marts. See `var/log/dbt/dbt.log`.",
         minutes=30,

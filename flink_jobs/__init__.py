@@ -1,1 +1,1 @@
-"""Real time: one Flink SQL job that decides fates, archives bronze and computes features as they become known."""
+"""Real time: one Flink SQL job that decides outcomes, archives bronze and computes features as they become known."""

@@ -40,7 +40,7 @@ def acts_query(kinds: Sequence[str], keys: Sequence[str], columns: Sequence[str]
     wanted = [column for column in dict.fromkeys((*keys, *columns)) if column not in ("shop_id", *clocks)]
     chosen = [ACT_KINDS[name] for name in sorted(kinds)]
     if all(kind.is_whole_event for kind in chosen):
-        from_events = f"FROM events WHERE fate = 'good' AND type IN {in_list([kind.name for kind in chosen])}"
+        from_events = f"FROM events WHERE outcome = 'good' AND type IN {in_list([kind.name for kind in chosen])}"
         return _select(chosen, "type", keys, wanted, clocks, from_events)
     read = ["shop_id", "type", "line", *_recorded(chosen, wanted), *clocks]
     return _select(
@@ -73,7 +73,7 @@ def _unfolded(kinds: Sequence[ActKind], read: Sequence[str]) -> str:
     types = in_list(sorted({kind.event_type for kind in kinds}))
     return (
         f"(SELECT *, CASE WHEN piece IS NULL THEN type {named} END AS kind "
-        f"FROM (SELECT {', '.join(read)} FROM events WHERE fate = 'good' AND type IN {types}) "
+        f"FROM (SELECT {', '.join(read)} FROM events WHERE outcome = 'good' AND type IN {types}) "
         f"CROSS JOIN UNNEST(CASE type {pieces} ELSE {_ITSELF} END) AS pieces(piece))"
     )
 

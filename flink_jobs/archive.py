@@ -1,4 +1,4 @@
-"""The bronze archive: every readable record with its fate, in committed JSON-lines files."""
+"""The bronze archive: every readable record with its outcome, in committed JSON-lines files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jishi.tables import BRONZE_EVENTS
 
-FATE_COLUMN = "fate"
+OUTCOME_COLUMN = "outcome"
 
 
 def archive_table(folder: Path, *, roll_after_ms: int) -> str:
@@ -16,13 +16,13 @@ def archive_table(folder: Path, *, roll_after_ms: int) -> str:
     starts with a dot. Each row is in exactly one named file, also after a kill and a restart from the newest checkpoint.
     """
     return json_lines_table(
-        "archive", f"{BRONZE_EVENTS.flink_ddl}, `{FATE_COLUMN}` STRING", folder, roll_after_ms=roll_after_ms
+        "archive", f"{BRONZE_EVENTS.flink_ddl}, `{OUTCOME_COLUMN}` STRING", folder, roll_after_ms=roll_after_ms
     )
 
 
 def archive_insert() -> str:
     """Statement that fills ``archive`` from ``events``."""
-    return f"INSERT INTO archive SELECT {', '.join(f'`{c}`' for c in BRONZE_EVENTS.columns)}, `{FATE_COLUMN}` FROM events"
+    return f"INSERT INTO archive SELECT {', '.join(f'`{c}`' for c in BRONZE_EVENTS.columns)}, `{OUTCOME_COLUMN}` FROM events"
 
 
 def json_lines_table(name: str, columns: str, folder: Path, *, roll_after_ms: int) -> str:

@@ -17,9 +17,9 @@ from pyflink.table import EnvironmentSettings, TableEnvironment
 from flink_jobs import planner
 from flink_jobs.checkpoints import Origin
 from flink_jobs.log_table import IDLE_TIMEOUT
+from jishi.java import java_home
 from jishi.lake import write_json
 from jishi.paths import Paths
-from jishi.platform.java import java_home
 from jishi.settings import Settings
 
 _JVM = "-XX:MaxMetaspaceSize=320m -XX:+ExitOnOutOfMemoryError"
@@ -92,7 +92,7 @@ def connector_jars(paths: Paths) -> list[Path]:
     """Jars of the Kafka connector. Raises FileNotFoundError when they were not fetched."""
     jars = sorted((paths.jars / "flink").glob("*.jar"))
     if not jars:
-        raise FileNotFoundError(f"no connector jars in {paths.jars / 'flink'}; fetch them with: python -m jishi.platform.jars")
+        raise FileNotFoundError(f"no connector jars in {paths.jars / 'flink'}; fetch them with: python -m ops.jars")
     return jars
 
 

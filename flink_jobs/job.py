@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flink_jobs import archive, fates, feature_topic, log_table, planner, unreadable
+from flink_jobs import archive, feature_topic, log_table, outcomes, planner, unreadable
 from flink_jobs.feature_queries import view_query
 from flink_jobs.operators import SHARED, version_of
 from jishi.features import Feature
@@ -36,7 +36,7 @@ class Job:
 
 
 def realtime_job(settings: Settings, paths: Paths, views: Views) -> Job:
-    """Kafka → fates → archive, unreadable values and features."""
+    """Kafka → outcomes → archive, unreadable values and features."""
     roll_after_ms = max(settings.checkpoint_interval_ms // 2, 100)
     return _job(
         settings,
@@ -77,7 +77,7 @@ def features_job(settings: Settings, views: Views, *, source: Path, target: Path
 
 def _job(settings: Settings, views: Views, *, tables: tuple[str, ...], inserts: tuple[str, ...]) -> Job:
     lateness_s = settings.allowed_lateness_s
-    definitions = tuple(fates.fate_views(allowed_lateness_s=lateness_s, future_tolerance_s=settings.future_tolerance_s))
+    definitions = tuple(outcomes.outcome_views(allowed_lateness_s=lateness_s, future_tolerance_s=settings.future_tolerance_s))
     queries = {view: view_query(view, members, allowed_lateness_s=lateness_s) for view, members in views.items()}
     return Job(
         tables=tables,

@@ -7,9 +7,9 @@ from typing import Any
 
 from pyflink.table import CompiledPlan, PlanReference, TableEnvironment
 
-from flink_jobs.fates import DEDUPLICATION_TTL_S
 from flink_jobs.job import Job
 from flink_jobs.operators import Operators, assign_uids, operators_of
+from flink_jobs.outcomes import DEDUPLICATION_TTL_S
 
 _OVER_AGGREGATE = "stream-exec-over-aggregate"
 _BY_DELIVERY = "partitionBy=[shop_id, event_id"

@@ -26,8 +26,8 @@ from flink_jobs.plan import compile_job, operators
 from flink_jobs.rest_api import RestApi, is_timeout
 from jishi.features import live_views
 from jishi.heartbeat import beat
+from jishi.java import JavaMissing
 from jishi.paths import Paths
-from jishi.platform.java import JavaMissing
 from jishi.settings import Settings, get_settings
 
 BEAT_EVERY_S = 1.0

@@ -18,8 +18,8 @@ from flink_jobs import engine
 from flink_jobs.job import Job, features_job
 from flink_jobs.plan import compile_job
 from jishi.features import live_views, views
+from jishi.java import JavaMissing
 from jishi.paths import Paths
-from jishi.platform.java import JavaMissing
 from jishi.settings import get_settings
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from flink_jobs.archive import json_lines_table
-from flink_jobs.fates import IDENTITY
 from flink_jobs.log_table import kafka_source_options
+from flink_jobs.outcomes import IDENTITY
 from jishi.tables import LOG_RECORD
 from jishi.topics import TICK_TYPE
 

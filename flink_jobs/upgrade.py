@@ -24,8 +24,8 @@ from flink_jobs.plan import compile_job, operators
 from flink_jobs.rest_api import RestApi
 from jishi.features import live_views
 from jishi.heartbeat import last_beat
+from jishi.java import JavaMissing
 from jishi.paths import Paths
-from jishi.platform.java import JavaMissing
 from jishi.settings import Settings, get_settings
 
 SAVEPOINT_WAIT_S = 120.0

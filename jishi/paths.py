@@ -26,6 +26,11 @@ class Paths:
         """Jars fetched by Ivy: ``kafka/`` (broker) and ``flink/`` (connectors)."""
         return self.envs / "jars"
 
+    @property
+    def spark_class_archive(self) -> Path:
+        """Classes of Spark's JVM, parsed and verified at set-up (``ops.class_archive``); absent where Java has no archive."""
+        return self.envs / "class-archives" / "spark.jsa"
+
     @staticmethod
     def main_python() -> Path:
         """Interpreter of the main environment."""

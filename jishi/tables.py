@@ -74,7 +74,7 @@ LOG_RECORD = TableSchema(
 
 BRONZE_EVENTS = TableSchema(
     "bronze/events",
-    "One accepted event, whatever its fate, as known to the log; immutable.",
+    "One accepted event, whatever its outcome, as known to the log; immutable.",
     ("collector_id", "seq"),
     _RECORD | {"received_at_ms": "int64", "log_partition": "int32", "log_offset": "int64"},
 )
@@ -134,11 +134,11 @@ SILVER_DUPLICATES = TableSchema(
 )
 SILVER_QUARANTINE = TableSchema(
     "silver/quarantine",
-    "One accepted event that is kept out of the good stream, with its reason (fate: invalid or future).",
+    "One accepted event that is kept out of the good stream, with its reason (outcome: invalid or future).",
     ("collector_id", "seq"),
     _SILVER_HEAD
     | {
-        "fate": "string",
+        "outcome": "string",
         "reason": "string",
         "field": "string",
         "detail": "string",
@@ -353,7 +353,7 @@ BEFORE_CUT = {schema: _before_cut(schema) for schema in RECOMMENDATIONS}
 
 ONLINE_PARITY = TableSchema(
     "features/online_parity",
-    "One feature on one UTC date: sampled values that serving used, compared with the log (jishi.parity.online).",
+    "One feature on one UTC date: sampled values that serving used, compared with the log (quality.parity.online).",
     ("read_on", "feature"),
     {
         "read_on": "date",

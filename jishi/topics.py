@@ -1,4 +1,4 @@
-"""Kafka topics, declared once; ``jishi.platform.kafka`` creates what is missing."""
+"""Kafka topics, declared once; ``ops.kafka`` creates what is missing."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from jishi import topics
 from jishi.contract import Refusal, check
 from jishi.contract.fields import to_ms
 from jishi.contract.properties import ItemChanged
-from jishi.fates import Fate, fate_without_history
+from jishi.outcomes import Outcome, outcome_without_history
 from serving.catalogue import Item, Version
 from serving.shop_state import ShopStates
 
@@ -45,7 +45,7 @@ class StreamHealth:
 
 @dataclass(frozen=True)
 class Lateness:
-    """The settings that decide fates."""
+    """The settings that decide outcomes."""
 
     allowed_lateness_s: int
     future_tolerance_s: int
@@ -112,18 +112,18 @@ def change_of(value: bytes, received_at_ms: int, lateness: Lateness) -> tuple[st
         record = orjson.loads(value)
         if record["type"] != "item_changed":
             return "other"
-        fate = fate_without_history(
+        outcome = outcome_without_history(
             invalid_reason=record["invalid_reason"],
             occurred_at_ms=record["occurred_at_ms"],
             received_at_ms=received_at_ms,
             allowed_lateness_s=lateness.allowed_lateness_s,
             future_tolerance_s=lateness.future_tolerance_s,
         )
-        raw, shop_id = orjson.loads(record["line"]) if fate is not Fate.INVALID else None, record["shop_id"]
+        raw, shop_id = orjson.loads(record["line"]) if outcome is not Outcome.INVALID else None, record["shop_id"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return "unreadable"
-    if fate in (Fate.INVALID, Fate.FUTURE):
-        return str(fate)
+    if outcome in (Outcome.INVALID, Outcome.FUTURE):
+        return str(outcome)
     event = check(raw, shop_id)
     if isinstance(event, Refusal) or not isinstance(event.properties, ItemChanged):
         return "invalid"

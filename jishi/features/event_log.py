@@ -1,4 +1,4 @@
-"""A folder of events as a log: records in the order of knowing, each with its position and its fate.
+"""A folder of events as a log: records in the order of knowing, each with its position and its outcome.
 
 The folder is in landing form (``jishi.landing``): ``<shop_id>/events-*.jsonl`` with manifests, one such shop's folder, or plain
 ``*.jsonl`` files whose events name their shops. Of each shop the order of lines is the order of knowing; shops are merged by
@@ -15,8 +15,8 @@ from typing import Any
 import orjson
 
 from jishi.contract import known_since_ms, record_of
-from jishi.fates import Fate, fate_without_history
 from jishi.landing import MANIFEST, LandingError, landed_shops, load_manifest
+from jishi.outcomes import Outcome, outcome_without_history
 
 UNKNOWN_SHOP = "unknown"
 
@@ -81,19 +81,19 @@ def _named_shop(raw: Any) -> str:
     return named if isinstance(named, str) and named else UNKNOWN_SHOP
 
 
-def fates_of(log: Iterable[dict[str, Any]], *, allowed_lateness_s: int, future_tolerance_s: int) -> Iterator[Fate]:
-    """The fate of each record, in the order of the log."""
+def outcomes_of(log: Iterable[dict[str, Any]], *, allowed_lateness_s: int, future_tolerance_s: int) -> Iterator[Outcome]:
+    """The outcome of each record, in the order of the log."""
     delivered: set[tuple[str, str]] = set()
     for row in log:
-        fate = fate_without_history(
+        outcome = outcome_without_history(
             invalid_reason=row["invalid_reason"],
             occurred_at_ms=row["occurred_at_ms"],
             received_at_ms=row["received_at_ms"],
             allowed_lateness_s=allowed_lateness_s,
             future_tolerance_s=future_tolerance_s,
         )
-        if fate in (Fate.GOOD, Fate.LATE):
+        if outcome in (Outcome.GOOD, Outcome.LATE):
             delivery = (row["shop_id"], row["event_id"])
-            fate = Fate.DUPLICATE if delivery in delivered else fate
+            outcome = Outcome.DUPLICATE if delivery in delivered else outcome
             delivered.add(delivery)
-        yield fate
+        yield outcome

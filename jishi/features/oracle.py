@@ -10,11 +10,11 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from jishi.fates import Fate
 from jishi.features.act import acts_of
 from jishi.features.definition import Feature
 from jishi.features.entity import entity_of
-from jishi.features.event_log import fates_of
+from jishi.features.event_log import outcomes_of
+from jishi.outcomes import Outcome
 
 Act = dict[str, Any]
 Key = tuple[str, str]
@@ -33,8 +33,8 @@ class Value(NamedTuple):
 
 def good_acts(log: Sequence[dict[str, Any]], *, allowed_lateness_s: int, future_tolerance_s: int) -> list[Act]:
     """Acts of the good events, in the order of the log."""
-    fates = fates_of(log, allowed_lateness_s=allowed_lateness_s, future_tolerance_s=future_tolerance_s)
-    return [act for row, fate in zip(log, fates, strict=True) if fate is Fate.GOOD for act in acts_of(row)]
+    outcomes = outcomes_of(log, allowed_lateness_s=allowed_lateness_s, future_tolerance_s=future_tolerance_s)
+    return [act for row, outcome in zip(log, outcomes, strict=True) if outcome is Outcome.GOOD for act in acts_of(row)]
 
 
 def values(features: Sequence[Feature], acts: Sequence[Act], *, allowed_lateness_s: int) -> Iterator[Value]:

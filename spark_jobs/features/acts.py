@@ -20,7 +20,7 @@ from jishi.features.act import (
     Source,
 )
 from jishi.tables import SPARK_TYPES
-from spark_jobs.silver.fates import ORDER_OF_KNOWING
+from spark_jobs.silver.outcomes import ORDER_OF_KNOWING
 
 _OF_TIME = {
     "occurred_at_ms": "occurred_at_ms",

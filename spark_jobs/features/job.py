@@ -9,14 +9,14 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jishi.fates import Fate
 from jishi.features import ENTITY_KEYS, Feature, views
 from jishi.lake import Lake
+from jishi.outcomes import Outcome
 from jishi.settings import Settings
 from jishi.tables import BRONZE_EVENTS
 from spark_jobs.features.acts import acts
 from spark_jobs.features.views import view_rows
-from spark_jobs.silver.fates import classify
+from spark_jobs.silver.outcomes import classify
 from spark_jobs.silver.repairs import apply_repairs
 
 Views = Mapping[str, Sequence[Feature]]
@@ -33,7 +33,7 @@ def good_acts(events: DataFrame, settings: Settings) -> DataFrame:
         allowed_lateness_s=settings.allowed_lateness_s,
         future_tolerance_s=settings.future_tolerance_s,
     )
-    return acts(classified.where(F.col("fate") == Fate.GOOD.value))
+    return acts(classified.where(F.col("outcome") == Outcome.GOOD.value))
 
 
 def replay(session: SparkSession, settings: Settings, source: Path, target: Path, wanted: Views | None = None) -> None:

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from jishi.features import ENTITY_KEYS, FEATURES, Feature, Where, operands
 from jishi.features.entity import ESCAPES, SEPARATOR
-from spark_jobs.silver.fates import ORDER_OF_KNOWING
+from spark_jobs.silver.outcomes import ORDER_OF_KNOWING
 
 EXTREMES = {"min": F.min, "max": F.max, "seconds_since": F.max}
 

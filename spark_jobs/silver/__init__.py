@@ -1,1 +1,1 @@
-"""Bronze → silver: the fate of every event, and the typed tables that everything else reads."""
+"""Bronze → silver: the outcome of every event, and the typed tables that everything else reads."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jishi.fates import Fate
+from jishi.outcomes import Outcome
 from jishi.tables import SILVER_DUPLICATES, SILVER_EVENTS, SILVER_QUARANTINE
-from spark_jobs.silver.fates import instant, is_in_silver, local_date
+from spark_jobs.silver.outcomes import instant, is_in_silver, local_date
 
 _CONTEXT = "context STRUCT<channel STRING, campaign STRING, referrer STRING, device STRING, city STRING>"
 
@@ -21,7 +21,7 @@ def events(classified: DataFrame, batch: str, zones: dict[str, str]) -> DataFram
         "occurred_at": instant("occurred_at_ms"),
         "received_at": instant("received_at_ms"),
         "occurred_date": local_date("occurred_at_ms", zones),
-        "is_late": F.col("fate") == Fate.LATE.value,
+        "is_late": F.col("outcome") == Outcome.LATE.value,
         **told,
     }
     return parsed.withColumns(columns).select(*SILVER_EVENTS.columns)
@@ -29,15 +29,15 @@ def events(classified: DataFrame, batch: str, zones: dict[str, str]) -> DataFram
 
 def duplicates(classified: DataFrame, batch: str) -> DataFrame:
     """Deliveries of events that were known before, with the columns of ``SILVER_DUPLICATES``."""
-    found = classified.where(F.col("fate") == Fate.DUPLICATE.value)
+    found = classified.where(F.col("outcome") == Outcome.DUPLICATE.value)
     columns = {"batch": F.lit(batch), "received_at": instant("received_at_ms")}
     return found.withColumns(columns).select(*SILVER_DUPLICATES.columns)
 
 
 def quarantine(classified: DataFrame, batch: str) -> DataFrame:
     """Invalid and future events with their reason, with the columns of ``SILVER_QUARANTINE``."""
-    found = classified.where(F.col("fate").isin(Fate.INVALID.value, Fate.FUTURE.value))
-    is_future = F.col("fate") == Fate.FUTURE.value
+    found = classified.where(F.col("outcome").isin(Outcome.INVALID.value, Outcome.FUTURE.value))
+    is_future = F.col("outcome") == Outcome.FUTURE.value
     ahead_s = (F.col("occurred_at_ms") - F.col("received_at_ms")) / 1000
     columns = {
         "batch": F.lit(batch),

@@ -19,7 +19,7 @@ from jishi.tables import TableSchema
 from spark_jobs.drafts import write_draft
 from spark_jobs.silver import behaviour, events, orders
 from spark_jobs.silver.audit import Audited, audit
-from spark_jobs.silver.fates import classify, is_in_silver
+from spark_jobs.silver.outcomes import classify, is_in_silver
 from spark_jobs.silver.repairs import apply_repairs
 
 BY_BATCH = (
@@ -35,7 +35,7 @@ BY_BATCH = (
 BY_SHOP = (tables.SILVER_ITEMS, tables.SILVER_SESSIONS)
 # So much of bronze (some 600,000 events) is worked up before Java's optimising compiler has paid for itself.
 SHORT_BYTES = 40 * 2**20
-KEPT_BYTES = 4 * 2**20  # a batch of so much is kept in memory whole, once its events have their fates
+KEPT_BYTES = 4 * 2**20  # a batch of so much is kept in memory whole, once its events have their outcomes
 
 
 class BatchMissing(LookupError):
@@ -158,7 +158,7 @@ def build_silver(
                 allowed_lateness_s=settings.allowed_lateness_s,
                 future_tolerance_s=settings.future_tolerance_s,
             )
-            build.fates(classified, name, zones, is_small=_bytes_in(bronze_folders[name]) <= KEPT_BYTES)
+            build.outcomes(classified, name, zones, is_small=_bytes_in(bronze_folders[name]) <= KEPT_BYTES)
             build.acts(name, of)
         build.states(touched, None if is_whole else _persons_of(session, lake, drafts, batches), lake)
         build.wait()
@@ -201,7 +201,7 @@ class _Build:
         self.pending: list[Future[None]] = []
         self.kept: list[DataFrame] = []
 
-    def fates(self, classified: DataFrame, batch: str, zones: dict[str, str], *, is_small: bool) -> None:
+    def outcomes(self, classified: DataFrame, batch: str, zones: dict[str, str], *, is_small: bool) -> None:
         """Events, duplicates and quarantine of a batch."""
         others = classified.where(~is_in_silver())
         # A day is classified once and kept. The many good rows of a history are classified again; the few others are kept.

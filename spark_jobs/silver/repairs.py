@@ -1,4 +1,4 @@
-"""Put repaired records in the place of the quarantined ones, before fates are decided."""
+"""Put repaired records in the place of the quarantined ones, before outcomes are decided."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from collector.landing.bronze import LineCounts, bronze_rows
+from imports.bronze import LineCounts, bronze_rows
 from jishi.features.event_log import rows_of_lines
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "landing_history" / "events.jsonl"

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from jishi.paths import Paths
-from jishi.platform.ports import free_ports
 from jishi.settings import PROJECT_ROOT, Settings
+from ops.ports import free_ports
 
 PORTS = (
     *("kafka_controller_port", "collector_port", "serving_port", "flink_port", "feature_writer_port"),
@@ -35,7 +35,7 @@ class RunningDemo:
 
     def jishi(self, *arguments: str, timeout_s: float = 900) -> subprocess.CompletedProcess[str]:
         """Run ``jishi`` as a user of this platform."""
-        command = [sys.executable, "-m", "jishi.cli", *arguments]
+        command = [sys.executable, "-m", "ops.cli", *arguments]
         return subprocess.run(
             command, capture_output=True, text=True, check=False, cwd=PROJECT_ROOT, env=self.environment, timeout=timeout_s
         )

@@ -20,11 +20,11 @@ import pytest
 
 from dashboard.admin import admin_password_file
 from dashboard.screenshot import capture
-from jishi.demo.airflow_api import AirflowApi
 from jishi.lake import Lake
 from jishi.lake_query import open_lake
-from jishi.reconcile import tables_checksum
 from jishi.settings import PROJECT_ROOT
+from ops.demo.airflow_api import AirflowApi
+from quality.reconcile import tables_checksum
 from tests.e2e.conftest import RunningDemo, pids_naming
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
@@ -229,7 +229,7 @@ def test_what_serving_used_is_what_the_log_says(demo: RunningDemo) -> None:
         assert time.monotonic() < deadline, "the event does not reach the archive"
         time.sleep(0.5)
     on = ("--date", today.date().isoformat())
-    landed = [sys.executable, "-m", "collector.landing", "live", *on]
+    landed = [sys.executable, "-m", "imports", "live", *on]
     subprocess.run(landed, check=True, cwd=PROJECT_ROOT, env=demo.environment, timeout=120)
     told = demo.jishi("features", "online-parity", *on)
     assert told.returncode == 0, told.stdout + told.stderr

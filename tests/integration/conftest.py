@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jishi.platform.ports import free_port
+from ops.ports import free_port
 
 STORES = ("sqlite", "redis", "postgresql")
 _HOST = "127.0.0.1"

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from jishi.paths import Paths
-from jishi.platform.jars import fetch_jars
 from jishi.settings import PROJECT_ROOT, get_settings
+from ops.jars import fetch_jars
 
 pytestmark = pytest.mark.integration
 STORE = "redis" if shutil.which("redis-server") else "sqlite"
@@ -34,7 +34,7 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     told = json.loads((tmp_path / "var" / "run" / "chaos" / "result.json").read_text())
     assert [fault["skipped"] for fault in told["faults"]] == [None] * len(faults)
     assert told["acknowledged"] > 500
-    assert {"good", "late", "future", "invalid", "duplicate"} <= set(told["fates"])
+    assert {"good", "late", "future", "invalid", "duplicate"} <= set(told["outcomes"])
     assert told["by_view"]["person_3600s_60s"] > 0
     assert told["by_view"]["person_last_20"] > 0
     submitted = (tmp_path / "var" / "log" / "flink.log").read_text().count(" submitted from ")

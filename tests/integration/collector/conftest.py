@@ -20,9 +20,9 @@ from collector.wal.durable import read_durable
 from collector.wal.reader import first_position, read_entries
 from collector.wal.segments import Position
 from jishi.paths import Paths
-from jishi.platform.ports import free_port
 from jishi.settings import Settings
 from jishi.shops import Shop, Shops
+from ops.ports import free_port
 
 
 @dataclass

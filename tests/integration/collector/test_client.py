@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from jishi.client import Client, Refused, Unreachable
+from collector.client import Client, Refused, Unreachable
 
 pytestmark = pytest.mark.integration
 

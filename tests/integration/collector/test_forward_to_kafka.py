@@ -20,11 +20,11 @@ from collector.wal.durable import read_durable
 from collector.wal.segments import segment_starts
 from jishi import topics
 from jishi.heartbeat import last_beat
+from jishi.java import java_home
 from jishi.paths import Paths
-from jishi.platform.jars import fetch_jars
-from jishi.platform.java import java_home
-from jishi.platform.kafka import EmbeddedBroker, create_topics, wait_for_port
 from jishi.settings import get_settings
+from ops.jars import fetch_jars
+from ops.kafka import EmbeddedBroker, create_topics, wait_for_port
 
 pytestmark = pytest.mark.integration
 

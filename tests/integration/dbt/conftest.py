@@ -13,13 +13,14 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 
-from collector.landing.columnar import to_arrow, write_parquet
-from jishi import marts, tables
+from jishi import tables
+from jishi.arrow_tables import to_arrow, write_parquet
 from jishi.lake import Lake
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shop, Shops
 from jishi.tables import TableSchema
+from ops import marts
 
 Rows = list[dict[str, Any]]
 ZONES = {"a": "Asia/Shanghai", "b": "UTC"}

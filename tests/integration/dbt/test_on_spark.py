@@ -8,8 +8,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from jishi import marts
 from jishi.paths import Paths
+from ops import marts
 
 pytestmark = pytest.mark.integration
 MARTS = (*marts.PUBLISHED, *marts.EXPORTED)

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from jishi import marts, tables
+from jishi import tables
 from jishi.lake import Lake, TableNotPublished
+from jishi.marts import open_marts
 from jishi.paths import Paths
+from ops import marts
 
 pytestmark = pytest.mark.integration
 
@@ -80,4 +82,4 @@ def test_without_silver_the_step_that_makes_it_is_named(paths: Paths) -> None:
     with pytest.raises(TableNotPublished, match="spark_jobs silver"):
         marts.build(paths, lambda line: None)
     with pytest.raises(TableNotPublished, match=r"jishi\.marts build"):
-        marts.open_marts(paths)
+        open_marts(paths)

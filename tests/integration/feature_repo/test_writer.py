@@ -20,12 +20,12 @@ from feature_repo.store import open_store
 from feature_repo.writer import GROUP
 from jishi import topics
 from jishi.heartbeat import last_beat
+from jishi.java import java_home
 from jishi.paths import Paths
-from jishi.platform.jars import fetch_jars
-from jishi.platform.java import java_home
-from jishi.platform.kafka import EmbeddedBroker, running_broker
-from jishi.platform.ports import free_port
 from jishi.settings import Settings, get_settings
+from ops.jars import fetch_jars
+from ops.kafka import EmbeddedBroker, running_broker
+from ops.ports import free_port
 
 pytestmark = pytest.mark.integration
 

@@ -27,7 +27,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One folder of landing files: golden logs, a simulated shop, the whole history of three households of Complete Journey (of
     all of them: ``jishi bench journey_parity``), and a shop for each log that hypothesis made.
     """
-    from collector.landing.journey import SHOP, SOURCE, journey_lines, load_journey, part_of
+    from imports.journey import SHOP, SOURCE, journey_lines, load_journey, part_of
     from simulator.history import simulate
     from simulator.world import Plan
     from tests.integration.features.made_logs import write_made_logs
@@ -50,7 +50,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def features(*arguments: str | Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "jishi.cli", "features", *map(str, arguments)]
+    command = [sys.executable, "-m", "ops.cli", "features", *map(str, arguments)]
     return subprocess.run(
         command,
         capture_output=True,

@@ -25,8 +25,8 @@ LATENESS_S, FUTURE_S = 30, 5
 
 # (view, what is in the query, what is left of it)
 MUTANTS = [
-    ("person_3600s_60s", "fate = 'good' AND ", ""),
-    ("person_3600s_60s", "fate = 'good'", "fate IN ('good', 'late')"),
+    ("person_3600s_60s", "outcome = 'good' AND ", ""),
+    ("person_3600s_60s", "outcome = 'good'", "outcome IN ('good', 'late')"),
     ("person_3600s_60s", " FILTER (WHERE type IN ('item_added_to_cart'))", ""),
     ("person_3600s_60s", "window_end_ms + 30000 + 60000", "window_end_ms + 60000"),
     (

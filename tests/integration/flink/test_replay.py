@@ -1,4 +1,4 @@
-"""The job over a small made log equals a count by hand: fates, windows and last items, to the last message."""
+"""The job over a small made log equals a count by hand: outcomes, windows and last items, to the last message."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from jishi.fates import fate_without_history
 from jishi.features import ENTITY_COLUMN, FEATURES, views
+from jishi.outcomes import outcome_without_history
 from jishi.settings import Settings
 from jishi.tables import BRONZE_EVENTS, LOG_RECORD
 
@@ -89,24 +89,24 @@ def complete(row: dict[str, Any], offset: int) -> dict[str, Any]:
     return plain | row | {"log_partition": 0, "log_offset": offset}
 
 
-def fates_by_hand(log: list[dict[str, Any]]) -> list[str]:
+def outcomes_by_hand(log: list[dict[str, Any]]) -> list[str]:
     known: Counter[tuple[str, str]] = Counter()
-    fates = []
+    outcomes = []
     for row in log:
-        alone = fate_without_history(
+        alone = outcome_without_history(
             invalid_reason=row["invalid_reason"],
             occurred_at_ms=row["occurred_at_ms"],
             received_at_ms=row["received_at_ms"],
             allowed_lateness_s=LATENESS_S,
             future_tolerance_s=FUTURE_S,
         )
-        fate = str(alone)
-        if fate in ("good", "late"):
+        outcome = str(alone)
+        if outcome in ("good", "late"):
             known[row["shop_id"], row["event_id"]] += 1
             if known[row["shop_id"], row["event_id"]] > 1:
-                fate = "duplicate"
-        fates.append(fate)
-    return fates
+                outcome = "duplicate"
+        outcomes.append(outcome)
+    return outcomes
 
 
 def messages_by_hand(good: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -181,19 +181,19 @@ def replayed(flink: Path) -> tuple[list[dict[str, Any]], Path]:
     return log, flink / "out"
 
 
-def test_each_record_is_archived_once_with_its_fate(replayed: tuple[list[dict[str, Any]], Path]) -> None:
+def test_each_record_is_archived_once_with_its_outcome(replayed: tuple[list[dict[str, Any]], Path]) -> None:
     log, out = replayed
     expected = [
-        {column: row[column] for column in BRONZE_EVENTS.columns} | {"fate": fate}
-        for row, fate in zip(log, fates_by_hand(log), strict=True)
+        {column: row[column] for column in BRONZE_EVENTS.columns} | {"outcome": outcome}
+        for row, outcome in zip(log, outcomes_by_hand(log), strict=True)
     ]
     assert sorted(committed(out / "archive"), key=lambda row: row["seq"]) == expected
-    assert {row["fate"] for row in expected} == {"good", "late", "duplicate", "future", "invalid"}
+    assert {row["outcome"] for row in expected} == {"good", "late", "duplicate", "future", "invalid"}
 
 
 def test_features_equal_a_count_by_hand(replayed: tuple[list[dict[str, Any]], Path]) -> None:
     log, out = replayed
-    good = [row for row, fate in zip(log, fates_by_hand(log), strict=True) if fate == "good"]
+    good = [row for row, outcome in zip(log, outcomes_by_hand(log), strict=True) if outcome == "good"]
     sent = committed(out / "features")
     assert canonical([json.loads(row["message"]) for row in sent]) == canonical(list(messages_by_hand(good)))
 
@@ -212,8 +212,8 @@ def test_an_object_that_is_no_record_is_kept(replayed: tuple[list[dict[str, Any]
 
 def test_only_the_counters_of_deliveries_expire(flink: Path) -> None:
     from flink_jobs.engine import computing_options, table_environment
-    from flink_jobs.fates import DEDUPLICATION_TTL_S
     from flink_jobs.job import replay_job
+    from flink_jobs.outcomes import DEDUPLICATION_TTL_S
     from flink_jobs.plan import compile_job
 
     job = replay_job(Settings(), views(), source=flink, target=flink / "none")

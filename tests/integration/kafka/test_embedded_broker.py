@@ -11,12 +11,12 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from jishi import topics
+from jishi.java import java_home
 from jishi.paths import Paths
-from jishi.platform.jars import fetch_jars
-from jishi.platform.java import java_home
-from jishi.platform.kafka import EmbeddedBroker, create_topics, running_broker
-from jishi.platform.ports import free_port
 from jishi.settings import get_settings
+from ops.jars import fetch_jars
+from ops.kafka import EmbeddedBroker, create_topics, running_broker
+from ops.ports import free_port
 
 pytestmark = pytest.mark.integration
 

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jishi.notebook import NOTEBOOKS, NotebookFailed, execute
 from jishi.paths import Paths
 from models.protocols.__main__ import main
+from ops.notebook import NOTEBOOKS, NotebookFailed, execute
 
 
 @pytest.fixture

@@ -18,18 +18,18 @@ from scipy import sparse
 
 from jishi import topics
 from jishi.contract import record_of
+from jishi.java import java_home
 from jishi.lake import Lake, write_atomically
 from jishi.paths import Paths
-from jishi.platform.jars import fetch_jars
-from jishi.platform.java import java_home
-from jishi.platform.kafka import EmbeddedBroker
-from jishi.platform.ports import free_port
 from jishi.settings import Settings, get_settings
 from jishi.shops import Shop, Shops
 from models.als import ALS
 from models.artefact import save
 from models.item_knn import ItemKNN
 from models.popularity import Popularity
+from ops.jars import fetch_jars
+from ops.kafka import EmbeddedBroker
+from ops.ports import free_port
 
 
 @dataclass

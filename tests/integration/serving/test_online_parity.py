@@ -13,15 +13,15 @@ import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
-from collector.landing.columnar import to_arrow, write_parquet
 from feature_repo.store import apply, open_store
 from feature_repo.writer import FeatureSink, Progress
-from jishi.cli import app
+from jishi.arrow_tables import to_arrow, write_parquet
 from jishi.contract import record_of
 from jishi.lake import Lake
 from jishi.lake_query import open_lake
 from jishi.settings import get_settings
 from jishi.tables import BRONZE_EVENTS
+from ops.cli import app
 from serving.api import make_app
 from serving.engine import Engine
 

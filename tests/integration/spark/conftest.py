@@ -11,8 +11,8 @@ import duckdb
 import pytest
 from pyspark.sql import SparkSession
 
-from collector.landing.bronze import LineCounts, bronze_rows
-from collector.landing.columnar import to_arrow, write_parquet
+from imports.bronze import LineCounts, bronze_rows
+from jishi.arrow_tables import to_arrow, write_parquet
 from jishi.lake import Lake
 from jishi.lake_query import open_lake
 from jishi.paths import Paths

@@ -1,4 +1,4 @@
-"""The fate of every bronze row: a truth table, and equality with the Python twin on generated batches."""
+"""The outcome of every bronze row: a truth table, and equality with the Python twin on generated batches."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from jishi.fates import Fate, fate_without_history
+from jishi.outcomes import Outcome, outcome_without_history
 from jishi.tables import BRONZE_EVENTS
-from spark_jobs.silver.fates import classify
+from spark_jobs.silver.outcomes import classify
 from spark_jobs.silver.repairs import apply_repairs
 
 pytestmark = pytest.mark.integration
 NOW = 1_788_220_800_000
 LATENESS_S, TOLERANCE_S = 30, 5
 
-# event, seq, occurred_at, received_at (ms around NOW), log_offset, invalid_reason, fate; None: not a row of its own.
+# event, seq, occurred_at, received_at (ms around NOW), log_offset, invalid_reason, outcome; None: not a row of its own.
 # Shop a; earlier batches knew the event "known". Each event id is a case of its own.
 TRUTH = [
     ("alone", 1, 0, 0, 1, None, "good"),
@@ -55,26 +55,26 @@ def bronze_row(shop_id: str, event_id: str | None, seq: int, **columns: Any) -> 
     return blank | {"collector_id": "c", "seq": seq, "shop_id": shop_id, "event_id": event_id, "line": "{}"} | columns
 
 
-def fates(spark: SparkSession, rows: list[dict[str, Any]], known: list[tuple[str, str]]) -> dict[tuple[str, str, int], str]:
+def outcomes(spark: SparkSession, rows: list[dict[str, Any]], known: list[tuple[str, str]]) -> dict[tuple[str, str, int], str]:
     bronze = spark.createDataFrame([tuple(row.values()) for row in rows], BRONZE_EVENTS.spark_ddl)
     earlier = spark.createDataFrame(known, "shop_id string, event_id string") if known else None
     decided = classify(apply_repairs(bronze, None), earlier, allowed_lateness_s=LATENESS_S, future_tolerance_s=TOLERANCE_S)
-    found = [(row.shop_id, row.collector_id, row.seq, row.fate) for row in decided.collect()]
+    found = [(row.shop_id, row.collector_id, row.seq, row.outcome) for row in decided.collect()]
     assert len({row[:3] for row in found}) == len(found)
     return {row[:3]: row[3] for row in found}
 
 
 def test_the_truth_table(spark: SparkSession) -> None:
     rows, expected = [], {}
-    for event_id, seq, occurred, received, offset, reason, fate in TRUTH:
+    for event_id, seq, occurred, received, offset, reason, outcome in TRUTH:
         times = {"occurred_at_ms": None if occurred is None else NOW + occurred, "received_at_ms": NOW + received}
         rows.append(bronze_row("a", event_id, seq, invalid_reason=reason, log_partition=0, log_offset=offset, **times))
-        if fate is not None:
-            expected[("a", "c", seq)] = fate
+        if outcome is not None:
+            expected[("a", "c", seq)] = outcome
     # The same ids in another shop, which knew nothing before, are other events.
     rows.append(bronze_row("b", "known", 21, occurred_at_ms=NOW, received_at_ms=NOW, log_partition=0, log_offset=90))
     expected[("b", "c", 21)] = "good"
-    decided = fates(spark, rows[::-1], [("a", "known"), ("b", "alone")])
+    decided = outcomes(spark, rows[::-1], [("a", "known"), ("b", "alone")])
     assert decided == expected
 
 
@@ -90,7 +90,7 @@ def twin(rows: list[dict[str, Any]], known: list[tuple[str, str]]) -> dict[tuple
         name = (row["shop_id"], row["collector_id"], row["seq"])
         if name in decided:
             continue
-        fate = fate_without_history(
+        outcome = outcome_without_history(
             invalid_reason=row["invalid_reason"],
             occurred_at_ms=row["occurred_at_ms"],
             received_at_ms=row["received_at_ms"],
@@ -98,10 +98,10 @@ def twin(rows: list[dict[str, Any]], known: list[tuple[str, str]]) -> dict[tuple
             future_tolerance_s=TOLERANCE_S,
         )
         event = (row["shop_id"], row["event_id"])
-        if fate in (Fate.GOOD, Fate.LATE):
-            fate = Fate.DUPLICATE if event in seen else fate
+        if outcome in (Outcome.GOOD, Outcome.LATE):
+            outcome = Outcome.DUPLICATE if event in seen else outcome
             seen.add(event)
-        decided[name] = fate.value
+        decided[name] = outcome.value
     return decided
 
 
@@ -140,4 +140,4 @@ def test_spark_decides_as_the_python_twin(
     spark: SparkSession, batch: tuple[list[dict[str, Any]], list[tuple[str, str]]]
 ) -> None:
     rows, known = batch
-    assert fates(spark, rows, known) == twin(rows, known)
+    assert outcomes(spark, rows, known) == twin(rows, known)

@@ -50,6 +50,6 @@ def test_the_line_stays_as_it_came(golden: Any, case: str) -> None:
 
 def test_history_built_again_gives_the_same_rows_also_of_the_days_after_it(golden: Any) -> None:
     before = {schema.name: golden.rows(schema) for schema in SILVER}
-    rows = golden.build("history", ["fates", "money"])
+    rows = golden.build("history", ["outcomes", "money"])
     assert {schema.name: golden.rows(schema) for schema in SILVER} == before
     assert rows[SILVER_EVENTS.name] == len(before[SILVER_EVENTS.name])

@@ -13,22 +13,22 @@ import pytest
 from pyspark.sql import SparkSession
 from typer.testing import CliRunner
 
-from collector.landing.history import land_history
-from collector.landing.live import land_live
-from collector.landing.repairs import replay
 from collector.wal.writer import WalWriter
-from jishi.cli import app
+from imports.history import land_history
+from imports.live import land_live
 from jishi.contract import record_of
 from jishi.contract.fields import parse_instant, to_ms
 from jishi.lake import Lake
 from jishi.lake_query import open_lake
 from jishi.landing import ShopFacts, write_landing
 from jishi.paths import Paths
-from jishi.quarantine import quarantined
-from jishi.reconcile import reconcile
-from jishi.repair import Mapping
 from jishi.settings import Settings, get_settings
 from jishi.shops import Shops
+from ops.cli import app
+from quality.quarantine import quarantined
+from quality.reconcile import reconcile
+from quality.repair import Mapping
+from quality.replay import replay
 from spark_jobs.session import open_session
 from spark_jobs.silver import job
 
@@ -41,7 +41,7 @@ SKU = Mapping(
     match={"reason": "missing_field", "field": "properties.item_id"},
     steps=[{"rename": {"from": "properties.sku", "to": "properties.item_id"}}],
 )
-CLOCK = Mapping(name="clock", match={"fate": "future"}, steps=[{"shift": {"field": "occurred_at", "seconds": -28800}}])
+CLOCK = Mapping(name="clock", match={"outcome": "future"}, steps=[{"shift": {"field": "occurred_at", "seconds": -28800}}])
 
 
 def viewed(event_id: str, at: str, **changes: Any) -> dict[str, Any]:
@@ -80,10 +80,10 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     found.live.mkdir(parents=True)
     received = to_ms(parse_instant("2026-09-02T10:00:02Z"))
     rows = [
-        record | {"received_at_ms": received, "log_partition": 0, "log_offset": record["seq"], "fate": "good"}
+        record | {"received_at_ms": received, "log_partition": 0, "log_offset": record["seq"], "outcome": "good"}
         for record in records
     ]
-    rows[1]["fate"] = "invalid"
+    rows[1]["outcome"] = "invalid"
     (found.live / "part-0").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
     return found
 

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 from jishi.heartbeat import last_beat
+from jishi.java import java_home
 from jishi.paths import Paths
-from jishi.platform.jars import fetch_jars
-from jishi.platform.java import java_home
-from jishi.platform.kafka import EmbeddedBroker, running_broker
-from jishi.platform.ports import free_port
 from jishi.settings import PROJECT_ROOT, get_settings
+from ops.jars import fetch_jars
+from ops.kafka import EmbeddedBroker, running_broker
+from ops.ports import free_port
 
 _WITH_VIEWS = """\
 import sys

@@ -111,7 +111,7 @@ def test_every_record_is_archived_once_through_kills(stream: Stream) -> None:
     wait_for_rows(stream, 1000)
     time.sleep(3)  # a repeated row would come with the next files
     assert sorted(row["seq"] for row in stream.archived()) == list(range(1000))
-    assert {row["fate"] for row in stream.archived()} == {"good"}
+    assert {row["outcome"] for row in stream.archived()} == {"good"}
     assert all(row["received_at_ms"] >= row["collected_at_ms"] - 1000 for row in stream.archived())
     assert stream.told().count("from checkpoint") == 2
     assert stream.told().count("an earlier run was still there") == 1

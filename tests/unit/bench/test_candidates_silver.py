@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.candidates_silver import write_interactions, write_items
-from collector.landing.columnar import arrow_schema
+from jishi.arrow_tables import arrow_schema
 from jishi.preference import WEIGHTS
 from jishi.tables import SILVER_INTERACTIONS, SILVER_ITEMS
 

@@ -1,4 +1,4 @@
-"""The check fails: for a lost, a doubled and a foreign id, for a swapped order, a second partition, a wrong fate or feature."""
+"""The check fails: for a lost, a doubled and a foreign id, for a swapped order, another partition, a wrong outcome or value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chaos.check import check_archive, check_fates, check_ids, check_order, counted_fates
+from chaos.check import check_archive, check_ids, check_order, check_outcomes, counted_outcomes
 from chaos.feature_check import by_instant, check_messages, check_stored
 from chaos.ledger import Account, Ledger, Meant
 from jishi.features import live_views
@@ -21,9 +21,9 @@ WINDOW, LAST = "person_3600s_60s", "person_last_20"
 Rows = list[dict[str, Any]]
 
 
-def row(event_id: str, place: int, fate: str = "good", **changes: Any) -> dict[str, Any]:
+def row(event_id: str, place: int, outcome: str = "good", **changes: Any) -> dict[str, Any]:
     """A record of person p at an offset of partition 0, as log and archive have it."""
-    made = {"event_id": event_id, "shop_id": "s", "person_id": "p", "collector_id": "c", "seq": place, "fate": fate}
+    made = {"event_id": event_id, "shop_id": "s", "person_id": "p", "collector_id": "c", "seq": place, "outcome": outcome}
     made |= {"log_partition": 0, "log_offset": place, "received_at_ms": NOW_MS + place, "occurred_at_ms": NOW_MS}
     return made | {"invalid_reason": None} | changes
 
@@ -46,12 +46,12 @@ def test_nothing_is_wrong(account: Account, rows: Rows) -> None:
     for finding in (
         check_ids(account, rows),
         check_archive(rows, rows),
-        check_fates(rows, **LIMITS),
+        check_outcomes(rows, **LIMITS),
         check_order(account, rows),
     ):
         assert finding.is_fine, finding
         assert finding.cases > 0
-    assert counted_fates(rows) == {"good": 2, "duplicate": 1}
+    assert counted_outcomes(rows) == {"good": 2, "duplicate": 1}
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_nothing_is_wrong(account: Account, rows: Rows) -> None:
         (lambda rows: [*rows, row("e3", 4, "late")], []),
         (lambda rows: [*rows, row("e3", 4), row("e3", 5)], ["e3 counts 2 times (good 2)"]),
         (lambda rows: [*rows, row("e9", 4)], ["e9 is there and nobody sent it"]),
-        (lambda rows: [{**rows[0], "fate": "duplicate"}, *rows[1:]], ["e1 was acknowledged and is lost"]),
-        (lambda rows: [{**rows[0], "fate": "invalid"}, *rows[1:]], []),
+        (lambda rows: [{**rows[0], "outcome": "duplicate"}, *rows[1:]], ["e1 was acknowledged and is lost"]),
+        (lambda rows: [{**rows[0], "outcome": "invalid"}, *rows[1:]], []),
     ],
     ids=[
         "lost",
@@ -87,8 +87,8 @@ def test_a_record_that_is_not_archived_or_twice(rows: Rows) -> None:
     assert check_archive(rows[1:], rows).wrong == ["partition 0 offset 0 is archived and not in the log"]
 
 
-def test_a_wrong_fate(rows: Rows) -> None:
-    assert check_fates([{**rows[0], "fate": "late"}, *rows[1:]], **LIMITS).wrong == ["e1 is late, by the rule good"]
+def test_a_wrong_outcome(rows: Rows) -> None:
+    assert check_outcomes([{**rows[0], "outcome": "late"}, *rows[1:]], **LIMITS).wrong == ["e1 is late, by the rule good"]
 
 
 def test_a_swapped_order(account: Account) -> None:

@@ -131,7 +131,7 @@ def _render(dag: Any, task_id: str, params: dict[str, Any]) -> str:
 
 def test_a_named_day_is_worked_up(dags: dict[str, Any]) -> None:
     params = {"date": "2026-11-20", "shops": ["a", "b"]}
-    assert _render(dags["daily"], "land", params) == ".venv/bin/python -m collector.landing live --date 2026-11-20"
+    assert _render(dags["daily"], "land", params) == ".venv/bin/python -m imports live --date 2026-11-20"
     assert _render(dags["daily"], "silver", params) == ".venv/bin/python -m spark_jobs silver --batch live-2026-11-20"
     assert "--as-of 2026-11-21T00:00:00Z" in _render(dags["daily"], "features", params)
     assert _render(dags["daily"], "train", params) == ".venv/bin/python -m models train --shop a --shop b"
@@ -144,7 +144,7 @@ def test_without_a_day_it_is_the_day_before_the_run(dags: dict[str, Any]) -> Non
 
 
 def test_reads_are_compared_on_a_named_day_or_the_day_before(dags: dict[str, Any]) -> None:
-    command = ".venv/bin/python -m jishi.cli features online-parity --date "
+    command = ".venv/bin/python -m ops.cli features online-parity --date "
     assert _render(dags["online_parity"], "compare", {"date": "2026-11-20"}) == command + "2026-11-20"
     assert _render(dags["online_parity"], "compare", {"date": None}) == command + "2026-11-23"
 
@@ -169,7 +169,7 @@ def test_tables_are_built_up_to_the_cut_and_of_all_acts_before_a_candidate_is_ma
 
 def test_history_names_its_shops(dags: dict[str, Any]) -> None:
     params = {"shops": ["a", "b"]}
-    assert _render(dags["history"], "land", params) == ".venv/bin/python -m collector.landing history --shop a --shop b"
+    assert _render(dags["history"], "land", params) == ".venv/bin/python -m imports history --shop a --shop b"
     assert "--as-of 2026-11-24T00:15:00+00:00" in _render(dags["history"], "features", params)
 
 

@@ -54,7 +54,7 @@ FROM (
     COUNT(*) FILTER (WHERE type IN ('item_added_to_cart')) AS `carts_10m`
   FROM TABLE(HOP(
     (SELECT shop_id, `item_id`, type, occurred_at FROM events \
-WHERE fate = 'good' AND type IN ('item_added_to_cart') AND `item_id` IS NOT NULL),
+WHERE outcome = 'good' AND type IN ('item_added_to_cart') AND `item_id` IS NOT NULL),
     DESCRIPTOR(occurred_at), INTERVAL '0 00:05:00.000' DAY TO SECOND, INTERVAL '0 00:10:00.000' DAY TO SECOND))
   GROUP BY shop_id, `item_id`, window_start, window_end
 )"""

@@ -1,4 +1,4 @@
-"""What the statements promise: shared fate rule, watermark behind both clocks, a name for what is computed."""
+"""What the statements promise: shared outcome rule, watermark behind both clocks, a name for what is computed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from flink_jobs import planner
-from flink_jobs.fates import DEDUPLICATION_TTL_S, fate_views
 from flink_jobs.intervals import interval
 from flink_jobs.job import Job, realtime_job, replay_job
 from flink_jobs.log_table import file_log, kafka_log
-from jishi.fates import fate_sql
+from flink_jobs.outcomes import DEDUPLICATION_TTL_S, outcome_views
 from jishi.features import views
+from jishi.outcomes import outcome_sql
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.tables import BRONZE_EVENTS, LOG_RECORD
@@ -37,14 +37,14 @@ def test_interval(milliseconds: int, text: str) -> None:
     assert interval(milliseconds) == f"INTERVAL '{text}' DAY TO SECOND"
 
 
-def test_the_stream_decides_fates_by_the_shared_rule() -> None:
-    rule = fate_sql(allowed_lateness_s=7, future_tolerance_s=3)
-    assert f"{rule} AS fate FROM numbered" in fate_views(allowed_lateness_s=7, future_tolerance_s=3)[-1]
+def test_the_stream_decides_outcomes_by_the_shared_rule() -> None:
+    rule = outcome_sql(allowed_lateness_s=7, future_tolerance_s=3)
+    assert f"{rule} AS outcome FROM numbered" in outcome_views(allowed_lateness_s=7, future_tolerance_s=3)[-1]
 
 
 def test_deliveries_must_be_remembered_longer_than_events_may_be_late() -> None:
     with pytest.raises(ValueError, match="JISHI_ALLOWED_LATENESS_S"):
-        fate_views(allowed_lateness_s=DEDUPLICATION_TTL_S, future_tolerance_s=5)
+        outcome_views(allowed_lateness_s=DEDUPLICATION_TTL_S, future_tolerance_s=5)
 
 
 def test_the_watermark_follows_what_is_known_and_spares_an_event_on_the_limit() -> None:

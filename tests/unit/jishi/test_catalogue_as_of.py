@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from collector.landing.columnar import to_arrow, write_parquet
+from jishi.arrow_tables import to_arrow, write_parquet
 from jishi.catalogue import catalogue_as_of
-from jishi.cli import app
 from jishi.contract.fields import parse_instant
 from jishi.lake import Lake
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.tables import SILVER_EVENTS
+from ops.cli import app
 
 # (shop, item, price, occurred at, received at); the last two have one time, and the one that is known later holds
 CHANGES = [

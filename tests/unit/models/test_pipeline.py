@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from collector.landing.columnar import to_arrow, write_parquet
+from jishi.arrow_tables import to_arrow, write_parquet
 from jishi.lake import Lake
 from jishi.paths import Paths
 from jishi.tables import SILVER_INTERACTIONS, SILVER_ITEMS, TableSchema

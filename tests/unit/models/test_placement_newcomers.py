@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from collector.landing.columnar import to_arrow, write_parquet
+from jishi.arrow_tables import to_arrow, write_parquet
 from jishi.lake import Lake
 from jishi.paths import Paths
 from jishi.tables import SILVER_EVENTS, SILVER_INTERACTIONS, SILVER_ITEMS, TableSchema

@@ -11,7 +11,7 @@ import pytest
 
 from jishi.contract import Refusal, check
 from jishi.contract.fields import to_ms
-from jishi.fates import Fate, fate_without_history
+from jishi.outcomes import Outcome, outcome_without_history
 from simulator import live
 from simulator.live import LiveError, post_live
 from simulator.live_events import LiveEvents
@@ -32,29 +32,29 @@ def sent(run_id: str, count: int) -> tuple[LiveEvents, list[tuple[int, Any]]]:
     return live_events, events + [(now_ms + 1000, event) for event in live_events.rest()]
 
 
-def test_planted_defects_are_what_contract_and_fates_find():
+def test_planted_defects_are_what_contract_and_outcomes_find():
     planted, events = sent("r1", 3000)
-    fates: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     seen: set[str] = set()
     for posted_ms, event in events:
         verdict = check(event, "xinghe")
         if isinstance(verdict, Refusal):
-            fates["invalid"] += 1
+            outcomes["invalid"] += 1
             reasons[verdict.reason] += 1
             continue
-        fate: str = fate_without_history(
+        outcome: str = outcome_without_history(
             invalid_reason=None,
             occurred_at_ms=to_ms(verdict.occurred_at),
             received_at_ms=posted_ms + 20,
             allowed_lateness_s=30,
             future_tolerance_s=5,
         )
-        fates["duplicate" if verdict.event_id in seen else fate] += 1
+        outcomes["duplicate" if verdict.event_id in seen else outcome] += 1
         seen.add(verdict.event_id)
-    assert {kind: fates[kind] for kind in ("duplicate", "late", "future", "invalid")} == dict(planted.planted)
+    assert {kind: outcomes[kind] for kind in ("duplicate", "late", "future", "invalid")} == dict(planted.planted)
     assert reasons == planted.reasons
-    assert fates[Fate.GOOD] > 2800
+    assert outcomes[Outcome.GOOD] > 2800
 
 
 def test_a_run_has_ids_of_its_own_and_the_shoppers_of_the_history():

@@ -1,38 +1,38 @@
-"""The truth agrees with the events: what was planted is what the contract and the fates find, to the last event."""
+"""The truth agrees with the events: what was planted is what the contract and the outcomes find, to the last event."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from collector.landing.bronze import LineCounts, bronze_rows
+from imports.bronze import LineCounts, bronze_rows
 from jishi.contract import Refusal, check
-from jishi.fates import Fate, fate_without_history
+from jishi.outcomes import Outcome, outcome_without_history
 from simulator.truth import paid_minor
 
 
-def test_planted_defects_are_what_contract_and_fates_find(shop):
+def test_planted_defects_are_what_contract_and_outcomes_find(shop):
     counts = LineCounts()
     rows = bronze_rows(shop.lines, counts, shop_id="xinghe", first_seq=0)
-    fates: Counter[Fate] = Counter()
+    outcomes: Counter[Outcome] = Counter()
     seen: set[str] = set()
     for row in rows:
-        fate = fate_without_history(
+        outcome = outcome_without_history(
             invalid_reason=row["invalid_reason"],
             occurred_at_ms=row["occurred_at_ms"],
             received_at_ms=row["received_at_ms"],
             allowed_lateness_s=30,
             future_tolerance_s=5,
         )
-        if fate in (Fate.GOOD, Fate.LATE):
-            fate = Fate.DUPLICATE if row["event_id"] in seen else fate
+        if outcome in (Outcome.GOOD, Outcome.LATE):
+            outcome = Outcome.DUPLICATE if row["event_id"] in seen else outcome
             seen.add(row["event_id"])
-        fates[fate] += 1
+        outcomes[outcome] += 1
     planted = shop.truth["planted"]
-    assert {kind: fates[Fate(kind)] for kind in planted} == planted
+    assert {kind: outcomes[Outcome(kind)] for kind in planted} == planted
     assert all(planted.values()), "every defect occurs"
     assert dict(counts.invalid) == shop.truth["invalid_by_reason"]
     assert len(shop.lines) == shop.truth["deliveries"]
-    assert fates[Fate.GOOD] + fates[Fate.LATE] == shop.truth["events"]
+    assert outcomes[Outcome.GOOD] + outcomes[Outcome.LATE] == shop.truth["events"]
 
 
 def test_every_event_that_is_not_broken_keeps_the_contract(events):

@@ -1,0 +1,128 @@
+"""``python -m imports journey|events|orders|items|history|live``: bring events from elsewhere into bronze."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import date
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from imports import import_commands
+from imports.bronze import LineCounts
+from imports.history import land_history
+from imports.import_commands import valid_shop_id
+from jishi.landing import LandingError, write_landing
+from jishi.paths import Paths
+from jishi.settings import get_settings
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+console = Console()
+
+
+@app.command()
+def journey(
+    shop: Annotated[str, typer.Option(help="shop id that the data set becomes")] = "journey",
+    limit_households: Annotated[int | None, typer.Option(min=1, help="only that many households (for trials)")] = None,
+) -> None:
+    """Complete Journey (real purchases of 2017) → landing files."""
+    from imports.journey import SHOP, SOURCE, journey_lines, load_journey
+
+    started = time.monotonic()
+    root = Paths.of(get_settings()).history
+    data = load_journey(limit_households)
+    with write_landing(root, valid_shop_id(shop), SHOP, SOURCE) as writer:
+        writer.write(journey_lines(data, shop))
+    orders = data.transactions["basket_id"].nunique()
+    console.print(
+        f"{shop}: {writer.lines:,} events ({orders:,} orders with {len(data.transactions):,} lines, "
+        f"{len(data.products):,} items, {len(data.redemptions):,} redemptions) "
+        f"→ {root / shop} in {time.monotonic() - started:.1f} s",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+app.command("events")(import_commands.events)
+app.command("orders")(import_commands.orders)
+app.command("items")(import_commands.items)
+
+
+@app.command()
+def history(
+    shop: Annotated[
+        list[str] | None, typer.Option(help="shop id; repeat for more; all that have landing files if left out")
+    ] = None,
+    processes: Annotated[int, typer.Option(min=1, help="processes that check events")] = 2,
+) -> None:
+    """Landing files → bronze batch ``history``; registers the shops."""
+    started = time.monotonic()
+    columns = (TextColumn("[progress.description]{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        shown = bar.add_task("landing", total=None)
+        counts = land_history(
+            Paths.of(get_settings()),
+            shop or (),
+            processes=processes,
+            progress=lambda done, total: bar.update(shown, completed=done, total=total),
+        )
+    console.print(_counts_table(counts, f"bronze batch history, {time.monotonic() - started:.1f} s"))
+
+
+@app.command()
+def live(
+    day: Annotated[str, typer.Option("--date", help="UTC date of received_at, YYYY-MM-DD")],
+) -> None:
+    """The stream job's archive of one day → bronze batch ``live-<date>`` of each shop that has events on it."""
+    from imports.live import land_live
+
+    try:
+        on = date.fromisoformat(day)
+    except ValueError:
+        raise LandingError(f"--date: {day!r} is not a date; write YYYY-MM-DD") from None
+    paths = Paths.of(get_settings())
+    landed = land_live(paths, on)
+    if not landed:
+        console.print(f"no event was received on {on.isoformat()} (UTC) in {paths.live}; nothing to land", soft_wrap=True)
+        return
+    outcomes = sorted({outcome for counts in landed.values() for outcome in counts})
+    table = Table(title=f"bronze batch live-{on.isoformat()}")
+    for column in ("shop", "events", *outcomes):
+        table.add_column(column, justify="left" if column == "shop" else "right")
+    for shop_id, counts in landed.items():
+        table.add_row(shop_id, f"{sum(counts.values()):,}", *(f"{counts.get(outcome, 0):,}" for outcome in outcomes))
+    console.print(table)
+
+
+def _counts_table(counts: dict[str, LineCounts], title: str) -> Table:
+    table = Table("shop", title=title)
+    for column in ("lines", "good", "invalid"):
+        table.add_column(column, justify="right")
+    table.add_column("reasons", overflow="fold")
+    for shop_id, found in counts.items():
+        reasons = ", ".join(f"{reason} {number:,}" for reason, number in sorted(found.invalid.items()))
+        table.add_row(shop_id, f"{found.lines:,}", f"{found.good:,}", f"{found.lines - found.good:,}", reasons)
+    return table
+
+
+def main() -> int:
+    """Run the command; a user's error is one sentence and exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except LandingError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(
+            f"error: {error.filename or 'the disk'}: {error.strerror}; what was published before is untouched", file=sys.stderr
+        )
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""Landing files of many shops → the bronze batch ``history``, published in one step."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+from imports.bronze import FileTask, LineCounts, land_file
+from jishi.lake import Lake
+from jishi.landing import LandingError, Manifest, landed_shops, load_manifest
+from jishi.paths import Paths
+from jishi.shops import Shop, Shops
+from jishi.tables import BRONZE_EVENTS
+
+BATCH = "history"
+Progress = Callable[[int, int], None]
+
+
+def land_history(
+    paths: Paths, shop_ids: Sequence[str] = (), *, processes: int = 2, progress: Progress | None = None
+) -> dict[str, LineCounts]:
+    """Publish the history of ``shop_ids`` (all that have landing files when empty) and register the shops.
+
+    Replaces the ``history`` partition of each of these shops and nothing else. ``progress`` is told lines done and lines in
+    all. Returns counts by shop.
+    Raises LandingError when a manifest or a file is not as it should be; nothing is published then.
+    """
+    manifests = _manifests(paths, shop_ids)
+    counts = {shop_id: LineCounts() for shop_id in manifests}
+    partitions = {shop_id: f"shop={shop_id}/batch={BATCH}" for shop_id in manifests}
+    with Lake(paths.lake).publish(BRONZE_EVENTS.name, replace=partitions.values()) as draft:
+        tasks = [
+            task
+            for shop_id, manifest in manifests.items()
+            for task in file_tasks(manifest, paths.history / shop_id, draft.path / partitions[shop_id])
+        ]
+        total, done = sum(m.lines for m in manifests.values()), 0
+        # Heavy files first, so that both processes end together.
+        tasks.sort(key=lambda t: t.source.stat().st_size if t.source.exists() else 0, reverse=True)
+        for task, found in _run(tasks, processes):
+            counts[task.shop_id].add(found)
+            done += found.lines
+            if progress:
+                progress(done, total)
+    register(paths, manifests)
+    return counts
+
+
+def file_tasks(manifest: Manifest, source: Path, target: Path) -> list[FileTask]:
+    """One task a file, with the number of its first line."""
+    tasks, first = [], 0
+    for landed in manifest.files:
+        parquet = target / Path(landed.name).with_suffix(".parquet").name
+        tasks.append(FileTask(manifest.shop_id, source / landed.name, landed, first, parquet))
+        first += landed.lines
+    return tasks
+
+
+def register(paths: Paths, manifests: dict[str, Manifest]) -> None:
+    """Enter the shops of these manifests in the registry; keys of known ones stay."""
+    with Shops.edit(paths.shops_file) as shops:
+        for shop_id, manifest in manifests.items():
+            facts = manifest.shop
+            shops.add(Shop(shop_id=shop_id, name=facts.name, time_zone=facts.time_zone, currency=facts.currency))
+
+
+def _manifests(paths: Paths, shop_ids: Sequence[str]) -> dict[str, Manifest]:
+    wanted = sorted(set(shop_ids)) or landed_shops(paths.history)
+    if not wanted:
+        raise LandingError(f"no landing files below {paths.history}; write some with journey, events or the simulator")
+    manifests = {}
+    for shop_id in wanted:
+        manifest = load_manifest(paths.history / shop_id)
+        if manifest.shop_id != shop_id:
+            raise LandingError(
+                f"{paths.history / shop_id}/manifest.json names shop {manifest.shop_id!r}, its folder {shop_id!r}"
+            )
+        manifests[shop_id] = manifest
+    return manifests
+
+
+def _run(tasks: list[FileTask], processes: int) -> Iterator[tuple[FileTask, LineCounts]]:
+    if processes <= 1 or len(tasks) <= 1:
+        yield from ((task, land_file(task)) for task in tasks)
+        return
+    # spawn: the caller may run threads (a progress bar does), and a fork of a threaded process can hang.
+    # Events and rows form no cycles, so the search for them finds nothing; it takes a twentieth of the time.
+    spawn = get_context("spawn")
+    with ProcessPoolExecutor(min(processes, len(tasks)), mp_context=spawn, initializer=gc.disable) as pool:
+        futures = {pool.submit(land_file, task): task for task in tasks}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise

@@ -1,0 +1,133 @@
+"""``import events``, ``orders`` and ``items``: a shop's files → landing files, resumable, with a progress bar."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
+
+from imports.items import item_lines
+from imports.order_mapping import load_export_mapping
+from imports.orders import order_lines
+from imports.resumable import fingerprint_of, resumable_landing
+from imports.user_events import lines_of_files
+from jishi.contract.fields import ShopId as ShopIdForm
+from jishi.landing import LandingError, ShopFacts
+from jishi.paths import Paths
+from jishi.settings import get_settings
+from jishi.shops import Shop, Shops
+
+EventFiles = Annotated[list[Path], typer.Argument(help="JSON-lines files of raw events, in the order of knowing")]
+Files = Annotated[list[Path], typer.Argument(help="CSV or Parquet files of one export")]
+ShopId = Annotated[str, typer.Option("--shop", help="shop id that they belong to")]
+MapFile = Annotated[Path, typer.Option("--map", help="what the columns mean (YAML), see docs/import.md")]
+Name = Annotated[str | None, typer.Option(help="name of the shop; of a known shop it stays as it is")]
+Add = Annotated[bool, typer.Option("--add", help="keep the shop's history and add to it, instead of replacing it")]
+Lines = Callable[[Callable[[int, int], None]], Iterator[bytes]]
+
+
+def events(
+    files: EventFiles,
+    shop: ShopId,
+    name: Name = None,
+    time_zone: Annotated[str | None, typer.Option(help="IANA time zone that decides the shop's days")] = None,
+    currency: Annotated[str | None, typer.Option(help="ISO 4217 code")] = None,
+    add: Add = False,
+) -> None:
+    """A shop's own event files → landing files."""
+    known = Shops.load(Paths.of(get_settings()).shops_file).shops.get(valid_shop_id(shop))
+    try:
+        wanted = Shop(
+            shop_id=shop,
+            name=name or (known.name if known else shop),
+            time_zone=time_zone or (known.time_zone if known else "UTC"),
+            currency=currency or (known.currency if known else "CNY"),
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise LandingError(f"--{first['loc'][0]}: {first['msg']}; currency is an ISO 4217 code such as CNY") from None
+    except LookupError:
+        raise LandingError(f"--time-zone: {time_zone!r} is not an IANA time zone such as Asia/Shanghai") from None
+    facts = ShopFacts(name=wanted.name, time_zone=wanted.time_zone, currency=wanted.currency)
+    _import(files, shop, facts, [], add, lambda progress: lines_of_files(files, progress), kind="files", unit="MB")
+
+
+def orders(files: Files, shop: ShopId, map_file: MapFile, name: Name = None, add: Add = False) -> None:
+    """Order lines, cancellations and refunds of another system → landing files."""
+    mapping = load_export_mapping(map_file)
+    facts = _facts(shop, name, mapping.time_zone, mapping.currency)
+    _import(files, shop, facts, [map_file], add, lambda progress: order_lines(files, mapping, shop, progress))
+
+
+def items(
+    files: Files,
+    shop: ShopId,
+    map_file: MapFile,
+    changed_at: Annotated[str | None, typer.Option(help="since when it is so, for rows that do not say (ISO 8601)")] = None,
+    name: Name = None,
+    add: Add = True,
+) -> None:
+    """Items of another system, in their whole state → landing files."""
+    mapping = load_export_mapping(map_file)
+    if changed_at is None and "changed_at" not in mapping.columns:
+        raise LandingError("nothing says since when the items are so; give --changed-at, or a column for changed_at")
+    facts = _facts(shop, name, mapping.time_zone, mapping.currency)
+    _import(files, shop, facts, [map_file], add, lambda progress: item_lines(files, mapping, shop, changed_at, progress))
+
+
+def valid_shop_id(shop: str) -> str:
+    """The shop id, if it has the form of one. Raises LandingError."""
+    try:
+        return TypeAdapter(ShopIdForm).validate_python(shop)
+    except ValidationError:
+        raise LandingError(f"--shop: {shop!r} is not a shop id; use lower-case letters, digits, - and _") from None
+
+
+def _import(
+    files: list[Path],
+    shop: str,
+    facts: ShopFacts,
+    maps: list[Path],
+    add: bool,
+    lines: Lines,
+    *,
+    kind: str = "export",
+    unit: str = "rows",
+) -> None:
+    began, root = time.monotonic(), Paths.of(get_settings()).history
+    for file in files:
+        if not file.is_file():
+            raise LandingError(f"{file} does not exist or is not a file; name files that are there")
+    fingerprint = fingerprint_of([*files, *maps], valid_shop_id(shop), facts.model_dump_json())
+    source = f"{kind}: " + ", ".join(file.name for file in files)
+    console = Console()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with ProgressBar(*columns, console=console, transient=True) as bar:
+        shown = bar.add_task(unit, total=None)
+        with resumable_landing(root, shop, facts, source, fingerprint, add=add) as writer:
+            if writer.resumed:
+                console.print(f"going on behind {writer.resumed:,} events that are on disk already")
+            writer.write(lines(partial(_tell, bar, shown)))
+    told = f"{shop}: {writer.lines:,} events → {root / shop} in {time.monotonic() - began:.1f} s; next: jishi import history"
+    console.print(f"{told} --shop {shop}", highlight=False, soft_wrap=True)
+
+
+def _tell(bar: ProgressBar, shown: object, done: int, total: int) -> None:
+    bar.update(shown, completed=done, total=total)  # type: ignore[arg-type]
+
+
+def _facts(shop: str, name: str | None, time_zone: str, currency: str) -> ShopFacts:
+    known = Shops.load(Paths.of(get_settings()).shops_file).shops.get(shop)
+    return ShopFacts(
+        name=name or (known.name if known else shop),
+        time_zone=known.time_zone if known else time_zone,
+        currency=known.currency if known else currency,
+    )

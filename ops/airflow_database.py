@@ -1,0 +1,104 @@
+"""Airflow's own database: migrated once per version and kept as a template, because a copy is faster than a migration.
+
+``python -m ops.airflow_database`` makes the platform's database ready; ``… template`` only makes the template
+(``scripts/setup`` does, while other environments are still on their way). A fresh database holds no secret and no user.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from jishi.lake import write_atomically
+from jishi.paths import Paths
+from jishi.settings import Settings, get_settings
+from ops.airflow import airflow_environment, write_secrets
+
+# The steps that write to DuckDB share one slot, because DuckDB has one writer.
+WAREHOUSE_POOL = ("warehouse", "1", "DuckDB has one writer")
+
+
+class AirflowMissing(RuntimeError):
+    """Airflow is not installed, or refuses to migrate its database."""
+
+
+def installed_version(paths: Paths) -> str:
+    """Airflow's version in its environment. Raises AirflowMissing."""
+    found = sorted((paths.envs / "airflow").glob("lib/python*/site-packages/apache_airflow-*.dist-info"))
+    if not found:
+        raise AirflowMissing(f"Airflow is not installed in {paths.envs / 'airflow'}; run scripts/setup")
+    return found[0].name.removeprefix("apache_airflow-").removesuffix(".dist-info")
+
+
+def template_file(paths: Paths) -> Path:
+    """Where the migrated, otherwise empty database of the installed version is kept."""
+    return paths.envs / "templates" / f"airflow-{installed_version(paths)}.db"
+
+
+def make_ready(settings: Settings, paths: Paths) -> str:
+    """Create or migrate the platform's database where needed. Returns what was done."""
+    version = installed_version(paths)
+    database, noted, template = paths.airflow / "airflow.db", paths.airflow / "database_version", template_file(paths)
+    if database.exists() and noted.exists() and noted.read_text().strip() == version:
+        return f"the database is that of Airflow {version}"
+    if not database.exists():
+        if not template.exists():
+            make_template(settings, paths)
+        _copy(template, database)
+        done = f"a copy of the migrated template of Airflow {version}"
+    else:
+        write_secrets(paths)
+        _migrate(settings, paths)
+        done = f"migrated to Airflow {version}"
+    write_atomically(noted, version + "\n")
+    return done
+
+
+def make_template(settings: Settings, paths: Paths) -> None:
+    """Migrate an empty database in a scratch folder and keep it as the template."""
+    template = template_file(paths)
+    with tempfile.TemporaryDirectory(prefix="jishi-airflow-") as scratch:
+        aside = Paths(var=Path(scratch), envs=paths.envs)
+        write_secrets(aside)
+        _migrate(settings, aside)
+        _copy(aside.airflow / "airflow.db", template)
+
+
+def _migrate(settings: Settings, paths: Paths) -> None:
+    airflow = str(paths.envs / "airflow" / "bin" / "airflow")
+    environment = os.environ | airflow_environment(settings, paths)
+    for arguments in (("db", "migrate"), ("pools", "set", *WAREHOUSE_POOL)):
+        done = subprocess.run([airflow, *arguments], env=environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise AirflowMissing(f"airflow {' '.join(arguments)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy in one step, so that a half-written database is never taken for a whole one."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.copyfile(source, aside)
+    os.replace(aside, target)
+
+
+def main() -> None:
+    """Make the database, or only the template."""
+    settings = get_settings()
+    paths = Paths.of(settings)
+    try:
+        if sys.argv[1:] == ["template"]:
+            if not template_file(paths).exists():
+                make_template(settings, paths)
+            print(f"Airflow's database template: {template_file(paths)}")
+        else:
+            print(f"Airflow's database: {make_ready(settings, paths)}")
+    except AirflowMissing as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""The commands of ``jishi``. Commands of a part run that part's own entry point and pass its arguments through."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from jishi.paths import Paths
+from jishi.settings import PROJECT_ROOT, get_settings
+from ops.cli import bots, catalogue, evaluate, features, keys, quarantine, recommend, shops
+from ops.cli.handover import PASS_THROUGH, hand_over
+from ops.demo.options import DemoFailed, DemoOptions
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Jishi: live features, numbers merchants can trust, recommendations that can be proved.",
+)
+console = Console(width=None if sys.stdout.isatty() else 140)
+app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(keys.app, name="keys")
+app.add_typer(shops.app, name="shops")
+app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(features.app, name="features")
+app.command("recommend")(recommend.recommend)
+app.command("catalogue")(catalogue.catalogue)
+app.command("bots")(bots.bots)
+
+
+@app.command(context_settings=PASS_THROUGH)
+def simulate(context: typer.Context) -> None:
+    """Make a simulated shop's history, or post its live traffic (--help lists the options)."""
+    hand_over("simulator", context.args)
+
+
+@app.command("import", context_settings=PASS_THROUGH)
+def import_(context: typer.Context) -> None:
+    """Bring data from elsewhere: journey, events, orders and items FILE…, history, live (--help lists the options)."""
+    hand_over("imports", context.args)
+
+
+@app.command(context_settings=PASS_THROUGH)
+def send(context: typer.Context) -> None:
+    """Post a file of events to the collector (--help lists the options)."""
+    hand_over("collector", ["send", *context.args])
+
+
+@app.command(context_settings=PASS_THROUGH)
+def bench(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="what to measure: a module of bench/ or how its name begins, such as ingest")],
+) -> None:
+    """Measure one of the numbers that the documents claim."""
+    known = sorted(file.stem for file in (PROJECT_ROOT / "bench").glob("*.py") if "\ndef main(" in file.read_text())
+    asked = name.replace("-", "_")
+    found = [stem for stem in known if stem == asked] or [stem for stem in known if stem.startswith(asked)]
+    if len(found) != 1:
+        raise typer.BadParameter(f"there is no bench {name!r}; known: {', '.join(known)}", param_hint="NAME")
+    hand_over(f"bench.{found[0]}", context.args, folder=None)
+
+
+@app.command("upgrade-stream", context_settings=PASS_THROUGH)
+def upgrade_stream(context: typer.Context) -> None:
+    """Let the running Flink job go on with the code that is here, from a savepoint (--help lists the options)."""
+    hand_over("flink_jobs.upgrade", context.args, group="flink")
+
+
+@app.command()
+def up() -> None:
+    """Start the platform and wait until every part is healthy."""
+    from jishi.java import JavaMissing
+    from ops.lifecycle import PlatformError
+    from ops.lifecycle import up as bring_up
+    from ops.state import NotOurState
+    from ops.supervisor import SupervisorError
+
+    try:
+        bring_up(get_settings(), lambda line: console.print(f"  {line}", highlight=False))
+    except (PlatformError, SupervisorError, JavaMissing, NotOurState) as error:
+        console.print(f"[red]{error}[/]", highlight=False)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def down() -> None:
+    """Stop every process of the platform, also after its supervisor was killed."""
+    from ops.lifecycle import down as take_down
+
+    count = take_down(get_settings(), lambda line: console.print(f"  {line}", highlight=False))
+    console.print(f"stopped {count} processes" if count else "nothing was running")
+
+
+@app.command()
+def status() -> None:
+    """Show each part, its health and its address; exit 1 when one is not healthy."""
+    from ops import airflow
+    from ops.health import platform_health
+    from ops.parts import parts
+
+    settings = get_settings()
+    paths = Paths.of(settings)
+    airflow.write_secrets(paths)
+    found = platform_health(parts(settings, paths), settings, paths)
+    table = Table()
+    for heading in ("part", "process", "health", "what it says", "address"):
+        table.add_column(heading, overflow="fold")
+    for health in found:
+        word = "[green]healthy[/]" if health.is_healthy else "[red]not healthy[/]"
+        table.add_row(health.name, health.state.lower(), word, health.told, health.url)
+    console.print(table)
+    raise typer.Exit(0 if all(health.is_healthy for health in found) else 1)
+
+
+@app.command()
+def demo(
+    shops: Annotated[str, typer.Option(help="shops to load, comma separated")] = "journey,lanting,shanhai,xinghe",
+    days: Annotated[int, typer.Option(min=2, help="days of simulated history")] = DemoOptions.days,
+    users: Annotated[int, typer.Option(min=10, help="shoppers of each simulated shop")] = DemoOptions.users,
+    seed: Annotated[int, typer.Option(help="seed of the simulated shops; same seed, same tables")] = DemoOptions.seed,
+    keep: Annotated[bool, typer.Option("--keep", help="go on with the state that is there")] = False,
+    stop_after: Annotated[str | None, typer.Option(help="stop after this step; the platform stays up")] = None,
+    journey_households: Annotated[int | None, typer.Option(min=1, help="load only so many households of journey")] = None,
+) -> None:
+    """Set up everything needed and run the main job from an empty state; leaves the platform running."""
+    from ops.demo.run import run_demo
+
+    try:
+        options = DemoOptions(
+            shops=tuple(shop.strip() for shop in shops.split(",") if shop.strip()),
+            users=users,
+            days=days,
+            seed=seed,
+            keep=keep,
+            stop_after=stop_after,
+            journey_households=journey_households,
+        )
+    except DemoFailed as error:
+        raise typer.BadParameter(str(error)) from None
+    raise typer.Exit(run_demo(options, get_settings(), console))
+
+
+@app.command()
+def reconcile(as_json: Annotated[bool, typer.Option("--json", help="print the counts as JSON")] = False) -> None:
+    """Compare what was acknowledged with what lies in the tables, per shop; exit 1 on any difference."""
+    from quality.reconcile import run_reconcile
+
+    raise typer.Exit(run_reconcile(as_json=as_json))
+
+
+@app.command()
+def doctor() -> None:
+    """Look for what is missing or wrong on this machine and say what to do; exit 1 when something is."""
+    from ops.doctor import examine
+
+    findings = examine(get_settings())
+    for finding in findings:
+        mark = "[green]✓[/]" if finding.is_fine else "[red]✗[/]"
+        console.print(f"{mark} {finding.what}: {finding.told}", highlight=False)
+    raise typer.Exit(0 if all(finding.is_fine for finding in findings) else 1)

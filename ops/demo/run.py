@@ -1,0 +1,244 @@
+"""The demo's steps in their order; each is timed, and a failure names its step and the log to read."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.status import Status
+
+from jishi.lake import Lake
+from jishi.paths import Paths
+from jishi.settings import PROJECT_ROOT, Settings
+from ops.demo import loop, summary
+from ops.demo.airflow_api import FINISHED, AirflowApi, TaskState
+from ops.demo.drain import wait_until_archived
+from ops.demo.options import JOURNEY, STEPS, DemoFailed, DemoOptions, DemoShop
+from ops.demo.processes import Job, beside, part, run, run_together
+from ops.demo.tenants import Keys, register
+from ops.parts import giving_way
+from ops.state import NotOurState, claim, empty
+
+
+class Stop(Exception):
+    """The step that ``--stop-after`` names is done."""
+
+
+@dataclass
+class Demo:
+    """One run of the demo."""
+
+    options: DemoOptions
+    settings: Settings
+    console: Console
+    steps_s: dict[str, float] = field(default_factory=dict)
+    result: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Derive the places."""
+        self.paths = Paths.of(self.settings)
+        self.lake = Lake(self.paths.lake)
+        self.keys: dict[str, Keys] = {}
+
+    def run(self) -> None:
+        """All steps. Raises DemoFailed at the first that fails."""
+        bodies: dict[str, Callable[[], None]] = {
+            "environments": self._environments,
+            "platform": self._platform_and_history,
+            "pipeline": self._pipeline,
+            "live": self._live,
+            "loop": self._loop,
+            "daily": self._daily,
+            "summary": self._summary,
+        }
+        assert set(bodies) | {"history"} == set(STEPS)
+        try:
+            for name, body in bodies.items():
+                with self._step(name):
+                    body()
+            self._finish()
+        except Stop:
+            self.console.print(f"stopped after {self.options.stop_after}, as asked; the platform runs, make down stops it")
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        self.console.rule(f"[bold]{name}", align="left")
+        began = time.monotonic()
+        yield
+        self.steps_s[name] = round(time.monotonic() - began, 1)
+        self.console.print(f"[green]✓ {name}[/] {self.steps_s[name]:.1f} s")
+        done = {"platform": "history"}.get(name, name)  # platform and history run side by side
+        if self.options.stop_after in (name, done):
+            raise Stop
+
+    def _log(self, name: str) -> Any:
+        return self.paths.log / f"demo-{name}.log"
+
+    def _environments(self) -> None:
+        try:
+            claim(self.paths.var)
+        except NotOurState as error:
+            raise DemoFailed(str(error)) from None
+        log = self._log("setup")
+        run("locked environments and jars in sync", ["bash", str(PROJECT_ROOT / "scripts" / "setup")], log, self.console)
+        jishi = [sys.executable, "-m", "ops.cli"]
+        run("no platform of an earlier run left", [*jishi, "down"], log, self.console)
+        if not self.options.keep:
+            empty(self.paths.var)
+        self.keys = register(self.paths, self.options.shops)
+
+    def _platform_and_history(self) -> None:
+        jobs = [Job("platform up", [sys.executable, "-m", "ops.cli", "up"], self._log("up"))]
+        if not (self.options.keep and self.paths.history.exists()):
+            jobs += self._history_jobs()
+        run_together(jobs, self.console)
+
+    def _history_jobs(self) -> list[Job]:
+        jobs = []
+        if JOURNEY in self.options.shops:
+            limit = self.options.journey_households
+            arguments = ["journey", "--shop", JOURNEY, *(["--limit-households", str(limit)] if limit else [])]
+            command = part(self.paths, "imports", *arguments)
+            jobs.append(Job("real history: Complete Journey", giving_way(command), self._log("journey")))
+        for shop in self.options.simulated:
+            command = part(self.paths, "simulator", *self._shop_arguments(shop), "--out", str(self.paths.history))
+            jobs.append(Job(f"simulated history: {shop.name}", giving_way(command), self._log(f"simulate-{shop.shop_id}")))
+        return jobs
+
+    def _shop_arguments(self, shop: DemoShop) -> list[str]:
+        """What makes a simulated shop the same one each time it is simulated: for its history and for its live traffic."""
+        options = self.options
+        return [
+            *("--shop", shop.shop_id, "--users", str(options.users)),
+            *("--days", str(options.days), "--seed", str(options.seed)),
+        ]
+
+    def _airflow(self) -> AirflowApi:
+        password = (self.paths.airflow / "admin_password").read_text().strip()
+        return AirflowApi(f"http://{self.settings.host}:{self.settings.airflow_port}", "admin", password)
+
+    def _run_dag(self, dag_id: str, conf: dict[str, Any]) -> None:
+        airflow = self._airflow()
+        airflow.wait_for_dag(dag_id, timeout_s=90)
+        with self.console.status("") as status:
+            airflow.run(dag_id, conf, timeout_s=1200, watch=_Progress(dag_id, self.console, status))
+
+    def _pipeline(self) -> None:
+        from quality.reconcile import tables_checksum
+
+        self._run_dag("history", {"shops": list(self.options.shops)})
+        self.result["tables_checksum"] = tables_checksum(self.paths)
+        self.console.print(f"  tables_checksum {self.result['tables_checksum']}")
+
+    def _live(self) -> None:
+        jobs = []
+        for shop in self.options.simulated:
+            arguments = [*self._shop_arguments(shop), "--to", self._url("collector"), "--key", self.keys[shop.shop_id].write]
+            arguments += ["--rate", str(self.options.live_rate), "--seconds", str(self.options.live_seconds)]
+            command = part(self.paths, "simulator", *arguments)
+            jobs.append(Job(f"live traffic: {shop.name}", command, self._log(f"live-{shop.shop_id}")))
+        run_together(jobs, self.console)
+
+    def _loop(self) -> None:
+        if not self.options.simulated:
+            self.console.print("  no simulated shop asked for: nobody to click")
+            return
+        shop_id = self.options.simulated[0].shop_id
+        keys = self.keys[shop_id]
+        endpoints = loop.Endpoints(shop_id, self._url("collector"), self._url("serving"), keys.write, keys.read)
+        delays = loop.prove(endpoints, self.lake, self.console)
+        self.result |= {"loop_delay_s": round(delays.clicks_s, 3), "sold_out_delay_s": round(delays.sold_out_s, 3)}
+
+    def _daily(self) -> None:
+        # The docs say what the tables are, which no day changes; they are made while the archive's next files are waited for.
+        with beside(Job("dbt docs", part(self.paths, "ops.marts", "docs"), self._log("dbt-docs")), self.console):
+            count = wait_until_archived(self.paths, self.console)
+        self.console.print(f"  all {count:,} acknowledged live events are in the archive")
+        for date in self._live_dates():
+            self._run_dag("daily", {"date": date, "shops": [shop.shop_id for shop in self.options.simulated]})
+
+    def _live_dates(self) -> list[str]:
+        """UTC dates on which live events became known: two when the demo runs over midnight."""
+        stamps = set()
+        for file in sorted(self.paths.live.rglob("*")):
+            if file.is_file() and not file.name.startswith((".", "_")):
+                for line in file.read_text().splitlines():
+                    stamps.add(json.loads(line)["received_at_ms"] // 86_400_000)
+        return [datetime.fromtimestamp(day * 86_400, UTC).date().isoformat() for day in sorted(stamps)]
+
+    def _summary(self) -> None:
+        from quality.reconcile import reconcile
+
+        about = self.options.simulated[0].shop_id if self.options.simulated else self.options.shops[0]
+        command = part(self.paths, "ops.notebook", "execute", "--shop", about)
+        run("executed notebook", command, self._log("notebook"), self.console)
+        self.result["shops"] = {row.shop_id: asdict(row) | {"difference": row.difference} for row in reconcile(self.paths)}
+
+    def _finish(self) -> None:
+        """Write and show the summary. Raises DemoFailed when a shop's events do not add up."""
+        self.result |= {
+            "models": summary.model_metrics(self.paths, self.options.shops),
+            "steps_s": self.steps_s,
+            "urls": self._urls(),
+            "versions": summary.versions(self.paths),
+            "options": asdict(self.options),
+            "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        summary.write(self.paths.demo / "summary.json", self.result)
+        summary.show(self.console, self.result)
+        unequal = {shop_id: row["difference"] for shop_id, row in self.result["shops"].items() if row["difference"]}
+        if unequal:
+            raise DemoFailed(f"reconciliation: accepted − (silver + duplicates + quarantined) is not 0: {unequal}")
+
+    def _url(self, name: str) -> str:
+        ports = {"collector": self.settings.collector_port, "serving": self.settings.serving_port}
+        return f"http://{self.settings.host}:{ports[name]}"
+
+    def _urls(self) -> dict[str, str]:
+        base, docs = f"http://{self.settings.host}", self.settings.docs_port
+        return {
+            "dashboard": f"{base}:{self.settings.superset_port}/superset/dashboard/jishi-today/",
+            "recommendation_api": f"{base}:{self.settings.serving_port}/docs",
+            "airflow": f"{base}:{self.settings.airflow_port}/",
+            "flink": f"{base}:{self.settings.flink_port}/",
+            "dbt_docs": f"{base}:{docs}/dbt/",
+            "notebook": f"{base}:{docs}/notebooks/shop_overview.html",
+        }
+
+
+@dataclass
+class _Progress:
+    """Tells each task of a run when it ends, and shows below what is running."""
+
+    dag_id: str
+    console: Console
+    status: Status
+    told: set[str] = field(default_factory=set)
+
+    def __call__(self, tasks: list[TaskState]) -> None:
+        """Take the newest states."""
+        for task in tasks:
+            if task.state not in FINISHED or task.task_id in self.told:
+                continue
+            self.told.add(task.task_id)
+            mark = "[green]✓[/]" if task.state == "success" else f"[red]{task.state}[/]"
+            self.console.print(f"  {mark} {self.dag_id}: {task.task_id} [dim]{task.seconds or 0:.0f} s[/]", highlight=False)
+        running = ", ".join(task.task_id for task in tasks if task.state == "running")
+        self.status.update(f"{self.dag_id}: {running or 'waiting for the scheduler'}")
+
+
+def run_demo(options: DemoOptions, settings: Settings, console: Console) -> int:
+    """Run the demo; the exit code: 0, or 1 after a sentence that says what failed."""
+    try:
+        Demo(options, settings, console).run()
+    except DemoFailed as error:
+        console.print(f"[bold red]demo failed:[/] {error}", highlight=False)
+        return 1
+    return 0

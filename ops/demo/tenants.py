@@ -1,0 +1,44 @@
+"""Register the demo's shops and give each its two keys; the plain keys go to the demo's own clients only."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+
+from jishi.lake import write_json
+from jishi.paths import Paths
+from jishi.shops import Right, Shop, Shops
+from ops.demo.options import JOURNEY, SIMULATED
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Plain keys of one shop."""
+
+    write: str
+    read: str
+
+
+def register(paths: Paths, shop_ids: tuple[str, ...]) -> dict[str, Keys]:
+    """Register the shops and issue keys where the clients have none yet. Returns the keys by shop."""
+    shops = Shops.load(paths.shops_file)
+    known: dict[str, dict[str, str]] = {}
+    if paths.client_keys_file.exists():
+        known = json.loads(paths.client_keys_file.read_text())
+    simulated = {shop.shop_id: shop for shop in SIMULATED}
+    rights: tuple[Right, ...] = ("write", "read")
+    for shop_id in shop_ids:
+        if shop_id == JOURNEY:
+            shops.add(Shop(shop_id=JOURNEY, name="Complete Journey (2017)", time_zone="UTC", currency="USD"))
+        else:
+            shop = simulated[shop_id]
+            shops.add(Shop(shop_id=shop_id, name=shop.name, time_zone=shop.time_zone, currency=shop.currency))
+        held = known.setdefault(shop_id, {})
+        for right in rights:
+            if right not in held or shops.shop_of_key(held[right], right) is None:
+                held[right] = shops.issue_key(shop_id, right)
+    shops.save(paths.shops_file)
+    write_json(paths.client_keys_file, known)
+    os.chmod(paths.client_keys_file, 0o600)
+    return {shop_id: Keys(**known[shop_id]) for shop_id in shop_ids}

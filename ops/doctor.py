@@ -1,0 +1,94 @@
+"""Look at the machine: what the platform needs, what is there, and what to do about the rest."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+
+from jishi.java import JavaMissing, java_home, java_version
+from jishi.paths import Paths
+from jishi.settings import Settings
+from ops import airflow
+from ops.health import platform_health
+from ops.parts import parts
+from ops.processes import holder_of_port
+from ops.supervisor import is_running
+
+NEEDED_DISK_GB = 6
+NEEDED_MEMORY_GB = 8
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at, and what to do when it is not fine."""
+
+    what: str
+    is_fine: bool
+    told: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Every finding, fine ones included."""
+    paths = Paths.of(settings)
+    findings = [_python(), _java(paths), _memory(), _disk(paths)]
+    findings += [_environment(paths, group) for group in ("main", "flink", "airflow", "superset")]
+    jars = len(list(paths.jars.glob("*/*.jar")))
+    findings.append(Finding("jars", jars > 0, f"{jars} jars in {paths.jars}" if jars else "none; run scripts/setup"))
+    findings += _running(settings, paths) if is_running(paths) else _ports(settings, paths)
+    return findings
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("Python", sys.version_info[:2] == (3, 11), f"{version}; 3.11 is needed")
+
+
+def _java(paths: Paths) -> Finding:
+    try:
+        home = java_home(paths.envs)
+    except JavaMissing as error:
+        return Finding("Java", False, str(error))
+    return Finding("Java", True, f"{java_version(home)} in {home}")
+
+
+def _memory() -> Finding:
+    import psutil
+
+    available = psutil.virtual_memory().available / 2**30
+    return Finding(
+        "memory", available > NEEDED_MEMORY_GB, f"{available:.1f} GiB available; the platform wants {NEEDED_MEMORY_GB}"
+    )
+
+
+def _disk(paths: Paths) -> Finding:
+    existing = next(folder for folder in (paths.var, *paths.var.parents) if folder.exists())
+    free = shutil.disk_usage(existing).free / 2**30
+    return Finding("disk", free > NEEDED_DISK_GB, f"{free:.1f} GiB free at {existing}; the demo wants {NEEDED_DISK_GB}")
+
+
+def _environment(paths: Paths, group: str) -> Finding:
+    python = paths.python(group)
+    return Finding(
+        f"environment {group}", python.exists(), str(python) if python.exists() else f"{python} is missing; run scripts/setup"
+    )
+
+
+def _ports(settings: Settings, paths: Paths) -> list[Finding]:
+    airflow.write_secrets(paths)
+    found = []
+    for part in parts(settings, paths):
+        if part.port:
+            holder = holder_of_port(part.port)
+            told = "free" if holder is None else f"held by {holder}; stop it or set {part.port_setting}"
+            found.append(Finding(f"port {part.port} ({part.name})", holder is None, told))
+    return found
+
+
+def _running(settings: Settings, paths: Paths) -> list[Finding]:
+    airflow.write_secrets(paths)
+    found = platform_health(parts(settings, paths), settings, paths)
+    return [
+        Finding(h.name, h.is_healthy, h.told if h.is_healthy else f"{h.told}; see {paths.log / (h.name + '.log')}")
+        for h in found
+    ]

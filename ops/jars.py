@@ -1,0 +1,109 @@
+"""Fetch the broker and Flink's connectors with the Ivy that PySpark ships, and check every byte against pinned sums.
+
+Run ``python -m ops.jars`` to fetch what is missing; ``--pin`` rewrites the sums after a deliberate change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from jishi.java import java_home
+from jishi.lake import write_json
+from jishi.paths import Paths
+from jishi.settings import get_settings
+
+PAUSES_S = (2, 10, 0)  # after each try: a network that hiccups is asked again; Ivy keeps what it has
+PINS = Path(__file__).with_name("jars.json")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A Maven artefact that goes into ``folder`` below ``.envs/jars``, with what it depends on if ``transitive``."""
+
+    folder: str
+    group: str
+    name: str
+    version: str
+    transitive: bool = False
+
+
+ARTIFACTS = (
+    Artifact("kafka", "org.apache.kafka", "kafka_2.13", "4.1.0", transitive=True),
+    Artifact("kafka", "org.apache.logging.log4j", "log4j-slf4j-impl", "2.24.3"),
+    Artifact("flink", "org.apache.flink", "flink-sql-connector-kafka", "5.0.0-2.2"),
+    Artifact("flink", "com.github.luben", "zstd-jni", "1.5.6-10"),
+)
+
+
+class JarMismatch(RuntimeError):
+    """A fetched jar is not the pinned one."""
+
+
+def fetch_jars(paths: Paths) -> list[Path]:
+    """Fetch every jar that is missing and check all of them.
+
+    Returns the jars. Raises JarMismatch when a file is unknown, absent or differs from its pinned sum.
+    """
+    pins: dict[str, str] = json.loads(PINS.read_text())
+    present = _sums(paths.jars)
+    if present != pins:
+        shutil.rmtree(paths.jars, ignore_errors=True)
+        for artifact in ARTIFACTS:
+            _retrieve(artifact, paths)
+        present = _sums(paths.jars)
+    for name in sorted(pins.keys() | present.keys()):
+        if present.get(name) != pins.get(name):
+            raise JarMismatch(f"jar {name}: sha256 is {present.get(name)}, pinned is {pins.get(name)}; see ops/jars.json")
+    return [paths.jars / name for name in sorted(present)]
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    files = sorted(folder.glob("*/*.jar"))
+    return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+
+
+def _ivy_jar() -> Path:
+    spec = find_spec("pyspark")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("pyspark is not in this environment; run this in the main environment (.venv)")
+    return next((Path(spec.origin).parent / "jars").glob("ivy-*.jar"))
+
+
+def _retrieve(artifact: Artifact, paths: Paths) -> None:
+    command = [
+        *(str(java_home(paths.envs) / "bin" / "java"), "-jar", str(_ivy_jar())),
+        *("-cache", str(paths.envs / "ivy-cache"), "-confs", "default"),
+        *(() if artifact.transitive else ("-notransitive",)),
+        *("-dependency", artifact.group, artifact.name, artifact.version),
+        *("-retrieve", f"{paths.jars}/{artifact.folder}/[artifact]-[revision].[ext]", "-types", "jar", "bundle"),
+    ]
+    for pause_s in PAUSES_S:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode == 0 and "UNRESOLVED" not in done.stdout and "FAILED" not in done.stdout:
+            return
+        time.sleep(pause_s)
+    tail = "\n".join(done.stdout.splitlines()[-15:])
+    raise RuntimeError(f"could not fetch {artifact.group}:{artifact.name}:{artifact.version}\n{tail}{done.stderr[-500:]}")
+
+
+def main() -> None:
+    """Fetch and check; with ``--pin`` fetch afresh and pin what came."""
+    paths = Paths.of(get_settings())
+    if "--pin" in sys.argv[1:]:
+        shutil.rmtree(paths.jars, ignore_errors=True)
+        for artifact in ARTIFACTS:
+            _retrieve(artifact, paths)
+        write_json(PINS, _sums(paths.jars))
+    print(f"{len(fetch_jars(paths))} jars in {paths.jars}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""Bring the platform up in order, and take all of it down."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from jishi.java import java_home
+from jishi.paths import Paths
+from jishi.settings import Settings
+from ops import airflow
+from ops.health import platform_health
+from ops.kafka import wait_for_port
+from ops.parts import Part, Stage, one_shots, parts, working_directory
+from ops.processes import holder_of_port, processes_of, stop_all
+from ops.state import claim
+from ops.supervisor import (
+    is_running,
+    marked,
+    start_part,
+    start_supervisord,
+    states,
+    stop_supervisord,
+    write_configuration,
+)
+
+Tell = Callable[[str], None]
+UP_TIMEOUT_S = 300.0
+STOP_GRACE_S = 25.0
+
+
+class PlatformError(RuntimeError):
+    """The platform did not come up; the message names the part and its log."""
+
+
+def common_environment(settings: Settings, paths: Paths) -> dict[str, str]:
+    """Variables that every part gets: the settings as given, Java, and quiet engines."""
+    given = {key: value for key, value in os.environ.items() if key.startswith("JISHI_")}
+    home = java_home(paths.envs)
+    return given | {
+        "JISHI_VAR": str(paths.var),
+        "JISHI_ENVS": str(paths.envs),
+        "JAVA_HOME": str(home),
+        "PATH": f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "",
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+
+
+def refuse_taken_ports(all_parts: list[Part], settings: Settings) -> None:
+    """Raise PlatformError for each port that somebody else holds, naming part, port, setting and holder."""
+    wanted = [(p.name, p.port, p.port_setting) for p in all_parts if p.port]
+    wanted += [
+        ("flink", settings.flink_port, "JISHI_FLINK_PORT"),
+        ("kafka's controller", settings.kafka_controller_port, "JISHI_KAFKA_CONTROLLER_PORT"),
+    ]
+    taken = [
+        f"port {port} ({name}) is held by {holder}; stop it or set {setting}"
+        for name, port, setting in wanted
+        if (holder := holder_of_port(port)) is not None
+    ]
+    if taken:
+        raise PlatformError("\n".join(taken))
+
+
+def up(settings: Settings, tell: Tell, members: list[Part] | None = None) -> None:
+    """Start every part (or only ``members``) and wait until all are healthy; parts that run already are left alone.
+
+    ``tell`` gets a line when something is ready. Raises PlatformError naming what did not come up.
+    """
+    paths = Paths.of(settings)
+    began = time.monotonic()
+    claim(paths.var)
+    airflow.write_secrets(paths)
+    paths.site.mkdir(parents=True, exist_ok=True)
+    all_parts = parts(settings, paths) if members is None else members
+    environment = common_environment(settings, paths)
+    if not is_running(paths):
+        if orphans := stop_all(paths.var, grace_s=STOP_GRACE_S, tell=tell):
+            tell(f"stopped {orphans} processes of an earlier run whose supervisor is gone")
+        refuse_taken_ports(all_parts, settings)
+        start_supervisord(paths, write_configuration(paths, all_parts, environment))
+    running = {name for name, info in states(paths).items() if info["statename"] in ("RUNNING", "STARTING")}
+
+    def start(stage: Stage) -> None:
+        missing = [p for p in all_parts if p.stage == stage and p.name not in running]
+        if not missing:
+            return
+        if stage == "after_kafka" and not wait_for_port(settings.host, settings.kafka_port, 60):
+            raise PlatformError(f"Kafka does not listen on port {settings.kafka_port}; see {paths.log / 'kafka.log'}")
+        for title, command in one_shots(paths).get(stage, []):
+            _run_once(title, command, environment, paths)
+            tell(f"{title} ready after {time.monotonic() - began:.0f} s")
+        for part in missing:
+            start_part(paths, part.name)
+
+    start("first")
+    with ThreadPoolExecutor(3) as pool:
+        stages: tuple[Stage, ...] = ("after_kafka", "after_airflow", "after_superset")
+        starting = [pool.submit(start, stage) for stage in stages]
+        _wait_until_healthy(all_parts, settings, paths, starting, began, tell)
+
+
+def _run_once(title: str, command: list[str], environment: dict[str, str], paths: Paths) -> None:
+    log = paths.log / "setup.log"
+    with log.open("ab") as out:
+        done = subprocess.run(
+            command,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            check=False,
+            cwd=working_directory(),
+            env=os.environ | environment | marked(paths.var),
+        )
+    if done.returncode != 0:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise PlatformError(f"{title}: {' '.join(command)} failed with exit {done.returncode}; see {log}\n{tail}")
+
+
+def _wait_until_healthy(
+    all_parts: list[Part], settings: Settings, paths: Paths, starting: list[Future[None]], began: float, tell: Tell
+) -> None:
+    waiting = {p.name: p for p in all_parts}
+    while waiting:
+        for stage in starting:
+            if stage.done():
+                stage.result()
+        found = {health.name: health for health in platform_health(list(waiting.values()), settings, paths)}
+        for name, health in found.items():
+            if health.is_healthy:
+                del waiting[name]
+                tell(f"{name} healthy after {time.monotonic() - began:.0f} s")
+            elif health.state == "FATAL":
+                raise PlatformError(f"{name} does not stay up; see {paths.log / (name + '.log')}")
+        if waiting and time.monotonic() - began > UP_TIMEOUT_S:
+            troubles = "; ".join(f"{name}: {found[name].told}" for name in sorted(waiting))
+            raise PlatformError(f"not healthy after {UP_TIMEOUT_S:.0f} s: {troubles}; logs are in {paths.log}")
+        if waiting:
+            time.sleep(0.5)
+
+
+def down(settings: Settings, tell: Tell) -> int:
+    """Stop every process of the platform, also when the supervisor is gone. Returns how many there were."""
+    paths = Paths.of(settings)
+    count = len(processes_of(paths.var))
+    stop_supervisord(paths)
+    stop_all(paths.var, grace_s=STOP_GRACE_S, tell=tell)
+    for leftover in ("supervisor.sock", "supervisord.pid"):
+        (paths.run / leftover).unlink(missing_ok=True)
+    for beat in paths.run.glob("*.heartbeat"):
+        beat.unlink()
+    return count

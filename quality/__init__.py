@@ -1,0 +1,1 @@
+"""Is it all there and is it right: reconciliation, quarantine and repair, parity, bots."""

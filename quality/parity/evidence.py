@@ -1,0 +1,50 @@
+"""Find the events behind a value: in a folder of events, or in the lake's bronze."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jishi.features import Feature
+from jishi.features.entity import key_values
+from jishi.features.event_log import read_log
+from jishi.features.oracle import good_acts
+from jishi.features.why import Reason, UnknownFeature, named_entity, named_feature, reason
+from jishi.lake import Lake
+from jishi.lake_query import open_lake
+from jishi.paths import Paths
+from jishi.settings import Settings, get_settings
+from jishi.tables import BRONZE_EVENTS
+from quality.parity.bronze_acts import records_behind
+
+
+def evidence(entity_text: str, feature_name: str, as_of_ms: int, events: Path | None, shop: str | None) -> Reason:
+    """Why a feature has its value at an instant. Raises UnknownFeature, LandingError, or TableNotPublished without bronze."""
+    settings = get_settings()
+    entity, identity = named_entity(entity_text)
+    feature = named_feature(entity, feature_name)
+    try:
+        key_values(entity, identity)
+    except ValueError as error:
+        raise UnknownFeature(str(error)) from None
+    log = read_log(events) if events is not None else _bronze(settings, shop or _shop_of(entity, identity), feature, identity)
+    shops = sorted({row["shop_id"] for row in log})
+    chosen = shop or (shops[0] if len(shops) == 1 else _shop_of(entity, identity))
+    if chosen is None:
+        raise UnknownFeature(f"the events are of several shops ({', '.join(shops)}); say which with --shop")
+    of_shop = [row for row in log if row["shop_id"] == chosen]
+    acts = good_acts(of_shop, allowed_lateness_s=settings.allowed_lateness_s, future_tolerance_s=settings.future_tolerance_s)
+    return reason(feature, identity, as_of_ms, acts, allowed_lateness_s=settings.allowed_lateness_s)
+
+
+def _shop_of(entity: str, identity: str) -> str | None:
+    return identity if entity == "shop" else None
+
+
+def _bronze(settings: Settings, shop: str | None, feature: Feature, identity: str) -> list[dict[str, Any]]:
+    if shop is None:
+        raise UnknownFeature("bronze holds several shops; say which with --shop")
+    lake = Lake(Paths.of(settings).lake)
+    lake.current(BRONZE_EVENTS.name)
+    with open_lake(lake) as connection:
+        return records_behind(connection, shop, feature, [identity])

@@ -1,0 +1,132 @@
+"""What was accepted and is not good: shop, reason, field, detail and the raw line, from silver and from the live archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from jishi.lake import Lake
+from jishi.lake_query import open_lake
+from jishi.outcomes import Outcome
+from jishi.paths import Paths
+
+if TYPE_CHECKING:
+    import duckdb
+
+State = Literal["open", "waiting", "repaired"]
+
+_LIVE_COLUMNS = {
+    "collector_id": "VARCHAR",
+    "seq": "BIGINT",
+    "shop_id": "VARCHAR",
+    "type": "VARCHAR",
+    "event_id": "VARCHAR",
+    "received_at_ms": "BIGINT",
+    "invalid_reason": "VARCHAR",
+    "invalid_field": "VARCHAR",
+    "invalid_detail": "VARCHAR",
+    "outcome": "VARCHAR",
+    "line": "VARCHAR",
+}
+# One row an event that is, or was, kept out. An event of the live archive counts until its day has been worked up.
+_QUARANTINE = f"""
+create view kept_out as
+select shop_id, collector_id, seq, batch, outcome, reason, field, detail, type, event_id, received_at, line
+from silver_quarantine
+union all
+select distinct on (collector_id, seq)
+    shop_id, collector_id, seq, null, outcome, coalesce(invalid_reason, outcome), coalesce(invalid_field, 'occurred_at'),
+    coalesce(invalid_detail, 'occurred_at lies after the time at which the event was known'), type, event_id,
+    make_timestamp(received_at_ms * 1000), line
+from archive
+where outcome in ('{Outcome.INVALID.value}', '{Outcome.FUTURE.value}')
+    and (collector_id, seq) not in (select (collector_id, seq) from silver_quarantine)
+    and (collector_id, seq) not in (
+        select (collector_id, seq) from bronze_repairs semi join bronze_events using (collector_id, seq)
+    );
+create view quarantined as
+select kept_out.*, mapping, repaired_at, case when mapping is null then 'open' else 'waiting' end as state
+from kept_out left join (select collector_id, seq, mapping, repaired_at from bronze_repairs) using (collector_id, seq)
+union all
+select
+    came.shop_id, came.collector_id, came.seq, null,
+    case when came.invalid_reason is null then '{Outcome.FUTURE.value}' else '{Outcome.INVALID.value}' end,
+    made.original_reason, made.original_field, came.invalid_detail, came.type, came.event_id,
+    make_timestamp(came.received_at_ms * 1000), came.line, made.mapping, made.repaired_at, 'repaired'
+from bronze_repairs as made join bronze_events as came using (collector_id, seq)
+where (collector_id, seq) not in (select (collector_id, seq) from kept_out)
+"""
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """One accepted event that is, or was, kept out of the good stream.
+
+    ``batch`` is its bronze batch, None while it only lies in the live archive (and for a repaired one). ``state`` is ``open``,
+    ``waiting`` when a mapping has repaired it and the batch was not built anew yet, else ``repaired``.
+    """
+
+    shop_id: str
+    collector_id: str
+    seq: int
+    batch: str | None
+    outcome: str
+    reason: str
+    field: str | None
+    detail: str | None
+    type: str | None
+    event_id: str | None
+    received_at: datetime
+    line: str
+    mapping: str | None
+    repaired_at: datetime | None
+    state: State
+
+    @property
+    def identity(self) -> str:
+        """Names the acknowledgement: ``collector_id#seq``."""
+        return f"{self.collector_id}#{self.seq}"
+
+
+@contextmanager
+def open_quarantine(paths: Paths) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The lake with one view more, ``quarantined``, whose columns are the fields of ``Quarantined``."""
+    files = [
+        str(file)
+        for file in sorted(paths.live.rglob("*"))
+        if file.is_file() and not any(part.startswith((".", "_")) for part in file.relative_to(paths.live).parts)
+    ]
+    with open_lake(Lake(paths.lake)) as lake:
+        if files:
+            archive = lake.read_json(files, columns=_LIVE_COLUMNS, format="newline_delimited")  # type: ignore[arg-type]
+            archive.create_view("archive")
+        else:
+            columns = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in _LIVE_COLUMNS.items())
+            lake.execute(f"create view archive as select * from (select {columns}) where false")
+        lake.execute(_QUARANTINE)
+        yield lake
+
+
+def quarantined(
+    paths: Paths,
+    *,
+    shop: str | None = None,
+    reason: str | None = None,
+    states: tuple[State, ...] = ("open", "waiting"),
+    limit: int | None = None,
+) -> list[Quarantined]:
+    """Quarantined events, newest first: of one shop or all, with one reason or any; ``limit`` None gives all."""
+    names = ", ".join(Quarantined.__dataclass_fields__)
+    with open_quarantine(paths) as lake:
+        rows = lake.execute(
+            f"""
+            select {names} from quarantined
+            where (shop_id = $shop or $shop is null) and (reason = $reason or $reason is null) and list_contains($states, state)
+            order by received_at desc, collector_id, seq desc limit coalesce($limit, 9223372036854775807)
+            """,
+            {"shop": shop, "reason": reason, "states": list(states), "limit": limit},
+        ).fetchall()
+    return [Quarantined(*row) for row in rows]

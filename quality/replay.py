@@ -1,0 +1,159 @@
+"""Replay quarantined events through a mapping: what the contract then takes becomes a row of ``bronze/repairs``.
+
+Bronze stays as it is. The batch job puts the repaired record in the place of the refused one, with the same identity and the
+original ``received_at``; so an event moves from quarantine to silver, and acknowledgements are neither more nor fewer. An event
+that has a repair is not replayed again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jishi.arrow_tables import arrow_schema, to_arrow, write_parquet
+from jishi.contract import Refusal, record_of
+from jishi.contract.fields import to_ms
+from jishi.lake import Lake
+from jishi.lake_query import open_lake
+from jishi.outcomes import Outcome, outcome_without_history
+from jishi.paths import Paths
+from jishi.tables import BRONZE_REPAIRS
+from quality.quarantine import Quarantined, quarantined
+from quality.repair import Mapping
+
+
+@dataclass
+class Replayed:
+    """What a replay did. ``batches`` are to be built anew, with their shops: those with repairs that no build has taken up."""
+
+    matched: int = 0
+    repaired: Counter[str] = field(default_factory=Counter)
+    still: Counter[str] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+    batches: dict[str, list[str]] = field(default_factory=dict)
+
+
+def replay(
+    paths: Paths,
+    mapping: Mapping,
+    *,
+    now: datetime,
+    future_tolerance_s: int,
+    shop: str | None = None,
+    is_trial: bool = False,
+) -> Replayed:
+    """Replay the open quarantined events that ``mapping`` is for; a trial writes nothing."""
+    replayed = Replayed()
+    made: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in reversed(quarantined(paths, shop=shop, states=("open",))):  # in the order of knowing
+        if not mapping.is_for(type=row.type, outcome=row.outcome, reason=row.reason, field=row.field):
+            continue
+        replayed.matched += 1
+        record = _repaired(row, mapping, future_tolerance_s)
+        if isinstance(record, Refusal):
+            replayed.still[record.reason] += 1
+            if len(replayed.examples) < 3:
+                replayed.examples.append(f"{row.identity}: {record.detail}")
+            continue
+        replayed.repaired[row.shop_id] += 1
+        made[row.shop_id].append(
+            {
+                **record,
+                "repaired_at": now.astimezone(UTC).replace(tzinfo=None),
+                "mapping": mapping.name,
+                "original_reason": row.reason,
+                "original_field": row.field,
+            }
+        )
+    if made and not is_trial:
+        _mark_repeated(paths, made)
+        _publish(paths, made)
+    if not is_trial:
+        replayed.batches = _waiting_batches(paths, shop)
+    return replayed
+
+
+def _repaired(row: Quarantined, mapping: Mapping, future_tolerance_s: int) -> dict[str, Any] | Refusal:
+    try:
+        raw = orjson.loads(row.line)
+    except orjson.JSONDecodeError:
+        return Refusal("not_an_object", "", "the line is not JSON, no mapping can read it")
+    received_at_ms = to_ms(row.received_at.replace(tzinfo=UTC))
+    record, verdict = record_of(
+        mapping.apply(raw, row.identity),
+        shop_id=row.shop_id,
+        collector_id=row.collector_id,
+        seq=row.seq,
+        collected_at_ms=received_at_ms,
+    )
+    if isinstance(verdict, Refusal):
+        return verdict
+    outcome = outcome_without_history(
+        invalid_reason=None,
+        occurred_at_ms=record["occurred_at_ms"],
+        received_at_ms=received_at_ms,
+        allowed_lateness_s=0,
+        future_tolerance_s=future_tolerance_s,
+    )
+    if outcome is Outcome.FUTURE:
+        return Refusal("future", "occurred_at", "occurred_at still lies after the time at which the event was known")
+    return {**record, "received_at_ms": received_at_ms}
+
+
+def _good_ids(paths: Paths, event_ids: list[str]) -> set[tuple[str, str]]:
+    """``(shop_id, event_id)`` of those that are good already, in silver or by an earlier repair."""
+    with open_lake(Lake(paths.lake)) as lake:
+        return {
+            row
+            for view in ("silver_events", "bronze_repairs")
+            for row in lake.execute(
+                f"select shop_id, event_id from {view} where event_id in (select unnest($ids))", {"ids": event_ids}
+            ).fetchall()
+        }
+
+
+def _mark_repeated(paths: Paths, made: dict[str, list[dict[str, Any]]]) -> None:
+    """Set ``is_repeated`` of records in the order of knowing: another delivery is good already, or becomes so before."""
+    good = _good_ids(paths, [row["event_id"] for rows in made.values() for row in rows])
+    for rows in made.values():
+        for row in rows:
+            key = (row["shop_id"], row["event_id"])
+            row["is_repeated"] = key in good
+            good.add(key)
+
+
+def _publish(paths: Paths, made: dict[str, list[dict[str, Any]]]) -> None:
+    lake = Lake(paths.lake)
+    partitions = {shop_id: f"shop={shop_id}" for shop_id in made}
+    earlier = {
+        shop_id: [
+            pq.read_table(file, schema=arrow_schema(BRONZE_REPAIRS), partitioning=None) for file in _files(lake, partition)
+        ]
+        for shop_id, partition in partitions.items()
+    }
+    with lake.publish(BRONZE_REPAIRS.name, replace=partitions.values()) as draft:
+        for shop_id, rows in made.items():
+            table = pa.concat_tables([*earlier[shop_id], to_arrow(BRONZE_REPAIRS, rows)])
+            write_parquet(table, draft.path / partitions[shop_id] / "repairs.parquet")
+
+
+def _files(lake: Lake, partition: str) -> list[Path]:
+    if not lake.has(BRONZE_REPAIRS.name):
+        return []
+    return sorted((lake.current(BRONZE_REPAIRS.name) / partition).glob("*.parquet"))
+
+
+def _waiting_batches(paths: Paths, shop: str | None) -> dict[str, list[str]]:
+    batches: dict[str, set[str]] = defaultdict(set)
+    for row in quarantined(paths, shop=shop, states=("waiting",)):
+        if row.batch is not None:
+            batches[row.batch].add(row.shop_id)
+    in_order = sorted(batches, key=lambda batch: (batch != "history", batch))
+    return {batch: sorted(batches[batch]) for batch in in_order}

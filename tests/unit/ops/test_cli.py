@@ -1,0 +1,64 @@
+"""The ``jishi`` command: what it prints and how it ends."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from jishi.features import FEATURES
+from jishi.settings import get_settings
+from ops.cli import app
+
+COMMANDS = {
+    *("demo", "up", "down", "status", "doctor"),
+    *("simulate", "import", "send", "recommend", "features", "quarantine", "reconcile", "keys", "evaluate"),
+}
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JISHI_VAR", str(tmp_path_factory.mktemp("cli") / "var"))
+    get_settings.cache_clear()
+
+
+def test_help_lists_every_command() -> None:
+    told = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
+    assert [command for command in sorted(COMMANDS) if f" {command} " not in told] == []
+
+
+def test_features_are_the_declared_ones() -> None:
+    told = json.loads(CliRunner().invoke(app, ["features", "--json"]).output)
+    assert [feature["name"] for feature in told] == [feature.name for feature in FEATURES]
+
+
+def test_down_without_a_platform_is_fine() -> None:
+    result = CliRunner().invoke(app, ["down"])
+    assert (result.exit_code, result.output) == (0, "nothing was running\n")
+
+
+def test_status_without_a_platform_is_not_healthy() -> None:
+    assert CliRunner().invoke(app, ["status"]).exit_code == 1
+
+
+def test_a_key_of_an_unknown_shop_is_refused_with_its_name() -> None:
+    result = CliRunner().invoke(app, ["keys", "create", "nobody", "--right", "read"])
+    assert result.exit_code == 2
+    assert "nobody" in result.output
+
+
+def test_a_bench_is_found_by_how_its_name_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    # ops.cli names its Typer like the module that makes it.
+    monkeypatch.setattr(sys.modules["ops.cli.app"], "hand_over", lambda module, *_, **__: asked.append(module))
+    for name in ("simulated", "session", "open-bandit"):
+        CliRunner().invoke(app, ["bench", name])
+    assert asked == ["bench.simulated_shops", "bench.session", "bench.open_bandit"]
+    assert "known: " in CliRunner().invoke(app, ["bench", "s"]).output.replace("\n", " ")
+
+
+def test_the_demo_refuses_shops_and_steps_that_it_does_not_know() -> None:
+    assert "atlantis" in CliRunner().invoke(app, ["demo", "--shops", "atlantis"]).output
+    assert "lunch" in CliRunner().invoke(app, ["demo", "--stop-after", "lunch"]).output

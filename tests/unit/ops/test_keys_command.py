@@ -1,0 +1,110 @@
+"""``jishi keys``: made, listed, rotated, revoked; what is stored never opens anything."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from jishi.settings import get_settings
+from jishi.shops import Shop, Shops
+from ops.cli import app
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    monkeypatch.setenv("JISHI_VAR", str(tmp_path))
+    get_settings.cache_clear()
+    with Shops.edit(tmp_path / "shops.json") as shops:
+        shops.add(Shop(shop_id="a", name="a"))
+
+    def invoke(*arguments: str, code: int = 0) -> str:
+        result = CliRunner().invoke(app, ["keys", *arguments], env={"COLUMNS": "200"})
+        assert result.exit_code == code, result.output
+        return result.output.strip()
+
+    return invoke
+
+
+def owner(folder: Path, key: str) -> str | None:
+    shops = Shops.load(folder / "shops.json")
+    return next((right for right in ("write", "read", "track") if shops.shop_of_key(key, right)), None)
+
+
+def test_a_key_lives_from_create_to_revoke(run: Callable[..., str], tmp_path: Path) -> None:
+    key = run("create", "a")
+    site = run("create", "a", "--right", "track", "--origin", "https://Shop.example/")
+    assert (owner(tmp_path, key), owner(tmp_path, site)) == ("write", "track")
+    listed = run("list")
+    assert "https://shop.example" in listed
+    stored = json.loads((tmp_path / "shops.json").read_text())["shops"]["a"]["keys"]
+    assert all(entry["key_id"] in listed for entry in stored)
+    assert key not in listed + json.dumps(stored)
+    assert "revoked write key" in run("revoke", stored[0]["key_id"])
+    assert owner(tmp_path, key) is None
+    assert "no key has the id" in run("revoke", stored[0]["key_id"], code=2)
+
+
+def test_rotating_ends_the_old_keys_of_that_right_only(run: Callable[..., str], tmp_path: Path) -> None:
+    old, read, site = (
+        run("create", "a"),
+        run("create", "a", "--right", "read"),
+        run("create", "a", "--right", "track", "--origin", "http://x"),
+    )
+    kept = run("rotate", "a", "--keep-old")
+    assert owner(tmp_path, old) == owner(tmp_path, kept) == "write"
+    new = run("rotate", "a")
+    assert [owner(tmp_path, key) for key in (old, kept, new, read)] == [None, None, "write", "read"]
+    run("rotate", "a", "--right", "track")
+    assert owner(tmp_path, site) is None
+    assert "http://x" in run("list"), "the sites stay with the new key"
+
+
+def test_what_cannot_be_is_refused_by_name(run: Callable[..., str]) -> None:
+    assert "choose write, read or track" in run("create", "a", "--right", "all", code=2)
+    assert "is no site" in run("create", "a", "--right", "track", "--origin", "shop.example", code=2)
+    assert "only a track key" in run("create", "a", "--origin", "http://x", code=2)
+    assert "unknown shop 'b'" in run("rotate", "b", code=2)
+
+
+def test_editors_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "shops.json"
+    with Shops.edit(file) as shops:
+        shops.add(Shop(shop_id="a", name="a"))
+
+    def issue() -> None:
+        for _ in range(10):
+            with Shops.edit(file) as shops:
+                shops.issue_key("a", "write")
+
+    threads = [threading.Thread(target=issue) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(Shops.load(file).get("a").keys) == 40
+
+
+def test_a_shop_has_its_own_limit_until_it_has_not(
+    tmp_path: Path, run: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("create", "a", "--right", "read")
+
+    def shops(*arguments: str) -> str:
+        return CliRunner().invoke(app, ["shops", *arguments], env={"COLUMNS": "200"}).output
+
+    assert "20,000 (common)" in shops("list")
+    assert "a: 500 events a second" in shops("limit", "a", "--events-per-s", "500")
+    assert " 500 " in shops("list")
+    assert "1 read" in shops("list")
+    with Shops.edit(tmp_path / "shops.json") as registry:
+        registry.add(Shop(shop_id="a", name="registered again"))
+    assert Shops.load(tmp_path / "shops.json").get("a").events_per_s == 500
+    assert "the common limit" in shops("limit", "a")
+    assert "20,000 (common)" in shops("list")
+    assert "unknown shop 'x'; known: a" in shops("limit", "x")
+    assert "Invalid value for '--events-per-s'" in shops("limit", "a", "--events-per-s", "0")
