@@ -1,4 +1,4 @@
-"""Fetch the broker and Flink's connectors with the Ivy that PySpark ships, and check every byte against pinned sums.
+"""Fetch the broker, the connectors and the lake's runtimes with the Ivy that PySpark ships, and check every byte against pinned sums.
 
 Run ``python -m ops.jars`` to fetch what is missing; ``--pin`` rewrites the sums after a deliberate change.
 """
@@ -40,6 +40,13 @@ ARTIFACTS = (
     Artifact("kafka", "org.apache.logging.log4j", "log4j-slf4j-impl", "2.24.3"),
     Artifact("flink", "org.apache.flink", "flink-sql-connector-kafka", "5.0.0-2.2"),
     Artifact("flink", "com.github.luben", "zstd-jni", "1.5.6-10"),
+    # The lake: Iceberg's runtime of each engine, the drivers of its catalog, and object storage.
+    Artifact("spark_lake", "org.apache.iceberg", "iceberg-spark-runtime-4.1_2.13", "1.12.0"),
+    Artifact("spark_s3", "org.apache.iceberg", "iceberg-aws-bundle", "1.12.0"),
+    Artifact("flink_lake", "org.apache.iceberg", "iceberg-flink-runtime-2.1", "1.11.0"),
+    Artifact("flink_s3", "org.apache.iceberg", "iceberg-aws-bundle", "1.11.0"),
+    Artifact("catalog", "org.xerial", "sqlite-jdbc", "3.54.1.0"),
+    Artifact("catalog", "org.postgresql", "postgresql", "42.7.14"),
 )
 
 
