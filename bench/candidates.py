@@ -22,7 +22,7 @@ from bench.candidates_silver import SHOP, write_interactions, write_items
 from bench.measured_command import run_measured
 from bench.one_shop import lake_of
 from jishi.lake import Lake
-from jishi.lake_query import open_lake
+from jishi.lake.query import open_lake
 from jishi.tables import ITEM_NEIGHBOURS, PERSON_CANDIDATES, SILVER_INTERACTIONS, SILVER_ITEMS, TableSchema
 
 ACTS_OF_ITEM, ITEMS_OF_PERSON = 3, 5  # a million items: three million acts of 200,000 persons

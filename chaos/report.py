@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from chaos.picture import draw
-from jishi.lake import write_atomically
+from jishi.files import write_atomically
 
 _TEMPLATE = Path(__file__).with_name("report.md")
 PAGE, PICTURE = Path("operations/chaos.md"), Path("images/chaos.png")

@@ -20,7 +20,7 @@ from chaos.settle import settle
 from chaos.stage import Stage
 from chaos.traffic import Traffic
 from feature_repo.store import open_store
-from jishi.lake import write_json
+from jishi.files import write_json
 
 Tell = Callable[[str], None]
 WARM_UP_S = 5.0

@@ -12,7 +12,7 @@ from collector.ledger import Ledger, ledger_file, read_ledger
 from collector.wal.durable import read_durable
 from collector.wal.reader import read_entries
 from collector.wal.segments import Position, WalCorrupt, segment_file, segment_starts
-from jishi.lake import write_atomically
+from jishi.files import write_atomically
 
 
 def count_accepted(folder: Path) -> dict[str, int]:

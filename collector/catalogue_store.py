@@ -17,7 +17,8 @@ from collector.catalogue import Catalogue, Known
 from collector.wal.durable import read_durable
 from collector.wal.reader import first_position, read_entries
 from collector.wal.segments import Position, WalCorrupt, segment_starts
-from jishi.lake import Lake, write_atomically
+from jishi.files import write_atomically
+from jishi.lake import Lake
 from jishi.tables import SILVER_ITEMS
 
 if TYPE_CHECKING:

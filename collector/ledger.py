@@ -13,7 +13,7 @@ from pathlib import Path
 from zlib import crc32
 
 from collector.wal.segments import WalCorrupt
-from jishi.lake import write_atomically
+from jishi.files import write_atomically
 
 
 @dataclass(frozen=True)

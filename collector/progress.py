@@ -9,7 +9,7 @@ from pathlib import Path
 
 from collector.wal.reader import first_position
 from collector.wal.segments import Position, WalCorrupt
-from jishi.lake import write_atomically
+from jishi.files import write_atomically
 
 
 class Progress:

@@ -10,7 +10,7 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 
-from jishi.lake import write_atomically
+from jishi.files import write_atomically
 from jishi.paths import Paths
 
 

@@ -19,7 +19,8 @@ from feast.repo_config import RepoConfig
 from feature_repo import online_store, postgres_store, redis_store, registry_store
 from feature_repo.definitions import ENTITIES, PROJECT, SHOP, daily_views, services, streamed_views
 from feature_repo.monotonic import MonotonicOnlineStore
-from jishi.lake import Lake, write_atomically
+from jishi.files import write_atomically
+from jishi.lake import Lake
 from jishi.paths import Paths
 from jishi.settings import Settings
 

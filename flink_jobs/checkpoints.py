@@ -9,7 +9,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from jishi.lake import write_json
+from jishi.files import write_json
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from pyflink.table import EnvironmentSettings, TableEnvironment
 from flink_jobs import planner
 from flink_jobs.checkpoints import Origin
 from flink_jobs.log_table import IDLE_TIMEOUT
+from jishi.files import write_json
 from jishi.java import java_home
-from jishi.lake import write_json
 from jishi.paths import Paths
 from jishi.settings import Settings
 

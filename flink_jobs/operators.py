@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jishi.lake import write_json
+from jishi.files import write_json
 
 SHARED = "events"
 SHARED_BY_VIEWS = "views"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
-from jishi.lake import write_json
+from jishi.files import write_json
 from jishi.landing import MANIFEST, LandedFile, LandingWriter, Manifest, ShopFacts, load_manifest
 
 _PROGRESS = ".progress.json"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jishi.lake import Lake
-from jishi.lake_query import open_lake
+from jishi.lake.query import open_lake
 
 
 @dataclass(frozen=True)

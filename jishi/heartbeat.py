@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from jishi.lake import write_atomically
+from jishi.files import write_atomically
 from jishi.paths import Paths
 
 STALE_AFTER_S = 15.0

@@ -19,7 +19,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from jishi.contract.fields import Currency, ShopId
-from jishi.lake import write_json
+from jishi.files import write_json
 
 LINES_PER_FILE = 50_000
 BYTES_PER_FILE = 16 * 2**20

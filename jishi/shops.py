@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, Field, field_validator
 
 from jishi.contract.fields import Currency, ShopId
-from jishi.lake import write_json
+from jishi.files import write_json
 
 Right = Literal["write", "read", "track"]
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 from jishi.lake import Lake
-from jishi.lake_query import open_lake
+from jishi.lake.query import open_lake
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from models import from_tables, judged_acts, pipeline

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from jishi.lake import write_json
+from jishi.files import write_json
 from models.recommender import State
 
 FORMAT = 1

@@ -18,8 +18,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from jishi.factorisation import Parameters
-from jishi.lake import Lake, write_atomically
-from jishi.lake_query import open_lake
+from jishi.files import write_atomically
+from jishi.lake import Lake
+from jishi.lake.query import open_lake
 from jishi.paths import Paths
 from jishi.preference import WEIGHTS
 from jishi.tables import (

@@ -13,7 +13,7 @@ import pyarrow as pa
 from scipy import sparse
 
 from jishi.lake import Lake
-from jishi.lake_query import open_lake
+from jishi.lake.query import open_lake
 from jishi.preference import WEIGHTS
 
 if TYPE_CHECKING:

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from jishi.lake import Lake, write_atomically, write_json
-from jishi.lake_query import open_lake
+from jishi.files import write_atomically, write_json
+from jishi.lake import Lake
+from jishi.lake.query import open_lake
 from jishi.paths import Paths
 from jishi.preference import WEIGHTS
 from models.artefact import CorruptArtefact, load_ids, load_state, read_manifest, save

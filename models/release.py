@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from jishi.lake import write_json
+from jishi.files import write_json
 from models.als import ALS
 from models.artefact import MANIFEST, CorruptArtefact, load_ids, load_state, read_manifest
 from models.item_knn import ItemKNN

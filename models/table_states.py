@@ -1,6 +1,6 @@
 """Arrays of a candidate's models from the tables that Spark published and from sums over silver.
 
-A connection of ``jishi.lake_query`` with temporary tables ``items`` and ``persons`` (``id``, ``number`` from 0 in the order of
+A connection of ``jishi.lake.query`` with temporary tables ``items`` and ``persons`` (``id``, ``number`` from 0 in the order of
 the ids) is asked; nothing larger than the arrays themselves is held in memory.
 """
 

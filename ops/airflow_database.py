@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from jishi.lake import write_atomically
+from jishi.files import write_atomically
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from ops.airflow import airflow_environment, write_secrets

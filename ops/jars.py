@@ -1,4 +1,4 @@
-"""Fetch the broker, the connectors and the lake's runtimes with the Ivy that PySpark ships, and check every byte against pinned sums.
+"""Fetch the broker, connectors and the lake's runtimes with the Ivy that PySpark ships; check each byte against pinned sums.
 
 Run ``python -m ops.jars`` to fetch what is missing; ``--pin`` rewrites the sums after a deliberate change.
 """
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from jishi.files import write_json
 from jishi.java import java_home
-from jishi.lake import write_json
 from jishi.paths import Paths
 from jishi.settings import get_settings
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from jishi import tables
 from jishi.lake import Lake, TableNotPublished
-from jishi.lake_query import open_lake
+from jishi.lake.query import open_lake
 from jishi.marts import EXPORTED
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, get_settings

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from jishi.lake import write_atomically
+from jishi.files import write_atomically
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, get_settings
 from jishi.shops import Shops

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
 
-from jishi.lake import write_atomically
+from jishi.files import write_atomically
 from jishi.paths import Paths
 from ops.parts import Part, working_directory
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jishi.lake import Lake
-from jishi.lake_query import open_lake
+from jishi.lake.query import open_lake
 
 MIN_VIEWS = 30
 MAX_S_PER_VIEW = 2.0

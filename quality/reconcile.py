@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 
 from jishi import tables
 from jishi.lake import Lake
-from jishi.lake_query import open_lake
+from jishi.lake.query import open_lake
 from jishi.landing import landed_shops, load_manifest
 from jishi.marts import EXPORTED
 from jishi.paths import Paths

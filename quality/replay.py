@@ -21,7 +21,7 @@ from jishi.arrow_tables import arrow_schema, to_arrow, write_parquet
 from jishi.contract import Refusal, record_of
 from jishi.contract.fields import to_ms
 from jishi.lake import Lake
-from jishi.lake_query import open_lake
+from jishi.lake.query import open_lake
 from jishi.outcomes import Outcome, outcome_without_history
 from jishi.paths import Paths
 from jishi.tables import BRONZE_REPAIRS

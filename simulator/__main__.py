@@ -18,7 +18,7 @@ from rich.progress import track
 from rich.table import Table
 
 from jishi.contract.fields import ShopId
-from jishi.lake import write_json
+from jishi.files import write_json
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from simulator.history import simulate

@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jishi.lake import write_json
+from jishi.files import write_json
 from simulator.defects import Delivery
 from simulator.journal import Happening
 from simulator.shoppers import APPEAL, PRICE, TASTE

@@ -14,7 +14,7 @@ from collector.wal.entries import encode, scan
 from collector.wal.lock import lock
 from collector.wal.segments import Position, WalCorrupt, fsync_folder, segment_file, segment_starts
 from jishi.contract import Record
-from jishi.lake import write_atomically
+from jishi.files import write_atomically
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from jishi.lake import write_atomically
+from jishi.files import write_atomically
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from models.artefact import CorruptArtefact

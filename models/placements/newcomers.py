@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from jishi.lake import Lake
-from jishi.lake_query import open_lake
+from jishi.lake.query import open_lake
 from models.als import ALS
 from models.explore import Belief, prior_rates
 from models.interactions import NEW_FOR_DAYS, Interactions, recently_listed

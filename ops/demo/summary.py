@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from jishi.lake import write_json
+from jishi.files import write_json
 from jishi.paths import Paths
 from ops.airflow_database import installed_version
 

@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 
-from jishi.lake import write_json
+from jishi.files import write_json
 from jishi.paths import Paths
 from jishi.shops import Right, Shop, Shops
 from ops.demo.options import JOURNEY, SIMULATED

@@ -11,7 +11,7 @@ from jishi.features.event_log import read_log
 from jishi.features.oracle import good_acts
 from jishi.features.why import Reason, UnknownFeature, named_entity, named_feature, reason
 from jishi.lake import Lake
-from jishi.lake_query import open_lake
+from jishi.lake.query import open_lake
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.tables import BRONZE_EVENTS

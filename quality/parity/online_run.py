@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from jishi.features import FEATURES
 from jishi.features.served import Served, read_served
 from jishi.lake import Lake
-from jishi.lake_query import open_lake
+from jishi.lake.query import open_lake
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.tables import ONLINE_PARITY

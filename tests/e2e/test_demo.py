@@ -21,7 +21,7 @@ import pytest
 from dashboard.admin import admin_password_file
 from dashboard.screenshot import capture
 from jishi.lake import Lake
-from jishi.lake_query import open_lake
+from jishi.lake.query import open_lake
 from jishi.settings import PROJECT_ROOT
 from ops.demo.airflow_api import AirflowApi
 from quality.reconcile import tables_checksum

@@ -18,8 +18,9 @@ from scipy import sparse
 
 from jishi import topics
 from jishi.contract import record_of
+from jishi.files import write_atomically
 from jishi.java import java_home
-from jishi.lake import Lake, write_atomically
+from jishi.lake import Lake
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.shops import Shop, Shops

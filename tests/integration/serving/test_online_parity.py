@@ -18,7 +18,7 @@ from feature_repo.writer import FeatureSink, Progress
 from jishi.arrow_tables import to_arrow, write_parquet
 from jishi.contract import record_of
 from jishi.lake import Lake
-from jishi.lake_query import open_lake
+from jishi.lake.query import open_lake
 from jishi.settings import get_settings
 from jishi.tables import BRONZE_EVENTS
 from ops.cli import app

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from imports.bronze import LineCounts, bronze_rows
 from jishi.arrow_tables import to_arrow, write_parquet
 from jishi.lake import Lake
-from jishi.lake_query import open_lake
+from jishi.lake.query import open_lake
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shop, Shops

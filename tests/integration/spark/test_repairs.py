@@ -19,7 +19,7 @@ from imports.live import land_live
 from jishi.contract import record_of
 from jishi.contract.fields import parse_instant, to_ms
 from jishi.lake import Lake
-from jishi.lake_query import open_lake
+from jishi.lake.query import open_lake
 from jishi.landing import ShopFacts, write_landing
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings

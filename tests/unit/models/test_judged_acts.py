@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jishi.lake import Lake
-from jishi.lake_query import open_lake
+from jishi.lake.query import open_lake
 from jishi.tables import SILVER_INTERACTIONS
 from models import judged_acts
 from models.evaluation import make_test_set

@@ -12,7 +12,7 @@ from jishi.arrow_tables import to_arrow, write_parquet
 from jishi.contract import record_of
 from jishi.features import FEATURES
 from jishi.lake import Lake
-from jishi.lake_query import open_lake
+from jishi.lake.query import open_lake
 from jishi.settings import Settings, get_settings
 from jishi.tables import BRONZE_EVENTS
 from quality.parity.bronze_acts import acts_of_log, known_until_ms, records_behind
