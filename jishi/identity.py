@@ -4,8 +4,8 @@ A person is a user (``u:`` and the user id) or a device of nobody known (``a:`` 
 "x" and a visitor "x" apart. Two users are never one person, so nothing merges transitively.
 
 - An act with a user id is the user's, whatever else is known.
-- An event with both ids is *evidence* that the user had the device. Evidence of one pair that is at most two horizons apart is one
-  *link*, which is active from one horizon before its first evidence to one after its last.
+- An event with both ids is *evidence* that the user had the device. Evidence of one pair that is at most two horizons apart is
+  one *link*, which is active from one horizon before its first evidence to one after its last.
 - An act of a device without a user id goes to the device's user when exactly one has an active link at that time. With several
   (a shared device) it goes to who logs in next within the visit, else to who was there before in the visit; a visit without a
   login stays the device's own. So does an act without an active link.
@@ -13,8 +13,8 @@ A person is a user (``u:`` and the user id) or a device of nobody known (``a:`` 
   a user who became known on more than ``most_devices`` devices within a horizon is no single person's account.
 - An unlink takes back the evidence of a pair that was known before it; later evidence links again.
 
-``occurred_at`` says when a link is active, ``received_at`` since when it is known: with ``known_before_ms`` the answer is the one
-of that instant. Everything here is of one shop, in epoch milliseconds, and depends on no order. Spark computes the same
+``occurred_at`` says when a link is active, ``received_at`` since when it is known: with ``known_before_ms`` the answer is the
+one of that instant. Everything here is of one shop, in epoch milliseconds, and depends on no order. Spark computes the same
 (``spark_jobs.silver.identity``) and is compared with this module.
 """
 
@@ -71,7 +71,7 @@ class Unlink(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A device and a user: active within ``[valid_from_ms, valid_to_ms]``, known since ``known_at_ms`` by ``first_event_id``."""
+    """A device and its user, active within ``[valid_from_ms, valid_to_ms]``, known since ``known_at_ms`` by one event."""
 
     anonymous_id: str
     user_id: str
@@ -163,10 +163,16 @@ def persons(
     return answer
 
 
-def visits(
-    acts: Iterable[Act], person_of: Mapping[str, str], *, rules: IdentityRules = RULES
-) -> dict[str, tuple[str, str, int]]:
-    """The visit of each act by event id: ``(person id, device or "", start)``.
+class Visit(NamedTuple):
+    """What names a visit; ``anonymous_id`` is empty for one of a user without a device."""
+
+    person_id: str
+    anonymous_id: str
+    started_at_ms: int
+
+
+def visits(acts: Iterable[Act], person_of: Mapping[str, str], *, rules: IdentityRules = RULES) -> dict[str, Visit]:
+    """The visit of each act by event id.
 
     A visit is of one device and one person, without a pause of more than half an hour between two acts of the device. A
     user-only act belongs to the device on which its user acted last, up to the pause before it; without one to a visit of the
@@ -186,7 +192,7 @@ def visits(
         is_near = before is not None and act.occurred_at_ms - before.occurred_at_ms <= rules.pause_ms
         stream = device_person(before.anonymous_id or "") if is_near and before is not None else user_person(act.user_id)
         streams.setdefault(stream, []).append(act)
-    answer: dict[str, tuple[str, str, int]] = {}
+    answer: dict[str, Visit] = {}
     for stream, members in streams.items():
         device = stream.removeprefix(DEVICE) if stream.startswith(DEVICE) else ""
         members.sort(key=lambda act: (act.occurred_at_ms, person_of[act.event_id], act.received_at_ms, act.event_id))
@@ -197,7 +203,7 @@ def visits(
                 or person_of[act.event_id] != person_of[before.event_id]
             )
             start = act if is_new else start
-            answer[act.event_id] = (person_of[act.event_id], device, start.occurred_at_ms)
+            answer[act.event_id] = Visit(person_of[act.event_id], device, start.occurred_at_ms)
             before = act
     return answer
 

@@ -15,11 +15,7 @@ def person_of(act: Act, acts: Sequence[Act], unlinks: Sequence[Unlink], rules: I
     on_device = [e for e in evidence if e.anonymous_id == act.anonymous_id and _is_near(e, act, rules)]
     users = {e.user_id for e in on_device if e.user_id and not _is_shared_account(e, evidence, rules)}
     chosen = users.pop() if len(users) == 1 else _in_visit(act, acts, rules)
-    witnesses = [
-        e
-        for e in on_device
-        if e.user_id == chosen and not _is_shared_account(e, evidence, rules) and not _is_public(e, evidence, rules)
-    ]
+    witnesses = [e for e in on_device if e.user_id == chosen and not _is_capped(e, evidence, rules)]
     return f"u:{chosen}" if chosen and witnesses else f"a:{act.anonymous_id}"
 
 
@@ -57,6 +53,10 @@ def _links_beside(act: Act, others: Sequence[Act], evidence: Sequence[Act], rule
         if 0 <= at_ms - _known(e, evidence, rules) <= rules.horizon_ms
     }
     return len(names)
+
+
+def _is_capped(act: Act, evidence: Sequence[Act], rules: IdentityRules) -> bool:
+    return _is_shared_account(act, evidence, rules) or _is_public(act, evidence, rules)
 
 
 def _is_shared_account(act: Act, evidence: Sequence[Act], rules: IdentityRules) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import count
+from itertools import count, pairwise
 from random import Random
 
 import pytest
@@ -14,6 +14,7 @@ from jishi.identity import (
     IdentityRules,
     LinkReason,
     Unlink,
+    Visit,
     device_person,
     links,
     named_person,
@@ -101,7 +102,7 @@ def test_every_act_is_in_one_visit_of_one_person_without_a_pause(acts: list[Act]
     person_by_event = resolved(acts, [])
     visit_of = visits(acts, person_by_event, rules=SMALL)
     assert visit_of.keys() == {act.event_id for act in acts}
-    by_visit: dict[tuple[str, str, int], list[Act]] = {}
+    by_visit: dict[Visit, list[Act]] = {}
     for act in acts:
         by_visit.setdefault(visit_of[act.event_id], []).append(act)
     for (person_id, device, start), members in by_visit.items():
@@ -109,7 +110,7 @@ def test_every_act_is_in_one_visit_of_one_person_without_a_pause(acts: list[Act]
         assert times[0] == start
         assert {person_by_event[act.event_id] for act in members} == {person_id}
         assert {act.anonymous_id for act in members} - {None} <= {device}
-        assert all(later - earlier <= SMALL.pause_ms for earlier, later in zip(times, times[1:], strict=False))
+        assert all(later - earlier <= SMALL.pause_ms for earlier, later in pairwise(times))
 
 
 def test_a_user_and_a_visitor_of_one_name_are_two_persons() -> None:
