@@ -170,15 +170,34 @@ SILVER_ITEMS = TableSchema(
         "known_at": "instant",
     },
 )
-VISIT_PAUSE_S = 30 * 60  # a visit ends after a longer time without an event of the person
+SILVER_IDENTITY = TableSchema(
+    "silver/identity",
+    "One link of a device to a user (jishi.identity): when it is active, since when it is known and by which event.",
+    ("shop_id", "anonymous_id", "user_id", "valid_from"),
+    {
+        "shop_id": "string",
+        "anonymous_id": "string",
+        "user_id": "string",
+        "valid_from": "instant",
+        "valid_to": "instant",
+        "first_at": "instant",
+        "last_at": "instant",
+        "known_at": "instant",
+        "first_event_id": "string",
+        "events": "int64",
+        "reason": "string",  # jishi.identity.LinkReason; only `login` joins the device to the user
+    },
+)
+VISIT_PAUSE_S = 30 * 60  # a visit ends after a longer time without an event on the device
 SILVER_SESSIONS = TableSchema(
     "silver/sessions",
-    "One visit of one person: events at most 30 minutes apart.",
+    "One visit of one person on one device: events at most 30 minutes apart; without anonymous_id one of a user alone.",
     ("shop_id", "session_key"),
     {
         "shop_id": "string",
         "session_key": "string",
         "person_id": "string",
+        "anonymous_id": "string",
         "user_id": "string",
         "started_at": "instant",
         "ended_at": "instant",
@@ -285,6 +304,7 @@ SILVER = (
     SILVER_DUPLICATES,
     SILVER_QUARANTINE,
     SILVER_ITEMS,
+    SILVER_IDENTITY,
     SILVER_SESSIONS,
     SILVER_ORDERS,
     SILVER_ORDER_LINES,

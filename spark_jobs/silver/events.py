@@ -13,7 +13,10 @@ _CONTEXT = "context STRUCT<channel STRING, campaign STRING, referrer STRING, dev
 
 
 def events(classified: DataFrame, batch: str, zones: dict[str, str]) -> DataFrame:
-    """Good and late events with the columns of ``SILVER_EVENTS``; ``zones`` is the time zone of each shop."""
+    """Good and late events with the columns of ``SILVER_EVENTS``; ``zones`` is the time zone of each shop.
+
+    ``person_id`` is what the event itself names; ``spark_jobs.silver.identity`` knows better.
+    """
     parsed = classified.where(is_in_silver()).withColumn("parsed", F.from_json("line", _CONTEXT))
     told = {name: F.col(f"parsed.context.{name}") for name in ("channel", "campaign", "referrer", "device", "city")}
     columns = {
