@@ -8,6 +8,7 @@ from pydantic import create_model, model_validator
 
 from jishi.contract.fields import Id, Instant, Part, ShopId, Text
 from jishi.contract.properties import PROPERTIES, WITHOUT_PERSON
+from jishi.identity import named_person
 
 SCHEMA_VERSION = 1
 
@@ -27,7 +28,8 @@ class Event(Part):
 
     ``occurred_at`` is the storefront's clock. ``received_at`` is when the log knew the event; a live event gets it from the log
     whatever it says, history brings its own (or ``occurred_at`` stands for it). ``collected_at`` is the collector's clock, for
-    diagnosis only. A person is ``user_id`` after login, else ``anonymous_id``.
+    diagnosis only. ``user_id`` is there after login, ``anonymous_id`` always where the storefront knows the device; an event with
+    both links them.
     """
 
     event_id: Id
@@ -45,8 +47,8 @@ class Event(Part):
 
     @property
     def person_id(self) -> str | None:
-        """The person that the event is about: ``user_id``, else ``anonymous_id``."""
-        return self.user_id or self.anonymous_id
+        """The person that the event names by itself: its user, else its device (jishi.identity)."""
+        return named_person(self.user_id, self.anonymous_id)
 
 
 class PersonalEvent(Event):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from jishi.settings import Settings
 from jishi.shops import Shops
 from jishi.tables import TableSchema
 from spark_jobs.drafts import write_draft
-from spark_jobs.silver import behaviour, events, orders
+from spark_jobs.silver import behaviour, events, identity, orders, sessions
 from spark_jobs.silver.audit import Audited, audit
 from spark_jobs.silver.outcomes import classify, is_in_silver
 from spark_jobs.silver.repairs import apply_repairs
@@ -31,8 +32,10 @@ BY_BATCH = (
     tables.SILVER_REFUNDS,
     tables.SILVER_INTERACTIONS,
 )
-# An item's newest state and a visit may come of several batches.
-BY_SHOP = (tables.SILVER_ITEMS, tables.SILVER_SESSIONS)
+# An item's newest state, a link and a visit may come of several batches.
+BY_SHOP = (tables.SILVER_ITEMS, tables.SILVER_IDENTITY, tables.SILVER_SESSIONS)
+# What is made of events, and so again when their persons change.
+OF_EVENTS = (tables.SILVER_ORDERS, tables.SILVER_ORDER_LINES, tables.SILVER_REFUNDS, tables.SILVER_INTERACTIONS)
 # So much of bronze (some 600,000 events) is worked up before Java's optimising compiler has paid for itself.
 SHORT_BYTES = 40 * 2**20
 KEPT_BYTES = 4 * 2**20  # a batch of so much is kept in memory whole, once its events have their outcomes
@@ -132,6 +135,7 @@ def build_silver(
     """Rebuild the batch's partitions of the tables ``BY_BATCH``, and items and sessions of the shops that it touches.
 
     What this batch knows makes duplicates of later deliveries, so later batches that were built before are built again with it.
+    A login tells whose the acts before it were: a batch in which a person changes is restated, with what is made of its events.
     Raises BatchMissing, OlderLayout, UnknownShop or AuditFailed; then nothing was published.
     """
     touched = shops_of_batch(lake, batch, wanted)
@@ -158,9 +162,11 @@ def build_silver(
                 allowed_lateness_s=settings.allowed_lateness_s,
                 future_tolerance_s=settings.future_tolerance_s,
             )
-            build.outcomes(classified, name, zones, is_small=_bytes_in(bronze_folders[name]) <= KEPT_BYTES)
+            build.outcomes(classified, name, of, zones, is_small=_bytes_in(bronze_folders[name]) <= KEPT_BYTES)
             build.acts(name, of)
-        build.states(touched, None if is_whole else _persons_of(session, lake, drafts, batches), lake)
+        moved = build.persons(touched)
+        acting = None if is_whole else _ids_of(session, lake, drafts, batches).unionByName(moved).distinct()
+        build.states(touched, acting, lake)
         build.wait()
         return audit(drafts, bronze_folders)
 
@@ -177,12 +183,12 @@ def _refuse_older_layout(drafts: dict[TableSchema, Path], shops: list[str], *, i
         file.unlink()
 
 
-def _persons_of(session: SparkSession, lake: Lake, drafts: dict[TableSchema, Path], batches: dict[str, list[str]]) -> DataFrame:
-    """``(shop_id, person_id)`` of all who act in the batches, as they were before this build or as they are now."""
+def _ids_of(session: SparkSession, lake: Lake, drafts: dict[TableSchema, Path], batches: dict[str, list[str]]) -> DataFrame:
+    """``shop_id``, ``anonymous_id``, ``user_id`` of all who act in the batches, as they were before this build or are now."""
     roots = [drafts[tables.SILVER_EVENTS], lake.current(tables.SILVER_EVENTS.name)]
     folders = [folder for root in roots for name, of in batches.items() for folder in folders_of(root, of, [name])]
     events = read_table(session, tables.SILVER_EVENTS, folders)
-    return events.select("shop_id", "person_id").where("person_id is not null").distinct()
+    return events.select("shop_id", "anonymous_id", "user_id").where("person_id is not null").distinct()
 
 
 class _Build:
@@ -192,8 +198,14 @@ class _Build:
     """
 
     def __init__(
-        self, session: SparkSession, drafts: dict[TableSchema, Path], tell: Callable[[str], None], pool: ThreadPoolExecutor
+        self,
+        session: SparkSession,
+        drafts: dict[TableSchema, Path],
+        tell: Callable[[str], None],
+        pool: ThreadPoolExecutor,
+        unlinks: DataFrame | None = None,
     ) -> None:
+        self.unlinks: DataFrame | None = None
         self.session = session
         self.drafts = drafts
         self.tell = tell
@@ -201,13 +213,17 @@ class _Build:
         self.pending: list[Future[None]] = []
         self.kept: list[DataFrame] = []
 
-    def outcomes(self, classified: DataFrame, batch: str, zones: dict[str, str], *, is_small: bool) -> None:
-        """Events, duplicates and quarantine of a batch."""
+    def outcomes(self, classified: DataFrame, batch: str, shops: list[str], zones: dict[str, str], *, is_small: bool) -> None:
+        """Events, duplicates and quarantine of a batch; persons by the links that are known with it."""
         others = classified.where(~is_in_silver())
         # A day is classified once and kept. The many good rows of a history are classified again; the few others are kept.
         kept = classified if is_small else others
         kept.persist(StorageLevel.MEMORY_AND_DISK)
-        self._write(tables.SILVER_EVENTS, events.events(classified, batch, zones), batch)
+        found = events.events(classified, batch, zones)
+        of_acts = identity.acts(found)
+        known = identity.acts(self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops)))
+        of_links = identity.links(known.unionByName(of_acts), self.unlinks).localCheckpoint()
+        self._write(tables.SILVER_EVENTS, identity.with_persons(found, of_links, of_acts), batch)
         self._write(tables.SILVER_DUPLICATES, events.duplicates(others, batch), batch)
         self._write(tables.SILVER_QUARANTINE, events.quarantine(others, batch), batch)
         kept.unpersist()
@@ -226,18 +242,56 @@ class _Build:
         self._submit(tables.SILVER_INTERACTIONS, behaviour.interactions(found, paid), batch)
         self._submit(tables.SILVER_REFUNDS, orders.refunds(found, known_refunds), batch)
 
-    def states(self, shops: list[str], persons: DataFrame | None, lake: Lake) -> None:
-        """Sessions, anew only of ``persons`` unless it is None, and the newest items."""
+    def persons(self, shops: list[str]) -> DataFrame:
+        """The links of all that is known now, and the persons by them: batches in which a person changes are restated.
+
+        Returns ``shop_id``, ``anonymous_id``, ``user_id`` of the events that changed.
+        """
+        self.wait()
+        found = self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops))
+        of_acts = identity.acts(found)
+        of_links = identity.links(of_acts, self.unlinks).localCheckpoint()
+        self._submit(tables.SILVER_IDENTITY, of_links)
+        ids = ("shop_id", "anonymous_id", "user_id")
+        stored = found.where("user_id is null and anonymous_id is not null").select(
+            *ids, "batch", "event_id", "occurred_at", F.col("person_id").alias("stored")
+        )
+        moved = identity.with_persons(stored, of_links, of_acts).where("not person_id <=> stored").localCheckpoint()
+        again: dict[str, list[str]] = {}
+        for row in moved.select("shop_id", "batch").distinct().collect():
+            again.setdefault(row.batch, []).append(row.shop_id)
+        for batch in sorted(again, key=batch_order):
+            self._restate(batch, sorted(again[batch]), of_links, of_acts)
+        return moved.select(*ids)
+
+    def _restate(self, batch: str, shops: list[str], of_links: DataFrame, of_acts: DataFrame) -> None:
+        """Events of a batch with their persons as ``of_links`` has them, and what is made of these events."""
+        draft = self.drafts[tables.SILVER_EVENTS]
+        aside = draft / "_restated"
+        found = self._table(tables.SILVER_EVENTS, folders_of(draft, shops, [batch]))
+        write_draft(identity.with_persons(found, of_links, of_acts), tables.SILVER_EVENTS, aside, f"batch={batch}")
+        self._drop((tables.SILVER_EVENTS, *OF_EVENTS), batch, shops)
+        for folder in aside.glob("shop=*"):
+            (folder / f"batch={batch}").rename(draft / folder.name / f"batch={batch}")
+        shutil.rmtree(aside)
+        self.acts(batch, shops)
+        self.wait()
+
+    def _drop(self, schemas: Iterable[TableSchema], batch: str, shops: list[str]) -> None:
+        for schema in schemas:
+            for shop in shops:
+                shutil.rmtree(self.drafts[schema] / f"shop={shop}" / f"batch={batch}", ignore_errors=True)
+
+    def states(self, shops: list[str], acting: DataFrame | None, lake: Lake) -> None:
+        """Sessions, anew only of the devices and users of ``acting`` (their ids) unless it is None, and the newest items."""
         found = self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops))
         paid = self._table(tables.SILVER_ORDERS, folders_of(self.drafts[tables.SILVER_ORDERS], shops))
-        if persons is None:
-            visits = behaviour.sessions(found, paid)
+        if acting is None:
+            visits = sessions.sessions(found, paid)
         else:
-            visits = behaviour.sessions(found.join(F.broadcast(persons), ["shop_id", "person_id"], "left_semi"), paid)
             root = lake.current(tables.SILVER_SESSIONS.name)
             folders = [str(root / f"shop={shop}") for shop in shops if (root / f"shop={shop}").exists()]
-            before = self._table(tables.SILVER_SESSIONS, folders)
-            visits = visits.unionByName(before.join(F.broadcast(persons), ["shop_id", "person_id"], "left_anti"))
+            visits = sessions.sessions_anew(found, paid, acting, self._table(tables.SILVER_SESSIONS, folders))
         self._submit(tables.SILVER_SESSIONS, visits)
         self._submit(tables.SILVER_ITEMS, behaviour.items(found))
 
