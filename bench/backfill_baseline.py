@@ -40,7 +40,7 @@ def view_frame(acts: pd.DataFrame, features: Sequence[Feature], lateness_ms: int
     """Rows of one view: ``shop_id``, its keys, ``as_of_ms``, and the features."""
     keys = ["shop_id", *ENTITY_KEYS[features[0].entity]]
     if features[0].is_running:
-        return _running(acts, features[0], keys)
+        return _running(acts, features, keys)
     parts = list({part.name: part for feature in features for part in operands(feature)}.values())
     slide_ms, size_ms = features[0].slide * 1000, max(part.size for part in parts) * 1000
     taken = acts[acts["kind"].isin({kind for part in parts for kind in part.acts})].dropna(subset=keys)
@@ -72,6 +72,8 @@ def _aggregated(copied: pd.DataFrame, part: Feature, by: list[str]) -> pd.DataFr
     if part.aggregation == "mean":
         told = groups[column].agg(["sum", "count"])
         return told.rename(columns={name: f"{part.name}_{name}" for name in told})
+    if part.aggregation == "values":
+        return groups[column].agg(lambda values: sorted(set(values.dropna()))).to_frame(part.name)
     functions = {"distinct": "nunique", "seconds_since": "max"}
     return groups[column].agg(functions.get(part.aggregation, part.aggregation)).to_frame(part.name)
 
@@ -85,26 +87,33 @@ def _value(feature: Feature, windows: pd.DataFrame) -> pd.Series:
         quotient = above / below.where(below > 0)
         return quotient if feature.default is None else quotient.fillna(feature.default)
     value = windows[feature.name]
+    if feature.aggregation == "values":
+        return value.map(lambda values: values if isinstance(values, list) else [])
     if feature.aggregation == "seconds_since":
         value = (windows["end_ms"] - value) // 1000
     return value if feature.default is None else value.fillna(feature.default)
 
 
-def _running(acts: pd.DataFrame, feature: Feature, keys: list[str]) -> pd.DataFrame:
+def _running(acts: pd.DataFrame, members: Sequence[Feature], keys: list[str]) -> pd.DataFrame:
+    feature, told = members[0], {}
     column = feature.column or "occurred_at_ms"
     taken = acts[acts["kind"].isin(feature.acts)].dropna(subset=[*keys, column]).sort_values("place")
-    groups = taken.groupby(keys, sort=False)[column]
+    groups = taken.groupby(keys, sort=False)
     if feature.aggregation == "last_n":
-        lists = {index: list(values) for index, values in groups}
-        told = [
-            values[max(0, end - (feature.n or 1)) : end][::-1] for values in lists.values() for end in range(1, len(values) + 1)
-        ]
-        order = np.concatenate([groups.indices[key] for key in lists]) if lists else np.zeros(0, dtype=np.int64)
-        value = pd.Series(told, index=taken.index[order]).reindex(taken.index)
+        told = {member.name: _last(taken, groups[member.column], member) for member in members}
     else:
-        value = groups.cummin() if feature.aggregation == "first_seen" else taken[column]
-    rows = taken[keys].assign(as_of_ms=taken["received_at_ms"], **{feature.name: value})
+        told = {feature.name: groups[column].cummin() if feature.aggregation == "first_seen" else taken[column]}
+    rows = taken[keys].assign(as_of_ms=taken["received_at_ms"], **told)
     return rows.drop_duplicates([*keys, "as_of_ms"], keep="last")
+
+
+def _last(taken: pd.DataFrame, groups: Any, feature: Feature) -> pd.Series:
+    """The last entries after each row, newest first."""
+    lists = {index: list(values) for index, values in groups}
+    n = feature.n or 1
+    entries = [values[max(0, end - n) : end][::-1] for values in lists.values() for end in range(1, len(values) + 1)]
+    order = np.concatenate([groups.indices[key] for key in lists]) if lists else np.zeros(0, dtype=np.int64)
+    return pd.Series(entries, index=taken.index[order]).reindex(taken.index)
 
 
 def compute() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from jishi.identity import device_person, user_person
 from models.recommender import Scores
 from simulator.shoppers import preference
 from simulator.world import World
@@ -37,10 +38,11 @@ def expected_purchases(world: World, shoppers: np.ndarray, first_day: int, days:
 
 
 def shopper_of(world: World) -> dict[str, int]:
-    """Number of the shopper by user id and by anonymous id."""
+    """Number of the shopper by person id, of the user and of each device."""
     people = world.shoppers
-    by_login = {people.user_id(number): number for number in range(people.count)}
-    devices = {
-        device: number for of_shop in (people.devices.second, people.devices.first) for number, device in enumerate(of_shop)
+    by_login = {user_person(people.user_id(number)): number for number in range(people.count)}
+    devices = people.devices
+    by_device = {
+        device_person(device): number for kind in (devices.second, devices.first) for number, device in enumerate(kind)
     }
-    return by_login | devices
+    return by_login | by_device

@@ -11,10 +11,11 @@ Pane = dict[str, Any]
 
 
 class RunningView:
-    """A view whose value changes with each act."""
+    """A view whose value changes with each act; last entries may have their times beside them."""
 
-    def __init__(self, feature: Feature) -> None:
-        self._feature = feature
+    def __init__(self, members: Sequence[Feature]) -> None:
+        feature = self._feature = members[0]
+        self._times = members[1].name if len(members) > 1 else None
         self._column = feature.column or "occurred_at_ms"
         self.entity = feature.entity
 
@@ -30,12 +31,15 @@ class RunningView:
         """The state after one more act."""
         value = act[self._column]
         if self._feature.aggregation == "last_n":
-            return [value, *(state or [])[: (self._feature.n or 1) - 1]]
+            return [(value, act["received_at_ms"]), *(state or [])[: (self._feature.n or 1) - 1]]
         return min(state, value) if self._feature.aggregation == "first_seen" and state is not None else value
 
     def values(self, state: Any) -> dict[str, Any]:
         """The feature's value."""
-        return {self._feature.name: state}
+        if self._feature.aggregation != "last_n":
+            return {self._feature.name: state}
+        told = {self._feature.name: [value for value, _ in state]}
+        return told if self._times is None else told | {self._times: [at_ms for _, at_ms in state]}
 
 
 class WindowedView:
@@ -80,13 +84,16 @@ class WindowedView:
             for at_ms, pane in panes.items():
                 if part.name in pane and at_ms > end_ms - part.size * 1000:
                     totals[part.name] = _merged(part, totals.get(part.name), pane[part.name])
-        totals = {name: len(total) if isinstance(total, set) else total for name, total in totals.items()}
+        counted = {part.name for part in self._parts if part.aggregation == "distinct"}
+        for name, total in totals.items():
+            if isinstance(total, set):
+                totals[name] = len(total) if name in counted else sorted(total)
         return {feature.name: _value(feature, totals, end_ms) for feature in self._features}
 
 
 def view_state(view: str, members: Sequence[Feature]) -> RunningView | WindowedView:
     """The state of a view."""
-    return RunningView(members[0]) if members[0].is_running else WindowedView(members)
+    return RunningView(members) if members[0].is_running else WindowedView(members)
 
 
 def _of_act(part: Feature, act: Mapping[str, Any]) -> Any:
@@ -95,7 +102,7 @@ def _of_act(part: Feature, act: Mapping[str, Any]) -> Any:
     value = act["occurred_at_ms"] if part.aggregation == "seconds_since" else act[part.column or ""]
     if value is None:
         return None
-    if part.aggregation == "distinct":
+    if part.aggregation in ("distinct", "values"):
         return {value}
     return (value, 1) if part.aggregation == "mean" else value
 
@@ -105,7 +112,7 @@ def _merged(part: Feature, one: Any, other: Any) -> Any:
         return other if one is None else one
     if part.aggregation in ("count", "sum"):
         return one + other
-    if part.aggregation == "distinct":
+    if part.aggregation in ("distinct", "values"):
         return one | other
     if part.aggregation == "mean":
         return one[0] + other[0], one[1] + other[1]

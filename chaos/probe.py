@@ -13,6 +13,7 @@ from chaos.ledger import Ledger, Meant
 from chaos.shopper import SHOP
 from chaos.traffic import TIMEOUT_S
 from collector.client import Client, Unreachable
+from jishi.identity import user_person
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -95,7 +96,7 @@ def _last_items(store: FeatureStore) -> list[str] | None:
     from redis.exceptions import RedisError
 
     try:
-        row = store.get_online_features([_FEATURE], [{"shop_id": SHOP, "person_id": PERSON}]).to_dict()
+        row = store.get_online_features([_FEATURE], [{"shop_id": SHOP, "person_id": user_person(PERSON)}]).to_dict()
     except (RedisError, OSError):
         return None
     items: list[str] | None = row["last_items"][0]

@@ -139,7 +139,7 @@ class Forwarder:
 
     def _send(self, producer: Producer, body: bytes, after: Position) -> None:
         record = orjson.loads(body)
-        key = f"{record['shop_id']}|{record['person_id'] or ''}".encode()
+        key = topics.event_key(record["shop_id"], record["anonymous_id"], record["user_id"])
         size = len(body)
         self._progress.sent(after)
         self._bytes += size

@@ -18,6 +18,7 @@ from jishi.features.act import (
     ActKind,
     Formula,
     FromElement,
+    FromPersonId,
     FromProperties,
     FromRecord,
     Source,
@@ -119,6 +120,8 @@ def _told_by(kinds: Sequence[ActKind], named: str, column: str) -> str:
 def _expression(source: Source, column: str) -> str:
     if isinstance(source, FromRecord):
         return f"`{column}`"
+    if isinstance(source, FromPersonId):
+        return source.sql.format(field=_typed(FromProperties(source.field), "string"))
     if isinstance(source, Formula):
         return source.sql.format(**{name: _typed(field, "int64") for name, field in source.fields.items()})
     return _typed(source, COLUMNS[column])

@@ -26,8 +26,8 @@ def view_query(
     """
     if not any(feature.is_running for feature in features):
         return _window_query(view, features, allowed_lateness_s, tuple(declared))
-    if len(features) == 1:
-        return running_query(view, features[0], declared)
+    if len(features) == 1 or features[1].times_of == features[0].name:
+        return running_query(view, features, declared)
     names = ", ".join(feature.name for feature in features)
     raise ValueError(f"view {view}: a running feature changes with its own events and needs a view of its own, found {names}")
 
@@ -35,7 +35,7 @@ def view_query(
 def _window_query(view: str, features: Sequence[Feature], allowed_lateness_s: int, declared: tuple[Feature, ...]) -> str:
     parts = list({part.name: part for feature in features for part in operands(feature, declared)}.values())
     known_ms = f"window_end_ms + {allowed_lateness_s * 1000}"
-    told = {feature.name: json_text(_value(feature)) for feature in features}
+    told = {feature.name: _json(feature) for feature in features}
     windows = _two_windows(parts, features[0]) if features[0].short_size_s else _hop(parts, features[0].size)
     return f"""\
 SELECT {message(view, known_ms, f"{known_ms} + {features[0].slide * 1000}", told)}
@@ -100,14 +100,23 @@ def _aggregates(part: Feature) -> dict[str, str]:
         return {part.name: f"COUNT(*) {taken}"}
     if part.aggregation == "distinct":
         return {part.name: f"COUNT(DISTINCT {column}) {taken}"}
+    if part.aggregation == "values":
+        return {part.name: f"ARRAY_AGG(DISTINCT {column}) {taken[:-1]} AND {column} IS NOT NULL)"}
     if part.aggregation == "mean":
         return {f"{part.name}__sum__part": f"SUM({column}) {taken}", f"{part.name}__count__part": f"COUNT({column}) {taken}"}
     function = {"sum": "SUM", "min": "MIN", "max": "MAX", "seconds_since": "MAX"}[part.aggregation]
     return {part.name: f"{function}({column}) {taken}"}
 
 
+def _json(feature: Feature) -> str:
+    """The value of a feature as JSON."""
+    if feature.aggregation == "values":
+        return f"COALESCE(JSON_STRING(ARRAY_SORT(`{feature.name}`)), '[]')"
+    return json_text(_value(feature))
+
+
 def _value(feature: Feature) -> str:
-    """The value of a feature from the aggregates of a window."""
+    """The value of a feature that is a number, from the aggregates of a window."""
     default = "NULL" if feature.default is None else str(feature.default)
     name = f"`{feature.name}`"
     if feature.aggregation in ("count", "distinct"):

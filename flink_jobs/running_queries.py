@@ -8,22 +8,32 @@ for the oldest and copies the list with every event.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from flink_jobs.act_queries import acts_query, in_list
 from flink_jobs.message_sql import condition, entity_id, json_text, message, quoted
 from jishi.features import ENTITY_KEYS, Feature
 from jishi.features.act import ACT_KINDS
 
+# Between an entry and its time: no JSON text holds this character. An entry is a quoted text or an integer.
+_BETWEEN = "CHR(31)"
+_ENTRY = r'(?:"(?:[^"\\]++|\\.)*+"|-?[0-9]+)'
 
-def running_query(view: str, feature: Feature, declared: Iterable[Feature]) -> str:
-    """Query over ``events`` that gives the messages of one running feature; ``declared`` are all features that there are."""
-    told = {feature.name: _value(feature)}
+
+def running_query(view: str, features: Sequence[Feature], declared: Iterable[Feature]) -> str:
+    """Query over ``events`` that gives the messages of one running feature and of the times of its entries, if it has them.
+
+    ``declared`` are all features that there are.
+    """
+    every = tuple(declared)
+    timed = frozenset(other.times_of for other in every if other.times_of)
+    feature = features[0]
+    told = {member.name: _value(feature, timed, is_times=bool(member.times_of)) for member in features}
     return f"""\
 SELECT {message(view, "received_at_ms", "CAST(NULL AS BIGINT)", told)}
 FROM (
   SELECT *, {entity_id(feature)} AS entity_id
-  FROM {_states(_together(feature, declared))}
+  FROM {_states(_together(feature, every), timed)}
   WHERE {_is_taken(feature)}
 )"""
 
@@ -35,7 +45,10 @@ def _together(feature: Feature, declared: Iterable[Feature]) -> list[Feature]:
     found = [
         other
         for other in declared
-        if other.aggregation in ("last_n", "first_seen") and other.entity == feature.entity and _is_of_whole_events(other)
+        if other.aggregation in ("last_n", "first_seen")
+        and not other.times_of
+        and other.entity == feature.entity
+        and _is_of_whole_events(other)
     ]
     return found if feature in found else [feature]
 
@@ -44,7 +57,7 @@ def _is_of_whole_events(feature: Feature) -> bool:
     return all(ACT_KINDS[kind].is_whole_event for kind in feature.acts)
 
 
-def _states(features: Sequence[Feature]) -> str:
+def _states(features: Sequence[Feature], timed: Container[str | None]) -> str:
     """Acts of some of the features, with the state of each feature after the act."""
     keys = ENTITY_KEYS[features[0].entity]
     kinds = sorted({kind for feature in features for kind in feature.acts})
@@ -55,7 +68,7 @@ def _states(features: Sequence[Feature]) -> str:
     first = [f"{_kept(feature)} {over} AS `{feature.name}__kept`" for feature in features if feature.aggregation != "last"]
     slots = [
         f"LAST_VALUE(CASE WHEN {_is_taken(feature)} AND MOD(`{feature.name}__kept`, {feature.n}) = {slot} "
-        f"THEN {_element(feature)} END) {over} AS `{feature.name}__{slot}`"
+        f"THEN {_element(feature, timed)} END) {over} AS `{feature.name}__{slot}`"
         for feature in features
         for slot in range(feature.n or 0)
     ]
@@ -73,22 +86,31 @@ def _kept(feature: Feature) -> str:
     return f"MIN(CASE WHEN {_is_taken(feature)} THEN `{_column(feature)}` END)"
 
 
-def _value(feature: Feature) -> str:
-    """The feature's value as JSON. Of the slots, which are put down twice, newest first, those from the newest on."""
+def _value(feature: Feature, timed: Container[str | None], *, is_times: bool) -> str:
+    """The feature's value as JSON, or the times of its entries.
+
+    Of the slots, which are put down twice, newest first, those from the newest on.
+    """
     if feature.aggregation == "last":
-        return _element(feature)
+        return _element(feature, ())
     if feature.aggregation == "first_seen":
         return json_text(f"`{feature.name}__kept`")
     assert feature.n is not None  # checked by the declaration
     slots = [f"`{feature.name}__{slot}`" for slot in reversed(range(feature.n))]
     newest = f"{feature.n} - MOD(`{feature.name}__kept`, {feature.n})"
     chosen = f"ARRAY_SLICE(ARRAY[{', '.join([*slots, *slots])}], {newest}, {newest} + {feature.n - 1})"
-    return f"'[' || ARRAY_JOIN({chosen}, ',') || ']'"
+    entries = f"ARRAY_JOIN({chosen}, ',')"
+    if feature.name in timed:
+        other = f"'{_ENTRY}' || {_BETWEEN}" if is_times else f"{_BETWEEN} || '[0-9]+'"
+        entries = f"REGEXP_REPLACE({entries}, {other}, '')"
+    return f"'[' || {entries} || ']'"
 
 
-def _element(feature: Feature) -> str:
+def _element(feature: Feature, timed: Container[str | None]) -> str:
+    """An entry as JSON; when the feature has times, with its own behind it, so that one slot keeps both."""
     column = f"`{_column(feature)}`"
-    return quoted(column) if "string" in feature.value_type else json_text(column)
+    entry = quoted(column) if "string" in feature.value_type else json_text(column)
+    return f"{entry} || {_BETWEEN} || CAST(received_at_ms AS STRING)" if feature.name in timed else entry
 
 
 def _is_taken(feature: Feature) -> str:

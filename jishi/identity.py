@@ -106,6 +106,21 @@ def named_person(user_id: str | None, anonymous_id: str | None) -> str | None:
     return None if anonymous_id is None else device_person(anonymous_id)
 
 
+def user_of(person_id: str) -> str | None:
+    """The user id of a person who is a user; None for a device."""
+    return person_id.removeprefix(USER) if person_id.startswith(USER) else None
+
+
+def plain_id(person_id: str) -> str:
+    """The user id or anonymous id behind a person id, as events write it."""
+    return person_id.removeprefix(USER) if person_id.startswith(USER) else person_id.removeprefix(DEVICE)
+
+
+def named_elsewhere(text: str) -> str:
+    """The person that a property such as ``shared_by`` names: a person id, or else the id of a user."""
+    return text if text.startswith((USER, DEVICE)) else user_person(text)
+
+
 def links(
     acts: Iterable[Act],
     unlinks: Iterable[Unlink] = (),

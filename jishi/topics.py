@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from jishi.identity import device_person, user_person
+
 
 @dataclass(frozen=True)
 class Topic:
@@ -17,7 +19,7 @@ class Topic:
 
 EVENTS = Topic(
     "jishi.events",
-    "Every accepted event as a record of jishi.contract.record; key = shop_id|person_id; the order of knowing. And ticks.",
+    "Every accepted event as a record of jishi.contract.record; key = event_key(); the order of knowing. And ticks.",
     partitions=4,
     config={
         "message.timestamp.type": "LogAppendTime",  # received_at: never runs backwards within a partition
@@ -36,6 +38,16 @@ FEATURES = Topic(
 )
 
 ALL = (EVENTS, FEATURES)
+
+
+def event_key(shop_id: str, anonymous_id: str | None, user_id: str | None) -> bytes:
+    """Key of an event in ``EVENTS``: its device, so that a login leaves the device's events in one partition and in order.
+
+    An event without a device has its user. Events of a user's several devices may lie in several partitions.
+    """
+    actor = device_person(anonymous_id) if anonymous_id is not None else user_person(user_id) if user_id is not None else ""
+    return f"{shop_id}|{actor}".encode()
+
 
 # A tick is no event: it says that time has passed in its partition of the event log. The forwarder writes one to each partition
 # every second, so that no reader has to guess whether a silent partition has nothing to say or was not read yet.

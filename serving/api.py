@@ -16,6 +16,7 @@ from pydantic import StringConstraints
 from starlette.exceptions import HTTPException as AnyHttpError
 
 from jishi import __version__
+from jishi.identity import named_person
 from serving.answers import ErrorBody, ErrorOut, RecommendationsOut, answer_out
 from serving.engine import Engine
 from serving.keys import ForeignShop, Unauthorised
@@ -111,7 +112,8 @@ def recommendations(
         told = "placement item needs the item of the page"
         raise RequestValidationError([{"type": "missing", "loc": ("query", "item_id"), "msg": told}])
     request_id = uuid.uuid4().hex
-    persons = tuple(dict.fromkeys(person for person in (user_id, anonymous_id) if person is not None))
+    named = (named_person(user_id, None), named_person(None, anonymous_id))
+    persons = tuple(person for person in named if person is not None)
     try:
         cart = tuple(dict.fromkeys(cart_item_id or ()))
         answer = _engine(http).answer(Request(shop_id, placement, limit, persons, item_id, cart), request_id)

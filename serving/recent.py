@@ -12,10 +12,12 @@ from typing import Any, Protocol
 
 from jishi import feast_import
 from jishi.features import ENTITY_COLUMN, FEATURES, Feature
+from jishi.features.merging import merge
 from jishi.features.served import Served
 from serving.served_log import ServedLog
 
 LAST_ITEMS: Feature = next(feature for feature in FEATURES if feature.name == "last_items")
+KNOWN_MS: Feature = next(feature for feature in FEATURES if feature.times_of == LAST_ITEMS.name)
 BUDGET_S = 0.15
 # The next value of a window may arrive a little after the old one ran out.
 GRACE_MS = 5_000
@@ -68,7 +70,7 @@ class Recent:
         self.health.problem = None
 
     def last_items(self, shop_id: str, persons: Sequence[str]) -> list[str]:
-        """Ids of the last items, newest first, of the first of ``persons`` that has any; empty when the store cannot say."""
+        """Ids of the last items of a person, newest first, from all ids of the person; empty when the store cannot say."""
         if not persons:
             return []
         if self._store is None:
@@ -98,23 +100,22 @@ class Recent:
         return []
 
     def _read(self, store: OnlineFeatures, shop_id: str, persons: list[str]) -> tuple[list[str], list[Served]]:
-        """The items, and the sampled values among those looked at on the way to them."""
+        """The items of all ids together, and the sampled values of each."""
         view = LAST_ITEMS.view
         answer = store.get_online_features(
-            features=[f"{view}:{LAST_ITEMS.name}", f"{view}:{_VALID_UNTIL}"],
+            features=[f"{view}:{name}" for name in (LAST_ITEMS.name, KNOWN_MS.name, _VALID_UNTIL)],
             entity_rows=[{"shop_id": shop_id, ENTITY_COLUMN[LAST_ITEMS.entity]: person} for person in persons],
         )
-        told, now_ms, served = answer.to_dict(), self._now_ms(), []
-        for place, (person, items, valid_until_ms) in enumerate(
-            zip(persons, told[LAST_ITEMS.name], told[_VALID_UNTIL], strict=True)
-        ):
+        rows, now_ms, served, ids = answer.to_dict(), self._now_ms(), [], []
+        columns = (rows[LAST_ITEMS.name], rows[KNOWN_MS.name], rows[_VALID_UNTIL])
+        for place, (person, items, known_ms, valid_until_ms) in enumerate(zip(persons, *columns, strict=True)):
             found = [str(item) for item in items] if items and holds(valid_until_ms, now_ms) else []
+            # Values written by an earlier version have no times: they count as older than all others.
+            ids.append({LAST_ITEMS.name: found, KNOWN_MS.name: list(known_ms or [0] * len(found))})
             if self._log is not None and self._log.takes(shop_id, person, now_ms):
                 as_of_ms = _as_of_ms(answer, place) if found else None
                 served.append(Served(shop_id, person, LAST_ITEMS.name, found or None, as_of_ms, now_ms))
-            if found:
-                return found, served
-        return [], served
+        return list(merge(LAST_ITEMS, ids, [None] * len(ids))), served
 
 
 def holds(valid_until_ms: int | None, now_ms: int) -> bool:

@@ -49,7 +49,7 @@ class NoRelease(LookupError):
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked, checked already. ``persons`` are the ids of the person, the one after login first.
+    """What is asked, checked already. ``persons`` are the person ids that the storefront knows, user first.
 
     ``cart`` are the items in the cart, the one put in last at the end; empty where the storefront does not tell.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jishi.identity import device_person
 from simulator.buying import add, check_out, pay, refund
 from simulator.journal import Visitor
 from simulator.scene import Scene
@@ -17,7 +18,7 @@ def share(scene: Scene, visitor: Visitor, item: int) -> None:
     dice, item_id = scene.dice, scene.world.catalogue.ids[item]
     share_id, channel = scene.journal.new_id("h"), dice.pick(_SHARE_CHANNELS)
     scene.journal.tell(visitor, "item_shared", {"share_id": share_id, "item_id": item_id, "share_channel": channel})
-    shared_by = visitor.user_id or visitor.anonymous_id
+    shared_by = visitor.user_id or device_person(visitor.anonymous_id)
     scene.linger(visitor, 8)
     for friend in _friends(scene, visitor):
         if not dice.chance(0.28):

@@ -28,8 +28,8 @@ class Event(Part):
 
     ``occurred_at`` is the storefront's clock. ``received_at`` is when the log knew the event; a live event gets it from the log
     whatever it says, history brings its own (or ``occurred_at`` stands for it). ``collected_at`` is the collector's clock, for
-    diagnosis only. ``user_id`` is there after login, ``anonymous_id`` always where the storefront knows the device; an event with
-    both links them.
+    diagnosis only. ``user_id`` is there after login, ``anonymous_id`` always where the storefront knows the device; an event
+    with both links them.
     """
 
     event_id: Id

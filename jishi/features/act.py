@@ -16,6 +16,8 @@ from typing import Any
 
 import orjson
 
+from jishi.identity import DEVICE, USER, named_elsewhere
+
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 # No amount of money in the contract is larger; the product of a line's quantity and price is cut there.
@@ -52,6 +54,20 @@ class FromProperties:
 
 
 @dataclass(frozen=True)
+class FromPersonId:
+    """A field of ``properties`` that names a person, as a person id (``jishi.identity.named_elsewhere``).
+
+    ``sql`` has a placeholder for the field, which Flink and Spark both read.
+    """
+
+    field: str
+    sql: str = (
+        f"CASE WHEN SUBSTRING({{field}}, 1, 2) IN ('{USER}', '{DEVICE}') THEN {{field}} "
+        f"WHEN {{field}} IS NOT NULL THEN CONCAT('{USER}', {{field}}) END"
+    )
+
+
+@dataclass(frozen=True)
 class FromElement:
     """A field of the list element that the act is made of; the element itself when ``field`` is None."""
 
@@ -69,7 +85,7 @@ class Formula:
     python: Callable[..., int | None]
 
 
-Source = FromRecord | FromProperties | FromElement | Formula
+Source = FromRecord | FromProperties | FromPersonId | FromElement | Formula
 
 
 @dataclass(frozen=True)
@@ -178,7 +194,7 @@ _KINDS = (
     ),
     ActKind("item_recommended", "recommendation_shown", {**_BY_PERSON, "item_id": FromElement(None)}, each="item_ids"),
     # The same opening, told of the person who had shared the link.
-    ActKind("share_brought", "share_opened", {"person_id": FromProperties("shared_by"), **_ITEM, **_SHARE}),
+    ActKind("share_brought", "share_opened", {"person_id": FromPersonId("shared_by"), **_ITEM, **_SHARE}),
 )
 ACT_KINDS: dict[str, ActKind] = {kind.name: kind for kind in _KINDS}
 _BY_EVENT_TYPE: dict[str, tuple[ActKind, ...]] = {
@@ -219,6 +235,9 @@ def _value(source: Source, column: str, record: Mapping[str, Any], properties: d
         return record[column]
     if isinstance(source, FromProperties):
         return properties.get(source.field)
+    if isinstance(source, FromPersonId):
+        named = properties.get(source.field)
+        return None if named is None else named_elsewhere(named)
     if isinstance(source, FromElement):
         return element if source.field is None else element.get(source.field)
     fields = {name: _value(field, name, record, properties, element) for name, field in source.fields.items()}

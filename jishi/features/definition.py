@@ -10,12 +10,18 @@ of the log, and holds until the next one. Only good events count: valid, on time
 | ``count`` | how many | int64 |
 | ``sum``, ``min``, ``max`` | of an integer column, empty ones left out | int64 |
 | ``distinct`` | different values of a column, compared byte by byte | int64 |
+| ``values`` | those values themselves, sorted | list |
 | ``mean`` | sum and count as integers, then one IEEE 754 division of both as doubles | double |
 | ``seconds_since`` | whole seconds from the last act to the end of the window | int64 |
 | ``ratio`` | one integer feature divided by another, as ``mean``; the default where the divisor is 0 | double |
 | ``last_n`` | the column of the last ``n`` acts that have one, newest first | list |
 | ``last`` | the column of the last act that has one | the column's |
 | ``first_seen`` | epoch milliseconds of the earliest act known so far | int64 |
+
+Features of a person are computed for each id that events name, and an event counts for one id
+(``jishi.identity.named_person``). How the values of two ids become the person's says ``jishi.features.merging``; where that
+takes more than the two values, a feature beside it holds the rest: ``<name>_values`` of a ``distinct``, and
+``<name>_known_ms`` of a ``last_n``, which is a ``last_n`` with ``times_of``: when each of its entries became known.
 """
 
 from __future__ import annotations
@@ -29,7 +35,7 @@ from jishi.features.entity import Entity
 from jishi.features.refusal import refuse
 
 Aggregation = Literal[
-    "count", "sum", "min", "max", "distinct", "mean", "seconds_since", "ratio", "last_n", "last", "first_seen"
+    "count", "sum", "min", "max", "distinct", "values", "mean", "seconds_since", "ratio", "last_n", "last", "first_seen"
 ]
 Default = int | float | str | tuple[()] | None
 RUNNING = frozenset({"last_n", "last", "first_seen"})
@@ -62,7 +68,7 @@ class Feature:
     ``acts`` (kinds of ``jishi.features.act``) and ``where`` say which acts of the entity count; ``column`` is what is
     aggregated. ``size_s`` and ``slide_s`` are seconds. A ratio names two other features of its entity and slide instead; its
     window is the longer of theirs, and where they differ ``short_size_s`` is the shorter one. ``is_live`` puts the feature
-    into the real-time job; others come from the backfill only.
+    into the real-time job; others come from the backfill only. ``times_of`` names the ``last_n`` whose times this one holds.
     """
 
     name: str
@@ -78,6 +84,7 @@ class Feature:
     numerator: str | None = None
     denominator: str | None = None
     short_size_s: int | None = None
+    times_of: str | None = None
     default: Default = 0
     owner: str = "recommendations"
     is_live: bool = True
@@ -96,7 +103,9 @@ class Feature:
         """``int64``, ``double``, ``string``, ``list<string>`` or ``list<int64>``."""
         if self.aggregation in ("mean", "ratio"):
             return "double"
-        if self.aggregation == "last_n":
+        if self.times_of:
+            return "list<int64>"
+        if self.aggregation in ("last_n", "values"):
             return f"list<{COLUMNS[self.column or '']}>"
         return COLUMNS[self.column or ""] if self.aggregation == "last" else "int64"
 
@@ -118,7 +127,8 @@ class Feature:
     def view(self) -> str:
         """Feature view (and feature topic record) that carries it: features of one entity and window travel together."""
         if self.aggregation == "last_n":
-            of_column = "" if self.column == "item_id" else f"_{self.column}"
+            column = self.where[0].column if self.times_of else self.column  # times travel with their entries
+            of_column = "" if column == "item_id" else f"_{column}"
             return f"{self.entity}_last_{self.n}{of_column}"
         if self.aggregation == "last":
             return f"{self.entity}_{self.name}"

@@ -112,6 +112,8 @@ def aggregate(feature: Feature, inside: Sequence[Act], end_ms: int) -> Any:
     there = _told(feature, inside)
     if feature.aggregation == "distinct":
         return len(set(there))
+    if feature.aggregation == "values":
+        return sorted(set(there)) or feature.default
     if feature.aggregation == "sum":
         return sum(there)
     if not there:

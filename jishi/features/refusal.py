@@ -19,8 +19,9 @@ DIVISIBLE = frozenset({"count", "sum", "distinct"})
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
 _MOST_DAYS = 90
 _MOST_LAST = 100
+KNOWN_AT = "received_at_ms"  # of an act: when it became known
 _NEEDS_INTEGER = frozenset({"sum", "min", "max", "mean"})
-_NEEDS_COLUMN = _NEEDS_INTEGER | {"distinct", "last", "last_n"}
+_NEEDS_COLUMN = _NEEDS_INTEGER | {"distinct", "values", "last", "last_n"}
 _TEXT = re.compile(r"[\w .:/-]*")
 
 
@@ -48,10 +49,13 @@ def refuse_together(features: Sequence[Feature]) -> None:
         reason = _ratio(feature, by_name) if feature.aggregation == "ratio" else None
         if feature.is_running:
             other = running_views.setdefault(feature.view, feature.name)
-            if other != feature.name:
+            if feature.times_of:
+                reason = _times(feature, by_name)
+            elif other != feature.name:
                 reason = (
                     f"a running feature changes with its own events and needs a view of its own; {other} has {feature.view}"
                 )
+        reason = reason or _merging(feature, by_name)
         first = first_of_view.setdefault(feature.view, feature)
         if first.is_live != feature.is_live:
             reason = f"is_live differs from {first.name}, with which it shares the messages of {feature.view}"
@@ -108,6 +112,9 @@ def _where(feature: Feature) -> str | None:
 def _column(feature: Feature) -> str | None:
     if feature.aggregation not in _NEEDS_COLUMN:
         return f"{feature.aggregation} takes no column" if feature.column is not None else None
+    if feature.times_of:
+        is_beside = feature.aggregation == "last_n" and feature.column == KNOWN_AT and bool(feature.where)
+        return None if is_beside else f"times_of needs a last_n of {KNOWN_AT} whose first condition is the other's column"
     if feature.column not in COLUMNS:
         return f"{feature.aggregation} needs a column of an act, one of {', '.join(COLUMNS)}"
     if feature.aggregation in _NEEDS_INTEGER and COLUMNS[feature.column] != "int64":
@@ -144,13 +151,39 @@ def _default(feature: Feature) -> str | None:
     default = feature.default
     if feature.aggregation in ("count", "sum", "distinct"):
         return None if type(default) is int and default == 0 else "of no acts it is 0, so the default must be 0"
-    if feature.aggregation == "last_n":
+    if feature.aggregation in ("last_n", "values"):
         return None if default == () else "of no acts it is empty, so the default must be ()"
     if default is None:
         return None
     wanted: dict[str, type] = {"int64": int, "double": float, "string": str}
     if type(default) is not wanted[feature.value_type]:
         return f"the default must be None or {wanted[feature.value_type].__name__}, as the value is {feature.value_type}"
+    return None
+
+
+def _times(feature: Feature, by_name: Mapping[str, Feature]) -> str | None:
+    other = by_name.get(feature.times_of or "")
+    if other is None or other.aggregation != "last_n" or other.view != feature.view:
+        return f"{feature.times_of!r}, whose times it has, is no last_n of its view"
+    is_alike = (feature.acts, feature.n) == (other.acts, other.n) and feature.where[1:] == other.where
+    return None if is_alike else f"its acts, conditions and n must be those of {other.name}"
+
+
+def _merging(feature: Feature, by_name: Mapping[str, Feature]) -> str | None:
+    """What two ids of one person need to become one value must be declared, too."""
+    if "person_id" not in ENTITY_KEYS[feature.entity]:
+        return None
+    if feature.aggregation == "mean":
+        return "the means of two ids do not make one; declare a ratio of a sum and a count"
+    if feature.aggregation == "distinct":
+        beside = by_name.get(f"{feature.name}_values")
+        wanted = (feature.column, feature.acts, feature.where, feature.size_s, feature.slide_s)
+        if beside is None or (beside.column, beside.acts, beside.where, beside.size_s, beside.slide_s) != wanted:
+            return f"two ids of a person may share values; declare {feature.name}_values with the same acts and window"
+    if feature.aggregation == "last_n" and not feature.times_of:
+        beside = by_name.get(f"{feature.name}_known_ms")
+        if beside is None or beside.times_of != feature.name:
+            return f"entries of two ids are put in the order of knowing; declare {feature.name}_known_ms beside it"
     return None
 
 

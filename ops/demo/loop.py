@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from jishi.identity import USER
 from jishi.lake import Lake
 from ops.demo.options import DemoFailed
 
@@ -108,15 +109,15 @@ def _rows(lake: Lake, sql: str, *parameters: Any) -> list[dict[str, Any]]:
 
 
 def _a_regular(lake: Lake, shop_id: str) -> str:
-    """The known customer with the most purchases: somebody whose taste the model has learnt."""
+    """The user with the most purchases: somebody whose taste the model has learnt."""
     sql = (
-        "select person_id from interactions where shop_id = ? and kind = 'pay' "
+        "select person_id from interactions where shop_id = ? and kind = 'pay' and starts_with(person_id, ?) "
         "group by 1 order by count(*) desc, person_id limit 1"
     )
-    found = _rows(lake, sql, shop_id)
+    found = _rows(lake, sql, shop_id, USER)
     if not found:
         raise DemoFailed(f"shop {shop_id} has no customer yet; run the pipeline step first")
-    return str(found[0]["person_id"])
+    return str(found[0]["person_id"]).removeprefix(USER)
 
 
 def _another_category(lake: Lake, shop_id: str, shown: set[str]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from jishi.features.act import ACT_KINDS, FromRecord
 from jishi.features.entity import ENTITY_KEYS, entity_of, key_values
 from jishi.features.oracle import Act, good_acts
 from jishi.features.registry import operands
+from jishi.identity import plain_id
 from jishi.settings import Settings
 from jishi.tables import BRONZE_EVENTS
 
@@ -76,6 +77,6 @@ def _may_concern(feature: Feature, entity_ids: Collection[str]) -> tuple[str, li
                 parameters.append(sorted({values[key] for values in wanted}))
             elif len(wanted) == 1:
                 tests.append(r"(contains(line, ?) OR contains(line, '\'))")
-                parameters.append(wanted[0][key])
+                parameters.append(plain_id(wanted[0][key]) if key == "person_id" else wanted[0][key])
         conditions.append(f"({' AND '.join(tests)})")
     return " OR ".join(conditions), parameters

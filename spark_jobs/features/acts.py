@@ -15,6 +15,7 @@ from jishi.features.act import (
     ActKind,
     Formula,
     FromElement,
+    FromPersonId,
     FromProperties,
     FromRecord,
     Source,
@@ -84,6 +85,8 @@ def _expression(source: Source, column: str) -> str:
         return source.sql.format(**{name: _expression(field, name) for name, field in source.fields.items()})
     if isinstance(source, FromRecord):
         return column
+    if isinstance(source, FromPersonId):
+        return source.sql.format(field=f"properties.{source.field}")
     if isinstance(source, FromProperties):
         return f"properties.{source.field}"
     return "piece" if source.field is None else f"piece.{source.field}"
@@ -114,6 +117,8 @@ def _properties_ddl() -> str:
 def _fields_of(source: Source, column: str) -> list[tuple[str, FromProperties | FromElement]]:
     if isinstance(source, FromRecord):
         return []
+    if isinstance(source, FromPersonId):
+        return [(column, FromProperties(source.field))]
     return list(source.fields.items()) if isinstance(source, Formula) else [(column, source)]
 
 

@@ -1,10 +1,11 @@
 """Compile feature definitions to Spark DataFrames: the rows of one view from acts.
 
-The value of a window changes only where acts enter or leave it. Acts are therefore aggregated to slides, and a slide makes two
-changes: what it adds at its end, and what it takes away one window later. Their running sums are the values at these instants,
-and each value holds for every slide until the next change. A different value (``distinct``) is added where it comes without
-having been in the window, and taken away where it was not seen again in time. An extreme cannot be taken away: it is looked for
-among the slides in the window. So an act is handled twice, and not once for each of the windows that hold it.
+The value of a window changes only where acts enter or leave it. Acts are therefore aggregated to slides, and a slide makes
+two changes: what it adds at its end, and what it takes away one window later. Their running sums are the values at these
+instants, and each value holds for every slide until the next change. A different value (``distinct``) is added where it comes
+without having been in the window, and taken away where it was not seen again in time. An extreme cannot be taken away: it is
+looked for among the slides in the window, and so are values (``values``). So an act is handled twice, and not once for each
+of the windows that hold it.
 
 A running view has one row an instant at which it changed: of several events known in the same millisecond the last one's.
 """
@@ -17,7 +18,10 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jishi.features import ENTITY_KEYS, FEATURES, Feature, Where, operands
+from jishi.features.act import COLUMNS
 from jishi.features.entity import ESCAPES, SEPARATOR
+from jishi.features.refusal import KNOWN_AT
+from jishi.tables import SPARK_TYPES
 from spark_jobs.silver.outcomes import ORDER_OF_KNOWING
 
 EXTREMES = {"min": F.min, "max": F.max, "seconds_since": F.max}
@@ -31,7 +35,7 @@ def view_rows(
     ``acts`` are those of ``spark_jobs.features.acts``; ``declared`` are all features that a ratio may name.
     """
     if features[0].is_running:
-        return _running_rows(acts, features[0])
+        return _running_rows(acts, features)
     return _window_rows(acts, features, allowed_lateness_s, tuple(declared))
 
 
@@ -64,15 +68,18 @@ def _changes_of_slides(taken: DataFrame, parts: Sequence[Feature], keys: Sequenc
     """
     added = {name: sql for part in parts for name, sql in sums_of(part).items()}
     extremes = {part.name: extreme_of(part) for part in parts if part.aggregation in EXTREMES}
-    aggregates = [F.expr(sql).alias(name) for name, sql in (added | extremes).items()]
+    sets = {part.name: part for part in parts if part.aggregation == "values"}
+    of_slide = added | extremes | {name: _set_of(part) for name, part in sets.items()}
+    aggregates = [F.expr(sql).alias(name) for name, sql in of_slide.items()]
     slides = taken.groupBy("shop_id", *keys, "at_ms").agg(F.count(F.lit(1)).alias("acts"), *aggregates)
     longest_s = max(part.size for part in parts)
-    changes = [_struct({name: name for name in ("at_ms", "acts", *added, *extremes)})]
+    changes = [_struct({name: name for name in ("at_ms", "acts", *of_slide)})]
     for size_s in sorted({part.size for part in parts}):
         leaving = {name for part in parts if part.size == size_s for name in sums_of(part)}
         left = {name: f"-{name}" if name in leaving else "0L" for name in added}
         left = {"at_ms": f"at_ms + {size_s * 1000}", "acts": "-acts" if size_s == longest_s else "0L"} | left
         left |= {name: "CAST(NULL AS BIGINT)" for name in extremes}
+        left |= {name: f"CAST(NULL AS ARRAY<{SPARK_TYPES[COLUMNS[part.column or '']]}>)" for name, part in sets.items()}
         changes.append(_struct(left))
     return slides.select("shop_id", *keys, F.expr(f"inline(array({', '.join(changes)}))"))
 
@@ -99,9 +106,11 @@ def _values_of_windows(changes: DataFrame, parts: Sequence[Feature], keys: Seque
     for part in parts:
         names = [part.name] if part.aggregation == "distinct" else list(sums_of(part))
         values |= {name: F.sum(name).over(so_far) for name in names}
+        inside = of_key.rangeBetween(slide_ms - part.size * 1000, Window.currentRow)
         if part.aggregation in EXTREMES:
-            inside = of_key.rangeBetween(slide_ms - part.size * 1000, Window.currentRow)
             values[part.name] = EXTREMES[part.aggregation](part.name).over(inside)
+        if part.aggregation == "values":
+            values[part.name] = F.array_sort(F.array_distinct(F.flatten(F.collect_list(part.name).over(inside))))
     # Of several changes at one instant each has the sum of all; the last one's next lies later.
     at_changes = changes.withColumns(values).where("acts > 0 AND next_ms > at_ms")
     return at_changes.withColumn("end_ms", F.expr(f"explode(sequence(at_ms, next_ms - {slide_ms}, {slide_ms}L))"))
@@ -132,6 +141,11 @@ def extreme_of(part: Feature) -> str:
     return f"{'min' if part.aggregation == 'min' else 'max'}({column}) FILTER (WHERE {_taken_by(part)})"
 
 
+def _set_of(part: Feature) -> str:
+    """The different values of one slide, as Spark SQL over acts."""
+    return f"collect_set({part.column}) FILTER (WHERE {_taken_by(part)})"
+
+
 def _taken_by(part: Feature) -> str:
     return " AND ".join([f"kind IN {_in_list(part.acts)}", *(_condition(where) for where in part.where)])
 
@@ -153,6 +167,8 @@ def _value(feature: Feature) -> str:
         return _quotient(f"coalesce({feature.numerator}, 0L)", f"coalesce({feature.denominator}, 0L)", default)
     if feature.aggregation == "mean":
         return _quotient(f"{feature.name}__sum__part", f"{feature.name}__count__part", default)
+    if feature.aggregation == "values":
+        return feature.name
     value = f"(end_ms - {feature.name}) div 1000" if feature.aggregation == "seconds_since" else feature.name
     return f"CAST(coalesce({value}, {default}) AS BIGINT)"
 
@@ -161,7 +177,9 @@ def _quotient(above: str, below: str, default: str) -> str:
     return f"CASE WHEN {below} > 0 THEN CAST({above} AS DOUBLE) / CAST({below} AS DOUBLE) ELSE CAST({default} AS DOUBLE) END"
 
 
-def _running_rows(acts: DataFrame, feature: Feature) -> DataFrame:
+def _running_rows(acts: DataFrame, features: Sequence[Feature]) -> DataFrame:
+    """Rows of one running feature, with the times of its entries where ``features`` has them."""
+    feature, times = features[0], features[1:]
     keys = ENTITY_KEYS[feature.entity]
     column = feature.column or "occurred_at_ms"
     taken = _with_whole_key(acts.where(F.col("kind").isin(list(feature.acts)) & F.col(column).isNotNull()), keys)
@@ -170,7 +188,9 @@ def _running_rows(acts: DataFrame, feature: Feature) -> DataFrame:
     in_log = Window.partitionBy("shop_id", *keys).orderBy(*ORDER_OF_KNOWING)
     if feature.aggregation == "last_n":
         assert feature.n is not None  # checked by the declaration
-        value = F.reverse(F.collect_list(column).over(in_log.rowsBetween(1 - feature.n, Window.currentRow)))
+        newest = in_log.rowsBetween(1 - feature.n, Window.currentRow)
+        value = F.reverse(F.collect_list(column).over(newest))
+        taken = taken.withColumns({other.name: F.reverse(F.collect_list(KNOWN_AT).over(newest)) for other in times})
     elif feature.aggregation == "first_seen":
         value = F.min(column).over(in_log.rowsBetween(Window.unboundedPreceding, Window.currentRow))
     else:
@@ -182,6 +202,7 @@ def _running_rows(acts: DataFrame, feature: Feature) -> DataFrame:
         F.col("received_at_ms").alias("as_of_ms"),
         F.lit(None).cast("bigint").alias("valid_until_ms"),
         F.col("value").alias(feature.name),
+        *(other.name for other in times),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jishi.features.declared.beside import with_times, with_values
 from jishi.features.declared.windows import DAY, HOUR, MONTH
 from jishi.features.definition import Feature, Where
 
@@ -10,25 +11,29 @@ _INTEREST = ("item_viewed", "item_added_to_cart", "recommendation_clicked")
 _NIGHT_UTC = tuple(range(14, 22))
 
 PERSON: tuple[Feature, ...] = (
-    Feature(
-        name="last_items",
-        meaning="The last 20 items that the person viewed, put into the cart or clicked among recommendations; newest first.",
-        entity="person",
-        aggregation="last_n",
-        acts=_INTEREST,
-        column="item_id",
-        n=20,
-        default=(),
+    *with_times(
+        Feature(
+            name="last_items",
+            meaning="The last 20 items that the person viewed, put into the cart or clicked as recommended; newest first.",
+            entity="person",
+            aggregation="last_n",
+            acts=_INTEREST,
+            column="item_id",
+            n=20,
+            default=(),
+        )
     ),
-    Feature(
-        name="last_categories",
-        meaning="The categories of the last 5 items that the person viewed or put into the cart; newest first.",
-        entity="person",
-        aggregation="last_n",
-        acts=("item_viewed", "item_added_to_cart"),
-        column="category",
-        n=5,
-        default=(),
+    *with_times(
+        Feature(
+            name="last_categories",
+            meaning="The categories of the last 5 items that the person viewed or put into the cart; newest first.",
+            entity="person",
+            aggregation="last_n",
+            acts=("item_viewed", "item_added_to_cart"),
+            column="category",
+            n=5,
+            default=(),
+        )
     ),
     Feature(
         name="last_paid_at_ms",
@@ -97,32 +102,38 @@ PERSON: tuple[Feature, ...] = (
         default=0.0,
         **DAY,
     ),
-    Feature(
-        name="person_items_24h",
-        meaning="Different items that the person viewed in the last 24 hours.",
-        entity="person",
-        aggregation="distinct",
-        acts=("item_viewed",),
-        column="item_id",
-        **DAY,
+    *with_values(
+        Feature(
+            name="person_items_24h",
+            meaning="Different items that the person viewed in the last 24 hours.",
+            entity="person",
+            aggregation="distinct",
+            acts=("item_viewed",),
+            column="item_id",
+            **DAY,
+        )
     ),
-    Feature(
-        name="person_categories_24h",
-        meaning="Different categories that the person viewed in the last 24 hours.",
-        entity="person",
-        aggregation="distinct",
-        acts=("item_viewed",),
-        column="category",
-        **DAY,
+    *with_values(
+        Feature(
+            name="person_categories_24h",
+            meaning="Different categories that the person viewed in the last 24 hours.",
+            entity="person",
+            aggregation="distinct",
+            acts=("item_viewed",),
+            column="category",
+            **DAY,
+        )
     ),
-    Feature(
-        name="person_sessions_24h",
-        meaning="Different visits of the person in the last 24 hours, as the storefront counts them.",
-        entity="person",
-        aggregation="distinct",
-        acts=("item_viewed", "search_performed", "item_added_to_cart"),
-        column="session_id",
-        **DAY,
+    *with_values(
+        Feature(
+            name="person_sessions_24h",
+            meaning="Different visits of the person in the last 24 hours, as the storefront counts them.",
+            entity="person",
+            aggregation="distinct",
+            acts=("item_viewed", "search_performed", "item_added_to_cart"),
+            column="session_id",
+            **DAY,
+        )
     ),
     Feature(
         name="person_price_min_24h",
@@ -145,12 +156,30 @@ PERSON: tuple[Feature, ...] = (
         **DAY,
     ),
     Feature(
+        name="person_price_sum_24h",
+        meaning="Sum of the prices of the item pages that the person opened in the last 24 hours, in minor units.",
+        entity="person",
+        aggregation="sum",
+        acts=("item_viewed",),
+        column="unit_price_minor",
+        **DAY,
+    ),
+    Feature(
+        name="person_priced_views_24h",
+        meaning="Item pages with a price that the person opened in the last 24 hours.",
+        entity="person",
+        aggregation="count",
+        acts=("item_viewed",),
+        where=(Where("unit_price_minor"),),
+        **DAY,
+    ),
+    Feature(
         name="person_price_mean_24h",
         meaning="Mean price of the item pages that the person opened in the last 24 hours, in minor units.",
         entity="person",
-        aggregation="mean",
-        acts=("item_viewed",),
-        column="unit_price_minor",
+        aggregation="ratio",
+        numerator="person_price_sum_24h",
+        denominator="person_priced_views_24h",
         default=None,
         **DAY,
     ),
@@ -203,35 +232,41 @@ PERSON: tuple[Feature, ...] = (
         is_live=False,
         **MONTH,
     ),
-    Feature(
-        name="person_categories_paid_30d",
-        meaning="Different categories that the person bought from in the last 30 days.",
-        entity="person",
-        aggregation="distinct",
-        acts=("line_paid",),
-        column="category",
-        is_live=False,
-        **MONTH,
+    *with_values(
+        Feature(
+            name="person_categories_paid_30d",
+            meaning="Different categories that the person bought from in the last 30 days.",
+            entity="person",
+            aggregation="distinct",
+            acts=("line_paid",),
+            column="category",
+            is_live=False,
+            **MONTH,
+        )
     ),
-    Feature(
-        name="person_active_days_30d",
-        meaning="Different days (UTC) on which the person opened item pages or paid in the last 30 days.",
-        entity="person",
-        aggregation="distinct",
-        acts=("item_viewed", "order_paid"),
-        column="day_utc",
-        is_live=False,
-        **MONTH,
+    *with_values(
+        Feature(
+            name="person_active_days_30d",
+            meaning="Different days (UTC) on which the person opened item pages or paid in the last 30 days.",
+            entity="person",
+            aggregation="distinct",
+            acts=("item_viewed", "order_paid"),
+            column="day_utc",
+            is_live=False,
+            **MONTH,
+        )
     ),
-    Feature(
-        name="person_active_hours_30d",
-        meaning="Different hours of the day (UTC) at which the person opened item pages in the last 30 days.",
-        entity="person",
-        aggregation="distinct",
-        acts=("item_viewed",),
-        column="hour_utc",
-        is_live=False,
-        **MONTH,
+    *with_values(
+        Feature(
+            name="person_active_hours_30d",
+            meaning="Different hours of the day (UTC) at which the person opened item pages in the last 30 days.",
+            entity="person",
+            aggregation="distinct",
+            acts=("item_viewed",),
+            column="hour_utc",
+            is_live=False,
+            **MONTH,
+        )
     ),
     Feature(
         name="person_night_views_30d",
@@ -261,14 +296,16 @@ PERSON: tuple[Feature, ...] = (
         is_live=False,
         **MONTH,
     ),
-    Feature(
-        name="person_group_buys_30d",
-        meaning="Group buys that the person opened or joined in the last 30 days.",
-        entity="person",
-        aggregation="distinct",
-        acts=("group_buy_opened", "group_buy_joined"),
-        column="group_buy_id",
-        is_live=False,
-        **MONTH,
+    *with_values(
+        Feature(
+            name="person_group_buys_30d",
+            meaning="Group buys that the person opened or joined in the last 30 days.",
+            entity="person",
+            aggregation="distinct",
+            acts=("group_buy_opened", "group_buy_joined"),
+            column="group_buy_id",
+            is_live=False,
+            **MONTH,
+        )
     ),
 )

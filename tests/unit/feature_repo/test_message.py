@@ -20,7 +20,7 @@ GOOD: dict[str, Any] = {
     "entity_id": "u-1",
     "as_of_ms": 1_790_000_000_123,
     "valid_until_ms": None,
-    "values": {"last_items": ["i-2", "i-1"]},
+    "values": {"last_items": ["i-2", "i-1"], "last_items_known_ms": [1_790_000_000_123, 1_790_000_000_000]},
 }
 
 
@@ -38,6 +38,7 @@ def test_a_message_becomes_a_row_with_keys_times_and_position() -> None:
             "valid_until_ms": None,
             "log_offset": 7,
             "last_items": ["i-2", "i-1"],
+            "last_items_known_ms": [1_790_000_000_123, 1_790_000_000_000],
         },
     )
 

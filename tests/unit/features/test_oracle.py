@@ -86,7 +86,7 @@ def test_an_opened_link_counts_for_the_person_who_shared_it() -> None:
     opened = record(T0, "share_opened", {"share_id": "h", "shared_by": "friend"})
     assert [(act["kind"], act["person_id"], act["share_id"]) for act in acts_of(opened)] == [
         ("share_opened", "p", "h"),
-        ("share_brought", "friend", "h"),
+        ("share_brought", "u:friend", "h"),
     ]
 
 

@@ -87,7 +87,10 @@ TOGETHER: list[tuple[list[Feature], str]] = [
     ),
     ([ratio(), CARTS, Feature(**(VIEWS | {"entity": "person"}))], "another entity"),
     ([ratio(), CARTS, Feature(**(VIEWS | {"aggregation": "max", "column": "unit_price_minor"}))], "divides integers"),
-    ([Feature(**LAST), Feature(**(LAST | {"name": "others", "acts": ("item_shared",)}))], "view of its own"),
+    (
+        [Feature(**(LAST | {"entity": "item"})), Feature(**(LAST | {"entity": "item", "name": "others"}))],
+        "view of its own",
+    ),
     ([Feature(**VIEWS), Feature(**(VIEWS | {"name": "others", "is_live": False}))], "shares the messages"),
 ]
 

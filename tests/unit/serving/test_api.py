@@ -49,6 +49,7 @@ def api(tmp_path: Path, shop: Any) -> Iterator[Api]:
     engine = Engine.of(settings, paths)
     engine.keys.reload()
     engine.states.of("a").use_snapshot(dict(shop.catalogue.items))
+    shop.model.tastes["u:u-skirts"] = shop.model.tastes["u-skirts"]
     engine.states.of("a").use_release(shop.model, published_at=0.0)
     return Api(TestClient(make_app(engine)), engine, keys)
 

@@ -7,14 +7,20 @@ from typing import Any
 
 import pytest
 
-from serving.recent import GRACE_MS, LAST_ITEMS, Recent, holds
+from serving.recent import GRACE_MS, KNOWN_MS, LAST_ITEMS, Recent, holds
 
 
 class Told:
     """Answers like Feast's response."""
 
-    def __init__(self, items: list[list[str] | None], valid_until_ms: list[int | None]) -> None:
-        self._told = {LAST_ITEMS.name: items, "valid_until_ms": valid_until_ms}
+    def __init__(
+        self,
+        items: list[list[str] | None],
+        valid_until_ms: list[int | None],
+        known_ms: list[list[int] | None] | None = None,
+    ) -> None:
+        times = known_ms or [None] * len(items)
+        self._told = {LAST_ITEMS.name: items, KNOWN_MS.name: times, "valid_until_ms": valid_until_ms}
 
     def to_dict(self) -> dict[str, Any]:
         return self._told
@@ -35,12 +41,20 @@ class Store:
         return self.answer
 
 
-def test_the_first_id_that_has_items_wins_and_the_shop_is_part_of_the_key() -> None:
-    store = Store(Told([None, ["i2", "i1"]], [None, None]))
+def test_last_items_survive_a_login_and_the_shop_is_part_of_the_key() -> None:
     recent = Recent()
+    store = Store(Told([["after", "last month"], ["before", "just before"]], [None, None], [[900, 1], [800, 700]]))
     recent.use(store)
-    assert recent.last_items("a", ["u", "anon"]) == ["i2", "i1"]
-    assert store.asked == [[{"shop_id": "a", "person_id": "u"}, {"shop_id": "a", "person_id": "anon"}]]
+    assert recent.last_items("a", ["u:x", "a:d"]) == ["after", "before", "just before", "last month"]
+    assert store.asked == [[{"shop_id": "a", "person_id": "u:x"}, {"shop_id": "a", "person_id": "a:d"}]]
+    assert recent.last_items("a", ["u:x"]) == []  # the store answers two rows to one id: a fault, counted and no error
+    assert recent.health.reads == {"found": 1, "empty": 0, "slow": 0, "failed": 1, "not_open": 0}
+
+
+def test_values_of_an_earlier_version_have_no_times_and_come_last() -> None:
+    recent = Recent()
+    recent.use(Store(Told([["old"], ["new"]], [None, None], [None, [5]])))
+    assert recent.last_items("a", ["u:x", "a:d"]) == ["new", "old"]
 
 
 def test_nobody_asks_for_nobody() -> None:

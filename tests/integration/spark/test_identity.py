@@ -1,0 +1,172 @@
+"""Persons and visits in silver: those of ``jishi.identity`` on plays of few devices and many logins, in any split."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+
+from jishi.identity import Act, links, persons, visits
+from jishi.tables import (
+    SILVER,
+    SILVER_EVENTS,
+    SILVER_IDENTITY,
+    SILVER_INTERACTIONS,
+    SILVER_ORDER_LINES,
+    SILVER_ORDERS,
+    SILVER_REFUNDS,
+    SILVER_SESSIONS,
+)
+from simulator.history import simulate
+from simulator.world import Plan
+from spark_jobs.silver.job import batch_order
+
+pytestmark = pytest.mark.integration
+START = datetime(2026, 9, 1, 8, tzinfo=UTC)
+BATCHES = ("history", "live-2026-09-01", "live-2026-09-02", "live-2026-09-03")
+
+
+def ms(instant: datetime) -> int:
+    return round((instant.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1))
+
+
+def play(seed: int, number: int = 160) -> dict[str, list[dict[str, Any]]]:
+    """Events by batch: few devices and users, who share, switch and come back months later, some known long after."""
+    chance, events = Random(seed), {batch: [] for batch in BATCHES}
+    for n in range(number):
+        batch = chance.choice(BATCHES)
+        device = chance.choice([None, "d1", "d2", "d3", "kiosk", "x"])
+        user = chance.choice([None, None, "u1", "u2", "x"] if device != "kiosk" else [None, f"guest{n % 9}"])
+        if device is None and user is None:
+            device = f"rare{n}"
+        at = START + timedelta(minutes=chance.randrange(600)) + timedelta(days=chance.choice([0, 0, 0, -1, -95, -300]))
+        day = BATCHES.index(batch)
+        known = max(at, START + timedelta(days=day)) + timedelta(minutes=chance.randrange(90))
+        kind = chance.choice(["item_viewed"] * 4 + ["order_paid", "order_refunded"])
+        properties: dict[str, Any] = {"item_id": f"i{n % 5}"}
+        if kind == "order_paid":
+            order_id = f"o{chance.randrange(number)}"
+            lines = [{"item_id": "i1", "quantity": 1, "unit_price_minor": 500}]
+            properties = {"order_id": order_id, "currency": "CNY", "lines": lines}
+        if kind == "order_refunded":
+            properties = {"refund_id": f"r{n}", "order_id": "o1", "currency": "CNY", "amount_minor": 5}
+        event = {"event_id": f"e{n}", "shop_id": "a", "type": kind, "properties": properties}
+        event |= {"occurred_at": at.isoformat(), "received_at": known.isoformat()}
+        events[batch].append(event | {k: v for k, v in (("anonymous_id", device), ("user_id", user)) if v is not None})
+    for batch in BATCHES:
+        events[batch].sort(key=lambda event: event["received_at"])
+    return events
+
+
+def land(platform: Any, batch: str, events: list[dict[str, Any]]) -> None:
+    platform.land(batch, {"a": [json.dumps(event).encode() for event in events]})
+
+
+def tables_of(platform: Any) -> dict[str, list[dict[str, Any]]]:
+    return {schema.name: platform.rows(schema) for schema in SILVER}
+
+
+def acts_of(events: list[dict[str, Any]]) -> list[Act]:
+    return [
+        Act(e["event_id"], e.get("anonymous_id"), e.get("user_id"), ms(e["occurred_at"]), ms(e["received_at"]))
+        for e in events
+        if e["type"] != "order_refunded" and e.get("person_id")
+    ]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_spark_has_the_persons_links_and_visits_of_the_rule(platform: Any, seed: int) -> None:
+    events = play(seed)
+    for batch in BATCHES:
+        land(platform, batch, events[batch])
+        platform.build(batch)
+    found = platform.rows(SILVER_EVENTS)
+    acts = acts_of(found)
+    expected = links(acts)
+    rows = platform.rows(SILVER_IDENTITY)
+    instants = ("valid_from", "valid_to", "first_at", "last_at", "known_at")
+    assert [(row["anonymous_id"], row["user_id"], *(ms(row[name]) for name in instants)) for row in rows] == [
+        tuple(link)[:7] for link in expected
+    ]
+    assert [(row["first_event_id"], row["events"], row["reason"]) for row in rows] == [tuple(link)[7:] for link in expected]
+    assert len({link.reason for link in expected}) > 1, "the play reaches a cap"
+    person_of = persons(acts, expected)
+    told = {row["event_id"]: row["person_id"] for row in found if row["type"] != "order_refunded"}
+    assert told == person_of
+    assert any(person_of[act.event_id].startswith("u:") for act in acts if act.user_id is None)
+    # Orders that are told again are no acts of a visit, nor of anything else.
+    counted = {row["event_id"] for row in platform.rows(SILVER_ORDERS)}
+    kept = {row["event_id"] for row in found if row["type"] != "order_paid" or row["event_id"] in counted}
+    visit_of = visits([act for act in acts if act.event_id in kept], person_of)
+    numbers = Counter(visit_of.values())
+    sessions = {
+        (row["person_id"], row.get("anonymous_id", ""), ms(row["started_at"])): row["events"]
+        for row in platform.rows(SILVER_SESSIONS)
+    }
+    assert sessions == {tuple(visit): number for visit, number in numbers.items()}
+    by_event = {row["event_id"]: row["person_id"] for row in found}
+    for schema in (SILVER_ORDERS, SILVER_INTERACTIONS):
+        assert all(row["person_id"] == by_event[row["event_id"]] for row in platform.rows(schema))
+    of_order = {row["order_id"]: row["person_id"] for row in platform.rows(SILVER_ORDERS)}
+    assert all(row["person_id"] == of_order[row["order_id"]] for row in platform.rows(SILVER_ORDER_LINES))
+    assert len(platform.rows(SILVER_REFUNDS)) == sum(row["type"] == "order_refunded" for row in found)
+
+
+@pytest.mark.parametrize("seed", [4, 5])
+def test_any_split_into_batches_gives_the_rows_of_one_build(platform: Any, seed: int) -> None:
+    events = play(seed, 120)
+    for batch in sorted(BATCHES, key=batch_order):
+        land(platform, batch, events[batch])
+    for batch in BATCHES:
+        platform.build(batch)
+    day_by_day = tables_of(platform)
+    platform.build("history")  # and all that follows it
+    assert tables_of(platform) == day_by_day
+    land(platform, "live-2026-09-02", [])  # the day was mended away and comes back: its logins are forgotten and learnt again
+    platform.build("live-2026-09-02")
+    without = tables_of(platform)
+    assert without != day_by_day
+    land(platform, "live-2026-09-02", events["live-2026-09-02"])
+    platform.build("live-2026-09-02")
+    assert tables_of(platform) == day_by_day
+
+
+def test_a_login_of_today_restates_the_history_of_the_device_only(platform: Any) -> None:
+    def view(event_id: str, at: str, **ids: str) -> dict[str, Any]:
+        event = {"event_id": event_id, "shop_id": "a", "type": "item_viewed", "properties": {"item_id": "i"}, **ids}
+        return event | {"occurred_at": at, "received_at": at}
+
+    history = [view("h1", "2026-09-01T10:00:00Z", anonymous_id="d"), view("h2", "2026-09-01T10:00:00Z", anonymous_id="e")]
+    land(platform, "history", history)
+    platform.build("history")
+    assert {row["event_id"]: row["person_id"] for row in platform.rows(SILVER_EVENTS)} == {"h1": "a:d", "h2": "a:e"}
+    land(platform, "live-2026-09-02", [view("login", "2026-09-02T10:00:00Z", anonymous_id="d", user_id="d")])
+    platform.build("live-2026-09-02")
+    expected = {"h1": "u:d", "h2": "a:e", "login": "u:d"}
+    assert {row["event_id"]: row["person_id"] for row in platform.rows(SILVER_EVENTS)} == expected
+    assert {row["event_id"]: row["person_id"] for row in platform.rows(SILVER_INTERACTIONS)} == expected
+    assert [row["session_key"] for row in platform.rows(SILVER_SESSIONS)] == [
+        "a:e|e|1788256800000",
+        "u:d|d|1788256800000",
+        "u:d|d|1788343200000",
+    ]
+
+
+def test_all_simulated_shops_come_within_one_percent_of_what_events_can_tell(platform: Any, tmp_path: Any) -> None:
+    for shop_id, batch_shop in (("lanting", "a"), ("shanhai", "b")):
+        simulate(Plan(shop_id, users=250, days=12, seed=11), tmp_path)
+        lines = [line for file in sorted((tmp_path / shop_id).glob("*.jsonl")) for line in file.read_bytes().splitlines()]
+        names = (f'"{shop_id}"'.encode(), f'"{batch_shop}"'.encode())
+        platform.land("history", {batch_shop: [line.replace(*names) for line in lines]})
+        platform.build("history", [batch_shop])
+        summary = json.loads((tmp_path / "truth" / shop_id / "summary.json").read_text())
+        bots = {f"a:{bot}" for bot in summary["bots"]}
+        seen = [row for row in platform.rows(SILVER_SESSIONS, batch_shop) if row["person_id"] not in bots]
+        paid = sum(row["orders"] > 0 for row in seen)
+        counted = {"persons": len({row["person_id"] for row in seen}), "visits": len(seen), "visits_with_order": paid}
+        counted["conversion"] = paid / len(seen)
+        assert counted == {name: pytest.approx(summary["linkable"][name], rel=0.01) for name in counted}
