@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from jishi.lake import Lake
 from jishi.lake.query import open_lake
+from jishi.lake.reading import LakeVersion, open_version
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from models import from_tables, judged_acts, pipeline
@@ -26,12 +26,12 @@ from models.split import TooShort
 
 CUT = "cut"
 MOST_AT_ONCE = 4  # shops, whose acts and models are all in memory
-Step = Callable[[Paths, str], Any]
+Step = Callable[[Paths, LakeVersion, str], Any]
 STEPS: dict[str, Step] = {
     "train": pipeline.train,
     "evaluate": pipeline.evaluate_candidate,
     "gate": pipeline.gate,
-    "publish": pipeline.publish,
+    "publish": lambda paths, _, shop_id: pipeline.publish(paths, shop_id),
 }
 _SHOWN = ("ndcg@10", "recall@20", "hit_rate@10")
 
@@ -73,7 +73,7 @@ def _placement_table(shop_id: str, placement: str, found: dict[str, Any]) -> Tab
     return table
 
 
-def results(step: Step, paths: Paths, shop_ids: list[str]) -> Iterator[tuple[str, Any, float]]:
+def results(step: Step, paths: Paths, lake: LakeVersion, shop_ids: list[str]) -> Iterator[tuple[str, Any, float]]:
     """Shop, result and seconds of the step for each shop, in their order; shops are worked on side by side.
 
     Threads will do, because most of a step is compiled code that runs without the interpreter's lock. BLAS gets one thread for
@@ -82,7 +82,7 @@ def results(step: Step, paths: Paths, shop_ids: list[str]) -> Iterator[tuple[str
 
     def timed(shop_id: str) -> tuple[str, Any, float]:
         began = time.monotonic()
-        return shop_id, step(paths, shop_id), time.monotonic() - began
+        return shop_id, step(paths, lake, shop_id), time.monotonic() - began
 
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(min(MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
         yield from pool.map(timed, shop_ids)
@@ -118,15 +118,16 @@ def main() -> int:
     cut = steps.add_parser(CUT, help="the instant before which a shop's judged models learn: --before of python -m spark_jobs")
     cut.add_argument("--shop", required=True)
     chosen = parser.parse_args()
-    paths = Paths.of(get_settings())
+    settings = get_settings()
+    paths, lake = Paths.of(settings), open_version(settings)
     console = Console(width=None if sys.stdout.isatty() else 150)
     try:
         if chosen.step == CUT:
-            with open_lake(Lake(paths.lake)) as connection:
+            with open_lake(lake) as connection:
                 print(f"{instant(judged_acts.split(connection, chosen.shop).cut).isoformat()}Z")
             return 0
         step = from_tables.train if getattr(chosen, "from_tables", False) else STEPS[chosen.step]
-        for shop_id, result, seconds in results(step, paths, chosen.shop):
+        for shop_id, result, seconds in results(step, paths, lake, chosen.shop):
             show(chosen.step, shop_id, result, seconds, console)
     except (from_tables.TablesMissing, pipeline.StepMissing, CorruptArtefact, NoInteractions, NobodyToTest, TooShort) as error:
         print(f"models {chosen.step}: {error.args[0]}", file=sys.stderr)

@@ -18,6 +18,7 @@ from jishi.features import ENTITY_COLUMN
 from jishi.lake import Lake, TableNotPublished
 from jishi.paths import Paths
 from jishi.settings import Settings
+from tests.lake import newest
 
 pytestmark = pytest.mark.integration
 DAY = datetime(2026, 10, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
@@ -108,7 +109,7 @@ def test_the_training_set_knows_only_what_was_known(settings: Settings, paths: P
     publish(lake, ITEM, [row(ITEM, "i", 0, 7), row(ITEM, "i", 2, 8)])
     [facts] = build(settings, paths, ["a"])
     assert (facts.rows, facts.covered) == (6, {PERSON.view: 3, ITEM.view: 3})
-    frame = pd.concat(pd.read_parquet(file) for file in lake.files(training_set.TABLE))
+    frame = pd.concat(pd.read_parquet(file) for file in newest(paths.var).files(training_set.TABLE))
     told = {
         (r["person_id"], r["item_id"], (r["event_timestamp"] - DAY) / timedelta(days=1)): (
             r[f"{PERSON.view}__{first_feature(PERSON)}"],
@@ -144,7 +145,7 @@ def test_a_join_that_leaks_is_found(settings: Settings, paths: Paths, monkeypatc
     )
     with pytest.raises(LeakFound, match=first_feature(PERSON)):
         build(settings, paths, ["a"])
-    assert not lake.has(training_set.TABLE)
+    assert not newest(paths.var).has(training_set.TABLE)
 
 
 @one_store
