@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
+from jishi.lake.versions import VersionNotFound
 
 from jishi.contract.fields import parse_instant
 from jishi.lake.reading import LakeVersion, open_version
-from jishi.lake.versions import VersionNotFound
 from jishi.settings import Settings
 
 _HELP = "version of the lake: its number, or an instant such as 2026-11-20T00:00:00Z; left out: the newest"
@@ -30,4 +30,6 @@ def _number_or_instant(text: str) -> int | datetime:
     try:
         return parse_instant(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is neither a version's number nor an instant: {error}", param_hint="--as-of") from None
+        raise typer.BadParameter(
+            f"{text!r} is neither a version's number nor an instant: {error}", param_hint="--as-of"
+        ) from None

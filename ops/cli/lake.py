@@ -29,10 +29,9 @@ def versions(
     as_json: Annotated[bool, typer.Option("--json", help="print as JSON, with the snapshot of every table")] = False,
 ) -> None:
     """List the versions that are kept, newest first: when, by whom, and which tables changed."""
+    from jishi.lake.versions import Versions
     from rich.console import Console
     from rich.table import Table
-
-    from jishi.lake.versions import Versions
 
     kept = Versions.of(get_settings()).list(limit)
     if as_json:
@@ -55,11 +54,11 @@ def show(
     limit: Annotated[int, typer.Option(min=1, help="most versions in the list")] = 20,
 ) -> None:
     """Show a table in one version: rows, files, columns, and the snapshots that it had in the versions before."""
+    from jishi.lake.versions import Versions
     from rich.console import Console
     from rich.table import Table
 
     from jishi.lake import TableNotPublished
-    from jishi.lake.versions import Versions
 
     name = table_name.replace(".", "/")
     lake_version = version_as_of(get_settings(), as_of)

@@ -20,20 +20,23 @@ MOST_SHOWN = 200  # rows of a table; csv and json have all
 
 
 def sql(
-    query: Annotated[str, typer.Argument(metavar="SELECT", help='such as "select shop_id, count(*) from silver.orders group by 1"')],
+    query: Annotated[
+        str, typer.Argument(metavar="SELECT", help='such as "select shop_id, count(*) from silver.orders group by 1"')
+    ],
     as_of: AsOf = None,
     output: Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="json: one object a line")] = "table",
 ) -> None:
     """Query lake tables (silver.orders) and marts (marts.fct_orders) of one version; "show all tables" lists them."""
     import duckdb
 
-    from jishi.lake.query import open_lake, quoted, view_of
+    from jishi.lake.query import open_lake, quoted
 
     lake = version_as_of(get_settings(), as_of)
     with open_lake(lake) as connection:
         for (view,) in connection.execute("select view_name from duckdb_views() where not internal order by 1").fetchall():
             namespace, name = view.split("_", 1)
-            connection.execute(f"create schema if not exists {namespace}; create view {namespace}.{name} as from {view_of(view)}")
+            connection.execute(f"create schema if not exists {namespace}")
+            connection.execute(f"create view {namespace}.{name} as from {view}")
         if lake.marts is not None:
             connection.execute(f"attach {quoted(str(lake.marts))} as marts (read_only)")
         try:
