@@ -40,7 +40,9 @@ class Recipe:
 
     @classmethod
     def from_json(cls, payload: Mapping[str, Any]) -> Recipe:
-        """The recipe of a manifest. Raises KeyError where a field is missing."""
+        """The recipe of a manifest. Raises ValueError where a field is missing or unknown."""
+        if set(payload) != {"name", "context", "own", "own_share"}:
+            raise ValueError(f"a recipe has name, context, own and own_share, not {sorted(payload)}")
         return cls(payload["name"], payload["context"], payload["own"], payload["own_share"])
 
 
