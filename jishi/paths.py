@@ -127,6 +127,11 @@ class Paths:
         return self.var / "models"
 
     @property
+    def runs(self) -> Path:
+        """Ledgers of runs over shops, ``<run id>/<job>.jsonl`` (``jishi.shop_runs``)."""
+        return self.var / "runs"
+
+    @property
     def airflow(self) -> Path:
         """AIRFLOW_HOME."""
         return self.var / "airflow"
