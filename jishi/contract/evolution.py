@@ -17,9 +17,8 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
-from jishi.contract.currencies import CURRENCY_PATTERN
 from jishi.contract.events import EVENT_TYPES, Event
-from jishi.contract.fields import INSTANT_PATTERN, NO_NUL_PATTERN
+from jishi.contract.fields import CURRENCY_PATTERN, INSTANT_PATTERN, NO_NUL_PATTERN
 from jishi.contract.ids import ID_PATTERN
 from jishi.contract.verdict import Refusal, check
 

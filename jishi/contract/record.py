@@ -1,8 +1,8 @@
 """The record: one accepted event as it travels through the log and lies in bronze.
 
 A record carries the event's own line (unknown fields included; only ids and whole numbers are brought into their one form) and
-beside it, parsed once, the fields that every engine needs. Its identity is ``(collector_id, seq)``: one acknowledgement. The same
-event sent twice gives two records with one ``event_id``; a record forwarded twice keeps its identity and counts once.
+beside it, parsed once, the fields that every engine needs. Its identity is ``(collector_id, seq)``: one acknowledgement. The
+same event sent twice gives two records with one ``event_id``; a record forwarded twice keeps its identity and counts once.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def record_of(
     """The record of one accepted event of ``shop_id`` and what the contract says of it.
 
     ``raw`` is the decoded event; ``line`` its text where the caller has it (it is encoded again otherwise); ``refusal`` what
-    was wrong with the text already (jishi.contract.reading); ``now_ms`` the clock that times are compared with. An event that the
-    contract refuses still gets a record, with ``invalid_*`` filled: it was accepted, so it is kept.
+    was wrong with the text already (jishi.contract.reading); ``now_ms`` the clock that times are compared with. An event that
+    the contract refuses still gets a record, with ``invalid_*`` filled: it was accepted, so it is kept.
     """
     text = line if line is not None else orjson.dumps(raw).decode()
     verdict: Event | Refusal

@@ -56,7 +56,7 @@ def test_an_id_has_one_form(sent: str, kept: str) -> None:
     ],
 )
 def test_what_is_no_id_is_refused_by_name(text: str) -> None:
-    with pytest.raises(ValueError, match="id|control|empty|characters"):
+    with pytest.raises(ValueError, match=r"id|control|empty|characters"):
         normal_id(text)
     for change in ({"user_id": text}, {"user_id": "u", "session_id": text}):
         refusal = check(HEAD | {"properties": {"item_id": "i"}} | change)
