@@ -94,9 +94,9 @@ class Intake:
         body = await read_body(request, self.settings.collector_max_bytes)
         items = batch.decode(body, self.settings.collector_max_events, "items")
         events, answers = item_events(items, shop_id=shop_id, catalogue=self.catalogue, now_ms=self._clock_ms())
-        answer = (
-            await self._accept(shop_id, events) if events else {"accepted": 0, "duplicates": 0, "quarantined": 0, "results": []}
-        )
+        answer: dict[str, Any] = {"accepted": 0, "duplicates": 0, "quarantined": 0, "results": []}
+        if events:
+            answer = await self._accept(shop_id, events)
         taken = iter(zip(events, answer["results"], strict=True))
         results = []
         for unchanged in answers:
