@@ -66,7 +66,7 @@ def test_a_schema_takes_exactly_what_the_contract_takes(name: str, data: st.Data
         if isinstance(target, dict) and data.draw(st.booleans()):
             del target[path[-1]]
         else:
-            target[path[-1]] = data.draw(ODD)
+            target[path[-1]] = copy.deepcopy(data.draw(ODD))
         if not places(raw):
             break
     verdict = check(raw)
