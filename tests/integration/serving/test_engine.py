@@ -30,7 +30,7 @@ class Model:
 
     item_ids: Sequence[str] = tuple(item_id for item_id, _ in ITEMS)
     version: str = "v1"
-    told_of_placements: Mapping[str, str] = field(default_factory=dict)
+    placement_notes: Mapping[str, str] = field(default_factory=dict)
     newcomers: None = None
 
     def newcomers_near(self, person_id: str) -> None:
