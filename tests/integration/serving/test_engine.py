@@ -14,6 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from feature_repo.store import apply, open_store
+from jishi.lake.reading import open_version
 from ops.kafka import running_broker
 from serving.api import make_app
 from serving.blend import Indices, Vector
