@@ -106,15 +106,15 @@ class Recent:
             features=[f"{view}:{name}" for name in (LAST_ITEMS.name, KNOWN_MS.name, _VALID_UNTIL)],
             entity_rows=[{"shop_id": shop_id, ENTITY_COLUMN[LAST_ITEMS.entity]: person} for person in persons],
         )
-        rows, now_ms, served, ids = answer.to_dict(), self._now_ms(), [], []
-        columns = (rows[LAST_ITEMS.name], rows[KNOWN_MS.name], rows[_VALID_UNTIL])
+        values, now_ms, served, ids = answer.to_dict(), self._now_ms(), [], []
+        columns = (values[LAST_ITEMS.name], values[KNOWN_MS.name], values[_VALID_UNTIL])
         for place, (person, items, known_ms, valid_until_ms) in enumerate(zip(persons, *columns, strict=True)):
-            found = [str(item) for item in items] if items and holds(valid_until_ms, now_ms) else []
+            items_now = [str(item) for item in items] if items and holds(valid_until_ms, now_ms) else []
             # Values written by an earlier version have no times: they count as older than all others.
-            ids.append({LAST_ITEMS.name: found, KNOWN_MS.name: list(known_ms or [0] * len(found))})
+            ids.append({LAST_ITEMS.name: items_now, KNOWN_MS.name: list(known_ms or [0] * len(items_now))})
             if self._log is not None and self._log.takes(shop_id, person, now_ms):
-                as_of_ms = _as_of_ms(answer, place) if found else None
-                served.append(Served(shop_id, person, LAST_ITEMS.name, found or None, as_of_ms, now_ms))
+                as_of_ms = _as_of_ms(answer, place) if items_now else None
+                served.append(Served(shop_id, person, LAST_ITEMS.name, items_now or None, as_of_ms, now_ms))
         return list(merge(LAST_ITEMS, ids, [None] * len(ids))), served
 
 
