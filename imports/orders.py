@@ -17,6 +17,7 @@ import orjson
 
 from imports.export_table import instant, minor, open_rows, rounded, whole
 from imports.order_mapping import ExportMapping
+from jishi.identity import GUEST
 
 NEEDED = ("order_id", "item_id", "quantity", "unit_price", "occurred_at")
 OPTIONAL = ("user_id", "category", "discount", "coupon_id", "shipping")
@@ -177,7 +178,7 @@ def _event(
 
 def _person(row: Row, mapping: ExportMapping, order_id: Any) -> dict[str, str]:
     user_id = _value(row, "user_id", mapping)
-    return {"user_id": user_id} if user_id else {"anonymous_id": f"guest-{order_id}"}
+    return {"user_id": user_id} if user_id else {"anonymous_id": f"{GUEST}{order_id}"}
 
 
 def _key(person: dict[str, str]) -> str:

@@ -97,6 +97,11 @@ class Paths:
         return self.var / "landing" / "live"
 
     @property
+    def unlinks(self) -> Path:
+        """What was taken back of the links between devices and users (``jishi.unlinks``)."""
+        return self.var / "identity" / "unlinks.jsonl"
+
+    @property
     def unreadable(self) -> Path:
         """Values of the event log that are no records, with their position, as the Flink job found them."""
         return self.var / "landing" / "unreadable"

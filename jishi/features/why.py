@@ -10,8 +10,9 @@ from jishi.features.definition import Feature
 from jishi.features.entity import ENTITY_KEYS, entity_of
 from jishi.features.oracle import Act, values
 from jishi.features.registry import FEATURES, operands
+from jishi.identity import DEVICE, USER
 
-_ALIASES = {"user": "person"}
+_PERSONS = {"user": USER, "device": DEVICE}
 
 
 class UnknownFeature(LookupError):
@@ -45,9 +46,11 @@ def named_feature(entity: str, name: str, declared: Iterable[Feature] = FEATURES
 
 
 def named_entity(text: str) -> tuple[str, str]:
-    """Entity and id from ``person:u1`` (``user:u1`` means the same). Raises UnknownFeature."""
+    """Entity and id from ``item:i7`` or ``person:u:1``; ``user:1`` and ``device:d`` are persons. Raises UnknownFeature."""
     kind, colon, identity = text.partition(":")
-    entity = _ALIASES.get(kind, kind)
+    entity = "person" if kind in _PERSONS else kind
+    if kind in _PERSONS and identity:
+        identity = _PERSONS[kind] + identity
     if entity not in ENTITY_KEYS or not colon or not identity:
         raise UnknownFeature(f"{text!r} is no entity; write one of {', '.join(ENTITY_KEYS)}, a colon and its id")
     return entity, identity

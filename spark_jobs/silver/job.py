@@ -14,9 +14,11 @@ from pyspark.sql import functions as F
 
 from jishi import tables
 from jishi.lake import Lake
+from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shops
 from jishi.tables import TableSchema
+from jishi.unlinks import read_unlinks
 from spark_jobs.drafts import write_draft
 from spark_jobs.silver import behaviour, events, identity, orders, sessions
 from spark_jobs.silver.audit import Audited, audit
@@ -123,6 +125,13 @@ def repairs_of(session: SparkSession, lake: Lake, shops: list[str]) -> DataFrame
     return session.read.schema(tables.BRONZE_REPAIRS.spark_ddl).parquet(*folders) if folders else None
 
 
+def unlinks_of(session: SparkSession, settings: Settings, shops: list[str]) -> DataFrame | None:
+    """What was taken back of the links of the shops, or None when nothing was."""
+    rows = [each[:4] for each in read_unlinks(Paths.of(settings).unlinks) if each.shop_id in shops]
+    columns = "shop_id string, anonymous_id string, user_id string, known_at_ms long"
+    return session.createDataFrame(rows, columns) if rows else None
+
+
 def build_silver(
     session: SparkSession,
     lake: Lake,
@@ -153,7 +162,7 @@ def build_silver(
             drafts[schema] = stack.enter_context(lake.publish(schema.name, replace=[f"shop={shop}" for shop in touched])).path
         is_whole = not folders_of(drafts[tables.SILVER_EVENTS], touched)  # nothing was carried over
         _refuse_older_layout(drafts, touched, is_whole=is_whole)
-        build = _Build(session, drafts, tell, pool)
+        build = _Build(session, drafts, tell, pool, unlinks_of(session, settings, touched))
         for name, of in batches.items():
             bronze = session.read.schema(tables.BRONZE_EVENTS.spark_ddl).parquet(*map(str, bronze_folders[name]))
             classified = classify(
@@ -203,9 +212,9 @@ class _Build:
         drafts: dict[TableSchema, Path],
         tell: Callable[[str], None],
         pool: ThreadPoolExecutor,
-        unlinks: DataFrame | None = None,
+        unlinks: DataFrame | None,
     ) -> None:
-        self.unlinks: DataFrame | None = None
+        self.unlinks = unlinks
         self.session = session
         self.drafts = drafts
         self.tell = tell

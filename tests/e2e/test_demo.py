@@ -99,7 +99,7 @@ def test_each_placement_is_answered_by_the_model_that_its_release_names(demo: Ru
         regulars = dict(
             lake.execute(
                 "select shop_id, arg_max(person_id, pays) from (select shop_id, person_id, count(*) as pays "
-                "from silver_interactions where kind = 'pay' and person_id is not null group by all) group by 1"
+                "from silver_interactions where kind = 'pay' and starts_with(person_id, 'u:') group by all) group by 1"
             ).fetchall()
         )
         bought = dict(
@@ -116,7 +116,7 @@ def test_each_placement_is_answered_by_the_model_that_its_release_names(demo: Ru
         manifest = json.loads((demo.paths.models / shop_id / "releases" / release / "manifest.json").read_text())
         ready = httpx.get(f"{base}/readyz", timeout=10).json()["shops"][shop_id]["placements"]
         for placement, chosen in manifest["placements"].items():
-            asked: dict[str, Any] = {"user_id": regulars[shop_id], "placement": placement, "limit": 10}
+            asked: dict[str, Any] = {"user_id": regulars[shop_id].removeprefix("u:"), "placement": placement, "limit": 10}
             asked |= {"item": {"item_id": bought[shop_id][0]}, "cart": {"cart_item_id": bought[shop_id]}}.get(placement, {})
             reader = {"Authorization": f"Bearer {demo.keys(shop_id)['read']}"}
             answer = httpx.get(f"{base}/v1/shops/{shop_id}/recommendations", params=asked, headers=reader, timeout=10)

@@ -152,7 +152,7 @@ def test_every_entry_arrives_in_order_through_kills(make_place: Callable[..., An
         assert value is not None
         assert isinstance(key, bytes)
         record = orjson.loads(value)
-        assert key.decode() == f"a|{record['person_id'] or ''}"
+        assert key == topics.event_key("a", record["anonymous_id"], record["user_id"])
         if record["seq"] in seen:
             assert seen[record["seq"]] == value  # a copy is the same acknowledgement
             copies += 1

@@ -50,7 +50,8 @@ for line in sys.stdin:
         at = start + timedelta(milliseconds=step)
         rows = [
             {"shop_id": "a", "person_id": f"p{p}", "event_timestamp": at, "created_timestamp": at,
-             "last_items": [str(step), f"racer-{sys.argv[1]}"], "valid_until_ms": None, "log_offset": 0}
+             "last_items": [str(step), f"racer-{sys.argv[1]}"], "last_items_known_ms": [2, 1],
+             "valid_until_ms": None, "log_offset": 0}
             for p in chance.sample(range(5), 5)
         ]
         store.push("person_last_20", pd.DataFrame(rows))
@@ -88,7 +89,8 @@ def racers() -> Iterator[list[Racer]]:
 
 def push(store: FeatureStore, person: str, at: datetime, items: list[str], log_offset: int = 0) -> None:
     row: dict[str, Any] = {"shop_id": "a", "person_id": person, "event_timestamp": at, "created_timestamp": at}
-    store.push(VIEW, pd.DataFrame([row | {"last_items": items, "valid_until_ms": None, "log_offset": log_offset}]))
+    row |= {"last_items": items, "last_items_known_ms": [0] * len(items), "valid_until_ms": None, "log_offset": log_offset}
+    store.push(VIEW, pd.DataFrame([row]))
 
 
 def read(store: FeatureStore, person: str, shop: str = "a") -> list[str] | None:

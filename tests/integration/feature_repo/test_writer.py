@@ -98,7 +98,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]
 
 
 def message(person: str, as_of_ms: int, items: list[str]) -> bytes:
-    values = {"last_items": items}
+    values = {"last_items": items, "last_items_known_ms": [0] * len(items)}
     told = {"view": "person_last_20", "shop_id": "a", "entity_id": person, "as_of_ms": as_of_ms, "valid_until_ms": None}
     return json.dumps(told | {"values": values}).encode()
 

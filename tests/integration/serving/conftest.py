@@ -83,7 +83,7 @@ class Platform:
                 "item_knn": knn.state(),
                 "als": als.state() | {"person_factors": person_factors},
             },
-            {"items": item_ids, "persons": [f"u{number}" for number in range(len(groups))]},
+            {"items": item_ids, "persons": [f"u:u{number}" for number in range(len(groups))]},
             {"shop_id": shop_id, "version": version},
         )
         self.point(shop_id, version)

@@ -130,8 +130,9 @@ def test_last_items_come_from_every_store_and_a_store_that_fails_costs_a_rung(
         until(lambda: engine.recent.is_open)
         store = open_store(platform.settings, platform.paths)
         now = datetime.now(UTC)
-        row = {"shop_id": SHOP, "person_id": "u", "event_timestamp": now, "created_timestamp": now, "valid_until_ms": None}
-        store.push("person_last_20", pd.DataFrame([row | {"last_items": ["l2", "l1", "l0"], "log_offset": 1}]))
+        row = {"shop_id": SHOP, "person_id": "u:u", "event_timestamp": now, "created_timestamp": now, "valid_until_ms": None}
+        row |= {"last_items": ["l2", "l1", "l0"], "last_items_known_ms": [3, 2, 1], "log_offset": 1}
+        store.push("person_last_20", pd.DataFrame([row]))
         answer = until(lambda: (a := get(user_id="u").json())["served_by"] == "personalised" and a)
         assert {item["category"] for item in answer["items"]} == {"lamps"}
         assert answer["items"][0]["item_id"] == "l3"

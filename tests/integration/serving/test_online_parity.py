@@ -68,8 +68,9 @@ def land(lake: Lake, rows: list[dict[str, Any]]) -> None:
 
 
 def message(person: str, items: list[str], as_of_ms: int) -> bytes:
-    told = {"view": "person_last_20", "shop_id": SHOP, "entity_id": person, "as_of_ms": as_of_ms, "valid_until_ms": None}
-    return json.dumps(told | {"values": {"last_items": items}}).encode()
+    told = {"view": "person_last_20", "shop_id": SHOP, "entity_id": f"u:{person}", "as_of_ms": as_of_ms, "valid_until_ms": None}
+    known_ms = [as_of_ms - n for n in range(len(items))]
+    return json.dumps(told | {"values": {"last_items": items, "last_items_known_ms": known_ms}}).encode()
 
 
 def engine_at_noon(platform: Any) -> Engine:
@@ -137,7 +138,7 @@ def test_a_planted_value_fails_the_task_which_names_the_feature(
 
     told = parity()
     assert told.exit_code == 1, told.output
-    assert "last_items of 'u' in shop 'lanting' at 2026-11-20T12:00:00.000" in told.stdout
+    assert "last_items of 'u:u' in shop 'lanting' at 2026-11-20T12:00:00.000" in told.stdout
     assert "serving used ['c', 'b', 'a'] of 1 ms before, the log says ['b', 'a']" in told.stdout
     assert "wrong more often than 1.00%: last_items" in told.stdout
     with open_lake(open_version(platform.settings)) as connection:
@@ -158,11 +159,11 @@ def test_a_value_that_stays_away_and_one_that_is_not_replaced_are_told_apart(
     engine = engine_at_noon(platform)
     engine.start()
     until(lambda: engine.recent.is_open)
-    until(lambda: engine.recent.last_items(SHOP, ["m", "u"]) == ["a"])
+    until(lambda: engine.recent.last_items(SHOP, ["u:m", "u:u"]) == ["a"])
     engine.stop()
     told = parity()
     assert told.exit_code == 1, told.output
-    assert "missing: last_items of 'm'" in told.stdout
+    assert "missing: last_items of 'u:m'" in told.stdout
     assert "serving used the default, the log says ['a']" in told.stdout
-    assert "too_old: last_items of 'u'" in told.stdout
+    assert "too_old: last_items of 'u:u'" in told.stdout
     assert "serving used ['a'] of 300000 ms before, the log says ['b', 'a']" in told.stdout
