@@ -125,7 +125,7 @@ def _value(feature: Feature, totals: Mapping[str, Any], end_ms: int) -> Any:
         return float(above or 0) / float(below) if below else feature.default
     total = totals.get(feature.name)
     if total is None:
-        return feature.default
+        return [] if feature.default == () else feature.default
     if feature.aggregation == "mean":
         return float(total[0]) / float(total[1])
     return (end_ms - total) // 1000 if feature.aggregation == "seconds_since" else total

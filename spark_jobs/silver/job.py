@@ -265,20 +265,24 @@ class _Build:
         stored = found.where("user_id is null and anonymous_id is not null").select(
             *ids, "batch", "event_id", "occurred_at", F.col("person_id").alias("stored")
         )
-        moved = identity.with_persons(stored, of_links, of_acts).where("not person_id <=> stored").localCheckpoint()
+        resolved = identity.with_persons(stored, of_links, of_acts)
+        moved = resolved.where("not person_id <=> stored").drop("stored", "occurred_at").localCheckpoint()
         again: dict[str, list[str]] = {}
         for row in moved.select("shop_id", "batch").distinct().collect():
             again.setdefault(row.batch, []).append(row.shop_id)
         for batch in sorted(again, key=batch_order):
-            self._restate(batch, sorted(again[batch]), of_links, of_acts)
+            self._restate(batch, sorted(again[batch]), moved)
         return moved.select(*ids)
 
-    def _restate(self, batch: str, shops: list[str], of_links: DataFrame, of_acts: DataFrame) -> None:
-        """Events of a batch with their persons as ``of_links`` has them, and what is made of these events."""
+    def _restate(self, batch: str, shops: list[str], moved: DataFrame) -> None:
+        """Events of a batch with the persons that ``moved`` has for some of them, and what is made of these events."""
         draft = self.drafts[tables.SILVER_EVENTS]
         aside = draft / "_restated"
         found = self._table(tables.SILVER_EVENTS, folders_of(draft, shops, [batch]))
-        write_draft(identity.with_persons(found, of_links, of_acts), tables.SILVER_EVENTS, aside, f"batch={batch}")
+        persons = moved.select("shop_id", "event_id", F.col("person_id").alias("moved_to"))
+        joined = found.join(F.broadcast(persons), ["shop_id", "event_id"], "left")
+        restated = joined.withColumn("person_id", F.coalesce("moved_to", "person_id"))
+        write_draft(restated, tables.SILVER_EVENTS, aside, f"batch={batch}")
         self._drop((tables.SILVER_EVENTS, *OF_EVENTS), batch, shops)
         for folder in aside.glob("shop=*"):
             (folder / f"batch={batch}").rename(draft / folder.name / f"batch={batch}")

@@ -88,12 +88,14 @@ def deliveries(draw: st.DrawFn, edge: datetime, number: int) -> tuple[int, bytes
     occurred = edge + timedelta(milliseconds=draw(offsets_ms))
     received = occurred + timedelta(milliseconds=draw(delays_ms))
     event_type, properties = draw(contents())
+    who = draw(st.sampled_from(["user", "user", "device", "both"]))
     event = {
         "event_id": draw(st.sampled_from(["twice", "again", *[f"e{number}"] * 8])),
         "type": event_type,
         "occurred_at": occurred.isoformat(),
         "received_at": received.isoformat(),
-        "user_id": draw(ids),
+        "user_id": draw(ids) if who != "device" else None,
+        "anonymous_id": draw(ids) if who != "user" else None,
         "session_id": draw(st.none() | ids),
         "properties": properties,
     }

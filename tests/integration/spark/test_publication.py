@@ -112,10 +112,10 @@ def test_day_by_day_gives_what_a_build_of_everything_gives(platform: Any) -> Non
     assert refunded == [("r1", "2026-09-01"), ("r2", "2026-09-02")]
     visits = {(row["person_id"], row["started_at"].isoformat()): row["events"] for row in day_by_day[SILVER_SESSIONS.name]}
     assert visits == {
-        ("p", "2026-09-01T10:00:00"): 2,
-        ("p", "2026-09-01T23:50:00"): 3,
-        ("q", "2026-09-01T10:03:00"): 1,
-        ("r", "2026-09-01T23:52:00"): 1,
+        ("a:p", "2026-09-01T10:00:00"): 2,
+        ("a:p", "2026-09-01T23:50:00"): 3,
+        ("a:q", "2026-09-01T10:03:00"): 1,
+        ("a:r", "2026-09-01T23:52:00"): 1,
     }
     platform.build("history")  # and all that follows it, every person anew
     assert {schema.name: platform.rows(schema) for schema in SILVER} == day_by_day
@@ -126,12 +126,12 @@ def test_a_day_that_lost_events_leaves_no_visit_of_theirs(platform: Any) -> None
     platform.land("live-2026-09-01", {"a": DAYS["live-2026-09-01"][:1]})  # the shop's archive of that day was mended
     platform.build("live-2026-09-01")
     persons = [row["person_id"] for row in platform.rows(SILVER_SESSIONS)]
-    assert sorted(persons) == ["p", "p", "q"]
+    assert sorted(persons) == ["a:p", "a:p", "a:q"]
 
 
 def test_a_visit_that_is_missing_fails_the_audit(platform: Any) -> None:
     landed(platform)
-    rows = [row for row in platform.rows(SILVER_SESSIONS) if row["person_id"] != "q"]
+    rows = [row for row in platform.rows(SILVER_SESSIONS) if row["person_id"] != "a:q"]
     platform.publish(SILVER_SESSIONS, rows)
     with pytest.raises(AuditFailed, match="silver/sessions of shop a miss 1 acts"):
         platform.build("live-2026-09-02")

@@ -41,7 +41,7 @@ def test_a_view_has_the_values_of_the_oracle(acts: pd.DataFrame, expected: dict[
     for row in frame.to_dict("records"):
         identity = entity_id(row["shop_id"], [row[key] for key in ENTITY_KEYS[members[0].entity]])
         for feature in members:
-            if row[feature.name] != feature.default:
+            if row[feature.name] not in (feature.default, [] if feature.default == () else feature.default):
                 found[feature.name, row["shop_id"], identity, row["as_of_ms"]] = row[feature.name]
     names = {feature.name for feature in members}
     assert without_nul(found) == without_nul({key: value for key, value in expected.items() if key[0] in names})

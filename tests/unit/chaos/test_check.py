@@ -153,8 +153,13 @@ def test_a_wrong_window_in_the_store(row: dict[str, Any], told: list[str]) -> No
 
 @pytest.mark.parametrize(("items", "is_fine"), [(["b", "a"], True), (["a"], False), (None, False)])
 def test_a_wrong_list_in_the_store(items: list[str] | None, is_fine: bool) -> None:
-    expected = by_instant([value("last_items", ["a"], 0, until=False), value("last_items", ["b", "a"], 1, until=False)])
-    row = {"last_items": items, "valid_until_ms": None}
+    expected = by_instant(
+        [
+            *(value("last_items", ["a"], 0, until=False), value("last_items", ["b", "a"], 1, until=False)),
+            *(value("last_items_known_ms", [0], 0, until=False), value("last_items_known_ms", [1, 0], 1, until=False)),
+        ]
+    )
+    row = {"last_items": items, "last_items_known_ms": items and [1, 0], "valid_until_ms": None}
     assert check_stored(expected, LAST, live_views()[LAST], [("s", "p")], [row]).is_fine is is_fine
 
 

@@ -53,16 +53,20 @@ def lake(tmp_path: Path) -> LakeVersion:
 def test_the_store_knows_good_acts_of_the_log_and_no_history(lake: LakeVersion) -> None:
     with open_lake(lake) as connection:
         assert known_until_ms(connection) == T0 + 6_000
-        acts = acts_of_log(connection, SETTINGS, "a", BY_NAME["last_items"], ["人", "q", "nobody"])
-        brought = acts_of_log(connection, SETTINGS, "a", BY_NAME["person_share_opens_30d"], ["人", "q"])
-    assert {person: [act["item_id"] for act in of] for person, of in acts.items()} == {"人": ["y"], "q": ["x"], "nobody": []}
-    assert {person: [act["share_id"] for act in of] for person, of in brought.items()} == {"人": ["s"], "q": ["t"]}
+        acts = acts_of_log(connection, SETTINGS, "a", BY_NAME["last_items"], ["u:人", "u:q", "u:nobody"])
+        brought = acts_of_log(connection, SETTINGS, "a", BY_NAME["person_share_opens_30d"], ["u:人", "u:q"])
+    assert {person: [act["item_id"] for act in of] for person, of in acts.items()} == {
+        "u:人": ["y"],
+        "u:q": ["x"],
+        "u:nobody": [],
+    }
+    assert {person: [act["share_id"] for act in of] for person, of in brought.items()} == {"u:人": ["s"], "u:q": ["t"]}
 
 
 def test_records_of_one_entity_are_found_by_column_or_by_their_line(lake: LakeVersion) -> None:
     with open_lake(lake) as connection:
-        of_person = records_behind(connection, "a", BY_NAME["last_items"], ["人"])
-        of_opener = records_behind(connection, "a", BY_NAME["person_share_opens_30d"], ["人"])
+        of_person = records_behind(connection, "a", BY_NAME["last_items"], ["u:人"])
+        of_opener = records_behind(connection, "a", BY_NAME["person_share_opens_30d"], ["u:人"])
     assert [record["collector_id"] for record in of_person] == ["cNone", "c1", "c2", "c3"]
     assert {record["collector_id"] for record in of_opener} >= {"c5"}
 
@@ -71,7 +75,7 @@ def test_why_finds_events_whose_line_escapes_the_id(lake: LakeVersion, monkeypat
     monkeypatch.setenv("JISHI_VAR", str(lake.settings.var))
     get_settings.cache_clear()
     try:
-        found = evidence("person:人", "last_items", T0 + 10_000, None, "a")
+        found = evidence("user:人", "last_items", T0 + 10_000, None, "a")
     finally:
         get_settings.cache_clear()
     assert found.value == ["y", "h"]
