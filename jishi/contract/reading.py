@@ -83,7 +83,7 @@ def _read_with_care(text: bytes) -> tuple[Any, Refusal | None]:
         return None, (
             problems or [Refusal("not_an_object", "", f"the event is not JSON: {error.msg}, at character {error.pos}")]
         )[0]
-    return value, (problems or [*_bad_texts(value), None])[0]
+    return value, next(iter([*problems, *_bad_texts(value)]), None)
 
 
 def _depth(text: bytes) -> int:
