@@ -125,7 +125,7 @@ def test_an_odd_item_is_quarantined_alone(world: Any) -> None:
 
 
 FRAGMENTS = st.one_of(
-    st.sampled_from([text for _, text, _, _ in ODD]),
+    st.sampled_from([text for _, text, _, _ in ODD if len(text) < 10_000]),
     st.sampled_from([b"null", b"true", b"-0", b"1E5", b"[]", b"{}", b'[{"a":[]}]', rb'"\\"', rb'"\"]"', b'{"a":{"a":{}}}']),
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
