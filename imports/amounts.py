@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Literal
 
 DecimalSign = Literal[".", ","]
@@ -22,6 +23,7 @@ _COMMAS_AS_THOUSANDS = re.compile(r"^\d{1,3}(,\d{2,3})*,\d{3}$")  # Indian group
 _MOST_DIGITS = 40  # a longer number is no amount; it is left for the contract to refuse
 
 
+@lru_cache(maxsize=1 << 16)  # the same few prices and counts fill an export
 def number(text: str | None, decimal_sign: DecimalSign = ".") -> Decimal | None:
     """The exact number that a cell holds, or None when it holds none (``many``, ``NaN``, ``1e999999``, two signs)."""
     if text is None:
@@ -46,7 +48,7 @@ def number(text: str | None, decimal_sign: DecimalSign = ".") -> Decimal | None:
 
 
 def decimal_sign_of(cells: Iterable[str | None]) -> DecimalSign:
-    """The decimal sign of a column: what stands last where both signs occur, or before one or two digits; ``.`` if nothing tells."""
+    """The decimal sign of a column: the last one where both occur, or one before one or two digits; ``.`` if nothing tells."""
     votes = {".": 0, ",": 0}
     for cell in cells:
         if cell is None:

@@ -49,7 +49,13 @@ def in_minor(value: object, mapping: ExportMapping, currency: str) -> Decimal | 
 
 
 def event(
-    event_id: str, name: str, rows: Sequence[ExportRow], mapping: ExportMapping, shop_id: str, person: dict[str, str], at: object,
+    event_id: str,
+    name: str,
+    rows: Sequence[ExportRow],
+    mapping: ExportMapping,
+    shop_id: str,
+    person: dict[str, str],
+    at: object,
     properties: dict[str, Any],
 ) -> dict[str, Any]:
     """One event with its source; ``at`` is an instant, or the text that should have been one."""

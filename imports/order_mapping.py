@@ -25,7 +25,7 @@ class _Part(BaseModel):
 
 
 class RowRule(_Part):
-    """Rows whose ``column`` has one of the values of ``equals``, contains one of ``contains``, starts so, or is below a number."""
+    """Rows whose ``column`` equals or contains one of some texts, starts with a text, or is below a number."""
 
     column: str
     equals: list[str] | None = None
@@ -44,8 +44,8 @@ class RowRule(_Part):
 class Cancellation(RowRule):
     """Which rows take something back.
 
-    ``order_id`` is the column that names the order; without it orders are matched. ``refund_id`` names the occasion; without it an
-    occasion is what one document or order takes back at one instant.
+    ``order_id`` is the column that names the order; without it orders are matched. ``refund_id`` names the occasion; without it
+    an occasion is what one document or order takes back at one instant.
     """
 
     order_id: str | None = None
@@ -55,7 +55,8 @@ class Cancellation(RowRule):
 class ExportMapping(_Part):
     """Columns of an export by the name of the field that they hold; ``defaults`` stand for columns that are not there.
 
-    A column may be a list of names, of which a file has one. ``digits`` are the decimals of the amounts' currency, by ISO 4217 if left out.
+    A column may be a list of names, of which a file has one; a file may lack the columns of the fields in ``may_lack``.
+    ``digits`` are the decimals of amounts, those of the currency by ISO 4217 if left out.
     """
 
     columns: dict[str, str | list[str]]
@@ -65,8 +66,11 @@ class ExportMapping(_Part):
     decimal: DecimalSign | None = Field(None, description="decimal sign; found out for each column if left out")
     currency: str
     time_zone: str = "UTC"
-    time_format: str | None = Field(None, description="strptime format of the time column, or excel_serial; ISO 8601 if left out")
+    time_format: str | None = Field(
+        None, description="strptime format of the time column, or excel_serial; ISO 8601 if left out"
+    )
     cancellation: Cancellation | None = None
+    may_lack: list[str] = Field(default_factory=list, description="fields whose column a file may lack")
     keep: list[RowRule] = Field(default_factory=list, description="only rows that fit all of these are imported")
     leave_out: list[RowRule] = Field(default_factory=list, description="rows that fit one of these are not")
     encoding: str | None = None
@@ -110,12 +114,7 @@ class ExportMapping(_Part):
         extra = [rule.column for rule in rules]
         if self.cancellation is not None:
             extra += [name for name in (self.cancellation.order_id, self.cancellation.refund_id) if name]
-        return [*(self.names_of(field) for field in self.columns if field not in self.optional), *([name] for name in extra)]
-
-    @property
-    def optional(self) -> frozenset[str]:
-        """Fields whose column a file may lack because there are several names, as presets of versions of one export have them."""
-        return frozenset(field for field, names in self.columns.items() if isinstance(names, list) and "?" in names)
+        return [*(self.names_of(field) for field in self.columns if field not in self.may_lack), *([name] for name in extra)]
 
     @property
     def reading(self) -> ReadingRules:
@@ -139,7 +138,7 @@ class ExportMapping(_Part):
             return None
         try:
             if self.time_format == EXCEL_SERIAL:
-                moment = _from_serial(text)
+                moment: datetime | None = _from_serial(text)
             elif self.time_format is not None:
                 moment = datetime.strptime(text, self.time_format)  # noqa: DTZ007
             else:
@@ -174,7 +173,10 @@ def preset_names() -> list[str]:
 
 
 def load_export_mapping(file: Path | str, **changes: Any) -> ExportMapping:
-    """Read a mapping from a file, or a preset by its name; ``changes`` replace keys. Raises LandingError that names file and field."""
+    """Read a mapping from a file, or a preset by its name; ``changes`` replace keys.
+
+    Raises LandingError that names file and field.
+    """
     path = PRESETS / f"{file}.yaml" if isinstance(file, str) else file
     if isinstance(file, str) and not path.exists():
         raise LandingError(f"--preset: {file!r} is none of {', '.join(preset_names())}")

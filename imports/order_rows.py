@@ -1,7 +1,7 @@
-"""Rows of one or more export files, cleaned, filtered and grouped: one group is one order, or what was taken back on one occasion.
+"""Rows of export files, cleaned, filtered and grouped: a group is one order, or what was taken back on one occasion.
 
-Groups come in the order of time, as instants: files may mix offsets. A row that is there twice because two files overlap counts once;
-one that is there twice within a file was sold twice. What is left out is counted by reason, never in silence.
+Groups come in the order of time, as instants: files may mix offsets. A row that is there twice because two files overlap counts
+once; one that is there twice within a file was sold twice. What is left out is counted by reason, never in silence.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 from imports.amounts import DecimalSign, decimal_sign_of, number
@@ -18,8 +19,22 @@ from imports.order_mapping import ExportMapping, RowRule
 from imports.table_file import TableFile, TableRow, read_table
 from jishi.landing import LandingError
 
-MONEY = ("unit_price", "line_price", "discount", "order_discount", "shipping", "line_shipping", "refunded")
-_TOTAL_WORDS = {"合计", "总计", "小计", "合計", "総計", "total", "grand total", "subtotal", "sum", "summe", "gesamt", "totale", "итого"}
+MONEY = ("unit_price", "line_price", "discount", "order_discount", "shipping", "line_shipping", "refunded", "stock")
+_TOTAL_WORDS = {
+    "合计",
+    "总计",
+    "小计",
+    "合計",
+    "総計",
+    "total",
+    "grand total",
+    "subtotal",
+    "sum",
+    "summe",
+    "gesamt",
+    "totale",
+    "итого",
+}
 _START = datetime.min.replace(tzinfo=UTC)
 
 
@@ -35,7 +50,7 @@ class ExportRow:
     problem: str | None
     signs: dict[str, DecimalSign]
 
-    def amount(self, name: str) -> object:
+    def amount(self, name: str) -> Decimal | str | None:
         """The field as an exact number; its text when it is none; None when it is empty."""
         text = self.fields.get(name)
         value = number(text, self.signs.get(name, "."))
@@ -56,14 +71,17 @@ def read_export(files: Sequence[Path], mapping: ExportMapping) -> Export:
     export = Export()
     in_earlier_files: Counter[tuple[tuple[str, str | None], ...]] = Counter()
     number_of_row = 0
+    whole_order: dict[tuple[str, str], str] = {}
+    instants: dict[str | None, datetime | None] = {}
     for file in files:
         table = read_table(file, mapping.wanted, mapping.reading)
         export.read_as[file.name] = table.read_as
         column_of, signs = _columns(table, mapping)
+        names_of = {name: [column for column in mapping.names_of(name) if column in table.columns] for name in column_of}
         in_this_file: Counter[tuple[tuple[str, str | None], ...]] = Counter()
         for row in table.rows:
             number_of_row += 1
-            if (reason := _left_out(row, column_of, mapping)) is not None:
+            if (reason := _left_out(row, column_of, mapping, whole_order)) is not None:
                 export.left_out[reason] += 1
                 continue
             key = _key(row, column_of)
@@ -74,9 +92,12 @@ def read_export(files: Sequence[Path], mapping: ExportMapping) -> Export:
             if "line_id" in column_of and in_this_file[key] > 1:
                 export.left_out["the same line again"] += 1
                 continue
-            fields = {name: row.cells.get(column) for name, column in column_of.items()}
+            fields = {name: _first(row, names) for name, names in names_of.items()}
             fields |= {name: _text(value) for name, value in mapping.defaults.items() if fields.get(name) is None}
-            at = mapping.instant(fields.get("occurred_at"))
+            when = fields.get("occurred_at")
+            if when not in instants:
+                instants[when] = mapping.instant(when)
+            at = instants[when]
             export.rows.append(ExportRow(fields, row.cells, file.name, number_of_row, at, row.problem, signs))
         in_earlier_files |= in_this_file
     if number_of_row == 0:
@@ -112,13 +133,22 @@ def groups(rows: Sequence[ExportRow], mapping: ExportMapping) -> list[tuple[bool
         if is_back:
             assert back_rule is not None
             named = row.cells.get(back_rule.refund_id) if back_rule.refund_id else None
-            occasion = named if named is not None else row.at
+            # A document of its own is one occasion, though its rows may be a minute apart.
+            occasion = named if named is not None or back_rule.starts_with is not None else row.at
         by_key[is_back, order, occasion].append(row)
     ordered = sorted(
         by_key.items(),
         key=lambda item: (min((row.at for row in item[1] if row.at), default=_START), item[0][0], item[1][0].number),
     )
     return [(bool(key[0]), members) for key, members in ordered]
+
+
+def _first(row: TableRow, columns: Sequence[str]) -> str | None:
+    """The first of several columns that the row fills: a shop may number only some of its items."""
+    for column in columns:
+        if (cell := row.cells.get(column)) is not None:
+            return cell
+    return None
 
 
 def _columns(table: TableFile, mapping: ExportMapping) -> tuple[dict[str, str], dict[str, DecimalSign]]:
@@ -133,23 +163,37 @@ def _columns(table: TableFile, mapping: ExportMapping) -> tuple[dict[str, str], 
     if mapping.decimal is not None:
         return column_of, dict.fromkeys(money, mapping.decimal)
     # One program writes one sign; a column of whole numbers follows the others of its file.
-    sign = decimal_sign_of(row.cells.get(column_of[name]) for name in money if name != "quantity" for row in table.rows)
+    sign = decimal_sign_of(
+        row.cells.get(column_of[name]) for name in money if name not in ("quantity", "stock") for row in table.rows
+    )
     for name in money:
         signs[name] = sign
     return column_of, signs
 
 
-def _left_out(row: TableRow, column_of: dict[str, str], mapping: ExportMapping) -> str | None:
+def _left_out(
+    row: TableRow, column_of: dict[str, str], mapping: ExportMapping, whole_order: dict[tuple[str, str], str]
+) -> str | None:
+    """Why a row is no line of a wanted order. A status that only the order's first row has (``whole_order``) holds for all."""
     if row.problem is not None:
-        return None
+        return None  # it goes into quarantine, where it can be read
     if _is_total(row, column_of):
         return "a row of totals"
+    if not mapping.keep and not mapping.leave_out:
+        return None
+    order = row.cells.get(column_of.get("order_id", "")) or ""
+    cells = dict(row.cells)
+    for rule in (*mapping.keep, *mapping.leave_out):
+        if (cell := cells.get(rule.column)) is not None:
+            whole_order[order, rule.column] = cell
+        else:
+            cells[rule.column] = whole_order.get((order, rule.column))
     for rule in mapping.keep:
-        if not fits(rule, row.cells):
-            return f"{rule.column} is {row.cells.get(rule.column) or 'empty'}"
+        if not fits(rule, cells):
+            return f"{rule.column} is {cells[rule.column] or 'empty'}"
     for rule in mapping.leave_out:
-        if fits(rule, row.cells):
-            return f"{rule.column} is {row.cells.get(rule.column)}"
+        if fits(rule, cells):
+            return f"{rule.column} is {cells[rule.column]}"
     return None
 
 
@@ -166,7 +210,7 @@ def _key(row: TableRow, column_of: dict[str, str]) -> tuple[tuple[str, str | Non
         return (("problem", row.problem),)
     if "line_id" in column_of and (line := row.cells.get(column_of["line_id"])) is not None:
         return (("order", row.cells.get(column_of.get("order_id", ""))), ("line", line))
-    return tuple((name, row.cells.get(column)) for name, column in column_of.items())
+    return tuple((column, row.cells.get(column)) for column in column_of.values())
 
 
 def _text(value: object) -> str:

@@ -1,7 +1,7 @@
 """An export of order lines → ``order_paid`` and ``order_refunded`` events, in the order of time.
 
-Rows of one order become one event. What a row cannot say is left out, and the contract then refuses the event by name: a guessed
-number would be counted. Refunds are in ``imports.refunds``.
+Rows of one order become one event. What a row cannot say is left out, and the contract then refuses the event by name: a
+guessed number would be counted. Refunds are in ``imports.refunds``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ OPTIONAL = (
 Progress = Callable[[int, int], None]
 
 
-
 def require_fields(mapping: ExportMapping) -> None:
     """Raises LandingError when a needed field is neither a column nor a default, or a column's field is unknown."""
     has_line_price = "line_price" in mapping.columns
@@ -42,8 +41,10 @@ def order_lines(
     purchases: Purchases | None = None,
     notes: Callable[[str], None] = lambda line: None,
 ) -> Iterator[bytes]:
-    """Events of the export as JSON lines. ``progress`` gets rows done and rows in all, ``notes`` a line on how each file was read
-    and on what was left out. ``purchases`` are what earlier imports sold, so that their refunds find them. Raises LandingError.
+    """Events of the export as JSON lines.
+
+    ``progress`` gets rows done and rows in all, ``notes`` a line on how each file was read and on what was left out.
+    ``purchases`` are what earlier imports sold, so that their refunds find them. Raises LandingError.
     """
     require_fields(mapping)
     export = read_export(files, mapping)
@@ -98,11 +99,13 @@ def _line(row: ExportRow, mapping: ExportMapping, currency: str) -> dict[str, An
     if price is None and whole_line is not None and count:
         price = whole_line / count
     gross = whole_line if whole_line is not None else price * count if price is not None and count else None
-    line["unit_price_minor"] = rounded(price) if price is not None else row.fields.get("unit_price") or row.fields.get("line_price")
+    line["unit_price_minor"] = (
+        rounded(price) if price is not None else row.fields.get("unit_price") or row.fields.get("line_price")
+    )
     if discount is not None and discount != 0:
         line["discount_minor"] = rounded(abs(discount))
     if price is not None and gross is not None and price != int(price):
-        line["amount_minor"] = max(0, rounded(gross - abs(discount or 0)))  # a unit's price is no whole minor unit
+        line["amount_minor"] = max(0, rounded(gross - abs(discount or Decimal(0))))  # a unit's price is no whole minor unit
     for name in ("category", "coupon_id"):
         if (value := row.fields.get(name)) is not None:
             line[name] = value
@@ -120,7 +123,7 @@ def _refunded_sum(
     order_id = paid["properties"]["order_id"]
     at = mapping.instant(first_field(rows, "refunded_at"))
     properties = {"refund_id": f"{order_id}-sum", "order_id": order_id, "currency": currency, "amount_minor": rounded(total)}
-    person = {key: paid[key] for key in ("user_id", "anonymous_id") if key in paid}
+    person: dict[str, str] = {key: paid[key] for key in ("user_id", "anonymous_id") if key in paid}
     when = at.isoformat() if at is not None else paid["occurred_at"]
     refund = event(f"refund-{order_id}-sum", "order_refunded", rows, mapping, shop_id, person, when, properties)
     if at is None:
@@ -144,5 +147,3 @@ def _shipping(rows: Sequence[ExportRow], mapping: ExportMapping, currency: str) 
 def _instant(rows: Sequence[ExportRow]) -> str | None:
     first = next((row.at for row in rows if row.at is not None), None)
     return first.isoformat() if first is not None else first_field(rows, "occurred_at")
-
-

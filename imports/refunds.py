@@ -1,8 +1,8 @@
 """What an export takes back → ``order_refunded`` events: one an occasion, of what was paid after discounts.
 
-The order is the one that the row names, or the newest earlier one of the same person that has enough of the item left, also of an
-earlier import. A refund whose order nobody knows keeps none: the contract quarantines it, because it would lower the revenue of
-an order that was never counted.
+The order is the one that the row names, or the newest earlier one of the same person that has enough of the item left, also of
+an earlier import. A refund whose order nobody knows keeps none: the contract quarantines it, because it would lower the revenue
+of an order that was never counted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from imports.order_rows import ExportRow
 
 @dataclass
 class _PurchasedLine:
-    """What is left of one item of one order: how many, and what was paid for each after the line's and the order's discounts."""
+    """What is left of one item of one order: how many, and what was paid for each after all discounts."""
 
     order_id: str
     left: int
@@ -77,9 +77,7 @@ class Purchases:
         return _take(self.by_order.get((order_id, item_id), []), count)
 
 
-def refund_events(
-    rows: list[ExportRow], mapping: ExportMapping, shop_id: str, purchases: Purchases
-) -> list[dict[str, Any]]:
+def refund_events(rows: list[ExportRow], mapping: ExportMapping, shop_id: str, purchases: Purchases) -> list[dict[str, Any]]:
     """Events of one occasion: one for each order that it gives something back of."""
     rule = mapping.cancellation
     assert rule is not None
@@ -94,8 +92,10 @@ def refund_events(
         bought = None
         if count is not None and item_id is not None:
             bought = (
-                purchases.take_of_order(named, item_id, count) if rule.order_id and named
-                else purchases.take_of_person(person, item_id, count) if not rule.order_id
+                purchases.take_of_order(named, item_id, count)
+                if rule.order_id and named
+                else purchases.take_of_person(person, item_id, count)
+                if not rule.order_id
                 else None
             )
         order_id = named if rule.order_id else bought.order_id if bought else None
@@ -128,7 +128,7 @@ def _amount(row: ExportRow, mapping: ExportMapping, currency: str, bought: _Purc
     discount = in_minor(row.amount("discount"), mapping, currency)
     if discount is None and bought is not None and count is not None and bought.is_discounted:
         return rounded(bought.paid_each * count)
-    return max(0, rounded(abs(own) - abs(discount or 0)))
+    return max(0, rounded(abs(own) - abs(discount or Decimal(0))))
 
 
 def _refund_id(rows: list[ExportRow], mapping: ExportMapping, document: str | None) -> str:
@@ -173,4 +173,3 @@ def _order_discount_share(properties: dict[str, Any], lines_paid: Decimal) -> De
     if not isinstance(discount, int) or lines_paid <= 0:
         return Decimal(1)
     return max(Decimal(0), 1 - Decimal(discount) / lines_paid)
-

@@ -1,7 +1,7 @@
 """One export file → its table: text, Excel or Parquet, with the header found behind a preamble and cells as clean text.
 
-A row that has more cells than the header is kept with ``problem`` and without its cells' meaning: which cell is too many cannot be
-known, and a shifted price would look right.
+A row that has more cells than the header is kept with ``problem`` and without cells: which of them is too many cannot be known,
+and a shifted price would look right.
 """
 
 from __future__ import annotations
@@ -77,8 +77,10 @@ def read_table(file: Path, wanted: Sequence[Sequence[str]], rules: ReadingRules)
 
 def clean(text: str | None) -> str | None:
     """A cell without what only its program needed: ``="…"``, tabs and blanks around it, byte-order marks; empty is None."""
-    if text is None:
+    if not text:
         return None
+    if "!" <= text[0] <= "~" and "!" <= text[-1] <= "~" and text[0] != "=":
+        return text
     text = text.strip(_BLANKS).strip()
     if match := _WRAPPED.match(text):
         text = match.group(1).strip()
@@ -86,7 +88,11 @@ def clean(text: str | None) -> str | None:
     return text or None
 
 
-def _table(file: Path, lines: list[list[str | None]], wanted: Sequence[Sequence[str]], read_as: str, skip: int | None) -> TableFile:
+def _table(
+    file: Path, lines: list[list[str | None]], wanted: Sequence[Sequence[str]], read_as: str, skip: int | None
+) -> TableFile:
+    if not any(clean(cell) for cells in lines for cell in cells):
+        lines = []
     at = _header_row(lines, wanted) if skip is None else skip
     if at is None or at >= len(lines):
         raise LandingError(_missing(file, lines, wanted, skip))
@@ -109,7 +115,7 @@ def _row(columns: list[str], cells: list[str | None]) -> TableRow:
 
 
 def _unique_names(names: list[str]) -> list[str]:
-    """Names with ``#2``, ``#3`` … behind repeated ones, so that a mapping can name each; blank columns stay blank and unused."""
+    """Names with ``#2``, ``#3`` … behind repeated ones, so that a mapping can name each; a blank one is its number."""
     seen: dict[str, int] = {}
     unique = []
     for number, name in enumerate(names, 1):
@@ -138,7 +144,9 @@ def _missing(file: Path, lines: list[list[str | None]], wanted: Sequence[Sequenc
     rows = [_unique_names([clean(cell) or "" for cell in cells]) for cells in lines[:_HEADER_WITHIN]]
     if not rows:
         return f"{file} is empty; nothing was imported, and what was there before is kept"
-    chosen = rows[at] if at is not None and at < len(rows) else max(rows, key=lambda r: sum(bool(set(r) & set(n)) for n in wanted))
+    chosen = (
+        rows[at] if at is not None and at < len(rows) else max(rows, key=lambda r: sum(bool(set(r) & set(n)) for n in wanted))
+    )
     absent = next((names for names in wanted if not set(chosen) & set(names)), wanted[0])
     there = ", ".join(name for name in chosen if not name.startswith("#"))
     return (
@@ -171,7 +179,9 @@ def _parsed(text: str, delimiter: str) -> list[list[str | None]]:
     try:
         for cells in reader:
             if any(cell.count("\n") > _LINES_IN_A_CELL for cell in cells):
-                raise LandingError(f"a quoted cell that ends in line {reader.line_num} is {_LINES_IN_A_CELL} lines long: a quote is not closed")
+                raise LandingError(
+                    f"a quoted cell that ends in line {reader.line_num} is {_LINES_IN_A_CELL} lines long: a quote is not closed"
+                )
             rows.append(list(cells))
     except csv.Error as error:
         raise LandingError(f"line {reader.line_num} is no CSV: {error}") from None

@@ -1,7 +1,7 @@
 """Bytes of an export → text: the encoding is detected, said, or named by the mapping; a wrong one is never guessed silently.
 
-A byte-order mark decides. Else the first encoding that reads every byte **and** shows the columns that the mapping names wins, in an
-order that tells Chinese from Western exports by their bytes.
+A byte-order mark decides. Else the first encoding wins that reads every byte **and** shows the columns that the mapping names,
+in an order that tells Chinese from Western exports by their bytes.
 """
 
 from __future__ import annotations
