@@ -23,7 +23,7 @@ class Paths:
     # --- environments and fetched jars (kept between runs) ---
     @property
     def jars(self) -> Path:
-        """Jars fetched by Ivy: ``kafka/`` (broker) and ``flink/`` (connectors)."""
+        """Jars fetched by Ivy, a folder for each use (``ops.jars``)."""
         return self.envs / "jars"
 
     @property
@@ -80,6 +80,11 @@ class Paths:
     def lake(self) -> Path:
         """Root of the lake's published tables (``jishi.lake``)."""
         return self.var / "lake"
+
+    @property
+    def lake_catalog(self) -> Path:
+        """The lake's catalog where it is the embedded one (``jishi.lake.catalog``)."""
+        return self.lake / "catalog.db"
 
     @property
     def history(self) -> Path:

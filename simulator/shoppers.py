@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from simulator.catalogue import DIMENSIONS, Catalogue
+from simulator.catalogue import DIMENSIONS, SimulatedCatalogue
+from simulator.devices import Devices, anonymous_id, make_devices
 from simulator.preset import Preset
 from simulator.seeds import stream
 
@@ -23,7 +23,7 @@ _STAPLES_MOST = 12
 
 @dataclass(frozen=True)
 class Shoppers:
-    """Shoppers 0…n−1 and after them the bots. ``taste`` (n, DIMENSIONS), everything else (n,) unless said otherwise."""
+    """Shoppers 0…n−1 and after them the bots. ``taste`` (n, DIMENSIONS), everything else (n,) unless noted otherwise."""
 
     count: int
     bots: int
@@ -40,7 +40,8 @@ class Shoppers:
     rhythm_days: np.ndarray
     phase_days: np.ndarray
     staples: list[np.ndarray]  # items that the shopper buys again and again
-    anonymous_ids: list[str]  # of shoppers and bots
+    anonymous_ids: list[str]  # of shoppers (their first devices) and bots
+    devices: Devices
 
     def user_id(self, shopper: int) -> str:
         """The id after login."""
@@ -55,7 +56,7 @@ class Shoppers:
         return buying
 
 
-def make_shoppers(preset: Preset, catalogue: Catalogue, shop_id: str, seed: int, count: int) -> Shoppers:
+def make_shoppers(preset: Preset, catalogue: SimulatedCatalogue, shop_id: str, seed: int, count: int) -> Shoppers:
     """Shoppers of a shop and seed. Each trait has its own stream, so that asking for more shoppers leaves the first ones."""
 
     def rng(trait: str) -> np.random.Generator:
@@ -64,6 +65,7 @@ def make_shoppers(preset: Preset, catalogue: Catalogue, shop_id: str, seed: int,
     low, high = preset.rhythm_days
     names = list(preset.channels)
     bots = max(2, count // 150)
+    devices = make_devices(shop_id, seed, count)
     taste = _tastes(catalogue, count, rng("taste"))
     sensitivity = rng("price").gamma(2.0, 0.5, count)
     arrival = np.where(rng("early").random(count) < 0.62, 0, rng("arrival").exponential(18.0, count)).astype(np.int64)
@@ -84,12 +86,12 @@ def make_shoppers(preset: Preset, catalogue: Catalogue, shop_id: str, seed: int,
         rhythm_days=rng("rhythm").uniform(low, high, count),
         phase_days=rng("phase").uniform(0, high, count),
         staples=_staples(preset, catalogue, taste, sensitivity, rng("staples"), rng("staple-count")),
-        anonymous_ids=[_anonymous_id(shop_id, seed, number) for number in range(count)]
-        + [_anonymous_id(shop_id, seed, -1 - number) for number in range(bots)],
+        anonymous_ids=[*devices.first, *(anonymous_id(shop_id, seed, -1 - number) for number in range(bots))],
+        devices=devices,
     )
 
 
-def preference(taste: np.ndarray, sensitivity: np.ndarray | float, catalogue: Catalogue) -> np.ndarray:
+def preference(taste: np.ndarray, sensitivity: np.ndarray | float, catalogue: SimulatedCatalogue) -> np.ndarray:
     """Log-odds of each item to be looked at: taste, the item's appeal, and its price for those who mind. Shape (…, items)."""
     score: np.ndarray = TASTE * (taste @ catalogue.vectors.T) + APPEAL * catalogue.appeal
     minded: np.ndarray = score - PRICE * np.multiply.outer(sensitivity, catalogue.price_z)
@@ -99,7 +101,7 @@ def preference(taste: np.ndarray, sensitivity: np.ndarray | float, catalogue: Ca
 class Leanings:
     """How likely each shopper looks at each item; it is the same every day, so shoppers who came lately are remembered."""
 
-    def __init__(self, shoppers: Shoppers, catalogue: Catalogue) -> None:
+    def __init__(self, shoppers: Shoppers, catalogue: SimulatedCatalogue) -> None:
         self._shoppers, self._catalogue = shoppers, catalogue
         self.of = lru_cache(maxsize=4096)(self._of)
 
@@ -109,24 +111,24 @@ class Leanings:
         return _summed_odds(people.taste[shopper], float(people.price_sensitivity[shopper]), self._catalogue)
 
 
-def _summed_odds(taste: np.ndarray, sensitivity: float, catalogue: Catalogue) -> np.ndarray:
+def _summed_odds(taste: np.ndarray, sensitivity: float, catalogue: SimulatedCatalogue) -> np.ndarray:
     summed: np.ndarray = np.cumsum(np.exp(preference(taste, sensitivity, catalogue)))
     return summed
 
 
-def _tastes(catalogue: Catalogue, count: int, rng: np.random.Generator) -> np.ndarray:
+def _tastes(catalogue: SimulatedCatalogue, count: int, rng: np.random.Generator) -> np.ndarray:
     """A taste is a mixture of three items' vectors, the first weighing most, and something of one's own."""
     draws = rng.random((count, 3))
     picked = catalogue.vectors[(draws * len(catalogue)).astype(np.int64)]
-    own = stream(catalogue.seed, catalogue.shop_id, "shoppers", "taste-own").normal(size=(count, DIMENSIONS)) * 0.12
-    mixed: np.ndarray = picked[:, 0] + 0.7 * picked[:, 1] + 0.35 * picked[:, 2] + own
+    noise = stream(catalogue.seed, catalogue.shop_id, "shoppers", "taste-own").normal(size=(count, DIMENSIONS)) * 0.12
+    mixed: np.ndarray = picked[:, 0] + 0.7 * picked[:, 1] + 0.35 * picked[:, 2] + noise
     unit: np.ndarray = mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
     return unit
 
 
 def _staples(
     preset: Preset,
-    catalogue: Catalogue,
+    catalogue: SimulatedCatalogue,
     taste: np.ndarray,
     sensitivity: np.ndarray,
     rng: np.random.Generator,
@@ -143,7 +145,3 @@ def _staples(
         chosen = np.searchsorted(chances, draws[shopper, :number] * chances[-1])
         staples.append(np.unique(np.minimum(chosen, len(catalogue) - 1)))
     return staples
-
-
-def _anonymous_id(shop_id: str, seed: int, number: int) -> str:
-    return "a" + hashlib.blake2b(f"{shop_id}/{seed}/{number}".encode(), digest_size=6).hexdigest()

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from jishi.files import write_json
 from simulator.defects import Delivery
 from simulator.journal import Happening
+from simulator.linkable import PlayedVisit, linkable_truth, played_visits
 from simulator.shoppers import APPEAL, PRICE, TASTE
 from simulator.world import World
 
@@ -34,6 +35,7 @@ class Truth:
     refunded_minor: int = 0
     payers: set[str] = field(default_factory=set)
     days: list[dict[str, int]] = field(default_factory=list)
+    played: list[PlayedVisit] = field(default_factory=list)
 
     def add(self, other: Truth) -> None:
         """Add the truth of other days."""
@@ -42,6 +44,7 @@ class Truth:
         self.invalid.update(other.invalid)
         self.payers |= other.payers
         self.days += other.days
+        self.played += other.played
         for name in ("deliveries", "visits", "visits_with_order", "bot_visits", "paid_minor", "refunded_minor"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
@@ -67,6 +70,7 @@ class Truth:
             "gmv_minor": self.paid_minor,
             "refunded_minor": self.refunded_minor,
             "paying_customers": len(self.payers),
+            "linkable": linkable_truth(self.played),
             "bots": world.shoppers.anonymous_ids[world.shoppers.count :],
             "preference": {
                 "log_odds": "taste * (taste_of_shopper . vector) + appeal * item_appeal - price * price_sensitivity * price_z",
@@ -82,6 +86,8 @@ def truth_of(happenings: Iterable[Happening], deliveries: Iterable[Delivery], wo
     """Truth of what one day brought about; ``day`` None leaves it out of the list of days."""
     truth = Truth()
     bots = frozenset(world.shoppers.anonymous_ids[world.shoppers.count :])
+    happenings = list(happenings)
+    truth.played = played_visits(happenings, bots)
     visits: dict[str, bool] = {}
     bot_visits: set[str] = set()
     for happening in happenings:
@@ -119,11 +125,15 @@ def paid_minor(order: dict[str, Any]) -> int:
 def write_truth(folder: Path, world: World, truth: Truth, planted: Iterable[Delivery]) -> None:
     """``summary.json``, ``shoppers.parquet``, ``items.parquet`` and ``planted.jsonl`` below ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    people, own = world.shoppers, world.catalogue
+    people, catalogue = world.shoppers, world.catalogue
     write_json(folder / "summary.json", truth.summary(world))
     shoppers = {
         "user_id": [people.user_id(n) for n in range(people.count)],
-        "anonymous_id": people.anonymous_ids[: people.count],
+        "anonymous_id": people.devices.first,
+        "second_anonymous_id": [
+            second if people.devices.has_second[n] else None for n, second in enumerate(people.devices.second)
+        ],
+        "borrows_from": [None if n < 0 else people.devices.first[n] for n in people.devices.lender.tolist()],
         "taste": people.taste.tolist(),
         "price_sensitivity": people.price_sensitivity,
         "eagerness": people.eagerness,
@@ -131,14 +141,14 @@ def write_truth(folder: Path, world: World, truth: Truth, planted: Iterable[Deli
         "arrival_day": people.arrival_day,
         "login_day": people.login_day,
         "rhythm_days": people.rhythm_days,
-        "staples": [[own.ids[item] for item in staples.tolist()] for staples in people.staples],
+        "staples": [[catalogue.ids[item] for item in staples.tolist()] for staples in people.staples],
     }
     items = {
-        "item_id": own.ids,
-        "category": [own.category_name(item) for item in range(len(own))],
-        "vector": own.vectors.tolist(),
-        "appeal": own.appeal,
-        "price_z": own.price_z,
+        "item_id": catalogue.ids,
+        "category": [catalogue.category_name(item) for item in range(len(catalogue))],
+        "vector": catalogue.vectors.tolist(),
+        "appeal": catalogue.appeal,
+        "price_z": catalogue.price_z,
     }
     pq.write_table(pa.table(shoppers), folder / "shoppers.parquet")
     pq.write_table(pa.table(items), folder / "items.parquet")

@@ -112,6 +112,8 @@ def test_a_decimal_comma_is_found_out_for_the_whole_file(tmp_path: Path) -> None
         ("12,50", ".", None),
         ("1,2,3", ".", None),
         ("1e999999", ".", None),
+        ("-1E+400", ".", None),
+        ("1e-999999", ".", None),
         ("NaN", ".", None),
         ("Infinity", ".", None),
         ("many", ".", None),
