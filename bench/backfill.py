@@ -59,7 +59,8 @@ def run_pandas(var: Path, lake: Lake) -> dict[str, Any]:
     """Seconds and rows of the baseline."""
     command = [sys.executable, "-m", "bench.backfill_baseline", "--lake", str(lake.root), "--out", str(var / "pandas")]
     told, peak = run_measured(command, var)
-    return {"engine": "pandas"} | json.loads(told[-1]) | {"peak_gb": peak}
+    measured: dict[str, Any] = json.loads(told[-1])
+    return {"engine": "pandas"} | measured | {"peak_gb": peak}
 
 
 def main() -> int:

@@ -99,7 +99,7 @@ def _running(acts: pd.DataFrame, feature: Feature, keys: list[str]) -> pd.DataFr
         told = [
             values[max(0, end - (feature.n or 1)) : end][::-1] for values in lists.values() for end in range(1, len(values) + 1)
         ]
-        order = np.concatenate([groups.indices[key] for key in lists]) if lists else []
+        order = np.concatenate([groups.indices[key] for key in lists]) if lists else np.zeros(0, dtype=np.int64)
         value = pd.Series(told, index=taken.index[order]).reindex(taken.index)
     else:
         value = groups.cummin() if feature.aggregation == "first_seen" else taken[column]

@@ -41,13 +41,12 @@ def read_shop(shop_id: str, users: int, days: int, seed: int) -> Catalogue:
     """A simulated shop: acts of its shoppers (bots left out), Chinese titles, and true tastes."""
     world = make_world(Plan(shop_id, users, days, seed))
     people, own = world.shoppers, world.catalogue
-    person = {name: number for number, name in enumerate(people.anonymous_ids[:users])}
     item = {item_id: number for number, item_id in enumerate(own.ids)}
     acts = [
-        (person[happening.anonymous_id], item[item_id], WEIGHTS[KINDS[happening.type]])
+        (happening.shopper, item[item_id], WEIGHTS[KINDS[happening.type]])
         for day in range(days)
         for happening in play_day(world, day, prefix=f"{day:03d}", names=("day", day))
-        if happening.type in KINDS and happening.anonymous_id in person
+        if happening.type in KINDS and 0 <= happening.shopper < users
         for item_id in _items(happening)
     ]
     rows, columns, weights = (np.array(column) for column in zip(*acts, strict=True))

@@ -57,8 +57,12 @@ class GoodActs(KeyedProcessFunction):
 
     def process_element(self, value: dict[str, Any], ctx: KeyedProcessFunction.Context) -> Iterator[Keyed]:
         """Acts of one record."""
-        clocks = {name: value[name] for name in ("invalid_reason", "occurred_at_ms", "received_at_ms")}
-        outcome = outcome_without_history(**clocks, **self._limits)
+        outcome = outcome_without_history(
+            invalid_reason=value["invalid_reason"],
+            occurred_at_ms=value["occurred_at_ms"],
+            received_at_ms=value["received_at_ms"],
+            **self._limits,
+        )
         if outcome not in (Outcome.GOOD, Outcome.LATE):
             return
         if self._is_known.value():

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass
@@ -42,7 +43,8 @@ def run_load(address: tuple[str, int], requests: Sequence[bytes], connections: i
     deadline = time.perf_counter() + seconds
 
     def send() -> None:
-        mine, statuses = [], {}
+        mine: list[Any] = []
+        statuses: dict[int, int] = {}
         with socket.create_connection(address) as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for one in _shared(waiting, lock):

@@ -39,7 +39,7 @@ def probabilities(log: pd.DataFrame, items: int) -> np.ndarray:
     """Share of each item at each position, shape (positions, items)."""
     counts = np.zeros((int(log["position"].max()) + 1, items))
     np.add.at(counts, (log["position"], log["item_id"]), 1)
-    return counts / counts.sum(axis=1, keepdims=True)
+    return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
 
 def main() -> None:

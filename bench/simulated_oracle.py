@@ -40,4 +40,7 @@ def shopper_of(world: World) -> dict[str, int]:
     """Number of the shopper by user id and by anonymous id."""
     people = world.shoppers
     by_login = {people.user_id(number): number for number in range(people.count)}
-    return by_login | {people.anonymous_ids[number]: number for number in range(people.count)}
+    devices = {
+        device: number for of_shop in (people.devices.second, people.devices.first) for number, device in enumerate(of_shop)
+    }
+    return by_login | devices

@@ -73,7 +73,8 @@ def lessons_of(shop: ShopData, cut: np.datetime64) -> list[Lesson]:
 
 def run(plan: Plan, growth: Growth, artefacts: Path | None = None, *, with_rivals: bool = False) -> Result:
     """One shop from its first day to the comparison; the ranker and its card go below ``artefacts``."""
-    began, seconds = time.monotonic(), {}
+    began = time.monotonic()
+    seconds: dict[str, float] = {}
 
     def lap(name: str) -> None:
         seconds[name] = round(time.monotonic() - began - sum(seconds.values()), 1)

@@ -55,11 +55,11 @@ def check_stored(
         if newest is None and row[VALID_UNTIL] is None and all(_is_default(f, row[f.name]) for f in members):
             continue
         at = newest if members[0].is_running or row[VALID_UNTIL] is None else row[VALID_UNTIL] - members[0].slide * 1000
-        if newest is not None and at < newest:
+        if newest is not None and at is not None and at < newest:
             finding.wrong.append(f"{view} of {entity_id} is of {at}, the newest value is of {newest}")
         for feature in members:
             finding.cases += 1
-            wanted = own[feature.name].get(at, feature.default)
+            wanted = feature.default if at is None else own[feature.name].get(at, feature.default)
             if not _equal(feature, row[feature.name], wanted):
                 finding.wrong.append(f"{feature.name} of {entity_id} is {row[feature.name]!r}, by the oracle {wanted!r}")
     return finding

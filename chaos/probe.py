@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chaos.ledger import Ledger, Meant
 from chaos.shopper import SHOP
@@ -95,7 +95,8 @@ def _last_items(store: FeatureStore) -> list[str] | None:
     from redis.exceptions import RedisError
 
     try:
-        told: dict[str, list[Any]] = store.get_online_features([_FEATURE], [{"shop_id": SHOP, "person_id": PERSON}]).to_dict()
+        row = store.get_online_features([_FEATURE], [{"shop_id": SHOP, "person_id": PERSON}]).to_dict()
     except (RedisError, OSError):
         return None
-    return told["last_items"][0]
+    items: list[str] | None = row["last_items"][0]
+    return items

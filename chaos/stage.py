@@ -78,7 +78,7 @@ def make_stage(folder: Path, envs: Path, store: Store) -> Stage:
     values: dict[str, Any] = dict(zip(_PORTS, others, strict=True))
     values |= {"var": folder, "envs": envs, "kafka_bootstrap": f"127.0.0.1:{kafka_port}"}
     values |= {"online_store": store, "redis_url": f"127.0.0.1:{redis_port}"}
-    settings = Settings(_env_file=None, **values)  # type: ignore[call-arg]
+    settings = Settings(_env_file=None, **values)
     os.environ.update({f"JISHI_{name.upper()}": str(value) for name, value in values.items()})
     paths = Paths.of(settings)
     empty(folder)

@@ -25,14 +25,14 @@ class Failed(RuntimeError):
 def serve() -> None:
     """Take events over HTTP until SIGTERM."""
     from collector.keys import RegistryUnreadable
-    from collector.serve import PortTaken
+    from collector.serve import CollectorPortTaken
     from collector.serve import serve as run
 
     log_to_stderr()
     settings = get_settings()
     try:
         run(settings, Paths.of(settings))
-    except (PortTaken, RegistryUnreadable) as error:
+    except (CollectorPortTaken, RegistryUnreadable) as error:
         raise Failed(str(error)) from None
     except OSError as error:
         raise Failed(f"{error.filename or Paths.of(settings).wal}: {error.strerror}; free or repair the disk") from None

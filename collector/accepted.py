@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from collector.ledger import Ledger, ledger_file, read_ledger
+from collector.ledger import RetiredLedger, ledger_file, read_ledger
 from collector.wal.durable import read_durable
 from collector.wal.reader import read_entries
 from collector.wal.segments import Position, WalCorrupt, segment_file, segment_starts
@@ -34,7 +34,7 @@ def count_accepted(folder: Path) -> dict[str, int]:
             raise WalCorrupt(f"{error.filename} is missing; bring it back from a backup") from None
 
 
-def _count_all(folder: Path, ledger: Ledger) -> Counter[str]:
+def _count_all(folder: Path, ledger: RetiredLedger) -> Counter[str]:
     durable = read_durable(folder)
     starts = [start for start in segment_starts(folder) if start >= ledger.upto]
     if durable is None:

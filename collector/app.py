@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from collector.catalogue_store import keep_snapshot
 from collector.intake import Intake
-from collector.refusals import Refused
+from collector.refusals import RequestRefused
 from collector.track import TRACKER
 from jishi.contract import EVENT_TYPES, event_json_schema
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class Pages:
-    """What the collector tells about itself and the contract."""
+    """The pages beside the intake: health, readiness, metrics, the contract's schemas and the tracker."""
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
@@ -72,7 +72,7 @@ class Pages:
         """JSON Schema of one event type."""
         name = request.path_params["event_type"]
         if name not in EVENT_TYPES:
-            return Refused(404, "unknown_type", "type", "no such event type; GET /v1/schemas lists them").response()
+            return RequestRefused(404, "unknown_type", "type", "no such event type; GET /v1/schemas lists them").response()
         return _json(event_json_schema(name), media_type="application/schema+json")
 
 
@@ -119,13 +119,13 @@ async def _http_error(request: Request, error: Exception) -> Response:
     codes = {404: ("not_found", "path", "no such address; events go to POST /v1/events")}
     codes[405] = ("wrong_method", "method", "use POST for events, PUT for items and GET for everything else")
     code, field, message = codes.get(error.status_code, ("refused", "request", error.detail))
-    response = Refused(error.status_code, code, field, message).response()
+    response = RequestRefused(error.status_code, code, field, message).response()
     response.headers.update(error.headers or {})
     return response
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:
-    return Refused(
+    return RequestRefused(
         500, "internal", "", "the collector failed; nothing of this batch was acknowledged, send it again"
     ).response()
 

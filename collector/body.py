@@ -7,21 +7,23 @@ import zlib
 
 from starlette.requests import Request
 
-from collector.refusals import Refused
+from collector.refusals import RequestRefused
 
 BODY_TIMEOUT_S = 30.0
 _GZIP = 16 + zlib.MAX_WBITS
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
-    """The body, at most ``max_bytes`` both as it travels and unpacked; refused as early as its headers or first bytes tell.
+    """The body, at most ``max_bytes`` both as it travels and unpacked; refused as soon as its headers or first bytes show it.
 
-    Raises Refused with 400 (damaged gzip), 408 (too slow), 413 (too large) or 415 (a coding that is not read).
+    Raises RequestRefused with 400 (damaged gzip), 408 (too slow), 413 (too large) or 415 (a coding that is not read).
     """
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     if coding not in ("identity", "gzip", "x-gzip"):
-        raise Refused(415, "encoded", "Content-Encoding", "send the body as it is, or with Content-Encoding: gzip")
-    too_large = Refused(413, "too_many_bytes", "body", f"the body is larger than {max_bytes} bytes; send fewer events at once")
+        raise RequestRefused(415, "encoded", "Content-Encoding", "send the body as it is, or with Content-Encoding: gzip")
+    too_large = RequestRefused(
+        413, "too_many_bytes", "body", f"the body is larger than {max_bytes} bytes; send fewer events at once"
+    )
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_bytes:
         raise too_large
@@ -36,7 +38,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
                 chunks.append(chunk)
     except TimeoutError:
         message = f"the body did not arrive within {BODY_TIMEOUT_S:.0f} s; send it again"
-        raise Refused(408, "slow_body", "body", message) from None
+        raise RequestRefused(408, "slow_body", "body", message) from None
     body = b"".join(chunks)
     return body if coding == "identity" else gunzip(body, max_bytes)
 
@@ -44,7 +46,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 def gunzip(packed: bytes, max_bytes: int) -> bytes:
     """The unpacked body. Stops at ``max_bytes`` + 1 bytes of output, whatever the packed bytes would become.
 
-    Raises Refused with 413 when there is more, with 400 when the bytes are no whole gzip stream.
+    Raises RequestRefused with 413 when there is more, with 400 when the bytes are no whole gzip stream.
     """
     pieces: list[bytes] = []
     left = max_bytes
@@ -57,7 +59,7 @@ def gunzip(packed: bytes, max_bytes: int) -> bytes:
         left -= len(piece)
         if left < 0:
             message = f"the unpacked body is larger than {max_bytes} bytes; send fewer events at once"
-            raise Refused(413, "too_many_bytes", "body", message)
+            raise RequestRefused(413, "too_many_bytes", "body", message)
         if not member.eof:
             raise _damaged()
         pieces.append(piece)
@@ -65,12 +67,14 @@ def gunzip(packed: bytes, max_bytes: int) -> bytes:
     return b"".join(pieces)
 
 
-def _damaged() -> Refused:
-    return Refused(400, "malformed_gzip", "body", "the body is no whole gzip stream; pack the JSON with gzip, or send it plain")
+def _damaged() -> RequestRefused:
+    return RequestRefused(
+        400, "malformed_gzip", "body", "the body is no whole gzip stream; pack the JSON with gzip, or send it plain"
+    )
 
 
 def require_json(request: Request) -> None:
-    """Raises Refused with 415 when the request says that its body is something else than JSON."""
+    """Raises RequestRefused with 415 when the request says that its body is something else than JSON."""
     kind = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
-        raise Refused(415, "not_json", "Content-Type", "send JSON with Content-Type: application/json")
+        raise RequestRefused(415, "not_json", "Content-Type", "send JSON with Content-Type: application/json")

@@ -1,4 +1,4 @@
-"""What the collector knows of each shop's items: enough to fill gaps in events and to tell a change from a repetition."""
+"""The newest state of each shop's items: enough to fill gaps in events and to tell a change from a repetition."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def digest_of(properties: dict[str, Any]) -> str:
     return hashlib.blake2b(orjson.dumps(properties, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
 
 
-class Catalogue:
+class ShopCatalogues:
     """Items of all shops by shop and id; used by one thread."""
 
     def __init__(self) -> None:
@@ -43,9 +43,9 @@ class Catalogue:
         """Every item with its shop."""
         return ((shop_id, item_id, known) for shop_id, items in self._shops.items() for item_id, known in items.items())
 
-    def copy(self) -> Catalogue:
+    def copy(self) -> ShopCatalogues:
         """The catalogue as it is now; states are never changed, only replaced."""
-        other = Catalogue()
+        other = ShopCatalogues()
         other._shops = {shop_id: dict(items) for shop_id, items in self._shops.items()}
         return other
 
@@ -55,7 +55,7 @@ class Catalogue:
         return None if items is None else items.get(item_id)
 
     def put(self, shop_id: str, item_id: str, state: Known) -> None:
-        """Take a state over unless a newer one is known. Of two of the same time the one that is told later holds."""
+        """Store a state unless a newer one is known. Of two with the same time the one put later holds."""
         items = self._shops.setdefault(shop_id, {})
         known = items.get(item_id)
         if known is not None:
@@ -68,7 +68,7 @@ class Catalogue:
             self.changes += 1
 
     def note(self, shop_id: str, properties: dict[str, Any], occurred_at_ms: int) -> None:
-        """Take over the state that a good ``item_changed`` told."""
+        """Store the state that an accepted ``item_changed`` carries."""
         category, price = properties["category"], properties["unit_price_minor"]
         state = Known(category, price, occurred_at_ms, occurred_at_ms, digest_of(properties))
         self.put(shop_id, properties["item_id"], state)
@@ -110,10 +110,10 @@ def _fill(event: dict[str, Any], part: dict[str, Any], items: dict[str, Known], 
             return False
     except ValueError:
         return False
-    told = {name: value for name in missing if (value := getattr(known, name)) is not None}
-    if not told:
+    values = {name: value for name in missing if (value := getattr(known, name)) is not None}
+    if not values:
         return False
-    filled = {name: "null" if name in part else "absent" for name in told}
-    part.update(told)
+    filled = {name: "null" if name in part else "absent" for name in values}
+    part.update(values)
     part["filled"] = filled
     return True

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from collector.catalogue import Catalogue, Known
+from collector.catalogue import Known, ShopCatalogues
 from collector.wal.durable import read_durable
 from collector.wal.reader import first_position, read_entries
 from collector.wal.segments import Position, WalCorrupt, segment_starts
@@ -32,7 +32,7 @@ def snapshot_file(folder: Path) -> Path:
     return folder / "catalogue.jsonl"
 
 
-def save_snapshot(folder: Path, catalogue: Catalogue, upto: int) -> None:
+def save_snapshot(folder: Path, catalogue: ShopCatalogues, upto: int) -> None:
     """Write the catalogue, which has seen every event with a seq below ``upto``. Raises OSError."""
     lines = [orjson.dumps({"upto": upto}), *(orjson.dumps([shop, item, *known]) for shop, item, known in catalogue)]
     write_atomically(snapshot_file(folder), b"\n".join(lines).decode() + "\n")
@@ -73,17 +73,17 @@ def snapshot_upto(folder: Path) -> int:
         return 0
 
 
-def load_catalogue(folder: Path, lake: Lake) -> Catalogue:
+def load_catalogue(folder: Path, lake: Lake) -> ShopCatalogues:
     """The catalogue as it was, from the lake's items, the snapshot and the log behind it."""
-    catalogue = Catalogue()
+    catalogue = ShopCatalogues()
     _read_lake(catalogue, lake)
     upto = _read_snapshot(catalogue, folder)
-    with suppress(WalCorrupt):  # the forwarder and the count of accepted events tell the damage
+    with suppress(WalCorrupt):  # the forwarder and the count of accepted events report the damage
         _read_log(catalogue, folder, upto)
     return catalogue
 
 
-def _read_lake(catalogue: Catalogue, lake: Lake) -> None:
+def _read_lake(catalogue: ShopCatalogues, lake: Lake) -> None:
     if not lake.has(SILVER_ITEMS.name):
         return
     import pyarrow as pa
@@ -101,7 +101,7 @@ def _read_lake(catalogue: Catalogue, lake: Lake) -> None:
         log.error("the lake's items cannot be read (%s): events are filled from live changes only", type(error).__name__)
 
 
-def _read_snapshot(catalogue: Catalogue, folder: Path) -> int:
+def _read_snapshot(catalogue: ShopCatalogues, folder: Path) -> int:
     try:
         head, *lines = snapshot_file(folder).read_bytes().splitlines()
         for line in lines:
@@ -115,7 +115,7 @@ def _read_snapshot(catalogue: Catalogue, folder: Path) -> int:
         return 0
 
 
-def _read_log(catalogue: Catalogue, folder: Path, upto: int) -> None:
+def _read_log(catalogue: ShopCatalogues, folder: Path, upto: int) -> None:
     durable = read_durable(folder) or Position()
     starts = [start for start in segment_starts(folder) if start <= upto]
     position = Position(starts[-1], 0, starts[-1]) if starts else first_position(folder)

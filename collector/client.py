@@ -23,8 +23,8 @@ BATCH_BYTES = 900_000
 _AGAIN = (408, 429, 500, 502, 503, 504)
 
 
-class Refused(RuntimeError):
-    """The collector took nothing of a batch, and would not another time either.
+class BatchRefused(RuntimeError):
+    """The collector accepted no event of a batch and would refuse the same batch again.
 
     ``code`` is for programs, ``field`` and ``index`` (of the batch, from 0) name what is wrong, the message says what to do.
     """
@@ -39,7 +39,7 @@ class Unreachable(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EventResult:
     """What became of one event: ``accepted``, ``duplicate``, ``quarantined`` (or ``unchanged`` for an item), and why."""
 
     event_id: str | None
@@ -71,25 +71,25 @@ class Client:
         self._now = now
         self._sleep = sleep
 
-    def send(self, events: Iterable[dict[str, Any]]) -> list[Outcome]:
-        """Send events in order and return the outcome of each when all are acknowledged.
+    def send(self, events: Iterable[dict[str, Any]]) -> list[EventResult]:
+        """Send events in order and return the result of each when all are acknowledged.
 
-        ``event_id``, ``shop_id`` and ``occurred_at`` are added where they are missing. Raises Refused or Unreachable; batches
-        before the one at fault are acknowledged then.
+        ``event_id``, ``shop_id`` and ``occurred_at`` are added where they are missing. Raises BatchRefused or Unreachable;
+        batches before the one at fault are acknowledged then.
         """
         whole = (self._completed(event) for event in events)
-        return [told for batch in _batches(whole) for told in self._post("POST", "/v1/events", batch)]
+        return [result for batch in _batches(whole) for result in self._post("POST", "/v1/events", batch)]
 
-    def put_items(self, items: Iterable[dict[str, Any]]) -> list[Outcome]:
+    def put_items(self, items: Iterable[dict[str, Any]]) -> list[EventResult]:
         """Put items in their whole state; those that did not change are ``unchanged``. Raises like ``send``."""
         path = f"/v1/shops/{quote(self._shop_id)}/items"
-        return [told for batch in _batches(iter(items)) for told in self._post("PUT", path, batch)]
+        return [result for batch in _batches(iter(items)) for result in self._post("PUT", path, batch)]
 
     def _completed(self, event: dict[str, Any]) -> dict[str, Any]:
         occurred_at = self._now().astimezone(UTC).isoformat(timespec="milliseconds")
         return {"event_id": str(uuid.uuid4()), "shop_id": self._shop_id, "occurred_at": occurred_at} | event
 
-    def _post(self, method: str, path: str, batch: list[bytes]) -> list[Outcome]:
+    def _post(self, method: str, path: str, batch: list[bytes]) -> list[EventResult]:
         body = gzip.compress(b"[" + b",".join(batch) + b"]", compresslevel=1, mtime=0)
         headers = {
             "Authorization": f"Bearer {self._key}",
@@ -101,9 +101,9 @@ class Client:
             wait_s = min(0.2 * 2**attempt, 10.0)
             try:
                 with urlopen(Request(self._url + path, body, headers, method=method), timeout=self._timeout_s) as answer:
-                    return [_outcome(told) for told in json.load(answer)["results"]]
+                    return [_event_result(result) for result in json.load(answer)["results"]]
             except HTTPError as error:
-                refused = _refused(error)
+                refused = _batch_refused(error)
                 if error.code not in _AGAIN:
                     raise refused from None
                 problem = str(refused)
@@ -131,13 +131,13 @@ def _batches(events: Iterator[dict[str, Any]]) -> Iterator[list[bytes]]:
         yield batch
 
 
-def _outcome(told: dict[str, Any]) -> Outcome:
-    return Outcome(told["event_id"], told["status"], told["reason"], told["field"], told["detail"])
+def _event_result(result: dict[str, Any]) -> EventResult:
+    return EventResult(result["event_id"], result["status"], result["reason"], result["field"], result["detail"])
 
 
-def _refused(error: HTTPError) -> Refused:
+def _batch_refused(error: HTTPError) -> BatchRefused:
     try:
-        told = json.load(error)["error"]
-        return Refused(error.code, told["code"], told["field"], told["message"], told.get("index"))
+        body = json.load(error)["error"]
+        return BatchRefused(error.code, body["code"], body["field"], body["message"], body.get("index"))
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError):
-        return Refused(error.code, "unknown", "", "the answer is not the collector's; is the address right?", None)
+        return BatchRefused(error.code, "unknown", "", "the answer is not the collector's; is the address right?", None)

@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from collector.progress import Progress, load_position, save_position
+from collector.progress import DeliveryProgress, load_position, save_position
 from collector.retire import retire_segments
 from collector.ticks import Ticks
 from collector.wal.durable import read_durable
@@ -66,7 +66,7 @@ def producer_config(bootstrap: str) -> dict[str, Any]:
         "reconnect.backoff.ms": 100,
         "reconnect.backoff.max.ms": 2_000,
         "socket.nagle.disable": True,
-        "log_level": 2,  # connection troubles are told once by _Link, not on every try
+        "log_level": 2,  # connection troubles are logged once by _Link, not on every try
     }
 
 
@@ -81,10 +81,10 @@ class Forwarder:
         self._stopping = threading.Event()
         self._failure: DeliveryFailed | None = None
         self._saved = load_position(self._wal)
-        self._progress = Progress(self._saved)
+        self._progress = DeliveryProgress(self._saved)
         self._bytes = 0
         self._is_connected: bool | None = None
-        self._has_told_disk = False
+        self._is_disk_error_logged = False
         self._last_save = self._last_beat = self._last_retired = 0.0
 
     def stop(self) -> None:
@@ -103,7 +103,7 @@ class Forwarder:
 
     def _forward(self) -> None:
         """Send from the saved position with a producer of its own until ``stop``."""
-        self._progress, self._failure, self._bytes = Progress(self._saved), None, 0
+        self._progress, self._failure, self._bytes = DeliveryProgress(self._saved), None, 0
         reading = self._saved
         producer = Producer({**producer_config(self._bootstrap), "error_cb": self._on_error})
         ticks = Ticks(producer)
@@ -115,7 +115,7 @@ class Forwarder:
                 for entry in entries:
                     self._send(producer, entry.body, entry.after)
                     reading = entry.after
-                ticks.tell(time.monotonic())
+                ticks.send_due(time.monotonic())
                 is_idle = not entries and not self._progress
                 producer.poll(0 if entries or is_idle else REPORT_S)
                 if entries:
@@ -125,7 +125,7 @@ class Forwarder:
                     idle_s = min(2 * idle_s, LONG_IDLE_S)
                 if self._failure is not None:
                     raise self._failure
-                self._tell(durable)
+                self._housekeep(durable)
             if self._progress:  # ticks are not waited for
                 producer.flush(5)
         finally:
@@ -153,7 +153,7 @@ class Forwarder:
             except KafkaException as error:
                 raise DeliveryFailed(f"seq {after.seq - 1} ({size} bytes) was not taken: {_words(error.args[0])}") from None
 
-    def _on_delivery(self, progress: Progress, seq: int, size: int, error: KafkaError | None, message: Message) -> None:
+    def _on_delivery(self, progress: DeliveryProgress, seq: int, size: int, error: KafkaError | None, message: Message) -> None:
         if progress is not self._progress:
             return  # a report of a producer that was given up
         self._bytes -= size
@@ -172,7 +172,7 @@ class Forwarder:
             log.warning("Kafka at %s is away; acknowledged events wait on disk", self._bootstrap)
             self._is_connected = False
 
-    def _tell(self, durable: Position) -> None:
+    def _housekeep(self, durable: Position) -> None:
         now = time.monotonic()
         if now - self._last_save >= SAVE_EVERY_S:
             self._save()
@@ -201,7 +201,7 @@ class Forwarder:
             self._cannot_write(error)
         else:
             self._saved = self._progress.position
-            self._has_told_disk = False
+            self._is_disk_error_logged = False
 
     def _beat(self, durable: Position, problem: str | None = None) -> None:
         self._last_beat = time.monotonic()
@@ -212,13 +212,13 @@ class Forwarder:
             facts["problem"] = problem
         try:
             beat(self._paths, "forwarder", **facts)
-        except OSError as error:  # the missing life sign tells it
+        except OSError as error:  # the missing life sign shows it
             self._cannot_write(error)
 
     def _cannot_write(self, error: OSError) -> None:
-        if not self._has_told_disk:
+        if not self._is_disk_error_logged:
             log.error("%s: %s; forwarding goes on, its position is saved when the disk takes it", self._wal, error.strerror)
-        self._has_told_disk = True
+        self._is_disk_error_logged = True
 
 
 def forward(settings: Settings, paths: Paths) -> None:

@@ -11,14 +11,14 @@ from starlette.responses import Response
 
 from collector import batch, track
 from collector.body import read_body, require_json
-from collector.catalogue import Catalogue
+from collector.catalogue import ShopCatalogues
 from collector.group_commit import BacklogFull, DiskFailing, GroupCommit
 from collector.items import item_events
 from collector.keys import KeyRing
 from collector.limits import RateLimit
-from collector.metrics import Metrics
+from collector.metrics import CollectorMetrics
 from collector.recent_ids import RecentIds
-from collector.refusals import Refused
+from collector.refusals import RequestRefused
 from collector.wal.writer import WalWriter
 from jishi.contract import Record
 from jishi.settings import Settings
@@ -36,17 +36,17 @@ class Intake:
         settings: Settings,
         clock_ms: Callable[[], int],
         clock_s: Callable[[], float],
-        catalogue: Catalogue | None = None,
+        catalogue: ShopCatalogues | None = None,
     ) -> None:
         self.wal = wal
-        self.catalogue = catalogue if catalogue is not None else Catalogue()
+        self.catalogue = catalogue if catalogue is not None else ShopCatalogues()
         self.seen_upto = wal.end.seq  # every event with a smaller seq has been noted in the catalogue
         self._keys = keys
         self.settings = settings
         self._clock_ms = clock_ms
         self._rate = RateLimit(self._events_per_s, settings.collector_max_events, clock_s)
         self._recent = RecentIds.of_log(wal.folder, settings.collector_recent_ids)
-        self.metrics = Metrics()
+        self.metrics = CollectorMetrics()
         self.metrics.torn_bytes.set(wal.torn_bytes)
         self.commit = GroupCommit(wal, settings.collector_max_backlog, clock_s, self.metrics.observe_group)
 
@@ -66,7 +66,7 @@ class Intake:
         """200 only when every event of the batch is on disk; a refusal is counted."""
         try:
             return await take(request)
-        except Refused as refused:
+        except RequestRefused as refused:
             self.metrics.refused.labels(refused.code).inc()
             if refused.status == 401 or refused.code in _WRONG_KEY:
                 self.metrics.wrong_keys.inc()
@@ -89,22 +89,23 @@ class Intake:
         shop_id = self._keys.shop_that_may_write(request.headers.get("authorization"))
         if request.path_params["shop_id"] != shop_id:
             message = f"the address names another shop than {shop_id!r}, whose key this is; use that shop's own key"
-            raise Refused(403, "foreign_shop", "shop_id", message)
+            raise RequestRefused(403, "foreign_shop", "shop_id", message)
         require_json(request)
         body = await read_body(request, self.settings.collector_max_bytes)
         items = batch.decode(body, self.settings.collector_max_events, "items")
         events, answers = item_events(items, shop_id=shop_id, catalogue=self.catalogue, now_ms=self._clock_ms())
-        answer = (
-            await self._accept(shop_id, events) if events else {"accepted": 0, "duplicates": 0, "quarantined": 0, "results": []}
-        )
-        made = iter(zip(events, answer["results"], strict=True))
+        answer: dict[str, Any] = {"accepted": 0, "duplicates": 0, "quarantined": 0, "results": []}
+        if events:
+            answer = await self._accept(shop_id, events)
+        taken = iter(zip(events, answer["results"], strict=True))
         results = []
-        for told in answers:
-            if told is None:
-                event, result = next(made)
-                properties = event["properties"]
-                told = {"item_id": properties.get("item_id") if isinstance(properties, dict) else None, **result}
-            results.append(told)
+        for unchanged in answers:
+            if unchanged is not None:
+                results.append(unchanged)
+                continue
+            event, result = next(taken)
+            properties = event["properties"]
+            results.append({"item_id": properties.get("item_id") if isinstance(properties, dict) else None, **result})
         return _json(answer | {"unchanged": len(results) - len(events), "results": results})
 
     async def _take_track(self, request: Request) -> Response:
@@ -117,13 +118,15 @@ class Intake:
     async def _accept(self, shop_id: str, events: list[Any]) -> dict[str, Any]:
         """Fill gaps, check, write and sync the events of a shop; the answer names the outcome of each."""
         filled = self.catalogue.fill(shop_id, events)
-        checked = batch.check(events, shop_id=shop_id, collector_id=self.wal.collector_id, collected_at_ms=self._clock_ms())
+        checked = batch.check_batch(
+            events, shop_id=shop_id, collector_id=self.wal.collector_id, collected_at_ms=self._clock_ms()
+        )
         self._check_limits(shop_id, len(events))
         try:
             await self.commit.write(checked.records)
         except DiskFailing as error:
             message = f"the disk takes no events now ({error}); none of this batch was accepted, send it again"
-            raise Refused(503, "disk_failing", "body", message, retry_after_s=2) from None
+            raise RequestRefused(503, "disk_failing", "body", message, retry_after_s=2) from None
         # Only now: requests return from the write in the order of the log, so the first one that is on disk is the first.
         duplicates = checked.mark_repeated(self._recent)
         self._note_items(shop_id, events, checked.records)
@@ -154,12 +157,12 @@ class Intake:
             self.commit.check_room(events)
         except BacklogFull as error:
             message = f"{error}; send the same batch again later"
-            raise Refused(503, "backlog_full", "body", message, retry_after_s=1) from None
+            raise RequestRefused(503, "backlog_full", "body", message, retry_after_s=1) from None
         wait_s = self._rate.take(shop_id, events)
         if wait_s is not None:
             limit = self._events_per_s(shop_id)
             message = f"shop {shop_id!r} sends more than {limit} events a second; send this batch again after Retry-After"
-            raise Refused(429, "rate_limited", "body", message, retry_after_s=wait_s)
+            raise RequestRefused(429, "rate_limited", "body", message, retry_after_s=wait_s)
 
     def _events_per_s(self, shop_id: str) -> int:
         return self._keys.events_per_s(shop_id) or self.settings.collector_events_per_s

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from collector.catalogue import Catalogue, digest_of
+from collector.catalogue import ShopCatalogues, digest_of
 from jishi.contract.fields import parse_instant, to_ms
 
 _UNCHANGED = {
@@ -21,7 +21,7 @@ _UNCHANGED = {
 
 
 def item_events(
-    items: list[Any], *, shop_id: str, catalogue: Catalogue, now_ms: int
+    items: list[Any], *, shop_id: str, catalogue: ShopCatalogues, now_ms: int
 ) -> tuple[list[Any], list[dict[str, Any] | None]]:
     """Events of the items that changed, and for each item its answer where it makes none.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from collector.refusals import Refused
+from collector.refusals import RequestRefused
 from jishi.shops import Right, Shops
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Owner:
 
 
 class KeyRing:
-    """Hashes of all keys. A look-up compares SHA-256 sums of 256 random bits, so its timing tells nothing about a key."""
+    """Hashes of all keys. A look-up compares SHA-256 sums of 256 random bits, so its timing reveals nothing about a key."""
 
     def __init__(self, registry: Path) -> None:
         """Read the registry; an absent one means no shop yet. Raises RegistryUnreadable."""
@@ -46,28 +46,38 @@ class KeyRing:
             ) from None
 
     def shop_that_may_write(self, authorization: str | None) -> str:
-        """The shop of a request's ``Authorization`` header. Raises Refused: 401 without a known key, 403 for another right."""
+        """The shop of a request's ``Authorization`` header.
+
+        Raises RequestRefused: 401 without a known key, 403 for another right.
+        """
         if authorization is None:
-            raise Refused(401, "missing_key", "Authorization", "send the shop's write key: Authorization: Bearer jk_write_…")
+            raise RequestRefused(
+                401, "missing_key", "Authorization", "send the shop's write key: Authorization: Bearer jk_write_…"
+            )
         if authorization[: len(_SCHEME)].lower() != _SCHEME:
-            raise Refused(401, "missing_key", "Authorization", "use the scheme Bearer: Authorization: Bearer jk_write_…")
+            raise RequestRefused(401, "missing_key", "Authorization", "use the scheme Bearer: Authorization: Bearer jk_write_…")
         owner = self._owner(authorization[len(_SCHEME) :].strip(), "Authorization")
         if owner.right != "write":
             message = f"this key may only {owner.right}; send events with the write key"
-            raise Refused(403, "no_write_right", "Authorization", message)
+            raise RequestRefused(403, "no_write_right", "Authorization", message)
         return owner.shop_id
 
     def shop_that_may_track(self, key: str | None, origin: str | None) -> str:
-        """The shop of a page's key; ``origin`` is the site of the page. Raises Refused: 401, or 403 for a right or site."""
+        """The shop of a page's key; ``origin`` is the site of the page.
+
+        Raises RequestRefused: 401, or 403 for a right or site.
+        """
         if not key:
-            raise Refused(401, "missing_key", "key", "add the shop's track key: /v1/track?key=jk_track_…")
+            raise RequestRefused(401, "missing_key", "key", "add the shop's track key: /v1/track?key=jk_track_…")
         owner = self._owner(key, "key")
         if owner.right != "track":
             # A secret key in a page is a leak; it must not work, or nobody would notice.
             message = f"this key may {owner.right} and is secret; a page uses a track key (jishi keys create --right track)"
-            raise Refused(403, "no_track_right", "key", message)
+            raise RequestRefused(403, "no_track_right", "key", message)
         if owner.origins and (origin or "").lower() not in owner.origins:
-            raise Refused(403, "foreign_origin", "Origin", "this key is not for pages of this site; add the site to the key")
+            raise RequestRefused(
+                403, "foreign_origin", "Origin", "this key is not for pages of this site; add the site to the key"
+            )
         return owner.shop_id
 
     def events_per_s(self, shop_id: str) -> int | None:
@@ -78,7 +88,9 @@ class KeyRing:
         self._reload_when_changed()
         owner = self._owners.get(hashlib.sha256(key.encode()).hexdigest())
         if owner is None:
-            raise Refused(401, "unknown_key", field, "this key is not known; issue a new one for the shop: jishi keys create")
+            raise RequestRefused(
+                401, "unknown_key", field, "this key is not known; issue a new one for the shop: jishi keys create"
+            )
         return owner
 
     def _reload_when_changed(self) -> None:
@@ -94,10 +106,10 @@ class KeyRing:
 
     def _stat(self) -> tuple[int, int, int] | None:
         try:
-            found = self._registry.stat()
+            stat = self._registry.stat()
         except FileNotFoundError:
             return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 def _load(registry: Path) -> tuple[dict[str, Owner], dict[str, int]]:

@@ -17,34 +17,34 @@ from jishi.files import write_atomically
 
 
 @dataclass(frozen=True)
-class Ledger:
+class RetiredLedger:
     """``shops`` counts the events with a seq below ``upto``; segments count the rest."""
 
     upto: int = 0
     shops: Counter[str] = field(default_factory=Counter)
 
-    def taking(self, following: int, counts: Counter[str]) -> Ledger:
+    def taking(self, following: int, counts: Counter[str]) -> RetiredLedger:
         """The ledger with the counts of the next segment, behind which the log goes on with ``following``."""
-        return Ledger(following, self.shops + counts)
+        return RetiredLedger(following, self.shops + counts)
 
 
-def read_ledger(folder: Path) -> Ledger:
+def read_ledger(folder: Path) -> RetiredLedger:
     """The ledger of a write-ahead log, an empty one where nothing was deleted yet. Raises WalCorrupt when it is damaged."""
     file = ledger_file(folder)
     try:
-        text, _, told = file.read_text().rstrip("\n").rpartition(" ")
+        text, _, checksum = file.read_text().rstrip("\n").rpartition(" ")
     except FileNotFoundError:
-        return Ledger()
-    if told != f"{crc32(text.encode()):08x}":
+        return RetiredLedger()
+    if checksum != f"{crc32(text.encode()):08x}":
         raise WalCorrupt(f"{file} is damaged, it counts the events of segments that were deleted; bring it back from a backup")
-    found = json.loads(text)
-    ledger = Ledger(found["upto"], Counter(found["shops"]))
+    payload = json.loads(text)
+    ledger = RetiredLedger(payload["upto"], Counter(payload["shops"]))
     if ledger.shops.total() != ledger.upto:
         raise WalCorrupt(f"{file} counts {ledger.shops.total()} events up to seq {ledger.upto}; bring it back from a backup")
     return ledger
 
 
-def write_ledger(folder: Path, ledger: Ledger) -> None:
+def write_ledger(folder: Path, ledger: RetiredLedger) -> None:
     """Replace the ledger in one step."""
     text = json.dumps({"upto": ledger.upto, "shops": dict(sorted(ledger.shops.items()))})
     write_atomically(ledger_file(folder), f"{text} {crc32(text.encode()):08x}\n")

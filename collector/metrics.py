@@ -8,7 +8,7 @@ _FSYNC_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 _GROUP_BUCKETS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
 
 
-class Metrics:
+class CollectorMetrics:
     """Counters of one collector."""
 
     def __init__(self) -> None:

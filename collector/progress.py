@@ -12,7 +12,7 @@ from collector.wal.segments import Position, WalCorrupt
 from jishi.files import write_atomically
 
 
-class Progress:
+class DeliveryProgress:
     """Entries on their way, delivered in any order; ``position`` is the end of the gapless prefix that is delivered."""
 
     def __init__(self, start: Position) -> None:

@@ -1,4 +1,4 @@
-"""Which events were acknowledged lately, so that a repeated one can be told to its sender.
+"""Ids of the events acknowledged lately, so that the answer to a repeated one says so.
 
 A convenience for the sender: the repetition is written down and acknowledged like any event, and the batch job alone decides
 what counts. So the memory may be bounded. It is rebuilt from the newest segments of the write-ahead log at a start.
@@ -42,8 +42,8 @@ class RecentIds:
     def of_log(cls, folder: Path, capacity: int) -> RecentIds:
         """The memory of the newest ``capacity`` entries of a write-ahead log.
 
-        Of a damaged log it is what could be read: the forwarder and the count of accepted events stop at the damage and tell
-        it, and shops must be able to send meanwhile.
+        Of a damaged log it holds what could be read: the forwarder and the count of accepted events stop at the damage and
+        report it, and shops must be able to send meanwhile.
         """
         recent = cls(capacity)
         with suppress(WalCorrupt):

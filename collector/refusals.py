@@ -8,7 +8,7 @@ import orjson
 from starlette.responses import Response
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The whole request is refused; no event of it was accepted.
 
     ``code`` is stable, ``field`` names the header or the place in the body, ``message`` says what to do. ``retry_after_s`` is

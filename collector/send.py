@@ -22,7 +22,7 @@ class SendFailed(RuntimeError):
 
 
 @dataclass
-class Sent:
+class SendSummary:
     """What became of a file: events acknowledged, those of them in quarantine by reason, requests sent again."""
 
     accepted: int = 0
@@ -40,9 +40,9 @@ def known_key(keys_file: Path, shop_id: str) -> str:
     return str(known[shop_id]["write"])
 
 
-def send_file(file: Path, *, url: str, key: str, batch: int = 100, rate: float | None = None) -> Sent:
+def send_file(file: Path, *, url: str, key: str, batch: int = 100, rate: float | None = None) -> SendSummary:
     """Post the JSON lines of ``file`` in order, at most ``rate`` events a second. Raises SendFailed."""
-    sent = Sent()
+    sent = SendSummary()
     began = time.monotonic()
     with httpx.Client(headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"}, timeout=30) as client:
         for lines in _batches(file, batch):
@@ -79,8 +79,8 @@ def _batches(file: Path, batch: int) -> Iterator[list[bytes]]:
         yield lines
 
 
-def _post(client: httpx.Client, url: str, body: bytes, sent: Sent) -> dict[str, Any]:
-    """One batch until it is acknowledged; a shop that is told to wait waits."""
+def _post(client: httpx.Client, url: str, body: bytes, sent: SendSummary) -> dict[str, Any]:
+    """Post one batch until it is acknowledged, waiting as long as ``Retry-After`` asks. Raises SendFailed."""
     problem = ""
     for attempt in range(TRIES):
         sent.requests += 1

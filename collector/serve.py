@@ -24,7 +24,7 @@ from jishi.settings import Settings
 log = logging.getLogger("collector")
 
 
-class PortTaken(RuntimeError):
+class CollectorPortTaken(RuntimeError):
     """The collector's port cannot be used; the message names the setting."""
 
 
@@ -69,4 +69,6 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), backlog=2048)
     except OSError as error:
         reason = os.strerror(error.errno or 0)
-        raise PortTaken(f"cannot listen on {host}:{port} ({reason}); set JISHI_COLLECTOR_PORT to a free port") from None
+        raise CollectorPortTaken(
+            f"cannot listen on {host}:{port} ({reason}); set JISHI_COLLECTOR_PORT to a free port"
+        ) from None

@@ -20,9 +20,9 @@ class Ticks:
         self._producer = producer
         self._under_way = 0
         self._last_s = float("-inf")
-        self._has_told = False
+        self._is_failing = False
 
-    def tell(self, now_s: float) -> None:
+    def send_due(self, now_s: float) -> None:
         """Send a tick to each partition if they are due; ``now_s`` is monotonic seconds."""
         if self._under_way or now_s - self._last_s < TICK_EVERY_S:
             return
@@ -31,18 +31,18 @@ class Ticks:
             try:
                 self._producer.produce(topics.EVENTS.name, topics.TICK, partition=partition, on_delivery=self._on_delivery)
             except (BufferError, KafkaException) as error:  # without ticks a silent partition costs time, and no event
-                self._cannot_tell(error)
+                self._on_failure(error)
             else:
                 self._under_way += 1
 
     def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         self._under_way -= 1
         if error is None:
-            self._has_told = False
+            self._is_failing = False
         elif error.code() not in (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT):
-            self._cannot_tell(error)
+            self._on_failure(error)
 
-    def _cannot_tell(self, error: object) -> None:
-        if not self._has_told:
+    def _on_failure(self, error: object) -> None:
+        if not self._is_failing:
             log.warning("a tick was not taken by %s: %s; windows of silent shops come late", topics.EVENTS.name, error)
-        self._has_told = True
+        self._is_failing = True

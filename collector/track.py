@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from collector.refusals import Refused
+from collector.refusals import RequestRefused
 
 TRACKER = Path(__file__).parent / "tracker" / "jishi.js"
 
@@ -28,9 +28,9 @@ NOT_FROM_A_PAGE = frozenset({"item_changed", "order_refunded"})
 
 
 def check_types(events: list[Any]) -> None:
-    """Raises Refused with 403 for a batch with an event that a page may not send; it names the first."""
+    """Raises RequestRefused with 403 for a batch with an event that a page may not send; it names the first."""
     for index, event in enumerate(events):
         name = event.get("type") if isinstance(event, dict) else None
         if isinstance(name, str) and name in NOT_FROM_A_PAGE:
             message = f"event {index} is {name}, which a page may not send; send it from the shop's server with the write key"
-            raise Refused(403, "not_from_a_page", f"events[{index}].type", message, index=index)
+            raise RequestRefused(403, "not_from_a_page", f"events[{index}].type", message, index=index)

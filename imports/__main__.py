@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from datetime import date
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -14,11 +15,12 @@ from rich.table import Table
 
 from imports import import_commands
 from imports.bronze import LineCounts
-from imports.history import land_history
+from imports.history import check_history, history_shops, land_history
 from imports.import_commands import valid_shop_id
 from jishi.landing import LandingError, write_landing
 from jishi.paths import Paths
 from jishi.settings import get_settings
+from jishi.shop_runs import BadRunId, ShopRuns, for_each
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 console = Console()
@@ -58,19 +60,32 @@ def history(
         list[str] | None, typer.Option(help="shop id; repeat for more; all that have landing files if left out")
     ] = None,
     processes: Annotated[int, typer.Option(min=1, help="processes that check events")] = 2,
+    run: Annotated[str | None, typer.Option(help="ID[@SERIES] of a run, to take up only shops that it has not done")] = None,
 ) -> None:
-    """Landing files → bronze batch ``history``; registers the shops."""
-    started = time.monotonic()
-    columns = (TextColumn("[progress.description]{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        shown = bar.add_task("landing", total=None)
-        counts = land_history(
-            Paths.of(get_settings()),
-            shop or (),
-            processes=processes,
-            progress=lambda done, total: bar.update(shown, completed=done, total=total),
-        )
-    console.print(_counts_table(counts, f"bronze batch history, {time.monotonic() - started:.1f} s"))
+    """Landing files → bronze batch ``history``; registers the shops. A shop whose files are not right is named and left out.
+
+    Exit code 3 when some shops failed, 1 when all did.
+    """
+    started, paths = time.monotonic(), Paths.of(get_settings())
+    runs = ShopRuns(paths, "history", run)
+    pending, result = runs.plan(shop or history_shops(paths))
+    checked = for_each(pending, partial(check_history, paths), ShopRuns(paths, "history", None), failures=(LandingError,))
+    if ready := [each.shop_id for each in checked.shops if each.state == "done"]:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as bar:
+            shown = bar.add_task("landing", total=None)
+            counts = land_history(
+                paths,
+                ready,
+                processes=processes,
+                progress=lambda done, total: bar.update(shown, completed=done, total=total),
+            )
+        console.print(_counts_table(counts, f"bronze batch history, {time.monotonic() - started:.1f} s"))
+    for each in checked.shops:
+        runs.record(each)
+        result.shops.append(each)
+    result.show(console)
+    raise typer.Exit(result.exit_code)
 
 
 @app.command()
@@ -113,7 +128,7 @@ def main() -> int:
     """Run the command; a user's error is one sentence and exit code 2."""
     try:
         app(standalone_mode=True)
-    except LandingError as error:
+    except (LandingError, BadRunId) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:

@@ -50,25 +50,29 @@ class LineCounts:
         self.invalid.update(other.invalid)
 
 
-def land_file(task: FileTask) -> LineCounts:
-    """Check one landing file against its manifest entry and write its bronze rows. Raises LandingError on a difference."""
+def read_lines(source: Path, landed: LandedFile) -> list[bytes]:
+    """Lines of a landing file, without their ends. Raises LandingError where it differs from its manifest entry."""
     try:
-        content = task.source.read_bytes()
+        content = source.read_bytes()
     except FileNotFoundError:
-        raise LandingError(
-            f"{task.source} is named in manifest.json but does not exist; write the landing files again"
-        ) from None
+        raise LandingError(f"{source} is named in manifest.json but does not exist; write the landing files again") from None
     digest = hashlib.sha256(content).hexdigest()
-    if digest != task.landed.sha256:
+    if digest != landed.sha256:
         raise LandingError(
-            f"{task.source}: sha256 is {digest[:12]}…, manifest.json says {task.landed.sha256[:12]}…; "
+            f"{source}: sha256 is {digest[:12]}…, manifest.json says {landed.sha256[:12]}…; "
             "the file changed after it was written, so write the landing files again"
         )
     lines = content.split(b"\n")
     if lines[-1] == b"":
         lines.pop()
-    if len(lines) != task.landed.lines:
-        raise LandingError(f"{task.source}: {len(lines)} lines, manifest.json says {task.landed.lines}")
+    if len(lines) != landed.lines:
+        raise LandingError(f"{source}: {len(lines)} lines, manifest.json says {landed.lines}")
+    return lines
+
+
+def land_file(task: FileTask) -> LineCounts:
+    """Check one landing file against its manifest entry and write its bronze rows. Raises LandingError on a difference."""
+    lines = read_lines(task.source, task.landed)
     counts = LineCounts()
     rows = bronze_rows(lines, counts, shop_id=task.shop_id, first_seq=task.first_seq)
     # In small pieces: a column is cut out of rows three times as fast while they are still in the processor's cache.

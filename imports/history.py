@@ -8,10 +8,11 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 
-from imports.bronze import FileTask, LineCounts, land_file
+from imports.bronze import FileTask, LineCounts, land_file, read_lines
 from jishi.lake import Lake
 from jishi.landing import LandingError, Manifest, landed_shops, load_manifest
 from jishi.paths import Paths
+from jishi.shop_runs import NothingToDo
 from jishi.shops import Shop, Shops
 from jishi.tables import BRONZE_EVENTS
 
@@ -49,6 +50,26 @@ def land_history(
     return counts
 
 
+def history_shops(paths: Paths) -> list[str]:
+    """Shops that have landing files. Raises LandingError when there is none."""
+    shop_ids = landed_shops(paths.history)
+    if not shop_ids:
+        raise LandingError(f"no landing files below {paths.history}; write some with journey, events or the simulator")
+    return shop_ids
+
+
+def check_history(paths: Paths, shop_id: str) -> None:
+    """Whether a shop's landing files are all there and as their manifest says, so that ``land_history`` can take them.
+
+    Raises LandingError that names the file, and NothingToDo for a registered shop that has no landing files.
+    """
+    folder = paths.history / shop_id
+    if not folder.exists() and shop_id in Shops.load(paths.shops_file).shops:
+        raise NothingToDo(f"no landing files in {folder}; a shop may live without history")
+    for landed in _manifests(paths, [shop_id])[shop_id].files:
+        read_lines(folder / landed.name, landed)
+
+
 def file_tasks(manifest: Manifest, source: Path, target: Path) -> list[FileTask]:
     """One task a file, with the number of its first line."""
     tasks, first = [], 0
@@ -68,11 +89,8 @@ def register(paths: Paths, manifests: dict[str, Manifest]) -> None:
 
 
 def _manifests(paths: Paths, shop_ids: Sequence[str]) -> dict[str, Manifest]:
-    wanted = sorted(set(shop_ids)) or landed_shops(paths.history)
-    if not wanted:
-        raise LandingError(f"no landing files below {paths.history}; write some with journey, events or the simulator")
     manifests = {}
-    for shop_id in wanted:
+    for shop_id in sorted(set(shop_ids)) or history_shops(paths):
         manifest = load_manifest(paths.history / shop_id)
         if manifest.shop_id != shop_id:
             raise LandingError(

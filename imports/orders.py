@@ -155,7 +155,7 @@ def _refunds(rows: list[Row], mapping: ExportMapping, shop_id: str, bought: _Bou
             quantity, text = whole(_value(row, "quantity", mapping)), _value(row, "unit_price", mapping)
             price = minor(text, mapping)
             is_known = price is not None and isinstance(quantity, int)
-            paid: Any = rounded(abs(price * quantity)) if is_known else text  # type: ignore[operator]
+            paid: Any = rounded(abs(price * quantity)) if is_known else text
             amount += paid if is_known else 0
             count = abs(quantity) if isinstance(quantity, int) else quantity
             lines.append({"item_id": _value(row, "item_id", mapping), "quantity": count, "amount_minor": paid})

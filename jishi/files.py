@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -24,3 +25,20 @@ def write_atomically(path: Path, text: str, mode: int = 0o666) -> None:
 def write_json(path: Path, value: object) -> None:
     """``write_atomically`` of readable JSON."""
     write_atomically(path, json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add one line to a file that several processes may add to; it is on the disk when this returns.
+
+    What a crash left of a line without its end becomes a line of its own, which a reader of JSON lines can tell and leave out.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if file.seek(0, os.SEEK_END) > 0:
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+        file.write(line.encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())

@@ -23,7 +23,7 @@ class Paths:
     # --- environments and fetched jars (kept between runs) ---
     @property
     def jars(self) -> Path:
-        """Jars fetched by Ivy: ``kafka/`` (broker) and ``flink/`` (connectors)."""
+        """Jars fetched by Ivy, a folder for each use (``ops.jars``)."""
         return self.envs / "jars"
 
     @property
@@ -82,6 +82,11 @@ class Paths:
         return self.var / "lake"
 
     @property
+    def lake_catalog(self) -> Path:
+        """The lake's catalog where it is the embedded one (``jishi.lake.catalog``)."""
+        return self.lake / "catalog.db"
+
+    @property
     def history(self) -> Path:
         """Event files brought from elsewhere: ``<shop_id>/events-*.jsonl`` and ``manifest.json``."""
         return self.var / "landing" / "history"
@@ -125,6 +130,11 @@ class Paths:
     def models(self) -> Path:
         """Model artefacts and releases, ``<shop_id>/``."""
         return self.var / "models"
+
+    @property
+    def runs(self) -> Path:
+        """Ledgers of runs over shops, ``<run id>/<job>.jsonl`` (``jishi.shop_runs``)."""
+        return self.var / "runs"
 
     @property
     def airflow(self) -> Path:

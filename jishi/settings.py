@@ -22,6 +22,16 @@ class Settings(BaseSettings):
     envs: Path = Field(PROJECT_ROOT / ".envs", description="folder of the engines' environments and fetched jars")
     host: str = Field("127.0.0.1", description="address that every server listens on")
 
+    lake_catalog_uri: str = Field(
+        "",
+        description="the lake's catalog: sqlite:////PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME; empty: SQLite in var",
+    )
+    lake_warehouse: str = Field("", description="where the lake's tables lie: file:///PATH or s3://BUCKET/PATH; empty: in var")
+    lake_s3_endpoint: str = Field("", description="URL of an object store that is not Amazon's; empty: Amazon's own")
+    lake_s3_region: str = Field("us-east-1", description="region of the object store")
+    lake_s3_access_key: str = Field("", description="access key of the object store; empty: the engines' own ways to find one")
+    lake_s3_secret_key: str = Field("", description="secret of lake_s3_access_key")
+
     kafka_bootstrap: str = Field("127.0.0.1:19092", description="Kafka bootstrap servers (HOST:PORT, comma separated)")
     kafka_controller_port: int = Field(19093, description="port of the embedded broker's controller")
     collector_port: int = Field(18080, description="port of the event intake")

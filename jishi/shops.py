@@ -20,6 +20,7 @@ from jishi.contract.fields import Currency, ShopId
 from jishi.files import write_json
 
 Right = Literal["write", "read", "track"]
+ModelsFrom = Literal["memory", "tables"]
 
 
 class UnknownShop(LookupError):
@@ -46,7 +47,8 @@ class Key(BaseModel):
 
 class Shop(BaseModel):
     """A tenant. ``time_zone`` decides its days; ``currency`` is ISO 4217; ``events_per_s`` is its own limit at the collector,
-    in the place of ``JISHI_COLLECTOR_EVENTS_PER_S``.
+    in the place of ``JISHI_COLLECTOR_EVENTS_PER_S``; ``models_from`` says where its models come from: trained in memory, or
+    from tables that Spark computes, for a shop whose acts do not fit one machine's memory.
     """
 
     shop_id: ShopId
@@ -54,6 +56,7 @@ class Shop(BaseModel):
     time_zone: str = "UTC"
     currency: Currency = "CNY"
     events_per_s: int | None = Field(None, ge=1)
+    models_from: ModelsFrom = "memory"
     keys: list[Key] = Field(default_factory=list)
 
     @field_validator("time_zone")
@@ -84,9 +87,9 @@ class Shops(BaseModel):
         return self.shops[shop_id]
 
     def add(self, shop: Shop) -> Shop:
-        """Register a shop, or update name, zone and currency of a known one; its keys and its limit stay."""
+        """Register a shop, or update name, zone and currency of a known one; what else is set for it stays."""
         known = self.shops.get(shop.shop_id)
-        kept = {"keys": known.keys, "events_per_s": known.events_per_s} if known else {}
+        kept = known.model_dump(include={"events_per_s", "models_from"}) | {"keys": known.keys} if known else {}
         self.shops[shop.shop_id] = shop.model_copy(update=kept)
         return self.shops[shop.shop_id]
 
@@ -104,6 +107,15 @@ class Shops(BaseModel):
     def limit(self, shop_id: str, events_per_s: int | None) -> None:
         """Give a shop its own limit, or with None the common one again. Raises UnknownShop."""
         self.shops[shop_id] = self.get(shop_id).model_copy(update={"events_per_s": events_per_s})
+
+    def choose_models(self, shop_id: str, models_from: ModelsFrom) -> None:
+        """Say where a shop's models come from. Raises UnknownShop."""
+        self.shops[shop_id] = self.get(shop_id).model_copy(update={"models_from": models_from})
+
+    def groups(self, size: int, *, models_from: ModelsFrom | None = None) -> list[list[str]]:
+        """Ids of all shops (or of those with such models), sorted and cut into groups of at most ``size``."""
+        ids = sorted(key for key, shop in self.shops.items() if models_from in (None, shop.models_from))
+        return in_groups(ids, size)
 
     def issue_key(self, shop_id: str, right: Right, *, now: datetime | None = None, origins: Sequence[str] = ()) -> str:
         """A new key of the shop. The text is returned once and kept nowhere; ``now`` is noted as the time of its making."""
@@ -141,6 +153,16 @@ class Shops(BaseModel):
                 if hmac.compare_digest(key.sha256, digest) and key.right == right:
                     found = shop
         return found
+
+
+def in_groups(shop_ids: Sequence[str], size: int) -> list[list[str]]:
+    """The ids in as few groups of at most ``size`` as there can be, all nearly as large as each other.
+
+    >>> in_groups(["a", "b", "c", "d"], 3)
+    [['a', 'b'], ['c', 'd']]
+    """
+    count = -(-len(shop_ids) // size)
+    return [list(shop_ids[number * len(shop_ids) // count : (number + 1) * len(shop_ids) // count]) for number in range(count)]
 
 
 def _sha256(text: str) -> str:

@@ -7,8 +7,10 @@ without a zone) and ``floats`` (a list of 32-bit numbers). Money is in minor uni
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+# Shops share the files of their bucket: at 1,000 shops a partition for each would mean as many files a commit.
+BY_SHOP = ("bucket(16, shop_id)",)
 SPARK_TYPES = {
     "string": "STRING",
     "int32": "INT",
@@ -24,12 +26,16 @@ FLINK_TYPES = SPARK_TYPES | {"instant": "TIMESTAMP(6)"}
 
 @dataclass(frozen=True, eq=False)
 class TableSchema:
-    """A lake table: ``name`` is its folder below the lake, ``grain`` says what one row is."""
+    """A lake table: ``name`` is ``<namespace>/<table>``, ``grain`` says what one row is.
+
+    ``partition`` has Iceberg's partition fields, ``day(column)``, ``bucket(n, column)`` or a column; none is one partition.
+    """
 
     name: str
     grain: str
     key: tuple[str, ...]
     columns: dict[str, str]
+    partition: tuple[str, ...] = ()
 
     @property
     def spark_ddl(self) -> str:
@@ -79,6 +85,23 @@ BRONZE_EVENTS = TableSchema(
     _RECORD | {"received_at_ms": "int64", "log_partition": "int32", "log_offset": "int64"},
 )
 
+# Accepted events in Iceberg: two tables of the same columns, each with one writer. ``received_at`` is received_at_ms.
+_IN_ICEBERG = BRONZE_EVENTS.columns | {"received_at": "instant", "outcome": "string"}
+BRONZE_LIVE = TableSchema(
+    "bronze/events",
+    "One accepted event that came through the log, with the outcome that the stream gave it; appended by Flink, immutable.",
+    BRONZE_EVENTS.key,
+    _IN_ICEBERG,
+    partition=("day(received_at)", *BY_SHOP),
+)
+BRONZE_HISTORY = TableSchema(
+    "bronze/history",
+    "One accepted event of a shop's imported history; an import replaces the shop's. No position in the log, no outcome.",
+    BRONZE_EVENTS.key,
+    _IN_ICEBERG,
+    partition=BY_SHOP,
+)
+
 BRONZE_REPAIRS = TableSchema(
     "bronze/repairs",
     "The good record that a mapping made of a quarantined event; the event itself stays in bronze/events as it came.",
@@ -92,6 +115,7 @@ BRONZE_REPAIRS = TableSchema(
         "original_field": "string",
         "is_repeated": "bool",  # another delivery of the event was known to be good before the repair
     },
+    partition=BY_SHOP,
 )
 
 _SILVER_HEAD = {"shop_id": "string", "batch": "string"}
@@ -125,12 +149,14 @@ SILVER_EVENTS = TableSchema(
         "repaired_at": "instant",
         "line": "string",
     },
+    partition=BY_SHOP,
 )
 SILVER_DUPLICATES = TableSchema(
     "silver/duplicates",
     "One delivery of an event that was known before.",
     ("collector_id", "seq"),
     _SILVER_HEAD | {"event_id": "string", "type": "string"} | _POSITION | {"line": "string"},
+    partition=BY_SHOP,
 )
 SILVER_QUARANTINE = TableSchema(
     "silver/quarantine",
@@ -148,6 +174,7 @@ SILVER_QUARANTINE = TableSchema(
     }
     | _POSITION
     | {"line": "string"},
+    partition=BY_SHOP,
 )
 SILVER_ITEMS = TableSchema(
     "silver/items",
@@ -169,6 +196,7 @@ SILVER_ITEMS = TableSchema(
         "changed_at": "instant",
         "known_at": "instant",
     },
+    partition=BY_SHOP,
 )
 VISIT_PAUSE_S = 30 * 60  # a visit ends after a longer time without an event of the person
 SILVER_SESSIONS = TableSchema(
@@ -195,6 +223,7 @@ SILVER_SESSIONS = TableSchema(
         "orders": "int64",
         "shares": "int64",
     },
+    partition=BY_SHOP,
 )
 SILVER_ORDERS = TableSchema(
     "silver/orders",
@@ -225,6 +254,7 @@ SILVER_ORDERS = TableSchema(
         "share_id": "string",
         "group_buy_id": "string",
     },
+    partition=BY_SHOP,
 )
 SILVER_ORDER_LINES = TableSchema(
     "silver/order_lines",
@@ -245,6 +275,7 @@ SILVER_ORDER_LINES = TableSchema(
         "net_minor": "int64",
         "coupon_id": "string",
     },
+    partition=BY_SHOP,
 )
 SILVER_REFUNDS = TableSchema(
     "silver/refunds",
@@ -262,6 +293,7 @@ SILVER_REFUNDS = TableSchema(
         "amount_minor": "int64",
         "reason": "string",
     },
+    partition=BY_SHOP,
 )
 SILVER_INTERACTIONS = TableSchema(
     "silver/interactions",
@@ -278,6 +310,7 @@ SILVER_INTERACTIONS = TableSchema(
         "occurred_at": "instant",
         "received_at": "instant",
     },
+    partition=BY_SHOP,
 )
 
 SILVER = (
@@ -310,18 +343,21 @@ ITEM_NEIGHBOURS = TableSchema(
         "lift": "double",
         "cosine": "double",
     },
+    partition=BY_SHOP,
 )
 ALS_ITEM_FACTORS = TableSchema(
     "recommendations/als_item_factors",
     "The factors of one item from the last factorisation of its shop; item · person is the predicted preference.",
     ("shop_id", "item_id"),
     {"shop_id": "string", "item_id": "string", "factors": "floats"},
+    partition=BY_SHOP,
 )
 ALS_PERSON_FACTORS = TableSchema(
     "recommendations/als_person_factors",
     "The factors of one person from the same factorisation as the item factors.",
     ("shop_id", "person_id"),
     {"shop_id": "string", "person_id": "string", "factors": "floats"},
+    partition=BY_SHOP,
 )
 PERSON_CANDIDATES = TableSchema(
     "recommendations/person_candidates",
@@ -335,16 +371,17 @@ PERSON_CANDIDATES = TableSchema(
         "score": "double",
         "because_item_id": "string",  # the item of the history that gave most of the score
     },
+    partition=BY_SHOP,
 )
 RECOMMENDATIONS = (ITEM_NEIGHBOURS, ALS_ITEM_FACTORS, ALS_PERSON_FACTORS, PERSON_CANDIDATES)
 
 
 def _before_cut(schema: TableSchema) -> TableSchema:
-    return TableSchema(
-        f"{schema.name}_before",
-        f"A row of {schema.name} as it was learnt from what had happened and was known before known_before; one cut a shop.",
-        schema.key,
-        schema.columns | {"known_before": "instant"},
+    return replace(
+        schema,
+        name=f"{schema.name}_before",
+        grain=f"A row of {schema.name} as learnt from what had happened and was known before known_before; one cut a shop.",
+        columns=schema.columns | {"known_before": "instant"},
     )
 
 
@@ -368,3 +405,6 @@ ONLINE_PARITY = TableSchema(
         "behind_max_ms": "int64",
     },
 )
+
+# Every table that the lake has from its start; features and training sets derive theirs from what they hold.
+TABLES = (BRONZE_LIVE, BRONZE_HISTORY, BRONZE_REPAIRS, *SILVER, *RECOMMENDATIONS, *BEFORE_CUT.values(), ONLINE_PARITY)

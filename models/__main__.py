@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from threadpoolctl import threadpool_limits
 
 from jishi.lake import Lake
 from jishi.lake.query import open_lake
 from jishi.paths import Paths
 from jishi.settings import get_settings
-from models import from_tables, judged_acts, pipeline
-from models.artefact import CorruptArtefact
-from models.evaluation import BASELINE, NobodyToTest
+from jishi.shop_runs import BadRunId, ShopRuns, add_run_options
+from jishi.shops import Shops, UnknownShop
+from models import judged_acts
+from models.evaluation import BASELINE
 from models.interactions import NoInteractions, instant
+from models.shop_steps import STEPS, run_step
 from models.split import TooShort
 
 CUT = "cut"
-MOST_AT_ONCE = 4  # shops, whose acts and models are all in memory
-Step = Callable[[Paths, str], Any]
-STEPS: dict[str, Step] = {
-    "train": pipeline.train,
-    "evaluate": pipeline.evaluate_candidate,
-    "gate": pipeline.gate,
-    "publish": pipeline.publish,
-}
+NOTHING_TO_DO = 99
 _SHOWN = ("ndcg@10", "recall@20", "hit_rate@10")
 
 
@@ -73,21 +63,6 @@ def _placement_table(shop_id: str, placement: str, found: dict[str, Any]) -> Tab
     return table
 
 
-def results(step: Step, paths: Paths, shop_ids: list[str]) -> Iterator[tuple[str, Any, float]]:
-    """Shop, result and seconds of the step for each shop, in their order; shops are worked on side by side.
-
-    Threads will do, because most of a step is compiled code that runs without the interpreter's lock. BLAS gets one thread for
-    each of them. The first shop that fails ends the step.
-    """
-
-    def timed(shop_id: str) -> tuple[str, Any, float]:
-        began = time.monotonic()
-        return shop_id, step(paths, shop_id), time.monotonic() - began
-
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(min(MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
-        yield from pool.map(timed, shop_ids)
-
-
 def show(step: str, shop_id: str, result: Any, seconds: float, console: Console) -> None:
     """The outcome of one step for one shop in a line or a table."""
     if step == "train":
@@ -106,12 +81,13 @@ def show(step: str, shop_id: str, result: Any, seconds: float, console: Console)
 
 
 def main() -> int:
-    """Run a step for each shop; what a user can mend is told in one line, with exit code 1."""
+    """Run a step for each shop. Exit code 0: no shop failed; 3: some did; 1: all did; 4: one in a way that nobody foresaw."""
     parser = argparse.ArgumentParser(prog="python -m models", description="From interactions to a release.")
     steps = parser.add_subparsers(dest="step", required=True)
     parsers = {name: steps.add_parser(name) for name in STEPS}
     for each in parsers.values():
         each.add_argument("--shop", action="append", required=True, help="may repeat")
+        add_run_options(each)
     parsers["train"].add_argument(
         "--from-tables", action="store_true", help="from what Spark published, for shops whose acts do not fit memory"
     )
@@ -119,18 +95,41 @@ def main() -> int:
     cut.add_argument("--shop", required=True)
     chosen = parser.parse_args()
     paths = Paths.of(get_settings())
+    if chosen.step == CUT:
+        return show_cut(paths, chosen.shop)
     console = Console(width=None if sys.stdout.isatty() else 150)
     try:
-        if chosen.step == CUT:
-            with open_lake(Lake(paths.lake)) as connection:
-                print(f"{instant(judged_acts.split(connection, chosen.shop).cut).isoformat()}Z")
-            return 0
-        step = from_tables.train if getattr(chosen, "from_tables", False) else STEPS[chosen.step]
-        for shop_id, result, seconds in results(step, paths, chosen.shop):
-            show(chosen.step, shop_id, result, seconds, console)
-    except (from_tables.TablesMissing, pipeline.StepMissing, CorruptArtefact, NoInteractions, NobodyToTest, TooShort) as error:
-        print(f"models {chosen.step}: {error.args[0]}", file=sys.stderr)
+        runs = ShopRuns(paths, chosen.step, chosen.run)
+    except BadRunId as error:
+        parser.error(str(error))
+    result = run_step(
+        paths,
+        chosen.step,
+        chosen.shop,
+        runs,
+        from_spark=getattr(chosen, "from_tables", False),
+        after=chosen.after,
+        report=lambda shop_id, value, seconds: show(chosen.step, shop_id, value, seconds, console),
+    )
+    if result.failed or len(result.shops) != sum(each.state == "done" for each in result.shops):
+        result.show(console)
+    for failure in result.failed:
+        print(f"models {chosen.step}: {failure.reason}", file=sys.stderr)
+    return result.exit_code
+
+
+def show_cut(paths: Paths, shop_id: str) -> int:
+    """Print the cut of a shop's split. Exit code 99, which Airflow takes for "skip this", when it has too little for one."""
+    try:
+        Shops.load(paths.shops_file).get(shop_id)
+        with open_lake(Lake(paths.lake)) as connection:
+            print(f"{instant(judged_acts.split(connection, shop_id).cut).isoformat()}Z")
+    except UnknownShop as error:
+        print(f"models {CUT}: {error.args[0]}", file=sys.stderr)
         return 1
+    except (NoInteractions, TooShort) as error:
+        print(f"models {CUT}: {error}", file=sys.stderr)
+        return NOTHING_TO_DO
     return 0
 
 

@@ -40,7 +40,8 @@ def save(folder: Path, states: dict[str, State], ids: dict[str, list[str]], fact
 def _npz(state: State) -> bytes:
     # numpy.savez stamps no time into the archive, so that equal arrays give equal bytes.
     buffer = io.BytesIO()
-    np.savez(buffer, **{key: np.ascontiguousarray(state[key]) for key in sorted(state)})
+    arrays: dict[str, Any] = {key: np.ascontiguousarray(state[key]) for key in sorted(state)}
+    np.savez(buffer, **arrays)
     return buffer.getvalue()
 
 

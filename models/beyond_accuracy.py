@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from models.metrics import Counts, Values
 
 
-def novelty(lists: Counts, users_of_item: Values, users: int) -> Values:
+def novelty(lists: Counts, users_of_item: npt.NDArray[np.floating], users: int) -> Values:
     """Mean surprise of each person's list in bits: −log2 of the share of users who know the item (Zhou et al., PNAS 2010).
 
     ``lists``: persons × k, −1 marks an empty place and does not count; an item nobody has counts as known to half a user.

@@ -47,8 +47,8 @@ def gather(sources: Mapping[str, sparse.csr_matrix], shares: Mapping[str, float]
         raise ValueError("no source to gather from")
     total.sort_indices()
     kept = np.ones(total.nnz, dtype=np.bool_)
-    for row in np.flatnonzero(np.diff(total.indptr) > most):
-        span = slice(total.indptr[row], total.indptr[row + 1])
+    for long in np.flatnonzero(np.diff(total.indptr) > most):
+        span = slice(total.indptr[long], total.indptr[long + 1])
         values = total.data[span]
         chosen = np.zeros(len(values), dtype=np.bool_)
         chosen[np.lexsort((total.indices[span], -values))[:most]] = True

@@ -53,7 +53,7 @@ class GFCF:
         return self
 
     def _dense(self, smoothing: Scores, basis: Scores, degrees: Scores) -> Scores:
-        return smoothing + self.ideal * ((basis * _inverse(degrees)[:, None]) @ (basis * degrees[:, None]).T)
+        return np.asarray(smoothing + self.ideal * ((basis * _inverse(degrees)[:, None]) @ (basis * degrees[:, None]).T))
 
     def score(self, histories: sparse.csr_matrix) -> Scores:
         """The filter applied to each history."""
@@ -72,7 +72,7 @@ class GFCF:
         graph, basis, degrees = self._factors()
         linear = np.asarray(graph.T @ np.ascontiguousarray((graph @ x.T).toarray()), dtype=np.float32)
         spectral = sparse.csr_matrix(x @ sparse.diags(_inverse(degrees))) @ basis
-        return linear + (self.ideal * degrees)[:, None] * (basis @ spectral.T)
+        return np.asarray(linear + (self.ideal * degrees)[:, None] * (basis @ spectral.T))
 
     def _factors(self) -> tuple[sparse.csr_matrix, Scores, Scores]:
         if self.graph_ is None or self.basis_ is None or self.degrees_ is None:

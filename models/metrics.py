@@ -27,7 +27,7 @@ def hits_of(lists: Counts, relevant: sparse.csr_matrix) -> Hits:
     if len(known) == 0:
         return np.zeros(lists.shape, dtype=np.bool_)
     place = np.minimum(np.searchsorted(known, asked), len(known) - 1)
-    return (known[place] == asked) & (lists >= 0)
+    return np.asarray((known[place] == asked) & (lists >= 0))
 
 
 def recall(hits: Hits, relevant: Counts) -> Values:
@@ -37,7 +37,7 @@ def recall(hits: Hits, relevant: Counts) -> Values:
 
 def hit_rate(hits: Hits, relevant: Counts) -> Values:
     """1 when the list holds a relevant item, else 0."""
-    return hits.any(axis=1).astype(np.float64)
+    return np.asarray(hits.any(axis=1), dtype=np.float64)
 
 
 def ndcg(hits: Hits, relevant: Counts) -> Values:

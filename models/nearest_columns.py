@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -33,8 +34,9 @@ def nearest_columns(x: sparse.csr_matrix, most: int, threads: int) -> sparse.csr
         for matrix in (columns, rows)
         for array in (matrix.indptr, matrix.indices, matrix.data)
     ]
+    nearest_of: Callable[..., None] = _nearest
     with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(_nearest, *arrays, first, threads, found, strength) for first in range(threads)]:
+        for done in [pool.submit(nearest_of, *arrays, first, threads, found, strength) for first in range(threads)]:
             done.result()
     known = found >= 0
     starts = np.concatenate([[0], np.cumsum(known.sum(axis=1))])
@@ -64,7 +66,7 @@ def _nearest(
     in_slot = np.zeros(SLOTS, dtype=np.int32)
     best, values = np.empty(most, dtype=np.uint32), np.empty(most, dtype=np.float64)
     for item in range(first, items, step):
-        count = 0
+        count: int | np.int64 = 0
         for entry in range(column_starts[item], column_starts[item + 1]):
             row, weight = holders[entry], held[entry]
             for place in range(row_starts[row], row_starts[row + 1]):

@@ -77,8 +77,9 @@ class Release:
         sales_state = load_state(folder, manifest, "popularity")
         als_state = load_state(folder, manifest, "als")
         knn = ItemKNN().from_state(load_state(folder, manifest, "item_knn"))
-        found = cls(version, item_ids, person_ids, knn, ALS().from_state(als_state), sales_state["sales"])
-        found._person_factors = als_state["person_factors"]
+        sales = sales_state["sales"].astype(np.float32, copy=False)
+        found = cls(version, item_ids, person_ids, knn, ALS().from_state(als_state), sales)
+        found._person_factors = als_state["person_factors"].astype(np.float32, copy=False)
         found._check(folder)
         found._load_placements(folder, manifest)
         return found

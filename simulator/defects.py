@@ -50,7 +50,7 @@ def stamps(ms: np.ndarray) -> np.ndarray:
 
 def stamp(ms: int) -> str:
     """ISO text of epoch milliseconds."""
-    return str(stamps(np.int64(ms)))
+    return str(stamps(np.array(ms, dtype=np.int64)))
 
 
 def event_of(happening: Happening, shop_id: str, event_id: str, occurred_at: str) -> dict[str, Any]:

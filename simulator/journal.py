@@ -16,6 +16,7 @@ class Happening(NamedTuple):
     session_id: str | None
     context: dict[str, Any]
     properties: dict[str, Any]
+    shopper: int = -1  # who really did it; bots come after the shoppers, the shop itself is -1
 
 
 @dataclass
@@ -55,6 +56,7 @@ class Journal:
                 visitor.session_id,
                 visitor.context,
                 properties,
+                visitor.shopper,
             )
         )
 

@@ -48,11 +48,12 @@ class Scene:
         if self.campaign and dice.chance(0.4):
             context["campaign"] = self.campaign
         is_known = self.day > people.login_day[shopper] and dice.chance(0.95)
+        session_id = self.journal.new_id("s")
         return Visitor(
             shopper=shopper,
-            anonymous_id=people.anonymous_ids[shopper],
+            anonymous_id=people.devices.used(shopper, session_id),
             user_id=people.user_id(shopper) if is_known else None,
-            session_id=self.journal.new_id("s"),
+            session_id=session_id,
             context=context,
             now_ms=at_ms,
         )

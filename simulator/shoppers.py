@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from simulator.catalogue import DIMENSIONS, Catalogue
+from simulator.devices import Devices, anonymous_id, make_devices
 from simulator.preset import Preset
 from simulator.seeds import stream
 
@@ -40,7 +40,8 @@ class Shoppers:
     rhythm_days: np.ndarray
     phase_days: np.ndarray
     staples: list[np.ndarray]  # items that the shopper buys again and again
-    anonymous_ids: list[str]  # of shoppers and bots
+    anonymous_ids: list[str]  # of shoppers (their first devices) and bots
+    devices: Devices
 
     def user_id(self, shopper: int) -> str:
         """The id after login."""
@@ -64,6 +65,7 @@ def make_shoppers(preset: Preset, catalogue: Catalogue, shop_id: str, seed: int,
     low, high = preset.rhythm_days
     names = list(preset.channels)
     bots = max(2, count // 150)
+    devices = make_devices(shop_id, seed, count)
     taste = _tastes(catalogue, count, rng("taste"))
     sensitivity = rng("price").gamma(2.0, 0.5, count)
     arrival = np.where(rng("early").random(count) < 0.62, 0, rng("arrival").exponential(18.0, count)).astype(np.int64)
@@ -84,8 +86,8 @@ def make_shoppers(preset: Preset, catalogue: Catalogue, shop_id: str, seed: int,
         rhythm_days=rng("rhythm").uniform(low, high, count),
         phase_days=rng("phase").uniform(0, high, count),
         staples=_staples(preset, catalogue, taste, sensitivity, rng("staples"), rng("staple-count")),
-        anonymous_ids=[_anonymous_id(shop_id, seed, number) for number in range(count)]
-        + [_anonymous_id(shop_id, seed, -1 - number) for number in range(bots)],
+        anonymous_ids=[*devices.first, *(anonymous_id(shop_id, seed, -1 - number) for number in range(bots))],
+        devices=devices,
     )
 
 
@@ -143,7 +145,3 @@ def _staples(
         chosen = np.searchsorted(chances, draws[shopper, :number] * chances[-1])
         staples.append(np.unique(np.minimum(chosen, len(catalogue) - 1)))
     return staples
-
-
-def _anonymous_id(shop_id: str, seed: int, number: int) -> str:
-    return "a" + hashlib.blake2b(f"{shop_id}/{seed}/{number}".encode(), digest_size=6).hexdigest()

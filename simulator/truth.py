@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from jishi.files import write_json
 from simulator.defects import Delivery
 from simulator.journal import Happening
+from simulator.linkable import PlayedVisit, linkable_truth, played_visits
 from simulator.shoppers import APPEAL, PRICE, TASTE
 from simulator.world import World
 
@@ -34,6 +35,7 @@ class Truth:
     refunded_minor: int = 0
     payers: set[str] = field(default_factory=set)
     days: list[dict[str, int]] = field(default_factory=list)
+    played: list[PlayedVisit] = field(default_factory=list)
 
     def add(self, other: Truth) -> None:
         """Add the truth of other days."""
@@ -42,6 +44,7 @@ class Truth:
         self.invalid.update(other.invalid)
         self.payers |= other.payers
         self.days += other.days
+        self.played += other.played
         for name in ("deliveries", "visits", "visits_with_order", "bot_visits", "paid_minor", "refunded_minor"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
@@ -67,6 +70,7 @@ class Truth:
             "gmv_minor": self.paid_minor,
             "refunded_minor": self.refunded_minor,
             "paying_customers": len(self.payers),
+            "linkable": linkable_truth(self.played),
             "bots": world.shoppers.anonymous_ids[world.shoppers.count :],
             "preference": {
                 "log_odds": "taste * (taste_of_shopper . vector) + appeal * item_appeal - price * price_sensitivity * price_z",
@@ -82,6 +86,8 @@ def truth_of(happenings: Iterable[Happening], deliveries: Iterable[Delivery], wo
     """Truth of what one day brought about; ``day`` None leaves it out of the list of days."""
     truth = Truth()
     bots = frozenset(world.shoppers.anonymous_ids[world.shoppers.count :])
+    happenings = list(happenings)
+    truth.played = played_visits(happenings, bots)
     visits: dict[str, bool] = {}
     bot_visits: set[str] = set()
     for happening in happenings:
@@ -123,7 +129,11 @@ def write_truth(folder: Path, world: World, truth: Truth, planted: Iterable[Deli
     write_json(folder / "summary.json", truth.summary(world))
     shoppers = {
         "user_id": [people.user_id(n) for n in range(people.count)],
-        "anonymous_id": people.anonymous_ids[: people.count],
+        "anonymous_id": people.devices.first,
+        "second_anonymous_id": [
+            second if people.devices.has_second[n] else None for n, second in enumerate(people.devices.second)
+        ],
+        "borrows_from": [None if n < 0 else people.devices.first[n] for n in people.devices.lender.tolist()],
         "taste": people.taste.tolist(),
         "price_sensitivity": people.price_sensitivity,
         "eagerness": people.eagerness,

@@ -73,14 +73,14 @@
   }
   var landing = new URLSearchParams(location.search);
   function context() {
-    var found = {
+    var candidates = {
       channel: landing.get("utm_source"),
       campaign: landing.get("utm_campaign"),
       referrer: document.referrer ? new URL(document.referrer).hostname : null,
       device: /Mobi|Android/i.test(navigator.userAgent) ? "mobile" : "desktop",
     };
     var kept = {};
-    for (var name in found) if (found[name]) kept[name] = String(found[name]).slice(0, 2000);
+    for (var name in candidates) if (candidates[name]) kept[name] = String(candidates[name]).slice(0, 2000);
     return kept;
   }
 
@@ -239,9 +239,9 @@
       return track("checkout_started", cart);
     },
     order: function (order) {
-      var told = track("order_paid", withShare(order));
+      var eventId = track("order_paid", withShare(order));
       flush();
-      return told;
+      return eventId;
     },
     /** Make a link that names who shared: returns {share_id, url}. */
     share: function (item, url) {

@@ -44,8 +44,8 @@ def scan(data: bytes, first_seq: int) -> Scan:
         body = body_of(data[end:stop])
         if body is None:
             return Scan(end, seq, "an entry with a wrong checksum")
-        found = orjson.loads(body)["seq"]
-        if found != seq:
-            return Scan(end, seq, f"an entry with seq {found} where {seq} belongs")
+        entry_seq = orjson.loads(body)["seq"]
+        if entry_seq != seq:
+            return Scan(end, seq, f"an entry with seq {entry_seq} where {seq} belongs")
         end, seq = stop + 1, seq + 1
     return Scan(end, seq, None)

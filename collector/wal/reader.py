@@ -13,7 +13,7 @@ CHUNK_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class WalEntry:
     """One record as JSON bytes, and the position behind it."""
 
     body: bytes
@@ -26,7 +26,7 @@ def first_position(folder: Path) -> Position:
     return Position(starts[0], 0, starts[0]) if starts else Position()
 
 
-def read_entries(folder: Path, start: Position, durable: Position, chunk_bytes: int = CHUNK_BYTES) -> list[Entry]:
+def read_entries(folder: Path, start: Position, durable: Position, chunk_bytes: int = CHUNK_BYTES) -> list[WalEntry]:
     """Entries from ``start``, about ``chunk_bytes`` of them and never beyond ``durable``; empty when there is nothing new.
 
     Raises WalCorrupt for a damaged or missing segment.
@@ -41,7 +41,7 @@ def read_entries(folder: Path, start: Position, durable: Position, chunk_bytes: 
         segment, offset = start.seq, 0
         end = _readable_end(folder, segment, durable)
     data = _read(segment_file(folder, segment), offset, end, chunk_bytes)
-    entries: list[Entry] = []
+    entries: list[WalEntry] = []
     seq, begin = start.seq, 0
     while begin < len(data):
         stop = data.find(b"\n", begin)
@@ -52,7 +52,7 @@ def read_entries(folder: Path, start: Position, durable: Position, chunk_bytes: 
                 f"{file}: the entry of seq {seq} at byte {offset + begin} is damaged; bring the file back from a backup"
             )
         begin, seq = stop + 1, seq + 1
-        entries.append(Entry(body, Position(segment, offset + begin, seq)))
+        entries.append(WalEntry(body, Position(segment, offset + begin, seq)))
     return entries
 
 

@@ -33,7 +33,7 @@ class WalWriter:
         self._segment_bytes = segment_bytes
         self._lock = lock(folder / "lock")
         self._descriptor = -1
-        self._is_dirty = False  # bytes behind _end may be in the file although nobody was told that they are
+        self._is_dirty = False  # bytes behind _end may be in the file although nobody got an acknowledgement for them
         self._is_published = False
         try:
             self.collector_id = _collector_id(folder)
@@ -110,19 +110,19 @@ class WalWriter:
         first_seq = starts[-1]
         file = segment_file(self.folder, first_seq)
         data = file.read_bytes()
-        found = scan(data, first_seq)
-        if found.next_seq < known.seq:
-            what = found.fault or "the end of the file"
+        tail = scan(data, first_seq)
+        if tail.next_seq < known.seq:
+            what = tail.fault or "the end of the file"
             raise WalCorrupt(
-                f"{file}: {what} at byte {found.end}, but events up to seq {known.seq - 1} were acknowledged; {_ADVICE}"
+                f"{file}: {what} at byte {tail.end}, but events up to seq {known.seq - 1} were acknowledged; {_ADVICE}"
             )
         self._descriptor = os.open(file, os.O_RDWR | os.O_APPEND)
-        if found.fault is not None:
-            self.torn_bytes = len(data) - found.end
-            log.warning("%s: %s; %d bytes that were never acknowledged are cut off", file, found.fault, self.torn_bytes)
-            os.ftruncate(self._descriptor, found.end)
+        if tail.fault is not None:
+            self.torn_bytes = len(data) - tail.end
+            log.warning("%s: %s; %d bytes that were never acknowledged are cut off", file, tail.fault, self.torn_bytes)
+            os.ftruncate(self._descriptor, tail.end)
         os.fsync(self._descriptor)
-        return Position(first_seq, found.end, found.next_seq)
+        return Position(first_seq, tail.end, tail.next_seq)
 
     def _known_durable(self) -> Position:
         try:

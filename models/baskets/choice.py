@@ -102,5 +102,5 @@ def _hide_last(purchases: Purchases, users: Numbers) -> Purchases:
     is_hidden = np.zeros(purchases.users, dtype=np.bool_)
     is_hidden[users] = True
     kept = ~(is_hidden[purchases.user] & (purchases.back == 0))
-    columns = (column[kept] for column in (purchases.user, purchases.item, purchases.back, purchases.at))
-    return Purchases(*columns, purchases.baskets, purchases.items)
+    user, item, back, at = purchases.user[kept], purchases.item[kept], purchases.back[kept], purchases.at[kept]
+    return Purchases(user, item, back, at, purchases.baskets, purchases.items)

@@ -53,8 +53,8 @@ class Purchases:
         kept = place[self.user] >= 0
         baskets = np.where(known, self.baskets[np.maximum(users, 0)], 0)
         order = np.argsort(place[self.user[kept]], kind="stable")
-        columns = (column[kept][order] for column in (place[self.user], self.item, self.back, self.at))
-        return Purchases(*columns, baskets, self.items)
+        rows = np.flatnonzero(kept)[order]
+        return Purchases(place[self.user[rows]], self.item[rows], self.back[rows], self.at[rows], baskets, self.items)
 
     def summed(self, weight: npt.NDArray[np.floating]) -> sparse.csr_matrix:
         """Users × items with the sum of the weights of each item's purchases."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -48,9 +49,11 @@ def _asked(
         *(effects.indptr.astype(np.int64), place[effects.indices].astype(np.int32), effects.data.astype(np.float32)),
         *(len(fill), found, strength),
     )
-    _strongest(*arguments)
+    rank: Callable[..., None] = _strongest
+    explain: Callable[..., None] = _causes
+    rank(*arguments)
     if with_causes:
-        _causes(*arguments[:-2], found, because)
+        explain(*arguments[:-2], found, because)
     return np.where(found >= 0, fill[found], -1), strength, because
 
 
@@ -68,7 +71,7 @@ def _strongest(
 ) -> None:
     total, touched = np.zeros(items, dtype=np.float32), np.empty(items + 1, dtype=np.int32)
     for row in range(len(starts) - 1):
-        count = 0
+        count: int | np.int64 = 0
         for entry in range(starts[row], starts[row + 1]):
             cause, weight = causes[entry], weights[entry]
             for place in range(effect_starts[cause], effect_starts[cause + 1]):

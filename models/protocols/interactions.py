@@ -169,7 +169,7 @@ def _pairs(
 ) -> tuple[Pairs, Numbers]:
     """Distinct pairs over items renumbered by falling popularity, and the new number of each old one."""
     key, where = np.unique(user * items + item, return_inverse=True)
-    summed = np.bincount(where, weights=weight)
+    summed = np.bincount(where, weights=weight).astype(np.float64)
     last = None
     if at is not None:
         last = np.full(len(key), -np.inf)

@@ -39,8 +39,10 @@ def run_compare(asked: Namespace, tell: Callable[[str], None]) -> dict[str, Any]
     tell(f"{rows[0].num_rows:,} users; positive means that {asked.second} is better")
     found = {}
     for name in shared:
-        values = [tables.numbers(table, name, file) for table, file in zip(rows, (asked.first, asked.second), strict=True)]
-        paired = compare(*values, seed=asked.seed)
+        before, after = (
+            tables.numbers(table, name, file) for table, file in zip(rows, (asked.first, asked.second), strict=True)
+        )
+        paired = compare(before, after, seed=asked.seed)
         found[name] = {**paired.difference.as_json(), "p_value": round(paired.p_value, 6)}
         low, high = paired.difference.low, paired.difference.high
         tell(f"{name}: {paired.difference.mean:+.4f} [{low:+.4f}, {high:+.4f}], p = {paired.p_value:.4f}")

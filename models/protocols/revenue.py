@@ -34,7 +34,7 @@ def read_amounts(task: InteractionTask, file: Path, most: int) -> Amounts | None
     names = tables.ids(rows.table, "item_id", file).dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
     persons, items = task.relevant.shape
     pair, where = np.unique(rows.user * (int(names.max(initial=0)) + 1) + names, return_inverse=True)
-    summed = np.bincount(where, weights=amount)
+    summed = np.bincount(where, weights=amount).astype(np.float64)
     owner = pair // (int(names.max(initial=0)) + 1)
     order = np.lexsort((-summed, owner))
     counts = np.bincount(owner, minlength=persons)
@@ -44,7 +44,8 @@ def read_amounts(task: InteractionTask, file: Path, most: int) -> Amounts | None
     best[owner[order][first], place[first]] = summed[order][first]
     known = rows.item >= 0
     of_items = sparse.csr_matrix((amount[known], (rows.user[known], rows.item[known])), shape=(persons, items))
-    return Amounts(of_items, np.bincount(owner, weights=summed, minlength=persons), best)
+    total = np.bincount(owner, weights=summed, minlength=persons).astype(np.float64)
+    return Amounts(of_items, total, best)
 
 
 def revenue_metrics(amounts: Amounts, lists: Counts, ks: Sequence[int]) -> tuple[dict[str, Values], Counts]:

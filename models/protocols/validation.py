@@ -25,7 +25,7 @@ class Validation:
     @property
     def counts(self) -> np.ndarray:
         """Held-out items of each user."""
-        return np.diff(self.relevant.indptr).astype(np.int64)
+        return np.asarray(np.diff(self.relevant.indptr), dtype=np.int64)
 
 
 def cut(task: InteractionTask, seed: int) -> Validation | None:

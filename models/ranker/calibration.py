@@ -28,10 +28,10 @@ class Calibration:
         self.chance_ = np.asarray(found.y_thresholds_, dtype=np.float64)
         return self
 
-    def chance(self, scores: Values) -> Values:
+    def chance(self, scores: npt.NDArray[np.floating]) -> Values:
         """Chances between 0 and 1, straight lines between the steps."""
         score, chance = self._fitted()
-        return np.interp(scores, score, chance)
+        return np.asarray(np.interp(scores, score, chance), dtype=np.float64)
 
     def _fitted(self) -> tuple[Values, Values]:
         if self.score_ is None or self.chance_ is None:

@@ -104,4 +104,4 @@ def _share(weights: sparse.csr_matrix, group: Numbers) -> Scores:
     known = np.flatnonzero(group >= 0)
     which = sparse.csr_matrix((np.ones(len(known), dtype=np.float32), (known, group[known])), shape=(len(group), size + 1))
     total = np.asarray((weights @ which).toarray())
-    return total / np.maximum(total.sum(axis=1, keepdims=True), 1e-9)
+    return np.asarray(total / np.maximum(total.sum(axis=1, keepdims=True), 1e-9))

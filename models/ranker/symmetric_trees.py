@@ -72,7 +72,9 @@ class SymmetricTrees:
         depth = max(state["feature"].shape[1] for state in states)
         deep = [_deepened(state, depth) for state in states]
         found = {name: np.concatenate([state[name] for state in deep]) for name in ("feature", "border")}
-        found["leaf"] = np.concatenate([weight * state["leaf"] for weight, state in zip(weights, deep, strict=True)])
+        found["leaf"] = np.concatenate(
+            [weight * np.asarray(state["leaf"], dtype=np.float64) for weight, state in zip(weights, deep, strict=True)]
+        )
         found["bias"] = np.array([sum(weight * state["bias"][0] for weight, state in zip(weights, states, strict=True))])
         return cls().from_state(found | {"features": states[0]["features"]})
 

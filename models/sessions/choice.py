@@ -69,7 +69,7 @@ def choose(sessions: Sequences, k: int, seed: int, tell: Callable[[str], None]) 
         candidates["blend"] = SessionBlend(seed=seed).learn(earlier, *asked_of(taught))
     except TooFewToLearn as error:
         tell(f"no blend: {error}")
-    trials = []
+    trials: list[dict[str, Any]] = []
     for name, model in candidates.items():
         lists = rank(model, prefixes, k)
         hr, mrr = (float(values.mean()) for values in next_item_metrics(lists, following, k).values())

@@ -69,5 +69,5 @@ def _cells(prefixes: Sequences) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
 
 
 def _cell(back: np.ndarray, count: np.ndarray) -> Numbers:
-    near = np.minimum(back - 1, BACK - 1).astype(np.int64)
-    return near * COUNT + np.minimum(count - 1, COUNT - 1).astype(np.int64)
+    near, repeated = np.minimum(back - 1, BACK - 1), np.minimum(count - 1, COUNT - 1)
+    return np.asarray(near * COUNT + repeated, dtype=np.int64)

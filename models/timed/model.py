@@ -43,4 +43,4 @@ def sales_within(acts: Interactions, age_days: Values, days: float, view_weight:
     """Payments of each item within the last ``days`` days, views counting ``view_weight``; NaN-free, shape (items,)."""
     inside = age_days <= days
     weight = np.where(acts.kind == "pay", 1.0, np.where(acts.kind == "view", view_weight, 0.0)) * inside
-    return np.bincount(acts.item, weights=weight, minlength=len(acts.item_ids))
+    return np.bincount(acts.item, weights=weight, minlength=len(acts.item_ids)).astype(np.float64)

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from collector.client import Client, Refused, Unreachable
+from collector.client import BatchRefused, Client, Unreachable
 
 pytestmark = pytest.mark.integration
 
@@ -51,10 +51,10 @@ def test_events_and_items_are_acknowledged(make_place: Callable[..., Any]) -> No
 def test_what_cannot_pass_is_raised_at_once(make_place: Callable[..., Any]) -> None:
     place = make_place()
     place.serve()
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(BatchRefused) as refused:
         Client(place.url, "a", "jk_write_wrong", sleep=lambda s: pytest.fail("no use in waiting")).send([{"type": "x"}])
     assert (refused.value.status, refused.value.code) == (401, "unknown_key")
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(BatchRefused) as refused:
         Client(place.url, "b", place.key).send([{"type": "item_viewed"}])
     assert (refused.value.code, refused.value.index) == ("foreign_shop", 0)
     slept: list[float] = []

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from collector.accepted import count_accepted
 from collector.body import gunzip
-from collector.refusals import Refused
+from collector.refusals import RequestRefused
 
 Viewed = Callable[..., dict[str, Any]]
 
@@ -47,7 +47,7 @@ def test_a_bomb_is_refused_before_it_goes_off(world: Any) -> None:
 def test_bombs_in_many_members_add_up() -> None:
     member = gzip.compress(bytes(600))
     assert gunzip(member, 600) == bytes(600)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRefused) as refused:
         gunzip(member * 2, 1000)
     assert refused.value.status == 413
 
@@ -67,5 +67,5 @@ def test_unpacking_gives_the_bytes_or_says_that_they_are_too_many(pieces: list[b
     if len(whole) <= limit:
         assert gunzip(packed, limit) == whole
     else:
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRefused):
             gunzip(packed, limit)

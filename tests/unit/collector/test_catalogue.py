@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.catalogue import Catalogue, Known
+from collector.catalogue import Known, ShopCatalogues
 from collector.catalogue_store import load_catalogue, save_snapshot, snapshot_file, snapshot_upto
 from collector.wal.durable import read_durable
 from collector.wal.reader import first_position, read_entries
@@ -166,7 +166,7 @@ def test_a_change_that_is_dated_ahead_is_not_believed(world: Any, viewed: Viewed
     event_type=st.sampled_from(["item_viewed", "item_added_to_cart", "order_paid", "item_shared"]),
 )
 def test_what_was_sent_comes_back_whatever_was_filled(sent: dict[str, Any], event_type: str) -> None:
-    catalogue = Catalogue()
+    catalogue = ShopCatalogues()
     catalogue.put("a", "i-1", Known("裙装", 19900, 0, 0, ""))
     properties = {"lines": [copy.deepcopy(sent), 4]} if event_type == "order_paid" else sent
     event = {"type": event_type, "occurred_at": AFTER, "properties": properties}

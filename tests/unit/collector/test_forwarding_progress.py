@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.progress import Progress, load_position, save_position
+from collector.progress import DeliveryProgress, load_position, save_position
 from collector.wal.segments import Position, WalCorrupt
 
 
 @given(order=st.permutations(range(12)), upto=st.integers(min_value=0, max_value=12))
 def test_only_the_gapless_prefix_counts(order: list[int], upto: int) -> None:
-    progress = Progress(Position(5, 0, 5))
+    progress = DeliveryProgress(Position(5, 0, 5))
     for i in range(12):
         progress.sent(Position(5, 10 * (i + 1), 6 + i))
     done = order[:upto]

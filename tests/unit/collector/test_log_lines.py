@@ -55,7 +55,7 @@ def test_nothing_personal_is_logged(world: Any, viewed: Viewed, lines: io.String
         raise ValueError(f"cannot digest {events}")
 
     with monkeypatch.context() as patch:
-        patch.setattr(intake.batch, "check", stumble)
+        patch.setattr(intake.batch, "check_batch", stumble)
         assert world.post([personal(viewed, "fault")]).status_code == 500
         try:
             stumble([SECRETS[0]])

@@ -14,7 +14,7 @@ import pytest
 import collector.retire
 from collector import accepted, ledger
 from collector.accepted import count_accepted
-from collector.catalogue import Catalogue
+from collector.catalogue import ShopCatalogues
 from collector.catalogue_store import save_snapshot
 from collector.ledger import ledger_file
 from collector.progress import load_position, save_position
@@ -40,7 +40,7 @@ def fill(folder: Path, batches: int) -> Position:
     wal.close()
     durable = read_durable(folder)
     assert durable is not None
-    save_snapshot(folder, Catalogue(), durable.seq)
+    save_snapshot(folder, ShopCatalogues(), durable.seq)
     return durable
 
 
@@ -74,7 +74,7 @@ def test_what_is_not_forwarded_or_young_stays(tmp_path: Path) -> None:
 
 def test_what_the_catalogue_has_not_seen_stays(tmp_path: Path) -> None:
     durable = fill(tmp_path, 3)
-    save_snapshot(tmp_path, Catalogue(), 5)
+    save_snapshot(tmp_path, ShopCatalogues(), 5)
     assert retire(tmp_path, durable) == 1
     assert segment_starts(tmp_path) == [3, 6]
 

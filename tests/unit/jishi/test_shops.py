@@ -42,3 +42,26 @@ def test_an_unknown_shop_is_named_with_the_known_ones() -> None:
     shops.add(Shop(shop_id="a", name="a"))
     with pytest.raises(UnknownShop, match="unknown shop 'x'; known: a"):
         shops.get("x")
+
+
+def test_groups_hold_every_shop_once_and_are_of_nearly_one_size() -> None:
+    shops = Shops()
+    for number in range(1000):
+        shops.add(Shop(shop_id=f"s{number:04}", name="x"))
+    groups = shops.groups(150)
+    assert len(groups) == 7
+    assert {len(group) for group in groups} == {142, 143}
+    assert [shop_id for group in groups for shop_id in group] == sorted(shops.shops)
+    assert Shops().groups(150) == []
+
+
+def test_where_models_come_from_is_set_by_shop_and_stays_when_it_registers_again() -> None:
+    shops = Shops()
+    shops.add(Shop(shop_id="a", name="A"))
+    shops.add(Shop(shop_id="b", name="B"))
+    shops.choose_models("b", "tables")
+    shops.add(Shop(shop_id="b", name="B again"))
+    assert shops.groups(9, models_from="tables") == [["b"]]
+    assert shops.groups(9, models_from="memory") == [["a"]]
+    with pytest.raises(UnknownShop):
+        shops.choose_models("c", "tables")

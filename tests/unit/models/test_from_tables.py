@@ -14,6 +14,7 @@ from jishi.arrow_tables import to_arrow, write_parquet
 from jishi.lake import Lake
 from jishi.paths import Paths
 from jishi.settings import get_settings
+from jishi.shops import Shop, Shops
 from jishi.tables import (
     ALS_ITEM_FACTORS,
     ALS_PERSON_FACTORS,
@@ -215,10 +216,11 @@ def test_a_shop_without_days_or_acts_is_told(paths: Paths) -> None:
         (["cut", "--shop", "a"], 0, "2026-09-08T00:00:00Z\n", ""),
         (
             ["cut", "--shop", "b"],
-            1,
+            99,
             "",
             "models cut: shop 'b' has no interactions in silver; run the silver step for it first\n",
         ),
+        (["cut", "--shop", "typo"], 1, "", "models cut: unknown shop 'typo'; known: a, b\n"),
         (["train", "--from-tables", "--shop", "a"], 0, "train a: candidate ", ""),
     ],
 )
@@ -231,6 +233,9 @@ def test_the_commands(
     out: str,
     error: str,
 ) -> None:
+    with Shops.edit(paths.shops_file) as shops:
+        for shop_id in ("a", "b"):
+            shops.add(Shop(shop_id=shop_id, name=shop_id))
     monkeypatch.setenv("JISHI_VAR", str(paths.var))
     monkeypatch.setattr(sys, "argv", ["models", *arguments])
     get_settings.cache_clear()

@@ -1,0 +1,47 @@
+"""Currencies of ISO 4217 and their minor units: an amount is a whole number of minor units of a currency.
+
+Source: ISO 4217, list one (active codes), without funds, metals and test codes (such as XAU, XXX, XTS), in which nobody pays.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+
+_TWO_DIGITS = """
+AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP CRC CUP CVE CZK
+DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD
+KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP
+PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH
+USD UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG
+"""
+_NO_DIGITS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
+_THREE_DIGITS = "BHD IQD JOD KWD LYD OMR TND"
+
+# Code → digits after the decimal point of one major unit.
+MINOR_DIGITS: dict[str, int] = {
+    **dict.fromkeys(_TWO_DIGITS.split(), 2),
+    **dict.fromkeys(_NO_DIGITS.split(), 0),
+    **dict.fromkeys(_THREE_DIGITS.split(), 3),
+}
+
+
+class UnknownCurrency(ValueError):
+    """No active ISO 4217 code; the message says so and gives an example."""
+
+
+def minor_digits(currency: str) -> int:
+    """Digits of the currency's minor unit: JPY has none, CNY two, KWD three. Raises UnknownCurrency."""
+    try:
+        return MINOR_DIGITS[currency]
+    except KeyError:
+        raise UnknownCurrency(f"{currency!r} is no active ISO 4217 currency; write a code such as CNY or EUR") from None
+
+
+def to_minor(major: Decimal, currency: str) -> int:
+    """An amount in major units as whole minor units, half up. Raises UnknownCurrency."""
+    return int(major.scaleb(minor_digits(currency)).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def to_major(minor: int, currency: str) -> Decimal:
+    """Minor units as an exact amount in major units. Raises UnknownCurrency."""
+    return Decimal(minor).scaleb(-minor_digits(currency))

@@ -1,0 +1,122 @@
+"""Train, evaluate, gate and publish over several shops: each by itself, and too little is no error."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jishi.arrow_tables import to_arrow, write_parquet
+from jishi.lake import Lake
+from jishi.paths import Paths
+from jishi.shop_runs import JobResult, ShopRuns, read_run
+from jishi.shops import Shop, Shops
+from jishi.tables import SILVER_EVENTS, SILVER_INTERACTIONS, SILVER_ITEMS, TableSchema
+from models.release import current_version
+from models.shop_steps import STEPS, run_step
+
+START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
+RUN = "daily.manual"
+SHOPS = ("bare", "few", "full", "views")  # an empty catalogue and nothing else; three days of orders; all there is; only views
+
+
+def acts(shop_id: str, kind: str, days: int) -> list[dict[str, Any]]:
+    """Sixty persons with one of four tastes of ten items, who keep to it."""
+    luck, rows = random.Random(3), []
+    for person in range(60):
+        for day in range(days):
+            if luck.random() < 0.5:
+                at = START + timedelta(days=day, seconds=luck.randrange(86_400))
+                item = luck.randrange(10) * 4 + person % 4
+                row = {"shop_id": shop_id, "person_id": f"p{person:02}", "item_id": f"i{item:02}", "kind": kind}
+                row |= {"event_id": f"e{len(rows)}", "line_number": 1, "quantity": 1}
+                rows.append(row | {"occurred_at": at, "received_at": at + timedelta(seconds=1)})
+    return rows
+
+
+def publish(paths: Paths, schema: TableSchema, rows: list[dict[str, Any]]) -> None:
+    with Lake(paths.lake).publish(schema.name) as draft:
+        for shop_id in sorted({row["shop_id"] for row in rows}):
+            full = [dict.fromkeys(schema.columns) | row for row in rows if row["shop_id"] == shop_id]
+            write_parquet(to_arrow(schema, full), draft.path / f"shop={shop_id}" / "part-0.parquet")
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    paths = Paths(var=tmp_path / "var", envs=tmp_path)
+    with Shops.edit(paths.shops_file) as shops:
+        for shop_id in SHOPS:
+            shops.add(Shop(shop_id=shop_id, name=shop_id))
+    publish(paths, SILVER_ITEMS, [{"shop_id": s, "item_id": f"i{item:02}"} for s in SHOPS[1:] for item in range(40)])
+    publish(paths, SILVER_EVENTS, [])
+    publish(paths, SILVER_INTERACTIONS, [*acts("full", "pay", 20), *acts("few", "pay", 3), *acts("views", "view", 20)])
+    return paths
+
+
+def run(paths: Paths, step: str, shops: tuple[str, ...] = SHOPS, *, run_id: str | None = None, **options: Any) -> JobResult:
+    return run_step(paths, step, shops, ShopRuns(paths, step, run_id), **options)
+
+
+@pytest.mark.parametrize("run_id", [None, RUN])
+def test_a_shop_with_too_little_has_nothing_to_do_in_every_step(paths: Paths, run_id: str | None) -> None:
+    before = None
+    for step in STEPS:
+        result = run(paths, step, run_id=run_id, after=before if run_id else None)
+        assert result.exit_code == 0, result.failed
+        states = {row.shop_id: row.state for row in result.shops}
+        if run_id is None or step == "train":
+            assert states == {"full": "done"} | dict.fromkeys(("bare", "few", "views"), "nothing to do"), step
+        else:
+            assert states == {"full": "done"}, step
+            assert result.not_ready == ["bare", "few", "views"]
+        before = step
+    assert current_version(paths.models, "full") is not None
+    assert [current_version(paths.models, shop_id) for shop_id in ("bare", "few", "views")] == [None] * 3
+
+
+def test_the_reason_says_what_is_missing(paths: Paths) -> None:
+    reasons = {row.shop_id: row.reason for row in run(paths, "train").shops}
+    assert "no interactions" in reasons["bare"]
+    assert reasons["few"] == "only 3 days with payments; 14 are needed to judge a model"
+    assert reasons["views"] == "only 0 days with payments; 14 are needed to judge a model"
+
+
+def test_a_damaged_candidate_is_its_shops_failure_and_is_trained_and_judged_again(paths: Paths) -> None:
+    publish(paths, SILVER_INTERACTIONS, [*acts("full", "pay", 20), *acts("few", "pay", 20)])
+    shops = ("few", "full")
+    run(paths, "train", shops)
+    candidate = (paths.models / "few" / "candidates" / "LATEST").read_text().strip()
+    damaged = paths.models / "few" / "candidates" / candidate / "window" / "als.npz"
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:-1])
+    first = run(paths, "evaluate", shops, run_id=RUN)
+    assert first.exit_code == 3
+    assert [(row.shop_id, "als.npz" in row.reason) for row in first.failed] == [("few", True)]
+    damaged.write_bytes(whole)
+    again = run(paths, "evaluate", shops, run_id=RUN)
+    assert ([row.shop_id for row in again.shops], again.earlier, again.exit_code) == (["few"], ["full"], 0)
+    assert {row.state for row in read_run(paths, RUN)["evaluate"].values()} == {"done"}
+
+
+def test_a_shop_that_grew_is_learnt_from(paths: Paths) -> None:
+    assert [row.state for row in run(paths, "train", ("few",)).shops] == ["nothing to do"]
+    publish(paths, SILVER_INTERACTIONS, acts("few", "pay", 20))
+    for step in STEPS:
+        assert [row.state for row in run(paths, step, ("few",)).shops] == ["done"], step
+
+
+def test_a_shop_that_nobody_knows_fails(paths: Paths) -> None:
+    result = run(paths, "train", ("typo",))
+    assert (result.exit_code, result.failed[0].reason) == (1, "unknown shop 'typo'; known: bare, few, full, views")
+
+
+def test_a_shop_whose_models_come_from_tables_is_left_to_spark(paths: Paths) -> None:
+    with Shops.edit(paths.shops_file) as shops:
+        shops.choose_models("full", "tables")
+    assert [row.state for row in run(paths, "train", ("full",)).shops] == ["nothing to do"]
+    failed = run(paths, "train", ("full",), from_spark=True).failed
+    assert [row.shop_id for row in failed] == ["full"]
+    assert "spark_jobs" in failed[0].reason  # no tables yet: the message names the command that makes them
