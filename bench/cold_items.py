@@ -26,7 +26,7 @@ from bench.cold_data import Catalogue, read_journey, read_movielens, read_shop
 from models.als import ALS
 from models.ease import EASE
 from models.popularity import Popularity
-from models.protocols.cold_items import ColdTask, compare, hold_out, judge
+from models.protocols.cold_items import ColdTask, cold_item_metrics, compare_with_baseline, hold_out
 from models.recommender import Recommender, Scores
 from models.text.attribute_mapping import AttributeMapping
 from models.text.content_knn import ContentKNN
@@ -79,7 +79,7 @@ def choose(
             mapping = AttributeMapping(model, features, ridge=ridge).fit_mapping(inner.train)
             for lift in LIFTS:
                 mapping.lift = lift  # only scores depend on it
-                judged = judge(mapping, inner)
+                judged = cold_item_metrics(mapping, inner)
                 ndcg = float(sum(judged[ranking]["ndcg@10"].mean() for ranking in ("cold", "catalogue")))
                 if ndcg > best["ndcg"]:
                     best = {"base": base, "ridge": ridge, "lift": lift, "ndcg": round(ndcg, 6)}
@@ -113,9 +113,9 @@ def run(data: Catalogue, bases: Sequence[str], encoders: dict[str, Callable[[], 
     if data.truth is not None and data.text_truth is not None:
         models["oracle of kinds"] = Scorer(data.text_truth[task.judged])
         models["oracle"] = Scorer(data.truth[task.judged])
-    judged = {name: judge(model, task) for name, model in models.items()}
+    judged = {name: cold_item_metrics(model, task) for name, model in models.items()}
     facts = {"items": int(data.matrix.shape[1]), "cold_items": int(task.is_cold.sum()), "persons": len(task.judged)}
-    return {"data": facts, "chosen": chosen, "encoding_s": seconds, "models": compare(judged, BASELINE)}
+    return {"data": facts, "chosen": chosen, "encoding_s": seconds, "models": compare_with_baseline(judged, BASELINE)}
 
 
 def show(console: Console, name: str, report: dict[str, Any]) -> None:

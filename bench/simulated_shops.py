@@ -29,14 +29,14 @@ from bench.simulated_rivals import rival_lists
 from bench.simulated_situations import impressions_of, sellable_at, situation_at
 from models.intervals import bootstrap_all
 from models.metrics import Values, hits_of, ndcg
-from models.paired import compare
+from models.paired import paired_difference
 from models.ranker.artefact import save_ranker
 from models.ranker.grow import Growth
 from models.ranker.outcomes import purchases_within, relevance_within, shown_within, teaches_more
-from models.ranker.ranker import GROWTH, Lesson, Ranker
+from models.ranker.ranker import GROWTH, LabelledSituation, Ranker
 from models.ranker.sources import Sources
 from models.recommender import Items, Scores, top_k
-from models.split import Window, last_active_days
+from models.split import SplitWindow, last_active_days
 from models.timed.moment import DAY
 from simulator.world import Plan, World, make_world
 
@@ -57,17 +57,17 @@ class Result:
     seconds: dict[str, float]
 
 
-def lessons_of(shop: ShopData, cut: np.datetime64) -> list[Lesson]:
+def lessons_of(shop: ShopData, cut: np.datetime64) -> list[LabelledSituation]:
     """The weeks before the cut, each as it could have been learnt from."""
     acts, found = shop.interactions, []
     shown = impressions_of(shop)
     for back in HALF_WEEKS_BACK:
         as_of = cut - back * HALF_WEEK - DAY
-        window = Window(as_of, as_of + DAY, as_of + DAY + WEEK)
+        window = SplitWindow(as_of, as_of + DAY, as_of + DAY + WEEK)
         here = situation_at(shop, as_of)
         outcome = purchases_within(acts, window), relevance_within(acts, window)
         seen = shown_within(shown, window, here.moment.persons, here.moment.items) if teaches_more(shown) else (None, None)
-        found.append(Lesson(here, Sources().fit(here.moment), *outcome, *seen))
+        found.append(LabelledSituation(here, Sources().fit(here.moment), *outcome, *seen))
     return found
 
 
@@ -111,7 +111,7 @@ def _best(scores: Scores, allowed: np.ndarray) -> Items:
     return top_k(np.where(allowed, scores, -np.inf).astype(np.float32), K)
 
 
-def _oracle(world: World, person_ids: np.ndarray, window: Window, *, knows_usual: bool) -> Scores:
+def _oracle(world: World, person_ids: np.ndarray, window: SplitWindow, *, knows_usual: bool) -> Scores:
     number_of = shopper_of(world)
     shoppers = np.array([number_of[person] for person in person_ids.tolist()])
     first_ms = int(window.test_from.astype("datetime64[ms]").astype(np.int64))
@@ -129,7 +129,7 @@ def summarise(result: Result) -> dict[str, Any]:
         name: (means["ranker"] - means["popularity"]) / (means[name] - means["popularity"])
         for name in ("oracle of tastes", "full oracle")
     }
-    over = compare(values[best], values["ranker"])
+    over = paired_difference(values[best], values["ranker"])
     return {
         "customers": len(values["ranker"]),
         "ndcg@10": {name: each.as_json() for name, each in bootstrap_all(values).items()},

@@ -22,7 +22,7 @@ from jishi.tables import (
     RECOMMENDATIONS,
     SILVER_INTERACTIONS,
 )
-from models.split import Window
+from models.split import SplitWindow
 from spark_jobs.__main__ import main
 from spark_jobs.recommendations.job import NothingToLearn, build_candidates, build_factors, build_neighbours
 from spark_jobs.recommendations.known import known_before
@@ -83,7 +83,7 @@ def test_the_cut_takes_what_the_split_of_the_judge_takes(platform: SilverPlatfor
     folder = platform.lake.current(SILVER_INTERACTIONS.name)
     frame = known_before(platform.session.read.schema(SILVER_INTERACTIONS.spark_ddl).parquet(str(folder / "shop=a")), BEFORE)
     cut = np.datetime64(CUT)
-    window = Window(cut=cut, test_from=cut + np.timedelta64(1, "D"), end=cut + np.timedelta64(8, "D"))
+    window = SplitWindow(cut=cut, test_from=cut + np.timedelta64(1, "D"), end=cut + np.timedelta64(8, "D"))
     clocks = (np.array([act[name] for act in acts], dtype="datetime64[us]") for name in ("occurred_at", "received_at"))
     training = window.is_training(*clocks)
     expected = {

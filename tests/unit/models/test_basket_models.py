@@ -132,7 +132,7 @@ def test_tifu_vector_by_hand() -> None:
 
 def test_tifu_takes_neighbours_but_not_oneself() -> None:
     people = purchases([[[0, 1]], [[0, 2]], [[5]]])
-    found = TIFUKNN(neighbours=1, own=0.5).fit(people).weigh(people).toarray()
+    found = TIFUKNN(neighbours=1, alpha=0.5).fit(people).weigh(people).toarray()
     assert found[0, 2] > 0
     assert found[0, 5] == 0
 

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from models.beyond_accuracy import gini, novelty
 from models.metrics import gains_of, revenue_ndcg, revenue_recall
-from models.paired import compare
+from models.paired import paired_difference
 
 
 def test_novelty_is_the_mean_surprise_of_a_list() -> None:
@@ -46,7 +46,7 @@ def test_the_randomisation_test_is_that_of_all_flips() -> None:
     gain = np.array([0.5, 0.25, -0.1, 0.3, 0.0])
     told = gain[gain != 0]
     extreme = [abs(np.dot(signs, told)) >= abs(told.sum()) - 1e-12 for signs in product((-1, 1), repeat=len(told))]
-    found = compare(np.zeros(5), gain)
+    found = paired_difference(np.zeros(5), gain)
     assert found.p_value == pytest.approx(np.mean(extreme), abs=0.02)
     assert found.difference.mean == pytest.approx(gain.mean())
 
@@ -54,8 +54,8 @@ def test_the_randomisation_test_is_that_of_all_flips() -> None:
 def test_a_clear_gain_has_a_small_p_value_and_none_has_one() -> None:
     rng = np.random.default_rng(1)
     base = rng.random(400)
-    assert compare(base, base + 0.05 + 0.01 * rng.standard_normal(400)).p_value < 0.001
-    assert compare(base, base).p_value == 1
-    assert 0.01 < compare(base, base + rng.standard_normal(400)).p_value <= 1
+    assert paired_difference(base, base + 0.05 + 0.01 * rng.standard_normal(400)).p_value < 0.001
+    assert paired_difference(base, base).p_value == 1
+    assert 0.01 < paired_difference(base, base + rng.standard_normal(400)).p_value <= 1
     with pytest.raises(ValueError, match="400 and 399"):
-        compare(base, base[1:])
+        paired_difference(base, base[1:])

@@ -10,7 +10,7 @@ from models.als import ALS
 from models.ease import EASE
 from models.item_knn import ItemKNN
 from models.popularity import Popularity
-from models.protocols.cold_items import compare, hold_out, judge
+from models.protocols.cold_items import cold_item_metrics, compare_with_baseline, hold_out
 from models.recommender import NotFitted, Recommender
 from models.text.attribute_mapping import AttributeMapping
 from models.text.content_knn import ContentKNN
@@ -111,7 +111,7 @@ def test_held_out_items_leave_no_trace_and_are_judged_by_hand() -> None:
     assert held[:, task.is_cold].nnz == cold.nnz
     assert held.multiply(task.histories).nnz == 0
     model = AttributeMapping(EASE(), features).fit(task.train, task.sales)
-    values, scores = judge(model, task, (1,)), model.score(task.histories)
+    values, scores = cold_item_metrics(model, task, (1,)), model.score(task.histories)
     own = task.histories.toarray() > 0
     first = {
         "cold": np.flatnonzero(task.is_cold)[scores[:, task.is_cold].argmax(axis=1)],
@@ -120,7 +120,7 @@ def test_held_out_items_leave_no_trace_and_are_judged_by_hand() -> None:
     for ranking, items in first.items():
         hits = [item in row.indices for item, row in zip(items, task.relevant[ranking], strict=True)]
         np.testing.assert_array_equal(values[ranking]["hr@1"], hits)
-    report = compare({"a": values, "b": values}, "a")
+    report = compare_with_baseline({"a": values, "b": values}, "a")
     assert report["b"]["cold"]["ndcg@1"]["over_a"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.gate import LEAST_COVERAGE, LEAST_PERSONS, decide
+from models.gate import LEAST_COVERAGE, LEAST_PERSONS, decide_release
 
 ITEMS = ["i0", "i1", "i2"]
 
@@ -100,7 +100,7 @@ def test_the_gate(case: str) -> None:
     found, made, catalogue = report(), states(), set(ITEMS)
     change(found, made, catalogue)
     before = copy.deepcopy(found)
-    verdict = decide(found, made, ITEMS, catalogue)
+    verdict = decide_release(found, made, ITEMS, catalogue)
     assert (verdict["is_released"], verdict["beats_popularity"]) == (is_released, beats)
     assert told in verdict["sentence"]
     assert verdict["sentence"].startswith("released: " if is_released else "refused: ")
@@ -112,10 +112,10 @@ def test_a_placement_with_a_model_of_its_own_is_enough() -> None:
     """Neither of the ladder's models beats popularity, but a placement's model does; insane arrays are refused all the same."""
     found, made = report(), states()
     loses("als", "item_knn")(found, made, set(ITEMS))
-    verdict = decide(found, made, ITEMS, set(ITEMS), ["home", "cart"])
+    verdict = decide_release(found, made, ITEMS, set(ITEMS), ["home", "cart"])
     assert (verdict["is_released"], verdict["beats_popularity"]) == (True, [])
     assert verdict["sentence"] == "released: home, cart have a model that beats popularity"
     made["als"]["item_factors"] = np.asarray(NAN)
-    refused = decide(found, made, ITEMS, set(ITEMS), ["home", "cart"])
+    refused = decide_release(found, made, ITEMS, set(ITEMS), ["home", "cart"])
     assert not refused["is_released"]
     assert "NaN or infinite" in refused["sentence"]

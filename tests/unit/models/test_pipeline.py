@@ -179,7 +179,11 @@ def test_a_release_names_a_model_for_each_placement_or_says_why_not(released: Re
     assert home.personal("a stranger") is None
     card = next(card for card in read_cards(paths.models, paths.history) if card.placement == "home")
     judged = json.loads((paths.models / "a" / "candidates" / candidate / "evaluation.json").read_text())["placements"]["home"]
-    assert (card.model, card.verdict, card.persons) == (home.name, chosen["home"]["sentence"], {"home": judged["persons"]})
+    assert (card.model, card.gate_sentence, card.persons) == (
+        home.name,
+        chosen["home"]["sentence"],
+        {"home": judged["persons"]},
+    )
     assert card.metrics["home"]["ndcg@10"].mean == judged["models"][home.name]["metrics"]["ndcg@10"]["mean"]
     assert "home page" in card.intended
 

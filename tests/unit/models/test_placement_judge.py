@@ -9,12 +9,12 @@ import pytest
 from scipy import sparse
 
 from models.gate import LEAST_COVERAGE, LEAST_PERSONS
-from models.placements.judge import BASELINE, MAIN_METRIC, lists_of, report, values_of
+from models.placements.choice import LADDER, choose_recipe
+from models.placements.judge import BASELINE, MAIN_METRIC, lists_of, placement_report, values_of
 from models.placements.lists import LENGTH, Lists
 from models.placements.questions import Cases
 from models.placements.recipes import RECIPES
-from models.placements.strongest import strongest, strongest_with_causes
-from models.placements.verdict import LADDER, decide
+from models.placements.top_products import top_products, top_products_with_causes
 from models.sessions.sequences import Sequences
 
 FILL = np.array([3, 1, 0, 2, 4])  # the order of sales
@@ -74,7 +74,7 @@ def test_the_report_pairs_with_popularity_and_is_stricter_about_many_models() ->
     right = asked.truth.indices
     lists = {BASELINE: np.tile(FILL[:1], (60, 1))}
     lists |= {f"m{k}": np.where(rng.random(60) < 0.6, right, 4)[:, None] for k in range(6)}
-    found = report(lists, asked, 5)
+    found = placement_report(lists, asked, 5)
     assert (found["cases"], found["persons"]) == (60, 60)
     assert "over_popularity" not in found["models"][BASELINE]["metrics"][MAIN_METRIC]
     for name in list(lists)[1:]:
@@ -93,8 +93,8 @@ def test_the_strongest_are_those_of_the_full_product(seed: int) -> None:
     effects = sparse.random(6, 9, 0.5, format="csr", dtype=np.float32, random_state=seed + 50)
     fill, k = rng.permutation(9), 4
     place = np.argsort(fill)
-    items, strength, because = strongest_with_causes(causes, effects, fill, k)
-    assert all((a == b).all() for a, b in zip(strongest(causes, effects, fill, k), (items, strength), strict=True))
+    items, strength, because = top_products_with_causes(causes, effects, fill, k)
+    assert all((a == b).all() for a, b in zip(top_products(causes, effects, fill, k), (items, strength), strict=True))
     product = (causes @ effects).toarray()
     for row in range(7):
         order = [item for item in np.lexsort((place, -product[row])) if product[row, item] > 0][:k]
@@ -108,7 +108,7 @@ def test_the_strongest_are_those_of_the_full_product(seed: int) -> None:
 
 def test_equal_strengths_follow_the_fill() -> None:
     one = sparse.csr_matrix(np.ones((1, 1), dtype=np.float32))
-    items, _ = strongest(one, sparse.csr_matrix(np.ones((1, 5), dtype=np.float32)), FILL, 3)
+    items, _ = top_products(one, sparse.csr_matrix(np.ones((1, 5), dtype=np.float32)), FILL, 3)
     assert items.tolist() == [[3, 1, 0]]
 
 
@@ -137,7 +137,7 @@ def test_a_model_that_is_sure_goes_before_a_better_one_that_may_be_lucky() -> No
         assert name == "lists_buy_again"
         return lists_state("lists_tifu_knn")
 
-    assert decide("after_payment", found, read)["model"] == "buy_again"
+    assert choose_recipe("after_payment", found, read)["model"] == "buy_again"
 
 
 def lists_state(name: str, weight: float = 1.0, persons: int = 3) -> dict[str, Any]:
@@ -161,7 +161,7 @@ VERDICTS = {
 @pytest.mark.parametrize("case", VERDICTS)
 def test_the_verdict_on_a_placement(case: str) -> None:
     found, changed, model, sentence = VERDICTS[case]
-    verdict = decide("after_payment", found, lambda name: lists_state(name, **changed))
+    verdict = choose_recipe("after_payment", found, lambda name: lists_state(name, **changed))
     assert verdict["model"] == model
     assert sentence in verdict["sentence"]
     assert (verdict["recipe"] is None) == (model == LADDER)

@@ -9,14 +9,14 @@ from models.als import ALS
 from models.interactions import Interactions
 from models.item_knn import ItemKNN
 from models.placements.context import CONTEXTS
-from models.placements.lesson import Lesson
 from models.placements.lists import LENGTH, ORIGINS, BadLists, Lists
 from models.placements.personal import PERSONAL_LISTS
 from models.placements.questions import Cases
-from models.placements.ranked import COLUMNS, SOURCES, Ranker, taught_window, teach
+from models.placements.ranked import COLUMNS, SOURCES, ListRanker, taught_window, teach
 from models.placements.recipes import RANKED, RECIPES, Recipe, asked, fit, named
 from models.placements.released import PlacementModel
 from models.placements.stored import files_of, load, states_of
+from models.placements.training_set import TrainingSet
 from models.sessions.sequences import Sequences
 
 PERSONS, ITEMS, GROUPS = 40, 24, 4
@@ -25,7 +25,7 @@ EVERY = list({recipe.name: recipe for each in RECIPES.values() for recipe in eac
 
 
 @pytest.fixture(scope="module")
-def lesson() -> Lesson:
+def lesson() -> TrainingSet:
     """Persons of four tastes who look at six items, take half of them along, and buy one of their own favourites each time."""
     rng = np.random.default_rng(2)
     rows = []
@@ -42,7 +42,7 @@ def lesson() -> Lesson:
     ids = (np.array([f"p{n:02}" for n in range(PERSONS)]), np.array([f"i{n:02}" for n in range(ITEMS)]))
     times = (at.astype("datetime64[us]"), at.astype("datetime64[us]"))
     acts = Interactions(*ids, person.astype(np.int64), item.astype(np.int64), kind, *times)
-    return Lesson.of(acts, START + np.timedelta64(16, "D"), *fitted_on(acts))
+    return TrainingSet.of(acts, START + np.timedelta64(16, "D"), *fitted_on(acts))
 
 
 def fitted_on(acts: Interactions) -> tuple[ItemKNN, ALS]:
@@ -51,7 +51,7 @@ def fitted_on(acts: Interactions) -> tuple[ItemKNN, ALS]:
 
 
 @pytest.fixture(scope="module")
-def ranker(lesson: Lesson) -> Ranker:
+def ranker(lesson: TrainingSet) -> ListRanker:
     found = teach(lesson.acts, lesson.as_of, fitted_on)
     assert found is not None
     return found
@@ -63,7 +63,7 @@ def entries(lists: Lists, person: int) -> list[tuple[int, str, int]]:
 
 
 @pytest.mark.parametrize("name", PERSONAL_LISTS)
-def test_lists_name_each_item_once_best_first_and_say_where_it_is_from(lesson: Lesson, name: str) -> None:
+def test_lists_name_each_item_once_best_first_and_say_where_it_is_from(lesson: TrainingSet, name: str) -> None:
     lists = PERSONAL_LISTS[name](lesson)
     assert lists.items.shape == (PERSONS, LENGTH)
     paid = lesson.bought.toarray()
@@ -85,7 +85,7 @@ def test_lists_name_each_item_once_best_first_and_say_where_it_is_from(lesson: L
     assert all((again.state()[key] == array).all() for key, array in lists.state().items())
 
 
-def test_taste_decides_what_follows(lesson: Lesson) -> None:
+def test_taste_decides_what_follows(lesson: TrainingSet) -> None:
     """Everybody keeps to a taste, so lists and followers do, too, where the model knows persons or visits."""
     for name in ("item_knn", "als", "personal_frequency", "tifu_knn", "buy_again"):
         lists = PERSONAL_LISTS[name](lesson)
@@ -99,7 +99,7 @@ def test_taste_decides_what_follows(lesson: Lesson) -> None:
 
 
 @pytest.mark.parametrize("recipe", EVERY, ids=lambda recipe: recipe.name)
-def test_serving_says_what_was_judged(lesson: Lesson, ranker: Ranker, recipe: Recipe) -> None:
+def test_serving_says_what_was_judged(lesson: TrainingSet, ranker: ListRanker, recipe: Recipe) -> None:
     """One request at a time, from stored arrays, gives the weights of the batch that was judged."""
     fitted = fit(lesson, [recipe], ranker)
     states = states_of(fitted)
@@ -132,7 +132,7 @@ def test_serving_says_what_was_judged(lesson: Lesson, ranker: Ranker, recipe: Re
     assert live.follow([]) is None
 
 
-def test_a_till_that_knows_no_views_has_no_item_pages(lesson: Lesson) -> None:
+def test_a_till_that_knows_no_views_has_no_item_pages(lesson: TrainingSet) -> None:
     assert asked(lesson.acts, has_ranker=True) == RECIPES
     found = asked(lesson.acts.where(lesson.acts.kind == "pay"), has_ranker=False)
     assert list(found) == ["home", "cart", "after_payment"]
@@ -140,7 +140,7 @@ def test_a_till_that_knows_no_views_has_no_item_pages(lesson: Lesson) -> None:
     assert named({placement: [recipe.name for recipe in recipes] for placement, recipes in found.items()}) == found
 
 
-def test_the_ranker_orders_what_the_others_list_and_says_who_placed_it_best(lesson: Lesson, ranker: Ranker) -> None:
+def test_the_ranker_orders_what_the_others_list_and_says_who_placed_it_best(lesson: TrainingSet, ranker: ListRanker) -> None:
     lists = {source: PERSONAL_LISTS[source](lesson) for source in SOURCES}
     ranked = ranker.lists(lesson, lists)
     assert sum(ranker.importances.values()) == pytest.approx(100, abs=0.1)
@@ -164,7 +164,7 @@ def test_the_ranker_orders_what_the_others_list_and_says_who_placed_it_best(less
     assert (again.lists(lesson, lists).items == ranked.items).all()
 
 
-def test_the_ranker_sees_nothing_of_its_teaching_week(lesson: Lesson) -> None:
+def test_the_ranker_sees_nothing_of_its_teaching_week(lesson: TrainingSet) -> None:
     """What the sources were fitted on ends before the gap, and acts at or after the instant change nothing."""
     window = taught_window(lesson.as_of)
     assert window.end == lesson.as_of
@@ -181,7 +181,7 @@ def test_the_ranker_sees_nothing_of_its_teaching_week(lesson: Lesson) -> None:
     assert seen[0].received_at.max() < window.cut
 
 
-def test_a_shop_that_is_too_large_or_too_young_has_no_ranker(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shop_that_is_too_large_or_too_young_has_no_ranker(lesson: TrainingSet, monkeypatch: pytest.MonkeyPatch) -> None:
     assert teach(lesson.acts, START + np.timedelta64(8, "D"), fitted_on) is None
     monkeypatch.setattr("models.placements.ranked.MOST_ITEMS", ITEMS - 1)
     assert teach(lesson.acts, lesson.as_of, fitted_on) is None

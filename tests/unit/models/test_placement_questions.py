@@ -8,11 +8,11 @@ import pytest
 from models.interactions import Interactions
 from models.placements.questions import QUESTIONS, after_payment_cases, cart_cases, home_cases, item_cases
 from models.placements.visits import orders, purchases, visits
-from models.split import Window
+from models.split import SplitWindow
 
 ITEMS = np.array(["a", "b", "c", "d", "e"])
 DAY = "2026-09-{:02}T{}"
-WINDOW = Window(np.datetime64("2026-09-10"), np.datetime64("2026-09-11"), np.datetime64("2026-09-20"))
+WINDOW = SplitWindow(np.datetime64("2026-09-10"), np.datetime64("2026-09-11"), np.datetime64("2026-09-20"))
 
 
 def acts(*rows: tuple[str, str, str, int, str] | tuple[str, str, str, int, str, int]) -> Interactions:

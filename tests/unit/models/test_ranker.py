@@ -18,12 +18,12 @@ from models.ranker.calibration import Calibration, calibration_error, reliabilit
 from models.ranker.columns import NAMES, columns
 from models.ranker.grow import Growth
 from models.ranker.outcomes import Impressions, purchases_within, relevance_within, shown_within, teaches_more
-from models.ranker.ranker import Lesson, Ranker, examples_of
+from models.ranker.ranker import LabelledSituation, Ranker, examples_of
 from models.ranker.rhythm import rhythm_facts
 from models.ranker.situation import CONTEXT, ITEM_FEATURES, PERSON_FEATURES, Situation, store_values
 from models.ranker.sources import SHARES, Sources, candidates_of
 from models.recommender import NotFitted
-from models.split import Window
+from models.split import SplitWindow
 from models.timed.moment import DAY, Goods, moment_at, nothing_known
 
 PERSONS, ITEMS = 40, 24
@@ -61,26 +61,26 @@ def situation(acts: Interactions, day: int) -> Situation:
     )
 
 
-def window(day: int) -> Window:
-    return Window(START + day * DAY, START + (day + 1) * DAY, START + (day + 8) * DAY)
+def window(day: int) -> SplitWindow:
+    return SplitWindow(START + day * DAY, START + (day + 1) * DAY, START + (day + 8) * DAY)
 
 
-def lesson(acts: Interactions, day: int) -> Lesson:
+def lesson(acts: Interactions, day: int) -> LabelledSituation:
     found = situation(acts, day)
     outcome = purchases_within(acts, window(day)), relevance_within(acts, window(day))
-    return Lesson(found, Sources().fit(found.moment), *outcome)
+    return LabelledSituation(found, Sources().fit(found.moment), *outcome)
 
 
 GROWTH = Growth(trees=30, depth=3, threads=1)
 
 
 @pytest.fixture(scope="module")
-def lessons() -> list[Lesson]:
+def lessons() -> list[LabelledSituation]:
     return [lesson(shop(), day) for day in (28, 36, 44)]
 
 
 @pytest.fixture(scope="module")
-def fitted(lessons: list[Lesson]) -> Ranker:
+def fitted(lessons: list[LabelledSituation]) -> Ranker:
     return Ranker(GROWTH).fit(lessons)
 
 
@@ -133,7 +133,7 @@ def test_a_reliability_table_by_hand() -> None:
     assert calibration_error(np.array([0.1, 0.9, 0.3, 0.7]), np.array([False, True, True, False]), 2) == pytest.approx(0.3)
 
 
-def test_candidates_are_the_best_of_each_source_within_what_is_allowed(lessons: list[Lesson]) -> None:
+def test_candidates_are_the_best_of_each_source_within_what_is_allowed(lessons: list[LabelledSituation]) -> None:
     scores = lessons[0].sources.score(lessons[0].situation.moment)
     assert tuple(scores) == tuple(SHARES)
     allowed = np.arange(ITEMS) != 5
@@ -145,7 +145,7 @@ def test_candidates_are_the_best_of_each_source_within_what_is_allowed(lessons: 
     assert all((person, item) in mine for person, item in enumerate(best.tolist()) if item != 5)
 
 
-def test_every_column_is_finite_and_named(lessons: list[Lesson]) -> None:
+def test_every_column_is_finite_and_named(lessons: list[LabelledSituation]) -> None:
     here = lessons[0].situation
     scores = lessons[0].sources.score(here.moment)
     candidates = candidates_of(scores, np.ones(ITEMS, dtype=np.bool_))
@@ -162,7 +162,7 @@ def test_every_column_is_finite_and_named(lessons: list[Lesson]) -> None:
     assert (rank[first] == 0).all()
 
 
-def test_a_part_of_the_persons_gets_the_same_columns(lessons: list[Lesson]) -> None:
+def test_a_part_of_the_persons_gets_the_same_columns(lessons: list[LabelledSituation]) -> None:
     here, sources, some = lessons[0].situation, lessons[0].sources, np.array([3, 9, 21])
     row, item = np.repeat(np.arange(len(some)), ITEMS), np.tile(np.arange(ITEMS), len(some))
     ones = np.ones(len(row), dtype=np.float32)
@@ -174,7 +174,7 @@ def test_a_part_of_the_persons_gets_the_same_columns(lessons: list[Lesson]) -> N
     np.testing.assert_allclose(found[:, firm], whole[:, firm], rtol=1e-4, atol=1e-4)
 
 
-def test_the_ranker_finds_the_own_colour_and_what_is_due(fitted: Ranker, lessons: list[Lesson]) -> None:
+def test_the_ranker_finds_the_own_colour_and_what_is_due(fitted: Ranker, lessons: list[LabelledSituation]) -> None:
     acts = shop()
     here = situation(acts, 52)
     sources = Sources().fit(here.moment)
@@ -242,7 +242,7 @@ def test_impressions_teach_when_there_are_enough() -> None:
     assert teaches_more(Impressions(*(np.repeat(column, 600) for column in vars(shown).values())))
 
 
-def test_clicks_can_be_the_labels(lessons: list[Lesson]) -> None:
+def test_clicks_can_be_the_labels(lessons: list[LabelledSituation]) -> None:
     """Of four items shown to everybody those of the own colour are clicked."""
     taught = []
     for each in lessons:
@@ -267,7 +267,7 @@ def test_store_values_take_defaults_where_the_store_has_none() -> None:
     assert store_values(("person_order_value_30d",), ["x"], {"person_order_value_30d": {}}).tolist() == [[-1]]
 
 
-def test_one_lesson_is_not_enough_and_tables_must_fit(lessons: list[Lesson]) -> None:
+def test_one_lesson_is_not_enough_and_tables_must_fit(lessons: list[LabelledSituation]) -> None:
     with pytest.raises(ValueError, match="two lessons"):
         Ranker(GROWTH).fit(lessons[:1])
     with pytest.raises(NotFitted):

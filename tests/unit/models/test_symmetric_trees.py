@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models.artefact import load_state, read_manifest, save
-from models.ranker.grow import Examples, Growth, NothingToLearn, export_trees, grow, join, train_catboost
+from models.ranker.grow import Examples, Growth, NoRankingExamples, export_trees, grow, join_examples, train_catboost
 from models.ranker.linear import LinearScore
 from models.ranker.symmetric_trees import SymmetricTrees
 from models.recommender import NotFitted
@@ -94,12 +94,12 @@ def test_several_forests_are_the_mean_of_forests_with_seeds_that_follow() -> Non
 def test_lists_whose_candidates_are_all_alike_teach_nothing() -> None:
     same = replace(made_examples(), label=np.ones(2000, dtype=np.float32))
     assert len(same.with_a_hit()) == 0
-    with pytest.raises(NothingToLearn, match="wait for"):
+    with pytest.raises(NoRankingExamples, match="wait for"):
         grow(same, tuple(f"f{n}" for n in range(20)), GROWTH)
     label = np.array([0, 1, 1, 1], dtype=np.float32)
     mixed = Examples(np.array([0, 0, 1, 1]), np.zeros((4, 1), dtype=np.float32), label, label > 0)
     assert mixed.with_a_hit().group.tolist() == [0, 0]
-    assert join([mixed, mixed]).group.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert join_examples([mixed, mixed]).group.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
 def test_thinning_keeps_what_is_relevant_and_a_few_of_the_rest() -> None:

@@ -209,7 +209,7 @@ def test_the_own_rhythm_outweighs_that_of_the_item() -> None:
 def test_the_chance_of_buying_again_by_hand() -> None:
     """One person, item 0 bought 20 and 10 days ago; h = 7, one own gap of 10 days, and no other."""
     rows = [(0, 0, "pay", 10.0), (0, 0, "pay", 20.0), (1, 1, "pay", 3.0)]
-    model = BuyAgain(horizon_days=7, own_prior=1, item_prior=5, spread=0.6)
+    model = BuyAgain(horizon_days=7, person_prior=1, item_prior=5, spread=0.6)
     found = model.fit(moment(rows)).score(moment(rows))
     survived = norm.sf(0.0)
     due = 1 - norm.sf(np.log(17 / 10) / 0.6) / survived

@@ -19,7 +19,7 @@ from models.timed.moment import Moment, moment_at, nothing_known
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingSet:
     """Acts that had happened and were known before ``as_of``, and the matrix models that were fitted on them.
 
     ``person_factors`` are those of ``als`` for every person.
@@ -32,7 +32,7 @@ class Lesson:
     person_factors: Scores
 
     @classmethod
-    def of(cls, acts: Interactions, as_of: np.datetime64, item_knn: ItemKNN, als: ALS) -> Lesson:
+    def of(cls, acts: Interactions, as_of: np.datetime64, item_knn: ItemKNN, als: ALS) -> TrainingSet:
         """The lesson of fitted models."""
         return cls(acts, as_of, item_knn, als, als.fold_in(acts.matrix()))
 
