@@ -19,10 +19,10 @@ from models.recommender import Items, Scores
 
 
 def rival_lists(
-    lessons: list[LabelledSituation], growth: Growth, asked: Situation, sources: Sources, allowed: np.ndarray, k: int
+    labelled: list[LabelledSituation], growth: Growth, asked: Situation, sources: Sources, allowed: np.ndarray, k: int
 ) -> dict[str, Items]:
     """Lists by name, from the same candidates and columns as the ranker's."""
-    taught = join_examples([examples_of(lesson) for lesson in lessons[:-1]]).with_a_hit().thinned(growth.misses, growth.seed)
+    taught = join_examples([examples_of(lesson) for lesson in labelled[:-1]]).with_a_hit().thinned(growth.misses, growth.seed)
     yetirank = replace(growth, loss="YetiRank", trees=50, learning_rate=0.15)
     learners: dict[str, Callable[[], Any]] = {
         "CatBoost YetiRank": lambda: train_catboost(taught, yetirank),
@@ -34,8 +34,8 @@ def rival_lists(
     return {name: _best(candidates, learn().predict(table), k) for name, learn in learners.items()}
 
 
-def _best(candidates: Candidates, found: Scores, k: int) -> Items:
-    order = np.lexsort((candidates.item, -found, candidates.row))
+def _best(candidates: Candidates, scores: Scores, k: int) -> Items:
+    order = np.lexsort((candidates.item, -scores, candidates.row))
     counts = np.bincount(candidates.row, minlength=candidates.rows)
     place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
     lists = np.full((candidates.rows, k), -1, dtype=np.int64)

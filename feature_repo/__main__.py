@@ -17,7 +17,7 @@ from feature_repo.materialize import MaterializationFailed, materialize
 from feature_repo.replay import MessagesRefused, read_messages, replay, write_reads
 from feature_repo.store import FeatureStoreNotApplied, apply, open_store
 from feature_repo.training_set import LeakFound, NoLabels, build
-from feature_repo.writer import FeatureSink, Progress, run_writer
+from feature_repo.writer import FeatureSink, WriterProgress, run_writer
 from feature_repo.writer_page import health, serve_pages
 from jishi.heartbeat import beat
 from jishi.lake import TableNotPublished
@@ -66,9 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
             for done in materialize(settings, paths, chosen.as_of):
                 print(f"materialized {done.view}: {done.keys} keys, {done.written} written, {done.refused} there already")
         if chosen.command in ("training-set", "daily"):
-            for made in build(settings, paths, chosen.shop):
-                covered = ", ".join(f"{view} {rows}" for view, rows in made.covered.items())
-                print(f"training set of {made.shop_id}: {made.rows} labels; with features: {covered}; no leak")
+            for training_set in build(settings, paths, chosen.shop):
+                covered = ", ".join(f"{view} {rows}" for view, rows in training_set.covered.items())
+                print(f"training set of {training_set.shop_id}: {training_set.rows} labels; with features: {covered}; no leak")
     except (
         MaterializationFailed,
         FeatureStoreNotApplied,
@@ -88,7 +88,7 @@ def _write(settings: Settings, paths: Paths) -> None:
     stop = Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    progress = Progress()
+    progress = WriterProgress()
     pages = serve_pages(settings.host, settings.feature_writer_port, progress)
 
     def open_sink() -> FeatureSink:

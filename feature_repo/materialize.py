@@ -86,5 +86,5 @@ def _count_keys(lake: Lake, table: DailyTable, as_of: datetime) -> int:
 
 def _columns_of(files: list[str]) -> set[str]:
     with duckdb.connect() as connection:
-        found = connection.execute("DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning = false)", [files]).fetchall()
-    return {str(row[0]) for row in found}
+        rows = connection.execute("DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning = false)", [files]).fetchall()
+    return {str(row[0]) for row in rows}

@@ -54,7 +54,7 @@ def build(settings: Settings, paths: Paths, shop_ids: list[str], tables: tuple[D
     apply(settings, paths)
     store = open_store(settings, paths)
     service = store.get_feature_service(DAILY_SERVICE)
-    made: dict[str, tuple[TrainingSet, pd.DataFrame]] = {}
+    training_sets: dict[str, tuple[TrainingSet, pd.DataFrame]] = {}
     for shop_id in shop_ids:
         labels = read_labels(lake, shop_id)
         joined = store.get_historical_features(
@@ -67,13 +67,13 @@ def build(settings: Settings, paths: Paths, shop_ids: list[str], tables: tuple[D
         known = known_at_label(lake, labels, tables)
         frame = _checked(joined, known, tables)
         covered = {table.view: int(frame[f"{table.view}__as_of"].notna().sum()) for table in tables}
-        made[shop_id] = (TrainingSet(shop_id, len(frame), covered), frame)
+        training_sets[shop_id] = (TrainingSet(shop_id, len(frame), covered), frame)
     with lake.publish(TABLE, replace=[f"shop={shop_id}" for shop_id in shop_ids]) as draft:
-        for shop_id, (_, frame) in made.items():
+        for shop_id, (_, frame) in training_sets.items():
             folder = draft.path / f"shop={shop_id}"
             folder.mkdir(parents=True, exist_ok=True)
             frame.to_parquet(folder / "part-0.parquet", index=False, coerce_timestamps="us")
-    return [facts for facts, _ in made.values()]
+    return [facts for facts, _ in training_sets.values()]
 
 
 def read_labels(lake: Lake, shop_id: str, limit: int = LABELS) -> pd.DataFrame:
@@ -152,12 +152,12 @@ def _checked(joined: pd.DataFrame, known: pd.DataFrame, tables: tuple[DailyTable
     for table in tables:
         for column in table.columns:
             name = f"{table.view}__{column}"
-            told, true = frame[name], known[name]
-            different = ~((told == true) | (told.isna() & true.isna()))
+            served, true = frame[name], known[name]
+            different = ~((served == true) | (served.isna() & true.isna()))
             if different.any():
                 at = int(different.idxmax())
                 raise LeakFound(
-                    f"{name} of {dict(frame.loc[at, _KEY])}: Feast gave {told[at]!r}, known at the label was {true[at]!r}; "
+                    f"{name} of {dict(frame.loc[at, _KEY])}: Feast gave {served[at]!r}, known at the label was {true[at]!r}; "
                     f"{int(different.sum())} such rows"
                 )
         frame[f"{table.view}__as_of"] = known[f"{table.view}__as_of"].astype("datetime64[us]")

@@ -15,7 +15,7 @@ import orjson
 from pydantic import BaseModel
 
 from jishi.contract.events import EVENT_TYPES, Event
-from jishi.contract.verdict import Refusal, check
+from jishi.contract.validation import Refusal, check_event
 
 Schema = Mapping[str, Any]
 # Keyword and whether a larger number is the stricter one.
@@ -41,11 +41,11 @@ def replay(lines: Iterable[str | bytes], types: Mapping[str, type[Event]] = EVEN
     for line in lines:
         raw = orjson.loads(line)
         name = f"{raw.get('type')} {raw.get('event_id')}"
-        verdict = check(raw, types=types)
-        if isinstance(verdict, Refusal):
-            problems.append(f"{name}: refused, {verdict.reason} {verdict.field}: {verdict.detail}")
+        checked = check_event(raw, types=types)
+        if isinstance(checked, Refusal):
+            problems.append(f"{name}: refused, {checked.reason} {checked.field}: {checked.detail}")
         else:
-            problems += [f"{name}: {field} is no longer declared" for field in _undeclared(verdict, "")]
+            problems += [f"{name}: {field} is no longer declared" for field in _undeclared(checked, "")]
     return problems
 
 

@@ -13,7 +13,7 @@ import orjson
 
 from jishi.contract.events import Event
 from jishi.contract.fields import parse_instant, to_ms
-from jishi.contract.verdict import Refusal, check
+from jishi.contract.validation import Refusal, check_event
 
 # An order with the most lines that it may have needs half of this; the log takes lines of four times this length.
 MAX_EVENT_CHARACTERS = 512 * 1024
@@ -53,31 +53,31 @@ def record_of(
     contract refuses still gets a record, with ``invalid_*`` filled: it was accepted, so it is kept.
     """
     text = line if line is not None else orjson.dumps(raw).decode()
-    verdict = check(raw, shop_id) if len(text) <= MAX_EVENT_CHARACTERS else _too_large(text)
-    if isinstance(verdict, Refusal):
+    checked = check_event(raw, shop_id) if len(text) <= MAX_EVENT_CHARACTERS else _too_large(text)
+    if isinstance(checked, Refusal):
         known = raw if isinstance(raw, dict) else {}
         record = _blank(shop_id, collector_id, seq, collected_at_ms, text)
         record["event_id"] = _text_or_none(known.get("event_id"))
         record["type"] = _text_or_none(known.get("type"))
-        record["invalid_reason"] = verdict.reason
-        record["invalid_field"] = verdict.field
-        record["invalid_detail"] = verdict.detail
-        return record, verdict
+        record["invalid_reason"] = checked.reason
+        record["invalid_field"] = checked.field
+        record["invalid_detail"] = checked.detail
+        return record, checked
     # Declared fields only: an unknown field of the same name has any type, and stays in the line.
-    declared = verdict.properties.__dict__
+    declared = checked.properties.__dict__
     record = {
         "collector_id": collector_id,
         "seq": seq,
         "shop_id": shop_id,
-        "event_id": verdict.event_id,
-        "type": verdict.type,
-        "schema_version": verdict.schema_version,
-        "occurred_at_ms": to_ms(verdict.occurred_at),
+        "event_id": checked.event_id,
+        "type": checked.type,
+        "schema_version": checked.schema_version,
+        "occurred_at_ms": to_ms(checked.occurred_at),
         "collected_at_ms": collected_at_ms,
-        "anonymous_id": verdict.anonymous_id,
-        "user_id": verdict.user_id,
-        "person_id": verdict.person_id,
-        "session_id": verdict.session_id,
+        "anonymous_id": checked.anonymous_id,
+        "user_id": checked.user_id,
+        "person_id": checked.person_id,
+        "session_id": checked.session_id,
         "item_id": declared.get("item_id"),
         "category": declared.get("category"),
         "unit_price_minor": declared.get("unit_price_minor"),
@@ -87,16 +87,16 @@ def record_of(
         "invalid_detail": None,
         "line": text,
     }
-    return record, verdict
+    return record, checked
 
 
-def known_since_ms(raw: Any, record: Record, verdict: Event | Refusal) -> int | None:
+def known_since_ms(raw: Any, record: Record, checked: Event | Refusal) -> int | None:
     """When an event that did not run through the log became known, as it says itself (epoch milliseconds).
 
     A good event's ``received_at``, else its ``occurred_at``; of a refused one the first that is readable; None without any.
     """
-    if isinstance(verdict, Event):
-        return record["occurred_at_ms"] if verdict.received_at is None else to_ms(verdict.received_at)
+    if isinstance(checked, Event):
+        return record["occurred_at_ms"] if checked.received_at is None else to_ms(checked.received_at)
     if not isinstance(raw, dict):
         return None
     for name in ("received_at", "occurred_at"):
@@ -108,8 +108,8 @@ def known_since_ms(raw: Any, record: Record, verdict: Event | Refusal) -> int | 
 
 
 def _too_large(text: str) -> Refusal:
-    told = f"the event has {len(text)} characters, at most {MAX_EVENT_CHARACTERS} are taken; send what belongs to it only"
-    return Refusal("too_large", "", told)
+    detail = f"the event has {len(text)} characters, at most {MAX_EVENT_CHARACTERS} are taken; send what belongs to it only"
+    return Refusal("too_large", "", detail)
 
 
 def _text_or_none(value: Any) -> str | None:

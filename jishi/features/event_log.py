@@ -63,9 +63,9 @@ def rows_of_lines(lines: Iterable[bytes], shop_id: str | None) -> Iterator[dict[
         except orjson.JSONDecodeError:
             raw = text
         shop = shop_id or _named_shop(raw)
-        record, verdict = record_of(raw, shop_id=shop, collector_id=f"history:{shop}", seq=seq, collected_at_ms=0, line=text)
-        own_ms = known_since_ms(raw, record, verdict)
-        known_ms = own_ms if own_ms is not None else known_ms
+        record, checked = record_of(raw, shop_id=shop, collector_id=f"history:{shop}", seq=seq, collected_at_ms=0, line=text)
+        event_known_ms = known_since_ms(raw, record, checked)
+        known_ms = event_known_ms if event_known_ms is not None else known_ms
         row = {**record, "received_at_ms": known_ms, "log_partition": 0, "log_offset": None}
         if known_ms is None:
             waiting.append(row)

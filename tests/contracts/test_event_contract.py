@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jishi.contract import EVENT_TYPES, Event, Refusal, check, event_json_schema, record_of
+from jishi.contract import EVENT_TYPES, Event, Refusal, check_event, event_json_schema, record_of
 from jishi.contract.fields import parse_instant, to_ms
-from jishi.contract.verdict import REASONS
+from jishi.contract.validation import REASONS
 from jishi.tables import LOG_RECORD
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "contract_v1" / "events.jsonl"
@@ -28,7 +28,7 @@ def golden(event_type: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: orjson.loads(line)["type"])
 def test_released_events_still_pass(line: str) -> None:
-    event = check(orjson.loads(line), "lanting")
+    event = check_event(orjson.loads(line), "lanting")
     assert isinstance(event, Event), event
 
 
@@ -71,7 +71,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("change", "reason", "field"), BROKEN)
 def test_a_broken_event_is_refused_by_name(change: dict[str, Any], reason: str, field: str) -> None:
-    refusal = check(golden("item_viewed") | change, "lanting")
+    refusal = check_event(golden("item_viewed") | change, "lanting")
     assert isinstance(refusal, Refusal)
     assert (refusal.reason, refusal.field) == (reason, field)
     assert refusal.detail
@@ -81,7 +81,7 @@ def test_a_broken_event_is_refused_by_name(change: dict[str, Any], reason: str, 
 def test_a_missing_field_is_named(field: str) -> None:
     raw = golden("item_viewed")
     del raw[field]
-    assert check(raw, "lanting") == Refusal("missing_field", field, f"add {field!r}")
+    assert check_event(raw, "lanting") == Refusal("missing_field", field, f"add {field!r}")
 
 
 def test_unknown_fields_are_kept_and_do_not_break() -> None:
@@ -108,7 +108,7 @@ def test_a_refused_event_is_kept_with_its_line() -> None:
 
 
 def test_order_line_net_rule() -> None:
-    event = check(golden("order_paid"))
+    event = check_event(golden("order_paid"))
     assert isinstance(event, Event)
     # 1 × 19900 − 1000; the second line says 1000 although 3 × 333 is 999
     assert [line.net_minor for line in event.properties.lines] == [18900, 1000]
@@ -123,7 +123,7 @@ json_values = st.recursive(
 
 @given(json_values)
 def test_check_never_raises_on_any_json(value: Any) -> None:
-    verdict = check(value, "lanting")
+    verdict = check_event(value, "lanting")
     assert isinstance(verdict, Event) or verdict.reason in REASONS
 
 
@@ -132,7 +132,7 @@ def test_check_never_raises_on_a_mutated_event(event_type: str, data: st.DataObj
     raw = copy.deepcopy(golden(event_type))
     target = data.draw(st.sampled_from([raw, raw["properties"], raw["context"]]))
     target[data.draw(st.sampled_from(sorted(target)))] = data.draw(json_values)
-    verdict = check(raw, "lanting")
+    verdict = check_event(raw, "lanting")
     assert isinstance(verdict, Event) or (verdict.reason in REASONS and verdict.detail)
 
 

@@ -19,7 +19,7 @@ from feast import FeatureStore
 from pg8000.exceptions import InterfaceError
 
 from feature_repo.store import FeatureStoreNotApplied, apply, online_store_of, open_store
-from feature_repo.writer import FeatureSink, Progress
+from feature_repo.writer import FeatureSink, WriterProgress
 from jishi.features import views
 from jishi.paths import Paths
 from jishi.settings import Settings
@@ -198,7 +198,7 @@ def test_a_view_that_was_dropped_starts_anew_and_keys_are_counted(settings: Sett
 def test_integers_and_doubles_keep_every_digit_and_their_gaps(settings: Settings, paths: Paths) -> None:
     # Feast reads a column with a gap as doubles; 2^53 − 1, the most that the contract allows for money, still fits.
     view = views()["person_86400s_3600s"]
-    progress = Progress()
+    progress = WriterProgress()
     sink = FeatureSink(open_store(settings, paths), paths.features, progress)
     values: dict[str, Any] = {feature.name: feature.default for feature in view}
     told = {"p": values | {"person_price_max_24h": 2**53 - 1, "person_price_mean_24h": 0.1 + 0.2}, "q": values}

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from feature_repo.store import apply, open_store
-from feature_repo.writer import FeatureSink, Progress
+from feature_repo.writer import FeatureSink, WriterProgress
 from jishi.arrow_tables import to_arrow, write_parquet
 from jishi.contract import record_of
 from jishi.lake import Lake
@@ -97,7 +97,7 @@ def test_a_planted_value_fails_the_task_which_names_the_feature(
     lake = Lake(platform.paths.lake)
     platform.publish_items([{"shop_id": SHOP, "item_id": item, "category": "x"} for item in ITEMS])
     apply(platform.settings, platform.paths)
-    sink = FeatureSink(open_store(platform.settings, platform.paths), platform.paths.features, Progress())
+    sink = FeatureSink(open_store(platform.settings, platform.paths), platform.paths.features, WriterProgress())
     # The store does not know yet what q viewed 5 s ago, which is within the delay.
     truth = [("u", ["a"], 300.25), ("u", ["b", "a"], 60.125), ("q", ["a"], 300.0)]
     sink.write((0, n, message(p, items, NOON_MS - round(s * 1000))) for n, (p, items, s) in enumerate(truth))
@@ -150,7 +150,7 @@ def test_a_value_that_stays_away_and_one_that_is_not_replaced_are_told_apart(
 ) -> None:
     platform.publish_items([{"shop_id": SHOP, "item_id": item, "category": "x"} for item in ITEMS])
     apply(platform.settings, platform.paths)
-    sink = FeatureSink(open_store(platform.settings, platform.paths), platform.paths.features, Progress())
+    sink = FeatureSink(open_store(platform.settings, platform.paths), platform.paths.features, WriterProgress())
     sink.write([(0, 1, message("u", ["a"], NOON_MS - 300_000))])
     rows = [viewed("u", "a", 300, 1), viewed("u", "b", 60, 2), viewed("m", "a", 60, 3), viewed("late", "a", -60, 4)]
     land(Lake(platform.paths.lake), rows)

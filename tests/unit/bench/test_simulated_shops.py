@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from bench.simulated_data import ShopData, make
+from bench.simulated_data import ShopData, make_shop_data
 from bench.simulated_oracle import expected_purchases, shopper_of
 from bench.simulated_situations import goods_at, impressions_of, sellable_at, situation_at
 from models.ranker.situation import PERSON_FEATURES
@@ -19,7 +19,7 @@ CUT = np.datetime64("2026-09-18T00:00:00", "us")
 
 @pytest.fixture(scope="module")
 def shop() -> ShopData:
-    return make(PLAN)
+    return make_shop_data(PLAN)
 
 
 @pytest.fixture(scope="module")

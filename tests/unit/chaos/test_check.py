@@ -11,7 +11,7 @@ import pytest
 
 from chaos.check import check_archive, check_ids, check_order, check_outcomes, counted_outcomes
 from chaos.feature_check import by_instant, check_messages, check_stored
-from chaos.ledger import Account, Ledger, Meant
+from chaos.ledger import Account, Meant, SentLedger
 from jishi.features import live_views
 from jishi.features.oracle import Value
 
@@ -159,7 +159,7 @@ def test_a_wrong_list_in_the_store(items: list[str] | None, is_fine: bool) -> No
 
 
 def test_the_ledger_is_read_as_it_was_written(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger = SentLedger(tmp_path / "ledger.jsonl")
     events = [Meant("e1", "p", 1), Meant("e2", "q", 1)]
     ledger.acknowledge(ledger.mean(events), at=5.0, after_s=0.5)
     ledger.acknowledge(ledger.mean(events), at=6.0, after_s=0.25)

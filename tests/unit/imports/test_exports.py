@@ -21,7 +21,7 @@ from imports.__main__ import app
 from imports.history import land_history
 from imports.order_mapping import load_export_mapping
 from imports.user_events import lines_of_files
-from jishi.contract import Event, check
+from jishi.contract import Event, check_event
 from jishi.landing import LandingError, load_manifest
 from jishi.paths import Paths
 from jishi.settings import get_settings
@@ -85,7 +85,7 @@ def events(paths: Paths) -> list[dict[str, Any]]:
 def test_orders_and_refunds_with_exact_money(paths: Paths, export: Path, tmp_path: Path) -> None:
     run("orders", str(export), "--shop", "r", "--map", str(mapping_file(tmp_path)))
     found = {event["event_id"]: event for event in events(paths)}
-    good = [event_id for event_id, event in found.items() if isinstance(check(event, "r"), Event)]
+    good = [event_id for event_id, event in found.items() if isinstance(check_event(event, "r"), Event)]
     assert good == ["order-100", "order-101", "refund-C103", "refund-C104", "order-102"]
     first = found["order-100"]
     assert first["occurred_at"] == "2011-07-01T09:00:00+01:00"
@@ -97,7 +97,7 @@ def test_orders_and_refunds_with_exact_money(paths: Paths, export: Path, tmp_pat
     assert (found["order-102"]["anonymous_id"], found["order-102"]["occurred_at"][-6:]) == ("guest-102", "+00:00")
     refunds = {name: found[name]["properties"] for name in ("refund-C103", "refund-C104")}
     assert [(p["order_id"], p["amount_minor"]) for p in refunds.values()] == [("100", 300), ("101", 150)]
-    bad = {event_id: check(event, "r") for event_id, event in found.items() if event_id not in good}
+    bad = {event_id: check_event(event, "r") for event_id, event in found.items() if event_id not in good}
     assert {
         event_id: (refusal.reason, refusal.field) for event_id, refusal in bad.items() if not isinstance(refusal, Event)
     } == {
@@ -199,8 +199,8 @@ def test_items_add_to_the_history(paths: Paths, export: Path, tmp_path: Path) ->
         "currency": "GBP",
         "stock": 12,
     }
-    assert isinstance(check(pen, "r"), Event)
-    assert not isinstance(check(ink, "r"), Event)
+    assert isinstance(check_event(pen, "r"), Event)
+    assert not isinstance(check_event(ink, "r"), Event)
     assert "export: orders" in load_manifest(paths.history / "r").source
 
 

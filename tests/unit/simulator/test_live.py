@@ -9,7 +9,7 @@ import httpx
 import orjson
 import pytest
 
-from jishi.contract import Refusal, check
+from jishi.contract import Refusal, check_event
 from jishi.contract.fields import to_ms
 from jishi.outcomes import Outcome, outcome_without_history
 from simulator import live
@@ -38,7 +38,7 @@ def test_planted_defects_are_what_contract_and_outcomes_find():
     reasons: Counter[str] = Counter()
     seen: set[str] = set()
     for posted_ms, event in events:
-        verdict = check(event, "xinghe")
+        verdict = check_event(event, "xinghe")
         if isinstance(verdict, Refusal):
             outcomes["invalid"] += 1
             reasons[verdict.reason] += 1

@@ -30,7 +30,7 @@ class Refusal:
     detail: str
 
 
-def check(raw: Any, shop_id: str | None = None, types: Mapping[str, type[Event]] = EVENT_TYPES) -> Event | Refusal:
+def check_event(raw: Any, shop_id: str | None = None, types: Mapping[str, type[Event]] = EVENT_TYPES) -> Event | Refusal:
     """The typed event, or the first thing that is wrong with it.
 
     ``raw`` is the decoded JSON of one event; ``shop_id`` the shop whose key brought it, if there is one; ``types`` the contract
