@@ -53,11 +53,11 @@ def prove(stage: Stage, ledger: Path, work: Path) -> ChaosProof:
     write_messages(stage, work / "messages", up_to_ms=known_ms)
     views = live_views()
     members = [feature for of_view in views.values() for feature in of_view]
-    messages_sent = [
+    oracle_values = [
         value for value in values(members, acts, allowed_lateness_s=limits["allowed_lateness_s"]) if value.as_of_ms <= known_ms
     ]
-    messages, by_view = check_messages(messages_sent, work / "messages", views, work)
-    expected = by_instant(messages_sent)
+    messages, by_view = check_messages(oracle_values, work / "messages", views, work)
+    expected = by_instant(oracle_values)
     in_store = [check_stored(expected, view, views[view], keys, rows) for view, (keys, rows) in stored.items()]
     outcomes = counted_outcomes(archive)
     return ChaosProof(
