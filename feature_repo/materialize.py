@@ -38,8 +38,8 @@ def materialize(
 ) -> list[Materialized]:
     """Bring the newest row of each key at or before ``as_of`` into the online store.
 
-    Raises MaterializationFailed when a table has no such row, or when not every key was written or already there;
-    jishi.lake.TableNotPublished when a table is missing.
+    A table without such a row, as that of a platform's first day, gives 0 keys. Raises MaterializationFailed when not every key
+    was written or already there; jishi.lake.TableNotPublished when a table is missing.
     """
     lake = Lake(paths.lake)
     expected = [(table, _count_keys(lake, table, as_of)) for table in tables]
@@ -49,6 +49,9 @@ def materialize(
         store = open_store(settings, paths)
         online = online_store_of(store)
         for table, keys in expected:
+            if keys == 0:
+                done.append(Materialized(table.view, 0, 0, 0))
+                continue
             before = (online.counts.written, online.counts.refused)
             with contextlib.redirect_stdout(io.StringIO()):  # Feast prints a progress bar
                 store.materialize(_START, as_of, feature_views=[table.view])
@@ -68,7 +71,7 @@ def _count_keys(lake: Lake, table: DailyTable, as_of: datetime) -> int:
     lake.current(table.name)
     files = [str(file) for file in lake.files(table.name)]
     if not files:
-        raise MaterializationFailed(f"{table.name} is published without a row; run the features task again")
+        return 0
     missing = sorted({*table.columns, EVENT_TIMESTAMP, "shop_id", ENTITY_COLUMN[table.entity]} - _columns_of(files))
     if missing:
         raise MaterializationFailed(f"{table.name} lacks the columns {', '.join(missing)} that feature_repo/daily.py declares")
@@ -78,10 +81,7 @@ def _count_keys(lake: Lake, table: DailyTable, as_of: datetime) -> int:
             f"FROM read_parquet(?, hive_partitioning = false) WHERE {EVENT_TIMESTAMP} <= ?)",
             [files, as_of.astimezone(UTC).replace(tzinfo=None)],
         ).fetchone()
-    keys = int(counted[0]) if counted else 0
-    if keys == 0:
-        raise MaterializationFailed(f"{table.name} has no row at or before {as_of.isoformat()}; is --as-of right?")
-    return keys
+    return int(counted[0]) if counted else 0
 
 
 def _columns_of(files: list[str]) -> set[str]:

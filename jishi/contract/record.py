@@ -1,8 +1,8 @@
 """The record: one accepted event as it travels through the log and lies in bronze.
 
-A record carries the event's own line untouched (unknown fields included) and beside it, parsed once, the fields that every
-engine needs. Its identity is ``(collector_id, seq)``: one acknowledgement. The same event sent twice gives two records with one
-``event_id``; a record forwarded twice keeps its identity and counts once.
+A record carries the event's own line (unknown fields included; only ids and whole numbers are brought into their one form) and
+beside it, parsed once, the fields that every engine needs. Its identity is ``(collector_id, seq)``: one acknowledgement. The
+same event sent twice gives two records with one ``event_id``; a record forwarded twice keeps its identity and counts once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import orjson
 
 from jishi.contract.events import Event
 from jishi.contract.fields import parse_instant, to_ms
-from jishi.contract.validation import Refusal, check_event
+from jishi.contract.validation import Refusal, checked
 
 # An order with the most lines that it may have needs half of this; the log takes lines of four times this length.
 MAX_EVENT_CHARACTERS = 512 * 1024
@@ -45,39 +45,56 @@ class Record(TypedDict):
 
 
 def record_of(
-    raw: Any, *, shop_id: str, collector_id: str, seq: int, collected_at_ms: int, line: str | None = None
+    raw: Any,
+    *,
+    shop_id: str,
+    collector_id: str,
+    seq: int,
+    collected_at_ms: int,
+    line: str | None = None,
+    refusal: Refusal | None = None,
+    now_ms: int | None = None,
 ) -> tuple[Record, Event | Refusal]:
     """The record of one accepted event of ``shop_id`` and what the contract says of it.
 
-    ``raw`` is the decoded event; ``line`` its text where the caller has it (it is encoded again otherwise). An event that the
-    contract refuses still gets a record, with ``invalid_*`` filled: it was accepted, so it is kept.
+    ``raw`` is the decoded event; ``line`` its text where the caller has it (it is encoded again otherwise); ``refusal`` what
+    was wrong with the text already (jishi.contract.reading); ``now_ms`` the clock that times are compared with. An event that
+    the contract refuses still gets a record, with ``invalid_*`` filled: it was accepted, so it is kept.
     """
     text = line if line is not None else orjson.dumps(raw).decode()
-    checked = check_event(raw, shop_id) if len(text) <= MAX_EVENT_CHARACTERS else _too_large(text)
-    if isinstance(checked, Refusal):
+    result: Event | Refusal
+    if refusal is not None:
+        result = refusal
+    elif len(text) > MAX_EVENT_CHARACTERS:
+        result = _too_large(text)
+    else:
+        normal, result = checked(raw, shop_id, now_ms=now_ms)
+        if normal is not raw:
+            text = orjson.dumps(normal).decode()
+    if isinstance(result, Refusal):
         known = raw if isinstance(raw, dict) else {}
         record = _blank(shop_id, collector_id, seq, collected_at_ms, text)
         record["event_id"] = _text_or_none(known.get("event_id"))
         record["type"] = _text_or_none(known.get("type"))
-        record["invalid_reason"] = checked.reason
-        record["invalid_field"] = checked.field
-        record["invalid_detail"] = checked.detail
-        return record, checked
+        record["invalid_reason"] = result.reason
+        record["invalid_field"] = result.field
+        record["invalid_detail"] = result.detail
+        return record, result
     # Declared fields only: an unknown field of the same name has any type, and stays in the line.
-    declared = checked.properties.__dict__
+    declared = result.properties.__dict__
     record = {
         "collector_id": collector_id,
         "seq": seq,
         "shop_id": shop_id,
-        "event_id": checked.event_id,
-        "type": checked.type,
-        "schema_version": checked.schema_version,
-        "occurred_at_ms": to_ms(checked.occurred_at),
+        "event_id": result.event_id,
+        "type": result.type,
+        "schema_version": result.schema_version,
+        "occurred_at_ms": to_ms(result.occurred_at),
         "collected_at_ms": collected_at_ms,
-        "anonymous_id": checked.anonymous_id,
-        "user_id": checked.user_id,
-        "person_id": checked.person_id,
-        "session_id": checked.session_id,
+        "anonymous_id": result.anonymous_id,
+        "user_id": result.user_id,
+        "person_id": result.person_id,
+        "session_id": result.session_id,
         "item_id": declared.get("item_id"),
         "category": declared.get("category"),
         "unit_price_minor": declared.get("unit_price_minor"),
@@ -87,16 +104,16 @@ def record_of(
         "invalid_detail": None,
         "line": text,
     }
-    return record, checked
+    return record, result
 
 
-def known_since_ms(raw: Any, record: Record, checked: Event | Refusal) -> int | None:
+def known_since_ms(raw: Any, record: Record, result: Event | Refusal) -> int | None:
     """When an event that did not run through the log became known, as it says itself (epoch milliseconds).
 
     A good event's ``received_at``, else its ``occurred_at``; of a refused one the first that is readable; None without any.
     """
-    if isinstance(checked, Event):
-        return record["occurred_at_ms"] if checked.received_at is None else to_ms(checked.received_at)
+    if isinstance(result, Event):
+        return record["occurred_at_ms"] if result.received_at is None else to_ms(result.received_at)
     if not isinstance(raw, dict):
         return None
     for name in ("received_at", "occurred_at"):
@@ -113,7 +130,7 @@ def _too_large(text: str) -> Refusal:
 
 
 def _text_or_none(value: Any) -> str | None:
-    return value[:200] if isinstance(value, str) else None
+    return value[:200].encode(errors="replace").decode() if isinstance(value, str) else None
 
 
 def _blank(shop_id: str, collector_id: str, seq: int, collected_at_ms: int, line: str) -> Record:

@@ -64,7 +64,7 @@ def check_served_values(settings: Settings, on: date) -> OnlineParity:
                 delay_ms = settings.online_parity_delay_s * 1000
                 judged[feature.name] += [judge_read(feature, read, expected[read.entity_id], delay_ms) for read in reads]
     drifts = [drift(name, of_feature) for name, of_feature in judged.items() if of_feature]
-    wrong = [j for of in judged.values() for j in [j for j in of if j.outcome != "match"][:SHOWN]]
+    wrong = [j for reads_of_feature in judged.values() for j in [j for j in reads_of_feature if j.outcome != "match"][:SHOWN]]
     return OnlineParity(on, drifts, len(known) - len(due), len(served) - len(known), wrong)
 
 
