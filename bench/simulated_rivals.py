@@ -1,4 +1,4 @@
-"""Other learners on the ranker's own lessons: what another loss or library would have made of them."""
+"""Other learners on the ranker's training data, for comparison: CatBoost's YetiRank and LightGBM's LambdaRank."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def rival_lists(
     labelled: list[LabelledSituation], growth: Growth, asked: Situation, sources: Sources, allowed: np.ndarray, k: int
 ) -> dict[str, Items]:
     """Lists by name, from the same candidates and columns as the ranker's."""
-    taught = join_examples([examples_of(lesson) for lesson in labelled[:-1]]).with_a_hit().thinned(growth.misses, growth.seed)
+    taught = join_examples([examples_of(each) for each in labelled[:-1]]).with_a_hit().thinned(growth.misses, growth.seed)
     yetirank = replace(growth, loss="YetiRank", trees=50, learning_rate=0.15)
     learners: dict[str, Callable[[], Any]] = {
         "CatBoost YetiRank": lambda: train_catboost(taught, yetirank),

@@ -42,7 +42,15 @@ from simulator.world import Plan, World, make_world
 
 SHOPS = ("lanting", "shanhai", "xinghe")
 WEEK, HALF_WEEK = np.timedelta64(7, "D"), np.timedelta64(84, "h")
-HALF_WEEKS_BACK = (9, 8, 7, 6, 5, 4, 2)  # ends of the lessons' weeks before the cut; none overlaps the last one, which judges
+HALF_WEEKS_BACK = (
+    9,
+    8,
+    7,
+    6,
+    5,
+    4,
+    2,
+)  # ends of the labelled weeks before the cut; none overlaps the last one, which evaluates
 K = 10
 GOAL = 0.9
 

@@ -43,7 +43,7 @@ GROWTH = Growth(trees=100, depth=4, learning_rate=0.08, misses=20)
 
 @dataclass(frozen=True)
 class ListRanker:
-    """Trees over ``COLUMNS`` and the share of each column in what they say, in percent."""
+    """Orders the entries of several lists by trees over ``COLUMNS``; ``importances`` are percent by column."""
 
     trees: SymmetricTrees
     importances: dict[str, float]
@@ -69,7 +69,10 @@ class ListRanker:
 
 
 def learn(earlier: TrainingSet, lists: dict[str, Lists], acts: Interactions, window: SplitWindow) -> ListRanker:
-    """Taught by what came of the candidates of an earlier lesson in the test interval of ``window``. Raises NothingToLearn."""
+    """Trees fitted on the candidates of an ``earlier`` training set, labelled by the acts of ``window``'s test interval.
+
+    Raises NoRankingExamples.
+    """
     relevance = relevance_within(acts, window)
     persons = np.flatnonzero(np.diff(relevance.indptr) > 0)
     if len(persons) > MOST_TEACHERS:

@@ -95,7 +95,7 @@ def grow(
     """Trees, and the importance of each column: the share of the change in scores that is its doing, in percent.
 
     With ``start``, a score of columns, the trees learn what is to be added to it. Same examples and seed, same trees. Raises
-    NothingToLearn.
+    NoRankingExamples.
     """
     forests, weights = [], np.zeros(len(names))
     for seed in range(growth.seed, growth.seed + growth.forests):
@@ -108,7 +108,7 @@ def grow(
 
 
 def draw_examples(examples: Examples, growth: Growth, seed: int) -> Examples:
-    """What one forest learns from: lists that say something, with a few misses. Raises NothingToLearn."""
+    """The examples of one forest: groups with different labels, thinned to ``growth.misses``. Raises NoRankingExamples."""
     drawn = examples.thinned(growth.misses, seed).with_a_hit()
     if len(drawn) == 0:
         raise NoRankingExamples("no list holds both a hit and a miss; wait for purchases or clicks")

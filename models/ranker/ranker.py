@@ -1,4 +1,4 @@
-"""The ranker: sources, columns, trees and calibration as one thing that learns from situations and orders candidates."""
+"""The ranker: sources, columns, trees and calibration together; fits on labelled situations and orders candidates."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ GROWTH = Growth(misses=10, forests=3)  # a single forest's NDCG@10 moves by .002
 
 @dataclass(frozen=True)
 class LabelledSituation:
-    """A situation of the past, the sources as they were then, and what came of it.
+    """A past situation, the sources fitted as of then, and its labels.
 
-    ``bought`` and ``relevance`` (``outcomes``): persons × items. ``shown`` and ``clicked``: what was really shown, which then
-    are the candidates, and what of it was clicked.
+    ``bought`` and ``relevance`` (``models.ranker.outcomes``): persons × items. ``shown`` and ``clicked``: logged impressions,
+    which then are the candidates, and whether each was clicked.
     """
 
     situation: Situation
@@ -42,7 +42,7 @@ class LabelledSituation:
 class Ranker:
     """Orders the candidates of all sources by a linear score and boosted trees on top of it, both with a ranking loss.
 
-    The latest lesson is kept from the trees: it calibrates their scores and gives the reliability table.
+    The latest situation is held out from the trees: it calibrates their scores and gives the reliability table.
     """
 
     def __init__(self, growth: Growth | None = None) -> None:
@@ -53,10 +53,13 @@ class Ranker:
         self.facts_: dict[str, Any] = {}
 
     def fit(self, labelled_situations: list[LabelledSituation]) -> Self:
-        """Learn from all lessons but the latest, calibrate on that. Raises NothingToLearn, and ValueError for one lesson."""
+        """Fit on all situations but the latest and calibrate on the latest.
+
+        Raises NoRankingExamples, and ValueError for fewer than two situations.
+        """
         if len(labelled_situations) < 2:
-            raise ValueError("the ranker needs two lessons or more: the latest one calibrates")
-        labelled_situations = sorted(labelled_situations, key=lambda lesson: lesson.situation.moment.as_of)
+            raise ValueError("the ranker needs two labelled situations or more: the latest one calibrates")
+        labelled_situations = sorted(labelled_situations, key=lambda each: each.situation.moment.as_of)
         taught = join_examples([examples_of(labelled) for labelled in labelled_situations[:-1]])
         self.linear_ = LinearScore().fit(draw_examples(taught, self.growth, self.growth.seed))
         self.trees_, importances = grow(taught, NAMES, self.growth, self.linear_.predict)
@@ -126,7 +129,7 @@ class Ranker:
 
 
 def examples_of(labelled: LabelledSituation) -> Examples:
-    """Candidates of every person of the lesson who came (or was shown something), with columns, labels and hits."""
+    """Candidates with columns, labels and hits, of every person who acted in the test interval (or was shown something)."""
     shown = labelled.shown
     is_asked = np.diff(labelled.relevance.indptr) > 0 if shown is None else np.bincount(shown.row, minlength=shown.rows) > 0
     persons = np.flatnonzero(is_asked)

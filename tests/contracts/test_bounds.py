@@ -111,7 +111,7 @@ WITHIN = [
 
 @pytest.mark.parametrize(("what", "raw", "paid"), WITHIN, ids=[case[0] for case in WITHIN])
 def test_what_is_within_is_taken(what: str, raw: Any, paid: int) -> None:
-    verdict = check_event(raw, "a")
-    assert isinstance(verdict, Event), verdict
-    properties = verdict.properties
+    result = check_event(raw, "a")
+    assert isinstance(result, Event), result
+    properties = result.properties
     assert sum(line.net_minor for line in properties.lines) - properties.discount_minor + properties.shipping_minor == paid

@@ -93,8 +93,8 @@ def test_unknown_fields_are_kept_and_do_not_break() -> None:
     raw = golden("item_viewed")
     raw["loyalty_tier"] = "gold"
     raw["properties"]["shade"] = "黛青"
-    record, verdict = record_of(raw, shop_id="lanting", collector_id="c", seq=0, collected_at_ms=1)
-    assert isinstance(verdict, Event)
+    record, result = record_of(raw, shop_id="lanting", collector_id="c", seq=0, collected_at_ms=1)
+    assert isinstance(result, Event)
     kept = orjson.loads(record["line"])
     assert (kept["loyalty_tier"], kept["properties"]["shade"]) == ("gold", "黛青")
 
@@ -107,8 +107,8 @@ def test_record_has_the_columns_of_the_log() -> None:
 
 
 def test_a_refused_event_is_kept_with_its_line() -> None:
-    record, verdict = record_of([1, 2], shop_id="lanting", collector_id="c", seq=3, collected_at_ms=9)
-    assert isinstance(verdict, Refusal)
+    record, result = record_of([1, 2], shop_id="lanting", collector_id="c", seq=3, collected_at_ms=9)
+    assert isinstance(result, Refusal)
     assert (record["invalid_reason"], record["line"], record["occurred_at_ms"]) == ("not_an_object", "[1,2]", None)
 
 
@@ -128,8 +128,8 @@ json_values = st.recursive(
 
 @given(json_values)
 def test_check_never_raises_on_any_json(value: Any) -> None:
-    verdict = check_event(value, "lanting")
-    assert isinstance(verdict, Event) or verdict.reason in REASONS
+    result = check_event(value, "lanting")
+    assert isinstance(result, Event) or result.reason in REASONS
 
 
 @given(event_type=st.sampled_from(sorted(EVENT_TYPES)), data=st.data())
@@ -137,8 +137,8 @@ def test_check_never_raises_on_a_mutated_event(event_type: str, data: st.DataObj
     raw = copy.deepcopy(golden(event_type))
     target = data.draw(st.sampled_from([raw, raw["properties"], raw["context"]]))
     target[data.draw(st.sampled_from(sorted(target)))] = data.draw(json_values)
-    verdict = check_event(raw, "lanting")
-    assert isinstance(verdict, Event) or (verdict.reason in REASONS and verdict.detail)
+    result = check_event(raw, "lanting")
+    assert isinstance(result, Event) or (result.reason in REASONS and result.detail)
 
 
 @given(

@@ -79,8 +79,8 @@ def test_every_engine_reads_the_one_form_from_the_line() -> None:
             "note": " kept ",
         },
     }
-    record, verdict = record_of(raw, shop_id="a", collector_id="c", seq=0, collected_at_ms=0)
-    assert isinstance(verdict, Event)
+    record, result = record_of(raw, shop_id="a", collector_id="c", seq=0, collected_at_ms=0)
+    assert isinstance(result, Event)
     kept = orjson.loads(record["line"])
     assert (record["user_id"], kept["user_id"]) == ("u-1", "u-1")
     assert kept["properties"]["order_id"] == "o-1"

@@ -69,10 +69,10 @@ def test_a_schema_takes_exactly_what_the_contract_takes(name: str, data: st.Data
             target[path[-1]] = copy.deepcopy(data.draw(ODD))
         if not places(raw):
             break
-    verdict = check_event(raw)
-    is_taken = isinstance(verdict, Event) or verdict.reason in BEYOND_SCHEMAS
+    result = check_event(raw)
+    is_taken = isinstance(result, Event) or result.reason in BEYOND_SCHEMAS
     problems = [error.message for error in validator(name).iter_errors(raw)]
-    assert is_taken == (not problems), (verdict, problems)
+    assert is_taken == (not problems), (result, problems)
 
 
 @pytest.mark.parametrize("name", sorted(EVENT_TYPES))

@@ -21,6 +21,6 @@ def settings(online_store: Any, tmp_path: Path) -> Settings:
 @pytest.fixture
 def paths(settings: Settings) -> Paths:
     """The folder with the feature store applied."""
-    made = Paths.of(settings)
-    apply(settings, made)
-    return made
+    platform_paths = Paths.of(settings)
+    apply(settings, platform_paths)
+    return platform_paths

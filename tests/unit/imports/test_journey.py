@@ -70,7 +70,7 @@ def test_every_event_keeps_the_contract(events: list[dict]):
 
 
 def test_the_same_data_gives_the_same_bytes(lines: list[bytes]):
-    def digest(of: list[bytes]) -> str:
-        return hashlib.sha256(b"\n".join(of)).hexdigest()
+    def digest(parts: list[bytes]) -> str:
+        return hashlib.sha256(b"\n".join(parts)).hexdigest()
 
     assert digest(list(journey_lines(load_journey(limit_households=30), "journey"))) == digest(lines)

@@ -43,8 +43,8 @@ def test_the_example_in_the_module_is_true() -> None:
 def test_days_with_payments_are_counted_not_calendar_days() -> None:
     # Fourteen paying days with a pause before the last two; several payments a day count once.
     days = [f"2026-09-{day:02}T10:00" for day in range(1, 13)] + ["2026-09-25T23:59", "2026-09-25T00:01", "2026-09-30T12:00"]
-    found = last_active_days(np.array(days, dtype="datetime64[us]"))
-    assert found == SplitWindow(np.datetime64("2026-09-07"), np.datetime64("2026-09-08"), np.datetime64("2026-10-01"))
+    result = last_active_days(np.array(days, dtype="datetime64[us]"))
+    assert result == SplitWindow(np.datetime64("2026-09-07"), np.datetime64("2026-09-08"), np.datetime64("2026-10-01"))
     two = last_active_days(np.array(days, dtype="datetime64[us]"), test_days=2, gap_days=3)
     assert (two.cut, two.test_from) == (np.datetime64("2026-09-22"), np.datetime64("2026-09-25"))
 

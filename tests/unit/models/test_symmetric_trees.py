@@ -31,9 +31,9 @@ def test_trees_give_catboosts_own_predictions(depth: int) -> None:
     trees = export_trees(model, 20)
     rows = np.random.default_rng(1).standard_normal((5000, 20)).astype(np.float32)
     rows[:1000] = examples.values[:1000]
-    own = model.predict(rows)
-    assert np.ptp(own) > 0.1
-    assert np.abs(trees.predict(rows) - own).max() <= 3e-6
+    mine = model.predict(rows)
+    assert np.ptp(mine) > 0.1
+    assert np.abs(trees.predict(rows) - mine).max() <= 3e-6
 
 
 def test_a_row_at_a_border_goes_where_catboost_puts_it() -> None:
@@ -118,9 +118,9 @@ def test_the_linear_score_finds_lines_logarithms_and_only_what_differs_within_a_
     values[:, 3] = group  # the same for a whole list
     label = (0.5 * values[:, 0] - 2 * np.log(values[:, 1]) + 10 * np.sin(group)).astype(np.float32)
     linear = LinearScore(ridge=1e-3).fit(Examples(group, values, label, label > 0))
-    found = linear.predict(values).reshape(-1, 20)
-    told = label.reshape(-1, 20)
-    within = [np.corrcoef(*pair)[0, 1] for pair in zip(found, told, strict=True)]
+    result = linear.predict(values).reshape(-1, 20)
+    output = label.reshape(-1, 20)
+    within = [np.corrcoef(*pair)[0, 1] for pair in zip(result, output, strict=True)]
     assert np.mean(within) > 0.98
     flat = values.copy()
     flat[:, 3] = 0

@@ -56,22 +56,22 @@ def test_of_many_persons_evenly_spaced_ones_teach_and_are_judged(window: SplitWi
 
 
 def test_nothing_after_the_cut_or_learnt_after_it_changes_the_choice(window: SplitWindow) -> None:
-    found = shop()
+    result = shop()
     other = replace(
-        found,
-        item=np.where(found.occurred_at >= window.cut, (found.item + 1) % ITEMS, found.item),
+        result,
+        item=np.where(result.occurred_at >= window.cut, (result.item + 1) % ITEMS, result.item),
     )
-    assert choose_parameters(other, window) == choose_parameters(found, window)
-    late = np.append(np.flatnonzero(found.occurred_at < window.cut)[:50], 0)
-    told_late = replace(found, received_at=found.received_at.copy())
+    assert choose_parameters(other, window) == choose_parameters(result, window)
+    late = np.append(np.flatnonzero(result.occurred_at < window.cut)[:50], 0)
+    told_late = replace(result, received_at=result.received_at.copy())
     told_late.received_at[late] = window.test_from
-    is_known = np.ones(len(found), dtype=np.bool_)
+    is_known = np.ones(len(result), dtype=np.bool_)
     is_known[late] = False
-    assert choose_parameters(told_late, window) == choose_parameters(found.where(is_known), window)
+    assert choose_parameters(told_late, window) == choose_parameters(result.where(is_known), window)
 
 
 def test_a_history_too_short_to_choose_keeps_the_defaults() -> None:
-    found = shop(days=20)
-    chosen, report = choose_parameters(found, last_active_days(found.occurred_at))
+    result = shop(days=20)
+    chosen, report = choose_parameters(result, last_active_days(result.occurred_at))
     assert chosen == {name: grid[0] for name, grid in GRID.items()}
     assert "12 days with payments" in report["skipped"]

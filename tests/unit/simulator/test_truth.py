@@ -36,7 +36,7 @@ def test_planted_defects_are_what_contract_and_outcomes_find(shop):
 
 
 def test_every_event_that_is_not_broken_keeps_the_contract(events):
-    refused = [verdict for event in events if isinstance(verdict := check_event(event, "xinghe"), Refusal)]
+    refused = [result for event in events if isinstance(result := check_event(event, "xinghe"), Refusal)]
     assert refused == []
     assert len({event["type"] for event in events}) == 20, "every type of the contract occurs"
 

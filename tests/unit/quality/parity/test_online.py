@@ -98,9 +98,9 @@ def test_reads_of_a_feature_add_up() -> None:
         CheckedRead(served(LAST_ITEMS, None, None, 9_000), "missing", ["b"], 8_000),
         CheckedRead(served(LAST_ITEMS, ["x"], 8_000, 9_000), "mismatch", ["b"], 0),
     ]
-    found = drift("last_items", reads)
-    assert (found.reads, found.mismatched, found.missing, found.too_old, found.share) == (4, 1, 1, 1, 0.75)
-    assert (found.age_p50_ms, found.age_max_ms, found.behind_max_ms) == (3_000, 8_000, 8_000)
+    result = drift("last_items", reads)
+    assert (result.reads, result.mismatched, result.missing, result.too_old, result.share) == (4, 1, 1, 1, 0.75)
+    assert (result.age_p50_ms, result.age_max_ms, result.behind_max_ms) == (3_000, 8_000, 8_000)
 
 
 event_types = st.sampled_from(["item_viewed", "item_added_to_cart", "search_performed", "recommendation_clicked"])
@@ -119,11 +119,11 @@ logs = st.lists(st.tuples(st.integers(0, 4_000), event_types, columns), max_size
 def test_what_was_true_within_the_delay_matches(
     log: list[tuple[int, str, dict[str, Any]]], feature: Feature, second: int, behind_ms: int
 ) -> None:
-    ordered = sorted(log, key=lambda told: told[0])
-    all_acts = [act for s, kind, own in ordered for act in acts(T0 + s * 1_000, kind, unit_price_minor=s, **own)]
+    ordered = sorted(log, key=lambda entry: entry[0])
+    all_acts = [act for s, kind, columns in ordered for act in acts(T0 + s * 1_000, kind, unit_price_minor=s, **columns)]
     parts = operands(feature)
-    own_acts = [a for a in all_acts if entity_of("person", a) == "p" and any(part.takes(a) for part in parts)]
-    known = spells(feature, own_acts, 30)
+    person_acts = [a for a in all_acts if entity_of("person", a) == "p" and any(part.takes(a) for part in parts)]
+    known = spells(feature, person_acts, 30)
     at_ms = T0 + second * 1_000
     spell = next(spell for spell in reversed(known) if spell.from_ms <= at_ms)
     assert spell.value == reason(feature, "p", at_ms, all_acts, allowed_lateness_s=30).value
