@@ -23,7 +23,7 @@ Numbers = npt.NDArray[np.int64]
 Instants = npt.NDArray[np.datetime64]
 
 
-class Visit(NamedTuple):
+class LoggedVisit(NamedTuple):
     """How a visit of a person began."""
 
     person: int
@@ -60,7 +60,7 @@ class ShopData:
     changes: PriceChanges
     facts: list[dict[str, Any]]  # properties of each item as first told
     acts: list[Act]
-    visits: list[Visit]
+    visits: list[LoggedVisit]
     impressions: list[Impression]
 
 
@@ -103,15 +103,15 @@ def _instants(milliseconds: list[int]) -> Instants:
     return np.array(milliseconds, dtype="datetime64[ms]").astype("datetime64[us]")
 
 
-def _visits(log: list[dict[str, Any]], place_of: dict[str, int]) -> list[Visit]:
+def _visits(log: list[dict[str, Any]], place_of: dict[str, int]) -> list[LoggedVisit]:
     """The first event of each visit of a person."""
-    visits: dict[str, Visit] = {}
+    visits: dict[str, LoggedVisit] = {}
     for row in log:
         if row["invalid_reason"] or row["session_id"] in visits or row["person_id"] not in place_of:
             continue
         context = orjson.loads(row["line"]).get("context") or {}
         at = _instants([row["occurred_at_ms"]])[0]
-        visits[row["session_id"]] = Visit(place_of[row["person_id"]], at, context.get("channel", ""), context.get("device", ""))
+        visits[row["session_id"]] = LoggedVisit(place_of[row["person_id"]], at, context.get("channel", ""), context.get("device", ""))
     return list(visits.values())
 
 

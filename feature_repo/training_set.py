@@ -36,7 +36,7 @@ class NoLabels(ValueError):
 
 
 @dataclass(frozen=True)
-class TrainingSet:
+class TrainingSetSummary:
     """Rows of one shop, and how many of them have a feature row of each view."""
 
     shop_id: str
@@ -52,7 +52,7 @@ def build(
     tables: tuple[DailyTable, ...] = DAILY,
     *,
     after: str | None = None,
-) -> tuple[list[TrainingSet], JobResult]:
+) -> tuple[list[TrainingSetSummary], JobResult]:
     """Join, prove and publish the training sets of the shops as partitions ``shop=<shop_id>`` of ``features/training_set``.
 
     A shop without labels has nothing to do; one whose join leaks fails and keeps its old rows; the others are published
@@ -64,7 +64,7 @@ def build(
     apply(settings, paths)
     store = open_store(settings, paths)
     service = store.get_feature_service(DAILY_SERVICE)
-    joined: dict[str, tuple[TrainingSet, pd.DataFrame]] = {}
+    joined: dict[str, tuple[TrainingSetSummary, pd.DataFrame]] = {}
 
     def join(shop_id: str) -> None:
         labels = read_labels(lake, shop_id)
@@ -78,7 +78,7 @@ def build(
         known = known_at_label(lake, labels, tables)
         frame = _checked(features, known, tables)
         covered = {table.view: int(frame[f"{table.view}__as_of"].notna().sum()) for table in tables}
-        joined[shop_id] = (TrainingSet(shop_id, len(frame), covered), frame)
+        joined[shop_id] = (TrainingSetSummary(shop_id, len(frame), covered), frame)
 
     pending, result = runs.plan(shop_ids, after=after)
     attempted = for_each(pending, join, ShopRuns(paths, runs.job, None), failures=(LeakFound,), nothing=(NoLabels,))
