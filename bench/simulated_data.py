@@ -111,7 +111,9 @@ def _visits(log: list[dict[str, Any]], place_of: dict[str, int]) -> list[LoggedV
             continue
         context = orjson.loads(row["line"]).get("context") or {}
         at = _instants([row["occurred_at_ms"]])[0]
-        visits[row["session_id"]] = LoggedVisit(place_of[row["person_id"]], at, context.get("channel", ""), context.get("device", ""))
+        visits[row["session_id"]] = LoggedVisit(
+            place_of[row["person_id"]], at, context.get("channel", ""), context.get("device", "")
+        )
     return list(visits.values())
 
 

@@ -10,7 +10,8 @@ is in the gap; an act at exactly ``cut + gap`` is a test act.
 
 >>> import numpy as np
 >>> times = np.array(["2026-09-01T23:59", "2026-09-02T00:00", "2026-09-03T00:00", "2026-09-04T00:00"], dtype="datetime64[us]")
->>> window = SplitWindow(cut=np.datetime64("2026-09-02"), test_from=np.datetime64("2026-09-03"), end=np.datetime64("2026-09-04"))
+>>> cut, test_from, end = np.array(["2026-09-02", "2026-09-03", "2026-09-04"], dtype="datetime64[us]")
+>>> window = SplitWindow(cut, test_from, end)
 >>> window.is_training(times, known_at=times).tolist()
 [True, False, False, False]
 >>> window.is_test(times).tolist()
