@@ -37,7 +37,7 @@ def test_boundaries(occurred: str, known: str, is_training: bool, is_test: bool)
 
 
 def test_the_example_in_the_module_is_true() -> None:
-    assert doctest.testmod(split) == doctest.TestResults(failed=0, attempted=5)
+    assert doctest.testmod(split) == doctest.TestResults(failed=0, attempted=6)
 
 
 def test_days_with_payments_are_counted_not_calendar_days() -> None:
