@@ -55,8 +55,8 @@ def view_frame(acts: pd.DataFrame, features: Sequence[Feature], lateness_ms: int
     for part in parts:
         windows = windows.join(_aggregated(copied, part, by))
     windows = windows.reset_index()
-    told = {feature.name: _value(feature, windows) for feature in features}
-    return windows[keys].assign(as_of_ms=windows["end_ms"] + lateness_ms, **told)
+    columns = {feature.name: _value(feature, windows) for feature in features}
+    return windows[keys].assign(as_of_ms=windows["end_ms"] + lateness_ms, **columns)
 
 
 def _aggregated(copied: pd.DataFrame, part: Feature, by: list[str]) -> pd.DataFrame:
@@ -70,8 +70,8 @@ def _aggregated(copied: pd.DataFrame, part: Feature, by: list[str]) -> pd.DataFr
     if part.aggregation == "count":
         return groups.size().to_frame(part.name)
     if part.aggregation == "mean":
-        told = groups[column].agg(["sum", "count"])
-        return told.rename(columns={name: f"{part.name}_{name}" for name in told})
+        sums = groups[column].agg(["sum", "count"])
+        return sums.rename(columns={name: f"{part.name}_{name}" for name in sums})
     if part.aggregation == "values":
         return groups[column].agg(lambda values: sorted(set(values.dropna()))).to_frame(part.name)
     functions = {"distinct": "nunique", "seconds_since": "max"}
@@ -95,15 +95,15 @@ def _value(feature: Feature, windows: pd.DataFrame) -> pd.Series:
 
 
 def _running(acts: pd.DataFrame, members: Sequence[Feature], keys: list[str]) -> pd.DataFrame:
-    feature, told = members[0], {}
+    feature, running = members[0], {}
     column = feature.column or "occurred_at_ms"
     taken = acts[acts["kind"].isin(feature.acts)].dropna(subset=[*keys, column]).sort_values("place")
     groups = taken.groupby(keys, sort=False)
     if feature.aggregation == "last_n":
-        told = {member.name: _last(taken, groups[member.column], member) for member in members}
+        running = {member.name: _last(taken, groups[member.column], member) for member in members}
     else:
-        told = {feature.name: groups[column].cummin() if feature.aggregation == "first_seen" else taken[column]}
-    rows = taken[keys].assign(as_of_ms=taken["received_at_ms"], **told)
+        running = {feature.name: groups[column].cummin() if feature.aggregation == "first_seen" else taken[column]}
+    rows = taken[keys].assign(as_of_ms=taken["received_at_ms"], **running)
     return rows.drop_duplicates([*keys, "as_of_ms"], keep="last")
 
 

@@ -10,7 +10,7 @@ import pytest
 from serving.recent import GRACE_MS, KNOWN_MS, LAST_ITEMS, Recent, holds
 
 
-class Told:
+class StoredAnswer:
     """Answers like Feast's response."""
 
     def __init__(
@@ -20,10 +20,10 @@ class Told:
         known_ms: list[list[int] | None] | None = None,
     ) -> None:
         times = known_ms or [None] * len(items)
-        self._told = {LAST_ITEMS.name: items, KNOWN_MS.name: times, "valid_until_ms": valid_until_ms}
+        self._values = {LAST_ITEMS.name: items, KNOWN_MS.name: times, "valid_until_ms": valid_until_ms}
 
     def to_dict(self) -> dict[str, Any]:
-        return self._told
+        return self._values
 
 
 class Store:
@@ -43,7 +43,7 @@ class Store:
 
 def test_last_items_survive_a_login_and_the_shop_is_part_of_the_key() -> None:
     recent = Recent()
-    store = Store(Told([["after", "last month"], ["before", "just before"]], [None, None], [[900, 1], [800, 700]]))
+    store = Store(StoredAnswer([["after", "last month"], ["before", "just before"]], [None, None], [[900, 1], [800, 700]]))
     recent.use(store)
     assert recent.last_items("a", ["u:x", "a:d"]) == ["after", "before", "just before", "last month"]
     assert store.asked == [[{"shop_id": "a", "person_id": "u:x"}, {"shop_id": "a", "person_id": "a:d"}]]
@@ -53,12 +53,12 @@ def test_last_items_survive_a_login_and_the_shop_is_part_of_the_key() -> None:
 
 def test_values_of_an_earlier_version_have_no_times_and_come_last() -> None:
     recent = Recent()
-    recent.use(Store(Told([["old"], ["new"]], [None, None], [None, [5]])))
+    recent.use(Store(StoredAnswer([["old"], ["new"]], [None, None], [None, [5]])))
     assert recent.last_items("a", ["u:x", "a:d"]) == ["new", "old"]
 
 
 def test_nobody_asks_for_nobody() -> None:
-    store = Store(Told([], []))
+    store = Store(StoredAnswer([], []))
     recent = Recent()
     recent.use(store)
     assert recent.last_items("a", []) == []
@@ -80,14 +80,14 @@ def test_a_broken_store_is_counted_and_recovers(error: Exception) -> None:
     assert recent.last_items("a", ["u"]) == []
     assert recent.health.reads["failed"] == 1
     assert type(error).__name__ in (recent.health.problem or "")
-    store.answer = Told([["i1"]], [None])
+    store.answer = StoredAnswer([["i1"]], [None])
     assert recent.last_items("a", ["u"]) == ["i1"]
     assert recent.health.problem is None
 
 
 def test_a_hanging_store_holds_up_one_request_once() -> None:
     gate = threading.Event()
-    store = Store(Told([["i1"]], [None]), gate)
+    store = Store(StoredAnswer([["i1"]], [None]), gate)
     recent = Recent(budget_s=0.01)
     recent.use(store)
     assert [recent.last_items("a", ["u"]) for _ in range(5)] == [[]] * 5

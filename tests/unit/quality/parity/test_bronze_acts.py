@@ -55,12 +55,12 @@ def test_the_store_knows_good_acts_of_the_log_and_no_history(lake: LakeVersion) 
         assert known_until_ms(connection) == T0 + 6_000
         acts = acts_of_log(connection, SETTINGS, "a", BY_NAME["last_items"], ["u:人", "u:q", "u:nobody"])
         brought = acts_of_log(connection, SETTINGS, "a", BY_NAME["person_share_opens_30d"], ["u:人", "u:q"])
-    assert {person: [act["item_id"] for act in of] for person, of in acts.items()} == {
+    assert {person: [act["item_id"] for act in name] for person, name in acts.items()} == {
         "u:人": ["y"],
         "u:q": ["x"],
         "u:nobody": [],
     }
-    assert {person: [act["share_id"] for act in of] for person, of in brought.items()} == {"u:人": ["s"], "u:q": ["t"]}
+    assert {person: [act["share_id"] for act in name] for person, name in brought.items()} == {"u:人": ["s"], "u:q": ["t"]}
 
 
 def test_records_of_one_entity_are_found_by_column_or_by_their_line(lake: LakeVersion) -> None:
@@ -75,8 +75,8 @@ def test_why_finds_events_whose_line_escapes_the_id(lake: LakeVersion, monkeypat
     monkeypatch.setenv("JISHI_VAR", str(lake.settings.var))
     get_settings.cache_clear()
     try:
-        found = evidence("user:人", "last_items", T0 + 10_000, None, "a")
+        result = evidence("user:人", "last_items", T0 + 10_000, None, "a")
     finally:
         get_settings.cache_clear()
-    assert found.value == ["y", "h"]
-    assert [act["event_id"] for act in found.acts] == ["old", "e3"]
+    assert result.value == ["y", "h"]
+    assert [act["event_id"] for act in result.acts] == ["old", "e3"]
