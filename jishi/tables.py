@@ -215,6 +215,7 @@ SILVER_IDENTITY = TableSchema(
         "events": "int64",
         "reason": "string",  # jishi.identity.LinkReason; only `login` joins the device to the user
     },
+    partition=BY_SHOP,
 )
 VISIT_PAUSE_S = 30 * 60  # a visit ends after a longer time without an event on the device
 SILVER_SESSIONS = TableSchema(
