@@ -63,9 +63,9 @@ def plan_of(settings: Settings, table: str, snapshot_id: int) -> Plan:
     try:
         content = json.loads(file.read_bytes())
     except FileNotFoundError:
-        from jishi.lake.catalog import open_catalog, table_identifier
+        from jishi.lake.catalog import identifier, open_catalog
 
-        loaded = open_catalog(settings).load_table(table_identifier(table))
+        loaded = open_catalog(settings).load_table(identifier(table))
         return keep_plan(settings, table, loaded, snapshot_id)
     return Plan(
         table,

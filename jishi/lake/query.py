@@ -40,7 +40,7 @@ def open_lake(lake: LakeVersion) -> Iterator[duckdb.DuckDBPyConnection]:
     declared = {schema.name: schema for schema in QUERYABLE}
     with duckdb.connect() as connection:
         for name in dict.fromkeys((*declared, *lake.tables)):
-            sql = _select(connection, lake, name, declared.get(name))
+            sql = rows_of(connection, lake, name, declared.get(name))
             if sql is not None:
                 connection.execute(f"create view {view_of(name)} as {sql}")
         yield connection
@@ -75,10 +75,10 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _select(
+def rows_of(
     connection: duckdb.DuckDBPyConnection, lake: LakeVersion, name: str, schema: tables.TableSchema | None
 ) -> str | None:
-    """The view's query; None for a table of undeclared columns without a file."""
+    """The query of a table's rows, with all declared columns; None for a table of undeclared columns without a file."""
     nulls = {} if schema is None else _nulls(schema)
     if not lake.files(name):
         return f"select * from (select {', '.join(nulls.values())}) where false" if nulls else None
