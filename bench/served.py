@@ -33,7 +33,7 @@ from models.release import Release, write_release
 from models.split import last_active_days
 from serving.catalogue import Catalogue, read_snapshot
 from serving.recommend import Placement, Request, recommend
-from serving.shelf import Shelf, join
+from serving.shelf import Shelf, join_catalogue
 
 LENGTH = 20
 
@@ -74,7 +74,7 @@ def run(paths: Paths, lake: LakeVersion, shop_id: str, most: int, table: Table) 
     catalogue.put_snapshot({item_id: replace(item, stock=1, status="active") for item_id, item in items.items()})
     with tempfile.TemporaryDirectory() as made:
         write_release(folder / "window", Path(made) / shop_id / "releases" / "window", verdict)
-        shelf = join(Release.load(Path(made), shop_id, "window"), catalogue)
+        shelf = join_catalogue(Release.load(Path(made), shop_id, "window"), catalogue)
     for placement, chosen in verdict["placements"].items():
         cases = QUESTIONS[placement](acts, window).sampled(most)
         if len(cases) == 0:

@@ -21,6 +21,7 @@ from jishi.lake.query import open_lake, view_of
 from jishi.lake.reading import LakeVersion, open_version
 from jishi.paths import Paths
 from jishi.settings import Settings
+from jishi.shop_runs import JobResult, ShopRuns, for_each
 
 TABLE = "features/training_set"
 LABELS = 20_000
@@ -44,10 +45,19 @@ class TrainingSet:
     covered: dict[str, int]
 
 
-def build(settings: Settings, paths: Paths, shop_ids: list[str], tables: tuple[DailyTable, ...] = DAILY) -> list[TrainingSet]:
+def build(
+    settings: Settings,
+    paths: Paths,
+    shop_ids: list[str],
+    runs: ShopRuns,
+    tables: tuple[DailyTable, ...] = DAILY,
+    *,
+    after: str | None = None,
+) -> tuple[list[TrainingSet], JobResult]:
     """Join, prove and publish the training sets of the shops as partitions ``shop=<shop_id>`` of ``features/training_set``.
 
-    Raises NoLabels, LeakFound, or jishi.lake.TableNotPublished.
+    A shop without labels has nothing to do; one whose join leaks fails and keeps its old rows; the others are published
+    together. Raises jishi.lake.TableNotPublished.
     """
     lake = open_version(settings)
     for table in tables:
@@ -55,10 +65,11 @@ def build(settings: Settings, paths: Paths, shop_ids: list[str], tables: tuple[D
     apply(settings, paths, lake)
     store = open_store(settings, paths)
     service = store.get_feature_service(DAILY_SERVICE)
-    made: dict[str, tuple[TrainingSet, pd.DataFrame]] = {}
-    for shop_id in shop_ids:
+    joined: dict[str, tuple[TrainingSet, pd.DataFrame]] = {}
+
+    def join(shop_id: str) -> None:
         labels = read_labels(lake, shop_id)
-        joined = store.get_historical_features(
+        features = store.get_historical_features(
             entity_df=labels.copy(),
             features=service,
             full_feature_names=True,
@@ -66,15 +77,22 @@ def build(settings: Settings, paths: Paths, shop_ids: list[str], tables: tuple[D
             filter_by_created_timestamp=True,
         ).to_df()
         known = known_at_label(lake, labels, tables)
-        frame = _checked(joined, known, tables)
+        frame = _checked(features, known, tables)
         covered = {table.view: int(frame[f"{table.view}__as_of"].notna().sum()) for table in tables}
-        made[shop_id] = (TrainingSet(shop_id, len(frame), covered), frame)
-    with Lake(paths.lake).publish(TABLE, replace=[f"shop={shop_id}" for shop_id in shop_ids]) as draft:
-        for shop_id, (_, frame) in made.items():
-            folder = draft.path / f"shop={shop_id}"
-            folder.mkdir(parents=True, exist_ok=True)
-            frame.to_parquet(folder / "part-0.parquet", index=False, coerce_timestamps="us")
-    return [facts for facts, _ in made.values()]
+        joined[shop_id] = (TrainingSet(shop_id, len(frame), covered), frame)
+
+    pending, result = runs.plan(shop_ids, after=after)
+    attempted = for_each(pending, join, ShopRuns(paths, runs.job, None), failures=(LeakFound,), nothing=(NoLabels,))
+    if joined:
+        with Lake(paths.lake).publish(TABLE, replace=[f"shop={shop_id}" for shop_id in joined]) as draft:
+            for shop_id, (_, frame) in joined.items():
+                folder = draft.path / f"shop={shop_id}"
+                folder.mkdir(parents=True, exist_ok=True)
+                frame.to_parquet(folder / "part-0.parquet", index=False, coerce_timestamps="us")
+    for shop in attempted.shops:
+        runs.record(shop)
+        result.shops.append(shop)
+    return [facts for facts, _ in joined.values()], result
 
 
 def read_labels(lake: LakeVersion, shop_id: str, limit: int = LABELS) -> pd.DataFrame:

@@ -155,7 +155,7 @@ def _facts(connection: duckdb.DuckDBPyConnection, shop_id: str, cut: datetime, a
         "ranker": None,
         MADE_FROM: {"tables": sources, "acts": acts.digest, "known_before": cut.isoformat()},
     }
-    recipes = {name: [asdict(recipe) for recipe in each] for name, each in OF_TABLES.items()}
+    recipes = {name: [recipe.as_json() for recipe in each] for name, each in OF_TABLES.items()}
     text = json.dumps([facts, recipes, asdict(Parameters()), RELEASE_FORMAT], sort_keys=True)
     return facts | {"candidate": hashlib.sha256(text.encode()).hexdigest()[:16]}
 

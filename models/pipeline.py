@@ -12,7 +12,6 @@ import hashlib
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -117,7 +116,7 @@ def _candidate_id(interactions: Interactions) -> str:
     for text in (interactions.person_ids, interactions.item_ids, interactions.kind):
         digest.update("\n".join(text.tolist()).encode())
     grid = {name: [parameters_of(make_model(name, chosen)) for chosen in choices] for name, choices in GRID.items()}
-    recipes = {placement: [asdict(recipe) for recipe in each] for placement, each in RECIPES.items()}
+    recipes = {placement: [recipe.as_json() for recipe in each] for placement, each in RECIPES.items()}
     digest.update(json.dumps([grid, WEIGHTS, recipes, RELEASE_FORMAT], sort_keys=True).encode())
     return digest.hexdigest()[:16]
 

@@ -71,9 +71,9 @@ class Catalogue:
         """Replace the whole catalogue by a snapshot, keeping every state that is newer than the snapshot's."""
         merged = dict(items)
         for item_id, known in self.items.items():
-            told = merged.get(item_id)
+            newest = merged.get(item_id)
             # An item that the new snapshot does not have came from an event that the snapshot has not seen yet.
-            if told is None or known.version > told.version:
+            if newest is None or known.version > newest.version:
                 merged[item_id] = known
         self.items = merged
 

@@ -1,6 +1,7 @@
 """Once a second: has the registry, the catalogue, a release or the feature store changed? What is new is loaded, then used.
 
-Nothing needs to exist when serving starts. What cannot be read is told as a problem and tried again; the last good one stays.
+Nothing needs to exist when serving starts. What cannot be read is a problem on ``/readyz`` and is tried again; the last
+good one stays.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from jishi.lake.reading import open_version
 from jishi.paths import Paths
 from jishi.settings import Settings
 from serving.catalogue import TABLE, read_snapshot
-from serving.keys import Keys
+from serving.keys import ReadKeys
 from serving.recent import Recent, open_feature_store
 from serving.releases import ReleaseUnusable, load_release, read_pointer
 from serving.shop_state import ShopStates
@@ -33,7 +34,7 @@ class Watcher:
 
     settings: Settings
     paths: Paths
-    keys: Keys
+    keys: ReadKeys
     states: ShopStates
     recent: Recent
     now: Callable[[], float] = time.monotonic

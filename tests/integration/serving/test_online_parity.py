@@ -37,7 +37,7 @@ class Model:
 
     item_ids, version = ITEMS, "v1"
     popularity = np.ones(len(ITEMS), dtype=np.float32)
-    newcomers, told_of_placements = None, MappingProxyType({})
+    newcomers, placement_notes = None, MappingProxyType({})
 
     def newcomers_near(self, person_id: str) -> None:
         return None

@@ -26,7 +26,7 @@ from models.release import Release
 from models.training import make_models
 from serving.catalogue import Catalogue, read_snapshot
 from serving.recommend import Request, recommend
-from serving.shelf import Shelf, join
+from serving.shelf import Shelf, join_catalogue
 from spark_jobs.recommendations.job import build_candidates, build_factors, build_neighbours
 from tests.integration.spark.conftest import SilverPlatform
 from tests.integration.spark.made_acts import cosine
@@ -144,7 +144,7 @@ def shelf_of(paths: Paths, version: str) -> tuple[Shelf, Catalogue]:
     """The release joined with the shop's catalogue, as serving holds it."""
     catalogue = Catalogue()
     catalogue.put_snapshot(read_snapshot(newest(paths.var))["a"])
-    return join(Release.load(paths.models, "a", version), catalogue), catalogue
+    return join_catalogue(Release.load(paths.models, "a", version), catalogue), catalogue
 
 
 def test_the_same_tables_give_the_same_bytes(paths: Paths) -> None:

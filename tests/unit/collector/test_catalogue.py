@@ -102,7 +102,7 @@ def test_gaps_are_filled_named_and_can_be_taken_out_again(world: Any, viewed: Vi
     order = {"order_id": "o", "currency": "CNY"}
     sent = [
         viewed("gaps", occurred_at=AFTER),
-        viewed("null", occurred_at=AFTER, properties={"item_id": "i-2", "category": None, "unit_price_minor": 5}),
+        viewed("null category", occurred_at=AFTER, properties={"item_id": "i-2", "category": None, "unit_price_minor": 5}),
         viewed("whole", occurred_at=AFTER, properties={"item_id": "i-1", "category": "x", "unit_price_minor": 1}),
         viewed("unknown item", occurred_at=AFTER, properties={"item_id": "i-9"}),
         viewed("cart", occurred_at=AFTER, type="item_added_to_cart"),
@@ -120,7 +120,7 @@ def test_gaps_are_filled_named_and_can_be_taken_out_again(world: Any, viewed: Vi
     kept = {r["event_id"]: r for r in lines(world)[2:]}
     filled = {name: r["event"]["properties"].get("filled") for name, r in kept.items()}
     both = {"category": "absent", "unit_price_minor": "absent"}
-    assert filled == {"gaps": both, "null": {"category": "null"}, "cart": both} | dict.fromkeys(
+    assert filled == {"gaps": both, "null category": {"category": "null"}, "cart": both} | dict.fromkeys(
         ("whole", "unknown item", "order", "other type", "bad")
     )
     assert (kept["gaps"]["category"], kept["gaps"]["unit_price_minor"]) == ("裙装", 19900), "engines read the same values"

@@ -164,15 +164,15 @@ def test_a_release_names_a_model_for_each_placement_or_says_why_not(released: Re
     base = {"als.npz", "item_knn.npz", "popularity.npz", "items.json", "persons.json", "manifest.json"}
     assert {file.name for file in folder.iterdir()} == base | own  # only what serving needs
     release = Release.load(paths.models, "a", candidate)
-    assert release.told_of_placements["item"] == "ladder: the test days hold no case of its question"
+    assert release.placement_notes["item"] == "ladder: the test days hold no case of its question"
     assert release.placement("item") is release.placement("cart") is None
     home = release.placement("home")
     assert home is not None
     assert home.name == chosen["home"]["model"]
-    found = home.own("p05")
+    found = home.personal("p05")
     assert found is not None
     assert {int(item) % GROUPS for item in found.items[:3]} == {1}
-    assert home.own("a stranger") is None
+    assert home.personal("a stranger") is None
     card = next(card for card in read_cards(paths.models, paths.history) if card.placement == "home")
     judged = json.loads((paths.models / "a" / "candidates" / candidate / "evaluation.json").read_text())["placements"]["home"]
     assert (card.model, card.verdict, card.persons) == (home.name, chosen["home"]["sentence"], {"home": judged["persons"]})
@@ -197,7 +197,7 @@ def test_a_release_of_the_first_format_is_served_by_the_ladder(released: Release
     release = Release.load(paths.models, "a", candidate)
     assert release.taste("p05") is not None
     assert all(release.placement(name) is None for name in ("home", "item", "cart", "after_payment"))
-    assert "format 1" in release.told_of_placements["home"]
+    assert "format 1" in release.placement_notes["home"]
 
 
 def _drop_file(folder: Path, manifest: dict[str, Any]) -> None:
