@@ -39,7 +39,7 @@ def publish(var: Path, tables: TableRows) -> TableVersion:
     """Make these the rows of Iceberg tables; columns that a row does not name are null."""
 
     def build(base: TableVersion | None) -> list[Replacement]:
-        return [Replacement(schema, Rows.all(), _arrow(schema, rows)) for schema, rows in tables.items()]
+        return [Replacement(schema, Rows.all(), table_of(schema, rows)) for schema, rows in tables.items()]
 
     return publish_by_pyiceberg(settings_in(var), "a test", build)
 
@@ -56,7 +56,7 @@ def record(var: Path, tables: TableRows) -> TableVersion:
     for schema, rows in tables.items():
         snapshots[schema.name] = uuid4().int >> 65
         file = paths.lake / "by-hand" / f"{snapshots[schema.name]}.parquet"
-        table = _arrow(schema, rows)
+        table = table_of(schema, rows)
         fields = [field.with_metadata({"PARQUET:field_id": str(number)}) for number, field in enumerate(table.schema, 1)]
         write_parquet(table.cast(pa.schema(fields)), file)
         columns = [PlannedColumn(n, name, _TYPES.get(kind, kind)) for n, (name, kind) in enumerate(schema.columns.items(), 1)]
@@ -68,5 +68,6 @@ def record(var: Path, tables: TableRows) -> TableVersion:
     return version
 
 
-def _arrow(schema: TableSchema, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+def table_of(schema: TableSchema, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Rows as an Arrow table; columns that a row does not name are null."""
     return to_arrow(schema, [dict.fromkeys(schema.columns) | dict(row) for row in rows])
