@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from jishi.lake.catalog import CATALOG, identifier
 from jishi.lake.release import MAIN, Rebase, begin, release
-from jishi.lake.rows import Rows
+from jishi.lake.rows import Rows, plain
 from jishi.lake.versions import TableVersion, Versions
 from jishi.settings import Settings
 from jishi.tables import SPARK_TYPES, TableSchema
@@ -24,6 +24,7 @@ from jishi.tables import SPARK_TYPES, TableSchema
 STRAY_MS = 24 * 60 * 60 * 1000  # a branch of a job that died goes with the first expiry after a day
 TASKS = 4  # so many tasks read a table that is large enough for them
 LEAST_SPLIT_BYTES = 2**20
+Savepoint = dict[str, tuple[int, list[Rows]]]
 
 
 class SparkRefs:
@@ -158,16 +159,17 @@ class Publication:
         options = {"fanout-enabled": "true", "distribution-mode": "none"}  # no shuffle and no sort of wide rows
         typed.writeTo(self._branch_name(name)).options(**options).append()
 
-    def savepoint(self) -> dict[str, int]:
+    def savepoint(self) -> Savepoint:
         """Where the branches are, to come back to."""
-        heads = {name: self.refs(name).head(self._publish.branch) for name in self._written}
-        return {name: head for name, head in heads.items() if head is not None}
+        return {name: (self._head(name), list(replaced)) for name, (_, replaced) in self._written.items()}
 
-    def restore(self, savepoint: dict[str, int]) -> None:
+    def restore(self, savepoint: Savepoint) -> None:
         """Branches back to where they were; a table that had none is as if never written."""
-        for name in list(self._written):
+        for name, (schema, _) in list(self._written.items()):
             if name in savepoint:
-                self.refs(name).set_branch(self._publish.branch, savepoint[name])
+                head, replaced = savepoint[name]
+                self.refs(name).set_branch(self._publish.branch, head)
+                self._written[name] = (schema, list(replaced))
             else:
                 self.refs(name).drop_branch(self._publish.branch)
                 del self._written[name]
@@ -192,7 +194,7 @@ class Publication:
 
     def _rebase(self) -> None:
         old, written = self._publish, self._written
-        heads = self.savepoint()
+        heads = {name: self._head(name) for name in written}
         self._publish = begin(self._versions, old.writer, self.refs)
         self._publish.read = old.read
         self._written = {}
@@ -200,6 +202,11 @@ class Publication:
             for where in dict.fromkeys(replaced):
                 self.replace(schema, self._rows(schema, heads[name], where), where)
             self.refs(name).drop_branch(old.branch)
+
+    def _head(self, name: str) -> int:
+        head = self.refs(name).head(self._publish.branch)
+        assert head is not None
+        return head
 
     def _branch(self, schema: TableSchema, where: Rows) -> None:
         with self._lock:
@@ -226,7 +233,7 @@ class Publication:
         except Py4JJavaError as error:
             if "ValidationException" not in str(error.java_exception.getClass().getName()):
                 raise
-            self.session.sql(f"DELETE FROM {self._branch_name(name)} WHERE {sql_condition(where)}")
+            self.session.sql(f"DELETE FROM {self._branch_name(name)} WHERE {where.sql()}")
 
     def _rows(self, schema: TableSchema, snapshot_id: int | None, where: Rows) -> DataFrame:
         if snapshot_id is None:
@@ -239,7 +246,7 @@ class Publication:
         columns = [
             F.col(c) if c in there else F.lit(None).cast(SPARK_TYPES[t]).alias(c) for c, t in schema.columns.items()
         ]
-        return frame.where(sql_condition(where)).select(*columns)
+        return frame.where(where.sql()).select(*columns)
 
     def _files(self, schema: TableSchema, snapshot_id: int | None, where: Rows) -> list[tuple[str, int]]:
         if snapshot_id is None:
@@ -265,20 +272,14 @@ class Publication:
             for value in some:
                 values.add(value)
             condition = getattr(expressions, "and")(condition, getattr(expressions, "in")(column, values))
+        if where.between is not None:
+            column, start, end = where.between
+            condition = getattr(expressions, "and")(condition, expressions.greaterThanOrEqual(column, plain(start)))
+            condition = getattr(expressions, "and")(condition, expressions.lessThan(column, plain(end)))
         return condition
 
     def _branch_name(self, name: str) -> str:
         return f"{CATALOG}.{identifier(name)}.branch_{self._publish.branch}"
-
-
-def sql_condition(where: Rows) -> str:
-    """Rows as a condition of SQL."""
-    conditions = [f"{column} IN ({', '.join(map(_literal, some))})" for column, some in where.values]
-    return " AND ".join(conditions) or "true"
-
-
-def _literal(value: Any) -> str:
-    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'" if isinstance(value, str) else str(value)
 
 
 def _shops(replaced: Iterable[Rows]) -> list[str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,9 +13,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rows:
-    """Which rows of a table: those with one of the values in each of the columns; all rows without any column."""
+    """Which rows of a table: those with one of the values in each of the columns; all rows without any column.
+
+    ``between`` is a column of instants and a half-open interval of UTC: ``("received_at", start, end)``.
+    """
 
     values: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    between: tuple[str, datetime, datetime] | None = None
 
     @classmethod
     def all(cls) -> Rows:
@@ -33,9 +38,29 @@ class Rows:
 
     def expression(self) -> BooleanExpression:
         """The same for pyiceberg."""
-        from pyiceberg.expressions import AlwaysTrue, And, In
+        from pyiceberg.expressions import AlwaysTrue, And, GreaterThanOrEqual, In, LessThan
 
         condition: BooleanExpression = AlwaysTrue()
         for column, some in self.values:
             condition = And(condition, In(column, some))
+        if self.between is not None:
+            column, start, end = self.between
+            condition = And(condition, GreaterThanOrEqual(column, plain(start)), LessThan(column, plain(end)))
         return condition
+
+    def sql(self) -> str:
+        """The same for Spark SQL and DuckDB."""
+        conditions = [f"{column} IN ({', '.join(map(_literal, some))})" for column, some in self.values]
+        if self.between is not None:
+            column, start, end = self.between
+            conditions += [f"{column} >= '{plain(start)}'", f"{column} < '{plain(end)}'"]
+        return " AND ".join(conditions) or "true"
+
+
+def plain(instant: datetime) -> str:
+    """An instant as the text of a UTC timestamp without zone."""
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+
+
+def _literal(value: Any) -> str:
+    return "'" + str(value).replace("'", "''") + "'" if isinstance(value, str) else str(value)
