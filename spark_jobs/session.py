@@ -22,10 +22,12 @@ def open_session(settings: Settings, paths: Paths, name: str, *, is_short: bool 
     # An embedded driver talks to itself only; without this it asks the network for its own name.
     os.environ.setdefault("SPARK_LOCAL_IP", settings.host)
     builder = SparkSession.builder.appName(name).master(settings.spark_master)
+    jars = [str(jar) for jar in lake_jars(settings, paths)]
     options = {
         "spark.driver.memory": settings.spark_driver_memory,
         "spark.driver.extraJavaOptions": _java_options(paths.spark_class_archive, is_short=is_short),
-        "spark.jars": ",".join(map(str, lake_jars(settings, paths))),
+        # On the class path of the driver, so that the class archive holds Iceberg's classes too.
+        "spark.driver.extraClassPath": ":".join(jars),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
@@ -40,6 +42,8 @@ def open_session(settings: Settings, paths: Paths, name: str, *, is_short: bool 
         "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
         "spark.log.level": "ERROR",
     }
+    if not settings.spark_master.startswith("local"):
+        options["spark.jars"] = ",".join(jars)
     options |= spark_options(settings)
     for key, value in options.items():
         builder = builder.config(key, value)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jishi.lake.catalog import identifier
+from jishi.lake.plans import keep_plan
 from jishi.lake.release import MAIN, Publish, Step, begin, no_step, release
 from jishi.lake.rows import Rows
 from jishi.lake.table_creation import create_table, create_tables
@@ -32,8 +33,8 @@ COMMIT_TRIES = 10
 class Replacement:
     """New rows of a table in place of those that ``where`` names.
 
-    ``rows`` is an Arrow table; ``files`` are Parquet files of the table's columns, each within one partition, which are moved into the
-    warehouse as they are.
+    ``rows`` is an Arrow table; ``files`` are Parquet files of the table's columns with Iceberg's field ids, each within one
+    partition, which are copied into the warehouse as they are.
     """
 
     schema: TableSchema
@@ -83,10 +84,10 @@ def publish(
 
 
 def plan_keeper(settings: Settings, catalog: SqlCatalog) -> Callable[[str, int], None]:
-    """What keeps the list of a new snapshot's files for readers."""
+    """What lists the files of a new snapshot for readers (``jishi.lake.plans``)."""
 
     def keep(name: str, snapshot_id: int) -> None:
-        pass
+        keep_plan(settings, name, catalog.load_table(identifier(name)), snapshot_id)
 
     return keep
 
@@ -109,6 +110,15 @@ class PyicebergRefs:
         """Snapshot of a branch, or None where there is none."""
         reference = self._table().refs().get(branch)
         return reference.snapshot_id if reference else None
+
+    def first_snapshot(self) -> int:
+        """The newest snapshot of main; one without rows is made first where there is none, since a branch needs a beginning."""
+        table = self._table()
+        if table.current_snapshot() is None:
+            until_alone(lambda: self._table().append(table.schema().as_arrow().empty_table()))
+        head = self.head(MAIN)
+        assert head is not None
+        return head
 
     def tags(self) -> Mapping[str, int]:
         """Snapshot of every tag."""
@@ -158,40 +168,51 @@ class PyicebergRefs:
         return (snapshot.sequence_number or 0) if snapshot else -1
 
     def _commit(self, change: Callable[[ManageSnapshots, Mapping[str, Any]], ManageSnapshots]) -> None:
-        from pyiceberg.exceptions import CommitFailedException
-
-        for last in range(COMMIT_TRIES - 1, -1, -1):
+        def commit() -> None:
             table = self._table()
-            try:
-                change(table.manage_snapshots(), table.refs()).commit()
-                return
-            except CommitFailedException:
-                if not last:
-                    raise
-                time.sleep(0.05)
+            change(table.manage_snapshots(), table.refs()).commit()
+
+        until_alone(commit)
+
+
+def until_alone(commit: Callable[[], None]) -> None:
+    """Do a commit from the newest metadata again while others commit to the same table."""
+    from pyiceberg.exceptions import CommitFailedException
+
+    for last in range(COMMIT_TRIES - 1, -1, -1):
+        try:
+            commit()
+            return
+        except (CommitFailedException, ValueError) as error:
+            # pyiceberg 0.12 tries a lost commit again with a sequence number of its own that is taken by then.
+            if not last or (isinstance(error, ValueError) and "sequence number" not in str(error)):
+                raise
+            time.sleep(0.05)
 
 
 def _write(catalog: SqlCatalog, running: Publish, replacement: Replacement) -> None:
     """Replace rows on the branch of a publish, in one commit of the table."""
     name = replacement.schema.name
-    table, base = catalog.load_table(identifier(name)), running.base_snapshot(name)
-    if name not in running.changes:
-        running.changes[name] = replacement.where.shops
-        if table.current_snapshot() is None:
-            table.append(table.schema().as_arrow().empty_table())  # pyiceberg writes to no branch of a table without a snapshot
-        PyicebergRefs(catalog, name).set_branch(running.branch, base or table.current_snapshot().snapshot_id)
-        table = table.refresh()
-    else:
+    shops = replacement.where.shops
+    if name in running.changes:
         before = running.changes[name]
-        shops = replacement.where.shops
         running.changes[name] = None if before is None or shops is None else sorted({*before, *shops})
-    with warnings.catch_warnings(), table.transaction() as transaction:
-        warnings.filterwarnings("ignore", "Delete operation did not match any records")
-        transaction.delete(replacement.where.expression(), branch=running.branch)
-        if replacement.rows is not None:
-            transaction.append(replacement.rows, branch=running.branch)
-        if replacement.files:
-            _add_files(transaction, table, running.branch, replacement.files)
+    else:
+        refs = PyicebergRefs(catalog, name)
+        refs.set_branch(running.branch, running.base_snapshot(name) or refs.first_snapshot())
+        running.changes[name] = shops
+
+    def commit() -> None:
+        current = catalog.load_table(identifier(name))
+        with warnings.catch_warnings(), current.transaction() as transaction:
+            warnings.filterwarnings("ignore", "Delete operation did not match any records")
+            transaction.delete(replacement.where.expression(), branch=running.branch)
+            if replacement.rows is not None:
+                transaction.append(replacement.rows, branch=running.branch)
+            if replacement.files:
+                _add_files(transaction, current, running.branch, replacement.files)
+
+    until_alone(commit)
 
 
 def _add_files(transaction: Transaction, table: Table, branch: str, files: Sequence[Path]) -> None:
@@ -217,14 +238,14 @@ def _data_file(table: Table, file: Path) -> DataFile:
         stats_columns=compute_statistics_plan(schema, table.properties),
         parquet_column_mapping=parquet_path_to_id_mapping(schema),
     )
-    partition = []
+    partition: list[Any] = []
     for part in spec.fields:
         source = schema.find_field(part.source_id)
         bounds = statistics.column_aggregates[part.source_id]
         transform = part.transform.transform(source.field_type)
         values = {transform(bounds.current_min), transform(bounds.current_max)}
         if len(values) > 1:
-            raise ValueError(f"{file} spans several partitions of {'.'.join(table.name())}: {part.name} {sorted(values)}")
+            raise ValueError(f"{file} spans several partitions of {'.'.join(table.name())}: {part.name} {values}")
         partition += values
     location = table.location_provider().new_data_location(file.name)
     with file.open("rb") as source_file, table.io.new_output(location).create() as target:

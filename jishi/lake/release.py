@@ -1,7 +1,7 @@
 """How a publish ends, the same for every engine: under one lock, main of each table moves and then the record is written.
 
-A publish writes to a branch of each table, ``audit_<run>``, which begins at the snapshot that the newest record names. Nobody reads
-the branch but its audit. ``release`` then refuses a stale writer, moves main of each table to its branch with a tag
+A publish writes to a branch of each table, ``audit_<run>``, which begins at the snapshot that the newest record names. Nobody
+reads the branch but its audit. ``release`` then refuses a stale writer, moves main of each table to its branch with a tag
 ``v<number>`` that keeps the snapshot from expiry, and writes the record, which is the moment from which readers see it. A kill
 before that leaves readers on the version before; main of some tables may then be ahead, and the next publish moves it back.
 """
@@ -139,7 +139,12 @@ def release(
 
 
 def drop_old_versions(
-    versions: Versions, refs_of: Callable[[str], TableRefs], tags_of: Callable[[str], Mapping[str, int]], *, keep: int, since: datetime
+    versions: Versions,
+    refs_of: Callable[[str], TableRefs],
+    tags_of: Callable[[str], Mapping[str, int]],
+    *,
+    keep: int,
+    since: datetime,
 ) -> list[int]:
     """Forget versions that are neither among the newest ``keep`` nor newer than ``since``; returns their numbers.
 

@@ -42,10 +42,11 @@ class Rows:
 
         condition: BooleanExpression = AlwaysTrue()
         for column, some in self.values:
-            condition = And(condition, In(column, some))
+            condition = And(condition, In(column, some))  # type: ignore[call-arg]
         if self.between is not None:
             column, start, end = self.between
-            condition = And(condition, GreaterThanOrEqual(column, plain(start)), LessThan(column, plain(end)))
+            condition = And(condition, GreaterThanOrEqual(column, plain(start)))  # type: ignore[call-arg]
+            condition = And(condition, LessThan(column, plain(end)))  # type: ignore[call-arg]
         return condition
 
     def sql(self) -> str:

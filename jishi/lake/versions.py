@@ -1,8 +1,8 @@
 """The table-version record: which snapshot of each table, and which marts, make one cut of the lake.
 
 Iceberg commits a table at a time. What readers open is a row of the SQL table ``table_versions``, which names a snapshot of
-every table; a publish is done when its row is there. The rows lie in a SQLite file of their own beside the embedded catalog, or in
-the catalog's PostgreSQL. Reading them needs no library besides Python's own, for who asks every second.
+every table; a publish is done when its row is there. The rows lie in a SQLite file of their own beside the embedded catalog,
+or in the catalog's PostgreSQL. Reading them needs no library besides Python's own, for who asks every second.
 """
 
 from __future__ import annotations

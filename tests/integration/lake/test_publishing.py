@@ -1,4 +1,4 @@
-"""What a publish promises: no update is lost, a kill at any step leaves a whole version, and a reader never sees a mixed cut."""
+"""What a publish promises: no update is lost, a kill at any step leaves a whole version, a reader never sees a mixed cut."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_a_publish_that_began_before_kept_versions_is_refused(lake_settings: Set
     for mark in ("two", "three"):
         script.publish_shop(lake_settings, "a", mark)
     versions.drop(before=3)
-    with pytest.raises(StaleWriter, match="version 1.*not kept"):
+    with pytest.raises(StaleWriter, match=r"version 1.*not kept"):
         release(versions, late, refs_of)
 
 
