@@ -1,7 +1,7 @@
 """Publish tables with Spark: written to a branch of each table, audited there, and made the newest version together.
 
-``jishi.lake.release`` says how a publish ends. Branches, tags and lists of files go through Iceberg's own API in the JVM, which a
-job has loaded anyway.
+``jishi.lake.release`` says how a publish ends. Branches, tags and lists of files go through Iceberg's own API in the JVM, which
+a job has loaded anyway.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jishi.lake.catalog import CATALOG, identifier
+from jishi.lake.plans import Plan, PlannedColumn, PlannedFile, local_path, write_plan
 from jishi.lake.release import MAIN, Rebase, begin, release
 from jishi.lake.rows import Rows, plain
+from jishi.lake.table_creation import create_tables
 from jishi.lake.versions import TableVersion, Versions
+from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.tables import SPARK_TYPES, TableSchema
 
@@ -37,7 +40,7 @@ class SparkRefs:
     def table(self) -> Any:
         """The table as the catalog has it now."""
         jvm: Any = self._session.sparkContext._jvm
-        return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(self._session._jsparkSession, self._name)  # type: ignore[attr-defined]
+        return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(self._session._jsparkSession, self._name)
 
     def head(self, branch: str) -> int | None:
         """Snapshot of a branch, or None where there is none."""
@@ -95,6 +98,24 @@ class SparkRefs:
         snapshot = self.table.snapshot(snapshot_id)
         return -1 if snapshot is None else int(snapshot.sequenceNumber())
 
+    def files(self, snapshot_id: int, condition: Any | None = None) -> list[PlannedFile]:
+        """Data files of a snapshot; with a condition, those that may have rows that meet it."""
+        jvm: Any = self._session.sparkContext._jvm
+        scan = self.table.newScan().useSnapshot(snapshot_id)
+        planned = (scan if condition is None else scan.filter(condition)).planFiles()
+        tasks = jvm.org.apache.iceberg.relocated.com.google.common.collect.Lists.newArrayList(planned)
+        planned.close()
+        files = [task.file() for task in tasks]
+        return sorted(
+            (PlannedFile(local_path(f.location()), f.recordCount(), f.fileSizeInBytes()) for f in files), key=lambda f: f.path
+        )
+
+    def plan(self, name: str, snapshot_id: int) -> Plan:
+        """The table at a snapshot as readers open it."""
+        columns = self.table.schema().columns()
+        fields = [PlannedColumn(field.fieldId(), field.name(), field.type().toString()) for field in columns]
+        return Plan(name, snapshot_id, tuple(fields), tuple(self.files(snapshot_id)))
+
     @staticmethod
     def _tagged(table: Any, changes: Any, snapshot_id: int, tag: str) -> Any:
         is_new = table.refs().get(tag) is None
@@ -107,8 +128,10 @@ class Publication:
     Two threads may write different tables at once.
     """
 
-    def __init__(self, session: SparkSession, settings: Settings, writer: str) -> None:
+    def __init__(self, session: SparkSession, settings: Settings, writer: str, schemas: Iterable[TableSchema]) -> None:
+        """``schemas`` are all tables that it reads or writes; those missing or older than declared are made first."""
         self.session, self.settings = session, settings
+        self._prepare(list(schemas))
         self._versions = Versions.of(settings)
         self._publish = begin(self._versions, writer, self.refs)
         self._written: dict[str, tuple[TableSchema, list[Rows]]] = {}
@@ -144,8 +167,8 @@ class Publication:
         """Rows of a table now; the frame stays what it is when the table is written again."""
         return self._rows(schema, self.snapshot(schema), where or Rows.all())
 
-    def files(self, schema: TableSchema, where: Rows | None = None) -> list[tuple[str, int]]:
-        """Data files that may hold such rows, with their bytes; a path has no scheme where the warehouse is a folder."""
+    def files(self, schema: TableSchema, where: Rows | None = None) -> list[PlannedFile]:
+        """Data files that may hold such rows."""
         return self._files(schema, self.snapshot(schema), where or Rows.all())
 
     def replace(self, schema: TableSchema, frame: DataFrame, where: Rows) -> None:
@@ -182,7 +205,7 @@ class Publication:
         while True:
             self._publish.changes = {name: _shops(where) for name, (_, where) in self._written.items()}
             try:
-                return release(self._versions, self._publish, self.refs)
+                return release(self._versions, self._publish, self.refs, keep_plan=self._keep_plan)
             except Rebase:
                 self._rebase()
 
@@ -191,6 +214,20 @@ class Publication:
         for name in self._written:
             self.refs(name).drop_branch(self._publish.branch)
         self._written.clear()
+
+    def _keep_plan(self, name: str, snapshot_id: int) -> None:
+        write_plan(Paths.of(self.settings), self.refs(name).plan(name, snapshot_id))
+
+    def _prepare(self, schemas: list[TableSchema]) -> None:
+        jvm: Any = self.session.sparkContext._jvm
+        known = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergCatalog(self.session._jsparkSession, CATALOG)
+        old = []
+        for schema in schemas:
+            name = jvm.org.apache.iceberg.catalog.TableIdentifier.parse(identifier(schema.name))
+            columns = {f.name() for f in known.loadTable(name).schema().columns()} if known.tableExists(name) else set()
+            old += [] if schema.columns.keys() <= columns else [schema]
+        if old:
+            create_tables(self.settings, old)  # imports pyiceberg, which takes seconds
 
     def _rebase(self) -> None:
         old, written = self._publish, self._written
@@ -225,7 +262,7 @@ class Publication:
         """Delete rows on the branch: whole files by their statistics, else by writing anew what is left of them."""
         refs = self.refs(name)
         head = refs.head(self._publish.branch)
-        if not self._planned(refs.table, head, where):
+        if head is None or not refs.files(head, self._expression(where)):
             return
         try:
             delete = refs.table.newDelete().deleteFromRowFilter(self._expression(where))
@@ -238,30 +275,16 @@ class Publication:
     def _rows(self, schema: TableSchema, snapshot_id: int | None, where: Rows) -> DataFrame:
         if snapshot_id is None:
             return self.session.createDataFrame([], schema.spark_ddl)
-        size = sum(size for _, size in self._files(schema, snapshot_id, where))
+        size = sum(file.bytes for file in self._files(schema, snapshot_id, where))
         reader = self.session.read.option("versionAsOf", snapshot_id)
         reader = reader.option("split-size", max(LEAST_SPLIT_BYTES, size // TASKS)).option("file-open-cost", 2**17)
         frame = reader.table(f"{CATALOG}.{identifier(schema.name)}")
         there = set(frame.columns)
-        columns = [
-            F.col(c) if c in there else F.lit(None).cast(SPARK_TYPES[t]).alias(c) for c, t in schema.columns.items()
-        ]
+        columns = [F.col(c) if c in there else F.lit(None).cast(SPARK_TYPES[t]).alias(c) for c, t in schema.columns.items()]
         return frame.where(where.sql()).select(*columns)
 
-    def _files(self, schema: TableSchema, snapshot_id: int | None, where: Rows) -> list[tuple[str, int]]:
-        if snapshot_id is None:
-            return []
-        tasks = self._planned(self.refs(schema.name).table, snapshot_id, where)
-        return [(str(file.location()).removeprefix("file:"), int(file.fileSizeInBytes())) for file in tasks]
-
-    def _planned(self, table: Any, snapshot_id: int | None, where: Rows) -> list[Any]:
-        if snapshot_id is None:
-            return []
-        jvm: Any = self.session.sparkContext._jvm
-        planned = table.newScan().useSnapshot(snapshot_id).filter(self._expression(where)).planFiles()
-        tasks = jvm.org.apache.iceberg.relocated.com.google.common.collect.Lists.newArrayList(planned)
-        planned.close()
-        return [task.file() for task in tasks]
+    def _files(self, schema: TableSchema, snapshot_id: int | None, where: Rows) -> list[PlannedFile]:
+        return [] if snapshot_id is None else self.refs(schema.name).files(snapshot_id, self._expression(where))
 
     def _expression(self, where: Rows) -> Any:
         jvm: Any = self.session.sparkContext._jvm

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from jishi.lake.catalog import identifier
 from jishi.lake.plans import keep_plan
@@ -81,6 +82,12 @@ def publish(
             for table in running.changes:
                 refs_of(table).drop_branch(running.branch)
     raise AssertionError("unreachable")
+
+
+def field_ids(settings: Settings, schema: TableSchema) -> dict[str, int]:
+    """Iceberg's number of each column of a table, which is made first if it is missing."""
+    table = create_table(create_tables(settings, ()), schema)
+    return {field.name: field.field_id for field in table.schema().fields}
 
 
 def plan_keeper(settings: Settings, catalog: SqlCatalog) -> Callable[[str, int], None]:
@@ -247,7 +254,7 @@ def _data_file(table: Table, file: Path) -> DataFile:
         if len(values) > 1:
             raise ValueError(f"{file} spans several partitions of {'.'.join(table.name())}: {part.name} {values}")
         partition += values
-    location = table.location_provider().new_data_location(file.name)
+    location = table.location_provider().new_data_location(f"{uuid4().hex}-{file.name}")
     with file.open("rb") as source_file, table.io.new_output(location).create() as target:
         while piece := source_file.read(2**20):
             target.write(piece)

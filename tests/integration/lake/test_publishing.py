@@ -12,12 +12,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
-from jishi.arrow_tables import to_arrow
+from jishi.arrow_tables import to_arrow, write_parquet
 from jishi.lake.catalog import identifier, open_catalog
-from jishi.lake.publishing import Replacement, publish, refs_in
+from jishi.lake.publishing import Replacement, field_ids, publish, refs_in
 from jishi.lake.release import begin, drop_old_versions, release
 from jishi.lake.rows import Rows
 from jishi.lake.versions import MartsFile, StaleWriter, VersionNotFound, Versions
@@ -180,16 +179,16 @@ def test_a_column_that_is_declared_later_reaches_an_old_table(lake_settings: Set
 
 @SQLITE
 def test_parquet_files_are_taken_as_they_are(lake_settings: Settings, tmp_path: Path) -> None:
-    files = []
+    files, numbers = [], field_ids(lake_settings, SILVER_ITEMS)
     for shop_id in ("a", "b"):
         files.append(tmp_path / f"{shop_id}.parquet")
-        pq.write_table(script.rows(SILVER_ITEMS, shop_id, ["i1", "i2"]), files[-1])
+        write_parquet(script.rows(SILVER_ITEMS, shop_id, ["i1", "i2"]), files[-1], numbers)
     where = Rows.of(shop_id=["a", "b"])
     version = publish(lake_settings, "test", lambda base: [Replacement(SILVER_ITEMS, where, files=files)])
     table = open_catalog(lake_settings).load_table("silver.items")
     scan = table.scan(row_filter="shop_id == 'b'", snapshot_id=version.snapshot("silver/items"))
     assert len(list(scan.plan_files())) == 1  # the bucket of the other shop is left out by its partition
     assert scan.to_arrow()["item_id"].to_pylist() == ["i1", "i2"]
-    pq.write_table(script.rows(SILVER_ITEMS, "a", ["i1"]), files[0])
+    write_parquet(script.rows(SILVER_ITEMS, "a", ["i1"]), files[0], numbers)
     publish(lake_settings, "test", lambda base: [Replacement(SILVER_ITEMS, Rows.of(shop_id=["a"]), files=files[:1])])
     assert [row[1:] for row in script.seen(lake_settings, [SILVER_ITEMS])] == [["a", "i1"], ["b", "i1"], ["b", "i2"]]
