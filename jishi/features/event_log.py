@@ -67,6 +67,7 @@ def rows_of_lines(lines: Iterable[bytes], shop_id: str | None, now_ms: int | Non
             line=kept_text(line),
             refusal=refusal,
             now_ms=now_ms,
+            sent_by="import",
         )
         own_ms = known_since_ms(raw, record, verdict)
         known_ms = own_ms if own_ms is not None else known_ms
