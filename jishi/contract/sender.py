@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Literal
 
 from jishi.contract.ids import PAGE_PREFIX
-from jishi.contract.verdict import CLAIM, NOT_FROM_A_PAGE, Refusal
+from jishi.contract.validation import CLAIM, NOT_FROM_A_PAGE, Refusal
 
 Sender = Literal["server", "page", "import"]
 OrderSource = Literal["server", "page"]
