@@ -78,7 +78,7 @@ def run_dbt(arguments: list[str], environment: dict[str, str]) -> subprocess.Com
     return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment, cwd=DBT)
 
 
-def build(settings: Settings, tell: Callable[[str], None]) -> None:
+def build(settings: Settings, progress: Callable[[str], None]) -> None:
     """Build, test, export the daily features and publish. Raises BuildFailed; then nothing was published."""
     began = time.monotonic()
     paths, lake = Paths.of(settings), open_version(settings)
@@ -98,9 +98,9 @@ def build(settings: Settings, tell: Callable[[str], None]) -> None:
         raise BuildFailed(f"dbt build failed in {names}; nothing was published; see {paths.log / 'dbt' / 'dbt.log'}")
     models = sum(name.startswith("model.") for name, _ in results)
     tests = sum(name.startswith("test.") for name, _ in results)
-    tell(f"dbt: {models} models built, {tests} tests passed ({time.monotonic() - began:.0f} s)")
+    progress(f"dbt: {models} models built, {tests} tests passed ({time.monotonic() - began:.0f} s)")
     _publish(paths, database)
-    tell(f"marts published to {paths.marts} ({time.monotonic() - began:.0f} s)")
+    progress(f"marts published to {paths.marts} ({time.monotonic() - began:.0f} s)")
 
 
 def _results(paths: Paths) -> list[tuple[str, str]]:
@@ -134,12 +134,12 @@ def docs(paths: Paths) -> Path:
     """Write the static dbt documentation of the last build and return its page. Raises BuildFailed."""
     environment = dbt_environment(paths, paths.warehouse / "silver", paths.warehouse / "build.duckdb")
     done = run_dbt(["--log-level-file", "info", "docs", "generate", "--static"], environment)
-    made = paths.warehouse / "target" / "static_index.html"
-    if done.returncode != 0 or not made.exists():
+    index_page = paths.warehouse / "target" / "static_index.html"
+    if done.returncode != 0 or not index_page.exists():
         raise BuildFailed(f"dbt docs failed: {done.stdout[-800:]}")
     page = paths.site / "dbt" / "index.html"
     page.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(made, page)
+    shutil.copyfile(index_page, page)
     return page
 
 
