@@ -38,8 +38,8 @@ class RunningView:
         """The feature's value."""
         if self._feature.aggregation != "last_n":
             return {self._feature.name: state}
-        told = {self._feature.name: [value for value, _ in state]}
-        return told if self._times is None else told | {self._times: [at_ms for _, at_ms in state]}
+        values_now = {self._feature.name: [value for value, _ in state]}
+        return values_now if self._times is None else values_now | {self._times: [at_ms for _, at_ms in state]}
 
 
 class WindowedView:

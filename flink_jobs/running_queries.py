@@ -28,9 +28,9 @@ def running_query(view: str, features: Sequence[Feature], declared: Iterable[Fea
     every = tuple(declared)
     timed = frozenset(other.times_of for other in every if other.times_of)
     feature = features[0]
-    told = {member.name: _value(feature, timed, is_times=bool(member.times_of)) for member in features}
+    json_values = {member.name: _value(feature, timed, is_times=bool(member.times_of)) for member in features}
     return f"""\
-SELECT {message(view, "received_at_ms", "CAST(NULL AS BIGINT)", told)}
+SELECT {message(view, "received_at_ms", "CAST(NULL AS BIGINT)", json_values)}
 FROM (
   SELECT *, {entity_id(feature)} AS entity_id
   FROM {_states(_together(feature, every), timed)}
@@ -42,7 +42,7 @@ def _together(feature: Feature, declared: Iterable[Feature]) -> list[Feature]:
     """The features that share their state with this one."""
     if feature.aggregation == "last" or not _is_of_whole_events(feature):
         return [feature]
-    found = [
+    rows = [
         other
         for other in declared
         if other.aggregation in ("last_n", "first_seen")
@@ -50,7 +50,7 @@ def _together(feature: Feature, declared: Iterable[Feature]) -> list[Feature]:
         and other.entity == feature.entity
         and _is_of_whole_events(other)
     ]
-    return found if feature in found else [feature]
+    return rows if feature in rows else [feature]
 
 
 def _is_of_whole_events(feature: Feature) -> bool:

@@ -30,16 +30,19 @@ class Context(EventPart):
 class Event(EventPart):
     """What every event carries.
 
-    ``occurred_at`` is the storefront's clock. ``received_at`` is when the log knew the event; a live event gets it from the log
-    whatever it says, history brings its own (or ``occurred_at`` stands for it). ``collected_at`` is the collector's clock, for
-    diagnosis only. ``user_id`` is there after login, ``anonymous_id`` always where the storefront knows the device; an event
-    with both links them.
+    ``occurred_at`` is the storefront's clock; where the device also said ``sent_at``, the collector corrects it and keeps what
+    was said in ``device_occurred_at`` (jishi.contract.clock). ``received_at`` is when the log knew the event; a live event gets
+    it from the log whatever it says, history brings its own (or ``occurred_at`` stands for it). ``collected_at`` is the
+    collector's clock. ``user_id`` is there after login, ``anonymous_id`` always where the storefront knows the device; an event
+    with both links them (jishi.identity).
     """
 
     event_id: Id
     shop_id: ShopId
     type: str
     occurred_at: Instant
+    sent_at: Instant | None = None
+    device_occurred_at: Instant | None = None
     collected_at: Instant | None = None
     received_at: Instant | None = None
     anonymous_id: Id | None = None

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, get_settings
-from ops.cli import bots, catalogue, evaluate, features, identity, keys, quarantine, recommend, shops
+from ops.cli import bots, catalogue, evaluate, features, identity, keys, lake, quarantine, recommend, shops, sql
 from ops.cli.handover import PASS_THROUGH, hand_over
 from ops.demo.options import DemoFailed, DemoOptions
 
@@ -27,9 +27,11 @@ app.add_typer(shops.app, name="shops")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(features.app, name="features")
 app.add_typer(identity.app, name="identity")
+app.add_typer(lake.app, name="lake")
 app.command("recommend")(recommend.recommend)
 app.command("catalogue")(catalogue.catalogue)
 app.command("bots")(bots.bots)
+app.command("sql")(sql.sql)
 
 
 @app.command(context_settings=PASS_THROUGH)
@@ -58,10 +60,10 @@ def bench(
     """Measure one of the numbers that the documents claim."""
     known = sorted(file.stem for file in (PROJECT_ROOT / "bench").glob("*.py") if "\ndef main(" in file.read_text())
     asked = name.replace("-", "_")
-    found = [stem for stem in known if stem == asked] or [stem for stem in known if stem.startswith(asked)]
-    if len(found) != 1:
+    matches = [stem for stem in known if stem == asked] or [stem for stem in known if stem.startswith(asked)]
+    if len(matches) != 1:
         raise typer.BadParameter(f"there is no bench {name!r}; known: {', '.join(known)}", param_hint="NAME")
-    hand_over(f"bench.{found[0]}", context.args, folder=None)
+    hand_over(f"bench.{matches[0]}", context.args, folder=None)
 
 
 @app.command("upgrade-stream", context_settings=PASS_THROUGH)
@@ -105,15 +107,15 @@ def status() -> None:
     settings = get_settings()
     paths = Paths.of(settings)
     airflow.write_secrets(paths)
-    found = platform_health(parts(settings, paths), settings, paths)
+    health_of_parts = platform_health(parts(settings, paths), settings, paths)
     table = Table()
     for heading in ("part", "process", "health", "what it says", "address"):
         table.add_column(heading, overflow="fold")
-    for health in found:
+    for health in health_of_parts:
         word = "[green]healthy[/]" if health.is_healthy else "[red]not healthy[/]"
-        table.add_row(health.name, health.state.lower(), word, health.told, health.url)
+        table.add_row(health.name, health.state.lower(), word, health.detail, health.url)
     console.print(table)
-    raise typer.Exit(0 if all(health.is_healthy for health in found) else 1)
+    raise typer.Exit(0 if all(health.is_healthy for health in health_of_parts) else 1)
 
 
 @app.command()
@@ -160,5 +162,5 @@ def doctor() -> None:
     findings = examine(get_settings())
     for finding in findings:
         mark = "[green]✓[/]" if finding.is_fine else "[red]✗[/]"
-        console.print(f"{mark} {finding.what}: {finding.told}", highlight=False)
+        console.print(f"{mark} {finding.what}: {finding.detail}", highlight=False)
     raise typer.Exit(0 if all(finding.is_fine for finding in findings) else 1)

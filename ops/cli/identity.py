@@ -32,21 +32,21 @@ def why(
     from quality.identity import PersonNotFound, person_evidence
 
     try:
-        found = person_evidence(open_version(get_settings()), shop, person)
+        evidence = person_evidence(open_version(get_settings()), shop, person)
     except (PersonNotFound, TableNotPublished) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
     if as_json:
-        print(json.dumps(asdict(found), indent=2, default=str, ensure_ascii=False))
+        print(json.dumps(asdict(evidence), indent=2, default=str, ensure_ascii=False))
         return
     table = Table(
-        title=f"{found.person_id} of {shop}: {found.events_with_user_id:,} events with a user id, "
-        f"{found.events_of_devices:,} of devices alone",
+        title=f"{evidence.person_id} of {shop}: {evidence.events_with_user_id:,} events with a user id, "
+        f"{evidence.events_of_devices:,} of devices alone",
         title_justify="left",
     )
     for heading in ("device", "user", "link", "known since (UTC)", "by event", "evidence", "acts joined", "active"):
         table.add_column(heading)
-    for link in found.links:
+    for link in evidence.links:
         active = f"{link.valid_from:%Y-%m-%d} to {link.valid_to:%Y-%m-%d}"
         known = f"{link.known_at:%Y-%m-%d %H:%M:%S}"
         table.add_row(

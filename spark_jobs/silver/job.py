@@ -81,7 +81,7 @@ def later_batches(lake: Lake, batch: str, shops: list[str]) -> dict[str, list[st
     if not lake.has(tables.SILVER_EVENTS.name):
         return {}
     bronze = lake.current(tables.BRONZE_EVENTS.name)
-    found: dict[str, list[str]] = {}
+    by_shop: dict[str, list[str]] = {}
     for shop in shops:
         built = {
             folder.name.removeprefix("batch=")
@@ -90,14 +90,14 @@ def later_batches(lake: Lake, batch: str, shops: list[str]) -> dict[str, list[st
         }
         for other in built:
             if batch_order(other) > batch_order(batch) and (bronze / f"shop={shop}" / f"batch={other}").exists():
-                found.setdefault(other, []).append(shop)
-    return dict(sorted(found.items(), key=lambda entry: batch_order(entry[0])))
+                by_shop.setdefault(other, []).append(shop)
+    return dict(sorted(by_shop.items(), key=lambda entry: batch_order(entry[0])))
 
 
 def folders_of(root: Path, shops: list[str], batches: Iterable[str] | None = None) -> list[str]:
     """Folders with files below a version of a table ``BY_BATCH``: of the shops, and of these batches only."""
-    found = [folder for shop in shops for folder in sorted((root / f"shop={shop}").glob("batch=*"))]
-    wanted = found if batches is None else [f for f in found if f.name.removeprefix("batch=") in set(batches)]
+    folders = [folder for shop in shops for folder in sorted((root / f"shop={shop}").glob("batch=*"))]
+    wanted = folders if batches is None else [f for f in folders if f.name.removeprefix("batch=") in set(batches)]
     return [str(folder) for folder in wanted if any(folder.glob("*.parquet"))]
 
 
@@ -139,7 +139,7 @@ def build_silver(
     settings: Settings,
     batch: str,
     wanted: list[str],
-    tell: Callable[[str], None],
+    progress: Callable[[str], None],
 ) -> Audited:
     """Rebuild the batch's partitions of the tables ``BY_BATCH``, and items and sessions of the shops that it touches.
 
@@ -151,28 +151,30 @@ def build_silver(
     zones = {shop_id: shops.get(shop_id).time_zone for shop_id in touched}
     batches = {batch: touched, **later_batches(lake, batch, touched)}
     root = lake.current(tables.BRONZE_EVENTS.name)
-    bronze_folders = {name: [root / f"shop={shop}" / f"batch={name}" for shop in of] for name, of in batches.items()}
+    bronze_folders = {
+        name: [root / f"shop={shop}" / f"batch={name}" for shop in batch_shops] for name, batch_shops in batches.items()
+    }
     repairs = repairs_of(session, lake, touched)
     with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
         drafts: dict[TableSchema, Path] = {}
         for schema in BY_BATCH:
-            partitions = [f"shop={shop}/batch={name}" for name, of in batches.items() for shop in of]
+            partitions = [f"shop={shop}/batch={name}" for name, batch_shops in batches.items() for shop in batch_shops]
             drafts[schema] = stack.enter_context(lake.publish(schema.name, replace=partitions)).path
         for schema in BY_SHOP:
             drafts[schema] = stack.enter_context(lake.publish(schema.name, replace=[f"shop={shop}" for shop in touched])).path
         is_whole = not folders_of(drafts[tables.SILVER_EVENTS], touched)  # nothing was carried over
         _refuse_older_layout(drafts, touched, is_whole=is_whole)
-        build = _Build(session, drafts, tell, pool, unlinks_of(session, settings, touched))
-        for name, of in batches.items():
+        build = _Build(session, drafts, progress, pool, unlinks_of(session, settings, touched))
+        for name, batch_shops in batches.items():
             bronze = session.read.schema(tables.BRONZE_EVENTS.spark_ddl).parquet(*map(str, bronze_folders[name]))
             classified = classify(
                 apply_repairs(bronze, repairs),
-                earlier_rows(session, drafts[tables.SILVER_EVENTS], name, of, ("shop_id", "event_id")),
+                earlier_rows(session, drafts[tables.SILVER_EVENTS], name, batch_shops, ("shop_id", "event_id")),
                 allowed_lateness_s=settings.allowed_lateness_s,
                 future_tolerance_s=settings.future_tolerance_s,
             )
-            build.outcomes(classified, name, of, zones, is_small=_bytes_in(bronze_folders[name]) <= KEPT_BYTES)
-            build.acts(name, of)
+            build.outcomes(classified, name, batch_shops, zones, is_small=_bytes_in(bronze_folders[name]) <= KEPT_BYTES)
+            build.acts(name, batch_shops)
         moved = build.persons(touched)
         acting = None if is_whole else _ids_of(session, lake, drafts, batches).unionByName(moved).distinct()
         build.states(touched, acting, lake)
@@ -195,7 +197,9 @@ def _refuse_older_layout(drafts: dict[TableSchema, Path], shops: list[str], *, i
 def _ids_of(session: SparkSession, lake: Lake, drafts: dict[TableSchema, Path], batches: dict[str, list[str]]) -> DataFrame:
     """``shop_id``, ``anonymous_id``, ``user_id`` of all who act in the batches, as they were before this build or are now."""
     roots = [drafts[tables.SILVER_EVENTS], lake.current(tables.SILVER_EVENTS.name)]
-    folders = [folder for root in roots for name, of in batches.items() for folder in folders_of(root, of, [name])]
+    folders = [
+        folder for root in roots for name, batch_shops in batches.items() for folder in folders_of(root, batch_shops, [name])
+    ]
     events = read_table(session, tables.SILVER_EVENTS, folders)
     return events.select("shop_id", "anonymous_id", "user_id").where("person_id is not null").distinct()
 
@@ -210,14 +214,14 @@ class _Build:
         self,
         session: SparkSession,
         drafts: dict[TableSchema, Path],
-        tell: Callable[[str], None],
+        progress: Callable[[str], None],
         pool: ThreadPoolExecutor,
         unlinks: DataFrame | None,
     ) -> None:
         self.unlinks = unlinks
         self.session = session
         self.drafts = drafts
-        self.tell = tell
+        self.progress = progress
         self.pool = pool
         self.pending: list[Future[None]] = []
         self.kept: list[DataFrame] = []
@@ -228,11 +232,11 @@ class _Build:
         # A day is classified once and kept. The many good rows of a history are classified again; the few others are kept.
         kept = classified if is_small else others
         kept.persist(StorageLevel.MEMORY_AND_DISK)
-        found = events.events(classified, batch, zones)
-        of_acts = identity.acts(found)
+        silver_events = events.events(classified, batch, zones)
+        of_acts = identity.acts(silver_events)
         known = identity.acts(self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops)))
         of_links = identity.links(known.unionByName(of_acts), self.unlinks).localCheckpoint()
-        self._write(tables.SILVER_EVENTS, identity.with_persons(found, of_links, of_acts), batch)
+        self._write(tables.SILVER_EVENTS, identity.with_persons(silver_events, of_links, of_acts), batch)
         self._write(tables.SILVER_DUPLICATES, events.duplicates(others, batch), batch)
         self._write(tables.SILVER_QUARANTINE, events.quarantine(others, batch), batch)
         kept.unpersist()
@@ -240,16 +244,16 @@ class _Build:
     def acts(self, batch: str, shops: list[str]) -> None:
         """Orders, their lines, refunds and interactions of a batch; what an earlier batch told already is not told again."""
         self.wait()
-        found = self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops, [batch]))
+        acts = self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops, [batch]))
         known_orders = earlier_rows(self.session, self.drafts[tables.SILVER_ORDERS], batch, shops, ("shop_id", "order_id"))
         known_refunds = earlier_rows(self.session, self.drafts[tables.SILVER_REFUNDS], batch, shops, ("shop_id", "refund_id"))
-        reports = orders.reports(found).persist(StorageLevel.MEMORY_AND_DISK)
+        reports = orders.reports(acts).persist(StorageLevel.MEMORY_AND_DISK)
         self.kept.append(reports)
         paid = orders.paid_orders(reports, known_orders)
         self._write(tables.SILVER_ORDERS, orders.orders(paid), batch)  # sessions read it
         self._submit(tables.SILVER_ORDER_LINES, orders.order_lines(paid), batch)
-        self._submit(tables.SILVER_INTERACTIONS, behaviour.interactions(found, paid), batch)
-        self._submit(tables.SILVER_REFUNDS, orders.refunds(found, known_refunds), batch)
+        self._submit(tables.SILVER_INTERACTIONS, behaviour.interactions(acts, paid), batch)
+        self._submit(tables.SILVER_REFUNDS, orders.refunds(acts, known_refunds), batch)
 
     def persons(self, shops: list[str]) -> DataFrame:
         """The links of all that is known now, and the persons by them: batches in which a person changes are restated.
@@ -257,12 +261,12 @@ class _Build:
         Returns ``shop_id``, ``anonymous_id``, ``user_id`` of the events that changed.
         """
         self.wait()
-        found = self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops))
-        of_acts = identity.acts(found)
+        silver_events = self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops))
+        of_acts = identity.acts(silver_events)
         of_links = identity.links(of_acts, self.unlinks).localCheckpoint()
         self._submit(tables.SILVER_IDENTITY, of_links)
         ids = ("shop_id", "anonymous_id", "user_id")
-        stored = found.where("user_id is null and anonymous_id is not null").select(
+        stored = silver_events.where("user_id is null and anonymous_id is not null").select(
             *ids, "batch", "event_id", "occurred_at", F.col("person_id").alias("stored")
         )
         resolved = identity.with_persons(stored, of_links, of_acts)
@@ -278,9 +282,9 @@ class _Build:
         """Events of a batch with the persons that ``moved`` has for some of them, and what is made of these events."""
         draft = self.drafts[tables.SILVER_EVENTS]
         aside = draft / "_restated"
-        found = self._table(tables.SILVER_EVENTS, folders_of(draft, shops, [batch]))
+        silver_events = self._table(tables.SILVER_EVENTS, folders_of(draft, shops, [batch]))
         persons = moved.select("shop_id", "event_id", F.col("person_id").alias("moved_to"))
-        joined = found.join(F.broadcast(persons), ["shop_id", "event_id"], "left")
+        joined = silver_events.join(F.broadcast(persons), ["shop_id", "event_id"], "left")
         restated = joined.withColumn("person_id", F.coalesce("moved_to", "person_id"))
         write_draft(restated, tables.SILVER_EVENTS, aside, f"batch={batch}")
         self._drop((tables.SILVER_EVENTS, *OF_EVENTS), batch, shops)
@@ -297,16 +301,16 @@ class _Build:
 
     def states(self, shops: list[str], acting: DataFrame | None, lake: Lake) -> None:
         """Sessions, anew only of the devices and users of ``acting`` (their ids) unless it is None, and the newest items."""
-        found = self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops))
+        silver_events = self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops))
         paid = self._table(tables.SILVER_ORDERS, folders_of(self.drafts[tables.SILVER_ORDERS], shops))
         if acting is None:
-            visits = sessions.sessions(found, paid)
+            visits = sessions.sessions(silver_events, paid)
         else:
             root = lake.current(tables.SILVER_SESSIONS.name)
             folders = [str(root / f"shop={shop}") for shop in shops if (root / f"shop={shop}").exists()]
-            visits = sessions.sessions_anew(found, paid, acting, self._table(tables.SILVER_SESSIONS, folders))
+            visits = sessions.sessions_anew(silver_events, paid, acting, self._table(tables.SILVER_SESSIONS, folders))
         self._submit(tables.SILVER_SESSIONS, visits)
-        self._submit(tables.SILVER_ITEMS, behaviour.items(found))
+        self._submit(tables.SILVER_ITEMS, behaviour.items(silver_events))
 
     def wait(self) -> None:
         """Until all is written. Raises what the first failed one raised."""
@@ -324,4 +328,4 @@ class _Build:
 
     def _write(self, schema: TableSchema, frame: DataFrame, batch: str | None = None) -> None:
         write_draft(frame, schema, self.drafts[schema], f"batch={batch}" if batch else "")
-        self.tell(schema.name)
+        self.progress(schema.name)

@@ -84,8 +84,8 @@ def test_spark_has_the_persons_links_and_visits_of_the_rule(platform: Any, seed:
     for batch in BATCHES:
         land(platform, batch, events[batch])
         platform.build(batch)
-    found = platform.rows(SILVER_EVENTS)
-    acts = acts_of(found)
+    rows_of_events = platform.rows(SILVER_EVENTS)
+    acts = acts_of(rows_of_events)
     expected = links(acts)
     rows = platform.rows(SILVER_IDENTITY)
     instants = ("valid_from", "valid_to", "first_at", "last_at", "known_at")
@@ -95,12 +95,12 @@ def test_spark_has_the_persons_links_and_visits_of_the_rule(platform: Any, seed:
     assert [(row["first_event_id"], row["events"], row["reason"]) for row in rows] == [tuple(link)[7:] for link in expected]
     assert len({link.reason for link in expected}) > 1, "the play reaches a cap"
     person_of = persons(acts, expected)
-    told = {row["event_id"]: row["person_id"] for row in found if row["type"] != "order_refunded"}
-    assert told == person_of
+    resolved = {row["event_id"]: row["person_id"] for row in rows_of_events if row["type"] != "order_refunded"}
+    assert resolved == person_of
     assert any(person_of[act.event_id].startswith("u:") for act in acts if act.user_id is None)
     # Orders that are told again are no acts of a visit, nor of anything else.
     counted = {row["event_id"] for row in platform.rows(SILVER_ORDERS)}
-    kept = {row["event_id"] for row in found if row["type"] != "order_paid" or row["event_id"] in counted}
+    kept = {row["event_id"] for row in rows_of_events if row["type"] != "order_paid" or row["event_id"] in counted}
     visit_of = visits([act for act in acts if act.event_id in kept], person_of)
     numbers = Counter(visit_of.values())
     sessions = {
@@ -108,12 +108,12 @@ def test_spark_has_the_persons_links_and_visits_of_the_rule(platform: Any, seed:
         for row in platform.rows(SILVER_SESSIONS)
     }
     assert sessions == {tuple(visit): number for visit, number in numbers.items()}
-    by_event = {row["event_id"]: row["person_id"] for row in found}
+    by_event = {row["event_id"]: row["person_id"] for row in rows_of_events}
     for schema in (SILVER_ORDERS, SILVER_INTERACTIONS):
         assert all(row["person_id"] == by_event[row["event_id"]] for row in platform.rows(schema))
     of_order = {row["order_id"]: row["person_id"] for row in platform.rows(SILVER_ORDERS)}
     assert all(row["person_id"] == of_order[row["order_id"]] for row in platform.rows(SILVER_ORDER_LINES))
-    assert len(platform.rows(SILVER_REFUNDS)) == sum(row["type"] == "order_refunded" for row in found)
+    assert len(platform.rows(SILVER_REFUNDS)) == sum(row["type"] == "order_refunded" for row in rows_of_events)
 
 
 @pytest.mark.parametrize("seed", [4, 5])

@@ -50,9 +50,9 @@ def of_ids(acts: list[Act], person_id: str | None) -> list[Act]:
 
 
 def window_values(features: list[Feature], acts: list[Act], at_ms: int) -> dict[str, Any]:
-    told = snapshot(features, acts, at_ms, allowed_lateness_s=30)
+    values_at = snapshot(features, acts, at_ms, allowed_lateness_s=30)
     key = ("s", "p" if features[0].entity == "person" else "p|c")
-    return {name: by_key[key] for name, by_key in told.items() if key in by_key}
+    return {name: by_key[key] for name, by_key in values_at.items() if key in by_key}
 
 
 @settings(max_examples=150, deadline=None)
