@@ -22,7 +22,7 @@ from jishi.tables import (
     SILVER_SESSIONS,
 )
 from simulator.history import simulate
-from simulator.world import Plan
+from simulator.world import SimulationPlan
 from spark_jobs.silver.job import batch_order
 
 pytestmark = pytest.mark.integration
@@ -158,7 +158,7 @@ def test_a_login_of_today_restates_the_history_of_the_device_only(platform: Any)
 
 def test_all_simulated_shops_come_within_one_percent_of_what_events_can_tell(platform: Any, tmp_path: Any) -> None:
     for shop_id, batch_shop in (("lanting", "a"), ("shanhai", "b")):
-        simulate(Plan(shop_id, users=250, days=12, seed=11), tmp_path)
+        simulate(SimulationPlan(shop_id, users=250, days=12, seed=11), tmp_path)
         lines = [line for file in sorted((tmp_path / shop_id).glob("*.jsonl")) for line in file.read_bytes().splitlines()]
         names = (f'"{shop_id}"'.encode(), f'"{batch_shop}"'.encode())
         platform.land("history", {batch_shop: [line.replace(*names) for line in lines]})
