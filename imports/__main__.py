@@ -62,7 +62,7 @@ def history(
     processes: Annotated[int, typer.Option(min=1, help="processes that check events")] = 2,
     run: Annotated[str | None, typer.Option(help="ID[@SERIES] of a run, to take up only shops that it has not done")] = None,
 ) -> None:
-    """Landing files → bronze batch ``history``; registers the shops. A shop whose files are not right is named and left out.
+    """Landing files → ``bronze/history``; registers the shops. A shop whose files are not right is named and left out.
 
     Exit code 3 when some shops failed, 1 when all did.
     """
@@ -75,12 +75,12 @@ def history(
         with Progress(*columns, console=console, transient=True) as bar:
             shown = bar.add_task("landing", total=None)
             counts = land_history(
-                paths,
+                get_settings(),
                 ready,
                 processes=processes,
                 progress=lambda done, total: bar.update(shown, completed=done, total=total),
             )
-        console.print(_counts_table(counts, f"bronze batch history, {time.monotonic() - started:.1f} s"))
+        console.print(_counts_table(counts, f"bronze/history, {time.monotonic() - started:.1f} s"))
     for each in checked.shops:
         runs.record(each)
         result.shops.append(each)

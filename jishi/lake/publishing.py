@@ -84,6 +84,22 @@ def publish(
     raise AssertionError("unreachable")
 
 
+def rows_at(settings: Settings, schema: TableSchema, version: TableVersion | None, where: Rows) -> pa.Table:
+    """Rows of a table at a version; none where it has no snapshot there."""
+    from jishi.arrow_tables import arrow_schema
+
+    columns = arrow_schema(schema)
+    if version is None or schema.name not in version.snapshots:
+        return columns.empty_table()
+    table = create_table(create_tables(settings, ()), schema)
+    rows = table.scan(where.expression(), snapshot_id=version.snapshots[schema.name]).to_arrow()
+    there = set(rows.column_names)
+    import pyarrow as pa
+
+    arrays = [rows[f.name].cast(f.type) if f.name in there else pa.nulls(len(rows), f.type) for f in columns]
+    return pa.Table.from_arrays(arrays, schema=columns)
+
+
 def field_ids(settings: Settings, schema: TableSchema) -> dict[str, int]:
     """Iceberg's number of each column of a table, which is made first if it is missing."""
     table = create_table(create_tables(settings, ()), schema)
