@@ -31,6 +31,9 @@ class Settings(BaseSettings):
     lake_s3_region: str = Field("us-east-1", description="region of the object store")
     lake_s3_access_key: str = Field("", description="access key of the object store; empty: the engines' own ways to find one")
     lake_s3_secret_key: str = Field("", description="secret of lake_s3_access_key")
+    lake_keep_hours: int = Field(
+        72, ge=1, description="snapshots of the lake are kept so long; longer than the stream may ever be down (hours)"
+    )
 
     kafka_bootstrap: str = Field("127.0.0.1:19092", description="Kafka bootstrap servers (HOST:PORT, comma separated)")
     kafka_controller_port: int = Field(19093, description="port of the embedded broker's controller")
