@@ -3,7 +3,7 @@
 A job that goes on from its newest checkpoint finds in bronze all that the checkpoint covers, or commits what is missing. After
 an older one it reads again what bronze has since got: without this those rows would be there twice. Iceberg's summary of
 each snapshot says which job committed it with which checkpoint; the table goes back to the last one that the state covers, and
-what was written later, compactions included, comes anew. Old snapshots are kept for this (``JISHI_LAKE_KEEP_HOURS``).
+what was written later, compactions included, comes anew. So many commits are kept for this (``JISHI_LAKE_LIVE_COMMITS``).
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def put_back(settings: Settings, origin: Origin | None) -> int:
         table.newDelete().deleteFromRowFilter(everything).commit()
     elif table.snapshot(target) is None:
         raise BronzeUnusable(
-            f"bronze's snapshot {target}, to which {origin.name} belongs, has expired: it was to be kept longer than any "
-            "checkpoint (JISHI_LAKE_KEEP_HOURS); start from a newer checkpoint"
+            f"bronze's snapshot {target}, to which {origin.name} belongs, has expired; start from a newer "
+            "checkpoint, and keep more commits (JISHI_LAKE_LIVE_COMMITS)"
         )
     else:
         table.manageSnapshots().setCurrentSnapshot(target).commit()

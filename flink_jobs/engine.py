@@ -39,6 +39,8 @@ appender.file.strategy.type = DefaultRolloverStrategy
 appender.file.strategy.max = 3
 logger.kafka.name = org.apache.kafka
 logger.kafka.level = WARN
+logger.iceberg.name = org.apache.iceberg
+logger.iceberg.level = WARN
 """
 
 

@@ -1,4 +1,4 @@
-"""One day of the stream's ``bronze.events`` → the bronze batch ``live-<date>`` of the folder lake, until silver reads the table.
+"""One day of the stream's ``bronze.events`` → the bronze batch ``live-<date>`` until silver reads the table.
 
 The outcome, which the stream decided, is only counted. The day is the UTC date of ``received_at``.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 
 from jishi.arrow_tables import to_arrow, write_parquet
@@ -17,6 +16,7 @@ from jishi.lake.live import LiveEvents
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.tables import BRONZE_EVENTS
+
 
 def land_live(settings: Settings, on: date) -> dict[str, Counter[str]]:
     """Publish the batch ``live-<on>`` of every shop that has events on that day; returns counts by shop and outcome.

@@ -1,4 +1,4 @@
-"""``python -m spark_jobs silver|features|cooccurrence|als|candidates``; ``--help`` after a job lists its options."""
+"""``python -m spark_jobs silver|features|cooccurrence|als|candidates|maintain``; ``--help`` after a job lists its options."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -16,11 +16,13 @@ from jishi.contract.fields import parse_instant
 from jishi.factorisation import Parameters
 from jishi.features import views
 from jishi.lake import Lake, TableNotPublished
+from jishi.lake.catalog import identifier
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import Shops, UnknownShop
 from spark_jobs.drafts import AuditFailed
 from spark_jobs.features.job import backfill, replay
+from spark_jobs.maintenance import Upkeep, maintain
 from spark_jobs.recommendations.job import WITHIN, NothingToLearn, build_candidates, build_factors, build_neighbours
 from spark_jobs.session import open_session
 from spark_jobs.silver.job import BatchMissing, OlderLayout, build_silver, is_short
@@ -71,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     best.add_argument("--shop", action="append", required=True, help="may repeat")
     best.set_defaults(run=_candidates)
+    upkeep = jobs.add_parser("maintain", help="join small files, drop old snapshots, remove files that no snapshot knows")
+    upkeep.add_argument("--table", action="append", default=[], help="such as bronze/events; may repeat; default: every table")
+    upkeep.set_defaults(run=_maintain, shop=[])
     for job in (near, factors, best):
         job.add_argument(
             "--before",
@@ -111,6 +116,15 @@ def _als(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Names
 def _candidates(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
     for shop_id in chosen.shop:
         _tell_rows(build_candidates(session, lake, shop_id, chosen.before), tell)
+
+
+def _maintain(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
+    def show(done: Upkeep) -> None:
+        files = f"{done.joined} files joined to {done.became}, " if done.joined else ""
+        tell(f"{done.table}: {files}{done.expired} snapshots dropped, {done.orphans} unknown files removed")
+
+    now = datetime.now(UTC).replace(tzinfo=None)
+    maintain(session, get_settings(), [identifier(name) for name in chosen.table], now, show)
 
 
 def _tell_rows(rows_by_table: dict[str, int], tell: Tell) -> None:
