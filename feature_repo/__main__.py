@@ -11,22 +11,25 @@ from pathlib import Path
 from threading import Event
 
 import duckdb
-from confluent_kafka import KafkaException
+from rich.console import Console
 
 from feature_repo.materialize import MaterializationFailed, materialize
 from feature_repo.replay import MessagesRefused, read_messages, replay, write_reads
 from feature_repo.store import FeatureStoreNotApplied, apply, open_store
-from feature_repo.training_set import LeakFound, NoLabels, build
+from feature_repo.training_set import build
 from feature_repo.writer import FeatureSink, Progress, run_writer
 from feature_repo.writer_page import health, serve_pages
 from jishi.heartbeat import beat
 from jishi.lake import TableNotPublished
+from jishi.lake.reading import open_version
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
+from jishi.shop_runs import BadRunId, ShopRuns, add_run_options
+from jishi.shops import Shops, UnknownShop
 
 _MENDABLE = (
-    *(MaterializationFailed, FeatureStoreNotApplied, TableNotPublished, LeakFound, NoLabels),
-    *(OSError, duckdb.Error, KafkaException),
+    *(MaterializationFailed, FeatureStoreNotApplied, TableNotPublished, MessagesRefused, BadRunId, UnknownShop),
+    *(OSError, duckdb.Error),
 )
 
 
@@ -44,7 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
             "--as-of", type=_instant, required=True, metavar="ISO", help="newest rows at or before this instant"
         )
     for parser_of in (joined, both):
-        parser_of.add_argument("--shop", action="append", required=True, metavar="SHOP", help="may repeat")
+        parser_of.add_argument("--shop", action="append", default=[], metavar="SHOP", help="may repeat; default: every shop")
+        add_run_options(parser_of)
     played = commands.add_parser("replay", help="messages in files → online store, read at given instants (for parity)")
     played.add_argument("--messages", type=Path, required=True, metavar="DIR", help="files of messages, as Flink's sink writes")
     played.add_argument("--at-ms", type=int, action="append", required=True, metavar="MS", help="epoch ms; may repeat")
@@ -55,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     warnings.filterwarnings("ignore", category=DeprecationWarning, module="ibis")
     try:
         if chosen.command == "apply":
-            applied = apply(settings, paths)
+            applied = apply(settings, paths, open_version(settings))
             print(f"applied: streamed {', '.join(applied.streamed)}; daily {', '.join(applied.daily) or 'none published yet'}")
         elif chosen.command == "write":
             _write(settings, paths)
@@ -64,24 +68,26 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"read {write_reads(reads, chosen.out)} values that are not defaults")
         if chosen.command in ("materialize", "daily"):
             for done in materialize(settings, paths, chosen.as_of):
-                print(f"materialized {done.view}: {done.keys} keys, {done.written} written, {done.refused} there already")
+                none = "" if done.keys else f"; no row at or before {chosen.as_of.isoformat()}, is that right?"
+                written = f"{done.keys} keys, {done.written} written, {done.refused} there already{none}"
+                print(f"materialized {done.view}: {written}")
         if chosen.command in ("training-set", "daily"):
-            for made in build(settings, paths, chosen.shop):
-                covered = ", ".join(f"{view} {rows}" for view, rows in made.covered.items())
-                print(f"training set of {made.shop_id}: {made.rows} labels; with features: {covered}; no leak")
-    except (
-        MaterializationFailed,
-        FeatureStoreNotApplied,
-        TableNotPublished,
-        LeakFound,
-        MessagesRefused,
-        NoLabels,
-        OSError,
-        duckdb.Error,
-    ) as error:
-        print(f"feature_repo {chosen.command}: {error}", file=sys.stderr)
+            return _training_sets(settings, paths, chosen)
+    except _MENDABLE as error:
+        print(f"feature_repo {chosen.command}: {error.args[0] if isinstance(error, LookupError) else error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _training_sets(settings: Settings, paths: Paths, chosen: argparse.Namespace) -> int:
+    shops = Shops.load(paths.shops_file)
+    shop_ids = [shops.get(shop_id).shop_id for shop_id in chosen.shop] or sorted(shops.shops)
+    training_sets, result = build(settings, paths, shop_ids, ShopRuns(paths, "training-set", chosen.run), after=chosen.after)
+    for each in training_sets:
+        covered = ", ".join(f"{view} {rows}" for view, rows in each.covered.items())
+        print(f"training set of {each.shop_id}: {each.rows} labels; with features: {covered}; no leak")
+    result.show(Console(width=None if sys.stdout.isatty() else 150))
+    return result.exit_code
 
 
 def _write(settings: Settings, paths: Paths) -> None:
@@ -92,7 +98,7 @@ def _write(settings: Settings, paths: Paths) -> None:
     pages = serve_pages(settings.host, settings.feature_writer_port, progress)
 
     def open_sink() -> FeatureSink:
-        apply(settings, paths)
+        apply(settings, paths, open_version(settings))
         return FeatureSink(open_store(settings, paths), paths.features, progress)
 
     try:

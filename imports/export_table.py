@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from imports.order_mapping import ExportMapping
+from jishi.contract.bounds import MAX_DIGITS
 from jishi.landing import LandingError
 
 if TYPE_CHECKING:
@@ -84,4 +85,5 @@ def _number(text: Any) -> Decimal | None:
         number = Decimal(str(text).strip())
     except InvalidOperation:
         return None
-    return number if number.is_finite() else None
+    is_number = number.is_finite() and (not number or abs(number.adjusted()) <= MAX_DIGITS)
+    return number if is_number else None  # 1e999999 stays a text, which the contract refuses

@@ -23,6 +23,16 @@ MINOR_DIGITS: dict[str, int] = {
     **dict.fromkeys(_NO_DIGITS.split(), 0),
     **dict.fromkeys(_THREE_DIGITS.split(), 3),
 }
+# Withdrawn codes (list three), in which imported history may have been paid; no new shop keeps its books in one.
+_WITHDRAWN_TWO_DIGITS = """
+AFA ANG ATS AZM BGL BGN CSD CUC CYP DEM EEK FIM FRF GHC GWP HRK IEP LTL LVL MRO MTL MZM NLG RUR SDD SIT SKK SLL SRG STD TMM
+VEB VEF YUM ZMK ZWD ZWL ZWR
+"""
+_WITHDRAWN_NO_DIGITS = "ADP BEF BYB BYR ESP GRD ITL LUF MGF PTE ROL TPE TRL"
+WITHDRAWN_MINOR_DIGITS: dict[str, int] = {
+    **dict.fromkeys(_WITHDRAWN_TWO_DIGITS.split(), 2),
+    **dict.fromkeys(_WITHDRAWN_NO_DIGITS.split(), 0),
+}
 
 
 class UnknownCurrency(ValueError):

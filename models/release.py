@@ -38,7 +38,7 @@ def write_release(full: Path, folder: Path, verdict: dict[str, Any]) -> None:
     """A release from a candidate's full models: what the ladder needs, and the models that the verdict names for placements."""
     manifest = read_manifest(full)
     placements = verdict["placements"]
-    recipes = [Recipe(**chosen["recipe"]) for chosen in placements.values() if chosen["recipe"] is not None]
+    recipes = [Recipe.from_json(chosen["recipe"]) for chosen in placements.values() if chosen["recipe"] is not None]
     states = [*_LADDER, *files_of(recipes), *(file for file in newcomers.FILES if file in manifest["shapes"])]
     files = [*(f"{name}.npz" for name in states), "items.json", "persons.json"]
     folder.mkdir(parents=True)
@@ -64,7 +64,7 @@ class Release:
         self.newcomers: Newcomers | None = None
         self._is_taste_proved = True
         self._placements: dict[str, PlacementModel] = {}
-        self.told_of_placements: dict[str, str] = dict.fromkeys(RECIPES, "ladder: a release of format 1 names no model")
+        self.placement_notes: dict[str, str] = dict.fromkeys(RECIPES, "ladder: a release of format 1 names no model")
 
     @classmethod
     def load(cls, models: Path, shop_id: str, version: str) -> Release:
@@ -109,9 +109,9 @@ class Release:
         try:
             for placement in RECIPES:
                 chosen = manifest["placements"][placement]
-                self.told_of_placements[placement] = f"{chosen['model']}: {chosen['sentence']}"
+                self.placement_notes[placement] = f"{chosen['model']}: {chosen['sentence']}"
                 if chosen["recipe"] is not None:
-                    self._placements[placement] = self._placement(folder, manifest, Recipe(**chosen["recipe"]))
+                    self._placements[placement] = self._placement(folder, manifest, Recipe.from_json(chosen["recipe"]))
             if newcomers.FILES[0] in manifest["shapes"]:
                 states = {file: load_state(folder, manifest, file) for file in newcomers.FILES}
                 self.newcomers = Newcomers.from_states(states, len(self._number_of_person), len(self.item_ids))

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from jishi.lake import Lake
 from jishi.lake.live import LiveEvents
 from jishi.lake.query import open_lake
+from jishi.lake.reading import open_version
 from jishi.outcomes import Outcome
-from jishi.paths import Paths
-from jishi.settings import get_settings
+from jishi.settings import Settings
 
 if TYPE_CHECKING:
     import duckdb
@@ -84,18 +83,18 @@ class Quarantined:
 
 
 @contextmanager
-def open_quarantine(paths: Paths) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_quarantine(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """The lake with one view more, ``quarantined``, whose columns are the fields of ``Quarantined``."""
-    live = LiveEvents(get_settings().model_copy(update={"var": paths.var}))
+    live = LiveEvents(settings)
     kept_out = f"outcome in ('{Outcome.INVALID.value}', '{Outcome.FUTURE.value}')"
-    with open_lake(Lake(paths.lake)) as lake:
+    with open_lake(open_version(settings)) as lake:
         lake.register("live", live.rows(_LIVE_COLUMNS, where=kept_out))
         lake.execute(_QUARANTINE)
         yield lake
 
 
 def quarantined(
-    paths: Paths,
+    settings: Settings,
     *,
     shop: str | None = None,
     reason: str | None = None,
@@ -104,7 +103,7 @@ def quarantined(
 ) -> list[Quarantined]:
     """Quarantined events, newest first: of one shop or all, with one reason or any; ``limit`` None gives all."""
     names = ", ".join(Quarantined.__dataclass_fields__)
-    with open_quarantine(paths) as lake:
+    with open_quarantine(settings) as lake:
         rows = lake.execute(
             f"""
             select {names} from quarantined

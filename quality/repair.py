@@ -26,6 +26,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from jishi.contract.bounds import MAX_DIGITS
+
 
 class MappingError(ValueError):
     """A mapping that cannot be used; the message names file and field."""
@@ -229,6 +231,8 @@ def _converted(value: Any, convert: Convert) -> Any:
             instant = datetime.fromisoformat(value)
             return (instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(convert.zone))).isoformat()
         number = Decimal(str(value).strip())
+        if number and number.is_finite() and abs(number.adjusted()) > MAX_DIGITS:
+            return value  # 1e999999: the contract says what is wrong with it
         if convert.to in ("instant_from_s", "instant_from_ms"):
             seconds = number if convert.to == "instant_from_s" else number / 1000
             return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(seconds * 1000))).isoformat()

@@ -108,8 +108,8 @@ def recommendations(
     """A shopper whom nobody knows gets what is popular. The list never holds an item that is out of stock, not active, or of
     another shop, nor the page's own item or one of the cart."""
     if placement == "item" and item_id is None:
-        told = "placement item needs the item of the page"
-        raise RequestValidationError([{"type": "missing", "loc": ("query", "item_id"), "msg": told}])
+        message = "placement item needs the item of the page"
+        raise RequestValidationError([{"type": "missing", "loc": ("query", "item_id"), "msg": message}])
     request_id = uuid.uuid4().hex
     persons = tuple(dict.fromkeys(person for person in (user_id, anonymous_id) if person is not None))
     try:
@@ -133,7 +133,7 @@ def healthz(http: HttpRequest) -> JSONResponse:
 
 @_ROUTES.get("/readyz", tags=["operations"], summary="Which shops can be answered for?")
 def readyz(http: HttpRequest) -> JSONResponse:
-    """200 when at least one shop can be answered for, else 503; the body tells of each shop, stream and store."""
+    """200 when at least one shop can be answered for, else 503; the body reports on each shop, stream and store."""
     is_ready, body = readiness(_engine(http), time.time())
     return JSONResponse(body, 200 if is_ready else 503)
 

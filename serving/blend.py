@@ -133,7 +133,7 @@ def same_category(categories: Indices, strength_in_category: Vector, causes: lis
     return strength.astype(np.float32), cause_of[categories]
 
 
-def choose(score: Vector, allowed: Mask, limit: int) -> Indices:
+def best_allowed(score: Vector, allowed: Mask, limit: int) -> Indices:
     """Indices of the ``limit`` best allowed items, best first; equal scores in the order of the index."""
     candidates = np.flatnonzero(allowed)
     if len(candidates) > limit:
@@ -154,7 +154,7 @@ def with_intent(chosen: Indices, score: Vector, intent: Mask, least: int, limit:
         return chosen
     rest = intent.copy()
     rest[chosen] = False
-    brought = choose(score, rest, missing)
+    brought = best_allowed(score, rest, missing)
     room = limit - len(brought)
     others = chosen[~intent[chosen]]
     kept_others = others[: max(0, room - int(intent[chosen].sum()))]

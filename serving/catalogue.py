@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
-from jishi.lake import Lake
+from jishi.lake.reading import LakeVersion
 
 TABLE = "silver/items"
 _COLUMNS = (
@@ -71,19 +71,19 @@ class Catalogue:
         """Replace the whole catalogue by a snapshot, keeping every state that is newer than the snapshot's."""
         merged = dict(items)
         for item_id, known in self.items.items():
-            told = merged.get(item_id)
+            newest = merged.get(item_id)
             # An item that the new snapshot does not have came from an event that the snapshot has not seen yet.
-            if told is None or known.version > told.version:
+            if newest is None or known.version > newest.version:
                 merged[item_id] = known
         self.items = merged
 
 
-def read_snapshot(lake: Lake) -> dict[str, dict[str, Item]]:
+def read_snapshot(lake: LakeVersion) -> dict[str, dict[str, Item]]:
     """Items of every shop in the published snapshot. Raises TableNotPublished, OSError or pyarrow.ArrowException."""
-    lake.current(TABLE)
+    lake.require(TABLE)
     shops: dict[str, dict[str, Item]] = {}
     for file in lake.files(TABLE):
-        for shop_id, item in _items_of(str(file)):
+        for shop_id, item in _items_of(file):
             known = shops.setdefault(shop_id, {})
             other = known.get(item.item_id)
             if other is None or other.version < item.version:

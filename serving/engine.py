@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from jishi.paths import Paths
 from jishi.settings import Settings
 from serving.exploring import decided, explore
-from serving.keys import Keys
-from serving.metrics import Metrics
+from serving.keys import ReadKeys
+from serving.metrics import ServingMetrics
 from serving.recent import Recent
 from serving.recommend import Answer, Request, recommend
 from serving.served_log import ServedLog
@@ -26,27 +26,27 @@ class Engine:
 
     settings: Settings
     paths: Paths
-    keys: Keys
+    keys: ReadKeys
     states: ShopStates
     recent: Recent
     served_log: ServedLog
     decisions: ServedLog
     stream: StreamHealth
     watcher: Watcher
-    metrics: Metrics
+    metrics: ServingMetrics
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
     @classmethod
     def of(cls, settings: Settings, paths: Paths) -> Engine:
         """A new engine on a platform's folders; nothing runs before ``start``."""
-        keys, states, stream = Keys(paths.shops_file), ShopStates(), StreamHealth()
+        keys, states, stream = ReadKeys(paths.shops_file), ShopStates(), StreamHealth()
         process = f"{time.time_ns() // 1_000_000}-{os.getpid()}"
         served_log = ServedLog(paths.served_values, process, settings.served_values_rate)
         decisions = ServedLog(paths.served_decisions, process, 1.0)
         recent = Recent(log=served_log)
-        watcher = Watcher(paths, keys, states, recent)
-        metrics = Metrics(states, stream, recent.health, served_log, time.time)
+        watcher = Watcher(settings, paths, keys, states, recent)
+        metrics = ServingMetrics(states, stream, recent.health, served_log, time.time)
         return cls(settings, paths, keys, states, recent, served_log, decisions, stream, watcher, metrics)
 
     def start(self) -> None:

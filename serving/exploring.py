@@ -18,7 +18,7 @@ from serving.blend import Mask
 from serving.catalogue import Catalogue
 from serving.reasons import explain
 from serving.recommend import Answer, Recommended, Request
-from serving.shelf import Model, Shelf
+from serving.shelf import ServedModel, Shelf
 
 SLOT = 4  # the fifth place
 SHARE, WINDOW = 0.02, 500  # of any 500 consecutive slots of a placement at most 10 explore
@@ -59,13 +59,13 @@ class Exploration:
     rng: np.random.Generator
     _explorers: dict[str, Explorer] = field(default_factory=dict)
     _believing: Explorer = field(default_factory=lambda: Explorer(Budget(SHARE, WINDOW), SLOT, RATE))
-    _model: Model | None = None
+    _model: ServedModel | None = None
     _lock: Lock = field(default_factory=Lock)
 
-    def use(self, model: Model) -> None:
+    def use(self, model: ServedModel) -> None:
         """Believe what a release says; budgets go on."""
-        found = model.newcomers
-        belief = Belief(np.empty(0), np.empty(0)) if found is None else found.belief
+        newcomers = model.newcomers
+        belief = Belief(np.empty(0), np.empty(0)) if newcomers is None else newcomers.belief
         believing = Explorer(Budget(SHARE, WINDOW), SLOT, RATE)
         believing.update(belief)  # takes a moment, outside the lock
         with self._lock:
@@ -73,7 +73,7 @@ class Exploration:
             for explorer in self._explorers.values():
                 explorer.take_over(believing)
 
-    def decide(self, placement: str, model: Model, slots: int, eligible: Mask) -> Decision | None:
+    def decide(self, placement: str, model: ServedModel, slots: int, eligible: Mask) -> Decision | None:
         """The decision on a list of ``slots``; None when the release is not the one that the belief is on."""
         with self._lock:
             if model is not self._model:
@@ -89,14 +89,14 @@ def explore(
     answer: Answer, request: Request, shelf: Shelf, catalogue: Catalogue, exploration: Exploration
 ) -> tuple[Answer, Decision | None]:
     """The answer, perhaps with a new item in the slot, and the decision; None where there is nothing to decide."""
-    found = shelf.model.newcomers
-    if found is None or len(found.items) == 0 or len(answer.items) <= SLOT:
+    newcomers = shelf.model.newcomers
+    if newcomers is None or len(newcomers.items) == 0 or len(answer.items) <= SLOT:
         return answer, None
     eligible = _eligible(answer, request, shelf, catalogue)
     decision = exploration.decide(request.placement, shelf.model, len(answer.items), eligible)
     if decision is None or decision.item is None:
         return answer, decision
-    item = catalogue.get(shelf.model.item_ids[int(found.items[decision.item])])
+    item = catalogue.get(shelf.model.item_ids[int(newcomers.items[decision.item])])
     assert item is not None  # the mask of the eligible has looked
     shown = Recommended(item, answer.items[SLOT].score, explain("new", None))
     items = [*answer.items[:SLOT], shown, *answer.items[SLOT:]][: len(answer.items)]
@@ -105,8 +105,8 @@ def explore(
 
 def decided(decision: Decision, answer: Answer, request: Request, request_id: str, shelf: Shelf, now_ms: int) -> Decided:
     """The entry of the log."""
-    found = shelf.model.newcomers
-    number = None if decision.item is None or found is None else int(found.items[decision.item])
+    newcomers = shelf.model.newcomers
+    number = None if decision.item is None or newcomers is None else int(newcomers.items[decision.item])
     return Decided(
         request_id=request_id,
         shop_id=request.shop_id,
@@ -124,13 +124,15 @@ def decided(decision: Decision, answer: Answer, request: Request, request_id: st
 
 def _eligible(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalogue) -> Mask:
     """New items that may be shown to this person in this list."""
-    found = shelf.model.newcomers
-    assert found is not None
+    newcomers = shelf.model.newcomers
+    assert newcomers is not None
     taken = {one.item.item_id for one in answer.items} | request.shown_not
-    near = next((own for person in request.persons if (own := shelf.model.newcomers_near(person)) is not None), None)
+    near = next(
+        (near_person for person in request.persons if (near_person := shelf.model.newcomers_near(person)) is not None), None
+    )
     allowed = None if near is None else set(near[:NEAREST].tolist())
-    eligible = np.zeros(len(found.items), dtype=np.bool_)
-    for place, number in enumerate(found.items.tolist()):
+    eligible = np.zeros(len(newcomers.items), dtype=np.bool_)
+    for place, number in enumerate(newcomers.items.tolist()):
         if not shelf.sellable[number] or (allowed is not None and number not in allowed):
             continue
         item = catalogue.get(shelf.model.item_ids[number])

@@ -1,6 +1,6 @@
 """Who may ask: the registry of shops, read again when its file changes, and the decision about one bearer key.
 
-Every answer to a wrong key is the same whether the shop of the path exists or not: a key opens its own shop, and tells nothing
+Every answer to a wrong key is the same whether the shop of the path exists or not: a key opens its own shop, and shows nothing
 of any other.
 """
 
@@ -22,7 +22,7 @@ class ForeignShop(PermissionError):
     """A good key of another shop (403)."""
 
 
-class Keys:
+class ReadKeys:
     """The registry as last read; ``problem`` says why a newer file could not be read, if so."""
 
     def __init__(self, file: Path) -> None:

@@ -16,7 +16,7 @@ from serving.stream import StreamHealth
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
-class Metrics:
+class ServingMetrics:
     """All metrics of one serving process, in a registry of their own."""
 
     def __init__(

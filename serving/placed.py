@@ -1,7 +1,7 @@
-"""The sources of a list whose placement has a model of its own in the release.
+"""Scores for a placement that has its own model in the release.
 
-The model's two parts keep their names in the mix: what goes with the given items, and the person's own list by the origin of
-each entry; so the reason of an item is what the model really went by.
+The model has two parts: what goes with the given items, and the person's list. Each part enters the mix under its own source
+name (the list under the origin of each entry), so that the reason of an item names the part that carried it.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import numpy as np
 from serving.blend import NONE, Blend, Mask, Mix, scale
 from serving.shelf import Placed
 
-Said = Literal["person", "items", "both"] | None  # what a model went by
+Basis = Literal["person", "items", "both"] | None  # what the placement's model used: the person's list, the given items
 _GIVEN = ("item", "cart")  # placements whose question starts from items
 
 
 def given_items(placement: str, recent: Sequence[int], cart: Sequence[int], context: int | None) -> list[int]:
-    """What the placement's model is asked about, oldest first.
+    """Numbers of the items that the placement's model answers from, oldest first.
 
-    On an item page the visit so far and then the page's item; in the cart its items, or where the storefront does not tell them
-    the page's item and what the person acted upon lately. Elsewhere nothing: the person's own list answers.
+    On an item page: the last items of the visit, then the page's item. In the cart: its items; where the storefront does not
+    send them, as on an item page. Elsewhere none: the person's list answers.
     """
     if placement not in _GIVEN:
         return []
@@ -32,22 +32,25 @@ def given_items(placement: str, recent: Sequence[int], cart: Sequence[int], cont
     return [*(number for number in reversed(recent) if number != context), *last]
 
 
-def add_model(mix: Mix, placed: Placed, given: Sequence[int], persons: Sequence[str], shown_not: Mask, blend: Blend) -> Said:
-    """Add what the placement's model says to the mix, without items that are not to be shown; what it went by."""
-    found = placed.follow(given)
-    if found is not None and placed.reason is not None:
-        weights, because = found
+def add_model(mix: Mix, placed: Placed, given: Sequence[int], persons: Sequence[str], shown_not: Mask, blend: Blend) -> Basis:
+    """Add the scores of the placement's model to the mix, without items that are not to be shown.
+
+    Returns which of its two parts answered; None where neither knows the person or the items.
+    """
+    followers = placed.follow(given)
+    if followers is not None and placed.reason is not None:
+        weights, because = followers
         mix.add(placed.reason, blend.placed, scale(np.where(shown_not, np.float32(0), weights)), because)
-    own = next((told for person in persons if (told := placed.own(person)) is not None), None)
-    if own is not None:
-        kept = ~shown_not[own.items]
-        items, strength, because = own.items[kept], scale(own.weights[kept]), own.because[kept]
-        origins = [origin for origin, is_kept in zip(own.origins, kept, strict=True) if is_kept]
+    personal = next((entries for person in persons if (entries := placed.personal(person)) is not None), None)
+    if personal is not None:
+        kept = ~shown_not[personal.items]
+        items, strength, because = personal.items[kept], scale(personal.weights[kept]), personal.because[kept]
+        origins = [origin for origin, is_kept in zip(personal.origins, kept, strict=True) if is_kept]
         for origin in dict.fromkeys(origins):
             here = np.array([each == origin for each in origins])
             total, cause = np.zeros(len(mix.score), dtype=np.float32), np.full(len(mix.score), NONE, dtype=np.int64)
             total[items[here]], cause[items[here]] = strength[here], because[here]
-            mix.add(origin, blend.placed * placed.own_share, total, cause)
-    if own is None:
-        return None if found is None else "items"
-    return "person" if found is None else "both"
+            mix.add(origin, blend.placed * placed.personal_share, total, cause)
+    if personal is None:
+        return None if followers is None else "items"
+    return "person" if followers is None else "both"

@@ -1,4 +1,4 @@
-"""What ``/readyz`` tells: for each shop the release, the catalogue and what is wrong, and how far the stream is."""
+"""The body of ``/readyz``: for each shop the release, the catalogue and its problems, and the position of the stream."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def readiness(engine: Engine, now: float) -> tuple[bool, dict[str, Any]]:
             "release": release.version,
             "release_age_s": None if release.published_at is None else round(now - release.published_at, 1),
             "release_problem": release.problem,
-            "placements": {} if state.shelf is None else dict(state.shelf.model.told_of_placements),
+            "placements": {} if state.shelf is None else dict(state.shelf.model.placement_notes),
             "catalogue_items": len(state.catalogue.items),
             "live_changes": state.changes,
         }

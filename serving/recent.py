@@ -104,16 +104,16 @@ class Recent:
             features=[f"{view}:{LAST_ITEMS.name}", f"{view}:{_VALID_UNTIL}"],
             entity_rows=[{"shop_id": shop_id, ENTITY_COLUMN[LAST_ITEMS.entity]: person} for person in persons],
         )
-        told, now_ms, served = answer.to_dict(), self._now_ms(), []
+        values, now_ms, served = answer.to_dict(), self._now_ms(), []
         for place, (person, items, valid_until_ms) in enumerate(
-            zip(persons, told[LAST_ITEMS.name], told[_VALID_UNTIL], strict=True)
+            zip(persons, values[LAST_ITEMS.name], values[_VALID_UNTIL], strict=True)
         ):
-            found = [str(item) for item in items] if items and holds(valid_until_ms, now_ms) else []
+            items_now = [str(item) for item in items] if items and holds(valid_until_ms, now_ms) else []
             if self._log is not None and self._log.takes(shop_id, person, now_ms):
-                as_of_ms = _as_of_ms(answer, place) if found else None
-                served.append(Served(shop_id, person, LAST_ITEMS.name, found or None, as_of_ms, now_ms))
-            if found:
-                return found, served
+                as_of_ms = _as_of_ms(answer, place) if items_now else None
+                served.append(Served(shop_id, person, LAST_ITEMS.name, items_now or None, as_of_ms, now_ms))
+            if items_now:
+                return items_now, served
         return [], served
 
 

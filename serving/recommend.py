@@ -23,7 +23,7 @@ from serving.blend import (
     Blend,
     Mask,
     Mix,
-    choose,
+    best_allowed,
     empty_mix,
     near,
     recency_weights,
@@ -51,7 +51,7 @@ class NoRelease(LookupError):
 class Request:
     """What is asked, checked already. ``persons`` are the ids of the person, the one after login first.
 
-    ``cart`` are the items in the cart, the one put in last at the end; empty where the storefront does not tell.
+    ``cart`` are the items in the cart, the one put in last at the end; empty where the storefront does not send them.
     """
 
     shop_id: str
@@ -90,10 +90,10 @@ def recommend(request: Request, shelf: Shelf | None, catalogue: Catalogue, last_
     """The answer to a request. Raises NoRelease when the shop has no shelf yet."""
     if shelf is None:
         raise NoRelease(request.shop_id)
-    told = dict.fromkeys(last_items(request.shop_id, request.persons))
+    last = dict.fromkeys(last_items(request.shop_id, request.persons))
     asked = _Asked(
         request,
-        recent=[shelf.number_of[item_id] for item_id in told if item_id in shelf.number_of],
+        recent=[shelf.number_of[item_id] for item_id in last if item_id in shelf.number_of],
         context=None if request.item_id is None else shelf.number_of.get(request.item_id),
         shown_not=_mask(shelf, request.shown_not),
     )
@@ -128,9 +128,9 @@ class _Asked:
 
 
 def _mask(shelf: Shelf, item_ids: Iterable[str]) -> Mask:
-    found = np.zeros(shelf.size, dtype=np.bool_)
-    found[[shelf.number_of[item_id] for item_id in item_ids if item_id in shelf.number_of]] = True
-    return found
+    mask = np.zeros(shelf.size, dtype=np.bool_)
+    mask[[shelf.number_of[item_id] for item_id in item_ids if item_id in shelf.number_of]] = True
+    return mask
 
 
 def _mix(asked: _Asked, shelf: Shelf) -> tuple[Mix, ServedBy, str]:
@@ -141,13 +141,13 @@ def _mix(asked: _Asked, shelf: Shelf) -> tuple[Mix, ServedBy, str]:
     mix = empty_mix(shelf.size)
     cart = [shelf.number_of[item_id] for item_id in request.cart if item_id in shelf.number_of]
     given = given_items(request.placement, asked.recent, cart, asked.context)
-    said = add_model(mix, placed, given, request.persons, asked.shown_not, PLACED)
-    if said is None or (request.placement == "item" and said == "person"):  # a list that ignores the page would be no answer
+    basis = add_model(mix, placed, given, request.persons, asked.shown_not, PLACED)
+    if basis is None or (request.placement == "item" and basis == "person"):  # a list that ignores the page would be no answer
         return (*_ladder(asked, shelf, BLEND), LADDER)
     if request.placement == "home" and asked.recent:
         _add_recent(mix, asked, shelf, PLACED)
     mix.add("popularity", PLACED.popularity, shelf.popularity)
-    is_personal = said != "items" or bool(asked.recent)
+    is_personal = basis != "items" or bool(asked.recent)
     return mix, "personalised" if is_personal else "item_based", placed.name
 
 
@@ -188,16 +188,16 @@ def _chosen(asked: _Asked, shelf: Shelf, mix: Mix, blend: Blend, *, has_intent: 
     allowed = shelf.sellable & ~asked.shown_not
     fresh = allowed.copy()
     fresh[asked.recent[: blend.seen_items]] = False
-    batch = choose(mix.score, fresh, limit)
+    batch = best_allowed(mix.score, fresh, limit)
     if has_intent:
         newest = asked.recent[: blend.intent_items]
         intent = _intent(shelf, newest) & fresh
         intent[newest] = False
         batch = with_intent(batch, mix.score, intent, int(np.ceil(blend.intent_share * limit)), limit)
-    while len(batch) or len(batch := choose(mix.score, allowed, limit)):
+    while len(batch) or len(batch := best_allowed(mix.score, allowed, limit)):
         yield from map(int, batch)
         fresh[batch] = allowed[batch] = False
-        batch = choose(mix.score, fresh, limit)
+        batch = best_allowed(mix.score, fresh, limit)
 
 
 def _intent(shelf: Shelf, newest: list[int]) -> Mask:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.release import CorruptArtefact, Release
-from serving.shelf import Model
+from serving.shelf import ServedModel
 
 
 class ReleaseUnusable(RuntimeError):
@@ -31,7 +31,7 @@ def read_pointer(models: Path, shop_id: str) -> Pointer | None:
     return Pointer(version, published_at) if version else None
 
 
-def load_release(models: Path, shop_id: str, version: str) -> Model:
+def load_release(models: Path, shop_id: str, version: str) -> ServedModel:
     """A verified release. Raises ReleaseUnusable with the reason."""
     if Path(version).name != version:
         raise ReleaseUnusable(f"{version!r} is no name of a release")

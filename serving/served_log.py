@@ -24,7 +24,7 @@ MOST_BYTES = 2**28
 _QUEUED = 10_000
 
 
-class Entry(Protocol):
+class ServedEntry(Protocol):
     """What is logged: a line, and the UTC date that it belongs to."""
 
     @property
@@ -48,13 +48,13 @@ class ServedLog:
     logged: int = 0
     dropped: int = 0
     problem: str | None = None
-    _queue: Queue[Entry] = field(default_factory=lambda: Queue(_QUEUED))
+    _queue: Queue[ServedEntry] = field(default_factory=lambda: Queue(_QUEUED))
 
     def takes(self, shop_id: str, entity_id: str, read_at_ms: int) -> bool:
         """Whether a read belongs to the sample."""
         return is_sampled(shop_id, entity_id, read_at_ms, self.rate)
 
-    def note(self, served: Entry) -> None:
+    def note(self, served: ServedEntry) -> None:
         """Keep an entry for the next round of writing."""
         try:
             self._queue.put_nowait(served)
@@ -69,7 +69,7 @@ class ServedLog:
 
     def flush(self) -> None:
         """Write what is queued."""
-        by_day: dict[date, list[Entry]] = defaultdict(list)
+        by_day: dict[date, list[ServedEntry]] = defaultdict(list)
         for served in self._drain():
             by_day[served.read_on].append(served)
         for day, values in by_day.items():
@@ -82,15 +82,15 @@ class ServedLog:
             else:
                 self.dropped += len(values)
 
-    def _drain(self) -> list[Entry]:
-        drained: list[Entry] = []
+    def _drain(self) -> list[ServedEntry]:
+        drained: list[ServedEntry] = []
         try:
             while True:
                 drained.append(self._queue.get_nowait())
         except Empty:
             return drained
 
-    def _append(self, day: date, values: list[Entry]) -> bool:
+    def _append(self, day: date, values: list[ServedEntry]) -> bool:
         folder = self.folder / day.isoformat()
         if not folder.exists():
             folder.mkdir(parents=True)

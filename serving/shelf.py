@@ -1,4 +1,4 @@
-"""The shelf: one release and one catalogue of one shop joined, aligned with the release's item numbers."""
+"""The shelf: one shop's release joined with its catalogue, as arrays by the release's item numbers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from serving.blend import NONE, Indices, Vector, scale
 from serving.catalogue import Catalogue, Item
 
 
-class OwnList(Protocol):
-    """A person's list, best first: item numbers, weights above zero, why each is there, and the item that was the cause."""
+class ScoredList(Protocol):
+    """A list, best first, as four arrays of one length: items, weights above zero, origins and causes."""
 
     @property
     def items(self) -> Indices:
@@ -27,37 +27,37 @@ class OwnList(Protocol):
 
     @property
     def origins(self) -> Sequence[str]:
-        """Why each is there; a source of ``serving.reasons``."""
+        """Source of each entry, a name of ``serving.reasons``."""
 
     @property
     def because(self) -> Indices:
-        """The item that was the cause, or −1."""
+        """Number of the item that caused each entry, or −1."""
 
 
 class Placed(Protocol):
-    """The model that a release names for a placement."""
+    """The model that a release names for one placement."""
 
     @property
     def name(self) -> str:
         """Its name."""
 
     @property
-    def own_share(self) -> float:
-        """How much the person's list counts beside what goes with the given items."""
+    def personal_share(self) -> float:
+        """Factor of the personal list; the scores from the given items have factor 1."""
 
     @property
     def reason(self) -> str | None:
-        """The source of ``serving.reasons`` of what goes with the given items."""
+        """Source of the scores from the given items, a name of ``serving.reasons``."""
 
     def follow(self, given: Sequence[int]) -> tuple[Vector, Indices] | None:
-        """What goes with the given items: a weight of every item, and the given item that gave it most, or −1."""
+        """Weights (items,) given the items of the page or cart, and (items,) the given item that added most, or −1."""
 
-    def own(self, person_id: str) -> OwnList | None:
+    def personal(self, person_id: str) -> ScoredList | None:
         """The list of a person whom the model knows."""
 
 
-class Newcomers(Protocol):
-    """Items that are new in the shop, by number, and what is believed of them."""
+class NewItems(Protocol):
+    """Items without sales yet, by number, with the posterior of their click rates."""
 
     @property
     def items(self) -> Indices:
@@ -65,11 +65,11 @@ class Newcomers(Protocol):
 
     @property
     def belief(self) -> Belief:
-        """Of the click rate of each."""
+        """Posterior of the click rate of each."""
 
 
-class Model(Protocol):
-    """What serving asks of a release; items are numbered as in ``item_ids``."""
+class ServedModel(Protocol):
+    """A release as serving uses it; items are numbered as in ``item_ids``."""
 
     @property
     def version(self) -> str:
@@ -81,34 +81,34 @@ class Model(Protocol):
 
     @property
     def popularity(self) -> Vector:
-        """How much each item sells, in any unit that is not negative."""
+        """Sales of each item, (items,), in any non-negative unit."""
 
     @property
-    def told_of_placements(self) -> Mapping[str, str]:
-        """Of each placement the name of its model and what the gate found, or ``ladder`` and why."""
+    def placement_notes(self) -> Mapping[str, str]:
+        """By placement: the name of its model and the gate's sentence, or ``ladder`` and the reason."""
 
     @property
-    def newcomers(self) -> Newcomers | None:
+    def newcomers(self) -> NewItems | None:
         """New items to explore; None when there are none."""
 
     def newcomers_near(self, person_id: str) -> Indices | None:
-        """New items nearest to a person's taste, best first; None for a person of whom nothing is known."""
+        """Numbers of new items nearest to a person's taste, best first; None for an unknown person."""
 
     def placement(self, name: str) -> Placed | None:
         """The model of a placement; None where the ladder answers."""
 
     def taste(self, person_id: str) -> Vector | None:
-        """Long-term preference of a person for every item, in any unit; None for a person whom the release does not know."""
+        """Long-term preference for every item, (items,), in any unit; None for a person unknown to the release."""
 
     def neighbours(self, number: int) -> tuple[Indices, Vector]:
-        """Items near one item, and how near each is."""
+        """Numbers of the items most similar to one item, and the similarities."""
 
 
 @dataclass
 class Shelf:
-    """What a request reads: arrays over the release's items. ``sellable`` is kept up to date item by item."""
+    """Arrays over the release's items that requests read; ``sellable`` follows the catalogue item by item."""
 
-    model: Model
+    model: ServedModel
     number_of: dict[str, int]
     popularity: Vector
     categories: Indices
@@ -127,7 +127,7 @@ class Shelf:
             self.sellable[number] = item.is_sellable
 
 
-def join(model: Model, catalogue: Catalogue) -> Shelf:
+def join_catalogue(model: ServedModel, catalogue: Catalogue) -> Shelf:
     """The shelf of a release and a catalogue. An item that the catalogue does not know is not sellable."""
     items = catalogue.items
     size = len(model.item_ids)

@@ -13,7 +13,7 @@ import numpy as np
 
 from serving.catalogue import Catalogue, Item
 from serving.exploring import Exploration
-from serving.shelf import Model, Shelf, join
+from serving.shelf import ServedModel, Shelf, join_catalogue
 
 
 @dataclass
@@ -36,10 +36,10 @@ class ShopState:
     release: ReleaseFacts = field(default_factory=ReleaseFacts)
     changes: int = 0
     exploration: Exploration = field(default_factory=lambda: Exploration(np.random.default_rng()))
-    _model: Model | None = None
+    _model: ServedModel | None = None
     _lock: Lock = field(default_factory=Lock)
 
-    def use_release(self, model: Model, published_at: float) -> None:
+    def use_release(self, model: ServedModel, published_at: float) -> None:
         """Switch to a verified release."""
         self.exploration.use(model)
         with self._lock:
@@ -70,7 +70,7 @@ class ShopState:
 
     def _join(self) -> None:
         if self._model is not None and self.catalogue.items:
-            self.shelf = join(self._model, self.catalogue)
+            self.shelf = join_catalogue(self._model, self.catalogue)
 
 
 class ShopStates:

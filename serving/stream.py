@@ -127,16 +127,16 @@ def change_of(value: bytes, received_at_ms: int, lateness: Lateness) -> tuple[st
     event = check(raw, shop_id)
     if isinstance(event, Refusal) or not isinstance(event.properties, ItemChanged):
         return "invalid"
-    told = event.properties
+    properties = event.properties
     return event.shop_id, Item(
-        item_id=told.item_id,
-        title=told.title,
-        title_en=told.title_en,
-        category=told.category,
-        unit_price_minor=told.unit_price_minor,
-        currency=told.currency,
-        stock=told.stock,
-        status=told.status,
+        item_id=properties.item_id,
+        title=properties.title,
+        title_en=properties.title_en,
+        category=properties.category,
+        unit_price_minor=properties.unit_price_minor,
+        currency=properties.currency,
+        stock=properties.stock,
+        status=properties.status,
         version=Version(to_ms(event.occurred_at), received_at_ms, event.event_id),
     )
 
@@ -148,10 +148,10 @@ def _wait_for_places(
     name = topics.EVENTS.name
     while not stop.is_set():
         try:
-            found = consumer.list_topics(name, timeout=1).topics[name]
-            if found.error is None and found.partitions:
+            topic = consumer.list_topics(name, timeout=1).topics[name]
+            if topic.error is None and topic.partitions:
                 start = start_ms()
-                asked = [TopicPartition(name, number, 0 if start is None else start) for number in sorted(found.partitions)]
+                asked = [TopicPartition(name, number, 0 if start is None else start) for number in sorted(topic.partitions)]
                 begun = asked if start is None else consumer.offsets_for_times(asked, timeout=10)
                 health.waiting_for = None
                 return begun

@@ -54,20 +54,20 @@ def run(
     if out is not None:
         _write_history(plan, out, processes)
     elif to is not None:
-        found = post_live(
+        outcome = post_live(
             plan,
             to,
-            key or _own_key(plan.shop_id),
+            key or _shop_write_key(plan.shop_id),
             rate=rate,
             seconds=seconds,
             run_id=run_id or secrets.token_hex(4),
             progress=lambda batches: track(batches, description=f"{shop}: posting", console=console, transient=True),
         )
-        console.print(_report_table(found))
+        console.print(_report_table(outcome))
         if report is not None:
-            write_json(report, found.as_json())
-        if found.failed:
-            raise LiveError(f"{found.failed} events were not acknowledged; {found.last_error}")
+            write_json(report, outcome.as_json())
+        if outcome.failed:
+            raise LiveError(f"{outcome.failed} events were not acknowledged; {outcome.last_error}")
 
 
 def _write_history(plan: Plan, out: Path, processes: int) -> None:
@@ -93,7 +93,7 @@ def _report_table(report: Report) -> Table:
     return table
 
 
-def _own_key(shop_id: str) -> str:
+def _shop_write_key(shop_id: str) -> str:
     file = Paths.of(get_settings()).client_keys_file
     try:
         return str(json.loads(file.read_text())[shop_id]["write"])

@@ -24,7 +24,7 @@ class CartLine:
 def add(scene: Scene, visitor: Visitor, item: int, quantity: int = 1, unit_price: int | None = None) -> CartLine:
     """Put an item into the cart, at a special price when one is given."""
     line = CartLine(item, quantity, int(scene.state.price[item]) if unit_price is None else unit_price)
-    scene.journal.tell(
+    scene.journal.record(
         visitor,
         "item_added_to_cart",
         {
@@ -47,7 +47,7 @@ def check_out(scene: Scene, visitor: Visitor, cart: list[CartLine]) -> None:
         "amount_minor": sum(line.quantity * line.unit_price for line in cart),
         "currency": scene.world.preset.currency,
     }
-    scene.journal.tell(visitor, "checkout_started", properties)
+    scene.journal.record(visitor, "checkout_started", properties)
 
 
 def pay(
@@ -60,7 +60,7 @@ def pay(
     group_buy_id: str | None = None,
 ) -> tuple[str, int]:
     """Pay what is in the cart; may be refunded days later. Returns the order's id and what was paid (minor units)."""
-    preset, own = scene.world.preset, scene.world.catalogue
+    preset, catalogue = scene.world.preset, scene.world.catalogue
     gross = sum(line.quantity * line.unit_price for line in cart)
     from_amount, off = preset.coupon_minor
     discount = off if coupon_id and gross >= from_amount else 0
@@ -71,10 +71,10 @@ def pay(
         "currency": preset.currency,
         "lines": [
             {
-                "item_id": own.ids[line.item],
+                "item_id": catalogue.ids[line.item],
                 "quantity": line.quantity,
                 "unit_price_minor": line.unit_price,
-                "category": own.category_name(line.item),
+                "category": catalogue.category_name(line.item),
             }
             for line in cart
         ],
@@ -86,10 +86,10 @@ def pay(
             properties[name] = value
     if discount and coupon_id:
         properties["coupon_ids"] = [coupon_id]
-    scene.journal.tell(visitor, "order_paid", properties)
+    scene.journal.record(visitor, "order_paid", properties)
     if discount and coupon_id:
         redeemed = {"coupon_id": coupon_id, "order_id": order_id, "discount_minor": discount}
-        scene.journal.tell(visitor, "coupon_redeemed", redeemed, at_ms=visitor.now_ms + 300)
+        scene.journal.record(visitor, "coupon_redeemed", redeemed, at_ms=visitor.now_ms + 300)
     paid = gross - discount + shipping
     if group_buy_id is None and scene.dice.chance(preset.refund_per_order):
         _refund_some(scene, visitor, order_id, cart, paid, discount, gross)
@@ -114,7 +114,7 @@ def refund(scene: Scene, visitor: Visitor, order_id: str, amount: int, at_ms: in
         "reason": reason,
     }
     outside = Visitor(visitor.shopper, visitor.anonymous_id, visitor.user_id, scene.journal.new_id("s"), visitor.context, at_ms)
-    scene.journal.tell(outside, "order_refunded", properties)
+    scene.journal.record(outside, "order_refunded", properties)
 
 
 def _refund_some(

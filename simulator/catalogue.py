@@ -17,7 +17,7 @@ _INACTIVE_SHARE = 0.04
 
 
 @dataclass(frozen=True)
-class ItemState:
+class SimulatedItemState:
     """Price (minor units), stock and status of every item on one day; ``changed`` are the items that changed with it."""
 
     price: np.ndarray
@@ -31,7 +31,7 @@ class ItemState:
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class SimulatedCatalogue:
     """Items 0…n−1, sorted by category. ``vectors`` (n, DIMENSIONS, unit length) and ``appeal`` (log popularity) are truth."""
 
     preset: Preset
@@ -59,7 +59,7 @@ class Catalogue:
         """States by day, from day 0 on."""
         return StateCalendar(self)
 
-    def state_properties(self, item: int, state: ItemState) -> dict[str, Any]:
+    def state_properties(self, item: int, state: SimulatedItemState) -> dict[str, Any]:
         """Properties of ``item_changed``: the whole state of the item."""
         return {
             **self.facts[item],
@@ -73,29 +73,29 @@ class Catalogue:
 class StateCalendar:
     """Walks the days once; each day's changes come from that day's own stream, so that more days do not alter earlier ones."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: SimulatedCatalogue) -> None:
         self._catalogue = catalogue
         n = len(catalogue)
         none = np.array([], dtype=np.int64)
-        self._states = [ItemState(catalogue.price, catalogue.stock, np.ones(n, dtype=bool), none)]
+        self._states = [SimulatedItemState(catalogue.price, catalogue.stock, np.ones(n, dtype=bool), none)]
 
-    def on(self, day: int) -> ItemState:
+    def on(self, day: int) -> SimulatedItemState:
         """The state that holds during ``day``."""
         while len(self._states) <= day:
             self._states.append(self._after(self._states[-1], len(self._states)))
         return self._states[day]
 
-    def _after(self, before: ItemState, day: int) -> ItemState:
-        own = self._catalogue
-        rng = stream(own.seed, own.shop_id, "catalogue-day", day)
-        n = len(own)
+    def _after(self, before: SimulatedItemState, day: int) -> SimulatedItemState:
+        catalogue = self._catalogue
+        rng = stream(catalogue.seed, catalogue.shop_id, "catalogue-day", day)
+        n = len(catalogue)
         draws = rng.random((n, 4))
         changed = draws[:, 0] < _CHANGED_PER_DAY
         factor = np.where(draws[:, 1] < 0.5, 1.0, 0.7 + 0.35 * draws[:, 1])
-        price = np.maximum(100, np.rint(own.price * factor / 100).astype(np.int64) * 100)
+        price = np.maximum(100, np.rint(catalogue.price * factor / 100).astype(np.int64) * 100)
         stock = np.where(draws[:, 2] < _SOLD_OUT_SHARE, 0, (draws[:, 2] * 600).astype(np.int64))
         active = draws[:, 3] >= _INACTIVE_SHARE
-        return ItemState(
+        return SimulatedItemState(
             np.where(changed, price, before.price),
             np.where(changed, stock, before.stock),
             np.where(changed, active, before.active),
@@ -103,7 +103,7 @@ class StateCalendar:
         )
 
 
-def make_catalogue(preset: Preset, shop_id: str, seed: int) -> Catalogue:
+def make_catalogue(preset: Preset, shop_id: str, seed: int) -> SimulatedCatalogue:
     """The catalogue of a shop and seed; it depends on nothing else."""
     n, kinds = preset.items, [len(c.kinds) for c in preset.categories]
     rng = stream(seed, shop_id, "catalogue")
@@ -118,7 +118,7 @@ def make_catalogue(preset: Preset, shop_id: str, seed: int) -> Catalogue:
     appeal = rng.normal(0.0, 0.85, n) + rng.normal(0.0, 0.3, len(kinds))[category]
     dice = Dice(rng)
     facts = [_facts(preset, i, int(c), int(k), dice) for i, (c, k) in enumerate(zip(category, kind, strict=True))]
-    return Catalogue(
+    return SimulatedCatalogue(
         preset=preset,
         ids=[fact["item_id"] for fact in facts],
         category=category,
@@ -145,8 +145,8 @@ def _vectors(category: np.ndarray, kind: np.ndarray, kinds: list[int], rng: np.r
     """Items of one category lie together, those of one kind closer still."""
     categories = _unit(rng.normal(size=(len(kinds), DIMENSIONS)))
     within = _unit(rng.normal(size=(len(kinds), max(kinds), DIMENSIONS)))
-    own = _unit(rng.normal(size=(len(category), DIMENSIONS)))
-    return _unit(0.72 * categories[category] + 0.48 * within[category, kind] + 0.36 * own)
+    noise = _unit(rng.normal(size=(len(category), DIMENSIONS)))
+    return _unit(0.72 * categories[category] + 0.48 * within[category, kind] + 0.36 * noise)
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -35,14 +35,14 @@ def catalogue_happenings(world: World) -> list[Happening]:
     journal, state = Journal("cat"), world.states.on(0)
     first = world.start_of_day_ms(0) - 3_600_000
     for item in range(len(world.catalogue)):
-        journal.tell_shop("item_changed", world.catalogue.state_properties(item, state), first + item * 100)
+        journal.record_shop("item_changed", world.catalogue.state_properties(item, state), first + item * 100)
     return journal.happenings
 
 
 def _change_items(scene: Scene, midnight: int) -> None:
     """The day's changes take effect at midnight, before anybody sees them."""
     for number, item in enumerate(scene.state.changed.tolist()):
-        scene.journal.tell_shop(
+        scene.journal.record_shop(
             "item_changed", scene.world.catalogue.state_properties(item, scene.state), midnight + number * 10
         )
 

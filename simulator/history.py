@@ -28,7 +28,7 @@ class PlayedDay(NamedTuple):
 
 
 def play(plan: Plan, day: int) -> PlayedDay:
-    """One day of the plan; day ``CATALOGUE`` is the hour before, in which the catalogue is told, without a defect."""
+    """One day of the plan; day ``CATALOGUE`` is the hour before, in which the catalogue is published, without a defect."""
     world = _world_of(plan)
     if day == CATALOGUE:
         happenings = catalogue_happenings(world)
@@ -38,10 +38,10 @@ def play(plan: Plan, day: int) -> PlayedDay:
         happenings = play_day(world, day, prefix=prefix, names=("day", day))
     rng = stream(plan.seed, plan.shop_id, "deliveries", day)
     end_ms = world.end_ms
-    found = list(deliver(happenings, plan.shop_id, prefix, rng, until_ms=end_ms, is_clean=day == CATALOGUE))
-    found.sort(key=lambda d: d.received_ms)
+    deliveries = list(deliver(happenings, plan.shop_id, prefix, rng, until_ms=end_ms, is_clean=day == CATALOGUE))
+    deliveries.sort(key=lambda d: d.received_ms)
     happened = (h for h in happenings if h.at_ms < end_ms)
-    return PlayedDay(found, truth_of(happened, found, world, None if day == CATALOGUE else day))
+    return PlayedDay(deliveries, truth_of(happened, deliveries, world, None if day == CATALOGUE else day))
 
 
 def simulate(plan: Plan, out: Path, *, processes: int = 1, progress: Callable[[int, int], None] | None = None) -> Truth:

@@ -45,8 +45,8 @@ class Journal:
         self._numbers[kind] = number + 1
         return f"{kind}{self.prefix}-{number}"
 
-    def tell(self, visitor: Visitor, event_type: str, properties: dict[str, Any], at_ms: int | None = None) -> None:
-        """Write down what the visitor did, now or at ``at_ms``."""
+    def record(self, visitor: Visitor, event_type: str, properties: dict[str, Any], at_ms: int | None = None) -> None:
+        """Append an event of the visitor, now or at ``at_ms`` (milliseconds since the epoch, UTC)."""
         self.happenings.append(
             Happening(
                 visitor.now_ms if at_ms is None else at_ms,
@@ -60,6 +60,6 @@ class Journal:
             )
         )
 
-    def tell_shop(self, event_type: str, properties: dict[str, Any], at_ms: int) -> None:
-        """Write down what happened to the shop and not to a person."""
+    def record_shop(self, event_type: str, properties: dict[str, Any], at_ms: int) -> None:
+        """Append an event of the shop that concerns no person."""
         self.happenings.append(Happening(at_ms, event_type, None, None, None, {}, properties))

@@ -90,12 +90,12 @@ class LiveEvents:
 def _acts(world: World, run_id: str, count: int) -> Iterator[Happening]:
     """``count`` happenings of live days, each day in the order of its clock."""
     scale = min(1.0, count / (world.plan.users * _EVENTS_PER_USER_AND_DAY))
-    made, number = 0, 0
-    while made < count:
+    acts, number = 0, 0
+    while acts < count:
         day = world.plan.days + number
         for happening in play_day(world, day, prefix=f"{run_id}.{number}", names=("live", run_id, number), scale=scale):
             yield happening
-            made += 1
-            if made == count:
+            acts += 1
+            if acts == count:
                 return
         number += 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.catalogue import ItemState
+from simulator.catalogue import SimulatedItemState
 from simulator.journal import Journal, Visitor
 from simulator.seeds import Dice
 from simulator.shoppers import CITIES, DEVICES
@@ -23,7 +23,7 @@ class Scene:
 
     world: World
     day: int
-    state: ItemState
+    state: SimulatedItemState
     journal: Journal
     dice: Dice
 
@@ -35,11 +35,11 @@ class Scene:
     def visitor(self, shopper: int, at_ms: int, *, channel: str | None = None, referrer: str | None = None) -> Visitor:
         """A shopper who comes in: a stranger before the first login, mostly known after it."""
         people, dice = self.world.shoppers, self.dice
-        own_channel = list(self.world.preset.channels)[int(people.channel[shopper])]
+        channel_of_day = list(self.world.preset.channels)[int(people.channel[shopper])]
         if dice.chance(0.2):
-            own_channel = dice.pick(list(self.world.preset.channels))
+            channel_of_day = dice.pick(list(self.world.preset.channels))
         context: dict[str, Any] = {
-            "channel": channel or own_channel,
+            "channel": channel or channel_of_day,
             "device": DEVICES[int(people.device[shopper])],
             "city": CITIES[int(people.city[shopper])],
         }
@@ -77,8 +77,8 @@ class Scene:
                 return []
             low, high, last = (float(chances[start - 1]) if start else 0.0), float(chances[end - 1]), end - 1
         draws = low + self.dice.rng.random(number) * (high - low)
-        found = np.minimum(np.searchsorted(chances, draws, side="right"), last).tolist()
-        return [item for item in found if self.state.active[item]]
+        picked = np.minimum(np.searchsorted(chances, draws, side="right"), last).tolist()
+        return [item for item in picked if self.state.active[item]]
 
     def liking(self, shopper: int, item: int) -> float:
         """How much the item is to the shopper's taste (cosine, −1 to 1)."""
@@ -86,9 +86,9 @@ class Scene:
 
     def wants(self, shopper: int, item: int) -> bool:
         """Whether the shopper, looking at the item, puts it into the cart."""
-        people, own = self.world.shoppers, self.world.catalogue
+        people, catalogue = self.world.shoppers, self.world.catalogue
         taste = 0.35 + 1.3 * max(0.0, self.liking(shopper, item))
-        price = np.exp(-0.25 * people.price_sensitivity[shopper] * own.price_z[item])
+        price = np.exp(-0.25 * people.price_sensitivity[shopper] * catalogue.price_z[item])
         chance = self.world.preset.add_per_view * float(people.eagerness[shopper]) * taste * float(price)
         return self.state.is_sellable(item) and self.dice.chance(min(chance, 0.8))
 
@@ -101,7 +101,7 @@ class Scene:
         }
         if share_id:
             properties["share_id"] = share_id
-        self.journal.tell(visitor, "item_viewed", properties)
+        self.journal.record(visitor, "item_viewed", properties)
 
 
 def campaign_on(day: int) -> str | None:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from simulator.catalogue import DIMENSIONS, Catalogue
+from simulator.catalogue import DIMENSIONS, SimulatedCatalogue
 from simulator.devices import Devices, anonymous_id, make_devices
 from simulator.preset import Preset
 from simulator.seeds import stream
@@ -23,7 +23,7 @@ _STAPLES_MOST = 12
 
 @dataclass(frozen=True)
 class Shoppers:
-    """Shoppers 0…n−1 and after them the bots. ``taste`` (n, DIMENSIONS), everything else (n,) unless said otherwise."""
+    """Shoppers 0…n−1 and after them the bots. ``taste`` (n, DIMENSIONS), everything else (n,) unless noted otherwise."""
 
     count: int
     bots: int
@@ -56,7 +56,7 @@ class Shoppers:
         return buying
 
 
-def make_shoppers(preset: Preset, catalogue: Catalogue, shop_id: str, seed: int, count: int) -> Shoppers:
+def make_shoppers(preset: Preset, catalogue: SimulatedCatalogue, shop_id: str, seed: int, count: int) -> Shoppers:
     """Shoppers of a shop and seed. Each trait has its own stream, so that asking for more shoppers leaves the first ones."""
 
     def rng(trait: str) -> np.random.Generator:
@@ -91,7 +91,7 @@ def make_shoppers(preset: Preset, catalogue: Catalogue, shop_id: str, seed: int,
     )
 
 
-def preference(taste: np.ndarray, sensitivity: np.ndarray | float, catalogue: Catalogue) -> np.ndarray:
+def preference(taste: np.ndarray, sensitivity: np.ndarray | float, catalogue: SimulatedCatalogue) -> np.ndarray:
     """Log-odds of each item to be looked at: taste, the item's appeal, and its price for those who mind. Shape (…, items)."""
     score: np.ndarray = TASTE * (taste @ catalogue.vectors.T) + APPEAL * catalogue.appeal
     minded: np.ndarray = score - PRICE * np.multiply.outer(sensitivity, catalogue.price_z)
@@ -101,7 +101,7 @@ def preference(taste: np.ndarray, sensitivity: np.ndarray | float, catalogue: Ca
 class Leanings:
     """How likely each shopper looks at each item; it is the same every day, so shoppers who came lately are remembered."""
 
-    def __init__(self, shoppers: Shoppers, catalogue: Catalogue) -> None:
+    def __init__(self, shoppers: Shoppers, catalogue: SimulatedCatalogue) -> None:
         self._shoppers, self._catalogue = shoppers, catalogue
         self.of = lru_cache(maxsize=4096)(self._of)
 
@@ -111,24 +111,24 @@ class Leanings:
         return _summed_odds(people.taste[shopper], float(people.price_sensitivity[shopper]), self._catalogue)
 
 
-def _summed_odds(taste: np.ndarray, sensitivity: float, catalogue: Catalogue) -> np.ndarray:
+def _summed_odds(taste: np.ndarray, sensitivity: float, catalogue: SimulatedCatalogue) -> np.ndarray:
     summed: np.ndarray = np.cumsum(np.exp(preference(taste, sensitivity, catalogue)))
     return summed
 
 
-def _tastes(catalogue: Catalogue, count: int, rng: np.random.Generator) -> np.ndarray:
+def _tastes(catalogue: SimulatedCatalogue, count: int, rng: np.random.Generator) -> np.ndarray:
     """A taste is a mixture of three items' vectors, the first weighing most, and something of one's own."""
     draws = rng.random((count, 3))
     picked = catalogue.vectors[(draws * len(catalogue)).astype(np.int64)]
-    own = stream(catalogue.seed, catalogue.shop_id, "shoppers", "taste-own").normal(size=(count, DIMENSIONS)) * 0.12
-    mixed: np.ndarray = picked[:, 0] + 0.7 * picked[:, 1] + 0.35 * picked[:, 2] + own
+    noise = stream(catalogue.seed, catalogue.shop_id, "shoppers", "taste-own").normal(size=(count, DIMENSIONS)) * 0.12
+    mixed: np.ndarray = picked[:, 0] + 0.7 * picked[:, 1] + 0.35 * picked[:, 2] + noise
     unit: np.ndarray = mixed / np.linalg.norm(mixed, axis=1, keepdims=True)
     return unit
 
 
 def _staples(
     preset: Preset,
-    catalogue: Catalogue,
+    catalogue: SimulatedCatalogue,
     taste: np.ndarray,
     sensitivity: np.ndarray,
     rng: np.random.Generator,

@@ -16,7 +16,7 @@ def share(scene: Scene, visitor: Visitor, item: int) -> None:
     """Share an item; some friends open the link within hours, look, and now and then buy."""
     dice, item_id = scene.dice, scene.world.catalogue.ids[item]
     share_id, channel = scene.journal.new_id("h"), dice.pick(_SHARE_CHANNELS)
-    scene.journal.tell(visitor, "item_shared", {"share_id": share_id, "item_id": item_id, "share_channel": channel})
+    scene.journal.record(visitor, "item_shared", {"share_id": share_id, "item_id": item_id, "share_channel": channel})
     shared_by = visitor.user_id or visitor.anonymous_id
     scene.linger(visitor, 8)
     for friend in _friends(scene, visitor):
@@ -24,7 +24,7 @@ def share(scene: Scene, visitor: Visitor, item: int) -> None:
             continue
         at_ms = visitor.now_ms + 20_000 + int(dice.exponential(1.5) * _HOUR_MS)
         guest = scene.visitor(friend, at_ms, channel="wechat", referrer="share")
-        scene.journal.tell(guest, "share_opened", {"share_id": share_id, "item_id": item_id, "shared_by": shared_by})
+        scene.journal.record(guest, "share_opened", {"share_id": share_id, "item_id": item_id, "shared_by": shared_by})
         guest.now_ms += 400
         scene.view(guest, item, share_id)
         scene.linger(guest)
@@ -49,7 +49,7 @@ def open_group(scene: Scene, visitor: Visitor, item: int) -> None:
         scene.log_in(visitor)
     opened_ms = visitor.now_ms
     opened = {"group_buy_id": group_id, "item_id": item_id, "size": size, "unit_price_minor": price}
-    scene.journal.tell(visitor, "group_buy_opened", opened)
+    scene.journal.record(visitor, "group_buy_opened", opened)
     members = [(visitor, *_pay_in_group(scene, visitor, item, price, group_id))]
     last_ms = visitor.now_ms
     candidates = [f for f in _friends(scene, visitor) if dice.chance(0.4)]
@@ -65,12 +65,12 @@ def open_group(scene: Scene, visitor: Visitor, item: int) -> None:
         scene.view(guest, item)
         scene.linger(guest)
         joined = {"group_buy_id": group_id, "item_id": item_id, "invited_by": visitor.user_id}
-        scene.journal.tell(guest, "group_buy_joined", joined)
+        scene.journal.record(guest, "group_buy_joined", joined)
         members.append((guest, *_pay_in_group(scene, guest, item, price, group_id)))
         last_ms = max(last_ms, guest.now_ms)
     if len(members) == size:
         done = {"group_buy_id": group_id, "item_id": item_id, "members": size}
-        scene.journal.tell_shop("group_buy_completed", done, last_ms + 1000)
+        scene.journal.record_shop("group_buy_completed", done, last_ms + 1000)
     else:
         for number, (member, order_id, paid) in enumerate(members):
             refund(scene, member, order_id, paid, opened_ms + _GROUP_OPEN_MS + number * 50, "拼团未成", [])
@@ -92,7 +92,7 @@ def open_bargain(scene: Scene, visitor: Visitor, item: int) -> None:
     floor = max(100, int(price * _FLOOR_PRICE) // 100 * 100)
     bargain_id = scene.journal.new_id("b")
     started = {"bargain_id": bargain_id, "item_id": item_id, "floor_price_minor": floor}
-    scene.journal.tell(visitor, "bargain_started", started)
+    scene.journal.record(visitor, "bargain_started", started)
     scene.linger(visitor, 6)
     left, at_ms = max(price - floor, 0), visitor.now_ms
     for friend in _friends(scene, visitor):
@@ -102,7 +102,7 @@ def open_bargain(scene: Scene, visitor: Visitor, item: int) -> None:
         cut = min(left, max(1, int((price - floor) * dice.between(0.2, 0.5))))
         left -= cut
         helper = scene.visitor(friend, at_ms, channel="wechat", referrer="bargain")
-        scene.journal.tell(helper, "bargain_helped", {"bargain_id": bargain_id, "item_id": item_id, "cut_minor": cut})
+        scene.journal.record(helper, "bargain_helped", {"bargain_id": bargain_id, "item_id": item_id, "cut_minor": cut})
     if left <= 0 and dice.chance(0.7):
         buyer = scene.visitor(visitor.shopper, at_ms + int(dice.exponential(0.5) * _HOUR_MS) + 60_000)
         scene.view(buyer, item)
@@ -115,5 +115,5 @@ def open_bargain(scene: Scene, visitor: Visitor, item: int) -> None:
 
 
 def _friends(scene: Scene, visitor: Visitor) -> list[int]:
-    own = scene.world.shoppers.friends[visitor.shopper].tolist()
-    return [friend for friend in dict.fromkeys(own) if friend != visitor.shopper]
+    friends = scene.world.shoppers.friends[visitor.shopper].tolist()
+    return [friend for friend in dict.fromkeys(friends) if friend != visitor.shopper]

@@ -125,7 +125,7 @@ def paid_minor(order: dict[str, Any]) -> int:
 def write_truth(folder: Path, world: World, truth: Truth, planted: Iterable[Delivery]) -> None:
     """``summary.json``, ``shoppers.parquet``, ``items.parquet`` and ``planted.jsonl`` below ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    people, own = world.shoppers, world.catalogue
+    people, catalogue = world.shoppers, world.catalogue
     write_json(folder / "summary.json", truth.summary(world))
     shoppers = {
         "user_id": [people.user_id(n) for n in range(people.count)],
@@ -141,14 +141,14 @@ def write_truth(folder: Path, world: World, truth: Truth, planted: Iterable[Deli
         "arrival_day": people.arrival_day,
         "login_day": people.login_day,
         "rhythm_days": people.rhythm_days,
-        "staples": [[own.ids[item] for item in staples.tolist()] for staples in people.staples],
+        "staples": [[catalogue.ids[item] for item in staples.tolist()] for staples in people.staples],
     }
     items = {
-        "item_id": own.ids,
-        "category": [own.category_name(item) for item in range(len(own))],
-        "vector": own.vectors.tolist(),
-        "appeal": own.appeal,
-        "price_z": own.price_z,
+        "item_id": catalogue.ids,
+        "category": [catalogue.category_name(item) for item in range(len(catalogue))],
+        "vector": catalogue.vectors.tolist(),
+        "appeal": catalogue.appeal,
+        "price_z": catalogue.price_z,
     }
     pq.write_table(pa.table(shoppers), folder / "shoppers.parquet")
     pq.write_table(pa.table(items), folder / "items.parquet")

@@ -19,7 +19,7 @@ def walk_visit(scene: Scene, shopper: int, at_ms: int, *, is_restocking: bool) -
     visitor = scene.visitor(shopper, at_ms)
     logs_in = visitor.user_id is None and scene.day == scene.world.shoppers.login_day[shopper]
     if dice.chance(0.004):
-        scene.journal.tell(visitor, "consent_changed", {"personalisation": dice.chance(0.4)})
+        scene.journal.record(visitor, "consent_changed", {"personalisation": dice.chance(0.4)})
         scene.linger(visitor, 5)
     coupon_id = _claim_coupon(scene, visitor)
     cart: list[CartLine] = []
@@ -40,7 +40,7 @@ def walk_visit(scene: Scene, shopper: int, at_ms: int, *, is_restocking: bool) -
             _join_in(scene, visitor, item)
     if cart and dice.chance(0.12):
         gone = cart.pop(dice.whole(0, len(cart) - 1))
-        scene.journal.tell(
+        scene.journal.record(
             visitor, "item_removed_from_cart", {"item_id": scene.world.catalogue.ids[gone.item], "quantity": gone.quantity}
         )
         scene.linger(visitor, 6)
@@ -74,7 +74,7 @@ def _claim_coupon(scene: Scene, visitor: Visitor) -> str | None:
         return None
     coupon_id = f"coupon-{scene.campaign or '新客'}"
     claimed = {"coupon_id": coupon_id} | ({"campaign_id": scene.campaign} if scene.campaign else {})
-    scene.journal.tell(visitor, "coupon_claimed", claimed)
+    scene.journal.record(visitor, "coupon_claimed", claimed)
     scene.linger(visitor, 4)
     return coupon_id
 
@@ -90,35 +90,37 @@ def _restock(scene: Scene, visitor: Visitor, cart: list[CartLine]) -> None:
 
 def _items_to_view(scene: Scene, visitor: Visitor, *, hurried: bool) -> list[int]:
     """Half of the visits look around, the others have a category in mind; some of these search for a kind of goods."""
-    dice, own = scene.dice, scene.world.catalogue
+    dice, catalogue = scene.dice, scene.world.catalogue
     mean = scene.world.preset.views_per_visit * (0.35 if hurried else 1.0)
     number = min(_MOST_VIEWS, 1 + int(dice.exponential(mean)))
     around = scene.picks(visitor.shopper, 1)
     if dice.chance(0.5) or not around:
         return scene.picks(visitor.shopper, number)
-    category = int(own.category[around[0]])
+    category = int(catalogue.category[around[0]])
     if dice.chance(0.45):
-        kinds = own.preset.categories[category].kinds
+        kinds = catalogue.preset.categories[category].kinds
         kind = dice.whole(0, len(kinds) - 1)
-        results = int(np.count_nonzero((own.category == category) & (own.kind == kind)))
-        scene.journal.tell(visitor, "search_performed", {"query": kinds[kind][0], "results": results})
+        results = int(np.count_nonzero((catalogue.category == category) & (catalogue.kind == kind)))
+        scene.journal.record(visitor, "search_performed", {"query": kinds[kind][0], "results": results})
         scene.linger(visitor, 6)
     return scene.picks(visitor.shopper, number, category)
 
 
 def _look_at_recommendations(scene: Scene, visitor: Visitor) -> int | None:
     """The home page shows some of the shop's best-liked items; what fits the taste may be clicked. Returns what was clicked."""
-    dice, own = scene.dice, scene.world.catalogue
-    chances = np.exp(1.5 * own.appeal) * scene.state.active
-    shown = dice.rng.choice(len(own), size=_SHOWN, replace=False, p=chances / chances.sum()).tolist()
+    dice, catalogue = scene.dice, scene.world.catalogue
+    chances = np.exp(1.5 * catalogue.appeal) * scene.state.active
+    shown = dice.rng.choice(len(catalogue), size=_SHOWN, replace=False, p=chances / chances.sum()).tolist()
     request_id = scene.journal.new_id("q")
-    shown_ids = [own.ids[item] for item in shown]
-    scene.journal.tell(visitor, "recommendation_shown", {"request_id": request_id, "placement": "home", "item_ids": shown_ids})
+    shown_ids = [catalogue.ids[item] for item in shown]
+    scene.journal.record(
+        visitor, "recommendation_shown", {"request_id": request_id, "placement": "home", "item_ids": shown_ids}
+    )
     for position, item in enumerate(shown):
         if dice.chance(0.02 + 0.12 * max(0.0, scene.liking(visitor.shopper, item))):
             scene.linger(visitor, 6)
-            clicked = {"request_id": request_id, "placement": "home", "item_id": own.ids[item], "position": position}
-            scene.journal.tell(visitor, "recommendation_clicked", clicked)
+            clicked = {"request_id": request_id, "placement": "home", "item_id": catalogue.ids[item], "position": position}
+            scene.journal.record(visitor, "recommendation_clicked", clicked)
             visitor.now_ms += 200
             return int(item)
     scene.linger(visitor, 6)

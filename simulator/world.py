@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from simulator.catalogue import Catalogue, StateCalendar, make_catalogue
+from simulator.catalogue import SimulatedCatalogue, StateCalendar, make_catalogue
 from simulator.preset import Preset
 from simulator.presets import preset_of
 from simulator.shoppers import Leanings, Shoppers, make_shoppers
@@ -31,7 +31,7 @@ class World:
 
     plan: Plan
     preset: Preset
-    catalogue: Catalogue
+    catalogue: SimulatedCatalogue
     shoppers: Shoppers
     states: StateCalendar
     leanings: Leanings

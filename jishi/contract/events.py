@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import create_model, model_validator
+from pydantic import ConfigDict, Field, StrictInt, WithJsonSchema, create_model, model_validator
 
 from jishi.contract.fields import Id, Instant, Part, ShopId, Text
 from jishi.contract.properties import PROPERTIES, WITHOUT_PERSON
 
 SCHEMA_VERSION = 1
+# A whole number and nothing that merely equals 1, such as true.
+SchemaVersion = Annotated[
+    StrictInt, Field(ge=SCHEMA_VERSION, le=SCHEMA_VERSION), WithJsonSchema({"const": 1, "type": "integer"})
+]
 
 
 class Context(Part):
@@ -39,7 +43,7 @@ class Event(Part):
     anonymous_id: Id | None = None
     user_id: Id | None = None
     session_id: Id | None = None
-    schema_version: Literal[1] = 1
+    schema_version: SchemaVersion = SCHEMA_VERSION
     context: Context = Context()
     properties: Any
 
@@ -51,6 +55,10 @@ class Event(Part):
 
 class PersonalEvent(Event):
     """An event of a person: at least one of ``user_id`` and ``anonymous_id`` is there."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"not": {"properties": {"user_id": {"type": "null"}, "anonymous_id": {"type": "null"}}}}
+    )
 
     @model_validator(mode="after")
     def has_person(self) -> PersonalEvent:

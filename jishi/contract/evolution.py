@@ -4,6 +4,9 @@ A released version leaves two things behind: events as they were stored, and the
 events with today's contract; ``breaking_changes`` compares schemas, which also finds what no stored example happens to show. A
 type or a field may be added, a rule may be loosened; a type may not vanish, a field may not vanish (a rename is that), become
 needed, or take less than it took. What must break is a new event type or a new ``schema_version``.
+
+One exception has a list: a value that never had one meaning, so that engines read it differently or died of it, may be refused
+by name (``MENDED``). Events that are stored keep the outcome that they had, for a record is checked once, when it comes in.
 """
 
 from __future__ import annotations
@@ -15,9 +18,18 @@ import orjson
 from pydantic import BaseModel
 
 from jishi.contract.events import EVENT_TYPES, Event
+from jishi.contract.fields import CURRENCY_PATTERN, INSTANT_PATTERN, NO_NUL_PATTERN
+from jishi.contract.ids import ID_PATTERN
 from jishi.contract.verdict import Refusal, check
 
 Schema = Mapping[str, Any]
+# Patterns that released fields got later, each with what they refuse.
+MENDED = {
+    ID_PATTERN: "texts that name nobody (null, undefined), and ids that differ only in what nobody sees",
+    CURRENCY_PATTERN: "three letters that are no currency",
+    NO_NUL_PATTERN: "texts with a NUL, which end there for some engines",
+    INSTANT_PATTERN: "forms of ISO 8601 that only Python reads, such as week dates",
+}
 # Keyword and whether a larger number is the stricter one.
 _LIMITS = {
     "minimum": True,
@@ -100,7 +112,7 @@ def _stricter(old: Schema, new: Schema, path: str) -> Iterator[str]:
             continue
         if keyword not in old or (new[keyword] > old[keyword] if larger_is_stricter else new[keyword] < old[keyword]):
             yield f"{path}: {keyword} is {new[keyword]} and was {old.get(keyword, 'not limited')}"
-    if "pattern" in new and new["pattern"] != old.get("pattern"):
+    if "pattern" in new and new["pattern"] != old.get("pattern") and new["pattern"] not in MENDED:
         yield f"{path}: pattern is {new['pattern']} and was {old.get('pattern', 'free')}"
     if (allowed := _values(new)) is not None:
         before = _values(old)

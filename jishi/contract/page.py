@@ -23,6 +23,16 @@ the collector at `GET /v1/schemas/{type}`. How the contract may change stands in
 An event is a JSON object. Unknown fields are kept. A field that is missing, has the wrong type or a value that is not allowed
 puts the event into quarantine with its shop, the reason, the field and the raw line.
 
+- **Ids** are trimmed and brought into Unicode's form NFC, so that one id has one spelling; at most 200 characters, none of
+  them a control character. `null`, `undefined`, `None`, `NaN` (in any case) and the empty text are refused: they name nobody.
+- **Whole numbers** are at most 2^53 − 1; `1.0` is read as 1, `true` and `"1"` are not numbers.
+- **Derived amounts** have the same bound: quantity × price, the sums of an order and what was paid (`amount_too_large`). No
+  discount is larger than what it is taken from (`discount_above_order`).
+- **Currencies** are codes of ISO 4217, withdrawn ones included, for money of a shop (no metals, no `XXX`).
+- **Times** carry an offset and lie between 1970 and a year ahead of now, in imports too (`beyond_horizon`).
+- The JSON Schemas take what the contract takes, but for three rules that a schema cannot say: derived amounts, days that a
+  month does not have, and what lies beyond the horizon.
+
 | envelope field | needed | meaning |
 |---|---|---|
 | `event_id` | yes | chosen by the storefront, unique within the shop; the same id sent again counts once |
@@ -66,20 +76,22 @@ def _property_rows(name: str) -> list[str]:
     properties = schema["$defs"][PROPERTIES[name].__name__]
     required = set(properties.get("required", []))
     rows = []
+    named = schema["$defs"]
     for field, form in properties["properties"].items():
-        rows.append(f"| `{field}` | {_type_words(form)} | {'yes' if field in required else 'no'} |\n")
+        rows.append(f"| `{field}` | {_type_words(form, named)} | {'yes' if field in required else 'no'} |\n")
     return rows
 
 
-def _type_words(form: dict[str, Any]) -> str:
+def _type_words(form: dict[str, Any], named: dict[str, Any]) -> str:
     if "anyOf" in form:
-        return _type_words(next(option for option in form["anyOf"] if option.get("type") != "null"))
+        return _type_words(next(option for option in form["anyOf"] if option.get("type") != "null"), named)
     if "$ref" in form:
-        return str(form["$ref"]).rsplit("/", 1)[1]
+        name = str(form["$ref"]).rsplit("/", 1)[1]
+        return {"Id": "id", "Text": "string"}.get(name) or (_type_words(named[name], named) if name == "Currency" else name)
     if "enum" in form:
         return " or ".join(f"`{value}`" for value in form["enum"])
     if form.get("type") == "array":
-        return f"list of {_type_words(form['items'])}"
+        return f"list of {_type_words(form['items'], named)}"
     if form.get("description"):
         return f"{form['type']}, {form['description']}"
     return str(form.get("type", "any"))

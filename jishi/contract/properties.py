@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from jishi.contract.fields import Count, Currency, Flag, Id, MinorUnits, Part, Text
+from jishi.contract.bounds import check_cart, check_order, check_refund
+from jishi.contract.fields import Count, Currency, Flag, Id, MinorUnits, Part, Positive, Text
 from jishi.contract.filled import Filled
-
-Positive = Annotated[Count, Field(ge=1)]
 
 
 class PageViewed(Part):
@@ -44,6 +43,11 @@ class ItemAddedToCart(Part):
     category: Text | None = None
     unit_price_minor: MinorUnits | None = None
     filled: Filled | None = None
+
+    @model_validator(mode="after")
+    def _is_bounded(self) -> ItemAddedToCart:
+        check_cart(self)
+        return self
 
 
 class ItemRemovedFromCart(Part):
@@ -83,11 +87,14 @@ class OrderLine(Part):
         """What the line cost after its discounts, in minor units; never below zero."""
         if self.amount_minor is not None:
             return self.amount_minor
-        return max(0, self.quantity * self.unit_price_minor - self.discount_minor)
+        return self.quantity * self.unit_price_minor - self.discount_minor
 
 
 class OrderPaid(Part):
-    """An order was paid. Paid amount = Σ line net − ``discount_minor`` (of the whole order) + ``shipping_minor``."""
+    """An order was paid. Paid amount = Σ line net − ``discount_minor`` (of the whole order) + ``shipping_minor``.
+
+    No sum of it may be larger than an amount may be, and no discount larger than what it is taken from.
+    """
 
     order_id: Id
     currency: Currency
@@ -97,6 +104,11 @@ class OrderPaid(Part):
     coupon_ids: list[Id] = Field(default_factory=list)
     share_id: Id | None = None
     group_buy_id: Id | None = None
+
+    @model_validator(mode="after")
+    def _is_bounded(self) -> OrderPaid:
+        check_order(self)
+        return self
 
 
 class RefundLine(Part):
@@ -116,6 +128,11 @@ class OrderRefunded(Part):
     amount_minor: MinorUnits
     lines: list[RefundLine] = Field(default_factory=list)
     reason: Text | None = None
+
+    @model_validator(mode="after")
+    def _is_bounded(self) -> OrderRefunded:
+        check_refund(self)
+        return self
 
 
 class ItemShared(Part):

@@ -1,8 +1,8 @@
 """The record: one accepted event as it travels through the log and lies in bronze.
 
-A record carries the event's own line untouched (unknown fields included) and beside it, parsed once, the fields that every
-engine needs. Its identity is ``(collector_id, seq)``: one acknowledgement. The same event sent twice gives two records with one
-``event_id``; a record forwarded twice keeps its identity and counts once.
+A record carries the event's own line (unknown fields included; only ids and whole numbers are brought into their one form) and
+beside it, parsed once, the fields that every engine needs. Its identity is ``(collector_id, seq)``: one acknowledgement. The
+same event sent twice gives two records with one ``event_id``; a record forwarded twice keeps its identity and counts once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import orjson
 
 from jishi.contract.events import Event
 from jishi.contract.fields import parse_instant, to_ms
-from jishi.contract.verdict import Refusal, check
+from jishi.contract.verdict import Refusal, checked
 
 # An order with the most lines that it may have needs half of this; the log takes lines of four times this length.
 MAX_EVENT_CHARACTERS = 512 * 1024
@@ -45,15 +45,32 @@ class Record(TypedDict):
 
 
 def record_of(
-    raw: Any, *, shop_id: str, collector_id: str, seq: int, collected_at_ms: int, line: str | None = None
+    raw: Any,
+    *,
+    shop_id: str,
+    collector_id: str,
+    seq: int,
+    collected_at_ms: int,
+    line: str | None = None,
+    refusal: Refusal | None = None,
+    now_ms: int | None = None,
 ) -> tuple[Record, Event | Refusal]:
     """The record of one accepted event of ``shop_id`` and what the contract says of it.
 
-    ``raw`` is the decoded event; ``line`` its text where the caller has it (it is encoded again otherwise). An event that the
-    contract refuses still gets a record, with ``invalid_*`` filled: it was accepted, so it is kept.
+    ``raw`` is the decoded event; ``line`` its text where the caller has it (it is encoded again otherwise); ``refusal`` what
+    was wrong with the text already (jishi.contract.reading); ``now_ms`` the clock that times are compared with. An event that
+    the contract refuses still gets a record, with ``invalid_*`` filled: it was accepted, so it is kept.
     """
     text = line if line is not None else orjson.dumps(raw).decode()
-    verdict = check(raw, shop_id) if len(text) <= MAX_EVENT_CHARACTERS else _too_large(text)
+    verdict: Event | Refusal
+    if refusal is not None:
+        verdict = refusal
+    elif len(text) > MAX_EVENT_CHARACTERS:
+        verdict = _too_large(text)
+    else:
+        normal, verdict = checked(raw, shop_id, now_ms=now_ms)
+        if normal is not raw:
+            text = orjson.dumps(normal).decode()
     if isinstance(verdict, Refusal):
         known = raw if isinstance(raw, dict) else {}
         record = _blank(shop_id, collector_id, seq, collected_at_ms, text)
@@ -108,12 +125,12 @@ def known_since_ms(raw: Any, record: Record, verdict: Event | Refusal) -> int | 
 
 
 def _too_large(text: str) -> Refusal:
-    told = f"the event has {len(text)} characters, at most {MAX_EVENT_CHARACTERS} are taken; send what belongs to it only"
-    return Refusal("too_large", "", told)
+    detail = f"the event has {len(text)} characters, at most {MAX_EVENT_CHARACTERS} are taken; send what belongs to it only"
+    return Refusal("too_large", "", detail)
 
 
 def _text_or_none(value: Any) -> str | None:
-    return value[:200] if isinstance(value, str) else None
+    return value[:200].encode(errors="replace").decode() if isinstance(value, str) else None
 
 
 def _blank(shop_id: str, collector_id: str, seq: int, collected_at_ms: int, line: str) -> Record:

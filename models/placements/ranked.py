@@ -18,7 +18,7 @@ from models.interactions import Interactions
 from models.item_knn import ItemKNN
 from models.placements.lesson import Lesson
 from models.placements.lists import LENGTH, Lists
-from models.placements.own import OWN
+from models.placements.personal import PERSONAL_LISTS
 from models.ranker.columns import pair_facts
 from models.ranker.grow import Examples, Growth, NothingToLearn, grow
 from models.ranker.outcomes import relevance_within
@@ -89,7 +89,7 @@ def teach(acts: Interactions, as_of: np.datetime64, fit_matrix_models: Callable[
     if len(acts.item_ids) > MOST_ITEMS or not (known.kind == "pay").any():
         return None
     earlier = Lesson.of(known, window.cut, *fit_matrix_models(known))
-    lists = {source: OWN[source](earlier) for source in SOURCES}
+    lists = {source: PERSONAL_LISTS[source](earlier) for source in SOURCES}
     try:
         return learn(earlier, lists, acts, window)
     except NothingToLearn:

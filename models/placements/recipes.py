@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -13,7 +14,7 @@ from models.interactions import Interactions
 from models.placements.context import CONTEXTS
 from models.placements.lesson import Lesson
 from models.placements.lists import Lists
-from models.placements.own import OWN
+from models.placements.personal import PERSONAL_LISTS
 from models.placements.questions import Cases
 from models.placements.ranked import SOURCES, Ranker
 from models.sessions.model import SessionModel
@@ -21,21 +22,34 @@ from models.sessions.model import SessionModel
 
 @dataclass(frozen=True)
 class Recipe:
-    """``context`` is a name of ``CONTEXTS``, ``own`` one of ``OWN``, ``RANKED`` or a list from tables; one of them at least.
+    """Which models answer together; at least one of the two is named.
 
-    Of both, each is divided by the weight of its best item, and the person's list counts ``own_share`` as much.
+    ``context`` is a name of ``CONTEXTS``: it answers from the given items. ``personal`` is a name of ``PERSONAL_LISTS``,
+    ``RANKED`` or a list from tables: it answers from the person's history. Where both are named, each is divided by the
+    weight of its best item, and the personal list is multiplied by ``personal_share``.
     """
 
     name: str
     context: str | None = None
-    own: str | None = None
-    own_share: float = 1.0
+    personal: str | None = None
+    personal_share: float = 1.0
+
+    def as_json(self) -> dict[str, Any]:
+        """The recipe as manifests hold it; release format 2 calls the personal list ``own``."""
+        return {"name": self.name, "context": self.context, "own": self.personal, "own_share": self.personal_share}
+
+    @classmethod
+    def from_json(cls, payload: Mapping[str, Any]) -> Recipe:
+        """The recipe of a manifest. Raises ValueError where a field is missing or unknown."""
+        if set(payload) != {"name", "context", "own", "own_share"}:
+            raise ValueError(f"a recipe has name, context, own and own_share, not {sorted(payload)}")
+        return cls(payload["name"], payload["context"], payload["own"], payload["own_share"])
 
 
 RANKED = "ranked"  # the ranker over the other lists, where the shop has one
 RECIPES: dict[str, tuple[Recipe, ...]] = {
     "home": tuple(
-        Recipe(name, own=name)
+        Recipe(name, personal=name)
         for name in (
             *("item_knn", "als", "personal_frequency", "tifu_knn", "buy_again", "windowed_popularity", "trending"),
             RANKED,
@@ -53,7 +67,7 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
         Recipe("bought_together_and_taste", "bought_together", "item_knn"),
     ),
     "after_payment": tuple(
-        Recipe(name, own=name) for name in ("item_knn", "personal_frequency", "tifu_knn", "buy_again", RANKED)
+        Recipe(name, personal=name) for name in ("item_knn", "personal_frequency", "tifu_knn", "buy_again", RANKED)
     ),
 }
 
@@ -62,10 +76,10 @@ CANDIDATES = "person_candidates"  # the table of Spark
 CANDIDATES_AND_OWN = "person_candidates_and_own"  # the same with what the person acted upon
 # Those whose models are tables of Spark: neighbours within persons and within orders, and candidates of persons.
 OF_TABLES: dict[str, tuple[Recipe, ...]] = {
-    "home": tuple(Recipe(name, own=name) for name in (CANDIDATES, CANDIDATES_AND_OWN)),
+    "home": tuple(Recipe(name, personal=name) for name in (CANDIDATES, CANDIDATES_AND_OWN)),
     "item": (Recipe("item_knn", "item_knn"),),
     "cart": (Recipe("bought_together", "bought_together"), Recipe("item_knn", "item_knn_cart")),
-    "after_payment": tuple(Recipe(name, own=name) for name in (CANDIDATES, CANDIDATES_AND_OWN)),
+    "after_payment": tuple(Recipe(name, personal=name) for name in (CANDIDATES, CANDIDATES_AND_OWN)),
 }
 # Every recipe that a candidate may name, wherever its models were learnt.
 KNOWN = {placement: tuple(dict.fromkeys((*RECIPES[placement], *OF_TABLES[placement]))) for placement in RECIPES}
@@ -84,9 +98,9 @@ class Fitted:
         total = sparse.csr_matrix((len(cases), items), dtype=np.float32)
         if recipe.context is not None:
             total = total + _share(self.contexts[recipe.context].weigh(cases.given), cases.masked)
-        if recipe.own is not None:
-            own = _share(self.lists[recipe.own].weigh(cases.person, items), cases.masked)
-            total = total + np.float32(recipe.own_share) * own
+        if recipe.personal is not None:
+            own = _share(self.lists[recipe.personal].weigh(cases.person, items), cases.masked)
+            total = total + np.float32(recipe.personal_share) * own
         return sparse.csr_matrix(total)
 
 
@@ -98,7 +112,7 @@ def asked(acts: Interactions, *, has_ranker: bool) -> dict[str, tuple[Recipe, ..
     found = {}
     for placement, recipes in RECIPES.items():
         if placement != "item" or bool((acts.kind == "view").any()):
-            found[placement] = tuple(recipe for recipe in recipes if recipe.own != RANKED or has_ranker)
+            found[placement] = tuple(recipe for recipe in recipes if recipe.personal != RANKED or has_ranker)
     return found
 
 
@@ -111,10 +125,10 @@ def fit(lesson: Lesson, recipes: Iterable[Recipe], ranker: Ranker | None) -> Fit
     """Fit what the recipes need, each once; the ranker is learnt already and orders the lists of the others."""
     recipes = list(recipes)
     contexts = dict.fromkeys(recipe.context for recipe in recipes if recipe.context is not None)
-    own = dict.fromkeys(recipe.own for recipe in recipes if recipe.own is not None and recipe.own != RANKED)
-    lists = {name: OWN[name](lesson) for name in own}
-    if ranker is not None and any(recipe.own == RANKED for recipe in recipes):
-        lists = {name: OWN[name](lesson) for name in SOURCES if name not in lists} | lists
+    own = dict.fromkeys(recipe.personal for recipe in recipes if recipe.personal is not None and recipe.personal != RANKED)
+    lists = {name: PERSONAL_LISTS[name](lesson) for name in own}
+    if ranker is not None and any(recipe.personal == RANKED for recipe in recipes):
+        lists = {name: PERSONAL_LISTS[name](lesson) for name in SOURCES if name not in lists} | lists
         lists = {**{name: lists[name] for name in own}, RANKED: ranker.lists(lesson, lists)}
     return Fitted({name: CONTEXTS[name].fit(CONTEXTS[name].make(), lesson) for name in contexts}, lists)
 

@@ -25,10 +25,10 @@ class PlacementModel:
 
     def __init__(self, recipe: Recipe, fitted: Fitted, number_of_person: dict[str, int], items: int) -> None:
         self.name = recipe.name
-        self.own_share = recipe.own_share if recipe.context is not None else 1.0
+        self.personal_share = recipe.personal_share if recipe.context is not None else 1.0
         self.reason = None if recipe.context is None else CONTEXTS[recipe.context].reason
         self._context = None if recipe.context is None else _live(fitted.contexts[recipe.context], items)
-        self._lists = None if recipe.own is None else fitted.lists[recipe.own]
+        self._lists = None if recipe.personal is None else fitted.lists[recipe.personal]
         self._number_of_person = number_of_person
 
     def follow(self, given: Sequence[int]) -> tuple[Scores, Items] | None:
@@ -41,7 +41,7 @@ class PlacementModel:
         weights, because = self._context.ask(list(given)[-LOOKED_BACK:])
         return (weights, because) if weights.any() else None
 
-    def own(self, person_id: str) -> OwnList | None:
+    def personal(self, person_id: str) -> OwnList | None:
         """The person's list; None for a model that knows no persons, and for a stranger."""
         number = self._number_of_person.get(person_id)
         if self._lists is None or number is None:

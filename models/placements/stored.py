@@ -25,8 +25,8 @@ def files_of(recipes: Iterable[Recipe]) -> list[str]:
     for recipe in recipes:
         if recipe.context is not None and not CONTEXTS[recipe.context].is_of_persons:
             found[_context(recipe.context)] = None
-        if recipe.own is not None:
-            found[_lists(recipe.own)] = None
+        if recipe.personal is not None:
+            found[_lists(recipe.personal)] = None
     return list(found)
 
 
@@ -38,8 +38,8 @@ def load(recipes: Iterable[Recipe], read: Callable[[str], State], item_knn: Item
     for recipe in recipes:
         if recipe.context is not None and recipe.context not in contexts:
             contexts[recipe.context] = _load_context(recipe.context, read, item_knn)
-        if recipe.own is not None and recipe.own not in lists:
-            lists[recipe.own] = Lists.from_state(read(_lists(recipe.own)), persons, items)
+        if recipe.personal is not None and recipe.personal not in lists:
+            lists[recipe.personal] = Lists.from_state(read(_lists(recipe.personal)), persons, items)
     return Fitted(contexts, lists)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -41,7 +40,7 @@ def decide(placement: str, judged: dict[str, Any], read: Callable[[str], State])
     if found["coverage@20"] < LEAST_COVERAGE:
         return _ladder(f"lists of {recipe.name} cover {found['coverage@20']:.2%} of the items, at least {LEAST_COVERAGE:.2%}")
     problem = _insane(recipe, read)
-    return _ladder(problem) if problem else {"model": recipe.name, "recipe": asdict(recipe), "sentence": told}
+    return _ladder(problem) if problem else {"model": recipe.name, "recipe": recipe.as_json(), "sentence": told}
 
 
 def _ladder(because: str) -> dict[str, Any]:

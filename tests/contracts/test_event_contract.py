@@ -46,7 +46,7 @@ def test_json_schema_names_required_fields(event_type: str) -> None:
 # (what is done to a good item_viewed, reason, field)
 BROKEN = [
     ({"event_id": None}, "wrong_type", "event_id"),  # null is not an id
-    ({"event_id": ""}, "bad_value", "event_id"),  # empty id
+    ({"event_id": ""}, "bad_id", "event_id"),  # empty id
     ({"event_id": 7}, "wrong_type", "event_id"),  # a number is not an id
     ({"type": None}, "missing_field", "type"),
     ({"type": "item_seen"}, "unknown_type", "type"),
@@ -59,6 +59,11 @@ BROKEN = [
     ({"occurred_at": "0001-01-01T00:00:00+14:00"}, "bad_value", "occurred_at"),  # before year 1 in UTC
     ({"anonymous_id": None, "user_id": None}, "bad_value", "user_id"),  # nobody did it
     ({"schema_version": 2}, "bad_value", "schema_version"),
+    ({"schema_version": True}, "wrong_type", "schema_version"),  # true equals 1 in Python, and is no number
+    ({"occurred_at": "2026-W36-2T08:00:00Z"}, "bad_value", "occurred_at"),  # a week date, which only Python reads
+    ({"user_id": "null"}, "bad_id", "user_id"),
+    ({"properties": {"item_id": "Undefined"}}, "bad_id", "properties.item_id"),
+    ({"properties": {"item_id": "i", "category": "a\0b"}}, "bad_value", "properties.category"),
     ({"properties": {}}, "missing_field", "properties.item_id"),
     ({"properties": {"item_id": 5}}, "wrong_type", "properties.item_id"),
     ({"properties": {"item_id": "i", "unit_price_minor": "199"}}, "wrong_type", "properties.unit_price_minor"),

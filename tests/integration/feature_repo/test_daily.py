@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,13 +10,15 @@ import pytest
 
 from feature_repo import training_set
 from feature_repo.daily import DAILY, DailyTable
-from feature_repo.materialize import MaterializationFailed, materialize
+from feature_repo.materialize import Materialized, materialize
 from feature_repo.store import MATERIALIZE_BATCH_ROWS, open_store
-from feature_repo.training_set import LeakFound, NoLabels, build
+from feature_repo.training_set import build
 from jishi.features import ENTITY_COLUMN
 from jishi.lake import Lake, TableNotPublished
 from jishi.paths import Paths
 from jishi.settings import Settings
+from jishi.shop_runs import ShopRuns
+from tests.lake import newest
 
 pytestmark = pytest.mark.integration
 DAY = datetime(2026, 10, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
@@ -72,12 +73,15 @@ def test_every_key_arrives_with_its_newest_row_up_to_the_instant(settings: Setti
 
 
 @one_store
-def test_nothing_to_materialise_is_an_error(settings: Settings, paths: Paths) -> None:
+def test_a_table_without_rows_yet_is_no_error_and_a_missing_one_is(settings: Settings, paths: Paths) -> None:
     with pytest.raises(TableNotPublished):
         materialize(settings, paths, at(1), (PERSON,))
-    publish(Lake(paths.lake), PERSON, [row(PERSON, "p", 5, 1)])
-    with pytest.raises(MaterializationFailed, match="no row at or before"):
-        materialize(settings, paths, at(1), (PERSON,))
+    nothing = [Materialized(PERSON.view, 0, 0, 0)]
+    with Lake(paths.lake).publish(PERSON.name):
+        pass  # published without a row
+    assert materialize(settings, paths, at(1), (PERSON,)) == nothing
+    publish(Lake(paths.lake), PERSON, [row(PERSON, "p", 5, 1)])  # its first day ends later
+    assert materialize(settings, paths, at(1), (PERSON,)) == nothing
 
 
 def publish_labels(lake: Lake, labels: list[tuple[str, str, float]]) -> None:
@@ -106,9 +110,10 @@ def test_the_training_set_knows_only_what_was_known(settings: Settings, paths: P
     ]
     publish(lake, PERSON, person_rows)
     publish(lake, ITEM, [row(ITEM, "i", 0, 7), row(ITEM, "i", 2, 8)])
-    [facts] = build(settings, paths, ["a"])
+    [facts], result = build(settings, paths, ["a"], ShopRuns(paths, "training-set", None))
+    assert result.exit_code == 0
     assert (facts.rows, facts.covered) == (6, {PERSON.view: 3, ITEM.view: 3})
-    frame = pd.concat(pd.read_parquet(file) for file in lake.files(training_set.TABLE))
+    frame = pd.concat(pd.read_parquet(file) for file in newest(paths.var).files(training_set.TABLE))
     told = {
         (r["person_id"], r["item_id"], (r["event_timestamp"] - DAY) / timedelta(days=1)): (
             r[f"{PERSON.view}__{first_feature(PERSON)}"],
@@ -142,16 +147,19 @@ def test_a_join_that_leaks_is_found(settings: Settings, paths: Paths, monkeypatc
         "get_historical_features",
         lambda self, **asked: honest(self, **(asked | {"filter_by_created_timestamp": False})),
     )
-    with pytest.raises(LeakFound, match=first_feature(PERSON)):
-        build(settings, paths, ["a"])
-    assert not lake.has(training_set.TABLE)
+    sets, result = build(settings, paths, ["a"], ShopRuns(paths, "training-set", None))
+    assert (sets, result.exit_code) == ([], 1)
+    assert first_feature(PERSON) in result.failed[0].reason
+    assert not newest(paths.var).has(training_set.TABLE)
 
 
 @one_store
-def test_a_shop_without_labels_is_named(settings: Settings, paths: Paths, tmp_path: Path) -> None:
+def test_a_shop_without_labels_has_nothing_to_do_and_the_others_get_their_set(settings: Settings, paths: Paths) -> None:
     lake = Lake(paths.lake)
     publish_labels(lake, [("p", "i", 1.5)])
     publish(lake, PERSON, [row(PERSON, "p", 1, 2)])
     publish(lake, ITEM, [row(ITEM, "i", 0, 7)])
-    with pytest.raises(NoLabels, match="'nobody'"):
-        build(settings, paths, ["nobody"])
+    sets, result = build(settings, paths, ["nobody", "a"], ShopRuns(paths, "training-set", None))
+    assert [(each.shop_id, each.rows) for each in sets] == [("a", 1)]
+    assert [(row.shop_id, row.state) for row in result.shops] == [("nobody", "nothing to do"), ("a", "done")]
+    assert result.exit_code == 0

@@ -39,11 +39,12 @@ def without_none(**fields: Any) -> dict[str, Any]:
 
 @st.composite
 def lines(draw: st.DrawFn) -> dict[str, Any]:
+    quantity, price = draw(st.sampled_from([0, 1, 3, 2**53 - 1])), draw(prices) or 0
     return without_none(
         item_id=draw(ids),
-        quantity=draw(st.sampled_from([0, 1, 3, 2**53 - 1])),
-        unit_price_minor=draw(prices) or 0,
-        discount_minor=draw(st.none() | st.sampled_from([1, 2**53 - 1])),
+        quantity=quantity,
+        unit_price_minor=price,
+        discount_minor=draw(st.none() | st.sampled_from([1, min(quantity * price, 2**53 - 1)])),
         amount_minor=draw(st.none() | st.just(7)),
         category=draw(categories),
     )
@@ -63,7 +64,7 @@ def contents(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     if kind == "order":
         facts = without_none(share_id=draw(st.none() | ids), shipping_minor=draw(st.none() | st.just(800)))
         facts |= {"order_id": "o", "currency": "CNY", "lines": draw(st.lists(lines(), min_size=1, max_size=3))}
-        return "order_paid", facts | without_none(discount_minor=draw(st.none() | st.just(900)))
+        return "order_paid", facts | without_none(discount_minor=draw(st.none() | st.sampled_from([0, 7, 900])))
     if kind == "refund":
         back = [{"item_id": draw(ids), "quantity": 1, "amount_minor": 5}] if draw(st.booleans()) else []
         return "order_refunded", {"refund_id": "f", "order_id": "o", "currency": "CNY", "amount_minor": 9, "lines": back}

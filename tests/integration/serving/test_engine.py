@@ -14,6 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from feature_repo.store import apply, open_store
+from jishi.lake.reading import open_version
 from ops.kafka import running_broker
 from serving.api import make_app
 from serving.blend import Indices, Vector
@@ -30,7 +31,7 @@ class Model:
 
     item_ids: Sequence[str] = tuple(item_id for item_id, _ in ITEMS)
     version: str = "v1"
-    told_of_placements: Mapping[str, str] = field(default_factory=dict)
+    placement_notes: Mapping[str, str] = field(default_factory=dict)
     newcomers: None = None
 
     def newcomers_near(self, person_id: str) -> None:
@@ -125,7 +126,7 @@ def test_last_items_come_from_every_store_and_a_store_that_fails_costs_a_rung(
         get = Shop(client, platform.register(SHOP)).get
         until(lambda: get(user_id="u").status_code == 200)
         assert get(user_id="u").json()["served_by"] == "popular"
-        apply(platform.settings, platform.paths)
+        apply(platform.settings, platform.paths, open_version(platform.settings))
         until(lambda: engine.recent.is_open)
         store = open_store(platform.settings, platform.paths)
         now = datetime.now(UTC)

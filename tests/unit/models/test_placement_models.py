@@ -11,7 +11,7 @@ from models.item_knn import ItemKNN
 from models.placements.context import CONTEXTS
 from models.placements.lesson import Lesson
 from models.placements.lists import LENGTH, ORIGINS, BadLists, Lists
-from models.placements.own import OWN
+from models.placements.personal import PERSONAL_LISTS
 from models.placements.questions import Cases
 from models.placements.ranked import COLUMNS, SOURCES, Ranker, taught_window, teach
 from models.placements.recipes import RANKED, RECIPES, Recipe, asked, fit, named
@@ -62,9 +62,9 @@ def entries(lists: Lists, person: int) -> list[tuple[int, str, int]]:
     return list(zip(found.items.tolist(), found.origins, found.because.tolist(), strict=True))
 
 
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", PERSONAL_LISTS)
 def test_lists_name_each_item_once_best_first_and_say_where_it_is_from(lesson: Lesson, name: str) -> None:
-    lists = OWN[name](lesson)
+    lists = PERSONAL_LISTS[name](lesson)
     assert lists.items.shape == (PERSONS, LENGTH)
     paid = lesson.bought.toarray()
     touched = lesson.histories.toarray() > 0
@@ -81,14 +81,14 @@ def test_lists_name_each_item_once_best_first_and_say_where_it_is_from(lesson: L
             assert origin != "people_like_you" or paid[person, item] == 0
             assert (because >= 0) == (origin == "like_yours")
             assert because < 0 or touched[person, because]
-    again = OWN[name](lesson)
+    again = PERSONAL_LISTS[name](lesson)
     assert all((again.state()[key] == array).all() for key, array in lists.state().items())
 
 
 def test_taste_decides_what_follows(lesson: Lesson) -> None:
     """Everybody keeps to a taste, so lists and followers do, too, where the model knows persons or visits."""
     for name in ("item_knn", "als", "personal_frequency", "tifu_knn", "buy_again"):
-        lists = OWN[name](lesson)
+        lists = PERSONAL_LISTS[name](lesson)
         for person in range(PERSONS):
             assert {item % GROUPS for item, _, _ in entries(lists, person)[:3]} == {person % GROUPS}, name
     for name, context in CONTEXTS.items():
@@ -117,10 +117,10 @@ def test_serving_says_what_was_judged(lesson: Lesson, ranker: Ranker, recipe: Re
     judged = fitted.weigh(recipe, asked).toarray()
     for row, items in enumerate(given):
         total = np.zeros(ITEMS)
-        found, own = live.follow(items), live.own(f"p{row:02}")
+        found, own = live.follow(items), live.personal(f"p{row:02}")
         for weights, share in (
             (None if found is None else found[0], 1.0),
-            (None if own is None else np.bincount(own.items, weights=own.weights, minlength=ITEMS), live.own_share),
+            (None if own is None else np.bincount(own.items, weights=own.weights, minlength=ITEMS), live.personal_share),
         ):
             if weights is not None:
                 masked = np.where(np.arange(ITEMS) == items[-1], 0, weights)
@@ -128,7 +128,7 @@ def test_serving_says_what_was_judged(lesson: Lesson, ranker: Ranker, recipe: Re
         assert total == pytest.approx(judged[row], abs=1e-5)
         if found is not None:
             assert set(found[1].tolist()) <= {-1, *items}
-    assert live.own("a stranger") is None
+    assert live.personal("a stranger") is None
     assert live.follow([]) is None
 
 
@@ -141,7 +141,7 @@ def test_a_till_that_knows_no_views_has_no_item_pages(lesson: Lesson) -> None:
 
 
 def test_the_ranker_orders_what_the_others_list_and_says_who_placed_it_best(lesson: Lesson, ranker: Ranker) -> None:
-    lists = {source: OWN[source](lesson) for source in SOURCES}
+    lists = {source: PERSONAL_LISTS[source](lesson) for source in SOURCES}
     ranked = ranker.lists(lesson, lists)
     assert sum(ranker.importances.values()) == pytest.approx(100, abs=0.1)
     assert set(ranker.importances) == set(COLUMNS)

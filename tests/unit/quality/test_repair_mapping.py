@@ -90,3 +90,10 @@ def test_an_unreadable_mapping_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "broken.json").write_text("{")
     with pytest.raises(MappingError, match=r"broken\.json is not JSON"):
         load_mapping(tmp_path / "broken.json")
+
+
+@pytest.mark.parametrize("value", ["1e999999", "-1e999999", "1e-999999", 1e300, "NaN", "Infinity", "9" * 5000])
+@pytest.mark.parametrize("to", ["minor_units", "integer", "instant_from_s", "instant_from_ms"])
+def test_a_number_without_measure_is_left_to_the_contract(value: Any, to: str) -> None:
+    mapping = Mapping(name="m", steps=[{"convert": {"field": "a", "to": to}}])
+    assert mapping.apply({"a": value}, "c#0") == {"a": value}

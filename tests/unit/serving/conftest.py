@@ -11,7 +11,7 @@ import pytest
 from models.explore import Belief
 from serving.blend import Indices, Vector
 from serving.catalogue import Catalogue, Item, Version
-from serving.shelf import Shelf, join
+from serving.shelf import Shelf, join_catalogue
 
 
 def make_item(item_id: str, category: str = "c", stock: int = 5, status: str = "active", at_ms: int = 1) -> Item:
@@ -37,7 +37,7 @@ class TinyPlaced:
     lists: dict[str, list[tuple[int, float, str, int]]] = field(default_factory=dict)
     name: str = "tiny"
     reason: str | None = "viewed_next"
-    own_share: float = 1.0
+    personal_share: float = 1.0
     asked: list[list[int]] = field(default_factory=list)
 
     def follow(self, given: Sequence[int]) -> tuple[Vector, Indices] | None:
@@ -48,7 +48,7 @@ class TinyPlaced:
             weights[item], because[item] = weight, given[-1]
         return (weights, because) if known else None
 
-    def own(self, person_id: str) -> TinyList | None:
+    def personal(self, person_id: str) -> TinyList | None:
         known = self.lists.get(person_id)
         if known is None:
             return None
@@ -74,7 +74,7 @@ class TinyModel:
     tastes: dict[str, dict[int, float]] = field(default_factory=dict)
     version: str = "v1"
     placed: dict[str, TinyPlaced] = field(default_factory=dict)
-    told_of_placements: dict[str, str] = field(default_factory=dict)
+    placement_notes: dict[str, str] = field(default_factory=dict)
 
     newcomers: TinyNewcomers | None = None
 
@@ -115,7 +115,7 @@ def stock_up(model: TinyModel, items: Sequence[Item]) -> TinyShop:
     catalogue = Catalogue()
     for item in items:
         catalogue.put(item)
-    return TinyShop(model, catalogue, join(model, catalogue))
+    return TinyShop(model, catalogue, join_catalogue(model, catalogue))
 
 
 class Tiny:

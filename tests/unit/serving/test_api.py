@@ -84,7 +84,7 @@ def test_an_unknown_user_gets_popular_items_and_200(api: Api) -> None:
 def test_the_answer_names_the_model_and_readiness_says_why(api: Api, shop: Any, tiny: Any) -> None:
     assert api.get().json()["model"] == "ladder"
     shop.model.placed["cart"] = tiny.placed(30, {4: {20: 1.0}}, name="bought_together", reason="bought_together")
-    shop.model.told_of_placements["cart"] = "bought_together: it wins"
+    shop.model.placement_notes["cart"] = "bought_together: it wins"
     told = api.get(placement="cart", cart_item_id=["i9", "i4", "i4"], limit=3).json()
     assert (told["model"], told["served_by"]) == ("bought_together", "item_based")
     assert (told["items"][0]["item_id"], told["items"][0]["reason"]["code"]) == ("i20", "bought_together")

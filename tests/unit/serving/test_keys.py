@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jishi.shops import Shop, Shops
-from serving.keys import ForeignShop, Keys, Unauthorised
+from serving.keys import ForeignShop, ReadKeys, Unauthorised
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def registry(tmp_path: Path) -> tuple[Path, dict[str, str]]:
 
 def test_the_right_key_opens_its_shop(registry: tuple[Path, dict[str, str]]) -> None:
     file, texts = registry
-    keys = Keys(file)
+    keys = ReadKeys(file)
     keys.reload()
     assert keys.authorise(f"Bearer {texts['a']}", "a").shop_id == "a"
     assert keys.authorise(f"bearer  {texts['a']} ", "a").shop_id == "a"
@@ -32,7 +32,7 @@ def test_the_right_key_opens_its_shop(registry: tuple[Path, dict[str, str]]) -> 
 
 def test_no_key_a_wrong_key_and_a_write_key_are_refused_alike(registry: tuple[Path, dict[str, str]]) -> None:
     file, texts = registry
-    keys = Keys(file)
+    keys = ReadKeys(file)
     for header in (
         None,
         "",
@@ -50,7 +50,7 @@ def test_no_key_a_wrong_key_and_a_write_key_are_refused_alike(registry: tuple[Pa
 
 def test_a_foreign_shop_and_one_that_does_not_exist_are_told_alike(registry: tuple[Path, dict[str, str]]) -> None:
     file, texts = registry
-    keys = Keys(file)
+    keys = ReadKeys(file)
     told = []
     for shop_id in ("b", "no-such-shop"):
         with pytest.raises(ForeignShop) as error:
@@ -61,7 +61,7 @@ def test_a_foreign_shop_and_one_that_does_not_exist_are_told_alike(registry: tup
 
 def test_a_new_key_works_without_a_restart_and_a_broken_file_leaves_the_old_ones(registry: tuple[Path, dict[str, str]]) -> None:
     file, texts = registry
-    keys = Keys(file)
+    keys = ReadKeys(file)
     keys.reload()
     shops = Shops.load(file)
     new = shops.issue_key("a", "read")
@@ -74,7 +74,7 @@ def test_a_new_key_works_without_a_restart_and_a_broken_file_leaves_the_old_ones
 
 
 def test_before_any_registry_every_key_is_refused(tmp_path: Path) -> None:
-    keys = Keys(tmp_path / "shops.json")
+    keys = ReadKeys(tmp_path / "shops.json")
     assert not keys.reload()
     with pytest.raises(Unauthorised):
         keys.authorise("Bearer x", "a")

@@ -77,7 +77,7 @@ def trending(lesson: Lesson) -> Lists:
     return _same_for_all(lesson, Trending().fit(lesson.moment).state()["strength"], "trending")
 
 
-OWN: dict[str, Callable[[Lesson], Lists]] = {
+PERSONAL_LISTS: dict[str, Callable[[Lesson], Lists]] = {
     made.__name__: made for made in (personal_frequency, tifu_knn, item_knn, als, buy_again, windowed_popularity, trending)
 }
 

@@ -1,0 +1,49 @@
+"""One rule for every id: trimmed, in Unicode's form NFC, without control characters, and no text that stands for nothing.
+
+Storefronts send the text ``null`` or ``undefined`` where a variable was empty, and everybody without an id would become one
+person of that name. Two spellings of one id (``é`` as one character or as two, a space behind it) would become two persons.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+MAX_ID_CHARACTERS = 200
+# Record ids of what a page sent begin so (jishi.contract.sender); no id that is sent may, so the two cannot meet.
+PAGE_PREFIX = "page:"
+
+_SPACE = "\\t\\n\\x0B\\f\\r \\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000\\uFEFF"
+# Controls, line and paragraph separators, direction overrides, the byte order mark.
+_CONTROL = "\\x00-\\x1F\\x7F-\\x9F\\u2028\\u2029\\u202A-\\u202E\\u2066-\\u2069\\uFEFF"
+_NOTHING = ("null", "undefined", "none", "nan")
+
+
+def _any_case(word: str) -> str:
+    return "".join(f"[{letter}{letter.upper()}]" for letter in word)
+
+
+# What the rule takes before it trims; JSON Schema has no flags, so that both cases are spelt out.
+ID_PATTERN = (
+    f"^[{_SPACE}]*(?!(?:{'|'.join(map(_any_case, _NOTHING))})[{_SPACE}]*$)"
+    f"[^{_SPACE}{_CONTROL}](?:[^{_CONTROL}]*[^{_SPACE}{_CONTROL}])?[{_SPACE}]*$"
+)
+_TRIMMED = re.compile(f"[{_SPACE}]*(.*?)[{_SPACE}]*", re.DOTALL)
+_HAS_CONTROL = re.compile(f"[{_CONTROL}]")
+_PLAIN = re.compile("[!-~](?:[ -~]*[!-~])?")
+
+
+def normal_id(text: str) -> str:
+    """The id in its one form. Raises ValueError with the fix when it is none."""
+    if len(text) > MAX_ID_CHARACTERS:
+        raise ValueError(f"has {len(text)} characters; an id has at most {MAX_ID_CHARACTERS}")
+    if not _PLAIN.fullmatch(text):
+        match = _TRIMMED.fullmatch(text)
+        text = unicodedata.normalize("NFC", match[1] if match else text)
+        if not text:
+            raise ValueError("is empty; leave the field out when there is no id")
+        if _HAS_CONTROL.search(text):
+            raise ValueError("has a control character; send the id without it")
+    if len(text) <= 9 and text.lower() in _NOTHING:
+        raise ValueError(f"is the text {text!r}, which stands for no id; leave the field out when there is none")
+    return text

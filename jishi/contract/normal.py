@@ -1,0 +1,112 @@
+"""Ids and whole numbers of an event in their one form, before the contract checks it.
+
+An id is trimmed and in NFC (jishi.contract.ids); a whole number that came as 1.0, as JSON allows, is 1. Engines read both from
+the event's line, so the line of an event that changes here is written anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from jishi.contract.fields import Id, Part
+from jishi.contract.ids import normal_id
+
+
+class BadId(ValueError):
+    """A text that is no id; ``field`` is its dotted path, the message says what is wrong and what to do."""
+
+    def __init__(self, field: str, value: str, problem: str) -> None:
+        super().__init__(f"{field} {problem}; got {value[:80]!r}")
+        self.field = field
+
+
+@dataclass(frozen=True)
+class _Form:
+    """What a part of an event holds: names of ids, of lists of ids, of whole numbers, of parts and of lists of parts."""
+
+    ids: tuple[str, ...]
+    id_lists: tuple[str, ...]
+    numbers: tuple[str, ...]
+    parts: tuple[tuple[str, type[BaseModel]], ...]
+    part_lists: tuple[tuple[str, type[BaseModel]], ...]
+
+
+def with_normal_fields(raw: dict[str, Any], model: type[BaseModel], path: str = "") -> dict[str, Any]:
+    """``raw``, or a copy with ids and numbers in their one form where they differ. Raises BadId for the first that is no id.
+
+    ``raw`` is an event (or a part of one) that ``model`` is for; what has another type than its field is left for the check.
+    """
+    form = _form(model)
+    changed: dict[str, Any] = {}
+    for name in form.ids:
+        value = raw.get(name)
+        if type(value) is str and (normal := _id(value, path + name)) != value:
+            changed[name] = normal
+    for name in form.numbers:
+        value = raw.get(name)
+        if type(value) is float and value.is_integer():
+            changed[name] = int(value)
+    for name in form.id_lists:
+        value = raw.get(name)
+        if type(value) is list:
+            texts = [_id(text, f"{path}{name}.{at}") if type(text) is str else text for at, text in enumerate(value)]
+            if texts != value:
+                changed[name] = texts
+    for name, part in form.parts:
+        value = raw.get(name)
+        if type(value) is dict and (normal_part := with_normal_fields(value, part, f"{path}{name}.")) is not value:
+            changed[name] = normal_part
+    for name, part in form.part_lists:
+        value = raw.get(name)
+        if type(value) is list:
+            parts = [
+                with_normal_fields(entry, part, f"{path}{name}.{at}.") if type(entry) is dict else entry
+                for at, entry in enumerate(value)
+            ]
+            if any(after is not before for after, before in zip(parts, value, strict=True)):
+                changed[name] = parts
+    return {**raw, **changed} if changed else raw
+
+
+def _id(value: str, field: str) -> str:
+    try:
+        return normal_id(value)
+    except ValueError as problem:
+        raise BadId(field, value, str(problem)) from None
+
+
+@cache
+def _form(model: type[BaseModel]) -> _Form:
+    ids, id_lists, numbers, parts, part_lists = [], [], [], [], []
+    for name, info in model.model_fields.items():
+        for kind in _kinds(info.annotation):
+            inner = next(_kinds(get_args(kind)[0])) if get_origin(kind) is list else None
+            if kind is Id:
+                ids.append(name)
+            elif inner is Id:
+                id_lists.append(name)
+            elif kind is int:
+                numbers.append(name)
+            elif isinstance(kind, type) and issubclass(kind, Part):
+                parts.append((name, kind))
+            elif isinstance(inner, type) and issubclass(inner, Part):
+                part_lists.append((name, inner))
+    return _Form(tuple(ids), tuple(id_lists), tuple(numbers), tuple(parts), tuple(part_lists))
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """The types of an annotation without ``Annotated`` and ``| None``."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        yield from _kinds(get_args(annotation)[0])
+    elif origin in (Union, UnionType):
+        for option in get_args(annotation):
+            yield from _kinds(option)
+    else:
+        yield annotation

@@ -1,0 +1,102 @@
+"""One id has one spelling, and a text that names nobody is no id."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jishi.contract import Event, Refusal, check, record_of
+from jishi.contract.ids import normal_id
+
+HEAD = {"event_id": "e", "shop_id": "a", "type": "item_viewed", "occurred_at": "2026-03-01T10:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("u-1", "u-1"),
+        (" u-1\t\n", "u-1"),
+        ("\u3000李雷\ufeff", "李雷"),  # an ideographic space, and a byte order mark behind
+        ("cafe\u0301", "caf\u00e9"),  # e and an accent are one letter
+        ("first last", "first last"),
+        ("nullable", "nullable"),
+        ("Nancy", "Nancy"),
+        ("0", "0"),
+        ("👩\u200d🚀", "👩\u200d🚀"),  # a joiner is part of what is seen
+    ],
+)
+def test_an_id_has_one_form(sent: str, kept: str) -> None:
+    assert normal_id(sent) == kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "\t\n",
+        "null",
+        "NULL",
+        "undefined",
+        "None",
+        "NaN",
+        "nan",
+        " null ",
+        "a\0b",
+        "a\nb",
+        "a\x7fb",
+        "a\x85b",
+        "\u202eabc",
+        "x" * 201,
+    ],
+)
+def test_what_is_no_id_is_refused_by_name(text: str) -> None:
+    with pytest.raises(ValueError, match=r"id|control|empty|characters"):
+        normal_id(text)
+    for change in ({"user_id": text}, {"user_id": "u", "session_id": text}):
+        refusal = check(HEAD | {"properties": {"item_id": "i"}} | change)
+        assert isinstance(refusal, Refusal)
+        assert (refusal.reason, refusal.field) == ("bad_id", list(change)[-1])
+
+
+def test_every_engine_reads_the_one_form_from_the_line() -> None:
+    raw: dict[str, Any] = HEAD | {
+        "type": "order_paid",
+        "user_id": " u-1 ",
+        "properties": {
+            "order_id": "o-1 ",
+            "currency": "EUR",
+            "coupon_ids": ["c", " d"],
+            "lines": [
+                {"item_id": "A", "quantity": 1, "unit_price_minor": 1},
+                {"item_id": " B", "quantity": 2.0, "unit_price_minor": 1},
+            ],
+            "note": " kept ",
+        },
+    }
+    record, verdict = record_of(raw, shop_id="a", collector_id="c", seq=0, collected_at_ms=0)
+    assert isinstance(verdict, Event)
+    kept = orjson.loads(record["line"])
+    assert (record["user_id"], kept["user_id"]) == ("u-1", "u-1")
+    assert kept["properties"]["order_id"] == "o-1"
+    assert kept["properties"]["coupon_ids"] == ["c", "d"]
+    assert kept["properties"]["lines"][1] == {"item_id": "B", "quantity": 2, "unit_price_minor": 1}
+    assert b'"quantity":2,' in record["line"].encode()
+    assert kept["properties"]["note"] == " kept "
+    assert raw["user_id"] == " u-1 ", "what was given is not changed"
+
+
+@given(st.text(max_size=30))
+def test_the_form_is_stable(text: str) -> None:
+    try:
+        once = normal_id(text)
+    except ValueError:
+        return
+    assert normal_id(once) == once == once.strip()
+    assert unicodedata.is_normalized("NFC", once)
+    assert not any(unicodedata.category(character) == "Cc" for character in once)
