@@ -24,6 +24,8 @@ def lake_bronze(settings: Settings) -> str:
         "catalog-table": table,
         "uid-suffix": "bronze",
     }
+    if settings.stream_parallelism > 1:
+        options["distribution-mode"] = "hash"  # one writer for each partition: as many files as with one writer in all
     del options["type"]
     given = ",\n".join(f"  '{key}' = {_quoted(value)}" for key, value in sorted(options.items()))
     return f"CREATE TEMPORARY TABLE bronze (\n  {BRONZE_LIVE.flink_ddl}\n) WITH (\n{given}\n)"
