@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     lake_s3_access_key: str = Field("", description="access key of the object store; empty: the engines' own ways to find one")
     lake_s3_secret_key: str = Field("", description="secret of lake_s3_access_key")
     lake_keep_hours: int = Field(24, ge=1, description="snapshots that no version of the lake names are kept so long (hours)")
+    lake_versions: int = Field(20, ge=1, description="versions of the lake that are kept, whatever their age")
     lake_live_commits: int = Field(
         1_000, ge=20, description="commits of bronze.events that are kept, the stream's last among them"
     )

@@ -22,7 +22,7 @@ from jishi.settings import get_settings
 from jishi.shops import Shops, UnknownShop
 from spark_jobs.drafts import AuditFailed
 from spark_jobs.features.job import backfill, replay
-from spark_jobs.maintenance import Upkeep, maintain
+from spark_jobs.maintenance import Upkeep, drop_versions, maintain
 from spark_jobs.recommendations.job import WITHIN, NothingToLearn, build_candidates, build_factors, build_neighbours
 from spark_jobs.session import open_session
 from spark_jobs.silver.job import BatchMissing, OlderLayout, build_silver, is_short
@@ -124,6 +124,8 @@ def _maintain(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.
         tell(f"{done.table}: {files}{done.expired} snapshots dropped, {done.orphans} unknown files removed")
 
     now = datetime.now(UTC).replace(tzinfo=None)
+    if not chosen.table and (dropped := drop_versions(get_settings(), now)):
+        tell(f"forgot versions {dropped[0]} to {dropped[-1]}")
     maintain(session, get_settings(), [identifier(name) for name in chosen.table], now, show)
 
 

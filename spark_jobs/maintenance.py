@@ -1,4 +1,4 @@
-"""Keep the lake's tables small: join small files, drop old snapshots, remove files that no snapshot knows.
+"""Keep the lake's tables small: forget old versions, join small files, drop old snapshots, remove files that no snapshot knows.
 
 Small files come from the stream alone, which commits every few seconds: ``bronze.events`` is compacted, beside its appends.
 The other tables are written by publishes, which may only be changed by a publish. Snapshots that a recorded version names carry
@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from pyspark.sql import SparkSession
 
-from jishi.lake.catalog import CATALOG, NAMESPACES, identifier
+from jishi.lake.catalog import CATALOG, NAMESPACES, identifier, open_catalog
+from jishi.lake.publishing import PyicebergRefs
+from jishi.lake.release import drop_old_versions
+from jishi.lake.versions import Versions
 from jishi.settings import Settings
 from jishi.tables import BRONZE_LIVE
 
@@ -46,6 +50,19 @@ def maintain(
         done.append(Upkeep(table, joined, became, expired, orphans))
         tell(done[-1])
     return done
+
+
+def drop_versions(settings: Settings, now: datetime) -> list[int]:
+    """Forget the lake's old versions, so that expiry may take their snapshots; returns their numbers.
+
+    The newest ``lake_versions`` stay, and all of the last ``lake_keep_hours``.
+    """
+    catalog = open_catalog(settings)
+    refs = cache(lambda name: PyicebergRefs(catalog, name))
+    since = now.replace(tzinfo=UTC) - timedelta(hours=settings.lake_keep_hours)
+    return drop_old_versions(
+        Versions.of(settings), refs, lambda name: refs(name).tags(), keep=settings.lake_versions, since=since
+    )
 
 
 def compact(session: SparkSession, table: str) -> tuple[int, int]:
