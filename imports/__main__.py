@@ -92,17 +92,16 @@ def history(
 def live(
     day: Annotated[str, typer.Option("--date", help="UTC date of received_at, YYYY-MM-DD")],
 ) -> None:
-    """The stream job's archive of one day → bronze batch ``live-<date>`` of each shop that has events on it."""
+    """One day of the stream's bronze.events → bronze batch ``live-<date>`` of each shop that has events on it."""
     from imports.live import land_live
 
     try:
         on = date.fromisoformat(day)
     except ValueError:
         raise LandingError(f"--date: {day!r} is not a date; write YYYY-MM-DD") from None
-    paths = Paths.of(get_settings())
-    landed = land_live(paths, on)
+    landed = land_live(get_settings(), on)
     if not landed:
-        console.print(f"no event was received on {on.isoformat()} (UTC) in {paths.live}; nothing to land", soft_wrap=True)
+        console.print(f"no event was received on {on.isoformat()} (UTC); nothing to land", soft_wrap=True)
         return
     outcomes = sorted({outcome for counts in landed.values() for outcome in counts})
     table = Table(title=f"bronze batch live-{on.isoformat()}")

@@ -7,7 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from jishi.contract.fields import parse_instant
 from jishi.factorisation import Parameters
 from jishi.features import views
 from jishi.lake import TableNotPublished
+from jishi.lake.catalog import identifier
 from jishi.lake.versions import StaleWriter
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
@@ -25,6 +26,7 @@ from jishi.shop_runs import BadRunId, JobResult, ShopResult, ShopRuns, add_run_o
 from jishi.shops import Shops, UnknownShop
 from spark_jobs.audits import AuditFailed
 from spark_jobs.features.job import backfill, replay
+from spark_jobs.maintenance import Upkeep, drop_versions, maintain
 from spark_jobs.recommendations.job import WITHIN, NothingToLearn, build_candidates, build_factors, build_neighbours
 from spark_jobs.session import open_session
 from spark_jobs.shop_groups import reason
@@ -80,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     best.add_argument("--shop", action="append", required=True, help="may repeat")
     best.set_defaults(work=_candidates)
+    upkeep = jobs.add_parser("maintain", help="join small files, drop old snapshots, remove files that no snapshot knows")
+    upkeep.add_argument("--table", action="append", default=[], help="such as bronze/events; may repeat; default: every table")
+    upkeep.set_defaults(work=_maintain, shop=[])
     for job in (near, factors, best):
         job.add_argument(
             "--before",
@@ -132,6 +137,18 @@ def _als(session: SparkSession, settings: Settings, shops: Shops, chosen: argpar
 
 def _candidates(session: SparkSession, settings: Settings, shops: Shops, chosen: argparse.Namespace, report: Report) -> int:
     return _each(chosen, report, lambda shop_id: build_candidates(session, settings, shop_id, chosen.before))
+
+
+def _maintain(session: SparkSession, settings: Settings, shops: Shops, chosen: argparse.Namespace, report: Report) -> int:
+    def show(done: Upkeep) -> None:
+        files = f"{done.joined} files joined to {done.became}, " if done.joined else ""
+        report(f"{done.table}: {files}{done.expired} snapshots dropped, {done.orphans} unknown files removed")
+
+    now = datetime.now(UTC).replace(tzinfo=None)
+    if not chosen.table and (dropped := drop_versions(settings, now)):
+        report(f"forgot versions {dropped[0]} to {dropped[-1]}")
+    maintain(session, settings, [identifier(name) for name in chosen.table], now, show)
+    return 0
 
 
 def _each(chosen: argparse.Namespace, report: Report, work: Callable[[str], dict[str, int]]) -> int:

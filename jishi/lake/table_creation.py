@@ -27,6 +27,7 @@ PROPERTIES = {
     # Flink commits every few seconds, and each commit writes the table's metadata anew.
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
+    "flink.max-continuous-empty-commits": "720",  # a silent log gives a commit an hour at five seconds a checkpoint, not 72
     "commit.retry.num-retries": "10",
 }
 _PARTITION_FIELD = re.compile(r"(?:(?P<transform>day|month|year)\()?(?:bucket\((?P<buckets>\d+), )?(?P<column>\w+)\)?")

@@ -32,6 +32,7 @@ from quality.replay import replay
 from spark_jobs.session import open_session
 from spark_jobs.silver import job
 from tests.lake import newest
+from tests.live_events import append_live
 
 pytestmark = pytest.mark.integration
 
@@ -78,14 +79,13 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     records = [record_of(e, shop_id="a", collector_id=wal.collector_id, seq=-1, collected_at_ms=0)[0] for e in live]
     wal.append(records)
     wal.close()
-    found.live.mkdir(parents=True)
     received = to_ms(parse_instant("2026-09-02T10:00:02Z"))
     rows = [
         record | {"received_at_ms": received, "log_partition": 0, "log_offset": record["seq"], "outcome": "good"}
         for record in records
     ]
     rows[1]["outcome"] = "invalid"
-    (found.live / "part-0").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    append_live(get_settings(), rows)
     return found
 
 
@@ -138,7 +138,7 @@ def check_commands(folder: Path) -> None:
 def test_repairs_move_events_and_every_acknowledgement_stays_accounted_for(session: SparkSession, paths: Paths) -> None:
     build(session, paths, "history")
     check_commands(paths.var)
-    land_live(paths, DAY)
+    land_live(get_settings(), DAY)
     build(session, paths, f"live-{DAY}")
     assert counts(paths) == (10, 3, 0, {"future": 1, "missing_field": 6}, 0)
 
@@ -185,7 +185,7 @@ def test_an_event_is_repaired_before_its_day_is_worked_up(session: SparkSession,
     assert (done.matched, done.repaired, done.batches) == (1, {"a": 1}, {}), "history has no silver yet, the day no batch"
     build(session, paths, "history")
     assert [row.event_id for row in quarantined(get_settings(), states=("waiting",))] == ["l-sku"]
-    land_live(paths, DAY)
+    land_live(get_settings(), DAY)
     build(session, paths, f"live-{DAY}")
     assert silver(paths)["l-sku"] == ["i-9", f"live-{DAY}", datetime(2026, 9, 2, 10, 0, 2), False, True]  # noqa: DTZ001
     assert counts(paths)[-1] == 1

@@ -13,7 +13,7 @@ import pytest
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 FILES = sorted(DAGS.glob("*.py"))
 WORKING_UP = ("daily", "history")
-KNOWN_DAGS = {*WORKING_UP, "online_parity", "tables"}
+KNOWN_DAGS = {*WORKING_UP, "maintenance", "online_parity", "tables"}
 TAGS = {"daily", "history", "quality", "jishi"}
 AFTER = {
     **{"land": set(), "silver": {"land"}, "marts": {"silver"}, "features": {"marts"}},

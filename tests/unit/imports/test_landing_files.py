@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -15,17 +15,25 @@ from imports.history import land_history
 from imports.live import land_live
 from imports.user_events import lines_of_files
 from jishi.lake import Lake
+from jishi.lake.live import LiveEvents
 from jishi.landing import LandingError, ShopFacts, landed_shops, load_manifest, write_landing
 from jishi.paths import Paths
+from jishi.settings import Settings
 from jishi.shops import Shops
 from jishi.tables import BRONZE_EVENTS
+from tests.live_events import append_live
 
 FACTS = ShopFacts(name="店", time_zone="Asia/Shanghai", currency="CNY")
 
 
 @pytest.fixture
-def paths(tmp_path: Path) -> Paths:
-    return Paths(var=tmp_path / "var", envs=tmp_path / "envs")
+def settings(tmp_path: Path) -> Settings:
+    return Settings(var=tmp_path / "var", envs=tmp_path / "envs", _env_file=None)  # type: ignore[call-arg]
+
+
+@pytest.fixture
+def paths(settings: Settings) -> Paths:
+    return Paths.of(settings)
 
 
 def view(number: int, shop: str) -> bytes:
@@ -133,47 +141,43 @@ def test_user_files_keep_their_lines_and_a_missing_one_is_named(tmp_path: Path):
         list(lines_of_files([file, tmp_path / "gone.jsonl"]))
 
 
-def archived(shop: str, offset: int, received: int, outcome: str) -> bytes:
-    row = {column: None for column in BRONZE_EVENTS.columns} | {
-        "collector_id": "c",
-        "seq": offset,
-        "shop_id": shop,
-        "line": "{}",
-    }
-    return (
-        orjson.dumps(row | {"received_at_ms": received, "log_partition": 0, "log_offset": offset, "outcome": outcome}) + b"\n"
-    )
+def live_row(shop: str, seq: int, received: int, outcome: str) -> dict[str, object]:
+    of_log = {"received_at_ms": received, "log_partition": 0, "log_offset": seq, "outcome": outcome}
+    return {"collector_id": "c", "seq": seq, "shop_id": shop, "line": "{}"} | of_log
 
 
-def test_live_takes_the_committed_rows_of_the_day(paths: Paths):
+def test_live_takes_the_rows_of_the_day(settings: Settings, paths: Paths):
     noon = 1_790_000_000_000 // 86_400_000 * 86_400_000 + 43_200_000
     on = datetime.fromtimestamp(noon / 1000, tz=UTC).date()
-    next_day = noon + 86_400_000
-    folder = paths.live / "shop=a"
-    folder.mkdir(parents=True)
-    first = archived("a", 2, noon, "good") + archived("a", 1, noon, "late") + archived("b", 3, noon, "invalid")
-    (folder / "part-1").write_bytes(first + archived("a", 4, next_day, "good"))
-    (folder / ".part-2.inprogress").write_bytes(archived("a", 9, noon, "good"))
-    assert land_live(paths, on) == {"a": {"good": 1, "late": 1}, "b": {"invalid": 1}}
+    assert land_live(settings, on) == {}
+    append_live(settings, [live_row("a", 2, noon, "good"), live_row("a", 1, noon, "late"), live_row("b", 3, noon, "invalid")])
+    append_live(settings, [live_row("a", 4, noon + 86_400_000, "good")])
+    assert land_live(settings, on) == {"a": {"good": 1, "late": 1}, "b": {"invalid": 1}}
     partition = f"shop=a/batch=live-{on.isoformat()}"
     assert [r["log_offset"] for r in rows(paths, partition)] == [1, 2]
-    land_live(paths, on)
+    land_live(settings, on)
     assert len(rows(paths, partition)) == 2, "a rerun replaces"
 
 
-def test_an_acknowledgement_sent_again_after_midnight_belongs_to_the_first_day(paths: Paths):
+def test_an_acknowledgement_sent_again_after_midnight_belongs_to_the_first_day(settings: Settings, paths: Paths):
     midnight = 1_790_000_000_000 // 86_400_000 * 86_400_000
     today = datetime.fromtimestamp(midnight / 1000, tz=UTC).date()
-    paths.live.mkdir(parents=True)
-    (paths.live / "part-1").write_bytes(archived("a", 7, midnight, "duplicate") + archived("a", 8, midnight, "good"))
-    (paths.live / "part-2").write_bytes(archived("a", 7, midnight - 1, "good"))
-    assert land_live(paths, today) == {"a": {"good": 1}}
+    append_live(settings, [live_row("a", 7, midnight, "duplicate"), live_row("a", 8, midnight, "good")])
+    append_live(settings, [live_row("a", 7, midnight - 1, "good")])
+    assert land_live(settings, today) == {"a": {"good": 1}}
     assert [r["seq"] for r in rows(paths, f"shop=a/batch=live-{today.isoformat()}")] == [8]
-    assert land_live(paths, today - timedelta(days=1)) == {"a": {"good": 1}}
+    assert land_live(settings, today - timedelta(days=1)) == {"a": {"good": 1}}
 
 
-def test_a_damaged_archive_is_an_error_that_names_file_and_line(paths: Paths):
-    paths.live.mkdir(parents=True)
-    (paths.live / "part-1").write_bytes(archived("a", 1, 0, "good") + b'{"seq":2}\n')
-    with pytest.raises(LandingError, match=r"part-1, line 2"):
-        land_live(paths, date(2026, 9, 1))
+def test_the_live_tail_is_counted_by_acknowledgement(settings: Settings):
+    live = LiveEvents(settings)
+    assert (live.count(), live.acknowledged_of(1), live.dates()) == (0, 0, [])
+    midnight = 1_790_000_000_000 // 86_400_000 * 86_400_000
+    append_live(settings, [live_row("a", 7, midnight, "good"), live_row("a", 7, midnight + 1, "duplicate")])
+    append_live(settings, [live_row("b", 8, midnight - 1, "late")])
+    assert live.count() == 3
+    assert live.acknowledged_of(5) == 3, "not more than that are there"
+    assert live.acknowledged_of(3) == live.acknowledged() == 2
+    assert live.dates() == [datetime.fromtimestamp(midnight / 1000, UTC).date() - timedelta(days=n) for n in (1, 0)]
+    late = live.rows(("seq", "received_at"), where="outcome = 'late'").to_pylist()
+    assert late == [{"seq": 8, "received_at": datetime.fromtimestamp(midnight / 1000 - 0.001, UTC).replace(tzinfo=None)}]
