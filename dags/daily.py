@@ -1,8 +1,8 @@
 """
 ### daily
 
-Works up the live events of one UTC day: lands the stream's archive, rebuilds the tables that the day touches, and trains,
-compares and releases models.
+Works up the live events of one UTC day: rebuilds the tables that the day touches from what the stream appended to bronze, and
+trains, compares and releases models.
 
 It runs every night for the day before. For a repair trigger it with `date`; any day may be run again: the day's batch is
 decided from itself and the batches before it, so the rows come out the same.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param
 from airflow.timetables.trigger import CronTriggerTimetable
-from steps import BRONZE, MAIN, OWNER, SHOPS, step, work_up
+from steps import OWNER, SHOPS, work_up
 
 # ``run_after`` is there for every run, by schedule or by hand, and clearing a task does not change it.
 _DAY = "params.date or macros.ds_add(dag_run.run_after | ds, -1)"
@@ -32,12 +32,4 @@ with DAG(
     },
     default_args={"owner": OWNER},
 ) as dag:
-    land = step(
-        "land",
-        f"{MAIN} imports live --date {DAY}",
-        what="Copies the day's records from the stream's archive into bronze.",
-        repair="Clear the task; it replaces the day's batch. The archive in `var/landing/live` is not touched.",
-        minutes=30,
-        outlets=[BRONZE],
-    )
-    work_up(land, batch=f"live-{DAY}", shops="", as_of=f"{NEXT_DAY}T00:00:00Z")
+    work_up(None, batch=f"live-{DAY}", shops="", as_of=f"{NEXT_DAY}T00:00:00Z")

@@ -131,7 +131,6 @@ def _render(dag: Any, task_id: str, params: dict[str, Any]) -> str:
 
 def test_a_named_day_is_worked_up(dags: dict[str, Any]) -> None:
     params = {"date": "2026-11-20", "shops": ["a", "b"]}
-    assert _render(dags["daily"], "land", params) == ".venv/bin/python -m imports live --date 2026-11-20"
     assert _render(dags["daily"], "silver", params) == ".venv/bin/python -m spark_jobs silver --batch live-2026-11-20"
     assert "--as-of 2026-11-21T00:00:00Z" in _render(dags["daily"], "features", params)
     assert _render(dags["daily"], "train", params) == ".venv/bin/python -m models train --shop a --shop b"
