@@ -6,8 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 import uuid
 from datetime import UTC, datetime
@@ -24,7 +22,6 @@ from jishi.lake.live import LiveEvents
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
 from jishi.marts import open_marts
-from jishi.settings import PROJECT_ROOT
 from ops.demo.airflow_api import AirflowApi
 from quality.reconcile import tables_checksum
 from tests.e2e.conftest import RunningDemo, pids_naming
@@ -228,8 +225,6 @@ def test_what_serving_used_is_what_the_log_says(demo: RunningDemo) -> None:
         assert time.monotonic() < deadline, "the event does not reach bronze"
         time.sleep(0.5)
     on = ("--date", today.date().isoformat())
-    landed = [sys.executable, "-m", "imports", "live", *on]
-    subprocess.run(landed, check=True, cwd=PROJECT_ROOT, env=demo.environment, timeout=120)
     result = demo.jishi("features", "online-parity", *on)
     assert result.returncode == 0, result.stdout + result.stderr
     reads = re.search(r"│ last_items +│ +(\d+) │", result.stdout)
