@@ -1,0 +1,146 @@
+"""Runs of the DAGs as Airflow resolves them: mapped over groups, going on past a failed one, and red at the end for it.
+
+The parts are replaced by a script in the place of their interpreter, which notes each call and ends as the test asks; what is
+tested is Airflow's part: which commands it calls, for which shops, after which failures.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jishi.settings import PROJECT_ROOT
+
+INTERPRETER = """#!{python}
+import json, os, pathlib, sys
+root = pathlib.Path({root!r})
+plan = json.loads((root / "plan.json").read_text())
+command, shops = sys.argv[2:], [word for word in os.environ.get("SHOPS", "").split() if word != "--shop"]
+with (root / "calls.jsonl").open("a") as calls:
+    calls.write(json.dumps([command, shops]) + "\\n")
+if command[:3] == ["ops.cli", "shops", "groups"]:
+    groups = [(group[0], " ".join("--shop " + shop for shop in group)) for group in plan["groups"]]
+    print(json.dumps([{{"SHOPS": shops, "GROUP": name}} for name, shops in groups]))
+if command[:3] == ["ops.cli", "shops", "report"]:
+    sys.exit(1 if command[-1] != "0" else 0)
+for name, shop, code in plan["ends"]:
+    if name in " ".join(command) and shop in shops:
+        sys.exit(code)
+"""
+RUN = """
+import sys
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(dag_folder=sys.argv[1], bundle_path=sys.argv[1])
+assert not bag.import_errors, bag.import_errors
+dag = bag.dags[sys.argv[2]]
+for task in dag.tasks:
+    task.retries = 0  # a pause is not what is tested
+run = dag.test(run_conf={"date": "2026-11-20"} if sys.argv[2] == "daily" else {})
+states = {}
+for instance in run.get_task_instances():
+    states.setdefault(instance.task_id, []).append((instance.map_index, str(instance.state)))
+import json
+print("STATES " + json.dumps([str(run.state), states]))
+"""
+Run = tuple[str, dict[str, dict[int, str]], list[tuple[str, list[str]]]]
+
+
+def airflow_environment(folder: Path, dags: Path) -> dict[str, str]:
+    return os.environ | {
+        "AIRFLOW_HOME": str(folder / "home"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder / 'airflow.db'}",
+        "PYTHONPATH": f"{dags}:{PROJECT_ROOT}",
+    }
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Airflow's own database, migrated once."""
+    folder = tmp_path_factory.mktemp("migrated")
+    command = [str(Path(sys.executable).with_name("airflow")), "db", "migrate"]
+    subprocess.run(command, env=airflow_environment(folder, folder), check=True, capture_output=True)
+    return folder / "airflow.db"
+
+
+@pytest.fixture
+def run(tmp_path: Path, database: Path) -> Callable[..., Run]:
+    """Run a DAG over groups of shops; returns the run's state, states of tasks by map index, and commands with their shops."""
+
+    def run_dag(dag_id: str, groups: list[list[str]], ends: list[tuple[str, str, int]] = ()) -> Run:  # type: ignore[assignment]
+        project = tmp_path / "project"
+        shutil.copytree(PROJECT_ROOT / "dags", project / "dags", ignore=shutil.ignore_patterns("__pycache__"))
+        interpreter = project / ".venv" / "bin" / "python"
+        interpreter.parent.mkdir(parents=True)
+        interpreter.write_text(INTERPRETER.format(python=sys.executable, root=str(project)))
+        interpreter.chmod(0o755)
+        (project / "plan.json").write_text(json.dumps({"groups": groups, "ends": list(ends)}))
+        shutil.copy(database, tmp_path / "airflow.db")
+        command = [sys.executable, "-c", RUN, str(project / "dags"), dag_id]
+        environment = airflow_environment(tmp_path, project / "dags")
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=400)
+        lines = [line for line in done.stdout.splitlines() if line.startswith("STATES ")]
+        assert lines, (done.stdout + done.stderr)[-5000:]
+        state, states = json.loads(lines[-1].removeprefix("STATES "))
+        calls: list[Any] = [json.loads(line) for line in (project / "calls.jsonl").read_text().splitlines()]
+        by_task = {task: {index: state for index, state in instances} for task, instances in states.items()}
+        return state, by_task, [(" ".join(command), shops) for command, shops in calls]
+
+    return run_dag
+
+
+def shops_of(calls: list[tuple[str, list[str]]], command: str) -> list[list[str]]:
+    return sorted(shops for called, shops in calls if called.startswith(command))
+
+
+def test_one_failed_group_leaves_the_others_going_and_the_run_is_red(run: Callable[..., Run]) -> None:
+    state, states, calls = run("daily", [["a", "b"], ["c"], ["d"]], [("spark_jobs silver", "b", 3)])
+    assert states["silver"] == {0: "failed", 1: "success", 2: "success"}
+    assert shops_of(calls, "spark_jobs silver --batch live-2026-11-20") == [["a", "b"], ["c"], ["d"]]
+    for step in ("train", "evaluate", "gate", "publish"):
+        assert states[step] == {0: "success", 1: "success", 2: "success"}
+        assert shops_of(calls, f"models {step}") == [["a", "b"], ["c"], ["d"]]
+    assert [command for command, _ in calls if command.startswith("ops.marts")] == ["ops.marts build"]
+    assert states["features"] == {-1: "success"}
+    assert states["report"] == {-1: "failed"}
+    assert state == "failed"
+    assert calls[-1][0].endswith("--failed-tasks 1")
+
+
+def test_a_run_in_which_nothing_failed_is_green(run: Callable[..., Run]) -> None:
+    state, states, calls = run("history", [["a"], ["b"]])
+    assert {each for of_task in states.values() for each in of_task.values()} == {"success"}
+    assert state == "success"
+    assert shops_of(calls, "imports history --shop") == [["a"], ["b"]]
+    assert calls[-1][0].endswith("--failed-tasks 0")
+
+
+def test_marts_that_were_refused_end_the_features_and_not_the_models(run: Callable[..., Run]) -> None:
+    state, states, _ = run("daily", [["a"], ["marts-do-not-know-shops"]], [("models gate", "a", 3)])
+    assert states["gate"] == {0: "failed", 1: "success"}
+    assert states["publish"] == {0: "success", 1: "success"}, "publish takes up the shops that the gate has done"
+    assert (states["report"], state) == ({-1: "failed"}, "failed")
+
+
+def test_a_platform_without_shops_is_fine(run: Callable[..., Run]) -> None:
+    state, states, calls = run("daily", [])
+    assert state == "success"
+    assert [command for command, _ in calls if command.startswith(("spark_jobs", "models", "ops.marts", "feature_repo"))] == []
+    assert states["marts"] == {-1: "skipped"}
+
+
+def test_a_large_shop_with_too_little_for_a_cut_is_skipped_and_the_other_goes_on(run: Callable[..., Run]) -> None:
+    state, states, calls = run("tables", [["new"], ["large"]], [("models cut", "new", 99)])
+    assert states["cooccurrence"] == states["train"] == states["publish"] == {0: "skipped", 1: "success"}
+    assert shops_of(calls, "models train --from-tables") == [["large"]]
+    assert len(shops_of(calls, "spark_jobs")) == 8
+    assert state == "success"
