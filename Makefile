@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := demo
-.PHONY: demo test chaos down lint format docs
+.PHONY: demo test check chaos down format docs
 
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -18,15 +18,14 @@ chaos:  ## break a platform of its own for about ten minutes; 0 when nothing was
 down:  ## stop every process of the platform
 	@if [ -x .venv/bin/jishi ]; then .venv/bin/jishi down; else echo "nothing was running"; fi
 
-lint:  ## formatting, lint, types, import rules
-	.venv/bin/ruff format --check .
-	.venv/bin/ruff check .
-	.venv/bin/mypy
-	.venv/bin/lint-imports
+check:  ## set up everything needed and read the code: formatting, lint, types, import rules, shell, SQL
+	@bash scripts/setup
+	@bash scripts/check
 
 format:
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
+	.venv/bin/sqlfluff fix --quiet dbt
 
 docs:  ## pages that are made from code
 	.venv/bin/python -m jishi.contract.page

@@ -23,9 +23,10 @@ from rich.table import Table
 from bench import user_path
 from bench.backfill_log import SHOP, write_bronze
 from bench.measured_command import run_measured
-from bench.one_shop import lake_of
+from bench.one_shop import lake_of, settings_of
 from jishi.features import views
 from jishi.lake import Lake
+from jishi.lake.reading import open_version
 from jishi.tables import BRONZE_EVENTS
 
 FLOOR_S, GOAL_S = 15 * 60, 5 * 60
@@ -39,13 +40,14 @@ def make_lake(var: Path, events: int) -> Lake:
     return lake
 
 
-def run_spark(var: Path, lake: Lake, events: int) -> dict[str, Any]:
+def run_spark(var: Path, events: int) -> dict[str, Any]:
     """Seconds and rows of the backfill, and seconds by view."""
     began = time.monotonic()
     told, peak = run_measured([sys.executable, "-m", "spark_jobs", "features", "--shop", SHOP], var)
     seconds = time.monotonic() - began
+    version = open_version(settings_of(var))
     marks = [(line.split()[1], float(line.rsplit("(", 1)[1].split()[0])) for line in told if line.startswith("wrote ")]
-    rows = {view: sum(pq.read_metadata(file).num_rows for file in lake.files(f"features/{view}")) for view in views()}
+    rows = {view: sum(pq.read_metadata(file).num_rows for file in version.files(f"features/{view}")) for view in views()}
     by_view, before = {}, 0.0
     for view, at_s in marks:
         by_view[view], before = {"seconds": round(at_s - before, 1), "rows": rows[view]}, at_s
@@ -74,12 +76,13 @@ def main() -> int:
     runs = []
     with tempfile.TemporaryDirectory(prefix="jishi-bench-", dir=chosen.folder) as name:
         var = Path(name) / "spark"
-        runs.append(run_spark(var, make_lake(var, chosen.events), chosen.events))
+        make_lake(var, chosen.events)
+        runs.append(run_spark(var, chosen.events))
         if chosen.pandas_events:
             var = Path(name) / "small"
             lake = make_lake(var, chosen.pandas_events)
             runs.append(run_pandas(var, lake))
-            runs.append(run_spark(var, lake, chosen.pandas_events))
+            runs.append(run_spark(var, chosen.pandas_events))
     for run in runs:
         run["events_per_s"] = round(run["events"] / run["seconds"])
     if chosen.json:

@@ -20,9 +20,10 @@ from rich.table import Table
 from bench import user_path
 from bench.candidates_silver import SHOP, write_interactions, write_items
 from bench.measured_command import run_measured
-from bench.one_shop import lake_of
+from bench.one_shop import lake_of, settings_of
 from jishi.lake import Lake
 from jishi.lake.query import open_lake
+from jishi.lake.reading import open_version
 from jishi.tables import ITEM_NEIGHBOURS, PERSON_CANDIDATES, SILVER_INTERACTIONS, SILVER_ITEMS, TableSchema
 
 ACTS_OF_ITEM, ITEMS_OF_PERSON = 3, 5  # a million items: three million acts of 200,000 persons
@@ -42,12 +43,12 @@ def make_lake(var: Path, items: int, persons: int, acts: int) -> Lake:
     return lake
 
 
-def run(var: Path, lake: Lake, job: str, options: list[str], schema: TableSchema, of: str) -> dict[str, Any]:
+def run(var: Path, job: str, options: list[str], schema: TableSchema, of: str) -> dict[str, Any]:
     """Seconds and peak memory of one job, rows of its table, and how many items or persons have some."""
     began = time.monotonic()
     _, peak = run_measured([sys.executable, "-m", "spark_jobs", job, "--shop", SHOP, *options], var)
     seconds = round(time.monotonic() - began, 1)
-    with open_lake(lake) as connection:
+    with open_lake(open_version(settings_of(var))) as connection:
         counted = f"select count(*), count(distinct {of}) from {schema.name.replace('/', '_')}"
         rows, lists = connection.execute(counted).fetchall()[0]
     told = {"job": job, "seconds": seconds, "peak_gb": peak, "rows": rows, "lists": lists}
@@ -65,8 +66,8 @@ def main() -> int:
     size = {"items": chosen.items, "persons": chosen.items // ITEMS_OF_PERSON, "acts": chosen.items * ACTS_OF_ITEM}
     with tempfile.TemporaryDirectory(prefix="jishi-bench-", dir=chosen.folder) as name:
         var = Path(name)
-        lake = make_lake(var, **size)
-        runs = [run(var, lake, *job) for job in JOBS]
+        make_lake(var, **size)
+        runs = [run(var, *job) for job in JOBS]
     if chosen.json:
         print(json.dumps(size | {"runs": runs, "load_average": os.getloadavg()[0]}))
     else:

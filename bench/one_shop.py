@@ -6,8 +6,13 @@ from pathlib import Path
 
 from jishi.lake import Lake
 from jishi.paths import Paths
-from jishi.settings import get_settings
+from jishi.settings import Settings, get_settings
 from jishi.shops import Shop, Shops
+
+
+def settings_of(var: Path) -> Settings:
+    """The settings of this process over another folder of state."""
+    return get_settings().model_copy(update={"var": var})
 
 
 def lake_of(var: Path, shop_id: str) -> Lake:

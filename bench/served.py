@@ -22,7 +22,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from jishi.lake import Lake
+from jishi.lake.reading import LakeVersion, open_version
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from models.interactions import Interactions, read_interactions
@@ -63,14 +63,14 @@ def serve(
     return lists, seconds
 
 
-def run(paths: Paths, shop_id: str, most: int, table: Table) -> None:
+def run(paths: Paths, lake: LakeVersion, shop_id: str, most: int, table: Table) -> None:
     """One row for each placement of a shop that has cases."""
     folder = candidate_folder(paths, shop_id)
     verdict, report = (json.loads((folder / f"{name}.json").read_text()) for name in ("gate", "evaluation"))
-    acts = read_interactions(Lake(paths.lake), shop_id)
+    acts = read_interactions(lake, shop_id)
     window = last_active_days(acts.occurred_at[acts.kind == "pay"])
     catalogue = Catalogue()
-    items = read_snapshot(Lake(paths.lake))[shop_id]
+    items = read_snapshot(lake)[shop_id]
     catalogue.put_snapshot({item_id: replace(item, stock=1, status="active") for item_id, item in items.items()})
     with tempfile.TemporaryDirectory() as made:
         write_release(folder / "window", Path(made) / shop_id / "releases" / "window", verdict)
@@ -102,7 +102,7 @@ def main() -> int:
     for heading in ("shop", "placement", "model", "served", "judged", "popularity", "cases", "p50 ms", "p99 ms"):
         table.add_column(heading)
     for shop_id in chosen.shop:
-        run(Paths.of(get_settings()), shop_id, chosen.cases, table)
+        run(Paths.of(get_settings()), open_version(get_settings()), shop_id, chosen.cases, table)
     Console(width=140).print(table)
     return 0
 

@@ -18,7 +18,7 @@ from collector.wal.durable import read_durable
 from collector.wal.reader import first_position, read_entries
 from collector.wal.segments import Position, WalCorrupt, segment_starts
 from jishi.files import write_atomically
-from jishi.lake import Lake
+from jishi.lake.reading import LakeVersion
 from jishi.tables import SILVER_ITEMS
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def snapshot_upto(folder: Path) -> int:
         return 0
 
 
-def load_catalogue(folder: Path, lake: Lake) -> ShopCatalogues:
+def load_catalogue(folder: Path, lake: LakeVersion) -> ShopCatalogues:
     """The catalogue as it was, from the lake's items, the snapshot and the log behind it."""
     catalogue = ShopCatalogues()
     _read_lake(catalogue, lake)
@@ -83,7 +83,7 @@ def load_catalogue(folder: Path, lake: Lake) -> ShopCatalogues:
     return catalogue
 
 
-def _read_lake(catalogue: ShopCatalogues, lake: Lake) -> None:
+def _read_lake(catalogue: ShopCatalogues, lake: LakeVersion) -> None:
     if not lake.has(SILVER_ITEMS.name):
         return
     import pyarrow as pa

@@ -21,6 +21,7 @@ from feature_repo.writer import FeatureSink, Progress, run_writer
 from feature_repo.writer_page import health, serve_pages
 from jishi.heartbeat import beat
 from jishi.lake import TableNotPublished
+from jishi.lake.reading import open_version
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.shop_runs import BadRunId, ShopRuns, add_run_options
@@ -58,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     warnings.filterwarnings("ignore", category=DeprecationWarning, module="ibis")
     try:
         if chosen.command == "apply":
-            applied = apply(settings, paths)
+            applied = apply(settings, paths, open_version(settings))
             print(f"applied: streamed {', '.join(applied.streamed)}; daily {', '.join(applied.daily) or 'none published yet'}")
         elif chosen.command == "write":
             _write(settings, paths)
@@ -97,7 +98,7 @@ def _write(settings: Settings, paths: Paths) -> None:
     pages = serve_pages(settings.host, settings.feature_writer_port, progress)
 
     def open_sink() -> FeatureSink:
-        apply(settings, paths)
+        apply(settings, paths, open_version(settings))
         return FeatureSink(open_store(settings, paths), paths.features, progress)
 
     try:

@@ -7,6 +7,7 @@ next value) and ``log_offset`` (position in the feature topic, which orders valu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from feast.types import Array, Bool, FeastType, Float64, Int64, String
 from feast.value_type import ValueType
 
 from feature_repo.daily import CREATED_TIMESTAMP, DAILY, EVENT_TIMESTAMP, DailyTable
+from feature_repo.exports import source_folder
 from feature_repo.monotonic import LOG_OFFSET
 from jishi.features import ENTITY_KEYS, Feature, views
-from jishi.lake import Lake
+from jishi.paths import Paths
 
 PROJECT = "jishi"
 VALID_UNTIL = "valid_until_ms"
@@ -49,15 +51,15 @@ _BY_COLUMN: dict[str, Entity] = {
 ENTITIES: dict[str, Entity] = {entity.name: entity for entity in _BY_COLUMN.values()}
 
 
-def streamed_views(lake: Lake) -> list[FeatureView]:
+def streamed_views(paths: Paths) -> list[FeatureView]:
     """One view for each view of ``jishi.features``, fed by a push source of the same name.
 
-    Its batch source is where a backfill of the view belongs in the lake; nothing reads it before that table is published.
+    Feast wants a batch source beside it, which nothing reads: backfills are lake tables (spark_jobs).
     """
-    return [_streamed_view(name, members, lake) for name, members in views().items()]
+    return [_streamed_view(name, members, paths) for name, members in views().items()]
 
 
-def _streamed_view(name: str, members: tuple[Feature, ...], lake: Lake) -> FeatureView:
+def _streamed_view(name: str, members: tuple[Feature, ...], paths: Paths) -> FeatureView:
     fields = [Field(name=f.name, dtype=_TYPES[f.value_type], description=f.meaning, tags={"owner": f.owner}) for f in members]
     fields.append(Field(name=VALID_UNTIL, dtype=Int64, description="Epoch ms after which the defaults hold; null: no end."))
     fields.append(Field(name=LOG_OFFSET, dtype=Int64, description="Position of the value in the feature topic."))
@@ -65,19 +67,19 @@ def _streamed_view(name: str, members: tuple[Feature, ...], lake: Lake) -> Featu
         name=name,
         entities=_entities(members[0].entity),
         schema=[*_key_fields(members[0].entity), *fields],
-        source=PushSource(name=name, batch_source=_lake_source(f"{name}_backfill", lake.root / "features" / name)),
+        source=PushSource(name=name, batch_source=_file_source(f"{name}_backfill", source_folder(paths, f"{name}_backfill"))),
         ttl=timedelta(0),
         online=True,
         description="; ".join(f.meaning for f in members),
     )
 
 
-def daily_views(lake: Lake, tables: tuple[DailyTable, ...] = DAILY) -> list[FeatureView]:
-    """One view for each daily table that is published, reading its current version."""
-    return [_daily_view(table, lake) for table in tables if lake.has(table.name)]
+def daily_views(exported: Mapping[str, Path], tables: tuple[DailyTable, ...] = DAILY) -> list[FeatureView]:
+    """One view for each daily table that has an exported file (``feature_repo.exports``)."""
+    return [_daily_view(table, exported[table.view]) for table in tables if table.view in exported]
 
 
-def _daily_view(table: DailyTable, lake: Lake) -> FeatureView:
+def _daily_view(table: DailyTable, file: Path) -> FeatureView:
     return FeatureView(
         name=table.view,
         entities=_entities(table.entity),
@@ -85,7 +87,7 @@ def _daily_view(table: DailyTable, lake: Lake) -> FeatureView:
             *_key_fields(table.entity),
             *(Field(name=column, dtype=_TYPES[kind]) for column, kind in table.columns.items()),
         ],
-        source=_lake_source(table.view, lake.current(table.name)),
+        source=_file_source(table.view, file),
         ttl=DAILY_TTL,
         online=True,
         description=table.meaning,
@@ -100,10 +102,10 @@ def _key_fields(entity: str) -> list[Field]:
     return [Field(name="shop_id", dtype=String), *(Field(name=column, dtype=String) for column in ENTITY_KEYS[entity])]
 
 
-def _lake_source(name: str, version: Path) -> FileSource:
+def _file_source(name: str, path: Path) -> FileSource:
     return FileSource(
         name=name,
-        path=f"{version}/**/*.parquet",
+        path=str(path),
         file_format=ParquetFormat(),
         timestamp_field=EVENT_TIMESTAMP,
         created_timestamp_column=CREATED_TIMESTAMP,

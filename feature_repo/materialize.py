@@ -7,12 +7,11 @@ import io
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import duckdb
-
 from feature_repo.daily import DAILY, EVENT_TIMESTAMP, DailyTable
 from feature_repo.store import apply, online_store_of, open_store, registry_lock
 from jishi.features import ENTITY_COLUMN
-from jishi.lake import Lake
+from jishi.lake.query import open_lake, view_of
+from jishi.lake.reading import LakeVersion, open_version
 from jishi.paths import Paths
 from jishi.settings import Settings
 
@@ -41,9 +40,9 @@ def materialize(
     A table without such a row, as that of a platform's first day, gives 0 keys. Raises MaterializationFailed when not every key
     was written or already there; jishi.lake.TableNotPublished when a table is missing.
     """
-    lake = Lake(paths.lake)
+    lake = open_version(settings)
     expected = [(table, _count_keys(lake, table, as_of)) for table in tables]
-    apply(settings, paths)
+    apply(settings, paths, lake)
     done = []
     with registry_lock(paths):
         store = open_store(settings, paths)
@@ -67,24 +66,19 @@ def materialize(
     return done
 
 
-def _count_keys(lake: Lake, table: DailyTable, as_of: datetime) -> int:
-    lake.current(table.name)
-    files = [str(file) for file in lake.files(table.name)]
-    if not files:
+def _count_keys(lake: LakeVersion, table: DailyTable, as_of: datetime) -> int:
+    lake.require(table.name)
+    if not lake.files(table.name):
         return 0
-    missing = sorted({*table.columns, EVENT_TIMESTAMP, "shop_id", ENTITY_COLUMN[table.entity]} - _columns_of(files))
-    if missing:
-        raise MaterializationFailed(f"{table.name} lacks the columns {', '.join(missing)} that feature_repo/daily.py declares")
-    with duckdb.connect() as connection:
+    needed = {*table.columns, EVENT_TIMESTAMP, "shop_id", ENTITY_COLUMN[table.entity]}
+    with open_lake(lake) as connection:
+        missing = sorted(needed - set(connection.table(view_of(table.name)).columns))
+        if missing:
+            columns = ", ".join(missing)
+            raise MaterializationFailed(f"{table.name} lacks the columns {columns} that feature_repo/daily.py declares")
         counted = connection.execute(
             f"SELECT count(*) FROM (SELECT DISTINCT shop_id, {ENTITY_COLUMN[table.entity]} "
-            f"FROM read_parquet(?, hive_partitioning = false) WHERE {EVENT_TIMESTAMP} <= ?)",
-            [files, as_of.astimezone(UTC).replace(tzinfo=None)],
+            f"FROM {view_of(table.name)} WHERE {EVENT_TIMESTAMP} <= ?)",
+            [as_of.astimezone(UTC).replace(tzinfo=None)],
         ).fetchone()
     return int(counted[0]) if counted else 0
-
-
-def _columns_of(files: list[str]) -> set[str]:
-    with duckdb.connect() as connection:
-        found = connection.execute("DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning = false)", [files]).fetchall()
-    return {str(row[0]) for row in found}

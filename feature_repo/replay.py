@@ -23,6 +23,7 @@ from feature_repo.store import apply, open_store
 from feature_repo.writer import FeatureSink, Progress
 from jishi.features import ENTITY_KEYS, Feature, views
 from jishi.features.entity import key_values
+from jishi.lake.reading import open_version
 from jishi.paths import Paths
 from jishi.settings import Settings
 
@@ -61,7 +62,7 @@ def replay(settings: Settings, paths: Paths, messages: Sequence[Sent], instants_
 
     Raises MessagesRefused when the writer cannot read a message.
     """
-    apply(settings, paths)
+    apply(settings, paths, open_version(settings))
     store, progress, definitions = open_store(settings, paths), Progress(), views()
     sink = FeatureSink(store, paths.features, progress, definitions)
     chance = random.Random(7)

@@ -18,9 +18,10 @@ from feast.repo_config import RepoConfig
 
 from feature_repo import online_store, postgres_store, redis_store, registry_store
 from feature_repo.definitions import ENTITIES, PROJECT, SHOP, daily_views, services, streamed_views
+from feature_repo.exports import export_daily
 from feature_repo.monotonic import MonotonicOnlineStore
 from jishi.files import write_atomically
-from jishi.lake import Lake
+from jishi.lake.reading import LakeVersion
 from jishi.paths import Paths
 from jishi.settings import Settings
 
@@ -71,14 +72,13 @@ def open_store(settings: Settings, paths: Paths) -> FeatureStore:
     return FeatureStore(config=_config(settings, paths))
 
 
-def apply(settings: Settings, paths: Paths) -> Applied:
+def apply(settings: Settings, paths: Paths, lake: LakeVersion) -> Applied:
     """Register entities, views and services, and make the online tables; idempotent.
 
-    Daily views appear once their lake table is published, and then read its current version.
+    Daily views appear once their lake table is published, and then read it as it is in this version.
     """
     paths.features.mkdir(parents=True, exist_ok=True)
-    lake = Lake(paths.lake)
-    streamed, daily = streamed_views(lake), daily_views(lake)
+    streamed, daily = streamed_views(paths), daily_views(export_daily(paths, lake))
     with registry_lock(paths):
         store = FeatureStore(config=_config(settings, paths))
         store.apply([SHOP, *ENTITIES.values(), *streamed, *daily, *services(streamed, daily)])

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import duckdb
 import pandas as pd
 
 from feature_repo.daily import CREATED_TIMESTAMP, DAILY, EVENT_TIMESTAMP, DailyTable
@@ -18,6 +17,8 @@ from feature_repo.definitions import DAILY_SERVICE, DAILY_TTL
 from feature_repo.store import apply, open_store
 from jishi.features import ENTITY_COLUMN
 from jishi.lake import Lake
+from jishi.lake.query import open_lake, view_of
+from jishi.lake.reading import LakeVersion, open_version
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shop_runs import JobResult, ShopRuns, for_each
@@ -58,10 +59,10 @@ def build(
     A shop without labels has nothing to do; one whose join leaks fails and keeps its old rows; the others are published
     together. Raises jishi.lake.TableNotPublished.
     """
-    lake = Lake(paths.lake)
+    lake = open_version(settings)
     for table in tables:
-        lake.current(table.name)
-    apply(settings, paths)
+        lake.require(table.name)
+    apply(settings, paths, lake)
     store = open_store(settings, paths)
     service = store.get_feature_service(DAILY_SERVICE)
     joined: dict[str, tuple[TrainingSet, pd.DataFrame]] = {}
@@ -83,7 +84,7 @@ def build(
     pending, result = runs.plan(shop_ids, after=after)
     attempted = for_each(pending, join, ShopRuns(paths, runs.job, None), failures=(LeakFound,), nothing=(NoLabels,))
     if joined:
-        with lake.publish(TABLE, replace=[f"shop={shop_id}" for shop_id in joined]) as draft:
+        with Lake(paths.lake).publish(TABLE, replace=[f"shop={shop_id}" for shop_id in joined]) as draft:
             for shop_id, (_, frame) in joined.items():
                 folder = draft.path / f"shop={shop_id}"
                 folder.mkdir(parents=True, exist_ok=True)
@@ -94,16 +95,15 @@ def build(
     return [facts for facts, _ in joined.values()], result
 
 
-def read_labels(lake: Lake, shop_id: str, limit: int = LABELS) -> pd.DataFrame:
+def read_labels(lake: LakeVersion, shop_id: str, limit: int = LABELS) -> pd.DataFrame:
     """Labels of one shop: key, ``event_timestamp`` (UTC with microseconds), ``label`` = 1, ``quantity``. Raises NoLabels."""
-    lake.current("silver/interactions")
-    files = [str(file) for file in lake.files("silver/interactions")]
-    with duckdb.connect() as connection:
+    lake.require("silver/interactions")
+    with open_lake(lake) as connection:
         labels = connection.execute(
             f"""
             WITH paid AS (
                 SELECT shop_id, person_id, item_id, occurred_at AS {EVENT_TIMESTAMP}, CAST(sum(quantity) AS BIGINT) AS quantity
-                FROM read_parquet(?, hive_partitioning = false)
+                FROM silver_interactions
                 WHERE shop_id = ? AND kind = 'pay' AND person_id IS NOT NULL
                 GROUP BY ALL
             )
@@ -112,7 +112,7 @@ def read_labels(lake: Lake, shop_id: str, limit: int = LABELS) -> pd.DataFrame:
             ORDER BY md5(concat_ws('|', person_id, item_id, {EVENT_TIMESTAMP})), person_id, item_id, {EVENT_TIMESTAMP}
             LIMIT ?
             """,
-            [files, shop_id, limit],
+            [shop_id, limit],
         ).df()
     if labels.empty:
         raise NoLabels(f"shop {shop_id!r} has no paid interaction in silver/interactions")
@@ -120,19 +120,18 @@ def read_labels(lake: Lake, shop_id: str, limit: int = LABELS) -> pd.DataFrame:
     return labels.sort_values(_KEY, ignore_index=True)
 
 
-def known_at_label(lake: Lake, labels: pd.DataFrame, tables: tuple[DailyTable, ...]) -> pd.DataFrame:
+def known_at_label(lake: LakeVersion, labels: pd.DataFrame, tables: tuple[DailyTable, ...]) -> pd.DataFrame:
     """For each label and table the newest feature row that existed and was known at the label, found without Feast.
 
     Columns are named ``<view>__<feature>``, and ``<view>__as_of`` is the row's event timestamp (null where there is no row).
     """
-    with duckdb.connect() as connection:
+    with open_lake(lake) as connection:
         plain = labels.copy()
         plain[EVENT_TIMESTAMP] = plain[EVENT_TIMESTAMP].dt.tz_localize(None)
         connection.register("labels", plain)
         known = plain[_KEY]
         for table in tables:
             connection.register("known", known)
-            files = [str(file) for file in lake.files(table.name)]
             entity = ENTITY_COLUMN[table.entity]
             values = ", ".join(f'f."{column}" AS "{table.view}__{column}"' for column in table.columns)
             known = connection.execute(
@@ -145,7 +144,7 @@ def known_at_label(lake: Lake, labels: pd.DataFrame, tables: tuple[DailyTable, .
                                ORDER BY f.{EVENT_TIMESTAMP} DESC, f.{CREATED_TIMESTAMP} DESC
                            ) AS place
                     FROM (SELECT DISTINCT shop_id, {entity}, {EVENT_TIMESTAMP} FROM labels) AS l
-                    JOIN read_parquet(?, hive_partitioning = false) AS f
+                    JOIN {view_of(table.name)} AS f
                       ON f.shop_id = l.shop_id AND f.{entity} = l.{entity}
                      AND f.{EVENT_TIMESTAMP} <= l.{EVENT_TIMESTAMP} AND f.{CREATED_TIMESTAMP} <= l.{EVENT_TIMESTAMP}
                      AND f.{EVENT_TIMESTAMP} + to_days({DAILY_TTL.days}) >= l.{EVENT_TIMESTAMP}
@@ -154,8 +153,7 @@ def known_at_label(lake: Lake, labels: pd.DataFrame, tables: tuple[DailyTable, .
                 FROM known AS k
                 LEFT JOIN (SELECT * FROM matched WHERE place = 1) AS m
                   ON m.shop_id = k.shop_id AND m.{entity} = k.{entity} AND m.label_at = k.{EVENT_TIMESTAMP}
-                """,
-                [files],
+                """
             ).df()
     return known.sort_values(_KEY, ignore_index=True)
 

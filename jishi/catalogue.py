@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from jishi.lake import Lake
 from jishi.lake.query import open_lake
+from jishi.lake.reading import LakeVersion
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class ItemState:
     properties: dict[str, Any]
 
 
-def catalogue_as_of(lake: Lake, shop_id: str, as_of: datetime, known_by: datetime | None = None) -> list[ItemState]:
+def catalogue_as_of(lake: LakeVersion, shop_id: str, as_of: datetime, known_by: datetime | None = None) -> list[ItemState]:
     """Items of a shop as they were at ``as_of``, by item id, as far as was known by ``known_by`` (None: by now).
 
     The state of an item is its newest one: latest ``occurred_at``, then ``received_at``, then ``event_id``. Both instants are

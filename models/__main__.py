@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from jishi.lake import Lake
 from jishi.lake.query import open_lake
+from jishi.lake.reading import LakeVersion, open_version
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shop_runs import BadRunId, ShopRuns, add_run_options
@@ -94,9 +94,10 @@ def main() -> int:
     cut = steps.add_parser(CUT, help="the instant before which a shop's judged models learn: --before of python -m spark_jobs")
     cut.add_argument("--shop", required=True)
     chosen = parser.parse_args()
-    paths = Paths.of(get_settings())
+    settings = get_settings()
+    paths, lake = Paths.of(settings), open_version(settings)
     if chosen.step == CUT:
-        return show_cut(paths, chosen.shop)
+        return show_cut(paths, lake, chosen.shop)
     console = Console(width=None if sys.stdout.isatty() else 150)
     try:
         runs = ShopRuns(paths, chosen.step, chosen.run)
@@ -104,6 +105,7 @@ def main() -> int:
         parser.error(str(error))
     result = run_step(
         paths,
+        lake,
         chosen.step,
         chosen.shop,
         runs,
@@ -118,11 +120,11 @@ def main() -> int:
     return result.exit_code
 
 
-def show_cut(paths: Paths, shop_id: str) -> int:
+def show_cut(paths: Paths, lake: LakeVersion, shop_id: str) -> int:
     """Print the cut of a shop's split. Exit code 99, which Airflow takes for "skip this", when it has too little for one."""
     try:
         Shops.load(paths.shops_file).get(shop_id)
-        with open_lake(Lake(paths.lake)) as connection:
+        with open_lake(lake) as connection:
             print(f"{instant(judged_acts.split(connection, shop_id).cut).isoformat()}Z")
     except UnknownShop as error:
         print(f"models {CUT}: {error.args[0]}", file=sys.stderr)

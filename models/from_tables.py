@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from jishi.factorisation import Parameters
 from jishi.files import write_atomically
-from jishi.lake import Lake
 from jishi.lake.query import open_lake
+from jishi.lake.reading import LakeVersion
 from jishi.paths import Paths
 from jishi.preference import WEIGHTS
 from jishi.tables import (
@@ -65,12 +65,12 @@ class TablesMissing(LookupError):
     """Tables that a candidate is made of are missing, or of another cut or time; the message names the command that helps."""
 
 
-def train(paths: Paths, shop_id: str) -> str:
+def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     """Write the candidate of a shop from its tables; returns the candidate's id, which follows from the rows of the tables.
 
     Same rows, same bytes. Raises TablesMissing, NoInteractions and TooShort.
     """
-    with open_lake(Lake(paths.lake)) as connection:
+    with open_lake(lake) as connection:
         cut = instant(split(connection, shop_id).cut)
         for before in (cut, None):
             _check(connection, shop_id, before)

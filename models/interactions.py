@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy import sparse
 
-from jishi.lake import Lake
 from jishi.lake.query import open_lake
+from jishi.lake.reading import LakeVersion
 from jishi.preference import WEIGHTS
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def cut_value(before: datetime | None) -> dict[str, datetime]:
     return {} if before is None else {"before": before}
 
 
-def read_interactions(lake: Lake, shop_id: str) -> Interactions:
+def read_interactions(lake: LakeVersion, shop_id: str) -> Interactions:
     """Acts of a shop on items of its own catalogue; items listed within ``NEW_FOR_DAYS`` of the newest act are among its items
     though nobody has touched them yet. Raises NoInteractions with the step that would bring some.
     """

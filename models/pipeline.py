@@ -20,8 +20,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from jishi.files import write_atomically, write_json
-from jishi.lake import Lake
 from jishi.lake.query import open_lake
+from jishi.lake.reading import LakeVersion
 from jishi.paths import Paths
 from jishi.preference import WEIGHTS
 from models.artefact import CorruptArtefact, load_ids, load_state, read_manifest, save
@@ -60,12 +60,12 @@ def candidate_folder(paths: Paths, shop_id: str) -> Path:
     return pointer.parent / pointer.read_text().strip()
 
 
-def train(paths: Paths, shop_id: str) -> str:
+def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     """Choose parameters, fit all models on the training window and on all data; returns the candidate's id.
 
     The id follows from the content of the interactions and the parameters, so that a rerun writes the same folder.
     """
-    interactions = read_interactions(Lake(paths.lake), shop_id)
+    interactions = read_interactions(lake, shop_id)
     window = last_active_days(interactions.occurred_at[interactions.kind == "pay"])
     known = interactions.where(window.is_training(interactions.occurred_at, interactions.received_at))
     candidate = _candidate_id(interactions)
@@ -88,7 +88,7 @@ def train(paths: Paths, shop_id: str) -> str:
     def save_part(name: str, part: Interactions, as_of: np.datetime64) -> None:
         states, lesson = fit_part(part, as_of, parameters, chain.from_iterable(recipes.values()), ranker)
         if name == "full":
-            states |= _newcomers(paths, shop_id, lesson)
+            states |= _newcomers(lake, shop_id, lesson)
         ids = {"items": part.item_ids.tolist(), "persons": part.person_ids.tolist()}
         span = {"from": instant(part.occurred_at.min()).isoformat(), "to": instant(part.occurred_at.max()).isoformat()}
         save(folder / name, states, ids, facts | {"trained_on": span})
@@ -102,9 +102,9 @@ def train(paths: Paths, shop_id: str) -> str:
     return candidate
 
 
-def _newcomers(paths: Paths, shop_id: str, lesson: Lesson) -> dict[str, State]:
+def _newcomers(lake: LakeVersion, shop_id: str, lesson: Lesson) -> dict[str, State]:
     """Arrays of the shop's new items; none where it has none."""
-    facts = read_facts(Lake(paths.lake), shop_id, lesson.acts.item_ids.tolist())
+    facts = read_facts(lake, shop_id, lesson.acts.item_ids.tolist())
     found = None if facts is None else find(facts, lesson.acts, lesson.als, lesson.as_of)
     return {} if found is None else found.states()
 
@@ -121,7 +121,7 @@ def _candidate_id(interactions: Interactions) -> str:
     return digest.hexdigest()[:16]
 
 
-def evaluate_candidate(paths: Paths, shop_id: str) -> dict[str, Any]:
+def evaluate_candidate(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[str, Any]:
     """Judge the window models and write ``evaluation.json``; returns the report.
 
     Raises StepMissing when the shop's acts are no longer those that the candidate was made from.
@@ -130,7 +130,7 @@ def evaluate_candidate(paths: Paths, shop_id: str) -> dict[str, Any]:
     manifest = read_manifest(folder / "window")
     fresh = make_models(manifest["models"])
     models = {name: model.from_state(load_state(folder / "window", manifest, name)) for name, model in fresh.items()}
-    interactions, window = _judged_by(paths, shop_id, folder, manifest)
+    interactions, window = _judged_by(lake, shop_id, folder, manifest)
     report = evaluate(models, make_test_set(interactions, window), window, len(interactions.item_ids))
     item_knn, recipes = models["item_knn"], named(manifest["placements"])
     assert isinstance(item_knn, ItemKNN)
@@ -143,15 +143,15 @@ def evaluate_candidate(paths: Paths, shop_id: str) -> dict[str, Any]:
     return report
 
 
-def _judged_by(paths: Paths, shop_id: str, folder: Path, manifest: dict[str, Any]) -> tuple[Interactions, Window]:
+def _judged_by(lake: LakeVersion, shop_id: str, folder: Path, manifest: dict[str, Any]) -> tuple[Interactions, Window]:
     """The acts that a candidate is judged by and their split: of one made from tables only what its judges ask for."""
     changed = StepMissing(f"the interactions of {shop_id!r} changed since the candidate was trained; run train again")
     if MADE_FROM not in manifest:
-        interactions = read_interactions(Lake(paths.lake), shop_id)
+        interactions = read_interactions(lake, shop_id)
         if _candidate_id(interactions) != folder.name:
             raise changed
         return interactions, last_active_days(interactions.occurred_at[interactions.kind == "pay"])
-    with open_lake(Lake(paths.lake)) as connection:
+    with open_lake(lake) as connection:
         if describe(connection, shop_id).digest != manifest[MADE_FROM]["acts"]:
             raise changed
         window = split(connection, shop_id)
@@ -159,7 +159,7 @@ def _judged_by(paths: Paths, shop_id: str, folder: Path, manifest: dict[str, Any
         return read_judged(connection, shop_id, window, *ids), window
 
 
-def gate(paths: Paths, shop_id: str) -> dict[str, Any]:
+def gate(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[str, Any]:
     """Decide on the candidate and write ``gate.json``; a refusal is an outcome, not an error."""
     folder = candidate_folder(paths, shop_id)
     if not (folder / "evaluation.json").exists():
@@ -173,13 +173,13 @@ def gate(paths: Paths, shop_id: str) -> dict[str, Any]:
     }
     answered = [name for name, each in chosen.items() if each["recipe"] is not None]
     item_ids = load_ids(folder / "full", manifest, "items")
-    verdict = decide(report, states, item_ids, _catalogue(Lake(paths.lake), shop_id), answered)
+    verdict = decide(report, states, item_ids, _catalogue(lake, shop_id), answered)
     verdict = {"shop_id": shop_id, "candidate": folder.name, **verdict, "placements": chosen}
     write_json(folder / "gate.json", verdict)
     return verdict
 
 
-def _catalogue(lake: Lake, shop_id: str) -> set[str]:
+def _catalogue(lake: LakeVersion, shop_id: str) -> set[str]:
     with open_lake(lake) as connection:
         rows = connection.execute("select item_id from silver_items where shop_id = ?", [shop_id]).fetchall()
     return {item_id for (item_id,) in rows}

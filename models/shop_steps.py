@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from jishi.files import write_atomically
 from jishi.lake import TableNotPublished
+from jishi.lake.reading import LakeVersion
 from jishi.paths import Paths
 from jishi.shop_runs import JobResult, NothingToDo, ShopRuns, for_each
 from jishi.shops import Shops, UnknownShop
@@ -25,12 +26,12 @@ from models.interactions import NoInteractions
 from models.split import TooShort
 
 MOST_AT_ONCE = 4  # shops, whose acts and models are all in memory
-Step = Callable[[Paths, str], Any]
+Step = Callable[[Paths, LakeVersion, str], Any]
 STEPS: dict[str, Step] = {
     "train": pipeline.train,
     "evaluate": pipeline.evaluate_candidate,
     "gate": pipeline.gate,
-    "publish": pipeline.publish,
+    "publish": lambda paths, _, shop_id: pipeline.publish(paths, shop_id),
 }
 TOO_LITTLE = (NoInteractions, NobodyToTest, TooShort)
 FAILURES = (from_tables.TablesMissing, pipeline.StepMissing, CorruptArtefact, TableNotPublished, UnknownShop)
@@ -38,6 +39,7 @@ FAILURES = (from_tables.TablesMissing, pipeline.StepMissing, CorruptArtefact, Ta
 
 def run_step(
     paths: Paths,
+    lake: LakeVersion,
     name: str,
     shop_ids: Sequence[str],
     runs: ShopRuns,
@@ -57,14 +59,14 @@ def run_step(
     def work(shop_id: str) -> Any:
         if name == "train" and not from_spark:
             _refuse_tables(shops, shop_id)
-        return attempt(paths, name, step, shop_id, shops)
+        return attempt(paths, lake, name, step, shop_id, shops)
 
     workers = min(MOST_AT_ONCE, os.cpu_count() or 1)
     with threadpool_limits(1, user_api="blas"):
         return for_each(shop_ids, work, runs, failures=FAILURES, after=after, workers=workers, report=report)
 
 
-def attempt(paths: Paths, name: str, step: Step, shop_id: str, shops: Shops) -> Any:
+def attempt(paths: Paths, lake: LakeVersion, name: str, step: Step, shop_id: str, shops: Shops) -> Any:
     """One step for one shop. Raises NothingToDo with the reason where the shop has too little, else what the step raises.
 
     An id that is neither registered nor among the lake's acts is a mistake: UnknownShop.
@@ -73,7 +75,7 @@ def attempt(paths: Paths, name: str, step: Step, shop_id: str, shops: Shops) -> 
     if name != "train" and note.exists():
         raise NothingToDo(note.read_text(encoding="utf-8").strip())
     try:
-        result = step(paths, shop_id)
+        result = step(paths, lake, shop_id)
     except TOO_LITTLE as error:
         if isinstance(error, NoInteractions):
             shops.get(shop_id)

@@ -41,7 +41,7 @@ def examine(settings: Settings) -> list[Finding]:
 
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
-    return Finding("Python", sys.version_info[:2] == (3, 11), f"{version}; 3.11 is needed")
+    return Finding("Python", (3, 11) <= sys.version_info[:2] <= (3, 12), f"{version}; 3.11 or 3.12 is needed")
 
 
 def _java(paths: Paths) -> Finding:

@@ -15,18 +15,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jishi import tables
 from jishi.lake import Lake, TableNotPublished
 from jishi.lake.query import open_lake
+from jishi.lake.reading import LakeVersion, open_version
 from jishi.marts import EXPORTED
 from jishi.paths import Paths
-from jishi.settings import PROJECT_ROOT, get_settings
+from jishi.settings import PROJECT_ROOT, Settings, get_settings
 from jishi.shops import Shops
-
-if TYPE_CHECKING:
-    pass
 
 DBT = PROJECT_ROOT / "dbt"
 PUBLISHED = ("fct_orders", "fct_sessions", "fct_shop_days", "fct_funnel_days", "dim_customers", "dim_items")
@@ -36,18 +33,17 @@ class BuildFailed(RuntimeError):
     """dbt refused a model or a test; the message names them and the log."""
 
 
-def snapshot(paths: Paths, folder: Path) -> None:
-    """One folder a silver table: a link to its published version, or an empty file of its columns where it has no rows."""
-    lake = Lake(paths.lake)
+def snapshot(paths: Paths, lake: LakeVersion, folder: Path) -> None:
+    """One folder a silver table: links to the files of the version, or an empty file of its columns where it has no rows."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with open_lake(lake) as connection:
         for schema in tables.SILVER:
             name = schema.name.removeprefix("silver/")
-            if lake.files(schema.name):
-                (folder / name).symlink_to(lake.current(schema.name))
-            else:
-                (folder / name).mkdir()
+            (folder / name).mkdir()
+            for number, file in enumerate(lake.files(schema.name)):
+                (folder / name / f"{number:06}.parquet").symlink_to(file)
+            if not lake.files(schema.name):
                 empty = folder / name / "empty.parquet"
                 connection.execute(f"copy {schema.name.replace('/', '_')} to '{empty}' (format parquet)")
         shops = Shops.load(paths.shops_file).shops.values()
@@ -82,13 +78,14 @@ def run_dbt(arguments: list[str], environment: dict[str, str]) -> subprocess.Com
     return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment, cwd=DBT)
 
 
-def build(paths: Paths, tell: Callable[[str], None]) -> None:
+def build(settings: Settings, tell: Callable[[str], None]) -> None:
     """Build, test, export the daily features and publish. Raises BuildFailed; then nothing was published."""
     began = time.monotonic()
-    if not Lake(paths.lake).has(tables.SILVER_EVENTS.name):
+    paths, lake = Paths.of(settings), open_version(settings)
+    if not lake.has(tables.SILVER_EVENTS.name):
         raise TableNotPublished("silver has no published tables; run: python -m spark_jobs silver --batch history")
     silver, database = paths.warehouse / "silver", paths.warehouse / "build.duckdb"
-    snapshot(paths, silver)
+    snapshot(paths, lake, silver)
     database.unlink(missing_ok=True)
     environment = dbt_environment(paths, silver, database)
     # Unit tests of the models run in the test suite, where they belong; here the data is what is in question.
@@ -151,10 +148,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m ops.marts", description="Marts with dbt on DuckDB.")
     parser.add_argument("command", choices=("build", "docs"))
     chosen = parser.parse_args()
-    paths = Paths.of(get_settings())
+    settings = get_settings()
+    paths = Paths.of(settings)
     try:
         if chosen.command == "build":
-            build(paths, lambda line: print(line, flush=True))
+            build(settings, lambda line: print(line, flush=True))
         else:
             print(f"dbt docs written to {docs(paths)}")
     except (BuildFailed, TableNotPublished) as error:

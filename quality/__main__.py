@@ -36,7 +36,7 @@ def repair(
     if shop is not None:
         Shops.load(paths.shops_file).get(shop)
     replayed = replay(
-        paths,
+        settings,
         load_mapping(map_file),
         now=datetime.now(UTC),
         future_tolerance_s=settings.future_tolerance_s,

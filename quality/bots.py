@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from jishi.lake import Lake
 from jishi.lake.query import open_lake
+from jishi.lake.reading import LakeVersion
 
 MIN_VIEWS = 30
 MAX_S_PER_VIEW = 2.0
@@ -45,7 +45,7 @@ class BotLabel:
     last_at: datetime
 
 
-def bot_labels(lake: Lake, shop: str | None = None) -> list[BotLabel]:
+def bot_labels(lake: LakeVersion, shop: str | None = None) -> list[BotLabel]:
     """Labelled persons of one shop or all, by shop and person."""
     with open_lake(lake) as connection:
         return [BotLabel(*row) for row in connection.execute(_LABELS, {"shop": shop}).fetchall()]

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from jishi.lake import Lake
 from jishi.lake.query import open_lake
+from jishi.lake.reading import open_version
 from jishi.outcomes import Outcome
 from jishi.paths import Paths
+from jishi.settings import Settings
 
 if TYPE_CHECKING:
     import duckdb
@@ -92,14 +93,15 @@ class Quarantined:
 
 
 @contextmanager
-def open_quarantine(paths: Paths) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_quarantine(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """The lake with one view more, ``quarantined``, whose columns are the fields of ``Quarantined``."""
+    paths = Paths.of(settings)
     files = [
         str(file)
         for file in sorted(paths.live.rglob("*"))
         if file.is_file() and not any(part.startswith((".", "_")) for part in file.relative_to(paths.live).parts)
     ]
-    with open_lake(Lake(paths.lake)) as lake:
+    with open_lake(open_version(settings)) as lake:
         if files:
             archive = lake.read_json(files, columns=_LIVE_COLUMNS, format="newline_delimited")  # type: ignore[arg-type]
             archive.create_view("archive")
@@ -111,7 +113,7 @@ def open_quarantine(paths: Paths) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def quarantined(
-    paths: Paths,
+    settings: Settings,
     *,
     shop: str | None = None,
     reason: str | None = None,
@@ -120,7 +122,7 @@ def quarantined(
 ) -> list[Quarantined]:
     """Quarantined events, newest first: of one shop or all, with one reason or any; ``limit`` None gives all."""
     names = ", ".join(Quarantined.__dataclass_fields__)
-    with open_quarantine(paths) as lake:
+    with open_quarantine(settings) as lake:
         rows = lake.execute(
             f"""
             select {names} from quarantined

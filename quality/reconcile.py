@@ -13,12 +13,12 @@ import subprocess
 from dataclasses import asdict, dataclass
 
 from jishi import tables
-from jishi.lake import Lake
-from jishi.lake.query import open_lake
+from jishi.lake.query import open_lake, quoted, view_of
+from jishi.lake.reading import open_version
 from jishi.landing import landed_shops, load_manifest
 from jishi.marts import EXPORTED
 from jishi.paths import Paths
-from jishi.settings import PROJECT_ROOT, get_settings
+from jishi.settings import PROJECT_ROOT, Settings, get_settings
 
 
 class CountFailed(RuntimeError):
@@ -65,10 +65,10 @@ def accepted_counts(paths: Paths) -> dict[str, int]:
     return counts
 
 
-def reconcile(paths: Paths) -> list[ShopCount]:
+def reconcile(settings: Settings) -> list[ShopCount]:
     """Counts of every shop that sent or holds anything, by shop id."""
-    accepted = accepted_counts(paths)
-    with open_lake(Lake(paths.lake)) as lake:
+    accepted = accepted_counts(Paths.of(settings))
+    with open_lake(open_version(settings)) as lake:
         rows = {
             name: dict(lake.execute(sql).fetchall())
             for name, sql in {
@@ -108,22 +108,21 @@ def reconcile(paths: Paths) -> list[ShopCount]:
     ]
 
 
-def tables_checksum(paths: Paths) -> str:
+def tables_checksum(settings: Settings) -> str:
     """SHA-256 over the content of bronze, silver, daily features and marts, whatever the order of rows and the layout of files.
 
     Each table gives its number of rows and the sum of a 64-bit hash of every row (DuckDB's ``hash``, fixed by the locked
     version); the sums are listed by table and hashed together.
     """
     lines = []
-    with open_lake(Lake(paths.lake)) as lake:
+    version = open_version(settings)
+    with open_lake(version) as lake:
         for schema in (tables.BRONZE_EVENTS, *tables.SILVER):
-            view = schema.name.replace("/", "_")
-            lines.append((schema.name, *_content(lake, view)))
+            lines.append((schema.name, *_content(lake, view_of(schema.name))))
         for name in sorted(EXPORTED.values()):
-            files = [str(file) for file in Lake(paths.lake).files(name)]
-            lines += [(name, *_content(lake, f"read_parquet({files})"))] if files else []
-        if paths.marts.exists():
-            lake.execute(f"attach '{paths.marts}' as marts (read_only)")
+            lines += [(name, *_content(lake, view_of(name)))] if version.files(name) else []
+        if version.marts is not None:
+            lake.execute(f"attach {quoted(str(version.marts))} as marts (read_only)")
             names = lake.execute(
                 "select schema_name, table_name from duckdb_tables() "
                 "where database_name = 'marts' and table_name <> 'build' order by all"  # build says when, not what
@@ -143,7 +142,7 @@ def run_reconcile(*, as_json: bool) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    counts = reconcile(Paths.of(get_settings()))
+    counts = reconcile(get_settings())
     if as_json:
         print(json.dumps([asdict(count) | {"difference": count.difference} for count in counts], indent=2, ensure_ascii=False))
         return 1 if any(count.difference for count in counts) else 0

@@ -22,8 +22,10 @@ from jishi.contract import Refusal, record_of
 from jishi.contract.fields import to_ms
 from jishi.lake import Lake
 from jishi.lake.query import open_lake
+from jishi.lake.reading import open_version
 from jishi.outcomes import Outcome, outcome_without_history
 from jishi.paths import Paths
+from jishi.settings import Settings
 from jishi.tables import BRONZE_REPAIRS
 from quality.quarantine import Quarantined, quarantined
 from quality.repair import Mapping
@@ -41,7 +43,7 @@ class Replayed:
 
 
 def replay(
-    paths: Paths,
+    settings: Settings,
     mapping: Mapping,
     *,
     now: datetime,
@@ -52,7 +54,7 @@ def replay(
     """Replay the open quarantined events that ``mapping`` is for; a trial writes nothing."""
     replayed = Replayed()
     made: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in reversed(quarantined(paths, shop=shop, states=("open",))):  # in the order of knowing
+    for row in reversed(quarantined(settings, shop=shop, states=("open",))):  # in the order of knowing
         if not mapping.is_for(type=row.type, outcome=row.outcome, reason=row.reason, field=row.field):
             continue
         replayed.matched += 1
@@ -73,10 +75,10 @@ def replay(
             }
         )
     if made and not is_trial:
-        _mark_repeated(paths, made)
-        _publish(paths, made)
+        _mark_repeated(settings, made)
+        _publish(settings, made)
     if not is_trial:
-        replayed.batches = _waiting_batches(paths, shop)
+        replayed.batches = _waiting_batches(settings, shop)
     return replayed
 
 
@@ -107,9 +109,9 @@ def _repaired(row: Quarantined, mapping: Mapping, future_tolerance_s: int) -> di
     return {**record, "received_at_ms": received_at_ms}
 
 
-def _good_ids(paths: Paths, event_ids: list[str]) -> set[tuple[str, str]]:
+def _good_ids(settings: Settings, event_ids: list[str]) -> set[tuple[str, str]]:
     """``(shop_id, event_id)`` of those that are good already, in silver or by an earlier repair."""
-    with open_lake(Lake(paths.lake)) as lake:
+    with open_lake(open_version(settings)) as lake:
         return {
             row
             for view in ("silver_events", "bronze_repairs")
@@ -119,9 +121,9 @@ def _good_ids(paths: Paths, event_ids: list[str]) -> set[tuple[str, str]]:
         }
 
 
-def _mark_repeated(paths: Paths, made: dict[str, list[dict[str, Any]]]) -> None:
+def _mark_repeated(settings: Settings, made: dict[str, list[dict[str, Any]]]) -> None:
     """Set ``is_repeated`` of records in the order of knowing: another delivery is good already, or becomes so before."""
-    good = _good_ids(paths, [row["event_id"] for rows in made.values() for row in rows])
+    good = _good_ids(settings, [row["event_id"] for rows in made.values() for row in rows])
     for rows in made.values():
         for row in rows:
             key = (row["shop_id"], row["event_id"])
@@ -129,8 +131,8 @@ def _mark_repeated(paths: Paths, made: dict[str, list[dict[str, Any]]]) -> None:
             good.add(key)
 
 
-def _publish(paths: Paths, made: dict[str, list[dict[str, Any]]]) -> None:
-    lake = Lake(paths.lake)
+def _publish(settings: Settings, made: dict[str, list[dict[str, Any]]]) -> None:
+    lake = Lake(Paths.of(settings).lake)
     partitions = {shop_id: f"shop={shop_id}" for shop_id in made}
     earlier = {
         shop_id: [
@@ -150,9 +152,9 @@ def _files(lake: Lake, partition: str) -> list[Path]:
     return sorted((lake.current(BRONZE_REPAIRS.name) / partition).glob("*.parquet"))
 
 
-def _waiting_batches(paths: Paths, shop: str | None) -> dict[str, list[str]]:
+def _waiting_batches(settings: Settings, shop: str | None) -> dict[str, list[str]]:
     batches: dict[str, set[str]] = defaultdict(set)
-    for row in quarantined(paths, shop=shop, states=("waiting",)):
+    for row in quarantined(settings, shop=shop, states=("waiting",)):
         if row.batch is not None:
             batches[row.batch].add(row.shop_id)
     in_order = sorted(batches, key=lambda batch: (batch != "history", batch))

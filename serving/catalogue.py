@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
-from jishi.lake import Lake
+from jishi.lake.reading import LakeVersion
 
 TABLE = "silver/items"
 _COLUMNS = (
@@ -78,12 +78,12 @@ class Catalogue:
         self.items = merged
 
 
-def read_snapshot(lake: Lake) -> dict[str, dict[str, Item]]:
+def read_snapshot(lake: LakeVersion) -> dict[str, dict[str, Item]]:
     """Items of every shop in the published snapshot. Raises TableNotPublished, OSError or pyarrow.ArrowException."""
-    lake.current(TABLE)
+    lake.require(TABLE)
     shops: dict[str, dict[str, Item]] = {}
     for file in lake.files(TABLE):
-        for shop_id, item in _items_of(str(file)):
+        for shop_id, item in _items_of(file):
             known = shops.setdefault(shop_id, {})
             other = known.get(item.item_id)
             if other is None or other.version < item.version:

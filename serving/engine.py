@@ -45,7 +45,7 @@ class Engine:
         served_log = ServedLog(paths.served_values, process, settings.served_values_rate)
         decisions = ServedLog(paths.served_decisions, process, 1.0)
         recent = Recent(log=served_log)
-        watcher = Watcher(paths, keys, states, recent)
+        watcher = Watcher(settings, paths, keys, states, recent)
         metrics = ServingMetrics(states, stream, recent.health, served_log, time.time)
         return cls(settings, paths, keys, states, recent, served_log, decisions, stream, watcher, metrics)
 

@@ -13,8 +13,10 @@ from threading import Event
 
 import pyarrow as pa
 
-from jishi.lake import Lake, TableNotPublished
+from jishi.lake import TableNotPublished
+from jishi.lake.reading import open_version
 from jishi.paths import Paths
+from jishi.settings import Settings
 from serving.catalogue import TABLE, read_snapshot
 from serving.keys import ReadKeys
 from serving.recent import Recent, open_feature_store
@@ -30,6 +32,7 @@ RETRY_S = 30.0
 class Watcher:
     """Looks at the files that other parts publish; ``look`` is one round."""
 
+    settings: Settings
     paths: Paths
     keys: ReadKeys
     states: ShopStates
@@ -64,21 +67,18 @@ class Watcher:
         return min(newest) if newest and self._snapshot is not None else None
 
     def _look_at_catalogue(self) -> None:
-        lake = Lake(self.paths.lake)
-        if not lake.has(TABLE):
-            return
         try:
-            version = lake.current(TABLE).name
-            if version == self._snapshot:
+            lake = open_version(self.settings)
+            if not lake.has(TABLE) or lake.state(TABLE) == self._snapshot:
                 return
             shops = read_snapshot(lake)
         except (OSError, TableNotPublished, pa.ArrowException, KeyError) as error:
-            # A version may be dropped while it is read; the next round finds its successor.
+            # A version may expire while it is read; the next round finds its successor.
             self.problems["catalogue"] = f"{type(error).__name__}: {error}"
             return
         for shop_id, items in shops.items():
             self.states.of(shop_id).use_snapshot(items)
-        self._snapshot = version
+        self._snapshot = lake.state(TABLE)
         self.problems.pop("catalogue", None)
 
     def _look_at_release(self, shop_id: str) -> None:

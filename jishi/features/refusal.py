@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from jishi.features.act import ACT_KINDS, COLUMNS
+from jishi.features.declaration import Declaration
 from jishi.features.entity import ENTITY_KEYS
-
-if TYPE_CHECKING:
-    from jishi.features.definition import Feature
 
 # Columns that a view has beside its features, and words that an engine keeps for itself.
 RESERVED = frozenset({"shop_id", "entity_id", "view", "as_of_ms", "valid_until_ms", "log_offset", "event_timestamp", *COLUMNS})
@@ -28,22 +25,22 @@ class NotComputable(ValueError):
     """A declaration that not every engine could compute to the same value; the message names the feature and says why."""
 
 
-def refuse(feature: Feature) -> None:
+def refuse(feature: Declaration) -> None:
     """Raise NotComputable when the declaration by itself cannot be computed exactly everywhere."""
     for rule in (_name, _acts, _column, _window, _default):
         if reason := rule(feature):
             raise NotComputable(f"feature {feature.name}: {reason}")
 
 
-def refuse_together(features: Sequence[Feature]) -> None:
+def refuse_together(features: Sequence[Declaration]) -> None:
     """Raise NotComputable when declarations do not fit each other: equal names, ratios of what is not there, shared views."""
-    by_name: dict[str, Feature] = {}
+    by_name: dict[str, Declaration] = {}
     for feature in features:
         if feature.name in by_name:
             raise NotComputable(f"feature {feature.name}: is declared twice")
         by_name[feature.name] = feature
     running_views: dict[str, str] = {}
-    first_of_view: dict[str, Feature] = {}
+    first_of_view: dict[str, Declaration] = {}
     for feature in features:
         reason = _ratio(feature, by_name) if feature.aggregation == "ratio" else None
         if feature.is_running:
@@ -59,7 +56,7 @@ def refuse_together(features: Sequence[Feature]) -> None:
             raise NotComputable(f"feature {feature.name}: {reason}")
 
 
-def _name(feature: Feature) -> str | None:
+def _name(feature: Declaration) -> str | None:
     if not _NAME.fullmatch(feature.name) or feature.name in RESERVED or feature.name.endswith("__part"):
         return "the name must be lower case letters, digits and _, begin with a letter, and not be a column of every view"
     if feature.entity not in ENTITY_KEYS:
@@ -67,7 +64,7 @@ def _name(feature: Feature) -> str | None:
     return None if feature.meaning.endswith(".") else "the meaning must be a sentence that ends with a full stop"
 
 
-def _acts(feature: Feature) -> str | None:
+def _acts(feature: Declaration) -> str | None:
     if feature.aggregation == "ratio":
         return "a ratio takes no acts, it names two features" if feature.acts or feature.where else None
     if not feature.acts:
@@ -92,7 +89,7 @@ def _acts(feature: Feature) -> str | None:
     return _where(feature)
 
 
-def _where(feature: Feature) -> str | None:
+def _where(feature: Declaration) -> str | None:
     for condition in feature.where:
         kind = COLUMNS[condition.column]
         if condition.at_least is not None and kind != "int64":
@@ -105,7 +102,7 @@ def _where(feature: Feature) -> str | None:
     return None
 
 
-def _column(feature: Feature) -> str | None:
+def _column(feature: Declaration) -> str | None:
     if feature.aggregation not in _NEEDS_COLUMN:
         return f"{feature.aggregation} takes no column" if feature.column is not None else None
     if feature.column not in COLUMNS:
@@ -121,7 +118,7 @@ def _column(feature: Feature) -> str | None:
     return None
 
 
-def _window(feature: Feature) -> str | None:
+def _window(feature: Declaration) -> str | None:
     size, slide = feature.size_s, feature.slide_s
     if feature.is_running:
         if size or slide:
@@ -140,7 +137,7 @@ def _window(feature: Feature) -> str | None:
     return None
 
 
-def _default(feature: Feature) -> str | None:
+def _default(feature: Declaration) -> str | None:
     default = feature.default
     if feature.aggregation in ("count", "sum", "distinct"):
         return None if type(default) is int and default == 0 else "of no acts it is 0, so the default must be 0"
@@ -154,7 +151,7 @@ def _default(feature: Feature) -> str | None:
     return None
 
 
-def _ratio(feature: Feature, by_name: Mapping[str, Feature]) -> str | None:
+def _ratio(feature: Declaration, by_name: Mapping[str, Declaration]) -> str | None:
     sizes = []
     for name in (feature.numerator, feature.denominator):
         part = by_name.get(name or "")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from jishi.lake import Lake
 from jishi.lake.query import open_lake
+from jishi.lake.reading import LakeVersion
 from models.als import ALS
 from models.explore import Belief, prior_rates
 from models.interactions import NEW_FOR_DAYS, Interactions, recently_listed
@@ -72,7 +72,7 @@ class Facts:
     clicked: np.ndarray
 
 
-def read_facts(lake: Lake, shop_id: str, item_ids: Sequence[str]) -> Facts | None:
+def read_facts(lake: LakeVersion, shop_id: str, item_ids: Sequence[str]) -> Facts | None:
     """Facts of the items in that order, None when nothing is new; an item is listed at its first ``item_changed``."""
     with open_lake(lake) as connection:
         if not recently_listed(connection, shop_id):

@@ -10,8 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from jishi.lake import Lake
-from jishi.paths import Paths
+from jishi.lake.reading import open_version
 from jishi.settings import get_settings
 
 
@@ -22,7 +21,7 @@ def bots(
     """List persons labelled as bots; their events stay in every table."""
     from quality.bots import bot_labels
 
-    found = bot_labels(Lake(Paths.of(get_settings()).lake), shop)
+    found = bot_labels(open_version(get_settings()), shop)
     if as_json:
         print(json.dumps([asdict(label) for label in found], indent=2, default=str))
         return

@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jishi.contract.fields import parse_instant
-from jishi.lake import Lake
-from jishi.paths import Paths
+from jishi.lake.reading import open_version
 from jishi.settings import get_settings
 
 Instant = Annotated[str | None, typer.Option(help="ISO 8601 with an offset, such as 2026-11-24T08:00:00+08:00; left out: now")]
@@ -30,7 +29,7 @@ def catalogue(
 
     at = datetime.now(UTC) if as_of is None else _instant(as_of, "--as-of")
     by = None if known_by is None else _instant(known_by, "--known-by")
-    found = catalogue_as_of(Lake(Paths.of(get_settings()).lake), shop, at, by)
+    found = catalogue_as_of(open_version(get_settings()), shop, at, by)
     if as_json:
         for item in found:
             print(json.dumps({"changed_at": item.changed_at.isoformat(), **item.properties}, ensure_ascii=False))

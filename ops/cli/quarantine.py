@@ -42,7 +42,7 @@ def list_(
 
     from quality.quarantine import quarantined
 
-    found = quarantined(_paths(), shop=shop, reason=reason, states=_states(repaired), limit=limit)
+    found = quarantined(get_settings(), shop=shop, reason=reason, states=_states(repaired), limit=limit)
     if as_json:
         print(json.dumps([asdict(row) for row in found], indent=2, ensure_ascii=False, default=str))
         return
@@ -67,7 +67,7 @@ def show(
     collector, _, seq = identity.rpartition("#")
     found = [
         row
-        for row in quarantined(_paths(), states=("open", "waiting", "repaired"))
+        for row in quarantined(get_settings(), states=("open", "waiting", "repaired"))
         if str(row.seq) == seq and row.collector_id.startswith(collector)
     ]
     if len(found) != 1:
@@ -86,7 +86,7 @@ def export(
     """Write quarantined events to a file, to look for a pattern or to mend them by hand."""
     from quality.quarantine import quarantined
 
-    found = quarantined(_paths(), shop=shop, reason=reason, states=_states(repaired))
+    found = quarantined(get_settings(), shop=shop, reason=reason, states=_states(repaired))
     with out.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(asdict(row), ensure_ascii=False, default=str) + "\n" for row in found)
     print(f"{len(found):,} events → {out}")

@@ -11,7 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from jishi.lake import Lake
+from jishi.lake.query import open_lake
+from jishi.lake.reading import LakeVersion
 from ops.demo.options import DemoFailed
 
 TIMEOUT_S = 30.0
@@ -63,7 +64,7 @@ class Endpoints:
         return found
 
 
-def prove(endpoints: Endpoints, lake: Lake, console: Console) -> Delays:
+def prove(endpoints: Endpoints, lake: LakeVersion, console: Console) -> Delays:
     """Run the proof and print both lists. Raises DemoFailed when an answer does not change within 30 seconds."""
     user_id = _a_regular(lake, endpoints.shop_id)
     before = endpoints.recommend(user_id)
@@ -95,22 +96,17 @@ def _poll(endpoints: Endpoints, user_id: str, since: float, is_reached: Any, wha
         time.sleep(0.02)
 
 
-def _rows(lake: Lake, sql: str, *parameters: Any) -> list[dict[str, Any]]:
-    import duckdb
-
-    with duckdb.connect() as connection:
-        for table in ("items", "interactions"):
-            files = [str(file) for file in lake.files(f"silver/{table}")]
-            connection.read_parquet(files, hive_partitioning=False).create_view(table)
+def _rows(lake: LakeVersion, sql: str, *parameters: Any) -> list[dict[str, Any]]:
+    with open_lake(lake) as connection:
         cursor = connection.execute(sql, list(parameters))
         names = [column[0] for column in cursor.description or []]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _a_regular(lake: Lake, shop_id: str) -> str:
+def _a_regular(lake: LakeVersion, shop_id: str) -> str:
     """The known customer with the most purchases: somebody whose taste the model has learnt."""
     sql = (
-        "select person_id from interactions where shop_id = ? and kind = 'pay' "
+        "select person_id from silver_interactions where shop_id = ? and kind = 'pay' "
         "group by 1 order by count(*) desc, person_id limit 1"
     )
     found = _rows(lake, sql, shop_id)
@@ -119,12 +115,12 @@ def _a_regular(lake: Lake, shop_id: str) -> str:
     return str(found[0]["person_id"])
 
 
-def _another_category(lake: Lake, shop_id: str, shown: set[str]) -> list[dict[str, Any]]:
+def _another_category(lake: LakeVersion, shop_id: str, shown: set[str]) -> list[dict[str, Any]]:
     """The three most viewed items of the most viewed category that the list does not show."""
     sql = """
         with seen as (
             select i.item_id, i.title, i.category, i.unit_price_minor, count(*) as views
-            from interactions as a join items as i using (shop_id, item_id)
+            from silver_interactions as a join silver_items as i using (shop_id, item_id)
             where shop_id = ? and a.kind = 'view' and i.status = 'active' and i.stock > 0 and not list_contains(?, i.category)
             group by all
         ),
@@ -154,10 +150,10 @@ def _view(shop_id: str, user_id: str, session_id: str, item: dict[str, Any]) -> 
     return _envelope(shop_id, "item_viewed", properties) | {"user_id": user_id, "session_id": session_id}
 
 
-def _sold_out(lake: Lake, shop_id: str, item_id: str) -> dict[str, Any]:
+def _sold_out(lake: LakeVersion, shop_id: str, item_id: str) -> dict[str, Any]:
     import json
 
-    [row] = _rows(lake, "select * from items where shop_id = ? and item_id = ?", shop_id, item_id)
+    [row] = _rows(lake, "select * from silver_items where shop_id = ? and item_id = ?", shop_id, item_id)
     kept = ("item_id", "title", "title_en", "category", "brand", "unit_price_minor", "currency", "region")
     properties = {key: row[key] for key in kept if row[key] is not None}
     properties |= {"attributes": json.loads(row["attributes"] or "{}"), "stock": 0, "status": "active"}

@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.status import Status
 
-from jishi.lake import Lake
+from jishi.lake.reading import open_version
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
 from ops.demo import loop, summary
@@ -44,7 +44,6 @@ class Demo:
     def __post_init__(self) -> None:
         """Derive the places."""
         self.paths = Paths.of(self.settings)
-        self.lake = Lake(self.paths.lake)
         self.keys: dict[str, Keys] = {}
 
     def run(self) -> None:
@@ -134,7 +133,7 @@ class Demo:
         from quality.reconcile import tables_checksum
 
         self._run_dag("history", {"shops": list(self.options.shops)})
-        self.result["tables_checksum"] = tables_checksum(self.paths)
+        self.result["tables_checksum"] = tables_checksum(self.settings)
         self.console.print(f"  tables_checksum {self.result['tables_checksum']}")
 
     def _live(self) -> None:
@@ -153,7 +152,7 @@ class Demo:
         shop_id = self.options.simulated[0].shop_id
         keys = self.keys[shop_id]
         endpoints = loop.Endpoints(shop_id, self._url("collector"), self._url("serving"), keys.write, keys.read)
-        delays = loop.prove(endpoints, self.lake, self.console)
+        delays = loop.prove(endpoints, open_version(self.settings), self.console)
         self.result |= {"loop_delay_s": round(delays.clicks_s, 3), "sold_out_delay_s": round(delays.sold_out_s, 3)}
 
     def _daily(self) -> None:
@@ -179,7 +178,7 @@ class Demo:
         about = self.options.simulated[0].shop_id if self.options.simulated else self.options.shops[0]
         command = part(self.paths, "ops.notebook", "execute", "--shop", about)
         run("executed notebook", command, self._log("notebook"), self.console)
-        self.result["shops"] = {row.shop_id: asdict(row) | {"difference": row.difference} for row in reconcile(self.paths)}
+        self.result["shops"] = {row.shop_id: asdict(row) | {"difference": row.difference} for row in reconcile(self.settings)}
 
     def _finish(self) -> None:
         """Write and show the summary. Raises DemoFailed when a shop's events do not add up."""

@@ -10,9 +10,8 @@ from jishi.features.entity import key_values
 from jishi.features.event_log import read_log
 from jishi.features.oracle import good_acts
 from jishi.features.why import Reason, UnknownFeature, named_entity, named_feature, reason
-from jishi.lake import Lake
 from jishi.lake.query import open_lake
-from jishi.paths import Paths
+from jishi.lake.reading import open_version
 from jishi.settings import Settings, get_settings
 from jishi.tables import BRONZE_EVENTS
 from quality.parity.bronze_acts import records_behind
@@ -44,7 +43,7 @@ def _shop_of(entity: str, identity: str) -> str | None:
 def _bronze(settings: Settings, shop: str | None, feature: Feature, identity: str) -> list[dict[str, Any]]:
     if shop is None:
         raise UnknownFeature("bronze holds several shops; say which with --shop")
-    lake = Lake(Paths.of(settings).lake)
-    lake.current(BRONZE_EVENTS.name)
+    lake = open_version(settings)
+    lake.require(BRONZE_EVENTS.name)
     with open_lake(lake) as connection:
         return records_behind(connection, shop, feature, [identity])

@@ -11,6 +11,7 @@ from jishi.features import FEATURES
 from jishi.features.served import Served, read_served
 from jishi.lake import Lake
 from jishi.lake.query import open_lake
+from jishi.lake.reading import open_version
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.tables import ONLINE_PARITY
@@ -49,7 +50,7 @@ def check(settings: Settings, on: date) -> OnlineParity:
         raise NothingToJudge(f"serving logged no value on {on}; did it run, with JISHI_SERVED_VALUES_RATE above 0?")
     declared = {feature.name for feature in FEATURES}
     known = [value for value in served if value.feature in declared]
-    with open_lake(Lake(paths.lake)) as lake:
+    with open_lake(open_version(settings)) as lake:
         # What came through another partition may be this much behind the newest event.
         until_ms = (known_until_ms(lake) or 0) - settings.online_parity_delay_s * 1000
         due = [value for value in known if value.read_at_ms <= until_ms]

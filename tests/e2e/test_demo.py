@@ -20,8 +20,9 @@ import pytest
 
 from dashboard.admin import admin_password_file
 from dashboard.screenshot import capture
-from jishi.lake import Lake
 from jishi.lake.query import open_lake
+from jishi.lake.reading import open_version
+from jishi.marts import open_marts
 from jishi.settings import PROJECT_ROOT
 from ops.demo.airflow_api import AirflowApi
 from quality.reconcile import tables_checksum
@@ -75,7 +76,7 @@ def test_the_marts_hold_the_money_of_the_raw_lines(demo: RunningDemo) -> None:
         from lines
     """).fetchone()
     assert expected is not None
-    with duckdb.connect(str(demo.paths.marts), read_only=True) as marts:
+    with open_marts(open_version(demo.settings)) as marts:
         found = marts.execute("select sum(net_gmv_minor)::bigint from fct_shop_days where shop_id = 'journey'").fetchone()
     assert found == (int(expected[0]),)
     assert demo.summary["shops"]["journey"]["gmv_minor"] == int(expected[0])
@@ -94,7 +95,7 @@ def test_a_model_beats_popularity_or_the_gate_says_why(demo: RunningDemo) -> Non
 
 def test_each_placement_is_answered_by_the_model_that_its_release_names(demo: RunningDemo) -> None:
     base = f"http://127.0.0.1:{demo.settings.serving_port}"
-    with open_lake(Lake(demo.paths.lake)) as lake:
+    with open_lake(open_version(demo.settings)) as lake:
         regulars = dict(
             lake.execute(
                 "select shop_id, arg_max(person_id, pays) from (select shop_id, person_id, count(*) as pays "
@@ -157,7 +158,7 @@ def test_three_clicks_change_the_answer(demo: RunningDemo) -> None:
     before = ask()
     assert before["served_by"] == "popular"
     shown = {item["category"] for item in before["items"]}
-    with duckdb.connect(str(demo.paths.marts), read_only=True) as marts:
+    with open_marts(open_version(demo.settings)) as marts:
         category, items = marts.execute(
             "select category, list(item_id order by views desc) from dim_items where shop_id = 'lanting' and status = 'active' "
             "and stock > 0 and not list_contains(?, category) group by 1 having count(*) >= 5 order by sum(views) desc limit 1",
@@ -206,11 +207,11 @@ def test_the_board_shows_every_chart_in_a_browser(demo: RunningDemo, tmp_path: P
 
 def test_a_second_history_run_gives_the_same_tables(demo: RunningDemo) -> None:
     """Reruns replace what they wrote: the checksum over everything stays, and so do the counts."""
-    before, counts = tables_checksum(demo.paths), demo.summary["shops"]
+    before, counts = tables_checksum(demo.settings), demo.summary["shops"]
     password = (demo.paths.airflow / "admin_password").read_text().strip()
     airflow = AirflowApi(f"http://127.0.0.1:{demo.settings.airflow_port}", "admin", password)
     airflow.run("history", {"shops": ["lanting"]}, timeout_s=600, watch=lambda tasks: None)
-    assert tables_checksum(demo.paths) == before
+    assert tables_checksum(demo.settings) == before
     again = demo.jishi("reconcile", "--json")
     assert again.returncode in (0, 1)  # this module's own clicks came after the demo's last daily run
     assert counts["lanting"]["difference"] == 0

@@ -6,14 +6,21 @@ with events as (
 
 last_days as (
 
-    select shop_id, cast(max(occurred_at) as date) as last_date from events where person_id is not null group by shop_id
+    select
+        shop_id,
+        cast(max(occurred_at) as date) as last_date
+    from events
+    where person_id is not null
+    group by shop_id
 
 ),
 
 weeks as (
 
-    select 0 as week union all select 1 union all select 2 union all select 3 union all select 4
-    union all select 5 union all select 6 union all select 7 union all select 8
+    {% for week in range(9) %}
+        select {{ week }} as week
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 )
 

@@ -6,7 +6,11 @@ with orders as (
 
 last_days as (
 
-    select shop_id, max(paid_date) as last_date from orders group by shop_id
+    select
+        shop_id,
+        max(paid_date) as last_date
+    from orders
+    group by shop_id
 
 ),
 
@@ -43,9 +47,9 @@ named as (
     select
         scored.*,
         concat(
-            case when recency_score >= 3 then 'R' else 'r' end,
-            case when frequency_score >= 3 then 'F' else 'f' end,
-            case when monetary_score >= 3 then 'M' else 'm' end
+            case when scored.recency_score >= 3 then 'R' else 'r' end,
+            case when scored.frequency_score >= 3 then 'F' else 'f' end,
+            case when scored.monetary_score >= 3 then 'M' else 'm' end
         ) as rfm
     from scored
 

@@ -18,7 +18,10 @@ order_lines as (
 
 viewed as (
 
-    select shop_id, item_id, cast(count(*) as bigint) as views
+    select
+        shop_id,
+        item_id,
+        cast(count(*) as bigint) as views
     from events
     where type = 'item_viewed'
     group by shop_id, item_id

@@ -75,13 +75,25 @@ returned as (
 
 days as (
 
-    select shop_id, shop_date from traffic
+    select
+        shop_id,
+        shop_date
+    from traffic
     union
-    select shop_id, shop_date from visits
+    select
+        shop_id,
+        shop_date
+    from visits
     union
-    select shop_id, shop_date from sales
+    select
+        shop_id,
+        shop_date
+    from sales
     union
-    select shop_id, shop_date from returned
+    select
+        shop_id,
+        shop_date
+    from returned
 
 ),
 

@@ -62,9 +62,17 @@ viewed as (
 
 items as (
 
-    select shop_id, event_timestamp, item_id from sold
+    select
+        shop_id,
+        event_timestamp,
+        item_id
+    from sold
     union
-    select shop_id, event_timestamp, item_id from viewed
+    select
+        shop_id,
+        event_timestamp,
+        item_id
+    from viewed
 
 )
 

@@ -61,9 +61,17 @@ viewed as (
 
 persons as (
 
-    select shop_id, event_timestamp, person_id from bought
+    select
+        shop_id,
+        event_timestamp,
+        person_id
+    from bought
     union
-    select shop_id, event_timestamp, person_id from viewed
+    select
+        shop_id,
+        event_timestamp,
+        person_id
+    from viewed
 
 )
 

@@ -14,13 +14,11 @@ import duckdb
 import pytest
 
 from jishi import tables
-from jishi.arrow_tables import to_arrow, write_parquet
-from jishi.lake import Lake
 from jishi.paths import Paths
-from jishi.settings import Settings
 from jishi.shops import Shop, Shops
 from jishi.tables import TableSchema
 from ops import marts
+from tests.lake import publish, settings_in
 
 Rows = list[dict[str, Any]]
 ZONES = {"a": "Asia/Shanghai", "b": "UTC"}
@@ -41,13 +39,9 @@ class Silver:
     def of(self, schema: TableSchema) -> Rows:
         return self.rows[schema]
 
-    def publish(self, lake: Lake, changed: dict[TableSchema, Rows] | None = None) -> None:
+    def publish(self, var: Path, changed: dict[TableSchema, Rows] | None = None) -> None:
         """Publish all tables, some of them changed."""
-        for schema, rows in (self.rows | (changed or {})).items():
-            with lake.publish(schema.name) as draft:
-                for shop_id in sorted({row["shop_id"] for row in rows}):
-                    own = [dict.fromkeys(schema.columns) | row for row in rows if row["shop_id"] == shop_id]
-                    write_parquet(to_arrow(schema, own), draft.path / f"shop={shop_id}" / "part-0.parquet")
+        publish(var, self.rows | (changed or {}))
 
 
 def make_silver(seed: int = 11) -> Silver:
@@ -121,7 +115,7 @@ def _order(
 
 def make_paths(folder: Path) -> Paths:
     """A platform with both shops registered."""
-    paths = Paths.of(Settings(var=folder / "var", _env_file=None))  # type: ignore[call-arg]
+    paths = Paths.of(settings_in(folder / "var"))
     shops = Shops()
     for shop_id, zone in ZONES.items():
         shops.add(Shop(shop_id=shop_id, name=shop_id.upper(), time_zone=zone))
@@ -143,9 +137,9 @@ def silver() -> Silver:
 def built(silver: Silver, tmp_path_factory: pytest.TempPathFactory) -> Paths:
     """A platform whose marts are built and published from ``silver``."""
     made = make_paths(tmp_path_factory.mktemp("marts"))
-    silver.publish(Lake(made.lake))
+    silver.publish(made.var)
     told: list[str] = []
-    marts.build(made, told.append)
+    marts.build(settings_in(made.var), told.append)
     assert told
     return made
 

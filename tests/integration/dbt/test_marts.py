@@ -11,6 +11,7 @@ import pytest
 from jishi import tables
 from jishi.marts import mart_rows
 from jishi.paths import Paths
+from tests.lake import newest
 
 pytestmark = pytest.mark.integration
 Key = tuple[str, date]
@@ -59,7 +60,7 @@ def test_days_of_the_shops(built: Paths, silver: Any) -> None:
             "repeat_customers_30d": len(repeated),
             "repurchase_rate_30d": len(repeated) / len(set(window)) if window else None,
         }
-    rows = mart_rows(built, "select * from fct_shop_days")
+    rows = mart_rows(newest(built.var), "select * from fct_shop_days")
     told = {(row.pop("shop_id"), row.pop("shop_date")): row for row in rows}
     assert told == expected
     assert len(rows) == len(told)
@@ -82,7 +83,7 @@ def test_orders_are_net_of_their_refunds_and_numbered_for_each_person(built: Pat
         )
         for o in orders
     }
-    told = {(r["shop_id"], r["order_id"]): r for r in mart_rows(built, "select * from fct_orders")}
+    told = {(r["shop_id"], r["order_id"]): r for r in mart_rows(newest(built.var), "select * from fct_orders")}
     assert told.keys() == earlier.keys()
     for order in orders:
         key = (order["shop_id"], order["order_id"])
@@ -100,7 +101,7 @@ def test_the_funnel_is_nested(built: Paths, silver: Any) -> None:
     for key, visits in by_day(silver.of(tables.SILVER_SESSIONS), "started_date").items():
         reached = [sum(all(visit[step] > 0 for step in steps[: depth + 1]) for visit in visits) for depth in range(len(steps))]
         expected[key] = {"sessions": len(visits), **dict(zip(names, reached, strict=True))}
-    rows = mart_rows(built, "select * from fct_funnel_days")
+    rows = mart_rows(newest(built.var), "select * from fct_funnel_days")
     assert {(row.pop("shop_id"), row.pop("shop_date")): row for row in rows} == expected
     assert sum(row["paid_sessions"] for row in expected.values()) > 0
 
@@ -140,7 +141,7 @@ def test_customers_and_their_segments(built: Paths, silver: Any) -> None:
         )
         for (shop_id, person_id), own in of_person.items()
     }
-    rows = mart_rows(built, "select * from dim_customers")
+    rows = mart_rows(newest(built.var), "select * from dim_customers")
     assert {(row["shop_id"], row["person_id"]) for row in rows} == facts.keys()
     for row in rows:
         key = (row["shop_id"], row["person_id"])
@@ -154,7 +155,7 @@ def test_customers_and_their_segments(built: Paths, silver: Any) -> None:
 
 
 def test_items_hold_what_was_viewed_and_sold(built: Paths, silver: Any) -> None:
-    rows = mart_rows(built, "select * from dim_items")
+    rows = mart_rows(newest(built.var), "select * from dim_items")
     assert len(rows) == len(silver.of(tables.SILVER_ITEMS))
     for row in rows:
         key = (row["shop_id"], row["item_id"])

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from jishi import tables
-from jishi.lake import Lake, TableNotPublished
+from jishi.lake import TableNotPublished
 from jishi.marts import open_marts
 from jishi.paths import Paths
 from ops import marts
+from tests.lake import newest, settings_in
 
 pytestmark = pytest.mark.integration
 
@@ -70,16 +71,16 @@ def test_each_silver_table_that_is_read_has_its_declared_columns(built: Paths) -
 def test_a_broken_input_fails_the_build_and_readers_keep_the_old_marts(paths: Paths, silver: Any) -> None:
     paths.marts.parent.mkdir(parents=True, exist_ok=True)
     paths.marts.write_bytes(b"the marts of yesterday")
-    lake, orders = Lake(paths.lake), silver.of(tables.SILVER_ORDERS)
-    silver.publish(lake, {tables.SILVER_ORDERS: [*orders, orders[0]]})
+    orders = silver.of(tables.SILVER_ORDERS)
+    silver.publish(paths.var, {tables.SILVER_ORDERS: [*orders, orders[0]]})
     with pytest.raises(marts.BuildFailed, match="unique_key_stg_lake__orders"):
-        marts.build(paths, lambda line: None)
+        marts.build(settings_in(paths.var), lambda line: None)
     assert paths.marts.read_bytes() == b"the marts of yesterday"
-    assert not any(lake.has(table) for table in marts.EXPORTED.values())
+    assert not any(newest(paths.var).has(table) for table in marts.EXPORTED.values())
 
 
 def test_without_silver_the_step_that_makes_it_is_named(paths: Paths) -> None:
     with pytest.raises(TableNotPublished, match="spark_jobs silver"):
-        marts.build(paths, lambda line: None)
-    with pytest.raises(TableNotPublished, match=r"jishi\.marts build"):
-        open_marts(paths)
+        marts.build(settings_in(paths.var), lambda line: None)
+    with pytest.raises(TableNotPublished, match=r"ops\.marts build"):
+        open_marts(newest(paths.var))

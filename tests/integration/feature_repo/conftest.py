@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from feature_repo.store import apply
+from jishi.lake.reading import open_version
 from jishi.paths import Paths
 from jishi.settings import Settings
 
@@ -22,5 +23,5 @@ def settings(online_store: Any, tmp_path: Path) -> Settings:
 def paths(settings: Settings) -> Paths:
     """The folder with the feature store applied."""
     made = Paths.of(settings)
-    apply(settings, made)
+    apply(settings, made, open_version(settings))
     return made

@@ -18,6 +18,7 @@ from jishi.lake import Lake, TableNotPublished
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shop_runs import ShopRuns
+from tests.lake import newest
 
 pytestmark = pytest.mark.integration
 DAY = datetime(2026, 10, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
@@ -112,7 +113,7 @@ def test_the_training_set_knows_only_what_was_known(settings: Settings, paths: P
     [facts], result = build(settings, paths, ["a"], ShopRuns(paths, "training-set", None))
     assert result.exit_code == 0
     assert (facts.rows, facts.covered) == (6, {PERSON.view: 3, ITEM.view: 3})
-    frame = pd.concat(pd.read_parquet(file) for file in lake.files(training_set.TABLE))
+    frame = pd.concat(pd.read_parquet(file) for file in newest(paths.var).files(training_set.TABLE))
     told = {
         (r["person_id"], r["item_id"], (r["event_timestamp"] - DAY) / timedelta(days=1)): (
             r[f"{PERSON.view}__{first_feature(PERSON)}"],
@@ -149,7 +150,7 @@ def test_a_join_that_leaks_is_found(settings: Settings, paths: Paths, monkeypatc
     sets, result = build(settings, paths, ["a"], ShopRuns(paths, "training-set", None))
     assert (sets, result.exit_code) == ([], 1)
     assert first_feature(PERSON) in result.failed[0].reason
-    assert not lake.has(training_set.TABLE)
+    assert not newest(paths.var).has(training_set.TABLE)
 
 
 @one_store

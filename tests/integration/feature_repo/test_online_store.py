@@ -21,6 +21,7 @@ from pg8000.exceptions import InterfaceError
 from feature_repo.store import FeatureStoreNotApplied, apply, online_store_of, open_store
 from feature_repo.writer import FeatureSink, Progress
 from jishi.features import views
+from jishi.lake.reading import open_version
 from jishi.paths import Paths
 from jishi.settings import Settings
 
@@ -169,7 +170,7 @@ def test_a_lost_connection_costs_one_call(settings: Settings, paths: Paths) -> N
 
 def test_apply_again_keeps_values_and_any_process_opens_the_store_by_its_file(settings: Settings, paths: Paths) -> None:
     push(open_store(settings, paths), "p", START, ["kept"])
-    apply(settings, paths)
+    apply(settings, paths, open_version(settings))
     file = paths.features / "feature_store.yaml"
     assert read(FeatureStore(fs_yaml_file=file), "p") == ["kept"]
     assert file.stat().st_mode & 0o077 == 0, "it may hold a password"

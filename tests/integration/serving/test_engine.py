@@ -14,6 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from feature_repo.store import apply, open_store
+from jishi.lake.reading import open_version
 from ops.kafka import running_broker
 from serving.api import make_app
 from serving.blend import Indices, Vector
@@ -125,7 +126,7 @@ def test_last_items_come_from_every_store_and_a_store_that_fails_costs_a_rung(
         get = Shop(client, platform.register(SHOP)).get
         until(lambda: get(user_id="u").status_code == 200)
         assert get(user_id="u").json()["served_by"] == "popular"
-        apply(platform.settings, platform.paths)
+        apply(platform.settings, platform.paths, open_version(platform.settings))
         until(lambda: engine.recent.is_open)
         store = open_store(platform.settings, platform.paths)
         now = datetime.now(UTC)

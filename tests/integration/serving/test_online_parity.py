@@ -19,6 +19,7 @@ from jishi.arrow_tables import to_arrow, write_parquet
 from jishi.contract import record_of
 from jishi.lake import Lake
 from jishi.lake.query import open_lake
+from jishi.lake.reading import open_version
 from jishi.settings import get_settings
 from jishi.tables import BRONZE_EVENTS
 from ops.cli import app
@@ -96,7 +97,7 @@ def test_a_planted_value_fails_the_task_which_names_the_feature(
     assert "serving logged no value" in parity().stderr
     lake = Lake(platform.paths.lake)
     platform.publish_items([{"shop_id": SHOP, "item_id": item, "category": "x"} for item in ITEMS])
-    apply(platform.settings, platform.paths)
+    apply(platform.settings, platform.paths, open_version(platform.settings))
     sink = FeatureSink(open_store(platform.settings, platform.paths), platform.paths.features, Progress())
     # The store does not know yet what q viewed 5 s ago, which is within the delay.
     truth = [("u", ["a"], 300.25), ("u", ["b", "a"], 60.125), ("q", ["a"], 300.0)]
@@ -139,7 +140,7 @@ def test_a_planted_value_fails_the_task_which_names_the_feature(
     assert "last_items of 'u' in shop 'lanting' at 2026-11-20T12:00:00.000" in told.stdout
     assert "serving used ['c', 'b', 'a'] of 1 ms before, the log says ['b', 'a']" in told.stdout
     assert "wrong more often than 1.00%: last_items" in told.stdout
-    with open_lake(lake) as connection:
+    with open_lake(open_version(platform.settings)) as connection:
         rows = connection.execute("SELECT feature, mismatched, missing, too_old FROM features_online_parity").fetchall()
     assert rows == [("last_items", 2, 0, 0)]
 
@@ -149,7 +150,7 @@ def test_a_value_that_stays_away_and_one_that_is_not_replaced_are_told_apart(
     platform: Any, parity: Callable[[], Any], until: Callable[..., Any]
 ) -> None:
     platform.publish_items([{"shop_id": SHOP, "item_id": item, "category": "x"} for item in ITEMS])
-    apply(platform.settings, platform.paths)
+    apply(platform.settings, platform.paths, open_version(platform.settings))
     sink = FeatureSink(open_store(platform.settings, platform.paths), platform.paths.features, Progress())
     sink.write([(0, 1, message("u", ["a"], NOON_MS - 300_000))])
     rows = [viewed("u", "a", 300, 1), viewed("u", "b", 60, 2), viewed("m", "a", 60, 3), viewed("late", "a", -60, 4)]

@@ -15,6 +15,7 @@ from imports.bronze import LineCounts, bronze_rows
 from jishi.arrow_tables import to_arrow, write_parquet
 from jishi.lake import Lake
 from jishi.lake.query import open_lake
+from jishi.lake.reading import open_version
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shop, Shops
@@ -62,7 +63,7 @@ class SilverPlatform:
     def rows(self, schema: TableSchema, shop_id: str | None = None) -> list[dict[str, Any]]:
         """Published rows in the order of the key, as plain values without nulls."""
         view, order = schema.name.replace("/", "_"), ", ".join(f'"{column}"' for column in schema.key)
-        with open_lake(self.lake) as connection:
+        with open_lake(open_version(self.settings)) as connection:
             cursor = connection.execute(
                 f"select * from {view} where shop_id = coalesce(?, shop_id) order by {order}", [shop_id]
             )

@@ -12,7 +12,6 @@ from pyspark.sql import SparkSession
 from scipy import sparse
 
 from jishi.factorisation import Parameters
-from jishi.lake import Lake
 from jishi.paths import Paths
 from jishi.preference import WEIGHTS
 from jishi.settings import Settings
@@ -32,6 +31,7 @@ from spark_jobs.recommendations.job import build_candidates, build_factors, buil
 from tests.integration.spark.conftest import SilverPlatform
 from tests.integration.spark.made_acts import cosine
 from tests.integration.spark.made_shop import CUT, GROUPS, cut_short, made_shop, publish_shop
+from tests.lake import newest
 
 pytestmark = pytest.mark.integration
 SMALL = Parameters(factors=4, iterations=3, blocks=1)
@@ -73,7 +73,7 @@ def histories(acts: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 
 def test_arrays_score_by_the_formulas_of_the_tables(paths: Paths, platform: SilverPlatform) -> None:
-    candidate = from_tables.train(paths, "a")
+    candidate = from_tables.train(paths, newest(paths.var), "a")
     made = made_shop()
     for part, tables in (("full", made), ("window", cut_short(made))):
         folder = paths.models / "a" / "candidates" / candidate / part
@@ -103,11 +103,11 @@ def test_arrays_score_by_the_formulas_of_the_tables(paths: Paths, platform: Silv
 
 
 def test_a_candidate_from_tables_is_judged_released_and_served_with_its_reasons(paths: Paths) -> None:
-    candidate = from_tables.train(paths, "a")
-    report = pipeline.evaluate_candidate(paths, "a")
+    candidate = from_tables.train(paths, newest(paths.var), "a")
+    report = pipeline.evaluate_candidate(paths, newest(paths.var), "a")
     assert report["candidate"] == candidate
     assert report["window"]["cut"] == CUT.isoformat()
-    verdict = pipeline.gate(paths, "a")
+    verdict = pipeline.gate(paths, newest(paths.var), "a")
     assert verdict["is_released"], verdict["sentence"]
     chosen = {name: each["model"] for name, each in verdict["placements"].items()}
     told = {name: each["sentence"] for name, each in verdict["placements"].items()}
@@ -143,7 +143,7 @@ def test_a_candidate_from_tables_is_judged_released_and_served_with_its_reasons(
 def shelf_of(paths: Paths, version: str) -> tuple[Shelf, Catalogue]:
     """The release joined with the shop's catalogue, as serving holds it."""
     catalogue = Catalogue()
-    catalogue.put_snapshot(read_snapshot(Lake(paths.lake))["a"])
+    catalogue.put_snapshot(read_snapshot(newest(paths.var))["a"])
     return join_catalogue(Release.load(paths.models, "a", version), catalogue), catalogue
 
 
@@ -152,11 +152,11 @@ def test_the_same_tables_give_the_same_bytes(paths: Paths) -> None:
         folder = pipeline.candidate_folder(paths, "a")
         return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
-    first = from_tables.train(paths, "a")
+    first = from_tables.train(paths, newest(paths.var), "a")
     written = files()
     names = {"popularity.npz", "item_knn.npz", "als.npz", "context_bought_together.npz"}
     names |= {"lists_person_candidates.npz", "lists_person_candidates_and_own.npz"}
     names |= {"items.json", "persons.json", "manifest.json"}
     assert set(written) == {f"{part}/{name}" for part in ("window", "full") for name in names}
-    assert from_tables.train(paths, "a") == first
+    assert from_tables.train(paths, newest(paths.var), "a") == first
     assert files() == written

@@ -31,6 +31,7 @@ from quality.repair import Mapping
 from quality.replay import replay
 from spark_jobs.session import open_session
 from spark_jobs.silver import job
+from tests.lake import newest
 
 pytestmark = pytest.mark.integration
 
@@ -103,13 +104,13 @@ def build(session: SparkSession, paths: Paths, batch: str) -> None:
 
 
 def silver(paths: Paths) -> dict[str, tuple[Any, ...]]:
-    with open_lake(Lake(paths.lake)) as lake:
+    with open_lake(newest(paths.var)) as lake:
         sql = "select event_id, item_id, batch, received_at, is_late, repaired_at is not null from silver_events order by 1"
         return {event_id: facts for event_id, *facts in lake.execute(sql).fetchall()}
 
 
 def counts(paths: Paths) -> tuple[int, int, int, dict[str, int], int]:
-    [shop] = reconcile(paths)
+    [shop] = reconcile(get_settings())
     assert shop.difference == 0
     return shop.accepted, shop.silver, shop.duplicates, shop.quarantined, shop.repaired
 
@@ -141,16 +142,16 @@ def test_repairs_move_events_and_every_acknowledgement_stays_accounted_for(sessi
     build(session, paths, f"live-{DAY}")
     assert counts(paths) == (10, 3, 0, {"future": 1, "missing_field": 6}, 0)
 
-    trial = replay(paths, SKU, now=NOW, future_tolerance_s=5, is_trial=True)
+    trial = replay(get_settings(), SKU, now=NOW, future_tolerance_s=5, is_trial=True)
     assert (trial.matched, trial.repaired, trial.still) == (6, {"a": 5}, {"missing_field": 1})
-    assert quarantined(paths, states=("waiting",)) == []
+    assert quarantined(get_settings(), states=("waiting",)) == []
 
-    done = replay(paths, SKU, now=NOW, future_tolerance_s=5)
+    done = replay(get_settings(), SKU, now=NOW, future_tolerance_s=5)
     assert (done.matched, done.repaired) == (6, {"a": 5})
     assert list(done.batches.items()) == [("history", ["a"]), (f"live-{DAY}", ["a"])]
-    assert len(quarantined(paths, states=("waiting",))) == 5
+    assert len(quarantined(get_settings(), states=("waiting",))) == 5
     assert counts(paths) == (10, 3, 0, {"future": 1, "missing_field": 6}, 0), "nothing moves before the build"
-    again = replay(paths, SKU, now=NOW, future_tolerance_s=5)
+    again = replay(get_settings(), SKU, now=NOW, future_tolerance_s=5)
     assert (again.matched, again.repaired) == (1, {}), "an event is replayed once"
     assert again.batches == done.batches, "a build that did not happen is still asked for"
 
@@ -162,9 +163,9 @@ def test_repairs_move_events_and_every_acknowledgement_stays_accounted_for(sessi
     assert sorted(found) == ["h-good", "h-sent-again", "h-sku", "h-twice", "l-good", "l-sku"]
     assert found["h-sku"] == ["i-9", "history", datetime(2026, 9, 1, 10, 1, 20), False, True], "known when it was"  # noqa: DTZ001
     assert found["h-sent-again"][1] == f"live-{DAY}"
-    assert replay(paths, SKU, now=NOW, future_tolerance_s=5).batches == {}
+    assert replay(get_settings(), SKU, now=NOW, future_tolerance_s=5).batches == {}
 
-    clock = replay(paths, CLOCK, now=NOW + timedelta(hours=1), future_tolerance_s=5)
+    clock = replay(get_settings(), CLOCK, now=NOW + timedelta(hours=1), future_tolerance_s=5)
     assert (clock.repaired, list(clock.batches)) == ({"a": 1}, ["history"])
     build(session, paths, "history")
     assert counts(paths) == (10, 7, 2, {"missing_field": 1}, 6)
@@ -172,7 +173,7 @@ def test_repairs_move_events_and_every_acknowledgement_stays_accounted_for(sessi
     build(session, paths, f"live-{DAY}")
     assert silver(paths) == first, "a later batch built again gives the same rows"
 
-    originals = quarantined(paths, states=("repaired",))
+    originals = quarantined(get_settings(), states=("repaired",))
     assert {row.mapping for row in originals} == {"sku", "clock"}
     kept = next(row for row in originals if row.event_id == "h-sku")
     assert json.loads(kept.line)["properties"] == {"sku": "i-9"}
@@ -180,15 +181,15 @@ def test_repairs_move_events_and_every_acknowledgement_stays_accounted_for(sessi
 
 
 def test_an_event_is_repaired_before_its_day_is_worked_up(session: SparkSession, paths: Paths) -> None:
-    done = replay(paths, SKU, now=NOW, future_tolerance_s=5)
+    done = replay(get_settings(), SKU, now=NOW, future_tolerance_s=5)
     assert (done.matched, done.repaired, done.batches) == (1, {"a": 1}, {}), "history has no silver yet, the day no batch"
     build(session, paths, "history")
-    assert [row.event_id for row in quarantined(paths, states=("waiting",))] == ["l-sku"]
+    assert [row.event_id for row in quarantined(get_settings(), states=("waiting",))] == ["l-sku"]
     land_live(paths, DAY)
     build(session, paths, f"live-{DAY}")
     assert silver(paths)["l-sku"] == ["i-9", f"live-{DAY}", datetime(2026, 9, 2, 10, 0, 2), False, True]  # noqa: DTZ001
     assert counts(paths)[-1] == 1
-    assert "l-sku" not in {row.event_id for row in quarantined(paths)}, "nor is it listed from the archive again"
+    assert "l-sku" not in {row.event_id for row in quarantined(get_settings())}, "nor is it listed from the archive again"
 
 
 def test_one_command_repairs_and_builds(session: SparkSession, paths: Paths, capfd: pytest.CaptureFixture[str]) -> None:

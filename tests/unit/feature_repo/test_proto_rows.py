@@ -16,7 +16,7 @@ from feature_repo.definitions import streamed_views
 from feature_repo.message import FeatureRow
 from feature_repo.proto_rows import proto_row
 from jishi.features import ENTITY_KEYS, Feature, views
-from jishi.lake import Lake
+from jishi.paths import Paths
 
 ARROW = {
     String: pa.string(),
@@ -45,7 +45,7 @@ def a_row(view: str, members: tuple[Feature, ...], *, is_empty: bool) -> Feature
 @pytest.mark.parametrize("view", list(views()))
 @pytest.mark.parametrize("is_empty", [False, True])
 def test_a_row_is_what_feast_makes_of_a_table(tmp_path: Path, view: str, is_empty: bool) -> None:
-    [table] = [one for one in streamed_views(Lake(tmp_path)) if one.name == view]
+    [table] = [one for one in streamed_views(Paths(var=tmp_path, envs=tmp_path)) if one.name == view]
     row = a_row(view, views()[view], is_empty=is_empty)
     types = {field.name: ARROW[field.dtype] for field in table.features}
     types |= dict.fromkeys(("event_timestamp", "created_timestamp"), pa.timestamp("us", tz="UTC"))

@@ -16,6 +16,7 @@ from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shop_runs import read_run
 from jishi.shops import Shop, Shops
+from tests.lake import newest
 
 FACTS = ShopFacts(name="店", time_zone="Asia/Tokyo", currency="JPY")
 
@@ -42,10 +43,9 @@ def history(*shops: str, run: str = "r") -> Result:
 
 def published(paths: Paths) -> dict[str, int]:
     """Events of history by shop, as a reader of the lake sees them."""
-    from jishi.lake import Lake
     from jishi.lake.query import open_lake
 
-    with open_lake(Lake(paths.lake)) as connection:
+    with open_lake(newest(paths.var)) as connection:
         return dict(connection.execute("select shop_id, count(*) from bronze_events group by 1 order by 1").fetchall())
 
 

@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from jishi.arrow_tables import to_arrow, write_parquet
 from jishi.catalogue import catalogue_as_of
 from jishi.contract.fields import parse_instant
-from jishi.lake import Lake
-from jishi.paths import Paths
+from jishi.lake.reading import LakeVersion
 from jishi.settings import get_settings
 from jishi.tables import SILVER_EVENTS
 from ops.cli import app
+from tests.lake import newest, publish
 
 # (shop, item, price, occurred at, received at); the last two have one time, and the one that is known later holds
 CHANGES = [
@@ -44,7 +43,7 @@ def at(clock: str) -> datetime:
 
 
 @pytest.fixture
-def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LakeVersion:
     monkeypatch.setenv("JISHI_VAR", str(tmp_path))
     get_settings.cache_clear()
     rows = []
@@ -61,19 +60,17 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
         row |= {"shop_id": shop, "batch": "history", "event_id": f"e{number}", "type": "item_changed", "item_id": item_id}
         row |= {"occurred_at": at(occurred).replace(tzinfo=None), "received_at": at(received).replace(tzinfo=None)}
         rows.append(row | {"is_late": False, "line": json.dumps({"properties": properties})})
-    lake = Lake(Paths.of(get_settings()).lake)
-    with lake.publish(SILVER_EVENTS.name) as draft:
-        write_parquet(to_arrow(SILVER_EVENTS, rows), draft.path / "shop=a" / "part.parquet")
-    return lake
+    publish(tmp_path, {SILVER_EVENTS: rows})
+    return newest(tmp_path)
 
 
 @pytest.mark.parametrize(("as_of", "known_by", "prices"), EXPECTED)
-def test_states(lake: Lake, as_of: str, known_by: str | None, prices: dict[str, int]) -> None:
+def test_states(lake: LakeVersion, as_of: str, known_by: str | None, prices: dict[str, int]) -> None:
     found = catalogue_as_of(lake, "a", at(as_of), None if known_by is None else at(known_by))
     assert {item.item_id: item.properties["unit_price_minor"] for item in found} == prices
 
 
-def test_the_command_prints_it(lake: Lake) -> None:
+def test_the_command_prints_it(lake: LakeVersion) -> None:
     run = CliRunner().invoke(app, ["catalogue", "a", "--as-of", "2026-09-01T19:30:00+08:00", "--json"])
     assert [json.loads(line)["unit_price_minor"] for line in run.output.splitlines()] == [150]
     assert "1 items" in CliRunner().invoke(app, ["catalogue", "a", "--as-of", "2026-09-01T11:30:00Z"]).output

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jishi.arrow_tables import to_arrow, write_parquet
-from jishi.lake import Lake
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import Shop, Shops
@@ -35,17 +33,15 @@ from models.pipeline import StepMissing
 from models.placements.lists import Lists
 from models.sessions.model import unpack
 from models.split import TooShort
+from tests.lake import newest, publish
 
 START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
 CUT = START + timedelta(days=7)  # of fifteen days with payments: seven to judge by, one between
 Rows = list[dict[str, Any]]
 
 
-def publish(paths: Paths, schema: TableSchema, rows: Rows) -> None:
-    with Lake(paths.lake).publish(schema.name) as draft:
-        for shop_id in {row["shop_id"] for row in rows}:
-            own = [dict.fromkeys(schema.columns) | row for row in rows if row["shop_id"] == shop_id]
-            write_parquet(to_arrow(schema, own), draft.path / f"shop={shop_id}" / "part-0.parquet")
+def publish_table(paths: Paths, schema: TableSchema, rows: Rows) -> None:
+    publish(paths.var, {schema: rows})
 
 
 def act(person: str, item: str, day: int, kind: str = "pay", **columns: Any) -> dict[str, Any]:
@@ -91,10 +87,8 @@ def tables() -> dict[TableSchema, Rows]:
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
     made = Paths(var=tmp_path / "var", envs=tmp_path)
-    publish(made, SILVER_INTERACTIONS, acts())
-    publish(made, SILVER_ITEMS, [{"shop_id": "a", "item_id": item} for item in ("i1", "i2", "i9")])
-    for schema, rows in tables().items():
-        publish(made, schema, rows)
+    items = [{"shop_id": "a", "item_id": item} for item in ("i1", "i2", "i9")]
+    publish(made.var, {SILVER_INTERACTIONS: acts(), SILVER_ITEMS: items} | tables())
     return made
 
 
@@ -104,7 +98,7 @@ def parts(paths: Paths) -> dict[str, Path]:
 
 
 def test_both_parts_have_the_same_numbers_and_the_rows_of_their_own_tables(paths: Paths) -> None:
-    assert from_tables.train(paths, "a") == pipeline.candidate_folder(paths, "a").name
+    assert from_tables.train(paths, newest(paths.var), "a") == pipeline.candidate_folder(paths, "a").name
     found: dict[str, dict[str, Any]] = {}
     for name, folder in parts(paths).items():
         manifest = read_manifest(folder)
@@ -137,14 +131,14 @@ def test_both_parts_have_the_same_numbers_and_the_rows_of_their_own_tables(paths
 
 
 def test_the_same_rows_give_the_same_bytes_and_other_rows_another_candidate(paths: Paths) -> None:
-    first = from_tables.train(paths, "a")
+    first = from_tables.train(paths, newest(paths.var), "a")
     files = {file: file.read_bytes() for folder in parts(paths).values() for file in folder.iterdir()}
     for schema, rows in tables().items():
-        publish(paths, schema, rows[::-1])  # another version and order, the same rows
-    assert from_tables.train(paths, "a") == first
+        publish_table(paths, schema, rows[::-1])  # another version and order, the same rows
+    assert from_tables.train(paths, newest(paths.var), "a") == first
     assert {file: file.read_bytes() for folder in parts(paths).values() for file in folder.iterdir()} == files
-    publish(paths, ITEM_NEIGHBOURS, [*tables()[ITEM_NEIGHBOURS], near("i2", "i9", 0.1)])
-    assert from_tables.train(paths, "a") != first
+    publish_table(paths, ITEM_NEIGHBOURS, [*tables()[ITEM_NEIGHBOURS], near("i2", "i9", 0.1)])
+    assert from_tables.train(paths, newest(paths.var), "a") != first
 
 
 @pytest.mark.parametrize("is_of_cut", [False, True])
@@ -161,53 +155,53 @@ def test_a_missing_table_is_told_with_its_command(
 ) -> None:
     table = BEFORE_CUT[schema] if is_of_cut else schema
     others = [row | {"shop_id": "b"} for row in tables()[table]]
-    publish(paths, table, [*others, *(row for row in tables()[table] if row.get("within", "") == kept)])
+    publish_table(paths, table, [*others, *(row for row in tables()[table] if row.get("within", "") == kept)])
     option = " --before 2026-09-08T00:00:00Z" if is_of_cut else ""
     with pytest.raises(TablesMissing) as error:
-        from_tables.train(paths, "a")
+        from_tables.train(paths, newest(paths.var), "a")
     assert str(error.value).endswith(f"has no rows {told.format(table=table.name)} --shop a{option}")
     assert not paths.models.exists()
 
 
 def test_a_shop_in_which_nothing_is_bought_together_has_empty_rules(paths: Paths) -> None:
     for schema in (ITEM_NEIGHBOURS, BEFORE_CUT[ITEM_NEIGHBOURS]):
-        publish(paths, schema, [row for row in tables()[schema] if row["within"] == "person"])
-    from_tables.train(paths, "a")
+        publish_table(paths, schema, [row for row in tables()[schema] if row["within"] == "person"])
+    from_tables.train(paths, newest(paths.var), "a")
     for folder in parts(paths).values():
         assert unpack("rules", load_state(folder, read_manifest(folder), "context_bought_together")).nnz == 0
     of_another_cut = near("i1", "i2", 0.5, "order") | {"known_before": CUT - timedelta(days=1)}
-    publish(paths, BEFORE_CUT[ITEM_NEIGHBOURS], [*tables()[BEFORE_CUT[ITEM_NEIGHBOURS]][:2], of_another_cut])
+    publish_table(paths, BEFORE_CUT[ITEM_NEIGHBOURS], [*tables()[BEFORE_CUT[ITEM_NEIGHBOURS]][:2], of_another_cut])
     with pytest.raises(TablesMissing, match=r"within orders: known_before is 2026-09-07T00:00:00Z"):
-        from_tables.train(paths, "a")
+        from_tables.train(paths, newest(paths.var), "a")
 
 
 def test_tables_of_another_cut_or_older_than_the_acts_are_refused(paths: Paths) -> None:
     table = BEFORE_CUT[PERSON_CANDIDATES]
-    publish(paths, table, [row | {"known_before": CUT - timedelta(days=1)} for row in tables()[table]])
+    publish_table(paths, table, [row | {"known_before": CUT - timedelta(days=1)} for row in tables()[table]])
     told = (
         r"known_before is 2026-09-07T00:00:00Z, the cut of the shop is 2026-09-08T00:00:00Z; run: .* candidates --shop a --bef"
     )
     with pytest.raises(TablesMissing, match=told):
-        from_tables.train(paths, "a")
-    publish(paths, table, tables()[table])
-    publish(paths, SILVER_INTERACTIONS, [*acts(), act("p3", "i1", 9, "view")])
+        from_tables.train(paths, newest(paths.var), "a")
+    publish_table(paths, table, tables()[table])
+    publish_table(paths, SILVER_INTERACTIONS, [*acts(), act("p3", "i1", 9, "view")])
     with pytest.raises(TablesMissing, match=r"older than its acts .*'p3' on 'i1'.*run again: cooccurrence, als and candidates"):
-        from_tables.train(paths, "a")
+        from_tables.train(paths, newest(paths.var), "a")
 
 
 def test_acts_that_changed_after_training_are_told_at_the_judge(paths: Paths) -> None:
-    from_tables.train(paths, "a")
-    publish(paths, SILVER_INTERACTIONS, [*acts(), act("p1", "i1", 9, "view")])
+    from_tables.train(paths, newest(paths.var), "a")
+    publish_table(paths, SILVER_INTERACTIONS, [*acts(), act("p1", "i1", 9, "view")])
     with pytest.raises(StepMissing, match=r"interactions of 'a' changed .* run train again"):
-        pipeline.evaluate_candidate(paths, "a")
+        pipeline.evaluate_candidate(paths, newest(paths.var), "a")
 
 
 def test_a_shop_without_days_or_acts_is_told(paths: Paths) -> None:
     with pytest.raises(NoInteractions, match="shop 'b'"):
-        from_tables.train(paths, "b")
-    publish(paths, SILVER_INTERACTIONS, acts(days=9))
+        from_tables.train(paths, newest(paths.var), "b")
+    publish_table(paths, SILVER_INTERACTIONS, acts(days=9))
     with pytest.raises(TooShort, match="only 9 days"):
-        from_tables.train(paths, "a")
+        from_tables.train(paths, newest(paths.var), "a")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jishi.lake import Lake
 from jishi.lake.query import open_lake
 from jishi.tables import SILVER_INTERACTIONS
 from models import judged_acts
@@ -16,6 +15,7 @@ from models.interactions import read_interactions
 from models.judged_acts import describe, read_judged, split
 from models.placements.questions import QUESTIONS
 from models.split import last_active_days
+from tests.lake import newest
 from tests.unit.models.test_pipeline import acts, made_in, publish_table
 
 
@@ -25,10 +25,10 @@ def test_every_question_is_asked_as_of_all_acts(tmp_path: Path, monkeypatch: pyt
     publish_table(
         paths, SILVER_INTERACTIONS, [*rows, *(row | {"event_id": f"v{n}", "kind": "view"} for n, row in enumerate(rows))]
     )
-    everything = read_interactions(Lake(paths.lake), "a")
+    everything = read_interactions(newest(paths.var), "a")
     window = last_active_days(everything.occurred_at[everything.kind == "pay"])
     ids = everything.item_ids.tolist(), everything.person_ids.tolist()
-    with open_lake(Lake(paths.lake)) as connection:
+    with open_lake(newest(paths.var)) as connection:
         assert split(connection, "a") == window
         judged = read_judged(connection, "a", window, *ids)
     assert 0 < len(judged) < len(everything)
@@ -41,7 +41,7 @@ def test_every_question_is_asked_as_of_all_acts(tmp_path: Path, monkeypatch: pyt
         assert np.array_equal(asked.given.flat, again.given.flat)
         assert (asked.truth != again.truth).nnz == 0
     monkeypatch.setattr(judged_acts, "MOST_PERSONS", 7)
-    with open_lake(Lake(paths.lake)) as connection:
+    with open_lake(newest(paths.var)) as connection:
         few = read_judged(connection, "a", window, *ids)
     assert len(np.unique(few.person)) == 7
 
@@ -50,7 +50,7 @@ def test_the_digest_knows_the_acts_and_not_their_order(tmp_path: Path) -> None:
     paths = made_in(tmp_path)
 
     def digest() -> str:
-        with open_lake(Lake(paths.lake)) as connection:
+        with open_lake(newest(paths.var)) as connection:
             return describe(connection, "a").digest
 
     first = digest()

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jishi.arrow_tables import to_arrow, write_parquet
-from jishi.lake import Lake
 from jishi.paths import Paths
 from jishi.shop_runs import ShopRuns
 from jishi.tables import SILVER_INTERACTIONS, SILVER_ITEMS, TableSchema
@@ -25,6 +23,7 @@ from models.pipeline import StepMissing
 from models.release import Release, current_version
 from models.shop_steps import STEPS, run_step
 from models.split import TooShort
+from tests.lake import newest, publish
 
 START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
 GROUPS, ITEMS, DAYS = 4, 40, 24
@@ -32,9 +31,7 @@ Released = tuple[Paths, str, Path]
 
 
 def publish_table(paths: Paths, schema: TableSchema, rows: list[dict[str, Any]]) -> None:
-    with Lake(paths.lake).publish(schema.name) as draft:
-        full = [dict.fromkeys(schema.columns) | row for row in rows]
-        write_parquet(to_arrow(schema, full), draft.path / "shop=a" / "part-0.parquet")
+    publish(paths.var, {schema: rows})
 
 
 def acts(is_personal: bool = True, days: int = DAYS) -> list[dict[str, Any]]:
@@ -68,8 +65,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a release was published, for copies."""
     folder = tmp_path_factory.mktemp("built")
     paths = made_in(folder)
-    for step in (pipeline.train, pipeline.evaluate_candidate, pipeline.gate, pipeline.publish):
-        step(paths, "a")
+    for step in STEPS.values():
+        step(paths, newest(paths.var), "a")
     return folder
 
 
@@ -84,15 +81,15 @@ def released(built: Path, tmp_path: Path) -> Released:
 
 
 def test_from_interactions_to_a_release(paths: Paths) -> None:
-    candidate = pipeline.train(paths, "a")
-    report = pipeline.evaluate_candidate(paths, "a")
+    candidate = pipeline.train(paths, newest(paths.var), "a")
+    report = pipeline.evaluate_candidate(paths, newest(paths.var), "a")
     assert (report["candidate"], report["items"], report["shop_id"]) == (candidate, ITEMS, "a")
     assert report["window"] == {"cut": "2026-09-17T00:00:00", "test_from": "2026-09-18T00:00:00", "end": "2026-09-25T00:00:00"}
     found = report["protocols"]["all_items"]["models"]
     for name in ("als", "item_knn"):
         assert found[name]["metrics"]["ndcg@10"]["over_popularity"]["low"] > 0.1
     assert "over_popularity" not in found["popularity"]["metrics"]["ndcg@10"]
-    verdict = pipeline.gate(paths, "a")
+    verdict = pipeline.gate(paths, newest(paths.var), "a")
     assert (verdict["is_released"], verdict["beats_popularity"]) == (True, ["als", "item_knn"])
     assert pipeline.publish(paths, "a") == candidate == current_version(paths.models, "a")
     release = Release.load(paths.models, "a", candidate)
@@ -104,9 +101,9 @@ def test_from_interactions_to_a_release(paths: Paths) -> None:
     assert release.taste("a stranger") is None
     # Every step again gives the same.
     files = {file.name: file.read_bytes() for file in (paths.models / "a" / "releases" / candidate).iterdir()}
-    assert pipeline.train(paths, "a") == candidate
-    assert pipeline.evaluate_candidate(paths, "a") == report
-    assert pipeline.gate(paths, "a") == verdict
+    assert pipeline.train(paths, newest(paths.var), "a") == candidate
+    assert pipeline.evaluate_candidate(paths, newest(paths.var), "a") == report
+    assert pipeline.gate(paths, newest(paths.var), "a") == verdict
     assert pipeline.publish(paths, "a") == candidate
     assert {file.name: file.read_bytes() for file in (paths.models / "a" / "releases" / candidate).iterdir()} == files
 
@@ -114,14 +111,10 @@ def test_from_interactions_to_a_release(paths: Paths) -> None:
 def test_shops_side_by_side_come_out_as_one_by_one(tmp_path: Path) -> None:
     def made(name: str) -> Paths:
         paths = Paths(var=tmp_path / name, envs=tmp_path)
-        for schema, rows in (
-            (SILVER_ITEMS, [{"item_id": f"i{item:02}"} for item in range(ITEMS)]),
-            (SILVER_INTERACTIONS, acts()),
-        ):
-            with Lake(paths.lake).publish(schema.name) as draft:
-                for shop in ("a", "b"):
-                    full = [dict.fromkeys(schema.columns) | row | {"shop_id": shop} for row in rows]
-                    write_parquet(to_arrow(schema, full), draft.path / f"shop={shop}" / "part-0.parquet")
+        rows = {SILVER_ITEMS: [{"item_id": f"i{item:02}"} for item in range(ITEMS)], SILVER_INTERACTIONS: acts()}
+        publish(
+            paths.var, {schema: [row | {"shop_id": shop} for shop in ("a", "b") for row in of] for schema, of in rows.items()}
+        )
         return paths
 
     together, alone = made("together"), made("alone")
@@ -131,8 +124,11 @@ def test_shops_side_by_side_come_out_as_one_by_one(tmp_path: Path) -> None:
         def keep(shop_id: str, value: Any, _: float, results: list[tuple[str, Any]] = results) -> None:
             results.append((shop_id, value))
 
-        assert run_step(together, step, ["b", "a"], ShopRuns(together, step, None), report=keep).exit_code == 0
-        assert results == [(shop_id, STEPS[step](alone, shop_id)) for shop_id in ("b", "a")]
+        assert (
+            run_step(together, newest(together.var), step, ["b", "a"], ShopRuns(together, step, None), report=keep).exit_code
+            == 0
+        )
+        assert results == [(shop_id, STEPS[step](alone, newest(alone.var), shop_id)) for shop_id in ("b", "a")]
     for shop_id in ("a", "b"):
         version = current_version(together.models, shop_id)
         assert version is not None
@@ -145,9 +141,9 @@ def test_a_shop_without_tastes_is_refused_and_keeps_its_release(paths: Paths) ->
     publish_table(paths, SILVER_INTERACTIONS, acts(is_personal=False))
     (paths.models / "a").mkdir(parents=True)
     (paths.models / "a" / "CURRENT").write_text("the last good one\n")
-    pipeline.train(paths, "a")
-    pipeline.evaluate_candidate(paths, "a")
-    verdict = pipeline.gate(paths, "a")
+    pipeline.train(paths, newest(paths.var), "a")
+    pipeline.evaluate_candidate(paths, newest(paths.var), "a")
+    verdict = pipeline.gate(paths, newest(paths.var), "a")
     assert not verdict["is_released"]
     assert verdict["sentence"].startswith("refused: als ndcg@10")
     assert pipeline.publish(paths, "a") is None
@@ -260,7 +256,7 @@ def test_what_was_not_known_before_the_cut_is_not_learnt(paths: Paths) -> None:
         if row["item_id"] == "i00" and row["occurred_at"] < START + timedelta(days=16):
             row["received_at"] = START + timedelta(days=20)
     publish_table(paths, SILVER_INTERACTIONS, rows)
-    candidate = pipeline.train(paths, "a")
+    candidate = pipeline.train(paths, newest(paths.var), "a")
     folder = paths.models / "a" / "candidates" / candidate
     sales = {part: np.load(folder / part / "popularity.npz")["sales"][0] for part in ("window", "full")}
     assert sales["window"] == 0
@@ -269,30 +265,30 @@ def test_what_was_not_known_before_the_cut_is_not_learnt(paths: Paths) -> None:
 
 def test_each_step_names_the_one_before_it(paths: Paths) -> None:
     with pytest.raises(StepMissing, match="models train --shop a"):
-        pipeline.evaluate_candidate(paths, "a")
-    folder = paths.models / "a" / "candidates" / pipeline.train(paths, "a")
+        pipeline.evaluate_candidate(paths, newest(paths.var), "a")
+    folder = paths.models / "a" / "candidates" / pipeline.train(paths, newest(paths.var), "a")
     with pytest.raises(StepMissing, match="models evaluate --shop a"):
-        pipeline.gate(paths, "a")
+        pipeline.gate(paths, newest(paths.var), "a")
     (folder / "evaluation.json").write_text("{}")
     with pytest.raises(StepMissing, match="models gate --shop a"):
         pipeline.publish(paths, "a")
     publish_table(paths, SILVER_INTERACTIONS, acts()[:-1])
     with pytest.raises(StepMissing, match="run train again"):
-        pipeline.evaluate_candidate(paths, "a")
+        pipeline.evaluate_candidate(paths, newest(paths.var), "a")
 
 
 def test_shops_that_cannot_be_learnt_from_are_named(paths: Paths) -> None:
     with pytest.raises(NoInteractions, match="shop 'b'"):
-        pipeline.train(paths, "b")
+        pipeline.train(paths, newest(paths.var), "b")
     publish_table(paths, SILVER_INTERACTIONS, acts(days=10))
     with pytest.raises(TooShort, match="only 10 days"):
-        pipeline.train(paths, "a")
+        pipeline.train(paths, newest(paths.var), "a")
 
 
 def test_a_damaged_candidate_is_not_published_and_a_damaged_release_is_written_again(paths: Paths) -> None:
-    candidate = pipeline.train(paths, "a")
-    pipeline.evaluate_candidate(paths, "a")
-    pipeline.gate(paths, "a")
+    candidate = pipeline.train(paths, newest(paths.var), "a")
+    pipeline.evaluate_candidate(paths, newest(paths.var), "a")
+    pipeline.gate(paths, newest(paths.var), "a")
     pipeline.publish(paths, "a")
     release = paths.models / "a" / "releases" / candidate / "als.npz"
     sound = release.read_bytes()
@@ -303,7 +299,7 @@ def test_a_damaged_candidate_is_not_published_and_a_damaged_release_is_written_a
     assert release.read_bytes() == sound
     (paths.models / "a" / "candidates" / candidate / "full" / "als.npz").write_bytes(b"scribble")
     with pytest.raises(CorruptArtefact):
-        pipeline.gate(paths, "a")
+        pipeline.gate(paths, newest(paths.var), "a")
     (paths.models / "a" / "CURRENT").write_text("the last good one\n")
     release.write_bytes(b"scribble")
     with pytest.raises(CorruptArtefact):
@@ -313,7 +309,7 @@ def test_a_damaged_candidate_is_not_published_and_a_damaged_release_is_written_a
 
 @pytest.mark.parametrize("other", ["b", "a-copy"])
 def test_a_release_of_another_shop_is_refused(paths: Paths, other: str) -> None:
-    candidate = pipeline.train(paths, "a")
+    candidate = pipeline.train(paths, newest(paths.var), "a")
     source = paths.models / "a" / "candidates" / candidate / "full"
     target = paths.models / other / "releases" / candidate
     target.parent.mkdir(parents=True)

@@ -12,14 +12,13 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from jishi.arrow_tables import to_arrow, write_parquet
-from jishi.lake import Lake
 from jishi.paths import Paths
 from jishi.tables import SILVER_EVENTS, SILVER_INTERACTIONS, SILVER_ITEMS, TableSchema
 from models import pipeline
 from models.explore import prior_rates
 from models.placements.newcomers import PRIOR_STRENGTH, BadNewcomers, Newcomers, read_facts
 from models.release import CorruptArtefact, Release
+from tests.lake import newest, publish
 
 START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
 NEW = ["n-lamp", "n-tea"]
@@ -27,8 +26,7 @@ KINDS = ("tea", "lamp")
 
 
 def publish_table(paths: Paths, schema: TableSchema, rows: list[dict[str, Any]]) -> None:
-    with Lake(paths.lake).publish(schema.name) as draft:
-        write_parquet(to_arrow(schema, [dict.fromkeys(schema.columns) | row for row in rows]), draft.path / "part-0.parquet")
+    publish(paths.var, {schema: rows})
 
 
 def event(kind: str, at: datetime, properties: dict[str, Any], number: int) -> dict[str, Any]:
@@ -79,9 +77,9 @@ def release(paths: Paths) -> Release:
 
 
 def published(paths: Paths) -> tuple[Release, Path]:
-    candidate = pipeline.train(paths, "a")
-    pipeline.evaluate_candidate(paths, "a")
-    assert pipeline.gate(paths, "a")["is_released"]
+    candidate = pipeline.train(paths, newest(paths.var), "a")
+    pipeline.evaluate_candidate(paths, newest(paths.var), "a")
+    assert pipeline.gate(paths, newest(paths.var), "a")["is_released"]
     pipeline.publish(paths, "a")
     return Release.load(paths.models, "a", candidate), paths.models / "a" / "releases" / candidate
 
@@ -96,7 +94,7 @@ def test_new_items_come_with_a_release_though_nobody_has_touched_them(release: R
 def test_the_belief_is_the_categorys_rate_and_what_was_seen(paths: Paths, release: Release) -> None:
     found = release.newcomers
     assert found is not None
-    facts = read_facts(Lake(paths.lake), "a", release.item_ids)
+    facts = read_facts(newest(paths.var), "a", release.item_ids)
     assert facts is not None
     assert facts.shown[release.item_ids.index("tea-01")] == 50
     assert facts.clicked[release.item_ids.index("tea-00")] == 20

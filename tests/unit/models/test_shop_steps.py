@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
-from jishi.arrow_tables import to_arrow, write_parquet
-from jishi.lake import Lake
 from jishi.paths import Paths
 from jishi.shop_runs import JobResult, ShopRuns, read_run
 from jishi.shops import Shop, Shops
-from jishi.tables import SILVER_EVENTS, SILVER_INTERACTIONS, SILVER_ITEMS, TableSchema
+from jishi.tables import SILVER_EVENTS, SILVER_INTERACTIONS, SILVER_ITEMS
 from models.release import current_version
 from models.shop_steps import STEPS, run_step
+from tests.lake import newest, publish
 
 START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
 RUN = "daily.manual"
@@ -37,27 +36,20 @@ def acts(shop_id: str, kind: str, days: int) -> list[dict[str, Any]]:
     return rows
 
 
-def publish(paths: Paths, schema: TableSchema, rows: list[dict[str, Any]]) -> None:
-    with Lake(paths.lake).publish(schema.name) as draft:
-        for shop_id in sorted({row["shop_id"] for row in rows}):
-            full = [dict.fromkeys(schema.columns) | row for row in rows if row["shop_id"] == shop_id]
-            write_parquet(to_arrow(schema, full), draft.path / f"shop={shop_id}" / "part-0.parquet")
-
-
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
     paths = Paths(var=tmp_path / "var", envs=tmp_path)
     with Shops.edit(paths.shops_file) as shops:
         for shop_id in SHOPS:
             shops.add(Shop(shop_id=shop_id, name=shop_id))
-    publish(paths, SILVER_ITEMS, [{"shop_id": s, "item_id": f"i{item:02}"} for s in SHOPS[1:] for item in range(40)])
-    publish(paths, SILVER_EVENTS, [])
-    publish(paths, SILVER_INTERACTIONS, [*acts("full", "pay", 20), *acts("few", "pay", 3), *acts("views", "view", 20)])
+    items = [{"shop_id": s, "item_id": f"i{item:02}"} for s in SHOPS[1:] for item in range(40)]
+    interactions = [*acts("full", "pay", 20), *acts("few", "pay", 3), *acts("views", "view", 20)]
+    publish(paths.var, {SILVER_ITEMS: items, SILVER_EVENTS: [], SILVER_INTERACTIONS: interactions})
     return paths
 
 
 def run(paths: Paths, step: str, shops: tuple[str, ...] = SHOPS, *, run_id: str | None = None, **options: Any) -> JobResult:
-    return run_step(paths, step, shops, ShopRuns(paths, step, run_id), **options)
+    return run_step(paths, newest(paths.var), step, shops, ShopRuns(paths, step, run_id), **options)
 
 
 @pytest.mark.parametrize("run_id", [None, RUN])
@@ -85,7 +77,7 @@ def test_the_reason_says_what_is_missing(paths: Paths) -> None:
 
 
 def test_a_damaged_candidate_is_its_shops_failure_and_is_trained_and_judged_again(paths: Paths) -> None:
-    publish(paths, SILVER_INTERACTIONS, [*acts("full", "pay", 20), *acts("few", "pay", 20)])
+    publish(paths.var, {SILVER_INTERACTIONS: [*acts("full", "pay", 20), *acts("few", "pay", 20)]})
     shops = ("few", "full")
     run(paths, "train", shops)
     candidate = (paths.models / "few" / "candidates" / "LATEST").read_text().strip()
@@ -103,7 +95,7 @@ def test_a_damaged_candidate_is_its_shops_failure_and_is_trained_and_judged_agai
 
 def test_a_shop_that_grew_is_learnt_from(paths: Paths) -> None:
     assert [row.state for row in run(paths, "train", ("few",)).shops] == ["nothing to do"]
-    publish(paths, SILVER_INTERACTIONS, acts("few", "pay", 20))
+    publish(paths.var, {SILVER_INTERACTIONS: acts("few", "pay", 20)})
     for step in STEPS:
         assert [row.state for row in run(paths, step, ("few",)).shops] == ["done"], step
 

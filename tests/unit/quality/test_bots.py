@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from jishi.arrow_tables import to_arrow, write_parquet
-from jishi.lake import Lake
-from jishi.paths import Paths
+from jishi.lake.reading import LakeVersion
 from jishi.settings import get_settings
 from jishi.tables import SILVER_SESSIONS
 from ops.cli import app
 from quality.bots import bot_labels
+from tests.lake import newest, publish
 
 START = datetime(2026, 9, 1, 10)  # noqa: DTZ001 - silver keeps UTC without a zone
 # (person, views, seconds, adds, checkouts, orders, labelled)
@@ -33,7 +32,7 @@ VISITS = [
 
 
 @pytest.fixture
-def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LakeVersion:
     monkeypatch.setenv("JISHI_VAR", str(tmp_path))
     get_settings.cache_clear()
     rows = []
@@ -43,13 +42,11 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
             row: dict[str, Any] = dict.fromkeys(SILVER_SESSIONS.columns) | counts
             row |= {"shop_id": shop, "session_key": person, "person_id": person}
             rows.append(row | {"started_at": START, "ended_at": START + timedelta(seconds=seconds)})
-    lake = Lake(Paths.of(get_settings()).lake)
-    with lake.publish(SILVER_SESSIONS.name) as draft:
-        write_parquet(to_arrow(SILVER_SESSIONS, rows), draft.path / "shop=a" / "part.parquet")
-    return lake
+    publish(tmp_path, {SILVER_SESSIONS: rows})
+    return newest(tmp_path)
 
 
-def test_who_is_labelled(lake: Lake) -> None:
+def test_who_is_labelled(lake: LakeVersion) -> None:
     wanted = {person for person, *_, is_labelled in VISITS if is_labelled}
     found = bot_labels(lake, "a")
     assert {label.person_id for label in found} == wanted
@@ -58,7 +55,7 @@ def test_who_is_labelled(lake: Lake) -> None:
     assert len(bot_labels(lake)) == 2 * len(wanted)
 
 
-def test_the_command_lists_them(lake: Lake) -> None:
+def test_the_command_lists_them(lake: LakeVersion) -> None:
     told = json.loads(CliRunner().invoke(app, ["bots", "--shop", "b", "--json"]).output)
     assert [label["person_id"] for label in told] == ["all at once", "fast"]
     assert "4 persons labelled" in CliRunner().invoke(app, ["bots"], env={"COLUMNS": "150"}).output

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from jishi.arrow_tables import to_arrow, write_parquet
 from jishi.contract import record_of
 from jishi.features import FEATURES
-from jishi.lake import Lake
 from jishi.lake.query import open_lake
+from jishi.lake.reading import LakeVersion
 from jishi.settings import Settings, get_settings
 from jishi.tables import BRONZE_EVENTS
 from quality.parity.bronze_acts import acts_of_log, known_until_ms, records_behind
 from quality.parity.evidence import evidence
+from tests.lake import newest, publish
 
 BY_NAME = {feature.name: feature for feature in FEATURES}
 T0 = 1_788_220_800_000
@@ -36,7 +36,7 @@ def row(offset: int | None, event_id: str, person: str | None, shop: str = "a", 
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
+def lake(tmp_path: Path) -> LakeVersion:
     rows = [
         row(None, "old", "人", item_id="h"),
         row(1, "e1", "q", item_id="x"),
@@ -46,13 +46,11 @@ def lake(tmp_path: Path) -> Lake:
         row(5, "e5", "q", share_id="s", shared_by="人"),
         row(6, "e6", "q", share_id="t", shared_by="q"),
     ]
-    made = Lake(tmp_path / "lake")
-    with made.publish(BRONZE_EVENTS.name) as draft:
-        write_parquet(to_arrow(BRONZE_EVENTS, rows), draft.path / "part-0.parquet")
-    return made
+    publish(tmp_path, {BRONZE_EVENTS: rows})
+    return newest(tmp_path)
 
 
-def test_the_store_knows_good_acts_of_the_log_and_no_history(lake: Lake) -> None:
+def test_the_store_knows_good_acts_of_the_log_and_no_history(lake: LakeVersion) -> None:
     with open_lake(lake) as connection:
         assert known_until_ms(connection) == T0 + 6_000
         acts = acts_of_log(connection, SETTINGS, "a", BY_NAME["last_items"], ["人", "q", "nobody"])
@@ -61,7 +59,7 @@ def test_the_store_knows_good_acts_of_the_log_and_no_history(lake: Lake) -> None
     assert {person: [act["share_id"] for act in of] for person, of in brought.items()} == {"人": ["s"], "q": ["t"]}
 
 
-def test_records_of_one_entity_are_found_by_column_or_by_their_line(lake: Lake) -> None:
+def test_records_of_one_entity_are_found_by_column_or_by_their_line(lake: LakeVersion) -> None:
     with open_lake(lake) as connection:
         of_person = records_behind(connection, "a", BY_NAME["last_items"], ["人"])
         of_opener = records_behind(connection, "a", BY_NAME["person_share_opens_30d"], ["人"])
@@ -69,8 +67,8 @@ def test_records_of_one_entity_are_found_by_column_or_by_their_line(lake: Lake) 
     assert {record["collector_id"] for record in of_opener} >= {"c5"}
 
 
-def test_why_finds_events_whose_line_escapes_the_id(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JISHI_VAR", str(lake.root.parent))
+def test_why_finds_events_whose_line_escapes_the_id(lake: LakeVersion, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JISHI_VAR", str(lake.settings.var))
     get_settings.cache_clear()
     try:
         found = evidence("person:人", "last_items", T0 + 10_000, None, "a")
