@@ -117,7 +117,7 @@ def status() -> None:
 
 @app.command()
 def demo(
-    shops: Annotated[str, typer.Option(help="shops to load, comma separated")] = "journey,lanting,shanhai,xinghe",
+    shops: Annotated[str, typer.Option(help="shops to load, comma separated")] = ",".join(DemoOptions.shops),
     days: Annotated[int, typer.Option(min=2, help="days of simulated history")] = DemoOptions.days,
     users: Annotated[int, typer.Option(min=10, help="shoppers of each simulated shop")] = DemoOptions.users,
     seed: Annotated[int, typer.Option(help="seed of the simulated shops; same seed, same tables")] = DemoOptions.seed,

@@ -120,7 +120,7 @@ def parity(
 
 @app.command()
 def why(
-    entity: Annotated[str, typer.Option(help="such as person:u1, item:i7, shop:lanting, person_category:u1|裙装")],
+    entity: Annotated[str, typer.Option(help="such as person:u1, item:i7, shop:s1, person_category:u1|裙装")],
     feature: Annotated[str, typer.Option(help="name of a feature, with or without the entity in front")],
     as_of: Annotated[str, typer.Option(help="ISO 8601 instant at which the value is read")],
     events: Annotated[Path | None, typer.Option(help="folder of events; the lake's bronze if left out")] = None,
