@@ -74,10 +74,7 @@ class AirflowApi:
         """States of the run's tasks in the order in which they started, waiting ones last."""
         found = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
         found.sort(key=lambda task: (task["start_date"] or "9", task["task_id"]))
-        return [
-            TaskState(task["task_id"], task["state"] or "waiting", task["duration"], task["map_index"])
-            for task in found
-        ]
+        return [TaskState(task["task_id"], task["state"] or "waiting", task["duration"], task["map_index"]) for task in found]
 
     def _why(self, dag_id: str, run_id: str) -> str:
         failed = [task for task in self.tasks(dag_id, run_id) if task.state == "failed"]
