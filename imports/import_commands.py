@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import TypeAdapter, ValidationError
@@ -15,12 +15,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as ProgressBar
 
 from imports.items import item_lines
-from imports.order_mapping import load_export_mapping
+from imports.order_mapping import PRESETS, ExportMapping, load_export_mapping, preset_names
 from imports.orders import order_lines
+from imports.preview import preview
+from imports.refunds import Purchases
 from imports.resumable import fingerprint_of, resumable_landing
 from imports.user_events import lines_of_files
 from jishi.contract.fields import ShopId as ShopIdForm
-from jishi.landing import LandingError, ShopFacts
+from jishi.landing import LandingError, ShopFacts, landed_lines
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import Shop, Shops
@@ -28,10 +30,14 @@ from jishi.shops import Shop, Shops
 EventFiles = Annotated[list[Path], typer.Argument(help="JSON-lines files of raw events, in the order of knowing")]
 Files = Annotated[list[Path], typer.Argument(help="CSV or Parquet files of one export")]
 ShopId = Annotated[str, typer.Option("--shop", help="shop id that they belong to")]
-MapFile = Annotated[Path, typer.Option("--map", help="what the columns mean (YAML), see docs/import.md")]
+MapFile = Annotated[Path | None, typer.Option("--map", help="what the columns mean (YAML), see docs/import.md")]
+Preset = Annotated[str | None, typer.Option(help=f"a known layout instead of --map: {', '.join(preset_names())}")]
+Currency = Annotated[str | None, typer.Option(help="ISO 4217 code of amounts, in the place of the mapping's")]
+TimeZone = Annotated[str | None, typer.Option(help="IANA time zone of times without an offset, in the place of the mapping's")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="write nothing; show counts, sums, refusals and the first events")]
 Name = Annotated[str | None, typer.Option(help="name of the shop; of a known shop it stays as it is")]
 Add = Annotated[bool, typer.Option("--add", help="keep the shop's history and add to it, instead of replacing it")]
-Lines = Callable[[Callable[[int, int], None]], Iterator[bytes]]
+Lines = Callable[[Callable[[int, int], None], Callable[[str], None]], Iterator[bytes]]
 
 
 def events(
@@ -57,30 +63,53 @@ def events(
     except LookupError:
         raise LandingError(f"--time-zone: {time_zone!r} is not an IANA time zone such as Asia/Shanghai") from None
     facts = ShopFacts(name=wanted.name, time_zone=wanted.time_zone, currency=wanted.currency)
-    _import(files, shop, facts, [], add, lambda progress: lines_of_files(files, progress), kind="files", unit="MB")
+    _import(files, shop, facts, [], add, lambda progress, notes: lines_of_files(files, progress), kind="files", unit="MB")
 
 
-def orders(files: Files, shop: ShopId, map_file: MapFile, name: Name = None, add: Add = False) -> None:
+def orders(
+    files: Files,
+    shop: ShopId,
+    map_file: MapFile = None,
+    preset: Preset = None,
+    currency: Currency = None,
+    time_zone: TimeZone = None,
+    name: Name = None,
+    add: Add = False,
+    dry_run: DryRun = False,
+) -> None:
     """Order lines, cancellations and refunds of another system → landing files."""
-    mapping = load_export_mapping(map_file)
+    mapping = _mapping(map_file, preset, currency=currency, time_zone=time_zone)
     facts = _facts(shop, name, mapping.time_zone, mapping.currency)
-    _import(files, shop, facts, [map_file], add, lambda progress: order_lines(files, mapping, shop, progress))
+    paths = Paths.of(get_settings())
+
+    def lines(progress: Callable[[int, int], None], notes: Callable[[str], None]) -> Iterator[bytes]:
+        purchases = Purchases.of_events(landed_lines(paths.history / shop)) if add else None
+        return order_lines(files, mapping, shop, progress, purchases, notes)
+
+    if dry_run:
+        preview(lines(lambda done, total: None, _note), valid_shop_id(shop), mapping.currency)
+        return
+    _import(files, shop, facts, [_mapping_file(map_file, preset)], add, lines, settings=mapping.model_dump_json())
 
 
 def items(
     files: Files,
     shop: ShopId,
-    map_file: MapFile,
+    map_file: MapFile = None,
+    preset: Preset = None,
     changed_at: Annotated[str | None, typer.Option(help="since when it is so, for rows that do not say (ISO 8601)")] = None,
     name: Name = None,
     add: Add = True,
 ) -> None:
     """Items of another system, in their whole state → landing files."""
-    mapping = load_export_mapping(map_file)
+    mapping = _mapping(map_file, preset)
     if changed_at is None and "changed_at" not in mapping.columns:
         raise LandingError("nothing says since when the items are so; give --changed-at, or a column for changed_at")
     facts = _facts(shop, name, mapping.time_zone, mapping.currency)
-    _import(files, shop, facts, [map_file], add, lambda progress: item_lines(files, mapping, shop, changed_at, progress))
+    maps = [_mapping_file(map_file, preset)]
+    _import(
+        files, shop, facts, maps, add, lambda progress, notes: item_lines(files, mapping, shop, changed_at, progress, notes)
+    )
 
 
 def valid_shop_id(shop: str) -> str:
@@ -101,12 +130,13 @@ def _import(
     *,
     kind: str = "export",
     unit: str = "rows",
+    settings: str = "",
 ) -> None:
     began, root = time.monotonic(), Paths.of(get_settings()).history
     for file in files:
         if not file.is_file():
             raise LandingError(f"{file} does not exist or is not a file; name files that are there")
-    fingerprint = fingerprint_of([*files, *maps], valid_shop_id(shop), facts.model_dump_json())
+    fingerprint = fingerprint_of([*files, *maps], valid_shop_id(shop), facts.model_dump_json(), settings)
     source = f"{kind}: " + ", ".join(file.name for file in files)
     console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -115,13 +145,29 @@ def _import(
         with resumable_landing(root, shop, facts, source, fingerprint, add=add) as writer:
             if writer.resumed:
                 console.print(f"going on behind {writer.resumed:,} events that are on disk already")
-            writer.write(lines(partial(_tell, bar, shown)))
+            writer.write(lines(partial(_tell, bar, shown), partial(console.print, highlight=False, soft_wrap=True)))
     told = f"{shop}: {writer.lines:,} events → {root / shop} in {time.monotonic() - began:.1f} s; next: jishi import history"
     console.print(f"{told} --shop {shop}", highlight=False, soft_wrap=True)
 
 
 def _tell(bar: ProgressBar, shown: object, done: int, total: int) -> None:
     bar.update(shown, completed=done, total=total)  # type: ignore[arg-type]
+
+
+def _mapping_file(map_file: Path | None, preset: str | None) -> Path:
+    """The file of the mapping. Raises LandingError unless just one of both is named."""
+    if (map_file is None) == (preset is None):
+        raise LandingError(f"name what the columns mean: --map FILE, or --preset {'|'.join(preset_names())}")
+    return map_file if map_file is not None else PRESETS / f"{preset}.yaml"
+
+
+def _mapping(map_file: Path | None, preset: str | None, **changes: Any) -> ExportMapping:
+    file = _mapping_file(map_file, preset)
+    return load_export_mapping(preset if preset is not None else file, **changes)
+
+
+def _note(line: str) -> None:
+    Console().print(line, highlight=False, soft_wrap=True)
 
 
 def _facts(shop: str, name: str | None, time_zone: str, currency: str) -> ShopFacts:

@@ -1,198 +1,149 @@
 """An export of order lines → ``order_paid`` and ``order_refunded`` events, in the order of time.
 
-Rows of one order become one event. A row that takes something back belongs to a refund: of the order that its row names, or of
-the newest earlier order of the same person that has enough of the item left. A refund whose order is not in the export keeps no
-order: the contract quarantines it, because it would lower the revenue of an order that nobody knows.
+Rows of one order become one event. What a row cannot say is left out, and the contract then refuses the event by name: a
+guessed number would be counted. Refunds are in ``imports.refunds``.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from imports.export_table import instant, minor, open_rows, rounded, whole
+from imports.order_fields import currency_of, event, first_field, identifier, in_minor, person_of, rounded
 from imports.order_mapping import ExportMapping
+from imports.order_rows import ExportRow, groups, read_export
+from imports.refunds import Purchases, refund_events
 
-NEEDED = ("order_id", "item_id", "quantity", "unit_price", "occurred_at")
-OPTIONAL = ("user_id", "category", "discount", "coupon_id", "shipping")
-Row = dict[str, Any]
+NEEDED = ("order_id", "item_id", "quantity", "occurred_at")
+PRICES = ("unit_price", "line_price")
+OPTIONAL = (
+    *("line_id", "user_id", "category", "discount", "order_discount", "coupon_id", "shipping", "line_shipping", "currency"),
+    *("refunded", "refunded_at"),
+)
 Progress = Callable[[int, int], None]
 
 
-@dataclass
-class _Bought:
-    """What persons bought and have not given back: (person, item) → [order, quantity left], oldest first."""
-
-    left: dict[tuple[str, str], list[list[Any]]] = field(default_factory=lambda: defaultdict(list))
-
-    def add(self, person: str, item_id: str, order_id: str, quantity: int) -> None:
-        self.left[person, item_id].append([order_id, quantity])
-
-    def take_back(self, person: str, item_id: str, quantity: int) -> str | None:
-        """The order that a refund of so many belongs to."""
-        for entry in reversed(self.left.get((person, item_id), [])):
-            if entry[1] >= quantity:
-                entry[1] -= quantity
-                return str(entry[0])
-        return None
+def require_fields(mapping: ExportMapping) -> None:
+    """Raises LandingError when a needed field is neither a column nor a default, or a column's field is unknown."""
+    has_line_price = "line_price" in mapping.columns
+    mapping.require((*NEEDED, "line_price" if has_line_price else "unit_price"), (*PRICES, *OPTIONAL))
 
 
-def order_lines(files: Sequence[Path], mapping: ExportMapping, shop_id: str, progress: Progress) -> Iterator[bytes]:
-    """Events of the export as JSON lines. ``progress`` is told rows done and rows in all. Raises LandingError."""
-    import duckdb
+def order_lines(
+    files: Sequence[Path],
+    mapping: ExportMapping,
+    shop_id: str,
+    progress: Progress,
+    purchases: Purchases | None = None,
+    notes: Callable[[str], None] = lambda line: None,
+) -> Iterator[bytes]:
+    """Events of the export as JSON lines.
 
-    mapping.require(NEEDED, OPTIONAL)
-    columns = list(dict.fromkeys(mapping.columns.values()))
-    back = mapping.cancellation
-    if back is not None:
-        columns = list(dict.fromkeys([*columns, back.column, *([back.order_id] if back.order_id else [])]))
-    with duckdb.connect() as connection:
-        open_rows(connection, files, columns)
-        total, done = connection.execute("select count(*) from rows").fetchone()[0], 0  # type: ignore[index]
-        bought = _Bought()
-        for is_back, rows in _groups(connection, mapping):
-            events = _refunds(rows, mapping, shop_id, bought) if is_back else [_order(rows, mapping, shop_id, bought)]
-            yield from map(orjson.dumps, events)
-            done += len(rows)
-            progress(done, total)
+    ``progress`` gets rows done and rows in all, ``notes`` a line on how each file was read and on what was left out.
+    ``purchases`` are what earlier imports sold, so that their refunds find them. Raises LandingError.
+    """
+    require_fields(mapping)
+    export = read_export(files, mapping)
+    for name, read_as in export.read_as.items():
+        notes(f"{name}: read as {read_as}")
+    for reason, count in export.left_out.most_common():
+        notes(f"left out {count:,} rows: {reason}")
+    known = Purchases() if purchases is None else purchases
+    done = sum(export.left_out.values())
+    total = done + len(export.rows)
+    for is_back, rows in groups(export.rows, mapping):
+        events = refund_events(rows, mapping, shop_id, known) if is_back else _order(rows, mapping, shop_id, known)
+        yield from map(orjson.dumps, events)
+        done += len(rows)
+        progress(done, total)
 
 
-def _groups(connection: Any, mapping: ExportMapping) -> Iterator[tuple[bool, list[Row]]]:
-    """Rows of each order and refund, in the order of time; rows without an order stand alone."""
-    order, at = _quoted(mapping.columns["order_id"]), _quoted(mapping.columns["occurred_at"])
-    form = "" if mapping.time_format is None else mapping.time_format.replace("'", "''")
-    time = f"try_strptime({at}, '{form}')" if form else f"try_cast({at} as timestamp)"
-    connection.execute(
-        f"""
-        create temp table ordered as
-        with marked as (
-            select *, {_is_back(mapping)} as "jishi:back", {time} as "jishi:at",
-                coalesce({order}, '#' || "jishi:row") as "jishi:group"
-            from rows
-        )
-        select *, min("jishi:at") over w as "jishi:group_at", min("jishi:row") over w as "jishi:group_row"
-        from marked window w as (partition by "jishi:group", "jishi:back")
-        order by "jishi:group_at" nulls first, "jishi:group_row", "jishi:back", "jishi:row"
-        """
+def _order(rows: list[ExportRow], mapping: ExportMapping, shop_id: str, purchases: Purchases) -> Iterator[dict[str, Any]]:
+    order_id = identifier(first_field(rows, "order_id"))
+    person, currency = person_of(rows, order_id), currency_of(rows, mapping)
+    lines = [_line(row, mapping, currency) for row in rows]
+    properties: dict[str, Any] = {"order_id": order_id, "currency": currency, "lines": lines}
+    if order_id is None:
+        del properties["order_id"]
+    for name, amount in (
+        ("discount_minor", _whole_order(rows, "order_discount", mapping, currency)),
+        ("shipping_minor", _shipping(rows, mapping, currency)),
+    ):
+        if amount is not None:
+            properties[name] = abs(amount) if name == "discount_minor" else amount
+    at = _instant(rows)
+    paid = event(f"order-{order_id or f'row-{rows[0].number}'}", "order_paid", rows, mapping, shop_id, person, at, properties)
+    yield paid
+    if order_id is not None:
+        purchases.add_order(person, order_id, properties)
+        yield from _refunded_sum(rows, mapping, shop_id, paid, currency)
+
+
+def _line(row: ExportRow, mapping: ExportMapping, currency: str) -> dict[str, Any]:
+    if row.problem is not None:
+        return {}
+    quantity: Any = row.amount("quantity")
+    if isinstance(quantity, Decimal) and quantity == int(quantity):
+        quantity = int(quantity)
+    elif isinstance(quantity, Decimal):
+        quantity = str(quantity)
+    line: dict[str, Any] = {"item_id": identifier(row.fields.get("item_id")), "quantity": quantity}
+    discount = in_minor(row.amount("discount"), mapping, currency)
+    price = in_minor(row.amount("unit_price"), mapping, currency)
+    whole_line = in_minor(row.amount("line_price"), mapping, currency)
+    count = quantity if isinstance(quantity, int) and quantity > 0 else None
+    if price is None and whole_line is not None and count:
+        price = whole_line / count
+    gross = whole_line if whole_line is not None else price * count if price is not None and count else None
+    line["unit_price_minor"] = (
+        rounded(price) if price is not None else row.fields.get("unit_price") or row.fields.get("line_price")
     )
-    result = connection.execute("select * from ordered")
-    names = [column[0] for column in result.description]
-    group: list[Row] = []
-    while chunk := result.fetchmany(20_000):
-        for values in chunk:
-            row = dict(zip(names, values, strict=True))
-            if group and (group[0]["jishi:group"], group[0]["jishi:back"]) != (row["jishi:group"], row["jishi:back"]):
-                yield group[0]["jishi:back"], group
-                group = []
-            group.append(row)
-    if group:
-        yield group[0]["jishi:back"], group
-
-
-def _is_back(mapping: ExportMapping) -> str:
-    rule = mapping.cancellation
-    if rule is None:
-        return "false"
-    column = _quoted(rule.column)
-    if rule.starts_with is not None:
-        return f"coalesce(starts_with({column}, {_text(rule.starts_with)}), false)"
-    if rule.equals is not None:
-        return f"coalesce({column} in ({', '.join(map(_text, rule.equals))}), false)"
-    return f"coalesce(try_cast({column} as double) < {rule.below}, false)"
-
-
-def _order(rows: list[Row], mapping: ExportMapping, shop_id: str, bought: _Bought) -> dict[str, Any]:
-    order_id = _value(rows[0], "order_id", mapping)
-    person = _person(rows[0], mapping, order_id)
-    lines = []
-    for row in rows:
-        line = _line(row, mapping)
-        lines.append(line)
-        if isinstance(line["quantity"], int) and isinstance(line["item_id"], str):
-            bought.add(_key(person), line["item_id"], str(order_id), line["quantity"])
-    properties: dict[str, Any] = {"order_id": order_id, "currency": mapping.currency, "lines": lines}
-    shipping = minor(_value(rows[0], "shipping", mapping), mapping)
-    if shipping is not None:
-        properties["shipping_minor"] = rounded(shipping)
-    return _event(f"order-{order_id}", "order_paid", rows[0], mapping, shop_id, person, properties)
-
-
-def _line(row: Row, mapping: ExportMapping) -> dict[str, Any]:
-    quantity, text = whole(_value(row, "quantity", mapping)), _value(row, "unit_price", mapping)
-    price, discount = minor(text, mapping), minor(_value(row, "discount", mapping), mapping)
-    line: dict[str, Any] = {"item_id": _value(row, "item_id", mapping), "quantity": quantity}
-    line["unit_price_minor"] = text if price is None else rounded(price)
-    if discount is not None:
-        line["discount_minor"] = rounded(discount)
-    if price is not None and isinstance(quantity, int) and price != int(price):
-        line["amount_minor"] = max(0, rounded(price * quantity - (discount or 0)))  # a unit's price is no whole minor unit
+    if discount is not None and discount != 0:
+        line["discount_minor"] = rounded(abs(discount))
+    if price is not None and gross is not None and price != int(price):
+        line["amount_minor"] = max(0, rounded(gross - abs(discount or Decimal(0))))  # a unit's price is no whole minor unit
     for name in ("category", "coupon_id"):
-        if (value := _value(row, name, mapping)) is not None:
+        if (value := row.fields.get(name)) is not None:
             line[name] = value
     return line
 
 
-def _refunds(rows: list[Row], mapping: ExportMapping, shop_id: str, bought: _Bought) -> list[dict[str, Any]]:
-    refund_id = _value(rows[0], "order_id", mapping)
-    person = _person(rows[0], mapping, refund_id)
-    assert mapping.cancellation is not None
-    named = mapping.cancellation.order_id
-    by_order: dict[Any, list[Row]] = defaultdict(list)
-    for row in rows:
-        quantity = whole(_value(row, "quantity", mapping))
-        count = abs(quantity) if isinstance(quantity, int) else 0
-        order_id = row[named] if named else bought.take_back(_key(person), str(_value(row, "item_id", mapping)), count)
-        by_order[order_id].append(row)
-    events = []
-    for number, (order_id, own) in enumerate(by_order.items(), 1):
-        lines, amount = [], 0
-        for row in own:
-            quantity, text = whole(_value(row, "quantity", mapping)), _value(row, "unit_price", mapping)
-            price = minor(text, mapping)
-            is_known = price is not None and isinstance(quantity, int)
-            paid: Any = rounded(abs(price * quantity)) if is_known else text
-            amount += paid if is_known else 0
-            count = abs(quantity) if isinstance(quantity, int) else quantity
-            lines.append({"item_id": _value(row, "item_id", mapping), "quantity": count, "amount_minor": paid})
-        name = f"{refund_id}" if number == 1 else f"{refund_id}-{number}"
-        properties = {"refund_id": name, "currency": mapping.currency, "amount_minor": amount, "lines": lines}
-        if order_id is not None:
-            properties["order_id"] = order_id
-        events.append(_event(f"refund-{name}", "order_refunded", own[0], mapping, shop_id, person, properties))
-    return events
+def _refunded_sum(
+    rows: list[ExportRow], mapping: ExportMapping, shop_id: str, paid: dict[str, Any], currency: str
+) -> Iterator[dict[str, Any]]:
+    """Exports that only say how much of an order was given back, as a sum beside it (or beside each line)."""
+    amounts = [in_minor(row.amount("refunded"), mapping, currency) for row in rows]
+    total = sum((abs(amount) for amount in amounts if amount is not None), Decimal(0))
+    if total == 0:
+        return
+    order_id = paid["properties"]["order_id"]
+    at = mapping.instant(first_field(rows, "refunded_at"))
+    properties = {"refund_id": f"{order_id}-sum", "order_id": order_id, "currency": currency, "amount_minor": rounded(total)}
+    person: dict[str, str] = {key: paid[key] for key in ("user_id", "anonymous_id") if key in paid}
+    when = at.isoformat() if at is not None else paid["occurred_at"]
+    refund = event(f"refund-{order_id}-sum", "order_refunded", rows, mapping, shop_id, person, when, properties)
+    if at is None:
+        refund["source"]["refunded_at"] = "the export does not say; the order's time stands for it"
+    yield refund
 
 
-def _event(
-    event_id: str, name: str, row: Row, mapping: ExportMapping, shop_id: str, person: dict[str, str], properties: dict[str, Any]
-) -> dict[str, Any]:
-    at = instant(_value(row, "occurred_at", mapping), mapping)
-    head = {"event_id": event_id, "shop_id": shop_id, "type": name, "occurred_at": at}
-    return head | person | {"properties": properties, "source": {"file": row["jishi:file"], "row": row["jishi:row"]}}
+def _whole_order(rows: Sequence[ExportRow], name: str, mapping: ExportMapping, currency: str) -> Any:
+    text = next((row.amount(name) for row in rows if row.amount(name) is not None), None)
+    amount = in_minor(text, mapping, currency)
+    return text if amount is None else rounded(amount)
 
 
-def _person(row: Row, mapping: ExportMapping, order_id: Any) -> dict[str, str]:
-    user_id = _value(row, "user_id", mapping)
-    return {"user_id": user_id} if user_id else {"anonymous_id": f"guest-{order_id}"}
+def _shipping(rows: Sequence[ExportRow], mapping: ExportMapping, currency: str) -> Any:
+    if "line_shipping" in mapping.columns:
+        parts = [in_minor(row.amount("line_shipping"), mapping, currency) for row in rows]
+        return rounded(sum((part for part in parts if part is not None), Decimal(0)))
+    return _whole_order(rows, "shipping", mapping, currency)
 
 
-def _key(person: dict[str, str]) -> str:
-    return next(iter(person.values()))
-
-
-def _value(row: Row, name: str, mapping: ExportMapping) -> Any:
-    column = mapping.columns.get(name)
-    value = None if column is None else row[column]
-    return mapping.defaults.get(name) if value in (None, "") else value
-
-
-def _quoted(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+def _instant(rows: Sequence[ExportRow]) -> str | None:
+    first = next((row.at for row in rows if row.at is not None), None)
+    return first.isoformat() if first is not None else first_field(rows, "occurred_at")

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 from jishi.files import write_json
-from jishi.landing import MANIFEST, LandedFile, LandingWriter, Manifest, ShopFacts, load_manifest
+from jishi.landing import MANIFEST, LandedFile, LandingWriter, Manifest, ShopFacts, load_manifest, replace_folder, settle
 
 _PROGRESS = ".progress.json"
 
@@ -58,7 +58,8 @@ def resumable_landing(
     ``add`` keeps the lines that the shop has and goes on behind them. An import that is cut off leaves its files aside; the
     same one (equal ``fingerprint``) goes on from there, another one starts anew.
     """
-    final, draft, old = root / shop_id, root / f".{shop_id}.import", root / f".{shop_id}.old"
+    final, draft = root / shop_id, root / f".{shop_id}.import"
+    settle(final)
     kept = load_manifest(final) if add and (final / MANIFEST).exists() else None
     if kept is not None:
         fingerprint = hashlib.sha256(f"{fingerprint} behind {kept.model_dump_json()}".encode()).hexdigest()
@@ -76,11 +77,7 @@ def resumable_landing(
     (draft / _PROGRESS).unlink()
     manifest = Manifest(shop_id=shop_id, shop=shop, source=source, lines=writer.lines, files=writer.files)
     write_json(draft / MANIFEST, manifest.model_dump(mode="json"))
-    shutil.rmtree(old, ignore_errors=True)
-    if final.exists():
-        final.rename(old)
-    draft.rename(final)
-    shutil.rmtree(old, ignore_errors=True)
+    replace_folder(draft, final)
 
 
 def _files_on_disk(draft: Path, fingerprint: str) -> list[LandedFile] | None:

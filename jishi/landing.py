@@ -56,8 +56,42 @@ class Manifest(BaseModel):
     files: list[LandedFile]
 
 
+def set_aside(folder: Path) -> Path:
+    """Where the folder of a shop lies for the moment in which a new one takes its place."""
+    return folder.with_name(f".{folder.name}.old")
+
+
+def settle(folder: Path) -> None:
+    """Finish or undo a replacement that a crash cut off: the shop's folder is the new one, or the old one again."""
+    old = set_aside(folder)
+    if old.exists() and not folder.exists():
+        old.rename(folder)
+
+
+def replace_folder(draft: Path, final: Path) -> None:
+    """Put a whole draft in the place of a shop's folder; after a crash ``settle`` gives one of both, never none."""
+    settle(final)
+    old = set_aside(final)
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        final.rename(old)
+    draft.rename(final)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def landed_lines(folder: Path) -> Iterator[bytes]:
+    """The lines of a shop's landing files, in order; none when it has no folder."""
+    settle(folder)
+    if not (folder / MANIFEST).exists():
+        return
+    for landed in load_manifest(folder).files:
+        with (folder / landed.name).open("rb") as file:
+            yield from file
+
+
 def load_manifest(folder: Path) -> Manifest:
     """The manifest of one shop's folder. Raises LandingError when there is none or it does not add up."""
+    settle(folder)
     file = folder / MANIFEST
     try:
         manifest = Manifest.model_validate(json.loads(file.read_text(encoding="utf-8")))
@@ -75,6 +109,8 @@ def load_manifest(folder: Path) -> Manifest:
 
 def landed_shops(root: Path) -> list[str]:
     """Shops that have a manifest below ``root``, sorted."""
+    for old in root.glob(".*.old"):
+        settle(root / old.name[1 : -len(".old")])
     return sorted(file.parent.name for file in root.glob(f"*/{MANIFEST}") if not file.parent.name.startswith("."))
 
 
@@ -116,7 +152,7 @@ class LandingWriter:
 def write_landing(root: Path, shop_id: str, shop: ShopFacts, source: str) -> Iterator[LandingWriter]:
     """Write the landing folder of one shop below ``root``; it replaces the old one only when the block ends without error."""
     final = root / shop_id
-    draft, old = root / f".{shop_id}.draft-{os.getpid()}", root / f".{shop_id}.old-{os.getpid()}"
+    draft = root / f".{shop_id}.draft-{os.getpid()}"
     draft.mkdir(parents=True)
     try:
         writer = LandingWriter(draft)
@@ -124,9 +160,6 @@ def write_landing(root: Path, shop_id: str, shop: ShopFacts, source: str) -> Ite
         writer.flush()
         manifest = Manifest(shop_id=shop_id, shop=shop, source=source, lines=writer.lines, files=writer.files)
         write_json(draft / MANIFEST, manifest.model_dump(mode="json"))
-        if final.exists():
-            final.rename(old)
-        draft.rename(final)
+        replace_folder(draft, final)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)

@@ -18,9 +18,8 @@ from typer.testing import CliRunner
 import jishi.landing
 from imports import orders
 from imports.__main__ import app
-from imports.export_table import minor, whole
 from imports.history import land_history
-from imports.order_mapping import ExportMapping, load_export_mapping
+from imports.order_mapping import load_export_mapping
 from imports.user_events import lines_of_files
 from jishi.contract import Event, check
 from jishi.landing import LandingError, load_manifest
@@ -223,10 +222,3 @@ def test_a_wrong_mapping_is_refused_by_name(paths: Paths, tmp_path: Path, change
         run("orders", str(file), "--shop", "r", "--map", str(mapping_file(tmp_path, **changes)))
     with pytest.raises(LandingError, match=r"gone\.yaml cannot be read"):
         load_export_mapping(tmp_path / "gone.yaml")
-
-
-@pytest.mark.parametrize("text", ["1e999999", "-1E+400", "1e-999999", "Infinity", "NaN", "9" * 5000])
-def test_a_number_without_measure_stays_a_text_for_the_contract(text: str) -> None:
-    mapping = ExportMapping.model_validate(MAPPING)
-    assert (whole(text), minor(text, mapping)) == (text, None)
-    assert (whole("1e3"), minor("1e3", mapping), minor("0", mapping)) == (1000, 100_000, 0)
