@@ -11,9 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -36,20 +34,32 @@ for name, shop, code in plan["ends"]:
         sys.exit(code)
 """
 RUN = """
-import sys
+import json, pathlib, sys
 from airflow.dag_processing.dagbag import DagBag
-bag = DagBag(dag_folder=sys.argv[1], bundle_path=sys.argv[1])
+project, scenarios = pathlib.Path(sys.argv[1]), json.loads(sys.argv[2])
+bag = DagBag(dag_folder=str(project / "dags"), bundle_path=project / "dags")
 assert not bag.import_errors, bag.import_errors
-dag = bag.dags[sys.argv[2]]
-for task in dag.tasks:
-    task.retries = 0  # a pause is not what is tested
-run = dag.test(run_conf={"date": "2026-11-20"} if sys.argv[2] == "daily" else {})
-states = {}
-for instance in run.get_task_instances():
-    states.setdefault(instance.task_id, []).append((instance.map_index, str(instance.state)))
-import json
-print("STATES " + json.dumps([str(run.state), states]))
+for name, (dag_id, groups, ends) in scenarios.items():
+    (project / "plan.json").write_text(json.dumps({"groups": groups, "ends": ends}))
+    calls = project / "calls.jsonl"
+    calls.unlink(missing_ok=True)
+    dag = bag.dags[dag_id]
+    for task in dag.tasks:
+        task.retries = 0  # a pause is not what is tested
+    run = dag.test(run_conf={"date": "2026-11-20"} if dag_id == "daily" else {})
+    states = {}
+    for instance in run.get_task_instances():
+        states.setdefault(instance.task_id, []).append((instance.map_index, str(instance.state)))
+    result = [str(run.state), states, [json.loads(line) for line in calls.read_text().splitlines()]]
+    (project / f"{name}.json").write_text(json.dumps(result))
 """
+# DAG, groups of shops, and how commands end: a part of the command, a shop of its group, the exit code.
+SCENARIOS = {
+    "failures": ("daily", [["a", "b"], ["c"], ["d"]], [("spark_jobs silver", "b", 3), ("models gate", "c", 3)]),
+    "success": ("history", [["a"], ["b"]], []),
+    "no shops": ("daily", [], []),
+    "large shops": ("tables", [["new"], ["large"]], [("models cut", "new", 99)]),
+}
 Run = tuple[str, dict[str, dict[int, str]], list[tuple[str, list[str]]]]
 
 
@@ -64,82 +74,64 @@ def airflow_environment(folder: Path, dags: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Airflow's own database, migrated once."""
-    folder = tmp_path_factory.mktemp("migrated")
-    command = [str(Path(sys.executable).with_name("airflow")), "db", "migrate"]
-    subprocess.run(command, env=airflow_environment(folder, folder), check=True, capture_output=True)
-    return folder / "airflow.db"
-
-
-@pytest.fixture
-def run(tmp_path: Path, database: Path) -> Callable[..., Run]:
-    """Run a DAG over groups of shops; returns the run's state, states of tasks by map index, and commands with their shops."""
-
-    def run_dag(dag_id: str, groups: list[list[str]], ends: list[tuple[str, str, int]] = ()) -> Run:  # type: ignore[assignment]
-        project = tmp_path / "project"
-        shutil.copytree(PROJECT_ROOT / "dags", project / "dags", ignore=shutil.ignore_patterns("__pycache__"))
-        interpreter = project / ".venv" / "bin" / "python"
-        interpreter.parent.mkdir(parents=True)
-        interpreter.write_text(INTERPRETER.format(python=sys.executable, root=str(project)))
-        interpreter.chmod(0o755)
-        (project / "plan.json").write_text(json.dumps({"groups": groups, "ends": list(ends)}))
-        shutil.copy(database, tmp_path / "airflow.db")
-        command = [sys.executable, "-c", RUN, str(project / "dags"), dag_id]
-        environment = airflow_environment(tmp_path, project / "dags")
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=400)
-        lines = [line for line in done.stdout.splitlines() if line.startswith("STATES ")]
-        assert lines, (done.stdout + done.stderr)[-5000:]
-        state, states = json.loads(lines[-1].removeprefix("STATES "))
-        calls: list[Any] = [json.loads(line) for line in (project / "calls.jsonl").read_text().splitlines()]
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """Each scenario, run: the run's state, states of tasks by map index, and the commands with their shops in their order."""
+    folder = tmp_path_factory.mktemp("airflow")
+    project = folder / "project"
+    shutil.copytree(PROJECT_ROOT / "dags", project / "dags", ignore=shutil.ignore_patterns("__pycache__"))
+    interpreter = project / ".venv" / "bin" / "python"
+    interpreter.parent.mkdir(parents=True)
+    interpreter.write_text(INTERPRETER.format(python=sys.executable, root=str(project)))
+    interpreter.chmod(0o755)
+    environment = airflow_environment(folder, project / "dags")
+    migrate = [str(Path(sys.executable).with_name("airflow")), "db", "migrate"]
+    subprocess.run(migrate, env=environment, check=True, capture_output=True)
+    command = [sys.executable, "-c", RUN, str(project), json.dumps(SCENARIOS)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
+    results = {}
+    for name in SCENARIOS:
+        state, states, calls = json.loads((project / f"{name}.json").read_text())
         by_task = {task: {index: state for index, state in instances} for task, instances in states.items()}
-        return state, by_task, [(" ".join(command), shops) for command, shops in calls]
-
-    return run_dag
+        results[name] = (state, by_task, [(" ".join(command), shops) for command, shops in calls])
+    return results
 
 
 def shops_of(calls: list[tuple[str, list[str]]], command: str) -> list[list[str]]:
     return sorted(shops for called, shops in calls if called.startswith(command))
 
 
-def test_one_failed_group_leaves_the_others_going_and_the_run_is_red(run: Callable[..., Run]) -> None:
-    state, states, calls = run("daily", [["a", "b"], ["c"], ["d"]], [("spark_jobs silver", "b", 3)])
+def test_a_failed_group_leaves_the_others_going_and_the_run_is_red(runs: dict[str, Run]) -> None:
+    state, states, calls = runs["failures"]
     assert states["silver"] == {0: "failed", 1: "success", 2: "success"}
     assert shops_of(calls, "spark_jobs silver --batch live-2026-11-20") == [["a", "b"], ["c"], ["d"]]
     for step in ("train", "evaluate", "gate", "publish"):
-        assert states[step] == {0: "success", 1: "success", 2: "success"}
+        assert states[step] == {0: "success", 1: "failed" if step == "gate" else "success", 2: "success"}
         assert shops_of(calls, f"models {step}") == [["a", "b"], ["c"], ["d"]]
     assert [command for command, _ in calls if command.startswith("ops.marts")] == ["ops.marts build"]
     assert states["features"] == {-1: "success"}
     assert states["report"] == {-1: "failed"}
     assert state == "failed"
-    assert calls[-1][0].endswith("--failed-tasks 1")
+    assert calls[-1][0].endswith("--failed-tasks 2")
 
 
-def test_a_run_in_which_nothing_failed_is_green(run: Callable[..., Run]) -> None:
-    state, states, calls = run("history", [["a"], ["b"]])
+def test_a_run_in_which_nothing_failed_is_green(runs: dict[str, Run]) -> None:
+    state, states, calls = runs["success"]
     assert {each for of_task in states.values() for each in of_task.values()} == {"success"}
     assert state == "success"
     assert shops_of(calls, "imports history --shop") == [["a"], ["b"]]
     assert calls[-1][0].endswith("--failed-tasks 0")
 
 
-def test_marts_that_were_refused_end_the_features_and_not_the_models(run: Callable[..., Run]) -> None:
-    state, states, _ = run("daily", [["a"], ["marts-do-not-know-shops"]], [("models gate", "a", 3)])
-    assert states["gate"] == {0: "failed", 1: "success"}
-    assert states["publish"] == {0: "success", 1: "success"}, "publish takes up the shops that the gate has done"
-    assert (states["report"], state) == ({-1: "failed"}, "failed")
-
-
-def test_a_platform_without_shops_is_fine(run: Callable[..., Run]) -> None:
-    state, states, calls = run("daily", [])
+def test_a_platform_without_shops_is_fine(runs: dict[str, Run]) -> None:
+    state, states, calls = runs["no shops"]
     assert state == "success"
     assert [command for command, _ in calls if command.startswith(("spark_jobs", "models", "ops.marts", "feature_repo"))] == []
     assert states["marts"] == {-1: "skipped"}
 
 
-def test_a_large_shop_with_too_little_for_a_cut_is_skipped_and_the_other_goes_on(run: Callable[..., Run]) -> None:
-    state, states, calls = run("tables", [["new"], ["large"]], [("models cut", "new", 99)])
+def test_a_large_shop_with_too_little_for_a_cut_is_skipped_and_the_other_goes_on(runs: dict[str, Run]) -> None:
+    state, states, calls = runs["large shops"]
     assert states["cooccurrence"] == states["train"] == states["publish"] == {0: "skipped", 1: "success"}
     assert shops_of(calls, "models train --from-tables") == [["large"]]
     assert len(shops_of(calls, "spark_jobs")) == 8
