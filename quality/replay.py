@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from jishi.arrow_tables import arrow_schema, to_arrow, write_parquet
 from jishi.contract import Refusal, record_of
 from jishi.contract.fields import to_ms
+from jishi.contract.reading import read_event
 from jishi.lake import Lake
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
@@ -83,17 +84,22 @@ def replay(
 
 
 def _repaired(row: Quarantined, mapping: Mapping, future_tolerance_s: int) -> dict[str, Any] | Refusal:
+    raw, refusal = read_event(row.line.encode())
+    if raw is None and refusal is not None:
+        return refusal  # nothing that a mapping could mend
     try:
-        raw = orjson.loads(row.line)
-    except orjson.JSONDecodeError:
-        return Refusal("not_an_object", "", "the line is not JSON, no mapping can read it")
+        raw, refusal = read_event(orjson.dumps(mapping.apply(raw, row.identity)))
+    except TypeError:
+        return refusal or Refusal("bad_text", "", "the repaired event cannot be written as JSON")
     received_at_ms = to_ms(row.received_at.replace(tzinfo=UTC))
     record, verdict = record_of(
-        mapping.apply(raw, row.identity),
+        raw,
         shop_id=row.shop_id,
         collector_id=row.collector_id,
         seq=row.seq,
         collected_at_ms=received_at_ms,
+        refusal=refusal,
+        now_ms=received_at_ms,
     )
     if isinstance(verdict, Refusal):
         return verdict

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from jishi.contract.bounds import MOST_MINOR
 from jishi.contract.fields import Id, Part
 from jishi.contract.ids import normal_id
 
@@ -50,7 +51,7 @@ def with_normal_fields(raw: dict[str, Any], model: type[BaseModel], path: str = 
             changed[name] = normal
     for name in form.numbers:
         value = raw.get(name)
-        if type(value) is float and value.is_integer():
+        if type(value) is float and abs(value) <= MOST_MINOR and value.is_integer():
             changed[name] = int(value)
     for name in form.id_lists:
         value = raw.get(name)
