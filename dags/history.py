@@ -50,8 +50,7 @@ with DAG(
             outlets=[BRONZE],
             group=group,
         )
-        # Shops whose files were wrong keep their old bronze, from which silver comes out as it was.
-        silver = build_silver(group, "history", trigger_rule=TriggerRule.ALL_DONE)
+        silver = build_silver(group, "history", after=" --after history", trigger_rule=TriggerRule.ALL_DONE)
         chain(land, silver, *model_steps(group))
 
     each_group.expand(group=list_groups(" --landed").output)

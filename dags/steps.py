@@ -101,9 +101,9 @@ def build_silver(group: dict[str, str], batch: str, *, trigger_rule: TriggerRule
     """Silver of a bronze batch for a group of shops."""
     return step(
         "silver",
-        f"{MAIN} spark_jobs silver --batch {batch}{OF_GROUP}",
+        f"{MAIN} spark_jobs silver --batch {batch}{OF_GROUP}{LEDGER}{after}",
         what="Decides the outcome of each event (duplicates by earlier batches, too) and rebuilds what the batch touches.",
-        repair="A failed audit names check, table and rows; nothing was published. Fix the cause and clear the task.",
+        repair="The log names shop, check, table and rows; that shop keeps its old rows. Fix the cause and clear the task.",
         minutes=60,
         outlets=[SILVER],
         pool=SPARK_POOL,
@@ -138,16 +138,17 @@ def serve_features(as_of: str) -> BashOperator:
     )
 
 
-def model_steps(group: dict[str, str], *, source: str = "", goes_on: bool = True) -> list[BashOperator]:
+def model_steps(group: dict[str, str], *, source: str = " --after silver", goes_on: bool = True) -> list[BashOperator]:
     """Train, evaluate, gate and publish, in this order, for a group of shops; ``source`` are further arguments of train.
 
-    With ``goes_on`` a step also runs after one that failed for some shops: it takes up those that the step before has done.
+    With ``goes_on`` a step also runs after one that failed for some shops: it takes up those that the step before has done. A
+    shop without new events has no new silver, and keeps its release.
     """
     rule = TriggerRule.ALL_DONE if goes_on else TriggerRule.ALL_SUCCESS
     return [
         step(
             "train",
-            f"{MAIN} models train{source}{OF_GROUP}{LEDGER}",
+            f"{MAIN} models train{OF_GROUP}{LEDGER}{source}",
             what="Fits candidate models for each placement on the training window of a time split, and on all acts.",
             repair="Read the log for the shop; `jishi reconcile` shows what of it is there; then clear this task.",
             minutes=60,

@@ -132,10 +132,10 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     platform.command("history", "imports", "history", *named, *ledger)
     printed = platform.command("groups", "ops.cli", "shops", "groups", "--landed")
     assert [group["SHOPS"].split()[1::2] for group in json.loads(printed)] == [sorted({*SHOPS} - {BARE})]
-    platform.command("silver", "spark_jobs", "silver", "--batch", "history", *named)
+    platform.command("silver", "spark_jobs", "silver", "--batch", "history", *named, *ledger)
     platform.command("marts", "ops.marts", "build")
     platform.command("features", "feature_repo", "daily", "--as-of", AS_OF, *ledger)
-    before: list[str] = []
+    before = ["--after", "silver"]
     for step in ("train", "evaluate", "gate", "publish"):
         platform.command(step, "models", step, *named, *ledger, *before)
         before = ["--after", step]

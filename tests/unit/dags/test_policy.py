@@ -188,7 +188,8 @@ def test_a_named_day_is_worked_up(dags: dict[str, Any]) -> None:
     params = {"date": "2026-11-20", "shops": ["a", "b"]}
     assert _render(dags["daily"], "land", params) == f"{RUN} imports live --date 2026-11-20"
     assert _render(dags["daily"], "groups", params) == f"{RUN} ops.cli shops groups --shop a --shop b"
-    assert _render(dags["daily"], "silver", params) == f"{RUN} spark_jobs silver --batch live-2026-11-20 $SHOPS"
+    silver = f"{RUN} spark_jobs silver --batch live-2026-11-20 $SHOPS --run daily.manual__1+0@2"
+    assert _render(dags["daily"], "silver", params) == silver
     features = f"{RUN} feature_repo daily --as-of 2026-11-21T00:00:00Z --shop a --shop b --run daily.manual__1+0@2"
     assert _render(dags["daily"], "features", params) == features
 
@@ -207,9 +208,9 @@ def test_without_shops_it_is_every_shop_of_the_registry(dags: dict[str, Any]) ->
 
 
 def test_models_take_up_what_the_step_before_has_done(dags: dict[str, Any]) -> None:
-    for name, source in (("daily", ""), ("history", ""), ("tables", " --from-tables")):
+    for name, source in (("daily", " --after silver"), ("history", " --after silver"), ("tables", " --from-tables")):
         ledger = f"$SHOPS --run {name}.manual__1+0@2"
-        assert _render(dags[name], "train", EVERY) == f"{RUN} models train{source} {ledger}"
+        assert _render(dags[name], "train", EVERY) == f"{RUN} models train {ledger}{source}"
         assert _render(dags[name], "evaluate", EVERY) == f"{RUN} models evaluate {ledger} --after train"
         assert _render(dags[name], "gate", EVERY) == f"{RUN} models gate {ledger} --after evaluate"
         assert _render(dags[name], "publish", EVERY) == f"{RUN} models publish {ledger} --after gate"
@@ -231,6 +232,7 @@ def test_tables_are_built_up_to_the_cut_and_of_all_acts_before_a_candidate_is_ma
 
 def test_history_lands_before_it_builds(dags: dict[str, Any]) -> None:
     assert _render(dags["history"], "land", EVERY) == f"{RUN} imports history $SHOPS --run history.manual__1+0@2"
+    assert _render(dags["history"], "silver", EVERY).endswith("$SHOPS --run history.manual__1+0@2 --after history")
     assert "--as-of 2026-11-24T00:15:00+00:00" in _render(dags["history"], "features", EVERY)
 
 

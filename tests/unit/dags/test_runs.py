@@ -133,6 +133,6 @@ def test_a_platform_without_shops_is_fine(runs: dict[str, Run]) -> None:
 def test_a_large_shop_with_too_little_for_a_cut_is_skipped_and_the_other_goes_on(runs: dict[str, Run]) -> None:
     state, states, calls = runs["large shops"]
     assert states["cooccurrence"] == states["train"] == states["publish"] == {0: "skipped", 1: "success"}
-    assert shops_of(calls, "models train --from-tables") == [["large"]]
+    assert shops_of(calls, "models train") == [["large"]]
     assert len(shops_of(calls, "spark_jobs")) == 8
     assert state == "success"
