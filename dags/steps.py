@@ -97,8 +97,10 @@ def list_groups(options: str = "") -> BashOperator:
     )
 
 
-def build_silver(group: dict[str, str], batch: str, *, trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS) -> BashOperator:
-    """Silver of a bronze batch for a group of shops."""
+def build_silver(
+    group: dict[str, str], batch: str, *, after: str = "", trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS
+) -> BashOperator:
+    """Silver of a bronze batch for a group of shops; ``after`` limits it to shops that a job of the run has done."""
     return step(
         "silver",
         f"{MAIN} spark_jobs silver --batch {batch}{OF_GROUP}{LEDGER}{after}",

@@ -47,9 +47,9 @@ def test_each_event_gets_its_verdict_and_all_are_kept(world: Any, viewed: Viewed
     ]
     answer = world.post(events)
     assert answer.status_code == 200
-    told = answer.json()
-    assert (told["accepted"], told["quarantined"]) == (8, 7)
-    assert [(r["event_id"], r["status"], r["reason"], r["field"]) for r in told["results"]] == [
+    payload = answer.json()
+    assert (payload["accepted"], payload["quarantined"]) == (8, 7)
+    assert [(r["event_id"], r["status"], r["reason"], r["field"]) for r in payload["results"]] == [
         ("good", "accepted", None, None),
         ("no-shop", "quarantined", "missing_field", "shop_id"),
         ("no-item", "quarantined", "missing_field", "properties.item_id"),
@@ -63,7 +63,7 @@ def test_each_event_gets_its_verdict_and_all_are_kept(world: Any, viewed: Viewed
     assert [r["seq"] for r in kept] == list(range(8))
     assert {r["collector_id"] for r in kept} == {world.wal.collector_id}
     assert [orjson.loads(r["line"]) for r in kept] == events
-    assert [r["invalid_reason"] for r in kept] == [r["reason"] for r in told["results"]]
+    assert [r["invalid_reason"] for r in kept] == [r["reason"] for r in payload["results"]]
     assert count_accepted(world.wal.folder) == {"a": 8}
 
 

@@ -44,7 +44,7 @@ class Refusal:
     detail: str
 
 
-def check(
+def check_event(
     raw: Any, shop_id: str | None = None, types: Mapping[str, type[Event]] = EVENT_TYPES, now_ms: int | None = None
 ) -> Event | Refusal:
     """The typed event, or the first thing that is wrong with it.
