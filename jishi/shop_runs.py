@@ -189,65 +189,6 @@ def for_each(
     return job_result
 
 
-def for_group(
-    shop_ids: Sequence[str],
-    work: Callable[[list[str]], object],
-    runs: ShopRuns,
-    *,
-    failures: tuple[type[Exception], ...],
-    nothing: Callable[[str], str | None] = lambda _: None,
-    after: str | None = None,
-) -> JobResult:
-    """Call ``work`` for all shops at once that this run has not finished, and record what became of each.
-
-    For work that commits once a group. When it fails for several shops it is called again for each half of them, until a shop
-    that fails is alone; it must leave nothing behind when it raises. ``failures`` are as in ``for_each``; ``nothing`` says of a
-    shop why there is nothing to work on, or None.
-    """
-    pending, job_result = runs.plan(shop_ids, after=after)
-
-    def keep(result: ShopResult) -> None:
-        runs.record(result)
-        job_result.shops.append(result)
-
-    reasons = {shop_id: nothing(shop_id) for shop_id in pending}
-    for shop_id, reason in reasons.items():
-        if reason is not None:
-            keep(ShopResult(shop_id, "nothing to do", reason))
-
-    def attempt(group: list[str]) -> None:
-        began, state = time.monotonic(), _state_of(group, work, failures, runs.job)
-        if state[0] != "done" and len(group) > 1:
-            for half in in_halves(group):
-                attempt(half)
-            return
-        for shop_id in group:
-            keep(ShopResult(shop_id, *state, round(time.monotonic() - began, 1)))
-
-    if ready := [shop_id for shop_id, reason in reasons.items() if reason is None]:
-        attempt(ready)
-    return job_result
-
-
-def in_halves(shop_ids: list[str]) -> tuple[list[str], list[str]]:
-    """The first and the second half; the second is the smaller one of an odd number."""
-    middle = (len(shop_ids) + 1) // 2
-    return shop_ids[:middle], shop_ids[middle:]
-
-
-def _state_of(
-    group: list[str], work: Callable[[list[str]], object], failures: tuple[type[Exception], ...], job: str
-) -> tuple[ShopState, str]:
-    try:
-        work(group)
-    except failures as error:
-        return "failed", _sentence(error)
-    except Exception as error:  # noqa: BLE001 (as in for_each)
-        _LOG.exception("%s: %s failed unexpectedly", job, ", ".join(group))
-        return "unexpected", f"{type(error).__name__}: {_sentence(error)}"
-    return "done", ""
-
-
 def add_run_options(parser: ArgumentParser) -> None:
     """``--run`` and ``--after`` of a job that takes shops."""
     parser.add_argument("--run", metavar="ID[@SERIES]", help="keep a ledger; within a series only shops not done are taken up")

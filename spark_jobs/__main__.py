@@ -8,25 +8,22 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 
 from pyspark.sql import SparkSession
-from rich.console import Console
 
 from jishi.contract.fields import parse_instant
 from jishi.factorisation import Parameters
 from jishi.features import views
 from jishi.lake import Lake, TableNotPublished
 from jishi.paths import Paths
-from jishi.settings import Settings, get_settings
-from jishi.shop_runs import BadRunId, ShopRuns, add_run_options, for_group
+from jishi.settings import get_settings
 from jishi.shops import Shops, UnknownShop
 from spark_jobs.drafts import AuditFailed
 from spark_jobs.features.job import backfill, replay
 from spark_jobs.recommendations.job import WITHIN, NothingToLearn, build_candidates, build_factors, build_neighbours
 from spark_jobs.session import open_session
-from spark_jobs.silver.job import BatchMissing, OlderLayout, build_silver, is_short, shops_of_batch, shops_with_batch
+from spark_jobs.silver.job import BatchMissing, OlderLayout, build_silver, is_short
 
 _BATCH = re.compile(r"history|live-\d{4}-\d{2}-\d{2}")
 Tell = Callable[[str], None]
@@ -51,8 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     silver = jobs.add_parser("silver", help="bronze batch → silver tables")
     silver.add_argument("--batch", type=_batch, required=True, help="history or live-YYYY-MM-DD")
     silver.add_argument("--shop", action="append", default=[], help="may repeat; default: every shop of the batch")
-    add_run_options(silver)
-    silver.set_defaults(run=None)
+    silver.set_defaults(run=_silver)
     features = jobs.add_parser("features", help="bronze → lake tables features/<view>, or a log of JSON lines → a folder")
     features.add_argument("--shop", action="append", default=[], help="may repeat; default: every shop of bronze")
     features.add_argument(
@@ -86,35 +82,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _silver(settings: Settings, paths: Paths, chosen: argparse.Namespace, tell: Tell) -> int:
-    """Silver of one batch: one publish for all shops that can be built; exit code of ``jishi.shop_runs.JobResult``.
-
-    A named shop that has nothing in the batch has nothing to do. Raises UnknownShop, and BatchMissing when no shop is named and
-    none has the batch.
-    """
-    lake, shops = Lake(paths.lake), Shops.load(paths.shops_file)
-    there = shops_of_batch(lake, chosen.batch, []) if not chosen.shop else shops_with_batch(lake, chosen.batch)
-    wanted = [shops.get(shop_id).shop_id for shop_id in chosen.shop] or there
-    runs = ShopRuns(paths, "silver", chosen.run)
-    sessions: list[SparkSession] = []  # one, opened when there is something to do: its start costs more than a small shop
-
-    def build(group: list[str]) -> None:
-        if not sessions:
-            is_small = is_short(lake, chosen.batch, group)
-            sessions.append(open_session(settings, paths, "jishi-silver", is_short=is_small))
-        report = partial(_tell_wrote, tell)
-        _tell_rows(build_silver(sessions[0], lake, shops, settings, chosen.batch, group, report).rows, tell)
-
-    def nothing(shop_id: str) -> str | None:
-        return None if shop_id in there else f"no event in the batch {chosen.batch}"
-
-    result = for_group(wanted, build, runs, failures=(AuditFailed, OlderLayout), nothing=nothing, after=chosen.after)
-    result.show(Console(width=None if sys.stdout.isatty() else 150))
-    return result.exit_code
-
-
-def _tell_wrote(tell: Tell, name: str) -> None:
-    tell(f"wrote {name}")
+def _silver(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
+    settings = get_settings()
+    audited = build_silver(session, lake, shops, settings, chosen.batch, chosen.shop, lambda name: tell(f"wrote {name}"))
+    _tell_rows(audited.rows, tell)
 
 
 def _features(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
@@ -155,18 +126,14 @@ def main() -> int:
         parser.error("--log and --out go together")
     settings = get_settings()
     paths = Paths.of(settings)
-
-    def tell(line: str) -> None:
-        print(f"{line} ({time.monotonic() - began:.1f} s)", flush=True)
-
+    lake, shops = Lake(paths.lake), Shops.load(paths.shops_file)
     try:
-        if chosen.job == "silver":
-            return _silver(settings, paths, chosen, tell)
-        lake, shops = Lake(paths.lake), Shops.load(paths.shops_file)
         for shop_id in chosen.shop:
             shops.get(shop_id)
-        chosen.run(open_session(settings, paths, f"jishi-{chosen.job}"), lake, shops, chosen, tell)
-    except (AuditFailed, BadRunId, BatchMissing, NothingToLearn, OlderLayout, TableNotPublished, UnknownShop) as error:
+        short = chosen.job == "silver" and is_short(lake, chosen.batch, chosen.shop)
+        session = open_session(settings, paths, f"jishi-{chosen.job}", is_short=short)
+        chosen.run(session, lake, shops, chosen, lambda line: print(f"{line} ({time.monotonic() - began:.1f} s)", flush=True))
+    except (AuditFailed, BatchMissing, NothingToLearn, OlderLayout, TableNotPublished, UnknownShop) as error:
         print(f"spark_jobs {chosen.job}: {error.args[0]}", file=sys.stderr)
         return 1
     return 0

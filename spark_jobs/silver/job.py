@@ -51,17 +51,10 @@ def batch_order(batch: str) -> tuple[int, str]:
     return (0, "") if batch == "history" else (1, batch)
 
 
-def shops_with_batch(lake: Lake, batch: str) -> list[str]:
-    """Shops whose bronze has the batch, sorted; none when bronze was never published."""
-    if not lake.has(tables.BRONZE_EVENTS.name):
-        return []
-    root = lake.current(tables.BRONZE_EVENTS.name)
-    return sorted(folder.parent.name.removeprefix("shop=") for folder in root.glob(f"shop=*/batch={batch}"))
-
-
 def shops_of_batch(lake: Lake, batch: str, wanted: list[str]) -> list[str]:
     """Shops whose bronze has the batch, or the wanted ones. Raises BatchMissing naming what is not there."""
-    there = shops_with_batch(lake, batch)
+    root = lake.current(tables.BRONZE_EVENTS.name)
+    there = sorted(folder.parent.name.removeprefix("shop=") for folder in root.glob(f"shop=*/batch={batch}"))
     missing = sorted(set(wanted) - set(there))
     if missing or not there:
         raise BatchMissing(f"bronze has no batch {batch!r} of {', '.join(missing) or 'any shop'}; land it first: jishi import")

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from jishi.paths import Paths
-from jishi.shop_runs import BadRunId, JobResult, NothingToDo, ShopResult, ShopRuns, for_each, for_group, forget_runs, read_run
+from jishi.shop_runs import BadRunId, JobResult, NothingToDo, ShopResult, ShopRuns, for_each, forget_runs, read_run
 
 RUN = "daily.scheduled__2026-11-24T00:15:00+00:00"
 
@@ -180,37 +180,3 @@ def test_the_table_of_many_shops_shows_those_that_are_not_done() -> None:
     assert "60 done, 0 with nothing to do, 1 failed" in out.getvalue()
     assert "no such item" in out.getvalue()
     assert "shop-7" not in out.getvalue()
-
-
-@pytest.mark.parametrize("bad", [set(), {"s2"}, {"s0", "s6"}, {"s0", "s1", "s2", "s3", "s4", "s5", "s6"}])
-def test_in_a_group_the_failing_shops_are_found_and_the_others_are_published(paths: Paths, bad: set[str]) -> None:
-    shops = [f"s{number}" for number in range(7)]
-    published: list[str] = []
-    calls = 0
-
-    def work(group: list[str]) -> None:
-        nonlocal calls
-        calls += 1
-        for shop_id in group:
-            if shop_id in bad:
-                raise WrongData(f"{shop_id} is wrong")
-        published.extend(group)
-
-    result = for_group(
-        [*shops, "idle"],
-        work,
-        ShopRuns(paths, "silver", RUN),
-        failures=(WrongData,),
-        nothing=lambda s: "no batch" if s == "idle" else None,
-    )
-    assert sorted(published) == sorted(set(shops) - bad)
-    assert {row.shop_id: row.reason for row in result.failed} == {shop_id: f"{shop_id} is wrong" for shop_id in bad}
-    assert [row.shop_id for row in result.shops if row.state == "nothing to do"] == ["idle"]
-    assert result.exit_code == (3 if bad else 0)
-    assert calls <= 2 * len(shops) - 1
-    if not bad:
-        assert calls == 1  # a group publishes once
-    bad.clear()
-    again = for_group([*shops, "idle"], work, ShopRuns(paths, "silver", RUN), failures=(WrongData,))
-    assert again.exit_code == 0
-    assert sorted(published) == shops, "a retry takes up the failed shops only"
