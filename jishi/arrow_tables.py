@@ -21,12 +21,20 @@ ARROW_TYPES: dict[str, pa.DataType] = {
     "date": pa.date32(),
     "instant": pa.timestamp("us"),
     "floats": pa.list_(pa.float32()),
+    "strings": pa.list_(pa.string()),
+    "int64s": pa.list_(pa.int64()),
 }
 
 
 def arrow_schema(table: TableSchema) -> pa.Schema:
     """Arrow schema of a lake table, columns in the declared order."""
     return pa.schema([(name, ARROW_TYPES[kind]) for name, kind in table.columns.items()])
+
+
+def schema_of(columns: pa.Schema, name: str, grain: str, key: tuple[str, ...], partition: tuple[str, ...] = ()) -> TableSchema:
+    """The declaration of a table that has the columns of an Arrow table. Raises KeyError for a type that no table has."""
+    kinds = {kind: name for name, kind in ARROW_TYPES.items()}
+    return TableSchema(name, grain, key, {field.name: kinds[field.type] for field in columns}, partition)
 
 
 def to_arrow(table: TableSchema, rows: Sequence[dict[str, Any]]) -> pa.Table:

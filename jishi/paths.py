@@ -92,11 +92,6 @@ class Paths:
         return self.var / "landing" / "history"
 
     @property
-    def live(self) -> Path:
-        """Bronze archive as the Flink job writes it: committed JSON-lines files of ``jishi.tables.BRONZE_EVENTS``."""
-        return self.var / "landing" / "live"
-
-    @property
     def unreadable(self) -> Path:
         """Values of the event log that are no records, with their position, as the Flink job found them."""
         return self.var / "landing" / "unreadable"
@@ -107,8 +102,13 @@ class Paths:
         return self.var / "warehouse"
 
     @property
+    def marts_files(self) -> Path:
+        """The marts of each build, ``<version>-<checksum>.duckdb``; the lake's versions name theirs."""
+        return self.warehouse / "marts"
+
+    @property
     def marts(self) -> Path:
-        """Published read-only DuckDB copy of the marts, replaced by rename."""
+        """Link to the newest marts for those who want one path, as Superset does."""
         return self.warehouse / "marts.duckdb"
 
     @property

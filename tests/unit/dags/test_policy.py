@@ -13,12 +13,12 @@ import pytest
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 FILES = sorted(DAGS.glob("*.py"))
 WORKING_UP = ("daily", "history")
-KNOWN_DAGS = {*WORKING_UP, "online_parity", "tables"}
+KNOWN_DAGS = {*WORKING_UP, "maintenance", "online_parity", "tables"}
 TAGS = {"daily", "history", "quality", "jishi"}
 MODELS = {"evaluate": {"train"}, "gate": {"evaluate"}, "publish": {"gate"}}
 WHOLE = {"groups": set(), "marts": {"silver"}, "features": {"marts"}, "report": {"features", "publish"}, "train": {"silver"}}
 AFTER = {  # besides groups, which every mapped task reads
-    "daily": {"land": set(), "silver": {"land"}, **WHOLE, **MODELS},
+    "daily": {"silver": set(), **WHOLE, **MODELS},
     "history": {"land": set(), "silver": {"land"}, **WHOLE, **MODELS},
     "tables": {
         **{"groups": set(), "cooccurrence": set(), "als": {"cooccurrence"}, "candidates": {"als"}, "train": {"candidates"}},
@@ -128,22 +128,23 @@ def test_retries_take_up_failed_shops_only(dags: dict[str, Any]) -> None:
 
 
 def test_steps_that_share_a_scarce_thing_have_its_pool(dags: dict[str, Any]) -> None:
-    for name in AFTER:
-        for task in dags[name].tasks:
+    for name, dag in dags.items():
+        for task in dag.tasks:
             pool = "spark" if " spark_jobs " in task.bash_command else "warehouse" if "ops.marts" in task.bash_command else None
             if pool:
                 assert task.pool == pool, f"{name}.{task.task_id}: use the pool {pool}; it has one slot"
 
 
 def test_published_things_are_assets(dags: dict[str, Any]) -> None:
-    publishing = {name: ("land", "silver", "marts", "features", "publish") for name in WORKING_UP}
-    for name, task_ids in (publishing | {"online_parity": ("compare",), "tables": ("publish",)}).items():
+    publishing = {name: ("silver", "marts", "features", "publish") for name in WORKING_UP}
+    publishing |= {"online_parity": ("compare",), "tables": ("publish",)}
+    for name, task_ids in publishing.items():
         for task_id in task_ids:
             assert dags[name].get_task(task_id).outlets, f"{name}.{task_id}: name what it publishes as an outlet"
 
 
 def test_a_day_is_named_and_never_read_from_the_clock(dags: dict[str, Any]) -> None:
-    for name, first in (("daily", "land"), ("online_parity", "compare")):
+    for name, first in (("daily", "silver"), ("online_parity", "compare")):
         for task in dags[name].tasks:
             assert "now" not in task.bash_command, f"{name}.{task.task_id}: pass the date; a rerun must work on the same day"
         assert "params.date" in dags[name].get_task(first).bash_command
@@ -183,7 +184,6 @@ EVERY: dict[str, Any] = {"date": None, "shops": []}
 
 def test_a_named_day_is_worked_up(dags: dict[str, Any]) -> None:
     params = {"date": "2026-11-20", "shops": ["a", "b"]}
-    assert _render(dags["daily"], "land", params) == f"{RUN} imports live --date 2026-11-20"
     assert _render(dags["daily"], "groups", params) == f"{RUN} ops.cli shops groups --shop a --shop b"
     silver = f"{RUN} spark_jobs silver --batch live-2026-11-20 $SHOPS --run daily.manual__1+0@2"
     assert _render(dags["daily"], "silver", params) == silver
@@ -192,7 +192,7 @@ def test_a_named_day_is_worked_up(dags: dict[str, Any]) -> None:
 
 
 def test_without_a_day_it_is_the_day_before_the_run(dags: dict[str, Any]) -> None:
-    assert _render(dags["daily"], "land", EVERY).endswith("--date 2026-11-23")
+    assert "--batch live-2026-11-23 " in _render(dags["daily"], "silver", EVERY)
     assert "--as-of 2026-11-24T00:00:00Z --run" in _render(dags["daily"], "features", EVERY)
 
 
