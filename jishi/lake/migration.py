@@ -72,7 +72,7 @@ def _publish(settings: Settings, rows: Replacement) -> None:
 
 
 def _append_live(settings: Settings, batches: dict[str, dict[str, list[Path]]], done: Migrated) -> None:
-    shops = sorted({shop_id for of in batches.values() for shop_id in of})
+    shops = sorted({shop_id for by_shop in batches.values() for shop_id in by_shop})
     if not shops:
         return
     import pyarrow as pa
@@ -83,7 +83,7 @@ def _append_live(settings: Settings, batches: dict[str, dict[str, list[Path]]], 
     if table.current_snapshot() is not None and len(table.scan(Rows.of(shop_id=shops).expression(), limit=1).to_arrow()):
         raise LiveEventsThere(f"bronze.events has rows of {', '.join(shops)} already; migrate before the stream writes")
     # In one commit: a second run finds all of it or nothing.
-    rows = pa.concat_tables([_rows(BRONZE_LIVE, files) for of in batches.values() for files in of.values()])
+    rows = pa.concat_tables([_rows(BRONZE_LIVE, files) for by_shop in batches.values() for files in by_shop.values()])
     table.append(rows)
     done.rows[BRONZE_LIVE.name] = len(rows)
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jishi.arrow_tables import to_arrow, write_parquet
-from jishi.lake.live import LiveEvents
+from jishi.lake.live import LiveTail
 from jishi.lake.migration import LiveEventsThere, NothingToMigrate, migrate
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
@@ -59,10 +59,10 @@ def test_bronze_in_folders_becomes_tables(lake_settings: Settings) -> None:
         assert history == [("a", 0, "u:x", NOON_MS), ("a", 1, "a:x", NOON_MS), ("b", 0, None, NOON_MS)]
         assert lake.execute("select seq, person_id from bronze_repairs").fetchall() == [(1, "u:x")]
     columns = ("seq", "person_id", "log_offset")
-    assert LiveEvents(lake_settings).rows(columns).to_pylist() == [{"seq": 7, "person_id": "u:u", "log_offset": 5}]
+    assert LiveTail(lake_settings).rows(columns).to_pylist() == [{"seq": 7, "person_id": "u:u", "log_offset": 5}]
     with pytest.raises(LiveEventsThere, match=r"has rows of a already"):
         migrate(lake_settings)
-    assert LiveEvents(lake_settings).count() == 1
+    assert LiveTail(lake_settings).count() == 1
 
 
 def test_the_command_says_what_to_build_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

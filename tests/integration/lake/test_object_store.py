@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from jishi.lake.live import LiveEvents
+from jishi.lake.live import LiveTail
 from jishi.lake.table_creation import create_tables
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
@@ -54,11 +54,11 @@ def test_every_engine_works_on_a_bucket(bucket_settings: Settings, tmp_path: Pat
     (source / "part-0").write_text("".join(json.dumps(live_row(seq)) + "\n" for seq in range(SMALL_FILES, 100)))
     run(bucket_settings, "flink", str(Path(__file__).with_name("flink_append.py")), str(source))
 
-    live = LiveEvents(bucket_settings)
+    live = LiveTail(bucket_settings)
     assert sorted(row["seq"] for row in live.rows(("seq",)).to_pylist()) == list(range(100))
-    told = run(bucket_settings, "main", "-m", "spark_jobs", "maintain", spark_driver_memory="1g", spark_master="local[1]")
-    assert f"{SMALL_FILES + 1} files joined to 1" in told
-    assert "silver.events: 0 snapshots dropped, 0 unknown files removed" in told
+    output = run(bucket_settings, "main", "-m", "spark_jobs", "maintain", spark_driver_memory="1g", spark_master="local[1]")
+    assert f"{SMALL_FILES + 1} files joined to 1" in output
+    assert "silver.events: 0 snapshots dropped, 0 unknown files removed" in output
     rows = live.rows(("seq", "outcome"), where="seq >= 6").to_pylist()
     assert sorted((row["seq"], row["outcome"]) for row in rows) == [(seq, "good") for seq in range(SMALL_FILES, 100)]
     assert not (bucket_settings.var / "lake" / "warehouse").exists()
