@@ -89,8 +89,7 @@ Instant = TypeAliasType(
         WithJsonSchema({"type": "string", "format": "date-time", "pattern": INSTANT_PATTERN}),
     ],
 )
-Id = TypeAliasType("Id", Annotated[StrictStr, WithJsonSchema(_ID_SCHEMA)]
-)  # the rule itself: jishi.contract.normal
+Id = TypeAliasType("Id", Annotated[StrictStr, WithJsonSchema(_ID_SCHEMA)])  # the rule itself: jishi.contract.normal
 ShopId = Annotated[StrictStr, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Text = TypeAliasType("Text", Annotated[StrictStr, Field(max_length=2000, pattern=NO_NUL_PATTERN)])
 Currency = TypeAliasType(
