@@ -43,25 +43,25 @@ def make_lake(var: Path, events: int) -> Lake:
 def run_spark(var: Path, events: int) -> dict[str, Any]:
     """Seconds and rows of the backfill, and seconds by view."""
     began = time.monotonic()
-    told, peak = run_measured([sys.executable, "-m", "spark_jobs", "features", "--shop", SHOP], var)
+    lines, peak = run_measured([sys.executable, "-m", "spark_jobs", "features", "--shop", SHOP], var)
     seconds = time.monotonic() - began
     version = open_version(settings_of(var))
-    marks = [(line.split()[1], float(line.rsplit("(", 1)[1].split()[0])) for line in told if line.startswith("wrote ")]
+    marks = [(line.split()[1], float(line.rsplit("(", 1)[1].split()[0])) for line in lines if line.startswith("wrote ")]
     rows = {view: sum(pq.read_metadata(file).num_rows for file in version.files(f"features/{view}")) for view in views()}
     by_view, before = {}, 0.0
     for view, at_s in marks:
         by_view[view], before = {"seconds": round(at_s - before, 1), "rows": rows[view]}, at_s
-    found = {"engine": "spark", "events": events, "rows": sum(rows.values()), "seconds": round(seconds, 1)}
-    found |= {"peak_gb": peak, "by_view": by_view}
-    print(json.dumps(found), file=sys.stderr, flush=True)
-    return found
+    result = {"engine": "spark", "events": events, "rows": sum(rows.values()), "seconds": round(seconds, 1)}
+    result |= {"peak_gb": peak, "by_view": by_view}
+    print(json.dumps(result), file=sys.stderr, flush=True)
+    return result
 
 
 def run_pandas(var: Path, lake: Lake) -> dict[str, Any]:
     """Seconds and rows of the baseline."""
     command = [sys.executable, "-m", "bench.backfill_baseline", "--lake", str(lake.root), "--out", str(var / "pandas")]
-    told, peak = run_measured(command, var)
-    measured: dict[str, Any] = json.loads(told[-1])
+    lines, peak = run_measured(command, var)
+    measured: dict[str, Any] = json.loads(lines[-1])
     return {"engine": "pandas"} | measured | {"peak_gb": peak}
 
 
@@ -108,8 +108,8 @@ def show(runs: list[dict[str, Any]]) -> None:
         )
     console.print(f"floor {FLOOR_S} s, goal {GOAL_S} s; load average {os.getloadavg()[0]:.1f}", highlight=False)
     by_view = Table("view", "seconds", "rows")
-    for view, told in runs[0]["by_view"].items():
-        by_view.add_row(view, f"{told['seconds']:.1f}", f"{told['rows']:,}")
+    for view, figures in runs[0]["by_view"].items():
+        by_view.add_row(view, f"{figures['seconds']:.1f}", f"{figures['rows']:,}")
     console.print(by_view)
 
 

@@ -43,17 +43,17 @@ def make_lake(var: Path, items: int, persons: int, acts: int) -> Lake:
     return lake
 
 
-def run(var: Path, job: str, options: list[str], schema: TableSchema, of: str) -> dict[str, Any]:
+def run(var: Path, job: str, options: list[str], schema: TableSchema, key_column: str) -> dict[str, Any]:
     """Seconds and peak memory of one job, rows of its table, and how many items or persons have some."""
     began = time.monotonic()
     _, peak = run_measured([sys.executable, "-m", "spark_jobs", job, "--shop", SHOP, *options], var)
     seconds = round(time.monotonic() - began, 1)
     with open_lake(open_version(settings_of(var))) as connection:
-        counted = f"select count(*), count(distinct {of}) from {schema.name.replace('/', '_')}"
+        counted = f"select count(*), count(distinct {key_column}) from {schema.name.replace('/', '_')}"
         rows, lists = connection.execute(counted).fetchall()[0]
-    told = {"job": job, "seconds": seconds, "peak_gb": peak, "rows": rows, "lists": lists}
-    print(json.dumps(told), file=sys.stderr, flush=True)
-    return told
+    result = {"job": job, "seconds": seconds, "peak_gb": peak, "rows": rows, "lists": lists}
+    print(json.dumps(result), file=sys.stderr, flush=True)
+    return result
 
 
 def main() -> int:

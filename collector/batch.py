@@ -7,9 +7,11 @@ from typing import Any
 
 import orjson
 
+from collector.elements import cut_elements
 from collector.recent_ids import RecentIds
 from collector.refusals import RequestRefused
 from jishi.contract import Record, Refusal, record_of
+from jishi.contract.reading import MAX_DEPTH, is_plain, kept_text, read_event
 
 
 @dataclass(frozen=True)
@@ -39,54 +41,77 @@ _REPEATED = {
 }
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """An entry of a body that is no event: what could be read of its ``line``, and why it is refused."""
+
+    value: Any
+    refusal: Refusal
+    line: str
+
+
 def decode(body: bytes, max_events: int, what: str = "events") -> list[Any]:
-    """The events (or items) of a body: an array, or ``{"events": [...]}``. Raises RequestRefused with 400, 413 or 422."""
+    """The events (or items) of a body: an array, or ``{"events": [...]}``; an entry that cannot be read is an ``Unreadable``.
+
+    Raises RequestRefused with 400, 413 or 422 for a body that is no such array.
+    """
+    body = body.removeprefix(b"\xef\xbb\xbf")  # a byte order mark says nothing in UTF-8
     try:
         value = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        where = f"line {error.lineno} column {error.colno}"
-        message = f"the body is not JSON ({where}); send a UTF-8 JSON array of {what}"
-        raise RequestRefused(400, "malformed_json", "body", message) from None
-    field = "body"
+    except orjson.JSONDecodeError:
+        return _decode_apart(body, max_events, what)
+    field, entries = "body", value
     if isinstance(value, dict):
         if what not in value:
             raise RequestRefused(422, "wrong_shape", what, f'put the {what} into an array, or into {{"{what}": [...]}}')
-        field, value = what, value[what]
-        if not isinstance(value, list):
-            raise RequestRefused(422, "wrong_shape", what, f"{what} must be an array, not {_json_type(value)}")
-    if not isinstance(value, list):
-        raise RequestRefused(400, "not_an_array", field, f"send an array of {what}, not {_json_type(value)}")
-    if not value:
+        field, entries = what, value[what]
+        if not isinstance(entries, list):
+            raise RequestRefused(422, "wrong_shape", what, f"{what} must be an array, not {_json_type(entries)}")
+    if not isinstance(entries, list):
+        raise RequestRefused(400, "not_an_array", field, f"send an array of {what}, not {_json_type(entries)}")
+    if not entries:
         raise RequestRefused(422, "empty_batch", field, f"send at least one of {what}")
-    if len(value) > max_events:
-        message = f"{len(value)} {what} in one request; send at most {max_events} and split the rest"
+    if len(entries) > max_events:
+        message = f"{len(entries)} {what} in one request; send at most {max_events} and split the rest"
         raise RequestRefused(413, "too_many_events", field, message)
-    return value
+    # One level around the events in an array, two in an object: an event may be as deep in both.
+    return entries if is_plain(body, value, MAX_DEPTH + 1) else _decode_apart(body, max_events, what)
+
+
+def _decode_apart(body: bytes, max_events: int, what: str) -> list[Any]:
+    entries: list[Any] = []
+    for text in cut_elements(body, what, max_events):
+        value, refusal = read_event(text.strip())
+        entries.append(value if refusal is None else Unreadable(value, refusal, kept_text(text.strip())))
+    if not entries:
+        raise RequestRefused(422, "empty_batch", "body", f"send at least one of {what}")
+    return entries
 
 
 def check_batch(events: list[Any], *, shop_id: str, collector_id: str, collected_at_ms: int) -> Checked:
     """Records and answers of a batch of ``shop_id``.
 
-    Raises RequestRefused with 403 when an event names another shop (a mix-up of keys must not end in quarantine, event by
-    event), and with 422 when an event is nested too deep to be written down.
+    Raises RequestRefused with 403 when every event names another shop: that is a mix-up of keys, which must not end in
+    quarantine, event by event.
     """
-    for index, event in enumerate(events):
-        if type(event) is dict:
-            named = event.get("shop_id")
-            if type(named) is str and named != shop_id:
-                message = f"event {index} names another shop than {shop_id!r}, whose key this is; use that shop's own key"
-                raise RequestRefused(403, "foreign_shop", f"events[{index}].shop_id", message, index=index)
+    foreign = [event.get("shop_id") if type(event) is dict else None for event in events]
+    if all(type(named) is str and named != shop_id for named in foreign):
+        message = f"the events name another shop than {shop_id!r}, whose key this is; use that shop's own key"
+        raise RequestRefused(403, "foreign_shop", "events[0].shop_id", message, index=0)
     records: list[Record] = []
     results: list[dict[str, Any]] = []
     quarantined: dict[str, int] = {}
-    for index, event in enumerate(events):
-        try:
-            line = orjson.dumps(event).decode()
-        except TypeError:
-            message = f"event {index} is nested too deep; keep it below 250 levels"
-            raise RequestRefused(422, "too_deep", f"events[{index}]", message, index=index) from None
+    for event in events:
+        unreadable = event if isinstance(event, Unreadable) else None
         record, checked = record_of(
-            event, shop_id=shop_id, collector_id=collector_id, seq=-1, collected_at_ms=collected_at_ms, line=line
+            unreadable.value if unreadable else event,
+            shop_id=shop_id,
+            collector_id=collector_id,
+            seq=-1,
+            collected_at_ms=collected_at_ms,
+            line=unreadable.line if unreadable else orjson.dumps(event).decode(),
+            refusal=unreadable.refusal if unreadable else None,
+            now_ms=collected_at_ms,
         )
         records.append(record)
         if isinstance(checked, Refusal):

@@ -10,7 +10,9 @@ from starlette.requests import Request
 from collector.refusals import RequestRefused
 
 BODY_TIMEOUT_S = 30.0
+MAX_MEMBERS = 100  # members of one gzip stream; each costs time, also an empty one
 _GZIP = 16 + zlib.MAX_WBITS
+_CHUNK = 2**16
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
@@ -44,26 +46,32 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 
 
 def gunzip(packed: bytes, max_bytes: int) -> bytes:
-    """The unpacked body. Stops at ``max_bytes`` + 1 bytes of output, whatever the packed bytes would become.
+    """The unpacked body. Stops at ``max_bytes`` + 1 bytes of output and at ``MAX_MEMBERS`` members, whatever would come.
 
     Raises RequestRefused with 413 when there is more, with 400 when the bytes are no whole gzip stream.
     """
     pieces: list[bytes] = []
-    left = max_bytes
-    while packed:  # a gzip stream may have several members, one behind the other
+    left, at, members = max_bytes, 0, 0
+    while at < len(packed):  # a gzip stream may have several members, one behind the other
+        if members == MAX_MEMBERS:
+            message = f"the gzip stream has more than {MAX_MEMBERS} members; pack the whole batch at once"
+            raise RequestRefused(413, "too_many_members", "body", message)
         member = zlib.decompressobj(_GZIP)
-        try:
-            piece = member.decompress(packed, left + 1)
-        except zlib.error:
-            raise _damaged() from None
-        left -= len(piece)
-        if left < 0:
-            message = f"the unpacked body is larger than {max_bytes} bytes; send fewer events at once"
-            raise RequestRefused(413, "too_many_bytes", "body", message)
-        if not member.eof:
-            raise _damaged()
-        pieces.append(piece)
-        packed = member.unused_data
+        members += 1
+        while not member.eof:
+            chunk = packed[at : at + _CHUNK]
+            if not chunk:
+                raise _damaged()
+            try:
+                piece = member.decompress(chunk, left + 1)
+            except zlib.error:
+                raise _damaged() from None
+            left -= len(piece)
+            if left < 0:
+                message = f"the unpacked body is larger than {max_bytes} bytes; send fewer events at once"
+                raise RequestRefused(413, "too_many_bytes", "body", message)
+            pieces.append(piece)
+            at += len(chunk) - len(member.unused_data)
     return b"".join(pieces)
 
 

@@ -104,7 +104,7 @@ class Intake:
                 results.append(unchanged)
                 continue
             event, result = next(taken)
-            properties = event["properties"]
+            properties = event["properties"] if isinstance(event, dict) else event.value
             results.append({"item_id": properties.get("item_id") if isinstance(properties, dict) else None, **result})
         return _json(answer | {"unchanged": len(results) - len(events), "results": results})
 

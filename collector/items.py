@@ -9,8 +9,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from collector.batch import Unreadable
 from collector.catalogue import ShopCatalogues, digest_of
 from jishi.contract.fields import parse_instant, to_ms
+from jishi.contract.normal import BadId, with_normal_fields
+from jishi.contract.properties import ItemChanged
 
 _UNCHANGED = {
     "status": "unchanged",
@@ -31,7 +34,11 @@ def item_events(
     answers: list[dict[str, Any] | None] = []
     newest: dict[str, tuple[int, str]] = {}
     for item in items:
-        properties = {name: value for name, value in item.items() if name != "changed_at"} if isinstance(item, dict) else item
+        if isinstance(item, Unreadable):
+            events.append(item)
+            answers.append(None)
+            continue
+        properties = _state(item)
         item_id = properties.get("item_id") if isinstance(properties, dict) else None
         if not isinstance(item_id, str):
             events.append(_event(shop_id, None, _iso(now_ms), properties))  # the contract says what is wrong
@@ -53,6 +60,17 @@ def item_events(
         events.append(_event(shop_id, f"item-{item_id[:150]}-{at_ms}-{digest}", changed_at, properties))
         answers.append(None)
     return events, answers
+
+
+def _state(item: Any) -> Any:
+    """What the item says besides ``changed_at``, ids and numbers in their one form where they have one."""
+    if not isinstance(item, dict):
+        return item
+    properties = {name: value for name, value in item.items() if name != "changed_at"}
+    try:
+        return with_normal_fields(properties, ItemChanged)
+    except BadId:
+        return properties  # the contract says what is wrong
 
 
 def _event(shop_id: str, event_id: str | None, occurred_at: Any, properties: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -10,11 +11,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pyarrow as pa
 
 from jishi.arrow_tables import to_arrow, write_parquet
 from jishi.contract import Refusal, known_since_ms, record_of
+from jishi.contract.reading import kept_text, read_event
 from jishi.landing import LandedFile, LandingError
 from jishi.tables import BRONZE_EVENTS
 
@@ -30,6 +31,7 @@ class FileTask:
     landed: LandedFile
     first_seq: int
     target: Path
+    now_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)  # the clock of the import
 
 
 @dataclass
@@ -74,15 +76,18 @@ def land_file(task: FileTask) -> LineCounts:
     """Check one landing file against its manifest entry and write its bronze rows. Raises LandingError on a difference."""
     lines = read_lines(task.source, task.landed)
     counts = LineCounts()
-    rows = bronze_rows(lines, counts, shop_id=task.shop_id, first_seq=task.first_seq)
+    rows = bronze_rows(lines, counts, shop_id=task.shop_id, first_seq=task.first_seq, now_ms=task.now_ms)
     # In small pieces: a column is cut out of rows three times as fast while they are still in the processor's cache.
     pieces = [to_arrow(BRONZE_EVENTS, piece) for piece in iter(lambda: list(islice(rows, _PIECE)), [])]
     write_parquet(pa.concat_tables(pieces), task.target)
     return counts
 
 
-def bronze_rows(lines: Iterable[bytes], counts: LineCounts, *, shop_id: str, first_seq: int) -> Iterator[dict[str, Any]]:
-    """Bronze rows of history lines, in order; ``counts`` is told of each.
+def bronze_rows(
+    lines: Iterable[bytes], counts: LineCounts, *, shop_id: str, first_seq: int, now_ms: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """Bronze rows of history lines, in order; ``counts`` is told of each. ``now_ms`` is the clock of the import: times far
+    ahead of it are refused.
 
     ``received_at_ms`` is the event's ``received_at``, else its ``occurred_at``. A line that has neither became known together
     with the line before it (or, at the start of a file, with the first line that has one; 0 when none has). History did not run
@@ -92,12 +97,17 @@ def bronze_rows(lines: Iterable[bytes], counts: LineCounts, *, shop_id: str, fir
     last_known: int | None = None
     waiting: list[dict[str, Any]] = []
     for seq, line in enumerate(lines, start=first_seq):
-        text = line.decode("utf-8", errors="replace")
-        try:
-            raw: Any = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            raw = text
-        record, verdict = record_of(raw, shop_id=shop_id, collector_id=collector_id, seq=seq, collected_at_ms=0, line=text)
+        raw, refusal = read_event(line)
+        record, verdict = record_of(
+            raw,
+            shop_id=shop_id,
+            collector_id=collector_id,
+            seq=seq,
+            collected_at_ms=0,
+            line=kept_text(line),
+            refusal=refusal,
+            now_ms=now_ms,
+        )
         counts.lines += 1
         if isinstance(verdict, Refusal):
             counts.invalid[verdict.reason] += 1

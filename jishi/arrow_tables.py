@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,13 @@ def to_arrow(table: TableSchema, rows: Sequence[dict[str, Any]]) -> pa.Table:
     )
 
 
-def write_parquet(table: pa.Table, file: Path) -> None:
-    """Write one Parquet file that Spark, DuckDB and pyarrow read alike (microseconds, zstd); same rows, same bytes."""
+def write_parquet(table: pa.Table, file: Path, field_ids: Mapping[str, int] | None = None) -> None:
+    """Write one Parquet file that Spark, DuckDB and pyarrow read alike (microseconds, zstd); same rows, same bytes.
+
+    ``field_ids`` are the numbers by which Iceberg knows the columns (``jishi.lake.publishing.field_ids``).
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
+    if field_ids is not None:
+        numbered = [field.with_metadata({"PARQUET:field_id": str(field_ids[field.name])}) for field in table.schema]
+        table = pa.Table.from_arrays(table.columns, schema=pa.schema(numbered))
     pq.write_table(table, file, compression="zstd", compression_level=1, coerce_timestamps="us")

@@ -147,12 +147,12 @@ class Shops(BaseModel):
     def shop_of_key(self, text: str, right: Right) -> Shop | None:
         """The shop that a key with this right belongs to, or None. Compares in constant time."""
         digest = _sha256(text)
-        found = None
+        match = None
         for shop in self.shops.values():
             for key in shop.keys:
                 if hmac.compare_digest(key.sha256, digest) and key.right == right:
-                    found = shop
-        return found
+                    match = shop
+        return match
 
 
 def in_groups(shop_ids: Sequence[str], size: int) -> list[list[str]]:

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from jishi.arrow_tables import arrow_schema, to_arrow, write_parquet
 from jishi.contract import Refusal, record_of
 from jishi.contract.fields import to_ms
+from jishi.contract.reading import read_event
 from jishi.lake import Lake
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
@@ -53,7 +54,7 @@ def replay(
 ) -> Replayed:
     """Replay the open quarantined events that ``mapping`` is for; a trial writes nothing."""
     replayed = Replayed()
-    made: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    repaired: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in reversed(quarantined(settings, shop=shop, states=("open",))):  # in the order of knowing
         if not mapping.is_for(type=row.type, outcome=row.outcome, reason=row.reason, field=row.field):
             continue
@@ -65,7 +66,7 @@ def replay(
                 replayed.examples.append(f"{row.identity}: {record.detail}")
             continue
         replayed.repaired[row.shop_id] += 1
-        made[row.shop_id].append(
+        repaired[row.shop_id].append(
             {
                 **record,
                 "repaired_at": now.astimezone(UTC).replace(tzinfo=None),
@@ -74,29 +75,34 @@ def replay(
                 "original_field": row.field,
             }
         )
-    if made and not is_trial:
-        _mark_repeated(settings, made)
-        _publish(settings, made)
+    if repaired and not is_trial:
+        _mark_repeated(settings, repaired)
+        _publish(settings, repaired)
     if not is_trial:
         replayed.batches = _waiting_batches(settings, shop)
     return replayed
 
 
 def _repaired(row: Quarantined, mapping: Mapping, future_tolerance_s: int) -> dict[str, Any] | Refusal:
+    raw, refusal = read_event(row.line.encode())
+    if raw is None and refusal is not None:
+        return refusal  # nothing that a mapping could mend
     try:
-        raw = orjson.loads(row.line)
-    except orjson.JSONDecodeError:
-        return Refusal("not_an_object", "", "the line is not JSON, no mapping can read it")
+        raw, refusal = read_event(orjson.dumps(mapping.apply(raw, row.identity)))
+    except TypeError:
+        return refusal or Refusal("bad_text", "", "the repaired event cannot be written as JSON")
     received_at_ms = to_ms(row.received_at.replace(tzinfo=UTC))
-    record, verdict = record_of(
-        mapping.apply(raw, row.identity),
+    record, checked = record_of(
+        raw,
         shop_id=row.shop_id,
         collector_id=row.collector_id,
         seq=row.seq,
         collected_at_ms=received_at_ms,
+        refusal=refusal,
+        now_ms=received_at_ms,
     )
-    if isinstance(verdict, Refusal):
-        return verdict
+    if isinstance(checked, Refusal):
+        return checked
     outcome = outcome_without_history(
         invalid_reason=None,
         occurred_at_ms=record["occurred_at_ms"],
@@ -121,19 +127,19 @@ def _good_ids(settings: Settings, event_ids: list[str]) -> set[tuple[str, str]]:
         }
 
 
-def _mark_repeated(settings: Settings, made: dict[str, list[dict[str, Any]]]) -> None:
+def _mark_repeated(settings: Settings, repaired: dict[str, list[dict[str, Any]]]) -> None:
     """Set ``is_repeated`` of records in the order of knowing: another delivery is good already, or becomes so before."""
-    good = _good_ids(settings, [row["event_id"] for rows in made.values() for row in rows])
-    for rows in made.values():
+    good = _good_ids(settings, [row["event_id"] for rows in repaired.values() for row in rows])
+    for rows in repaired.values():
         for row in rows:
             key = (row["shop_id"], row["event_id"])
             row["is_repeated"] = key in good
             good.add(key)
 
 
-def _publish(settings: Settings, made: dict[str, list[dict[str, Any]]]) -> None:
+def _publish(settings: Settings, repaired: dict[str, list[dict[str, Any]]]) -> None:
     lake = Lake(Paths.of(settings).lake)
-    partitions = {shop_id: f"shop={shop_id}" for shop_id in made}
+    partitions = {shop_id: f"shop={shop_id}" for shop_id in repaired}
     earlier = {
         shop_id: [
             pq.read_table(file, schema=arrow_schema(BRONZE_REPAIRS), partitioning=None) for file in _files(lake, partition)
@@ -141,7 +147,7 @@ def _publish(settings: Settings, made: dict[str, list[dict[str, Any]]]) -> None:
         for shop_id, partition in partitions.items()
     }
     with lake.publish(BRONZE_REPAIRS.name, replace=partitions.values()) as draft:
-        for shop_id, rows in made.items():
+        for shop_id, rows in repaired.items():
             table = pa.concat_tables([*earlier[shop_id], to_arrow(BRONZE_REPAIRS, rows)])
             write_parquet(table, draft.path / partitions[shop_id] / "repairs.parquet")
 

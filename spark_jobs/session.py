@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from jishi.lake.catalog import is_in_object_store, spark_options
 from jishi.paths import Paths
 from jishi.settings import Settings
 
@@ -21,9 +22,12 @@ def open_session(settings: Settings, paths: Paths, name: str, *, is_short: bool 
     # An embedded driver talks to itself only; without this it asks the network for its own name.
     os.environ.setdefault("SPARK_LOCAL_IP", settings.host)
     builder = SparkSession.builder.appName(name).master(settings.spark_master)
+    jars = [str(jar) for jar in lake_jars(settings, paths)]
     options = {
         "spark.driver.memory": settings.spark_driver_memory,
         "spark.driver.extraJavaOptions": _java_options(paths.spark_class_archive, is_short=is_short),
+        # On the class path of the driver, so that the class archive holds Iceberg's classes too.
+        "spark.driver.extraClassPath": ":".join(jars),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.session.timeZone": "UTC",
@@ -38,11 +42,20 @@ def open_session(settings: Settings, paths: Paths, name: str, *, is_short: bool 
         "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
         "spark.log.level": "ERROR",
     }
+    if not settings.spark_master.startswith("local"):
+        options["spark.jars"] = ",".join(jars)
+    options |= spark_options(settings)
     for key, value in options.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def lake_jars(settings: Settings, paths: Paths) -> list[Path]:
+    """Iceberg's runtime for Spark, the drivers of its catalog, and the client of object storage where the lake lies in one."""
+    folders = ["spark_lake", "catalog", *(["spark_s3"] if is_in_object_store(settings) else [])]
+    return [jar for folder in folders for jar in sorted((paths.jars / folder).glob("*.jar"))]
 
 
 def _java_options(archive: Path, *, is_short: bool) -> str:

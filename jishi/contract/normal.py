@@ -14,7 +14,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from jishi.contract.fields import Id, Part
+from jishi.contract.bounds import MOST_MINOR
+from jishi.contract.fields import EventPart, Id
 from jishi.contract.ids import normal_id
 
 
@@ -50,7 +51,7 @@ def with_normal_fields(raw: dict[str, Any], model: type[BaseModel], path: str = 
             changed[name] = normal
     for name in form.numbers:
         value = raw.get(name)
-        if type(value) is float and value.is_integer():
+        if type(value) is float and abs(value) <= MOST_MINOR and value.is_integer():
             changed[name] = int(value)
     for name in form.id_lists:
         value = raw.get(name)
@@ -93,9 +94,9 @@ def _form(model: type[BaseModel]) -> _Form:
                 id_lists.append(name)
             elif kind is int:
                 numbers.append(name)
-            elif isinstance(kind, type) and issubclass(kind, Part):
+            elif isinstance(kind, type) and issubclass(kind, EventPart):
                 parts.append((name, kind))
-            elif isinstance(inner, type) and issubclass(inner, Part):
+            elif isinstance(inner, type) and issubclass(inner, EventPart):
                 part_lists.append((name, inner))
     return _Form(tuple(ids), tuple(id_lists), tuple(numbers), tuple(parts), tuple(part_lists))
 

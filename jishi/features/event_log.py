@@ -12,9 +12,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from jishi.contract import known_since_ms, record_of
+from jishi.contract.reading import kept_text, read_event
 from jishi.landing import MANIFEST, LandingError, landed_shops, load_manifest
 from jishi.outcomes import Outcome, outcome_without_history
 
@@ -52,20 +51,25 @@ def _lines(files: Iterable[Path]) -> Iterator[bytes]:
         yield from (line for line in content.split(b"\n")[: None if not content.endswith(b"\n") else -1])
 
 
-def rows_of_lines(lines: Iterable[bytes], shop_id: str | None) -> Iterator[dict[str, Any]]:
+def rows_of_lines(lines: Iterable[bytes], shop_id: str | None, now_ms: int | None = None) -> Iterator[dict[str, Any]]:
     """Records of raw lines in their order; ``log_offset`` is left for the log to say."""
     known_ms: int | None = None
     waiting: list[dict[str, Any]] = []
     for seq, line in enumerate(lines):
-        text = line.decode("utf-8", errors="replace")
-        try:
-            raw: Any = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            raw = text
+        raw, refusal = read_event(line)
         shop = shop_id or _named_shop(raw)
-        record, verdict = record_of(raw, shop_id=shop, collector_id=f"history:{shop}", seq=seq, collected_at_ms=0, line=text)
-        own_ms = known_since_ms(raw, record, verdict)
-        known_ms = own_ms if own_ms is not None else known_ms
+        record, checked = record_of(
+            raw,
+            shop_id=shop,
+            collector_id=f"history:{shop}",
+            seq=seq,
+            collected_at_ms=0,
+            line=kept_text(line),
+            refusal=refusal,
+            now_ms=now_ms,
+        )
+        event_known_ms = known_since_ms(raw, record, checked)
+        known_ms = event_known_ms if event_known_ms is not None else known_ms
         row = {**record, "received_at_ms": known_ms, "log_partition": 0, "log_offset": None}
         if known_ms is None:
             waiting.append(row)

@@ -16,12 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jishi.files import write_atomically
+from jishi.lake.versions import TableNotPublished
 
 KEPT_VERSIONS = 3
-
-
-class TableNotPublished(LookupError):
-    """A table has no published version yet."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from jishi.lake.folders import Lake, TableNotPublished
+from jishi.lake.folders import Lake
 from jishi.lake.plans import Plan, PlannedFile
+from jishi.lake.versions import TableNotPublished
 from jishi.paths import Paths
 from jishi.settings import Settings
 

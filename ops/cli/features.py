@@ -17,7 +17,7 @@ from rich.table import Table
 from ops.cli.online_parity import online_parity
 
 if TYPE_CHECKING:
-    from quality.parity.prove import Proof
+    from quality.parity.prove import ParityProof
 
 app = typer.Typer(help="Features: list and export definitions, compute them over events, prove that all engines agree.")
 console = Console(width=None if sys.stdout.isatty() else 140)
@@ -96,7 +96,7 @@ def parity(
     """Compare all engines and online stores with the oracle, value by value; exit 1 on any difference."""
     from jishi.settings import get_settings
     from quality.parity.engines import ENGINES, STORES, prepared_log
-    from quality.parity.prove import explained, prove
+    from quality.parity.prove import explained, prove_parity
 
     compared = engine or [name for name in ENGINES if name != "oracle"]
     for name in compared:
@@ -109,7 +109,7 @@ def parity(
     with _told_in_one_line():
         settings = get_settings()
         with prepared_log(events, settings) as log:
-            proof = prove(log, compared, stores, settings, _say)
+            proof = prove_parity(log, compared, stores, settings, _say)
             console.print(_proof_table(proof))
             for paragraph in explained(proof, log, settings):
                 _say(paragraph)
@@ -152,7 +152,7 @@ def why(
     _say(f"{found.feature.name} of {found.feature.entity} {found.entity_id} is {value!r}{span}; {found.feature.meaning}")
 
 
-def _proof_table(proof: Proof) -> Table:
+def _proof_table(proof: ParityProof) -> Table:
     table = Table("feature")
     for heading in ("values", *proof.engines):
         table.add_column(heading, justify="right")

@@ -20,7 +20,7 @@ def online_parity(
     """Recompute a sample of the values that serving used; exit 1 when too many of one feature were wrong."""
     from jishi.features.served import ServedValueUnreadable
     from jishi.settings import get_settings
-    from quality.parity.online_run import NothingToJudge, check, explained, publish
+    from quality.parity.online_run import NothingToJudge, check_served_values, explained, publish
 
     settings, console = get_settings(), Console(width=None if sys.stdout.isatty() else 140)
     try:
@@ -31,7 +31,7 @@ def online_parity(
         print("serving logs no values (JISHI_SERVED_VALUES_RATE is 0): nothing to compare")
         return
     try:
-        found = check(settings, on)
+        found = check_served_values(settings, on)
     except (NothingToJudge, ServedValueUnreadable) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(2) from None

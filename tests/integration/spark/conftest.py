@@ -106,11 +106,11 @@ def golden(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Sil
             lines = [line.replace(b"$SHOP", shop_id.encode()) for line in file.read_bytes().splitlines()]
             batches.setdefault(file.stem, {})[shop_id] = lines
     settings = Settings(var=tmp_path_factory.mktemp("golden"), _env_file=None)  # type: ignore[call-arg]
-    made = SilverPlatform(spark, settings, shops)
+    silver_platform = SilverPlatform(spark, settings, shops)
     for batch in sorted(batches, key=batch_order):
-        made.land(batch, batches[batch])
-        made.build(batch)
-    return made
+        silver_platform.land(batch, batches[batch])
+        silver_platform.build(batch)
+    return silver_platform
 
 
 @pytest.fixture

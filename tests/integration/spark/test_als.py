@@ -59,8 +59,8 @@ def test_strength_and_numbers_follow_from_the_acts_alone(spark: SparkSession) ->
     acts = [("a", "p2", "i2", "view"), ("a", "p2", "i2", "pay"), ("a", "p1", "i1", "add"), ("a", None, "i1", "pay")]
     columns = "shop_id string, person_id string, item_id string, kind string"
     strengths = preferences(spark.createDataFrame([*acts, ("b", "p1", "i9", "share")], columns))
-    told = {(row.shop_id, row.person_id, row.item_id): row.strength for row in strengths.collect()}
-    assert told == {
+    by_key = {(row.shop_id, row.person_id, row.item_id): row.strength for row in strengths.collect()}
+    assert by_key == {
         ("a", "p2", "i2"): pytest.approx(log(1 + WEIGHTS["view"] + WEIGHTS["pay"])),
         ("a", "p1", "i1"): pytest.approx(log(1 + WEIGHTS["add"])),
         ("b", "p1", "i9"): pytest.approx(log(1 + WEIGHTS["share"])),

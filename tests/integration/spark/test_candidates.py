@@ -21,16 +21,16 @@ pytestmark = pytest.mark.integration
 def brute_force(acts: list[Act], per_person: int) -> dict[str, list[tuple[str, int, str]]]:
     """By person: item, score in billionths and reason, best first; the definition, one pair at a time."""
     histories = histories_of(acts)
-    found = {}
-    for person, own in histories.items():
+    by_key = {}
+    for person, mine in histories.items():
         scored = []
         for item, state in ITEMS.items():
-            gains = {one: round(own[one] * cosine(histories, one, item) * 1e9) for one in own if one != item}
+            gains = {one: round(mine[one] * cosine(histories, one, item) * 1e9) for one in mine if one != item}
             if state["status"] == "active" and state.get("stock", 0) and sum(gains.values()):
                 scored.append((item, sum(gains.values()), min(gains, key=lambda one: (-gains[one], one))))
         if scored:
-            found[person] = sorted(scored, key=lambda entry: (-entry[1], entry[0]))[:per_person]
-    return found
+            by_key[person] = sorted(scored, key=lambda entry: (-entry[1], entry[0]))[:per_person]
+    return by_key
 
 
 def test_every_candidate_is_the_brute_force_one(platform: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,17 +41,17 @@ def test_every_candidate_is_the_brute_force_one(platform: Any, monkeypatch: pyte
     expected = brute_force(acts, per_person=5)
     rows = build_candidates(platform.session, platform.lake, "a")
     assert rows == {PERSON_CANDIDATES.name: sum(map(len, expected.values()))}
-    told: dict[str, list[tuple[str, int, str]]] = defaultdict(list)
+    by_key: dict[str, list[tuple[str, int, str]]] = defaultdict(list)
     table = platform.rows(PERSON_CANDIDATES)
     for row in sorted(table, key=lambda row: row["place"]):
-        told[row["person_id"]].append((row["item_id"], round(row["score"] * 1e9), row["because_item_id"]))
-        assert row["place"] == len(told[row["person_id"]])
-    assert told == expected
+        by_key[row["person_id"]].append((row["item_id"], round(row["score"] * 1e9), row["because_item_id"]))
+        assert row["place"] == len(by_key[row["person_id"]])
+    assert by_key == expected
     # The log holds what is worth testing: cut lists, equal scores, a person with no candidate, a twin with the same ones.
     assert any(len(best) == 5 for best in expected.values())
     assert any(one[1] == other[1] for best in expected.values() for one, other in pairwise(best))
-    assert "lone" not in told
-    assert told["p03-twin"] == told["p03"]
+    assert "lone" not in by_key
+    assert by_key["p03-twin"] == by_key["p03"]
     build_candidates(platform.session, platform.lake, "a")
     assert platform.rows(PERSON_CANDIDATES) == table
 

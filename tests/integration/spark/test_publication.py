@@ -26,8 +26,8 @@ pytestmark = pytest.mark.integration
 
 
 def view(event_id: str, received_at: str = "2026-09-01T10:00:01Z", **fields: Any) -> bytes:
-    told = {"event_id": event_id, "type": "item_viewed", "occurred_at": "2026-09-01T10:00:00Z", "received_at": received_at}
-    return json.dumps(told | {"shop_id": "a", "anonymous_id": "p", "properties": {"item_id": "i"}} | fields).encode()
+    payload = {"event_id": event_id, "type": "item_viewed", "occurred_at": "2026-09-01T10:00:00Z", "received_at": received_at}
+    return json.dumps(payload | {"shop_id": "a", "anonymous_id": "p", "properties": {"item_id": "i"}} | fields).encode()
 
 
 def test_a_failed_audit_publishes_nothing(platform: Any) -> None:
@@ -53,8 +53,8 @@ def test_an_earlier_batch_that_comes_later_makes_duplicates_of_what_followed_it(
     assert [row["batch"] for row in platform.rows(SILVER_EVENTS)] == ["live-2026-09-02"] * 2
     platform.land("history", {"a": [view("e1")]})
     platform.build("history")
-    told = {row["event_id"]: (row["batch"], row["is_late"]) for row in platform.rows(SILVER_EVENTS)}
-    assert told == {"e1": ("history", False), "e2": ("live-2026-09-02", True)}
+    by_key = {row["event_id"]: (row["batch"], row["is_late"]) for row in platform.rows(SILVER_EVENTS)}
+    assert by_key == {"e1": ("history", False), "e2": ("live-2026-09-02", True)}
     assert [(row["event_id"], row["batch"]) for row in platform.rows(SILVER_DUPLICATES)] == [("e1", "live-2026-09-02")]
     before = {schema.name: platform.rows(schema) for schema in SILVER}
     platform.build("live-2026-09-02")
@@ -62,8 +62,8 @@ def test_an_earlier_batch_that_comes_later_makes_duplicates_of_what_followed_it(
 
 
 def act(event_id: str, kind: str, at: str, person: str = "p", **properties: Any) -> bytes:
-    told = {"event_id": event_id, "type": kind, "occurred_at": at, "received_at": at, "shop_id": "a", "anonymous_id": person}
-    return json.dumps(told | {"properties": properties}).encode()
+    payload = {"event_id": event_id, "type": kind, "occurred_at": at, "received_at": at, "shop_id": "a", "anonymous_id": person}
+    return json.dumps(payload | {"properties": properties}).encode()
 
 
 def order(event_id: str, order_id: str, at: str, person: str = "p") -> bytes:
@@ -144,12 +144,12 @@ def test_orders_of_no_batch_are_built_again_from_the_first_batch_only(platform: 
     for batch in list(DAYS)[list(DAYS).index(first) :]:
         platform.land(batch, {"a": DAYS[batch]})
         platform.build(batch)
-    found = {schema.name: platform.rows(schema) for schema in SILVER}
-    platform.publish(SILVER_ORDERS, found[SILVER_ORDERS.name])  # as an earlier version wrote it
+    by_key = {schema.name: platform.rows(schema) for schema in SILVER}
+    platform.publish(SILVER_ORDERS, by_key[SILVER_ORDERS.name])  # as an earlier version wrote it
     with pytest.raises(OlderLayout, match="from its first batch"):
         platform.build("live-2026-09-02")
     platform.build(first)
-    assert {schema.name: platform.rows(schema) for schema in SILVER} == found
+    assert {schema.name: platform.rows(schema) for schema in SILVER} == by_key
 
 
 def test_a_batch_of_broken_lines_is_quarantined_whole(platform: Any) -> None:

@@ -55,7 +55,7 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     """A shop with history and one live day, as far as bronze; every case of the tests is in it once."""
     monkeypatch.setenv("JISHI_VAR", str(tmp_path))
     get_settings.cache_clear()
-    found = Paths.of(get_settings())
+    platform_paths = Paths.of(get_settings())
     sku = {"properties": {"sku": "i-9"}}
     history = [
         viewed("h-good", "2026-09-01T10:00:00Z"),
@@ -66,27 +66,27 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
         viewed("h-hopeless", "2026-09-01T10:05:00Z", properties={}),
         viewed("h-future", "2026-09-01T18:06:00Z", received_at="2026-09-01T10:06:00Z"),  # local time, called UTC
     ]
-    with write_landing(found.history, "a", ShopFacts(name="a", time_zone="UTC", currency="CNY"), "test") as writer:
+    with write_landing(platform_paths.history, "a", ShopFacts(name="a", time_zone="UTC", currency="CNY"), "test") as writer:
         writer.write(orjson.dumps(event) for event in history)
-    land_history(found, processes=1)
+    land_history(platform_paths, processes=1)
     live = [
         viewed("h-sent-again", "2026-09-02T09:59:59Z"),
         viewed("l-sku", "2026-09-02T10:00:00Z", **sku),
         viewed("l-good", "2026-09-02T10:00:01Z"),
     ]
-    wal = WalWriter(found.wal, 10_000)
+    wal = WalWriter(platform_paths.wal, 10_000)
     records = [record_of(e, shop_id="a", collector_id=wal.collector_id, seq=-1, collected_at_ms=0)[0] for e in live]
     wal.append(records)
     wal.close()
-    found.live.mkdir(parents=True)
+    platform_paths.live.mkdir(parents=True)
     received = to_ms(parse_instant("2026-09-02T10:00:02Z"))
     rows = [
         record | {"received_at_ms": received, "log_partition": 0, "log_offset": record["seq"], "outcome": "good"}
         for record in records
     ]
     rows[1]["outcome"] = "invalid"
-    (found.live / "part-0").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
-    return found
+    (platform_paths.live / "part-0").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    return platform_paths
 
 
 @pytest.fixture(scope="module")
@@ -159,10 +159,10 @@ def test_repairs_move_events_and_every_acknowledgement_stays_accounted_for(sessi
         build(session, paths, batch)
     # h-sent-again was good before it was repaired, and the second h-twice repeats the first: duplicates, not lost
     assert counts(paths) == (10, 6, 2, {"future": 1, "missing_field": 1}, 5)
-    found = silver(paths)
-    assert sorted(found) == ["h-good", "h-sent-again", "h-sku", "h-twice", "l-good", "l-sku"]
-    assert found["h-sku"] == ["i-9", "history", datetime(2026, 9, 1, 10, 1, 20), False, True], "known when it was"  # noqa: DTZ001
-    assert found["h-sent-again"][1] == f"live-{DAY}"
+    result = silver(paths)
+    assert sorted(result) == ["h-good", "h-sent-again", "h-sku", "h-twice", "l-good", "l-sku"]
+    assert result["h-sku"] == ["i-9", "history", datetime(2026, 9, 1, 10, 1, 20), False, True], "known when it was"  # noqa: DTZ001
+    assert result["h-sent-again"][1] == f"live-{DAY}"
     assert replay(get_settings(), SKU, now=NOW, future_tolerance_s=5).batches == {}
 
     clock = replay(get_settings(), CLOCK, now=NOW + timedelta(hours=1), future_tolerance_s=5)
@@ -196,8 +196,8 @@ def test_one_command_repairs_and_builds(session: SparkSession, paths: Paths, cap
     build(session, paths, "history")
     mapping = paths.var / "sku.json"
     mapping.write_text(SKU.model_dump_json(by_alias=True, exclude_none=True))
-    told = command("replay", "--map", str(mapping), "--shop", "a", "--trial")
-    assert "6 events match, 5 would be repaired; still refused: 1 missing_field" in told
+    result = command("replay", "--map", str(mapping), "--shop", "a", "--trial")
+    assert "6 events match, 5 would be repaired; still refused: 1 missing_field" in result
     assert silver(paths).keys() == {"h-good"}
     assert "5 are repaired" in command("replay", "--map", str(mapping), "--shop", "a")
     assert sorted(silver(paths)) == ["h-good", "h-sent-again", "h-sku", "h-twice"]

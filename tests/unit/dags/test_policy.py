@@ -79,8 +79,8 @@ def test_every_task_says_how_to_repair_it(dags: dict[str, Any]) -> None:
 
 def test_steps_run_one_after_the_other(dags: dict[str, Any]) -> None:
     for name in WORKING_UP:
-        found = {task.task_id: task.upstream_task_ids for task in dags[name].tasks}
-        assert found == AFTER, f"{name}: one task a step, each after what it reads: {AFTER}"
+        by_key = {task.task_id: task.upstream_task_ids for task in dags[name].tasks}
+        assert by_key == AFTER, f"{name}: one task a step, each after what it reads: {AFTER}"
 
 
 def test_the_step_that_writes_the_warehouse_has_its_pool(dags: dict[str, Any]) -> None:

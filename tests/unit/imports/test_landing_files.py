@@ -125,10 +125,10 @@ def test_user_files_keep_their_lines_and_a_missing_one_is_named(tmp_path: Path):
     file = tmp_path / "mine.jsonl"
     file.write_bytes(b'{"a": 1}\r\n\n  {"b":2}\nlast')
     assert list(lines_of_files([file])) == [b'{"a": 1}', b'  {"b":2}', b"last"]
-    large, told = tmp_path / "large.jsonl", []
+    large, entries = tmp_path / "large.jsonl", []
     large.write_bytes((b"x" * 999_999 + b"\n") * 3)
-    assert len(list(lines_of_files([large], lambda done, total: told.append((done, total))))) == 3
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert len(list(lines_of_files([large], lambda done, total: entries.append((done, total))))) == 3
+    assert entries == [(1, 3), (2, 3), (3, 3)]
     with pytest.raises(LandingError, match=r"gone\.jsonl"):
         list(lines_of_files([file, tmp_path / "gone.jsonl"]))
 

@@ -16,7 +16,11 @@ from jishi.contract.normal import BadId, with_normal_fields
 HORIZON_MS = 366 * 24 * 3600 * 1000  # no clock is a year ahead: what claims to be is a mistake, also in imported history
 
 REASONS = {
-    "not_an_object": "the event is not a JSON object",
+    "bad_text": "a text is no Unicode (half of a character), or has a NUL",
+    "duplicate_key": "a key stands twice in one object",
+    "number_out_of_range": "a number that 64 bits do not hold, or NaN",
+    "too_deep": "the event is nested too deep",
+    "not_an_object": "the event is not a JSON object, or its text no JSON at all",
     "unknown_type": "the contract has no such event type",
     "missing_field": "a field that the type needs is missing",
     "wrong_type": "a field has the wrong JSON type",
@@ -40,7 +44,7 @@ class Refusal:
     detail: str
 
 
-def check(
+def check_event(
     raw: Any, shop_id: str | None = None, types: Mapping[str, type[Event]] = EVENT_TYPES, now_ms: int | None = None
 ) -> Event | Refusal:
     """The typed event, or the first thing that is wrong with it.
