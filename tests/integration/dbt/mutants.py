@@ -76,7 +76,7 @@ ROW_FAULTS = (
     RowFault(
         "refunds are in another unit",
         "update stg_lake__refunds set amount_minor = amount_minor * 100 where shop_id = 'a'",
-        _by("money_keeps_its_bounds"),
+        _by("refunds_stay_within_payments"),
     ),
     RowFault(
         "a refund is loaded twice",
