@@ -11,21 +11,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pandas as pd
+import pyarrow as pa
 
 from feature_repo.daily import CREATED_TIMESTAMP, DAILY, EVENT_TIMESTAMP, DailyTable
 from feature_repo.definitions import DAILY_SERVICE, DAILY_TTL
 from feature_repo.store import apply, open_store
+from jishi.arrow_tables import arrow_schema
 from jishi.features import ENTITY_COLUMN
-from jishi.lake import Lake
+from jishi.lake.publishing import Replacement, publish
 from jishi.lake.query import open_lake, view_of
 from jishi.lake.reading import LakeVersion, open_version
+from jishi.lake.rows import Rows
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shop_runs import JobResult, ShopRuns, for_each
+from jishi.tables import BY_SHOP, TableSchema
 
-TABLE = "features/training_set"
 LABELS = 20_000
 _KEY = ["shop_id", "person_id", "item_id", EVENT_TIMESTAMP]
+TRAINING_SET = TableSchema(
+    "features/training_set",
+    "One label of one shop with the daily features known at it, and as of when each of them was.",
+    tuple(_KEY),
+    {
+        **{"shop_id": "string", "person_id": "string", "item_id": "string", EVENT_TIMESTAMP: "instant"},
+        **{"label": "int64", "quantity": "int64"},
+        **{f"{table.view}__{column}": kind for table in DAILY for column, kind in table.columns.items()},
+        **{f"{table.view}__as_of": "instant" for table in DAILY},
+    },
+    partition=BY_SHOP,
+)
 
 
 class LeakFound(RuntimeError):
@@ -54,7 +69,7 @@ def build(
     *,
     after: str | None = None,
 ) -> tuple[list[TrainingSetSummary], JobResult]:
-    """Join, prove and publish the training sets of the shops as partitions ``shop=<shop_id>`` of ``features/training_set``.
+    """Join, prove and publish the training sets of the shops in ``features/training_set``, on one version of the lake.
 
     A shop without labels has nothing to do; one whose join leaks fails and keeps its old rows; the others are published
     together. Raises jishi.lake.TableNotPublished.
@@ -84,11 +99,10 @@ def build(
     pending, result = runs.plan(shop_ids, after=after)
     attempted = for_each(pending, join, ShopRuns(paths, runs.job, None), failures=(LeakFound,), nothing=(NoLabels,))
     if joined:
-        with Lake(paths.lake).publish(TABLE, replace=[f"shop={shop_id}" for shop_id in joined]) as draft:
-            for shop_id, (_, frame) in joined.items():
-                folder = draft.path / f"shop={shop_id}"
-                folder.mkdir(parents=True, exist_ok=True)
-                frame.to_parquet(folder / "part-0.parquet", index=False, coerce_timestamps="us")
+        every = pd.concat([frame for _, frame in joined.values()]).reindex(columns=list(TRAINING_SET.columns))
+        rows = pa.Table.from_pandas(every, schema=arrow_schema(TRAINING_SET), preserve_index=False)
+        replacement = Replacement(TRAINING_SET, Rows.of(shop_id=sorted(joined)), rows)
+        publish(settings, f"feature_repo training-set of {len(joined)} shops", lambda base: [replacement])
     for shop in attempted.shops:
         runs.record(shop)
         result.shops.append(shop)

@@ -29,6 +29,12 @@ def arrow_schema(table: TableSchema) -> pa.Schema:
     return pa.schema([(name, ARROW_TYPES[kind]) for name, kind in table.columns.items()])
 
 
+def schema_of(columns: pa.Schema, name: str, grain: str, key: tuple[str, ...], partition: tuple[str, ...] = ()) -> TableSchema:
+    """The declaration of a table that has the columns of an Arrow table. Raises KeyError for a type that no table has."""
+    kinds = {kind: name for name, kind in ARROW_TYPES.items()}
+    return TableSchema(name, grain, key, {field.name: kinds[field.type] for field in columns}, partition)
+
+
 def to_arrow(table: TableSchema, rows: Sequence[dict[str, Any]]) -> pa.Table:
     """Rows as an Arrow table; a key that is missing in a row is a KeyError, because a column must not vanish in silence."""
     schema = arrow_schema(table)

@@ -107,8 +107,13 @@ class Paths:
         return self.var / "warehouse"
 
     @property
+    def marts_files(self) -> Path:
+        """The marts of each build, ``<version>-<checksum>.duckdb``; the lake's versions name theirs."""
+        return self.warehouse / "marts"
+
+    @property
     def marts(self) -> Path:
-        """Published read-only DuckDB copy of the marts, replaced by rename."""
+        """Link to the newest marts for those who want one path, as Superset does."""
         return self.warehouse / "marts.duckdb"
 
     @property

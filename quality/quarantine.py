@@ -46,7 +46,7 @@ from archive
 where outcome in ('{Outcome.INVALID.value}', '{Outcome.FUTURE.value}')
     and (collector_id, seq) not in (select (collector_id, seq) from silver_quarantine)
     and (collector_id, seq) not in (
-        select (collector_id, seq) from bronze_repairs semi join bronze_events using (collector_id, seq)
+        select (collector_id, seq) from bronze_repairs semi join bronze_all using (collector_id, seq)
     );
 create view quarantined as
 select kept_out.*, mapping, repaired_at, case when mapping is null then 'open' else 'waiting' end as state
@@ -57,7 +57,7 @@ select
     case when came.invalid_reason is null then '{Outcome.FUTURE.value}' else '{Outcome.INVALID.value}' end,
     made.original_reason, made.original_field, came.invalid_detail, came.type, came.event_id,
     make_timestamp(came.received_at_ms * 1000), came.line, made.mapping, made.repaired_at, 'repaired'
-from bronze_repairs as made join bronze_events as came using (collector_id, seq)
+from bronze_repairs as made join bronze_all as came using (collector_id, seq)
 where (collector_id, seq) not in (select (collector_id, seq) from kept_out)
 """
 

@@ -21,12 +21,14 @@ from jishi.arrow_tables import arrow_schema, to_arrow, write_parquet
 from jishi.contract import Refusal, record_of
 from jishi.contract.fields import to_ms
 from jishi.contract.reading import read_event
+from jishi.contract.sender import OrderSource, sender_of
 from jishi.lake import Lake
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
 from jishi.outcomes import Outcome, outcome_without_history
 from jishi.paths import Paths
 from jishi.settings import Settings
+from jishi.shops import Shops
 from jishi.tables import BRONZE_REPAIRS
 from quality.quarantine import Quarantined, quarantined
 from quality.repair import Mapping
@@ -54,12 +56,13 @@ def replay(
 ) -> Replayed:
     """Replay the open quarantined events that ``mapping`` is for; a trial writes nothing."""
     replayed = Replayed()
+    sources = {shop.shop_id: shop.orders_from for shop in Shops.load(Paths.of(settings).shops_file).shops.values()}
     repaired: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in reversed(quarantined(settings, shop=shop, states=("open",))):  # in the order of knowing
         if not mapping.is_for(type=row.type, outcome=row.outcome, reason=row.reason, field=row.field):
             continue
         replayed.matched += 1
-        record = _repaired(row, mapping, future_tolerance_s)
+        record = _repaired(row, mapping, future_tolerance_s, sources.get(row.shop_id, "server"))
         if isinstance(record, Refusal):
             replayed.still[record.reason] += 1
             if len(replayed.examples) < 3:
@@ -83,7 +86,9 @@ def replay(
     return replayed
 
 
-def _repaired(row: Quarantined, mapping: Mapping, future_tolerance_s: int) -> dict[str, Any] | Refusal:
+def _repaired(
+    row: Quarantined, mapping: Mapping, future_tolerance_s: int, orders_from: OrderSource
+) -> dict[str, Any] | Refusal:
     raw, refusal = read_event(row.line.encode())
     if raw is None and refusal is not None:
         return refusal  # nothing that a mapping could mend
@@ -100,6 +105,8 @@ def _repaired(row: Quarantined, mapping: Mapping, future_tolerance_s: int) -> di
         collected_at_ms=received_at_ms,
         refusal=refusal,
         now_ms=received_at_ms,
+        sent_by=sender_of(row.event_id),
+        orders_from=orders_from,
     )
     if isinstance(checked, Refusal):
         return checked

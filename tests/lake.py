@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
 
 from jishi.arrow_tables import to_arrow, write_parquet
-from jishi.lake import Lake
+from jishi.lake.plans import Plan, PlannedColumn, PlannedFile, write_plan
+from jishi.lake.publishing import Replacement
+from jishi.lake.publishing import publish as publish_by_pyiceberg
 from jishi.lake.reading import LakeVersion, open_version
+from jishi.lake.rows import Rows
+from jishi.lake.versions import TableVersion, Versions
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.tables import TableSchema
 
-Rows = Sequence[Mapping[str, Any]]
+TableRows = Mapping[TableSchema, Sequence[Mapping[str, Any]]]
+_TYPES = {"int32": "int", "int64": "long", "bool": "boolean", "instant": "timestamp", "floats": "list<float>"}
 
 
 def settings_in(var: Path) -> Settings:
@@ -21,16 +30,44 @@ def settings_in(var: Path) -> Settings:
     return Settings(var=var, _env_file=None)  # type: ignore[call-arg]
 
 
-def publish(var: Path, tables: Mapping[TableSchema, Rows]) -> None:
-    """Make these the rows of the tables; columns that a row does not name are null."""
-    lake = Lake(Paths.of(settings_in(var)).lake)
-    for schema, rows in tables.items():
-        with lake.publish(schema.name) as draft:
-            write_parquet(
-                to_arrow(schema, [dict.fromkeys(schema.columns) | dict(row) for row in rows]), draft.path / "0.parquet"
-            )
-
-
 def newest(var: Path) -> LakeVersion:
     """The newest version of the lake below ``var``."""
     return open_version(settings_in(var))
+
+
+def publish(var: Path, tables: TableRows) -> TableVersion:
+    """Make these the rows of Iceberg tables; columns that a row does not name are null."""
+
+    def build(base: TableVersion | None) -> list[Replacement]:
+        return [Replacement(schema, Rows.all(), table_of(schema, rows)) for schema, rows in tables.items()]
+
+    return publish_by_pyiceberg(settings_in(var), "a test", build)
+
+
+def record(var: Path, tables: TableRows) -> TableVersion:
+    """Make these the rows of tables for whoever reads by plan: files, plans and a version, without Iceberg's own metadata.
+
+    For tests whose subject is not the lake: a hundred times faster than ``publish``.
+    """
+    settings = settings_in(var)
+    paths, versions = Paths.of(settings), Versions.of(settings)
+    latest = versions.latest()
+    snapshots = dict(latest.snapshots) if latest else {}
+    for schema, rows in tables.items():
+        snapshots[schema.name] = uuid4().int >> 65
+        file = paths.lake / "by-hand" / f"{snapshots[schema.name]}.parquet"
+        table = table_of(schema, rows)
+        fields = [field.with_metadata({"PARQUET:field_id": str(number)}) for number, field in enumerate(table.schema, 1)]
+        write_parquet(table.cast(pa.schema(fields)), file)
+        columns = [PlannedColumn(n, name, _TYPES.get(kind, kind)) for n, (name, kind) in enumerate(schema.columns.items(), 1)]
+        files = (PlannedFile(str(file), len(rows), file.stat().st_size),)
+        write_plan(paths, Plan(schema.name, snapshots[schema.name], tuple(columns), files))
+    base = latest.number if latest else None
+    version = TableVersion((base or 0) + 1, datetime.now(UTC), "a test", base, snapshots, dict.fromkeys(s.name for s in tables))
+    versions.commit(version)
+    return version
+
+
+def table_of(schema: TableSchema, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Rows as an Arrow table; columns that a row does not name are null."""
+    return to_arrow(schema, [dict.fromkeys(schema.columns) | dict(row) for row in rows])

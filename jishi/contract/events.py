@@ -29,15 +29,18 @@ class Context(EventPart):
 class Event(EventPart):
     """What every event carries.
 
-    ``occurred_at`` is the storefront's clock. ``received_at`` is when the log knew the event; a live event gets it from the log
-    whatever it says, history brings its own (or ``occurred_at`` stands for it). ``collected_at`` is the collector's clock, for
-    diagnosis only. A person is ``user_id`` after login, else ``anonymous_id``.
+    ``occurred_at`` is the storefront's clock; where the device also said ``sent_at``, the collector corrects it and keeps what
+    was said in ``device_occurred_at`` (jishi.contract.clock). ``received_at`` is when the log knew the event; a live event gets
+    it from the log whatever it says, history brings its own (or ``occurred_at`` stands for it). ``collected_at`` is the
+    collector's clock. A person is ``user_id`` after login, else ``anonymous_id``.
     """
 
     event_id: Id
     shop_id: ShopId
     type: str
     occurred_at: Instant
+    sent_at: Instant | None = None
+    device_occurred_at: Instant | None = None
     collected_at: Instant | None = None
     received_at: Instant | None = None
     anonymous_id: Id | None = None

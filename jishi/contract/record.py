@@ -13,6 +13,7 @@ import orjson
 
 from jishi.contract.events import Event
 from jishi.contract.fields import parse_instant, to_ms
+from jishi.contract.sender import OrderSource, Sender, recorded_id, refusal_of_sender
 from jishi.contract.validation import Refusal, checked
 
 # An order with the most lines that it may have needs half of this; the log takes lines of four times this length.
@@ -41,6 +42,7 @@ class Record(TypedDict):
     invalid_reason: str | None
     invalid_field: str | None
     invalid_detail: str | None
+    sent_by: str | None
     line: str
 
 
@@ -54,12 +56,15 @@ def record_of(
     line: str | None = None,
     refusal: Refusal | None = None,
     now_ms: int | None = None,
+    sent_by: Sender = "server",
+    orders_from: OrderSource = "server",
 ) -> tuple[Record, Event | Refusal]:
     """The record of one accepted event of ``shop_id`` and what the contract says of it.
 
     ``raw`` is the decoded event; ``line`` its text where the caller has it (it is encoded again otherwise); ``refusal`` what
-    was wrong with the text already (jishi.contract.reading); ``now_ms`` the clock that times are compared with. An event that
-    the contract refuses still gets a record, with ``invalid_*`` filled: it was accepted, so it is kept.
+    was wrong with the text already (jishi.contract.reading); ``now_ms`` the clock that times are compared with; ``sent_by``
+    whose word it is, and ``orders_from`` whose orders count (jishi.contract.sender). An event that is refused still gets a
+    record, with ``invalid_*`` filled: it was accepted, so it is kept.
     """
     text = line if line is not None else orjson.dumps(raw).decode()
     result: Event | Refusal
@@ -71,10 +76,13 @@ def record_of(
         normal, result = checked(raw, shop_id, now_ms=now_ms)
         if normal is not raw:
             text = orjson.dumps(normal).decode()
+        if isinstance(result, Event):
+            result = refusal_of_sender(result.type, sent_by, orders_from) or result
     if isinstance(result, Refusal):
         known = raw if isinstance(raw, dict) else {}
         record = _blank(shop_id, collector_id, seq, collected_at_ms, text)
-        record["event_id"] = _text_or_none(known.get("event_id"))
+        record["sent_by"] = sent_by
+        record["event_id"] = recorded_id(_text_or_none(known.get("event_id")), sent_by)
         record["type"] = _text_or_none(known.get("type"))
         record["invalid_reason"] = result.reason
         record["invalid_field"] = result.field
@@ -86,7 +94,7 @@ def record_of(
         "collector_id": collector_id,
         "seq": seq,
         "shop_id": shop_id,
-        "event_id": result.event_id,
+        "event_id": recorded_id(result.event_id, sent_by),
         "type": result.type,
         "schema_version": result.schema_version,
         "occurred_at_ms": to_ms(result.occurred_at),
@@ -102,6 +110,7 @@ def record_of(
         "invalid_reason": None,
         "invalid_field": None,
         "invalid_detail": None,
+        "sent_by": sent_by,
         "line": text,
     }
     return record, result
@@ -154,5 +163,6 @@ def _blank(shop_id: str, collector_id: str, seq: int, collected_at_ms: int, line
         invalid_reason=None,
         invalid_field=None,
         invalid_detail=None,
+        sent_by=None,
         line=line,
     )

@@ -67,6 +67,7 @@ def rows_of_lines(lines: Iterable[bytes], shop_id: str | None, now_ms: int | Non
             line=kept_text(line),
             refusal=refusal,
             now_ms=now_ms,
+            sent_by="import",
         )
         event_known_ms = known_since_ms(raw, record, checked)
         known_ms = event_known_ms if event_known_ms is not None else known_ms

@@ -17,10 +17,16 @@ from jishi.lake.reading import LakeVersion
 if TYPE_CHECKING:
     import duckdb
 
-QUERYABLE = (
-    *(tables.BRONZE_EVENTS, tables.BRONZE_REPAIRS, *tables.SILVER),
-    *(*tables.RECOMMENDATIONS, *tables.BEFORE_CUT.values(), tables.ONLINE_PARITY),
-)
+_BRONZE = ", ".join(f'"{column}"' for column in tables.BRONZE_EVENTS.columns)
+# Imported history, and what the log brought: a record that the forwarder sent twice is known since the log had it first.
+_BRONZE_ALL = f"""
+create view bronze_all as
+select {_BRONZE} from bronze_history
+union all
+select {_BRONZE} from bronze_events qualify row_number() over (
+    partition by shop_id, collector_id, seq order by received_at_ms, log_partition, log_offset
+) = 1
+"""
 _DUCKDB_TYPES = {"TIMESTAMP_NTZ": "TIMESTAMP", "STRING": "VARCHAR", "ARRAY<FLOAT>": "FLOAT[]"}
 _OF_ICEBERG = {
     **{"string": "VARCHAR", "int": "INTEGER", "long": "BIGINT", "float": "FLOAT", "double": "DOUBLE", "boolean": "BOOLEAN"},
@@ -30,20 +36,30 @@ _OF_ICEBERG = {
 
 @contextmanager
 def open_lake(lake: LakeVersion) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection with a view for every table that is declared or published.
+    """A connection with a view for every table that is declared or published, and ``bronze_all``: every accepted event once.
 
     A declared table without rows is an empty view of its columns; a column that was declared later than a file was written is
     null in it.
     """
     import duckdb
 
-    declared = {schema.name: schema for schema in QUERYABLE}
+    declared = {schema.name: schema for schema in tables.TABLES}
     with duckdb.connect() as connection:
         for name in dict.fromkeys((*declared, *lake.tables)):
-            sql = _select(connection, lake, name, declared.get(name))
+            sql = rows_of(connection, lake, name, declared.get(name))
             if sql is not None:
                 connection.execute(f"create view {view_of(name)} as {sql}")
+        connection.execute(_BRONZE_ALL)
         yield connection
+
+
+def add_namespaces(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let the tables also be called as Spark and other engines call them: ``silver.events``."""
+    for (view,) in connection.execute("select view_name from duckdb_views() where not internal order by 1").fetchall():
+        namespace, name = view.split("_", 1)
+        if view != "bronze_all":
+            connection.execute(f"create schema if not exists {namespace}")
+            connection.execute(f"create view {namespace}.{name} as from {view}")
 
 
 def view_of(table: str) -> str:
@@ -75,15 +91,17 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _select(
+def rows_of(
     connection: duckdb.DuckDBPyConnection, lake: LakeVersion, name: str, schema: tables.TableSchema | None
 ) -> str | None:
-    """The view's query; None for a table of undeclared columns without a file."""
-    nulls = {} if schema is None else _nulls(schema)
-    if not lake.files(name):
+    """The query of a table's rows, with all declared columns; None for a table of undeclared columns without a file."""
+    plan = lake.plan(name) if lake.has(name) else None
+    of_plan = {column.name: _null(column.name, duckdb_type(column.type)) for column in plan.columns} if plan else {}
+    nulls = of_plan if schema is None else _nulls(schema)
+    if plan is None or not plan.files:
         return f"select * from (select {', '.join(nulls.values())}) where false" if nulls else None
-    rows = relation(lake.plan(name))
-    written = {column.name for column in lake.plan(name).columns} or connection.sql(f"from {rows}").columns
+    rows = relation(plan)
+    written = of_plan or connection.sql(f"from {rows}").columns
     columns = [f'"{column}"' if column in written else null for column, null in nulls.items()]
     return f"select {', '.join(columns) or '*'} from {rows}"
 
@@ -91,4 +109,8 @@ def _select(
 def _nulls(schema: tables.TableSchema) -> dict[str, str]:
     """Each column as a typed null."""
     types = {column: tables.SPARK_TYPES[kind] for column, kind in schema.columns.items()}
-    return {column: f'cast(null as {_DUCKDB_TYPES.get(kind, kind)}) as "{column}"' for column, kind in types.items()}
+    return {column: _null(column, _DUCKDB_TYPES.get(kind, kind)) for column, kind in types.items()}
+
+
+def _null(column: str, duckdb_type: str) -> str:
+    return f'cast(null as {duckdb_type}) as "{column}"'

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from jishi.lake.folders import Lake
-from jishi.lake.plans import Plan, PlannedFile
-from jishi.lake.versions import TableNotPublished
+from jishi.lake.plans import Plan, PlannedFile, plan_of
+from jishi.lake.versions import TableNotPublished, TableVersion, Versions
 from jishi.paths import Paths
 from jishi.settings import Settings
 
@@ -18,23 +18,33 @@ from jishi.settings import Settings
 class LakeVersion:
     """The tables of one version; later publishes do not reach it.
 
-    ``number`` is 0 and there is no table before the first publish; ``marts`` is the DuckDB file of
-    the marts, None before the first build. Tables are called by ``TableSchema.name``.
+    ``record`` is None before the first publish; then there is no table. ``marts`` is the DuckDB file of the marts, None before
+    their first build. Tables are called by ``TableSchema.name``.
     """
 
     settings: Settings
-    number: int
-    folders: Mapping[str, Path]
-    marts: Path | None
+    record: TableVersion | None
+    marts: Path | None = None
+    folders: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def number(self) -> int:
+        """Number of the version; 0 before the first publish."""
+        return self.record.number if self.record else 0
+
+    @property
+    def snapshots(self) -> Mapping[str, int]:
+        """The Iceberg snapshot of each table."""
+        return self.record.snapshots if self.record else {}
 
     @property
     def tables(self) -> list[str]:
         """Names of the published tables, sorted."""
-        return sorted(self.folders)
+        return sorted(self.snapshots.keys() | self.folders.keys())
 
     def has(self, table: str) -> bool:
         """Whether the version has the table."""
-        return table in self.folders
+        return table in self.snapshots or table in self.folders
 
     def require(self, table: str) -> None:
         """Raise TableNotPublished, with the command that makes it, when the version does not have the table."""
@@ -45,12 +55,14 @@ class LakeVersion:
     def plan(self, table: str) -> Plan:
         """Columns and files of a table. Raises TableNotPublished."""
         self.require(table)
+        if table in self.snapshots:
+            return plan_of(self.settings, table, self.snapshots[table])
         return _folder_plan(table, self.folders[table])
 
     def state(self, table: str) -> str:
         """Changes when the table does. Raises TableNotPublished."""
         self.require(table)
-        return self.folders[table].name
+        return str(self.snapshots[table]) if table in self.snapshots else self.folders[table].name
 
     def files(self, table: str) -> list[str]:
         """Parquet files of a table, sorted; empty when it has no row or is not published."""
@@ -58,13 +70,23 @@ class LakeVersion:
 
 
 def open_version(settings: Settings, as_of: int | datetime | None = None) -> LakeVersion:
-    """The newest version, or the one of a number or an instant."""
-    assert as_of is None
-    paths = Paths.of(settings)
+    """The newest version, that of a number, or the one that readers opened at an instant.
+
+    Raises VersionNotFound when an earlier one is asked for that is not kept.
+    """
+    versions, paths = Versions.of(settings), Paths.of(settings)
+    if isinstance(as_of, datetime):
+        record: TableVersion | None = versions.as_of(as_of)
+    else:
+        record = versions.latest() if as_of is None else versions.get(as_of)
+    marts = paths.warehouse / record.marts.file if record and record.marts else None
+    if as_of is not None:
+        return LakeVersion(settings, record, marts)
+    # Until every writer publishes versions: tables that are not in the record are those in folders.
     lake = Lake(paths.lake)
-    names = [f"{file.parent.parent.name}/{file.parent.name}" for file in lake.root.glob("*/*/CURRENT")]
-    marts = paths.marts if paths.marts.exists() else None
-    return LakeVersion(settings, 0, {name: lake.current(name) for name in names}, marts)
+    names = {f"{file.parent.parent.name}/{file.parent.name}" for file in lake.root.glob("*/*/CURRENT")}
+    old = {name: lake.current(name) for name in names if record is None or name not in record.snapshots}
+    return LakeVersion(settings, record, marts or (paths.marts if paths.marts.exists() else None), old)
 
 
 def _folder_plan(name: str, folder: Path) -> Plan:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, get_settings
-from ops.cli import bots, catalogue, evaluate, features, keys, quarantine, recommend, shops
+from ops.cli import bots, catalogue, evaluate, features, keys, lake, quarantine, recommend, shops, sql
 from ops.cli.handover import PASS_THROUGH, hand_over
 from ops.demo.options import DemoFailed, DemoOptions
 
@@ -26,9 +26,11 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(shops.app, name="shops")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(features.app, name="features")
+app.add_typer(lake.app, name="lake")
 app.command("recommend")(recommend.recommend)
 app.command("catalogue")(catalogue.catalogue)
 app.command("bots")(bots.bots)
+app.command("sql")(sql.sql)
 
 
 @app.command(context_settings=PASS_THROUGH)

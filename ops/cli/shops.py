@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from jishi.contract.sender import OrderSource
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import Shops, UnknownShop
@@ -47,3 +48,20 @@ def limit(
     except UnknownShop as error:
         raise typer.BadParameter(str(error), param_hint="SHOP_ID") from None
     print(f"{shop_id}: {events_per_s} events a second" if events_per_s else f"{shop_id}: the common limit")
+
+
+@app.command()
+def orders(
+    shop_id: Annotated[str, typer.Argument(help="shop that the choice is for")],
+    source: Annotated[str, typer.Argument(help="server or page: whose orders count from now on")],
+) -> None:
+    """Choose whose orders count. Those of the other are kept as claims; what was counted before stays."""
+    chosen: OrderSource | None = "server" if source == "server" else "page" if source == "page" else None
+    if chosen is None:
+        raise typer.BadParameter(f"{source!r} sends no orders; choose server or page", param_hint="SOURCE")
+    try:
+        with Shops.edit(Paths.of(get_settings()).shops_file) as registry:
+            registry.choose_order_source(shop_id, chosen)
+    except UnknownShop as error:
+        raise typer.BadParameter(str(error), param_hint="SHOP_ID") from None
+    print(f"{shop_id}: orders of its {chosen} count")

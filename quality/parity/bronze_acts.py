@@ -22,7 +22,7 @@ _OF_LOG = "log_offset IS NOT NULL"
 
 def known_until_ms(lake: duckdb.DuckDBPyConnection) -> int | None:
     """Epoch ms of the newest event of the log in bronze; None when there is none."""
-    [(newest,)] = lake.execute(f"SELECT max(received_at_ms) FROM bronze_events WHERE {_OF_LOG}").fetchall()
+    [(newest,)] = lake.execute(f"SELECT max(received_at_ms) FROM bronze_all WHERE {_OF_LOG}").fetchall()
     return None if newest is None else int(newest)
 
 
@@ -52,8 +52,8 @@ def records_behind(
     columns = list(BRONZE_EVENTS.columns)
     of_shop = f"shop_id = ? AND {_OF_LOG if of_log else 'true'}"
     rows = lake.execute(
-        f"SELECT DISTINCT {', '.join(columns)} FROM bronze_events WHERE {of_shop} AND event_id IN "
-        f"(SELECT event_id FROM bronze_events WHERE {of_shop} AND ({condition})) "
+        f"SELECT DISTINCT {', '.join(columns)} FROM bronze_all WHERE {of_shop} AND event_id IN "
+        f"(SELECT event_id FROM bronze_all WHERE {of_shop} AND ({condition})) "
         "ORDER BY received_at_ms, log_partition NULLS FIRST, log_offset NULLS FIRST, collector_id, seq",
         [shop_id, shop_id, *parameters],
     ).fetchall()

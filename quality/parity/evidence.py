@@ -13,7 +13,7 @@ from jishi.features.why import FeatureReason, UnknownFeature, named_entity, name
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
 from jishi.settings import Settings, get_settings
-from jishi.tables import BRONZE_EVENTS
+from jishi.tables import BRONZE_HISTORY, BRONZE_LIVE
 from quality.parity.bronze_acts import records_behind
 
 
@@ -44,6 +44,7 @@ def _bronze(settings: Settings, shop: str | None, feature: Feature, identity: st
     if shop is None:
         raise UnknownFeature("bronze holds several shops; say which with --shop")
     lake = open_version(settings)
-    lake.require(BRONZE_EVENTS.name)
+    if not lake.has(BRONZE_HISTORY.name):
+        lake.require(BRONZE_LIVE.name)
     with open_lake(lake) as connection:
         return records_behind(connection, shop, feature, [identity])

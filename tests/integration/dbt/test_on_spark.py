@@ -8,24 +8,29 @@ from typing import Any
 import duckdb
 import pytest
 
+from jishi.lake.reading import open_version
+from jishi.lake.versions import Versions
+from jishi.marts import EXPORTED
 from jishi.paths import Paths
 from ops import marts
+from ops.dbt import run_dbt, spark_environment
+from ops.marts_file import PUBLISHED
+from tests.lake import settings_in
 
 pytestmark = pytest.mark.integration
-MARTS = (*marts.PUBLISHED, *marts.EXPORTED)
+MARTS = (*PUBLISHED, *EXPORTED)
 
 
 @pytest.fixture(scope="module")
 def warehouse(built: Paths, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Tables of dbt on Spark: one folder of Parquet files a model. Keys and money identities were tested on the way."""
     folder = tmp_path_factory.mktemp("spark-warehouse")
-    environment = marts.dbt_environment(built, built.warehouse / "silver", built.warehouse / "unused.duckdb", target="spark")
-    environment |= {
-        "JISHI_SPARK_WAREHOUSE": str(folder),
-        "DBT_TARGET_PATH": str(folder / "target"),
-        "SPARK_LOCAL_IP": "127.0.0.1",
-    }
-    done = marts.run_dbt(["build", "--exclude", "resource_type:unit_test", "test_name:not_null"], environment)
+    settings, database = settings_in(built.var), marts.work_database(built)
+    [read] = Versions.of(settings).list(1)
+    assert read.marts is not None
+    environment = spark_environment(settings, open_version(settings, read.marts.built_from), database, folder)
+    environment |= {"DBT_TARGET_PATH": str(folder / "target"), "SPARK_LOCAL_IP": "127.0.0.1"}
+    done = run_dbt(["build", "--exclude", "resource_type:unit_test", "test_name:not_null"], environment)
     assert done.returncode == 0, done.stdout[-3000:]
     return folder
 

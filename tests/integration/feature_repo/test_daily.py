@@ -8,17 +8,21 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from feature_repo import training_set
 from feature_repo.daily import DAILY, DailyTable
 from feature_repo.materialize import Materialized, materialize
 from feature_repo.store import MATERIALIZE_BATCH_ROWS, open_store
-from feature_repo.training_set import build
+from feature_repo.training_set import TRAINING_SET, build
 from jishi.features import ENTITY_COLUMN
-from jishi.lake import Lake, TableNotPublished
+from jishi.lake import TableNotPublished
+from jishi.lake.publishing import Replacement
+from jishi.lake.publishing import publish as publish_by_pyiceberg
+from jishi.lake.rows import Rows
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shop_runs import ShopRuns
-from tests.lake import newest
+from jishi.tables import SILVER_INTERACTIONS, TableSchema
+from tests.lake import newest, settings_in, table_of
+from tests.lake import publish as publish_rows
 
 pytestmark = pytest.mark.integration
 DAY = datetime(2026, 10, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
@@ -26,17 +30,16 @@ PERSON, ITEM = DAILY
 one_store = pytest.mark.parametrize("online_store", ["sqlite"], indirect=True)
 
 
-def publish(lake: Lake, table: DailyTable, rows: list[dict[str, Any]]) -> None:
-    frame = pd.DataFrame(rows)
-    for column, kind in table.columns.items():
-        default = {"int64": 0, "double": 0.0, "string": "x", "bool": False}[kind]
-        frame[column] = frame.get(column, default)
-    for column in ("event_timestamp", "created_timestamp"):
-        frame[column] = pd.to_datetime(frame[column]).astype("datetime64[us]")
-    with lake.publish(table.name) as draft:
-        # Two files, so that a reader that takes only the first loses half.
-        for part, half in enumerate((frame[::2], frame[1::2])):
-            half.to_parquet(draft.path / f"part-{part}.parquet", index=False, coerce_timestamps="us")
+def publish(paths: Paths, table: DailyTable, rows: list[dict[str, Any]]) -> None:
+    keys = {"shop_id": "string", ENTITY_COLUMN[table.entity]: "string"}
+    times = {"event_timestamp": "instant", "created_timestamp": "instant"}
+    schema = TableSchema(table.name, table.meaning, tuple(keys), keys | times | table.columns)
+    blank = {column: {"int64": 0, "double": 0.0, "string": "x", "bool": False}[kind] for column, kind in table.columns.items()}
+    halves = [table_of(schema, [blank | row for row in half]) for half in (rows[::2], rows[1::2])]
+    # Two files, so that a reader that takes only the first loses half.
+    replaced = (Rows.all(), Rows.of(shop_id=["nobody"]))
+    both = [Replacement(schema, where, half) for where, half in zip(replaced, halves, strict=True)]
+    publish_by_pyiceberg(settings_in(paths.var), "a test", lambda base: both)
 
 
 def row(table: DailyTable, entity: str, day: int, value: int, created_day: int | None = None) -> dict[str, Any]:
@@ -60,8 +63,7 @@ def at(day: float) -> datetime:
 
 def test_every_key_arrives_with_its_newest_row_up_to_the_instant(settings: Settings, paths: Paths) -> None:
     keys = MATERIALIZE_BATCH_ROWS + 7
-    lake = Lake(paths.lake)
-    publish(lake, PERSON, [row(PERSON, f"p{k}", day, day * 10 + 1) for k in range(keys) for day in (0, 1, 2)])
+    publish(paths, PERSON, [row(PERSON, f"p{k}", day, day * 10 + 1) for k in range(keys) for day in (0, 1, 2)])
     [done] = materialize(settings, paths, at(1), (PERSON,))
     assert (done.view, done.keys, done.written, done.refused) == (PERSON.view, keys, keys, 0)
     result = open_store(settings, paths).get_online_features(
@@ -77,30 +79,21 @@ def test_a_table_without_rows_yet_is_no_error_and_a_missing_one_is(settings: Set
     with pytest.raises(TableNotPublished):
         materialize(settings, paths, at(1), (PERSON,))
     nothing = [Materialized(PERSON.view, 0, 0, 0)]
-    with Lake(paths.lake).publish(PERSON.name):
-        pass  # published without a row
+    publish(paths, PERSON, [])
     assert materialize(settings, paths, at(1), (PERSON,)) == nothing
-    publish(Lake(paths.lake), PERSON, [row(PERSON, "p", 5, 1)])  # its first day ends later
+    publish(paths, PERSON, [row(PERSON, "p", 5, 1)])  # its first day ends later
     assert materialize(settings, paths, at(1), (PERSON,)) == nothing
 
 
-def publish_labels(lake: Lake, labels: list[tuple[str, str, float]]) -> None:
-    frame = pd.DataFrame(
-        [
-            {"shop_id": "a", "person_id": p, "item_id": i, "kind": "pay", "quantity": 1, "occurred_at": DAY + timedelta(days=d)}
-            for p, i, d in labels
-        ]
-    )
-    frame["occurred_at"] = frame["occurred_at"].astype("datetime64[us]")
-    with lake.publish("silver/interactions") as draft:
-        (draft.path / "shop=a").mkdir()
-        frame.to_parquet(draft.path / "shop=a" / "part-0.parquet", index=False, coerce_timestamps="us")
+def publish_labels(paths: Paths, labels: list[tuple[str, str, float]]) -> None:
+    pay = {"shop_id": "a", "kind": "pay", "quantity": 1}
+    rows = [pay | {"person_id": p, "item_id": i, "occurred_at": DAY + timedelta(days=d)} for p, i, d in labels]
+    publish_rows(paths.var, {SILVER_INTERACTIONS: rows})
 
 
 @one_store
 def test_the_training_set_knows_only_what_was_known(settings: Settings, paths: Paths) -> None:
-    lake = Lake(paths.lake)
-    publish_labels(lake, [("p", "i", 1.5), ("p", "i", 0.5), ("p", "j", 2.0), ("q", "i", 1.5), ("p", "i", -1), ("p", "i", 12)])
+    publish_labels(paths, [("p", "i", 1.5), ("p", "i", 0.5), ("p", "j", 2.0), ("q", "i", 1.5), ("p", "i", -1), ("p", "i", 12)])
     person_rows = [
         row(PERSON, "p", 0, 1),
         row(PERSON, "p", 1, 2),
@@ -108,12 +101,12 @@ def test_the_training_set_knows_only_what_was_known(settings: Settings, paths: P
         row(PERSON, "p", 2, 3),
         row(PERSON, "p", 3, 4),
     ]
-    publish(lake, PERSON, person_rows)
-    publish(lake, ITEM, [row(ITEM, "i", 0, 7), row(ITEM, "i", 2, 8)])
+    publish(paths, PERSON, person_rows)
+    publish(paths, ITEM, [row(ITEM, "i", 0, 7), row(ITEM, "i", 2, 8)])
     [facts], result = build(settings, paths, ["a"], ShopRuns(paths, "training-set", None))
     assert result.exit_code == 0
     assert (facts.rows, facts.covered) == (6, {PERSON.view: 3, ITEM.view: 3})
-    frame = pd.concat(pd.read_parquet(file) for file in newest(paths.var).files(training_set.TABLE))
+    frame = pd.concat(pd.read_parquet(file) for file in newest(paths.var).files(TRAINING_SET.name))
     by_key = {
         (r["person_id"], r["item_id"], (r["event_timestamp"] - DAY) / timedelta(days=1)): (
             r[f"{PERSON.view}__{first_feature(PERSON)}"],
@@ -135,10 +128,9 @@ def test_the_training_set_knows_only_what_was_known(settings: Settings, paths: P
 
 @one_store
 def test_a_join_that_leaks_is_found(settings: Settings, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    lake = Lake(paths.lake)
-    publish_labels(lake, [("p", "i", 1.5)])
-    publish(lake, PERSON, [row(PERSON, "p", 1, 2), row(PERSON, "p", 1, 99, created_day=5)])
-    publish(lake, ITEM, [row(ITEM, "i", 0, 7)])
+    publish_labels(paths, [("p", "i", 1.5)])
+    publish(paths, PERSON, [row(PERSON, "p", 1, 2), row(PERSON, "p", 1, 99, created_day=5)])
+    publish(paths, ITEM, [row(ITEM, "i", 0, 7)])
     from feast import FeatureStore
 
     honest = FeatureStore.get_historical_features
@@ -150,15 +142,14 @@ def test_a_join_that_leaks_is_found(settings: Settings, paths: Paths, monkeypatc
     sets, result = build(settings, paths, ["a"], ShopRuns(paths, "training-set", None))
     assert (sets, result.exit_code) == ([], 1)
     assert first_feature(PERSON) in result.failed[0].reason
-    assert not newest(paths.var).has(training_set.TABLE)
+    assert not newest(paths.var).has(TRAINING_SET.name)
 
 
 @one_store
 def test_a_shop_without_labels_has_nothing_to_do_and_the_others_get_their_set(settings: Settings, paths: Paths) -> None:
-    lake = Lake(paths.lake)
-    publish_labels(lake, [("p", "i", 1.5)])
-    publish(lake, PERSON, [row(PERSON, "p", 1, 2)])
-    publish(lake, ITEM, [row(ITEM, "i", 0, 7)])
+    publish_labels(paths, [("p", "i", 1.5)])
+    publish(paths, PERSON, [row(PERSON, "p", 1, 2)])
+    publish(paths, ITEM, [row(ITEM, "i", 0, 7)])
     sets, result = build(settings, paths, ["nobody", "a"], ShopRuns(paths, "training-set", None))
     assert [(each.shop_id, each.rows) for each in sets] == [("a", 1)]
     assert [(row.shop_id, row.state) for row in result.shops] == [("nobody", "nothing to do"), ("a", "done")]

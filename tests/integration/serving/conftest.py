@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import orjson
-import pandas as pd
 import pytest
 from confluent_kafka import Producer
 from scipy import sparse
@@ -20,10 +19,10 @@ from jishi import topics
 from jishi.contract import record_of
 from jishi.files import write_atomically
 from jishi.java import java_home
-from jishi.lake import Lake
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.shops import Shop, Shops
+from jishi.tables import SILVER_ITEMS
 from models.als import ALS
 from models.artefact import save
 from models.item_knn import ItemKNN
@@ -31,6 +30,7 @@ from models.popularity import Popularity
 from ops.jars import fetch_jars
 from ops.kafka import EmbeddedBroker
 from ops.ports import free_port
+from tests.lake import record
 
 
 @dataclass
@@ -54,15 +54,7 @@ class Platform:
         at = datetime(2026, 9, 1, tzinfo=UTC).replace(tzinfo=None)
         blank = {"brand": None, "attributes": None, "region": None, "unit_price_minor": 100, "currency": "CNY", "stock": 5}
         blank |= {"status": "active", "changed_at": at, "known_at": at}
-        entries = [blank | {"title": f"标题{row['item_id']}", "title_en": None} | row for row in rows]
-        frame = pd.DataFrame(entries)
-        for column in ("changed_at", "known_at"):
-            frame[column] = frame[column].astype("datetime64[us]")
-        with Lake(self.paths.lake).publish("silver/items") as draft:
-            for shop_id, part in frame.groupby("shop_id"):
-                folder = draft.path / f"shop={shop_id}"
-                folder.mkdir()
-                part.to_parquet(folder / "part-0.parquet", index=False, coerce_timestamps="us")
+        record(self.paths.var, {SILVER_ITEMS: [blank | {"title": f"标题{row['item_id']}"} | row for row in rows]})
 
     def publish_release(self, shop_id: str, version: str, groups: list[list[str]]) -> Path:
         """Train and publish a release in which person ``u<n>`` bought all of the n-th group of items, three times each."""

@@ -15,16 +15,15 @@ from typer.testing import CliRunner
 
 from feature_repo.store import apply, open_store
 from feature_repo.writer import FeatureSink, WriterProgress
-from jishi.arrow_tables import to_arrow, write_parquet
 from jishi.contract import record_of
-from jishi.lake import Lake
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
 from jishi.settings import get_settings
-from jishi.tables import BRONZE_EVENTS
+from jishi.tables import BRONZE_LIVE
 from ops.cli import app
 from serving.api import make_app
 from serving.engine import Engine
+from tests.lake import record
 
 pytestmark = pytest.mark.integration
 SHOP, ITEMS = "lanting", ["a", "b", "c"]
@@ -62,9 +61,8 @@ def viewed(person: str, item: str, before_noon_s: float, offset: int | None) -> 
     return {**record, "received_at_ms": int(at.timestamp() * 1000), **position}
 
 
-def land(lake: Lake, rows: list[dict[str, Any]]) -> None:
-    with lake.publish(BRONZE_EVENTS.name) as draft:
-        write_parquet(to_arrow(BRONZE_EVENTS, rows), draft.path / "part-0.parquet")
+def land(platform: Any, rows: list[dict[str, Any]]) -> None:
+    record(platform.paths.var, {BRONZE_LIVE: rows})
 
 
 def message(person: str, items: list[str], as_of_ms: int) -> bytes:
@@ -95,7 +93,6 @@ def test_a_planted_value_fails_the_task_which_names_the_feature(
     platform: Any, parity: Callable[[], Any], until: Callable[..., Any]
 ) -> None:
     assert "serving logged no value" in parity().stderr
-    lake = Lake(platform.paths.lake)
     platform.publish_items([{"shop_id": SHOP, "item_id": item, "category": "x"} for item in ITEMS])
     apply(platform.settings, platform.paths, open_version(platform.settings))
     sink = FeatureSink(open_store(platform.settings, platform.paths), platform.paths.features, WriterProgress())
@@ -120,11 +117,11 @@ def test_a_planted_value_fails_the_task_which_names_the_feature(
         assert recommended("q") == "personalised"
         until(lambda: engine.served_log.logged >= 7)
 
-        land(lake, log)
+        land(platform, log)
         early = parity()
         assert early.exit_code == 2
         assert "bronze knows the log up to 2026-11-20T11:59:45" in early.stderr
-        land(lake, [*log, viewed("late", "a", -60, 5)])
+        land(platform, [*log, viewed("late", "a", -60, 5)])
         fine = parity()
         assert fine.exit_code == 0, fine.output
         assert "no feature" in fine.stdout
@@ -154,7 +151,7 @@ def test_a_value_that_stays_away_and_one_that_is_not_replaced_are_told_apart(
     sink = FeatureSink(open_store(platform.settings, platform.paths), platform.paths.features, WriterProgress())
     sink.write([(0, 1, message("u", ["a"], NOON_MS - 300_000))])
     rows = [viewed("u", "a", 300, 1), viewed("u", "b", 60, 2), viewed("m", "a", 60, 3), viewed("late", "a", -60, 4)]
-    land(Lake(platform.paths.lake), rows)
+    land(platform, rows)
     engine = engine_at_noon(platform)
     engine.start()
     until(lambda: engine.recent.is_open)

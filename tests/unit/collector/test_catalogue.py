@@ -134,7 +134,7 @@ def test_gaps_are_filled_named_and_can_be_taken_out_again(world: Any, viewed: Vi
     }
     assert "category" not in order_lines[1]
     assert [unfilled(kept[event["event_id"]]["event"]) for event in sent] == sent
-    assert 'jishi_collector_filled_events_total{shop="a"} 4.0' in world.client.get("/metrics").text
+    assert 'jishi_collector_filled_events_total{sent_by="server"} 4.0' in world.client.get("/metrics").text
     assert world.post([viewed("b", shop_id="b", occurred_at=AFTER)], key="b").status_code == 200
     assert "filled" not in lines(world)[-1]["event"]["properties"], "another shop's item of the same name"
 

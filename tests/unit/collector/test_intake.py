@@ -252,8 +252,8 @@ def test_metrics_tell_counts_and_no_person(world: Any, viewed: Viewed) -> None:
     world.client.post("/v1/events", json=[viewed()])
     text = world.client.get("/metrics").text
     for line in (
-        'jishi_collector_accepted_events_total{shop="a"} 2.0',
-        'jishi_collector_quarantined_events_total{reason="missing_field",shop="a"} 1.0',
+        'jishi_collector_accepted_events_total{sent_by="server"} 2.0',
+        'jishi_collector_quarantined_events_total{reason="missing_field",sent_by="server"} 1.0',
         'jishi_collector_refused_requests_total{code="foreign_shop"} 1.0',
         "jishi_collector_wrong_keys_total 1.0",
         "jishi_collector_backlog_events 0.0",
@@ -261,7 +261,7 @@ def test_metrics_tell_counts_and_no_person(world: Any, viewed: Viewed) -> None:
         "jishi_collector_fsync_seconds_count 1.0",
     ):
         assert line in text
-    assert not re.search("somebody|jk_write", text)
+    assert not re.search("somebody|jk_write|shop=", text)
 
 
 def test_a_revoked_key_ends_at_once_and_its_uses_are_counted(world: Any, viewed: Viewed) -> None:

@@ -31,7 +31,7 @@ def test_a_repetition_is_acknowledged_and_told(world: Any, viewed: Viewed) -> No
     assert (payload["accepted"], payload["duplicates"], payload["quarantined"]) == (2, 1, 0)
     assert (payload["results"][0]["reason"], payload["results"][0]["field"]) == ("duplicate", "event_id")
     assert count_accepted(world.wal.folder) == {"a": 5}, "a repetition is an acknowledgement too"
-    assert 'jishi_collector_duplicate_events_total{shop="a"} 2.0' in world.client.get("/metrics").text
+    assert 'jishi_collector_duplicate_events_total{sent_by="server"} 2.0' in world.client.get("/metrics").text
 
 
 def test_another_shop_or_a_refused_event_is_no_repetition(world: Any, viewed: Viewed) -> None:

@@ -16,7 +16,7 @@ from jishi.lake.reading import LakeVersion
 from jishi.settings import get_settings
 from jishi.tables import SILVER_EVENTS
 from ops.cli import app
-from tests.lake import newest, publish
+from tests.lake import newest, record
 
 # (shop, item, price, occurred at, received at); the last two have one time, and the one that is known later holds
 CHANGES = [
@@ -60,7 +60,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LakeVersion:
         row |= {"shop_id": shop, "batch": "history", "event_id": f"e{number}", "type": "item_changed", "item_id": item_id}
         row |= {"occurred_at": at(occurred).replace(tzinfo=None), "received_at": at(received).replace(tzinfo=None)}
         rows.append(row | {"is_late": False, "line": json.dumps({"properties": properties})})
-    publish(tmp_path, {SILVER_EVENTS: rows})
+    record(tmp_path, {SILVER_EVENTS: rows})
     return newest(tmp_path)
 
 

@@ -33,7 +33,7 @@ from models.pipeline import StepMissing
 from models.placements.lists import Lists
 from models.sessions.model import unpack
 from models.split import TooShort
-from tests.lake import newest, publish
+from tests.lake import newest, record
 
 START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
 CUT = START + timedelta(days=7)  # of fifteen days with payments: seven to judge by, one between
@@ -41,7 +41,7 @@ Rows = list[dict[str, Any]]
 
 
 def publish_table(paths: Paths, schema: TableSchema, rows: Rows) -> None:
-    publish(paths.var, {schema: rows})
+    record(paths.var, {schema: rows})
 
 
 def act(person: str, item: str, day: int, kind: str = "pay", **columns: Any) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def tables() -> dict[TableSchema, Rows]:
 def paths(tmp_path: Path) -> Paths:
     built = Paths(var=tmp_path / "var", envs=tmp_path)
     items = [{"shop_id": "a", "item_id": item} for item in ("i1", "i2", "i9")]
-    publish(built.var, {SILVER_INTERACTIONS: acts(), SILVER_ITEMS: items} | tables())
+    record(built.var, {SILVER_INTERACTIONS: acts(), SILVER_ITEMS: items} | tables())
     return built
 
 

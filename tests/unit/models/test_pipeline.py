@@ -23,7 +23,7 @@ from models.pipeline import StepMissing
 from models.release import Release, current_version
 from models.shop_steps import STEPS, run_step
 from models.split import TooShort
-from tests.lake import newest, publish
+from tests.lake import newest, record
 
 START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
 GROUPS, ITEMS, DAYS = 4, 40, 24
@@ -31,7 +31,7 @@ Released = tuple[Paths, str, Path]
 
 
 def publish_table(paths: Paths, schema: TableSchema, rows: list[dict[str, Any]]) -> None:
-    publish(paths.var, {schema: rows})
+    record(paths.var, {schema: rows})
 
 
 def acts(is_personal: bool = True, days: int = DAYS) -> list[dict[str, Any]]:
@@ -112,7 +112,7 @@ def test_shops_side_by_side_come_out_as_one_by_one(tmp_path: Path) -> None:
     def made(name: str) -> Paths:
         paths = Paths(var=tmp_path / name, envs=tmp_path)
         rows = {SILVER_ITEMS: [{"item_id": f"i{item:02}"} for item in range(ITEMS)], SILVER_INTERACTIONS: acts()}
-        publish(
+        record(
             paths.var, {schema: [row | {"shop_id": shop} for shop in ("a", "b") for row in of] for schema, of in rows.items()}
         )
         return paths

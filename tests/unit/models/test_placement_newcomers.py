@@ -18,7 +18,7 @@ from models import pipeline
 from models.explore import prior_rates
 from models.placements.newcomers import PRIOR_STRENGTH, BadNewcomers, Newcomers, read_facts
 from models.release import CorruptArtefact, Release
-from tests.lake import newest, publish
+from tests.lake import newest, record
 
 START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
 NEW = ["n-lamp", "n-tea"]
@@ -26,7 +26,7 @@ KINDS = ("tea", "lamp")
 
 
 def publish_table(paths: Paths, schema: TableSchema, rows: list[dict[str, Any]]) -> None:
-    publish(paths.var, {schema: rows})
+    record(paths.var, {schema: rows})
 
 
 def event(kind: str, at: datetime, properties: dict[str, Any], number: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from jishi.shops import Shop, Shops
 from jishi.tables import SILVER_EVENTS, SILVER_INTERACTIONS, SILVER_ITEMS
 from models.release import current_version
 from models.shop_steps import STEPS, run_step
-from tests.lake import newest, publish
+from tests.lake import newest, record
 
 START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
 RUN = "daily.manual"
@@ -44,7 +44,7 @@ def paths(tmp_path: Path) -> Paths:
             shops.add(Shop(shop_id=shop_id, name=shop_id))
     items = [{"shop_id": s, "item_id": f"i{item:02}"} for s in SHOPS[1:] for item in range(40)]
     interactions = [*acts("full", "pay", 20), *acts("few", "pay", 3), *acts("views", "view", 20)]
-    publish(paths.var, {SILVER_ITEMS: items, SILVER_EVENTS: [], SILVER_INTERACTIONS: interactions})
+    record(paths.var, {SILVER_ITEMS: items, SILVER_EVENTS: [], SILVER_INTERACTIONS: interactions})
     return paths
 
 
@@ -77,7 +77,7 @@ def test_the_reason_says_what_is_missing(paths: Paths) -> None:
 
 
 def test_a_damaged_candidate_is_its_shops_failure_and_is_trained_and_judged_again(paths: Paths) -> None:
-    publish(paths.var, {SILVER_INTERACTIONS: [*acts("full", "pay", 20), *acts("few", "pay", 20)]})
+    record(paths.var, {SILVER_INTERACTIONS: [*acts("full", "pay", 20), *acts("few", "pay", 20)]})
     shops = ("few", "full")
     run(paths, "train", shops)
     candidate = (paths.models / "few" / "candidates" / "LATEST").read_text().strip()
@@ -95,7 +95,7 @@ def test_a_damaged_candidate_is_its_shops_failure_and_is_trained_and_judged_agai
 
 def test_a_shop_that_grew_is_learnt_from(paths: Paths) -> None:
     assert [row.state for row in run(paths, "train", ("few",)).shops] == ["nothing to do"]
-    publish(paths.var, {SILVER_INTERACTIONS: acts("few", "pay", 20)})
+    record(paths.var, {SILVER_INTERACTIONS: acts("few", "pay", 20)})
     for step in STEPS:
         assert [row.state for row in run(paths, step, ("few",)).shops] == ["done"], step
 

@@ -15,7 +15,7 @@ from jishi.settings import get_settings
 from jishi.tables import SILVER_SESSIONS
 from ops.cli import app
 from quality.bots import bot_labels
-from tests.lake import newest, publish
+from tests.lake import newest, record
 
 START = datetime(2026, 9, 1, 10)  # noqa: DTZ001 - silver keeps UTC without a zone
 # (person, views, seconds, adds, checkouts, orders, labelled)
@@ -42,7 +42,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LakeVersion:
             row: dict[str, Any] = dict.fromkeys(SILVER_SESSIONS.columns) | counts
             row |= {"shop_id": shop, "session_key": person, "person_id": person}
             rows.append(row | {"started_at": START, "ended_at": START + timedelta(seconds=seconds)})
-    publish(tmp_path, {SILVER_SESSIONS: rows})
+    record(tmp_path, {SILVER_SESSIONS: rows})
     return newest(tmp_path)
 
 

@@ -16,7 +16,7 @@ from jishi.settings import Settings, get_settings
 from jishi.tables import BRONZE_EVENTS
 from quality.parity.bronze_acts import acts_of_log, known_until_ms, records_behind
 from quality.parity.evidence import evidence
-from tests.lake import newest, publish
+from tests.lake import newest, record
 
 BY_NAME = {feature.name: feature for feature in FEATURES}
 T0 = 1_788_220_800_000
@@ -46,7 +46,7 @@ def lake(tmp_path: Path) -> LakeVersion:
         row(5, "e5", "q", share_id="s", shared_by="人"),
         row(6, "e6", "q", share_id="t", shared_by="q"),
     ]
-    publish(tmp_path, {BRONZE_EVENTS: rows})
+    record(tmp_path, {BRONZE_EVENTS: rows})
     return newest(tmp_path)
 
 

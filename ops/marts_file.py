@@ -1,0 +1,117 @@
+"""From a finished dbt build to a version that records it: the marts' file, the daily features, a path to the newest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import duckdb
+
+from jishi.arrow_tables import schema_of
+from jishi.lake.publishing import Replacement, publish
+from jishi.lake.query import quoted
+from jishi.lake.reading import LakeVersion
+from jishi.lake.rows import Rows
+from jishi.lake.versions import MartsFile, TableVersion, Versions
+from jishi.marts import EXPORTED
+from jishi.paths import Paths
+from jishi.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PUBLISHED = ("fct_orders", "fct_sessions", "fct_shop_days", "fct_funnel_days", "dim_customers", "dim_items")
+GRACE_S = 24 * 3600  # a file without a record may be of a build that is about to be recorded
+_GRAINS = {
+    "person_daily": "One person of one shop at the end of a day.",
+    "item_daily": "One item of one shop at the end of a day.",
+}
+
+
+class OlderBuild(RuntimeError):
+    """The recorded marts are built from a newer version than these."""
+
+
+def publish_marts(settings: Settings, lake: LakeVersion, database: Path) -> TableVersion:
+    """Record the marts of a build from the version ``lake``, with the daily features. Raises OlderBuild and StaleWriter."""
+    paths = Paths.of(settings)
+    marts = write_marts(paths, database, lake.number)
+    with duckdb.connect(str(database), read_only=True) as connection:
+        daily = {
+            table: connection.execute(f"select * from {name} order by all").to_arrow_table() for name, table in EXPORTED.items()
+        }
+
+    def refuse_older(newest: TableVersion | None) -> None:
+        recorded = newest.marts if newest else None
+        if recorded is not None and recorded.built_from > lake.number:
+            raise OlderBuild(
+                f"the marts of version {lake.number} are not published: those of version {recorded.built_from} are already"
+            )
+
+    version = publish(
+        settings,
+        "ops.marts build",
+        lambda base: [_replacement(table, rows) for table, rows in daily.items()],
+        marts=marts,
+        check=refuse_older,
+    )
+    link_newest(settings)
+    drop_unrecorded(settings)
+    return version
+
+
+def write_marts(paths: Paths, database: Path, built_from: int) -> MartsFile:
+    """Copy the published models of dbt's database to a file that is named by its version and checksum and never changes."""
+    folder = paths.marts_files
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = folder / f".{uuid4().hex}"
+    try:
+        with duckdb.connect() as connection:
+            connection.execute(f"attach {quoted(str(database))} as built (read_only)")
+            connection.execute(f"attach {quoted(str(aside))} as published")
+            for name in PUBLISHED:
+                connection.execute(f"create table published.{name} as select * from built.main.{name} order by all")
+            when = "now() at time zone 'UTC' as built_at"
+            connection.execute(f"create table published.build as select {when}, {built_from} as version")
+            connection.execute("detach published")
+        with aside.open("rb") as written:
+            checksum = hashlib.file_digest(written, "sha256").hexdigest()
+            os.fsync(written.fileno())
+        file = folder / f"{built_from}-{checksum[:12]}.duckdb"
+        aside.chmod(0o444)
+        aside.replace(file)
+    finally:
+        aside.unlink(missing_ok=True)
+    return MartsFile(str(file.relative_to(paths.warehouse)), checksum, built_from)
+
+
+def link_newest(settings: Settings) -> None:
+    """Let the stable path, which Superset reads, lead to the marts that the newest version names."""
+    paths, newest = Paths.of(settings), Versions.of(settings).latest()
+    if newest is None or newest.marts is None:
+        return
+    aside = paths.marts.with_name(f".{uuid4().hex}")
+    aside.symlink_to(newest.marts.file)
+    aside.replace(paths.marts)
+
+
+def drop_unrecorded(settings: Settings, now: float | None = None) -> None:
+    """Delete files that no kept version names, once they are a day old."""
+    recorded = {version.marts.file for version in Versions.of(settings).after(0) if version.marts is not None}
+    paths, oldest = Paths.of(settings), (time.time() if now is None else now) - GRACE_S
+    for file in paths.marts_files.iterdir():
+        with suppress(FileNotFoundError):  # another build deletes, too
+            if str(file.relative_to(paths.warehouse)) not in recorded and file.stat().st_mtime < oldest:
+                file.unlink()
+
+
+def _replacement(table: str, rows: pa.Table) -> Replacement:
+    """All rows of a table of daily features anew; the models' contract declares the columns."""
+    name = table.rsplit("/", 1)[1]
+    key = ("shop_id", f"{name.removesuffix('_daily')}_id", "event_timestamp")
+    return Replacement(schema_of(rows.schema, table, _GRAINS[name], key), Rows.all(), rows)
