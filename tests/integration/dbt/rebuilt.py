@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 Node = dict[str, Any]
 STAGING = "stg_lake__"
@@ -19,9 +20,12 @@ STAGING = "stg_lake__"
 
 @dataclass(frozen=True)
 class Project:
-    """``models`` in the order of their dependencies and ``tests``, each a node of dbt's manifest with its compiled SQL."""
+    """``models`` in the order of their dependencies and ``tests``, each a node of dbt's manifest with its compiled SQL.
 
-    database: Path
+    ``staging`` holds the rows of the staging models.
+    """
+
+    staging: Mapping[str, pa.Table]
     models: tuple[Node, ...]
     tests: tuple[Node, ...]
 
@@ -42,7 +46,10 @@ class Project:
         for name in sorted(models):
             add(name)
         tests = tuple(node for node in nodes.values() if node["resource_type"] == "test")
-        return cls(warehouse / "build.duckdb", tuple(models[name] for name in ordered), tests)
+        names = [node["name"] for node in models.values() if node["name"].startswith(STAGING)]
+        with duckdb.connect(str(warehouse / "build.duckdb"), read_only=True) as connection:
+            staging = {name: connection.execute(f"from {name}").to_arrow_table() for name in names}
+        return cls(staging, tuple(models[name] for name in ordered), tests)
 
     def sql_of(self, model: str) -> str:
         """The compiled SQL of a model."""
@@ -56,16 +63,14 @@ class Project:
         """
         changed = sql or {}
         with duckdb.connect() as connection:
-            connection.execute(f"attach '{self.database}' as original (read_only)")
             connection.execute(f"attach ':memory:' as {self.models[0]['database']}")
             connection.execute(f"use {self.models[0]['database']}.{self.models[0]['schema']}")
-            staging = [node for node in self.models if node["name"].startswith(STAGING)]
-            for node in staging:
-                connection.execute(f"create table {node['name']} as from original.{node['schema']}.{node['name']}")
+            for name, table in self.staging.items():
+                connection.from_arrow(table).create(name)
             if rows is not None:
                 connection.execute(rows)
             for node in self.models:
-                if node not in staging:
+                if node["name"] not in self.staging:
                     connection.execute(f"create table {node['name']} as {changed.get(node['name'], node['compiled_code'])}")
             failing = {node["name"]: _shops(connection.execute(node["compiled_code"])) for node in self.tests}
             return {name: shops for name, shops in failing.items() if shops}

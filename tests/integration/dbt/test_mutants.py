@@ -9,11 +9,11 @@ import pytest
 
 from jishi import tables
 from jishi.paths import Paths
-from ops import marts
+from ops import dbt, marts
 from tests.integration.dbt.conftest import Silver
 from tests.integration.dbt.mutants import MODEL_FAULTS, ROW_FAULTS, ModelFault, RowFault
 from tests.integration.dbt.rebuilt import Project
-from tests.lake import settings_in
+from tests.lake import newest, settings_in
 
 pytestmark = pytest.mark.integration
 
@@ -52,18 +52,20 @@ def test_a_stopped_build_publishes_nothing(paths: Paths, silver: Silver) -> None
     silver.publish(paths.var, {tables.SILVER_ORDERS: orders})
     with pytest.raises(marts.BuildFailed, match="orders_equal_their_lines"):
         marts.build(settings_in(paths.var), lambda line: None)
-    assert not paths.marts.exists()
+    assert newest(paths.var).marts is None
+    assert not paths.marts_files.exists()
 
 
 def test_a_fault_in_the_sql_stops_a_build_too(
     paths: Paths, silver: Silver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copied = tmp_path / "dbt"
-    shutil.copytree(marts.DBT, copied, ignore=shutil.ignore_patterns("target", "logs"))
+    shutil.copytree(dbt.DBT, copied, ignore=shutil.ignore_patterns("target", "logs"))
     model = copied / "models" / "intermediate" / "int_refunds_summed.sql"
     model.write_text(model.read_text().replace("{{ sum_minor('amount_minor') }}", "cast(max(amount_minor) as bigint)"))
-    monkeypatch.setattr(marts, "DBT", copied)
+    monkeypatch.setattr(dbt, "DBT", copied)
     silver.publish(paths.var)
     with pytest.raises(marts.BuildFailed, match="refunds_equal_days_and_orders"):
         marts.build(settings_in(paths.var), lambda line: None)
-    assert not paths.marts.exists()
+    assert newest(paths.var).marts is None
+    assert not paths.marts_files.exists()
