@@ -39,15 +39,19 @@ def land_live(paths: Paths, on: date) -> dict[str, Counter[str]]:
             rows[row["shop_id"]].append(row)
         elif row["received_at_ms"] < start:
             known_before.add(_name(row))
-    rows = {shop_id: new for shop_id, of in rows.items() if (new := [row for row in of if _name(row) not in known_before])}
+    rows = {
+        shop_id: new
+        for shop_id, shop_rows in rows.items()
+        if (new := [row for row in shop_rows if _name(row) not in known_before])
+    }
     if not rows:
         return {}
-    outcomes = {shop_id: Counter(row.get("outcome") or "unknown" for row in of) for shop_id, of in rows.items()}
+    outcomes = {shop_id: Counter(row.get("outcome") or "unknown" for row in shop_rows) for shop_id, shop_rows in rows.items()}
     partitions = {shop_id: f"shop={shop_id}/batch=live-{on.isoformat()}" for shop_id in sorted(rows)}
     with Lake(paths.lake).publish(BRONZE_EVENTS.name, replace=partitions.values()) as draft:
         for shop_id, partition in partitions.items():
-            own = sorted(rows[shop_id], key=_position)
-            complete = [{column: row.get(column) for column in BRONZE_EVENTS.columns} for row in own]
+            landed = sorted(rows[shop_id], key=_position)
+            complete = [{column: row.get(column) for column in BRONZE_EVENTS.columns} for row in landed]
             write_parquet(to_arrow(BRONZE_EVENTS, complete), draft.path / partition / "events-00000.parquet")
     return {shop_id: outcomes[shop_id] for shop_id in partitions}
 

@@ -28,10 +28,10 @@ class AirflowMissing(RuntimeError):
 
 def installed_version(paths: Paths) -> str:
     """Airflow's version in its environment. Raises AirflowMissing."""
-    found = sorted((paths.envs / "airflow").glob("lib/python*/site-packages/apache_airflow-*.dist-info"))
-    if not found:
+    folders = sorted((paths.envs / "airflow").glob("lib/python*/site-packages/apache_airflow-*.dist-info"))
+    if not folders:
         raise AirflowMissing(f"Airflow is not installed in {paths.envs / 'airflow'}; run scripts/setup")
-    return found[0].name.removeprefix("apache_airflow-").removesuffix(".dist-info")
+    return folders[0].name.removeprefix("apache_airflow-").removesuffix(".dist-info")
 
 
 def template_file(paths: Paths) -> Path:

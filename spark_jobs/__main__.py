@@ -26,7 +26,7 @@ from spark_jobs.session import open_session
 from spark_jobs.silver.job import BatchMissing, OlderLayout, build_silver, is_short
 
 _BATCH = re.compile(r"history|live-\d{4}-\d{2}-\d{2}")
-Tell = Callable[[str], None]
+ReportProgress = Callable[[str], None]
 
 
 def _batch(text: str) -> str:
@@ -82,40 +82,42 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _silver(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
+def _silver(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, progress: ReportProgress) -> None:
     settings = get_settings()
-    audited = build_silver(session, lake, shops, settings, chosen.batch, chosen.shop, lambda name: tell(f"wrote {name}"))
-    _tell_rows(audited.rows, tell)
+    audited = build_silver(session, lake, shops, settings, chosen.batch, chosen.shop, lambda name: progress(f"wrote {name}"))
+    _report_rows(audited.rows, progress)
 
 
-def _features(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
+def _features(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, progress: ReportProgress) -> None:
     wanted = {view: members for view, members in views().items() if not chosen.view or view in chosen.view}
     if chosen.log is not None:
         replay(session, get_settings(), chosen.log, chosen.out, wanted)
     else:
-        backfill(session, get_settings(), lake, wanted, chosen.shop, lambda name: tell(f"wrote {name}"))
-    tell("features computed")
+        backfill(session, get_settings(), lake, wanted, chosen.shop, lambda name: progress(f"wrote {name}"))
+    progress("features computed")
 
 
-def _cooccurrence(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
+def _cooccurrence(
+    session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, progress: ReportProgress
+) -> None:
     for shop_id in chosen.shop:
-        _tell_rows(build_neighbours(session, lake, shop_id, chosen.within, chosen.before), tell)
+        _report_rows(build_neighbours(session, lake, shop_id, chosen.within, chosen.before), progress)
 
 
-def _als(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
+def _als(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, progress: ReportProgress) -> None:
     parameters = Parameters(factors=chosen.factors, iterations=chosen.iterations)
     for shop_id in chosen.shop:
-        _tell_rows(build_factors(session, lake, shop_id, parameters, chosen.before), tell)
+        _report_rows(build_factors(session, lake, shop_id, parameters, chosen.before), progress)
 
 
-def _candidates(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, tell: Tell) -> None:
+def _candidates(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, progress: ReportProgress) -> None:
     for shop_id in chosen.shop:
-        _tell_rows(build_candidates(session, lake, shop_id, chosen.before), tell)
+        _report_rows(build_candidates(session, lake, shop_id, chosen.before), progress)
 
 
-def _tell_rows(rows_by_table: dict[str, int], tell: Tell) -> None:
+def _report_rows(rows_by_table: dict[str, int], progress: ReportProgress) -> None:
     for name, rows in rows_by_table.items():
-        tell(f"published {name}: {rows:,} rows")
+        progress(f"published {name}: {rows:,} rows")
 
 
 def main() -> int:

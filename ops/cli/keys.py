@@ -78,12 +78,12 @@ def list_(shop: Annotated[str | None, typer.Option(help="only this shop")] = Non
     from rich.table import Table
 
     table = Table("key id", "shop", "right", "made at (UTC)", "sites")
-    for found in Shops.load(Paths.of(get_settings()).shops_file).shops.values():
-        for key in found.keys:
-            if shop in (None, found.shop_id):
-                made = f"{key.created_at:%Y-%m-%d %H:%M}" if key.created_at else "not noted"
+    for registered in Shops.load(Paths.of(get_settings()).shops_file).shops.values():
+        for key in registered.keys:
+            if shop in (None, registered.shop_id):
+                created = f"{key.created_at:%Y-%m-%d %H:%M}" if key.created_at else "not noted"
                 sites = ", ".join(key.origins) or ("all" if key.right == "track" else "")
-                table.add_row(key.key_id, found.shop_id, key.right, made, sites)
+                table.add_row(key.key_id, registered.shop_id, key.right, created, sites)
     Console().print(table)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,7 +46,7 @@ def versions(
         marts = "" if version.marts is None else str(version.marts.built_from)
         since = f"{version.created_at:%Y-%m-%d %H:%M:%S}"
         table.add_row(str(version.number), since, _changes(version), marts, version.writer)
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
 @app.command()
@@ -69,7 +70,7 @@ def show(
         known = ", ".join(table.replace("/", ".") for table in lake_version.tables) or "none"
         raise typer.BadParameter(f"{error}; tables: {known}", param_hint="TABLE") from None
     size = sum(file.bytes for file in plan.files)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(f"{table_name} in version {lake_version.number}, snapshot {plan.snapshot_id}", highlight=False)
     console.print(f"{plan.rows:,} rows in {len(plan.files):,} files, {size / 2**20:,.1f} MiB", highlight=False)
     console.print(", ".join(f"{column.name} {column.type}" for column in plan.columns), highlight=False, markup=False)

@@ -49,8 +49,8 @@ class AirflowApi:
 
         Returns the run's id. Raises DemoFailed when it fails or takes longer.
         """
-        made = self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
-        run_id = str(made["dag_run_id"])
+        dag_run = self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
+        run_id = str(dag_run["dag_run_id"])
         deadline = time.monotonic() + timeout_s
         while True:
             tasks = self.tasks(dag_id, run_id)
@@ -68,9 +68,9 @@ class AirflowApi:
 
     def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
         """States of the run's tasks in the order in which they started, waiting ones last."""
-        found = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
-        found.sort(key=lambda task: (task["start_date"] or "9", task["task_id"]))
-        return [TaskState(task["task_id"], task["state"] or "waiting", task["duration"]) for task in found]
+        instances = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
+        instances.sort(key=lambda task: (task["start_date"] or "9", task["task_id"]))
+        return [TaskState(task["task_id"], task["state"] or "waiting", task["duration"]) for task in instances]
 
     def _why(self, dag_id: str, run_id: str) -> str:
         failed = [t.task_id for t in self.tasks(dag_id, run_id) if t.state == "failed"]

@@ -41,11 +41,11 @@ def wait_until_archived(paths: Paths, console: Console, timeout_s: float = 90) -
     wanted = acknowledged(paths)
     deadline = time.monotonic() + timeout_s
     with console.status("") as status:
-        while (found := archived(paths.live)) < wanted:
-            status.update(f"archive holds {found:,} of {wanted:,} acknowledged events")
+        while (count := archived(paths.live)) < wanted:
+            status.update(f"archive holds {count:,} of {wanted:,} acknowledged events")
             if time.monotonic() > deadline:
                 raise DemoFailed(
-                    f"only {found} of {wanted} acknowledged events reached {paths.live} within {timeout_s:.0f} s; "
+                    f"only {count} of {wanted} acknowledged events reached {paths.live} within {timeout_s:.0f} s; "
                     "see jishi status, var/log/forwarder.log and var/log/flink.log"
                 )
             time.sleep(0.5)

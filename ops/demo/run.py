@@ -21,7 +21,7 @@ from ops.demo import loop, summary
 from ops.demo.airflow_api import FINISHED, AirflowApi, TaskState
 from ops.demo.drain import wait_until_archived
 from ops.demo.options import JOURNEY, STEPS, DemoFailed, DemoOptions, DemoShop
-from ops.demo.processes import Job, beside, part, run, run_together
+from ops.demo.processes import DemoJob, beside, part, run, run_together
 from ops.demo.tenants import Keys, register
 from ops.parts import giving_way
 from ops.state import NotOurState, claim, empty
@@ -94,21 +94,21 @@ class Demo:
         self.keys = register(self.paths, self.options.shops)
 
     def _platform_and_history(self) -> None:
-        jobs = [Job("platform up", [sys.executable, "-m", "ops.cli", "up"], self._log("up"))]
+        jobs = [DemoJob("platform up", [sys.executable, "-m", "ops.cli", "up"], self._log("up"))]
         if not (self.options.keep and self.paths.history.exists()):
             jobs += self._history_jobs()
         run_together(jobs, self.console)
 
-    def _history_jobs(self) -> list[Job]:
+    def _history_jobs(self) -> list[DemoJob]:
         jobs = []
         if JOURNEY in self.options.shops:
             limit = self.options.journey_households
             arguments = ["journey", "--shop", JOURNEY, *(["--limit-households", str(limit)] if limit else [])]
             command = part(self.paths, "imports", *arguments)
-            jobs.append(Job("real history: Complete Journey", giving_way(command), self._log("journey")))
+            jobs.append(DemoJob("real history: Complete Journey", giving_way(command), self._log("journey")))
         for shop in self.options.simulated:
             command = part(self.paths, "simulator", *self._shop_arguments(shop), "--out", str(self.paths.history))
-            jobs.append(Job(f"simulated history: {shop.name}", giving_way(command), self._log(f"simulate-{shop.shop_id}")))
+            jobs.append(DemoJob(f"simulated history: {shop.name}", giving_way(command), self._log(f"simulate-{shop.shop_id}")))
         return jobs
 
     def _shop_arguments(self, shop: DemoShop) -> list[str]:
@@ -142,7 +142,7 @@ class Demo:
             arguments = [*self._shop_arguments(shop), "--to", self._url("collector"), "--key", self.keys[shop.shop_id].write]
             arguments += ["--rate", str(self.options.live_rate), "--seconds", str(self.options.live_seconds)]
             command = part(self.paths, "simulator", *arguments)
-            jobs.append(Job(f"live traffic: {shop.name}", command, self._log(f"live-{shop.shop_id}")))
+            jobs.append(DemoJob(f"live traffic: {shop.name}", command, self._log(f"live-{shop.shop_id}")))
         run_together(jobs, self.console)
 
     def _loop(self) -> None:
@@ -157,7 +157,7 @@ class Demo:
 
     def _daily(self) -> None:
         # The docs say what the tables are, which no day changes; they are made while the archive's next files are waited for.
-        with beside(Job("dbt docs", part(self.paths, "ops.marts", "docs"), self._log("dbt-docs")), self.console):
+        with beside(DemoJob("dbt docs", part(self.paths, "ops.marts", "docs"), self._log("dbt-docs")), self.console):
             count = wait_until_archived(self.paths, self.console)
         self.console.print(f"  all {count:,} acknowledged live events are in the archive")
         for date in self._live_dates():
@@ -219,14 +219,14 @@ class _Progress:
     dag_id: str
     console: Console
     status: Status
-    told: set[str] = field(default_factory=set)
+    reported: set[str] = field(default_factory=set)
 
     def __call__(self, tasks: list[TaskState]) -> None:
         """Take the newest states."""
         for task in tasks:
-            if task.state not in FINISHED or task.task_id in self.told:
+            if task.state not in FINISHED or task.task_id in self.reported:
                 continue
-            self.told.add(task.task_id)
+            self.reported.add(task.task_id)
             mark = "[green]✓[/]" if task.state == "success" else f"[red]{task.state}[/]"
             self.console.print(f"  {mark} {self.dag_id}: {task.task_id} [dim]{task.seconds or 0:.0f} s[/]", highlight=False)
         running = ", ".join(task.task_id for task in tasks if task.state == "running")

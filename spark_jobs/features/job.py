@@ -39,15 +39,15 @@ def good_acts(events: DataFrame, settings: Settings) -> DataFrame:
 def replay(session: SparkSession, settings: Settings, source: Path, target: Path, wanted: Views | None = None) -> None:
     """Features of a log in JSON lines (columns of ``BRONZE_EVENTS``) into ``target/<view>/``."""
     events = session.read.schema(BRONZE_EVENTS.spark_ddl).json(str(source))
-    found = good_acts(events, settings).persist(StorageLevel.MEMORY_AND_DISK)
+    acts = good_acts(events, settings).persist(StorageLevel.MEMORY_AND_DISK)
     for view, members in (wanted or views()).items():
-        rows = view_rows(found, members, allowed_lateness_s=settings.allowed_lateness_s)
+        rows = view_rows(acts, members, allowed_lateness_s=settings.allowed_lateness_s)
         rows.drop(*ENTITY_KEYS[members[0].entity]).write.mode("overwrite").parquet(str(target / view))
-    found.unpersist()
+    acts.unpersist()
 
 
 def backfill(
-    session: SparkSession, settings: Settings, lake: Lake, wanted: Views, shops: list[str], tell: Callable[[str], None]
+    session: SparkSession, settings: Settings, lake: Lake, wanted: Views, shops: list[str], progress: Callable[[str], None]
 ) -> None:
     """Features of everything in bronze into the lake tables ``features/<view>``, the shops' partitions replaced.
 
@@ -60,13 +60,13 @@ def backfill(
     chosen = shops or there
     bronze = session.read.schema(BRONZE_EVENTS.spark_ddl).option("recursiveFileLookup", "true")
     events = bronze.parquet(*(str(root / f"shop={shop}") for shop in chosen))
-    found = good_acts(events, settings).persist(StorageLevel.MEMORY_AND_DISK)
+    acts = good_acts(events, settings).persist(StorageLevel.MEMORY_AND_DISK)
     for view, members in wanted.items():
-        rows = view_rows(found, members, allowed_lateness_s=settings.allowed_lateness_s)
+        rows = view_rows(acts, members, allowed_lateness_s=settings.allowed_lateness_s)
         with lake.publish(f"features/{view}", replace=[f"shop={shop}" for shop in chosen]) as draft:
             _write_by_shop(rows, members, draft.path)
-        tell(view)
-    found.unpersist()
+        progress(view)
+    acts.unpersist()
 
 
 def _write_by_shop(rows: DataFrame, members: Sequence[Feature], folder: Path) -> None:

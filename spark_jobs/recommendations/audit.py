@@ -35,8 +35,8 @@ def audit_neighbours(draft: Path, schema: TableSchema, shop_id: str, within: str
             "ranks do not run from 1 without gaps",
             schema,
         )
-        own = f"select count(*) from {view} where shop_id = ? and within = ?"
-        return _rows(connection, own, [shop_id, within], schema)
+        count_sql = f"select count(*) from {view} where shop_id = ? and within = ?"
+        return _rows(connection, count_sql, [shop_id, within], schema)
 
 
 def audit_factors(draft: Path, schema: TableSchema, shop_id: str, expected: int, factors: int) -> int:
@@ -44,8 +44,10 @@ def audit_factors(draft: Path, schema: TableSchema, shop_id: str, expected: int,
     view = schema.name.replace("/", "_")
     with _opened(draft, schema) as connection:
         is_sound = f"len(factors) = {int(factors)} and list_bool_and(list_transform(factors, x -> isfinite(x)))"
-        own = f"select * from {view} where shop_id = '{shop_id}'"
-        _refuse(connection, f"{own} and not coalesce({is_sound}, false)", "factors of a wrong length or not finite", schema)
+        factors_sql = f"select * from {view} where shop_id = '{shop_id}'"
+        _refuse(
+            connection, f"{factors_sql} and not coalesce({is_sound}, false)", "factors of a wrong length or not finite", schema
+        )
         rows = _rows(connection, f"select count(*) from {view} where shop_id = ?", [shop_id], schema)
     if rows != expected:
         raise AuditFailed(f"{schema.name}: {rows} rows of shop {shop_id}, but {expected} were to be factorised")
@@ -60,22 +62,27 @@ def audit_candidates(draft: Path, schema: TableSchema, catalogue: Path, shop_id:
     """
     with _opened(draft, schema) as connection:
         connection.read_parquet(parquet_files(catalogue), hive_partitioning=False).create_view("catalogue")
-        own = f"select * from {schema.name.replace('/', '_')} where shop_id = '{shop_id}'"
+        candidates_sql = f"select * from {schema.name.replace('/', '_')} where shop_id = '{shop_id}'"
         # NaN is greater than every number in DuckDB, so it is asked for by name.
         is_sound = "score > 0 and isfinite(score) and because_item_id is not null"
-        _refuse(connection, f"{own} and not coalesce({is_sound}, false)", "a score is not above 0 or has no reason", schema)
         _refuse(
             connection,
-            f"select person_id from ({own}) group by all having count(*) > {int(candidates_per_person)} or min(place) <> 1 "
-            "or max(place) <> count(*) or count(distinct place) <> count(*)",
+            f"{candidates_sql} and not coalesce({is_sound}, false)",
+            "a score is not above 0 or has no reason",
+            schema,
+        )
+        _refuse(
+            connection,
+            f"select person_id from ({candidates_sql}) group by all having count(*) > {int(candidates_per_person)} "
+            "or min(place) <> 1 or max(place) <> count(*) or count(distinct place) <> count(*)",
             "places do not run from 1 without gaps",
             schema,
         )
         before = "lag(score) over (partition by person_id order by place)"
-        _refuse(connection, f"{own} qualify score > {before}", "a later place has a better score", schema)
-        unknown = f"{own} and item_id not in (select item_id from catalogue where item_id is not null)"
+        _refuse(connection, f"{candidates_sql} qualify score > {before}", "a later place has a better score", schema)
+        unknown = f"{candidates_sql} and item_id not in (select item_id from catalogue where item_id is not null)"
         _refuse(connection, unknown, "an item is not in the catalogue", schema)
-        return _rows(connection, f"select count(*) from ({own}) where shop_id = ?", [shop_id], schema)
+        return _rows(connection, f"select count(*) from ({candidates_sql}) where shop_id = ?", [shop_id], schema)
 
 
 @contextmanager
@@ -98,8 +105,8 @@ def _refuse(connection: duckdb.DuckDBPyConnection, sql: str, fault: str, schema:
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[str], schema: TableSchema) -> int:
-    found = connection.execute(sql, parameters).fetchone()
-    rows = int(found[0]) if found else 0
+    row = connection.execute(sql, parameters).fetchone()
+    rows = int(row[0]) if row else 0
     if rows == 0:
         raise AuditFailed(f"{schema.name}: no row of shop {parameters[0]!r}")
     return rows

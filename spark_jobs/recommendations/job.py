@@ -50,12 +50,12 @@ def read_of_catalogue(
     given. Raises NothingToLearn where there is none.
     """
     rows, items = _known(session, lake, schema, shop_id, before), _read(session, lake, SILVER_ITEMS, shop_id)
-    found = rows.join(items.select("shop_id", "item_id"), ["shop_id", "item_id"], "left_semi")
-    if found.isEmpty():
-        told = f"no row of {schema.name} is about an item in the catalogue of shop {shop_id!r}"
+    known_rows = rows.join(items.select("shop_id", "item_id"), ["shop_id", "item_id"], "left_semi")
+    if known_rows.isEmpty():
+        problem = f"no row of {schema.name} is about an item in the catalogue of shop {shop_id!r}"
         when = "" if before is None else f" and was known before {_iso(before)}; choose a later --before"
-        raise NothingToLearn(told + when)
-    return found
+        raise NothingToLearn(problem + when)
+    return known_rows
 
 
 def _known(session: SparkSession, lake: Lake, schema: TableSchema, shop_id: str, before: datetime | None) -> DataFrame:
@@ -87,10 +87,10 @@ def build_neighbours(
     else:
         baskets = cooccurrence.person_baskets(read_of_catalogue(session, lake, SILVER_INTERACTIONS, shop_id, before))
     usual = cooccurrence.usual_baskets(baskets, most_items=MOST_ITEMS).persist()
-    found = cooccurrence.neighbours(usual, within, neighbours_per_item=NEIGHBOURS_PER_ITEM, least_together=LEAST_TOGETHER)
+    neighbours = cooccurrence.neighbours(usual, within, neighbours_per_item=NEIGHBOURS_PER_ITEM, least_together=LEAST_TOGETHER)
     schema, part = _table(ITEM_NEIGHBOURS, before), f"within={within}"
     with lake.publish(schema.name, replace=[f"shop={shop_id}/{part}"]) as draft:
-        write_draft(_stamped(found, before), schema, draft.path, part)
+        write_draft(_stamped(neighbours, before), schema, draft.path, part)
         usual.unpersist()
         if within == "order" and not any((draft.path / f"shop={shop_id}" / part).glob("*.parquet")):
             return {schema.name: 0}
@@ -107,10 +107,10 @@ def build_factors(
     known = als.preferences(read_of_catalogue(session, lake, SILVER_INTERACTIONS, shop_id, before)).persist()
     factors = als.factorise(known, parameters)
     counts = {name: known.select(name).distinct().count() for name in ("item_id", "person_id")}
-    made = ((ALS_ITEM_FACTORS, factors.items, counts["item_id"]), (ALS_PERSON_FACTORS, factors.persons, counts["person_id"]))
+    tables = ((ALS_ITEM_FACTORS, factors.items, counts["item_id"]), (ALS_PERSON_FACTORS, factors.persons, counts["person_id"]))
     with ExitStack() as stack:
         rows = {}
-        for all_acts, frame, expected in made:
+        for all_acts, frame, expected in tables:
             schema = _table(all_acts, before)
             draft = stack.enter_context(lake.publish(schema.name, replace=[f"shop={shop_id}"]))
             write_draft(_stamped(frame, before), schema, draft.path)
@@ -127,10 +127,10 @@ def build_candidates(session: SparkSession, lake: Lake, shop_id: str, before: da
     near = _neighbours_within_persons(session, lake, shop_id, before)
     known = als.preferences(read_of_catalogue(session, lake, SILVER_INTERACTIONS, shop_id, before))
     shown = _shown(session, lake, shop_id, before)
-    found = candidates.candidates(known, near, shown, candidates_per_person=CANDIDATES_PER_PERSON)
+    entries = candidates.candidates(known, near, shown, candidates_per_person=CANDIDATES_PER_PERSON)
     schema = _table(PERSON_CANDIDATES, before)
     with lake.publish(schema.name, replace=[f"shop={shop_id}"]) as draft:
-        write_draft(_stamped(found, before), schema, draft.path)
+        write_draft(_stamped(entries, before), schema, draft.path)
         catalogue = lake.current(SILVER_ITEMS.name) / f"shop={shop_id}"
         return {schema.name: audit.audit_candidates(draft.path, schema, catalogue, shop_id, CANDIDATES_PER_PERSON)}
 
@@ -142,10 +142,10 @@ def _neighbours_within_persons(session: SparkSession, lake: Lake, shop_id: str, 
     folder = lake.current(schema.name) / f"shop={shop_id}/within=person" if lake.has(schema.name) else Path()
     if not any(folder.glob("*.parquet")):
         raise NothingToLearn(f"shop {shop_id!r} has no neighbours within persons in {schema.name}; run: {command}")
-    found = session.read.schema(schema.spark_ddl).parquet(str(folder))
-    if before is not None and not found.where(found.known_before != instant(before)).isEmpty():
+    neighbours = session.read.schema(schema.spark_ddl).parquet(str(folder))
+    if before is not None and not neighbours.where(neighbours.known_before != instant(before)).isEmpty():
         raise NothingToLearn(f"known_before of shop {shop_id!r} in {schema.name} is not {_iso(before)}; run: {command}")
-    return found
+    return neighbours
 
 
 def _shown(session: SparkSession, lake: Lake, shop_id: str, before: datetime | None) -> DataFrame:

@@ -80,8 +80,8 @@ def _audit_visits(connection: object, rows: dict[str, int], shops: set[str]) -> 
     for name, count in counted.items():
         if rows.get(name):
             view = name.replace("/", "_")
-            found = execute(f"select shop_id, {count} from {view} where person_id is not null group by 1").fetchall()
-            for shop_id, number in found:
+            counts = execute(f"select shop_id, {count} from {view} where person_id is not null group by 1").fetchall()
+            for shop_id, number in counts:
                 if shop_id in missing:
                     missing[shop_id] += int(number)
     for shop_id, number in sorted(missing.items()):

@@ -76,7 +76,7 @@ def later_batches(lake: Lake, batch: str, shops: list[str]) -> dict[str, list[st
     if not lake.has(tables.SILVER_EVENTS.name):
         return {}
     bronze = lake.current(tables.BRONZE_EVENTS.name)
-    found: dict[str, list[str]] = {}
+    by_shop: dict[str, list[str]] = {}
     for shop in shops:
         built = {
             folder.name.removeprefix("batch=")
@@ -85,14 +85,14 @@ def later_batches(lake: Lake, batch: str, shops: list[str]) -> dict[str, list[st
         }
         for other in built:
             if batch_order(other) > batch_order(batch) and (bronze / f"shop={shop}" / f"batch={other}").exists():
-                found.setdefault(other, []).append(shop)
-    return dict(sorted(found.items(), key=lambda entry: batch_order(entry[0])))
+                by_shop.setdefault(other, []).append(shop)
+    return dict(sorted(by_shop.items(), key=lambda entry: batch_order(entry[0])))
 
 
 def folders_of(root: Path, shops: list[str], batches: Iterable[str] | None = None) -> list[str]:
     """Folders with files below a version of a table ``BY_BATCH``: of the shops, and of these batches only."""
-    found = [folder for shop in shops for folder in sorted((root / f"shop={shop}").glob("batch=*"))]
-    wanted = found if batches is None else [f for f in found if f.name.removeprefix("batch=") in set(batches)]
+    folders = [folder for shop in shops for folder in sorted((root / f"shop={shop}").glob("batch=*"))]
+    wanted = folders if batches is None else [f for f in folders if f.name.removeprefix("batch=") in set(batches)]
     return [str(folder) for folder in wanted if any(folder.glob("*.parquet"))]
 
 
@@ -127,7 +127,7 @@ def build_silver(
     settings: Settings,
     batch: str,
     wanted: list[str],
-    tell: Callable[[str], None],
+    progress: Callable[[str], None],
 ) -> Audited:
     """Rebuild the batch's partitions of the tables ``BY_BATCH``, and items and sessions of the shops that it touches.
 
@@ -138,28 +138,30 @@ def build_silver(
     zones = {shop_id: shops.get(shop_id).time_zone for shop_id in touched}
     batches = {batch: touched, **later_batches(lake, batch, touched)}
     root = lake.current(tables.BRONZE_EVENTS.name)
-    bronze_folders = {name: [root / f"shop={shop}" / f"batch={name}" for shop in of] for name, of in batches.items()}
+    bronze_folders = {
+        name: [root / f"shop={shop}" / f"batch={name}" for shop in batch_shops] for name, batch_shops in batches.items()
+    }
     repairs = repairs_of(session, lake, touched)
     with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
         drafts: dict[TableSchema, Path] = {}
         for schema in BY_BATCH:
-            partitions = [f"shop={shop}/batch={name}" for name, of in batches.items() for shop in of]
+            partitions = [f"shop={shop}/batch={name}" for name, batch_shops in batches.items() for shop in batch_shops]
             drafts[schema] = stack.enter_context(lake.publish(schema.name, replace=partitions)).path
         for schema in BY_SHOP:
             drafts[schema] = stack.enter_context(lake.publish(schema.name, replace=[f"shop={shop}" for shop in touched])).path
         is_whole = not folders_of(drafts[tables.SILVER_EVENTS], touched)  # nothing was carried over
         _refuse_older_layout(drafts, touched, is_whole=is_whole)
-        build = _Build(session, drafts, tell, pool)
-        for name, of in batches.items():
+        build = _Build(session, drafts, progress, pool)
+        for name, batch_shops in batches.items():
             bronze = session.read.schema(tables.BRONZE_EVENTS.spark_ddl).parquet(*map(str, bronze_folders[name]))
             classified = classify(
                 apply_repairs(bronze, repairs),
-                earlier_rows(session, drafts[tables.SILVER_EVENTS], name, of, ("shop_id", "event_id")),
+                earlier_rows(session, drafts[tables.SILVER_EVENTS], name, batch_shops, ("shop_id", "event_id")),
                 allowed_lateness_s=settings.allowed_lateness_s,
                 future_tolerance_s=settings.future_tolerance_s,
             )
             build.outcomes(classified, name, zones, is_small=_bytes_in(bronze_folders[name]) <= KEPT_BYTES)
-            build.acts(name, of)
+            build.acts(name, batch_shops)
         build.states(touched, None if is_whole else _persons_of(session, lake, drafts, batches), lake)
         build.wait()
         return audit(drafts, bronze_folders)
@@ -180,7 +182,9 @@ def _refuse_older_layout(drafts: dict[TableSchema, Path], shops: list[str], *, i
 def _persons_of(session: SparkSession, lake: Lake, drafts: dict[TableSchema, Path], batches: dict[str, list[str]]) -> DataFrame:
     """``(shop_id, person_id)`` of all who act in the batches, as they were before this build or as they are now."""
     roots = [drafts[tables.SILVER_EVENTS], lake.current(tables.SILVER_EVENTS.name)]
-    folders = [folder for root in roots for name, of in batches.items() for folder in folders_of(root, of, [name])]
+    folders = [
+        folder for root in roots for name, batch_shops in batches.items() for folder in folders_of(root, batch_shops, [name])
+    ]
     events = read_table(session, tables.SILVER_EVENTS, folders)
     return events.select("shop_id", "person_id").where("person_id is not null").distinct()
 
@@ -192,11 +196,11 @@ class _Build:
     """
 
     def __init__(
-        self, session: SparkSession, drafts: dict[TableSchema, Path], tell: Callable[[str], None], pool: ThreadPoolExecutor
+        self, session: SparkSession, drafts: dict[TableSchema, Path], progress: Callable[[str], None], pool: ThreadPoolExecutor
     ) -> None:
         self.session = session
         self.drafts = drafts
-        self.tell = tell
+        self.progress = progress
         self.pool = pool
         self.pending: list[Future[None]] = []
         self.kept: list[DataFrame] = []
@@ -215,31 +219,31 @@ class _Build:
     def acts(self, batch: str, shops: list[str]) -> None:
         """Orders, their lines, refunds and interactions of a batch; what an earlier batch told already is not told again."""
         self.wait()
-        found = self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops, [batch]))
+        acts = self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops, [batch]))
         known_orders = earlier_rows(self.session, self.drafts[tables.SILVER_ORDERS], batch, shops, ("shop_id", "order_id"))
         known_refunds = earlier_rows(self.session, self.drafts[tables.SILVER_REFUNDS], batch, shops, ("shop_id", "refund_id"))
-        reports = orders.reports(found).persist(StorageLevel.MEMORY_AND_DISK)
+        reports = orders.reports(acts).persist(StorageLevel.MEMORY_AND_DISK)
         self.kept.append(reports)
         paid = orders.paid_orders(reports, known_orders)
         self._write(tables.SILVER_ORDERS, orders.orders(paid), batch)  # sessions read it
         self._submit(tables.SILVER_ORDER_LINES, orders.order_lines(paid), batch)
-        self._submit(tables.SILVER_INTERACTIONS, behaviour.interactions(found, paid), batch)
-        self._submit(tables.SILVER_REFUNDS, orders.refunds(found, known_refunds), batch)
+        self._submit(tables.SILVER_INTERACTIONS, behaviour.interactions(acts, paid), batch)
+        self._submit(tables.SILVER_REFUNDS, orders.refunds(acts, known_refunds), batch)
 
     def states(self, shops: list[str], persons: DataFrame | None, lake: Lake) -> None:
         """Sessions, anew only of ``persons`` unless it is None, and the newest items."""
-        found = self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops))
+        states = self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops))
         paid = self._table(tables.SILVER_ORDERS, folders_of(self.drafts[tables.SILVER_ORDERS], shops))
         if persons is None:
-            visits = behaviour.sessions(found, paid)
+            visits = behaviour.sessions(states, paid)
         else:
-            visits = behaviour.sessions(found.join(F.broadcast(persons), ["shop_id", "person_id"], "left_semi"), paid)
+            visits = behaviour.sessions(states.join(F.broadcast(persons), ["shop_id", "person_id"], "left_semi"), paid)
             root = lake.current(tables.SILVER_SESSIONS.name)
             folders = [str(root / f"shop={shop}") for shop in shops if (root / f"shop={shop}").exists()]
             before = self._table(tables.SILVER_SESSIONS, folders)
             visits = visits.unionByName(before.join(F.broadcast(persons), ["shop_id", "person_id"], "left_anti"))
         self._submit(tables.SILVER_SESSIONS, visits)
-        self._submit(tables.SILVER_ITEMS, behaviour.items(found))
+        self._submit(tables.SILVER_ITEMS, behaviour.items(states))
 
     def wait(self) -> None:
         """Until all is written. Raises what the first failed one raised."""
@@ -257,4 +261,4 @@ class _Build:
 
     def _write(self, schema: TableSchema, frame: DataFrame, batch: str | None = None) -> None:
         write_draft(frame, schema, self.drafts[schema], f"batch={batch}" if batch else "")
-        self.tell(schema.name)
+        self.progress(schema.name)
