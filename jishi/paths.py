@@ -92,11 +92,6 @@ class Paths:
         return self.var / "landing" / "history"
 
     @property
-    def live(self) -> Path:
-        """Bronze archive as the Flink job writes it: committed JSON-lines files of ``jishi.tables.BRONZE_EVENTS``."""
-        return self.var / "landing" / "live"
-
-    @property
     def unreadable(self) -> Path:
         """Values of the event log that are no records, with their position, as the Flink job found them."""
         return self.var / "landing" / "unreadable"

@@ -107,7 +107,7 @@ def test_orders_and_refunds_with_exact_money(paths: Paths, export: Path, tmp_pat
         "order-107": ("bad_value", "occurred_at"),
     }
     assert by_key["order-107"]["source"] == {"file": export.name, "row": 10}
-    counts = land_history(paths, ["r"], processes=1)["r"]
+    counts = land_history(get_settings(), ["r"], processes=1)["r"]
     assert (counts.lines, counts.good) == (9, 5), "a reject is accepted history, and lies in bronze with its reason"
 
 
