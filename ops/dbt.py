@@ -56,7 +56,7 @@ def new_database(lake: LakeVersion, shops: Shops, database: Path) -> None:
         reach(connection, lake.settings)
         connection.execute("create schema silver")
         for schema in tables.SILVER:
-            connection.execute(f"create view {identifier(schema.name)} as {rows_of(connection, lake, schema.name, schema)}")
+            connection.execute(f"create view {identifier(schema.name)} as {rows_of(lake, schema.name, schema)}")
         connection.execute(f"create table silver.shops ({_SHOPS})")
         rows = [[shop.shop_id, shop.name, shop.time_zone, shop.currency] for _, shop in sorted(shops.shops.items())]
         if rows:
