@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from jishi.lake.object_store import reach
 from jishi.lake.rows import Rows
 from jishi.tables import SPARK_TYPES, TableSchema
 from spark_jobs.publication import Publication
@@ -26,6 +27,7 @@ def opened(publication: Publication, views: Mapping[str, tuple[TableSchema, Rows
     import duckdb
 
     with duckdb.connect() as connection:
+        reach(connection, publication.settings)
         for view, (schema, where) in views.items():
             files = [file.path for file in publication.files(schema, where)]
             nulls = {c: f'cast(null as {_duckdb_type(t)}) as "{c}"' for c, t in schema.columns.items()}

@@ -111,14 +111,11 @@ def import_shop(platform: Any, shop_id: str, events: list[dict[str, Any]]) -> No
 
 
 def test_history_beside_daily_beside_a_replay(platform: Any) -> None:
-    """One Spark builds a shop's history, another process's Spark another shop's day, while a history is imported and an event of
-    quarantine is repaired.
+    """One Spark builds a shop's history, another process's Spark another shop's day, while a history is imported and an event
+    of quarantine is repaired.
     """
-    import_shop(
-        platform,
-        "a",
-        [event("a", "h1", "2026-09-01T10:00:00Z", item_id="i"), event("a", "h2", "2026-09-01T10:01:00Z", sku="i")],
-    )
+    good = event("a", "h1", "2026-09-01T10:00:00Z", item_id="i")
+    import_shop(platform, "a", [good, event("a", "h2", "2026-09-01T10:01:00Z", sku="i")])
     import_shop(platform, "b", [event("b", "h1", "2026-09-01T10:00:00Z", item_id="i")])
     platform.build("history")
     live = event("b", "l1", "2026-09-02T10:00:00Z", item_id="i")
@@ -136,9 +133,7 @@ def test_history_beside_daily_beside_a_replay(platform: Any) -> None:
             pool.submit(lambda: subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True)),
             pool.submit(platform.build, "history", ["a"]),
             pool.submit(import_shop, platform, "c", [event("c", "h1", "2026-09-01T10:00:00Z", item_id="i")]),
-            pool.submit(
-                replay, platform.settings, rename, now=datetime(2026, 9, 3, tzinfo=UTC), future_tolerance_s=5, shop="a"
-            ),
+            pool.submit(replay, platform.settings, rename, now=now, future_tolerance_s=5, shop="a"),
         ]
         done = work[0].result()
         assert done.returncode == 0, done.stdout + done.stderr
