@@ -25,7 +25,7 @@ def land_history(
 ) -> dict[str, LineCounts]:
     """Publish the history of ``shop_ids`` (all that have landing files when empty) and register the shops.
 
-    Replaces the ``history`` partition of each of these shops and nothing else. ``progress`` is told lines done and lines in
+    Replaces the ``history`` partition of each of these shops and nothing else. ``progress`` gets lines done and lines in
     all. Returns counts by shop.
     Raises LandingError when a manifest or a file is not as it should be; nothing is published then.
     """

@@ -27,7 +27,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     401: {"model": ErrorOut, "description": "No key, or not a read key of any shop."},
     403: {
         "model": ErrorOut,
-        "description": "A good key, but of another shop than the path's; told alike whether that shop exists.",
+        "description": "A good key, but of another shop than the path's; the same answer whether that shop exists or not.",
     },
     422: {"model": ErrorOut, "description": "A parameter is wrong; `field` names it."},
     503: {

@@ -121,7 +121,7 @@ def _report_rows(rows_by_table: dict[str, int], progress: ReportProgress) -> Non
 
 
 def main() -> int:
-    """Run one job; what a user can mend is told in one line, with exit code 1."""
+    """Run one job; an error that a user can mend is printed in one line, with exit code 1."""
     parser, began = _parser(), time.monotonic()
     chosen = parser.parse_args()
     if chosen.job == "features" and (chosen.log is None) != (chosen.out is None):

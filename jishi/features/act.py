@@ -177,7 +177,7 @@ _KINDS = (
         each="lines",
     ),
     ActKind("item_recommended", "recommendation_shown", {**_BY_PERSON, "item_id": FromElement(None)}, each="item_ids"),
-    # The same opening, told of the person who had shared the link.
+    # The same opening, counted for the person who shared the link.
     ActKind("share_brought", "share_opened", {"person_id": FromProperties("shared_by"), **_ITEM, **_SHARE}),
 )
 ACT_KINDS: dict[str, ActKind] = {kind.name: kind for kind in _KINDS}

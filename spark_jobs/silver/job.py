@@ -217,7 +217,7 @@ class _Build:
         kept.unpersist()
 
     def acts(self, batch: str, shops: list[str]) -> None:
-        """Orders, their lines, refunds and interactions of a batch; what an earlier batch told already is not told again."""
+        """Orders, their lines, refunds and interactions of a batch; what an earlier batch holds already is left out."""
         self.wait()
         acts = self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops, [batch]))
         known_orders = earlier_rows(self.session, self.drafts[tables.SILVER_ORDERS], batch, shops, ("shop_id", "order_id"))
