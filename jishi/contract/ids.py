@@ -12,6 +12,8 @@ import unicodedata
 MAX_ID_CHARACTERS = 200
 # Record ids of what a page sent begin so (jishi.contract.sender); no id that is sent may, so the two cannot meet.
 PAGE_PREFIX = "page:"
+# Ids that an import makes up (a guest who has none) begin so; none that is sent live may.
+IMPORT_PREFIX = "import:"
 
 _SPACE = "\\t\\n\\x0B\\f\\r \\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000\\uFEFF"
 # Controls, line and paragraph separators, direction overrides, the byte order mark.

@@ -18,7 +18,7 @@ import orjson
 
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
-# No amount of money in the contract is larger; the product of a line's quantity and price is cut there.
+# No amount of money in the contract is larger. A line's product is cut there for records of an earlier contract.
 MOST_MINOR = 2**53 - 1
 
 COLUMNS: dict[str, str] = {
