@@ -104,7 +104,7 @@ def docs(settings: Settings) -> Path:
 
 
 def main() -> int:
-    """Run one command; what a user can mend is told in one line."""
+    """Run one command; an error that a user can mend is printed in one line."""
     parser = argparse.ArgumentParser(prog="python -m ops.marts", description="Marts with dbt on DuckDB.")
     parser.add_argument("command", choices=("build", "docs"))
     chosen = parser.parse_args()
