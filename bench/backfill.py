@@ -23,45 +23,44 @@ from rich.table import Table
 from bench import user_path
 from bench.backfill_log import SHOP, write_bronze
 from bench.measured_command import run_measured
-from bench.one_shop import lake_of, settings_of
+from bench.one_shop import publish_folder, register, settings_of
 from jishi.features import views
-from jishi.lake import Lake
 from jishi.lake.reading import open_version
-from jishi.tables import BRONZE_EVENTS
+from jishi.tables import BRONZE_HISTORY
 
 FLOOR_S, GOAL_S = 15 * 60, 5 * 60
 
 
-def make_lake(var: Path, events: int) -> Lake:
+def make_lake(var: Path, events: int) -> None:
     """A lake with the bronze table of the shop, and the shop's registration."""
-    lake = lake_of(var, SHOP)
-    with lake.publish(BRONZE_EVENTS.name) as draft:
-        write_bronze(draft.path / f"shop={SHOP}" / "batch=history", events)
-    return lake
+    register(var, SHOP)
+    with tempfile.TemporaryDirectory(prefix="jishi-bench-", dir=var) as folder:
+        write_bronze(Path(folder), events)
+        publish_folder(var, BRONZE_HISTORY, Path(folder))
 
 
 def run_spark(var: Path, events: int) -> dict[str, Any]:
     """Seconds and rows of the backfill, and seconds by view."""
     began = time.monotonic()
-    told, peak = run_measured([sys.executable, "-m", "spark_jobs", "features", "--shop", SHOP], var)
+    lines, peak = run_measured([sys.executable, "-m", "spark_jobs", "features", "--shop", SHOP], var)
     seconds = time.monotonic() - began
     version = open_version(settings_of(var))
-    marks = [(line.split()[1], float(line.rsplit("(", 1)[1].split()[0])) for line in told if line.startswith("wrote ")]
+    marks = [(line.split()[1], float(line.rsplit("(", 1)[1].split()[0])) for line in lines if line.startswith("wrote ")]
     rows = {view: sum(pq.read_metadata(file).num_rows for file in version.files(f"features/{view}")) for view in views()}
     by_view, before = {}, 0.0
     for view, at_s in marks:
         by_view[view], before = {"seconds": round(at_s - before, 1), "rows": rows[view]}, at_s
-    found = {"engine": "spark", "events": events, "rows": sum(rows.values()), "seconds": round(seconds, 1)}
-    found |= {"peak_gb": peak, "by_view": by_view}
-    print(json.dumps(found), file=sys.stderr, flush=True)
-    return found
+    result = {"engine": "spark", "events": events, "rows": sum(rows.values()), "seconds": round(seconds, 1)}
+    result |= {"peak_gb": peak, "by_view": by_view}
+    print(json.dumps(result), file=sys.stderr, flush=True)
+    return result
 
 
-def run_pandas(var: Path, lake: Lake) -> dict[str, Any]:
+def run_pandas(var: Path) -> dict[str, Any]:
     """Seconds and rows of the baseline."""
-    command = [sys.executable, "-m", "bench.backfill_baseline", "--lake", str(lake.root), "--out", str(var / "pandas")]
-    told, peak = run_measured(command, var)
-    measured: dict[str, Any] = json.loads(told[-1])
+    command = [sys.executable, "-m", "bench.backfill_baseline", "--out", str(var / "pandas")]
+    lines, peak = run_measured(command, var)
+    measured: dict[str, Any] = json.loads(lines[-1])
     return {"engine": "pandas"} | measured | {"peak_gb": peak}
 
 
@@ -80,8 +79,8 @@ def main() -> int:
         runs.append(run_spark(var, chosen.events))
         if chosen.pandas_events:
             var = Path(name) / "small"
-            lake = make_lake(var, chosen.pandas_events)
-            runs.append(run_pandas(var, lake))
+            make_lake(var, chosen.pandas_events)
+            runs.append(run_pandas(var))
             runs.append(run_spark(var, chosen.pandas_events))
     for run in runs:
         run["events_per_s"] = round(run["events"] / run["seconds"])
@@ -108,8 +107,8 @@ def show(runs: list[dict[str, Any]]) -> None:
         )
     console.print(f"floor {FLOOR_S} s, goal {GOAL_S} s; load average {os.getloadavg()[0]:.1f}", highlight=False)
     by_view = Table("view", "seconds", "rows")
-    for view, told in runs[0]["by_view"].items():
-        by_view.add_row(view, f"{told['seconds']:.1f}", f"{told['rows']:,}")
+    for view, figures in runs[0]["by_view"].items():
+        by_view.add_row(view, f"{figures['seconds']:.1f}", f"{figures['rows']:,}")
     console.print(by_view)
 
 

@@ -18,9 +18,10 @@ import pandas as pd
 from jishi.features import ENTITY_KEYS, Feature, operands, views
 from jishi.features.act import COLUMNS, acts_of
 from jishi.features.event_log import outcomes_of
-from jishi.lake import Lake
+from jishi.lake.reading import open_version
 from jishi.outcomes import Outcome
 from jishi.settings import Settings, get_settings
+from jishi.tables import BRONZE_EVENTS
 
 KINDS = {"string": "object", "int64": "Int64"}
 
@@ -55,8 +56,8 @@ def view_frame(acts: pd.DataFrame, features: Sequence[Feature], lateness_ms: int
     for part in parts:
         windows = windows.join(_aggregated(copied, part, by))
     windows = windows.reset_index()
-    told = {feature.name: _value(feature, windows) for feature in features}
-    return windows[keys].assign(as_of_ms=windows["end_ms"] + lateness_ms, **told)
+    columns = {feature.name: _value(feature, windows) for feature in features}
+    return windows[keys].assign(as_of_ms=windows["end_ms"] + lateness_ms, **columns)
 
 
 def _aggregated(copied: pd.DataFrame, part: Feature, by: list[str]) -> pd.DataFrame:
@@ -70,8 +71,8 @@ def _aggregated(copied: pd.DataFrame, part: Feature, by: list[str]) -> pd.DataFr
     if part.aggregation == "count":
         return groups.size().to_frame(part.name)
     if part.aggregation == "mean":
-        told = groups[column].agg(["sum", "count"])
-        return told.rename(columns={name: f"{part.name}_{name}" for name in told})
+        sums = groups[column].agg(["sum", "count"])
+        return sums.rename(columns={name: f"{part.name}_{name}" for name in sums})
     functions = {"distinct": "nunique", "seconds_since": "max"}
     return groups[column].agg(functions.get(part.aggregation, part.aggregation)).to_frame(part.name)
 
@@ -96,11 +97,11 @@ def _running(acts: pd.DataFrame, feature: Feature, keys: list[str]) -> pd.DataFr
     groups = taken.groupby(keys, sort=False)[column]
     if feature.aggregation == "last_n":
         lists = {index: list(values) for index, values in groups}
-        told = [
+        running = [
             values[max(0, end - (feature.n or 1)) : end][::-1] for values in lists.values() for end in range(1, len(values) + 1)
         ]
         order = np.concatenate([groups.indices[key] for key in lists]) if lists else np.zeros(0, dtype=np.int64)
-        value = pd.Series(told, index=taken.index[order]).reindex(taken.index)
+        value = pd.Series(running, index=taken.index[order]).reindex(taken.index)
     else:
         value = groups.cummin() if feature.aggregation == "first_seen" else taken[column]
     rows = taken[keys].assign(as_of_ms=taken["received_at_ms"], **{feature.name: value})
@@ -110,11 +111,10 @@ def _running(acts: pd.DataFrame, feature: Feature, keys: list[str]) -> pd.DataFr
 def compute() -> None:
     """Compute everything and print seconds and rows as JSON."""
     parser = argparse.ArgumentParser(prog="python -m bench.backfill_baseline", description=__doc__)
-    parser.add_argument("--lake", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     chosen = parser.parse_args()
     began, settings = time.monotonic(), get_settings()
-    bronze = pd.read_parquet(Lake(chosen.lake).current("bronze/events"))
+    bronze = pd.read_parquet(open_version(settings).files("bronze/history"))[list(BRONZE_EVENTS.columns)]
     bronze = bronze.astype(object).where(bronze.notna(), None)
     acts = acts_frame(iter(bronze.to_dict("records")), settings)
     chosen.out.mkdir(parents=True)

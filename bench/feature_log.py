@@ -63,12 +63,12 @@ def records(count: int, per_s: int, seed: int, persons: int = PERSONS, items: in
             "log_partition": 0,
             "log_offset": number,
         }
-        told = _properties(event_type, number, item, category)
+        properties = _properties(event_type, number, item, category)
         if event_type != "order_paid" and event_type != "search_performed":
-            record["item_id"] = told["item_id"]
+            record["item_id"] = properties["item_id"]
         if event_type in ("item_viewed", "item_added_to_cart"):
-            record |= {name: told[name] for name in ("category", "unit_price_minor")}
-        record["line"] = orjson.dumps(_line(record, told)).decode()
+            record |= {name: properties[name] for name in ("category", "unit_price_minor")}
+        record["line"] = orjson.dumps(_line(record, properties)).decode()
         yield record
 
 

@@ -44,8 +44,8 @@ def measured(folder: Path, job: str, records: int, per_s: int, parallelism: int)
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT_ROOT, env=environment)
     if done.returncode != 0:
         raise RuntimeError(done.stderr[-2000:])
-    told: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return {"job": job, "parallelism": parallelism} | told
+    figures: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return {"job": job, "parallelism": parallelism} | figures
 
 
 def main() -> int:
@@ -65,14 +65,14 @@ def main() -> int:
         for job, parallelism in wanted:
             count = chosen.python_events if job == "python" else chosen.events
             runs.append(measured(Path(name), job, count, chosen.per_s, parallelism))
-            told = {name: value for name, value in runs[-1].items() if name != "busy_s"}
-            print(json.dumps(told), file=sys.stderr, flush=True)
+            summary = {name: value for name, value in runs[-1].items() if name != "busy_s"}
+            print(json.dumps(summary), file=sys.stderr, flush=True)
     baseline = runs[1]["events_per_s"]
     for run in runs:
         run["ratio"] = round(run["events_per_s"] / baseline, 1)
-    told = {"runs": runs, "load_average": [round(value, 1) for value in os.getloadavg()], "cores": os.cpu_count()}
+    summary = {"runs": runs, "load_average": [round(value, 1) for value in os.getloadavg()], "cores": os.cpu_count()}
     if chosen.json:
-        print(json.dumps(told))
+        print(json.dumps(summary))
     else:
         show(runs)
     first = runs[0]

@@ -25,7 +25,7 @@ from rich.table import Table
 
 from bench import user_path
 from bench.freshness_load import Probes, read, send
-from bench.small_platform import make_shop, own_settings, running, tail
+from bench.small_platform import make_shop, platform_settings, running, tail
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from ops.ports import free_port
@@ -37,7 +37,7 @@ SHARES = (0.5, 0.9, 0.95, 0.99, 1.0)
 def measured(folder: Path, job: str, store: str, redis_url: str, per_s: int, seconds: float) -> dict[str, Any]:
     """Latencies of one job with one store."""
     outer = get_settings()
-    settings = own_settings(folder, outer.envs, online_store=store, redis_url=redis_url)
+    settings = platform_settings(folder, outer.envs, online_store=store, redis_url=redis_url)
     paths = Paths.of(settings)
     key = make_shop(paths)
     command = [str(paths.python("flink")), "-m", "bench.freshness_baseline"] if job == "python" else None
@@ -56,12 +56,18 @@ def measured(folder: Path, job: str, store: str, redis_url: str, per_s: int, sec
     waits = sorted(probes.waits_s.values())
     if not waits:
         raise RuntimeError(f"nothing could be read: {tail(paths.log / 'flink-jvm.log')}\n{tail(paths.log / 'flink.log')}")
-    told: dict[str, Any] = {"job": job, "store": store, "events": sent, "probes": len(probes.acknowledged), "read": len(waits)}
-    told |= {_named(share): round(waits[min(len(waits) - 1, int(share * len(waits)))], 3) for share in SHARES}
+    result: dict[str, Any] = {
+        "job": job,
+        "store": store,
+        "events": sent,
+        "probes": len(probes.acknowledged),
+        "read": len(waits),
+    }
+    result |= {_named(share): round(waits[min(len(waits) - 1, int(share * len(waits)))], 3) for share in SHARES}
     passed = sum(after.values()) - sum(before.values())
-    told |= {name: round((after[name] - before[name]) / passed, 3) for name in ("idle", "steal")}
-    print(json.dumps(told), file=sys.stderr, flush=True)
-    return told
+    result |= {name: round((after[name] - before[name]) / passed, 3) for name in ("idle", "steal")}
+    print(json.dumps(result), file=sys.stderr, flush=True)
+    return result
 
 
 def _named(share: float) -> str:

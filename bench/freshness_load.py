@@ -71,12 +71,12 @@ def read(settings: Settings, probes: Probes, stop: threading.Event) -> None:
         if not waiting:
             time.sleep(0.002)
             continue
-        told = store.get_online_features(
+        values = store.get_online_features(
             features=[f"{LAST_ITEMS.view}:{LAST_ITEMS.name}"],
             entity_rows=[{"shop_id": SHOP, ENTITY_COLUMN[LAST_ITEMS.entity]: person} for person in waiting],
         ).to_dict()
         now = time.monotonic()
-        for person, items in zip(told[ENTITY_COLUMN[LAST_ITEMS.entity]], told[LAST_ITEMS.name], strict=True):
+        for person, items in zip(values[ENTITY_COLUMN[LAST_ITEMS.entity]], values[LAST_ITEMS.name], strict=True):
             if items:
                 probes.waits_s[person] = now - probes.acknowledged[person]
 

@@ -46,12 +46,12 @@ def event(number: int) -> dict[str, Any]:
 
 def requests_of(count: int, batch: int, path: str, port: int, headers: dict[str, str], first: int = 0) -> list[bytes]:
     """Requests with ``count`` different events, ``batch`` in each (1: the bare event)."""
-    made = []
+    requests = []
     for start in range(first, first + count, batch):
         events = [event(start + i) for i in range(batch)]
         body = json.dumps(events if batch > 1 else events[0], ensure_ascii=False).encode()
-        made.append(request(path, f"127.0.0.1:{port}", body, headers | {"Content-Type": "application/json"}))
-    return made
+        requests.append(request(path, f"127.0.0.1:{port}", body, headers | {"Content-Type": "application/json"}))
+    return requests
 
 
 @contextmanager
@@ -88,22 +88,22 @@ def measure_collector(folder: Path, seconds: float, connections: int, profile: P
     }
     headers = {"Authorization": f"Bearer {key}"}
     warm = requests_of(5_000, BATCH, "/v1/events", port, headers, first=10**8)
-    made = requests_of(int(seconds * 30_000), BATCH, "/v1/events", port, headers)
+    requests = requests_of(int(seconds * 30_000), BATCH, "/v1/events", port, headers)
     entry = ["-m", "cProfile", "-o", str(profile), "-m", "collector"] if profile else ["-m", "collector"]
     with server([sys.executable, *entry, "serve"], port, environment):
         run_load(("127.0.0.1", port), warm, connections, 30)
-        return run_load(("127.0.0.1", port), made, connections, seconds)
+        return run_load(("127.0.0.1", port), requests, connections, seconds)
 
 
 def measure_baseline(folder: Path, seconds: float, connections: int) -> Load:
     """Single events against the baseline."""
     port = free_port()
     warm = requests_of(200, 1, "/events", port, {}, first=10**8)
-    made = requests_of(int(seconds * 6_000), 1, "/events", port, {})
+    requests = requests_of(int(seconds * 6_000), 1, "/events", port, {})
     command = [sys.executable, "-m", "bench.ingest_baseline", str(port), str(folder / "baseline.jsonl")]
     with server(command, port, {}):
         run_load(("127.0.0.1", port), warm, connections, 30)
-        return run_load(("127.0.0.1", port), made, connections, seconds)
+        return run_load(("127.0.0.1", port), requests, connections, seconds)
 
 
 def main() -> int:
@@ -123,7 +123,7 @@ def main() -> int:
         if set(load.statuses) != {200}:
             sys.exit(f"not every request was acknowledged: {load.statuses}")
     rate, plain_rate = BATCH * ours.statuses[200] / ours.seconds, plain.statuses[200] / plain.seconds
-    told = {
+    result = {
         "collector_events_per_s": round(rate),
         "collector_p50_ms": round(ours.quantile_ms(0.5), 1),
         "collector_p99_ms": round(ours.quantile_ms(0.99), 1),
@@ -133,9 +133,9 @@ def main() -> int:
         "load_average": [round(value, 1) for value in os.getloadavg()],
     }
     if chosen.json:
-        print(json.dumps(told))
+        print(json.dumps(result))
     else:
-        for what, value in told.items():
+        for what, value in result.items():
             print(f"{what:24} {value}")
     return 0 if rate >= FLOOR_PER_S and rate / plain_rate >= FLOOR_RATIO else 1
 

@@ -25,7 +25,7 @@ class Properties(BaseModel):
     unit_price_minor: int | None = None
 
 
-class Event(BaseModel):
+class BaselineEvent(BaseModel):
     """One event."""
 
     event_id: str
@@ -39,14 +39,14 @@ class Event(BaseModel):
     properties: Properties
 
 
-def create_app(file: Path) -> FastAPI:
+def create_baseline_app(file: Path) -> FastAPI:
     """The application; it appends to ``file``."""
     app = FastAPI()
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     lock = threading.Lock()
 
     @app.post("/events")
-    def post(event: Event) -> dict[str, str]:
+    def post(event: BaselineEvent) -> dict[str, str]:
         line = event.model_dump_json().encode() + b"\n"
         with lock:
             os.write(descriptor, line)
@@ -57,4 +57,6 @@ def create_app(file: Path) -> FastAPI:
 
 
 if __name__ == "__main__":
-    uvicorn.run(create_app(Path(sys.argv[2])), host="127.0.0.1", port=int(sys.argv[1]), log_level="error", access_log=False)
+    uvicorn.run(
+        create_baseline_app(Path(sys.argv[2])), host="127.0.0.1", port=int(sys.argv[1]), log_level="error", access_log=False
+    )

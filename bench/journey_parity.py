@@ -23,7 +23,7 @@ from imports.journey import SHOP, SOURCE, Journey, journey_lines, load_journey, 
 from jishi.landing import write_landing
 from jishi.settings import get_settings
 from quality.parity.engines import ENGINES, prepared_log
-from quality.parity.prove import explained, prove
+from quality.parity.prove import explained, prove_parity
 
 # A part is long enough for the optimising compiler, which the live job on a small machine does without.
 JVM = "-Xms512m -Xmx3g -XX:+UseSerialGC"
@@ -37,7 +37,9 @@ def prove_part(journey: Journey, part: int, parts: int, engines: list[str], fold
     with write_landing(folder, "journey", SHOP, SOURCE) as writer:
         writer.write(journey_lines(chosen, "journey"))
     with prepared_log(folder, settings) as log:
-        proof = prove(log, engines, stores=[], settings=settings, tell=lambda line: print(line, file=sys.stderr, flush=True))
+        proof = prove_parity(
+            log, engines, stores=[], settings=settings, progress=lambda line: print(line, file=sys.stderr, flush=True)
+        )
         for paragraph in explained(proof, log, settings):
             print(paragraph, file=sys.stderr)
     features = next(iter(proof.engines.values())).values()
@@ -61,8 +63,8 @@ def proved(record: Path | None, parts: int, engines: list[str]) -> dict[int, dic
     """What the record says of each part of this division into ``parts``; the newest line counts."""
     if record is None or not record.exists():
         return {}
-    told = [json.loads(line) for line in record.read_text().splitlines()]
-    return {line["part"]: line for line in told if line["parts"] == parts and line["engines"] == engines}
+    entries = [json.loads(line) for line in record.read_text().splitlines()]
+    return {line["part"]: line for line in entries if line["parts"] == parts and line["engines"] == engines}
 
 
 def main() -> int:
@@ -88,7 +90,7 @@ def main() -> int:
         if chosen.record:
             with chosen.record.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(done[part]) + "\n")
-    totals = {key: sum(told[key] for told in done.values()) for key in SUMS}
+    totals = {key: sum(part_result[key] for part_result in done.values()) for key in SUMS}
     print(json.dumps({"engines": engines, "parts": f"{len(done)} of {chosen.parts}", "total": totals}))
     return 1 if totals["differ"] else 0
 

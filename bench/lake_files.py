@@ -27,7 +27,7 @@ from rich.table import Table as Lines
 
 from bench import user_path
 from bench.measured_command import run_measured
-from bench.small_platform import own_settings, running
+from bench.small_platform import platform_settings, running
 from jishi import topics
 from jishi.contract.record import record_of
 from jishi.lake.catalog import open_catalog
@@ -126,7 +126,7 @@ def main() -> int:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="jishi-bench-", dir=chosen.folder) as name:
         interval_ms = int(chosen.checkpoint_s * 1000)
-        settings = own_settings(Path(name) / "var", get_settings().envs, checkpoint_interval_ms=interval_ms)
+        settings = platform_settings(Path(name) / "var", get_settings().envs, checkpoint_interval_ms=interval_ms)
         with running(settings):
             sent = send(settings, chosen.per_s, chosen.minutes * 60)
             live, deadline = LiveEvents(settings), time.monotonic() + 120

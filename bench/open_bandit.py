@@ -62,20 +62,20 @@ def main() -> None:
             rate = np.bincount(place[1], weights=reward, minlength=items) + reward.mean() * 50
             rate = rate / (np.bincount(place[1], minlength=items) + 50)
             expected = (chance[judged] @ rate)[place[0]]
-            found = (
+            estimates = (
                 ips(reward, logged, target, CLIP),
                 snips(reward, logged, target, CLIP),
                 doubly_robust(reward, logged, target, rate[place[1]], expected, CLIP),
             )
-            own = bootstrap_all({"value": logs[judged]["click"].to_numpy(dtype=float)})["value"]
+            truth = bootstrap_all({"value": logs[judged]["click"].to_numpy(dtype=float)})["value"]
             facts = diagnose(logged, target, CLIP)
-            told = f"{facts.effective:,.0f} of {facts.decisions:,}"
-            table.add_row(judged, source, _per_thousand(own), *map(_per_thousand, found), told)
+            sample = f"{facts.effective:,.0f} of {facts.decisions:,}"
+            table.add_row(judged, source, _per_thousand(truth), *map(_per_thousand, estimates), sample)
     Console(width=None if sys.stdout.isatty() else 150).print(table)
 
 
-def _per_thousand(found: Estimate) -> str:
-    return f"{1000 * found.mean:.2f} ({1000 * found.low:.2f} to {1000 * found.high:.2f})"
+def _per_thousand(estimate: Estimate) -> str:
+    return f"{1000 * estimate.mean:.2f} ({1000 * estimate.low:.2f} to {1000 * estimate.high:.2f})"
 
 
 if __name__ == "__main__":

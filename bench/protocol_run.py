@@ -30,8 +30,8 @@ def evaluate(protocol: str, train: Path, test: Path, model: str, *more: str) -> 
         files = ["--train", str(train), "--test", str(test), "--json", str(report)]
         command = [sys.executable, "-m", "models.protocols", protocol, *files, "--model", model, *more]
         subprocess.run(command, check=True, stdout=sys.stderr)
-        found: dict[str, Any] = json.loads(report.read_text())
-        return found
+        result: dict[str, Any] = json.loads(report.read_text())
+        return result
 
 
 def show(title: str, runs: list[tuple[str, dict[str, Any]]], metrics: list[str], bars: list[Bar]) -> None:

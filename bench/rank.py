@@ -95,7 +95,7 @@ def main() -> int:
     rows = [asked.values[start : start + CANDIDATES] for start in range(0, len(asked), CANDIDATES)]
     measure(predicts, rows[:100])  # compiles, and warms caches
     taken = measure(predicts, rows)
-    told: dict[str, Any] = {
+    result: dict[str, Any] = {
         name: {
             "p50_us": round(float(np.median(us)), 1),
             "p99_us": round(float(np.quantile(us, 0.99)), 1),
@@ -103,12 +103,12 @@ def main() -> int:
         }
         for name, us in taken.items()
     }
-    told["largest_difference_to_catboost"] = float(np.abs(trees.predict(rows[0]) - catboost.predict(rows[0])).max())
-    told["ratio"] = round(told["lightgbm"]["p50_us"] / told["ours"]["p50_us"], 1)
-    told["load_average"] = [round(value, 1) for value in os.getloadavg()]
-    print(json.dumps(told) if chosen.json else "\n".join(f"{name:32} {value}" for name, value in told.items()))
+    result["largest_difference_to_catboost"] = float(np.abs(trees.predict(rows[0]) - catboost.predict(rows[0])).max())
+    result["ratio"] = round(result["lightgbm"]["p50_us"] / result["ours"]["p50_us"], 1)
+    result["load_average"] = [round(value, 1) for value in os.getloadavg()]
+    print(json.dumps(result) if chosen.json else "\n".join(f"{name:32} {value}" for name, value in result.items()))
     print(f"{chosen.trees} trees, {CANDIDATES} × {COLUMNS}: floor {FLOOR:g}x, goal {GOAL:g}x", file=sys.stderr)
-    return 0 if told["ratio"] >= FLOOR else 1
+    return 0 if result["ratio"] >= FLOOR else 1
 
 
 if __name__ == "__main__":

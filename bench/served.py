@@ -57,7 +57,7 @@ def serve(
     lists, seconds = np.full((count, LENGTH), -1, dtype=np.int64), np.zeros(count)
     for row, (request, recent) in enumerate(asked):
         started = time.perf_counter()
-        answer = recommend(request, shelf, catalogue, lambda _shop, _persons, told=recent: told)  # type: ignore[misc]
+        answer = recommend(request, shelf, catalogue, lambda _shop, _persons, items=recent: items)  # type: ignore[misc]
         seconds[row] = time.perf_counter() - started
         lists[row, : len(answer.items)] = [shelf.number_of[one.item.item_id] for one in answer.items]
     return lists, seconds
@@ -66,28 +66,28 @@ def serve(
 def run(paths: Paths, lake: LakeVersion, shop_id: str, most: int, table: Table) -> None:
     """One row for each placement of a shop that has cases."""
     folder = candidate_folder(paths, shop_id)
-    verdict, report = (json.loads((folder / f"{name}.json").read_text()) for name in ("gate", "evaluation"))
+    decision, report = (json.loads((folder / f"{name}.json").read_text()) for name in ("gate", "evaluation"))
     acts = read_interactions(lake, shop_id)
     window = last_active_days(acts.occurred_at[acts.kind == "pay"])
     catalogue = Catalogue()
     items = read_snapshot(lake)[shop_id]
     catalogue.put_snapshot({item_id: replace(item, stock=1, status="active") for item_id, item in items.items()})
-    with tempfile.TemporaryDirectory() as made:
-        write_release(folder / "window", Path(made) / shop_id / "releases" / "window", verdict)
-        shelf = join_catalogue(Release.load(Path(made), shop_id, "window"), catalogue)
-    for placement, chosen in verdict["placements"].items():
+    with tempfile.TemporaryDirectory() as scratch:
+        write_release(folder / "window", Path(scratch) / shop_id / "releases" / "window", decision)
+        shelf = join_catalogue(Release.load(Path(scratch), shop_id, "window"), catalogue)
+    for placement, chosen in decision["placements"].items():
         cases = QUESTIONS[placement](acts, window).sampled(most)
         if len(cases) == 0:
             continue
         lists, seconds = serve(shelf, catalogue, requests(placement, shop_id, cases, acts), len(cases))
         judged: dict[str, Any] = report["placements"][placement]["models"]
-        told = [
+        cells = [
             f"{judged[name]['metrics'][MAIN_METRIC]['mean']:.4f}" if name in judged else "–"
             for name in (chosen["model"], "popularity")
         ]
         p50, p99 = np.quantile(seconds * 1000, [0.5, 0.99])
         served = f"{values_of(lists, cases)[MAIN_METRIC].mean():.4f}"
-        table.add_row(shop_id, placement, chosen["model"], served, *told, str(len(cases)), f"{p50:.2f}", f"{p99:.2f}")
+        table.add_row(shop_id, placement, chosen["model"], served, *cells, str(len(cases)), f"{p50:.2f}", f"{p99:.2f}")
 
 
 def main() -> int:

@@ -62,10 +62,10 @@ class NumpySessionKNN:
         starts, ends = self.sessions.indptr[near], self.sessions.indptr[near + 1]
         lengths = ends - starts
         entries = np.repeat(starts - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths) + np.arange(lengths.sum())
-        found, where = np.unique(self.sessions.indices[entries], return_inverse=True)
-        score = np.bincount(where, weights=np.repeat(similarity, lengths)) * self.idf[found]
-        order = np.lexsort((found, -score))[:k]
-        return found[order], score[order]
+        followers, where = np.unique(self.sessions.indices[entries], return_inverse=True)
+        score = np.bincount(where, weights=np.repeat(similarity, lengths)) * self.idf[followers]
+        order = np.lexsort((followers, -score))[:k]
+        return followers[order], score[order]
 
 
 def main() -> int:
@@ -92,16 +92,16 @@ def main() -> int:
             if number >= 100:  # the first ones compile and warm
                 taken[name].append((time.perf_counter() - start) * 1e6)
         same += np.allclose(answers[0][1], answers[1][1], rtol=1e-3)
-    told: dict[str, Any] = {
+    result: dict[str, Any] = {
         name: {f"p{int(share * 100)}_us": round(float(np.quantile(us, share)), 1) for share in (0.5, 0.95, 0.99)}
         for name, us in taken.items()
     }
-    ratio = told["numpy"]["p50_us"] / told["compiled"]["p50_us"]
-    told |= {"ratio": round(ratio, 1), "same_answers": f"{same} of {len(prefixes)}", "clicks": len(past.flat)}
-    told |= {"sessions": len(past), "fit_s": round(fit_s, 1), "load_average": [round(value, 1) for value in os.getloadavg()]}
-    print(json.dumps(told) if chosen.json else "\n".join(f"{name:14} {value}" for name, value in told.items()))
+    ratio = result["numpy"]["p50_us"] / result["compiled"]["p50_us"]
+    result |= {"ratio": round(ratio, 1), "same_answers": f"{same} of {len(prefixes)}", "clicks": len(past.flat)}
+    result |= {"sessions": len(past), "fit_s": round(fit_s, 1), "load_average": [round(value, 1) for value in os.getloadavg()]}
+    print(json.dumps(result) if chosen.json else "\n".join(f"{name:14} {value}" for name, value in result.items()))
     print(f"floor {FLOOR:g}x and p99 {FLOOR_P99_US:g} µs; goal {GOAL:g}x and {GOAL_P99_US:g} µs", file=sys.stderr)
-    return 0 if ratio >= FLOOR and told["compiled"]["p99_us"] <= FLOOR_P99_US else 1
+    return 0 if ratio >= FLOOR and result["compiled"]["p99_us"] <= FLOOR_P99_US else 1
 
 
 if __name__ == "__main__":

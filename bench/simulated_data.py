@@ -23,7 +23,7 @@ Numbers = npt.NDArray[np.int64]
 Instants = npt.NDArray[np.datetime64]
 
 
-class Visit(NamedTuple):
+class LoggedVisit(NamedTuple):
     """How a visit of a person began."""
 
     person: int
@@ -60,11 +60,11 @@ class ShopData:
     changes: PriceChanges
     facts: list[dict[str, Any]]  # properties of each item as first told
     acts: list[Act]
-    visits: list[Visit]
+    visits: list[LoggedVisit]
     impressions: list[Impression]
 
 
-def make(plan: Plan) -> ShopData:
+def make_shop_data(plan: Plan) -> ShopData:
     """Simulate and read a shop."""
     with tempfile.TemporaryDirectory() as folder:
         simulate(plan, Path(folder))
@@ -75,7 +75,7 @@ def make(plan: Plan) -> ShopData:
     item_ids = np.array(sorted(first))
     number_of = {item_id: number for number, item_id in enumerate(item_ids.tolist())}
     states = [each["properties"] for each in changes]
-    told = PriceChanges(
+    price_changes = PriceChanges(
         np.array([number_of[state["item_id"]] for state in states]),
         np.array([each["occurred_at"].rstrip("Z") for each in changes], dtype="datetime64[us]"),
         np.array([float(state["unit_price_minor"]) for state in states]),
@@ -95,7 +95,7 @@ def make(plan: Plan) -> ShopData:
     )
     facts = [first[item_id] for item_id in item_ids.tolist()]
     return ShopData(
-        plan.shop_id, interactions, told, facts, acts, _visits(log, place_of), _impressions(log, place_of, number_of)
+        plan.shop_id, interactions, price_changes, facts, acts, _visits(log, place_of), _impressions(log, place_of, number_of)
     )
 
 
@@ -103,16 +103,18 @@ def _instants(milliseconds: list[int]) -> Instants:
     return np.array(milliseconds, dtype="datetime64[ms]").astype("datetime64[us]")
 
 
-def _visits(log: list[dict[str, Any]], place_of: dict[str, int]) -> list[Visit]:
+def _visits(log: list[dict[str, Any]], place_of: dict[str, int]) -> list[LoggedVisit]:
     """The first event of each visit of a person."""
-    found: dict[str, Visit] = {}
+    visits: dict[str, LoggedVisit] = {}
     for row in log:
-        if row["invalid_reason"] or row["session_id"] in found or row["person_id"] not in place_of:
+        if row["invalid_reason"] or row["session_id"] in visits or row["person_id"] not in place_of:
             continue
         context = orjson.loads(row["line"]).get("context") or {}
         at = _instants([row["occurred_at_ms"]])[0]
-        found[row["session_id"]] = Visit(place_of[row["person_id"]], at, context.get("channel", ""), context.get("device", ""))
-    return list(found.values())
+        visits[row["session_id"]] = LoggedVisit(
+            place_of[row["person_id"]], at, context.get("channel", ""), context.get("device", "")
+        )
+    return list(visits.values())
 
 
 def _impressions(log: list[dict[str, Any]], place_of: dict[str, int], number_of: dict[str, int]) -> list[Impression]:
@@ -121,10 +123,10 @@ def _impressions(log: list[dict[str, Any]], place_of: dict[str, int], number_of:
     for row in log:
         if row["type"] not in ("recommendation_shown", "recommendation_clicked") or row["invalid_reason"]:
             continue
-        told = orjson.loads(row["line"])["properties"]
+        properties = orjson.loads(row["line"])["properties"]
         if row["type"] == "recommendation_clicked":
-            clicked[told["request_id"]] = told["item_id"]
+            clicked[properties["request_id"]] = properties["item_id"]
         elif row["person_id"] in place_of:
-            items = [number_of[item] for item in told["item_ids"]]
-            shown[told["request_id"]] = (place_of[row["person_id"]], _instants([row["occurred_at_ms"]])[0], items)
+            items = [number_of[item] for item in properties["item_ids"]]
+            shown[properties["request_id"]] = (place_of[row["person_id"]], _instants([row["occurred_at_ms"]])[0], items)
     return [Impression(*each, number_of.get(clicked.get(request, ""), -1)) for request, each in shown.items()]

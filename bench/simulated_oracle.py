@@ -18,22 +18,24 @@ def expected_purchases(world: World, shoppers: np.ndarray, first_day: int, days:
     which they run out; not the dice, and not what friends will share. A look is a draw by preference, a purchase follows the
     look as the simulator makes it follow.
     """
-    people, own, preset = world.shoppers, world.catalogue, world.preset
+    people, catalogue, preset = world.shoppers, world.catalogue, world.preset
     taste, sensitivity = people.taste[shoppers], people.price_sensitivity[shoppers]
-    pull = preference(taste, sensitivity, own)
+    pull = preference(taste, sensitivity, catalogue)
     chance = np.exp(pull - pull.max(axis=1, keepdims=True))
     chance /= chance.sum(axis=1, keepdims=True)
-    wanting = preset.add_per_view * people.eagerness[shoppers][:, None] * (0.35 + 1.3 * np.maximum(0, taste @ own.vectors.T))
-    wanting = np.minimum(wanting * np.exp(-0.25 * np.multiply.outer(sensitivity, own.price_z)), 0.8)
+    wanting = (
+        preset.add_per_view * people.eagerness[shoppers][:, None] * (0.35 + 1.3 * np.maximum(0, taste @ catalogue.vectors.T))
+    )
+    wanting = np.minimum(wanting * np.exp(-0.25 * np.multiply.outer(sensitivity, catalogue.price_z)), 0.8)
     looks = people.visits_per_day[shoppers] * days * (0.5 + preset.views_per_visit)
-    found = looks[:, None] * chance * wanting * preset.checkout_per_cart * preset.pay_per_checkout
+    expected = looks[:, None] * chance * wanting * preset.checkout_per_cart * preset.pay_per_checkout
     if not knows_usual:
-        return np.asarray(found, dtype=np.float32)
+        return np.asarray(expected, dtype=np.float32)
     due = sum(people.is_due(day) for day in range(first_day, first_day + days))
     restocked = np.asarray(due)[shoppers] * _RESTOCK_VISIT * _RESTOCK_ITEM * _RESTOCK_CHECKOUT * preset.pay_per_checkout
     for row, shopper in enumerate(shoppers.tolist()):
-        found[row, people.staples[shopper]] += restocked[row]
-    return np.asarray(found, dtype=np.float32)
+        expected[row, people.staples[shopper]] += restocked[row]
+    return np.asarray(expected, dtype=np.float32)
 
 
 def shopper_of(world: World) -> dict[str, int]:

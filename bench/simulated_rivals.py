@@ -1,4 +1,4 @@
-"""Other learners on the ranker's own lessons: what another loss or library would have made of them."""
+"""Other learners on the ranker's training data, for comparison: CatBoost's YetiRank and LightGBM's LambdaRank."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 from bench.rank import train_lightgbm
 from models.candidates import Candidates
 from models.ranker.columns import columns
-from models.ranker.grow import Growth, join, train_catboost
-from models.ranker.ranker import Lesson, examples_of
+from models.ranker.grow import Growth, join_examples, train_catboost
+from models.ranker.ranker import LabelledSituation, examples_of
 from models.ranker.situation import Situation
 from models.ranker.sources import Sources, candidates_of
 from models.recommender import Items, Scores
 
 
 def rival_lists(
-    lessons: list[Lesson], growth: Growth, asked: Situation, sources: Sources, allowed: np.ndarray, k: int
+    labelled: list[LabelledSituation], growth: Growth, asked: Situation, sources: Sources, allowed: np.ndarray, k: int
 ) -> dict[str, Items]:
     """Lists by name, from the same candidates and columns as the ranker's."""
-    taught = join([examples_of(lesson) for lesson in lessons[:-1]]).with_a_hit().thinned(growth.misses, growth.seed)
+    taught = join_examples([examples_of(each) for each in labelled[:-1]]).with_a_hit().thinned(growth.misses, growth.seed)
     yetirank = replace(growth, loss="YetiRank", trees=50, learning_rate=0.15)
     learners: dict[str, Callable[[], Any]] = {
         "CatBoost YetiRank": lambda: train_catboost(taught, yetirank),
@@ -34,8 +34,8 @@ def rival_lists(
     return {name: _best(candidates, learn().predict(table), k) for name, learn in learners.items()}
 
 
-def _best(candidates: Candidates, found: Scores, k: int) -> Items:
-    order = np.lexsort((candidates.item, -found, candidates.row))
+def _best(candidates: Candidates, scores: Scores, k: int) -> Items:
+    order = np.lexsort((candidates.item, -scores, candidates.row))
     counts = np.bincount(candidates.row, minlength=candidates.rows)
     place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
     lists = np.full((candidates.rows, k), -1, dtype=np.int64)

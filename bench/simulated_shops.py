@@ -23,26 +23,34 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.simulated_data import ShopData, make
+from bench.simulated_data import ShopData, make_shop_data
 from bench.simulated_oracle import expected_purchases, shopper_of
 from bench.simulated_rivals import rival_lists
 from bench.simulated_situations import impressions_of, sellable_at, situation_at
 from models.intervals import bootstrap_all
 from models.metrics import Values, hits_of, ndcg
-from models.paired import compare
+from models.paired import paired_difference
 from models.ranker.artefact import save_ranker
 from models.ranker.grow import Growth
 from models.ranker.outcomes import purchases_within, relevance_within, shown_within, teaches_more
-from models.ranker.ranker import GROWTH, Lesson, Ranker
+from models.ranker.ranker import GROWTH, LabelledSituation, Ranker
 from models.ranker.sources import Sources
 from models.recommender import Items, Scores, top_k
-from models.split import Window, last_active_days
+from models.split import SplitWindow, last_active_days
 from models.timed.moment import DAY
 from simulator.world import Plan, World, make_world
 
 SHOPS = ("lanting", "shanhai", "xinghe")
 WEEK, HALF_WEEK = np.timedelta64(7, "D"), np.timedelta64(84, "h")
-HALF_WEEKS_BACK = (9, 8, 7, 6, 5, 4, 2)  # ends of the lessons' weeks before the cut; none overlaps the last one, which judges
+HALF_WEEKS_BACK = (
+    9,
+    8,
+    7,
+    6,
+    5,
+    4,
+    2,
+)  # ends of the labelled weeks before the cut; none overlaps the last one, which evaluates
 K = 10
 GOAL = 0.9
 
@@ -57,18 +65,18 @@ class Result:
     seconds: dict[str, float]
 
 
-def lessons_of(shop: ShopData, cut: np.datetime64) -> list[Lesson]:
+def labelled_situations(shop: ShopData, cut: np.datetime64) -> list[LabelledSituation]:
     """The weeks before the cut, each as it could have been learnt from."""
-    acts, found = shop.interactions, []
+    acts, situations = shop.interactions, []
     shown = impressions_of(shop)
     for back in HALF_WEEKS_BACK:
         as_of = cut - back * HALF_WEEK - DAY
-        window = Window(as_of, as_of + DAY, as_of + DAY + WEEK)
+        window = SplitWindow(as_of, as_of + DAY, as_of + DAY + WEEK)
         here = situation_at(shop, as_of)
         outcome = purchases_within(acts, window), relevance_within(acts, window)
         seen = shown_within(shown, window, here.moment.persons, here.moment.items) if teaches_more(shown) else (None, None)
-        found.append(Lesson(here, Sources().fit(here.moment), *outcome, *seen))
-    return found
+        situations.append(LabelledSituation(here, Sources().fit(here.moment), *outcome, *seen))
+    return situations
 
 
 def run(plan: Plan, growth: Growth, artefacts: Path | None = None, *, with_rivals: bool = False) -> Result:
@@ -79,13 +87,13 @@ def run(plan: Plan, growth: Growth, artefacts: Path | None = None, *, with_rival
     def lap(name: str) -> None:
         seconds[name] = round(time.monotonic() - began - sum(seconds.values()), 1)
 
-    shop, world = make(plan), make_world(plan)
+    shop, world = make_shop_data(plan), make_world(plan)
     acts = shop.interactions
     window = last_active_days(acts.occurred_at[acts.kind == "pay"])
     lap("simulate")
-    lessons = lessons_of(shop, window.cut)
+    labelled = labelled_situations(shop, window.cut)
     lap("lessons")
-    ranker = Ranker(growth).fit(lessons)
+    ranker = Ranker(growth).fit(labelled)
     lap("fit")
     here, allowed = situation_at(shop, window.cut), sellable_at(shop, window.cut)
     bought = purchases_within(acts, window)
@@ -100,7 +108,7 @@ def run(plan: Plan, growth: Growth, artefacts: Path | None = None, *, with_rival
         lists[name] = _best(_oracle(world, acts.person_ids[persons], window, knows_usual=knows_usual), allowed)
     lap("rank")
     if with_rivals:
-        lists |= rival_lists(lessons, growth, asked, sources, allowed, K)
+        lists |= rival_lists(labelled, growth, asked, sources, allowed, K)
         lap("rivals")
     relevant = np.diff(bought[persons].indptr)
     values = {name: ndcg(hits_of(each, bought[persons]), relevant) for name, each in lists.items()}
@@ -111,7 +119,7 @@ def _best(scores: Scores, allowed: np.ndarray) -> Items:
     return top_k(np.where(allowed, scores, -np.inf).astype(np.float32), K)
 
 
-def _oracle(world: World, person_ids: np.ndarray, window: Window, *, knows_usual: bool) -> Scores:
+def _oracle(world: World, person_ids: np.ndarray, window: SplitWindow, *, knows_usual: bool) -> Scores:
     number_of = shopper_of(world)
     shoppers = np.array([number_of[person] for person in person_ids.tolist()])
     first_ms = int(window.test_from.astype("datetime64[ms]").astype(np.int64))
@@ -129,7 +137,7 @@ def summarise(result: Result) -> dict[str, Any]:
         name: (means["ranker"] - means["popularity"]) / (means[name] - means["popularity"])
         for name in ("oracle of tastes", "full oracle")
     }
-    over = compare(values[best], values["ranker"])
+    over = paired_difference(values[best], values["ranker"])
     return {
         "customers": len(values["ranker"]),
         "ndcg@10": {name: each.as_json() for name, each in bootstrap_all(values).items()},
@@ -139,22 +147,22 @@ def summarise(result: Result) -> dict[str, Any]:
     }
 
 
-def show(console: Console, told: dict[str, Any]) -> None:
+def show(console: Console, summaries: dict[str, Any]) -> None:
     """One column a shop."""
     table = Table(title="NDCG@10, 95 % interval", title_justify="left")
-    for heading in ("", *told):
+    for heading in ("", *summaries):
         table.add_column(heading, justify="left" if not heading else "right")
-    names = list(next(iter(told.values()))["ndcg@10"])
+    names = list(next(iter(summaries.values()))["ndcg@10"])
     for name in names:
-        cells = [each["ndcg@10"][name] for each in told.values()]
+        cells = [each["ndcg@10"][name] for each in summaries.values()]
         table.add_row(name, *(f"{cell['mean']:.4f} \\[{cell['low']:.3f}, {cell['high']:.3f}]" for cell in cells))
     table.add_section()
-    table.add_row("best source", *(each["best_source"] for each in told.values()))
-    gains = [each["over_best_source"] for each in told.values()]
+    table.add_row("best source", *(each["best_source"] for each in summaries.values()))
+    gains = [each["over_best_source"] for each in summaries.values()]
     table.add_row("ranker over it", *(f"{g['mean']:+.4f} \\[{g['low']:+.4f}, {g['high']:+.4f}]" for g in gains))
     for oracle in ("oracle of tastes", "full oracle"):
-        table.add_row(f"share of gain: {oracle}", *(f"{each['share_of_gain'][oracle]:.0%}" for each in told.values()))
-    table.add_row("customers", *(f"{each['customers']:,}" for each in told.values()))
+        table.add_row(f"share of gain: {oracle}", *(f"{each['share_of_gain'][oracle]:.0%}" for each in summaries.values()))
+    table.add_row("customers", *(f"{each['customers']:,}" for each in summaries.values()))
     console.print(table)
 
 
@@ -177,19 +185,21 @@ def main() -> int:
         )
         seconds = ", ".join(f"{name} {value}" for name, value in results[-1].seconds.items())
         console.print(f"{shop_id}: {seconds} s", highlight=False)
-    told = {result.shop_id: summarise(result) for result in results}
+    summaries = {result.shop_id: summarise(result) for result in results}
     if len(results) > 1:
         joined = {name: np.concatenate([each.values[name] for each in results]) for name in results[0].values}
-        told["all"] = summarise(Result("all", joined, {}, {}))
-    show(console, told)
+        summaries["all"] = summarise(Result("all", joined, {}, {}))
+    show(console, summaries)
     if chosen.json:
         facts = {result.shop_id: {"seconds": result.seconds, "ranker": result.facts} for result in results}
         machine = {"cpus": os.cpu_count(), "load_average": [round(value, 1) for value in os.getloadavg()]}
-        chosen.json.write_text(json.dumps({"found": told, "shops": facts, "machine": machine}, indent=2, ensure_ascii=False))
+        chosen.json.write_text(
+            json.dumps({"results": summaries, "shops": facts, "machine": machine}, indent=2, ensure_ascii=False)
+        )
     console.print(
         f"floor: the ranker beats every source; goal: {GOAL:.0%} of the oracle's gain over popularity", highlight=False
     )
-    is_best = all(each["over_best_source"]["mean"] > 0 for each in told.values())
+    is_best = all(each["over_best_source"]["mean"] > 0 for each in summaries.values())
     return 0 if is_best else 1
 
 

@@ -41,44 +41,44 @@ def goods_at(shop: ShopData, as_of: np.datetime64) -> Goods:
 
 def sellable_at(shop: ShopData, as_of: np.datetime64) -> np.ndarray:
     """Which items could be bought at an instant."""
-    found = np.zeros(len(shop.facts), dtype=np.bool_)
+    sellable = np.zeros(len(shop.facts), dtype=np.bool_)
     known = shop.changes.at < as_of
     order = np.argsort(shop.changes.at[known], kind="stable")
-    found[shop.changes.item[known][order]] = shop.changes.is_sellable[known][order]
-    return found
+    sellable[shop.changes.item[known][order]] = shop.changes.is_sellable[known][order]
+    return sellable
 
 
 def _store_at(shop: ShopData, as_of: np.datetime64) -> tuple[Scores, Scores]:
     as_of_ms = int(as_of.astype("datetime64[ms]").astype(np.int64))
     names = (PERSON_FEATURES, ITEM_FEATURES)
     features = [feature for group in names for feature in declared(group)]
-    found = snapshot(features, shop.acts, as_of_ms, allowed_lateness_s=LATENESS_S)
-    plain = {name: {entity: value for (_, entity), value in values.items()} for name, values in found.items()}
+    by_feature = snapshot(features, shop.acts, as_of_ms, allowed_lateness_s=LATENESS_S)
+    plain = {name: {entity: value for (_, entity), value in values.items()} for name, values in by_feature.items()}
     ids = (shop.interactions.person_ids.tolist(), shop.interactions.item_ids.tolist())
-    persons, items = (store_values(group, of, plain) for group, of in zip(names, ids, strict=True))
+    persons, items = (store_values(group, entities, plain) for group, entities in zip(names, ids, strict=True))
     return persons, items
 
 
 def _context_at(shop: ShopData, as_of: np.datetime64) -> Numbers:
     """The context of each person's last visit before the instant: nobody knows that of the next one."""
-    found = np.full((len(shop.interactions.person_ids), 5), -1, dtype=np.int64)
-    found[:, 2] = HOME
+    context = np.full((len(shop.interactions.person_ids), 5), -1, dtype=np.int64)
+    context[:, 2] = HOME
     channels, devices = (sorted({visit[place] for visit in shop.visits}) for place in (2, 3))
     for person, at, channel, device in sorted(shop.visits, key=lambda visit: visit[1]):
         if at >= as_of:
             break
         hours = int(at.astype("datetime64[h]").astype(np.int64)) + UTC_OFFSET_H
         # 1970-01-01 was a Thursday.
-        found[person] = (hours % 24, (hours // 24 + 3) % 7, HOME, channels.index(channel), devices.index(device))
-    return found
+        context[person] = (hours % 24, (hours // 24 + 3) % 7, HOME, channels.index(channel), devices.index(device))
+    return context
 
 
 def impressions_of(shop: ShopData) -> Impressions:
     """All items shown on home pages."""
     rows: list[tuple[int, int, np.datetime64, bool]] = []
-    told: Impression
-    for told in shop.impressions:
-        rows += [(told.person, item, told.at, item == told.clicked) for item in told.shown]
+    impression: Impression
+    for impression in shop.impressions:
+        rows += [(impression.person, item, impression.at, item == impression.clicked) for item in impression.shown]
     return Impressions(
         np.array([row[0] for row in rows], dtype=np.int64),
         np.array([row[1] for row in rows], dtype=np.int64),

@@ -30,7 +30,7 @@ SHOP = "bench"
 START_TIMEOUT_S = 180.0
 
 
-def own_settings(folder: Path, envs: Path, **changes: object) -> Settings:
+def platform_settings(folder: Path, envs: Path, **changes: object) -> Settings:
     """Settings of a platform in ``folder``."""
     names = ("kafka_controller_port", "collector_port", "flink_port", "feature_writer_port")
     kafka_port, *others = free_ports(len(names) + 1)

@@ -17,7 +17,7 @@ import pandas as pd
 from bench.protocol_run import evaluate, show
 
 
-def make(users: int, items: int, pairs: int, seed: int) -> pd.DataFrame:
+def make_graph(users: int, items: int, pairs: int, seed: int) -> pd.DataFrame:
     """Distinct pairs user_id, item_id in random order."""
     rng = np.random.default_rng(seed)
     tastes = 60
@@ -32,11 +32,11 @@ def make(users: int, items: int, pairs: int, seed: int) -> pd.DataFrame:
     for user in range(users):
         liked = rng.integers(tastes, size=2)
         count = sizes[user]
-        own = [by_taste[taste][np.searchsorted(chance[taste], rng.random(count * 2 // 5 + 1))] for taste in liked]
-        draws.append(np.unique(np.concatenate([*own, np.searchsorted(everywhere, rng.random(count // 5 + 1))])))
+        liked_draws = [by_taste[taste][np.searchsorted(chance[taste], rng.random(count * 2 // 5 + 1))] for taste in liked]
+        draws.append(np.unique(np.concatenate([*liked_draws, np.searchsorted(everywhere, rng.random(count // 5 + 1))])))
     lengths = [len(draw) for draw in draws]
-    found = pd.DataFrame({"user_id": np.repeat(np.arange(users), lengths), "item_id": np.concatenate(draws)})
-    return found.sample(frac=1, random_state=seed).reset_index(drop=True)
+    graph = pd.DataFrame({"user_id": np.repeat(np.arange(users), lengths), "item_id": np.concatenate(draws)})
+    return graph.sample(frac=1, random_state=seed).reset_index(drop=True)
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--models", nargs="+", default=["popularity", "ease", "gf_cf", "bspm"])
     chosen = parser.parse_args()
-    graph = make(chosen.users, chosen.items, chosen.pairs, chosen.seed)
+    graph = make_graph(chosen.users, chosen.items, chosen.pairs, chosen.seed)
     is_test = ~graph["user_id"].duplicated().to_numpy()
     with tempfile.TemporaryDirectory() as folder:
         files = Path(folder) / "train.parquet", Path(folder) / "test.parquet"

@@ -22,7 +22,7 @@ import pandas as pd
 from implicit.cpu.als import AlternatingLeastSquares
 from scipy import sparse
 
-from bench.synthetic_graph import make
+from bench.synthetic_graph import make_graph
 from jishi.factorisation import Parameters
 from jishi.paths import Paths
 from jishi.settings import get_settings
@@ -95,7 +95,7 @@ def main() -> int:
     parser.add_argument("--iterations", type=int, default=10)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    graph = make(chosen.users, chosen.items, chosen.pairs, 1)
+    graph = make_graph(chosen.users, chosen.items, chosen.pairs, 1)
     is_test = ~graph["user_id"].duplicated().to_numpy()
     shape = (chosen.users, chosen.items)
     train, test = (
@@ -103,22 +103,22 @@ def main() -> int:
         for part in (graph[~is_test], graph[is_test])
     )
     relevant = np.maximum(1, np.diff(test.indptr))
-    told: dict[str, Any] = {"pairs": int(train.nnz)}
+    result: dict[str, Any] = {"pairs": int(train.nnz)}
     fits = {"ours": fit_ours, "implicit": fit_implicit, "spark": fit_spark}
     fit_ours(train[:1000], 8, 1)  # the first call starts threads
     for name, fit in fits.items():
         seconds, scores = fit(train, chosen.factors, chosen.iterations)
         quality = ndcg(hits_of(top_k(scores, 10, train), test), relevant).mean()
-        told[name] = {"seconds": round(seconds, 2), "ndcg@10": round(float(quality), 4)}
-    told["over_implicit"] = round(told["implicit"]["seconds"] / told["ours"]["seconds"], 2)
-    told["over_spark"] = round(told["spark"]["seconds"] / told["ours"]["seconds"], 1)
-    told["load_average"] = [round(value, 1) for value in os.getloadavg()]
-    print(json.dumps(told) if chosen.json else "\n".join(f"{name:14} {value}" for name, value in told.items()))
+        result[name] = {"seconds": round(seconds, 2), "ndcg@10": round(float(quality), 4)}
+    result["over_implicit"] = round(result["implicit"]["seconds"] / result["ours"]["seconds"], 2)
+    result["over_spark"] = round(result["spark"]["seconds"] / result["ours"]["seconds"], 1)
+    result["load_average"] = [round(value, 1) for value in os.getloadavg()]
+    print(json.dumps(result) if chosen.json else "\n".join(f"{name:14} {value}" for name, value in result.items()))
     print(
         f"floor {FLOOR_IMPLICIT:g}x implicit and {FLOOR_SPARK:g}x Spark; goal {GOAL_IMPLICIT:g}x and {GOAL_SPARK:g}x",
         file=sys.stderr,
     )
-    return 0 if told["over_implicit"] >= 0.95 * FLOOR_IMPLICIT and told["over_spark"] >= FLOOR_SPARK else 1
+    return 0 if result["over_implicit"] >= 0.95 * FLOOR_IMPLICIT and result["over_spark"] >= FLOOR_SPARK else 1
 
 
 if __name__ == "__main__":

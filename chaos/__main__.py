@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from chaos.check import Finding
+from chaos.check import CheckResult
 from chaos.evidence import LogUnreadable
 from chaos.faults import Fault, named, schedule
 from chaos.settle import NotSettled
@@ -68,15 +68,18 @@ def _run(chosen: argparse.Namespace, folder: Path) -> bool:
 
     faults = chosen.fault or schedule(store, chosen.seed, chosen.seconds)
     print(f"{len(faults)} faults, seed {chosen.seed}, online store {store}, state in {folder}", flush=True)
-    result = run(stage, faults, seed=chosen.seed, events_per_s=chosen.rate, tell=lambda line: print(f"  {line}", flush=True))
-    told = write_result(result, folder / "run" / "chaos" / "result.json", _command(chosen))
+    result = run(
+        stage, faults, seed=chosen.seed, events_per_s=chosen.rate, progress=lambda line: print(f"  {line}", flush=True)
+    )
+    payload = write_result(result, folder / "run" / "chaos" / "result.json", _command(chosen))
     for finding in result.proof.findings:
         _show(finding)
     print(
-        f"outcomes: {told['outcomes']}; copies by the forwarder: {told['copies']}; values compared by view: {told['by_view']}"
+        f"outcomes: {payload['outcomes']}; copies by the forwarder: {payload['copies']}; "
+        f"values compared by view: {payload['by_view']}"
     )
     if chosen.report:
-        write_report(told, PROJECT_ROOT / "docs")
+        write_report(payload, PROJECT_ROOT / "docs")
     return result.proof.is_fine
 
 
@@ -93,9 +96,9 @@ def _fault(text: str) -> Fault:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _show(finding: Finding) -> None:
+def _show(finding: CheckResult) -> None:
     mark = "✓" if finding.is_fine else "✗"
-    print(f"{mark} {finding.what}: {finding.cases:,}" + ("" if finding.is_fine else f"; wrong: {finding.told()}"))
+    print(f"{mark} {finding.what}: {finding.cases:,}" + ("" if finding.is_fine else f"; wrong: {finding.description()}"))
 
 
 if __name__ == "__main__":

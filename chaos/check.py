@@ -22,7 +22,7 @@ SHOWN = 5
 
 
 @dataclass
-class Finding:
+class CheckResult:
     """One thing that was checked: how many cases there were, and what is wrong, by name."""
 
     what: str
@@ -34,23 +34,23 @@ class Finding:
         """Whether nothing is wrong."""
         return not self.wrong
 
-    def told(self) -> str:
+    def description(self) -> str:
         """What is wrong in a sentence that names the first few."""
         more = f" and {len(self.wrong) - SHOWN} more" if len(self.wrong) > SHOWN else ""
         return "; ".join(self.wrong[:SHOWN]) + more
 
 
-def check_archive(log: Sequence[Row], archive: Sequence[Row]) -> Finding:
+def check_archive(log: Sequence[Row], archive: Sequence[Row]) -> CheckResult:
     """Each record of the log is archived exactly once."""
     there = Counter((row["log_partition"], row["log_offset"]) for row in archive)
     known = {(row["log_partition"], row["log_offset"]) for row in log}
     wrong = [f"{_place(place)} is not archived" for place in sorted(known - set(there))]
     wrong += [f"{_place(place)} is archived {count} times" for place, count in sorted(there.items()) if count > 1]
     wrong += [f"{_place(place)} is archived and not in the log" for place in sorted(set(there) - known)]
-    return Finding("records of the log, each archived once", len(known), wrong)
+    return CheckResult("records of the log, each archived once", len(known), wrong)
 
 
-def check_outcomes(archive: Sequence[Row], *, allowed_lateness_s: int, future_tolerance_s: int) -> Finding:
+def check_outcomes(archive: Sequence[Row], *, allowed_lateness_s: int, future_tolerance_s: int) -> CheckResult:
     """The stream gave each record the outcome that the shared rule gives it."""
     expected = outcomes_of(
         [dict(row) for row in archive], allowed_lateness_s=allowed_lateness_s, future_tolerance_s=future_tolerance_s
@@ -60,10 +60,10 @@ def check_outcomes(archive: Sequence[Row], *, allowed_lateness_s: int, future_to
         for row, outcome in zip(archive, expected, strict=True)
         if row["outcome"] != outcome
     ]
-    return Finding("outcomes decided by the stream", len(archive), wrong)
+    return CheckResult("outcomes decided by the stream", len(archive), wrong)
 
 
-def check_ids(account: Account, archive: Sequence[Row]) -> Finding:
+def check_ids(account: Account, archive: Sequence[Row]) -> CheckResult:
     """Each acknowledged id is good, late or in quarantine exactly once; one that was not acknowledged at most once."""
     deliveries: dict[str, Counter[str]] = defaultdict(Counter)
     for row in acknowledgements(archive):
@@ -77,10 +77,10 @@ def check_ids(account: Account, archive: Sequence[Row]) -> Finding:
         if counted > 1:
             wrong.append(f"{event_id} counts {counted} times ({_outcomes(deliveries[event_id])})")
     wrong += [f"{event_id} is there and nobody sent it" for event_id in sorted(set(deliveries) - set(account.meant))]
-    return Finding("acknowledged ids, each there once", len(account.acknowledged), wrong)
+    return CheckResult("acknowledged ids, each there once", len(account.acknowledged), wrong)
 
 
-def check_order(account: Account, log: Sequence[Row]) -> Finding:
+def check_order(account: Account, log: Sequence[Row]) -> CheckResult:
     """The log has the acknowledged events of each person in the order in which they were sent, in one partition.
 
     Events that the contract refused have no person in the log, and so no order.
@@ -100,7 +100,7 @@ def check_order(account: Account, log: Sequence[Row]) -> Finding:
         elif meant.turn < turn:
             wrong.append(f"{event_id} of {meant.person_id} comes after {before}, which was sent later")
         last[meant.person_id] = (row["log_partition"], max(turn, meant.turn), event_id)
-    return Finding("persons, events in the order of sending", len(last), wrong)
+    return CheckResult("persons, events in the order of sending", len(last), wrong)
 
 
 def acknowledgements(rows: Iterable[Row]) -> Iterator[Row]:

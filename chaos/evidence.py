@@ -69,8 +69,8 @@ def read_store(store: FeatureStore, view: str, members: tuple[Feature, ...], key
     for start in range(0, len(keys), _CHUNK):
         chunk = keys[start : start + _CHUNK]
         rows = [{"shop_id": shop_id, **key_values(members[0].entity, identity)} for shop_id, identity in chunk]
-        told = store.get_online_features([f"{view}:{name}" for name in names], rows).to_dict()
-        yield from ({name: told[name][place] for name in names} for place in range(len(chunk)))
+        values = store.get_online_features([f"{view}:{name}" for name in names], rows).to_dict()
+        yield from ({name: values[name][place] for name in names} for place in range(len(chunk)))
 
 
 def read_topic(bootstrap: str, topic: Topic) -> Iterator[Message]:

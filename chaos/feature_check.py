@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from chaos.check import Finding
+from chaos.check import CheckResult
 from chaos.evidence import Key
 from feature_repo.definitions import VALID_UNTIL
 from jishi.features import Feature
@@ -20,7 +20,7 @@ Views = Mapping[str, tuple[Feature, ...]]
 Expected = Mapping[tuple[str, str, str], Mapping[int, Any]]
 
 
-def check_messages(expected: Iterable[Value], messages: Path, views: Views, work: Path) -> tuple[Finding, dict[str, int]]:
+def check_messages(expected: Iterable[Value], messages: Path, views: Views, work: Path) -> tuple[CheckResult, dict[str, int]]:
     """Flink's messages tell each value of the oracle and no other; also how many values each view has."""
     work.mkdir(parents=True, exist_ok=True)
     oracle, flink = work / "oracle.parquet", work / "flink.parquet"
@@ -28,30 +28,30 @@ def check_messages(expected: Iterable[Value], messages: Path, views: Views, work
     value_table.from_flink(messages, views, flink)
     compared = compare(oracle, flink, [feature.name for members in views.values() for feature in members], samples=50)
     wrong = [
-        f"{d.feature} of {d.entity_id} as of {d.as_of:%H:%M:%S} is {_word(d.found)}, by the oracle {_word(d.expected)}"
+        f"{d.feature} of {d.entity_id} as of {d.as_of:%H:%M:%S} is {_word(d.actual)}, by the oracle {_word(d.expected)}"
         for feature in compared.values()
         for d in feature.samples
     ]
     by_view = {view: sum(compared[feature.name].rows for feature in members) for view, members in views.items()}
-    return Finding("feature values as they became known", sum(by_view.values()), wrong), by_view
+    return CheckResult("feature values as they became known", sum(by_view.values()), wrong), by_view
 
 
 def by_instant(values: Iterable[Value]) -> Expected:
     """The oracle's values by feature, key and instant."""
-    found: dict[tuple[str, str, str], dict[int, Any]] = defaultdict(dict)
+    by_key: dict[tuple[str, str, str], dict[int, Any]] = defaultdict(dict)
     for value in values:
-        found[value.feature, value.shop_id, value.entity_id][value.as_of_ms] = value.value
-    return found
+        by_key[value.feature, value.shop_id, value.entity_id][value.as_of_ms] = value.value
+    return by_key
 
 
 def check_stored(
     expected: Expected, view: str, members: tuple[Feature, ...], keys: Sequence[Key], stored: Iterable[Mapping[str, Any]]
-) -> Finding:
+) -> CheckResult:
     """The store holds the newest value of each key. A window's row says by ``valid_until_ms`` which window it is."""
-    finding = Finding(f"values of {view} in the online store", 0)
+    finding = CheckResult(f"values of {view} in the online store", 0)
     for (shop_id, entity_id), row in zip(keys, stored, strict=True):
-        own = {feature.name: expected.get((feature.name, shop_id, entity_id), {}) for feature in members}
-        newest = max((max(instants) for instants in own.values() if instants), default=None)
+        by_feature = {feature.name: expected.get((feature.name, shop_id, entity_id), {}) for feature in members}
+        newest = max((max(instants) for instants in by_feature.values() if instants), default=None)
         if newest is None and row[VALID_UNTIL] is None and all(_is_default(f, row[f.name]) for f in members):
             continue
         at = newest if members[0].is_running or row[VALID_UNTIL] is None else row[VALID_UNTIL] - members[0].slide * 1000
@@ -59,7 +59,7 @@ def check_stored(
             finding.wrong.append(f"{view} of {entity_id} is of {at}, the newest value is of {newest}")
         for feature in members:
             finding.cases += 1
-            wanted = feature.default if at is None else own[feature.name].get(at, feature.default)
+            wanted = feature.default if at is None else by_feature[feature.name].get(at, feature.default)
             if not _equal(feature, row[feature.name], wanted):
                 finding.wrong.append(f"{feature.name} of {entity_id} is {row[feature.name]!r}, by the oracle {wanted!r}")
     return finding
@@ -69,10 +69,10 @@ def _is_default(feature: Feature, value: Any) -> bool:
     return value is None or _equal(feature, value, feature.default)
 
 
-def _equal(feature: Feature, found: Any, wanted: Any) -> bool:
+def _equal(feature: Feature, actual: Any, wanted: Any) -> bool:
     if feature.value_type.startswith("list"):
-        return list(found or ()) == list(wanted or ())
-    return bool(found == wanted)
+        return list(actual or ()) == list(wanted or ())
+    return bool(actual == wanted)
 
 
 def _word(value: str | None) -> str:

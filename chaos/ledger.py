@@ -32,19 +32,19 @@ class Account:
         account = cls()
         batches: dict[int, list[str]] = {}
         for line in file.read_text().splitlines():
-            told = json.loads(line)
-            if "meant" in told:
-                events = [Meant(*event) for event in told["meant"]]
-                batches[told["batch"]] = [event.event_id for event in events]
+            entry = json.loads(line)
+            if "meant" in entry:
+                events = [Meant(*event) for event in entry["meant"]]
+                batches[entry["batch"]] = [event.event_id for event in events]
                 account.meant |= {event.event_id: event for event in events}
                 continue
-            for event_id in batches[told["batch"]]:
+            for event_id in batches[entry["batch"]]:
                 account.acknowledged[event_id] = account.acknowledged.get(event_id, 0) + 1
-            account.answers.append((told["at"], told["after_s"], len(batches[told["batch"]])))
+            account.answers.append((entry["at"], entry["after_s"], len(batches[entry["batch"]])))
         return account
 
 
-class Ledger:
+class SentLedger:
     """Writes the ledger; safe to use from several threads."""
 
     def __init__(self, file: Path) -> None:
@@ -69,6 +69,6 @@ class Ledger:
         """End the file."""
         self._file.close()
 
-    def _write(self, told: dict[str, Any]) -> None:
-        self._file.write(json.dumps(told) + "\n")
+    def _write(self, entry: dict[str, Any]) -> None:
+        self._file.write(json.dumps(entry) + "\n")
         self._file.flush()

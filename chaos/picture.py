@@ -12,31 +12,33 @@ KILL, STOP, MACHINE = "#c0392b", "#e08e2b", "#7d5ba6"
 _LINE, _GRID = "#1f4e79", "#dddddd"
 
 
-def draw(told: dict[str, Any], file: Path) -> None:
+def draw_run(result: dict[str, Any], file: Path) -> None:
     """Write the picture as PNG."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    began = told["began"]
+    began = result["began"]
     figure, (faults, rate, answers, fresh) = plt.subplots(
         4, 1, figsize=(12, 10.5), sharex=True, height_ratios=(2.4, 1, 1, 1), layout="constrained"
     )
-    _draw_faults(faults, told["faults"], began)
-    _draw_rate(rate, told["answers"], began)
-    waits = [(at - began - after_s, after_s) for at, after_s, _ in told["answers"]]
-    shown = [(probe["at"] - began, probe["fresh_s"]) for probe in told["probes"] if probe["fresh_s"] is not None]
+    _draw_faults(faults, result["faults"], began)
+    _draw_rate(rate, result["answers"], began)
+    waits = [(at - began - after_s, after_s) for at, after_s, _ in result["answers"]]
+    shown = [(probe["at"] - began, probe["fresh_s"]) for probe in result["probes"] if probe["fresh_s"] is not None]
     _draw_waits(answers, waits, "acknowledged\nafter (s)")
     _draw_waits(fresh, shown, "in the online store\nafter (s)")
-    last = max(told["faults"], key=lambda fault: fault["ended"], default={"ended": began})["ended"]
+    last = max(result["faults"], key=lambda fault: fault["ended"], default={"ended": began})["ended"]
     fresh.set_xlim(0, last - began + 15)
     fresh.set_xlabel("seconds since the platform was up")
     for axis in (rate, answers, fresh):
-        for fault in told["faults"]:
+        for fault in result["faults"]:
             if fault["skipped"] is None:
                 _shade(axis, fault, began)
-    figure.suptitle(f"Chaos run of {told['date']}, seed {told['seed']}, {told['machine']}, online store {told['store']}")
+    figure.suptitle(
+        f"Chaos run of {result['date']}, seed {result['seed']}, {result['machine']}, online store {result['store']}"
+    )
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=110)
     plt.close(figure)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from chaos.ledger import Ledger, Meant
+from chaos.ledger import Meant, SentLedger
 from chaos.shopper import SHOP
 from chaos.traffic import TIMEOUT_S
 from collector.client import Client, Unreachable
@@ -34,7 +34,7 @@ class Probed:
 class Probe:
     """Sends a click, looks until it shows, and begins again, until ``stop``."""
 
-    def __init__(self, url: str, key: str, ledger: Ledger, open_store: Callable[[], FeatureStore]) -> None:
+    def __init__(self, url: str, key: str, ledger: SentLedger, open_store: Callable[[], FeatureStore]) -> None:
         self._client = Client(url, SHOP, key, timeout_s=TIMEOUT_S, tries=1)
         self._ledger = ledger
         self._open_store = open_store

@@ -8,54 +8,54 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from chaos.picture import draw
+from chaos.picture import draw_run
 from jishi.files import write_atomically
 
 _TEMPLATE = Path(__file__).with_name("report.md")
 PAGE, PICTURE = Path("operations/chaos.md"), Path("images/chaos.png")
 
 
-def write_report(told: dict[str, Any], docs: Path) -> None:
+def write_report(result: dict[str, Any], docs: Path) -> None:
     """Write the page and the picture of a run (``chaos.run.write_result``) below ``docs``."""
-    draw(told, docs / PICTURE)
-    write_atomically(docs / PAGE, page(told))
+    draw_run(result, docs / PICTURE)
+    write_atomically(docs / PAGE, page(result))
 
 
-def page(told: dict[str, Any]) -> str:
+def page(result: dict[str, Any]) -> str:
     """The page as Markdown."""
-    wrong = sum(len(finding["wrong"]) for finding in told["findings"])
+    wrong = sum(len(finding["wrong"]) for finding in result["findings"])
     return _TEMPLATE.read_text().format(
-        date=told["date"],
-        machine=told["machine"],
-        command=told["command"],
-        store=told["store"],
-        minutes=f"{(told['ended'] - told['began']) / 60:.1f}",
-        faults=sum(1 for fault in told["faults"] if fault["skipped"] is None),
-        meant=f"{told['meant']:,}",
-        acknowledged=f"{told['acknowledged']:,}",
-        verdict="0 lost, 0 doubled, no difference" if wrong == 0 else f"{wrong} differences",
-        findings=_rows([f["what"], f"{f['cases']:,}", len(f["wrong"])] for f in told["findings"]),
-        outcomes=", ".join(f"{count:,} {outcome}" for outcome, count in told["outcomes"].items()),
-        copies=told["copies"],
-        views=", ".join(f"`{view}` {count:,}" for view, count in told["by_view"].items() if count),
-        unseen=", ".join(f"`{view}`" for view, count in told["by_view"].items() if not count) or "none",
-        table=_rows(_fault_row(fault, told) for fault in told["faults"]),
-        answer=_latency([answer[1] for answer in told["answers"]]),
-        fresh=_latency([probe["fresh_s"] for probe in told["probes"] if probe["fresh_s"] is not None]),
-        unshown=sum(1 for probe in told["probes"] if probe["fresh_s"] is None),
+        date=result["date"],
+        machine=result["machine"],
+        command=result["command"],
+        store=result["store"],
+        minutes=f"{(result['ended'] - result['began']) / 60:.1f}",
+        faults=sum(1 for fault in result["faults"] if fault["skipped"] is None),
+        meant=f"{result['meant']:,}",
+        acknowledged=f"{result['acknowledged']:,}",
+        summary="0 lost, 0 doubled, no difference" if wrong == 0 else f"{wrong} differences",
+        findings=_rows([f["what"], f"{f['cases']:,}", len(f["wrong"])] for f in result["findings"]),
+        outcomes=", ".join(f"{count:,} {outcome}" for outcome, count in result["outcomes"].items()),
+        copies=result["copies"],
+        views=", ".join(f"`{view}` {count:,}" for view, count in result["by_view"].items() if count),
+        unseen=", ".join(f"`{view}`" for view, count in result["by_view"].items() if not count) or "none",
+        table=_rows(_fault_row(fault, result) for fault in result["faults"]),
+        answer=_latency([answer[1] for answer in result["answers"]]),
+        fresh=_latency([probe["fresh_s"] for probe in result["probes"] if probe["fresh_s"] is not None]),
+        unshown=sum(1 for probe in result["probes"] if probe["fresh_s"] is None),
     )
 
 
-def _fault_row(fault: dict[str, Any], told: dict[str, Any]) -> list[str]:
+def _fault_row(fault: dict[str, Any], result: dict[str, Any]) -> list[str]:
     at = datetime.fromtimestamp(fault["began"], UTC).strftime("%H:%M:%S")
     if fault["skipped"] is not None:
         return [at, fault["name"], "skipped", fault["skipped"], ""]
     # What was under way or began within the fault and the ten seconds after it.
     until = fault["ended"] + 10
-    slow = [after_s for ended, after_s, _ in told["answers"] if ended - after_s < until and ended > fault["began"]]
+    slow = [after_s for ended, after_s, _ in result["answers"] if ended - after_s < until and ended > fault["began"]]
     stale = [
         p["fresh_s"]
-        for p in told["probes"]
+        for p in result["probes"]
         if p["fresh_s"] is not None and p["at"] < until and p["at"] + p["fresh_s"] > fault["began"]
     ]
     lasted = f"{fault['ended'] - fault['began']:.1f} s" if fault["fault"]["lasts_s"] else "–"

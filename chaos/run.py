@@ -13,23 +13,23 @@ from typing import Any
 import psutil
 
 from chaos.faults import Fault, Happened, happen
-from chaos.ledger import Account, Ledger
+from chaos.ledger import Account, SentLedger
 from chaos.probe import Probe, Probed
-from chaos.prove import Proof, prove
+from chaos.prove import ChaosProof, prove
 from chaos.settle import settle
 from chaos.stage import Stage
 from chaos.traffic import Traffic
 from feature_repo.store import open_store
 from jishi.files import write_json
 
-Tell = Callable[[str], None]
+ReportProgress = Callable[[str], None]
 WARM_UP_S = 5.0
 QUIET_END_S = 5.0
 SETTLE_S = 240.0
 
 
 @dataclass(frozen=True)
-class Run:
+class ChaosRun:
     """What happened; times are epoch seconds."""
 
     began: float
@@ -39,32 +39,32 @@ class Run:
     happened: list[Happened]
     probed: list[Probed]
     account: Account
-    proof: Proof
+    proof: ChaosProof
 
 
-def run(stage: Stage, faults: list[Fault], *, seed: int, events_per_s: float, tell: Tell) -> Run:
+def run(stage: Stage, faults: list[Fault], *, seed: int, events_per_s: float, progress: ReportProgress) -> ChaosRun:
     """Run the faults on a platform that is not started yet; it is down afterwards, whatever happened.
 
     Raises ops.lifecycle.PlatformError, chaos.settle.NotSettled and what ``prove`` raises.
     """
     file = stage.paths.run / "chaos" / "ledger.jsonl"
-    ledger = Ledger(file)
+    ledger = SentLedger(file)
     try:
-        stage.up(tell)
+        stage.up(progress)
         began = time.time()
-        happened, probed = _break(stage, faults, ledger, seed, events_per_s, tell)
-        tell("all faults are over; waiting for the rest to arrive")
+        happened, probed = _break(stage, faults, ledger, seed, events_per_s, progress)
+        progress("all faults are over; waiting for the rest to arrive")
         settle(stage, began=began, timeout_s=SETTLE_S)
-        tell("checking")
+        progress("checking")
         proof = prove(stage, file, stage.paths.run / "chaos" / "check")
-        return Run(began, time.time(), stage.settings.online_store, seed, happened, probed, Account.of(file), proof)
+        return ChaosRun(began, time.time(), stage.settings.online_store, seed, happened, probed, Account.of(file), proof)
     finally:
         ledger.close()
         stage.down()
 
 
 def _break(
-    stage: Stage, faults: list[Fault], ledger: Ledger, seed: int, events_per_s: float, tell: Tell
+    stage: Stage, faults: list[Fault], ledger: SentLedger, seed: int, events_per_s: float, progress: ReportProgress
 ) -> tuple[list[Happened], list[Probed]]:
     traffic = Traffic(stage.url, stage.key, ledger, events_per_s=events_per_s, seed=seed)
     probe = Probe(stage.url, stage.key, ledger, lambda: open_store(stage.settings, stage.paths))
@@ -76,8 +76,10 @@ def _break(
         for fault in faults:
             time.sleep(fault.after_s)
             happened.append(happen(fault, stage))
-            told = happened[-1]
-            tell(f"{fault.name} " + (f"skipped: {told.skipped}" if told.skipped else f"for {told.ended - told.began:.1f} s"))
+            last = happened[-1]
+            progress(
+                f"{fault.name} " + (f"skipped: {last.skipped}" if last.skipped else f"for {last.ended - last.began:.1f} s")
+            )
         time.sleep(QUIET_END_S)
     finally:
         probe.stop()
@@ -85,9 +87,9 @@ def _break(
     return happened, probe.probed
 
 
-def write_result(result: Run, file: Path, command: str) -> dict[str, Any]:
+def write_result(result: ChaosRun, file: Path, command: str) -> dict[str, Any]:
     """Write what the report needs as JSON; returns it. ``command`` is how the run was asked for."""
-    told = {
+    payload = {
         "command": command,
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()}",
@@ -105,5 +107,5 @@ def write_result(result: Run, file: Path, command: str) -> dict[str, Any]:
         "copies": result.proof.copies,
         "by_view": result.proof.by_view,
     }
-    write_json(file, told)
-    return told
+    write_json(file, payload)
+    return payload

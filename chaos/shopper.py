@@ -16,7 +16,7 @@ LATE_S, AHEAD_S = 120, 60
 _TYPES = ("item_viewed",) * 14 + ("item_added_to_cart",) * 3 + ("search_performed", "share_opened", "order_paid")
 
 
-class Shoppers:
+class ChaosShoppers:
     """Some persons of the shop, whose events come from one thread and so in one order. ``name`` makes ids unique."""
 
     def __init__(self, name: str, persons: Sequence[str], chance: random.Random) -> None:
@@ -24,7 +24,7 @@ class Shoppers:
         self._persons = persons
         self._chance = chance
         self._turns: Counter[str] = Counter()
-        self._made = 0
+        self._count = 0
 
     def batch(self, size: int, now: datetime) -> list[dict[str, Any]]:
         """Events of several persons as of ``now``; one in a hundred is dated so far back that it is late."""
@@ -38,12 +38,12 @@ class Shoppers:
         return events
 
     def _event(self, at: datetime, kind: str | None = None) -> dict[str, Any]:
-        self._made += 1
+        self._count += 1
         person = self._chance.choice(self._persons)
         self._turns[person] += 1
         kind = kind or self._chance.choice(_TYPES)
         return {
-            "event_id": f"{self._name}-{self._made:06}",
+            "event_id": f"{self._name}-{self._count:06}",
             "shop_id": SHOP,
             "type": kind,
             "occurred_at": at.astimezone(UTC).isoformat(timespec="milliseconds"),
@@ -61,7 +61,7 @@ class Shoppers:
         if kind == "share_opened":
             return {"share_id": f"s-{number % 7}", "item_id": item["item_id"]}
         if kind == "order_paid":
-            return {"order_id": f"{self._name}-o{self._made}", "currency": "CNY", "lines": [item | {"quantity": 1}]}
+            return {"order_id": f"{self._name}-o{self._count}", "currency": "CNY", "lines": [item | {"quantity": 1}]}
         return item | {"category": f"c-{number % 5}"}
 
 

@@ -45,9 +45,9 @@ class Stage:
         """The collector."""
         return f"http://{self.settings.host}:{self.settings.collector_port}"
 
-    def up(self, tell: Callable[[str], None]) -> None:
+    def up(self, progress: Callable[[str], None]) -> None:
         """Start the parts and wait until they are healthy. Raises ops.lifecycle.PlatformError."""
-        up(self.settings, tell, self._parts())
+        up(self.settings, progress, self._parts())
 
     def down(self) -> None:
         """Stop every process."""

@@ -12,8 +12,8 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from chaos.ledger import Ledger
-from chaos.shopper import PERSONS, SHOP, Shoppers, meant
+from chaos.ledger import SentLedger
+from chaos.shopper import PERSONS, SHOP, ChaosShoppers, meant
 from collector.client import Client, Unreachable
 
 LANES = 6
@@ -26,7 +26,7 @@ _REFUSED_EVERY, _AGAIN_EVERY = 10, 15
 class Traffic:
     """Clients of one shop that send about ``events_per_s`` until ``stop``."""
 
-    def __init__(self, url: str, key: str, ledger: Ledger, *, events_per_s: float, seed: int) -> None:
+    def __init__(self, url: str, key: str, ledger: SentLedger, *, events_per_s: float, seed: int) -> None:
         self._client = Client(url, SHOP, key, timeout_s=TIMEOUT_S, tries=TRIES, sleep=_pause)
         self._once = Client(url, SHOP, key, timeout_s=TIMEOUT_S, tries=1)
         self._ledger = ledger
@@ -49,7 +49,7 @@ class Traffic:
 
     def _run(self, lane: int) -> None:
         chance = random.Random(f"{self._seed}-{lane}")
-        shoppers = Shoppers(f"l{lane}", [f"u-{number}" for number in range(lane, PERSONS, LANES)], chance)
+        shoppers = ChaosShoppers(f"l{lane}", [f"u-{number}" for number in range(lane, PERSONS, LANES)], chance)
         count, due = 0, time.monotonic() + self._pause_s * lane / LANES
         while not self._stopping.wait(max(0.0, due - time.monotonic())):
             due = max(due + self._pause_s, time.monotonic())

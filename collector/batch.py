@@ -12,6 +12,7 @@ from collector.recent_ids import RecentIds
 from collector.refusals import RequestRefused
 from jishi.contract import Record, Refusal, record_of
 from jishi.contract.reading import MAX_DEPTH, is_plain, kept_text, read_event
+from jishi.contract.sender import OrderSource, Sender, sent_id
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,15 @@ def _decode_apart(body: bytes, max_events: int, what: str) -> list[Any]:
     return entries
 
 
-def check_batch(events: list[Any], *, shop_id: str, collector_id: str, collected_at_ms: int) -> Checked:
+def check_batch(
+    events: list[Any],
+    *,
+    shop_id: str,
+    collector_id: str,
+    collected_at_ms: int,
+    sent_by: Sender = "server",
+    orders_from: OrderSource = "server",
+) -> Checked:
     """Records and answers of a batch of ``shop_id``.
 
     Raises RequestRefused with 403 when every event names another shop: that is a mix-up of keys, which must not end in
@@ -112,6 +121,8 @@ def check_batch(events: list[Any], *, shop_id: str, collector_id: str, collected
             line=unreadable.line if unreadable else orjson.dumps(event).decode(),
             refusal=unreadable.refusal if unreadable else None,
             now_ms=collected_at_ms,
+            sent_by=sent_by,
+            orders_from=orders_from,
         )
         records.append(record)
         if isinstance(checked, Refusal):
@@ -123,7 +134,7 @@ def check_batch(events: list[Any], *, shop_id: str, collector_id: str, collected
 
 
 def _result(record: Record, status: str, reason: str | None, field: str | None, detail: str | None) -> dict[str, Any]:
-    return {"event_id": record["event_id"], "status": status, "reason": reason, "field": field, "detail": detail}
+    return {"event_id": sent_id(record["event_id"]), "status": status, "reason": reason, "field": field, "detail": detail}
 
 
 def _json_type(value: Any) -> str:

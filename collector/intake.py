@@ -21,6 +21,8 @@ from collector.recent_ids import RecentIds
 from collector.refusals import RequestRefused
 from collector.wal.writer import WalWriter
 from jishi.contract import Record
+from jishi.contract.clock import with_corrected_clock
+from jishi.contract.sender import Sender
 from jishi.settings import Settings
 
 _WRONG_KEY = frozenset({"no_write_right", "no_track_right", "foreign_origin"})
@@ -79,7 +81,7 @@ class Intake:
         shop_id = self._keys.shop_that_may_write(request.headers.get("authorization"))
         require_json(request)
         body = await read_body(request, self.settings.collector_max_bytes)
-        return _json(await self._accept(shop_id, batch.decode(body, self.settings.collector_max_events)))
+        return _json(await self._accept(shop_id, "server", batch.decode(body, self.settings.collector_max_events)))
 
     async def put_items(self, request: Request) -> Response:
         """Items of a shop in their whole state, with its write key."""
@@ -96,7 +98,7 @@ class Intake:
         events, answers = item_events(items, shop_id=shop_id, catalogue=self.catalogue, now_ms=self._clock_ms())
         answer: dict[str, Any] = {"accepted": 0, "duplicates": 0, "quarantined": 0, "results": []}
         if events:
-            answer = await self._accept(shop_id, events)
+            answer = await self._accept(shop_id, "server", events)
         taken = iter(zip(events, answer["results"], strict=True))
         results = []
         for unchanged in answers:
@@ -112,16 +114,22 @@ class Intake:
         shop_id = self._keys.shop_that_may_track(request.query_params.get("key"), request.headers.get("origin"))
         body = await read_body(request, self.settings.collector_max_bytes)
         events = batch.decode(body, self.settings.collector_max_events)
-        track.check_types(events)
-        return _json(await self._accept(shop_id, events))
+        return _json(await self._accept(shop_id, "page", events))
 
-    async def _accept(self, shop_id: str, events: list[Any]) -> dict[str, Any]:
-        """Fill gaps, check, write and sync the events of a shop; the answer names the outcome of each."""
+    async def _accept(self, shop_id: str, sent_by: Sender, events: list[Any]) -> dict[str, Any]:
+        """Correct clocks, fill gaps, check, write and sync the events of a shop; the answer names the outcome of each."""
+        now_ms = self._clock_ms()
+        events[:] = [with_corrected_clock(event, now_ms) if type(event) is dict else event for event in events]
         filled = self.catalogue.fill(shop_id, events)
         checked = batch.check_batch(
-            events, shop_id=shop_id, collector_id=self.wal.collector_id, collected_at_ms=self._clock_ms()
+            events,
+            shop_id=shop_id,
+            collector_id=self.wal.collector_id,
+            collected_at_ms=now_ms,
+            sent_by=sent_by,
+            orders_from=self._keys.orders_from(shop_id),
         )
-        self._check_limits(shop_id, len(events))
+        self._check_limits(shop_id, sent_by, len(events))
         try:
             await self.commit.write(checked.records)
         except DiskFailing as error:
@@ -130,11 +138,11 @@ class Intake:
         # Only now: requests return from the write in the order of the log, so the first one that is on disk is the first.
         duplicates = checked.mark_repeated(self._recent)
         self._note_items(shop_id, events, checked.records)
-        self.metrics.accepted.labels(shop_id).inc(len(events))
-        self.metrics.filled.labels(shop_id).inc(filled)
-        self.metrics.duplicates.labels(shop_id).inc(duplicates)
+        self.metrics.accepted.labels(sent_by).inc(len(events))
+        self.metrics.filled.labels(sent_by).inc(filled)
+        self.metrics.duplicates.labels(sent_by).inc(duplicates)
         for reason, count in checked.quarantined.items():
-            self.metrics.quarantined.labels(shop_id, reason).inc(count)
+            self.metrics.quarantined.labels(sent_by, reason).inc(count)
         return {
             "accepted": len(events),
             "duplicates": duplicates,
@@ -152,16 +160,16 @@ class Intake:
                     self.catalogue.note(shop_id, event["properties"], at_ms)
         self.seen_upto = records[-1]["seq"] + 1
 
-    def _check_limits(self, shop_id: str, events: int) -> None:
+    def _check_limits(self, shop_id: str, sent_by: Sender, events: int) -> None:
         try:
             self.commit.check_room(events)
         except BacklogFull as error:
             message = f"{error}; send the same batch again later"
             raise RequestRefused(503, "backlog_full", "body", message, retry_after_s=1) from None
-        wait_s = self._rate.take(shop_id, events)
+        wait_s = self._rate.take(shop_id, sent_by, events)
         if wait_s is not None:
             limit = self._events_per_s(shop_id)
-            message = f"shop {shop_id!r} sends more than {limit} events a second; send this batch again after Retry-After"
+            message = f"the {sent_by} of shop {shop_id!r} sends more than {limit} events a second; send again after Retry-After"
             raise RequestRefused(429, "rate_limited", "body", message, retry_after_s=wait_s)
 
     def _events_per_s(self, shop_id: str) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from collector.refusals import RequestRefused
+from jishi.contract.sender import OrderSource
 from jishi.shops import Right, Shops
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class KeyRing:
         self._registry = registry
         self._stamp = self._stat()
         try:
-            self._owners, self._limits = _load(registry)
+            self._owners, self._limits, self._order_sources = _load(registry)
         except (OSError, json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
             raise RegistryUnreadable(
                 f"{registry} is not a registry of shops: {type(error).__name__}; repair the file"
@@ -84,6 +85,10 @@ class KeyRing:
         """The shop's own limit; None when it has none."""
         return self._limits.get(shop_id)
 
+    def orders_from(self, shop_id: str) -> OrderSource:
+        """Whose orders of the shop count."""
+        return self._order_sources.get(shop_id, "server")
+
     def _owner(self, key: str, field: str) -> Owner:
         self._reload_when_changed()
         owner = self._owners.get(hashlib.sha256(key.encode()).hexdigest())
@@ -99,7 +104,7 @@ class KeyRing:
             return
         self._stamp = stamp
         try:
-            self._owners, self._limits = _load(self._registry)
+            self._owners, self._limits, self._order_sources = _load(self._registry)
         except (OSError, json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
             # Shops that were known keep sending: a damaged registry is the operator's trouble, not theirs.
             log.error("%s cannot be read (%s): the keys known before stay valid", self._registry, type(error).__name__)
@@ -112,8 +117,9 @@ class KeyRing:
         return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
-def _load(registry: Path) -> tuple[dict[str, Owner], dict[str, int]]:
-    """Owners by the hash of their key, and limits by shop."""
+def _load(registry: Path) -> tuple[dict[str, Owner], dict[str, int], dict[str, OrderSource]]:
+    """Owners by the hash of their key; limits, and whose orders count, by shop."""
     shops = Shops.load(registry).shops.values()
     owners = {key.sha256: Owner(shop.shop_id, key.right, frozenset(key.origins)) for shop in shops for key in shop.keys}
-    return owners, {shop.shop_id: shop.events_per_s for shop in shops if shop.events_per_s is not None}
+    limits = {shop.shop_id: shop.events_per_s for shop in shops if shop.events_per_s is not None}
+    return owners, limits, {shop.shop_id: shop.orders_from for shop in shops}

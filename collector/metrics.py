@@ -1,4 +1,7 @@
-"""What the collector counts, for Prometheus. Labels are shops, codes and reasons; never a person, a key or an event."""
+"""What the collector counts, for Prometheus. Labels are senders, codes and reasons; never a shop, a person, a key or an event.
+
+The address is open to everybody who can send; ``python -m collector accepted`` counts by shop, on the machine itself.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +17,20 @@ class CollectorMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         registry = self.registry
-        self.accepted = Counter("jishi_collector_accepted_events", "Acknowledged events", ["shop"], registry=registry)
+        self.accepted = Counter("jishi_collector_accepted_events", "Acknowledged events", ["sent_by"], registry=registry)
         self.quarantined = Counter(
             "jishi_collector_quarantined_events",
             "Acknowledged events that the contract refuses, by reason",
-            ["shop", "reason"],
+            ["sent_by", "reason"],
             registry=registry,
         )
         self.duplicates = Counter(
-            "jishi_collector_duplicate_events", "Acknowledged events that were known before", ["shop"], registry=registry
+            "jishi_collector_duplicate_events", "Acknowledged events that were known before", ["sent_by"], registry=registry
         )
         self.filled = Counter(
             "jishi_collector_filled_events",
             "Events whose category or price came from the catalogue",
-            ["shop"],
+            ["sent_by"],
             registry=registry,
         )
         self.refused = Counter("jishi_collector_refused_requests", "Refused requests by code", ["code"], registry=registry)

@@ -1,7 +1,8 @@
 """What a page in a browser may do: send some types of events from another site, and fetch the tracker.
 
 The key stands in the page, so whoever reads the page can send events with it. It therefore opens this address only, for what a
-shopper may say; what the shop alone knows (the catalogue, refunds) needs the write key. The key travels in the address, because
+shopper may say; what the shop alone knows (the catalogue, refunds) is
+quarantined, and orders are claims (jishi.contract.sender). The key travels in the address, because
 ``sendBeacon``, which alone survives the end of a page, cannot set headers; the body is text/plain for the same reason, which
 also spares the browser a preflight request.
 """
@@ -9,9 +10,6 @@ also spares the browser a preflight request.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-from collector.refusals import RequestRefused
 
 TRACKER = Path(__file__).parent / "tracker" / "jishi.js"
 
@@ -23,14 +21,3 @@ CORS = {
     "Access-Control-Expose-Headers": "Retry-After",
     "Access-Control-Max-Age": "86400",
 }
-
-NOT_FROM_A_PAGE = frozenset({"item_changed", "order_refunded"})
-
-
-def check_types(events: list[Any]) -> None:
-    """Raises RequestRefused with 403 for a batch with an event that a page may not send; it names the first."""
-    for index, event in enumerate(events):
-        name = event.get("type") if isinstance(event, dict) else None
-        if isinstance(name, str) and name in NOT_FROM_A_PAGE:
-            message = f"event {index} is {name}, which a page may not send; send it from the shop's server with the write key"
-            raise RequestRefused(403, "not_from_a_page", f"events[{index}].type", message, index=index)

@@ -4,7 +4,7 @@
 Keeps the lake's tables small: joins the small files that the stream appends to `bronze.events`, drops old snapshots, and
 removes files that no snapshot knows.
 
-It runs every two hours beside everything else; switch it on wherever the stream runs for days. Snapshots that a recorded
+It runs every two hours, between other Spark jobs; switch it on wherever the stream runs for days. Snapshots that a recorded
 version names and the stream's newest commits always stay. A run may be repeated at any time and then finds less to do.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 from airflow.timetables.trigger import CronTriggerTimetable
-from steps import MAIN, OWNER, step
+from steps import MAIN, OWNER, SPARK_POOL, step
 
 with DAG(
     dag_id="maintenance",
@@ -29,4 +29,5 @@ with DAG(
         what="Compacts `bronze.events`, expires snapshots and removes orphan files of every table, in one JVM.",
         repair="Each step commits by itself or not at all, so clear the task; what was done stays done.",
         minutes=60,
+        pool=SPARK_POOL,
     )

@@ -28,26 +28,26 @@ def create_app() -> Any:
     return create_superset()
 
 
-def prepare(paths: Paths, tell: Callable[[str], None]) -> None:
+def prepare(paths: Paths, progress: Callable[[str], None]) -> None:
     """Bring Superset's database up to date, make the admin and import the board. ``tell`` gets one line a step."""
     database.copy_template(paths)
-    app = migrated_app(paths, tell)
+    app = migrated_app(paths, progress)
     with app.app_context():
         admin = _ensure_admin(admin_password_file(paths).read_text().strip())
-        tell("board")
+        progress("board")
         _import_board(paths.marts, admin)
 
 
-def migrated_app(paths: Paths, tell: Callable[[str], None]) -> Any:
+def migrated_app(paths: Paths, progress: Callable[[str], None]) -> Any:
     """The application over a database of the installed version, with roles and permissions; migrates only when it must."""
     write_secrets(paths)
     app = create_app()
     if database.is_migrated(paths):
         return app
     with app.app_context():
-        tell("database schema")
+        progress("database schema")
         _upgrade_database()
-        tell("roles and permissions")
+        progress("roles and permissions")
         _sync_permissions()
     database.note_version(paths)
     return app
@@ -74,10 +74,10 @@ def _ensure_admin(password: str) -> Any:
     if known:
         return known
     role = security_manager.find_role("Admin")
-    made = security_manager.add_user(ADMIN, "Jishi", "Admin", "admin@jishi.invalid", role, password=password)
-    if not made:
+    user = security_manager.add_user(ADMIN, "Jishi", "Admin", "admin@jishi.invalid", role, password=password)
+    if not user:
         raise RuntimeError("Superset refused to create the user 'admin'; look into var/log/superset.log")
-    return made
+    return user
 
 
 def board_contents(marts: Path) -> dict[str, str]:
@@ -105,5 +105,5 @@ def _import_board(marts: Path, admin: Any) -> None:
     metadata = yaml.safe_load(contents["metadata.yaml"])
     commands = {"SqlaTable": ImportDatasetsCommand, "Slice": ImportChartsCommand, "Dashboard": ImportDashboardsCommand}
     for kind, command in commands.items():
-        told = yaml.safe_dump(metadata | {"type": kind})
-        command(contents | {"metadata.yaml": told}, overwrite=True).run()
+        manifest = yaml.safe_dump(metadata | {"type": kind})
+        command(contents | {"metadata.yaml": manifest}, overwrite=True).run()

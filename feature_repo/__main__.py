@@ -17,7 +17,7 @@ from feature_repo.materialize import MaterializationFailed, materialize
 from feature_repo.replay import MessagesRefused, read_messages, replay, write_reads
 from feature_repo.store import FeatureStoreNotApplied, apply, open_store
 from feature_repo.training_set import build
-from feature_repo.writer import FeatureSink, Progress, run_writer
+from feature_repo.writer import FeatureSink, WriterProgress, run_writer
 from feature_repo.writer_page import health, serve_pages
 from jishi.heartbeat import beat
 from jishi.lake import TableNotPublished
@@ -94,7 +94,7 @@ def _write(settings: Settings, paths: Paths) -> None:
     stop = Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
-    progress = Progress()
+    progress = WriterProgress()
     pages = serve_pages(settings.host, settings.feature_writer_port, progress)
 
     def open_sink() -> FeatureSink:

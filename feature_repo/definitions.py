@@ -115,8 +115,12 @@ def _file_source(name: str, path: Path) -> FileSource:
 def services(streamed: list[FeatureView], daily: list[FeatureView]) -> list[FeatureService]:
     """``live`` for serving: every streamed view of a person; ``daily`` for training: every daily view that there is."""
     of_person: list[_Member] = [view for view in streamed if view.entities == [SHOP.name, ENTITIES["person"].name]]
-    made = [FeatureService(name=LIVE_SERVICE, features=of_person, description="What is known of a person this minute.")]
+    feature_services = [
+        FeatureService(name=LIVE_SERVICE, features=of_person, description="What is known of a person this minute.")
+    ]
     if daily:
         of_day: list[_Member] = [*daily]
-        made.append(FeatureService(name=DAILY_SERVICE, features=of_day, description="Point-in-time training features."))
-    return made
+        feature_services.append(
+            FeatureService(name=DAILY_SERVICE, features=of_day, description="Point-in-time training features.")
+        )
+    return feature_services

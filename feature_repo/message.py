@@ -38,26 +38,26 @@ def parse(payload: bytes | None, log_offset: int, views: Views) -> FeatureRow:
     if payload is None:
         raise BadMessage("the message has no value")
     try:
-        told = orjson.loads(payload)
+        message = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
         raise BadMessage(f"not JSON: {error}") from None
-    if not isinstance(told, dict):
-        raise BadMessage(f"must be a JSON object, not {type(told).__name__}")
-    name = told.get("view")
+    if not isinstance(message, dict):
+        raise BadMessage(f"must be a JSON object, not {type(message).__name__}")
+    name = message.get("view")
     members = views.get(name) if isinstance(name, str) else None
     if members is None:
         raise BadMessage(f"view: {name!r} is not one of {', '.join(sorted(views))}")
-    as_of_ms = _instant(told, "as_of_ms")
+    as_of_ms = _instant(message, "as_of_ms")
     at = datetime.fromtimestamp(as_of_ms / 1000, UTC)
-    values = told.get("values")
+    values = message.get("values")
     if not isinstance(values, dict):
         raise BadMessage("values: must be an object of feature values")
     columns: dict[str, Any] = {
-        "shop_id": _text(told, "shop_id"),
-        **_keys(members[0].entity, _text(told, "entity_id")),
+        "shop_id": _text(message, "shop_id"),
+        **_keys(members[0].entity, _text(message, "entity_id")),
         EVENT_TIMESTAMP: at,
         CREATED_TIMESTAMP: at,
-        VALID_UNTIL: None if told.get("valid_until_ms") is None else _instant(told, "valid_until_ms"),
+        VALID_UNTIL: None if message.get("valid_until_ms") is None else _instant(message, "valid_until_ms"),
         LOG_OFFSET: log_offset,
     }
     for feature in members:
@@ -96,15 +96,15 @@ def _value(values: dict[str, Any], feature: Feature) -> Any:
     return value
 
 
-def _text(told: dict[str, Any], field: str) -> str:
-    value = told.get(field)
+def _text(message: dict[str, Any], field: str) -> str:
+    value = message.get(field)
     if not isinstance(value, str) or not value:
         raise BadMessage(f"{field}: must be a non-empty string, not {value!r}")
     return value
 
 
-def _instant(told: dict[str, Any], field: str) -> int:
-    value = told.get(field)
+def _instant(message: dict[str, Any], field: str) -> int:
+    value = message.get(field)
     if not _is_integer(value) or not 0 <= value <= _MAX_MS:
         raise BadMessage(f"{field}: must be epoch milliseconds, not {value!r}")
     return int(value)

@@ -21,7 +21,7 @@ LOG_OFFSET = "log_offset"
 
 Row = tuple[EntityKeyProto, dict[str, ValueProto], datetime, datetime | None]
 # What a read finds of an entity: its time and its values, or neither.
-Found = tuple[datetime | None, dict[str, ValueProto] | None]
+StoredValues = tuple[datetime | None, dict[str, ValueProto] | None]
 
 
 @dataclass

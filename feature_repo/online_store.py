@@ -20,7 +20,7 @@ from feast.protos.feast.types.EntityKey_pb2 import EntityKey as EntityKeyProto
 from feast.protos.feast.types.Value_pb2 import Value as ValueProto
 from feast.repo_config import RepoConfig
 
-from feature_repo.monotonic import Found, Row, WriteCounts, epoch_us, instant, place, table_name
+from feature_repo.monotonic import Row, StoredValues, WriteCounts, epoch_us, instant, place, table_name
 
 TYPE = "feature_repo.online_store.MonotonicSqliteOnlineStore"
 BUSY_TIMEOUT_S = 10.0
@@ -111,7 +111,7 @@ class MonotonicSqliteOnlineStore(SqliteOnlineStore):
         table: FeatureView,
         entity_keys: list[EntityKeyProto],
         requested_features: list[str] | None = None,
-    ) -> list[Found]:
+    ) -> list[StoredValues]:
         """Time and features of each entity, in the order asked; exact times, where Feast's own read tells whole seconds."""
         version = config.entity_key_serialization_version
         keys = [serialize_entity_key(key, entity_key_serialization_version=version) for key in entity_keys]
@@ -119,10 +119,10 @@ class MonotonicSqliteOnlineStore(SqliteOnlineStore):
         statement = (
             f"SELECT entity_key, feature_name, value, event_us FROM {table_name(config, table)} WHERE entity_key IN ({marks})"
         )
-        found: dict[bytes, tuple[datetime, dict[str, ValueProto]]] = {}
+        rows: dict[bytes, tuple[datetime, dict[str, ValueProto]]] = {}
         for key, name, value, event_us in self._get_conn(config).execute(statement, keys):
-            found.setdefault(key, (instant(event_us), {}))[1][name] = ValueProto.FromString(value)
-        return [found.get(key, (None, None)) for key in keys]
+            rows.setdefault(key, (instant(event_us), {}))[1][name] = ValueProto.FromString(value)
+        return [rows.get(key, (None, None)) for key in keys]
 
     def count_keys(self, config: RepoConfig, table: FeatureView) -> int:
         """Entities that the store holds of one view."""

@@ -24,7 +24,7 @@ from feast.protos.feast.types.Value_pb2 import Map
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
 from pg8000.native import Connection
 
-from feature_repo.monotonic import Found, Row, WriteCounts, instant, place, table_name
+from feature_repo.monotonic import Row, StoredValues, WriteCounts, instant, place, table_name
 
 TYPE = "feature_repo.postgres_store.MonotonicPostgresOnlineStore"
 # A server that does not answer is an error after this time, not a process that hangs.
@@ -108,13 +108,13 @@ class MonotonicPostgresOnlineStore(OnlineStore):
         table: FeatureView,
         entity_keys: list[EntityKeyProto],
         requested_features: list[str] | None = None,
-    ) -> list[Found]:
+    ) -> list[StoredValues]:
         """Time and features of each entity, in the order asked; (None, None) for one that is not there."""
         keys = [_key(config, key) for key in entity_keys]
         statement = f"SELECT entity_key, event_us, features FROM {_table(config, table)} WHERE entity_key = ANY(:keys)"
         with self._connection(config) as connection:
-            found = {key: _read(event_us, features) for key, event_us, features in connection.run(statement, keys=keys)}
-        return [found.get(key, (None, None)) for key in keys]
+            rows = {key: _read(event_us, features) for key, event_us, features in connection.run(statement, keys=keys)}
+        return [rows.get(key, (None, None)) for key in keys]
 
     def count_keys(self, config: RepoConfig, table: FeatureView) -> int:
         """Entities that the store holds of one view."""
@@ -135,16 +135,16 @@ class MonotonicPostgresOnlineStore(OnlineStore):
 
 
 def _connect(url: str) -> Connection:
-    told = urlsplit(url)
-    database = unquote(told.path.removeprefix("/"))
-    if told.scheme not in ("postgresql", "postgres") or not (told.hostname and told.username and database):
+    parts = urlsplit(url)
+    database = unquote(parts.path.removeprefix("/"))
+    if parts.scheme not in ("postgresql", "postgres") or not (parts.hostname and parts.username and database):
         raise ValueError("JISHI_POSTGRES_URL: must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
     return Connection(
-        unquote(told.username),
-        host=told.hostname,
-        port=told.port or 5432,
+        unquote(parts.username),
+        host=parts.hostname,
+        port=parts.port or 5432,
         database=database,
-        password=unquote(told.password) if told.password is not None else None,
+        password=unquote(parts.password) if parts.password is not None else None,
         timeout=TIMEOUT_S,
         application_name="jishi",
     )
@@ -166,7 +166,7 @@ def _key(config: RepoConfig, key: EntityKeyProto) -> bytes:
     return serialize_entity_key(key, entity_key_serialization_version=config.entity_key_serialization_version)
 
 
-def _read(event_us: int, features: bytes) -> Found:
+def _read(event_us: int, features: bytes) -> StoredValues:
     return instant(event_us), dict(Map.FromString(features).val)
 
 

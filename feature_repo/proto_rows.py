@@ -29,9 +29,9 @@ _MAKE: dict[str, Callable[[Any], Value]] = {
 
 def proto_row(row: FeatureRow, members: Sequence[Feature]) -> Row:
     """One row of a streamed view: entity key, values by field, event and created timestamp."""
-    told = row.columns
+    columns = row.columns
     keys = ("shop_id", *ENTITY_KEYS[members[0].entity])
-    entity_key = EntityKey(join_keys=keys, entity_values=[Value(string_val=told[key]) for key in keys])
+    entity_key = EntityKey(join_keys=keys, entity_values=[Value(string_val=columns[key]) for key in keys])
     kinds = {feature.name: feature.value_type for feature in members} | {VALID_UNTIL: "int64", LOG_OFFSET: "int64"}
-    values = {name: Value() if told[name] is None else _MAKE[kind](told[name]) for name, kind in kinds.items()}
-    return entity_key, values, told[EVENT_TIMESTAMP], told[CREATED_TIMESTAMP]
+    values = {name: Value() if columns[name] is None else _MAKE[kind](columns[name]) for name, kind in kinds.items()}
+    return entity_key, values, columns[EVENT_TIMESTAMP], columns[CREATED_TIMESTAMP]

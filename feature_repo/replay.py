@@ -20,7 +20,7 @@ from feast import FeatureStore
 from feature_repo.definitions import VALID_UNTIL
 from feature_repo.message import Views
 from feature_repo.store import apply, open_store
-from feature_repo.writer import FeatureSink, Progress
+from feature_repo.writer import FeatureSink, WriterProgress
 from jishi.features import ENTITY_KEYS, Feature, views
 from jishi.features.entity import key_values
 from jishi.lake.reading import open_version
@@ -32,7 +32,7 @@ _BATCH = 500
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentMessage:
     """A message with its place among all; ``key`` is view, shop and entity id."""
 
     key: tuple[str, str, str]
@@ -45,28 +45,32 @@ class MessagesRefused(RuntimeError):
     """The writer sent messages to the dead-letter file."""
 
 
-def read_messages(folder: Path) -> list[Sent]:
+def read_messages(folder: Path) -> list[SentMessage]:
     """Messages of committed files of a sink of ``message_key`` and ``message``, in the order in which they were made."""
     files = sorted(folder.glob("part-*"), key=lambda file: int(file.name.rsplit("-", 1)[1]))
     lines = (line for file in files for line in file.read_bytes().splitlines())
-    found = []
+    messages = []
     for place, line in enumerate(lines):
         payload = orjson.loads(line)["message"].encode()
-        told = orjson.loads(payload)
-        found.append(Sent((told["view"], told["shop_id"], told["entity_id"]), told["as_of_ms"], place, payload))
-    return found
+        message = orjson.loads(payload)
+        messages.append(
+            SentMessage((message["view"], message["shop_id"], message["entity_id"]), message["as_of_ms"], place, payload)
+        )
+    return messages
 
 
-def replay(settings: Settings, paths: Paths, messages: Sequence[Sent], instants_ms: Sequence[int]) -> Iterator[dict[str, Any]]:
+def replay(
+    settings: Settings, paths: Paths, messages: Sequence[SentMessage], instants_ms: Sequence[int]
+) -> Iterator[dict[str, Any]]:
     """What a reader gets at each instant, as far as it is not the default: ``feature, shop_id, entity_id, at_ms, value``.
 
     Raises MessagesRefused when the writer cannot read a message.
     """
     apply(settings, paths, open_version(settings))
-    store, progress, definitions = open_store(settings, paths), Progress(), views()
+    store, progress, definitions = open_store(settings, paths), WriterProgress(), views()
     sink = FeatureSink(store, paths.features, progress, definitions)
     chance = random.Random(7)
-    by_key: dict[tuple[str, str, str], list[Sent]] = {}
+    by_key: dict[tuple[str, str, str], list[SentMessage]] = {}
     for message in messages:
         by_key.setdefault(message.key, []).append(message)
     for at_ms in sorted(instants_ms):
@@ -79,7 +83,7 @@ def replay(settings: Settings, paths: Paths, messages: Sequence[Sent], instants_
         yield from _read(store, definitions, list(by_key), at_ms)
 
 
-def _due(of_key: Sequence[Sent], at_ms: int, chance: random.Random) -> list[Sent]:
+def _due(of_key: Sequence[SentMessage], at_ms: int, chance: random.Random) -> list[SentMessage]:
     known = sorted((sent for sent in of_key if sent.as_of_ms <= at_ms), key=lambda sent: (sent.as_of_ms, sent.place))
     return known[-NEWEST:] + ([chance.choice(known)] if known else [])
 
@@ -95,13 +99,13 @@ def _read(
             rows = [{"shop_id": shop_id, **key_values(entity, identity)} for _, shop_id, identity in chunk]
             names = [feature.name for feature in members]
             assert set(rows[0]) == {"shop_id", *ENTITY_KEYS[entity]}
-            told = store.get_online_features([f"{view}:{name}" for name in (*names, VALID_UNTIL)], rows).to_dict()
+            values = store.get_online_features([f"{view}:{name}" for name in (*names, VALID_UNTIL)], rows).to_dict()
             for place, (_, shop_id, identity) in enumerate(chunk):
-                until_ms = told[VALID_UNTIL][place]
+                until_ms = values[VALID_UNTIL][place]
                 if until_ms is not None and at_ms >= until_ms:
                     continue
                 for feature in members:
-                    value = told[feature.name][place]
+                    value = values[feature.name][place]
                     if not _is_default(feature, value):
                         yield {
                             **{"feature": feature.name, "shop_id": shop_id, "entity_id": identity},

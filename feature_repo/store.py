@@ -90,10 +90,12 @@ def apply(settings: Settings, paths: Paths, lake: LakeVersion) -> Applied:
 
 def online_store_of(store: FeatureStore) -> MonotonicOnlineStore:
     """The guarded online store below Feast. Raises TypeError for a store without guarded writes."""
-    found = store._get_provider().online_store
-    if not isinstance(found, MonotonicOnlineStore):
-        raise TypeError(f"{type(found).__name__} does not refuse older values; JISHI_ONLINE_STORE names the stores that do")
-    return found
+    online_store = store._get_provider().online_store
+    if not isinstance(online_store, MonotonicOnlineStore):
+        raise TypeError(
+            f"{type(online_store).__name__} does not refuse older values; JISHI_ONLINE_STORE names the stores that do"
+        )
+    return online_store
 
 
 def view_of(store: FeatureStore, name: str) -> FeatureView:

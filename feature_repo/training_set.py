@@ -52,7 +52,7 @@ class NoLabels(ValueError):
 
 
 @dataclass(frozen=True)
-class TrainingSet:
+class TrainingSetSummary:
     """Rows of one shop, and how many of them have a feature row of each view."""
 
     shop_id: str
@@ -68,7 +68,7 @@ def build(
     tables: tuple[DailyTable, ...] = DAILY,
     *,
     after: str | None = None,
-) -> tuple[list[TrainingSet], JobResult]:
+) -> tuple[list[TrainingSetSummary], JobResult]:
     """Join, prove and publish the training sets of the shops in ``features/training_set``, on one version of the lake.
 
     A shop without labels has nothing to do; one whose join leaks fails and keeps its old rows; the others are published
@@ -80,7 +80,7 @@ def build(
     apply(settings, paths, lake)
     store = open_store(settings, paths)
     service = store.get_feature_service(DAILY_SERVICE)
-    joined: dict[str, tuple[TrainingSet, pd.DataFrame]] = {}
+    joined: dict[str, tuple[TrainingSetSummary, pd.DataFrame]] = {}
 
     def join(shop_id: str) -> None:
         labels = read_labels(lake, shop_id)
@@ -94,7 +94,7 @@ def build(
         known = known_at_label(lake, labels, tables)
         frame = _checked(features, known, tables)
         covered = {table.view: int(frame[f"{table.view}__as_of"].notna().sum()) for table in tables}
-        joined[shop_id] = (TrainingSet(shop_id, len(frame), covered), frame)
+        joined[shop_id] = (TrainingSetSummary(shop_id, len(frame), covered), frame)
 
     pending, result = runs.plan(shop_ids, after=after)
     attempted = for_each(pending, join, ShopRuns(paths, runs.job, None), failures=(LeakFound,), nothing=(NoLabels,))
@@ -182,12 +182,12 @@ def _checked(joined: pd.DataFrame, known: pd.DataFrame, tables: tuple[DailyTable
     for table in tables:
         for column in table.columns:
             name = f"{table.view}__{column}"
-            told, true = frame[name], known[name]
-            different = ~((told == true) | (told.isna() & true.isna()))
+            served, true = frame[name], known[name]
+            different = ~((served == true) | (served.isna() & true.isna()))
             if different.any():
                 at = int(different.idxmax())
                 raise LeakFound(
-                    f"{name} of {dict(frame.loc[at, _KEY])}: Feast gave {told[at]!r}, known at the label was {true[at]!r}; "
+                    f"{name} of {dict(frame.loc[at, _KEY])}: Feast gave {served[at]!r}, known at the label was {true[at]!r}; "
                     f"{int(different.sum())} such rows"
                 )
         frame[f"{table.view}__as_of"] = known[f"{table.view}__as_of"].astype("datetime64[us]")

@@ -35,7 +35,7 @@ Say = Callable[[str], None]
 
 
 @dataclass
-class Progress:
+class WriterProgress:
     """What the writer did since it started; times are epoch seconds of this machine."""
 
     messages: int = 0
@@ -53,7 +53,7 @@ class Progress:
 class FeatureSink:
     """Takes messages to the online store and the dead-letter file; knows nothing of Kafka but positions."""
 
-    def __init__(self, store: FeatureStore, folder: Path, progress: Progress, definitions: Views | None = None) -> None:
+    def __init__(self, store: FeatureStore, folder: Path, progress: WriterProgress, definitions: Views | None = None) -> None:
         self._store = store
         self._online = online_store_of(store)
         self._dead_letter = folder / DEAD_LETTER
@@ -103,7 +103,7 @@ def _append_durably(file: Path, entries: list[dict[str, object]]) -> None:
 def run_writer(
     bootstrap: str,
     open_sink: Callable[[], FeatureSink],
-    progress: Progress,
+    progress: WriterProgress,
     stop: Event,
     say: Say = print,
     beat: Callable[[], None] = lambda: None,
@@ -143,7 +143,7 @@ def run_writer(
         consumer.close()
 
 
-def _commit(consumer: Consumer, progress: Progress, say: Say) -> None:
+def _commit(consumer: Consumer, progress: WriterProgress, say: Say) -> None:
     """Commit what was written. A commit that fails costs a repetition, never a message: the next one covers it."""
     try:
         consumer.commit(asynchronous=False)
@@ -177,20 +177,20 @@ def _next_batch(consumer: Consumer) -> list[Message]:
     return messages
 
 
-def _wait_for_topic(consumer: Consumer, progress: Progress, stop: Event, say: Say, beat: Callable[[], None]) -> bool:
+def _wait_for_topic(consumer: Consumer, progress: WriterProgress, stop: Event, say: Say, beat: Callable[[], None]) -> bool:
     """Whether the topic is there; False when ``stop`` came first. Says what it waits for, once for each reason."""
-    said = None
+    reported = None
     while not stop.is_set():
         try:
-            found = consumer.list_topics(topics.FEATURES.name, timeout=1).topics[topics.FEATURES.name]
-            missing = f"topic {topics.FEATURES.name}" if found.error is not None or not found.partitions else None
+            topic = consumer.list_topics(topics.FEATURES.name, timeout=1).topics[topics.FEATURES.name]
+            missing = f"topic {topics.FEATURES.name}" if topic.error is not None or not topic.partitions else None
         except KafkaException:
             missing = "Kafka"
         progress.waiting_for = missing
         if missing is None:
             return True
-        if missing != said:
-            said = missing
+        if missing != reported:
+            reported = missing
             say(f"feature writer: waiting for {missing}")
         beat()
         stop.wait(0.5)

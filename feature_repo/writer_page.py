@@ -12,36 +12,40 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from feature_repo.writer import Progress
+from feature_repo.writer import WriterProgress
 
 
 class ProgressCollector(Collector):
     """The writer's progress as Prometheus metrics, read at each scrape."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: WriterProgress) -> None:
         self._progress = progress
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
-        told = self._progress
-        yield CounterMetricFamily("jishi_feature_messages", "Messages consumed from the feature topic.", value=told.messages)
+        progress = self._progress
+        yield CounterMetricFamily(
+            "jishi_feature_messages", "Messages consumed from the feature topic.", value=progress.messages
+        )
         written = CounterMetricFamily(
             "jishi_feature_rows_written", "Rows that became the newest of their key.", labels=["view"]
         )
-        for view, rows in sorted(told.views.items()):
+        for view, rows in sorted(progress.views.items()):
             written.add_metric([view], rows)
         yield written
         yield CounterMetricFamily(
-            "jishi_feature_rows_refused_as_older", "Rows that the store held already or newer.", value=told.refused_as_older
+            "jishi_feature_rows_refused_as_older", "Rows that the store held already or newer.", value=progress.refused_as_older
         )
-        yield CounterMetricFamily("jishi_feature_messages_dead", "Messages that went to the dead-letter file.", value=told.dead)
+        yield CounterMetricFamily(
+            "jishi_feature_messages_dead", "Messages that went to the dead-letter file.", value=progress.dead
+        )
         lag = GaugeMetricFamily("jishi_feature_lag_messages", "Messages not yet consumed.", labels=["partition"])
-        for partition, behind in sorted(told.lag.items()):
+        for partition, behind in sorted(progress.lag.items()):
             lag.add_metric([str(partition)], behind)
         yield lag
 
 
-def serve_pages(host: str, port: int, progress: Progress) -> ThreadingHTTPServer:
+def serve_pages(host: str, port: int, progress: WriterProgress) -> ThreadingHTTPServer:
     """Answer the pages on a thread of their own. Raises OSError when the port is taken; port 0 takes a free one."""
     registry = CollectorRegistry()
     registry.register(ProgressCollector(progress))
@@ -70,7 +74,7 @@ def serve_pages(host: str, port: int, progress: Progress) -> ThreadingHTTPServer
     return server
 
 
-def health(progress: Progress, now: float) -> dict[str, object]:
+def health(progress: WriterProgress, now: float) -> dict[str, object]:
     """What ``/healthz`` tells; ``now`` is epoch seconds."""
     return {
         "status": "waiting" if progress.waiting_for else "ok",

@@ -1,10 +1,9 @@
-"""``python -m imports journey|events|orders|items|history|live``: bring events from elsewhere into bronze."""
+"""``python -m imports journey|events|orders|items|history``: bring events from elsewhere into bronze."""
 
 from __future__ import annotations
 
 import sys
 import time
-from datetime import date
 from functools import partial
 from typing import Annotated
 
@@ -86,30 +85,6 @@ def history(
         result.shops.append(each)
     result.show(console)
     raise typer.Exit(result.exit_code)
-
-
-@app.command()
-def live(
-    day: Annotated[str, typer.Option("--date", help="UTC date of received_at, YYYY-MM-DD")],
-) -> None:
-    """One day of the stream's bronze.events → bronze batch ``live-<date>`` of each shop that has events on it."""
-    from imports.live import land_live
-
-    try:
-        on = date.fromisoformat(day)
-    except ValueError:
-        raise LandingError(f"--date: {day!r} is not a date; write YYYY-MM-DD") from None
-    landed = land_live(get_settings(), on)
-    if not landed:
-        console.print(f"no event was received on {on.isoformat()} (UTC); nothing to land", soft_wrap=True)
-        return
-    outcomes = sorted({outcome for counts in landed.values() for outcome in counts})
-    table = Table(title=f"bronze batch live-{on.isoformat()}")
-    for column in ("shop", "events", *outcomes):
-        table.add_column(column, justify="left" if column == "shop" else "right")
-    for shop_id, counts in landed.items():
-        table.add_row(shop_id, f"{sum(counts.values()):,}", *(f"{counts.get(outcome, 0):,}" for outcome in outcomes))
-    console.print(table)
 
 
 def _counts_table(counts: dict[str, LineCounts], title: str) -> Table:

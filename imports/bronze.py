@@ -121,6 +121,7 @@ def bronze_rows(
             line=kept_text(line),
             refusal=refusal,
             now_ms=now_ms,
+            sent_by="import",
         )
         counts.lines += 1
         if isinstance(verdict, Refusal):

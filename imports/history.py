@@ -45,9 +45,9 @@ def land_history(
         total, done = sum(m.lines for m in manifests.values()), 0
         # Heavy files first, so that both processes end together.
         tasks.sort(key=lambda t: t.source.stat().st_size if t.source.exists() else 0, reverse=True)
-        for task, found in _run(tasks, processes):
-            counts[task.shop_id].add(found)
-            done += found.lines
+        for task, of_file in _run(tasks, processes):
+            counts[task.shop_id].add(of_file)
+            done += of_file.lines
             if progress:
                 progress(done, total)
         where = Rows.of(shop_id=sorted(manifests))

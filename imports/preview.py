@@ -12,7 +12,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from jishi.contract import Refusal, check
+from jishi.contract import Refusal, check_event
 from jishi.money import MINOR_DIGITS, to_major
 
 SHOWN = 3
@@ -35,7 +35,7 @@ def totals_of(lines: Iterator[bytes], shop_id: str) -> Totals:
     totals = Totals()
     for line in lines:
         event = orjson.loads(line)
-        verdict = check(event, shop_id)
+        verdict = check_event(event, shop_id)
         if isinstance(verdict, Refusal):
             reason = f"{verdict.reason} {verdict.field}".strip()
             totals.refused[reason] += 1

@@ -34,8 +34,8 @@ def java_home(envs: Path) -> Path:
 def java_version(home: Path) -> int:
     """Major version of the Java in ``home``; 0 when it does not run."""
     try:
-        told = subprocess.run([home / "bin" / "java", "-version"], capture_output=True, text=True, check=True).stderr
+        banner = subprocess.run([home / "bin" / "java", "-version"], capture_output=True, text=True, check=True).stderr
     except (OSError, subprocess.CalledProcessError):
         return 0
-    found = re.search(r'version "(\d+)', told)
-    return int(found.group(1)) if found else 0
+    match = re.search(r'version "(\d+)', banner)
+    return int(match.group(1)) if match else 0

@@ -73,6 +73,7 @@ class Settings(BaseSettings):
         "postgresql://jishi:jishi@127.0.0.1:5432/jishi",
         description="URL (user, password, host, port, database) of PostgreSQL when online_store is postgresql",
     )
+    shop_group_size: int = Field(50, ge=1, description="most shops that a task of a pipeline works on")
     served_values_rate: float = Field(0.05, ge=0, le=1, description="share of the feature values used by serving that it logs")
     online_parity_delay_s: int = Field(10, ge=5, description="a value that serving used may be this far behind the log")
     online_parity_max_drift: float = Field(

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, Field, field_validator
 
 from jishi.contract.fields import Currency, ShopId
+from jishi.contract.sender import OrderSource
 from jishi.files import write_json
 
 Right = Literal["write", "read", "track"]
@@ -48,7 +49,8 @@ class Key(BaseModel):
 class Shop(BaseModel):
     """A tenant. ``time_zone`` decides its days; ``currency`` is ISO 4217; ``events_per_s`` is its own limit at the collector,
     in the place of ``JISHI_COLLECTOR_EVENTS_PER_S``; ``models_from`` says where its models come from: trained in memory, or
-    from tables that Spark computes, for a shop whose acts do not fit one machine's memory.
+    from tables that Spark computes, for a shop whose acts do not fit one machine's memory; ``orders_from`` whose orders count:
+    those of its server, or those of its pages, whose key everybody can read.
     """
 
     shop_id: ShopId
@@ -57,6 +59,7 @@ class Shop(BaseModel):
     currency: Currency = "CNY"
     events_per_s: int | None = Field(None, ge=1)
     models_from: ModelsFrom = "memory"
+    orders_from: OrderSource = "server"
     keys: list[Key] = Field(default_factory=list)
 
     @field_validator("time_zone")
@@ -89,7 +92,7 @@ class Shops(BaseModel):
     def add(self, shop: Shop) -> Shop:
         """Register a shop, or update name, zone and currency of a known one; what else is set for it stays."""
         known = self.shops.get(shop.shop_id)
-        kept = known.model_dump(include={"events_per_s", "models_from"}) | {"keys": known.keys} if known else {}
+        kept = known.model_dump(include={"events_per_s", "models_from", "orders_from"}) | {"keys": known.keys} if known else {}
         self.shops[shop.shop_id] = shop.model_copy(update=kept)
         return self.shops[shop.shop_id]
 
@@ -111,6 +114,10 @@ class Shops(BaseModel):
     def choose_models(self, shop_id: str, models_from: ModelsFrom) -> None:
         """Say where a shop's models come from. Raises UnknownShop."""
         self.shops[shop_id] = self.get(shop_id).model_copy(update={"models_from": models_from})
+
+    def choose_order_source(self, shop_id: str, orders_from: OrderSource) -> None:
+        """Say whose orders count, from now on. Raises UnknownShop."""
+        self.shops[shop_id] = self.get(shop_id).model_copy(update={"orders_from": orders_from})
 
     def groups(self, size: int, *, models_from: ModelsFrom | None = None) -> list[list[str]]:
         """Ids of all shops (or of those with such models), sorted and cut into groups of at most ``size``."""
@@ -147,12 +154,12 @@ class Shops(BaseModel):
     def shop_of_key(self, text: str, right: Right) -> Shop | None:
         """The shop that a key with this right belongs to, or None. Compares in constant time."""
         digest = _sha256(text)
-        found = None
+        match = None
         for shop in self.shops.values():
             for key in shop.keys:
                 if hmac.compare_digest(key.sha256, digest) and key.right == right:
-                    found = shop
-        return found
+                    match = shop
+        return match
 
 
 def in_groups(shop_ids: Sequence[str], size: int) -> list[list[str]]:

@@ -72,6 +72,7 @@ _RECORD = {
     "invalid_reason": "string",
     "invalid_field": "string",
     "invalid_detail": "string",
+    "sent_by": "string",  # server, page or import; null in records of an earlier version
     "line": "string",
 }
 

@@ -28,56 +28,56 @@ _SHOWN = ("ndcg@10", "recall@20", "hit_rate@10")
 
 def show_report(console: Console, report: dict[str, Any]) -> None:
     """Print the metrics of one shop: means with 95 % intervals, and the paired gain over popularity."""
-    for protocol, found in report["protocols"].items():
-        judged = f"{found['persons']} test customers from {report['window']['test_from']}"
+    for protocol, section in report["protocols"].items():
+        judged = f"{section['persons']} test customers from {report['window']['test_from']}"
         title = f"{report['shop_id']} · {protocol.replace('_', ' ')} · {judged}"
         table = Table(title=title, title_justify="left")
         table.add_column("model")
         for metric in (*_SHOWN, "coverage@20"):
             table.add_column(metric, justify="right")
         table.add_column("ndcg@10 over popularity", justify="right")
-        for name, result in found["models"].items():
+        for name, result in section["models"].items():
             if not result["metrics"]:
                 continue
             cells = [f"{m['mean']:.4f} [{m['low']:.4f}, {m['high']:.4f}]" for m in (result["metrics"][key] for key in _SHOWN)]
             gain = result["metrics"]["ndcg@10"].get("over_popularity")
-            told = "" if name == BASELINE else f"{gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
-            table.add_row(name, *cells, f"{result['coverage@20']:.1%}", told)
+            difference = "" if name == BASELINE else f"{gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
+            table.add_row(name, *cells, f"{result['coverage@20']:.1%}", difference)
         console.print(table)
-    for placement, found in report["placements"].items():
-        console.print(_placement_table(report["shop_id"], placement, found))
+    for placement, section in report["placements"].items():
+        console.print(_placement_table(report["shop_id"], placement, section))
 
 
-def _placement_table(shop_id: str, placement: str, found: dict[str, Any]) -> Table:
+def _placement_table(shop_id: str, placement: str, section: dict[str, Any]) -> Table:
     """The models of one placement on its own question."""
-    title = f"{shop_id} · {placement} · {found['cases']} cases of {found['persons']} persons"
+    title = f"{shop_id} · {placement} · {section['cases']} cases of {section['persons']} persons"
     table = Table(title=title, title_justify="left")
     table.add_column("model")
     for heading in ("ndcg@10", "hit_rate@20", "coverage@20", "ndcg@10 over popularity"):
         table.add_column(heading, justify="right")
-    for name, result in found["models"].items():
+    for name, result in section["models"].items():
         metric, hits = result["metrics"]["ndcg@10"], result["metrics"]["hit_rate@20"]
         gain = metric.get("over_popularity")
-        told = "" if gain is None else f"{gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
-        table.add_row(name, f"{metric['mean']:.4f}", f"{hits['mean']:.4f}", f"{result['coverage@20']:.1%}", told)
+        difference = "" if gain is None else f"{gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
+        table.add_row(name, f"{metric['mean']:.4f}", f"{hits['mean']:.4f}", f"{result['coverage@20']:.1%}", difference)
     return table
 
 
 def show(step: str, shop_id: str, result: Any, seconds: float, console: Console) -> None:
     """The outcome of one step for one shop in a line or a table."""
     if step == "train":
-        told = f"candidate {result}"
+        sentence = f"candidate {result}"
     elif step == "evaluate":
         show_report(console, result)
-        told = "evaluated"
+        sentence = "evaluated"
     elif step == "gate":
-        told = result["sentence"]
+        sentence = result["sentence"]
         for placement, chosen in result["placements"].items():
             line = f"  {placement}: {chosen['model']}, {chosen['sentence']}"
             console.print(line, highlight=False, soft_wrap=True)
     else:
-        told = f"release {result} published" if result else "the gate refused the candidate; the last release stays"
-    console.print(f"{step} {shop_id}: {told} ({seconds:.1f} s)", highlight=False, soft_wrap=True)
+        sentence = f"release {result} published" if result else "the gate refused the candidate; the last release stays"
+    console.print(f"{step} {shop_id}: {sentence} ({seconds:.1f} s)", highlight=False, soft_wrap=True)
 
 
 def main() -> int:

@@ -104,10 +104,10 @@ def _fold_in_weighted(item_factors: Scores, histories: sparse.csr_matrix, alpha:
     """Solves (YᵀY + Yᵀ(C − I)Y + λ n I) x = YᵀC p with C = 1 + alpha × weight and n the items of the history."""
     y = item_factors.astype(np.float64)
     gram, eye = y.T @ y, np.eye(y.shape[1])
-    found = np.zeros((histories.shape[0], y.shape[1]))
+    factors = np.zeros((histories.shape[0], y.shape[1]))
     for row in np.flatnonzero(np.diff(histories.indptr)):
         span = slice(histories.indptr[row], histories.indptr[row + 1])
-        own, more = y[histories.indices[span]], alpha * histories.data[span].astype(np.float64)
-        left = gram + (own.T * more) @ own + regularization * len(own) * eye
-        found[row] = np.linalg.solve(left, own.T @ (1 + more))
-    return found.astype(np.float32)
+        rated, more = y[histories.indices[span]], alpha * histories.data[span].astype(np.float64)
+        left = gram + (rated.T * more) @ rated + regularization * len(rated) * eye
+        factors[row] = np.linalg.solve(left, rated.T @ (1 + more))
+    return factors.astype(np.float32)

@@ -82,10 +82,10 @@ def load_state(folder: Path, manifest: dict[str, Any], name: str) -> State:
 
 def load_ids(folder: Path, manifest: dict[str, Any], name: str) -> list[str]:
     """One list of ids, verified. Raises CorruptArtefact."""
-    found = json.loads(_verified(folder, manifest, f"{name}.json"))
-    if not isinstance(found, list) or not all(isinstance(entry, str) for entry in found):
+    ids = json.loads(_verified(folder, manifest, f"{name}.json"))
+    if not isinstance(ids, list) or not all(isinstance(entry, str) for entry in ids):
         raise CorruptArtefact(f"{folder / name}.json is no list of ids")
-    return found
+    return ids
 
 
 def _verified(folder: Path, manifest: dict[str, Any], file_name: str) -> bytes:

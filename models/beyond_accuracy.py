@@ -15,9 +15,9 @@ def novelty(lists: Counts, users_of_item: npt.NDArray[np.floating], users: int) 
     A person with an empty list gets 0.
     """
     surprise = -np.log2(np.clip(np.maximum(users_of_item, 0.5) / max(users, 1), None, 1.0))
-    told = lists >= 0
-    total = np.where(told, surprise[np.maximum(lists, 0)], 0.0).sum(axis=1)
-    return np.asarray(total / np.maximum(told.sum(axis=1), 1))
+    is_listed = lists >= 0
+    total = np.where(is_listed, surprise[np.maximum(lists, 0)], 0.0).sum(axis=1)
+    return np.asarray(total / np.maximum(is_listed.sum(axis=1), 1))
 
 
 def gini(lists: Counts, items: int) -> float:

@@ -101,7 +101,7 @@ def _arrays(grown: HistGradientBoostingClassifier) -> State:
 
 def _evaluate(arrays: State, x: Scores) -> Scores:
     """Walk all rows down one tree after the other; a leaf leads to itself."""
-    found = np.full(len(x), arrays["base"][0], dtype=np.float32)
+    scores = np.full(len(x), arrays["base"][0], dtype=np.float32)
     flat, offset = x.ravel(), np.arange(len(x), dtype=np.int64) * x.shape[1]
     for feature, threshold, left, right, value in zip(
         *(arrays[name] for name in ("feature", "threshold", "left", "right", "value")), strict=True
@@ -110,5 +110,5 @@ def _evaluate(arrays: State, x: Scores) -> Scores:
         for _ in range(int(arrays["depth"][0])):
             goes_left = flat[offset + feature[node]] <= threshold[node]
             node = np.where(goes_left, left[node], right[node])
-        found += value[node]
-    return found
+        scores += value[node]
+    return scores

@@ -66,8 +66,8 @@ def look_up(source: sparse.csr_matrix, candidates: Candidates) -> tuple[Scores, 
     if len(key) == 0:
         return np.zeros(len(asked), dtype=np.float32), np.zeros(len(asked), dtype=np.float32)
     place = np.minimum(np.searchsorted(key, asked), len(key) - 1)
-    found = np.where(key[place] == asked, source.data[place], 0).astype(np.float32)
-    return found, (found / largest(source)[candidates.row]).astype(np.float32)
+    values = np.where(key[place] == asked, source.data[place], 0).astype(np.float32)
+    return values, (values / largest(source)[candidates.row]).astype(np.float32)
 
 
 def largest(source: sparse.csr_matrix) -> Scores:
@@ -80,7 +80,7 @@ def largest(source: sparse.csr_matrix) -> Scores:
 
 
 def sample_for_training(
-    candidates: Candidates, is_target: npt.NDArray[np.bool_], strongest: int, others: int, seed: int
+    candidates: Candidates, is_target: npt.NDArray[np.bool_], top: int, others: int, seed: int
 ) -> tuple[npt.NDArray[np.bool_], Scores]:
     """Which candidates to learn from, and the weight of each.
 
@@ -93,16 +93,16 @@ def sample_for_training(
     counts = np.bincount(candidates.row, minlength=candidates.rows)
     starts = np.cumsum(counts) - counts
     place[order] = np.arange(len(order)) - np.repeat(starts, counts)
-    rest = np.maximum(counts - strongest, 1)[candidates.row]
+    rest = np.maximum(counts - top, 1)[candidates.row]
     rate = np.minimum(1.0, others / rest)
     is_drawn = np.random.default_rng(seed).random(len(order)) < rate
-    is_strong = (place < strongest) | is_target
+    is_strong = (place < top) | is_target
     kept = has_target[candidates.row] & (is_strong | is_drawn)
     weight = np.where(is_strong, 1.0, 1.0 / rate).astype(np.float32)
     return kept, weight
 
 
-def strongest_entries(matrix: sparse.csr_matrix, most: int) -> sparse.csr_matrix:
+def top_entries(matrix: sparse.csr_matrix, most: int) -> sparse.csr_matrix:
     """Only the ``most`` largest entries of each row; of equal ones those with the highest column."""
     if matrix.nnz == 0 or np.diff(matrix.indptr).max() <= most:
         return matrix

@@ -61,8 +61,8 @@ class EASE:
         """History × B; a row's own scale does not change its order."""
         weights = self._fitted()
         x = check_histories(histories, weights.shape[0])
-        found = x @ weights
-        return np.asarray(found.toarray() if sparse.issparse(found) else found, dtype=np.float32)
+        scores = x @ weights
+        return np.asarray(scores.toarray() if sparse.issparse(scores) else scores, dtype=np.float32)
 
     def _fitted(self) -> sparse.csr_matrix | Scores:
         if self.weights_ is None:

@@ -14,7 +14,7 @@ from models.interactions import Interactions, instant
 from models.intervals import Estimate, bootstrap
 from models.metrics import PER_PERSON, coverage
 from models.recommender import Items, Recommender, top_k
-from models.split import Window
+from models.split import SplitWindow
 
 KS = (10, 20)
 BATCH = 256
@@ -38,7 +38,7 @@ class TestSet:
         return int(self.histories.shape[0])
 
 
-def make_test_set(interactions: Interactions, window: Window) -> TestSet:
+def make_test_set(interactions: Interactions, window: SplitWindow) -> TestSet:
     """Customers with a training history who paid in the test interval.
 
     An item that had no act before the cut counts as relevant all the same: nobody could recommend it, and hiding it would
@@ -54,7 +54,7 @@ def make_test_set(interactions: Interactions, window: Window) -> TestSet:
 
 
 @dataclass(frozen=True)
-class Judged:
+class ModelResult:
     """One model on one protocol: values per metric and person, and the lists (persons × max k)."""
 
     values: dict[str, npt.NDArray[np.float64]]
@@ -69,12 +69,12 @@ def rank(model: Recommender, tests: TestSet, *, masked: Sequence[bool]) -> list[
     for start in range(0, tests.persons, BATCH):
         part = tests.histories[start : start + BATCH]
         scores = model.score(part)
-        for found, is_masked in zip(lists, masked, strict=True):
-            found.append(top_k(scores, max(KS), part if is_masked else None))
-    return [np.concatenate(found) for found in lists]
+        for batches, is_masked in zip(lists, masked, strict=True):
+            batches.append(top_k(scores, max(KS), part if is_masked else None))
+    return [np.concatenate(batches) for batches in lists]
 
 
-def judge(model: Recommender, tests: TestSet, *, only_new: bool) -> Judged:
+def evaluate_model(model: Recommender, tests: TestSet, *, only_new: bool) -> ModelResult:
     """Rank the whole catalogue for every test customer and compare with what they bought.
 
     ``only_new`` masks what is in the customer's history and judges by purchases that are not; customers without one drop out.
@@ -82,20 +82,20 @@ def judge(model: Recommender, tests: TestSet, *, only_new: bool) -> Judged:
     return _compare(rank(model, tests, masked=[only_new])[0], tests, only_new=only_new)
 
 
-def _compare(lists: Items, tests: TestSet, *, only_new: bool) -> Judged:
+def _compare(lists: Items, tests: TestSet, *, only_new: bool) -> ModelResult:
     bought = tests.bought
     if only_new:
         bought = _without(bought, tests.histories)
         rows = np.flatnonzero(np.diff(bought.indptr) > 0)
         lists, bought = lists[rows], bought[rows]
     if len(lists) == 0:
-        return Judged({}, np.empty((0, max(KS)), dtype=np.int64))
+        return ModelResult({}, np.empty((0, max(KS)), dtype=np.int64))
     relevant = np.diff(bought.indptr).astype(np.int64)
     hits = np.zeros(lists.shape, dtype=np.bool_)
-    for row, found in enumerate(lists):
-        hits[row] = np.isin(found, bought.indices[bought.indptr[row] : bought.indptr[row + 1]])
+    for row, listed in enumerate(lists):
+        hits[row] = np.isin(listed, bought.indices[bought.indptr[row] : bought.indptr[row + 1]])
     values = {f"{name}@{k}": metric(hits[:, :k], relevant) for name, metric in PER_PERSON.items() for k in KS}
-    return Judged(values, lists)
+    return ModelResult(values, lists)
 
 
 def _without(matrix: sparse.csr_matrix, removed: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -106,7 +106,7 @@ def _without(matrix: sparse.csr_matrix, removed: sparse.csr_matrix) -> sparse.cs
     return kept
 
 
-def evaluate(models: dict[str, Recommender], tests: TestSet, window: Window, items: int) -> dict[str, Any]:
+def evaluate(models: dict[str, Recommender], tests: TestSet, window: SplitWindow, items: int) -> dict[str, Any]:
     """The report: for each protocol and model every metric with its interval and its paired difference to popularity."""
     report: dict[str, Any] = {
         "window": {name: instant(getattr(window, name)).isoformat() for name in ("cut", "test_from", "end")},
@@ -119,17 +119,17 @@ def evaluate(models: dict[str, Recommender], tests: TestSet, window: Window, ite
     for position, (protocol, only_new) in enumerate(protocols.items()):
         judged = {name: _compare(lists[position], tests, only_new=only_new) for name, lists in ranked.items()}
         base = judged[BASELINE]
-        found: dict[str, Any] = {"persons": len(base.lists), "models": {}}
+        section: dict[str, Any] = {"persons": len(base.lists), "models": {}}
         for name, result in judged.items():
             metrics = {key: _with_difference(values, base.values[key], name) for key, values in result.values.items()}
-            found["models"][name] = {"metrics": metrics, "coverage@20": round(coverage(result.lists, items), 6)}
-        report["protocols"][protocol] = found
+            section["models"][name] = {"metrics": metrics, "coverage@20": round(coverage(result.lists, items), 6)}
+        report["protocols"][protocol] = section
     return report
 
 
 def _with_difference(values: npt.NDArray[np.float64], base: npt.NDArray[np.float64], name: str) -> dict[str, Any]:
     estimate: Estimate = bootstrap(values)
-    told: dict[str, Any] = estimate.as_json()
+    summary: dict[str, Any] = estimate.as_json()
     if name != BASELINE:
-        told["over_popularity"] = bootstrap(values - base).as_json()
-    return told
+        summary["over_popularity"] = bootstrap(values - base).as_json()
+    return summary

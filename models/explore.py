@@ -58,8 +58,8 @@ class Belief:
         others = np.exp(np.log(cdf).sum(axis=0) - np.log(cdf))  # Π_{j≠i} F_j at each point
         mass = np.concatenate([cdf[:, :1], np.diff(cdf, axis=1)], axis=1)
         middle = np.concatenate([others[:, :1], (others[:, 1:] + others[:, :-1]) / 2], axis=1)
-        found = (mass * middle).sum(axis=1)
-        return np.asarray(found / found.sum())
+        probabilities = (mass * middle).sum(axis=1)
+        return np.asarray(probabilities / probabilities.sum())
 
 
 @dataclass

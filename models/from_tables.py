@@ -96,23 +96,23 @@ def _check(connection: duckdb.DuckDBPyConnection, shop_id: str, before: datetime
     for schema, within, job in _NEEDED:
         option = "" if before is None else f" --before {before.isoformat()}Z"
         help_ = f"run: python -m spark_jobs {job} --shop {shop_id}{option}"
-        found = view(schema, before)
+        relation = view(schema, before)
         name = schema.name if before is None else BEFORE_CUT[schema].name
         where = "shop_id = ?" + ("" if within is None else f""" and "within" = '{within}'""")
-        if connection.execute(f"select 1 from {found} where {where} limit 1", [shop_id]).fetchone() is None:
+        if connection.execute(f"select 1 from {relation} where {where} limit 1", [shop_id]).fetchone() is None:
             if within == "order":  # a shop may have no two items that were ever bought together twice
                 continue
-            raise TablesMissing(f"shop {shop_id!r} has no rows{_told(within)} in {name}; {help_}")
+            raise TablesMissing(f"shop {shop_id!r} has no rows{_within_suffix(within)} in {name}; {help_}")
         if before is None:
             continue
-        sql = f"select known_before from {found} where {where} and known_before <> ? limit 1"
+        sql = f"select known_before from {relation} where {where} and known_before <> ? limit 1"
         other = connection.execute(sql, [shop_id, before]).fetchone()
         if other is not None:
-            told = f"known_before is {other[0].isoformat()}Z, the cut of the shop is {before.isoformat()}Z"
-            raise TablesMissing(f"{name} of shop {shop_id!r}{_told(within)}: {told}; {help_}")
+            problem = f"known_before is {other[0].isoformat()}Z, the cut of the shop is {before.isoformat()}Z"
+            raise TablesMissing(f"{name} of shop {shop_id!r}{_within_suffix(within)}: {problem}; {help_}")
 
 
-def _told(within: str | None) -> str:
+def _within_suffix(within: str | None) -> str:
     return "" if within is None else f" within {within}s"
 
 
@@ -140,9 +140,9 @@ def _check_known(connection: duckdb.DuckDBPyConnection, shop_id: str) -> None:
     sql += " or item_id not in (select id from items)"
     stranger = connection.execute(f"{sql} order by all limit 1", {"shop": shop_id}).fetchone()
     if stranger is not None:
-        told = f"an act of {stranger[0]!r} on {stranger[1]!r} is in silver, but not in what Spark learnt from it"
+        problem = f"an act of {stranger[0]!r} on {stranger[1]!r} is in silver, but not in what Spark learnt from it"
         commands = "cooccurrence, als and candidates, with and without --before"
-        raise TablesMissing(f"the tables of shop {shop_id!r} are older than its acts ({told}); run again: {commands}")
+        raise TablesMissing(f"the tables of shop {shop_id!r} are older than its acts ({problem}); run again: {commands}")
 
 
 def _facts(connection: duckdb.DuckDBPyConnection, shop_id: str, cut: datetime, acts: Acts) -> dict[str, Any]:

@@ -23,22 +23,22 @@ class Check:
 
     name: str
     is_passed: bool
-    told: str
+    sentence: str
 
 
-def decide(
+def decide_release(
     report: dict[str, Any], states: dict[str, State], item_ids: list[str], catalogue: set[str], answered: Sequence[str] = ()
 ) -> dict[str, Any]:
     """All checks and the verdict as plain values; ``catalogue`` holds the shop's item ids.
 
-    ``answered`` are placements whose own model beats popularity (``models.placements.verdict``): one of them, or one of the
+    ``answered`` are placements whose own model beats popularity (``models.placements.choice``): one of them, or one of the
     ladder's personal models, must be there.
     """
     checks = [*_better(report), *_sane(report, states, item_ids, catalogue)]
     beats = [name for name, check in zip(PERSONAL, checks, strict=False) if check.is_passed]
     others_passed = all(check.is_passed for check in checks[len(PERSONAL) :])
     is_released = bool(beats or answered) and others_passed
-    failed = [check.told for check in checks if not check.is_passed]
+    failed = [check.sentence for check in checks if not check.is_passed]
     won = f"{' and '.join(beats)} beat popularity" if beats else f"{', '.join(answered)} have a model that beats popularity"
     sentence = f"released: {won}" if is_released else "refused: " + "; ".join(failed)
     return {"is_released": is_released, "sentence": sentence, "beats_popularity": beats, "checks": [asdict(c) for c in checks]}
@@ -50,18 +50,18 @@ def _better(report: dict[str, Any]) -> list[Check]:
     for name in PERSONAL:
         metric = models[name]["metrics"][MAIN_METRIC]
         gain, base = metric["over_popularity"], models["popularity"]["metrics"][MAIN_METRIC]
-        told = (
+        sentence = (
             f"{name} {MAIN_METRIC} {metric['mean']:.4f} against popularity {base['mean']:.4f}, "
             f"difference {gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
         )
-        checks.append(Check(f"{name}_beats_popularity", gain["low"] > 0, told))
+        checks.append(Check(f"{name}_beats_popularity", gain["low"] > 0, sentence))
     return checks
 
 
 def _sane(report: dict[str, Any], states: dict[str, State], item_ids: list[str], catalogue: set[str]) -> list[Check]:
-    found = report["protocols"][PROTOCOL]
-    persons = found["persons"]
-    widest = max(found["models"][name]["coverage@20"] for name in PERSONAL)
+    section = report["protocols"][PROTOCOL]
+    persons = section["persons"]
+    widest = max(section["models"][name]["coverage@20"] for name in PERSONAL)
     strange = sum(item_id not in catalogue for item_id in item_ids)
     sizes = {
         "popularity": len(states["popularity"]["sales"]),

@@ -16,12 +16,12 @@ def gram(x: sparse.csr_matrix, rows: int = 4096) -> Scores:
     persons, items = x.shape
     if x.nnz / max(1, persons * items) < DENSE_ENOUGH:
         return np.asarray((x.T @ x).toarray(), dtype=np.float32)
-    found = np.zeros((items, items), dtype=np.float32, order="F")
+    product = np.zeros((items, items), dtype=np.float32, order="F")
     for start in range(0, persons, rows):
         block = np.asfortranarray(x[start : start + rows].toarray().T)
-        found = blas.ssyrk(1.0, block, beta=1.0, c=found, lower=1, overwrite_c=1)
-    mirror(found)
-    return found
+        product = blas.ssyrk(1.0, block, beta=1.0, c=product, lower=1, overwrite_c=1)
+    mirror(product)
+    return product
 
 
 def mirror(matrix: Scores, rows: int = 1024) -> None:

@@ -60,10 +60,10 @@ class GFCF:
         if self.filter_ is not None:
             return np.asarray(check_histories(histories, len(self.filter_)) @ self.filter_, dtype=np.float32)
         x = check_histories(histories, self._factors()[0].shape[1])
-        found = np.empty(x.shape, dtype=np.float32)
+        scores = np.empty(x.shape, dtype=np.float32)
         for start in range(0, x.shape[0], BLOCK):
-            found[start : start + BLOCK] = self._filtered(x[start : start + BLOCK]).T
-        return found
+            scores[start : start + BLOCK] = self._filtered(x[start : start + BLOCK]).T
+        return scores
 
     def _filtered(self, x: sparse.csr_matrix) -> Scores:
         """The filter applied to a few histories without P, shape (items, rows): SciPy multiplies a sparse matrix by a dense one
@@ -122,17 +122,17 @@ class BSPM(GFCF):
         self.steps = steps
 
     def _dense(self, smoothing: Scores, basis: Scores, degrees: Scores) -> Scores:
-        found = super()._dense(smoothing, basis, degrees)
+        dense = super()._dense(smoothing, basis, degrees)
         for _ in range(self.steps):
-            found = found - self.sharpening / self.steps * (found @ smoothing)
-        return found
+            dense = dense - self.sharpening / self.steps * (dense @ smoothing)
+        return dense
 
     def _filtered(self, x: sparse.csr_matrix) -> Scores:
         """Blur each history, then sharpen it."""
-        graph, found = self._factors()[0], super()._filtered(x)
+        graph, filtered = self._factors()[0], super()._filtered(x)
         for _ in range(self.steps):
-            found -= np.float32(self.sharpening / self.steps) * np.asarray(graph.T @ (graph @ found), dtype=np.float32)
-        return found
+            filtered -= np.float32(self.sharpening / self.steps) * np.asarray(graph.T @ (graph @ filtered), dtype=np.float32)
+        return filtered
 
 
 def _inverse(degrees: Scores) -> Scores:

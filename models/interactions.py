@@ -57,10 +57,10 @@ class Interactions:
         for kind, weight in WEIGHTS.items():
             weights[self.kind == kind] = weight
         shape = (len(self.person_ids), len(self.item_ids))
-        found = sparse.coo_matrix((weights, (self.person, self.item)), shape=shape).tocsr()
-        found.sum_duplicates()
-        found.data = np.log1p(found.data)
-        return found
+        matrix = sparse.coo_matrix((weights, (self.person, self.item)), shape=shape).tocsr()
+        matrix.sum_duplicates()
+        matrix.data = np.log1p(matrix.data)
+        return matrix
 
     def sales(self) -> npt.NDArray[np.float32]:
         """Payments of each item, views counting a hundredth, so that items nobody bought yet have an order too."""
@@ -122,7 +122,7 @@ def read_interactions(lake: LakeVersion, shop_id: str) -> Interactions:
 
 def recently_listed(connection: duckdb.DuckDBPyConnection, shop_id: str) -> list[str]:
     """Items of the catalogue whose first ``item_changed`` is within ``NEW_FOR_DAYS`` of the shop's newest act."""
-    found = connection.execute(
+    rows = connection.execute(
         """
         select e.item_id from silver_events as e
         semi join silver_items as i on e.shop_id = i.shop_id and e.item_id = i.item_id
@@ -131,7 +131,7 @@ def recently_listed(connection: duckdb.DuckDBPyConnection, shop_id: str) -> list
         """,
         [shop_id, shop_id, NEW_FOR_DAYS],
     ).fetchall()
-    return [item_id for (item_id,) in found]
+    return [item_id for (item_id,) in rows]
 
 
 def _numbered(column: pa.ChunkedArray, others: Sequence[str] = ()) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64]]:
@@ -144,5 +144,5 @@ def _numbered(column: pa.ChunkedArray, others: Sequence[str] = ()) -> tuple[npt.
 
 def instant(value: np.datetime64) -> datetime:
     """A Python datetime (UTC, naive) of an array's instant, for reports."""
-    found: datetime = value.astype("datetime64[us]").item()
-    return found
+    timestamp: datetime = value.astype("datetime64[us]").item()
+    return timestamp

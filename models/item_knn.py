@@ -40,10 +40,10 @@ class ItemKNN:
         """Σ over the history of weight × similarity, the item's own counting ``self_weight`` times."""
         similarity = self._fitted()
         x = check_histories(histories, similarity.shape[0])
-        found = x @ similarity
+        scores = x @ similarity
         if self.self_weight != 1:
-            found = found + x @ sparse.diags((self.self_weight - 1) * similarity.diagonal(), dtype=np.float32)
-        return np.asarray(found.todense(), dtype=np.float32)
+            scores = scores + x @ sparse.diags((self.self_weight - 1) * similarity.diagonal(), dtype=np.float32)
+        return np.asarray(scores.todense(), dtype=np.float32)
 
     def similarities(self) -> sparse.csr_matrix:
         """Similarities, items × items."""

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from models.interactions import IN_ORDER, OF_SHOP, Interactions, NoInteractions, cut_value, instant, known_before
-from models.split import Window, last_active_days
+from models.split import SplitWindow, last_active_days
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,13 +36,13 @@ def describe(connection: duckdb.DuckDBPyConnection, shop_id: str, before: dateti
     """The acts of a shop, with ``before`` those that had happened and were known. Raises NoInteractions."""
     of_row = "hash(a.person_id, a.item_id, a.kind, a.occurred_at, a.received_at)"
     sql = f"select count(*), min(a.occurred_at), max(a.occurred_at), sum({of_row})::varchar {OF_SHOP}{known_before(before)}"
-    found = connection.execute(sql, {"shop": shop_id} | cut_value(before)).fetchone()
-    if found is None or found[0] == 0:
+    row = connection.execute(sql, {"shop": shop_id} | cut_value(before)).fetchone()
+    if row is None or row[0] == 0:
         raise NoInteractions.of(shop_id)
-    return Acts(*found)
+    return Acts(*row)
 
 
-def split(connection: duckdb.DuckDBPyConnection, shop_id: str) -> Window:
+def split(connection: duckdb.DuckDBPyConnection, shop_id: str) -> SplitWindow:
     """The window by which a shop's models are judged. Raises NoInteractions and TooShort."""
     describe(connection, shop_id)
     sql = f"select distinct a.occurred_at::date as day {OF_SHOP} and a.kind = 'pay'"
@@ -51,7 +51,7 @@ def split(connection: duckdb.DuckDBPyConnection, shop_id: str) -> Window:
 
 
 def read_judged(
-    connection: duckdb.DuckDBPyConnection, shop_id: str, window: Window, item_ids: list[str], person_ids: list[str]
+    connection: duckdb.DuckDBPyConnection, shop_id: str, window: SplitWindow, item_ids: list[str], person_ids: list[str]
 ) -> Interactions:
     """All acts of at most ``MOST_PERSONS`` persons who acted in the test interval, over the items and persons of a candidate.
 
@@ -63,12 +63,12 @@ def read_judged(
     rows = np.linspace(0, len(people) - 1, min(len(people), MOST_PERSONS)).astype(np.int64)
     connection.register("judged_persons", pa.table({"person_id": people.take(pa.array(rows))}))
     theirs = "and a.person_id in (select person_id from judged_persons)"
-    found = connection.execute(
+    table = connection.execute(
         f"select a.person_id, a.item_id, a.kind, a.occurred_at, a.received_at {OF_SHOP} {theirs} {IN_ORDER}", {"shop": shop_id}
     ).to_arrow_table()
     persons, items = np.array(person_ids, dtype=np.str_), np.array(item_ids, dtype=np.str_)
     person, item, kind = (
-        np.array(found[name].to_pylist(), dtype=np.str_).reshape(-1) for name in ("person_id", "item_id", "kind")
+        np.array(table[name].to_pylist(), dtype=np.str_).reshape(-1) for name in ("person_id", "item_id", "kind")
     )
-    times = (found[name].to_numpy().astype("datetime64[us]") for name in ("occurred_at", "received_at"))
+    times = (table[name].to_numpy().astype("datetime64[us]") for name in ("occurred_at", "received_at"))
     return Interactions(persons, items, np.searchsorted(persons, person), np.searchsorted(items, item), kind, *times)

@@ -20,5 +20,5 @@ MATRIX_MODELS: dict[str, type[Any]] = {
 
 def make(name: str, parameters: dict[str, Any] | None = None) -> Recommender:
     """A model that knows nothing yet. Raises KeyError for a name that is not in ``MATRIX_MODELS``."""
-    found: Recommender = MATRIX_MODELS[name](**(parameters or {}))
-    return found
+    model: Recommender = MATRIX_MODELS[name](**(parameters or {}))
+    return model

@@ -63,8 +63,8 @@ def average_precision(hits: Hits, relevant: Counts) -> Values:
 def gains_of(lists: Counts, amounts: sparse.csr_matrix) -> Values:
     """What the item at each place brought in, 0 for a miss; ``amounts``: persons × items. Shape of ``lists``."""
     rows = np.repeat(np.arange(len(lists)), lists.shape[1])
-    found = np.asarray(amounts[rows, np.maximum(lists, 0).ravel()]).reshape(lists.shape)
-    return np.where(lists >= 0, found, 0.0).astype(np.float64)
+    gains = np.asarray(amounts[rows, np.maximum(lists, 0).ravel()]).reshape(lists.shape)
+    return np.where(lists >= 0, gains, 0.0).astype(np.float64)
 
 
 def revenue_recall(gains: Values, total: Values) -> Values:

@@ -49,12 +49,12 @@ class Mixture:
 
 def mix(scores: Mapping[str, Scores], weights: Mapping[str, float]) -> Scores:
     """The weighted sum of scores, each row first divided by its standard deviation (a constant row counts as zero)."""
-    found: Scores | None = None
+    mixed: Scores | None = None
     for name in sorted(weights):
         score = scores[name]
         spread = score.std(axis=1, keepdims=True)
         share = np.asarray(np.float32(weights[name]) * np.divide(score, spread, out=np.zeros_like(score), where=spread > 0))
-        found = share if found is None else found + share
-    if found is None:
+        mixed = share if mixed is None else mixed + share
+    if mixed is None:
         raise ValueError("nothing to mix")
-    return found
+    return mixed

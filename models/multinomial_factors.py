@@ -99,14 +99,14 @@ class MultinomialFactors:
         """The chance of each item to be the next one."""
         items, appeal = self._fitted()
         x = check_histories(histories, len(appeal))
-        found = np.empty(x.shape, dtype=np.float32)
+        scores = np.empty(x.shape, dtype=np.float32)
         for start in range(0, x.shape[0], BLOCK):
             part = x[start : start + BLOCK]
             persons = np.zeros((part.shape[0], items.shape[1]), dtype=np.float32)
             for _ in range(_FOLDING):
                 persons = self._moved(part, persons)
-            found[start : start + BLOCK] = self._chances(persons)
-        return found
+            scores[start : start + BLOCK] = self._chances(persons)
+        return scores
 
     def _fitted(self) -> tuple[Scores, Scores]:
         if self.items_ is None or self.appeal_ is None:
@@ -132,8 +132,8 @@ def _first_guess(x: sparse.csr_matrix, seen: Scores, factors: int) -> Scores:
     draws = np.asarray(x.sum(axis=1), dtype=np.float64).ravel()
     normal = sparse.diags(draws**-0.5) @ x @ sparse.diags(seen.astype(np.float64) ** -0.5)
     _, sizes, right = svds(normal.astype(np.float64), k=wanted + 1, v0=np.ones(min(x.shape)))
-    found = right[np.argsort(-sizes)[1:]].T / np.sqrt(seen / seen.mean())[:, None]
-    return np.asarray(found * (_SPREAD / max(float(found.std()), 1e-12)), dtype=np.float32)
+    guess = right[np.argsort(-sizes)[1:]].T / np.sqrt(seen / seen.mean())[:, None]
+    return np.asarray(guess * (_SPREAD / max(float(guess.std()), 1e-12)), dtype=np.float32)
 
 
 def _outer(factors: Scores) -> Scores:

@@ -27,8 +27,8 @@ def nearest_columns(x: sparse.csr_matrix, most: int, threads: int) -> sparse.csr
     items = x.shape[1]
     rows = sparse.csr_matrix(x)
     columns = rows.tocsc()
-    found = np.full((items, most), -1, dtype=np.int32)
-    strength = np.zeros(found.shape, dtype=np.float32)
+    neighbours = np.full((items, most), -1, dtype=np.int32)
+    strength = np.zeros(neighbours.shape, dtype=np.float32)
     arrays = [
         array if array.dtype == np.float64 else array.astype(np.uint32)
         for matrix in (columns, rows)
@@ -36,11 +36,11 @@ def nearest_columns(x: sparse.csr_matrix, most: int, threads: int) -> sparse.csr
     ]
     nearest_of: Callable[..., None] = _nearest
     with ThreadPoolExecutor(threads) as pool:
-        for done in [pool.submit(nearest_of, *arrays, first, threads, found, strength) for first in range(threads)]:
+        for done in [pool.submit(nearest_of, *arrays, first, threads, neighbours, strength) for first in range(threads)]:
             done.result()
-    known = found >= 0
+    known = neighbours >= 0
     starts = np.concatenate([[0], np.cumsum(known.sum(axis=1))])
-    nearest = sparse.csr_matrix((strength[known], found[known], starts), shape=(items, items))
+    nearest = sparse.csr_matrix((strength[known], neighbours[known], starts), shape=(items, items))
     nearest.sort_indices()
     return nearest
 
@@ -55,11 +55,11 @@ def _nearest(
     weights: Any,
     first: int,
     step: int,
-    found: Any,
+    neighbours: Any,
     strength: Any,
 ) -> None:
     """Fill every ``step``-th row of ``found`` (which holds −1) and ``strength`` from ``first`` on."""
-    items, most = found.shape
+    items, most = neighbours.shape
     total = np.zeros(items, dtype=np.float64)
     bits = total.view(np.int64)  # of numbers that are not below zero; they have the order of the numbers
     touched, near = np.empty(items + 1, dtype=np.uint32), np.empty(items + 1, dtype=np.uint32)
@@ -102,6 +102,6 @@ def _nearest(
             best[place], values[place] = other, value
             size = min(size + 1, most)
         for place in range(size):
-            found[item, place], strength[item, place] = best[place], values[place]
+            neighbours[item, place], strength[item, place] = best[place], values[place]
         for place in range(count):
             total[touched[place]] = 0

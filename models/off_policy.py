@@ -58,18 +58,18 @@ def ips(reward: Numbers, logged: Numbers, target: Numbers, clip: float = np.inf)
 
 def snips(reward: Numbers, logged: Numbers, target: Numbers, clip: float = np.inf, seed: int = 7) -> Estimate:
     """Self-normalised: Σ weight × reward / Σ weight (Swaminathan & Joachims, NeurIPS 2015). Less variance, a little bias."""
-    found = weights(logged, target, clip)
-    if not found.any():
+    importance = weights(logged, target, clip)
+    if not importance.any():
         raise ValueError("the judged policy takes none of the logged actions; there is nothing to learn from the log")
-    rng, size = np.random.default_rng(seed), len(found)
-    drawn = np.array([_ratio(found, reward, rng.integers(size, size=size)) for _ in range(RESAMPLES)])
+    rng, size = np.random.default_rng(seed), len(importance)
+    drawn = np.array([_ratio(importance, reward, rng.integers(size, size=size)) for _ in range(RESAMPLES)])
     low, high = np.nanquantile(drawn, [0.025, 0.975])
-    return Estimate(float(found @ reward / found.sum()), float(low), float(high))
+    return Estimate(float(importance @ reward / importance.sum()), float(low), float(high))
 
 
-def _ratio(found: Numbers, reward: Numbers, rows: npt.NDArray[np.int64]) -> float:
-    total = found[rows].sum()
-    return float(found[rows] @ reward[rows] / total) if total else float("nan")
+def _ratio(importance: Numbers, reward: Numbers, rows: npt.NDArray[np.int64]) -> float:
+    total = importance[rows].sum()
+    return float(importance[rows] @ reward[rows] / total) if total else float("nan")
 
 
 def doubly_robust(

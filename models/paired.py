@@ -21,7 +21,7 @@ class Paired:
     p_value: float
 
 
-def compare(first: Values, second: Values, seed: int = 7) -> Paired:
+def paired_difference(first: Values, second: Values, seed: int = 7) -> Paired:
     """Paired bootstrap of the difference, and a two-sided randomisation test that flips signs (Fisher 1935).
 
     The p-value is (1 + flips at least as extreme) / (1 + flips), so it is never 0. Raises ValueError for runs over different or
@@ -31,12 +31,12 @@ def compare(first: Values, second: Values, seed: int = 7) -> Paired:
         raise ValueError(f"the runs are over {len(first)} and {len(second)} persons; compare the same persons")
     gain = np.asarray(second, dtype=np.float64) - first
     estimate = bootstrap_all({"gain": gain}, seed)["gain"]
-    told = gain[gain != 0]  # a person without a difference changes nothing, whatever the sign
-    if len(told) == 0:
+    nonzero = gain[gain != 0]  # a person without a difference changes nothing, whatever the sign
+    if len(nonzero) == 0:
         return Paired(estimate, 1.0)
-    rng, bar = np.random.default_rng(seed), abs(told.sum()) * (1 - 1e-12)
-    extreme, at_once = 0, max(1, _AT_ONCE // len(told))
+    rng, bar = np.random.default_rng(seed), abs(nonzero.sum()) * (1 - 1e-12)
+    extreme, at_once = 0, max(1, _AT_ONCE // len(nonzero))
     for start in range(0, FLIPS, at_once):
-        signs = rng.integers(0, 2, size=(min(at_once, FLIPS - start), len(told)), dtype=np.int8) * 2.0 - 1.0
-        extreme += int((np.abs(signs @ told) >= bar).sum())
+        signs = rng.integers(0, 2, size=(min(at_once, FLIPS - start), len(nonzero)), dtype=np.int8) * 2.0 - 1.0
+        extreme += int((np.abs(signs @ nonzero) >= bar).sum())
     return Paired(estimate, (1 + extreme) / (1 + FLIPS))

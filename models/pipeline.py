@@ -27,22 +27,22 @@ from jishi.preference import WEIGHTS
 from models.artefact import CorruptArtefact, load_ids, load_state, read_manifest, save
 from models.evaluation import evaluate, make_test_set
 from models.from_tables import MADE_FROM
-from models.gate import decide
+from models.gate import decide_release
 from models.interactions import Interactions, instant, read_interactions
 from models.item_knn import ItemKNN
 from models.judged_acts import describe, read_judged, split
-from models.placements.judge import judge_all
-from models.placements.lesson import Lesson
+from models.placements.choice import choose_recipe as decide_placement
+from models.placements.judge import evaluate_placements
 from models.placements.newcomers import find, read_facts
 from models.placements.ranked import teach
 from models.placements.recipes import RECIPES, asked, named
 from models.placements.stored import load
-from models.placements.verdict import decide as decide_placement
+from models.placements.training_set import TrainingSet
 from models.recommender import State
 from models.release import RELEASE_FORMAT, Release, write_release
-from models.split import Window, last_active_days
+from models.split import SplitWindow, last_active_days
 from models.training import after, fit_part, make_models, matrix_models, parameters_of
-from models.tuning import GRID, choose, make_model
+from models.tuning import GRID, choose_parameters, make_model
 
 TABLE = "silver/interactions"
 KEPT_RELEASES = 5
@@ -71,7 +71,7 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     candidate = _candidate_id(interactions)
     folder = paths.models / shop_id / "candidates" / candidate
     shutil.rmtree(folder, ignore_errors=True)
-    parameters, tuning = choose(interactions, window)
+    parameters, tuning = choose_parameters(interactions, window)
     ranker = teach(known, window.cut, lambda acts: matrix_models(acts, parameters))
     recipes = asked(interactions, has_ranker=ranker is not None)
     facts = {
@@ -86,9 +86,9 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     }
 
     def save_part(name: str, part: Interactions, as_of: np.datetime64) -> None:
-        states, lesson = fit_part(part, as_of, parameters, chain.from_iterable(recipes.values()), ranker)
+        states, training_set = fit_part(part, as_of, parameters, chain.from_iterable(recipes.values()), ranker)
         if name == "full":
-            states |= _newcomers(lake, shop_id, lesson)
+            states |= _newcomers(lake, shop_id, training_set)
         ids = {"items": part.item_ids.tolist(), "persons": part.person_ids.tolist()}
         span = {"from": instant(part.occurred_at.min()).isoformat(), "to": instant(part.occurred_at.max()).isoformat()}
         save(folder / name, states, ids, facts | {"trained_on": span})
@@ -102,11 +102,11 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     return candidate
 
 
-def _newcomers(lake: LakeVersion, shop_id: str, lesson: Lesson) -> dict[str, State]:
+def _newcomers(lake: LakeVersion, shop_id: str, training_set: TrainingSet) -> dict[str, State]:
     """Arrays of the shop's new items; none where it has none."""
-    facts = read_facts(lake, shop_id, lesson.acts.item_ids.tolist())
-    found = None if facts is None else find(facts, lesson.acts, lesson.als, lesson.as_of)
-    return {} if found is None else found.states()
+    facts = read_facts(lake, shop_id, training_set.acts.item_ids.tolist())
+    newcomers = None if facts is None else find(facts, training_set.acts, training_set.als, training_set.as_of)
+    return {} if newcomers is None else newcomers.states()
 
 
 def _candidate_id(interactions: Interactions) -> str:
@@ -137,13 +137,13 @@ def evaluate_candidate(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[st
     every = chain.from_iterable(recipes.values())
     fitted = load(every, lambda name: load_state(folder / "window", manifest, name), item_knn, len(interactions.person_ids))
     sales = np.asarray(models["popularity"].state()["sales"], dtype=np.float32)
-    placements = judge_all(fitted, recipes, interactions, window, sales)
+    placements = evaluate_placements(fitted, recipes, interactions, window, sales)
     report = {"shop_id": shop_id, "candidate": folder.name, **report, "placements": placements}
     write_json(folder / "evaluation.json", report)
     return report
 
 
-def _judged_by(lake: LakeVersion, shop_id: str, folder: Path, manifest: dict[str, Any]) -> tuple[Interactions, Window]:
+def _judged_by(lake: LakeVersion, shop_id: str, folder: Path, manifest: dict[str, Any]) -> tuple[Interactions, SplitWindow]:
     """The acts that a candidate is judged by and their split: of one made from tables only what its judges ask for."""
     changed = StepMissing(f"the interactions of {shop_id!r} changed since the candidate was trained; run train again")
     if MADE_FROM not in manifest:
@@ -173,10 +173,10 @@ def gate(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[str, Any]:
     }
     answered = [name for name, each in chosen.items() if each["recipe"] is not None]
     item_ids = load_ids(folder / "full", manifest, "items")
-    verdict = decide(report, states, item_ids, _catalogue(lake, shop_id), answered)
-    verdict = {"shop_id": shop_id, "candidate": folder.name, **verdict, "placements": chosen}
-    write_json(folder / "gate.json", verdict)
-    return verdict
+    decision = decide_release(report, states, item_ids, _catalogue(lake, shop_id), answered)
+    decision = {"shop_id": shop_id, "candidate": folder.name, **decision, "placements": chosen}
+    write_json(folder / "gate.json", decision)
+    return decision
 
 
 def _catalogue(lake: LakeVersion, shop_id: str) -> set[str]:
@@ -193,8 +193,8 @@ def publish(paths: Paths, shop_id: str) -> str | None:
     folder = candidate_folder(paths, shop_id)
     if not (folder / "gate.json").exists():
         raise StepMissing(f"the gate has not seen the candidate of {shop_id!r}; run: python -m models gate --shop {shop_id}")
-    verdict = json.loads((folder / "gate.json").read_text())
-    if not verdict["is_released"]:
+    decision = json.loads((folder / "gate.json").read_text())
+    if not decision["is_released"]:
         return None
     releases = paths.models / shop_id / "releases"
     final = releases / folder.name
@@ -202,7 +202,7 @@ def publish(paths: Paths, shop_id: str) -> str | None:
         shutil.rmtree(final, ignore_errors=True)
         aside = releases / f".{folder.name}"
         shutil.rmtree(aside, ignore_errors=True)
-        write_release(folder / "full", aside, verdict)
+        write_release(folder / "full", aside, decision)
         aside.rename(final)
     Release.load(paths.models, shop_id, folder.name)
     write_atomically(paths.models / shop_id / "CURRENT", folder.name + "\n")

@@ -41,18 +41,18 @@ class NotFitted(RuntimeError):
 
 def check_histories(histories: sparse.csr_matrix, items: int | None = None) -> sparse.csr_matrix:
     """The histories as clean CSR. Raises ValueError naming what is wrong: NaN, weights below zero, another number of items."""
-    found = sparse.csr_matrix(histories, dtype=np.float32)
-    found.sum_duplicates()
-    if found.shape[0] == 0 or found.shape[1] == 0:
-        raise ValueError(f"histories are empty: shape {found.shape}")
-    if not np.isfinite(found.data).all():
+    matrix = sparse.csr_matrix(histories, dtype=np.float32)
+    matrix.sum_duplicates()
+    if matrix.shape[0] == 0 or matrix.shape[1] == 0:
+        raise ValueError(f"histories are empty: shape {matrix.shape}")
+    if not np.isfinite(matrix.data).all():
         raise ValueError("histories hold a weight that is NaN or infinite")
-    if (found.data < 0).any():
+    if (matrix.data < 0).any():
         raise ValueError("histories hold a weight below zero")
-    if items is not None and found.shape[1] != items:
-        raise ValueError(f"histories have {found.shape[1]} items, the model was fitted on {items}")
-    found.eliminate_zeros()
-    return found
+    if items is not None and matrix.shape[1] != items:
+        raise ValueError(f"histories have {matrix.shape[1]} items, the model was fitted on {items}")
+    matrix.eliminate_zeros()
+    return matrix
 
 
 def top_k(scores: Scores, k: int, masked: sparse.csr_matrix | None = None) -> Items:
@@ -67,26 +67,26 @@ def top_k(scores: Scores, k: int, masked: sparse.csr_matrix | None = None) -> It
         values = np.array(values)
         rows = np.repeat(np.arange(masked.shape[0]), np.diff(masked.indptr))
         values[rows, masked.indices] = -np.inf
-    found = np.full((len(values), k), -1, dtype=np.int64)
+    top = np.full((len(values), k), -1, dtype=np.int64)
     if k <= _FEW:
-        _heads(values, found)
-        return found
+        _heads(values, top)
+        return top
     for row, line in enumerate(np.where(np.isnan(values), -np.inf, values)):
         order = np.lexsort((np.arange(len(line)), -line))[:k]
         order = order[line[order] > -np.inf]
-        found[row, : len(order)] = order
-    return found
+        top[row, : len(order)] = order
+    return top
 
 
 _FEW = 200  # up to here a list that is kept sorted while the row is read once beats sorting the row
 
 
 @numba.njit(cache=True, nogil=True)
-def _heads(values: Any, found: Any) -> None:
+def _heads(values: Any, top: Any) -> None:
     """Fill each row of ``found``, which holds −1, with the places of the row's largest values."""
-    k = found.shape[1]
+    k = top.shape[1]
     for row in range(values.shape[0]):
-        line, best = values[row], found[row]
+        line, best = values[row], top[row]
         count, bar = 0, np.float32(-np.inf)
         for item in range(len(line)):
             value = line[item]

@@ -34,10 +34,10 @@ def current_version(models: Path, shop_id: str) -> str | None:
     return pointer.read_text().strip() or None if pointer.exists() else None
 
 
-def write_release(full: Path, folder: Path, verdict: dict[str, Any]) -> None:
+def write_release(full: Path, folder: Path, decision: dict[str, Any]) -> None:
     """A release from a candidate's full models: what the ladder needs, and the models that the verdict names for placements."""
     manifest = read_manifest(full)
-    placements = verdict["placements"]
+    placements = decision["placements"]
     recipes = [Recipe.from_json(chosen["recipe"]) for chosen in placements.values() if chosen["recipe"] is not None]
     states = [*_LADDER, *files_of(recipes), *(file for file in newcomers.FILES if file in manifest["shapes"])]
     files = [*(f"{name}.npz" for name in states), "items.json", "persons.json"]
@@ -46,8 +46,8 @@ def write_release(full: Path, folder: Path, verdict: dict[str, Any]) -> None:
         shutil.copyfile(full / file, folder / file)
     kept = {"sha256": {file: manifest["sha256"][file] for file in files}}
     kept["shapes"] = {name: manifest["shapes"][name] for name in states}
-    told = {"placements": placements, "beats_popularity": verdict["beats_popularity"]}
-    write_json(folder / MANIFEST, manifest | kept | {"release_format": RELEASE_FORMAT, **told})
+    facts = {"placements": placements, "beats_popularity": decision["beats_popularity"]}
+    write_json(folder / MANIFEST, manifest | kept | {"release_format": RELEASE_FORMAT, **facts})
 
 
 class Release:
@@ -78,11 +78,11 @@ class Release:
         als_state = load_state(folder, manifest, "als")
         knn = ItemKNN().from_state(load_state(folder, manifest, "item_knn"))
         sales = sales_state["sales"].astype(np.float32, copy=False)
-        found = cls(version, item_ids, person_ids, knn, ALS().from_state(als_state), sales)
-        found._person_factors = als_state["person_factors"].astype(np.float32, copy=False)
-        found._check(folder)
-        found._load_placements(folder, manifest)
-        return found
+        release = cls(version, item_ids, person_ids, knn, ALS().from_state(als_state), sales)
+        release._person_factors = als_state["person_factors"].astype(np.float32, copy=False)
+        release._check(folder)
+        release._load_placements(folder, manifest)
+        return release
 
     def _check(self, folder: Path) -> None:
         items, persons = len(self.item_ids), len(self._number_of_person)
@@ -132,8 +132,8 @@ class Release:
         number = self._number_of_person.get(person_id)
         if number is None or self.newcomers is None:
             return None
-        found = self.newcomers.nearest.of_person(number).items
-        return found if len(found) else None
+        items = self.newcomers.nearest.of_person(number).items
+        return items if len(items) else None
 
     def taste(self, person_id: str) -> Scores | None:
         """Long-term preference of a person for every item; None for a person whom the release does not know, and for all where

@@ -10,7 +10,8 @@ is in the gap; an act at exactly ``cut + gap`` is a test act.
 
 >>> import numpy as np
 >>> times = np.array(["2026-09-01T23:59", "2026-09-02T00:00", "2026-09-03T00:00", "2026-09-04T00:00"], dtype="datetime64[us]")
->>> window = Window(cut=np.datetime64("2026-09-02"), test_from=np.datetime64("2026-09-03"), end=np.datetime64("2026-09-04"))
+>>> cut, test_from, end = np.array(["2026-09-02", "2026-09-03", "2026-09-04"], dtype="datetime64[us]")
+>>> window = SplitWindow(cut, test_from, end)
 >>> window.is_training(times, known_at=times).tolist()
 [True, False, False, False]
 >>> window.is_test(times).tolist()
@@ -28,7 +29,7 @@ Instants = npt.NDArray[np.datetime64]
 
 
 @dataclass(frozen=True)
-class Window:
+class SplitWindow:
     """The three instants of a split, UTC."""
 
     cut: np.datetime64
@@ -53,7 +54,7 @@ class TooShort(ValueError):
     """The history does not hold enough days to judge a model."""
 
 
-def last_active_days(payments: Instants, *, test_days: int = 7, gap_days: int = 1, least_training_days: int = 7) -> Window:
+def last_active_days(payments: Instants, *, test_days: int = 7, gap_days: int = 1, least_training_days: int = 7) -> SplitWindow:
     """The window whose test interval starts with the ``test_days``-th last UTC day that has a payment.
 
     Counting days with payments, not calendar days, keeps a pause of the shop out of the test. Raises TooShort when fewer than
@@ -64,4 +65,4 @@ def last_active_days(payments: Instants, *, test_days: int = 7, gap_days: int = 
         raise TooShort(f"only {len(days)} days with payments; {test_days + least_training_days} are needed to judge a model")
     test_from = days[-test_days]
     end = days[-1] + np.timedelta64(1, "D")
-    return Window(cut=test_from - np.timedelta64(gap_days, "D"), test_from=test_from, end=end)
+    return SplitWindow(cut=test_from - np.timedelta64(gap_days, "D"), test_from=test_from, end=end)

@@ -17,7 +17,7 @@ from jishi.preference import WEIGHTS
 from jishi.tables import ALS_ITEM_FACTORS, ALS_PERSON_FACTORS, BEFORE_CUT, ITEM_NEIGHBOURS, PERSON_CANDIDATES, TableSchema
 from models.interactions import OF_SHOP, cut_value, known_before, sales_of
 from models.placements.lists import LENGTH, Lists, origin
-from models.placements.recipes import CANDIDATES, CANDIDATES_AND_OWN
+from models.placements.recipes import CANDIDATES, CANDIDATES_AND_HISTORY
 from models.recommender import Scores, State
 from models.sessions.model import pack
 
@@ -47,12 +47,12 @@ def read_states(
         },
         "context_bought_together": pack("rules", _neighbours(connection, shop_id, "order", items, before)),
         f"lists_{CANDIDATES}": _candidates(connection, shop_id, persons, before).state(),
-        f"lists_{CANDIDATES_AND_OWN}": _candidates_and_own(connection, shop_id, persons, before).state(),
+        f"lists_{CANDIDATES_AND_HISTORY}": _candidates_and_history(connection, shop_id, persons, before).state(),
     }
 
 
 def _sales(connection: duckdb.DuckDBPyConnection, shop_id: str, items: int, before: datetime | None) -> Scores:
-    found = connection.execute(
+    rows = connection.execute(
         f"""
         with acts as (select a.item_id, a.kind {OF_SHOP}{known_before(before)})
         select n.number, count(*) filter (kind = 'pay') as paid, count(*) filter (kind = 'view') as seen
@@ -61,7 +61,7 @@ def _sales(connection: duckdb.DuckDBPyConnection, shop_id: str, items: int, befo
         {"shop": shop_id} | cut_value(before),
     ).fetchnumpy()
     paid, seen = np.zeros((2, items), dtype=np.int64)
-    paid[found["number"]], seen[found["number"]] = found["paid"], found["seen"]
+    paid[rows["number"]], seen[rows["number"]] = rows["paid"], rows["seen"]
     return sales_of(paid, seen)
 
 
@@ -69,7 +69,7 @@ def _neighbours(
     connection: duckdb.DuckDBPyConnection, shop_id: str, within: str, items: int, before: datetime | None
 ) -> sparse.csr_matrix:
     """Items × items, cosine; nothing of an item and itself."""
-    found = connection.execute(
+    pairs = connection.execute(
         f"""
         select i.number as item, n.number as neighbour, cosine::float as cosine from {view(ITEM_NEIGHBOURS, before)} as t
         join items as i on t.item_id = i.id join items as n on t.neighbour_id = n.id
@@ -77,8 +77,8 @@ def _neighbours(
         """,
         [shop_id, within],
     ).fetchnumpy()
-    places = (np.asarray(found["item"]), np.asarray(found["neighbour"]))
-    matrix = sparse.csr_matrix((np.asarray(found["cosine"], dtype=np.float32), places), shape=(items, items))
+    places = (np.asarray(pairs["item"]), np.asarray(pairs["neighbour"]))
+    matrix = sparse.csr_matrix((np.asarray(pairs["cosine"], dtype=np.float32), places), shape=(items, items))
     matrix.sort_indices()
     return matrix
 
@@ -92,66 +92,70 @@ def _as_item_knn(similarities: sparse.csr_matrix) -> State:
 
 
 def _factors(
-    connection: duckdb.DuckDBPyConnection, schema: TableSchema, of: str, shop_id: str, rows: int, before: datetime | None
+    connection: duckdb.DuckDBPyConnection, schema: TableSchema, entity: str, shop_id: str, rows: int, before: datetime | None
 ) -> Scores:
     """Factors in the order of the numbers; zeros for an id that the factorisation did not know."""
-    joined = f"{view(schema, before)} as t join {of}s on {of}_id = id"
+    joined = f"{view(schema, before)} as t join {entity}s on {entity}_id = id"
     rows_read = connection.execute(f"select number, factors from {joined} where t.shop_id = ? order by 1", [shop_id])
-    found = rows_read.to_arrow_table().combine_chunks()
-    flat = found["factors"].combine_chunks().flatten().to_numpy()
-    factors = np.zeros((rows, len(flat) // found.num_rows), dtype=np.float32)
-    factors[found["number"].to_numpy()] = flat.reshape(found.num_rows, -1)
+    table = rows_read.to_arrow_table().combine_chunks()
+    flat = table["factors"].combine_chunks().flatten().to_numpy()
+    factors = np.zeros((rows, len(flat) // table.num_rows), dtype=np.float32)
+    factors[table["number"].to_numpy()] = flat.reshape(table.num_rows, -1)
     return factors
 
 
-_TOLD = "select person_id, item_id, score as weight, place, because_item_id, null as baskets from {view} where shop_id = $shop"
+_CANDIDATES_SQL = (
+    "select person_id, item_id, score as weight, place, because_item_id, null as baskets from {view} where shop_id = $shop"
+)
 
 
 def _candidates(connection: duckdb.DuckDBPyConnection, shop_id: str, persons: int, before: datetime | None) -> Lists:
     """The best ``LENGTH`` candidates of each person, and the item of the history that gave most of each."""
-    told = _TOLD.format(view=view(PERSON_CANDIDATES, before))
-    return _lists(connection, told, persons, {"shop": shop_id}, "place, item")
+    query = _CANDIDATES_SQL.format(view=view(PERSON_CANDIDATES, before))
+    return _lists(connection, query, persons, {"shop": shop_id}, "place, item")
 
 
-def _candidates_and_own(connection: duckdb.DuckDBPyConnection, shop_id: str, persons: int, before: datetime | None) -> Lists:
+def _candidates_and_history(
+    connection: duckdb.DuckDBPyConnection, shop_id: str, persons: int, before: datetime | None
+) -> Lists:
     """The same with the items of the history, to which each adds its strength: an item's cosine with itself is 1."""
-    told = f"""
+    query = f"""
         with acts as (select a.person_id, a.item_id, a.kind, a.occurred_at {OF_SHOP}{known_before(before)}),
-        own as (
+        acted_upon as (
             select person_id, item_id, ln(1 + sum(weight)) as strength,
                 count(distinct occurred_at) filter (kind = 'pay') as baskets
             from acts join weights using (kind) group by all
         ),
-        told as (
-            {_TOLD.format(view=view(PERSON_CANDIDATES, before))}
-            union all select person_id, item_id, strength, null, null, baskets from own
+        weighted as (
+            {_CANDIDATES_SQL.format(view=view(PERSON_CANDIDATES, before))}
+            union all select person_id, item_id, strength, null, null, baskets from acted_upon
         )
         select person_id, item_id, sum(weight) as weight, any_value(because_item_id) as because_item_id, max(baskets) as baskets
-        from told group by all
+        from weighted group by all
     """
-    return _lists(connection, told, persons, {"shop": shop_id} | cut_value(before), "weight desc, item")
+    return _lists(connection, query, persons, {"shop": shop_id} | cut_value(before), "weight desc, item")
 
 
-def _lists(connection: duckdb.DuckDBPyConnection, told: str, persons: int, values: dict[str, Any], order: str) -> Lists:
+def _lists(connection: duckdb.DuckDBPyConnection, query: str, persons: int, values: dict[str, Any], order: str) -> Lists:
     """The first ``LENGTH`` entries of each person; ``baskets`` tells of an item of the history how often it was bought."""
-    found = connection.execute(
+    rows = connection.execute(
         f"""
         select p.number as person, i.number as item, t.weight::float as weight, coalesce(t.baskets, -1) as baskets,
             coalesce(b.number, -1) as because, row_number() over (partition by person order by t.{order}) - 1 as place
-        from ({told}) as t join persons as p on t.person_id = p.id join items as i on t.item_id = i.id
+        from ({query}) as t join persons as p on t.person_id = p.id join items as i on t.item_id = i.id
         left join items as b on t.because_item_id = b.id qualify place < {LENGTH}
         """,
         values,
     ).fetchnumpy()
-    here = (np.asarray(found["person"]), np.asarray(found["place"]))
+    here = (np.asarray(rows["person"]), np.asarray(rows["place"]))
     items, because, origins = np.full((3, persons, LENGTH), -1, dtype=np.int64)
     weights = np.zeros((persons, LENGTH), dtype=np.float32)
-    is_own, baskets = found["baskets"] >= 0, found["baskets"]
+    is_history, baskets = rows["baskets"] >= 0, rows["baskets"]
     bought = np.where(
         baskets >= 2, origin("bought_often"), np.where(baskets >= 1, origin("bought_before"), origin("seen_before"))
     )
-    items[here], weights[here] = found["item"], found["weight"]
-    because[here] = np.where(is_own, -1, found["because"])
+    items[here], weights[here] = rows["item"], rows["weight"]
+    because[here] = np.where(is_history, -1, rows["because"])
     origins[:] = origin("like_yours")
-    origins[here] = np.where(is_own, bought, origin("like_yours"))
+    origins[here] = np.where(is_history, bought, origin("like_yours"))
     return Lists.of(items, weights, origins, because)

@@ -10,10 +10,10 @@ import numpy as np
 from models.als import ALS
 from models.interactions import Interactions
 from models.item_knn import ItemKNN
-from models.placements.lesson import Lesson
-from models.placements.ranked import Ranker
+from models.placements.ranked import ListRanker
 from models.placements.recipes import Recipe, fit
 from models.placements.stored import states_of
+from models.placements.training_set import TrainingSet
 from models.recommender import Recommender, State
 from models.tuning import GRID, Parameters, make_model
 
@@ -38,15 +38,15 @@ def matrix_models(acts: Interactions, parameters: Parameters) -> tuple[ItemKNN, 
 
 
 def fit_part(
-    acts: Interactions, as_of: np.datetime64, parameters: Parameters, recipes: Iterable[Recipe], ranker: Ranker | None
-) -> tuple[dict[str, State], Lesson]:
+    acts: Interactions, as_of: np.datetime64, parameters: Parameters, recipes: Iterable[Recipe], ranker: ListRanker | None
+) -> tuple[dict[str, State], TrainingSet]:
     """Arrays of the ladder's models and of all that the recipes need, and what they learnt from."""
     item_knn, als = matrix_models(acts, parameters)
     popularity = make_model("popularity", parameters["popularity"]).fit(acts.matrix(), acts.sales())
-    lesson = Lesson.of(acts, as_of, item_knn, als)
+    training_set = TrainingSet.of(acts, as_of, item_knn, als)
     states = {"popularity": popularity.state(), "item_knn": item_knn.state()}
-    states["als"] = als.state() | {"person_factors": lesson.person_factors}
-    return states | states_of(fit(lesson, recipes, ranker)), lesson
+    states["als"] = als.state() | {"person_factors": training_set.person_factors}
+    return states | states_of(fit(training_set, recipes, ranker)), training_set
 
 
 def after(acts: Interactions) -> np.datetime64:

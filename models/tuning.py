@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from models.als import ALS
-from models.evaluation import NobodyToTest, TestSet, judge, make_test_set
+from models.evaluation import NobodyToTest, TestSet, evaluate_model, make_test_set
 from models.interactions import Interactions
 from models.item_knn import ItemKNN
 from models.popularity import Popularity
 from models.recommender import Recommender
 from models.sessions.sequences import Numbers
-from models.split import TooShort, Window, last_active_days
+from models.split import SplitWindow, TooShort, last_active_days
 
 METRIC = "ndcg@10"
 # Enough to tell candidates of a grid this coarse apart: whom they are judged on, and whose histories they learn from.
@@ -43,7 +43,7 @@ def make_model(name: str, parameters: dict[str, Any]) -> Recommender:
     return kinds[name](**parameters)
 
 
-def choose(interactions: Interactions, window: Window) -> tuple[Parameters, dict[str, Any]]:
+def choose_parameters(interactions: Interactions, window: SplitWindow) -> tuple[Parameters, dict[str, Any]]:
     """The best parameters of each model before ``window.cut``, and a report with the validation score of each candidate.
 
     Validation repeats the test's form one step earlier: the last days before the cut are predicted from the days before those.
@@ -71,7 +71,7 @@ def choose(interactions: Interactions, window: Window) -> tuple[Parameters, dict
             if fitted is None or not set(parameters) <= SCORING_ONLY:
                 fitted = model.fit(histories, sales)
             model = model.from_state(fitted.state())
-            scores.append(float(judge(model, tests, only_new=False).values[METRIC].mean()))
+            scores.append(float(evaluate_model(model, tests, only_new=False).values[METRIC].mean()))
         chosen[name] = grid[int(np.argmax(scores))]
         report["candidates"][name] = [
             parameters | {METRIC: round(score, 6)} for parameters, score in zip(grid, scores, strict=True)

@@ -25,7 +25,7 @@ class Finding:
 
     what: str
     is_fine: bool
-    told: str
+    detail: str
 
 
 def examine(settings: Settings) -> list[Finding]:
@@ -76,19 +76,19 @@ def _environment(paths: Paths, group: str) -> Finding:
 
 def _ports(settings: Settings, paths: Paths) -> list[Finding]:
     airflow.write_secrets(paths)
-    found = []
+    findings = []
     for part in parts(settings, paths):
         if part.port:
             holder = holder_of_port(part.port)
-            told = "free" if holder is None else f"held by {holder}; stop it or set {part.port_setting}"
-            found.append(Finding(f"port {part.port} ({part.name})", holder is None, told))
-    return found
+            detail = "free" if holder is None else f"held by {holder}; stop it or set {part.port_setting}"
+            findings.append(Finding(f"port {part.port} ({part.name})", holder is None, detail))
+    return findings
 
 
 def _running(settings: Settings, paths: Paths) -> list[Finding]:
     airflow.write_secrets(paths)
-    found = platform_health(parts(settings, paths), settings, paths)
+    healths = platform_health(parts(settings, paths), settings, paths)
     return [
-        Finding(h.name, h.is_healthy, h.told if h.is_healthy else f"{h.told}; see {paths.log / (h.name + '.log')}")
-        for h in found
+        Finding(h.name, h.is_healthy, h.message if h.is_healthy else f"{h.message}; see {paths.log / (h.name + '.log')}")
+        for h in healths
     ]

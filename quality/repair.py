@@ -124,8 +124,8 @@ class Mapping(_Part):
 
     def is_for(self, *, type: str | None, outcome: str, reason: str, field: str | None) -> bool:
         """Whether the mapping is for an event that was quarantined like this."""
-        found = {"type": type, "outcome": outcome, "reason": reason, "field": field}
-        return all(wanted is None or found[name] == wanted for name, wanted in self.match)
+        facts = {"type": type, "outcome": outcome, "reason": reason, "field": field}
+        return all(wanted is None or facts[name] == wanted for name, wanted in self.match)
 
     def apply(self, raw: Any, identity: str) -> Any:
         """The changed event; ``raw`` stays as it is. ``identity`` stands for ``$identity`` in defaults."""
@@ -205,16 +205,16 @@ def _rename(rename: Rename, event: dict[str, Any]) -> None:
 def _places(value: Any, path: str, *, create: bool = False) -> Iterator[tuple[dict[str, Any], str]]:
     """The objects that hold the field of a path, with its name; objects on the way are made when ``create`` says so."""
     parents, name = _split(path)
-    found = [value]
+    places = [value]
     for part in parents:
         if part == "*":
-            found = [entry for one in found if isinstance(one, list) for entry in one]
+            places = [entry for one in places if isinstance(one, list) for entry in one]
             continue
-        for one in found:
+        for one in places:
             if create and isinstance(one, dict) and one.get(part) is None:
                 one[part] = {}
-        found = [one[part] for one in found if isinstance(one, dict) and part in one]
-    yield from ((one, name) for one in found if isinstance(one, dict))
+        places = [one[part] for one in places if isinstance(one, dict) and part in one]
+    yield from ((one, name) for one in places if isinstance(one, dict))
 
 
 def _split(path: str) -> tuple[tuple[str, ...], str]:

@@ -19,13 +19,16 @@ from jishi.arrow_tables import to_arrow
 from jishi.contract import Refusal, record_of
 from jishi.contract.fields import to_ms
 from jishi.contract.reading import read_event
+from jishi.contract.sender import OrderSource, sender_of
 from jishi.lake.publishing import Replacement, publish, rows_at
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
 from jishi.lake.rows import Rows
 from jishi.lake.versions import TableVersion
 from jishi.outcomes import Outcome, outcome_without_history
+from jishi.paths import Paths
 from jishi.settings import Settings
+from jishi.shops import Shops
 from jishi.tables import BRONZE_REPAIRS
 from quality.quarantine import Quarantined, quarantined
 from quality.repair import Mapping
@@ -53,19 +56,20 @@ def replay(
 ) -> Replayed:
     """Replay the open quarantined events that ``mapping`` is for; a trial writes nothing."""
     replayed = Replayed()
-    made: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    sources = {shop.shop_id: shop.orders_from for shop in Shops.load(Paths.of(settings).shops_file).shops.values()}
+    repaired: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in reversed(quarantined(settings, shop=shop, states=("open",))):  # in the order of knowing
         if not mapping.is_for(type=row.type, outcome=row.outcome, reason=row.reason, field=row.field):
             continue
         replayed.matched += 1
-        record = _repaired(row, mapping, future_tolerance_s)
+        record = _repaired(row, mapping, future_tolerance_s, sources.get(row.shop_id, "server"))
         if isinstance(record, Refusal):
             replayed.still[record.reason] += 1
             if len(replayed.examples) < 3:
                 replayed.examples.append(f"{row.identity}: {record.detail}")
             continue
         replayed.repaired[row.shop_id] += 1
-        made[row.shop_id].append(
+        repaired[row.shop_id].append(
             {
                 **record,
                 "repaired_at": now.astimezone(UTC).replace(tzinfo=None),
@@ -74,14 +78,16 @@ def replay(
                 "original_field": row.field,
             }
         )
-    if made and not is_trial:
-        _publish(settings, made, f"quality replay {mapping.name}")
+    if repaired and not is_trial:
+        _publish(settings, repaired, f"quality replay {mapping.name}")
     if not is_trial:
         replayed.batches = _waiting_batches(settings, shop)
     return replayed
 
 
-def _repaired(row: Quarantined, mapping: Mapping, future_tolerance_s: int) -> dict[str, Any] | Refusal:
+def _repaired(
+    row: Quarantined, mapping: Mapping, future_tolerance_s: int, orders_from: OrderSource
+) -> dict[str, Any] | Refusal:
     raw, refusal = read_event(row.line.encode())
     if raw is None and refusal is not None:
         return refusal  # nothing that a mapping could mend
@@ -90,7 +96,7 @@ def _repaired(row: Quarantined, mapping: Mapping, future_tolerance_s: int) -> di
     except TypeError:
         return refusal or Refusal("bad_text", "", "the repaired event cannot be written as JSON")
     received_at_ms = to_ms(row.received_at.replace(tzinfo=UTC))
-    record, verdict = record_of(
+    record, checked = record_of(
         raw,
         shop_id=row.shop_id,
         collector_id=row.collector_id,
@@ -98,9 +104,11 @@ def _repaired(row: Quarantined, mapping: Mapping, future_tolerance_s: int) -> di
         collected_at_ms=received_at_ms,
         refusal=refusal,
         now_ms=received_at_ms,
+        sent_by=sender_of(row.event_id),
+        orders_from=orders_from,
     )
-    if isinstance(verdict, Refusal):
-        return verdict
+    if isinstance(checked, Refusal):
+        return checked
     outcome = outcome_without_history(
         invalid_reason=None,
         occurred_at_ms=record["occurred_at_ms"],
@@ -125,26 +133,26 @@ def _good_ids(settings: Settings, event_ids: list[str]) -> set[tuple[str, str]]:
         }
 
 
-def _mark_repeated(settings: Settings, made: dict[str, list[dict[str, Any]]]) -> None:
+def _mark_repeated(settings: Settings, repaired: dict[str, list[dict[str, Any]]]) -> None:
     """Set ``is_repeated`` of records in the order of knowing: another delivery is good already, or becomes so before."""
-    good = _good_ids(settings, [row["event_id"] for rows in made.values() for row in rows])
-    for rows in made.values():
+    good = _good_ids(settings, [row["event_id"] for rows in repaired.values() for row in rows])
+    for rows in repaired.values():
         for row in rows:
             key = (row["shop_id"], row["event_id"])
             row["is_repeated"] = key in good
             good.add(key)
 
 
-def _publish(settings: Settings, made: dict[str, list[dict[str, Any]]], writer: str) -> None:
+def _publish(settings: Settings, repaired: dict[str, list[dict[str, Any]]], writer: str) -> None:
     """Add repairs to those of their shops; an event that another replay has repaired meanwhile stays as that one made it."""
 
     def build(base: TableVersion | None) -> list[Replacement]:
-        where = Rows.of(shop_id=sorted(made))
+        where = Rows.of(shop_id=sorted(repaired))
         earlier = rows_at(settings, BRONZE_REPAIRS, base, where)
-        repaired = set(zip(earlier["collector_id"].to_pylist(), earlier["seq"].to_pylist(), strict=True))
+        known = set(zip(earlier["collector_id"].to_pylist(), earlier["seq"].to_pylist(), strict=True))
         new = {
-            shop_id: [row for row in rows if (row["collector_id"], row["seq"]) not in repaired]
-            for shop_id, rows in made.items()
+            shop_id: [row for row in rows if (row["collector_id"], row["seq"]) not in known]
+            for shop_id, rows in repaired.items()
         }
         _mark_repeated(settings, new)
         rows = to_arrow(BRONZE_REPAIRS, [row for of_shop in new.values() for row in of_shop])

@@ -15,7 +15,7 @@ import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from jishi import topics
-from jishi.contract import Refusal, check
+from jishi.contract import Refusal, check_event
 from jishi.contract.fields import to_ms
 from jishi.contract.properties import ItemChanged
 from jishi.outcomes import Outcome, outcome_without_history
@@ -124,7 +124,7 @@ def change_of(value: bytes, received_at_ms: int, lateness: Lateness) -> tuple[st
         return "unreadable"
     if outcome in (Outcome.INVALID, Outcome.FUTURE):
         return str(outcome)
-    event = check(raw, shop_id)
+    event = check_event(raw, shop_id)
     if isinstance(event, Refusal) or not isinstance(event.properties, ItemChanged):
         return "invalid"
     properties = event.properties

@@ -2,6 +2,6 @@
 
 from jishi.contract.events import EVENT_TYPES, Event, event_json_schema
 from jishi.contract.record import Record, known_since_ms, record_of
-from jishi.contract.verdict import Refusal, check
+from jishi.contract.validation import Refusal, check_event
 
-__all__ = ["EVENT_TYPES", "Event", "Record", "Refusal", "check", "event_json_schema", "known_since_ms", "record_of"]
+__all__ = ["EVENT_TYPES", "Event", "Record", "Refusal", "check_event", "event_json_schema", "known_since_ms", "record_of"]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StrictInt, WithJsonSchema, create_model, model_validator
 
-from jishi.contract.fields import Id, Instant, Part, ShopId, Text
+from jishi.contract.fields import EventPart, Id, Instant, ShopId, Text
 from jishi.contract.properties import PROPERTIES, WITHOUT_PERSON
 
 SCHEMA_VERSION = 1
@@ -16,7 +16,7 @@ SchemaVersion = Annotated[
 ]
 
 
-class Context(Part):
+class Context(EventPart):
     """Where the event came from, as the storefront knows it."""
 
     channel: Text | None = None
@@ -26,18 +26,21 @@ class Context(Part):
     city: Text | None = None
 
 
-class Event(Part):
+class Event(EventPart):
     """What every event carries.
 
-    ``occurred_at`` is the storefront's clock. ``received_at`` is when the log knew the event; a live event gets it from the log
-    whatever it says, history brings its own (or ``occurred_at`` stands for it). ``collected_at`` is the collector's clock, for
-    diagnosis only. A person is ``user_id`` after login, else ``anonymous_id``.
+    ``occurred_at`` is the storefront's clock; where the device also said ``sent_at``, the collector corrects it and keeps what
+    was said in ``device_occurred_at`` (jishi.contract.clock). ``received_at`` is when the log knew the event; a live event gets
+    it from the log whatever it says, history brings its own (or ``occurred_at`` stands for it). ``collected_at`` is the
+    collector's clock. A person is ``user_id`` after login, else ``anonymous_id``.
     """
 
     event_id: Id
     shop_id: ShopId
     type: str
     occurred_at: Instant
+    sent_at: Instant | None = None
+    device_occurred_at: Instant | None = None
     collected_at: Instant | None = None
     received_at: Instant | None = None
     anonymous_id: Id | None = None
@@ -68,7 +71,7 @@ class PersonalEvent(Event):
         return self
 
 
-def _event_model(name: str, properties: type[Part]) -> type[Event]:
+def _event_model(name: str, properties: type[EventPart]) -> type[Event]:
     class_name = "".join(word.capitalize() for word in name.split("_")) + "Event"
     base = Event if name in WITHOUT_PERSON else PersonalEvent
     fields: dict[str, Any] = {"type": (Literal[name], ...), "properties": (properties, ...)}

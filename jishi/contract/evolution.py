@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from jishi.contract.events import EVENT_TYPES, Event
 from jishi.contract.fields import CURRENCY_PATTERN, INSTANT_PATTERN, NO_NUL_PATTERN
 from jishi.contract.ids import ID_PATTERN
-from jishi.contract.verdict import Refusal, check
+from jishi.contract.validation import Refusal, check_event
 
 Schema = Mapping[str, Any]
 # Patterns that released fields got later, each with what they refuse.
@@ -53,11 +53,11 @@ def replay(lines: Iterable[str | bytes], types: Mapping[str, type[Event]] = EVEN
     for line in lines:
         raw = orjson.loads(line)
         name = f"{raw.get('type')} {raw.get('event_id')}"
-        verdict = check(raw, types=types)
-        if isinstance(verdict, Refusal):
-            problems.append(f"{name}: refused, {verdict.reason} {verdict.field}: {verdict.detail}")
+        result = check_event(raw, types=types)
+        if isinstance(result, Refusal):
+            problems.append(f"{name}: refused, {result.reason} {result.field}: {result.detail}")
         else:
-            problems += [f"{name}: {field} is no longer declared" for field in _undeclared(verdict, "")]
+            problems += [f"{name}: {field} is no longer declared" for field in _undeclared(result, "")]
     return problems
 
 

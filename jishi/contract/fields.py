@@ -106,7 +106,7 @@ Positive = Annotated[StrictInt, Field(ge=1, lt=MOST_MINOR + 1)]
 Flag = StrictBool
 
 
-class Part(BaseModel):
+class EventPart(BaseModel):
     """Base of every part of an event: unknown fields are kept and do not break.
 
     A model's validator is built when it is first needed, because many processes import the contract and few check events.

@@ -25,7 +25,7 @@ def _any_case(word: str) -> str:
 
 # What the rule takes before it trims; JSON Schema has no flags, so that both cases are spelt out.
 ID_PATTERN = (
-    f"^[{_SPACE}]*(?!(?:{'|'.join(map(_any_case, _NOTHING))})[{_SPACE}]*$)"
+    f"^[{_SPACE}]*(?!{PAGE_PREFIX})(?!(?:{'|'.join(map(_any_case, _NOTHING))})[{_SPACE}]*$)"
     f"[^{_SPACE}{_CONTROL}](?:[^{_CONTROL}]*[^{_SPACE}{_CONTROL}])?[{_SPACE}]*$"
 )
 _TRIMMED = re.compile(f"[{_SPACE}]*(.*?)[{_SPACE}]*", re.DOTALL)
@@ -44,6 +44,8 @@ def normal_id(text: str) -> str:
             raise ValueError("is empty; leave the field out when there is no id")
         if _HAS_CONTROL.search(text):
             raise ValueError("has a control character; send the id without it")
+    if text.startswith(PAGE_PREFIX):
+        raise ValueError(f"begins with {PAGE_PREFIX!r}, which marks what pages send; send the id without it")
     if len(text) <= 9 and text.lower() in _NOTHING:
         raise ValueError(f"is the text {text!r}, which stands for no id; leave the field out when there is none")
     return text

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from jishi.contract.bounds import MOST_MINOR
-from jishi.contract.fields import Id, Part
+from jishi.contract.fields import EventPart, Id
 from jishi.contract.ids import normal_id
 
 
@@ -94,9 +94,9 @@ def _form(model: type[BaseModel]) -> _Form:
                 id_lists.append(name)
             elif kind is int:
                 numbers.append(name)
-            elif isinstance(kind, type) and issubclass(kind, Part):
+            elif isinstance(kind, type) and issubclass(kind, EventPart):
                 parts.append((name, kind))
-            elif isinstance(inner, type) and issubclass(inner, Part):
+            elif isinstance(inner, type) and issubclass(inner, EventPart):
                 part_lists.append((name, inner))
     return _Form(tuple(ids), tuple(id_lists), tuple(numbers), tuple(parts), tuple(part_lists))
 

@@ -39,6 +39,8 @@ puts the event into quarantine with its shop, the reason, the field and the raw 
 | `shop_id` | yes | lower-case letters, digits, `-`, `_`; must be the shop of the key |
 | `type` | yes | one of the types below |
 | `occurred_at` | yes | ISO 8601 with an offset, cut to milliseconds; the storefront's clock |
+| `sent_at` | no | the device's clock at the moment of sending; `occurred_at` is then corrected by `collected_at − sent_at` |
+| `device_occurred_at` | no | written by the collector: what the device said before the correction |
 | `received_at` | no | only read from imported history; a live event gets the log's time |
 | `anonymous_id`, `user_id` | one of them | the person, before and after login |
 | `session_id` | no | the visit, as the storefront counts it |

@@ -7,18 +7,18 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from jishi.contract.bounds import check_cart, check_order, check_refund
-from jishi.contract.fields import Count, Currency, Flag, Id, MinorUnits, Part, Positive, Text
+from jishi.contract.fields import Count, Currency, EventPart, Flag, Id, MinorUnits, Positive, Text
 from jishi.contract.filled import Filled
 
 
-class PageViewed(Part):
+class PageViewed(EventPart):
     """A person opened a page of the shop, of an item or not; ``path`` is its address without host and query."""
 
     path: Text
     title: Text | None = None
 
 
-class ItemViewed(Part):
+class ItemViewed(EventPart):
     """A person opened the page of an item."""
 
     item_id: Id
@@ -28,14 +28,14 @@ class ItemViewed(Part):
     filled: Filled | None = None
 
 
-class SearchPerformed(Part):
+class SearchPerformed(EventPart):
     """A person searched."""
 
     query: Text
     results: Count | None = None
 
 
-class ItemAddedToCart(Part):
+class ItemAddedToCart(EventPart):
     """A person put an item into the cart."""
 
     item_id: Id
@@ -50,14 +50,14 @@ class ItemAddedToCart(Part):
         return self
 
 
-class ItemRemovedFromCart(Part):
+class ItemRemovedFromCart(EventPart):
     """A person took an item out of the cart."""
 
     item_id: Id
     quantity: Positive = 1
 
 
-class CheckoutStarted(Part):
+class CheckoutStarted(EventPart):
     """A person went to the checkout."""
 
     cart_id: Id | None = None
@@ -66,7 +66,7 @@ class CheckoutStarted(Part):
     currency: Currency | None = None
 
 
-class OrderLine(Part):
+class OrderLine(EventPart):
     """One line of an order.
 
     ``amount_minor`` is what the line cost after its discounts. Where it is left out it is
@@ -90,7 +90,7 @@ class OrderLine(Part):
         return self.quantity * self.unit_price_minor - self.discount_minor
 
 
-class OrderPaid(Part):
+class OrderPaid(EventPart):
     """An order was paid. Paid amount = Σ line net − ``discount_minor`` (of the whole order) + ``shipping_minor``.
 
     No sum of it may be larger than an amount may be, and no discount larger than what it is taken from.
@@ -111,7 +111,7 @@ class OrderPaid(Part):
         return self
 
 
-class RefundLine(Part):
+class RefundLine(EventPart):
     """One line that was given back."""
 
     item_id: Id
@@ -119,7 +119,7 @@ class RefundLine(Part):
     amount_minor: MinorUnits
 
 
-class OrderRefunded(Part):
+class OrderRefunded(EventPart):
     """Money of an order was paid back, whole or in part; an order may have several."""
 
     refund_id: Id
@@ -135,7 +135,7 @@ class OrderRefunded(Part):
         return self
 
 
-class ItemShared(Part):
+class ItemShared(EventPart):
     """A person shared an item; ``share_id`` names the link."""
 
     share_id: Id
@@ -143,7 +143,7 @@ class ItemShared(Part):
     share_channel: Text | None = None
 
 
-class ShareOpened(Part):
+class ShareOpened(EventPart):
     """Somebody opened a shared link."""
 
     share_id: Id
@@ -151,14 +151,14 @@ class ShareOpened(Part):
     shared_by: Id | None = None
 
 
-class CouponClaimed(Part):
+class CouponClaimed(EventPart):
     """A person took a coupon."""
 
     coupon_id: Id
     campaign_id: Id | None = None
 
 
-class CouponRedeemed(Part):
+class CouponRedeemed(EventPart):
     """A coupon was used on an order."""
 
     coupon_id: Id
@@ -168,7 +168,7 @@ class CouponRedeemed(Part):
     discount_minor: MinorUnits | None = None
 
 
-class GroupBuyOpened(Part):
+class GroupBuyOpened(EventPart):
     """A person opened a group buy (拼团)."""
 
     group_buy_id: Id
@@ -177,7 +177,7 @@ class GroupBuyOpened(Part):
     unit_price_minor: MinorUnits | None = None
 
 
-class GroupBuyJoined(Part):
+class GroupBuyJoined(EventPart):
     """A person joined a group buy."""
 
     group_buy_id: Id
@@ -185,7 +185,7 @@ class GroupBuyJoined(Part):
     invited_by: Id | None = None
 
 
-class GroupBuyCompleted(Part):
+class GroupBuyCompleted(EventPart):
     """A group buy reached its size."""
 
     group_buy_id: Id
@@ -193,7 +193,7 @@ class GroupBuyCompleted(Part):
     members: Positive
 
 
-class BargainStarted(Part):
+class BargainStarted(EventPart):
     """A person started a bargain (砍价)."""
 
     bargain_id: Id
@@ -201,7 +201,7 @@ class BargainStarted(Part):
     floor_price_minor: MinorUnits | None = None
 
 
-class BargainHelped(Part):
+class BargainHelped(EventPart):
     """A friend cut the price of a bargain."""
 
     bargain_id: Id
@@ -209,7 +209,7 @@ class BargainHelped(Part):
     cut_minor: MinorUnits | None = None
 
 
-class RecommendationShown(Part):
+class RecommendationShown(EventPart):
     """A list of recommendations was seen."""
 
     request_id: Id
@@ -218,7 +218,7 @@ class RecommendationShown(Part):
     model_version: Text | None = None
 
 
-class RecommendationClicked(Part):
+class RecommendationClicked(EventPart):
     """A recommended item was clicked; ``position`` counts from 0."""
 
     request_id: Id
@@ -227,13 +227,13 @@ class RecommendationClicked(Part):
     position: Count | None = None
 
 
-class ConsentChanged(Part):
+class ConsentChanged(EventPart):
     """A person allowed or forbade personalised recommendations."""
 
     personalisation: Flag
 
 
-class ItemChanged(Part):
+class ItemChanged(EventPart):
     """The whole state of an item of the catalogue after a change. The person fields of the envelope stay empty."""
 
     item_id: Id
@@ -249,7 +249,7 @@ class ItemChanged(Part):
     region: Text | None = None
 
 
-PROPERTIES: dict[str, type[Part]] = {
+PROPERTIES: dict[str, type[EventPart]] = {
     "item_viewed": ItemViewed,
     "search_performed": SearchPerformed,
     "item_added_to_cart": ItemAddedToCart,

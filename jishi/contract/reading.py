@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from jishi.contract.verdict import Refusal
+from jishi.contract.validation import Refusal
 
 MAX_DEPTH = 250  # levels of lists and objects in one event
 _MOST = 2**63 - 1

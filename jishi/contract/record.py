@@ -13,7 +13,8 @@ import orjson
 
 from jishi.contract.events import Event
 from jishi.contract.fields import parse_instant, to_ms
-from jishi.contract.verdict import Refusal, checked
+from jishi.contract.sender import OrderSource, Sender, recorded_id, refusal_of_sender
+from jishi.contract.validation import Refusal, checked
 
 # An order with the most lines that it may have needs half of this; the log takes lines of four times this length.
 MAX_EVENT_CHARACTERS = 512 * 1024
@@ -41,6 +42,7 @@ class Record(TypedDict):
     invalid_reason: str | None
     invalid_field: str | None
     invalid_detail: str | None
+    sent_by: str | None
     line: str
 
 
@@ -54,47 +56,53 @@ def record_of(
     line: str | None = None,
     refusal: Refusal | None = None,
     now_ms: int | None = None,
+    sent_by: Sender = "server",
+    orders_from: OrderSource = "server",
 ) -> tuple[Record, Event | Refusal]:
     """The record of one accepted event of ``shop_id`` and what the contract says of it.
 
     ``raw`` is the decoded event; ``line`` its text where the caller has it (it is encoded again otherwise); ``refusal`` what
-    was wrong with the text already (jishi.contract.reading); ``now_ms`` the clock that times are compared with. An event that
-    the contract refuses still gets a record, with ``invalid_*`` filled: it was accepted, so it is kept.
+    was wrong with the text already (jishi.contract.reading); ``now_ms`` the clock that times are compared with; ``sent_by``
+    whose word it is, and ``orders_from`` whose orders count (jishi.contract.sender). An event that is refused still gets a
+    record, with ``invalid_*`` filled: it was accepted, so it is kept.
     """
     text = line if line is not None else orjson.dumps(raw).decode()
-    verdict: Event | Refusal
+    result: Event | Refusal
     if refusal is not None:
-        verdict = refusal
+        result = refusal
     elif len(text) > MAX_EVENT_CHARACTERS:
-        verdict = _too_large(text)
+        result = _too_large(text)
     else:
-        normal, verdict = checked(raw, shop_id, now_ms=now_ms)
+        normal, result = checked(raw, shop_id, now_ms=now_ms)
         if normal is not raw:
             text = orjson.dumps(normal).decode()
-    if isinstance(verdict, Refusal):
+        if isinstance(result, Event):
+            result = refusal_of_sender(result.type, sent_by, orders_from) or result
+    if isinstance(result, Refusal):
         known = raw if isinstance(raw, dict) else {}
         record = _blank(shop_id, collector_id, seq, collected_at_ms, text)
-        record["event_id"] = _text_or_none(known.get("event_id"))
+        record["sent_by"] = sent_by
+        record["event_id"] = recorded_id(_text_or_none(known.get("event_id")), sent_by)
         record["type"] = _text_or_none(known.get("type"))
-        record["invalid_reason"] = verdict.reason
-        record["invalid_field"] = verdict.field
-        record["invalid_detail"] = verdict.detail
-        return record, verdict
+        record["invalid_reason"] = result.reason
+        record["invalid_field"] = result.field
+        record["invalid_detail"] = result.detail
+        return record, result
     # Declared fields only: an unknown field of the same name has any type, and stays in the line.
-    declared = verdict.properties.__dict__
+    declared = result.properties.__dict__
     record = {
         "collector_id": collector_id,
         "seq": seq,
         "shop_id": shop_id,
-        "event_id": verdict.event_id,
-        "type": verdict.type,
-        "schema_version": verdict.schema_version,
-        "occurred_at_ms": to_ms(verdict.occurred_at),
+        "event_id": recorded_id(result.event_id, sent_by),
+        "type": result.type,
+        "schema_version": result.schema_version,
+        "occurred_at_ms": to_ms(result.occurred_at),
         "collected_at_ms": collected_at_ms,
-        "anonymous_id": verdict.anonymous_id,
-        "user_id": verdict.user_id,
-        "person_id": verdict.person_id,
-        "session_id": verdict.session_id,
+        "anonymous_id": result.anonymous_id,
+        "user_id": result.user_id,
+        "person_id": result.person_id,
+        "session_id": result.session_id,
         "item_id": declared.get("item_id"),
         "category": declared.get("category"),
         "unit_price_minor": declared.get("unit_price_minor"),
@@ -102,18 +110,19 @@ def record_of(
         "invalid_reason": None,
         "invalid_field": None,
         "invalid_detail": None,
+        "sent_by": sent_by,
         "line": text,
     }
-    return record, verdict
+    return record, result
 
 
-def known_since_ms(raw: Any, record: Record, verdict: Event | Refusal) -> int | None:
+def known_since_ms(raw: Any, record: Record, result: Event | Refusal) -> int | None:
     """When an event that did not run through the log became known, as it says itself (epoch milliseconds).
 
     A good event's ``received_at``, else its ``occurred_at``; of a refused one the first that is readable; None without any.
     """
-    if isinstance(verdict, Event):
-        return record["occurred_at_ms"] if verdict.received_at is None else to_ms(verdict.received_at)
+    if isinstance(result, Event):
+        return record["occurred_at_ms"] if result.received_at is None else to_ms(result.received_at)
     if not isinstance(raw, dict):
         return None
     for name in ("received_at", "occurred_at"):
@@ -154,5 +163,6 @@ def _blank(shop_id: str, collector_id: str, seq: int, collected_at_ms: int, line
         invalid_reason=None,
         invalid_field=None,
         invalid_detail=None,
+        sent_by=None,
         line=line,
     )

@@ -58,7 +58,7 @@ def rows_of_lines(lines: Iterable[bytes], shop_id: str | None, now_ms: int | Non
     for seq, line in enumerate(lines):
         raw, refusal = read_event(line)
         shop = shop_id or _named_shop(raw)
-        record, verdict = record_of(
+        record, checked = record_of(
             raw,
             shop_id=shop,
             collector_id=f"history:{shop}",
@@ -67,9 +67,10 @@ def rows_of_lines(lines: Iterable[bytes], shop_id: str | None, now_ms: int | Non
             line=kept_text(line),
             refusal=refusal,
             now_ms=now_ms,
+            sent_by="import",
         )
-        own_ms = known_since_ms(raw, record, verdict)
-        known_ms = own_ms if own_ms is not None else known_ms
+        event_known_ms = known_since_ms(raw, record, checked)
+        known_ms = event_known_ms if event_known_ms is not None else known_ms
         row = {**record, "received_at_ms": known_ms, "log_partition": 0, "log_offset": None}
         if known_ms is None:
             waiting.append(row)

@@ -49,12 +49,12 @@ def values(features: Sequence[Feature], acts: Sequence[Act], *, allowed_lateness
 
 def acts_by_key(feature: Feature, acts: Iterable[Act]) -> dict[Key, list[Act]]:
     """The acts that a feature takes, by shop and entity, in the order given."""
-    found: dict[Key, list[Act]] = {}
+    by_key: dict[Key, list[Act]] = {}
     for act in acts:
         entity_id = entity_of(feature.entity, act)
         if entity_id is not None and feature.takes(act):
-            found.setdefault((act["shop_id"], entity_id), []).append(act)
-    return found
+            by_key.setdefault((act["shop_id"], entity_id), []).append(act)
+    return by_key
 
 
 def window_ends(at_ms: int, feature: Feature) -> range:
@@ -78,28 +78,28 @@ def _by_window(feature: Feature, by_name: Mapping[str, Feature], acts: Sequence[
     """The value at the end of every window that holds an act, by key."""
     if feature.aggregation == "ratio":
         return _ratio(feature, by_name, acts)
-    found: dict[Key, dict[int, Any]] = {}
+    by_window: dict[Key, dict[int, Any]] = {}
     for key, taken in acts_by_key(feature, acts).items():
         in_time = sorted(taken, key=lambda act: act["occurred_at_ms"])
         times = [act["occurred_at_ms"] for act in in_time]
         ends = sorted({end_ms for at_ms in times for end_ms in window_ends(at_ms, feature)})
-        found[key] = {}
+        by_window[key] = {}
         for end_ms in ends:
             inside = in_time[bisect_left(times, end_ms - feature.size * 1000) : bisect_left(times, end_ms)]
-            found[key][end_ms] = aggregate(feature, inside, end_ms)
-    return found
+            by_window[key][end_ms] = aggregate(feature, inside, end_ms)
+    return by_window
 
 
 def _ratio(feature: Feature, by_name: Mapping[str, Feature], acts: Sequence[Act]) -> dict[Key, dict[int, Any]]:
     above = _by_window(by_name[feature.numerator or ""], by_name, acts)
     below = _by_window(by_name[feature.denominator or ""], by_name, acts)
-    found: dict[Key, dict[int, Any]] = {}
+    ratios: dict[Key, dict[int, Any]] = {}
     for key, divisors in below.items():
-        found[key] = {
+        ratios[key] = {
             end_ms: float(above.get(key, {}).get(end_ms, 0)) / float(divisor) if divisor else feature.default
             for end_ms, divisor in divisors.items()
         }
-    return found
+    return ratios
 
 
 def aggregate(feature: Feature, inside: Sequence[Act], end_ms: int) -> Any:
@@ -109,7 +109,7 @@ def aggregate(feature: Feature, inside: Sequence[Act], end_ms: int) -> Any:
     if feature.aggregation == "seconds_since":
         last_ms = max((act["occurred_at_ms"] for act in inside), default=None)
         return feature.default if last_ms is None else (end_ms - last_ms) // 1000
-    there = _told(feature, inside)
+    there = _column_values(feature, inside)
     if feature.aggregation == "distinct":
         return len(set(there))
     if feature.aggregation == "sum":
@@ -135,7 +135,7 @@ def _running_values(feature: Feature, acts: Sequence[Act]) -> Iterator[Value]:
 def running_steps(feature: Feature, taken: Sequence[Act]) -> Iterator[tuple[int, Any]]:
     """Each value that a running feature of one entity has had, with the instant (epoch ms) from which on it was known."""
     # An act without a value in the column changes nothing, so that it gives no step either.
-    telling = [act for act in taken if feature.column is None or _told(feature, [act])]
+    telling = [act for act in taken if feature.column is None or _column_values(feature, [act])]
     for position, act in enumerate(telling):
         yield act["received_at_ms"], running_value(feature, telling[: position + 1])
 
@@ -144,7 +144,7 @@ def running_value(feature: Feature, known: Sequence[Act]) -> Any:
     """The value of a running feature after the acts ``known`` so far."""
     if feature.aggregation == "first_seen":
         return min(act["occurred_at_ms"] for act in known)
-    there = _told(feature, known)
+    there = _column_values(feature, known)
     if not there:
         return feature.default
     if feature.aggregation == "last":
@@ -154,7 +154,7 @@ def running_value(feature: Feature, known: Sequence[Act]) -> Any:
     return there[::-1][: feature.n]
 
 
-def _told(feature: Feature, acts: Iterable[Act]) -> list[Any]:
+def _column_values(feature: Feature, acts: Iterable[Act]) -> list[Any]:
     """What the acts say in the feature's column, those that say nothing left out."""
     assert feature.column is not None  # checked by the declaration
     return [act[feature.column] for act in acts if act[feature.column] is not None]

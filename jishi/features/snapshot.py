@@ -24,14 +24,14 @@ def snapshot(
     """
     parts = {part.name: part for feature in features for part in operands(feature, declared)}
     kept = list(acts)
-    found = {name: _aggregated(part, kept, as_of_ms, allowed_lateness_s) for name, part in parts.items()}
+    by_name = {name: _aggregated(part, kept, as_of_ms, allowed_lateness_s) for name, part in parts.items()}
     for feature in features:
         if feature.aggregation == "ratio":
-            above, below = found[feature.numerator or ""], found[feature.denominator or ""]
-            found[feature.name] = {
+            above, below = by_name[feature.numerator or ""], by_name[feature.denominator or ""]
+            by_name[feature.name] = {
                 key: float(above.get(key, 0)) / float(divisor) if divisor else feature.default for key, divisor in below.items()
             }
-    return {feature.name: found[feature.name] for feature in features}
+    return {feature.name: by_name[feature.name] for feature in features}
 
 
 def _aggregated(feature: Feature, acts: list[Act], as_of_ms: int, allowed_lateness_s: int) -> dict[Key, Any]:

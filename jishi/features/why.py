@@ -19,7 +19,7 @@ class UnknownFeature(LookupError):
 
 
 @dataclass(frozen=True)
-class Reason:
+class FeatureReason:
     """The value of one feature at one instant, the window that it comes from (epoch ms, None for a running feature), and the
     acts in it that count, in the order of the log.
     """
@@ -61,12 +61,14 @@ def reason(
     *,
     allowed_lateness_s: int,
     declared: Sequence[Feature] = FEATURES,
-) -> Reason:
+) -> FeatureReason:
     """Why the feature has its value at ``as_of_ms``; ``acts`` are good acts of one shop, in the order of the log."""
     parts = operands(feature, declared)
-    own = [act for act in acts if entity_of(feature.entity, act) == entity_id and any(part.takes(act) for part in parts)]
+    entity_acts = [
+        act for act in acts if entity_of(feature.entity, act) == entity_id and any(part.takes(act) for part in parts)
+    ]
     needed = {member.name: member for member in (feature, *parts)}
-    known = values(list(needed.values()), own, allowed_lateness_s=allowed_lateness_s)
+    known = values(list(needed.values()), entity_acts, allowed_lateness_s=allowed_lateness_s)
     holding = [
         value
         for value in known
@@ -74,24 +76,24 @@ def reason(
         and value.as_of_ms <= as_of_ms
         and (value.valid_until_ms is None or as_of_ms < value.valid_until_ms)
     ]
-    told = max(holding, key=lambda value: value.as_of_ms, default=None)
-    value = told.value if told else feature.default
-    until = told.valid_until_ms if told else None
+    current = max(holding, key=lambda value: value.as_of_ms, default=None)
+    value = current.value if current else feature.default
+    until = current.valid_until_ms if current else None
     if feature.is_running:
-        return Reason(feature, entity_id, value, None, until, _behind_running(feature, own, as_of_ms))
+        return FeatureReason(feature, entity_id, value, None, until, _behind_running(feature, entity_acts, as_of_ms))
     slide_ms = feature.slide * 1000
     end_ms = (as_of_ms - allowed_lateness_s * 1000) // slide_ms * slide_ms
     window = (end_ms - feature.size * 1000, end_ms)
-    inside = [act for act in own if any(part.takes(act) and _is_inside(part, act, end_ms) for part in parts)]
-    return Reason(feature, entity_id, value, window, until, inside)
+    inside = [act for act in entity_acts if any(part.takes(act) and _is_inside(part, act, end_ms) for part in parts)]
+    return FeatureReason(feature, entity_id, value, window, until, inside)
 
 
 def _is_inside(part: Feature, act: Act, end_ms: int) -> bool:
     return bool(end_ms - part.size * 1000 <= act["occurred_at_ms"] < end_ms)
 
 
-def _behind_running(feature: Feature, own: Sequence[Act], as_of_ms: int) -> list[Act]:
-    known = [act for act in own if act["received_at_ms"] <= as_of_ms]
+def _behind_running(feature: Feature, entity_acts: Sequence[Act], as_of_ms: int) -> list[Act]:
+    known = [act for act in entity_acts if act["received_at_ms"] <= as_of_ms]
     if feature.aggregation == "first_seen":
         return [min(known, key=lambda act: act["occurred_at_ms"])] if known else []
     telling = [act for act in known if act[feature.column or ""] is not None]

@@ -69,6 +69,7 @@ def spark_options(settings: Settings) -> dict[str, str]:
         "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
         catalog: "org.apache.iceberg.spark.SparkCatalog",
         f"{catalog}.type": "jdbc",
+        f"{catalog}.cache-enabled": "false",  # others commit beside Spark, and a publish reads what it has just written
     } | {f"{catalog}.{key}": value for key, value in jdbc_options(settings).items()}
 
 

@@ -264,9 +264,9 @@ def _data_file(table: Table, file: Path) -> DataFile:
     partition: list[Any] = []
     for part in spec.fields:
         source = schema.find_field(part.source_id)
-        bounds = statistics.column_aggregates[part.source_id]
+        bounds = statistics.column_aggregates.get(part.source_id)  # none where every value is null
         transform = part.transform.transform(source.field_type)
-        values = {transform(bounds.current_min), transform(bounds.current_max)}
+        values = {transform(bounds.current_min), transform(bounds.current_max)} if bounds else {None}
         if len(values) > 1:
             raise ValueError(f"{file} spans several partitions of {'.'.join(table.name())}: {part.name} {values}")
         partition += values

@@ -23,14 +23,14 @@ class TooFewBaskets(ValueError):
     """Too few baskets were held out to learn from."""
 
 
-def make_sources() -> dict[str, BasketModel]:
+def basket_sources() -> dict[str, BasketModel]:
     """Fresh models that the blend listens to."""
     return {
         "often": PersonalFrequency(),
         "lately": PersonalFrequency(fade=0.9),
         "just_now": PersonalFrequency(fade=0.6),
         "tifu": TIFUKNN(),
-        "alike": TIFUKNN(own=0.0),
+        "alike": TIFUKNN(alpha=0.0),
         "succession": Succession(),
     }
 
@@ -50,7 +50,7 @@ class BasketBlend:
         self.learn_from = learn_from
         self.trees = trees
         self.seed = seed
-        self.sources_ = make_sources()
+        self.sources_ = basket_sources()
         self.trees_: BoostedTrees | None = None
         self.habits_: Scores | None = None
 
@@ -66,10 +66,10 @@ class BasketBlend:
                 break
             able = teachers[known.baskets[teachers] > 0]
             self._fit_sources(known)
-            found, features = self._table(known.of(able))
+            candidates, features = self._table(known.of(able))
             truth = purchases.basket(turn)[able]
-            is_target = look_up(truth, found)[0] > 0
-            kept, weight = sample_for_training(found, is_target, strongest=40, others=20, seed=self.seed + turn)
+            is_target = look_up(truth, candidates)[0] > 0
+            kept, weight = sample_for_training(candidates, is_target, top=40, others=20, seed=self.seed + turn)
             tables.append(features[kept])
             targets.append(is_target[kept])
             weights.append(weight[kept])
@@ -95,18 +95,18 @@ class BasketBlend:
         """Log-odds of the candidates, lifted above zero."""
         if self.trees_ is None:
             raise NotFitted("let the blend learn first")
-        found, features = self._table(check_range(histories))
-        return found.matrix(self.trees_.predict(features))
+        candidates, features = self._table(check_range(histories))
+        return candidates.matrix(self.trees_.predict(features))
 
     def _table(self, histories: Purchases) -> tuple[Candidates, Scores]:
         if self.habits_ is None:
             raise NotFitted("let the blend learn first")
-        said = {name: model.weigh(histories) for name, model in self.sources_.items()}
-        found = gather(said, SHARES, self.candidates)
-        columns = [found.strength, *(habit[found.item] for habit in self.habits_), *rhythm(histories, found)]
-        for name in sorted(said):
-            columns.extend(look_up(said[name], found))
-        return found, np.column_stack(columns).astype(np.float32)
+        scores = {name: model.weigh(histories) for name, model in self.sources_.items()}
+        candidates = gather(scores, SHARES, self.candidates)
+        columns = [candidates.strength, *(habit[candidates.item] for habit in self.habits_), *rhythm(histories, candidates)]
+        for name in sorted(scores):
+            columns.extend(look_up(scores[name], candidates))
+        return candidates, np.column_stack(columns).astype(np.float32)
 
     def state(self) -> State:
         """States of sources and trees, each array under ``<part>/<array>``."""

@@ -27,10 +27,10 @@ TRIALS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("personal_frequency", {"fade": 0.95}),
     ("personal_frequency", {"fade": 0.9}),
     ("tifu_knn", {}),
-    ("tifu_knn", {"own": 0.5}),
-    ("tifu_knn", {"own": 0.5, "fade_across": 0.8}),
-    ("tifu_knn", {"own": 0.3, "fade_across": 0.8}),
-    ("tifu_knn", {"own": 0.9, "fade_in_group": 1.0, "fade_across": 0.9}),
+    ("tifu_knn", {"alpha": 0.5}),
+    ("tifu_knn", {"alpha": 0.5, "fade_across": 0.8}),
+    ("tifu_knn", {"alpha": 0.3, "fade_across": 0.8}),
+    ("tifu_knn", {"alpha": 0.9, "fade_in_group": 1.0, "fade_across": 0.9}),
     ("succession", {}),
 )
 JUDGES = 0.25  # share of the users whose last basket judges; the others teach
@@ -48,7 +48,7 @@ class BasketChoice:
     trials: list[dict[str, Any]] = field(default_factory=list)
 
 
-def rank(model: BasketModel, histories: Purchases, k: int) -> Numbers:
+def rank_baskets(model: BasketModel, histories: Purchases, k: int) -> Numbers:
     """Lists of ``k`` items for each user."""
     batches = (np.arange(at, min(at + BATCH, histories.users)) for at in range(0, histories.users, BATCH))
     parts = [top_of(model.weigh(histories.of(users)), k) for users in batches]
@@ -61,11 +61,11 @@ def basket_metrics(lists: Numbers, bought: sparse.csr_matrix, counts: Numbers, k
     return {f"{name}@{k}": metric(hits[:, :k], counts) for k in ks for name, metric in (("recall", recall), ("ndcg", ndcg))}
 
 
-def choose(purchases: Purchases, k: int, seed: int, tell: Callable[[str], None]) -> BasketChoice:
+def choose_basket_model(purchases: Purchases, k: int, seed: int, progress: Callable[[str], None]) -> BasketChoice:
     """Judge each trial and the blend on last baskets that no one learnt from; the best one wins."""
     able = np.flatnonzero(purchases.baskets >= 2)
     if len(able) == 0:
-        tell("nobody has two baskets to validate on, so personal frequency")
+        progress("nobody has two baskets to validate on, so personal frequency")
         return BasketChoice(PersonalFrequency().fit(purchases), "personal_frequency", {})
     shuffled = np.random.default_rng(seed).permutation(able)
     cut = max(1, min(MOST_JUDGES, int(len(able) * JUDGES)))
@@ -79,20 +79,20 @@ def choose(purchases: Purchases, k: int, seed: int, tell: Callable[[str], None])
         # The judges' last baskets are hidden from the sources in every round, because all users' last baskets are.
         candidates.append(("blend", {}, BasketBlend(seed=seed).learn(_hide_last(purchases, judges), teachers).fit(known)))
     except TooFewBaskets as error:
-        tell(f"no blend: {error}")
+        progress(f"no blend: {error}")
     trials: list[dict[str, Any]] = []
     for name, parameters, model in candidates:
-        values = basket_metrics(rank(model, histories, k), truth, np.diff(truth.indptr).astype(np.int64), [k])
+        values = basket_metrics(rank_baskets(model, histories, k), truth, np.diff(truth.indptr).astype(np.int64), [k])
         means = {metric: round(float(each.mean()), 6) for metric, each in values.items()}
         trials.append({"model": name, "parameters": parameters, **means, "users": len(judges)})
-        tell(f"{name} {parameters or ''}: " + ", ".join(f"{metric} {mean:.4f}" for metric, mean in means.items()))
+        progress(f"{name} {parameters or ''}: " + ", ".join(f"{metric} {mean:.4f}" for metric, mean in means.items()))
     best = max(range(len(trials)), key=lambda each: trials[each][f"recall@{k}"] + trials[each][f"ndcg@{k}"])
     name, parameters, model = candidates[best]
-    tell(f"chosen: {name} {parameters or ''}")
+    progress(f"chosen: {name} {parameters or ''}")
     return BasketChoice(model.fit(purchases), name, parameters, trials)
 
 
-def learn_blend(purchases: Purchases, seed: int) -> BasketBlend:
+def learn_basket_blend(purchases: Purchases, seed: int) -> BasketBlend:
     """A blend taught by everybody's last baskets, fitted on all. Raises TooFewBaskets."""
     return BasketBlend(seed=seed).learn(purchases, np.flatnonzero(purchases.baskets >= 2)).fit(purchases)
 

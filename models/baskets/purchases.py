@@ -62,9 +62,9 @@ class Purchases:
 
     def _matrix(self, weight: npt.NDArray[np.floating], kept: npt.NDArray[np.bool_]) -> sparse.csr_matrix:
         shape = (self.users, self.items)
-        found = sparse.csr_matrix((np.asarray(weight, dtype=np.float32), (self.user[kept], self.item[kept])), shape=shape)
-        found.sum_duplicates()
-        return found
+        matrix = sparse.csr_matrix((np.asarray(weight, dtype=np.float32), (self.user[kept], self.item[kept])), shape=shape)
+        matrix.sum_duplicates()
+        return matrix
 
     def spans(self) -> tuple[sparse.csr_matrix, ...]:
         """Of each user and item: purchases, ``back`` and ``at`` of the last one, ``back`` and ``at`` of the first one.

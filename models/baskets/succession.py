@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from models.baskets.purchases import Purchases, check_purchases, check_range
-from models.candidates import strongest_entries
+from models.candidates import top_entries
 from models.recommender import NotFitted, State
 from models.sessions.model import pack, unpack
 
@@ -39,7 +39,7 @@ class Succession:
             asked += np.asarray(before.sum(axis=0)).ravel()
             total = total + before.T @ after
         shares = sparse.csr_matrix(sparse.diags(1 / np.maximum(asked + self.shrinkage, 1e-9)) @ total, dtype=np.float32)
-        self.rules_ = strongest_entries(shares, self.most)
+        self.rules_ = top_entries(shares, self.most)
         return self
 
     def weigh(self, histories: Purchases) -> sparse.csr_matrix:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from models.baskets.purchases import Purchases, check_purchases, check_range
-from models.candidates import strongest_entries
+from models.candidates import top_entries
 from models.recommender import NotFitted, Scores, State
 from models.sessions.model import pack, unpack
 
@@ -32,13 +32,13 @@ class TIFUKNN:
         groups: int = 7,
         fade_in_group: float = 0.9,
         fade_across: float = 0.7,
-        own: float = 0.7,
+        alpha: float = 0.7,
     ) -> None:
         self.neighbours = neighbours
         self.groups = groups
         self.fade_in_group = fade_in_group
         self.fade_across = fade_across
-        self.own = own
+        self.alpha = alpha
         self.vectors_: sparse.csr_matrix | None = None
 
     def fit(self, purchases: Purchases) -> Self:
@@ -67,13 +67,13 @@ class TIFUKNN:
         for start in range(0, mine.shape[0], BATCH):
             part = mine[start : start + BATCH]
             near = self._nearest(part, others, squares)
-            mixed = sparse.csr_matrix(self.own * part + (1 - self.own) * (near @ others), dtype=np.float32)
+            mixed = sparse.csr_matrix(self.alpha * part + (1 - self.alpha) * (near @ others), dtype=np.float32)
             mixed.eliminate_zeros()
-            parts.append(strongest_entries(mixed, KEPT))
-        found = sparse.vstack(parts, format="csr") if parts else sparse.csr_matrix(mine.shape)
-        found = sparse.csr_matrix(found, dtype=np.float32)
+            parts.append(top_entries(mixed, KEPT))
+        weights = sparse.vstack(parts, format="csr") if parts else sparse.csr_matrix(mine.shape)
+        weights = sparse.csr_matrix(weights, dtype=np.float32)
         # A person without baskets is as near to everybody as to nobody: what is popular follows from no weights at all.
-        return sparse.csr_matrix(sparse.diags((np.diff(mine.indptr) > 0).astype(np.float32)) @ found, dtype=np.float32)
+        return sparse.csr_matrix(sparse.diags((np.diff(mine.indptr) > 0).astype(np.float32)) @ weights, dtype=np.float32)
 
     def parts(self, histories: Purchases) -> tuple[sparse.csr_matrix, sparse.csr_matrix, sparse.csr_matrix]:
         """What ``weigh`` adds up: own vectors (weighed), shares of neighbours (weighed), and the neighbours' vectors."""
@@ -84,13 +84,13 @@ class TIFUKNN:
         is_anybody = sparse.diags((np.diff(mine.indptr) > 0).astype(np.float32))
         near = [self._nearest(mine[start : start + BATCH], others, squares) for start in range(0, mine.shape[0], BATCH)]
         shares = is_anybody @ sparse.vstack(near, format="csr")
-        return self.own * mine, sparse.csr_matrix((1 - self.own) * shares, dtype=np.float32), others
+        return self.alpha * mine, sparse.csr_matrix((1 - self.alpha) * shares, dtype=np.float32), others
 
     def _nearest(self, part: sparse.csr_matrix, others: sparse.csr_matrix, squares: Scores) -> sparse.csr_matrix:
         """Rows × others with 1 / neighbours for each of the nearest."""
-        own = np.asarray(part.multiply(part).sum(axis=1)).ravel()
-        distance = own[:, None] + squares[None, :] - 2 * np.asarray((part @ others.T).todense())
-        distance[distance < 1e-12 * np.maximum(own, 1e-12)[:, None]] = np.inf  # oneself
+        part_squares = np.asarray(part.multiply(part).sum(axis=1)).ravel()
+        distance = part_squares[:, None] + squares[None, :] - 2 * np.asarray((part @ others.T).todense())
+        distance[distance < 1e-12 * np.maximum(part_squares, 1e-12)[:, None]] = np.inf  # oneself
         most = min(self.neighbours, distance.shape[1])
         bar = np.partition(distance, most - 1, axis=1)[:, most - 1 : most]
         is_near, is_tie = distance < bar, distance == bar

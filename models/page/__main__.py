@@ -12,7 +12,7 @@ from jishi.settings import get_settings
 from models.artefact import CorruptArtefact
 from models.page.cards import read_cards
 from models.page.document import render
-from models.page.reports import BadReport, compare, read_run
+from models.page.reports import BadReport, group_runs, read_run
 
 
 def main() -> int:
@@ -26,7 +26,7 @@ def main() -> int:
     asked = parser.parse_args()
     paths = Paths.of(get_settings())
     try:
-        comparisons = compare([read_run(file) for file in asked.reports])
+        comparisons = group_runs([read_run(file) for file in asked.reports])
         cards = [] if asked.no_cards else read_cards(paths.models, paths.history)
     except (BadReport, CorruptArtefact, FileNotFoundError) as error:
         print(f"evaluate page: {error}", file=sys.stderr)
@@ -37,7 +37,7 @@ def main() -> int:
     asked.out.mkdir(parents=True, exist_ok=True)
     page = asked.out / "index.html"
     write_atomically(page, render(comparisons, cards))
-    print(f"{sum(len(found.runs) for found in comparisons)} reports and {len(cards)} model cards → {page}")
+    print(f"{sum(len(comparison.runs) for comparison in comparisons)} reports and {len(cards)} model cards → {page}")
     return 0
 
 

@@ -57,7 +57,7 @@ class Card:
     window: dict[str, str]
     source: str
     licence: str
-    verdict: str
+    gate_sentence: str
     persons: dict[str, int]  # by protocol
     metrics: dict[str, dict[str, Estimate]]  # by protocol, then metric
     gains: dict[str, dict[str, Estimate]]  # over the baseline, likewise
@@ -79,22 +79,22 @@ def read_cards(models: Path, history: Path) -> list[Card]:
     """
     if not models.is_dir():
         return []
-    found = []
+    cards = []
     for folder in sorted(path for path in models.iterdir() if path.is_dir()):
         version = current_version(models, folder.name)
         if version is not None:
-            found += _of_release(folder, version, _source(history / folder.name / "manifest.json"))
-    return found
+            cards += _of_release(folder, version, _source(history / folder.name / "manifest.json"))
+    return cards
 
 
 def _of_release(folder: Path, version: str, source: str) -> list[Card]:
     manifest = read_manifest(folder / "releases" / version)
     candidate = folder / "candidates" / version
     report = json.loads((candidate / "evaluation.json").read_text(encoding="utf-8"))
-    verdict = json.loads((candidate / "gate.json").read_text(encoding="utf-8"))["sentence"]
+    gate_sentence = json.loads((candidate / "gate.json").read_text(encoding="utf-8"))["sentence"]
 
-    def card(model: str, parameters: dict[str, Any], told: str, protocols: dict[str, Any], placement: str | None) -> Card:
-        judged = {name: found["models"][model] for name, found in protocols.items()}
+    def card(model: str, parameters: dict[str, Any], sentence: str, protocols: dict[str, Any], placement: str | None) -> Card:
+        judged = {name: result["models"][model] for name, result in protocols.items()}
         return Card(
             shop_id=manifest["shop_id"],
             model=model,
@@ -106,15 +106,17 @@ def _of_release(folder: Path, version: str, source: str) -> list[Card]:
             window=report["window"],
             source=source,
             licence=licence_of(source),
-            verdict=told,
-            persons={name: found["persons"] for name, found in protocols.items()},
-            metrics={name: _estimates(found["metrics"]) for name, found in judged.items()},
-            gains={name: _gains(found["metrics"], report["baseline"]) for name, found in judged.items()},
-            coverage={name: found["coverage@20"] for name, found in judged.items()},
+            gate_sentence=sentence,
+            persons={name: result["persons"] for name, result in protocols.items()},
+            metrics={name: _estimates(result["metrics"]) for name, result in judged.items()},
+            gains={name: _gains(result["metrics"], report["baseline"]) for name, result in judged.items()},
+            coverage={name: result["coverage@20"] for name, result in judged.items()},
             placement=placement,
         )
 
-    cards = [card(model, chosen, verdict, report["protocols"], None) for model, chosen in sorted(manifest["models"].items())]
+    cards = [
+        card(model, chosen, gate_sentence, report["protocols"], None) for model, chosen in sorted(manifest["models"].items())
+    ]
     for placement, chosen in manifest.get("placements", {}).items():
         if chosen["recipe"] is not None:
             judged = {placement: report["placements"][placement]}
@@ -124,18 +126,18 @@ def _of_release(folder: Path, version: str, source: str) -> list[Card]:
 
 def _parameters(recipe: dict[str, Any], manifest: dict[str, Any]) -> dict[str, Any]:
     """The recipe, and what the ranker's trees go by."""
-    told = {name: value for name, value in recipe.items() if value is not None}
+    parameters = {name: value for name, value in recipe.items() if value is not None}
     ranker = manifest.get("ranker")
-    return told | ranker if ranker and recipe["own"] == "ranked" else told
+    return parameters | ranker if ranker and recipe["own"] == "ranked" else parameters
 
 
 def _estimates(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Estimate]:
-    return {name: Estimate(found["mean"], found["low"], found["high"]) for name, found in metrics.items()}
+    return {name: Estimate(metric["mean"], metric["low"], metric["high"]) for name, metric in metrics.items()}
 
 
 def _gains(metrics: Mapping[str, Mapping[str, Any]], baseline: str) -> dict[str, Estimate]:
     key = f"over_{baseline}"
-    return _estimates({name: found[key] for name, found in metrics.items() if key in found})
+    return _estimates({name: metric[key] for name, metric in metrics.items() if key in metric})
 
 
 def _source(manifest: Path) -> str:

@@ -42,13 +42,13 @@ def intervals(rows: Sequence[tuple[str, Estimate]], title: str, *, has_zero: boo
         parts.append(f'<line class="zero" x1="{at(0):.1f}" x2="{at(0):.1f}" y1="4" y2="{height - 28}"/>')
     for place, (name, each) in enumerate(rows):
         y = ROW * place + 18
-        told = f"{each.mean:+.4f}" if signed else f"{each.mean:.4f}"
+        label = f"{each.mean:+.4f}" if signed else f"{each.mean:.4f}"
         kind = "first" if place == 0 and not signed else "other"
         parts.append(
             f'<text class="name" x="{LABEL - 12}" y="{y + 4}" text-anchor="end">{escape(name)}</text>'
             f'<line class="bar {kind}" x1="{at(each.low):.1f}" x2="{at(each.high):.1f}" y1="{y}" y2="{y}"/>'
             f'<circle class="dot {kind}" cx="{at(each.mean):.1f}" cy="{y}" r="4.5"/>'
-            f'<text class="value" x="{WIDTH - VALUE + 14}" y="{y + 4}">{told} '
+            f'<text class="value" x="{WIDTH - VALUE + 14}" y="{y + 4}">{label} '
             f'<tspan class="soft">[{each.low:.4f}, {each.high:.4f}]</tspan></text>'
         )
     return _svg(WIDTH, height, title, parts)

@@ -35,9 +35,9 @@ thead th { color: var(--soft); font-weight: 600 } .facts th { width: 130px; colo
 
 def render(comparisons: Sequence[Comparison], cards: Sequence[Card]) -> str:
     """The whole page; it loads nothing from outside."""
-    shown = "".join(sections.comparison(found) for found in comparisons)
-    told = "".join(sections.card(found) for found in cards)
-    cards_part = f'<h2>Model cards of released models</h2><div class="cards">{told}</div>' if cards else ""
+    shown = "".join(sections.comparison_section(each) for each in comparisons)
+    cards_html = "".join(sections.card_section(each) for each in cards)
+    cards_part = f'<h2>Model cards of released models</h2><div class="cards">{cards_html}</div>' if cards else ""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>Models compared</title><style>{STYLE}</style></head><body><main><h1>Models compared</h1>"

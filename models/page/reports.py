@@ -26,7 +26,7 @@ class BadReport(ValueError):
 
 
 @dataclass(frozen=True)
-class Run:
+class ReportedRun:
     """One report; ``values`` are those of each test row by metric when ``--per-user`` kept them beside it, as ``.parquet``."""
 
     name: str
@@ -59,7 +59,7 @@ class Comparison:
     data_set: str
     metric: str
     second: str
-    runs: list[Run]
+    runs: list[ReportedRun]
 
     def gains(self) -> dict[str, Estimate]:
         """Paired difference of ``metric`` of each run to the best one, where both kept their values."""
@@ -74,7 +74,7 @@ class Comparison:
         return bootstrap_all(pairs) if pairs else {}
 
 
-def read_run(file: Path) -> Run:
+def read_run(file: Path) -> ReportedRun:
     """Read and check a report. Raises BadReport."""
     try:
         report = json.loads(file.read_text(encoding="utf-8"))
@@ -84,7 +84,7 @@ def read_run(file: Path) -> Run:
     missing = needed - set(report) if isinstance(report, dict) else needed
     if missing or report["protocol"] not in MAIN:
         raise BadReport(f"{file}: is no report of jishi evaluate; it has no {', '.join(sorted(missing)) or 'known protocol'}")
-    return Run(_name(report), file, report, _values(file.with_suffix(".parquet"), report))
+    return ReportedRun(_name(report), file, report, _values(file.with_suffix(".parquet"), report))
 
 
 def _values(file: Path, report: dict[str, Any]) -> dict[str, Values] | None:
@@ -105,26 +105,26 @@ def _name(report: dict[str, Any]) -> str:
     return f"auto ({' + '.join(parts)})"
 
 
-def compare(runs: Sequence[Run]) -> list[Comparison]:
+def group_runs(runs: Sequence[ReportedRun]) -> list[Comparison]:
     """Group runs by protocol and data facts; runs of one name in one group get the stem of their file."""
-    groups: dict[tuple[str, str], list[Run]] = {}
+    groups: dict[tuple[str, str], list[ReportedRun]] = {}
     for run in runs:
         key = (run.report["protocol"], json.dumps([run.report["data"], sorted(run.report["metrics"])], sort_keys=True))
         groups.setdefault(key, []).append(run)
-    return [_comparison(protocol, found) for (protocol, _), found in groups.items()]
+    return [_comparison(protocol, members) for (protocol, _), members in groups.items()]
 
 
-def _comparison(protocol: str, runs: list[Run]) -> Comparison:
+def _comparison(protocol: str, runs: list[ReportedRun]) -> Comparison:
     first, second, _ = MAIN[protocol]
     k = min(int(name.partition("@")[2]) for name in runs[0].report["metrics"])
     metric = f"{first}@{k}"
     names = [run.name for run in runs]
-    named = [run if names.count(run.name) == 1 else Run(f"{run.name} ({run.file.stem})", *_rest(run)) for run in runs]
+    named = [run if names.count(run.name) == 1 else ReportedRun(f"{run.name} ({run.file.stem})", *_rest(run)) for run in runs]
     ordered = sorted(named, key=lambda run: -run.report["metrics"][metric])
     return Comparison(protocol, _common_start([run.file.stem for run in runs]), metric, f"{second}@{k}", ordered)
 
 
-def _rest(run: Run) -> tuple[Path, dict[str, Any], dict[str, Values] | None]:
+def _rest(run: ReportedRun) -> tuple[Path, dict[str, Any], dict[str, Values] | None]:
     return run.file, run.report, run.values
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from models.placements.lesson import Lesson
+from models.placements.training_set import TrainingSet
 from models.sessions.model import SessionModel
 from models.sessions.neighbours import SessionKNN
 from models.sessions.rules import ItemRules, SequentialRules, Together
@@ -15,36 +15,36 @@ CART_DECAY = 1e6  # all lines of a cart count alike
 
 
 @dataclass(frozen=True)
-class Context:
+class ContextModel:
     """How a model is made without knowledge, how it learns, and the reason that serving gives for what it brings.
 
     ``is_of_persons``: it follows from the release's own item-kNN.
     """
 
     make: Callable[[], SessionModel]
-    fit: Callable[[SessionModel, Lesson], SessionModel]
+    fit: Callable[[SessionModel, TrainingSet], SessionModel]
     reason: str
     is_of_persons: bool = False
 
 
-def _on_visits(model: SessionModel, lesson: Lesson) -> SessionModel:
-    return model.fit(lesson.visits.items)
+def _on_visits(model: SessionModel, training_set: TrainingSet) -> SessionModel:
+    return model.fit(training_set.visits.items)
 
 
-def _on_orders(model: SessionModel, lesson: Lesson) -> SessionModel:
-    return model.fit(lesson.orders.items)
+def _on_orders(model: SessionModel, training_set: TrainingSet) -> SessionModel:
+    return model.fit(training_set.orders.items)
 
 
-def _of_persons(model: SessionModel, lesson: Lesson) -> SessionModel:
+def _of_persons(model: SessionModel, training_set: TrainingSet) -> SessionModel:
     assert isinstance(model, ItemRules)
-    return model.use(lesson.item_knn.similarities())
+    return model.use(training_set.item_knn.similarities())
 
 
-CONTEXTS: dict[str, Context] = {
-    "rules": Context(lambda: SequentialRules(decay=ITEM_DECAY), _on_visits, "viewed_next"),
-    "together": Context(lambda: Together(decay=10.0), _on_visits, "viewed_together"),
-    "session_knn": Context(lambda: SessionKNN(neighbours=200, decay=5.0), _on_visits, "viewed_next"),
-    "item_knn": Context(lambda: ItemRules(decay=ITEM_DECAY), _of_persons, "similar", is_of_persons=True),
-    "item_knn_cart": Context(lambda: ItemRules(decay=CART_DECAY), _of_persons, "similar", is_of_persons=True),
-    "bought_together": Context(lambda: ItemRules(decay=CART_DECAY), _on_orders, "bought_together"),
+CONTEXTS: dict[str, ContextModel] = {
+    "rules": ContextModel(lambda: SequentialRules(decay=ITEM_DECAY), _on_visits, "viewed_next"),
+    "together": ContextModel(lambda: Together(decay=10.0), _on_visits, "viewed_together"),
+    "session_knn": ContextModel(lambda: SessionKNN(neighbours=200, decay=5.0), _on_visits, "viewed_next"),
+    "item_knn": ContextModel(lambda: ItemRules(decay=ITEM_DECAY), _of_persons, "similar", is_of_persons=True),
+    "item_knn_cart": ContextModel(lambda: ItemRules(decay=CART_DECAY), _of_persons, "similar", is_of_persons=True),
+    "bought_together": ContextModel(lambda: ItemRules(decay=CART_DECAY), _on_orders, "bought_together"),
 }

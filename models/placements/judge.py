@@ -11,13 +11,13 @@ from scipy import sparse
 from models.interactions import Interactions
 from models.intervals import Estimate, estimate, resampled_means
 from models.metrics import PER_PERSON, Values, coverage, hits_of
-from models.placements.lesson import by_sales
 from models.placements.questions import MOST_CASES, QUESTIONS, Cases
 from models.placements.recipes import RECIPES, Fitted, Recipe
+from models.placements.training_set import by_sales
 from models.recommender import Items, Scores, top_k
 from models.sessions.model import top_of
 from models.sessions.sequences import Numbers
-from models.split import Window
+from models.split import SplitWindow
 
 KS = (10, 20)
 MAIN_METRIC = "ndcg@10"
@@ -35,15 +35,15 @@ def lists_of(weights: sparse.csr_matrix, fill: Numbers, masked: sparse.csr_matri
     place[fill] = np.arange(len(fill))
     in_order, hidden = (sparse.csr_matrix((m.data, place[m.indices], m.indptr), shape=m.shape) for m in (weights, masked))
     if len(fill) <= DENSE_ITEMS:  # with zeros for the rest, what sells follows by itself
-        found = np.full((weights.shape[0], k), -1, dtype=np.int64)
+        lists = np.full((weights.shape[0], k), -1, dtype=np.int64)
         best = top_k(in_order.toarray(), k, hidden)
-        found[:, : best.shape[1]] = best
+        lists[:, : best.shape[1]] = best
     else:
-        found = top_of(in_order, k + int(np.diff(masked.indptr).max(initial=0)))
-        gone = (found < 0) | hits_of(found, hidden)
+        lists = top_of(in_order, k + int(np.diff(masked.indptr).max(initial=0)))
+        gone = (lists < 0) | hits_of(lists, hidden)
         kept = np.argsort(gone, axis=1, kind="stable")[:, :k]
-        found = np.where(np.take_along_axis(gone, kept, axis=1), -1, np.take_along_axis(found, kept, axis=1))
-    return np.where(found >= 0, fill[found], -1)
+        lists = np.where(np.take_along_axis(gone, kept, axis=1), -1, np.take_along_axis(lists, kept, axis=1))
+    return np.where(lists >= 0, fill[lists], -1)
 
 
 def values_of(lists: Items, cases: Cases) -> dict[str, Values]:
@@ -58,13 +58,13 @@ def values_of(lists: Items, cases: Cases) -> dict[str, Values]:
     }
 
 
-def report(lists: dict[str, Items], cases: Cases, items: int) -> dict[str, Any]:
+def placement_report(lists: dict[str, Items], cases: Cases, items: int) -> dict[str, Any]:
     """Of each model every metric with its interval and its paired difference to popularity, and the coverage of its lists.
 
     ``surely_above_popularity`` is a difference that all models together exceed with 97.5 % confidence (Bonferroni): the best
     of many is lucky, too.
     """
-    values = {(name, key): each for name, found in lists.items() for key, each in values_of(found, cases).items()}
+    values = {(name, key): each for name, ranked in lists.items() for key, each in values_of(ranked, cases).items()}
     means = {column: float(each.mean()) for column, each in values.items()}
     drawn = dict(zip(values, resampled_means({str(column): each for column, each in values.items()}).values(), strict=True))
 
@@ -73,36 +73,38 @@ def report(lists: dict[str, Items], cases: Cases, items: int) -> dict[str, Any]:
         return estimate(means[mine] - means[base], drawn[mine] - drawn[base], level)
 
     models: dict[str, Any] = {}
-    for name, found in lists.items():
-        told: dict[str, Any] = {key: estimate(means[name, key], drawn[name, key]).as_json() for of, key in values if of == name}
-        models[name] = {"metrics": told, "coverage@20": round(coverage(found, items), 6)}
+    for name, ranked in lists.items():
+        metrics: dict[str, Any] = {
+            key: estimate(means[name, key], drawn[name, key]).as_json() for model, key in values if model == name
+        }
+        models[name] = {"metrics": metrics, "coverage@20": round(coverage(ranked, items), 6)}
         if name != BASELINE:
-            for key, each in told.items():
+            for key, each in metrics.items():
                 each["over_popularity"] = gain(name, key).as_json()
             surely = gain(name, MAIN_METRIC, level=1 - 0.05 / (len(lists) - 1))
             models[name]["surely_above_popularity"] = round(surely.low, 6)
     return {"cases": len(cases), "persons": len(np.unique(cases.person)), "models": models}
 
 
-def judge(fitted: Fitted, recipes: Sequence[Recipe], cases: Cases, fill: Numbers) -> dict[str, Any]:
+def evaluate_placement(fitted: Fitted, recipes: Sequence[Recipe], cases: Cases, fill: Numbers) -> dict[str, Any]:
     """The report of one placement; without a case it has no models."""
     if len(cases) == 0:
         return {"cases": 0, "persons": 0, "models": {}}
     lists = {BASELINE: np.concatenate([_lists(None, fitted, part, fill) for part in _batches(cases)])}
     for recipe in recipes:
         lists[recipe.name] = np.concatenate([_lists(recipe, fitted, part, fill) for part in _batches(cases)])
-    return report(lists, cases, len(fill))
+    return placement_report(lists, cases, len(fill))
 
 
-def judge_all(
-    fitted: Fitted, asked: Mapping[str, Sequence[Recipe]], acts: Interactions, window: Window, sales: Scores
+def evaluate_placements(
+    fitted: Fitted, asked: Mapping[str, Sequence[Recipe]], acts: Interactions, window: SplitWindow, sales: Scores
 ) -> dict[str, Any]:
     """The report of every placement; one that is not ``asked`` has no case. ``sales`` are those of the training window."""
     fill = by_sales(sales)
-    found: dict[str, Any] = {placement: {"cases": 0, "persons": 0, "models": {}} for placement in RECIPES}
+    reports: dict[str, Any] = {placement: {"cases": 0, "persons": 0, "models": {}} for placement in RECIPES}
     for placement, recipes in asked.items():
-        found[placement] = judge(fitted, recipes, QUESTIONS[placement](acts, window).sampled(MOST_CASES), fill)
-    return found
+        reports[placement] = evaluate_placement(fitted, recipes, QUESTIONS[placement](acts, window).sampled(MOST_CASES), fill)
+    return reports
 
 
 def _batches(cases: Cases) -> list[Cases]:

@@ -25,7 +25,7 @@ class BadLists(ValueError):
 
 
 @dataclass(frozen=True)
-class OwnList:
+class PersonalList:
     """One person's entries, best first; ``because`` is an item or −1."""
 
     items: Numbers
@@ -63,12 +63,12 @@ class Lists:
         here = (slice(None), slice(0, places))
         return Lists(self.items[here], self.weights[here], self.origins[here], self.because[here])
 
-    def of_person(self, person: int) -> OwnList:
+    def of_person(self, person: int) -> PersonalList:
         """One person's list."""
         here = self.items[person] >= 0
         columns = (self.items[person][here].astype(np.int64), self.weights[person][here])
         origins = tuple(ORIGINS[number] for number in self.origins[person][here])
-        return OwnList(*columns, origins, self.because[person][here].astype(np.int64))
+        return PersonalList(*columns, origins, self.because[person][here].astype(np.int64))
 
     def state(self) -> State:
         """The four arrays."""

@@ -42,19 +42,19 @@ class Newcomers:
 
     def states(self) -> dict[str, State]:
         """Arrays by file name."""
-        own: State = {"items": self.items, "a": self.belief.a, "b": self.belief.b}
-        return {"newcomers": own, "newcomers_nearest": self.nearest.state()}
+        state: State = {"items": self.items, "a": self.belief.a, "b": self.belief.b}
+        return {"newcomers": state, "newcomers_nearest": self.nearest.state()}
 
     @classmethod
     def from_states(cls, states: dict[str, State], persons: int, items: int) -> Newcomers:
         """Newcomers among so many items. Raises BadNewcomers, BadLists and ValueError for a belief that is none."""
-        own = states["newcomers"]
-        if set(own) != {"items", "a", "b"} or len(own["items"]) != len(own["a"]):
-            raise BadNewcomers(f"newcomers have items, a and b of one length, found {sorted(own)}")
-        numbers = own["items"].astype(np.int64)
+        state = states["newcomers"]
+        if set(state) != {"items", "a", "b"} or len(state["items"]) != len(state["a"]):
+            raise BadNewcomers(f"newcomers have items, a and b of one length, found {sorted(state)}")
+        numbers = state["items"].astype(np.int64)
         if len(numbers) == 0 or numbers.min() < 0 or numbers.max() >= items or (np.diff(numbers) <= 0).any():
             raise BadNewcomers(f"newcomers name an item that is not among the {items}, or one twice")
-        belief = Belief(own["a"].astype(np.float64), own["b"].astype(np.float64))
+        belief = Belief(state["a"].astype(np.float64), state["b"].astype(np.float64))
         return cls(numbers, belief, Lists.from_state(states["newcomers_nearest"], persons, items))
 
 
@@ -101,12 +101,12 @@ def read_facts(lake: LakeVersion, shop_id: str, item_ids: Sequence[str]) -> Fact
         item_id: (title or "", category or "", _labels(category, brand, rest))
         for item_id, title, category, brand, rest in texts
     }
-    found = {item_id: (listed_at, shown, clicked) for item_id, listed_at, shown, clicked in counts}
-    told = [words.get(item_id, ("", "", {})) for item_id in item_ids]
-    numbers = [found.get(item_id, (None, 0, 0)) for item_id in item_ids]
+    by_item = {item_id: (listed_at, shown, clicked) for item_id, listed_at, shown, clicked in counts}
+    item_texts = [words.get(item_id, ("", "", {})) for item_id in item_ids]
+    numbers = [by_item.get(item_id, (None, 0, 0)) for item_id in item_ids]
     return Facts(
-        [ItemText(title, labels) for title, _, labels in told],
-        [category for _, category, _ in told],
+        [ItemText(title, labels) for title, _, labels in item_texts],
+        [category for _, category, _ in item_texts],
         np.array([listed_at for listed_at, _, _ in numbers], dtype="datetime64[us]"),
         np.array([float(shown) for _, shown, _ in numbers]),
         np.array([float(min(shown, clicked)) for _, shown, clicked in numbers]),
@@ -114,8 +114,8 @@ def read_facts(lake: LakeVersion, shop_id: str, item_ids: Sequence[str]) -> Fact
 
 
 def _labels(category: str | None, brand: str | None, attributes: str | None) -> dict[str, str]:
-    told = json.loads(attributes or "{}")
-    return {"category": category or "", "brand": brand or "", **{name: str(value) for name, value in told.items()}}
+    extra = json.loads(attributes or "{}")
+    return {"category": category or "", "brand": brand or "", **{name: str(value) for name, value in extra.items()}}
 
 
 def find(facts: Facts, acts: Interactions, als: ALS, as_of: np.datetime64) -> Newcomers | None:
@@ -137,8 +137,8 @@ def _prior_rates(facts: Facts, is_new: np.ndarray) -> np.ndarray:
         return np.full(int(is_new.sum()), PRIOR_RATE)
     _, kind = np.unique(np.array(facts.categories), return_inverse=True)
     one_hot = sparse.csr_matrix((np.ones(len(kind), dtype=np.float32), kind, np.arange(len(kind) + 1)))
-    found = prior_rates(one_hot[old], facts.clicked[old], facts.shown[old], one_hot[is_new])
-    return np.clip(found, 1e-4, 0.5)
+    rates = prior_rates(one_hot[old], facts.clicked[old], facts.shown[old], one_hot[is_new])
+    return np.clip(rates, 1e-4, 0.5)
 
 
 def _nearest(facts: Facts, acts: Interactions, als: ALS, is_new: np.ndarray) -> Lists:

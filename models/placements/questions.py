@@ -17,7 +17,7 @@ from scipy import sparse
 from models.interactions import Interactions
 from models.placements.visits import Owned, orders, visits
 from models.sessions.sequences import Numbers, Sequences
-from models.split import Window
+from models.split import SplitWindow
 
 MOST_CASES = 2_000  # evenly spaced; enough to tell models apart, few enough to judge them in a second
 LOOKED_BACK = 20  # items, as many as the online store keeps of a person
@@ -49,30 +49,30 @@ class Cases:
         return self.take(np.linspace(0, len(self) - 1, most).astype(np.int64))
 
 
-def item_cases(acts: Interactions, window: Window) -> Cases:
+def item_cases(acts: Interactions, window: SplitWindow) -> Cases:
     """Item page: after looking at an item, which other one does the person act upon next in the visit?
 
     One case a view that was followed; given are the entries of the visit up to the page's item, which comes last.
     """
-    found = visits(acts.where(window.is_test(acts.occurred_at)))
-    given, following = found.items.split_everywhere(window=LOOKED_BACK)
-    row = found.items.row()
-    asked = np.flatnonzero(np.arange(len(row)) > found.items.starts[row])
-    rows = np.flatnonzero(found.is_view[asked - 1])
-    given, owner = given.take(rows), found.person[row[asked[rows]]]
+    test_visits = visits(acts.where(window.is_test(acts.occurred_at)))
+    given, following = test_visits.items.split_everywhere(window=LOOKED_BACK)
+    row = test_visits.items.row()
+    asked = np.flatnonzero(np.arange(len(row)) > test_visits.items.starts[row])
+    rows = np.flatnonzero(test_visits.is_view[asked - 1])
+    given, owner = given.take(rows), test_visits.person[row[asked[rows]]]
     return Cases(owner, given, _one_each(following[rows], given.items), _as_matrix(given.tail(1)))
 
 
-def cart_cases(acts: Interactions, window: Window) -> Cases:
+def cart_cases(acts: Interactions, window: SplitWindow) -> Cases:
     """Cart: given all lines of an order but one, which is that one? One case a line of an order of two items or more."""
-    found = orders(acts.where(window.is_test(acts.occurred_at)))
-    found = found.take(np.flatnonzero(found.items.lengths > 1))
-    given = _without_each(found.items)
-    owner = found.person[found.items.row()]
-    return Cases(owner, given, _one_each(found.items.flat, given.items), _as_matrix(given))
+    test_orders = orders(acts.where(window.is_test(acts.occurred_at)))
+    test_orders = test_orders.take(np.flatnonzero(test_orders.items.lengths > 1))
+    given = _without_each(test_orders.items)
+    owner = test_orders.person[test_orders.items.row()]
+    return Cases(owner, given, _one_each(test_orders.items.flat, given.items), _as_matrix(given))
 
 
-def after_payment_cases(acts: Interactions, window: Window) -> Cases:
+def after_payment_cases(acts: Interactions, window: SplitWindow) -> Cases:
     """After payment: what is in the next order of a person who bought before? Given is the last order before the cut."""
     known = orders(acts.where(window.is_training(acts.occurred_at, acts.received_at)))
     coming = orders(acts.where(window.is_test(acts.occurred_at)))
@@ -83,7 +83,7 @@ def after_payment_cases(acts: Interactions, window: Window) -> Cases:
     return Cases(people, known.items.take(last[theirs]), truth, sparse.csr_matrix(truth.shape, dtype=np.float32))
 
 
-def home_cases(acts: Interactions, window: Window) -> Cases:
+def home_cases(acts: Interactions, window: SplitWindow) -> Cases:
     """Home: what does a known person buy in the test interval? Given are the last items acted upon before the cut."""
     training = acts.where(window.is_training(acts.occurred_at, acts.received_at))
     coming = orders(acts.where(window.is_test(acts.occurred_at)))
@@ -96,7 +96,7 @@ def home_cases(acts: Interactions, window: Window) -> Cases:
     return Cases(people, last_items(training, people), truth, sparse.csr_matrix(truth.shape, dtype=np.float32))
 
 
-QUESTIONS: dict[str, Callable[[Interactions, Window], Cases]] = {
+QUESTIONS: dict[str, Callable[[Interactions, SplitWindow], Cases]] = {
     "home": home_cases,
     "item": item_cases,
     "cart": cart_cases,
@@ -106,17 +106,21 @@ QUESTIONS: dict[str, Callable[[Interactions, Window], Cases]] = {
 
 def last_items(acts: Interactions, people: Numbers) -> Sequences:
     """The last ``LOOKED_BACK`` entries of all visits of each of ``people`` (rising), oldest first; none for a stranger."""
-    found = visits(acts)
-    found = found.take(np.lexsort((found.started_at, found.person)))
-    entries = np.bincount(found.person, weights=found.items.lengths, minlength=len(acts.person_ids)).astype(np.int64)
-    whole = Sequences(found.items.flat, np.concatenate([[0], np.cumsum(entries)]).astype(np.int64), found.items.items)
+    past_visits = visits(acts)
+    past_visits = past_visits.take(np.lexsort((past_visits.started_at, past_visits.person)))
+    entries = np.bincount(past_visits.person, weights=past_visits.items.lengths, minlength=len(acts.person_ids)).astype(
+        np.int64
+    )
+    whole = Sequences(
+        past_visits.items.flat, np.concatenate([[0], np.cumsum(entries)]).astype(np.int64), past_visits.items.items
+    )
     return whole.take(people).tail(LOOKED_BACK)
 
 
-def _last_of_each(found: Owned) -> tuple[Numbers, Numbers]:
+def _last_of_each(owned: Owned) -> tuple[Numbers, Numbers]:
     """Persons, rising, and the row of the last sequence of each."""
-    people, back = np.unique(found.person[::-1], return_index=True)
-    return people, len(found) - 1 - back
+    people, back = np.unique(owned.person[::-1], return_index=True)
+    return people, len(owned) - 1 - back
 
 
 def _without_each(rows: Sequences) -> Sequences:

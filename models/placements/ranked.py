@@ -16,16 +16,16 @@ from models.als import ALS
 from models.candidates import Candidates, look_up
 from models.interactions import Interactions
 from models.item_knn import ItemKNN
-from models.placements.lesson import Lesson
 from models.placements.lists import LENGTH, Lists
 from models.placements.personal import PERSONAL_LISTS
+from models.placements.training_set import TrainingSet
 from models.ranker.columns import pair_facts
-from models.ranker.grow import Examples, Growth, NothingToLearn, grow
+from models.ranker.grow import Examples, Growth, NoRankingExamples, grow
 from models.ranker.outcomes import relevance_within
 from models.ranker.symmetric_trees import SymmetricTrees
 from models.recommender import Scores
 from models.sessions.sequences import Numbers
-from models.split import Window
+from models.split import SplitWindow
 
 # Of equal places the first one gives the reason.
 SOURCES = ("item_knn", "personal_frequency", "tifu_knn", "buy_again", "als")
@@ -42,64 +42,67 @@ GROWTH = Growth(trees=100, depth=4, learning_rate=0.08, misses=20)
 
 
 @dataclass(frozen=True)
-class Ranker:
-    """Trees over ``COLUMNS`` and the share of each column in what they say, in percent."""
+class ListRanker:
+    """Orders the entries of several lists by trees over ``COLUMNS``; ``importances`` are percent by column."""
 
     trees: SymmetricTrees
     importances: dict[str, float]
 
-    def lists(self, lesson: Lesson, lists: dict[str, Lists]) -> Lists:
+    def lists(self, training_set: TrainingSet, lists: dict[str, Lists]) -> Lists:
         """The lists of all persons; an entry's origin is that of the source that placed it best."""
-        found = _candidates(lists, lesson.items)
-        places = _places_of(lists, found)
-        scores = self.trees.predict(_columns(lesson, lists, found, places))
-        order = np.lexsort((found.item, -scores, found.row))
-        counts = np.bincount(found.row, minlength=found.rows)
+        candidates = _candidates(lists, training_set.items)
+        places = _places_of(lists, candidates)
+        scores = self.trees.predict(_columns(training_set, lists, candidates, places))
+        order = np.lexsort((candidates.item, -scores, candidates.row))
+        counts = np.bincount(candidates.row, minlength=candidates.rows)
         place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
         best, place = order[place < LENGTH], place[place < LENGTH]
-        kept = np.full((found.rows, LENGTH), -1, dtype=np.int64)
-        kept[found.row[best], place] = best
+        kept = np.full((candidates.rows, LENGTH), -1, dtype=np.int64)
+        kept[candidates.row[best], place] = best
         row, filled = np.nonzero(kept >= 0)
         items, weights = np.full(kept.shape, -1, dtype=np.int64), np.zeros(kept.shape, dtype=np.float32)
-        items[row, filled] = found.item[kept[row, filled]]
+        items[row, filled] = candidates.item[kept[row, filled]]
         weights[row, filled] = 1 / (1 + np.exp(-scores[kept[row, filled]]))  # above zero, and in the same order
         origins, because = np.zeros(kept.shape, dtype=np.int64), np.full(kept.shape, -1, dtype=np.int64)
         origins[row, filled], because[row, filled] = _origins(lists, row, places[:, kept[row, filled]])
         return Lists.of(items, weights, origins, because)
 
 
-def learn(earlier: Lesson, lists: dict[str, Lists], acts: Interactions, window: Window) -> Ranker:
-    """Taught by what came of the candidates of an earlier lesson in the test interval of ``window``. Raises NothingToLearn."""
+def learn(earlier: TrainingSet, lists: dict[str, Lists], acts: Interactions, window: SplitWindow) -> ListRanker:
+    """Trees fitted on the candidates of an ``earlier`` training set, labelled by the acts of ``window``'s test interval.
+
+    Raises NoRankingExamples.
+    """
     relevance = relevance_within(acts, window)
     persons = np.flatnonzero(np.diff(relevance.indptr) > 0)
     if len(persons) > MOST_TEACHERS:
         persons = persons[np.linspace(0, len(persons) - 1, MOST_TEACHERS).astype(np.int64)]
-    found = _candidates(lists, earlier.items)
-    found = found.where(np.isin(found.row, persons))
-    label = look_up(relevance, found)[0]
-    columns = _columns(earlier, lists, found, _places_of(lists, found))
-    trees, importances = grow(Examples(found.row, columns, label, label > 0).with_a_hit(), COLUMNS, GROWTH)
-    return Ranker(trees, importances)
+    candidates = _candidates(lists, earlier.items)
+    candidates = candidates.where(np.isin(candidates.row, persons))
+    label = look_up(relevance, candidates)[0]
+    columns = _columns(earlier, lists, candidates, _places_of(lists, candidates))
+    trees, importances = grow(Examples(candidates.row, columns, label, label > 0).with_a_hit(), COLUMNS, GROWTH)
+    return ListRanker(trees, importances)
 
 
-def teach(acts: Interactions, as_of: np.datetime64, fit_matrix_models: Callable[[Interactions], Models]) -> Ranker | None:
+def teach(acts: Interactions, as_of: np.datetime64, fit_matrix_models: Callable[[Interactions], Models]) -> ListRanker | None:
     """A ranker taught by the week before ``as_of``; None for a shop that is too large or has nothing to learn from."""
     window = taught_window(as_of)
     known = acts.where(window.is_training(acts.occurred_at, acts.received_at))
     if len(acts.item_ids) > MOST_ITEMS or not (known.kind == "pay").any():
         return None
-    earlier = Lesson.of(known, window.cut, *fit_matrix_models(known))
+    earlier = TrainingSet.of(known, window.cut, *fit_matrix_models(known))
     lists = {source: PERSONAL_LISTS[source](earlier) for source in SOURCES}
     try:
         return learn(earlier, lists, acts, window)
-    except NothingToLearn:
+    except NoRankingExamples:
         return None
 
 
-def taught_window(as_of: np.datetime64) -> Window:
+def taught_window(as_of: np.datetime64) -> SplitWindow:
     """The week that teaches: it ends at ``as_of``, with a gap before it as before the test."""
     day = np.timedelta64(1, "D")
-    return Window(as_of - (TAUGHT_DAYS + GAP_DAYS) * day, as_of - TAUGHT_DAYS * day, as_of)
+    return SplitWindow(as_of - (TAUGHT_DAYS + GAP_DAYS) * day, as_of - TAUGHT_DAYS * day, as_of)
 
 
 def _candidates(lists: dict[str, Lists], items: int) -> Candidates:
@@ -115,24 +118,24 @@ def _candidates(lists: dict[str, Lists], items: int) -> Candidates:
     return Candidates(row, named.indices.astype(np.int64), named.data, *named.shape)
 
 
-def _columns(lesson: Lesson, lists: dict[str, Lists], found: Candidates, places: Numbers) -> Scores:
+def _columns(training_set: TrainingSet, lists: dict[str, Lists], candidates: Candidates, places: Numbers) -> Scores:
     """The table, shape (candidates, ``COLUMNS``)."""
-    persons = np.arange(found.rows)
+    persons = np.arange(candidates.rows)
     columns: list[Scores] = []
     for source, place in zip(SOURCES, places, strict=True):
-        columns += look_up(lists[source].weigh(persons, found.items), found)
+        columns += look_up(lists[source].weigh(persons, candidates.items), candidates)
         columns.append(np.log1p(np.where(place > 0, place, LENGTH + 1)).astype(np.float32))
-    columns += [found.strength, *pair_facts(lesson.moment, found)]
-    recent = lesson.acts.where(lesson.moment.age_days() <= 14).sales()
-    columns += [np.log1p(sales)[found.item] for sales in (lesson.acts.sales(), recent)]
-    acts = np.bincount(lesson.acts.person, minlength=found.rows)
-    columns += [np.log1p(counts)[found.row] for counts in (lesson.baskets.baskets, acts)]
+    columns += [candidates.strength, *pair_facts(training_set.moment, candidates)]
+    recent = training_set.acts.where(training_set.moment.age_days() <= 14).sales()
+    columns += [np.log1p(sales)[candidates.item] for sales in (training_set.acts.sales(), recent)]
+    acts = np.bincount(training_set.acts.person, minlength=candidates.rows)
+    columns += [np.log1p(counts)[candidates.row] for counts in (training_set.baskets.baskets, acts)]
     return np.column_stack(columns).astype(np.float32)
 
 
-def _places_of(lists: dict[str, Lists], found: Candidates) -> Numbers:
+def _places_of(lists: dict[str, Lists], candidates: Candidates) -> Numbers:
     """Sources × candidates: the place in the list of each source."""
-    return np.stack([_places(lists[source], found.row, found.item, found.items) for source in SOURCES])
+    return np.stack([_places(lists[source], candidates.row, candidates.item, candidates.items) for source in SOURCES])
 
 
 def _places(lists: Lists, row: Numbers, item: Numbers, items: int) -> Numbers:

@@ -12,11 +12,11 @@ from scipy import sparse
 from models.candidates import largest
 from models.interactions import Interactions
 from models.placements.context import CONTEXTS
-from models.placements.lesson import Lesson
 from models.placements.lists import Lists
 from models.placements.personal import PERSONAL_LISTS
 from models.placements.questions import Cases
-from models.placements.ranked import SOURCES, Ranker
+from models.placements.ranked import SOURCES, ListRanker
+from models.placements.training_set import TrainingSet
 from models.sessions.model import SessionModel
 
 
@@ -73,13 +73,13 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
 
 
 CANDIDATES = "person_candidates"  # the table of Spark
-CANDIDATES_AND_OWN = "person_candidates_and_own"  # the same with what the person acted upon
+CANDIDATES_AND_HISTORY = "person_candidates_and_own"  # the same with what the person acted upon
 # Those whose models are tables of Spark: neighbours within persons and within orders, and candidates of persons.
 OF_TABLES: dict[str, tuple[Recipe, ...]] = {
-    "home": tuple(Recipe(name, personal=name) for name in (CANDIDATES, CANDIDATES_AND_OWN)),
+    "home": tuple(Recipe(name, personal=name) for name in (CANDIDATES, CANDIDATES_AND_HISTORY)),
     "item": (Recipe("item_knn", "item_knn"),),
     "cart": (Recipe("bought_together", "bought_together"), Recipe("item_knn", "item_knn_cart")),
-    "after_payment": tuple(Recipe(name, personal=name) for name in (CANDIDATES, CANDIDATES_AND_OWN)),
+    "after_payment": tuple(Recipe(name, personal=name) for name in (CANDIDATES, CANDIDATES_AND_HISTORY)),
 }
 # Every recipe that a candidate may name, wherever its models were learnt.
 KNOWN = {placement: tuple(dict.fromkeys((*RECIPES[placement], *OF_TABLES[placement]))) for placement in RECIPES}
@@ -99,8 +99,8 @@ class Fitted:
         if recipe.context is not None:
             total = total + _share(self.contexts[recipe.context].weigh(cases.given), cases.masked)
         if recipe.personal is not None:
-            own = _share(self.lists[recipe.personal].weigh(cases.person, items), cases.masked)
-            total = total + np.float32(recipe.personal_share) * own
+            personal = _share(self.lists[recipe.personal].weigh(cases.person, items), cases.masked)
+            total = total + np.float32(recipe.personal_share) * personal
         return sparse.csr_matrix(total)
 
 
@@ -109,11 +109,11 @@ def asked(acts: Interactions, *, has_ranker: bool) -> dict[str, tuple[Recipe, ..
 
     A till knows no views, so nobody knows what follows one.
     """
-    found = {}
+    possible = {}
     for placement, recipes in RECIPES.items():
         if placement != "item" or bool((acts.kind == "view").any()):
-            found[placement] = tuple(recipe for recipe in recipes if recipe.personal != RANKED or has_ranker)
-    return found
+            possible[placement] = tuple(recipe for recipe in recipes if recipe.personal != RANKED or has_ranker)
+    return possible
 
 
 def named(names: Mapping[str, Sequence[str]]) -> dict[str, tuple[Recipe, ...]]:
@@ -121,16 +121,18 @@ def named(names: Mapping[str, Sequence[str]]) -> dict[str, tuple[Recipe, ...]]:
     return {placement: tuple(r for r in KNOWN[placement] if r.name in each) for placement, each in names.items()}
 
 
-def fit(lesson: Lesson, recipes: Iterable[Recipe], ranker: Ranker | None) -> Fitted:
+def fit(training_set: TrainingSet, recipes: Iterable[Recipe], ranker: ListRanker | None) -> Fitted:
     """Fit what the recipes need, each once; the ranker is learnt already and orders the lists of the others."""
     recipes = list(recipes)
     contexts = dict.fromkeys(recipe.context for recipe in recipes if recipe.context is not None)
-    own = dict.fromkeys(recipe.personal for recipe in recipes if recipe.personal is not None and recipe.personal != RANKED)
-    lists = {name: PERSONAL_LISTS[name](lesson) for name in own}
+    personal_names = dict.fromkeys(
+        recipe.personal for recipe in recipes if recipe.personal is not None and recipe.personal != RANKED
+    )
+    lists = {name: PERSONAL_LISTS[name](training_set) for name in personal_names}
     if ranker is not None and any(recipe.personal == RANKED for recipe in recipes):
-        lists = {name: PERSONAL_LISTS[name](lesson) for name in SOURCES if name not in lists} | lists
-        lists = {**{name: lists[name] for name in own}, RANKED: ranker.lists(lesson, lists)}
-    return Fitted({name: CONTEXTS[name].fit(CONTEXTS[name].make(), lesson) for name in contexts}, lists)
+        lists = {name: PERSONAL_LISTS[name](training_set) for name in SOURCES if name not in lists} | lists
+        lists = {**{name: lists[name] for name in personal_names}, RANKED: ranker.lists(training_set, lists)}
+    return Fitted({name: CONTEXTS[name].fit(CONTEXTS[name].make(), training_set) for name in contexts}, lists)
 
 
 def _share(weights: sparse.csr_matrix, masked: sparse.csr_matrix) -> sparse.csr_matrix:

@@ -8,7 +8,7 @@ from threading import Lock
 import numpy as np
 
 from models.placements.context import CONTEXTS
-from models.placements.lists import OwnList
+from models.placements.lists import PersonalList
 from models.placements.questions import LOOKED_BACK
 from models.placements.recipes import Fitted, Recipe
 from models.recommender import Items, Scores
@@ -41,13 +41,13 @@ class PlacementModel:
         weights, because = self._context.ask(list(given)[-LOOKED_BACK:])
         return (weights, because) if weights.any() else None
 
-    def personal(self, person_id: str) -> OwnList | None:
+    def personal(self, person_id: str) -> PersonalList | None:
         """The person's list; None for a model that knows no persons, and for a stranger."""
         number = self._number_of_person.get(person_id)
         if self._lists is None or number is None:
             return None
-        found = self._lists.of_person(number)
-        return found if len(found.items) else None
+        entries = self._lists.of_person(number)
+        return entries if len(entries.items) else None
 
 
 class _LiveRules:
@@ -62,10 +62,10 @@ class _LiveRules:
         because = np.full(self._items, -1, dtype=np.int64)
         for item, weight in self._model.asked(given):
             followers, values = self._model.rules_of(item)
-            told = values * np.float32(weight)
-            total[followers] += told
-            ahead = told > best[followers]
-            best[followers[ahead]] = told[ahead]
+            contribution = values * np.float32(weight)
+            total[followers] += contribution
+            ahead = contribution > best[followers]
+            best[followers[ahead]] = contribution[ahead]
             because[followers[ahead]] = item
         return total, because
 
@@ -80,9 +80,9 @@ class _LiveSessions:
 
     def ask(self, given: list[int]) -> tuple[Scores, Items]:
         with self._lock:
-            found, values = self._model.ask(np.asarray(given, dtype=np.int64), MOST_FOLLOWERS)
+            followers, values = self._model.ask(np.asarray(given, dtype=np.int64), MOST_FOLLOWERS)
         total, because = np.zeros(self._items, dtype=np.float32), np.full(self._items, -1, dtype=np.int64)
-        total[found], because[found] = values, given[-1]
+        total[followers], because[followers] = values, given[-1]
         return total, because
 
 

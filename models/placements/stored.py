@@ -21,13 +21,13 @@ def states_of(fitted: Fitted) -> dict[str, State]:
 
 def files_of(recipes: Iterable[Recipe]) -> list[str]:
     """Names of the files that the recipes need."""
-    found: dict[str, None] = {}
+    files: dict[str, None] = {}
     for recipe in recipes:
         if recipe.context is not None and not CONTEXTS[recipe.context].is_of_persons:
-            found[_context(recipe.context)] = None
+            files[_context(recipe.context)] = None
         if recipe.personal is not None:
-            found[_lists(recipe.personal)] = None
-    return list(found)
+            files[_lists(recipe.personal)] = None
+    return list(files)
 
 
 def load(recipes: Iterable[Recipe], read: Callable[[str], State], item_knn: ItemKNN, persons: int) -> Fitted:

@@ -60,14 +60,14 @@ def orders(acts: Interactions) -> Owned:
 
 def purchases(bought: Owned, persons: int, as_of: np.datetime64) -> Purchases:
     """Orders as baskets of persons; ``at`` counts days up to ``as_of``, negative."""
-    found = bought.take(np.lexsort((bought.started_at, bought.person)))
-    baskets = np.bincount(found.person, minlength=persons).astype(np.int64)
-    place = np.arange(len(found)) - (np.cumsum(baskets) - baskets)[found.person]
-    back = baskets[found.person] - 1 - place
-    at = np.asarray((found.started_at - as_of) / _DAY, dtype=np.float64)
-    lengths = found.items.lengths
-    owner, back, at = (np.repeat(found.person, lengths), np.repeat(back, lengths), np.repeat(at, lengths))
-    return Purchases(owner, found.items.flat, back, at, baskets, found.items.items)
+    in_order = bought.take(np.lexsort((bought.started_at, bought.person)))
+    baskets = np.bincount(in_order.person, minlength=persons).astype(np.int64)
+    place = np.arange(len(in_order)) - (np.cumsum(baskets) - baskets)[in_order.person]
+    back = baskets[in_order.person] - 1 - place
+    at = np.asarray((in_order.started_at - as_of) / _DAY, dtype=np.float64)
+    lengths = in_order.items.lengths
+    owner, back, at = (np.repeat(in_order.person, lengths), np.repeat(back, lengths), np.repeat(at, lengths))
+    return Purchases(owner, in_order.items.flat, back, at, baskets, in_order.items.items)
 
 
 def _changes(values: npt.NDArray[np.generic]) -> npt.NDArray[np.bool_]:
@@ -79,5 +79,5 @@ def _in_order(
 ) -> Owned:
     firsts = np.flatnonzero(begins)
     starts = np.append(firsts, len(item)).astype(np.int64)
-    found = Owned(person[firsts], at[firsts], Sequences(item, starts, items), is_view)
-    return found.take(np.lexsort((found.person, found.started_at)))
+    owned = Owned(person[firsts], at[firsts], Sequences(item, starts, items), is_view)
+    return owned.take(np.lexsort((owned.person, owned.started_at)))

@@ -31,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="jishi evaluate", description="Judge a recommender on any data set: the whole catalogue ranked, nothing sampled."
     )
     commands = parser.add_subparsers(dest="protocol", required=True)
-    told = {
+    protocols = {
         "interactions": ("columns user_id, item_id, optional timestamp and weight", [*MATRIX_MODELS, "auto"], [10, 20]),
         "sessions": ("train: lists items; test: lists prefix, and next", [*SESSION_MODELS, "blend", "auto"], [20]),
         "baskets": (
@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
             [10, 20],
         ),
     }
-    for name, (columns, models, ks) in told.items():
+    for name, (columns, models, ks) in protocols.items():
         command = commands.add_parser(name, help=columns, description=columns)
         command.add_argument("--train", type=Path, required=True, help="Parquet to learn from")
         command.add_argument("--test", type=Path, required=True, help="Parquet to be judged by")
@@ -65,20 +65,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _length(text: str) -> int:
-    found = int(text)
-    if not 1 <= found <= 1000:
+    length = int(text)
+    if not 1 <= length <= 1000:
         raise argparse.ArgumentTypeError("a list has 1 to 1000 items")
-    return found
+    return length
 
 
 def _parameters(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        parameters = json.loads(text)
     except json.JSONDecodeError as error:
         raise argparse.ArgumentTypeError(f"no JSON: {error}") from None
-    if not isinstance(found, dict):
+    if not isinstance(parameters, dict):
         raise argparse.ArgumentTypeError('a JSON object is needed, like {"ridge": 100}')
-    return found
+    return parameters
 
 
 RUNS: dict[str, Run] = {
@@ -99,10 +99,10 @@ def main() -> int:
     # A report on standard output must be nothing but JSON.
     console = Console(width=None if sys.stdout.isatty() else 120, stderr=str(chosen.json) == "-")
     try:
-        found = RUNS[chosen.protocol](chosen, lambda line: console.print(f"  {line}", highlight=False, markup=False))
+        result = RUNS[chosen.protocol](chosen, lambda line: console.print(f"  {line}", highlight=False, markup=False))
         if is_run:
-            report.show(console, found)
-        report.write(chosen.json, found)
+            report.show(console, result)
+        report.write(chosen.json, result)
     except TypeError as error:
         if not is_run or not chosen.parameters or "unexpected keyword argument" not in str(error):
             raise

@@ -29,7 +29,14 @@ import pyarrow.parquet as pq
 from scipy import sparse
 
 from models.baskets.blend import TooFewBaskets
-from models.baskets.choice import BASKET_MODELS, BasketChoice, basket_metrics, choose, learn_blend, rank
+from models.baskets.choice import (
+    BASKET_MODELS,
+    BasketChoice,
+    basket_metrics,
+    choose_basket_model,
+    learn_basket_blend,
+    rank_baskets,
+)
 from models.baskets.purchases import Numbers, Purchases
 from models.metrics import coverage
 from models.protocols import report, tables
@@ -170,21 +177,21 @@ def _bought(basket: Numbers, item: Numbers, ids: pa.Array, baskets: int, items: 
     return sparse.csr_matrix((ones, (pair // items, pair % items)), shape=(baskets, items)), counts.astype(np.int64)
 
 
-def run_baskets(asked: Namespace, tell: Callable[[str], None]) -> dict[str, Any]:
+def run_baskets(asked: Namespace, progress: Callable[[str], None]) -> dict[str, Any]:
     """The report. Raises BadTable."""
     watch = report.Stopwatch()
     task = read_baskets(asked.train, asked.test)
     watch.lap("read")
-    tell(f"{task.facts['train_baskets']:,} baskets of {task.facts['users']:,} users and {task.facts['items']:,} items")
+    progress(f"{task.facts['train_baskets']:,} baskets of {task.facts['users']:,} users and {task.facts['items']:,} items")
     ks = sorted(set(asked.k))
-    choice = _chosen(task.purchases, asked, ks[0], tell)
+    choice = _chosen(task.purchases, asked, ks[0], progress)
     watch.lap("fit")
-    lists = rank(choice.model, task.histories, ks[-1])
+    lists = rank_baskets(choice.model, task.histories, ks[-1])
     watch.lap("rank")
     values = basket_metrics(lists, task.bought, task.counts, ks)
     is_known = task.histories.baskets > 0
     report.write_rows(asked.per_user, values)
-    found = {
+    result = {
         "protocol": "baskets",
         "model": asked.model,
         **report.summarise(values),
@@ -196,15 +203,15 @@ def run_baskets(asked: Namespace, tell: Callable[[str], None]) -> dict[str, Any]
         "seed": asked.seed,
     }
     watch.lap("measure")
-    return {**found, "seconds": watch.told(), "machine": report.machine()}
+    return {**result, "seconds": watch.as_json(), "machine": report.machine()}
 
 
-def _chosen(purchases: Purchases, asked: Namespace, k: int, tell: Callable[[str], None]) -> BasketChoice:
+def _chosen(purchases: Purchases, asked: Namespace, k: int, progress: Callable[[str], None]) -> BasketChoice:
     if asked.model == "auto":
-        return choose(purchases, k, asked.seed, tell)
+        return choose_basket_model(purchases, k, asked.seed, progress)
     if asked.model == "blend":
         try:
-            return BasketChoice(learn_blend(purchases, asked.seed), "blend", {})
+            return BasketChoice(learn_basket_blend(purchases, asked.seed), "blend", {})
         except TooFewBaskets as error:
             raise tables.BadTable(f"{asked.train}: the blend cannot be learnt: {error}; use tifu_knn or auto") from error
     return BasketChoice(BASKET_MODELS[asked.model](**asked.parameters).fit(purchases), asked.model, asked.parameters)

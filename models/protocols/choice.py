@@ -59,30 +59,30 @@ class _Trial:
         return float(self.values.mean())
 
 
-def choose(task: InteractionTask, k: int, seed: int, tell: Callable[[str], None]) -> Choice:
+def choose_matrix_model(task: InteractionTask, k: int, seed: int, progress: Callable[[str], None]) -> Choice:
     """Try the families, tune EASE, mix what helps. With nothing to cut a slice from, popularity is the answer."""
     validation = cut(task, seed)
     if validation is None:
-        tell("no user has two items: nothing to validate on, so popularity")
+        progress("no user has two items: nothing to validate on, so popularity")
         return Choice(make("popularity"), {"popularity": {}}, {"popularity": 1.0}, uses_weights=False)
-    bench = _Bench(validation, k, seed, tell, task.train.has_weights())
+    bench = _Bench(validation, k, seed, progress, task.train.has_weights())
     best = {name: bench.run(name, parameters) for name, parameters in FAMILIES.items()}
     if task.train.has_weights():
         best["ease"] = bench.settle_weights(best["ease"])
     best["ease"] = bench.move(best["ease"])
     weights, value = _mix(best, validation, k)
-    tell(f"chosen: {', '.join(f'{name} × {weight:g}' for name, weight in weights.items())}: ndcg@{k} {value:.4f}")
+    progress(f"chosen: {', '.join(f'{name} × {weight:g}' for name, weight in weights.items())}: ndcg@{k} {value:.4f}")
     parts = {name: best[name].parameters for name in weights}
-    made = {name: make(name, parameters) for name, parameters in parts.items()}
-    model: Recommender = next(iter(made.values())) if len(made) == 1 else Mixture(made, weights)
+    models = {name: make(name, parameters) for name, parameters in parts.items()}
+    model: Recommender = next(iter(models.values())) if len(models) == 1 else Mixture(models, weights)
     return Choice(model, parts, weights, bench.uses_weights, bench.trials)
 
 
 class _Bench:
     """Fits and judges one model at a time on the validation slice."""
 
-    def __init__(self, validation: Validation, k: int, seed: int, tell: Callable[[str], None], has_weights: bool) -> None:
-        self.validation, self.k, self.seed, self.tell = validation, k, seed, tell
+    def __init__(self, validation: Validation, k: int, seed: int, progress: Callable[[str], None], has_weights: bool) -> None:
+        self.validation, self.k, self.seed, self.progress = validation, k, seed, progress
         self.uses_weights = has_weights
         self.trials: list[dict[str, Any]] = []
 
@@ -93,10 +93,15 @@ class _Bench:
             train, histories = binary(train), binary(histories)
         model = make(name, parameters).fit(train, self.validation.train.sales())
         scores = np.concatenate([model.score(histories[part]) for part in batches(*histories.shape)])
-        trial = _Trial(name, parameters, scores, judge(scores, self.validation, self.k))
-        self.tell(f"{name} {parameters or ''}: ndcg@{self.k} {trial.value:.4f}")
-        said = {"model": name, "parameters": parameters, "weighted": self.uses_weights, f"ndcg@{self.k}": round(trial.value, 6)}
-        self.trials.append(said)
+        trial = _Trial(name, parameters, scores, validation_ndcg(scores, self.validation, self.k))
+        self.progress(f"{name} {parameters or ''}: ndcg@{self.k} {trial.value:.4f}")
+        entry = {
+            "model": name,
+            "parameters": parameters,
+            "weighted": self.uses_weights,
+            f"ndcg@{self.k}": round(trial.value, 6),
+        }
+        self.trials.append(entry)
         return trial
 
     def settle_weights(self, weighted: _Trial) -> _Trial:
@@ -138,26 +143,26 @@ def _mix(best: dict[str, _Trial], validation: Validation, k: int) -> tuple[dict[
     for other in ranked[1:]:
         if other.value <= 0.5 * ranked[0].value:
             continue
-        found = {}
+        by_share = {}
         for share in MIX_SHARES:
             tried = weights | {other.name: share}
-            found[share] = judge(mix({name: best[name].scores for name in tried}, tried), validation, k)
-        share = max(found, key=lambda each: float(found[each].mean()))
-        if is_better(found[share], values):
-            weights, values = weights | {other.name: share}, found[share]
+            by_share[share] = validation_ndcg(mix({name: best[name].scores for name in tried}, tried), validation, k)
+        share = max(by_share, key=lambda each: float(by_share[each].mean()))
+        if is_better(by_share[share], values):
+            weights, values = weights | {other.name: share}, by_share[share]
     return weights, float(values.mean())
 
 
-def judge(scores: Scores, validation: Validation, k: int) -> Values:
+def validation_ndcg(scores: Scores, validation: Validation, k: int) -> Values:
     """NDCG@k of each user of the validation slice."""
     lists = np.full((len(scores), k), -1, dtype=np.int64)
-    found = top_k(scores, k, validation.histories)
-    lists[:, : found.shape[1]] = found
+    top = top_k(scores, k, validation.histories)
+    lists[:, : top.shape[1]] = top
     return measure(hits_of(lists, validation.relevant), validation.counts, [k])[f"ndcg@{k}"]
 
 
 def binary(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
     """The same entries, all 1."""
-    found = matrix.copy()
-    found.data[:] = 1
-    return found
+    ones = matrix.copy()
+    ones.data[:] = 1
+    return ones

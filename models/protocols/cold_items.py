@@ -72,13 +72,13 @@ def hold_out(matrix: sparse.csr_matrix, share: float, seed: int) -> ColdTask:
 
 
 def _pairs(matrix: sparse.csr_matrix, kept: npt.NDArray[np.bool_]) -> sparse.csr_matrix:
-    found = matrix.copy()
-    found.data = np.where(kept, found.data, 0)
-    found.eliminate_zeros()
-    return found
+    pairs = matrix.copy()
+    pairs.data = np.where(kept, pairs.data, 0)
+    pairs.eliminate_zeros()
+    return pairs
 
 
-def judge(model: Recommender, task: ColdTask, ks: tuple[int, ...] = (K,)) -> dict[str, dict[str, Values]]:
+def cold_item_metrics(model: Recommender, task: ColdTask, ks: tuple[int, ...] = (K,)) -> dict[str, dict[str, Values]]:
     """Values of each person by ranking and metric; the model must be fitted."""
     cold = np.flatnonzero(task.is_cold)
     among_cold = rank_all(lambda rows: np.ascontiguousarray(model.score(rows)[:, cold]), task.histories, max(ks), None)
@@ -86,20 +86,22 @@ def judge(model: Recommender, task: ColdTask, ks: tuple[int, ...] = (K,)) -> dic
         "cold": np.where(among_cold >= 0, cold[among_cold], -1),
         "catalogue": rank_all(model.score, task.histories, max(ks), task.histories),
     }
-    found = {}
+    metrics = {}
     for name, relevant in task.relevant.items():
-        found[name] = measure(hits_of(lists[name], relevant), np.diff(relevant.indptr).astype(np.int64), ks)
-    return found
+        metrics[name] = measure(hits_of(lists[name], relevant), np.diff(relevant.indptr).astype(np.int64), ks)
+    return metrics
 
 
-def compare(judged: dict[str, dict[str, dict[str, Values]]], baseline: str) -> dict[str, Any]:
+def compare_with_baseline(judged: dict[str, dict[str, dict[str, Values]]], baseline: str) -> dict[str, Any]:
     """Means with 95 % intervals of each model by ranking and metric, and the paired difference to ``baseline``."""
     report: dict[str, Any] = {}
     for name, rankings in judged.items():
         report[name] = {}
         for ranking, values in rankings.items():
             base = judged[baseline][ranking]
-            own = {metric: estimate.as_json() for metric, estimate in bootstrap_all(values).items()}
+            estimates = {metric: estimate.as_json() for metric, estimate in bootstrap_all(values).items()}
             gains = bootstrap_all({metric: values[metric] - base[metric] for metric in values})
-            report[name][ranking] = {metric: own[metric] | {f"over_{baseline}": gains[metric].as_json()} for metric in own}
+            report[name][ranking] = {
+                metric: estimates[metric] | {f"over_{baseline}": gains[metric].as_json()} for metric in estimates
+            }
     return report

@@ -13,7 +13,7 @@ from models.beyond_accuracy import gini, novelty
 from models.matrix_models import make
 from models.metrics import coverage, hits_of
 from models.protocols import report
-from models.protocols.choice import Choice, binary, choose
+from models.protocols.choice import Choice, binary, choose_matrix_model
 from models.protocols.interactions import InteractionTask, read_task
 from models.protocols.item_groups import groups_of, slices_by_item
 from models.protocols.masks import read_mask
@@ -23,16 +23,16 @@ from models.protocols.revenue import read_amounts, revenue_metrics
 from models.recommender import Items
 
 
-def run_interactions(asked: Namespace, tell: Callable[[str], None]) -> dict[str, Any]:
+def run_interactions(asked: Namespace, progress: Callable[[str], None]) -> dict[str, Any]:
     """The report. Raises BadTable."""
     watch = report.Stopwatch()
     task = read_task(asked.train, asked.test)
     masked = read_mask(asked.mask, task) if asked.mask else None
     watch.lap("read")
-    tell(f"{len(task.train):,} pairs of {task.facts['users']:,} users and {task.facts['items']:,} items")
+    progress(f"{len(task.train):,} pairs of {task.facts['users']:,} users and {task.facts['items']:,} items")
     ks = sorted(set(asked.k))
     if asked.model == "auto":
-        choice = choose(task, ks[0], asked.seed, tell)
+        choice = choose_matrix_model(task, ks[0], asked.seed, progress)
         watch.lap("choose")
     else:
         parameters = ({"seed": asked.seed} if asked.model in ("als", "gf_cf", "bspm") else {}) | asked.parameters
@@ -50,7 +50,7 @@ def run_interactions(asked: Namespace, tell: Callable[[str], None]) -> dict[str,
         write_per_user(asked.per_user, task, values)
     known = np.diff(histories.indptr) > 0
     parts = {"with_training_rows": known, "without_training_rows": ~known}
-    found = {
+    result = {
         "protocol": "interactions",
         "model": asked.model,
         **report.summarise(values),
@@ -65,7 +65,7 @@ def run_interactions(asked: Namespace, tell: Callable[[str], None]) -> dict[str,
         "seed": asked.seed,
     }
     watch.lap("measure")
-    return {**found, "seconds": watch.told(), "machine": report.machine()}
+    return {**result, "seconds": watch.as_json(), "machine": report.machine()}
 
 
 def _revenue(task: InteractionTask, asked: Namespace, lists: Items, ks: list[int]) -> dict[str, Any]:

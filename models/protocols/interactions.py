@@ -112,10 +112,12 @@ def read_task(train_file: Path, test_file: Path) -> InteractionTask:
     if not kept.any():
         raise tables.BadTable(f"{train_file}: column 'weight' is 0 in every row; nothing can be learnt from it")
     pairs, rank = _pairs(user[kept], item[kept], weight[kept], None if at is None else at[kept], len(users), len(items))
-    said = test_weight > 0
-    if not said.any():
+    is_positive = test_weight > 0
+    if not is_positive.any():
         raise tables.BadTable(f"{test_file}: column 'weight' is 0 in every row; there is nothing to judge by")
-    judged, relevant, counts = _relevant(new_test_user[said], test_item[said], test, said, rank, len(items))
+    judged, relevant, counts = _relevant(
+        new_test_user[is_positive], test_item[is_positive], test, is_positive, rank, len(items)
+    )
     histories = _rows(pairs.matrix(), judged, len(users))
     overlap = int(relevant.multiply(histories > 0).nnz)
     facts = {
@@ -132,9 +134,9 @@ def read_task(train_file: Path, test_file: Path) -> InteractionTask:
     }
     by_number = items.take(pa.array(np.argsort(rank)))
     is_later = _is_later(user, at, new_test_user, test_at, len(users))
-    row = np.searchsorted(judged, new_test_user[said])
-    known = test_item[said]
-    rows = TestRows(row, np.where(known >= 0, rank[known], -1), test.filter(pa.array(said)))
+    row = np.searchsorted(judged, new_test_user[is_positive])
+    known = test_item[is_positive]
+    rows = TestRows(row, np.where(known >= 0, rank[known], -1), test.filter(pa.array(is_positive)))
     by_item = {
         name: commonest(tables.text(train, name, train_file), rank[item], len(items))
         for name in BY_ITEM
@@ -159,9 +161,9 @@ def _number_strangers(test: pa.Table, file: Path, test_user: Numbers, known: int
     if not strangers.any():
         return test_user
     names = tables.ids(test, "user_id", file).filter(pa.array(strangers)).to_numpy(zero_copy_only=False)
-    found = test_user.copy()
-    found[strangers] = known + np.unique(names, return_inverse=True)[1]
-    return found
+    numbered = test_user.copy()
+    numbered[strangers] = known + np.unique(names, return_inverse=True)[1]
+    return numbered
 
 
 def _pairs(
@@ -179,12 +181,12 @@ def _pairs(
     rank[np.lexsort((np.arange(items), -popularity))] = np.arange(items)
     owner, renamed = key // items, rank[key % items]
     order = np.lexsort((renamed, owner))
-    found = Pairs(owner[order], renamed[order], summed[order], None if last is None else last[order], users, items)
-    return found, rank
+    pairs = Pairs(owner[order], renamed[order], summed[order], None if last is None else last[order], users, items)
+    return pairs, rank
 
 
 def _relevant(
-    user: Numbers, item: Numbers, test: pa.Table, said: npt.NDArray[np.bool_], rank: Numbers, items: int
+    user: Numbers, item: Numbers, test: pa.Table, is_positive: npt.NDArray[np.bool_], rank: Numbers, items: int
 ) -> tuple[Numbers, sparse.csr_matrix, Numbers]:
     """Test users in order, their known test items, and how many test items each has in all."""
     judged, row = np.unique(user, return_inverse=True)
@@ -192,7 +194,7 @@ def _relevant(
     pairs = np.unique(row[known] * items + rank[item[known]])
     ones = np.ones(len(pairs), dtype=np.float32)
     relevant = sparse.csr_matrix((ones, (pairs // items, pairs % items)), shape=(len(judged), items))
-    names = test.column("item_id").combine_chunks().filter(pa.array(said)).filter(pa.array(~known))
+    names = test.column("item_id").combine_chunks().filter(pa.array(is_positive)).filter(pa.array(~known))
     strange = names.dictionary_encode()
     codes = strange.indices.to_numpy(zero_copy_only=False).astype(np.int64) if len(names) else np.empty(0, dtype=np.int64)
     unknown = np.unique(row[~known] * max(1, len(names)) + codes)

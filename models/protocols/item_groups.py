@@ -19,16 +19,16 @@ Groups = dict[str, npt.NDArray[np.bool_]]
 
 def commonest(values: pa.Array, item: Counts, items: int) -> npt.NDArray[np.str_]:
     """The commonest value of each item's rows (the first in order of equal ones); empty text for an item without one."""
-    told = values.to_numpy(zero_copy_only=False).astype(str)
-    names, code = np.unique(told, return_inverse=True)
+    labels = values.to_numpy(zero_copy_only=False).astype(str)
+    names, code = np.unique(labels, return_inverse=True)
     pair, count = np.unique(item * len(names) + code, return_counts=True)
     pair, count = (column[names[pair % len(names)] != ""] for column in (pair, count))
     order = np.lexsort((pair, -count, pair // len(names)))
     owner = pair[order] // len(names)
     first = np.concatenate([[True], owner[1:] != owner[:-1]]) if len(owner) else np.empty(0, dtype=np.bool_)
-    found = np.full(items, "", dtype=names.dtype)
-    found[owner[first]] = names[pair[order][first] % len(names)]
-    return found
+    result = np.full(items, "", dtype=names.dtype)
+    result[owner[first]] = names[pair[order][first] % len(names)]
+    return result
 
 
 def groups_of(items: int, by_item: dict[str, npt.NDArray[np.str_]], relevant: sparse.csr_matrix) -> Groups:
@@ -36,14 +36,14 @@ def groups_of(items: int, by_item: dict[str, npt.NDArray[np.str_]], relevant: sp
     ``<column>=<value>`` for at most ``MOST_GROUPS`` values a column, those with most test items.
     """
     edge = int(np.ceil(HEAD_SHARE * items))
-    found: Groups = {"head": np.arange(items) < edge, "tail": np.arange(items) >= edge}
+    groups: Groups = {"head": np.arange(items) < edge, "tail": np.arange(items) >= edge}
     asked = np.bincount(relevant.indices, minlength=items)
     for column, values in by_item.items():
         names, code = np.unique(values, return_inverse=True)
         order = np.lexsort((names, -np.bincount(code, weights=asked, minlength=len(names))))
         kept = [place for place in order if names[place] != ""][:MOST_GROUPS]
-        found |= {f"{column}={names[place]}": code == place for place in kept}
-    return found
+        groups |= {f"{column}={names[place]}": code == place for place in kept}
+    return groups
 
 
 def slices_by_item(
@@ -53,7 +53,7 @@ def slices_by_item(
 
     Lists stay as they are: a place that goes to an item of another group is a miss.
     """
-    found = {}
+    slices = {}
     for name, mask in groups.items():
         only = sparse.csr_matrix(relevant @ sparse.diags(mask.astype(np.float32)))
         only.eliminate_zeros()
@@ -61,5 +61,5 @@ def slices_by_item(
         rows = np.flatnonzero(counts)
         if len(rows):
             values = measure(hits_of(lists[rows], only[rows]), counts[rows], ks)
-            found[name] = {"users": len(rows), **{metric: round(float(each.mean()), 6) for metric, each in values.items()}}
-    return found
+            slices[name] = {"users": len(rows), **{metric: round(float(each.mean()), 6) for metric, each in values.items()}}
+    return slices

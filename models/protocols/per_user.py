@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.metrics import Values
-from models.paired import compare
+from models.paired import paired_difference
 from models.protocols import tables
 from models.protocols.interactions import InteractionTask
 
@@ -25,7 +25,7 @@ def write_per_user(file: Path, task: InteractionTask, values: dict[str, Values])
     pq.write_table(pa.table({"user_id": users, **values}), file)
 
 
-def run_compare(asked: Namespace, tell: Callable[[str], None]) -> dict[str, Any]:
+def run_compare(asked: Namespace, progress: Callable[[str], None]) -> dict[str, Any]:
     """The paired difference of every metric that both files have. Raises BadTable."""
     first, second = (tables.read_table(file, ["user_id"], _metrics(file)) for file in (asked.first, asked.second))
     rows = [table.take(pa.array(_order(table, file))) for table, file in ((first, asked.first), (second, asked.second))]
@@ -36,17 +36,17 @@ def run_compare(asked: Namespace, tell: Callable[[str], None]) -> dict[str, Any]
     shared = [name for name in rows[0].column_names if name != "user_id" and name in rows[1].column_names]
     if not shared:
         raise tables.BadTable(f"{asked.first} and {asked.second} share no metric; write both with the same --k")
-    tell(f"{rows[0].num_rows:,} users; positive means that {asked.second} is better")
-    found = {}
+    progress(f"{rows[0].num_rows:,} users; positive means that {asked.second} is better")
+    differences = {}
     for name in shared:
         before, after = (
             tables.numbers(table, name, file) for table, file in zip(rows, (asked.first, asked.second), strict=True)
         )
-        paired = compare(before, after, seed=asked.seed)
-        found[name] = {**paired.difference.as_json(), "p_value": round(paired.p_value, 6)}
+        paired = paired_difference(before, after, seed=asked.seed)
+        differences[name] = {**paired.difference.as_json(), "p_value": round(paired.p_value, 6)}
         low, high = paired.difference.low, paired.difference.high
-        tell(f"{name}: {paired.difference.mean:+.4f} [{low:+.4f}, {high:+.4f}], p = {paired.p_value:.4f}")
-    return {"protocol": "compare", "users": rows[0].num_rows, "differences": found}
+        progress(f"{name}: {paired.difference.mean:+.4f} [{low:+.4f}, {high:+.4f}], p = {paired.p_value:.4f}")
+    return {"protocol": "compare", "users": rows[0].num_rows, "differences": differences}
 
 
 def _metrics(file: Path) -> list[str]:

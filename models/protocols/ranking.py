@@ -23,11 +23,11 @@ def batches(rows: int, items: int) -> list[slice]:
 
 def rank_all(score: Scorer, histories: sparse.csr_matrix, k: int, masked: sparse.csr_matrix | None) -> Items:
     """Lists of ``k`` items (persons × k) without those of ``masked``; −1 where the catalogue has fewer left."""
-    found = np.full((histories.shape[0], k), -1, dtype=np.int64)
+    ranked = np.full((histories.shape[0], k), -1, dtype=np.int64)
     for part in batches(*histories.shape):
         lists = top_k(score(histories[part]), k, None if masked is None else masked[part])
-        found[part, : lists.shape[1]] = lists
-    return found
+        ranked[part, : lists.shape[1]] = lists
+    return ranked
 
 
 def measure(hits: Hits, counts: Counts, ks: Sequence[int]) -> dict[str, Values]:

@@ -35,7 +35,7 @@ class Stopwatch:
         self.seconds[name] = round(self.seconds.get(name, 0.0) + now - self._began, 3)
         self._began = now
 
-    def told(self) -> dict[str, float]:
+    def as_json(self) -> dict[str, float]:
         """All phases and their sum."""
         return {**self.seconds, "total": round(sum(self.seconds.values()), 3)}
 
@@ -44,19 +44,19 @@ def summarise(values: dict[str, Values]) -> dict[str, Any]:
     """``metrics``: means by name; ``intervals``: [low, high] of the 95 % bootstrap interval by name."""
     estimates = bootstrap_all(values)
     return {
-        "metrics": {name: round(found.mean, 6) for name, found in estimates.items()},
-        "intervals": {name: [round(found.low, 6), round(found.high, 6)] for name, found in estimates.items()},
+        "metrics": {name: round(estimate.mean, 6) for name, estimate in estimates.items()},
+        "intervals": {name: [round(estimate.low, 6), round(estimate.high, 6)] for name, estimate in estimates.items()},
     }
 
 
 def slices(values: dict[str, Values], rows: dict[str, npt.NDArray[np.bool_]], counted: str) -> dict[str, dict[str, Any]]:
     """Means over parts of the rows, with their ``intervals``; a part without rows is left out."""
-    found = {}
+    parts = {}
     for name, mask in rows.items():
         if mask.any():
             part = summarise({metric: each[mask] for metric, each in values.items()})
-            found[name] = {counted: int(mask.sum()), **part["metrics"], "intervals": part["intervals"]}
-    return found
+            parts[name] = {counted: int(mask.sum()), **part["metrics"], "intervals": part["intervals"]}
+    return parts
 
 
 def write_rows(file: Path | None, values: dict[str, Values]) -> None:

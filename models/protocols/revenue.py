@@ -52,8 +52,8 @@ def revenue_metrics(amounts: Amounts, lists: Counts, ks: Sequence[int]) -> tuple
     """Metrics over the users who spent something, and their rows."""
     rows = np.flatnonzero(amounts.total > 0)
     gains = gains_of(lists[rows], amounts.of_items[rows])
-    found: dict[str, Values] = {}
+    metrics: dict[str, Values] = {}
     for k in ks:
-        found[f"revenue_recall@{k}"] = revenue_recall(gains[:, :k], amounts.total[rows])
-        found[f"revenue_ndcg@{k}"] = revenue_ndcg(gains[:, :k], amounts.best[rows])
-    return found, rows
+        metrics[f"revenue_recall@{k}"] = revenue_recall(gains[:, :k], amounts.total[rows])
+        metrics[f"revenue_ndcg@{k}"] = revenue_ndcg(gains[:, :k], amounts.best[rows])
+    return metrics, rows

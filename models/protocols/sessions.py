@@ -27,7 +27,14 @@ import pyarrow as pa
 from models.metrics import coverage
 from models.protocols import report, tables
 from models.sessions.blend import TooFewToLearn
-from models.sessions.choice import SESSION_MODELS, SessionChoice, choose, learn_blend, next_item_metrics, rank
+from models.sessions.choice import (
+    SESSION_MODELS,
+    SessionChoice,
+    choose_session_model,
+    learn_session_blend,
+    next_item_metrics,
+    rank_sessions,
+)
 from models.sessions.sequences import Numbers, Sequences
 
 WINDOW = 50  # clicks of a prefix that are looked at
@@ -85,23 +92,23 @@ def _seen(prefixes: Sequences, following: Numbers) -> np.ndarray:
     return np.bincount(prefixes.row()[same], minlength=len(prefixes)) > 0
 
 
-def run_sessions(asked: Namespace, tell: Callable[[str], None]) -> dict[str, Any]:
+def run_sessions(asked: Namespace, progress: Callable[[str], None]) -> dict[str, Any]:
     """The report. Raises BadTable."""
     watch = report.Stopwatch()
     task = read_sessions(asked.train, asked.test)
     watch.lap("read")
-    tell(f"{len(task.sessions):,} sessions of {task.facts['items']:,} items, {len(task.prefixes):,} prefixes to ask")
+    progress(f"{len(task.sessions):,} sessions of {task.facts['items']:,} items, {len(task.prefixes):,} prefixes to ask")
     ks = sorted(set(asked.k))
-    choice = _chosen(task.sessions, asked, ks[-1], tell)
+    choice = _chosen(task.sessions, asked, ks[-1], progress)
     watch.lap("fit")
-    lists = rank(choice.model, task.prefixes, ks[-1])
+    lists = rank_sessions(choice.model, task.prefixes, ks[-1])
     watch.lap("rank")
     values: dict[str, np.ndarray] = {}
     for k in ks:
         values |= next_item_metrics(lists, task.following, k)
     seen = _seen(task.prefixes, task.following)
     report.write_rows(asked.per_user, values)
-    found = {
+    result = {
         "protocol": "sessions",
         "model": asked.model,
         **report.summarise(values),
@@ -113,15 +120,15 @@ def run_sessions(asked: Namespace, tell: Callable[[str], None]) -> dict[str, Any
         "seed": asked.seed,
     }
     watch.lap("measure")
-    return {**found, "seconds": watch.told(), "machine": report.machine()}
+    return {**result, "seconds": watch.as_json(), "machine": report.machine()}
 
 
-def _chosen(sessions: Sequences, asked: Namespace, k: int, tell: Callable[[str], None]) -> SessionChoice:
+def _chosen(sessions: Sequences, asked: Namespace, k: int, progress: Callable[[str], None]) -> SessionChoice:
     if asked.model == "auto":
-        return choose(sessions, k, asked.seed, tell)
+        return choose_session_model(sessions, k, asked.seed, progress)
     if asked.model == "blend":
         try:
-            return SessionChoice(learn_blend(sessions, asked.seed), "blend")
+            return SessionChoice(learn_session_blend(sessions, asked.seed), "blend")
         except TooFewToLearn as error:
             raise tables.BadTable(f"{asked.train}: the blend cannot be learnt: {error}; use --model knn or auto") from error
     return SessionChoice(SESSION_MODELS[asked.model](**asked.parameters).fit(sessions), asked.model)

@@ -21,13 +21,13 @@ def read_table(file: Path, required: Sequence[str], optional: Sequence[str] = ()
     if not file.exists():
         raise BadTable(f"{file} does not exist")
     try:
-        found = pq.ParquetFile(file)
-        present = found.schema_arrow.names
+        parquet = pq.ParquetFile(file)
+        present = parquet.schema_arrow.names
         missing = [name for name in required if name not in present]
         if missing:
             there = ", ".join(present) or "none"
             raise BadTable(f"{file} has no column {missing[0]!r} (it has {there}); rename or add the column")
-        table = found.read([*required, *(name for name in optional if name in present)])
+        table = parquet.read([*required, *(name for name in optional if name in present)])
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise BadTable(f"{file} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
     if table.num_rows == 0:
@@ -46,8 +46,8 @@ def ids(table: pa.Table, column: str, file: Path) -> pa.Array:
 
 def one_array(table: pa.Table, column: str) -> pa.Array:
     """A column in one piece."""
-    found = table.column(column).combine_chunks()
-    return pa.concat_arrays(found.chunks) if isinstance(found, pa.ChunkedArray) else found
+    chunked = table.column(column).combine_chunks()
+    return pa.concat_arrays(chunked.chunks) if isinstance(chunked, pa.ChunkedArray) else chunked
 
 
 def text(table: pa.Table, column: str, file: Path) -> pa.Array:
@@ -133,8 +133,8 @@ def number(train: pa.Array, test: pa.Array) -> tuple[pa.Array, npt.NDArray[np.in
 
 def numbers_of(values: pa.Array, known: pa.Array) -> npt.NDArray[np.int64]:
     """Place of each value in ``known``, −1 where it is not there."""
-    found = pc.fill_null(pc.index_in(values, value_set=known), -1)
-    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64)
+    codes = pc.fill_null(pc.index_in(values, value_set=known), -1)
+    return np.asarray(codes.to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
 def numbers(table: pa.Table, column: str, file: Path, *, least: float | None = None) -> npt.NDArray[np.float64]:
@@ -142,16 +142,16 @@ def numbers(table: pa.Table, column: str, file: Path, *, least: float | None = N
     values = one_array(table, column)
     if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)):
         raise BadTable(f"{file}: column {column!r} is of type {values.type}; it must hold numbers")
-    found = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    odd = int((~np.isfinite(found)).sum())
+    parsed = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    odd = int((~np.isfinite(parsed)).sum())
     if odd:
         raise BadTable(
-            f"{file}: column {column!r} is empty, NaN or infinite in {odd} of {len(found)} rows; fill or drop those rows"
+            f"{file}: column {column!r} is empty, NaN or infinite in {odd} of {len(parsed)} rows; fill or drop those rows"
         )
-    low = int((found < least).sum()) if least is not None else 0
+    low = int((parsed < least).sum()) if least is not None else 0
     if low:
-        raise BadTable(f"{file}: column {column!r} is below {least:g} in {low} of {len(found)} rows; drop or raise those rows")
-    return np.asarray(found, dtype=np.float64)
+        raise BadTable(f"{file}: column {column!r} is below {least:g} in {low} of {len(parsed)} rows; drop or raise those rows")
+    return np.asarray(parsed, dtype=np.float64)
 
 
 def instants(table: pa.Table, column: str, file: Path) -> npt.NDArray[np.float64]:

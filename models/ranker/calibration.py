@@ -23,9 +23,9 @@ class Calibration:
         """Learn from scores and what came of them."""
         if len(scores) == 0:
             raise ValueError("there is nothing to calibrate on")
-        found = IsotonicRegression(out_of_bounds="clip").fit(scores.astype(np.float64), hits.astype(np.float64))
-        self.score_ = np.asarray(found.X_thresholds_, dtype=np.float64)
-        self.chance_ = np.asarray(found.y_thresholds_, dtype=np.float64)
+        isotonic = IsotonicRegression(out_of_bounds="clip").fit(scores.astype(np.float64), hits.astype(np.float64))
+        self.score_ = np.asarray(isotonic.X_thresholds_, dtype=np.float64)
+        self.chance_ = np.asarray(isotonic.y_thresholds_, dtype=np.float64)
         return self
 
     def chance(self, scores: npt.NDArray[np.floating]) -> Values:

@@ -29,7 +29,7 @@ NAMES: tuple[str, ...] = (
 def columns(situation: Situation, scores: dict[str, Scores], candidates: Candidates) -> Scores:
     """The table, shape (candidates, ``NAMES``), float32."""
     row, item = candidates.row, candidates.item
-    made = [
+    parts = [
         *_of_sources(scores, candidates),
         candidates.strength,
         *pair_facts(situation.moment, candidates),
@@ -39,21 +39,21 @@ def columns(situation: Situation, scores: dict[str, Scores], candidates: Candida
         *situation.item_values[item].T,
         *situation.context[row].T,
     ]
-    return np.ascontiguousarray(np.stack(made, axis=1), dtype=np.float32)
+    return np.ascontiguousarray(np.stack(parts, axis=1), dtype=np.float32)
 
 
 def _of_sources(scores: dict[str, Scores], candidates: Candidates) -> list[Scores]:
     """Of each source: the score, the share of the person's best score, and log(1 + place)."""
-    found = []
+    blocks = []
     row, item = candidates.row, candidates.item
     for name in SHARES:
         values = scores[name]
-        own = np.asarray(values[row, item], dtype=np.float32)
+        strength = np.asarray(values[row, item], dtype=np.float32)
         best = np.maximum(values.max(axis=1), 1e-12)
         is_same_for_all = values.strides[0] == 0  # then one row is enough to sort
         place = _places(values[:1])[0, item] if is_same_for_all else _places(values)[row, item]
-        found += [own, own / best[row], np.log1p(place).astype(np.float32)]
-    return found
+        blocks += [strength, strength / best[row], np.log1p(place).astype(np.float32)]
+    return blocks
 
 
 def _places(values: Scores) -> Numbers:
@@ -67,21 +67,21 @@ def pair_facts(moment: Moment, candidates: Candidates) -> list[Scores]:
     """Of each pair: views, adds, payments of the person and item, and 1 / (1 + days) since the last act and payment."""
     acts, age = moment.acts, moment.age_days()
     shape = (moment.persons, moment.items)
-    found = []
+    facts = []
     for kind in ("view", "add", "pay"):
         mine = acts.kind == kind
         counts = sparse.csr_matrix(
             (np.ones(int(mine.sum()), dtype=np.float32), (acts.person[mine], acts.item[mine])), shape=shape
         )
-        found.append(look_up(counts, candidates)[0])
+        facts.append(look_up(counts, candidates)[0])
     for mine in (np.ones(len(acts), dtype=np.bool_), acts.kind == "pay"):
         key, where = np.unique(acts.person[mine] * moment.items + acts.item[mine], return_inverse=True)
         youngest = np.full(len(key), np.inf)
         np.minimum.at(youngest, where, age[mine])
         recency = (1 / (1 + youngest)).astype(np.float32)
         table = sparse.csr_matrix((recency, (key // moment.items, key % moment.items)), shape=shape)
-        found.append(look_up(table, candidates)[0])
-    return found
+        facts.append(look_up(table, candidates)[0])
+    return facts
 
 
 def _of_taste(moment: Moment, candidates: Candidates) -> list[Scores]:

@@ -53,7 +53,7 @@ class Examples:
         return self.where(kept | (self.label > 0))
 
 
-def join(parts: list[Examples]) -> Examples:
+def join_examples(parts: list[Examples]) -> Examples:
     """Several tables as one; groups of different parts stay apart."""
     offset, groups = 0, []
     for part in parts:
@@ -63,7 +63,7 @@ def join(parts: list[Examples]) -> Examples:
     return Examples(np.concatenate(groups), *columns)
 
 
-class NothingToLearn(ValueError):
+class NoRankingExamples(ValueError):
     """No group has candidates that turned out differently."""
 
 
@@ -95,11 +95,11 @@ def grow(
     """Trees, and the importance of each column: the share of the change in scores that is its doing, in percent.
 
     With ``start``, a score of columns, the trees learn what is to be added to it. Same examples and seed, same trees. Raises
-    NothingToLearn.
+    NoRankingExamples.
     """
     forests, weights = [], np.zeros(len(names))
     for seed in range(growth.seed, growth.seed + growth.forests):
-        model = train_catboost(draw(examples, growth, seed), replace(growth, seed=seed), start)
+        model = train_catboost(draw_examples(examples, growth, seed), replace(growth, seed=seed), start)
         forests.append(export_trees(model, len(names)))
         weights += model.get_feature_importance(type="PredictionValuesChange") / growth.forests
     order = np.argsort(-weights, kind="stable")
@@ -107,12 +107,12 @@ def grow(
     return SymmetricTrees.summed(forests, [1 / growth.forests] * growth.forests), importances
 
 
-def draw(examples: Examples, growth: Growth, seed: int) -> Examples:
-    """What one forest learns from: lists that say something, with a few misses. Raises NothingToLearn."""
-    found = examples.thinned(growth.misses, seed).with_a_hit()
-    if len(found) == 0:
-        raise NothingToLearn("no list holds both a hit and a miss; wait for purchases or clicks")
-    return found
+def draw_examples(examples: Examples, growth: Growth, seed: int) -> Examples:
+    """The examples of one forest: groups with different labels, thinned to ``growth.misses``. Raises NoRankingExamples."""
+    drawn = examples.thinned(growth.misses, seed).with_a_hit()
+    if len(drawn) == 0:
+        raise NoRankingExamples("no list holds both a hit and a miss; wait for purchases or clicks")
+    return drawn
 
 
 def train_catboost(examples: Examples, growth: Growth, start: Callable[[Scores], Scores] | None = None) -> Any:

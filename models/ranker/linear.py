@@ -38,8 +38,8 @@ class LinearScore:
         columns = _within(columns / spread, place, counts)
         label = _within(examples.label[:, None], place, counts)[:, 0]
         matrix = (columns.T @ columns).astype(np.float64) + self.ridge * np.eye(columns.shape[1])
-        found = np.linalg.solve(matrix, (columns.T @ label).astype(np.float64))
-        self.weights_ = (found / spread).astype(np.float32)
+        solution = np.linalg.solve(matrix, (columns.T @ label).astype(np.float64))
+        self.weights_ = (solution / spread).astype(np.float32)
         return self
 
     def predict(self, values: Scores) -> Scores:

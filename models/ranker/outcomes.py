@@ -12,7 +12,7 @@ from jishi.preference import WEIGHTS
 from models.candidates import Candidates
 from models.interactions import Interactions
 from models.recommender import Scores
-from models.split import Instants, Window
+from models.split import Instants, SplitWindow
 from models.timed.moment import Numbers
 
 LEAST_CLICKS = 1_000  # below this many clicked lists, purchases teach more
@@ -28,7 +28,7 @@ class Impressions:
     is_clicked: npt.NDArray[np.bool_]
 
 
-def purchases_within(acts: Interactions, window: Window) -> sparse.csr_matrix:
+def purchases_within(acts: Interactions, window: SplitWindow) -> sparse.csr_matrix:
     """Persons × items, 1 for what was paid in the test interval of the window."""
     paid = acts.where(window.is_test(acts.occurred_at) & (acts.kind == "pay"))
     bought = sparse.csr_matrix(
@@ -38,7 +38,7 @@ def purchases_within(acts: Interactions, window: Window) -> sparse.csr_matrix:
     return bought
 
 
-def relevance_within(acts: Interactions, window: Window) -> sparse.csr_matrix:
+def relevance_within(acts: Interactions, window: SplitWindow) -> sparse.csr_matrix:
     """Persons × items: the weight (``jishi.preference``) of the strongest act of the test interval.
 
     Purchases are few; that somebody looked at an item or put it into the cart says of taste what a purchase says, only less.
@@ -48,13 +48,13 @@ def relevance_within(acts: Interactions, window: Window) -> sparse.csr_matrix:
     for kind, worth in WEIGHTS.items():
         weight[inside.kind == kind] = worth
     pair, where = np.unique(inside.person * len(acts.item_ids) + inside.item, return_inverse=True)
-    strongest = np.zeros(len(pair), dtype=np.float32)
-    np.maximum.at(strongest, where, weight)
+    relevance = np.zeros(len(pair), dtype=np.float32)
+    np.maximum.at(relevance, where, weight)
     row, column = pair // len(acts.item_ids), pair % len(acts.item_ids)
-    return sparse.csr_matrix((strongest, (row, column)), shape=(len(acts.person_ids), len(acts.item_ids)))
+    return sparse.csr_matrix((relevance, (row, column)), shape=(len(acts.person_ids), len(acts.item_ids)))
 
 
-def shown_within(impressions: Impressions, window: Window, persons: int, items: int) -> tuple[Candidates, Scores]:
+def shown_within(impressions: Impressions, window: SplitWindow, persons: int, items: int) -> tuple[Candidates, Scores]:
     """What each person was shown in the test interval, as candidates, and 1 for what was clicked."""
     inside = window.is_test(impressions.at)
     key = impressions.person[inside] * items + impressions.item[inside]

@@ -1,4 +1,4 @@
-"""The ranker: sources, columns, trees and calibration as one thing that learns from situations and orders candidates."""
+"""The ranker: sources, columns, trees and calibration together; fits on labelled situations and orders candidates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy import sparse
 from models.candidates import Candidates, look_up
 from models.ranker.calibration import Calibration, calibration_error, reliability
 from models.ranker.columns import NAMES, columns
-from models.ranker.grow import Examples, Growth, draw, grow, join
+from models.ranker.grow import Examples, Growth, draw_examples, grow, join_examples
 from models.ranker.linear import LinearScore
 from models.ranker.situation import Situation
 from models.ranker.sources import Sources, candidates_of
@@ -24,11 +24,11 @@ GROWTH = Growth(misses=10, forests=3)  # a single forest's NDCG@10 moves by .002
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """A situation of the past, the sources as they were then, and what came of it.
+class LabelledSituation:
+    """A past situation, the sources fitted as of then, and its labels.
 
-    ``bought`` and ``relevance`` (``outcomes``): persons × items. ``shown`` and ``clicked``: what was really shown, which then
-    are the candidates, and what of it was clicked.
+    ``bought`` and ``relevance`` (``models.ranker.outcomes``): persons × items. ``shown`` and ``clicked``: logged impressions,
+    which then are the candidates, and whether each was clicked.
     """
 
     situation: Situation
@@ -42,7 +42,7 @@ class Lesson:
 class Ranker:
     """Orders the candidates of all sources by a linear score and boosted trees on top of it, both with a ranking loss.
 
-    The latest lesson is kept from the trees: it calibrates their scores and gives the reliability table.
+    The latest situation is held out from the trees: it calibrates their scores and gives the reliability table.
     """
 
     def __init__(self, growth: Growth | None = None) -> None:
@@ -52,15 +52,18 @@ class Ranker:
         self.calibration_: Calibration | None = None
         self.facts_: dict[str, Any] = {}
 
-    def fit(self, lessons: list[Lesson]) -> Self:
-        """Learn from all lessons but the latest, calibrate on that. Raises NothingToLearn, and ValueError for one lesson."""
-        if len(lessons) < 2:
-            raise ValueError("the ranker needs two lessons or more: the latest one calibrates")
-        lessons = sorted(lessons, key=lambda lesson: lesson.situation.moment.as_of)
-        taught = join([examples_of(lesson) for lesson in lessons[:-1]])
-        self.linear_ = LinearScore().fit(draw(taught, self.growth, self.growth.seed))
+    def fit(self, labelled_situations: list[LabelledSituation]) -> Self:
+        """Fit on all situations but the latest and calibrate on the latest.
+
+        Raises NoRankingExamples, and ValueError for fewer than two situations.
+        """
+        if len(labelled_situations) < 2:
+            raise ValueError("the ranker needs two labelled situations or more: the latest one calibrates")
+        labelled_situations = sorted(labelled_situations, key=lambda each: each.situation.moment.as_of)
+        taught = join_examples([examples_of(labelled) for labelled in labelled_situations[:-1]])
+        self.linear_ = LinearScore().fit(draw_examples(taught, self.growth, self.growth.seed))
         self.trees_, importances = grow(taught, NAMES, self.growth, self.linear_.predict)
-        held_out = examples_of(lessons[-1])
+        held_out = examples_of(labelled_situations[-1])
         scores, hits = self.score(held_out.values), held_out.is_hit
         half = held_out.group % 2 == 0  # calibrated on one half of the persons, judged on the other
         self.calibration_ = Calibration().fit(scores[half], hits[half])
@@ -72,10 +75,10 @@ class Ranker:
             "lists": len(np.unique(taught.group)),
             "candidates": len(taught),
             "hits": int(taught.is_hit.sum()),
-            "labels": "clicks" if lessons[-1].shown is not None else "acts, hits are purchases",
+            "labels": "clicks" if labelled_situations[-1].shown is not None else "acts, hits are purchases",
             "calibration": {
                 "method": "isotonic",
-                "held_out_from": str(lessons[-1].situation.moment.as_of),
+                "held_out_from": str(labelled_situations[-1].situation.moment.as_of),
                 "expected_error": round(calibration_error(chances, hits[~half]), 6),
                 "reliability": reliability(chances, hits[~half]),
             },
@@ -91,14 +94,14 @@ class Ranker:
             part = situation.of(np.arange(start, min(start + BATCH, situation.moment.persons)))
             scores = sources.score(part.moment)
             candidates = candidates_of(scores, allowed)
-            found = self.score(columns(part, scores, candidates))
-            order = np.lexsort((candidates.item, -found, candidates.row))
+            totals = self.score(columns(part, scores, candidates))
+            order = np.lexsort((candidates.item, -totals, candidates.row))
             counts = np.bincount(candidates.row, minlength=candidates.rows)
             place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
             best = order[place < k]
             at = (start + candidates.row[best], place[place < k])
             lists[at] = candidates.item[best]
-            chances[at] = calibration.chance(found[best])
+            chances[at] = calibration.chance(totals[best])
         return lists, chances
 
     def score(self, values: Scores) -> Scores:
@@ -125,27 +128,27 @@ class Ranker:
         return self
 
 
-def examples_of(lesson: Lesson) -> Examples:
-    """Candidates of every person of the lesson who came (or was shown something), with columns, labels and hits."""
-    shown = lesson.shown
-    is_asked = np.diff(lesson.relevance.indptr) > 0 if shown is None else np.bincount(shown.row, minlength=shown.rows) > 0
+def examples_of(labelled: LabelledSituation) -> Examples:
+    """Candidates with columns, labels and hits, of every person who acted in the test interval (or was shown something)."""
+    shown = labelled.shown
+    is_asked = np.diff(labelled.relevance.indptr) > 0 if shown is None else np.bincount(shown.row, minlength=shown.rows) > 0
     persons = np.flatnonzero(is_asked)
-    parts = [_part(lesson, persons[start : start + BATCH]) for start in range(0, len(persons), BATCH)]
+    parts = [_part(labelled, persons[start : start + BATCH]) for start in range(0, len(persons), BATCH)]
     empty = np.empty(0, dtype=np.float32)
     nobody = Examples(np.empty(0, dtype=np.int64), np.empty((0, len(NAMES)), dtype=np.float32), empty, empty > 0)
-    return join([nobody, *parts])
+    return join_examples([nobody, *parts])
 
 
-def _part(lesson: Lesson, rows: Numbers) -> Examples:
-    here = lesson.situation.of(rows)
-    scores, shown = lesson.sources.score(here.moment), lesson.shown
+def _part(labelled: LabelledSituation, rows: Numbers) -> Examples:
+    here = labelled.situation.of(rows)
+    scores, shown = labelled.sources.score(here.moment), labelled.shown
     if shown is None:
         candidates = candidates_of(scores, np.ones(here.moment.items, dtype=np.bool_))
-        label = look_up(lesson.relevance[rows], candidates)[0]
-        is_hit = look_up(lesson.bought[rows], candidates)[0] > 0
+        label = look_up(labelled.relevance[rows], candidates)[0]
+        is_hit = look_up(labelled.bought[rows], candidates)[0] > 0
     else:
-        assert lesson.clicked is not None
+        assert labelled.clicked is not None
         kept = np.isin(shown.row, rows)
         candidates = replace(shown.where(kept), row=np.searchsorted(rows, shown.row[kept]), rows=len(rows))
-        label, is_hit = lesson.clicked[kept], lesson.clicked[kept] > 0
+        label, is_hit = labelled.clicked[kept], labelled.clicked[kept] > 0
     return Examples(candidates.row, columns(here, scores, candidates), label, is_hit)

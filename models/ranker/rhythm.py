@@ -50,9 +50,9 @@ def _distances(person: Numbers, age: Numbers, persons: int) -> tuple[Scores, Sco
     latest, gap = np.full(persons, UNKNOWN), np.full(persons, UNKNOWN)
     latest[person[::-1]] = age[::-1]
     is_next = person[1:] == person[:-1]
-    apart, of = np.diff(age)[is_next], person[1:][is_next]
-    order = np.lexsort((apart, of))
-    apart, of = apart[order], of[order]
-    distinct, start, count = np.unique(of, return_index=True, return_counts=True)
+    apart, owner = np.diff(age)[is_next], person[1:][is_next]
+    order = np.lexsort((apart, owner))
+    apart, owner = apart[order], owner[order]
+    distinct, start, count = np.unique(owner, return_index=True, return_counts=True)
     gap[distinct] = (apart[start + (count - 1) // 2] + apart[start + count // 2]) / 2
     return latest, gap

@@ -44,12 +44,12 @@ def declared(names: Sequence[str]) -> list[Feature]:
     return [by_name[name] for name in names]
 
 
-def store_values(names: Sequence[str], ids: Sequence[str], found: Mapping[str, Mapping[str, Any]]) -> Scores:
+def store_values(names: Sequence[str], ids: Sequence[str], stored: Mapping[str, Mapping[str, Any]]) -> Scores:
     """Values by entity and feature, shape (ids, names): the default where the store has none, −1 where that is null."""
     table = np.empty((len(ids), len(names)), dtype=np.float32)
     for column, feature in enumerate(declared(names)):
         default = feature.default if isinstance(feature.default, int | float) else -1.0
-        values = found[feature.name]
+        values = stored[feature.name]
         table[:, column] = [default if (value := values.get(name)) is None else value for name in ids]
     return table
 

@@ -66,10 +66,10 @@ class Sources:
     def score(self, moment: Moment) -> dict[str, Scores]:
         """Scores of every source, each persons × items."""
         histories = moment.acts.matrix()
-        found = {name: model.score(histories) for name, model in self.matrix_.items()}
-        found |= {name: model.score(moment) for name, model in self.timed_.items()}
-        found["recent"] = self.matrix_["item_knn"].score(faded(moment, HALF_LIFE_DAYS))
-        return {name: found[name] for name in self.names}
+        scores = {name: model.score(histories) for name, model in self.matrix_.items()}
+        scores |= {name: model.score(moment) for name, model in self.timed_.items()}
+        scores["recent"] = self.matrix_["item_knn"].score(faded(moment, HALF_LIFE_DAYS))
+        return {name: scores[name] for name in self.names}
 
     def states(self) -> dict[str, State]:
         """Fitted arrays of each source by name, for one artefact."""

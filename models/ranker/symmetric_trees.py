@@ -71,12 +71,12 @@ class SymmetricTrees:
             )
         depth = max(state["feature"].shape[1] for state in states)
         deep = [_deepened(state, depth) for state in states]
-        found = {name: np.concatenate([state[name] for state in deep]) for name in ("feature", "border")}
-        found["leaf"] = np.concatenate(
+        merged = {name: np.concatenate([state[name] for state in deep]) for name in ("feature", "border")}
+        merged["leaf"] = np.concatenate(
             [weight * np.asarray(state["leaf"], dtype=np.float64) for weight, state in zip(weights, deep, strict=True)]
         )
-        found["bias"] = np.array([sum(weight * state["bias"][0] for weight, state in zip(weights, states, strict=True))])
-        return cls().from_state(found | {"features": states[0]["features"]})
+        merged["bias"] = np.array([sum(weight * state["bias"][0] for weight, state in zip(weights, states, strict=True))])
+        return cls().from_state(merged | {"features": states[0]["features"]})
 
 
 def _deepened(state: State, depth: int) -> State:
@@ -92,7 +92,7 @@ def _deepened(state: State, depth: int) -> State:
 def _evaluate(columns: Scores, feature: Any, border: Any, leaf: Any, bias: float) -> Any:
     """``columns``: features × rows, so that the innermost loops run over neighbours in memory and can be vectorised."""
     rows, depth = columns.shape[1], feature.shape[1]
-    found = np.full(rows, bias, dtype=np.float64)
+    scores = np.full(rows, bias, dtype=np.float64)
     place = np.empty(rows, dtype=np.int32)
     for tree in range(feature.shape[0]):
         place[:] = 0
@@ -102,5 +102,5 @@ def _evaluate(columns: Scores, feature: Any, border: Any, leaf: Any, bias: float
                 place[row] += bit if column[row] > edge else np.int32(0)
         values = leaf[tree]
         for row in range(rows):
-            found[row] += values[place[row]]
-    return found
+            scores[row] += values[place[row]]
+    return scores

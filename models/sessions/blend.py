@@ -10,7 +10,7 @@ from scipy import sparse
 from models.boosted_trees import BoostedTrees
 from models.candidates import Candidates, gather, look_up, sample_for_training
 from models.recommender import NotFitted, Scores, State
-from models.sessions.model import SessionModel, check_range, check_sessions
+from models.sessions.model import SessionModel, check_item_range, check_sessions
 from models.sessions.neighbours import SessionKNN
 from models.sessions.repeats import Repeats
 from models.sessions.rules import Markov, SecondOrderMarkov, SequentialRules, Together
@@ -33,7 +33,7 @@ class TooFewToLearn(ValueError):
     """The held-out sessions hold too few next items to learn weights from."""
 
 
-def make_sources() -> dict[str, SessionModel]:
+def session_sources() -> dict[str, SessionModel]:
     """Fresh models that the blend listens to."""
     return {
         "knn": SessionKNN(),
@@ -65,7 +65,7 @@ class SessionBlend:
         self.learn_from = learn_from
         self.trees = trees
         self.seed = seed
-        self.sources_ = make_sources()
+        self.sources_ = session_sources()
         self.trees_: BoostedTrees | None = None
         self.popularity_: Scores | None = None
         self.recent_: Scores | None = None
@@ -76,9 +76,9 @@ class SessionBlend:
         if len(prefixes) > self.learn_from:
             rows = np.sort(np.random.default_rng(self.seed).permutation(len(prefixes))[: self.learn_from])
             prefixes, following = prefixes.take(rows), following[rows]
-        found, features = self._table(prefixes)
-        is_target = found.item == following[found.row]
-        kept, weight = sample_for_training(found, is_target, strongest=20, others=15, seed=self.seed)
+        candidates, features = self._table(prefixes)
+        is_target = candidates.item == following[candidates.row]
+        kept, weight = sample_for_training(candidates, is_target, top=20, others=15, seed=self.seed)
         if is_target[kept].sum() < 100:
             raise TooFewToLearn(f"only {int(is_target[kept].sum())} next items are among the candidates; 100 are needed")
         self.trees_ = BoostedTrees(self.trees, seed=self.seed).fit(features[kept], is_target[kept], weight[kept])
@@ -103,25 +103,25 @@ class SessionBlend:
         """Log-odds of the candidates, lifted above zero."""
         if self.trees_ is None or self.popularity_ is None:
             raise NotFitted("let the blend learn first")
-        found, features = self._table(check_range(prefixes))
-        return found.matrix(self.trees_.predict(features))
+        candidates, features = self._table(check_item_range(prefixes))
+        return candidates.matrix(self.trees_.predict(features))
 
     def _table(self, prefixes: Sequences) -> tuple[Candidates, Scores]:
         """Candidates and their features, one row each."""
         if self.popularity_ is None or self.recent_ is None:
             raise NotFitted("let the blend learn first")
-        said = {name: model.weigh(prefixes) for name, model in self.sources_.items()}
-        found = gather(said, SHARES, self.candidates)
-        columns = [found.strength, self.popularity_[found.item], self.recent_[found.item]]
+        scores = {name: model.weigh(prefixes) for name, model in self.sources_.items()}
+        candidates = gather(scores, SHARES, self.candidates)
+        columns = [candidates.strength, self.popularity_[candidates.item], self.recent_[candidates.item]]
         columns.append(columns[2] - columns[1])
-        for name in sorted(said):
-            columns.extend(look_up(said[name], found))
-        columns.extend(_places(prefixes, found))
+        for name in sorted(scores):
+            columns.extend(look_up(scores[name], candidates))
+        columns.extend(_places(prefixes, candidates))
         last = np.zeros(len(prefixes), dtype=np.float32)
         filled = prefixes.lengths > 0
         last[filled] = self.popularity_[prefixes.flat[prefixes.starts[1:][filled] - 1]]
-        columns.append(last[found.row])
-        return found, np.column_stack(columns).astype(np.float32)
+        columns.append(last[candidates.row])
+        return candidates, np.column_stack(columns).astype(np.float32)
 
     def state(self) -> State:
         """States of sources and trees, each array under ``<part>/<array>``."""
@@ -144,7 +144,7 @@ class SessionBlend:
         return self
 
 
-def _places(prefixes: Sequences, found: Candidates) -> list[Scores]:
+def _places(prefixes: Sequences, candidates: Candidates) -> list[Scores]:
     """Where a candidate stands in its session, and how the session goes: length, share of repeats, last two equal."""
     back, count = prefixes.latest(prefixes.back() + 1.0), prefixes.summed(np.ones(len(prefixes.flat)))
     lengths = prefixes.lengths
@@ -156,7 +156,7 @@ def _places(prefixes: Sequences, found: Candidates) -> list[Scores]:
     repeated = 1 - distinct / np.maximum(lengths, 1)
     facts = (np.log1p(lengths), repeated, is_stuck)
     return [
-        look_up(back, found)[0],
-        look_up(count, found)[0],
-        *(np.asarray(fact, dtype=np.float32)[found.row] for fact in facts),
+        look_up(back, candidates)[0],
+        look_up(count, candidates)[0],
+        *(np.asarray(fact, dtype=np.float32)[candidates.row] for fact in facts),
     ]

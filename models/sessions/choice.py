@@ -34,7 +34,7 @@ class SessionChoice:
     trials: list[dict[str, Any]] = field(default_factory=list)
 
 
-def rank(model: SessionModel, prefixes: Sequences, k: int) -> Numbers:
+def rank_sessions(model: SessionModel, prefixes: Sequences, k: int) -> Numbers:
     """Lists of ``k`` items for each prefix."""
     parts = [top_of(model.weigh(prefixes.take(slice(at, at + BATCH))), k) for at in range(0, len(prefixes), BATCH)]
     return np.concatenate(parts) if parts else np.empty((0, k), dtype=np.int64)
@@ -52,14 +52,14 @@ def asked_of(sessions: Sequences) -> tuple[Sequences, Numbers]:
     return prefixes.take(rows), following[rows]
 
 
-def choose(sessions: Sequences, k: int, seed: int, tell: Callable[[str], None]) -> SessionChoice:
+def choose_session_model(sessions: Sequences, k: int, seed: int, progress: Callable[[str], None]) -> SessionChoice:
     """Judge every model on the latest sessions, and the blend that learnt on those just before; the best one wins."""
     held = min(MOST_SESSIONS, int(len(sessions) * HELD_OUT))
     earlier, later = sessions.take(slice(0, len(sessions) - held)), sessions.take(slice(len(sessions) - held, None))
     judged = later.take(slice(held * 5 // 6, None))
     prefixes, following = asked_of(judged)
     if len(prefixes) == 0 or len(earlier.flat) == 0:
-        tell("too few sessions to validate on, so session kNN")
+        progress("too few sessions to validate on, so session kNN")
         return SessionChoice(SessionKNN().fit(sessions), "knn")
     candidates: dict[str, SessionModel] = {name: make() for name, make in SESSION_MODELS.items()}
     for model in candidates.values():
@@ -68,19 +68,19 @@ def choose(sessions: Sequences, k: int, seed: int, tell: Callable[[str], None]) 
         taught = later.take(slice(0, held * 5 // 6))
         candidates["blend"] = SessionBlend(seed=seed).learn(earlier, *asked_of(taught))
     except TooFewToLearn as error:
-        tell(f"no blend: {error}")
+        progress(f"no blend: {error}")
     trials: list[dict[str, Any]] = []
     for name, model in candidates.items():
-        lists = rank(model, prefixes, k)
+        lists = rank_sessions(model, prefixes, k)
         hr, mrr = (float(values.mean()) for values in next_item_metrics(lists, following, k).values())
         trials.append({"model": name, f"hr@{k}": round(hr, 6), f"mrr@{k}": round(mrr, 6), "prefixes": len(prefixes)})
-        tell(f"{name}: hr@{k} {hr:.4f}, mrr@{k} {mrr:.4f}")
+        progress(f"{name}: hr@{k} {hr:.4f}, mrr@{k} {mrr:.4f}")
     best = max(trials, key=lambda trial: trial[f"hr@{k}"] + trial[f"mrr@{k}"])["model"]
-    tell(f"chosen: {best}")
+    progress(f"chosen: {best}")
     return SessionChoice(candidates[best].fit(sessions), best, trials)
 
 
-def learn_blend(sessions: Sequences, seed: int) -> SessionBlend:
+def learn_session_blend(sessions: Sequences, seed: int) -> SessionBlend:
     """A blend taught by the latest sessions, fitted on all. Raises TooFewToLearn."""
     held = min(MOST_SESSIONS, int(len(sessions) * HELD_OUT))
     earlier, later = sessions.take(slice(0, len(sessions) - held)), sessions.take(slice(len(sessions) - held, None))

@@ -40,8 +40,8 @@ class LiveSessionKNN:
             raise ValueError(f"a list has one item or more, not {k}")
         asked = np.asarray(prefix, dtype=np.int64)
         accumulators = (self._similarity, self._score)
-        found, score = _answer(asked, *self._index, *self._sessions, self._idf, *accumulators, self.decay, self.neighbours, k)
-        return found, score
+        items, score = _answer(asked, *self._index, *self._sessions, self._idf, *accumulators, self.decay, self.neighbours, k)
+        return items, score
 
 
 @numba.njit(cache=True, nogil=True)
@@ -73,24 +73,24 @@ def _answer(
                 touched[count] = session
                 count += 1
             similarity[session] += weights[place] * index_values[entry]
-    near = _strongest(touched[:count], similarity, most)
+    near = _most_similar(touched[:count], similarity, most)
     room = 0
     for session in near:
         room += starts[session + 1] - starts[session]
-    found = np.empty(room, dtype=np.int32)
+    reached = np.empty(room, dtype=np.int32)
     number = 0
     for session in near:
         for entry in range(starts[session], starts[session + 1]):
             item = held[entry]
             if score[item] == 0:
-                found[number] = item
+                reached[number] = item
                 number += 1
             score[item] += similarity[session]
     for place in range(number):
-        score[found[place]] *= idf[found[place]]
-    best, values = sorted_head(found[:number], score, k)
+        score[reached[place]] *= idf[reached[place]]
+    best, values = sorted_head(reached[:number], score, k)
     for place in range(number):
-        score[found[place]] = 0
+        score[reached[place]] = 0
     for place in range(count):
         similarity[touched[place]] = 0
     return best, values
@@ -116,7 +116,7 @@ def _query(prefix: Any, idf: Any, decay: float) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _strongest(touched: Any, similarity: Any, most: int) -> Any:
+def _most_similar(touched: Any, similarity: Any, most: int) -> Any:
     """The ``most`` most similar sessions; of equal ones the latest."""
     if len(touched) <= most:
         return touched
@@ -166,12 +166,12 @@ def _largest_first(values: Any, most: int) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def sorted_head(found: Any, score: Any, k: int) -> Any:
+def sorted_head(items: Any, score: Any, k: int) -> Any:
     """The ``k`` items of the highest score, best first, equal ones by number: kept sorted while they are looked through."""
-    best = np.empty(min(k, len(found)), dtype=np.int64)
+    best = np.empty(min(k, len(items)), dtype=np.int64)
     values = np.empty(len(best), dtype=np.float32)
     count = 0
-    for item in found:
+    for item in items:
         value = score[item]
         if count == len(best) and (value < values[-1] or (value == values[-1] and item > best[-1])):
             continue

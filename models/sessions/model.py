@@ -36,11 +36,11 @@ def check_sessions(sessions: Sequences) -> Sequences:
     """The sessions. Raises ValueError when there is nothing to learn from or an item's number is out of range."""
     if len(sessions.flat) == 0 or sessions.items == 0:
         raise ValueError("sessions hold no items")
-    check_range(sessions)
+    check_item_range(sessions)
     return sessions
 
 
-def check_range(sequences: Sequences) -> Sequences:
+def check_item_range(sequences: Sequences) -> Sequences:
     """The sequences. Raises ValueError when an item's number is out of range."""
     if len(sequences.flat) and (sequences.flat.min() < 0 or sequences.flat.max() >= sequences.items):
         raise ValueError(f"items must be numbered from 0 to {sequences.items - 1}")
@@ -50,7 +50,7 @@ def check_range(sequences: Sequences) -> Sequences:
 def top_of(weights: sparse.csr_matrix, k: int) -> Items:
     """Best ``k`` items a row, equal weights by number; the first numbers not weighed fill up; −1 where none is left."""
     rows, items = weights.shape
-    found = np.full((rows, k), -1, dtype=np.int64)
+    top = np.full((rows, k), -1, dtype=np.int64)
     for row in range(rows):
         span = slice(weights.indptr[row], weights.indptr[row + 1])
         values, numbers = weights.data[span], weights.indices[span]
@@ -58,13 +58,13 @@ def top_of(weights: sparse.csr_matrix, k: int) -> Items:
             bar = np.partition(values, len(values) - k)[len(values) - k]
             values, numbers = values[values >= bar], numbers[values >= bar]
         best = numbers[np.lexsort((numbers, -values))][:k]
-        found[row, : len(best)] = best
+        top[row, : len(best)] = best
         if len(best) < min(k, items):
             is_free = np.ones(min(items, k + len(best)), dtype=np.bool_)
             is_free[best[best < len(is_free)]] = False
             others = np.flatnonzero(is_free)[: k - len(best)]
-            found[row, len(best) : len(best) + len(others)] = others
-    return found
+            top[row, len(best) : len(best) + len(others)] = others
+    return top
 
 
 def pack(name: str, matrix: sparse.csr_matrix) -> State:

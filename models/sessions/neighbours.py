@@ -7,9 +7,9 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
-from models.candidates import strongest_entries
+from models.candidates import top_entries
 from models.recommender import NotFitted, State
-from models.sessions.model import check_range, check_sessions, pack, unpack
+from models.sessions.model import check_item_range, check_sessions, pack, unpack
 from models.sessions.sequences import Sequences
 
 BATCH = 512
@@ -48,8 +48,8 @@ class SessionKNN:
         check_sessions(sessions)
         kept = sessions.take(slice(int(len(sessions) * (1 - self.newest)), None))
         held = kept.latest(np.ones(len(kept.flat)))
-        found_in = np.bincount(held.indices, minlength=kept.items)
-        self.idf_ = np.log1p(len(kept) / np.maximum(found_in, 1)).astype(np.float32)
+        sessions_with_item = np.bincount(held.indices, minlength=kept.items)
+        self.idf_ = np.log1p(len(kept) / np.maximum(sessions_with_item, 1)).astype(np.float32)
         by_length = held.copy()
         by_length.data = (np.repeat(np.diff(held.indptr), np.diff(held.indptr)) ** -self.length_power).astype(np.float32)
         by_item = sparse.csr_matrix(by_length.T)
@@ -64,12 +64,12 @@ class SessionKNN:
         """Idf-weighted sums over the neighbours of each prefix."""
         if self.sessions_ is None or self.index_ is None or self.idf_ is None:
             raise NotFitted("fit the session kNN first")
-        check_range(prefixes)
+        check_item_range(prefixes)
         asked = prefixes.latest(np.exp(-prefixes.back() / self.decay)) @ sparse.diags(self.idf_)
         asked, idf = sparse.csr_matrix(asked, dtype=np.float32), sparse.diags(self.idf_)
         parts = []
         for start in range(0, len(prefixes), BATCH):
-            near = strongest_entries(sparse.csr_matrix(asked[start : start + BATCH] @ self.index_), self.neighbours)
+            near = top_entries(sparse.csr_matrix(asked[start : start + BATCH] @ self.index_), self.neighbours)
             parts.append((near @ self.sessions_) @ idf)
         if not parts:
             return sparse.csr_matrix((0, prefixes.items), dtype=np.float32)

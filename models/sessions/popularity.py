@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from models.recommender import NotFitted, State
-from models.sessions.model import check_range, check_sessions
+from models.sessions.model import check_item_range, check_sessions
 from models.sessions.sequences import Sequences
 
 
@@ -27,7 +27,7 @@ class SessionPopularity:
         """No weights."""
         if self.items_ is None:
             raise NotFitted("fit the popularity model first")
-        return sparse.csr_matrix((len(check_range(prefixes)), self.items_), dtype=np.float32)
+        return sparse.csr_matrix((len(check_item_range(prefixes)), self.items_), dtype=np.float32)
 
     def state(self) -> State:
         """The number of items."""

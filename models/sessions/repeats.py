@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from models.recommender import NotFitted, State
-from models.sessions.model import check_range, check_sessions
+from models.sessions.model import check_item_range, check_sessions
 from models.sessions.sequences import Numbers, Sequences
 
 BACK, COUNT = 20, 4  # a place further back or a count above shares the last cell
@@ -43,7 +43,7 @@ class Repeats:
         """The rates of the items of each prefix."""
         if self.rates_ is None:
             raise NotFitted("fit the repeat model first")
-        back, count = _cells(check_range(prefixes))
+        back, count = _cells(check_item_range(prefixes))
         back.data = self.rates_[_cell(back.data, count.data)]
         return back
 

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from models.item_knn import ItemKNN
 from models.recommender import NotFitted, Scores, State
-from models.sessions.model import check_range, check_sessions, pack, unpack
+from models.sessions.model import check_item_range, check_sessions, pack, unpack
 from models.sessions.sequences import Numbers, Sequences
 
 
@@ -27,7 +27,7 @@ class RulesOfItems:
         """Σ over the prefix of e^(−back / decay) × rule; with a decay of 0 the last item alone asks."""
         if self.rules_ is None:
             raise NotFitted(f"fit {self.name} first")
-        back = check_range(prefixes).back()
+        back = check_item_range(prefixes).back()
         asked = prefixes.summed((back == 0).astype(np.float32) if self.decay == 0 else np.exp(-back / self.decay))
         return sparse.csr_matrix(asked @ self.rules_, dtype=np.float32)
 
@@ -149,7 +149,7 @@ class SecondOrderMarkov:
         """The shares of the last pair; nothing for a shorter prefix or a pair never seen."""
         if self.pairs_ is None or self.rules_ is None:
             raise NotFitted("fit the second-order Markov chain first")
-        check_range(prefixes)
+        check_item_range(prefixes)
         rows = np.flatnonzero(prefixes.lengths >= 2)
         ends = prefixes.starts[rows + 1]
         key = prefixes.flat[ends - 2] * prefixes.items + prefixes.flat[ends - 1]
@@ -182,9 +182,9 @@ def pair_counts(sessions: Sequences, gap: int, backwards: bool) -> sparse.csr_ma
         values.append(np.full(int(inside.sum()), 1 / distance, dtype=np.float32))
     first, second = np.concatenate(rows), np.concatenate(columns)
     places = (second, first) if backwards else (first, second)
-    found = sparse.csr_matrix((np.concatenate(values), places), shape=(sessions.items, sessions.items))
-    found.sum_duplicates()
-    return found
+    counts = sparse.csr_matrix((np.concatenate(values), places), shape=(sessions.items, sessions.items))
+    counts.sum_duplicates()
+    return counts
 
 
 def shares(counts: sparse.csr_matrix) -> sparse.csr_matrix:

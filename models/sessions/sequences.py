@@ -94,6 +94,6 @@ class Sequences:
     def _matrix(self, entries: Numbers, weight: npt.NDArray[np.floating]) -> sparse.csr_matrix:
         values = np.asarray(weight, dtype=np.float32)[entries]
         shape = (len(self), self.items)
-        found = sparse.csr_matrix((values, (self.row()[entries], self.flat[entries])), shape=shape)
-        found.sum_duplicates()
-        return found
+        matrix = sparse.csr_matrix((values, (self.row()[entries], self.flat[entries])), shape=shape)
+        matrix.sum_duplicates()
+        return matrix

@@ -79,10 +79,10 @@ class AttributeMapping:
     def score(self, histories: sparse.csr_matrix) -> Scores:
         """Scores of the recommender, and of the mapping for items without history."""
         mapping, evidence = self._fitted()
-        found = np.array(self.model.score(histories), dtype=np.float32)
+        scores = np.array(self.model.score(histories), dtype=np.float32)
         if len(self.cold_):
-            found[:, self.cold_] = self.lift * ((evidence.T @ found.T).T @ mapping)
-        return found
+            scores[:, self.cold_] = self.lift * ((evidence.T @ scores.T).T @ mapping)
+        return scores
 
     def _fitted(self) -> tuple[Scores, sparse.csr_matrix]:
         if self.map_ is None or self.evidence_ is None:
@@ -92,9 +92,9 @@ class AttributeMapping:
     def state(self) -> State:
         """The mapping, its evidence in CSR form, and the recommender's state under ``model/``."""
         mapping, evidence = self._fitted()
-        own: State = {"map": mapping, "cold": self.cold_, "shape": np.array(evidence.shape, dtype=np.int64)}
+        state: State = {"map": mapping, "cold": self.cold_, "shape": np.array(evidence.shape, dtype=np.int64)}
         arrays = {"data": evidence.data, "indices": evidence.indices, "indptr": evidence.indptr}
-        return own | arrays | {f"model/{key}": array for key, array in self.model.state().items()}
+        return state | arrays | {f"model/{key}": array for key, array in self.model.state().items()}
 
     def from_state(self, state: State) -> Self:
         """Take over a mapping and its recommender."""

@@ -43,9 +43,9 @@ class ContentKNN:
 
     def state(self) -> State:
         """The features in CSR form."""
-        found = self._fitted()
-        shape = np.array(found.shape, dtype=np.int64)
-        return {"data": found.data, "indices": found.indices, "indptr": found.indptr, "shape": shape}
+        content = self._fitted()
+        shape = np.array(content.shape, dtype=np.int64)
+        return {"data": content.data, "indices": content.indices, "indptr": content.indptr, "shape": shape}
 
     def from_state(self, state: State) -> Self:
         """Take over features."""

@@ -47,7 +47,7 @@ class Sentences:
         """Vectors of items, in batches of sentences of like length."""
         texts = [_sentence(item) for item in items]
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
-        found = np.zeros((len(items), 384), dtype=np.float32)
+        vectors = np.zeros((len(items), 384), dtype=np.float32)
         order = sorted((row for row, text in enumerate(texts) if text), key=lambda row: len(tokens[row]))
         start = 0
         while start < len(order):
@@ -55,9 +55,9 @@ class Sentences:
             while start + size < len(order) and (size + 1) * len(tokens[order[start + size]]) <= TOKENS_AT_ONCE:
                 size += 1
             rows = order[start : start + size]
-            found[rows] = self._embed([tokens[row] for row in rows])
+            vectors[rows] = self._embed([tokens[row] for row in rows])
             start += size
-        return sparse.csr_matrix(found)
+        return sparse.csr_matrix(vectors)
 
     def _embed(self, tokens: list[list[int]]) -> Floats:
         """Mean of the last layer over the tokens of each sentence, scaled to length 1."""

@@ -37,11 +37,11 @@ def title_words(title: str) -> list[str]:
 
 def title_grams(title: str) -> list[str]:
     """Character n-grams: one and two characters of a Chinese run, three and four of any other word with its boundaries."""
-    found = []
+    grams = []
     for run, is_han in _runs(title):
         text, (low, high) = (run, HAN_GRAMS) if is_han else (f"<{run}>", OTHER_GRAMS)
-        found += [text[at : at + size] for size in range(low, high + 1) for at in range(len(text) - size + 1)]
-    return found
+        grams += [text[at : at + size] for size in range(low, high + 1) for at in range(len(text) - size + 1)]
+    return grams
 
 
 def label_tokens(labels: Mapping[str, str | tuple[str, ...]]) -> list[str]:
@@ -76,8 +76,8 @@ def _segmenter() -> jieba.Tokenizer:
     import jieba
 
     jieba.setLogLevel(logging.WARNING)
-    found = jieba.Tokenizer()
+    tokenizer = jieba.Tokenizer()
     with tempfile.TemporaryDirectory() as folder:
-        found.tmp_dir = folder
-        found.initialize()
-    return found
+        tokenizer.tmp_dir = folder
+        tokenizer.initialize()
+    return tokenizer

@@ -62,9 +62,11 @@ class BuyAgain:
 
     name = "buy_again"
 
-    def __init__(self, horizon_days: float = 7.0, own_prior: float = 1.0, item_prior: float = 5.0, spread: float = 0.6) -> None:
+    def __init__(
+        self, horizon_days: float = 7.0, person_prior: float = 1.0, item_prior: float = 5.0, spread: float = 0.6
+    ) -> None:
         self.horizon_days = horizon_days
-        self.own_prior = own_prior
+        self.person_prior = person_prior
         self.item_prior = item_prior
         self.spread = spread
         self.log_gap_: Values | None = None
@@ -91,17 +93,17 @@ class BuyAgain:
         """The same, persons × items, with entries only for what a person bought."""
         log_gap, again = self._fitted()
         check_items(moment, len(log_gap))
-        own = rhythms(moment)
-        gaps = own.purchases - 1
-        centre = (own.log_gaps + self.own_prior * log_gap[own.item]) / (gaps + self.own_prior)
-        before = (np.log(own.quiet_days) - centre) / self.spread
-        after = (np.log(own.quiet_days + self.horizon_days) - centre) / self.spread
+        rhythm = rhythms(moment)
+        gaps = rhythm.purchases - 1
+        centre = (rhythm.log_gaps + self.person_prior * log_gap[rhythm.item]) / (gaps + self.person_prior)
+        before = (np.log(rhythm.quiet_days) - centre) / self.spread
+        after = (np.log(rhythm.quiet_days + self.horizon_days) - centre) / self.spread
         survived = np.maximum(ndtr(-before), 1e-9)
         due = 1.0 - ndtr(-after) / survived
-        next_one = (gaps + self.item_prior * again[own.item]) / (own.purchases + self.item_prior)
+        next_one = (gaps + self.item_prior * again[rhythm.item]) / (rhythm.purchases + self.item_prior)
         alive = next_one * survived / (next_one * survived + 1.0 - next_one)
         chance = (np.clip(due, 0.0, 1.0) * alive).astype(np.float32)
-        return sparse.csr_matrix((chance, (own.person, own.item)), shape=(moment.persons, moment.items))
+        return sparse.csr_matrix((chance, (rhythm.person, rhythm.item)), shape=(moment.persons, moment.items))
 
     def _fitted(self) -> tuple[Values, Values]:
         if self.log_gap_ is None or self.again_ is None:

@@ -113,7 +113,7 @@ def usual_prices(item: Numbers, at: Instants, price: Values, items: int, as_of: 
     ``item``, ``at``, ``price``: changes in any order; a price holds until the next change of its item. NaN for an
     item without a price before ``as_of``.
     """
-    found = np.full(items, np.nan)
+    prices = np.full(items, np.nan)
     past = at < as_of
     order = np.lexsort((at[past], item[past]))
     item, at, price = item[past][order], at[past][order], price[past][order]
@@ -130,5 +130,5 @@ def usual_prices(item: Numbers, at: Instants, price: Values, items: int, as_of: 
     reached = before + held - start[item] >= total[item] / 2 - 1e-9
     rows = np.flatnonzero(reached & (held > 0))
     distinct, where = np.unique(item[rows], return_index=True)
-    found[distinct] = price[rows[where]]
-    return found
+    prices[distinct] = price[rows[where]]
+    return prices

@@ -16,5 +16,5 @@ TIMED_MODELS: dict[str, type[Any]] = {
 
 def make_timed(name: str, parameters: dict[str, Any] | None = None) -> TimedModel:
     """A model that knows nothing yet. Raises KeyError for a name that is not in ``TIMED_MODELS``."""
-    found: TimedModel = TIMED_MODELS[name](**(parameters or {}))
-    return found
+    model: TimedModel = TIMED_MODELS[name](**(parameters or {}))
+    return model

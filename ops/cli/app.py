@@ -59,10 +59,10 @@ def bench(
     """Measure one of the numbers that the documents claim."""
     known = sorted(file.stem for file in (PROJECT_ROOT / "bench").glob("*.py") if "\ndef main(" in file.read_text())
     asked = name.replace("-", "_")
-    found = [stem for stem in known if stem == asked] or [stem for stem in known if stem.startswith(asked)]
-    if len(found) != 1:
+    matches = [stem for stem in known if stem == asked] or [stem for stem in known if stem.startswith(asked)]
+    if len(matches) != 1:
         raise typer.BadParameter(f"there is no bench {name!r}; known: {', '.join(known)}", param_hint="NAME")
-    hand_over(f"bench.{found[0]}", context.args, folder=None)
+    hand_over(f"bench.{matches[0]}", context.args, folder=None)
 
 
 @app.command("upgrade-stream", context_settings=PASS_THROUGH)
@@ -106,20 +106,20 @@ def status() -> None:
     settings = get_settings()
     paths = Paths.of(settings)
     airflow.write_secrets(paths)
-    found = platform_health(parts(settings, paths), settings, paths)
+    healths = platform_health(parts(settings, paths), settings, paths)
     table = Table()
     for heading in ("part", "process", "health", "what it says", "address"):
         table.add_column(heading, overflow="fold")
-    for health in found:
+    for health in healths:
         word = "[green]healthy[/]" if health.is_healthy else "[red]not healthy[/]"
-        table.add_row(health.name, health.state.lower(), word, health.told, health.url)
+        table.add_row(health.name, health.state.lower(), word, health.message, health.url)
     console.print(table)
-    raise typer.Exit(0 if all(health.is_healthy for health in found) else 1)
+    raise typer.Exit(0 if all(health.is_healthy for health in healths) else 1)
 
 
 @app.command()
 def demo(
-    shops: Annotated[str, typer.Option(help="shops to load, comma separated")] = "journey,lanting,shanhai,xinghe",
+    shops: Annotated[str, typer.Option(help="shops to load, comma separated")] = ",".join(DemoOptions.shops),
     days: Annotated[int, typer.Option(min=2, help="days of simulated history")] = DemoOptions.days,
     users: Annotated[int, typer.Option(min=10, help="shoppers of each simulated shop")] = DemoOptions.users,
     seed: Annotated[int, typer.Option(help="seed of the simulated shops; same seed, same tables")] = DemoOptions.seed,
@@ -161,5 +161,5 @@ def doctor() -> None:
     findings = examine(get_settings())
     for finding in findings:
         mark = "[green]✓[/]" if finding.is_fine else "[red]✗[/]"
-        console.print(f"{mark} {finding.what}: {finding.told}", highlight=False)
+        console.print(f"{mark} {finding.what}: {finding.detail}", highlight=False)
     raise typer.Exit(0 if all(finding.is_fine for finding in findings) else 1)

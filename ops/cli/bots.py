@@ -21,14 +21,14 @@ def bots(
     """List persons labelled as bots; their events stay in every table."""
     from quality.bots import bot_labels
 
-    found = bot_labels(open_version(get_settings()), shop)
+    labels = bot_labels(open_version(get_settings()), shop)
     if as_json:
-        print(json.dumps([asdict(label) for label in found], indent=2, default=str))
+        print(json.dumps([asdict(label) for label in labels], indent=2, default=str))
         return
-    table = Table(title=f"{len(found):,} persons labelled as bots", title_justify="left")
+    table = Table(title=f"{len(labels):,} persons labelled as bots", title_justify="left")
     for heading in ("shop", "person", "reason", "visits", "views", "s/view", "last (UTC)"):
         table.add_column(heading)
-    for label in found:
+    for label in labels:
         numbers = (f"{label.visits:,}", f"{label.views:,}", f"{label.s_per_view:.2f}", f"{label.last_at:%Y-%m-%d %H:%M}")
         table.add_row(label.shop_id, label.person_id, label.reason, *numbers)
     Console().print(table)

@@ -29,20 +29,20 @@ def catalogue(
 
     at = datetime.now(UTC) if as_of is None else _instant(as_of, "--as-of")
     by = None if known_by is None else _instant(known_by, "--known-by")
-    found = catalogue_as_of(open_version(get_settings()), shop, at, by)
+    items = catalogue_as_of(open_version(get_settings()), shop, at, by)
     if as_json:
-        for item in found:
+        for item in items:
             print(json.dumps({"changed_at": item.changed_at.isoformat(), **item.properties}, ensure_ascii=False))
         return
-    table = Table(title=f"{shop} as of {at.isoformat()}: {len(found):,} items", title_justify="left")
+    table = Table(title=f"{shop} as of {at.isoformat()}: {len(items):,} items", title_justify="left")
     for heading in ("item", "title", "category", "price", "stock", "status", "since (UTC)"):
         table.add_column(heading, overflow="fold")
-    for item in found[:limit]:
-        told = item.properties
-        price = f"{told['unit_price_minor'] / 100:,.2f} {told['currency']}"
+    for item in items[:limit]:
+        properties = item.properties
+        price = f"{properties['unit_price_minor'] / 100:,.2f} {properties['currency']}"
         since = f"{item.changed_at:%Y-%m-%d %H:%M:%S}"
-        status = told.get("status", "active")
-        table.add_row(item.item_id, told["title"], told["category"], price, str(told["stock"]), status, since)
+        status = properties.get("status", "active")
+        table.add_row(item.item_id, properties["title"], properties["category"], price, str(properties["stock"]), status, since)
     Console().print(table)
 
 

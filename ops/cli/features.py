@@ -17,7 +17,7 @@ from rich.table import Table
 from ops.cli.online_parity import online_parity
 
 if TYPE_CHECKING:
-    from quality.parity.prove import Proof
+    from quality.parity.prove import ParityProof
 
 app = typer.Typer(help="Features: list and export definitions, compute them over events, prove that all engines agree.")
 console = Console(width=None if sys.stdout.isatty() else 140)
@@ -96,7 +96,7 @@ def parity(
     """Compare all engines and online stores with the oracle, value by value; exit 1 on any difference."""
     from jishi.settings import get_settings
     from quality.parity.engines import ENGINES, STORES, prepared_log
-    from quality.parity.prove import explained, prove
+    from quality.parity.prove import explained, prove_parity
 
     compared = engine or [name for name in ENGINES if name != "oracle"]
     for name in compared:
@@ -109,7 +109,7 @@ def parity(
     with _told_in_one_line():
         settings = get_settings()
         with prepared_log(events, settings) as log:
-            proof = prove(log, compared, stores, settings, _say)
+            proof = prove_parity(log, compared, stores, settings, _say)
             console.print(_proof_table(proof))
             for paragraph in explained(proof, log, settings):
                 _say(paragraph)
@@ -120,7 +120,7 @@ def parity(
 
 @app.command()
 def why(
-    entity: Annotated[str, typer.Option(help="such as person:u1, item:i7, shop:lanting, person_category:u1|裙装")],
+    entity: Annotated[str, typer.Option(help="such as person:u1, item:i7, shop:s1, person_category:u1|裙装")],
     feature: Annotated[str, typer.Option(help="name of a feature, with or without the entity in front")],
     as_of: Annotated[str, typer.Option(help="ISO 8601 instant at which the value is read")],
     events: Annotated[Path | None, typer.Option(help="folder of events; the lake's bronze if left out")] = None,
@@ -136,23 +136,23 @@ def why(
     except ValueError as error:
         raise typer.BadParameter(f"{as_of!r} {error}", param_hint="--as-of") from None
     with _told_in_one_line():
-        found = evidence(entity, feature, as_of_ms, events, shop)
-    value, window = found.value, found.window
+        result = evidence(entity, feature, as_of_ms, events, shop)
+    value, window = result.value, result.window
     if as_json:
-        facts = {"feature": found.feature.name, "entity_id": found.entity_id, "value": value, "window_ms": window}
-        print(json.dumps(facts | {"valid_until_ms": found.valid_until_ms, "acts": found.acts}, indent=2, ensure_ascii=False))
+        facts = {"feature": result.feature.name, "entity_id": result.entity_id, "value": value, "window_ms": window}
+        print(json.dumps(facts | {"valid_until_ms": result.valid_until_ms, "acts": result.acts}, indent=2, ensure_ascii=False))
         return
     table = Table("event", "act", "occurred", "known", "item", "value")
-    for act in found.acts:
-        told = act[found.feature.column] if found.feature.column else ""
+    for act in result.acts:
+        counted = act[result.feature.column] if result.feature.column else ""
         times = (_utc(act["occurred_at_ms"]), _utc(act["received_at_ms"]))
-        table.add_row(str(act["event_id"]), act["kind"], *times, act["item_id"] or "", str(told))
+        table.add_row(str(act["event_id"]), act["kind"], *times, act["item_id"] or "", str(counted))
     console.print(table)
     span = f", window {_utc(window[0])} to {_utc(window[1])} UTC" if window else ""
-    _say(f"{found.feature.name} of {found.feature.entity} {found.entity_id} is {value!r}{span}; {found.feature.meaning}")
+    _say(f"{result.feature.name} of {result.feature.entity} {result.entity_id} is {value!r}{span}; {result.feature.meaning}")
 
 
-def _proof_table(proof: Proof) -> Table:
+def _proof_table(proof: ParityProof) -> Table:
     table = Table("feature")
     for heading in ("values", *proof.engines):
         table.add_column(heading, justify="right")

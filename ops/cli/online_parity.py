@@ -20,7 +20,7 @@ def online_parity(
     """Recompute a sample of the values that serving used; exit 1 when too many of one feature were wrong."""
     from jishi.features.served import ServedValueUnreadable
     from jishi.settings import get_settings
-    from quality.parity.online_run import NothingToJudge, check, explained, publish
+    from quality.parity.online_run import NothingToJudge, check_served_values, explained, publish
 
     settings, console = get_settings(), Console(width=None if sys.stdout.isatty() else 140)
     try:
@@ -31,26 +31,26 @@ def online_parity(
         print("serving logs no values (JISHI_SERVED_VALUES_RATE is 0): nothing to compare")
         return
     try:
-        found = check(settings, on)
+        result = check_served_values(settings, on)
     except (NothingToJudge, ServedValueUnreadable) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
-    publish(settings, on, found.drifts)
-    console.print(_table(found))
-    for judged in found.wrong:
+    publish(settings, on, result.drifts)
+    console.print(_table(result))
+    for judged in result.wrong:
         console.print(explained(judged), highlight=False, soft_wrap=True, markup=False)
-    beyond = found.beyond(settings.online_parity_max_drift)
+    beyond = result.beyond(settings.online_parity_max_drift)
     names = ", ".join(f"{drift.feature} ({drift.share:.2%})" for drift in beyond)
-    print(f"{found.later} reads are later than bronze reaches; {found.undeclared} are of features that are not declared")
+    print(f"{result.later} reads are later than bronze reaches; {result.undeclared} are of features that are not declared")
     print(f"wrong more often than {settings.online_parity_max_drift:.2%}: {names or 'no feature'}")
     raise typer.Exit(1 if beyond else 0)
 
 
-def _table(found: OnlineParity) -> Table:
-    table = Table("feature", title=f"values that serving used on {found.on} (UTC)")
+def _table(result: OnlineParity) -> Table:
+    table = Table("feature", title=f"values that serving used on {result.on} (UTC)")
     for heading in ("reads", "mismatch", "missing", "too old", "wrong", "age p50", "age max", "behind max"):
         table.add_column(heading, justify="right")
-    for d in found.drifts:
+    for d in result.drifts:
         counts = (str(count) for count in (d.reads, d.mismatched, d.missing, d.too_old))
         ages = (_seconds(age) for age in (d.age_p50_ms, d.age_max_ms, d.behind_max_ms))
         table.add_row(d.feature, *counts, f"{d.share:.2%}", *ages)

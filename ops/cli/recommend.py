@@ -21,7 +21,7 @@ def recommend(
     cart: Annotated[list[str] | None, typer.Option(help="item_id in the cart; may repeat")] = None,
     placement: Annotated[str, typer.Option(help="home, item, cart or after_payment")] = "home",
     limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
-    key: Annotated[str | None, typer.Option(help="read key; default: the key that the demo made")] = None,
+    key: Annotated[str | None, typer.Option(help="read key; default: the key that the demo issued")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the answer as it came")] = False,
 ) -> None:
     """Fetch a shopper's recommendations from the running platform."""
@@ -47,11 +47,13 @@ def recommend(
     if as_json:
         print(json.dumps(answer.json(), indent=2, ensure_ascii=False))
         return
-    found = answer.json()
-    table = Table(title=f"{found['served_by']} by {found['model']} of {found['model_version']} · request {found['request_id']}")
+    payload = answer.json()
+    table = Table(
+        title=f"{payload['served_by']} by {payload['model']} of {payload['model_version']} · request {payload['request_id']}"
+    )
     for heading in ("#", "item", "title", "category", "price", "score", "reason"):
         table.add_column(heading)
-    for position, row in enumerate(found["items"], 1):
+    for position, row in enumerate(payload["items"], 1):
         price = f"{row['unit_price_minor'] / 100:,.2f} {row['currency']}"
         reason = f"{row['reason']['zh']} · {row['reason']['en']}"
         table.add_row(str(position), row["item_id"], row["title"], row["category"], price, f"{row['score']:.3f}", reason)

@@ -60,8 +60,8 @@ class Endpoints:
         )
         if answer.status_code != 200:
             raise DemoFailed(f"serving answered {answer.status_code}: {answer.text[:500]}")
-        found: dict[str, Any] = answer.json()
-        return found
+        payload: dict[str, Any] = answer.json()
+        return payload
 
 
 def prove(endpoints: Endpoints, lake: LakeVersion, console: Console) -> Delays:
@@ -109,10 +109,10 @@ def _a_regular(lake: LakeVersion, shop_id: str) -> str:
         "select person_id from silver_interactions where shop_id = ? and kind = 'pay' "
         "group by 1 order by count(*) desc, person_id limit 1"
     )
-    found = _rows(lake, sql, shop_id)
-    if not found:
+    rows = _rows(lake, sql, shop_id)
+    if not rows:
         raise DemoFailed(f"shop {shop_id} has no customer yet; run the pipeline step first")
-    return str(found[0]["person_id"])
+    return str(rows[0]["person_id"])
 
 
 def _another_category(lake: LakeVersion, shop_id: str, shown: set[str]) -> list[dict[str, Any]]:
@@ -127,10 +127,10 @@ def _another_category(lake: LakeVersion, shop_id: str, shown: set[str]) -> list[
         chosen as (select category from seen group by 1 having count(*) >= 5 order by sum(views) desc, category limit 1)
         select * from seen where category in (select category from chosen) order by views desc, item_id limit 3
     """
-    found = _rows(lake, sql, shop_id, sorted(shown))
-    if len(found) < 3:
+    rows = _rows(lake, sql, shop_id, sorted(shown))
+    if len(rows) < 3:
         raise DemoFailed(f"shop {shop_id}: the list already shows every category, so no click can be in another one")
-    return found
+    return rows
 
 
 def _envelope(shop_id: str, event_type: str, properties: dict[str, Any]) -> dict[str, Any]:

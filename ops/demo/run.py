@@ -209,19 +209,20 @@ class Demo:
 
 @dataclass
 class _Progress:
-    """Tells each task of a run when it ends, and shows below what is running."""
+    """Prints each task of a run when it ends, and shows below what is running."""
 
     dag_id: str
     console: Console
     status: Status
-    told: set[str] = field(default_factory=set)
+    printed: set[tuple[str, int]] = field(default_factory=set)
 
     def __call__(self, tasks: list[TaskState]) -> None:
         """Take the newest states."""
         for task in tasks:
-            if task.state not in FINISHED or task.task_id in self.told:
+            key = (task.task_id, task.map_index)
+            if task.state not in FINISHED or key in self.printed:
                 continue
-            self.told.add(task.task_id)
+            self.printed.add(key)
             mark = "[green]✓[/]" if task.state == "success" else f"[red]{task.state}[/]"
             self.console.print(f"  {mark} {self.dag_id}: {task.task_id} [dim]{task.seconds or 0:.0f} s[/]", highlight=False)
         running = ", ".join(task.task_id for task in tasks if task.state == "running")

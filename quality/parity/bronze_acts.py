@@ -32,13 +32,13 @@ def acts_of_log(
     """By entity, the acts of the event log that a feature counts, in the order of knowing; an empty list without any."""
     log = records_behind(lake, shop_id, feature, entity_ids, of_log=True)
     acts = good_acts(log, allowed_lateness_s=settings.allowed_lateness_s, future_tolerance_s=settings.future_tolerance_s)
-    found: dict[str, list[Act]] = {entity_id: [] for entity_id in entity_ids}
+    by_entity: dict[str, list[Act]] = {entity_id: [] for entity_id in entity_ids}
     parts = operands(feature)
     for act in acts:
         entity_id = entity_of(feature.entity, act)
-        if entity_id in found and any(part.takes(act) for part in parts):
-            found[entity_id].append(act)
-    return found
+        if entity_id in by_entity and any(part.takes(act) for part in parts):
+            by_entity[entity_id].append(act)
+    return by_entity
 
 
 def records_behind(

@@ -18,9 +18,9 @@ class Difference:
     entity_id: str
     as_of: datetime
     expected: str | None
-    found: str | None
+    actual: str | None
     expected_until: datetime | None
-    found_until: datetime | None
+    actual_until: datetime | None
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,10 @@ def _compared(joined: str, parameters: list[str], features: list[str], samples: 
             f"SELECT {_COLUMNS}, expected, found, expected_until, found_until FROM joined WHERE {differs} "
             f"QUALIFY row_number() OVER (PARTITION BY feature ORDER BY as_of, shop_id, entity_id) <= {samples} ORDER BY ALL"
         ).fetchall()
-    found: dict[str, list[Difference]] = {}
+    differences: dict[str, list[Difference]] = {}
     for row in first:
-        found.setdefault(row[0], []).append(Difference(*row))
-    return {name: Compared(name, *counts.get(name, (0, 0)), found.get(name, [])) for name in features}
+        differences.setdefault(row[0], []).append(Difference(*row))
+    return {name: Compared(name, *counts.get(name, (0, 0)), differences.get(name, [])) for name in features}
 
 
 def instants_to_read(oracle: Path) -> list[int]:

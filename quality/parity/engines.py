@@ -25,7 +25,7 @@ from quality.parity import value_table
 
 ENGINES = ("oracle", "spark", "flink")
 STORES = ("sqlite", "redis", "postgresql")
-Tell = Callable[[str], None]
+ReportProgress = Callable[[str], None]
 
 
 class EngineFailed(RuntimeError):
@@ -57,12 +57,12 @@ def prepared_log(events: Path, settings: Settings) -> Iterator[PreparedLog]:
         yield PreparedLog(records, acts, folder)
 
 
-def compute(engine: str, log: PreparedLog, target: Path, settings: Settings, tell: Tell) -> None:
+def compute(engine: str, log: PreparedLog, target: Path, settings: Settings, progress: ReportProgress) -> None:
     """Write what ``engine`` computes of the log to the Parquet file ``target``. Raises EngineFailed."""
     began = time.monotonic()
     if engine == "oracle":
-        told = values(FEATURES, log.acts, allowed_lateness_s=settings.allowed_lateness_s)
-        value_table.from_oracle(told, views(), target)
+        computed = values(FEATURES, log.acts, allowed_lateness_s=settings.allowed_lateness_s)
+        value_table.from_oracle(computed, views(), target)
     elif engine == "spark":
         out = log.folder / "spark"
         arguments = ["-m", "spark_jobs", "features", "--log", str(log.folder / "log"), "--out", str(out)]
@@ -73,7 +73,7 @@ def compute(engine: str, log: PreparedLog, target: Path, settings: Settings, tel
         arguments = ["-m", "flink_jobs.replay", "--source", str(log.folder / "log"), "--target", str(log.folder / "flink")]
         _run("flink", Paths.of(settings).python("flink"), arguments, settings, log.folder)
         value_table.from_flink(messages_of(log), views(), target)
-    tell(f"{engine}: {time.monotonic() - began:.1f} s")
+    progress(f"{engine}: {time.monotonic() - began:.1f} s")
 
 
 def messages_of(log: PreparedLog) -> Path:
@@ -81,7 +81,9 @@ def messages_of(log: PreparedLog) -> Path:
     return log.folder / "flink" / "features"
 
 
-def read_online(log: PreparedLog, store: str, instants_ms: list[int], target: Path, settings: Settings, tell: Tell) -> None:
+def read_online(
+    log: PreparedLog, store: str, instants_ms: list[int], target: Path, settings: Settings, progress: ReportProgress
+) -> None:
     """Send Flink's messages through the feature writer into an online store, reading it at each instant; what a reader got goes
     to the JSON-lines file ``target``. SQLite gets a file of its own; Redis and PostgreSQL are the servers of the settings.
     Raises EngineFailed.
@@ -91,7 +93,7 @@ def read_online(log: PreparedLog, store: str, instants_ms: list[int], target: Pa
     for instant_ms in instants_ms:
         arguments += ["--at-ms", str(instant_ms)]
     _run(store, Paths.of(settings).python("main"), arguments, settings, log.folder / store, store)
-    tell(f"{store}: {time.monotonic() - began:.1f} s")
+    progress(f"{store}: {time.monotonic() - began:.1f} s")
 
 
 def _run(name: str, python: Path, arguments: list[str], settings: Settings, folder: Path, store: str = "sqlite") -> None:

@@ -9,7 +9,7 @@ from jishi.features import Feature
 from jishi.features.entity import key_values
 from jishi.features.event_log import read_log
 from jishi.features.oracle import good_acts
-from jishi.features.why import Reason, UnknownFeature, named_entity, named_feature, reason
+from jishi.features.why import FeatureReason, UnknownFeature, named_entity, named_feature, reason
 from jishi.lake.live import with_live_tail
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
@@ -18,7 +18,7 @@ from jishi.tables import BRONZE_HISTORY, BRONZE_LIVE
 from quality.parity.bronze_acts import records_behind
 
 
-def evidence(entity_text: str, feature_name: str, as_of_ms: int, events: Path | None, shop: str | None) -> Reason:
+def evidence(entity_text: str, feature_name: str, as_of_ms: int, events: Path | None, shop: str | None) -> FeatureReason:
     """Why a feature has its value at an instant. Raises UnknownFeature, LandingError, or TableNotPublished without bronze."""
     settings = get_settings()
     entity, identity = named_entity(entity_text)

@@ -19,7 +19,7 @@ from jishi.features.oracle import Act, running_steps, values
 from jishi.features.registry import FEATURES, operands
 from jishi.features.served import Served
 
-Outcome = Literal["match", "mismatch", "missing", "too_old"]
+ReadOutcome = Literal["match", "mismatch", "missing", "too_old"]
 # Kafka stamps what is known and serving stamps its reads: their clocks may differ by this much.
 CLOCKS_DIFFER_MS = 1_000
 
@@ -41,13 +41,13 @@ class Spell:
 
 
 @dataclass(frozen=True)
-class Judged:
+class CheckedRead:
     """A read and what became of it. ``expected`` is the true value at the read; ``behind_ms`` tells how long before the read
     the value that was used had ceased to be true (0: it had not).
     """
 
     served: Served
-    outcome: Outcome
+    outcome: ReadOutcome
     expected: Any
     behind_ms: int
 
@@ -80,15 +80,15 @@ def spells(feature: Feature, acts: Sequence[Act], allowed_lateness_s: int) -> li
         ends = [later for (_, _), (later, _) in pairwise(steps)]
         return [Spell(value, at, end) for (at, value), end in zip(steps, [*ends, None], strict=True)]
     needed = {member.name: member for member in (feature, *operands(feature, FEATURES))}
-    told = values(list(needed.values()), acts, allowed_lateness_s=allowed_lateness_s)
+    computed = values(list(needed.values()), acts, allowed_lateness_s=allowed_lateness_s)
     return list(
-        _with_defaults(feature, sorted((v.as_of_ms, v.valid_until_ms, v.value) for v in told if v.feature == feature.name))
+        _with_defaults(feature, sorted((v.as_of_ms, v.valid_until_ms, v.value) for v in computed if v.feature == feature.name))
     )
 
 
-def _with_defaults(feature: Feature, told: Iterable[tuple[int, int | None, Any]]) -> Iterator[Spell]:
+def _with_defaults(feature: Feature, intervals: Iterable[tuple[int, int | None, Any]]) -> Iterator[Spell]:
     end: int | None = 0
-    for as_of_ms, until_ms, value in told:
+    for as_of_ms, until_ms, value in intervals:
         assert end is not None  # only running features have values without an end
         if end < as_of_ms:
             yield Spell(feature.default, end, as_of_ms)
@@ -97,7 +97,7 @@ def _with_defaults(feature: Feature, told: Iterable[tuple[int, int | None, Any]]
     yield Spell(feature.default, end or 0, None)
 
 
-def judge(feature: Feature, served: Served, known: Sequence[Spell], delay_ms: int) -> Judged:
+def judge_read(feature: Feature, served: Served, known: Sequence[Spell], delay_ms: int) -> CheckedRead:
     """What became of one read; ``known`` are all spells of its feature and entity."""
     used = _plain(feature.default) if served.value is None else served.value
     read_at_ms = served.read_at_ms
@@ -106,7 +106,7 @@ def judge(feature: Feature, served: Served, known: Sequence[Spell], delay_ms: in
     past = [spell for spell in alike if spell.from_ms <= read_at_ms]
     ends = [spell.until_ms for spell in past]
     behind_ms = 0 if not ends or None in ends else max(0, read_at_ms - max(end for end in ends if end is not None))
-    outcome: Outcome
+    outcome: ReadOutcome
     if any(spell.touches(read_at_ms - delay_ms, read_at_ms + CLOCKS_DIFFER_MS) for spell in alike):
         outcome = "match"
     elif served.value is None:
@@ -115,7 +115,7 @@ def judge(feature: Feature, served: Served, known: Sequence[Spell], delay_ms: in
         outcome = "too_old"
     else:
         outcome = "mismatch"
-    return Judged(served, outcome, _plain(expected), behind_ms)
+    return CheckedRead(served, outcome, _plain(expected), behind_ms)
 
 
 def _plain(value: Any) -> Any:
@@ -123,7 +123,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def drift(feature: str, judged: Sequence[Judged]) -> Drift:
+def drift(feature: str, judged: Sequence[CheckedRead]) -> Drift:
     """The reads of one feature, of which there is at least one, in one row."""
     ages = [j.served.read_at_ms - j.served.as_of_ms for j in judged if j.served.as_of_ms is not None]
     return Drift(

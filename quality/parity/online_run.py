@@ -20,7 +20,7 @@ from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.tables import ONLINE_PARITY
 from quality.parity.bronze_acts import acts_of_log, known_until_ms
-from quality.parity.online import Drift, Judged, drift, judge, spells
+from quality.parity.online import CheckedRead, Drift, drift, judge_read, spells
 
 SHOWN = 3
 
@@ -39,14 +39,14 @@ class OnlineParity:
     drifts: list[Drift]
     later: int
     undeclared: int
-    wrong: list[Judged]
+    wrong: list[CheckedRead]
 
     def beyond(self, most: float) -> list[Drift]:
         """Features of which a larger share than ``most`` was wrong."""
         return [drift for drift in self.drifts if drift.share > most]
 
 
-def check(settings: Settings, on: date) -> OnlineParity:
+def check_served_values(settings: Settings, on: date) -> OnlineParity:
     """Judge every read of a date that bronze reaches. Raises NothingToJudge or jishi.features.served.ServedValueUnreadable."""
     paths = Paths.of(settings)
     served = list(read_served(paths.served_values, on))
@@ -61,23 +61,23 @@ def check(settings: Settings, on: date) -> OnlineParity:
         if not due:
             reached = datetime.fromtimestamp(max(until_ms, 0) / 1000, UTC).isoformat(timespec="seconds")
             raise NothingToJudge(f"bronze knows the log up to {reached}, before any read of {on}; run the DAG daily for {on}")
-        judged: dict[str, list[Judged]] = defaultdict(list)
+        judged: dict[str, list[CheckedRead]] = defaultdict(list)
         for feature in FEATURES:
             for shop_id, reads in _by_shop(value for value in due if value.feature == feature.name).items():
                 acts = acts_of_log(lake, settings, shop_id, feature, {read.entity_id for read in reads})
-                told = {key: spells(feature, of_key, settings.allowed_lateness_s) for key, of_key in acts.items()}
+                expected = {key: spells(feature, of_key, settings.allowed_lateness_s) for key, of_key in acts.items()}
                 delay_ms = settings.online_parity_delay_s * 1000
-                judged[feature.name] += [judge(feature, read, told[read.entity_id], delay_ms) for read in reads]
+                judged[feature.name] += [judge_read(feature, read, expected[read.entity_id], delay_ms) for read in reads]
     drifts = [drift(name, of_feature) for name, of_feature in judged.items() if of_feature]
-    wrong = [j for of in judged.values() for j in [j for j in of if j.outcome != "match"][:SHOWN]]
+    wrong = [j for reads_of_feature in judged.values() for j in [j for j in reads_of_feature if j.outcome != "match"][:SHOWN]]
     return OnlineParity(on, drifts, len(known) - len(due), len(served) - len(known), wrong)
 
 
 def _by_shop(values: Iterable[Served]) -> dict[str, list[Served]]:
-    found: dict[str, list[Served]] = defaultdict(list)
+    by_shop: dict[str, list[Served]] = defaultdict(list)
     for value in values:
-        found[value.shop_id].append(value)
-    return found
+        by_shop[value.shop_id].append(value)
+    return by_shop
 
 
 def publish(settings: Settings, on: date, drifts: Sequence[Drift]) -> None:
@@ -101,12 +101,12 @@ def publish(settings: Settings, on: date, drifts: Sequence[Drift]) -> None:
     publishing.publish(settings, f"features online-parity {on.isoformat()}", lambda base: [new])
 
 
-def explained(judged: Judged) -> str:
+def explained(judged: CheckedRead) -> str:
     """One wrong read in a sentence."""
     read = judged.served
     at = datetime.fromtimestamp(read.read_at_ms / 1000, UTC).isoformat(timespec="milliseconds")
-    of = "" if read.as_of_ms is None else f" of {read.read_at_ms - read.as_of_ms} ms before"
-    used = "the default" if read.value is None else f"{read.value!r}{of}"
+    age = "" if read.as_of_ms is None else f" of {read.read_at_ms - read.as_of_ms} ms before"
+    used = "the default" if read.value is None else f"{read.value!r}{age}"
     return (
         f"{judged.outcome}: {read.feature} of {read.entity_id!r} in shop {read.shop_id!r} at {at}: serving used {used}, "
         f"the log says {judged.expected!r}"

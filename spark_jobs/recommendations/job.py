@@ -51,12 +51,12 @@ def read_of_catalogue(publication: Publication, schema: TableSchema, shop_id: st
     given. Raises NothingToLearn where there is none.
     """
     rows, items = _known(publication, schema, shop_id, before), _read(publication, SILVER_ITEMS, shop_id)
-    found = rows.join(items.select("shop_id", "item_id"), ["shop_id", "item_id"], "left_semi")
-    if found.isEmpty():
-        told = f"no row of {schema.name} is about an item in the catalogue of shop {shop_id!r}"
+    known = rows.join(items.select("shop_id", "item_id"), ["shop_id", "item_id"], "left_semi")
+    if known.isEmpty():
+        reason = f"no row of {schema.name} is about an item in the catalogue of shop {shop_id!r}"
         when = "" if before is None else f" and was known before {_iso(before)}; choose a later --before"
-        raise NothingToLearn(told + when)
-    return found
+        raise NothingToLearn(reason + when)
+    return known
 
 
 def _known(publication: Publication, schema: TableSchema, shop_id: str, before: datetime | None) -> DataFrame:

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from imports.bronze import LineCounts, bronze_rows
-from jishi.contract import Event, Refusal, check
+from jishi.contract import Event, Refusal, check_event
 
 MOST = 2**53 - 1  # 9,007,199,254,740,991
 
@@ -90,7 +90,7 @@ BEYOND = [
 
 @pytest.mark.parametrize(("what", "raw", "reason", "field"), BEYOND, ids=[case[0] for case in BEYOND])
 def test_what_is_beyond_is_refused_by_name_live_and_imported(what: str, raw: Any, reason: str, field: str) -> None:
-    refusal = check(raw, "a")
+    refusal = check_event(raw, "a")
     assert isinstance(refusal, Refusal), what
     assert (refusal.reason, refusal.field) == (reason, field)
     counts = LineCounts()
@@ -111,7 +111,7 @@ WITHIN = [
 
 @pytest.mark.parametrize(("what", "raw", "paid"), WITHIN, ids=[case[0] for case in WITHIN])
 def test_what_is_within_is_taken(what: str, raw: Any, paid: int) -> None:
-    verdict = check(raw, "a")
-    assert isinstance(verdict, Event), verdict
-    properties = verdict.properties
+    result = check_event(raw, "a")
+    assert isinstance(result, Event), result
+    properties = result.properties
     assert sum(line.net_minor for line in properties.lines) - properties.discount_minor + properties.shipping_minor == paid

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jishi.contract import EVENT_TYPES, Event, Refusal, check, event_json_schema, record_of
+from jishi.contract import EVENT_TYPES, Event, Refusal, check_event, event_json_schema, record_of
 from jishi.contract.fields import parse_instant, to_ms
-from jishi.contract.verdict import REASONS
+from jishi.contract.validation import REASONS
 from jishi.tables import LOG_RECORD
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "contract_v1" / "events.jsonl"
@@ -28,7 +28,7 @@ def golden(event_type: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: orjson.loads(line)["type"])
 def test_released_events_still_pass(line: str) -> None:
-    event = check(orjson.loads(line), "lanting")
+    event = check_event(orjson.loads(line), "lanting")
     assert isinstance(event, Event), event
 
 
@@ -76,7 +76,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("change", "reason", "field"), BROKEN)
 def test_a_broken_event_is_refused_by_name(change: dict[str, Any], reason: str, field: str) -> None:
-    refusal = check(golden("item_viewed") | change, "lanting")
+    refusal = check_event(golden("item_viewed") | change, "lanting")
     assert isinstance(refusal, Refusal)
     assert (refusal.reason, refusal.field) == (reason, field)
     assert refusal.detail
@@ -86,15 +86,15 @@ def test_a_broken_event_is_refused_by_name(change: dict[str, Any], reason: str, 
 def test_a_missing_field_is_named(field: str) -> None:
     raw = golden("item_viewed")
     del raw[field]
-    assert check(raw, "lanting") == Refusal("missing_field", field, f"add {field!r}")
+    assert check_event(raw, "lanting") == Refusal("missing_field", field, f"add {field!r}")
 
 
 def test_unknown_fields_are_kept_and_do_not_break() -> None:
     raw = golden("item_viewed")
     raw["loyalty_tier"] = "gold"
     raw["properties"]["shade"] = "黛青"
-    record, verdict = record_of(raw, shop_id="lanting", collector_id="c", seq=0, collected_at_ms=1)
-    assert isinstance(verdict, Event)
+    record, result = record_of(raw, shop_id="lanting", collector_id="c", seq=0, collected_at_ms=1)
+    assert isinstance(result, Event)
     kept = orjson.loads(record["line"])
     assert (kept["loyalty_tier"], kept["properties"]["shade"]) == ("gold", "黛青")
 
@@ -107,13 +107,13 @@ def test_record_has_the_columns_of_the_log() -> None:
 
 
 def test_a_refused_event_is_kept_with_its_line() -> None:
-    record, verdict = record_of([1, 2], shop_id="lanting", collector_id="c", seq=3, collected_at_ms=9)
-    assert isinstance(verdict, Refusal)
+    record, result = record_of([1, 2], shop_id="lanting", collector_id="c", seq=3, collected_at_ms=9)
+    assert isinstance(result, Refusal)
     assert (record["invalid_reason"], record["line"], record["occurred_at_ms"]) == ("not_an_object", "[1,2]", None)
 
 
 def test_order_line_net_rule() -> None:
-    event = check(golden("order_paid"))
+    event = check_event(golden("order_paid"))
     assert isinstance(event, Event)
     # 1 × 19900 − 1000; the second line says 1000 although 3 × 333 is 999
     assert [line.net_minor for line in event.properties.lines] == [18900, 1000]
@@ -128,8 +128,8 @@ json_values = st.recursive(
 
 @given(json_values)
 def test_check_never_raises_on_any_json(value: Any) -> None:
-    verdict = check(value, "lanting")
-    assert isinstance(verdict, Event) or verdict.reason in REASONS
+    result = check_event(value, "lanting")
+    assert isinstance(result, Event) or result.reason in REASONS
 
 
 @given(event_type=st.sampled_from(sorted(EVENT_TYPES)), data=st.data())
@@ -137,8 +137,8 @@ def test_check_never_raises_on_a_mutated_event(event_type: str, data: st.DataObj
     raw = copy.deepcopy(golden(event_type))
     target = data.draw(st.sampled_from([raw, raw["properties"], raw["context"]]))
     target[data.draw(st.sampled_from(sorted(target)))] = data.draw(json_values)
-    verdict = check(raw, "lanting")
-    assert isinstance(verdict, Event) or (verdict.reason in REASONS and verdict.detail)
+    result = check_event(raw, "lanting")
+    assert isinstance(result, Event) or (result.reason in REASONS and result.detail)
 
 
 @given(

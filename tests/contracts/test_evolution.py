@@ -12,7 +12,7 @@ from pydantic import Field, create_model
 
 from jishi.contract import EVENT_TYPES, event_json_schema
 from jishi.contract.evolution import breaking_changes, replay
-from jishi.contract.fields import Part
+from jishi.contract.fields import EventPart
 from jishi.contract.properties import ItemChanged, ItemViewed
 
 RELEASES = sorted((Path(__file__).parent.parent / "golden").glob("contract_v*"))
@@ -39,7 +39,7 @@ def test_the_golden_log_shows_every_field_and_every_minimum() -> None:
         assert any(set(one) == set(released.get("required", [])) for one in shown), f"no example of {name} is minimal"
 
 
-def contract_with(event_type: str, properties: type[Part] | None) -> dict[str, Any]:
+def contract_with(event_type: str, properties: type[EventPart] | None) -> dict[str, Any]:
     """The contract with other properties of one type, or without the type."""
     types = dict(EVENT_TYPES)
     if properties is None:
@@ -49,11 +49,11 @@ def contract_with(event_type: str, properties: type[Part] | None) -> dict[str, A
     return types
 
 
-def viewed(**fields: Any) -> type[Part]:
+def viewed(**fields: Any) -> type[EventPart]:
     """``ItemViewed`` with other fields; ... takes one away."""
     kept = {name: (info.annotation, info) for name, info in ItemViewed.model_fields.items()}
     changed = {name: field for name, field in (kept | fields).items() if field is not ...}
-    return create_model("ItemViewed", __base__=Part, **changed)
+    return create_model("ItemViewed", __base__=EventPart, **changed)
 
 
 # (what was done, the type, its new properties, what must be told)
@@ -67,16 +67,18 @@ BREAKING = [
 ]
 
 
-@pytest.mark.parametrize(("what", "event_type", "properties", "told"), BREAKING, ids=[case[0] for case in BREAKING])
-def test_a_breaking_change_fails_the_replay_and_the_comparison(what: str, event_type: str, properties: Any, told: str) -> None:
+@pytest.mark.parametrize(("what", "event_type", "properties", "expected"), BREAKING, ids=[case[0] for case in BREAKING])
+def test_a_breaking_change_fails_the_replay_and_the_comparison(
+    what: str, event_type: str, properties: Any, expected: str
+) -> None:
     types = contract_with(event_type, properties)
     problems = replay(ALL_LINES, types)
     assert problems, what
     assert all(event_type in problem for problem in problems)
-    assert any(told in problem for problem in problems)
+    assert any(expected in problem for problem in problems)
     schemas = {name: model.model_json_schema() for name, model in types.items()}
     differences = breaking_changes(CURRENT, schemas)
-    assert any(told in difference for difference in differences), differences
+    assert any(expected in difference for difference in differences), differences
 
 
 # What no stored example shows is found in the schemas.
@@ -100,10 +102,10 @@ NARROWED = [
 ]
 
 
-@pytest.mark.parametrize(("what", "event_type", "properties", "told"), NARROWED, ids=[case[0] for case in NARROWED])
-def test_a_narrowed_rule_fails_the_comparison(what: str, event_type: str, properties: Any, told: str) -> None:
+@pytest.mark.parametrize(("what", "event_type", "properties", "expected"), NARROWED, ids=[case[0] for case in NARROWED])
+def test_a_narrowed_rule_fails_the_comparison(what: str, event_type: str, properties: Any, expected: str) -> None:
     schemas = {name: model.model_json_schema() for name, model in contract_with(event_type, properties).items()}
-    assert any(told in difference for difference in breaking_changes(CURRENT, schemas)), what
+    assert any(expected in difference for difference in breaking_changes(CURRENT, schemas)), what
 
 
 def test_what_only_adds_is_no_break() -> None:

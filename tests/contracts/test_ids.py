@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jishi.contract import Event, Refusal, check, record_of
+from jishi.contract import Event, Refusal, check_event, record_of
 from jishi.contract.ids import normal_id
 
 HEAD = {"event_id": "e", "shop_id": "a", "type": "item_viewed", "occurred_at": "2026-03-01T10:00:00Z"}
@@ -59,7 +59,7 @@ def test_what_is_no_id_is_refused_by_name(text: str) -> None:
     with pytest.raises(ValueError, match=r"id|control|empty|characters"):
         normal_id(text)
     for change in ({"user_id": text}, {"user_id": "u", "session_id": text}):
-        refusal = check(HEAD | {"properties": {"item_id": "i"}} | change)
+        refusal = check_event(HEAD | {"properties": {"item_id": "i"}} | change)
         assert isinstance(refusal, Refusal)
         assert (refusal.reason, refusal.field) == ("bad_id", list(change)[-1])
 
@@ -79,8 +79,8 @@ def test_every_engine_reads_the_one_form_from_the_line() -> None:
             "note": " kept ",
         },
     }
-    record, verdict = record_of(raw, shop_id="a", collector_id="c", seq=0, collected_at_ms=0)
-    assert isinstance(verdict, Event)
+    record, result = record_of(raw, shop_id="a", collector_id="c", seq=0, collected_at_ms=0)
+    assert isinstance(result, Event)
     kept = orjson.loads(record["line"])
     assert (record["user_id"], kept["user_id"]) == ("u-1", "u-1")
     assert kept["properties"]["order_id"] == "o-1"

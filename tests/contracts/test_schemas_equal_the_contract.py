@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from jishi.contract import EVENT_TYPES, Event, check, event_json_schema
+from jishi.contract import EVENT_TYPES, Event, check_event, event_json_schema
 from jishi.contract.fields import CURRENCIES
 from jishi.money import MINOR_DIGITS
 
@@ -68,10 +68,10 @@ def test_a_schema_takes_exactly_what_the_contract_takes(name: str, data: st.Data
             target[path[-1]] = copy.deepcopy(data.draw(ODD))
         if not places(raw):
             break
-    verdict = check(raw)
-    is_taken = isinstance(verdict, Event) or verdict.reason in BEYOND_SCHEMAS
+    result = check_event(raw)
+    is_taken = isinstance(result, Event) or result.reason in BEYOND_SCHEMAS
     problems = [error.message for error in validator(name).iter_errors(raw)]
-    assert is_taken == (not problems), (verdict, problems)
+    assert is_taken == (not problems), (result, problems)
 
 
 @pytest.mark.parametrize("name", sorted(EVENT_TYPES))

@@ -43,13 +43,13 @@ class RunningDemo:
     @property
     def summary(self) -> dict[str, Any]:
         """What the demo wrote for machines."""
-        found: dict[str, Any] = json.loads((self.paths.demo / "summary.json").read_text())
-        return found
+        payload: dict[str, Any] = json.loads((self.paths.demo / "summary.json").read_text())
+        return payload
 
     def keys(self, shop_id: str) -> dict[str, str]:
         """The demo's own plain keys of a shop."""
-        found: dict[str, str] = json.loads(self.paths.client_keys_file.read_text())[shop_id]
-        return found
+        result: dict[str, str] = json.loads(self.paths.client_keys_file.read_text())[shop_id]
+        return result
 
 
 @pytest.fixture(scope="package")
@@ -61,26 +61,26 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
     values |= {"served_values_rate": 1.0}
     settings = Settings(_env_file=None, **values)  # type: ignore[call-arg]
     environment = os.environ | {f"JISHI_{name.upper()}": str(value) for name, value in values.items()}
-    made = RunningDemo(settings, Paths.of(settings), environment)
+    running_demo = RunningDemo(settings, Paths.of(settings), environment)
     try:
-        done = made.jishi("demo", *SMALL)
-        made.printed = done.stdout + done.stderr
-        assert done.returncode == 0, made.printed[-6000:]
-        yield made
+        done = running_demo.jishi("demo", *SMALL)
+        running_demo.printed = done.stdout + done.stderr
+        assert done.returncode == 0, running_demo.printed[-6000:]
+        yield running_demo
     finally:
-        made.jishi("down", timeout_s=120)
+        running_demo.jishi("down", timeout_s=120)
 
 
 def pids_naming(folder: Path) -> list[int]:
     """Processes whose environment or command line names the folder, found without the platform's own means."""
-    found = []
+    pids = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
-            told = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+            process_text = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
-        if str(folder).encode() in told:
-            found.append(int(entry.name))
-    return found
+        if str(folder).encode() in process_text:
+            pids.append(int(entry.name))
+    return pids

@@ -72,19 +72,19 @@ def test_the_marts_hold_the_money_of_the_raw_lines(demo: RunningDemo) -> None:
     """).fetchone()
     assert expected is not None
     with open_marts(open_version(demo.settings)) as marts:
-        found = marts.execute("select sum(net_gmv_minor)::bigint from fct_shop_days where shop_id = 'journey'").fetchone()
-    assert found == (int(expected[0]),)
+        row = marts.execute("select sum(net_gmv_minor)::bigint from fct_shop_days where shop_id = 'journey'").fetchone()
+    assert row == (int(expected[0]),)
     assert demo.summary["shops"]["journey"]["gmv_minor"] == int(expected[0])
 
 
 def test_a_model_beats_popularity_or_the_gate_says_why(demo: RunningDemo) -> None:
-    for shop_id, found in demo.summary["models"].items():
-        assert set(found["metrics"]) >= {"popularity", "item_knn", "als"}, shop_id
-        for metrics in found["metrics"].values():
+    for shop_id, entry in demo.summary["models"].items():
+        assert set(entry["metrics"]) >= {"popularity", "item_knn", "als"}, shop_id
+        for metrics in entry["metrics"].values():
             assert 0 <= metrics["ndcg@10"]["low"] <= metrics["ndcg@10"]["mean"] <= metrics["ndcg@10"]["high"] <= 1
         released = (demo.paths.models / shop_id / "CURRENT").exists()
-        assert found["is_released"] == released
-        assert found["gate"].startswith("released: " if released else "refused: ")
+        assert entry["is_released"] == released
+        assert entry["gate"].startswith("released: " if released else "refused: ")
     assert demo.summary["models"]["lanting"]["is_released"], demo.summary["models"]["lanting"]["gate"]
 
 
@@ -116,20 +116,20 @@ def test_each_placement_is_answered_by_the_model_that_its_release_names(demo: Ru
             reader = {"Authorization": f"Bearer {demo.keys(shop_id)['read']}"}
             answer = httpx.get(f"{base}/v1/shops/{shop_id}/recommendations", params=asked, headers=reader, timeout=10)
             assert answer.status_code == 200, answer.text
-            found = answer.json()
-            assert (found["model_version"], found["model"]) == (release, chosen["model"]), (shop_id, placement)
-            assert len(found["items"]) == 10
+            payload = answer.json()
+            assert (payload["model_version"], payload["model"]) == (release, chosen["model"]), (shop_id, placement)
+            assert len(payload["items"]) == 10
             assert ready[placement] == f"{chosen['model']}: {chosen['sentence']}"
-            assert not {item["item_id"] for item in found["items"]} & {asked.get("item_id"), *asked.get("cart_item_id", [])}
-            own = {"bought_often", "bought_before", "seen_before", "like_yours", "people_like_you", "due_again"}
-            own |= {"long_term_taste", "viewed_next", "viewed_together", "bought_together", "similar_to_item"}
-            codes = {item["reason"]["code"] for item in found["items"]}
-            assert chosen["model"] == "ladder" or codes & own, (shop_id, placement, codes)
-            answered.add((shop_id, placement, found["model"]))
+            assert not {item["item_id"] for item in payload["items"]} & {asked.get("item_id"), *asked.get("cart_item_id", [])}
+            personal = {"bought_often", "bought_before", "seen_before", "like_yours", "people_like_you", "due_again"}
+            personal |= {"long_term_taste", "viewed_next", "viewed_together", "bought_together", "similar_to_item"}
+            codes = {item["reason"]["code"] for item in payload["items"]}
+            assert chosen["model"] == "ladder" or codes & personal, (shop_id, placement, codes)
+            answered.add((shop_id, placement, payload["model"]))
     assert {model for shop_id, _, model in answered if shop_id == "lanting"} != {"ladder"}
-    told = demo.summary["models"]["lanting"]["placements"]
-    assert set(told) == {"home", "item", "cart", "after_payment"}
-    for placement, each in told.items():
+    placements = demo.summary["models"]["lanting"]["placements"]
+    assert set(placements) == {"home", "item", "cart", "after_payment"}
+    for placement, each in placements.items():
         if each["model"] != "ladder":
             assert each["ndcg@10"]["over_popularity"]["low"] > 0, placement
             assert each["ndcg@10"]["mean"] > each["popularity"]["mean"], placement
@@ -225,10 +225,10 @@ def test_what_serving_used_is_what_the_log_says(demo: RunningDemo) -> None:
         assert time.monotonic() < deadline, "the event does not reach bronze"
         time.sleep(0.5)
     on = ("--date", today.date().isoformat())
-    told = demo.jishi("features", "online-parity", *on)
-    assert told.returncode == 0, told.stdout + told.stderr
-    reads = re.search(r"│ last_items +│ +(\d+) │", told.stdout)
-    assert reads is not None, told.stdout
+    result = demo.jishi("features", "online-parity", *on)
+    assert result.returncode == 0, result.stdout + result.stderr
+    reads = re.search(r"│ last_items +│ +(\d+) │", result.stdout)
+    assert reads is not None, result.stdout
     assert int(reads[1]) >= 5  # those of the loop, at least
 
 

@@ -104,8 +104,8 @@ def postgres_server() -> Iterator[Server]:
         if user is not None:
             shutil.chown(folder, user)
         data = f"{folder}/data"
-        made = ["initdb", "--pgdata", data, "--username", "jishi", "--auth", "trust", "--no-sync", "--encoding", "UTF8"]
-        subprocess.run([f"{binaries[-1]}/{made[0]}", *made[1:]], check=True, stdout=subprocess.DEVNULL, user=user)
+        command = ["initdb", "--pgdata", data, "--username", "jishi", "--auth", "trust", "--no-sync", "--encoding", "UTF8"]
+        subprocess.run([f"{binaries[-1]}/{command[0]}", *command[1:]], check=True, stdout=subprocess.DEVNULL, user=user)
         fixed = ["-D", data, "-h", _HOST, "-c", "unix_socket_directories=", "-c", "fsync=off"]
         with running(lambda port: [f"{binaries[-1]}/postgres", "-p", str(port), *fixed], user) as server:
             yield server
@@ -120,11 +120,11 @@ def online_store(request: pytest.FixtureRequest) -> OnlineStore:
 @pytest.fixture(scope="module")
 def installed_stores(request: pytest.FixtureRequest) -> dict[str, OnlineStore]:
     """By name, every store whose server is installed, empty at the start of the module."""
-    found = {}
+    by_key = {}
     for name in STORES:
         with suppress(pytest.skip.Exception):
-            found[name] = _empty_store(name, request)
-    return found
+            by_key[name] = _empty_store(name, request)
+    return by_key
 
 
 def _empty_store(name: str, request: pytest.FixtureRequest) -> OnlineStore:

@@ -31,12 +31,12 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     environment = os.environ | {"JISHI_ALLOWED_LATENESS_S": "5"}
     done = subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False, timeout=400)
     assert done.returncode == 0, done.stdout + done.stderr
-    told = json.loads((tmp_path / "var" / "run" / "chaos" / "result.json").read_text())
-    assert [fault["skipped"] for fault in told["faults"]] == [None] * len(faults)
-    assert told["acknowledged"] > 500
-    assert {"good", "late", "future", "invalid", "duplicate"} <= set(told["outcomes"])
-    assert told["by_view"]["person_3600s_60s"] > 0
-    assert told["by_view"]["person_last_20"] > 0
+    payload = json.loads((tmp_path / "var" / "run" / "chaos" / "result.json").read_text())
+    assert [fault["skipped"] for fault in payload["faults"]] == [None] * len(faults)
+    assert payload["acknowledged"] > 500
+    assert {"good", "late", "future", "invalid", "duplicate"} <= set(payload["outcomes"])
+    assert payload["by_view"]["person_3600s_60s"] > 0
+    assert payload["by_view"]["person_last_20"] > 0
     submitted = (tmp_path / "var" / "log" / "flink.log").read_text().count(" submitted from ")
     assert submitted == 2, "only the kill needs a new start, not the JVM that hung for some seconds"
-    assert all(finding["cases"] for finding in told["findings"])
+    assert all(finding["cases"] for finding in payload["findings"])

@@ -75,11 +75,11 @@ class Place:
         """Everything that lies in the write-ahead log."""
         durable = read_durable(self.paths.wal) or Position()
         position = first_position(self.paths.wal)
-        found: list[dict[str, Any]] = []
+        rows: list[dict[str, Any]] = []
         while entries := read_entries(self.paths.wal, position, durable):
-            found += [orjson.loads(entry.body) for entry in entries]
+            rows += [orjson.loads(entry.body) for entry in entries]
             position = entries[-1].after
-        return found
+        return rows
 
     def stop(self) -> None:
         for process in self.processes:

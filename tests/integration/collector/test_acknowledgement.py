@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 Viewed = Callable[..., dict[str, Any]]
 
 
-class Ledger:
+class ClientLedger:
     """What the shop sent and what it was told, kept outside the collector."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Ledger:
 
 def test_every_acknowledged_event_survives_kill_9_exactly_once(make_place: Callable[..., Any], viewed: Viewed) -> None:
     place = make_place(wal_segment_bytes=64_000)
-    ledger, stop = Ledger(), threading.Event()
+    ledger, stop = ClientLedger(), threading.Event()
     senders = [threading.Thread(target=ledger.send_until, args=(place, viewed, f"s{i}", stop)) for i in range(4)]
     server = place.serve()
     for sender in senders:

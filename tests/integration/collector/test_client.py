@@ -31,9 +31,9 @@ def test_events_and_items_are_acknowledged(make_place: Callable[..., Any]) -> No
 
     client = Client(place.url, "a", place.key, now=lambda: NOW, sleep=sleep)
     viewed = {"type": "item_viewed", "user_id": "u", "properties": {"item_id": "i-1"}}
-    told = client.send([viewed | {"event_id": "e-1"}, viewed, viewed | {"event_id": "e-1"}, {"type": "item_viewed"}])
-    assert [outcome.status for outcome in told] == ["accepted", "accepted", "duplicate", "quarantined"]
-    assert (told[3].reason, told[3].field) == ("missing_field", "properties")
+    result = client.send([viewed | {"event_id": "e-1"}, viewed, viewed | {"event_id": "e-1"}, {"type": "item_viewed"}])
+    assert [outcome.status for outcome in result] == ["accepted", "accepted", "duplicate", "quarantined"]
+    assert (result[3].reason, result[3].field) == ("missing_field", "properties")
     item = {"item_id": "i-1", "title": "t", "category": "c", "unit_price_minor": 1, "currency": "CNY", "stock": 1}
     assert [outcome.status for outcome in client.put_items([item, item])] == ["accepted", "unchanged"]
     kept = place.stored()

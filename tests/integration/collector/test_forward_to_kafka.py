@@ -60,15 +60,15 @@ class Kafka:
         partitions = [TopicPartition(topics.EVENTS.name, i, 0) for i in range(topics.EVENTS.partitions)]
         left = sum(consumer.get_watermark_offsets(p, timeout=10)[1] for p in partitions)
         consumer.assign(partitions)
-        found: list[Message] = []
+        rows: list[Message] = []
         while left:
             message = consumer.poll(10)
             assert message is not None
             assert message.error() is None
-            found.append(message)
+            rows.append(message)
             left -= 1
         consumer.close()
-        return found
+        return rows
 
 
 @pytest.fixture

@@ -84,11 +84,11 @@ def events(place: Any, count: int = 0) -> list[dict[str, Any]]:
     """Distinct good events in the log in the order of arrival, when there are at least ``count``."""
     deadline = time.monotonic() + 20
     while True:
-        found = {r["event_id"]: orjson.loads(r["line"]) for r in place.stored() if r["invalid_reason"] is None}
-        if len(found) >= count:
+        by_key = {r["event_id"]: orjson.loads(r["line"]) for r in place.stored() if r["invalid_reason"] is None}
+        if len(by_key) >= count:
             assert [r for r in place.stored() if r["invalid_reason"] is not None] == []
-            return list(found.values())
-        assert time.monotonic() < deadline, found
+            return list(by_key.values())
+        assert time.monotonic() < deadline, by_key
         time.sleep(0.05)
 
 
@@ -111,14 +111,14 @@ def test_a_visit_reaches_the_log_and_ids_survive_a_reload(context: BrowserContex
     page.evaluate("jishi.identify(null)")
     page.evaluate("jishi.view({item_id: 'i-2'})")
     sent(page)
-    found = events(place)
+    result = events(place)
     types = ["page_viewed", "search_performed", "item_viewed", "item_added_to_cart", "item_removed_from_cart"]
-    assert [e["type"] for e in found] == [*types, "checkout_started", "order_paid", "page_viewed", "item_viewed"]
-    assert len({e["anonymous_id"] for e in found}) == len({e["session_id"] for e in found}) == 1
-    assert [e.get("user_id") for e in found] == [None] * 5 + ["u-1"] * 3 + [None]
-    assert found[0]["context"] == {"channel": "wechat", "campaign": "autumn", "device": "desktop"}
-    assert found[0]["properties"] == {"path": "/index.html", "title": "店"}
-    assert found[2]["properties"] == {"item_id": "i-1", "category": "裙装", "unit_price_minor": 19900}
+    assert [e["type"] for e in result] == [*types, "checkout_started", "order_paid", "page_viewed", "item_viewed"]
+    assert len({e["anonymous_id"] for e in result}) == len({e["session_id"] for e in result}) == 1
+    assert [e.get("user_id") for e in result] == [None] * 5 + ["u-1"] * 3 + [None]
+    assert result[0]["context"] == {"channel": "wechat", "campaign": "autumn", "device": "desktop"}
+    assert result[0]["properties"] == {"path": "/index.html", "title": "店"}
+    assert result[2]["properties"] == {"item_id": "i-1", "category": "裙装", "unit_price_minor": 19900}
     assert context.cookies() == []
 
 
@@ -149,9 +149,9 @@ def test_nothing_is_lost_while_the_network_is_away(context: BrowserContext, plac
     context.set_offline(False)
     later = open_shop(context, place)
     sent(later)
-    found = events(place, 32)
-    assert [e["event_id"] for e in found if e["type"] == "item_viewed"] == wanted, "each, in the order in which it happened"
-    assert len({e["anonymous_id"] for e in found}) == 1
+    result = events(place, 32)
+    assert [e["event_id"] for e in result if e["type"] == "item_viewed"] == wanted, "each, in the order in which it happened"
+    assert len({e["anonymous_id"] for e in result}) == 1
 
 
 def test_events_wait_for_a_collector_that_is_away(context: BrowserContext, place: Any) -> None:
@@ -212,12 +212,12 @@ def test_consent_decides_what_is_kept_and_sent(context: BrowserContext, place: A
 
 
 def test_another_site_cannot_use_the_key(context: BrowserContext, place: Any) -> None:
-    told: list[str] = []
+    messages: list[str] = []
     page = context.new_page()
-    page.on("console", lambda message: told.append(message.text))
+    page.on("console", lambda message: messages.append(message.text))
     page.goto(place.home.replace("127.0.0.1", "localhost") + "/index.html")
     page.wait_for_function("() => window.jishi")
     page.evaluate("jishi.flush()")
     page.wait_for_timeout(500)
     assert place.stored() == []
-    assert any("refuses the key: 403" in text for text in told)
+    assert any("refuses the key: 403" in text for text in messages)

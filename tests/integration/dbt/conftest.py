@@ -67,19 +67,19 @@ def _visit(rows: dict[TableSchema, Rows], luck: random.Random, shop_id: str, per
     counts["orders"] = int(luck.random() < 0.45)
     acts = [name for name, count in counts.items() for _ in range(count)] or ["searches"]
     types = {"views": "item_viewed", "adds": "item_added_to_cart", "checkouts": "checkout_started", "orders": "order_paid"}
-    own = {"shop_id": shop_id, "person_id": person_id}
+    payload = {"shop_id": shop_id, "person_id": person_id}
     for position, act in enumerate(acts):
         occurred = at + timedelta(minutes=position)
         known = occurred + timedelta(seconds=1) if luck.random() < 0.8 else occurred + timedelta(days=luck.choice([1, 9]))
-        event = own | {"batch": "history", "event_id": f"e{n}-{position}", "type": types.get(act, "search_performed")}
+        event = payload | {"batch": "history", "event_id": f"e{n}-{position}", "type": types.get(act, "search_performed")}
         event |= {"occurred_at": occurred, "received_at": known, "occurred_date": local_date(shop_id, occurred)}
         event |= {"is_late": known - occurred > timedelta(seconds=30), "line": "{}"}
         if act in ("views", "adds"):
             event["item_id"] = f"i{luck.randrange(7)}"  # i6 is not in the catalogue
         rows[tables.SILVER_EVENTS].append(event)
         if act == "orders":
-            _order(rows, luck, own, f"o{n}", occurred, known)
-    visit = own | {
+            _order(rows, luck, payload, f"o{n}", occurred, known)
+    visit = payload | {
         "session_key": f"{person_id}@{n}",
         "started_at": at,
         "ended_at": occurred,
@@ -90,26 +90,26 @@ def _visit(rows: dict[TableSchema, Rows], luck: random.Random, shop_id: str, per
 
 
 def _order(
-    rows: dict[TableSchema, Rows], luck: random.Random, own: dict[str, str], order_id: str, at: datetime, known: datetime
+    rows: dict[TableSchema, Rows], luck: random.Random, fields: dict[str, str], order_id: str, at: datetime, known: datetime
 ) -> None:
-    day = local_date(own["shop_id"], at)
+    day = local_date(fields["shop_id"], at)
     lines: Rows = []
     for line_number in range(1, luck.randint(1, 3) + 1):
         quantity, price = luck.randint(1, 3), luck.choice([500, 990, 20_000])
-        line = own | {"order_id": order_id, "line_number": line_number, "paid_at": at, "paid_date": day}
+        line = fields | {"order_id": order_id, "line_number": line_number, "paid_at": at, "paid_date": day}
         line |= {"item_id": f"i{luck.randrange(6)}", "quantity": quantity, "unit_price_minor": price}
         lines.append(line | {"discount_minor": 10, "net_minor": quantity * price - 10})
     gross = sum(line["quantity"] * line["unit_price_minor"] for line in lines)
     paid = sum(line["net_minor"] for line in lines) + 800
-    order = own | {"order_id": order_id, "event_id": f"e-{order_id}", "paid_at": at, "received_at": known, "paid_date": day}
+    order = fields | {"order_id": order_id, "event_id": f"e-{order_id}", "paid_at": at, "received_at": known, "paid_date": day}
     order |= {"currency": "CNY", "lines": len(lines), "units": sum(line["quantity"] for line in lines), "coupons": 0}
     order |= {"gross_minor": gross, "discount_minor": 10 * len(lines), "shipping_minor": 800, "paid_minor": paid}
     rows[tables.SILVER_ORDERS].append(order | {"channel": luck.choice(["app", None])})
     rows[tables.SILVER_ORDER_LINES] += lines
     for part in range(luck.choice([0, 0, 1, 2])):
         back = at + timedelta(days=luck.randint(0, 40))
-        refund = own | {"refund_id": f"r{order_id}-{part}", "order_id": order_id, "refunded_at": back, "received_at": back}
-        refund |= {"refunded_date": local_date(own["shop_id"], back), "currency": "CNY", "amount_minor": paid // 3}
+        refund = fields | {"refund_id": f"r{order_id}-{part}", "order_id": order_id, "refunded_at": back, "received_at": back}
+        refund |= {"refunded_date": local_date(fields["shop_id"], back), "currency": "CNY", "amount_minor": paid // 3}
         rows[tables.SILVER_REFUNDS].append(refund)
 
 
@@ -136,12 +136,12 @@ def silver() -> Silver:
 @pytest.fixture(scope="session")
 def built(silver: Silver, tmp_path_factory: pytest.TempPathFactory) -> Paths:
     """A platform whose marts are built and published from ``silver``."""
-    made = make_paths(tmp_path_factory.mktemp("marts"))
-    silver.publish(made.var)
-    told: list[str] = []
-    marts.build(settings_in(made.var), told.append)
-    assert told
-    return made
+    platform_paths = make_paths(tmp_path_factory.mktemp("marts"))
+    silver.publish(platform_paths.var)
+    messages: list[str] = []
+    marts.build(settings_in(platform_paths.var), messages.append)
+    assert messages
+    return platform_paths
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ Key = tuple[str, date]
 
 
 def by_day(rows: list[dict[str, Any]], column: str) -> dict[Key, list[dict[str, Any]]]:
-    found: dict[Key, list[dict[str, Any]]] = defaultdict(list)
+    by_key: dict[Key, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        found[row["shop_id"], row[column]].append(row)
-    return found
+        by_key[row["shop_id"], row[column]].append(row)
+    return by_key
 
 
 def test_days_of_the_shops(built: Paths, silver: Any) -> None:
@@ -61,13 +61,13 @@ def test_days_of_the_shops(built: Paths, silver: Any) -> None:
             "repurchase_rate_30d": len(repeated) / len(set(window)) if window else None,
         }
     rows = mart_rows(newest(built.var), "select * from fct_shop_days")
-    told = {(row.pop("shop_id"), row.pop("shop_date")): row for row in rows}
-    assert told == expected
-    assert len(rows) == len(told)
+    by_key = {(row.pop("shop_id"), row.pop("shop_date")): row for row in rows}
+    assert by_key == expected
+    assert len(rows) == len(by_key)
     # The data holds what the rules are about: refunds on days without orders, repeat customers, days without visits.
-    assert any(row["refunds_minor"] and not row["orders"] for row in told.values())
-    assert any(row["repeat_customers_30d"] for row in told.values())
-    assert any(row["conversion"] is None for row in told.values())
+    assert any(row["refunds_minor"] and not row["orders"] for row in by_key.values())
+    assert any(row["repeat_customers_30d"] for row in by_key.values())
+    assert any(row["conversion"] is None for row in by_key.values())
 
 
 def test_orders_are_net_of_their_refunds_and_numbered_for_each_person(built: Paths, silver: Any) -> None:
@@ -83,11 +83,11 @@ def test_orders_are_net_of_their_refunds_and_numbered_for_each_person(built: Pat
         )
         for o in orders
     }
-    told = {(r["shop_id"], r["order_id"]): r for r in mart_rows(newest(built.var), "select * from fct_orders")}
-    assert told.keys() == earlier.keys()
+    by_key = {(r["shop_id"], r["order_id"]): r for r in mart_rows(newest(built.var), "select * from fct_orders")}
+    assert by_key.keys() == earlier.keys()
     for order in orders:
         key = (order["shop_id"], order["order_id"])
-        row = told[key]
+        row = by_key[key]
         assert (row["paid_minor"], row["refunded_minor"]) == (order["paid_minor"], refunded[key])
         assert row["net_minor"] == order["paid_minor"] - refunded[key]
         assert (row["order_number"], row["is_repeat"]) == (earlier[key] + 1, earlier[key] > 0)
@@ -135,11 +135,11 @@ def test_customers_and_their_segments(built: Paths, silver: Any) -> None:
         last_day[order["shop_id"]] = max(last_day.get(order["shop_id"], order["paid_date"]), order["paid_date"])
     facts = {
         (shop_id, person_id): (
-            -(last_day[shop_id] - max(o["paid_date"] for o in own)).days,
-            len(own),
-            sum(o["paid_minor"] - refunded[shop_id, o["order_id"]] for o in own),
+            -(last_day[shop_id] - max(o["paid_date"] for o in mine)).days,
+            len(mine),
+            sum(o["paid_minor"] - refunded[shop_id, o["order_id"]] for o in mine),
         )
-        for (shop_id, person_id), own in of_person.items()
+        for (shop_id, person_id), mine in of_person.items()
     }
     rows = mart_rows(newest(built.var), "select * from dim_customers")
     assert {(row["shop_id"], row["person_id"]) for row in rows} == facts.keys()

@@ -53,5 +53,5 @@ def test_spark_and_duckdb_build_the_same_rows(warehouse: Path, working: duckdb.D
 def test_spark_builds_the_types_of_the_contract(warehouse: Path, working: duckdb.DuckDBPyConnection) -> None:
     for mart in MARTS:
         on_duckdb = {name: kind for name, kind, *_ in working.execute(f"describe {mart}").fetchall()}
-        found = working.execute(f"describe select * from read_parquet('{warehouse}/jishi.db/{mart}/*.parquet')").fetchall()
-        assert {name: kind for name, kind, *_ in found} == on_duckdb, mart
+        rows = working.execute(f"describe select * from read_parquet('{warehouse}/jishi.db/{mart}/*.parquet')").fetchall()
+        assert {name: kind for name, kind, *_ in rows} == on_duckdb, mart

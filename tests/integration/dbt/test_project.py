@@ -10,6 +10,7 @@ import pytest
 
 from jishi import tables
 from jishi.lake import TableNotPublished
+from jishi.lake.catalog import identifier
 from jishi.marts import EXPORTED, open_marts
 from jishi.paths import Paths
 from ops import marts
@@ -30,8 +31,10 @@ def test_the_unit_tests_of_the_models_pass(built: Paths) -> None:
     done = run_dbt(["test", "--select", "test_type:unit"], environment)
     assert done.returncode == 0, done.stdout[-3000:]
     results = json.loads((built.warehouse / "target-of-unit-tests" / "run_results.json").read_text())["results"]
-    told = {result["unique_id"].rsplit(".", 1)[1]: result["status"] for result in results if "unit_test" in result["unique_id"]}
-    assert told == {
+    by_key = {
+        result["unique_id"].rsplit(".", 1)[1]: result["status"] for result in results if "unit_test" in result["unique_id"]
+    }
+    assert by_key == {
         "a_step_counts_only_after_all_before_it": "pass",
         "an_order_is_net_of_all_its_refunds": "pass",
         "equal_customers_get_equal_scores": "pass",
@@ -40,21 +43,21 @@ def test_the_unit_tests_of_the_models_pass(built: Paths) -> None:
 
 
 def test_sources_declare_freshness(built: Paths) -> None:
-    found = {
+    by_key = {
         node["name"]: (node["loaded_at_field"], node["freshness"]["warn_after"])
         for node in manifest(built)["sources"].values()
         if node["freshness"] and node["freshness"]["warn_after"]["count"]
     }
     wanted = ("received_at", {"count": 36, "period": "hour"})
-    assert found == {"events": wanted, "orders": wanted}
+    assert by_key == {"events": wanted, "orders": wanted}
 
 
 def test_every_mart_has_a_contract_a_grain_and_a_key(built: Paths) -> None:
     nodes = manifest(built)["nodes"].values()
-    found = {node["name"]: node for node in nodes if node["resource_type"] == "model" and "marts" in node["fqn"]}
-    assert set(found) == {*PUBLISHED, *EXPORTED}
+    by_key = {node["name"]: node for node in nodes if node["resource_type"] == "model" and "marts" in node["fqn"]}
+    assert set(by_key) == {*PUBLISHED, *EXPORTED}
     keyed = {node["attached_node"] for node in nodes if node.get("test_metadata", {}) and node["name"].startswith("unique_key")}
-    for name, node in found.items():
+    for name, node in by_key.items():
         assert node["contract"]["enforced"], name
         assert node["description"], name
         assert node["unique_id"] in keyed, name
@@ -63,7 +66,7 @@ def test_every_mart_has_a_contract_a_grain_and_a_key(built: Paths) -> None:
 def test_each_silver_table_that_is_read_has_its_declared_columns(working: duckdb.DuckDBPyConnection) -> None:
     """A source without rows must look like one with rows."""
     for schema in tables.SILVER:
-        assert working.table(schema.name.replace("/", ".")).columns == list(schema.columns), schema.name
+        assert working.sql(f"from {identifier(schema.name)}").columns == list(schema.columns), schema.name
 
 
 def test_a_broken_input_fails_the_build_and_readers_keep_the_old_marts(paths: Paths, silver: Any) -> None:

@@ -22,6 +22,6 @@ def settings(online_store: Any, tmp_path: Path) -> Settings:
 @pytest.fixture
 def paths(settings: Settings) -> Paths:
     """The folder with the feature store applied."""
-    made = Paths.of(settings)
-    apply(settings, made, open_version(settings))
-    return made
+    platform_paths = Paths.of(settings)
+    apply(settings, platform_paths, open_version(settings))
+    return platform_paths

@@ -66,10 +66,10 @@ def test_every_key_arrives_with_its_newest_row_up_to_the_instant(settings: Setti
     publish(paths, PERSON, [row(PERSON, f"p{k}", day, day * 10 + 1) for k in range(keys) for day in (0, 1, 2)])
     [done] = materialize(settings, paths, at(1), (PERSON,))
     assert (done.view, done.keys, done.written, done.refused) == (PERSON.view, keys, keys, 0)
-    told = open_store(settings, paths).get_online_features(
+    result = open_store(settings, paths).get_online_features(
         [f"{PERSON.view}:{first_feature(PERSON)}"], [{"shop_id": "a", "person_id": f"p{k}"} for k in (0, 1, keys - 1)]
     )
-    assert told.to_dict()[first_feature(PERSON)] == [11, 11, 11]
+    assert result.to_dict()[first_feature(PERSON)] == [11, 11, 11]
     [again] = materialize(settings, paths, at(1), (PERSON,))
     assert (again.written, again.refused) == (0, keys)
 
@@ -107,14 +107,14 @@ def test_the_training_set_knows_only_what_was_known(settings: Settings, paths: P
     assert result.exit_code == 0
     assert (facts.rows, facts.covered) == (6, {PERSON.view: 3, ITEM.view: 3})
     frame = pd.concat(pd.read_parquet(file) for file in newest(paths.var).files(TRAINING_SET.name))
-    told = {
+    by_key = {
         (r["person_id"], r["item_id"], (r["event_timestamp"] - DAY) / timedelta(days=1)): (
             r[f"{PERSON.view}__{first_feature(PERSON)}"],
             r[f"{ITEM.view}__{first_feature(ITEM)}"],
         )
         for r in frame.astype(object).where(frame.notna(), None).to_dict("records")
     }
-    assert told == {
+    assert by_key == {
         ("p", "i", 1.5): (2, 7),
         ("p", "i", 0.5): (1, 7),
         ("p", "j", 2.0): (3, None),  # known exactly at the label: counts

@@ -19,7 +19,7 @@ from feast import FeatureStore
 from pg8000.exceptions import InterfaceError
 
 from feature_repo.store import FeatureStoreNotApplied, apply, online_store_of, open_store
-from feature_repo.writer import FeatureSink, Progress
+from feature_repo.writer import FeatureSink, WriterProgress
 from jishi.features import views
 from jishi.lake.reading import open_version
 from jishi.paths import Paths
@@ -66,7 +66,7 @@ class Racer:
             [sys.executable, "-c", _RACER, str(seed)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def tell(self, line: str) -> None:
+    def write_line(self, line: str) -> None:
         """Send a line."""
         assert self.process.stdin is not None
         print(line, file=self.process.stdin, flush=True)
@@ -92,8 +92,8 @@ def push(store: FeatureStore, person: str, at: datetime, items: list[str], log_o
 
 
 def read(store: FeatureStore, person: str, shop: str = "a") -> list[str] | None:
-    told = store.get_online_features([f"{VIEW}:last_items"], [{"shop_id": shop, "person_id": person}]).to_dict()
-    items = told["last_items"][0]
+    values = store.get_online_features([f"{VIEW}:last_items"], [{"shop_id": shop, "person_id": person}]).to_dict()
+    items = values["last_items"][0]
     return None if items is None else list(items)
 
 
@@ -126,10 +126,10 @@ def test_processes_that_write_in_random_order_end_in_the_newest(
     """Who reads meanwhile sees no step back, and no value change its writer."""
     store = open_store(settings, paths)
     for racer in racers:
-        racer.tell(json.dumps({"var": str(settings.var), **online_store.settings}))
+        racer.write_line(json.dumps({"var": str(settings.var), **online_store.settings}))
     assert [racer.answer() for racer in racers] == ["ready"] * 3
     for racer in racers:
-        racer.tell("go")
+        racer.write_line("go")
     seen: list[list[str]] = []
     with ThreadPoolExecutor(len(racers)) as threads:
         ends = [threads.submit(racer.answer) for racer in racers]
@@ -199,17 +199,17 @@ def test_a_view_that_was_dropped_starts_anew_and_keys_are_counted(settings: Sett
 def test_integers_and_doubles_keep_every_digit_and_their_gaps(settings: Settings, paths: Paths) -> None:
     # Feast reads a column with a gap as doubles; 2^53 − 1, the most that the contract allows for money, still fits.
     view = views()["person_86400s_3600s"]
-    progress = Progress()
+    progress = WriterProgress()
     sink = FeatureSink(open_store(settings, paths), paths.features, progress)
     values: dict[str, Any] = {feature.name: feature.default for feature in view}
-    told = {"p": values | {"person_price_max_24h": 2**53 - 1, "person_price_mean_24h": 0.1 + 0.2}, "q": values}
+    by_key = {"p": values | {"person_price_max_24h": 2**53 - 1, "person_price_mean_24h": 0.1 + 0.2}, "q": values}
     payloads = [
         {"view": view[0].view, "shop_id": "a", "entity_id": person, "as_of_ms": 1, "valid_until_ms": 2, "values": of_person}
-        for person, of_person in told.items()
+        for person, of_person in by_key.items()
     ]
     sink.write((0, place, json.dumps(payload).encode()) for place, payload in enumerate(payloads))
     assert (progress.dead, progress.written) == (0, 2)
-    rows = [{"shop_id": "a", "person_id": person} for person in told]
-    found = open_store(settings, paths).get_online_features([f"{view[0].view}:{f.name}" for f in view], rows).to_dict()
-    for place, of_person in enumerate(told.values()):
-        assert {name: found[name][place] for name in of_person} == of_person
+    rows = [{"shop_id": "a", "person_id": person} for person in by_key]
+    result = open_store(settings, paths).get_online_features([f"{view[0].view}:{f.name}" for f in view], rows).to_dict()
+    for place, of_person in enumerate(by_key.values()):
+        assert {name: result[name][place] for name in of_person} == of_person

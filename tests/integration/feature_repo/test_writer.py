@@ -32,10 +32,10 @@ pytestmark = pytest.mark.integration
 
 def wait_until(holds: Callable[[], Any], timeout_s: float = 90) -> Any:
     deadline = time.monotonic() + timeout_s
-    while not (found := holds()):
+    while not (result := holds()):
         assert time.monotonic() < deadline, "did not happen in time"
         time.sleep(0.05)
-    return found
+    return result
 
 
 class Writer:
@@ -64,8 +64,8 @@ class Writer:
     def health(self) -> dict[str, Any]:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5) as answer:
-                told: dict[str, Any] = json.load(answer)
-                return told
+                payload: dict[str, Any] = json.load(answer)
+                return payload
         except OSError:
             return {}
 
@@ -89,18 +89,20 @@ class Writer:
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
-    found = Paths.of(get_settings())
-    fetch_jars(found)
+    paths = Paths.of(get_settings())
+    fetch_jars(paths)
     folder = tmp_path_factory.mktemp("kafka")
-    made = EmbeddedBroker(folder, found.jars, java_home(found.envs), "127.0.0.1", free_port(), free_port(), heap="256m")
-    with running_broker(made, folder / "broker.log"):
-        yield made
+    embedded_broker = EmbeddedBroker(
+        folder, paths.jars, java_home(paths.envs), "127.0.0.1", free_port(), free_port(), heap="256m"
+    )
+    with running_broker(embedded_broker, folder / "broker.log"):
+        yield embedded_broker
 
 
 def message(person: str, as_of_ms: int, items: list[str]) -> bytes:
     values = {"last_items": items}
-    told = {"view": "person_last_20", "shop_id": "a", "entity_id": person, "as_of_ms": as_of_ms, "valid_until_ms": None}
-    return json.dumps(told | {"values": values}).encode()
+    payload = {"view": "person_last_20", "shop_id": "a", "entity_id": person, "as_of_ms": as_of_ms, "valid_until_ms": None}
+    return json.dumps(payload | {"values": values}).encode()
 
 
 def send(broker: EmbeddedBroker, payloads: list[tuple[str, bytes | None]]) -> None:
@@ -117,8 +119,8 @@ def test_values_arrive_newest_wins_and_a_crash_loses_nothing(
     store = open_store(settings, paths)
 
     def read(person: str) -> list[str] | None:
-        told = store.get_online_features(["person_last_20:last_items"], [{"shop_id": "a", "person_id": person}]).to_dict()
-        items: list[str] | None = told["last_items"][0]
+        values = store.get_online_features(["person_last_20:last_items"], [{"shop_id": "a", "person_id": person}]).to_dict()
+        items: list[str] | None = values["last_items"][0]
         return items
 
     with Writer(settings.var, broker.bootstrap, online_store.environment) as writer:
@@ -136,8 +138,8 @@ def test_values_arrive_newest_wins_and_a_crash_loses_nothing(
         )
         wait_until(lambda: read("p") == ["3", "2", "1"])
         counted = ("written", "refused_as_older", "dead")
-        told = wait_until(lambda: sum((now := writer.health())[name] for name in counted) == now["messages"] == 6 and now)
-        assert (told["written"], told["refused_as_older"]) == (3, 1)
+        result = wait_until(lambda: sum((now := writer.health())[name] for name in counted) == now["messages"] == 6 and now)
+        assert (result["written"], result["refused_as_older"]) == (3, 1)
         dead = [json.loads(line) for line in (paths.features / "dead_letter.jsonl").read_text().splitlines()]
         assert [entry["message"] for entry in dead] == ["{broken", ""]
         assert all(entry["error"] and entry["offset"] >= 0 for entry in dead)
@@ -163,8 +165,8 @@ def test_values_arrive_newest_wins_and_a_crash_loses_nothing(
 @pytest.mark.parametrize("online_store", ["sqlite"], indirect=True)
 def test_the_writer_waits_for_kafka_and_says_so(settings: Settings, paths: Paths) -> None:
     with Writer(settings.var, f"127.0.0.1:{free_port()}", {}) as writer:
-        told = wait_until(writer.health)
-        assert (told["status"], told["waiting_for"]) == ("waiting", "Kafka")
+        result = wait_until(writer.health)
+        assert (result["status"], result["waiting_for"]) == ("waiting", "Kafka")
         time.sleep(1.5)
         assert writer.process.poll() is None
         code, out = writer.stop()

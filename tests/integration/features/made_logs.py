@@ -108,8 +108,8 @@ def deliveries(draw: st.DrawFn, edge: datetime, number: int) -> tuple[int, bytes
 @st.composite
 def logs(draw: st.DrawFn) -> list[bytes]:
     edge = draw(st.sampled_from(EDGES))
-    made = [draw(deliveries(edge, number)) for number in range(draw(st.integers(4, 16)))]
-    return [line for _, line in sorted(made, key=lambda delivery: delivery[0])]
+    rows = [draw(deliveries(edge, number)) for number in range(draw(st.integers(4, 16)))]
+    return [line for _, line in sorted(rows, key=lambda delivery: delivery[0])]
 
 
 def write_made_logs(root: Path, count: int) -> None:

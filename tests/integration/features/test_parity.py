@@ -107,8 +107,8 @@ def test_no_feature_is_left_out(
 def test_values_are_written_as_parquet_and_a_value_names_its_events(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
-    told = features("compute", "--engine", "oracle", "--events", GOLDEN / "edges", "--out", tmp_path)
-    assert told.returncode == 0, told.stderr
+    result = features("compute", "--engine", "oracle", "--events", GOLDEN / "edges", "--out", tmp_path)
+    assert result.returncode == 0, result.stderr
     table = pq.read_table(tmp_path / "values.parquet")
     assert table.column_names == ["feature", "shop_id", "entity_id", "as_of", "value", "valid_until"]
     why = features(
@@ -116,15 +116,15 @@ def test_values_are_written_as_parquet_and_a_value_names_its_events(tmp_path: Pa
         *("--events", GOLDEN / "edges", "--shop", "lanting", "--json"),
     )
     assert why.returncode == 0, why.stderr
-    found = json.loads(why.stdout)
-    assert found["value"] == 40500
-    assert [act["amount_minor"] for act in found["acts"]] == [300, 38800, 1000, 0, 0, 0, 400]
+    payload = json.loads(why.stdout)
+    assert payload["value"] == 40500
+    assert [act["amount_minor"] for act in payload["acts"]] == [300, 38800, 1000, 0, 0, 0, 400]
     rows = table.to_pylist()
     assert any(row["feature"] == "person_spend_minor_30d" and row["value"] == "40500" for row in rows)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (("parity", "--events", "/nowhere"), "holds no events"),
         (("compute", "--engine", "pandas", "--events", "/nowhere", "--out", "/tmp"), "oracle, spark, flink"),
@@ -133,8 +133,8 @@ def test_values_are_written_as_parquet_and_a_value_names_its_events(tmp_path: Pa
         (("why", "--entity", "user:1", "--feature", "views_1h", "--as-of", "yesterday"), "--as-of"),
     ],
 )
-def test_what_a_user_can_mend_is_one_sentence(arguments: tuple[str, ...], told: str) -> None:
+def test_what_a_user_can_mend_is_one_sentence(arguments: tuple[str, ...], expected: str) -> None:
     done = features(*arguments)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert expected in done.stderr
     assert "Traceback" not in done.stderr

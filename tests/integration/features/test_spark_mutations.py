@@ -60,12 +60,12 @@ def expected() -> dict[tuple[Any, ...], Any]:
 
 
 def computed(acts: DataFrame, view: str) -> dict[tuple[Any, ...], Any]:
-    found = {}
+    by_key = {}
     for row in compiler.view_rows(acts, views()[view], allowed_lateness_s=30).collect():
         for feature in views()[view]:
             if row[feature.name] != feature.default:
-                found[feature.name, row["shop_id"], row["entity_id"], row["as_of_ms"]] = row[feature.name]
-    return found
+                by_key[feature.name, row["shop_id"], row["entity_id"], row["as_of_ms"]] = row[feature.name]
+    return by_key
 
 
 def of_view(expected: dict[tuple[Any, ...], Any], view: str) -> dict[tuple[Any, ...], Any]:
@@ -91,11 +91,11 @@ def test_a_deleted_operator_is_seen(
     compiled, seen = getattr(compiler, function), []
 
     def mutated(feature: Any) -> Any:
-        told = compiled(feature)
-        texts = told if isinstance(told, dict) else {"": told}
+        result = compiled(feature)
+        texts = result if isinstance(result, dict) else {"": result}
         seen.extend(text for text in texts.values() if operator in text)
         changed = {name: text.replace(operator, rest) for name, text in texts.items()}
-        return changed if isinstance(told, dict) else changed[""]
+        return changed if isinstance(result, dict) else changed[""]
 
     monkeypatch.setattr(compiler, function, mutated)
     assert computed(acts, view) != of_view(expected, view)

@@ -55,9 +55,9 @@ MUTANTS = [
 ]
 
 
-def told_by(folder: Path) -> dict[str, dict[tuple[Any, ...], Any]]:
+def messages_of(folder: Path) -> dict[str, dict[tuple[Any, ...], Any]]:
     """Values that are not defaults, by the view's name in the message."""
-    found: dict[str, dict[tuple[Any, ...], Any]] = defaultdict(dict)
+    by_key: dict[str, dict[tuple[Any, ...], Any]] = defaultdict(dict)
     by_view = views()
     for file in sorted(folder.glob("part-*"), key=lambda file: int(file.name.rsplit("-", 1)[1])):
         for line in file.read_text(encoding="utf-8").split("\n")[:-1]:
@@ -66,10 +66,10 @@ def told_by(folder: Path) -> dict[str, dict[tuple[Any, ...], Any]]:
                 value = message["values"].get(feature.name, "missing")
                 default = list(feature.default) if isinstance(feature.default, tuple) else feature.default
                 key = (feature.name, message["shop_id"], message["entity_id"], message["as_of_ms"])
-                found[message["view"]].pop(key, None)
+                by_key[message["view"]].pop(key, None)
                 if value != default:
-                    found[message["view"]][key] = (value, message["valid_until_ms"])
-    return found
+                    by_key[message["view"]][key] = (value, message["valid_until_ms"])
+    return by_key
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def replayed(flink: Path) -> tuple[dict[tuple[Any, ...], Any], dict[str, dict[tu
     whole = features_job(settings, views(), source=source, target=target)
     insert = "INSERT INTO features\n" + "\nUNION ALL\n".join(queries)
     run_bounded(replace(whole, inserts=(insert,)), flink / "checkpoints")
-    return expected, told_by(target / "features")
+    return expected, messages_of(target / "features")
 
 
 def of_view(expected: dict[tuple[Any, ...], Any], view: str) -> dict[tuple[Any, ...], Any]:
@@ -112,12 +112,12 @@ def of_view(expected: dict[tuple[Any, ...], Any], view: str) -> dict[tuple[Any, 
 
 @pytest.mark.parametrize("view", sorted({view for view, _, _ in MUTANTS}))
 def test_what_is_compiled_equals_the_oracle(replayed: Any, view: str) -> None:
-    expected, found = replayed
-    assert found[view] == of_view(expected, view)
+    expected, result = replayed
+    assert result[view] == of_view(expected, view)
 
 
 @pytest.mark.parametrize("number", range(len(MUTANTS)), ids=[f"{view}: {operator[:40]}" for view, operator, _ in MUTANTS])
 def test_a_deleted_operator_is_seen(replayed: Any, number: int) -> None:
-    expected, found = replayed
+    expected, result = replayed
     view = MUTANTS[number][0]
-    assert found[f"{view}__{number}"] != of_view(expected, view)
+    assert result[f"{view}__{number}"] != of_view(expected, view)

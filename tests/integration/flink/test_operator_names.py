@@ -39,8 +39,8 @@ def names(flink: Path, left_out: tuple[str, ...] = ()) -> list[str]:
 
 
 def test_no_operator_was_renamed(flink: Path) -> None:
-    golden, found = GOLDEN.read_text().split(), names(flink)
-    gone, added = sorted(set(golden) - set(found)), sorted(set(found) - set(golden))
+    golden, result = GOLDEN.read_text().split(), names(flink)
+    gone, added = sorted(set(golden) - set(result)), sorted(set(result) - set(golden))
     assert not gone, f"gone: {', '.join(gone)}; new: {', '.join(added)}{_ADVICE}"
     assert not added, f"add to {GOLDEN.name}: {', '.join(added)}"
 

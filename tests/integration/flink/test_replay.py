@@ -204,8 +204,8 @@ def test_features_equal_a_count_by_hand(replayed: tuple[list[dict[str, Any]], Pa
 
 def test_messages_are_keyed_by_view_shop_and_entity(replayed: tuple[list[dict[str, Any]], Path]) -> None:
     for row in committed(replayed[1] / "features"):
-        told = json.loads(row["message"])
-        assert row["message_key"] == f"{told['view']}|{told['shop_id']}|{told['entity_id']}"
+        payload = json.loads(row["message"])
+        assert row["message_key"] == f"{payload['view']}|{payload['shop_id']}|{payload['entity_id']}"
 
 
 def test_an_object_that_is_no_record_is_kept(replayed: tuple[list[dict[str, Any]], Path]) -> None:

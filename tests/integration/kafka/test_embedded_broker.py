@@ -26,9 +26,11 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]
     paths = Paths.of(get_settings())
     fetch_jars(paths)
     folder: Path = tmp_path_factory.mktemp("kafka")
-    made = EmbeddedBroker(folder, paths.jars, java_home(paths.envs), "127.0.0.1", free_port(), free_port(), heap="256m")
-    with running_broker(made, folder / "broker.log"):
-        yield made
+    embedded_broker = EmbeddedBroker(
+        folder, paths.jars, java_home(paths.envs), "127.0.0.1", free_port(), free_port(), heap="256m"
+    )
+    with running_broker(embedded_broker, folder / "broker.log"):
+        yield embedded_broker
 
 
 def test_topics_are_made_as_declared_and_only_once(broker: EmbeddedBroker) -> None:
@@ -38,8 +40,8 @@ def test_topics_are_made_as_declared_and_only_once(broker: EmbeddedBroker) -> No
     for topic in topics.ALL:
         assert len(known[topic.name].partitions) == topic.partitions
         [future] = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic.name)]).values()
-        told = future.result(10)
-        assert {key: told[key].value for key in topic.config} == topic.config
+        result = future.result(10)
+        assert {key: result[key].value for key in topic.config} == topic.config
 
 
 def test_the_log_stamps_when_it_knew(broker: EmbeddedBroker) -> None:

@@ -101,5 +101,5 @@ def test_a_column_declared_later_reaches_an_old_table(lake_settings: Settings) -
 @EACH_CATALOG
 def test_two_that_make_the_tables_at_once_both_succeed(lake_settings: Settings) -> None:
     with ThreadPoolExecutor(4) as pool:
-        for made in [pool.submit(create_tables, lake_settings, TABLES[:4]) for _ in range(4)]:
-            assert len(made.result().list_tables("silver")) == 1
+        for built in [pool.submit(create_tables, lake_settings, TABLES[:4]) for _ in range(4)]:
+            assert len(built.result().list_tables("silver")) == 1

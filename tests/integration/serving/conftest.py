@@ -88,13 +88,13 @@ class Platform:
     def change_item(self, shop_id: str, item_id: str, category: str, stock: int) -> None:
         """Send an ``item_changed`` through the log, as the collector's forwarder does."""
         now = datetime.now(UTC)
-        told = {"item_id": item_id, "title": item_id, "category": category, "unit_price_minor": 100, "currency": "CNY"}
+        payload = {"item_id": item_id, "title": item_id, "category": category, "unit_price_minor": 100, "currency": "CNY"}
         event = {
             "event_id": f"{item_id}-{now.timestamp()}",
             "shop_id": shop_id,
             "type": "item_changed",
             "occurred_at": now.isoformat(timespec="milliseconds"),
-            "properties": told | {"stock": stock},
+            "properties": payload | {"stock": stock},
         }
         record, _ = record_of(event, shop_id=shop_id, collector_id="t", seq=0, collected_at_ms=0)
         producer = Producer({"bootstrap.servers": self.broker.bootstrap})
@@ -104,8 +104,8 @@ class Platform:
 
 @pytest.fixture
 def platform(tmp_path: Path) -> Platform:
-    found = Paths.of(get_settings())
-    fetch_jars(found)
+    platform_paths = Paths.of(get_settings())
+    fetch_jars(platform_paths)
     port = free_port()
     settings = Settings(
         var=tmp_path / "var",
@@ -114,7 +114,9 @@ def platform(tmp_path: Path) -> Platform:
         _env_file=None,  # type: ignore[call-arg]
     )
     paths = Paths.of(settings)
-    broker = EmbeddedBroker(paths.kafka, found.jars, java_home(found.envs), "127.0.0.1", port, free_port(), heap="256m")
+    broker = EmbeddedBroker(
+        paths.kafka, platform_paths.jars, java_home(platform_paths.envs), "127.0.0.1", port, free_port(), heap="256m"
+    )
     return Platform(settings, paths, broker)
 
 
@@ -124,9 +126,9 @@ def until() -> Callable[..., Any]:
 
     def wait(holds: Callable[[], Any], timeout_s: float = 60) -> Any:
         deadline = time.monotonic() + timeout_s
-        while not (found := holds()):
+        while not (result := holds()):
             assert time.monotonic() < deadline, "did not happen in time"
             time.sleep(0.05)
-        return found
+        return result
 
     return wait

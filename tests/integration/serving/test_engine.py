@@ -26,7 +26,7 @@ ITEMS = [(f"s{n}", "skirts") for n in range(10)] + [(f"l{n}", "lamps") for n in 
 
 
 @dataclass
-class Model:
+class TinyRelease:
     """A release whose skirts sell best and whose lamp n is near lamp n+1."""
 
     item_ids: Sequence[str] = tuple(item_id for item_id, _ in ITEMS)
@@ -52,7 +52,7 @@ class Model:
         return np.array(near, dtype=np.int64), np.ones(len(near), dtype=np.float32)
 
 
-class Shop:
+class EngineShop:
     """Asks the API for the shop's recommendations."""
 
     def __init__(self, client: TestClient, key: str) -> None:
@@ -72,7 +72,7 @@ def running(engine: Engine) -> Iterator[TestClient]:
 def test_each_thing_is_picked_up_when_it_appears(platform: Any, until: Callable[..., Any]) -> None:
     engine = Engine.of(platform.settings, platform.paths)
     with running(engine) as client:
-        shop = Shop(client, "none yet")
+        shop = EngineShop(client, "none yet")
         get = shop.get
 
         def items(**params: Any) -> list[str]:
@@ -84,7 +84,7 @@ def test_each_thing_is_picked_up_when_it_appears(platform: Any, until: Callable[
         shop.key = platform.register(SHOP)
         assert get().json()["error"]["code"] == "no_release"
 
-        engine.states.of(SHOP).use_release(Model(), published_at=0.0)
+        engine.states.of(SHOP).use_release(TinyRelease(), published_at=0.0)
         assert get().json()["error"]["code"] == "no_release"
         platform.publish_items([{"shop_id": SHOP, "item_id": i, "category": c} for i, c in ITEMS])
         until(lambda: get().status_code == 200)
@@ -101,9 +101,9 @@ def test_each_thing_is_picked_up_when_it_appears(platform: Any, until: Callable[
             until(lambda: "s1" not in items())
             platform.change_item(SHOP, "s1", "skirts", stock=3)
             until(lambda: items()[0] == "s1")
-            told = client.get("/readyz").json()
-            assert told["shops"][SHOP]["live_changes"] == 2
-            assert told["stream"]["waiting_for"] is None
+            payload = client.get("/readyz").json()
+            assert payload["shops"][SHOP]["live_changes"] == 2
+            assert payload["stream"]["waiting_for"] is None
 
             # A table published later, but made before these changes, must not bring the old state back.
             platform.change_item(SHOP, "s2", "skirts", stock=0)
@@ -121,9 +121,9 @@ def test_last_items_come_from_every_store_and_a_store_that_fails_costs_a_rung(
         setattr(platform.settings, name, value)
     platform.publish_items([{"shop_id": SHOP, "item_id": i, "category": c} for i, c in ITEMS])
     engine = Engine.of(platform.settings, platform.paths)
-    engine.states.of(SHOP).use_release(Model(), published_at=0.0)
+    engine.states.of(SHOP).use_release(TinyRelease(), published_at=0.0)
     with running(engine) as client:
-        get = Shop(client, platform.register(SHOP)).get
+        get = EngineShop(client, platform.register(SHOP)).get
         until(lambda: get(user_id="u").status_code == 200)
         assert get(user_id="u").json()["served_by"] == "popular"
         apply(platform.settings, platform.paths, open_version(platform.settings))
@@ -155,7 +155,7 @@ def test_a_restart_finds_the_changes_of_before(platform: Any, until: Callable[..
     with running_broker(platform.broker, platform.paths.log / "kafka.log"):
         platform.change_item(SHOP, "s0", "skirts", stock=0)
         engine = Engine.of(platform.settings, platform.paths)
-        engine.states.of(SHOP).use_release(Model(), published_at=0.0)
+        engine.states.of(SHOP).use_release(TinyRelease(), published_at=0.0)
         engine.start()
         until(lambda: engine.states.of(SHOP).changes == 1)
         state = until(lambda: engine.states.of(SHOP).shelf and engine.states.of(SHOP))

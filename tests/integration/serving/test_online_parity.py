@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from feature_repo.store import apply, open_store
-from feature_repo.writer import FeatureSink, Progress
+from feature_repo.writer import FeatureSink, WriterProgress
 from jishi.contract import record_of
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
@@ -31,7 +31,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NOON_MS = int(NOON.timestamp() * 1000)
 
 
-class Model:
+class ParityRelease:
     """A release that knows the items and nothing else."""
 
     item_ids, version = ITEMS, "v1"
@@ -66,8 +66,8 @@ def land(platform: Any, rows: list[dict[str, Any]]) -> None:
 
 
 def message(person: str, items: list[str], as_of_ms: int) -> bytes:
-    told = {"view": "person_last_20", "shop_id": SHOP, "entity_id": person, "as_of_ms": as_of_ms, "valid_until_ms": None}
-    return json.dumps(told | {"values": {"last_items": items}}).encode()
+    payload = {"view": "person_last_20", "shop_id": SHOP, "entity_id": person, "as_of_ms": as_of_ms, "valid_until_ms": None}
+    return json.dumps(payload | {"values": {"last_items": items}}).encode()
 
 
 def engine_at_noon(platform: Any) -> Engine:
@@ -95,7 +95,7 @@ def test_a_planted_value_fails_the_task_which_names_the_feature(
     assert "serving logged no value" in parity().stderr
     platform.publish_items([{"shop_id": SHOP, "item_id": item, "category": "x"} for item in ITEMS])
     apply(platform.settings, platform.paths, open_version(platform.settings))
-    sink = FeatureSink(open_store(platform.settings, platform.paths), platform.paths.features, Progress())
+    sink = FeatureSink(open_store(platform.settings, platform.paths), platform.paths.features, WriterProgress())
     # The store does not know yet what q viewed 5 s ago, which is within the delay.
     truth = [("u", ["a"], 300.25), ("u", ["b", "a"], 60.125), ("q", ["a"], 300.0)]
     sink.write((0, n, message(p, items, NOON_MS - round(s * 1000))) for n, (p, items, s) in enumerate(truth))
@@ -103,7 +103,7 @@ def test_a_planted_value_fails_the_task_which_names_the_feature(
     log += [viewed("u", "c", 3600, None)]  # not in the log, so the store never saw it
 
     engine = engine_at_noon(platform)
-    engine.states.of(SHOP).use_release(Model(), published_at=0.0)
+    engine.states.of(SHOP).use_release(ParityRelease(), published_at=0.0)
     with TestClient(make_app(engine)) as client:
         headers = {"Authorization": f"Bearer {platform.register(SHOP)}"}
 
@@ -132,11 +132,11 @@ def test_a_planted_value_fails_the_task_which_names_the_feature(
         assert recommended("q") == "personalised"
     assert engine.served_log.dropped == 0
 
-    told = parity()
-    assert told.exit_code == 1, told.output
-    assert "last_items of 'u' in shop 'lanting' at 2026-11-20T12:00:00.000" in told.stdout
-    assert "serving used ['c', 'b', 'a'] of 1 ms before, the log says ['b', 'a']" in told.stdout
-    assert "wrong more often than 1.00%: last_items" in told.stdout
+    result = parity()
+    assert result.exit_code == 1, result.output
+    assert "last_items of 'u' in shop 'lanting' at 2026-11-20T12:00:00.000" in result.stdout
+    assert "serving used ['c', 'b', 'a'] of 1 ms before, the log says ['b', 'a']" in result.stdout
+    assert "wrong more often than 1.00%: last_items" in result.stdout
     with open_lake(open_version(platform.settings)) as connection:
         rows = connection.execute("SELECT feature, mismatched, missing, too_old FROM features_online_parity").fetchall()
     assert rows == [("last_items", 2, 0, 0)]
@@ -148,7 +148,7 @@ def test_a_value_that_stays_away_and_one_that_is_not_replaced_are_told_apart(
 ) -> None:
     platform.publish_items([{"shop_id": SHOP, "item_id": item, "category": "x"} for item in ITEMS])
     apply(platform.settings, platform.paths, open_version(platform.settings))
-    sink = FeatureSink(open_store(platform.settings, platform.paths), platform.paths.features, Progress())
+    sink = FeatureSink(open_store(platform.settings, platform.paths), platform.paths.features, WriterProgress())
     sink.write([(0, 1, message("u", ["a"], NOON_MS - 300_000))])
     rows = [viewed("u", "a", 300, 1), viewed("u", "b", 60, 2), viewed("m", "a", 60, 3), viewed("late", "a", -60, 4)]
     land(platform, rows)
@@ -157,9 +157,9 @@ def test_a_value_that_stays_away_and_one_that_is_not_replaced_are_told_apart(
     until(lambda: engine.recent.is_open)
     until(lambda: engine.recent.last_items(SHOP, ["m", "u"]) == ["a"])
     engine.stop()
-    told = parity()
-    assert told.exit_code == 1, told.output
-    assert "missing: last_items of 'm'" in told.stdout
-    assert "serving used the default, the log says ['a']" in told.stdout
-    assert "too_old: last_items of 'u'" in told.stdout
-    assert "serving used ['a'] of 300000 ms before, the log says ['b', 'a']" in told.stdout
+    result = parity()
+    assert result.exit_code == 1, result.output
+    assert "missing: last_items of 'm'" in result.stdout
+    assert "serving used the default, the log says ['a']" in result.stdout
+    assert "too_old: last_items of 'u'" in result.stdout
+    assert "serving used ['a'] of 300000 ms before, the log says ['b', 'a']" in result.stdout

@@ -43,10 +43,10 @@ def histories_of(acts: list[Act]) -> dict[str, dict[str, float]]:
     for person, item, kind in acts:
         if person is not None and item in ITEMS:
             weights[person][item] += WEIGHTS[kind]
-    return {person: {item: log1p(weight) for item, weight in own.items()} for person, own in weights.items()}
+    return {person: {item: log1p(weight) for item, weight in mine.items()} for person, mine in weights.items()}
 
 
 def cosine(histories: dict[str, dict[str, float]], item: str, other: str) -> float:
     """Cosine of two items over persons, 0 where fewer than two have both."""
-    a, b = ({person for person, own in histories.items() if one in own} for one in (item, other))
+    a, b = ({person for person, mine in histories.items() if one in mine} for one in (item, other))
     return len(a & b) / sqrt(len(a) * len(b)) if len(a & b) >= LEAST_TOGETHER else 0.0

@@ -37,11 +37,11 @@ def made_shop(shop_id: str = "a") -> Tables:
     orders: list[dict[str, Any]] = []
     lines: list[dict[str, Any]] = []
     for person in range(PERSONS):
-        own = [f"i{item:02}" for item in range(ITEMS) if item % GROUPS == person % GROUPS]
+        liked = [f"i{item:02}" for item in range(ITEMS) if item % GROUPS == person % GROUPS]
         for day in range(DAYS):
             if luck.random() < 0.4:
                 at = START + timedelta(days=day, seconds=luck.randrange(80_000))
-                bought, seen = luck.sample(own, 2), luck.sample(own, 2)
+                bought, seen = luck.sample(liked, 2), luck.sample(liked, 2)
                 who = {"shop_id": shop_id, "person_id": f"p{person:02}"}
                 late = LATE if luck.random() < 0.05 else timedelta(seconds=1)
                 for step, item in enumerate(seen):
@@ -58,7 +58,7 @@ def made_shop(shop_id: str = "a") -> Tables:
         who = {"shop_id": shop_id, "person_id": f"q-{name}"}
         acts += [_act(who, f"q{name}{item}", item, "pay", happened, after) for item in ("i00", "i04")]
     lines = [{name: value for name, value in line.items() if name != "event_id"} for line in lines]
-    events = [_told(shop_id, item, *state) for item, states in STATES.items() for state in states]
+    events = [_item_changed(shop_id, item, *state) for item, states in STATES.items() for state in states]
     return {
         SILVER_INTERACTIONS: acts,
         SILVER_ORDERS: orders,
@@ -70,15 +70,15 @@ def made_shop(shop_id: str = "a") -> Tables:
 
 def cut_short(tables: Tables) -> Tables:
     """The same shop as its log was at the cut, in which an item that nobody had told of is one to sell."""
-    found = {schema: rows for schema, rows in tables.items() if schema is not SILVER_ITEMS}
+    kept_rows = {schema: rows for schema, rows in tables.items() if schema is not SILVER_ITEMS}
     for schema, happened in ((SILVER_INTERACTIONS, "occurred_at"), (SILVER_ORDERS, "paid_at"), (SILVER_EVENTS, "occurred_at")):
-        found[schema] = [row for row in tables[schema] if row[happened] < CUT and row["received_at"] < CUT]
-    known = {row["order_id"] for row in found[SILVER_ORDERS]}
-    found[SILVER_ORDER_LINES] = [row for row in tables[SILVER_ORDER_LINES] if row["order_id"] in known]
-    told = _newest(found[SILVER_EVENTS])
-    silent = {row["item_id"] for row in tables[SILVER_ITEMS]} - {row["item_id"] for row in told}
+        kept_rows[schema] = [row for row in tables[schema] if row[happened] < CUT and row["received_at"] < CUT]
+    known = {row["order_id"] for row in kept_rows[SILVER_ORDERS]}
+    kept_rows[SILVER_ORDER_LINES] = [row for row in tables[SILVER_ORDER_LINES] if row["order_id"] in known]
+    states = _newest(kept_rows[SILVER_EVENTS])
+    silent = {row["item_id"] for row in tables[SILVER_ITEMS]} - {row["item_id"] for row in states}
     shop_id = tables[SILVER_ITEMS][0]["shop_id"]
-    return found | {SILVER_ITEMS: [*told, *({"shop_id": shop_id, "item_id": item} | SOLD for item in sorted(silent))]}
+    return kept_rows | {SILVER_ITEMS: [*states, *({"shop_id": shop_id, "item_id": item} | SOLD for item in sorted(silent))]}
 
 
 def publish_shop(platform: Any, tables: Tables) -> None:
@@ -93,7 +93,7 @@ def _act(
     return who | what | {"occurred_at": at, "received_at": at + late}
 
 
-def _told(shop_id: str, item: str, day: int, state: dict[str, Any]) -> dict[str, Any]:
+def _item_changed(shop_id: str, item: str, day: int, state: dict[str, Any]) -> dict[str, Any]:
     at = START + timedelta(days=day)
     line = json.dumps({"properties": {"item_id": item, "title": item, "title_en": item, "category": "c"} | state})
     head = {"shop_id": shop_id, "batch": "history", "event_id": f"{item}@{day}", "type": "item_changed", "item_id": item}

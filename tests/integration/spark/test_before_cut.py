@@ -22,8 +22,9 @@ from jishi.tables import (
     RECOMMENDATIONS,
     SILVER_INTERACTIONS,
 )
-from models.split import Window
+from models.split import SplitWindow
 from spark_jobs.__main__ import main
+from spark_jobs.publication import Publication
 from spark_jobs.recommendations.job import NothingToLearn, build_candidates, build_factors, build_neighbours
 from spark_jobs.recommendations.known import known_before
 from tests.integration.spark.conftest import SilverPlatform
@@ -35,16 +36,16 @@ BEFORE = CUT.replace(tzinfo=UTC)
 
 
 def build(platform: SilverPlatform, **before: Any) -> dict[str, int]:
-    session, lake = platform.session, platform.lake
+    session, settings = platform.session, platform.settings
     rows: dict[str, int] = {}
     for within in ("order", "person"):
-        rows |= build_neighbours(session, lake, "a", within, **before)
-    return rows | build_factors(session, lake, "a", SMALL, **before) | build_candidates(session, lake, "a", **before)
+        rows |= build_neighbours(session, settings, "a", within, **before)
+    return rows | build_factors(session, settings, "a", SMALL, **before) | build_candidates(session, settings, "a", **before)
 
 
 def test_a_cut_gives_the_tables_of_a_log_that_ends_there(platform: SilverPlatform, tmp_path: Path) -> None:
-    made = made_shop()
-    publish_shop(platform, made)
+    built = made_shop()
+    publish_shop(platform, built)
     build(platform)
     of_all = {schema: platform.rows(schema) for schema in RECOMMENDATIONS}
     rows = build(platform, before=BEFORE)
@@ -52,38 +53,40 @@ def test_a_cut_gives_the_tables_of_a_log_that_ends_there(platform: SilverPlatfor
 
     settings = Settings(var=tmp_path / "short", _env_file=None)  # type: ignore[call-arg]
     short = SilverPlatform(platform.session, settings, platform.shops)
-    publish_shop(short, cut_short(made))
+    publish_shop(short, cut_short(built))
     build(short)
-    told = {schema: platform.rows(BEFORE_CUT[schema]) for schema in RECOMMENDATIONS}
+    by_key = {schema: platform.rows(BEFORE_CUT[schema]) for schema in RECOMMENDATIONS}
     for schema in (ITEM_NEIGHBOURS, PERSON_CANDIDATES):
         expected = [row | {"known_before": CUT} for row in short.rows(schema)]
-        assert told[schema] == expected
+        assert by_key[schema] == expected
         assert len(expected) > 100
     for schema in (ALS_ITEM_FACTORS, ALS_PERSON_FACTORS):
-        found, expected = ({row[schema.key[1]]: row["factors"] for row in rows} for rows in (told[schema], short.rows(schema)))
-        assert found.keys() == expected.keys()
-        assert all(np.allclose(found[name], expected[name], atol=1e-5) for name in expected)
-    persons = {row["person_id"] for row in told[ALS_PERSON_FACTORS]}
+        result, expected = (
+            {row[schema.key[1]]: row["factors"] for row in rows} for rows in (by_key[schema], short.rows(schema))
+        )
+        assert result.keys() == expected.keys()
+        assert all(np.allclose(result[name], expected[name], atol=1e-5) for name in expected)
+    persons = {row["person_id"] for row in by_key[ALS_PERSON_FACTORS]}
     assert {person for person in persons if person.startswith("q")} == {"q-before"}
-    listed = {row["item_id"] for row in told[PERSON_CANDIDATES]}
+    listed = {row["item_id"] for row in by_key[PERSON_CANDIDATES]}
     assert (listed & {"i08", "i12", "i16"}) == {"i08", "i16"}  # as the stock was known at the cut, not as it is
     assert "i08" not in {row["item_id"] for row in of_all[PERSON_CANDIDATES]}
 
     # What all acts taught is as it was, and the same cut again gives the same rows.
     assert {schema: platform.rows(schema) for schema in RECOMMENDATIONS} == of_all
-    assert of_all[ITEM_NEIGHBOURS] != [row | {"known_before": CUT} for row in told[ITEM_NEIGHBOURS]]
+    assert of_all[ITEM_NEIGHBOURS] != [row | {"known_before": CUT} for row in by_key[ITEM_NEIGHBOURS]]
     assert build(platform, before=BEFORE) == rows
     for schema in (ITEM_NEIGHBOURS, PERSON_CANDIDATES):
-        assert platform.rows(BEFORE_CUT[schema]) == told[schema]
+        assert platform.rows(BEFORE_CUT[schema]) == by_key[schema]
 
 
 def test_the_cut_takes_what_the_split_of_the_judge_takes(platform: SilverPlatform) -> None:
     acts = made_shop()[SILVER_INTERACTIONS]
     publish_shop(platform, {SILVER_INTERACTIONS: acts})
-    folder = platform.lake.current(SILVER_INTERACTIONS.name)
-    frame = known_before(platform.session.read.schema(SILVER_INTERACTIONS.spark_ddl).parquet(str(folder / "shop=a")), BEFORE)
+    publication = Publication(platform.session, platform.settings, "a test", (SILVER_INTERACTIONS,))
+    frame = known_before(publication.rows(SILVER_INTERACTIONS), BEFORE)
     cut = np.datetime64(CUT)
-    window = Window(cut=cut, test_from=cut + np.timedelta64(1, "D"), end=cut + np.timedelta64(8, "D"))
+    window = SplitWindow(cut=cut, test_from=cut + np.timedelta64(1, "D"), end=cut + np.timedelta64(8, "D"))
     clocks = (np.array([act[name] for act in acts], dtype="datetime64[us]") for name in ("occurred_at", "received_at"))
     training = window.is_training(*clocks)
     expected = {
@@ -95,31 +98,31 @@ def test_the_cut_takes_what_the_split_of_the_judge_takes(platform: SilverPlatfor
 
 def test_the_next_cut_replaces_the_last_and_candidates_ask_for_neighbours_of_their_own(platform: SilverPlatform) -> None:
     publish_shop(platform, made_shop())
-    session, lake = platform.session, platform.lake
+    session, settings = platform.session, platform.settings
     with pytest.raises(NothingToLearn, match=r"neighbours_before; run: .*--within person --before 2026-09-17T00:00:00Z"):
-        build_candidates(session, lake, "a", BEFORE)
-    build_neighbours(session, lake, "a", "person", BEFORE)
+        build_candidates(session, settings, "a", BEFORE)
+    build_neighbours(session, settings, "a", "person", BEFORE)
     later = BEFORE + timedelta(days=1)
     with pytest.raises(NothingToLearn, match=r"known_before of shop 'a' .* is not 2026-09-18T00:00:00Z; run: .*cooccurrence"):
-        build_candidates(session, lake, "a", later)
-    build_neighbours(session, lake, "a", "person", later)
-    told = {row["known_before"] for row in platform.rows(BEFORE_CUT[ITEM_NEIGHBOURS])}
-    assert told == {CUT + timedelta(days=1)}
+        build_candidates(session, settings, "a", later)
+    build_neighbours(session, settings, "a", "person", later)
+    names = {row["known_before"] for row in platform.rows(BEFORE_CUT[ITEM_NEIGHBOURS])}
+    assert names == {CUT + timedelta(days=1)}
     for what, run in _before_the_shop_opened(platform).items():
         with pytest.raises(NothingToLearn, match=rf"{what} .* was known before 2025-01-01T00:00:00Z; choose a later --before"):
             run()
 
 
 def _before_the_shop_opened(platform: SilverPlatform) -> dict[str, Callable[[], Any]]:
-    session, lake, early = platform.session, platform.lake, BEFORE.replace(year=2025, month=1, day=1)
+    session, settings, early = platform.session, platform.settings, BEFORE.replace(year=2025, month=1, day=1)
     return {
-        "silver/order_lines": lambda: build_neighbours(session, lake, "a", "order", early),
-        "silver/interactions": lambda: build_factors(session, lake, "a", SMALL, early),
+        "silver/order_lines": lambda: build_neighbours(session, settings, "a", "order", early),
+        "silver/interactions": lambda: build_factors(session, settings, "a", SMALL, early),
     }
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("2026-09-17", "has no offset; add Z or"),
         ("yesterday", "an instant is such as 2026-09-17T00:00:00Z"),
@@ -127,7 +130,7 @@ def _before_the_shop_opened(platform: SilverPlatform) -> dict[str, Callable[[], 
 )
 @pytest.mark.parametrize("job", ["cooccurrence", "als", "candidates"])
 def test_what_is_no_instant_is_told_with_its_option(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], job: str, text: str, told: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], job: str, text: str, expected: str
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["spark_jobs", job, "--shop", "a", "--before", text])
     get_settings.cache_clear()
@@ -135,4 +138,4 @@ def test_what_is_no_instant_is_told_with_its_option(
         main()
     error = capsys.readouterr().err
     assert "argument --before:" in error
-    assert told in error
+    assert expected in error

@@ -39,22 +39,22 @@ SMALL = Parameters(factors=4, iterations=3, blocks=1)
 
 def build_tables(platform: SilverPlatform) -> None:
     """What the commands build that a candidate is made of."""
-    session, lake = platform.session, platform.lake
+    session, settings = platform.session, platform.settings
     for before in (None, CUT.replace(tzinfo=UTC)):
         for within in ("order", "person"):
-            build_neighbours(session, lake, "a", within, before)
-        build_factors(session, lake, "a", SMALL, before)
-        build_candidates(session, lake, "a", before)
+            build_neighbours(session, settings, "a", within, before)
+        build_factors(session, settings, "a", SMALL, before)
+        build_candidates(session, settings, "a", before)
 
 
 @pytest.fixture(scope="module")
 def platform(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> SilverPlatform:
     """A made shop with its tables."""
     settings = Settings(var=tmp_path_factory.mktemp("tables"), _env_file=None)  # type: ignore[call-arg]
-    made = SilverPlatform(spark, settings, Shops())
-    publish_shop(made, made_shop())
-    build_tables(made)
-    return made
+    silver_platform = SilverPlatform(spark, settings, Shops())
+    publish_shop(silver_platform, made_shop())
+    build_tables(silver_platform)
+    return silver_platform
 
 
 @pytest.fixture
@@ -67,24 +67,24 @@ def histories(acts: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """Strength of preference by person and item."""
     weights: dict[str, dict[str, float]] = {}
     for act in acts:
-        own = weights.setdefault(act["person_id"], {})
-        own[act["item_id"]] = own.get(act["item_id"], 0.0) + WEIGHTS[act["kind"]]
-    return {person: {item: float(np.log1p(weight)) for item, weight in own.items()} for person, own in weights.items()}
+        mine = weights.setdefault(act["person_id"], {})
+        mine[act["item_id"]] = mine.get(act["item_id"], 0.0) + WEIGHTS[act["kind"]]
+    return {person: {item: float(np.log1p(weight)) for item, weight in mine.items()} for person, mine in weights.items()}
 
 
 def test_arrays_score_by_the_formulas_of_the_tables(paths: Paths, platform: SilverPlatform) -> None:
     candidate = from_tables.train(paths, newest(paths.var), "a")
-    made = made_shop()
-    for part, tables in (("full", made), ("window", cut_short(made))):
+    tables_of_shop = made_shop()
+    for part, tables in (("full", tables_of_shop), ("window", cut_short(tables_of_shop))):
         folder = paths.models / "a" / "candidates" / candidate / part
         manifest = read_manifest(folder)
         items, persons = (load_ids(folder, manifest, name) for name in ("items", "persons"))
-        own = histories(tables[SILVER_INTERACTIONS])
-        assert set(own) <= set(persons) == set(histories(made[SILVER_INTERACTIONS]))
-        x = np.array([[own.get(person, {}).get(item, 0.0) for item in items] for person in persons])
+        mine = histories(tables[SILVER_INTERACTIONS])
+        assert set(mine) <= set(persons) == set(histories(tables_of_shop[SILVER_INTERACTIONS]))
+        x = np.array([[mine.get(person, {}).get(item, 0.0) for item in items] for person in persons])
         similarity = np.eye(len(items))
         for (row, item), (column, other) in product(enumerate(items), repeat=2):
-            similarity[row, column] = 1.0 if item == other else cosine(own, item, other)
+            similarity[row, column] = 1.0 if item == other else cosine(mine, item, other)
         models = make_models(manifest["models"])
         knn, als = (models[name].from_state(load_state(folder, manifest, name)) for name in ("item_knn", "als"))
         assert isinstance(knn, ItemKNN)
@@ -107,21 +107,21 @@ def test_a_candidate_from_tables_is_judged_released_and_served_with_its_reasons(
     report = pipeline.evaluate_candidate(paths, newest(paths.var), "a")
     assert report["candidate"] == candidate
     assert report["window"]["cut"] == CUT.isoformat()
-    verdict = pipeline.gate(paths, newest(paths.var), "a")
-    assert verdict["is_released"], verdict["sentence"]
-    chosen = {name: each["model"] for name, each in verdict["placements"].items()}
-    told = {name: each["sentence"] for name, each in verdict["placements"].items()}
-    assert {chosen["home"], chosen["after_payment"]} <= {"person_candidates", "person_candidates_and_own"}, told
-    assert chosen["item"] == "item_knn", told
-    assert chosen["cart"] in {"bought_together", "item_knn"}, told
+    decision = pipeline.gate(paths, newest(paths.var), "a")
+    assert decision["is_released"], decision["sentence"]
+    chosen = {name: each["model"] for name, each in decision["placements"].items()}
+    sentences = {name: each["sentence"] for name, each in decision["placements"].items()}
+    assert {chosen["home"], chosen["after_payment"]} <= {"person_candidates", "person_candidates_and_own"}, sentences
+    assert chosen["item"] == "item_knn", sentences
+    assert chosen["cart"] in {"bought_together", "item_knn"}, sentences
     assert pipeline.publish(paths, "a") == candidate
 
     cards = {card.placement: card for card in read_cards(paths.models, paths.history) if card.placement is not None}
     assert {placement: card.model for placement, card in cards.items()} == chosen
     shelf = shelf_of(paths, candidate)
-    own = {"bought_often", "bought_before", "seen_before"}
+    personal = {"bought_often", "bought_before", "seen_before"}
     reasons = {"bought_together": {"bought_together"}, "item_knn": {"similar_to_item"}}
-    reasons |= {"person_candidates": {"like_yours"}, "person_candidates_and_own": {"like_yours", *own}}
+    reasons |= {"person_candidates": {"like_yours"}, "person_candidates_and_own": {"like_yours", *personal}}
     asked = (  # the request, and the taste that it is about
         (Request("a", "home", 5, persons=("p05",)), 1),
         (Request("a", "item", 5, persons=("a stranger",), item_id="i02"), 2),
@@ -135,7 +135,7 @@ def test_a_candidate_from_tables_is_judged_released_and_served_with_its_reasons(
         for each in answer.items:
             because = each.reason.because_item_id
             assert each.reason.code in reasons[answer.model]
-            assert (because is None) == (each.reason.code in own)
+            assert (because is None) == (each.reason.code in personal)
             assert because != each.item.item_id != "i08"  # withdrawn
             assert {int(item_id[1:]) % GROUPS for item_id in (each.item.item_id, because) if item_id is not None} == {taste}
 

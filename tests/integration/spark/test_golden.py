@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2] / "golden" / "silver"
 CASES = sorted(folder.name for folder in ROOT.iterdir() if folder.is_dir())
 
 
-def told(row: dict[str, Any]) -> dict[str, Any]:
+def plain_row(row: dict[str, Any]) -> dict[str, Any]:
     """A row as JSON has it; the shop's id goes without saying, the raw line is the input's."""
     kept = {name: value for name, value in row.items() if name not in ("shop_id", "line")}
     return json.loads(json.dumps(kept, default=lambda value: value.isoformat(), ensure_ascii=False))
@@ -25,7 +25,7 @@ def told(row: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("schema", SILVER, ids=lambda schema: schema.name.removeprefix("silver/"))
 @pytest.mark.parametrize("case", CASES)
 def test_lines_become_the_expected_rows(golden: Any, case: str, schema: TableSchema) -> None:
-    rows = [told(row) for row in golden.rows(schema, case.replace("_", "-"))]
+    rows = [plain_row(row) for row in golden.rows(schema, case.replace("_", "-"))]
     file = ROOT / case / "expect" / f"{schema.name.removeprefix('silver/')}.jsonl"
     if os.environ.get("JISHI_UPDATE_GOLDEN"):
         file.parent.mkdir(exist_ok=True)

@@ -33,9 +33,9 @@ def generated(number: int, luck: random.Random) -> OrderPaid:
 
 def test_spark_adds_up_as_the_contract_does(spark: SparkSession) -> None:
     luck = random.Random(7)
-    made = [generated(number, luck) for number in range(300)]
+    rows = [generated(number, luck) for number in range(300)]
     # Sparse lines: what an order does not say is not in its JSON.
-    lines = [f'{{"properties":{order.model_dump_json(exclude_unset=True)}}}' for order in made]
+    lines = [f'{{"properties":{order.model_dump_json(exclude_unset=True)}}}' for order in rows]
     frame = spark.createDataFrame(list(enumerate(lines)), "number int, line string")
     known = {
         "shop_id": F.lit("a"),
@@ -46,9 +46,9 @@ def test_spark_adds_up_as_the_contract_does(spark: SparkSession) -> None:
     types = {column.split("` ")[0].strip("` "): column.split("` ")[1] for column in SILVER_EVENTS.spark_ddl.split(", ")}
     columns = [known.get(name, F.lit(None)).cast(kind).alias(name) for name, kind in types.items()]
     paid = paid_orders(reports(frame.select(*columns)), None)
-    told = {row.order_id: row for row in orders(paid).collect()}
-    for order in made:
-        row = told[order.order_id]
+    by_key = {row.order_id: row for row in orders(paid).collect()}
+    for order in rows:
+        row = by_key[order.order_id]
         coupons = {*order.coupon_ids, *(line.coupon_id for line in order.lines)} - {None}
         assert (row.lines, row.units, row.gross_minor, row.discount_minor, row.paid_minor, row.coupons) == (
             len(order.lines),
@@ -61,6 +61,6 @@ def test_spark_adds_up_as_the_contract_does(spark: SparkSession) -> None:
     nets = {(row.order_id, row.line_number): (row.item_id, row.net_minor) for row in order_lines(paid).collect()}
     assert nets == {
         (order.order_id, number): (line.item_id, line.net_minor)
-        for order in made
+        for order in rows
         for number, line in enumerate(order.lines, start=1)
     }

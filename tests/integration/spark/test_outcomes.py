@@ -59,9 +59,9 @@ def outcomes(spark: SparkSession, rows: list[dict[str, Any]], known: list[tuple[
     bronze = spark.createDataFrame([tuple(row.values()) for row in rows], BRONZE_EVENTS.spark_ddl)
     earlier = spark.createDataFrame(known, "shop_id string, event_id string") if known else None
     decided = classify(apply_repairs(bronze, None), earlier, allowed_lateness_s=LATENESS_S, future_tolerance_s=TOLERANCE_S)
-    found = [(row.shop_id, row.collector_id, row.seq, row.outcome) for row in decided.collect()]
-    assert len({row[:3] for row in found}) == len(found)
-    return {row[:3]: row[3] for row in found}
+    entries = [(row.shop_id, row.collector_id, row.seq, row.outcome) for row in decided.collect()]
+    assert len({row[:3] for row in entries}) == len(entries)
+    return {row[:3]: row[3] for row in entries}
 
 
 def test_the_truth_table(spark: SparkSession) -> None:

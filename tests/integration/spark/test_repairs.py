@@ -15,10 +15,8 @@ from typer.testing import CliRunner
 
 from collector.wal.writer import WalWriter
 from imports.history import land_history
-from imports.live import land_live
 from jishi.contract import record_of
 from jishi.contract.fields import parse_instant, to_ms
-from jishi.lake import Lake
 from jishi.lake.query import open_lake
 from jishi.landing import ShopFacts, write_landing
 from jishi.paths import Paths
@@ -29,7 +27,7 @@ from quality.quarantine import quarantined
 from quality.reconcile import reconcile
 from quality.repair import Mapping
 from quality.replay import replay
-from spark_jobs.session import open_session
+from spark_jobs.session import open_session, session_of_lake
 from spark_jobs.silver import job
 from tests.lake import newest
 from tests.live_events import append_live
@@ -56,7 +54,7 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     """A shop with history and one live day, as far as bronze; every case of the tests is in it once."""
     monkeypatch.setenv("JISHI_VAR", str(tmp_path))
     get_settings.cache_clear()
-    found = Paths.of(get_settings())
+    platform_paths = Paths.of(get_settings())
     sku = {"properties": {"sku": "i-9"}}
     history = [
         viewed("h-good", "2026-09-01T10:00:00Z"),
@@ -67,15 +65,15 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
         viewed("h-hopeless", "2026-09-01T10:05:00Z", properties={}),
         viewed("h-future", "2026-09-01T18:06:00Z", received_at="2026-09-01T10:06:00Z"),  # local time, called UTC
     ]
-    with write_landing(found.history, "a", ShopFacts(name="a", time_zone="UTC", currency="CNY"), "test") as writer:
+    with write_landing(platform_paths.history, "a", ShopFacts(name="a", time_zone="UTC", currency="CNY"), "test") as writer:
         writer.write(orjson.dumps(event) for event in history)
-    land_history(found, processes=1)
+    land_history(get_settings(), processes=1)
     live = [
         viewed("h-sent-again", "2026-09-02T09:59:59Z"),
         viewed("l-sku", "2026-09-02T10:00:00Z", **sku),
         viewed("l-good", "2026-09-02T10:00:01Z"),
     ]
-    wal = WalWriter(found.wal, 10_000)
+    wal = WalWriter(platform_paths.wal, 10_000)
     records = [record_of(e, shop_id="a", collector_id=wal.collector_id, seq=-1, collected_at_ms=0)[0] for e in live]
     wal.append(records)
     wal.close()
@@ -86,7 +84,7 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     ]
     rows[1]["outcome"] = "invalid"
     append_live(get_settings(), rows)
-    return found
+    return platform_paths
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +98,9 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 
 def build(session: SparkSession, paths: Paths, batch: str) -> None:
-    job.build_silver(session, Lake(paths.lake), Shops.load(paths.shops_file), get_settings(), batch, [], lambda name: None)
+    of_lake, shops = session_of_lake(session, get_settings()), Shops.load(paths.shops_file)
+    built = job.build_silver(of_lake, get_settings(), shops, batch, [], lambda name: None)
+    assert built.failures == {}
 
 
 def silver(paths: Paths) -> dict[str, tuple[Any, ...]]:
@@ -138,7 +138,6 @@ def check_commands(folder: Path) -> None:
 def test_repairs_move_events_and_every_acknowledgement_stays_accounted_for(session: SparkSession, paths: Paths) -> None:
     build(session, paths, "history")
     check_commands(paths.var)
-    land_live(get_settings(), DAY)
     build(session, paths, f"live-{DAY}")
     assert counts(paths) == (10, 3, 0, {"future": 1, "missing_field": 6}, 0)
 
@@ -159,10 +158,10 @@ def test_repairs_move_events_and_every_acknowledgement_stays_accounted_for(sessi
         build(session, paths, batch)
     # h-sent-again was good before it was repaired, and the second h-twice repeats the first: duplicates, not lost
     assert counts(paths) == (10, 6, 2, {"future": 1, "missing_field": 1}, 5)
-    found = silver(paths)
-    assert sorted(found) == ["h-good", "h-sent-again", "h-sku", "h-twice", "l-good", "l-sku"]
-    assert found["h-sku"] == ["i-9", "history", datetime(2026, 9, 1, 10, 1, 20), False, True], "known when it was"  # noqa: DTZ001
-    assert found["h-sent-again"][1] == f"live-{DAY}"
+    result = silver(paths)
+    assert sorted(result) == ["h-good", "h-sent-again", "h-sku", "h-twice", "l-good", "l-sku"]
+    assert result["h-sku"] == ["i-9", "history", datetime(2026, 9, 1, 10, 1, 20), False, True], "known when it was"  # noqa: DTZ001
+    assert result["h-sent-again"][1] == f"live-{DAY}"
     assert replay(get_settings(), SKU, now=NOW, future_tolerance_s=5).batches == {}
 
     clock = replay(get_settings(), CLOCK, now=NOW + timedelta(hours=1), future_tolerance_s=5)
@@ -185,7 +184,6 @@ def test_an_event_is_repaired_before_its_day_is_worked_up(session: SparkSession,
     assert (done.matched, done.repaired, done.batches) == (1, {"a": 1}, {}), "history has no silver yet, the day no batch"
     build(session, paths, "history")
     assert [row.event_id for row in quarantined(get_settings(), states=("waiting",))] == ["l-sku"]
-    land_live(get_settings(), DAY)
     build(session, paths, f"live-{DAY}")
     assert silver(paths)["l-sku"] == ["i-9", f"live-{DAY}", datetime(2026, 9, 2, 10, 0, 2), False, True]  # noqa: DTZ001
     assert counts(paths)[-1] == 1
@@ -196,8 +194,8 @@ def test_one_command_repairs_and_builds(session: SparkSession, paths: Paths, cap
     build(session, paths, "history")
     mapping = paths.var / "sku.json"
     mapping.write_text(SKU.model_dump_json(by_alias=True, exclude_none=True))
-    told = command("replay", "--map", str(mapping), "--shop", "a", "--trial")
-    assert "6 events match, 5 would be repaired; still refused: 1 missing_field" in told
+    result = command("replay", "--map", str(mapping), "--shop", "a", "--trial")
+    assert "6 events match, 5 would be repaired; still refused: 1 missing_field" in result
     assert silver(paths).keys() == {"h-good"}
     assert "5 are repaired" in command("replay", "--map", str(mapping), "--shop", "a")
     assert sorted(silver(paths)) == ["h-good", "h-sent-again", "h-sku", "h-twice"]

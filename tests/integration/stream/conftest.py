@@ -72,9 +72,9 @@ class Stream:
                 stderr=log,
                 start_new_session=True,
             )
-        wait_until(lambda: self._runs_since(started_at), self.told)
+        wait_until(lambda: self._runs_since(started_at), self.log_text)
 
-    def told(self) -> str:
+    def log_text(self) -> str:
         """What the job printed."""
         return (self.paths.var / "realtime.log").read_text()
 
@@ -113,7 +113,7 @@ class Stream:
 
     def _runs_since(self, started_at: float) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, self.told()
+        assert self.process.poll() is None, self.log_text()
         beat = last_beat(self.paths, "flink")
         return beat is not None and time.time() - beat.age_s > started_at and beat.facts["state"] == "RUNNING"
 
@@ -137,10 +137,10 @@ def stream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stream]:
     fetch_jars(paths)
     broker = EmbeddedBroker(paths.kafka, paths.jars, java_home(paths.envs), "127.0.0.1", free_port(), free_port(), heap="256m")
     with running_broker(broker, paths.var / "broker.log"):
-        made = Stream(paths, broker.bootstrap)
-        create_tables(made.settings, [BRONZE_LIVE])
-        yield made
-        if made.process is not None and made.process.poll() is None:
-            made.stop()
+        built = Stream(paths, broker.bootstrap)
+        create_tables(built.settings, [BRONZE_LIVE])
+        yield built
+        if built.process is not None and built.process.poll() is None:
+            built.stop()
             with suppress(ProcessLookupError):
-                os.killpg(made.process.pid, signal.SIGKILL)
+                os.killpg(built.process.pid, signal.SIGKILL)

@@ -18,7 +18,7 @@ from tests.log_records import view_of
 pytestmark = pytest.mark.integration
 
 
-class Stream(Protocol):
+class RestartedStream(Protocol):
     """The fixture, see conftest.py."""
 
     bootstrap: str
@@ -27,12 +27,12 @@ class Stream(Protocol):
     def start(self) -> None: ...
     def kill(self, *, spare_jvm: bool = False) -> None: ...
     def stop(self) -> int: ...
-    def told(self) -> str: ...
+    def log_text(self) -> str: ...
     def archived(self) -> list[dict[str, Any]]: ...
     def unreadable(self) -> list[dict[str, Any]]: ...
 
 
-def send(stream: Stream, seqs: Iterable[int], pause_s: float = 0.0) -> None:
+def send(stream: RestartedStream, seqs: Iterable[int], pause_s: float = 0.0) -> None:
     producer = Producer({"bootstrap.servers": stream.bootstrap, "enable.idempotence": True, "compression.type": "zstd"})
     for seq in seqs:
         record = view_of(seq)
@@ -41,13 +41,13 @@ def send(stream: Stream, seqs: Iterable[int], pause_s: float = 0.0) -> None:
     assert producer.flush(30) == 0
 
 
-def wait_for_rows(stream: Stream, count: int) -> None:
+def wait_for_rows(stream: RestartedStream, count: int) -> None:
     deadline = time.monotonic() + 120
     while len(stream.archived()) < count and time.monotonic() < deadline:
         time.sleep(0.2)
 
 
-def latest_features(stream: Stream) -> dict[str, dict[str, Any]]:
+def latest_features(stream: RestartedStream) -> dict[str, dict[str, Any]]:
     consumer = Consumer({"bootstrap.servers": stream.bootstrap, "group.id": "t", "auto.offset.reset": "earliest"})
     consumer.subscribe([topics.FEATURES.name])
     newest: dict[str, dict[str, Any]] = {}
@@ -63,7 +63,7 @@ def latest_features(stream: Stream) -> dict[str, dict[str, Any]]:
     return newest
 
 
-def test_every_record_is_archived_once_through_kills(stream: Stream) -> None:
+def test_every_record_is_archived_once_through_kills(stream: RestartedStream) -> None:
     send(stream, range(500))
     producer = Producer({"bootstrap.servers": stream.bootstrap})
     foreign = [b"not JSON", b'{"bad utf-8": "\xff"}', b"[1]", b"null", b'{"no": "record"}', None]
@@ -87,25 +87,25 @@ def test_every_record_is_archived_once_through_kills(stream: Stream) -> None:
     assert sorted(row["seq"] for row in stream.archived()) == list(range(1000))
     assert {row["outcome"] for row in stream.archived()} == {"good"}
     assert all(row["received_at_ms"] >= row["collected_at_ms"] - 1000 for row in stream.archived())
-    assert stream.told().count("from checkpoint") == 2
-    assert stream.told().count("an earlier run was still there") == 1
+    assert stream.log_text().count("from checkpoint") == 2
+    assert stream.log_text().count("an earlier run was still there") == 1
 
 
-def test_last_items_outlive_the_kill(stream: Stream) -> None:
+def test_last_items_outlive_the_kill(stream: RestartedStream) -> None:
     values = latest_features(stream)
     for person in range(5):
-        told = values[f"person_last_20|a|p{person}"]
-        assert told["values"]["last_items"] == [f"项{seq}" for seq in range(999, -1, -1) if seq % 5 == person][:20]
-        assert told["valid_until_ms"] is None
+        result = values[f"person_last_20|a|p{person}"]
+        assert result["values"]["last_items"] == [f"项{seq}" for seq in range(999, -1, -1) if seq % 5 == person][:20]
+        assert result["valid_until_ms"] is None
 
 
-def test_foreign_values_are_kept_and_end_nothing(stream: Stream) -> None:
+def test_foreign_values_are_kept_and_end_nothing(stream: RestartedStream) -> None:
     kept = stream.unreadable()
     assert sorted(row["reason"] for row in kept) == ["not_a_record"] + ["not_json"] * 5
     assert len({(row["log_partition"], row["log_offset"]) for row in kept}) == 6
 
 
-def test_stop_leaves_no_process_behind(stream: Stream, tmp_path: Path) -> None:
+def test_stop_leaves_no_process_behind(stream: RestartedStream, tmp_path: Path) -> None:
     children = psutil.Process(stream.process.pid).children(recursive=True)
     assert children
     assert stream.stop() == 0

@@ -25,7 +25,7 @@ OLD = (LAST, "person_last_5_category", "person_first_seen_at_ms", WINDOW)
 BEFORE, ALL = 200, 300
 
 
-class Stream(Protocol):
+class UpgradedStream(Protocol):
     """The fixture, see conftest.py."""
 
     paths: Paths
@@ -35,28 +35,28 @@ class Stream(Protocol):
     process: Any
 
     def start(self, *, views: tuple[str, ...] = ()) -> None: ...
-    def told(self) -> str: ...
+    def log_text(self) -> str: ...
     def archived(self) -> list[dict[str, Any]]: ...
 
 
 def record(seq: int) -> dict[str, Any]:
     now_ms = int(time.time() * 1000)
     absent = ("anonymous_id", "session_id", "category", "quantity", "invalid_reason", "invalid_field", "invalid_detail")
-    made: dict[str, Any] = {"collector_id": "c1", "seq": seq, "shop_id": "a", "event_id": f"e{seq}", "type": "item_viewed"}
-    made |= {"schema_version": 1, "occurred_at_ms": now_ms, "collected_at_ms": now_ms, "unit_price_minor": 100, "line": "{}"}
-    return made | dict.fromkeys(absent) | {"user_id": f"p{seq % 5}", "person_id": f"p{seq % 5}", "item_id": f"i{seq}"}
+    payload: dict[str, Any] = {"collector_id": "c1", "seq": seq, "shop_id": "a", "event_id": f"e{seq}", "type": "item_viewed"}
+    payload |= {"schema_version": 1, "occurred_at_ms": now_ms, "collected_at_ms": now_ms, "unit_price_minor": 100, "line": "{}"}
+    return payload | dict.fromkeys(absent) | {"user_id": f"p{seq % 5}", "person_id": f"p{seq % 5}", "item_id": f"i{seq}"}
 
 
-def send(stream: Stream, seqs: range) -> None:
+def send(stream: UpgradedStream, seqs: range) -> None:
     """Send records and then a tick to each partition, as the forwarder does, until all is archived."""
     producer = Producer({"bootstrap.servers": stream.bootstrap, "enable.idempotence": True})
     for seq in seqs:
-        made = record(seq)
-        producer.produce(topics.EVENTS.name, json.dumps(made).encode(), key=f"a|{made['person_id']}".encode())
+        built = record(seq)
+        producer.produce(topics.EVENTS.name, json.dumps(built).encode(), key=f"a|{built['person_id']}".encode())
         producer.poll(0.01)
     deadline = time.monotonic() + 120
     while len(stream.archived()) < seqs.stop:
-        assert time.monotonic() < deadline, stream.told()
+        assert time.monotonic() < deadline, stream.log_text()
         tick(producer)
 
 
@@ -67,36 +67,36 @@ def tick(producer: Producer) -> None:
     time.sleep(0.5)
 
 
-def messages(stream: Stream) -> list[dict[str, Any]]:
+def messages(stream: UpgradedStream) -> list[dict[str, Any]]:
     consumer = Consumer({"bootstrap.servers": stream.bootstrap, "group.id": "t", "enable.auto.commit": False})
     partitions = [TopicPartition(topics.FEATURES.name, number, 0) for number in range(topics.FEATURES.partitions)]
     left = sum(consumer.get_watermark_offsets(partition, timeout=10)[1] for partition in partitions)
     consumer.assign(partitions)
-    found = []
+    rows = []
     while left:
         message = consumer.poll(10)
         assert message is not None
         assert message.error() is None
-        found.append(json.loads(message.value() or b"null"))
+        rows.append(json.loads(message.value() or b"null"))
         left -= 1
     consumer.close()
-    return found
+    return rows
 
 
-def wait_for_window(stream: Stream, first_ms: int) -> int:
+def wait_for_window(stream: UpgradedStream, first_ms: int) -> int:
     """Until a window has closed that holds every event from ``first_ms`` on; returns when its value became known (epoch ms)."""
     due_ms = (int(time.time() * 1000) // 60_000 + 1) * 60_000 + LATENESS_S * 1000
     assert due_ms - first_ms < 3_600_000
     producer = Producer({"bootstrap.servers": stream.bootstrap})
     deadline = time.monotonic() + 120
-    while not any(told["view"] == WINDOW and told["as_of_ms"] >= due_ms for told in messages(stream)):
-        assert time.monotonic() < deadline, stream.told()
+    while not any(entry["view"] == WINDOW and entry["as_of_ms"] >= due_ms for entry in messages(stream)):
+        assert time.monotonic() < deadline, stream.log_text()
         tick(producer)
     time.sleep(1)  # the other messages of the window
     return due_ms
 
 
-def test_state_survives_an_upgrade_with_more_views(stream: Stream, tmp_path: Path) -> None:
+def test_state_survives_an_upgrade_with_more_views(stream: UpgradedStream, tmp_path: Path) -> None:
     stream.variables["JISHI_ALLOWED_LATENESS_S"] = str(LATENESS_S)
     stream.start(views=OLD)
     send(stream, range(BEFORE))
@@ -108,7 +108,7 @@ def test_state_survives_an_upgrade_with_more_views(stream: Stream, tmp_path: Pat
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert stream.process.wait(120) == 0, stream.told()  # a supervisor would start it again now
+    assert stream.process.wait(120) == 0, stream.log_text()  # a supervisor would start it again now
     upgraded_ms = int(time.time() * 1000)
     stream.start()
     printed = upgrade.communicate(timeout=120)[0]
@@ -119,13 +119,13 @@ def test_state_survives_an_upgrade_with_more_views(stream: Stream, tmp_path: Pat
     send(stream, range(BEFORE, ALL))
     known_ms = wait_for_window(stream, upgraded_ms)
 
-    assert stream.told().count("from savepoint") == 1
+    assert stream.log_text().count("from savepoint") == 1
     archive = sorted(stream.archived(), key=lambda row: int(row["seq"]))
     assert [row["seq"] for row in archive] == list(range(ALL))  # nothing was lost, and nothing read again
-    told = messages(stream)
-    last = {message["entity_id"]: message["values"]["last_items"] for message in told if message["view"] == LAST}
+    result = messages(stream)
+    last = {message["entity_id"]: message["values"]["last_items"] for message in result if message["view"] == LAST}
     assert last == {f"p{p}": [f"i{seq}" for seq in range(ALL - 1, -1, -1) if seq % 5 == p][:20] for p in range(5)}
-    items = {message["entity_id"] for message in told if message["view"] == NEW}
+    items = {message["entity_id"] for message in result if message["view"] == NEW}
     assert items == {f"i{seq}" for seq in range(BEFORE, ALL)}  # it began without state, so it knows what came since
 
     views = {view: live_views()[view] for view in OLD}
@@ -134,7 +134,7 @@ def test_state_survives_an_upgrade_with_more_views(stream: Stream, tmp_path: Pat
     (folder / "part-0").write_text(
         "".join(
             json.dumps({"message_key": "", "message": json.dumps(message)}) + "\n"
-            for message in told
+            for message in result
             if message["view"] in OLD and message["as_of_ms"] <= known_ms
         )
     )
@@ -147,7 +147,7 @@ def test_state_survives_an_upgrade_with_more_views(stream: Stream, tmp_path: Pat
     assert max(v.value for v in expected if v.feature == "person_views_1h") == ALL // 5  # windows span the upgrade
 
 
-def test_state_is_not_dropped_by_accident(stream: Stream) -> None:
+def test_state_is_not_dropped_by_accident(stream: UpgradedStream) -> None:
     """A job without a view of the running one is refused, and the running one goes on."""
     without = "import sys; from flink_jobs import upgrade; from jishi.features import live_views; views = live_views(); "
     without += f"del views['{WINDOW}']; upgrade.live_views = lambda: views; sys.exit(upgrade.main())"

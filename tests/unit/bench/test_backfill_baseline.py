@@ -28,8 +28,8 @@ def expected() -> dict[tuple[Any, ...], Any]:
     good = good_acts(
         read_log(GOLDEN), allowed_lateness_s=settings.allowed_lateness_s, future_tolerance_s=settings.future_tolerance_s
     )
-    told = values(FEATURES, good, allowed_lateness_s=settings.allowed_lateness_s)
-    return {(value.feature, value.shop_id, value.entity_id, value.as_of_ms): value.value for value in told}
+    result = values(FEATURES, good, allowed_lateness_s=settings.allowed_lateness_s)
+    return {(value.feature, value.shop_id, value.entity_id, value.as_of_ms): value.value for value in result}
 
 
 @pytest.mark.parametrize("view", list(views()))
@@ -37,17 +37,17 @@ def test_a_view_has_the_values_of_the_oracle(acts: pd.DataFrame, expected: dict[
     members = views()[view]
     frame = view_frame(acts, members, 30_000)
     frame = frame.astype(object).where(frame.notna(), None)
-    found = {}
+    by_key = {}
     for row in frame.to_dict("records"):
         identity = entity_id(row["shop_id"], [row[key] for key in ENTITY_KEYS[members[0].entity]])
         for feature in members:
             if row[feature.name] != feature.default:
-                found[feature.name, row["shop_id"], identity, row["as_of_ms"]] = row[feature.name]
+                by_key[feature.name, row["shop_id"], identity, row["as_of_ms"]] = row[feature.name]
     names = {feature.name for feature in members}
-    assert without_nul(found) == without_nul({key: value for key, value in expected.items() if key[0] in names})
-    assert found
+    assert without_nul(by_key) == without_nul({key: value for key, value in expected.items() if key[0] in names})
+    assert by_key
 
 
-def without_nul(told: dict[tuple[Any, ...], Any]) -> dict[tuple[Any, ...], Any]:
+def without_nul(by_key: dict[tuple[Any, ...], Any]) -> dict[tuple[Any, ...], Any]:
     """Pandas groups texts up to a NUL character; no other engine does, so such ids are left to those."""
-    return {key: value for key, value in told.items() if "\x00" not in key[2]}
+    return {key: value for key, value in by_key.items() if "\x00" not in key[2]}

@@ -14,8 +14,8 @@ def line(part: int, *, parts: int = 10, engines: tuple[str, ...] = ("spark", "fl
 
 def test_a_part_counts_only_for_its_own_division_and_engines(tmp_path: Path) -> None:
     record = tmp_path / "record.jsonl"
-    told = [line(0), line(1, parts=20), line(2, engines=("spark",)), line(3, differ=1), line(3)]
-    record.write_text("".join(json.dumps(one) + "\n" for one in told))
+    rows = [line(0), line(1, parts=20), line(2, engines=("spark",)), line(3, differ=1), line(3)]
+    record.write_text("".join(json.dumps(one) + "\n" for one in rows))
 
     assert proved(record, 10, ["spark", "flink"]) == {0: line(0), 3: line(3)}
 

@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from bench.simulated_data import ShopData, make
+from bench.simulated_data import ShopData, make_shop_data
 from bench.simulated_oracle import expected_purchases, shopper_of
 from bench.simulated_situations import goods_at, impressions_of, sellable_at, situation_at
 from models.ranker.situation import PERSON_FEATURES
@@ -19,7 +19,7 @@ CUT = np.datetime64("2026-09-18T00:00:00", "us")
 
 @pytest.fixture(scope="module")
 def shop() -> ShopData:
-    return make(PLAN)
+    return make_shop_data(PLAN)
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +57,11 @@ def test_store_values_are_counted_by_hand(shop: ShopData) -> None:
 
 
 def test_goods_and_stock_are_those_of_the_instant(shop: ShopData, world: World) -> None:
-    found, day = goods_at(shop, CUT), 17  # midnight UTC is 08:00 of day 17 in the shop
+    result, day = goods_at(shop, CUT), 17  # midnight UTC is 08:00 of day 17 in the shop
     state = world.states.on(day)
     number_of = {item_id: number for number, item_id in enumerate(world.catalogue.ids)}
     order = [number_of[item_id] for item_id in shop.interactions.item_ids.tolist()]
-    assert np.mean(found.price == state.price[order]) > 0.98  # a few changes are delivered late or broken
+    assert np.mean(result.price == state.price[order]) > 0.98  # a few changes are delivered late or broken
     assert np.mean(sellable_at(shop, CUT) == (state.active & (state.stock > 0))[order]) > 0.98
 
 
@@ -85,8 +85,8 @@ def test_the_oracle_expects_what_happens(shop: ShopData, world: World) -> None:
 
 
 def test_impressions_name_what_was_clicked(shop: ShopData) -> None:
-    found = impressions_of(shop)
-    assert len(found.item) == sum(len(each.shown) for each in shop.impressions)
+    result = impressions_of(shop)
+    assert len(result.item) == sum(len(each.shown) for each in shop.impressions)
     clicked = [each.clicked for each in shop.impressions if each.clicked >= 0]
-    assert sorted(found.item[found.is_clicked].tolist()) == sorted(clicked)
+    assert sorted(result.item[result.is_clicked].tolist()) == sorted(clicked)
     assert len(clicked) > 0

@@ -20,5 +20,5 @@ def test_a_path_is_the_users_whatever_folder_later_processes_run_in(tmp_path: Pa
 
 def test_jishi_bench_finds_its_bench_from_any_folder(tmp_path: Path) -> None:
     command = [str(Path(sys.executable).parent / "jishi"), "bench", "ingest", "--help"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert "jishi bench ingest" in told.stdout
+    completed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "jishi bench ingest" in completed.stdout

@@ -11,7 +11,7 @@ import pytest
 
 from chaos.check import check_archive, check_ids, check_order, check_outcomes, counted_outcomes
 from chaos.feature_check import by_instant, check_messages, check_stored
-from chaos.ledger import Account, Ledger, Meant
+from chaos.ledger import Account, Meant, SentLedger
 from jishi.features import live_views
 from jishi.features.oracle import Value
 
@@ -23,9 +23,9 @@ Rows = list[dict[str, Any]]
 
 def row(event_id: str, place: int, outcome: str = "good", **changes: Any) -> dict[str, Any]:
     """A record of person p at an offset of partition 0, as log and archive have it."""
-    made = {"event_id": event_id, "shop_id": "s", "person_id": "p", "collector_id": "c", "seq": place, "outcome": outcome}
-    made |= {"log_partition": 0, "log_offset": place, "received_at_ms": NOW_MS + place, "occurred_at_ms": NOW_MS}
-    return made | {"invalid_reason": None} | changes
+    payload = {"event_id": event_id, "shop_id": "s", "person_id": "p", "collector_id": "c", "seq": place, "outcome": outcome}
+    payload |= {"log_partition": 0, "log_offset": place, "received_at_ms": NOW_MS + place, "occurred_at_ms": NOW_MS}
+    return payload | {"invalid_reason": None} | changes
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_nothing_is_wrong(account: Account, rows: Rows) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "wrong"),
     [
         (lambda rows: rows[1:], ["e1 was acknowledged and is lost"]),
         (lambda rows: [*rows, row("e1", 4)], ["e1 counts 2 times (good 2)"]),
@@ -77,8 +77,8 @@ def test_nothing_is_wrong(account: Account, rows: Rows) -> None:
         "quarantined",
     ],
 )
-def test_ids(account: Account, rows: Rows, change: Callable[[Rows], Rows], told: list[str]) -> None:
-    assert check_ids(account, change(rows)).wrong == told
+def test_ids(account: Account, rows: Rows, change: Callable[[Rows], Rows], wrong: list[str]) -> None:
+    assert check_ids(account, change(rows)).wrong == wrong
 
 
 def test_a_record_that_is_not_archived_or_twice(rows: Rows) -> None:
@@ -104,9 +104,9 @@ def test_a_later_delivery_changes_no_order(account: Account, rows: Rows) -> None
     assert check_order(account, [*rows, row("e1", 4, "duplicate")]).is_fine
 
 
-def value(feature: str, told: Any, minute: int, until: bool = True) -> Value:
+def value(feature: str, content: Any, minute: int, until: bool = True) -> Value:
     as_of_ms = NOW_MS + 60_000 * minute
-    return Value(feature, "s", "p", as_of_ms, told, as_of_ms + 60_000 if until else None)
+    return Value(feature, "s", "p", as_of_ms, content, as_of_ms + 60_000 if until else None)
 
 
 def message(view: str, values: dict[str, Any], minute: int) -> str:
@@ -120,8 +120,8 @@ def test_a_wrong_feature_in_the_topic(tmp_path: Path, views: list[int], wrong: i
     expected = [value("person_views_1h", 1, 0), value("person_views_1h", 2, 1)]
     folder = tmp_path / "messages"
     folder.mkdir()
-    told = [message(WINDOW, {"person_views_1h": count, "person_carts_1h": 0}, minute) for minute, count in enumerate(views)]
-    (folder / "part-0").write_text("\n".join(told) + "\n")
+    entries = [message(WINDOW, {"person_views_1h": count, "person_carts_1h": 0}, minute) for minute, count in enumerate(views)]
+    (folder / "part-0").write_text("\n".join(entries) + "\n")
     finding, by_view = check_messages(expected, folder, {WINDOW: live_views()[WINDOW]}, tmp_path)
     assert len(finding.wrong) == wrong
     assert by_view == {WINDOW: 2}
@@ -133,7 +133,7 @@ def stored(views: int | None, minute: int | None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "wrong"),
     [
         (stored(2, 1), []),
         (stored(3, 1), ["person_views_1h of p is 3, by the oracle 2"]),
@@ -146,9 +146,9 @@ def stored(views: int | None, minute: int | None) -> dict[str, Any]:
     ],
     ids=["newest", "wrong", "old", "absent", "a later window without acts"],
 )
-def test_a_wrong_window_in_the_store(row: dict[str, Any], told: list[str]) -> None:
+def test_a_wrong_window_in_the_store(row: dict[str, Any], wrong: list[str]) -> None:
     expected = by_instant([value("person_views_1h", 1, 0), value("person_views_1h", 2, 1)])
-    assert check_stored(expected, WINDOW, live_views()[WINDOW], [("s", "p")], [row]).wrong == told
+    assert check_stored(expected, WINDOW, live_views()[WINDOW], [("s", "p")], [row]).wrong == wrong
 
 
 @pytest.mark.parametrize(("items", "is_fine"), [(["b", "a"], True), (["a"], False), (None, False)])
@@ -159,7 +159,7 @@ def test_a_wrong_list_in_the_store(items: list[str] | None, is_fine: bool) -> No
 
 
 def test_the_ledger_is_read_as_it_was_written(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger = SentLedger(tmp_path / "ledger.jsonl")
     events = [Meant("e1", "p", 1), Meant("e2", "q", 1)]
     ledger.acknowledge(ledger.mean(events), at=5.0, after_s=0.5)
     ledger.acknowledge(ledger.mean(events), at=6.0, after_s=0.25)

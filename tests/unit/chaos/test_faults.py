@@ -30,10 +30,10 @@ print(*told, time.monotonic() - began >= 0.2, round(time.time()))
 @pytest.mark.parametrize("store", ["redis", "sqlite"])
 def test_a_round_has_every_fault(store: str) -> None:
     faults = schedule(store, seed=7, seconds=330)
-    found = {(fault.kind, fault.target) for fault in faults}
-    assert {("kill", name) for name in PROCESSES} | {("stop", name) for name in (*PROCESSES, store)} <= found
-    assert {(kind, "collector") for kind in OF_MACHINE} <= found
-    assert ("kill", "redis") in found or store == "sqlite"
+    names = {(fault.kind, fault.target) for fault in faults}
+    assert {("kill", name) for name in PROCESSES} | {("stop", name) for name in (*PROCESSES, store)} <= names
+    assert {(kind, "collector") for kind in OF_MACHINE} <= names
+    assert ("kill", "redis") in names or store == "sqlite"
     assert any(fault.lasts_s == LONGEST_STOP_S for fault in faults)
 
 
@@ -47,10 +47,10 @@ def test_the_schedule_follows_from_its_seed_and_fits_into_its_time() -> None:
 def shim(tmp_path: Path) -> Shim:
     folder = tmp_path / "disk"
     folder.mkdir()
-    made = compiled_shim(tmp_path / "work", folder)
-    if made is None:
+    built = compiled_shim(tmp_path / "work", folder)
+    if built is None:
         pytest.skip("no C compiler is here (Debian: apt-get install gcc)")
-    return made
+    return built
 
 
 def ask(shim: Shim, file: Path) -> tuple[list[int], bool, int]:

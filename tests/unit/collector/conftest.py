@@ -21,7 +21,7 @@ NOW_MS = 1_795_000_000_000
 
 
 @dataclass
-class World:
+class IntakeWorld:
     """Everything that a test may look at or turn."""
 
     client: TestClient
@@ -37,11 +37,11 @@ class World:
 
 
 @pytest.fixture
-def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+def make_world(tmp_path: Path) -> Iterator[Callable[..., IntakeWorld]]:
     """A collector with the settings that a test asks for."""
     opened: list[tuple[TestClient, WalWriter]] = []
 
-    def make(**options: Any) -> World:
+    def make(**options: Any) -> IntakeWorld:
         registry = tmp_path / "shops.json"
         shops = Shops()
         for shop_id in ("a", "b"):
@@ -61,7 +61,7 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
         client = TestClient(create_app(intake), raise_server_exceptions=False)
         client.__enter__()
         opened.append((client, wal))
-        return World(client, intake, wal, registry, keys, clock_s)
+        return IntakeWorld(client, intake, wal, registry, keys, clock_s)
 
     yield make
     for client, wal in opened:
@@ -70,7 +70,7 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
 
 
 @pytest.fixture
-def world(make_world: Callable[..., World]) -> World:
+def world(make_world: Callable[..., IntakeWorld]) -> IntakeWorld:
     """A collector with the default settings."""
     return make_world()
 

@@ -42,19 +42,19 @@ def put(world: Any, items: Any, shop: str = "a", key: str = "write") -> Any:
 
 def lines(world: Any) -> list[dict[str, Any]]:
     """The events in the log, in order."""
-    position, durable, found = first_position(world.wal.folder), read_durable(world.wal.folder) or Position(), []
+    position, durable, rows = first_position(world.wal.folder), read_durable(world.wal.folder) or Position(), []
     while entries := read_entries(world.wal.folder, position, durable):
-        found += [orjson.loads(entry.body) | {"event": orjson.loads(orjson.loads(entry.body)["line"])} for entry in entries]
+        rows += [orjson.loads(entry.body) | {"event": orjson.loads(orjson.loads(entry.body)["line"])} for entry in entries]
         position = entries[-1].after
-    return found
+    return rows
 
 
 def test_items_become_events_once(world: Any) -> None:
     first = put(world, [item(), item("i-2", stock=0), {"item_id": "i-3"}])
     assert first.status_code == 200
-    told = first.json()
-    assert (told["accepted"], told["quarantined"], told["unchanged"]) == (3, 1, 0)
-    assert [(r["item_id"], r["status"], r["field"]) for r in told["results"]] == [
+    payload = first.json()
+    assert (payload["accepted"], payload["quarantined"], payload["unchanged"]) == (3, 1, 0)
+    assert [(r["item_id"], r["status"], r["field"]) for r in payload["results"]] == [
         ("i-1", "accepted", None),
         ("i-2", "accepted", None),
         ("i-3", "quarantined", "properties.title"),
@@ -134,7 +134,7 @@ def test_gaps_are_filled_named_and_can_be_taken_out_again(world: Any, viewed: Vi
     }
     assert "category" not in order_lines[1]
     assert [unfilled(kept[event["event_id"]]["event"]) for event in sent] == sent
-    assert 'jishi_collector_filled_events_total{shop="a"} 4.0' in world.client.get("/metrics").text
+    assert 'jishi_collector_filled_events_total{sent_by="server"} 4.0' in world.client.get("/metrics").text
     assert world.post([viewed("b", shop_id="b", occurred_at=AFTER)], key="b").status_code == 200
     assert "filled" not in lines(world)[-1]["event"]["properties"], "another shop's item of the same name"
 

@@ -47,9 +47,9 @@ def test_each_event_gets_its_verdict_and_all_are_kept(world: Any, viewed: Viewed
     ]
     answer = world.post(events)
     assert answer.status_code == 200
-    told = answer.json()
-    assert (told["accepted"], told["quarantined"]) == (8, 7)
-    assert [(r["event_id"], r["status"], r["reason"], r["field"]) for r in told["results"]] == [
+    payload = answer.json()
+    assert (payload["accepted"], payload["quarantined"]) == (8, 7)
+    assert [(r["event_id"], r["status"], r["reason"], r["field"]) for r in payload["results"]] == [
         ("good", "accepted", None, None),
         ("no-shop", "quarantined", "missing_field", "shop_id"),
         ("no-item", "quarantined", "missing_field", "properties.item_id"),
@@ -63,7 +63,7 @@ def test_each_event_gets_its_verdict_and_all_are_kept(world: Any, viewed: Viewed
     assert [r["seq"] for r in kept] == list(range(8))
     assert {r["collector_id"] for r in kept} == {world.wal.collector_id}
     assert [orjson.loads(r["line"]) for r in kept] == events
-    assert [r["invalid_reason"] for r in kept] == [r["reason"] for r in told["results"]]
+    assert [r["invalid_reason"] for r in kept] == [r["reason"] for r in payload["results"]]
     assert count_accepted(world.wal.folder) == {"a": 8}
 
 
@@ -252,8 +252,8 @@ def test_metrics_tell_counts_and_no_person(world: Any, viewed: Viewed) -> None:
     world.client.post("/v1/events", json=[viewed()])
     text = world.client.get("/metrics").text
     for line in (
-        'jishi_collector_accepted_events_total{shop="a"} 2.0',
-        'jishi_collector_quarantined_events_total{reason="missing_field",shop="a"} 1.0',
+        'jishi_collector_accepted_events_total{sent_by="server"} 2.0',
+        'jishi_collector_quarantined_events_total{reason="missing_field",sent_by="server"} 1.0',
         'jishi_collector_refused_requests_total{code="foreign_shop"} 1.0',
         "jishi_collector_wrong_keys_total 1.0",
         "jishi_collector_backlog_events 0.0",
@@ -261,7 +261,7 @@ def test_metrics_tell_counts_and_no_person(world: Any, viewed: Viewed) -> None:
         "jishi_collector_fsync_seconds_count 1.0",
     ):
         assert line in text
-    assert not re.search("somebody|jk_write", text)
+    assert not re.search("somebody|jk_write|shop=", text)
 
 
 def test_a_revoked_key_ends_at_once_and_its_uses_are_counted(world: Any, viewed: Viewed) -> None:

@@ -61,11 +61,11 @@ def test_nothing_personal_is_logged(world: Any, viewed: Viewed, lines: io.String
             stumble([SECRETS[0]])
         except ValueError:
             logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
-    told = lines.getvalue()
-    assert "the log is listened to" in told
-    assert "events are refused with 503" in told
-    assert "ValueError at" in told
-    assert "test_log_lines.py" in told, "the place of a fault is named"
-    shown = told + world.client.get("/metrics").text
+    output = lines.getvalue()
+    assert "the log is listened to" in output
+    assert "events are refused with 503" in output
+    assert "ValueError at" in output
+    assert "test_log_lines.py" in output, "the place of a fault is named"
+    shown = output + world.client.get("/metrics").text
     for secret in (*SECRETS, *world.keys.values()):
         assert secret not in shown

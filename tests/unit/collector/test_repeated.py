@@ -27,11 +27,11 @@ def test_a_repetition_is_acknowledged_and_told(world: Any, viewed: Viewed) -> No
     assert outcomes(world.post([viewed("e-1"), viewed("e-2"), viewed("e-1")])) == ["accepted", "accepted", "duplicate"]
     answer = world.post([viewed("e-2"), viewed("e-3")])
     assert outcomes(answer) == ["duplicate", "accepted"]
-    told = answer.json()
-    assert (told["accepted"], told["duplicates"], told["quarantined"]) == (2, 1, 0)
-    assert (told["results"][0]["reason"], told["results"][0]["field"]) == ("duplicate", "event_id")
+    payload = answer.json()
+    assert (payload["accepted"], payload["duplicates"], payload["quarantined"]) == (2, 1, 0)
+    assert (payload["results"][0]["reason"], payload["results"][0]["field"]) == ("duplicate", "event_id")
     assert count_accepted(world.wal.folder) == {"a": 5}, "a repetition is an acknowledgement too"
-    assert 'jishi_collector_duplicate_events_total{shop="a"} 2.0' in world.client.get("/metrics").text
+    assert 'jishi_collector_duplicate_events_total{sent_by="server"} 2.0' in world.client.get("/metrics").text
 
 
 def test_another_shop_or_a_refused_event_is_no_repetition(world: Any, viewed: Viewed) -> None:

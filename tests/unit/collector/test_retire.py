@@ -68,8 +68,8 @@ def test_what_is_not_forwarded_or_young_stays(tmp_path: Path) -> None:
     assert retire(tmp_path, Position()) == 0
     young = os.stat(segment_file(tmp_path, 3)).st_mtime
     os.utime(segment_file(tmp_path, 0), (1, 1))
-    found = retire_segments(tmp_path, forwarded=durable, durable=durable, keep_s=60, now_s=young + 59)
-    assert (found, segment_starts(tmp_path)) == (1, [3, 6])
+    result = retire_segments(tmp_path, forwarded=durable, durable=durable, keep_s=60, now_s=young + 59)
+    assert (result, segment_starts(tmp_path)) == (1, [3, 6])
 
 
 def test_what_the_catalogue_has_not_seen_stays(tmp_path: Path) -> None:

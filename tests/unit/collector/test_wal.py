@@ -34,12 +34,12 @@ def stored(folder: Path, chunk_bytes: int = 64) -> list[dict[str, Any]]:
     """Everything that a reader may see, read in small chunks."""
     durable = read_durable(folder) or Position()
     position = first_position(folder)
-    found: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     while entries := read_entries(folder, position, durable, chunk_bytes):
-        found += [orjson.loads(entry.body) for entry in entries]
+        rows += [orjson.loads(entry.body) for entry in entries]
         position = entries[-1].after
     assert position.seq == durable.seq
-    return found
+    return rows
 
 
 @given(batches=BATCHES, segment_bytes=st.sampled_from([1, 200, 10_000]), reopen=st.booleans())
@@ -87,9 +87,9 @@ def test_one_flipped_bit_is_found(flip: int, bit: int) -> None:
     whole = bytearray(b"".join(lines))
     at = flip % len(whole)
     whole[at] ^= 1 << bit
-    found = scan(bytes(whole), 0)
-    assert found.fault is not None
-    assert found.end <= at
+    result = scan(bytes(whole), 0)
+    assert result.fault is not None
+    assert result.end <= at
 
 
 def test_entries_out_of_sequence_are_found() -> None:

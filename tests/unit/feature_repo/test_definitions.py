@@ -14,11 +14,11 @@ PATHS = Paths(var=Path("var"), envs=Path("envs"))
 
 
 def test_each_view_of_the_definitions_is_a_push_view_with_its_features() -> None:
-    made = {view.name: view for view in streamed_views(PATHS)}
-    assert made.keys() == views().keys()
+    by_key = {view.name: view for view in streamed_views(PATHS)}
+    assert by_key.keys() == views().keys()
     for name, members in views().items():
-        assert isinstance(made[name].stream_source, PushSource)
-        assert {field.name for field in made[name].features} == {f.name for f in members} | {VALID_UNTIL, LOG_OFFSET}
+        assert isinstance(by_key[name].stream_source, PushSource)
+        assert {field.name for field in by_key[name].features} == {f.name for f in members} | {VALID_UNTIL, LOG_OFFSET}
 
 
 def test_the_shop_is_part_of_every_key() -> None:

@@ -43,7 +43,7 @@ def test_a_message_becomes_a_row_with_keys_times_and_position() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message_field"),
     [
         ({"view": "no_such_view"}, "view"),
         ({"view": None}, "view"),
@@ -60,8 +60,8 @@ def test_a_message_becomes_a_row_with_keys_times_and_position() -> None:
         ({"values": {"last_items": None}}, "values.last_items"),
     ],
 )
-def test_a_bad_message_names_its_field(change: dict[str, Any], told: str) -> None:
-    with pytest.raises(BadMessage, match=f"^{told}: "):
+def test_a_bad_message_names_its_field(change: dict[str, Any], message_field: str) -> None:
+    with pytest.raises(BadMessage, match=f"^{message_field}: "):
         parse(orjson.dumps(GOOD | change), 0, VIEWS)
 
 

@@ -31,8 +31,8 @@ def spans(folder: Path) -> Iterator[dict[str, Any]]:
             of_key[-1][1] = ends
         else:
             of_key.append([begins, ends, value.value])
-    for (feature, shop_id, entity_id), found in grouped.items():
-        yield {"feature": feature, "shop_id": shop_id, "entity_id": entity_id, "spans": found}
+    for (feature, shop_id, entity_id), entry in grouped.items():
+        yield {"feature": feature, "shop_id": shop_id, "entity_id": entity_id, "spans": entry}
 
 
 def instant(ms: int | None) -> str | None:
@@ -41,11 +41,11 @@ def instant(ms: int | None) -> str | None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_values_are_those_that_were_reviewed(case: str) -> None:
-    told = [json.dumps(row, ensure_ascii=False) for row in spans(GOLDEN / case)]
+    rows = [json.dumps(row, ensure_ascii=False) for row in spans(GOLDEN / case)]
     file = GOLDEN / case / "expect.jsonl"
     if os.environ.get("JISHI_ACCEPT_GOLDEN"):
-        file.write_text("\n".join(told) + "\n", encoding="utf-8")
-    assert told == file.read_text(encoding="utf-8").split("\n")[:-1]
+        file.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    assert rows == file.read_text(encoding="utf-8").split("\n")[:-1]
 
 
 def test_the_golden_logs_give_every_feature_a_value() -> None:

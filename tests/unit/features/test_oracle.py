@@ -28,14 +28,14 @@ def record(
     return plain | {"occurred_at_ms": at_ms, "received_at_ms": at_ms} | columns
 
 
-def told(name: str, records: list[dict[str, Any]]) -> list[tuple[int, Any]]:
+def values_of(name: str, records: list[dict[str, Any]]) -> list[tuple[int, Any]]:
     """Values of a declared feature as (minutes from T0 until the window's end, value); running ones in milliseconds."""
     acts = good_acts(records, allowed_lateness_s=30, future_tolerance_s=5)
     feature = next(f for f in FEATURES if f.name == name)
-    found = [value for value in values(FEATURES, acts, allowed_lateness_s=30) if value.feature == name]
+    of_feature = [value for value in values(FEATURES, acts, allowed_lateness_s=30) if value.feature == name]
     if feature.is_running:
-        return [(value.as_of_ms - T0, value.value) for value in found]
-    return [((value.as_of_ms - 30_000 - T0) // MINUTE, value.value) for value in found]
+        return [(value.as_of_ms - T0, value.value) for value in of_feature]
+    return [((value.as_of_ms - 30_000 - T0) // MINUTE, value.value) for value in of_feature]
 
 
 def test_a_window_is_half_open_and_its_value_waits_for_the_lateness() -> None:
@@ -54,14 +54,14 @@ def test_the_ends_of_an_instant_are_the_windows_that_hold_it(at_ms: int) -> None
 
 
 def test_the_last_millisecond_of_a_slide_belongs_to_it() -> None:
-    assert told("person_views_1h", [record(T0 + MINUTE - 1)])[0] == (1, 1)
-    assert told("person_views_1h", [record(T0 + MINUTE)])[0] == (2, 1)
+    assert values_of("person_views_1h", [record(T0 + MINUTE - 1)])[0] == (1, 1)
+    assert values_of("person_views_1h", [record(T0 + MINUTE)])[0] == (2, 1)
 
 
 def test_a_mean_is_one_division_and_nothing_where_no_price_is_known() -> None:
     priced = [record(T0 + n, unit_price_minor=price, event_id=str(n)) for n, price in enumerate([1, 1, None, 2])]
-    assert told("person_price_mean_24h", priced)[0] == (60, 4 / 3)
-    assert told("person_price_mean_24h", [record(T0)]) == []
+    assert values_of("person_price_mean_24h", priced)[0] == (60, 4 / 3)
+    assert values_of("person_price_mean_24h", [record(T0)]) == []
 
 
 def test_an_order_is_one_act_and_each_line_another_and_its_money_adds_up() -> None:
@@ -79,7 +79,7 @@ def test_an_order_is_one_act_and_each_line_another_and_its_money_adds_up() -> No
     ]
     assert all(act.keys() >= COLUMNS.keys() for act in acts)
     paid_minor = 999 + 1000 + 0 + 2**53 - 1 - 70
-    assert told("person_spend_minor_30d", [paid])[0] == (24 * 60, paid_minor)
+    assert values_of("person_spend_minor_30d", [paid])[0] == (24 * 60, paid_minor)
 
 
 def test_an_opened_link_counts_for_the_person_who_shared_it() -> None:
@@ -98,17 +98,17 @@ def test_the_last_of_one_millisecond_stays_and_a_late_event_never_counts() -> No
         record(T0 + 9, item_id="3", event_id="d"),
         record(T0 + 9, item_id="3", event_id="d"),
     ]
-    assert told("last_items", records) == [(0, ["2", "1"]), (9, ["3", "2", "1"])]
+    assert values_of("last_items", records) == [(0, ["2", "1"]), (9, ["3", "2", "1"])]
 
 
 def test_first_seen_is_the_earliest_that_is_known_so_far() -> None:
     records = [record(T0 + 9_000), record(T0 + 9_001, occurred_at_ms=T0, event_id="older")]
-    assert told("first_seen_at_ms", records) == [(9_000, T0 + 9_000), (9_001, T0)]
+    assert values_of("first_seen_at_ms", records) == [(9_000, T0 + 9_000), (9_001, T0)]
 
 
 def test_a_ratio_over_two_windows_ends_with_both() -> None:
     views = [record(T0, event_id="old"), record(T0 + 5 * 60 * MINUTE, event_id="new")]
-    by_end = dict(told("item_trend_24h", views))
+    by_end = dict(values_of("item_trend_24h", views))
     assert (by_end[60], by_end[6 * 60], by_end[7 * 60], by_end.get(12 * 60)) == (1.0, 1.0, 0.5, None)
 
 

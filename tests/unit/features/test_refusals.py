@@ -65,8 +65,8 @@ def test_a_declaration_is_refused_by_name_and_reason(change: dict[str, Any], rea
 
 
 def ratio(**changes: Any) -> Feature:
-    told = {"name": "rate", "meaning": "Rate.", "entity": "item", "aggregation": "ratio", "size_s": 3600, "slide_s": 60}
-    return Feature(**(told | {"numerator": "carts", "denominator": "views", "default": 0.0} | changes))  # type: ignore[arg-type]
+    payload = {"name": "rate", "meaning": "Rate.", "entity": "item", "aggregation": "ratio", "size_s": 3600, "slide_s": 60}
+    return Feature(**(payload | {"numerator": "carts", "denominator": "views", "default": 0.0} | changes))  # type: ignore[arg-type]
 
 
 CARTS = Feature(**(VIEWS | {"name": "carts", "acts": ("item_added_to_cart",)}))

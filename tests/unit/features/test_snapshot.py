@@ -42,10 +42,10 @@ def test_values_are_those_of_the_oracle(as_of_ms: int) -> None:
         holds = value.valid_until_ms is not None and value.as_of_ms <= as_of_ms < value.valid_until_ms
         if value.feature in expected and holds:
             expected[value.feature][(value.shop_id, value.entity_id)] = value.value
-    found = snapshot(WINDOWED, acts, as_of_ms, allowed_lateness_s=30)
+    result = snapshot(WINDOWED, acts, as_of_ms, allowed_lateness_s=30)
     for feature in WINDOWED:
-        told = {key: value for key, value in found[feature.name].items() if value != feature.default}
-        assert told == expected[feature.name], feature.name
+        by_key = {key: value for key, value in result[feature.name].items() if value != feature.default}
+        assert by_key == expected[feature.name], feature.name
     assert sum(map(len, expected.values())) > 50
 
 

@@ -9,12 +9,12 @@ from flink_jobs.checkpoints import Handover, drop_checkpoints_of_other_runs, new
 
 
 def checkpoint(folder: Path, run: str, number: int, *, at: int, complete: bool = True) -> Path:
-    made = folder / run / f"chk-{number}"
-    made.mkdir(parents=True)
+    built = folder / run / f"chk-{number}"
+    built.mkdir(parents=True)
     if complete:
-        (made / "_metadata").write_text("")
-        os.utime(made / "_metadata", (at, at))
-    return made
+        (built / "_metadata").write_text("")
+        os.utime(built / "_metadata", (at, at))
+    return built
 
 
 def test_none_at_first(tmp_path: Path) -> None:
@@ -50,37 +50,37 @@ def test_earlier_runs_are_dropped_only_when_the_new_one_has_its_own(tmp_path: Pa
 
 
 def handover(flink: Path, name: str, *, at: int | None, may_drop_state: bool = False) -> Handover:
-    made = Handover(flink / "savepoints" / name, may_drop_state, ("new", "old"))
-    made.folder.mkdir(parents=True)
-    made.note(flink)
+    built = Handover(flink / "savepoints" / name, may_drop_state, ("new", "old"))
+    built.folder.mkdir(parents=True)
+    built.note(flink)
     if at is not None:
-        (made.folder / "savepoint-1").mkdir()
-        (made.folder / "savepoint-1" / "_metadata").write_text("")
-        os.utime(made.folder / "savepoint-1" / "_metadata", (at, at))
-    return made
+        (built.folder / "savepoint-1").mkdir()
+        (built.folder / "savepoint-1" / "_metadata").write_text("")
+        os.utime(built.folder / "savepoint-1" / "_metadata", (at, at))
+    return built
 
 
 def test_an_upgrade_goes_on_from_its_savepoint(tmp_path: Path) -> None:
-    made = handover(tmp_path, "s1", at=200, may_drop_state=True)
-    found = origin(tmp_path / "new", tmp_path)
-    assert found is not None
-    assert (found.path, found.may_drop_state) == (made.folder / "savepoint-1", True)
+    built = handover(tmp_path, "s1", at=200, may_drop_state=True)
+    result = origin(tmp_path / "new", tmp_path)
+    assert result is not None
+    assert (result.path, result.may_drop_state) == (built.folder / "savepoint-1", True)
 
 
 def test_until_the_savepoint_is_complete_the_checkpoint_counts(tmp_path: Path) -> None:
     newest = checkpoint(tmp_path / "old", "run1", 10, at=100)
     handover(tmp_path, "s1", at=None)
-    found = origin(tmp_path / "old", tmp_path)
-    assert found is not None
-    assert (found.path, found.may_drop_state) == (newest, False)
+    result = origin(tmp_path / "old", tmp_path)
+    assert result is not None
+    assert (result.path, result.may_drop_state) == (newest, False)
 
 
 def test_a_checkpoint_made_after_the_savepoint_counts(tmp_path: Path) -> None:
     handover(tmp_path, "s1", at=200, may_drop_state=True)
     newest = checkpoint(tmp_path / "old", "run2", 3, at=300)
-    found = origin(tmp_path / "old", tmp_path)
-    assert found is not None
-    assert (found.path, found.may_drop_state) == (newest, False)
+    result = origin(tmp_path / "old", tmp_path)
+    assert result is not None
+    assert (result.path, result.may_drop_state) == (newest, False)
 
 
 def test_another_job_than_those_of_the_upgrade_does_not_take_its_savepoint(tmp_path: Path) -> None:

@@ -97,10 +97,10 @@ def with_shared_state(plan: dict[str, Any], condition: str = "a") -> dict[str, A
 
 
 def test_state_that_views_share_is_called_after_what_it_computes(plan: dict[str, Any]) -> None:
-    found = {uid for uid in uids(with_shared_state(plan)) if uid.startswith("views@")}
-    assert len(found) == 1
-    assert found < uids(with_shared_state(plan), VERSIONS | {"looks": "v2"})
-    assert not found & uids(with_shared_state(plan, condition="b")), "what comes before decides what it computes"
+    names = {uid for uid in uids(with_shared_state(plan)) if uid.startswith("views@")}
+    assert len(names) == 1
+    assert names < uids(with_shared_state(plan), VERSIONS | {"looks": "v2"})
+    assert not names & uids(with_shared_state(plan, condition="b")), "what comes before decides what it computes"
 
 
 def test_a_branch_that_names_no_view_is_refused(plan: dict[str, Any]) -> None:

@@ -170,13 +170,13 @@ def test_two_users_of_one_sitting_have_two_visits() -> None:
 
 def test_a_kiosk_and_a_shared_account_join_nothing_and_say_why() -> None:
     kiosk = [Act(f"k{n}", "kiosk", f"user{n}", n * HOUR, n * HOUR) for n in range(6)]
-    found = links(kiosk)
-    assert [link.reason for link in found] == [LinkReason.LOGIN] * 4 + [LinkReason.PUBLIC_DEVICE] * 2
+    result = links(kiosk)
+    assert [link.reason for link in result] == [LinkReason.LOGIN] * 4 + [LinkReason.PUBLIC_DEVICE] * 2
     stranger = Act("stranger", "kiosk", None, 5 * HOUR + MINUTE, 5 * HOUR + MINUTE)
-    assert persons([*kiosk, stranger], found)["stranger"] == "a:kiosk"
+    assert persons([*kiosk, stranger], result)["stranger"] == "a:kiosk"
     staff = [Act(f"s{n}", f"device{n}", "staff", n * HOUR, n * HOUR) for n in range(52)]
-    found = links(staff)
-    assert {link.anonymous_id for link in found if link.reason is LinkReason.SHARED_ACCOUNT} == {"device50", "device51"}
+    result = links(staff)
+    assert {link.anonymous_id for link in result if link.reason is LinkReason.SHARED_ACCOUNT} == {"device50", "device51"}
     # Staff who logged in once on a customer's device do not make it a shared one.
     customer = [Act("mine", "device51", "customer", 52 * HOUR, 52 * HOUR), Act("look", "device51", None, 51 * HOUR, 51 * HOUR)]
     assert persons([*staff, *customer], links([*staff, *customer]))["look"] == "u:customer"
@@ -189,7 +189,7 @@ def test_the_pause_is_the_one_of_the_sessions() -> None:
 @pytest.mark.parametrize(("gap", "runs"), [(200, 1), (201, 2)])
 def test_evidence_two_horizons_apart_is_one_link(gap: int, runs: int) -> None:
     acts = [Act("first", "d", "x", 0, 7), Act("second", "d", "x", gap, gap)]
-    found = links(acts, rules=SMALL)
-    assert len(found) == runs
-    assert (found[0].valid_from_ms, found[0].known_at_ms, found[0].first_event_id) == (-100, 7, "first")
-    assert sum(link.events for link in found) == 2
+    result = links(acts, rules=SMALL)
+    assert len(result) == runs
+    assert (result[0].valid_from_ms, result[0].known_at_ms, result[0].first_event_id) == (-100, 7, "first")
+    assert sum(link.events for link in result) == 2

@@ -21,7 +21,7 @@ from imports.__main__ import app
 from imports.history import land_history
 from imports.order_mapping import load_export_mapping
 from imports.user_events import lines_of_files
-from jishi.contract import Event, check
+from jishi.contract import Event, check_event
 from jishi.landing import LandingError, load_manifest
 from jishi.paths import Paths
 from jishi.settings import get_settings
@@ -84,20 +84,20 @@ def events(paths: Paths) -> list[dict[str, Any]]:
 
 def test_orders_and_refunds_with_exact_money(paths: Paths, export: Path, tmp_path: Path) -> None:
     run("orders", str(export), "--shop", "r", "--map", str(mapping_file(tmp_path)))
-    found = {event["event_id"]: event for event in events(paths)}
-    good = [event_id for event_id, event in found.items() if isinstance(check(event, "r"), Event)]
+    by_key = {event["event_id"]: event for event in events(paths)}
+    good = [event_id for event_id, event in by_key.items() if isinstance(check_event(event, "r"), Event)]
     assert good == ["order-100", "order-101", "refund-C103", "refund-C104", "order-102"]
-    first = found["order-100"]
+    first = by_key["order-100"]
     assert first["occurred_at"] == "2011-07-01T09:00:00+01:00"
     assert first["user_id"] == "7"
     assert first["properties"]["lines"] == [
         {"item_id": "pen", "quantity": 3, "unit_price_minor": 150, "category": "office"},
         {"item_id": "ink", "quantity": 2, "unit_price_minor": 13, "amount_minor": 25},
     ]
-    assert (found["order-102"]["anonymous_id"], found["order-102"]["occurred_at"][-6:]) == ("guest-102", "+00:00")
-    refunds = {name: found[name]["properties"] for name in ("refund-C103", "refund-C104")}
+    assert (by_key["order-102"]["anonymous_id"], by_key["order-102"]["occurred_at"][-6:]) == ("guest-102", "+00:00")
+    refunds = {name: by_key[name]["properties"] for name in ("refund-C103", "refund-C104")}
     assert [(p["order_id"], p["amount_minor"]) for p in refunds.values()] == [("100", 300), ("101", 150)]
-    bad = {event_id: check(event, "r") for event_id, event in found.items() if event_id not in good}
+    bad = {event_id: check_event(event, "r") for event_id, event in by_key.items() if event_id not in good}
     assert {
         event_id: (refusal.reason, refusal.field) for event_id, refusal in bad.items() if not isinstance(refusal, Event)
     } == {
@@ -106,8 +106,8 @@ def test_orders_and_refunds_with_exact_money(paths: Paths, export: Path, tmp_pat
         "order-106": ("bad_value", "properties.lines.0.quantity"),
         "order-107": ("bad_value", "occurred_at"),
     }
-    assert found["order-107"]["source"] == {"file": export.name, "row": 10}
-    counts = land_history(paths, ["r"], processes=1)["r"]
+    assert by_key["order-107"]["source"] == {"file": export.name, "row": 10}
+    counts = land_history(get_settings(), ["r"], processes=1)["r"]
     assert (counts.lines, counts.good) == (9, 5), "a reject is accepted history, and lies in bronze with its reason"
 
 
@@ -151,8 +151,8 @@ def test_an_import_that_was_cut_off_goes_on(
     assert {file.name: file.read_bytes() for file in (paths.history / "r").iterdir()} == whole, (
         "the old history stays till then"
     )
-    told = CliRunner().invoke(app, list(arguments)).output
-    assert "going on behind 4 events" in told
+    output = CliRunner().invoke(app, list(arguments)).output
+    assert "going on behind 4 events" in output
     assert {file.name: file.read_bytes() for file in (paths.history / "r").iterdir()} == whole
     assert [file.name for file in paths.history.iterdir()] == ["r"]
 
@@ -199,8 +199,8 @@ def test_items_add_to_the_history(paths: Paths, export: Path, tmp_path: Path) ->
         "currency": "GBP",
         "stock": 12,
     }
-    assert isinstance(check(pen, "r"), Event)
-    assert not isinstance(check(ink, "r"), Event)
+    assert isinstance(check_event(pen, "r"), Event)
+    assert not isinstance(check_event(ink, "r"), Event)
     assert "export: orders" in load_manifest(paths.history / "r").source
 
 
@@ -214,11 +214,11 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "told"), WRONG)
-def test_a_wrong_mapping_is_refused_by_name(paths: Paths, tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+@pytest.mark.parametrize(("changes", "expected"), WRONG)
+def test_a_wrong_mapping_is_refused_by_name(paths: Paths, tmp_path: Path, changes: dict[str, Any], expected: str) -> None:
     file = tmp_path / "orders.csv"
     file.write_text(",".join(COLUMNS) + "\n")
-    with pytest.raises(LandingError, match=told):
+    with pytest.raises(LandingError, match=expected):
         run("orders", str(file), "--shop", "r", "--map", str(mapping_file(tmp_path, **changes)))
     with pytest.raises(LandingError, match=r"gone\.yaml cannot be read"):
         load_export_mapping(tmp_path / "gone.yaml")

@@ -18,7 +18,7 @@ from imports.amounts import decimal_sign_of, number
 from imports.order_mapping import ExportMapping
 from imports.orders import order_lines
 from imports.preview import totals_of
-from jishi.contract import Event, check
+from jishi.contract import Event, check_event
 from jishi.landing import LandingError
 
 ORDER = {
@@ -166,7 +166,7 @@ def test_a_table_is_found_among_what_else_a_file_holds(tmp_path: Path, text: str
 
 def test_a_row_with_too_many_or_too_few_cells_is_kept_for_the_quarantine(tmp_path: Path) -> None:
     events = imported(tmp_path, mapping(), f=TABLE + "P4,A,1,1,234.00,2026-03-03 10:00:00,b4\nP3,A,1,5.00\n")
-    good = [event for event in events if isinstance(check(event, "s"), Event)]
+    good = [event for event in events if isinstance(check_event(event, "s"), Event)]
     assert [event["properties"]["order_id"] for event in good] == ["P1", "P2"]
     assert len(events) == 4
     assert any("7 cells under 6 columns" in event["source"].get("problem", "") for event in events)
@@ -187,7 +187,7 @@ def test_ids_are_those_of_the_other_system(tmp_path: Path) -> None:
     text = "order,sku,qty,price,at,user\n536365.0,85123A,6,2.55,2010-12-01,17850.0\n2.1635E+18,A,1,1.00,2010-12-02,u\n"
     first, rounded = imported(tmp_path, mapping(), f=text)
     assert (first["properties"]["order_id"], first["user_id"]) == ("536365", "17850")
-    assert not isinstance(check(rounded, "s"), Event), "an id that a spreadsheet rounded would merge orders"
+    assert not isinstance(check_event(rounded, "s"), Event), "an id that a spreadsheet rounded would merge orders"
 
 
 def test_a_refund_is_what_was_paid_and_belongs_to_its_occasion(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_refund_is_what_was_paid_and_belongs_to_its_occasion(tmp_path: Path) -
     )
     rules = mapping(ORDER | {"discount": "discount"}, cancellation={"column": "qty", "below": 0, "order_id": "order"})
     events = imported(tmp_path, rules, f=text)
-    assert all(isinstance(check(event, "s"), Event) for event in events)
+    assert all(isinstance(check_event(event, "s"), Event) for event in events)
     refunds = [event["properties"] for event in events if event["type"] == "order_refunded"]
     assert [(r["order_id"], r["amount_minor"]) for r in refunds] == [("R1", 27000), ("R2", 4000), ("R3", 400), ("R3", 400)]
     assert len({r["refund_id"] for r in refunds}) == 4

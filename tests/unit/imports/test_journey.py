@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from imports.journey import journey_lines, load_journey
-from jishi.contract import Refusal, check
+from jishi.contract import Refusal, check_event
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +66,11 @@ def test_coupons_stand_on_their_lines(journey, events: list[dict]):
 
 def test_every_event_keeps_the_contract(events: list[dict]):
     sample = events[:200] + [e for e in events if e["type"] != "item_changed"]
-    assert not [e for e in sample if isinstance(check(e, "journey"), Refusal)]
+    assert not [e for e in sample if isinstance(check_event(e, "journey"), Refusal)]
 
 
 def test_the_same_data_gives_the_same_bytes(lines: list[bytes]):
-    def digest(of: list[bytes]) -> str:
-        return hashlib.sha256(b"\n".join(of)).hexdigest()
+    def digest(parts: list[bytes]) -> str:
+        return hashlib.sha256(b"\n".join(parts)).hexdigest()
 
     assert digest(list(journey_lines(load_journey(limit_households=30), "journey"))) == digest(lines)

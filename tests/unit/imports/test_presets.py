@@ -11,7 +11,7 @@ import pytest
 from imports.order_mapping import load_export_mapping, preset_names
 from imports.orders import order_lines
 from imports.preview import paid_minor
-from jishi.contract import Event, check
+from jishi.contract import Event, check_event
 
 SHOPIFY = """\
 Name,Email,Financial Status,Paid at,Currency,Subtotal,Shipping,Taxes,Total,Discount Code,Discount Amount,Created at,\
@@ -82,7 +82,7 @@ def test_a_preset_reads_its_layout(tmp_path: Path, preset: str) -> None:
     rows = order_lines([file], load_export_mapping(preset), "s", lambda done, total: None)
     events: list[dict[str, Any]] = [json.loads(row) for row in rows]
     for event in events:
-        assert isinstance(check(event, "s"), Event), (event, check(event, "s"))
+        assert isinstance(check_event(event, "s"), Event), (event, check_event(event, "s"))
     orders = {e["properties"]["order_id"]: paid_minor(e["properties"]) for e in events if e["type"] == "order_paid"}
     refunds = {e["properties"]["order_id"]: e["properties"]["amount_minor"] for e in events if e["type"] == "order_refunded"}
     assert (orders, refunds) == (paid, refunded)

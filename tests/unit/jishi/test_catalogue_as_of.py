@@ -66,8 +66,8 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LakeVersion:
 
 @pytest.mark.parametrize(("as_of", "known_by", "prices"), EXPECTED)
 def test_states(lake: LakeVersion, as_of: str, known_by: str | None, prices: dict[str, int]) -> None:
-    found = catalogue_as_of(lake, "a", at(as_of), None if known_by is None else at(known_by))
-    assert {item.item_id: item.properties["unit_price_minor"] for item in found} == prices
+    result = catalogue_as_of(lake, "a", at(as_of), None if known_by is None else at(known_by))
+    assert {item.item_id: item.properties["unit_price_minor"] for item in result} == prices
 
 
 def test_the_command_prints_it(lake: LakeVersion) -> None:

@@ -19,9 +19,9 @@ def test_a_key_opens_its_own_shop_and_right_only(tmp_path: Path) -> None:
     assert write not in stored
     assert read not in stored
     loaded = Shops.load(tmp_path / "shops.json")
-    found = loaded.shop_of_key(write, "write")
-    assert found is not None
-    assert found.shop_id == "a"
+    result = loaded.shop_of_key(write, "write")
+    assert result is not None
+    assert result.shop_id == "a"
     assert loaded.shop_of_key(write, "read") is None
     assert loaded.shop_of_key(read, "write") is None
     assert loaded.shop_of_key("", "read") is None
@@ -32,9 +32,9 @@ def test_registering_again_keeps_the_keys() -> None:
     shops.add(Shop(shop_id="a", name="old"))
     key = shops.issue_key("a", "write")
     shops.add(Shop(shop_id="a", name="new"))
-    found = shops.shop_of_key(key, "write")
-    assert found is not None
-    assert found.name == "new"
+    result = shops.shop_of_key(key, "write")
+    assert result is not None
+    assert result.name == "new"
 
 
 def test_an_unknown_shop_is_named_with_the_known_ones() -> None:

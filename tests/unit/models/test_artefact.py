@@ -107,7 +107,7 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damage_is_found_and_named(folder: Path, damage: str) -> None:
-    harm, told = DAMAGES[damage]
+    harm, message = DAMAGES[damage]
     harm(folder)
-    with pytest.raises(CorruptArtefact, match=told):
+    with pytest.raises(CorruptArtefact, match=message):
         read(folder)

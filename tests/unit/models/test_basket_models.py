@@ -60,8 +60,8 @@ def test_the_favourite_comes_first(name: str) -> None:
 
 
 def test_a_list_is_full_and_has_no_item_twice(fitted: BasketModel) -> None:
-    found = top_of(fitted.weigh(purchases([[], [[3]], [[1, 2], [2]]])), ITEMS)
-    assert [sorted(row) for row in found.tolist()] == [list(range(ITEMS))] * 3
+    result = top_of(fitted.weigh(purchases([[], [[3]], [[1, 2], [2]]])), ITEMS)
+    assert [sorted(row) for row in result.tolist()] == [list(range(ITEMS))] * 3
 
 
 def test_a_stranger_gets_what_is_popular(fitted: BasketModel) -> None:
@@ -126,15 +126,15 @@ def test_frequency_and_fading_by_hand() -> None:
 def test_tifu_vector_by_hand() -> None:
     """Five baskets in groups of two: the oldest alone, then two and two."""
     model = TIFUKNN(groups=3, fade_in_group=0.5, fade_across=0.1)
-    found = model.vectors(purchases([[[0], [1], [2], [3], [4]]])).toarray()[0, :5]
-    np.testing.assert_allclose(found, [0.01 / 3, 0.1 * 0.5 / 2 / 3, 0.1 / 2 / 3, 0.5 / 2 / 3, 1 / 2 / 3], rtol=1e-6)
+    result = model.vectors(purchases([[[0], [1], [2], [3], [4]]])).toarray()[0, :5]
+    np.testing.assert_allclose(result, [0.01 / 3, 0.1 * 0.5 / 2 / 3, 0.1 / 2 / 3, 0.5 / 2 / 3, 1 / 2 / 3], rtol=1e-6)
 
 
 def test_tifu_takes_neighbours_but_not_oneself() -> None:
     people = purchases([[[0, 1]], [[0, 2]], [[5]]])
-    found = TIFUKNN(neighbours=1, own=0.5).fit(people).weigh(people).toarray()
-    assert found[0, 2] > 0
-    assert found[0, 5] == 0
+    array = TIFUKNN(neighbours=1, alpha=0.5).fit(people).weigh(people).toarray()
+    assert array[0, 2] > 0
+    assert array[0, 5] == 0
 
 
 def test_succession_by_hand() -> None:
@@ -145,10 +145,10 @@ def test_succession_by_hand() -> None:
 def test_rhythm_knows_when_an_item_is_due() -> None:
     """Item 1 came every 10 days and was last bought 10 days before the last basket; item 2 was bought once."""
     asked = purchases([[[1], [1], [2]]], days=[[0.0, 10.0, 20.0]])
-    found = gather({"often": PersonalFrequency().weigh(asked)}, {"often": 1.0}, 10)
-    facts = np.column_stack(rhythm(asked, found))
+    result = gather({"often": PersonalFrequency().weigh(asked)}, {"often": 1.0}, 10)
+    facts = np.column_stack(rhythm(asked, result))
     count, since, gap_days, due_days = facts[:, 0], facts[:, 4], facts[:, 6], facts[:, 8]
-    assert found.item.tolist() == [1, 2]
+    assert result.item.tolist() == [1, 2]
     assert (count.tolist(), since.tolist(), gap_days.tolist(), due_days.tolist()) == ([2, 1], [10, 0], [10, -1], [1, -1])
 
 

@@ -11,14 +11,14 @@ from scipy import sparse
 
 from models.beyond_accuracy import gini, novelty
 from models.metrics import gains_of, revenue_ndcg, revenue_recall
-from models.paired import compare
+from models.paired import paired_difference
 
 
 def test_novelty_is_the_mean_surprise_of_a_list() -> None:
     """Of 8 users 4 know item 0, 1 knows item 1, nobody item 2."""
     lists = np.array([[0, 1], [0, -1], [2, 0], [-1, -1]])
-    found = novelty(lists, np.array([4.0, 1.0, 0.0]), 8)
-    assert found.tolist() == pytest.approx([(1 + 3) / 2, 1, (log2(16) + 1) / 2, 0])
+    result = novelty(lists, np.array([4.0, 1.0, 0.0]), 8)
+    assert result.tolist() == pytest.approx([(1 + 3) / 2, 1, (log2(16) + 1) / 2, 0])
 
 
 def test_gini_of_even_and_uneven_lists() -> None:
@@ -44,18 +44,18 @@ def test_revenue_metrics_by_hand() -> None:
 def test_the_randomisation_test_is_that_of_all_flips() -> None:
     """Of five differences every combination of signs is known; the sampled p-value comes close to the share."""
     gain = np.array([0.5, 0.25, -0.1, 0.3, 0.0])
-    told = gain[gain != 0]
-    extreme = [abs(np.dot(signs, told)) >= abs(told.sum()) - 1e-12 for signs in product((-1, 1), repeat=len(told))]
-    found = compare(np.zeros(5), gain)
-    assert found.p_value == pytest.approx(np.mean(extreme), abs=0.02)
-    assert found.difference.mean == pytest.approx(gain.mean())
+    nonzero = gain[gain != 0]
+    extreme = [abs(np.dot(signs, nonzero)) >= abs(nonzero.sum()) - 1e-12 for signs in product((-1, 1), repeat=len(nonzero))]
+    paired = paired_difference(np.zeros(5), gain)
+    assert paired.p_value == pytest.approx(np.mean(extreme), abs=0.02)
+    assert paired.difference.mean == pytest.approx(gain.mean())
 
 
 def test_a_clear_gain_has_a_small_p_value_and_none_has_one() -> None:
     rng = np.random.default_rng(1)
     base = rng.random(400)
-    assert compare(base, base + 0.05 + 0.01 * rng.standard_normal(400)).p_value < 0.001
-    assert compare(base, base).p_value == 1
-    assert 0.01 < compare(base, base + rng.standard_normal(400)).p_value <= 1
+    assert paired_difference(base, base + 0.05 + 0.01 * rng.standard_normal(400)).p_value < 0.001
+    assert paired_difference(base, base).p_value == 1
+    assert 0.01 < paired_difference(base, base + rng.standard_normal(400)).p_value <= 1
     with pytest.raises(ValueError, match="400 and 399"):
-        compare(base, base[1:])
+        paired_difference(base, base[1:])

@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from models.boosted_trees import BoostedTrees
-from models.candidates import Candidates, gather, look_up, sample_for_training, strongest_entries
+from models.candidates import Candidates, gather, look_up, sample_for_training, top_entries
 from models.recommender import NotFitted
 
 
@@ -49,25 +49,25 @@ def matrix(rows: list[list[float]]) -> sparse.csr_matrix:
 
 def test_candidates_are_the_strongest_of_all_sources() -> None:
     sources = {"a": matrix([[4, 2, 0, 0], [0, 0, 0, 0]]), "b": matrix([[0, 0, 1, 0.5], [0, 9, 0, 0]])}
-    found = gather(sources, {"a": 1.0, "b": 0.8}, most=2)
-    assert (found.row.tolist(), found.item.tolist()) == ([0, 0, 1], [0, 2, 1])
-    weight, relative = look_up(sources["a"], found)
+    result = gather(sources, {"a": 1.0, "b": 0.8}, most=2)
+    assert (result.row.tolist(), result.item.tolist()) == ([0, 0, 1], [0, 2, 1])
+    weight, relative = look_up(sources["a"], result)
     assert weight.tolist() == [4, 0, 0]
     assert relative.tolist() == [1, 0, 0]
 
 
 def test_the_strongest_entries_of_a_row_prefer_later_columns_among_equals() -> None:
-    found = strongest_entries(matrix([[1, 3, 1, 1], [0, 0, 0, 0], [0, 1, 0, 0]]), 2)
-    assert found.toarray().tolist() == [[0, 3, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0]]
+    result = top_entries(matrix([[1, 3, 1, 1], [0, 0, 0, 0], [0, 1, 0, 0]]), 2)
+    assert result.toarray().tolist() == [[0, 3, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0]]
 
 
 def test_a_sample_stands_for_all_candidates_of_rows_that_have_their_target() -> None:
     rows, items = 50, 100
-    found = Candidates(
+    candidates = Candidates(
         np.repeat(np.arange(rows), items), np.tile(np.arange(items), rows), np.ones(rows * items, dtype=np.float32), rows, items
     )
-    is_target = (found.item == 7) & (found.row > 0)
-    kept, weight = sample_for_training(found, is_target, strongest=10, others=30, seed=1)
-    assert not kept[found.row == 0].any()
+    is_target = (candidates.item == 7) & (candidates.row > 0)
+    kept, weight = sample_for_training(candidates, is_target, top=10, others=30, seed=1)
+    assert not kept[candidates.row == 0].any()
     assert kept[is_target].all()
     assert weight[kept].sum() == pytest.approx(49 * 100, rel=0.05)

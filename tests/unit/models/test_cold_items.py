@@ -10,7 +10,7 @@ from models.als import ALS
 from models.ease import EASE
 from models.item_knn import ItemKNN
 from models.popularity import Popularity
-from models.protocols.cold_items import compare, hold_out, judge
+from models.protocols.cold_items import cold_item_metrics, compare_with_baseline, hold_out
 from models.recommender import NotFitted, Recommender
 from models.text.attribute_mapping import AttributeMapping
 from models.text.content_knn import ContentKNN
@@ -37,27 +37,27 @@ def bases() -> list[Recommender]:
 def test_the_cold_item_of_ones_own_taste_comes_before_the_other(base: Recommender) -> None:
     x, features, sales = two_tastes()
     scores = AttributeMapping(base, features, ridge=0.5).fit(x, sales).score(x)
-    own, other = np.where(np.arange(60) % 2, 7, 3), np.where(np.arange(60) % 2, 3, 7)
+    mine, other = np.where(np.arange(60) % 2, 7, 3), np.where(np.arange(60) % 2, 3, 7)
     people = np.arange(60)[np.diff(x.indptr) > 0]
-    assert (scores[people, own[people]] > scores[people, other[people]]).all()
+    assert (scores[people, mine[people]] > scores[people, other[people]]).all()
 
 
 def test_mapping_onto_factors_and_onto_scores_is_the_same() -> None:
     """Against the textbook form: ridge regression of ALS item factors on features, then the person's factors times theirs."""
     x, features, sales = two_tastes()
     base = ALS(factors=4, regularization=0.1, alpha=5.0, threads=1)
-    found = AttributeMapping(base, features, ridge=0.7, half_weight=3.0).fit(x, sales).score(x)
+    result = AttributeMapping(base, features, ridge=0.7, half_weight=3.0).fit(x, sales).score(x)
     f = np.hstack([features.toarray(), np.ones((8, 1))])
     w = np.diag(sales / (sales + 3.0))
     y = base.state()["item_factors"]
     learnt = np.linalg.solve(f.T @ w @ f + 0.7 * np.eye(3), f.T @ w @ y)
-    np.testing.assert_allclose(found[:, [3, 7]], (base.fold_in(x) @ (f @ learnt).T)[:, [3, 7]], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(result[:, [3, 7]], (base.fold_in(x) @ (f @ learnt).T)[:, [3, 7]], rtol=1e-3, atol=1e-4)
 
 
 def test_items_with_history_keep_the_scores_of_their_model() -> None:
     x, features, sales = two_tastes(cold=())
-    found = AttributeMapping(EASE(), features).fit(x, sales).score(x)
-    assert np.array_equal(found, EASE().fit(x, sales).score(x))
+    result = AttributeMapping(EASE(), features).fit(x, sales).score(x)
+    assert np.array_equal(result, EASE().fit(x, sales).score(x))
 
 
 def test_lift_multiplies_cold_scores_alone() -> None:
@@ -69,8 +69,8 @@ def test_lift_multiplies_cold_scores_alone() -> None:
 
 def test_popularity_mapped_by_category_is_the_mean_of_the_category() -> None:
     x, features, sales = two_tastes()
-    found = AttributeMapping(Popularity(), features, ridge=1e-6, half_weight=0.0).fit(x, sales).score(x[:1])[0]
-    np.testing.assert_allclose(found[[3, 7]], [sales[:3].mean(), sales[4:7].mean()], rtol=1e-3)
+    result = AttributeMapping(Popularity(), features, ridge=1e-6, half_weight=0.0).fit(x, sales).score(x[:1])[0]
+    np.testing.assert_allclose(result[[3, 7]], [sales[:3].mean(), sales[4:7].mean()], rtol=1e-3)
 
 
 def test_all_items_cold_and_an_item_of_which_nothing_is_known() -> None:
@@ -81,15 +81,15 @@ def test_all_items_cold_and_an_item_of_which_nothing_is_known() -> None:
     x, features, sales = two_tastes()
     blank = features.toarray()
     blank[3] = 0
-    found = AttributeMapping(Popularity(), sparse.csr_matrix(blank), ridge=1e-6, half_weight=0.0).fit(x, sales)
-    assert np.isfinite(found.score(x)).all()
+    result = AttributeMapping(Popularity(), sparse.csr_matrix(blank), ridge=1e-6, half_weight=0.0).fit(x, sales)
+    assert np.isfinite(result.score(x)).all()
 
 
 def test_content_knn_with_categories_is_the_share_of_the_category() -> None:
     x, features, sales = two_tastes()
-    found = ContentKNN(features).fit(x, sales).score(x)
+    result = ContentKNN(features).fit(x, sales).score(x)
     expected = np.repeat(np.column_stack([x[:, :4].sum(axis=1), x[:, 4:].sum(axis=1)]), 4, axis=1)
-    np.testing.assert_allclose(found, expected)
+    np.testing.assert_allclose(result, expected)
 
 
 @pytest.mark.parametrize("make", [lambda f: ContentKNN(f), lambda f: AttributeMapping(Popularity(), f)])
@@ -111,16 +111,16 @@ def test_held_out_items_leave_no_trace_and_are_judged_by_hand() -> None:
     assert held[:, task.is_cold].nnz == cold.nnz
     assert held.multiply(task.histories).nnz == 0
     model = AttributeMapping(EASE(), features).fit(task.train, task.sales)
-    values, scores = judge(model, task, (1,)), model.score(task.histories)
-    own = task.histories.toarray() > 0
+    values, scores = cold_item_metrics(model, task, (1,)), model.score(task.histories)
+    mine = task.histories.toarray() > 0
     first = {
         "cold": np.flatnonzero(task.is_cold)[scores[:, task.is_cold].argmax(axis=1)],
-        "catalogue": np.where(own, -np.inf, scores).argmax(axis=1),
+        "catalogue": np.where(mine, -np.inf, scores).argmax(axis=1),
     }
     for ranking, items in first.items():
         hits = [item in row.indices for item, row in zip(items, task.relevant[ranking], strict=True)]
         np.testing.assert_array_equal(values[ranking]["hr@1"], hits)
-    report = compare({"a": values, "b": values}, "a")
+    report = compare_with_baseline({"a": values, "b": values}, "a")
     assert report["b"]["cold"]["ndcg@1"]["over_a"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
 
 

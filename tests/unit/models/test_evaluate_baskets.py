@@ -32,10 +32,10 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 @pytest.fixture
 def judge(command: Command, tmp_path: Path) -> Callable[..., dict[str, Any]]:
     def run(*arguments: Any) -> dict[str, Any]:
-        code, said = command(*arguments)
-        assert code == 0, said
-        found: dict[str, Any] = json.loads((tmp_path / "o.json").read_text())
-        return found
+        code, output = command(*arguments)
+        assert code == 0, output
+        payload: dict[str, Any] = json.loads((tmp_path / "o.json").read_text())
+        return payload
 
     return run
 
@@ -46,13 +46,13 @@ TEST = {"user_id": ["u", "stranger", "v"], "items": [["a", "b", "new"], ["b"], [
 
 def test_personal_frequency_by_hand(judge: Callable[..., dict[str, Any]]) -> None:
     """Popularity: b three lines, a and c two each. u: a, b, c; the stranger: b, a, c; v: c, b, a."""
-    found = judge(TRAIN, TEST, "--model", "personal_frequency", "--k", "1", "2")
-    assert found["metrics"]["recall@1"] == pytest.approx((1 / 3 + 1 + 0) / 3, abs=1e-6)
-    assert found["metrics"]["recall@2"] == pytest.approx((2 / 3 + 1 + 0) / 3, abs=1e-6)
-    assert found["metrics"]["ndcg@2"] == pytest.approx((1 + 1 + 0) / 3, abs=1e-6)
-    assert found["data"]["test_items_unknown"] == 1
-    assert found["data"]["test_baskets_of_unknown_users"] == 1
-    assert found["slices"]["without_training_rows"]["recall@1"] == 1
+    result = judge(TRAIN, TEST, "--model", "personal_frequency", "--k", "1", "2")
+    assert result["metrics"]["recall@1"] == pytest.approx((1 / 3 + 1 + 0) / 3, abs=1e-6)
+    assert result["metrics"]["recall@2"] == pytest.approx((2 / 3 + 1 + 0) / 3, abs=1e-6)
+    assert result["metrics"]["ndcg@2"] == pytest.approx((1 + 1 + 0) / 3, abs=1e-6)
+    assert result["data"]["test_items_unknown"] == 1
+    assert result["data"]["test_baskets_of_unknown_users"] == 1
+    assert result["slices"]["without_training_rows"]["recall@1"] == 1
 
 
 def long_form(table: dict[str, list[Any]]) -> dict[str, list[Any]]:
@@ -70,8 +70,8 @@ def test_both_forms_say_the_same(judge: Callable[..., dict[str, Any]], model: st
 
 def test_time_decides_which_basket_is_the_last(judge: Callable[..., dict[str, Any]]) -> None:
     train = {"user_id": [1, 1, 2, 2], "items": [[7], [8], [7], [9]], "timestamp": pd.to_datetime([5, 4, 1, 2], unit="D")}
-    found = judge(train, {"user_id": [1], "items": [[9]]}, "--model", "succession", "--k", "1")
-    assert found["metrics"]["recall@1"] == 1  # after 7 came 9
+    result = judge(train, {"user_id": [1], "items": [[9]]}, "--model", "succession", "--k", "1")
+    assert result["metrics"]["recall@1"] == 1  # after 7 came 9
 
 
 def test_auto_learns_a_habit(judge: Callable[..., dict[str, Any]]) -> None:
@@ -82,25 +82,25 @@ def test_auto_learns_a_habit(judge: Callable[..., dict[str, Any]]) -> None:
             train["user_id"].append(f"u{user}")
             train["items"].append([f"i{user % 30}", f"i{rng.integers(30)}"])
     test = {"user_id": [f"u{user}" for user in range(80)], "items": [[f"i{user % 30}"] for user in range(80)]}
-    found = judge(train, test)
-    assert found["metrics"]["recall@10"] > 0.9
-    assert found["trials"]
+    result = judge(train, test)
+    assert result["metrics"]["recall@10"] > 0.9
+    assert result["trials"]
 
 
 def test_several_test_baskets_of_a_user_are_each_judged(judge: Callable[..., dict[str, Any]]) -> None:
     test = {"user_id": ["u", "v", "u"], "items": [["a"], ["c"], ["c"]]}
-    found = judge(TRAIN, test, "--model", "personal_frequency", "--k", "1")
-    assert found["metrics"]["recall@1"] == pytest.approx(2 / 3, abs=1e-6)
-    assert found["data"]["test_baskets"] == 3
+    result = judge(TRAIN, test, "--model", "personal_frequency", "--k", "1")
+    assert result["metrics"]["recall@1"] == pytest.approx(2 / 3, abs=1e-6)
+    assert result["data"]["test_baskets"] == 3
 
 
 def test_one_user_one_item(judge: Callable[..., dict[str, Any]]) -> None:
-    found = judge({"user_id": [1], "items": [[1]]}, {"user_id": [1], "items": [[1]]}, "--model", "auto")
-    assert found["metrics"]["recall@10"] == 1
+    result = judge({"user_id": [1], "items": [[1]]}, {"user_id": [1], "items": [[1]]}, "--model", "auto")
+    assert result["metrics"]["recall@10"] == 1
 
 
 @pytest.mark.parametrize(
-    ("train", "test", "told"),
+    ("train", "test", "expected"),
     [
         ({"items": [[1]]}, TEST, "T.parquet has no column 'user_id'"),
         ({"user_id": ["u"], "things": [["a"]]}, TEST, "T.parquet has no column 'items'"),
@@ -113,8 +113,8 @@ def test_one_user_one_item(judge: Callable[..., dict[str, Any]]) -> None:
         ({**TRAIN, "timestamp": [1.0, np.nan, 2.0, 3.0]}, TEST, "column 'timestamp' is empty"),
     ],
 )
-def test_a_bad_table_is_refused_in_one_sentence(command: Command, train: Any, test: Any, told: str) -> None:
-    code, said = command(train, test)
+def test_a_bad_table_is_refused_in_one_sentence(command: Command, train: Any, test: Any, expected: str) -> None:
+    code, output = command(train, test)
     assert code == 1
-    assert told in said
-    assert said.count("\n") == 1
+    assert expected in output
+    assert output.count("\n") == 1

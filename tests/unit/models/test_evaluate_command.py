@@ -36,10 +36,10 @@ def command(
 @pytest.fixture
 def judge(command: Callable[..., tuple[int, str]], tmp_path: Path) -> Judge:
     def run(train: Any, test: Any, *more: str) -> dict[str, Any]:
-        code, said = command(train, test, *more)
-        assert code == 0, said
-        found: dict[str, Any] = json.loads((tmp_path / "o.json").read_text())
-        return found
+        code, output = command(train, test, *more)
+        assert code == 0, output
+        payload: dict[str, Any] = json.loads((tmp_path / "o.json").read_text())
+        return payload
 
     return run
 
@@ -62,40 +62,40 @@ def test_popularity_by_hand(judge: Judge) -> None:
     """Item a has three users, b two, c one. u1 has a and gets b, c; the stranger u9 gets a, b, c."""
     train = {"user_id": ["u1", "u2", "u3", "u2", "u3", "u3"], "item_id": ["a", "a", "a", "b", "b", "c"]}
     test = {"user_id": ["u1", "u9", "u9"], "item_id": ["c", "a", "unseen"]}
-    found = judge(train, test, "--model", "popularity", "--k", "1", "2")
-    assert found["metrics"]["recall@1"] == pytest.approx((0 + 1 / 2) / 2)
-    assert found["metrics"]["recall@2"] == pytest.approx((1 + 1 / 2) / 2)
-    assert found["metrics"]["ndcg@1"] == pytest.approx((0 + 1) / 2)
-    assert found["metrics"]["ndcg@2"] == pytest.approx((1 / np.log2(3) + 1 / (1 + 1 / np.log2(3))) / 2, abs=1e-6)
-    assert found["metrics"]["mrr@2"] == pytest.approx((1 / 2 + 1) / 2)
-    assert found["data"]["test_users_without_training_rows"] == 1
-    assert found["data"]["test_pairs_of_unknown_items"] == 1
-    assert found["slices"]["without_training_rows"]["users"] == 1
-    assert set(found["seconds"]) >= {"read", "fit", "rank", "total"}
+    result = judge(train, test, "--model", "popularity", "--k", "1", "2")
+    assert result["metrics"]["recall@1"] == pytest.approx((0 + 1 / 2) / 2)
+    assert result["metrics"]["recall@2"] == pytest.approx((1 + 1 / 2) / 2)
+    assert result["metrics"]["ndcg@1"] == pytest.approx((0 + 1) / 2)
+    assert result["metrics"]["ndcg@2"] == pytest.approx((1 / np.log2(3) + 1 / (1 + 1 / np.log2(3))) / 2, abs=1e-6)
+    assert result["metrics"]["mrr@2"] == pytest.approx((1 / 2 + 1) / 2)
+    assert result["data"]["test_users_without_training_rows"] == 1
+    assert result["data"]["test_pairs_of_unknown_items"] == 1
+    assert result["slices"]["without_training_rows"]["users"] == 1
+    assert set(result["seconds"]) >= {"read", "fit", "rank", "total"}
 
 
 def test_values_of_every_test_row_are_kept_when_asked(judge: Judge, tmp_path: Path) -> None:
-    found = judge(*two_tastes(), "--model", "popularity", "--k", "5", "--per-user", str(tmp_path / "kept" / "v.parquet"))
+    result = judge(*two_tastes(), "--model", "popularity", "--k", "5", "--per-user", str(tmp_path / "kept" / "v.parquet"))
     rows = pd.read_parquet(tmp_path / "kept" / "v.parquet")
-    assert rows[list(found["metrics"])].mean().round(6).to_dict() == found["metrics"]
-    assert len(rows) == found["data"]["test_users"]
-    part = found["slices"]["with_training_rows"]
-    assert part["intervals"]["recall@5"] == found["intervals"]["recall@5"]
+    assert rows[list(result["metrics"])].mean().round(6).to_dict() == result["metrics"]
+    assert len(rows) == result["data"]["test_users"]
+    part = result["slices"]["with_training_rows"]
+    assert part["intervals"]["recall@5"] == result["intervals"]["recall@5"]
 
 
 @pytest.mark.parametrize("model", ["item_knn", "als", "ease", "gf_cf", "bspm", "auto"])
 def test_a_model_that_sees_tastes_finds_them(judge: Judge, model: str) -> None:
     train, test = two_tastes()
-    found = judge(train, test, "--model", model, "--k", "5")
-    assert found["metrics"]["recall@5"] > 0.9
+    result = judge(train, test, "--model", model, "--k", "5")
+    assert result["metrics"]["recall@5"] > 0.9
 
 
 @pytest.mark.parametrize("name", [str, lambda n: n + 2**62, lambda n: f"用户-{n}", lambda n: float(n), lambda n: n + 2**63])
 def test_ids_may_be_text_or_numbers_of_any_size(judge: Judge, name: Callable[[int], Any]) -> None:
     train, test = two_tastes(name)
-    found = judge(train, test, "--model", "ease", "--k", "5")
-    assert found["metrics"]["recall@5"] > 0.9
-    assert found["data"]["test_users_without_training_rows"] == 0
+    result = judge(train, test, "--model", "ease", "--k", "5")
+    assert result["metrics"]["recall@5"] > 0.9
+    assert result["data"]["test_users_without_training_rows"] == 0
 
 
 def test_the_order_of_rows_changes_nothing(judge: Judge) -> None:
@@ -114,9 +114,9 @@ def test_rows_that_come_twice_count_once(judge: Judge) -> None:
 
 
 def test_a_pair_of_train_that_stands_in_test_is_never_hit(judge: Judge) -> None:
-    found = judge({"user_id": [1, 1, 2], "item_id": [1, 2, 3]}, {"user_id": [1], "item_id": [1]}, "--model", "popularity")
-    assert found["metrics"]["recall@10"] == 0
-    assert found["data"]["test_pairs_already_in_train"] == 1
+    result = judge({"user_id": [1, 1, 2], "item_id": [1, 2, 3]}, {"user_id": [1], "item_id": [1]}, "--model", "popularity")
+    assert result["metrics"]["recall@10"] == 0
+    assert result["data"]["test_pairs_already_in_train"] == 1
 
 
 def test_masked_pairs_are_never_recommended(judge: Judge, tmp_path: Path) -> None:
@@ -131,33 +131,33 @@ def test_parameters_of_a_named_model_are_used_and_unknown_ones_named(
     judge: Judge, command: Callable[..., tuple[int, str]]
 ) -> None:
     train, test = two_tastes()
-    found = judge(train, test, "--model", "ease", "--parameters", '{"ridge": 3}')
-    assert found["chosen"]["parts"] == {"ease": {"ridge": 3}}
-    code, said = command(train, test, "--model", "ease", "--parameters", '{"rigde": 3}')
+    result = judge(train, test, "--model", "ease", "--parameters", '{"ridge": 3}')
+    assert result["chosen"]["parts"] == {"ease": {"ridge": 3}}
+    code, output = command(train, test, "--model", "ease", "--parameters", '{"rigde": 3}')
     assert code == 1
-    assert "rigde" in said
+    assert "rigde" in output
     with pytest.raises(SystemExit):
         command(train, test, "--model", "auto", "--parameters", '{"ridge": 3}')
 
 
 def test_one_user_one_item(judge: Judge) -> None:
-    found = judge({"user_id": ["u"], "item_id": ["i"]}, {"user_id": ["u"], "item_id": ["j"]}, "--model", "auto")
-    assert found["metrics"]["recall@10"] == 0
-    assert found["chosen"]["parts"] == {"popularity": {}}
+    result = judge({"user_id": ["u"], "item_id": ["i"]}, {"user_id": ["u"], "item_id": ["j"]}, "--model", "auto")
+    assert result["metrics"]["recall@10"] == 0
+    assert result["chosen"]["parts"] == {"popularity": {}}
 
 
 def test_a_constant_time_column_and_weights_are_fine(judge: Judge) -> None:
     train, test = two_tastes()
     more = {"timestamp": [5] * len(train["user_id"]), "weight": [1.0, 2.0, 0.5, 0.0, 3.0] * 60}
-    found = judge({**train, **more}, {**test, "timestamp": [6] * 60}, "--model", "auto", "--k", "5")
-    assert found["metrics"]["recall@5"] > 0.6  # the dropped item of weight 0 competes for the five places
+    result = judge({**train, **more}, {**test, "timestamp": [6] * 60}, "--model", "auto", "--k", "5")
+    assert result["metrics"]["recall@5"] > 0.6  # the dropped item of weight 0 competes for the five places
 
 
 GOOD = {"user_id": [1, 2], "item_id": [1, 2]}
 
 
 @pytest.mark.parametrize(
-    ("train", "test", "told"),
+    ("train", "test", "expected"),
     [
         ({"item_id": [1]}, GOOD, "T.parquet has no column 'user_id' (it has item_id)"),
         (GOOD, {"user_id": [1], "item": [1]}, "E.parquet has no column 'item_id'"),
@@ -176,12 +176,12 @@ GOOD = {"user_id": [1, 2], "item_id": [1, 2]}
     ],
 )
 def test_a_bad_table_is_refused_in_one_sentence(
-    command: Callable[..., tuple[int, str]], train: Table, test: Table, told: str
+    command: Callable[..., tuple[int, str]], train: Table, test: Table, expected: str
 ) -> None:
-    code, said = command(train, test, "--model", "auto")
+    code, output = command(train, test, "--model", "auto")
     assert code == 1
-    assert told in said
-    assert said.count("\n") == 1
+    assert expected in output
+    assert output.count("\n") == 1
 
 
 def test_a_file_that_is_missing_or_no_parquet_is_named(

@@ -32,10 +32,10 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 @pytest.fixture
 def judge(command: Command, tmp_path: Path) -> Callable[..., dict[str, Any]]:
     def run(*arguments: Any) -> dict[str, Any]:
-        code, said = command(*arguments)
-        assert code == 0, said
-        found: dict[str, Any] = json.loads((tmp_path / "o.json").read_text())
-        return found
+        code, output = command(*arguments)
+        assert code == 0, output
+        payload: dict[str, Any] = json.loads((tmp_path / "o.json").read_text())
+        return payload
 
     return run
 
@@ -48,22 +48,22 @@ def circles(name: Callable[[int], Any], sessions: int, seed: int) -> list[list[A
 def test_markov_by_hand(judge: Callable[..., dict[str, Any]]) -> None:
     train = {"items": [["a", "b"], ["a", "b"], ["a", "c"], ["d"]]}
     test = {"prefix": [["a"], ["a"], ["zzz"], []], "next": ["b", "c", "unseen", "a"]}
-    found = judge(train, test, "--model", "markov", "--k", "1", "2")
-    assert found["metrics"]["hr@1"] == pytest.approx(2 / 4)  # b first after a; a is popular
-    assert found["metrics"]["hr@2"] == pytest.approx(3 / 4)
-    assert found["metrics"]["mrr@2"] == pytest.approx((1 + 1 / 2 + 0 + 1) / 4)
-    assert found["data"]["test_rows_with_unknown_next"] == 1
-    assert found["data"]["test_prefixes_without_known_items"] == 2
+    result = judge(train, test, "--model", "markov", "--k", "1", "2")
+    assert result["metrics"]["hr@1"] == pytest.approx(2 / 4)  # b first after a; a is popular
+    assert result["metrics"]["hr@2"] == pytest.approx(3 / 4)
+    assert result["metrics"]["mrr@2"] == pytest.approx((1 + 1 / 2 + 0 + 1) / 4)
+    assert result["data"]["test_rows_with_unknown_next"] == 1
+    assert result["data"]["test_prefixes_without_known_items"] == 2
 
 
 @pytest.mark.parametrize("name", [int, str, lambda n: n + 2**62])
 def test_auto_finds_the_circle(judge: Callable[..., dict[str, Any]], name: Callable[[int], Any]) -> None:
     rows = circles(name, 60, 1)
     test = {"prefix": [row[:-1] for row in rows], "next": [row[-1] for row in rows]}
-    found = judge({"items": circles(name, 700, 0)}, test)
-    assert found["metrics"]["hr@20"] == 1
-    assert found["metrics"]["mrr@20"] > 0.9
-    assert found["chosen"]["model"]
+    result = judge({"items": circles(name, 700, 0)}, test)
+    assert result["metrics"]["hr@20"] == 1
+    assert result["metrics"]["mrr@20"] > 0.9
+    assert result["chosen"]["model"]
 
 
 def test_a_time_column_orders_the_sessions(judge: Callable[..., dict[str, Any]]) -> None:
@@ -76,15 +76,15 @@ def test_a_time_column_orders_the_sessions(judge: Callable[..., dict[str, Any]])
 
 
 def test_one_session_of_one_item(judge: Callable[..., dict[str, Any]]) -> None:
-    found = judge({"items": [["a"]]}, {"prefix": [["a"]], "next": ["a"]}, "--model", "auto")
-    assert found["metrics"]["hr@20"] == 1
+    result = judge({"items": [["a"]]}, {"prefix": [["a"]], "next": ["a"]}, "--model", "auto")
+    assert result["metrics"]["hr@20"] == 1
 
 
 GOOD_TRAIN, GOOD_TEST = {"items": [[1, 2], [2, 3]]}, {"prefix": [[1]], "next": [2]}
 
 
 @pytest.mark.parametrize(
-    ("train", "test", "told"),
+    ("train", "test", "expected"),
     [
         ({"sessions": [[1]]}, GOOD_TEST, "T.parquet has no column 'items'"),
         (GOOD_TRAIN, {"prefix": [[1]]}, "E.parquet has no column 'next'"),
@@ -99,14 +99,14 @@ GOOD_TRAIN, GOOD_TEST = {"items": [[1, 2], [2, 3]]}, {"prefix": [[1]], "next": [
         (GOOD_TRAIN, {"prefix": [[1], [2]], "next": [2, None]}, "column 'next' is empty in 1 of 2 rows"),
     ],
 )
-def test_a_bad_table_is_refused_in_one_sentence(command: Command, train: Any, test: Any, told: str) -> None:
-    code, said = command(train, test)
+def test_a_bad_table_is_refused_in_one_sentence(command: Command, train: Any, test: Any, expected: str) -> None:
+    code, output = command(train, test)
     assert code == 1
-    assert told in said
-    assert said.count("\n") == 1
+    assert expected in output
+    assert output.count("\n") == 1
 
 
 def test_a_blend_that_cannot_be_learnt_says_what_to_use(command: Command) -> None:
-    code, said = command(GOOD_TRAIN, GOOD_TEST, "--model", "blend")
+    code, output = command(GOOD_TRAIN, GOOD_TEST, "--model", "blend")
     assert code == 1
-    assert "use --model knn or auto" in said
+    assert "use --model knn or auto" in output

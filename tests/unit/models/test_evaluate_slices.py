@@ -35,8 +35,8 @@ def folder(tmp_path: Path) -> Path:
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str, expected: int = 0) -> dict[str, Any]:
     monkeypatch.setattr(sys, "argv", ["evaluate", *words, "--json", str(folder / "o.json")])
     assert main() == expected
-    found: dict[str, Any] = json.loads((folder / "o.json").read_text()) if expected == 0 else {}
-    return found
+    result: dict[str, Any] = json.loads((folder / "o.json").read_text()) if expected == 0 else {}
+    return result
 
 
 def judge(folder: Path, monkeypatch: pytest.MonkeyPatch, *more: str, model: str = "popularity") -> dict[str, Any]:
@@ -45,18 +45,18 @@ def judge(folder: Path, monkeypatch: pytest.MonkeyPatch, *more: str, model: str 
 
 
 def test_revenue_novelty_gini_and_map_by_hand(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = judge(folder, monkeypatch)
-    revenue = found["revenue"]
+    result = judge(folder, monkeypatch)
+    revenue = result["revenue"]
     assert revenue["users"] == 2
     assert revenue["metrics"]["revenue_recall@2"] == pytest.approx((40 / 40 + 5 / 20) / 2)
     first = (10 + 30 / log2(3)) / (30 + 10 / log2(3))
     second = 5 / (15 + 5 / log2(3))
     assert revenue["metrics"]["revenue_ndcg@2"] == pytest.approx((first + second) / 2, abs=1e-6)
     # Lists b, c and a, b; of 4 users 3 know a, 2 know b, 1 knows c.
-    assert found["metrics"]["novelty@2"] == pytest.approx(((1 + 2) / 2 + (-log2(3 / 4) + 1) / 2) / 2, abs=1e-6)
+    assert result["metrics"]["novelty@2"] == pytest.approx(((1 + 2) / 2 + (-log2(3 / 4) + 1) / 2) / 2, abs=1e-6)
     # Counts of d, a, c, b are 0, 1, 1, 2: Σ (2i − 5) c = −1 · 1 + 1 · 1 + 3 · 2 over 4 · 4.
-    assert found["gini@2"] == pytest.approx(6 / 16)
-    assert found["metrics"]["map@2"] == pytest.approx((1 + 1 / 2) / 2)
+    assert result["gini@2"] == pytest.approx(6 / 16)
+    assert result["metrics"]["map@2"] == pytest.approx((1 + 1 / 2) / 2)
 
 
 def test_slices_by_item_judge_only_the_items_of_a_group(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,9 +78,9 @@ def test_slices_by_item_judge_only_the_items_of_a_group(folder: Path, monkeypatc
 def test_without_the_columns_there_is_nothing_of_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pd.DataFrame(TRAIN).drop(columns="category").to_parquet(folder / "T.parquet")
     pd.DataFrame(TEST).drop(columns="amount").to_parquet(folder / "E.parquet")
-    found = judge(folder, monkeypatch)
-    assert "revenue" not in found
-    assert set(found["slices_by_item"]) == {"head", "tail"}
+    result = judge(folder, monkeypatch)
+    assert "revenue" not in result
+    assert set(result["slices_by_item"]) == {"head", "tail"}
 
 
 def test_an_amount_that_is_no_amount_is_refused(
@@ -122,12 +122,12 @@ def test_two_runs_are_compared_user_by_user(folder: Path, monkeypatch: pytest.Mo
     for model in ("popularity", "ease"):
         report = judge(folder, monkeypatch, "--per-user", str(folder / f"{model}.parquet"), model=model)
         means.append(report["metrics"]["recall@2"])
-    found = run(folder, monkeypatch, "compare", str(folder / "popularity.parquet"), str(folder / "ease.parquet"))
-    told = found["differences"]["recall@2"]
-    assert found["users"] == 60
-    assert told["mean"] == pytest.approx(means[1] - means[0], abs=1e-5)
-    assert told["low"] > 0
-    assert told["p_value"] < 0.05
+    result = run(folder, monkeypatch, "compare", str(folder / "popularity.parquet"), str(folder / "ease.parquet"))
+    output = result["differences"]["recall@2"]
+    assert result["users"] == 60
+    assert output["mean"] == pytest.approx(means[1] - means[0], abs=1e-5)
+    assert output["low"] > 0
+    assert output["p_value"] < 0.05
 
 
 def test_runs_over_different_users_are_refused(

@@ -30,12 +30,12 @@ def play(decisions: int, seed: int, *, is_learning: bool = True) -> list[tuple[D
         if number % 250 == 0 and (is_learning or number == 0):
             explorer.update(Belief.of(np.full(len(RATES), 0.06), 20.0, clicks, shown))
         chances = explorer.probabilities(np.ones(len(RATES), dtype=bool))
-        made = explorer.decide(5, np.ones(len(RATES), dtype=bool), rng)
-        reward = float(rng.random() < (RANKED if made.item is None else RATES[made.item]))
-        if made.item is not None:
-            shown[made.item] += 1
-            clicks[made.item] += reward
-        log.append((made, reward, chances))
+        built = explorer.decide(5, np.ones(len(RATES), dtype=bool), rng)
+        reward = float(rng.random() < (RANKED if built.item is None else RATES[built.item]))
+        if built.item is not None:
+            shown[built.item] += 1
+            clicks[built.item] += reward
+        log.append((built, reward, chances))
     return log
 
 
@@ -46,19 +46,19 @@ def test_two_items_by_the_closed_form() -> None:
 
 
 def test_many_items_against_draws() -> None:
-    found = belief((1, 20), (5, 60), (40, 400), (400, 5000), (1, 1), (0.5, 9))
-    draws = np.random.default_rng(0).beta(found.a, found.b, size=(200_000, len(found.a)))
-    shares = np.bincount(draws.argmax(axis=1), minlength=len(found.a)) / len(draws)
-    np.testing.assert_allclose(found.best_probabilities(), shares, atol=0.005)
+    result = belief((1, 20), (5, 60), (40, 400), (400, 5000), (1, 1), (0.5, 9))
+    draws = np.random.default_rng(0).beta(result.a, result.b, size=(200_000, len(result.a)))
+    shares = np.bincount(draws.argmax(axis=1), minlength=len(result.a)) / len(draws)
+    np.testing.assert_allclose(result.best_probabilities(), shares, atol=0.005)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.floats(0.01, 1e5), st.floats(0.01, 1e6)), min_size=1, max_size=12))
 def test_probabilities_are_a_distribution_whatever_the_belief(pairs: list[tuple[float, float]]) -> None:
-    found = belief(*pairs).best_probabilities()
-    assert np.isfinite(found).all()
-    assert (found >= 0).all()
-    assert found.sum() == pytest.approx(1)
+    result = belief(*pairs).best_probabilities()
+    assert np.isfinite(result).all()
+    assert (result >= 0).all()
+    assert result.sum() == pytest.approx(1)
 
 
 @settings(max_examples=60, deadline=None)
@@ -79,21 +79,21 @@ def test_no_window_of_slots_explores_more_than_its_share(share: float, window: i
 
 
 def test_the_budget_is_used_where_it_allows() -> None:
-    explored = sum(made.item is not None for made, _, _ in play(2000, seed=1))
+    explored = sum(built.item is not None for built, _, _ in play(2000, seed=1))
     assert 0.9 * 0.15 * 2000 * 5 < explored <= 0.15 * 2000 * 5 + 15
 
 
 def test_actions_come_as_often_as_their_propensities_say() -> None:
     log = play(6000, seed=2, is_learning=False)
-    made = np.array([-1 if decision.item is None else decision.item for decision, _, _ in log])
+    array = np.array([-1 if decision.item is None else decision.item for decision, _, _ in log])
     rates = np.array([decision.explore_probability for decision, _, _ in log])
-    chances = np.array([found for _, _, found in log]) * rates[:, None]
+    chances = np.array([entry for _, _, entry in log]) * rates[:, None]
     for item in range(len(RATES)):
         expected, spread = chances[:, item].sum(), np.sqrt((chances[:, item] * (1 - chances[:, item])).sum())
-        assert abs((made == item).sum() - expected) < 4 * spread
-    for (decision, _, found), item in zip(log, made, strict=True):
+        assert abs((array == item).sum() - expected) < 4 * spread
+    for (decision, _, entry), item in zip(log, array, strict=True):
         rate = decision.explore_probability
-        assert decision.propensity == pytest.approx(1 - rate if item < 0 else rate * found[item])
+        assert decision.propensity == pytest.approx(1 - rate if item < 0 else rate * entry[item])
 
 
 def test_ips_on_the_log_finds_what_another_policy_earns() -> None:
@@ -109,9 +109,9 @@ def test_ips_on_the_log_finds_what_another_policy_earns() -> None:
         is_new = np.array([decision.item is not None for decision, _, _ in log])
         target = np.where(is_new, judged / len(RATES), 1 - judged)
         truth = float((judged * RATES.mean() + (1 - judged) * RANKED).mean())
-        found = ips(reward, logged, target)
-        inside += found.low < truth < found.high
-        sides += found.mean > truth
+        result = ips(reward, logged, target)
+        inside += result.low < truth < result.high
+        sides += result.mean > truth
         assert diagnose(logged, target).largest_weight <= 0.5 / (0.8 * 0.1) + 1e-9
     assert inside >= 10
     assert 2 <= sides <= 10
@@ -119,12 +119,12 @@ def test_ips_on_the_log_finds_what_another_policy_earns() -> None:
 
 def test_regret_falls_and_a_seed_repeats_the_log() -> None:
     log = play(8000, seed=4)
-    regret = np.array([RATES.max() - RATES[made.item] for made, _, _ in log if made.item is not None])
+    regret = np.array([RATES.max() - RATES[built.item] for built, _, _ in log if built.item is not None])
     early, late = regret[: len(regret) // 5].mean(), regret[-len(regret) // 5 :].mean()
     assert late < 0.6 * early
     assert late < 0.5 * (RATES.max() - RATES.mean())
     again = play(8000, seed=4)
-    assert [made for made, _, _ in again] == [made for made, _, _ in log]
+    assert [built for built, _, _ in again] == [built for built, _, _ in log]
 
 
 def test_without_eligible_items_or_room_the_ranked_item_stays_for_sure() -> None:

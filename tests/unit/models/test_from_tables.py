@@ -61,8 +61,8 @@ def near(item: str, neighbour: str, cosine: float, within: str = "person", shop_
 
 
 def candidate(person: str, item: str, place: int, because: str) -> dict[str, Any]:
-    told = {"place": place, "score": 1 / place, "because_item_id": because}
-    return {"shop_id": "a", "person_id": person, "item_id": item} | told
+    payload = {"place": place, "score": 1 / place, "because_item_id": because}
+    return {"shop_id": "a", "person_id": person, "item_id": item} | payload
 
 
 def tables() -> dict[TableSchema, Rows]:
@@ -86,10 +86,10 @@ def tables() -> dict[TableSchema, Rows]:
 
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
-    made = Paths(var=tmp_path / "var", envs=tmp_path)
+    built = Paths(var=tmp_path / "var", envs=tmp_path)
     items = [{"shop_id": "a", "item_id": item} for item in ("i1", "i2", "i9")]
-    record(made.var, {SILVER_INTERACTIONS: acts(), SILVER_ITEMS: items} | tables())
-    return made
+    record(built.var, {SILVER_INTERACTIONS: acts(), SILVER_ITEMS: items} | tables())
+    return built
 
 
 def parts(paths: Paths) -> dict[str, Path]:
@@ -99,14 +99,14 @@ def parts(paths: Paths) -> dict[str, Path]:
 
 def test_both_parts_have_the_same_numbers_and_the_rows_of_their_own_tables(paths: Paths) -> None:
     assert from_tables.train(paths, newest(paths.var), "a") == pipeline.candidate_folder(paths, "a").name
-    found: dict[str, dict[str, Any]] = {}
+    by_key: dict[str, dict[str, Any]] = {}
     for name, folder in parts(paths).items():
         manifest = read_manifest(folder)
         assert load_ids(folder, manifest, "items") == ["i1", "i2", "i9"]
         assert load_ids(folder, manifest, "persons") == ["p1", "p2"]
-        found[name] = {file: load_state(folder, manifest, file) for file in manifest["shapes"]}
-        found[name]["manifest"] = manifest
-    window, full = found["window"], found["full"]
+        by_key[name] = {file: load_state(folder, manifest, file) for file in manifest["shapes"]}
+        by_key[name]["manifest"] = manifest
+    window, full = by_key["window"], by_key["full"]
     knn = [ItemKNN().from_state(part["item_knn"]).similarities().toarray().tolist() for part in (window, full)]
     assert knn == [[[1, 0.75, 0], [0.75, 1, 0], [0, 0, 1]], [[1, 0, 0.25], [0.5, 1, 0], [0, 0, 1]]]
     together = [unpack("rules", part["context_bought_together"]).toarray() for part in (window, full)]
@@ -143,7 +143,7 @@ def test_the_same_rows_give_the_same_bytes_and_other_rows_another_candidate(path
 
 @pytest.mark.parametrize("is_of_cut", [False, True])
 @pytest.mark.parametrize(
-    ("schema", "kept", "told"),
+    ("schema", "kept", "message"),
     [
         (ITEM_NEIGHBOURS, "order", "within persons in {table}; run: python -m spark_jobs cooccurrence --within person"),
         (ALS_ITEM_FACTORS, None, "in {table}; run: python -m spark_jobs als"),
@@ -151,7 +151,7 @@ def test_the_same_rows_give_the_same_bytes_and_other_rows_another_candidate(path
     ],
 )
 def test_a_missing_table_is_told_with_its_command(
-    paths: Paths, schema: TableSchema, kept: str | None, told: str, is_of_cut: bool
+    paths: Paths, schema: TableSchema, kept: str | None, message: str, is_of_cut: bool
 ) -> None:
     table = BEFORE_CUT[schema] if is_of_cut else schema
     others = [row | {"shop_id": "b"} for row in tables()[table]]
@@ -159,7 +159,7 @@ def test_a_missing_table_is_told_with_its_command(
     option = " --before 2026-09-08T00:00:00Z" if is_of_cut else ""
     with pytest.raises(TablesMissing) as error:
         from_tables.train(paths, newest(paths.var), "a")
-    assert str(error.value).endswith(f"has no rows {told.format(table=table.name)} --shop a{option}")
+    assert str(error.value).endswith(f"has no rows {message.format(table=table.name)} --shop a{option}")
     assert not paths.models.exists()
 
 
@@ -178,10 +178,10 @@ def test_a_shop_in_which_nothing_is_bought_together_has_empty_rules(paths: Paths
 def test_tables_of_another_cut_or_older_than_the_acts_are_refused(paths: Paths) -> None:
     table = BEFORE_CUT[PERSON_CANDIDATES]
     publish_table(paths, table, [row | {"known_before": CUT - timedelta(days=1)} for row in tables()[table]])
-    told = (
+    message = (
         r"known_before is 2026-09-07T00:00:00Z, the cut of the shop is 2026-09-08T00:00:00Z; run: .* candidates --shop a --bef"
     )
-    with pytest.raises(TablesMissing, match=told):
+    with pytest.raises(TablesMissing, match=message):
         from_tables.train(paths, newest(paths.var), "a")
     publish_table(paths, table, tables()[table])
     publish_table(paths, SILVER_INTERACTIONS, [*acts(), act("p3", "i1", 9, "view")])
@@ -237,6 +237,6 @@ def test_the_commands(
         assert main() == code
     finally:
         get_settings.cache_clear()
-    told = capsys.readouterr()
-    assert told.out.startswith(out)
-    assert told.err == error
+    result = capsys.readouterr()
+    assert result.out.startswith(out)
+    assert result.err == error

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.gate import LEAST_COVERAGE, LEAST_PERSONS, decide
+from models.gate import LEAST_COVERAGE, LEAST_PERSONS, decide_release
 
 ITEMS = ["i0", "i1", "i2"]
 
@@ -37,39 +37,39 @@ def states() -> dict[str, Any]:
     }
 
 
-def gain(told: dict[str, Any], name: str) -> dict[str, float]:
-    return told["protocols"]["all_items"]["models"][name]["metrics"]["ndcg@10"]["over_popularity"]
+def gain(evaluation: dict[str, Any], name: str) -> dict[str, float]:
+    return evaluation["protocols"]["all_items"]["models"][name]["metrics"]["ndcg@10"]["over_popularity"]
 
 
 def loses(*names: str) -> Callable[..., None]:
-    def change(told: dict[str, Any], made: dict[str, Any], catalogue: set[str]) -> None:
+    def change(evaluation: dict[str, Any], arrays: dict[str, Any], catalogue: set[str]) -> None:
         for name in names:
-            gain(told, name)["low"] = 0.0  # an interval that touches zero proves nothing
+            gain(evaluation, name)["low"] = 0.0  # an interval that touches zero proves nothing
 
     return change
 
 
-def few_persons(told: dict[str, Any], made: dict[str, Any], catalogue: set[str]) -> None:
-    told["protocols"]["all_items"]["persons"] = LEAST_PERSONS - 1
+def few_persons(evaluation: dict[str, Any], arrays: dict[str, Any], catalogue: set[str]) -> None:
+    evaluation["protocols"]["all_items"]["persons"] = LEAST_PERSONS - 1
 
 
-def low_coverage(told: dict[str, Any], made: dict[str, Any], catalogue: set[str]) -> None:
+def low_coverage(evaluation: dict[str, Any], arrays: dict[str, Any], catalogue: set[str]) -> None:
     for name in ("item_knn", "als"):
-        told["protocols"]["all_items"]["models"][name]["coverage@20"] = LEAST_COVERAGE - 1e-6
+        evaluation["protocols"]["all_items"]["models"][name]["coverage@20"] = LEAST_COVERAGE - 1e-6
 
 
-def unknown_items(told: dict[str, Any], made: dict[str, Any], catalogue: set[str]) -> None:
+def unknown_items(evaluation: dict[str, Any], arrays: dict[str, Any], catalogue: set[str]) -> None:
     catalogue.discard("i1")
 
 
-def nan_gain(told: dict[str, Any], made: dict[str, Any], catalogue: set[str]) -> None:
+def nan_gain(evaluation: dict[str, Any], arrays: dict[str, Any], catalogue: set[str]) -> None:
     for name in ("item_knn", "als"):
-        gain(told, name)["low"] = float("nan")
+        gain(evaluation, name)["low"] = float("nan")
 
 
 def state(model: str, array: str, value: Any) -> Callable[..., None]:
-    def change(told: dict[str, Any], made: dict[str, Any], catalogue: set[str]) -> None:
-        made[model][array] = np.asarray(value)
+    def change(evaluation: dict[str, Any], arrays: dict[str, Any], catalogue: set[str]) -> None:
+        arrays[model][array] = np.asarray(value)
 
     return change
 
@@ -96,26 +96,26 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_gate(case: str) -> None:
-    change, is_released, beats, told = CASES[case]
-    found, made, catalogue = report(), states(), set(ITEMS)
-    change(found, made, catalogue)
-    before = copy.deepcopy(found)
-    verdict = decide(found, made, ITEMS, catalogue)
-    assert (verdict["is_released"], verdict["beats_popularity"]) == (is_released, beats)
-    assert told in verdict["sentence"]
-    assert verdict["sentence"].startswith("released: " if is_released else "refused: ")
-    assert len({check["name"] for check in verdict["checks"]}) == 8
-    assert repr(found) == repr(before)
+    change, is_released, beats, message = CASES[case]
+    evaluation, arrays, catalogue = report(), states(), set(ITEMS)
+    change(evaluation, arrays, catalogue)
+    before = copy.deepcopy(evaluation)
+    decision = decide_release(evaluation, arrays, ITEMS, catalogue)
+    assert (decision["is_released"], decision["beats_popularity"]) == (is_released, beats)
+    assert message in decision["sentence"]
+    assert decision["sentence"].startswith("released: " if is_released else "refused: ")
+    assert len({check["name"] for check in decision["checks"]}) == 8
+    assert repr(evaluation) == repr(before)
 
 
 def test_a_placement_with_a_model_of_its_own_is_enough() -> None:
     """Neither of the ladder's models beats popularity, but a placement's model does; insane arrays are refused all the same."""
-    found, made = report(), states()
-    loses("als", "item_knn")(found, made, set(ITEMS))
-    verdict = decide(found, made, ITEMS, set(ITEMS), ["home", "cart"])
-    assert (verdict["is_released"], verdict["beats_popularity"]) == (True, [])
-    assert verdict["sentence"] == "released: home, cart have a model that beats popularity"
-    made["als"]["item_factors"] = np.asarray(NAN)
-    refused = decide(found, made, ITEMS, set(ITEMS), ["home", "cart"])
+    evaluation, arrays = report(), states()
+    loses("als", "item_knn")(evaluation, arrays, set(ITEMS))
+    decision = decide_release(evaluation, arrays, ITEMS, set(ITEMS), ["home", "cart"])
+    assert (decision["is_released"], decision["beats_popularity"]) == (True, [])
+    assert decision["sentence"] == "released: home, cart have a model that beats popularity"
+    arrays["als"]["item_factors"] = np.asarray(NAN)
+    refused = decide_release(evaluation, arrays, ITEMS, set(ITEMS), ["home", "cart"])
     assert not refused["is_released"]
     assert "NaN or infinite" in refused["sentence"]

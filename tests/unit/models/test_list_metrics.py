@@ -41,17 +41,17 @@ def by_hand(person: tuple[list[int], set[int], set[int], int], k: int) -> dict[s
 
 
 def rows(sets: list[set[int]]) -> sparse.csr_matrix:
-    found = np.zeros((len(sets), ITEMS), dtype=np.float32)
+    array = np.zeros((len(sets), ITEMS), dtype=np.float32)
     for place, items in enumerate(sets):
-        found[place, list(items)] = 1
-    return sparse.csr_matrix(found)
+        array[place, list(items)] = 1
+    return sparse.csr_matrix(array)
 
 
 @settings(max_examples=150, deadline=None)
 @given(persons, st.integers(1, ITEMS + 3))
-def test_metrics_are_those_of_a_brute_force(found: list[tuple[list[int], set[int], set[int], int]], k: int) -> None:
-    scores = np.array([person[0] for person in found], dtype=np.float32)
-    masked, relevant = rows([person[1] for person in found]), rows([person[2] for person in found])
+def test_metrics_are_those_of_a_brute_force(actual: list[tuple[list[int], set[int], set[int], int]], k: int) -> None:
+    scores = np.array([person[0] for person in actual], dtype=np.float32)
+    masked, relevant = rows([person[1] for person in actual]), rows([person[2] for person in actual])
     position = iter([0])
 
     def score(part: sparse.csr_matrix) -> np.ndarray:
@@ -59,9 +59,9 @@ def test_metrics_are_those_of_a_brute_force(found: list[tuple[list[int], set[int
         return scores[start : start + part.shape[0]]
 
     lists = rank_all(score, masked, k, masked)
-    counts = np.array([len(person[2]) + person[3] for person in found])
+    counts = np.array([len(person[2]) + person[3] for person in actual])
     values = measure(hits_of(lists, relevant), counts, [k])
-    for place, person in enumerate(found):
+    for place, person in enumerate(actual):
         for name, expected in by_hand(person, k).items():
             assert math.isclose(values[name][place], expected, abs_tol=1e-12), name
 

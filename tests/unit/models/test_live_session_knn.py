@@ -23,9 +23,9 @@ def test_weights_are_those_of_the_batch_model(neighbours: int) -> None:
     expected = model.weigh(asked).toarray()
     for row, prefix in enumerate(asked):
         items, weights = live.ask(prefix, 50)
-        told = np.zeros(50, dtype=np.float32)
-        told[items] = weights
-        np.testing.assert_allclose(told, expected[row], rtol=1e-4, atol=1e-6)
+        array = np.zeros(50, dtype=np.float32)
+        array[items] = weights
+        np.testing.assert_allclose(array, expected[row], rtol=1e-4, atol=1e-6)
         assert (np.diff(weights) <= 0).all()
 
 

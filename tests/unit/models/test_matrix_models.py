@@ -31,8 +31,8 @@ def mixture() -> Mixture:
 def colours(items: int) -> sparse.csr_matrix:
     """The colour of each square as its features; a square beyond the board has none."""
     square = np.arange(items)
-    found = np.column_stack([square % 2 == 0, square % 2 == 1]) & (square < ITEMS)[:, None]
-    return sparse.csr_matrix(found, dtype=np.float32)
+    result = np.column_stack([square % 2 == 0, square % 2 == 1]) & (square < ITEMS)[:, None]
+    return sparse.csr_matrix(result, dtype=np.float32)
 
 
 class MappingByColour(AttributeMapping):
@@ -81,9 +81,9 @@ def sales(x: sparse.csr_matrix) -> np.ndarray:
 
 
 def row(*items: int, size: int = ITEMS) -> sparse.csr_matrix:
-    found = np.zeros((1, size), dtype=np.float32)
-    found[0, list(items)] = 1
-    return sparse.csr_matrix(found)
+    array = np.zeros((1, size), dtype=np.float32)
+    array[0, list(items)] = 1
+    return sparse.csr_matrix(array)
 
 
 @pytest.fixture(params=list(MODELS))
@@ -112,11 +112,11 @@ def test_a_history_without_items_gets_finite_scores_and_a_full_list(fresh: Make)
 
 def test_what_is_masked_never_appears_and_the_list_is_as_long_as_asked(fresh: Make) -> None:
     x = checkerboard()
-    found = top_k(fresh().fit(x, sales(x)).score(x), 5, x)
-    assert (found >= 0).all()
+    result = top_k(fresh().fit(x, sales(x)).score(x), 5, x)
+    assert (result >= 0).all()
     for person in range(40):
-        assert not set(found[person]) & set(x[person].indices)
-        assert len(set(found[person])) == 5
+        assert not set(result[person]) & set(x[person].indices)
+        assert len(set(result[person])) == 5
 
 
 def test_another_number_of_items_is_refused(fresh: Make) -> None:

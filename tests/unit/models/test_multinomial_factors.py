@@ -10,7 +10,7 @@ from models.multinomial_factors import MultinomialFactors
 PERSONS, ITEMS, DRAWS = 600, 40, 60
 
 
-def made(seed: int = 0) -> tuple[sparse.csr_matrix, np.ndarray]:
+def generated(seed: int = 0) -> tuple[sparse.csr_matrix, np.ndarray]:
     """Draws of each person, and the chances they were drawn by: two tastes, and an appeal of each item."""
     rng = np.random.default_rng(seed)
     pull = rng.standard_normal((PERSONS, 2)) @ rng.standard_normal((2, ITEMS)) + rng.standard_normal(ITEMS)
@@ -19,23 +19,23 @@ def made(seed: int = 0) -> tuple[sparse.csr_matrix, np.ndarray]:
     return sparse.csr_matrix(draws.astype(np.float32)), chance
 
 
-def surprise(truth: np.ndarray, told: np.ndarray) -> float:
+def surprise(truth: np.ndarray, chances: np.ndarray) -> float:
     """Mean Kullback-Leibler divergence, in nats."""
-    return float((truth * np.log(truth / told)).sum(axis=1).mean())
+    return float((truth * np.log(truth / chances)).sum(axis=1).mean())
 
 
 def test_chances_come_near_those_that_made_the_draws() -> None:
-    x, truth = made()
+    x, truth = generated()
     sales = np.asarray(x.sum(axis=0), dtype=np.float32).ravel()
-    found = MultinomialFactors(factors=2).fit(x, sales).score(x)
-    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+    result = MultinomialFactors(factors=2).fit(x, sales).score(x)
+    np.testing.assert_allclose(result.sum(axis=1), 1, atol=1e-5)
     of_all = np.tile(sales / sales.sum(), (PERSONS, 1))
-    assert surprise(truth, found) < 0.05 * surprise(truth, of_all)
+    assert surprise(truth, result) < 0.05 * surprise(truth, of_all)
 
 
 def test_a_persons_factors_are_the_most_likely_ones() -> None:
     """At the maximum the slope is zero: history · V − draws · E[v] = person_ridge · u."""
-    x, _ = made()
+    x, _ = generated()
     model = MultinomialFactors(factors=2).fit(x, np.asarray(x.sum(axis=0), dtype=np.float32).ravel())
     items, appeal = model.state()["items"], model.state()["appeal"]
     chance = model.score(x)

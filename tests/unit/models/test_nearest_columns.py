@@ -12,10 +12,10 @@ from models.nearest_columns import nearest_columns
 
 def library(x: sparse.csr_matrix, most: int) -> sparse.csr_matrix:
     """What implicit finds; it stores a zero where it finds nothing."""
-    found = sparse.csr_matrix(all_pairs_knn(x, most, 1, show_progress=False), dtype=np.float32)
-    found.eliminate_zeros()
-    found.sort_indices()
-    return found
+    result = sparse.csr_matrix(all_pairs_knn(x, most, 1, show_progress=False), dtype=np.float32)
+    result.eliminate_zeros()
+    result.sort_indices()
+    return result
 
 
 @pytest.mark.parametrize("most", [1, 3, 10, 70], ids=lambda most: f"most={most}")
@@ -29,14 +29,14 @@ def test_they_are_those_of_the_library(most: int, values: list[float], threads: 
     if not is_sorted:
         x = sparse.csr_matrix(x @ sparse.identity(60))
         assert not x.has_sorted_indices
-    found, expected = nearest_columns(x, most, threads), library(x, most)
+    result, expected = nearest_columns(x, most, threads), library(x, most)
     for part in ("indptr", "indices", "data"):
-        np.testing.assert_array_equal(getattr(found, part), getattr(expected, part))
+        np.testing.assert_array_equal(getattr(result, part), getattr(expected, part))
 
 
 def test_a_column_of_nobody_has_none() -> None:
-    found = nearest_columns(sparse.csr_matrix([[1.0, 0.0, 2.0]]), 5, 2)
-    np.testing.assert_array_equal(found.toarray(), [[1, 0, 2], [0, 0, 0], [2, 0, 4]])
+    result = nearest_columns(sparse.csr_matrix([[1.0, 0.0, 2.0]]), 5, 2)
+    np.testing.assert_array_equal(result.toarray(), [[1, 0, 2], [0, 0, 0], [2, 0, 4]])
 
 
 def test_a_stored_zero_gives_nothing() -> None:

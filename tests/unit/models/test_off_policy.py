@@ -33,25 +33,25 @@ def test_intervals_hold_the_truth() -> None:
     action, reward, logged, target = log()
     model = np.array([0.2, 0.2, 0.5])  # wrong on purpose
     robust = doubly_robust(reward, logged, target, model[action], np.full(len(action), JUDGED @ model))
-    for found in (ips(reward, logged, target), snips(reward, logged, target), robust):
-        assert found.low < TRUTH < found.high
+    for entry in (ips(reward, logged, target), snips(reward, logged, target), robust):
+        assert entry.low < TRUTH < entry.high
 
 
 def test_a_policy_judged_by_its_own_log_earns_what_it_earned() -> None:
     _, reward, logged, _ = log()
-    for found in (ips(reward, logged, logged), snips(reward, logged, logged)):
-        assert found.mean == pytest.approx(reward.mean())
-        assert found.low < reward.mean() < found.high
+    for entry in (ips(reward, logged, logged), snips(reward, logged, logged)):
+        assert entry.mean == pytest.approx(reward.mean())
+        assert entry.low < reward.mean() < entry.high
     assert diagnose(logged, logged).effective == pytest.approx(len(reward))
 
 
 def test_diagnostics_tell_when_policies_hardly_meet() -> None:
     _, _, logged, target = log()
-    found = diagnose(logged, target, clip=2.0)
-    assert found.effective < found.decisions
-    assert found.largest_weight == pytest.approx(5)
-    assert found.clipped == pytest.approx(0.1, abs=0.02)
-    assert found.mean_weight == pytest.approx(1, abs=0.05)
+    result = diagnose(logged, target, clip=2.0)
+    assert result.effective < result.decisions
+    assert result.largest_weight == pytest.approx(5)
+    assert result.clipped == pytest.approx(0.1, abs=0.02)
+    assert result.mean_weight == pytest.approx(1, abs=0.05)
 
 
 def test_what_cannot_be_reweighed_is_refused() -> None:

@@ -20,14 +20,14 @@ from models.page.__main__ import main
 from models.page.cards import licence_of, read_cards
 from models.page.document import render
 from models.page.findings import findings
-from models.page.reports import BadReport, compare, read_run
+from models.page.reports import BadReport, group_runs, read_run
 from models.protocols.report import summarise
 
 
 def write_report(folder: Path, model: str, values: list[float], *, kept: bool = True, **more: Any) -> Path:
     """A report as ``jishi evaluate interactions`` writes it, with every metric equal to ``values``."""
     metrics = {name: np.array(values) for name in ("recall@10", "ndcg@10")}
-    found = {
+    payload = {
         "protocol": "interactions",
         "model": model,
         **summarise(metrics),
@@ -39,7 +39,7 @@ def write_report(folder: Path, model: str, values: list[float], *, kept: bool = 
         "machine": {"peak_memory_mb": 1234},
     }
     file = folder / f"shop_{model}.json"
-    file.write_text(json.dumps(found | more))
+    file.write_text(json.dumps(payload | more))
     if kept:
         pq.write_table(pa.table({"user_id": list(range(len(values))), **metrics}), file.with_suffix(".parquet"))
     return file
@@ -81,7 +81,7 @@ def test_runs_on_the_same_data_are_compared_in_pairs_best_first(tmp_path: Path) 
     low, high = [0.1, 0.2, 0.3, 0.4], [0.3, 0.3, 0.5, 0.5]
     files = [write_report(tmp_path, "ease", low), write_report(tmp_path, "als", high)]
     other = write_report(tmp_path, "gf_cf", [0.5] * 3)
-    first, second = compare([read_run(file) for file in [*files, other]])
+    first, second = group_runs([read_run(file) for file in [*files, other]])
     assert [run.name for run in first.runs] == ["als", "ease"]
     assert (first.metric, first.second, first.data_set) == ("ndcg@10", "recall@10", "shop")
     assert [run.name for run in second.runs] == ["gf_cf"]
@@ -100,8 +100,8 @@ def test_findings_follow_from_the_reports(tmp_path: Path) -> None:
         write_report(tmp_path, "ease", equal, **cheap),
         write_report(tmp_path, "popularity", low),
     ]
-    told = findings(compare([read_run(file) for file in files])[0])
-    assert told == [
+    result = findings(group_runs([read_run(file) for file in files])[0])
+    assert result == [
         "als leads with ndcg@10 0.4000.",
         "Row by row it is ahead of popularity by more than chance.",
         "These rows do not tell it apart from ease: take the cheaper one.",
@@ -119,23 +119,23 @@ def test_a_slice_that_another_model_wins_is_named(tmp_path: Path) -> None:
         write_report(tmp_path, "als", [0.5, 0.6], slices=part(0.1)),
         write_report(tmp_path, "ease", [0.3, 0.3], slices=part(0.2)),
     ]
-    told = findings(compare([read_run(file) for file in files])[0])
-    assert "In the slice new ease is ahead (0.2000 against 0.1000)." in told
-    assert not any("too small" in sentence for sentence in told)
+    result = findings(group_runs([read_run(file) for file in files])[0])
+    assert "In the slice new ease is ahead (0.2000 against 0.1000)." in result
+    assert not any("too small" in sentence for sentence in result)
 
 
 def test_where_popularity_leads_it_is_said(tmp_path: Path) -> None:
     files = [write_report(tmp_path, "popularity", [0.5, 0.6], kept=False), write_report(tmp_path, "als", [0.3, 0.3])]
-    told = findings(compare([read_run(file) for file in files])[0])
-    assert any(sentence.startswith("Nothing beats popularity") for sentence in told)
-    assert any("no paired test" in sentence for sentence in told)
+    result = findings(group_runs([read_run(file) for file in files])[0])
+    assert any(sentence.startswith("Nothing beats popularity") for sentence in result)
+    assert any("no paired test" in sentence for sentence in result)
 
 
 def test_without_kept_values_there_is_no_paired_difference(tmp_path: Path) -> None:
     files = [write_report(tmp_path, "ease", [0.1, 0.2], kept=False), write_report(tmp_path, "als", [0.3, 0.3])]
-    (found,) = compare([read_run(file) for file in files])
-    assert found.gains() == {}
-    assert "row by row" not in render([found], [])
+    (result,) = group_runs([read_run(file) for file in files])
+    assert result.gains() == {}
+    assert "row by row" not in render([result], [])
 
 
 def test_values_of_another_run_are_refused(tmp_path: Path) -> None:
@@ -162,10 +162,10 @@ def test_the_page_is_whole_and_loads_nothing(tmp_path: Path) -> None:
     ]
     write_release(tmp_path / "models", "lan")
     cards = read_cards(tmp_path / "models", tmp_path / "history")
-    page = render(compare([read_run(file) for file in files]), cards)
+    page = render(group_runs([read_run(file) for file in files]), cards)
     assert not re.search(r"(src|href)\s*=|url\(|@import|<script", page)
     assert "<b>&" not in page
-    for told in (
+    for entry in (
         "old &amp; new",
         "Expected calibration error 0.1000",
         "released: als beats popularity",
@@ -173,7 +173,7 @@ def test_the_page_is_whole_and_loads_nothing(tmp_path: Path) -> None:
         "250.00 ms",
         "<td>tail</td><td>0.0123</td><td>–</td>",
     ):
-        assert told in page
+        assert entry in page
     for svg in re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL):
         drawn(svg)
     body = page[page.index("<body>") : page.index("</html>")].replace("<details open>", "<details>")

@@ -37,6 +37,6 @@ def test_a_tenfold_time_is_the_same_step_everywhere() -> None:
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-0.05, 0.002), (0.1, 0.1001), (0, 40)])
 def test_ticks_are_round_and_within(low: float, high: float) -> None:
-    found = charts.ticks(low, high)
-    assert 2 <= len(found) <= 7
-    assert all(low <= tick <= high for tick in found)
+    result = charts.ticks(low, high)
+    assert 2 <= len(result) <= 7
+    assert all(low <= tick <= high for tick in result)

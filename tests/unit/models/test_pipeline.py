@@ -38,21 +38,21 @@ def acts(is_personal: bool = True, days: int = DAYS) -> list[dict[str, Any]]:
     """Eighty persons, each with one of four tastes of ten items, who keep to it (or, not personal, to nothing)."""
     luck, rows = random.Random(5), []
     for person in range(80):
-        own = [item for item in range(ITEMS) if not is_personal or item % GROUPS == person % GROUPS]
+        entries = [item for item in range(ITEMS) if not is_personal or item % GROUPS == person % GROUPS]
         for day in range(days):
             if luck.random() < 0.5:
                 at = START + timedelta(days=day, seconds=luck.randrange(86_400))
-                row = {"shop_id": "a", "person_id": f"p{person:02}", "item_id": f"i{luck.choice(own):02}", "kind": "pay"}
+                row = {"shop_id": "a", "person_id": f"p{person:02}", "item_id": f"i{luck.choice(entries):02}", "kind": "pay"}
                 row |= {"event_id": f"e{len(rows)}", "line_number": 1, "quantity": 1}
                 rows.append(row | {"occurred_at": at, "received_at": at + timedelta(seconds=1)})
     return rows
 
 
 def made_in(folder: Path) -> Paths:
-    made = Paths(var=folder / "var", envs=folder)
-    publish_table(made, SILVER_ITEMS, [{"shop_id": "a", "item_id": f"i{item:02}"} for item in range(ITEMS)])
-    publish_table(made, SILVER_INTERACTIONS, acts())
-    return made
+    created = Paths(var=folder / "var", envs=folder)
+    publish_table(created, SILVER_ITEMS, [{"shop_id": "a", "item_id": f"i{item:02}"} for item in range(ITEMS)])
+    publish_table(created, SILVER_INTERACTIONS, acts())
+    return created
 
 
 @pytest.fixture
@@ -85,12 +85,12 @@ def test_from_interactions_to_a_release(paths: Paths) -> None:
     report = pipeline.evaluate_candidate(paths, newest(paths.var), "a")
     assert (report["candidate"], report["items"], report["shop_id"]) == (candidate, ITEMS, "a")
     assert report["window"] == {"cut": "2026-09-17T00:00:00", "test_from": "2026-09-18T00:00:00", "end": "2026-09-25T00:00:00"}
-    found = report["protocols"]["all_items"]["models"]
+    by_model = report["protocols"]["all_items"]["models"]
     for name in ("als", "item_knn"):
-        assert found[name]["metrics"]["ndcg@10"]["over_popularity"]["low"] > 0.1
-    assert "over_popularity" not in found["popularity"]["metrics"]["ndcg@10"]
-    verdict = pipeline.gate(paths, newest(paths.var), "a")
-    assert (verdict["is_released"], verdict["beats_popularity"]) == (True, ["als", "item_knn"])
+        assert by_model[name]["metrics"]["ndcg@10"]["over_popularity"]["low"] > 0.1
+    assert "over_popularity" not in by_model["popularity"]["metrics"]["ndcg@10"]
+    decision = pipeline.gate(paths, newest(paths.var), "a")
+    assert (decision["is_released"], decision["beats_popularity"]) == (True, ["als", "item_knn"])
     assert pipeline.publish(paths, "a") == candidate == current_version(paths.models, "a")
     release = Release.load(paths.models, "a", candidate)
     taste = release.taste("p05")
@@ -103,7 +103,7 @@ def test_from_interactions_to_a_release(paths: Paths) -> None:
     files = {file.name: file.read_bytes() for file in (paths.models / "a" / "releases" / candidate).iterdir()}
     assert pipeline.train(paths, newest(paths.var), "a") == candidate
     assert pipeline.evaluate_candidate(paths, newest(paths.var), "a") == report
-    assert pipeline.gate(paths, newest(paths.var), "a") == verdict
+    assert pipeline.gate(paths, newest(paths.var), "a") == decision
     assert pipeline.publish(paths, "a") == candidate
     assert {file.name: file.read_bytes() for file in (paths.models / "a" / "releases" / candidate).iterdir()} == files
 
@@ -143,9 +143,9 @@ def test_a_shop_without_tastes_is_refused_and_keeps_its_release(paths: Paths) ->
     (paths.models / "a" / "CURRENT").write_text("the last good one\n")
     pipeline.train(paths, newest(paths.var), "a")
     pipeline.evaluate_candidate(paths, newest(paths.var), "a")
-    verdict = pipeline.gate(paths, newest(paths.var), "a")
-    assert not verdict["is_released"]
-    assert verdict["sentence"].startswith("refused: als ndcg@10")
+    decision = pipeline.gate(paths, newest(paths.var), "a")
+    assert not decision["is_released"]
+    assert decision["sentence"].startswith("refused: als ndcg@10")
     assert pipeline.publish(paths, "a") is None
     assert current_version(paths.models, "a") == "the last good one"
     assert not (paths.models / "a" / "releases").exists()
@@ -160,22 +160,26 @@ def test_a_release_names_a_model_for_each_placement_or_says_why_not(released: Re
     assert "against popularity" in chosen["home"]["sentence"]
     assert chosen["item"] == {"model": "ladder", "recipe": None, "sentence": "the test days hold no case of its question"}
     assert chosen["cart"]["model"] == "ladder"  # one line an order: no cart to complete
-    own = {f"lists_{found['recipe']['own']}.npz" for found in chosen.values() if found["recipe"]}
+    lists_files = {f"lists_{choice['recipe']['own']}.npz" for choice in chosen.values() if choice["recipe"]}
     base = {"als.npz", "item_knn.npz", "popularity.npz", "items.json", "persons.json", "manifest.json"}
-    assert {file.name for file in folder.iterdir()} == base | own  # only what serving needs
+    assert {file.name for file in folder.iterdir()} == base | lists_files  # only what serving needs
     release = Release.load(paths.models, "a", candidate)
     assert release.placement_notes["item"] == "ladder: the test days hold no case of its question"
     assert release.placement("item") is release.placement("cart") is None
     home = release.placement("home")
     assert home is not None
     assert home.name == chosen["home"]["model"]
-    found = home.personal("p05")
-    assert found is not None
-    assert {int(item) % GROUPS for item in found.items[:3]} == {1}
+    choice = home.personal("p05")
+    assert choice is not None
+    assert {int(item) % GROUPS for item in choice.items[:3]} == {1}
     assert home.personal("a stranger") is None
     card = next(card for card in read_cards(paths.models, paths.history) if card.placement == "home")
     judged = json.loads((paths.models / "a" / "candidates" / candidate / "evaluation.json").read_text())["placements"]["home"]
-    assert (card.model, card.verdict, card.persons) == (home.name, chosen["home"]["sentence"], {"home": judged["persons"]})
+    assert (card.model, card.gate_sentence, card.persons) == (
+        home.name,
+        chosen["home"]["sentence"],
+        {"home": judged["persons"]},
+    )
     assert card.metrics["home"]["ndcg@10"].mean == judged["models"][home.name]["metrics"]["ndcg@10"]["mean"]
     assert "home page" in card.intended
 
@@ -229,7 +233,7 @@ def _no_section(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "message"),
     [
         (_drop_file, "cannot be read"),
         (_damage_file, "checksum differs"),
@@ -240,12 +244,12 @@ def _no_section(folder: Path, manifest: dict[str, Any]) -> None:
         (_no_section, "lists_als.npz"),
     ],
 )
-def test_a_release_whose_placements_are_not_whole_is_refused(released: Released, damage: Any, told: str) -> None:
+def test_a_release_whose_placements_are_not_whole_is_refused(released: Released, damage: Any, message: str) -> None:
     paths, candidate, folder = released
     manifest = json.loads((folder / "manifest.json").read_text())
     damage(folder, manifest)
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(CorruptArtefact, match=told):
+    with pytest.raises(CorruptArtefact, match=message):
         Release.load(paths.models, "a", candidate)
 
 

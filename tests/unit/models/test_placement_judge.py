@@ -9,23 +9,23 @@ import pytest
 from scipy import sparse
 
 from models.gate import LEAST_COVERAGE, LEAST_PERSONS
-from models.placements.judge import BASELINE, MAIN_METRIC, lists_of, report, values_of
+from models.placements.choice import LADDER, choose_recipe
+from models.placements.judge import BASELINE, MAIN_METRIC, lists_of, placement_report, values_of
 from models.placements.lists import LENGTH, Lists
 from models.placements.questions import Cases
 from models.placements.recipes import RECIPES
-from models.placements.strongest import strongest, strongest_with_causes
-from models.placements.verdict import LADDER, decide
+from models.placements.top_products import top_products, top_products_with_causes
 from models.sessions.sequences import Sequences
 
 FILL = np.array([3, 1, 0, 2, 4])  # the order of sales
 
 
 def matrix(rows: list[dict[int, float]], items: int = 5) -> sparse.csr_matrix:
-    found = np.zeros((len(rows), items), dtype=np.float32)
+    array = np.zeros((len(rows), items), dtype=np.float32)
     for number, row in enumerate(rows):
         for item, weight in row.items():
-            found[number, item] = weight
-    return sparse.csr_matrix(found)
+            array[number, item] = weight
+    return sparse.csr_matrix(array)
 
 
 def cases(persons: list[int], truth: list[dict[int, float]], masked: list[dict[int, float]] | None = None) -> Cases:
@@ -59,13 +59,13 @@ def test_values_are_means_over_the_cases_of_a_person() -> None:
     asked = cases([7, 9, 7], [{0: 1}, {0: 1, 1: 1, 4: 1}, {2: 1}])
     lists = np.array([[0, 3], [0, 3], [0, 3]])
     lists = np.concatenate([lists, [[1], [1], [1]]], axis=1)
-    found = values_of(lists, asked)
+    result = values_of(lists, asked)
     discounts = [1 / np.log2(place + 1) for place in (1, 2, 3)]
     expected = (discounts[0] + discounts[2]) / sum(discounts)
-    assert found["ndcg@10"] == pytest.approx([0.5, expected])
-    assert found["recall@10"] == pytest.approx([0.5, 2 / 3])
-    assert found["hit_rate@20"] == pytest.approx([0.5, 1.0])
-    assert found["mrr@10"] == pytest.approx([0.5, 1.0])
+    assert result["ndcg@10"] == pytest.approx([0.5, expected])
+    assert result["recall@10"] == pytest.approx([0.5, 2 / 3])
+    assert result["hit_rate@20"] == pytest.approx([0.5, 1.0])
+    assert result["mrr@10"] == pytest.approx([0.5, 1.0])
 
 
 def test_the_report_pairs_with_popularity_and_is_stricter_about_many_models() -> None:
@@ -74,16 +74,16 @@ def test_the_report_pairs_with_popularity_and_is_stricter_about_many_models() ->
     right = asked.truth.indices
     lists = {BASELINE: np.tile(FILL[:1], (60, 1))}
     lists |= {f"m{k}": np.where(rng.random(60) < 0.6, right, 4)[:, None] for k in range(6)}
-    found = report(lists, asked, 5)
-    assert (found["cases"], found["persons"]) == (60, 60)
-    assert "over_popularity" not in found["models"][BASELINE]["metrics"][MAIN_METRIC]
+    result = placement_report(lists, asked, 5)
+    assert (result["cases"], result["persons"]) == (60, 60)
+    assert "over_popularity" not in result["models"][BASELINE]["metrics"][MAIN_METRIC]
     for name in list(lists)[1:]:
-        told = found["models"][name]
-        gain = told["metrics"][MAIN_METRIC]["over_popularity"]
+        output = result["models"][name]
+        gain = output["metrics"][MAIN_METRIC]["over_popularity"]
         hits, base = lists[name][:, 0] == right, lists[BASELINE][:, 0] == right
         assert gain["mean"] == pytest.approx(hits.mean() - base.mean(), abs=1e-6)
-        assert told["surely_above_popularity"] < gain["low"] < gain["mean"]
-    assert found["models"][BASELINE]["coverage@20"] == 0.2
+        assert output["surely_above_popularity"] < gain["low"] < gain["mean"]
+    assert result["models"][BASELINE]["coverage@20"] == 0.2
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -93,8 +93,8 @@ def test_the_strongest_are_those_of_the_full_product(seed: int) -> None:
     effects = sparse.random(6, 9, 0.5, format="csr", dtype=np.float32, random_state=seed + 50)
     fill, k = rng.permutation(9), 4
     place = np.argsort(fill)
-    items, strength, because = strongest_with_causes(causes, effects, fill, k)
-    assert all((a == b).all() for a, b in zip(strongest(causes, effects, fill, k), (items, strength), strict=True))
+    items, strength, because = top_products_with_causes(causes, effects, fill, k)
+    assert all((a == b).all() for a, b in zip(top_products(causes, effects, fill, k), (items, strength), strict=True))
     product = (causes @ effects).toarray()
     for row in range(7):
         order = [item for item in np.lexsort((place, -product[row])) if product[row, item] > 0][:k]
@@ -108,36 +108,36 @@ def test_the_strongest_are_those_of_the_full_product(seed: int) -> None:
 
 def test_equal_strengths_follow_the_fill() -> None:
     one = sparse.csr_matrix(np.ones((1, 1), dtype=np.float32))
-    items, _ = strongest(one, sparse.csr_matrix(np.ones((1, 5), dtype=np.float32)), FILL, 3)
+    items, _ = top_products(one, sparse.csr_matrix(np.ones((1, 5), dtype=np.float32)), FILL, 3)
     assert items.tolist() == [[3, 1, 0]]
 
 
 def judged(**changes: Any) -> dict[str, Any]:
     """A report on ``after_payment`` in which tifu_knn is best and everything is just enough."""
 
-    def told(mean: float, low: float) -> dict[str, Any]:
+    def entry(mean: float, low: float) -> dict[str, Any]:
         gain = {"mean": mean - 0.1, "low": low + 0.01, "high": mean}
         metrics = {MAIN_METRIC: {"mean": mean, "low": 0, "high": 1, "over_popularity": gain}}
         return {"metrics": metrics, "coverage@20": LEAST_COVERAGE, "surely_above_popularity": low}
 
-    models = {recipe.name: told(0.2, 0.01) for recipe in RECIPES["after_payment"]} | {"tifu_knn": told(0.3, 0.02)}
+    models = {recipe.name: entry(0.2, 0.01) for recipe in RECIPES["after_payment"]} | {"tifu_knn": entry(0.3, 0.02)}
     models[BASELINE] = {"metrics": {MAIN_METRIC: {"mean": 0.1, "low": 0, "high": 1}}, "coverage@20": 0.0}
     models["tifu_knn"] |= changes.pop("best", {})
     if "all_surely" in changes:
         surely = changes.pop("all_surely")
-        models = {name: told | {"surely_above_popularity": surely} for name, told in models.items()}
+        models = {name: entry | {"surely_above_popularity": surely} for name, entry in models.items()}
     return {"cases": 30, "persons": LEAST_PERSONS, "models": models} | changes
 
 
 def test_a_model_that_is_sure_goes_before_a_better_one_that_may_be_lucky() -> None:
-    found = judged(best={"surely_above_popularity": -0.01})
-    found["models"]["buy_again"]["metrics"][MAIN_METRIC]["mean"] = 0.25
+    result = judged(best={"surely_above_popularity": -0.01})
+    result["models"]["buy_again"]["metrics"][MAIN_METRIC]["mean"] = 0.25
 
     def read(name: str) -> dict[str, Any]:
         assert name == "lists_buy_again"
         return lists_state("lists_tifu_knn")
 
-    assert decide("after_payment", found, read)["model"] == "buy_again"
+    assert choose_recipe("after_payment", result, read)["model"] == "buy_again"
 
 
 def lists_state(name: str, weight: float = 1.0, persons: int = 3) -> dict[str, Any]:
@@ -160,10 +160,10 @@ VERDICTS = {
 
 @pytest.mark.parametrize("case", VERDICTS)
 def test_the_verdict_on_a_placement(case: str) -> None:
-    found, changed, model, sentence = VERDICTS[case]
-    verdict = decide("after_payment", found, lambda name: lists_state(name, **changed))
-    assert verdict["model"] == model
-    assert sentence in verdict["sentence"]
-    assert (verdict["recipe"] is None) == (model == LADDER)
+    judged_models, changed, model, sentence = VERDICTS[case]
+    decision = choose_recipe("after_payment", judged_models, lambda name: lists_state(name, **changed))
+    assert decision["model"] == model
+    assert sentence in decision["sentence"]
+    assert (decision["recipe"] is None) == (model == LADDER)
     if model != LADDER:
-        assert verdict["recipe"] == {"name": "tifu_knn", "context": None, "own": "tifu_knn", "own_share": 1.0}
+        assert decision["recipe"] == {"name": "tifu_knn", "context": None, "own": "tifu_knn", "own_share": 1.0}

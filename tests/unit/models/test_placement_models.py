@@ -9,14 +9,14 @@ from models.als import ALS
 from models.interactions import Interactions
 from models.item_knn import ItemKNN
 from models.placements.context import CONTEXTS
-from models.placements.lesson import Lesson
 from models.placements.lists import LENGTH, ORIGINS, BadLists, Lists
 from models.placements.personal import PERSONAL_LISTS
 from models.placements.questions import Cases
-from models.placements.ranked import COLUMNS, SOURCES, Ranker, taught_window, teach
+from models.placements.ranked import COLUMNS, SOURCES, ListRanker, taught_window, teach
 from models.placements.recipes import RANKED, RECIPES, Recipe, asked, fit, named
 from models.placements.released import PlacementModel
 from models.placements.stored import files_of, load, states_of
+from models.placements.training_set import TrainingSet
 from models.sessions.sequences import Sequences
 
 PERSONS, ITEMS, GROUPS = 40, 24, 4
@@ -25,24 +25,24 @@ EVERY = list({recipe.name: recipe for each in RECIPES.values() for recipe in eac
 
 
 @pytest.fixture(scope="module")
-def lesson() -> Lesson:
+def training_set() -> TrainingSet:
     """Persons of four tastes who look at six items, take half of them along, and buy one of their own favourites each time."""
     rng = np.random.default_rng(2)
     rows = []
     for person in range(PERSONS):
-        own = np.arange(person % GROUPS, ITEMS, GROUPS)
+        mine = np.arange(person % GROUPS, ITEMS, GROUPS)
         for day in range(15):
             at = START + np.timedelta64(day * 24 * 60 + person, "m")
-            for minute, item in enumerate(rng.permutation(own)[:4]):
+            for minute, item in enumerate(rng.permutation(mine)[:4]):
                 rows.append((at + np.timedelta64(minute, "m"), person, item, "view"))
             paid = at + np.timedelta64(5, "m")
-            rows += [(paid, person, own[person % len(own)], "pay"), (paid, person, rng.choice(own), "pay")]
+            rows += [(paid, person, mine[person % len(mine)], "pay"), (paid, person, rng.choice(mine), "pay")]
     rows.sort()
     at, person, item, kind = (np.array(column) for column in zip(*rows, strict=True))
     ids = (np.array([f"p{n:02}" for n in range(PERSONS)]), np.array([f"i{n:02}" for n in range(ITEMS)]))
     times = (at.astype("datetime64[us]"), at.astype("datetime64[us]"))
     acts = Interactions(*ids, person.astype(np.int64), item.astype(np.int64), kind, *times)
-    return Lesson.of(acts, START + np.timedelta64(16, "D"), *fitted_on(acts))
+    return TrainingSet.of(acts, START + np.timedelta64(16, "D"), *fitted_on(acts))
 
 
 def fitted_on(acts: Interactions) -> tuple[ItemKNN, ALS]:
@@ -51,28 +51,28 @@ def fitted_on(acts: Interactions) -> tuple[ItemKNN, ALS]:
 
 
 @pytest.fixture(scope="module")
-def ranker(lesson: Lesson) -> Ranker:
-    found = teach(lesson.acts, lesson.as_of, fitted_on)
-    assert found is not None
-    return found
+def ranker(training_set: TrainingSet) -> ListRanker:
+    result = teach(training_set.acts, training_set.as_of, fitted_on)
+    assert result is not None
+    return result
 
 
 def entries(lists: Lists, person: int) -> list[tuple[int, str, int]]:
-    found = lists.of_person(person)
-    return list(zip(found.items.tolist(), found.origins, found.because.tolist(), strict=True))
+    result = lists.of_person(person)
+    return list(zip(result.items.tolist(), result.origins, result.because.tolist(), strict=True))
 
 
 @pytest.mark.parametrize("name", PERSONAL_LISTS)
-def test_lists_name_each_item_once_best_first_and_say_where_it_is_from(lesson: Lesson, name: str) -> None:
-    lists = PERSONAL_LISTS[name](lesson)
+def test_lists_name_each_item_once_best_first_and_say_where_it_is_from(training_set: TrainingSet, name: str) -> None:
+    lists = PERSONAL_LISTS[name](training_set)
     assert lists.items.shape == (PERSONS, LENGTH)
-    paid = lesson.bought.toarray()
-    touched = lesson.histories.toarray() > 0
+    paid = training_set.bought.toarray()
+    touched = training_set.histories.toarray() > 0
     for person in range(PERSONS):
-        found = lists.of_person(person)
-        assert len(found.items) == len(set(found.items.tolist())) > 0
-        assert (np.diff(found.weights) <= 0).all()
-        assert (found.weights > 0).all()
+        result = lists.of_person(person)
+        assert len(result.items) == len(set(result.items.tolist())) > 0
+        assert (np.diff(result.weights) <= 0).all()
+        assert (result.weights > 0).all()
         for item, origin, because in entries(lists, person):
             assert origin in ORIGINS
             assert origin != "bought_often" or paid[person, item] >= 2
@@ -81,31 +81,31 @@ def test_lists_name_each_item_once_best_first_and_say_where_it_is_from(lesson: L
             assert origin != "people_like_you" or paid[person, item] == 0
             assert (because >= 0) == (origin == "like_yours")
             assert because < 0 or touched[person, because]
-    again = PERSONAL_LISTS[name](lesson)
+    again = PERSONAL_LISTS[name](training_set)
     assert all((again.state()[key] == array).all() for key, array in lists.state().items())
 
 
-def test_taste_decides_what_follows(lesson: Lesson) -> None:
+def test_taste_decides_what_follows(training_set: TrainingSet) -> None:
     """Everybody keeps to a taste, so lists and followers do, too, where the model knows persons or visits."""
     for name in ("item_knn", "als", "personal_frequency", "tifu_knn", "buy_again"):
-        lists = PERSONAL_LISTS[name](lesson)
+        lists = PERSONAL_LISTS[name](training_set)
         for person in range(PERSONS):
             assert {item % GROUPS for item, _, _ in entries(lists, person)[:3]} == {person % GROUPS}, name
     for name, context in CONTEXTS.items():
-        model = context.fit(context.make(), lesson)
+        model = context.fit(context.make(), training_set)
         weights = model.weigh(Sequences.of([[5, 1]], ITEMS)).toarray()[0]
         assert int(weights.argmax()) % GROUPS == 1, name
         assert weights[np.arange(ITEMS) % GROUPS != 1].max() < weights.max() / 2, name
 
 
 @pytest.mark.parametrize("recipe", EVERY, ids=lambda recipe: recipe.name)
-def test_serving_says_what_was_judged(lesson: Lesson, ranker: Ranker, recipe: Recipe) -> None:
+def test_serving_says_what_was_judged(training_set: TrainingSet, ranker: ListRanker, recipe: Recipe) -> None:
     """One request at a time, from stored arrays, gives the weights of the batch that was judged."""
-    fitted = fit(lesson, [recipe], ranker)
+    fitted = fit(training_set, [recipe], ranker)
     states = states_of(fitted)
     assert sorted(states) == sorted(files_of([recipe]))
-    loaded = load([recipe], states.__getitem__, lesson.item_knn, PERSONS)
-    numbers = {person_id: number for number, person_id in enumerate(lesson.acts.person_ids.tolist())}
+    loaded = load([recipe], states.__getitem__, training_set.item_knn, PERSONS)
+    numbers = {person_id: number for number, person_id in enumerate(training_set.acts.person_ids.tolist())}
     live = PlacementModel(recipe, loaded, numbers, ITEMS)
     given = [[3], [1, 5], [2, 6, 2, 10], [7, 8, 9]]
     asked = Cases(
@@ -117,57 +117,59 @@ def test_serving_says_what_was_judged(lesson: Lesson, ranker: Ranker, recipe: Re
     judged = fitted.weigh(recipe, asked).toarray()
     for row, items in enumerate(given):
         total = np.zeros(ITEMS)
-        found, own = live.follow(items), live.personal(f"p{row:02}")
+        result, mine = live.follow(items), live.personal(f"p{row:02}")
         for weights, share in (
-            (None if found is None else found[0], 1.0),
-            (None if own is None else np.bincount(own.items, weights=own.weights, minlength=ITEMS), live.personal_share),
+            (None if result is None else result[0], 1.0),
+            (None if mine is None else np.bincount(mine.items, weights=mine.weights, minlength=ITEMS), live.personal_share),
         ):
             if weights is not None:
                 masked = np.where(np.arange(ITEMS) == items[-1], 0, weights)
                 total += share * masked / max(masked.max(), 1e-12)
         assert total == pytest.approx(judged[row], abs=1e-5)
-        if found is not None:
-            assert set(found[1].tolist()) <= {-1, *items}
+        if result is not None:
+            assert set(result[1].tolist()) <= {-1, *items}
     assert live.personal("a stranger") is None
     assert live.follow([]) is None
 
 
-def test_a_till_that_knows_no_views_has_no_item_pages(lesson: Lesson) -> None:
-    assert asked(lesson.acts, has_ranker=True) == RECIPES
-    found = asked(lesson.acts.where(lesson.acts.kind == "pay"), has_ranker=False)
-    assert list(found) == ["home", "cart", "after_payment"]
-    assert RANKED not in {recipe.name for recipes in found.values() for recipe in recipes}
-    assert named({placement: [recipe.name for recipe in recipes] for placement, recipes in found.items()}) == found
+def test_a_till_that_knows_no_views_has_no_item_pages(training_set: TrainingSet) -> None:
+    assert asked(training_set.acts, has_ranker=True) == RECIPES
+    result = asked(training_set.acts.where(training_set.acts.kind == "pay"), has_ranker=False)
+    assert list(result) == ["home", "cart", "after_payment"]
+    assert RANKED not in {recipe.name for recipes in result.values() for recipe in recipes}
+    assert named({placement: [recipe.name for recipe in recipes] for placement, recipes in result.items()}) == result
 
 
-def test_the_ranker_orders_what_the_others_list_and_says_who_placed_it_best(lesson: Lesson, ranker: Ranker) -> None:
-    lists = {source: PERSONAL_LISTS[source](lesson) for source in SOURCES}
-    ranked = ranker.lists(lesson, lists)
+def test_the_ranker_orders_what_the_others_list_and_says_who_placed_it_best(
+    training_set: TrainingSet, ranker: ListRanker
+) -> None:
+    lists = {source: PERSONAL_LISTS[source](training_set) for source in SOURCES}
+    ranked = ranker.lists(training_set, lists)
     assert sum(ranker.importances.values()) == pytest.approx(100, abs=0.1)
     assert set(ranker.importances) == set(COLUMNS)
     for person in range(PERSONS):
-        found = ranked.of_person(person)
-        assert len(found.items) == len(set(found.items.tolist())) > 0
-        assert (np.diff(found.weights) <= 0).all()
-        assert {int(item) % GROUPS for item in found.items[:3]} == {person % GROUPS}
+        result = ranked.of_person(person)
+        assert len(result.items) == len(set(result.items.tolist())) > 0
+        assert (np.diff(result.weights) <= 0).all()
+        assert {int(item) % GROUPS for item in result.items[:3]} == {person % GROUPS}
         mine = {source: each.of_person(person) for source, each in lists.items()}
         for item, origin, because in entries(ranked, person):
-            told = {}
-            for source, own in mine.items():
-                if item in own.items:
-                    place = own.items.tolist().index(item)
-                    told[source] = (place, own.origins[place], int(own.because[place]))
-            first = min(told, key=lambda source: (told[source][0], SOURCES.index(source)))
-            assert (origin, because) == told[first][1:]
-    again = teach(lesson.acts, lesson.as_of, fitted_on)
+            by_key = {}
+            for source, members in mine.items():
+                if item in members.items:
+                    place = members.items.tolist().index(item)
+                    by_key[source] = (place, members.origins[place], int(members.because[place]))
+            first = min(by_key, key=lambda source: (by_key[source][0], SOURCES.index(source)))
+            assert (origin, because) == by_key[first][1:]
+    again = teach(training_set.acts, training_set.as_of, fitted_on)
     assert again is not None
-    assert (again.lists(lesson, lists).items == ranked.items).all()
+    assert (again.lists(training_set, lists).items == ranked.items).all()
 
 
-def test_the_ranker_sees_nothing_of_its_teaching_week(lesson: Lesson) -> None:
+def test_the_ranker_sees_nothing_of_its_teaching_week(training_set: TrainingSet) -> None:
     """What the sources were fitted on ends before the gap, and acts at or after the instant change nothing."""
-    window = taught_window(lesson.as_of)
-    assert window.end == lesson.as_of
+    window = taught_window(training_set.as_of)
+    assert window.end == training_set.as_of
     assert window.end - window.test_from == np.timedelta64(7, "D")
     assert window.test_from - window.cut == np.timedelta64(1, "D")
     seen = []
@@ -176,15 +178,17 @@ def test_the_ranker_sees_nothing_of_its_teaching_week(lesson: Lesson) -> None:
         seen.append(acts)
         return fitted_on(acts)
 
-    teach(lesson.acts, lesson.as_of, fit_and_note)
+    teach(training_set.acts, training_set.as_of, fit_and_note)
     assert seen[0].occurred_at.max() < window.cut
     assert seen[0].received_at.max() < window.cut
 
 
-def test_a_shop_that_is_too_large_or_too_young_has_no_ranker(lesson: Lesson, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert teach(lesson.acts, START + np.timedelta64(8, "D"), fitted_on) is None
+def test_a_shop_that_is_too_large_or_too_young_has_no_ranker(
+    training_set: TrainingSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert teach(training_set.acts, START + np.timedelta64(8, "D"), fitted_on) is None
     monkeypatch.setattr("models.placements.ranked.MOST_ITEMS", ITEMS - 1)
-    assert teach(lesson.acts, lesson.as_of, fitted_on) is None
+    assert teach(training_set.acts, training_set.as_of, fitted_on) is None
 
 
 BAD = {
@@ -198,9 +202,9 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_lists_that_are_none_are_refused(case: str) -> None:
-    change, told = BAD[case]
+    change, message = BAD[case]
     state = dict(Lists.of(np.zeros((2, LENGTH), dtype=np.int64), np.ones((2, LENGTH), dtype=np.float32), "taste").state())
     assert Lists.from_state(dict(state), 2, 4).of_person(1).origins[0] == "taste"
     change(state)  # type: ignore[no-untyped-call]
-    with pytest.raises(BadLists, match=told):
+    with pytest.raises(BadLists, match=message):
         Lists.from_state(state, 2, 4)

@@ -37,14 +37,14 @@ def event(kind: str, at: datetime, properties: dict[str, Any], number: int) -> d
 
 def made_in(folder: Path) -> Paths:
     """Twenty teas and twenty lamps; forty persons who buy only one of the kinds; two items listed on the 20th of 24 days."""
-    made = Paths(var=folder / "var", envs=folder)
+    built = Paths(var=folder / "var", envs=folder)
     old = [f"{kind}-{n:02}" for kind in KINDS for n in range(20)]
-    told = {item_id: "tea" if "tea" in item_id else "lamp" for item_id in [*old, *NEW]}
+    by_key = {item_id: "tea" if "tea" in item_id else "lamp" for item_id in [*old, *NEW]}
     items = [
         {"shop_id": "a", "item_id": item_id, "title": f"good {kind}", "category": kind, "attributes": json.dumps({"use": kind})}
-        for item_id, kind in told.items()
+        for item_id, kind in by_key.items()
     ]
-    publish_table(made, SILVER_ITEMS, items)
+    publish_table(built, SILVER_ITEMS, items)
     rng, acts = np.random.default_rng(4), []
     for person in range(40):
         for day in range(24):
@@ -53,7 +53,7 @@ def made_in(folder: Path) -> Paths:
                 item_id = f"{KINDS[person % 2]}-{rng.integers(20):02}"
                 row = {"shop_id": "a", "person_id": f"p{person:02}", "item_id": item_id, "kind": "pay", "line_number": 1}
                 acts.append(row | {"event_id": f"e{len(acts)}", "occurred_at": at, "received_at": at})
-    publish_table(made, SILVER_INTERACTIONS, acts)
+    publish_table(built, SILVER_INTERACTIONS, acts)
     events = [event("item_changed", START - timedelta(days=60), {"item_id": item_id}, n) for n, item_id in enumerate(old)]
     events += [
         event("item_changed", START + timedelta(days=20), {"item_id": item_id}, 100 + n) for n, item_id in enumerate(NEW)
@@ -62,8 +62,8 @@ def made_in(folder: Path) -> Paths:
     events += [event("recommendation_shown", START + timedelta(days=21), {"item_ids": shown}, n) for n in range(50)]
     clicked = ["tea-00"] * 20 + ["lamp-00"] * 5 + ["n-tea"] * 10
     events += [event("recommendation_clicked", START + timedelta(days=21), {"item_id": i}, n) for n, i in enumerate(clicked)]
-    publish_table(made, SILVER_EVENTS, events)
-    return made
+    publish_table(built, SILVER_EVENTS, events)
+    return built
 
 
 @pytest.fixture(scope="module")
@@ -85,15 +85,15 @@ def published(paths: Paths) -> tuple[Release, Path]:
 
 
 def test_new_items_come_with_a_release_though_nobody_has_touched_them(release: Release) -> None:
-    found = release.newcomers
-    assert found is not None
-    assert [release.item_ids[number] for number in found.items] == NEW
-    assert release.popularity[found.items].tolist() == [0.0, 0.0]
+    result = release.newcomers
+    assert result is not None
+    assert [release.item_ids[number] for number in result.items] == NEW
+    assert release.popularity[result.items].tolist() == [0.0, 0.0]
 
 
 def test_the_belief_is_the_categorys_rate_and_what_was_seen(paths: Paths, release: Release) -> None:
-    found = release.newcomers
-    assert found is not None
+    result = release.newcomers
+    assert result is not None
     facts = read_facts(newest(paths.var), "a", release.item_ids)
     assert facts is not None
     assert facts.shown[release.item_ids.index("tea-01")] == 50
@@ -101,10 +101,10 @@ def test_the_belief_is_the_categorys_rate_and_what_was_seen(paths: Paths, releas
     old = [number for number, item_id in enumerate(release.item_ids) if item_id not in NEW]
     one_hot = np.array([[category == "lamp", category == "tea"] for category in facts.categories], dtype=float)
     features = sparse.csr_matrix(one_hot)
-    lamp, tea = prior_rates(features[old], facts.clicked[old], facts.shown[old], features[found.items])
+    lamp, tea = prior_rates(features[old], facts.clicked[old], facts.shown[old], features[result.items])
     assert lamp < tea  # 5 of 50 against 20 of 100
-    assert found.belief.a == pytest.approx([PRIOR_STRENGTH * lamp, PRIOR_STRENGTH * tea + 10])
-    assert found.belief.b == pytest.approx([PRIOR_STRENGTH * (1 - lamp), PRIOR_STRENGTH * (1 - tea) + 40])
+    assert result.belief.a == pytest.approx([PRIOR_STRENGTH * lamp, PRIOR_STRENGTH * tea + 10])
+    assert result.belief.b == pytest.approx([PRIOR_STRENGTH * (1 - lamp), PRIOR_STRENGTH * (1 - tea) + 40])
 
 
 def test_the_nearest_new_item_is_of_the_persons_kind(release: Release) -> None:

@@ -8,17 +8,17 @@ import pytest
 from models.interactions import Interactions
 from models.placements.questions import QUESTIONS, after_payment_cases, cart_cases, home_cases, item_cases
 from models.placements.visits import orders, purchases, visits
-from models.split import Window
+from models.split import SplitWindow
 
 ITEMS = np.array(["a", "b", "c", "d", "e"])
 DAY = "2026-09-{:02}T{}"
-WINDOW = Window(np.datetime64("2026-09-10"), np.datetime64("2026-09-11"), np.datetime64("2026-09-20"))
+WINDOW = SplitWindow(np.datetime64("2026-09-10"), np.datetime64("2026-09-11"), np.datetime64("2026-09-20"))
 
 
 def acts(*rows: tuple[str, str, str, int, str] | tuple[str, str, str, int, str, int]) -> Interactions:
     """Rows of person, item, kind, day, time and, where it was known later, the day of that; ordered as silver is."""
     people = sorted({row[0] for row in rows})
-    made = sorted(
+    result = sorted(
         (
             np.datetime64(DAY.format(day, at)),
             people.index(person),
@@ -28,7 +28,7 @@ def acts(*rows: tuple[str, str, str, int, str] | tuple[str, str, str, int, str, 
         )
         for person, item, kind, day, at, *known in rows
     )
-    at, person, item, kind, known_at = zip(*made, strict=True)
+    at, person, item, kind, known_at = zip(*result, strict=True)
     times = (np.array(at, dtype="datetime64[us]"), np.array(known_at, dtype="datetime64[us]"))
     return Interactions(np.array(people), ITEMS, np.array(person), np.array(item), np.array(kind), *times)
 
@@ -37,7 +37,7 @@ def names(numbers: np.ndarray) -> str:
     return "".join(ITEMS[number] for number in numbers)
 
 
-def told(cases) -> list[tuple[int, str, str, str]]:  # type: ignore[no-untyped-def]
+def entries_of(cases) -> list[tuple[int, str, str, str]]:  # type: ignore[no-untyped-def]
     """Person, given, right and masked items of each case."""
     sets = [
         ["".join(sorted(names(row.indices))) for row in map(matrix.getrow, range(len(cases)))]
@@ -47,7 +47,7 @@ def told(cases) -> list[tuple[int, str, str, str]]:  # type: ignore[no-untyped-d
 
 
 def test_a_pause_of_more_than_half_an_hour_ends_a_visit_and_repeats_are_one_entry() -> None:
-    found = visits(
+    result = visits(
         acts(
             ("p", "a", "view", 1, "10:00"),
             ("p", "a", "add", 1, "10:01"),
@@ -57,13 +57,13 @@ def test_a_pause_of_more_than_half_an_hour_ends_a_visit_and_repeats_are_one_entr
             ("q", "d", "pay", 1, "10:30"),
         )
     )
-    assert [names(row) for row in found.items] == ["aba", "d", "c"]
-    assert found.person.tolist() == [0, 1, 0]
-    assert found.is_view.tolist() == [True, True, True, False, True]
+    assert [names(row) for row in result.items] == ["aba", "d", "c"]
+    assert result.person.tolist() == [0, 1, 0]
+    assert result.is_view.tolist() == [True, True, True, False, True]
 
 
 def test_an_order_is_what_one_person_paid_in_one_instant() -> None:
-    found = orders(
+    result = orders(
         acts(
             ("p", "b", "pay", 1, "10:00"),
             ("p", "a", "pay", 1, "10:00"),
@@ -73,9 +73,9 @@ def test_an_order_is_what_one_person_paid_in_one_instant() -> None:
             ("q", "e", "view", 1, "10:00"),
         )
     )
-    assert [names(row) for row in found.items] == ["ab", "d", "c"]
-    assert found.person.tolist() == [0, 1, 0]
-    baskets = purchases(found, persons=3, as_of=np.datetime64("2026-09-02T10:00"))
+    assert [names(row) for row in result.items] == ["ab", "d", "c"]
+    assert result.person.tolist() == [0, 1, 0]
+    baskets = purchases(result, persons=3, as_of=np.datetime64("2026-09-02T10:00"))
     assert baskets.baskets.tolist() == [2, 1, 0]
     assert list(zip(baskets.user.tolist(), names(baskets.item), baskets.back.tolist(), strict=True)) == [
         (0, "a", 1),
@@ -99,7 +99,7 @@ def test_the_item_page_asks_for_the_next_other_item_of_a_visit() -> None:
         ),
         WINDOW,
     )
-    assert told(cases) == [(0, "a", "b", "a"), (0, "ab", "c", "b")]
+    assert entries_of(cases) == [(0, "a", "b", "a"), (0, "ab", "c", "b")]
 
 
 def test_the_cart_asks_for_each_line_given_the_others() -> None:
@@ -114,7 +114,7 @@ def test_the_cart_asks_for_each_line_given_the_others() -> None:
         ),
         WINDOW,
     )
-    assert told(cases) == [(0, "ce", "a", "ce"), (0, "ae", "c", "ae"), (0, "ac", "e", "ac")]
+    assert entries_of(cases) == [(0, "ce", "a", "ce"), (0, "ae", "c", "ae"), (0, "ac", "e", "ac")]
 
 
 def test_after_payment_asks_for_the_first_order_after_the_gap() -> None:
@@ -133,7 +133,7 @@ def test_after_payment_asks_for_the_first_order_after_the_gap() -> None:
         ),
         WINDOW,
     )
-    assert told(cases) == [(0, "b", "bd", "")]
+    assert entries_of(cases) == [(0, "b", "bd", "")]
 
 
 def test_home_asks_what_a_known_person_buys_in_the_test_days() -> None:
@@ -148,7 +148,7 @@ def test_home_asks_what_a_known_person_buys_in_the_test_days() -> None:
         ),
         WINDOW,
     )
-    assert told(cases) == [(0, "ab", "de", "")]
+    assert entries_of(cases) == [(0, "ab", "de", "")]
 
 
 @pytest.mark.parametrize("placement", QUESTIONS)
@@ -166,12 +166,12 @@ def test_what_happens_after_the_cut_changes_nothing_that_is_given_but_on_page_an
         [("p", "d", "view", 12, "10:00"), ("p", "e", "pay", 12, "10:01"), ("p", "a", "pay", 12, "10:01")],
         [("p", "a", "view", 12, "10:00"), ("p", "b", "pay", 12, "10:01"), ("p", "c", "pay", 12, "10:01")],
     ]
-    found = [told(QUESTIONS[placement](acts(*past, *future), WINDOW)) for future in futures]  # type: ignore[arg-type]
-    assert found[0]
-    assert found[0] != found[1]
+    rows = [entries_of(QUESTIONS[placement](acts(*past, *future), WINDOW)) for future in futures]  # type: ignore[arg-type]
+    assert rows[0]
+    assert rows[0] != rows[1]
     if placement in ("home", "after_payment"):
-        assert [case[1] for case in found[0]] == [case[1] for case in found[1]]
-    for cases in found:
+        assert [case[1] for case in rows[0]] == [case[1] for case in rows[1]]
+    for cases in rows:
         for _, given, right, masked in cases:
             assert not set(right) & set(masked)
             assert placement not in ("item", "cart") or not set(right) & set(given[-1:])
@@ -179,5 +179,5 @@ def test_what_happens_after_the_cut_changes_nothing_that_is_given_but_on_page_an
 
 def test_cases_are_sampled_evenly() -> None:
     cases = cart_cases(acts(*(("p", item, "pay", 12, "10:00") for item in "abcde")), WINDOW)
-    assert [case[2] for case in told(cases.sampled(3))] == ["a", "c", "e"]
+    assert [case[2] for case in entries_of(cases.sampled(3))] == ["a", "c", "e"]
     assert len(cases.sampled(5)) == 5

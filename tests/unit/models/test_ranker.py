@@ -1,4 +1,4 @@
-"""The ranker and its parts on a small shop whose right answer is known: trees, calibration, candidates, lessons."""
+"""The ranker and its parts on a small shop whose right answer is known: trees, calibration, candidates, labelled situations."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from models.ranker.calibration import Calibration, calibration_error, reliabilit
 from models.ranker.columns import NAMES, columns
 from models.ranker.grow import Growth
 from models.ranker.outcomes import Impressions, purchases_within, relevance_within, shown_within, teaches_more
-from models.ranker.ranker import Lesson, Ranker, examples_of
+from models.ranker.ranker import LabelledSituation, Ranker, examples_of
 from models.ranker.rhythm import rhythm_facts
 from models.ranker.situation import CONTEXT, ITEM_FEATURES, PERSON_FEATURES, Situation, store_values
 from models.ranker.sources import SHARES, Sources, candidates_of
 from models.recommender import NotFitted
-from models.split import Window
+from models.split import SplitWindow
 from models.timed.moment import DAY, Goods, moment_at, nothing_known
 
 PERSONS, ITEMS = 40, 24
@@ -61,37 +61,37 @@ def situation(acts: Interactions, day: int) -> Situation:
     )
 
 
-def window(day: int) -> Window:
-    return Window(START + day * DAY, START + (day + 1) * DAY, START + (day + 8) * DAY)
+def window(day: int) -> SplitWindow:
+    return SplitWindow(START + day * DAY, START + (day + 1) * DAY, START + (day + 8) * DAY)
 
 
-def lesson(acts: Interactions, day: int) -> Lesson:
-    found = situation(acts, day)
+def labelled_situation(acts: Interactions, day: int) -> LabelledSituation:
+    result = situation(acts, day)
     outcome = purchases_within(acts, window(day)), relevance_within(acts, window(day))
-    return Lesson(found, Sources().fit(found.moment), *outcome)
+    return LabelledSituation(result, Sources().fit(result.moment), *outcome)
 
 
 GROWTH = Growth(trees=30, depth=3, threads=1)
 
 
 @pytest.fixture(scope="module")
-def lessons() -> list[Lesson]:
-    return [lesson(shop(), day) for day in (28, 36, 44)]
+def labelled() -> list[LabelledSituation]:
+    return [labelled_situation(shop(), day) for day in (28, 36, 44)]
 
 
 @pytest.fixture(scope="module")
-def fitted(lessons: list[Lesson]) -> Ranker:
-    return Ranker(GROWTH).fit(lessons)
+def fitted(labelled: list[LabelledSituation]) -> Ranker:
+    return Ranker(GROWTH).fit(labelled)
 
 
 def test_the_rhythm_of_a_person_by_hand() -> None:
     """Item 0 taken 30, 20 and 10 days before the moment, item 1 20 and 10 days, item 2 once, item 3 only seen."""
-    told = [(0, "pay", 30), (0, "add", 20), (0, "pay", 20), (1, "add", 20), (0, "pay", 10), (1, "pay", 10)]
-    told += [(2, "pay", 4), (3, "view", 2), (3, "view", 1)]
-    at = START + 40 * DAY - np.array([round((days + 0.5) * 86_400e6) for _, _, days in told]).astype("timedelta64[us]")
+    rows = [(0, "pay", 30), (0, "add", 20), (0, "pay", 20), (1, "add", 20), (0, "pay", 10), (1, "pay", 10)]
+    rows += [(2, "pay", 4), (3, "view", 2), (3, "view", 1)]
+    at = START + 40 * DAY - np.array([round((days + 0.5) * 86_400e6) for _, _, days in rows]).astype("timedelta64[us]")
     people, goods = np.array(["p", "q"]), np.array([f"i{n}" for n in range(4)])
-    person, item = np.zeros(len(told), dtype=np.int64), np.array([row[0] for row in told])
-    acts = Interactions(people, goods, person, item, np.array([row[1] for row in told]), at, at)
+    person, item = np.zeros(len(rows), dtype=np.int64), np.array([row[0] for row in rows])
+    acts = Interactions(people, goods, person, item, np.array([row[1] for row in rows]), at, at)
     moment = moment_at(acts, nothing_known(4), START + 40 * DAY)
     asked = Candidates(np.repeat([0, 1], 4), np.tile(np.arange(4), 2), np.ones(8, dtype=np.float32), 2, 4)
     age, gap, over, days, share = rhythm_facts(moment, asked)
@@ -104,9 +104,9 @@ def test_the_rhythm_of_a_person_by_hand() -> None:
 
 def test_relevance_is_the_strongest_act_after_the_gap() -> None:
     acts = shop()
-    found, bought = relevance_within(acts, window(28)), purchases_within(acts, window(28))
-    assert set(np.unique(found.data)) == {1.0, 5.0}
-    assert np.array_equal((found == 5).toarray(), bought.toarray() > 0)
+    result, bought = relevance_within(acts, window(28)), purchases_within(acts, window(28))
+    assert set(np.unique(result.data)) == {1.0, 5.0}
+    assert np.array_equal((result == 5).toarray(), bought.toarray() > 0)
 
 
 def test_calibration_gives_the_share_of_hits_and_never_falls() -> None:
@@ -114,14 +114,14 @@ def test_calibration_gives_the_share_of_hits_and_never_falls() -> None:
     scores = rng.uniform(-3, 3, 20_000)
     chance = 1 / (1 + np.exp(-2 * scores))
     hits = rng.random(20_000) < chance
-    found = Calibration().fit(scores[:10_000], hits[:10_000])
-    told = found.chance(scores[10_000:])
-    assert np.abs(told - chance[10_000:]).mean() < 0.02
-    assert (np.diff(found.chance(np.linspace(-4, 4, 100))) >= 0).all()
-    assert calibration_error(told, hits[10_000:]) < 0.02
-    assert calibration_error(1 - told, hits[10_000:]) > 0.3
-    again = Calibration().from_state(found.state())
-    assert np.array_equal(again.chance(scores), found.chance(scores))
+    result = Calibration().fit(scores[:10_000], hits[:10_000])
+    output = result.chance(scores[10_000:])
+    assert np.abs(output - chance[10_000:]).mean() < 0.02
+    assert (np.diff(result.chance(np.linspace(-4, 4, 100))) >= 0).all()
+    assert calibration_error(output, hits[10_000:]) < 0.02
+    assert calibration_error(1 - output, hits[10_000:]) > 0.3
+    again = Calibration().from_state(result.state())
+    assert np.array_equal(again.chance(scores), result.chance(scores))
 
 
 def test_a_reliability_table_by_hand() -> None:
@@ -133,21 +133,21 @@ def test_a_reliability_table_by_hand() -> None:
     assert calibration_error(np.array([0.1, 0.9, 0.3, 0.7]), np.array([False, True, True, False]), 2) == pytest.approx(0.3)
 
 
-def test_candidates_are_the_best_of_each_source_within_what_is_allowed(lessons: list[Lesson]) -> None:
-    scores = lessons[0].sources.score(lessons[0].situation.moment)
+def test_candidates_are_the_best_of_each_source_within_what_is_allowed(labelled: list[LabelledSituation]) -> None:
+    scores = labelled[0].sources.score(labelled[0].situation.moment)
     assert tuple(scores) == tuple(SHARES)
     allowed = np.arange(ITEMS) != 5
-    found = candidates_of(scores, allowed)
-    assert 5 not in found.item
-    assert len(set(zip(found.row.tolist(), found.item.tolist(), strict=True))) == len(found)
+    result = candidates_of(scores, allowed)
+    assert 5 not in result.item
+    assert len(set(zip(result.row.tolist(), result.item.tolist(), strict=True))) == len(result)
     best = scores["buy_again"].argmax(axis=1)
-    mine = {(row, item) for row, item in zip(found.row.tolist(), found.item.tolist(), strict=True)}
+    mine = {(row, item) for row, item in zip(result.row.tolist(), result.item.tolist(), strict=True)}
     assert all((person, item) in mine for person, item in enumerate(best.tolist()) if item != 5)
 
 
-def test_every_column_is_finite_and_named(lessons: list[Lesson]) -> None:
-    here = lessons[0].situation
-    scores = lessons[0].sources.score(here.moment)
+def test_every_column_is_finite_and_named(labelled: list[LabelledSituation]) -> None:
+    here = labelled[0].situation
+    scores = labelled[0].sources.score(here.moment)
     candidates = candidates_of(scores, np.ones(ITEMS, dtype=np.bool_))
     table = columns(here, scores, candidates)
     assert table.shape == (len(candidates), len(NAMES))
@@ -162,26 +162,26 @@ def test_every_column_is_finite_and_named(lessons: list[Lesson]) -> None:
     assert (rank[first] == 0).all()
 
 
-def test_a_part_of_the_persons_gets_the_same_columns(lessons: list[Lesson]) -> None:
-    here, sources, some = lessons[0].situation, lessons[0].sources, np.array([3, 9, 21])
+def test_a_part_of_the_persons_gets_the_same_columns(labelled: list[LabelledSituation]) -> None:
+    here, sources, some = labelled[0].situation, labelled[0].sources, np.array([3, 9, 21])
     row, item = np.repeat(np.arange(len(some)), ITEMS), np.tile(np.arange(ITEMS), len(some))
     ones = np.ones(len(row), dtype=np.float32)
     part = here.of(some)
-    found = columns(part, sources.score(part.moment), Candidates(row, item, ones, len(some), ITEMS))
+    result = columns(part, sources.score(part.moment), Candidates(row, item, ones, len(some), ITEMS))
     whole = columns(here, sources.score(here.moment), Candidates(some[row], item, ones, PERSONS, ITEMS))
     # Places of scores that are all but equal may change with the size of a batch.
     firm = [place for place, name in enumerate(NAMES) if not name.endswith("_rank")]
-    np.testing.assert_allclose(found[:, firm], whole[:, firm], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(result[:, firm], whole[:, firm], rtol=1e-4, atol=1e-4)
 
 
-def test_the_ranker_finds_the_own_colour_and_what_is_due(fitted: Ranker, lessons: list[Lesson]) -> None:
+def test_the_ranker_finds_the_own_colour_and_what_is_due(fitted: Ranker, labelled: list[LabelledSituation]) -> None:
     acts = shop()
     here = situation(acts, 52)
     sources = Sources().fit(here.moment)
     allowed = np.ones(ITEMS, dtype=np.bool_)
     lists, chances = fitted.rank(here, sources, 5, allowed)
-    own = np.mean([item % 2 == person % 2 for person in range(PERSONS) for item in lists[person]])
-    assert own > 0.9
+    mine = np.mean([item % 2 == person % 2 for person in range(PERSONS) for item in lists[person]])
+    assert mine > 0.9
     bought = purchases_within(acts, window(52))
     hits = np.mean([bought[person, lists[person, 0]] > 0 for person in range(PERSONS)])
     scores = sources.score(here.moment)
@@ -242,10 +242,10 @@ def test_impressions_teach_when_there_are_enough() -> None:
     assert teaches_more(Impressions(*(np.repeat(column, 600) for column in vars(shown).values())))
 
 
-def test_clicks_can_be_the_labels(lessons: list[Lesson]) -> None:
+def test_clicks_can_be_the_labels(labelled: list[LabelledSituation]) -> None:
     """Of four items shown to everybody those of the own colour are clicked."""
     taught = []
-    for each in lessons:
+    for each in labelled:
         row, item = np.repeat(np.arange(PERSONS), 4), np.tile(np.arange(4), PERSONS)
         shown = candidates_of(
             {name: np.zeros((PERSONS, ITEMS), dtype=np.float32) for name in SHARES}, np.ones(ITEMS, dtype=bool)
@@ -261,18 +261,18 @@ def test_clicks_can_be_the_labels(lessons: list[Lesson]) -> None:
 
 
 def test_store_values_take_defaults_where_the_store_has_none() -> None:
-    found = {"item_units_30d": {"a": 5}, "item_trend_24h": {"b": 0.5}}
-    table = store_values(("item_units_30d", "item_trend_24h"), ["a", "b", "c"], found)
+    payload = {"item_units_30d": {"a": 5}, "item_trend_24h": {"b": 0.5}}
+    table = store_values(("item_units_30d", "item_trend_24h"), ["a", "b", "c"], payload)
     assert table.tolist() == [[5, 0], [0, 0.5], [0, 0]]
     assert store_values(("person_order_value_30d",), ["x"], {"person_order_value_30d": {}}).tolist() == [[-1]]
 
 
-def test_one_lesson_is_not_enough_and_tables_must_fit(lessons: list[Lesson]) -> None:
-    with pytest.raises(ValueError, match="two lessons"):
-        Ranker(GROWTH).fit(lessons[:1])
+def test_one_situation_is_not_enough_and_tables_must_fit(labelled: list[LabelledSituation]) -> None:
+    with pytest.raises(ValueError, match="two labelled situations"):
+        Ranker(GROWTH).fit(labelled[:1])
     with pytest.raises(NotFitted):
         Ranker().states()
     with pytest.raises(ValueError, match="item_values"):
-        replace(lessons[0].situation, item_values=np.zeros((1, 1), dtype=np.float32))
-    empty = replace(lessons[0], relevance=sparse.csr_matrix((PERSONS, ITEMS)))
+        replace(labelled[0].situation, item_values=np.zeros((1, 1), dtype=np.float32))
+    empty = replace(labelled[0], relevance=sparse.csr_matrix((PERSONS, ITEMS)))
     assert len(examples_of(empty)) == 0

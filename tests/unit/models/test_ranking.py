@@ -30,8 +30,8 @@ WORKED = [
 @pytest.mark.parametrize(("hits", "relevant", "r", "n", "h", "m", "a"), WORKED)
 def test_metrics_worked_by_hand(hits: list[int], relevant: int, r: float, n: float, h: float, m: float, a: float) -> None:
     one = (np.array([hits], dtype=np.bool_), np.array([relevant]))
-    told = [float(metric(*one)[0]) for metric in (recall, ndcg, hit_rate, reciprocal_rank, average_precision)]
-    assert told == pytest.approx([r, n, h, m, a])
+    rows = [float(metric(*one)[0]) for metric in (recall, ndcg, hit_rate, reciprocal_rank, average_precision)]
+    assert rows == pytest.approx([r, n, h, m, a])
 
 
 def test_each_person_gets_a_number_of_its_own() -> None:
@@ -62,8 +62,8 @@ def test_a_row_ends_in_minus_one_where_too_few_are_left() -> None:
 def test_an_interval_holds_the_mean_narrows_with_persons_and_repeats() -> None:
     luck = np.random.default_rng(3)
     few, many = bootstrap(luck.random(50)), bootstrap(luck.random(5000))
-    for found in (few, many):
-        assert found.low < found.mean < found.high
+    for entry in (few, many):
+        assert entry.low < entry.mean < entry.high
     assert many.high - many.low < (few.high - few.low) / 5
     values = luck.random(100)
     assert bootstrap(values) == bootstrap(values)
@@ -72,9 +72,9 @@ def test_an_interval_holds_the_mean_narrows_with_persons_and_repeats() -> None:
 
 
 def test_an_interval_of_equal_values_has_no_width_and_of_nobody_is_refused() -> None:
-    found = bootstrap(np.full(30, 0.25))
-    assert (found.mean, found.low, found.high) == pytest.approx((0.25, 0.25, 0.25))
-    assert found.as_json() == {"mean": 0.25, "low": 0.25, "high": 0.25}
+    result = bootstrap(np.full(30, 0.25))
+    assert (result.mean, result.low, result.high) == pytest.approx((0.25, 0.25, 0.25))
+    assert result.as_json() == {"mean": 0.25, "low": 0.25, "high": 0.25}
     with pytest.raises(ValueError, match="no person"):
         bootstrap(np.array([]))
 
@@ -91,10 +91,10 @@ def test_the_best_items_are_those_of_a_sorted_row(k: int, seed: int) -> None:
     masked = sparse.random(6, 240, 0.3, format="csr", random_state=seed)
     before = scores.copy()
     for mask in (None, masked):
-        found = top_k(scores, k, mask)
+        result = top_k(scores, k, mask)
         hidden = np.zeros(scores.shape, dtype=bool) if mask is None else mask.toarray() > 0
         for row in range(6):
             shown = [item for item in range(240) if scores[row, item] > -np.inf and not hidden[row, item]]
             best = sorted(shown, key=lambda item: (-scores[row, item], item))[:k]
-            assert found[row].tolist() == best + [-1] * (min(k, 240) - len(best))
+            assert result[row].tolist() == best + [-1] * (min(k, 240) - len(best))
     np.testing.assert_array_equal(scores, before)

@@ -172,11 +172,11 @@ BROKEN = {
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_histories_that_cannot_be_are_refused(fresh: Recommender, fault: str) -> None:
-    make, told = BROKEN[fault]
-    with pytest.raises(ValueError, match=told):
+    make, message = BROKEN[fault]
+    with pytest.raises(ValueError, match=message):
         fresh.fit(make(), np.ones(2, dtype=np.float32))
     fresh.fit(sparse.csr_matrix(np.ones((2, 2))), np.ones(2, dtype=np.float32))
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         fresh.score(make())
 
 

@@ -15,11 +15,11 @@ TITLES = ["The weather is lovely today.", "It's so sunny outside!", "He drove to
 def test_similarities_are_the_published_ones() -> None:
     items = [ItemText(title) for title in TITLES]
     encoder = Sentences().fit(items)
-    found = encoder.transform(items).toarray()
-    np.testing.assert_allclose(found @ found.T, PUBLISHED, atol=1e-3)
+    array = encoder.transform(items).toarray()
+    np.testing.assert_allclose(array @ array.T, PUBLISHED, atol=1e-3)
     nothing = encoder.transform([ItemText(), ItemText("🎉", {"c": ""}), ItemText("tea", {"kind": ("green", "loose")})])
     assert np.diff(nothing.indptr).tolist() == [0, 384, 384]
     alone = encoder.transform(items[2:]).toarray()
-    np.testing.assert_allclose(alone[0], found[2], atol=1e-5)  # padding beside longer sentences changes nothing
+    np.testing.assert_allclose(alone[0], array[2], atol=1e-5)  # padding beside longer sentences changes nothing
     with pytest.raises(ValueError, match="no item has"):
         encoder.fit([ItemText()])

@@ -52,14 +52,14 @@ def test_the_next_step_of_the_circle_comes_first(name: str) -> None:
     model = MODELS[name]().fit(walks())
     lists = top_of(model.weigh(Sequences.of([[0, 1, 2], [9, 10, 11]], ITEMS)), 4)
     expected = [3, 6]
-    for found, item in zip(lists, expected, strict=True):
-        unseen = [each for each in found if each not in (0, 1, 2, 9, 10, 11)]
+    for entry, item in zip(lists, expected, strict=True):
+        unseen = [each for each in entry if each not in (0, 1, 2, 9, 10, 11)]
         assert unseen[0] == item
 
 
 def test_a_list_is_full_and_has_no_item_twice(fitted: SessionModel) -> None:
-    found = top_of(fitted.weigh(Sequences.of([[], [0], [5, 5, 5], [3, 4]], ITEMS)), ITEMS)
-    assert [sorted(row) for row in found.tolist()] == [list(range(ITEMS))] * 4
+    result = top_of(fitted.weigh(Sequences.of([[], [0], [5, 5, 5], [3, 4]], ITEMS)), ITEMS)
+    assert [sorted(row) for row in result.tolist()] == [list(range(ITEMS))] * 4
 
 
 def test_weights_are_above_zero_and_finite(fitted: SessionModel) -> None:
@@ -80,9 +80,9 @@ def test_an_item_out_of_range_is_refused(fitted: SessionModel) -> None:
 
 def test_one_session_of_one_item() -> None:
     for name, make in SESSION_MODELS.items():
-        found = top_of(make().fit(Sequences.of([[0]], 1)).weigh(Sequences.of([[0], []], 1)), 5)
-        assert found[:, 0].tolist() == [0, 0], name
-        assert (found[:, 1:] == -1).all()
+        result = top_of(make().fit(Sequences.of([[0]], 1)).weigh(Sequences.of([[0], []], 1)), 5)
+        assert result[:, 0].tolist() == [0, 0], name
+        assert (result[:, 1:] == -1).all()
 
 
 def test_nothing_to_learn_from_is_refused() -> None:
@@ -157,9 +157,9 @@ def test_knn_by_hand() -> None:
 
 def test_knn_looks_at_the_latest_sessions_of_a_popular_item() -> None:
     sessions = Sequences.of([[0, 1]] * 10 + [[0, 2]] * 3, 3)
-    found = SessionKNN(per_item=3).fit(sessions).weigh(Sequences.of([[0]], 3)).toarray()[0]
-    assert found[1] == 0
-    assert found[2] > 0
+    result = SessionKNN(per_item=3).fit(sessions).weigh(Sequences.of([[0]], 3)).toarray()[0]
+    assert result[1] == 0
+    assert result[2] > 0
 
 
 def test_a_blend_needs_something_to_learn_from() -> None:

@@ -9,7 +9,7 @@ from scipy import sparse
 from models.slim import SLIM, TooManyItems
 
 
-def made() -> sparse.csr_matrix:
+def generated() -> sparse.csr_matrix:
     rng = np.random.default_rng(5)
     return sparse.csr_matrix((rng.random((200, 30)) < 0.15).astype(np.float32))
 
@@ -17,7 +17,7 @@ def made() -> sparse.csr_matrix:
 @pytest.mark.parametrize(("l1", "l2"), [(1.0, 3.0), (4.0, 20.0)])
 def test_weights_meet_the_optimality_conditions(l1: float, l2: float) -> None:
     """At the minimum the gradient is −l1 where a weight is above zero, and no coordinate at zero wants to rise."""
-    x = made()
+    x = generated()
     w = SLIM(l1=l1, l2=l2, sweeps=200, tolerance=1e-7).fit(x, np.ones(30, dtype=np.float32))._fitted().toarray()
     dense = x.toarray().astype(np.float64)
     pull = dense.T @ (dense - dense @ w) - l2 * w
@@ -30,11 +30,11 @@ def test_weights_meet_the_optimality_conditions(l1: float, l2: float) -> None:
 
 
 def test_a_higher_l1_keeps_fewer_weights() -> None:
-    x, sales = made(), np.ones(30, dtype=np.float32)
+    x, sales = generated(), np.ones(30, dtype=np.float32)
     few, many = (SLIM(l1=l1, l2=3.0).fit(x, sales).state()["data"] for l1 in (6.0, 1.0))
     assert len(few) < len(many)
 
 
 def test_too_many_items_are_refused_with_the_way_out() -> None:
     with pytest.raises(TooManyItems, match="use ease"):
-        SLIM(most_items=29).fit(made(), np.ones(30, dtype=np.float32))
+        SLIM(most_items=29).fit(generated(), np.ones(30, dtype=np.float32))

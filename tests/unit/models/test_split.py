@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from models import split
-from models.evaluation import NobodyToTest, judge, make_test_set
+from models.evaluation import NobodyToTest, evaluate_model, make_test_set
 from models.interactions import Interactions
 from models.popularity import Popularity
-from models.split import TooShort, Window, last_active_days
+from models.split import SplitWindow, TooShort, last_active_days
 
 CUT, TEST_FROM, END = (np.datetime64(f"2026-09-{day}") for day in ("08", "09", "16"))
-WINDOW = Window(CUT, TEST_FROM, END)
+WINDOW = SplitWindow(CUT, TEST_FROM, END)
 
 # occurred, known, training, test
 BOUNDARIES = [
@@ -37,14 +37,14 @@ def test_boundaries(occurred: str, known: str, is_training: bool, is_test: bool)
 
 
 def test_the_example_in_the_module_is_true() -> None:
-    assert doctest.testmod(split) == doctest.TestResults(failed=0, attempted=5)
+    assert doctest.testmod(split) == doctest.TestResults(failed=0, attempted=6)
 
 
 def test_days_with_payments_are_counted_not_calendar_days() -> None:
     # Fourteen paying days with a pause before the last two; several payments a day count once.
     days = [f"2026-09-{day:02}T10:00" for day in range(1, 13)] + ["2026-09-25T23:59", "2026-09-25T00:01", "2026-09-30T12:00"]
-    found = last_active_days(np.array(days, dtype="datetime64[us]"))
-    assert found == Window(np.datetime64("2026-09-07"), np.datetime64("2026-09-08"), np.datetime64("2026-10-01"))
+    result = last_active_days(np.array(days, dtype="datetime64[us]"))
+    assert result == SplitWindow(np.datetime64("2026-09-07"), np.datetime64("2026-09-08"), np.datetime64("2026-10-01"))
     two = last_active_days(np.array(days, dtype="datetime64[us]"), test_days=2, gap_days=3)
     assert (two.cut, two.test_from) == (np.datetime64("2026-09-22"), np.datetime64("2026-09-25"))
 
@@ -58,7 +58,7 @@ def test_a_short_history_is_refused() -> None:
 @pytest.mark.parametrize(("cut", "test_from", "end"), [(TEST_FROM, CUT, END), (CUT, END, END), (CUT, END, TEST_FROM)])
 def test_instants_out_of_order_are_refused(cut: np.datetime64, test_from: np.datetime64, end: np.datetime64) -> None:
     with pytest.raises(ValueError, match="cut <= test_from < end"):
-        Window(cut, test_from, end)
+        SplitWindow(cut, test_from, end)
 
 
 def interactions(*rows: tuple[str, str, str, str, str]) -> Interactions:
@@ -97,11 +97,11 @@ def test_test_customers_have_a_history_that_was_known_and_bought_afterwards() ->
 def test_only_new_items_leave_out_what_is_known_and_who_bought_nothing_new() -> None:
     tests = make_test_set(SHOP, WINDOW)
     model = Popularity().fit(tests.histories, np.array([3, 2, 1], dtype=np.float32))
-    every = judge(model, tests, only_new=False)
+    every = evaluate_model(model, tests, only_new=False)
     assert every.lists[:, :3].tolist() == [[0, 1, 2]] * 2
     assert every.values["recall@10"].tolist() == [1, 1]
     assert every.values["mrr@10"].tolist() == [1, 1 / 2]
-    new = judge(model, tests, only_new=True)
+    new = evaluate_model(model, tests, only_new=True)
     assert new.lists[:, :3].tolist() == [[1, 2, -1]]  # p without i; s bought only what it knew
     assert new.values["mrr@10"].tolist() == [1]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models.artefact import load_state, read_manifest, save
-from models.ranker.grow import Examples, Growth, NothingToLearn, export_trees, grow, join, train_catboost
+from models.ranker.grow import Examples, Growth, NoRankingExamples, export_trees, grow, join_examples, train_catboost
 from models.ranker.linear import LinearScore
 from models.ranker.symmetric_trees import SymmetricTrees
 from models.recommender import NotFitted
@@ -31,9 +31,9 @@ def test_trees_give_catboosts_own_predictions(depth: int) -> None:
     trees = export_trees(model, 20)
     rows = np.random.default_rng(1).standard_normal((5000, 20)).astype(np.float32)
     rows[:1000] = examples.values[:1000]
-    own = model.predict(rows)
-    assert np.ptp(own) > 0.1
-    assert np.abs(trees.predict(rows) - own).max() <= 3e-6
+    mine = model.predict(rows)
+    assert np.ptp(mine) > 0.1
+    assert np.abs(trees.predict(rows) - mine).max() <= 3e-6
 
 
 def test_a_row_at_a_border_goes_where_catboost_puts_it() -> None:
@@ -94,12 +94,12 @@ def test_several_forests_are_the_mean_of_forests_with_seeds_that_follow() -> Non
 def test_lists_whose_candidates_are_all_alike_teach_nothing() -> None:
     same = replace(made_examples(), label=np.ones(2000, dtype=np.float32))
     assert len(same.with_a_hit()) == 0
-    with pytest.raises(NothingToLearn, match="wait for"):
+    with pytest.raises(NoRankingExamples, match="wait for"):
         grow(same, tuple(f"f{n}" for n in range(20)), GROWTH)
     label = np.array([0, 1, 1, 1], dtype=np.float32)
     mixed = Examples(np.array([0, 0, 1, 1]), np.zeros((4, 1), dtype=np.float32), label, label > 0)
     assert mixed.with_a_hit().group.tolist() == [0, 0]
-    assert join([mixed, mixed]).group.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert join_examples([mixed, mixed]).group.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
 def test_thinning_keeps_what_is_relevant_and_a_few_of_the_rest() -> None:
@@ -118,9 +118,9 @@ def test_the_linear_score_finds_lines_logarithms_and_only_what_differs_within_a_
     values[:, 3] = group  # the same for a whole list
     label = (0.5 * values[:, 0] - 2 * np.log(values[:, 1]) + 10 * np.sin(group)).astype(np.float32)
     linear = LinearScore(ridge=1e-3).fit(Examples(group, values, label, label > 0))
-    found = linear.predict(values).reshape(-1, 20)
-    told = label.reshape(-1, 20)
-    within = [np.corrcoef(*pair)[0, 1] for pair in zip(found, told, strict=True)]
+    result = linear.predict(values).reshape(-1, 20)
+    output = label.reshape(-1, 20)
+    within = [np.corrcoef(*pair)[0, 1] for pair in zip(result, output, strict=True)]
     assert np.mean(within) > 0.98
     flat = values.copy()
     flat[:, 3] = 0

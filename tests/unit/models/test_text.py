@@ -41,29 +41,29 @@ def test_labels_by_hand() -> None:
 def test_tfidf_by_hand() -> None:
     """Two of three items share the category: idf = ln(4 / 3) + 1 and, for the brand of one, ln(4 / 2) + 1."""
     items = [ItemText(labels={"c": "a", "b": "x"}), ItemText(labels={"c": "a"}), ItemText(labels={"c": "z"})]
-    found = TfIdf({"labels": 1.0}, least_items=1).fit(items).transform(items).toarray()
+    array = TfIdf({"labels": 1.0}, least_items=1).fit(items).transform(items).toarray()
     common, rare = np.log(4 / 3) + 1, np.log(4 / 2) + 1
     length = np.hypot(common, rare)
-    np.testing.assert_allclose(np.sort(found[0]), [0, common / length, rare / length], rtol=1e-6)
-    np.testing.assert_allclose(np.sort(found[1]), [0, 0, 1])
+    np.testing.assert_allclose(np.sort(array[0]), [0, common / length, rare / length], rtol=1e-6)
+    np.testing.assert_allclose(np.sort(array[1]), [0, 0, 1])
 
 
 def test_each_kind_of_token_weighs_as_asked() -> None:
     items = [ItemText("long title of many words", {"c": "a"}), ItemText("long title", {"c": "b"})]
     encoder = TfIdf({"words": 1.0, "labels": 2.0}, least_items=1).fit(items)
-    found = encoder.transform(items[:1]).toarray()[0]
+    result = encoder.transform(items[:1]).toarray()[0]
     words = len(encoder.ids()["words"])
-    assert np.linalg.norm(found[words:]) == pytest.approx(2 * np.linalg.norm(found[:words]))
+    assert np.linalg.norm(result[words:]) == pytest.approx(2 * np.linalg.norm(result[:words]))
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=8))
 def test_whatever_the_texts_rows_have_length_one_or_zero(items: list[ItemText]) -> None:
     known = [*items, ItemText("tea"), ItemText("tea")]
-    found = TfIdf().fit(known).transform(known)
-    assert found.shape[0] == len(known)
-    assert np.isfinite(found.data).all()
-    lengths = np.asarray(found.multiply(found).sum(axis=1)).ravel()
+    result = TfIdf().fit(known).transform(known)
+    assert result.shape[0] == len(known)
+    assert np.isfinite(result.data).all()
+    lengths = np.asarray(result.multiply(result).sum(axis=1)).ravel()
     assert all(length == 0 or length == pytest.approx(1, abs=1e-5) for length in lengths)
 
 

@@ -73,18 +73,18 @@ def fresh(request: pytest.FixtureRequest) -> Make:
 
 
 def test_scores_are_finite_and_above_zero_somewhere(fresh: Make) -> None:
-    found = fresh().fit(busy()).score(busy())
-    assert found.shape == (30, 8)
-    assert np.isfinite(found).all()
-    assert (found >= 0).all()
-    assert found.any()
+    result = fresh().fit(busy()).score(busy())
+    assert result.shape == (30, 8)
+    assert np.isfinite(result).all()
+    assert (result >= 0).all()
+    assert result.any()
 
 
 def test_a_person_without_acts_gets_finite_scores_and_a_full_list(fresh: Make) -> None:
     stranger = moment([], persons=1, items=8)
-    found = fresh().fit(busy()).score(stranger)
-    assert np.isfinite(found).all()
-    assert sorted(top_k(found, 8)[0]) == list(range(8))
+    result = fresh().fit(busy()).score(stranger)
+    assert np.isfinite(result).all()
+    assert sorted(top_k(result, 8)[0]) == list(range(8))
 
 
 def test_a_shop_without_acts_is_answered(fresh: Make) -> None:
@@ -102,9 +102,9 @@ def test_same_input_same_scores_and_fit_touches_no_parameter(fresh: Make) -> Non
 
 
 def test_scores_follow_the_person_not_its_place(fresh: Make) -> None:
-    found = fresh().fit(busy())
+    result = fresh().fit(busy())
     some = np.array([3, 4, 17])
-    assert np.array_equal(found.score(busy().of(some)), found.score(busy())[some])
+    assert np.array_equal(result.score(busy().of(some)), result.score(busy())[some])
 
 
 def test_the_order_of_acts_does_not_matter(fresh: Make) -> None:
@@ -152,13 +152,13 @@ def test_windowed_popularity_counts_sales_of_the_window() -> None:
 def test_trending_is_the_smoothed_ratio_of_short_to_expected() -> None:
     """Weights: view 1, pay 5. Item 0: 6 lately of 6 in all; item 1: 1 of 29; item 2: nothing lately."""
     rows = [(0, 0, "pay", 1.0), (0, 0, "view", 2.0), (1, 1, "view", 1.0), *[(1, 1, "view", 10.0 + n / 10) for n in range(28)]]
-    found = Trending(short_days=3, long_days=28, smoothing=2).fit(moment([*rows, (2, 2, "pay", 9.0)])).state()["strength"]
-    assert found.tolist() == pytest.approx([(6 + 2) / (6 * 3 / 28 + 2), (1 + 2) / (29 * 3 / 28 + 2), 0])
+    result = Trending(short_days=3, long_days=28, smoothing=2).fit(moment([*rows, (2, 2, "pay", 9.0)])).state()["strength"]
+    assert result.tolist() == pytest.approx([(6 + 2) / (6 * 3 / 28 + 2), (1 + 2) / (29 * 3 / 28 + 2), 0])
 
 
 def test_new_items_come_newest_first_and_old_and_unknown_ones_not_at_all() -> None:
-    found = New(days=10).fit(moment([], listed_at=np.array([*days_ago(1, 12), np.datetime64("NaT")]))).state()["strength"]
-    assert found.tolist() == pytest.approx([0.9, 0, 0])
+    result = New(days=10).fit(moment([], listed_at=np.array([*days_ago(1, 12), np.datetime64("NaT")]))).state()["strength"]
+    assert result.tolist() == pytest.approx([0.9, 0, 0])
 
 
 def test_on_sale_is_the_cut_below_the_usual_price() -> None:
@@ -169,20 +169,20 @@ def test_on_sale_is_the_cut_below_the_usual_price() -> None:
 def test_the_usual_price_is_the_median_weighted_by_time() -> None:
     """Item 0 cost 100 for 20 of 28 days, then 70; item 1 has cost 10 for a day, and 12 before; item 2 is unknown."""
     at = days_ago(60, 8, 40, 1, -1)
-    found = usual_prices(np.array([0, 0, 1, 1, 1]), at, np.array([100.0, 70.0, 12.0, 10.0, 99.0]), 3, NOW)
-    assert found[:2].tolist() == [100, 12]
-    assert np.isnan(found[2])
+    result = usual_prices(np.array([0, 0, 1, 1, 1]), at, np.array([100.0, 70.0, 12.0, 10.0, 99.0]), 3, NOW)
+    assert result[:2].tolist() == [100, 12]
+    assert np.isnan(result[2])
 
 
 def test_a_segment_is_drawn_towards_the_shop() -> None:
     """Segment 0 bought item 0 twice, segment 1 item 1 once: the shop's shares are 2/3 and 1/3."""
     rows = [(0, 0, "pay", 1.0), (1, 0, "pay", 2.0), (2, 1, "pay", 3.0)]
     model = SegmentPopularity(prior=3).fit(moment(rows, segment=np.array([0, 0, 1, -1])))
-    found = model.score(moment(rows, segment=np.array([0, 1, -1, 7])))
-    assert found[0].tolist() == pytest.approx([(2 + 2) / 5, 1 / 5, 0])
-    assert found[1].tolist() == pytest.approx([2 / 4, (1 + 1) / 4, 0])
-    assert found[2].tolist() == pytest.approx([2 / 3, 1 / 3, 0])
-    assert found[3].tolist() == pytest.approx([2 / 3, 1 / 3, 0])
+    result = model.score(moment(rows, segment=np.array([0, 1, -1, 7])))
+    assert result[0].tolist() == pytest.approx([(2 + 2) / 5, 1 / 5, 0])
+    assert result[1].tolist() == pytest.approx([2 / 4, (1 + 1) / 4, 0])
+    assert result[2].tolist() == pytest.approx([2 / 3, 1 / 3, 0])
+    assert result[3].tolist() == pytest.approx([2 / 3, 1 / 3, 0])
 
 
 def test_the_favourite_category_is_where_a_persons_acts_weigh_most() -> None:
@@ -194,28 +194,28 @@ def test_the_favourite_category_is_where_a_persons_acts_weigh_most() -> None:
 def test_what_is_due_comes_before_what_was_just_bought_and_what_was_given_up() -> None:
     """Three persons buy item 0 every ten days; the last purchase was 1, 9 and 100 days ago."""
     rows = [(p, 0, "pay", last + 10.0 * n) for p, last in enumerate((1.0, 9.0, 100.0)) for n in range(5)]
-    found = BuyAgain().fit(moment(rows)).score(moment(rows))[:, 0]
-    assert found[1] > found[0] > found[2]
-    assert found[3] == 0
+    result = BuyAgain().fit(moment(rows)).score(moment(rows))[:, 0]
+    assert result[1] > result[0] > result[2]
+    assert result[3] == 0
 
 
 def test_the_own_rhythm_outweighs_that_of_the_item() -> None:
     weekly = [(0, 0, "pay", 6.0 + 7.0 * n) for n in range(6)]
     monthly = [(p, 0, "pay", 6.0 + 30.0 * n) for p in (1, 2, 3) for n in range(4)]
-    found = BuyAgain().fit(moment(weekly + monthly)).score(moment(weekly + monthly))[:, 0]
-    assert found[0] > 3 * found[1]
+    result = BuyAgain().fit(moment(weekly + monthly)).score(moment(weekly + monthly))[:, 0]
+    assert result[0] > 3 * result[1]
 
 
 def test_the_chance_of_buying_again_by_hand() -> None:
     """One person, item 0 bought 20 and 10 days ago; h = 7, one own gap of 10 days, and no other."""
     rows = [(0, 0, "pay", 10.0), (0, 0, "pay", 20.0), (1, 1, "pay", 3.0)]
-    model = BuyAgain(horizon_days=7, own_prior=1, item_prior=5, spread=0.6)
-    found = model.fit(moment(rows)).score(moment(rows))
+    model = BuyAgain(horizon_days=7, person_prior=1, item_prior=5, spread=0.6)
+    result = model.fit(moment(rows)).score(moment(rows))
     survived = norm.sf(0.0)
     due = 1 - norm.sf(np.log(17 / 10) / 0.6) / survived
     again = (1 + 5 * (1 / 3)) / (2 + 5)  # one of three purchases of the shop was followed by another
     next_one = (1 + 5 * again) / (2 + 5)
-    assert found[0, 0] == pytest.approx(due * next_one * survived / (next_one * survived + 1 - next_one), rel=1e-5)
+    assert result[0, 0] == pytest.approx(due * next_one * survived / (next_one * survived + 1 - next_one), rel=1e-5)
 
 
 def test_two_orders_within_half_a_day_are_one_purchase() -> None:

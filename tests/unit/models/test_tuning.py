@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from models.interactions import Interactions
-from models.split import Window, last_active_days
-from models.tuning import GRID, METRIC, choose
+from models.split import SplitWindow, last_active_days
+from models.tuning import GRID, METRIC, choose_parameters
 
 DAYS, PERSONS, ITEMS = 26, 30, 20
 
@@ -30,12 +30,12 @@ def shop(days: int = DAYS) -> Interactions:
 
 
 @pytest.fixture(scope="module")
-def window() -> Window:
+def window() -> SplitWindow:
     return last_active_days(shop().occurred_at)
 
 
-def test_the_best_candidate_on_the_validation_days_is_taken(window: Window) -> None:
-    chosen, report = choose(shop(), window)
+def test_the_best_candidate_on_the_validation_days_is_taken(window: SplitWindow) -> None:
+    chosen, report = choose_parameters(shop(), window)
     assert chosen.keys() == GRID.keys()
     assert (report["metric"], report["persons"]) == (METRIC, PERSONS)
     assert report["candidates"].keys() == {"item_knn", "als"}
@@ -45,33 +45,33 @@ def test_the_best_candidate_on_the_validation_days_is_taken(window: Window) -> N
     assert chosen["item_knn"] == {"self_weight": 10.0}  # where people buy again, an item speaks for itself
 
 
-def test_of_many_persons_evenly_spaced_ones_teach_and_are_judged(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, of_all = choose(shop(), window)
+def test_of_many_persons_evenly_spaced_ones_teach_and_are_judged(window: SplitWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, of_all = choose_parameters(shop(), window)
     monkeypatch.setattr("models.tuning.MOST_PERSONS", 10)
     monkeypatch.setattr("models.tuning.MOST_TEACHERS", 15)
-    chosen, report = choose(shop(), window)
+    chosen, report = choose_parameters(shop(), window)
     assert report["persons"] == 10
     assert chosen["item_knn"] == {"self_weight": 10.0}
     assert report["candidates"] != of_all["candidates"]
 
 
-def test_nothing_after_the_cut_or_learnt_after_it_changes_the_choice(window: Window) -> None:
-    found = shop()
+def test_nothing_after_the_cut_or_learnt_after_it_changes_the_choice(window: SplitWindow) -> None:
+    result = shop()
     other = replace(
-        found,
-        item=np.where(found.occurred_at >= window.cut, (found.item + 1) % ITEMS, found.item),
+        result,
+        item=np.where(result.occurred_at >= window.cut, (result.item + 1) % ITEMS, result.item),
     )
-    assert choose(other, window) == choose(found, window)
-    late = np.append(np.flatnonzero(found.occurred_at < window.cut)[:50], 0)
-    told_late = replace(found, received_at=found.received_at.copy())
+    assert choose_parameters(other, window) == choose_parameters(result, window)
+    late = np.append(np.flatnonzero(result.occurred_at < window.cut)[:50], 0)
+    told_late = replace(result, received_at=result.received_at.copy())
     told_late.received_at[late] = window.test_from
-    is_known = np.ones(len(found), dtype=np.bool_)
+    is_known = np.ones(len(result), dtype=np.bool_)
     is_known[late] = False
-    assert choose(told_late, window) == choose(found.where(is_known), window)
+    assert choose_parameters(told_late, window) == choose_parameters(result.where(is_known), window)
 
 
 def test_a_history_too_short_to_choose_keeps_the_defaults() -> None:
-    found = shop(days=20)
-    chosen, report = choose(found, last_active_days(found.occurred_at))
+    result = shop(days=20)
+    chosen, report = choose_parameters(result, last_active_days(result.occurred_at))
     assert chosen == {name: grid[0] for name, grid in GRID.items()}
     assert "12 days with payments" in report["skipped"]

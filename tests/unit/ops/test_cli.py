@@ -25,13 +25,13 @@ def own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 def test_help_lists_every_command() -> None:
-    told = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
-    assert [command for command in sorted(COMMANDS) if f" {command} " not in told] == []
+    output = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
+    assert [command for command in sorted(COMMANDS) if f" {command} " not in output] == []
 
 
 def test_features_are_the_declared_ones() -> None:
-    told = json.loads(CliRunner().invoke(app, ["features", "--json"]).output)
-    assert [feature["name"] for feature in told] == [feature.name for feature in FEATURES]
+    payload = json.loads(CliRunner().invoke(app, ["features", "--json"]).output)
+    assert [feature["name"] for feature in payload] == [feature.name for feature in FEATURES]
 
 
 def test_down_without_a_platform_is_fine() -> None:

@@ -36,10 +36,10 @@ def test_every_part_is_one_program_with_its_log_and_mark(settings: Settings) -> 
     paths = Paths.of(settings)
     airflow.write_secrets(paths)
     all_parts = parts(settings, paths)
-    found = _configuration(settings, all_parts)
-    assert {f"program:{part.name}" for part in all_parts} <= set(found.sections())
+    result = _configuration(settings, all_parts)
+    assert {f"program:{part.name}" for part in all_parts} <= set(result.sections())
     for part in all_parts:
-        program = found[f"program:{part.name}"]
+        program = result[f"program:{part.name}"]
         assert program["stdout_logfile"] == str(paths.log / f"{part.name}.log")
         assert program["killasgroup"] == program["autorestart"] == "true"
         assert f'JISHI_PLATFORM="{paths.var}"' in program["environment"]

@@ -48,14 +48,14 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LakeVersion:
 
 def test_who_is_labelled(lake: LakeVersion) -> None:
     wanted = {person for person, *_, is_labelled in VISITS if is_labelled}
-    found = bot_labels(lake, "a")
-    assert {label.person_id for label in found} == wanted
-    assert {(label.shop_id, label.reason) for label in found} == {("a", "views_too_fast")}
-    assert next(label for label in found if label.person_id == "fast").s_per_view == 2.0
+    result = bot_labels(lake, "a")
+    assert {label.person_id for label in result} == wanted
+    assert {(label.shop_id, label.reason) for label in result} == {("a", "views_too_fast")}
+    assert next(label for label in result if label.person_id == "fast").s_per_view == 2.0
     assert len(bot_labels(lake)) == 2 * len(wanted)
 
 
 def test_the_command_lists_them(lake: LakeVersion) -> None:
-    told = json.loads(CliRunner().invoke(app, ["bots", "--shop", "b", "--json"]).output)
-    assert [label["person_id"] for label in told] == ["all at once", "fast"]
+    payload = json.loads(CliRunner().invoke(app, ["bots", "--shop", "b", "--json"]).output)
+    assert [label["person_id"] for label in payload] == ["all at once", "fast"]
     assert "4 persons labelled" in CliRunner().invoke(app, ["bots"], env={"COLUMNS": "150"}).output

@@ -74,14 +74,14 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("content", "told"), WRONG)
+@pytest.mark.parametrize(("content", "expected"), WRONG)
 @pytest.mark.parametrize("suffix", [".yaml", ".json"])
-def test_a_wrong_mapping_is_refused_with_its_field(tmp_path: Path, content: Any, told: str, suffix: str) -> None:
+def test_a_wrong_mapping_is_refused_with_its_field(tmp_path: Path, content: Any, expected: str, suffix: str) -> None:
     file = tmp_path / f"mapping{suffix}"
     file.write_text(yaml.safe_dump(content) if suffix == ".yaml" else json.dumps(content))
     with pytest.raises(MappingError, match="mapping") as refused:
         load_mapping(file)
-    assert told in str(refused.value)
+    assert expected in str(refused.value)
 
 
 def test_an_unreadable_mapping_names_the_file(tmp_path: Path) -> None:

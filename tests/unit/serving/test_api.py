@@ -56,10 +56,15 @@ def api(tmp_path: Path, shop: Any) -> Iterator[Api]:
 def test_an_answer_carries_what_a_storefront_needs(api: Api) -> None:
     answer = api.get(user_id="u-skirts", limit=2)
     assert answer.status_code == 200
-    told = answer.json()
-    assert (told["shop_id"], told["placement"], told["served_by"], told["model_version"]) == ("a", "home", "personalised", "v1")
-    assert len(told["request_id"]) == 32
-    assert told["items"][0] | {"score": 0} == {
+    payload = answer.json()
+    assert (payload["shop_id"], payload["placement"], payload["served_by"], payload["model_version"]) == (
+        "a",
+        "home",
+        "personalised",
+        "v1",
+    )
+    assert len(payload["request_id"]) == 32
+    assert payload["items"][0] | {"score": 0} == {
         "item_id": "i3",
         "title": "标题i3",
         "title_en": "Title i3",
@@ -85,9 +90,9 @@ def test_the_answer_names_the_model_and_readiness_says_why(api: Api, shop: Any, 
     assert api.get().json()["model"] == "ladder"
     shop.model.placed["cart"] = tiny.placed(30, {4: {20: 1.0}}, name="bought_together", reason="bought_together")
     shop.model.placement_notes["cart"] = "bought_together: it wins"
-    told = api.get(placement="cart", cart_item_id=["i9", "i4", "i4"], limit=3).json()
-    assert (told["model"], told["served_by"]) == ("bought_together", "item_based")
-    assert (told["items"][0]["item_id"], told["items"][0]["reason"]["code"]) == ("i20", "bought_together")
+    payload = api.get(placement="cart", cart_item_id=["i9", "i4", "i4"], limit=3).json()
+    assert (payload["model"], payload["served_by"]) == ("bought_together", "item_based")
+    assert (payload["items"][0]["item_id"], payload["items"][0]["reason"]["code"]) == ("i20", "bought_together")
     assert shop.model.placed["cart"].asked == [[9, 4]]
     assert api.client.get("/readyz").json()["shops"]["a"]["placements"] == {"cart": "bought_together: it wins"}
 
@@ -156,10 +161,10 @@ def test_pages_for_operations(api: Api) -> None:
 
 def test_openapi_describes_answers_and_errors(api: Api) -> None:
     schema = api.client.get("/openapi.json").json()
-    told = schema["paths"]["/v1/shops/{shop_id}/recommendations"]["get"]
-    assert told["responses"].keys() >= {"200", "401", "403", "422", "503"}
-    assert told["responses"]["422"]["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorOut")
-    assert all(parameter.get("description") for parameter in told["parameters"])
+    result = schema["paths"]["/v1/shops/{shop_id}/recommendations"]["get"]
+    assert result["responses"].keys() >= {"200", "401", "403", "422", "503"}
+    assert result["responses"]["422"]["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorOut")
+    assert all(parameter.get("description") for parameter in result["parameters"])
 
 
 def test_an_exploring_decision_is_logged_under_the_answers_request_id(api: Api, shop: Any, tiny: Any) -> None:
@@ -169,11 +174,11 @@ def test_an_exploring_decision_is_logged_under_the_answers_request_id(api: Api, 
     answers = [api.get(limit=10).json() for _ in range(40)]
     api.engine.decisions.flush()
     [file] = api.engine.paths.served_decisions.glob("*/*.jsonl")
-    told = {line["request_id"]: line for line in map(json.loads, file.read_text().splitlines())}
-    assert set(told) == {answer["request_id"] for answer in answers}
+    by_key = {line["request_id"]: line for line in map(json.loads, file.read_text().splitlines())}
+    assert set(by_key) == {answer["request_id"] for answer in answers}
     explored = 0
     for answer in answers:
-        decision, fifth = told[answer["request_id"]], answer["items"][SLOT]
+        decision, fifth = by_key[answer["request_id"]], answer["items"][SLOT]
         assert (decision["model_version"], decision["slot"]) == ("v1", SLOT)
         assert (fifth["reason"]["code"] == "new") == (decision["item_id"] is not None)
         if decision["item_id"] is not None:

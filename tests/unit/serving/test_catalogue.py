@@ -33,8 +33,8 @@ OCCURRED_MS = 1_793_491_200_123
 
 
 def record(event: Any) -> bytes:
-    made, _ = record_of(event, shop_id="lanting", collector_id="c", seq=0, collected_at_ms=OCCURRED_MS)
-    return orjson.dumps(made)
+    built, _ = record_of(event, shop_id="lanting", collector_id="c", seq=0, collected_at_ms=OCCURRED_MS)
+    return orjson.dumps(built)
 
 
 def test_the_newest_state_wins_in_any_order(tiny: Any) -> None:
@@ -83,9 +83,9 @@ def test_catalogue_and_release_may_come_in_either_order(tiny: Any) -> None:
 
 
 def test_a_record_tells_the_whole_state() -> None:
-    told = change_of(record(EVENT), OCCURRED_MS + 50, LATENESS)
-    assert not isinstance(told, str)
-    shop_id, item = told
+    result = change_of(record(EVENT), OCCURRED_MS + 50, LATENESS)
+    assert not isinstance(result, str)
+    shop_id, item = result
     assert shop_id == "lanting"
     assert (item.item_id, item.title, item.stock, item.status) == ("i1", "褙子", 0, "active")
     assert item.version == Version(OCCURRED_MS, OCCURRED_MS + 50, "e1")

@@ -47,8 +47,8 @@ def test_a_new_item_takes_the_slot_and_says_so(new_shop: Any) -> None:
 
 
 def test_the_budget_holds_in_every_window_and_is_used(new_shop: Any) -> None:
-    found = lists(new_shop, 300)
-    places = [10 * number + SLOT for number, (_, decision) in enumerate(found) if decision.item is not None]
+    result = lists(new_shop, 300)
+    places = [10 * number + SLOT for number, (_, decision) in enumerate(result) if decision.item is not None]
     most = int(SHARE * WINDOW)
     assert len(places) >= 30
     for first in places:
@@ -60,9 +60,9 @@ def test_the_logged_propensity_is_how_often_it_happens(new_shop: Any) -> None:
     counted = Counter(decision.item for decision in firsts)
     assert sum(counted.values()) == 4000
     for item in (None, *range(len(NEW))):
-        told = {decision.propensity for decision in firsts if decision.item == item}
-        assert len(told) == 1
-        assert counted[item] / 4000 == pytest.approx(told.pop(), abs=0.03)
+        names = {decision.propensity for decision in firsts if decision.item == item}
+        assert len(names) == 1
+        assert counted[item] / 4000 == pytest.approx(names.pop(), abs=0.03)
 
 
 def test_a_known_person_is_shown_what_is_near_and_nobody_what_may_not_be_shown(new_shop: Any, tiny: Any) -> None:
@@ -70,8 +70,8 @@ def test_a_known_person_is_shown_what_is_near_and_nobody_what_may_not_be_shown(n
     assert shown == {None, 1, 2}
     new_shop.catalogue.put(tiny.item("i25", stock=0, at_ms=9))  # sold out, and the shelf has not heard of it
     assert {decision.item for _, decision in lists(new_shop, 300, persons=("u",))} == {None, 2}
-    found = lists(new_shop, 300, persons=("u",), placement="cart", cart=("i26",))
-    assert {(decision.item, decision.propensity, decision.explore_probability) for _, decision in found} == {(None, 1.0, 0.0)}
+    result = lists(new_shop, 300, persons=("u",), placement="cart", cart=("i26",))
+    assert {(decision.item, decision.propensity, decision.explore_probability) for _, decision in result} == {(None, 1.0, 0.0)}
     assert NEAREST >= 2
 
 
@@ -90,10 +90,10 @@ def test_a_belief_of_another_release_decides_nothing(new_shop: Any, tiny: Any) -
 
 
 def test_the_line_of_the_log_has_what_an_estimator_needs(new_shop: Any) -> None:
-    answer, decision = next(found for found in lists(new_shop, 100) if found[1].item is not None)
+    answer, decision = next(each for each in lists(new_shop, 100) if each[1].item is not None)
     entry = decided(decision, answer, Request("a", "home", 10), "r1", new_shop.shelf, 1_788_220_800_000)
-    told = json.loads(entry.line())
+    payload = json.loads(entry.line())
     assert str(entry.read_on) == "2026-09-01"
-    assert (told["request_id"], told["shop_id"], told["placement"], told["model"]) == ("r1", "a", "home", "ladder")
-    assert (told["policy"], told["slot"], told["item_id"]) == ("thompson", SLOT, answer.items[SLOT].item.item_id)
-    assert 0 < told["propensity"] < told["explore_probability"] == 0.2
+    assert (payload["request_id"], payload["shop_id"], payload["placement"], payload["model"]) == ("r1", "a", "home", "ladder")
+    assert (payload["policy"], payload["slot"], payload["item_id"]) == ("thompson", SLOT, answer.items[SLOT].item.item_id)
+    assert 0 < payload["propensity"] < payload["explore_probability"] == 0.2

@@ -51,12 +51,12 @@ def test_no_key_a_wrong_key_and_a_write_key_are_refused_alike(registry: tuple[Pa
 def test_a_foreign_shop_and_one_that_does_not_exist_are_told_alike(registry: tuple[Path, dict[str, str]]) -> None:
     file, texts = registry
     keys = ReadKeys(file)
-    told = []
+    answers = []
     for shop_id in ("b", "no-such-shop"):
         with pytest.raises(ForeignShop) as error:
             keys.authorise(f"Bearer {texts['a']}", shop_id)
-        told.append(str(error.value))
-    assert told[0] == told[1]
+        answers.append(str(error.value))
+    assert answers[0] == answers[1]
 
 
 def test_a_new_key_works_without_a_restart_and_a_broken_file_leaves_the_old_ones(registry: tuple[Path, dict[str, str]]) -> None:

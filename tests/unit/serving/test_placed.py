@@ -21,7 +21,7 @@ def ask(shop: Any, recent: Sequence[str] = (), **asked: Any) -> Answer:
     return recommend(request, shop.shelf, shop.catalogue, lambda _shop, persons: recent if persons else ())
 
 
-def told(answer: Answer) -> list[tuple[str, str]]:
+def reasons_of(answer: Answer) -> list[tuple[str, str]]:
     return [(one.item.item_id, one.reason.code) for one in answer.items]
 
 
@@ -30,8 +30,8 @@ def placed(shop: Any, tiny: Any) -> Any:
     """Every placement of the shop of 30 items has a model: 4 leads on to 20 and 21; "u" buys 15 often and is due for 16."""
     lists = {"u": [(15, 1.0, "bought_often", -1), (16, 0.6, "due_again", -1), (17, 0.4, "like_yours", 15)]}
     for placement in get_args(Placement):
-        made = tiny.placed(30, {4: {20: 1.0, 21: 0.5}}, lists, name=f"best_of_{placement}")
-        shop.model.placed[placement] = made
+        built = tiny.placed(30, {4: {20: 1.0, 21: 0.5}}, lists, name=f"best_of_{placement}")
+        shop.model.placed[placement] = built
     return shop
 
 
@@ -56,7 +56,7 @@ def test_home_and_after_payment_are_answered_from_the_persons_list(placed: Any) 
     for placement in ("home", "after_payment"):
         answer = ask(placed, placement=placement, persons=("nobody", "u"))
         assert (answer.model, answer.served_by) == (f"best_of_{placement}", "personalised")
-        assert told(answer)[:3] == [("i15", "bought_often"), ("i16", "due_again"), ("i17", "like_yours")]
+        assert reasons_of(answer)[:3] == [("i15", "bought_often"), ("i16", "due_again"), ("i17", "like_yours")]
         assert answer.items[0].reason.en == "You buy this often"
         assert answer.items[1].reason.zh == "该再买这件商品了"
         assert answer.items[2].reason.because_item_id == "i15"
@@ -68,7 +68,7 @@ def test_the_item_page_asks_with_the_visit_so_far_and_the_page_last(placed: Any)
     answer = ask(placed, ["i4", "i7", "i9"], placement="item", item_id="i4", persons=("v",))
     assert placed.model.placed["item"].asked == [[9, 7, 4]]
     assert answer.model == "best_of_item"
-    assert told(answer)[:2] == [("i20", "viewed_next"), ("i21", "viewed_next")]
+    assert reasons_of(answer)[:2] == [("i20", "viewed_next"), ("i21", "viewed_next")]
     reason = answer.items[0].reason
     assert reason.because_item_id == "i4"
     assert (reason.zh, reason.en) == ("看过「标题i4」的人接着看了", 'People who looked at "Title i4" looked at this next')
@@ -77,15 +77,15 @@ def test_the_item_page_asks_with_the_visit_so_far_and_the_page_last(placed: Any)
 def test_a_stranger_on_an_item_page_is_answered_by_the_model(placed: Any) -> None:
     answer = ask(placed, placement="item", item_id="i4")
     assert (answer.model, answer.served_by) == ("best_of_item", "item_based")
-    assert told(answer)[0] == ("i20", "viewed_next")
+    assert reasons_of(answer)[0] == ("i20", "viewed_next")
 
 
 def test_the_cart_asks_with_its_items_and_never_shows_them(placed: Any) -> None:
     answer = ask(placed, ["i9"], placement="cart", cart=("i20", "i4"), persons=("u",))
     assert placed.model.placed["cart"].asked == [[20, 4]]
     assert answer.model == "best_of_cart"
-    assert {"i15", "i21"} <= {item_id for item_id, _ in told(answer)}
-    assert not {"i20", "i4"} & {item_id for item_id, _ in told(answer)}
+    assert {"i15", "i21"} <= {item_id for item_id, _ in reasons_of(answer)}
+    assert not {"i20", "i4"} & {item_id for item_id, _ in reasons_of(answer)}
 
 
 def test_a_cart_that_nobody_tells_is_guessed_from_the_page_and_the_last_items(placed: Any) -> None:
@@ -95,13 +95,13 @@ def test_a_cart_that_nobody_tells_is_guessed_from_the_page_and_the_last_items(pl
 
 
 def test_what_a_shopper_does_now_still_changes_home(placed: Any) -> None:
-    before = told(ask(placed, persons=("u",), limit=10))
+    before = reasons_of(ask(placed, persons=("u",), limit=10))
     after = ask(placed, ["i0", "i1", "i2"], persons=("u",), limit=10)
     assert after.model == "best_of_home"
-    assert sum(item_id in {f"i{n}" for n in range(10)} for item_id, _ in told(after)) >= 3
-    assert ("i3", "similar_to_recent") in told(after)
-    assert ("i15", "bought_often") in told(after)
-    assert told(after) != before
+    assert sum(item_id in {f"i{n}" for n in range(10)} for item_id, _ in reasons_of(after)) >= 3
+    assert ("i3", "similar_to_recent") in reasons_of(after)
+    assert ("i15", "bought_often") in reasons_of(after)
+    assert reasons_of(after) != before
 
 
 def test_the_ladder_answers_where_the_model_has_nothing_to_say(placed: Any) -> None:
@@ -115,7 +115,7 @@ def test_the_ladder_answers_where_the_model_has_nothing_to_say(placed: Any) -> N
         answer = ask(placed, placement=placement, **asked)
         assert answer.model == LADDER
         if "item_id" in asked:
-            assert told(answer)[0] == ("i13", "similar_to_item")
+            assert reasons_of(answer)[0] == ("i13", "similar_to_item")
 
 
 def test_a_release_without_a_model_for_the_placement_leaves_it_to_the_ladder(shop: Any) -> None:

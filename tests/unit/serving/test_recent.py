@@ -10,14 +10,14 @@ import pytest
 from serving.recent import GRACE_MS, LAST_ITEMS, Recent, holds
 
 
-class Told:
+class StoredAnswer:
     """Answers like Feast's response."""
 
     def __init__(self, items: list[list[str] | None], valid_until_ms: list[int | None]) -> None:
-        self._told = {LAST_ITEMS.name: items, "valid_until_ms": valid_until_ms}
+        self._values = {LAST_ITEMS.name: items, "valid_until_ms": valid_until_ms}
 
     def to_dict(self) -> dict[str, Any]:
-        return self._told
+        return self._values
 
 
 class Store:
@@ -36,7 +36,7 @@ class Store:
 
 
 def test_the_first_id_that_has_items_wins_and_the_shop_is_part_of_the_key() -> None:
-    store = Store(Told([None, ["i2", "i1"]], [None, None]))
+    store = Store(StoredAnswer([None, ["i2", "i1"]], [None, None]))
     recent = Recent()
     recent.use(store)
     assert recent.last_items("a", ["u", "anon"]) == ["i2", "i1"]
@@ -44,7 +44,7 @@ def test_the_first_id_that_has_items_wins_and_the_shop_is_part_of_the_key() -> N
 
 
 def test_nobody_asks_for_nobody() -> None:
-    store = Store(Told([], []))
+    store = Store(StoredAnswer([], []))
     recent = Recent()
     recent.use(store)
     assert recent.last_items("a", []) == []
@@ -66,14 +66,14 @@ def test_a_broken_store_is_counted_and_recovers(error: Exception) -> None:
     assert recent.last_items("a", ["u"]) == []
     assert recent.health.reads["failed"] == 1
     assert type(error).__name__ in (recent.health.problem or "")
-    store.answer = Told([["i1"]], [None])
+    store.answer = StoredAnswer([["i1"]], [None])
     assert recent.last_items("a", ["u"]) == ["i1"]
     assert recent.health.problem is None
 
 
 def test_a_hanging_store_holds_up_one_request_once() -> None:
     gate = threading.Event()
-    store = Store(Told([["i1"]], [None]), gate)
+    store = Store(StoredAnswer([["i1"]], [None]), gate)
     recent = Recent(budget_s=0.01)
     recent.use(store)
     assert [recent.last_items("a", ["u"]) for _ in range(5)] == [[]] * 5

@@ -9,7 +9,7 @@ import httpx
 import orjson
 import pytest
 
-from jishi.contract import Refusal, check
+from jishi.contract import Refusal, check_event
 from jishi.contract.fields import to_ms
 from jishi.outcomes import Outcome, outcome_without_history
 from simulator import live
@@ -38,20 +38,20 @@ def test_planted_defects_are_what_contract_and_outcomes_find():
     reasons: Counter[str] = Counter()
     seen: set[str] = set()
     for posted_ms, event in events:
-        verdict = check(event, "xinghe")
-        if isinstance(verdict, Refusal):
+        result = check_event(event, "xinghe")
+        if isinstance(result, Refusal):
             outcomes["invalid"] += 1
-            reasons[verdict.reason] += 1
+            reasons[result.reason] += 1
             continue
         outcome: str = outcome_without_history(
             invalid_reason=None,
-            occurred_at_ms=to_ms(verdict.occurred_at),
+            occurred_at_ms=to_ms(result.occurred_at),
             received_at_ms=posted_ms + 20,
             allowed_lateness_s=30,
             future_tolerance_s=5,
         )
-        outcomes["duplicate" if verdict.event_id in seen else outcome] += 1
-        seen.add(verdict.event_id)
+        outcomes["duplicate" if result.event_id in seen else outcome] += 1
+        seen.add(result.event_id)
     assert {kind: outcomes[kind] for kind in ("duplicate", "late", "future", "invalid")} == dict(planted.planted)
     assert reasons == planted.reasons
     assert outcomes[Outcome.GOOD] > 2800

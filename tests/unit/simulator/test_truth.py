@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from imports.bronze import LineCounts, bronze_rows
-from jishi.contract import Refusal, check
+from jishi.contract import Refusal, check_event
 from jishi.outcomes import Outcome, outcome_without_history
 from simulator.truth import paid_minor
 
@@ -36,7 +36,7 @@ def test_planted_defects_are_what_contract_and_outcomes_find(shop):
 
 
 def test_every_event_that_is_not_broken_keeps_the_contract(events):
-    refused = [verdict for event in events if isinstance(verdict := check(event, "xinghe"), Refusal)]
+    refused = [result for event in events if isinstance(result := check_event(event, "xinghe"), Refusal)]
     assert refused == []
     assert len({event["type"] for event in events}) == 20, "every type of the contract occurs"
 

@@ -55,8 +55,12 @@ def test_the_store_knows_good_acts_of_the_log_and_no_history(lake: LakeVersion) 
         assert known_until_ms(connection) == T0 + 6_000
         acts = acts_of_log(connection, SETTINGS, "a", BY_NAME["last_items"], ["人", "q", "nobody"])
         brought = acts_of_log(connection, SETTINGS, "a", BY_NAME["person_share_opens_30d"], ["人", "q"])
-    assert {person: [act["item_id"] for act in of] for person, of in acts.items()} == {"人": ["y"], "q": ["x"], "nobody": []}
-    assert {person: [act["share_id"] for act in of] for person, of in brought.items()} == {"人": ["s"], "q": ["t"]}
+    assert {person: [act["item_id"] for act in name] for person, name in acts.items()} == {
+        "人": ["y"],
+        "q": ["x"],
+        "nobody": [],
+    }
+    assert {person: [act["share_id"] for act in name] for person, name in brought.items()} == {"人": ["s"], "q": ["t"]}
 
 
 def test_records_of_one_entity_are_found_by_column_or_by_their_line(lake: LakeVersion) -> None:
@@ -71,8 +75,8 @@ def test_why_finds_events_whose_line_escapes_the_id(lake: LakeVersion, monkeypat
     monkeypatch.setenv("JISHI_VAR", str(lake.settings.var))
     get_settings.cache_clear()
     try:
-        found = evidence("person:人", "last_items", T0 + 10_000, None, "a")
+        result = evidence("person:人", "last_items", T0 + 10_000, None, "a")
     finally:
         get_settings.cache_clear()
-    assert found.value == ["y", "h"]
-    assert [act["event_id"] for act in found.acts] == ["old", "e3"]
+    assert result.value == ["y", "h"]
+    assert [act["event_id"] for act in result.acts] == ["old", "e3"]

@@ -46,8 +46,8 @@ EQUAL: dict[str, Any] = {"item_views_1h": 2, "item_carts_1h": 0}
 
 
 def different(tmp_path: Path, *messages: dict[str, Any]) -> dict[str, int]:
-    found = compare(oracle(tmp_path, VIEWS_2), flink(tmp_path, *messages), [feature.name for feature in FEATURES])
-    return {name: compared.different for name, compared in found.items() if compared.different}
+    result = compare(oracle(tmp_path, VIEWS_2), flink(tmp_path, *messages), [feature.name for feature in FEATURES])
+    return {name: compared.different for name, compared in result.items() if compared.different}
 
 
 def test_equal_values_do_not_differ_and_a_default_needs_no_row(tmp_path: Path) -> None:
@@ -77,13 +77,13 @@ def test_doubles_are_equal_when_their_bits_are(tmp_path: Path) -> None:
     for text, is_equal in (("3.333333333333333E-1", True), ("0.33333333333333326", False)):
         folder = tmp_path / str(is_equal)
         folder.mkdir()
-        told = message("item_86400s_3600s", values | {"item_add_rate_24h": float(text)})
-        found = compare(
+        result = message("item_86400s_3600s", values | {"item_add_rate_24h": float(text)})
+        actual = compare(
             oracle(folder, Value("item_add_rate_24h", "s", "项|\u0000", T0, 0.3333333333333333, UNTIL)),
-            flink(folder, told),
+            flink(folder, result),
             ["item_add_rate_24h"],
         )
-        assert (found["item_add_rate_24h"].different == 0) is is_equal
+        assert (actual["item_add_rate_24h"].different == 0) is is_equal
 
 
 def test_of_one_instant_the_last_message_stays(tmp_path: Path) -> None:
@@ -101,9 +101,9 @@ def test_the_online_store_is_asked_when_values_begin_hold_and_end(tmp_path: Path
     expected = oracle(tmp_path, VIEWS_2, Value("last_items", "s", "p", T0, ["a"], None))
     reads = tmp_path / "reads.jsonl"
     instants = [T0 - 1, T0, UNTIL - 1, UNTIL]
-    told = [("item_views_1h", "项|\u0000", at_ms, 2) for at_ms in (T0, UNTIL - 1)]
-    told += [("last_items", "p", at_ms, ["a"]) for at_ms in (T0, UNTIL - 1, UNTIL)]  # type: ignore[misc]
-    rows = [dict(zip(("feature", "entity_id", "at_ms", "value"), row, strict=True)) | {"shop_id": "s"} for row in told]
+    entries = [("item_views_1h", "项|\u0000", at_ms, 2) for at_ms in (T0, UNTIL - 1)]
+    entries += [("last_items", "p", at_ms, ["a"]) for at_ms in (T0, UNTIL - 1, UNTIL)]  # type: ignore[misc]
+    rows = [dict(zip(("feature", "entity_id", "at_ms", "value"), row, strict=True)) | {"shop_id": "s"} for row in entries]
     names = ["item_views_1h", "last_items"]
     reads.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert [c.different for c in compare_online(expected, reads, instants, names).values()] == [0, 0]

@@ -17,7 +17,7 @@ from jishi.features.registry import operands
 from jishi.features.served import Served
 from jishi.features.why import reason
 from jishi.tables import LOG_RECORD
-from quality.parity.online import Judged, drift, judge, spells
+from quality.parity.online import CheckedRead, drift, judge_read, spells
 
 BY_NAME = {feature.name: feature for feature in FEATURES}
 LAST_ITEMS, VIEWS_1H = BY_NAME["last_items"], BY_NAME["person_views_1h"]
@@ -58,16 +58,16 @@ def served(feature: Feature, value: Any, as_of_ms: int | None, read_at_ms: int) 
 )
 def test_a_running_value(value: Any, as_of_ms: int | None, read_at_ms: int, outcome: str, behind_ms: int) -> None:
     known = spells(LAST_ITEMS, [*acts(1_000, item_id="a"), *acts(5_000, item_id="b")], 30)
-    judged = judge(LAST_ITEMS, served(LAST_ITEMS, value, as_of_ms, read_at_ms), known, DELAY_MS)
+    judged = judge_read(LAST_ITEMS, served(LAST_ITEMS, value, as_of_ms, read_at_ms), known, DELAY_MS)
     assert (judged.outcome, judged.behind_ms) == (outcome, behind_ms)
 
 
 def test_of_events_known_in_one_millisecond_each_gave_a_true_value() -> None:
     known = spells(LAST_ITEMS, [*acts(1_000, item_id="a"), *acts(1_000, item_id="b")], 30)
     between = served(LAST_ITEMS, ["a"], 1_000, 1_500)
-    assert judge(LAST_ITEMS, between, known, DELAY_MS).outcome == "match"
-    assert judge(LAST_ITEMS, served(LAST_ITEMS, ["b"], 1_000, 1_500), known, DELAY_MS).outcome == "mismatch"
-    assert judge(LAST_ITEMS, served(LAST_ITEMS, ["a"], 1_000, 9_000), known, DELAY_MS).outcome == "too_old"
+    assert judge_read(LAST_ITEMS, between, known, DELAY_MS).outcome == "match"
+    assert judge_read(LAST_ITEMS, served(LAST_ITEMS, ["b"], 1_000, 1_500), known, DELAY_MS).outcome == "mismatch"
+    assert judge_read(LAST_ITEMS, served(LAST_ITEMS, ["a"], 1_000, 9_000), known, DELAY_MS).outcome == "too_old"
 
 
 @pytest.mark.parametrize(
@@ -88,19 +88,19 @@ def test_of_events_known_in_one_millisecond_each_gave_a_true_value() -> None:
 def test_a_window(value: int | None, read_at_ms: int, outcome: str) -> None:
     known = spells(VIEWS_1H, acts(T0), 30)
     as_of_ms = None if value is None else HOLDS_MS
-    assert judge(VIEWS_1H, served(VIEWS_1H, value, as_of_ms, read_at_ms), known, DELAY_MS).outcome == outcome
+    assert judge_read(VIEWS_1H, served(VIEWS_1H, value, as_of_ms, read_at_ms), known, DELAY_MS).outcome == outcome
 
 
 def test_reads_of_a_feature_add_up() -> None:
     reads = [
-        Judged(served(LAST_ITEMS, ["a"], 1_000, 4_000), "match", ["a"], 0),
-        Judged(served(LAST_ITEMS, ["a"], 1_000, 9_000), "too_old", ["b"], 7_000),
-        Judged(served(LAST_ITEMS, None, None, 9_000), "missing", ["b"], 8_000),
-        Judged(served(LAST_ITEMS, ["x"], 8_000, 9_000), "mismatch", ["b"], 0),
+        CheckedRead(served(LAST_ITEMS, ["a"], 1_000, 4_000), "match", ["a"], 0),
+        CheckedRead(served(LAST_ITEMS, ["a"], 1_000, 9_000), "too_old", ["b"], 7_000),
+        CheckedRead(served(LAST_ITEMS, None, None, 9_000), "missing", ["b"], 8_000),
+        CheckedRead(served(LAST_ITEMS, ["x"], 8_000, 9_000), "mismatch", ["b"], 0),
     ]
-    found = drift("last_items", reads)
-    assert (found.reads, found.mismatched, found.missing, found.too_old, found.share) == (4, 1, 1, 1, 0.75)
-    assert (found.age_p50_ms, found.age_max_ms, found.behind_max_ms) == (3_000, 8_000, 8_000)
+    result = drift("last_items", reads)
+    assert (result.reads, result.mismatched, result.missing, result.too_old, result.share) == (4, 1, 1, 1, 0.75)
+    assert (result.age_p50_ms, result.age_max_ms, result.behind_max_ms) == (3_000, 8_000, 8_000)
 
 
 event_types = st.sampled_from(["item_viewed", "item_added_to_cart", "search_performed", "recommendation_clicked"])
@@ -119,15 +119,15 @@ logs = st.lists(st.tuples(st.integers(0, 4_000), event_types, columns), max_size
 def test_what_was_true_within_the_delay_matches(
     log: list[tuple[int, str, dict[str, Any]]], feature: Feature, second: int, behind_ms: int
 ) -> None:
-    ordered = sorted(log, key=lambda told: told[0])
-    all_acts = [act for s, kind, own in ordered for act in acts(T0 + s * 1_000, kind, unit_price_minor=s, **own)]
+    ordered = sorted(log, key=lambda entry: entry[0])
+    all_acts = [act for s, kind, columns in ordered for act in acts(T0 + s * 1_000, kind, unit_price_minor=s, **columns)]
     parts = operands(feature)
-    own_acts = [a for a in all_acts if entity_of("person", a) == "p" and any(part.takes(a) for part in parts)]
-    known = spells(feature, own_acts, 30)
+    person_acts = [a for a in all_acts if entity_of("person", a) == "p" and any(part.takes(a) for part in parts)]
+    known = spells(feature, person_acts, 30)
     at_ms = T0 + second * 1_000
     spell = next(spell for spell in reversed(known) if spell.from_ms <= at_ms)
     assert spell.value == reason(feature, "p", at_ms, all_acts, allowed_lateness_s=30).value
     is_default = spell.value == feature.default
     read = served(feature, None if is_default else spell.value, None if is_default else spell.from_ms, at_ms + behind_ms)
-    assert judge(feature, read, known, DELAY_MS).outcome == "match"
-    assert judge(feature, served(feature, "never a value", at_ms, at_ms), known, DELAY_MS).outcome == "mismatch"
+    assert judge_read(feature, read, known, DELAY_MS).outcome == "match"
+    assert judge_read(feature, served(feature, "never a value", at_ms, at_ms), known, DELAY_MS).outcome == "mismatch"

@@ -1,4 +1,4 @@
-"""What the models of all placements learn from: one part of a shop's acts, cut up once."""
+"""The training data of all placements' models: one part of a shop's acts, as matrices, visits, orders and baskets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from models.timed.moment import Moment, moment_at, nothing_known
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingSet:
     """Acts that had happened and were known before ``as_of``, and the matrix models that were fitted on them.
 
     ``person_factors`` are those of ``als`` for every person.
@@ -32,8 +32,8 @@ class Lesson:
     person_factors: Scores
 
     @classmethod
-    def of(cls, acts: Interactions, as_of: np.datetime64, item_knn: ItemKNN, als: ALS) -> Lesson:
-        """The lesson of fitted models."""
+    def of(cls, acts: Interactions, as_of: np.datetime64, item_knn: ItemKNN, als: ALS) -> TrainingSet:
+        """The training set of fitted matrix models, with every person folded into the factors of ``als``."""
         return cls(acts, as_of, item_knn, als, als.fold_in(acts.matrix()))
 
     @property
@@ -48,7 +48,7 @@ class Lesson:
 
     @cached_property
     def fill(self) -> Numbers:
-        """Items by falling sales: what follows where a model has nothing more to say."""
+        """Items by falling sales: the order of items that a model does not score."""
         return by_sales(self.acts.sales())
 
     @cached_property
@@ -78,7 +78,7 @@ class Lesson:
 
     @cached_property
     def moment(self) -> Moment:
-        """The same as a moment."""
+        """The acts as timed models read them, without catalogue facts."""
         return moment_at(self.acts, nothing_known(self.items), self.as_of)
 
 

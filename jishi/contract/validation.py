@@ -13,6 +13,8 @@ from jishi.contract.events import EVENT_TYPES, Event
 from jishi.contract.fields import to_ms
 from jishi.contract.normal import BadId, with_normal_fields
 
+NOT_FROM_A_PAGE = "not_from_a_page"
+CLAIM = "claim"
 HORIZON_MS = 366 * 24 * 3600 * 1000  # no clock is a year ahead: what claims to be is a mistake, also in imported history
 
 REASONS = {
@@ -31,6 +33,8 @@ REASONS = {
     DISCOUNT_ABOVE: "a discount is larger than what it is taken from",
     "beyond_horizon": "a time that lies more than a year ahead",
     "too_large": "the event is longer than one event may be",
+    NOT_FROM_A_PAGE: "a page sent what only the shop knows",
+    CLAIM: "an order from another source than the shop's: kept as a claim, never counted",
     "foreign_shop": "the event names another shop than the key it came with",
 }
 
@@ -44,7 +48,7 @@ class Refusal:
     detail: str
 
 
-def check(
+def check_event(
     raw: Any, shop_id: str | None = None, types: Mapping[str, type[Event]] = EVENT_TYPES, now_ms: int | None = None
 ) -> Event | Refusal:
     """The typed event, or the first thing that is wrong with it.

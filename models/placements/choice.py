@@ -16,7 +16,7 @@ from models.recommender import State
 LADDER = "ladder"
 
 
-def decide(placement: str, judged: dict[str, Any], read: Callable[[str], State]) -> dict[str, Any]:
+def choose_recipe(placement: str, judged: dict[str, Any], read: Callable[[str], State]) -> dict[str, Any]:
     """The model of one placement as plain values: its recipe, or ``ladder``, and one sentence with what was found.
 
     ``judged`` is the placement's report, ``read`` gives the arrays of the full models by file.
@@ -29,18 +29,18 @@ def decide(placement: str, judged: dict[str, Any], read: Callable[[str], State])
     tried = [each for each in KNOWN[placement] if each.name in models]
     sure = [each for each in tried if models[each.name]["surely_above_popularity"] > 0]
     recipe = max(sure or tried, key=lambda each: _mean(models[each.name]))
-    found, base = models[recipe.name], models[BASELINE]
-    gain = found["metrics"][MAIN_METRIC]["over_popularity"]
-    told = (
-        f"{recipe.name} {MAIN_METRIC} {_mean(found):.4f} against popularity {_mean(base):.4f}, "
+    result, base = models[recipe.name], models[BASELINE]
+    gain = result["metrics"][MAIN_METRIC]["over_popularity"]
+    sentence = (
+        f"{recipe.name} {MAIN_METRIC} {_mean(result):.4f} against popularity {_mean(base):.4f}, "
         f"difference {gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
     )
     if not sure:
-        return _ladder(f"{told}, which may be luck among {len(models) - 1} models")
-    if found["coverage@20"] < LEAST_COVERAGE:
-        return _ladder(f"lists of {recipe.name} cover {found['coverage@20']:.2%} of the items, at least {LEAST_COVERAGE:.2%}")
+        return _ladder(f"{sentence}, which may be luck among {len(models) - 1} models")
+    if result["coverage@20"] < LEAST_COVERAGE:
+        return _ladder(f"lists of {recipe.name} cover {result['coverage@20']:.2%} of the items, at least {LEAST_COVERAGE:.2%}")
     problem = _insane(recipe, read)
-    return _ladder(problem) if problem else {"model": recipe.name, "recipe": recipe.as_json(), "sentence": told}
+    return _ladder(problem) if problem else {"model": recipe.name, "recipe": recipe.as_json(), "sentence": sentence}
 
 
 def _ladder(because: str) -> dict[str, Any]:

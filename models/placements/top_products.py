@@ -16,7 +16,7 @@ from models.sessions.sequences import Numbers
 Values = npt.NDArray[np.float32]
 
 
-def strongest(causes: sparse.csr_matrix, effects: sparse.csr_matrix, fill: Numbers, k: int) -> tuple[Numbers, Values]:
+def top_products(causes: sparse.csr_matrix, effects: sparse.csr_matrix, fill: Numbers, k: int) -> tuple[Numbers, Values]:
     """Items and strengths of the best ``k`` entries above zero of each row of causes × effects, best first.
 
     Equal strengths in the order of ``fill``, which names every item once. Places without an item hold −1 and 0. Both matrices
@@ -26,7 +26,7 @@ def strongest(causes: sparse.csr_matrix, effects: sparse.csr_matrix, fill: Numbe
     return items, strength
 
 
-def strongest_with_causes(
+def top_products_with_causes(
     causes: sparse.csr_matrix, effects: sparse.csr_matrix, fill: Numbers, k: int
 ) -> tuple[Numbers, Values, Numbers]:
     """The same and, of each entry, the column of ``causes`` that gave most (−1 without an item)."""
@@ -39,7 +39,7 @@ def _asked(
     place = np.empty(len(fill), dtype=np.int64)
     place[fill] = np.arange(len(fill))
     rows = causes.shape[0]
-    found, strength, because = (
+    top, strength, because = (
         np.full((rows, k), -1, np.int64),
         np.zeros((rows, k), np.float32),
         np.full((rows, k), -1, np.int64),
@@ -47,18 +47,18 @@ def _asked(
     arguments: tuple[Any, ...] = (
         *(causes.indptr.astype(np.int64), causes.indices.astype(np.int32), causes.data.astype(np.float32)),
         *(effects.indptr.astype(np.int64), place[effects.indices].astype(np.int32), effects.data.astype(np.float32)),
-        *(len(fill), found, strength),
+        *(len(fill), top, strength),
     )
-    rank: Callable[..., None] = _strongest
+    rank: Callable[..., None] = _top_products
     explain: Callable[..., None] = _causes
     rank(*arguments)
     if with_causes:
-        explain(*arguments[:-2], found, because)
-    return np.where(found >= 0, fill[found], -1), strength, because
+        explain(*arguments[:-2], top, because)
+    return np.where(top >= 0, fill[top], -1), strength, because
 
 
 @numba.njit(cache=True, nogil=True)
-def _strongest(
+def _top_products(
     starts: Any,
     causes: Any,
     weights: Any,
@@ -66,7 +66,7 @@ def _strongest(
     effects: Any,
     effect_weights: Any,
     items: int,
-    found: Any,
+    top: Any,
     strength: Any,
 ) -> None:
     total, touched = np.zeros(items, dtype=np.float32), np.empty(items + 1, dtype=np.int32)
@@ -82,9 +82,9 @@ def _strongest(
                 count += np.int64(before == 0) & np.int64(after != 0)
                 total[item] = after
         if count > 0:
-            head, values = sorted_head(touched[:count], total, found.shape[1])
+            head, values = sorted_head(touched[:count], total, top.shape[1])
             for place in range(len(head)):
-                found[row, place], strength[row, place] = head[place], values[place]
+                top[row, place], strength[row, place] = head[place], values[place]
         for place in range(count):
             total[touched[place]] = 0
 
@@ -98,16 +98,16 @@ def _causes(
     effects: Any,
     effect_weights: Any,
     items: int,
-    found: Any,
+    top: Any,
     because: Any,
 ) -> None:
     """Of each entry that was found the cause that gave most: a second look, so that the first one touches one array alone."""
     place_of = np.full(items, -1, dtype=np.int32)
-    best = np.zeros(found.shape[1], dtype=np.float32)
+    best = np.zeros(top.shape[1], dtype=np.float32)
     for row in range(len(starts) - 1):
-        for place in range(found.shape[1]):
-            if found[row, place] >= 0:
-                place_of[found[row, place]] = place
+        for place in range(top.shape[1]):
+            if top[row, place] >= 0:
+                place_of[top[row, place]] = place
         best[:] = 0
         for entry in range(starts[row], starts[row + 1]):
             cause, weight = causes[entry], weights[entry]
@@ -115,6 +115,6 @@ def _causes(
                 place = place_of[effects[effect]]
                 if place >= 0 and weight * effect_weights[effect] > best[place]:
                     best[place], because[row, place] = weight * effect_weights[effect], cause
-        for place in range(found.shape[1]):
-            if found[row, place] >= 0:
-                place_of[found[row, place]] = -1
+        for place in range(top.shape[1]):
+            if top[row, place] >= 0:
+                place_of[top[row, place]] = -1
