@@ -56,9 +56,9 @@ def test_every_engine_works_on_a_bucket(bucket_settings: Settings, tmp_path: Pat
 
     live = LiveEvents(bucket_settings)
     assert sorted(row["seq"] for row in live.rows(("seq",)).to_pylist()) == list(range(100))
-    told = run(bucket_settings, "main", "-m", "spark_jobs", "maintain", spark_driver_memory="1g", spark_master="local[1]")
-    assert f"{SMALL_FILES + 1} files joined to 1" in told
-    assert "silver.events: 0 snapshots dropped, 0 unknown files removed" in told
+    printed = run(bucket_settings, "main", "-m", "spark_jobs", "maintain", spark_driver_memory="1g", spark_master="local[1]")
+    assert f"{SMALL_FILES + 1} files joined to 1" in printed
+    assert "silver.events: 0 snapshots dropped, 0 unknown files removed" in printed
     rows = live.rows(("seq", "outcome"), where="seq >= 6").to_pylist()
     assert sorted((row["seq"], row["outcome"]) for row in rows) == [(seq, "good") for seq in range(SMALL_FILES, 100)]
     assert not (bucket_settings.var / "lake" / "warehouse").exists()
