@@ -27,7 +27,8 @@ def send(stream: Any, seqs: Iterable[int], pause_s: float) -> None:
     for seq in seqs:
         record = view_of(seq)
         producer.produce(topics.EVENTS.name, json.dumps(record).encode(), key=f"a|{record['person_id']}".encode())
-        producer.poll(pause_s)
+        time.sleep(pause_s)
+        producer.poll(0)
     assert producer.flush(30) == 0
 
 
