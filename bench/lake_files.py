@@ -31,7 +31,7 @@ from bench.small_platform import platform_settings, running
 from jishi import topics
 from jishi.contract.record import record_of
 from jishi.lake.catalog import open_catalog
-from jishi.lake.live import LiveEvents
+from jishi.lake.live import LiveTail
 from jishi.lake.plans import local_path
 from jishi.settings import Settings, get_settings
 
@@ -130,7 +130,7 @@ def main() -> int:
         settings = platform_settings(Path(name) / "var", get_settings().envs, checkpoint_interval_ms=interval_ms)
         with running(settings):
             sent = send(settings, chosen.per_s, chosen.minutes * 60)
-            live, deadline = LiveEvents(settings), time.monotonic() + 120
+            live, deadline = LiveTail(settings), time.monotonic() + 120
             while live.count() < sent and time.monotonic() < deadline:
                 time.sleep(1)
             before, delays = measure(settings), delays_s(settings)

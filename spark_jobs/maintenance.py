@@ -42,7 +42,7 @@ class Upkeep:
 
 
 def maintain(
-    session: SparkSession, settings: Settings, tables: Iterable[str], now: datetime, tell: Callable[[Upkeep], None]
+    session: SparkSession, settings: Settings, tables: Iterable[str], now: datetime, report: Callable[[Upkeep], None]
 ) -> list[Upkeep]:
     """Work through the tables (Iceberg's names; none: all of the lake) as of ``now`` (UTC, without zone)."""
     done = []
@@ -51,7 +51,7 @@ def maintain(
         expired = expire(session, settings, table, now)
         orphans = remove_orphans(session, table, now - timedelta(hours=settings.lake_orphan_hours))
         done.append(Upkeep(table, joined, became, expired, orphans))
-        tell(done[-1])
+        report(done[-1])
     return done
 
 

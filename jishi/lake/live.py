@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 COLUMNS = tuple(BRONZE_LIVE.columns)
 
 
-class LiveEvents:
+class LiveTail:
     """Opens the table once; each call reads the snapshot that is current then. A lake without the table has no live events."""
 
     def __init__(self, settings: Settings) -> None:
@@ -90,7 +90,7 @@ class LiveEvents:
 
 def with_live_tail(version: LakeVersion) -> LakeVersion:
     """The version with ``bronze.events`` as the stream has filled it by now; all else stays as recorded."""
-    snapshot_id = LiveEvents(version.settings).snapshot_id()
+    snapshot_id = LiveTail(version.settings).snapshot_id()
     if snapshot_id is None:
         return version
     record = version.record or TableVersion(0, datetime.now(UTC), writer="", base=None, snapshots={}, changes={}, marts=None)

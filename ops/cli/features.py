@@ -73,7 +73,7 @@ def compute(
 
     if engine not in ENGINES:
         raise typer.BadParameter(f"{engine!r} is none of {', '.join(ENGINES)}", param_hint="--engine")
-    with _told_in_one_line():
+    with _error_in_one_line():
         settings = get_settings()
         with prepared_log(events, settings) as log:
             run(engine, log, out / "values.parquet", settings, _say)
@@ -106,7 +106,7 @@ def parity(
     for name in stores:
         if name not in STORES:
             raise typer.BadParameter(f"{name!r} is none of {', '.join(STORES)}", param_hint="--store")
-    with _told_in_one_line():
+    with _error_in_one_line():
         settings = get_settings()
         with prepared_log(events, settings) as log:
             proof = prove_parity(log, compared, stores, settings, _say)
@@ -135,7 +135,7 @@ def why(
         as_of_ms = to_ms(parse_instant(as_of))
     except ValueError as error:
         raise typer.BadParameter(f"{as_of!r} {error}", param_hint="--as-of") from None
-    with _told_in_one_line():
+    with _error_in_one_line():
         result = evidence(entity, feature, as_of_ms, events, shop)
     value, window = result.value, result.window
     if as_json:
@@ -167,7 +167,7 @@ def _proof_table(proof: ParityProof) -> Table:
 
 
 @contextmanager
-def _told_in_one_line() -> Iterator[None]:
+def _error_in_one_line() -> Iterator[None]:
     """What a user can mend is one sentence and exit code 2."""
     from jishi.features.why import UnknownFeature
     from jishi.lake import TableNotPublished

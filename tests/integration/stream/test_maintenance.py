@@ -65,9 +65,9 @@ def test_nothing_is_lost_or_doubled(stream: Any) -> None:
     assert files(stream) > 10
     appending = threading.Thread(target=send, args=(stream, range(200, 300), 0.3))
     appending.start()
-    printed = maintain(stream)
+    output = maintain(stream)
     appending.join()
-    assert "files joined to" in printed
+    assert "files joined to" in output
     wait_for_rows(stream, 300)
     assert sorted(row["seq"] for row in stream.archived()) == list(range(300))
 
