@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from jishi import tables
+from jishi.lake.object_store import reach
 from jishi.lake.plans import Plan
 from jishi.lake.reading import LakeVersion
 
@@ -45,6 +46,7 @@ def open_lake(lake: LakeVersion) -> Iterator[duckdb.DuckDBPyConnection]:
 
     declared = {schema.name: schema for schema in tables.TABLES}
     with duckdb.connect() as connection:
+        reach(connection, lake.settings)
         for name in dict.fromkeys((*declared, *lake.tables)):
             sql = rows_of(connection, lake, name, declared.get(name))
             if sql is not None:
