@@ -23,21 +23,20 @@ from rich.table import Table
 from bench import user_path
 from bench.backfill_log import SHOP, write_bronze
 from bench.measured_command import run_measured
-from bench.one_shop import lake_of, settings_of
+from bench.one_shop import publish_folder, register, settings_of
 from jishi.features import views
-from jishi.lake import Lake
 from jishi.lake.reading import open_version
-from jishi.tables import BRONZE_EVENTS
+from jishi.tables import BRONZE_HISTORY
 
 FLOOR_S, GOAL_S = 15 * 60, 5 * 60
 
 
-def make_lake(var: Path, events: int) -> Lake:
+def make_lake(var: Path, events: int) -> None:
     """A lake with the bronze table of the shop, and the shop's registration."""
-    lake = lake_of(var, SHOP)
-    with lake.publish(BRONZE_EVENTS.name) as draft:
-        write_bronze(draft.path / f"shop={SHOP}" / "batch=history", events)
-    return lake
+    register(var, SHOP)
+    with tempfile.TemporaryDirectory(prefix="jishi-bench-", dir=var) as folder:
+        write_bronze(Path(folder), events)
+        publish_folder(var, BRONZE_HISTORY, Path(folder))
 
 
 def run_spark(var: Path, events: int) -> dict[str, Any]:
@@ -57,9 +56,9 @@ def run_spark(var: Path, events: int) -> dict[str, Any]:
     return result
 
 
-def run_pandas(var: Path, lake: Lake) -> dict[str, Any]:
+def run_pandas(var: Path) -> dict[str, Any]:
     """Seconds and rows of the baseline."""
-    command = [sys.executable, "-m", "bench.backfill_baseline", "--lake", str(lake.root), "--out", str(var / "pandas")]
+    command = [sys.executable, "-m", "bench.backfill_baseline", "--out", str(var / "pandas")]
     lines, peak = run_measured(command, var)
     measured: dict[str, Any] = json.loads(lines[-1])
     return {"engine": "pandas"} | measured | {"peak_gb": peak}
@@ -80,8 +79,8 @@ def main() -> int:
         runs.append(run_spark(var, chosen.events))
         if chosen.pandas_events:
             var = Path(name) / "small"
-            lake = make_lake(var, chosen.pandas_events)
-            runs.append(run_pandas(var, lake))
+            make_lake(var, chosen.pandas_events)
+            runs.append(run_pandas(var))
             runs.append(run_spark(var, chosen.pandas_events))
     for run in runs:
         run["events_per_s"] = round(run["events"] / run["seconds"])

@@ -18,9 +18,10 @@ import pandas as pd
 from jishi.features import ENTITY_KEYS, Feature, operands, views
 from jishi.features.act import COLUMNS, acts_of
 from jishi.features.event_log import outcomes_of
-from jishi.lake import Lake
+from jishi.lake.reading import open_version
 from jishi.outcomes import Outcome
 from jishi.settings import Settings, get_settings
+from jishi.tables import BRONZE_EVENTS
 
 KINDS = {"string": "object", "int64": "Int64"}
 
@@ -119,11 +120,10 @@ def _last(taken: pd.DataFrame, groups: Any, feature: Feature) -> pd.Series:
 def compute() -> None:
     """Compute everything and print seconds and rows as JSON."""
     parser = argparse.ArgumentParser(prog="python -m bench.backfill_baseline", description=__doc__)
-    parser.add_argument("--lake", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     chosen = parser.parse_args()
     began, settings = time.monotonic(), get_settings()
-    bronze = pd.read_parquet(Lake(chosen.lake).current("bronze/events"))
+    bronze = pd.read_parquet(open_version(settings).files("bronze/history"))[list(BRONZE_EVENTS.columns)]
     bronze = bronze.astype(object).where(bronze.notna(), None)
     acts = acts_frame(iter(bronze.to_dict("records")), settings)
     chosen.out.mkdir(parents=True)

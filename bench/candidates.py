@@ -20,8 +20,7 @@ from rich.table import Table
 from bench import user_path
 from bench.candidates_silver import SHOP, write_interactions, write_items
 from bench.measured_command import run_measured
-from bench.one_shop import lake_of, settings_of
-from jishi.lake import Lake
+from bench.one_shop import publish_folder, register, settings_of
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
 from jishi.tables import ITEM_NEIGHBOURS, PERSON_CANDIDATES, SILVER_INTERACTIONS, SILVER_ITEMS, TableSchema
@@ -33,14 +32,14 @@ JOBS: tuple[tuple[str, list[str], TableSchema, str], ...] = (
 )
 
 
-def make_lake(var: Path, items: int, persons: int, acts: int) -> Lake:
+def make_lake(var: Path, items: int, persons: int, acts: int) -> None:
     """A lake with the silver tables of the shop, and the shop's registration."""
-    lake = lake_of(var, SHOP)
-    with lake.publish(SILVER_ITEMS.name) as draft:
-        write_items(draft.path / f"shop={SHOP}", items)
-    with lake.publish(SILVER_INTERACTIONS.name) as draft:
-        write_interactions(draft.path / f"shop={SHOP}", items, persons, acts)
-    return lake
+    register(var, SHOP)
+    with tempfile.TemporaryDirectory(prefix="jishi-bench-", dir=var) as folder:
+        write_items(Path(folder) / "items", items)
+        publish_folder(var, SILVER_ITEMS, Path(folder) / "items")
+        write_interactions(Path(folder) / "acts", items, persons, acts)
+        publish_folder(var, SILVER_INTERACTIONS, Path(folder) / "acts")
 
 
 def run(var: Path, job: str, options: list[str], schema: TableSchema, key_column: str) -> dict[str, Any]:

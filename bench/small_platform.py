@@ -15,9 +15,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from flink_jobs.rest_api import RestApi
+from jishi.lake.table_creation import create_tables
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
 from jishi.shops import Shop, Shops
+from jishi.tables import BRONZE_LIVE
 from ops import airflow
 from ops.kafka import create_topics, wait_for_port
 from ops.lifecycle import common_environment
@@ -69,6 +71,7 @@ def running(settings: Settings, flink: list[str] | None = None) -> Iterator[None
             if name == "kafka":
                 wait_for_port(settings.host, settings.kafka_port, START_TIMEOUT_S)
                 create_topics(settings.kafka_bootstrap)
+                create_tables(settings, [BRONZE_LIVE])
         _wait_until_ready(settings, paths, started)
         yield
     finally:

@@ -13,10 +13,10 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from chaos.stage import Stage
 from feature_repo.definitions import VALID_UNTIL
 from feature_repo.writer import GROUP
-from imports.live import archived_rows
 from jishi import topics
 from jishi.features import Feature
 from jishi.features.entity import key_values
+from jishi.lake.live import LiveTail
 from jishi.topics import Topic
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class LogUnreadable(RuntimeError):
 
 def read_log(stage: Stage) -> tuple[list[dict[str, Any]], int]:
     """Records of the event log by partition and offset, with the columns of ``jishi.tables.BRONZE_EVENTS``, and the instant
-    (epoch ms) up to which every partition has told what it knows.
+    (epoch ms) up to which every partition has been read.
     """
     rows = []
     last: dict[int | None, int] = {}
@@ -46,8 +46,8 @@ def read_log(stage: Stage) -> tuple[list[dict[str, Any]], int]:
 
 
 def read_archive(stage: Stage) -> list[dict[str, Any]]:
-    """Rows of the committed files of the archive by partition and offset."""
-    return sorted(archived_rows(stage.paths.live), key=lambda row: (row["log_partition"], row["log_offset"]))
+    """Rows of the stream's bronze by partition and offset."""
+    return sorted(LiveTail(stage.settings).rows().to_pylist(), key=lambda row: (row["log_partition"], row["log_offset"]))
 
 
 def write_messages(stage: Stage, folder: Path, *, up_to_ms: int) -> int:

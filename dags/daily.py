@@ -1,18 +1,18 @@
 """
 ### daily
 
-Works up the live events of one UTC day: lands the stream's archive, rebuilds the tables that the day touches, and trains,
-compares and releases models.
+Works up the live events of one UTC day, for every shop of the registry: rebuilds the tables that the day touches from what the
+stream appended to bronze, and trains, compares and releases models.
 
-It runs every night for the day before. For a repair trigger it with `date`; any day may be run again: the day's batch is
-decided from itself and the batches before it, so the rows come out the same.
+It runs every night for the day before. For a repair trigger it with `date`, and `shops` where only some are meant; any day may
+be run again: the day's batch is decided from itself and the batches before it, so the rows come out the same.
 """
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, Param, chain, task_group
 from airflow.timetables.trigger import CronTriggerTimetable
-from steps import BRONZE, MAIN, OWNER, SHOPS, step, work_up
+from steps import OWNER, SHOPS, build_marts, build_silver, list_groups, model_steps, report, serve_features
 
 # ``run_after`` is there for every run, by schedule or by hand, and clearing a task does not change it.
 _DAY = "params.date or macros.ds_add(dag_run.run_after | ds, -1)"
@@ -32,12 +32,13 @@ with DAG(
     },
     default_args={"owner": OWNER},
 ) as dag:
-    land = step(
-        "land",
-        f"{MAIN} imports live --date {DAY}",
-        what="Copies the day's records from the stream's archive into bronze.",
-        repair="Clear the task; it replaces the day's batch. The archive in `var/landing/live` is not touched.",
-        minutes=30,
-        outlets=[BRONZE],
-    )
-    work_up(land, batch=f"live-{DAY}", shops="", as_of=f"{NEXT_DAY}T00:00:00Z")
+
+    @task_group(group_id="each_group", prefix_group_id=False)
+    def each_group(group: dict[str, str]) -> None:
+        """One group of shops, from the day's bronze to its releases."""
+        chain(build_silver(group, f"live-{DAY}"), *model_steps(group))
+
+    each_group.expand(group=list_groups().output)
+    marts, features = build_marts(), serve_features(f"{NEXT_DAY}T00:00:00Z")
+    chain(dag.get_task("silver"), marts, features)
+    chain([features, dag.get_task("publish")], report())

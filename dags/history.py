@@ -3,14 +3,29 @@
 
 Brings the history of shops from landing files to released models: bronze, silver, marts, features, models.
 
-Run it by hand (or through `jishi demo`) after `jishi import` or `jishi simulate` wrote landing files, with the shops as a
-parameter. It may be run again at any time: every step replaces what it wrote before, and readers see whole tables only.
+Run it by hand (or through `jishi demo`) after `jishi import` or `jishi simulate` wrote landing files; it takes every shop that
+has some, or those of the parameter `shops`. It may be run again at any time: every step replaces what it wrote before, and
+readers see whole tables only.
 """
 
 from __future__ import annotations
 
-from airflow.sdk import DAG
-from steps import BRONZE, FOR_EACH_SHOP, MAIN, OWNER, SHOPS, step, work_up
+from airflow.sdk import DAG, TriggerRule, chain, task_group
+from steps import (
+    BRONZE,
+    LEDGER,
+    MAIN,
+    OF_GROUP,
+    OWNER,
+    SHOPS,
+    build_marts,
+    build_silver,
+    list_groups,
+    model_steps,
+    report,
+    serve_features,
+    step,
+)
 
 with DAG(
     dag_id="history",
@@ -22,12 +37,23 @@ with DAG(
     params={"shops": SHOPS},
     default_args={"owner": OWNER},
 ) as dag:
-    land = step(
-        "land",
-        f"{MAIN} imports history{FOR_EACH_SHOP}",
-        what="Checks every line of history against the event contract and writes it to bronze, good or not.",
-        repair="The log names the file that differs from its manifest; write the landing files again and clear the task.",
-        minutes=30,
-        outlets=[BRONZE],
-    )
-    work_up(land, batch="history", shops=FOR_EACH_SHOP, as_of="{{ dag_run.run_after.isoformat() }}")
+
+    @task_group(group_id="each_group", prefix_group_id=False)
+    def each_group(group: dict[str, str]) -> None:
+        """One group of shops, from its landing files to its releases."""
+        land = step(
+            "land",
+            f"{MAIN} imports history{OF_GROUP}{LEDGER}",
+            what="Checks every line of history against the event contract and writes it to bronze, good or not.",
+            repair="The log names the file that differs from its manifest; write the landing files again and clear the task.",
+            minutes=30,
+            outlets=[BRONZE],
+            group=group,
+        )
+        silver = build_silver(group, "history", after=" --after history", trigger_rule=TriggerRule.ALL_DONE)
+        chain(land, silver, *model_steps(group))
+
+    each_group.expand(group=list_groups(" --landed").output)
+    marts, features = build_marts(), serve_features("{{ dag_run.run_after.isoformat() }}")
+    chain(dag.get_task("silver"), marts, features)
+    chain([features, dag.get_task("publish")], report())

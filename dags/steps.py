@@ -1,17 +1,26 @@
-"""One step of a pipeline: a command of a part, run by that part's own interpreter. The DAGs only order steps."""
+"""One step of a pipeline: a command of a part, run by that part's own interpreter. The DAGs only order steps.
+
+Shops are no list in code. The task ``groups`` reads them from the registry when a run starts, cut into groups; steps that work
+shop by shop are mapped over the groups, and a group's command knows its shops by the variable ``SHOPS``. Each keeps a ledger of
+the run (``jishi.shop_runs``): a retry takes up failed shops only, and a task that a person clears does all of its shops again.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import Asset, Param, chain
+from airflow.sdk import Asset, Param, TriggerRule
 
 PROJECT_ROOT = str(Path(__file__).resolve().parent.parent)
 OWNER = "data-platform"
 TAGS = {"history", "daily", "quality", "jishi"}  # the closed set; tests/unit/dags refuses others
 WAREHOUSE_POOL = "warehouse"  # one slot: DuckDB has one writer
+SPARK_POOL = "spark"  # one slot: a Spark driver takes the memory and the cores of the embedded profile
 
 BRONZE = Asset("jishi://lake/bronze")
 SILVER = Asset("jishi://lake/silver")
@@ -22,14 +31,18 @@ PARITY = Asset("jishi://features/online_parity")
 
 # A shop id reaches a command line, so its form is checked before the run starts.
 SHOPS = Param(
-    ["journey", "lanting", "shanhai", "xinghe"],
+    [],
     type="array",
     items={"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"},
-    minItems=1,
-    description="shops to work on",
+    description="shops to work on, for a repair; empty: every shop",
 )
-FOR_EACH_SHOP = "{% for shop in params.shops %} --shop {{ shop }}{% endfor %}"
 MAIN = ".venv/bin/python -m"
+NAMED_SHOPS = "{% for shop in params.shops %} --shop {{ shop }}{% endfor %}"
+OF_GROUP = " $SHOPS"  # --shop A --shop B …
+RUN_ID = "{{ dag.dag_id }}.{{ run_id }}"
+# Airflow raises max_tries when a person clears a task, and leaves it for its own retries.
+LEDGER = f" --run {RUN_ID}@{{{{ ti.max_tries }}}}"
+FAILED_TASKS = "{{ ti.get_ti_count(dag_id=dag.dag_id, run_ids=[run_id], states=['failed', 'upstream_failed']) }}"
 
 
 def step(
@@ -39,45 +52,71 @@ def step(
     what: str,
     repair: str,
     minutes: int,
+    retries: int = 2,
     outlets: list[Asset] | None = None,
-    pool: str | None = None,
+    pool: str = "default_pool",
+    group: dict[str, str] | None = None,
+    trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS,
+    output_processor: Callable[[str], Any] = str,
 ) -> BashOperator:
     """A task that runs ``command`` from the project's root.
 
     ``what`` says what the step does and why; ``repair`` what to do when it failed. It is tried three times, with growing
-    pauses, and ended after ``minutes``. Every step may run again: it replaces what it wrote before.
+    pauses, and ended after ``minutes``. Every step may run again: it replaces what it wrote before. ``group`` is the
+    environment of a group of shops, where the step is mapped over groups.
     """
     return BashOperator(
         task_id=task_id,
         bash_command=command,
         cwd=PROJECT_ROOT,
+        env=group,
+        append_env=True,
         owner=OWNER,
-        retries=2,
+        retries=retries,
         retry_delay=timedelta(seconds=10),
         retry_exponential_backoff=True,
         max_retry_delay=timedelta(minutes=2),
         execution_timeout=timedelta(minutes=minutes),
         outlets=outlets or [],
+        pool=pool,
+        trigger_rule=trigger_rule,
+        output_processor=output_processor,
         doc_md=f"{what}\n\n**Repair.** {repair}",
-        **({"pool": pool} if pool else {}),
     )
 
 
-def work_up(land: BashOperator, *, batch: str, shops: str, as_of: str) -> None:
-    """Everything after ``land``: silver, then marts and features and, beside them, the models.
+def list_groups(options: str = "") -> BashOperator:
+    """The groups of shops of this run, each as the environment of its tasks; ``options`` limit them."""
+    return step(
+        "groups",
+        f"{MAIN} ops.cli shops groups{NAMED_SHOPS}{options}",
+        what="Reads the shops from the registry, in groups of `JISHI_SHOP_GROUP_SIZE`; the next steps are mapped over them.",
+        repair="`jishi shops list` shows who is registered. Without any shop the run ends here, and is fine.",
+        minutes=5,
+        output_processor=json.loads,
+    )
 
-    ``batch`` is what was landed, ``shops`` the arguments that limit silver to some shops (empty: all of the batch), ``as_of``
-    the instant up to which daily features are materialised. Models learn from silver and need not wait for marts and features.
-    """
-    silver = step(
+
+def build_silver(
+    group: dict[str, str], batch: str, *, after: str = "", trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS
+) -> BashOperator:
+    """Silver of a bronze batch for a group of shops; ``after`` limits it to shops that a job of the run has done."""
+    return step(
         "silver",
-        f"{MAIN} spark_jobs silver --batch {batch}{shops}",
+        f"{MAIN} spark_jobs silver --batch {batch}{OF_GROUP}{LEDGER}{after}",
         what="Decides the outcome of each event (duplicates by earlier batches, too) and rebuilds what the batch touches.",
-        repair="A failed audit names check, table and rows; nothing was published. Fix the cause and clear the task.",
+        repair="The log names shop, check, table and rows; that shop keeps its old rows. Fix the cause and clear the task.",
         minutes=60,
         outlets=[SILVER],
+        pool=SPARK_POOL,
+        group=group,
+        trigger_rule=trigger_rule,
     )
-    marts = step(
+
+
+def build_marts() -> BashOperator:
+    """Marts of all shops; it goes on when a group of silver failed, whose shops keep their old rows."""
+    return step(
         "marts",
         f"{MAIN} ops.marts build",
         what="Builds and tests the marts with dbt and publishes a read-only copy for boards and notebooks.",
@@ -85,49 +124,78 @@ def work_up(land: BashOperator, *, batch: str, shops: str, as_of: str) -> None:
         minutes=30,
         outlets=[MARTS],
         pool=WAREHOUSE_POOL,
+        trigger_rule=TriggerRule.NONE_SKIPPED,
     )
-    features = step(
+
+
+def serve_features(as_of: str) -> BashOperator:
+    """Daily features of all shops up to ``as_of``, and the training sets."""
+    return step(
         "features",
-        f"{MAIN} feature_repo daily --as-of {as_of}{FOR_EACH_SHOP}",
+        f"{MAIN} feature_repo daily --as-of {as_of}{NAMED_SHOPS}{LEDGER}",
         what="Writes the newest daily features to the online store and joins a training set as of each label's time.",
         repair="Clear the task; writes to the online store only go forward, so a second run does no harm.",
-        minutes=30,
+        minutes=60,
         outlets=[FEATURES],
     )
-    chain(land, silver, marts, features)
-    chain(silver, *model_steps())
 
 
-def model_steps(source: str = "") -> list[BashOperator]:
-    """Train, evaluate, gate and publish, in this order, for the run's shops; ``source`` are further arguments of train."""
+def model_steps(group: dict[str, str], *, source: str = " --after silver", goes_on: bool = True) -> list[BashOperator]:
+    """Train, evaluate, gate and publish, in this order, for a group of shops; ``source`` are further arguments of train.
+
+    With ``goes_on`` a step also runs after one that failed for some shops: it takes up those that the step before has done. A
+    shop without new events has no new silver, and keeps its release.
+    """
+    rule = TriggerRule.ALL_DONE if goes_on else TriggerRule.ALL_SUCCESS
     return [
         step(
             "train",
-            f"{MAIN} models train{source}{FOR_EACH_SHOP}",
+            f"{MAIN} models train{OF_GROUP}{LEDGER}{source}",
             what="Fits candidate models for each placement on the training window of a time split, and on all acts.",
             repair="Read the log for the shop; `jishi reconcile` shows what of it is there; then clear this task.",
-            minutes=20,
+            minutes=60,
+            group=group,
+            trigger_rule=rule,
         ),
         step(
             "evaluate",
-            f"{MAIN} models evaluate{FOR_EACH_SHOP}",
+            f"{MAIN} models evaluate{OF_GROUP}{LEDGER} --after train",
             what="Ranks all items for the test cases of every placement and writes metrics with intervals, next to popularity.",
             repair="Clear `train` and this task; the candidate's folder is written again.",
-            minutes=20,
+            minutes=60,
+            group=group,
+            trigger_rule=rule,
         ),
         step(
             "gate",
-            f"{MAIN} models gate{FOR_EACH_SHOP}",
+            f"{MAIN} models gate{OF_GROUP}{LEDGER} --after evaluate",
             what="Decides whether the candidate may be released and what answers each placement. A refusal is no failure.",
             repair="`gate.json` in the candidate's folder explains a refusal. Clear the task after a fix.",
             minutes=10,
+            group=group,
+            trigger_rule=rule,
         ),
         step(
             "publish",
-            f"{MAIN} models publish{FOR_EACH_SHOP}",
+            f"{MAIN} models publish{OF_GROUP}{LEDGER} --after gate",
             what="Moves the shop's release pointer when the gate passed; serving picks it up without a restart.",
             repair="Clear the task; the pointer moves in one step, and serving keeps the last good release until then.",
             minutes=10,
             outlets=[RELEASES],
+            group=group,
+            trigger_rule=rule,
         ),
     ]
+
+
+def report() -> BashOperator:
+    """The run's last task: it waits for all others, names the shops that failed and fails when anything did."""
+    return step(
+        "report",
+        f"{MAIN} ops.cli shops report {RUN_ID} --failed-tasks {FAILED_TASKS}",
+        what="Shows what became of every shop in every step. Steps go on without one that failed; here the run fails for it.",
+        repair="Fix what the reasons say, then clear the tasks that are red, with what follows them.",
+        minutes=5,
+        retries=0,
+        trigger_rule=TriggerRule.ALL_DONE,
+    )

@@ -4,29 +4,27 @@
 Makes the models of large shops from tables that Spark computes: neighbours, factors and candidates up to the cut of the shop's
 split and of all acts, then a candidate from them, its judgement, the gate and the release.
 
-Run it by hand, with the shops as a parameter, for shops whose acts do not fit one machine's memory; `daily` trains the others
-and would train these, too, if they are among its shops. It reads silver, so run it after `daily` or `history`. It may be run
-again at any time: every step replaces what it wrote before.
+It runs every night after `daily`, for the shops whose models come from tables (`jishi shops models SHOP tables`), which are
+those whose acts do not fit one machine's memory; `daily` trains the others. It reads silver. It may be run again at any time:
+every step replaces what it wrote before.
 """
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, chain
-from steps import MAIN, OWNER, SHOPS, model_steps, step
+from airflow.sdk import DAG, chain, task_group
+from airflow.timetables.trigger import CronTriggerTimetable
+from steps import MAIN, OF_GROUP, OWNER, SHOPS, SPARK_POOL, list_groups, model_steps, report, step
 
-# One line for each shop and window, so that the first that fails ends the task; the cut is the one that the judges use.
-EACH = (
-    "set -e{% for shop in params.shops %}\n"
-    f"cut=$({MAIN} models cut --shop {{{{ shop }}}}){{% for window in ['--before $cut ', ''] %}}\n"
-)
-EACH_END = "{% endfor %}{% endfor %}"
+# A group is one shop. The cut is the one that the judges use; a shop with too little for one ends the step as skipped.
+CUT = f"set -e\ncut=$({MAIN} models cut{OF_GROUP})\n"
+WINDOWS = ("--before $cut ", "")
 REPAIR = (
     "The log names shop, table and what is missing or wrong; nothing of that table was published. Fix it and clear the task."
 )
 
 with DAG(
     dag_id="tables",
-    schedule=None,
+    schedule=CronTriggerTimetable("30 2 * * *", timezone="UTC"),
     catchup=False,
     max_active_runs=1,
     tags=["jishi"],
@@ -34,26 +32,43 @@ with DAG(
     params={"shops": SHOPS},
     default_args={"owner": OWNER},
 ) as dag:
-    cooccurrence = step(
-        "cooccurrence",
-        f"{EACH}{MAIN} spark_jobs cooccurrence {{{{ window }}}}--within order --shop {{{{ shop }}}}\n"
-        f"{MAIN} spark_jobs cooccurrence {{{{ window }}}}--within person --shop {{{{ shop }}}}{EACH_END}",
-        what="Finds the nearest items of each item within orders and within persons, up to the cut and of all acts.",
-        repair=REPAIR,
-        minutes=60,
-    )
-    als = step(
-        "als",
-        f"{EACH}{MAIN} spark_jobs als {{{{ window }}}}--shop {{{{ shop }}}}{EACH_END}",
-        what="Factorises the preferences of all persons with MLlib, up to the cut and of all acts.",
-        repair=REPAIR,
-        minutes=60,
-    )
-    candidates = step(
-        "candidates",
-        f"{EACH}{MAIN} spark_jobs candidates {{{{ window }}}}--shop {{{{ shop }}}}{EACH_END}",
-        what="Lists the best items for each person from the neighbours within persons, up to the cut and of all acts.",
-        repair=f"{REPAIR} When the cut has moved since `cooccurrence`, clear that task and what follows.",
-        minutes=60,
-    )
-    chain(cooccurrence, als, candidates, *model_steps(source=" --from-tables"))
+
+    @task_group(group_id="each_group", prefix_group_id=False)
+    def each_group(group: dict[str, str]) -> None:
+        """One large shop, from silver to its release."""
+        cooccurrence = step(
+            "cooccurrence",
+            CUT
+            + "\n".join(
+                f"{MAIN} spark_jobs cooccurrence {window}--within {within}{OF_GROUP}"
+                for window in WINDOWS
+                for within in ("order", "person")
+            ),
+            what="Finds the nearest items of each item within orders and within persons, up to the cut and of all acts.",
+            repair=REPAIR,
+            minutes=60,
+            pool=SPARK_POOL,
+            group=group,
+        )
+        als = step(
+            "als",
+            CUT + "\n".join(f"{MAIN} spark_jobs als {window}{OF_GROUP[1:]}" for window in WINDOWS),
+            what="Factorises the preferences of all persons with MLlib, up to the cut and of all acts.",
+            repair=REPAIR,
+            minutes=60,
+            pool=SPARK_POOL,
+            group=group,
+        )
+        candidates = step(
+            "candidates",
+            CUT + "\n".join(f"{MAIN} spark_jobs candidates {window}{OF_GROUP[1:]}" for window in WINDOWS),
+            what="Lists the best items for each person from the neighbours within persons, up to the cut and of all acts.",
+            repair=f"{REPAIR} When the cut has moved since `cooccurrence`, clear that task and what follows.",
+            minutes=60,
+            pool=SPARK_POOL,
+            group=group,
+        )
+        chain(cooccurrence, als, candidates, *model_steps(group, source=" --from-tables", goes_on=False))
+
+    each_group.expand(group=list_groups(" --models-from tables --size 1").output)
+    chain(dag.get_task("publish"), report())

@@ -53,6 +53,16 @@ class Origin:
     name: str
     may_drop_state: bool = False
 
+    def is_of(self, job_id: str) -> bool:
+        """Whether the job has made this state: ``…/<job id>/chk-<n>``, or ``…/savepoint-<start of the job id>-…``."""
+        if self.path.name.startswith("savepoint-"):
+            return job_id.startswith(self.path.name.split("-")[1])
+        return self.path.parent.name == job_id
+
+    def covers(self, job_id: str, checkpoint: int) -> bool:
+        """Whether this state holds what the job had read by its ``checkpoint``; a savepoint is the last that a job makes."""
+        return self.is_of(job_id) and (self.path.name.startswith("savepoint-") or checkpoint <= _number(self.path))
+
 
 _HANDOVER = "upgrade.json"
 
@@ -71,8 +81,8 @@ def origin(folder: Path, flink: Path) -> Origin | None:
 def newest_checkpoint(folder: Path) -> Path | None:
     """The newest complete checkpoint below ``folder``, or None when there is none.
 
-    A checkpoint is complete when its ``_metadata`` is there. Files of the archive are named only after that moment, so going on
-    from the newest one neither loses rows nor repeats them.
+    A checkpoint is complete when its ``_metadata`` is there. Bronze gets its rows only after that moment, so going on from the
+    newest one neither loses rows nor repeats them.
     """
     complete = sorted((m.stat().st_mtime_ns, _number(m.parent), m.parent) for m in folder.glob("*/chk-*/_metadata"))
     return complete[-1][2] if complete else None

@@ -39,6 +39,8 @@ appender.file.strategy.type = DefaultRolloverStrategy
 appender.file.strategy.max = 3
 logger.kafka.name = org.apache.kafka
 logger.kafka.level = WARN
+logger.iceberg.name = org.apache.iceberg
+logger.iceberg.level = WARN
 """
 
 
@@ -90,9 +92,23 @@ def computing_options(parallelism: int) -> dict[str, str]:
 
 def connector_jars(paths: Paths) -> list[Path]:
     """Jars of the Kafka connector. Raises FileNotFoundError when they were not fetched."""
-    jars = sorted((paths.jars / "flink").glob("*.jar"))
+    return _jars(paths, "flink")
+
+
+def lake_jars(paths: Paths) -> list[Path]:
+    """Jars of the lake: Iceberg, the drivers of its catalog, object storage if it was fetched, and the part of Hadoop that
+    Iceberg's file access is built on, which PySpark's wheel brings. Raises FileNotFoundError.
+    """
+    hadoop = sorted(paths.main_python().parent.parent.glob("lib/python3*/site-packages/pyspark/jars/hadoop-client-*.jar"))
+    if not hadoop:
+        raise FileNotFoundError(f"no hadoop-client jars in the main environment of {paths.main_python()}; run scripts/setup")
+    return [*_jars(paths, "flink_lake"), *_jars(paths, "catalog"), *sorted((paths.jars / "flink_s3").glob("*.jar")), *hadoop]
+
+
+def _jars(paths: Paths, use: str) -> list[Path]:
+    jars = sorted((paths.jars / use).glob("*.jar"))
     if not jars:
-        raise FileNotFoundError(f"no connector jars in {paths.jars / 'flink'}; fetch them with: python -m ops.jars")
+        raise FileNotFoundError(f"no jars in {paths.jars / use}; fetch them with: python -m ops.jars")
     return jars
 
 
@@ -111,6 +127,8 @@ def prepare_jvm(paths: Paths, jvm_options: str) -> None:
     os.environ["FLINK_LOG_DIR"] = str(paths.log)
     os.environ["JAVA_HOME"] = str(java_home(paths.envs))
     os.environ["JVM_ARGS"] = f"{_JVM} {jvm_options}"
+    # The class path of the JVM itself: there Iceberg finds Hadoop and the catalog's driver, and this process finds Iceberg.
+    os.environ["HADOOP_CLASSPATH"] = os.pathsep.join(map(str, lake_jars(paths)))
 
 
 def table_environment(options: Mapping[str, str]) -> TableEnvironment:
@@ -139,7 +157,7 @@ def start_jvm(paths: Paths, jvm_options: str) -> psutil.Process:
 def end_leftover_jvm(paths: Paths) -> bool:
     """Kill the JVM of a run whose driver was killed, if it is still there; returns whether it was.
 
-    A JVM notices only after seconds that its driver is gone. Until then its job goes on and may name files of the archive after
+    A JVM notices only after seconds that its driver is gone. Until then its job goes on and may commit to bronze after
     the checkpoint from which the next run is about to go on: each of their rows would be there twice.
     """
     note = _note(paths)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flink_jobs import archive, feature_topic, log_table, outcomes, planner, unreadable
+from flink_jobs import bronze, feature_topic, log_table, outcomes, planner, unreadable
 from flink_jobs.feature_queries import view_query
 from flink_jobs.operators import SHARED, version_of
 from jishi.features import Feature
@@ -36,7 +36,7 @@ class FlinkJob:
 
 
 def realtime_job(settings: Settings, paths: Paths, views: Views) -> FlinkJob:
-    """Kafka → outcomes → archive, unreadable values and features."""
+    """Kafka → outcomes → the lake's bronze, unreadable values and features."""
     roll_after_ms = max(settings.checkpoint_interval_ms // 2, 100)
     return _job(
         settings,
@@ -44,7 +44,7 @@ def realtime_job(settings: Settings, paths: Paths, views: Views) -> FlinkJob:
         tables=(
             log_table.kafka_log(bootstrap=settings.kafka_bootstrap, allowed_lateness_s=settings.allowed_lateness_s),
             unreadable.raw_kafka_log(bootstrap=settings.kafka_bootstrap),
-            archive.archive_table(paths.live, roll_after_ms=roll_after_ms),
+            bronze.lake_bronze(settings),
             unreadable.unreadable_table(paths.unreadable, roll_after_ms=roll_after_ms),
             feature_topic.kafka_features(bootstrap=settings.kafka_bootstrap),
         ),
@@ -53,13 +53,13 @@ def realtime_job(settings: Settings, paths: Paths, views: Views) -> FlinkJob:
 
 
 def replay_job(settings: Settings, views: Views, *, source: Path, target: Path) -> FlinkJob:
-    """The same computation from a folder of JSON lines into ``archive``, ``unreadable``, ``features`` below ``target``."""
+    """The same computation from a folder of JSON lines into ``bronze``, ``unreadable``, ``features`` below ``target``."""
     return _job(
         settings,
         views,
         tables=(
             log_table.file_log(folder=source, allowed_lateness_s=settings.allowed_lateness_s),
-            archive.archive_table(target / "archive", roll_after_ms=1000),
+            bronze.file_bronze(target / "bronze"),
             unreadable.unreadable_table(target / "unreadable", roll_after_ms=1000),
             feature_topic.file_features(target / "features"),
         ),
@@ -83,7 +83,7 @@ def _job(settings: Settings, views: Views, *, tables: tuple[str, ...], inserts: 
         tables=tables,
         definitions=definitions,
         inserts=(
-            archive.archive_insert(),
+            bronze.bronze_insert(),
             unreadable.not_a_record(),
             feature_topic.features_insert(views, allowed_lateness_s=lateness_s),
             *inserts,

@@ -1,6 +1,6 @@
 """``python -m flink_jobs.realtime``: run the real-time job in the foreground until SIGTERM or SIGINT.
 
-    Kafka jishi.events → readable → numbered → events ─┬→ archive     (bronze files, exactly once)
+    Kafka jishi.events → readable → numbered → events ─┬→ bronze      (the lake's table, exactly once)
                        ↘ unreadable (kept)             └→ features → Kafka jishi.features
 
 It goes on from the newest checkpoint of the same computation or the savepoint of an upgrade (``flink_jobs.upgrade``), or from
@@ -20,7 +20,7 @@ import psutil
 from py4j.protocol import Py4JError
 from pyflink.util.exceptions import JavaException
 
-from flink_jobs import checkpoints, engine
+from flink_jobs import bronze_restore, checkpoints, engine
 from flink_jobs.job import FlinkJob, realtime_job
 from flink_jobs.plan import compile_job, operators
 from flink_jobs.rest_api import RestApi, is_timeout
@@ -62,7 +62,7 @@ def main() -> int:
             _cancel(rest, job_id)
         print("stopped; the next start goes on from the newest checkpoint", flush=True)
         return 0
-    except (FileNotFoundError, JavaMissing, MetricsPortTaken, ValueError) as error:
+    except (FileNotFoundError, JavaMissing, MetricsPortTaken, bronze_restore.BronzeUnusable, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except (JavaException, Py4JError) as error:
@@ -90,6 +90,8 @@ def start(settings: Settings, paths: Paths, job: FlinkJob, folder: Path) -> str:
     """Submit the job, from an upgrade's savepoint or its newest checkpoint below ``folder``, if any; returns its id."""
     began = time.monotonic()
     origin = checkpoints.origin(folder, paths.flink)
+    if taken_out := bronze_restore.put_back(settings, origin):
+        print(f"bronze had {taken_out} commits that the job's state does not know; they are out and come again", flush=True)
     options = engine.realtime_options(settings, paths, checkpoints=folder, resume_from=origin)
     compiled = compile_job(engine.table_environment(options), job)
     client = compiled.execute().get_job_client()

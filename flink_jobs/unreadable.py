@@ -1,4 +1,4 @@
-"""Values of the event log that are no records: kept beside the archive with their position, never dropped.
+"""Values of the event log that are no records: kept beside bronze with their position, never dropped.
 
 The forwarder writes none but ticks, which are not kept. Whatever else writes to the topic is found here: a value that is not a
 JSON object (``not_json``: its text; the bytes stay in the log for its retention), and an object without a record's identity
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flink_jobs.archive import json_lines_table
+from flink_jobs.json_lines import json_lines_table
 from flink_jobs.log_table import kafka_source_options
 from flink_jobs.outcomes import IDENTITY
 from jishi.tables import LOG_RECORD

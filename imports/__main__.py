@@ -1,10 +1,9 @@
-"""``python -m imports journey|events|orders|items|history|live``: bring events from elsewhere into bronze."""
+"""``python -m imports journey|events|orders|items|history``: bring events from elsewhere into bronze."""
 
 from __future__ import annotations
 
 import sys
 import time
-from datetime import date
 from functools import partial
 from typing import Annotated
 
@@ -62,7 +61,7 @@ def history(
     processes: Annotated[int, typer.Option(min=1, help="processes that check events")] = 2,
     run: Annotated[str | None, typer.Option(help="ID[@SERIES] of a run, to take up only shops that it has not done")] = None,
 ) -> None:
-    """Landing files → bronze batch ``history``; registers the shops. A shop whose files are not right is named and left out.
+    """Landing files → ``bronze/history``; registers the shops. A shop whose files are not right is named and left out.
 
     Exit code 3 when some shops failed, 1 when all did.
     """
@@ -75,42 +74,17 @@ def history(
         with Progress(*columns, console=console, transient=True) as bar:
             shown = bar.add_task("landing", total=None)
             counts = land_history(
-                paths,
+                get_settings(),
                 ready,
                 processes=processes,
                 progress=lambda done, total: bar.update(shown, completed=done, total=total),
             )
-        console.print(_counts_table(counts, f"bronze batch history, {time.monotonic() - started:.1f} s"))
+        console.print(_counts_table(counts, f"bronze/history, {time.monotonic() - started:.1f} s"))
     for each in checked.shops:
         runs.record(each)
         result.shops.append(each)
     result.show(console)
     raise typer.Exit(result.exit_code)
-
-
-@app.command()
-def live(
-    day: Annotated[str, typer.Option("--date", help="UTC date of received_at, YYYY-MM-DD")],
-) -> None:
-    """The stream job's archive of one day → bronze batch ``live-<date>`` of each shop that has events on it."""
-    from imports.live import land_live
-
-    try:
-        on = date.fromisoformat(day)
-    except ValueError:
-        raise LandingError(f"--date: {day!r} is not a date; write YYYY-MM-DD") from None
-    paths = Paths.of(get_settings())
-    landed = land_live(paths, on)
-    if not landed:
-        console.print(f"no event was received on {on.isoformat()} (UTC) in {paths.live}; nothing to land", soft_wrap=True)
-        return
-    outcomes = sorted({outcome for counts in landed.values() for outcome in counts})
-    table = Table(title=f"bronze batch live-{on.isoformat()}")
-    for column in ("shop", "events", *outcomes):
-        table.add_column(column, justify="left" if column == "shop" else "right")
-    for shop_id, counts in landed.items():
-        table.add_row(shop_id, f"{sum(counts.values()):,}", *(f"{counts.get(outcome, 0):,}" for outcome in outcomes))
-    console.print(table)
 
 
 def _counts_table(counts: dict[str, LineCounts], title: str) -> Table:

@@ -1,4 +1,4 @@
-"""Landing files of many shops → the bronze batch ``history``, published in one step."""
+"""Landing files of many shops → ``bronze/history``, published in one step."""
 
 from __future__ import annotations
 
@@ -7,45 +7,52 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from imports.bronze import FileTask, LineCounts, land_file, read_lines
-from jishi.lake import Lake
+from jishi.lake.publishing import Replacement, field_ids, publish
+from jishi.lake.rows import Rows
 from jishi.landing import LandingError, Manifest, landed_shops, load_manifest
 from jishi.paths import Paths
+from jishi.settings import Settings
 from jishi.shop_runs import NothingToDo
 from jishi.shops import Shop, Shops
-from jishi.tables import BRONZE_EVENTS
+from jishi.tables import BRONZE_HISTORY
 
-BATCH = "history"
 Progress = Callable[[int, int], None]
 
 
 def land_history(
-    paths: Paths, shop_ids: Sequence[str] = (), *, processes: int = 2, progress: Progress | None = None
+    settings: Settings, shop_ids: Sequence[str] = (), *, processes: int = 2, progress: Progress | None = None
 ) -> dict[str, LineCounts]:
     """Publish the history of ``shop_ids`` (all that have landing files when empty) and register the shops.
 
-    Replaces the ``history`` partition of each of these shops and nothing else. ``progress`` is told lines done and lines in
-    all. Returns counts by shop.
+    Replaces the rows of these shops in ``bronze/history`` and nothing else. ``progress`` gets lines done and lines in all.
+    Returns counts by shop.
     Raises LandingError when a manifest or a file is not as it should be; nothing is published then.
     """
+    paths = Paths.of(settings)
     manifests = _manifests(paths, shop_ids)
     counts = {shop_id: LineCounts() for shop_id in manifests}
-    partitions = {shop_id: f"shop={shop_id}/batch={BATCH}" for shop_id in manifests}
-    with Lake(paths.lake).publish(BRONZE_EVENTS.name, replace=partitions.values()) as draft:
+    paths.lake.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="history-", dir=paths.lake) as folder:
+        numbers = field_ids(settings, BRONZE_HISTORY)
         tasks = [
             task
             for shop_id, manifest in manifests.items()
-            for task in file_tasks(manifest, paths.history / shop_id, draft.path / partitions[shop_id])
+            for task in file_tasks(manifest, paths.history / shop_id, Path(folder) / shop_id, numbers)
         ]
         total, done = sum(m.lines for m in manifests.values()), 0
         # Heavy files first, so that both processes end together.
         tasks.sort(key=lambda t: t.source.stat().st_size if t.source.exists() else 0, reverse=True)
-        for task, counts_of_file in _run(tasks, processes):
-            counts[task.shop_id].add(counts_of_file)
-            done += counts_of_file.lines
+        for task, of_file in _run(tasks, processes):
+            counts[task.shop_id].add(of_file)
+            done += of_file.lines
             if progress:
                 progress(done, total)
+        where = Rows.of(shop_id=sorted(manifests))
+        files = sorted(task.target for task in tasks)
+        publish(settings, "imports history", lambda base: [Replacement(BRONZE_HISTORY, where, files=files)])
     register(paths, manifests)
     return counts
 
@@ -70,12 +77,12 @@ def check_history(paths: Paths, shop_id: str) -> None:
         read_lines(folder / landed.name, landed)
 
 
-def file_tasks(manifest: Manifest, source: Path, target: Path) -> list[FileTask]:
+def file_tasks(manifest: Manifest, source: Path, target: Path, numbers: dict[str, int]) -> list[FileTask]:
     """One task a file, with the number of its first line."""
     tasks, first = [], 0
     for landed in manifest.files:
         parquet = target / Path(landed.name).with_suffix(".parquet").name
-        tasks.append(FileTask(manifest.shop_id, source / landed.name, landed, first, parquet))
+        tasks.append(FileTask(manifest.shop_id, source / landed.name, landed, first, parquet, numbers))
         first += landed.lines
     return tasks
 

@@ -21,6 +21,8 @@ ARROW_TYPES: dict[str, pa.DataType] = {
     "date": pa.date32(),
     "instant": pa.timestamp("us"),
     "floats": pa.list_(pa.float32()),
+    "strings": pa.list_(pa.string()),
+    "int64s": pa.list_(pa.int64()),
 }
 
 

@@ -28,7 +28,6 @@ from itertools import groupby
 from typing import NamedTuple
 
 USER, DEVICE = "u:", "a:"
-GUEST = "import:guest:"  # begins the anonymous id of an imported order without a customer; no storefront gives such ids
 DAY_MS = 86_400_000
 
 

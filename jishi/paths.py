@@ -92,11 +92,6 @@ class Paths:
         return self.var / "landing" / "history"
 
     @property
-    def live(self) -> Path:
-        """Bronze archive as the Flink job writes it: committed JSON-lines files of ``jishi.tables.BRONZE_EVENTS``."""
-        return self.var / "landing" / "live"
-
-    @property
     def unlinks(self) -> Path:
         """What was taken back of the links between devices and users (``jishi.unlinks``)."""
         return self.var / "identity" / "unlinks.jsonl"

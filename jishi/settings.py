@@ -31,6 +31,14 @@ class Settings(BaseSettings):
     lake_s3_region: str = Field("us-east-1", description="region of the object store")
     lake_s3_access_key: str = Field("", description="access key of the object store; empty: the engines' own ways to find one")
     lake_s3_secret_key: str = Field("", description="secret of lake_s3_access_key")
+    lake_keep_hours: int = Field(24, ge=1, description="snapshots that no version of the lake names are kept so long (hours)")
+    lake_versions: int = Field(20, ge=1, description="versions of the lake that are kept, whatever their age")
+    lake_live_commits: int = Field(
+        1_000, ge=20, description="commits of bronze.events that are kept, the stream's last among them"
+    )
+    lake_orphan_hours: int = Field(
+        168, ge=24, description="files that no snapshot knows are removed then; longer than the stream may be down (hours)"
+    )
 
     kafka_bootstrap: str = Field("127.0.0.1:19092", description="Kafka bootstrap servers (HOST:PORT, comma separated)")
     kafka_controller_port: int = Field(19093, description="port of the embedded broker's controller")
@@ -65,6 +73,7 @@ class Settings(BaseSettings):
         "postgresql://jishi:jishi@127.0.0.1:5432/jishi",
         description="URL (user, password, host, port, database) of PostgreSQL when online_store is postgresql",
     )
+    shop_group_size: int = Field(50, ge=1, description="most shops that a task of a pipeline works on")
     served_values_rate: float = Field(0.05, ge=0, le=1, description="share of the feature values used by serving that it logs")
     online_parity_delay_s: int = Field(10, ge=5, description="a value that serving used may be this far behind the log")
     online_parity_max_drift: float = Field(

@@ -111,8 +111,8 @@ class ShopRuns:
     """
 
     def __init__(self, paths: Paths, job: str, run: str | None) -> None:
-        if run is not None and not _RUN.fullmatch(run):
-            raise BadRunId(f"--run: {run!r} is no run id; use letters, digits and _ . ~ : + -, and @<number> for a series")
+        if run is not None:
+            _check(run)
         self.job = job
         run_id, _, series = (run or "").partition("@")
         self._series = int(series or 0)
@@ -196,7 +196,8 @@ def add_run_options(parser: ArgumentParser) -> None:
 
 
 def read_run(paths: Paths, run_id: str) -> dict[str, dict[str, ShopResult]]:
-    """The newest result of every shop, by job, of one run."""
+    """The newest result of every shop, by job, of one run. Raises BadRunId."""
+    _check(run_id)
     files = sorted((paths.runs / run_id).glob("*.jsonl"), key=lambda file: file.stat().st_ctime)
     return {file.stem: {shop_id: result for shop_id, (result, _) in _read(file).items()} for file in files}
 
@@ -207,6 +208,11 @@ def forget_runs(paths: Paths, keep: int = KEPT_RUNS) -> int:
     for folder in folders[keep:]:
         shutil.rmtree(folder)
     return len(folders[keep:])
+
+
+def _check(run: str) -> None:
+    if not _RUN.fullmatch(run):
+        raise BadRunId(f"{run!r} is no run id; use letters, digits and _ . ~ : + -, and @<number> for a series")
 
 
 def _attempts(

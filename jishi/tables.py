@@ -1,8 +1,8 @@
 """Columns of the lake's tables, declared once; each engine derives its own schema from here.
 
 Types are ``string``, ``int32``, ``int64``, ``double``, ``bool``, ``date``, ``instant`` (a UTC instant with microseconds, stored
-without a zone) and ``floats`` (a list of 32-bit numbers). Money is in minor units of ``currency``. ``*_at`` is a UTC instant,
-``*_date`` a date in the shop's time zone, ``*_ms`` epoch milliseconds.
+without a zone) and the lists ``floats`` (of 32-bit numbers), ``strings`` and ``int64s``. Money is in minor units of
+``currency``. ``*_at`` is a UTC instant, ``*_date`` a date in the shop's time zone, ``*_ms`` epoch milliseconds.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 # Shops share the files of their bucket: at 1,000 shops a partition for each would mean as many files a commit.
 BY_SHOP = ("bucket(16, shop_id)",)
+# A batch of a shop is replaced as a whole: its rows are files of their own.
+BY_BATCH = ("batch", *BY_SHOP)
 SPARK_TYPES = {
     "string": "STRING",
     "int32": "INT",
@@ -20,6 +22,8 @@ SPARK_TYPES = {
     "date": "DATE",
     "instant": "TIMESTAMP_NTZ",
     "floats": "ARRAY<FLOAT>",
+    "strings": "ARRAY<STRING>",
+    "int64s": "ARRAY<BIGINT>",
 }
 FLINK_TYPES = SPARK_TYPES | {"instant": "TIMESTAMP(6)"}
 
@@ -150,14 +154,14 @@ SILVER_EVENTS = TableSchema(
         "repaired_at": "instant",
         "line": "string",
     },
-    partition=BY_SHOP,
+    partition=BY_BATCH,
 )
 SILVER_DUPLICATES = TableSchema(
     "silver/duplicates",
     "One delivery of an event that was known before.",
     ("collector_id", "seq"),
     _SILVER_HEAD | {"event_id": "string", "type": "string"} | _POSITION | {"line": "string"},
-    partition=BY_SHOP,
+    partition=BY_BATCH,
 )
 SILVER_QUARANTINE = TableSchema(
     "silver/quarantine",
@@ -175,7 +179,7 @@ SILVER_QUARANTINE = TableSchema(
     }
     | _POSITION
     | {"line": "string"},
-    partition=BY_SHOP,
+    partition=BY_BATCH,
 )
 SILVER_ITEMS = TableSchema(
     "silver/items",
@@ -250,8 +254,8 @@ SILVER_ORDERS = TableSchema(
     "silver/orders",
     "One paid order.",
     ("shop_id", "order_id"),
-    {
-        "shop_id": "string",
+    _SILVER_HEAD
+    | {
         "order_id": "string",
         "event_id": "string",
         "person_id": "string",
@@ -275,14 +279,14 @@ SILVER_ORDERS = TableSchema(
         "share_id": "string",
         "group_buy_id": "string",
     },
-    partition=BY_SHOP,
+    partition=BY_BATCH,
 )
 SILVER_ORDER_LINES = TableSchema(
     "silver/order_lines",
     "One line of one paid order, in the order's own sequence.",
     ("shop_id", "order_id", "line_number"),
-    {
-        "shop_id": "string",
+    _SILVER_HEAD
+    | {
         "order_id": "string",
         "line_number": "int32",
         "person_id": "string",
@@ -296,14 +300,14 @@ SILVER_ORDER_LINES = TableSchema(
         "net_minor": "int64",
         "coupon_id": "string",
     },
-    partition=BY_SHOP,
+    partition=BY_BATCH,
 )
 SILVER_REFUNDS = TableSchema(
     "silver/refunds",
     "One refund of one order, whole or in part.",
     ("shop_id", "refund_id"),
-    {
-        "shop_id": "string",
+    _SILVER_HEAD
+    | {
         "refund_id": "string",
         "order_id": "string",
         "person_id": "string",
@@ -314,14 +318,14 @@ SILVER_REFUNDS = TableSchema(
         "amount_minor": "int64",
         "reason": "string",
     },
-    partition=BY_SHOP,
+    partition=BY_BATCH,
 )
 SILVER_INTERACTIONS = TableSchema(
     "silver/interactions",
     "One act of a person towards one item: view, add, pay or share (kind); an order line gives one pay.",
     ("shop_id", "event_id", "item_id", "line_number"),
-    {
-        "shop_id": "string",
+    _SILVER_HEAD
+    | {
         "event_id": "string",
         "line_number": "int32",
         "person_id": "string",
@@ -331,7 +335,7 @@ SILVER_INTERACTIONS = TableSchema(
         "occurred_at": "instant",
         "received_at": "instant",
     },
-    partition=BY_SHOP,
+    partition=BY_BATCH,
 )
 
 SILVER = (

@@ -18,8 +18,11 @@ from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from ops.airflow import airflow_environment, write_secrets
 
-# The steps that write to DuckDB share one slot, because DuckDB has one writer.
-WAREHOUSE_POOL = ("warehouse", "1", "DuckDB has one writer")
+# Name, slots, why: tasks of a pool run so many at a time.
+POOLS = (
+    ("warehouse", "1", "DuckDB has one writer"),
+    ("spark", "1", "a Spark driver takes the memory and the cores of the embedded profile"),
+)
 
 
 class AirflowMissing(RuntimeError):
@@ -28,20 +31,25 @@ class AirflowMissing(RuntimeError):
 
 def installed_version(paths: Paths) -> str:
     """Airflow's version in its environment. Raises AirflowMissing."""
-    folders = sorted((paths.envs / "airflow").glob("lib/python*/site-packages/apache_airflow-*.dist-info"))
-    if not folders:
+    installed = sorted((paths.envs / "airflow").glob("lib/python*/site-packages/apache_airflow-*.dist-info"))
+    if not installed:
         raise AirflowMissing(f"Airflow is not installed in {paths.envs / 'airflow'}; run scripts/setup")
-    return folders[0].name.removeprefix("apache_airflow-").removesuffix(".dist-info")
+    return installed[0].name.removeprefix("apache_airflow-").removesuffix(".dist-info")
+
+
+def _state(paths: Paths) -> str:
+    """What a database is made ready for: Airflow's version and the pools."""
+    return "-".join([installed_version(paths), *(f"{name}{slots}" for name, slots, _ in POOLS)])
 
 
 def template_file(paths: Paths) -> Path:
-    """Where the migrated, otherwise empty database of the installed version is kept."""
-    return paths.envs / "templates" / f"airflow-{installed_version(paths)}.db"
+    """Where the migrated, otherwise empty database of the installed version with its pools is kept."""
+    return paths.envs / "templates" / f"airflow-{_state(paths)}.db"
 
 
 def make_ready(settings: Settings, paths: Paths) -> str:
     """Create or migrate the platform's database where needed. Returns what was done."""
-    version = installed_version(paths)
+    version = _state(paths)
     database, noted, template = paths.airflow / "airflow.db", paths.airflow / "database_version", template_file(paths)
     if database.exists() and noted.exists() and noted.read_text().strip() == version:
         return f"the database is that of Airflow {version}"
@@ -71,7 +79,7 @@ def make_template(settings: Settings, paths: Paths) -> None:
 def _migrate(settings: Settings, paths: Paths) -> None:
     airflow = str(paths.envs / "airflow" / "bin" / "airflow")
     environment = os.environ | airflow_environment(settings, paths)
-    for arguments in (("db", "migrate"), ("pools", "set", *WAREHOUSE_POOL)):
+    for arguments in (("db", "migrate"), *(("pools", "set", *pool) for pool in POOLS)):
         done = subprocess.run([airflow, *arguments], env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise AirflowMissing(f"airflow {' '.join(arguments)} failed:\n{(done.stdout + done.stderr)[-2000:]}")

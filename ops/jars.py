@@ -1,6 +1,7 @@
 """Fetch the broker, connectors and the lake's runtimes with the Ivy that PySpark ships; check each byte against pinned sums.
 
-Run ``python -m ops.jars`` to fetch what is missing; ``--pin`` rewrites the sums after a deliberate change.
+Run ``python -m ops.jars`` to fetch what is missing; ``s3`` fetches what a lake in an object store needs, too (127 MB);
+``--pin`` rewrites the sums after a deliberate change.
 """
 
 from __future__ import annotations
@@ -49,27 +50,38 @@ ARTIFACTS = (
     Artifact("catalog", "org.postgresql", "postgresql", "42.7.14"),
 )
 
+OBJECT_STORE = frozenset({"spark_s3", "flink_s3"})  # fetched when asked for: a lake in a folder needs none of them
+
 
 class JarMismatch(RuntimeError):
     """A fetched jar is not the pinned one."""
 
 
-def fetch_jars(paths: Paths) -> list[Path]:
-    """Fetch every jar that is missing and check all of them.
+def fetch_jars(paths: Paths, *, with_object_store: bool = False) -> list[Path]:
+    """Fetch every jar that is missing and check all that are there.
 
     Returns the jars. Raises JarMismatch when a file is unknown, absent or differs from its pinned sum.
     """
     pins: dict[str, str] = json.loads(PINS.read_text())
     present = _sums(paths.jars)
-    if present != pins:
-        shutil.rmtree(paths.jars, ignore_errors=True)
-        for artifact in ARTIFACTS:
-            _retrieve(artifact, paths)
-        present = _sums(paths.jars)
+    for folder in sorted({artifact.folder for artifact in ARTIFACTS}):
+        is_wanted = with_object_store or folder not in OBJECT_STORE
+        if not is_wanted and not _of_folder(present, folder):
+            pins = {name: digest for name, digest in pins.items() if Path(name).parent.name != folder}
+        elif _of_folder(present, folder) != _of_folder(pins, folder):
+            shutil.rmtree(paths.jars / folder, ignore_errors=True)
+            for artifact in ARTIFACTS:
+                if artifact.folder == folder:
+                    _retrieve(artifact, paths)
+    present = _sums(paths.jars)
     for name in sorted(pins.keys() | present.keys()):
         if present.get(name) != pins.get(name):
             raise JarMismatch(f"jar {name}: sha256 is {present.get(name)}, pinned is {pins.get(name)}; see ops/jars.json")
     return [paths.jars / name for name in sorted(present)]
+
+
+def _of_folder(sums: dict[str, str], folder: str) -> dict[str, str]:
+    return {name: digest for name, digest in sums.items() if Path(name).parent.name == folder}
 
 
 def _sums(folder: Path) -> dict[str, str]:
@@ -102,14 +114,14 @@ def _retrieve(artifact: Artifact, paths: Paths) -> None:
 
 
 def main() -> None:
-    """Fetch and check; with ``--pin`` fetch afresh and pin what came."""
+    """Fetch and check; with ``s3`` also for object stores; with ``--pin`` fetch afresh and pin what came."""
     paths = Paths.of(get_settings())
     if "--pin" in sys.argv[1:]:
         shutil.rmtree(paths.jars, ignore_errors=True)
         for artifact in ARTIFACTS:
             _retrieve(artifact, paths)
         write_json(PINS, _sums(paths.jars))
-    print(f"{len(fetch_jars(paths))} jars in {paths.jars}")
+    print(f"{len(fetch_jars(paths, with_object_store='s3' in sys.argv[1:]))} jars in {paths.jars}")
 
 
 if __name__ == "__main__":

@@ -137,7 +137,10 @@ def one_shots(paths: Paths) -> dict[Stage, list[tuple[str, list[str]]]]:
     # Nothing waits for the board, and Flink's start takes the longest: the board's set-up takes what the others leave.
     board = giving_way([str(paths.python("superset")), "-m", "dashboard", "setup"])
     return {
-        "after_kafka": [("topics", [main, "-m", "ops.kafka", "topics"])],
+        "after_kafka": [
+            ("topics", [main, "-m", "ops.kafka", "topics"]),
+            ("the lake's tables", [main, "-m", "ops.lake_tables"]),
+        ],
         "after_airflow": [("Airflow's database", [main, "-m", "ops.airflow_database"])],
         "after_superset": [("Superset's database and board", board)],
     }

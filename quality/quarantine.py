@@ -1,4 +1,4 @@
-"""What was accepted and is not good: shop, reason, field, detail and the raw line, from silver and from the live archive."""
+"""What was accepted and is not good: shop, reason, field, detail and raw line, from silver and the live tail of bronze."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from jishi.lake.live import LiveTail
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
 from jishi.outcomes import Outcome
-from jishi.paths import Paths
 from jishi.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,20 +19,11 @@ if TYPE_CHECKING:
 
 State = Literal["open", "waiting", "repaired"]
 
-_LIVE_COLUMNS = {
-    "collector_id": "VARCHAR",
-    "seq": "BIGINT",
-    "shop_id": "VARCHAR",
-    "type": "VARCHAR",
-    "event_id": "VARCHAR",
-    "received_at_ms": "BIGINT",
-    "invalid_reason": "VARCHAR",
-    "invalid_field": "VARCHAR",
-    "invalid_detail": "VARCHAR",
-    "outcome": "VARCHAR",
-    "line": "VARCHAR",
-}
-# One row an event that is, or was, kept out. An event of the live archive counts until its day has been worked up.
+_LIVE_COLUMNS = (
+    *("collector_id", "seq", "shop_id", "type", "event_id", "received_at_ms"),
+    *("invalid_reason", "invalid_field", "invalid_detail", "outcome", "line"),
+)
+# One row an event that is, or was, kept out. An event of the live tail counts until its day has been worked up.
 _QUARANTINE = f"""
 create view kept_out as
 select shop_id, collector_id, seq, batch, outcome, reason, field, detail, type, event_id, received_at, line
@@ -42,9 +33,8 @@ select distinct on (collector_id, seq)
     shop_id, collector_id, seq, null, outcome, coalesce(invalid_reason, outcome), coalesce(invalid_field, 'occurred_at'),
     coalesce(invalid_detail, 'occurred_at lies after the time at which the event was known'), type, event_id,
     make_timestamp(received_at_ms * 1000), line
-from archive
-where outcome in ('{Outcome.INVALID.value}', '{Outcome.FUTURE.value}')
-    and (collector_id, seq) not in (select (collector_id, seq) from silver_quarantine)
+from live
+where (collector_id, seq) not in (select (collector_id, seq) from silver_quarantine)
     and (collector_id, seq) not in (
         select (collector_id, seq) from bronze_repairs semi join bronze_all using (collector_id, seq)
     );
@@ -66,7 +56,7 @@ where (collector_id, seq) not in (select (collector_id, seq) from kept_out)
 class Quarantined:
     """One accepted event that is, or was, kept out of the good stream.
 
-    ``batch`` is its bronze batch, None while it only lies in the live archive (and for a repaired one). ``state`` is ``open``,
+    ``batch`` is its bronze batch, None while it only lies in the live tail (and for a repaired one). ``state`` is ``open``,
     ``waiting`` when a mapping has repaired it and the batch was not built anew yet, else ``repaired``.
     """
 
@@ -95,19 +85,10 @@ class Quarantined:
 @contextmanager
 def open_quarantine(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """The lake with one view more, ``quarantined``, whose columns are the fields of ``Quarantined``."""
-    paths = Paths.of(settings)
-    files = [
-        str(file)
-        for file in sorted(paths.live.rglob("*"))
-        if file.is_file() and not any(part.startswith((".", "_")) for part in file.relative_to(paths.live).parts)
-    ]
+    live = LiveTail(settings)
+    kept_out = f"outcome in ('{Outcome.INVALID.value}', '{Outcome.FUTURE.value}')"
     with open_lake(open_version(settings)) as lake:
-        if files:
-            archive = lake.read_json(files, columns=_LIVE_COLUMNS, format="newline_delimited")  # type: ignore[arg-type]
-            archive.create_view("archive")
-        else:
-            columns = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in _LIVE_COLUMNS.items())
-            lake.execute(f"create view archive as select * from (select {columns}) where false")
+        lake.register("live", live.rows(_LIVE_COLUMNS, where=kept_out))
         lake.execute(_QUARANTINE)
         yield lake
 

@@ -15,10 +15,11 @@ from dataclasses import asdict, dataclass
 from jishi import tables
 from jishi.lake.query import open_lake, quoted, view_of
 from jishi.lake.reading import open_version
-from jishi.landing import landed_shops, load_manifest
+from jishi.landing import LandingError, landed_shops, load_manifest
 from jishi.marts import EXPORTED
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings, get_settings
+from jishi.shops import Shops
 
 
 class CountFailed(RuntimeError):
@@ -31,6 +32,7 @@ class ShopCount:
 
     ``gmv_minor`` = Σ paid amount of orders − Σ refunds. ``late`` counts rows of ``silver``, ``repaired`` events that left the
     quarantine for silver or duplicates. ``difference`` = accepted − silver − duplicates − quarantined, and must be 0.
+    ``problem`` says why the shop's history could not be counted, and is empty when it could.
     """
 
     shop_id: str
@@ -43,6 +45,12 @@ class ShopCount:
     orders: int
     gmv_minor: int
     paying_customers: int
+    problem: str = ""
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether everything acknowledged could be counted and is accounted for."""
+        return self.difference == 0 and not self.problem
 
     @property
     def difference(self) -> int:
@@ -50,11 +58,18 @@ class ShopCount:
         return self.accepted - self.silver - self.duplicates - sum(self.quarantined.values())
 
 
-def accepted_counts(paths: Paths) -> dict[str, int]:
-    """Acknowledged events by shop: history by its manifests, live by the collector's write-ahead log."""
+def accepted_counts(paths: Paths) -> tuple[dict[str, int], dict[str, str]]:
+    """Acknowledged events by shop: history by its manifests, live by the collector's write-ahead log.
+
+    The second part says of shops why their manifest could not be read. Raises CountFailed.
+    """
     counts: dict[str, int] = {}
+    problems: dict[str, str] = {}
     for shop_id in landed_shops(paths.history):
-        counts[shop_id] = load_manifest(paths.history / shop_id).lines
+        try:
+            counts[shop_id] = load_manifest(paths.history / shop_id).lines
+        except LandingError as error:
+            problems[shop_id] = str(error)
     if paths.wal.exists():
         command = [str(paths.python("main")), "-m", "collector", "accepted", "--json"]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT_ROOT)
@@ -62,12 +77,13 @@ def accepted_counts(paths: Paths) -> dict[str, int]:
             raise CountFailed(f"the collector could not count its write-ahead log: {done.stderr.strip()[-500:]}")
         for shop_id, count in json.loads(done.stdout).items():
             counts[shop_id] = counts.get(shop_id, 0) + count
-    return counts
+    return counts, problems
 
 
 def reconcile(settings: Settings) -> list[ShopCount]:
-    """Counts of every shop that sent or holds anything, by shop id."""
-    accepted = accepted_counts(Paths.of(settings))
+    """Counts of every shop that is registered, sent or holds anything, by shop id."""
+    paths = Paths.of(settings)
+    accepted, problems = accepted_counts(paths)
     with open_lake(open_version(settings)) as lake:
         rows = {
             name: dict(lake.execute(sql).fetchall())
@@ -90,7 +106,8 @@ def reconcile(settings: Settings) -> list[ShopCount]:
     quarantined: dict[str, dict[str, int]] = {}
     for shop_id, reason, count in reasons:
         quarantined.setdefault(shop_id, {})[reason] = count
-    shop_ids = sorted(accepted.keys() | rows["silver"].keys() | quarantined.keys() | rows["duplicates"].keys())
+    counted = accepted.keys() | rows["silver"].keys() | quarantined.keys() | rows["duplicates"].keys()
+    shop_ids = sorted(counted | problems.keys() | Shops.load(paths.shops_file).shops.keys())
     return [
         ShopCount(
             shop_id=shop_id,
@@ -103,6 +120,7 @@ def reconcile(settings: Settings) -> list[ShopCount]:
             orders=rows["orders"].get(shop_id, 0),
             gmv_minor=rows["paid"].get(shop_id, 0) - rows["refunded"].get(shop_id, 0),
             paying_customers=rows["customers"].get(shop_id, 0),
+            problem=problems.get(shop_id, ""),
         )
         for shop_id in shop_ids
     ]
@@ -146,14 +164,17 @@ def run_reconcile(*, as_json: bool) -> int:
     counts = reconcile(get_settings())
     if as_json:
         print(json.dumps([asdict(count) | {"difference": count.difference} for count in counts], indent=2, ensure_ascii=False))
-        return 1 if any(count.difference for count in counts) else 0
+        return 0 if all(count.is_equal for count in counts) else 1
     table = Table(title="accepted = silver + duplicates + quarantined", title_justify="left")
     for heading in ("shop", "accepted", "silver", "late", "duplicates", "quarantined", "repaired", "difference"):
         table.add_column(heading, justify="left" if heading == "shop" else "right")
     for count in counts:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in count.quarantined.items()) or "0"
-        style = "red" if count.difference else ""
+        style = "" if count.is_equal else "red"
         numbers = [f"{n:,}" for n in (count.accepted, count.silver, count.late, count.duplicates)]
         table.add_row(count.shop_id, *numbers, reasons, f"{count.repaired:,}", f"{count.difference:,}", style=style)
     Console().print(table)
-    return 1 if any(count.difference for count in counts) else 0
+    for count in counts:
+        if count.problem:
+            print(f"{count.shop_id}: {count.problem}")
+    return 0 if all(count.is_equal for count in counts) else 1

@@ -10,21 +10,21 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from jishi.arrow_tables import arrow_schema, to_arrow, write_parquet
+from jishi.arrow_tables import to_arrow
 from jishi.contract import Refusal, record_of
 from jishi.contract.fields import to_ms
 from jishi.contract.reading import read_event
 from jishi.contract.sender import OrderSource, sender_of
-from jishi.lake import Lake
+from jishi.lake.publishing import Replacement, publish, rows_at
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
+from jishi.lake.rows import Rows
+from jishi.lake.versions import TableVersion
 from jishi.outcomes import Outcome, outcome_without_history
 from jishi.paths import Paths
 from jishi.settings import Settings
@@ -79,8 +79,7 @@ def replay(
             }
         )
     if repaired and not is_trial:
-        _mark_repeated(settings, repaired)
-        _publish(settings, repaired)
+        _publish(settings, repaired, f"quality replay {mapping.name}")
     if not is_trial:
         replayed.batches = _waiting_batches(settings, shop)
     return replayed
@@ -144,25 +143,22 @@ def _mark_repeated(settings: Settings, repaired: dict[str, list[dict[str, Any]]]
             good.add(key)
 
 
-def _publish(settings: Settings, repaired: dict[str, list[dict[str, Any]]]) -> None:
-    lake = Lake(Paths.of(settings).lake)
-    partitions = {shop_id: f"shop={shop_id}" for shop_id in repaired}
-    earlier = {
-        shop_id: [
-            pq.read_table(file, schema=arrow_schema(BRONZE_REPAIRS), partitioning=None) for file in _files(lake, partition)
-        ]
-        for shop_id, partition in partitions.items()
-    }
-    with lake.publish(BRONZE_REPAIRS.name, replace=partitions.values()) as draft:
-        for shop_id, rows in repaired.items():
-            table = pa.concat_tables([*earlier[shop_id], to_arrow(BRONZE_REPAIRS, rows)])
-            write_parquet(table, draft.path / partitions[shop_id] / "repairs.parquet")
+def _publish(settings: Settings, repaired: dict[str, list[dict[str, Any]]], writer: str) -> None:
+    """Add repairs to those of their shops; an event that another replay has repaired meanwhile stays as that one made it."""
 
+    def build(base: TableVersion | None) -> list[Replacement]:
+        where = Rows.of(shop_id=sorted(repaired))
+        earlier = rows_at(settings, BRONZE_REPAIRS, base, where)
+        known = set(zip(earlier["collector_id"].to_pylist(), earlier["seq"].to_pylist(), strict=True))
+        new = {
+            shop_id: [row for row in rows if (row["collector_id"], row["seq"]) not in known]
+            for shop_id, rows in repaired.items()
+        }
+        _mark_repeated(settings, new)
+        rows = to_arrow(BRONZE_REPAIRS, [row for of_shop in new.values() for row in of_shop])
+        return [Replacement(BRONZE_REPAIRS, where, pa.concat_tables([earlier, rows]))]
 
-def _files(lake: Lake, partition: str) -> list[Path]:
-    if not lake.has(BRONZE_REPAIRS.name):
-        return []
-    return sorted((lake.current(BRONZE_REPAIRS.name) / partition).glob("*.parquet"))
+    publish(settings, writer, build)
 
 
 def _waiting_batches(settings: Settings, shop: str | None) -> dict[str, list[str]]:

@@ -7,26 +7,36 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from pyspark.sql import SparkSession
+from rich.console import Console
 
 from jishi.contract.fields import parse_instant
 from jishi.factorisation import Parameters
 from jishi.features import views
-from jishi.lake import Lake, TableNotPublished
+from jishi.lake import TableNotPublished
+from jishi.lake.catalog import identifier
+from jishi.lake.versions import StaleWriter
 from jishi.paths import Paths
-from jishi.settings import get_settings
+from jishi.settings import Settings, get_settings
+from jishi.shop_runs import BadRunId, JobResult, ShopResult, ShopRuns, add_run_options
 from jishi.shops import Shops, UnknownShop
-from spark_jobs.drafts import AuditFailed
+from spark_jobs.audits import AuditFailed
 from spark_jobs.features.job import backfill, replay
+from spark_jobs.maintenance import Upkeep, drop_versions, maintain
 from spark_jobs.recommendations.job import WITHIN, NothingToLearn, build_candidates, build_factors, build_neighbours
 from spark_jobs.session import open_session
-from spark_jobs.silver.job import BatchMissing, OlderLayout, build_silver, is_short
+from spark_jobs.shop_groups import reason
+from spark_jobs.silver.batches import BatchMissing, is_short
+from spark_jobs.silver.job import build_silver
 
 _BATCH = re.compile(r"history|live-\d{4}-\d{2}-\d{2}")
-ReportProgress = Callable[[str], None]
+Report = Callable[[str], None]
+Result = TypeVar("Result")
+TRIES = 3
 
 
 def _batch(text: str) -> str:
@@ -48,7 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     silver = jobs.add_parser("silver", help="bronze batch → silver tables")
     silver.add_argument("--batch", type=_batch, required=True, help="history or live-YYYY-MM-DD")
     silver.add_argument("--shop", action="append", default=[], help="may repeat; default: every shop of the batch")
-    silver.set_defaults(run=_silver)
+    add_run_options(silver)
+    silver.set_defaults(work=_silver)
     features = jobs.add_parser("features", help="bronze → lake tables features/<view>, or a log of JSON lines → a folder")
     features.add_argument("--shop", action="append", default=[], help="may repeat; default: every shop of bronze")
     features.add_argument(
@@ -56,21 +67,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     features.add_argument("--log", type=Path, help="folder of JSON-lines records to read instead of bronze")
     features.add_argument("--out", type=Path, help="folder to write instead of the lake; goes with --log")
-    features.set_defaults(run=_features)
+    features.set_defaults(work=_features)
     near = jobs.add_parser("cooccurrence", help="silver → neighbours of each item of a shop")
     near.add_argument("--shop", action="append", required=True, help="may repeat")
     near.add_argument("--within", choices=WITHIN, default="order", help="what lies together: an order or a person's acts")
-    near.set_defaults(run=_cooccurrence)
+    near.set_defaults(work=_cooccurrence)
     factors = jobs.add_parser("als", help="silver → item and person factors of a shop, by MLlib")
     factors.add_argument("--shop", action="append", required=True, help="may repeat")
     factors.add_argument("--factors", type=int, default=Parameters.factors)
     factors.add_argument("--iterations", type=int, default=Parameters.iterations)
-    factors.set_defaults(run=_als)
+    factors.set_defaults(work=_als)
     best = jobs.add_parser(
         "candidates", help="silver and the neighbours within persons → the best items for each person of a shop"
     )
     best.add_argument("--shop", action="append", required=True, help="may repeat")
-    best.set_defaults(run=_candidates)
+    best.set_defaults(work=_candidates)
+    upkeep = jobs.add_parser("maintain", help="join small files, drop old snapshots, remove files that no snapshot knows")
+    upkeep.add_argument("--table", action="append", default=[], help="such as bronze/events; may repeat; default: every table")
+    upkeep.set_defaults(work=_maintain, shop=[])
     for job in (near, factors, best):
         job.add_argument(
             "--before",
@@ -82,63 +96,107 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _silver(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, progress: ReportProgress) -> None:
-    settings = get_settings()
-    audited = build_silver(session, lake, shops, settings, chosen.batch, chosen.shop, lambda name: progress(f"wrote {name}"))
-    _report_rows(audited.rows, progress)
+def _silver(session: SparkSession, settings: Settings, shops: Shops, chosen: argparse.Namespace, report: Report) -> int:
+    began, runs = time.monotonic(), ShopRuns(Paths.of(settings), "silver", chosen.run)
+    pending, result = runs.plan(chosen.shop, after=chosen.after)
+    if chosen.shop and not pending:
+        return _shown(result)
+    built = build_silver(session, settings, shops, chosen.batch, pending, report)
+    seconds = round(time.monotonic() - began, 1)
+    for shop_id in sorted({*pending, *built.shops, *built.failures}):
+        if shop_id in built.failures:
+            shop = ShopResult(shop_id, "failed", reason(built.failures[shop_id]), seconds)
+        elif shop_id in built.shops:
+            shop = ShopResult(shop_id, "done", "", seconds)
+        else:
+            shop = ShopResult(shop_id, "nothing to do", f"bronze has no batch {chosen.batch} of it")
+        runs.record(shop)
+        result.shops.append(shop)
+    _report_rows(built.rows, report)
+    return _shown(result)
 
 
-def _features(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, progress: ReportProgress) -> None:
+def _features(session: SparkSession, settings: Settings, shops: Shops, chosen: argparse.Namespace, report: Report) -> int:
     wanted = {view: members for view, members in views().items() if not chosen.view or view in chosen.view}
     if chosen.log is not None:
-        replay(session, get_settings(), chosen.log, chosen.out, wanted)
+        replay(session, settings, chosen.log, chosen.out, wanted)
     else:
-        backfill(session, get_settings(), lake, wanted, chosen.shop, lambda name: progress(f"wrote {name}"))
-    progress("features computed")
+        _again(lambda: backfill(session, settings, wanted, chosen.shop, lambda name: report(f"wrote {name}")))
+    report("features computed")
+    return 0
 
 
-def _cooccurrence(
-    session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, progress: ReportProgress
-) -> None:
-    for shop_id in chosen.shop:
-        _report_rows(build_neighbours(session, lake, shop_id, chosen.within, chosen.before), progress)
+def _cooccurrence(session: SparkSession, settings: Settings, shops: Shops, chosen: argparse.Namespace, report: Report) -> int:
+    return _each(chosen, report, lambda shop_id: build_neighbours(session, settings, shop_id, chosen.within, chosen.before))
 
 
-def _als(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, progress: ReportProgress) -> None:
+def _als(session: SparkSession, settings: Settings, shops: Shops, chosen: argparse.Namespace, report: Report) -> int:
     parameters = Parameters(factors=chosen.factors, iterations=chosen.iterations)
+    return _each(chosen, report, lambda shop_id: build_factors(session, settings, shop_id, parameters, chosen.before))
+
+
+def _candidates(session: SparkSession, settings: Settings, shops: Shops, chosen: argparse.Namespace, report: Report) -> int:
+    return _each(chosen, report, lambda shop_id: build_candidates(session, settings, shop_id, chosen.before))
+
+
+def _maintain(session: SparkSession, settings: Settings, shops: Shops, chosen: argparse.Namespace, report: Report) -> int:
+    def show(done: Upkeep) -> None:
+        files = f"{done.joined} files joined to {done.became}, " if done.joined else ""
+        report(f"{done.table}: {files}{done.expired} snapshots dropped, {done.orphans} unknown files removed")
+
+    now = datetime.now(UTC).replace(tzinfo=None)
+    if not chosen.table and (dropped := drop_versions(settings, now)):
+        report(f"forgot versions {dropped[0]} to {dropped[-1]}")
+    maintain(session, settings, [identifier(name) for name in chosen.table], now, show)
+    return 0
+
+
+def _each(chosen: argparse.Namespace, report: Report, work: Callable[[str], dict[str, int]]) -> int:
     for shop_id in chosen.shop:
-        _report_rows(build_factors(session, lake, shop_id, parameters, chosen.before), progress)
+        _report_rows(_again(lambda shop_id=shop_id: work(shop_id)), report)  # type: ignore[misc]
+    return 0
 
 
-def _candidates(session: SparkSession, lake: Lake, shops: Shops, chosen: argparse.Namespace, progress: ReportProgress) -> None:
-    for shop_id in chosen.shop:
-        _report_rows(build_candidates(session, lake, shop_id, chosen.before), progress)
+def _again(work: Callable[[], Result]) -> Result:
+    """Work, anew on the newest version when another publish of the same shops came first."""
+    for _ in range(TRIES - 1):
+        try:
+            return work()
+        except StaleWriter as error:
+            print(f"{error}; beginning again", file=sys.stderr)
+    return work()
 
 
-def _report_rows(rows_by_table: dict[str, int], progress: ReportProgress) -> None:
+def _report_rows(rows_by_table: dict[str, int], report: Report) -> None:
     for name, rows in rows_by_table.items():
-        progress(f"published {name}: {rows:,} rows")
+        report(f"published {name}: {rows:,} rows")
+
+
+def _shown(result: JobResult) -> int:
+    result.show(Console())
+    return result.exit_code
 
 
 def main() -> int:
-    """Run one job; what a user can mend is told in one line, with exit code 1."""
+    """Run one job; an error that a user can mend is printed in one line, with exit code 1, or 3 when only some shops failed."""
     parser, began = _parser(), time.monotonic()
     chosen = parser.parse_args()
     if chosen.job == "features" and (chosen.log is None) != (chosen.out is None):
         parser.error("--log and --out go together")
     settings = get_settings()
     paths = Paths.of(settings)
-    lake, shops = Lake(paths.lake), Shops.load(paths.shops_file)
+    shops = Shops.load(paths.shops_file)
     try:
         for shop_id in chosen.shop:
             shops.get(shop_id)
-        short = chosen.job == "silver" and is_short(lake, chosen.batch, chosen.shop)
-        session = open_session(settings, paths, f"jishi-{chosen.job}", is_short=short)
-        chosen.run(session, lake, shops, chosen, lambda line: print(f"{line} ({time.monotonic() - began:.1f} s)", flush=True))
-    except (AuditFailed, BatchMissing, NothingToLearn, OlderLayout, TableNotPublished, UnknownShop) as error:
+        session = open_session(settings, paths, f"jishi-{chosen.job}", is_short=chosen.job == "silver" and is_short(settings))
+        done: int = chosen.work(
+            session, settings, shops, chosen, lambda line: print(f"{line} ({time.monotonic() - began:.1f} s)", flush=True)
+        )
+    except (AuditFailed, BadRunId, BatchMissing, NothingToLearn, StaleWriter, TableNotPublished, UnknownShop) as error:
         print(f"spark_jobs {chosen.job}: {error.args[0]}", file=sys.stderr)
         return 1
-    return 0
+    return done
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from jishi.lake.catalog import is_in_object_store, spark_options
+from jishi.lake.catalog import CATALOG, is_in_object_store, spark_options
 from jishi.paths import Paths
 from jishi.settings import Settings
 
@@ -21,6 +21,7 @@ def open_session(settings: Settings, paths: Paths, name: str, *, is_short: bool 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     # An embedded driver talks to itself only; without this it asks the network for its own name.
     os.environ.setdefault("SPARK_LOCAL_IP", settings.host)
+    paths.lake.mkdir(parents=True, exist_ok=True)  # SQLite makes the catalog's file, not its folder
     builder = SparkSession.builder.appName(name).master(settings.spark_master)
     jars = [str(jar) for jar in lake_jars(settings, paths)]
     options = {
@@ -50,6 +51,17 @@ def open_session(settings: Settings, paths: Paths, name: str, *, is_short: bool 
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def session_of_lake(session: SparkSession, settings: Settings) -> SparkSession:
+    """A session beside another, in the same JVM, whose tables are those of the lake that the settings name."""
+    other = session.newSession()
+    for key, value in spark_options(settings).items():
+        if key != "spark.sql.extensions":
+            other.conf.set(key, value)
+    Paths.of(settings).lake.mkdir(parents=True, exist_ok=True)
+    other.sql(f"SHOW NAMESPACES IN {CATALOG}").collect()  # loads the catalog while this session's options hold
+    return other
 
 
 def lake_jars(settings: Settings, paths: Paths) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The lake's Iceberg catalog, ``lake``, as each engine is told of it; everything follows from the settings.
+"""The lake's Iceberg catalog, ``lake``, as each engine is configured for it; everything follows from the settings.
 
 Tables are ``<namespace>.<table>`` in Iceberg where ``jishi.tables`` says ``<namespace>/<table>``. The catalog is a SQL database
 that all engines share (Iceberg's JDBC catalog): SQLite in the embedded profile, PostgreSQL by URI. Only the functions that
@@ -69,6 +69,7 @@ def spark_options(settings: Settings) -> dict[str, str]:
         "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
         catalog: "org.apache.iceberg.spark.SparkCatalog",
         f"{catalog}.type": "jdbc",
+        f"{catalog}.cache-enabled": "false",  # others commit beside Spark, and a publish reads what it has just written
     } | {f"{catalog}.{key}": value for key, value in jdbc_options(settings).items()}
 
 

@@ -84,6 +84,22 @@ def publish(
     raise AssertionError("unreachable")
 
 
+def rows_at(settings: Settings, schema: TableSchema, version: TableVersion | None, where: Rows) -> pa.Table:
+    """Rows of a table at a version; none where it has no snapshot there."""
+    from jishi.arrow_tables import arrow_schema
+
+    columns = arrow_schema(schema)
+    if version is None or schema.name not in version.snapshots:
+        return columns.empty_table()
+    table = create_table(create_tables(settings, ()), schema)
+    rows = table.scan(where.expression(), snapshot_id=version.snapshots[schema.name]).to_arrow()
+    there = set(rows.column_names)
+    import pyarrow as pa
+
+    arrays = [rows[f.name].cast(f.type) if f.name in there else pa.nulls(len(rows), f.type) for f in columns]
+    return pa.Table.from_arrays(arrays, schema=columns)
+
+
 def field_ids(settings: Settings, schema: TableSchema) -> dict[str, int]:
     """Iceberg's number of each column of a table, which is made first if it is missing."""
     table = create_table(create_tables(settings, ()), schema)
@@ -248,9 +264,9 @@ def _data_file(table: Table, file: Path) -> DataFile:
     partition: list[Any] = []
     for part in spec.fields:
         source = schema.find_field(part.source_id)
-        bounds = statistics.column_aggregates[part.source_id]
+        bounds = statistics.column_aggregates.get(part.source_id)  # none where every value is null
         transform = part.transform.transform(source.field_type)
-        values = {transform(bounds.current_min), transform(bounds.current_max)}
+        values = {transform(bounds.current_min), transform(bounds.current_max)} if bounds else {None}
         if len(values) > 1:
             raise ValueError(f"{file} spans several partitions of {'.'.join(table.name())}: {part.name} {values}")
         partition += values

@@ -27,6 +27,7 @@ PROPERTIES = {
     # Flink commits every few seconds, and each commit writes the table's metadata anew.
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "20",
+    "flink.max-continuous-empty-commits": "720",  # a silent log gives a commit an hour at five seconds a checkpoint, not 72
     "commit.retry.num-retries": "10",
 }
 _PARTITION_FIELD = re.compile(r"(?:(?P<transform>day|month|year)\()?(?:bucket\((?P<buckets>\d+), )?(?P<column>\w+)\)?")
@@ -101,8 +102,9 @@ def _bring_up(table: Table, schema: TableSchema, declared: Schema) -> None:
 def _type(kind: str, field_id: int) -> IcebergType:
     from pyiceberg import types
 
-    if kind == "floats":
-        return types.ListType(element_id=100_000 + field_id, element_type=types.FloatType(), element_required=False)
+    elements: dict[str, IcebergType] = {"floats": types.FloatType(), "strings": types.StringType(), "int64s": types.LongType()}
+    if kind in elements:
+        return types.ListType(element_id=100_000 + field_id, element_type=elements[kind], element_required=False)
     simple: dict[str, IcebergType] = {
         "string": types.StringType(),
         "int32": types.IntegerType(),

@@ -107,20 +107,20 @@ def status() -> None:
     settings = get_settings()
     paths = Paths.of(settings)
     airflow.write_secrets(paths)
-    health_of_parts = platform_health(parts(settings, paths), settings, paths)
+    healths = platform_health(parts(settings, paths), settings, paths)
     table = Table()
     for heading in ("part", "process", "health", "what it says", "address"):
         table.add_column(heading, overflow="fold")
-    for health in health_of_parts:
+    for health in healths:
         word = "[green]healthy[/]" if health.is_healthy else "[red]not healthy[/]"
-        table.add_row(health.name, health.state.lower(), word, health.detail, health.url)
+        table.add_row(health.name, health.state.lower(), word, health.message, health.url)
     console.print(table)
-    raise typer.Exit(0 if all(health.is_healthy for health in health_of_parts) else 1)
+    raise typer.Exit(0 if all(health.is_healthy for health in healths) else 1)
 
 
 @app.command()
 def demo(
-    shops: Annotated[str, typer.Option(help="shops to load, comma separated")] = "journey,lanting,shanhai,xinghe",
+    shops: Annotated[str, typer.Option(help="shops to load, comma separated")] = ",".join(DemoOptions.shops),
     days: Annotated[int, typer.Option(min=2, help="days of simulated history")] = DemoOptions.days,
     users: Annotated[int, typer.Option(min=10, help="shoppers of each simulated shop")] = DemoOptions.users,
     seed: Annotated[int, typer.Option(help="seed of the simulated shops; same seed, same tables")] = DemoOptions.seed,

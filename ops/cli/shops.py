@@ -1,16 +1,22 @@
-"""``jishi shops``: who is registered, and how fast each may send. A running collector follows a change at its next request."""
+"""``jishi shops``: who is registered, and what is set for each; what became of each in a run of a pipeline.
+
+A running collector follows a change at its next request, a pipeline at its next run.
+"""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import Annotated
 
 import typer
 
 from jishi.contract.sender import OrderSource
+from jishi.landing import landed_shops
 from jishi.paths import Paths
 from jishi.settings import get_settings
-from jishi.shops import Shops, UnknownShop
+from jishi.shop_runs import forget_runs, read_run
+from jishi.shops import ModelsFrom, Shops, UnknownShop, in_groups
 
 _HELP = "Shops of this platform and their limits."
 app = typer.Typer(no_args_is_help=True, help=_HELP)
@@ -23,16 +29,16 @@ def shops() -> None:
 
 @app.command("list")
 def list_() -> None:
-    """List shops: name, time zone, currency, limit, keys by right."""
+    """List shops: name, time zone, currency, limit, where models come from, keys by right."""
     from rich.console import Console
     from rich.table import Table
 
     settings = get_settings()
-    table = Table("shop", "name", "time zone", "currency", "events a second", "keys")
+    table = Table("shop", "name", "time zone", "currency", "events a second", "models from", "keys")
     for shop in Shops.load(Paths.of(settings).shops_file).shops.values():
         limit = f"{shop.events_per_s:,}" if shop.events_per_s else f"{settings.collector_events_per_s:,} (common)"
         keys = ", ".join(f"{count} {right}" for right, count in sorted(Counter(key.right for key in shop.keys).items()))
-        table.add_row(shop.shop_id, shop.name, shop.time_zone, shop.currency, limit, keys)
+        table.add_row(shop.shop_id, shop.name, shop.time_zone, shop.currency, limit, shop.models_from, keys)
     Console().print(table)
 
 
@@ -48,6 +54,84 @@ def limit(
     except UnknownShop as error:
         raise typer.BadParameter(str(error), param_hint="SHOP_ID") from None
     print(f"{shop_id}: {events_per_s} events a second" if events_per_s else f"{shop_id}: the common limit")
+
+
+@app.command()
+def models(
+    shop_id: Annotated[str, typer.Argument(help="shop whose models are meant")],
+    models_from: Annotated[ModelsFrom, typer.Argument(help="memory, or tables for a shop whose acts do not fit one machine")],
+) -> None:
+    """Set where a shop's models come from: trained in memory (DAG daily), or from tables that Spark computes (DAG tables)."""
+    try:
+        with Shops.edit(Paths.of(get_settings()).shops_file) as registry:
+            registry.choose_models(shop_id, models_from)
+    except UnknownShop as error:
+        raise typer.BadParameter(error.args[0], param_hint="SHOP_ID") from None
+    print(f"{shop_id}: models from {models_from}")
+
+
+@app.command()
+def groups(
+    shop: Annotated[list[str] | None, typer.Option(help="only these shops; may repeat")] = None,
+    landed: Annotated[bool, typer.Option("--landed", help="shops that have landing files, registered or not")] = False,
+    models_from: Annotated[ModelsFrom | None, typer.Option(help="only shops whose models come from there")] = None,
+    size: Annotated[int | None, typer.Option(min=1, help="most shops of a group; default: JISHI_SHOP_GROUP_SIZE")] = None,
+) -> None:
+    """Print the shops in groups, as JSON: for each group the environment of a task that works on it.
+
+    SHOPS are the arguments that name the shops, GROUP is the group's name for people.
+    """
+    settings = get_settings()
+    paths = Paths.of(settings)
+    registry, size = Shops.load(paths.shops_file), size or settings.shop_group_size
+    if landed:
+        history = landed_shops(paths.history)
+        wanted = [shop_id for shop_id in history if not shop or shop_id in shop]
+        missing = sorted(set(shop or ()) - set(history) - set(registry.shops))
+        if missing:
+            raise typer.BadParameter(f"{', '.join(missing)}: neither landing files nor registered", param_hint="--shop")
+        chosen = in_groups(wanted, size)
+    elif shop:
+        try:
+            chosen = in_groups(sorted(registry.get(shop_id).shop_id for shop_id in set(shop)), size)
+        except UnknownShop as error:
+            raise typer.BadParameter(error.args[0], param_hint="--shop") from None
+    else:
+        chosen = registry.groups(size, models_from=models_from)
+    print(json.dumps([_environment(group) for group in chosen]))
+
+
+def _environment(group: list[str]) -> dict[str, str]:
+    name = group[0] if len(group) == 1 else f"{group[0]} … {group[-1]} ({len(group)})"
+    return {"SHOPS": " ".join(f"--shop {shop_id}" for shop_id in group), "GROUP": name}
+
+
+@app.command()
+def report(
+    run: Annotated[str, typer.Argument(help="id of a run, as its jobs got it with --run")],
+    failed_tasks: Annotated[int, typer.Option(min=0, help="tasks of the run that failed, as the orchestrator counts them")] = 0,
+) -> None:
+    """Show what became of each shop in a run; exit 1 when a shop or a task failed. Ledgers of old runs are deleted."""
+    from rich.console import Console
+    from rich.table import Table
+
+    paths = Paths.of(get_settings())
+    jobs = read_run(paths, run)
+    counts, failures = Table("job", "done", "nothing to do", "failed"), Table("job", "shop", "state", "reason")
+    for job, shops in jobs.items():
+        states = Counter(result.state for result in shops.values())
+        failed = [result for result in shops.values() if result.is_failed]
+        counts.add_row(job, f"{states['done']:,}", f"{states['nothing to do']:,}", f"{len(failed):,}")
+        for result in failed:
+            failures.add_row(job, result.shop_id, result.state, result.reason, style="red")
+    console = Console()
+    console.print(counts)
+    if failures.row_count:
+        console.print(failures)
+    forget_runs(paths)
+    if failures.row_count or failed_tasks:
+        print(f"{failures.row_count} shops and {failed_tasks} tasks failed; what failed keeps its old rows")
+        raise typer.Exit(1)
 
 
 @app.command()

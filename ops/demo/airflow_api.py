@@ -16,11 +16,15 @@ FINISHED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
 @dataclass(frozen=True)
 class TaskState:
-    """A task of a run: its state and the seconds that it ran so far (None before it starts)."""
+    """A task of a run: its state and the seconds that it ran so far (None before it starts).
+
+    ``map_index`` numbers the group that a mapped task is of; −1 for others.
+    """
 
     task_id: str
     state: str
     seconds: float | None
+    map_index: int = -1
 
 
 class AirflowApi:
@@ -49,8 +53,8 @@ class AirflowApi:
 
         Returns the run's id. Raises DemoFailed when it fails or takes longer.
         """
-        dag_run = self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
-        run_id = str(dag_run["dag_run_id"])
+        created = self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
+        run_id = str(created["dag_run_id"])
         deadline = time.monotonic() + timeout_s
         while True:
             tasks = self.tasks(dag_id, run_id)
@@ -70,13 +74,15 @@ class AirflowApi:
         """States of the run's tasks in the order in which they started, waiting ones last."""
         instances = self._call("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"]
         instances.sort(key=lambda task: (task["start_date"] or "9", task["task_id"]))
-        return [TaskState(task["task_id"], task["state"] or "waiting", task["duration"]) for task in instances]
+        return [
+            TaskState(task["task_id"], task["state"] or "waiting", task["duration"], task["map_index"]) for task in instances
+        ]
 
     def _why(self, dag_id: str, run_id: str) -> str:
-        failed = [t.task_id for t in self.tasks(dag_id, run_id) if t.state == "failed"]
-        parts = [f"DAG {dag_id} run {run_id} failed in {', '.join(failed)}"]
-        for task_id in failed[:1]:
-            url = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/1"
+        failed = [task for task in self.tasks(dag_id, run_id) if task.state == "failed"]
+        parts = [f"DAG {dag_id} run {run_id} failed in {', '.join(task.task_id for task in failed)}"]
+        for task in failed[:1]:
+            url = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/1?map_index={task.map_index}"
             answer = self._http.get(url, headers={"Accept": "application/json"})
             content = answer.json().get("content", []) if answer.status_code == 200 else []
             parts += [str(line.get("event", line)) if isinstance(line, dict) else str(line) for line in content[-25:]]

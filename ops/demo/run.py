@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.status import Status
 
+from jishi.lake.live import LiveTail
 from jishi.lake.reading import open_version
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
@@ -156,21 +156,16 @@ class Demo:
         self.result |= {"loop_delay_s": round(delays.clicks_s, 3), "sold_out_delay_s": round(delays.sold_out_s, 3)}
 
     def _daily(self) -> None:
-        # The docs say what the tables are, which no day changes; they are made while the archive's next files are waited for.
+        # The docs say what the tables are, which no day changes; they are made while bronze's next files are waited for.
         with beside(DemoJob("dbt docs", part(self.paths, "ops.marts", "docs"), self._log("dbt-docs")), self.console):
-            count = wait_until_archived(self.paths, self.console)
-        self.console.print(f"  all {count:,} acknowledged live events are in the archive")
+            count = wait_until_archived(self.settings, self.console)
+        self.console.print(f"  all {count:,} acknowledged live events are in bronze")
         for date in self._live_dates():
             self._run_dag("daily", {"date": date, "shops": [shop.shop_id for shop in self.options.simulated]})
 
     def _live_dates(self) -> list[str]:
         """UTC dates on which live events became known: two when the demo runs over midnight."""
-        stamps = set()
-        for file in sorted(self.paths.live.rglob("*")):
-            if file.is_file() and not file.name.startswith((".", "_")):
-                for line in file.read_text().splitlines():
-                    stamps.add(json.loads(line)["received_at_ms"] // 86_400_000)
-        return [datetime.fromtimestamp(day * 86_400, UTC).date().isoformat() for day in sorted(stamps)]
+        return [day.isoformat() for day in LiveTail(self.settings).dates()]
 
     def _summary(self) -> None:
         from quality.reconcile import reconcile
@@ -214,19 +209,20 @@ class Demo:
 
 @dataclass
 class _Progress:
-    """Tells each task of a run when it ends, and shows below what is running."""
+    """Prints each task of a run when it ends, and shows below what is running."""
 
     dag_id: str
     console: Console
     status: Status
-    reported: set[str] = field(default_factory=set)
+    printed: set[tuple[str, int]] = field(default_factory=set)
 
     def __call__(self, tasks: list[TaskState]) -> None:
         """Take the newest states."""
         for task in tasks:
-            if task.state not in FINISHED or task.task_id in self.reported:
+            key = (task.task_id, task.map_index)
+            if task.state not in FINISHED or key in self.printed:
                 continue
-            self.reported.add(task.task_id)
+            self.printed.add(key)
             mark = "[green]✓[/]" if task.state == "success" else f"[red]{task.state}[/]"
             self.console.print(f"  {mark} {self.dag_id}: {task.task_id} [dim]{task.seconds or 0:.0f} s[/]", highlight=False)
         running = ", ".join(task.task_id for task in tasks if task.state == "running")

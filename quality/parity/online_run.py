@@ -7,11 +7,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from jishi.arrow_tables import to_arrow
 from jishi.features import FEATURES
 from jishi.features.served import Served, read_served
-from jishi.lake import Lake
+from jishi.lake import publishing
+from jishi.lake.live import with_live_tail
+from jishi.lake.publishing import Replacement
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
+from jishi.lake.rows import Rows
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.tables import ONLINE_PARITY
@@ -50,7 +54,7 @@ def check_served_values(settings: Settings, on: date) -> OnlineParity:
         raise NothingToJudge(f"serving logged no value on {on}; did it run, with JISHI_SERVED_VALUES_RATE above 0?")
     declared = {feature.name for feature in FEATURES}
     known = [value for value in served if value.feature in declared]
-    with open_lake(open_version(settings)) as lake:
+    with open_lake(with_live_tail(open_version(settings))) as lake:
         # What came through another partition may be this much behind the newest event.
         until_ms = (known_until_ms(lake) or 0) - settings.online_parity_delay_s * 1000
         due = [value for value in known if value.read_at_ms <= until_ms]
@@ -78,18 +82,23 @@ def _by_shop(values: Iterable[Served]) -> dict[str, list[Served]]:
 
 def publish(settings: Settings, on: date, drifts: Sequence[Drift]) -> None:
     """Put the date's rows into the table, in place of those of an earlier run; other dates stay."""
-    import duckdb
-
     rows = [
-        (on, d.feature, d.reads, d.mismatched, d.missing, d.too_old, d.share, d.age_p50_ms, d.age_max_ms, d.behind_max_ms)
-        for d in drifts
+        {
+            "read_on": on,
+            "feature": drift.feature,
+            "reads": drift.reads,
+            "mismatched": drift.mismatched,
+            "missing": drift.missing,
+            "too_old": drift.too_old,
+            "drift": drift.share,
+            "age_p50_ms": drift.age_p50_ms,
+            "age_max_ms": drift.age_max_ms,
+            "behind_max_ms": drift.behind_max_ms,
+        }
+        for drift in drifts
     ]
-    partition = f"date={on.isoformat()}"
-    with duckdb.connect() as connection, Lake(Paths.of(settings).lake).publish(ONLINE_PARITY.name, [partition]) as draft:
-        (draft.path / partition).mkdir()
-        connection.execute(f"CREATE TABLE report ({ONLINE_PARITY.spark_ddl.replace('`', chr(34))})")
-        connection.executemany(f"INSERT INTO report VALUES ({', '.join('?' for _ in ONLINE_PARITY.columns)})", rows)
-        connection.execute(f"COPY report TO '{draft.path / partition / 'part-0.parquet'}' (FORMAT parquet)")
+    new = Replacement(ONLINE_PARITY, Rows.of(read_on=[on.isoformat()]), to_arrow(ONLINE_PARITY, rows))
+    publishing.publish(settings, f"features online-parity {on.isoformat()}", lambda base: [new])
 
 
 def explained(judged: CheckedRead) -> str:

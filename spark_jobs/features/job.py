@@ -1,4 +1,4 @@
-"""Compute features from a log or from bronze and write them, one Parquet folder a view."""
+"""Compute features from a log into folders, or from bronze into the lake, one folder or table a view."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jishi.features import ENTITY_KEYS, Feature, views
-from jishi.lake import Lake
+from jishi.features.lake_tables import view_table
+from jishi.lake import TableNotPublished
+from jishi.lake.rows import Rows
 from jishi.outcomes import Outcome
 from jishi.settings import Settings
-from jishi.tables import BRONZE_EVENTS
+from jishi.tables import BRONZE_EVENTS, BRONZE_HISTORY, BRONZE_LIVE
 from spark_jobs.features.acts import acts
 from spark_jobs.features.views import view_rows
+from spark_jobs.publication import Publication
 from spark_jobs.silver.outcomes import classify
 from spark_jobs.silver.repairs import apply_repairs
 
@@ -46,43 +49,31 @@ def replay(session: SparkSession, settings: Settings, source: Path, target: Path
     acts.unpersist()
 
 
-def backfill(
-    session: SparkSession, settings: Settings, lake: Lake, wanted: Views, shops: list[str], progress: Callable[[str], None]
-) -> None:
-    """Features of everything in bronze into the lake tables ``features/<view>``, the shops' partitions replaced.
+def backfill(session: SparkSession, settings: Settings, wanted: Views, shops: list[str], report: Callable[[str], None]) -> None:
+    """Features of everything in bronze into the lake tables ``features/<view>``, the shops' rows replaced.
 
-    A row has the columns of the Feast view: keys, ``event_timestamp`` (from when the value holds), ``created_timestamp`` (the
-    same instant: it could be known then and not before), ``valid_until_ms``, ``log_offset`` (0) and the features.
-    Raises jishi.lake.TableNotPublished when there is no bronze.
+    ``shops`` are all of bronze where none is named. Raises jishi.lake.TableNotPublished when there is no bronze.
     """
-    root = lake.current(BRONZE_EVENTS.name)
-    there = sorted(folder.name.removeprefix("shop=") for folder in root.glob("shop=*"))
-    chosen = shops or there
-    bronze = session.read.schema(BRONZE_EVENTS.spark_ddl).option("recursiveFileLookup", "true")
-    events = bronze.parquet(*(str(root / f"shop={shop}") for shop in chosen))
-    acts = good_acts(events, settings).persist(StorageLevel.MEMORY_AND_DISK)
-    for view, members in wanted.items():
-        rows = view_rows(acts, members, allowed_lateness_s=settings.allowed_lateness_s)
-        with lake.publish(f"features/{view}", replace=[f"shop={shop}" for shop in chosen]) as draft:
-            _write_by_shop(rows, members, draft.path)
-        progress(view)
-    acts.unpersist()
+    schemas = {view: view_table(view, members) for view, members in wanted.items()}
+    publication = Publication(session, settings, "spark_jobs features", (BRONZE_LIVE, BRONZE_HISTORY, *schemas.values()))
+    publication.read_appended(BRONZE_LIVE)
+    where = Rows.of(shop_id=shops) if shops else Rows.all()
+    bronze = [publication.rows(schema, where).select(*BRONZE_EVENTS.columns) for schema in (BRONZE_HISTORY, BRONZE_LIVE)]
+    if not any(publication.files(schema, where) for schema in (BRONZE_HISTORY, BRONZE_LIVE)):
+        raise TableNotPublished("bronze has no event yet; import a history or send events: python -m imports history")
+    good = good_acts(bronze[0].unionByName(bronze[1]), settings).persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        for view, members in wanted.items():
+            rows = view_rows(good, members, allowed_lateness_s=settings.allowed_lateness_s)
+            publication.replace(schemas[view], _in_lake(rows), where)
+            report(view)
+        publication.finish()
+    finally:
+        publication.abandon()
+        good.unpersist()
 
 
-def _write_by_shop(rows: DataFrame, members: Sequence[Feature], folder: Path) -> None:
+def _in_lake(rows: DataFrame) -> DataFrame:
     as_of = F.timestamp_millis("as_of_ms").cast("timestamp_ntz")
-    table = rows.select(
-        *("shop_id", *ENTITY_KEYS[members[0].entity]),
-        *(as_of.alias("event_timestamp"), as_of.alias("created_timestamp"), "valid_until_ms"),
-        F.lit(0).cast("bigint").alias("log_offset"),
-        *(feature.name for feature in members),
-    )
-    aside = folder / "_new"
-    table.withColumn("shop", F.col("shop_id")).write.partitionBy("shop").parquet(str(aside))
-    for part in sorted(aside.glob("shop=*")):
-        part.rename(folder / part.name)
-        for checksum in (folder / part.name).glob(".*.crc"):
-            checksum.unlink()
-    for rest in (*aside.glob("*"), *aside.glob(".*")):
-        rest.unlink()
-    aside.rmdir()
+    known = {"event_timestamp": as_of, "created_timestamp": as_of, "log_offset": F.lit(0).cast("bigint")}
+    return rows.withColumns(known)

@@ -1,128 +1,122 @@
-"""Build silver from one bronze batch: read, transform, write aside, audit, publish all tables together."""
+"""Build silver from one bronze batch: read, transform, write to branches, audit, publish all tables together."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jishi import tables
-from jishi.lake import Lake
+from jishi.lake.rows import Rows
+from jishi.lake.versions import StaleWriter
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shops
 from jishi.tables import TableSchema
 from jishi.unlinks import read_unlinks
-from spark_jobs.drafts import write_draft
+from spark_jobs.publication import Publication
+from spark_jobs.shop_groups import build_shops
 from spark_jobs.silver import behaviour, events, identity, orders, sessions
 from spark_jobs.silver.audit import Audited, audit
+from spark_jobs.silver.batches import batch_order, built_batches, later_batches, shops_of_batch
+from spark_jobs.silver.bronze import bronze_rows, source_of
 from spark_jobs.silver.outcomes import classify, is_in_silver
 from spark_jobs.silver.repairs import apply_repairs
 
-BY_BATCH = (
-    tables.SILVER_EVENTS,
-    tables.SILVER_DUPLICATES,
-    tables.SILVER_QUARANTINE,
-    tables.SILVER_ORDERS,
-    tables.SILVER_ORDER_LINES,
-    tables.SILVER_REFUNDS,
-    tables.SILVER_INTERACTIONS,
-)
-# An item's newest state, a link and a visit may come of several batches.
-BY_SHOP = (tables.SILVER_ITEMS, tables.SILVER_IDENTITY, tables.SILVER_SESSIONS)
-# What is made of events, and so again when their persons change.
-OF_EVENTS = (tables.SILVER_ORDERS, tables.SILVER_ORDER_LINES, tables.SILVER_REFUNDS, tables.SILVER_INTERACTIONS)
-# So much of bronze (some 600,000 events) is worked up before Java's optimising compiler has paid for itself.
-SHORT_BYTES = 40 * 2**20
+BRONZE = (tables.BRONZE_LIVE, tables.BRONZE_HISTORY, tables.BRONZE_REPAIRS)
 KEPT_BYTES = 4 * 2**20  # a batch of so much is kept in memory whole, once its events have their outcomes
+TRIES = 3  # when others publish the same shops meanwhile, a build begins again so many times
+Report = Callable[[str], None]
+_IDS = ("shop_id", "anonymous_id", "user_id")
 
 
-class BatchMissing(LookupError):
-    """Bronze has no such batch for a shop; the message says how to land it."""
+@dataclass
+class SilverBuilt:
+    """Shops that were built, those that failed with the reason, and the rows of each table that the built ones have.
+
+    ``version`` is the number of the table version that holds them, None when no shop could be built.
+    """
+
+    shops: list[str] = field(default_factory=list)
+    failures: dict[str, Exception] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    version: int | None = None
 
 
-class OlderLayout(RuntimeError):
-    """Silver was written by a version that kept no batches of orders; the message says how to build it again."""
+def build_silver(
+    session: SparkSession, settings: Settings, shops: Shops, batch: str, wanted: list[str], report: Report
+) -> SilverBuilt:
+    """Build the batch of the tables that are kept by batch, and items and sessions of the shops that it touches.
+
+    What this batch knows makes duplicates of later deliveries, so later batches that were built before are built again with it.
+    A login tells whose the acts before it were: a batch in which a person changes is restated, with what is made of its events.
+    A shop that cannot be built keeps its old rows; the others are published together. A shop without rows in the batch has
+    nothing to build. Raises BatchMissing for a history that no shop has, and StaleWriter when others were first too often.
+    """
+    for last in range(TRIES - 1, -1, -1):
+        publication = Publication(session, settings, f"spark_jobs silver --batch {batch}", (*BRONZE, *tables.SILVER))
+        try:
+            return _build_once(publication, settings, shops, batch, wanted, report)
+        except StaleWriter:
+            if not last:
+                raise
+            report("another publish came first; building again on the newest version")
+        finally:
+            publication.abandon()
+    raise AssertionError("unreachable")
 
 
-def batch_order(batch: str) -> tuple[int, str]:
-    """Sort key of batches: history is before every live day, and live days follow their dates."""
-    return (0, "") if batch == "history" else (1, batch)
+def _build_once(
+    publication: Publication, settings: Settings, shops: Shops, batch: str, wanted: list[str], report: Report
+) -> SilverBuilt:
+    publication.read_appended(tables.BRONZE_LIVE)
+    touched = shops_of_batch(publication, batch, wanted)
+    rows: Counter[str] = Counter()
+
+    def build(group: list[str]) -> None:
+        rows.update(_build_group(publication, settings, shops, batch, group, report).rows)
+
+    failures = build_shops(publication, touched, build, report)
+    done = [shop for shop in touched if shop not in failures]
+    if not done:
+        return SilverBuilt(failures=failures)
+    return SilverBuilt(done, failures, dict(rows), publication.finish().number)
 
 
-def shops_of_batch(lake: Lake, batch: str, wanted: list[str]) -> list[str]:
-    """Shops whose bronze has the batch, or the wanted ones. Raises BatchMissing naming what is not there."""
-    root = lake.current(tables.BRONZE_EVENTS.name)
-    there = sorted(folder.parent.name.removeprefix("shop=") for folder in root.glob(f"shop=*/batch={batch}"))
-    missing = sorted(set(wanted) - set(there))
-    if missing or not there:
-        raise BatchMissing(f"bronze has no batch {batch!r} of {', '.join(missing) or 'any shop'}; land it first: jishi import")
-    return wanted or there
-
-
-def is_short(lake: Lake, batch: str, wanted: list[str]) -> bool:
-    """Whether the shops of a batch hold little in bronze; items and sessions read all of it. Raises BatchMissing."""
-    root = lake.current(tables.BRONZE_EVENTS.name)
-    return _bytes_in([root / f"shop={shop}" for shop in shops_of_batch(lake, batch, wanted)]) <= SHORT_BYTES
-
-
-def _bytes_in(folders: list[Path]) -> int:
-    return sum(file.stat().st_size for folder in folders for file in folder.rglob("*.parquet"))
-
-
-def later_batches(lake: Lake, batch: str, shops: list[str]) -> dict[str, list[str]]:
-    """Batches after this one that silver holds already and bronze can give again, in their order, with the shops of each."""
-    if not lake.has(tables.SILVER_EVENTS.name):
-        return {}
-    bronze = lake.current(tables.BRONZE_EVENTS.name)
-    by_shop: dict[str, list[str]] = {}
-    for shop in shops:
-        built = {
-            folder.name.removeprefix("batch=")
-            for schema in BY_BATCH
-            for folder in (lake.current(schema.name) / f"shop={shop}").glob("batch=*")
-        }
-        for other in built:
-            if batch_order(other) > batch_order(batch) and (bronze / f"shop={shop}" / f"batch={other}").exists():
-                by_shop.setdefault(other, []).append(shop)
-    return dict(sorted(by_shop.items(), key=lambda entry: batch_order(entry[0])))
-
-
-def folders_of(root: Path, shops: list[str], batches: Iterable[str] | None = None) -> list[str]:
-    """Folders with files below a version of a table ``BY_BATCH``: of the shops, and of these batches only."""
-    folders = [folder for shop in shops for folder in sorted((root / f"shop={shop}").glob("batch=*"))]
-    wanted = folders if batches is None else [f for f in folders if f.name.removeprefix("batch=") in set(batches)]
-    return [str(folder) for folder in wanted if any(folder.glob("*.parquet"))]
-
-
-def earlier_rows(session: SparkSession, root: Path, batch: str, shops: list[str], columns: tuple[str, ...]) -> DataFrame | None:
-    """Columns of the rows of earlier batches below a version of a table ``BY_BATCH``, or None without any."""
-    folders = [
-        folder
-        for folder in folders_of(root, shops)
-        if batch_order(Path(folder).name.removeprefix("batch=")) < batch_order(batch)
-    ]
-    return session.read.parquet(*folders).select(*columns) if folders else None
-
-
-def read_table(session: SparkSession, schema: TableSchema, folders: list[str]) -> DataFrame:
-    """Rows of a table in some of its folders; no rows without any."""
-    return session.read.schema(schema.spark_ddl).parquet(*folders) if folders else session.createDataFrame([], schema.spark_ddl)
-
-
-def repairs_of(session: SparkSession, lake: Lake, shops: list[str]) -> DataFrame | None:
-    """Repaired records of the shops, or None when there are none."""
-    if not lake.has(tables.BRONZE_REPAIRS.name):
-        return None
-    root = lake.current(tables.BRONZE_REPAIRS.name)
-    folders = [str(root / f"shop={shop}") for shop in shops if (root / f"shop={shop}").exists()]
-    return session.read.schema(tables.BRONZE_REPAIRS.spark_ddl).parquet(*folders) if folders else None
+def _build_group(
+    publication: Publication, settings: Settings, shops: Shops, batch: str, group: list[str], report: Report
+) -> Audited:
+    """Write the tables of some shops to the branches and audit them. Raises UnknownShop, AuditFailed and Spark's errors."""
+    zones = {shop_id: shops.get(shop_id).time_zone for shop_id in group}
+    batches = {batch: group, **later_batches(publication, batch, group)}
+    built = built_batches(publication, group)
+    again = {shop: {name for name, shops_of in batches.items() if shop in shops_of} for shop in group}
+    is_whole = all(built.get(shop, set()) <= again[shop] for shop in group)  # no row of these shops stays as it is
+    repairs = publication.rows(tables.BRONZE_REPAIRS, Rows.of(shop_id=group))
+    has_repairs = bool(publication.files(tables.BRONZE_REPAIRS, Rows.of(shop_id=group)))
+    with ThreadPoolExecutor(2) as pool:
+        there = {shop: built.get(shop, set()) | again[shop] for shop in group}
+        build = _Build(publication, report, pool, there, unlinks_of(publication.session, settings, group))
+        for name, shops_of in batches.items():
+            earlier = build.batches_before(name, shops_of)
+            classified = classify(
+                apply_repairs(bronze_rows(publication, name, shops_of), repairs if has_repairs else None),
+                build.earlier(tables.SILVER_EVENTS, shops_of, earlier, ("shop_id", "event_id")),
+                allowed_lateness_s=settings.allowed_lateness_s,
+                future_tolerance_s=settings.future_tolerance_s,
+            )
+            size = sum(file.bytes for file in publication.files(*source_of(name, shops_of)))
+            build.outcomes(classified, name, shops_of, zones, is_small=size <= KEPT_BYTES)
+            build.acts(name, shops_of)
+        moved = build.persons(group)
+        build.states(group, None if is_whole else _acting(publication, batches).unionByName(moved).distinct())
+        build.wait()
+    return audit(publication, group, batches)
 
 
 def unlinks_of(session: SparkSession, settings: Settings, shops: list[str]) -> DataFrame | None:
@@ -132,99 +126,51 @@ def unlinks_of(session: SparkSession, settings: Settings, shops: list[str]) -> D
     return session.createDataFrame(rows, columns) if rows else None
 
 
-def build_silver(
-    session: SparkSession,
-    lake: Lake,
-    shops: Shops,
-    settings: Settings,
-    batch: str,
-    wanted: list[str],
-    progress: Callable[[str], None],
-) -> Audited:
-    """Rebuild the batch's partitions of the tables ``BY_BATCH``, and items and sessions of the shops that it touches.
-
-    What this batch knows makes duplicates of later deliveries, so later batches that were built before are built again with it.
-    A login tells whose the acts before it were: a batch in which a person changes is restated, with what is made of its events.
-    Raises BatchMissing, OlderLayout, UnknownShop or AuditFailed; then nothing was published.
-    """
-    touched = shops_of_batch(lake, batch, wanted)
-    zones = {shop_id: shops.get(shop_id).time_zone for shop_id in touched}
-    batches = {batch: touched, **later_batches(lake, batch, touched)}
-    root = lake.current(tables.BRONZE_EVENTS.name)
-    bronze_folders = {
-        name: [root / f"shop={shop}" / f"batch={name}" for shop in batch_shops] for name, batch_shops in batches.items()
-    }
-    repairs = repairs_of(session, lake, touched)
-    with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
-        drafts: dict[TableSchema, Path] = {}
-        for schema in BY_BATCH:
-            partitions = [f"shop={shop}/batch={name}" for name, batch_shops in batches.items() for shop in batch_shops]
-            drafts[schema] = stack.enter_context(lake.publish(schema.name, replace=partitions)).path
-        for schema in BY_SHOP:
-            drafts[schema] = stack.enter_context(lake.publish(schema.name, replace=[f"shop={shop}" for shop in touched])).path
-        is_whole = not folders_of(drafts[tables.SILVER_EVENTS], touched)  # nothing was carried over
-        _refuse_older_layout(drafts, touched, is_whole=is_whole)
-        build = _Build(session, drafts, progress, pool, unlinks_of(session, settings, touched))
-        for name, batch_shops in batches.items():
-            bronze = session.read.schema(tables.BRONZE_EVENTS.spark_ddl).parquet(*map(str, bronze_folders[name]))
-            classified = classify(
-                apply_repairs(bronze, repairs),
-                earlier_rows(session, drafts[tables.SILVER_EVENTS], name, batch_shops, ("shop_id", "event_id")),
-                allowed_lateness_s=settings.allowed_lateness_s,
-                future_tolerance_s=settings.future_tolerance_s,
-            )
-            build.outcomes(classified, name, batch_shops, zones, is_small=_bytes_in(bronze_folders[name]) <= KEPT_BYTES)
-            build.acts(name, batch_shops)
-        moved = build.persons(touched)
-        acting = None if is_whole else _ids_of(session, lake, drafts, batches).unionByName(moved).distinct()
-        build.states(touched, acting, lake)
-        build.wait()
-        return audit(drafts, bronze_folders)
-
-
-def _refuse_older_layout(drafts: dict[TableSchema, Path], shops: list[str], *, is_whole: bool) -> None:
-    """Take files of no batch out of the drafts when every batch is built again. Raises OlderLayout when only some are."""
-    loose = [file for schema in BY_BATCH for shop in shops for file in (drafts[schema] / f"shop={shop}").glob("*.parquet")]
-    if loose and not is_whole:
-        raise OlderLayout(
-            f"silver of {', '.join(shops)} was built by an earlier version; build each shop again from its first batch: "
-            "python -m spark_jobs silver --batch history --shop S (or live-YYYY-MM-DD where it has no history)"
-        )
-    for file in loose:
-        file.unlink()
-
-
-def _ids_of(session: SparkSession, lake: Lake, drafts: dict[TableSchema, Path], batches: dict[str, list[str]]) -> DataFrame:
+def _acting(publication: Publication, batches: dict[str, list[str]]) -> DataFrame:
     """``shop_id``, ``anonymous_id``, ``user_id`` of all who act in the batches, as they were before this build or are now."""
-    roots = [drafts[tables.SILVER_EVENTS], lake.current(tables.SILVER_EVENTS.name)]
-    folders = [
-        folder for root in roots for name, batch_shops in batches.items() for folder in folders_of(root, batch_shops, [name])
-    ]
-    events = read_table(session, tables.SILVER_EVENTS, folders)
-    return events.select("shop_id", "anonymous_id", "user_id").where("person_id is not null").distinct()
+    acts = None
+    for name, shops_of in batches.items():
+        where = Rows.of(shop_id=shops_of, batch=[name])
+        for rows in (publication.rows(tables.SILVER_EVENTS, where), publication.before(tables.SILVER_EVENTS, where)):
+            named = rows.where("person_id is not null").select(*_IDS)
+            acts = named if acts is None else acts.unionByName(named)
+    assert acts is not None
+    return acts
 
 
 class _Build:
-    """Writes the drafts of one build; what does not wait for each other is written two at a time.
+    """Writes the tables of one build; what does not wait for each other is written two at a time.
 
     A job ends in a few tasks that alone would leave a core idle.
     """
 
     def __init__(
         self,
-        session: SparkSession,
-        drafts: dict[TableSchema, Path],
-        progress: Callable[[str], None],
+        publication: Publication,
+        report: Report,
         pool: ThreadPoolExecutor,
+        there: dict[str, set[str]],
         unlinks: DataFrame | None,
     ) -> None:
+        """``there`` are the batches that each shop has or gets."""
+        self.publication = publication
+        self.there = there
         self.unlinks = unlinks
-        self.session = session
-        self.drafts = drafts
-        self.progress = progress
+        self.report = report
         self.pool = pool
         self.pending: list[Future[None]] = []
         self.kept: list[DataFrame] = []
+
+    def batches_before(self, batch: str, shops: list[str]) -> list[str]:
+        """Batches of the shops that come before a batch."""
+        return sorted({b for shop in shops for b in self.there[shop] if batch_order(b) < batch_order(batch)})
+
+    def earlier(self, schema: TableSchema, shops: list[str], batches: list[str], columns: tuple[str, ...]) -> DataFrame | None:
+        """Columns of the rows of earlier batches, or None without any."""
+        where = Rows.of(shop_id=shops, batch=batches)
+        if not batches or not self.publication.files(schema, where):
+            return None
+        return self.publication.rows(schema, where).select(*columns)
 
     def outcomes(self, classified: DataFrame, batch: str, shops: list[str], zones: dict[str, str], *, is_small: bool) -> None:
         """Events, duplicates and quarantine of a batch; persons by the links that are known with it."""
@@ -232,28 +178,31 @@ class _Build:
         # A day is classified once and kept. The many good rows of a history are classified again; the few others are kept.
         kept = classified if is_small else others
         kept.persist(StorageLevel.MEMORY_AND_DISK)
+        where = Rows.of(shop_id=shops, batch=[batch])
         silver_events = events.events(classified, batch, zones)
         of_acts = identity.acts(silver_events)
-        known = identity.acts(self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops)))
-        of_links = identity.links(known.unionByName(of_acts), self.unlinks).localCheckpoint()
-        self._write(tables.SILVER_EVENTS, identity.with_persons(silver_events, of_links, of_acts), batch)
-        self._write(tables.SILVER_DUPLICATES, events.duplicates(others, batch), batch)
-        self._write(tables.SILVER_QUARANTINE, events.quarantine(others, batch), batch)
+        others_of = self.publication.rows(tables.SILVER_EVENTS, Rows.of(shop_id=shops)).where(F.col("batch") != batch)
+        of_links = identity.links(identity.acts(others_of).unionByName(of_acts), self.unlinks).localCheckpoint()
+        self._write(tables.SILVER_EVENTS, identity.with_persons(silver_events, of_links, of_acts), where)
+        self._write(tables.SILVER_DUPLICATES, events.duplicates(others, batch), where)
+        self._write(tables.SILVER_QUARANTINE, events.quarantine(others, batch), where)
         kept.unpersist()
 
     def acts(self, batch: str, shops: list[str]) -> None:
-        """Orders, their lines, refunds and interactions of a batch; what an earlier batch told already is not told again."""
+        """Orders, their lines, refunds and interactions of a batch, without those that an earlier batch reported."""
         self.wait()
-        acts = self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops, [batch]))
-        known_orders = earlier_rows(self.session, self.drafts[tables.SILVER_ORDERS], batch, shops, ("shop_id", "order_id"))
-        known_refunds = earlier_rows(self.session, self.drafts[tables.SILVER_REFUNDS], batch, shops, ("shop_id", "refund_id"))
+        earlier = self.batches_before(batch, shops)
+        where = Rows.of(shop_id=shops, batch=[batch])
+        acts = self.publication.rows(tables.SILVER_EVENTS, where)
+        known_orders = self.earlier(tables.SILVER_ORDERS, shops, earlier, ("shop_id", "order_id"))
+        known_refunds = self.earlier(tables.SILVER_REFUNDS, shops, earlier, ("shop_id", "refund_id"))
         reports = orders.reports(acts).persist(StorageLevel.MEMORY_AND_DISK)
         self.kept.append(reports)
         paid = orders.paid_orders(reports, known_orders)
-        self._write(tables.SILVER_ORDERS, orders.orders(paid), batch)  # sessions read it
-        self._submit(tables.SILVER_ORDER_LINES, orders.order_lines(paid), batch)
-        self._submit(tables.SILVER_INTERACTIONS, behaviour.interactions(acts, paid), batch)
-        self._submit(tables.SILVER_REFUNDS, orders.refunds(acts, known_refunds), batch)
+        self._write(tables.SILVER_ORDERS, orders.orders(paid), where)  # sessions read it
+        self._submit(tables.SILVER_ORDER_LINES, orders.order_lines(paid), where)
+        self._submit(tables.SILVER_INTERACTIONS, behaviour.interactions(acts, paid), where)
+        self._submit(tables.SILVER_REFUNDS, orders.refunds(acts, known_refunds), where)
 
     def persons(self, shops: list[str]) -> DataFrame:
         """The links of all that is known now, and the persons by them: batches in which a person changes are restated.
@@ -261,13 +210,13 @@ class _Build:
         Returns ``shop_id``, ``anonymous_id``, ``user_id`` of the events that changed.
         """
         self.wait()
-        silver_events = self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops))
+        mine = Rows.of(shop_id=shops)
+        silver_events = self.publication.rows(tables.SILVER_EVENTS, mine)
         of_acts = identity.acts(silver_events)
         of_links = identity.links(of_acts, self.unlinks).localCheckpoint()
-        self._submit(tables.SILVER_IDENTITY, of_links)
-        ids = ("shop_id", "anonymous_id", "user_id")
+        self._submit(tables.SILVER_IDENTITY, of_links, mine)
         stored = silver_events.where("user_id is null and anonymous_id is not null").select(
-            *ids, "batch", "event_id", "occurred_at", F.col("person_id").alias("stored")
+            *_IDS, "batch", "event_id", "occurred_at", F.col("person_id").alias("stored")
         )
         resolved = identity.with_persons(stored, of_links, of_acts)
         moved = resolved.where("not person_id <=> stored").drop("stored", "occurred_at").localCheckpoint()
@@ -276,41 +225,28 @@ class _Build:
             again.setdefault(row.batch, []).append(row.shop_id)
         for batch in sorted(again, key=batch_order):
             self._restate(batch, sorted(again[batch]), moved)
-        return moved.select(*ids)
+        return moved.select(*_IDS)
 
     def _restate(self, batch: str, shops: list[str], moved: DataFrame) -> None:
         """Events of a batch with the persons that ``moved`` has for some of them, and what is made of these events."""
-        draft = self.drafts[tables.SILVER_EVENTS]
-        aside = draft / "_restated"
-        silver_events = self._table(tables.SILVER_EVENTS, folders_of(draft, shops, [batch]))
+        where = Rows.of(shop_id=shops, batch=[batch])
+        silver_events = self.publication.rows(tables.SILVER_EVENTS, where)
         persons = moved.select("shop_id", "event_id", F.col("person_id").alias("moved_to"))
         joined = silver_events.join(F.broadcast(persons), ["shop_id", "event_id"], "left")
-        restated = joined.withColumn("person_id", F.coalesce("moved_to", "person_id"))
-        write_draft(restated, tables.SILVER_EVENTS, aside, f"batch={batch}")
-        self._drop((tables.SILVER_EVENTS, *OF_EVENTS), batch, shops)
-        for folder in aside.glob("shop=*"):
-            (folder / f"batch={batch}").rename(draft / folder.name / f"batch={batch}")
-        shutil.rmtree(aside)
+        self._write(tables.SILVER_EVENTS, joined.withColumn("person_id", F.coalesce("moved_to", "person_id")), where)
         self.acts(batch, shops)
         self.wait()
 
-    def _drop(self, schemas: Iterable[TableSchema], batch: str, shops: list[str]) -> None:
-        for schema in schemas:
-            for shop in shops:
-                shutil.rmtree(self.drafts[schema] / f"shop={shop}" / f"batch={batch}", ignore_errors=True)
-
-    def states(self, shops: list[str], acting: DataFrame | None, lake: Lake) -> None:
-        """Sessions, anew only of the devices and users of ``acting`` (their ids) unless it is None, and the newest items."""
-        silver_events = self._table(tables.SILVER_EVENTS, folders_of(self.drafts[tables.SILVER_EVENTS], shops))
-        paid = self._table(tables.SILVER_ORDERS, folders_of(self.drafts[tables.SILVER_ORDERS], shops))
+    def states(self, shops: list[str], acting: DataFrame | None) -> None:
+        """Sessions, only of the devices and users of ``acting`` (their ids) unless it is None, and the newest items."""
+        mine = Rows.of(shop_id=shops)
+        acts, paid = self.publication.rows(tables.SILVER_EVENTS, mine), self.publication.rows(tables.SILVER_ORDERS, mine)
         if acting is None:
-            visits = sessions.sessions(silver_events, paid)
+            visits = sessions.sessions(acts, paid)
         else:
-            root = lake.current(tables.SILVER_SESSIONS.name)
-            folders = [str(root / f"shop={shop}") for shop in shops if (root / f"shop={shop}").exists()]
-            visits = sessions.sessions_anew(silver_events, paid, acting, self._table(tables.SILVER_SESSIONS, folders))
-        self._submit(tables.SILVER_SESSIONS, visits)
-        self._submit(tables.SILVER_ITEMS, behaviour.items(silver_events))
+            visits = sessions.sessions_anew(acts, paid, acting, self.publication.before(tables.SILVER_SESSIONS, mine))
+        self._submit(tables.SILVER_SESSIONS, visits, mine)
+        self._submit(tables.SILVER_ITEMS, behaviour.items(acts), mine)
 
     def wait(self) -> None:
         """Until all is written. Raises what the first failed one raised."""
@@ -320,12 +256,9 @@ class _Build:
             frame.unpersist()
         self.pending, self.kept = [], []
 
-    def _table(self, schema: TableSchema, folders: list[str]) -> DataFrame:
-        return read_table(self.session, schema, folders)
+    def _submit(self, schema: TableSchema, frame: DataFrame, where: Rows) -> None:
+        self.pending.append(self.pool.submit(self._write, schema, frame, where))
 
-    def _submit(self, schema: TableSchema, frame: DataFrame, batch: str | None = None) -> None:
-        self.pending.append(self.pool.submit(self._write, schema, frame, batch))
-
-    def _write(self, schema: TableSchema, frame: DataFrame, batch: str | None = None) -> None:
-        write_draft(frame, schema, self.drafts[schema], f"batch={batch}" if batch else "")
-        self.progress(schema.name)
+    def _write(self, schema: TableSchema, frame: DataFrame, where: Rows) -> None:
+        self.publication.replace(schema, frame, where)
+        self.report(f"wrote {schema.name}")

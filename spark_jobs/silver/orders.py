@@ -72,7 +72,7 @@ def orders(paid: DataFrame) -> DataFrame:
 def paid_lines(paid: DataFrame) -> DataFrame:
     """One row a line, numbered from 1 in the order's sequence: ``SILVER_ORDER_LINES``, and clocks and id of its event."""
     exploded = paid.select(
-        *("shop_id", "event_id", "order_id", "person_id", "occurred_at", "received_at"),
+        *("shop_id", "batch", "event_id", "order_id", "person_id", "occurred_at", "received_at"),
         F.col("occurred_at").alias("paid_at"),
         F.col("occurred_date").alias("paid_date"),
         F.posexplode("p.lines").alias("position", "x"),

@@ -6,6 +6,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +188,10 @@ def test_each_record_is_archived_once_with_its_outcome(replayed: tuple[list[dict
         {column: row[column] for column in BRONZE_EVENTS.columns} | {"outcome": outcome}
         for row, outcome in zip(log, outcomes_by_hand(log), strict=True)
     ]
-    assert sorted(committed(out / "archive"), key=lambda row: row["seq"]) == expected
+    archived = sorted(committed(out / "bronze"), key=lambda row: row["seq"])
+    instants = [datetime.fromisoformat(row.pop("received_at")).replace(tzinfo=UTC) for row in archived]
+    assert archived == expected
+    assert [round(instant.timestamp() * 1000) for instant in instants] == [row["received_at_ms"] for row in expected]
     assert {row["outcome"] for row in expected} == {"good", "late", "duplicate", "future", "invalid"}
 
 

@@ -1,17 +1,55 @@
-"""Settings of an empty lake, with each kind of catalog by turns."""
+"""Settings of an empty lake, with each kind of catalog and warehouse by turns."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
+from ops.jars import fetch_jars
 
 
 @pytest.fixture
 def lake_settings(online_store: Any, tmp_path: Path) -> Settings:
     """A lake in a folder; its catalog is a database of the server that ``online_store`` is, or SQLite's file."""
-    uri = online_store.settings.get("postgres_url", "")
-    return Settings(var=tmp_path / "var", envs=get_settings().envs, lake_catalog_uri=uri, _env_file=None)  # type: ignore[call-arg]
+    return _settings(tmp_path, lake_catalog_uri=online_store.settings.get("postgres_url", ""))
+
+
+@pytest.fixture
+def bucket_settings(object_store: str, tmp_path: Path) -> Settings:
+    """A lake in a bucket of its own."""
+    from pyarrow.fs import S3FileSystem
+
+    store = S3FileSystem(
+        endpoint_override=object_store, access_key="key", secret_key="secret", region="us-east-1", allow_bucket_creation=True
+    )
+    store.create_dir("jishi-lake")
+    settings = _settings(
+        tmp_path,
+        lake_warehouse="s3://jishi-lake/warehouse",
+        lake_s3_endpoint=object_store,
+        lake_s3_access_key="key",
+        lake_s3_secret_key="secret",
+    )
+    fetch_jars(Paths.of(settings), with_object_store=True)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[str]:
+    """URL of a server that speaks S3 and keeps all in memory."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def _settings(folder: Path, **values: str) -> Settings:
+    return Settings(var=folder / "var", envs=get_settings().envs, _env_file=None, **values)  # type: ignore[call-arg,arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,23 @@ import duckdb
 import pytest
 from pyspark.sql import SparkSession
 
-from imports.bronze import LineCounts, bronze_rows
-from jishi.arrow_tables import to_arrow, write_parquet
-from jishi.lake import Lake
+from imports.bronze import LineCounts, bronze_rows, in_lake
+from jishi.arrow_tables import to_arrow
+from jishi.lake.publishing import Replacement, publish
 from jishi.lake.query import open_lake
-from jishi.lake.reading import open_version
+from jishi.lake.rows import Rows
+from jishi.lake.table_creation import create_table, create_tables
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shop, Shops
-from jishi.tables import BRONZE_EVENTS, TableSchema
-from spark_jobs.session import open_session
-from spark_jobs.silver.job import batch_order, build_silver
+from jishi.tables import BRONZE_EVENTS, SILVER, TableSchema
+from spark_jobs.publication import Publication
+from spark_jobs.session import open_session, session_of_lake
+from spark_jobs.silver.batches import batch_order
+from spark_jobs.silver.bronze import source_of
+from spark_jobs.silver.job import SilverBuilt, build_silver
+from tests.lake import newest, table_of
+from tests.lake import publish as publish_rows
 
 CASES = sorted(folder for folder in (Path(__file__).parents[2] / "golden" / "silver").iterdir() if folder.is_dir())
 
@@ -30,40 +37,66 @@ class SilverPlatform:
     """A lake of a test: land lines, build batches, read tables."""
 
     def __init__(self, session: SparkSession, settings: Settings, shops: Shops) -> None:
-        self.session, self.settings, self.shops = session, settings, shops
-        self.lake = Lake(Paths.of(settings).lake)
+        self.session, self.settings, self.shops = session_of_lake(session, settings), settings, shops
+        self.session.conf.set("spark.sql.shuffle.partitions", "2")
 
     def land(self, batch: str, lines_by_shop: dict[str, Sequence[bytes]]) -> None:
-        """Bronze rows as the collector lands them; a live batch has positions in the log, and names of its own."""
-        parts = [f"shop={shop_id}/batch={batch}" for shop_id in lines_by_shop]
-        with self.lake.publish(BRONZE_EVENTS.name, replace=parts) as draft:
-            for shop_id, lines in lines_by_shop.items():
-                rows = list(bronze_rows(lines, LineCounts(), shop_id=shop_id, first_seq=0))
-                if batch != "history":
-                    for offset, row in enumerate(rows):
-                        row.update(collector_id=batch, log_partition=0, log_offset=offset)
-                self.write(draft.path / f"shop={shop_id}/batch={batch}", BRONZE_EVENTS, rows)
+        """Bronze rows as they come: a history as it is imported, a live day as the stream appends it, in place of its rows.
 
-    @staticmethod
-    def write(folder: Path, schema: TableSchema, rows: list[dict[str, Any]]) -> None:
-        """One Parquet file of rows; columns that a row does not name are null."""
-        blank = dict.fromkeys(schema.columns)
-        write_parquet(to_arrow(schema, [blank | row for row in rows]), folder / "part-0.parquet")
+        A live batch has positions in the log, and names of its own.
+        """
+        rows_by_shop = {}
+        for shop_id, lines in lines_by_shop.items():
+            rows = list(bronze_rows(lines, LineCounts(), shop_id=shop_id, first_seq=0))
+            if batch != "history":
+                for offset, row in enumerate(rows):
+                    row.update(collector_id=batch, log_partition=0, log_offset=offset)
+            rows_by_shop[shop_id] = rows
+        self.put_bronze(batch, rows_by_shop)
+
+    def put_bronze(self, batch: str, rows_by_shop: dict[str, list[dict[str, Any]]]) -> None:
+        """Make these the bronze rows of a batch; columns that a row does not name are null."""
+        blank, shops = dict.fromkeys(BRONZE_EVENTS.columns), sorted(rows_by_shop)
+        rows = to_arrow(BRONZE_EVENTS, [blank | row for of_shop in rows_by_shop.values() for row in of_shop])
+        schema, where = source_of(batch, shops)
+        if batch == "history":
+            publish(self.settings, "a test", lambda base: [Replacement(schema, where, in_lake(rows, schema))])
+        else:
+            table = create_table(create_tables(self.settings, ()), schema)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                table.overwrite(in_lake(rows, schema), where.expression())
 
     def publish(self, schema: TableSchema, rows: list[dict[str, Any]]) -> None:
-        """A table of hand-made rows in the folders of their shops."""
-        with self.lake.publish(schema.name) as draft:
-            for shop_id in {row["shop_id"] for row in rows}:
-                self.write(draft.path / f"shop={shop_id}", schema, [row for row in rows if row["shop_id"] == shop_id])
+        """A table of hand-made rows."""
+        publish_rows(self.settings.var, {schema: rows})
+
+    def has(self, schema: TableSchema) -> bool:
+        """Whether the newest version has rows of a table, or had some."""
+        return newest(self.settings.var).has(schema.name)
+
+    def unpublished(self, schema: TableSchema, rows: list[dict[str, Any]], *read: TableSchema) -> Publication:
+        """A publish that has written these rows and is not finished."""
+        publication = Publication(self.session, self.settings, "a test", (schema, *read))
+        rows_of = self.session.createDataFrame(table_of(schema, rows).to_pandas(), schema.spark_ddl)
+        publication.replace(schema, rows_of, Rows.all())
+        return publication
 
     def build(self, batch: str, shops: Iterable[str] = ()) -> dict[str, int]:
-        """Build silver of one batch; rows by table."""
-        return build_silver(self.session, self.lake, self.shops, self.settings, batch, sorted(shops), lambda name: None).rows
+        """Build silver of one batch; rows by table. Raises what the first shop failed by."""
+        built = self.try_build(batch, shops)
+        for error in built.failures.values():
+            raise error
+        return built.rows
+
+    def try_build(self, batch: str, shops: Iterable[str] = ()) -> SilverBuilt:
+        """Build silver of one batch; a shop may fail."""
+        return build_silver(self.session, self.settings, self.shops, batch, sorted(shops), lambda line: None)
 
     def rows(self, schema: TableSchema, shop_id: str | None = None) -> list[dict[str, Any]]:
         """Published rows in the order of the key, as plain values without nulls."""
         view, order = schema.name.replace("/", "_"), ", ".join(f'"{column}"' for column in schema.key)
-        with open_lake(open_version(self.settings)) as connection:
+        with open_lake(newest(self.settings.var)) as connection:
             cursor = connection.execute(
                 f"select * from {view} where shop_id = coalesce(?, shop_id) order by {order}", [shop_id]
             )
@@ -72,9 +105,14 @@ class SilverPlatform:
                 {name: value for name, value in zip(names, row, strict=True) if value is not None} for row in cursor.fetchall()
             ]
 
-    def versions(self) -> dict[str, str]:
-        """What every pointer of the lake names."""
-        return {str(file.relative_to(self.lake.root)): file.read_text() for file in self.lake.root.rglob("CURRENT")}
+    def silver(self) -> dict[str, list[dict[str, Any]]]:
+        """Published rows of every table of silver."""
+        return {schema.name: self.rows(schema) for schema in SILVER}
+
+    @property
+    def version(self) -> int:
+        """Number of the newest version."""
+        return newest(self.settings.var).number
 
 
 @pytest.fixture(scope="session")

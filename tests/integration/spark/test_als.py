@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from jishi.factorisation import Parameters
 from jishi.preference import WEIGHTS
 from jishi.tables import ALS_ITEM_FACTORS, ALS_PERSON_FACTORS, SILVER_INTERACTIONS, SILVER_ITEMS
-from spark_jobs.drafts import AuditFailed
+from spark_jobs.audits import AuditFailed
 from spark_jobs.recommendations.als import numbered, preferences
 from spark_jobs.recommendations.audit import audit_factors
 from spark_jobs.recommendations.job import NothingToLearn, build_factors
@@ -38,7 +38,7 @@ def test_the_left_out_item_of_its_colour_comes_first(platform: Any) -> None:
     platform.publish(SILVER_INTERACTIONS, [*checkerboard(), checkerboard()[0] | {"shop_id": "b", "item_id": "i1"}])
     catalogue = [{"shop_id": "a", "item_id": f"i{item}"} for item in range(ITEMS)]
     platform.publish(SILVER_ITEMS, [*catalogue, {"shop_id": "b", "item_id": "i1"}])
-    rows = build_factors(platform.session, platform.lake, "a", SMALL)
+    rows = build_factors(platform.session, platform.settings, "a", SMALL)
     assert rows == {ALS_ITEM_FACTORS.name: ITEMS, ALS_PERSON_FACTORS.name: PERSONS}
     items = {row["item_id"]: np.array(row["factors"]) for row in platform.rows(ALS_ITEM_FACTORS)}
     persons = {row["person_id"]: np.array(row["factors"]) for row in platform.rows(ALS_PERSON_FACTORS)}
@@ -48,11 +48,11 @@ def test_the_left_out_item_of_its_colour_comes_first(platform: Any) -> None:
         others = [score for item, score in scores.items() if int(item[1:]) % 2 != number % 2]
         assert scores[left_out] > max(others) + 0.3
     # Again: the same factors, and another shop's are added beside them.
-    build_factors(platform.session, platform.lake, "a", SMALL)
+    build_factors(platform.session, platform.settings, "a", SMALL)
     again = {row["item_id"]: np.array(row["factors"]) for row in platform.rows(ALS_ITEM_FACTORS)}
     assert all(np.allclose(again[item], items[item], atol=1e-5) for item in items)
     with pytest.raises(NothingToLearn, match="shop 'c'"):
-        build_factors(platform.session, platform.lake, "c", SMALL)
+        build_factors(platform.session, platform.settings, "c", SMALL)
 
 
 def test_strength_and_numbers_follow_from_the_acts_alone(spark: SparkSession) -> None:
@@ -78,7 +78,7 @@ def test_strength_and_numbers_follow_from_the_acts_alone(spark: SparkSession) ->
         ([1.0, 2.0], 2, "1 rows of shop a, but 2"),
     ],
 )
-def test_the_audit_refuses(tmp_path: Any, platform: Any, factors: Any, expected: int, fault: str) -> None:
-    platform.write(tmp_path, ALS_ITEM_FACTORS, [{"shop_id": "a", "item_id": "i", "factors": factors}])
+def test_the_audit_refuses(platform: Any, factors: Any, expected: int, fault: str) -> None:
+    written = platform.unpublished(ALS_ITEM_FACTORS, [{"shop_id": "a", "item_id": "i", "factors": factors}])
     with pytest.raises(AuditFailed, match=fault):
-        audit_factors(tmp_path, ALS_ITEM_FACTORS, "a", expected, 2)
+        audit_factors(written, ALS_ITEM_FACTORS, "a", expected, 2)

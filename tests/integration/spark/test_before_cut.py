@@ -24,6 +24,7 @@ from jishi.tables import (
 )
 from models.split import SplitWindow
 from spark_jobs.__main__ import main
+from spark_jobs.publication import Publication
 from spark_jobs.recommendations.job import NothingToLearn, build_candidates, build_factors, build_neighbours
 from spark_jobs.recommendations.known import known_before
 from tests.integration.spark.conftest import SilverPlatform
@@ -35,11 +36,11 @@ BEFORE = CUT.replace(tzinfo=UTC)
 
 
 def build(platform: SilverPlatform, **before: Any) -> dict[str, int]:
-    session, lake = platform.session, platform.lake
+    session, settings = platform.session, platform.settings
     rows: dict[str, int] = {}
     for within in ("order", "person"):
-        rows |= build_neighbours(session, lake, "a", within, **before)
-    return rows | build_factors(session, lake, "a", SMALL, **before) | build_candidates(session, lake, "a", **before)
+        rows |= build_neighbours(session, settings, "a", within, **before)
+    return rows | build_factors(session, settings, "a", SMALL, **before) | build_candidates(session, settings, "a", **before)
 
 
 def test_a_cut_gives_the_tables_of_a_log_that_ends_there(platform: SilverPlatform, tmp_path: Path) -> None:
@@ -82,8 +83,8 @@ def test_a_cut_gives_the_tables_of_a_log_that_ends_there(platform: SilverPlatfor
 def test_the_cut_takes_what_the_split_of_the_judge_takes(platform: SilverPlatform) -> None:
     acts = made_shop()[SILVER_INTERACTIONS]
     publish_shop(platform, {SILVER_INTERACTIONS: acts})
-    folder = platform.lake.current(SILVER_INTERACTIONS.name)
-    frame = known_before(platform.session.read.schema(SILVER_INTERACTIONS.spark_ddl).parquet(str(folder / "shop=a")), BEFORE)
+    publication = Publication(platform.session, platform.settings, "a test", (SILVER_INTERACTIONS,))
+    frame = known_before(publication.rows(SILVER_INTERACTIONS), BEFORE)
     cut = np.datetime64(CUT)
     window = SplitWindow(cut=cut, test_from=cut + np.timedelta64(1, "D"), end=cut + np.timedelta64(8, "D"))
     clocks = (np.array([act[name] for act in acts], dtype="datetime64[us]") for name in ("occurred_at", "received_at"))
@@ -97,14 +98,14 @@ def test_the_cut_takes_what_the_split_of_the_judge_takes(platform: SilverPlatfor
 
 def test_the_next_cut_replaces_the_last_and_candidates_ask_for_neighbours_of_their_own(platform: SilverPlatform) -> None:
     publish_shop(platform, made_shop())
-    session, lake = platform.session, platform.lake
+    session, settings = platform.session, platform.settings
     with pytest.raises(NothingToLearn, match=r"neighbours_before; run: .*--within person --before 2026-09-17T00:00:00Z"):
-        build_candidates(session, lake, "a", BEFORE)
-    build_neighbours(session, lake, "a", "person", BEFORE)
+        build_candidates(session, settings, "a", BEFORE)
+    build_neighbours(session, settings, "a", "person", BEFORE)
     later = BEFORE + timedelta(days=1)
     with pytest.raises(NothingToLearn, match=r"known_before of shop 'a' .* is not 2026-09-18T00:00:00Z; run: .*cooccurrence"):
-        build_candidates(session, lake, "a", later)
-    build_neighbours(session, lake, "a", "person", later)
+        build_candidates(session, settings, "a", later)
+    build_neighbours(session, settings, "a", "person", later)
     names = {row["known_before"] for row in platform.rows(BEFORE_CUT[ITEM_NEIGHBOURS])}
     assert names == {CUT + timedelta(days=1)}
     for what, run in _before_the_shop_opened(platform).items():
@@ -113,10 +114,10 @@ def test_the_next_cut_replaces_the_last_and_candidates_ask_for_neighbours_of_the
 
 
 def _before_the_shop_opened(platform: SilverPlatform) -> dict[str, Callable[[], Any]]:
-    session, lake, early = platform.session, platform.lake, BEFORE.replace(year=2025, month=1, day=1)
+    session, settings, early = platform.session, platform.settings, BEFORE.replace(year=2025, month=1, day=1)
     return {
-        "silver/order_lines": lambda: build_neighbours(session, lake, "a", "order", early),
-        "silver/interactions": lambda: build_factors(session, lake, "a", SMALL, early),
+        "silver/order_lines": lambda: build_neighbours(session, settings, "a", "order", early),
+        "silver/interactions": lambda: build_factors(session, settings, "a", SMALL, early),
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jishi.tables import ITEM_NEIGHBOURS, PERSON_CANDIDATES, SILVER_ITEMS
-from spark_jobs.drafts import AuditFailed
+from spark_jobs.audits import AuditFailed
 from spark_jobs.recommendations import job
 from spark_jobs.recommendations.audit import audit_candidates
 from spark_jobs.recommendations.job import NothingToLearn, build_candidates, build_neighbours
@@ -37,9 +37,9 @@ def test_every_candidate_is_the_brute_force_one(platform: Any, monkeypatch: pyte
     monkeypatch.setattr(job, "CANDIDATES_PER_PERSON", 5)
     acts = made_acts()
     publish_acts(platform, acts)
-    build_neighbours(platform.session, platform.lake, "a", "person")
+    build_neighbours(platform.session, platform.settings, "a", "person")
     expected = brute_force(acts, per_person=5)
-    rows = build_candidates(platform.session, platform.lake, "a")
+    rows = build_candidates(platform.session, platform.settings, "a")
     assert rows == {PERSON_CANDIDATES.name: sum(map(len, expected.values()))}
     by_key: dict[str, list[tuple[str, int, str]]] = defaultdict(list)
     table = platform.rows(PERSON_CANDIDATES)
@@ -52,21 +52,21 @@ def test_every_candidate_is_the_brute_force_one(platform: Any, monkeypatch: pyte
     assert any(one[1] == other[1] for best in expected.values() for one, other in pairwise(best))
     assert "lone" not in by_key
     assert by_key["p03-twin"] == by_key["p03"]
-    build_candidates(platform.session, platform.lake, "a")
+    build_candidates(platform.session, platform.settings, "a")
     assert platform.rows(PERSON_CANDIDATES) == table
 
 
 def test_without_neighbours_the_command_is_told_and_nothing_is_published(platform: Any) -> None:
     publish_acts(platform, made_acts())
     with pytest.raises(NothingToLearn, match="python -m spark_jobs cooccurrence --shop a --within person"):
-        build_candidates(platform.session, platform.lake, "a")
-    build_neighbours(platform.session, platform.lake, "a", "person")
+        build_candidates(platform.session, platform.settings, "a")
+    build_neighbours(platform.session, platform.settings, "a", "person")
     with pytest.raises(NothingToLearn, match="cooccurrence --shop b --within person"):
-        build_candidates(platform.session, platform.lake, "b")
+        build_candidates(platform.session, platform.settings, "b")
     platform.publish(ITEM_NEIGHBOURS, [])
     with pytest.raises(NothingToLearn, match="cooccurrence --shop a --within person"):
-        build_candidates(platform.session, platform.lake, "a")
-    assert not platform.lake.has(PERSON_CANDIDATES.name)
+        build_candidates(platform.session, platform.settings, "a")
+    assert not platform.has(PERSON_CANDIDATES)
 
 
 SOUND = {"shop_id": "a", "person_id": "p", "item_id": "i1", "place": 1, "score": 2.0, "because_item_id": "i9"}
@@ -84,16 +84,18 @@ BROKEN: dict[str, list[dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_the_audit_refuses(tmp_path: Any, platform: Any, fault: str) -> None:
-    platform.write(tmp_path / "items", SILVER_ITEMS, [{"shop_id": "a", "item_id": f"i{n}"} for n in range(4)])
-    platform.write(tmp_path / "draft", PERSON_CANDIDATES, [SOUND | broken for broken in BROKEN[fault]])
+def test_the_audit_refuses(platform: Any, fault: str) -> None:
+    platform.publish(SILVER_ITEMS, [{"shop_id": "a", "item_id": f"i{n}"} for n in range(4)])
+    rows = [SOUND | broken for broken in BROKEN[fault]]
+    written = platform.unpublished(PERSON_CANDIDATES, rows, SILVER_ITEMS)
     with pytest.raises(AuditFailed, match=fault):
-        audit_candidates(tmp_path / "draft", PERSON_CANDIDATES, tmp_path / "items", "a", 5)
+        audit_candidates(written, PERSON_CANDIDATES, "a", 5)
 
 
-def test_the_audit_passes_what_is_sound(tmp_path: Any, platform: Any) -> None:
-    platform.write(tmp_path / "items", SILVER_ITEMS, [{"shop_id": "a", "item_id": item} for item in ("i1", "i2")])
-    platform.write(tmp_path / "draft", PERSON_CANDIDATES, [SOUND, SOUND | SECOND, SOUND | {"person_id": "q", "score": 9.0}])
-    assert audit_candidates(tmp_path / "draft", PERSON_CANDIDATES, tmp_path / "items", "a", 2) == 3
+def test_the_audit_passes_what_is_sound(platform: Any) -> None:
+    platform.publish(SILVER_ITEMS, [{"shop_id": "a", "item_id": item} for item in ("i1", "i2")])
+    rows = [SOUND, SOUND | SECOND, SOUND | {"person_id": "q", "score": 9.0}]
+    written = platform.unpublished(PERSON_CANDIDATES, rows, SILVER_ITEMS)
+    assert audit_candidates(written, PERSON_CANDIDATES, "a", 2) == 3
     with pytest.raises(AuditFailed, match="places"):
-        audit_candidates(tmp_path / "draft", PERSON_CANDIDATES, tmp_path / "items", "a", 1)
+        audit_candidates(written, PERSON_CANDIDATES, "a", 1)

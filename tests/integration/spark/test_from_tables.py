@@ -39,12 +39,12 @@ SMALL = Parameters(factors=4, iterations=3, blocks=1)
 
 def build_tables(platform: SilverPlatform) -> None:
     """What the commands build that a candidate is made of."""
-    session, lake = platform.session, platform.lake
+    session, settings = platform.session, platform.settings
     for before in (None, CUT.replace(tzinfo=UTC)):
         for within in ("order", "person"):
-            build_neighbours(session, lake, "a", within, before)
-        build_factors(session, lake, "a", SMALL, before)
-        build_candidates(session, lake, "a", before)
+            build_neighbours(session, settings, "a", within, before)
+        build_factors(session, settings, "a", SMALL, before)
+        build_candidates(session, settings, "a", before)
 
 
 @pytest.fixture(scope="module")

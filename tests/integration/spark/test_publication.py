@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 import pytest
 
+from jishi.lake.catalog import identifier, open_catalog
+from jishi.shops import Shop, UnknownShop
 from jishi.tables import (
-    BRONZE_EVENTS,
+    BRONZE_HISTORY,
     SILVER,
     SILVER_DUPLICATES,
     SILVER_EVENTS,
@@ -18,9 +20,11 @@ from jishi.tables import (
     SILVER_QUARANTINE,
     SILVER_REFUNDS,
     SILVER_SESSIONS,
+    TableSchema,
 )
-from spark_jobs.drafts import AuditFailed, audit_key
-from spark_jobs.silver.job import BatchMissing, OlderLayout, is_short
+from spark_jobs.audits import AuditFailed, audit_key
+from spark_jobs.silver.batches import BatchMissing, is_short
+from tests.lake import newest, table_of
 
 pytestmark = pytest.mark.integration
 
@@ -33,18 +37,55 @@ def view(event_id: str, received_at: str = "2026-09-01T10:00:01Z", **fields: Any
 def test_a_failed_audit_publishes_nothing(platform: Any) -> None:
     platform.land("history", {"a": [view("e1")], "b": [view("e1", shop_id="b")]})
     platform.build("history")
-    before = platform.versions()
-    # One acknowledgement that claims to be two events: bronze counts it once, the tables would hold two rows.
-    row = {"collector_id": "c", "seq": 1, "shop_id": "a", "occurred_at_ms": 1, "received_at_ms": 1, "line": "{}"}
-    with platform.lake.publish(BRONZE_EVENTS.name, replace=["shop=a/batch=live-2026-09-02"]) as draft:
-        rows = [row | {"event_id": "x", "type": "item_viewed"}, row | {"event_id": "y", "type": "item_viewed"}]
-        platform.write(draft.path / "shop=a/batch=live-2026-09-02", BRONZE_EVENTS, rows)
-    before[f"{BRONZE_EVENTS.name}/CURRENT"] = platform.versions()[f"{BRONZE_EVENTS.name}/CURRENT"]
+    before = platform.version
     with pytest.raises(AuditFailed, match=r"live-2026-09-02 of shop a: 1 acknowledged events in bronze, but 2"):
-        platform.build("live-2026-09-02")
-    assert platform.versions() == before
-    left = [path for path in platform.lake.root.rglob("versions/.*")]
-    assert left == []
+        break_day(platform, "a")
+    assert platform.version == before
+    assert refs(platform, SILVER_EVENTS) == {"main", *(f"v{n}" for n in range(1, before + 1) if n == before)}
+
+
+def break_day(platform: Any, shop_id: str) -> None:
+    """One acknowledgement that claims to be two events: bronze counts it once, the tables would hold two rows."""
+    received = int(datetime(2026, 9, 2, 8, tzinfo=UTC).timestamp() * 1000)
+    row = {"collector_id": "c", "seq": 1, "shop_id": shop_id, "occurred_at_ms": received, "received_at_ms": received}
+    rows = [row | {"line": "{}", "event_id": event_id, "type": "item_viewed"} for event_id in ("x", "y")]
+    platform.put_bronze("live-2026-09-02", {shop_id: rows})
+    platform.build("live-2026-09-02")
+
+
+def refs(platform: Any, schema: TableSchema) -> set[str]:
+    """Branches and tags of a table."""
+    return set(open_catalog(platform.settings).load_table(identifier(schema.name)).refs())
+
+
+def test_a_shop_that_fails_is_named_and_keeps_its_rows_while_the_others_are_published_once(platform: Any) -> None:
+    for shop_id in "cde":
+        platform.shops.add(Shop(shop_id=shop_id, name=shop_id))
+    shops = [*"abcde"]
+    platform.land("history", {shop: [view("e1", shop_id=shop)] for shop in shops})
+    platform.build("history")
+    before = {shop: platform.rows(SILVER_EVENTS, shop) for shop in shops}
+    version = platform.version
+    day = {shop: [view("e2", "2026-09-02T08:00:00Z", shop_id=shop)] for shop in "abd"}  # nothing happened at e
+    platform.land("live-2026-09-02", day)
+    with pytest.raises(AuditFailed):
+        break_day(platform, "c")
+    version = platform.version  # of the others, published by the build that raised
+    built = platform.try_build("live-2026-09-02", shops)
+    assert (built.shops, list(built.failures)) == (["a", "b", "d"], ["c"])
+    assert "1 acknowledged events in bronze, but 2" in str(built.failures["c"])
+    assert platform.version == built.version == version + 1, "one publish for all that could be built"
+    for shop in shops:
+        events = [row["event_id"] for row in platform.rows(SILVER_EVENTS, shop)]
+        assert events == (["e1", "e2"] if shop in day else ["e1"])
+    assert platform.rows(SILVER_EVENTS, "c") == before["c"]
+
+
+def test_a_shop_that_is_not_registered_fails_alone(platform: Any) -> None:
+    platform.land("history", {shop: [view("e1", shop_id=shop)] for shop in ("a", "stranger")})
+    built = platform.try_build("history")
+    assert built.shops == ["a"]
+    assert [type(error) for error in built.failures.values()] == [UnknownShop]
 
 
 def test_an_earlier_batch_that_comes_later_makes_duplicates_of_what_followed_it(platform: Any) -> None:
@@ -139,19 +180,6 @@ def test_a_visit_that_is_missing_fails_the_audit(platform: Any) -> None:
     assert len(platform.rows(SILVER_SESSIONS)) == len(rows) + 1
 
 
-@pytest.mark.parametrize("first", ["history", "live-2026-09-01"])
-def test_orders_of_no_batch_are_built_again_from_the_first_batch_only(platform: Any, first: str) -> None:
-    for batch in list(DAYS)[list(DAYS).index(first) :]:
-        platform.land(batch, {"a": DAYS[batch]})
-        platform.build(batch)
-    by_key = {schema.name: platform.rows(schema) for schema in SILVER}
-    platform.publish(SILVER_ORDERS, by_key[SILVER_ORDERS.name])  # as an earlier version wrote it
-    with pytest.raises(OlderLayout, match="from its first batch"):
-        platform.build("live-2026-09-02")
-    platform.build(first)
-    assert {schema.name: platform.rows(schema) for schema in SILVER} == by_key
-
-
 def test_a_batch_of_broken_lines_is_quarantined_whole(platform: Any) -> None:
     platform.land("history", {"a": [b"no JSON", b"[]"]})
     assert platform.build("history")[SILVER_QUARANTINE.name] == 2
@@ -159,28 +187,44 @@ def test_a_batch_of_broken_lines_is_quarantined_whole(platform: Any) -> None:
     assert platform.rows(SILVER_ORDERS) == platform.rows(SILVER_EVENTS) == []
 
 
-def test_a_batch_that_is_not_there_says_how_to_land_it(platform: Any) -> None:
+def test_a_shop_without_the_batch_has_nothing_to_build_and_nobodys_history_says_how_to_get_one(platform: Any) -> None:
+    with pytest.raises(BatchMissing, match="python -m imports history"):
+        platform.build("history")
     platform.land("history", {"a": [view("e1")]})
-    with pytest.raises(BatchMissing, match="no batch 'history' of b; land it first"):
-        platform.build("history", ["a", "b"])
-    with pytest.raises(BatchMissing, match="no batch 'live-2026-09-09' of any shop"):
-        platform.build("live-2026-09-09")
-    with pytest.raises(BatchMissing, match="no batch 'history' of b; land it first"):
-        is_short(platform.lake, "history", ["b"])
-    assert not platform.lake.has(SILVER_EVENTS.name)
+    built = platform.try_build("history", ["a", "b"])
+    assert (built.shops, built.failures) == (["a"], {})
+    assert platform.try_build("live-2026-09-09").version is None
 
 
-def test_a_run_is_short_while_its_shops_hold_little(platform: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    platform.land("history", {"a": [view("e1")], "b": [view(f"e{n}") for n in range(2_000)]})
-    platform.land("live-2026-09-02", {"b": [view("e1")]})
-    sizes = {
-        shop: sum(file.stat().st_size for file in platform.lake.current(BRONZE_EVENTS.name).rglob(f"shop={shop}/**/*.parquet"))
-        for shop in "ab"
-    }
-    monkeypatch.setattr("spark_jobs.silver.job.SHORT_BYTES", sizes["a"])
-    assert is_short(platform.lake, "history", ["a"])
-    assert not is_short(platform.lake, "history", [])
-    assert not is_short(platform.lake, "live-2026-09-02", [])  # its history is read again, too
+def test_a_run_is_short_while_the_lake_holds_little(platform: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert is_short(platform.settings)
+    platform.land("history", {"a": [view("e1")]})
+    size = sum(file.bytes for file in newest(platform.settings.var).plan(BRONZE_HISTORY.name).files)
+    monkeypatch.setattr("spark_jobs.silver.batches.SHORT_BYTES", size)
+    assert is_short(platform.settings)
+    platform.land("history", {"b": [view(f"e{n}", shop_id="b") for n in range(2_000)]})
+    assert not is_short(platform.settings)
+
+
+def test_an_acknowledgement_that_is_sent_again_counts_once_on_the_day_that_knew_it_first(platform: Any) -> None:
+    """In the order of the log, not of the files: Flink's files hold them as they come."""
+    midnight = int(datetime(2026, 9, 2, tzinfo=UTC).timestamp() * 1000)
+    record = {"collector_id": "c", "shop_id": "a", "type": "item_viewed", "occurred_at_ms": midnight, "line": "{}"}
+
+    def row(seq: int, received_at_ms: int, offset: int, event_id: str) -> dict[str, Any]:
+        log = {"received_at_ms": received_at_ms, "log_partition": 0, "log_offset": offset}
+        return record | log | {"seq": seq, "event_id": event_id}
+
+    yesterday = [row(7, midnight - 1, 1, "e7")]
+    today = [row(8, midnight + 5, 4, "e8"), row(7, midnight, 2, "e7"), row(8, midnight + 2, 3, "e8")]
+    platform.put_bronze("live-2026-09-01", {"a": yesterday})
+    platform.put_bronze("live-2026-09-02", {"a": today})
+    for batch in ("live-2026-09-02", "live-2026-09-01", "live-2026-09-02"):
+        platform.build(batch)
+        later = {row["event_id"]: (row["batch"], row["received_at"].microsecond) for row in platform.rows(SILVER_EVENTS)}
+        assert later["e8"] == ("live-2026-09-02", 2_000)
+    assert later["e7"] == ("live-2026-09-01", 999_000)
+    assert platform.rows(SILVER_DUPLICATES) == []
 
 
 @pytest.mark.parametrize(
@@ -191,10 +235,7 @@ def test_a_run_is_short_while_its_shops_hold_little(platform: Any, monkeypatch: 
         ([{"shop_id": None, "event_id": "e"}], "0 repeats and 1 nulls"),
     ],
 )
-def test_the_audit_refuses_a_broken_key(
-    tmp_path: Path, platform: Any, query: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], fault: str
-) -> None:
-    platform.write(tmp_path / "draft", SILVER_EVENTS, rows)
-    query.read_parquet(str(tmp_path / "draft" / "*.parquet")).create_view("silver_events")
+def test_the_audit_refuses_a_broken_key(query: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], fault: str) -> None:
+    query.from_arrow(table_of(SILVER_EVENTS, rows)).create_view("silver_events")
     with pytest.raises(AuditFailed, match=fault):
         audit_key(query, SILVER_EVENTS)

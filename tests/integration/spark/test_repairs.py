@@ -15,10 +15,8 @@ from typer.testing import CliRunner
 
 from collector.wal.writer import WalWriter
 from imports.history import land_history
-from imports.live import land_live
 from jishi.contract import record_of
 from jishi.contract.fields import parse_instant, to_ms
-from jishi.lake import Lake
 from jishi.lake.query import open_lake
 from jishi.landing import ShopFacts, write_landing
 from jishi.paths import Paths
@@ -29,9 +27,10 @@ from quality.quarantine import quarantined
 from quality.reconcile import reconcile
 from quality.repair import Mapping
 from quality.replay import replay
-from spark_jobs.session import open_session
+from spark_jobs.session import open_session, session_of_lake
 from spark_jobs.silver import job
 from tests.lake import newest
+from tests.live_events import append_live
 
 pytestmark = pytest.mark.integration
 
@@ -68,7 +67,7 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     ]
     with write_landing(platform_paths.history, "a", ShopFacts(name="a", time_zone="UTC", currency="CNY"), "test") as writer:
         writer.write(orjson.dumps(event) for event in history)
-    land_history(platform_paths, processes=1)
+    land_history(get_settings(), processes=1)
     live = [
         viewed("h-sent-again", "2026-09-02T09:59:59Z"),
         viewed("l-sku", "2026-09-02T10:00:00Z", **sku),
@@ -78,14 +77,13 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     records = [record_of(e, shop_id="a", collector_id=wal.collector_id, seq=-1, collected_at_ms=0)[0] for e in live]
     wal.append(records)
     wal.close()
-    platform_paths.live.mkdir(parents=True)
     received = to_ms(parse_instant("2026-09-02T10:00:02Z"))
     rows = [
         record | {"received_at_ms": received, "log_partition": 0, "log_offset": record["seq"], "outcome": "good"}
         for record in records
     ]
     rows[1]["outcome"] = "invalid"
-    (platform_paths.live / "part-0").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    append_live(get_settings(), rows)
     return platform_paths
 
 
@@ -100,7 +98,9 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
 
 def build(session: SparkSession, paths: Paths, batch: str) -> None:
-    job.build_silver(session, Lake(paths.lake), Shops.load(paths.shops_file), get_settings(), batch, [], lambda name: None)
+    of_lake, shops = session_of_lake(session, get_settings()), Shops.load(paths.shops_file)
+    built = job.build_silver(of_lake, get_settings(), shops, batch, [], lambda name: None)
+    assert built.failures == {}
 
 
 def silver(paths: Paths) -> dict[str, tuple[Any, ...]]:
@@ -138,7 +138,6 @@ def check_commands(folder: Path) -> None:
 def test_repairs_move_events_and_every_acknowledgement_stays_accounted_for(session: SparkSession, paths: Paths) -> None:
     build(session, paths, "history")
     check_commands(paths.var)
-    land_live(paths, DAY)
     build(session, paths, f"live-{DAY}")
     assert counts(paths) == (10, 3, 0, {"future": 1, "missing_field": 6}, 0)
 
@@ -185,7 +184,6 @@ def test_an_event_is_repaired_before_its_day_is_worked_up(session: SparkSession,
     assert (done.matched, done.repaired, done.batches) == (1, {"a": 1}, {}), "history has no silver yet, the day no batch"
     build(session, paths, "history")
     assert [row.event_id for row in quarantined(get_settings(), states=("waiting",))] == ["l-sku"]
-    land_live(paths, DAY)
     build(session, paths, f"live-{DAY}")
     assert silver(paths)["l-sku"] == ["i-9", f"live-{DAY}", datetime(2026, 9, 2, 10, 0, 2), False, True]  # noqa: DTZ001
     assert counts(paths)[-1] == 1

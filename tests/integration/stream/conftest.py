@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ import pytest
 
 from jishi.heartbeat import last_beat
 from jishi.java import java_home
+from jishi.lake.live import LiveTail
+from jishi.lake.table_creation import create_tables
 from jishi.paths import Paths
-from jishi.settings import PROJECT_ROOT, get_settings
+from jishi.settings import PROJECT_ROOT, Settings, get_settings
+from jishi.tables import BRONZE_LIVE
 from ops.jars import fetch_jars
 from ops.kafka import EmbeddedBroker, running_broker
 from ops.ports import free_port
@@ -90,8 +94,18 @@ class Stream:
         return self.process.wait(30)
 
     def archived(self) -> list[dict[str, Any]]:
-        """Rows of the committed files of the archive."""
-        return committed_rows(self.paths.live)
+        """Rows of bronze."""
+        return self.live_events.rows().to_pylist()
+
+    @cached_property
+    def live_events(self) -> LiveTail:
+        """Bronze as it is at each call."""
+        return LiveTail(self.settings)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this platform's lake."""
+        return Settings(var=self.paths.var, envs=self.paths.envs, _env_file=None)  # type: ignore[call-arg]
 
     def unreadable(self) -> list[dict[str, Any]]:
         """Rows of the committed files of unreadable values."""
@@ -124,6 +138,7 @@ def stream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stream]:
     broker = EmbeddedBroker(paths.kafka, paths.jars, java_home(paths.envs), "127.0.0.1", free_port(), free_port(), heap="256m")
     with running_broker(broker, paths.var / "broker.log"):
         built = Stream(paths, broker.bootstrap)
+        create_tables(built.settings, [BRONZE_LIVE])
         yield built
         if built.process is not None and built.process.poll() is None:
             built.stop()

@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import Consumer, Producer
 
 from jishi import topics
-from jishi.contract.record import Record
+from tests.log_records import view_of
 
 pytestmark = pytest.mark.integration
 
@@ -30,32 +30,6 @@ class RestartedStream(Protocol):
     def log_text(self) -> str: ...
     def archived(self) -> list[dict[str, Any]]: ...
     def unreadable(self) -> list[dict[str, Any]]: ...
-
-
-def view_of(seq: int) -> Record:
-    now_ms = int(time.time() * 1000)
-    return Record(
-        collector_id="c1",
-        seq=seq,
-        shop_id="a",
-        event_id=f"e{seq}",
-        type="item_viewed",
-        schema_version=1,
-        occurred_at_ms=now_ms,
-        collected_at_ms=now_ms,
-        anonymous_id=None,
-        user_id=None,
-        person_id=f"p{seq % 5}",
-        session_id=None,
-        item_id=f"项{seq}",
-        category=None,
-        unit_price_minor=100,
-        quantity=None,
-        invalid_reason=None,
-        invalid_field=None,
-        invalid_detail=None,
-        line=json.dumps({"n": seq}),
-    )
 
 
 def send(stream: RestartedStream, seqs: Iterable[int], pause_s: float = 0.0) -> None:

@@ -13,27 +13,31 @@ import pytest
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 FILES = sorted(DAGS.glob("*.py"))
 WORKING_UP = ("daily", "history")
-KNOWN_DAGS = {*WORKING_UP, "online_parity", "tables"}
+KNOWN_DAGS = {*WORKING_UP, "maintenance", "online_parity", "tables"}
 TAGS = {"daily", "history", "quality", "jishi"}
-AFTER = {
-    **{"land": set(), "silver": {"land"}, "marts": {"silver"}, "features": {"marts"}},
-    **{"train": {"silver"}, "evaluate": {"train"}, "gate": {"evaluate"}, "publish": {"gate"}},
+MODELS = {"evaluate": {"train"}, "gate": {"evaluate"}, "publish": {"gate"}}
+WHOLE = {"groups": set(), "marts": {"silver"}, "features": {"marts"}, "report": {"features", "publish"}, "train": {"silver"}}
+AFTER = {  # besides groups, which every mapped task reads
+    "daily": {"silver": set(), **WHOLE, **MODELS},
+    "history": {"land": set(), "silver": {"land"}, **WHOLE, **MODELS},
+    "tables": {
+        **{"groups": set(), "cooccurrence": set(), "als": {"cooccurrence"}, "candidates": {"als"}, "train": {"candidates"}},
+        **{"report": {"publish"}, **MODELS},
+    },
+}
+BY_GROUP = {"silver", "train", "evaluate", "gate", "publish"}
+MAPPED = {
+    "daily": BY_GROUP,
+    "history": BY_GROUP | {"land"},
+    "tables": {"cooccurrence", "als", "candidates", *BY_GROUP} - {"silver"},
 }
 # A DAG file is read every minute: what it calls at import may only declare.
 DECLARING = {
-    "Asset",
-    "Param",
-    "DAG",
-    "CronTriggerTimetable",
-    "BashOperator",
-    "timedelta",
-    "chain",
-    "step",
-    "model_steps",
-    "work_up",
+    *("Asset", "Param", "DAG", "CronTriggerTimetable", "BashOperator", "timedelta", "chain", "str", "Path", "resolve", "join"),
+    *("step", "model_steps", "list_groups", "build_silver", "build_marts", "serve_features", "report"),
+    *("task_group", "each_group", "expand", "get_task"),
 }
-DECLARING |= {"str", "Path", "resolve"}
-ALLOWED_IMPORTS = {"__future__", "airflow", "datetime", "pathlib", "steps", "jishi"}
+ALLOWED_IMPORTS = {"__future__", "airflow", "collections", "datetime", "json", "pathlib", "steps", "typing", "jishi"}
 
 
 def test_every_dag_is_listed(dags: dict[str, Any]) -> None:
@@ -64,7 +68,9 @@ def test_every_task_has_owner_retries_and_an_end(dags: dict[str, Any]) -> None:
         for task in dag.tasks:
             name = f"{dag.dag_id}.{task.task_id}"
             assert task.owner == "data-platform", f"{name}: set owner to a team that answers"
-            assert task.retries >= 1, f"{name}: give it retries; engines fail for reasons that pass"
+            # A report only says what failed before it.
+            least = 0 if task.task_id == "report" else 1
+            assert task.retries >= least, f"{name}: give it retries; engines fail for reasons that pass"
             assert task.retry_exponential_backoff, f"{name}: let the pauses grow"
             assert task.execution_timeout is not None, f"{name}: set execution_timeout; a hang must end"
             assert task.execution_timeout <= timedelta(hours=1), f"{name}: an hour is too long to notice a hang"
@@ -77,26 +83,68 @@ def test_every_task_says_how_to_repair_it(dags: dict[str, Any]) -> None:
             assert "**Repair.**" in task.doc_md, f"{dag.dag_id}.{task.task_id}: say in doc_md what to do when it failed"
 
 
-def test_steps_run_one_after_the_other(dags: dict[str, Any]) -> None:
-    for name in WORKING_UP:
-        by_key = {task.task_id: task.upstream_task_ids for task in dags[name].tasks}
-        assert by_key == AFTER, f"{name}: one task a step, each after what it reads: {AFTER}"
+def test_each_step_comes_after_what_it_reads(dags: dict[str, Any]) -> None:
+    for name, after in AFTER.items():
+        assert {task.task_id: task.upstream_task_ids - {"groups"} for task in dags[name].tasks} == after, (
+            f"{name}: one task a step, each after what it reads; change AFTER of this test when a step joins"
+        )
 
 
-def test_the_step_that_writes_the_warehouse_has_its_pool(dags: dict[str, Any]) -> None:
+def test_steps_that_work_shop_by_shop_are_mapped_over_groups(dags: dict[str, Any]) -> None:
+    for name, mapped in MAPPED.items():
+        for task in dags[name].tasks:
+            group = next(iter(task.iter_mapped_task_groups()), None)
+            assert (task.task_id in mapped) == (group is not None), f"{name}.{task.task_id}: map it over the groups of shops"
+            assert (task.task_id in mapped) == ("$SHOPS" in task.bash_command), (
+                f"{name}.{task.task_id}: give it its group's shops"
+            )
+
+
+def test_a_run_ends_with_a_report_that_waits_for_all_and_fails_when_anything_did(dags: dict[str, Any]) -> None:
+    for name in AFTER:
+        leaves = [task.task_id for task in dags[name].tasks if not task.downstream_task_ids]
+        assert leaves == ["report"], (
+            f"{name}: let report come after {set(leaves) - {'report'}}, or a failure there stays unseen"
+        )
+        report = dags[name].get_task("report")
+        assert (report.trigger_rule, report.retries) == ("all_done", 0)
+
+
+def test_a_group_that_failed_leaves_the_other_steps_going(dags: dict[str, Any]) -> None:
     for name in WORKING_UP:
-        assert dags[name].get_task("marts").pool == "warehouse", f"{name}.marts: use the pool warehouse; DuckDB has one writer"
+        assert dags[name].get_task("marts").trigger_rule == "none_skipped", f"{name}.marts: one group's failure is not its end"
+        for task_id in ("train", "evaluate", "gate", "publish"):
+            assert dags[name].get_task(task_id).trigger_rule == "all_done", (
+                f"{name}.{task_id}: go on for the shops that are done"
+            )
+
+
+def test_retries_take_up_failed_shops_only(dags: dict[str, Any]) -> None:
+    for name in AFTER:
+        for task in dags[name].tasks:
+            takes_shops = ("models train", "imports history", "feature_repo", "spark_jobs silver")
+            if any(command in task.bash_command for command in takes_shops):
+                assert " --run " in task.bash_command, f"{name}.{task.task_id}: add LEDGER, so that a retry knows what is done"
+
+
+def test_steps_that_share_a_scarce_thing_have_its_pool(dags: dict[str, Any]) -> None:
+    for name, dag in dags.items():
+        for task in dag.tasks:
+            pool = "spark" if " spark_jobs " in task.bash_command else "warehouse" if "ops.marts" in task.bash_command else None
+            if pool:
+                assert task.pool == pool, f"{name}.{task.task_id}: use the pool {pool}; it has one slot"
 
 
 def test_published_things_are_assets(dags: dict[str, Any]) -> None:
-    publishing = {name: ("land", "silver", "marts", "features", "publish") for name in WORKING_UP}
-    for name, task_ids in (publishing | {"online_parity": ("compare",), "tables": ("publish",)}).items():
+    publishing = {name: ("silver", "marts", "features", "publish") for name in WORKING_UP}
+    publishing |= {"online_parity": ("compare",), "tables": ("publish",)}
+    for name, task_ids in publishing.items():
         for task_id in task_ids:
             assert dags[name].get_task(task_id).outlets, f"{name}.{task_id}: name what it publishes as an outlet"
 
 
 def test_a_day_is_named_and_never_read_from_the_clock(dags: dict[str, Any]) -> None:
-    for name, first in (("daily", "land"), ("online_parity", "compare")):
+    for name, first in (("daily", "silver"), ("online_parity", "compare")):
         for task in dags[name].tasks:
             assert "now" not in task.bash_command, f"{name}.{task.task_id}: pass the date; a rerun must work on the same day"
         assert "params.date" in dags[name].get_task(first).bash_command
@@ -125,52 +173,64 @@ def _render(dag: Any, task_id: str, params: dict[str, Any]) -> str:
     from airflow.sdk.execution_time import macros
 
     run = SimpleNamespace(run_after=datetime(2026, 11, 24, 0, 15, tzinfo=UTC))
-    context = {"params": params, "dag_run": run, "macros": macros}
+    instance = SimpleNamespace(max_tries=2, get_ti_count=lambda **asked: len(asked["states"]))
+    context = {"params": params, "dag_run": run, "macros": macros, "dag": dag, "run_id": "manual__1+0", "ti": instance}
     return str(dag.get_template_env().from_string(dag.get_task(task_id).bash_command).render(context))
+
+
+RUN = ".venv/bin/python -m"
+EVERY: dict[str, Any] = {"date": None, "shops": []}
 
 
 def test_a_named_day_is_worked_up(dags: dict[str, Any]) -> None:
     params = {"date": "2026-11-20", "shops": ["a", "b"]}
-    assert _render(dags["daily"], "land", params) == ".venv/bin/python -m imports live --date 2026-11-20"
-    assert _render(dags["daily"], "silver", params) == ".venv/bin/python -m spark_jobs silver --batch live-2026-11-20"
-    assert "--as-of 2026-11-21T00:00:00Z" in _render(dags["daily"], "features", params)
-    assert _render(dags["daily"], "train", params) == ".venv/bin/python -m models train --shop a --shop b"
+    assert _render(dags["daily"], "groups", params) == f"{RUN} ops.cli shops groups --shop a --shop b"
+    silver = f"{RUN} spark_jobs silver --batch live-2026-11-20 $SHOPS --run daily.manual__1+0@2"
+    assert _render(dags["daily"], "silver", params) == silver
+    features = f"{RUN} feature_repo daily --as-of 2026-11-21T00:00:00Z --shop a --shop b --run daily.manual__1+0@2"
+    assert _render(dags["daily"], "features", params) == features
 
 
 def test_without_a_day_it_is_the_day_before_the_run(dags: dict[str, Any]) -> None:
-    params = {"date": None, "shops": ["a"]}
-    assert _render(dags["daily"], "land", params).endswith("--date 2026-11-23")
-    assert "--as-of 2026-11-24T00:00:00Z" in _render(dags["daily"], "features", params)
+    assert "--batch live-2026-11-23 " in _render(dags["daily"], "silver", EVERY)
+    assert "--as-of 2026-11-24T00:00:00Z --run" in _render(dags["daily"], "features", EVERY)
+
+
+def test_without_shops_it_is_every_shop_of_the_registry(dags: dict[str, Any]) -> None:
+    assert _render(dags["daily"], "groups", EVERY) == f"{RUN} ops.cli shops groups"
+    assert _render(dags["history"], "groups", EVERY) == f"{RUN} ops.cli shops groups --landed"
+    assert _render(dags["tables"], "groups", EVERY) == f"{RUN} ops.cli shops groups --models-from tables --size 1"
+    for name in AFTER:
+        assert dags[name].params["shops"] == [], f"{name}: no shop stands in code"
+
+
+def test_models_take_up_what_the_step_before_has_done(dags: dict[str, Any]) -> None:
+    for name, source in (("daily", " --after silver"), ("history", " --after silver"), ("tables", " --from-tables")):
+        ledger = f"$SHOPS --run {name}.manual__1+0@2"
+        assert _render(dags[name], "train", EVERY) == f"{RUN} models train {ledger}{source}"
+        assert _render(dags[name], "evaluate", EVERY) == f"{RUN} models evaluate {ledger} --after train"
+        assert _render(dags[name], "gate", EVERY) == f"{RUN} models gate {ledger} --after evaluate"
+        assert _render(dags[name], "publish", EVERY) == f"{RUN} models publish {ledger} --after gate"
+        assert _render(dags[name], "report", EVERY) == f"{RUN} ops.cli shops report {name}.manual__1+0 --failed-tasks 2"
 
 
 def test_reads_are_compared_on_a_named_day_or_the_day_before(dags: dict[str, Any]) -> None:
-    command = ".venv/bin/python -m ops.cli features online-parity --date "
+    command = f"{RUN} ops.cli features online-parity --date "
     assert _render(dags["online_parity"], "compare", {"date": "2026-11-20"}) == command + "2026-11-20"
     assert _render(dags["online_parity"], "compare", {"date": None}) == command + "2026-11-23"
 
 
 def test_tables_are_built_up_to_the_cut_and_of_all_acts_before_a_candidate_is_made_of_them(dags: dict[str, Any]) -> None:
-    dag = dags["tables"]
-    order = ["cooccurrence", "als", "candidates", "train", "evaluate", "gate", "publish"]
-    upstream = {task.task_id: task.upstream_task_ids for task in dag.tasks}
-    assert upstream == {name: {before} if before else set() for before, name in zip(["", *order], order, strict=False)}
-    params = {"shops": ["a", "b"]}
-    run = ".venv/bin/python -m"
     for task, options in (("cooccurrence", ["--within order ", "--within person "]), ("als", [""]), ("candidates", [""])):
-        expected = ["set -e"]
-        for shop in ("a", "b"):
-            expected.append(f"cut=$({run} models cut --shop {shop})")
-            for window in ("--before $cut ", ""):
-                expected += [f"{run} spark_jobs {task} {window}{option}--shop {shop}" for option in options]
-        assert _render(dag, task, params).splitlines() == expected
-    assert _render(dag, "train", params) == f"{run} models train --from-tables --shop a --shop b"
-    assert dag.schedule is None, "tables: large shops are few and known; whoever runs one names it"
+        expected = ["set -e", f"cut=$({RUN} models cut $SHOPS)"]
+        expected += [f"{RUN} spark_jobs {task} {window}{each}$SHOPS" for window in ("--before $cut ", "") for each in options]
+        assert _render(dags["tables"], task, EVERY).splitlines() == expected
 
 
-def test_history_names_its_shops(dags: dict[str, Any]) -> None:
-    params = {"shops": ["a", "b"]}
-    assert _render(dags["history"], "land", params) == ".venv/bin/python -m imports history --shop a --shop b"
-    assert "--as-of 2026-11-24T00:15:00+00:00" in _render(dags["history"], "features", params)
+def test_history_lands_before_it_builds(dags: dict[str, Any]) -> None:
+    assert _render(dags["history"], "land", EVERY) == f"{RUN} imports history $SHOPS --run history.manual__1+0@2"
+    assert _render(dags["history"], "silver", EVERY).endswith("$SHOPS --run history.manual__1+0@2 --after history")
+    assert "--as-of 2026-11-24T00:15:00+00:00" in _render(dags["history"], "features", EVERY)
 
 
 def test_a_shop_id_cannot_carry_a_command(dags: dict[str, Any]) -> None:

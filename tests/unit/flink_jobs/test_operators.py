@@ -24,11 +24,11 @@ def chain(*numbers: int) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def plan() -> dict[str, Any]:
-    """log → counter → (archive, looks, clicks → union → features)."""
+    """log → counter → (bronze, looks, clicks → union → features)."""
     nodes = [
         node(1, "table-source-scan"),
         node(2, "over-aggregate"),
-        node(3, "sink", "Sink(table=[default_catalog.default_database.archive], fields=[a])"),
+        node(3, "sink", "Sink(table=[default_catalog.default_database.bronze], fields=[a])"),
         node(4, "over-aggregate"),
         node(5, "calc", 'Calc(select=[CONCAT(\'{"view":"looks",\', shop_id)])'),
         node(6, "local-window-aggregate"),
@@ -53,7 +53,7 @@ def test_operators_are_called_after_the_one_that_they_serve(plan: dict[str, Any]
     assert uids(plan) == {
         "events@e1.table-source-scan.1",
         "events@e1.over-aggregate.1",
-        "archive-1@e1.sink.1",
+        "bronze-1@e1.sink.1",
         "features-1@e1.sink.1",
         "looks@v1.over-aggregate.1",
         "clicks@c1.global-window-aggregate.1",

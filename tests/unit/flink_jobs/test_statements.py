@@ -15,7 +15,7 @@ from jishi.features import views
 from jishi.outcomes import outcome_sql
 from jishi.paths import Paths
 from jishi.settings import Settings
-from jishi.tables import BRONZE_EVENTS, LOG_RECORD
+from jishi.tables import BRONZE_LIVE, LOG_RECORD
 
 PATHS = Paths(var=Path("/somewhere/var"), envs=Path("/somewhere/envs"))
 
@@ -55,9 +55,14 @@ def test_the_watermark_follows_what_is_known_and_spares_an_event_on_the_limit() 
 
 def test_tables_have_the_declared_columns() -> None:
     assert LOG_RECORD.flink_ddl in kafka_log(bootstrap="b:1", allowed_lateness_s=30)
-    archive = next(table for table in realtime().tables if "TABLE archive" in table)
-    assert BRONZE_EVENTS.flink_ddl in archive
-    assert PATHS.live.as_uri() in archive
+
+
+def test_bronze_is_the_table_of_the_catalog_that_the_settings_name() -> None:
+    settings = {"lake_catalog_uri": "postgresql://who:it's@db/lake", "lake_warehouse": "s3://bucket/lake"}
+    [bronze] = [table for table in realtime(**settings).tables if "TABLE bronze" in table]
+    assert BRONZE_LIVE.flink_ddl in bronze
+    given = ("'catalog-database' = 'bronze'", "'catalog-table' = 'events'", "'uri' = 'jdbc:postgresql://db:5432/lake'")
+    assert all(option in bronze for option in (*given, "'jdbc.password' = 'it''s'", "'warehouse' = 's3://bucket/lake'"))
 
 
 def test_the_fingerprint_names_what_is_computed_not_where_it_runs() -> None:

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
-import pyarrow.parquet as pq
 import pytest
 
 import jishi.landing
 from imports.history import land_history
-from imports.live import land_live
 from imports.user_events import lines_of_files
-from jishi.lake import Lake
+from jishi.lake.live import LiveTail
+from jishi.lake.query import open_lake
+from jishi.lake.reading import open_version
 from jishi.landing import LandingError, ShopFacts, landed_shops, load_manifest, write_landing
 from jishi.paths import Paths
+from jishi.settings import Settings
 from jishi.shops import Shops
-from jishi.tables import BRONZE_EVENTS
+from jishi.tables import BRONZE_HISTORY
+from tests.live_events import append_live
 
 FACTS = ShopFacts(name="店", time_zone="Asia/Shanghai", currency="CNY")
 
 
 @pytest.fixture
-def paths(tmp_path: Path) -> Paths:
-    return Paths(var=tmp_path / "var", envs=tmp_path / "envs")
+def settings(tmp_path: Path) -> Settings:
+    return Settings(var=tmp_path / "var", envs=tmp_path / "envs", _env_file=None)  # type: ignore[call-arg]
+
+
+@pytest.fixture
+def paths(settings: Settings) -> Paths:
+    return Paths.of(settings)
 
 
 def view(number: int, shop: str) -> bytes:
@@ -38,12 +45,15 @@ def land(paths: Paths, shop: str, lines: list[bytes]) -> None:
         writer.write(lines)
 
 
-def rows(paths: Paths, partition: str) -> list[dict]:
-    folder = Lake(paths.lake).current(BRONZE_EVENTS.name) / partition
-    return [row for file in sorted(folder.glob("*.parquet")) for row in pq.read_table(file).to_pylist()]
+def rows(settings: Settings, shop: str) -> list[dict]:
+    """Imported rows of a shop in the order of their numbers."""
+    with open_lake(open_version(settings)) as lake:
+        cursor = lake.execute("select * from bronze_history where shop_id = ? order by seq", [shop])
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def test_files_are_cut_and_numbered_through(paths: Paths, monkeypatch: pytest.MonkeyPatch):
+def test_files_are_cut_and_numbered_through(settings: Settings, paths: Paths, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(jishi.landing, "LINES_PER_FILE", 3)
     land(paths, "a", [view(n, "a") for n in range(7)])
     manifest = load_manifest(paths.history / "a")
@@ -52,42 +62,43 @@ def test_files_are_cut_and_numbered_through(paths: Paths, monkeypatch: pytest.Mo
         ("events-00001.jsonl", 3),
         ("events-00002.jsonl", 1),
     ]
-    counts = land_history(paths, ["a"], processes=1)
+    counts = land_history(settings, ["a"], processes=1)
     assert counts["a"].lines == manifest.lines == 7
-    landed = rows(paths, "shop=a/batch=history")
+    landed = rows(settings, "a")
     assert [r["seq"] for r in landed] == list(range(7))
     assert [r["event_id"] for r in landed] == [f"e{n}" for n in range(7)]
     shop = Shops.load(paths.shops_file).get("a")
     assert (shop.name, shop.time_zone) == ("店", "Asia/Shanghai")
 
 
-def test_landing_one_shop_leaves_the_others(paths: Paths):
+def test_landing_one_shop_leaves_the_others(settings: Settings, paths: Paths):
     land(paths, "a", [view(1, "a")])
     land(paths, "b", [view(1, "b")])
-    land_history(paths, processes=1)
+    land_history(settings, processes=1)
     land(paths, "b", [view(1, "b"), b"broken"])
-    counts = land_history(paths, ["b"], processes=1)
+    counts = land_history(settings, ["b"], processes=1)
     assert counts["b"].invalid == {"not_an_object": 1}
-    assert len(rows(paths, "shop=a/batch=history")) == 1
-    assert len(rows(paths, "shop=b/batch=history")) == 2
+    assert len(rows(settings, "a")) == 1
+    assert len(rows(settings, "b")) == 2
     assert landed_shops(paths.history) == ["a", "b"]
 
 
-def test_two_processes_write_what_one_writes(paths: Paths, monkeypatch: pytest.MonkeyPatch):
+def test_two_processes_write_what_one_writes(settings: Settings, paths: Paths, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(jishi.landing, "LINES_PER_FILE", 40)
     land(paths, "a", [view(n, "a") for n in range(100)])
     content = []
     for processes in (1, 2):
-        land_history(paths, ["a"], processes=processes)
-        content.append([file.read_bytes() for file in Lake(paths.lake).files(BRONZE_EVENTS.name)])
+        land_history(settings, ["a"], processes=processes)
+        files = open_version(settings).files(BRONZE_HISTORY.name)
+        content.append(sorted(Path(file).read_bytes() for file in files))
     assert content[0] == content[1]
 
 
 @pytest.mark.parametrize("damage", ["changed", "gone", "manifest", "lines"])
-def test_a_difference_to_the_manifest_is_an_error_that_names_the_file(paths: Paths, damage: str):
+def test_a_difference_to_the_manifest_is_an_error_that_names_the_file(settings: Settings, paths: Paths, damage: str):
     land(paths, "a", [view(1, "a"), view(2, "a")])
-    land_history(paths, ["a"], processes=1)
-    before = Lake(paths.lake).current(BRONZE_EVENTS.name)
+    land_history(settings, ["a"], processes=1)
+    before = open_version(settings).number
     folder = paths.history / "a"
     file = folder / "events-00000.jsonl"
     named = "events-00000.jsonl"
@@ -104,11 +115,11 @@ def test_a_difference_to_the_manifest_is_an_error_that_names_the_file(paths: Pat
             named = "manifest.json"
         (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(LandingError, match=named):
-        land_history(paths, ["a"], processes=1)
-    assert Lake(paths.lake).current(BRONZE_EVENTS.name) == before, "nothing is published"
+        land_history(settings, ["a"], processes=1)
+    assert open_version(settings).number == before, "nothing is published"
 
 
-def test_a_failed_write_leaves_the_old_landing_files(paths: Paths):
+def test_a_failed_write_leaves_the_old_landing_files(settings: Settings, paths: Paths):
     land(paths, "a", [view(1, "a")])
 
     def failing():
@@ -133,47 +144,20 @@ def test_user_files_keep_their_lines_and_a_missing_one_is_named(tmp_path: Path):
         list(lines_of_files([file, tmp_path / "gone.jsonl"]))
 
 
-def archived(shop: str, offset: int, received: int, outcome: str) -> bytes:
-    row = {column: None for column in BRONZE_EVENTS.columns} | {
-        "collector_id": "c",
-        "seq": offset,
-        "shop_id": shop,
-        "line": "{}",
-    }
-    return (
-        orjson.dumps(row | {"received_at_ms": received, "log_partition": 0, "log_offset": offset, "outcome": outcome}) + b"\n"
-    )
+def live_row(shop: str, seq: int, received: int, outcome: str) -> dict[str, object]:
+    of_log = {"received_at_ms": received, "log_partition": 0, "log_offset": seq, "outcome": outcome}
+    return {"collector_id": "c", "seq": seq, "shop_id": shop, "line": "{}"} | of_log
 
 
-def test_live_takes_the_committed_rows_of_the_day(paths: Paths):
-    noon = 1_790_000_000_000 // 86_400_000 * 86_400_000 + 43_200_000
-    on = datetime.fromtimestamp(noon / 1000, tz=UTC).date()
-    next_day = noon + 86_400_000
-    folder = paths.live / "shop=a"
-    folder.mkdir(parents=True)
-    first = archived("a", 2, noon, "good") + archived("a", 1, noon, "late") + archived("b", 3, noon, "invalid")
-    (folder / "part-1").write_bytes(first + archived("a", 4, next_day, "good"))
-    (folder / ".part-2.inprogress").write_bytes(archived("a", 9, noon, "good"))
-    assert land_live(paths, on) == {"a": {"good": 1, "late": 1}, "b": {"invalid": 1}}
-    partition = f"shop=a/batch=live-{on.isoformat()}"
-    assert [r["log_offset"] for r in rows(paths, partition)] == [1, 2]
-    land_live(paths, on)
-    assert len(rows(paths, partition)) == 2, "a rerun replaces"
-
-
-def test_an_acknowledgement_sent_again_after_midnight_belongs_to_the_first_day(paths: Paths):
+def test_the_live_tail_is_counted_by_acknowledgement(settings: Settings):
+    live = LiveTail(settings)
+    assert (live.count(), live.acknowledged_of(1), live.dates()) == (0, 0, [])
     midnight = 1_790_000_000_000 // 86_400_000 * 86_400_000
-    today = datetime.fromtimestamp(midnight / 1000, tz=UTC).date()
-    paths.live.mkdir(parents=True)
-    (paths.live / "part-1").write_bytes(archived("a", 7, midnight, "duplicate") + archived("a", 8, midnight, "good"))
-    (paths.live / "part-2").write_bytes(archived("a", 7, midnight - 1, "good"))
-    assert land_live(paths, today) == {"a": {"good": 1}}
-    assert [r["seq"] for r in rows(paths, f"shop=a/batch=live-{today.isoformat()}")] == [8]
-    assert land_live(paths, today - timedelta(days=1)) == {"a": {"good": 1}}
-
-
-def test_a_damaged_archive_is_an_error_that_names_file_and_line(paths: Paths):
-    paths.live.mkdir(parents=True)
-    (paths.live / "part-1").write_bytes(archived("a", 1, 0, "good") + b'{"seq":2}\n')
-    with pytest.raises(LandingError, match=r"part-1, line 2"):
-        land_live(paths, date(2026, 9, 1))
+    append_live(settings, [live_row("a", 7, midnight, "good"), live_row("a", 7, midnight + 1, "duplicate")])
+    append_live(settings, [live_row("b", 8, midnight - 1, "late")])
+    assert live.count() == 3
+    assert live.acknowledged_of(5) == 3, "not more than that are there"
+    assert live.acknowledged_of(3) == live.acknowledged() == 2
+    assert live.dates() == [datetime.fromtimestamp(midnight / 1000, UTC).date() - timedelta(days=n) for n in (1, 0)]
+    late = live.rows(("seq", "received_at"), where="outcome = 'late'").to_pylist()
+    assert late == [{"seq": 8, "received_at": datetime.fromtimestamp(midnight / 1000 - 0.001, UTC).replace(tzinfo=None)}]

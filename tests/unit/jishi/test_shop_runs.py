@@ -156,13 +156,13 @@ def test_two_processes_record_into_one_run_and_nothing_is_lost(paths: Paths) -> 
 
 @pytest.mark.parametrize("run_id", ["../x", "a b", "", "a@", "a@b", "a/b"])
 def test_a_run_id_cannot_leave_its_folder(paths: Paths, run_id: str) -> None:
-    with pytest.raises(BadRunId, match="--run"):
+    with pytest.raises(BadRunId, match="is no run id"):
         ShopRuns(paths, "train", run_id)
 
 
 @pytest.mark.parametrize("run_id", [".", "..", "..@1"])
 def test_a_run_id_of_dots_names_no_folder_above(paths: Paths, run_id: str) -> None:
-    with pytest.raises(BadRunId, match="--run"):
+    with pytest.raises(BadRunId, match="is no run id"):
         ShopRuns(paths, "train", run_id)
 
 

@@ -1,0 +1,33 @@
+"""
+### maintenance
+
+Keeps the lake's tables small: joins the small files that the stream appends to `bronze.events`, drops old snapshots, and
+removes files that no snapshot knows.
+
+It runs every two hours, between other Spark jobs; switch it on wherever the stream runs for days. Snapshots that a recorded
+version names and the stream's newest commits always stay. A run may be repeated at any time and then finds less to do.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+from airflow.timetables.trigger import CronTriggerTimetable
+from steps import MAIN, OWNER, SPARK_POOL, step
+
+with DAG(
+    dag_id="maintenance",
+    schedule=CronTriggerTimetable("40 */2 * * *", timezone="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    tags=["jishi", "quality"],
+    doc_md=__doc__,
+    default_args={"owner": OWNER},
+) as dag:
+    step(
+        "maintain",
+        f"{MAIN} spark_jobs maintain",
+        what="Compacts `bronze.events`, expires snapshots and removes orphan files of every table, in one JVM.",
+        repair="Each step commits by itself or not at all, so clear the task; what was done stays done.",
+        minutes=60,
+        pool=SPARK_POOL,
+    )

@@ -1,0 +1,85 @@
+"""Which batches of which shops bronze and silver hold, asked of the columns of their files alone (DuckDB)."""
+
+from __future__ import annotations
+
+from jishi.lake.plans import plan_of
+from jishi.lake.rows import Rows
+from jishi.lake.versions import Versions
+from jishi.settings import Settings
+from jishi.tables import BRONZE_HISTORY, BRONZE_LIVE, SILVER_DUPLICATES, SILVER_EVENTS, SILVER_QUARANTINE, TableSchema
+from spark_jobs.audits import opened
+from spark_jobs.publication import Publication
+from spark_jobs.silver.bronze import HISTORY, source_of
+
+# Every accepted event is in one of these.
+_DECIDED = (SILVER_EVENTS, SILVER_DUPLICATES, SILVER_QUARANTINE)
+_LIVE_BATCH = "'live-' || cast(received_at as date)"
+
+
+# So much of bronze (some 600,000 events) is worked up before Java's optimising compiler has paid for itself.
+SHORT_BYTES = 40 * 2**20
+
+
+class BatchMissing(LookupError):
+    """Bronze has no such batch of any shop; the message says where it would come from."""
+
+
+def batch_order(batch: str) -> tuple[int, str]:
+    """Sort key of batches: history is before every live day, and live days follow their dates."""
+    return (0, "") if batch == HISTORY else (1, batch)
+
+
+def is_short(settings: Settings) -> bool:
+    """Whether the lake holds so little history that a run ends before Java's optimising compiler has paid for itself."""
+    version = Versions.of(settings).latest()
+    if version is None or BRONZE_HISTORY.name not in version.snapshots:
+        return True
+    plan = plan_of(settings, BRONZE_HISTORY.name, version.snapshot(BRONZE_HISTORY.name))
+    return sum(file.bytes for file in plan.files) <= SHORT_BYTES
+
+
+def shops_of_batch(publication: Publication, batch: str, wanted: list[str]) -> list[str]:
+    """Shops of which bronze has the batch, and those of which silver has it though bronze does not any more; of the wanted ones
+    where some are named. Raises BatchMissing for a history that nobody has.
+    """
+    there = _shops_in_bronze(publication, batch, wanted)
+    there |= {shop for shop, built in built_batches(publication, wanted).items() if batch in built}
+    if not there and not wanted and batch == HISTORY:
+        raise BatchMissing("bronze has no history of any shop; import some first: python -m imports history")
+    return sorted(there)
+
+
+def built_batches(publication: Publication, shops: list[str]) -> dict[str, set[str]]:
+    """Batches that silver holds, by shop; of all shops when none is named."""
+    where = Rows.of(shop_id=shops) if shops else Rows.all()
+    built: dict[str, set[str]] = {}
+    for schema in _DECIDED:
+        for shop, batch in _distinct(publication, schema, where, "shop_id, batch"):
+            built.setdefault(shop, set()).add(batch)
+    return built
+
+
+def later_batches(publication: Publication, batch: str, shops: list[str]) -> dict[str, list[str]]:
+    """Batches after this one that silver holds already and bronze can give again, in their order, with the shops of each."""
+    built = built_batches(publication, shops)
+    days = [(shop, other) for shop in shops for other in built.get(shop, ()) if batch_order(other) > batch_order(batch)]
+    if not days:
+        return {}
+    there = set(_distinct(publication, BRONZE_LIVE, Rows.of(shop_id=shops), f"shop_id, {_LIVE_BATCH}"))
+    later: dict[str, list[str]] = {}
+    for shop, other in sorted(days):
+        if (shop, other) in there:
+            later.setdefault(other, []).append(shop)
+    return dict(sorted(later.items(), key=lambda entry: batch_order(entry[0])))
+
+
+def _shops_in_bronze(publication: Publication, batch: str, wanted: list[str]) -> set[str]:
+    schema, where = source_of(batch, wanted)
+    if not wanted:
+        where = Rows(between=where.between)
+    return {shop for (shop,) in _distinct(publication, schema, where, "shop_id")}
+
+
+def _distinct(publication: Publication, schema: TableSchema, where: Rows, columns: str) -> list[tuple[str, ...]]:
+    with opened(publication, {"rows": (schema, where)}) as connection:
+        return connection.execute(f"select distinct {columns} from rows").fetchall()
