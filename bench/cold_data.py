@@ -18,7 +18,7 @@ from models.text.words import ItemText
 from simulator.day import play_day
 from simulator.journal import Happening
 from simulator.shoppers import preference
-from simulator.world import Plan, make_world
+from simulator.world import SimulationPlan, make_world
 
 KINDS = {"item_viewed": "view", "item_shared": "share", "item_added_to_cart": "add", "order_paid": "pay"}
 LEAST_HOUSEHOLDS = 30
@@ -39,7 +39,7 @@ class ColdCatalogue:
 
 def read_shop(shop_id: str, users: int, days: int, seed: int) -> ColdCatalogue:
     """A simulated shop: acts of its shoppers (bots left out), Chinese titles, and true tastes."""
-    world = make_world(Plan(shop_id, users, days, seed))
+    world = make_world(SimulationPlan(shop_id, users, days, seed))
     people, catalogue = world.shoppers, world.catalogue
     item = {item_id: number for number, item_id in enumerate(catalogue.ids)}
     acts = [

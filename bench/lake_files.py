@@ -27,11 +27,11 @@ from rich.table import Table as Lines
 
 from bench import user_path
 from bench.measured_command import run_measured
-from bench.small_platform import own_settings, running
+from bench.small_platform import platform_settings, running
 from jishi import topics
 from jishi.contract.record import record_of
 from jishi.lake.catalog import open_catalog
-from jishi.lake.live import LiveEvents
+from jishi.lake.live import LiveTail
 from jishi.settings import Settings, get_settings
 
 SHOPS, PERSONS = 1_000, 200
@@ -126,10 +126,10 @@ def main() -> int:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="jishi-bench-", dir=chosen.folder) as name:
         interval_ms = int(chosen.checkpoint_s * 1000)
-        settings = own_settings(Path(name) / "var", get_settings().envs, checkpoint_interval_ms=interval_ms)
+        settings = platform_settings(Path(name) / "var", get_settings().envs, checkpoint_interval_ms=interval_ms)
         with running(settings):
             sent = send(settings, chosen.per_s, chosen.minutes * 60)
-            live, deadline = LiveEvents(settings), time.monotonic() + 120
+            live, deadline = LiveTail(settings), time.monotonic() + 120
             while live.count() < sent and time.monotonic() < deadline:
                 time.sleep(1)
             before, delays = measure(settings), delays_s(settings)

@@ -15,7 +15,7 @@ from jishi.features.event_log import read_log
 from jishi.features.oracle import Act, good_acts
 from models.interactions import Interactions
 from simulator.history import simulate
-from simulator.world import Plan
+from simulator.world import SimulationPlan
 
 LATENESS_S, FUTURE_S = 30, 5
 KINDS = {"item_viewed": "view", "item_added_to_cart": "add", "item_shared": "share", "line_paid": "pay"}
@@ -64,7 +64,7 @@ class ShopData:
     impressions: list[Impression]
 
 
-def make_shop_data(plan: Plan) -> ShopData:
+def make_shop_data(plan: SimulationPlan) -> ShopData:
     """Simulate and read a shop."""
     with tempfile.TemporaryDirectory() as folder:
         simulate(plan, Path(folder))

@@ -38,7 +38,7 @@ from models.ranker.sources import Sources
 from models.recommender import Items, Scores, top_k
 from models.split import SplitWindow, last_active_days
 from models.timed.moment import DAY
-from simulator.world import Plan, World, make_world
+from simulator.world import SimulationPlan, World, make_world
 
 SHOPS = ("lanting", "shanhai", "xinghe")
 WEEK, HALF_WEEK = np.timedelta64(7, "D"), np.timedelta64(84, "h")
@@ -79,7 +79,7 @@ def labelled_situations(shop: ShopData, cut: np.datetime64) -> list[LabelledSitu
     return situations
 
 
-def run(plan: Plan, growth: Growth, artefacts: Path | None = None, *, with_rivals: bool = False) -> Result:
+def run(plan: SimulationPlan, growth: Growth, artefacts: Path | None = None, *, with_rivals: bool = False) -> Result:
     """One shop from its first day to the comparison; the ranker and its card go below ``artefacts``."""
     began = time.monotonic()
     seconds: dict[str, float] = {}
@@ -181,7 +181,12 @@ def main() -> int:
     results = []
     for shop_id in chosen.shops:
         results.append(
-            run(Plan(shop_id, chosen.users, chosen.days, chosen.seed), GROWTH, chosen.artefacts, with_rivals=chosen.rivals)
+            run(
+                SimulationPlan(shop_id, chosen.users, chosen.days, chosen.seed),
+                GROWTH,
+                chosen.artefacts,
+                with_rivals=chosen.rivals,
+            )
         )
         seconds = ", ".join(f"{name} {value}" for name, value in results[-1].seconds.items())
         console.print(f"{shop_id}: {seconds} s", highlight=False)

@@ -16,7 +16,7 @@ from feature_repo.writer import GROUP
 from jishi import topics
 from jishi.features import Feature
 from jishi.features.entity import key_values
-from jishi.lake.live import LiveEvents
+from jishi.lake.live import LiveTail
 from jishi.topics import Topic
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def read_log(stage: Stage) -> tuple[list[dict[str, Any]], int]:
 
 def read_archive(stage: Stage) -> list[dict[str, Any]]:
     """Rows of the stream's bronze by partition and offset."""
-    return sorted(LiveEvents(stage.settings).rows().to_pylist(), key=lambda row: (row["log_partition"], row["log_offset"]))
+    return sorted(LiveTail(stage.settings).rows().to_pylist(), key=lambda row: (row["log_partition"], row["log_offset"]))
 
 
 def write_messages(stage: Stage, folder: Path, *, up_to_ms: int) -> int:

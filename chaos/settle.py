@@ -9,7 +9,7 @@ from chaos.evidence import ends, written_up_to
 from chaos.stage import Stage
 from jishi import topics
 from jishi.heartbeat import last_beat
-from jishi.lake.live import LiveEvents
+from jishi.lake.live import LiveTail
 
 STILL_S = 3.0
 # Seconds after a full minute plus the allowed lateness, when the values of a window become known: Flink and the writer are done
@@ -25,7 +25,7 @@ def settle(stage: Stage, *, began: float, timeout_s: float) -> None:
     """Wait; ``began`` is when the traffic did, in epoch seconds. Raises NotSettled."""
     deadline = time.monotonic() + timeout_s
     _wait(lambda: _is_forwarded(stage), deadline, "the forwarder does not come to the end of the write-ahead log")
-    live = LiveEvents(stage.settings)
+    live = LiveTail(stage.settings)
     _wait(lambda: _is_archived(stage, live), deadline, "bronze does not come to the end of the event log")
     _wait(lambda: _is_clear(stage, began) and _is_written(stage), deadline, "the store does not come to the end of the topic")
 
@@ -49,7 +49,7 @@ def _is_forwarded(stage: Stage) -> bool:
     return before is not None and beat is not None and beat.is_fresh and before.facts["lag"] == beat.facts["lag"] == 0
 
 
-def _is_archived(stage: Stage, live: LiveEvents) -> bool:
+def _is_archived(stage: Stage, live: LiveTail) -> bool:
     beat = last_beat(stage.paths, "forwarder")
     return beat is not None and live.acknowledged_of(forwarded := int(beat.facts["forwarded"])) == forwarded
 

@@ -18,8 +18,9 @@ from collector.wal.durable import read_durable
 from collector.wal.reader import first_position, read_entries
 from collector.wal.segments import Position, WalCorrupt, segment_starts
 from jishi.files import write_atomically
-from jishi.lake.reading import LakeVersion
-from jishi.tables import SILVER_ITEMS
+from jishi.lake.query import open_lake
+from jishi.lake.reading import open_version
+from jishi.settings import Settings
 
 if TYPE_CHECKING:
     from collector.intake import Intake
@@ -73,32 +74,28 @@ def snapshot_upto(folder: Path) -> int:
         return 0
 
 
-def load_catalogue(folder: Path, lake: LakeVersion) -> ShopCatalogues:
+def load_catalogue(folder: Path, settings: Settings) -> ShopCatalogues:
     """The catalogue as it was, from the lake's items, the snapshot and the log behind it."""
     catalogue = ShopCatalogues()
-    _read_lake(catalogue, lake)
+    _read_lake(catalogue, settings)
     upto = _read_snapshot(catalogue, folder)
     with suppress(WalCorrupt):  # the forwarder and the count of accepted events report the damage
         _read_log(catalogue, folder, upto)
     return catalogue
 
 
-def _read_lake(catalogue: ShopCatalogues, lake: LakeVersion) -> None:
-    if not lake.has(SILVER_ITEMS.name):
-        return
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def _read_lake(catalogue: ShopCatalogues, settings: Settings) -> None:
+    import duckdb
 
-    columns = ["shop_id", "item_id", "category", "unit_price_minor", "changed_at"]
+    sql = "select shop_id, item_id, category, unit_price_minor, coalesce(epoch_ms(changed_at), 0) from silver_items"
     try:
-        for file in lake.files(SILVER_ITEMS.name):
-            table = pq.read_table(file, columns=columns, partitioning=None)
-            changed = table.column("changed_at").cast("timestamp[ms]", safe=False).cast("int64").to_pylist()
-            plain = [table.column(name).to_pylist() for name in columns[:4]]
-            for shop_id, item_id, category, price, at in zip(*plain, changed, strict=True):
-                catalogue.put(shop_id, item_id, Known(category, price, at, at, ""))
-    except (OSError, pa.ArrowException) as error:
+        with open_lake(open_version(settings)) as connection:
+            rows = connection.execute(sql).fetchall()
+    except (OSError, duckdb.Error) as error:
         log.error("the lake's items cannot be read (%s): events are filled from live changes only", type(error).__name__)
+        return
+    for shop_id, item_id, category, price, at in rows:
+        catalogue.put(shop_id, item_id, Known(category, price, at, at, ""))
 
 
 def _read_snapshot(catalogue: ShopCatalogues, folder: Path) -> int:

@@ -17,7 +17,6 @@ from collector.catalogue_store import load_catalogue
 from collector.intake import Intake
 from collector.keys import KeyRing
 from collector.wal.writer import WalWriter
-from jishi.lake.reading import open_version
 from jishi.paths import Paths
 from jishi.settings import Settings
 
@@ -41,7 +40,7 @@ def serve(settings: Settings, paths: Paths) -> None:
                 settings,
                 clock_ms=lambda: time.time_ns() // 1_000_000,
                 clock_s=time.monotonic,
-                catalogue=load_catalogue(paths.wal, open_version(settings)),
+                catalogue=load_catalogue(paths.wal, settings),
             )
             config = uvicorn.Config(
                 create_app(intake),

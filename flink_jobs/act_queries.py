@@ -89,10 +89,10 @@ def _pieces(part: ActKind) -> str:
 def _select(
     kinds: Sequence[ActKind], kind: str, keys: Sequence[str], wanted: Sequence[str], clocks: Sequence[str], source: str
 ) -> str:
-    told = {column: _told_by(kinds, kind, column) for column in wanted}
-    named = {key: told[key] for key in keys} | {"type": kind} | told
+    by_column = {column: _column_sql(kinds, kind, column) for column in wanted}
+    named = {key: by_column[key] for key in keys} | {"type": kind} | by_column
     columns = ["shop_id", *(_named(expression, name) for name, expression in named.items())]
-    whole_key = "".join(f" AND {told[key]} IS NOT NULL" for key in keys)
+    whole_key = "".join(f" AND {by_column[key]} IS NOT NULL" for key in keys)
     return f"SELECT {', '.join([*columns, *clocks])} {source}{whole_key}"
 
 
@@ -100,7 +100,7 @@ def _named(expression: str, name: str) -> str:
     return expression if expression in (name, f"`{name}`") else f"{expression} AS `{name}`"
 
 
-def _told_by(kinds: Sequence[ActKind], named: str, column: str) -> str:
+def _column_sql(kinds: Sequence[ActKind], named: str, column: str) -> str:
     """One expression for a column of several kinds; NULL for those that do not carry it."""
     if column in _OF_TIME:
         return _OF_TIME[column]

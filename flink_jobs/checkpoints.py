@@ -36,8 +36,8 @@ class Handover:
         file = flink / _HANDOVER
         if not file.exists():
             return None
-        told = json.loads(file.read_text())
-        return cls(Path(told["folder"]), bool(told["may_drop_state"]), tuple(told["fingerprints"]))
+        payload = json.loads(file.read_text())
+        return cls(Path(payload["folder"]), bool(payload["may_drop_state"]), tuple(payload["fingerprints"]))
 
     @property
     def savepoint(self) -> Path | None:
@@ -73,7 +73,7 @@ def origin(folder: Path, flink: Path) -> Origin | None:
     """
     checkpoint, handover = newest_checkpoint(folder), Handover.noted(flink)
     savepoint = handover.savepoint if handover is not None and folder.name in handover.fingerprints else None
-    if handover is not None and savepoint is not None and (checkpoint is None or _made(savepoint) > _made(checkpoint)):
+    if handover is not None and savepoint is not None and (checkpoint is None or _made_at(savepoint) > _made_at(checkpoint)):
         return Origin(savepoint, f"savepoint {savepoint.name}", handover.may_drop_state)
     return Origin(checkpoint, f"checkpoint {checkpoint.parent.name}/{checkpoint.name}") if checkpoint is not None else None
 
@@ -96,7 +96,7 @@ def drop_checkpoints_of_other_runs(folder: Path, job_id: str) -> None:
                 shutil.rmtree(run, ignore_errors=True)
 
 
-def _made(state: Path) -> int:
+def _made_at(state: Path) -> int:
     return (state / "_metadata").stat().st_mtime_ns
 
 

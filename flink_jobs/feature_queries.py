@@ -35,10 +35,10 @@ def view_query(
 def _window_query(view: str, features: Sequence[Feature], allowed_lateness_s: int, declared: tuple[Feature, ...]) -> str:
     parts = list({part.name: part for feature in features for part in operands(feature, declared)}.values())
     known_ms = f"window_end_ms + {allowed_lateness_s * 1000}"
-    told = {feature.name: json_text(_value(feature)) for feature in features}
+    json_values = {feature.name: json_text(_value(feature)) for feature in features}
     windows = _two_windows(parts, features[0]) if features[0].short_size_s else _hop(parts, features[0].size)
     return f"""\
-SELECT {message(view, known_ms, f"{known_ms} + {features[0].slide * 1000}", told)}
+SELECT {message(view, known_ms, f"{known_ms} + {features[0].slide * 1000}", json_values)}
 FROM (
   {windows}
 )"""

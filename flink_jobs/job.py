@@ -18,7 +18,7 @@ Views = Mapping[str, Sequence[Feature]]
 
 
 @dataclass(frozen=True)
-class Job:
+class FlinkJob:
     """``tables`` say where data lies, ``definitions`` and ``inserts`` what is computed. ``versions`` name the computation of
     each view, and of what all share, for ``flink_jobs.operators``.
     """
@@ -35,7 +35,7 @@ class Job:
         return hashlib.sha256("\n;\n".join((*self.definitions, *self.inserts, *options)).encode()).hexdigest()[:12]
 
 
-def realtime_job(settings: Settings, paths: Paths, views: Views) -> Job:
+def realtime_job(settings: Settings, paths: Paths, views: Views) -> FlinkJob:
     """Kafka → outcomes → the lake's bronze, unreadable values and features."""
     roll_after_ms = max(settings.checkpoint_interval_ms // 2, 100)
     return _job(
@@ -52,7 +52,7 @@ def realtime_job(settings: Settings, paths: Paths, views: Views) -> Job:
     )
 
 
-def replay_job(settings: Settings, views: Views, *, source: Path, target: Path) -> Job:
+def replay_job(settings: Settings, views: Views, *, source: Path, target: Path) -> FlinkJob:
     """The same computation from a folder of JSON lines into ``bronze``, ``unreadable``, ``features`` below ``target``."""
     return _job(
         settings,
@@ -67,19 +67,19 @@ def replay_job(settings: Settings, views: Views, *, source: Path, target: Path) 
     )
 
 
-def features_job(settings: Settings, views: Views, *, source: Path, target: Path) -> Job:
+def features_job(settings: Settings, views: Views, *, source: Path, target: Path) -> FlinkJob:
     """Features alone, from a folder of JSON lines into ``features`` below ``target``."""
     whole = replay_job(settings, views, source=source, target=target)
     wanted = feature_topic.features_insert(views, allowed_lateness_s=settings.allowed_lateness_s)
     tables = tuple(table for table in whole.tables if " log (" in table or " features (" in table)
-    return Job(tables=tables, definitions=whole.definitions, inserts=(wanted,), versions=whole.versions)
+    return FlinkJob(tables=tables, definitions=whole.definitions, inserts=(wanted,), versions=whole.versions)
 
 
-def _job(settings: Settings, views: Views, *, tables: tuple[str, ...], inserts: tuple[str, ...]) -> Job:
+def _job(settings: Settings, views: Views, *, tables: tuple[str, ...], inserts: tuple[str, ...]) -> FlinkJob:
     lateness_s = settings.allowed_lateness_s
     definitions = tuple(outcomes.outcome_views(allowed_lateness_s=lateness_s, future_tolerance_s=settings.future_tolerance_s))
     queries = {view: view_query(view, members, allowed_lateness_s=lateness_s) for view, members in views.items()}
-    return Job(
+    return FlinkJob(
         tables=tables,
         definitions=definitions,
         inserts=(

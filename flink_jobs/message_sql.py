@@ -9,12 +9,12 @@ from jishi.features import ENTITY_KEYS, Feature, Where
 from jishi.features.entity import ESCAPES, SEPARATOR
 
 
-def message(view: str, as_of_ms: str, valid_until_ms: str, told: Mapping[str, str]) -> str:
+def message(view: str, as_of_ms: str, valid_until_ms: str, json_values: Mapping[str, str]) -> str:
     """Columns of one message; ``told`` are values as JSON by feature.
 
     The text is joined here: ``JSON_OBJECT`` makes a tree of objects, twice a message, which took longer than the windows.
     """
-    values = ", ',".join(f'"{name}":\', {value}' for name, value in told.items())
+    values = ", ',".join(f'"{name}":\', {value}' for name, value in json_values.items())
     return f"""\
 '{view}|' || shop_id || '|' || entity_id AS message_key,
   CONCAT('{{"view":"{view}","shop_id":', {quoted("shop_id")}, ',"entity_id":', {quoted("entity_id")},

@@ -120,13 +120,13 @@ def _owners(plan: dict[str, Any], nodes: Mapping[int, dict[str, Any]]) -> dict[i
 
 def _sinks(nodes: Mapping[int, dict[str, Any]]) -> dict[int, str]:
     """Sinks by node: the table, and which of its sinks."""
-    found: dict[int, str] = {}
+    sinks: dict[int, str] = {}
     counted: Counter[str] = Counter()
     for number in sorted(nodes):
         if sink := _SINK.match(nodes[number]["description"]):
             counted[sink[1]] += 1
-            found[number] = f"{sink[1]}-{counted[sink[1]]}"
-    return found
+            sinks[number] = f"{sink[1]}-{counted[sink[1]]}"
+    return sinks
 
 
 def _takes_views(node: dict[str, Any]) -> bool:

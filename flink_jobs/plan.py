@@ -7,7 +7,7 @@ from typing import Any
 
 from pyflink.table import CompiledPlan, PlanReference, TableEnvironment
 
-from flink_jobs.job import Job
+from flink_jobs.job import FlinkJob
 from flink_jobs.operators import Operators, assign_uids, operators_of
 from flink_jobs.outcomes import DEDUPLICATION_TTL_S
 
@@ -15,7 +15,7 @@ _OVER_AGGREGATE = "stream-exec-over-aggregate"
 _BY_DELIVERY = "partitionBy=[shop_id, event_id"
 
 
-def compile_job(environment: TableEnvironment, job: Job) -> CompiledPlan:
+def compile_job(environment: TableEnvironment, job: FlinkJob) -> CompiledPlan:
     """Declare the tables and views of ``job`` and compile its inserts into one plan, ready to be executed."""
     for statement in (*job.tables, *job.definitions):
         environment.execute_sql(statement)

@@ -21,7 +21,7 @@ from py4j.protocol import Py4JError
 from pyflink.util.exceptions import JavaException
 
 from flink_jobs import bronze_restore, checkpoints, engine
-from flink_jobs.job import Job, realtime_job
+from flink_jobs.job import FlinkJob, realtime_job
 from flink_jobs.plan import compile_job, operators
 from flink_jobs.rest_api import RestApi, is_timeout
 from jishi.features import live_views
@@ -62,7 +62,7 @@ def main() -> int:
             _cancel(rest, job_id)
         print("stopped; the next start goes on from the newest checkpoint", flush=True)
         return 0
-    except (FileNotFoundError, JavaMissing, PortTaken, bronze_restore.BronzeUnusable, ValueError) as error:
+    except (FileNotFoundError, JavaMissing, MetricsPortTaken, bronze_restore.BronzeUnusable, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except (JavaException, Py4JError) as error:
@@ -75,7 +75,7 @@ def main() -> int:
             engine.stop_jvm(jvm)
 
 
-class PortTaken(RuntimeError):
+class MetricsPortTaken(RuntimeError):
     """Another process listens on the port of Flink's REST API."""
 
 
@@ -83,10 +83,10 @@ def refuse_taken_port(host: str, port: int) -> None:
     """Raise PortTaken when something listens on ``host:port``: after half a minute Flink would only say that it failed."""
     with socket.socket() as probe:
         if probe.connect_ex((host, port)) == 0:
-            raise PortTaken(f"port {port} on {host} is taken; end what uses it or set JISHI_FLINK_PORT")
+            raise MetricsPortTaken(f"port {port} on {host} is taken; end what uses it or set JISHI_FLINK_PORT")
 
 
-def start(settings: Settings, paths: Paths, job: Job, folder: Path) -> str:
+def start(settings: Settings, paths: Paths, job: FlinkJob, folder: Path) -> str:
     """Submit the job, from an upgrade's savepoint or its newest checkpoint below ``folder``, if any; returns its id."""
     began = time.monotonic()
     origin = checkpoints.origin(folder, paths.flink)
@@ -119,10 +119,10 @@ def watch(paths: Paths, rest: RestApi, job_id: str, folder: Path, *, web: str) -
             if is_timeout(error) and time.monotonic() - answered < PATIENCE_S:
                 continue
             if _has_handed_over(paths, known):
-                return _tell_upgrade()
+                return _report_upgrade()
             # With its only job the embedded cluster ends too, so this is how a failed job usually shows.
-            told = f"; the job's last failure: {last_error}" if last_error else ""
-            print(f"error: Flink no longer answers ({error}){told}; see {paths.log / 'flink-jvm.log'}", file=sys.stderr)
+            last_failure = f"; the job's last failure: {last_error}" if last_error else ""
+            print(f"error: Flink no longer answers ({error}){last_failure}; see {paths.log / 'flink-jvm.log'}", file=sys.stderr)
             return 1
         last_error = facts.last_error
         beat(
@@ -137,7 +137,7 @@ def watch(paths: Paths, rest: RestApi, job_id: str, folder: Path, *, web: str) -
         )
         if facts.has_ended:
             if _has_handed_over(paths, known):
-                return _tell_upgrade()
+                return _report_upgrade()
             print(f"error: the job is {facts.state}: {facts.last_error}", file=sys.stderr)
             return 1
         if facts.checkpoints and not tidied:
@@ -152,7 +152,7 @@ def _has_handed_over(paths: Paths, known: checkpoints.Handover | None) -> bool:
     return noted is not None and noted != known and noted.savepoint is not None
 
 
-def _tell_upgrade() -> int:
+def _report_upgrade() -> int:
     print("the job has stopped with a savepoint; the next start goes on from there", flush=True)
     return 0
 

@@ -15,7 +15,7 @@ from py4j.protocol import Py4JError
 from pyflink.util.exceptions import JavaException
 
 from flink_jobs import engine
-from flink_jobs.job import Job, features_job
+from flink_jobs.job import FlinkJob, features_job
 from flink_jobs.plan import compile_job
 from jishi.features import live_views, views
 from jishi.java import JavaMissing
@@ -23,7 +23,7 @@ from jishi.paths import Paths
 from jishi.settings import get_settings
 
 
-def run_bounded(job: Job, checkpoints: Path) -> None:
+def run_bounded(job: FlinkJob, checkpoints: Path) -> None:
     """Run a job over bounded sources to its end, in the JVM of this process; rows keep the order of the log.
 
     ``checkpoints`` is a folder for the job's state. A failure ends the job: a second try would find nothing else.

@@ -18,9 +18,9 @@ from jishi.features.act import ACT_KINDS
 
 def running_query(view: str, feature: Feature, declared: Iterable[Feature]) -> str:
     """Query over ``events`` that gives the messages of one running feature; ``declared`` are all features that there are."""
-    told = {feature.name: _value(feature)}
+    json_values = {feature.name: _value(feature)}
     return f"""\
-SELECT {message(view, "received_at_ms", "CAST(NULL AS BIGINT)", told)}
+SELECT {message(view, "received_at_ms", "CAST(NULL AS BIGINT)", json_values)}
 FROM (
   SELECT *, {entity_id(feature)} AS entity_id
   FROM {_states(_together(feature, declared))}
@@ -32,12 +32,12 @@ def _together(feature: Feature, declared: Iterable[Feature]) -> list[Feature]:
     """The features that share their state with this one."""
     if feature.aggregation == "last" or not _is_of_whole_events(feature):
         return [feature]
-    found = [
+    rows = [
         other
         for other in declared
         if other.aggregation in ("last_n", "first_seen") and other.entity == feature.entity and _is_of_whole_events(other)
     ]
-    return found if feature in found else [feature]
+    return rows if feature in rows else [feature]
 
 
 def _is_of_whole_events(feature: Feature) -> bool:

@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
             print("\n".join(_operators_of_this_code(settings, paths).uids))
             return 0
         running, new = Operators.noted(paths.flink), _operators_of_this_code(settings, paths)
-        _tell(running, new)
+        _report_difference(running, new)
         lost = running.lost_to(new)
         if chosen.dry_run:
             return 0
@@ -121,7 +121,7 @@ def _wait_for_other_job(paths: Paths, stopped: str) -> None:
     )
 
 
-def _tell(running: Operators, new: Operators) -> None:
+def _report_difference(running: Operators, new: Operators) -> None:
     for word, uids in (("keeps", running.kept_by(new)), ("loses", running.lost_to(new)), ("begins", new.lost_to(running))):
         for uid in uids:
             print(f"{word:7} {uid}")

@@ -92,9 +92,11 @@ def _counts_table(counts: dict[str, LineCounts], title: str) -> Table:
     for column in ("lines", "good", "invalid"):
         table.add_column(column, justify="right")
     table.add_column("reasons", overflow="fold")
-    for shop_id, found in counts.items():
-        reasons = ", ".join(f"{reason} {number:,}" for reason, number in sorted(found.invalid.items()))
-        table.add_row(shop_id, f"{found.lines:,}", f"{found.good:,}", f"{found.lines - found.good:,}", reasons)
+    for shop_id, shop_counts in counts.items():
+        reasons = ", ".join(f"{reason} {number:,}" for reason, number in sorted(shop_counts.invalid.items()))
+        table.add_row(
+            shop_id, f"{shop_counts.lines:,}", f"{shop_counts.good:,}", f"{shop_counts.lines - shop_counts.good:,}", reasons
+        )
     return table
 
 

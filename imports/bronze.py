@@ -112,7 +112,7 @@ def bronze_rows(
     waiting: list[dict[str, Any]] = []
     for seq, line in enumerate(lines, start=first_seq):
         raw, refusal = read_event(line)
-        record, verdict = record_of(
+        record, checked = record_of(
             raw,
             shop_id=shop_id,
             collector_id=collector_id,
@@ -124,9 +124,9 @@ def bronze_rows(
             sent_by="import",
         )
         counts.lines += 1
-        if isinstance(verdict, Refusal):
-            counts.invalid[verdict.reason] += 1
-        known = known_since_ms(raw, record, verdict)
+        if isinstance(checked, Refusal):
+            counts.invalid[checked.reason] += 1
+        known = known_since_ms(raw, record, checked)
         row: dict[str, Any] = {**record, "log_partition": None, "log_offset": None}
         last_known = last_known if known is None else known
         if last_known is None:

@@ -18,7 +18,7 @@ from imports.items import item_lines
 from imports.order_mapping import PRESETS, ExportMapping, load_export_mapping, preset_names
 from imports.orders import order_lines
 from imports.preview import preview
-from imports.refunds import Purchases
+from imports.refunds import UnreturnedPurchases
 from imports.resumable import fingerprint_of, resumable_landing
 from imports.user_events import lines_of_files
 from jishi.contract.fields import ShopId as ShopIdForm
@@ -83,7 +83,7 @@ def orders(
     paths = Paths.of(get_settings())
 
     def lines(progress: Callable[[int, int], None], notes: Callable[[str], None]) -> Iterator[bytes]:
-        purchases = Purchases.of_events(landed_lines(paths.history / shop)) if add else None
+        purchases = UnreturnedPurchases.of_events(landed_lines(paths.history / shop)) if add else None
         return order_lines(files, mapping, shop, progress, purchases, notes)
 
     if dry_run:
@@ -145,12 +145,12 @@ def _import(
         with resumable_landing(root, shop, facts, source, fingerprint, add=add) as writer:
             if writer.resumed:
                 console.print(f"going on behind {writer.resumed:,} events that are on disk already")
-            writer.write(lines(partial(_tell, bar, shown), partial(console.print, highlight=False, soft_wrap=True)))
-    told = f"{shop}: {writer.lines:,} events → {root / shop} in {time.monotonic() - began:.1f} s; next: jishi import history"
-    console.print(f"{told} --shop {shop}", highlight=False, soft_wrap=True)
+            writer.write(lines(partial(_show_progress, bar, shown), partial(console.print, highlight=False, soft_wrap=True)))
+    summary = f"{shop}: {writer.lines:,} events → {root / shop} in {time.monotonic() - began:.1f} s; next: jishi import history"
+    console.print(f"{summary} --shop {shop}", highlight=False, soft_wrap=True)
 
 
-def _tell(bar: ProgressBar, shown: object, done: int, total: int) -> None:
+def _show_progress(bar: ProgressBar, shown: object, done: int, total: int) -> None:
     bar.update(shown, completed=done, total=total)  # type: ignore[arg-type]
 
 

@@ -54,8 +54,8 @@ def _event(row: ExportRow, mapping: ExportMapping, shop_id: str, changed_at: str
     stock = row.amount("stock")
     properties["stock"] = int(stock) if isinstance(stock, Decimal) and stock == int(stock) else row.fields.get("stock")
     properties = {name: value for name, value in properties.items() if value is not None}
-    own = mapping.instant(row.fields.get("changed_at"))
-    at = own.isoformat() if own is not None else row.fields.get("changed_at") or changed_at
+    noted = mapping.instant(row.fields.get("changed_at"))
+    at = noted.isoformat() if noted is not None else row.fields.get("changed_at") or changed_at
     digest = hashlib.blake2b(orjson.dumps([at, properties]), digest_size=8).hexdigest()
     head = {"event_id": f"item-{digest}", "shop_id": shop_id, "type": "item_changed", "occurred_at": at}
     source = {"file": row.file, "row": row.number} | ({"problem": row.problem} if row.problem else {})

@@ -28,14 +28,14 @@ def match_redemptions(transactions: pd.DataFrame, coupons: pd.DataFrame, redempt
     """Every redemption in the data set's order, matched with a transaction line (index of ``transactions``) where one fits."""
     red = redemptions.reset_index(drop=True).rename_axis("number").reset_index()
     columns = ["household_id", "product_id", "transaction_timestamp", "coupon_disc", "coupon_match_disc"]
-    own = transactions.loc[transactions["household_id"].isin(red["household_id"]), columns]
-    own = own.assign(
-        redemption_date=own["transaction_timestamp"].dt.normalize(),
-        saved=own["coupon_disc"] + own["coupon_match_disc"],
-        row=own.index,
+    of_households = transactions.loc[transactions["household_id"].isin(red["household_id"]), columns]
+    of_households = of_households.assign(
+        redemption_date=of_households["transaction_timestamp"].dt.normalize(),
+        saved=of_households["coupon_disc"] + of_households["coupon_match_disc"],
+        row=of_households.index,
     )
     # First the day's lines: a coupon is good for hundreds of products, a household buys few of them on a day.
-    of_day = red.merge(own, on=["household_id", "redemption_date"])
+    of_day = red.merge(of_households, on=["household_id", "redemption_date"])
     fits = of_day.merge(coupons.drop_duplicates(), on=["coupon_upc", "campaign_id", "product_id"])
     fits = fits.sort_values(["number", "saved", "row"], ascending=[True, False, True], kind="stable")
     candidates = {int(number): group.tolist() for number, group in fits.groupby("number")["row"]}

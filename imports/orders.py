@@ -16,7 +16,7 @@ import orjson
 from imports.order_fields import currency_of, event, first_field, identifier, in_minor, person_of, rounded
 from imports.order_mapping import ExportMapping
 from imports.order_rows import ExportRow, groups, read_export
-from imports.refunds import Purchases, refund_events
+from imports.refunds import UnreturnedPurchases, refund_events
 
 NEEDED = ("order_id", "item_id", "quantity", "occurred_at")
 PRICES = ("unit_price", "line_price")
@@ -38,7 +38,7 @@ def order_lines(
     mapping: ExportMapping,
     shop_id: str,
     progress: Progress,
-    purchases: Purchases | None = None,
+    purchases: UnreturnedPurchases | None = None,
     notes: Callable[[str], None] = lambda line: None,
 ) -> Iterator[bytes]:
     """Events of the export as JSON lines.
@@ -52,7 +52,7 @@ def order_lines(
         notes(f"{name}: read as {read_as}")
     for reason, count in export.left_out.most_common():
         notes(f"left out {count:,} rows: {reason}")
-    known = Purchases() if purchases is None else purchases
+    known = UnreturnedPurchases() if purchases is None else purchases
     done = sum(export.left_out.values())
     total = done + len(export.rows)
     for is_back, rows in groups(export.rows, mapping):
@@ -62,7 +62,9 @@ def order_lines(
         progress(done, total)
 
 
-def _order(rows: list[ExportRow], mapping: ExportMapping, shop_id: str, purchases: Purchases) -> Iterator[dict[str, Any]]:
+def _order(
+    rows: list[ExportRow], mapping: ExportMapping, shop_id: str, purchases: UnreturnedPurchases
+) -> Iterator[dict[str, Any]]:
     order_id = identifier(first_field(rows, "order_id"))
     person, currency = person_of(rows, order_id), currency_of(rows, mapping)
     lines = [_line(row, mapping, currency) for row in rows]

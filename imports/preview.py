@@ -35,13 +35,13 @@ def totals_of(lines: Iterator[bytes], shop_id: str) -> Totals:
     totals = Totals()
     for line in lines:
         event = orjson.loads(line)
-        verdict = check_event(event, shop_id)
-        if isinstance(verdict, Refusal):
-            reason = f"{verdict.reason} {verdict.field}".strip()
+        checked = check_event(event, shop_id)
+        if isinstance(checked, Refusal):
+            reason = f"{checked.reason} {checked.field}".strip()
             totals.refused[reason] += 1
             row = event.get("source", {})
             totals.examples.setdefault(
-                reason, f"{row.get('file')} row {row.get('row')}: {row.get('problem') or verdict.detail}"
+                reason, f"{row.get('file')} row {row.get('row')}: {row.get('problem') or checked.detail}"
             )
             continue
         totals.events[event["type"]] += 1

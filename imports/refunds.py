@@ -31,14 +31,14 @@ class _PurchasedLine:
 
 
 @dataclass
-class Purchases:
+class UnreturnedPurchases:
     """What persons bought and have not given back, oldest first."""
 
     by_person: dict[tuple[str, str], list[_PurchasedLine]] = field(default_factory=lambda: defaultdict(list))
     by_order: dict[tuple[str, str], list[_PurchasedLine]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
-    def of_events(cls, lines: Iterable[bytes]) -> Purchases:
+    def of_events(cls, lines: Iterable[bytes]) -> UnreturnedPurchases:
         """What earlier imports of the shop sold and took back, from their events."""
         purchases = cls()
         for line in lines:
@@ -77,7 +77,9 @@ class Purchases:
         return _take(self.by_order.get((order_id, item_id), []), count)
 
 
-def refund_events(rows: list[ExportRow], mapping: ExportMapping, shop_id: str, purchases: Purchases) -> list[dict[str, Any]]:
+def refund_events(
+    rows: list[ExportRow], mapping: ExportMapping, shop_id: str, purchases: UnreturnedPurchases
+) -> list[dict[str, Any]]:
     """Events of one occasion: one for each order that it gives something back of."""
     rule = mapping.cancellation
     assert rule is not None
@@ -120,15 +122,15 @@ def refund_events(rows: list[ExportRow], mapping: ExportMapping, shop_id: str, p
 def _amount(row: ExportRow, mapping: ExportMapping, currency: str, bought: _PurchasedLine | None, count: int | None) -> Any:
     """What a row gives back: its own amount less its own discount; where it shows none, what was paid for a discounted line."""
     price = in_minor(row.amount("unit_price"), mapping, currency)
-    own = in_minor(row.amount("line_price"), mapping, currency)
-    if own is None and price is not None and count is not None:
-        own = price * count
-    if own is None:
+    line_amount = in_minor(row.amount("line_price"), mapping, currency)
+    if line_amount is None and price is not None and count is not None:
+        line_amount = price * count
+    if line_amount is None:
         return row.fields.get("unit_price") or row.fields.get("line_price")
     discount = in_minor(row.amount("discount"), mapping, currency)
     if discount is None and bought is not None and count is not None and bought.is_discounted:
         return rounded(bought.paid_each * count)
-    return max(0, rounded(abs(own) - abs(discount or Decimal(0))))
+    return max(0, rounded(abs(line_amount) - abs(discount or Decimal(0))))
 
 
 def _refund_id(rows: list[ExportRow], mapping: ExportMapping, document: str | None) -> str:

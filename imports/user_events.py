@@ -19,14 +19,14 @@ def lines_of_files(files: Sequence[Path], progress: Callable[[int, int], None] =
     for file in files:
         if not file.is_file():
             raise LandingError(f"{file} does not exist or is not a file; name JSON-lines files of raw events")
-    total, done, told = sum(file.stat().st_size for file in files), 0, 0
+    total, done, reported = sum(file.stat().st_size for file in files), 0, 0
     for file in files:
         try:
             with file.open("rb") as stream:
                 for line in stream:
                     done += len(line)
-                    if done - told >= MB:
-                        told = done
+                    if done - reported >= MB:
+                        reported = done
                         progress(done // MB, total // MB)
                     text = line.rstrip(b"\r\n")
                     if text.strip():

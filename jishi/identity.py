@@ -134,14 +134,14 @@ def links(
 
 def persons(
     acts: Iterable[Act],
-    found: Sequence[Link],
+    known_links: Sequence[Link],
     *,
     known_before_ms: int | None = None,
     rules: IdentityRules = RULES,
 ) -> dict[str, str]:
     """The person of each act by event id. ``acts`` are all acts of the devices, since visits of shared ones decide."""
     of_device: dict[str, list[Link]] = {}
-    for link in found:
+    for link in known_links:
         if link.reason is not LinkReason.SHARED_ACCOUNT:
             of_device.setdefault(link.anonymous_id, []).append(link)
     answer: dict[str, str] = {}

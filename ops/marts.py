@@ -31,7 +31,7 @@ class BuildFailed(RuntimeError):
     """dbt refused a model or a test; the message names them and the log."""
 
 
-def build(settings: Settings, tell: Callable[[str], None]) -> None:
+def build(settings: Settings, progress: Callable[[str], None]) -> None:
     """Build and test the marts of the newest version, and publish them with the daily features.
 
     Raises BuildFailed; then nothing was published. Builds of one machine wait for each other; one that another machine has
@@ -56,13 +56,15 @@ def build(settings: Settings, tell: Callable[[str], None]) -> None:
             raise BuildFailed(f"dbt build failed in {names}; nothing was published; see {paths.log / 'dbt' / 'dbt.log'}")
         models = sum(name.startswith("model.") for name, _ in results)
         tests = sum(name.startswith("test.") for name, _ in results)
-        tell(f"dbt: {models} models built from version {lake.number}, {tests} tests passed ({time.monotonic() - began:.0f} s)")
+        progress(
+            f"dbt: {models} models built from version {lake.number}, {tests} tests passed ({time.monotonic() - began:.0f} s)"
+        )
         try:
             version = publish_marts(settings, lake, database)
         except OlderBuild as error:
-            tell(str(error))
+            progress(str(error))
             return
-        tell(f"marts published in version {version.number} ({time.monotonic() - began:.0f} s)")
+        progress(f"marts published in version {version.number} ({time.monotonic() - began:.0f} s)")
 
 
 def work_database(paths: Paths) -> Path:

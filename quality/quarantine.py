@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from jishi.lake.live import LiveEvents
+from jishi.lake.live import LiveTail
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
 from jishi.outcomes import Outcome
@@ -85,7 +85,7 @@ class Quarantined:
 @contextmanager
 def open_quarantine(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """The lake with one view more, ``quarantined``, whose columns are the fields of ``Quarantined``."""
-    live = LiveEvents(settings)
+    live = LiveTail(settings)
     kept_out = f"outcome in ('{Outcome.INVALID.value}', '{Outcome.FUTURE.value}')"
     with open_lake(open_version(settings)) as lake:
         lake.register("live", live.rows(_LIVE_COLUMNS, where=kept_out))

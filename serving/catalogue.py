@@ -6,19 +6,14 @@ snapshot and stream may overlap and arrive in any order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import pyarrow.parquet as pq
-
+from jishi.lake.query import open_lake
 from jishi.lake.reading import LakeVersion
 
 TABLE = "silver/items"
-_COLUMNS = (
-    *("shop_id", "item_id", "title", "title_en", "category", "unit_price_minor", "currency", "stock", "status"),
-    *("changed_at", "known_at"),
-)
+_COLUMNS = "shop_id, item_id, title, title_en, category, unit_price_minor, currency, stock, status"
 
 
 class Version(NamedTuple):
@@ -79,25 +74,15 @@ class Catalogue:
 
 
 def read_snapshot(lake: LakeVersion) -> dict[str, dict[str, Item]]:
-    """Items of every shop in the published snapshot. Raises TableNotPublished, OSError or pyarrow.ArrowException."""
+    """Items of every shop in a version of the lake. Raises TableNotPublished, or duckdb.Error when a file cannot be read."""
     lake.require(TABLE)
     shops: dict[str, dict[str, Item]] = {}
-    for file in lake.files(TABLE):
-        for shop_id, item in _items_of(file):
-            known = shops.setdefault(shop_id, {})
-            other = known.get(item.item_id)
-            if other is None or other.version < item.version:
-                known[item.item_id] = item
+    with open_lake(lake) as connection:
+        rows = connection.execute(f"select {_COLUMNS}, epoch_ms(changed_at), epoch_ms(known_at) from silver_items").fetchall()
+    for shop_id, item_id, title, title_en, category, price, currency, stock, status, changed_at, known_at in rows:
+        version = Version(changed_at or 0, known_at or 0, "")
+        item = Item(item_id, title, title_en, category, price, currency, stock, status, version)
+        items = shops.setdefault(shop_id, {})
+        if item.item_id not in items or items[item.item_id].version < item.version:
+            items[item.item_id] = item
     return shops
-
-
-def _items_of(file: str) -> Iterator[tuple[str, Item]]:
-    table = pq.read_table(file, columns=list(_COLUMNS), partitioning=None)
-    changed = table.column("changed_at").cast("timestamp[ms]", safe=False).cast("int64").to_pylist()
-    known = table.column("known_at").cast("timestamp[ms]", safe=False).cast("int64").to_pylist()
-    plain = [table.column(name).to_pylist() for name in _COLUMNS[:9]]
-    for shop_id, item_id, title, title_en, category, price, currency, stock, status, at, known_at in zip(
-        *plain, changed, known, strict=True
-    ):
-        version = Version(at or 0, known_at or 0, "")
-        yield shop_id, Item(item_id, title, title_en, category, price, currency, stock, status, version)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event
 
-import pyarrow as pa
+import duckdb
 
 from jishi.lake import TableNotPublished
 from jishi.lake.reading import open_version
@@ -72,7 +72,7 @@ class Watcher:
             if not lake.has(TABLE) or lake.state(TABLE) == self._snapshot:
                 return
             shops = read_snapshot(lake)
-        except (OSError, TableNotPublished, pa.ArrowException, KeyError) as error:
+        except (OSError, TableNotPublished, duckdb.Error) as error:
             # A version may expire while it is read; the next round finds its successor.
             self.problems["catalogue"] = f"{type(error).__name__}: {error}"
             return

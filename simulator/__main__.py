@@ -23,7 +23,7 @@ from jishi.paths import Paths
 from jishi.settings import get_settings
 from simulator.history import simulate
 from simulator.live import LiveError, Report, post_live
-from simulator.world import Plan
+from simulator.world import SimulationPlan
 
 console = Console()
 
@@ -48,7 +48,7 @@ def run(
     processes: Annotated[int, typer.Option(min=1, help="processes that play days; the result does not depend on it")] = 1,
 ) -> None:
     """Simulate one shop."""
-    plan = Plan(_shop_id(shop), users, days, seed, _date(start))
+    plan = SimulationPlan(_shop_id(shop), users, days, seed, _date(start))
     if (out is None) == (to is None):
         raise UsageError("say either --out DIR (history files) or --to URL (live events)")
     if out is not None:
@@ -70,7 +70,7 @@ def run(
             raise LiveError(f"{outcome.failed} events were not acknowledged; {outcome.last_error}")
 
 
-def _write_history(plan: Plan, out: Path, processes: int) -> None:
+def _write_history(plan: SimulationPlan, out: Path, processes: int) -> None:
     if plan.shop_id == "truth":
         raise UsageError("--shop: 'truth' is the folder of the truth; choose another id")
     started = time.monotonic()

@@ -14,7 +14,7 @@ from simulator.day import catalogue_happenings, play_day
 from simulator.defects import Delivery, deliver
 from simulator.seeds import stream
 from simulator.truth import Truth, truth_of, write_truth
-from simulator.world import Plan, World, make_world
+from simulator.world import SimulationPlan, World, make_world
 
 CATALOGUE = -1
 _world_of = lru_cache(maxsize=1)(make_world)
@@ -27,7 +27,7 @@ class PlayedDay(NamedTuple):
     truth: Truth
 
 
-def play(plan: Plan, day: int) -> PlayedDay:
+def play(plan: SimulationPlan, day: int) -> PlayedDay:
     """One day of the plan; day ``CATALOGUE`` is the hour before, in which the catalogue is published, without a defect."""
     world = _world_of(plan)
     if day == CATALOGUE:
@@ -44,7 +44,9 @@ def play(plan: Plan, day: int) -> PlayedDay:
     return PlayedDay(deliveries, truth_of(happened, deliveries, world, None if day == CATALOGUE else day))
 
 
-def simulate(plan: Plan, out: Path, *, processes: int = 1, progress: Callable[[int, int], None] | None = None) -> Truth:
+def simulate(
+    plan: SimulationPlan, out: Path, *, processes: int = 1, progress: Callable[[int, int], None] | None = None
+) -> Truth:
     """Write ``out/<shop_id>/`` (landing files) and ``out/truth/<shop_id>/``; returns the truth."""
     world: World = _world_of(plan)
     truth, planted = Truth(), []
@@ -65,7 +67,7 @@ def simulate(plan: Plan, out: Path, *, processes: int = 1, progress: Callable[[i
     return truth
 
 
-def _played(plan: Plan, processes: int) -> Iterator[PlayedDay]:
+def _played(plan: SimulationPlan, processes: int) -> Iterator[PlayedDay]:
     days = range(CATALOGUE, plan.days)
     if processes <= 1:
         yield from (play(plan, day) for day in days)

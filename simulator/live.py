@@ -12,7 +12,7 @@ import httpx
 import orjson
 
 from simulator.live_events import BATCH, LiveEvents
-from simulator.world import Plan
+from simulator.world import SimulationPlan
 
 _TRIES = 12
 _LONGEST_WAIT_S = 5.0
@@ -56,7 +56,7 @@ class Report:
 
 
 def post_live(
-    plan: Plan,
+    plan: SimulationPlan,
     url: str,
     key: str,
     *,

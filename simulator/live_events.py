@@ -10,7 +10,7 @@ from simulator.day import play_day
 from simulator.defects import BREAKAGES, LATE_AFTER_MS, broken_event, event_of, stamp
 from simulator.journal import Happening
 from simulator.seeds import Dice, stream
-from simulator.world import Plan, World, make_world
+from simulator.world import SimulationPlan, World, make_world
 
 BATCH = 50
 _LATE, _DOUBLED, _FUTURE, _BROKEN = 0.01, 0.01, 0.002, 0.006
@@ -25,7 +25,7 @@ class LiveEvents:
     are new in every run. Days of acts are pressed into the time of the run: their order stays, the waiting goes.
     """
 
-    def __init__(self, plan: Plan, run_id: str, count: int) -> None:
+    def __init__(self, plan: SimulationPlan, run_id: str, count: int) -> None:
         self.planted: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self._plan, self._run_id, self._count = plan, run_id, count

@@ -68,7 +68,7 @@ class Scene:
 
     def picks(self, shopper: int, number: int, category: int | None = None) -> list[int]:
         """Items that the shopper would look at, drawn by preference, within one category when one is given."""
-        chances = self.world.leanings.of(shopper)
+        chances = self.world.leanings.odds(shopper)
         low, high = 0.0, float(chances[-1])
         last = len(chances) - 1
         if category is not None:

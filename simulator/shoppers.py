@@ -103,9 +103,9 @@ class Leanings:
 
     def __init__(self, shoppers: Shoppers, catalogue: SimulatedCatalogue) -> None:
         self._shoppers, self._catalogue = shoppers, catalogue
-        self.of = lru_cache(maxsize=4096)(self._of)
+        self.odds = lru_cache(maxsize=4096)(self._odds)
 
-    def _of(self, shopper: int) -> np.ndarray:
+    def _odds(self, shopper: int) -> np.ndarray:
         """Odds of the items, each added to those before it. Shape (items,)."""
         people = self._shoppers
         return _summed_odds(people.taste[shopper], float(people.price_sensitivity[shopper]), self._catalogue)

@@ -15,7 +15,7 @@ DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True)
-class Plan:
+class SimulationPlan:
     """What to simulate: ``days`` days of the shop's time zone from ``start`` on."""
 
     shop_id: str
@@ -29,7 +29,7 @@ class Plan:
 class World:
     """Everything about a shop that does not change from visit to visit."""
 
-    plan: Plan
+    plan: SimulationPlan
     preset: Preset
     catalogue: SimulatedCatalogue
     shoppers: Shoppers
@@ -48,7 +48,7 @@ class World:
         return self.start_of_day_ms(self.plan.days)
 
 
-def make_world(plan: Plan) -> World:
+def make_world(plan: SimulationPlan) -> World:
     """The world of a plan."""
     preset = preset_of(plan.shop_id)
     catalogue = make_catalogue(preset, plan.shop_id, plan.seed)

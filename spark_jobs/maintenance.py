@@ -7,6 +7,7 @@ a tag and stay, whatever their age.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,9 +16,11 @@ from functools import cache
 from pyspark.sql import SparkSession
 
 from jishi.lake.catalog import CATALOG, NAMESPACES, identifier, open_catalog
+from jishi.lake.plans import drop_plans
 from jishi.lake.publishing import PyicebergRefs
 from jishi.lake.release import drop_old_versions
 from jishi.lake.versions import Versions
+from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.tables import BRONZE_LIVE
 
@@ -39,7 +42,7 @@ class Upkeep:
 
 
 def maintain(
-    session: SparkSession, settings: Settings, tables: Iterable[str], now: datetime, tell: Callable[[Upkeep], None]
+    session: SparkSession, settings: Settings, tables: Iterable[str], now: datetime, report: Callable[[Upkeep], None]
 ) -> list[Upkeep]:
     """Work through the tables (Iceberg's names; none: all of the lake) as of ``now`` (UTC, without zone)."""
     done = []
@@ -48,21 +51,26 @@ def maintain(
         expired = expire(session, settings, table, now)
         orphans = remove_orphans(session, table, now - timedelta(hours=settings.lake_orphan_hours))
         done.append(Upkeep(table, joined, became, expired, orphans))
-        tell(done[-1])
+        report(done[-1])
     return done
 
 
 def drop_versions(settings: Settings, now: datetime) -> list[int]:
-    """Forget the lake's old versions, so that expiry may take their snapshots; returns their numbers.
+    """Forget the lake's old versions and lists of files, so that expiry may take their snapshots; returns their numbers.
 
     The newest ``lake_versions`` stay, and all of the last ``lake_keep_hours``.
     """
     catalog = open_catalog(settings)
     refs = cache(lambda name: PyicebergRefs(catalog, name))
     since = now.replace(tzinfo=UTC) - timedelta(hours=settings.lake_keep_hours)
-    return drop_old_versions(
-        Versions.of(settings), refs, lambda name: refs(name).tags(), keep=settings.lake_versions, since=since
-    )
+    versions = Versions.of(settings)
+    dropped = drop_old_versions(versions, refs, lambda name: refs(name).tags(), keep=settings.lake_versions, since=since)
+    planned: dict[str, set[int]] = defaultdict(set)
+    for version in versions.after(0):
+        for table, snapshot_id in version.snapshots.items():
+            planned[table].add(snapshot_id)
+    drop_plans(Paths.of(settings), planned)
+    return dropped
 
 
 def compact(session: SparkSession, table: str) -> tuple[int, int]:

@@ -4,7 +4,8 @@
  *
  * then jishi.view({item_id: "i-1"}), jishi.cart({...}), jishi.order({...}), jishi.share({item_id}), jishi.identify("u-1").
  * Events wait in local storage until the collector has acknowledged them, so they survive a lost network, a reload and a
- * closed tab; each keeps its event_id, so that one that is sent twice counts once. docs/tracker.md describes every call.
+ * closed tab; each keeps its event_id, so that one that is sent twice counts once. No call throws into the page, whatever it is
+ * given; what cannot be sent is dropped alone, with a warning in the console. docs/tracker.md describes every call.
  */
 (function (window, document) {
   "use strict";
@@ -24,35 +25,84 @@
   };
   var MAX_BEACON = 60000; // bytes; browsers refuse beacons above 64 KiB
   var MAX_WAIT_MS = 60000;
+  var STUCK_MS = 60000; // a request of which nothing was heard for so long is given up
+  var KEY_REFUSED = ["missing_key", "unknown_key", "no_track_right", "foreign_origin"];
 
-  // --- storage: local storage where the browser allows it, memory otherwise ---
+  // --- storage: local storage, else session storage (its space is another one), else the memory of the page ---
   var memory = {};
-  function store(area, name, value) {
-    var key = "jishi." + name;
-    try {
-      if (value === undefined) return area.getItem(key);
-      if (value === null) area.removeItem(key);
-      else area.setItem(key, value);
-    } catch (refused) {
-      if (value === undefined) return memory[key] === undefined ? null : memory[key];
-      memory[key] = value;
-    }
-    return value;
-  }
   function area(name) {
     try {
       return window[name];
     } catch (refused) {
-      return null; // store() then keeps to memory
+      return null;
     }
   }
   var local = area("localStorage"), session = area("sessionStorage");
+  var prefix = "jishi." + config.shop + "."; // two shops may live on one site
+  function attempt(action) {
+    try {
+      return action();
+    } catch (refused) {
+      return undefined;
+    }
+  }
+  function read(name) {
+    var key = prefix + name;
+    if (key in memory) return memory[key];
+    return get(session, key) || get(local, key) || null;
+  }
+  function get(store, key) {
+    return attempt(function () {
+      return store.getItem(key);
+    });
+  }
+  function put(store, key, value) {
+    return attempt(function () {
+      store.setItem(key, value);
+      return store.getItem(key) === value;
+    });
+  }
+  /** Keep a text, or with null forget it; what was kept before is gone also when there is no room for the new. */
+  function write(name, value, lasts) {
+    var key = prefix + name;
+    [local, session].forEach(function (store) {
+      attempt(function () {
+        store.removeItem(key);
+      });
+    });
+    delete memory[key];
+    var isKept = value !== null && ((lasts && put(local, key, value)) || put(session, key, value));
+    if (!isKept && (value !== null || get(local, key) || get(session, key))) memory[key] = value;
+    return value;
+  }
 
   function id() {
-    if (window.crypto && crypto.randomUUID) return crypto.randomUUID(); // secure pages only
-    var bytes = crypto.getRandomValues(new Uint8Array(16)), text = "";
-    for (var i = 0; i < 16; i++) text += (bytes[i] + 256).toString(16).slice(1);
+    var random = window.crypto || {};
+    if (random.randomUUID) return random.randomUUID(); // secure pages only
+    var text = "";
+    var bytes = random.getRandomValues && random.getRandomValues(new Uint8Array(16));
+    for (var i = 0; i < 16; i++) text += ((bytes ? bytes[i] : Math.floor(Math.random() * 256)) + 256).toString(16).slice(1);
     return text;
+  }
+  /** A text without halves of characters, such as those that cutting leaves of an emoji, and without NUL. */
+  function whole(text) {
+    return text
+      .replace(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|([^\uD800-\uDBFF]|^)[\uDC00-\uDFFF]/g, "$1\uFFFD")
+      .replace(/([^\uD800-\uDBFF]|^)[\uDC00-\uDFFF]/g, "$1\uFFFD") // one behind another
+      .replace(/\u0000/g, "");
+  }
+  /** JSON of whatever a page may hold: big integers become numbers or texts, what contains itself is left out. */
+  function json(value) {
+    var above = [];
+    return JSON.stringify(value, function (name, entry) {
+      while (above.length && above[above.length - 1] !== this) above.pop();
+      if (typeof entry === "bigint") return Number.isSafeInteger(Number(entry)) ? Number(entry) : String(entry);
+      if (typeof entry === "string") return whole(entry);
+      if (!entry || typeof entry !== "object") return entry;
+      if (above.indexOf(entry) >= 0 || above.length > 200) return undefined;
+      above.push(entry);
+      return entry;
+    });
   }
 
   // --- who and which visit ---
@@ -62,57 +112,80 @@
   }
   function anonymousId() {
     if (!lasting()) return passing;
-    return store(local, "anonymous_id") || store(local, "anonymous_id", id());
+    return read("anonymous_id") || write("anonymous_id", get(local, "jishi.anonymous_id") || id(), true);
   }
   function sessionId() {
     if (!lasting()) return passing;
-    var now = Date.now(), parts = (store(local, "session") || "").split("|");
+    var now = Date.now(), parts = (read("session") || "").split("|");
     var current = parts[0] && now - Number(parts[1]) < config.sessionMs ? parts[0] : id();
-    store(local, "session", current + "|" + now);
+    write("session", current + "|" + now, true);
     return current;
+  }
+  /** The id of a user, or null for what is none: an empty variable must not become a person that all share. */
+  function userId(user) {
+    var kind = typeof user;
+    var text = kind === "string" || kind === "number" || kind === "bigint" ? whole(String(user)).trim() : "";
+    if (/^(null|undefined|none|nan|)$/i.test(text) || text.length > 200) {
+      if (user !== null) warn("identify was given no id; the person is anonymous now");
+      return null;
+    }
+    return text;
   }
   var landing = new URLSearchParams(location.search);
   function context() {
-    var candidates = {
+    var found = {
       channel: landing.get("utm_source"),
       campaign: landing.get("utm_campaign"),
-      referrer: document.referrer ? new URL(document.referrer).hostname : null,
+      referrer: document.referrer
+        ? attempt(function () {
+            return new URL(document.referrer).hostname;
+          })
+        : null,
       device: /Mobi|Android/i.test(navigator.userAgent) ? "mobile" : "desktop",
     };
     var kept = {};
-    for (var name in candidates) if (candidates[name]) kept[name] = String(candidates[name]).slice(0, 2000);
+    for (var name in found) if (found[name]) kept[name] = String(found[name]).slice(0, 2000);
     return kept;
   }
 
   // --- the queue: one entry of local storage an event, so that tabs do not overwrite each other ---
-  var queue = []; // {id, event}; what this page knows to be unsent
+  var queue = []; // {id, text, at, key}; what this page knows to be unsent, key where it is stored
   function load() {
-    try {
-      for (var i = 0; i < local.length; i++) {
-        var key = local.key(i);
-        if (key.indexOf("jishi.q.") !== 0) continue;
-        queue.push({ id: key.slice(8), event: JSON.parse(local.getItem(key)) });
-      }
-    } catch (refused) {
-      // no storage, or an entry of somebody else: nothing to send
-    }
+    var keys = [];
+    attempt(function () {
+      for (var i = 0; i < local.length; i++) keys.push(local.key(i));
+    });
+    keys.forEach(function (key) {
+      var isOld = key.indexOf("jishi.q.") === 0; // of an earlier version of this script, for all shops of the site
+      if (!isOld && key.indexOf(prefix + "q.") !== 0) return;
+      attempt(function () {
+        var event = attempt(function () {
+          return JSON.parse(local.getItem(key));
+        });
+        if (!event || typeof event !== "object" || !event.event_id) {
+          if (!isOld) local.removeItem(key); // cut off while it was written; the others go on
+        } else if (!isOld || (event.shop_id || config.shop) === config.shop) {
+          queue.push({ id: event.event_id, text: json(event), at: String(event.occurred_at), key: key });
+        }
+      });
+    });
     queue.sort(function (a, b) {
-      return a.event.occurred_at < b.event.occurred_at ? -1 : 1;
+      return a.at < b.at ? -1 : a.at > b.at ? 1 : 0;
     });
   }
   function drop(entries) {
-    var gone = {};
     entries.forEach(function (entry) {
-      gone[entry.id] = true;
-      store(local, "q." + entry.id, null);
+      attempt(function () {
+        if (entry.key) local.removeItem(entry.key);
+      });
     });
     queue = queue.filter(function (entry) {
-      return !gone[entry.id];
+      return entries.indexOf(entry) < 0;
     });
   }
 
   // --- sending ---
-  var timer = null, sending = false, failures = 0;
+  var timer = null, sending = 0, failures = 0, single = 0, refusals = 0;
   function address() {
     return config.url + "?key=" + encodeURIComponent(config.key);
   }
@@ -122,57 +195,94 @@
   function next(waiting, limit, bytes) {
     var chosen = [], size = 2;
     for (var i = 0; i < waiting.length && chosen.length < limit; i++) {
-      size += JSON.stringify(waiting[i].event).length * 3 + 1; // a character has at most three bytes here
+      size += waiting[i].text.length * 3 + 40; // a character has at most three bytes here
       if (chosen.length && size > bytes) break;
       chosen.push(waiting[i]);
     }
     return chosen;
   }
   function body(entries) {
-    return JSON.stringify(
-      entries.map(function (entry) {
-        return entry.event;
-      })
+    // The collector corrects this device's clock by the time of sending.
+    var sentAt = ',"sent_at":"' + new Date().toISOString() + '"}';
+    return (
+      "[" +
+      entries
+        .map(function (entry) {
+          return entry.text.slice(0, -1) + sentAt;
+        })
+        .join(",") +
+      "]"
     );
   }
   function flush() {
     clearTimeout(timer);
     timer = null;
-    if (sending || !queue.length || !config.key) return Promise.resolve();
-    var entries = next(queue, config.batch, 500000);
-    sending = true;
-    // text/plain spares the browser a preflight request
-    return fetch(address(), { method: "POST", body: body(entries), headers: { "Content-Type": "text/plain" }, credentials: "omit" })
-      .then(
-        function (answer) {
-          sending = false;
-          if (answer.ok) {
-            failures = 0;
-            drop(entries);
-            if (queue.length) later(0);
-          } else if (answer.status === 408 || answer.status === 429 || answer.status >= 500) {
-            retry(Number(answer.headers.get("Retry-After")) * 1000);
-          } else if (answer.status === 401 || answer.status === 403) {
-            // The key is wrong, not the events: they wait for a page with a right one.
-            warn("the collector refuses the key: " + answer.status);
-          } else if (entries.length > 1) {
-            config.batch = 1; // one event of the batch is at fault: find it
-            later(0);
-          } else {
-            drop(entries); // sending it again cannot help
-            warn("the collector refuses an event: " + answer.status);
-            later(0);
-          }
+    if (sending && Date.now() - sending < STUCK_MS) return Promise.resolve();
+    if (!queue.length || !config.key) return Promise.resolve();
+    var entries = next(queue, single > 0 ? 1 : config.batch, 500000);
+    var mine = (sending = Date.now());
+    var request = attempt(function () {
+      // text/plain spares the browser a preflight request
+      return fetch(address(), { method: "POST", body: body(entries), headers: { "Content-Type": "text/plain" }, credentials: "omit" });
+    });
+    return Promise.resolve(request || Promise.reject()).then(
+      function (answer) {
+        if (sending === mine) sending = 0;
+        return heard(answer, entries);
+      },
+      function () {
+        if (sending === mine) sending = 0;
+        retry(0);
+      }
+    );
+  }
+  function heard(answer, entries) {
+    if (answer.ok) {
+      failures = refusals = 0;
+      if (single > 0) single -= 1;
+      drop(entries); // also what was put into quarantine: sending it again cannot help
+      if (queue.length) later(0);
+    } else if (answer.status === 408 || answer.status === 429 || answer.status >= 500) {
+      retry(
+        attempt(function () {
+          return Number(answer.headers.get("Retry-After")) * 1000;
+        })
+      );
+    } else if (answer.status === 401) {
+      stop(answer.status);
+    } else if (answer.status === 403 && answer.json) {
+      return answer.json().then(
+        function (told) {
+          if (KEY_REFUSED.indexOf(told.error.code) >= 0) stop(answer.status);
+          else refused(answer.status, entries);
         },
         function () {
-          sending = false;
-          retry(0);
+          stop(answer.status);
         }
       );
+    } else {
+      refused(answer.status, entries);
+    }
+  }
+  function stop(status) {
+    // The key is wrong, not the events: they wait for a page with a right one.
+    warn("the collector refuses the key: " + status);
+  }
+  function refused(status, entries) {
+    if (entries.length > 1) {
+      single = entries.length; // one event of the batch is at fault: find it
+      return later(0);
+    }
+    if (single > 0) single -= 1;
+    refusals += 1;
+    if (status === 403 && refusals > 5) return stop(status); // nothing passes: it is not the events
+    drop(entries); // sending it again cannot help
+    warn("the collector refuses an event: " + status);
+    later(0);
   }
   function retry(askedMs) {
     failures += 1;
-    later(Math.max(askedMs, Math.min(MAX_WAIT_MS, 1000 * Math.pow(2, failures - 1)) * (0.5 + Math.random() / 2)));
+    later(Math.max(askedMs || 0, Math.min(MAX_WAIT_MS, 1000 * Math.pow(2, failures - 1)) * (0.5 + Math.random() / 2)));
   }
   function leave() {
     // Nobody reads the answer of a beacon, so the events stay stored and go again with the next page: they count once.
@@ -181,10 +291,21 @@
     });
     if (!fresh.length || !navigator.sendBeacon || !config.key) return;
     var entries = next(fresh, 500, MAX_BEACON);
-    if (!navigator.sendBeacon(address(), body(entries))) return;
+    var isTaken = attempt(function () {
+      return navigator.sendBeacon(address(), body(entries));
+    });
+    if (!isTaken) return;
     entries.forEach(function (entry) {
       entry.waved = true;
     });
+  }
+  function again() {
+    // The network is back, or the page from the back-forward cache, where a request that was under way is never answered.
+    failures = sending = 0;
+    queue.forEach(function (entry) {
+      entry.waved = false;
+    });
+    flush();
   }
   function warn(text) {
     if (window.console) console.warn("jishi: " + text);
@@ -201,19 +322,30 @@
       anonymous_id: anonymousId(),
       session_id: sessionId(),
       context: context(),
-      properties: properties || {},
     };
-    var user = store(lasting() ? local : session, "user_id");
+    var user = read("user_id");
     if (user) event.user_id = user;
-    queue.push({ id: event.event_id, event: event });
-    if (lasting()) store(local, "q." + event.event_id, JSON.stringify(event));
+    event.properties = properties || {};
+    var text = json(event), key = prefix + "q." + event.event_id;
+    queue.push({ id: event.event_id, text: text, at: event.occurred_at, key: lasting() && put(local, key, text) ? key : null });
     if (queue.length > config.keep) drop(queue.slice(0, queue.length - config.keep));
     if (!failures) queue.length >= config.batch ? flush() : later(config.waitMs);
     return event.event_id;
   }
+  /** A call that never throws into the page; ``otherwise`` is what it returns then. */
+  function safe(call, otherwise) {
+    return function () {
+      try {
+        return call.apply(null, arguments);
+      } catch (problem) {
+        warn("a call was given what cannot be told: " + problem);
+        return otherwise === undefined ? null : otherwise;
+      }
+    };
+  }
   function withShare(properties) {
     var share = landing.get("jishi_share");
-    return share && !properties.share_id ? Object.assign({}, properties, { share_id: share }) : properties;
+    return share && !(properties && properties.share_id) ? Object.assign({}, properties, { share_id: share }) : properties;
   }
   var api = {
     version: 1,
@@ -221,7 +353,7 @@
     page: function () {
       var share = landing.get("jishi_share");
       if (share) track("share_opened", { share_id: share });
-      return track("page_viewed", { path: location.pathname, title: document.title });
+      return track("page_viewed", { path: location.pathname.slice(0, 2000), title: String(document.title).slice(0, 2000) });
     },
     view: function (item) {
       return track("item_viewed", withShare(item));
@@ -245,14 +377,14 @@
     },
     /** Make a link that names who shared: returns {share_id, url}. */
     share: function (item, url) {
-      var share = id(), link = new URL(url || location.href);
+      var share = id(), link = new URL(url || location.href, location.href);
       link.searchParams.set("jishi_share", share);
       track("item_shared", Object.assign({ share_id: share }, item));
       return { share_id: share, url: link.href };
     },
     /** Whose page it is after login; null after logout. */
     identify: function (user) {
-      store(lasting() ? local : session, "user_id", user === null ? null : String(user));
+      write("user_id", userId(user), lasting());
     },
     /** "granted", "anonymous" (no id that lasts) or "denied" (nothing more is sent; what waits is forgotten). */
     consent: function (level) {
@@ -264,10 +396,13 @@
       if (before !== "granted" && level === "granted") track("consent_changed", { personalisation: true });
       if (level !== "granted") {
         ["anonymous_id", "session", "user_id"].forEach(function (name) {
-          store(local, name, null);
+          write(name, null, true);
+          attempt(function () {
+            local.removeItem("jishi." + name);
+          });
         });
       }
-      store(local, "consent", level);
+      write("consent", level, true);
       flush();
     },
     flush: flush,
@@ -281,18 +416,19 @@
     },
   };
 
-  config.consent = store(local, "consent") || config.consent;
+  for (var name in api) if (typeof api[name] === "function") api[name] = safe(api[name], name === "share" ? { share_id: null, url: null } : null);
+  leave = safe(leave);
+  again = safe(again);
+  config.consent = read("consent") || get(local, "jishi.consent") || config.consent;
   load();
   document.addEventListener("visibilitychange", function () {
     if (document.visibilityState === "hidden") leave();
   });
   window.addEventListener("pagehide", leave);
-  window.addEventListener("online", function () {
-    failures = 0;
-    clearTimeout(timer);
-    timer = null;
-    flush();
+  window.addEventListener("pageshow", function (shown) {
+    if (shown && shown.persisted) again();
   });
+  window.addEventListener("online", again);
   window.jishi = api;
   if (config.consent !== "denied" && config.key) {
     if (data.page !== "off") api.page();

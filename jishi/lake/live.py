@@ -7,10 +7,13 @@ events of the last minutes are by nature newer than what any version has recorde
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from jishi.lake.catalog import identifier, open_catalog
+from jishi.lake.reading import LakeVersion
+from jishi.lake.versions import TableVersion
 from jishi.settings import Settings
 from jishi.tables import BRONZE_LIVE
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 COLUMNS = tuple(BRONZE_LIVE.columns)
 
 
-class LiveEvents:
+class LiveTail:
     """Opens the table once; each call reads the snapshot that is current then. A lake without the table has no live events."""
 
     def __init__(self, settings: Settings) -> None:
@@ -67,6 +70,12 @@ class LiveEvents:
         days = table.inspect.partitions()["partition"].to_pylist()
         return sorted({day["received_at_day"] for day in days})
 
+    def snapshot_id(self) -> int | None:
+        """The snapshot that is current now; None while the stream has committed nothing."""
+        table = self._refreshed()
+        snapshot = table.current_snapshot() if table is not None else None
+        return snapshot.snapshot_id if snapshot is not None else None
+
     def _refreshed(self) -> Table | None:
         from pyiceberg.exceptions import NoSuchTableError
 
@@ -77,3 +86,13 @@ class LiveEvents:
         except NoSuchTableError:
             return None
         return self._table
+
+
+def with_live_tail(version: LakeVersion) -> LakeVersion:
+    """The version with ``bronze.events`` as the stream has filled it by now; all else stays as recorded."""
+    snapshot_id = LiveTail(version.settings).snapshot_id()
+    if snapshot_id is None:
+        return version
+    record = version.record or TableVersion(0, datetime.now(UTC), writer="", base=None, snapshots={}, changes={}, marts=None)
+    newest = {**record.snapshots, BRONZE_LIVE.name: snapshot_id}
+    return replace(version, record=replace(record, snapshots=newest))

@@ -102,9 +102,9 @@ def _bring_up(table: Table, schema: TableSchema, declared: Schema) -> None:
 def _type(kind: str, field_id: int) -> IcebergType:
     from pyiceberg import types
 
-    of: dict[str, IcebergType] = {"floats": types.FloatType(), "strings": types.StringType(), "int64s": types.LongType()}
-    if kind in of:
-        return types.ListType(element_id=100_000 + field_id, element_type=of[kind], element_required=False)
+    elements: dict[str, IcebergType] = {"floats": types.FloatType(), "strings": types.StringType(), "int64s": types.LongType()}
+    if kind in elements:
+        return types.ListType(element_id=100_000 + field_id, element_type=elements[kind], element_required=False)
     simple: dict[str, IcebergType] = {
         "string": types.StringType(),
         "int32": types.IntegerType(),

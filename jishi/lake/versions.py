@@ -40,6 +40,10 @@ class TableNotPublished(LookupError):
     """No table version holds the table; the message says how to build it."""
 
 
+class VersionsUnreachable(ConnectionError):
+    """The database of the records does not answer; the message says which."""
+
+
 class StaleWriter(RuntimeError):
     """Another publish changed what this one is based on; work from the newest version again."""
 
@@ -199,7 +203,7 @@ class Versions:
             except sqlite3.OperationalError as error:
                 if "no such table" in str(error):  # the file was made this moment
                     return []
-                raise
+                raise VersionsUnreachable(f"{self.database}: {error}") from error
             return [tuple(row) for row in cursor.fetchall()]
 
     @contextmanager
@@ -217,17 +221,23 @@ class Versions:
 
     def _connect(self) -> Any:
         if self._is_sqlite:
-            return sqlite3.connect(self.database, timeout=WAIT_S, isolation_level=None)
+            try:
+                return sqlite3.connect(self.database, timeout=WAIT_S, isolation_level=None)
+            except sqlite3.OperationalError as error:
+                raise VersionsUnreachable(f"{self.database}: {error}") from error
         import pg8000.dbapi
 
         uri = urlsplit(self.database)
-        connection = pg8000.dbapi.connect(
-            unquote(uri.username or ""),
-            host=uri.hostname or "localhost",
-            port=uri.port or 5432,
-            database=unquote(uri.path[1:]),
-            password=unquote(uri.password) if uri.password else None,
-        )
+        try:
+            connection = pg8000.dbapi.connect(
+                unquote(uri.username or ""),
+                host=uri.hostname or "localhost",
+                port=uri.port or 5432,
+                database=unquote(uri.path[1:]),
+                password=unquote(uri.password) if uri.password else None,
+            )
+        except (pg8000.dbapi.InterfaceError, pg8000.dbapi.DatabaseError) as error:
+            raise VersionsUnreachable(f"PostgreSQL at {uri.hostname}:{uri.port or 5432}{uri.path}: {error}") from error
         cursor = connection.cursor()
         for statement in _TABLES:
             cursor.execute(statement)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,7 +46,7 @@ def versions(
         marts = "" if version.marts is None else str(version.marts.built_from)
         since = f"{version.created_at:%Y-%m-%d %H:%M:%S}"
         table.add_row(str(version.number), since, _changes(version), marts, version.writer)
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
 @app.command()
@@ -69,7 +70,7 @@ def show(
         known = ", ".join(table.replace("/", ".") for table in lake_version.tables) or "none"
         raise typer.BadParameter(f"{error}; tables: {known}", param_hint="TABLE") from None
     size = sum(file.bytes for file in plan.files)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(f"{table_name} in version {lake_version.number}, snapshot {plan.snapshot_id}", highlight=False)
     console.print(f"{plan.rows:,} rows in {len(plan.files):,} files, {size / 2**20:,.1f} MiB", highlight=False)
     console.print(", ".join(f"{column.name} {column.type}" for column in plan.columns), highlight=False, markup=False)
@@ -97,3 +98,22 @@ def _shops(shops: list[str] | None, shown: int = 3) -> str:
     if shops is None:
         return "all"
     return ", ".join(shops[:shown]) + (f" and {len(shops) - shown} more" if len(shops) > shown else "")
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the bronze of a lake in folders, as Jishi kept it before Iceberg, into the lake, and say what to build again."""
+    from jishi.lake.migration import LiveEventsThere, NothingToMigrate
+    from jishi.lake.migration import migrate as migrate_bronze
+
+    try:
+        done = migrate_bronze(get_settings())
+    except (LiveEventsThere, NothingToMigrate) as error:
+        print(f"error: {error.args[0]}")
+        raise typer.Exit(2) from None
+    for name, rows in done.rows.items():
+        print(f"{name}: {rows:,} rows")
+    print("\nbuild the tables again, in this order:")
+    for batch in done.batches:
+        print(f"  python -m spark_jobs silver --batch {batch}")
+    print("  python -m ops.marts build\n  python -m feature_repo daily --help\nthe folders below var/lake/bronze may then go")

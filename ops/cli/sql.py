@@ -65,7 +65,7 @@ def _as_table(names: list[str], cursor: duckdb.DuckDBPyConnection) -> None:
     rows = cursor.fetchmany(MOST_SHOWN + 1)
     for row in islice(rows, MOST_SHOWN):
         table.add_row(*("" if value is None else str(value) for value in row))
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(table, markup=False)
     if len(rows) > MOST_SHOWN:
         console.print(f"the first {MOST_SHOWN} rows; --format csv or json prints all")

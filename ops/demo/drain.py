@@ -8,7 +8,7 @@ import time
 
 from rich.console import Console
 
-from jishi.lake.live import LiveEvents
+from jishi.lake.live import LiveTail
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
 from ops.demo.options import DemoFailed
@@ -25,7 +25,7 @@ def acknowledged(paths: Paths) -> int:
 
 def wait_until_archived(settings: Settings, console: Console, timeout_s: float = 90) -> int:
     """Wait for bronze to hold all that was acknowledged. Returns the count; raises DemoFailed when it does not come."""
-    wanted, live = acknowledged(Paths.of(settings)), LiveEvents(settings)
+    wanted, live = acknowledged(Paths.of(settings)), LiveTail(settings)
     deadline = time.monotonic() + timeout_s
     with console.status("") as status:
         while (present := live.acknowledged_of(wanted)) < wanted:

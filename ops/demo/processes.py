@@ -17,7 +17,7 @@ from ops.demo.options import DemoFailed
 
 
 @dataclass(frozen=True)
-class Job:
+class DemoJob:
     """A command with a title for people; its output goes to ``log``."""
 
     title: str
@@ -30,7 +30,7 @@ def part(paths: Paths, module: str, *arguments: str, group: str = "main") -> lis
     return [str(paths.python(group)), "-m", module, *arguments]
 
 
-def run_together(jobs: list[Job], console: Console) -> None:
+def run_together(jobs: list[DemoJob], console: Console) -> None:
     """Run jobs side by side and tell each end. Raises DemoFailed with the tail of the log of the first that fails."""
     began = time.monotonic()
     running = {job.title: (job, _start(job)) for job in jobs}
@@ -42,7 +42,7 @@ def run_together(jobs: list[Job], console: Console) -> None:
                     if process.poll() is None:
                         continue
                     del running[title]
-                    _tell_end(job, process, began, console)
+                    _print_end(job, process, began, console)
                 time.sleep(0.2)
     finally:
         for _, process in running.values():
@@ -51,11 +51,11 @@ def run_together(jobs: list[Job], console: Console) -> None:
 
 def run(title: str, command: list[str], log: Path, console: Console) -> None:
     """Run one job to its end."""
-    run_together([Job(title, command, log)], console)
+    run_together([DemoJob(title, command, log)], console)
 
 
 @contextmanager
-def beside(job: Job, console: Console) -> Iterator[None]:
+def beside(job: DemoJob, console: Console) -> Iterator[None]:
     """Run a job beside the body, which then waits for it. Raises DemoFailed when it fails; a body that raises ends it."""
     began, process = time.monotonic(), _start(job)
     try:
@@ -64,16 +64,16 @@ def beside(job: Job, console: Console) -> Iterator[None]:
     finally:
         process.terminate()  # nothing to one that has ended
         process.wait()
-    _tell_end(job, process, began, console)
+    _print_end(job, process, began, console)
 
 
-def _start(job: Job) -> subprocess.Popen[bytes]:
+def _start(job: DemoJob) -> subprocess.Popen[bytes]:
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with job.log.open("wb") as out:
         return subprocess.Popen(job.command, stdout=out, stderr=subprocess.STDOUT, cwd=PROJECT_ROOT)
 
 
-def _tell_end(job: Job, process: subprocess.Popen[bytes], began: float, console: Console) -> None:
+def _print_end(job: DemoJob, process: subprocess.Popen[bytes], began: float, console: Console) -> None:
     if process.returncode != 0:
         raise DemoFailed(f"{job.title} failed (exit {process.returncode}), log {job.log}:\n{tail(job.log)}")
     console.print(f"  [green]✓[/] {job.title} [dim]{time.monotonic() - began:.0f} s[/]")

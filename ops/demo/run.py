@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.status import Status
 
-from jishi.lake.live import LiveEvents
+from jishi.lake.live import LiveTail
 from jishi.lake.reading import open_version
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
@@ -21,7 +21,7 @@ from ops.demo import loop, summary
 from ops.demo.airflow_api import FINISHED, AirflowApi, TaskState
 from ops.demo.drain import wait_until_archived
 from ops.demo.options import JOURNEY, STEPS, DemoFailed, DemoOptions, DemoShop
-from ops.demo.processes import Job, beside, part, run, run_together
+from ops.demo.processes import DemoJob, beside, part, run, run_together
 from ops.demo.tenants import Keys, register
 from ops.parts import giving_way
 from ops.state import NotOurState, claim, empty
@@ -94,21 +94,21 @@ class Demo:
         self.keys = register(self.paths, self.options.shops)
 
     def _platform_and_history(self) -> None:
-        jobs = [Job("platform up", [sys.executable, "-m", "ops.cli", "up"], self._log("up"))]
+        jobs = [DemoJob("platform up", [sys.executable, "-m", "ops.cli", "up"], self._log("up"))]
         if not (self.options.keep and self.paths.history.exists()):
             jobs += self._history_jobs()
         run_together(jobs, self.console)
 
-    def _history_jobs(self) -> list[Job]:
+    def _history_jobs(self) -> list[DemoJob]:
         jobs = []
         if JOURNEY in self.options.shops:
             limit = self.options.journey_households
             arguments = ["journey", "--shop", JOURNEY, *(["--limit-households", str(limit)] if limit else [])]
             command = part(self.paths, "imports", *arguments)
-            jobs.append(Job("real history: Complete Journey", giving_way(command), self._log("journey")))
+            jobs.append(DemoJob("real history: Complete Journey", giving_way(command), self._log("journey")))
         for shop in self.options.simulated:
             command = part(self.paths, "simulator", *self._shop_arguments(shop), "--out", str(self.paths.history))
-            jobs.append(Job(f"simulated history: {shop.name}", giving_way(command), self._log(f"simulate-{shop.shop_id}")))
+            jobs.append(DemoJob(f"simulated history: {shop.name}", giving_way(command), self._log(f"simulate-{shop.shop_id}")))
         return jobs
 
     def _shop_arguments(self, shop: DemoShop) -> list[str]:
@@ -142,7 +142,7 @@ class Demo:
             arguments = [*self._shop_arguments(shop), "--to", self._url("collector"), "--key", self.keys[shop.shop_id].write]
             arguments += ["--rate", str(self.options.live_rate), "--seconds", str(self.options.live_seconds)]
             command = part(self.paths, "simulator", *arguments)
-            jobs.append(Job(f"live traffic: {shop.name}", command, self._log(f"live-{shop.shop_id}")))
+            jobs.append(DemoJob(f"live traffic: {shop.name}", command, self._log(f"live-{shop.shop_id}")))
         run_together(jobs, self.console)
 
     def _loop(self) -> None:
@@ -157,7 +157,7 @@ class Demo:
 
     def _daily(self) -> None:
         # The docs say what the tables are, which no day changes; they are made while bronze's next files are waited for.
-        with beside(Job("dbt docs", part(self.paths, "ops.marts", "docs"), self._log("dbt-docs")), self.console):
+        with beside(DemoJob("dbt docs", part(self.paths, "ops.marts", "docs"), self._log("dbt-docs")), self.console):
             count = wait_until_archived(self.settings, self.console)
         self.console.print(f"  all {count:,} acknowledged live events are in bronze")
         for date in self._live_dates():
@@ -165,7 +165,7 @@ class Demo:
 
     def _live_dates(self) -> list[str]:
         """UTC dates on which live events became known: two when the demo runs over midnight."""
-        return [day.isoformat() for day in LiveEvents(self.settings).dates()]
+        return [day.isoformat() for day in LiveTail(self.settings).dates()]
 
     def _summary(self) -> None:
         from quality.reconcile import reconcile

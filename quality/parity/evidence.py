@@ -10,6 +10,7 @@ from jishi.features.entity import key_values
 from jishi.features.event_log import read_log
 from jishi.features.oracle import good_acts
 from jishi.features.why import FeatureReason, UnknownFeature, named_entity, named_feature, reason
+from jishi.lake.live import with_live_tail
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
 from jishi.settings import Settings, get_settings
@@ -43,7 +44,7 @@ def _shop_of(entity: str, identity: str) -> str | None:
 def _bronze(settings: Settings, shop: str | None, feature: Feature, identity: str) -> list[dict[str, Any]]:
     if shop is None:
         raise UnknownFeature("bronze holds several shops; say which with --shop")
-    lake = open_version(settings)
+    lake = with_live_tail(open_version(settings))
     if not lake.has(BRONZE_HISTORY.name):
         lake.require(BRONZE_LIVE.name)
     with open_lake(lake) as connection:

@@ -11,6 +11,7 @@ from jishi.arrow_tables import to_arrow
 from jishi.features import FEATURES
 from jishi.features.served import Served, read_served
 from jishi.lake import publishing
+from jishi.lake.live import with_live_tail
 from jishi.lake.publishing import Replacement
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
@@ -53,7 +54,7 @@ def check_served_values(settings: Settings, on: date) -> OnlineParity:
         raise NothingToJudge(f"serving logged no value on {on}; did it run, with JISHI_SERVED_VALUES_RATE above 0?")
     declared = {feature.name for feature in FEATURES}
     known = [value for value in served if value.feature in declared]
-    with open_lake(open_version(settings)) as lake:
+    with open_lake(with_live_tail(open_version(settings))) as lake:
         # What came through another partition may be this much behind the newest event.
         until_ms = (known_until_ms(lake) or 0) - settings.online_parity_delay_s * 1000
         due = [value for value in known if value.read_at_ms <= until_ms]

@@ -49,7 +49,7 @@ def acts(good: DataFrame) -> DataFrame:
 
 def _act(kind: str, kinds: list[ActKind]) -> str:
     """One act as a struct of ``kind`` and every column."""
-    columns = {name: f"CAST({_told_by(kinds, name)} AS {sql_type})" for name, sql_type in _sql_types(COLUMNS).items()}
+    columns = {name: f"CAST({_column_sql(kinds, name)} AS {sql_type})" for name, sql_type in _sql_types(COLUMNS).items()}
     return f"named_struct('kind', {kind}, {', '.join(f'{name!r}, {sql}' for name, sql in columns.items())})"
 
 
@@ -60,7 +60,7 @@ def _parts(kind: ActKind) -> str:
     return f"transform(properties.{kind.each}, piece -> {_act(repr(kind.name), [kind])})"
 
 
-def _told_by(kinds: Iterable[ActKind], column: str) -> str:
+def _column_sql(kinds: Iterable[ActKind], column: str) -> str:
     """One expression for a column of several kinds; NULL for those that do not carry it.
 
     Kinds that tell it alike share a case: Java does not compile a method that has become too long, and then all is slow.

@@ -42,11 +42,11 @@ def good_acts(events: DataFrame, settings: Settings) -> DataFrame:
 def replay(session: SparkSession, settings: Settings, source: Path, target: Path, wanted: Views | None = None) -> None:
     """Features of a log in JSON lines (columns of ``BRONZE_EVENTS``) into ``target/<view>/``."""
     events = session.read.schema(BRONZE_EVENTS.spark_ddl).json(str(source))
-    found = good_acts(events, settings).persist(StorageLevel.MEMORY_AND_DISK)
+    acts = good_acts(events, settings).persist(StorageLevel.MEMORY_AND_DISK)
     for view, members in (wanted or views()).items():
-        rows = view_rows(found, members, allowed_lateness_s=settings.allowed_lateness_s)
+        rows = view_rows(acts, members, allowed_lateness_s=settings.allowed_lateness_s)
         rows.drop(*ENTITY_KEYS[members[0].entity]).write.mode("overwrite").parquet(str(target / view))
-    found.unpersist()
+    acts.unpersist()
 
 
 def backfill(session: SparkSession, settings: Settings, wanted: Views, shops: list[str], report: Callable[[str], None]) -> None:

@@ -84,11 +84,11 @@ def _changes_of_values(taken: DataFrame, part: Feature, keys: Sequence[str]) -> 
     seen = taken.where(_taken_by(part)).where(F.col(part.column or "").isNotNull()).select(*of_value, "at_ms").distinct()
     in_time = Window.partitionBy(*of_value).orderBy("at_ms")
     before, after = F.lag("at_ms").over(in_time), F.lead("at_ms").over(in_time)
-    told = seen.withColumns({"before_ms": before, "after_ms": after})
+    value_changes = seen.withColumns({"before_ms": before, "after_ms": after})
     comes = f"IF(before_ms + {size_ms} >= at_ms, 0L, 1L)"
     goes = f"IF(after_ms <= at_ms + {size_ms}, 0L, -1L)"
     changes = [_struct({"at_ms": "at_ms", part.name: comes}), _struct({"at_ms": f"at_ms + {size_ms}", part.name: goes})]
-    return told.select("shop_id", *keys, F.expr(f"inline(array({', '.join(changes)}))")).where(F.col(part.name) != 0)
+    return value_changes.select("shop_id", *keys, F.expr(f"inline(array({', '.join(changes)}))")).where(F.col(part.name) != 0)
 
 
 def _values_of_windows(changes: DataFrame, parts: Sequence[Feature], keys: Sequence[str], slide_ms: int) -> DataFrame:

@@ -35,8 +35,8 @@ def audit(publication: Publication, shops: list[str], batches: dict[str, list[st
     mine = Rows.of(shop_id=shops)
     with opened(publication, {view_of(schema): (schema, mine) for schema in SILVER}) as connection:
         rows = {schema.name: audit_key(connection, schema) for schema in SILVER}
-        for batch, of in batches.items():
-            _audit_counts(connection, publication, batch, of)
+        for batch, shops_of in batches.items():
+            _audit_counts(connection, publication, batch, shops_of)
         _audit_visits(connection, shops)
     return Audited(rows)
 

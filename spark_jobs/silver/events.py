@@ -15,28 +15,28 @@ _CONTEXT = "context STRUCT<channel STRING, campaign STRING, referrer STRING, dev
 def events(classified: DataFrame, batch: str, zones: dict[str, str]) -> DataFrame:
     """Good and late events with the columns of ``SILVER_EVENTS``; ``zones`` is the time zone of each shop."""
     parsed = classified.where(is_in_silver()).withColumn("parsed", F.from_json("line", _CONTEXT))
-    told = {name: F.col(f"parsed.context.{name}") for name in ("channel", "campaign", "referrer", "device", "city")}
+    context = {name: F.col(f"parsed.context.{name}") for name in ("channel", "campaign", "referrer", "device", "city")}
     columns = {
         "batch": F.lit(batch),
         "occurred_at": instant("occurred_at_ms"),
         "received_at": instant("received_at_ms"),
         "occurred_date": local_date("occurred_at_ms", zones),
         "is_late": F.col("outcome") == Outcome.LATE.value,
-        **told,
+        **context,
     }
     return parsed.withColumns(columns).select(*SILVER_EVENTS.columns)
 
 
 def duplicates(classified: DataFrame, batch: str) -> DataFrame:
     """Deliveries of events that were known before, with the columns of ``SILVER_DUPLICATES``."""
-    found = classified.where(F.col("outcome") == Outcome.DUPLICATE.value)
+    rows = classified.where(F.col("outcome") == Outcome.DUPLICATE.value)
     columns = {"batch": F.lit(batch), "received_at": instant("received_at_ms")}
-    return found.withColumns(columns).select(*SILVER_DUPLICATES.columns)
+    return rows.withColumns(columns).select(*SILVER_DUPLICATES.columns)
 
 
 def quarantine(classified: DataFrame, batch: str) -> DataFrame:
     """Invalid and future events with their reason, with the columns of ``SILVER_QUARANTINE``."""
-    found = classified.where(F.col("outcome").isin(Outcome.INVALID.value, Outcome.FUTURE.value))
+    rows = classified.where(F.col("outcome").isin(Outcome.INVALID.value, Outcome.FUTURE.value))
     is_future = F.col("outcome") == Outcome.FUTURE.value
     ahead_s = (F.col("occurred_at_ms") - F.col("received_at_ms")) / 1000
     columns = {
@@ -49,4 +49,4 @@ def quarantine(classified: DataFrame, batch: str) -> DataFrame:
         "occurred_at": instant("occurred_at_ms"),
         "received_at": instant("received_at_ms"),
     }
-    return found.withColumns(columns).select(*SILVER_QUARANTINE.columns)
+    return rows.withColumns(columns).select(*SILVER_QUARANTINE.columns)

@@ -91,25 +91,25 @@ def _build_group(
     zones = {shop_id: shops.get(shop_id).time_zone for shop_id in group}
     batches = {batch: group, **later_batches(publication, batch, group)}
     built = built_batches(publication, group)
-    again = {shop: {name for name, of in batches.items() if shop in of} for shop in group}
+    again = {shop: {name for name, shops_of in batches.items() if shop in shops_of} for shop in group}
     is_whole = all(built.get(shop, set()) <= again[shop] for shop in group)  # no row of these shops stays as it is
     repairs = publication.rows(tables.BRONZE_REPAIRS, Rows.of(shop_id=group))
     has_repairs = bool(publication.files(tables.BRONZE_REPAIRS, Rows.of(shop_id=group)))
     with ThreadPoolExecutor(2) as pool:
         build = _Build(publication, report, pool)
-        for name, of in batches.items():
+        for name, shops_of in batches.items():
             earlier = sorted(
-                {b for shop in of for b in built.get(shop, set()) | again[shop] if batch_order(b) < batch_order(name)}
+                {b for shop in shops_of for b in built.get(shop, set()) | again[shop] if batch_order(b) < batch_order(name)}
             )
             classified = classify(
-                apply_repairs(bronze_rows(publication, name, of), repairs if has_repairs else None),
-                build.earlier(tables.SILVER_EVENTS, of, earlier, ("shop_id", "event_id")),
+                apply_repairs(bronze_rows(publication, name, shops_of), repairs if has_repairs else None),
+                build.earlier(tables.SILVER_EVENTS, shops_of, earlier, ("shop_id", "event_id")),
                 allowed_lateness_s=settings.allowed_lateness_s,
                 future_tolerance_s=settings.future_tolerance_s,
             )
-            size = sum(file.bytes for file in publication.files(*source_of(name, of)))
-            build.outcomes(classified, name, of, zones, is_small=size <= KEPT_BYTES)
-            build.acts(name, of, earlier)
+            size = sum(file.bytes for file in publication.files(*source_of(name, shops_of)))
+            build.outcomes(classified, name, shops_of, zones, is_small=size <= KEPT_BYTES)
+            build.acts(name, shops_of, earlier)
         build.states(group, None if is_whole else _persons_of(publication, batches))
         build.wait()
     return audit(publication, group, batches)
@@ -118,8 +118,8 @@ def _build_group(
 def _persons_of(publication: Publication, batches: dict[str, list[str]]) -> DataFrame:
     """``(shop_id, person_id)`` of all who act in the batches, as they were before this build or as they are now."""
     acts = None
-    for name, of in batches.items():
-        where = Rows.of(shop_id=of, batch=[name])
+    for name, shops_of in batches.items():
+        where = Rows.of(shop_id=shops_of, batch=[name])
         for rows in (publication.rows(tables.SILVER_EVENTS, where), publication.before(tables.SILVER_EVENTS, where)):
             persons = rows.select("shop_id", "person_id")
             acts = persons if acts is None else acts.unionByName(persons)

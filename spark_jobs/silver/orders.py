@@ -34,9 +34,9 @@ def paid_orders(reports: DataFrame, known: DataFrame | None) -> DataFrame:
         F.min(F.struct("received_at", "event_id"))["event_id"].alias("first"), F.count("*").alias("reports")
     )
     first = by_order.where("reports > 1").drop("reports")
-    found = reports.join(F.broadcast(first.localCheckpoint()), ["shop_id", "order_id"], "left")
-    found = found.where("first is null or first = event_id").drop("first")
-    return found if known is None else found.join(known, ["shop_id", "order_id"], "left_anti")
+    joined = reports.join(F.broadcast(first.localCheckpoint()), ["shop_id", "order_id"], "left")
+    joined = joined.where("first is null or first = event_id").drop("first")
+    return joined if known is None else joined.join(known, ["shop_id", "order_id"], "left_anti")
 
 
 def orders(paid: DataFrame) -> DataFrame:
@@ -111,6 +111,10 @@ def refunds(events: DataFrame, known: DataFrame | None) -> DataFrame:
         "amount_minor": F.col("p.amount_minor"),
         "reason": F.col("p.reason"),
     }
-    found = parsed.withColumn("n", F.row_number().over(first_known)).where("n = 1").withColumns(columns)
-    found = found.select(*SILVER_REFUNDS.columns)
-    return found if known is None else found.join(known, ["shop_id", "refund_id"], "left_anti").select(*SILVER_REFUNDS.columns)
+    first_rows = parsed.withColumn("n", F.row_number().over(first_known)).where("n = 1").withColumns(columns)
+    first_rows = first_rows.select(*SILVER_REFUNDS.columns)
+    return (
+        first_rows
+        if known is None
+        else first_rows.join(known, ["shop_id", "refund_id"], "left_anti").select(*SILVER_REFUNDS.columns)
+    )

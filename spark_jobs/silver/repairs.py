@@ -24,8 +24,10 @@ def apply_repairs(bronze: DataFrame, repairs: DataFrame | None) -> DataFrame:
     """
     if repairs is None:
         return bronze.withColumns({"repaired_at": F.lit(None).cast("timestamp_ntz"), "is_repeated": F.lit(False)})
-    made = repairs.select(*_IDENTITY, "repaired_at", "is_repeated", *[F.col(name).alias(f"new_{name}") for name in _REPLACED])
-    joined = bronze.join(F.broadcast(made), list(_IDENTITY), "left")
+    repaired = repairs.select(
+        *_IDENTITY, "repaired_at", "is_repeated", *[F.col(name).alias(f"new_{name}") for name in _REPLACED]
+    )
+    joined = bronze.join(F.broadcast(repaired), list(_IDENTITY), "left")
     is_repaired = F.col("repaired_at").isNotNull()
     columns = {name: F.when(is_repaired, F.col(f"new_{name}")).otherwise(F.col(name)) for name in _REPLACED}
     columns["is_repeated"] = F.coalesce("is_repeated", F.lit(False))

@@ -6,8 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 import uuid
 from datetime import UTC, datetime
@@ -20,11 +18,10 @@ import pytest
 
 from dashboard.admin import admin_password_file
 from dashboard.screenshot import capture
-from jishi.lake.live import LiveEvents
+from jishi.lake.live import LiveTail
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
 from jishi.marts import open_marts
-from jishi.settings import PROJECT_ROOT
 from ops.demo.airflow_api import AirflowApi
 from quality.reconcile import tables_checksum
 from tests.e2e.conftest import RunningDemo, pids_naming
@@ -52,7 +49,7 @@ def test_the_counts_equal_a_recount_of_the_landed_lines(demo: RunningDemo) -> No
     """Lines of history plus acknowledged live events, counted from the files alone."""
     for shop_id in SHOPS:
         lines = sum(sum(1 for _ in file.open("rb")) for file in sorted((demo.paths.history / shop_id).glob("events-*.jsonl")))
-        rows = LiveEvents(demo.settings).rows(("collector_id", "seq"), where=f"shop_id = '{shop_id}'").to_pylist()
+        rows = LiveTail(demo.settings).rows(("collector_id", "seq"), where=f"shop_id = '{shop_id}'").to_pylist()
         live = {(row["collector_id"], row["seq"]) for row in rows}
         assert demo.summary["shops"][shop_id]["accepted"] == lines + len(live)
         assert (len(live) > 0) == (shop_id != "journey")
@@ -224,12 +221,10 @@ def test_what_serving_used_is_what_the_log_says(demo: RunningDemo) -> None:
     sent = httpx.post(collector, json=[event], headers={"Authorization": f"Bearer {keys['write']}"}, timeout=10)
     assert (sent.status_code, sent.json()["accepted"]) == (200, 1)
     deadline = time.monotonic() + 60
-    while not LiveEvents(demo.settings).rows(("seq",), where=f"event_id = '{marker}'").num_rows:
+    while not LiveTail(demo.settings).rows(("seq",), where=f"event_id = '{marker}'").num_rows:
         assert time.monotonic() < deadline, "the event does not reach bronze"
         time.sleep(0.5)
     on = ("--date", today.date().isoformat())
-    landed = [sys.executable, "-m", "imports", "live", *on]
-    subprocess.run(landed, check=True, cwd=PROJECT_ROOT, env=demo.environment, timeout=120)
     result = demo.jishi("features", "online-parity", *on)
     assert result.returncode == 0, result.stdout + result.stderr
     reads = re.search(r"│ last_items +│ +(\d+) │", result.stdout)

@@ -29,7 +29,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     from imports.journey import SHOP, SOURCE, journey_lines, load_journey, part_of
     from simulator.history import simulate
-    from simulator.world import Plan
+    from simulator.world import SimulationPlan
     from tests.integration.features.made_logs import write_made_logs
 
     root = tmp_path_factory.mktemp("events")
@@ -41,7 +41,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
             renamed = f"{case.name}-{shop_id}"
             with write_landing(root, renamed, FACTS, "golden") as writer:
                 writer.write(line.replace(f'"{shop_id}"'.encode(), f'"{renamed}"'.encode(), 1) for line in lines)
-    simulate(Plan("xinghe", users=40, days=3, seed=5), root)
+    simulate(SimulationPlan("xinghe", users=40, days=3, seed=5), root)
     shutil.rmtree(root / "truth")
     with write_landing(root, "journey", SHOP, SOURCE) as writer:
         writer.write(journey_lines(part_of(load_journey(), part=5, parts=1000), "journey"))

@@ -16,6 +16,7 @@ GOLDEN = Path(__file__).parents[2] / "golden" / "stream" / "operators.txt"
 _ADVICE = """
 The state of the first would be lost in an upgrade. If the computation did not mean to change, restore its text. If it did, the
 upgrade needs --drop-state: say so in CHANGELOG.md and write the names anew:
+    .venv/bin/python -m ops.lake_tables
     .envs/flink/bin/python -m flink_jobs.upgrade --names > tests/golden/stream/operators.txt
 """
 
@@ -26,8 +27,9 @@ def names(flink: Path, left_out: tuple[str, ...] = ()) -> list[str]:
     from flink_jobs.job import realtime_job
     from flink_jobs.plan import compile_job, operators
 
-    settings = Settings(_env_file=None, envs=get_settings().envs)  # type: ignore[call-arg]
-    paths = Paths(var=flink, envs=settings.envs)
+    settings = Settings(_env_file=None, var=flink, envs=get_settings().envs)  # type: ignore[call-arg]
+    paths = Paths.of(settings)
+    paths.lake.mkdir(exist_ok=True)
     options = engine.realtime_options(settings, paths, checkpoints=flink / "checkpoints", resume_from=None)
     views = {name: members for name, members in live_views().items() if name not in left_out}
     compiled = compile_job(engine.table_environment(options), realtime_job(settings, paths, views))

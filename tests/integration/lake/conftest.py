@@ -28,15 +28,15 @@ def bucket_settings(object_store: str, tmp_path: Path) -> Settings:
         endpoint_override=object_store, access_key="key", secret_key="secret", region="us-east-1", allow_bucket_creation=True
     )
     store.create_dir("jishi-lake")
-    made = _settings(
+    settings = _settings(
         tmp_path,
         lake_warehouse="s3://jishi-lake/warehouse",
         lake_s3_endpoint=object_store,
         lake_s3_access_key="key",
         lake_s3_secret_key="secret",
     )
-    fetch_jars(Paths.of(made), with_object_store=True)
-    return made
+    fetch_jars(Paths.of(settings), with_object_store=True)
+    return settings
 
 
 @pytest.fixture(scope="session")

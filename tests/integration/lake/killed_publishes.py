@@ -49,11 +49,11 @@ def seen(settings: Settings, schemas: Iterable[TableSchema] = tuple(KEYS)) -> li
     """Sorted (table, shop, key) of the newest version."""
     version, catalog = Versions.of(settings).latest(), open_catalog(settings)
     assert version is not None
-    found = []
+    keys = []
     for schema in schemas:
         scan = catalog.load_table(identifier(schema.name)).scan(snapshot_id=version.snapshot(schema.name))
-        found += [[schema.name, row["shop_id"], row[KEYS[schema]]] for row in scan.to_arrow().to_pylist()]
-    return sorted(found)
+        keys += [[schema.name, row["shop_id"], row[KEYS[schema]]] for row in scan.to_arrow().to_pylist()]
+    return sorted(keys)
 
 
 def main() -> None:

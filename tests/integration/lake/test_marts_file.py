@@ -31,7 +31,7 @@ def built(folder: Path, number: int) -> Path:
     return file
 
 
-def said(lake_number: int, var: Path) -> int:
+def orders_in_version(lake_number: int, var: Path) -> int:
     [row] = mart_rows(open_version(settings_in(var), lake_number), "select orders_30d from fct_orders")
     return int(row["orders_30d"])
 
@@ -53,7 +53,11 @@ def test_a_version_names_its_marts_and_keeps_them(tmp_path: Path) -> None:
         assert file.name == f"{version.number - 1}-{version.marts.sha256[:12]}.duckdb"
         assert version.marts.built_from == version.number - 1
         assert file.stat().st_mode & 0o222 == 0
-    assert (said(2, settings.var), said(3, settings.var), said(4, settings.var)) == (1, 1, 2)
+    assert (orders_in_version(2, settings.var), orders_in_version(3, settings.var), orders_in_version(4, settings.var)) == (
+        1,
+        1,
+        2,
+    )
     assert mart_rows(opened, "select version from build") == [{"version": 1}]
     # The daily features are of the same version as the marts.
     for version, number in ((2, 1), (4, 2)):
@@ -71,7 +75,7 @@ def test_an_older_build_is_dropped(tmp_path: Path) -> None:
     with pytest.raises(OlderBuild, match=r"marts of version 1 are not published: those of version 2 are already"):
         publish_marts(settings, slow, built(tmp_path, 1))
     assert newest(settings.var).number == 3
-    assert said(3, settings.var) == 2
+    assert orders_in_version(3, settings.var) == 2
 
 
 def test_two_builds_at_once_do_no_harm(tmp_path: Path) -> None:
@@ -83,7 +87,7 @@ def test_two_builds_at_once_do_no_harm(tmp_path: Path) -> None:
         versions = list(pool.map(lambda file: publish_marts(settings, lake, file), files))
     assert sorted(version.number for version in versions) == [2, 3]
     for version, number in zip(versions, (1, 2), strict=True):
-        assert said(version.number, settings.var) == number
+        assert orders_in_version(version.number, settings.var) == number
         [file] = open_version(settings, version.number).files(EXPORTED["item_daily"])
         assert duckdb.read_parquet(file).fetchall() == [("a", number)], "marts and daily features of one build"
     last = max(versions, key=lambda version: version.number)

@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
-from jishi.lake.live import LiveEvents
+from jishi.lake.catalog import open_catalog
+from jishi.lake.live import LiveTail
 from jishi.lake.table_creation import create_tables
+from jishi.lake.versions import Versions
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
+from jishi.shops import Shop, Shops
 from tests.live_events import append_live
 from tests.log_records import view_of
 
@@ -54,11 +57,22 @@ def test_every_engine_works_on_a_bucket(bucket_settings: Settings, tmp_path: Pat
     (source / "part-0").write_text("".join(json.dumps(live_row(seq)) + "\n" for seq in range(SMALL_FILES, 100)))
     run(bucket_settings, "flink", str(Path(__file__).with_name("flink_append.py")), str(source))
 
-    live = LiveEvents(bucket_settings)
+    live = LiveTail(bucket_settings)
     assert sorted(row["seq"] for row in live.rows(("seq",)).to_pylist()) == list(range(100))
-    told = run(bucket_settings, "main", "-m", "spark_jobs", "maintain", spark_driver_memory="1g", spark_master="local[1]")
-    assert f"{SMALL_FILES + 1} files joined to 1" in told
-    assert "silver.events: 0 snapshots dropped, 0 unknown files removed" in told
+    output = run(bucket_settings, "main", "-m", "spark_jobs", "maintain", spark_driver_memory="1g", spark_master="local[1]")
+    assert f"{SMALL_FILES + 1} files joined to 1" in output
+    assert "silver.events: 0 snapshots dropped, 0 unknown files removed" in output
     rows = live.rows(("seq", "outcome"), where="seq >= 6").to_pylist()
     assert sorted((row["seq"], row["outcome"]) for row in rows) == [(seq, "good") for seq in range(SMALL_FILES, 100)]
+
+    shops = Shops()
+    shops.add(Shop(shop_id="a", name="A"))
+    shops.save(Paths.of(bucket_settings).shops_file)
+    for day in live.dates():
+        job = ("-m", "spark_jobs", "silver", "--batch", f"live-{day}")
+        run(bucket_settings, "main", *job, spark_driver_memory="1g", spark_master="local[1]")
+    version = Versions.of(bucket_settings).latest()
+    assert version is not None
+    silver = open_catalog(bucket_settings).load_table("silver.events").scan(snapshot_id=version.snapshot("silver/events"))
+    assert sorted(silver.to_arrow()["event_id"].to_pylist()) == sorted(f"e{seq}" for seq in range(100))
     assert not (bucket_settings.var / "lake" / "warehouse").exists()

@@ -146,8 +146,8 @@ def test_every_accepted_event_is_there_once(tmp_path: Path) -> None:
     live = [event("c", 1, 20, 7), event("c", 1, 10, 3), event("c", 2, 10, 4), event("d", 1, 10, 3, partition=1)]
     publish(tmp_path, {BRONZE_LIVE: live, BRONZE_HISTORY: [event("history:a", 1, 5, None), event("history:a", 2, 5, None)]})
     with open_lake(newest(tmp_path)) as connection:
-        found = connection.execute("select collector_id, seq, received_at_ms from bronze_all order by all").fetchall()
-    assert found == [("c", 1, 10), ("c", 2, 10), ("d", 1, 10), ("history:a", 1, 5), ("history:a", 2, 5)]
+        rows = connection.execute("select collector_id, seq, received_at_ms from bronze_all order by all").fetchall()
+    assert rows == [("c", 1, 10), ("c", 2, 10), ("d", 1, 10), ("history:a", 1, 5), ("history:a", 2, 5)]
 
 
 def test_duckdb_holds_no_file_that_a_publish_needs(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ AS_OF = "2026-10-15T00:00:00Z"
 
 
 @dataclass
-class CommandPlatform:
+class ShopPlatform:
     """Folders of a platform and its commands, run as a user runs them; ``truth`` is what the simulator says of the shop."""
 
     settings: Settings
@@ -109,7 +109,7 @@ def orders(shop_id: str) -> list[bytes]:
     return rows
 
 
-def _land(platform: CommandPlatform, simulated: Path) -> None:
+def _land(platform: ShopPlatform, simulated: Path) -> None:
     platform.truth = simulate(Plan(KISSA, 260, DAYS, 7, START.date()), simulated)
     with write_landing(platform.paths.history, KISSA, TOKYO, "simulator") as writer:
         for file in sorted((simulated / KISSA).glob("*.jsonl")):
@@ -122,10 +122,10 @@ def _land(platform: CommandPlatform, simulated: Path) -> None:
 
 
 @pytest.fixture(scope="package")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> CommandPlatform:
+def platform(tmp_path_factory: pytest.TempPathFactory) -> ShopPlatform:
     """All steps from history to releases, by the commands that the DAG ``history`` calls, for every shop at once."""
     folder = tmp_path_factory.mktemp("kissa")
-    platform = CommandPlatform(Settings(var=folder / "var", _env_file=None))  # type: ignore[call-arg]
+    platform = ShopPlatform(Settings(var=folder / "var", _env_file=None))  # type: ignore[call-arg]
     _land(platform, folder / "simulated")
     named = [word for shop_id in SHOPS for word in ("--shop", shop_id)]
     ledger = ["--run", RUN]

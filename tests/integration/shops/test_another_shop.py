@@ -20,12 +20,12 @@ from jishi.shops import Shops
 from models.release import Release, current_version
 from ops.ports import free_port
 from quality.reconcile import reconcile
-from tests.integration.shops.conftest import BARE, CATALOGUE, KISSA, ORDERS, SHOPS, VIEWS, CommandPlatform
+from tests.integration.shops.conftest import BARE, CATALOGUE, KISSA, ORDERS, SHOPS, VIEWS, ShopPlatform
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 
-def landed(platform: CommandPlatform, shop_id: str) -> list[dict[str, Any]]:
+def landed(platform: ShopPlatform, shop_id: str) -> list[dict[str, Any]]:
     """The landed lines that are objects, recounted without the platform."""
     rows = []
     for file in sorted((platform.paths.history / shop_id).glob("*.jsonl")):
@@ -38,12 +38,12 @@ def landed(platform: CommandPlatform, shop_id: str) -> list[dict[str, Any]]:
     return rows
 
 
-def query(platform: CommandPlatform, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+def query(platform: ShopPlatform, sql: str, *values: Any) -> list[tuple[Any, ...]]:
     with open_lake(open_version(platform.settings)) as connection:
         return connection.execute(sql, list(values)).fetchall()
 
 
-def test_every_step_says_what_it_did_for_each_shop(platform: CommandPlatform) -> None:
+def test_every_step_says_what_it_did_for_each_shop(platform: ShopPlatform) -> None:
     done, nothing = "done", "nothing to do"
     assert platform.states("history") == {BARE: nothing} | dict.fromkeys((CATALOGUE, KISSA, ORDERS, VIEWS), done)
     assert platform.states("silver") == platform.states("history")
@@ -54,14 +54,14 @@ def test_every_step_says_what_it_did_for_each_shop(platform: CommandPlatform) ->
         assert platform.states(step) == {KISSA: done}
 
 
-def test_only_these_shops_are_in_the_tables(platform: CommandPlatform) -> None:
+def test_only_these_shops_are_in_the_tables(platform: ShopPlatform) -> None:
     for table in ("silver_events", "silver_items", "silver_orders", "silver_sessions", "features_person_daily"):
         shops = {shop_id for (shop_id,) in query(platform, f"select distinct shop_id from {table}")}
         assert shops <= set(SHOPS), table
         assert KISSA in shops, table
 
 
-def test_every_shop_adds_up_and_one_without_anything_is_zero(platform: CommandPlatform) -> None:
+def test_every_shop_adds_up_and_one_without_anything_is_zero(platform: ShopPlatform) -> None:
     counts = {count.shop_id: count for count in reconcile(platform.settings)}
     assert set(counts) == set(SHOPS)
     assert {shop_id: count.difference for shop_id, count in counts.items()} == dict.fromkeys(SHOPS, 0)
@@ -71,7 +71,7 @@ def test_every_shop_adds_up_and_one_without_anything_is_zero(platform: CommandPl
     assert counts[CATALOGUE].silver == 3
 
 
-def test_days_are_those_of_the_shops_zone_and_money_is_of_its_currency(platform: CommandPlatform) -> None:
+def test_days_are_those_of_the_shops_zone_and_money_is_of_its_currency(platform: ShopPlatform) -> None:
     at_home: dict[Any, set[str]] = {}
     for row in landed(platform, KISSA):
         if row.get("type") == "order_paid" and "lines" in row.get("properties", {}):
@@ -89,7 +89,7 @@ def test_days_are_those_of_the_shops_zone_and_money_is_of_its_currency(platform:
         assert 0.9 * len(at_home[day]) <= orders <= len(at_home[day]), day
 
 
-def test_the_release_knows_the_shops_own_items_only(platform: CommandPlatform) -> None:
+def test_the_release_knows_the_shops_own_items_only(platform: ShopPlatform) -> None:
     version = current_version(platform.paths.models, KISSA)
     assert version is not None, platform.printed["gate"]
     release = Release.load(platform.paths.models, KISSA, version)
@@ -99,7 +99,7 @@ def test_the_release_knows_the_shops_own_items_only(platform: CommandPlatform) -
 
 
 @pytest.fixture
-def url(platform: CommandPlatform) -> Iterator[str]:
+def url(platform: ShopPlatform) -> Iterator[str]:
     """Serving over the platform, as a process; without a broker it answers from releases and the catalogue."""
     port = free_port()
     environment = platform.environment | {"JISHI_SERVING_PORT": str(port), "JISHI_KAFKA_BOOTSTRAP": f"127.0.0.1:{free_port()}"}
@@ -120,7 +120,7 @@ def url(platform: CommandPlatform) -> Iterator[str]:
         process.wait(30)
 
 
-def test_serving_answers_the_shop_and_says_of_the_others_that_they_have_no_release(platform: CommandPlatform, url: str) -> None:
+def test_serving_answers_the_shop_and_says_of_the_others_that_they_have_no_release(platform: ShopPlatform, url: str) -> None:
     keys = {}
     with Shops.edit(platform.paths.shops_file) as shops:
         for shop_id in SHOPS:

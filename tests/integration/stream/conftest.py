@@ -18,7 +18,7 @@ import pytest
 
 from jishi.heartbeat import last_beat
 from jishi.java import java_home
-from jishi.lake.live import LiveEvents
+from jishi.lake.live import LiveTail
 from jishi.lake.table_creation import create_tables
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings, get_settings
@@ -98,9 +98,9 @@ class Stream:
         return self.live_events.rows().to_pylist()
 
     @cached_property
-    def live_events(self) -> LiveEvents:
+    def live_events(self) -> LiveTail:
         """Bronze as it is at each call."""
-        return LiveEvents(self.settings)
+        return LiveTail(self.settings)
 
     @property
     def settings(self) -> Settings:

@@ -34,7 +34,7 @@ def send(stream: Any, seqs: Iterable[int], pause_s: float) -> None:
 def wait_for_rows(stream: Any, count: int) -> None:
     deadline = time.monotonic() + 120
     while stream.live_events.count() < count:
-        assert time.monotonic() < deadline, stream.told()
+        assert time.monotonic() < deadline, stream.output()
         time.sleep(0.2)
 
 
@@ -64,9 +64,9 @@ def test_nothing_is_lost_or_doubled(stream: Any) -> None:
     assert files(stream) > 10
     appending = threading.Thread(target=send, args=(stream, range(200, 300), 0.3))
     appending.start()
-    told = maintain(stream)
+    output = maintain(stream)
     appending.join()
-    assert "files joined to" in told
+    assert "files joined to" in output
     wait_for_rows(stream, 300)
     assert sorted(row["seq"] for row in stream.archived()) == list(range(300))
 
@@ -85,4 +85,4 @@ def test_nothing_is_lost_or_doubled(stream: Any) -> None:
     wait_for_rows(stream, 340)
     time.sleep(3)  # a repeated row would come with the next commit
     assert sorted(row["seq"] for row in stream.archived()) == list(range(340))
-    assert "commits that the job's state does not know" in stream.told()
+    assert "commits that the job's state does not know" in stream.output()

@@ -11,9 +11,9 @@ from bench.simulated_data import ShopData, make_shop_data
 from bench.simulated_oracle import expected_purchases, shopper_of
 from bench.simulated_situations import goods_at, impressions_of, sellable_at, situation_at
 from models.ranker.situation import PERSON_FEATURES
-from simulator.world import Plan, World, make_world
+from simulator.world import SimulationPlan, World, make_world
 
-PLAN = Plan("shanhai", users=60, days=24, seed=5, start=date(2026, 9, 1))
+PLAN = SimulationPlan("shanhai", users=60, days=24, seed=5, start=date(2026, 9, 1))
 CUT = np.datetime64("2026-09-18T00:00:00", "us")
 
 

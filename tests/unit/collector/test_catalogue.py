@@ -18,7 +18,7 @@ from collector.wal.durable import read_durable
 from collector.wal.reader import first_position, read_entries
 from collector.wal.segments import Position
 from jishi.contract.filled import unfilled
-from tests.lake import newest
+from tests.lake import settings_in
 
 Viewed = Callable[..., dict[str, Any]]
 NOW_MS = 1_795_000_000_000  # 2026-11-18T11:06:40Z, the collector's clock in these tests
@@ -183,7 +183,7 @@ def test_the_catalogue_survives_a_restart(make_world: Callable[..., Any], tmp_pa
     if is_clean:
         save_snapshot(world.wal.folder, world.intake.catalogue, world.intake.seen_upto)
     put(world, [item("i-3", unit_price_minor=1), item("new")])
-    again = load_catalogue(world.wal.folder, newest(tmp_path))
+    again = load_catalogue(world.wal.folder, settings_in(tmp_path))
     assert sorted(again) == sorted(world.intake.catalogue)
     assert snapshot_upto(world.wal.folder) == (20 if is_clean else 0)
 
@@ -191,7 +191,7 @@ def test_the_catalogue_survives_a_restart(make_world: Callable[..., Any], tmp_pa
 def test_a_damaged_snapshot_is_made_anew_from_the_log(world: Any, tmp_path: Path) -> None:
     put(world, [item()])
     snapshot_file(world.wal.folder).write_text("damage\n")
-    assert load_catalogue(world.wal.folder, newest(tmp_path)).get("a", "i-1") is not None
+    assert load_catalogue(world.wal.folder, settings_in(tmp_path)).get("a", "i-1") is not None
     assert snapshot_upto(world.wal.folder) == 0
 
 

@@ -76,7 +76,7 @@ def test_what_only_the_shop_knows_is_not_taken_from_a_page(world: Any, viewed: V
 ORDER = {"order_id": "o", "currency": "CNY", "lines": [{"item_id": "i", "quantity": 1, "unit_price_minor": 5}]}
 
 
-def of(world: Any) -> list[tuple[Any, ...]]:
+def stored_events(world: Any) -> list[tuple[Any, ...]]:
     """Sender, id and reason of each record."""
     folder = world.wal.folder
     entries = read_entries(folder, Position(), read_durable(folder) or Position())
@@ -93,7 +93,7 @@ def test_a_page_can_neither_suppress_nor_forge_what_the_server_sends(world: Any,
     assert world.post([order]).json()["results"][0]["status"] == "accepted"
     assert track(world, "track", [viewed("order-1")]).json()["results"][0]["status"] == "duplicate"
     page, server = ("page", "page:order-1"), ("server", "order-1")
-    assert of(world) == [(*page, None), (*page, "claim"), (*server, None), (*page, None)]
+    assert stored_events(world) == [(*page, None), (*page, "claim"), (*server, None), (*page, None)]
     answer = world.post([viewed("page:order-1")]).json()["results"][0]
     assert (answer["reason"], answer["field"]) == ("bad_id", "event_id"), "and nobody can say that a page's event is another's"
 

@@ -20,11 +20,11 @@ def checkpoint(job_id: str, number: int) -> Origin:
 
 def history(*commits: tuple[str | None, int]) -> list[Commit]:
     """Commits given oldest first, as the table's history has them: newest first; without a job it is a compaction."""
-    made = [
+    history = [
         Commit(number, number - 1 or None, "append" if job_id else "replace", job_id, covered)
         for number, (job_id, covered) in enumerate(commits, start=1)
     ]
-    return made[::-1]
+    return history[::-1]
 
 
 COMPACTION = (None, 0)

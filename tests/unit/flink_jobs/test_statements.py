@@ -8,7 +8,7 @@ import pytest
 
 from flink_jobs import planner
 from flink_jobs.intervals import interval
-from flink_jobs.job import Job, realtime_job, replay_job
+from flink_jobs.job import FlinkJob, realtime_job, replay_job
 from flink_jobs.log_table import file_log, kafka_log
 from flink_jobs.outcomes import DEDUPLICATION_TTL_S, outcome_views
 from jishi.features import views
@@ -20,7 +20,7 @@ from jishi.tables import BRONZE_LIVE, LOG_RECORD
 PATHS = Paths(var=Path("/somewhere/var"), envs=Path("/somewhere/envs"))
 
 
-def realtime(**settings: object) -> Job:
+def realtime(**settings: object) -> FlinkJob:
     return realtime_job(Settings(**settings), PATHS, views())  # type: ignore[arg-type]
 
 

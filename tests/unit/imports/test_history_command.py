@@ -46,7 +46,7 @@ def published(paths: Paths) -> dict[str, int]:
     from jishi.lake.query import open_lake
 
     with open_lake(newest(paths.var)) as connection:
-        return dict(connection.execute("select shop_id, count(*) from bronze_events group by 1 order by 1").fetchall())
+        return dict(connection.execute("select shop_id, count(*) from bronze_history group by 1 order by 1").fetchall())
 
 
 def test_a_shop_with_wrong_files_keeps_its_old_rows_and_the_retry_takes_up_that_shop_only(paths: Paths) -> None:

@@ -12,7 +12,7 @@ import pytest
 import jishi.landing
 from imports.history import land_history
 from imports.user_events import lines_of_files
-from jishi.lake.live import LiveEvents
+from jishi.lake.live import LiveTail
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
 from jishi.landing import LandingError, ShopFacts, landed_shops, load_manifest, write_landing
@@ -150,7 +150,7 @@ def live_row(shop: str, seq: int, received: int, outcome: str) -> dict[str, obje
 
 
 def test_the_live_tail_is_counted_by_acknowledgement(settings: Settings):
-    live = LiveEvents(settings)
+    live = LiveTail(settings)
     assert (live.count(), live.acknowledged_of(1), live.dates()) == (0, 0, [])
     midnight = 1_790_000_000_000 // 86_400_000 * 86_400_000
     append_live(settings, [live_row("a", 7, midnight, "good"), live_row("a", 7, midnight + 1, "duplicate")])

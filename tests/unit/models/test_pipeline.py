@@ -109,15 +109,19 @@ def test_from_interactions_to_a_release(paths: Paths) -> None:
 
 
 def test_shops_side_by_side_come_out_as_one_by_one(tmp_path: Path) -> None:
-    def made(name: str) -> Paths:
+    def trained_in(name: str) -> Paths:
         paths = Paths(var=tmp_path / name, envs=tmp_path)
         rows = {SILVER_ITEMS: [{"item_id": f"i{item:02}"} for item in range(ITEMS)], SILVER_INTERACTIONS: acts()}
         record(
-            paths.var, {schema: [row | {"shop_id": shop} for shop in ("a", "b") for row in of] for schema, of in rows.items()}
+            paths.var,
+            {
+                schema: [row | {"shop_id": shop} for shop in ("a", "b") for row in table_rows]
+                for schema, table_rows in rows.items()
+            },
         )
         return paths
 
-    together, alone = made("together"), made("alone")
+    together, alone = trained_in("together"), trained_in("alone")
     for step in STEPS:
         results: list[tuple[str, Any]] = []
 

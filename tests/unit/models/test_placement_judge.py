@@ -146,7 +146,7 @@ def lists_state(name: str, weight: float = 1.0, persons: int = 3) -> dict[str, A
     return Lists.of(items, np.full(items.shape, weight, dtype=np.float32), "bought_often").state()
 
 
-VERDICTS = {
+DECISIONS = {
     "as it should be": (judged(), {}, "tifu_knn", "tifu_knn ndcg@10 0.3000 against popularity 0.1000"),
     "no case": (judged(models={}, persons=0, cases=0), {}, LADDER, "no case of its question"),
     "few persons": (judged(persons=LEAST_PERSONS - 1), {}, LADDER, "19 persons to judge by, at least 20"),
@@ -158,9 +158,9 @@ VERDICTS = {
 }
 
 
-@pytest.mark.parametrize("case", VERDICTS)
+@pytest.mark.parametrize("case", DECISIONS)
 def test_the_verdict_on_a_placement(case: str) -> None:
-    judged_models, changed, model, sentence = VERDICTS[case]
+    judged_models, changed, model, sentence = DECISIONS[case]
     decision = choose_recipe("after_payment", judged_models, lambda name: lists_state(name, **changed))
     assert decision["model"] == model
     assert sentence in decision["sentence"]

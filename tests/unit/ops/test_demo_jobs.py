@@ -13,19 +13,19 @@ import pytest
 from rich.console import Console
 
 from ops.demo.options import DemoFailed
-from ops.demo.processes import Job, beside, run_together
+from ops.demo.processes import DemoJob, beside, run_together
 from ops.parts import giving_way
 
 
-def _job(title: str, code: str, folder: Path) -> Job:
-    return Job(title, [sys.executable, "-c", code], folder / f"{title}.log")
+def _job(title: str, code: str, folder: Path) -> DemoJob:
+    return DemoJob(title, [sys.executable, "-c", code], folder / f"{title}.log")
 
 
 def _console() -> Console:
     return Console(file=io.StringIO(), width=200)
 
 
-def _told(console: Console) -> str:
+def _printed(console: Console) -> str:
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -41,7 +41,7 @@ def test_a_job_beside_a_body_is_waited_for(tmp_path: Path) -> None:
             time.sleep(0.01)
         assert not written.exists()
     assert written.exists()
-    assert "✓ pages" in _told(console)
+    assert "✓ pages" in _printed(console)
 
 
 def test_a_job_that_fails_beside_a_body_fails_it_with_its_last_lines(tmp_path: Path) -> None:
@@ -74,5 +74,5 @@ def test_of_jobs_side_by_side_the_one_that_fails_ends_the_others(tmp_path: Path)
 
 def test_a_job_that_gives_way_runs_at_a_lower_priority(tmp_path: Path) -> None:
     job = _job("history", "import os; print(os.nice(0))", tmp_path)
-    run_together([Job(job.title, giving_way(job.command), job.log)], _console())
+    run_together([DemoJob(job.title, giving_way(job.command), job.log)], _console())
     assert int(job.log.read_text()) == min(os.nice(0) + 10, 19)

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from simulator.history import simulate
-from simulator.world import Plan
+from simulator.world import SimulationPlan
 
-PLAN = Plan("xinghe", users=250, days=15, seed=3)
+PLAN = SimulationPlan("xinghe", users=250, days=15, seed=3)
 
 
 @dataclass(frozen=True)

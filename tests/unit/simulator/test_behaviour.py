@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from simulator.history import play
-from simulator.world import Plan, make_world
+from simulator.world import SimulationPlan, make_world
 
 FUNNEL = ("item_viewed", "item_added_to_cart", "checkout_started", "order_paid")
 
@@ -113,7 +113,7 @@ def test_groups_fill_or_are_paid_back(events):
 
 
 def test_food_is_bought_again_in_a_personal_rhythm():
-    plan = Plan("shanhai", users=60, days=40, seed=5)
+    plan = SimulationPlan("shanhai", users=60, days=40, seed=5)
     people = make_world(plan).shoppers
     due = np.array([people.is_due(day) for day in range(plan.days)])
     regular = [n for n in range(plan.users) if len(people.staples[n]) and people.arrival_day[n] == 0]

@@ -13,7 +13,7 @@ from jishi.contract import known_since_ms, record_of
 from jishi.identity import Act, links, persons, visits
 from simulator.history import simulate
 from simulator.linkable import PlayedVisit, linkable_truth
-from simulator.world import Plan
+from simulator.world import SimulationPlan
 
 HOUR = 3_600_000
 
@@ -45,7 +45,7 @@ def test_a_play_by_hand() -> None:
 
 @pytest.mark.parametrize("shop_id", ["lanting", "shanhai", "xinghe", "a-shop-of-its-own"])
 def test_identity_comes_within_one_percent(shop_id: str, tmp_path: Path) -> None:
-    truth = simulate(Plan(shop_id, users=400, days=20, seed=7), tmp_path)
+    truth = simulate(SimulationPlan(shop_id, users=400, days=20, seed=7), tmp_path)
     summary = orjson.loads((tmp_path / "truth" / shop_id / "summary.json").read_bytes())
     assert summary["visits"] == len(truth.played)
     acts, paid = _acts(tmp_path / shop_id, shop_id, set(summary["bots"]))

@@ -15,9 +15,9 @@ from jishi.outcomes import Outcome, outcome_without_history
 from simulator import live
 from simulator.live import LiveError, post_live
 from simulator.live_events import LiveEvents
-from simulator.world import Plan, make_world
+from simulator.world import SimulationPlan, make_world
 
-PLAN = Plan("xinghe", users=150, days=6, seed=3)
+PLAN = SimulationPlan("xinghe", users=150, days=6, seed=3)
 NOW_MS = 1_790_000_000_000
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from simulator.history import play, simulate
 from simulator.presets import preset_of
-from simulator.world import Plan, make_world
+from simulator.world import SimulationPlan, make_world
 
-PLAN = Plan("lanting", users=60, days=4, seed=11)
+PLAN = SimulationPlan("lanting", users=60, days=4, seed=11)
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -27,7 +27,7 @@ def test_same_seed_same_bytes_in_one_process_or_two(tmp_path: Path):
 
 
 @pytest.mark.parametrize("other", [replace(PLAN, seed=12), replace(PLAN, shop_id="xinghe")])
-def test_another_seed_or_shop_gives_other_events(other: Plan):
+def test_another_seed_or_shop_gives_other_events(other: SimulationPlan):
     assert play(PLAN, 2).deliveries != play(other, 2).deliveries
 
 
@@ -54,4 +54,4 @@ def test_more_shoppers_leave_the_first_ones_as_they_are():
 def test_an_unknown_shop_gets_a_generic_preset_of_its_own():
     assert preset_of("my-shop") == preset_of("my-shop")
     assert preset_of("my-shop") != preset_of("your-shop")
-    assert play(Plan("my-shop", 30, 2, 1), 1).deliveries
+    assert play(SimulationPlan("my-shop", 30, 2, 1), 1).deliveries

@@ -1,0 +1,220 @@
+"""The tracker in a page without a browser: whatever storage, shop and collector do, nothing throws and nothing is stuck.
+
+Each case is a few lines of JavaScript that return what is compared; page_world.js is the page.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NODE = shutil.which("node")
+WORLD = Path(__file__).parent / "page_world.js"
+pytestmark = pytest.mark.skipif(NODE is None, reason="no Node; the browser's tests cover the same script")
+
+
+def run(script: str) -> Any:
+    """What the body of an async function returns, with ``open`` and ``Storage`` of page_world.js."""
+    whole = f"const {{ open, Storage }} = require({json.dumps(str(WORLD))});\n(async () => {{ {script} }})()"
+    whole += ".then((value) => console.log(JSON.stringify(value === undefined ? null : value)));"
+    done = subprocess.run([str(NODE), "-e", whole], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "UnhandledPromiseRejection" not in done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("storage", ["{isFull: true}", "{isForbidden: true}"])
+def test_one_visitor_stays_one_without_storage(storage: str) -> None:
+    """Before: five events had five anonymous ids and five sessions, and identify was forgotten."""
+    anonymous, sessions, users = run(
+        f"""const page = open({{local: new Storage({storage}), session: new Storage({storage})}});
+        for (let i = 0; i < 4; i++) page.jishi.view({{item_id: "i" + i}});
+        page.jishi.identify("u-9"); page.jishi.checkout({{}});
+        await page.settle();
+        const events = page.taken(), count = (name) => new Set(events.map((e) => e[name])).size;
+        return [count("anonymous_id"), count("session_id"), events.map((e) => e.user_id || null)];"""
+    )
+    assert (anonymous, sessions, users) == (1, 1, [None] * 4 + ["u-9"])
+
+
+def test_a_full_storage_keeps_the_visitor_from_page_to_page() -> None:
+    ids = run(
+        """const local = new Storage({isFull: true}), session = new Storage(), ids = [];
+        for (let i = 0; i < 3; i++) ids.push(open({local, session}).jishi.anonymousId());
+        return ids;"""
+    )
+    assert len(set(ids)) == 1
+
+
+@pytest.mark.parametrize("is_full", ["true", "false"])
+def test_after_identify_no_event_carries_the_former_user(is_full: str) -> None:
+    users = run(
+        f"""const local = new Storage(), first = open({{local}});
+        first.jishi.identify("old"); first.jishi.view({{item_id: "i"}}); await first.settle();
+        local.isFull = {is_full};
+        const page = open({{local}}), other = open({{local}});
+        page.jishi.identify("new");
+        for (const p of [page, other]) p.jishi.view({{item_id: "i"}});
+        page.jishi.identify(null); page.jishi.view({{item_id: "i"}});
+        await page.settle(); await other.settle();
+        const later = open({{local}}); later.jishi.view({{item_id: "i"}}); await later.settle();
+        return [first, page, other, later].map((p) => p.taken().map((e) => e.user_id || null));"""
+    )
+    assert users[0] == ["old"]
+    assert users[1] == ["new", None]
+    assert "old" not in users[2] + users[3]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("undefined", None),
+        ('"undefined"', None),
+        ('"null"', None),
+        ('""', None),
+        ('"  "', None),
+        ("NaN", None),
+        ("{}", None),
+        ("Symbol('x')", None),
+        ("{toString() { throw new Error('x') }}", None),
+        ("12345n", "12345"),
+        ("42", "42"),
+        ('" u-1 "', "u-1"),
+    ],
+)
+def test_identify_takes_ids_and_nothing_else(given: str, kept: str | None) -> None:
+    users = run(
+        f"""const page = open(); page.jishi.identify("former"); page.jishi.identify({given});
+        page.jishi.view({{item_id: "i"}}); await page.settle(); return page.taken().map((e) => e.user_id || null);"""
+    )
+    assert users == [kept]
+
+
+def test_nothing_that_a_page_holds_throws_into_it() -> None:
+    properties, pending, texts = run(
+        r"""const page = open({title: "x".repeat(1999) + "😀", referrer: "https://[broken"}), cycle = {item_id: "c", n: 1};
+        cycle.self = cycle; cycle.list = [cycle, {up: cycle}];
+        const same = {a: 1}; let deep = {}; for (let i = 0, d = deep; i < 5000; i++) d = d.d = {};
+        page.jishi.view(cycle);
+        page.jishi.order({order_id: "o", n: 10n, big: 2n ** 70n});
+        page.jishi.view({item_id: "cut \ud83d", title: "\ude00\ude00 a\0b", ok: "😀", one: same, two: same});
+        page.jishi.cart({item_id: "deep", deep});
+        page.jishi.view({item_id: "getter", get x() { throw new Error("x"); }});
+        page.jishi.view({item_id: "json", toJSON() { throw new Error("x"); }});
+        page.jishi.view(undefined); page.jishi.order(undefined); page.jishi.share(null, "http://[");
+        page.jishi.share(); page.jishi.search(undefined); page.jishi.page(); page.jishi.track(); page.jishi.consent(undefined);
+        page.jishi.track("f", () => 1); page.jishi.track(Symbol("s"), 5n);
+        page.jishi.view({item_id: "last"});
+        await page.settle();
+        const events = page.taken().map((e) => e.properties), text = JSON.stringify(page.sent);
+        return [events.filter((e) => e && e.item_id), page.jishi.pending(), 
+                [/\\ud[89a-f]/i.test(text), /\\u0000/.test(text)]];"""
+    )
+    assert properties[0] == {"item_id": "c", "n": 1, "list": [None, {}]}
+    assert properties[1] == {"item_id": "cut \ufffd", "title": "\ufffd\ufffd ab", "ok": "😀", "one": {"a": 1}, "two": {"a": 1}}
+    assert [entry["item_id"] for entry in properties] == ["c", "cut \ufffd", "deep", "last"]
+    assert pending == 0
+    assert texts == [False, False]
+
+
+def test_two_shops_on_one_site_share_nothing() -> None:
+    users, ids, sent, left = run(
+        """const local = new Storage(), a = open({shop: "a", local, answer: () => ({status: 503})});
+        a.jishi.identify("u-a"); a.jishi.view({item_id: "of-a"}); a.jishi.flush();
+        const b = open({shop: "b", local}); b.jishi.view({item_id: "of-b"}); await b.settle();
+        const again = open({shop: "a", local}); await again.settle();
+        return [b.taken().map((e) => e.user_id || null), [a.jishi.anonymousId(), b.jishi.anonymousId()],
+                [b, again].map((p) => p.taken().map((e) => [e.shop_id, e.properties.item_id])), [...local.entries.keys()]
+                .filter((key) => key.includes(".q."))];"""
+    )
+    assert users == [None]
+    assert ids[0] != ids[1]
+    assert sent == [[["b", "of-b"]], [["a", "of-a"]]]
+    assert left == []
+
+
+def test_a_torn_entry_hides_no_other() -> None:
+    ids = run(
+        """const of = (id) => JSON.stringify({event_id: id, shop_id: "a", occurred_at: "2026-01-0" + id, type: "x"});
+        const start = {"jishi.a.q.2": of("2"), "jishi.a.q.x": "{cut of", "jishi.a.q.n": "null", "jishi.a.q.1": of("1"),
+                       "jishi.q.3": of("3"), "other": "{"};
+        const page = open({local: new Storage({start})}); await page.settle();
+        return page.taken().map((e) => e.event_id);"""
+    )
+    assert ids == ["1", "2", "3"], "in their order; also what an earlier version of the script left"
+
+
+def test_what_is_refused_is_dropped_alone() -> None:
+    passed, pending, batches = run(
+        """const bad = (events) => events.some((e) => e.type === "order_refunded");
+        const page = open({answer: (events) => (bad(events) ? {status: 403, code: "not_from_a_page"} : {})});
+        for (let i = 0; i < 8; i++) page.jishi.track(i === 3 ? "order_refunded" : "item_viewed", {item_id: "i" + i});
+        await page.settle();
+        for (let i = 0; i < 5; i++) page.jishi.view({item_id: "j" + i});
+        await page.settle();
+        return [page.sent.filter((e) => !bad(e)).flat().map((e) => e.properties.item_id), page.jishi.pending(),
+                page.sent.at(-1).length];"""
+    )
+    assert passed == [f"i{n}" for n in (0, 1, 2, 4, 5, 6, 7)] + [f"j{n}" for n in range(5)]
+    assert (pending, batches) == (0, 5), "and afterwards events go in batches again"
+
+
+@pytest.mark.parametrize(
+    "answer", ['{status: 401, code: "unknown_key"}', '{status: 403, code: "foreign_origin"}', "{status: 403}"]
+)
+def test_a_wrong_key_keeps_the_events(answer: str) -> None:
+    pending, requests, later = run(
+        f"""const local = new Storage(), page = open({{local, answer: () => ({answer})}});
+        for (let i = 0; i < 4; i++) page.jishi.view({{item_id: "i" + i}});
+        await page.settle();
+        const next = open({{local}}); await next.settle();
+        return [page.jishi.pending(), page.sent.length, next.taken().length];"""
+    )
+    assert (pending, requests, later) == (4, 1, 4)
+
+
+def test_a_request_that_is_never_answered_does_not_block_the_queue() -> None:
+    before, after = run(
+        """let isFrozen = true; const page = open({answer: () => (isFrozen ? null : {})});
+        page.jishi.view({item_id: "i"}); await page.settle(); page.fire("pagehide");
+        const before = [page.sent.length, page.beacons.length, page.jishi.pending()];
+        isFrozen = false; page.fire("pageshow", {persisted: true}); await page.settle();
+        page.jishi.view({item_id: "j"}); page.fire("pagehide");
+        return [before, [page.sent.length, page.beacons.length, page.jishi.pending()]];"""
+    )
+    assert before == [1, 1, 1]
+    assert after == [2, 2, 1], "back from the cache it is sent again, and what came after it goes as a beacon"
+
+
+def test_a_browser_without_a_network_throws_nothing() -> None:
+    pending = run(
+        """const page = open({answer: () => new Error("blocked by the client")});
+        page.jishi.order({order_id: "o"}); await new Promise((done) => setImmediate(done)); return page.jishi.pending();"""
+    )
+    assert pending == 1
+
+
+def test_two_tabs_send_each_event_under_one_id() -> None:
+    ids, left = run(
+        """const local = new Storage(), one = open({local}); one.jishi.view({item_id: "i"});
+        const two = open({local}); two.jishi.view({item_id: "j"});
+        await one.settle(); await two.settle();
+        return [[...one.taken(), ...two.taken()].map((e) => e.event_id), 
+                [...local.entries.keys()].filter((k) => k.includes(".q."))];"""
+    )
+    assert len(set(ids)) == 2
+    assert left == []
+
+
+def test_each_try_tells_the_clock_of_its_sending() -> None:
+    events = run(
+        """const page = open(); page.jishi.view({item_id: "i"}); await page.settle(); page.fire("pagehide");
+        return page.taken();"""
+    )
+    assert events[0]["sent_at"] >= events[0]["occurred_at"]
+    assert set(events[0]) >= {"event_id", "shop_id", "type", "anonymous_id", "session_id", "context", "properties"}
