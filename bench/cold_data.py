@@ -27,7 +27,7 @@ LEAST_HOUSEHOLDS = 30
 @dataclass(frozen=True)
 class ColdCatalogue:
     """Persons × items, the text of each item and its category. Where tastes are known, ``truth`` are their scores, and
-    ``text_truth`` their means over items of one kind: no more can be told from a text.
+    ``text_truth`` their means over items of one kind: a text carries no more.
     """
 
     matrix: sparse.csr_matrix

@@ -1,7 +1,7 @@
 """``jishi bench rank``: microseconds to score one list, our evaluator of symmetric trees beside LightGBM's own predict.
 
 Both rankers learn the same made lists (100 candidates × 20 columns, graded by a known rule with noise) with the same number of
-trees, and their NDCG@10 on held-out lists is told beside the time. One thread. The two take turns, list by list, so that what
+trees, and their NDCG@10 on held-out lists stands beside the time. One thread. The two take turns, list by list, so that what
 else the machine does meets both. LightGBM is not part of the product: ``uv sync --group bench`` brings it.
 """
 

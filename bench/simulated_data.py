@@ -58,7 +58,7 @@ class ShopData:
     shop_id: str
     interactions: Interactions
     changes: PriceChanges
-    facts: list[dict[str, Any]]  # properties of each item as first told
+    facts: list[dict[str, Any]]  # properties of each item in its first event
     acts: list[Act]
     visits: list[LoggedVisit]
     impressions: list[Impression]

@@ -1,7 +1,7 @@
 """``jishi bench train-als``: seconds to fit one factorisation, ours, the library ``implicit`` as it comes, and Spark MLlib.
 
 Same made pairs (``bench.synthetic_graph``), rank and iterations; two threads each, Spark on ``local[2]`` with its pairs cached
-and its session started before the clock. NDCG@10 of one held-out item a user is told beside the time. Ours *is* implicit with
+and its session started before the clock. NDCG@10 of one held-out item a user stands beside the time. Ours *is* implicit with
 its BLAS threads held back, so a ratio within 5 % of 1 passes. Spark's regularisation is that of ``spark_jobs``, because it
 means something else there.
 """

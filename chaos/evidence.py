@@ -32,7 +32,7 @@ class LogUnreadable(RuntimeError):
 
 def read_log(stage: Stage) -> tuple[list[dict[str, Any]], int]:
     """Records of the event log by partition and offset, with the columns of ``jishi.tables.BRONZE_EVENTS``, and the instant
-    (epoch ms) up to which every partition has told what it knows.
+    (epoch ms) up to which every partition has been read.
     """
     rows = []
     last: dict[int | None, int] = {}

@@ -90,7 +90,7 @@ def make_stage(folder: Path, envs: Path, store: Store) -> Stage:
 
 
 def chosen_store(wanted: Store | None) -> Store:
-    """Redis where its server is installed, else SQLite, unless told otherwise. Raises FileNotFoundError without a server."""
+    """Redis where its server is installed, else SQLite, unless given otherwise. Raises FileNotFoundError without a server."""
     if wanted == "redis" and shutil.which("redis-server") is None:
         raise FileNotFoundError("redis-server is not installed (Debian: apt-get install redis-server)")
     return wanted or ("redis" if shutil.which("redis-server") else "sqlite")

@@ -11,7 +11,7 @@ from collector.elements import cut_elements
 from collector.recent_ids import RecentIds
 from collector.refusals import RequestRefused
 from jishi.contract import Record, Refusal, record_of
-from jishi.contract.reading import MAX_DEPTH, is_plain, kept_text, read_event
+from jishi.contract.reading import is_plain, kept_text, read_event
 from jishi.contract.sender import OrderSource, Sender, sent_id
 
 
@@ -75,8 +75,7 @@ def decode(body: bytes, max_events: int, what: str = "events") -> list[Any]:
     if len(entries) > max_events:
         message = f"{len(entries)} {what} in one request; send at most {max_events} and split the rest"
         raise RequestRefused(413, "too_many_events", field, message)
-    # One level around the events in an array, two in an object: an event may be as deep in both.
-    return entries if is_plain(body, value, MAX_DEPTH + 1) else _decode_apart(body, max_events, what)
+    return entries if is_plain(body, value) else _decode_apart(body, max_events, what)
 
 
 def _decode_apart(body: bytes, max_events: int, what: str) -> list[Any]:

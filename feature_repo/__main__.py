@@ -34,7 +34,7 @@ _MENDABLE = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit code. What a user can mend is told in one line."""
+    """Run one command; returns the exit code. An error that a user can mend is printed in one line."""
     parser = argparse.ArgumentParser(prog="python -m feature_repo", description="The feature store.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("apply", help="register entities, views and services; idempotent")

@@ -26,7 +26,7 @@ from jishi.paths import Paths
 from jishi.settings import Settings
 
 CONFIG_FILE = "feature_store.yaml"
-# Feast turns a table of several Arrow chunks into rows by its first chunk only, unless it is told a batch size.
+# Feast turns a table of several Arrow chunks into rows by its first chunk only, unless it gets a batch size.
 MATERIALIZE_BATCH_ROWS = 5_000
 
 

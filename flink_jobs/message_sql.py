@@ -10,7 +10,7 @@ from jishi.features.entity import ESCAPES, SEPARATOR
 
 
 def message(view: str, as_of_ms: str, valid_until_ms: str, json_values: Mapping[str, str]) -> str:
-    """Columns of one message; ``told`` are values as JSON by feature.
+    """Columns of one message; ``json_values`` are SQL expressions of JSON text by feature.
 
     The text is joined here: ``JSON_OBJECT`` makes a tree of objects, twice a message, which took longer than the windows.
     """

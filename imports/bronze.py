@@ -100,7 +100,7 @@ def in_lake(rows: pa.Table, schema: TableSchema) -> pa.Table:
 def bronze_rows(
     lines: Iterable[bytes], counts: LineCounts, *, shop_id: str, first_seq: int, now_ms: int | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Bronze rows of history lines, in order; ``counts`` is told of each. ``now_ms`` is the clock of the import: times far
+    """Bronze rows of history lines, in order; ``counts`` is updated with each. ``now_ms`` is the clock of the import: times far
     ahead of it are refused.
 
     ``received_at_ms`` is the event's ``received_at``, else its ``occurred_at``. A line that has neither became known together

@@ -9,6 +9,7 @@ from typing import Any
 
 from imports.order_mapping import ExportMapping
 from imports.order_rows import ExportRow
+from jishi.contract.ids import IMPORT_PREFIX
 from jishi.money import MINOR_DIGITS
 
 _ROUNDED_BY_A_SPREADSHEET = re.compile(r"^\d+(?:[.,]\d+)?[eE]\+\d+$")
@@ -29,9 +30,9 @@ def first_field(rows: Sequence[ExportRow], name: str) -> str | None:
 
 
 def person_of(rows: Sequence[ExportRow], document: str | None) -> dict[str, str]:
-    """Whose order it is: the customer, or a guest of this one order."""
+    """Whose order it is: the customer, or a guest of this one order, whose id no storefront can have."""
     user_id = identifier(first_field(rows, "user_id"))
-    return {"user_id": user_id} if user_id else {"anonymous_id": f"guest-{document}"}
+    return {"user_id": user_id} if user_id else {"anonymous_id": f"{IMPORT_PREFIX}guest-{document}"}
 
 
 def currency_of(rows: Sequence[ExportRow], mapping: ExportMapping) -> str:

@@ -13,7 +13,7 @@ MB = 1_000_000
 def lines_of_files(files: Sequence[Path], progress: Callable[[int, int], None] = lambda done, total: None) -> Iterator[bytes]:
     """Every line of the files in the order given, without line ends; blank lines are no events and are left out.
 
-    The order should be the order in which the events became known. ``progress`` is told megabytes read and in
+    The order should be the order in which the events became known. ``progress`` is called with megabytes read and in
     all. Raises LandingError for a file that cannot be read.
     """
     for file in files:

@@ -13,7 +13,7 @@ from jishi.lake.reading import LakeVersion
 
 @dataclass(frozen=True)
 class ItemState:
-    """The whole state of an item, since when it was so and since when that was known; ``properties`` as the event told them."""
+    """The whole state of an item, since when it was so and since when that was known; ``properties`` as in the event."""
 
     item_id: str
     changed_at: datetime

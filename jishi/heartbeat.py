@@ -16,7 +16,7 @@ STALE_AFTER_S = 15.0
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """The last life sign of a part: its age in seconds and the facts that it told."""
+    """The last life sign of a part: its age in seconds and the facts in it."""
 
     age_s: float
     facts: dict[str, Any]

@@ -1,4 +1,4 @@
-"""Candidates of several sources, and a table of what each source says of each candidate."""
+"""Candidates of several sources, and the weight that each source gives each candidate."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def sample_for_training(
 ) -> tuple[npt.NDArray[np.bool_], Scores]:
     """Which candidates to learn from, and the weight of each.
 
-    Rows whose target is among the candidates: the targets, the ``strongest`` others, and some of the rest drawn at random, who
+    Rows whose target is among the candidates: the targets, the ``top`` others, and some of the rest drawn at random, who
     stand in for all of it. A row without its target says nothing about order.
     """
     has_target = np.bincount(candidates.row, weights=is_target, minlength=candidates.rows) > 0

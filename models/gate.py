@@ -19,7 +19,7 @@ PERSONAL = ("als", "item_knn")
 
 @dataclass(frozen=True)
 class Check:
-    """One question to the candidate, and a sentence with what was found."""
+    """One check of a candidate: whether it passed, and a sentence with the figures."""
 
     name: str
     is_passed: bool
@@ -29,7 +29,7 @@ class Check:
 def decide_release(
     report: dict[str, Any], states: dict[str, State], item_ids: list[str], catalogue: set[str], answered: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """All checks and the verdict as plain values; ``catalogue`` holds the shop's item ids.
+    """All checks and the decision as plain values; ``catalogue`` holds the shop's item ids.
 
     ``answered`` are placements whose own model beats popularity (``models.placements.choice``): one of them, or one of the
     ladder's personal models, must be there.

@@ -83,7 +83,7 @@ _FEW = 200  # up to here a list that is kept sorted while the row is read once b
 
 @numba.njit(cache=True, nogil=True)
 def _heads(values: Any, top: Any) -> None:
-    """Fill each row of ``found``, which holds −1, with the places of the row's largest values."""
+    """Fill each row of ``top``, which holds −1, with the places of the row's largest values."""
     k = top.shape[1]
     for row in range(values.shape[0]):
         line, best = values[row], top[row]

@@ -35,7 +35,7 @@ def current_version(models: Path, shop_id: str) -> str | None:
 
 
 def write_release(full: Path, folder: Path, decision: dict[str, Any]) -> None:
-    """A release from a candidate's full models: what the ladder needs, and the models that the verdict names for placements."""
+    """Write a release from a candidate's full models: the ladder's, and those that the decision names for placements."""
     manifest = read_manifest(full)
     placements = decision["placements"]
     recipes = [Recipe.from_json(chosen["recipe"]) for chosen in placements.values() if chosen["recipe"] is not None]

@@ -13,6 +13,7 @@ import duckdb
 
 from jishi import tables
 from jishi.lake.catalog import CATALOG, identifier, is_in_object_store, spark_options
+from jishi.lake.object_store import reach, statements
 from jishi.lake.query import quoted, rows_of
 from jishi.lake.reading import LakeVersion
 from jishi.paths import Paths
@@ -30,10 +31,12 @@ def run_dbt(arguments: list[str], environment: dict[str, str]) -> subprocess.Com
     return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment, cwd=DBT)
 
 
-def dbt_environment(paths: Paths, database: Path, target: str = "duckdb") -> dict[str, str]:
+def dbt_environment(settings: Settings, database: Path, target: str = "duckdb") -> dict[str, str]:
     """Variables that the dbt project reads."""
+    paths = Paths.of(settings)
     return {
         "JISHI_DBT_DATABASE": str(database),
+        "JISHI_DBT_BEFORE": json.dumps(statements(settings)),
         "JISHI_DBT_TARGET": target,
         "DBT_PROFILES_DIR": str(DBT),
         "DBT_TARGET_PATH": str(paths.warehouse / "target"),
@@ -50,9 +53,10 @@ def new_database(lake: LakeVersion, shops: Shops, database: Path) -> None:
     database.parent.mkdir(parents=True, exist_ok=True)
     database.unlink(missing_ok=True)
     with duckdb.connect(str(database)) as connection:
+        reach(connection, lake.settings)
         connection.execute("create schema silver")
         for schema in tables.SILVER:
-            connection.execute(f"create view {identifier(schema.name)} as {rows_of(connection, lake, schema.name, schema)}")
+            connection.execute(f"create view {identifier(schema.name)} as {rows_of(lake, schema.name, schema)}")
         connection.execute(f"create table silver.shops ({_SHOPS})")
         rows = [[shop.shop_id, shop.name, shop.time_zone, shop.currency] for _, shop in sorted(shops.shops.items())]
         if rows:
@@ -80,7 +84,7 @@ def spark_environment(settings: Settings, lake: LakeVersion, database: Path, war
     folders = ("spark_lake", "catalog", *(["spark_s3"] if is_in_object_store(settings) else []))
     jars = ",".join(str(jar) for folder in folders for jar in sorted((paths.jars / folder).glob("*.jar")))
     options = [f"--conf {shlex.quote(f'{key}={value}')}" for key, value in spark_options(settings).items()]
-    return dbt_environment(paths, database, target="spark") | {
+    return dbt_environment(settings, database, target="spark") | {
         "JISHI_SPARK_SOURCES": json.dumps(sources),
         "JISHI_SPARK_WAREHOUSE": str(warehouse),
         "PYSPARK_SUBMIT_ARGS": f"--jars {jars} {' '.join(options)} pyspark-shell",

@@ -48,7 +48,7 @@ def build(settings: Settings, progress: Callable[[str], None]) -> None:
         # Unit tests of the models run in the test suite, where they belong; here the data is what is in question.
         # The log tells what was built and what failed; dbt's debug lines for it took a fifth of the build's time.
         arguments = ["--log-level-file", "info", "build", "--exclude-resource-type", "unit_test"]
-        done = run_dbt(arguments, dbt_environment(paths, database))
+        done = run_dbt(arguments, dbt_environment(settings, database))
         results = _results(paths)
         failed = [name for name, status in results if status in ("error", "fail", "runtime error")]
         if done.returncode != 0:
@@ -88,10 +88,11 @@ def _results(paths: Paths) -> list[tuple[str, str]]:
     return [(result["unique_id"], result["status"]) for result in json.loads(file.read_text())["results"]]
 
 
-def docs(paths: Paths) -> Path:
+def docs(settings: Settings) -> Path:
     """Write the static dbt documentation of the last build and return its page. Raises BuildFailed."""
+    paths = Paths.of(settings)
     with _alone(paths):
-        environment = dbt_environment(paths, work_database(paths))
+        environment = dbt_environment(settings, work_database(paths))
         done = run_dbt(["--log-level-file", "info", "docs", "generate", "--static"], environment)
         written = paths.warehouse / "target" / "static_index.html"
         if done.returncode != 0 or not written.exists():
@@ -103,7 +104,7 @@ def docs(paths: Paths) -> Path:
 
 
 def main() -> int:
-    """Run one command; what a user can mend is told in one line."""
+    """Run one command; an error that a user can mend is printed in one line."""
     parser = argparse.ArgumentParser(prog="python -m ops.marts", description="Marts with dbt on DuckDB.")
     parser.add_argument("command", choices=("build", "docs"))
     chosen = parser.parse_args()
@@ -112,7 +113,7 @@ def main() -> int:
         if chosen.command == "build":
             build(settings, lambda line: print(line, flush=True))
         else:
-            print(f"dbt docs written to {docs(Paths.of(settings))}")
+            print(f"dbt docs written to {docs(settings)}")
     except (BuildFailed, TableNotPublished) as error:
         print(f"ops.marts {chosen.command}: {error}", file=sys.stderr)
         return 1

@@ -70,7 +70,7 @@ def _parameter(text: str) -> tuple[str, str]:
 
 
 def main() -> int:
-    """Run one notebook; what a user can mend is told in one line."""
+    """Run one notebook; an error that a user can mend is printed in one line."""
     parser = argparse.ArgumentParser(prog="python -m ops.notebook", description="Notebooks as pages.")
     parser.add_argument("command", choices=("execute",))
     parser.add_argument("--name", default=OVERVIEW, help=f"notebook in notebooks/ (default: {OVERVIEW})")

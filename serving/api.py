@@ -27,7 +27,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     401: {"model": ErrorOut, "description": "No key, or not a read key of any shop."},
     403: {
         "model": ErrorOut,
-        "description": "A good key, but of another shop than the path's; told alike whether that shop exists.",
+        "description": "A good key, but of another shop than the path's; the same answer whether that shop exists or not.",
     },
     422: {"model": ErrorOut, "description": "A parameter is wrong; `field` names it."},
     503: {
@@ -140,7 +140,7 @@ def readyz(http: HttpRequest) -> JSONResponse:
 
 @_ROUTES.get("/metrics", tags=["operations"], summary="Prometheus metrics")
 def metrics(http: HttpRequest) -> Response:
-    """Requests by shop, status and rung; latency; release age; catalogue; stream; online store."""
+    """Requests by status and rung; latency; release age; catalogue; stream; online store."""
     return Response(_engine(http).metrics.page(), media_type="text/plain; version=0.0.4")
 
 
@@ -152,8 +152,8 @@ async def _measure(http: HttpRequest, call_next: Callable[[HttpRequest], Awaitab
         return response
     finally:
         if http.url.path.startswith("/v1/"):
-            shop_id, served_by = getattr(http.state, "shop_id", ""), getattr(http.state, "served_by", "")
-            _engine(http).metrics.count(shop_id, status, served_by, time.perf_counter() - started)
+            served_by = getattr(http.state, "served_by", "")
+            _engine(http).metrics.count(status, served_by, time.perf_counter() - started)
 
 
 async def _on_http_error(_: HttpRequest, error: Exception) -> JSONResponse:

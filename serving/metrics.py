@@ -1,4 +1,7 @@
-"""Prometheus metrics of serving: requests as they happen, state as it is at each scrape."""
+"""Prometheus metrics of serving: requests as they happen, state as it is at each scrape.
+
+The address is open to every storefront, so no metric names a shop; ``/readyz`` says what each shop's state is.
+"""
 
 from __future__ import annotations
 
@@ -25,23 +28,22 @@ class ServingMetrics:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "jishi_recommendation_requests",
-            "Answers by shop, HTTP status and rung; the shop is empty where no key named it.",
-            ["shop", "status", "served_by"],
+            "Answers by HTTP status and rung.",
+            ["status", "served_by"],
             registry=self._registry,
         )
         self._latency = Histogram(
             "jishi_recommendation_seconds",
             "Time from request to answer, seconds.",
-            ["shop"],
             buckets=_BUCKETS_S,
             registry=self._registry,
         )
         self._registry.register(StateCollector(states, stream, store, log, now))
 
-    def count(self, shop_id: str, status: int, served_by: str, seconds: float) -> None:
+    def count(self, status: int, served_by: str, seconds: float) -> None:
         """Count one answer."""
-        self._requests.labels(shop_id, str(status), served_by).inc()
-        self._latency.labels(shop_id).observe(seconds)
+        self._requests.labels(str(status), served_by).inc()
+        self._latency.observe(seconds)
 
     def page(self) -> bytes:
         """The text that Prometheus reads."""
@@ -58,17 +60,16 @@ class StateCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
-        age = GaugeMetricFamily("jishi_release_age_seconds", "Since the release in use was published.", labels=["shop"])
-        failures = CounterMetricFamily("jishi_release_load_failures", "Releases that could not be used.", labels=["shop"])
-        items = GaugeMetricFamily("jishi_catalogue_items", "Items of the catalogue.", labels=["shop"])
-        changes = CounterMetricFamily("jishi_catalogue_changes", "Items changed by live events.", labels=["shop"])
-        for state in self._states.all():
-            if state.release.published_at is not None:
-                age.add_metric([state.shop_id], self._now() - state.release.published_at)
-            failures.add_metric([state.shop_id], state.release.failures)
-            items.add_metric([state.shop_id], len(state.catalogue.items))
-            changes.add_metric([state.shop_id], state.changes)
-        yield from (age, failures, items, changes)
+        states = list(self._states.all())
+        published = [state.release.published_at for state in states if state.release.published_at is not None]
+        if published:
+            age_s = self._now() - min(published)
+            yield GaugeMetricFamily("jishi_release_age_seconds", "Since the oldest release in use was published.", age_s)
+        failures, items = sum(state.release.failures for state in states), sum(len(state.catalogue.items) for state in states)
+        yield CounterMetricFamily("jishi_release_load_failures", "Releases that could not be used.", failures)
+        yield GaugeMetricFamily("jishi_catalogue_items", "Items of all catalogues.", items)
+        changes = sum(state.changes for state in states)
+        yield CounterMetricFamily("jishi_catalogue_changes", "Items changed by live events.", changes)
         lag = GaugeMetricFamily(
             "jishi_serving_stream_lag_records", "Records of the event log not yet read.", labels=["partition"]
         )

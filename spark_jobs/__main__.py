@@ -178,7 +178,7 @@ def _shown(result: JobResult) -> int:
 
 
 def main() -> int:
-    """Run one job; what a user can mend is said in one line, with exit code 1, or 3 when only some shops failed."""
+    """Run one job; an error that a user can mend is printed in one line, with exit code 1, or 3 when only some shops failed."""
     parser, began = _parser(), time.monotonic()
     chosen = parser.parse_args()
     if chosen.job == "features" and (chosen.log is None) != (chosen.out is None):

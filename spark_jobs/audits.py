@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from jishi.lake.object_store import is_url, open_files
+from jishi.lake.object_store import reach
 from jishi.lake.rows import Rows
 from jishi.tables import SPARK_TYPES, TableSchema
 from spark_jobs.publication import Publication
@@ -27,16 +27,14 @@ def opened(publication: Publication, views: Mapping[str, tuple[TableSchema, Rows
     import duckdb
 
     with duckdb.connect() as connection:
+        reach(connection, publication.settings)
         for view, (schema, where) in views.items():
             files = [file.path for file in publication.files(schema, where)]
             nulls = {c: f'cast(null as {_duckdb_type(t)}) as "{c}"' for c, t in schema.columns.items()}
             if not files:
                 connection.execute(f"create view {view} as select {', '.join(nulls.values())} where false")
                 continue
-            if is_url(files[0]):
-                rows = connection.from_arrow(open_files(publication.settings, schema, files))
-            else:
-                rows = connection.read_parquet(files, hive_partitioning=False, union_by_name=True)
+            rows = connection.read_parquet(files, hive_partitioning=False, union_by_name=True)
             columns = [f'"{name}"' if name in rows.columns else null for name, null in nulls.items()]
             rows.filter(where.sql()).select(", ".join(columns)).create_view(view)
         yield connection

@@ -12,6 +12,8 @@ import unicodedata
 MAX_ID_CHARACTERS = 200
 # Record ids of what a page sent begin so (jishi.contract.sender); no id that is sent may, so the two cannot meet.
 PAGE_PREFIX = "page:"
+# Ids that an import makes up (a guest who has none) begin so; none that is sent live may.
+IMPORT_PREFIX = "import:"
 
 _SPACE = "\\t\\n\\x0B\\f\\r \\u0085\\u00A0\\u1680\\u2000-\\u200A\\u2028\\u2029\\u202F\\u205F\\u3000\\uFEFF"
 # Controls, line and paragraph separators, direction overrides, the byte order mark.
@@ -30,22 +32,34 @@ ID_PATTERN = (
 )
 _TRIMMED = re.compile(f"[{_SPACE}]*(.*?)[{_SPACE}]*", re.DOTALL)
 _HAS_CONTROL = re.compile(f"[{_CONTROL}]")
-_PLAIN = re.compile("[!-~](?:[ -~]*[!-~])?")
+
+
+def is_plain(text: str) -> bool:
+    """Whether an id is seen at a glance to be in its one form, as most are; False only means that it must be looked at."""
+    return (
+        text.isascii()
+        and text.isprintable()
+        and " " not in text
+        and 0 < len(text) <= MAX_ID_CHARACTERS
+        and (len(text) > 9 or text.lower() not in _NOTHING)
+        and text[:5] != PAGE_PREFIX
+    )
 
 
 def normal_id(text: str) -> str:
     """The id in its one form. Raises ValueError with the fix when it is none."""
+    if is_plain(text):
+        return text
     if len(text) > MAX_ID_CHARACTERS:
         raise ValueError(f"has {len(text)} characters; an id has at most {MAX_ID_CHARACTERS}")
-    if not _PLAIN.fullmatch(text):
-        match = _TRIMMED.fullmatch(text)
-        text = unicodedata.normalize("NFC", match[1] if match else text)
-        if not text:
-            raise ValueError("is empty; leave the field out when there is no id")
-        if _HAS_CONTROL.search(text):
-            raise ValueError("has a control character; send the id without it")
+    match = _TRIMMED.fullmatch(text)
+    text = unicodedata.normalize("NFC", match[1] if match else text)
+    if not text:
+        raise ValueError("is empty; leave the field out when there is no id")
+    if _HAS_CONTROL.search(text):
+        raise ValueError("has a control character; send the id without it")
     if text.startswith(PAGE_PREFIX):
         raise ValueError(f"begins with {PAGE_PREFIX!r}, which marks what pages send; send the id without it")
-    if len(text) <= 9 and text.lower() in _NOTHING:
+    if text.lower() in _NOTHING:
         raise ValueError(f"is the text {text!r}, which stands for no id; leave the field out when there is none")
     return text

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -16,7 +15,7 @@ from pydantic import BaseModel
 
 from jishi.contract.bounds import MOST_MINOR
 from jishi.contract.fields import EventPart, Id
-from jishi.contract.ids import normal_id
+from jishi.contract.ids import is_plain, normal_id
 
 
 class BadId(ValueError):
@@ -38,25 +37,29 @@ class _Form:
     part_lists: tuple[tuple[str, type[BaseModel]], ...]
 
 
+_FORMS: dict[type[BaseModel], _Form] = {}  # of each model that was met
+
+
 def with_normal_fields(raw: dict[str, Any], model: type[BaseModel], path: str = "") -> dict[str, Any]:
     """``raw``, or a copy with ids and numbers in their one form where they differ. Raises BadId for the first that is no id.
 
     ``raw`` is an event (or a part of one) that ``model`` is for; what has another type than its field is left for the check.
     """
-    form = _form(model)
+    form = _FORMS.get(model) or _form(model)
     changed: dict[str, Any] = {}
+    get = raw.get
     for name in form.ids:
-        value = raw.get(name)
-        if type(value) is str and (normal := _id(value, path + name)) != value:
+        value = get(name)
+        if value is not None and type(value) is str and not is_plain(value) and (normal := _id(value, path, name)) != value:
             changed[name] = normal
     for name in form.numbers:
-        value = raw.get(name)
+        value = get(name)
         if type(value) is float and abs(value) <= MOST_MINOR and value.is_integer():
             changed[name] = int(value)
     for name in form.id_lists:
         value = raw.get(name)
         if type(value) is list:
-            texts = [_id(text, f"{path}{name}.{at}") if type(text) is str else text for at, text in enumerate(value)]
+            texts = [_id(text, f"{path}{name}.", str(at)) if type(text) is str else text for at, text in enumerate(value)]
             if texts != value:
                 changed[name] = texts
     for name, part in form.parts:
@@ -75,14 +78,13 @@ def with_normal_fields(raw: dict[str, Any], model: type[BaseModel], path: str = 
     return {**raw, **changed} if changed else raw
 
 
-def _id(value: str, field: str) -> str:
+def _id(value: str, path: str, name: str) -> str:
     try:
         return normal_id(value)
     except ValueError as problem:
-        raise BadId(field, value, str(problem)) from None
+        raise BadId(path + name, value, str(problem)) from None
 
 
-@cache
 def _form(model: type[BaseModel]) -> _Form:
     ids, id_lists, numbers, parts, part_lists = [], [], [], [], []
     for name, info in model.model_fields.items():
@@ -98,7 +100,8 @@ def _form(model: type[BaseModel]) -> _Form:
                 parts.append((name, kind))
             elif isinstance(inner, type) and issubclass(inner, EventPart):
                 part_lists.append((name, inner))
-    return _Form(tuple(ids), tuple(id_lists), tuple(numbers), tuple(parts), tuple(part_lists))
+    form = _FORMS[model] = _Form(tuple(ids), tuple(id_lists), tuple(numbers), tuple(parts), tuple(part_lists))
+    return form
 
 
 def _kinds(annotation: Any) -> Iterator[Any]:

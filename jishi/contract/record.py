@@ -77,7 +77,7 @@ def record_of(
         if normal is not raw:
             text = orjson.dumps(normal).decode()
         if isinstance(result, Event):
-            result = refusal_of_sender(result.type, sent_by, orders_from) or result
+            result = refusal_of_sender(result, sent_by, orders_from) or result
     if isinstance(result, Refusal):
         known = raw if isinstance(raw, dict) else {}
         record = _blank(shop_id, collector_id, seq, collected_at_ms, text)

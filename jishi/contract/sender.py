@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from jishi.contract.ids import PAGE_PREFIX
+from jishi.contract.events import Event
+from jishi.contract.ids import IMPORT_PREFIX, PAGE_PREFIX
 from jishi.contract.validation import CLAIM, NOT_FROM_A_PAGE, Refusal
 
 Sender = Literal["server", "page", "import"]
@@ -21,8 +22,14 @@ ORDERS = frozenset({"order_paid"})
 OF_THE_SHOP_ALONE = frozenset({"item_changed", "order_refunded"})
 
 
-def refusal_of_sender(event_type: str, sent_by: Sender, orders_from: OrderSource) -> Refusal | None:
+def refusal_of_sender(event: Event, sent_by: Sender, orders_from: OrderSource) -> Refusal | None:
     """Why a good event of this sender is not counted, if so."""
+    event_type = event.type
+    if sent_by != "import":
+        for field in ("anonymous_id", "user_id"):
+            if (getattr(event, field) or "").startswith(IMPORT_PREFIX):
+                detail = f"{field} begins with {IMPORT_PREFIX!r}, which marks ids that an import made up"
+                return Refusal("bad_id", field, detail)
     if sent_by == "page" and event_type in OF_THE_SHOP_ALONE:
         return Refusal(NOT_FROM_A_PAGE, "type", f"a page may not send {event_type}; send it from the shop's server")
     if event_type in ORDERS and sent_by not in (orders_from, "import"):

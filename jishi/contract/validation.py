@@ -61,9 +61,12 @@ def check_event(
 
 
 def checked(
-    raw: Any, shop_id: str | None = None, types: Mapping[str, type[Event]] = EVENT_TYPES, now_ms: int | None = None
+    raw: Any,
+    shop_id: str | None = None,
+    types: Mapping[str, type[Event]] = EVENT_TYPES,
+    now_ms: int | None = None,
 ) -> tuple[Any, Event | Refusal]:
-    """``check``, and ``raw`` with ids and numbers in their one form: the same object where nothing differs."""
+    """``check_event``, and ``raw`` with ids and numbers in their one form: the same object where nothing differs."""
     if not isinstance(raw, dict):
         return raw, Refusal("not_an_object", "", f"send a JSON object, not {type(raw).__name__}")
     named = raw.get("shop_id")

@@ -18,7 +18,7 @@ import orjson
 
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
-# No amount of money in the contract is larger; the product of a line's quantity and price is cut there.
+# No amount of money in the contract is larger. A line's product is cut there for records of an earlier contract.
 MOST_MINOR = 2**53 - 1
 
 COLUMNS: dict[str, str] = {
@@ -177,7 +177,7 @@ _KINDS = (
         each="lines",
     ),
     ActKind("item_recommended", "recommendation_shown", {**_BY_PERSON, "item_id": FromElement(None)}, each="item_ids"),
-    # The same opening, told of the person who had shared the link.
+    # The same opening, counted for the person who shared the link.
     ActKind("share_brought", "share_opened", {"person_id": FromProperties("shared_by"), **_ITEM, **_SHARE}),
 )
 ACT_KINDS: dict[str, ActKind] = {kind.name: kind for kind in _KINDS}

@@ -1,6 +1,5 @@
-"""The lake: tables that are published, not overwritten."""
+"""The lake: Iceberg tables that are published as versions, each one cut of all of them."""
 
-from jishi.lake.folders import Draft, Lake
 from jishi.lake.versions import TableNotPublished
 
-__all__ = ["Draft", "Lake", "TableNotPublished"]
+__all__ = ["TableNotPublished"]

@@ -1,4 +1,4 @@
-"""The lake's Iceberg catalog, ``lake``, as each engine is told of it; everything follows from the settings.
+"""The lake's Iceberg catalog, ``lake``, as each engine is configured for it; everything follows from the settings.
 
 Tables are ``<namespace>.<table>`` in Iceberg where ``jishi.tables`` says ``<namespace>/<table>``. The catalog is a SQL database
 that all engines share (Iceberg's JDBC catalog): SQLite in the embedded profile, PostgreSQL by URI. Only the functions that

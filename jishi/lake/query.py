@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from jishi import tables
+from jishi.lake.object_store import reach
 from jishi.lake.plans import Plan
 from jishi.lake.reading import LakeVersion
 
@@ -45,10 +46,9 @@ def open_lake(lake: LakeVersion) -> Iterator[duckdb.DuckDBPyConnection]:
 
     declared = {schema.name: schema for schema in tables.TABLES}
     with duckdb.connect() as connection:
+        reach(connection, lake.settings)
         for name in dict.fromkeys((*declared, *lake.tables)):
-            sql = rows_of(connection, lake, name, declared.get(name))
-            if sql is not None:
-                connection.execute(f"create view {view_of(name)} as {sql}")
+            connection.execute(f"create view {view_of(name)} as {rows_of(lake, name, declared.get(name))}")
         connection.execute(_BRONZE_ALL)
         yield connection
 
@@ -70,8 +70,6 @@ def view_of(table: str) -> str:
 def relation(plan: Plan) -> str:
     """The rows of a plan, which has a file, as a table expression of DuckDB."""
     files = ", ".join(quoted(file.path) for file in plan.files)
-    if not plan.columns:  # a table in folders
-        return f"read_parquet([{files}], hive_partitioning = false, union_by_name = true)"
     columns = ", ".join(
         f"{column.field_id}: {{name: {quoted(column.name)}, type: '{duckdb_type(column.type)}', default_value: null}}"
         for column in plan.columns
@@ -91,19 +89,15 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def rows_of(
-    connection: duckdb.DuckDBPyConnection, lake: LakeVersion, name: str, schema: tables.TableSchema | None
-) -> str | None:
-    """The query of a table's rows, with all declared columns; None for a table of undeclared columns without a file."""
+def rows_of(lake: LakeVersion, name: str, schema: tables.TableSchema | None) -> str:
+    """The query of a table's rows, with all declared columns, or those that the table has."""
     plan = lake.plan(name) if lake.has(name) else None
     of_plan = {column.name: _null(column.name, duckdb_type(column.type)) for column in plan.columns} if plan else {}
     nulls = of_plan if schema is None else _nulls(schema)
     if plan is None or not plan.files:
-        return f"select * from (select {', '.join(nulls.values())}) where false" if nulls else None
-    rows = relation(plan)
-    written = of_plan or connection.sql(f"from {rows}").columns
-    columns = [f'"{column}"' if column in written else null for column, null in nulls.items()]
-    return f"select {', '.join(columns) or '*'} from {rows}"
+        return f"select * from (select {', '.join(nulls.values())}) where false"
+    columns = [f'"{column}"' if column in of_plan else null for column, null in nulls.items()]
+    return f"select {', '.join(columns)} from {relation(plan)}"
 
 
 def _nulls(schema: tables.TableSchema) -> dict[str, str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from jishi.lake.folders import Lake
-from jishi.lake.plans import Plan, PlannedFile, plan_of
+from jishi.lake.plans import Plan, plan_of
 from jishi.lake.versions import TableNotPublished, TableVersion, Versions
 from jishi.paths import Paths
 from jishi.settings import Settings
@@ -25,7 +24,6 @@ class LakeVersion:
     settings: Settings
     record: TableVersion | None
     marts: Path | None = None
-    folders: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def number(self) -> int:
@@ -40,11 +38,11 @@ class LakeVersion:
     @property
     def tables(self) -> list[str]:
         """Names of the published tables, sorted."""
-        return sorted(self.snapshots.keys() | self.folders.keys())
+        return sorted(self.snapshots)
 
     def has(self, table: str) -> bool:
         """Whether the version has the table."""
-        return table in self.snapshots or table in self.folders
+        return table in self.snapshots
 
     def require(self, table: str) -> None:
         """Raise TableNotPublished, with the command that makes it, when the version does not have the table."""
@@ -55,14 +53,12 @@ class LakeVersion:
     def plan(self, table: str) -> Plan:
         """Columns and files of a table. Raises TableNotPublished."""
         self.require(table)
-        if table in self.snapshots:
-            return plan_of(self.settings, table, self.snapshots[table])
-        return _folder_plan(table, self.folders[table])
+        return plan_of(self.settings, table, self.snapshots[table])
 
     def state(self, table: str) -> str:
         """Changes when the table does. Raises TableNotPublished."""
         self.require(table)
-        return str(self.snapshots[table]) if table in self.snapshots else self.folders[table].name
+        return str(self.snapshots[table])
 
     def files(self, table: str) -> list[str]:
         """Parquet files of a table, sorted; empty when it has no row or is not published."""
@@ -74,21 +70,10 @@ def open_version(settings: Settings, as_of: int | datetime | None = None) -> Lak
 
     Raises VersionNotFound when an earlier one is asked for that is not kept.
     """
-    versions, paths = Versions.of(settings), Paths.of(settings)
+    versions = Versions.of(settings)
     if isinstance(as_of, datetime):
         record: TableVersion | None = versions.as_of(as_of)
     else:
         record = versions.latest() if as_of is None else versions.get(as_of)
-    marts = paths.warehouse / record.marts.file if record and record.marts else None
-    if as_of is not None:
-        return LakeVersion(settings, record, marts)
-    # Until every writer publishes versions: tables that are not in the record are those in folders.
-    lake = Lake(paths.lake)
-    names = {f"{file.parent.parent.name}/{file.parent.name}" for file in lake.root.glob("*/*/CURRENT")}
-    old = {name: lake.current(name) for name in names if record is None or name not in record.snapshots}
-    return LakeVersion(settings, record, marts or (paths.marts if paths.marts.exists() else None), old)
-
-
-def _folder_plan(name: str, folder: Path) -> Plan:
-    files = tuple(PlannedFile(str(file), 0, 0) for file in sorted(folder.rglob("*.parquet")))
-    return Plan(name, 0, (), files)
+    marts = Paths.of(settings).warehouse / record.marts.file if record and record.marts else None
+    return LakeVersion(settings, record, marts)

@@ -19,7 +19,7 @@ class Succession:
     """Σ over the items of the last basket of the share of times that an item was in the basket after it.
 
     Pairs of a basket and the next one (factorised Markov chain without factors: Rendle et al., WWW 2010); a basket of n items
-    counts each of them 1 / √n. Each item keeps its ``most`` strongest followers.
+    counts each of them 1 / √n. Each item keeps its ``most`` followers of the largest weight.
     """
 
     name = "succession"

@@ -17,7 +17,8 @@ KEPT = 500  # items of each person: hundreds of neighbours bring tens of thousan
 
 
 class TIFUKNN:
-    """A person's vector fades twice, within groups of baskets and across them; the forecast is own · vector + (1 − own) · mean.
+    """A person's vector fades twice, within groups of baskets and across them; the forecast is
+    alpha · vector + (1 − alpha) · mean.
 
     The baskets of a person, newest last, fall into ``groups`` groups; an item weighs fade_in_group^(baskets after it in its
     group) · fade_across^(groups after its own), averaged. The mean is over the ``neighbours`` nearest vectors by Euclidean

@@ -16,7 +16,7 @@ from models.page.reports import BadReport, group_runs, read_run
 
 
 def main() -> int:
-    """Write the page; what a user can mend is told in one sentence, with exit code 1."""
+    """Write the page; an error that a user can mend is printed in one sentence, with exit code 1."""
     parser = argparse.ArgumentParser(
         prog="jishi evaluate page", description="Compare reports of jishi evaluate, with the cards of this platform's releases."
     )

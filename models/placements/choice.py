@@ -1,4 +1,5 @@
-"""Which model a placement gets: the best that surely beats popularity, if it is sane, else the ladder, with the reason."""
+"""Which model a placement gets: the best of those whose gain over popularity is significant and whose arrays are
+finite; else the ladder, with the reason."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ LADDER = "ladder"
 
 
 def choose_recipe(placement: str, judged: dict[str, Any], read: Callable[[str], State]) -> dict[str, Any]:
-    """The model of one placement as plain values: its recipe, or ``ladder``, and one sentence with what was found.
+    """The model of one placement as plain values: its recipe, or ``ladder``, and one sentence with the figures.
 
     ``judged`` is the placement's report, ``read`` gives the arrays of the full models by file.
     """

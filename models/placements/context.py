@@ -1,4 +1,4 @@
-"""Models that know what goes with what: each weighs items that follow, or belong to, the items that are given."""
+"""Models of item pages and carts: each scores items from the given items."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CART_DECAY = 1e6  # all lines of a cart count alike
 
 @dataclass(frozen=True)
 class ContextModel:
-    """How a model is made without knowledge, how it learns, and the reason that serving gives for what it brings.
+    """How a model is built unfitted, how it is fitted, and the reason that serving shows for its items.
 
     ``is_of_persons``: it follows from the release's own item-kNN.
     """

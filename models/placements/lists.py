@@ -1,4 +1,4 @@
-"""Lists of persons made ahead of any request, with the origin of each entry: what a reason is made from."""
+"""Personal lists computed with the release, with the origin of each entry, from which serving explains it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NUMBER = {name: number for number, name in enumerate(ORIGINS)}
 
 
 class BadLists(ValueError):
-    """Arrays that are no lists of persons; the message says why."""
+    """The arrays of an artefact are not lists of persons; the message names the fault."""
 
 
 @dataclass(frozen=True)

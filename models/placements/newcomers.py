@@ -1,4 +1,4 @@
-"""Items listed lately that hardly anybody was shown: what is believed of them, and who may like them by what they are."""
+"""New items with few impressions: the posterior of their click rates, and the persons whose taste their text fits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BATCH = 512
 
 
 class BadNewcomers(ValueError):
-    """Arrays that are no newcomers; the message says why."""
+    """The arrays of an artefact are not newcomers; the message names the fault."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,12 @@ def read_facts(lake: LakeVersion, shop_id: str, item_ids: Sequence[str]) -> Fact
                 select unnest(from_json(json_extract(line, '$.properties.item_ids'), '["varchar"]')) as item_id
                 from events where type = 'recommendation_shown'
             ),
-            told as (
+            counts as (
                 select item_id, occurred_at as listed_at, 0 as shown, 0 as clicked from events where type = 'item_changed'
                 union all select item_id, null, 1, 0 from shown
                 union all select item_id, null, 0, 1 from events where type = 'recommendation_clicked'
             )
-            select item_id, min(listed_at), sum(shown), sum(clicked) from told where item_id is not null group by 1
+            select item_id, min(listed_at), sum(shown), sum(clicked) from counts where item_id is not null group by 1
             """,
             {"shop": shop_id},
         ).fetchall()
@@ -131,7 +131,7 @@ def find(facts: Facts, acts: Interactions, als: ALS, as_of: np.datetime64) -> Ne
 
 
 def _prior_rates(facts: Facts, is_new: np.ndarray) -> np.ndarray:
-    """What old items of the same category reach."""
+    """Prior click rate of each new item: that of old items of its category."""
     old = ~is_new
     if facts.clicked[old].sum() <= 0:
         return np.full(int(is_new.sum()), PRIOR_RATE)

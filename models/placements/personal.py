@@ -1,4 +1,4 @@
-"""Models that know persons: each makes a list of everybody from what the person did before."""
+"""Models of persons: each computes one list a person from the person's history."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def personal_frequency(training_set: TrainingSet) -> Lists:
 
 
 def tifu_knn(training_set: TrainingSet) -> Lists:
-    """The same, fading twice, mixed with what people with like baskets buy (``models.baskets.tifu``)."""
+    """Personal frequency with two decays, mixed with the baskets of similar persons (``models.baskets.tifu``)."""
     model = TIFUKNN().fit(training_set.baskets)
     mine, near, others = model.parts(training_set.baskets)
     effects = sparse.vstack([mine, top_entries(others, NEIGHBOURS_ITEMS)], format="csr")
@@ -85,7 +85,7 @@ PERSONAL_LISTS: dict[str, Callable[[TrainingSet], Lists]] = {
 
 
 def _of_matrix(training_set: TrainingSet, weights: sparse.csr_matrix, origin_name: str | None) -> Lists:
-    """The strongest entries of persons × items; without ``told`` the origin says how often the person bought each."""
+    """The top entries of persons × items; without ``origin_name`` the origin of each is how often the person bought it."""
     items, values = top_products(
         weights, sparse.identity(training_set.items, dtype=np.float32, format="csr"), training_set.fill, LENGTH
     )

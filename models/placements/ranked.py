@@ -1,4 +1,4 @@
-"""The ranker over lists: symmetric trees order what the other models of persons list, taught by the week before the cut.
+"""The ranker over lists: symmetric trees order what the other models of persons list, fitted on the week before the cut.
 
 ``models.ranker`` ranks on the feature store's values and a request's context, too; this one sees what a release can know
 ahead of any request, so that its lists can be made with the release.
@@ -86,7 +86,7 @@ def learn(earlier: TrainingSet, lists: dict[str, Lists], acts: Interactions, win
 
 
 def teach(acts: Interactions, as_of: np.datetime64, fit_matrix_models: Callable[[Interactions], Models]) -> ListRanker | None:
-    """A ranker taught by the week before ``as_of``; None for a shop that is too large or has nothing to learn from."""
+    """A ranker fitted on the week before ``as_of``; None for a shop that is too large or has nothing to learn from."""
     window = taught_window(as_of)
     known = acts.where(window.is_training(acts.occurred_at, acts.received_at))
     if len(acts.item_ids) > MOST_ITEMS or not (known.kind == "pay").any():
@@ -100,7 +100,7 @@ def teach(acts: Interactions, as_of: np.datetime64, fit_matrix_models: Callable[
 
 
 def taught_window(as_of: np.datetime64) -> SplitWindow:
-    """The week that teaches: it ends at ``as_of``, with a gap before it as before the test."""
+    """The week of the labels: it ends at ``as_of``, with a gap before it as before the test."""
     day = np.timedelta64(1, "D")
     return SplitWindow(as_of - (TAUGHT_DAYS + GAP_DAYS) * day, as_of - TAUGHT_DAYS * day, as_of)
 

@@ -107,7 +107,7 @@ class Fitted:
 def asked(acts: Interactions, *, has_ranker: bool) -> dict[str, tuple[Recipe, ...]]:
     """The recipes of each placement whose question the shop's acts can answer.
 
-    A till knows no views, so nobody knows what follows one.
+    Without views (a shop that has only orders) the item page has no recipe.
     """
     possible = {}
     for placement, recipes in RECIPES.items():
@@ -122,7 +122,7 @@ def named(names: Mapping[str, Sequence[str]]) -> dict[str, tuple[Recipe, ...]]:
 
 
 def fit(training_set: TrainingSet, recipes: Iterable[Recipe], ranker: ListRanker | None) -> Fitted:
-    """Fit what the recipes need, each once; the ranker is learnt already and orders the lists of the others."""
+    """Fit what the recipes need, each once; ``ranker`` is fitted already and orders the lists of the others."""
     recipes = list(recipes)
     contexts = dict.fromkeys(recipe.context for recipe in recipes if recipe.context is not None)
     personal_names = dict.fromkeys(

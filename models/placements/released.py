@@ -1,4 +1,4 @@
-"""A placement's model as serving asks it, one request at a time."""
+"""A placement's model as serving uses it: one request at a time."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class _LiveRules:
 
 
 class _LiveSessions:
-    """Session kNN, asked for one prefix; one at a time, for it adds up in arrays of its own."""
+    """Session kNN, asked for one prefix; under a lock, because it accumulates in shared arrays."""
 
     def __init__(self, model: SessionKNN, items: int) -> None:
         self._model = LiveSessionKNN(model)

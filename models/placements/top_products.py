@@ -1,4 +1,4 @@
-"""Of each row the strongest items of a product of sparse matrices, and what made them strong; compiled."""
+"""The top entries of each row of a product of two sparse matrices, and the column that added most to each; compiled."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def top_products(causes: sparse.csr_matrix, effects: sparse.csr_matrix, fill: Nu
 def top_products_with_causes(
     causes: sparse.csr_matrix, effects: sparse.csr_matrix, fill: Numbers, k: int
 ) -> tuple[Numbers, Values, Numbers]:
-    """The same and, of each entry, the column of ``causes`` that gave most (−1 without an item)."""
+    """The same and, of each entry, the column of ``causes`` that added most (−1 without an item)."""
     return _asked(causes, effects, fill, k, with_causes=True)
 
 
@@ -101,7 +101,7 @@ def _causes(
     top: Any,
     because: Any,
 ) -> None:
-    """Of each entry that was found the cause that gave most: a second look, so that the first one touches one array alone."""
+    """The cause that added most to each top entry; a second pass, so that the first one touches one array alone."""
     place_of = np.full(items, -1, dtype=np.int32)
     best = np.zeros(top.shape[1], dtype=np.float32)
     for row in range(len(starts) - 1):

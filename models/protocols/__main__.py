@@ -90,7 +90,7 @@ RUNS: dict[str, Run] = {
 
 
 def main() -> int:
-    """Run one protocol; what a user can mend is told in one sentence, with exit code 1."""
+    """Run one protocol; an error that a user can mend is printed in one sentence, with exit code 1."""
     parser = _parser()
     chosen = parser.parse_args()
     is_run = chosen.protocol != "compare"

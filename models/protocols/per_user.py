@@ -53,7 +53,7 @@ def _metrics(file: Path) -> list[str]:
     try:
         return [name for name in pq.ParquetFile(file).schema_arrow.names if name != "user_id"]
     except (pa.ArrowInvalid, OSError):
-        return []  # what is wrong with the file is told when it is read
+        return []  # the read that follows reports what is wrong with the file
 
 
 def _order(table: pa.Table, file: Path) -> np.ndarray:

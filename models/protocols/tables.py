@@ -1,4 +1,4 @@
-"""Read a stranger's Parquet table; what is wrong with it is told in one sentence with file, column and fix."""
+"""Read a Parquet table of unknown origin; an error names file, column and fix in one sentence."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ from models.timed.moment import Numbers
 
 @dataclass(frozen=True)
 class Examples:
-    """Candidates ordered by group (one list asked for): columns, how good each turned out (0 for not at all), and whether it
-    was what the list is for: bought, or clicked.
+    """Candidates ordered by group (one list asked for): columns, the label (relevance, 0 for none), and whether it is
+    a hit: bought or clicked.
     """
 
     group: Numbers
@@ -32,7 +32,7 @@ class Examples:
         return len(self.group)
 
     def with_a_hit(self) -> Examples:
-        """Without groups that say nothing about order: those whose candidates are all alike."""
+        """Without groups whose labels are all equal: they hold no order to learn."""
         _, place = np.unique(self.group, return_inverse=True)
         lowest, highest = np.full(place.max(initial=-1) + 1, np.inf), np.full(place.max(initial=-1) + 1, -np.inf)
         np.minimum.at(lowest, place, self.label)
@@ -64,7 +64,7 @@ def join_examples(parts: list[Examples]) -> Examples:
 
 
 class NoRankingExamples(ValueError):
-    """No group has candidates that turned out differently."""
+    """No group has candidates with different labels."""
 
 
 @dataclass(frozen=True)

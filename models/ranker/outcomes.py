@@ -39,7 +39,7 @@ def purchases_within(acts: Interactions, window: SplitWindow) -> sparse.csr_matr
 
 
 def relevance_within(acts: Interactions, window: SplitWindow) -> sparse.csr_matrix:
-    """Persons × items: the weight (``jishi.preference``) of the strongest act of the test interval.
+    """Persons × items: the largest weight (``jishi.preference``) of an act in the test interval.
 
     Purchases are few; that somebody looked at an item or put it into the cart says of taste what a purchase says, only less.
     """

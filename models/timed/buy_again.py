@@ -53,7 +53,7 @@ class BuyAgain:
     """The chance that a person buys an item again within ``horizon_days``, given how long ago the last purchase was.
 
     Gaps between purchases of an item are log-normal. The centre of a person's gap is the mean of the logarithms of their own
-    gaps and ``own_prior`` times the item's; the item's is drawn towards the shop's in the same way by ``item_prior``. With F
+    gaps and ``person_prior`` times the item's; the item's is drawn towards the shop's in the same way by ``item_prior``. With F
     the distribution and t the days since the last purchase the chance of being due is (F(t + h) − F(t)) / (1 − F(t)), the
     hazard of the coming days. It is multiplied by the chance that there is a next purchase at all: a priori
     (r + a·q) / (n + a), where r of n purchases were followed by another, and q is that share for the item; the longer the

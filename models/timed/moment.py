@@ -19,7 +19,7 @@ DAY = np.timedelta64(1, "D")
 class Goods:
     """Facts of items by number. Prices are in minor units, NaN where unknown.
 
-    ``category``, ``brand``: numbers of them, −1 for none; ``listed_at``: when the item was first known, NaT if nobody said;
+    ``category``, ``brand``: numbers of them, −1 for none; ``listed_at``: when the item was first known, NaT for unknown;
     ``price``: at the instant; ``reference_price``: what it usually costs (``usual_prices``).
     """
 

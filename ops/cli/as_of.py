@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from jishi.contract.fields import parse_instant
 from jishi.lake.reading import LakeVersion, open_version
 from jishi.lake.versions import VersionNotFound
 from jishi.settings import Settings
@@ -28,8 +27,10 @@ def _number_or_instant(text: str) -> int | datetime:
     if text.isdecimal():
         return int(text)
     try:
-        return parse_instant(text)
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"{text!r} is neither a version's number nor an instant: {error}", param_hint="--as-of"
-        ) from None
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        reason = "is neither a version's number nor an instant with an offset, such as 2026-11-20T00:00:00Z"
+        raise typer.BadParameter(f"{text!r} {reason}", param_hint="--as-of")
+    return instant

@@ -40,11 +40,11 @@ def versions(
         print(json.dumps([asdict(version) for version in kept], indent=2, default=str))
         return
     table = Table(title="versions of the lake, newest first", title_justify="left")
-    for heading in ("version", "since (UTC)", "tables changed", "marts of", "writer"):
+    for heading in ("version", "since", "tables changed", "marts of", "writer"):
         table.add_column(heading, overflow="fold", justify="right" if heading in ("version", "marts of") else "left")
     for version in kept:
         marts = "" if version.marts is None else str(version.marts.built_from)
-        since = f"{version.created_at:%Y-%m-%d %H:%M:%S}"
+        since = f"{version.created_at:%Y-%m-%dT%H:%M:%S.%fZ}"  # as --as-of takes it
         table.add_row(str(version.number), since, _changes(version), marts, version.writer)
     Console(width=None if sys.stdout.isatty() else 140).print(table)
 
@@ -75,11 +75,11 @@ def show(
     console.print(f"{plan.rows:,} rows in {len(plan.files):,} files, {size / 2**20:,.1f} MiB", highlight=False)
     console.print(", ".join(f"{column.name} {column.type}" for column in plan.columns), highlight=False, markup=False)
     history = Table(title="snapshots by version, newest first", title_justify="left")
-    for heading in ("version", "since (UTC)", "snapshot", "shops", "writer"):
+    for heading in ("version", "since", "snapshot", "shops", "writer"):
         history.add_column(heading, overflow="fold")
     for version in Versions.of(get_settings()).list(limit):
         if name in version.changes and name in version.snapshots:
-            since = f"{version.created_at:%Y-%m-%d %H:%M:%S}"
+            since = f"{version.created_at:%Y-%m-%dT%H:%M:%S.%fZ}"
             shops = _shops(version.changes[name])
             history.add_row(str(version.number), since, str(version.snapshots[name]), shops, version.writer)
     console.print(history)

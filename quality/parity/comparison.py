@@ -46,8 +46,8 @@ def compare(oracle: Path, engine: Path, features: list[str], *, samples: int = 3
 def compare_online(
     oracle: Path, reads: Path, instants_ms: list[int], features: list[str], *, samples: int = 3
 ) -> dict[str, Compared]:
-    """``reads`` are JSON lines of ``feature, shop_id, entity_id, at_ms, value``: what the online store told at each instant, as
-    far as it was not the default.
+    """``reads`` are JSON lines of ``feature, shop_id, entity_id, at_ms, value``: what the online store answered at
+    each instant, as far as it was not the default.
     """
     listed = ", ".join(f"make_timestamp({instant_ms * 1000})" for instant_ms in instants_ms)
     joined = f"""

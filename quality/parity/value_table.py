@@ -42,19 +42,22 @@ def from_oracle(values: Iterable[Value], views: Views, target: Path) -> None:
     names, rows = Value._fields, iter(values)
     with duckdb.connect() as connection:
         connection.execute(
-            "CREATE TABLE told (feature VARCHAR, shop_id VARCHAR, entity_id VARCHAR, as_of_ms BIGINT, value VARCHAR, "
-            "valid_until_ms BIGINT)"
+            "CREATE TABLE feature_messages (feature VARCHAR, shop_id VARCHAR, entity_id VARCHAR, as_of_ms BIGINT, "
+            "value VARCHAR, valid_until_ms BIGINT)"
         )
         while batch := list(islice(rows, _BATCH)):
             columns = dict(zip(names, map(list, zip(*batch, strict=True)), strict=True))
             columns["value"] = [orjson.dumps(value).decode() for value in columns["value"]]
             connection.register("batch", pa.table(columns))
-            connection.execute(f"INSERT INTO told SELECT {', '.join(names)} FROM batch")
+            connection.execute(f"INSERT INTO feature_messages SELECT {', '.join(names)} FROM batch")
         _write(
             connection,
             views,
             target,
-            lambda _, feature: (f"(SELECT * FROM told WHERE feature = '{feature.name}')", "json_extract(value, '$')"),
+            lambda _, feature: (
+                f"(SELECT * FROM feature_messages WHERE feature = '{feature.name}')",
+                "json_extract(value, '$')",
+            ),
         )
 
 
@@ -66,23 +69,28 @@ def from_flink(messages: Path, views: Views, target: Path) -> None:
     with duckdb.connect() as connection:
         connection.execute(
             f"""
-            CREATE TABLE told AS
+            CREATE TABLE feature_messages AS
             SELECT row_number() OVER () AS place, head[1] AS view, head[2] AS shop_id, head[3] AS entity_id,
-                CAST(head[4] AS BIGINT) AS as_of_ms, CAST(head[5] AS BIGINT) AS valid_until_ms, told
+                CAST(head[4] AS BIGINT) AS as_of_ms, CAST(head[5] AS BIGINT) AS valid_until_ms, message_values
             FROM (
                 SELECT json_extract_string(message, {[f"$.{name}" for name in _HEAD]}) AS head,
-                    json_extract(message, '$.values') AS told
+                    json_extract(message, '$.values') AS message_values
                 FROM read_json(?, format = 'newline_delimited', columns = {{message_key: 'VARCHAR', message: 'VARCHAR'}})
             )""",
             [[str(file) for file in files]],
         )
         for view in views:
             connection.execute(
-                f"CREATE TABLE wide_{view} AS SELECT shop_id, entity_id, as_of_ms, valid_until_ms, told FROM told "
-                f"WHERE view = '{view}' "
+                f"CREATE TABLE wide_{view} AS SELECT shop_id, entity_id, as_of_ms, valid_until_ms, message_values "
+                f"FROM feature_messages WHERE view = '{view}' "
                 "QUALIFY row_number() OVER (PARTITION BY shop_id, entity_id, as_of_ms ORDER BY place DESC) = 1"
             )
-        _write(connection, views, target, lambda view, feature: (f"wide_{view}", f"json_extract(told, '$.{feature.name}')"))
+        _write(
+            connection,
+            views,
+            target,
+            lambda view, feature: (f"wide_{view}", f"json_extract(message_values, '$.{feature.name}')"),
+        )
 
 
 def message_files(folder: Path) -> list[Path]:

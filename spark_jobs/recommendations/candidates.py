@@ -19,7 +19,7 @@ def sellable(items: DataFrame) -> DataFrame:
 def not_withdrawn(catalogue: DataFrame, states: DataFrame) -> DataFrame:
     """Items of a catalogue without those that an earlier state of them (``states``) says could not be shown.
 
-    An item whose state nobody had told by then stays: what is known of it is that persons acted on it.
+    An item without a known state by then stays: persons acted on it.
     """
     gone = states.where("not coalesce(status = 'active' and stock > 0, false)").select("shop_id", "item_id")
     return catalogue.select("shop_id", "item_id").join(gone, ["shop_id", "item_id"], "left_anti")

@@ -100,3 +100,10 @@ def test_the_form_is_stable(text: str) -> None:
     assert normal_id(once) == once == once.strip()
     assert unicodedata.is_normalized("NFC", once)
     assert not any(unicodedata.category(character) == "Cc" for character in once)
+
+
+def test_a_made_up_id_of_an_import_cannot_meet_a_real_one() -> None:
+    raw = HEAD | {"anonymous_id": "import:guest-7", "properties": {"item_id": "i"}}
+    for sent_by, reason in (("import", None), ("server", "bad_id"), ("page", "bad_id")):
+        record, _ = record_of(raw, shop_id="a", collector_id="c", seq=0, collected_at_ms=0, sent_by=sent_by)
+        assert (record["invalid_reason"], record["sent_by"]) == (reason, sent_by)

@@ -13,5 +13,7 @@ select
     paid_date,
     item_id,
     quantity,
+    unit_price_minor,
+    discount_minor,
     net_minor
 from source

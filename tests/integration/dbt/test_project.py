@@ -26,7 +26,7 @@ def manifest(paths: Paths) -> dict[str, Any]:
 
 
 def test_the_unit_tests_of_the_models_pass(built: Paths) -> None:
-    environment = dbt_environment(built, marts.work_database(built))
+    environment = dbt_environment(settings_in(built.var), marts.work_database(built))
     environment["DBT_TARGET_PATH"] = str(built.warehouse / "target-of-unit-tests")
     done = run_dbt(["test", "--select", "test_type:unit"], environment)
     assert done.returncode == 0, done.stdout[-3000:]

@@ -20,7 +20,7 @@ def generated(number: int, luck: random.Random) -> OrderPaid:
     for item in range(luck.randint(1, 5)):
         line = {"item_id": f"i{item}", "quantity": luck.randint(0, 9), "unit_price_minor": luck.choice([0, 1, 999, 123_456])}
         if luck.random() < 0.5:
-            line["discount_minor"] = luck.choice([0, 1, 500, 10_000])
+            line["discount_minor"] = min(luck.choice([0, 1, 500, 10_000]), line["quantity"] * line["unit_price_minor"])
         if luck.random() < 0.3:
             line["amount_minor"] = luck.randint(0, 2_000_000)
         if luck.random() < 0.5:
@@ -28,12 +28,29 @@ def generated(number: int, luck: random.Random) -> OrderPaid:
         lines.append(line)
     whole = {"discount_minor": luck.choice([0, 10]), "shipping_minor": luck.choice([0, 800]), "coupon_ids": ["x", "x", "w"]}
     kept = {name: value for name, value in whole.items() if luck.random() < 0.6}
+    net = sum(
+        line.get("amount_minor", line["quantity"] * line["unit_price_minor"] - line.get("discount_minor", 0)) for line in lines
+    )
+    if net < kept.get("discount_minor", 0):
+        del kept["discount_minor"]
     return OrderPaid(order_id=f"o{number}", currency="CNY", lines=lines, **kept)
+
+
+MOST = 2**53 - 1
+# The largest orders that the contract takes: one dear line, dear pieces, 2,000 lines, discounts of everything.
+LARGEST = [
+    {"lines": [{"item_id": "i", "quantity": 1, "unit_price_minor": MOST}]},
+    {"lines": [{"item_id": "i", "quantity": MOST, "unit_price_minor": 1}]},
+    {"lines": [{"item_id": "i", "quantity": 1, "unit_price_minor": MOST // 2000, "discount_minor": 7}] * 2000},
+    {"lines": [{"item_id": "i", "quantity": 1, "unit_price_minor": MOST}], "discount_minor": MOST, "shipping_minor": MOST},
+    {"lines": [{"item_id": "i", "quantity": 1, "unit_price_minor": MOST, "amount_minor": 0}], "shipping_minor": MOST},
+]
 
 
 def test_spark_adds_up_as_the_contract_does(spark: SparkSession) -> None:
     luck = random.Random(7)
     rows = [generated(number, luck) for number in range(300)]
+    rows += [OrderPaid(order_id=f"most{number}", currency="CNY", **order) for number, order in enumerate(LARGEST)]
     # Sparse lines: what an order does not say is not in its JSON.
     lines = [f'{{"properties":{order.model_dump_json(exclude_unset=True)}}}' for order in rows]
     frame = spark.createDataFrame(list(enumerate(lines)), "number int, line string")
@@ -58,6 +75,7 @@ def test_spark_adds_up_as_the_contract_does(spark: SparkSession) -> None:
             sum(line.net_minor for line in order.lines) - order.discount_minor + order.shipping_minor,
             len(coupons),
         )
+    assert [by_key[f"most{number}"].paid_minor for number in range(5)] == [MOST, MOST, MOST - 991 - 14_000, MOST, MOST]
     nets = {(row.order_id, row.line_number): (row.item_id, row.net_minor) for row in order_lines(paid).collect()}
     assert nets == {
         (order.order_id, number): (line.item_id, line.net_minor)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from flink_jobs.feature_queries import view_query
@@ -36,29 +38,15 @@ def test_every_declared_feature_has_its_query_and_no_other_name_is_needed() -> N
     assert statement.count("\nUNION ALL\n") == len(views()) - 1
 
 
-def test_a_count_is_a_hop_over_good_events_known_after_the_lateness() -> None:
-    assert (
-        view_query(COUNT.view, [COUNT], allowed_lateness_s=30)
-        == """\
-SELECT 'item_600s_300s|' || shop_id || '|' || entity_id AS message_key,
-  CONCAT('{"view":"item_600s_300s","shop_id":', CASE WHEN REGEXP(shop_id, '["\\\\\\x00-\\x1f]') \
-THEN JSON_STRING(shop_id) ELSE '"' || shop_id || '"' END, \
-',"entity_id":', CASE WHEN REGEXP(entity_id, '["\\\\\\x00-\\x1f]') \
-THEN JSON_STRING(entity_id) ELSE '"' || entity_id || '"' END,
-    ',"as_of_ms":', COALESCE(CAST(window_end_ms + 30000 AS STRING), 'null'), \
-',"valid_until_ms":', COALESCE(CAST(window_end_ms + 30000 + 300000 AS STRING), 'null'),
-    ',"values":{"carts_10m":', COALESCE(CAST(`carts_10m` AS STRING), 'null'), '}}'
-  ) AS message
-FROM (
-  SELECT shop_id, `item_id` AS entity_id, 1000 * EXTRACT(EPOCH FROM window_end) AS window_end_ms,
-    COUNT(*) FILTER (WHERE type IN ('item_added_to_cart')) AS `carts_10m`
-  FROM TABLE(HOP(
-    (SELECT shop_id, `item_id`, type, occurred_at FROM events \
-WHERE outcome = 'good' AND type IN ('item_added_to_cart') AND `item_id` IS NOT NULL),
-    DESCRIPTOR(occurred_at), INTERVAL '0 00:05:00.000' DAY TO SECOND, INTERVAL '0 00:10:00.000' DAY TO SECOND))
-  GROUP BY shop_id, `item_id`, window_start, window_end
-)"""
-    )
+def test_a_count_hops_over_good_events_and_says_from_when_to_when_it_holds() -> None:
+    """A window of ten minutes every five is known 30 s after its end and holds for five minutes from then."""
+    query = view_query(COUNT.view, [COUNT], allowed_lateness_s=30)
+    slide, size = "INTERVAL '0 00:05:00.000'", "INTERVAL '0 00:10:00.000'"
+    assert query.index("HOP(") < query.index(slide) < query.index(size)
+    assert "outcome = 'good'" in query
+    assert re.search(r"GROUP BY shop_id, `item_id`, window_start, window_end", query)
+    known, holds = re.findall(r"CAST\(window_end_ms ([+ 0-9]+) AS STRING\)", query)
+    assert (sum(map(int, known.split("+")[1:])), sum(map(int, holds.split("+")[1:]))) == (30_000, 330_000)
 
 
 def test_last_n_keeps_the_values_in_slots_that_are_written_in_turn() -> None:

@@ -86,3 +86,17 @@ def test_an_unknown_field_that_is_named_like_a_column_stays_in_the_line():
     assert counts.good == 1
     assert rows[0]["item_id"] is None
     assert rows[0]["category"] is None
+
+
+def test_a_time_more_than_a_year_ahead_of_the_import_is_refused():
+    """Before, the year 2099 was good history, and every feature and chart began with it."""
+    now = ms("2026-11-29T12:00:00Z")
+    lines = [view("a"), view("b", occurred_at="2027-11-29T12:00:00Z"), view("c", occurred_at="2099-01-01T00:00:00Z")]
+    lines.append(view("d", received_at="2099-01-01T00:00:00Z"))
+    rows = list(bronze_rows(lines, LineCounts(), shop_id="s", first_seq=0, now_ms=now))
+    assert [(row["invalid_reason"], row["invalid_field"]) for row in rows] == [
+        (None, None),
+        (None, None),
+        ("beyond_horizon", "occurred_at"),
+        ("beyond_horizon", "received_at"),
+    ]

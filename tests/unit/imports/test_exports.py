@@ -94,7 +94,7 @@ def test_orders_and_refunds_with_exact_money(paths: Paths, export: Path, tmp_pat
         {"item_id": "pen", "quantity": 3, "unit_price_minor": 150, "category": "office"},
         {"item_id": "ink", "quantity": 2, "unit_price_minor": 13, "amount_minor": 25},
     ]
-    assert (by_key["order-102"]["anonymous_id"], by_key["order-102"]["occurred_at"][-6:]) == ("guest-102", "+00:00")
+    assert (by_key["order-102"]["anonymous_id"], by_key["order-102"]["occurred_at"][-6:]) == ("import:guest-102", "+00:00")
     refunds = {name: by_key[name]["properties"] for name in ("refund-C103", "refund-C104")}
     assert [(p["order_id"], p["amount_minor"]) for p in refunds.values()] == [("100", 300), ("101", 150)]
     bad = {event_id: check_event(event, "r") for event_id, event in by_key.items() if event_id not in good}

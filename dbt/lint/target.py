@@ -1,0 +1,3 @@
+"""The target for which sqlfluff renders the models."""
+
+type = "duckdb"
