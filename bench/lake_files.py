@@ -32,6 +32,7 @@ from jishi import topics
 from jishi.contract.record import record_of
 from jishi.lake.catalog import open_catalog
 from jishi.lake.live import LiveTail
+from jishi.lake.plans import local_path
 from jishi.settings import Settings, get_settings
 
 SHOPS, PERSONS = 1_000, 200
@@ -91,7 +92,7 @@ def measure(settings: Settings) -> Measured:
         connection.read_parquet(paths).aggregate("type, outcome, count(*)").fetchall()
         all_s = time.monotonic() - began
     size = sum(os.stat(path).st_size for path in paths)
-    metadata = os.stat(table.metadata_location.removeprefix("file://")).st_size
+    metadata = os.stat(local_path(table.metadata_location)).st_size
     seconds = (round(value, 2) for value in (planned, shop_s, all_s))
     return Measured(len(paths), round(size / 1e6, 1), len(table.snapshots()), metadata // 1000, *seconds)
 
@@ -105,14 +106,14 @@ def delays_s(settings: Settings) -> np.ndarray:
 
 def _delays_ms(table: Table, committed: dict[int, int]) -> Iterator[np.ndarray]:
     for entry in table.inspect.entries().to_pylist():
-        path = entry["data_file"]["file_path"].removeprefix("file://")
+        path = local_path(entry["data_file"]["file_path"])
         received = pq.read_table(path, columns=["received_at_ms"], partitioning=None)["received_at_ms"].to_numpy()
         yield committed[entry["snapshot_id"]] - received
 
 
 def _files(table: Table, where: str | None = None) -> list[str]:
     scan = table.scan(row_filter=where) if where else table.scan()
-    return [task.file.file_path.removeprefix("file://") for task in scan.plan_files()]
+    return [local_path(task.file.file_path) for task in scan.plan_files()]
 
 
 def main() -> int:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import orjson
+
+from jishi.contract.reading import read_event
 
 MAX_BATCH_BYTES = 900_000
 TRIES = 8
@@ -64,10 +65,9 @@ def _batches(file: Path, batch: int) -> Iterator[list[bytes]]:
                 line = raw.strip()
                 if not line:
                     continue
-                try:
-                    orjson.loads(line)
-                except orjson.JSONDecodeError as error:
-                    raise SendFailed(f"{file}, line {number} is not JSON: {error}; repair or remove the line") from None
+                value, refusal = read_event(line)  # an odd event is the collector's to refuse; a torn one would tear the others
+                if value is None and refusal is not None:
+                    raise SendFailed(f"{file}, line {number} is not JSON: {refusal.detail}; repair or remove it")
                 if lines and (len(lines) >= batch or size + len(line) > MAX_BATCH_BYTES):
                     yield lines
                     lines, size = [], 0

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from jishi.contract.bounds import TOO_LARGE
 from jishi.contract.events import Event
 from jishi.contract.ids import IMPORT_PREFIX, PAGE_PREFIX
 from jishi.contract.validation import CLAIM, NOT_FROM_A_PAGE, Refusal
@@ -19,6 +20,8 @@ Sender = Literal["server", "page", "import"]
 OrderSource = Literal["server", "page"]
 
 ORDERS = frozenset({"order_paid"})
+# A page's price: 1,024 views at the largest amount of the contract would overflow a sum of 64 bits, of these eight million.
+MOST_MINOR_OF_A_PAGE = 2**40
 OF_THE_SHOP_ALONE = frozenset({"item_changed", "order_refunded"})
 
 
@@ -32,6 +35,10 @@ def refusal_of_sender(event: Event, sent_by: Sender, orders_from: OrderSource) -
                 return Refusal("bad_id", field, detail)
     if sent_by == "page" and event_type in OF_THE_SHOP_ALONE:
         return Refusal(NOT_FROM_A_PAGE, "type", f"a page may not send {event_type}; send it from the shop's server")
+    price = event.properties.__dict__.get("unit_price_minor")
+    if sent_by == "page" and price is not None and price > MOST_MINOR_OF_A_PAGE:
+        detail = f"a page's unit_price_minor is at most {MOST_MINOR_OF_A_PAGE}; is the price in minor units?"
+        return Refusal(TOO_LARGE, "properties.unit_price_minor", f"{detail} got {price}")
     if event_type in ORDERS and sent_by not in (orders_from, "import"):
         detail = f"the orders of this shop come from its {orders_from}; this one is kept as a claim and not counted"
         return Refusal(CLAIM, "type", detail)

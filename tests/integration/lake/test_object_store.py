@@ -59,7 +59,8 @@ def test_every_engine_works_on_a_bucket(bucket_settings: Settings, tmp_path: Pat
 
     live = LiveTail(bucket_settings)
     assert sorted(row["seq"] for row in live.rows(("seq",)).to_pylist()) == list(range(100))
-    output = run(bucket_settings, "main", "-m", "spark_jobs", "maintain", spark_driver_memory="1g", spark_master="local[1]")
+    maintain = ("-m", "spark_jobs", "maintain", "--table", "bronze/events", "--table", "silver/events")
+    output = run(bucket_settings, "main", *maintain, spark_driver_memory="1g", spark_master="local[1]")
     assert f"{SMALL_FILES + 1} files joined to 1" in output
     assert "silver.events: 0 snapshots dropped, 0 unknown files removed" in output
     rows = live.rows(("seq", "outcome"), where="seq >= 6").to_pylist()

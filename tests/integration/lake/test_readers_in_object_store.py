@@ -39,9 +39,8 @@ def test_duckdb_serving_and_dbt_read_a_lake_in_a_bucket(settings: Settings, tmp_
     orders = [{"shop_id": shop, "order_id": f"o{n}", "paid_minor": n, "paid_at": AT} for shop in "ab" for n in range(3)]
     items = [{"shop_id": "a", "item_id": "i", "title": "裙", "changed_at": AT, "known_at": AT, "stock": 2, "status": "active"}]
     rows = {SILVER_ORDERS: orders, SILVER_ITEMS: items}
-    publish(
-        settings, "a test", lambda base: [Replacement(schema, Rows.all(), table_of(schema, of)) for schema, of in rows.items()]
-    )
+    new = [Replacement(schema, Rows.all(), table_of(schema, of_table)) for schema, of_table in rows.items()]
+    publish(settings, "a test", lambda base: new)
     version = open_version(settings)
     assert all(file.startswith("s3://readers/warehouse/") for file in version.files(SILVER_ORDERS.name))
     sums = "select shop_id, sum(paid_minor)::bigint from {} group by 1 order by 1"

@@ -27,14 +27,15 @@ def send(stream: Any, seqs: Iterable[int], pause_s: float) -> None:
     for seq in seqs:
         record = view_of(seq)
         producer.produce(topics.EVENTS.name, json.dumps(record).encode(), key=f"a|{record['person_id']}".encode())
-        producer.poll(pause_s)
+        time.sleep(pause_s)
+        producer.poll(0)
     assert producer.flush(30) == 0
 
 
 def wait_for_rows(stream: Any, count: int) -> None:
     deadline = time.monotonic() + 120
     while stream.live_events.count() < count:
-        assert time.monotonic() < deadline, stream.output()
+        assert time.monotonic() < deadline, stream.log_text()
         time.sleep(0.2)
 
 
@@ -85,4 +86,4 @@ def test_nothing_is_lost_or_doubled(stream: Any) -> None:
     wait_for_rows(stream, 340)
     time.sleep(3)  # a repeated row would come with the next commit
     assert sorted(row["seq"] for row in stream.archived()) == list(range(340))
-    assert "commits that the job's state does not know" in stream.output()
+    assert "commits that the job's state does not know" in stream.log_text()

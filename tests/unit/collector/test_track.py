@@ -107,6 +107,17 @@ def test_a_shop_may_take_its_orders_from_its_pages(world: Any, viewed: Viewed) -
     assert [r["reason"] for r in answer] == ["claim", None], "one source of orders, or they count twice"
 
 
+def test_a_page_cannot_overflow_what_all_shops_are_computed_with(world: Any, viewed: Viewed) -> None:
+    """1,025 views at 2^53 − 1 turned a shopper's mean price negative in the stream and ended the batch job of every shop."""
+    prices = [2**40, 2**40 + 1, 2**53 - 1]
+    views = [viewed(f"e-{price}", properties={"item_id": "i", "unit_price_minor": price}) for price in prices]
+    answer = track(world, "track", views).json()["results"]
+    assert [(r["reason"], r["field"]) for r in answer] == [(None, None)] + [
+        ("amount_too_large", "properties.unit_price_minor")
+    ] * 2
+    assert [r["reason"] for r in world.post(views).json()["results"]] == [None] * 3, "a server's word is the shop's own"
+
+
 def test_pages_cannot_use_up_what_the_server_may_send(make_world: Callable[..., Any], viewed: Viewed) -> None:
     world = make_world(collector_events_per_s=10, collector_max_events=20)
     batch = [viewed(str(number)) for number in range(20)]

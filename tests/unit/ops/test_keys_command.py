@@ -108,3 +108,18 @@ def test_a_shop_has_its_own_limit_until_it_has_not(
     assert "20,000 (common)" in shops("list")
     assert "unknown shop 'x'; known: a" in shops("limit", "x")
     assert "Invalid value for '--events-per-s'" in shops("limit", "a", "--events-per-s", "0")
+
+
+def test_a_shop_says_whose_orders_count(tmp_path: Path, run: Callable[..., str]) -> None:
+    run("create", "a", "--right", "track")
+
+    def shops(*arguments: str) -> str:
+        return CliRunner().invoke(app, ["shops", *arguments], env={"COLUMNS": "200"}).output
+
+    assert Shops.load(tmp_path / "shops.json").get("a").orders_from == "server"
+    assert "a: orders of its page count" in shops("orders", "a", "page")
+    with Shops.edit(tmp_path / "shops.json") as registry:
+        registry.add(Shop(shop_id="a", name="registered again"))
+    assert Shops.load(tmp_path / "shops.json").get("a").orders_from == "page"
+    assert "choose server or page" in shops("orders", "a", "import")
+    assert "unknown shop 'x'; known: a" in shops("orders", "x", "page")
