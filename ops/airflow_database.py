@@ -31,10 +31,10 @@ class AirflowMissing(RuntimeError):
 
 def installed_version(paths: Paths) -> str:
     """Airflow's version in its environment. Raises AirflowMissing."""
-    folders = sorted((paths.envs / "airflow").glob("lib/python*/site-packages/apache_airflow-*.dist-info"))
-    if not folders:
+    installed = sorted((paths.envs / "airflow").glob("lib/python*/site-packages/apache_airflow-*.dist-info"))
+    if not installed:
         raise AirflowMissing(f"Airflow is not installed in {paths.envs / 'airflow'}; run scripts/setup")
-    return folders[0].name.removeprefix("apache_airflow-").removesuffix(".dist-info")
+    return installed[0].name.removeprefix("apache_airflow-").removesuffix(".dist-info")
 
 
 def _state(paths: Paths) -> str:

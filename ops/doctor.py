@@ -76,19 +76,19 @@ def _environment(paths: Paths, group: str) -> Finding:
 
 def _ports(settings: Settings, paths: Paths) -> list[Finding]:
     airflow.write_secrets(paths)
-    checks = []
+    findings = []
     for part in parts(settings, paths):
         if part.port:
             holder = holder_of_port(part.port)
-            state = "free" if holder is None else f"held by {holder}; stop it or set {part.port_setting}"
-            checks.append(Finding(f"port {part.port} ({part.name})", holder is None, state))
-    return checks
+            detail = "free" if holder is None else f"held by {holder}; stop it or set {part.port_setting}"
+            findings.append(Finding(f"port {part.port} ({part.name})", holder is None, detail))
+    return findings
 
 
 def _running(settings: Settings, paths: Paths) -> list[Finding]:
     airflow.write_secrets(paths)
-    health_of_parts = platform_health(parts(settings, paths), settings, paths)
+    healths = platform_health(parts(settings, paths), settings, paths)
     return [
-        Finding(h.name, h.is_healthy, h.detail if h.is_healthy else f"{h.detail}; see {paths.log / (h.name + '.log')}")
-        for h in health_of_parts
+        Finding(h.name, h.is_healthy, h.message if h.is_healthy else f"{h.message}; see {paths.log / (h.name + '.log')}")
+        for h in healths
     ]

@@ -22,7 +22,7 @@ class PartHealth:
     name: str
     state: str
     is_healthy: bool
-    detail: str
+    message: str
     url: str
 
 
@@ -35,8 +35,8 @@ def health_of(part: Part, settings: Settings, paths: Paths, state: str) -> PartH
         url = f"http://{settings.host}:{settings.flink_port}/"
     if state != "RUNNING":
         return PartHealth(part.name, state, False, "its process does not run", url)
-    is_healthy, detail = _ask(part, settings, paths)
-    return PartHealth(part.name, state, is_healthy, detail, url)
+    is_healthy, message = _ask(part, settings, paths)
+    return PartHealth(part.name, state, is_healthy, message, url)
 
 
 def _ask(part: Part, settings: Settings, paths: Paths) -> tuple[bool, str]:
@@ -58,13 +58,11 @@ def _ask_airflow(component: str, url: str) -> tuple[bool, str]:
     """What Airflow's server says of one of its processes, from the heartbeats in its database."""
     try:
         with urllib.request.urlopen(url, timeout=3) as answer:
-            component_state = json.load(answer).get(component) or {}
+            reported = json.load(answer).get(component) or {}
     except OSError as error:
         return False, f"Airflow's server does not answer: {error}"
-    beats = component_state.get(f"latest_{component}_heartbeat") or "none yet"
-    return component_state.get(
-        "status"
-    ) == "healthy", f"{component_state.get('status') or 'unknown'} to Airflow, last heartbeat {beats[:19]}"
+    beats = reported.get(f"latest_{component}_heartbeat") or "none yet"
+    return reported.get("status") == "healthy", f"{reported.get('status') or 'unknown'} to Airflow, last heartbeat {beats[:19]}"
 
 
 def _ask_http(url: str) -> tuple[bool, str]:

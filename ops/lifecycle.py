@@ -27,7 +27,7 @@ from ops.supervisor import (
     write_configuration,
 )
 
-ReportProgress = Callable[[str], None]
+Report = Callable[[str], None]
 UP_TIMEOUT_S = 300.0
 STOP_GRACE_S = 25.0
 
@@ -67,10 +67,10 @@ def refuse_taken_ports(all_parts: list[Part], settings: Settings) -> None:
         raise PlatformError("\n".join(taken))
 
 
-def up(settings: Settings, progress: ReportProgress, members: list[Part] | None = None) -> None:
+def up(settings: Settings, report: Report, members: list[Part] | None = None) -> None:
     """Start every part (or only ``members``) and wait until all are healthy; parts that run already are left alone.
 
-    ``tell`` gets a line when something is ready. Raises PlatformError naming what did not come up.
+    ``report`` gets a line when something is ready. Raises PlatformError naming what did not come up.
     """
     paths = Paths.of(settings)
     began = time.monotonic()
@@ -80,8 +80,8 @@ def up(settings: Settings, progress: ReportProgress, members: list[Part] | None 
     all_parts = parts(settings, paths) if members is None else members
     environment = common_environment(settings, paths)
     if not is_running(paths):
-        if orphans := stop_all(paths.var, grace_s=STOP_GRACE_S, progress=progress):
-            progress(f"stopped {orphans} processes of an earlier run whose supervisor is gone")
+        if orphans := stop_all(paths.var, grace_s=STOP_GRACE_S, report=report):
+            report(f"stopped {orphans} processes of an earlier run whose supervisor is gone")
         refuse_taken_ports(all_parts, settings)
         start_supervisord(paths, write_configuration(paths, all_parts, environment))
     running = {name for name, info in states(paths).items() if info["statename"] in ("RUNNING", "STARTING")}
@@ -94,7 +94,7 @@ def up(settings: Settings, progress: ReportProgress, members: list[Part] | None 
             raise PlatformError(f"Kafka does not listen on port {settings.kafka_port}; see {paths.log / 'kafka.log'}")
         for title, command in one_shots(paths).get(stage, []):
             _run_once(title, command, environment, paths)
-            progress(f"{title} ready after {time.monotonic() - began:.0f} s")
+            report(f"{title} ready after {time.monotonic() - began:.0f} s")
         for part in missing:
             start_part(paths, part.name)
 
@@ -102,7 +102,7 @@ def up(settings: Settings, progress: ReportProgress, members: list[Part] | None 
     with ThreadPoolExecutor(3) as pool:
         stages: tuple[Stage, ...] = ("after_kafka", "after_airflow", "after_superset")
         starting = [pool.submit(start, stage) for stage in stages]
-        _wait_until_healthy(all_parts, settings, paths, starting, began, progress)
+        _wait_until_healthy(all_parts, settings, paths, starting, began, report)
 
 
 def _run_once(title: str, command: list[str], environment: dict[str, str], paths: Paths) -> None:
@@ -122,38 +122,33 @@ def _run_once(title: str, command: list[str], environment: dict[str, str], paths
 
 
 def _wait_until_healthy(
-    all_parts: list[Part],
-    settings: Settings,
-    paths: Paths,
-    starting: list[Future[None]],
-    began: float,
-    progress: ReportProgress,
+    all_parts: list[Part], settings: Settings, paths: Paths, starting: list[Future[None]], began: float, report: Report
 ) -> None:
     waiting = {p.name: p for p in all_parts}
     while waiting:
         for stage in starting:
             if stage.done():
                 stage.result()
-        health_by_name = {health.name: health for health in platform_health(list(waiting.values()), settings, paths)}
-        for name, health in health_by_name.items():
+        healths = {health.name: health for health in platform_health(list(waiting.values()), settings, paths)}
+        for name, health in healths.items():
             if health.is_healthy:
                 del waiting[name]
-                progress(f"{name} healthy after {time.monotonic() - began:.0f} s")
+                report(f"{name} healthy after {time.monotonic() - began:.0f} s")
             elif health.state == "FATAL":
                 raise PlatformError(f"{name} does not stay up; see {paths.log / (name + '.log')}")
         if waiting and time.monotonic() - began > UP_TIMEOUT_S:
-            troubles = "; ".join(f"{name}: {health_by_name[name].detail}" for name in sorted(waiting))
+            troubles = "; ".join(f"{name}: {healths[name].message}" for name in sorted(waiting))
             raise PlatformError(f"not healthy after {UP_TIMEOUT_S:.0f} s: {troubles}; logs are in {paths.log}")
         if waiting:
             time.sleep(0.5)
 
 
-def down(settings: Settings, progress: ReportProgress) -> int:
+def down(settings: Settings, report: Report) -> int:
     """Stop every process of the platform, also when the supervisor is gone. Returns how many there were."""
     paths = Paths.of(settings)
     count = len(processes_of(paths.var))
     stop_supervisord(paths)
-    stop_all(paths.var, grace_s=STOP_GRACE_S, progress=progress)
+    stop_all(paths.var, grace_s=STOP_GRACE_S, report=report)
     for leftover in ("supervisor.sock", "supervisord.pid"):
         (paths.run / leftover).unlink(missing_ok=True)
     for beat in paths.run.glob("*.heartbeat"):

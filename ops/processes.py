@@ -13,23 +13,23 @@ from ops.supervisor import MARKER
 
 def processes_of(var: Path) -> list[psutil.Process]:
     """Processes whose environment names this platform, and their descendants; never this process or its ancestors."""
-    own_pids = {psutil.Process().pid, *(parent.pid for parent in psutil.Process().parents())}
-    by_pid: dict[int, psutil.Process] = {}
+    ancestors = {psutil.Process().pid, *(parent.pid for parent in psutil.Process().parents())}
+    processes: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():
         try:
             if process.environ().get(MARKER) == str(var):
-                by_pid[process.pid] = process
-                by_pid.update({child.pid: child for child in process.children(recursive=True)})
+                processes[process.pid] = process
+                processes.update({child.pid: child for child in process.children(recursive=True)})
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue  # gone in between, or of another user and so not ours
-    return [process for pid, process in by_pid.items() if pid not in own_pids]
+    return [process for pid, process in processes.items() if pid not in ancestors]
 
 
-def stop_all(var: Path, grace_s: float, progress: Callable[[str], None]) -> int:
+def stop_all(var: Path, grace_s: float, report: Callable[[str], None]) -> int:
     """End every process of the platform: first politely, after ``grace_s`` by force. Returns how many there were."""
-    running = processes_of(var)
+    processes = processes_of(var)
     deadline, asked = time.monotonic() + grace_s, set()
-    while (alive := [process for process in running if _is_alive(process)]) and time.monotonic() < deadline:
+    while (alive := [process for process in processes if _is_alive(process)]) and time.monotonic() < deadline:
         ours = {process.pid for process in alive}
         for process in alive:
             # Children are ended by their parents, who wait for them: Airflow's scheduler hangs when its workers go first.
@@ -39,14 +39,14 @@ def stop_all(var: Path, grace_s: float, progress: Callable[[str], None]) -> int:
                 asked.add(process.pid)
         psutil.wait_procs(alive, timeout=0.2)
     # Looked for again and not only remembered: a supervisor may have started one more before it heard of the end.
-    while alive := _without_twins([*processes_of(var), *(process for process in running if _is_alive(process))]):
-        progress(
+    while alive := _without_twins([*processes_of(var), *(process for process in processes if _is_alive(process))]):
+        report(
             f"{len(alive)} processes did not stop within {grace_s:.0f} s and are killed: {', '.join(_name(p) for p in alive)}"
         )
         for process in alive:
             _signal(process, force=True)
         psutil.wait_procs(alive, timeout=5)
-    return len(running)
+    return len(processes)
 
 
 def _is_alive(process: psutil.Process) -> bool:

@@ -106,15 +106,15 @@ def status() -> None:
     settings = get_settings()
     paths = Paths.of(settings)
     airflow.write_secrets(paths)
-    health_of_parts = platform_health(parts(settings, paths), settings, paths)
+    healths = platform_health(parts(settings, paths), settings, paths)
     table = Table()
     for heading in ("part", "process", "health", "what it says", "address"):
         table.add_column(heading, overflow="fold")
-    for health in health_of_parts:
+    for health in healths:
         word = "[green]healthy[/]" if health.is_healthy else "[red]not healthy[/]"
-        table.add_row(health.name, health.state.lower(), word, health.detail, health.url)
+        table.add_row(health.name, health.state.lower(), word, health.message, health.url)
     console.print(table)
-    raise typer.Exit(0 if all(health.is_healthy for health in health_of_parts) else 1)
+    raise typer.Exit(0 if all(health.is_healthy for health in healths) else 1)
 
 
 @app.command()

@@ -29,15 +29,15 @@ def catalogue(
 
     at = datetime.now(UTC) if as_of is None else _instant(as_of, "--as-of")
     by = None if known_by is None else _instant(known_by, "--known-by")
-    states = catalogue_as_of(open_version(get_settings()), shop, at, by)
+    items = catalogue_as_of(open_version(get_settings()), shop, at, by)
     if as_json:
-        for item in states:
+        for item in items:
             print(json.dumps({"changed_at": item.changed_at.isoformat(), **item.properties}, ensure_ascii=False))
         return
-    table = Table(title=f"{shop} as of {at.isoformat()}: {len(states):,} items", title_justify="left")
+    table = Table(title=f"{shop} as of {at.isoformat()}: {len(items):,} items", title_justify="left")
     for heading in ("item", "title", "category", "price", "stock", "status", "since (UTC)"):
         table.add_column(heading, overflow="fold")
-    for item in states[:limit]:
+    for item in items[:limit]:
         properties = item.properties
         price = f"{properties['unit_price_minor'] / 100:,.2f} {properties['currency']}"
         since = f"{item.changed_at:%Y-%m-%d %H:%M:%S}"

@@ -120,7 +120,7 @@ def parity(
 
 @app.command()
 def why(
-    entity: Annotated[str, typer.Option(help="such as person:u1, item:i7, shop:lanting, person_category:u1|裙装")],
+    entity: Annotated[str, typer.Option(help="such as person:u1, item:i7, shop:s1, person_category:u1|裙装")],
     feature: Annotated[str, typer.Option(help="name of a feature, with or without the entity in front")],
     as_of: Annotated[str, typer.Option(help="ISO 8601 instant at which the value is read")],
     events: Annotated[Path | None, typer.Option(help="folder of events; the lake's bronze if left out")] = None,
@@ -136,27 +136,20 @@ def why(
     except ValueError as error:
         raise typer.BadParameter(f"{as_of!r} {error}", param_hint="--as-of") from None
     with _error_in_one_line():
-        explanation = evidence(entity, feature, as_of_ms, events, shop)
-    value, window = explanation.value, explanation.window
+        result = evidence(entity, feature, as_of_ms, events, shop)
+    value, window = result.value, result.window
     if as_json:
-        facts = {"feature": explanation.feature.name, "entity_id": explanation.entity_id, "value": value, "window_ms": window}
-        print(
-            json.dumps(
-                facts | {"valid_until_ms": explanation.valid_until_ms, "acts": explanation.acts}, indent=2, ensure_ascii=False
-            )
-        )
+        facts = {"feature": result.feature.name, "entity_id": result.entity_id, "value": value, "window_ms": window}
+        print(json.dumps(facts | {"valid_until_ms": result.valid_until_ms, "acts": result.acts}, indent=2, ensure_ascii=False))
         return
     table = Table("event", "act", "occurred", "known", "item", "value")
-    for act in explanation.acts:
-        column_value = act[explanation.feature.column] if explanation.feature.column else ""
+    for act in result.acts:
+        counted = act[result.feature.column] if result.feature.column else ""
         times = (_utc(act["occurred_at_ms"]), _utc(act["received_at_ms"]))
-        table.add_row(str(act["event_id"]), act["kind"], *times, act["item_id"] or "", str(column_value))
+        table.add_row(str(act["event_id"]), act["kind"], *times, act["item_id"] or "", str(counted))
     console.print(table)
     span = f", window {_utc(window[0])} to {_utc(window[1])} UTC" if window else ""
-    _say(
-        f"{explanation.feature.name} of {explanation.feature.entity} {explanation.entity_id} is {value!r}{span}; "
-        f"{explanation.feature.meaning}"
-    )
+    _say(f"{result.feature.name} of {result.feature.entity} {result.entity_id} is {value!r}{span}; {result.feature.meaning}")
 
 
 def _proof_table(proof: ParityProof) -> Table:

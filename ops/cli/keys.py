@@ -73,17 +73,17 @@ def revoke(key_id: Annotated[str, typer.Argument(help="id of the key, as list sh
 
 @app.command("list")
 def list_(shop: Annotated[str | None, typer.Option(help="only this shop")] = None) -> None:
-    """List keys: id, shop, right, when it was made, its sites. The key itself is stored nowhere."""
+    """List keys: id, shop, right, when it was created, its sites. The key itself is stored nowhere."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("key id", "shop", "right", "made at (UTC)", "sites")
-    for registered in Shops.load(Paths.of(get_settings()).shops_file).shops.values():
-        for key in registered.keys:
-            if shop in (None, registered.shop_id):
+    table = Table("key id", "shop", "right", "created at (UTC)", "sites")
+    for holder in Shops.load(Paths.of(get_settings()).shops_file).shops.values():
+        for key in holder.keys:
+            if shop in (None, holder.shop_id):
                 created = f"{key.created_at:%Y-%m-%d %H:%M}" if key.created_at else "not noted"
                 sites = ", ".join(key.origins) or ("all" if key.right == "track" else "")
-                table.add_row(key.key_id, registered.shop_id, key.right, created, sites)
+                table.add_row(key.key_id, holder.shop_id, key.right, created, sites)
     Console().print(table)
 
 

@@ -42,14 +42,14 @@ def list_(
 
     from quality.quarantine import quarantined
 
-    events = quarantined(get_settings(), shop=shop, reason=reason, states=_states(repaired), limit=limit)
+    rows = quarantined(get_settings(), shop=shop, reason=reason, states=_states(repaired), limit=limit)
     if as_json:
-        print(json.dumps([asdict(row) for row in events], indent=2, ensure_ascii=False, default=str))
+        print(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False, default=str))
         return
-    table = Table(title=f"{len(events)} quarantined events, newest first", title_justify="left")
+    table = Table(title=f"{len(rows)} quarantined events, newest first", title_justify="left")
     for heading in ("id", "shop", "known at (UTC)", "reason", "field", "what is wrong", "raw line"):
         table.add_column(heading, overflow="fold")
-    for row in events:
+    for row in rows:
         shown = row.line if len(row.line) <= 120 else row.line[:117] + "…"
         when = f"{row.received_at:%Y-%m-%d %H:%M:%S}" + ("" if row.batch or repaired else " live")
         reason_shown = row.reason if row.mapping is None else f"{row.reason} ({row.state}: {row.mapping})"
@@ -65,15 +65,15 @@ def show(
     from quality.quarantine import quarantined
 
     collector, _, seq = identity.rpartition("#")
-    events = [
+    matches = [
         row
         for row in quarantined(get_settings(), states=("open", "waiting", "repaired"))
         if str(row.seq) == seq and row.collector_id.startswith(collector)
     ]
-    if len(events) != 1:
-        problem = "no quarantined event" if not events else "more than one quarantined event"
+    if len(matches) != 1:
+        problem = "no quarantined event" if not matches else "more than one quarantined event"
         raise typer.BadParameter(f"{problem} has the id {identity!r}; jishi quarantine list shows the ids", param_hint="ID")
-    print(json.dumps(asdict(events[0]), indent=2, ensure_ascii=False, default=str))
+    print(json.dumps(asdict(matches[0]), indent=2, ensure_ascii=False, default=str))
 
 
 @app.command()
@@ -86,10 +86,10 @@ def export(
     """Write quarantined events to a file, to look for a pattern or to mend them by hand."""
     from quality.quarantine import quarantined
 
-    events = quarantined(get_settings(), shop=shop, reason=reason, states=_states(repaired))
+    rows = quarantined(get_settings(), shop=shop, reason=reason, states=_states(repaired))
     with out.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(asdict(row), ensure_ascii=False, default=str) + "\n" for row in events)
-    print(f"{len(events):,} events → {out}")
+        file.writelines(json.dumps(asdict(row), ensure_ascii=False, default=str) + "\n" for row in rows)
+    print(f"{len(rows):,} events → {out}")
 
 
 @app.command()
@@ -107,14 +107,14 @@ def replay(
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, cwd=PROJECT_ROOT)
     if done.returncode != 0:
         raise typer.Exit(done.returncode)
-    payload = json.loads(done.stdout)
-    repaired = sum(payload["repaired"].values())
-    still = ", ".join(f"{n:,} {why}" for why, n in sorted(payload["still"].items())) or "0"
+    result = json.loads(done.stdout)
+    repaired = sum(result["repaired"].values())
+    still = ", ".join(f"{n:,} {why}" for why, n in sorted(result["still"].items())) or "0"
     verb = "would be" if trial else "are"
-    print(f"{payload['matched']:,} events match, {repaired:,} {verb} repaired; still refused: {still}")
-    for example in payload["examples"]:
+    print(f"{result['matched']:,} events match, {repaired:,} {verb} repaired; still refused: {still}")
+    for example in result["examples"]:
         print(f"  {example}")
-    for batch, shops in payload["batches"].items():
+    for batch, shops in result["batches"].items():
         names = [word for shop_id in shops for word in ("--shop", shop_id)]
         if not build:
             print(f"waiting: {python} -m spark_jobs silver --batch {batch} {' '.join(names)}")

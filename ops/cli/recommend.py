@@ -21,7 +21,7 @@ def recommend(
     cart: Annotated[list[str] | None, typer.Option(help="item_id in the cart; may repeat")] = None,
     placement: Annotated[str, typer.Option(help="home, item, cart or after_payment")] = "home",
     limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
-    key: Annotated[str | None, typer.Option(help="read key; default: the key that the demo made")] = None,
+    key: Annotated[str | None, typer.Option(help="read key; default: the key that the demo issued")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the answer as it came")] = False,
 ) -> None:
     """Fetch a shopper's recommendations from the running platform."""

@@ -53,8 +53,8 @@ class AirflowApi:
 
         Returns the run's id. Raises DemoFailed when it fails or takes longer.
         """
-        dag_run = self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
-        run_id = str(dag_run["dag_run_id"])
+        created = self._call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
+        run_id = str(created["dag_run_id"])
         deadline = time.monotonic() + timeout_s
         while True:
             tasks = self.tasks(dag_id, run_id)

@@ -21,46 +21,44 @@ ENGINES = ("jishi", "pyspark", "feast", "dbt-core", "dbt-duckdb", "duckdb", "imp
 
 
 def model_metrics(paths: Paths, shop_ids: tuple[str, ...]) -> dict[str, Any]:
-    """What evaluation and gate say of each shop's newest candidate: metrics next to popularity, and the verdict."""
-    by_shop: dict[str, Any] = {}
+    """What evaluation and gate say of each shop's newest candidate: metrics next to popularity, and the gate's decision."""
+    models: dict[str, Any] = {}
     for shop_id in shop_ids:
         candidates = paths.models / shop_id / "candidates"
         if not (candidates / "LATEST").exists():
             continue
         candidate = (candidates / "LATEST").read_text().strip()
-        report, decision = (
-            json.loads((candidates / candidate / f"{name}.json").read_text()) for name in ("evaluation", "gate")
-        )
+        report, gate = (json.loads((candidates / candidate / f"{name}.json").read_text()) for name in ("evaluation", "gate"))
         judged, baseline = report["protocols"]["all_items"], report["baseline"]
         in_order = [baseline, *sorted(set(judged["models"]) - {baseline})]
-        by_shop[shop_id] = {
+        models[shop_id] = {
             "candidate": candidate,
-            "is_released": decision["is_released"],
-            "gate": decision["sentence"],
+            "is_released": gate["is_released"],
+            "gate": gate["sentence"],
             "baseline": baseline,
             "test_customers": judged["persons"],
             "metrics": {name: judged["models"][name]["metrics"] for name in in_order},
             "placements": {
                 placement: _placement(report["placements"][placement]["models"], baseline, chosen)
-                for placement, chosen in decision["placements"].items()
+                for placement, chosen in gate["placements"].items()
             },
         }
-    return by_shop
+    return models
 
 
 def _placement(judged: dict[str, Any], baseline: str, chosen: dict[str, Any]) -> dict[str, Any]:
     """The model that answers a placement with its metric next to popularity's; none of these for the ladder."""
-    entry = {"model": chosen["model"], "gate": chosen["sentence"]}
+    row = {"model": chosen["model"], "gate": chosen["sentence"]}
     if chosen["model"] not in judged:
-        return entry
+        return row
     metrics = {name: judged[name]["metrics"][SHOWN_METRICS[0]] for name in (chosen["model"], baseline)}
-    return entry | {SHOWN_METRICS[0]: metrics[chosen["model"]], baseline: metrics[baseline]}
+    return row | {SHOWN_METRICS[0]: metrics[chosen["model"]], baseline: metrics[baseline]}
 
 
 def versions(paths: Paths) -> dict[str, str]:
     """Versions of Python and the engines that made the numbers."""
-    by_name = {"python": platform.python_version()} | {name: metadata.version(name) for name in ENGINES}
-    return by_name | {"apache-airflow": installed_version(paths)}
+    installed = {"python": platform.python_version()} | {name: metadata.version(name) for name in ENGINES}
+    return installed | {"apache-airflow": installed_version(paths)}
 
 
 def write(path: Path, summary: dict[str, Any]) -> None:
@@ -91,8 +89,8 @@ def show(console: Console, summary: dict[str, Any]) -> None:
     console.print(table)
     console.print(_model_table(summary["models"]))
     console.print(_placement_table(summary["models"]))
-    for shop_id, entry in summary["models"].items():
-        console.print(f"  gate of {shop_id}: {entry['gate']}", highlight=False)
+    for shop_id, model in summary["models"].items():
+        console.print(f"  gate of {shop_id}: {model['gate']}", highlight=False)
     if "loop_delay_s" in summary:
         console.print(
             f"three clicks changed the answer after [bold]{summary['loop_delay_s']} s[/], a sold-out item left it after "
@@ -119,8 +117,8 @@ def _model_table(models: dict[str, Any]) -> Table:
     table = Table(title="Models on a time split: all items ranked for every test customer", title_justify="left")
     for heading in ("shop", "model", *SHOWN_METRICS, f"{SHOWN_METRICS[0]} over popularity"):
         table.add_column(heading)
-    for shop_id, entry in models.items():
-        for name, metrics in entry["metrics"].items():
+    for shop_id, model in models.items():
+        for name, metrics in model["metrics"].items():
             cells = [_interval(metrics[metric]) for metric in SHOWN_METRICS]
             gain = metrics[SHOWN_METRICS[0]].get("over_popularity")
             table.add_row(shop_id, name, *cells, _interval(gain, "+") if gain else "baseline")
@@ -133,12 +131,12 @@ def _placement_table(models: dict[str, Any]) -> Table:
     table = Table(title="Placements: the model that the release names, on the placement's own question", title_justify="left")
     for heading in ("shop", "placement", "answered by", metric, "of popularity", "difference"):
         table.add_column(heading)
-    for shop_id, entry in models.items():
-        for placement, placed in entry["placements"].items():
+    for shop_id, model in models.items():
+        for placement, placed in model["placements"].items():
             if metric not in placed:
                 table.add_row(shop_id, placement, placed["model"], placed["gate"], "", "")
                 continue
-            base = f"{placed[entry['baseline']]['mean']:.4f}"
+            base = f"{placed[model['baseline']]['mean']:.4f}"
             difference = _interval(placed[metric]["over_popularity"], "+")
             table.add_row(shop_id, placement, placed["model"], _interval(placed[metric]), base, difference)
     return table

@@ -50,7 +50,7 @@ def test_a_child_that_dropped_the_mark_goes_with_its_parent(tmp_path: Path) -> N
     try:
         both = processes_of(tmp_path)
         assert len(both) == 2
-        assert stop_all(tmp_path, grace_s=5, progress=lambda line: None) == 2
+        assert stop_all(tmp_path, grace_s=5, report=lambda line: None) == 2
         assert processes_of(tmp_path) == []
         assert not any(process.is_running() and process.status() != "zombie" for process in both)
     finally:
@@ -63,7 +63,7 @@ def test_who_ignores_the_polite_signal_is_killed_and_named(tmp_path: Path) -> No
     try:
         # The test is the parent, and a zombie would still count as a process: reap it as the system's init would.
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-        assert stop_all(tmp_path, grace_s=0.3, progress=messages.append) == 1
+        assert stop_all(tmp_path, grace_s=0.3, report=messages.append) == 1
     finally:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _reap(deaf)
@@ -72,7 +72,7 @@ def test_who_ignores_the_polite_signal_is_killed_and_named(tmp_path: Path) -> No
 
 
 def test_nothing_running_is_no_error(tmp_path: Path) -> None:
-    assert stop_all(tmp_path, grace_s=1, progress=lambda line: None) == 0
+    assert stop_all(tmp_path, grace_s=1, report=lambda line: None) == 0
 
 
 def test_the_holder_of_a_port_is_named() -> None:
