@@ -26,6 +26,8 @@ from jishi.shops import Shops
 from ops.dbt import dbt_environment, new_database, run_dbt
 from ops.marts_file import OlderBuild, publish_marts
 
+NOTHING_TO_DO = 99  # Airflow takes this exit code for "skip": no shop has sent anything yet
+
 
 class BuildFailed(RuntimeError):
     """dbt refused a model or a test; the message names them and the log."""
@@ -114,7 +116,10 @@ def main() -> int:
             build(settings, lambda line: print(line, flush=True))
         else:
             print(f"dbt docs written to {docs(settings)}")
-    except (BuildFailed, TableNotPublished) as error:
+    except TableNotPublished as error:
+        print(f"ops.marts {chosen.command}: {error.args[0]}", file=sys.stderr)
+        return NOTHING_TO_DO
+    except BuildFailed as error:
         print(f"ops.marts {chosen.command}: {error}", file=sys.stderr)
         return 1
     return 0

@@ -7,9 +7,9 @@ from pathlib import Path
 
 MARK = ".jishi-state"
 # What parts write when they are used one by one, before a platform was ever started.
-_OWN_NAMES = {
+_NAMES = {
     *("shops.json", "run", "log", "demo", "wal", "kafka", "flink", "lake", "landing", "warehouse", "features"),
-    *("models", "airflow", "superset", "site"),
+    *("models", "runs", "serving", "spark", "airflow", "superset", "site"),
 }
 _TEXT = "All state of one Jishi platform. `jishi demo` empties this folder.\n"
 
@@ -27,7 +27,7 @@ def claim(var: Path) -> None:
     """Mark a folder as the platform's state. Raises NotOurState when it holds files of somebody else."""
     if is_claimed(var):
         return
-    strange = sorted({entry.name for entry in var.iterdir()} - _OWN_NAMES) if var.exists() else []
+    strange = sorted({entry.name for entry in var.iterdir()} - _NAMES) if var.exists() else []
     if strange:
         raise NotOurState(
             f"{var} (JISHI_VAR) holds files that Jishi did not make ({', '.join(strange[:3])}); name an empty folder"

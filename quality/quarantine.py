@@ -36,7 +36,10 @@ select distinct on (collector_id, seq)
 from live
 where (collector_id, seq) not in (select (collector_id, seq) from silver_quarantine)
     and (collector_id, seq) not in (
-        select (collector_id, seq) from bronze_repairs semi join bronze_all using (collector_id, seq)
+        select (collector_id, seq) from bronze_repairs
+        where (shop_id, event_id, repaired_at) in (
+            select (shop_id, event_id, repaired_at) from silver_events where repaired_at is not null
+        ) or (collector_id, seq) in (select (collector_id, seq) from silver_duplicates)
     );
 create view quarantined as
 select kept_out.*, mapping, repaired_at, case when mapping is null then 'open' else 'waiting' end as state

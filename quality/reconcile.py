@@ -92,9 +92,9 @@ def reconcile(settings: Settings) -> list[ShopCount]:
                 "late": "select shop_id, count(*) from silver_events where is_late group by 1",
                 "duplicates": "select shop_id, count(*) from silver_duplicates group by 1",
                 "repaired": (
-                    "select shop_id, count(*) from bronze_repairs where (collector_id, seq) in "
-                    "(select (collector_id, seq) from bronze_all) and (collector_id, seq) not in "
-                    "(select (collector_id, seq) from silver_quarantine) group by 1"
+                    "select shop_id, count(*) from bronze_repairs where (shop_id, event_id, repaired_at) in "
+                    "(select (shop_id, event_id, repaired_at) from silver_events where repaired_at is not null) or "
+                    "(collector_id, seq) in (select (collector_id, seq) from silver_duplicates) group by 1"
                 ),
                 "orders": "select shop_id, count(*) from silver_orders group by 1",
                 "paid": "select shop_id, sum(paid_minor)::bigint from silver_orders group by 1",
