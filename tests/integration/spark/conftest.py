@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from imports.bronze import LineCounts, bronze_rows, in_lake
 from jishi.arrow_tables import to_arrow
@@ -78,9 +78,13 @@ class SilverPlatform:
     def unpublished(self, schema: TableSchema, rows: list[dict[str, Any]], *read: TableSchema) -> Publication:
         """A publish that has written these rows and is not finished."""
         publication = Publication(self.session, self.settings, "a test", (schema, *read))
-        rows_of = self.session.createDataFrame(table_of(schema, rows).to_pandas(), schema.spark_ddl)
-        publication.replace(schema, rows_of, Rows.all())
+        publication.replace(schema, self.frame(schema, rows), Rows.all())
         return publication
+
+    def frame(self, schema: TableSchema, rows: list[dict[str, Any]]) -> DataFrame:
+        """Rows of a table for Spark; columns that a row does not name are null."""
+        complete = table_of(schema, rows).to_pylist()
+        return self.session.createDataFrame([tuple(row.values()) for row in complete], schema.spark_ddl)
 
     def build(self, batch: str, shops: Iterable[str] = ()) -> dict[str, int]:
         """Build silver of one batch; rows by table. Raises what the first shop failed by."""

@@ -38,9 +38,7 @@ def item(shop_id: str, item_id: str, title: str) -> dict[str, Any]:
 def written(platform: Any, shop_id: str, title: str) -> Publication:
     """A Spark publish of one item of a shop that has yet to be finished."""
     publication = Publication(platform.session, platform.settings, f"test {title}", (SILVER_ITEMS,))
-    rows = platform.session.createDataFrame(
-        table_of(SILVER_ITEMS, [item(shop_id, "i", title)]).to_pandas(), SILVER_ITEMS.spark_ddl
-    )
+    rows = platform.frame(SILVER_ITEMS, [item(shop_id, "i", title)])
     publication.replace(SILVER_ITEMS, rows, Rows.of(shop_id=[shop_id]))
     return publication
 
