@@ -124,7 +124,8 @@ def _before_the_shop_opened(platform: SilverPlatform) -> dict[str, Callable[[], 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("2026-09-17", "has no offset; add Z or"),
+        ("2026-09-17T00:00:00", "has no offset; add Z or"),
+        ("2026-09-17", "must be an ISO 8601 string with an offset"),
         ("yesterday", "an instant is such as 2026-09-17T00:00:00Z"),
     ],
 )
