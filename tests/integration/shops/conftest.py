@@ -21,7 +21,7 @@ from jishi.settings import PROJECT_ROOT, Settings
 from jishi.shop_runs import ShopResult, read_run
 from jishi.shops import Shop, Shops
 from simulator.history import simulate
-from simulator.world import Plan
+from simulator.world import SimulationPlan
 
 KISSA = "kissa-42"
 BARE, CATALOGUE, VIEWS, ORDERS = "bare", "catalogue-only", "views-only", "orders-only"
@@ -110,7 +110,7 @@ def orders(shop_id: str) -> list[bytes]:
 
 
 def _land(platform: ShopPlatform, simulated: Path) -> None:
-    platform.truth = simulate(Plan(KISSA, 260, DAYS, 7, START.date()), simulated)
+    platform.truth = simulate(SimulationPlan(KISSA, 260, DAYS, 7, START.date()), simulated)
     with write_landing(platform.paths.history, KISSA, TOKYO, "simulator") as writer:
         for file in sorted((simulated / KISSA).glob("*.jsonl")):
             writer.write(line.replace(b'"CNY"', b'"JPY"') for line in file.read_bytes().splitlines())
