@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from flink_jobs import bronze, bronze_restore, engine, log_table, outcomes
-from flink_jobs.job import Job
+from flink_jobs.job import FlinkJob
 from flink_jobs.operators import SHARED
 from flink_jobs.replay import run_bounded
 from jishi.paths import Paths
@@ -18,7 +18,7 @@ def main() -> None:
     settings = get_settings()
     paths = Paths.of(settings)
     limits = {"allowed_lateness_s": settings.allowed_lateness_s}
-    job = Job(
+    job = FlinkJob(
         tables=(log_table.file_log(folder=Path(sys.argv[1]), **limits), bronze.lake_bronze(settings)),
         definitions=tuple(outcomes.outcome_views(future_tolerance_s=settings.future_tolerance_s, **limits)),
         inserts=(bronze.bronze_insert(),),
