@@ -35,7 +35,11 @@ class RunningDemo:
 
     def jishi(self, *arguments: str, timeout_s: float = 900) -> subprocess.CompletedProcess[str]:
         """Run ``jishi`` as a user of this platform."""
-        command = [sys.executable, "-m", "ops.cli", *arguments]
+        return self.module("ops.cli", *arguments, timeout_s=timeout_s)
+
+    def module(self, *arguments: str, timeout_s: float = 900) -> subprocess.CompletedProcess[str]:
+        """Run a module of the project, as a DAG's step does."""
+        command = [sys.executable, "-m", *arguments]
         return subprocess.run(
             command, capture_output=True, text=True, check=False, cwd=PROJECT_ROOT, env=self.environment, timeout=timeout_s
         )
