@@ -63,7 +63,8 @@ def computed(acts: DataFrame, view: str) -> dict[tuple[Any, ...], Any]:
     by_key = {}
     for row in compiler.view_rows(acts, views()[view], allowed_lateness_s=30).collect():
         for feature in views()[view]:
-            if row[feature.name] != feature.default:
+            default = list(feature.default) if isinstance(feature.default, tuple) else feature.default
+            if row[feature.name] != default:
                 by_key[feature.name, row["shop_id"], row["entity_id"], row["as_of_ms"]] = row[feature.name]
     return by_key
 
