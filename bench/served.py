@@ -32,26 +32,32 @@ from models.placements.questions import QUESTIONS, Cases
 from models.release import Release, write_release
 from models.split import last_active_days
 from serving.catalogue import Catalogue, read_snapshot
+from serving.recent import LastAct
 from serving.recommend import Placement, Request, recommend
 from serving.shelf import Shelf, join_catalogue
 
 LENGTH = 20
 
 
-def requests(placement: Placement, shop_id: str, cases: Cases, acts: Interactions) -> Iterator[tuple[Request, list[str]]]:
-    """The request of each case, and the last items that the online store would give, newest first."""
+def requests(placement: Placement, shop_id: str, cases: Cases, acts: Interactions) -> Iterator[tuple[Request, list[LastAct]]]:
+    """The request of each case, and the last acts that the online store would give, newest first: on a page those of the visit,
+    a minute apart, at home those of a visit of the day before.
+    """
+    since_s = 0 if placement == "item" else 86_400
     for row, given in enumerate(cases.given):
         items = acts.item_ids[given].tolist()
         person = (str(acts.person_ids[cases.person[row]]),)
         page, cart = (items[-1] if placement == "item" else None), (tuple(items) if placement == "cart" else ())
         yield (
             Request(shop_id, placement, LENGTH, person, page, cart),
-            ([] if placement in ("cart", "after_payment") else items[::-1]),
+            []
+            if placement in ("cart", "after_payment")
+            else [LastAct(item_id, since_s + 60.0 * (place + 1)) for place, item_id in enumerate(items[::-1])],
         )
 
 
 def serve(
-    shelf: Shelf, catalogue: Catalogue, asked: Iterator[tuple[Request, list[str]]], count: int
+    shelf: Shelf, catalogue: Catalogue, asked: Iterator[tuple[Request, list[LastAct]]], count: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lists of item numbers (−1 for none), and seconds of each answer."""
     lists, seconds = np.full((count, LENGTH), -1, dtype=np.int64), np.zeros(count)

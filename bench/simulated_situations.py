@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench.simulated_data import LATENESS_S, Impression, ShopData
-from jishi.features.snapshot import snapshot
+from jishi.features.snapshot import priors, snapshot
 from models.ranker.outcomes import Impressions
 from models.ranker.situation import ITEM_FEATURES, PERSON_FEATURES, Situation, declared, store_values
 from models.recommender import Scores
@@ -53,9 +53,12 @@ def _store_at(shop: ShopData, as_of: np.datetime64) -> tuple[Scores, Scores]:
     names = (PERSON_FEATURES, ITEM_FEATURES)
     features = [feature for group in names for feature in declared(group)]
     by_feature = snapshot(features, shop.acts, as_of_ms, allowed_lateness_s=LATENESS_S)
+    of_nothing = (
+        priors(features, shop.acts, as_of_ms, shop.acts[0]["shop_id"], allowed_lateness_s=LATENESS_S) if shop.acts else {}
+    )
     plain = {name: {entity: value for (_, entity), value in values.items()} for name, values in by_feature.items()}
     ids = (shop.interactions.person_ids.tolist(), shop.interactions.item_ids.tolist())
-    persons, items = (store_values(group, entities, plain) for group, entities in zip(names, ids, strict=True))
+    persons, items = (store_values(group, entities, plain, of_nothing) for group, entities in zip(names, ids, strict=True))
     return persons, items
 
 

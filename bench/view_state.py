@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jishi.features import Feature, operands
+from jishi.features import Feature
 
 Pane = dict[str, Any]
 
@@ -46,8 +46,7 @@ class WindowedView:
     """A view of windows; a pane holds what the acts of one slide come to."""
 
     def __init__(self, features: Sequence[Feature]) -> None:
-        self._features = features
-        self._parts = list({part.name: part for feature in features for part in operands(feature)}.values())
+        self._parts = features
         self._columns = sorted(
             {"kind", "occurred_at_ms"}
             | {part.column for part in self._parts if part.column}
@@ -55,7 +54,8 @@ class WindowedView:
         )
         self.entity = features[0].entity
         self.slide_ms = features[0].slide * 1000
-        self.size_ms = max(part.size for part in self._parts) * 1000
+        self._offset_ms = features[0].offset_s * 1000
+        self.size_ms = features[0].size * 1000 + self._offset_ms
 
     def takes(self, act: Mapping[str, Any]) -> bool:
         """Whether one of the features counts the kind of act."""
@@ -82,13 +82,13 @@ class WindowedView:
         totals: dict[str, Any] = {}
         for part in self._parts:
             for at_ms, pane in panes.items():
-                if part.name in pane and at_ms > end_ms - part.size * 1000:
+                if part.name in pane and at_ms <= end_ms - self._offset_ms:
                     totals[part.name] = _merged(part, totals.get(part.name), pane[part.name])
         counted = {part.name for part in self._parts if part.aggregation == "distinct"}
         for name, total in totals.items():
             if isinstance(total, set):
                 totals[name] = len(total) if name in counted else sorted(total)
-        return {feature.name: _value(feature, totals, end_ms) for feature in self._features}
+        return {part.name: _value(part, totals) for part in self._parts}
 
 
 def view_state(view: str, members: Sequence[Feature]) -> RunningView | WindowedView:
@@ -99,7 +99,7 @@ def view_state(view: str, members: Sequence[Feature]) -> RunningView | WindowedV
 def _of_act(part: Feature, act: Mapping[str, Any]) -> Any:
     if part.aggregation == "count":
         return 1
-    value = act["occurred_at_ms"] if part.aggregation == "seconds_since" else act[part.column or ""]
+    value = act[part.column or ""]
     if value is None:
         return None
     if part.aggregation in ("distinct", "values"):
@@ -119,13 +119,8 @@ def _merged(part: Feature, one: Any, other: Any) -> Any:
     return min(one, other) if part.aggregation == "min" else max(one, other)
 
 
-def _value(feature: Feature, totals: Mapping[str, Any], end_ms: int) -> Any:
-    if feature.aggregation == "ratio":
-        above, below = totals.get(feature.numerator or ""), totals.get(feature.denominator or "")
-        return float(above or 0) / float(below) if below else feature.default
+def _value(feature: Feature, totals: Mapping[str, Any]) -> Any:
     total = totals.get(feature.name)
     if total is None:
         return [] if feature.default == () else feature.default
-    if feature.aggregation == "mean":
-        return float(total[0]) / float(total[1])
-    return (end_ms - total) // 1000 if feature.aggregation == "seconds_since" else total
+    return float(total[0]) / float(total[1]) if feature.aggregation == "mean" else total

@@ -29,7 +29,7 @@ from ops.supervisor import SupervisorError
 def main(arguments: list[str] | None = None) -> int:
     """Run once; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=420, help="of faults, with the pauses between them (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=430, help="of faults, with the pauses between them (%(default)s)")
     parser.add_argument("--seed", type=int, default=7, help="of faults and traffic (%(default)s)")
     parser.add_argument(
         "--fault",

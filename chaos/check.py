@@ -8,7 +8,7 @@ of partition and offset, with the columns of ``jishi.tables.BRONZE_EVENTS``. A r
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,6 @@ from jishi.features.event_log import outcomes_of
 from jishi.outcomes import Outcome
 
 Row = Mapping[str, Any]
-QUARANTINE = frozenset({Outcome.INVALID, Outcome.FUTURE})
 SHOWN = 5
 
 
@@ -40,13 +39,22 @@ class CheckResult:
         return "; ".join(self.wrong[:SHOWN]) + more
 
 
-def check_archive(log: Sequence[Row], archive: Sequence[Row]) -> CheckResult:
-    """Each record of the log is archived exactly once."""
-    there = Counter((row["log_partition"], row["log_offset"]) for row in archive)
-    known = {(row["log_partition"], row["log_offset"]) for row in log}
-    wrong = [f"{_place(place)} is not archived" for place in sorted(known - set(there))]
-    wrong += [f"{_place(place)} is archived {count} times" for place, count in sorted(there.items()) if count > 1]
-    wrong += [f"{_place(place)} is archived and not in the log" for place in sorted(set(there) - known)]
+def check_archive(log: Sequence[Row], archive: Sequence[Row], *, is_cut: bool = False) -> CheckResult:
+    """Each record of the log is archived exactly once.
+
+    Where the log has lost its end (``is_cut``), what was archived before has come again elsewhere; nothing is known of a record
+    that was sent again to where the stream had been already.
+    """
+    there = Counter(map(_place_of, archive))
+    known = set(map(_place_of, log))
+    sent, kept = set(map(_identity, log)), set(map(_identity, archive))
+    absent = (row for row in log if _place_of(row) not in there and not (is_cut and _identity(row) in kept))
+    gone = (row for row in archive if _place_of(row) not in known and not (is_cut and _identity(row) in sent))
+    wrong = [f"{_place(row)} is not archived" for row in sorted(absent, key=_place_of)]
+    wrong += [
+        f"{_place(row)} is archived {there[_place_of(row)]} times" for row in _first_of(archive) if there[_place_of(row)] > 1
+    ]
+    wrong += [f"{_place(row)} is archived and not in the log" for row in sorted(gone, key=_place_of)]
     return CheckResult("records of the log, each archived once", len(known), wrong)
 
 
@@ -63,8 +71,11 @@ def check_outcomes(archive: Sequence[Row], *, allowed_lateness_s: int, future_to
     return CheckResult("outcomes decided by the stream", len(archive), wrong)
 
 
-def check_ids(account: Account, archive: Sequence[Row]) -> CheckResult:
-    """Each acknowledged id is good, late or in quarantine exactly once; one that was not acknowledged at most once."""
+def check_ids(account: Account, archive: Sequence[Row], set_aside: Collection[str] = ()) -> CheckResult:
+    """Each acknowledged id is good, late or in quarantine exactly once; one that was not acknowledged at most once.
+
+    Ids of ``set_aside`` were destroyed on disk; that they are named as such is another check.
+    """
     deliveries: dict[str, Counter[str]] = defaultdict(Counter)
     for row in acknowledgements(archive):
         deliveries[row["event_id"]][row["outcome"]] += 1
@@ -72,7 +83,7 @@ def check_ids(account: Account, archive: Sequence[Row]) -> CheckResult:
     for event_id in account.meant:
         counted = sum(count for outcome, count in deliveries[event_id].items() if outcome != Outcome.DUPLICATE)
         is_acknowledged = event_id in account.acknowledged
-        if is_acknowledged and counted == 0:
+        if is_acknowledged and counted == 0 and event_id not in set_aside:
             wrong.append(f"{event_id} was acknowledged and is lost")
         if counted > 1:
             wrong.append(f"{event_id} counts {counted} times ({_outcomes(deliveries[event_id])})")
@@ -103,6 +114,14 @@ def check_order(account: Account, log: Sequence[Row]) -> CheckResult:
     return CheckResult("persons, events in the order of sending", len(last), wrong)
 
 
+def check_damage(destroyed: Collection[int], noted: Iterable[tuple[int, int]]) -> CheckResult:
+    """The collector has named each entry that was destroyed on its disk, and no other; spans are half-open."""
+    named = {seq for first, following in noted for seq in range(first, following)}
+    wrong = [f"seq {seq} was destroyed and is not named" for seq in sorted(set(destroyed) - named)]
+    wrong += [f"seq {seq} is named as damaged and is not" for seq in sorted(named - set(destroyed))]
+    return CheckResult("destroyed entries, each set aside and named", len(destroyed), wrong)
+
+
 def acknowledgements(rows: Iterable[Row]) -> Iterator[Row]:
     """The rows without the copies that the forwarder made: each ``(collector_id, seq)`` at its first place."""
     seen: set[tuple[str, int]] = set()
@@ -122,5 +141,19 @@ def _outcomes(counts: Counter[str]) -> str:
     return ", ".join(f"{outcome} {count}" for outcome, count in sorted(counts.items()))
 
 
-def _place(place: tuple[int, int]) -> str:
-    return f"partition {place[0]} offset {place[1]}"
+def _identity(row: Row) -> tuple[str, int]:
+    return row["collector_id"], row["seq"]
+
+
+def _place_of(row: Row) -> tuple[int, int, str, int]:
+    return row["log_partition"], row["log_offset"], *_identity(row)
+
+
+def _first_of(rows: Sequence[Row]) -> list[Row]:
+    """One row of each place, in the order of places."""
+    by_place = {_place_of(row): row for row in rows}
+    return [by_place[place] for place in sorted(by_place)]
+
+
+def _place(row: Row) -> str:
+    return f"partition {row['log_partition']} offset {row['log_offset']}"

@@ -46,8 +46,9 @@ def read_log(stage: Stage) -> tuple[list[dict[str, Any]], int]:
 
 
 def read_archive(stage: Stage) -> list[dict[str, Any]]:
-    """Rows of the stream's bronze by partition and offset."""
-    return sorted(LiveTail(stage.settings).rows().to_pylist(), key=lambda row: (row["log_partition"], row["log_offset"]))
+    """Rows of the stream's bronze in the order in which each partition knew them."""
+    rows = LiveTail(stage.settings).rows().to_pylist()
+    return sorted(rows, key=lambda row: (row["log_partition"], row["received_at_ms"], row["log_offset"]))
 
 
 def write_messages(stage: Stage, folder: Path, *, up_to_ms: int) -> int:

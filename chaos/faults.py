@@ -3,7 +3,8 @@
 A process is killed (SIGKILL; the supervisor starts it again) or stopped for a while (SIGSTOP, SIGCONT): it hangs and keeps its
 connections, its files and its memory, which is harder to notice than a death. Flink's TaskManager and JobManager are one JVM in
 the embedded mini-cluster (``flink_jvm``); ``flink`` is the driver that starts and watches it. An SQLite store is no process: it
-is "stopped" by a foreign process that holds its write lock, and that is killed at the end of the fault.
+is "stopped" by a foreign process that holds its write lock, and that is killed at the end of the fault. What is lost by power
+or on a disk is in ``chaos.losses``; the broker is also away for longer than an event may be late.
 """
 
 from __future__ import annotations
@@ -14,21 +15,32 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from chaos import losses
 from chaos.stage import Stage
+from ops.supervisor import rpc, start_part
 
-Kind = Literal["kill", "stop", "disk_full", "disk_slow", "clock_ahead", "clock_behind"]
+Kind = Literal[
+    "kill", "stop", "away", "lose_tail", "damage", "publish", "disk_full", "disk_slow", "clock_ahead", "clock_behind"
+]
 PROCESSES = ("collector", "forwarder", "kafka", "flink_jvm", "flink", "feature_writer")
 LONGEST_STOP_S = 30.0
+BROKER_AWAY_S = 90.0  # three times as long as an event may be late
 SYNC_DELAY_MS = 400
 CLOCK_SKEW_MS = 2 * 3600 * 1000
+LOSSES: tuple[tuple[Kind, str], ...] = (("lose_tail", "kafka"), ("damage", "wal"), ("publish", "lake"))
 OF_MACHINE: tuple[Kind, ...] = ("disk_full", "disk_slow", "clock_ahead", "clock_behind")
 _START_WAIT_S = 60.0
+_LOSSES: Mapping[str, Callable[[Stage], str | None]] = {
+    "lose_tail": losses.lose_tail_of_log,
+    "damage": losses.damage_an_entry,
+    "publish": losses.publish_at_once,
+}
 _HOLD_LOCK = """\
 import sqlite3, sys, time
 connection = sqlite3.connect(sys.argv[1], timeout=60)
@@ -88,6 +100,7 @@ def _round(store: str, chance: random.Random) -> list[Fault]:
     # SQLite is no process that could be killed; its writer is.
     planned += [("kill", target, 0) for target in targets if target != "sqlite"]
     planned += [(kind, "collector", chance.uniform(8, 15)) for kind in OF_MACHINE]
+    planned += [("away", "kafka", BROKER_AWAY_S), *((kind, target, 0.0) for kind, target in LOSSES)]
     chance.shuffle(planned)
     return [Fault(kind, target, round(lasts_s, 1), round(chance.uniform(1, 10), 1)) for kind, target, lasts_s in planned]
 
@@ -97,7 +110,7 @@ def named(text: str) -> Fault:
     kind, _, rest = text.partition(":")
     target, _, lasts = rest.partition(":")
     kinds = {known: known for known in get_args(Kind)}
-    if kind not in kinds or target not in (*PROCESSES, "redis", "sqlite"):
+    if kind not in kinds or target not in (*PROCESSES, "redis", "sqlite", "wal", "lake"):
         raise ValueError(
             f"{text!r} is no fault; KIND is one of {', '.join(kinds)}, TARGET one of {', '.join(PROCESSES)}, the store"
         )
@@ -108,6 +121,12 @@ def happen(fault: Fault, stage: Stage) -> Happened:
     """Let the fault begin, wait until it is over, and tell when it was."""
     if fault.kind in OF_MACHINE:
         return _of_machine(fault, stage)
+    if fault.kind in _LOSSES:
+        began = time.time()
+        skipped = _LOSSES[fault.kind](stage)
+        return Happened(fault, began, time.time(), skipped)
+    if fault.kind == "away":
+        return _away(fault, stage)
     if fault.target == "sqlite":
         began = time.time()
         with _held_lock(stage.paths.features / "online.db"):
@@ -141,6 +160,16 @@ def _of_machine(fault: Fault, stage: Stage) -> Happened:
         time.sleep(fault.lasts_s)
     finally:
         stage.shim.set()
+    return Happened(fault, began, time.time())
+
+
+def _away(fault: Fault, stage: Stage) -> Happened:
+    began = time.time()
+    rpc(stage.paths).stopProcess(fault.target, True)
+    try:
+        time.sleep(fault.lasts_s)
+    finally:
+        start_part(stage.paths, fault.target)
     return Happened(fault, began, time.time())
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,36 +33,26 @@ def page(result: dict[str, Any]) -> str:
         meant=f"{result['meant']:,}",
         acknowledged=f"{result['acknowledged']:,}",
         summary="0 lost, 0 doubled, no difference" if wrong == 0 else f"{wrong} differences",
-        findings=_rows([f["what"], f"{f['cases']:,}", len(f["wrong"])] for f in result["findings"]),
+        findings=_rows(_finding_rows(result["findings"])),
         outcomes=", ".join(f"{count:,} {outcome}" for outcome, count in result["outcomes"].items()),
         copies=result["copies"],
-        views=", ".join(f"`{view}` {count:,}" for view, count in result["by_view"].items() if count),
         unseen=", ".join(f"`{view}`" for view, count in result["by_view"].items() if not count) or "none",
-        table=_rows(_fault_row(fault, result) for fault in result["faults"]),
+        skipped=", ".join(f"{f['name']} ({f['skipped']})" for f in result["faults"] if f["skipped"] is not None) or "none",
         answer=_latency([answer[1] for answer in result["answers"]]),
         fresh=_latency([probe["fresh_s"] for probe in result["probes"] if probe["fresh_s"] is not None]),
         unshown=sum(1 for probe in result["probes"] if probe["fresh_s"] is None),
     )
 
 
-def _fault_row(fault: dict[str, Any], result: dict[str, Any]) -> list[str]:
-    at = datetime.fromtimestamp(fault["began"], UTC).strftime("%H:%M:%S")
-    if fault["skipped"] is not None:
-        return [at, fault["name"], "skipped", fault["skipped"], ""]
-    # What was under way or began within the fault and the ten seconds after it.
-    until = fault["ended"] + 10
-    slow = [after_s for ended, after_s, _ in result["answers"] if ended - after_s < until and ended > fault["began"]]
-    stale = [
-        p["fresh_s"]
-        for p in result["probes"]
-        if p["fresh_s"] is not None and p["at"] < until and p["at"] + p["fresh_s"] > fault["began"]
-    ]
-    lasted = f"{fault['ended'] - fault['began']:.1f} s" if fault["fault"]["lasts_s"] else "–"
-    return [at, fault["name"], lasted, _longest(slow), _longest(stale)]
-
-
-def _longest(seconds: Sequence[float]) -> str:
-    return f"{max(seconds):.2f} s" if seconds else "none"
+def _finding_rows(findings: Sequence[dict[str, Any]]) -> list[list[str]]:
+    """What was checked, cases and wrong ones; the views of the online store in one row."""
+    rows: dict[str, list[int]] = {}
+    for finding in findings:
+        what = "values in the online store" if finding["what"].endswith(" in the online store") else finding["what"]
+        row = rows.setdefault(what, [0, 0])
+        row[0] += finding["cases"]
+        row[1] += len(finding["wrong"])
+    return [[what, f"{cases:,}", f"{wrong:,}"] for what, (cases, wrong) in rows.items()]
 
 
 def _latency(seconds: Sequence[float]) -> str:

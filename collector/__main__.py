@@ -1,4 +1,4 @@
-"""``python -m collector serve|forward|accepted|send``: take events, forward them, count them, send them."""
+"""``python -m collector serve|forward|accepted|acknowledged|find|send``: take events, forward, count, find and send them."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ def serve() -> None:
     from collector.keys import RegistryUnreadable
     from collector.serve import CollectorPortTaken
     from collector.serve import serve as run
+    from collector.sizes import SizesDisagree
 
     log_to_stderr()
     settings = get_settings()
     try:
         run(settings, Paths.of(settings))
-    except (CollectorPortTaken, RegistryUnreadable) as error:
+    except (CollectorPortTaken, RegistryUnreadable, SizesDisagree) as error:
         raise Failed(str(error)) from None
     except OSError as error:
         raise Failed(f"{error.filename or Paths.of(settings).wal}: {error.strerror}; free or repair the disk") from None
@@ -62,6 +63,34 @@ def accepted(
     for shop_id, count in counts.items():
         print(f"{shop_id:24} {count:>12,}")
     print(f"{'all':24} {sum(counts.values()):>12,}")
+
+
+@app.command()
+def acknowledged(as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False) -> None:
+    """Acknowledged events by UTC day and shop, the numbers of each day, and entries that cannot be read."""
+    from collector.accepted import acknowledged as count
+
+    facts = count(Paths.of(get_settings()).wal)
+    if as_json:
+        print(json.dumps(facts))
+        return
+    for day, of_day in facts["days"].items():
+        for shop_id, number in of_day["shops"].items():
+            print(f"{day} {shop_id:24} {number:>12,}")
+    for note in facts["damaged"]:
+        print(f"cannot be read: {note['first_seq']} to {note['next_seq'] - 1}")
+
+
+@app.command()
+def find(
+    seqs: Annotated[list[int], typer.Argument(help="numbers of entries")],
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+) -> None:
+    """Shop and event id of entries that are still in a segment."""
+    from collector.accepted import find_entries
+
+    names = find_entries(Paths.of(get_settings()).wal, seqs)
+    print(json.dumps(names) if as_json else "\n".join(f"{seq} {name}" for seq, name in sorted(names.items())))
 
 
 @app.command()

@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from collector.catalogue_store import keep_snapshot
 from collector.intake import Intake
+from collector.live import LIVE_FILES, LIVE_POLICY
 from collector.refusals import RequestRefused
 from collector.track import TRACKER
 from jishi.contract import EVENT_TYPES, event_json_schema
@@ -28,10 +29,11 @@ log = logging.getLogger(__name__)
 
 
 class Pages:
-    """The pages beside the intake: health, readiness, metrics, the contract's schemas and the tracker."""
+    """The pages beside the intake: health, readiness, metrics, the contract's schemas, the tracker and the live page."""
 
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
+        self._live_files = {file.name: file.read_bytes() for file in LIVE_FILES}
         self._tracker = TRACKER.read_bytes()
         self._tracker_tag = f'"{hashlib.sha256(self._tracker).hexdigest()[:16]}"'
 
@@ -63,6 +65,18 @@ class Pages:
         if request.headers.get("if-none-match") == self._tracker_tag:
             return Response(status_code=304, headers=headers)
         return Response(self._tracker, headers=headers, media_type="text/javascript")
+
+    async def show_live_page(self, request: Request) -> Response:
+        """The live page, which holds nothing of a shop: its script asks for the events with the key that a person gives it."""
+        name = request.url.path.rpartition("/")[2]
+        name = name if name in self._live_files else "live.html"
+        headers = {
+            "Content-Security-Policy": LIVE_POLICY,
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+        }
+        media_type = {"html": "text/html", "js": "text/javascript", "css": "text/css"}[name.rpartition(".")[2]]
+        return Response(self._live_files[name], headers=headers, media_type=media_type)
 
     async def show_types(self, request: Request) -> Response:
         """Names of the event types."""
@@ -96,6 +110,9 @@ def create_app(intake: Intake) -> Starlette:
         Route("/v1/track", intake.post_track, methods=["POST", "OPTIONS"]),
         Route("/v1/tracker.js", pages.show_tracker),
         Route("/v1/shops/{shop_id}/items", intake.put_items, methods=["PUT"]),
+        Route("/v1/live", pages.show_live_page),
+        Route("/v1/live/events", intake.get_live),
+        *(Route(f"/v1/live/{file.name}", pages.show_live_page, name=file.name) for file in LIVE_FILES),
         Route("/v1/schemas", pages.show_types),
         Route("/v1/schemas/{event_type}", pages.show_schema),
         Route("/healthz", pages.healthz),

@@ -11,6 +11,7 @@ from collector.elements import cut_elements
 from collector.recent_ids import RecentIds
 from collector.refusals import RequestRefused
 from jishi.contract import Record, Refusal, record_of
+from jishi.contract.home_money import ShopMoney
 from jishi.contract.reading import is_plain, kept_text, read_event
 from jishi.contract.sender import OrderSource, Sender, sent_id
 
@@ -96,6 +97,7 @@ def check_batch(
     collected_at_ms: int,
     sent_by: Sender = "server",
     orders_from: OrderSource = "server",
+    money: ShopMoney | None = None,
 ) -> Checked:
     """Records and answers of a batch of ``shop_id``.
 
@@ -122,6 +124,7 @@ def check_batch(
             now_ms=collected_at_ms,
             sent_by=sent_by,
             orders_from=orders_from,
+            money=money,
         )
         records.append(record)
         if isinstance(checked, Refusal):

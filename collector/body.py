@@ -27,7 +27,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
         413, "too_many_bytes", "body", f"the body is larger than {max_bytes} bytes; send fewer events at once"
     )
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > max_bytes:
+    if declared.isascii() and declared.isdigit() and (len(declared) > 18 or int(declared) > max_bytes):
         raise too_large
     chunks: list[bytes] = []
     size = 0

@@ -8,10 +8,15 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from collector.recent_ids import RecentIds
 from jishi.contract.fields import parse_instant, to_ms
+from jishi.contract.home_money import unstamped
 
 # What each event type may leave out. Other types have no such field, or one that means something else (a group's own price).
-_GAPS = {"item_viewed": ("category", "unit_price_minor"), "item_added_to_cart": ("category", "unit_price_minor")}
+_FILLED = ("category", "unit_price_minor")
+_GAPS: dict[str, tuple[str, ...]] = {"item_viewed": _FILLED, "item_added_to_cart": _FILLED}
+
+_REMEMBERED = 1 << 16  # changes whose ids are remembered
 
 
 class Known(NamedTuple):
@@ -37,6 +42,7 @@ class ShopCatalogues:
 
     def __init__(self) -> None:
         self._shops: dict[str, dict[str, Known]] = {}
+        self._noted = RecentIds(_REMEMBERED)
         self.changes = 0
 
     def __iter__(self) -> Iterator[tuple[str, str, Known]]:
@@ -67,16 +73,24 @@ class ShopCatalogues:
             items[item_id] = state
             self.changes += 1
 
-    def note(self, shop_id: str, properties: dict[str, Any], occurred_at_ms: int) -> None:
-        """Store the state that an accepted ``item_changed`` carries."""
-        category, price = properties["category"], properties["unit_price_minor"]
-        state = Known(category, price, occurred_at_ms, occurred_at_ms, digest_of(properties))
+    def note(
+        self, shop_id: str, event_id: str | None, properties: dict[str, Any], occurred_at_ms: int, home_price_minor: int | None
+    ) -> None:
+        """Store the state that an accepted ``item_changed`` carries; its price in the home currency, where that is known.
+
+        An event that is sent again counts as it came first, here as in every engine.
+        """
+        if event_id is not None and self._noted.is_repeated(shop_id, event_id):
+            return
+        digest = digest_of(unstamped(properties))
+        state = Known(properties["category"], home_price_minor, occurred_at_ms, occurred_at_ms, digest)
         self.put(shop_id, properties["item_id"], state)
 
-    def fill(self, shop_id: str, events: list[Any]) -> int:
+    def fill(self, shop_id: str, events: list[Any], home_currency: str) -> int:
         """Put category and price into events that leave them out, and say so in them; returns how many were filled.
 
-        Only what held when the event happened is put in: an item whose category or price changed after it stays unfilled.
+        Only what held when the event happened is put in: an item whose category or price changed after it stays unfilled. So
+        does the price of an event in another currency than the shop's, in which the catalogue's prices are.
         """
         items = self._shops.get(shop_id)
         if not items:
@@ -90,6 +104,8 @@ class ShopCatalogues:
             if not isinstance(properties, dict) or not isinstance(name, str):
                 continue
             if (gaps := _GAPS.get(name)) is not None:
+                if properties.get("currency") not in (None, home_currency):
+                    gaps = gaps[:1]
                 filled += _fill(event, properties, items, gaps)
             elif name == "order_paid" and isinstance(lines := properties.get("lines"), list):
                 filled += any([_fill(event, line, items, ("category",)) for line in lines if isinstance(line, dict)])

@@ -80,14 +80,18 @@ def load_catalogue(folder: Path, settings: Settings) -> ShopCatalogues:
     _read_lake(catalogue, settings)
     upto = _read_snapshot(catalogue, folder)
     with suppress(WalCorrupt):  # the forwarder and the count of accepted events report the damage
-        _read_log(catalogue, folder, upto)
+        _read_log(catalogue, folder, upto, settings.future_tolerance_s * 1000)
     return catalogue
 
 
 def _read_lake(catalogue: ShopCatalogues, settings: Settings) -> None:
     import duckdb
 
-    sql = "select shop_id, item_id, category, unit_price_minor, coalesce(epoch_ms(changed_at), 0) from silver_items"
+    sql = (
+        "select shop_id, item_id, category, "
+        "case when home_currency is null then unit_price_minor else home_unit_price_minor end, "
+        "coalesce(epoch_ms(changed_at), 0) from silver_items"
+    )
     try:
         with open_lake(open_version(settings)) as connection:
             rows = connection.execute(sql).fetchall()
@@ -112,7 +116,8 @@ def _read_snapshot(catalogue: ShopCatalogues, folder: Path) -> int:
         return 0
 
 
-def _read_log(catalogue: ShopCatalogues, folder: Path, upto: int) -> None:
+def _read_log(catalogue: ShopCatalogues, folder: Path, upto: int, tolerance_ms: int) -> None:
+    """Changes behind the snapshot, but none that was dated ahead when it came."""
     durable = read_durable(folder) or Position()
     starts = [start for start in segment_starts(folder) if start <= upto]
     position = Position(starts[-1], 0, starts[-1]) if starts else first_position(folder)
@@ -121,6 +126,8 @@ def _read_log(catalogue: ShopCatalogues, folder: Path, upto: int) -> None:
             if b'"type":"item_changed"' in entry.body:
                 record = orjson.loads(entry.body)
                 if record["type"] == "item_changed" and record["invalid_reason"] is None:
-                    properties = orjson.loads(record["line"])["properties"]
-                    catalogue.note(record["shop_id"], properties, record["occurred_at_ms"])
+                    at_ms, properties = record["occurred_at_ms"], orjson.loads(record["line"])["properties"]
+                    if at_ms <= record["collected_at_ms"] + tolerance_ms:
+                        names = record["shop_id"], record["event_id"]
+                        catalogue.note(*names, properties, at_ms, record["unit_price_minor"])
         position = entries[-1].after

@@ -2,8 +2,10 @@
 
 The producer is idempotent and never gives up on a message, so the order within a partition (and so of a key) is the order of
 the write-ahead log, also through a broker that is away for minutes. The position is saved after delivery: a crash makes the
-next run send some entries again, with the same ``(collector_id, seq)``, and readers count those once. Segments that Kafka has
-had for a while are deleted.
+next run send some entries again, with the same ``(collector_id, seq)``, and readers count those once. What Kafka has taken and
+lost is sent again from the kept segments (``collector.lost_tail``), a record that it refuses for its size goes to quarantine
+(``collector.sizes``), and entries that cannot be read any more are set aside (``collector.wal.damage``): none of them stops the
+others. Segments that Kafka has had for a while are deleted.
 """
 
 from __future__ import annotations
@@ -20,12 +22,15 @@ from typing import Any
 import orjson
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from collector.progress import DeliveryProgress, load_position, save_position
+from collector.lost_tail import RedeliveryFailed, lost_entries, lost_tails, send_again
+from collector.progress import DeliveryProgress, load_offsets, load_position, save_position
 from collector.retire import retire_segments
+from collector.sizes import quarantined, topic_limit
 from collector.ticks import Ticks
+from collector.wal.damage import noted_damage, set_aside
 from collector.wal.durable import read_durable
 from collector.wal.lock import lock
-from collector.wal.reader import read_entries
+from collector.wal.reader import Damage, WalChunk, read_chunk
 from collector.wal.segments import Position
 from jishi import topics
 from jishi.heartbeat import beat
@@ -44,14 +49,14 @@ RETIRE_EVERY_S = 5.0
 PAUSE_S = 2.0
 UNDER_WAY = 20_000
 UNDER_WAY_BYTES = 64 * 2**20
-MAX_MESSAGE_BYTES = 8 * 2**20
+BATCH_BYTES = 1_000_000
 
 
 class DeliveryFailed(RuntimeError):
     """Kafka refused an entry, or the producer cannot go on; forwarding starts again at the saved position."""
 
 
-def producer_config(bootstrap: str) -> dict[str, Any]:
+def producer_config(bootstrap: str, batch_bytes: int = BATCH_BYTES) -> dict[str, Any]:
     """Configuration of the producer: nothing lost, nothing reordered, small delay."""
     return {
         "bootstrap.servers": bootstrap,
@@ -61,7 +66,8 @@ def producer_config(bootstrap: str) -> dict[str, Any]:
         "partitioner": "murmur2",  # the one of Java clients: other writers of the topic put a key where we do
         "linger.ms": 5,
         "message.timeout.ms": 0,  # never give up: the entry is acknowledged, so it has to arrive
-        "message.max.bytes": MAX_MESSAGE_BYTES,
+        "message.max.bytes": topics.MAX_RECORD_BYTES,
+        "batch.size": batch_bytes,
         "queue.buffering.max.kbytes": 2 * UNDER_WAY_BYTES // 1024,
         "reconnect.backoff.ms": 100,
         "reconnect.backoff.max.ms": 2_000,
@@ -81,6 +87,13 @@ class Forwarder:
         self._stopping = threading.Event()
         self._failure: DeliveryFailed | None = None
         self._saved = load_position(self._wal)
+        self._taken = load_offsets(self._wal)  # by partition the offset behind the last record that was delivered
+        self._given_again: dict[int, int] = {}  # offsets that were given to a record although they were taken
+        self._too_large: set[int] = set()  # seqs that go to quarantine
+        self._refused: dict[int, int] = {}  # seqs that were refused for their size, with their bytes
+        self._limit: int | None = None
+        self._last_problem = ""
+        self._lost = sum(note.next_seq - note.first_seq for note in noted_damage(self._wal))
         self._progress = DeliveryProgress(self._saved)
         self._bytes = 0
         self._is_connected: bool | None = None
@@ -96,25 +109,34 @@ class Forwarder:
         while not self._stopping.is_set():
             try:
                 self._forward()
-            except DeliveryFailed as error:
-                log.error("%s; trying again from seq %d in %.0f s", error, self._saved.seq, PAUSE_S)
-                self._beat(self._saved, problem=str(error))
+            except (DeliveryFailed, RedeliveryFailed) as error:
+                if isinstance(error, RedeliveryFailed):
+                    self._is_connected = False
+                if self._refused:
+                    self._too_large.add(max(self._refused, key=self._refused.__getitem__))
+                    self._refused = {}
+                if str(error) != self._last_problem:
+                    log.error("%s; trying again from seq %d every %.0f s", error, self._saved.seq, PAUSE_S)
+                self._last_problem = str(error)
+                self._beat(read_durable(self._wal) or self._saved, problem=str(error))
                 self._stopping.wait(PAUSE_S)
 
     def _forward(self) -> None:
         """Send from the saved position with a producer of its own until ``stop``."""
         self._progress, self._failure, self._bytes = DeliveryProgress(self._saved), None, 0
         reading = self._saved
-        producer = Producer({**producer_config(self._bootstrap), "error_cb": self._on_error})
-        ticks = Ticks(producer)
+        self._send_lost()
+        self._check_limit()
+        batch_bytes = min(BATCH_BYTES, self._limit or BATCH_BYTES)
+        producer = Producer({**producer_config(self._bootstrap, batch_bytes), "error_cb": self._on_error})
+        ticks = Ticks(producer, self._on_offset)
         idle_s = IDLE_S
         try:
             while not self._stopping.is_set():
                 durable = read_durable(self._wal) or Position()
-                entries = [] if self._is_full() else read_entries(self._wal, reading, durable)
-                for entry in entries:
-                    self._send(producer, entry.body, entry.after)
-                    reading = entry.after
+                chunk = WalChunk(reading) if self._is_full() else read_chunk(self._wal, reading, durable)
+                entries, reading = chunk.entries, chunk.after
+                self._send_chunk(producer, chunk)
                 ticks.send_due(time.monotonic())
                 is_idle = not entries and not self._progress
                 producer.poll(0 if entries or is_idle else REPORT_S)
@@ -137,9 +159,27 @@ class Forwarder:
     def _is_full(self) -> bool:
         return len(self._progress) >= UNDER_WAY or self._bytes >= UNDER_WAY_BYTES
 
+    def _send_chunk(self, producer: Producer, chunk: WalChunk) -> None:
+        damage = iter(chunk.damage)
+        due = next(damage, None)
+        for entry in chunk.entries:
+            while due is not None and due.next_seq < entry.after.seq:
+                self._pass_over(due)
+                due = next(damage, None)
+            self._send(producer, entry.body, entry.after)
+        while due is not None:
+            self._pass_over(due)
+            due = next(damage, None)
+
+    def _pass_over(self, damage: Damage) -> None:
+        set_aside(self._wal, damage)
+        self._lost = sum(note.next_seq - note.first_seq for note in noted_damage(self._wal))
+        self._progress.sent(damage.after)
+        self._progress.delivered(damage.after.seq - 1)
+
     def _send(self, producer: Producer, body: bytes, after: Position) -> None:
-        record = orjson.loads(body)
-        key = topics.event_key(record["shop_id"], record["anonymous_id"], record["user_id"])
+        key = _key(body)
+        body = self._body(body, after.seq - 1)
         size = len(body)
         self._progress.sent(after)
         self._bytes += size
@@ -151,6 +191,8 @@ class Forwarder:
             except BufferError:
                 producer.poll(0.1)
             except KafkaException as error:
+                if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                    self._refused[after.seq - 1] = size
                 raise DeliveryFailed(f"seq {after.seq - 1} ({size} bytes) was not taken: {_words(error.args[0])}") from None
 
     def _on_delivery(self, progress: DeliveryProgress, seq: int, size: int, error: KafkaError | None, message: Message) -> None:
@@ -158,18 +200,62 @@ class Forwarder:
             return  # a report of a producer that was given up
         self._bytes -= size
         if error is None:
+            self._on_offset(message.partition() or 0, _offset(message))
+            if self._given_again:
+                return  # it lies where readers may have been already: it is sent once more, like all that is lost
             progress.delivered(seq)
             if self._is_connected is not True:
                 log.info("Kafka at %s takes events", self._bootstrap)
-                self._is_connected = True
-        elif error.code() != KafkaError._PURGE_QUEUE and error.code() != KafkaError._PURGE_INFLIGHT and self._failure is None:
-            self._failure = DeliveryFailed(f"seq {seq} ({size} bytes) was refused by {topics.EVENTS.name}: {_words(error)}")
+                self._is_connected, self._last_problem = True, ""
+        elif error.code() not in (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT):
+            if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                self._refused[seq] = size
+            if self._failure is None:
+                self._failure = DeliveryFailed(f"seq {seq} ({size} bytes) was refused by {topics.EVENTS.name}: {_words(error)}")
+
+    def _on_offset(self, partition: int, offset: int) -> None:
+        """A record lies at this offset now. One that was given away before says that Kafka has lost what it had taken."""
+        if offset < 0:
+            return
+        if offset < self._taken.get(partition, 0):
+            self._given_again[partition] = min(offset, self._given_again.get(partition, offset))
+            self._failure = DeliveryFailed(
+                f"{topics.EVENTS.name} partition {partition} has lost its end (from offset {offset} on)"
+            )
+        else:
+            self._taken[partition] = offset + 1
+
+    def _send_lost(self) -> None:
+        """Send again what Kafka has taken and lost. Raises RedeliveryFailed when it cannot be told or sent now."""
+        tails = lost_tails(self._bootstrap, self._taken, self._given_again)
+        if tails:
+            collector_id = (self._wal / "collector_id").read_text().strip()
+            lost = lost_entries(self._bootstrap, self._wal, collector_id, tails, self._saved, self._keep_s)
+            records = [(self._body(entry.body, entry.after.seq - 1), _key(entry.body)) for entry in lost]
+            producer = Producer({**producer_config(self._bootstrap), "error_cb": self._on_error})
+            self._taken = send_again(producer, tails, records, self._taken)
+            save_position(self._wal, self._saved, self._taken)
+        self._given_again = {}
+
+    def _body(self, body: bytes, seq: int) -> bytes:
+        return quarantined(body, self._wal / "refused") if seq in self._too_large else body
+
+    def _check_limit(self) -> None:
+        """Ask the topic how large a record may be, and say so when it takes less than may come."""
+        self._limit = topic_limit(self._bootstrap) or self._limit
+        if self._limit is not None and self._limit < topics.MAX_RECORD_BYTES:
+            log.error(
+                "max.message.bytes of %s is %d, records may have %d bytes; larger ones go to quarantine as too_large_for_log",
+                *(topics.EVENTS.name, self._limit, topics.MAX_RECORD_BYTES),
+            )
 
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():
             self._failure = DeliveryFailed(f"the producer cannot go on: {_words(error)}")
         elif error.code() == KafkaError._ALL_BROKERS_DOWN and self._is_connected is not False:
             log.warning("Kafka at %s is away; acknowledged events wait on disk", self._bootstrap)
+            if self._is_connected:  # nothing new is sent before it is known whether the broker still has what it took
+                self._failure = DeliveryFailed(f"Kafka at {self._bootstrap} is away")
             self._is_connected = False
 
     def _housekeep(self, durable: Position) -> None:
@@ -196,7 +282,7 @@ class Forwarder:
         if self._progress.position == self._saved:
             return
         try:
-            save_position(self._wal, self._progress.position)
+            save_position(self._wal, self._progress.position, self._taken)
         except OSError as error:  # costs only copies after a crash; a stop would cost the shop its freshness
             self._cannot_write(error)
         else:
@@ -208,6 +294,7 @@ class Forwarder:
         forwarded = self._progress.position.seq
         facts: dict[str, Any] = {"forwarded": forwarded, "lag": max(0, durable.seq - forwarded)}
         facts["kafka"] = "away" if self._is_connected is False else "connected"
+        facts["damaged"] = self._lost
         if problem is not None:
             facts["problem"] = problem
         try:
@@ -238,6 +325,16 @@ def forward(settings: Settings, paths: Paths) -> None:
     finally:
         held.close()
     log.info("stopped at seq %d", load_position(paths.wal).seq)
+
+
+def _key(body: bytes) -> bytes:
+    record = orjson.loads(body)
+    return topics.event_key(record["shop_id"], record["anonymous_id"], record["user_id"])
+
+
+def _offset(message: Message) -> int:
+    offset = message.offset()
+    return -1 if offset is None else offset
 
 
 def _words(error: KafkaError) -> str:

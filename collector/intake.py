@@ -13,9 +13,11 @@ from collector import batch, track
 from collector.body import read_body, require_json
 from collector.catalogue import ShopCatalogues
 from collector.group_commit import BacklogFull, DiskFailing, GroupCommit
+from collector.home_money import ShopMoneys
 from collector.items import item_events
-from collector.keys import KeyRing
+from collector.keys import KeyRing, Owner
 from collector.limits import RateLimit
+from collector.live import RecentEvents
 from collector.metrics import CollectorMetrics
 from collector.recent_ids import RecentIds
 from collector.refusals import RequestRefused
@@ -23,6 +25,7 @@ from collector.wal.writer import WalWriter
 from jishi.contract import Record
 from jishi.contract.clock import with_corrected_clock
 from jishi.contract.sender import Sender
+from jishi.paths import Paths
 from jishi.settings import Settings
 
 _WRONG_KEY = frozenset({"no_write_right", "no_track_right", "foreign_origin"})
@@ -45,9 +48,12 @@ class Intake:
         self.seen_upto = wal.end.seq  # every event with a smaller seq has been noted in the catalogue
         self._keys = keys
         self.settings = settings
+        self._moneys = ShopMoneys(Paths.of(settings).fx_rates)
         self._clock_ms = clock_ms
         self._rate = RateLimit(self._events_per_s, settings.collector_max_events, clock_s)
         self._recent = RecentIds.of_log(wal.folder, settings.collector_recent_ids)
+        self._recent_tests = RecentIds(settings.collector_recent_ids)
+        self._live = RecentEvents(settings, clock_ms())
         self.metrics = CollectorMetrics()
         self.metrics.torn_bytes.set(wal.torn_bytes)
         self.commit = GroupCommit(wal, settings.collector_max_backlog, clock_s, self.metrics.observe_group)
@@ -69,6 +75,8 @@ class Intake:
         try:
             return await take(request)
         except RequestRefused as refused:
+            if (owner := getattr(request.state, "owner", None)) is not None:
+                self._live.note_refusal(owner.shop_id, owner.is_test, refused, self._clock_ms())
             self.metrics.refused.labels(refused.code).inc()
             if refused.status == 401 or refused.code in _WRONG_KEY:
                 self.metrics.wrong_keys.inc()
@@ -78,27 +86,48 @@ class Intake:
             return Response(status_code=400)  # nobody reads it
 
     async def _take_events(self, request: Request) -> Response:
-        shop_id = self._keys.shop_that_may_write(request.headers.get("authorization"))
+        owner = request.state.owner = self._keys.writer(request.headers.get("authorization"))
         require_json(request)
         body = await read_body(request, self.settings.collector_max_bytes)
-        return _json(await self._accept(shop_id, "server", batch.decode(body, self.settings.collector_max_events)))
+        return _json(await self._accept(owner, "server", batch.decode(body, self.settings.collector_max_events)))
+
+    async def get_live(self, request: Request) -> Response:
+        """The last events of a shop with what became of each, for who has its write key; ``after`` leaves out known ones."""
+        return await self._answer(request, self._show_live)
+
+    async def _show_live(self, request: Request) -> Response:
+        shop_id = self._keys.writer(request.headers.get("authorization")).shop_id
+        after = request.query_params.get("after", "0")
+        if not after.isdecimal() or len(after) > 18:
+            raise RequestRefused(422, "bad_parameter", "after", "after is the number of the newest event that is known")
+        response = _json({"shop_id": shop_id, **self._live.of_shop(shop_id, int(after))})
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
     async def put_items(self, request: Request) -> Response:
         """Items of a shop in their whole state, with its write key."""
         return await self._answer(request, self._take_items)
 
     async def _take_items(self, request: Request) -> Response:
-        shop_id = self._keys.shop_that_may_write(request.headers.get("authorization"))
+        owner = request.state.owner = self._keys.writer(request.headers.get("authorization"))
+        shop_id = owner.shop_id
         if request.path_params["shop_id"] != shop_id:
             message = f"the address names another shop than {shop_id!r}, whose key this is; use that shop's own key"
             raise RequestRefused(403, "foreign_shop", "shop_id", message)
         require_json(request)
         body = await read_body(request, self.settings.collector_max_bytes)
         items = batch.decode(body, self.settings.collector_max_events, "items")
-        events, answers = item_events(items, shop_id=shop_id, catalogue=self.catalogue, now_ms=self._clock_ms())
+        now_ms = self._clock_ms()
+
+        def is_taken_over(event: dict[str, Any]) -> bool:
+            return self._is_taken_over(self._check(shop_id, "server", [event], now_ms).records[0], now_ms)
+
+        events, answers = item_events(
+            items, shop_id=shop_id, catalogue=self.catalogue, now_ms=now_ms, is_taken_over=is_taken_over
+        )
         answer: dict[str, Any] = {"accepted": 0, "duplicates": 0, "quarantined": 0, "results": []}
         if events:
-            answer = await self._accept(shop_id, "server", events)
+            answer = await self._accept(owner, "server", events)
         taken = iter(zip(events, answer["results"], strict=True))
         results = []
         for unchanged in answers:
@@ -111,25 +140,48 @@ class Intake:
         return _json(answer | {"unchanged": len(results) - len(events), "results": results})
 
     async def _take_track(self, request: Request) -> Response:
-        shop_id = self._keys.shop_that_may_track(request.query_params.get("key"), request.headers.get("origin"))
+        owner = request.state.owner = self._keys.tracker(request.query_params.get("key"), request.headers.get("origin"))
         body = await read_body(request, self.settings.collector_max_bytes)
         events = batch.decode(body, self.settings.collector_max_events)
-        return _json(await self._accept(shop_id, "page", events))
+        return _json(await self._accept(owner, "page", events))
 
-    async def _accept(self, shop_id: str, sent_by: Sender, events: list[Any]) -> dict[str, Any]:
-        """Correct clocks, fill gaps, check, write and sync the events of a shop; the answer names the outcome of each."""
-        now_ms = self._clock_ms()
+    async def _accept(self, owner: Owner, sent_by: Sender, events: list[Any]) -> dict[str, Any]:
+        """Correct clocks, fill gaps, check, write and sync the events of a shop; the answer names the outcome of each.
+
+        What a test key sent is checked alike and then forgotten: neither the log nor the catalogue gets it.
+        """
+        now_ms, shop_id = self._clock_ms(), owner.shop_id
         events[:] = [with_corrected_clock(event, now_ms) if type(event) is dict else event for event in events]
-        filled = self.catalogue.fill(shop_id, events)
-        checked = batch.check_batch(
+        filled = self.catalogue.fill(shop_id, events, self._keys.home_currency(shop_id)[0])
+        checked = self._check(shop_id, sent_by, events, now_ms)
+        self._check_limits(shop_id, f"{sent_by} (test)" if owner.is_test else sent_by, len(events))
+        if owner.is_test:
+            duplicates = checked.mark_repeated(self._recent_tests)
+            self.metrics.tests.labels(sent_by).inc(len(events))
+        else:
+            duplicates = await self._write(shop_id, events, checked)
+            self._count(sent_by, filled, duplicates, checked)
+        self._live.note_batch(shop_id, checked.records, checked.results, sent_by, now_ms, is_test=owner.is_test)
+        return ({"test": True} if owner.is_test else {}) | {
+            "accepted": len(events),
+            "duplicates": duplicates,
+            "quarantined": sum(checked.quarantined.values()),
+            "results": checked.results,
+        }
+
+    def _check(self, shop_id: str, sent_by: Sender, events: list[Any], now_ms: int) -> batch.Checked:
+        return batch.check_batch(
             events,
             shop_id=shop_id,
             collector_id=self.wal.collector_id,
             collected_at_ms=now_ms,
             sent_by=sent_by,
             orders_from=self._keys.orders_from(shop_id),
+            money=self._moneys.of(shop_id, *self._keys.home_currency(shop_id)),
         )
-        self._check_limits(shop_id, sent_by, len(events))
+
+    async def _write(self, shop_id: str, events: list[Any], checked: batch.Checked) -> int:
+        """Write and sync the batch, and take changes of items over; how many events were known before."""
         try:
             await self.commit.write(checked.records)
         except DiskFailing as error:
@@ -138,29 +190,30 @@ class Intake:
         # Only now: requests return from the write in the order of the log, so the first one that is on disk is the first.
         duplicates = checked.mark_repeated(self._recent)
         self._note_items(shop_id, events, checked.records)
-        self.metrics.accepted.labels(sent_by).inc(len(events))
+        return duplicates
+
+    def _count(self, sent_by: Sender, filled: int, duplicates: int, checked: batch.Checked) -> None:
+        self.metrics.accepted.labels(sent_by).inc(len(checked.records))
         self.metrics.filled.labels(sent_by).inc(filled)
         self.metrics.duplicates.labels(sent_by).inc(duplicates)
         for reason, count in checked.quarantined.items():
             self.metrics.quarantined.labels(sent_by, reason).inc(count)
-        return {
-            "accepted": len(events),
-            "duplicates": duplicates,
-            "quarantined": sum(checked.quarantined.values()),
-            "results": checked.results,
-        }
 
     def _note_items(self, shop_id: str, events: list[Any], records: list[Record]) -> None:
-        """Take accepted changes of items over into the catalogue, but none that is dated ahead."""
-        limit_ms = self._clock_ms() + self.settings.future_tolerance_s * 1000
+        """Take accepted changes of items over into the catalogue."""
+        now_ms = self._clock_ms()
         for event, record in zip(events, records, strict=True):
-            if record["type"] == "item_changed" and record["invalid_reason"] is None:
-                at_ms = record["occurred_at_ms"]
-                if at_ms is not None and at_ms <= limit_ms:
-                    self.catalogue.note(shop_id, event["properties"], at_ms)
+            if record["type"] == "item_changed" and self._is_taken_over(record, now_ms):
+                at_ms = record["occurred_at_ms"] or 0
+                self.catalogue.note(shop_id, record["event_id"], event["properties"], at_ms, record["unit_price_minor"])
         self.seen_upto = records[-1]["seq"] + 1
 
-    def _check_limits(self, shop_id: str, sent_by: Sender, events: int) -> None:
+    def _is_taken_over(self, record: Record, now_ms: int) -> bool:
+        """Whether the catalogue takes the state of an item over: none that was refused, and none that is dated ahead."""
+        at_ms, limit_ms = record["occurred_at_ms"], now_ms + self.settings.future_tolerance_s * 1000
+        return record["invalid_reason"] is None and at_ms is not None and at_ms <= limit_ms
+
+    def _check_limits(self, shop_id: str, sent_by: str, events: int) -> None:
         try:
             self.commit.check_room(events)
         except BacklogFull as error:

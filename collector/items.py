@@ -6,6 +6,8 @@ batch again when no answer came.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,23 +26,31 @@ _UNCHANGED = {
 
 
 def item_events(
-    items: list[Any], *, shop_id: str, catalogue: ShopCatalogues, now_ms: int
+    items: list[Any],
+    *,
+    shop_id: str,
+    catalogue: ShopCatalogues,
+    now_ms: int,
+    is_taken_over: Callable[[dict[str, Any]], bool],
 ) -> tuple[list[Any], list[dict[str, Any] | None]]:
     """Events of the items that changed, and for each item its answer where it makes none.
 
     ``changed_at`` of an item is when its state came about; left out it is now. Two states of one item never share their time.
+    ``is_taken_over`` says whether the catalogue will take the state of an event over: what stands behind it in the batch is
+    compared with such a one alone.
     """
     events: list[Any] = []
     answers: list[dict[str, Any] | None] = []
     newest: dict[str, tuple[int, str]] = {}
-    for item in items:
+    states: list[Any] = [None if isinstance(item, Unreadable) else _state(item) for item in items]
+    times_sent = Counter(map(_item_id, states))
+    for item, properties in zip(items, states, strict=True):
         if isinstance(item, Unreadable):
             events.append(item)
             answers.append(None)
             continue
-        properties = _state(item)
-        item_id = properties.get("item_id") if isinstance(properties, dict) else None
-        if not isinstance(item_id, str):
+        item_id = _item_id(properties)
+        if item_id is None:
             events.append(_event(shop_id, None, _iso(now_ms), properties))  # the contract says what is wrong
             answers.append(None)
             continue
@@ -55,9 +65,12 @@ def item_events(
             at_ms = max(now_ms, at_ms + 1)
             changed_at = _iso(at_ms)
         else:
-            at_ms = _ms_or_none(changed_at) or at_ms
-        newest[item_id] = (at_ms, digest)
-        events.append(_event(shop_id, f"item-{item_id[:150]}-{at_ms}-{digest}", changed_at, properties))
+            named_ms = _ms_or_none(changed_at)
+            at_ms = at_ms if named_ms is None else named_ms
+        event = _event(shop_id, f"item-{item_id[:150]}-{at_ms}-{digest}", changed_at, properties)
+        if times_sent[item_id] > 1 and is_taken_over(event):
+            newest[item_id] = (at_ms, digest)
+        events.append(event)
         answers.append(None)
     return events, answers
 
@@ -71,6 +84,11 @@ def _state(item: Any) -> Any:
         return with_normal_fields(properties, ItemChanged)
     except BadId:
         return properties  # the contract says what is wrong
+
+
+def _item_id(properties: Any) -> str | None:
+    item_id = properties.get("item_id") if isinstance(properties, dict) else None
+    return item_id if isinstance(item_id, str) else None
 
 
 def _event(shop_id: str, event_id: str | None, occurred_at: Any, properties: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from collector.refusals import RequestRefused
 from jishi.contract.sender import OrderSource
-from jishi.shops import Right, Shops
+from jishi.shops import Right, Shop, Shops
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +25,15 @@ class RegistryUnreadable(RuntimeError):
 
 @dataclass(frozen=True)
 class Owner:
-    """Whose key it is, what it may do, and the sites that may use it (all when there are none)."""
+    """Whose key it is, what it may do, and the sites that may use it (all when there are none).
+
+    What comes with a test key is checked and shown, and never written.
+    """
 
     shop_id: str
     right: Right
     origins: frozenset[str]
+    is_test: bool = False
 
 
 class KeyRing:
@@ -40,14 +44,14 @@ class KeyRing:
         self._registry = registry
         self._stamp = self._stat()
         try:
-            self._owners, self._limits, self._order_sources = _load(registry)
+            self._owners, self._shops = _load(registry)
         except (OSError, json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
             raise RegistryUnreadable(
                 f"{registry} is not a registry of shops: {type(error).__name__}; repair the file"
             ) from None
 
-    def shop_that_may_write(self, authorization: str | None) -> str:
-        """The shop of a request's ``Authorization`` header.
+    def writer(self, authorization: str | None) -> Owner:
+        """Whose write key a request's ``Authorization`` header holds.
 
         Raises RequestRefused: 401 without a known key, 403 for another right.
         """
@@ -59,12 +63,12 @@ class KeyRing:
             raise RequestRefused(401, "missing_key", "Authorization", "use the scheme Bearer: Authorization: Bearer jk_write_…")
         owner = self._owner(authorization[len(_SCHEME) :].strip(), "Authorization")
         if owner.right != "write":
-            message = f"this key may only {owner.right}; send events with the write key"
+            message = f"this key may only {owner.right}; use the shop's write key"
             raise RequestRefused(403, "no_write_right", "Authorization", message)
-        return owner.shop_id
+        return owner
 
-    def shop_that_may_track(self, key: str | None, origin: str | None) -> str:
-        """The shop of a page's key; ``origin`` is the site of the page.
+    def tracker(self, key: str | None, origin: str | None) -> Owner:
+        """Whose key a page has; ``origin`` is the site of the page.
 
         Raises RequestRefused: 401, or 403 for a right or site.
         """
@@ -79,15 +83,22 @@ class KeyRing:
             raise RequestRefused(
                 403, "foreign_origin", "Origin", "this key is not for pages of this site; add the site to the key"
             )
-        return owner.shop_id
+        return owner
 
     def events_per_s(self, shop_id: str) -> int | None:
         """The shop's own limit; None when it has none."""
-        return self._limits.get(shop_id)
+        shop = self._shops.get(shop_id)
+        return shop.events_per_s if shop else None
 
     def orders_from(self, shop_id: str) -> OrderSource:
         """Whose orders of the shop count."""
-        return self._order_sources.get(shop_id, "server")
+        shop = self._shops.get(shop_id)
+        return shop.orders_from if shop else "server"
+
+    def home_currency(self, shop_id: str) -> tuple[str, str]:
+        """Home currency and time zone of a shop that has a key."""
+        shop = self._shops[shop_id]
+        return shop.currency, shop.time_zone
 
     def _owner(self, key: str, field: str) -> Owner:
         self._reload_when_changed()
@@ -104,7 +115,7 @@ class KeyRing:
             return
         self._stamp = stamp
         try:
-            self._owners, self._limits, self._order_sources = _load(self._registry)
+            self._owners, self._shops = _load(self._registry)
         except (OSError, json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
             # Shops that were known keep sending: a damaged registry is the operator's trouble, not theirs.
             log.error("%s cannot be read (%s): the keys known before stay valid", self._registry, type(error).__name__)
@@ -117,9 +128,12 @@ class KeyRing:
         return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
-def _load(registry: Path) -> tuple[dict[str, Owner], dict[str, int], dict[str, OrderSource]]:
-    """Owners by the hash of their key; limits, and whose orders count, by shop."""
-    shops = Shops.load(registry).shops.values()
-    owners = {key.sha256: Owner(shop.shop_id, key.right, frozenset(key.origins)) for shop in shops for key in shop.keys}
-    limits = {shop.shop_id: shop.events_per_s for shop in shops if shop.events_per_s is not None}
-    return owners, limits, {shop.shop_id: shop.orders_from for shop in shops}
+def _load(registry: Path) -> tuple[dict[str, Owner], dict[str, Shop]]:
+    """Owners by the hash of their key, and the shops."""
+    shops = Shops.load(registry).shops
+    owners = {
+        key.sha256: Owner(shop.shop_id, key.right, frozenset(key.origins), key.is_test)
+        for shop in shops.values()
+        for key in shop.keys
+    }
+    return owners, shops

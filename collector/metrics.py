@@ -27,6 +27,9 @@ class CollectorMetrics:
         self.duplicates = Counter(
             "jishi_collector_duplicate_events", "Acknowledged events that were known before", ["sent_by"], registry=registry
         )
+        self.tests = Counter(
+            "jishi_collector_test_events", "Events of test keys, which no other counter holds", ["sent_by"], registry=registry
+        )
         self.filled = Counter(
             "jishi_collector_filled_events",
             "Events whose category or price came from the catalogue",

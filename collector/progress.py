@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -48,9 +49,19 @@ def load_position(folder: Path) -> Position:
         raise WalCorrupt(f"{file} is damaged; remove it: everything is forwarded again, and readers drop the copies") from None
 
 
-def save_position(folder: Path, position: Position) -> None:
-    """Remember the position in one step."""
-    write_atomically(_file(folder), json.dumps(asdict(position)))
+def save_position(folder: Path, position: Position, offsets: Mapping[int, int] | None = None) -> None:
+    """Remember in one step the position, and by partition the offset behind the last record that the event log has taken."""
+    taken = {str(partition): offset for partition, offset in sorted((offsets or {}).items())}
+    write_atomically(_file(folder), json.dumps(asdict(position) | {"offsets": taken}))
+
+
+def load_offsets(folder: Path) -> dict[int, int]:
+    """The offsets that were saved with the position; none where nothing was saved."""
+    try:
+        saved = json.loads(_file(folder).read_text()).get("offsets", {})
+        return {int(partition): int(offset) for partition, offset in saved.items()}
+    except (FileNotFoundError, json.JSONDecodeError, AttributeError, TypeError, ValueError):
+        return {}
 
 
 def _file(folder: Path) -> Path:

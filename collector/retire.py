@@ -10,10 +10,12 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-from collector.accepted import count_sealed, counts_file
+from collector.accepted import chunks_of, count_sealed, counts_file, lost_before
 from collector.catalogue_store import snapshot_upto
-from collector.ledger import read_ledger, write_ledger
-from collector.wal.segments import Position, WalCorrupt, fsync_folder, segment_file, segment_starts
+from collector.ledger import EntryCounts, read_ledger, write_ledger
+from collector.wal.damage import set_aside
+from collector.wal.segments import Position, segment_file, segment_starts
+from jishi.files import fsync_folder
 
 
 def retire_segments(folder: Path, *, forwarded: Position, durable: Position, keep_s: float, now_s: float) -> int:
@@ -21,7 +23,8 @@ def retire_segments(folder: Path, *, forwarded: Position, durable: Position, kee
 
     ``forwarded`` is the position that the forwarder has saved: it never reads before it again. Nor is a segment deleted whose
     changes of items the collector's snapshot of the catalogue has not seen. ``now_s`` is the wall clock in
-    epoch seconds. Returns how many were deleted. Raises WalCorrupt when a segment is damaged, OSError when the disk refuses.
+    epoch seconds. What of a segment cannot be read is set aside first. Returns how many were deleted. Raises WalCorrupt when a
+    segment is missing that nobody counted, OSError when the disk refuses.
     """
     ledger = read_ledger(folder)
     starts = segment_starts(folder)
@@ -32,9 +35,10 @@ def retire_segments(folder: Path, *, forwarded: Position, durable: Position, kee
         if following > limit or now_s - file.stat().st_mtime < keep_s:
             break
         if start >= ledger.upto:
-            if start != ledger.upto:
-                raise WalCorrupt(f"the segment from seq {ledger.upto} on is missing in {folder}; bring it back from a backup")
-            ledger = ledger.taking(following, count_sealed(folder, start, following))
+            counts = count_sealed(folder, start, following)
+            if counts.lost:
+                set_aside_damage(folder, start, Position(start, file.stat().st_size, following))
+            ledger = ledger.taking(following, counts + EntryCounts(lost=lost_before(folder, ledger, start)))
             write_ledger(folder, ledger)
         fsync_folder(folder)
         file.unlink()
@@ -44,3 +48,10 @@ def retire_segments(folder: Path, *, forwarded: Position, durable: Position, kee
         if not sidecar.with_name(sidecar.name.removesuffix(".counts.json") + ".log").exists():
             sidecar.unlink(missing_ok=True)
     return deleted
+
+
+def set_aside_damage(folder: Path, start: int, end: Position) -> None:
+    """Set aside what of a segment cannot be read. Raises OSError."""
+    for chunk in chunks_of(folder, start, end):
+        for damage in chunk.damage:
+            set_aside(folder, damage)

@@ -16,6 +16,7 @@ from collector.app import create_app
 from collector.catalogue_store import load_catalogue
 from collector.intake import Intake
 from collector.keys import KeyRing
+from collector.sizes import check_collector
 from collector.wal.writer import WalWriter
 from jishi.paths import Paths
 from jishi.settings import Settings
@@ -28,7 +29,9 @@ class CollectorPortTaken(RuntimeError):
 
 
 def serve(settings: Settings, paths: Paths) -> None:
-    """Serve until SIGTERM; what was taken by then is written and answered. Raises PortTaken, WalLocked or WalCorrupt."""
+    """Serve until SIGTERM; what was taken by then is written and answered. Raises PortTaken, SizesDisagree,
+    WalLocked or WalCorrupt."""
+    check_collector(settings.collector_max_bytes)
     listener = _listen(settings.host, settings.collector_port)
     with listener:
         wal = WalWriter(paths.wal, settings.wal_segment_bytes)

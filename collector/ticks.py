@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -16,8 +17,9 @@ TICK_EVERY_S = 1.0
 class Ticks:
     """Ticks of one producer. While some are under way no more are sent, so that a broker that was away gets one of each."""
 
-    def __init__(self, producer: Producer) -> None:
+    def __init__(self, producer: Producer, on_offset: Callable[[int, int], None] = lambda partition, offset: None) -> None:
         self._producer = producer
+        self._on_offset = on_offset  # told the partition and offset of each that arrived
         self._under_way = 0
         self._last_s = float("-inf")
         self._is_failing = False
@@ -39,6 +41,7 @@ class Ticks:
         self._under_way -= 1
         if error is None:
             self._is_failing = False
+            self._on_offset(message.partition() or 0, -1 if (offset := message.offset()) is None else offset)
         elif error.code() not in (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT):
             self._on_failure(error)
 

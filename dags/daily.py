@@ -2,7 +2,7 @@
 ### daily
 
 Works up the live events of one UTC day, for every shop of the registry: rebuilds the tables that the day touches from what the
-stream appended to bronze, and trains, compares and releases models.
+stream appended to bronze, checks by ids that nothing acknowledged is missing, and trains, compares and releases models.
 
 It runs every night for the day before. For a repair trigger it with `date`, and `shops` where only some are meant; any day may
 be run again: the day's batch is decided from itself and the batches before it, so the rows come out the same.
@@ -12,7 +12,19 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param, chain, task_group
 from airflow.timetables.trigger import CronTriggerTimetable
-from steps import OWNER, SHOPS, build_marts, build_silver, list_groups, model_steps, report, serve_features
+from steps import (
+    OWNER,
+    SHOPS,
+    build_marts,
+    build_silver,
+    check_alerts,
+    forecast_customers,
+    list_groups,
+    model_steps,
+    reconcile_day,
+    report,
+    serve_features,
+)
 
 # ``run_after`` is there for every run, by schedule or by hand, and clearing a task does not change it.
 _DAY = "params.date or macros.ds_add(dag_run.run_after | ds, -1)"
@@ -40,5 +52,9 @@ with DAG(
 
     each_group.expand(group=list_groups().output)
     marts, features = build_marts(), serve_features(f"{NEXT_DAY}T00:00:00Z")
-    chain(dag.get_task("silver"), marts, features)
-    chain([features, dag.get_task("publish")], report())
+    forecast = forecast_customers()
+    alerts = check_alerts()
+    chain(dag.get_task("silver"), marts, [features, forecast, alerts])
+    reconcile = reconcile_day(DAY)
+    chain(dag.get_task("silver"), reconcile)
+    chain([features, forecast, alerts, dag.get_task("publish"), reconcile], report())

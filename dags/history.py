@@ -20,6 +20,7 @@ from steps import (
     SHOPS,
     build_marts,
     build_silver,
+    forecast_customers,
     list_groups,
     model_steps,
     report,
@@ -55,5 +56,6 @@ with DAG(
 
     each_group.expand(group=list_groups(" --landed").output)
     marts, features = build_marts(), serve_features("{{ dag_run.run_after.isoformat() }}")
-    chain(dag.get_task("silver"), marts, features)
-    chain([features, dag.get_task("publish")], report())
+    forecast = forecast_customers()
+    chain(dag.get_task("silver"), marts, [features, forecast])
+    chain([features, forecast, dag.get_task("publish")], report())

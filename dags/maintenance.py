@@ -1,8 +1,8 @@
 """
 ### maintenance
 
-Keeps the lake's tables small: joins the small files that the stream appends to `bronze.events`, drops old snapshots, and
-removes files that no snapshot knows.
+Keeps the lake's tables small: joins the small files that the stream appends to `bronze.events` and that groups of shops add to
+silver, drops old versions and snapshots, branches of publishes that died, and files that no snapshot knows.
 
 It runs every two hours, between other Spark jobs; switch it on wherever the stream runs for days. Snapshots that a recorded
 version names and the stream's newest commits always stay. A run may be repeated at any time and then finds less to do.
@@ -26,7 +26,7 @@ with DAG(
     step(
         "maintain",
         f"{MAIN} spark_jobs maintain",
-        what="Compacts `bronze.events`, expires snapshots and removes orphan files of every table, in one JVM.",
+        what="Compacts `bronze.events` and, as a publish of its own, silver; expires snapshots, dead branches, orphan files.",
         repair="Each step commits by itself or not at all, so clear the task; what was done stays done.",
         minutes=60,
         pool=SPARK_POOL,

@@ -18,7 +18,7 @@ from airflow.sdk import Asset, Param, TriggerRule
 
 PROJECT_ROOT = str(Path(__file__).resolve().parent.parent)
 OWNER = "data-platform"
-TAGS = {"history", "daily", "quality", "jishi"}  # the closed set; tests/unit/dags refuses others
+TAGS = {"history", "daily", "weekly", "quality", "jishi"}  # the closed set; tests/unit/dags refuses others
 WAREHOUSE_POOL = "warehouse"  # one slot: DuckDB has one writer
 SPARK_POOL = "spark"  # one slot: a Spark driver takes the memory and the cores of the embedded profile
 
@@ -114,8 +114,24 @@ def build_silver(
     )
 
 
+def reconcile_day(day: str) -> BashOperator:
+    """Every acknowledgement of the day is in bronze and in silver; it runs also when silver of a group failed."""
+    return step(
+        "reconcile",
+        f"{MAIN} ops.cli reconcile --date {day}{NAMED_SHOPS}",
+        what="Compares the day's numbers of every collector with bronze and silver, shop by shop, and names what is missing.",
+        repair="The log names collector, seq, shop and event. Repair `silver` or the forwarder first, then clear this task.",
+        minutes=30,
+        retries=1,
+        trigger_rule=TriggerRule.ALL_DONE,
+    )
+
+
 def build_marts() -> BashOperator:
-    """Marts of all shops; it goes on when a group of silver failed, whose shops keep their old rows."""
+    """Marts of all shops; it goes on when a group of silver failed, whose shops keep their old rows.
+
+    When every group failed, nothing was published, and the command leaves the marts as they are.
+    """
     return step(
         "marts",
         f"{MAIN} ops.marts build",
@@ -128,6 +144,17 @@ def build_marts() -> BashOperator:
     )
 
 
+def forecast_customers() -> BashOperator:
+    """Lifetime values of all shops' customers and effects of their channels from the new marts; the next marts show them."""
+    return step(
+        "forecast",
+        f"{MAIN} models.after_marts",
+        what="Fits how often customers buy and for how much, and what each channel brings, and publishes both.",
+        repair="Clear the task; it publishes nothing when nothing has changed. A shop with too little is named in the log.",
+        minutes=30,
+    )
+
+
 def serve_features(as_of: str) -> BashOperator:
     """Daily features of all shops up to ``as_of``, and the training sets."""
     return step(
@@ -137,6 +164,30 @@ def serve_features(as_of: str) -> BashOperator:
         repair="Clear the task; writes to the online store only go forward, so a second run does no harm.",
         minutes=60,
         outlets=[FEATURES],
+    )
+
+
+def send_digests(group: dict[str, str], day: str) -> BashOperator:
+    """The digest of the week of ``day`` for a group of shops, written and sent."""
+    return step(
+        "digest",
+        f"{MAIN} dashboard.digest --week {day} --send{OF_GROUP}{LEDGER}",
+        what="Writes each shop's week as a page into `var/digests` and sends it to the receivers that did not get it yet.",
+        repair="The log names shop and receiver. When it says that the marts do not reach the week's end, run `daily` first.",
+        minutes=60,
+        group=group,
+    )
+
+
+def check_alerts() -> BashOperator:
+    """Alerts of all shops on the newest marts; a shop without rules has nothing to do."""
+    return step(
+        "alerts",
+        f"{MAIN} dashboard.portal.alerts check{NAMED_SHOPS}{LEDGER}",
+        what="Holds each shop's rules against its newest days and tells its receivers what is unusual, each once.",
+        repair="The log names shop and receiver. One that refuses for good is named on the shop's page and fails nothing; "
+        "mend what does not answer and clear the task.",
+        minutes=30,
     )
 
 

@@ -50,23 +50,24 @@ with DAG(
             pool=SPARK_POOL,
             group=group,
         )
-        als = step(
-            "als",
-            CUT + "\n".join(f"{MAIN} spark_jobs als {window}{OF_GROUP[1:]}" for window in WINDOWS),
-            what="Factorises the preferences of all persons with MLlib, up to the cut and of all acts.",
-            repair=REPAIR,
-            minutes=60,
-            pool=SPARK_POOL,
-            group=group,
-        )
-        candidates = step(
-            "candidates",
-            CUT + "\n".join(f"{MAIN} spark_jobs candidates {window}{OF_GROUP[1:]}" for window in WINDOWS),
-            what="Lists the best items for each person from the neighbours within persons, up to the cut and of all acts.",
-            repair=f"{REPAIR} When the cut has moved since `cooccurrence`, clear that task and what follows.",
-            minutes=60,
-            pool=SPARK_POOL,
-            group=group,
+        als, candidates = (
+            step(
+                job,
+                CUT + "\n".join(f"{MAIN} spark_jobs {job} {window}{OF_GROUP[1:]}" for window in WINDOWS),
+                what=what,
+                repair=repair,
+                minutes=60,
+                pool=SPARK_POOL,
+                group=group,
+            )
+            for job, what, repair in (
+                ("als", "Factorises the preferences of all persons with MLlib, up to the cut and of all acts.", REPAIR),
+                (
+                    "candidates",
+                    "Lists the best items for each person from the neighbours within persons, up to the cut and of all acts.",
+                    f"{REPAIR} When the cut has moved since `cooccurrence`, clear that task and what follows.",
+                ),
+            )
         )
         chain(cooccurrence, als, candidates, *model_steps(group, source=" --from-tables", goes_on=False))
 

@@ -17,10 +17,13 @@ USAGE = "usage: python -m dashboard setup|serve|template"
 
 
 def setup() -> None:
-    """Prepare Superset and import the board, telling each step and its seconds."""
-    paths = Paths.of(get_settings())
+    """Prepare Superset and import the boards, telling each step and its seconds."""
+    settings = get_settings()
+    paths = Paths.of(settings)
     began = time.monotonic()
-    prepare(paths, lambda step: print(f"superset: {step} ({time.monotonic() - began:.0f} s)", flush=True))
+    prepare(
+        paths, settings.portal_address, lambda step: print(f"superset: {step} ({time.monotonic() - began:.0f} s)", flush=True)
+    )
     print(f"superset: ready after {time.monotonic() - began:.0f} s; user admin, password in {admin_password_file(paths)}")
 
 

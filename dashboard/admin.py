@@ -1,4 +1,4 @@
-"""The board's first user and where its secrets lie; read by Superset's side and by the browser check."""
+"""Superset's two accounts, the admin's and the portal's, and where the secrets lie; the portal reads them, too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jishi.paths import Paths
 
-ADMIN = "admin"
+ADMIN, PORTAL = "admin", "portal"
 
 
 def admin_password_file(paths: Paths) -> Path:
@@ -16,14 +16,25 @@ def admin_password_file(paths: Paths) -> Path:
     return paths.superset / "admin_password"
 
 
+def portal_password_file(paths: Paths) -> Path:
+    """Where the password of ``portal`` lies, the account that may ask for guest tokens and nothing else."""
+    return paths.superset / "portal_password"
+
+
 def secret_key_file(paths: Paths) -> Path:
     """Where the key that signs cookies lies."""
     return paths.superset / "secret_key"
 
 
+def guest_key_file(paths: Paths) -> Path:
+    """Where the key that signs guest tokens lies."""
+    return paths.superset / "guest_key"
+
+
 def write_secrets(paths: Paths) -> None:
-    """Make the cookie secret and the admin's password once, readable by the owner only."""
-    for file, size in ((secret_key_file(paths), 48), (admin_password_file(paths), 18)):
+    """Make each secret once, readable by the owner only."""
+    keys, passwords = (secret_key_file(paths), guest_key_file(paths)), (admin_password_file(paths), portal_password_file(paths))
+    for file, size in (*((key, 48) for key in keys), *((password, 18) for password in passwords)):
         if file.exists():
             continue
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Prepare Superset's own database and import the board; every step is idempotent."""
+"""Prepare Superset's own database and import the boards; every step is idempotent."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import yaml
 
 from dashboard import database
-from dashboard.admin import ADMIN, admin_password_file, write_secrets
+from dashboard.admin import write_secrets
+from dashboard.superset_boards import board_contents, boards
+from dashboard.superset_roles import make_accounts, make_roles
 from jishi.paths import Paths
 
 CONFIG = Path(__file__).with_name("superset_config.py")
-BOARD = Path(__file__).with_name("board")
-MARTS_URI_PLACEHOLDER = "duckdb:///MARTS"
 
 
 def create_app() -> Any:
@@ -28,14 +29,21 @@ def create_app() -> Any:
     return create_superset()
 
 
-def prepare(paths: Paths, progress: Callable[[str], None]) -> None:
-    """Bring Superset's database up to date, make the admin and import the board. ``tell`` gets one line a step."""
+def prepare(paths: Paths, portal_address: str, progress: Callable[[str], None]) -> Any:
+    """Bring Superset's database up to date, make roles and accounts, import the boards; the application.
+
+    ``portal_address`` may embed them; ``progress`` gets one line a step.
+    """
     database.copy_template(paths)
     app = migrated_app(paths, progress)
     with app.app_context():
-        admin = _ensure_admin(admin_password_file(paths).read_text().strip())
-        progress("board")
-        _import_board(paths.marts, admin)
+        progress("roles")
+        make_roles()
+        admin = make_accounts(paths)
+        progress("boards")
+        _import_boards(paths.marts, admin)
+        _let_embed(portal_address)
+    return app
 
 
 def migrated_app(paths: Paths, progress: Callable[[str], None]) -> Any:
@@ -61,49 +69,47 @@ def _upgrade_database() -> None:
 
 
 def _sync_permissions() -> None:
-    from superset import appbuilder, security_manager
+    from superset import appbuilder, db, security_manager
 
     appbuilder.add_permissions(update_perms=True)
     security_manager.sync_role_definitions()
+    db.session.commit()  # or the last role stays empty
 
 
-def _ensure_admin(password: str) -> Any:
-    from superset import security_manager
+def _import_boards(marts: Path, admin: Any) -> None:
+    """Make Superset's boards, and its way to the marts, those of the YAML files.
 
-    known = security_manager.find_user(username=ADMIN)
-    if known:
-        return known
-    role = security_manager.find_role("Admin")
-    user = security_manager.add_user(ADMIN, "Jishi", "Admin", "admin@jishi.invalid", role, password=password)
-    if not user:
-        raise RuntimeError("Superset refused to create the user 'admin'; look into var/log/superset.log")
-    return user
-
-
-def board_contents(marts: Path) -> dict[str, str]:
-    """The YAML files of ``board/`` by the path that Superset's importer expects, with the database's address filled in."""
-    contents = {}
-    for file in sorted(BOARD.rglob("*.yaml")):
-        text = file.read_text().replace(MARTS_URI_PLACEHOLDER, f"duckdb:///{marts}")
-        yaml.safe_load(text)  # a broken file should name itself here and not deep inside the importer
-        contents[str(file.relative_to(BOARD))] = text
-    return contents
-
-
-def _import_board(marts: Path, admin: Any) -> None:
-    """Make Superset's board that of the YAML files.
-
-    One import a kind: an import of dashboards would leave data sets and charts that are there already as they are.
+    One import a kind: an import of dashboards would leave what is there already of the other kinds as it is.
     """
     from flask import g
     from superset.commands.chart.importers.v1 import ImportChartsCommand
     from superset.commands.dashboard.importers.v1 import ImportDashboardsCommand
+    from superset.commands.database.importers.v1 import ImportDatabasesCommand
     from superset.commands.dataset.importers.v1 import ImportDatasetsCommand
 
     g.user = admin
     contents = board_contents(marts)
     metadata = yaml.safe_load(contents["metadata.yaml"])
-    commands = {"SqlaTable": ImportDatasetsCommand, "Slice": ImportChartsCommand, "Dashboard": ImportDashboardsCommand}
+    commands = {
+        "Database": ImportDatabasesCommand,
+        "SqlaTable": ImportDatasetsCommand,
+        "Slice": ImportChartsCommand,
+        "Dashboard": ImportDashboardsCommand,
+    }
     for kind, command in commands.items():
         manifest = yaml.safe_dump(metadata | {"type": kind})
         command(contents | {"metadata.yaml": manifest}, overwrite=True).run()
+
+
+def _let_embed(portal_address: str) -> None:
+    """Let the portal embed the merchants' dashboards, each under its own uuid, and nobody embed any other."""
+    from superset import db
+    from superset.models.dashboard import Dashboard
+    from superset.models.embedded_dashboard import EmbeddedDashboard
+
+    db.session.query(EmbeddedDashboard).delete()
+    for board in boards().values():
+        for uuid in board.embedded.values():
+            dashboard = db.session.query(Dashboard).filter_by(uuid=uuid).one()
+            db.session.add(EmbeddedDashboard(uuid=UUID(uuid), dashboard_id=dashboard.id, allow_domain_list=portal_address))
+    db.session.commit()

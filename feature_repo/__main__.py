@@ -1,4 +1,4 @@
-"""``python -m feature_repo apply|write|materialize|training-set|daily|replay``; ``--help`` after one lists its options."""
+"""``python -m feature_repo apply|write|bootstrap|expire|materialize|training-set|daily|replay``; ``--help`` lists options."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from threading import Event
 import duckdb
 from rich.console import Console
 
+from feature_repo.bootstrap import bootstrap
+from feature_repo.expiry import expire
 from feature_repo.materialize import MaterializationFailed, materialize
 from feature_repo.replay import MessagesRefused, read_messages, replay, write_reads
 from feature_repo.store import FeatureStoreNotApplied, apply, open_store
@@ -27,6 +29,7 @@ from jishi.settings import Settings, get_settings
 from jishi.shop_runs import BadRunId, ShopRuns, add_run_options
 from jishi.shops import Shops, UnknownShop
 
+NOTHING_TO_DO = 99  # Airflow takes this exit code for "skip"
 _MENDABLE = (
     *(MaterializationFailed, FeatureStoreNotApplied, TableNotPublished, MessagesRefused, BadRunId, UnknownShop),
     *(OSError, duckdb.Error),
@@ -39,6 +42,10 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("apply", help="register entities, views and services; idempotent")
     commands.add_parser("write", help="daemon: feature topic → online store")
+    rebuilt = commands.add_parser("bootstrap", help="newest backfilled values → online store, beside what it holds")
+    tidied = commands.add_parser("expire", help="old rows out of the online store; the writer does it every hour")
+    for parser_of in (rebuilt, tidied):
+        parser_of.add_argument("--as-of", type=_instant, metavar="ISO", help="instant; now if left out")
     materialized = commands.add_parser("materialize", help="daily features → online store")
     joined = commands.add_parser("training-set", help="point-in-time join of labels and daily features")
     both = commands.add_parser("daily", help="materialize, then training-set, in one process")
@@ -63,9 +70,20 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"applied: streamed {', '.join(applied.streamed)}; daily {', '.join(applied.daily) or 'none published yet'}")
         elif chosen.command == "write":
             _write(settings, paths)
+        elif chosen.command == "bootstrap":
+            rebuilt_views = bootstrap(settings, paths, chosen.as_of or datetime.now(UTC))
+            keys = sum(view.keys for view in rebuilt_views)
+            print(f"bootstrapped {sum(view.written for view in rebuilt_views)} of {keys} rows; the store knew the others")
+        elif chosen.command == "expire":
+            now = chosen.as_of or datetime.now(UTC)
+            for view, rows in expire(open_store(settings, paths), now, settings.online_keep_days).items():
+                print(f"{view}: {rows} expired")
         elif chosen.command == "replay":
             reads = replay(settings, paths, read_messages(chosen.messages), chosen.at_ms)
             print(f"read {write_reads(reads, chosen.out)} values that are not defaults")
+        if chosen.command == "daily" and open_version(settings).number == 0:
+            print("feature_repo daily: the lake has no version yet: no shop has sent anything", file=sys.stderr)
+            return NOTHING_TO_DO
         if chosen.command in ("materialize", "daily"):
             for done in materialize(settings, paths, chosen.as_of):
                 none = "" if done.keys else f"; no row at or before {chosen.as_of.isoformat()}, is that right?"
@@ -108,6 +126,7 @@ def _write(settings: Settings, paths: Paths) -> None:
             progress,
             stop,
             beat=lambda: beat(paths, "feature_writer", **health(progress, datetime.now(UTC).timestamp())),
+            keep_days=settings.online_keep_days,
         )
     finally:
         pages.shutdown()

@@ -1,12 +1,12 @@
 """Daily features: the tables that dbt exports to the lake, each declared once; the Feast views follow from here.
 
-A row says what was known of one person or item of one shop at ``event_timestamp`` (the end of a day of the shop, as a UTC
-instant); ``created_timestamp`` is when that could first be known, so a late correction does not reach back into a training set.
+A row says what was known of one person or item of one shop at ``event_timestamp`` (a UTC midnight); ``created_timestamp`` is
+when that could first be known, so a late correction does not reach back into a training set.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jishi.features.entity import Entity
 
@@ -16,12 +16,16 @@ CREATED_TIMESTAMP = "created_timestamp"
 
 @dataclass(frozen=True)
 class DailyTable:
-    """One lake table of daily features; ``columns`` are features with their type as in ``jishi.tables``."""
+    """One lake table of daily features; ``columns`` are features with their type as in ``jishi.tables``.
+
+    ``ages`` are stored nowhere: seconds from the instant in a column (epoch ms) to the decision (``jishi.features.decision``).
+    """
 
     name: str
     meaning: str
     entity: Entity
     columns: dict[str, str]
+    ages: dict[str, str] = field(default_factory=dict)
 
     @property
     def view(self) -> str:
@@ -39,8 +43,9 @@ DAILY: tuple[DailyTable, ...] = (
             "units_30d": "int64",
             "spent_minor_30d": "int64",
             "views_30d": "int64",
-            "days_since_last_order": "int64",
+            "last_order_at_ms": "int64",
         },
+        {"since_last_order_s": "last_order_at_ms"},
     ),
     DailyTable(
         "features/item_daily",

@@ -37,8 +37,9 @@ def materialize(
 ) -> list[Materialized]:
     """Bring the newest row of each key at or before ``as_of`` into the online store.
 
-    A table without such a row, as that of a platform's first day, gives 0 keys. Raises MaterializationFailed when not every key
-    was written or already there; jishi.lake.TableNotPublished when a table is missing.
+    Rows of the same instant that an earlier version of the lake had are replaced. A table without such a row, as that of a
+    platform's first day, gives 0 keys. Raises MaterializationFailed when not every key was written or already there;
+    jishi.lake.TableNotPublished when a table is missing.
     """
     lake = open_version(settings)
     expected = [(table, _count_keys(lake, table, as_of)) for table in tables]
@@ -47,6 +48,7 @@ def materialize(
     with registry_lock(paths):
         store = open_store(settings, paths)
         online = online_store_of(store)
+        online.lake_version = lake.record.number if lake.record is not None else None
         for table, keys in expected:
             if keys == 0:
                 done.append(Materialized(table.view, 0, 0, 0))

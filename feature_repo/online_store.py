@@ -38,6 +38,7 @@ class MonotonicSqliteOnlineStore(SqliteOnlineStore):
     def __init__(self) -> None:
         super().__init__()
         self.counts = WriteCounts()
+        self.lake_version: int | None = None
 
     def _get_conn(self, config: RepoConfig) -> sqlite3.Connection:
         if self._conn is None:
@@ -94,16 +95,13 @@ class MonotonicSqliteOnlineStore(SqliteOnlineStore):
             connection.execute("BEGIN IMMEDIATE")
             for entity_key, values, event_at, created_at in data:
                 key = serialize_entity_key(entity_key, entity_key_serialization_version=version)
-                event_us, tie = place(values, event_at, created_at)
+                event_us, tie = place(values, event_at, created_at, self.lake_version)
                 created_us = epoch_us(created_at) if created_at is not None else 0
                 times = (event_us // 1_000_000, created_us // 1_000_000, event_us, tie)
                 rows = [(key, name, value.SerializeToString(), *times) for name, value in values.items()]
                 if connection.executemany(statement, rows).rowcount > 0:
                     written += 1
-        self.counts.written += written
-        self.counts.refused += len(data) - written
-        if progress:
-            progress(len(data))
+        self.counts.add(len(data), written, progress)
 
     def online_read(
         self,
@@ -123,6 +121,16 @@ class MonotonicSqliteOnlineStore(SqliteOnlineStore):
         for key, name, value, event_us in self._get_conn(config).execute(statement, keys):
             rows.setdefault(key, (instant(event_us), {}))[1][name] = ValueProto.FromString(value)
         return [rows.get(key, (None, None)) for key in keys]
+
+    def expire(self, config: RepoConfig, table: FeatureView, before: datetime) -> int:
+        """Delete the rows of a view whose own time lies before an instant; how many entities lost theirs."""
+        connection = self._get_conn(config)
+        name, old = table_name(config, table), epoch_us(before)
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            [[count]] = connection.execute(f"SELECT count(DISTINCT entity_key) FROM {name} WHERE event_us < ?", [old])
+            connection.execute(f"DELETE FROM {name} WHERE event_us < ?", [old])
+        return int(count)
 
     def count_keys(self, config: RepoConfig, table: FeatureView) -> int:
         """Entities that the store holds of one view."""

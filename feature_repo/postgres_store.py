@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from operator import itemgetter
 from threading import Lock
 from typing import Any, Literal
@@ -22,9 +23,9 @@ from feast.infra.online_stores.online_store import OnlineStore
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey as EntityKeyProto
 from feast.protos.feast.types.Value_pb2 import Map
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
-from pg8000.native import Connection
+from pg8000.native import Connection, InterfaceError
 
-from feature_repo.monotonic import Row, StoredValues, WriteCounts, instant, place, table_name
+from feature_repo.monotonic import Row, StoredValues, WriteCounts, epoch_us, instant, place, table_name
 
 TYPE = "feature_repo.postgres_store.MonotonicPostgresOnlineStore"
 # A server that does not answer is an error after this time, not a process that hangs.
@@ -47,6 +48,7 @@ class MonotonicPostgresOnlineStore(OnlineStore):
 
     def __init__(self) -> None:
         self.counts = WriteCounts()
+        self.lake_version: int | None = None
         self._turn = Lock()
         self._idle: Connection | None = None
 
@@ -88,7 +90,7 @@ class MonotonicPostgresOnlineStore(OnlineStore):
         with self._connection(config) as connection:
             for by_key in _rounds(config, data):
                 keys, rows = list(by_key), list(by_key.values())
-                places = [place(values, event_at, created_at) for _, values, event_at, created_at in rows]
+                places = [place(values, event_at, created_at, self.lake_version) for _, values, event_at, created_at in rows]
                 connection.run(
                     statement,
                     keys=keys,
@@ -97,10 +99,7 @@ class MonotonicPostgresOnlineStore(OnlineStore):
                     features=[Map(val=values).SerializeToString() for _, values, _, _ in rows],
                 )
                 written += connection.row_count
-        self.counts.written += written
-        self.counts.refused += len(data) - written
-        if progress:
-            progress(len(data))
+        self.counts.add(len(data), written, progress)
 
     def online_read(
         self,
@@ -116,6 +115,12 @@ class MonotonicPostgresOnlineStore(OnlineStore):
             rows = {key: _read(event_us, features) for key, event_us, features in connection.run(statement, keys=keys)}
         return [rows.get(key, (None, None)) for key in keys]
 
+    def expire(self, config: RepoConfig, table: FeatureView, before: datetime) -> int:
+        """Delete the rows of a view whose own time lies before an instant; how many entities lost theirs."""
+        with self._connection(config) as connection:
+            connection.run(f"DELETE FROM {_table(config, table)} WHERE event_us < :before", before=epoch_us(before))
+            return int(connection.row_count)
+
     def count_keys(self, config: RepoConfig, table: FeatureView) -> int:
         """Entities that the store holds of one view."""
         with self._connection(config) as connection:
@@ -129,7 +134,8 @@ class MonotonicPostgresOnlineStore(OnlineStore):
             try:
                 yield connection
             except BaseException:
-                connection.close()
+                with suppress(InterfaceError, OSError):  # of a connection that is gone; the first error says why
+                    connection.close()
                 raise
             self._idle = connection
 

@@ -11,6 +11,7 @@ Beside what Feast keeps (one hash an entity, so that its own reads work), each v
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 from feast import FeatureView, utils
@@ -20,7 +21,7 @@ from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreCo
 from feast.repo_config import RepoConfig
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from feature_repo.monotonic import Row, WriteCounts, place
+from feature_repo.monotonic import Row, WriteCounts, epoch_us, place
 
 TYPE = "feature_repo.redis_store.MonotonicRedisOnlineStore"
 _WRITE_WHEN_NEWER = """\
@@ -31,6 +32,16 @@ end
 redis.call('HSET', KEYS[1], unpack(ARGV))
 return 1
 """
+_DELETE_WHEN_OLDER = """\
+local held = redis.call('HGET', KEYS[1], ARGV[1])
+if not held or held >= ARGV[2] then
+  return 0
+end
+redis.call('HDEL', KEYS[1], unpack(ARGV, 3))
+redis.call('HDEL', KEYS[1], ARGV[1])
+return 1
+"""
+_EXPIRED_AT_ONCE = 1_000  # keys in one round to the server
 _BIAS = 2**63  # makes every 64-bit integer a non-negative one, so that digits sort as numbers do
 
 
@@ -46,6 +57,7 @@ class MonotonicRedisOnlineStore(RedisOnlineStore):
     def __init__(self) -> None:
         super().__init__()
         self.counts = WriteCounts()
+        self.lake_version: int | None = None
 
     def online_write_batch(
         self, config: RepoConfig, table: FeatureView, data: list[Row], progress: Callable[[int], Any] | None
@@ -59,16 +71,13 @@ class MonotonicRedisOnlineStore(RedisOnlineStore):
                 key = _redis_key(config.project, entity_key, config.entity_key_serialization_version)
                 at = Timestamp()
                 at.FromDatetime(utils.make_tzaware(event_at))
-                fields: list[Any] = [f"_place:{view}", _digits(*place(values, event_at, created_at))]
+                fields: list[Any] = [f"_place:{view}", _digits(*place(values, event_at, created_at, self.lake_version))]
                 fields += [f"_ts:{view}", at.SerializeToString()]
                 for name, value in values.items():
                     fields += [_mmh3(f"{view}:{name}"), value.SerializeToString()]
                 script(keys=[key], args=fields, client=pipe)
             written = sum(pipe.execute())
-        self.counts.written += written
-        self.counts.refused += len(data) - written
-        if progress:
-            progress(len(data))
+        self.counts.add(len(data), written, progress)
 
     def delete_table(self, config: RepoConfig, table: FeatureView) -> None:
         """Delete a view's rows, and the places that would refuse its values when it comes back."""
@@ -77,6 +86,24 @@ class MonotonicRedisOnlineStore(RedisOnlineStore):
         field = f"_place:{_versioned_fv_name(table, config)}"
         for key in self._keys(client, config, table.join_keys):
             client.hdel(key, field)
+
+    def expire(self, config: RepoConfig, table: FeatureView, before: datetime) -> int:
+        """Delete a view's fields of the entities whose row is of before an instant; how many lost theirs. A hash without
+        fields is no longer there.
+        """
+        client: Any = self._get_client(config.online_store)
+        script = client.register_script(_DELETE_WHEN_OLDER)
+        view = _versioned_fv_name(table, config)
+        names = [f"_ts:{view}", *(_mmh3(f"{view}:{field.name}") for field in table.features)]
+        arguments = [f"_place:{view}", _digits(epoch_us(before), -_BIAS), *names]
+        expired = 0
+        keys = self._keys(client, config, table.join_keys)
+        for start in range(0, len(keys), _EXPIRED_AT_ONCE):
+            with client.pipeline(transaction=False) as pipe:
+                for key in keys[start : start + _EXPIRED_AT_ONCE]:
+                    script(keys=[key], args=arguments, client=pipe)
+                expired += sum(pipe.execute())
+        return expired
 
     def count_keys(self, config: RepoConfig, table: FeatureView) -> int:
         """Entities that the store holds of one view."""

@@ -21,7 +21,8 @@ from feature_repo.definitions import VALID_UNTIL
 from feature_repo.message import Views
 from feature_repo.store import apply, open_store
 from feature_repo.writer import FeatureSink, WriterProgress
-from jishi.features import ENTITY_KEYS, Feature, views
+from jishi.features import ENTITY_KEYS, FEATURES, Feature, operands, views
+from jishi.features.decision import value_at
 from jishi.features.entity import key_values
 from jishi.lake.reading import open_version
 from jishi.paths import Paths
@@ -91,6 +92,33 @@ def _due(of_key: Sequence[SentMessage], at_ms: int, chance: random.Random) -> li
 def _read(
     store: FeatureStore, definitions: Views, keys: Sequence[tuple[str, str, str]], at_ms: int
 ) -> Iterator[dict[str, Any]]:
+    """Stored features as they are read, derived ones as a decision would make them of these. A smoothed ratio is the shop's own
+    where the entity has nothing; that says nothing of the entity and is left out, as the oracle leaves it out.
+    """
+    held: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    for entity, shop_id, identity, stored in read_stored(store, definitions, keys, at_ms):
+        held.setdefault((shop_id, entity), {}).setdefault(identity, {}).update(stored)
+    for feature in FEATURES:
+        names = {part.name for part in operands(feature)}
+        if not any(names & {member.name for member in members} for members in definitions.values()):
+            continue
+        for (shop_id, entity), by_identity in held.items():
+            of_shop = held.get((shop_id, "shop"), {}).get(shop_id, {})
+            for identity, stored in by_identity.items() if entity == feature.entity else ():
+                if feature.aggregation == "ratio" and not any(stored.get(name) for name in names):
+                    continue
+                value = value_at(feature, [stored], at_ms, shop=of_shop)
+                if not _is_default(feature, value):
+                    yield {
+                        **{"feature": feature.name, "shop_id": shop_id, "entity_id": identity},
+                        **{"at_ms": at_ms, "value": value},
+                    }
+
+
+def read_stored(
+    store: FeatureStore, definitions: Views, keys: Sequence[tuple[str, str, str]], at_ms: int
+) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    """Entity, shop, entity id, and the values of one view that hold at the instant."""
     for view, members in definitions.items():
         of_view = sorted(key for key in keys if key[0] == view)
         entity = members[0].entity
@@ -102,19 +130,15 @@ def _read(
             values = store.get_online_features([f"{view}:{name}" for name in (*names, VALID_UNTIL)], rows).to_dict()
             for place, (_, shop_id, identity) in enumerate(chunk):
                 until_ms = values[VALID_UNTIL][place]
-                if until_ms is not None and at_ms >= until_ms:
-                    continue
-                for feature in members:
-                    value = values[feature.name][place]
-                    if not _is_default(feature, value):
-                        yield {
-                            **{"feature": feature.name, "shop_id": shop_id, "entity_id": identity},
-                            **{"at_ms": at_ms, "value": value},
-                        }
+                if until_ms is None or at_ms < until_ms:
+                    stored = {name: values[name][place] for name in names}
+                    yield entity, shop_id, identity, {name: value for name, value in stored.items() if value is not None}
 
 
 def _is_default(feature: Feature, value: Any) -> bool:
-    return value is None or value == (list(feature.default) if isinstance(feature.default, tuple) else feature.default)
+    if isinstance(feature.default, tuple):
+        return value is None or not len(value)
+    return value is None or value == feature.default
 
 
 def write_reads(reads: Iterator[dict[str, Any]], target: Path) -> int:

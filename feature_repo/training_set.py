@@ -3,7 +3,8 @@
 Labels are paid interactions of ``silver/interactions``, at most ``LABELS`` of a shop, chosen by a hash of their key so that the
 same history gives the same set. Nothing may leak: a feature row counts only when its event timestamp *and* the time at which it
 was made lie at or before the label, and for ``DAILY_TTL`` at most. An independent query proves it: it finds the newest such row
-of each label by brute force and compares every value with Feast's.
+of each label by brute force and compares every value with Feast's. Persons are those that the version of the lake knows: a
+device whose user logged in after the label is the user's here, as in the daily tables (``models.persons_then`` undoes it).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from feature_repo.definitions import DAILY_SERVICE, DAILY_TTL
 from feature_repo.store import apply, open_store
 from jishi.arrow_tables import arrow_schema
 from jishi.features import ENTITY_COLUMN
+from jishi.features.decision import age_s
 from jishi.lake.publishing import Replacement, publish
 from jishi.lake.query import open_lake, view_of
 from jishi.lake.reading import LakeVersion, open_version
@@ -37,6 +39,7 @@ TRAINING_SET = TableSchema(
         **{"shop_id": "string", "person_id": "string", "item_id": "string", EVENT_TIMESTAMP: "instant"},
         **{"label": "int64", "quantity": "int64"},
         **{f"{table.view}__{column}": kind for table in DAILY for column, kind in table.columns.items()},
+        **{f"{table.view}__{age}": "int64" for table in DAILY for age in table.ages},
         **{f"{table.view}__as_of": "instant" for table in DAILY},
     },
     partition=BY_SHOP,
@@ -92,7 +95,7 @@ def build(
             filter_by_created_timestamp=True,
         ).to_df()
         known = known_at_label(lake, labels, tables)
-        frame = _checked(features, known, tables)
+        frame = with_ages(_checked(features, known, tables), tables)
         covered = {table.view: int(frame[f"{table.view}__as_of"].notna().sum()) for table in tables}
         joined[shop_id] = (TrainingSetSummary(shop_id, len(frame), covered), frame)
 
@@ -170,6 +173,23 @@ def known_at_label(lake: LakeVersion, labels: pd.DataFrame, tables: tuple[DailyT
                 """
             ).df()
     return known.sort_values(_KEY, ignore_index=True)
+
+
+def with_ages(frame: pd.DataFrame, tables: tuple[DailyTable, ...]) -> pd.DataFrame:
+    """The frame with the ages of its instants at each label, as serving computes them at a request."""
+    at_ms = (frame[EVENT_TIMESTAMP].astype("datetime64[us]").astype("int64") // 1000).tolist()
+    ages = {
+        f"{table.view}__{age}": pd.array(
+            [
+                age_s(None if pd.isna(since) else int(since), at)
+                for since, at in zip(frame[f"{table.view}__{column}"], at_ms, strict=True)
+            ],
+            dtype="Int64",
+        )
+        for table in tables
+        for age, column in table.ages.items()
+    }
+    return frame.assign(**ages)
 
 
 def _checked(joined: pd.DataFrame, known: pd.DataFrame, tables: tuple[DailyTable, ...]) -> pd.DataFrame:

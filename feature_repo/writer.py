@@ -1,4 +1,5 @@
-"""The feature writer: consumes the feature topic and writes each value to the online store, newest wins.
+"""The feature writer: consumes the feature topic and writes each value to the online store, newest wins; running values are
+merged with what the store holds (``feature_repo.running_merge``).
 
 Offsets are committed after the write, so a crash repeats messages and loses none; the guarded store makes the repetition
 harmless. A message that cannot be read goes to ``dead_letter.jsonl`` with the reason before its offset is committed.
@@ -11,14 +12,18 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from feast import FeatureStore, FeatureView
 
+from feature_repo.expiry import expire
 from feature_repo.message import BadMessage, FeatureRow, Views, parse
+from feature_repo.monotonic import Row
 from feature_repo.proto_rows import proto_row
+from feature_repo.running_merge import is_merged, merged_row
 from feature_repo.store import online_store_of, view_of
 from jishi import topics
 from jishi.features import views
@@ -29,6 +34,7 @@ BATCH_ROWS = 500
 LINGER_S = 0.02
 DEAD_LETTER = "dead_letter.jsonl"
 _REPORT_EVERY_S = 1.0
+EXPIRE_EVERY = timedelta(hours=1)
 
 
 Say = Callable[[str], None]
@@ -41,6 +47,7 @@ class WriterProgress:
     messages: int = 0
     written: int = 0
     refused_as_older: int = 0
+    expired: int = 0
     dead: int = 0
     batches: int = 0
     failed_commits: int = 0
@@ -76,14 +83,18 @@ class FeatureSink:
             _append_durably(self._dead_letter, dead)
             self._progress.dead += len(dead)
         for view in sorted({row.view for row in rows}):
-            self._put(view, [row for row in rows if row.view == view])
+            self.put(view, [row for row in rows if row.view == view])
 
-    def _put(self, view: str, rows: list[FeatureRow]) -> None:
+    def put(self, view: str, rows: list[FeatureRow]) -> None:
+        """Write rows of one view."""
         before = (self._online.counts.written, self._online.counts.refused)
         if view not in self._tables:
             self._tables[view] = view_of(self._store, view)
         members = self._definitions[view]
         protos = [proto_row(row, members) for row in rows]
+        if is_merged(members):
+            protos = self._merged(view, protos)
+            self._progress.refused_as_older += len(rows) - len(protos)
         self._online.online_write_batch(self._store.config, self._tables[view], protos, None)
         written = self._online.counts.written - before[0]
         self._progress.written += written
@@ -91,6 +102,26 @@ class FeatureSink:
         self._progress.views[view] = self._progress.views.get(view, 0) + written
         self._progress.batches += 1
         self._progress.last_write_at = time.time()
+
+    def expire(self, now: datetime, keep_days: int) -> int:
+        """Take old rows out of the store; how many entities of a view lost theirs."""
+        expired = sum(expire(self._store, now, keep_days, self._definitions).values())
+        self._progress.expired += expired
+        return expired
+
+    def _merged(self, view: str, protos: list[Row]) -> list[Row]:
+        """Rows merged with those that the store holds and with each other; what says nothing new is left out."""
+        keys = {row[0].SerializeToString(): row[0] for row in protos}
+        stored = self._online.online_read(self._store.config, self._tables[view], list(keys.values()))
+        held = dict(zip(keys, stored, strict=True))
+        changed: list[Row] = []
+        for row in protos:
+            key = row[0].SerializeToString()
+            merged = merged_row(self._definitions[view], held[key], row)
+            if merged is not None:
+                changed.append(merged)
+                held[key] = (merged[2], merged[1])
+        return changed
 
 
 def _append_durably(file: Path, entries: list[dict[str, object]]) -> None:
@@ -108,8 +139,12 @@ def run_writer(
     say: Say = print,
     beat: Callable[[], None] = lambda: None,
     group: str = GROUP,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    keep_days: int = 30,
 ) -> None:
-    """Consume until ``stop`` is set. Waits for the broker and the topic; any other error of Kafka or the store is raised."""
+    """Consume until ``stop`` is set; every hour of ``now`` old rows leave the store (``feature_repo.expiry``). Waits for the
+    broker and the topic; any other error of Kafka or the store is raised.
+    """
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -129,8 +164,11 @@ def run_writer(
         sink = open_sink()
         consumer.subscribe([topics.FEATURES.name])
         say(f"feature writer: consuming {topics.FEATURES.name} from {bootstrap}")
-        reported = 0.0
+        reported, expired_at = 0.0, now()
         while not stop.is_set():
+            if abs(now() - expired_at) >= EXPIRE_EVERY:  # also when the machine's clock was set back
+                expired_at = now()
+                sink.expire(expired_at, keep_days)
             messages = _next_batch(consumer)
             if messages:
                 sink.write((_place(m.partition()), _place(m.offset()), m.value()) for m in messages)

@@ -36,6 +36,7 @@ class ProgressCollector(Collector):
         yield CounterMetricFamily(
             "jishi_feature_rows_refused_as_older", "Rows that the store held already or newer.", value=progress.refused_as_older
         )
+        yield CounterMetricFamily("jishi_feature_rows_expired", "Old rows taken out of the store.", value=progress.expired)
         yield CounterMetricFamily(
             "jishi_feature_messages_dead", "Messages that went to the dead-letter file.", value=progress.dead
         )

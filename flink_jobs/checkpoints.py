@@ -53,6 +53,10 @@ class Origin:
     name: str
     may_drop_state: bool = False
 
+    def age_s(self, now_s: float) -> float:
+        """Seconds since the state was made; ``now_s`` is the wall clock in epoch seconds."""
+        return max(0.0, now_s - _made_at(self.path) / 1e9)
+
     def is_of(self, job_id: str) -> bool:
         """Whether the job has made this state: ``…/<job id>/chk-<n>``, or ``…/savepoint-<start of the job id>-…``."""
         if self.path.name.startswith("savepoint-"):

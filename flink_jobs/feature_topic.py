@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flink_jobs.feature_queries import view_query
 from jishi.features import Feature
+from jishi.features.zones import NO_ZONES, Zones
 from jishi.topics import FEATURES
 
 _COLUMNS = "message_key STRING, message STRING"
@@ -46,7 +47,7 @@ CREATE TEMPORARY TABLE features (
 )"""
 
 
-def features_insert(views: Mapping[str, Sequence[Feature]], *, allowed_lateness_s: int) -> str:
+def features_insert(views: Mapping[str, Sequence[Feature]], *, allowed_lateness_s: int, zones: Zones = NO_ZONES) -> str:
     """Statement that fills ``features`` from ``events`` with the values of all views."""
-    queries = [view_query(view, members, allowed_lateness_s=allowed_lateness_s) for view, members in views.items()]
+    queries = [view_query(view, members, allowed_lateness_s=allowed_lateness_s, zones=zones) for view, members in views.items()]
     return "INSERT INTO features\n" + "\nUNION ALL\n".join(queries)

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flink_jobs import bronze, feature_topic, log_table, outcomes, planner, unreadable
+from flink_jobs import bronze, counter_topic, feature_topic, log_table, outcomes, planner, unreadable
+from flink_jobs.counter_queries import counter_queries, counter_views
 from flink_jobs.feature_queries import view_query
 from flink_jobs.operators import SHARED, version_of
 from jishi.features import Feature
+from jishi.features.zones import NO_ZONES, Zones
 from jishi.paths import Paths
 from jishi.settings import Settings
 
@@ -20,7 +22,7 @@ Views = Mapping[str, Sequence[Feature]]
 @dataclass(frozen=True)
 class FlinkJob:
     """``tables`` say where data lies, ``definitions`` and ``inserts`` what is computed. ``versions`` name the computation of
-    each view, and of what all share, for ``flink_jobs.operators``.
+    each view, each table of counters, and of what all share, for ``flink_jobs.operators``.
     """
 
     tables: tuple[str, ...]
@@ -36,7 +38,7 @@ class FlinkJob:
 
 
 def realtime_job(settings: Settings, paths: Paths, views: Views) -> FlinkJob:
-    """Kafka → outcomes → the lake's bronze, unreadable values and features."""
+    """Kafka → outcomes → the lake's bronze, unreadable values, features and counters."""
     roll_after_ms = max(settings.checkpoint_interval_ms // 2, 100)
     return _job(
         settings,
@@ -47,8 +49,9 @@ def realtime_job(settings: Settings, paths: Paths, views: Views) -> FlinkJob:
             bronze.lake_bronze(settings),
             unreadable.unreadable_table(paths.unreadable, roll_after_ms=roll_after_ms),
             feature_topic.kafka_features(bootstrap=settings.kafka_bootstrap),
+            *counter_topic.kafka_counters(bootstrap=settings.kafka_bootstrap),
         ),
-        inserts=(unreadable.not_json(),),
+        inserts=(unreadable.not_json(), *counter_topic.counter_inserts()),
     )
 
 
@@ -67,10 +70,10 @@ def replay_job(settings: Settings, views: Views, *, source: Path, target: Path) 
     )
 
 
-def features_job(settings: Settings, views: Views, *, source: Path, target: Path) -> FlinkJob:
-    """Features alone, from a folder of JSON lines into ``features`` below ``target``."""
+def features_job(settings: Settings, views: Views, *, source: Path, target: Path, zones: Zones = NO_ZONES) -> FlinkJob:
+    """Features alone, from a folder of JSON lines into ``features`` below ``target``, with the local time of the shops."""
     whole = replay_job(settings, views, source=source, target=target)
-    wanted = feature_topic.features_insert(views, allowed_lateness_s=settings.allowed_lateness_s)
+    wanted = feature_topic.features_insert(views, allowed_lateness_s=settings.allowed_lateness_s, zones=zones)
     tables = tuple(table for table in whole.tables if " log (" in table or " features (" in table)
     return FlinkJob(tables=tables, definitions=whole.definitions, inserts=(wanted,), versions=whole.versions)
 
@@ -78,10 +81,11 @@ def features_job(settings: Settings, views: Views, *, source: Path, target: Path
 def _job(settings: Settings, views: Views, *, tables: tuple[str, ...], inserts: tuple[str, ...]) -> FlinkJob:
     lateness_s = settings.allowed_lateness_s
     definitions = tuple(outcomes.outcome_views(allowed_lateness_s=lateness_s, future_tolerance_s=settings.future_tolerance_s))
+    counted = tuple(counter_views())
     queries = {view: view_query(view, members, allowed_lateness_s=lateness_s) for view, members in views.items()}
     return FlinkJob(
         tables=tables,
-        definitions=definitions,
+        definitions=(*definitions, *counted),
         inserts=(
             bronze.bronze_insert(),
             unreadable.not_a_record(),
@@ -89,5 +93,6 @@ def _job(settings: Settings, views: Views, *, tables: tuple[str, ...], inserts: 
             *inserts,
         ),
         versions={SHARED: version_of(*definitions)}
-        | {view: version_of(*definitions, query) for view, query in queries.items()},
+        | {view: version_of(*definitions, query) for view, query in queries.items()}
+        | {table: version_of(*definitions, *counted, query) for table, query in counter_queries().items()},
     )

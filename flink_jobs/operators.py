@@ -1,10 +1,11 @@
 """Names of the job's operators that outlive an upgrade: a savepoint gives each operator the state under its uid.
 
 The planner would number operators through, so that a new view renames all behind it. Here an operator is called
-``<owner>@<version>.<kind>.<n>``. The owner is the view or the sink that it alone serves, ``views`` where several views share
-it, or ``events`` for what lies before all of them. The version names what it computes, so that state never passes to a
-computation that means something else. ``n`` counts the operators of one kind of an owner and version. A view that is added or
-taken away changes no other name, unless it shares state with others and so changes what is computed there.
+``<owner>@<version>.<kind>.<n>``. The owner is the view, the table of counters or the other sink that it alone serves, ``views``
+or ``counters`` where several of these share it, or ``events`` for what lies before all of them. The version names what it
+computes, so that state never passes to a computation that means something else. ``n`` counts the operators of one kind of an
+owner and version. A view that is added or taken away changes no other name, unless it shares state with others and so changes
+what is computed there.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from jishi.files import write_json
 
 SHARED = "events"
 SHARED_BY_VIEWS = "views"
-_FEATURES = "features"
+SHARED_BY_COUNTERS = "counters"
+_FEATURES_SINK = "features-1"
 _VIEW = re.compile(r'"view":"(\w+)"')
 _SINK = re.compile(r"^Sink\(table=\[(?:\w+\.)*(\w+)\]")
 # Kinds that keep nothing between two records, or hand on what they keep with each checkpoint.
@@ -64,12 +66,12 @@ class Operators:
 
 
 def assign_uids(plan: dict[str, Any], versions: Mapping[str, str]) -> None:
-    """Give each node of a compiled plan its name; ``versions`` by view, and under ``SHARED`` for all else.
+    """Give each node of a compiled plan its name; ``versions`` by view and table of counters, under ``SHARED`` for all else.
 
     Raises RuntimeError when a branch of the features tells no view.
     """
     nodes = {node["id"]: node for node in plan["nodes"]}
-    owners = _owners(plan, nodes)
+    owners = _owners(plan, nodes, versions)
     before: dict[int, list[int]] = defaultdict(list)
     for edge in plan["edges"]:
         before[edge["target"]].append(edge["source"])
@@ -78,7 +80,7 @@ def assign_uids(plan: dict[str, Any], versions: Mapping[str, str]) -> None:
     for number in sorted(nodes):  # the planner numbers from sources to sinks
         owner, kind = owners[number], _kind(nodes[number])
         version = versions.get(owner, versions[SHARED])
-        if owner == SHARED_BY_VIEWS:
+        if owner in (SHARED_BY_VIEWS, SHARED_BY_COUNTERS):
             version = version_of(version, nodes[number]["description"], *(computed.get(n, "") for n in before[number]))
             computed[number] = version
         name = f"{owner}@{version}"
@@ -98,41 +100,42 @@ def version_of(*statements: str) -> str:
     return hashlib.sha256("\n;\n".join(statements).encode()).hexdigest()[:8]
 
 
-def _owners(plan: dict[str, Any], nodes: Mapping[int, dict[str, Any]]) -> dict[int, str]:
-    """By node: the one view or sink that it leads to, else SHARED_BY_VIEWS or SHARED."""
+def _owners(plan: dict[str, Any], nodes: Mapping[int, dict[str, Any]], versions: Mapping[str, str]) -> dict[int, str]:
+    """By node: the one view or sink that it leads to, else what views or tables of counters share, else SHARED."""
     after: dict[int, list[int]] = defaultdict(list)
     for edge in plan["edges"]:
         after[edge["source"]].append(edge["target"])
     views: set[str] = set()
     leads_to: dict[int, frozenset[str]] = {}
-    sinks = _sinks(nodes)
+    sinks = _sinks(nodes, versions)
+    takes_views: set[int] = set()  # where views end: their union, or the sink of features where there is one view only
     for number in sorted(nodes, reverse=True):
         if number in sinks:
             leads_to[number] = frozenset({sinks[number]})
-        elif _kind(nodes[number]) != "union" and any(_takes_views(nodes[n]) for n in after[number]):
+        elif _kind(nodes[number]) != "union" and any(n in takes_views for n in after[number]):
             views.add(_view_of(nodes[number]))
             leads_to[number] = frozenset({_view_of(nodes[number])})
         else:
             leads_to[number] = frozenset().union(*(leads_to[n] for n in after[number]))
-    shared = {True: SHARED_BY_VIEWS, False: SHARED}
-    return {number: next(iter(names)) if len(names) == 1 else shared[names <= views] for number, names in leads_to.items()}
+        if leads_to[number] == {_FEATURES_SINK} and (number in sinks or _kind(nodes[number]) == "union"):
+            takes_views.add(number)
+    counters = versions.keys() & frozenset(sinks.values())
+    shared = ((views, SHARED_BY_VIEWS), (counters, SHARED_BY_COUNTERS), (frozenset(sinks.values()) | views, SHARED))
+    return {
+        number: next(iter(names)) if len(names) == 1 else next(owner for members, owner in shared if names <= members)
+        for number, names in leads_to.items()
+    }
 
 
-def _sinks(nodes: Mapping[int, dict[str, Any]]) -> dict[int, str]:
-    """Sinks by node: the table, and which of its sinks."""
+def _sinks(nodes: Mapping[int, dict[str, Any]], versions: Mapping[str, str]) -> dict[int, str]:
+    """Sinks by node: the table where it has a version of its own, else the table and which of its sinks."""
     sinks: dict[int, str] = {}
     counted: Counter[str] = Counter()
     for number in sorted(nodes):
         if sink := _SINK.match(nodes[number]["description"]):
             counted[sink[1]] += 1
-            sinks[number] = f"{sink[1]}-{counted[sink[1]]}"
+            sinks[number] = sink[1] if sink[1] in versions else f"{sink[1]}-{counted[sink[1]]}"
     return sinks
-
-
-def _takes_views(node: dict[str, Any]) -> bool:
-    """Whether views end here: in their union, or in the sink of features where there is one view only."""
-    sink = _SINK.match(node["description"])
-    return _kind(node) == "union" or (sink is not None and sink[1] == _FEATURES)
 
 
 def _view_of(node: dict[str, Any]) -> str:

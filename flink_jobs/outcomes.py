@@ -9,9 +9,15 @@ from jishi.outcomes import outcome_sql
 # What a record needs to be a row of bronze at all; the contract lets none through without them.
 IDENTITY = ("collector_id", "seq", "shop_id", "line")
 
-# Deliveries of one event are remembered this long after the last of them. It must exceed the allowed lateness: a later
-# repetition is late by its own clocks, so that no feature counts it even when the first is forgotten.
+# Deliveries of one event are remembered this long after the last of them, by the clock of the job. It must exceed the allowed
+# lateness: a later repetition is late by its own clocks, so that no feature counts it even when the first is forgotten. While
+# the job is down the log's time stands still for it: what it goes on from is remembered for as much longer (plan.limit_state).
 DEDUPLICATION_TTL_S = 3600
+# A person who does nothing for so long is forgotten by the stream, also one who will never come back under that id. Lists of
+# one who comes back begin anew; the online store keeps the first instant (feature_repo.writer).
+QUIET_TTL_S = 30 * 24 * 3600
+# The longest day has 25 hours (clocks put back), and an event on time may come after it.
+COUNTED_DAY_TTL_S = 27 * 3600
 
 
 def outcome_views(*, allowed_lateness_s: int, future_tolerance_s: int) -> list[str]:

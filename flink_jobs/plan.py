@@ -9,21 +9,27 @@ from pyflink.table import CompiledPlan, PlanReference, TableEnvironment
 
 from flink_jobs.job import FlinkJob
 from flink_jobs.operators import Operators, assign_uids, operators_of
-from flink_jobs.outcomes import DEDUPLICATION_TTL_S
+from flink_jobs.outcomes import COUNTED_DAY_TTL_S, DEDUPLICATION_TTL_S, QUIET_TTL_S
 
 _OVER_AGGREGATE = "stream-exec-over-aggregate"
 _BY_DELIVERY = "partitionBy=[shop_id, event_id"
+# Of counters, and of nothing else in the job.
+_OF_COUNTERS = ("stream-exec-deduplicate", "stream-exec-group-aggregate", "stream-exec-rank")
+_BY_MINUTE = "groupBy=[shop_id, occurred_date, minute]"
 
 
-def compile_job(environment: TableEnvironment, job: FlinkJob) -> CompiledPlan:
-    """Declare the tables and views of ``job`` and compile its inserts into one plan, ready to be executed."""
+def compile_job(environment: TableEnvironment, job: FlinkJob, *, state_age_s: float = 0.0) -> CompiledPlan:
+    """Declare the tables and views of ``job`` and compile its inserts into one plan, ready to be executed.
+
+    ``state_age_s`` is how old the state is that the job goes on from.
+    """
     for statement in (*job.tables, *job.definitions):
         environment.execute_sql(statement)
     statements = environment.create_statement_set()
     for insert in job.inserts:
         statements.add_insert_sql(insert)
     plan = json.loads(statements.compile_plan().as_json_string())
-    limit_deduplication_state(plan)
+    limit_state(plan, state_age_s)
     assign_uids(plan, job.versions)
     loaded = environment.load_plan(PlanReference.from_json_string(json.dumps(plan)))
     # PyFlink 2.3.0 hands load_plan's answer the Java environment, whose plans cannot be executed.
@@ -35,13 +41,27 @@ def operators(compiled: CompiledPlan) -> Operators:
     return operators_of(json.loads(compiled.as_json_string()))
 
 
-def limit_deduplication_state(plan: dict[str, Any]) -> None:
-    """Let the counters of deliveries expire. Only they: the same setting for the whole job would forget the last items of a
-    person who was away, and SQL has no hint for an OVER aggregate. Raises RuntimeError when the plan has not one such operator.
+def limit_state(plan: dict[str, Any], state_age_s: float = 0.0) -> None:
+    """Let the counters of deliveries expire, those of a shop's day, and what is known of a person who has gone quiet; SQL has
+    no hint for an OVER aggregate. Windows let go of their state by themselves.
+
+    Time to live goes by the wall clock, also while the job is down: it is longer by ``state_age_s``, so that a repetition which
+    lay in the log meanwhile is known as one. Raises RuntimeError when the plan has not one operator that counts deliveries.
     """
-    counters = [
-        node for node in plan["nodes"] if node["type"].startswith(_OVER_AGGREGATE) and _BY_DELIVERY in node["description"]
-    ]
+    overs = [node for node in plan["nodes"] if node["type"].startswith(_OVER_AGGREGATE)]
+    counters = [node for node in overs if _BY_DELIVERY in node["description"]]
     if len(counters) != 1:
         raise RuntimeError(f"expected one operator that counts deliveries, the plan has {len(counters)}")
-    counters[0].setdefault("configuration", {})["table.exec.state.ttl"] = f"{DEDUPLICATION_TTL_S * 1000} ms"
+    for node in overs:
+        ttl_s = (DEDUPLICATION_TTL_S if node is counters[0] else QUIET_TTL_S) + state_age_s
+        node.setdefault("configuration", {})["table.exec.state.ttl"] = _ttl(ttl_s)
+    for node in plan["nodes"]:
+        if node["type"].startswith(_OF_COUNTERS):
+            # No event on time comes to a minute that long after it.
+            ttl_s = (DEDUPLICATION_TTL_S if _BY_MINUTE in node["description"] else COUNTED_DAY_TTL_S) + state_age_s
+            for state in node["state"]:
+                state["ttl"] = _ttl(ttl_s)
+
+
+def _ttl(seconds: float) -> str:
+    return f"{round(seconds * 1000)} ms"

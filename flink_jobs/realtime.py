@@ -33,6 +33,9 @@ from jishi.settings import Settings, get_settings
 BEAT_EVERY_S = 1.0
 # A JVM that hangs (a stopped process, a long collection of garbage) is waited for: a new start takes as long.
 PATIENCE_S = 30.0
+STARTS_WITHIN_S = 300.0  # from the look at the state's age to the first record
+# After a machine slept, the state has aged and the log has not moved on for the job. A new start takes that into account.
+LONGEST_PAUSE_S = 600.0
 
 
 class StopAsked(BaseException):
@@ -93,7 +96,8 @@ def start(settings: Settings, paths: Paths, job: FlinkJob, folder: Path) -> str:
     if taken_out := bronze_restore.put_back(settings, origin):
         print(f"bronze had {taken_out} commits that the job's state does not know; they are out and come again", flush=True)
     options = engine.realtime_options(settings, paths, checkpoints=folder, resume_from=origin)
-    compiled = compile_job(engine.table_environment(options), job)
+    state_age_s = origin.age_s(time.time()) + STARTS_WITHIN_S if origin else 0.0
+    compiled = compile_job(engine.table_environment(options), job, state_age_s=state_age_s)
     client = compiled.execute().get_job_client()
     operators(compiled).note(paths.flink)
     job_id = str(client.get_job_id())
@@ -109,8 +113,12 @@ def watch(paths: Paths, rest: RestApi, job_id: str, folder: Path, *, web: str) -
     known = checkpoints.Handover.noted(paths.flink)
     announced = tidied = False
     last_error: str | None = None
-    answered = time.monotonic()
+    answered, looked_at = time.monotonic(), time.time()
     while True:
+        slept_s, looked_at = time.time() - looked_at, time.time()
+        if slept_s > LONGEST_PAUSE_S:
+            print(f"error: nothing ran for {slept_s:.0f} s; the job starts again from its newest checkpoint", file=sys.stderr)
+            return 1
         try:
             facts = rest.facts(job_id)
             answered = time.monotonic()

@@ -21,6 +21,7 @@ from jishi.features import live_views, views
 from jishi.java import JavaMissing
 from jishi.paths import Paths
 from jishi.settings import get_settings
+from jishi.shops import Shops
 
 
 def run_bounded(job: FlinkJob, checkpoints: Path) -> None:
@@ -52,7 +53,8 @@ def main() -> int:
     try:
         jvm = engine.start_jvm(Paths(var=target / "flink", envs=settings.envs), settings.flink_jvm)
         started = time.monotonic()
-        run_bounded(features_job(settings, wanted, source=source, target=target), target / "checkpoints")
+        zones = Shops.load(Paths.of(settings).shops_file).zones
+        run_bounded(features_job(settings, wanted, source=source, target=target, zones=zones), target / "checkpoints")
         print(f"flink: replayed in {time.monotonic() - started:.1f} s (start {started - began:.1f} s)", flush=True)
     except (JavaException, Py4JError, JavaMissing, OSError, ValueError) as error:
         lines = str(error).strip().splitlines()

@@ -13,9 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from imports import import_commands
+from imports import rates as rate_commands
+from imports import spend as spend_commands
 from imports.bronze import LineCounts
 from imports.history import check_history, history_shops, land_history
 from imports.import_commands import valid_shop_id
+from jishi.command_line import run_command
 from jishi.landing import LandingError, write_landing
 from jishi.paths import Paths
 from jishi.settings import get_settings
@@ -51,6 +54,8 @@ def journey(
 app.command("events")(import_commands.events)
 app.command("orders")(import_commands.orders)
 app.command("items")(import_commands.items)
+app.command("rates")(rate_commands.rates)
+app.command("spend")(spend_commands.spend)
 
 
 @app.command()
@@ -80,6 +85,13 @@ def history(
                 progress=lambda done, total: bar.update(shown, completed=done, total=total),
             )
         console.print(_counts_table(counts, f"bronze/history, {time.monotonic() - started:.1f} s"))
+        for shop_id, of_shop in counts.items():
+            if of_shop.outdated_repairs:
+                console.print(
+                    f"{shop_id}: {of_shop.outdated_repairs} repairs were of lines that are others now, and are gone; see: "
+                    f"jishi quarantine list --shop {shop_id}",
+                    soft_wrap=True,
+                )
     for each in checked.shops:
         runs.record(each)
         result.shops.append(each)
@@ -102,17 +114,7 @@ def _counts_table(counts: dict[str, LineCounts], title: str) -> Table:
 
 def main() -> int:
     """Run the command; a user's error is one sentence and exit code 2."""
-    try:
-        app(standalone_mode=True)
-    except (LandingError, BadRunId) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(
-            f"error: {error.filename or 'the disk'}: {error.strerror}; what was published before is untouched", file=sys.stderr
-        )
-        return 2
-    return 0
+    return run_command(app, (LandingError, BadRunId))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from jishi.arrow_tables import arrow_schema, to_arrow, write_parquet
 from jishi.contract import Refusal, known_since_ms, record_of
+from jishi.contract.home_money import ShopMoney
 from jishi.contract.reading import kept_text, read_event
 from jishi.landing import LandedFile, LandingError
 from jishi.tables import BRONZE_EVENTS, BRONZE_HISTORY, TableSchema
@@ -36,15 +37,17 @@ class FileTask:
     first_seq: int
     target: Path
     field_ids: dict[str, int]
+    money: ShopMoney | None = None  # by which amounts in another currency are stamped
     now_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)  # the clock of the import
 
 
 @dataclass
 class LineCounts:
-    """How many lines were read and what the contract said of them."""
+    """How many lines were read and what the contract said of them; repairs whose line is another one now."""
 
     lines: int = 0
     invalid: Counter[str] = field(default_factory=Counter)
+    outdated_repairs: int = 0
 
     @property
     def good(self) -> int:
@@ -81,7 +84,7 @@ def land_file(task: FileTask) -> LineCounts:
     """Check one landing file against its manifest entry and write its bronze rows. Raises LandingError on a difference."""
     lines = read_lines(task.source, task.landed)
     counts = LineCounts()
-    rows = bronze_rows(lines, counts, shop_id=task.shop_id, first_seq=task.first_seq, now_ms=task.now_ms)
+    rows = bronze_rows(lines, counts, shop_id=task.shop_id, first_seq=task.first_seq, now_ms=task.now_ms, money=task.money)
     # In small pieces: a column is cut out of rows three times as fast while they are still in the processor's cache.
     pieces = [to_arrow(BRONZE_EVENTS, piece) for piece in iter(lambda: list(islice(rows, _PIECE)), [])]
     write_parquet(in_lake(pa.concat_tables(pieces), BRONZE_HISTORY), task.target, task.field_ids)
@@ -98,10 +101,16 @@ def in_lake(rows: pa.Table, schema: TableSchema) -> pa.Table:
 
 
 def bronze_rows(
-    lines: Iterable[bytes], counts: LineCounts, *, shop_id: str, first_seq: int, now_ms: int | None = None
+    lines: Iterable[bytes],
+    counts: LineCounts,
+    *,
+    shop_id: str,
+    first_seq: int,
+    now_ms: int | None = None,
+    money: ShopMoney | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Bronze rows of history lines, in order; ``counts`` is updated with each. ``now_ms`` is the clock of the import: times far
-    ahead of it are refused.
+    ahead of it are refused. ``money`` stamps amounts in another currency than the shop's.
 
     ``received_at_ms`` is the event's ``received_at``, else its ``occurred_at``. A line that has neither became known together
     with the line before it (or, at the start of a file, with the first line that has one; 0 when none has). History did not run
@@ -122,12 +131,14 @@ def bronze_rows(
             refusal=refusal,
             now_ms=now_ms,
             sent_by="import",
+            money=money,
         )
         counts.lines += 1
         if isinstance(checked, Refusal):
             counts.invalid[checked.reason] += 1
         known = known_since_ms(raw, record, checked)
-        row: dict[str, Any] = {**record, "log_partition": None, "log_offset": None}
+        row: dict[str, Any] = {name: value for name, value in record.items() if name in BRONZE_EVENTS.columns}
+        row |= {"log_partition": None, "log_offset": None}
         last_known = last_known if known is None else known
         if last_known is None:
             waiting.append(row)

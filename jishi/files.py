@@ -23,6 +23,15 @@ def write_atomically(path: Path, text: str, mode: int = 0o666) -> None:
     os.replace(aside, path)
 
 
+def fsync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: a new or renamed file survives a crash of the machine only after this."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_json(path: Path, value: object) -> None:
     """``write_atomically`` of readable JSON."""
     write_atomically(path, json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n")

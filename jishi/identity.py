@@ -254,26 +254,28 @@ def _links_of_pair(evidence: list[Act], rules: IdentityRules) -> Iterable[Link]:
 
 
 def _capped(plain: list[Link], rules: IdentityRules) -> list[Link]:
-    """Links with their reasons: how many of the user's, and of the device's, became known up to a horizon before each."""
-    of_user: dict[str, list[int]] = {}
-    of_device: dict[str, list[int]] = {}
+    """Links with their reasons, by how many devices of the user and users of the device became known up to a horizon before."""
+    of_user: dict[str, list[tuple[int, str]]] = {}
+    of_device: dict[str, list[tuple[int, str]]] = {}
     for link in sorted(plain, key=lambda link: link.known_at_ms):
-        of_user.setdefault(link.user_id, []).append(link.known_at_ms)
-        of_device.setdefault(link.anonymous_id, []).append(link.known_at_ms)
+        of_user.setdefault(link.user_id, []).append((link.known_at_ms, link.anonymous_id))
+        of_device.setdefault(link.anonymous_id, []).append((link.known_at_ms, link.user_id))
     judged = []
     for link in plain:
-        if _count_up_to(of_user[link.user_id], link.known_at_ms, rules.horizon_ms) > rules.most_devices:
+        if _distinct_up_to(of_user[link.user_id], link.known_at_ms, rules.horizon_ms) > rules.most_devices:
             judged.append(link._replace(reason=LinkReason.SHARED_ACCOUNT))
-        elif _count_up_to(of_device[link.anonymous_id], link.known_at_ms, rules.horizon_ms) > rules.most_users:
+        elif _distinct_up_to(of_device[link.anonymous_id], link.known_at_ms, rules.horizon_ms) > rules.most_users:
             judged.append(link._replace(reason=LinkReason.PUBLIC_DEVICE))
         else:
             judged.append(link)
     return judged
 
 
-def _count_up_to(instants: list[int], at_ms: int, horizon_ms: int) -> int:
-    """How many of the sorted instants lie within ``[at − horizon, at]``."""
-    return bisect_right(instants, at_ms) - bisect_left(instants, at_ms - horizon_ms)
+def _distinct_up_to(known: list[tuple[int, str]], at_ms: int, horizon_ms: int) -> int:
+    """How many ids became known within ``[at − horizon, at]``; ``known`` is sorted by its instants."""
+    first = bisect_left(known, at_ms - horizon_ms, key=lambda pair: pair[0])
+    last = bisect_right(known, at_ms, key=lambda pair: pair[0])
+    return len({name for _, name in known[first:last]})
 
 
 def _user_of(active: list[Link], in_visit: str | None) -> str | None:

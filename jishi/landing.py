@@ -19,7 +19,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from jishi.contract.fields import Currency, ShopId
-from jishi.files import write_json
+from jishi.files import fsync_folder, write_json
 
 LINES_PER_FILE = 50_000
 BYTES_PER_FILE = 16 * 2**20
@@ -47,13 +47,17 @@ class LandedFile(BaseModel):
 
 
 class Manifest(BaseModel):
-    """Content of ``manifest.json``; ``lines`` is the number of accepted events of the shop's history."""
+    """Content of ``manifest.json``; ``lines`` is the number of accepted events of the shop's history.
+
+    ``imports`` names what was added to it, one after the other, so that the same files count once.
+    """
 
     shop_id: ShopId
     shop: ShopFacts
     source: str
     lines: int
     files: list[LandedFile]
+    imports: list[str] = []
 
 
 def set_aside(folder: Path) -> Path:
@@ -69,13 +73,18 @@ def settle(folder: Path) -> None:
 
 
 def replace_folder(draft: Path, final: Path) -> None:
-    """Put a whole draft in the place of a shop's folder; after a crash ``settle`` gives one of both, never none."""
+    """Put a whole draft in the place of a shop's folder; after a crash ``settle`` gives one of both, never none.
+
+    The draft's names are on disk before the old folder moves, and the new one's before the old one goes.
+    """
     settle(final)
     old = set_aside(final)
     shutil.rmtree(old, ignore_errors=True)
+    fsync_folder(draft)
     if final.exists():
         final.rename(old)
     draft.rename(final)
+    fsync_folder(final.parent)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -105,6 +114,17 @@ def load_manifest(folder: Path) -> Manifest:
     if manifest.lines != sum(f.lines for f in manifest.files):
         raise LandingError(f"{file}: lines is {manifest.lines} but its files add up to {sum(f.lines for f in manifest.files)}")
     return manifest
+
+
+def checked_files(folder: Path) -> list[Path]:
+    """The files of one shop in their order. Raises LandingError for one that is missing or not what its manifest says."""
+    for landed in (files := load_manifest(folder).files):
+        file = folder / landed.name
+        if not file.exists():
+            raise LandingError(f"{file} is named by {MANIFEST} and is not there; write the landing files again")
+        if hashlib.sha256(file.read_bytes()).hexdigest() != landed.sha256:
+            raise LandingError(f"{file} has another content than {MANIFEST} says (sha256); write the landing files again")
+    return [folder / landed.name for landed in files]
 
 
 def landed_shops(root: Path) -> list[str]:
@@ -137,7 +157,10 @@ class LandingWriter:
         if not self._buffer:
             return
         name = f"events-{len(self.files):05d}.jsonl"
-        (self.folder / name).write_bytes(self._buffer)
+        with (self.folder / name).open("wb") as file:
+            file.write(self._buffer)
+            file.flush()
+            os.fsync(file.fileno())
         digest = hashlib.sha256(self._buffer).hexdigest()
         self.files.append(LandedFile(name=name, lines=self._buffered_lines, sha256=digest))
         self._buffer, self._buffered_lines = bytearray(), 0

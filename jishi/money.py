@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
 
+MOST_MINOR = 2**53 - 1  # the largest amount: the largest whole number that every reader of JSON keeps
+MOST_SUM = 2**63 - 1  # a sum over many events stays within ± this
+HOME_CURRENCY = "home_currency"  # a property that only a stamped event has (jishi.contract.home_money)
+
 _TWO_DIGITS = """
 AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP CRC CUP CVE CZK
 DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD
@@ -34,9 +38,17 @@ WITHDRAWN_MINOR_DIGITS: dict[str, int] = {
     **dict.fromkeys(_WITHDRAWN_NO_DIGITS.split(), 0),
 }
 
+# Of every currency in which something was or is paid.
+CURRENCY_DIGITS: dict[str, int] = {**WITHDRAWN_MINOR_DIGITS, **MINOR_DIGITS}
+
 
 class UnknownCurrency(ValueError):
     """No active ISO 4217 code; the message says so and gives an example."""
+
+
+def capped(total: int) -> int:
+    """A sum within the bounds that every engine keeps: what is beyond them is no money of any shop."""
+    return min(MOST_SUM, max(-MOST_SUM, total))
 
 
 def minor_digits(currency: str) -> int:
@@ -55,3 +67,13 @@ def to_minor(major: Decimal, currency: str) -> int:
 def to_major(minor: int, currency: str) -> Decimal:
     """Minor units as an exact amount in major units. Raises UnknownCurrency."""
     return Decimal(minor).scaleb(-minor_digits(currency))
+
+
+def shown(minor: int, currency: str) -> str:
+    """An amount for people, with the digits of its currency.
+
+    >>> shown(198000, "JPY"), shown(198000, "EUR"), shown(5, "KWD")
+    ('198,000 JPY', '1,980.00 EUR', '0.005 KWD')
+    """
+    digits = CURRENCY_DIGITS[currency]
+    return f"{Decimal(minor).scaleb(-digits):,.{digits}f} {currency}"

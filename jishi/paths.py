@@ -37,7 +37,7 @@ class Paths:
         return PROJECT_ROOT / ".venv" / "bin" / "python"
 
     def python(self, group: str) -> Path:
-        """Interpreter of one environment: ``main``, ``flink``, ``airflow`` or ``superset``."""
+        """Interpreter of one environment: ``main``, ``flink``, ``airflow``, ``superset`` or ``jupyter``."""
         return self.main_python() if group == "main" else self.envs / group / "bin" / "python"
 
     # --- state ---
@@ -55,6 +55,11 @@ class Paths:
     def shops_file(self) -> Path:
         """Registry of shops with hashed keys (``jishi.shops``)."""
         return self.var / "shops.json"
+
+    @property
+    def fx_rates(self) -> Path:
+        """The newest exchange rates of each shop, a file a shop (``jishi.fx_rates``)."""
+        return self.var / "fx_rates"
 
     @property
     def client_keys_file(self) -> Path:
@@ -95,6 +100,11 @@ class Paths:
     def unlinks(self) -> Path:
         """What was taken back of the links between devices and users (``jishi.unlinks``)."""
         return self.var / "identity" / "unlinks.jsonl"
+
+    @property
+    def pseudonym_secret(self) -> Path:
+        """What pseudonyms of persons are made with (``jishi.pseudonyms``, mode 0600)."""
+        return self.var / "identity" / "pseudonym_secret"
 
     @property
     def unreadable(self) -> Path:
@@ -152,11 +162,26 @@ class Paths:
         return self.var / "superset"
 
     @property
+    def portal_database(self) -> Path:
+        """The portal's people, sessions and audit log (SQLite)."""
+        return self.var / "portal" / "portal.db"
+
+    @property
+    def digests(self) -> Path:
+        """Weekly digests, ``<shop_id>/<Monday>-<language>.html``."""
+        return self.var / "digests"
+
+    @property
     def demo(self) -> Path:
-        """What ``jishi demo`` leaves for people: summary, notebook, reports."""
+        """What ``jishi demo`` leaves for people: summary and reports."""
         return self.var / "demo"
 
     @property
+    def jupyter(self) -> Path:
+        """Token, kernel and settings of ``jishi notebook``."""
+        return self.var / "jupyter"
+
+    @property
     def site(self) -> Path:
-        """Static pages served on ``docs_port``: ``dbt/``, ``notebooks/``."""
+        """Static pages served on ``docs_port``: ``dictionary/``, ``dbt/``, ``notebooks/``."""
         return self.var / "site"

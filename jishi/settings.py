@@ -15,7 +15,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 class Settings(BaseSettings):
     """Every knob of the platform. Ports are TCP ports on ``host``; durations end in their unit."""
 
-    model_config = SettingsConfigDict(env_prefix="JISHI_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="JISHI_", env_file=PROJECT_ROOT / ".env", extra="ignore")
 
     profile: Literal["embedded", "cluster"] = Field("embedded", description="embedded engines, or your own servers")
     var: Path = Field(PROJECT_ROOT / "var", description="folder that holds all state")
@@ -48,7 +48,20 @@ class Settings(BaseSettings):
     feature_writer_port: int = Field(18083, description="port of the feature writer's /metrics and /healthz")
     airflow_port: int = Field(18084, description="port of Airflow's web page and API")
     superset_port: int = Field(18085, description="port of the dashboard")
-    docs_port: int = Field(18086, description="port of the static pages: dbt docs, notebook, reports")
+    portal_port: int = Field(18087, description="port of the merchant's portal")
+    superset_url: str = Field("", description="the dashboard's address as browsers know it; empty: http://HOST:SUPERSET_PORT")
+    portal_url: str = Field("", description="the portal's address as browsers know it; empty: http://HOST:PORTAL_PORT")
+    docs_port: int = Field(18086, description="port of the static pages: dictionary, dbt docs, notebooks")
+    jupyter_port: int = Field(18088, description="port of Jupyter while jishi notebook runs")
+
+    smtp_host: str = Field("", description="mail server of digests and alerts; empty: no mail is sent")
+    smtp_port: int = Field(587, description="port of the mail server")
+    smtp_security: Literal["starttls", "tls", "none"] = Field("starttls", description="how the mail server speaks TLS")
+    smtp_ca_file: str = Field("", description="certificates that the mail server is trusted by; empty: the system's")
+    smtp_from: str = Field("", description="sender of mail, such as Jishi <reports@example.org>")
+    smtp_user: str = Field("", description="name to log in to the mail server with; empty: no login")
+    smtp_password_file: str = Field("", description="file that holds the password of smtp_user")
+    webhook_allow_private: bool = Field(False, description="let webhooks of digests and alerts lie in private networks")
 
     allowed_lateness_s: int = Field(30, ge=0, description="an event known later than this after it happened is late")
     future_tolerance_s: int = Field(5, ge=0, description="an event dated further ahead than this is future")
@@ -64,7 +77,8 @@ class Settings(BaseSettings):
     checkpoint_interval_ms: int = Field(5_000, ge=100, description="Flink checkpoint interval; bronze files appear with it")
     # The quick compiler alone: on two busy cores it halves CPU time and start-up. A job that is never idle gains by the full.
     flink_jvm: str = Field(
-        "-Xms256m -Xmx1536m -XX:+UseSerialGC -XX:TieredStopAtLevel=1", description="heap, collector and compiler of Flink's JVM"
+        "-Xms256m -Xmx1536m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=128m",
+        description="heap, collector and compiler of Flink's JVM",
     )
     stream_parallelism: int = Field(1, ge=1, description="parallelism of the Flink job")
     online_store: Literal["sqlite", "redis", "postgresql"] = Field("sqlite", description="Feast online store")
@@ -72,6 +86,9 @@ class Settings(BaseSettings):
     postgres_url: str = Field(
         "postgresql://jishi:jishi@127.0.0.1:5432/jishi",
         description="URL (user, password, host, port, database) of PostgreSQL when online_store is postgresql",
+    )
+    online_keep_days: int = Field(
+        180, ge=1, description="a running value leaves the online store after so many days without an act"
     )
     shop_group_size: int = Field(50, ge=1, description="most shops that a task of a pipeline works on")
     served_values_rate: float = Field(0.05, ge=0, le=1, description="share of the feature values used by serving that it logs")
@@ -83,6 +100,16 @@ class Settings(BaseSettings):
     spark_driver_memory: str = Field("3g", description="memory of the Spark driver")
 
     @property
+    def superset_address(self) -> str:
+        """Where browsers find Superset, without a slash at the end."""
+        return self.superset_url.rstrip("/") or f"http://{self.host}:{self.superset_port}"
+
+    @property
+    def portal_address(self) -> str:
+        """Where browsers find the portal, without a slash at the end."""
+        return self.portal_url.rstrip("/") or f"http://{self.host}:{self.portal_port}"
+
+    @property
     def kafka_port(self) -> int:
         """Port of the embedded broker."""
         return int(self.kafka_bootstrap.split(",")[0].rsplit(":", 1)[1])
@@ -92,6 +119,6 @@ class Settings(BaseSettings):
 def get_settings() -> Settings:
     """The settings of this process, read once. Entry points call this; functions take settings as an argument."""
     settings = Settings()
-    settings.var = settings.var.absolute()
-    settings.envs = settings.envs.absolute()
+    settings.var = PROJECT_ROOT / settings.var
+    settings.envs = PROJECT_ROOT / settings.envs
     return settings

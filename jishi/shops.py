@@ -9,16 +9,20 @@ import json
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
-from zoneinfo import ZoneInfo
+from typing import Literal, get_args
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, Field, field_validator
 
 from jishi.contract.fields import Currency, ShopId
 from jishi.contract.sender import OrderSource
+from jishi.customer_rules import CustomerRules
 from jishi.files import write_json
+from jishi.item_thresholds import ItemThresholds
 
 Right = Literal["write", "read", "track"]
 ModelsFrom = Literal["memory", "tables"]
@@ -28,19 +32,33 @@ class UnknownShop(LookupError):
     """No shop of that id is registered."""
 
 
+class ShopExists(ValueError):
+    """A shop of that id is registered already."""
+
+
 class UnknownKey(LookupError):
     """No key of that id is registered."""
+
+
+class BadKey(ValueError):
+    """What no key can be; ``field`` (right, origin, test) says which of its properties is wrong, the message what to do."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class Key(BaseModel):
     """A key of a shop: ``write`` sends events, ``read`` fetches recommendations, ``track`` sends what a browser may say.
 
     Only its SHA-256 is kept; a key is 256 random bits, so that a plain hash is enough: there is nothing to guess. A ``track``
-    key stands in the shop's pages for everybody to read; ``origins`` are the sites that may use it (all when empty).
+    key stands in the shop's pages for everybody to read; ``origins`` are the sites that may use it (all when empty). What a
+    test key sends is checked and shown on the live page, and never reaches the log.
     """
 
     key_id: str
     right: Right
+    is_test: bool = False
     sha256: str
     created_at: datetime | None = None
     origins: list[str] = Field(default_factory=list)
@@ -50,7 +68,9 @@ class Shop(BaseModel):
     """A tenant. ``time_zone`` decides its days; ``currency`` is ISO 4217; ``events_per_s`` is its own limit at the collector,
     in the place of ``JISHI_COLLECTOR_EVENTS_PER_S``; ``models_from`` says where its models come from: trained in memory, or
     from tables that Spark computes, for a shop whose acts do not fit one machine's memory; ``orders_from`` whose orders count:
-    those of its server, or those of its pages, whose key everybody can read.
+    those of its server, or those of its pages, whose key everybody can read; ``visits_end_at_midnight`` whether a visit that
+    goes on past midnight is two; ``customers`` who is none, and their thresholds; ``items`` when they sell well, lie too long,
+    and the bounds of price bands.
     """
 
     shop_id: ShopId
@@ -60,12 +80,18 @@ class Shop(BaseModel):
     events_per_s: int | None = Field(None, ge=1)
     models_from: ModelsFrom = "memory"
     orders_from: OrderSource = "server"
+    visits_end_at_midnight: bool = False
+    customers: CustomerRules = Field(default_factory=CustomerRules)
+    items: ItemThresholds = Field(default_factory=ItemThresholds)
     keys: list[Key] = Field(default_factory=list)
 
     @field_validator("time_zone")
     @classmethod
     def _is_known_zone(cls, value: str) -> str:
-        ZoneInfo(value)
+        try:
+            ZoneInfo(value)
+        except (LookupError, OSError, ValueError):
+            raise ValueError(f"{value!r} is no IANA time zone; {_zones_like(value)}") from None
         return value
 
 
@@ -89,10 +115,20 @@ class Shops(BaseModel):
             raise UnknownShop(f"unknown shop {shop_id!r}; known: {', '.join(sorted(self.shops)) or 'none'}")
         return self.shops[shop_id]
 
+    def create(self, shop: Shop) -> Shop:
+        """Register a new shop. Raises ShopExists with what is registered under its id."""
+        known = self.shops.get(shop.shop_id)
+        if known is not None:
+            facts = f"{known.name}, {known.currency}, {known.time_zone}, {len(known.keys)} keys"
+            raise ShopExists(f"shop {known.shop_id!r} exists already ({facts}) and stays as it is; choose another id")
+        self.shops[shop.shop_id] = shop
+        return shop
+
     def add(self, shop: Shop) -> Shop:
         """Register a shop, or update name, zone and currency of a known one; what else is set for it stays."""
         known = self.shops.get(shop.shop_id)
-        kept = known.model_dump(include={"events_per_s", "models_from", "orders_from"}) | {"keys": known.keys} if known else {}
+        names = ("events_per_s", "models_from", "orders_from", "visits_end_at_midnight", "customers", "items", "keys")
+        kept = {name: getattr(known, name) for name in names} if known else {}
         self.shops[shop.shop_id] = shop.model_copy(update=kept)
         return self.shops[shop.shop_id]
 
@@ -107,6 +143,11 @@ class Shops(BaseModel):
             yield shops
             shops.save(path)
 
+    @property
+    def zones(self) -> dict[str, str]:
+        """The time zone of each shop."""
+        return {shop_id: shop.time_zone for shop_id, shop in self.shops.items()}
+
     def limit(self, shop_id: str, events_per_s: int | None) -> None:
         """Give a shop its own limit, or with None the common one again. Raises UnknownShop."""
         self.shops[shop_id] = self.get(shop_id).model_copy(update={"events_per_s": events_per_s})
@@ -119,33 +160,67 @@ class Shops(BaseModel):
         """Say whose orders count, from now on. Raises UnknownShop."""
         self.shops[shop_id] = self.get(shop_id).model_copy(update={"orders_from": orders_from})
 
+    def end_visits_at_midnight(self, shop_id: str, ends: bool) -> None:
+        """Say whether visits end at the shop's midnight, as silver is built from now on. Raises UnknownShop."""
+        self.shops[shop_id] = self.get(shop_id).model_copy(update={"visits_end_at_midnight": ends})
+
+    def set_customer_rules(self, shop_id: str, rules: CustomerRules) -> None:
+        """Say who counts as no customer and what thresholds hold, from the next marts on. Raises UnknownShop."""
+        self.shops[shop_id] = self.get(shop_id).model_copy(update={"customers": rules})
+
+    def set_item_rules(self, shop_id: str, rules: ItemThresholds) -> None:
+        """Say what the marts of items go by, from the next ones on. Raises UnknownShop."""
+        self.shops[shop_id] = self.get(shop_id).model_copy(update={"items": rules})
+
     def groups(self, size: int, *, models_from: ModelsFrom | None = None) -> list[list[str]]:
         """Ids of all shops (or of those with such models), sorted and cut into groups of at most ``size``."""
         ids = sorted(key for key, shop in self.shops.items() if models_from in (None, shop.models_from))
         return in_groups(ids, size)
 
-    def issue_key(self, shop_id: str, right: Right, *, now: datetime | None = None, origins: Sequence[str] = ()) -> str:
-        """A new key of the shop. The text is returned once and kept nowhere; ``now`` is noted as the time of its making."""
-        text = f"jk_{right}_{secrets.token_urlsafe(32)}"
-        key = Key(key_id=secrets.token_hex(4), right=right, sha256=_sha256(text), created_at=now, origins=list(origins))
+    def issue_key(
+        self,
+        shop_id: str,
+        right: Right,
+        *,
+        now: datetime | None = None,
+        origins: Sequence[str] = (),
+        is_test: bool = False,
+    ) -> str:
+        """A new key of the shop. The text is returned once and kept nowhere; ``now`` is noted as the time of its making.
+
+        Raises UnknownShop, and BadKey for what no key can be.
+        """
+        if is_test and right == "read":
+            raise BadKey("test", "a read key sends nothing; make it a write or track key")
+        if origins and right != "track":
+            raise BadKey("origin", "only a track key belongs to sites; make it a track key")
+        text = f"jk_{right}_{'test_' if is_test else ''}{secrets.token_urlsafe(32)}"
+        key = Key(
+            key_id=secrets.token_hex(4),
+            right=right,
+            is_test=is_test,
+            sha256=_sha256(text),
+            created_at=now,
+            origins=[site_named(text) for text in origins],
+        )
         shop = self.get(shop_id)
         self.shops[shop_id] = shop.model_copy(update={"keys": [*shop.keys, key]})
         return text
 
     def rotate_keys(self, shop_id: str, right: Right, *, now: datetime | None = None, keep_old: bool = False) -> str:
         """A new key in the place of all of the shop's keys with this right, which end at once unless they are kept."""
-        old = [key for key in self.get(shop_id).keys if key.right == right]
+        old = [key for key in self.get(shop_id).keys if key.right == right and not key.is_test]
         text = self.issue_key(shop_id, right, now=now, origins=sorted({origin for key in old for origin in key.origins}))
         if not keep_old:
             for key in old:
                 self.revoke_key(key.key_id)
         return text
 
-    def revoke_key(self, key_id: str) -> tuple[str, Key]:
-        """Take a key back; returns its shop and the key. Raises UnknownKey."""
+    def revoke_key(self, key_id: str, of_shop: str | None = None) -> tuple[str, Key]:
+        """Take a key back, of this shop alone if one is named; returns its shop and the key. Raises UnknownKey."""
         for shop_id, shop in self.shops.items():
             for key in shop.keys:
-                if key.key_id == key_id:
+                if key.key_id == key_id and of_shop in (None, shop_id):
                     kept = [other for other in shop.keys if other is not key]
                     self.shops[shop_id] = shop.model_copy(update={"keys": kept})
                     return shop_id, key
@@ -162,6 +237,22 @@ class Shops(BaseModel):
         return match
 
 
+def right_named(text: str) -> Right:
+    """The right of a key. Raises BadKey."""
+    for right in get_args(Right):
+        if right == text:
+            return right  # type: ignore[no-any-return]
+    raise BadKey("right", f"{text!r} is no right; choose write, read or track")
+
+
+def site_named(text: str) -> str:
+    """Scheme and host of a site. Raises BadKey."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
+        raise BadKey("origin", f"{text!r} is no site; write scheme and host, such as https://shop.example")
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
 def in_groups(shop_ids: Sequence[str], size: int) -> list[list[str]]:
     """The ids in as few groups of at most ``size`` as there can be, all nearly as large as each other.
 
@@ -170,6 +261,19 @@ def in_groups(shop_ids: Sequence[str], size: int) -> list[list[str]]:
     """
     count = -(-len(shop_ids) // size)
     return [list(shop_ids[number * len(shop_ids) // count : (number + 1) * len(shop_ids) // count]) for number in range(count)]
+
+
+def yesterday(time_zone: str, now: datetime) -> date:
+    """The last whole day at a place."""
+    return now.astimezone(ZoneInfo(time_zone)).date() - timedelta(days=1)
+
+
+def _zones_like(text: str) -> str:
+    """A hint at zones that may be meant: those with a like name, or the city's."""
+    known = available_timezones()
+    city = [zone for zone in known if zone.rpartition("/")[2].lower() == text.strip().replace(" ", "_").lower()]
+    like = sorted(city) or get_close_matches(text, known, 2)
+    return f"is {' or '.join(like)} meant?" if like else "write one such as Asia/Shanghai or Europe/Berlin"
 
 
 def _sha256(text: str) -> str:

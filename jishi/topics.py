@@ -17,6 +17,9 @@ class Topic:
     config: dict[str, str] = field(default_factory=dict)
 
 
+# An event fills at most one request (1 MiB) and grows up to sixfold as a line within a record (collector.sizes).
+MAX_RECORD_BYTES = 8 * 2**20
+
 EVENTS = Topic(
     "jishi.events",
     "Every accepted event as a record of jishi.contract.record; key = event_key(); the order of knowing. And ticks.",
@@ -25,8 +28,7 @@ EVENTS = Topic(
         "message.timestamp.type": "LogAppendTime",  # received_at: never runs backwards within a partition
         "retention.ms": str(7 * 24 * 3600 * 1000),
         "compression.type": "producer",
-        # An event fills at most one request (1 MiB) and grows up to fourfold as a line within a record.
-        "max.message.bytes": str(8 * 2**20),
+        "max.message.bytes": str(MAX_RECORD_BYTES),
     },
 )
 
@@ -37,7 +39,19 @@ FEATURES = Topic(
     config={"cleanup.policy": "compact,delete", "retention.ms": str(7 * 24 * 3600 * 1000)},
 )
 
-ALL = (EVENTS, FEATURES)
+SHOP_COUNTERS = Topic(
+    "jishi.shop_counters",
+    "Running counters of a shop's day, provisional; key and value as flink_jobs.counter_topic declares them.",
+    partitions=2,
+    config={
+        "cleanup.policy": "compact,delete",
+        "retention.ms": str(2 * 24 * 3600 * 1000),
+        # A segment is compacted once it is closed: whoever starts to read has minutes of a day to read, not of two.
+        "segment.ms": str(3600 * 1000),
+    },
+)
+
+ALL = (EVENTS, FEATURES, SHOP_COUNTERS)
 
 
 def event_key(shop_id: str, anonymous_id: str | None, user_id: str | None) -> bytes:

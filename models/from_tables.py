@@ -33,9 +33,11 @@ from jishi.tables import (
     TableSchema,
 )
 from models.artefact import save
-from models.interactions import OF_SHOP, instant, recently_listed
+from models.interactions import OF_SHOP, OF_SHOP_THEN, instant, recently_listed
 from models.judged_acts import Acts, describe, split
+from models.persons_then import view_persons_then
 from models.placements.recipes import OF_TABLES
+from models.provenance import code_digest
 from models.release import RELEASE_FORMAT
 from models.table_states import read_states, view
 
@@ -50,7 +52,7 @@ _NEEDED: tuple[tuple[TableSchema, str | None, str], ...] = (
     (ALS_PERSON_FACTORS, None, "als"),
     (PERSON_CANDIDATES, None, "candidates"),
 )
-# Whom the full tables know; what is known of a cut is among it.
+# Whom the full tables know, and the persons of the cut, who may have been others then; its items are among the full ones.
 _IDS: dict[str, dict[TableSchema, tuple[str, ...]]] = {
     "items": {
         ALS_ITEM_FACTORS: ("item_id",),
@@ -72,9 +74,10 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     """
     with open_lake(lake) as connection:
         cut = instant(split(connection, shop_id).cut)
+        view_persons_then(connection, lake, shop_id, cut)
         for before in (cut, None):
             _check(connection, shop_id, before)
-        ids = {name: _number(connection, shop_id, name) for name in _IDS}
+        ids = {name: _number(connection, shop_id, name, cut) for name in _IDS}
         _check_known(connection, shop_id)
         acts = {"window": describe(connection, shop_id, cut), "full": describe(connection, shop_id)}
         facts = _facts(connection, shop_id, cut, acts["full"])
@@ -116,11 +119,12 @@ def _within_suffix(within: str | None) -> str:
     return "" if within is None else f" within {within}s"
 
 
-def _number(connection: duckdb.DuckDBPyConnection, shop_id: str, name: str) -> list[str]:
+def _number(connection: duckdb.DuckDBPyConnection, shop_id: str, name: str, before: datetime) -> list[str]:
     """Make the temporary table ``items`` or ``persons``; returns its ids in order."""
     every = " union ".join(
-        f"select {column} as id from {view(schema, None)} where shop_id = $shop"
+        f"select {column} as id from {relation} where shop_id = $shop"
         for schema, columns in _IDS[name].items()
+        for relation in sorted({view(schema, None), view(schema, before if name == "persons" else None)})
         for column in columns
     )
     values: dict[str, Any] = {"shop": shop_id}
@@ -135,7 +139,7 @@ def _number(connection: duckdb.DuckDBPyConnection, shop_id: str, name: str) -> l
 
 def _check_known(connection: duckdb.DuckDBPyConnection, shop_id: str) -> None:
     """That the full tables know every person and item of the acts, which they do unless silver is newer."""
-    sql = f"select a.person_id, a.item_id {OF_SHOP}"
+    sql = f"select a.person_id, a.item_id {OF_SHOP} union select a.person_id, a.item_id {OF_SHOP_THEN}"
     sql = f"select person_id, item_id from ({sql}) where person_id not in (select id from persons)"
     sql += " or item_id not in (select id from items)"
     stranger = connection.execute(f"{sql} order by all limit 1", {"shop": shop_id}).fetchone()
@@ -156,7 +160,7 @@ def _facts(connection: duckdb.DuckDBPyConnection, shop_id: str, cut: datetime, a
         MADE_FROM: {"tables": sources, "acts": acts.digest, "known_before": cut.isoformat()},
     }
     recipes = {name: [recipe.as_json() for recipe in each] for name, each in OF_TABLES.items()}
-    text = json.dumps([facts, recipes, asdict(Parameters()), RELEASE_FORMAT], sort_keys=True)
+    text = json.dumps([code_digest(), facts, recipes, asdict(Parameters()), RELEASE_FORMAT], sort_keys=True)
     return facts | {"candidate": hashlib.sha256(text.encode()).hexdigest()[:16]}
 
 

@@ -15,6 +15,7 @@ from scipy import sparse
 from jishi.lake.query import open_lake
 from jishi.lake.reading import LakeVersion
 from jishi.preference import WEIGHTS
+from models.persons_then import view_persons_then
 
 if TYPE_CHECKING:
     import duckdb
@@ -89,6 +90,8 @@ OF_SHOP = """
     from silver_interactions as a semi join silver_items as i on a.shop_id = i.shop_id and a.item_id = i.item_id
     where a.shop_id = $shop and a.person_id is not null
 """
+# The same with persons of before a cut as they were known at it (``models.persons_then.view_persons_then`` makes the view).
+OF_SHOP_THEN = OF_SHOP.replace("silver_interactions", "interactions_then")
 IN_ORDER = "order by a.occurred_at, a.person_id, a.item_id, a.kind, a.event_id, a.line_number"
 
 
@@ -107,10 +110,23 @@ def read_interactions(lake: LakeVersion, shop_id: str) -> Interactions:
     though nobody has touched them yet. Raises NoInteractions with the step that would bring some.
     """
     with open_lake(lake) as connection:
-        rows = connection.execute(
-            f"select a.person_id, a.item_id, a.kind, a.occurred_at, a.received_at {OF_SHOP} {IN_ORDER}", {"shop": shop_id}
-        ).to_arrow_table()
-        listed = recently_listed(connection, shop_id)
+        return _read(connection, shop_id, OF_SHOP)
+
+
+def with_persons_then(lake: LakeVersion, shop_id: str, interactions: Interactions, cut: np.datetime64) -> Interactions:
+    """The same acts, the persons of those before ``cut`` as they were known at it: what a split by the cut trains on and is
+    judged by.
+    """
+    with open_lake(lake) as connection:
+        is_other = view_persons_then(connection, lake, shop_id, instant(cut))
+        return _read(connection, shop_id, OF_SHOP_THEN) if is_other else interactions
+
+
+def _read(connection: duckdb.DuckDBPyConnection, shop_id: str, of_shop: str) -> Interactions:
+    rows = connection.execute(
+        f"select a.person_id, a.item_id, a.kind, a.occurred_at, a.received_at {of_shop} {IN_ORDER}", {"shop": shop_id}
+    ).to_arrow_table()
+    listed = recently_listed(connection, shop_id)
     if rows.num_rows == 0:
         raise NoInteractions.of(shop_id)
     person_ids, person = _numbered(rows["person_id"])

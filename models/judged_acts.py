@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from models.interactions import IN_ORDER, OF_SHOP, Interactions, NoInteractions, cut_value, instant, known_before
+from models.interactions import IN_ORDER, OF_SHOP, OF_SHOP_THEN, Interactions, NoInteractions, cut_value, instant, known_before
 from models.split import SplitWindow, last_active_days
 
 if TYPE_CHECKING:
@@ -55,16 +55,18 @@ def read_judged(
 ) -> Interactions:
     """All acts of at most ``MOST_PERSONS`` persons who acted in the test interval, over the items and persons of a candidate.
 
-    The ids are sorted and name every item and person of the shop's acts.
+    The ids are sorted and name every item and person of the shop's acts. Persons of before the cut are those known at it, by
+    the view ``interactions_then`` (``models.persons_then``).
     """
     interval = {"shop": shop_id, "test_from": instant(window.test_from), "end": instant(window.end)}
-    in_test = f"select distinct a.person_id {OF_SHOP} and a.occurred_at >= $test_from and a.occurred_at < $end order by 1"
+    in_test = f"select distinct a.person_id {OF_SHOP_THEN} and a.occurred_at >= $test_from and a.occurred_at < $end order by 1"
     people = connection.execute(in_test, interval).to_arrow_table()["person_id"]
     rows = np.linspace(0, len(people) - 1, min(len(people), MOST_PERSONS)).astype(np.int64)
     connection.register("judged_persons", pa.table({"person_id": people.take(pa.array(rows))}))
     theirs = "and a.person_id in (select person_id from judged_persons)"
     table = connection.execute(
-        f"select a.person_id, a.item_id, a.kind, a.occurred_at, a.received_at {OF_SHOP} {theirs} {IN_ORDER}", {"shop": shop_id}
+        f"select a.person_id, a.item_id, a.kind, a.occurred_at, a.received_at {OF_SHOP_THEN} {theirs} {IN_ORDER}",
+        {"shop": shop_id},
     ).to_arrow_table()
     persons, items = np.array(person_ids, dtype=np.str_), np.array(item_ids, dtype=np.str_)
     person, item, kind = (

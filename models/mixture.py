@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
+from models.part_states import joined, restore
 from models.recommender import Recommender, Scores, State
 
 
@@ -37,13 +38,11 @@ class Mixture:
 
     def state(self) -> State:
         """States of the parts, each array under ``<part>/<array>``."""
-        return {f"{name}/{key}": array for name, model in self.parts.items() for key, array in model.state().items()}
+        return joined(self.parts)
 
     def from_state(self, state: State) -> Self:
         """Take over the states of the parts."""
-        for name, model in self.parts.items():
-            prefix = f"{name}/"
-            model.from_state({key[len(prefix) :]: array for key, array in state.items() if key.startswith(prefix)})
+        restore(self.parts, state)
         return self
 
 

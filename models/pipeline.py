@@ -28,16 +28,18 @@ from models.artefact import CorruptArtefact, load_ids, load_state, read_manifest
 from models.evaluation import evaluate, make_test_set
 from models.from_tables import MADE_FROM
 from models.gate import decide_release
-from models.interactions import Interactions, instant, read_interactions
+from models.interactions import Interactions, instant, read_interactions, with_persons_then
 from models.item_knn import ItemKNN
 from models.judged_acts import describe, read_judged, split
+from models.persons_then import view_persons_then
 from models.placements.choice import choose_recipe as decide_placement
 from models.placements.judge import evaluate_placements
-from models.placements.newcomers import find, read_facts
+from models.placements.newcomers import Facts, find, read_facts
 from models.placements.ranked import teach
 from models.placements.recipes import RECIPES, asked, named
 from models.placements.stored import load
 from models.placements.training_set import TrainingSet
+from models.provenance import code_digest
 from models.recommender import State
 from models.release import RELEASE_FORMAT, Release, write_release
 from models.split import SplitWindow, last_active_days
@@ -63,21 +65,26 @@ def candidate_folder(paths: Paths, shop_id: str) -> Path:
 def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     """Choose parameters, fit all models on the training window and on all data; returns the candidate's id.
 
-    The id follows from the content of the interactions and the parameters, so that a rerun writes the same folder.
+    The id follows from the acts, the facts of new items, code, libraries and parameters, so that a rerun writes the same folder
+    and whatever could change a model makes another one.
     """
     interactions = read_interactions(lake, shop_id)
+    item_facts = read_facts(lake, shop_id, interactions.item_ids.tolist())
+    acts = _acts_digest(interactions)
     window = last_active_days(interactions.occurred_at[interactions.kind == "pay"])
-    known = interactions.where(window.is_training(interactions.occurred_at, interactions.received_at))
-    candidate = _candidate_id(interactions)
+    judged = with_persons_then(lake, shop_id, interactions, window.cut)
+    known = judged.where(window.is_training(judged.occurred_at, judged.received_at))
+    candidate = _candidate_id(acts, item_facts)
     folder = paths.models / shop_id / "candidates" / candidate
     shutil.rmtree(folder, ignore_errors=True)
-    parameters, tuning = choose_parameters(interactions, window)
+    parameters, tuning = choose_parameters(judged, window)
     ranker = teach(known, window.cut, lambda acts: matrix_models(acts, parameters))
     recipes = asked(interactions, has_ranker=ranker is not None)
     facts = {
         "shop_id": shop_id,
         "candidate": candidate,
         "interactions": len(interactions),
+        "acts_digest": acts,
         "models": {name: parameters_of(model) for name, model in make_models(parameters).items()},
         "tuning": tuning,
         "weights": WEIGHTS,
@@ -88,7 +95,7 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     def save_part(name: str, part: Interactions, as_of: np.datetime64) -> None:
         states, training_set = fit_part(part, as_of, parameters, chain.from_iterable(recipes.values()), ranker)
         if name == "full":
-            states |= _newcomers(lake, shop_id, training_set)
+            states |= _newcomers(item_facts, training_set)
         ids = {"items": part.item_ids.tolist(), "persons": part.person_ids.tolist()}
         span = {"from": instant(part.occurred_at.min()).isoformat(), "to": instant(part.occurred_at.max()).isoformat()}
         save(folder / name, states, ids, facts | {"trained_on": span})
@@ -102,23 +109,29 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     return candidate
 
 
-def _newcomers(lake: LakeVersion, shop_id: str, training_set: TrainingSet) -> dict[str, State]:
+def _newcomers(facts: Facts | None, training_set: TrainingSet) -> dict[str, State]:
     """Arrays of the shop's new items; none where it has none."""
-    facts = read_facts(lake, shop_id, training_set.acts.item_ids.tolist())
     newcomers = None if facts is None else find(facts, training_set.acts, training_set.als, training_set.as_of)
     return {} if newcomers is None else newcomers.states()
 
 
-def _candidate_id(interactions: Interactions) -> str:
+def _acts_digest(interactions: Interactions) -> str:
+    """SHA-256 of every act."""
     digest = hashlib.sha256()
     for column in (interactions.person, interactions.item, interactions.occurred_at, interactions.received_at):
         digest.update(np.ascontiguousarray(column).tobytes())
     for text in (interactions.person_ids, interactions.item_ids, interactions.kind):
         digest.update("\n".join(text.tolist()).encode())
+    return digest.hexdigest()
+
+
+def _candidate_id(acts: str, facts: Facts | None) -> str:
+    """16 hex digits; equal ids are equal bytes."""
     grid = {name: [parameters_of(make_model(name, chosen)) for chosen in choices] for name, choices in GRID.items()}
     recipes = {placement: [recipe.as_json() for recipe in each] for placement, each in RECIPES.items()}
-    digest.update(json.dumps([grid, WEIGHTS, recipes, RELEASE_FORMAT], sort_keys=True).encode())
-    return digest.hexdigest()[:16]
+    made_by = [code_digest(), acts, None if facts is None else facts.digest()]
+    text = json.dumps([made_by, grid, WEIGHTS, recipes, RELEASE_FORMAT], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def evaluate_candidate(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[str, Any]:
@@ -148,13 +161,15 @@ def _judged_by(lake: LakeVersion, shop_id: str, folder: Path, manifest: dict[str
     changed = StepMissing(f"the interactions of {shop_id!r} changed since the candidate was trained; run train again")
     if MADE_FROM not in manifest:
         interactions = read_interactions(lake, shop_id)
-        if _candidate_id(interactions) != folder.name:
+        if _acts_digest(interactions) != manifest.get("acts_digest"):  # a candidate of before has none
             raise changed
-        return interactions, last_active_days(interactions.occurred_at[interactions.kind == "pay"])
+        window = last_active_days(interactions.occurred_at[interactions.kind == "pay"])
+        return with_persons_then(lake, shop_id, interactions, window.cut), window
     with open_lake(lake) as connection:
         if describe(connection, shop_id).digest != manifest[MADE_FROM]["acts"]:
             raise changed
         window = split(connection, shop_id)
+        view_persons_then(connection, lake, shop_id, instant(window.cut))
         ids = (load_ids(folder / "window", manifest, name) for name in ("items", "persons"))
         return read_judged(connection, shop_id, window, *ids), window
 
@@ -188,7 +203,8 @@ def _catalogue(lake: LakeVersion, shop_id: str) -> set[str]:
 def publish(paths: Paths, shop_id: str) -> str | None:
     """Publish the candidate's full models when the gate passed them; returns the release, or None after a refusal.
 
-    The release is loaded and verified as serving would before the pointer moves.
+    The release is loaded and verified as serving would before the pointer moves. Its name is the candidate's, with a digest of
+    its content where a release of that name has other content (the gate may decide anew on the same candidate).
     """
     folder = candidate_folder(paths, shop_id)
     if not (folder / "gate.json").exists():
@@ -197,17 +213,21 @@ def publish(paths: Paths, shop_id: str) -> str | None:
     if not decision["is_released"]:
         return None
     releases = paths.models / shop_id / "releases"
-    final = releases / folder.name
-    if not _is_sound(paths, shop_id, folder.name):
-        shutil.rmtree(final, ignore_errors=True)
-        aside = releases / f".{folder.name}"
-        shutil.rmtree(aside, ignore_errors=True)
-        write_release(folder / "full", aside, decision)
-        aside.rename(final)
-    Release.load(paths.models, shop_id, folder.name)
-    write_atomically(paths.models / shop_id / "CURRENT", folder.name + "\n")
-    _drop_old(releases, keep=folder.name)
-    return folder.name
+    aside = releases / f".{folder.name}"
+    shutil.rmtree(aside, ignore_errors=True)
+    write_release(folder / "full", aside, decision)
+    version, content = folder.name, read_manifest(aside)
+    if _is_sound(paths, shop_id, version) and read_manifest(releases / version) != content:
+        version += "-" + hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+    if _is_sound(paths, shop_id, version):
+        shutil.rmtree(aside)
+    else:
+        shutil.rmtree(releases / version, ignore_errors=True)
+        aside.rename(releases / version)
+    Release.load(paths.models, shop_id, version)
+    write_atomically(paths.models / shop_id / "CURRENT", version + "\n")
+    _drop_old(releases, keep=version)
+    return version
 
 
 def _is_sound(paths: Paths, shop_id: str, version: str) -> bool:

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from jishi.preference import WEIGHTS
 from jishi.tables import ALS_ITEM_FACTORS, ALS_PERSON_FACTORS, BEFORE_CUT, ITEM_NEIGHBOURS, PERSON_CANDIDATES, TableSchema
-from models.interactions import OF_SHOP, cut_value, known_before, sales_of
+from models.interactions import OF_SHOP, OF_SHOP_THEN, cut_value, known_before, sales_of
 from models.placements.lists import LENGTH, Lists, origin
 from models.placements.recipes import CANDIDATES, CANDIDATES_AND_HISTORY
 from models.recommender import Scores, State
@@ -119,8 +119,9 @@ def _candidates_and_history(
     connection: duckdb.DuckDBPyConnection, shop_id: str, persons: int, before: datetime | None
 ) -> Lists:
     """The same with the items of the history, to which each adds its strength: an item's cosine with itself is 1."""
+    of_shop = OF_SHOP if before is None else OF_SHOP_THEN
     query = f"""
-        with acts as (select a.person_id, a.item_id, a.kind, a.occurred_at {OF_SHOP}{known_before(before)}),
+        with acts as (select a.person_id, a.item_id, a.kind, a.occurred_at {of_shop}{known_before(before)}),
         acted_upon as (
             select person_id, item_id, ln(1 + sum(weight)) as strength,
                 count(distinct occurred_at) filter (kind = 'pay') as baskets

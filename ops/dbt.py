@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -16,12 +17,20 @@ from jishi.lake.catalog import CATALOG, identifier, is_in_object_store, spark_op
 from jishi.lake.object_store import reach, statements
 from jishi.lake.query import quoted, rows_of
 from jishi.lake.reading import LakeVersion
+from jishi.money import CURRENCY_DIGITS
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
 from jishi.shops import Shops
 
 DBT = PROJECT_ROOT / "dbt"
 _SHOPS = "shop_id varchar, name varchar, time_zone varchar, currency varchar"
+_CURRENCIES = "currency varchar, minor_digits integer"
+_EXCLUSIONS = "shop_id varchar, rule_number integer, reason varchar, person varchar, is_prefix boolean"
+_SETTINGS = "shop_id varchar, measure varchar, score integer, threshold bigint"
+_ITEM_SETTINGS = "shop_id varchar, measure varchar, number integer, threshold bigint"
+# Beside silver's tables: rates, spend and what is kept of customers and channels, and what is written with the views.
+_READ = (*tables.SILVER, tables.BRONZE_FX_RATES, tables.BRONZE_SPEND, *tables.CUSTOMERS, tables.CHANNEL_EFFECTS)
+_WRITTEN = ("shops", "currencies", "customer_exclusions", "customer_settings", "item_settings")
 
 
 def run_dbt(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -29,6 +38,19 @@ def run_dbt(arguments: list[str], environment: dict[str, str]) -> subprocess.Com
     dbt = Path(sys.executable).with_name("dbt")
     command = [str(dbt), "--no-use-colors", *arguments, "--project-dir", str(DBT)]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment, cwd=DBT)
+
+
+def parsed_metrics(folder: Path) -> dict[str, Any]:
+    """The semantic manifest of the project as it is in the source, without any data; dbt's files go to ``folder``.
+
+    Raises RuntimeError with what dbt says of a broken definition.
+    """
+    variables = {"DBT_TARGET_PATH": str(folder), "DBT_LOG_PATH": str(folder), "DBT_PROFILES_DIR": str(DBT)}
+    done = run_dbt(["--log-level-file", "none", "parse"], variables | {"JISHI_DBT_BEFORE": "[]"})
+    if done.returncode != 0:
+        raise RuntimeError(f"dbt cannot read the metrics: {done.stdout[-800:]}")
+    manifest: dict[str, Any] = json.loads((folder / "semantic_manifest.json").read_text())
+    return manifest
 
 
 def dbt_environment(settings: Settings, database: Path, target: str = "duckdb") -> dict[str, str]:
@@ -48,39 +70,67 @@ def dbt_environment(settings: Settings, database: Path, target: str = "duckdb") 
 def new_database(lake: LakeVersion, shops: Shops, database: Path) -> None:
     """A DuckDB file with the sources of the project and no model yet; an older one is replaced.
 
-    The schema ``silver`` has a view for each silver table, which reads the files of the version, and the table ``shops``.
+    The schema ``silver`` has a view for each silver table, rates, spend and what is kept of customers and channels, which
+    reads the files of the version, and the tables ``shops``, ``currencies``, ``customer_exclusions``, ``customer_settings`` and
+    ``item_settings``.
     """
     database.parent.mkdir(parents=True, exist_ok=True)
     database.unlink(missing_ok=True)
     with duckdb.connect(str(database)) as connection:
         reach(connection, lake.settings)
         connection.execute("create schema silver")
-        for schema in tables.SILVER:
-            connection.execute(f"create view {identifier(schema.name)} as {rows_of(lake, schema.name, schema)}")
+        for schema in _READ:
+            connection.execute(f"create view silver.{_table(schema)} as {rows_of(lake, schema.name, schema)}")
+        connection.execute(f"create table silver.currencies ({_CURRENCIES})")
+        connection.executemany("insert into silver.currencies values (?, ?)", sorted(map(list, CURRENCY_DIGITS.items())))
         connection.execute(f"create table silver.shops ({_SHOPS})")
         rows = [[shop.shop_id, shop.name, shop.time_zone, shop.currency] for _, shop in sorted(shops.shops.items())]
         if rows:
             connection.executemany("insert into silver.shops values (?, ?, ?, ?)", rows)
+        _write_rules(connection, shops)
+
+
+def _write_rules(connection: duckdb.DuckDBPyConnection, shops: Shops) -> None:
+    """What shops set about their customers and items."""
+    rules = [(shop_id, shop.customers) for shop_id, shop in sorted(shops.shops.items())]
+    exclusions = [
+        [shop_id, number, rule.reason, rule.person, rule.is_prefix]
+        for shop_id, of_shop in rules
+        for number, rule in enumerate(of_shop.exclusions)
+    ]
+    settings = [[shop_id, *row] for shop_id, of_shop in rules for row in of_shop.thresholds]
+    of_items = [[shop_id, *row] for shop_id, shop in sorted(shops.shops.items()) for row in shop.items.thresholds]
+    for name, columns, rows in (
+        ("customer_exclusions", _EXCLUSIONS, exclusions),
+        ("customer_settings", _SETTINGS, settings),
+        ("item_settings", _ITEM_SETTINGS, of_items),
+    ):
+        connection.execute(f"create table silver.{name} ({columns})")
+        if rows:
+            connection.executemany(f"insert into silver.{name} values ({', '.join('?' * len(rows[0]))})", rows)
 
 
 def spark_environment(settings: Settings, lake: LakeVersion, database: Path, warehouse: Path) -> dict[str, str]:
     """Variables with which the project runs on Spark over the same version; models go to the folder ``warehouse``.
 
-    The sources are Iceberg's own tables as of the version's snapshots; the shops come from ``database`` (``new_database``).
+    The sources are Iceberg's own tables as of the version's snapshots; what is written with them comes from ``database``
+    (``new_database``).
     """
     paths = Paths.of(settings)
-    shops = warehouse / "shops.parquet"
+    sources = {}
     with duckdb.connect(str(database), read_only=True) as connection:
-        connection.execute(f"copy silver.shops to {quoted(str(shops))} (format parquet)")
-    sources = {"shops": f"select * from parquet.`{shops}`"}
-    for schema in tables.SILVER:
+        for name in _WRITTEN:
+            file = warehouse / f"{name}.parquet"
+            connection.execute(f"copy silver.{name} to {quoted(str(file))} (format parquet)")
+            sources[name] = f"select * from parquet.`{file}`"
+    for schema in _READ:
         if schema.name in lake.snapshots:
             snapshot = lake.snapshots[schema.name]
             relation = f"{CATALOG}.{identifier(schema.name)} version as of {snapshot}"
-            sources[schema.name.removeprefix("silver/")] = f"select * from {relation}"
+            sources[_table(schema)] = f"select * from {relation}"
         else:
             columns = ", ".join(f"cast(null as {tables.SPARK_TYPES[kind]}) as {name}" for name, kind in schema.columns.items())
-            sources[schema.name.removeprefix("silver/")] = f"select {columns} where false"
+            sources[_table(schema)] = f"select {columns} where false"
     folders = ("spark_lake", "catalog", *(["spark_s3"] if is_in_object_store(settings) else []))
     jars = ",".join(str(jar) for folder in folders for jar in sorted((paths.jars / folder).glob("*.jar")))
     options = [f"--conf {shlex.quote(f'{key}={value}')}" for key, value in spark_options(settings).items()]
@@ -89,3 +139,9 @@ def spark_environment(settings: Settings, lake: LakeVersion, database: Path, war
         "JISHI_SPARK_WAREHOUSE": str(warehouse),
         "PYSPARK_SUBMIT_ARGS": f"--jars {jars} {' '.join(options)} pyspark-shell",
     }
+
+
+def _table(schema: tables.TableSchema) -> str:
+    """Name of a table of the lake as a source of the project."""
+    layer, _, name = schema.name.partition("/")
+    return f"customer_{name}" if layer == "customers" else name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 
@@ -31,7 +32,7 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Every finding, fine ones included."""
     paths = Paths.of(settings)
-    findings = [_python(), _java(paths), _memory(), _disk(paths)]
+    findings = [_python(), _java(paths), _memory(), _disk(paths), _chinese_font()]
     findings += [_environment(paths, group) for group in ("main", "flink", "airflow", "superset")]
     jars = len(list(paths.jars.glob("*/*.jar")))
     findings.append(Finding("jars", jars > 0, f"{jars} jars in {paths.jars}" if jars else "none; run scripts/setup"))
@@ -65,6 +66,17 @@ def _disk(paths: Paths) -> Finding:
     existing = next(folder for folder in (paths.var, *paths.var.parents) if folder.exists())
     free = shutil.disk_usage(existing).free / 2**30
     return Finding("disk", free > NEEDED_DISK_GB, f"{free:.1f} GiB free at {existing}; the demo wants {NEEDED_DISK_GB}")
+
+
+def _chinese_font() -> Finding:
+    """Pages are drawn by their reader's own browser; pictures of them and of notebooks are drawn here."""
+    listing = shutil.which("fc-list")
+    fix = "pictures of pages and notebooks would show boxes; install one (Debian: apt-get install fontconfig fonts-noto-cjk)"
+    if listing is None:
+        return Finding("Chinese font", False, f"fc-list is not there to look for one; {fix}")
+    done = subprocess.run([listing, ":lang=zh-cn", "family"], capture_output=True, text=True, check=False, timeout=30)
+    families = sorted({line.split(",")[0] for line in done.stdout.splitlines() if line.strip()})
+    return Finding("Chinese font", bool(families), ", ".join(families[:3]) if families else f"none; {fix}")
 
 
 def _environment(paths: Paths, group: str) -> Finding:

@@ -16,6 +16,7 @@ from ops.health import platform_health
 from ops.kafka import wait_for_port
 from ops.parts import Part, Stage, one_shots, parts, working_directory
 from ops.processes import holder_of_port, processes_of, stop_all
+from ops.site.home import write_home
 from ops.state import claim
 from ops.supervisor import (
     is_running,
@@ -29,6 +30,7 @@ from ops.supervisor import (
 
 Report = Callable[[str], None]
 UP_TIMEOUT_S = 300.0
+REPORT_WAIT_S = 30.0  # what is still awaited
 STOP_GRACE_S = 25.0
 
 
@@ -76,7 +78,7 @@ def up(settings: Settings, report: Report, members: list[Part] | None = None) ->
     began = time.monotonic()
     claim(paths.var)
     airflow.write_secrets(paths)
-    paths.site.mkdir(parents=True, exist_ok=True)
+    write_home(settings, paths)
     all_parts = parts(settings, paths) if members is None else members
     environment = common_environment(settings, paths)
     if not is_running(paths):
@@ -90,7 +92,7 @@ def up(settings: Settings, report: Report, members: list[Part] | None = None) ->
         missing = [p for p in all_parts if p.stage == stage and p.name not in running]
         if not missing:
             return
-        if stage == "after_kafka" and not wait_for_port(settings.host, settings.kafka_port, 60):
+        if stage == "after_kafka" and not _kafka_listens(settings, paths):
             raise PlatformError(f"Kafka does not listen on port {settings.kafka_port}; see {paths.log / 'kafka.log'}")
         for title, command in one_shots(paths).get(stage, []):
             _run_once(title, command, environment, paths)
@@ -103,6 +105,17 @@ def up(settings: Settings, report: Report, members: list[Part] | None = None) ->
         stages: tuple[Stage, ...] = ("after_kafka", "after_airflow", "after_superset")
         starting = [pool.submit(start, stage) for stage in stages]
         _wait_until_healthy(all_parts, settings, paths, starting, began, report)
+
+
+def _kafka_listens(settings: Settings, paths: Paths) -> bool:
+    """Wait for Kafka's port, on a busy machine for minutes, but not for a Kafka that has given up."""
+    deadline = time.monotonic() + UP_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if wait_for_port(settings.host, settings.kafka_port, 2):
+            return True
+        if states(paths).get("kafka", {}).get("statename") not in ("RUNNING", "STARTING", "BACKOFF"):
+            return False
+    return False
 
 
 def _run_once(title: str, command: list[str], environment: dict[str, str], paths: Paths) -> None:
@@ -124,7 +137,7 @@ def _run_once(title: str, command: list[str], environment: dict[str, str], paths
 def _wait_until_healthy(
     all_parts: list[Part], settings: Settings, paths: Paths, starting: list[Future[None]], began: float, report: Report
 ) -> None:
-    waiting = {p.name: p for p in all_parts}
+    waiting, reported_at = {p.name: p for p in all_parts}, began
     while waiting:
         for stage in starting:
             if stage.done():
@@ -138,7 +151,12 @@ def _wait_until_healthy(
                 raise PlatformError(f"{name} does not stay up; see {paths.log / (name + '.log')}")
         if waiting and time.monotonic() - began > UP_TIMEOUT_S:
             troubles = "; ".join(f"{name}: {healths[name].message}" for name in sorted(waiting))
-            raise PlatformError(f"not healthy after {UP_TIMEOUT_S:.0f} s: {troubles}; logs are in {paths.log}")
+            raise PlatformError(
+                f"not healthy after {UP_TIMEOUT_S:.0f} s: {troubles}; logs are in {paths.log}; jishi up goes on waiting"
+            )
+        if waiting and time.monotonic() - reported_at > REPORT_WAIT_S:
+            reported_at = time.monotonic()
+            report(f"waiting for {', '.join(sorted(waiting))}, {reported_at - began:.0f} s")
         if waiting:
             time.sleep(0.5)
 

@@ -24,7 +24,9 @@ from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.shops import Shops
 from ops.dbt import dbt_environment, new_database, run_dbt
-from ops.marts_file import OlderBuild, publish_marts
+from ops.marts_file import OlderBuild, inputs_of, publish_marts, published_inputs
+from ops.site.dictionary import write_dictionary
+from ops.site.home import write_home
 
 NOTHING_TO_DO = 99  # Airflow takes this exit code for "skip": no shop has sent anything yet
 
@@ -33,11 +35,12 @@ class BuildFailed(RuntimeError):
     """dbt refused a model or a test; the message names them and the log."""
 
 
-def build(settings: Settings, progress: Callable[[str], None]) -> None:
+def build(settings: Settings, progress: Callable[[str], None], *, again: bool = False) -> None:
     """Build and test the marts of the newest version, and publish them with the daily features.
 
-    Raises BuildFailed; then nothing was published. Builds of one machine wait for each other; one that another machine has
-    overtaken with a newer version is dropped.
+    Where silver, rates, shops and models are those of the published marts, these stay, unless ``again``. Raises BuildFailed:
+    then nothing was published. Builds of one machine wait for each other; one that another machine has overtaken with a newer
+    version is dropped.
     """
     paths = Paths.of(settings)
     with _alone(paths):
@@ -45,8 +48,18 @@ def build(settings: Settings, progress: Callable[[str], None]) -> None:
         lake = open_version(settings)
         if not lake.has(tables.SILVER_EVENTS.name):
             raise TableNotPublished("silver has no published tables; run: python -m spark_jobs silver --batch history")
+        shops = Shops.load(paths.shops_file)
+        inputs = inputs_of(lake, shops)
+        if not again and published_inputs(lake) == inputs:
+            assert lake.record is not None
+            assert lake.record.marts is not None
+            built_from = lake.record.marts.built_from
+            progress(
+                f"silver, shops and models are as in version {built_from}, from which the published marts are built; they stay"
+            )
+            return
         database = work_database(paths)
-        new_database(lake, Shops.load(paths.shops_file), database)
+        new_database(lake, shops, database)
         # Unit tests of the models run in the test suite, where they belong; here the data is what is in question.
         # The log tells what was built and what failed; dbt's debug lines for it took a fifth of the build's time.
         arguments = ["--log-level-file", "info", "build", "--exclude-resource-type", "unit_test"]
@@ -62,10 +75,13 @@ def build(settings: Settings, progress: Callable[[str], None]) -> None:
             f"dbt: {models} models built from version {lake.number}, {tests} tests passed ({time.monotonic() - began:.0f} s)"
         )
         try:
-            version = publish_marts(settings, lake, database)
+            manifest = (paths.warehouse / "target" / "semantic_manifest.json").read_text()
+            version = publish_marts(settings, lake, database, inputs, manifest)
         except OlderBuild as error:
             progress(str(error))
             return
+        write_dictionary(paths, open_version(settings, version.number))
+        write_home(settings, paths)
         progress(f"marts published in version {version.number} ({time.monotonic() - began:.0f} s)")
 
 
@@ -102,6 +118,7 @@ def docs(settings: Settings) -> Path:
         page = paths.site / "dbt" / "index.html"
         page.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(written, page)
+        write_home(settings, paths)
         return page
 
 
@@ -109,11 +126,12 @@ def main() -> int:
     """Run one command; an error that a user can mend is printed in one line."""
     parser = argparse.ArgumentParser(prog="python -m ops.marts", description="Marts with dbt on DuckDB.")
     parser.add_argument("command", choices=("build", "docs"))
+    parser.add_argument("--again", action="store_true", help="build although nothing has changed")
     chosen = parser.parse_args()
     settings = get_settings()
     try:
         if chosen.command == "build":
-            build(settings, lambda line: print(line, flush=True))
+            build(settings, lambda line: print(line, flush=True), again=chosen.again)
         else:
             print(f"dbt docs written to {docs(settings)}")
     except TableNotPublished as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 from contextlib import suppress
@@ -13,38 +14,85 @@ from uuid import uuid4
 import duckdb
 
 from jishi.arrow_tables import schema_of
+from jishi.lake.durability import sync
 from jishi.lake.publishing import Replacement, publish
 from jishi.lake.query import quoted
 from jishi.lake.reading import LakeVersion
 from jishi.lake.rows import Rows
 from jishi.lake.versions import MartsFile, TableVersion, Versions
-from jishi.marts import EXPORTED
+from jishi.marts import EXPORTED, mart_rows
+from jishi.metrics import MetricSql
 from jishi.paths import Paths
 from jishi.settings import Settings
+from jishi.shops import Shops
+from jishi.tables import BRONZE_FX_RATES, BRONZE_SPEND, CHANNEL_EFFECTS, CUSTOMER_THRESHOLDS, FORECASTS, SILVER
+from ops.dbt import DBT
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PUBLISHED = ("fct_orders", "fct_sessions", "fct_shop_days", "fct_funnel_days", "dim_customers", "dim_items")
+PUBLISHED = (
+    *("fct_orders", "fct_order_items", "fct_refunds", "fct_shop_days", "fct_shop_day_comparisons", "fct_shop_hours"),
+    *("fct_sessions", "fct_visit_days", "fct_funnel_days"),
+    *("fct_item_days", "fct_item_periods", "fct_item_stock", "fct_price_bands", "fct_category_periods"),
+    *("fct_item_pairs", "fct_item_return_reasons"),
+    *("fct_recommendation_days", "fct_recommendation_lists"),
+    *("dim_customers", "dim_items", "dim_shops", "dim_days"),
+    *("fct_customer_months", "fct_segment_transitions", "fct_cohorts", "dim_customer_thresholds", "dim_segments"),
+    *("fct_touchpoints", "fct_attribution_credits", "fct_journey_touches", "fct_channel_days", "fct_spend"),
+    *("dim_sharers", "dim_channel_effects"),
+    *("fct_customer_purchases", "fct_customer_values", "dim_value_parameters", "fct_value_calibration"),
+    "fct_quality_flags",
+)
 GRACE_S = 24 * 3600  # a file without a record may be of a build that is about to be recorded
 _GRAINS = {
     "person_daily": "One person of one shop at the end of a day.",
     "item_daily": "One item of one shop at the end of a day.",
 }
+# What a build decides and later builds keep.
+_KEPT = {CUSTOMER_THRESHOLDS: "select * from dim_customer_thresholds where is_final and origin = 'computed' order by all"}
 
 
 class OlderBuild(RuntimeError):
     """The recorded marts are built from a newer version than these."""
 
 
-def publish_marts(settings: Settings, lake: LakeVersion, database: Path) -> TableVersion:
-    """Record the marts of a build from the version ``lake``, with the daily features. Raises OlderBuild and StaleWriter."""
+def inputs_of(lake: LakeVersion, shops: Shops) -> str:
+    """A checksum of all that a build depends on: snapshots of silver, rates, spend and fits, the registry, dbt's project."""
+    read = (*SILVER, BRONZE_FX_RATES, BRONZE_SPEND, *FORECASTS, CHANNEL_EFFECTS)
+    silver = {schema.name: lake.snapshots.get(schema.name) for schema in read}
+    registry = [
+        [shop.shop_id, shop.name, shop.time_zone, shop.currency, shop.customers.model_dump(), shop.items.model_dump()]
+        for _, shop in sorted(shops.shops.items())
+    ]
+    digest = hashlib.sha256(json.dumps([silver, registry, PUBLISHED]).encode())
+    for file in sorted(file for kind in ("*.sql", "*.yml") for file in DBT.rglob(kind)):
+        digest.update(f"{file.relative_to(DBT)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def published_inputs(lake: LakeVersion) -> str | None:
+    """``inputs_of`` the marts that a version names; None without marts, or when their file is gone."""
+    if lake.marts is None or not lake.marts.exists():
+        return None
+    [build] = mart_rows(lake, "from build")
+    return build.get("inputs")
+
+
+def publish_marts(
+    settings: Settings, lake: LakeVersion, database: Path, inputs: str = "", semantic_manifest: str | None = None
+) -> TableVersion:
+    """Record the marts of a build from the version ``lake``, with the daily features; ``inputs`` are ``inputs_of`` the build.
+
+    Raises OlderBuild and StaleWriter.
+    """
     paths = Paths.of(settings)
-    marts = write_marts(paths, database, lake.number)
+    marts = write_marts(paths, database, lake.number, inputs, semantic_manifest)
     with duckdb.connect(str(database), read_only=True) as connection:
         daily = {
             table: connection.execute(f"select * from {name} order by all").to_arrow_table() for name, table in EXPORTED.items()
         }
+        kept = {schema: connection.execute(sql).to_arrow_table() for schema, sql in _KEPT.items()}
 
     def refuse_older(newest: TableVersion | None) -> None:
         recorded = newest.marts if newest else None
@@ -56,7 +104,10 @@ def publish_marts(settings: Settings, lake: LakeVersion, database: Path) -> Tabl
     version = publish(
         settings,
         "ops.marts build",
-        lambda base: [_replacement(table, rows) for table, rows in daily.items()],
+        lambda base: [
+            *(_replacement(table, rows) for table, rows in daily.items()),
+            *(Replacement(schema, Rows.all(), rows) for schema, rows in kept.items()),
+        ],
         marts=marts,
         check=refuse_older,
     )
@@ -65,8 +116,13 @@ def publish_marts(settings: Settings, lake: LakeVersion, database: Path) -> Tabl
     return version
 
 
-def write_marts(paths: Paths, database: Path, built_from: int) -> MartsFile:
-    """Copy the published models of dbt's database to a file that is named by its version and checksum and never changes."""
+def write_marts(
+    paths: Paths, database: Path, built_from: int, inputs: str = "", semantic_manifest: str | None = None
+) -> MartsFile:
+    """Copy the published models of dbt's database to a file that is named by its version and checksum and never changes.
+
+    With a semantic manifest, the file holds the definitions of the metrics and the saved queries that are exported as tables.
+    """
     folder = paths.marts_files
     folder.mkdir(parents=True, exist_ok=True)
     aside = folder / f".{uuid4().hex}"
@@ -77,7 +133,12 @@ def write_marts(paths: Paths, database: Path, built_from: int) -> MartsFile:
             for name in PUBLISHED:
                 connection.execute(f"create table published.{name} as select * from built.main.{name} order by all")
             when = "now() at time zone 'UTC' as built_at"
-            connection.execute(f"create table published.build as select {when}, {built_from} as version")
+            build = f"{when}, {built_from} as version, {quoted(inputs)} as inputs, cast($1 as varchar) as semantic_manifest"
+            connection.execute(f"create table published.build as select {build}", [semantic_manifest])
+            if semantic_manifest is not None:
+                generator = MetricSql(json.loads(semantic_manifest), "published")
+                for table, query in generator.exports.items():
+                    connection.execute(f"create table published.{table} as {generator.saved(query)} order by all")
             connection.execute("detach published")
         with aside.open("rb") as written:
             checksum = hashlib.file_digest(written, "sha256").hexdigest()
@@ -85,6 +146,8 @@ def write_marts(paths: Paths, database: Path, built_from: int) -> MartsFile:
         file = folder / f"{built_from}-{checksum[:12]}.duckdb"
         aside.chmod(0o444)
         aside.replace(file)
+        for changed in (folder, folder.parent):
+            sync(changed)
     finally:
         aside.unlink(missing_ok=True)
     return MartsFile(str(file.relative_to(paths.warehouse)), checksum, built_from)

@@ -79,6 +79,14 @@ def parts(settings: Settings, paths: Paths) -> list[Part]:
             page="/docs",
         ),
         Part(
+            "portal",
+            module("dashboard.portal", "serve"),
+            port=settings.portal_port,
+            port_setting="JISHI_PORTAL_PORT",
+            health_path="/healthz",
+            page="/",
+        ),
+        Part(
             "airflow-api",
             [*airflow, "api-server"],
             stage="after_airflow",

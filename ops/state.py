@@ -8,8 +8,23 @@ from pathlib import Path
 MARK = ".jishi-state"
 # What parts write when they are used one by one, before a platform was ever started.
 _NAMES = {
-    *("shops.json", "run", "log", "demo", "wal", "kafka", "flink", "lake", "landing", "warehouse", "features"),
-    *("models", "runs", "serving", "spark", "airflow", "superset", "site"),
+    *(
+        "shops.json",
+        ".shops.json.lock",
+        "fx_rates",
+        "identity",
+        "run",
+        "log",
+        "demo",
+        "wal",
+        "kafka",
+        "flink",
+        "lake",
+        "landing",
+        "warehouse",
+        "features",
+    ),
+    *("models", "runs", "serving", "spark", "airflow", "jupyter", "superset", "portal", "digests", "site"),
 }
 _TEXT = "All state of one Jishi platform. `jishi demo` empties this folder.\n"
 

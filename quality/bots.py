@@ -3,7 +3,7 @@
 The rule, on visits (``silver/sessions``): at least 30 item views, two seconds or less a view on average, and neither a cart
 nor a checkout nor an order. Nobody reads a page in two seconds thirty times in a row. A person with such a visit is labelled;
 their events stay in every table, and a reader decides whether to leave them out. On the simulated shops, whose truth is
-known, the rule finds every bot that was active and nobody else (docs/quarantine.md).
+known, the rule finds every bot that was active and nobody else.
 """
 
 from __future__ import annotations

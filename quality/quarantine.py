@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from jishi.lake.live import LiveTail
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
-from jishi.outcomes import Outcome
+from jishi.outcomes import CLAIM, KEPT_OUT, Outcome
 from jishi.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,7 +47,11 @@ from kept_out left join (select collector_id, seq, mapping, repaired_at from bro
 union all
 select
     came.shop_id, came.collector_id, came.seq, null,
-    case when came.invalid_reason is null then '{Outcome.FUTURE.value}' else '{Outcome.INVALID.value}' end,
+    case
+        when came.invalid_reason is null then '{Outcome.FUTURE.value}'
+        when came.invalid_reason = '{CLAIM}' then '{Outcome.CLAIM.value}'
+        else '{Outcome.INVALID.value}'
+    end,
     made.original_reason, made.original_field, came.invalid_detail, came.type, came.event_id,
     make_timestamp(came.received_at_ms * 1000), came.line, made.mapping, made.repaired_at, 'repaired'
 from bronze_repairs as made join bronze_all as came using (collector_id, seq)
@@ -89,11 +93,21 @@ class Quarantined:
 def open_quarantine(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """The lake with one view more, ``quarantined``, whose columns are the fields of ``Quarantined``."""
     live = LiveTail(settings)
-    kept_out = f"outcome in ('{Outcome.INVALID.value}', '{Outcome.FUTURE.value}')"
+    kept_out = f"outcome in {tuple(outcome.value for outcome in KEPT_OUT)}"
     with open_lake(open_version(settings)) as lake:
         lake.register("live", live.rows(_LIVE_COLUMNS, where=kept_out))
         lake.execute(_QUARANTINE)
         yield lake
+
+
+def refusals(settings: Settings, shop_id: str) -> list[tuple[int, str, str]]:
+    """How many events of a shop wait in quarantine, by reason and field (empty where none is named), most first."""
+    with open_quarantine(settings) as lake:
+        return lake.execute(
+            "select count(*), reason, coalesce(field, '') from quarantined "
+            "where shop_id = $shop and state in ('open', 'waiting') group by 2, 3 order by 1 desc, 2, 3",
+            {"shop": shop_id},
+        ).fetchall()
 
 
 def quarantined(

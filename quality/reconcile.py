@@ -10,9 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+from collections import defaultdict
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from jishi import tables
+from jishi.fx_rates import Conversion
 from jishi.lake.query import open_lake, quoted, view_of
 from jishi.lake.reading import open_version
 from jishi.landing import LandingError, landed_shops, load_manifest
@@ -21,6 +24,22 @@ from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings, get_settings
 from jishi.shops import Shops
 
+if TYPE_CHECKING:
+    import duckdb
+
+_PAID = """
+    select shop_id, sum(coalesce(home_paid_minor, case when home_currency is null then paid_minor end))
+    from silver_orders group by 1"""
+# By order, since rounding several refunds one by one would not add up; the rate is ``home_paid_minor / paid_minor``.
+_REFUNDED = """
+    with refunded as (
+        select shop_id, order_id, sum(coalesce(counted_minor, amount_minor))::hugeint as back_minor
+        from silver_refunds group by all
+    )
+    select shop_id, currency = coalesce(home_currency, currency) as is_home, home_paid_minor, paid_minor, back_minor
+    from refunded inner join silver_orders using (shop_id, order_id)
+    where back_minor > 0 and (is_home or home_paid_minor is not null)"""
+
 
 class CountFailed(RuntimeError):
     """The collector's own count could not be read."""
@@ -28,7 +47,7 @@ class CountFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class ShopCount:
-    """Counts of one shop. Money is net of refunds, in minor units of the shop's currency.
+    """Counts of one shop. Money is net of what counts of refunds, in minor units of the shop's home ``currency``, as stamped.
 
     ``gmv_minor`` = Σ paid amount of orders − Σ refunds. ``late`` counts rows of ``silver``, ``repaired`` events that left the
     quarantine for silver or duplicates. ``difference`` = accepted − silver − duplicates − quarantined, and must be 0.
@@ -45,6 +64,7 @@ class ShopCount:
     orders: int
     gmv_minor: int
     paying_customers: int
+    currency: str
     problem: str = ""
 
     @property
@@ -97,17 +117,18 @@ def reconcile(settings: Settings) -> list[ShopCount]:
                     "(collector_id, seq) in (select (collector_id, seq) from silver_duplicates) group by 1"
                 ),
                 "orders": "select shop_id, count(*) from silver_orders group by 1",
-                "paid": "select shop_id, sum(paid_minor)::bigint from silver_orders group by 1",
-                "refunded": "select shop_id, sum(amount_minor)::bigint from silver_refunds group by 1",
+                "paid": _PAID,
                 "customers": "select shop_id, count(distinct person_id) from silver_orders group by 1",
             }.items()
         }
+        rows["refunded"] = _refunded(lake)
         reasons = lake.execute("select shop_id, reason, count(*) from silver_quarantine group by all order by all").fetchall()
     quarantined: dict[str, dict[str, int]] = {}
     for shop_id, reason, count in reasons:
         quarantined.setdefault(shop_id, {})[reason] = count
     counted = accepted.keys() | rows["silver"].keys() | quarantined.keys() | rows["duplicates"].keys()
-    shop_ids = sorted(counted | problems.keys() | Shops.load(paths.shops_file).shops.keys())
+    shops = Shops.load(paths.shops_file).shops
+    shop_ids = sorted(counted | problems.keys() | shops.keys())
     return [
         ShopCount(
             shop_id=shop_id,
@@ -118,12 +139,23 @@ def reconcile(settings: Settings) -> list[ShopCount]:
             quarantined=quarantined.get(shop_id, {}),
             repaired=rows["repaired"].get(shop_id, 0),
             orders=rows["orders"].get(shop_id, 0),
-            gmv_minor=rows["paid"].get(shop_id, 0) - rows["refunded"].get(shop_id, 0),
+            gmv_minor=int((rows["paid"].get(shop_id) or 0) - (rows["refunded"].get(shop_id) or 0)),
             paying_customers=rows["customers"].get(shop_id, 0),
+            currency=shops[shop_id].currency if shop_id in shops else "",
             problem=problems.get(shop_id, ""),
         )
         for shop_id in shop_ids
     ]
+
+
+def _refunded(lake: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Minor units of the home currency that went back, by shop: at the rate of the order, like in the marts (docs/money.md)."""
+    totals: dict[str, int] = defaultdict(int)
+    cursor = lake.execute(_REFUNDED)
+    while rows := cursor.fetchmany(10_000):
+        for shop_id, is_home, home_paid, paid, back in rows:
+            totals[shop_id] += back if is_home else Conversion(home_paid, paid)(back)
+    return totals
 
 
 def tables_checksum(settings: Settings) -> str:
@@ -150,14 +182,15 @@ def tables_checksum(settings: Settings) -> str:
     return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
 
 
-def _content(lake: object, relation: str) -> tuple[int, str]:
+def _content(lake: duckdb.DuckDBPyConnection, relation: str) -> tuple[int, str]:
     sql = f"select count(*), coalesce(sum(hash(t)::hugeint), 0)::varchar from {relation} as t"
-    rows, total = lake.execute(sql).fetchone()  # type: ignore[attr-defined]
+    ((rows, total),) = lake.execute(sql).fetchall()
     return rows, total
 
 
 def run_reconcile(*, as_json: bool) -> int:
     """Print the counts; exit code 1 when a shop does not add up."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
@@ -165,16 +198,20 @@ def run_reconcile(*, as_json: bool) -> int:
     if as_json:
         print(json.dumps([asdict(count) | {"difference": count.difference} for count in counts], indent=2, ensure_ascii=False))
         return 0 if all(count.is_equal for count in counts) else 1
-    table = Table(title="accepted = silver + duplicates + quarantined", title_justify="left")
+    title = "accepted = silver + duplicates + quarantined"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     for heading in ("shop", "accepted", "silver", "late", "duplicates", "quarantined", "repaired", "difference"):
-        table.add_column(heading, justify="left" if heading == "shop" else "right")
+        table.add_column(heading, justify="left" if heading == "shop" else "right", overflow="fold")
     for count in counts:
-        reasons = ", ".join(f"{n:,} {reason}" for reason, n in count.quarantined.items()) or "0"
         style = "" if count.is_equal else "red"
         numbers = [f"{n:,}" for n in (count.accepted, count.silver, count.late, count.duplicates)]
-        table.add_row(count.shop_id, *numbers, reasons, f"{count.repaired:,}", f"{count.difference:,}", style=style)
+        numbers += [f"{n:,}" for n in (sum(count.quarantined.values()), count.repaired, count.difference)]
+        table.add_row(count.shop_id, *numbers, style=style)
     Console().print(table)
     for count in counts:
+        if count.quarantined:
+            reasons = ", ".join(f"{n:,} {reason}" for reason, n in count.quarantined.items())
+            print(f"{count.shop_id}: in quarantine {reasons}; jishi quarantine list --shop {count.shop_id}")
         if count.problem:
             print(f"{count.shop_id}: {count.problem}")
     return 0 if all(count.is_equal for count in counts) else 1

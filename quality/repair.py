@@ -11,6 +11,7 @@
 
 Fields are dotted paths, ``*`` is every entry of a list. A mapping without steps replays events as they are, which is right
 after the contract has learnt to take them. A step that does not fit an event leaves it as it is; the contract decides.
+Applied twice a mapping does what it does once: amounts that are minor units already stay, a shifted instant says so.
 """
 
 from __future__ import annotations
@@ -18,15 +19,16 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from datetime import datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from jishi.contract.bounds import MAX_DIGITS
+from jishi.amounts import DecimalSign
+from quality.conversion import Amount, MinorUnits, to_instant, to_integer, to_text
 
 
 class MappingError(ValueError):
@@ -41,7 +43,7 @@ class Match(_Part):
     """Which quarantined events a mapping is for; what is left out matches all."""
 
     type: str | None = None
-    outcome: Literal["invalid", "future"] | None = None
+    outcome: Literal["invalid", "claim", "future"] | None = None
     reason: str | None = None
     field: str | None = None
 
@@ -68,25 +70,37 @@ class Default(_Part):
 
 
 class Convert(_Part):
-    """Change a value's form. ``minor_units`` reads an amount of money with ``digits`` decimals, exactly."""
+    """Change a value's form. ``minor_units`` reads an amount of money as people write it, exactly or not at all.
+
+    ``digits`` are its decimals, those of the event's currency (else of the shop's) if left out; ``decimal`` is the sign before
+    them, found out from the event's amounts if left out.
+    """
 
     field: str
     to: Literal["integer", "string", "minor_units", "instant", "instant_from_s", "instant_from_ms"]
-    digits: int = Field(2, ge=0, le=4)
+    digits: int | None = Field(None, ge=0, le=4)
+    decimal: DecimalSign | None = None
     zone: str = "UTC"
+
+    @model_validator(mode="after")
+    def has_unit_in_its_name(self) -> Convert:
+        """Minor units belong into a field whose name says so; the name also tells what a whole number in it is."""
+        if self.to == "minor_units" and not self.field.endswith("_minor"):
+            raise ValueError(f"minor units go into a field such as unit_price_minor; rename {self.field!r} in a step before")
+        return self
 
     @model_validator(mode="after")
     def has_known_zone(self) -> Convert:
         """Refuse a time zone that does not exist."""
         try:
             ZoneInfo(self.zone)
-        except (LookupError, ValueError):
+        except (LookupError, OSError, ValueError):
             raise ValueError(f"{self.zone!r} is not an IANA time zone such as Asia/Shanghai") from None
         return self
 
 
 class Shift(_Part):
-    """Move an instant, such as one of a clock that was set wrong."""
+    """Move an instant, such as one of a clock that was set wrong; ``shifted`` beside it keeps what it was."""
 
     field: str
     seconds: float
@@ -122,18 +136,55 @@ class Mapping(_Part):
     match: Match = Match()
     steps: list[Step] = Field(default_factory=list)
 
+    @model_validator(mode="after")
+    def is_stable(self) -> Mapping:
+        """Refuse steps that undo each other: applied twice they would not do what they do once."""
+        makes = {step.rename.to for step in self.steps if step.rename} | {s.default.field for s in self.steps if s.default}
+        takes = {s.rename.source for s in self.steps if s.rename} | {s.remove.field for s in self.steps if s.remove}
+        for target, source in product(sorted(makes), sorted(takes)):
+            if f"{target}.".startswith(f"{source}."):
+                raise ValueError(
+                    f"one step makes {target!r} and another takes {source!r} away; write one step that does what is meant"
+                )
+        changed: dict[str, int] = {}
+        forms: dict[str, str] = {}
+        for step in self.steps:
+            if step.convert and forms.setdefault(step.convert.field, step.convert.to) != step.convert.to:
+                raise ValueError(f"{step.convert.field!r} is converted to two forms; leave one")
+            field, rank = _rank(step)
+            holds_others = step.rename or (step.default and step.default.value not in ([], {}))
+            if any(r > rank and (f == field or (holds_others and f.startswith(f"{field}."))) for f, r in changed.items()):
+                raise ValueError(f"{field!r}: put rename and default before convert, and convert before shift")
+            changed[field] = max(rank, changed.get(field, 0))
+        return self
+
     def is_for(self, *, type: str | None, outcome: str, reason: str, field: str | None) -> bool:
         """Whether the mapping is for an event that was quarantined like this."""
         facts = {"type": type, "outcome": outcome, "reason": reason, "field": field}
         return all(wanted is None or facts[name] == wanted for name, wanted in self.match)
 
-    def apply(self, raw: Any, identity: str) -> Any:
-        """The changed event; ``raw`` stays as it is. ``identity`` stands for ``$identity`` in defaults."""
+    def apply(self, raw: Any, identity: str, currency: str = "CNY") -> Any:
+        """The changed event; ``raw`` stays as it is.
+
+        ``identity`` stands for ``$identity`` in defaults, ``currency`` is the shop's.
+        """
         event = copy.deepcopy(raw)
         if isinstance(event, dict):
+            change = _Change(event, identity, currency, self.steps)
             for step in self.steps:
-                _apply(step, event, identity)
+                change.apply(step)
         return event
+
+
+def _rank(step: Step) -> tuple[str, int]:
+    """The field that a step writes, and its place in the order of steps: make, convert, shift, remove."""
+    if step.convert:
+        return step.convert.field, 1
+    if step.shift:
+        return step.shift.field, 2
+    if step.remove:
+        return step.remove.field, 3
+    return step.rename.to if step.rename else step.default.field if step.default else "", 0
 
 
 def load_mapping(file: Path) -> Mapping:
@@ -149,13 +200,13 @@ def _parse(file: Path, text: str) -> Any:
     if file.suffix == ".json":
         try:
             return json.loads(text)
-        except json.JSONDecodeError as error:
+        except (RecursionError, ValueError) as error:  # also a number of 5,000 digits
             raise MappingError(f"{file} is not JSON: {error}") from None
-    import yaml
+    from jishi.yaml_text import NotYaml, parse_yaml
 
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        return parse_yaml(text)
+    except NotYaml as error:
         raise MappingError(f"{file} is not YAML: {error}") from None
 
 
@@ -168,38 +219,90 @@ def _validated(file: Path, value: Any) -> Mapping:
         raise MappingError(f"{file}: {where}: {first['msg']}") from None
 
 
-def _apply(step: Step, event: dict[str, Any], identity: str) -> None:
-    if step.rename:
-        _rename(step.rename, event)
-    elif step.default:
-        value = identity if step.default.value == "$identity" else step.default.value
-        for parent, name in _places(event, step.default.field, create=True):
+class _Change:
+    """Steps of a mapping on one event, which they change in place."""
+
+    def __init__(self, event: dict[str, Any], identity: str, currency: str, steps: list[Step]) -> None:
+        self._event, self._identity = event, identity
+        properties = event.get("properties")
+        named = properties.get("currency") if isinstance(properties, dict) else None
+        self._currency = named if isinstance(named, str) else currency
+        self._amounts = [step.convert for step in steps if step.convert and step.convert.to == "minor_units"]
+        self._minor: MinorUnits | None = None
+        self._majors: set[tuple[int, str]] = set()  # amounts that a rename took from a name without a unit
+
+    def apply(self, step: Step) -> None:
+        """Take one step."""
+        if step.rename:
+            self._rename(step.rename)
+        elif step.default:
+            self._fill(step.default)
+        elif step.remove:
+            for parent, name in _places(self._event, step.remove.field):
+                parent.pop(name, None)
+        elif step.shift:
+            self._shift(step.shift)
+        elif step.convert:
+            self._convert(step.convert)
+
+    def _rename(self, rename: Rename) -> None:
+        sources = [(parent, name) for parent, name in _places(self._event, rename.source) if name in parent]
+        if _split(rename.source)[0] == _split(rename.to)[0]:
+            target = _split(rename.to)[1]
+            pairs = [(parent, name, parent, target) for parent, name in sources]
+        else:
+            targets = list(_places(self._event, rename.to, create=True)) if sources else []
+            pairs = [(*source, *place) for source in sources for place in targets]
+        for parent, name, new_parent, target in pairs:
+            if name in parent and target not in new_parent:
+                new_parent[target] = parent.pop(name)
+                if not name.endswith("_minor"):
+                    self._majors.add((id(new_parent), target))
+
+    def _fill(self, default: Default) -> None:
+        value = self._identity if default.value == "$identity" else default.value
+        for parent, name in _places(self._event, default.field, create=True):
             if parent.get(name) is None:
                 parent[name] = copy.deepcopy(value)
-    elif step.remove:
-        for parent, name in _places(event, step.remove.field):
-            parent.pop(name, None)
-    else:
-        change = step.convert or step.shift
-        assert change is not None
-        for parent, name in _places(event, change.field):
-            if name in parent:
-                parent[name] = (
-                    _converted(parent[name], change) if isinstance(change, Convert) else _shifted(parent[name], change)
-                )
 
+    def _shift(self, shift: Shift) -> None:
+        for parent, name in _places(self._event, shift.field):
+            shifted = parent.get("shifted", {})
+            if name not in parent or not isinstance(shifted, dict) or name in shifted:
+                continue  # shifted once is shifted for ever
+            try:
+                moved = (datetime.fromisoformat(parent[name]) + timedelta(seconds=shift.seconds)).isoformat()
+            except (OverflowError, TypeError, ValueError):
+                continue
+            parent["shifted"] = {**shifted, name: parent[name]}
+            parent[name] = moved
 
-def _rename(rename: Rename, event: dict[str, Any]) -> None:
-    if _split(rename.source)[0] == _split(rename.to)[0]:
-        target = _split(rename.to)[1]
-        for parent, name in _places(event, rename.source):
-            if name in parent and target not in parent:
-                parent[target] = parent.pop(name)
-        return
-    for source, name in _places(event, rename.source):
-        for parent, target in _places(event, rename.to, create=True):
-            if name in source and target not in parent:
-                parent[target] = source.pop(name)
+    def _convert(self, convert: Convert) -> None:
+        if convert.to == "minor_units" and self._minor is None:
+            self._minor = self._minor_units()
+        for parent, name in _places(self._event, convert.field):
+            if name not in parent:
+                continue
+            value = parent[name]
+            if convert.to == "string":
+                parent[name] = to_text(value)
+            elif convert.to == "integer":
+                parent[name] = to_integer(value, convert.decimal)
+            elif convert.to == "minor_units":
+                assert self._minor is not None
+                parent[name] = self._minor.of(self._amount(convert, parent, name))
+                self._majors.discard((id(parent), name))
+            else:
+                parent[name] = to_instant(value, convert.to, convert.zone)
+
+    def _minor_units(self) -> MinorUnits:
+        """The reading of all amounts that the mapping converts in this event."""
+        places = [(convert, *place) for convert in self._amounts for place in _places(self._event, convert.field)]
+        amounts = [self._amount(*place) for place in places if place[1].get(place[2]) is not None]
+        return MinorUnits(amounts, self._currency)
+
+    def _amount(self, convert: Convert, parent: dict[str, Any], name: str) -> Amount:
+        return Amount(parent[name], convert.digits, convert.decimal, (id(parent), name) in self._majors)
 
 
 def _places(value: Any, path: str, *, create: bool = False) -> Iterator[tuple[dict[str, Any], str]]:
@@ -220,30 +323,3 @@ def _places(value: Any, path: str, *, create: bool = False) -> Iterator[tuple[di
 def _split(path: str) -> tuple[tuple[str, ...], str]:
     *parents, name = path.split(".")
     return tuple(parents), name
-
-
-def _converted(value: Any, convert: Convert) -> Any:
-    """The value in its new form, or as it is when it has none."""
-    try:
-        if convert.to == "string":
-            return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        if convert.to == "instant":
-            instant = datetime.fromisoformat(value)
-            return (instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(convert.zone))).isoformat()
-        number = Decimal(str(value).strip())
-        if number and number.is_finite() and abs(number.adjusted()) > MAX_DIGITS:
-            return value  # 1e999999: the contract says what is wrong with it
-        if convert.to in ("instant_from_s", "instant_from_ms"):
-            seconds = number if convert.to == "instant_from_s" else number / 1000
-            return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(seconds * 1000))).isoformat()
-        exact = number.scaleb(convert.digits) if convert.to == "minor_units" else number
-        return int(exact) if exact == int(exact) else value
-    except (InvalidOperation, OverflowError, TypeError, ValueError):
-        return value
-
-
-def _shifted(value: Any, shift: Shift) -> Any:
-    try:
-        return (datetime.fromisoformat(value) + timedelta(seconds=shift.seconds)).isoformat()
-    except (OverflowError, TypeError, ValueError):
-        return value

@@ -2,7 +2,8 @@
 
 Bronze stays as it is. The batch job puts the repaired record in the place of the refused one, with the same identity and the
 original ``received_at``; so an event moves from quarantine to silver, and acknowledgements are neither more nor fewer. An event
-that has a repair is not replayed again.
+that has a repair is not replayed again. What an import brought is repaired as an import: its own time, once that can be read,
+says since when it was known, as it does for the lines around it.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import orjson
 import pyarrow as pa
 
 from jishi.arrow_tables import to_arrow
-from jishi.contract import Refusal, record_of
+from jishi.contract import Refusal, known_since_ms, record_of
 from jishi.contract.fields import to_ms
+from jishi.contract.home_money import ShopMoney, shop_money
 from jishi.contract.reading import read_event
-from jishi.contract.sender import OrderSource, sender_of
+from jishi.contract.sender import sender_of
 from jishi.lake.publishing import Replacement, publish, rows_at
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
@@ -28,7 +30,7 @@ from jishi.lake.versions import TableVersion
 from jishi.outcomes import Outcome, outcome_without_history
 from jishi.paths import Paths
 from jishi.settings import Settings
-from jishi.shops import Shops
+from jishi.shops import Shop, Shops
 from jishi.tables import BRONZE_REPAIRS
 from quality.quarantine import Quarantined, quarantined
 from quality.repair import Mapping
@@ -56,13 +58,17 @@ def replay(
 ) -> Replayed:
     """Replay the open quarantined events that ``mapping`` is for; a trial writes nothing."""
     replayed = Replayed()
-    sources = {shop.shop_id: shop.orders_from for shop in Shops.load(Paths.of(settings).shops_file).shops.values()}
+    shops, rates = Shops.load(Paths.of(settings).shops_file).shops, Paths.of(settings).fx_rates
+    moneys: dict[str, ShopMoney] = {}
     repaired: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in reversed(quarantined(settings, shop=shop, states=("open",))):  # in the order of knowing
         if not mapping.is_for(type=row.type, outcome=row.outcome, reason=row.reason, field=row.field):
             continue
         replayed.matched += 1
-        record = _repaired(row, mapping, future_tolerance_s, sources.get(row.shop_id, "server"))
+        known = shops.get(row.shop_id) or Shop(shop_id=row.shop_id, name="")
+        if row.shop_id not in moneys:
+            moneys[row.shop_id] = shop_money(rates, known.shop_id, known.currency, known.time_zone)
+        record = repaired_record(row, mapping, future_tolerance_s, known, moneys[row.shop_id], now)
         if isinstance(record, Refusal):
             replayed.still[record.reason] += 1
             if len(replayed.examples) < 3:
@@ -85,17 +91,19 @@ def replay(
     return replayed
 
 
-def _repaired(
-    row: Quarantined, mapping: Mapping, future_tolerance_s: int, orders_from: OrderSource
+def repaired_record(
+    row: Quarantined, mapping: Mapping, future_tolerance_s: int, shop: Shop, money: ShopMoney, now: datetime
 ) -> dict[str, Any] | Refusal:
+    """The record of a quarantined event as ``mapping`` makes it, with the identity that it had; or why it is still refused."""
     raw, refusal = read_event(row.line.encode())
     if raw is None and refusal is not None:
         return refusal  # nothing that a mapping could mend
     try:
-        raw, refusal = read_event(orjson.dumps(mapping.apply(raw, row.identity)))
+        raw, refusal = read_event(orjson.dumps(mapping.apply(raw, row.identity, shop.currency)))
     except TypeError:
         return refusal or Refusal("bad_text", "", "the repaired event cannot be written as JSON")
     received_at_ms = to_ms(row.received_at.replace(tzinfo=UTC))
+    is_imported = row.collector_id == f"history:{row.shop_id}"
     record, checked = record_of(
         raw,
         shop_id=row.shop_id,
@@ -103,12 +111,15 @@ def _repaired(
         seq=row.seq,
         collected_at_ms=received_at_ms,
         refusal=refusal,
-        now_ms=received_at_ms,
-        sent_by=sender_of(row.event_id),
-        orders_from=orders_from,
+        now_ms=to_ms(now) if is_imported else received_at_ms,
+        sent_by="import" if is_imported else sender_of(row.event_id),
+        orders_from=shop.orders_from,
+        money=money,
     )
     if isinstance(checked, Refusal):
         return checked
+    if is_imported:
+        received_at_ms = max(received_at_ms, known_since_ms(raw, record, checked) or 0)
     outcome = outcome_without_history(
         invalid_reason=None,
         occurred_at_ms=record["occurred_at_ms"],

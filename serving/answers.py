@@ -44,7 +44,7 @@ class RecommendationsOut(BaseModel):
     )
     model: str = Field(
         description="the placement's model of the release, or `ladder` where it names none or the model knows nothing of this "
-        "request; `/readyz` tells why",
+        "request; `/v1/shops/{shop_id}/readiness` tells why",
         examples=["tifu_knn"],
     )
     model_version: str = Field(description="release that gave the candidates")
@@ -55,7 +55,8 @@ class ErrorBody(BaseModel):
     """What went wrong, for a machine and for a person."""
 
     code: str = Field(
-        description="unauthorised, foreign_shop, bad_parameter, no_release, not_found, method_not_allowed or internal",
+        description="unauthorised, foreign_shop, bad_parameter, no_release, catching_up, not_found, method_not_allowed or "
+        "internal",
         examples=["bad_parameter"],
     )
     field: str | None = Field(None, description="the parameter to mend", examples=["limit"])

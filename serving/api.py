@@ -18,12 +18,20 @@ from starlette.exceptions import HTTPException as AnyHttpError
 from jishi import __version__
 from jishi.identity import named_person
 from serving.answers import ErrorBody, ErrorOut, RecommendationsOut, answer_out
+from serving.docs import add_docs
 from serving.engine import Engine
 from serving.keys import ForeignShop, Unauthorised
-from serving.readiness import readiness
-from serving.recommend import NoRelease, Placement, Request
+from serving.readiness import readiness, shop_readiness
+from serving.recommend import CatchingUp, NoRelease, Placement, Request
 
 _RETRY_AFTER_S = 5
+NO_RELEASE = (
+    "this shop has no released model yet: after 14 days with orders, jishi import history --shop SHOP --work-up or the "
+    "DAG daily makes one; until then show a list of your own"
+)
+CATCHING_UP = (
+    "changes of stock and status that came while serving was down are still being read; ask again, or show a list of your own"
+)
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     401: {"model": ErrorOut, "description": "No key, or not a read key of any shop."},
     403: {
@@ -33,7 +41,8 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     422: {"model": ErrorOut, "description": "A parameter is wrong; `field` names it."},
     503: {
         "model": ErrorOut,
-        "description": "The shop has no released model or no catalogue yet; ask again after `Retry-After`.",
+        "description": "The shop has no released model or no catalogue yet, or serving has just started and still reads what "
+        "was sold out meanwhile; ask again after `Retry-After`.",
     },
 }
 _ROUTES = APIRouter()
@@ -53,7 +62,10 @@ def make_app(engine: Engine) -> FastAPI:
         version=__version__,
         description="Recommendations for the shoppers of a shop, with the reason of each. One read key opens one shop.",
         lifespan=lifespan,
+        docs_url=None,  # FastAPI's own pages take their scripts from the internet
+        redoc_url=None,
     )
+    add_docs(app)
     app.state.engine = engine
     app.add_exception_handler(AnyHttpError, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_bad_parameter)
@@ -118,12 +130,24 @@ def recommendations(
         cart = tuple(dict.fromkeys(cart_item_id or ()))
         answer = _engine(http).answer(Request(shop_id, placement, limit, persons, item_id, cart), request_id)
     except NoRelease:
-        body = ErrorBody(
-            code="no_release", message="this shop has no released model yet; train and publish one, then ask again"
-        )
+        body = ErrorBody(code="no_release", message=NO_RELEASE)
         raise HTTPException(503, body.model_dump(), {"Retry-After": str(_RETRY_AFTER_S)}) from None
+    except CatchingUp:
+        body = ErrorBody(code="catching_up", message=CATCHING_UP)
+        raise HTTPException(503, body.model_dump(), {"Retry-After": "1"}) from None
     http.state.served_by = answer.served_by
     return answer_out(request_id, shop_id, placement, answer)
+
+
+@_ROUTES.get(
+    "/v1/shops/{shop_id}/readiness",
+    responses={code: _RESPONSES[code] for code in (401, 403)},
+    summary="Can this shop be answered for, and with what?",
+    tags=["operations"],
+)
+def show_readiness(http: HttpRequest, shop_id: Annotated[str, Depends(_allowed_shop)]) -> JSONResponse:
+    """The shop's release, its placements, the catalogue and their problems."""
+    return JSONResponse(shop_readiness(_engine(http), shop_id, time.time()))
 
 
 @_ROUTES.get("/healthz", tags=["operations"], summary="Is the process alive?")
@@ -133,10 +157,10 @@ def healthz(http: HttpRequest) -> JSONResponse:
     return JSONResponse({"status": "ok" if not dead else "broken", "dead_threads": dead}, 200 if not dead else 500)
 
 
-@_ROUTES.get("/readyz", tags=["operations"], summary="Which shops can be answered for?")
+@_ROUTES.get("/readyz", tags=["operations"], summary="Can any shop be answered for?")
 def readyz(http: HttpRequest) -> JSONResponse:
-    """200 when at least one shop can be answered for, else 503; the body reports on each shop, stream and store."""
-    is_ready, body = readiness(_engine(http), time.time())
+    """200 when at least one shop can be answered for, else 503; the body reports on stream and store, and names no shop."""
+    is_ready, body = readiness(_engine(http))
     return JSONResponse(body, 200 if is_ready else 503)
 
 
@@ -153,7 +177,7 @@ async def _measure(http: HttpRequest, call_next: Callable[[HttpRequest], Awaitab
         status = response.status_code
         return response
     finally:
-        if http.url.path.startswith("/v1/"):
+        if http.url.path.startswith("/v1/") and not http.url.path.endswith("/readiness"):
             served_by = getattr(http.state, "served_by", "")
             _engine(http).metrics.count(status, served_by, time.perf_counter() - started)
 

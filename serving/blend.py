@@ -4,7 +4,7 @@ A source gives each item a strength between 0 and 1; the score is their weighted
 the reason of an item is the source that really carried it.
 
 - ``taste``: long-term taste, the ALS score of the person.
-- ``recent``: items like the person's last ones, newer ones first.
+- ``recent``: items like the person's last ones, newer ones first; on an item's page and in the cart those of the visit alone.
 - ``context``: items like the item that the page is about.
 - ``category``: what sells in the categories of the person's last items, for items that nobody has compared yet.
 - ``popularity``: what sells in the shop.
@@ -14,10 +14,13 @@ Where the release names a model for the placement, its parts take the place of `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+
+from jishi.tables import VISIT_PAUSE_S
 
 Vector = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int64]
@@ -29,9 +32,11 @@ NONE = -1
 class Blend:
     """Weights of the sources and the rules of recency; the one place where they stand.
 
-    ``decay`` is the weight of an item relative to the one viewed after it. At least ``intent_share`` of the list comes from the
-    categories of the newest ``intent_items`` items, so that what a shopper does now shows at once. Of the last items the newest
-    ``seen_items`` come last in a list: nobody needs to be led to where they are.
+    ``decay`` is the weight of an item relative to the one viewed after it, and an act of ``half_life_s`` ago weighs half. On a
+    page about an item the visit so far weighs ``visit_on_page`` of what it does at home: the page leads. At least
+    ``intent_share`` of the list comes from the categories of the newest ``intent_items`` items of the visit, so that what a
+    shopper does now shows at once. Of the visit the newest ``seen_items`` items come last in a list: nobody needs to be led to
+    where they are.
     """
 
     placed: float = 1.0
@@ -41,6 +46,8 @@ class Blend:
     category: float = 0.5
     popularity: float = 0.1
     decay: float = 0.75
+    half_life_s: float = 14 * 86_400
+    visit_on_page: float = 0.4
     intent_share: float = 0.3
     intent_items: int = 3
     seen_items: int = 20
@@ -91,9 +98,19 @@ def scale(values: Vector) -> Vector:
     return positive / np.float32(top) if top > 0 else positive
 
 
-def recency_weights(count: int, decay: float) -> list[float]:
-    """Weights of the last items, newest first: 1, decay, decay², …"""
-    return [decay**place for place in range(count)]
+def recency_weights(ages_s: Sequence[float], decay: float, half_life_s: float) -> list[float]:
+    """Weights of the last items, newest first: decay^place · 2^(−age / half_life)."""
+    return [decay**place * 0.5 ** (age_s / half_life_s) for place, age_s in enumerate(ages_s)]
+
+
+def visit_length(ages_s: Sequence[float]) -> int:
+    """How many of the last acts, newest first, belong to the visit that is going on: no pause is longer than 30 minutes."""
+    before = 0.0
+    for place, age_s in enumerate(ages_s):
+        if age_s - before > VISIT_PAUSE_S:
+            return place
+        before = age_s
+    return len(ages_s)
 
 
 def near(items: int, causes: list[tuple[int, float]], neighbours: dict[int, tuple[Indices, Vector]]) -> tuple[Vector, Indices]:

@@ -26,7 +26,7 @@ class Version(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """State of one item; the price is in minor units of ``currency``."""
+    """State of one item; the price is in minor units of ``currency``, ``stock`` None where nobody counts it."""
 
     item_id: str
     title: str
@@ -34,14 +34,14 @@ class Item:
     category: str
     unit_price_minor: int
     currency: str
-    stock: int
+    stock: int | None
     status: str
     version: Version
 
     @property
     def is_sellable(self) -> bool:
-        """Whether it may be shown at all: active and in stock."""
-        return self.status == "active" and self.stock > 0
+        """Whether it may be shown at all: active, and in stock where that is known."""
+        return self.status == "active" and (self.stock is None or self.stock > 0)
 
 
 class Catalogue:
@@ -49,6 +49,7 @@ class Catalogue:
 
     def __init__(self) -> None:
         self.items: dict[str, Item] = {}
+        self._snapshot: dict[str, Version] = {}
 
     def get(self, item_id: str) -> Item | None:
         """The item's newest known state."""
@@ -63,13 +64,17 @@ class Catalogue:
         return True
 
     def put_snapshot(self, items: dict[str, Item]) -> None:
-        """Replace the whole catalogue by a snapshot, keeping every state that is newer than the snapshot's."""
+        """Replace the whole catalogue by a snapshot, keeping every state that is newer than the snapshot's.
+
+        An item of the snapshot before that this one does not have is gone, unless an event has changed it since; one that no
+        snapshot has had comes from an event that they have not seen yet, and stays.
+        """
         merged = dict(items)
         for item_id, known in self.items.items():
-            newest = merged.get(item_id)
-            # An item that the new snapshot does not have came from an event that the snapshot has not seen yet.
-            if newest is None or known.version > newest.version:
+            newest = items[item_id].version if item_id in items else self._snapshot.get(item_id)
+            if newest is None or known.version > newest:
                 merged[item_id] = known
+        self._snapshot = {item_id: item.version for item_id, item in items.items()}
         self.items = merged
 
 

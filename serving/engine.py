@@ -13,7 +13,7 @@ from serving.exploring import decided, explore
 from serving.keys import ReadKeys
 from serving.metrics import ServingMetrics
 from serving.recent import Recent
-from serving.recommend import Answer, Request, recommend
+from serving.recommend import Answer, CatchingUp, Request, recommend
 from serving.served_log import ServedLog
 from serving.shop_state import ShopStates
 from serving.stream import Lateness, StreamHealth, follow
@@ -67,10 +67,12 @@ class Engine:
             thread.join(timeout=5)
 
     def answer(self, request: Request, request_id: str) -> Answer:
-        """The answer to a request. Raises serving.recommend.NoRelease."""
+        """The answer to a request. Raises serving.recommend.NoRelease and CatchingUp."""
         state = self.states.find(request.shop_id)
         shelf, catalogue = state.shelf, state.catalogue
-        answer = recommend(request, shelf, catalogue, self.recent.last_items)
+        if shelf is not None and not self.stream.has_caught_up:
+            raise CatchingUp(request.shop_id)
+        answer = recommend(request, shelf, catalogue, self.recent.last_acts)
         assert shelf is not None  # else NoRelease was raised
         answer, decision = explore(answer, request, shelf, catalogue, state.exploration)
         if decision is not None:

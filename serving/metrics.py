@@ -1,6 +1,6 @@
 """Prometheus metrics of serving: requests as they happen, state as it is at each scrape.
 
-The address is open to every storefront, so no metric names a shop; ``/readyz`` says what each shop's state is.
+The address is open to every storefront, so no metric names a shop; a shop's key opens its state.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ Basis = Literal["person", "items", "both"] | None  # what the placement's model 
 _GIVEN = ("item", "cart")  # placements whose question starts from items
 
 
-def given_items(placement: str, recent: Sequence[int], cart: Sequence[int], context: int | None) -> list[int]:
+def given_items(placement: str, visit: Sequence[int], cart: Sequence[int], context: int | None) -> list[int]:
     """Numbers of the items that the placement's model answers from, oldest first.
 
     On an item page: the last items of the visit, then the page's item. In the cart: its items; where the storefront does not
@@ -29,7 +29,7 @@ def given_items(placement: str, recent: Sequence[int], cart: Sequence[int], cont
     last = [] if context is None else [context]
     if placement == "cart" and cart:
         return list(dict.fromkeys([*cart, *last]))
-    return [*(number for number in reversed(recent) if number != context), *last]
+    return [*(number for number in reversed(visit) if number != context), *last]
 
 
 def add_model(mix: Mix, placed: Placed, given: Sequence[int], persons: Sequence[str], shown_not: Mask, blend: Blend) -> Basis:

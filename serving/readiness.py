@@ -1,4 +1,4 @@
-"""The body of ``/readyz``: for each shop the release, the catalogue and its problems, and the position of the stream."""
+"""The body of ``/readyz``, which everybody can read and which names no shop, and of one shop's readiness behind its key."""
 
 from __future__ import annotations
 
@@ -7,29 +7,34 @@ from typing import Any
 from serving.engine import Engine
 
 
-def readiness(engine: Engine, now: float) -> tuple[bool, dict[str, Any]]:
-    """Whether at least one shop can be answered for, and the details; ``now`` is epoch seconds."""
-    shops = {}
-    known = {state.shop_id: state for state in engine.states.all()}
-    for shop_id in sorted({*known, *engine.keys.shop_ids}):
-        state = engine.states.find(shop_id)
-        release = state.release
-        shops[shop_id] = {
-            "ready": state.shelf is not None,
-            "release": release.version,
-            "release_age_s": None if release.published_at is None else round(now - release.published_at, 1),
-            "release_problem": release.problem,
-            "placements": {} if state.shelf is None else dict(state.shelf.model.placement_notes),
-            "catalogue_items": len(state.catalogue.items),
-            "live_changes": state.changes,
-        }
+def shop_readiness(engine: Engine, shop_id: str, now: float) -> dict[str, Any]:
+    """The release, its age, the catalogue and their problems of one shop; ``now`` is epoch seconds."""
+    state = engine.states.find(shop_id)
+    release = state.release
+    return {
+        "ready": state.shelf is not None and engine.stream.has_caught_up,
+        "catching_up": not engine.stream.has_caught_up,
+        "release": release.version,
+        "release_age_s": None if release.published_at is None else round(now - release.published_at, 1),
+        "release_problem": release.problem,
+        "placements": {} if state.shelf is None else dict(state.shelf.model.placement_notes),
+        "catalogue_items": len(state.catalogue.items),
+        "live_changes": state.changes,
+    }
+
+
+def readiness(engine: Engine) -> tuple[bool, dict[str, Any]]:
+    """Whether at least one shop can be answered for, and how the process is."""
+    known = {state.shop_id for state in engine.states.all()} | set(engine.keys.shop_ids)
+    ready = sum(engine.states.find(shop_id).shelf is not None for shop_id in known)
     age_s = engine.stream.age_s()
-    is_ready = any(shop["ready"] for shop in shops.values()) and not engine.dead_threads()
+    is_ready = ready > 0 and engine.stream.has_caught_up and not engine.dead_threads()
     return is_ready, {
         "ready": is_ready,
-        "shops": shops,
+        "shops": {"ready": ready, "known": len(known)},
         "stream": {
             "waiting_for": engine.stream.waiting_for,
+            "has_caught_up": engine.stream.has_caught_up,
             "lag_records": sum(engine.stream.lag.values()),
             "age_s": None if age_s is None else round(age_s, 1),
             "applied": engine.stream.applied,

@@ -1,4 +1,4 @@
-"""The person's last items from the online store, through Feast, in a time budget: a slow store costs a rung, not an error."""
+"""The person's recent items from the online store, through Feast, in a time budget: a slow store costs a rung, not an error."""
 
 from __future__ import annotations
 
@@ -8,20 +8,28 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from jishi import feast_import
-from jishi.features import ENTITY_COLUMN, FEATURES, Feature
-from jishi.features.merging import merge
+from jishi.features import ENTITY_COLUMN, FEATURES, Feature, operands
+from jishi.features.decision import value_at
 from jishi.features.served import Served
 from serving.served_log import ServedLog
 
-LAST_ITEMS: Feature = next(feature for feature in FEATURES if feature.name == "last_items")
+RECENT_ITEMS: Feature = next(feature for feature in FEATURES if feature.name == "recent_items")
+[LAST_ITEMS] = operands(RECENT_ITEMS)
 KNOWN_MS: Feature = next(feature for feature in FEATURES if feature.times_of == LAST_ITEMS.name)
 BUDGET_S = 0.15
 # The next value of a window may arrive a little after the old one ran out.
 GRACE_MS = 5_000
 _VALID_UNTIL = "valid_until_ms"
+
+
+class LastAct(NamedTuple):
+    """An item that a person acted upon, and how many seconds ago that became known."""
+
+    item_id: str
+    age_s: float
 
 
 class OnlineFeatures(Protocol):
@@ -69,8 +77,10 @@ class Recent:
         self._store = store
         self.health.problem = None
 
-    def last_items(self, shop_id: str, persons: Sequence[str]) -> list[str]:
-        """Ids of the last items of a person, newest first, from all ids of the person; empty when the store cannot say."""
+    def last_acts(self, shop_id: str, persons: Sequence[str]) -> list[LastAct]:
+        """Different items that a person acted on last, newest first, from all ids of the person; empty when the store cannot
+        say.
+        """
         if not persons:
             return []
         if self._store is None:
@@ -87,20 +97,20 @@ class Recent:
         if error is not None:
             return self._without("failed", f"{type(error).__name__}: {error}")
         self.health.problem = None
-        items, served = read.result()
+        acts, served = read.result()
         if self._log is not None:
             for value in served:
                 self._log.note(value)
-        self.health.reads["found" if items else "empty"] += 1
-        return items
+        self.health.reads["found" if acts else "empty"] += 1
+        return acts
 
-    def _without(self, outcome: str, problem: str | None) -> list[str]:
+    def _without(self, outcome: str, problem: str | None) -> list[LastAct]:
         self.health.reads[outcome] += 1
         self.health.problem = problem
         return []
 
-    def _read(self, store: OnlineFeatures, shop_id: str, persons: list[str]) -> tuple[list[str], list[Served]]:
-        """The items of all ids together, and the sampled values of each."""
+    def _read(self, store: OnlineFeatures, shop_id: str, persons: list[str]) -> tuple[list[LastAct], list[Served]]:
+        """The acts of all ids together, and the sampled values of each."""
         view = LAST_ITEMS.view
         answer = store.get_online_features(
             features=[f"{view}:{name}" for name in (LAST_ITEMS.name, KNOWN_MS.name, _VALID_UNTIL)],
@@ -115,7 +125,12 @@ class Recent:
             if self._log is not None and self._log.takes(shop_id, person, now_ms):
                 as_of_ms = _as_of_ms(answer, place) if items_now else None
                 served.append(Served(shop_id, person, LAST_ITEMS.name, items_now or None, as_of_ms, now_ms))
-        return list(merge(LAST_ITEMS, ids, [None] * len(ids))), served
+        known_at: dict[str, int] = {}
+        for values in ids:
+            for item_id, at_ms in zip(values[LAST_ITEMS.name], values[KNOWN_MS.name], strict=True):
+                known_at[item_id] = max(at_ms, known_at.get(item_id, 0))
+        acts = [LastAct(item_id, max(0, now_ms - known_at[item_id]) / 1000) for item_id in value_at(RECENT_ITEMS, ids, now_ms)]
+        return acts, served
 
 
 def holds(valid_until_ms: int | None, now_ms: int) -> bool:

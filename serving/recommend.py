@@ -29,22 +29,29 @@ from serving.blend import (
     recency_weights,
     same_category,
     scale,
+    visit_length,
     with_intent,
 )
 from serving.catalogue import Catalogue, Item
 from serving.placed import add_model, given_items
 from serving.reasons import Reason, explain
+from serving.recent import LastAct
 from serving.shelf import Shelf
 
 Placement = Literal["home", "item", "cart", "after_payment"]
 PLACEMENTS: tuple[str, ...] = get_args(Placement)
 ServedBy = Literal["personalised", "item_based", "popular"]
 LADDER = "ladder"
-LastItems = Callable[[str, Sequence[str]], Sequence[str]]
+LastActs = Callable[[str, Sequence[str]], Sequence[LastAct]]
+_OF_THE_VISIT = ("item", "cart")  # placements whose question is about the visit, as the gate asks it
 
 
 class NoRelease(LookupError):
     """The shop has no released model, or no catalogue, yet."""
+
+
+class CatchingUp(LookupError):
+    """The changes of the catalogue that the log held at the start are not all applied yet, so stock and status may be old."""
 
 
 @dataclass(frozen=True)
@@ -86,14 +93,15 @@ class Answer:
     items: list[Recommended]
 
 
-def recommend(request: Request, shelf: Shelf | None, catalogue: Catalogue, last_items: LastItems) -> Answer:
+def recommend(request: Request, shelf: Shelf | None, catalogue: Catalogue, last_acts: LastActs) -> Answer:
     """The answer to a request. Raises NoRelease when the shop has no shelf yet."""
     if shelf is None:
         raise NoRelease(request.shop_id)
-    last = dict.fromkeys(last_items(request.shop_id, request.persons))
+    last = [act for act in last_acts(request.shop_id, request.persons) if act.item_id in shelf.number_of]
     asked = _Asked(
         request,
-        recent=[shelf.number_of[item_id] for item_id in last if item_id in shelf.number_of],
+        recent=[shelf.number_of[act.item_id] for act in last],
+        ages_s=[act.age_s for act in last],
         context=None if request.item_id is None else shelf.number_of.get(request.item_id),
         shown_not=_mask(shelf, request.shown_not),
     )
@@ -115,16 +123,28 @@ def recommend(request: Request, shelf: Shelf | None, catalogue: Catalogue, last_
 
 @dataclass(frozen=True)
 class _Asked:
-    """A request in item numbers; ``recent`` newest first."""
+    """A request in item numbers; ``recent`` newest first, each acted upon ``ages_s`` ago."""
 
     request: Request
     recent: list[int]
+    ages_s: list[float]
     context: int | None
     shown_not: Mask
 
-    def weighted(self, decay: float) -> list[tuple[int, float]]:
-        """The last items with the weight of their recency."""
-        return list(zip(self.recent, recency_weights(len(self.recent), decay), strict=True))
+    @property
+    def visit(self) -> list[int]:
+        """The items of the visit that is going on."""
+        return self.recent[: visit_length(self.ages_s)]
+
+    @property
+    def counted(self) -> list[int]:
+        """The last items that the placement's list may follow: on a page and in the cart those of the visit."""
+        return self.visit if self.request.placement in _OF_THE_VISIT else self.recent
+
+    def weighted(self, blend: Blend) -> list[tuple[int, float]]:
+        """The counted items with the weight of their recency."""
+        counted = self.counted
+        return list(zip(counted, recency_weights(self.ages_s[: len(counted)], blend.decay, blend.half_life_s), strict=True))
 
 
 def _mask(shelf: Shelf, item_ids: Iterable[str]) -> Mask:
@@ -140,22 +160,24 @@ def _mix(asked: _Asked, shelf: Shelf) -> tuple[Mix, ServedBy, str]:
         return (*_ladder(asked, shelf, BLEND), LADDER)
     mix = empty_mix(shelf.size)
     cart = [shelf.number_of[item_id] for item_id in request.cart if item_id in shelf.number_of]
-    given = given_items(request.placement, asked.recent, cart, asked.context)
+    given = given_items(request.placement, asked.visit, cart, asked.context)
     basis = add_model(mix, placed, given, request.persons, asked.shown_not, PLACED)
     if basis is None or (request.placement == "item" and basis == "person"):  # a list that ignores the page would be no answer
         return (*_ladder(asked, shelf, BLEND), LADDER)
-    if request.placement == "home" and asked.recent:
+    if request.placement == "home" and asked.counted:
         _add_recent(mix, asked, shelf, PLACED)
     mix.add("popularity", PLACED.popularity, shelf.popularity)
-    is_personal = basis != "items" or bool(asked.recent)
+    is_personal = basis != "items" or bool(asked.counted)
     return mix, "personalised" if is_personal else "item_based", placed.name
 
 
 def _add_recent(mix: Mix, asked: _Asked, shelf: Shelf, blend: Blend) -> None:
-    recent = asked.weighted(blend.decay)
+    recent = asked.weighted(blend)
     neighbours = {number: shelf.model.neighbours(number) for number, _ in recent}
-    mix.add("recent", blend.recent, *near(shelf.size, recent, neighbours))
-    mix.add("category", blend.category, *same_category(shelf.categories, shelf.popularity_in_category, recent))
+    # Strengths are relative to the strongest, so what has faded as a whole says so by the weight of the source.
+    faded = recent[0][1] * (1.0 if asked.context is None else blend.visit_on_page)
+    mix.add("recent", blend.recent * faded, *near(shelf.size, recent, neighbours))
+    mix.add("category", blend.category * faded, *same_category(shelf.categories, shelf.popularity_in_category, recent))
 
 
 def _ladder(asked: _Asked, shelf: Shelf, blend: Blend) -> tuple[Mix, ServedBy]:
@@ -169,7 +191,7 @@ def _ladder(asked: _Asked, shelf: Shelf, blend: Blend) -> tuple[Mix, ServedBy]:
         if not strength.any():
             mix.add("category", blend.category, *same_category(shelf.categories, shelf.popularity_in_category, causes))
         served_by = "item_based" if mix.score.any() else "popular"
-    if asked.recent:
+    if asked.counted:
         _add_recent(mix, asked, shelf, blend)
         served_by = "personalised"
     for person in asked.request.persons:
@@ -187,10 +209,10 @@ def _chosen(asked: _Asked, shelf: Shelf, mix: Mix, blend: Blend, *, has_intent: 
     limit = asked.request.limit
     allowed = shelf.sellable & ~asked.shown_not
     fresh = allowed.copy()
-    fresh[asked.recent[: blend.seen_items]] = False
+    fresh[asked.visit[: blend.seen_items]] = False
     batch = best_allowed(mix.score, fresh, limit)
     if has_intent:
-        newest = asked.recent[: blend.intent_items]
+        newest = asked.visit[: blend.intent_items]
         intent = _intent(shelf, newest) & fresh
         intent[newest] = False
         batch = with_intent(batch, mix.score, intent, int(np.ceil(blend.intent_share * limit)), limit)

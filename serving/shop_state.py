@@ -40,12 +40,12 @@ class ShopState:
     _lock: Lock = field(default_factory=Lock)
 
     def use_release(self, model: ServedModel, published_at: float) -> None:
-        """Switch to a verified release."""
-        self.exploration.use(model)
+        """Switch to a verified release; one that cannot be joined with the catalogue raises, and nothing has changed."""
         with self._lock:
-            self._model = model
-            self._join()
+            shelf = self._joined(model)
+            self._model, self.shelf = model, shelf
             self.release.version, self.release.published_at, self.release.problem = model.version, published_at, None
+        self.exploration.use(model)
 
     def refuse_release(self, problem: str) -> None:
         """Keep the last good release and remember why the newer one is not used."""
@@ -56,7 +56,7 @@ class ShopState:
         """Take over a published catalogue; newer states from the stream stay."""
         with self._lock:
             self.catalogue.put_snapshot(items)
-            self._join()
+            self.shelf = None if self._model is None else self._joined(self._model)
 
     def apply(self, item: Item) -> bool:
         """Take over one changed item; says whether it was news."""
@@ -68,9 +68,8 @@ class ShopState:
                     self.shelf.refresh(item)
             return is_news
 
-    def _join(self) -> None:
-        if self._model is not None and self.catalogue.items:
-            self.shelf = join_catalogue(self._model, self.catalogue)
+    def _joined(self, model: ServedModel) -> Shelf | None:
+        return join_catalogue(model, self.catalogue) if self.catalogue.items else None
 
 
 class ShopStates:

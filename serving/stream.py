@@ -18,7 +18,7 @@ from jishi import topics
 from jishi.contract import Refusal, check_event
 from jishi.contract.fields import to_ms
 from jishi.contract.properties import ItemChanged
-from jishi.outcomes import Outcome, outcome_without_history
+from jishi.outcomes import KEPT_OUT, Outcome, outcome_without_history
 from serving.catalogue import Item, Version
 from serving.shop_state import ShopStates
 
@@ -30,8 +30,12 @@ _PASSING = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._PAR
 
 @dataclass
 class StreamHealth:
-    """How far the reader is; ``read_at`` is monotonic seconds of the last answer of the broker."""
+    """How far the reader is; ``read_at`` is monotonic seconds of the last answer of the broker.
 
+    ``has_caught_up``: everything that the log held when the reader began is applied, so that nothing sold out is offered.
+    """
+
+    has_caught_up: bool = False
     waiting_for: str | None = "Kafka"
     applied: int = 0
     skipped: dict[str, int] = field(default_factory=lambda: {"older": 0, "invalid": 0, "future": 0, "unreadable": 0})
@@ -74,7 +78,7 @@ def follow(
         if not places:
             return
         consumer.assign(places)
-        looked_at = 0.0
+        looked_at, ends = 0.0, None
         while not stop.is_set():
             for message in consumer.consume(_BATCH, 0.1):
                 error = message.error()
@@ -82,6 +86,9 @@ def follow(
                     apply_record(message, states, lateness, health)
                 elif error.code() not in _PASSING:
                     raise KafkaException(error)
+            if not health.has_caught_up:
+                ends = ends or _ends(consumer, places)
+                health.has_caught_up = ends is not None and _is_read(consumer, places, ends)
             if time.monotonic() - looked_at >= 1:
                 looked_at = time.monotonic()
                 _look(consumer, places, health)
@@ -119,11 +126,14 @@ def change_of(value: bytes, received_at_ms: int, lateness: Lateness) -> tuple[st
             allowed_lateness_s=lateness.allowed_lateness_s,
             future_tolerance_s=lateness.future_tolerance_s,
         )
-        raw, shop_id = orjson.loads(record["line"]) if outcome is not Outcome.INVALID else None, record["shop_id"]
+        raw, shop_id = (
+            orjson.loads(record["line"]) if outcome not in (Outcome.INVALID, Outcome.CLAIM) else None,
+            record["shop_id"],
+        )
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return "unreadable"
-    if outcome in (Outcome.INVALID, Outcome.FUTURE):
-        return str(outcome)
+    if outcome in KEPT_OUT:
+        return "future" if outcome is Outcome.FUTURE else "invalid"
     event = check_event(raw, shop_id)
     if isinstance(event, Refusal) or not isinstance(event.properties, ItemChanged):
         return "invalid"
@@ -160,6 +170,25 @@ def _wait_for_places(
             health.waiting_for = "Kafka"
         stop.wait(0.5)
     return []
+
+
+def _ends(consumer: Consumer, places: list[TopicPartition]) -> dict[int, tuple[int, int]] | None:
+    """First offset and the one after the last of each partition; None while the broker does not say."""
+    try:
+        return {place.partition: consumer.get_watermark_offsets(place, timeout=1) for place in places}
+    except KafkaException:
+        return None
+
+
+def _is_read(consumer: Consumer, places: list[TopicPartition], ends: dict[int, tuple[int, int]]) -> bool:
+    """Whether every partition was read up to its end; one without a record to read is."""
+    begun = {place.partition: place.offset for place in places}  # negative: at the end
+    return all(
+        (position.offset if position.offset >= 0 else max(begun[position.partition], low)) >= high
+        or (position.offset < 0 and begun[position.partition] < 0)
+        for position in consumer.position(places)
+        for low, high in [ends[position.partition]]
+    )
 
 
 def _look(consumer: Consumer, places: list[TopicPartition], health: StreamHealth) -> None:

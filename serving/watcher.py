@@ -1,11 +1,12 @@
 """Once a second: has the registry, the catalogue, a release or the feature store changed? What is new is loaded, then used.
 
-Nothing needs to exist when serving starts. What cannot be read is a problem on ``/readyz`` and is tried again; the last
+Nothing needs to exist when serving starts. What cannot be read is a problem in the readiness and is tried again; the last
 good one stays.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from serving.recent import Recent, open_feature_store
 from serving.releases import ReleaseUnusable, load_release, read_pointer
 from serving.shop_state import ShopStates
 
+_LOG = logging.getLogger(__name__)
 EVERY_S = 1.0
 # A release that failed for a passing reason is tried again without a new pointer.
 RETRY_S = 30.0
@@ -76,8 +78,8 @@ class Watcher:
             # A version may expire while it is read; the next round finds its successor.
             self.problems["catalogue"] = f"{type(error).__name__}: {error}"
             return
-        for shop_id, items in shops.items():
-            self.states.of(shop_id).use_snapshot(items)
+        for shop_id in {*shops, *(state.shop_id for state in self.states.all())}:
+            self.states.of(shop_id).use_snapshot(shops.get(shop_id, {}))
         self._snapshot = lake.state(TABLE)
         self.problems.pop("catalogue", None)
 
@@ -94,11 +96,12 @@ class Watcher:
             return
         self._tried[shop_id] = (pointer.version, self.now())
         try:
-            model = load_release(self.paths.models, shop_id, pointer.version)
+            state.use_release(load_release(self.paths.models, shop_id, pointer.version), pointer.published_at)
         except ReleaseUnusable as error:
             state.refuse_release(str(error))
-            return
-        state.use_release(model, pointer.published_at)
+        except Exception as error:  # noqa: BLE001 (whatever an artefact raises concerns its shop: the last good one stays)
+            _LOG.exception("release %s of a shop cannot be used", pointer.version)
+            state.refuse_release(f"{type(error).__name__}: {error}")
 
     def _open_feature_store(self) -> None:
         try:

@@ -7,7 +7,7 @@ import json
 import secrets
 import sys
 import time
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -17,12 +17,15 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from jishi.command_line import run_command
 from jishi.contract.fields import ShopId
 from jishi.files import write_json
 from jishi.paths import Paths
 from jishi.settings import get_settings
+from jishi.shops import yesterday
 from simulator.history import simulate
 from simulator.live import LiveError, Report, post_live
+from simulator.presets import preset_of
 from simulator.world import SimulationPlan
 
 console = Console()
@@ -36,8 +39,9 @@ def run(
     shop: Annotated[str, typer.Option(help="shop id: lanting, shanhai, xinghe, or any other (a generic shop)")],
     users: Annotated[int, typer.Option(min=10, help="number of shoppers")] = 2000,
     days: Annotated[int, typer.Option(min=1, help="days of history")] = 60,
-    seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same bytes")] = 7,
-    start: Annotated[str, typer.Option(help="first day, YYYY-MM-DD, in the shop's time zone")] = "2026-09-01",
+    seed: Annotated[int, typer.Option(min=0, help="the same seed and days give the same bytes")] = 7,
+    until: Annotated[str | None, typer.Option(help="last day, YYYY-MM-DD, in the shop's time zone; default: yesterday")] = None,
+    start: Annotated[str | None, typer.Option(help="first day, in the place of --until")] = None,
     out: Annotated[Path | None, typer.Option(help="write DIR/<shop>/ and DIR/truth/<shop>/")] = None,
     to: Annotated[str | None, typer.Option(help="post live events to this collector, such as http://127.0.0.1:18080")] = None,
     key: Annotated[str | None, typer.Option(help="write key of the shop; else the one that jishi itself made")] = None,
@@ -48,7 +52,7 @@ def run(
     processes: Annotated[int, typer.Option(min=1, help="processes that play days; the result does not depend on it")] = 1,
 ) -> None:
     """Simulate one shop."""
-    plan = SimulationPlan(_shop_id(shop), users, days, seed, _date(start))
+    plan = SimulationPlan(_shop_id(shop), users, days, seed, _first_day(shop, days, until, start, datetime.now(UTC)))
     if (out is None) == (to is None):
         raise UsageError("say either --out DIR (history files) or --to URL (live events)")
     if out is not None:
@@ -108,28 +112,28 @@ def _shop_id(text: str) -> str:
         raise UsageError(f"--shop: {text!r} is not a shop id; use lower-case letters, digits, - and _") from None
 
 
-def _date(text: str) -> date:
+def _first_day(shop: str, days: int, until: str | None, start: str | None, now: datetime) -> date:
+    """The first day, from the last one where that is given; without either the last day is yesterday at the shop's place."""
+    if start is not None and until is not None:
+        raise UsageError("--start and --until: give one of both; --days says how far apart they are")
+    if start is not None:
+        return _date("--start", start)
+    last = _date("--until", until) if until is not None else yesterday(preset_of(shop).time_zone, now)
+    return last - timedelta(days=days - 1)
+
+
+def _date(option: str, text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"--start: {text!r} is not a date; write YYYY-MM-DD") from None
+        raise UsageError(f"{option}: {text!r} is not a date; write YYYY-MM-DD") from None
 
 
 def main() -> int:
     """Run the command; a user's error is one sentence and exit code 2."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command(help=__doc__)(run)
-    try:
-        app()
-    except (UsageError, LiveError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(
-            f"error: {error.filename or 'the disk'}: {error.strerror}; what was published before is untouched", file=sys.stderr
-        )
-        return 2
-    return 0
+    return run_command(app, (UsageError, LiveError))
 
 
 if __name__ == "__main__":

@@ -81,7 +81,8 @@ def pay(
         "discount_minor": discount,
         "shipping_minor": shipping,
     }
-    for name, value in (("share_id", share_id), ("group_buy_id", group_buy_id)):
+    named = (("share_id", share_id), ("group_buy_id", group_buy_id), ("delivery_region", visitor.context.get("city")))
+    for name, value in named:
         if value:
             properties[name] = value
     if discount and coupon_id:

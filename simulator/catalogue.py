@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,15 @@ _INACTIVE_SHARE = 0.04
 
 @dataclass(frozen=True)
 class SimulatedItemState:
-    """Price (minor units), stock and status of every item on one day; ``changed`` are the items that changed with it."""
+    """Price (minor units), stock and status of every item on one day; ``changed`` are the items that changed with it, and
+    ``stocked`` the day at which each came into stock last.
+    """
 
     price: np.ndarray
     stock: np.ndarray
     active: np.ndarray
     changed: np.ndarray
+    stocked: np.ndarray
 
     def is_sellable(self, item: int) -> bool:
         """Whether the item can be bought that day."""
@@ -59,14 +63,16 @@ class SimulatedCatalogue:
         """States by day, from day 0 on."""
         return StateCalendar(self)
 
-    def state_properties(self, item: int, state: SimulatedItemState) -> dict[str, Any]:
-        """Properties of ``item_changed``: the whole state of the item."""
+    def state_properties(self, item: int, state: SimulatedItemState, stocked_at_ms: int) -> dict[str, Any]:
+        """Properties of ``item_changed``: the whole state of the item, which came into stock at ``stocked_at_ms``."""
         return {
             **self.facts[item],
             "unit_price_minor": int(state.price[item]),
             "currency": self.preset.currency,
             "stock": int(state.stock[item]),
             "status": "active" if state.active[item] else "inactive",
+            "unit_cost_minor": int(self.price[item]) * (45 + item * 7 % 26) // 100,  # 45 to 70 % of the first price
+            "stocked_at": datetime.fromtimestamp(stocked_at_ms / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
         }
 
 
@@ -77,7 +83,9 @@ class StateCalendar:
         self._catalogue = catalogue
         n = len(catalogue)
         none = np.array([], dtype=np.int64)
-        self._states = [SimulatedItemState(catalogue.price, catalogue.stock, np.ones(n, dtype=bool), none)]
+        self._states = [
+            SimulatedItemState(catalogue.price, catalogue.stock, np.ones(n, dtype=bool), none, np.zeros(n, dtype=np.int64))
+        ]
 
     def on(self, day: int) -> SimulatedItemState:
         """The state that holds during ``day``."""
@@ -100,6 +108,7 @@ class StateCalendar:
             np.where(changed, stock, before.stock),
             np.where(changed, active, before.active),
             np.flatnonzero(changed),
+            np.where(changed & (stock > before.stock), day, before.stocked),
         )
 
 

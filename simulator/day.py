@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from simulator.catalogue import SimulatedItemState
 from simulator.journal import Happening, Journal, Visitor
 from simulator.scene import Scene, campaign_on
 from simulator.seeds import Dice, stream
@@ -35,16 +38,18 @@ def catalogue_happenings(world: World) -> list[Happening]:
     journal, state = Journal("cat"), world.states.on(0)
     first = world.start_of_day_ms(0) - 3_600_000
     for item in range(len(world.catalogue)):
-        journal.record_shop("item_changed", world.catalogue.state_properties(item, state), first + item * 100)
+        journal.record_shop("item_changed", _state(world, state, item), first + item * 100)
     return journal.happenings
 
 
 def _change_items(scene: Scene, midnight: int) -> None:
     """The day's changes take effect at midnight, before anybody sees them."""
     for number, item in enumerate(scene.state.changed.tolist()):
-        scene.journal.record_shop(
-            "item_changed", scene.world.catalogue.state_properties(item, scene.state), midnight + number * 10
-        )
+        scene.journal.record_shop("item_changed", _state(scene.world, scene.state, item), midnight + number * 10)
+
+
+def _state(world: World, state: SimulatedItemState, item: int) -> dict[str, Any]:
+    return world.catalogue.state_properties(item, state, world.start_of_day_ms(int(state.stocked[item])))
 
 
 def _play_visits(scene: Scene, midnight: int, rng: np.random.Generator, scale: float) -> None:

@@ -7,6 +7,7 @@ half an hour between them look like one. What remains between this and the whole
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -15,7 +16,10 @@ from simulator.journal import Happening
 
 
 class PlayedVisit(NamedTuple):
-    """One visit as it was played; times are epoch milliseconds. ``user_id`` is None when nobody logged in."""
+    """One visit as it was played; times are epoch milliseconds. ``user_id`` is None when nobody logged in.
+
+    An order depends on its visit alone, so that what is paid in the visits of a channel would be lost without it.
+    """
 
     shopper: int
     anonymous_id: str
@@ -23,6 +27,7 @@ class PlayedVisit(NamedTuple):
     first_ms: int
     last_ms: int
     is_paid: bool
+    channel: str | None = None
 
 
 def played_visits(happenings: Iterable[Happening], bots: frozenset[str]) -> list[PlayedVisit]:
@@ -33,7 +38,13 @@ def played_visits(happenings: Iterable[Happening], bots: frozenset[str]) -> list
         if session_id is None or anonymous_id is None or anonymous_id in bots or happening.type == "order_refunded":
             continue
         new = PlayedVisit(
-            happening.shopper, anonymous_id, happening.user_id, happening.at_ms, happening.at_ms, happening.type == "order_paid"
+            happening.shopper,
+            anonymous_id,
+            happening.user_id,
+            happening.at_ms,
+            happening.at_ms,
+            happening.type == "order_paid",
+            happening.context.get("channel"),
         )
         old = by_session.get(session_id, new)
         by_session[session_id] = PlayedVisit(
@@ -43,8 +54,19 @@ def played_visits(happenings: Iterable[Happening], bots: frozenset[str]) -> list
             min(old.first_ms, new.first_ms),
             max(old.last_ms, new.last_ms),
             old.is_paid or new.is_paid,
+            old.channel,
         )
     return list(by_session.values())
+
+
+def channel_truth(visits: Iterable[PlayedVisit]) -> dict[str, dict[str, int]]:
+    """Visits of each channel and those with an order, which would be lost without the channel, as JSON."""
+    played = [visit for visit in visits if visit.channel is not None]
+    with_order = Counter(visit.channel for visit in played if visit.is_paid)
+    return {
+        str(channel): {"visits": number, "visits_with_order": with_order[channel]}
+        for channel, number in sorted(Counter(visit.channel for visit in played).items())
+    }
 
 
 def linkable_truth(visits: list[PlayedVisit]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from jishi.files import write_json
 from simulator.defects import Delivery
 from simulator.journal import Happening
-from simulator.linkable import PlayedVisit, linkable_truth, played_visits
+from simulator.linkable import PlayedVisit, channel_truth, linkable_truth, played_visits
 from simulator.shoppers import APPEAL, PRICE, TASTE
 from simulator.world import World
 
@@ -71,6 +71,7 @@ class Truth:
             "refunded_minor": self.refunded_minor,
             "paying_customers": len(self.payers),
             "linkable": linkable_truth(self.played),
+            "channels": channel_truth(self.played),
             "bots": world.shoppers.anonymous_ids[world.shoppers.count :],
             "preference": {
                 "log_odds": "taste * (taste_of_shopper . vector) + appeal * item_appeal - price * price_sensitivity * price_z",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from simulator.buying import CartLine, add, check_out, pay
@@ -113,9 +115,9 @@ def _look_at_recommendations(scene: Scene, visitor: Visitor) -> int | None:
     shown = dice.rng.choice(len(catalogue), size=_SHOWN, replace=False, p=chances / chances.sum()).tolist()
     request_id = scene.journal.new_id("q")
     shown_ids = [catalogue.ids[item] for item in shown]
-    scene.journal.record(
-        visitor, "recommendation_shown", {"request_id": request_id, "placement": "home", "item_ids": shown_ids}
-    )
+    properties: dict[str, Any] = {"request_id": request_id, "placement": "home", "item_ids": shown_ids}
+    properties |= {"reasons": ["popular"] * len(shown_ids), "is_person_known": visitor.user_id is not None}
+    scene.journal.record(visitor, "recommendation_shown", properties)
     for position, item in enumerate(shown):
         if dice.chance(0.02 + 0.12 * max(0.0, scene.liking(visitor.shopper, item))):
             scene.linger(visitor, 6)

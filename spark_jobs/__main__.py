@@ -119,9 +119,9 @@ def _silver(session: SparkSession, settings: Settings, shops: Shops, chosen: arg
 def _features(session: SparkSession, settings: Settings, shops: Shops, chosen: argparse.Namespace, report: Report) -> int:
     wanted = {view: members for view, members in views().items() if not chosen.view or view in chosen.view}
     if chosen.log is not None:
-        replay(session, settings, chosen.log, chosen.out, wanted)
+        replay(session, settings, chosen.log, chosen.out, wanted, shops.zones)
     else:
-        _again(lambda: backfill(session, settings, wanted, chosen.shop, lambda name: report(f"wrote {name}")))
+        _again(lambda: backfill(session, settings, wanted, chosen.shop, lambda name: report(f"wrote {name}"), shops.zones))
     report("features computed")
     return 0
 
@@ -147,7 +147,7 @@ def _maintain(session: SparkSession, settings: Settings, shops: Shops, chosen: a
     now = datetime.now(UTC).replace(tzinfo=None)
     if not chosen.table and (dropped := drop_versions(settings, now)):
         report(f"forgot versions {dropped[0]} to {dropped[-1]}")
-    maintain(session, settings, [identifier(name) for name in chosen.table], now, show)
+    maintain(session, settings, [identifier(name) for name in chosen.table], now, show, report)
     return 0
 
 
@@ -189,7 +189,9 @@ def main() -> int:
     try:
         for shop_id in chosen.shop:
             shops.get(shop_id)
-        session = open_session(settings, paths, f"jishi-{chosen.job}", is_short=chosen.job == "silver" and is_short(settings))
+        session = open_session(
+            settings, paths, f"jishi-{chosen.job}", is_short=chosen.job == "silver" and is_short(settings, chosen.batch)
+        )
         done: int = chosen.work(
             session, settings, shops, chosen, lambda line: print(f"{line} ({time.monotonic() - began:.1f} s)", flush=True)
         )

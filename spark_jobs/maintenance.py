@@ -1,8 +1,7 @@
 """Keep the lake's tables small: forget old versions, join small files, drop old snapshots, remove files that no snapshot knows.
 
-Small files come from the stream alone, which commits every few seconds: ``bronze.events`` is compacted, beside its appends.
-The other tables are written by publishes, which may only be changed by a publish. Snapshots that a recorded version names carry
-a tag and stay, whatever their age.
+``bronze.events`` gets a commit every few seconds and is compacted beside them; published tables are compacted by a publish
+(``spark_jobs.compaction``). Snapshots that a recorded version names carry a tag and stay, whatever their age.
 """
 
 from __future__ import annotations
@@ -13,20 +12,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from jishi.lake.catalog import CATALOG, NAMESPACES, identifier, open_catalog
 from jishi.lake.plans import drop_plans
 from jishi.lake.publishing import PyicebergRefs
-from jishi.lake.release import drop_old_versions
+from jishi.lake.release import began_at, drop_old_versions
 from jishi.lake.versions import Versions
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.tables import BRONZE_LIVE
+from spark_jobs.compaction import BY_DEFAULT, compact_branch, compact_published
+from spark_jobs.table_refs import SparkRefs
 
 # Commits of the stream that are kept whatever happens after them. Flink retains three checkpoints, each of at most one commit;
 # a job that goes on from one of them looks for its commit in the table's history, however long it was down.
 STREAM_COMMITS = 20
+LISTINGS = 20  # tries to list a table's folder beside a stream that commits
+STRAY_AGE = timedelta(days=1)  # no publish runs so long
 LIVE = identifier(BRONZE_LIVE.name)
 
 
@@ -42,15 +46,23 @@ class Upkeep:
 
 
 def maintain(
-    session: SparkSession, settings: Settings, tables: Iterable[str], now: datetime, report: Callable[[Upkeep], None]
+    session: SparkSession,
+    settings: Settings,
+    tables: Iterable[str],
+    now: datetime,
+    report: Callable[[Upkeep], None],
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[Upkeep]:
     """Work through the tables (Iceberg's names; none: all of the lake) as of ``now`` (UTC, without zone)."""
-    done = []
-    for table in list(tables) or _all_tables(session):
-        joined, became = compact(session, table) if table == LIVE else (0, 0)
+    done, tables = [], list(tables)
+    published = [table.replace(".", "/", 1) for table in tables] or BY_DEFAULT
+    compacted = compact_published(session, settings, published, say)
+    for table in tables or _all_tables(session):
+        drop_stray_branches(session, table, now)
+        joined = compact_branch(session, table) if table == LIVE else compacted.get(table.replace(".", "/", 1))
         expired = expire(session, settings, table, now)
         orphans = remove_orphans(session, table, now - timedelta(hours=settings.lake_orphan_hours))
-        done.append(Upkeep(table, joined, became, expired, orphans))
+        done.append(Upkeep(table, joined.files if joined else 0, joined.became if joined else 0, expired, orphans))
         report(done[-1])
     return done
 
@@ -73,11 +85,19 @@ def drop_versions(settings: Settings, now: datetime) -> list[int]:
     return dropped
 
 
-def compact(session: SparkSession, table: str) -> tuple[int, int]:
-    """Join the small files of each partition that has five or more; returns how many, and what they became."""
-    options = "map('min-input-files', '5', 'target-file-size-bytes', '134217728')"
-    [row] = session.sql(f"CALL {CATALOG}.system.rewrite_data_files(table => '{table}', options => {options})").collect()
-    return row["rewritten_data_files_count"], row["added_data_files_count"]
+def drop_stray_branches(session: SparkSession, table: str, now: datetime) -> list[str]:
+    """Drop the branches of publishes that died: those that began ``STRAY_AGE`` ago; returns their names."""
+    rows = session.sql(f"SELECT name FROM {CATALOG}.{table}.refs WHERE type = 'BRANCH'").collect()
+    strays = [row["name"] for row in rows if is_stray(row["name"], now)]
+    for branch in strays:
+        SparkRefs(session, table).drop_branch(branch)
+    return strays
+
+
+def is_stray(branch: str, now: datetime) -> bool:
+    """Whether a branch is of a publish that began so long ago that it cannot be running any more."""
+    began = began_at(branch)
+    return began is not None and began <= now.replace(tzinfo=UTC) - STRAY_AGE
 
 
 def expire(session: SparkSession, settings: Settings, table: str, now: datetime) -> int:
@@ -113,13 +133,20 @@ def remove_orphans(session: SparkSession, table: str, older_than: datetime) -> i
     """Remove files below the table's folder that no snapshot knows and that are older; returns how many.
 
     Kills leave such files. So does a stream that is down: the files of its last checkpoint, which it commits when it is back.
-    That is why the age must exceed the longest time that it may be down.
+    That is why the age must exceed the longest time that it may be down. A stream that commits meanwhile removes old metadata,
+    and a listing of the folder that meets such a file fails; it is tried again.
     """
-    rows = session.sql(
+    call = (
         f"CALL {CATALOG}.system.remove_orphan_files(table => '{table}', older_than => TIMESTAMP '{older_than}', "
         "prefix_listing => true)"
-    ).collect()
-    return len(rows)
+    )
+    for last in range(LISTINGS - 1, -1, -1):
+        try:
+            return len(session.sql(call).collect())
+        except Py4JJavaError as error:
+            if not last or not any(text in str(error) for text in ("No such file", "does not exist", "FileNotFound")):
+                raise
+    raise AssertionError("unreachable")
 
 
 def _all_tables(session: SparkSession) -> list[str]:

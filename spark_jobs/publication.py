@@ -1,13 +1,12 @@
 """Publish tables with Spark: written to a branch of each table, audited there, and made the newest version together.
 
-``jishi.lake.release`` says how a publish ends. Branches, tags and lists of files go through Iceberg's own API in the JVM, which
-a job has loaded anyway.
+``jishi.lake.release`` says how a publish ends.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
@@ -15,7 +14,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jishi.lake.catalog import CATALOG, identifier
-from jishi.lake.plans import Plan, PlannedColumn, PlannedFile, local_path, write_plan
+from jishi.lake.durability import sync_snapshots
+from jishi.lake.plans import PlannedFile, write_plan
 from jishi.lake.release import MAIN, Rebase, begin, release
 from jishi.lake.rows import Rows, plain
 from jishi.lake.table_creation import create_tables
@@ -23,103 +23,11 @@ from jishi.lake.versions import TableVersion, Versions
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.tables import SPARK_TYPES, TableSchema
+from spark_jobs.table_refs import SparkRefs
 
-STRAY_MS = 24 * 60 * 60 * 1000  # a branch of a job that died goes with the first expiry after a day
 TASKS = 4  # so many tasks read a table that is large enough for them
 LEAST_SPLIT_BYTES = 2**20
 Savepoint = dict[str, tuple[int, list[Rows]]]
-
-
-class SparkRefs:
-    """Branches and tags of one table through Iceberg's Java API (``jishi.lake.release.TableRefs``)."""
-
-    def __init__(self, session: SparkSession, name: str) -> None:
-        self._session, self._name = session, f"{CATALOG}.{identifier(name)}"
-
-    @property
-    def table(self) -> Any:
-        """The table as the catalog has it now."""
-        jvm: Any = self._session.sparkContext._jvm
-        return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(self._session._jsparkSession, self._name)
-
-    def head(self, branch: str) -> int | None:
-        """Snapshot of a branch, or None where there is none."""
-        reference = self.table.refs().get(branch)
-        return None if reference is None else int(reference.snapshotId())
-
-    def set_branch(self, branch: str, snapshot_id: int) -> None:
-        """Make a branch at a snapshot, or move it there."""
-        table = self.table
-        changes = table.manageSnapshots()
-        if table.refs().get(branch) is None:
-            changes = changes.createBranch(branch, snapshot_id).setMaxRefAgeMs(branch, STRAY_MS)
-        else:
-            changes = changes.replaceBranch(branch, snapshot_id)
-        changes.commit()
-
-    def drop_branch(self, branch: str) -> None:
-        """Drop a branch if it is there."""
-        table = self.table
-        if table.refs().get(branch) is not None:
-            table.manageSnapshots().removeBranch(branch).commit()
-
-    def release(self, snapshot_id: int, tag: str, branch: str) -> None:
-        """Move main to a snapshot, tag it, and drop the branch that led to it."""
-        table = self.table
-        changes = table.manageSnapshots().setCurrentSnapshot(snapshot_id).removeBranch(branch)
-        self._tagged(table, changes, snapshot_id, tag).commit()
-
-    def tag(self, snapshot_id: int, tag: str) -> None:
-        """Tag a snapshot; a tag of that name moves."""
-        table = self.table
-        self._tagged(table, table.manageSnapshots(), snapshot_id, tag).commit()
-
-    def roll_back(self, snapshot_id: int | None, tag: str, branch: str) -> None:
-        """Main back to a snapshot (None: to no rows) without a release's tag and branch."""
-        table = self.table
-        references = table.refs()
-        released, main = references.get(tag), references.get(MAIN)
-        is_moved = released is not None and main is not None and released.snapshotId() == main.snapshotId()
-        if is_moved and snapshot_id is None:
-            jvm: Any = self._session.sparkContext._jvm
-            table.newDelete().deleteFromRowFilter(jvm.org.apache.iceberg.expressions.Expressions.alwaysTrue()).commit()
-        changes, is_changed = table.manageSnapshots(), False
-        if is_moved and snapshot_id is not None:
-            changes, is_changed = changes.setCurrentSnapshot(snapshot_id), True
-        if released is not None:
-            changes, is_changed = changes.removeTag(tag), True
-        if references.get(branch) is not None:
-            changes, is_changed = changes.removeBranch(branch), True
-        if is_changed:
-            changes.commit()
-
-    def order(self, snapshot_id: int) -> int:
-        """The snapshot's sequence number."""
-        snapshot = self.table.snapshot(snapshot_id)
-        return -1 if snapshot is None else int(snapshot.sequenceNumber())
-
-    def files(self, snapshot_id: int, condition: Any | None = None) -> list[PlannedFile]:
-        """Data files of a snapshot; with a condition, those that may have rows that meet it."""
-        jvm: Any = self._session.sparkContext._jvm
-        scan = self.table.newScan().useSnapshot(snapshot_id)
-        planned = (scan if condition is None else scan.filter(condition)).planFiles()
-        tasks = jvm.org.apache.iceberg.relocated.com.google.common.collect.Lists.newArrayList(planned)
-        planned.close()
-        files = [task.file() for task in tasks]
-        return sorted(
-            (PlannedFile(local_path(f.location()), f.recordCount(), f.fileSizeInBytes()) for f in files), key=lambda f: f.path
-        )
-
-    def plan(self, name: str, snapshot_id: int) -> Plan:
-        """The table at a snapshot as readers open it."""
-        columns = self.table.schema().columns()
-        fields = [PlannedColumn(field.fieldId(), field.name(), field.type().toString()) for field in columns]
-        return Plan(name, snapshot_id, tuple(fields), tuple(self.files(snapshot_id)))
-
-    @staticmethod
-    def _tagged(table: Any, changes: Any, snapshot_id: int, tag: str) -> Any:
-        is_new = table.refs().get(tag) is None
-        return changes.createTag(tag, snapshot_id) if is_new else changes.replaceTag(tag, snapshot_id)
 
 
 class Publication:
@@ -205,7 +113,7 @@ class Publication:
         while True:
             self._publish.changes = {name: _shops(where) for name, (_, where) in self._written.items()}
             try:
-                return release(self._versions, self._publish, self.refs, keep_plan=self._keep_plan)
+                return release(self._versions, self._publish, self.refs, keep_plan=self._keep_plan, sync=self._sync)
             except Rebase:
                 self._rebase()
 
@@ -217,6 +125,9 @@ class Publication:
 
     def _keep_plan(self, name: str, snapshot_id: int) -> None:
         write_plan(Paths.of(self.settings), self.refs(name).plan(name, snapshot_id))
+
+    def _sync(self, new: Mapping[str, int], known: Mapping[str, int]) -> None:
+        sync_snapshots(self.settings, new, known, self.refs)
 
     def _prepare(self, schemas: list[TableSchema]) -> None:
         jvm: Any = self.session.sparkContext._jvm
@@ -248,13 +159,15 @@ class Publication:
     def _branch(self, schema: TableSchema, where: Rows) -> None:
         with self._lock:
             if schema.name not in self._written:
-                refs = self.refs(schema.name)
-                base = self._publish.base_snapshot(schema.name) or refs.head(MAIN)
-                if base is None:
+                refs, base = self.refs(schema.name), self._publish.base_snapshot(schema.name)
+                start = base or refs.head(MAIN)
+                if start is None:
                     refs.table.newFastAppend().commit()  # a branch begins at a snapshot
-                    base = refs.head(MAIN)
-                assert base is not None
-                refs.set_branch(self._publish.branch, base)
+                    start = refs.head(MAIN)
+                assert start is not None
+                refs.set_branch(self._publish.branch, start)
+                if base is None:  # main may hold rows that a publish moved there and did not record
+                    self._delete(schema.name, Rows.all())
                 self._written[schema.name] = (schema, [])
             self._written[schema.name][1].append(where)
 

@@ -76,7 +76,8 @@ def _java_options(archive: Path, *, is_short: bool) -> str:
     if sys.platform == "linux":
         options.append("-XX:+UseTransparentHugePages")  # a twelfth less CPU time: columns are read all over a large heap
     if is_short:
-        options.append("-XX:TieredStopAtLevel=1")
+        # Without the optimising compiler Java keeps 48 MB of code, which Spark fills; then it sweeps instead of working.
+        options += ["-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=256m"]
     if archive.exists():
         options.append(f"-XX:SharedArchiveFile={archive} -Xlog:cds*=off")
     return " ".join(options)

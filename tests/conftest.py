@@ -2,11 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+with suppress(ImportError):  # the engines' environments have no hypothesis
+    from hypothesis import settings
+
+    # 22,000 inputs of tests/fuzz, 1,700 a property instead of 100
+    settings.register_profile("fuzz", max_examples=int(os.environ.get("JISHI_FUZZ_EXAMPLES", "1700")), deadline=None)
+
 _skipped: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def parsed_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what dbt makes of the project's source without any data, once a run."""
+    from ops.dbt import parsed_metrics
+
+    folder = tmp_path_factory.mktemp("parsed")
+    parsed_metrics(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def semantic_manifest(parsed_project: Path) -> dict[str, Any]:
+    """The metrics as dbt reads them from the source."""
+    manifest: dict[str, Any] = json.loads((parsed_project / "semantic_manifest.json").read_text())
+    return manifest
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -22,7 +22,9 @@ from jishi.settings import Settings
 from jishi.tables import TableSchema
 
 TableRows = Mapping[TableSchema, Sequence[Mapping[str, Any]]]
-_TYPES = {"int32": "int", "int64": "long", "bool": "boolean", "instant": "timestamp", "floats": "list<float>"}
+_TYPES = {"int32": "int", "int64": "long", "bool": "boolean", "instant": "timestamp", "floats": "list<float>"} | {
+    **{"strings": "list<string>", "int64s": "list<long>"}
+}
 
 
 def settings_in(var: Path) -> Settings:

@@ -1,6 +1,6 @@
 /*! Jishi tracker: tells a shop's collector what happens on a page. No dependency, no cookie.
  *
- *   <script src="https://collector.example/v1/tracker.js" data-shop="lanting" data-key="jk_track_…" async></script>
+ *   <script src="https://collector.example/v1/tracker.js" data-shop="my-shop" data-key="jk_track_…" async></script>
  *
  * then jishi.view({item_id: "i-1"}), jishi.cart({...}), jishi.order({...}), jishi.share({item_id}), jishi.identify("u-1").
  * Events wait in local storage until the collector has acknowledged them, so they survive a lost network, a reload and a
@@ -25,6 +25,7 @@
   };
   var MAX_BEACON = 60000; // bytes; browsers refuse beacons above 64 KiB
   var MAX_WAIT_MS = 60000;
+  var MAX_ASKED_MS = 3600000; // a browser fires a timer of 25 days and more at once
   var STUCK_MS = 60000; // a request of which nothing was heard for so long is given up
   var KEY_REFUSED = ["missing_key", "unknown_key", "no_track_right", "foreign_origin"];
 
@@ -125,7 +126,7 @@
   function userId(user) {
     var kind = typeof user;
     var text = kind === "string" || kind === "number" || kind === "bigint" ? whole(String(user)).trim() : "";
-    if (/^(null|undefined|none|nan|)$/i.test(text) || text.length > 200) {
+    if (/^(null|undefined|none|nan|0|true|false|\[object \w+\]|[0-]{36}|)$/i.test(text) || text.length > 200) {
       if (user !== null) warn("identify was given no id; the person is anonymous now");
       return null;
     }
@@ -164,7 +165,10 @@
         });
         if (!event || typeof event !== "object" || !event.event_id) {
           if (!isOld) local.removeItem(key); // cut off while it was written; the others go on
+        } else if (config.consent === "denied" && event.type !== "consent_changed") {
+          return; // stays stored until it is allowed; that it is not must be heard all the same
         } else if (!isOld || (event.shop_id || config.shop) === config.shop) {
+          delete event.sent_at; // said anew when it is sent
           queue.push({ id: event.event_id, text: json(event), at: String(event.occurred_at), key: key });
         }
       });
@@ -190,7 +194,7 @@
     return config.url + "?key=" + encodeURIComponent(config.key);
   }
   function later(ms) {
-    if (timer === null) timer = setTimeout(flush, ms);
+    if (timer === null) timer = setTimeout(flush, ms >= 0 && ms <= MAX_ASKED_MS ? ms : MAX_WAIT_MS);
   }
   function next(waiting, limit, bytes) {
     var chosen = [], size = 2;
@@ -253,7 +257,8 @@
     } else if (answer.status === 403 && answer.json) {
       return answer.json().then(
         function (told) {
-          if (KEY_REFUSED.indexOf(told.error.code) >= 0) stop(answer.status);
+          var code = told && told.error && told.error.code;
+          if (!code || KEY_REFUSED.indexOf(code) >= 0) stop(answer.status);
           else refused(answer.status, entries);
         },
         function () {
@@ -282,7 +287,7 @@
   }
   function retry(askedMs) {
     failures += 1;
-    later(Math.max(askedMs || 0, Math.min(MAX_WAIT_MS, 1000 * Math.pow(2, failures - 1)) * (0.5 + Math.random() / 2)));
+    later(Math.max(Math.min(askedMs || 0, MAX_ASKED_MS), Math.min(MAX_WAIT_MS, 1000 * Math.pow(2, failures - 1)) * (0.5 + Math.random() / 2)));
   }
   function leave() {
     // Nobody reads the answer of a beacon, so the events stay stored and go again with the next page: they count once.
@@ -308,14 +313,16 @@
     flush();
   }
   function warn(text) {
-    if (window.console) console.warn("jishi: " + text);
+    attempt(function () {
+      console.warn("jishi: " + text);
+    });
   }
 
   // --- what a shop calls ---
-  function track(type, properties) {
+  function track(type, properties, eventId) {
     if (config.consent === "denied" || !config.shop) return null;
     var event = {
-      event_id: id(),
+      event_id: eventId || id(),
       shop_id: config.shop,
       type: type,
       occurred_at: new Date().toISOString(),
@@ -332,13 +339,20 @@
     if (!failures) queue.length >= config.batch ? flush() : later(config.waitMs);
     return event.event_id;
   }
+  /** A level of consent; what is none allows no id that lasts. */
+  function knownLevel(level) {
+    if (["granted", "anonymous", "denied"].indexOf(level) >= 0) return level;
+    warn("consent is granted, anonymous or denied; anonymous is taken");
+    return "anonymous";
+  }
   /** A call that never throws into the page; ``otherwise`` is what it returns then. */
   function safe(call, otherwise) {
     return function () {
       try {
         return call.apply(null, arguments);
       } catch (problem) {
-        warn("a call was given what cannot be told: " + problem);
+        // What a page throws may be no text either.
+        warn("a call was given what cannot be told: " + attempt(String.bind(null, problem)));
         return otherwise === undefined ? null : otherwise;
       }
     };
@@ -371,7 +385,9 @@
       return track("checkout_started", cart);
     },
     order: function (order) {
-      var eventId = track("order_paid", withShare(order));
+      // One id for each order: a thank-you page that is loaded again reports it again, and it counts once.
+      var orderId = order && /^(string|number)$/.test(typeof order.order_id) ? whole(String(order.order_id)).trim() : "";
+      var eventId = track("order_paid", withShare(order), orderId && orderId.length < 190 ? "order-" + orderId : null);
       flush();
       return eventId;
     },
@@ -388,6 +404,7 @@
     },
     /** "granted", "anonymous" (no id that lasts) or "denied" (nothing more is sent; what waits is forgotten). */
     consent: function (level) {
+      level = knownLevel(level);
       var before = config.consent;
       if (level === "denied") drop(queue.slice());
       // The platform must hear of it under the id that it knows.
@@ -411,7 +428,11 @@
     },
     anonymousId: anonymousId,
     configure: function (changes) {
-      Object.assign(config, changes);
+      for (var name in changes) {
+        var least = name === "waitMs" ? 0 : 1;
+        if (typeof config[name] !== "number" || (typeof changes[name] === "number" && changes[name] >= least)) config[name] = changes[name];
+        else warn("configure was given no number from " + least + " on for " + name);
+      }
       later(0);
     },
   };
@@ -419,7 +440,7 @@
   for (var name in api) if (typeof api[name] === "function") api[name] = safe(api[name], name === "share" ? { share_id: null, url: null } : null);
   leave = safe(leave);
   again = safe(again);
-  config.consent = read("consent") || get(local, "jishi.consent") || config.consent;
+  config.consent = knownLevel(read("consent") || get(local, "jishi.consent") || config.consent);
   load();
   document.addEventListener("visibilitychange", function () {
     if (document.visibilityState === "hidden") leave();
@@ -430,7 +451,7 @@
   });
   window.addEventListener("online", again);
   window.jishi = api;
-  if (config.consent !== "denied" && config.key) {
+  if (config.key) {
     if (data.page !== "off") api.page();
     if (queue.length) later(0);
   }

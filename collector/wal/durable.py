@@ -1,7 +1,8 @@
-"""The small file ``durable``: how far the log is on disk. Written after every fsync, read by everybody else.
+"""The small file ``durable``: how far the log is on disk. It is synced before anything is acknowledged.
 
-It is rewritten in place with a checksum instead of by rename, because a rename that lasts costs an fsync of its own. After a
-crash of the machine it may be older than the segments, never newer: they are synced first.
+It is rewritten in place with a checksum instead of by rename, because a rename that lasts costs an fsync of its own. It is
+never newer than the segments: they are synced first. So after a crash of the machine, what lies behind it was not
+acknowledged, and what lies before it was.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ class DurableFile:
         self._descriptor = os.open(folder / "durable", os.O_RDWR | os.O_CREAT, 0o644)
 
     def write(self, position: Position) -> None:
-        """Say that everything before ``position`` is on disk. Raises OSError when the file cannot be written."""
+        """Say, durably, that everything before ``position`` is on disk. Raises OSError when the file cannot be written."""
         os.pwrite(self._descriptor, _encode(position), 0)
+        os.fdatasync(self._descriptor)
 
     def close(self) -> None:
         """Give the file back."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,12 +34,3 @@ def segment_file(folder: Path, first_seq: int) -> Path:
 def segment_starts(folder: Path) -> list[int]:
     """First seqs of the segments that there are, ascending."""
     return sorted(int(file.name[len(_PREFIX) : -len(_SUFFIX)]) for file in folder.glob(f"{_PREFIX}{'[0-9]' * 20}{_SUFFIX}"))
-
-
-def fsync_folder(folder: Path) -> None:
-    """Make the names in a folder durable: a new file survives a crash only after this."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,8 +1,31 @@
+{#- What a clock in a time zone shows at a UTC instant. -#}
+{% macro local_time(instant, zone) -%}
+    {%- if target.type == 'spark' -%}
+        convert_timezone('UTC', {{ zone }}, {{ instant }})
+    {%- else -%}
+        timezone({{ zone }}, timezone('UTC', {{ instant }}))
+    {%- endif -%}
+{%- endmacro %}
+
 {#- The calendar date of a UTC instant in a time zone. -#}
 {% macro local_date(instant, zone) -%}
+    cast({{ local_time(instant, zone) }} as date)
+{%- endmacro %}
+
+{#- The UTC instant at which a clock in a time zone shows a time; where clocks are put forward over it, the first one after. -#}
+{% macro instant_of(local, zone) -%}
     {%- if target.type == 'spark' -%}
-        cast(convert_timezone('UTC', {{ zone }}, {{ instant }}) as date)
+        convert_timezone({{ zone }}, 'UTC', {{ local }})
     {%- else -%}
-        cast(timezone({{ zone }}, timezone('UTC', {{ instant }})) as date)
+        timezone('UTC', timezone({{ zone }}, {{ local }}))
+    {%- endif -%}
+{%- endmacro %}
+
+{#- As a column of a select: one row for each midnight from a date to another, both included. -#}
+{% macro each_midnight(first, last) -%}
+    {%- if target.type == 'spark' -%}
+        explode(sequence({{ first }}, {{ last }}, interval '1' day))
+    {%- else -%}
+        unnest(generate_series(cast({{ first }} as timestamp), cast({{ last }} as timestamp), interval '1' day))
     {%- endif -%}
 {%- endmacro %}

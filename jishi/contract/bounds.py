@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-MOST_MINOR = 2**53 - 1  # the largest whole number that every reader of JSON keeps
+from jishi.money import MOST_MINOR
+
 MAX_DIGITS = 30  # a decimal text with a larger exponent (1e999999) is no amount; writing it out would take a megabyte
 
 TOO_LARGE = "amount_too_large"

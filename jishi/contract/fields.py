@@ -23,9 +23,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
-from jishi.contract.bounds import MOST_MINOR
 from jishi.contract.ids import ID_PATTERN, MAX_ID_CHARACTERS
-from jishi.money import MINOR_DIGITS, WITHDRAWN_MINOR_DIGITS
+from jishi.money import CURRENCY_DIGITS, MOST_MINOR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -34,7 +33,7 @@ INSTANT_PATTERN = (
     "^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]"
     "(?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?:[Zz]|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)$"
 )
-CURRENCIES = MINOR_DIGITS.keys() | WITHDRAWN_MINOR_DIGITS.keys()
+CURRENCIES = CURRENCY_DIGITS.keys()
 CURRENCY_PATTERN = f"^({'|'.join(sorted(CURRENCIES))})$"
 NO_NUL_PATTERN = r"^[^\x00]*$"
 _INSTANT = re.compile(INSTANT_PATTERN[:-1] + r"\Z")

@@ -7,8 +7,19 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from jishi.contract.bounds import check_cart, check_order, check_refund
-from jishi.contract.fields import Count, Currency, EventPart, Flag, Id, MinorUnits, Positive, Text
+from jishi.contract.fields import Count, Currency, EventPart, Flag, Id, Instant, MinorUnits, Positive, Text
 from jishi.contract.filled import Filled
+
+
+class Stamped(EventPart):
+    """Properties with money in a ``currency``; stamped where that is not the shop's home currency (jishi.contract.home_money).
+
+    No stamp: amounts are in the home currency. ``home_currency`` alone: no rate was known, the event is never added.
+    """
+
+    home_currency: Currency | None = None
+    fx_rate: Text | None = None
+    fx_rate_date: Text | None = None
 
 
 class PageViewed(EventPart):
@@ -18,12 +29,14 @@ class PageViewed(EventPart):
     title: Text | None = None
 
 
-class ItemViewed(EventPart):
-    """A person opened the page of an item."""
+class ItemViewed(Stamped):
+    """A person opened the page of an item. The price is in ``currency``, the shop's home currency if left out."""
 
     item_id: Id
     category: Text | None = None
     unit_price_minor: MinorUnits | None = None
+    currency: Currency | None = None
+    home_unit_price_minor: MinorUnits | None = None
     share_id: Id | None = None
     filled: Filled | None = None
 
@@ -35,13 +48,15 @@ class SearchPerformed(EventPart):
     results: Count | None = None
 
 
-class ItemAddedToCart(EventPart):
-    """A person put an item into the cart."""
+class ItemAddedToCart(Stamped):
+    """A person put an item into the cart. The price is in ``currency``, the shop's home currency if left out."""
 
     item_id: Id
     quantity: Positive = 1
     category: Text | None = None
     unit_price_minor: MinorUnits | None = None
+    currency: Currency | None = None
+    home_unit_price_minor: MinorUnits | None = None
     filled: Filled | None = None
 
     @model_validator(mode="after")
@@ -57,13 +72,14 @@ class ItemRemovedFromCart(EventPart):
     quantity: Positive = 1
 
 
-class CheckoutStarted(EventPart):
+class CheckoutStarted(Stamped):
     """A person went to the checkout."""
 
     cart_id: Id | None = None
     items: Count | None = None
     amount_minor: MinorUnits | None = None
     currency: Currency | None = None
+    home_amount_minor: MinorUnits | None = None
 
 
 class OrderLine(EventPart):
@@ -81,6 +97,10 @@ class OrderLine(EventPart):
     category: Text | None = None
     coupon_id: Id | None = None
     filled: Filled | None = None
+    home_unit_price_minor: MinorUnits | None = None
+    home_gross_minor: MinorUnits | None = None
+    home_discount_minor: MinorUnits | None = None
+    home_net_minor: MinorUnits | None = None
 
     @property
     def net_minor(self) -> int:
@@ -90,8 +110,10 @@ class OrderLine(EventPart):
         return self.quantity * self.unit_price_minor - self.discount_minor
 
 
-class OrderPaid(EventPart):
+class OrderPaid(Stamped):
     """An order was paid. Paid amount = Σ line net − ``discount_minor`` (of the whole order) + ``shipping_minor``.
+
+    ``delivery_region`` is where it goes, by the shop's own names of regions; left out, it is unknown.
 
     No sum of it may be larger than an amount may be, and no discount larger than what it is taken from.
     """
@@ -104,6 +126,9 @@ class OrderPaid(EventPart):
     coupon_ids: list[Id] = Field(default_factory=list)
     share_id: Id | None = None
     group_buy_id: Id | None = None
+    home_discount_minor: MinorUnits | None = None
+    home_shipping_minor: MinorUnits | None = None
+    delivery_region: Text | None = None
 
     @model_validator(mode="after")
     def _is_bounded(self) -> OrderPaid:
@@ -117,9 +142,10 @@ class RefundLine(EventPart):
     item_id: Id
     quantity: Count
     amount_minor: MinorUnits
+    home_amount_minor: MinorUnits | None = None
 
 
-class OrderRefunded(EventPart):
+class OrderRefunded(Stamped):
     """Money of an order was paid back, whole or in part; an order may have several."""
 
     refund_id: Id
@@ -128,6 +154,7 @@ class OrderRefunded(EventPart):
     amount_minor: MinorUnits
     lines: list[RefundLine] = Field(default_factory=list)
     reason: Text | None = None
+    home_amount_minor: MinorUnits | None = None
 
     @model_validator(mode="after")
     def _is_bounded(self) -> OrderRefunded:
@@ -210,12 +237,18 @@ class BargainHelped(EventPart):
 
 
 class RecommendationShown(EventPart):
-    """A list of recommendations was seen."""
+    """A list of recommendations was seen.
+
+    ``reasons`` has the code of why each of ``item_ids`` was in it, in their order; ``is_person_known`` says whether anything
+    was known of the person. Either may be left out, and is then unknown.
+    """
 
     request_id: Id
     placement: Text
     item_ids: Annotated[list[Id], Field(max_length=200)]
     model_version: Text | None = None
+    reasons: Annotated[list[Text], Field(max_length=200)] | None = None
+    is_person_known: Flag | None = None
 
 
 class RecommendationClicked(EventPart):
@@ -233,8 +266,12 @@ class ConsentChanged(EventPart):
     personalisation: Flag
 
 
-class ItemChanged(EventPart):
-    """The whole state of an item of the catalogue after a change. The person fields of the envelope stay empty."""
+class ItemChanged(Stamped):
+    """The whole state of an item of the catalogue after a change. The person fields of the envelope stay empty.
+
+    ``unit_cost_minor`` is what a unit costs the shop, ``stocked_at`` when the item last came into stock, ``stock`` how many
+    there are; left out, they are unknown, never 0. An item whose stock nobody counts may be sold.
+    """
 
     item_id: Id
     title: Text
@@ -244,9 +281,12 @@ class ItemChanged(EventPart):
     attributes: dict[str, str] = Field(default_factory=dict)
     unit_price_minor: MinorUnits
     currency: Currency
-    stock: Count
+    stock: Count | None = None
     status: Literal["active", "inactive", "blocked"] = "active"
     region: Text | None = None
+    home_unit_price_minor: MinorUnits | None = None
+    unit_cost_minor: MinorUnits | None = None
+    stocked_at: Instant | None = None
 
 
 PROPERTIES: dict[str, type[EventPart]] = {

@@ -21,6 +21,7 @@ _MOST = 2**63 - 1
 _LONG_NUMBER = b"0" * 19  # perhaps one that 64 bits do not hold; perhaps a long id
 _EACH_DIGIT_A_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 _SPACE = b" \t\n\r"
+_LONG_VALUE = re.compile(rb"(?:^|[:,\[])-?0{19}")  # behind what stands before a number, never within a long id alone
 _BRACKETS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -35,16 +36,18 @@ def read_event(text: bytes) -> tuple[Any, Refusal | None]:
 
 
 def is_plain(text: bytes, value: Any) -> bool:
-    """Whether ``value`` is all that ``text`` says, beyond doubt: no key twice, no NUL, no long number, at most 254 levels.
+    """Whether ``value`` is all that ``text`` says, beyond doubt: no key twice, no NUL, no long number, not too deep.
 
     Cheap, for nearly every text is; False only means that it needs a closer look. Keys are counted by the colons behind them,
     in the text and in what was read of it.
     """
     squeezed = text.translate(_EACH_DIGIT_A_ZERO, _SPACE)
-    if _LONG_NUMBER in squeezed or (b"\\" in text and (b"\\u0000" in text or b'\\":' in squeezed)):
+    if _LONG_NUMBER in squeezed and _LONG_VALUE.search(squeezed) is not None:
+        return False
+    if b"\\" in text and (b"\\u0000" in text or b'\\":' in squeezed):
         return False
     try:
-        return orjson.dumps(value).count(b'":') == squeezed.count(b'":')
+        return orjson.dumps([value]).count(b'":') == squeezed.count(b'":')
     except TypeError:  # too deep to be written
         return False
 
@@ -101,7 +104,7 @@ def _object(pairs: list[tuple[str, Any]], problems: list[Refusal]) -> dict[str, 
 
 
 def _integer(digits: str, problems: list[Refusal]) -> int:
-    if len(digits) > 20 or abs(int(digits)) > _MOST:
+    if len(digits) > 20 or not -_MOST - 1 <= int(digits) <= _MOST:
         problems.append(_out_of_range(digits))
         return 0
     return int(digits)

@@ -13,15 +13,19 @@ import orjson
 
 from jishi.contract.events import Event
 from jishi.contract.fields import parse_instant, to_ms
+from jishi.contract.home_money import ShopMoney, stamped, without_stamp
 from jishi.contract.sender import OrderSource, Sender, recorded_id, refusal_of_sender
 from jishi.contract.validation import Refusal, checked
+from jishi.money import HOME_CURRENCY
 
 # An order with the most lines that it may have needs half of this; the log takes lines of four times this length.
 MAX_EVENT_CHARACTERS = 512 * 1024
 
 
 class Record(TypedDict):
-    """Columns of ``jishi.tables.LOG_RECORD``; times are epoch milliseconds, money is in minor units."""
+    """Columns of ``jishi.tables.LOG_RECORD``; times are epoch milliseconds, ``unit_price_minor`` is in the home currency,
+    ``occurred_date`` (2026-11-30) is on the shop's clock, null where nobody said in which time zone that is.
+    """
 
     collector_id: str
     seq: int
@@ -44,6 +48,8 @@ class Record(TypedDict):
     invalid_detail: str | None
     sent_by: str | None
     line: str
+    occurred_date: str | None
+    channel: str | None
 
 
 def record_of(
@@ -58,13 +64,15 @@ def record_of(
     now_ms: int | None = None,
     sent_by: Sender = "server",
     orders_from: OrderSource = "server",
+    money: ShopMoney | None = None,
 ) -> tuple[Record, Event | Refusal]:
     """The record of one accepted event of ``shop_id`` and what the contract says of it.
 
     ``raw`` is the decoded event; ``line`` its text where the caller has it (it is encoded again otherwise); ``refusal`` what
     was wrong with the text already (jishi.contract.reading); ``now_ms`` the clock that times are compared with; ``sent_by``
-    whose word it is, and ``orders_from`` whose orders count (jishi.contract.sender). An event that is refused still gets a
-    record, with ``invalid_*`` filled: it was accepted, so it is kept.
+    whose word it is, and ``orders_from`` whose orders count (jishi.contract.sender); ``money`` the home currency and rates by
+    which amounts are stamped (jishi.contract.home_money), without which a stamp that is there stays, and the shop's time zone.
+    An event that is refused still gets a record, with ``invalid_*`` filled: it was accepted, so it is kept.
     """
     text = line if line is not None else orjson.dumps(raw).decode()
     result: Event | Refusal
@@ -73,11 +81,14 @@ def record_of(
     elif len(text) > MAX_EVENT_CHARACTERS:
         result = _too_large(text)
     else:
-        normal, result = checked(raw, shop_id, now_ms=now_ms)
-        if normal is not raw:
-            text = orjson.dumps(normal).decode()
+        normal, result = checked(raw if money is None else without_stamp(raw), shop_id, now_ms=now_ms)
         if isinstance(result, Event):
             result = refusal_of_sender(result, sent_by, orders_from) or result
+        if isinstance(result, Event) and money is not None:
+            with_stamp = stamped(normal, result, money)
+            normal, result = (normal, with_stamp) if isinstance(with_stamp, Refusal) else (with_stamp, result)
+        if normal is not raw:
+            text = orjson.dumps(normal).decode()
     if isinstance(result, Refusal):
         known = raw if isinstance(raw, dict) else {}
         record = _blank(shop_id, collector_id, seq, collected_at_ms, text)
@@ -90,6 +101,9 @@ def record_of(
         return record, result
     # Declared fields only: an unknown field of the same name has any type, and stays in the line.
     declared = result.properties.__dict__
+    price = declared.get("unit_price_minor")
+    if price is not None and isinstance(normal, dict) and HOME_CURRENCY in normal["properties"]:
+        price = normal["properties"].get("home_unit_price_minor")
     record = {
         "collector_id": collector_id,
         "seq": seq,
@@ -105,13 +119,15 @@ def record_of(
         "session_id": result.session_id,
         "item_id": declared.get("item_id"),
         "category": declared.get("category"),
-        "unit_price_minor": declared.get("unit_price_minor"),
+        "unit_price_minor": price,
         "quantity": declared.get("quantity"),
         "invalid_reason": None,
         "invalid_field": None,
         "invalid_detail": None,
         "sent_by": sent_by,
         "line": text,
+        "occurred_date": None if money is None else money.date_of(result.occurred_at).isoformat(),
+        "channel": result.context.channel,
     }
     return record, result
 
@@ -165,4 +181,6 @@ def _blank(shop_id: str, collector_id: str, seq: int, collected_at_ms: int, line
         invalid_detail=None,
         sent_by=None,
         line=line,
+        occurred_date=None,
+        channel=None,
     )

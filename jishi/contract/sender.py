@@ -14,7 +14,8 @@ from typing import Literal
 from jishi.contract.bounds import TOO_LARGE
 from jishi.contract.events import Event
 from jishi.contract.ids import IMPORT_PREFIX, PAGE_PREFIX
-from jishi.contract.validation import CLAIM, NOT_FROM_A_PAGE, Refusal
+from jishi.contract.validation import NOT_FROM_A_PAGE, Refusal
+from jishi.outcomes import CLAIM
 
 Sender = Literal["server", "page", "import"]
 OrderSource = Literal["server", "page"]
@@ -56,5 +57,5 @@ def sent_id(event_id: str | None) -> str | None:
 
 
 def sender_of(event_id: str | None) -> Sender:
-    """Who sent a record, as its id says; an import counts as the server here."""
+    """Who sent a record that came live, as its id says."""
     return "page" if event_id is not None and event_id.startswith(PAGE_PREFIX) else "server"

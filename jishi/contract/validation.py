@@ -12,9 +12,10 @@ from jishi.contract.bounds import DISCOUNT_ABOVE, TOO_LARGE
 from jishi.contract.events import EVENT_TYPES, Event
 from jishi.contract.fields import to_ms
 from jishi.contract.normal import BadId, with_normal_fields
+from jishi.outcomes import CLAIM
 
 NOT_FROM_A_PAGE = "not_from_a_page"
-CLAIM = "claim"
+TOO_LARGE_FOR_LOG = "too_large_for_log"
 HORIZON_MS = 366 * 24 * 3600 * 1000  # no clock is a year ahead: what claims to be is a mistake, also in imported history
 
 REASONS = {
@@ -33,6 +34,7 @@ REASONS = {
     DISCOUNT_ABOVE: "a discount is larger than what it is taken from",
     "beyond_horizon": "a time that lies more than a year ahead",
     "too_large": "the event is longer than one event may be",
+    TOO_LARGE_FOR_LOG: "the event log refused the record for its size; it is kept whole beside the write-ahead log",
     NOT_FROM_A_PAGE: "a page sent what only the shop knows",
     CLAIM: "an order from another source than the shop's: kept as a claim, never counted",
     "foreign_shop": "the event names another shop than the key it came with",

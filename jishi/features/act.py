@@ -4,8 +4,10 @@ A good event is one act of its own type. Some events hold more: every line of an
 kinds of their own (``line_paid``), so that a feature says which it means. Columns come from the record, or from the event's
 line for the few types whose records do not carry them.
 
-Money of one order adds up: ``amount_minor`` of ``order_paid`` is shipping less the discount of the whole order (it may be
-negative), ``amount_minor`` of each ``line_paid`` what the line cost; together they are the paid amount.
+Money is in the shop's home currency (unit ``home_minor``): the stamp of the event, or what came where it has none; without a
+rate it is null and never counts (``jishi.contract.home_money``). Money of one order adds up: ``amount_minor`` of
+``order_paid`` is shipping less the discount of the whole order (it may be negative), of each ``line_paid`` what the line cost;
+together they are the paid amount.
 """
 
 from __future__ import annotations
@@ -16,12 +18,12 @@ from typing import Any
 
 import orjson
 
-from jishi.identity import DEVICE, USER, named_elsewhere
+from jishi.features.zones import NO_ZONES, Zones, offset_ms
+from jishi.identity import DEVICE, USER, device_person, named_elsewhere, user_person
+from jishi.money import HOME_CURRENCY, MOST_MINOR
 
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
-# No amount of money in the contract is larger. A line's product is cut there for records of an earlier contract.
-MOST_MINOR = 2**53 - 1
 
 COLUMNS: dict[str, str] = {
     "person_id": "string",
@@ -33,12 +35,14 @@ COLUMNS: dict[str, str] = {
     "unit_price_minor": "int64",
     "quantity": "int64",
     "amount_minor": "int64",
+    "is_own_share": "int64",
     "occurred_at_ms": "int64",
-    "hour_utc": "int64",
-    "day_utc": "int64",
+    "hour_local": "int64",
+    "day_local": "int64",
 }
-# Known of every act from its time alone, in UTC: a shop's local hour would depend on an engine's own time-zone tables.
-OF_TIME = ("occurred_at_ms", "hour_utc", "day_utc")
+# Known of every act from its time alone; hour (0-23) and day (since 1970-01-01) by the clocks of the shop's time zone.
+LOCAL = ("hour_local", "day_local")
+OF_TIME = ("occurred_at_ms", *LOCAL)
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,10 @@ class FromRecord:
 
 @dataclass(frozen=True)
 class FromProperties:
-    """A field of the event's ``properties``."""
+    """A field of the event's ``properties``; ``kind`` is its type where it is not that of the column or formula."""
 
     field: str
+    kind: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,20 @@ class FromPersonId:
         f"CASE WHEN SUBSTRING({{field}}, 1, 2) IN ('{USER}', '{DEVICE}') THEN {{field}} "
         f"WHEN {{field}} IS NOT NULL THEN CONCAT('{USER}', {{field}}) END"
     )
+
+
+@dataclass(frozen=True)
+class IsSender:
+    """1 where a field of ``properties`` names a person who is the event's own user or device, else 0.
+
+    ``sql`` has a placeholder for the field as a person id, which Flink and Spark both read.
+    """
+
+    person: FromPersonId
+    sql: str = (
+        f"CASE WHEN {{person}} = CONCAT('{USER}', user_id) OR {{person}} = CONCAT('{DEVICE}', anonymous_id) THEN 1 ELSE 0 END"
+    )
+    reads: tuple[str, ...] = ("user_id", "anonymous_id")  # columns of the record
 
 
 @dataclass(frozen=True)
@@ -84,8 +103,22 @@ class Formula:
     sql: str
     python: Callable[..., int | None]
 
+    def or_stamped(self, stamp: Mapping[str, FromProperties | FromElement], sql: str, python: Callable[..., int]) -> Formula:
+        """The same of an event in the home currency; of a stamped one ``sql`` and ``python`` of the fields of its ``stamp``,
+        null where any of them is.
+        """
+        fields = {HOME_CURRENCY: FromProperties(HOME_CURRENCY, "string"), **self.fields, **stamp}
 
-Source = FromRecord | FromProperties | FromPersonId | FromElement | Formula
+        def either(**values: Any) -> int | None:
+            if values[HOME_CURRENCY] is None:
+                return self.python(**{name: values[name] for name in self.fields})
+            stamped = [values[name] for name in stamp]
+            return None if None in stamped else python(*stamped)
+
+        return Formula(fields, f"CASE WHEN {{{HOME_CURRENCY}}} IS NULL THEN {self.sql} ELSE {sql} END", either)
+
+
+Source = FromRecord | FromProperties | FromPersonId | IsSender | FromElement | Formula
 
 
 @dataclass(frozen=True)
@@ -126,18 +159,34 @@ NET_OF_LINE = Formula(
     "CAST({quantity} AS DECIMAL(18, 0)) * CAST({unit_price_minor} AS DECIMAL(18, 0)) "
     "- CAST(COALESCE({discount_minor}, 0) AS DECIMAL(18, 0)))) AS BIGINT))",
     _net_of_line,
-)
+).or_stamped({"home_net_minor": FromElement("home_net_minor")}, "{home_net_minor}", lambda net: net)
 ORDER_ADJUSTMENT = Formula(
     {name: FromProperties(name) for name in ("shipping_minor", "discount_minor")},
     "COALESCE({shipping_minor}, 0) - COALESCE({discount_minor}, 0)",
     _order_adjustment,
+).or_stamped(
+    {name: FromProperties(name) for name in ("home_shipping_minor", "home_discount_minor")},
+    "{home_shipping_minor} - {home_discount_minor}",
+    lambda shipping, discount: shipping - discount,
 )
+
+
+def _of_element(name: str) -> Formula:
+    """Money of a list's element, from its stamp where the event has one."""
+    return _itself(FromElement(name), FromElement(f"home_{name}"))
+
+
+def _itself(came: FromProperties | FromElement, home: FromProperties | FromElement) -> Formula:
+    native = Formula({"came": came}, "{came}", lambda came: came)
+    return native.or_stamped({"home": home}, "{home}", lambda home: home)
+
 
 _RECORD = FromRecord()
 _BY_PERSON: dict[str, Source] = {"person_id": _RECORD, "session_id": _RECORD}
 _ITEM: dict[str, Source] = {"item_id": _RECORD}
 _PRICED: dict[str, Source] = {**_ITEM, "category": _RECORD, "unit_price_minor": _RECORD}
 _SHARE: dict[str, Source] = {"share_id": FromProperties("share_id")}
+_OWN_SHARE: dict[str, Source] = {"is_own_share": IsSender(FromPersonId("shared_by"))}
 _GROUP: dict[str, Source] = {"group_buy_id": FromProperties("group_buy_id")}
 
 
@@ -155,9 +204,9 @@ _KINDS = (
     _whole("item_removed_from_cart", _ITEM, {"quantity": _RECORD}),
     _whole("checkout_started"),
     _whole("order_paid", _SHARE, _GROUP, {"amount_minor": ORDER_ADJUSTMENT}),
-    _whole("order_refunded", {"amount_minor": FromProperties("amount_minor")}),
+    _whole("order_refunded", {"amount_minor": _itself(FromProperties("amount_minor"), FromProperties("home_amount_minor"))}),
     _whole("item_shared", _ITEM, _SHARE),
-    _whole("share_opened", _ITEM, _SHARE),
+    _whole("share_opened", _ITEM, _SHARE, _OWN_SHARE),
     _whole("coupon_claimed"),
     _whole("coupon_redeemed"),
     _whole("group_buy_opened", _ITEM, _GROUP),
@@ -176,7 +225,7 @@ _KINDS = (
             "item_id": FromElement("item_id"),
             "category": FromElement("category"),
             "quantity": FromElement("quantity"),
-            "unit_price_minor": FromElement("unit_price_minor"),
+            "unit_price_minor": _of_element("unit_price_minor"),
             "amount_minor": NET_OF_LINE,
         },
         each="lines",
@@ -188,13 +237,13 @@ _KINDS = (
             **_BY_PERSON,
             "item_id": FromElement("item_id"),
             "quantity": FromElement("quantity"),
-            "amount_minor": FromElement("amount_minor"),
+            "amount_minor": _of_element("amount_minor"),
         },
         each="lines",
     ),
     ActKind("item_recommended", "recommendation_shown", {**_BY_PERSON, "item_id": FromElement(None)}, each="item_ids"),
     # The same opening, counted for the person who shared the link.
-    ActKind("share_brought", "share_opened", {"person_id": FromPersonId("shared_by"), **_ITEM, **_SHARE}),
+    ActKind("share_brought", "share_opened", {"person_id": FromPersonId("shared_by"), **_ITEM, **_SHARE, **_OWN_SHARE}),
 )
 ACT_KINDS: dict[str, ActKind] = {kind.name: kind for kind in _KINDS}
 _BY_EVENT_TYPE: dict[str, tuple[ActKind, ...]] = {
@@ -202,7 +251,7 @@ _BY_EVENT_TYPE: dict[str, tuple[ActKind, ...]] = {
 }
 
 
-def acts_of(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def acts_of(record: Mapping[str, Any], zones: Zones = NO_ZONES) -> Iterator[dict[str, Any]]:
     """The acts of one good record (columns of ``jishi.tables.LOG_RECORD`` and ``received_at_ms``), the event itself first.
 
     Each has ``kind``, ``shop_id``, ``event_id``, ``received_at_ms`` and every column of ``COLUMNS``, None where its kind does
@@ -214,7 +263,8 @@ def acts_of(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     properties = _properties_of(record) if any(_reads_line(kind) for kind in kinds) else {}
     at_ms = record["occurred_at_ms"]
     head = {name: record[name] for name in ("shop_id", "event_id", "received_at_ms")}
-    time = {"occurred_at_ms": at_ms, "hour_utc": at_ms // HOUR_MS % 24, "day_utc": at_ms // DAY_MS}
+    local_ms = at_ms + offset_ms(zones.get(record["shop_id"], "UTC"), at_ms)
+    time = {"occurred_at_ms": at_ms, "hour_local": local_ms // HOUR_MS % 24, "day_local": local_ms // DAY_MS}
     for kind in kinds:
         for element in (properties.get(kind.each) or []) if kind.each else [None]:
             columns = {name: _value(source, name, record, properties, element) for name, source in kind.columns.items()}
@@ -238,7 +288,17 @@ def _value(source: Source, column: str, record: Mapping[str, Any], properties: d
     if isinstance(source, FromPersonId):
         named = properties.get(source.field)
         return None if named is None else named_elsewhere(named)
+    if isinstance(source, IsSender):
+        named = _value(source.person, column, record, properties, element)
+        return int(named is not None and named in _ids_of(record))
     if isinstance(source, FromElement):
         return element if source.field is None else element.get(source.field)
     fields = {name: _value(field, name, record, properties, element) for name, field in source.fields.items()}
     return source.python(**fields)
+
+
+def _ids_of(record: Mapping[str, Any]) -> set[str]:
+    """Both ids that an event names, as person ids."""
+    user_id, anonymous_id = record["user_id"], record["anonymous_id"]
+    users = set() if user_id is None else {user_person(user_id)}
+    return users if anonymous_id is None else users | {device_person(anonymous_id)}

@@ -2,21 +2,24 @@
 
 Windows are aligned to the epoch and half-open, ``[end − size, end)`` in ``occurred_at``. A value with window end ``end`` can be
 known from ``valid_from = end + allowed_lateness`` and holds until ``valid_until = valid_from + slide``; at any other time the
-default holds. A running feature (``last_n``, ``last``, ``first_seen``) has no window: it changes with each event, in the order
-of the log, and holds until the next one. Only good events count: valid, on time, first delivery.
+default holds. ``offset_s`` moves the window back: ``[end − offset − size, end − offset)``. A running feature (``last_n``,
+``last``, ``first_seen``) has no window: it changes with each event, in the order of the log, and holds until the next one. A
+derived feature (``ratio``, ``age``, ``unique``) is stored nowhere: it is computed at the decision, in training as in serving,
+from stored ones (``jishi.features.decision``). Only good events count: valid, on time, first delivery.
 
 | aggregation | value over the acts that the feature takes | type |
 |---|---|---|
 | ``count`` | how many | int64 |
-| ``sum``, ``min``, ``max`` | of an integer column, empty ones left out | int64 |
+| ``sum``, ``min``, ``max`` | of an integer column, empty ones left out; a sum stays within ±(2^63 − 1) | int64 |
 | ``distinct`` | different values of a column, compared byte by byte | int64 |
 | ``values`` | those values themselves, sorted | list |
 | ``mean`` | sum and count as integers, then one IEEE 754 division of both as doubles | double |
-| ``seconds_since`` | whole seconds from the last act to the end of the window | int64 |
-| ``ratio`` | one integer feature divided by another, as ``mean``; the default where the divisor is 0 | double |
 | ``last_n`` | the column of the last ``n`` acts that have one, newest first | list |
 | ``last`` | the column of the last act that has one | the column's |
 | ``first_seen`` | epoch milliseconds of the earliest act known so far | int64 |
+| ``ratio`` | one integer feature divided by another, smoothed towards the shop's where there is a ``prior`` | double |
+| ``age`` | whole seconds from the instant that another feature holds (epoch ms) to the decision; at least 0 | int64 |
+| ``unique`` | the different entries of a ``last_n``, each where it comes first: newest first | list |
 
 Features of a person are computed for each id that events name, and an event counts for one id
 (``jishi.identity.named_person``). How the values of two ids become the person's says ``jishi.features.merging``; where that
@@ -34,10 +37,11 @@ from jishi.features.act import COLUMNS
 from jishi.features.entity import Entity
 
 Aggregation = Literal[
-    "count", "sum", "min", "max", "distinct", "values", "mean", "seconds_since", "ratio", "last_n", "last", "first_seen"
+    "count", "sum", "min", "max", "distinct", "values", "mean", "last_n", "last", "first_seen", "ratio", "age", "unique"
 ]
 Default = int | float | str | tuple[()] | None
 RUNNING = frozenset({"last_n", "last", "first_seen"})
+DERIVED = frozenset({"ratio", "age", "unique"})
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,12 @@ class Declaration:
     """One feature as it is written down, not yet checked (``jishi.features.definition.Feature`` is).
 
     ``acts`` (kinds of ``jishi.features.act``) and ``where`` say which acts of the entity count; ``column`` is what is
-    aggregated. ``size_s`` and ``slide_s`` are seconds. A ratio names two other features of its entity and slide instead; its
-    window is the longer of theirs, and where they differ ``short_size_s`` is the shorter one. ``is_live`` puts the feature
-    into the real-time job; others come from the backfill only. ``times_of`` names the ``last_n`` whose times this one holds.
+    aggregated. ``size_s``, ``slide_s`` and ``offset_s`` are seconds. A ratio names two other features of its entity and slide
+    instead, and as its ``prior`` a ratio of the shop that counts as ``prior_weight`` more of the denominator; one
+    that ``is_share`` is 1 at most, although more may have been reported. An age and a unique list name another feature as
+    their ``source``. ``is_live`` puts the feature into the real-time job; others come from
+    the backfill only. ``times_of`` names the ``last_n`` whose times this one holds. ``unit`` is ``home_minor`` for money:
+    minor units of the shop's home currency.
     """
 
     name: str
@@ -80,10 +87,15 @@ class Declaration:
     n: int | None = None
     size_s: int | None = None
     slide_s: int | None = None
+    offset_s: int = 0
     numerator: str | None = None
     denominator: str | None = None
-    short_size_s: int | None = None
+    prior: str | None = None
+    prior_weight: int = 0
+    is_share: bool = False
+    source: str | None = None
     times_of: str | None = None
+    unit: str | None = None
     default: Default = 0
     owner: str = "recommendations"
     is_live: bool = True
@@ -94,12 +106,19 @@ class Declaration:
         return self.aggregation in RUNNING
 
     @property
+    def is_derived(self) -> bool:
+        """Whether the value is computed at the decision and stored nowhere."""
+        return self.aggregation in DERIVED
+
+    @property
     def value_type(self) -> str:
         """``int64``, ``double``, ``string``, ``list<string>`` or ``list<int64>``."""
         if self.aggregation in ("mean", "ratio"):
             return "double"
         if self.times_of:
             return "list<int64>"
+        if self.aggregation == "unique":
+            return "list<string>"
         if self.aggregation in ("last_n", "values"):
             return f"list<{COLUMNS[self.column or '']}>"
         return COLUMNS[self.column or ""] if self.aggregation == "last" else "int64"
@@ -120,17 +139,20 @@ class Declaration:
 
     @property
     def view(self) -> str:
-        """Feature view (and feature topic record) that carries it: features of one entity and window travel together."""
+        """Feature view (and feature topic record) that carries it: features of one entity and window travel together.
+
+        Raises ValueError for a derived feature, which none carries.
+        """
+        if self.is_derived:
+            raise ValueError(f"feature {self.name} is computed at the decision, no view carries it")
         if self.aggregation == "last_n":
             column = self.where[0].column if self.times_of else self.column  # times travel with their entries
             of_column = "" if column == "item_id" else f"_{column}"
             return f"{self.entity}_last_{self.n}{of_column}"
-        if self.aggregation == "last":
-            return f"{self.entity}_{self.name}"
-        if self.aggregation == "first_seen":
-            return f"{self.entity}_{self.name}"
-        short = f"{self.short_size_s}s_" if self.short_size_s else ""
-        return f"{self.entity}_{short}{self.size}s_{self.slide}s"
+        if self.is_running:
+            return f"{self.entity}_{self.name.removeprefix(f'{self.entity}_')}"
+        ago = f"_{self.offset_s}s_ago" if self.offset_s else ""
+        return f"{self.entity}_{self.size}s_{self.slide}s{ago}"
 
     def takes(self, act: Mapping[str, Any]) -> bool:
         """Whether an act (of the right entity) counts for this feature."""

@@ -14,21 +14,30 @@ from typing import Any
 
 from jishi.contract import known_since_ms, record_of
 from jishi.contract.reading import kept_text, read_event
-from jishi.landing import MANIFEST, LandingError, landed_shops, load_manifest
+from jishi.landing import MANIFEST, LandingError, checked_files, landed_shops, load_manifest
 from jishi.outcomes import Outcome, outcome_without_history
 
 UNKNOWN_SHOP = "unknown"
 
 
-def read_log(folder: Path) -> list[dict[str, Any]]:
-    """Records (columns of ``jishi.tables.BRONZE_EVENTS``) in the order of the log. Raises LandingError for a folder without
-    events.
+def read_log(folder: Path, now_ms: int | None = None) -> list[dict[str, Any]]:
+    """Records (columns of ``jishi.tables.BRONZE_EVENTS``) in the order of the log. ``now_ms`` is the clock (epoch ms) by which
+    times too far ahead are refused, as in an import; without it none is. Raises LandingError for a folder without events.
     """
-    rows = [row for shop_id, files in _sources(folder) for row in rows_of_lines(_lines(files), shop_id)]
+    rows = [row for shop_id, files in _sources(folder) for row in rows_of_lines(_lines(files), shop_id, now_ms)]
     rows.sort(key=lambda row: row["received_at_ms"])
     for offset, row in enumerate(rows):
         row["log_offset"] = offset
     return rows
+
+
+def zones_of(folder: Path) -> dict[str, str]:
+    """The time zones of the shops, as their manifests tell them; plain files tell none."""
+    shops = landed_shops(folder)
+    manifests = [load_manifest(folder / shop_id) for shop_id in shops]
+    if not shops and (folder / MANIFEST).exists():
+        manifests = [load_manifest(folder)]
+    return {manifest.shop_id: manifest.shop.time_zone for manifest in manifests}
 
 
 def _sources(folder: Path) -> Iterator[tuple[str | None, list[Path]]]:
@@ -36,13 +45,15 @@ def _sources(folder: Path) -> Iterator[tuple[str | None, list[Path]]]:
     shops = landed_shops(folder)
     if shops:
         for shop_id in shops:
-            names = [file.name for file in load_manifest(folder / shop_id).files]
-            yield shop_id, [folder / shop_id / name for name in names]
+            yield shop_id, checked_files(folder / shop_id)
+        return
+    if (folder / MANIFEST).exists():
+        yield load_manifest(folder).shop_id, checked_files(folder)
         return
     files = sorted(folder.glob("*.jsonl"))
     if not files:
         raise LandingError(f"{folder} holds no events: neither <shop>/{MANIFEST} nor *.jsonl; name a folder in landing form")
-    yield (load_manifest(folder).shop_id if (folder / MANIFEST).exists() else None), files
+    yield None, files
 
 
 def _lines(files: Iterable[Path]) -> Iterator[bytes]:

@@ -15,7 +15,11 @@ def exported(features: Iterable[Feature]) -> list[dict[str, Any]]:
     """One object a feature: its declaration, and the view, keys and value type that follow from it."""
     return [
         asdict(feature)
-        | {"view": feature.view, "keys": ["shop_id", *ENTITY_KEYS[feature.entity]], "value_type": feature.value_type}
+        | {
+            "view": None if feature.is_derived else feature.view,
+            "keys": ["shop_id", *ENTITY_KEYS[feature.entity]],
+            "value_type": feature.value_type,
+        }
         for feature in features
     ]
 
@@ -35,9 +39,12 @@ def exported_acts() -> list[dict[str, Any]]:
 
 def window_words(feature: Feature) -> str:
     """The window of a feature in words, such as ``1 h every 60 s``."""
+    if feature.is_derived and feature.aggregation != "ratio":
+        return "at the decision"
     if feature.is_running:
         return f"last {feature.n}" if feature.n else "running"
-    return f"{duration_words(feature.size)} every {duration_words(feature.slide)}"
+    ago = f", {duration_words(feature.offset_s)} ago" if feature.offset_s else ""
+    return f"{duration_words(feature.size)}{ago} every {duration_words(feature.slide)}"
 
 
 def duration_words(seconds: int) -> str:

@@ -7,13 +7,14 @@ know nothing of it.
 | aggregation | of two ids |
 |---|---|
 | ``count``, ``sum`` | added |
-| ``min``, ``first_seen``, ``seconds_since`` | the smaller one |
+| ``min``, ``first_seen`` | the smaller one |
 | ``max`` | the larger one |
 | ``values`` | the union |
 | ``distinct`` | how many there are in the union of ``<name>_values`` |
-| ``ratio`` | the merged numerator by the merged denominator |
 | ``last_n`` | by ``<name>_known_ms``, newest first; of two of one millisecond the first id's |
 | ``last`` | the one known last; of two of one millisecond the first id's |
+
+Derived features (``jishi.features.decision``) are made of merged ones.
 """
 
 from __future__ import annotations
@@ -22,22 +23,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jishi.features.definition import Feature
-from jishi.features.registry import FEATURES
+from jishi.money import capped
 
 # Values of one id by feature, without those that are not there or no longer hold.
 Values = Mapping[str, Any]
 
 
-def merge(
-    feature: Feature, ids: Sequence[Values], known_ms: Sequence[int | None], declared: Sequence[Feature] = FEATURES
-) -> Any:
+def merge(feature: Feature, ids: Sequence[Values], known_ms: Sequence[int | None]) -> Any:
     """The person's value from the values of each of its ids, user first.
 
     ``ids`` hold the feature itself and what its rule needs beside it; ``known_ms`` is, by id, the time of the feature's own
     value (epoch ms), which ``last`` goes by. Raises KeyError when a ``last_n`` comes without its times.
     """
-    by_name = {other.name: other for other in declared}
-    return _MERGES[feature.aggregation](feature, ids, known_ms, by_name)
+    return _MERGES[feature.aggregation](feature, ids, known_ms)
 
 
 def _there(feature: Feature, ids: Sequence[Values]) -> list[Any]:
@@ -53,7 +51,7 @@ def _extreme(choose: Callable[[list[Any]], Any]) -> _Merge:
 
 
 def _added(feature: Feature, ids: Sequence[Values], *_: Any) -> Any:
-    return sum(values.get(feature.name, 0) for values in ids)
+    return capped(sum(values.get(feature.name, 0) for values in ids))
 
 
 def _union(name: str, ids: Sequence[Values]) -> list[Any]:
@@ -68,16 +66,6 @@ def _distinct(feature: Feature, ids: Sequence[Values], *_: Any) -> Any:
     return len(_union(f"{feature.name}_values", ids))
 
 
-def _ratio(
-    feature: Feature, ids: Sequence[Values], known_ms: Sequence[int | None], by_name: Mapping[str, Feature]
-) -> float | int | str | tuple[()] | None:
-    above, below = (
-        _MERGES[by_name[name or ""].aggregation](by_name[name or ""], ids, known_ms, by_name)
-        for name in (feature.numerator, feature.denominator)
-    )
-    return float(above) / float(below) if below else feature.default
-
-
 def _last_n(feature: Feature, ids: Sequence[Values], *_: Any) -> Any:
     times = feature.name if feature.times_of else f"{feature.name}_known_ms"
     timed = [
@@ -90,7 +78,7 @@ def _last_n(feature: Feature, ids: Sequence[Values], *_: Any) -> Any:
     return [entry for _, entry in timed[: feature.n]] or feature.default
 
 
-def _last(feature: Feature, ids: Sequence[Values], known_ms: Sequence[int | None], _: Mapping[str, Feature]) -> Any:
+def _last(feature: Feature, ids: Sequence[Values], known_ms: Sequence[int | None]) -> Any:
     there = [
         (at_ms, -place, values[feature.name])
         for place, (values, at_ms) in enumerate(zip(ids, known_ms, strict=True))
@@ -99,17 +87,15 @@ def _last(feature: Feature, ids: Sequence[Values], known_ms: Sequence[int | None
     return max(there)[2] if there else feature.default
 
 
-_Merge = Callable[[Feature, Sequence[Values], Sequence[int | None], Mapping[str, Feature]], Any]
+_Merge = Callable[[Feature, Sequence[Values], Sequence[int | None]], Any]
 _MERGES: dict[str, _Merge] = {
     "count": _added,
     "sum": _added,
     "min": _extreme(min),
     "first_seen": _extreme(min),
-    "seconds_since": _extreme(min),
     "max": _extreme(max),
     "values": _values,
     "distinct": _distinct,
-    "ratio": _ratio,
     "last_n": _last_n,
     "last": _last,
 }

@@ -7,13 +7,17 @@ is all that a row could say.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from jishi.features.act import acts_of
+from jishi.features.decision import ratio_of, unique
 from jishi.features.definition import Feature
 from jishi.features.entity import entity_of
 from jishi.features.event_log import outcomes_of
+from jishi.features.registry import operands, prior_operands
+from jishi.features.zones import NO_ZONES, Zones
+from jishi.money import capped
 from jishi.outcomes import Outcome
 
 Act = dict[str, Any]
@@ -31,20 +35,32 @@ class Value(NamedTuple):
     valid_until_ms: int | None
 
 
-def good_acts(log: Sequence[dict[str, Any]], *, allowed_lateness_s: int, future_tolerance_s: int) -> list[Act]:
+def good_acts(
+    log: Sequence[dict[str, Any]], *, allowed_lateness_s: int, future_tolerance_s: int, zones: Zones = NO_ZONES
+) -> list[Act]:
     """Acts of the good events, in the order of the log."""
     outcomes = outcomes_of(log, allowed_lateness_s=allowed_lateness_s, future_tolerance_s=future_tolerance_s)
-    return [act for row, outcome in zip(log, outcomes, strict=True) if outcome is Outcome.GOOD for act in acts_of(row)]
+    return [act for row, outcome in zip(log, outcomes, strict=True) if outcome is Outcome.GOOD for act in acts_of(row, zones)]
 
 
 def values(features: Sequence[Feature], acts: Sequence[Act], *, allowed_lateness_s: int) -> Iterator[Value]:
-    """Every value of the features that is not the default. ``acts`` are in the order of the log."""
-    by_name = {feature.name: feature for feature in features}
+    """Every value of the features that is not the default. ``acts`` are in the order of the log.
+
+    Of derived features there are ratios, where the entity has any of the dividend or divisor, and unique lists; an age has
+    another value at every instant. ``features`` hold what derived ones are made of.
+    """
     for feature in features:
-        if feature.is_running:
+        if feature.aggregation == "ratio":
+            yield from _ratio_values(feature, features, acts, allowed_lateness_s)
+        elif feature.aggregation == "unique":
+            [entries] = operands(feature, features)
+            yield from (
+                value._replace(feature=feature.name, value=unique(value.value)) for value in _running_values(entries, acts)
+            )
+        elif feature.is_running:
             yield from _running_values(feature, acts)
-        else:
-            yield from _window_values(feature, by_name, acts, allowed_lateness_s)
+        elif not feature.is_derived:
+            yield from _window_values(feature, acts, allowed_lateness_s)
 
 
 def acts_by_key(feature: Feature, acts: Iterable[Act]) -> dict[Key, list[Act]]:
@@ -60,24 +76,21 @@ def acts_by_key(feature: Feature, acts: Iterable[Act]) -> dict[Key, list[Act]]:
 def window_ends(at_ms: int, feature: Feature) -> range:
     """The ends of all windows ``[end − size, end)`` that hold the instant, in epoch milliseconds."""
     size_ms, slide_ms = feature.size * 1000, feature.slide * 1000
-    first = (at_ms // slide_ms + 1) * slide_ms
-    return range(first, at_ms + size_ms + 1, slide_ms)
+    moved_ms = at_ms + feature.offset_s * 1000
+    first = (moved_ms // slide_ms + 1) * slide_ms
+    return range(first, moved_ms + size_ms + 1, slide_ms)
 
 
-def _window_values(
-    feature: Feature, by_name: Mapping[str, Feature], acts: Sequence[Act], allowed_lateness_s: int
-) -> Iterator[Value]:
-    for (shop_id, entity_id), by_end in _by_window(feature, by_name, acts).items():
+def _window_values(feature: Feature, acts: Sequence[Act], allowed_lateness_s: int) -> Iterator[Value]:
+    for (shop_id, entity_id), by_end in _by_window(feature, acts).items():
         for end_ms, value in by_end.items():
             if value != feature.default:
                 as_of_ms = end_ms + allowed_lateness_s * 1000
                 yield Value(feature.name, shop_id, entity_id, as_of_ms, value, as_of_ms + feature.slide * 1000)
 
 
-def _by_window(feature: Feature, by_name: Mapping[str, Feature], acts: Sequence[Act]) -> dict[Key, dict[int, Any]]:
+def _by_window(feature: Feature, acts: Sequence[Act]) -> dict[Key, dict[int, Any]]:
     """The value at the end of every window that holds an act, by key."""
-    if feature.aggregation == "ratio":
-        return _ratio(feature, by_name, acts)
     by_window: dict[Key, dict[int, Any]] = {}
     for key, taken in acts_by_key(feature, acts).items():
         in_time = sorted(taken, key=lambda act: act["occurred_at_ms"])
@@ -85,37 +98,38 @@ def _by_window(feature: Feature, by_name: Mapping[str, Feature], acts: Sequence[
         ends = sorted({end_ms for at_ms in times for end_ms in window_ends(at_ms, feature)})
         by_window[key] = {}
         for end_ms in ends:
-            inside = in_time[bisect_left(times, end_ms - feature.size * 1000) : bisect_left(times, end_ms)]
-            by_window[key][end_ms] = aggregate(feature, inside, end_ms)
+            until_ms = end_ms - feature.offset_s * 1000
+            inside = in_time[bisect_left(times, until_ms - feature.size * 1000) : bisect_left(times, until_ms)]
+            by_window[key][end_ms] = aggregate(feature, inside)
     return by_window
 
 
-def _ratio(feature: Feature, by_name: Mapping[str, Feature], acts: Sequence[Act]) -> dict[Key, dict[int, Any]]:
-    above = _by_window(by_name[feature.numerator or ""], by_name, acts)
-    below = _by_window(by_name[feature.denominator or ""], by_name, acts)
-    ratios: dict[Key, dict[int, Any]] = {}
-    for key, divisors in below.items():
-        ratios[key] = {
-            end_ms: float(above.get(key, {}).get(end_ms, 0)) / float(divisor) if divisor else feature.default
-            for end_ms, divisor in divisors.items()
-        }
-    return ratios
+def _ratio_values(
+    feature: Feature, features: Sequence[Feature], acts: Sequence[Act], allowed_lateness_s: int
+) -> Iterator[Value]:
+    above, below = (_by_window(part, acts) for part in operands(feature, features))
+    priors = [_by_window(part, acts) for part in prior_operands(feature, features)]
+    for key in sorted({*above, *below}):
+        for end_ms in sorted({*above.get(key, {}), *below.get(key, {})}):
+            counts = [of_key.get(key, {}).get(end_ms, 0) for of_key in (above, below)]
+            of_shop = [by_shop.get((key[0], key[0]), {}).get(end_ms, 0) for by_shop in priors]
+            value = ratio_of(feature, *counts, *of_shop) if any(counts) else None
+            if value is not None:
+                as_of_ms = end_ms + allowed_lateness_s * 1000
+                yield Value(feature.name, *key, as_of_ms, value, as_of_ms + feature.slide * 1000)
 
 
-def aggregate(feature: Feature, inside: Sequence[Act], end_ms: int) -> Any:
-    """The value of a feature over the acts inside one window that ends at ``end_ms``; its default where nothing is there."""
+def aggregate(feature: Feature, inside: Sequence[Act]) -> Any:
+    """The value of a feature over the acts inside one window; its default where nothing is there."""
     if feature.aggregation == "count":
         return len(inside)
-    if feature.aggregation == "seconds_since":
-        last_ms = max((act["occurred_at_ms"] for act in inside), default=None)
-        return feature.default if last_ms is None else (end_ms - last_ms) // 1000
     there = _column_values(feature, inside)
     if feature.aggregation == "distinct":
         return len(set(there))
     if feature.aggregation == "values":
         return sorted(set(there)) or feature.default
     if feature.aggregation == "sum":
-        return sum(there)
+        return capped(sum(there))
     if not there:
         return feature.default
     if feature.aggregation == "min":
@@ -123,7 +137,7 @@ def aggregate(feature: Feature, inside: Sequence[Act], end_ms: int) -> Any:
     if feature.aggregation == "max":
         return max(there)
     assert feature.aggregation == "mean"
-    return float(sum(there)) / float(len(there))
+    return float(capped(sum(there))) / float(len(there))
 
 
 def _running_values(feature: Feature, acts: Sequence[Act]) -> Iterator[Value]:

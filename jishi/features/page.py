@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
-from jishi.features.act import ACT_KINDS, COLUMNS, OF_TIME
-from jishi.features.definition import Feature, Where
-from jishi.features.entity import ENTITY_KEYS
+from jishi.features.act import ACT_KINDS
+from jishi.features.declaration import Default
+from jishi.features.definition import Feature
 from jishi.features.export import window_words
+from jishi.features.readers import readers_of_features
 from jishi.features.registry import FEATURES, views
 from jishi.settings import PROJECT_ROOT
 
@@ -17,55 +19,71 @@ PAGE = PROJECT_ROOT / "docs" / "feature-catalogue.md"
 _HEAD = """\
 # Feature catalogue
 
-Made by `make docs` from `jishi/features/`; do not edit. [features.md](features.md) says how features are computed and proved.
+Made by `make docs` from `jishi/features/`; do not edit. [features.md](features.md) has the rules; `jishi features export`
+each declaration whole.
 
-Every key starts with the shop. A window `[end − size, end)` is aligned to the epoch; its value holds from `end` + the allowed
-lateness for one slide, and the default holds at any other time. A running feature changes with each event. Only good events
-count: valid, on time, first delivery. Views marked *live* are computed by the real-time job, the others by the backfill alone.
+Amounts have the unit `home_minor` ([money](money.md)). Where nothing counts, count, sum and distinct are 0, lists are empty and
+the others none, unless the row says *else*. *Live* views are computed by the real-time job, others by the backfill. Keys are
+`shop_id` and the ids of the entity that names the view. Each `distinct` of a person has `NAME_values` beside it, the sorted
+values that it counts; each `last_n` has `NAME_known_ms`, when its entries became known. What is derived at the decision is
+stored nowhere. ° marks a feature that no code of `models/` and `serving/` names, by itself or through one that is made of it.
+"""
+
+# What the head of the page or of the section says.
+_WINDOW_OR_UNIT = re.compile(r",? in the last (?:hour|\d+ (?:hours|days))(?=[,.;])|, in minor units(?=[,. ])")
+_AMOUNT = "home_minor"
+_USUAL: dict[str, Default] = {"count": 0, "sum": 0, "distinct": 0, "last_n": (), "values": ()}
+
+_ACTS = """
+## Acts
+
+Events count under their type. Some hold more acts:
+
 """
 
 
 def render() -> str:
     """The page."""
-    parts = [_HEAD, f"\n{len(FEATURES)} features in {len(views())} views.\n"]
+    unread = {name for name, modules in readers_of_features().items() if not modules}
+    derived = [feature for feature in FEATURES if feature.is_derived]
+    parts = [_HEAD, f"\n{len(FEATURES) - len(derived)} stored features in {len(views())} views, {len(derived)} derived ones.\n"]
     for view, members in views().items():
-        keys = ", ".join(f"`{key}`" for key in ("shop_id", *ENTITY_KEYS[members[0].entity]))
         live = "live" if members[0].is_live else "backfill"
-        parts.append(f"\n## {view}\n\n{window_words(members[0])}; key {keys}; {live}.\n")
-        parts.append("\n| feature | value | default | meaning | owner |\n|---|---|---|---|---|\n")
-        parts += [_row(feature) for feature in members]
-    parts.append(
-        "\n## Acts\n\nWhat features count. `amount_minor` of `order_paid` and of its `line_paid` add up to the paid amount.\n"
-    )
-    parts.append("\n| act | event | columns |\n|---|---|---|\n")
+        parts.append(f"\n## {view}\n\n{window_words(members[0])}, {live}\n\n")
+        parts += [_row(feature, unread) for feature in members if not _is_companion(feature, members)]
+    parts.append("\n## Derived at the decision\n\n")
+    parts += [_row(feature, unread) for feature in derived]
+    parts.append(_ACTS)
     for kind in ACT_KINDS.values():
-        of_each = f", one for each of `{kind.each}`" if kind.each else ""
-        columns = ", ".join(f"`{column}`" for column in COLUMNS if column in kind.columns)
-        parts.append(f"| `{kind.name}` | `{kind.event_type}`{of_each} | {columns} |\n")
-    parts.append(f"\nEvery act also has {', '.join(f'`{column}`' for column in OF_TIME)}.\n")
+        if not kind.is_whole_event:
+            parts.append(f"- `{kind.name}` of `{kind.event_type}`{f', each of `{kind.each}`' if kind.each else ''}\n")
     return "".join(parts)
 
 
-def _row(feature: Feature) -> str:
-    default = "none" if feature.default is None else "empty" if feature.default == () else str(feature.default)
-    return (
-        f"| `{feature.name}` | {_computed(feature)}, {feature.value_type} | {default} | {feature.meaning} | {feature.owner} |\n"
-    )
+def _is_companion(feature: Feature, view: tuple[Feature, ...]) -> bool:
+    """Whether the feature only completes another one of its view, so that two ids of a person make one value."""
+    values_of = feature.name.removesuffix("_values")
+    return feature.times_of is not None or (feature.aggregation == "values" and any(other.name == values_of for other in view))
 
 
-def _computed(feature: Feature) -> str:
+def _row(feature: Feature, unread: set[str]) -> str:
+    name = f"`{feature.name}`{'°' if feature.name in unread else ''}"
+    if feature.aggregation == "ratio":  # its parts say what it means
+        return f"- {name} {_value(feature)}\n"
+    unit = f" Unit `{feature.unit}`." if feature.unit not in (None, _AMOUNT) else ""
+    return f"- {name} {_value(feature)}: {_WINDOW_OR_UNIT.sub('', feature.meaning)}{unit}\n"
+
+
+def _value(feature: Feature) -> str:
+    """The aggregation, or what a derived feature is made of."""
     if feature.aggregation == "ratio":
-        return f"`{feature.numerator}` / `{feature.denominator}`"
-    of_column = f" of `{feature.column}`" if feature.column else ""
-    acts = ", ".join(f"`{act}`" for act in feature.acts)
-    conditions = "".join(f" where {_condition(where)}" for where in feature.where)
-    return f"{feature.aggregation}{of_column} over {acts}{conditions}"
-
-
-def _condition(where: Where) -> str:
-    if where.one_of is not None:
-        return f"`{where.column}` is one of {', '.join(map(str, where.one_of))}"
-    return f"`{where.column}` is there" if where.at_least is None else f"`{where.column}` ≥ {where.at_least}"
+        prior = f", smoothed by {feature.prior_weight} of `{feature.prior}`" if feature.prior else ""
+        most = ", at most 1" if feature.is_share else ""
+        return f"`{feature.numerator}` / `{feature.denominator}`{prior}{most}"
+    if feature.is_derived:
+        return f"{feature.aggregation} of `{feature.source}`"
+    unusual = "" if feature.default == _USUAL.get(feature.aggregation) else f" (else {feature.default})"
+    return f"{feature.aggregation}{unusual}"
 
 
 def main(page: Path = PAGE) -> None:

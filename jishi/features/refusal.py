@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from jishi.features.act import ACT_KINDS, COLUMNS
+from jishi.features.act import ACT_KINDS, COLUMNS, LOCAL
 from jishi.features.declaration import Declaration
 from jishi.features.entity import ENTITY_KEYS
 
@@ -34,7 +34,7 @@ def refuse(feature: Declaration) -> None:
 
 
 def refuse_together(features: Sequence[Declaration]) -> None:
-    """Raise NotComputable when declarations do not fit each other: equal names, ratios of what is not there, shared views."""
+    """Raise NotComputable when declarations do not fit each other: equal names, parts that are not there, shared views."""
     by_name: dict[str, Declaration] = {}
     for feature in features:
         if feature.name in by_name:
@@ -43,7 +43,12 @@ def refuse_together(features: Sequence[Declaration]) -> None:
     running_views: dict[str, str] = {}
     first_of_view: dict[str, Declaration] = {}
     for feature in features:
-        reason = _ratio(feature, by_name) if feature.aggregation == "ratio" else None
+        reason = None
+        if feature.is_derived:
+            reason = _ratio(feature, by_name) if feature.aggregation == "ratio" else _derived(feature, by_name)
+            if reason:
+                raise NotComputable(f"feature {feature.name}: {reason}")
+            continue
         if feature.is_running:
             other = running_views.setdefault(feature.view, feature.name)
             if feature.times_of:
@@ -69,8 +74,12 @@ def _name(feature: Declaration) -> str | None:
 
 
 def _acts(feature: Declaration) -> str | None:
-    if feature.aggregation == "ratio":
-        return "a ratio takes no acts, it names two features" if feature.acts or feature.where else None
+    if feature.is_derived:
+        named = "two features" if feature.aggregation == "ratio" else "its source"
+        article = "a" if feature.aggregation == "ratio" else "an"
+        return f"{article} {feature.aggregation} takes no acts, it names {named}" if feature.acts or feature.where else None
+    if feature.prior or feature.prior_weight or feature.source or feature.is_share:
+        return "prior, prior_weight, is_share and source belong to derived features"
     if not feature.acts:
         return "acts are missing; name the kinds that count"
     if len(set(feature.acts)) != len(feature.acts):
@@ -127,19 +136,23 @@ def _column(feature: Declaration) -> str | None:
 
 def _window(feature: Declaration) -> str | None:
     size, slide = feature.size_s, feature.slide_s
+    if feature.aggregation in ("age", "unique"):
+        return f"{feature.aggregation} takes no window: it is computed at the decision" if size or slide else None
     if feature.is_running:
-        if size or slide:
+        if size or slide or feature.offset_s:
             return f"{feature.aggregation} takes no window: it changes with each event"
         if feature.aggregation == "last_n" and not (feature.n and 1 <= feature.n <= _MOST_LAST):
             return f"last_n needs n from 1 to {_MOST_LAST}"
         return "only last_n takes n" if feature.n and feature.aggregation != "last_n" else None
     if feature.n:
         return "only last_n takes n"
-    if feature.short_size_s and feature.aggregation != "ratio":
-        return "only a ratio has a second window"
     if not size or not slide or size < 0 or slide < 0 or size % slide:
         return "size_s must be a positive multiple of slide_s, so that windows are made of whole slides"
-    if size > _MOST_DAYS * 86_400:
+    if feature.offset_s and (feature.offset_s < 0 or feature.offset_s % slide or feature.aggregation not in ("count", "sum")):
+        return "offset_s must be a positive multiple of slide_s, of a count or sum, which are put together from slides"
+    if feature.is_live and {feature.column, *(where.column for where in feature.where)} & set(LOCAL):
+        return "local time needs the shop's zone, which the real-time job does not know; declare is_live=False"
+    if size + feature.offset_s > _MOST_DAYS * 86_400:
         return f"size_s is longer than {_MOST_DAYS} days, the longest interval that Flink SQL takes being 99"
     return None
 
@@ -148,7 +161,9 @@ def _default(feature: Declaration) -> str | None:
     default = feature.default
     if feature.aggregation in ("count", "sum", "distinct"):
         return None if type(default) is int and default == 0 else "of no acts it is 0, so the default must be 0"
-    if feature.aggregation in ("last_n", "values"):
+    if feature.aggregation in ("ratio", "age"):
+        return None if default is None else f"of nothing {feature.aggregation} is unknown, so the default must be None"
+    if feature.aggregation in ("last_n", "values", "unique"):
         return None if default == () else "of no acts it is empty, so the default must be ()"
     if default is None:
         return None
@@ -184,8 +199,18 @@ def _merging(feature: Declaration, by_name: Mapping[str, Declaration]) -> str | 
     return None
 
 
+def _derived(feature: Declaration, by_name: Mapping[str, Declaration]) -> str | None:
+    other = by_name.get(feature.source or "")
+    if other is None or other.entity != feature.entity:
+        return f"the source must be a feature of its entity, {feature.source!r} is none"
+    if feature.aggregation == "unique":
+        return None if other.aggregation == "last_n" and other.value_type == "list<string>" else f"{other.name} is no last_n"
+    if other.column != "occurred_at_ms" and other.aggregation != "first_seen":
+        return f"{other.name} holds no instant; an age needs a last or first_seen of occurred_at_ms"
+    return None if other.is_running else f"{other.name} changes with its window only; an age needs the instant itself"
+
+
 def _ratio(feature: Declaration, by_name: Mapping[str, Declaration]) -> str | None:
-    sizes = []
     for name in (feature.numerator, feature.denominator):
         part = by_name.get(name or "")
         if part is None:
@@ -196,12 +221,17 @@ def _ratio(feature: Declaration, by_name: Mapping[str, Declaration]) -> str | No
             return f"{name} is of another entity, {part.entity}"
         if part.slide_s != feature.slide_s:
             return f"{name} slides every {part.slide_s} s, this one every {feature.slide_s} s: their windows end apart"
+        if part.size_s != feature.size_s:
+            return f"the window of {name} is {part.size_s} s, this one's {feature.size_s} s"
         if feature.is_live and not part.is_live:
             return f"{name} is not in the real-time job, so this one cannot be"
-        if feature.short_size_s and part.aggregation == "distinct":
-            return f"{name} is a distinct; over two windows counts and sums are put together from slides, and it cannot be"
-        sizes.append(part.size)
-    short = min(sizes) if len(set(sizes)) == 2 else None
-    if feature.short_size_s != short:
-        return f"short_size_s must be {short}, the shorter of the two windows where they differ"
-    return None if feature.size_s == max(sizes) else f"size_s must be {max(sizes)}, the longer of the two windows"
+    if feature.prior is None:
+        return "prior_weight needs a prior" if feature.prior_weight else None
+    prior = by_name.get(feature.prior)
+    if prior is None or prior.aggregation != "ratio" or prior.entity != "shop" or prior.prior:
+        return f"the prior must be a ratio of the shop that has no prior itself, {feature.prior!r} is none"
+    if (prior.slide_s, prior.size_s) != (feature.slide_s, feature.size_s):
+        return f"the window of {feature.prior} is another one"
+    if feature.is_live and not prior.is_live:
+        return f"{feature.prior} is not in the real-time job, so this one cannot be"
+    return None if feature.prior_weight > 0 else "prior_weight must be positive: that many more of the denominator"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pyiceberg.catalog.sql import SqlCatalog
 
 CATALOG = "lake"
-NAMESPACES = ("bronze", "silver", "features", "recommendations")
+NAMESPACES = ("bronze", "silver", "features", "recommendations", "customers", "attribution")
 WAIT_S = 30  # how long a writer waits for another one's transaction in SQLite
 
 

@@ -15,7 +15,7 @@ from jishi.lake.catalog import identifier, open_catalog
 from jishi.lake.reading import LakeVersion
 from jishi.lake.versions import TableVersion
 from jishi.settings import Settings
-from jishi.tables import BRONZE_LIVE
+from jishi.tables import BRONZE_LIVE, TableSchema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,6 +62,12 @@ class LiveTail:
         scan = table.scan(row_filter=where or AlwaysTrue(), selected_fields=tuple(columns))
         return scan.to_arrow().select(list(columns))
 
+    def batches(self, columns: Sequence[str], where: BooleanExpression | str) -> pa.RecordBatchReader:
+        """The same rows piece by piece, of those files only that may hold some."""
+        table = self._refreshed()
+        snapshot = table.current_snapshot() if table is not None else None
+        return _batches(table, snapshot.snapshot_id if snapshot is not None else None, BRONZE_LIVE, columns, where)
+
     def dates(self) -> list[date]:
         """UTC dates of ``received_at`` on which there are events, sorted; read from the partitions alone."""
         table = self._refreshed()
@@ -86,6 +92,28 @@ class LiveTail:
         except NoSuchTableError:
             return None
         return self._table
+
+
+def rows_at(
+    version: LakeVersion, schema: TableSchema, columns: Sequence[str], where: BooleanExpression | str
+) -> pa.RecordBatchReader:
+    """Rows of a recorded table piece by piece, of those files only that may hold some; none where it is not recorded."""
+    table = open_catalog(version.settings).load_table(identifier(schema.name)) if version.has(schema.name) else None
+    return _batches(table, version.snapshots.get(schema.name), schema, columns, where)
+
+
+def _batches(
+    table: Table | None, snapshot_id: int | None, schema: TableSchema, columns: Sequence[str], where: BooleanExpression | str
+) -> pa.RecordBatchReader:
+    import pyarrow as pa
+
+    from jishi.arrow_tables import arrow_schema
+
+    if table is None or snapshot_id is None:
+        empty = arrow_schema(schema).empty_table().select(list(columns))
+        return pa.RecordBatchReader.from_batches(empty.schema, [])
+    scan = table.scan(row_filter=where, selected_fields=tuple(columns), snapshot_id=snapshot_id)
+    return scan.to_arrow_batch_reader()
 
 
 def with_live_tail(version: LakeVersion) -> LakeVersion:

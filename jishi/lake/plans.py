@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table
 
 
+class RowsDeletedApart(RuntimeError):
+    """A table has delete files, as Trino and others write them; the message names it and the fix."""
+
+
 @dataclass(frozen=True)
 class PlannedColumn:
     """A column of the snapshot: files are read by ``field_id``, so that one that was added later is null in older files.
@@ -76,7 +80,9 @@ def plan_of(settings: Settings, table: str, snapshot_id: int) -> Plan:
 
 
 def keep_plan(settings: Settings, table: str, loaded: Table, snapshot_id: int) -> Plan:
-    """Plan a snapshot of a table that pyiceberg has loaded, and keep the plan."""
+    """Plan a snapshot of a table that pyiceberg has loaded, and keep the plan. Raises RowsDeletedApart."""
+    snapshot = loaded.snapshot_by_id(snapshot_id)
+    refuse_deletes(table, snapshot.summary.additional_properties if snapshot and snapshot.summary else {})
     scan = loaded.scan(snapshot_id=snapshot_id)
     columns = tuple(PlannedColumn(field.field_id, field.name, str(field.field_type)) for field in scan.projection().fields)
     files = [
@@ -97,6 +103,16 @@ def write_plan(paths: Paths, plan: Plan) -> None:
     file = plan_file(paths, plan.table, plan.snapshot_id)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(file, json.dumps(content))
+
+
+def refuse_deletes(table: str, summary: Mapping[str, str]) -> None:
+    """Raises RowsDeletedApart when the snapshot with this summary has delete files."""
+    if int(summary.get("total-delete-files") or 0) > 0:
+        raise RowsDeletedApart(
+            f"{table} has rows that another engine deleted apart from their files, which would be read as if they were there; "
+            f"let Spark write its files anew: CALL lake.system.rewrite_data_files(table => '{table.replace('/', '.')}', "
+            "options => map('delete-file-threshold', '1', 'remove-dangling-deletes', 'true'))"
+        )
 
 
 def plan_file(paths: Paths, table: str, snapshot_id: int) -> Path:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from jishi.lake.catalog import identifier
+from jishi.lake.durability import sync_snapshots
 from jishi.lake.plans import keep_plan
 from jishi.lake.release import MAIN, Publish, Step, begin, no_step, release
 from jishi.lake.rows import Rows
@@ -73,7 +74,14 @@ def publish(
                 _write(catalog, running, replacement)
                 step(f"written {replacement.schema.name}")
             return release(
-                versions, running, refs_of, marts=marts, check=check, keep_plan=plan_keeper(settings, catalog), step=step
+                versions,
+                running,
+                refs_of,
+                marts=marts,
+                check=check,
+                keep_plan=plan_keeper(settings, catalog),
+                sync=lambda new, known: sync_snapshots(settings, new, known, refs_of),
+                step=step,
             )
         except StaleWriter:
             if not last:
@@ -190,6 +198,17 @@ class PyicebergRefs:
         snapshot = self._table().snapshot_by_id(snapshot_id)
         return (snapshot.sequence_number or 0) if snapshot else -1
 
+    def metadata(self) -> str:
+        """Location of the table's newest metadata."""
+        return self._table().metadata_location
+
+    def manifests(self, snapshot_id: int) -> list[str]:
+        """Locations of the snapshot's list of manifests and of these."""
+        table = self._table()
+        snapshot = table.snapshot_by_id(snapshot_id)
+        assert snapshot is not None
+        return [snapshot.manifest_list, *(manifest.manifest_path for manifest in snapshot.manifests(table.io))]
+
     def _commit(self, change: Callable[[ManageSnapshots, Mapping[str, Any]], ManageSnapshots]) -> None:
         def commit() -> None:
             table = self._table()
@@ -215,21 +234,26 @@ def until_alone(commit: Callable[[], None]) -> None:
 
 def _write(catalog: SqlCatalog, running: Publish, replacement: Replacement) -> None:
     """Replace rows on the branch of a publish, in one commit of the table."""
+    from pyiceberg.expressions import AlwaysTrue
+
     name = replacement.schema.name
-    shops = replacement.where.shops
+    shops, is_new = replacement.where.shops, False
     if name in running.changes:
         before = running.changes[name]
         running.changes[name] = None if before is None or shops is None else sorted({*before, *shops})
     else:
-        refs = PyicebergRefs(catalog, name)
-        refs.set_branch(running.branch, running.base_snapshot(name) or refs.first_snapshot())
+        refs, base = PyicebergRefs(catalog, name), running.base_snapshot(name)
+        is_new = base is None
+        refs.set_branch(running.branch, base or refs.first_snapshot())
         running.changes[name] = shops
 
     def commit() -> None:
         current = catalog.load_table(identifier(name))
         with warnings.catch_warnings(), current.transaction() as transaction:
             warnings.filterwarnings("ignore", "Delete operation did not match any records")
-            transaction.delete(replacement.where.expression(), branch=running.branch)
+            # Main may hold rows that a publish moved there and did not record: a table without a version begins empty.
+            where = AlwaysTrue() if is_new else replacement.where.expression()
+            transaction.delete(where, branch=running.branch)
             if replacement.rows is not None:
                 transaction.append(replacement.rows, branch=running.branch)
             if replacement.files:

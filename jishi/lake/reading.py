@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from jishi.lake.plans import Plan, plan_of
-from jishi.lake.versions import TableNotPublished, TableVersion, Versions
+from jishi.lake.versions import TableNotPublished, TableVersion, VersionNotFound, Versions
 from jishi.paths import Paths
 from jishi.settings import Settings
 
@@ -65,15 +65,30 @@ class LakeVersion:
         return [file.path for file in self.plan(table).files] if self.has(table) else []
 
 
-def open_version(settings: Settings, as_of: int | datetime | None = None) -> LakeVersion:
-    """The newest version, that of a number, or the one that readers opened at an instant.
+def open_version(settings: Settings, as_of: int | datetime | str | None = None) -> LakeVersion:
+    """The newest version, that of a number, or the one that readers opened at an instant; a text may say either.
 
-    Raises VersionNotFound when an earlier one is asked for that is not kept.
+    Raises VersionNotFound when an earlier one is asked for that is not kept, and for a text that says neither.
     """
     versions = Versions.of(settings)
+    if isinstance(as_of, str):
+        as_of = _number_or_instant(as_of)
     if isinstance(as_of, datetime):
         record: TableVersion | None = versions.as_of(as_of)
     else:
         record = versions.latest() if as_of is None else versions.get(as_of)
     marts = Paths.of(settings).warehouse / record.marts.file if record and record.marts else None
     return LakeVersion(settings, record, marts)
+
+
+def _number_or_instant(text: str) -> int | datetime:
+    if text.isdecimal():
+        return int(text)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        reason = "is neither a version's number nor an instant with an offset, such as 2026-11-20T00:00:00Z"
+        raise VersionNotFound(f"{text!r} {reason}")
+    return instant

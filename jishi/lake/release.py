@@ -1,13 +1,14 @@
 """How a publish ends, the same for every engine: under one lock, main of each table moves and then the record is written.
 
-A publish writes to a branch of each table, ``audit_<run>``, which begins at the snapshot that the newest record names. Nobody
-reads the branch but its audit. ``release`` then refuses a stale writer, moves main of each table to its branch with a tag
-``v<number>`` that keeps the snapshot from expiry, and writes the record, which is the moment from which readers see it. A kill
-before that leaves readers on the version before; main of some tables may then be ahead, and the next publish moves it back.
+A publish writes to a branch of each table, ``audit_<time>_<run>``, which begins at the snapshot that the newest record names.
+Nobody reads the branch but its audit. ``release`` then refuses a stale writer, moves main of each table to its branch with a
+tag ``v<number>`` that keeps the snapshot from expiry, and writes the record: from then on readers see it. A kill before that
+leaves readers on the version before; main of some tables may then be ahead, and the next publish moves it back.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from jishi.lake.versions import MartsFile, StaleWriter, TableVersion, Unfinished
 
 MAIN = "main"
 Step = Callable[[str], None]
+Sync = Callable[[Mapping[str, int], Mapping[str, int]], object]
 
 
 def no_step(name: str) -> None:
@@ -48,6 +50,12 @@ class TableRefs(Protocol):
     def order(self, snapshot_id: int) -> int:
         """A number that grows with each snapshot of the table."""
 
+    def metadata(self) -> str:
+        """Location of the table's newest metadata."""
+
+    def manifests(self, snapshot_id: int) -> list[str]:
+        """Locations of the snapshot's list of manifests and of these."""
+
 
 @dataclass
 class Publish:
@@ -57,7 +65,7 @@ class Publish:
     base: TableVersion | None
     changes: dict[str, list[str] | None] = field(default_factory=dict)
     read: dict[str, int] = field(default_factory=dict)
-    run: str = field(default_factory=lambda: uuid4().hex[:12])
+    run: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y%m%d%H%M%S}_{uuid4().hex[:12]}")
 
     @property
     def branch(self) -> str:
@@ -72,6 +80,12 @@ class Publish:
     def base_snapshot(self, table: str) -> int | None:
         """The snapshot of a table that it is based on; None where the table had no rows."""
         return self.base.snapshots.get(table) if self.base else None
+
+
+def began_at(branch: str) -> datetime | None:
+    """When the publish that writes to a branch began; None for a branch of anybody else."""
+    began = re.fullmatch(r"audit_(\d{14})_[0-9a-f]+", branch)
+    return datetime.strptime(began[1], "%Y%m%d%H%M%S").replace(tzinfo=UTC) if began else None
 
 
 class Rebase(StaleWriter):
@@ -93,12 +107,14 @@ def release(
     marts: MartsFile | None = None,
     check: Callable[[TableVersion | None], None] | None = None,
     keep_plan: Callable[[str, int], None] | None = None,
+    sync: Sync | None = None,
     step: Step = no_step,
 ) -> TableVersion:
     """Make the branches of a publish the newest version.
 
     ``check`` gets the newest version and may raise to refuse; ``keep_plan`` is called with each new snapshot before it can be
-    read. Raises Rebase or StaleWriter when others published what this publish changed; then nothing has moved.
+    read, then ``sync`` with all of them and what the newest version names. Raises Rebase or StaleWriter when others published
+    what this publish changed, or its branch is gone; then nothing has moved.
     """
     step("lock")
     with versions.lock():
@@ -110,6 +126,8 @@ def release(
         number = (latest.number if latest else 0) + 1
         tag = f"v{number}"
         heads = {table: refs_of(table).head(publish.branch) for table in publish.changes}
+        if gone := sorted(table for table, head in heads.items() if head is None):
+            raise StaleWriter(f"the branch {publish.branch} of {', '.join(gone)} is gone; nothing was published")
         moved = {table: head for table, head in heads.items() if head is not None}
         read = _newest_read(publish.read, latest, refs_of)
         versions.begin(Unfinished(number, publish.run, list(moved)))
@@ -123,6 +141,9 @@ def release(
             for table, snapshot_id in (moved | read).items():
                 step(f"plan {table}")
                 keep_plan(table, snapshot_id)
+        if sync is not None:
+            step("sync")
+            sync(moved | read, latest.snapshots if latest else {})
         version = TableVersion(
             number=number,
             created_at=datetime.now(UTC),

@@ -54,11 +54,16 @@ def create_tables(settings: Settings, schemas: Iterable[TableSchema] = TABLES) -
 
 def create_table(catalog: SqlCatalog, schema: TableSchema) -> Table:
     """One table as declared: made, brought up to its declaration, or just loaded."""
+    from pyiceberg.exceptions import NoSuchTableError
     from pyiceberg.partitioning import PartitionSpec
 
     declared = iceberg_schema(schema)
     spec = PartitionSpec(*(_partition_field(text, declared, 1000 + n) for n, text in enumerate(schema.partition)))
-    table = catalog.create_table_if_not_exists(identifier(schema.name), declared, partition_spec=spec, properties=PROPERTIES)
+    name = identifier(schema.name)
+    try:
+        table = catalog.load_table(name)
+    except NoSuchTableError:  # asked first: pyiceberg leaves a file of metadata behind for each table that was there already
+        table = catalog.create_table_if_not_exists(name, declared, partition_spec=spec, properties=PROPERTIES)
     _bring_up(table, schema, declared)
     return table
 
@@ -78,7 +83,7 @@ def _bring_up(table: Table, schema: TableSchema, declared: Schema) -> None:
         known = existing.get(field.name)
         if known is not None and _without_ids(known) != _without_ids(field.field_type):
             raise TableConflict(
-                f"{schema.name}.{field.name} is {known} in the lake and {field.field_type} in jishi/tables.py; "
+                f"{schema.name}.{field.name} is {known} in the lake and {field.field_type} in jishi/tables/; "
                 "declare a column of another name and build the table again"
             )
     missing = [field for field in declared.fields if field.name not in existing]

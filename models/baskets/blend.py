@@ -14,6 +14,7 @@ from models.baskets.succession import Succession
 from models.baskets.tifu import TIFUKNN
 from models.boosted_trees import BoostedTrees
 from models.candidates import Candidates, gather, look_up, sample_for_training
+from models.part_states import joined, restore
 from models.recommender import NotFitted, Scores, State
 
 SHARES = {"often": 1.0, "lately": 1.0, "tifu": 1.0, "alike": 0.3, "succession": 0.3}
@@ -112,19 +113,12 @@ class BasketBlend:
         """States of sources and trees, each array under ``<part>/<array>``."""
         if self.trees_ is None or self.habits_ is None:
             raise NotFitted("let the blend learn first")
-        parts = {f"{name}/{key}": array for name, model in self.sources_.items() for key, array in model.state().items()}
-        trees = {f"trees/{key}": array for key, array in self.trees_.state().items()}
-        return {**parts, **trees, "habits": self.habits_}
+        return {**joined({**self.sources_, "trees": self.trees_}), "habits": self.habits_}
 
     def from_state(self, state: State) -> Self:
         """Take over sources and trees."""
-
-        def part(name: str) -> State:
-            return {key.removeprefix(f"{name}/"): array for key, array in state.items() if key.startswith(f"{name}/")}
-
-        for name, model in self.sources_.items():
-            model.from_state(part(name))
-        self.trees_ = BoostedTrees(self.trees, seed=self.seed).from_state(part("trees"))
+        self.trees_ = BoostedTrees(self.trees, seed=self.seed)
+        restore({**self.sources_, "trees": self.trees_}, state)
         self.habits_ = state["habits"].astype(np.float32)
         return self
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
-from models.baskets.purchases import Purchases, check_purchases, check_range
+from models.baskets.purchases import Numbers, Purchases, check_purchases, check_range
 from models.candidates import top_entries
 from models.recommender import NotFitted, Scores, State
 from models.sessions.model import pack, unpack
@@ -63,11 +64,11 @@ class TIFUKNN:
             raise NotFitted("fit TIFU-kNN first")
         mine = self.vectors(check_range(histories))
         others = self.vectors_
-        squares = np.asarray(others.multiply(others).sum(axis=1)).ravel()
+        squares, oneself = np.asarray(others.multiply(others).sum(axis=1)).ravel(), _equal_rows(mine, others)
         parts = []
         for start in range(0, mine.shape[0], BATCH):
             part = mine[start : start + BATCH]
-            near = self._nearest(part, others, squares)
+            near = self._nearest(part, others, squares, oneself[start : start + BATCH])
             mixed = sparse.csr_matrix(self.alpha * part + (1 - self.alpha) * (near @ others), dtype=np.float32)
             mixed.eliminate_zeros()
             parts.append(top_entries(mixed, KEPT))
@@ -81,17 +82,21 @@ class TIFUKNN:
         if self.vectors_ is None:
             raise NotFitted("fit TIFU-kNN first")
         mine, others = self.vectors(check_range(histories)), self.vectors_
-        squares = np.asarray(others.multiply(others).sum(axis=1)).ravel()
+        squares, oneself = np.asarray(others.multiply(others).sum(axis=1)).ravel(), _equal_rows(mine, others)
         is_anybody = sparse.diags((np.diff(mine.indptr) > 0).astype(np.float32))
-        near = [self._nearest(mine[start : start + BATCH], others, squares) for start in range(0, mine.shape[0], BATCH)]
+        batches = [slice(start, start + BATCH) for start in range(0, mine.shape[0], BATCH)]
+        near = [self._nearest(mine[batch], others, squares, oneself[batch]) for batch in batches]
         shares = is_anybody @ sparse.vstack(near, format="csr")
         return self.alpha * mine, sparse.csr_matrix((1 - self.alpha) * shares, dtype=np.float32), others
 
-    def _nearest(self, part: sparse.csr_matrix, others: sparse.csr_matrix, squares: Scores) -> sparse.csr_matrix:
-        """Rows × others with 1 / neighbours for each of the nearest."""
+    def _nearest(
+        self, part: sparse.csr_matrix, others: sparse.csr_matrix, squares: Scores, oneself: Numbers
+    ) -> sparse.csr_matrix:
+        """Rows × others with 1 / neighbours for each of the nearest; ``oneself`` is the row of others to leave out, or −1."""
         part_squares = np.asarray(part.multiply(part).sum(axis=1)).ravel()
         distance = part_squares[:, None] + squares[None, :] - 2 * np.asarray((part @ others.T).todense())
-        distance[distance < 1e-12 * np.maximum(part_squares, 1e-12)[:, None]] = np.inf  # oneself
+        known = np.flatnonzero(oneself >= 0)
+        distance[known, oneself[known]] = np.inf
         most = min(self.neighbours, distance.shape[1])
         bar = np.partition(distance, most - 1, axis=1)[:, most - 1 : most]
         is_near, is_tie = distance < bar, distance == bar
@@ -111,3 +116,28 @@ class TIFUKNN:
         """Take over vectors."""
         self.vectors_ = unpack("vectors", state)
         return self
+
+
+def _equal_rows(rows: sparse.csr_matrix, others: sparse.csr_matrix) -> Numbers:
+    """For each row the number of one equal row of ``others``, −1 without one.
+
+    A person's own vector is equal to the last bit, while its distance by float32 sums is noise as large as that of near ones.
+    Of twins one is left out, and which does not matter: the vectors are the same.
+    """
+    if others.shape[0] == 0:
+        return np.full(rows.shape[0], -1, dtype=np.int64)
+    known, place = np.unique(_fingerprints(others), return_index=True)
+    mine = _fingerprints(rows)
+    at = np.minimum(np.searchsorted(known, mine), len(known) - 1)
+    return np.where((known[at] == mine) & (np.diff(rows.indptr) > 0), place[at], -1).astype(np.int64)
+
+
+def _fingerprints(rows: sparse.csr_matrix) -> npt.NDArray[np.uint64]:
+    """64 bits that equal rows share, whatever the order of their entries."""
+    key = rows.indices.astype(np.uint64) << np.uint64(32) | rows.data.astype(np.float32).view(np.uint32).astype(np.uint64)
+    for shift, factor in ((33, 0xFF51AFD7ED558CCD), (33, 0xC4CEB9FE1A85EC53)):  # the finaliser of MurmurHash3, by A. Appleby
+        key = (key ^ (key >> np.uint64(shift))) * np.uint64(factor)
+    key ^= key >> np.uint64(33)
+    sums: npt.NDArray[np.uint64] = np.zeros(len(key) + 1, dtype=np.uint64)
+    np.cumsum(key, out=sums[1:])
+    return np.asarray(sums[rows.indptr[1:]] - sums[rows.indptr[:-1]], dtype=np.uint64)

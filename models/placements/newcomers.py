@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -70,6 +71,14 @@ class Facts:
     listed_at: np.ndarray
     shown: np.ndarray
     clicked: np.ndarray
+
+    def digest(self) -> str:
+        """SHA-256 of all of it: texts change what is near a taste, clicks and impressions what is believed of an item."""
+        digest = hashlib.sha256(repr([(text.title, sorted(text.labels.items())) for text in self.texts]).encode())
+        digest.update(repr(list(self.categories)).encode())
+        for column in (self.listed_at, self.shown, self.clicked):
+            digest.update(np.ascontiguousarray(column).tobytes())
+        return digest.hexdigest()
 
 
 def read_facts(lake: LakeVersion, shop_id: str, item_ids: Sequence[str]) -> Facts | None:

@@ -75,7 +75,7 @@ class Growth:
     the score.
 
     ``loss`` is a ranking loss of CatBoost. QueryRMSE is the squared error after the mean error of each list is taken out, so
-    that only differences within a list are learnt (docs/adr/0007).
+    that only differences within a list are learnt (docs/adr/0009).
     """
 
     trees: int = 150

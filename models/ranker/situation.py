@@ -32,9 +32,10 @@ ITEM_FEATURES = (
     "item_views_24h",
     "item_orders_24h",
     "item_add_rate_24h",
-    "item_trend_24h",
+    "item_trend_6h",
     "item_click_rate_24h",
 )
+NO_PRIORS: Mapping[str, float | None] = {}
 CONTEXT = ("hour", "weekday", "placement", "channel", "device")
 
 
@@ -44,11 +45,19 @@ def declared(names: Sequence[str]) -> list[Feature]:
     return [by_name[name] for name in names]
 
 
-def store_values(names: Sequence[str], ids: Sequence[str], stored: Mapping[str, Mapping[str, Any]]) -> Scores:
-    """Values by entity and feature, shape (ids, names): the default where the store has none, −1 where that is null."""
+def store_values(
+    names: Sequence[str],
+    ids: Sequence[str],
+    stored: Mapping[str, Mapping[str, Any]],
+    priors: Mapping[str, float | None] = NO_PRIORS,
+) -> Scores:
+    """Values by entity and feature, shape (ids, names): what is not stored is the shop's ratio for a smoothed one
+    (``priors``), else the default; −1 where that is null.
+    """
     table = np.empty((len(ids), len(names)), dtype=np.float32)
     for column, feature in enumerate(declared(names)):
-        default = feature.default if isinstance(feature.default, int | float) else -1.0
+        missing = priors.get(feature.name, feature.default)
+        default = missing if isinstance(missing, int | float) else -1.0
         values = stored[feature.name]
         table[:, column] = [default if (value := values.get(name)) is None else value for name in ids]
     return table

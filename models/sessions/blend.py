@@ -9,6 +9,7 @@ from scipy import sparse
 
 from models.boosted_trees import BoostedTrees
 from models.candidates import Candidates, gather, look_up, sample_for_training
+from models.part_states import joined, restore
 from models.recommender import NotFitted, Scores, State
 from models.sessions.model import SessionModel, check_item_range, check_sessions
 from models.sessions.neighbours import SessionKNN
@@ -127,19 +128,12 @@ class SessionBlend:
         """States of sources and trees, each array under ``<part>/<array>``."""
         if self.trees_ is None or self.popularity_ is None or self.recent_ is None:
             raise NotFitted("let the blend learn first")
-        parts = {f"{name}/{key}": array for name, model in self.sources_.items() for key, array in model.state().items()}
-        trees = {f"trees/{key}": array for key, array in self.trees_.state().items()}
-        return {**parts, **trees, "popularity": self.popularity_, "recent": self.recent_}
+        return {**joined({**self.sources_, "trees": self.trees_}), "popularity": self.popularity_, "recent": self.recent_}
 
     def from_state(self, state: State) -> Self:
         """Take over sources and trees."""
-
-        def part(name: str) -> State:
-            return {key.removeprefix(f"{name}/"): array for key, array in state.items() if key.startswith(f"{name}/")}
-
-        for name, model in self.sources_.items():
-            model.from_state(part(name))
-        self.trees_ = BoostedTrees(self.trees, seed=self.seed).from_state(part("trees"))
+        self.trees_ = BoostedTrees(self.trees, seed=self.seed)
+        restore({**self.sources_, "trees": self.trees_}, state)
         self.popularity_, self.recent_ = state["popularity"].astype(np.float32), state["recent"].astype(np.float32)
         return self
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg, sparse
 
+from models.part_states import joined, restore
 from models.recommender import Items, NotFitted, Recommender, Scores, State, check_histories
 
 
@@ -94,13 +95,12 @@ class AttributeMapping:
         mapping, evidence = self._fitted()
         state: State = {"map": mapping, "cold": self.cold_, "shape": np.array(evidence.shape, dtype=np.int64)}
         arrays = {"data": evidence.data, "indices": evidence.indices, "indptr": evidence.indptr}
-        return state | arrays | {f"model/{key}": array for key, array in self.model.state().items()}
+        return state | arrays | joined({"model": self.model})
 
     def from_state(self, state: State) -> Self:
         """Take over a mapping and its recommender."""
         self.map_, self.cold_ = state["map"].astype(np.float32), state["cold"].astype(np.int64)
         rows, columns = (int(size) for size in state["shape"])
         self.evidence_ = sparse.csr_matrix((state["data"], state["indices"], state["indptr"]), shape=(rows, columns))
-        prefix = "model/"
-        self.model.from_state({key[len(prefix) :]: array for key, array in state.items() if key.startswith(prefix)})
+        restore({"model": self.model}, state)
         return self

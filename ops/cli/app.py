@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -10,10 +11,28 @@ from rich.console import Console
 from rich.table import Table
 
 from jishi.paths import Paths
-from jishi.settings import PROJECT_ROOT, get_settings
-from ops.cli import bots, catalogue, evaluate, features, identity, keys, lake, quarantine, recommend, shops, sql
+from jishi.settings import get_settings
+from jishi.shops import yesterday
+from ops.cli import (
+    bench,
+    bots,
+    catalogue,
+    evaluate,
+    features,
+    identity,
+    imports,
+    keys,
+    lake,
+    metrics,
+    notebook,
+    quarantine,
+    recommend,
+    shops,
+    sql,
+)
 from ops.cli.handover import PASS_THROUGH, hand_over
-from ops.demo.options import DemoFailed, DemoOptions
+from ops.demo.options import TIME_ZONE, DemoFailed, DemoOptions
+from ops.kafka import create_topics
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,6 +47,8 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(features.app, name="features")
 app.add_typer(identity.app, name="identity")
 app.add_typer(lake.app, name="lake")
+app.add_typer(metrics.app, name="metrics")
+app.add_typer(notebook.app, name="notebook")
 app.command("recommend")(recommend.recommend)
 app.command("catalogue")(catalogue.catalogue)
 app.command("bots")(bots.bots)
@@ -37,38 +58,49 @@ app.command("sql")(sql.sql)
 @app.command(context_settings=PASS_THROUGH)
 def simulate(context: typer.Context) -> None:
     """Make a simulated shop's history, or post its live traffic (--help lists the options)."""
-    hand_over("simulator", context.args)
+    hand_over("simulator", context.args, folder=None)
 
 
-@app.command("import", context_settings=PASS_THROUGH)
-def import_(context: typer.Context) -> None:
-    """Bring data from elsewhere: journey, events, orders and items FILE…, history, live (--help lists the options)."""
-    hand_over("imports", context.args)
+app.command("import", context_settings=PASS_THROUGH)(imports.import_)
 
 
 @app.command(context_settings=PASS_THROUGH)
 def send(context: typer.Context) -> None:
     """Post a file of events to the collector (--help lists the options)."""
-    hand_over("collector", ["send", *context.args])
+    hand_over("collector", ["send", *context.args], folder=None)
+
+
+app.command(context_settings=PASS_THROUGH)(bench.bench)
 
 
 @app.command(context_settings=PASS_THROUGH)
-def bench(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help="what to measure: a module of bench/ or how its name begins, such as ingest")],
-) -> None:
-    """Measure one of the numbers that the documents claim."""
-    known = sorted(file.stem for file in (PROJECT_ROOT / "bench").glob("*.py") if "\ndef main(" in file.read_text())
-    asked = name.replace("-", "_")
-    matches = [stem for stem in known if stem == asked] or [stem for stem in known if stem.startswith(asked)]
-    if len(matches) != 1:
-        raise typer.BadParameter(f"there is no bench {name!r}; known: {', '.join(known)}", param_hint="NAME")
-    hand_over(f"bench.{matches[0]}", context.args, folder=None)
+def portal(context: typer.Context) -> None:
+    """The merchant's portal: let people in (users add), or serve it alone (--help lists the commands)."""
+    hand_over("dashboard.portal", context.args, folder=None)
+
+
+@app.command(context_settings=PASS_THROUGH)
+def alerts(context: typer.Context) -> None:
+    """Hold shops' rules against their newest days, and tell what is unusual: alerts check (--help lists the options)."""
+    hand_over("dashboard.portal.alerts", context.args, folder=None)
+
+
+@app.command(context_settings=PASS_THROUGH)
+def digest(context: typer.Context) -> None:
+    """Write a shop's week as a page, and with --send mail and post it (--help lists the options)."""
+    hand_over("dashboard.digest", context.args, folder=None)
 
 
 @app.command("upgrade-stream", context_settings=PASS_THROUGH)
 def upgrade_stream(context: typer.Context) -> None:
     """Let the running Flink job go on with the code that is here, from a savepoint (--help lists the options)."""
+    if set(context.args) <= {"--drop-state"}:
+        # The new job may write to a topic that the platform did not have when it was started.
+        try:
+            create_topics(get_settings().kafka_bootstrap)
+        except RuntimeError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(1) from None
     hand_over("flink_jobs.upgrade", context.args, group="flink")
 
 
@@ -124,6 +156,10 @@ def demo(
     days: Annotated[int, typer.Option(min=2, help="days of simulated history")] = DemoOptions.days,
     users: Annotated[int, typer.Option(min=10, help="shoppers of each simulated shop")] = DemoOptions.users,
     seed: Annotated[int, typer.Option(help="seed of the simulated shops; same seed, same tables")] = DemoOptions.seed,
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="last day of simulated history; default: yesterday. Same day, same tables"),
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="go on with the state that is there")] = False,
     stop_after: Annotated[str | None, typer.Option(help="stop after this step; the platform stays up")] = None,
     journey_households: Annotated[int | None, typer.Option(min=1, help="load only so many households of journey")] = None,
@@ -131,8 +167,13 @@ def demo(
     """Set up everything needed and run the main job from an empty state; leaves the platform running."""
     from ops.demo.run import run_demo
 
+    newest = yesterday(TIME_ZONE, datetime.now(UTC))
+    last = until.date() if until is not None else newest
+    if last > newest:
+        raise typer.BadParameter(f"{last} is not over; history ends on {newest} or before", param_hint="--until")
     try:
         options = DemoOptions(
+            until=last,
             shops=tuple(shop.strip() for shop in shops.split(",") if shop.strip()),
             users=users,
             days=days,
@@ -147,10 +188,21 @@ def demo(
 
 
 @app.command()
-def reconcile(as_json: Annotated[bool, typer.Option("--json", help="print the counts as JSON")] = False) -> None:
+def reconcile(
+    as_json: Annotated[bool, typer.Option("--json", help="print the counts as JSON")] = False,
+    date: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="one UTC day, by ids; names what is missing")
+    ] = None,
+    shop: Annotated[list[str] | None, typer.Option(help="with --date: look for this shop's events; may repeat")] = None,
+) -> None:
     """Compare what was acknowledged with what lies in the tables, per shop; exit 1 on any difference."""
+    from quality.night import run_reconcile_night
     from quality.reconcile import run_reconcile
 
+    if date is not None:
+        raise typer.Exit(run_reconcile_night(get_settings(), date.date(), shop or (), as_json=as_json))
+    if shop:
+        raise typer.BadParameter("name the day too, or leave it out: the counts show every shop", param_hint="--shop")
     raise typer.Exit(run_reconcile(as_json=as_json))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -18,19 +17,6 @@ AsOf = Annotated[str | None, typer.Option(metavar="12|ISO", help=_HELP)]
 def version_as_of(settings: Settings, text: str | None) -> LakeVersion:
     """The version that a user names. Raises typer.BadParameter with what is wrong."""
     try:
-        return open_version(settings, None if text is None else _number_or_instant(text))
+        return open_version(settings, text)
     except VersionNotFound as error:
         raise typer.BadParameter(error.args[0], param_hint="--as-of") from None
-
-
-def _number_or_instant(text: str) -> int | datetime:
-    if text.isdecimal():
-        return int(text)
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        reason = "is neither a version's number nor an instant with an offset, such as 2026-11-20T00:00:00Z"
-        raise typer.BadParameter(f"{text!r} {reason}", param_hint="--as-of")
-    return instant

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from jishi.contract.fields import parse_instant
 from jishi.lake.reading import open_version
+from jishi.money import shown
 from jishi.settings import get_settings
 
 Instant = Annotated[str | None, typer.Option(help="ISO 8601 with an offset, such as 2026-11-24T08:00:00+08:00; left out: now")]
@@ -39,10 +40,11 @@ def catalogue(
         table.add_column(heading, overflow="fold")
     for item in items[:limit]:
         properties = item.properties
-        price = f"{properties['unit_price_minor'] / 100:,.2f} {properties['currency']}"
+        price = shown(properties["unit_price_minor"], properties["currency"])
         since = f"{item.changed_at:%Y-%m-%d %H:%M:%S}"
         status = properties.get("status", "active")
-        table.add_row(item.item_id, properties["title"], properties["category"], price, str(properties["stock"]), status, since)
+        stock = str(properties.get("stock", "–"))
+        table.add_row(item.item_id, properties["title"], properties["category"], price, stock, status, since)
     Console().print(table)
 
 

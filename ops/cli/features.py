@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ops.cli.handover import hand_over, run_part
 from ops.cli.online_parity import online_parity
 
 if TYPE_CHECKING:
@@ -75,9 +76,22 @@ def compute(
         raise typer.BadParameter(f"{engine!r} is none of {', '.join(ENGINES)}", param_hint="--engine")
     with _error_in_one_line():
         settings = get_settings()
-        with prepared_log(events, settings) as log:
+        with prepared_log(events, settings, _say) as log:
             run(engine, log, out / "values.parquet", settings, _say)
     _say(f"wrote {out / 'values.parquet'}")
+
+
+@app.command()
+def bootstrap(
+    as_of: Annotated[str | None, typer.Option(help="ISO 8601 instant of the values; now if left out")] = None,
+    compute_first: Annotated[
+        bool, typer.Option("--compute/--no-compute", help="run the Spark backfill first, over everything in bronze")
+    ] = True,
+) -> None:
+    """Rebuild the online store from history: backfill every view, then write what the store does not hold newer."""
+    if compute_first:
+        run_part("spark_jobs", ["features"])
+    hand_over("feature_repo", ["bootstrap", *([] if as_of is None else ["--as-of", as_of])])
 
 
 @app.command()
@@ -108,13 +122,15 @@ def parity(
             raise typer.BadParameter(f"{name!r} is none of {', '.join(STORES)}", param_hint="--store")
     with _error_in_one_line():
         settings = get_settings()
-        with prepared_log(events, settings) as log:
+        with prepared_log(events, settings, _say) as log:
             proof = prove_parity(log, compared, stores, settings, _say)
             console.print(_proof_table(proof))
             for paragraph in explained(proof, log, settings):
                 _say(paragraph)
     engines = ", ".join(proof.engines)
     _say(f"{proof.records} events, {proof.acts} good acts, {proof.rows} values in {engines}: {proof.different} differ")
+    for name, rows in proof.compared.items():
+        _say(f"{name}: {rows} values of the oracle compared")
     raise typer.Exit(1 if proof.different else 0)
 
 
@@ -153,7 +169,13 @@ def why(
 
 
 def _proof_table(proof: ParityProof) -> Table:
-    table = Table("feature")
+    caption = (
+        "values: (entity, instant) pairs at which the oracle says another value than the default. Each engine's column says on "
+        "how many of them it was compared (an online store is read at a few instants only): = where all are equal and it says "
+        "nothing more, else how many are missing, other, too many, or of another validity. Ages change with every instant and "
+        "are compared in online stores alone."
+    )
+    table = Table("feature", caption=caption)
     for heading in ("values", *proof.engines):
         table.add_column(heading, justify="right")
     first = next(iter(proof.engines.values()))

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 
 from jishi.paths import Paths
 from jishi.settings import get_settings
-from jishi.shops import Right, Shops, UnknownKey, UnknownShop
+from jishi.shops import BadKey, Shops, UnknownKey, UnknownShop, right_named
 
 _HELP = "Keys of shops: write sends events, read fetches recommendations, track sends events from a browser."
 app = typer.Typer(no_args_is_help=True, help=_HELP)
-_RIGHTS: dict[str, Right] = {"write": "write", "read": "read", "track": "track"}
 
 ShopId = Annotated[str, typer.Argument(help="shop that the key is for")]
 RightName = Annotated[str, typer.Option("--right", help="write, read or track")]
@@ -32,16 +30,18 @@ def create(
     origin: Annotated[
         list[str] | None, typer.Option(help="site that may use a track key, such as https://shop.example; may repeat")
     ] = None,
+    test: Annotated[
+        bool, typer.Option("--test", help="its events are checked and shown on the live page, and never counted")
+    ] = False,
 ) -> None:
     """Issue a new key of a shop and print it once; only its hash is stored."""
-    chosen, origins = _right(right), [_origin(text) for text in origin or []]
-    if origins and chosen != "track":
-        raise typer.BadParameter("only a track key belongs to sites; add --right track", param_hint="--origin")
     try:
         with Shops.edit(Paths.of(get_settings()).shops_file) as shops:
-            text = shops.issue_key(shop_id, chosen, now=datetime.now(UTC), origins=origins)
+            text = shops.issue_key(shop_id, right_named(right), now=datetime.now(UTC), origins=origin or [], is_test=test)
     except UnknownShop as error:
         raise typer.BadParameter(str(error), param_hint="SHOP_ID") from None
+    except BadKey as error:
+        raise typer.BadParameter(str(error), param_hint=f"--{error.field}") from None
     print(text)
 
 
@@ -54,9 +54,11 @@ def rotate(
     """Issue a new key in the place of the shop's keys with this right, which end at once; print it once."""
     try:
         with Shops.edit(Paths.of(get_settings()).shops_file) as shops:
-            text = shops.rotate_keys(shop_id, _right(right), now=datetime.now(UTC), keep_old=keep_old)
+            text = shops.rotate_keys(shop_id, right_named(right), now=datetime.now(UTC), keep_old=keep_old)
     except UnknownShop as error:
         raise typer.BadParameter(str(error), param_hint="SHOP_ID") from None
+    except BadKey as error:
+        raise typer.BadParameter(str(error), param_hint=f"--{error.field}") from None
     print(text)
 
 
@@ -83,20 +85,6 @@ def list_(shop: Annotated[str | None, typer.Option(help="only this shop")] = Non
             if shop in (None, holder.shop_id):
                 created = f"{key.created_at:%Y-%m-%d %H:%M}" if key.created_at else "not noted"
                 sites = ", ".join(key.origins) or ("all" if key.right == "track" else "")
-                table.add_row(key.key_id, holder.shop_id, key.right, created, sites)
+                right = f"{key.right} (test)" if key.is_test else key.right
+                table.add_row(key.key_id, holder.shop_id, right, created, sites)
     Console().print(table)
-
-
-def _right(text: str) -> Right:
-    if text not in _RIGHTS:
-        raise typer.BadParameter(f"{text!r} is no right; choose write, read or track", param_hint="--right")
-    return _RIGHTS[text]
-
-
-def _origin(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
-        raise typer.BadParameter(
-            f"{text!r} is no site; write scheme and host, such as https://shop.example", param_hint="--origin"
-        )
-    return f"{parts.scheme}://{parts.netloc}".lower()

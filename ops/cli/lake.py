@@ -97,6 +97,8 @@ def _changes(version: TableVersion) -> str:
 def _shops(shops: list[str] | None, shown: int = 3) -> str:
     if shops is None:
         return "all"
+    if not shops:
+        return "none: files were joined"
     return ", ".join(shops[:shown]) + (f" and {len(shops) - shown} more" if len(shops) > shown else "")
 
 

@@ -16,6 +16,8 @@ from jishi.settings import PROJECT_ROOT, get_settings
 from quality.quarantine import State
 
 _HELP = "Events that were accepted but are not good, with shop, reason, field and raw line; and their repair."
+SHOWN_ID = 12  # of a collector's id; enough to find the event again
+SHOWN_LINE = 200
 app = typer.Typer(no_args_is_help=True, help=_HELP)
 
 Shop = Annotated[str | None, typer.Option(help="only this shop")]
@@ -38,7 +40,6 @@ def list_(
 ) -> None:
     """List quarantined events, newest first."""
     from rich.console import Console
-    from rich.table import Table
 
     from quality.quarantine import quarantined
 
@@ -46,15 +47,20 @@ def list_(
     if as_json:
         print(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False, default=str))
         return
-    table = Table(title=f"{len(rows)} quarantined events, newest first", title_justify="left")
-    for heading in ("id", "shop", "known at (UTC)", "reason", "field", "what is wrong", "raw line"):
-        table.add_column(heading, overflow="fold")
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console.print(f"{len(rows)} quarantined events, newest first")
     for row in rows:
-        shown = row.line if len(row.line) <= 120 else row.line[:117] + "…"
         when = f"{row.received_at:%Y-%m-%d %H:%M:%S}" + ("" if row.batch or repaired else " live")
-        reason_shown = row.reason if row.mapping is None else f"{row.reason} ({row.state}: {row.mapping})"
-        table.add_row(f"{row.collector_id[:12]}#{row.seq}", row.shop_id, when, reason_shown, row.field, row.detail, shown)
-    Console().print(table)
+        mapped = "" if row.mapping is None else f" ({row.state}: {row.mapping})"
+        console.print(f"\n{row.collector_id[:SHOWN_ID]}#{row.seq}  {row.shop_id}  {when} UTC", style="bold")
+        console.print(f"  {' '.join(word for word in (row.reason + mapped, row.field) if word)}", style="red")
+        if row.detail:
+            console.print(f"  {row.detail}")
+        console.print(f"  {row.line if len(row.line) <= SHOWN_LINE else row.line[: SHOWN_LINE - 1] + '…'}", style="dim")
+    if len(rows) == limit:
+        console.print(
+            f"\nthe first {limit}; --limit N shows more, --json whole lines, jishi quarantine show ID one with all of it"
+        )
 
 
 @app.command()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from jishi.money import shown
 from jishi.paths import Paths
 from jishi.settings import get_settings
 
@@ -40,10 +42,12 @@ def recommend(
             timeout=10,
         )
     except httpx.ConnectError:
-        raise typer.BadParameter(f"serving does not answer on {url}; start the platform with: jishi up") from None
+        print(f"error: serving does not answer on {url}; start the platform with: jishi up", file=sys.stderr)
+        raise typer.Exit(1) from None
     if answer.status_code != 200:
         error = answer.json().get("error", {})
-        raise typer.BadParameter(f"serving answered {answer.status_code}: {error.get('message', answer.text[:300])}")
+        print(f"error: serving answered {answer.status_code}: {error.get('message', answer.text[:300])}", file=sys.stderr)
+        raise typer.Exit(1)
     if as_json:
         print(json.dumps(answer.json(), indent=2, ensure_ascii=False))
         return
@@ -54,7 +58,7 @@ def recommend(
     for heading in ("#", "item", "title", "category", "price", "score", "reason"):
         table.add_column(heading)
     for position, row in enumerate(payload["items"], 1):
-        price = f"{row['unit_price_minor'] / 100:,.2f} {row['currency']}"
+        price = shown(row["unit_price_minor"], row["currency"])
         reason = f"{row['reason']['zh']} · {row['reason']['en']}"
         table.add_row(str(position), row["item_id"], row["title"], row["category"], price, f"{row['score']:.3f}", reason)
     Console().print(table)

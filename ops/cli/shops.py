@@ -1,4 +1,4 @@
-"""``jishi shops``: who is registered, and what is set for each; what became of each in a run of a pipeline.
+"""``jishi shops``: new ones, who is registered, and what is set for each; what became of each in a run of a pipeline.
 
 A running collector follows a change at its next request, a pipeline at its next run.
 """
@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from jishi.contract.sender import OrderSource
+from jishi.customer_rules import CustomerRules
+from jishi.item_thresholds import ItemThresholds
 from jishi.landing import landed_shops
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shop_runs import forget_runs, read_run
 from jishi.shops import ModelsFrom, Shops, UnknownShop, in_groups
+from ops.cli import create_shop
 
 _HELP = "Shops of this platform and their limits."
 app = typer.Typer(no_args_is_help=True, help=_HELP)
@@ -25,6 +33,9 @@ app = typer.Typer(no_args_is_help=True, help=_HELP)
 @app.callback(help=_HELP)
 def shops() -> None:
     """Group of the commands on shops."""
+
+
+app.command("create")(create_shop.create)
 
 
 @app.command("list")
@@ -37,7 +48,8 @@ def list_() -> None:
     table = Table("shop", "name", "time zone", "currency", "events a second", "models from", "keys")
     for shop in Shops.load(Paths.of(settings).shops_file).shops.values():
         limit = f"{shop.events_per_s:,}" if shop.events_per_s else f"{settings.collector_events_per_s:,} (common)"
-        keys = ", ".join(f"{count} {right}" for right, count in sorted(Counter(key.right for key in shop.keys).items()))
+        rights = Counter(key.right + (" test" if key.is_test else "") for key in shop.keys)
+        keys = ", ".join(f"{count} {right}" for right, count in sorted(rights.items()))
         table.add_row(shop.shop_id, shop.name, shop.time_zone, shop.currency, limit, shop.models_from, keys)
     Console().print(table)
 
@@ -68,6 +80,47 @@ def models(
     except UnknownShop as error:
         raise typer.BadParameter(error.args[0], param_hint="SHOP_ID") from None
     print(f"{shop_id}: models from {models_from}")
+
+
+@app.command()
+def customers(
+    shop_id: Annotated[str, typer.Argument(help="shop whose customers are meant")],
+    rules: Annotated[Path | None, typer.Option(help="JSON file of rules; what it leaves out is derived or default")] = None,
+) -> None:
+    """Show, or set from a file, who counts as no customer (guests, staff, distributors), and the thresholds of scores."""
+    with _rules_to_change(rules) as registry:
+        if rules is not None:
+            registry.set_customer_rules(shop_id, CustomerRules.model_validate_json(rules.read_bytes()))
+        text = registry.get(shop_id).customers.model_dump_json(indent=2)
+    print(text)
+
+
+@app.command()
+def items(
+    shop_id: Annotated[str, typer.Argument(help="shop whose items are meant")],
+    rules: Annotated[Path | None, typer.Option(help="JSON file of rules; what it leaves out is default")] = None,
+) -> None:
+    """Show, or set from a file, when an item is to be restocked or moves slowly, and the bounds of price bands."""
+    with _rules_to_change(rules) as registry:
+        if rules is not None:
+            registry.set_item_rules(shop_id, ItemThresholds.model_validate_json(rules.read_bytes()))
+        text = registry.get(shop_id).items.model_dump_json(indent=2)
+    print(text)
+
+
+@contextmanager
+def _rules_to_change(rules: Path | None) -> Iterator[Shops]:
+    """The registry; what is wrong with the shop's id or the file of rules is told by name."""
+    try:
+        with Shops.edit(Paths.of(get_settings()).shops_file) as registry:
+            yield registry
+    except UnknownShop as error:
+        raise typer.BadParameter(error.args[0], param_hint="SHOP_ID") from None
+    except ValidationError as error:
+        fields = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'rules'}: {each['msg']}" for each in error.errors())
+        raise typer.BadParameter(f"{rules}: {fields}", param_hint="--rules") from None
+    except OSError as error:
+        raise typer.BadParameter(f"{rules}: {error.strerror}", param_hint="--rules") from None
 
 
 @app.command()
@@ -149,3 +202,41 @@ def orders(
     except UnknownShop as error:
         raise typer.BadParameter(str(error), param_hint="SHOP_ID") from None
     print(f"{shop_id}: orders of its {chosen} count")
+
+
+@app.command()
+def visits(
+    shop_id: Annotated[str, typer.Argument(help="shop that the choice is for")],
+    end: Annotated[str, typer.Argument(help="pause, or midnight: whether a visit that goes on past midnight is two")],
+) -> None:
+    """Choose when visits end. It holds for visits that are built from now on; rebuild silver to change those before."""
+    if end not in ("pause", "midnight"):
+        raise typer.BadParameter(f"visits do not end at {end!r}; choose pause or midnight", param_hint="END")
+    try:
+        with Shops.edit(Paths.of(get_settings()).shops_file) as registry:
+            registry.end_visits_at_midnight(shop_id, end == "midnight")
+    except UnknownShop as error:
+        raise typer.BadParameter(str(error), param_hint="SHOP_ID") from None
+    print(f"{shop_id}: visits end after 30 minutes without an act" + (", and at midnight" if end == "midnight" else ""))
+
+
+@app.command()
+def sums(
+    shop_id: Annotated[str, typer.Argument(help="shop whose orders are meant")],
+    as_json: Annotated[bool, typer.Option("--json", help="print minor units as JSON")] = False,
+) -> None:
+    """Show a shop's orders, discounts and refunds by month, to compare with another system's reports."""
+    from rich.console import Console
+
+    from ops.order_sums import month_sums, print_sums
+
+    settings = get_settings()
+    try:
+        Shops.load(Paths.of(settings).shops_file).get(shop_id)
+    except UnknownShop as error:
+        raise typer.BadParameter(error.args[0], param_hint="SHOP_ID") from None
+    months = month_sums(settings, shop_id)
+    if as_json:
+        print(json.dumps([asdict(month) for month in months]))
+    else:
+        print_sums(Console(), shop_id, months)

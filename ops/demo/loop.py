@@ -155,7 +155,7 @@ def _sold_out(lake: LakeVersion, shop_id: str, item_id: str) -> dict[str, Any]:
     import json
 
     [row] = _rows(lake, "select * from silver_items where shop_id = ? and item_id = ?", shop_id, item_id)
-    kept = ("item_id", "title", "title_en", "category", "brand", "unit_price_minor", "currency", "region")
+    kept = ("item_id", "title", "title_en", "category", "brand", "unit_price_minor", "currency", "region", "unit_cost_minor")
     properties = {key: row[key] for key in kept if row[key] is not None}
     properties |= {"attributes": json.loads(row["attributes"] or "{}"), "stock": 0, "status": "active"}
     return _envelope(shop_id, "item_changed", properties)

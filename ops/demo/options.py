@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple
 
 JOURNEY = "journey"
+TIME_ZONE = "Asia/Shanghai"  # of every simulated shop
 
 
 class DemoShop(NamedTuple):
@@ -13,7 +15,7 @@ class DemoShop(NamedTuple):
 
     shop_id: str
     name: str
-    time_zone: str = "Asia/Shanghai"
+    time_zone: str = TIME_ZONE
     currency: str = "CNY"
 
 
@@ -33,11 +35,15 @@ class DemoFailed(RuntimeError):
 class DemoOptions:
     """Sizes and switches. ``users`` and ``days`` are per simulated shop; ``stop_after`` names a step of ``STEPS``.
 
+    ``until`` is the last day of the simulated histories, so that a board compares live days with their neighbours; the same
+    ``until`` gives the same tables. The real data set stays in its own year.
+
     The defaults are sized so that a second demo ends within six minutes on two cores: half a million events, and a million and
     a half lines of orders among them.
     ``journey_households`` limits the real data set to so many households (None: all 2,469) for small test runs.
     """
 
+    until: date
     shops: tuple[str, ...] = (JOURNEY, *(shop.shop_id for shop in SIMULATED))
     users: int = 1200
     days: int = 60

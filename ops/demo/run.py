@@ -22,7 +22,7 @@ from ops.demo.airflow_api import FINISHED, AirflowApi, TaskState
 from ops.demo.drain import wait_until_archived
 from ops.demo.options import JOURNEY, STEPS, DemoFailed, DemoOptions, DemoShop
 from ops.demo.processes import DemoJob, beside, part, run, run_together
-from ops.demo.tenants import Keys, register
+from ops.demo.tenants import Keys, invitation, register
 from ops.parts import giving_way
 from ops.state import NotOurState, claim, empty
 
@@ -116,7 +116,7 @@ class Demo:
         options = self.options
         return [
             *("--shop", shop.shop_id, "--users", str(options.users)),
-            *("--days", str(options.days), "--seed", str(options.seed)),
+            *("--days", str(options.days), "--seed", str(options.seed), "--until", options.until.isoformat()),
         ]
 
     def _airflow(self) -> AirflowApi:
@@ -134,7 +134,8 @@ class Demo:
 
         self._run_dag("history", {"shops": list(self.options.shops)})
         self.result["tables_checksum"] = tables_checksum(self.settings)
-        self.console.print(f"  tables_checksum {self.result['tables_checksum']}")
+        checksum, until = self.result["tables_checksum"], self.options.until.isoformat()
+        self.console.print(f"  tables_checksum {checksum} (of --until {until})", highlight=False)
 
     def _live(self) -> None:
         jobs = []
@@ -170,8 +171,7 @@ class Demo:
     def _summary(self) -> None:
         from quality.reconcile import reconcile
 
-        about = self.options.simulated[0].shop_id if self.options.simulated else self.options.shops[0]
-        command = part(self.paths, "ops.notebook", "execute", "--shop", about)
+        command = part(self.paths, "ops.cli", "notebook", "publish", "shop_overview", "--shop", self._about)
         run("executed notebook", command, self._log("notebook"), self.console)
         self.result["shops"] = {row.shop_id: asdict(row) | {"difference": row.difference} for row in reconcile(self.settings)}
 
@@ -182,14 +182,22 @@ class Demo:
             "steps_s": self.steps_s,
             "urls": self._urls(),
             "versions": summary.versions(self.paths),
-            "options": asdict(self.options),
+            "options": asdict(self.options) | {"until": self.options.until.isoformat()},
             "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         summary.write(self.paths.demo / "summary.json", self.result)
         summary.show(self.console, self.result)
+        for shop_id in self.options.shops[:2]:
+            link = invitation(self.paths, shop_id)
+            self.console.print(f"portal, as owner of {shop_id} (choose a password): {link}", highlight=False, soft_wrap=True)
         unequal = {shop_id: row["difference"] for shop_id, row in self.result["shops"].items() if row["difference"]}
         if unequal:
             raise DemoFailed(f"reconciliation: accepted − (silver + duplicates + quarantined) is not 0: {unequal}")
+
+    @property
+    def _about(self) -> str:
+        """The shop that pages are about."""
+        return self.options.simulated[0].shop_id if self.options.simulated else self.options.shops[0]
 
     def _url(self, name: str) -> str:
         ports = {"collector": self.settings.collector_port, "serving": self.settings.serving_port}
@@ -198,12 +206,15 @@ class Demo:
     def _urls(self) -> dict[str, str]:
         base, docs = f"http://{self.settings.host}", self.settings.docs_port
         return {
+            "home": f"{base}:{docs}/",
+            "portal": f"{base}:{self.settings.portal_port}/",
             "dashboard": f"{base}:{self.settings.superset_port}/superset/dashboard/jishi-today/",
             "recommendation_api": f"{base}:{self.settings.serving_port}/docs",
             "airflow": f"{base}:{self.settings.airflow_port}/",
             "flink": f"{base}:{self.settings.flink_port}/",
+            "dictionary": f"{base}:{docs}/dictionary/",
             "dbt_docs": f"{base}:{docs}/dbt/",
-            "notebook": f"{base}:{docs}/notebooks/shop_overview.html",
+            "notebook": f"{base}:{docs}/notebooks/{self._about}/shop_overview.html",
         }
 
 

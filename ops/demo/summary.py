@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jishi.files import write_json
+from jishi.money import shown
 from jishi.paths import Paths
 from ops.airflow_database import installed_version
 
@@ -84,7 +85,7 @@ def show(console: Console, summary: dict[str, Any]) -> None:
     for shop_id, counts in summary["shops"].items():
         quarantined = ", ".join(f"{n:,} {reason}" for reason, n in counts["quarantined"].items() if n) or "0"
         numbers = [f"{counts[key]:,}" for key in ("accepted", "silver", "late", "duplicates")]
-        money = f"{counts['gmv_minor'] / 100:,.2f}"
+        money = shown(counts["gmv_minor"], counts["currency"]) if counts["currency"] else "0"
         table.add_row(shop_id, *numbers, quarantined, f"{counts['orders']:,}", money, f"{counts['paying_customers']:,}")
     console.print(table)
     console.print(_model_table(summary["models"]))

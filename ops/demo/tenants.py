@@ -1,15 +1,18 @@
-"""Register the demo's shops and give each its two keys; the plain keys go to the demo's own clients only."""
+"""The demo's shops: registered, with keys that go to the demo's own clients only, and owners who are invited to the portal."""
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
 from dataclasses import dataclass
 
 from jishi.files import write_json
 from jishi.paths import Paths
+from jishi.settings import PROJECT_ROOT
 from jishi.shops import Right, Shop, Shops
-from ops.demo.options import JOURNEY, SIMULATED
+from ops.demo.options import JOURNEY, SIMULATED, DemoFailed
+from ops.demo.processes import part
 
 
 @dataclass(frozen=True)
@@ -42,3 +45,12 @@ def register(paths: Paths, shop_ids: tuple[str, ...]) -> dict[str, Keys]:
     write_json(paths.client_keys_file, known)
     os.chmod(paths.client_keys_file, 0o600)
     return {shop_id: Keys(**known[shop_id]) for shop_id in shop_ids}
+
+
+def invitation(paths: Paths, shop_id: str) -> str:
+    """A one-time link by which an owner of the shop enters the portal. Raises DemoFailed."""
+    command = part(paths, "dashboard.portal", "users", "add", f"owner.{shop_id}", "--shop", shop_id)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT_ROOT)
+    if done.returncode != 0:
+        raise DemoFailed(f"nobody could be invited to the portal of {shop_id}: {done.stderr.strip()}")
+    return done.stdout.strip()

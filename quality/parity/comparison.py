@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from jishi.features import FEATURES
+
 _COLUMNS = "feature, shop_id, entity_id, as_of"
 
 
@@ -47,15 +49,21 @@ def compare_online(
     oracle: Path, reads: Path, instants_ms: list[int], features: list[str], *, samples: int = 3
 ) -> dict[str, Compared]:
     """``reads`` are JSON lines of ``feature, shop_id, entity_id, at_ms, value``: what the online store answered at
-    each instant, as far as it was not the default.
+    each instant, as far as it was not the default. An age is expected to be the time since the instant that it is of.
     """
     listed = ", ".join(f"make_timestamp({instant_ms * 1000})" for instant_ms in instants_ms)
+    ages = ", ".join(f"'{feature.name}': '{feature.source}'" for feature in FEATURES if feature.aggregation == "age")
     joined = f"""
-        WITH expected AS (
+        WITH held AS (
             SELECT feature, shop_id, entity_id, read_at AS as_of, value FROM read_parquet(?) AS v
             JOIN (SELECT unnest([{listed}]) AS read_at) AS reads
                 ON v.as_of <= read_at AND (valid_until IS NULL OR read_at < valid_until)
             QUALIFY row_number() OVER (PARTITION BY feature, shop_id, entity_id, read_at ORDER BY v.as_of DESC) = 1
+        ), expected AS (
+            FROM held UNION ALL
+            SELECT age.key, shop_id, entity_id, as_of,
+                CAST(greatest(0, epoch_ms(as_of) - CAST(value AS BIGINT)) // 1000 AS VARCHAR)
+            FROM held JOIN (SELECT unnest(map_entries(MAP {{{ages}}})) AS age) AS ages ON feature = age.value
         ), found AS (
             SELECT feature, shop_id, entity_id, make_timestamp(at_ms * 1000) AS as_of,
                 CAST(CASE WHEN json_type(value) = 'DOUBLE' THEN to_json(CAST(value AS DOUBLE))

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,10 +17,12 @@ from typing import Any
 import orjson
 
 from jishi.features import FEATURES, views
-from jishi.features.event_log import read_log
+from jishi.features.event_log import outcomes_of, read_log, zones_of
 from jishi.features.oracle import Act, good_acts, values
+from jishi.outcomes import Outcome
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
+from jishi.shops import Shop, Shops
 from jishi.tables import BRONZE_EVENTS
 from quality.parity import value_table
 
@@ -44,12 +47,21 @@ class PreparedLog:
 
 
 @contextmanager
-def prepared_log(events: Path, settings: Settings) -> Iterator[PreparedLog]:
-    """The log of a folder of events, in a temporary folder that is gone afterwards. Raises jishi.landing.LandingError."""
-    records = read_log(events)
-    acts = good_acts(records, allowed_lateness_s=settings.allowed_lateness_s, future_tolerance_s=settings.future_tolerance_s)
+def prepared_log(events: Path, settings: Settings, progress: ReportProgress = lambda line: None) -> Iterator[PreparedLog]:
+    """The log of a folder of events, in a temporary folder that is gone afterwards; ``progress`` is told what was read.
+
+    Raises jishi.landing.LandingError, also for a file that is not what its manifest says.
+    """
+    records, zones = read_log(events, time.time_ns() // 1_000_000), zones_of(events)
+    progress(f"read {len(records)} records of {len({record['shop_id'] for record in records})} shops")
+    limits = {"allowed_lateness_s": settings.allowed_lateness_s, "future_tolerance_s": settings.future_tolerance_s}
+    outcomes = Counter(outcome.value for outcome in outcomes_of(records, **limits))
+    progress("outcomes: " + ", ".join(f"{outcome.value} {outcomes[outcome.value]}" for outcome in Outcome))
+    acts = good_acts(records, zones=zones, **limits)
     with TemporaryDirectory(prefix="jishi-features-") as name:
         folder = Path(name)
+        shops = {shop_id: Shop(shop_id=shop_id, name=shop_id, time_zone=zone) for shop_id, zone in zones.items()}
+        Shops(shops=shops).save(Paths(var=folder / "var", envs=settings.envs).shops_file)
         (folder / "log").mkdir()
         with (folder / "log" / "part-0.jsonl").open("wb") as file:
             for record in records:
@@ -60,6 +72,7 @@ def prepared_log(events: Path, settings: Settings) -> Iterator[PreparedLog]:
 def compute(engine: str, log: PreparedLog, target: Path, settings: Settings, progress: ReportProgress) -> None:
     """Write what ``engine`` computes of the log to the Parquet file ``target``. Raises EngineFailed."""
     began = time.monotonic()
+    progress(f"{engine}: computing {len(log.acts)} acts")
     if engine == "oracle":
         computed = values(FEATURES, log.acts, allowed_lateness_s=settings.allowed_lateness_s)
         value_table.from_oracle(computed, views(), target)

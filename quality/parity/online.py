@@ -16,7 +16,6 @@ from typing import Any, Literal
 
 from jishi.features import Feature
 from jishi.features.oracle import Act, running_steps, values
-from jishi.features.registry import FEATURES, operands
 from jishi.features.served import Served
 
 ReadOutcome = Literal["match", "mismatch", "missing", "too_old"]
@@ -72,18 +71,15 @@ class Drift:
 
 
 def spells(feature: Feature, acts: Sequence[Act], allowed_lateness_s: int) -> list[Spell]:
-    """Every value of a feature of one entity from the first instant on, defaults included. ``acts`` are good acts of the entity
-    in the order of the log.
+    """Every value of a stored feature of one entity from the first instant on, defaults included. ``acts`` are good acts of the
+    entity in the order of the log.
     """
     if feature.is_running:
         steps = [(0, feature.default), *running_steps(feature, [act for act in acts if feature.takes(act)])]
         ends = [later for (_, _), (later, _) in pairwise(steps)]
         return [Spell(value, at, end) for (at, value), end in zip(steps, [*ends, None], strict=True)]
-    needed = {member.name: member for member in (feature, *operands(feature, FEATURES))}
-    computed = values(list(needed.values()), acts, allowed_lateness_s=allowed_lateness_s)
-    return list(
-        _with_defaults(feature, sorted((v.as_of_ms, v.valid_until_ms, v.value) for v in computed if v.feature == feature.name))
-    )
+    computed = values([feature], acts, allowed_lateness_s=allowed_lateness_s)
+    return list(_with_defaults(feature, sorted((v.as_of_ms, v.valid_until_ms, v.value) for v in computed)))
 
 
 def _with_defaults(feature: Feature, intervals: Iterable[tuple[int, int | None, Any]]) -> Iterator[Spell]:

@@ -28,6 +28,11 @@ class ParityProof:
         return sum(feature.different for compared in self.engines.values() for feature in compared.values())
 
     @property
+    def compared(self) -> dict[str, int]:
+        """Values of the oracle that each engine or online store was compared on."""
+        return {name: sum(feature.rows for feature in features.values()) for name, features in self.engines.items()}
+
+    @property
     def rows(self) -> int:
         """Values that the oracle has."""
         first = next(iter(self.engines.values()), {})

@@ -3,6 +3,9 @@
 Columns: ``feature``, ``shop_id``, ``entity_id``, ``as_of`` (UTC, from when the value holds), ``value`` (JSON text) and
 ``valid_until`` (UTC, null where it holds until the next one). Outside the rows the feature's default holds. Doubles are
 compared as the numbers that they are: equal text means equal bits. Of several messages of one instant the last one stays.
+
+No engine stores derived features: ratios and unique lists are made of each engine's own rows here, by the rules of
+``jishi.features.decision`` in SQL, a ratio where the entity has any of its dividend or divisor. Ages have no rows.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from jishi.features import Feature
+from jishi.features import FEATURES, Feature, operands, prior_operands
 from jishi.features.oracle import Value
 
 if TYPE_CHECKING:
@@ -50,15 +53,13 @@ def from_oracle(values: Iterable[Value], views: Views, target: Path) -> None:
             columns["value"] = [orjson.dumps(value).decode() for value in columns["value"]]
             connection.register("batch", pa.table(columns))
             connection.execute(f"INSERT INTO feature_messages SELECT {', '.join(names)} FROM batch")
-        _write(
-            connection,
-            views,
-            target,
-            lambda _, feature: (
-                f"(SELECT * FROM feature_messages WHERE feature = '{feature.name}')",
-                "json_extract(value, '$')",
-            ),
-        )
+        every = [feature for members in views.values() for feature in members]
+        every += [feature for feature in derived_of(every) if feature.aggregation != "age"]
+        selects = [
+            _select(feature, f"(SELECT * FROM feature_messages WHERE feature = '{feature.name}')", "json_extract(value, '$')")
+            for feature in every
+        ]
+        _copy(connection, " UNION ALL ".join(selects), target)
 
 
 def from_flink(messages: Path, views: Views, target: Path) -> None:
@@ -116,9 +117,73 @@ def from_spark(folder: Path, views: Views, target: Path) -> None:
 
 def _write(connection: duckdb.DuckDBPyConnection, views: Views, target: Path, source: Source) -> None:
     selects = [_select(feature, *source(view, feature)) for view, members in views.items() for feature in members]
+    connection.execute(f"CREATE TABLE stored AS SELECT {COLUMNS} FROM ({' UNION ALL '.join(selects)})")
+    of_derived = {"ratio": _ratio, "unique": _unique}
+    derived = derived_of([feature for members in views.values() for feature in members])
+    selects = [of_derived[feature.aggregation](feature) for feature in derived if feature.aggregation in of_derived]
+    _copy(connection, " UNION ALL ".join(["SELECT * FROM stored", *selects]), target)
+
+
+def derived_of(stored: Iterable[Feature], declared: Sequence[Feature] = FEATURES) -> list[Feature]:
+    """Declared features that are made of nothing but these."""
+    names = {feature.name for feature in stored}
+    return [
+        feature
+        for feature in declared
+        if feature.is_derived
+        and names.issuperset(part.name for part in (*operands(feature, declared), *prior_operands(feature, declared)))
+    ]
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, rows: str, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    union = " UNION ALL ".join(selects)
-    connection.execute(f"COPY (SELECT {COLUMNS} FROM ({union})) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+    connection.execute(f"COPY (SELECT {COLUMNS} FROM ({rows})) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+
+
+def _ratio(feature: Feature) -> str:
+    """Rows of a ratio from the rows of its operands, and of the shop's at the same instant."""
+    above, below = (_integers(part) for part in operands(feature))
+    key = "shop_id, entity_id, as_of, valid_until"
+    counts = "coalesce(a.n, 0) AS above, coalesce(b.n, 0) AS below"
+    counted = f"SELECT {key}, {counts} FROM {above} AS a FULL JOIN {below} AS b USING ({key})"
+    most = "least(1.0, {})" if feature.is_share else "{}"
+    if feature.prior is None:
+        value = f"CASE WHEN below > 0 THEN {_double('above')} / {_double('below')} END"
+        rows = f"SELECT {key}, {most.format(value)} AS ratio FROM ({counted})"
+    else:
+        prior_above, prior_below = (_integers(part) for part in prior_operands(feature))
+        weight = feature.prior_weight
+        of_shop = "least(coalesce(pa.n, 0), pb.n)" if feature.is_share else "coalesce(pa.n, 0)"
+        above, below = f"above * pb.n + {weight} * {of_shop}", f"(below + {weight}) * pb.n"
+        value = most.format(f"{_double(above)} / {_double(below)}")
+        rows = (
+            f"SELECT own.shop_id, own.entity_id, own.as_of, own.valid_until, {value} AS ratio FROM ({counted}) AS own "
+            f"JOIN {prior_below} AS pb ON pb.shop_id = own.shop_id AND pb.as_of = own.as_of "
+            f"LEFT JOIN {prior_above} AS pa ON pa.shop_id = own.shop_id AND pa.as_of = own.as_of"
+        )
+    return (
+        f"(SELECT '{feature.name}' AS feature, shop_id, entity_id, as_of, CAST(to_json(ratio) AS VARCHAR) AS value, "
+        f"valid_until FROM ({rows}) WHERE ratio IS NOT NULL)"
+    )
+
+
+def _double(integer: str) -> str:
+    """The nearest double, by way of text: DuckDB rounds integers of 128 bits twice."""
+    return f"CAST(CAST({integer} AS VARCHAR) AS DOUBLE)"
+
+
+def _integers(part: Feature) -> str:
+    columns = "shop_id, entity_id, as_of, valid_until, TRY_CAST(value AS HUGEINT) AS n"
+    return f"(SELECT {columns} FROM stored WHERE feature = '{part.name}')"
+
+
+def _unique(feature: Feature) -> str:
+    entries = "from_json(value, '[\"VARCHAR\"]')"
+    first = f"list_filter({entries}, lambda entry, place: list_position({entries}, entry) = place)"
+    return (
+        f"(SELECT '{feature.name}' AS feature, shop_id, entity_id, as_of, CAST(to_json({first}) AS VARCHAR) AS value, "
+        f"valid_until FROM stored WHERE feature = '{feature.source}')"
+    )
 
 
 def _select(feature: Feature, table: str, value: str) -> str:

@@ -18,19 +18,23 @@ from jishi.features.act import (
     FromPersonId,
     FromProperties,
     FromRecord,
+    IsSender,
     Source,
 )
+from jishi.features.zones import NO_ZONES, Zones, spans
 from jishi.tables import SPARK_TYPES
 from spark_jobs.silver.outcomes import ORDER_OF_KNOWING
 
+_NEVER_MS = 2**62
 _OF_TIME = {
     "occurred_at_ms": "occurred_at_ms",
-    "hour_utc": f"(occurred_at_ms div {HOUR_MS}) % 24",
-    "day_utc": f"occurred_at_ms div {DAY_MS}",
+    # A day more: west of Greenwich the first hours of 1970 are negative, and division would round them up.
+    "hour_local": f"((local_ms + {DAY_MS}) div {HOUR_MS}) % 24",
+    "day_local": f"(local_ms + {DAY_MS}) div {DAY_MS} - 1",
 }
 
 
-def acts(good: DataFrame) -> DataFrame:
+def acts(good: DataFrame, zones: Zones = NO_ZONES) -> DataFrame:
     """Acts of good events with ``kind``, ``shop_id``, the columns of an act and those that order the log.
 
     ``good`` has the columns of ``BRONZE_EVENTS`` and is read once: an event becomes the list of its acts. The line is read only
@@ -40,12 +44,32 @@ def acts(good: DataFrame) -> DataFrame:
     whole = [kind for kind in ACT_KINDS.values() if kind.is_whole_event]
     parts = [kind for kind in ACT_KINDS.values() if not kind.is_whole_event]
     line = F.when(F.col("type").isin(reading), F.col("line"))
-    events = good.where(F.col("type").isin([kind.name for kind in whole]))
+    events = _with_local_time(good.where(F.col("type").isin([kind.name for kind in whole])), zones)
     events = events.withColumn("properties", F.from_json(line, f"properties {_properties_ddl()}")["properties"])
     of_type = " ".join(f"WHEN type = '{kind.event_type}' THEN {_parts(kind)}" for kind in parts)
     none = f"CAST(array() AS ARRAY<{_struct({'kind': 'STRING'} | _sql_types(COLUMNS))}>)"
     itself_and_parts = f"concat(array({_act('type', whole)}), coalesce(CASE {of_type} END, {none}))"
     return events.select("shop_id", *ORDER_OF_KNOWING, F.expr(f"inline({itself_and_parts})"))
+
+
+def _with_local_time(events: DataFrame, zones: Zones) -> DataFrame:
+    """Events with ``local_ms``, by the spans of their shop's zone: Spark's own table of zones may be another one."""
+    rows = []
+    for shop_id, zone in sorted(zones.items()):
+        of_zone = spans(zone)
+        until = [*(span.from_ms for span in of_zone[1:]), _NEVER_MS]
+        rows += [
+            (shop_id, -_NEVER_MS if number == 0 else span.from_ms, until_ms, span.offset_ms)
+            for number, (span, until_ms) in enumerate(zip(of_zone, until, strict=True))
+        ]
+    if not rows:
+        return events.withColumn("local_ms", F.col("occurred_at_ms"))
+    ddl = "zone_shop string, from_ms bigint, until_ms bigint, offset_ms bigint"
+    of_shops = F.broadcast(events.sparkSession.createDataFrame(rows, ddl))
+    at_ms = F.col("occurred_at_ms")
+    holds = (F.col("shop_id") == F.col("zone_shop")) & (at_ms >= F.col("from_ms")) & (at_ms < F.col("until_ms"))
+    joined = events.join(of_shops, holds, "left")
+    return joined.withColumn("local_ms", at_ms + F.coalesce("offset_ms", F.lit(0)))
 
 
 def _act(kind: str, kinds: list[ActKind]) -> str:
@@ -85,6 +109,8 @@ def _expression(source: Source, column: str) -> str:
         return source.sql.format(**{name: _expression(field, name) for name, field in source.fields.items()})
     if isinstance(source, FromRecord):
         return column
+    if isinstance(source, IsSender):
+        return source.sql.format(person=_expression(source.person, column))
     if isinstance(source, FromPersonId):
         return source.sql.format(field=f"properties.{source.field}")
     if isinstance(source, FromProperties):
@@ -104,7 +130,7 @@ def _properties_ddl() -> str:
         for column, source in kind.columns.items():
             for name, field in _fields_of(source, column):
                 if isinstance(field, FromProperties):
-                    fields[field.field] = SPARK_TYPES[COLUMNS.get(name, "int64")]
+                    fields[field.field] = SPARK_TYPES[field.kind or COLUMNS.get(name, "int64")]
                 elif kind.each is not None:
                     of_list = elements.setdefault(kind.each, {})
                     if field.field is not None:
@@ -117,6 +143,8 @@ def _properties_ddl() -> str:
 def _fields_of(source: Source, column: str) -> list[tuple[str, FromProperties | FromElement]]:
     if isinstance(source, FromRecord):
         return []
+    if isinstance(source, IsSender):
+        source, column = source.person, "person_id"
     if isinstance(source, FromPersonId):
         return [(column, FromProperties(source.field))]
     return list(source.fields.items()) if isinstance(source, Formula) else [(column, source)]

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from jishi.features import ENTITY_KEYS, Feature, views
 from jishi.features.lake_tables import view_table
+from jishi.features.zones import NO_ZONES, Zones
 from jishi.lake import TableNotPublished
 from jishi.lake.rows import Rows
 from jishi.outcomes import Outcome
@@ -25,7 +26,7 @@ from spark_jobs.silver.repairs import apply_repairs
 Views = Mapping[str, Sequence[Feature]]
 
 
-def good_acts(events: DataFrame, settings: Settings) -> DataFrame:
+def good_acts(events: DataFrame, settings: Settings, zones: Zones = NO_ZONES) -> DataFrame:
     """Acts of the good ones among accepted events (columns of ``BRONZE_EVENTS``), whatever their number of deliveries.
 
     Repairs are left out: when the event was counted nobody knew what it would become, and no engine counts it later.
@@ -36,20 +37,34 @@ def good_acts(events: DataFrame, settings: Settings) -> DataFrame:
         allowed_lateness_s=settings.allowed_lateness_s,
         future_tolerance_s=settings.future_tolerance_s,
     )
-    return acts(classified.where(F.col("outcome") == Outcome.GOOD.value))
+    return acts(classified.where(F.col("outcome") == Outcome.GOOD.value), zones)
 
 
-def replay(session: SparkSession, settings: Settings, source: Path, target: Path, wanted: Views | None = None) -> None:
+def replay(
+    session: SparkSession,
+    settings: Settings,
+    source: Path,
+    target: Path,
+    wanted: Views | None = None,
+    zones: Zones = NO_ZONES,
+) -> None:
     """Features of a log in JSON lines (columns of ``BRONZE_EVENTS``) into ``target/<view>/``."""
     events = session.read.schema(BRONZE_EVENTS.spark_ddl).json(str(source))
-    acts = good_acts(events, settings).persist(StorageLevel.MEMORY_AND_DISK)
+    acts = good_acts(events, settings, zones).persist(StorageLevel.MEMORY_AND_DISK)
     for view, members in (wanted or views()).items():
         rows = view_rows(acts, members, allowed_lateness_s=settings.allowed_lateness_s)
         rows.drop(*ENTITY_KEYS[members[0].entity]).write.mode("overwrite").parquet(str(target / view))
     acts.unpersist()
 
 
-def backfill(session: SparkSession, settings: Settings, wanted: Views, shops: list[str], report: Callable[[str], None]) -> None:
+def backfill(
+    session: SparkSession,
+    settings: Settings,
+    wanted: Views,
+    shops: list[str],
+    report: Callable[[str], None],
+    zones: Zones = NO_ZONES,
+) -> None:
     """Features of everything in bronze into the lake tables ``features/<view>``, the shops' rows replaced.
 
     ``shops`` are all of bronze where none is named. Raises jishi.lake.TableNotPublished when there is no bronze.
@@ -61,7 +76,7 @@ def backfill(session: SparkSession, settings: Settings, wanted: Views, shops: li
     bronze = [publication.rows(schema, where).select(*BRONZE_EVENTS.columns) for schema in (BRONZE_HISTORY, BRONZE_LIVE)]
     if not any(publication.files(schema, where) for schema in (BRONZE_HISTORY, BRONZE_LIVE)):
         raise TableNotPublished("bronze has no event yet; import a history or send events: python -m imports history")
-    good = good_acts(bronze[0].unionByName(bronze[1]), settings).persist(StorageLevel.MEMORY_AND_DISK)
+    good = good_acts(bronze[0].unionByName(bronze[1]), settings, zones).persist(StorageLevel.MEMORY_AND_DISK)
     try:
         for view, members in wanted.items():
             rows = view_rows(good, members, allowed_lateness_s=settings.allowed_lateness_s)

@@ -5,49 +5,46 @@ two changes: what it adds at its end, and what it takes away one window later. T
 instants, and each value holds for every slide until the next change. A different value (``distinct``) is added where it comes
 without having been in the window, and taken away where it was not seen again in time. An extreme cannot be taken away: it is
 looked for among the slides in the window, and so are values (``values``). So an act is handled twice, and not once for each
-of the windows that hold it.
+of the windows that hold it. A window that ended some time ago is one up to now whose acts come later by as much.
 
 A running view has one row an instant at which it changed: of several events known in the same millisecond the last one's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from jishi.features import ENTITY_KEYS, FEATURES, Feature, Where, operands
+from jishi.features import ENTITY_KEYS, Feature, Where
 from jishi.features.act import COLUMNS
 from jishi.features.entity import ESCAPES, SEPARATOR
 from jishi.features.refusal import KNOWN_AT
+from jishi.money import MOST_SUM
 from jishi.tables import SPARK_TYPES
 from spark_jobs.silver.outcomes import ORDER_OF_KNOWING
 
-EXTREMES = {"min": F.min, "max": F.max, "seconds_since": F.max}
+_WIDE = "DECIMAL(38, 0)"
+EXTREMES = {"min": F.min, "max": F.max}
 
 
-def view_rows(
-    acts: DataFrame, features: Sequence[Feature], *, allowed_lateness_s: int, declared: Iterable[Feature] = FEATURES
-) -> DataFrame:
+def view_rows(acts: DataFrame, features: Sequence[Feature], *, allowed_lateness_s: int) -> DataFrame:
     """Rows of one view: ``shop_id``, its key columns, ``entity_id``, ``as_of_ms``, ``valid_until_ms`` and the features.
 
-    ``acts`` are those of ``spark_jobs.features.acts``; ``declared`` are all features that a ratio may name.
+    ``acts`` are those of ``spark_jobs.features.acts``.
     """
     if features[0].is_running:
         return _running_rows(acts, features)
-    return _window_rows(acts, features, allowed_lateness_s, tuple(declared))
+    return _window_rows(acts, features, allowed_lateness_s)
 
 
-def _window_rows(
-    acts: DataFrame, features: Sequence[Feature], allowed_lateness_s: int, declared: tuple[Feature, ...]
-) -> DataFrame:
-    parts = list({part.name: part for feature in features for part in operands(feature, declared)}.values())
-    keys = ENTITY_KEYS[features[0].entity]
-    slide_ms = features[0].slide * 1000
+def _window_rows(acts: DataFrame, parts: Sequence[Feature], allowed_lateness_s: int) -> DataFrame:
+    keys = ENTITY_KEYS[parts[0].entity]
+    slide_ms, offset_ms = parts[0].slide * 1000, parts[0].offset_s * 1000
     kinds = sorted({kind for part in parts for kind in part.acts})
     taken = _with_whole_key(acts.where(F.col("kind").isin(kinds)), keys)
-    taken = taken.withColumn("at_ms", F.expr(f"(occurred_at_ms div {slide_ms} + 1) * {slide_ms}"))
+    taken = taken.withColumn("at_ms", F.expr(f"(occurred_at_ms div {slide_ms} + 1) * {slide_ms} + {offset_ms}"))
     changes = _changes_of_slides(taken, parts, keys)
     for part in parts:
         if part.aggregation == "distinct":
@@ -57,14 +54,14 @@ def _window_rows(
         *_identity(keys),
         known_ms.alias("as_of_ms"),
         (known_ms + F.lit(slide_ms)).alias("valid_until_ms"),
-        *(F.expr(_value(feature)).alias(feature.name) for feature in features),
+        *(F.expr(_value(part)).alias(part.name) for part in parts),
     )
 
 
 def _changes_of_slides(taken: DataFrame, parts: Sequence[Feature], keys: Sequence[str]) -> DataFrame:
     """What each slide adds at its end and takes away when it leaves a window; ``at_ms``, ``acts`` and aggregates of parts.
 
-    ``acts`` tells whether the longest window holds anything at all.
+    ``acts`` tells whether the window holds anything at all.
     """
     added = {name: sql for part in parts for name, sql in sums_of(part).items()}
     extremes = {part.name: extreme_of(part) for part in parts if part.aggregation in EXTREMES}
@@ -72,15 +69,11 @@ def _changes_of_slides(taken: DataFrame, parts: Sequence[Feature], keys: Sequenc
     of_slide = added | extremes | {name: _set_of(part) for name, part in sets.items()}
     aggregates = [F.expr(sql).alias(name) for name, sql in of_slide.items()]
     slides = taken.groupBy("shop_id", *keys, "at_ms").agg(F.count(F.lit(1)).alias("acts"), *aggregates)
-    longest_s = max(part.size for part in parts)
-    changes = [_struct({name: name for name in ("at_ms", "acts", *of_slide)})]
-    for size_s in sorted({part.size for part in parts}):
-        leaving = {name for part in parts if part.size == size_s for name in sums_of(part)}
-        left = {name: f"-{name}" if name in leaving else "0L" for name in added}
-        left = {"at_ms": f"at_ms + {size_s * 1000}", "acts": "-acts" if size_s == longest_s else "0L"} | left
-        left |= {name: "CAST(NULL AS BIGINT)" for name in extremes}
-        left |= {name: f"CAST(NULL AS ARRAY<{SPARK_TYPES[COLUMNS[part.column or '']]}>)" for name, part in sets.items()}
-        changes.append(_struct(left))
+    come = {name: name for name in ("at_ms", "acts", *of_slide)}
+    leave = {"at_ms": f"at_ms + {parts[0].size * 1000}", "acts": "-acts"} | {name: f"-{name}" for name in added}
+    leave |= {name: "CAST(NULL AS BIGINT)" for name in extremes}
+    leave |= {name: f"CAST(NULL AS ARRAY<{SPARK_TYPES[COLUMNS[part.column or '']]}>)" for name, part in sets.items()}
+    changes = [_struct(come), _struct(leave)]
     return slides.select("shop_id", *keys, F.expr(f"inline(array({', '.join(changes)}))"))
 
 
@@ -105,7 +98,12 @@ def _values_of_windows(changes: DataFrame, parts: Sequence[Feature], keys: Seque
     values = {"acts": F.sum("acts").over(so_far), "next_ms": F.lead("at_ms").over(of_key)}
     for part in parts:
         names = [part.name] if part.aggregation == "distinct" else list(sums_of(part))
-        values |= {name: F.sum(name).over(so_far) for name in names}
+        wide = wide_sums(part)
+        for name in names:
+            total = F.sum(name).over(so_far)
+            values[name] = (
+                F.least(F.lit(MOST_SUM), F.greatest(F.lit(-MOST_SUM), total)).cast("bigint") if name in wide else total
+            )
         inside = of_key.rangeBetween(slide_ms - part.size * 1000, Window.currentRow)
         if part.aggregation in EXTREMES:
             values[part.name] = EXTREMES[part.aggregation](part.name).over(inside)
@@ -126,19 +124,27 @@ def sums_of(part: Feature) -> dict[str, str]:
     if part.aggregation == "count":
         return {part.name: f"count(1) {taken}"}
     if part.aggregation == "sum":
-        return {part.name: f"coalesce(sum({part.column}) {taken}, 0L)"}
+        return {part.name: _exact_sum(part, taken)}
     if part.aggregation == "mean":
         return {
-            f"{part.name}__sum__part": f"coalesce(sum({part.column}) {taken}, 0L)",
+            f"{part.name}__sum__part": _exact_sum(part, taken),
             f"{part.name}__count__part": f"count({part.column}) {taken}",
         }
     return {}
 
 
+def wide_sums(part: Feature) -> frozenset[str]:
+    """Those of ``sums_of`` that 64 bits may not hold before they are cut to the bounds of the definition."""
+    return frozenset({"sum": {part.name}, "mean": {f"{part.name}__sum__part"}}.get(part.aggregation, ()))
+
+
+def _exact_sum(part: Feature, taken: str) -> str:
+    return f"CAST(coalesce(sum(CAST({part.column} AS DECIMAL(20, 0))) {taken}, 0) AS {_WIDE})"
+
+
 def extreme_of(part: Feature) -> str:
     """The extreme of one slide, as Spark SQL over acts."""
-    column = "occurred_at_ms" if part.aggregation == "seconds_since" else part.column
-    return f"{'min' if part.aggregation == 'min' else 'max'}({column}) FILTER (WHERE {_taken_by(part)})"
+    return f"{part.aggregation}({part.column}) FILTER (WHERE {_taken_by(part)})"
 
 
 def _set_of(part: Feature) -> str:
@@ -163,14 +169,11 @@ def _in_list(values: Sequence[str | int]) -> str:
 def _value(feature: Feature) -> str:
     """The value of a feature from the aggregates of a window."""
     default = "NULL" if feature.default is None else str(feature.default)
-    if feature.aggregation == "ratio":
-        return _quotient(f"coalesce({feature.numerator}, 0L)", f"coalesce({feature.denominator}, 0L)", default)
     if feature.aggregation == "mean":
         return _quotient(f"{feature.name}__sum__part", f"{feature.name}__count__part", default)
     if feature.aggregation == "values":
         return feature.name
-    value = f"(end_ms - {feature.name}) div 1000" if feature.aggregation == "seconds_since" else feature.name
-    return f"CAST(coalesce({value}, {default}) AS BIGINT)"
+    return f"CAST(coalesce({feature.name}, {default}) AS BIGINT)"
 
 
 def _quotient(above: str, below: str, default: str) -> str:

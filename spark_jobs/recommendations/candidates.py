@@ -9,11 +9,12 @@ from jishi.tables import PERSON_CANDIDATES
 
 # Whole billionths add up to the same sum in any order, which doubles do not; so equal scores are equal on every run.
 BILLIONTHS = 1_000_000_000
+_SELLABLE = "status = 'active' and coalesce(stock, 1) > 0"
 
 
 def sellable(items: DataFrame) -> DataFrame:
-    """Items of a catalogue that may be shown: active and in stock. Serving looks again at the time of a request."""
-    return items.where("status = 'active' and stock > 0").select("shop_id", "item_id")
+    """Items of a catalogue that may be shown: active, in stock where it is known. Serving looks again at each request."""
+    return items.where(_SELLABLE).select("shop_id", "item_id")
 
 
 def not_withdrawn(catalogue: DataFrame, states: DataFrame) -> DataFrame:
@@ -21,7 +22,7 @@ def not_withdrawn(catalogue: DataFrame, states: DataFrame) -> DataFrame:
 
     An item without a known state by then stays: persons acted on it.
     """
-    gone = states.where("not coalesce(status = 'active' and stock > 0, false)").select("shop_id", "item_id")
+    gone = states.where(f"not coalesce({_SELLABLE}, false)").select("shop_id", "item_id")
     return catalogue.select("shop_id", "item_id").join(gone, ["shop_id", "item_id"], "left_anti")
 
 

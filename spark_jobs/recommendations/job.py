@@ -31,8 +31,9 @@ from jishi.tables import (
 )
 from spark_jobs.publication import Publication
 from spark_jobs.recommendations import als, audit, candidates, cooccurrence
-from spark_jobs.recommendations.known import instant, known_before, lines_known_before
+from spark_jobs.recommendations.known import instant, known_before, lines_known_before, with_persons_then
 from spark_jobs.silver import behaviour
+from spark_jobs.silver.job import unlinks_of
 
 WITHIN = ("order", "person")
 NEIGHBOURS_PER_ITEM = 50
@@ -65,7 +66,11 @@ def _known(publication: Publication, schema: TableSchema, shop_id: str, before: 
         return rows
     if schema is SILVER_ORDER_LINES:
         return lines_known_before(rows, _read(publication, SILVER_ORDERS, shop_id), before)
-    return known_before(rows, before)
+    known = known_before(rows, before)
+    if schema is not SILVER_INTERACTIONS:
+        return known
+    events = known_before(publication.rows(SILVER_EVENTS, Rows.of(shop_id=[shop_id])), before)
+    return with_persons_then(known, events, unlinks_of(publication.session, publication.settings, [shop_id]), before)
 
 
 def _read(publication: Publication, schema: TableSchema, shop_id: str) -> DataFrame:

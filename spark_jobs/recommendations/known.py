@@ -1,4 +1,4 @@
-"""What was known at a cut: the rule by which ``models.split.Window`` takes training acts, over tables."""
+"""What was known at a cut: the rule by which ``models.split.Window`` takes training acts, over tables, and whose they were."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+
+from spark_jobs.silver import identity
 
 
 def instant(at: datetime) -> Column:
@@ -22,3 +24,18 @@ def lines_known_before(order_lines: DataFrame, orders: DataFrame, before: dateti
     """Lines of the orders that were paid and known before an instant; a line has no clock of its own for the second."""
     known = known_before(orders.withColumnRenamed("paid_at", "occurred_at"), before).select("shop_id", "order_id")
     return order_lines.join(known, ["shop_id", "order_id"], "left_semi")
+
+
+def with_persons_then(rows: DataFrame, events: DataFrame, unlinks: DataFrame | None, before: datetime) -> DataFrame:
+    """Rows (``event_id``, ``person_id``) with the persons of their events as they were known at the cut: silver's go by the
+    links known today, and a login after the cut must teach a model of before it nothing.
+
+    ``events`` are all of the shop that were known before it; a row without an event keeps its person.
+    """
+    acts = identity.acts(events)
+    if unlinks is not None:
+        unlinks = unlinks.where(F.col("known_at_ms") < int(before.timestamp() * 1000))
+    then = identity.with_persons(events, identity.links(acts, unlinks), acts)
+    then = then.select("shop_id", "event_id", F.col("person_id").alias("person_then"))
+    joined = rows.join(then, ["shop_id", "event_id"], "left")
+    return joined.withColumn("person_id", F.coalesce("person_then", "person_id")).select(rows.columns)

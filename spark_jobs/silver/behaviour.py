@@ -6,11 +6,12 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from jishi.tables import SILVER_INTERACTIONS, SILVER_ITEMS
-from spark_jobs.silver.orders import paid_lines
+from spark_jobs.silver.orders import home_minor, paid_lines
 
 _ITEM = (
     "properties STRUCT<item_id STRING, title STRING, title_en STRING, category STRING, brand STRING, "
-    "attributes MAP<STRING, STRING>, unit_price_minor BIGINT, currency STRING, stock BIGINT, status STRING, region STRING>"
+    "attributes MAP<STRING, STRING>, unit_price_minor BIGINT, currency STRING, home_currency STRING, "
+    "home_unit_price_minor BIGINT, stock BIGINT, status STRING, region STRING, unit_cost_minor BIGINT, stocked_at STRING>"
 )
 _KINDS = {"item_viewed": "view", "item_added_to_cart": "add", "item_shared": "share"}
 
@@ -39,7 +40,7 @@ def items(events: DataFrame) -> DataFrame:
         F.desc("occurred_at"), F.desc("received_at"), F.desc("event_id")
     )
     latest = parsed.withColumn("n", F.row_number().over(newest)).where("n = 1")
-    simple = ("title", "title_en", "category", "brand", "unit_price_minor", "currency", "stock", "region")
+    simple = ("title", "title_en", "category", "brand", "unit_price_minor", "currency", "home_currency", "stock", "region")
     columns = {
         "item_id": F.col("p.item_id"),
         "attributes": F.to_json(
@@ -48,8 +49,10 @@ def items(events: DataFrame) -> DataFrame:
             )
         ),
         "status": F.coalesce("p.status", F.lit("active")),
+        "home_unit_price_minor": F.expr(home_minor("p.unit_price_minor", "p.home_unit_price_minor")),
         "changed_at": F.col("occurred_at"),
         "known_at": F.col("received_at"),
-        **{name: F.col(f"p.{name}") for name in simple},
+        "stocked_at": F.try_to_timestamp("p.stocked_at").cast("timestamp_ntz"),
+        **{name: F.col(f"p.{name}") for name in (*simple, "unit_cost_minor")},
     }
     return latest.withColumns(columns).select(*SILVER_ITEMS.columns)

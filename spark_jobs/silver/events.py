@@ -5,11 +5,14 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jishi.outcomes import Outcome
+from jishi.outcomes import KEPT_OUT, Outcome
 from jishi.tables import SILVER_DUPLICATES, SILVER_EVENTS, SILVER_QUARANTINE
 from spark_jobs.silver.outcomes import instant, is_in_silver, local_date
 
-_CONTEXT = "context STRUCT<channel STRING, campaign STRING, referrer STRING, device STRING, city STRING>"
+_CONTEXT = (
+    "context STRUCT<channel STRING, campaign STRING, referrer STRING, device STRING, city STRING>, "
+    "properties STRUCT<share_id STRING, shared_by STRING>"
+)
 
 
 def events(classified: DataFrame, batch: str, zones: dict[str, str]) -> DataFrame:
@@ -19,6 +22,7 @@ def events(classified: DataFrame, batch: str, zones: dict[str, str]) -> DataFram
     """
     parsed = classified.where(is_in_silver()).withColumn("parsed", F.from_json("line", _CONTEXT))
     context = {name: F.col(f"parsed.context.{name}") for name in ("channel", "campaign", "referrer", "device", "city")}
+    shared = {name: F.col(f"parsed.properties.{name}") for name in ("share_id", "shared_by")}
     columns = {
         "batch": F.lit(batch),
         "occurred_at": instant("occurred_at_ms"),
@@ -26,6 +30,7 @@ def events(classified: DataFrame, batch: str, zones: dict[str, str]) -> DataFram
         "occurred_date": local_date("occurred_at_ms", zones),
         "is_late": F.col("outcome") == Outcome.LATE.value,
         **context,
+        **shared,
     }
     return parsed.withColumns(columns).select(*SILVER_EVENTS.columns)
 
@@ -38,8 +43,8 @@ def duplicates(classified: DataFrame, batch: str) -> DataFrame:
 
 
 def quarantine(classified: DataFrame, batch: str) -> DataFrame:
-    """Invalid and future events with their reason, with the columns of ``SILVER_QUARANTINE``."""
-    rows = classified.where(F.col("outcome").isin(Outcome.INVALID.value, Outcome.FUTURE.value))
+    """Invalid events, claims and future events with their reason, with the columns of ``SILVER_QUARANTINE``."""
+    rows = classified.where(F.col("outcome").isin(*[outcome.value for outcome in KEPT_OUT]))
     is_future = F.col("outcome") == Outcome.FUTURE.value
     ahead_s = (F.col("occurred_at_ms") - F.col("received_at_ms")) / 1000
     columns = {

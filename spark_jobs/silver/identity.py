@@ -6,7 +6,7 @@ wide rows stay where they are. Only acts of shared devices go through windows.
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from jishi.identity import DEVICE, RULES, USER, IdentityRules, LinkReason
@@ -43,13 +43,14 @@ def links(of_acts: DataFrame, unlinks: DataFrame | None = None, rules: IdentityR
     in_time = Window.partitionBy(*_PAIR).orderBy("occurred_at_ms")
     begins = F.coalesce(F.col("occurred_at_ms") - F.lag("occurred_at_ms").over(in_time) > 2 * rules.horizon_ms, F.lit(True))
     numbered = long.withColumn("begins", begins.cast("int")).withColumn("run", F.sum("begins").over(in_time))
-    runs = pairs.where(is_short).unionByName(_runs(numbered, ("run",)).drop("run"))
+    runs = pairs.where(is_short).withColumn("of_several", F.lit(False))
+    runs = runs.unionByName(_runs(numbered, ("run",)).drop("run").withColumn("of_several", F.lit(True)))
     horizon = rules.horizon_ms
     before_of_user = Window.partitionBy("shop_id", "user_id").orderBy("known_at_ms").rangeBetween(-horizon, 0)
     before_of_device = Window.partitionBy(*_DEVICE).orderBy("known_at_ms").rangeBetween(-horizon, 0)
     reason = (
-        F.when(F.count("*").over(before_of_user) > rules.most_devices, LinkReason.SHARED_ACCOUNT.value)
-        .when(F.count("*").over(before_of_device) > rules.most_users, LinkReason.PUBLIC_DEVICE.value)
+        F.when(_distinct("anonymous_id", before_of_user) > rules.most_devices, LinkReason.SHARED_ACCOUNT.value)
+        .when(_distinct("user_id", before_of_device) > rules.most_users, LinkReason.PUBLIC_DEVICE.value)
         .otherwise(LinkReason.LOGIN.value)
     )
     columns = {
@@ -59,6 +60,12 @@ def links(of_acts: DataFrame, unlinks: DataFrame | None = None, rules: IdentityR
         **{name: _instant(F.col(f"{name}_ms")) for name in ("first_at", "last_at", "known_at")},
     }
     return runs.withColumns(columns).select(*SILVER_IDENTITY.columns)
+
+
+def _distinct(name: str, window: WindowSpec) -> Column:
+    """How many ids are in the window. A pair of one link adds one; sets, which cost more, are for the few of several."""
+    alone = F.count(F.when(~F.col("of_several"), 1)).over(window)
+    return alone + F.size(F.collect_set(F.when(F.col("of_several"), F.col(name))).over(window))
 
 
 def with_persons(events: DataFrame, of_links: DataFrame, of_acts: DataFrame, rules: IdentityRules = RULES) -> DataFrame:

@@ -21,7 +21,7 @@ from jishi.tables import TableSchema
 from jishi.unlinks import read_unlinks
 from spark_jobs.publication import Publication
 from spark_jobs.shop_groups import build_shops
-from spark_jobs.silver import behaviour, events, identity, orders, sessions
+from spark_jobs.silver import behaviour, events, identity, orders, refunds, sessions
 from spark_jobs.silver.audit import Audited, audit
 from spark_jobs.silver.batches import batch_order, built_batches, later_batches, shops_of_batch
 from spark_jobs.silver.bronze import bronze_rows, source_of
@@ -32,6 +32,7 @@ BRONZE = (tables.BRONZE_LIVE, tables.BRONZE_HISTORY, tables.BRONZE_REPAIRS)
 KEPT_BYTES = 4 * 2**20  # a batch of so much is kept in memory whole, once its events have their outcomes
 TRIES = 3  # when others publish the same shops meanwhile, a build begins again so many times
 Report = Callable[[str], None]
+_MONEY = (tables.SILVER_ORDERS, tables.SILVER_ORDER_LINES, tables.SILVER_REFUNDS, tables.SILVER_REFUND_LINES)
 _IDS = ("shop_id", "anonymous_id", "user_id")
 
 
@@ -93,6 +94,7 @@ def _build_group(
 ) -> Audited:
     """Write the tables of some shops to the branches and audit them. Raises UnknownShop, AuditFailed and Spark's errors."""
     zones = {shop_id: shops.get(shop_id).time_zone for shop_id in group}
+    at_midnight = [shop_id for shop_id in group if shops.get(shop_id).visits_end_at_midnight]
     batches = {batch: group, **later_batches(publication, batch, group)}
     built = built_batches(publication, group)
     again = {shop: {name for name, shops_of in batches.items() if shop in shops_of} for shop in group}
@@ -113,8 +115,15 @@ def _build_group(
             size = sum(file.bytes for file in publication.files(*source_of(name, shops_of)))
             build.outcomes(classified, name, shops_of, zones, is_small=size <= KEPT_BYTES)
             build.acts(name, shops_of)
-        moved = build.persons(group)
-        build.states(group, None if is_whole else _acting(publication, batches).unionByName(moved).distinct())
+        build.identity(group)
+        if is_whole and len(batches) == 1:  # every person is by these links already
+            build.refunds(group)
+            build.states(group, None, at_midnight)
+        else:
+            moved = build.persons(group)
+            build.refunds(group)
+            acting = None if is_whole else _acting(publication, batches).unionByName(moved).distinct()
+            build.states(group, acting, at_midnight)
         build.wait()
     return audit(publication, group, batches)
 
@@ -160,6 +169,8 @@ class _Build:
         self.pool = pool
         self.pending: list[Future[None]] = []
         self.kept: list[DataFrame] = []
+        self.linked: list[str] = []  # shops of ``links``
+        self.links: DataFrame
 
     def batches_before(self, batch: str, shops: list[str]) -> list[str]:
         """Batches of the shops that come before a batch."""
@@ -182,8 +193,9 @@ class _Build:
         silver_events = events.events(classified, batch, zones)
         of_acts = identity.acts(silver_events)
         others_of = self.publication.rows(tables.SILVER_EVENTS, Rows.of(shop_id=shops)).where(F.col("batch") != batch)
-        of_links = identity.links(identity.acts(others_of).unionByName(of_acts), self.unlinks).localCheckpoint()
-        self._write(tables.SILVER_EVENTS, identity.with_persons(silver_events, of_links, of_acts), where)
+        self.links = identity.links(identity.acts(others_of).unionByName(of_acts), self.unlinks).localCheckpoint()
+        self.linked = shops
+        self._write(tables.SILVER_EVENTS, identity.with_persons(silver_events, self.links, of_acts), where)
         self._write(tables.SILVER_DUPLICATES, events.duplicates(others, batch), where)
         self._write(tables.SILVER_QUARANTINE, events.quarantine(others, batch), where)
         kept.unpersist()
@@ -202,23 +214,29 @@ class _Build:
         self._write(tables.SILVER_ORDERS, orders.orders(paid), where)  # sessions read it
         self._submit(tables.SILVER_ORDER_LINES, orders.order_lines(paid), where)
         self._submit(tables.SILVER_INTERACTIONS, behaviour.interactions(acts, paid), where)
-        self._submit(tables.SILVER_REFUNDS, orders.refunds(acts, known_refunds), where)
+        reported = refunds.reported_refunds(acts, known_refunds)
+        self._submit(tables.SILVER_REFUNDS, refunds.refunds(reported), where)
+        self._submit(tables.SILVER_REFUND_LINES, refunds.refund_lines(reported), where)
+
+    def identity(self, shops: list[str]) -> None:
+        """The links of all that is known now. After the last batch they are known already, if it was one of all the shops."""
+        self.wait()
+        if self.linked != shops:
+            of_acts = identity.acts(self.publication.rows(tables.SILVER_EVENTS, Rows.of(shop_id=shops)))
+            self.links = identity.links(of_acts, self.unlinks).localCheckpoint()
+        self._submit(tables.SILVER_IDENTITY, self.links, Rows.of(shop_id=shops))
 
     def persons(self, shops: list[str]) -> DataFrame:
-        """The links of all that is known now, and the persons by them: batches in which a person changes are restated.
+        """The persons by the links of ``identity``: batches in which a person changes are restated.
 
         Returns ``shop_id``, ``anonymous_id``, ``user_id`` of the events that changed.
         """
-        self.wait()
-        mine = Rows.of(shop_id=shops)
-        silver_events = self.publication.rows(tables.SILVER_EVENTS, mine)
+        silver_events = self.publication.rows(tables.SILVER_EVENTS, Rows.of(shop_id=shops))
         of_acts = identity.acts(silver_events)
-        of_links = identity.links(of_acts, self.unlinks).localCheckpoint()
-        self._submit(tables.SILVER_IDENTITY, of_links, mine)
         stored = silver_events.where("user_id is null and anonymous_id is not null").select(
             *_IDS, "batch", "event_id", "occurred_at", F.col("person_id").alias("stored")
         )
-        resolved = identity.with_persons(stored, of_links, of_acts)
+        resolved = identity.with_persons(stored, self.links, of_acts)
         moved = resolved.where("not person_id <=> stored").drop("stored", "occurred_at").localCheckpoint()
         again: dict[str, list[str]] = {}
         for row in moved.select("shop_id", "batch").distinct().collect():
@@ -237,14 +255,34 @@ class _Build:
         self.acts(batch, shops)
         self.wait()
 
-    def states(self, shops: list[str], acting: DataFrame | None) -> None:
-        """Sessions, only of the devices and users of ``acting`` (their ids) unless it is None, and the newest items."""
+    def refunds(self, shops: list[str]) -> None:
+        """What of each refund counts by the orders that are known now: batches in which that changes are restated."""
+        self.wait()
+        mine = Rows.of(shop_id=shops)
+        if not self.publication.files(tables.SILVER_REFUNDS, mine):
+            return
+        rows = {schema: self.publication.rows(schema, mine) for schema in _MONEY}
+        counted = refunds.count_refunds(rows[tables.SILVER_REFUNDS], rows[tables.SILVER_ORDERS]).localCheckpoint()
+        lines = refunds.count_refund_lines(rows[tables.SILVER_REFUND_LINES], counted, rows[tables.SILVER_ORDER_LINES])
+        for schema, frame in ((tables.SILVER_REFUNDS, counted), (tables.SILVER_REFUND_LINES, lines.localCheckpoint())):
+            changed = frame.where("is_changed").select("batch").distinct().collect()
+            if batches := sorted(row.batch for row in changed):
+                again = frame.where(F.col("batch").isin(batches)).select(*schema.columns)
+                self._submit(schema, again, Rows.of(shop_id=shops, batch=batches))
+        self.wait()
+
+    def states(self, shops: list[str], acting: DataFrame | None, at_midnight: list[str]) -> None:
+        """Sessions, only of the devices and users of ``acting`` (their ids) unless it is None, and the newest items.
+
+        ``at_midnight`` are the shops whose visits end with the day.
+        """
         mine = Rows.of(shop_id=shops)
         acts, paid = self.publication.rows(tables.SILVER_EVENTS, mine), self.publication.rows(tables.SILVER_ORDERS, mine)
         if acting is None:
-            visits = sessions.sessions(acts, paid)
+            visits = sessions.sessions(acts, paid, at_midnight)
         else:
-            visits = sessions.sessions_anew(acts, paid, acting, self.publication.before(tables.SILVER_SESSIONS, mine))
+            before = self.publication.before(tables.SILVER_SESSIONS, mine)
+            visits = sessions.sessions_anew(acts, paid, acting, before, at_midnight)
         self._submit(tables.SILVER_SESSIONS, visits, mine)
         self._submit(tables.SILVER_ITEMS, behaviour.items(acts), mine)
 

@@ -149,3 +149,53 @@ def test_instants_keep_milliseconds_in_any_zone(naive: datetime, offset_minutes:
     instant = naive.replace(tzinfo=timezone(timedelta(minutes=offset_minutes)))
     parsed = parse_instant(instant.isoformat())
     assert to_ms(parsed) == (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+ADDED = [
+    ("recommendation_shown", {"reasons": ["popular", "new"], "is_person_known": False}),
+    ("item_changed", {"unit_cost_minor": 0, "stocked_at": "2026-09-01T08:00:00.000Z"}),
+    ("order_paid", {"delivery_region": "浙江"}),
+]
+
+
+@pytest.mark.parametrize(("event_type", "fields"), ADDED)
+def test_what_was_added_is_unknown_when_it_is_left_out_or_null(event_type: str, fields: dict[str, Any]) -> None:
+    raw = golden(event_type)
+    for properties in (raw["properties"], raw["properties"] | dict.fromkeys(fields)):
+        event = check_event(raw | {"properties": properties}, "lanting")
+        assert isinstance(event, Event), event
+        assert {name: getattr(event.properties, name) for name in fields} == dict.fromkeys(fields)
+    assert isinstance(check_event(raw | {"properties": raw["properties"] | fields}, "lanting"), Event)
+
+
+@pytest.mark.parametrize(
+    ("event_type", "field", "value"),
+    [
+        ("recommendation_shown", "reasons", "popular"),
+        ("recommendation_shown", "reasons", ["popular"] * 201),
+        ("recommendation_shown", "is_person_known", 1),
+        ("item_changed", "unit_cost_minor", -1),
+        ("item_changed", "unit_cost_minor", "12"),
+        ("item_changed", "stocked_at", "yesterday"),
+        ("order_paid", "delivery_region", 310000),
+    ],
+)
+def test_what_was_added_is_typed(event_type: str, field: str, value: Any) -> None:
+    raw = golden(event_type)
+    result = check_event(raw | {"properties": raw["properties"] | {field: value}}, "lanting")
+    assert isinstance(result, Refusal)
+    assert result.field.startswith(f"properties.{field}")
+
+
+@pytest.mark.parametrize(
+    "sent", ["2026-09-01 08:00:00,5+0800", "2026-09-01t00:00:00.5004z", "2026-09-01T00:00:00.500Z", "2026-08-31T20:00:00.5-04"]
+)
+def test_an_instant_among_the_properties_has_one_form_in_the_line(sent: str) -> None:
+    """Engines read it from the line, each with a parser of its own."""
+    raw = golden("item_changed")
+    raw["properties"]["stocked_at"] = sent
+    record, refusal = record_of(raw, shop_id="lanting", collector_id="c", seq=0, collected_at_ms=0)
+    assert not isinstance(refusal, Refusal)
+    line = orjson.loads(record["line"])
+    assert line["properties"]["stocked_at"] == "2026-09-01T00:00:00.500Z"
+    assert line["occurred_at"] == raw["occurred_at"]

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jishi.contract import Event, Refusal, check_event, record_of
-from jishi.contract.ids import normal_id
+from jishi.contract.ids import are_plain, normal_id
+from jishi.contract.reading import is_plain, read_event
 
 HEAD = {"event_id": "e", "shop_id": "a", "type": "item_viewed", "occurred_at": "2026-03-01T10:00:00Z"}
 
@@ -27,6 +28,8 @@ HEAD = {"event_id": "e", "shop_id": "a", "type": "item_viewed", "occurred_at": "
         ("nullable", "nullable"),
         ("Nancy", "Nancy"),
         ("0", "0"),
+        ("[object 1]", "[object 1]"),
+        ("00000000-0000-0000-0000-0000000000001", "00000000-0000-0000-0000-0000000000001"),
         ("👩\u200d🚀", "👩\u200d🚀"),  # a joiner is part of what is seen
     ],
 )
@@ -47,6 +50,9 @@ def test_an_id_has_one_form(sent: str, kept: str) -> None:
         "NaN",
         "nan",
         " null ",
+        "[object Object]",  # PostHog 12008: whole sites became one person
+        " [object Undefined] ",
+        "00000000-0000-0000-0000-000000000000",  # of every phone that tells no device id
         "a\0b",
         "a\nb",
         "a\x7fb",
@@ -107,3 +113,37 @@ def test_a_made_up_id_of_an_import_cannot_meet_a_real_one() -> None:
     for sent_by, reason in (("import", None), ("server", "bad_id"), ("page", "bad_id")):
         record, _ = record_of(raw, shop_id="a", collector_id="c", seq=0, collected_at_ms=0, sent_by=sent_by)
         assert (record["invalid_reason"], record["sent_by"]) == (reason, sent_by)
+
+
+ANY_ID = st.one_of(
+    st.text(st.characters(min_codepoint=0, max_codepoint=0x3000), max_size=12),
+    st.sampled_from(
+        [
+            *("null", "nan", "page:x", "page:", "a b", " a", "b ", "NaN1", "x" * 199, "x" * 201, "undefined", "undefinedly"),
+            *("[object", "Object]", "[object Map]", "00000000-0000-0000-0000-000000000000"),
+        ]
+    ),
+)
+
+
+@given(st.lists(ANY_ID, min_size=1, max_size=5))
+def test_ids_that_are_plain_at_a_glance_are_in_their_one_form(texts: list[str]) -> None:
+    if are_plain(texts):
+        assert [normal_id(text) for text in texts] == texts
+
+
+@given(st.lists(st.from_regex(r"[!-~]{10,30}", fullmatch=True), min_size=1, max_size=5))
+def test_common_ids_are_plain_at_a_glance(texts: list[str]) -> None:
+    assert are_plain(texts) is not any(text.startswith("page:") for text in texts)
+
+
+@pytest.mark.parametrize("number", ["9" * 19, "-" + "9" * 19, "1" * 40])
+def test_a_long_number_is_refused_and_a_long_id_is_not(number: str) -> None:
+    event = HEAD | {"user_id": number.strip("-"), "properties": {"item_id": number.strip("-")}}
+    text = orjson.dumps(event)
+    assert read_event(text) == (event, None)
+    assert is_plain(text, event), "no second look at a long id"
+    for place in (b'"x": %s', b'"x": [1 , %s]', b'"x":{"y":\n %s}'):
+        _, refusal = read_event(text[:-1] + b", " + place % number.encode() + b"}")
+        assert refusal is not None
+        assert refusal.reason == "number_out_of_range"

@@ -6,6 +6,7 @@ The source is read with ``ast``; nothing is imported, so every environment's cod
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,3 +80,12 @@ def test_one_name_is_one_public_class() -> None:
 )
 def test_the_rule_sees_every_kind_of_binding(source: str, names: list[str]) -> None:
     assert sorted(name for name, _ in _banned(source)) == sorted(names)
+
+
+def test_no_shop_of_the_demo_is_named_outside_the_demo() -> None:
+    demo = re.compile("lanting|shanhai|xinghe", re.IGNORECASE)
+    folders = ("jishi", "collector", "imports", "flink_jobs", "spark_jobs", "models", "feature_repo", "serving", "dashboard")
+    files = [file for folder in (*folders, "quality", "ops", "dags", "dbt") for file in sorted((ROOT / folder).rglob("*"))]
+    texts = {file: file.read_text("utf-8") for file in files if file.suffix in {".py", ".js", ".sql", ".yml", ".yaml", ".html"}}
+    named = [str(file.relative_to(ROOT)) for file, text in texts.items() if demo.search(text)]
+    assert [name for name in named if not name.startswith("ops/demo/")] == []

@@ -10,9 +10,9 @@ events as (
 
 ),
 
-order_lines as (
+order_items as (
 
-    select * from {{ ref('stg_lake__order_lines') }}
+    select * from {{ ref('fct_order_items') }}
 
 ),
 
@@ -33,10 +33,11 @@ sold as (
     select
         shop_id,
         item_id,
-        cast(count(distinct order_id) as bigint) as orders,
-        cast(sum(quantity) as bigint) as units,
-        {{ sum_minor('net_minor') }} as revenue_minor
-    from order_lines
+        cast(count(*) as bigint) as orders,
+        {{ sum_minor('units') }} as units,
+        {{ sum_minor('revenue_minor') }} as revenue_minor,
+        {{ sum_minor('refunded_minor') }} as refunded_minor
+    from order_items
     group by shop_id, item_id
 
 )
@@ -54,8 +55,10 @@ select
     items.status,
     coalesce(viewed.views, 0) as views,
     coalesce(sold.orders, 0) as orders,
-    coalesce(sold.units, 0) as units,
-    coalesce(sold.revenue_minor, 0) as revenue_minor
+    cast(coalesce(sold.units, 0) as decimal(38, 0)) as units,
+    cast(coalesce(sold.revenue_minor, 0) as decimal(38, 0)) as revenue_minor,
+    cast(coalesce(sold.refunded_minor, 0) as decimal(38, 0)) as refunded_minor,
+    cast(coalesce(sold.revenue_minor, 0) - coalesce(sold.refunded_minor, 0) as decimal(38, 0)) as net_revenue_minor
 from items
 left join viewed on items.shop_id = viewed.shop_id and items.item_id = viewed.item_id
 left join sold on items.shop_id = sold.shop_id and items.item_id = sold.item_id

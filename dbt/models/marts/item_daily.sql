@@ -29,7 +29,7 @@ sold as (
         as_of.event_timestamp,
         order_lines.item_id,
         cast(count(distinct order_lines.order_id) as bigint) as orders_30d,
-        cast(sum(order_lines.quantity) as bigint) as units_30d,
+        {{ sum_of_feature('order_lines.quantity') }} as units_30d,
         cast(count(distinct order_lines.person_id) as bigint) as buyers_30d
     from as_of
     inner join orders

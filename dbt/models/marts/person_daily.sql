@@ -6,7 +6,7 @@ with as_of as (
 
 orders as (
 
-    select * from {{ ref('stg_lake__orders') }}
+    select * from {{ ref('int_orders_valued') }}
 
 ),
 
@@ -24,12 +24,12 @@ bought as (
         as_of.event_timestamp,
         orders.person_id,
         {{ count_where('orders.paid_at >= ' ~ days_later('as_of.event_timestamp', -30)) }} as orders_30d,
-        cast(sum(
-            case when orders.paid_at >= {{ days_later('as_of.event_timestamp', -30) }} then orders.units else 0 end
-        ) as bigint) as units_30d,
-        cast(sum(
-            case when orders.paid_at >= {{ days_later('as_of.event_timestamp', -30) }} then orders.paid_minor else 0 end
-        ) as bigint) as spent_minor_30d,
+        {{ sum_of_feature(
+            'case when orders.paid_at >= ' ~ days_later('as_of.event_timestamp', -30) ~ ' then orders.units else 0 end'
+        ) }} as units_30d,
+        {{ sum_of_feature(
+            'case when orders.paid_at >= ' ~ days_later('as_of.event_timestamp', -30) ~ ' then orders.paid_minor else 0 end'
+        ) }} as spent_minor_30d,
         max(orders.paid_at) as last_paid_at
     from as_of
     inner join orders
@@ -84,7 +84,7 @@ select
     coalesce(bought.units_30d, 0) as units_30d,
     coalesce(bought.spent_minor_30d, 0) as spent_minor_30d,
     coalesce(viewed.views_30d, 0) as views_30d,
-    cast({{ dbt.datediff('bought.last_paid_at', 'persons.event_timestamp', 'day') }} as bigint) as days_since_last_order
+    cast({{ epoch_ms('bought.last_paid_at') }} as bigint) as last_order_at_ms
 from persons
 left join bought
     on persons.shop_id = bought.shop_id

@@ -13,6 +13,10 @@ select
     occurred_date,
     is_late,
     person_id,
+    anonymous_id,
+    user_id,
+    share_id,
+    shared_by,
     item_id,
     quantity
 from source

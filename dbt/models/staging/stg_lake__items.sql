@@ -12,7 +12,10 @@ select
     category,
     brand,
     unit_price_minor,
+    home_unit_price_minor,
     currency,
     stock,
-    status
+    status,
+    unit_cost_minor,
+    stocked_at
 from source

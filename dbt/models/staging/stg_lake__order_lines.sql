@@ -15,5 +15,8 @@ select
     quantity,
     unit_price_minor,
     discount_minor,
-    net_minor
+    net_minor,
+    home_gross_minor,
+    home_discount_minor,
+    home_net_minor
 from source

@@ -10,5 +10,10 @@ select
     order_id,
     refunded_at,
     refunded_date,
-    amount_minor
+    received_at,
+    currency,
+    amount_minor,
+    reason,
+    outcome,
+    counted_minor
 from source

@@ -1,4 +1,5 @@
--- The date of an act is the one that the shop's own calendar shows at that instant.
+-- The date of an act is the one that the shop's own calendar shows at that instant. Days begin with a
+-- minute, so that minutes tell.
 with shops as (
 
     select * from {{ ref('stg_lake__shops') }}
@@ -33,35 +34,45 @@ dated as (
 
     select
         shop_id,
-        paid_at as instant,
+        date_trunc('minute', paid_at) as instant,
         paid_date as local_date
     from orders
     union all
     select
         shop_id,
-        started_at as instant,
+        date_trunc('minute', started_at) as instant,
         started_date as local_date
     from sessions
     union all
     select
         shop_id,
-        refunded_at as instant,
+        date_trunc('minute', refunded_at) as instant,
         refunded_date as local_date
     from refunds
     union all
     select
         shop_id,
-        occurred_at as instant,
+        date_trunc('minute', occurred_at) as instant,
         occurred_date as local_date
     from events
+
+),
+
+minutes as (
+
+    select distinct
+        shop_id,
+        instant,
+        local_date
+    from dated
 
 )
 
 select
-    dated.shop_id,
-    dated.instant,
-    dated.local_date,
+    minutes.shop_id,
+    minutes.instant,
+    minutes.local_date,
     shops.time_zone
-from dated
-inner join shops on dated.shop_id = shops.shop_id
-where {{ local_date('dated.instant', 'shops.time_zone') }} <> dated.local_date
+from minutes
+inner join shops on minutes.shop_id = shops.shop_id
+where {{ local_date('minutes.instant', 'shops.time_zone') }} <> minutes.local_date

@@ -20,7 +20,9 @@ days as (
         paying_customers,
         gross_minor,
         discount_minor,
-        gmv_minor
+        units,
+        refunded_later_minor,
+        gross_minor - line_discount_minor - order_discount_minor + shipping_minor + price_correction_minor as gmv_minor
     from shop_days
 
 ),
@@ -34,6 +36,8 @@ by_day as (
         count(distinct person_id) as paying_customers,
         sum(gross_minor) as gross_minor,
         sum(discount_minor) as discount_minor,
+        sum(units) as units,
+        sum(refunded_minor) as refunded_later_minor,
         sum(net_minor + refunded_minor) as gmv_minor
     from fct_orders
     group by shop_id, paid_date
@@ -41,5 +45,6 @@ by_day as (
 )
 
 {{ unequal(
-    'days', 'by_day', ['shop_id', 'shop_date'], ['orders', 'paying_customers', 'gross_minor', 'discount_minor', 'gmv_minor']
+    'days', 'by_day', ['shop_id', 'shop_date'],
+    ['orders', 'paying_customers', 'gross_minor', 'discount_minor', 'units', 'refunded_later_minor', 'gmv_minor']
 ) }}

@@ -1,4 +1,4 @@
--- What a shop paid back on a day is the sum of that day's refunds.
+-- What a shop paid back on a day is what counts of that day's refunds; those that do not count in whole are shown.
 with shop_days as (
 
     select * from {{ ref('fct_shop_days') }}
@@ -7,7 +7,7 @@ with shop_days as (
 
 refunds as (
 
-    select * from {{ ref('stg_lake__refunds') }}
+    select * from {{ ref('fct_refunds') }}
 
 ),
 
@@ -16,6 +16,7 @@ days as (
     select
         shop_id,
         shop_date,
+        uncounted_refunds,
         gmv_minor - net_gmv_minor as refunds_minor
     from shop_days
 
@@ -26,10 +27,11 @@ by_day as (
     select
         shop_id,
         refunded_date as shop_date,
-        sum(amount_minor) as refunds_minor
+        sum(case when outcome <> 'counted' then 1 else 0 end) as uncounted_refunds,
+        sum(counted_minor) as refunds_minor
     from refunds
     group by shop_id, refunded_date
 
 )
 
-{{ unequal('days', 'by_day', ['shop_id', 'shop_date'], ['refunds_minor']) }}
+{{ unequal('days', 'by_day', ['shop_id', 'shop_date'], ['uncounted_refunds', 'refunds_minor']) }}

@@ -7,7 +7,7 @@ with orders as (
 
 order_lines as (
 
-    select * from {{ ref('stg_lake__order_lines') }}
+    select * from {{ ref('int_order_lines_valued') }}
 
 ),
 
@@ -31,7 +31,7 @@ by_lines as (
         order_id,
         count(*) as lines,
         sum(quantity) as units,
-        sum(quantity * unit_price_minor) as gross_minor,
+        sum(gross_minor) as gross_minor,
         sum(net_minor + discount_minor) as goods_minor
     from order_lines
     group by shop_id, order_id

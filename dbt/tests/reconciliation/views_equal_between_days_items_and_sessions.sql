@@ -61,8 +61,8 @@ days as (
 
     select
         shop_id,
-        sum(page_views) as item_views,
-        sum(page_views) as session_views
+        sum(item_views + bot_item_views) as item_views,
+        sum(item_views + bot_item_views) as session_views
     from shop_days
     group by shop_id
 

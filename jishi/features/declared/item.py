@@ -1,8 +1,8 @@
-"""Features of an item."""
+"""Features of an item. Where persons are counted, each id that events name counts as one (``jishi.identity.named_person``)."""
 
 from __future__ import annotations
 
-from jishi.features.declared.windows import DAY, HOUR, MONTH, QUARTER_DAY
+from jishi.features.declared.windows import A_DAY_S, DAY, HOUR, MONTH, QUARTER_DAY
 from jishi.features.definition import Feature
 
 ITEM: tuple[Feature, ...] = (
@@ -39,19 +39,30 @@ ITEM: tuple[Feature, ...] = (
         **DAY,
     ),
     Feature(
-        name="item_trend_24h",
-        meaning="Share of the last 24 hours' page views that fell into the last 6 hours; above 0.25 interest is growing.",
+        name="item_views_6h_day_before",
+        meaning="Times that the item's page was opened in the same 6 hours of the day before.",
+        entity="item",
+        aggregation="count",
+        acts=("item_viewed",),
+        offset_s=A_DAY_S,
+        **QUARTER_DAY,
+    ),
+    Feature(
+        name="item_trend_6h",
+        meaning="Page views of the last 6 hours for each one in the same 6 hours of the day before; above the shop's own, "
+        "interest in the item grows.",
         entity="item",
         aggregation="ratio",
         numerator="item_views_6h",
-        denominator="item_views_24h",
-        short_size_s=QUARTER_DAY["size_s"],
-        default=0.0,
-        **DAY,
+        denominator="item_views_6h_day_before",
+        prior="shop_trend_6h",
+        prior_weight=10,
+        default=None,
+        **QUARTER_DAY,
     ),
     Feature(
         name="item_viewers_24h",
-        meaning="Different persons who opened the item's page in the last 24 hours.",
+        meaning="Different users and devices that opened the item's page in the last 24 hours.",
         entity="item",
         aggregation="distinct",
         acts=("item_viewed",),
@@ -73,7 +84,9 @@ ITEM: tuple[Feature, ...] = (
         aggregation="ratio",
         numerator="item_carts_24h",
         denominator="item_views_24h",
-        default=0.0,
+        prior="shop_add_rate_24h",
+        prior_weight=20,
+        default=None,
         **DAY,
     ),
     Feature(
@@ -91,7 +104,9 @@ ITEM: tuple[Feature, ...] = (
         aggregation="ratio",
         numerator="item_orders_24h",
         denominator="item_views_24h",
-        default=0.0,
+        prior="shop_pay_rate_24h",
+        prior_weight=50,
+        default=None,
         **DAY,
     ),
     Feature(
@@ -117,7 +132,9 @@ ITEM: tuple[Feature, ...] = (
         aggregation="ratio",
         numerator="item_recommendation_clicks_24h",
         denominator="item_recommended_24h",
-        default=0.0,
+        prior="shop_click_rate_24h",
+        prior_weight=50,
+        default=None,
         **DAY,
     ),
     Feature(
@@ -132,7 +149,7 @@ ITEM: tuple[Feature, ...] = (
     ),
     Feature(
         name="item_units_returned_30d",
-        meaning="Units of the item that were given back in the last 30 days.",
+        meaning="Units of the item that were reported as given back in the last 30 days, also more than were paid.",
         entity="item",
         aggregation="sum",
         acts=("line_refunded",),
@@ -147,14 +164,17 @@ ITEM: tuple[Feature, ...] = (
         aggregation="ratio",
         numerator="item_units_returned_30d",
         denominator="item_units_30d",
-        default=0.0,
+        prior="shop_return_rate_30d",
+        is_share=True,
+        prior_weight=10,
+        default=None,
         owner="merchants",
         is_live=False,
         **MONTH,
     ),
     Feature(
         name="item_buyers_30d",
-        meaning="Different persons who paid for the item in the last 30 days.",
+        meaning="Different users and devices that paid for the item in the last 30 days.",
         entity="item",
         aggregation="distinct",
         acts=("line_paid",),
@@ -169,6 +189,7 @@ ITEM: tuple[Feature, ...] = (
         aggregation="sum",
         acts=("line_paid",),
         column="amount_minor",
+        unit="home_minor",
         owner="merchants",
         is_live=False,
         **MONTH,

@@ -1,14 +1,12 @@
-"""Features of a person."""
+"""Features of a person that follow each act or the last hours."""
 
 from __future__ import annotations
 
 from jishi.features.declared.beside import with_times, with_values
-from jishi.features.declared.windows import DAY, HOUR, MONTH
+from jishi.features.declared.windows import DAY, HOUR
 from jishi.features.definition import Feature, Where
 
 _INTEREST = ("item_viewed", "item_added_to_cart", "recommendation_clicked")
-# 22:00 to 05:59 at UTC+8, where most shops are.
-_NIGHT_UTC = tuple(range(14, 22))
 
 PERSON: tuple[Feature, ...] = (
     *with_times(
@@ -23,6 +21,14 @@ PERSON: tuple[Feature, ...] = (
             default=(),
         )
     ),
+    Feature(
+        name="recent_items",
+        meaning="The different items among the last 20 that the person viewed, put into the cart or clicked; newest first.",
+        entity="person",
+        aggregation="unique",
+        source="last_items",
+        default=(),
+    ),
     *with_times(
         Feature(
             name="last_categories",
@@ -34,6 +40,14 @@ PERSON: tuple[Feature, ...] = (
             n=5,
             default=(),
         )
+    ),
+    Feature(
+        name="recent_categories",
+        meaning="The different categories among the last 5 that the person viewed or put into the cart; newest first.",
+        entity="person",
+        aggregation="unique",
+        source="last_categories",
+        default=(),
     ),
     Feature(
         name="last_paid_at_ms",
@@ -99,7 +113,9 @@ PERSON: tuple[Feature, ...] = (
         aggregation="ratio",
         numerator="person_carts_24h",
         denominator="person_views_24h",
-        default=0.0,
+        prior="shop_add_rate_24h",
+        prior_weight=20,
+        default=None,
         **DAY,
     ),
     *with_values(
@@ -142,6 +158,7 @@ PERSON: tuple[Feature, ...] = (
         aggregation="min",
         acts=("item_viewed",),
         column="unit_price_minor",
+        unit="home_minor",
         default=None,
         **DAY,
     ),
@@ -152,6 +169,7 @@ PERSON: tuple[Feature, ...] = (
         aggregation="max",
         acts=("item_viewed",),
         column="unit_price_minor",
+        unit="home_minor",
         default=None,
         **DAY,
     ),
@@ -162,6 +180,7 @@ PERSON: tuple[Feature, ...] = (
         aggregation="sum",
         acts=("item_viewed",),
         column="unit_price_minor",
+        unit="home_minor",
         **DAY,
     ),
     Feature(
@@ -180,132 +199,41 @@ PERSON: tuple[Feature, ...] = (
         aggregation="ratio",
         numerator="person_price_sum_24h",
         denominator="person_priced_views_24h",
+        unit="home_minor",
         default=None,
         **DAY,
+    ),
+    Feature(
+        name="person_last_seen_at_ms",
+        meaning="When the person opened an item page or searched last, in the order of knowing; epoch milliseconds.",
+        entity="person",
+        aggregation="last",
+        acts=("item_viewed", "search_performed"),
+        column="occurred_at_ms",
+        default=None,
     ),
     Feature(
         name="person_quiet_s",
-        meaning="Seconds from the person's last item page or search within 24 hours to the end of the window.",
+        meaning="Seconds from the person's last item page or search to the decision.",
         entity="person",
-        aggregation="seconds_since",
-        acts=("item_viewed", "search_performed"),
+        aggregation="age",
+        source="person_last_seen_at_ms",
         default=None,
-        **DAY,
     ),
     Feature(
-        name="person_orders_30d",
-        meaning="Orders that the person paid in the last 30 days.",
+        name="person_since_paid_s",
+        meaning="Seconds from the person's last order to the decision.",
         entity="person",
-        aggregation="count",
-        acts=("order_paid",),
-        is_live=False,
-        **MONTH,
-    ),
-    Feature(
-        name="person_spend_minor_30d",
-        meaning="What the person paid in the last 30 days, shipping included, discounts taken off, in minor units.",
-        entity="person",
-        aggregation="sum",
-        acts=("order_paid", "line_paid"),
-        column="amount_minor",
-        is_live=False,
-        **MONTH,
-    ),
-    Feature(
-        name="person_order_value_30d",
-        meaning="What an order of the person came to on average in the last 30 days, in minor units (客单价).",
-        entity="person",
-        aggregation="ratio",
-        numerator="person_spend_minor_30d",
-        denominator="person_orders_30d",
+        aggregation="age",
+        source="last_paid_at_ms",
         default=None,
-        is_live=False,
-        **MONTH,
     ),
     Feature(
-        name="person_refunded_minor_30d",
-        meaning="What was paid back to the person in the last 30 days, in minor units.",
+        name="person_known_for_s",
+        meaning="Seconds from when the person was first seen to the decision.",
         entity="person",
-        aggregation="sum",
-        acts=("order_refunded",),
-        column="amount_minor",
-        is_live=False,
-        **MONTH,
-    ),
-    *with_values(
-        Feature(
-            name="person_categories_paid_30d",
-            meaning="Different categories that the person bought from in the last 30 days.",
-            entity="person",
-            aggregation="distinct",
-            acts=("line_paid",),
-            column="category",
-            is_live=False,
-            **MONTH,
-        )
-    ),
-    *with_values(
-        Feature(
-            name="person_active_days_30d",
-            meaning="Different days (UTC) on which the person opened item pages or paid in the last 30 days.",
-            entity="person",
-            aggregation="distinct",
-            acts=("item_viewed", "order_paid"),
-            column="day_utc",
-            is_live=False,
-            **MONTH,
-        )
-    ),
-    *with_values(
-        Feature(
-            name="person_active_hours_30d",
-            meaning="Different hours of the day (UTC) at which the person opened item pages in the last 30 days.",
-            entity="person",
-            aggregation="distinct",
-            acts=("item_viewed",),
-            column="hour_utc",
-            is_live=False,
-            **MONTH,
-        )
-    ),
-    Feature(
-        name="person_night_views_30d",
-        meaning="Item pages that the person opened between 14:00 and 22:00 UTC (night in China) in the last 30 days.",
-        entity="person",
-        aggregation="count",
-        acts=("item_viewed",),
-        where=(Where("hour_utc", one_of=_NIGHT_UTC),),
-        is_live=False,
-        **MONTH,
-    ),
-    Feature(
-        name="person_shares_30d",
-        meaning="Links that the person shared in the last 30 days.",
-        entity="person",
-        aggregation="count",
-        acts=("item_shared",),
-        is_live=False,
-        **MONTH,
-    ),
-    Feature(
-        name="person_share_opens_30d",
-        meaning="Times that somebody opened a link which the person had shared, in the last 30 days.",
-        entity="person",
-        aggregation="count",
-        acts=("share_brought",),
-        is_live=False,
-        **MONTH,
-    ),
-    *with_values(
-        Feature(
-            name="person_group_buys_30d",
-            meaning="Group buys that the person opened or joined in the last 30 days.",
-            entity="person",
-            aggregation="distinct",
-            acts=("group_buy_opened", "group_buy_joined"),
-            column="group_buy_id",
-            is_live=False,
-            **MONTH,
-        )
+        aggregation="age",
+        source="first_seen_at_ms",
+        default=None,
     ),
 )

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from jishi.features.declared.windows import DAY
-from jishi.features.definition import Feature
+from jishi.features.definition import Feature, Where
+
+# Who opens the link that they shared themselves brings nobody.
+NOT_OWN_SHARE = Where("is_own_share", one_of=(0,))
 
 SOCIAL: tuple[Feature, ...] = (
     Feature(
         name="share_opens_24h",
-        meaning="Times that the shared link was opened in the last 24 hours.",
+        meaning="Times that the shared link was opened by somebody else than its sharer in the last 24 hours.",
         entity="share",
         aggregation="count",
         acts=("share_opened",),
+        where=(NOT_OWN_SHARE,),
         **DAY,
     ),
     Feature(
         name="share_openers_24h",
-        meaning="Different persons who opened the shared link in the last 24 hours.",
+        meaning="Different users and devices other than its sharer that opened the shared link in the last 24 hours.",
         entity="share",
         aggregation="distinct",
         acts=("share_opened",),
+        where=(NOT_OWN_SHARE,),
         column="person_id",
         **DAY,
     ),
@@ -33,7 +38,7 @@ SOCIAL: tuple[Feature, ...] = (
     ),
     Feature(
         name="group_buy_members_24h",
-        meaning="Different persons who opened or joined the group buy in the last 24 hours.",
+        meaning="Different users and devices that opened or joined the group buy in the last 24 hours.",
         entity="group_buy",
         aggregation="distinct",
         acts=("group_buy_opened", "group_buy_joined"),
@@ -41,13 +46,21 @@ SOCIAL: tuple[Feature, ...] = (
         **DAY,
     ),
     Feature(
-        name="group_buy_quiet_s",
-        meaning="Seconds from the last opening or joining within 24 hours to the end of the window.",
+        name="group_buy_last_joined_at_ms",
+        meaning="When the group buy was opened or joined last, in the order of knowing; epoch milliseconds.",
         entity="group_buy",
-        aggregation="seconds_since",
+        aggregation="last",
         acts=("group_buy_opened", "group_buy_joined"),
+        column="occurred_at_ms",
         default=None,
-        **DAY,
+    ),
+    Feature(
+        name="group_buy_quiet_s",
+        meaning="Seconds from the last opening or joining to the decision.",
+        entity="group_buy",
+        aggregation="age",
+        source="group_buy_last_joined_at_ms",
+        default=None,
     ),
     Feature(
         name="group_buy_is_complete",

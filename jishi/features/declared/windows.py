@@ -12,6 +12,7 @@ class Window(TypedDict):
     slide_s: int
 
 
+A_DAY_S = 24 * 3600
 HOUR: Window = {"size_s": 3600, "slide_s": 60}
 QUARTER_DAY: Window = {"size_s": 6 * 3600, "slide_s": 3600}
 DAY: Window = {"size_s": 24 * 3600, "slide_s": 3600}

@@ -17,7 +17,7 @@ from ops.jars import fetch_jars
 
 pytestmark = pytest.mark.integration
 STORE = "redis" if shutil.which("redis-server") else "sqlite"
-FAULTS = ("stop:flink_jvm:6", "kill:flink_jvm", "kill:collector", f"stop:{STORE}:2", "stop:forwarder:3", "kill:forwarder")
+FAULTS = ("stop:flink_jvm:6", "kill:flink_jvm", "damage:wal", f"stop:{STORE}:2", "stop:forwarder:3", "kill:forwarder")
 
 
 def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ It runs the SQL that dbt compiled and ran, in dbt's order, so that a mutant cost
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,10 +59,22 @@ class Project:
     def failing_tests(self, rows: str | None = None, sql: Mapping[str, str] | None = None) -> dict[str, set[str | None]]:
         """Names of the tests that fail, each with the shops that its failing rows name.
 
-        ``rows``: statements that change the rows of the staging models before the others are built. ``sql``: SQL to run instead
-        of a model's own.
+        ``rows`` and ``sql`` as in ``built``.
         """
-        changed = sql or {}
+        with self.built(rows, sql) as connection:
+            failing = {node["name"]: _shops(connection.execute(node["compiled_code"])) for node in self.tests}
+            return {name: shops for name, shops in failing.items() if shops}
+
+    @contextmanager
+    def built(
+        self, rows: str | None = None, sql: Mapping[str, str] | None = None, only: str | None = None
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A database in memory with every model.
+
+        ``rows``: statements that change the rows of the staging models before the others are built. ``sql``: SQL to run instead
+        of a model's own. ``only``: build this model and what it needs.
+        """
+        changed, wanted = sql or {}, self._needed_for(only)
         with duckdb.connect() as connection:
             connection.execute(f"attach ':memory:' as {self.models[0]['database']}")
             connection.execute(f"use {self.models[0]['database']}.{self.models[0]['schema']}")
@@ -70,10 +83,17 @@ class Project:
             if rows is not None:
                 connection.execute(rows)
             for node in self.models:
-                if node["name"] not in self.staging:
+                if node["name"] not in self.staging and node["name"] in wanted:
                     connection.execute(f"create table {node['name']} as {changed.get(node['name'], node['compiled_code'])}")
-            failing = {node["name"]: _shops(connection.execute(node["compiled_code"])) for node in self.tests}
-            return {name: shops for name, shops in failing.items() if shops}
+            yield connection
+
+    def _needed_for(self, model: str | None) -> set[str]:
+        """Names of a model and of all that it reads, directly or not; of all models without one."""
+        wanted: set[str] = set()
+        for node in reversed(self.models):
+            if model is None or node["name"] == model or node["unique_id"] in wanted:
+                wanted |= {node["name"], *node["depends_on"]["nodes"]}
+        return wanted
 
 
 def _shops(result: duckdb.DuckDBPyConnection) -> set[str | None]:

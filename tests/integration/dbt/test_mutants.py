@@ -10,12 +10,18 @@ import pytest
 from jishi import tables
 from jishi.paths import Paths
 from ops import dbt, marts
+from tests.integration.dbt.attribution_faults import ATTRIBUTION_FAULTS
 from tests.integration.dbt.conftest import Silver
-from tests.integration.dbt.mutants import MODEL_FAULTS, ROW_FAULTS, ModelFault, RowFault
+from tests.integration.dbt.customer_faults import CUSTOMER_FAULTS
+from tests.integration.dbt.day_faults import DAY_FAULTS
+from tests.integration.dbt.item_faults import ITEM_FAULTS
+from tests.integration.dbt.model_faults import MODEL_FAULTS, ModelFault
 from tests.integration.dbt.rebuilt import Project
+from tests.integration.dbt.row_faults import ROW_FAULTS, RowFault
 from tests.lake import newest, settings_in
 
 pytestmark = pytest.mark.integration
+ALL_MODEL_FAULTS = (*MODEL_FAULTS, *CUSTOMER_FAULTS, *DAY_FAULTS, *ITEM_FAULTS, *ATTRIBUTION_FAULTS)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +40,7 @@ def test_a_fault_in_the_rows_is_stopped_and_no_other_shop_is_named(project: Proj
     assert set.union(*failing.values()) <= {"a", None}
 
 
-@pytest.mark.parametrize("fault", MODEL_FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", ALL_MODEL_FAULTS, ids=lambda fault: fault.name)
 def test_a_fault_in_a_model_is_stopped(project: Project, fault: ModelFault) -> None:
     written = project.sql_of(fault.model)
     assert fault.before in written, f"{fault.model} no longer says {fault.before!r}; plant the fault anew"
@@ -44,13 +50,13 @@ def test_a_fault_in_a_model_is_stopped(project: Project, fault: ModelFault) -> N
 def test_every_test_between_tables_stops_some_fault(project: Project) -> None:
     singular = {node["name"] for node in project.tests if not node.get("test_metadata")}
     assert {"orders_equal_their_lines", "days_equal_orders"} <= singular
-    assert singular <= frozenset.union(*(fault.caught_by for fault in (*ROW_FAULTS, *MODEL_FAULTS)))
+    assert singular <= {test for fault in (*ROW_FAULTS, *ALL_MODEL_FAULTS) for test in fault.caught_by}
 
 
 def test_a_stopped_build_publishes_nothing(paths: Paths, silver: Silver) -> None:
     orders = [row | {"paid_minor": row["paid_minor"] * 100} for row in silver.of(tables.SILVER_ORDERS)]
     silver.publish(paths.var, {tables.SILVER_ORDERS: orders})
-    with pytest.raises(marts.BuildFailed, match="orders_equal_their_lines"):
+    with pytest.raises(marts.BuildFailed, match="orders_as_they_came_equal_their_lines"):
         marts.build(settings_in(paths.var), lambda line: None)
     assert newest(paths.var).marts is None
     assert not paths.marts_files.exists()
@@ -62,7 +68,9 @@ def test_a_fault_in_the_sql_stops_a_build_too(
     copied = tmp_path / "dbt"
     shutil.copytree(dbt.DBT, copied, ignore=shutil.ignore_patterns("target", "logs"))
     model = copied / "models" / "intermediate" / "int_refunds_summed.sql"
-    model.write_text(model.read_text().replace("{{ sum_minor('amount_minor') }}", "cast(max(amount_minor) as bigint)"))
+    model.write_text(
+        model.read_text().replace("{{ sum_minor('counted_minor') }}", "cast(max(counted_minor) as decimal(38, 0))")
+    )
     monkeypatch.setattr(dbt, "DBT", copied)
     silver.publish(paths.var)
     with pytest.raises(marts.BuildFailed, match="refunds_equal_days_and_orders"):

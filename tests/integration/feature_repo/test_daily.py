@@ -74,6 +74,18 @@ def test_every_key_arrives_with_its_newest_row_up_to_the_instant(settings: Setti
     assert (again.written, again.refused) == (0, keys)
 
 
+def test_a_day_that_was_restated_replaces_what_the_store_had_of_it(settings: Settings, paths: Paths) -> None:
+    """An import after the night's run changes values of the same day; an older version of the lake changes nothing back."""
+    publish(paths, PERSON, [row(PERSON, "p", 1, 10), row(PERSON, "q", 1, 5)])
+    materialize(settings, paths, at(1), (PERSON,))
+    publish(paths, PERSON, [row(PERSON, "p", 1, 11), row(PERSON, "q", 0, 4), row(PERSON, "r", 1, 7)])
+    [done] = materialize(settings, paths, at(1), (PERSON,))
+    assert (done.keys, done.written, done.refused) == (3, 2, 1)
+    people = [{"shop_id": "a", "person_id": name} for name in "pqr"]
+    result = open_store(settings, paths).get_online_features([f"{PERSON.view}:{first_feature(PERSON)}"], people)
+    assert result.to_dict()[first_feature(PERSON)] == [11, 5, 7]
+
+
 @one_store
 def test_a_table_without_rows_yet_is_no_error_and_a_missing_one_is(settings: Settings, paths: Paths) -> None:
     with pytest.raises(TableNotPublished):
@@ -96,7 +108,7 @@ def test_the_training_set_knows_only_what_was_known(settings: Settings, paths: P
     publish_labels(paths, [("p", "i", 1.5), ("p", "i", 0.5), ("p", "j", 2.0), ("q", "i", 1.5), ("p", "i", -1), ("p", "i", 12)])
     person_rows = [
         row(PERSON, "p", 0, 1),
-        row(PERSON, "p", 1, 2),
+        row(PERSON, "p", 1, 2) | {"last_order_at_ms": round(at(0.25).timestamp() * 1000)},
         row(PERSON, "p", 1, 99, created_day=5),  # a later correction of day 1: unknown at every label
         row(PERSON, "p", 2, 3),
         row(PERSON, "p", 3, 4),
@@ -122,6 +134,10 @@ def test_the_training_set_knows_only_what_was_known(settings: Settings, paths: P
         ("p", "i", -1.0): (None, None),
         ("p", "i", 12.0): (None, None),  # the newest rows are older than a week: expired
     }
+    [since] = frame[(frame["event_timestamp"] == DAY + timedelta(days=1.5)) & (frame["person_id"] == "p")][
+        f"{PERSON.view}__since_last_order_s"
+    ]
+    assert since == 1.25 * 86_400  # from the order to the label, not to the day of the features
     known = frame[frame[f"{PERSON.view}__as_of"].notna()]
     assert (known[f"{PERSON.view}__as_of"] <= known["event_timestamp"]).all()
 

@@ -198,7 +198,7 @@ def test_a_view_that_was_dropped_starts_anew_and_keys_are_counted(settings: Sett
     assert read(store, "p") == ["of the new one"]
 
 
-def test_integers_and_doubles_keep_every_digit_and_their_gaps(settings: Settings, paths: Paths) -> None:
+def test_integers_keep_every_digit_and_their_gaps(settings: Settings, paths: Paths) -> None:
     # Feast reads a column with a gap as doubles; 2^53 − 1, the most that the contract allows for money, still fits.
     view = views()["person_86400s_3600s"]
     progress = WriterProgress()
@@ -206,7 +206,7 @@ def test_integers_and_doubles_keep_every_digit_and_their_gaps(settings: Settings
     # Empty lists come back as lists.
     defaults = {feature.name: feature.default for feature in view}
     values: dict[str, Any] = {name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()}
-    by_key = {"p": values | {"person_price_max_24h": 2**53 - 1, "person_price_mean_24h": 0.1 + 0.2}, "q": values}
+    by_key = {"p": values | {"person_price_max_24h": 2**53 - 1}, "q": values}
     payloads = [
         {"view": view[0].view, "shop_id": "a", "entity_id": person, "as_of_ms": 1, "valid_until_ms": 2, "values": of_person}
         for person, of_person in by_key.items()
@@ -217,3 +217,25 @@ def test_integers_and_doubles_keep_every_digit_and_their_gaps(settings: Settings
     result = open_store(settings, paths).get_online_features([f"{view[0].view}:{f.name}" for f in view], rows).to_dict()
     for place, of_person in enumerate(by_key.values()):
         assert {name: result[name][place] for name in of_person} == of_person
+
+
+def test_the_first_instant_stays_when_a_stream_begins_anew_behind_a_shortened_log(settings: Settings, paths: Paths) -> None:
+    store = open_store(settings, paths)
+    sink = FeatureSink(store, paths.features, WriterProgress())
+    view = "person_first_seen_at_ms"
+
+    def seen(as_of_ms: int, first_seen_at_ms: int, offset: int, person: str = "u:p") -> tuple[int, int, bytes]:
+        head = {"view": view, "shop_id": "a", "entity_id": person, "as_of_ms": as_of_ms, "valid_until_ms": None}
+        return 0, offset, json.dumps(head | {"values": {"first_seen_at_ms": first_seen_at_ms}}).encode()
+
+    def stored(person: str) -> Any:
+        rows = [{"shop_id": "a", "person_id": person}]
+        return store.get_online_features([f"{view}:first_seen_at_ms"], rows).to_dict()["first_seen_at_ms"]
+
+    sink.write([seen(1_000, 900, 1), seen(2_000, 800, 2)])
+    assert stored("u:p") == [800]
+    sink.write([seen(9_000, 8_000, 3), seen(9_000, 8_500, 4, person="u:new")])  # the log now begins at 8,000
+    assert stored("u:p") == [800]
+    assert stored("u:new") == [8_500]
+    sink.write([seen(9_500, 700, 5)])
+    assert stored("u:p") == [700], "an earlier act still moves it"

@@ -10,14 +10,18 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from feature_repo.store import open_store
-from feature_repo.writer import GROUP
+from feature_repo.writer import GROUP, FeatureSink, WriterProgress, run_writer
 from jishi import topics
 from jishi.heartbeat import last_beat
 from jishi.java import java_home
@@ -99,8 +103,8 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]
         yield embedded_broker
 
 
-def message(person: str, as_of_ms: int, items: list[str]) -> bytes:
-    values = {"last_items": items, "last_items_known_ms": [0] * len(items)}
+def message(person: str, as_of_ms: int, items: list[str], known_ms: int | None = None) -> bytes:
+    values = {"last_items": items, "last_items_known_ms": [as_of_ms if known_ms is None else known_ms] * len(items)}
     payload = {"view": "person_last_20", "shop_id": "a", "entity_id": person, "as_of_ms": as_of_ms, "valid_until_ms": None}
     return json.dumps(payload | {"values": values}).encode()
 
@@ -131,7 +135,7 @@ def test_values_arrive_newest_wins_and_a_crash_loses_nothing(
                 ("p", message("p", now_ms, ["1"])),
                 ("p", message("p", now_ms, ["2", "1"])),
                 ("p", b"{broken"),
-                ("p", message("p", now_ms - 1, ["old"])),
+                ("p", message("p", now_ms - 1, ["1"], known_ms=now_ms)),
                 ("p", message("p", now_ms, ["3", "2", "1"])),
                 ("p", None),
             ],
@@ -160,6 +164,44 @@ def test_values_arrive_newest_wins_and_a_crash_loses_nothing(
     for place in consumer.committed(places, timeout=10):
         assert place.offset == consumer.get_watermark_offsets(place, timeout=10)[1]
     consumer.close()
+
+
+def test_the_writer_expires_every_hour_what_is_old_by_then(
+    online_store: Any, settings: Settings, paths: Paths, broker: EmbeddedBroker
+) -> None:
+    """By the clock that the loop is given: a list that is 30 days old half an hour from now, and one that is so much later."""
+    started = datetime.now(UTC)
+    clock = [started]
+    born = {"soon": started - timedelta(days=30, minutes=-30), "later": started - timedelta(days=30, minutes=-90)}
+    store = open_store(settings, paths)
+
+    def held() -> set[str]:
+        keys = [{"shop_id": "a", "person_id": person} for person in born]
+        items = store.get_online_features(["person_last_20:last_items"], keys).to_dict()["last_items"]
+        return {person for person, of_person in zip(born, items, strict=True) if of_person}
+
+    send(broker, [(person, message(person, round(at.timestamp() * 1000), ["i"])) for person, at in born.items()])
+    progress, stop = WriterProgress(), Event()
+
+    def run() -> None:
+        sink = FeatureSink(open_store(settings, paths), paths.features, progress)
+        run_writer(broker.bootstrap, lambda: sink, progress, stop, group=uuid4().hex, now=lambda: clock[0], keep_days=30)
+
+    with ThreadPoolExecutor(1) as pool:
+        writer = pool.submit(run)
+        try:
+            wait_until(lambda: writer.done() or held() == born.keys())
+            clock[0] = started + timedelta(minutes=59)
+            rows = progress.messages
+            send(broker, [("other", message("other", round(started.timestamp() * 1000), ["i"]))])
+            wait_until(lambda: writer.done() or progress.messages > rows)
+            assert (held(), progress.expired) == (set(born), 0)
+            clock[0] = started + timedelta(minutes=61)
+            wait_until(lambda: writer.done() or progress.expired)
+            assert (held(), progress.expired) == ({"later"}, 1)
+        finally:
+            stop.set()
+        writer.result(timeout=30)
 
 
 @pytest.mark.parametrize("online_store", ["sqlite"], indirect=True)

@@ -33,6 +33,18 @@ offsets_ms = st.sampled_from([-1, 0, 1, 59_999, 60_000, 3_599_999, 3_600_000, 86
 delays_ms = st.sampled_from([0, 1, 100, 29_999, 30_000, 30_001, 120_000, -4_999, -5_000, -5_001]) | st.integers(0, 30_000)
 
 
+# A stamp of another currency: with amounts, or without a rate.
+stamps = st.sampled_from([None, None, "flagged", 0, 7, 2**53 - 1])
+
+
+def stamp_of(stamp: str | int | None, *names: str) -> dict[str, Any]:
+    """The stamp of an event, with the same home amount under each name."""
+    if stamp is None:
+        return {}
+    flag = {"home_currency": "JPY"}
+    return flag if stamp == "flagged" else flag | {"fx_rate": "1"} | dict.fromkeys(names, stamp)
+
+
 def without_none(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -47,6 +59,7 @@ def lines(draw: st.DrawFn) -> dict[str, Any]:
         discount_minor=draw(st.none() | st.sampled_from([1, min(quantity * price, 2**53 - 1)])),
         amount_minor=draw(st.none() | st.just(7)),
         category=draw(categories),
+        home_net_minor=draw(st.none() | st.sampled_from([0, 3, 2**53 - 1])),  # read only where the order has a stamp
     )
 
 
@@ -63,11 +76,19 @@ def contents(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
         return "search_performed", {"query": draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=5))}
     if kind == "order":
         facts = without_none(share_id=draw(st.none() | ids), shipping_minor=draw(st.none() | st.just(800)))
+        facts |= stamp_of(draw(stamps), "home_shipping_minor", "home_discount_minor")
         facts |= {"order_id": "o", "currency": "CNY", "lines": draw(st.lists(lines(), min_size=1, max_size=3))}
         return "order_paid", facts | without_none(discount_minor=draw(st.none() | st.sampled_from([0, 7, 900])))
     if kind == "refund":
         back = [{"item_id": draw(ids), "quantity": 1, "amount_minor": 5}] if draw(st.booleans()) else []
-        return "order_refunded", {"refund_id": "f", "order_id": "o", "currency": "CNY", "amount_minor": 9, "lines": back}
+        stamp = stamp_of(draw(stamps), "home_amount_minor")
+        return "order_refunded", stamp | {
+            "refund_id": "f",
+            "order_id": "o",
+            "currency": "CNY",
+            "amount_minor": 9,
+            "lines": back,
+        }
     if kind == "share":
         return "item_shared", item | {"share_id": draw(ids)}
     if kind == "open":
@@ -131,7 +152,7 @@ def write_made_logs(root: Path, count: int) -> None:
     @given(logs())
     def collect(log: list[bytes]) -> None:
         nonlocal number
-        facts = ShopFacts(name="made", time_zone="UTC", currency="CNY")
+        facts = ShopFacts(name="made", time_zone="Europe/Berlin", currency="CNY")
         with write_landing(root, f"made-{number}", facts, "hypothesis") as writer:
             # The shop's id comes with its folder: an event of another shop would be refused.
             writer.write(line.replace(b'{"event_id"', f'{{"shop_id": "made-{number}", "event_id"'.encode(), 1) for line in log)

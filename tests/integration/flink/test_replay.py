@@ -214,14 +214,20 @@ def test_an_object_that_is_no_record_is_kept(replayed: tuple[list[dict[str, Any]
     assert json.loads(kept["value"]) == {"collector_id": "c1", "shop_id": "a"}
 
 
-def test_only_the_counters_of_deliveries_expire(flink: Path) -> None:
+def test_counters_of_deliveries_and_quiet_persons_expire(flink: Path) -> None:
     from flink_jobs.engine import computing_options, table_environment
     from flink_jobs.job import replay_job
-    from flink_jobs.outcomes import DEDUPLICATION_TTL_S
+    from flink_jobs.outcomes import DEDUPLICATION_TTL_S, QUIET_TTL_S
     from flink_jobs.plan import compile_job
 
     job = replay_job(Settings(), views(), source=flink, target=flink / "none")
-    nodes = json.loads(compile_job(table_environment(computing_options(1)), job).as_json_string())["nodes"]
-    expiring = [node for node in nodes if "table.exec.state.ttl" in node.get("configuration", {})]
-    assert [node["configuration"]["table.exec.state.ttl"] for node in expiring] == [f"{DEDUPLICATION_TTL_S * 1000} ms"]
-    assert "partitionBy=[shop_id, event_id" in expiring[0]["description"]
+    plan = compile_job(table_environment(computing_options(1)), job, state_age_s=3660)
+    nodes = json.loads(plan.as_json_string())["nodes"]
+    expiring = {
+        node["id"]: node["configuration"].get("table.exec.state.ttl") for node in nodes if "over-aggregate" in node["type"]
+    }
+    counters = [
+        node["id"] for node in nodes if "partitionBy=[shop_id, event_id" in node["description"] and node["id"] in expiring
+    ]
+    assert [expiring.pop(number) for number in counters] == [f"{(DEDUPLICATION_TTL_S + 3660) * 1000} ms"]
+    assert set(expiring.values()) == {f"{(QUIET_TTL_S + 3660) * 1000} ms"}

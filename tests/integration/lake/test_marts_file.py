@@ -17,18 +17,10 @@ from jishi.marts import EXPORTED, mart_rows
 from jishi.paths import Paths
 from jishi.tables import SILVER_ORDERS
 from ops.marts_file import PUBLISHED, OlderBuild, drop_unrecorded, publish_marts, write_marts
+from tests.integration.lake.killed_publishes import dbt_database
 from tests.lake import newest, publish, settings_in
 
 pytestmark = pytest.mark.integration
-
-
-def built(folder: Path, number: int) -> Path:
-    """A finished build of dbt, as far as publishing looks at it: every model says ``number``."""
-    file = folder / f"build-{number}.duckdb"
-    with duckdb.connect(str(file)) as connection:
-        for name in (*PUBLISHED, *EXPORTED):
-            connection.execute(f"create table {name} as select 'a' as shop_id, {number}::bigint as orders_30d")
-    return file
 
 
 def orders_in_version(lake_number: int, var: Path) -> int:
@@ -40,11 +32,11 @@ def test_a_version_names_its_marts_and_keeps_them(tmp_path: Path) -> None:
     settings = settings_in(tmp_path / "var")
     paths = Paths.of(settings)
     publish(settings.var, {SILVER_ORDERS: []})
-    first = publish_marts(settings, newest(settings.var), built(tmp_path, 1))
+    first = publish_marts(settings, newest(settings.var), dbt_database(tmp_path, 1))
     opened = newest(settings.var)
     later = publish(settings.var, {SILVER_ORDERS: [{"shop_id": "a", "order_id": "o"}]})
     assert later.marts == first.marts, "a publish of silver leaves the marts as they are"
-    second = publish_marts(settings, newest(settings.var), built(tmp_path, 2))
+    second = publish_marts(settings, newest(settings.var), dbt_database(tmp_path, 2))
     assert (first.number, second.number) == (2, 4)
     for version in (first, second):
         assert version.marts is not None
@@ -71,9 +63,9 @@ def test_an_older_build_is_dropped(tmp_path: Path) -> None:
     publish(settings.var, {SILVER_ORDERS: []})
     slow = newest(settings.var)
     publish(settings.var, {SILVER_ORDERS: [{"shop_id": "a", "order_id": "o"}]})
-    publish_marts(settings, newest(settings.var), built(tmp_path, 2))
+    publish_marts(settings, newest(settings.var), dbt_database(tmp_path, 2))
     with pytest.raises(OlderBuild, match=r"marts of version 1 are not published: those of version 2 are already"):
-        publish_marts(settings, slow, built(tmp_path, 1))
+        publish_marts(settings, slow, dbt_database(tmp_path, 1))
     assert newest(settings.var).number == 3
     assert orders_in_version(3, settings.var) == 2
 
@@ -82,7 +74,7 @@ def test_two_builds_at_once_do_no_harm(tmp_path: Path) -> None:
     settings = settings_in(tmp_path / "var")
     publish(settings.var, {SILVER_ORDERS: []})
     lake = newest(settings.var)
-    files = [built(tmp_path, number) for number in (1, 2)]
+    files = [dbt_database(tmp_path, number) for number in (1, 2)]
     with ThreadPoolExecutor(2) as pool:
         versions = list(pool.map(lambda file: publish_marts(settings, lake, file), files))
     assert sorted(version.number for version in versions) == [2, 3]
@@ -98,7 +90,7 @@ def test_two_builds_at_once_do_no_harm(tmp_path: Path) -> None:
 def test_a_build_that_cannot_be_copied_leaves_nothing(tmp_path: Path) -> None:
     settings = settings_in(tmp_path / "var")
     publish(settings.var, {SILVER_ORDERS: []})
-    file = built(tmp_path, 1)
+    file = dbt_database(tmp_path, 1)
     with duckdb.connect(str(file)) as connection:
         connection.execute(f"drop table {PUBLISHED[-1]}")
     with pytest.raises(duckdb.CatalogException):
@@ -111,9 +103,9 @@ def test_files_that_no_version_names_go_after_a_day(tmp_path: Path) -> None:
     settings = settings_in(tmp_path / "var")
     paths = Paths.of(settings)
     publish(settings.var, {SILVER_ORDERS: []})
-    version = publish_marts(settings, newest(settings.var), built(tmp_path, 1))
+    version = publish_marts(settings, newest(settings.var), dbt_database(tmp_path, 1))
     assert version.marts is not None
-    orphan, fresh = (paths.warehouse / write_marts(paths, built(tmp_path, n), 1).file for n in (2, 3))
+    orphan, fresh = (paths.warehouse / write_marts(paths, dbt_database(tmp_path, n), 1).file for n in (2, 3))
     long_ago = time.time() - 25 * 3600
     for file in (orphan, paths.warehouse / version.marts.file):
         os.utime(file, (long_ago, long_ago))

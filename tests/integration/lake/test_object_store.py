@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,48 +11,20 @@ from jishi.lake.live import LiveTail
 from jishi.lake.table_creation import create_tables
 from jishi.lake.versions import Versions
 from jishi.paths import Paths
-from jishi.settings import PROJECT_ROOT, Settings
+from jishi.settings import Settings
 from jishi.shops import Shop, Shops
+from tests.integration.lake.engines import append_by_flink, live_row, run
 from tests.live_events import append_live
-from tests.log_records import view_of
 
 pytestmark = pytest.mark.integration
 SMALL_FILES = 6
-NOON_MS = 1_790_000_000_000 // 86_400_000 * 86_400_000 + 43_200_000
-
-
-def environment(settings: Settings, **changed: str) -> dict[str, str]:
-    given = settings.model_dump(exclude_defaults=True) | changed
-    return os.environ | {f"JISHI_{name.upper()}": str(value) for name, value in given.items()}
-
-
-def run(settings: Settings, group: str, *arguments: str, **changed: str) -> str:
-    done = subprocess.run(
-        [str(Paths.of(settings).python(group)), *arguments],
-        cwd=PROJECT_ROOT,
-        env=environment(settings, **changed),
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    return done.stdout
-
-
-def live_row(seq: int) -> dict[str, Any]:
-    clocks = dict.fromkeys(("occurred_at_ms", "collected_at_ms", "received_at_ms"), NOON_MS)
-    return {**view_of(seq), **clocks, "log_partition": 0, "log_offset": seq}
 
 
 def test_every_engine_works_on_a_bucket(bucket_settings: Settings, tmp_path: Path) -> None:
     create_tables(bucket_settings)
     for seq in range(SMALL_FILES):
         append_live(bucket_settings, [live_row(seq)])
-    source = tmp_path / "log"
-    source.mkdir()
-    (source / "part-0").write_text("".join(json.dumps(live_row(seq)) + "\n" for seq in range(SMALL_FILES, 100)))
-    run(bucket_settings, "flink", str(Path(__file__).with_name("flink_append.py")), str(source))
+    append_by_flink(bucket_settings, tmp_path / "log", [live_row(seq) for seq in range(SMALL_FILES, 100)])
 
     live = LiveTail(bucket_settings)
     assert sorted(row["seq"] for row in live.rows(("seq",)).to_pylist()) == list(range(100))

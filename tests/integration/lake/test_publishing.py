@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +17,7 @@ from jishi.lake.publishing import Replacement, field_ids, publish, refs_in
 from jishi.lake.release import begin, drop_old_versions, release
 from jishi.lake.rows import Rows
 from jishi.lake.versions import MartsFile, StaleWriter, VersionNotFound, Versions
-from jishi.settings import PROJECT_ROOT, Settings
+from jishi.settings import Settings
 from jishi.tables import SILVER_ITEMS, SILVER_ORDERS
 from tests.integration.lake import killed_publishes as script
 
@@ -36,18 +33,17 @@ def both_tables(marks: dict[str, str]) -> list[list[str]]:
 
 
 @SQLITE
-def test_a_kill_at_any_step_leaves_the_old_version_or_the_new_one_and_a_rerun_heals(lake_settings: Settings) -> None:
+def test_a_kill_at_any_step_leaves_the_old_version_or_the_new_one_and_a_rerun_heals(
+    lake_settings: Settings, tmp_path: Path
+) -> None:
     for shop_id in ("a", "b"):
         script.publish_shop(lake_settings, shop_id, "old")
     steps, before = [], "old"
     for place in count():
         mark = f"new{place}"
-        command = [sys.executable, script.__file__, str(lake_settings.var), str(place), mark]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, cwd=PROJECT_ROOT, timeout=120)
-        if done.returncode == 0:
+        if script.run_killed(script.publish_and_die, str(lake_settings.var), place, mark, tmp_path / "step") == 0:
             break
-        assert done.returncode == -signal.SIGKILL
-        steps.append(done.stdout.strip())
+        steps.append((tmp_path / "step").read_text())
         after = mark if steps[-1] == "done" else before  # the record was written, or it was not
         assert script.seen(lake_settings) == both_tables({"a": after, "b": "old"}), steps[-1]
         script.publish_shop(lake_settings, "a", before := f"again{place}")
@@ -58,7 +54,7 @@ def test_a_kill_at_any_step_leaves_the_old_version_or_the_new_one_and_a_rerun_he
         for name in BOTH:
             assert catalog.load_table(identifier(name)).current_snapshot().snapshot_id == version.snapshot(name)
     expected = [f"written {name}" for name in BOTH] + ["lock"] + [f"release {name}" for name in BOTH]
-    assert [step for step in steps if not step.startswith("plan")] == [*expected, "record", "done"]
+    assert [step for step in steps if not step.startswith("plan")] == [*expected, "sync", "record", "done"]
 
 
 @EACH_CATALOG
@@ -150,6 +146,40 @@ def test_an_older_version_is_read_by_number_and_by_instant_until_it_is_dropped(l
     assert set(catalog.load_table("silver.items").refs()) == {"main", "v3"}
     assert versions.get(4).marts == marts
     assert item(4) == "three"
+
+
+@SQLITE
+def test_a_publish_whose_branch_is_gone_publishes_nothing_without_it(lake_settings: Settings) -> None:
+    script.publish_shop(lake_settings, "a", "old")
+    dropped: list[str] = []
+
+    def drop_once(name: str) -> None:
+        if name == "lock" and not dropped:
+            refs = refs_in(open_catalog(lake_settings))(SILVER_ITEMS.name)
+            [branch] = [ref for ref in open_catalog(lake_settings).load_table("silver.items").refs() if "audit" in ref]
+            refs.drop_branch(branch)
+            dropped.append(branch)
+
+    script.publish_shop(lake_settings, "a", "new", drop_once)
+    assert script.seen(lake_settings) == both_tables({"a": "new"})
+    assert [version.number for version in Versions.of(lake_settings).list()] == [2, 1]
+
+
+@SQLITE
+def test_rows_of_a_first_publish_that_died_do_not_come_with_the_next(lake_settings: Settings) -> None:
+    """It had moved main and written no record when the other one took main for the beginning of its branch."""
+
+    def die(name: str) -> None:
+        if name == "record":
+            raise KeyboardInterrupt
+
+    def build(base: Any) -> list[Replacement]:
+        with pytest.raises(KeyboardInterrupt):
+            script.publish_shop(lake_settings, "a", "dead", die)
+        return [Replacement(SILVER_ITEMS, Rows.of(shop_id=["b"]), script.rows(SILVER_ITEMS, "b", ["mine"]))]
+
+    publish(lake_settings, "test", build)
+    assert script.seen(lake_settings, [SILVER_ITEMS]) == [["silver/items", "b", "mine"]]
 
 
 @SQLITE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -11,17 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jishi.paths import Paths
 from models.protocols.__main__ import main
-from ops.notebook import NOTEBOOKS, NotebookFailed, execute
+from ops.notebook import NotebookFailed
+from ops.site.notebook_titles import NOTEBOOKS
+from tests.integration.notebooks.conftest import Publish
 
 
-@pytest.fixture
-def paths(tmp_path: Path) -> Paths:
-    return Paths(var=tmp_path / "var", envs=tmp_path)
-
-
-def test_it_explains_real_reports(tmp_path: Path, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_explains_real_reports(tmp_path: Path, page: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
     """Persons of two tastes: a model that sees tastes leads, and the page says so."""
     rng = np.random.default_rng(0)
     rows = [
@@ -37,15 +34,16 @@ def test_it_explains_real_reports(tmp_path: Path, paths: Paths, monkeypatch: pyt
         kept = ["--per-user", str(reports / f"shop_{model}.parquet")]
         monkeypatch.setattr(sys, "argv", ["evaluate", "interactions", *files, *kept, "--model", model])
         assert main() == 0
-    page = execute(paths, "model_comparison", {"reports": str(reports)}).read_text()
-    assert "Taste counts" in page
-    assert "rows that only it hits" in page
-    assert page.count("<img ") == 2
+    html = page("model_comparison", reports=str(reports))
+    assert "Taste counts" in html
+    assert "rows that only it hits" in html
+    assert html.count("<img ") == 2
+    assert not re.search(r"""(src|href)=["']https?:""", html)  # it is read where there is no internet
 
 
-def test_without_reports_it_says_what_to_do(tmp_path: Path, paths: Paths) -> None:
+def test_without_reports_it_says_what_to_do(tmp_path: Path, page: Publish) -> None:
     with pytest.raises(NotebookFailed, match="write some with jishi evaluate"):
-        execute(paths, "model_comparison", {"reports": str(tmp_path)})
+        page("model_comparison", reports=str(tmp_path))
 
 
 @pytest.mark.parametrize("file", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda file: file.stem)

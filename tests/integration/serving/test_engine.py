@@ -87,7 +87,8 @@ def test_each_thing_is_picked_up_when_it_appears(platform: Any, until: Callable[
         engine.states.of(SHOP).use_release(TinyRelease(), published_at=0.0)
         assert get().json()["error"]["code"] == "no_release"
         platform.publish_items([{"shop_id": SHOP, "item_id": i, "category": c} for i, c in ITEMS])
-        until(lambda: get().status_code == 200)
+        until(lambda: get().json()["error"]["code"] == "catching_up")
+        engine.stream.has_caught_up = True  # as if the log had been read; the broker comes later
         assert (get(user_id="u").json()["served_by"], items(user_id="u")) == ("popular", ["s0", "s1", "s2", "s3", "s4"])
 
         # A new version of the table: s0 is gone from it in stock.
@@ -102,7 +103,9 @@ def test_each_thing_is_picked_up_when_it_appears(platform: Any, until: Callable[
             platform.change_item(SHOP, "s1", "skirts", stock=3)
             until(lambda: items()[0] == "s1")
             payload = client.get("/readyz").json()
-            assert payload["shops"][SHOP]["live_changes"] == 2
+            assert payload["shops"] == {"ready": 1, "known": 1}
+            headers = {"Authorization": f"Bearer {shop.key}"}
+            assert client.get(f"/v1/shops/{SHOP}/readiness", headers=headers).json()["live_changes"] == 2
             assert payload["stream"]["waiting_for"] is None
 
             # A table published later, but made before these changes, must not bring the old state back.
@@ -122,6 +125,7 @@ def test_last_items_come_from_every_store_and_a_store_that_fails_costs_a_rung(
     platform.publish_items([{"shop_id": SHOP, "item_id": i, "category": c} for i, c in ITEMS])
     engine = Engine.of(platform.settings, platform.paths)
     engine.states.of(SHOP).use_release(TinyRelease(), published_at=0.0)
+    engine.stream.has_caught_up = True  # there is no broker here
     with running(engine) as client:
         get = EngineShop(client, platform.register(SHOP)).get
         until(lambda: get(user_id="u").status_code == 200)
@@ -131,7 +135,8 @@ def test_last_items_come_from_every_store_and_a_store_that_fails_costs_a_rung(
         store = open_store(platform.settings, platform.paths)
         now = datetime.now(UTC)
         row = {"shop_id": SHOP, "person_id": "u:u", "event_timestamp": now, "created_timestamp": now, "valid_until_ms": None}
-        row |= {"last_items": ["l2", "l1", "l0"], "last_items_known_ms": [3, 2, 1], "log_offset": 1}
+        known_ms = [round(now.timestamp() * 1000) - 60_000 * minutes for minutes in (1, 2, 3)]
+        row |= {"last_items": ["l2", "l1", "l0"], "last_items_known_ms": known_ms, "log_offset": 1}
         store.push("person_last_20", pd.DataFrame([row]))
         answer = until(lambda: (a := get(user_id="u").json())["served_by"] == "personalised" and a)
         assert {item["category"] for item in answer["items"]} == {"lamps"}
@@ -158,7 +163,9 @@ def test_a_restart_finds_the_changes_of_before(platform: Any, until: Callable[..
         engine = Engine.of(platform.settings, platform.paths)
         engine.states.of(SHOP).use_release(TinyRelease(), published_at=0.0)
         engine.start()
-        until(lambda: engine.states.of(SHOP).changes == 1)
-        state = until(lambda: engine.states.of(SHOP).shelf and engine.states.of(SHOP))
+        # Whoever is answered at all is answered with the change: readiness waits for it.
+        until(lambda: engine.stream.has_caught_up and engine.states.of(SHOP).shelf)
+        state = engine.states.of(SHOP)
+        assert state.changes == 1
         assert not state.shelf.sellable[0]
         engine.stop()

@@ -65,7 +65,8 @@ def land(platform: Any, rows: list[dict[str, Any]]) -> None:
     record(platform.paths.var, {BRONZE_LIVE: rows})
 
 
-def message(person: str, items: list[str], as_of_ms: int) -> bytes:
+def message(person: str, items: list[str], as_of_ms: int, before_noon_s: list[float] | None = None) -> bytes:
+    """A list as the stream sends it; ``before_noon_s`` says when each entry became known."""
     payload = {
         "view": "person_last_20",
         "shop_id": SHOP,
@@ -73,7 +74,7 @@ def message(person: str, items: list[str], as_of_ms: int) -> bytes:
         "as_of_ms": as_of_ms,
         "valid_until_ms": None,
     }
-    known_ms = [as_of_ms - n for n in range(len(items))]
+    known_ms = [as_of_ms] if before_noon_s is None else [NOON_MS - round(seconds * 1000) for seconds in before_noon_s]
     return json.dumps(payload | {"values": {"last_items": items, "last_items_known_ms": known_ms}}).encode()
 
 
@@ -82,6 +83,7 @@ def engine_at_noon(platform: Any) -> Engine:
     engine = Engine.of(platform.settings, platform.paths)
     engine.recent._now_ms = lambda: NOON_MS
     engine.recent._budget_s = 30
+    engine.stream.has_caught_up = True  # there is no broker here
     return engine
 
 
@@ -104,8 +106,8 @@ def test_a_planted_value_fails_the_task_which_names_the_feature(
     apply(platform.settings, platform.paths, open_version(platform.settings))
     sink = FeatureSink(open_store(platform.settings, platform.paths), platform.paths.features, WriterProgress())
     # The store does not know yet what q viewed 5 s ago, which is within the delay.
-    truth = [("u", ["a"], 300.25), ("u", ["b", "a"], 60.125), ("q", ["a"], 300.0)]
-    sink.write((0, n, message(p, items, NOON_MS - round(s * 1000))) for n, (p, items, s) in enumerate(truth))
+    truth = [("u", ["a"], [300.25]), ("u", ["b", "a"], [60.125, 300.25]), ("q", ["a"], [300.0])]
+    sink.write((0, n, message(p, items, NOON_MS - round(s[0] * 1000), s)) for n, (p, items, s) in enumerate(truth))
     log = [viewed("u", "a", 300.25, 1), viewed("u", "b", 60.125, 2), viewed("q", "a", 300, 3), viewed("q", "b", 5, 4)]
     log += [viewed("u", "c", 3600, None)]  # not in the log, so the store never saw it
 
@@ -133,9 +135,9 @@ def test_a_planted_value_fails_the_task_which_names_the_feature(
         assert fine.exit_code == 0, fine.output
         assert "no feature" in fine.stdout
 
-        sink.write([(0, 9, message("u", ["c", "b", "a"], NOON_MS - 1))])
+        sink.write([(0, 9, message("u", ["c", "b", "a"], NOON_MS - 1, [0.001, 60.125, 300.25]))])
         assert recommended("u") == "personalised"
-        sink.write([(0, 10, message("q", ["a", "c"], NOON_MS - 299_000))])
+        sink.write([(0, 10, message("q", ["a", "c"], NOON_MS - 299_000, [299.0, 310.0]))])
         assert recommended("q") == "personalised"
     assert engine.served_log.dropped == 0
 
@@ -162,7 +164,7 @@ def test_a_value_that_stays_away_and_one_that_is_not_replaced_are_told_apart(
     engine = engine_at_noon(platform)
     engine.start()
     until(lambda: engine.recent.is_open)
-    until(lambda: engine.recent.last_items(SHOP, ["u:m", "u:u"]) == ["a"])
+    until(lambda: [act.item_id for act in engine.recent.last_acts(SHOP, ["u:m", "u:u"])] == ["a"])
     engine.stop()
     result = parity()
     assert result.exit_code == 1, result.output

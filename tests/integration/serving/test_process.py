@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import signal
@@ -13,6 +15,8 @@ from typing import Any
 
 import httpx
 import pytest
+
+from ops.kafka import running_broker
 
 pytestmark = pytest.mark.integration
 
@@ -55,7 +59,7 @@ def test_from_nothing_to_releases_that_come_and_go(platform: Any, process: Any, 
         return httpx.get(f"{url}/v1/shops/lanting/recommendations", headers=headers, params=params, timeout=5)
 
     def shop() -> Any:
-        return httpx.get(f"{url}/readyz", timeout=5).json()["shops"]["lanting"]
+        return httpx.get(f"{url}/v1/shops/lanting/readiness", headers=headers, timeout=5).json()
 
     answer = get()
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_release")
@@ -64,7 +68,9 @@ def test_from_nothing_to_releases_that_come_and_go(platform: Any, process: Any, 
     rows = [{"item_id": i, "category": "skirts"} for i in skirts] + [{"item_id": i, "category": "lamps"} for i in lamps]
     platform.publish_items([{"shop_id": "lanting"} | row for row in rows])
     platform.publish_release("lanting", "v1", [skirts, lamps])
-    until(lambda: get().status_code == 200)
+    until(lambda: get().json()["error"]["code"] == "catching_up")
+    with running_broker(platform.broker, platform.paths.log / "kafka.log"):
+        until(lambda: get().status_code == 200)
     assert {item["category"] for item in get(user_id="u1", limit=4).json()["items"]} == {"lamps"}
     assert get(user_id="u1").json()["served_by"] == "personalised"
     page = get(item_id="l0", placement="item", limit=3).json()
@@ -86,6 +92,17 @@ def test_from_nothing_to_releases_that_come_and_go(platform: Any, process: Any, 
     assert "als.npz" in result["release_problem"]
     assert "jishi_release_load_failures_total 1.0" in httpx.get(f"{url}/metrics", timeout=5).text
     assert get().json()["model_version"] == "v1-other"
+    # One that keeps its checksums and raises something that nobody expected.
+    strange = platform.paths.models / "lanting" / "releases" / "v2-strange"
+    shutil.copytree(folder, strange)
+    (strange / "persons.json").write_bytes(b'{"u:u0"')
+    manifest = json.loads((strange / "manifest.json").read_text())
+    manifest["sha256"]["persons.json"] = hashlib.sha256(b'{"u:u0"').hexdigest()
+    (strange / "manifest.json").write_text(json.dumps(manifest))
+    platform.point("lanting", "v2-strange")
+    until(lambda: "JSONDecodeError" in (shop()["release_problem"] or ""))
+    assert get().json()["model_version"] == "v1-other"
+    assert httpx.get(f"{url}/healthz", timeout=5).json()["dead_threads"] == []
     platform.publish_release("lanting", "v3", [skirts])
     until(lambda: get().json()["model_version"] == "v3")
     assert shop()["release_problem"] is None

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 import httpx
 import orjson
 import pytest
 
 from jishi.contract.fields import parse_instant
+from jishi.java import java_home
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
+from jishi.marts import mart_rows
+from jishi.paths import Paths
+from jishi.settings import get_settings
 from jishi.shops import Shops
 from models.release import Release, current_version
+from ops.kafka import EmbeddedBroker, running_broker
 from ops.ports import free_port
 from quality.reconcile import reconcile
-from tests.integration.shops.conftest import BARE, CATALOGUE, KISSA, ORDERS, SHOPS, VIEWS, ShopPlatform
+from tests.integration.shops.conftest import BARE, BREAD, CATALOGUE, KISSA, ORDERS, RETAIL, SHOPS, VIEWS, ShopPlatform
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
@@ -45,11 +52,12 @@ def query(platform: ShopPlatform, sql: str, *values: Any) -> list[tuple[Any, ...
 
 def test_every_step_says_what_it_did_for_each_shop(platform: ShopPlatform) -> None:
     done, nothing = "done", "nothing to do"
-    assert platform.states("history") == {BARE: nothing} | dict.fromkeys((CATALOGUE, KISSA, ORDERS, VIEWS), done)
+    assert platform.states("history") == {BARE: nothing} | dict.fromkeys((BREAD, CATALOGUE, KISSA, ORDERS, RETAIL, VIEWS), done)
     assert platform.states("silver") == platform.states("history")
-    assert platform.states("training-set") == {BARE: nothing, CATALOGUE: nothing, KISSA: done, ORDERS: done, VIEWS: nothing}
-    # Orders without a catalogue teach no model: only items of the shop's own catalogue are recommended.
-    assert platform.states("train") == {KISSA: done} | dict.fromkeys((CATALOGUE, ORDERS, VIEWS), nothing)
+    with_orders = dict.fromkeys((BREAD, KISSA, ORDERS, RETAIL), done)
+    assert platform.states("training-set") == with_orders | dict.fromkeys((BARE, CATALOGUE, VIEWS), nothing)
+    # Orders without a catalogue teach no model (only items of the shop's own are recommended), nor do those of two days.
+    assert platform.states("train") == {KISSA: done} | dict.fromkeys((BREAD, CATALOGUE, ORDERS, RETAIL, VIEWS), nothing)
     for step in ("evaluate", "gate", "publish"):
         assert platform.states(step) == {KISSA: done}
 
@@ -66,7 +74,8 @@ def test_every_shop_adds_up_and_one_without_anything_is_zero(platform: ShopPlatf
     assert set(counts) == set(SHOPS)
     assert {shop_id: count.difference for shop_id, count in counts.items()} == dict.fromkeys(SHOPS, 0)
     assert (counts[BARE].accepted, counts[BARE].orders) == (0, 0)
-    assert (counts[ORDERS].accepted, counts[ORDERS].orders, counts[ORDERS].gmv_minor) == (60, 60, 60 * 500)
+    # 1.500 KWD = 735.75 JPY; the order in dollars went back, the one in euros has no rate.
+    assert (counts[ORDERS].accepted, counts[ORDERS].orders, counts[ORDERS].gmv_minor) == (61, 60, 57 * 500 + 736)
     assert (counts[VIEWS].silver, counts[VIEWS].orders) == (100, 0)
     assert counts[CATALOGUE].silver == 3
 
@@ -89,6 +98,33 @@ def test_days_are_those_of_the_shops_zone_and_money_is_of_its_currency(platform:
         assert 0.9 * len(at_home[day]) <= orders <= len(at_home[day]), day
 
 
+def test_orders_in_other_currencies_are_kept_as_they_came_and_added_in_yen(platform: ShopPlatform) -> None:
+    sql = "select order_id, currency, paid_minor, fx_rate, home_paid_minor from silver_orders where shop_id = ?"
+    silver = {order_id: rest for order_id, *rest in query(platform, sql, ORDERS)}
+    assert [silver[f"o{number}"] for number in range(4)] == [
+        ["USD", 1000, "150.25", 1502],
+        ["KWD", 1500, "490.5", 736],
+        ["EUR", 700, None, None],
+        ["JPY", 500, None, 500],
+    ]
+    days = """select sum(gmv_minor)::bigint as gmv, sum(refunds_minor)::bigint as refunds, sum(net_gmv_minor)::bigint as net,
+        sum(orders)::bigint as orders, sum(orders_without_rate)::bigint as without_rate from fct_shop_days where shop_id = ?"""
+    gmv = 57 * 500 + 1502 + 736
+    expected = {"gmv": gmv, "refunds": 1502, "net": gmv - 1502, "orders": 60, "without_rate": 1}
+    assert mart_rows(open_version(platform.settings), days, ORDERS) == [expected]
+
+
+def test_sums_by_month_are_those_of_the_old_system(platform: ShopPlatform) -> None:
+    """Months of Berlin, cents of decimal commas, by hand: order 3 and the second refund lie in another month of UTC."""
+    months = json.loads(platform.command("sums", "ops.cli", "shops", "sums", BREAD, "--json"))
+    names = ("month", "currency", "orders", "gross_minor", "discounts_minor", "paid_minor", "refunds_minor")
+    assert [tuple(month[name] for name in names) for month in months] == [
+        ("2026-08", "EUR", 2, 820 + 350, 50, 820 - 50 + 350, 0),
+        ("2026-09", "EUR", 1, 1200, 0, 1200, 120),
+        ("2026-10", "EUR", 0, 0, 0, 0, 240),
+    ]
+
+
 def test_the_release_knows_the_shops_own_items_only(platform: ShopPlatform) -> None:
     version = current_version(platform.paths.models, KISSA)
     assert version is not None, platform.printed["gate"]
@@ -100,12 +136,18 @@ def test_the_release_knows_the_shops_own_items_only(platform: ShopPlatform) -> N
 
 @pytest.fixture
 def url(platform: ShopPlatform) -> Iterator[str]:
-    """Serving over the platform, as a process; without a broker it answers from releases and the catalogue."""
-    port = free_port()
-    environment = platform.environment | {"JISHI_SERVING_PORT": str(port), "JISHI_KAFKA_BOOTSTRAP": f"127.0.0.1:{free_port()}"}
+    """Serving over the platform, as a process, with an empty log that it has read at once."""
+    port, project = free_port(), Paths.of(get_settings())
+    java, host = java_home(project.envs), "127.0.0.1"
+    broker = EmbeddedBroker(platform.paths.kafka, project.jars, java, host, free_port(), free_port(), heap="256m")
+    environment = platform.environment | {"JISHI_SERVING_PORT": str(port), "JISHI_KAFKA_BOOTSTRAP": broker.bootstrap}
     log = platform.paths.var / "serving.log"
-    with log.open("w") as out:
-        process = subprocess.Popen([sys.executable, "-m", "serving"], env=environment, stdout=out, stderr=subprocess.STDOUT)
+    with running_broker(broker, platform.paths.var / "kafka.log"), log.open("w") as out:
+        yield from _serving(environment, port, log, out)
+
+
+def _serving(environment: dict[str, str], port: int, log: Path, out: TextIO) -> Iterator[str]:
+    process = subprocess.Popen([sys.executable, "-m", "serving"], env=environment, stdout=out, stderr=subprocess.STDOUT)
     try:
         for _ in range(600):
             assert process.poll() is None, log.read_text()[-3000:]

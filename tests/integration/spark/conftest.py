@@ -122,7 +122,7 @@ class SilverPlatform:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     settings = Settings(var=tmp_path_factory.mktemp("spark"), spark_driver_memory="1g", _env_file=None)  # type: ignore[call-arg]
-    session = open_session(settings, Paths.of(settings), "tests")
+    session = open_session(settings, Paths.of(settings), "tests", is_short=True)
     session.conf.set("spark.sql.shuffle.partitions", "2")
     yield session
     session.stop()

@@ -20,6 +20,7 @@ from jishi.tables import (
     ITEM_NEIGHBOURS,
     PERSON_CANDIDATES,
     RECOMMENDATIONS,
+    SILVER_EVENTS,
     SILVER_INTERACTIONS,
 )
 from models.split import SplitWindow
@@ -94,6 +95,29 @@ def test_the_cut_takes_what_the_split_of_the_judge_takes(platform: SilverPlatfor
     }
     assert {(row.event_id, row.line_number, row.item_id) for row in frame.collect()} == expected
     assert 0 < len(expected) < len(acts)
+
+
+def test_a_login_after_the_cut_changes_nothing_in_it(platform: SilverPlatform) -> None:
+    """A device bought before the cut; that it was a user's is known since a login after it, which silver goes by."""
+    built, day = made_shop(), timedelta(days=1)
+    head = {"shop_id": "a", "anonymous_id": "dev", "person_id": "u:late", "type": "item_viewed", "line": "{}"}
+    acts = [row for row in built[SILVER_INTERACTIONS] if row["person_id"] == "p00"][:4]
+    mine = [row | {"person_id": "u:late", "event_id": f"dev-{number}"} for number, row in enumerate(acts)]
+    events = [head | {name: row[name] for name in ("event_id", "occurred_at", "received_at")} for row in mine]
+    login = head | {"event_id": "login", "user_id": "late", "occurred_at": CUT + 2 * day, "received_at": CUT + 2 * day}
+    changed = built | {
+        SILVER_INTERACTIONS: [*built[SILVER_INTERACTIONS], *mine],
+        SILVER_EVENTS: [*built[SILVER_EVENTS], *events, login],
+    }
+    publish_shop(platform, changed)
+    build_factors(platform.session, platform.settings, "a", SMALL, BEFORE)
+    then = {row["person_id"] for row in platform.rows(BEFORE_CUT[ALS_PERSON_FACTORS])}
+    assert {"a:dev"} == {person for person in then if person not in {row["person_id"] for row in changed[SILVER_INTERACTIONS]}}
+    assert "u:late" not in then
+    build_factors(platform.session, platform.settings, "a", SMALL)
+    today = {row["person_id"] for row in platform.rows(ALS_PERSON_FACTORS)}
+    assert "u:late" in today
+    assert "a:dev" not in today
 
 
 def test_the_next_cut_replaces_the_last_and_candidates_ask_for_neighbours_of_their_own(platform: SilverPlatform) -> None:

@@ -26,7 +26,7 @@ def brute_force(acts: list[Act], per_person: int) -> dict[str, list[tuple[str, i
         scored = []
         for item, state in ITEMS.items():
             gains = {one: round(mine[one] * cosine(histories, one, item) * 1e9) for one in mine if one != item}
-            if state["status"] == "active" and state.get("stock", 0) and sum(gains.values()):
+            if state["status"] == "active" and state.get("stock") != 0 and sum(gains.values()):
                 scored.append((item, sum(gains.values()), min(gains, key=lambda one: (-gains[one], one))))
         if scored:
             by_key[person] = sorted(scored, key=lambda entry: (-entry[1], entry[0]))[:per_person]

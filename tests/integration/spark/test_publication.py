@@ -197,13 +197,14 @@ def test_a_shop_without_the_batch_has_nothing_to_build_and_nobodys_history_says_
 
 
 def test_a_run_is_short_while_the_lake_holds_little(platform: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert is_short(platform.settings)
+    assert is_short(platform.settings, "history")
     platform.land("history", {"a": [view("e1")]})
     size = sum(file.bytes for file in newest(platform.settings.var).plan(BRONZE_HISTORY.name).files)
     monkeypatch.setattr("spark_jobs.silver.batches.SHORT_BYTES", size)
-    assert is_short(platform.settings)
+    assert is_short(platform.settings, "history")
     platform.land("history", {"b": [view(f"e{n}", shop_id="b") for n in range(2_000)]})
-    assert not is_short(platform.settings)
+    assert not is_short(platform.settings, "history")
+    assert is_short(platform.settings, "live-2026-09-02"), "a day reads less of it"
 
 
 def test_an_acknowledgement_that_is_sent_again_counts_once_on_the_day_that_knew_it_first(platform: Any) -> None:

@@ -27,6 +27,7 @@ from quality.repair import Mapping
 from quality.replay import replay
 from spark_jobs.publication import Publication
 from tests.lake import table_of
+from tests.power_cut import Disk
 
 pytestmark = pytest.mark.integration
 
@@ -84,6 +85,17 @@ def test_a_spark_publish_that_died_is_taken_back_by_the_next(platform: Any) -> N
     written(platform, "b", "next").finish()
     assert titles(platform) == {"a": "old", "b": "next"}
     assert versions.unfinished() is None
+
+
+def test_a_spark_publish_outlasts_a_power_cut(platform: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk, lake = Disk(monkeypatch), Paths.of(platform.settings).lake
+    platform.publish(SILVER_ITEMS, [item(shop, "i", "old") for shop in "ab"])
+    written(platform, "a", "new").finish()
+    disk.cut(lake / "warehouse")
+    disk.cut(lake / "plans")
+    assert titles(platform) == {"a": "new", "b": "old"}
+    written(platform, "b", "next").finish()
+    assert titles(platform) == {"a": "new", "b": "next"}
 
 
 class _Dying:

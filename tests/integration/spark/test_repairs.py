@@ -91,7 +91,7 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     var = tmp_path_factory.mktemp("spark")
     settings = Settings(var=var, spark_driver_memory="1g", spark_master="local[2]")
-    session = open_session(settings, Paths.of(settings), "test-repairs")
+    session = open_session(settings, Paths.of(settings), "test-repairs", is_short=True)
     session.conf.set("spark.sql.shuffle.partitions", "1")
     yield session
     session.stop()
@@ -177,6 +177,25 @@ def test_repairs_move_events_and_every_acknowledgement_stays_accounted_for(sessi
     kept = next(row for row in originals if row.event_id == "h-sku")
     assert json.loads(kept.line)["properties"] == {"sku": "i-9"}
     assert (kept.reason, kept.field, kept.state) == ("missing_field", "properties.item_id", "repaired")
+
+
+def test_an_imported_line_is_known_since_its_own_time_once_that_can_be_read(
+    session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JISHI_VAR", str(tmp_path))
+    get_settings.cache_clear()
+    platform_paths = Paths.of(get_settings())
+    lines = [viewed("first", "2026-09-01T10:00:00Z"), viewed("local", "2026-09-01 20:30:00")]
+    with write_landing(platform_paths.history, "a", ShopFacts(name="a", time_zone="UTC", currency="CNY"), "test") as writer:
+        writer.write(orjson.dumps(event) for event in lines)
+    land_history(get_settings(), processes=1)
+    build(session, platform_paths, "history")
+    shanghai = {"convert": {"field": "occurred_at", "to": "instant", "zone": "Asia/Shanghai"}}
+    done = replay(get_settings(), Mapping(name="zone", steps=[shanghai]), now=NOW, future_tolerance_s=5)
+    assert done.repaired == {"a": 1}
+    build(session, platform_paths, "history")
+    at = datetime(2026, 9, 1, 12, 30)  # noqa: DTZ001
+    assert silver(platform_paths)["local"] == ["i", "history", at, False, True]
 
 
 def test_an_event_is_repaired_before_its_day_is_worked_up(session: SparkSession, paths: Paths) -> None:

@@ -29,10 +29,17 @@ from ops.ports import free_port
 
 _WITH_VIEWS = """\
 import sys
-from flink_jobs import realtime
+from flink_jobs import counter_topic, realtime
 from jishi.features import live_views
 wanted = {name: members for name, members in live_views().items() if name in sys.argv[1:]}
 realtime.live_views = lambda: wanted
+counter_topic.counter_inserts = lambda: []
+sys.exit(realtime.main())
+"""
+_WITH_TTL = """\
+import sys
+from flink_jobs import plan, realtime
+plan.DEDUPLICATION_TTL_S = int(sys.argv[1])
 sys.exit(realtime.main())
 """
 
@@ -59,9 +66,13 @@ class Stream:
             **self.variables,
         }
 
-    def start(self, *, views: Sequence[str] = ()) -> None:
-        """Start the job and wait until it runs; with ``views`` as it was when there were only these."""
+    def start(self, *, views: Sequence[str] = (), ttl_s: int | None = None) -> None:
+        """Start the job and wait until it runs; with ``views`` as it was when there were only these and no counters, with
+        ``ttl_s`` for the memory of deliveries.
+        """
         command = ["-c", _WITH_VIEWS, *views] if views else ["-m", "flink_jobs.realtime"]
+        if ttl_s is not None:
+            command = ["-c", _WITH_TTL, str(ttl_s)]
         started_at = time.time()
         with (self.paths.var / "realtime.log").open("ab") as log:
             self.process = subprocess.Popen(

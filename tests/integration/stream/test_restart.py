@@ -24,7 +24,7 @@ class RestartedStream(Protocol):
     bootstrap: str
     process: Any
 
-    def start(self) -> None: ...
+    def start(self, *, ttl_s: int | None = None) -> None: ...
     def kill(self, *, spare_jvm: bool = False) -> None: ...
     def stop(self) -> int: ...
     def log_text(self) -> str: ...
@@ -97,6 +97,21 @@ def test_last_items_outlive_the_kill(stream: RestartedStream) -> None:
         result = values[f"person_last_20|a|p{person}"]
         assert result["values"]["last_items"] == [f"项{seq}" for seq in range(999, -1, -1) if seq % 5 == person][:20]
         assert result["valid_until_ms"] is None
+
+
+def test_a_repetition_is_one_although_the_job_was_down_for_longer_than_it_remembers(stream: RestartedStream) -> None:
+    first = view_of(2000) | {"event_id": "again"}
+    producer = Producer({"bootstrap.servers": stream.bootstrap})
+    producer.produce(topics.EVENTS.name, json.dumps(first).encode(), key=b"a|p0")
+    assert producer.flush(30) == 0
+    wait_for_rows(stream, 1001)
+    stream.kill()
+    producer.produce(topics.EVENTS.name, json.dumps(first | {"seq": 2001}).encode(), key=b"a|p0")
+    assert producer.flush(30) == 0  # by its clocks it is not late
+    time.sleep(2)
+    stream.start(ttl_s=1)  # what it goes on from is older than that
+    wait_for_rows(stream, 1002)
+    assert {row["seq"]: row["outcome"] for row in stream.archived() if row["seq"] >= 2000} == {2000: "good", 2001: "duplicate"}
 
 
 def test_foreign_values_are_kept_and_end_nothing(stream: RestartedStream) -> None:

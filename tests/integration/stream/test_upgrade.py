@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,11 +13,14 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from chaos.feature_check import check_messages
+from dashboard.portal.counter_reader import CounterReader
+from dashboard.portal.counter_table import CountedDay, CounterTable, StreamClock
 from jishi import topics
 from jishi.features import live_views
 from jishi.features.oracle import good_acts, values
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT
+from jishi.shop_counters import MOST_LISTED
 
 pytestmark = pytest.mark.integration
 LATENESS_S = 2
@@ -44,6 +48,7 @@ def record(seq: int) -> dict[str, Any]:
     absent = ("anonymous_id", "session_id", "category", "quantity", "invalid_reason", "invalid_field", "invalid_detail")
     payload: dict[str, Any] = {"collector_id": "c1", "seq": seq, "shop_id": "a", "event_id": f"e{seq}", "type": "item_viewed"}
     payload |= {"schema_version": 1, "occurred_at_ms": now_ms, "collected_at_ms": now_ms, "unit_price_minor": 100, "line": "{}"}
+    payload |= {"occurred_date": "2026-11-30", "channel": "app"}
     return payload | dict.fromkeys(absent) | {"user_id": f"p{seq % 5}", "person_id": f"p{seq % 5}", "item_id": f"i{seq}"}
 
 
@@ -83,6 +88,23 @@ def messages(stream: UpgradedStream) -> list[dict[str, Any]]:
     return rows
 
 
+def counters_as_the_portal_reads_them(bootstrap: str) -> tuple[CountedDay, StreamClock]:
+    """What the portal's reader makes of the topic, when it has read as far as the stream's clock of this moment."""
+    table = CounterTable()
+    reader = CounterReader(bootstrap, table)
+    reader.start()
+    deadline = time.monotonic() + 60
+    while (day := table.day("a", date(2026, 11, 30))) is None or day.visitors < 5 or table.clock is None:
+        assert time.monotonic() < deadline, reader.state
+        time.sleep(0.2)
+    time.sleep(1)  # the other messages of the same flush
+    reader.stop()
+    newest, clock = table.day("a", date(2026, 11, 30)), table.clock
+    assert newest is not None
+    assert clock is not None
+    return newest, clock
+
+
 def wait_for_window(stream: UpgradedStream, first_ms: int) -> int:
     """Until a window has closed that holds every event from ``first_ms`` on; returns when its value became known (epoch ms)."""
     due_ms = (int(time.time() * 1000) // 60_000 + 1) * 60_000 + LATENESS_S * 1000
@@ -115,7 +137,7 @@ def test_state_survives_an_upgrade_with_more_views(stream: UpgradedStream, tmp_p
     assert upgrade.returncode == 0, printed
     assert "loses" not in printed
     assert all(f"keeps   {owner}@" in printed for owner in ("views", WINDOW))  # running features share their state
-    assert f"begins  {NEW}@" in printed
+    assert all(f"begins  {owner}@" in printed for owner in (NEW, "counters", "minute_counters"))
     send(stream, range(BEFORE, ALL))
     known_ms = wait_for_window(stream, upgraded_ms)
 
@@ -127,6 +149,11 @@ def test_state_survives_an_upgrade_with_more_views(stream: UpgradedStream, tmp_p
     assert last == {f"p{p}": [f"i{seq}" for seq in range(ALL - 1, -1, -1) if seq % 5 == p][:20] for p in range(5)}
     items = {message["entity_id"] for message in result if message["view"] == NEW}
     assert items == {f"i{seq}" for seq in range(BEFORE, ALL)}  # it began without state, so it knows what came since
+
+    day, clock = counters_as_the_portal_reads_them(stream.bootstrap)
+    assert (day.until().item_views, day.visitors, day.channels) == (ALL - BEFORE, 5, {"app": 5})
+    assert len(day.items) == MOST_LISTED
+    assert clock.since_ms >= upgraded_ms - 60_000
 
     views = {view: live_views()[view] for view in OLD}
     folder = tmp_path / "messages"

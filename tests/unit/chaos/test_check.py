@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chaos.check import check_archive, check_ids, check_order, check_outcomes, counted_outcomes
+from chaos.check import check_archive, check_damage, check_ids, check_order, check_outcomes, counted_outcomes
 from chaos.feature_check import by_instant, check_messages, check_stored
 from chaos.ledger import Account, Meant, SentLedger
 from jishi.features import live_views
@@ -85,6 +85,30 @@ def test_a_record_that_is_not_archived_or_twice(rows: Rows) -> None:
     assert check_archive(rows, rows[1:]).wrong == ["partition 0 offset 0 is not archived"]
     assert check_archive(rows, [*rows, rows[0]]).wrong == ["partition 0 offset 0 is archived 2 times"]
     assert check_archive(rows[1:], rows).wrong == ["partition 0 offset 0 is archived and not in the log"]
+
+
+def test_a_log_that_lost_its_end_and_got_it_again(rows: Rows) -> None:
+    """Offsets 2 and 3 were archived, then lost and given to a new record; what was lost came again behind it."""
+    new, again = row("e4", 2, seq=9), row("e2", 4, "duplicate", seq=2)
+    log, archive = [*rows[:2], new, again], [*rows, new, again]
+    assert check_archive(log, archive, is_cut=True).wrong == []
+    assert check_archive(log, [*rows, again], is_cut=True).wrong == ["partition 0 offset 2 is not archived"]
+    assert check_archive(log, [*archive, row("e5", 7, seq=10)], is_cut=True).wrong == [
+        "partition 0 offset 7 is archived and not in the log"
+    ]
+    assert check_archive(log, archive).wrong == [
+        "partition 0 offset 2 is archived and not in the log",
+        "partition 0 offset 3 is archived and not in the log",
+    ]
+
+
+def test_what_was_destroyed_is_named_or_lost(account: Account, rows: Rows) -> None:
+    assert check_ids(account, rows[1:], set_aside={"e1"}).is_fine
+    assert check_damage([7], [(7, 8)]).is_fine
+    assert check_damage([7, 9], [(7, 9)]).wrong == [
+        "seq 9 was destroyed and is not named",
+        "seq 8 is named as damaged and is not",
+    ]
 
 
 def test_a_wrong_outcome(rows: Rows) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from chaos.faults import LONGEST_STOP_S, OF_MACHINE, PROCESSES, schedule
+from chaos.faults import LONGEST_STOP_S, LOSSES, OF_MACHINE, PROCESSES, schedule
 from chaos.shim import Shim, compiled_shim
+from jishi.settings import Settings
 
 _ASK = """\
 import os, sys, time
@@ -29,11 +30,13 @@ print(*told, time.monotonic() - began >= 0.2, round(time.time()))
 
 @pytest.mark.parametrize("store", ["redis", "sqlite"])
 def test_a_round_has_every_fault(store: str) -> None:
-    faults = schedule(store, seed=7, seconds=330)
+    faults = schedule(store, seed=7, seconds=460)
     names = {(fault.kind, fault.target) for fault in faults}
     assert {("kill", name) for name in PROCESSES} | {("stop", name) for name in (*PROCESSES, store)} <= names
     assert {(kind, "collector") for kind in OF_MACHINE} <= names
     assert ("kill", "redis") in names or store == "sqlite"
+    assert {*LOSSES, ("away", "kafka")} <= names
+    assert max(fault.lasts_s for fault in faults if fault.kind == "away") == 90 > Settings().allowed_lateness_s
     assert any(fault.lasts_s == LONGEST_STOP_S for fault in faults)
 
 

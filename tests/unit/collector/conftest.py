@@ -51,6 +51,8 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., IntakeWorld]]:
             "read": shops.issue_key("a", "read"),
             "b": shops.issue_key("b", "write"),
             "track": shops.issue_key("a", "track"),
+            "test": shops.issue_key("a", "write", is_test=True),
+            "test track": shops.issue_key("a", "track", is_test=True),
             "track at home": shops.issue_key("a", "track", origins=["https://shop.example"]),
         }
         shops.save(registry)

@@ -21,25 +21,26 @@ class Storage {
 }
 
 /** A page with the tracker; `answer(events)` gives {status, code} or a promise, `sent` holds what the collector was told. */
-function open({ shop = "a", local = new Storage(), session = new Storage(), answer = () => ({}), title = "t", referrer = "", search = "" } = {}) {
-  const page = { sent: [], beacons: [], warnings: [], timers: [], listeners: {} };
+function open({ shop = "a", local = new Storage(), session = new Storage(), answer = () => ({}), onBody = () => {}, title = "t", referrer = "", search = "" } = {}) {
+  const page = { sent: [], beacons: [], warnings: [], timers: [], delays: [], listeners: {} };
   const listen = (name, act) => (page.listeners[name] = page.listeners[name] || []).push(act);
   const window = { localStorage: local, sessionStorage: session, crypto: require("crypto").webcrypto, addEventListener: listen };
   window.console = { warn: (text) => page.warnings.push(text) };
   const document = { currentScript: { dataset: { shop, key: "k", page: "off" }, src: "https://c.example/v1/tracker.js" } };
   Object.assign(document, { referrer, title, addEventListener: listen, visibilityState: "visible" });
-  const navigator = { userAgent: "x", sendBeacon: (url, text) => { page.beacons.push(JSON.parse(text)); return true; } };
+  const navigator = { userAgent: "x", sendBeacon: (url, text) => { onBody(text); page.beacons.push(JSON.parse(text)); return true; } };
   const fetch = (url, request) => {
+    onBody(request.body);
     const events = JSON.parse(request.body), told = answer(events);
     page.sent.push(events);
     if (told === null) return new Promise(() => {}); // no answer ever comes
     if (told instanceof Error) throw told;
-    const { status = 200, code } = told;
-    const json = () => (code ? Promise.resolve({ error: { code } }) : Promise.reject(new Error("no JSON")));
-    return Promise.resolve({ ok: status === 200, status, headers: { get: () => null }, json });
+    const { status = 200, code, retryAfter = null, content = code && { error: { code } } } = told;
+    const json = () => (content !== undefined ? Promise.resolve(content) : Promise.reject(new Error("no JSON")));
+    return Promise.resolve({ ok: status === 200, status, headers: { get: () => retryAfter }, json });
   };
   const world = { window, document, navigator, fetch, location: { search, pathname: "/", href: "https://s.example/" }, console };
-  Object.assign(world, { URL, URLSearchParams, clearTimeout() {}, setTimeout: (act) => page.timers.push(act) });
+  Object.assign(world, { URL, URLSearchParams, clearTimeout() {}, setTimeout: (act, ms) => page.timers.push(act) && page.delays.push(ms) });
   vm.createContext(world);
   vm.runInContext(fs.readFileSync(SCRIPT, "utf8"), world);
   page.jishi = window.jishi;

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from collector.wal.durable import read_durable
 from collector.wal.reader import first_position, read_entries
 from collector.wal.segments import Position
 from jishi.contract.filled import unfilled
+from jishi.fx_rates import FxRate, FxRates, save_rates
 from tests.lake import settings_in
 
 Viewed = Callable[..., dict[str, Any]]
@@ -76,6 +79,23 @@ def test_there_and_back_again_are_three_changes(world: Any) -> None:
     assert [r["status"] for r in answer["results"]] == ["accepted"] * 3 + ["unchanged"]
     assert [r["occurred_at_ms"] - NOW_MS for r in lines(world)] == [0, 1, 2]
     assert len({r["event_id"] for r in lines(world)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("before", "status"),
+    [
+        ({"changed_at": "soon"}, "quarantined"),
+        ({"changed_at": "9999-12-31T23:59:59.999Z"}, "quarantined"),
+        ({"changed_at": "2027-06-01T00:00:00Z"}, "accepted"),
+        ({"currency": "ZZZ"}, "quarantined"),
+    ],
+)
+def test_a_state_that_was_not_taken_over_is_compared_with_nothing(world: Any, before: dict[str, Any], status: str) -> None:
+    answer = put(world, [item(**before), item(**before), item(), item()])
+    assert answer.status_code == 200
+    first, _, good, again = (result["status"] for result in answer.json()["results"])
+    assert (first, good, again) == (status, "accepted", "unchanged")
+    assert lines(world)[-1]["occurred_at_ms"] == NOW_MS, "and it has the time of now, not one behind what was refused"
 
 
 def test_a_change_may_bring_its_time(world: Any) -> None:
@@ -139,6 +159,16 @@ def test_gaps_are_filled_named_and_can_be_taken_out_again(world: Any, viewed: Vi
     assert "filled" not in lines(world)[-1]["event"]["properties"], "another shop's item of the same name"
 
 
+def test_a_price_in_the_shops_currency_is_not_put_beside_another_one(world: Any, viewed: Viewed, tmp_path: Path) -> None:
+    save_rates(tmp_path / "fx_rates", "a", FxRates.of("CNY", [FxRate("USD", date(2026, 1, 1), Decimal(7))]))
+    put(world, [item()])  # 199.00 yuan; as dollars it would be worth seven times that
+    for currency in ("USD", "CNY", None):
+        sent = viewed(f"in {currency}", occurred_at=AFTER, properties={"item_id": "i-1", "currency": currency})
+        assert world.post([sent]).json()["quarantined"] == 0
+    kept = {r["event_id"]: (r["category"], r["unit_price_minor"]) for r in lines(world) if r["type"] == "item_viewed"}
+    assert kept == {"in USD": ("裙装", None), "in CNY": ("裙装", 19900), "in None": ("裙装", 19900)}
+
+
 def test_only_what_held_when_the_event_happened_is_filled(world: Any, viewed: Viewed) -> None:
     put(world, [item()])
     put(world, [item(stock=2)])  # neither category nor price: they hold since the first change
@@ -151,9 +181,21 @@ def test_only_what_held_when_the_event_happened_is_filled(world: Any, viewed: Vi
     assert filled["earlier price"] is None
 
 
-def test_a_change_that_is_dated_ahead_is_not_believed(world: Any, viewed: Viewed) -> None:
-    put(world, [item(changed_at="2099-01-01T00:00:00Z")])
+def test_a_change_that_is_sent_again_with_other_content_changes_nothing(world: Any, viewed: Viewed, tmp_path: Path) -> None:
+    """Engines count the first delivery of an event; the catalogue believes the same one, also after a restart."""
+    change = viewed("c", type="item_changed", occurred_at=BEFORE, properties=item())
+    world.post([change])
+    world.post([change | {"properties": item(unit_price_minor=1)}])
+    assert world.intake.catalogue.get("a", "i-1").unit_price_minor == 19900
+    known = load_catalogue(world.wal.folder, settings_in(tmp_path)).get("a", "i-1")
+    assert known is not None
+    assert known.unit_price_minor == 19900
+
+
+def test_a_change_that_is_dated_ahead_is_not_believed(world: Any, viewed: Viewed, tmp_path: Path) -> None:
+    put(world, [item(changed_at="2027-01-01T00:00:00Z")])
     assert world.intake.catalogue.get("a", "i-1") is None
+    assert load_catalogue(world.wal.folder, settings_in(tmp_path)).get("a", "i-1") is None, "nor after a restart"
     world.post([viewed("e", type="item_changed", occurred_at=BEFORE, properties=item())])
     assert world.intake.catalogue.get("a", "i-1") is not None, "a posted change counts like a put one"
 
@@ -171,7 +213,7 @@ def test_what_was_sent_comes_back_whatever_was_filled(sent: dict[str, Any], even
     properties = {"lines": [copy.deepcopy(sent), 4]} if event_type == "order_paid" else sent
     event = {"type": event_type, "occurred_at": AFTER, "properties": properties}
     changed = copy.deepcopy(event)
-    count = catalogue.fill("a", [changed])
+    count = catalogue.fill("a", [changed], "CNY")
     assert unfilled(changed) == event
     assert (changed != event) == bool(count)
 

@@ -17,8 +17,11 @@ SECRETS = ("ada@lovelace.example", "13800138000", "device-4711", "Ringstraße 7"
 
 
 @pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """Everything that the process logs, as the collector formats it."""
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """Everything that the process logs, as the collector formats it, with the loggers of a process of its own."""
+    for name in ("uvicorn", "uvicorn.error"):  # another test may have started a server here, which keeps its lines to itself
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
+        monkeypatch.setattr(logging.getLogger(name), "handlers", [])
     out = io.StringIO()
     handler = logging.StreamHandler(out)
     handler.setFormatter(WithoutValues("%(levelname)s %(name)s %(message)s"))

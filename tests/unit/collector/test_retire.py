@@ -13,12 +13,13 @@ import pytest
 
 import collector.retire
 from collector import accepted, ledger
-from collector.accepted import count_accepted
+from collector.accepted import count_accepted, count_entries
 from collector.catalogue import ShopCatalogues
 from collector.catalogue_store import save_snapshot
-from collector.ledger import ledger_file
+from collector.ledger import KEPT_DAYS, ledger_file
 from collector.progress import load_position, save_position
 from collector.retire import retire_segments
+from collector.wal.damage import noted_damage
 from collector.wal.durable import read_durable
 from collector.wal.reader import first_position, read_entries
 from collector.wal.segments import Position, WalCorrupt, segment_file, segment_starts
@@ -168,7 +169,7 @@ def test_a_ledger_that_is_damaged_or_gone_is_told(tmp_path: Path) -> None:
     retire(tmp_path, durable)
     file = ledger_file(tmp_path)
     sound = file.read_text()
-    file.write_text(sound.replace('"a": 2', '"a": 3'))
+    file.write_text(sound.replace('"a": 2', '"a": 3', 1))
     with pytest.raises(WalCorrupt, match=r"deleted\.counts is damaged"):
         count_accepted(tmp_path)
     file.unlink()
@@ -178,10 +179,27 @@ def test_a_ledger_that_is_damaged_or_gone_is_told(tmp_path: Path) -> None:
     assert count_accepted(tmp_path) == {"a": 3, "b": 6}
 
 
-def test_a_damaged_segment_is_not_deleted(tmp_path: Path) -> None:
+def test_what_is_damaged_is_set_aside_before_its_segment_goes(tmp_path: Path) -> None:
     durable = fill(tmp_path, 3)
     file = segment_file(tmp_path, 0)
     file.write_bytes(file.read_bytes().replace(b'"shop_id":"a"', b'"shop_id":"x"'))
-    with pytest.raises(WalCorrupt, match=file.name):
-        retire(tmp_path, durable)
-    assert file.exists()
+    assert retire(tmp_path, durable) == 2
+    [note] = noted_damage(tmp_path)
+    assert (note.first_seq, note.next_seq) == (0, 1)
+    assert b'"shop_id":"x"' in next(tmp_path.glob("damaged-*.bin")).read_bytes()
+    counts = count_entries(tmp_path)
+    assert (dict(counts.shops), counts.lost) == ({"a": 2, "b": 6}, 1)
+
+
+def test_days_of_deleted_segments_stay_counted_and_old_ones_are_summed(tmp_path: Path) -> None:
+    wal = WalWriter(tmp_path, 1)
+    for day in range(60):
+        wal.append([{"collector_id": "c", "seq": -1, "shop_id": "a", "collected_at_ms": day * 86_400_000}])  # type: ignore[list-item]
+    wal.close()
+    durable = read_durable(tmp_path) or Position()
+    save_snapshot(tmp_path, ShopCatalogues(), durable.seq)
+    retire(tmp_path, durable)
+    counts = count_entries(tmp_path)
+    assert dict(counts.shops) == {"a": 60}
+    assert len(counts.days) == KEPT_DAYS + 1  # and the day of the segment that is still there
+    assert (counts.days["1970-02-28"].first, counts.days["1970-02-28"].upto) == (58, 59)

@@ -84,6 +84,9 @@ def test_after_identify_no_event_carries_the_former_user(is_full: str) -> None:
         ("{toString() { throw new Error('x') }}", None),
         ("12345n", "12345"),
         ("42", "42"),
+        ("0", None),  # of a visitor without an account, in many shops
+        ('"[object Object]"', None),
+        ('"00000000-0000-0000-0000-000000000000"', None),
         ('" u-1 "', "u-1"),
     ],
 )
@@ -211,6 +214,20 @@ def test_two_tabs_send_each_event_under_one_id() -> None:
     assert left == []
 
 
+def test_a_thank_you_page_that_is_loaded_again_reports_the_same_event() -> None:
+    """matomo 15266: an order counted once for each reload."""
+    ids = run(
+        """const local = new Storage(), sent = [];
+        for (const order of [{order_id: "o-1"}, {order_id: "o-1"}, {order_id: 7}, {}, {order_id: "x".repeat(300)}]) {
+            const page = open({local}); page.jishi.order(order); await page.settle(); sent.push(...page.taken());
+        }
+        return sent.map((e) => e.event_id);"""
+    )
+    assert ids[:3] == ["order-o-1", "order-o-1", "order-7"]
+    assert len(set(ids[3:])) == 2
+    assert max(map(len, ids)) < 200
+
+
 def test_each_try_tells_the_clock_of_its_sending() -> None:
     events = run(
         """const page = open(); page.jishi.view({item_id: "i"}); await page.settle(); page.fire("pagehide");
@@ -218,3 +235,67 @@ def test_each_try_tells_the_clock_of_its_sending() -> None:
     )
     assert events[0]["sent_at"] >= events[0]["occurred_at"]
     assert set(events[0]) >= {"event_id", "shop_id", "type", "anonymous_id", "session_id", "context", "properties"}
+
+
+@pytest.mark.parametrize("thrown", ["Symbol('s')", "Object.create(null)", "{toString() { throw 1; }}", "undefined"])
+def test_what_a_page_throws_need_not_be_a_text(thrown: str) -> None:
+    ids = run(
+        f"""const page = open(), odd = {{item_id: "i", get x() {{ throw {thrown}; }}}};
+        page.jishi.view(odd); page.jishi.order(odd); page.jishi.view({{item_id: "last"}}); await page.settle();
+        return page.taken().map((event) => event.properties.item_id);"""
+    )
+    assert ids == ["last"]
+
+
+@pytest.mark.parametrize("content", ["null", "{}", "{error: null}", "[]", '"text"', "{error: {}}"])
+def test_a_refusal_that_says_nothing_keeps_the_events(content: str) -> None:
+    pending, sent = run(
+        f"""let refusal = {{status: 403, content: {content}}}; const page = open({{answer: () => refusal}});
+        page.jishi.view({{item_id: "i"}}); await page.settle(); const pending = page.jishi.pending();
+        refusal = {{}}; page.fire("online"); await page.settle(); return [pending, page.jishi.pending()];"""
+    )
+    assert (pending, sent) == (1, 0)
+
+
+@pytest.mark.parametrize("after", ["2592000", "1e99", "Infinity", "-5", "tomorrow", ""])
+def test_a_long_wait_that_is_asked_for_does_not_become_none(after: str) -> None:
+    delays = run(
+        f"""let times = 0; const page = open({{answer: () => (times++ < 3 ? {{status: 503, retryAfter: "{after}"}} : {{}})}});
+        page.jishi.view({{item_id: "i"}}); await page.settle(); return page.delays.slice(1);"""
+    )
+    assert len(delays) >= 3
+    assert all(delay is not None and 500 <= delay <= 3_600_000 for delay in delays[:3])
+
+
+@pytest.mark.parametrize("batch", ["0", "-1", "NaN", "null", "'x'", "Infinity"])
+def test_no_setting_stops_the_queue(batch: str) -> None:
+    sizes, pending = run(
+        f"""const page = open(); page.jishi.configure({{batch: {batch}}}); page.jishi.configure(null);
+        for (let i = 0; i < 3; i++) page.jishi.view({{item_id: "i" + i}});
+        await page.settle(); return [page.sent.map((events) => events.length), page.jishi.pending()];"""
+    )
+    assert (sizes, pending) == ([3], 0)
+
+
+def test_consent_that_is_none_of_the_three_allows_no_lasting_id() -> None:
+    first, second, stored = run(
+        """const local = new Storage(), page = open({local}); page.jishi.consent(undefined); await page.settle();
+        const next = open({local}); next.jishi.view({item_id: "i"}); await next.settle();
+        return [page.anonymousId, next.jishi.anonymousId(), [...local.entries.entries()].map((entry) => entry.join())];"""
+    )
+    assert first is None
+    assert stored == ["jishi.a.consent,anonymous"]
+    assert second
+
+
+def test_withdrawn_consent_is_heard_from_the_next_page() -> None:
+    """Before: a page on which nothing is allowed sent nothing, not even what its predecessor could not."""
+    types, waiting = run(
+        """const local = new Storage(), start = open({local, answer: () => null});
+        start.jishi.consent("denied"); await start.settle();
+        local.setItem("jishi.a.q.z", JSON.stringify({event_id: "z", shop_id: "a", type: "item_viewed", occurred_at: "2026"}));
+        const next = open({local}); await next.settle();
+        return [next.taken().map((event) => event.type), local.getItem("jishi.a.q.z") !== null];"""
+    )
+    assert types == ["consent_changed"]
+    assert waiting, "what was not allowed waits until it is"

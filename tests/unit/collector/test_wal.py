@@ -1,4 +1,4 @@
-"""The write-ahead log gives back what was appended, survives a tail torn at any byte, and never hides damage."""
+"""The write-ahead log gives back what was appended, survives a tail torn at any byte, and never cuts or hides damage."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.accepted import count_accepted
-from collector.wal.durable import read_durable
-from collector.wal.entries import encode, scan
-from collector.wal.reader import first_position, read_entries
+from collector.accepted import count_accepted, count_entries
+from collector.progress import save_position
+from collector.wal.damage import noted_damage
+from collector.wal.durable import DurableFile, read_durable
+from collector.wal.entries import encode, scan, sound_entries
+from collector.wal.reader import first_position, read_chunk, read_entries
 from collector.wal.segments import Position, WalCorrupt, WalLocked, segment_file, segment_starts
 from collector.wal.writer import WalWriter
 
@@ -70,8 +72,9 @@ def test_a_tail_torn_at_any_byte_is_cut_to_the_last_whole_entry(tmp_path: Path) 
         folder.mkdir()
         (folder / "collector_id").write_text("c" * 32)
         segment_file(folder, 0).write_bytes(whole[:cut])
-        wal = WalWriter(folder, 10_000)
         sound = [end for end in ends if end <= cut]
+        acknowledge(folder, Position(0, max(sound, default=0), len(sound)))
+        wal = WalWriter(folder, 10_000)
         assert wal.end == Position(0, max(sound, default=0), len(sound))
         assert wal.torn_bytes == cut - max(sound, default=0)
         wal.append(records(["after"]))
@@ -88,29 +91,133 @@ def test_one_flipped_bit_is_found(flip: int, bit: int) -> None:
     at = flip % len(whole)
     whole[at] ^= 1 << bit
     result = scan(bytes(whole), 0)
-    assert result.fault is not None
-    assert result.end <= at
+    assert result.has_damage or result.lines_behind
+    spoiled = next(i for i in range(3) if at < sum(map(len, lines[: i + 1])))
+    behind = 2 if at == sum(map(len, lines[: spoiled + 1])) - 1 else 1  # a lost line end costs the next entry, too
+    expected = [seq for seq in range(3) if not spoiled <= seq < spoiled + behind]
+    assert [entry.seq for entry in sound_entries(bytes(whole), 0)] == expected
 
 
-def test_entries_out_of_sequence_are_found() -> None:
-    first, second = (encode(record | {"seq": 7 + 2 * i}) for i, record in enumerate(records(["one", "two"])))
-    assert scan(first + second, 7).fault == "an entry with seq 9 where 8 belongs"
-    assert scan(first, 7).next_seq == 8
+def acknowledge(folder: Path, position: Position) -> None:
+    durable = DurableFile(folder)
+    durable.write(position)
+    durable.close()
 
 
-def test_damage_to_what_was_acknowledged_is_no_torn_tail(tmp_path: Path) -> None:
+def written(folder: Path, lines: Sequence[str], segment_bytes: int = 10_000) -> None:
+    wal = WalWriter(folder, segment_bytes)
+    for line in lines:
+        wal.append(records([line]))
+    wal.close()
+
+
+def test_one_changed_byte_costs_one_entry_which_is_set_aside_and_named(tmp_path: Path) -> None:
+    written(tmp_path, ["one", "two", "three"])
+    file = segment_file(tmp_path, 0)
+    bad = file.read_bytes().replace(b'"two"', b'"tWo"')
+    file.write_bytes(bad)
+    wal = WalWriter(tmp_path, 10_000)
+    assert wal.torn_bytes == 0
+    wal.append(records(["four"]))
+    wal.close()
+    assert file.read_bytes().startswith(bad), "never cut"
+    assert [(r["seq"], r["line"]) for r in stored(tmp_path)] == [(0, "one"), (2, "three"), (3, "four")]
+    [note] = noted_damage(tmp_path)
+    assert (note.first_seq, note.next_seq) == (1, 2)
+    [kept] = tmp_path.glob("damaged-*.bin")
+    assert b'"tWo"' in kept.read_bytes()
+    counts = count_entries(tmp_path)
+    assert (dict(counts.shops), counts.lost) == ({"a": 3}, 1)
+    WalWriter(tmp_path, 10_000).close()
+    assert len(noted_damage(tmp_path)) == 1, "noted once"
+
+
+@pytest.mark.parametrize("spoil", [lambda data: data[:-5], lambda data: data[:-40] + b"\0" * 40, lambda data: b"", None])
+def test_numbers_of_acknowledged_entries_are_never_given_again(tmp_path: Path, spoil: Any) -> None:
+    written(tmp_path, ["one", "two"])
+    file = segment_file(tmp_path, 0)
+    before = file.read_bytes()
+    if spoil is None:
+        file.unlink()
+    else:
+        file.write_bytes(spoil(before))
+    wal = WalWriter(tmp_path, 10_000)
+    assert wal.end.seq == 2
+    wal.append(records(["three"]))
+    wal.close()
+    rows = [(r["seq"], r["line"]) for r in stored(tmp_path)]
+    assert rows[-1] == (2, "three")
+    assert set(rows) <= {(0, "one"), (1, "two"), (2, "three")}
+    lost = {seq for note in noted_damage(tmp_path) for seq in range(note.first_seq, note.next_seq)}
+    assert lost == {0, 1, 2} - {seq for seq, _ in rows}
+    assert count_entries(tmp_path).lost == len(lost)
+    if spoil is not None:
+        assert file.read_bytes() == spoil(before), "never cut"
+
+
+def test_without_the_durable_file_nothing_is_cut(tmp_path: Path) -> None:
+    written(tmp_path, ["one", "two", "three"])
+    file = segment_file(tmp_path, 0)
+    torn = file.read_bytes()[:-5]
+    file.write_bytes(torn)
+    (tmp_path / "durable").unlink()
+    wal = WalWriter(tmp_path, 10_000)
+    assert wal.torn_bytes == 0
+    assert wal.end.seq == 3, "the torn entry may have been acknowledged, so its number is spent"
+    wal.close()
+    assert file.read_bytes() == torn
+    assert [(note.first_seq, note.next_seq) for note in noted_damage(tmp_path)] == [(2, 3)]
+
+
+def test_numbers_that_the_forwarder_knows_are_spent(tmp_path: Path) -> None:
+    written(tmp_path, ["one", "two"])
+    save_position(tmp_path, read_durable(tmp_path) or Position())
+    segment_file(tmp_path, 0).unlink()
+    (tmp_path / "durable").unlink()
+    wal = WalWriter(tmp_path, 10_000)
+    assert wal.end.seq == 2
+    wal.close()
+
+
+def test_a_segment_that_others_cut_is_left_for_a_new_one(tmp_path: Path) -> None:
     wal = WalWriter(tmp_path, 10_000)
     wal.append(records(["one", "two"]))
+    os.truncate(segment_file(tmp_path, 0), 10)
+    wal.append(records(["three"]))
     wal.close()
-    file = segment_file(tmp_path, 0)
-    file.write_bytes(file.read_bytes()[:-5])
-    with pytest.raises(WalCorrupt, match=r"segment-0+\.log: a torn entry at byte \d+, but events up to seq 1"):
-        WalWriter(tmp_path, 10_000)
-    with pytest.raises(WalCorrupt, match="ends before byte"):
-        count_accepted(tmp_path)
+    assert [(r["seq"], r["line"]) for r in stored(tmp_path)] == [(2, "three")]
 
 
-def test_damage_in_a_sealed_segment_names_the_file(tmp_path: Path) -> None:
+@given(data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_every_entry_is_read_or_named_whatever_was_spoiled(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        lines = data.draw(st.lists(TEXT, min_size=1, max_size=12))
+        written(folder, lines, data.draw(st.sampled_from([1, 200, 10_000])))
+        for start in segment_starts(folder):
+            bad = bytearray(segment_file(folder, start).read_bytes())
+            for at in data.draw(st.lists(st.integers(0, max(0, len(bad) - 1)), max_size=2)):
+                bad[at] ^= data.draw(st.integers(1, 255))
+            cut = data.draw(st.sampled_from([0, 0, 1, 30]))
+            segment_file(folder, start).write_bytes(bytes(bad)[: max(0, len(bad) - cut)])
+        wal = WalWriter(folder, 10_000)
+        wal.append(records(["after"]))
+        wal.close()
+        durable = read_durable(folder) or Position()
+        assert durable.seq == len(lines) + 1
+        position, read, lost = first_position(folder), [], []
+        while position.seq < durable.seq:
+            chunk = read_chunk(folder, position, durable, data.draw(st.sampled_from([16, 64, 2**20])))
+            read += [orjson.loads(entry.body) for entry in chunk.entries]
+            lost += [seq for damage in chunk.damage for seq in range(damage.first_seq, damage.next_seq)]
+            position = chunk.after
+        assert sorted([*(r["seq"] for r in read), *lost]) == list(range(len(lines) + 1))
+        assert all(r["line"] == [*lines, "after"][r["seq"]] for r in read)
+        assert count_entries(folder).lost == len(lost)
+
+
+def test_damage_in_a_sealed_segment_and_a_missing_one_cost_their_own_entries(tmp_path: Path) -> None:
     wal = WalWriter(tmp_path, 1)
     for line in ("one", "two", "three"):
         wal.append(records([line]))
@@ -118,20 +225,10 @@ def test_damage_in_a_sealed_segment_names_the_file(tmp_path: Path) -> None:
     assert segment_starts(tmp_path) == [0, 1, 2]
     file = segment_file(tmp_path, 1)
     file.write_bytes(file.read_bytes().replace(b"two", b"TWO"))
-    with pytest.raises(WalCorrupt, match=file.name):
-        count_accepted(tmp_path)
+    assert (count_accepted(tmp_path), count_entries(tmp_path).lost) == ({"a": 2}, 1)
     file.unlink()
-    with pytest.raises(WalCorrupt, match=f"{file.name} is missing"):
-        stored(tmp_path)
-
-
-def test_a_missing_log_beside_acknowledged_events_is_refused(tmp_path: Path) -> None:
-    wal = WalWriter(tmp_path, 10_000)
-    wal.append(records(["one"]))
-    wal.close()
-    segment_file(tmp_path, 0).unlink()
-    with pytest.raises(WalCorrupt, match="has no segment although 1 events were acknowledged"):
-        WalWriter(tmp_path, 10_000)
+    assert [r["seq"] for r in stored(tmp_path)] == [0, 2]
+    assert (count_accepted(tmp_path), count_entries(tmp_path).lost) == ({"a": 2}, 1)
 
 
 def test_a_damaged_durable_file_is_written_anew(tmp_path: Path) -> None:

@@ -13,12 +13,22 @@ import pytest
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 FILES = sorted(DAGS.glob("*.py"))
 WORKING_UP = ("daily", "history")
-KNOWN_DAGS = {*WORKING_UP, "maintenance", "online_parity", "tables"}
-TAGS = {"daily", "history", "quality", "jishi"}
+KNOWN_DAGS = {*WORKING_UP, "alerts", "maintenance", "online_parity", "tables", "weekly"}
+TAGS = {"daily", "history", "weekly", "quality", "jishi"}
 MODELS = {"evaluate": {"train"}, "gate": {"evaluate"}, "publish": {"gate"}}
-WHOLE = {"groups": set(), "marts": {"silver"}, "features": {"marts"}, "report": {"features", "publish"}, "train": {"silver"}}
+WHOLE = {"groups": set(), "marts": {"silver"}, "features": {"marts"}, "forecast": {"marts"}, "train": {"silver"}}
+WHOLE |= {"report": {"features", "forecast", "publish"}}
 AFTER = {  # besides groups, which every mapped task reads
-    "daily": {"silver": set(), **WHOLE, **MODELS},
+    "daily": {
+        "silver": set(),
+        **WHOLE,
+        **MODELS,
+        "reconcile": {"silver"},
+        "alerts": {"marts"},
+        "report": {"features", "forecast", "alerts", "publish", "reconcile"},
+    },
+    "alerts": {"alerts": set(), "report": {"alerts"}},
+    "weekly": {"groups": set(), "digest": set(), "report": {"digest"}},
     "history": {"land": set(), "silver": {"land"}, **WHOLE, **MODELS},
     "tables": {
         **{"groups": set(), "cooccurrence": set(), "als": {"cooccurrence"}, "candidates": {"als"}, "train": {"candidates"}},
@@ -27,6 +37,8 @@ AFTER = {  # besides groups, which every mapped task reads
 }
 BY_GROUP = {"silver", "train", "evaluate", "gate", "publish"}
 MAPPED = {
+    "alerts": set(),
+    "weekly": {"digest"},
     "daily": BY_GROUP,
     "history": BY_GROUP | {"land"},
     "tables": {"cooccurrence", "als", "candidates", *BY_GROUP} - {"silver"},
@@ -34,7 +46,19 @@ MAPPED = {
 # A DAG file is read every minute: what it calls at import may only declare.
 DECLARING = {
     *("Asset", "Param", "DAG", "CronTriggerTimetable", "BashOperator", "timedelta", "chain", "str", "Path", "resolve", "join"),
-    *("step", "model_steps", "list_groups", "build_silver", "build_marts", "serve_features", "report"),
+    *(
+        "step",
+        "model_steps",
+        "list_groups",
+        "build_silver",
+        "build_marts",
+        "reconcile_day",
+        "serve_features",
+        "forecast_customers",
+        "check_alerts",
+        "send_digests",
+        "report",
+    ),
     *("task_group", "each_group", "expand", "get_task"),
 }
 ALLOWED_IMPORTS = {"__future__", "airflow", "collections", "datetime", "json", "pathlib", "steps", "typing", "jishi"}
@@ -122,7 +146,14 @@ def test_a_group_that_failed_leaves_the_other_steps_going(dags: dict[str, Any]) 
 def test_retries_take_up_failed_shops_only(dags: dict[str, Any]) -> None:
     for name in AFTER:
         for task in dags[name].tasks:
-            takes_shops = ("models train", "imports history", "feature_repo", "spark_jobs silver")
+            takes_shops = (
+                "dashboard.digest",
+                "alerts check",
+                "models train",
+                "imports history",
+                "feature_repo",
+                "spark_jobs silver",
+            )
             if any(command in task.bash_command for command in takes_shops):
                 assert " --run " in task.bash_command, f"{name}.{task.task_id}: add LEDGER, so that a retry knows what is done"
 
@@ -144,7 +175,7 @@ def test_published_things_are_assets(dags: dict[str, Any]) -> None:
 
 
 def test_a_day_is_named_and_never_read_from_the_clock(dags: dict[str, Any]) -> None:
-    for name, first in (("daily", "silver"), ("online_parity", "compare")):
+    for name, first in (("daily", "silver"), ("online_parity", "compare"), ("weekly", "digest")):
         for task in dags[name].tasks:
             assert "now" not in task.bash_command, f"{name}.{task.task_id}: pass the date; a rerun must work on the same day"
         assert "params.date" in dags[name].get_task(first).bash_command
@@ -220,6 +251,15 @@ def test_reads_are_compared_on_a_named_day_or_the_day_before(dags: dict[str, Any
     assert _render(dags["online_parity"], "compare", {"date": None}) == command + "2026-11-23"
 
 
+def test_a_week_is_that_of_the_named_day_or_the_one_before_the_run(dags: dict[str, Any]) -> None:
+    command = f"{RUN} dashboard.digest --week {{}} --send $SHOPS --run weekly.manual__1+0@2"
+    assert _render(dags["weekly"], "digest", EVERY) == command.format("2026-11-17")
+    assert _render(dags["weekly"], "digest", EVERY | {"date": "2026-10-01"}) == command.format("2026-10-01")
+    for name in ("daily", "alerts"):
+        named = _render(dags[name], "alerts", {"date": None, "shops": ["a", "b"]})
+        assert named == f"{RUN} dashboard.portal.alerts check --shop a --shop b --run {name}.manual__1+0@2"
+
+
 def test_tables_are_built_up_to_the_cut_and_of_all_acts_before_a_candidate_is_made_of_them(dags: dict[str, Any]) -> None:
     for task, options in (("cooccurrence", ["--within order ", "--within person "]), ("als", [""]), ("candidates", [""])):
         expected = ["set -e", f"cut=$({RUN} models cut $SHOPS)"]
@@ -236,9 +276,9 @@ def test_history_lands_before_it_builds(dags: dict[str, Any]) -> None:
 def test_a_shop_id_cannot_carry_a_command(dags: dict[str, Any]) -> None:
     from airflow.sdk.exceptions import ParamValidationError
 
-    for name in (*WORKING_UP, "tables"):
+    for name in (*WORKING_UP, "alerts", "tables", "weekly"):
         with pytest.raises(ParamValidationError):
             dags[name].params.get_param("shops").resolve(["a; rm -rf x"])
-    for name in ("daily", "online_parity"):
+    for name in ("daily", "online_parity", "weekly"):
         with pytest.raises(ParamValidationError):
             dags[name].params.get_param("date").resolve("2026-11-20; rm -rf x")

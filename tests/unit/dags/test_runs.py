@@ -56,6 +56,7 @@ for name, (dag_id, groups, ends) in scenarios.items():
 # DAG, groups of shops, and how commands end: a part of the command, a shop of its group, the exit code.
 SCENARIOS = {
     "failures": ("daily", [["a", "b"], ["c"], ["d"]], [("spark_jobs silver", "b", 3), ("models gate", "c", 3)]),
+    "no silver": ("daily", [["a"], ["b"]], [("spark_jobs silver", "a", 1), ("spark_jobs silver", "b", 1)]),
     "success": ("history", [["a"], ["b"]], []),
     "no shops": ("daily", [], []),
     "large shops": ("tables", [["new"], ["large"]], [("models cut", "new", 99)]),
@@ -113,6 +114,15 @@ def test_a_failed_group_leaves_the_others_going_and_the_run_is_red(runs: dict[st
     assert states["report"] == {-1: "failed"}
     assert state == "failed"
     assert calls[-1][0].endswith("--failed-tasks 2")
+
+
+def test_without_any_new_silver_the_run_goes_to_its_report_and_is_red(runs: dict[str, Run]) -> None:
+    """``ops.marts build`` itself sees that nothing was published; ``train --after silver`` finds no shop."""
+    state, states, calls = runs["no silver"]
+    assert states["silver"] == {0: "failed", 1: "failed"}
+    assert states["marts"] == states["features"] == {-1: "success"}
+    assert all("--after silver" in command for command, _ in calls if command.startswith("models train"))
+    assert (states["report"], state) == ({-1: "failed"}, "failed")
 
 
 def test_a_run_in_which_nothing_failed_is_green(runs: dict[str, Run]) -> None:

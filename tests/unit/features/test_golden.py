@@ -50,4 +50,11 @@ def test_values_are_those_that_were_reviewed(case: str) -> None:
 
 def test_the_golden_logs_give_every_feature_a_value() -> None:
     seen = {json.loads(line)["feature"] for case in CASES for line in (GOLDEN / case / "expect.jsonl").open(encoding="utf-8")}
-    assert seen == {feature.name for feature in FEATURES}
+    assert seen == {feature.name for feature in FEATURES if feature.aggregation != "age"}
+
+
+def test_a_folder_of_events_refuses_times_a_year_ahead_as_an_import_does(tmp_path: Path) -> None:
+    event = {"event_id": "e", "shop_id": "a", "type": "item_viewed", "user_id": "u", "properties": {"item_id": "i"}}
+    (tmp_path / "events.jsonl").write_text(json.dumps(event | {"occurred_at": "2099-01-01T00:00:00Z"}) + "\n")
+    [row] = read_log(tmp_path, now_ms=1_795_000_000_000)
+    assert row["invalid_reason"] == "beyond_horizon"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from jishi.features import FEATURES, Feature, operands
 from jishi.features.act import acts_of
+from jishi.features.decision import value_at
 from jishi.features.definition import Where
 from jishi.features.merging import merge
 from jishi.features.oracle import Act, running_steps, running_value
@@ -19,6 +20,7 @@ from jishi.features.snapshot import snapshot
 HOUR_MS = 3_600_000
 OF_PERSON = [feature for feature in FEATURES if feature.entity in ("person", "person_category")]
 IDS = ("u:x", "a:d")
+SHOP = {"shop_carts_24h": 2, "shop_views_24h": 9}
 KINDS = st.sampled_from(
     ["item_viewed", "item_viewed", "search_performed", "item_added_to_cart", "order_paid", "recommendation_clicked"]
 )
@@ -60,11 +62,13 @@ def window_values(features: list[Feature], acts: list[Act], at_ms: int) -> dict[
 def test_windows_merge_to_what_one_id_would_have(acts: list[Act], hours: int) -> None:
     at_ms = 10 * 24 * HOUR_MS + hours * HOUR_MS + 30_000
     for entity in ("person", "person_category"):
-        features = [feature for feature in OF_PERSON if not feature.is_running and feature.entity == entity]
-        ids = [window_values(features, of_ids(acts, person_id), at_ms) for person_id in IDS]
-        one = window_values(features, of_ids(acts, None), at_ms)
-        for feature in features:
-            assert merge(feature, ids, [None, None]) == one.get(feature.name, feature.default), feature.name
+        stored = [feature for feature in OF_PERSON if feature.size_s and not feature.is_derived and feature.entity == entity]
+        ratios = [feature for feature in OF_PERSON if feature.aggregation == "ratio" and feature.entity == entity]
+        ids = [window_values(stored, of_ids(acts, person_id), at_ms) for person_id in IDS]
+        one = window_values(stored, of_ids(acts, None), at_ms)
+        for feature in [*stored, *ratios]:
+            at_decision = value_at(feature, ids, at_ms, shop=SHOP)
+            assert at_decision == value_at(feature, [one], at_ms, shop=SHOP), feature.name
 
 
 @settings(max_examples=150, deadline=None)

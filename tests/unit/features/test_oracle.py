@@ -28,12 +28,13 @@ def record(
     return plain | {"occurred_at_ms": at_ms, "received_at_ms": at_ms} | columns
 
 
-def values_of(name: str, records: list[dict[str, Any]]) -> list[tuple[int, Any]]:
+def values_of(name: str, records: list[dict[str, Any]], entity: str | None = None) -> list[tuple[int, Any]]:
     """Values of a declared feature as (minutes from T0 until the window's end, value); running ones in milliseconds."""
     acts = good_acts(records, allowed_lateness_s=30, future_tolerance_s=5)
     feature = next(f for f in FEATURES if f.name == name)
     of_feature = [value for value in values(FEATURES, acts, allowed_lateness_s=30) if value.feature == name]
-    if feature.is_running:
+    of_feature = [value for value in of_feature if entity in (None, value.entity_id)]
+    if feature.size_s is None:
         return [(value.as_of_ms - T0, value.value) for value in of_feature]
     return [((value.as_of_ms - 30_000 - T0) // MINUTE, value.value) for value in of_feature]
 
@@ -106,10 +107,61 @@ def test_first_seen_is_the_earliest_that_is_known_so_far() -> None:
     assert values_of("first_seen_at_ms", records) == [(9_000, T0 + 9_000), (9_001, T0)]
 
 
-def test_a_ratio_over_two_windows_ends_with_both() -> None:
-    views = [record(T0, event_id="old"), record(T0 + 5 * 60 * MINUTE, event_id="new")]
-    by_end = dict(values_of("item_trend_24h", views))
-    assert (by_end[60], by_end[6 * 60], by_end[7 * 60], by_end.get(12 * 60)) == (1.0, 1.0, 0.5, None)
+def test_a_window_of_the_day_before_holds_what_happened_then() -> None:
+    views = [record(T0 + 90 * MINUTE, event_id="a"), record(T0 + 25 * 60 * MINUTE, event_id="b")]
+    by_end = dict(values_of("item_views_6h_day_before", views))
+    # Six hours that begin at 20:00 the day before first hold 01:30, those that begin at 02:00 no longer do.
+    assert {end // 60 for end in by_end} == {*range(26, 32), *range(50, 56)}
+    assert set(by_end.values()) == {1}
+
+
+def test_a_rate_is_smoothed_towards_the_shops_own() -> None:
+    """Item a: 10 views and 5 carts; b: 90 views. The shop's rate is 5 / 100, and 20 more views of it are added to each item."""
+    views = [record(T0 + n, item_id="a" if n < 10 else "b", event_id=f"v{n}") for n in range(100)]
+    carts = [record(T0 + n, "item_added_to_cart", item_id="a", event_id=f"c{n}") for n in range(5)]
+    [(_, a), *_] = values_of("item_add_rate_24h", views + carts, entity="a")
+    [(_, b), *_] = values_of("item_add_rate_24h", views + carts, entity="b")
+    assert (a, b) == ((5 + 20 * 0.05) / 30, (0 + 20 * 0.05) / 110)
+    assert values_of("shop_add_rate_24h", views + carts, entity="s")[0][1] == 0.05
+
+
+def test_a_shop_without_any_view_has_no_rate() -> None:
+    carts = [record(T0, "item_added_to_cart")]
+    assert values_of("item_add_rate_24h", carts) == []
+    assert values_of("shop_add_rate_24h", carts, entity="s") == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours", "days"),
+    [("UTC", (22, 23, 0), (0, 0, 1)), ("Asia/Shanghai", (6, 7, 8), (1, 1, 1)), ("America/New_York", (17, 18, 19), (0, 0, 0))],
+)
+def test_hours_and_days_are_those_of_the_shops_clocks(zone: str, hours: tuple[int, ...], days: tuple[int, ...]) -> None:
+    """22:00, 23:00 and 0:00 UTC; New York is 5 hours behind in January."""
+    january = 1_767_218_400_000  # 2025-12-31T22:00Z
+    acts = [next(acts_of(record(january + n * 60 * MINUTE), {"s": zone})) for n in range(3)]
+    assert tuple(act["hour_local"] for act in acts) == hours
+    assert tuple(act["day_local"] - january // (24 * 60 * MINUTE) for act in acts) == days
+
+
+def test_who_opens_the_own_link_does_not_count() -> None:
+    def opened(event_id: str, **ids: str | None) -> dict[str, Any]:
+        properties = {"share_id": "h", "shared_by": "x"} if event_id != "a" else {"share_id": "h", "shared_by": "a:d"}
+        plain = {"user_id": None, "anonymous_id": None} | ids
+        person = f"u:{ids['user_id']}" if ids.get("user_id") else f"a:{ids['anonymous_id']}"
+        return record(T0, "share_opened", properties, event_id=event_id, person_id=person, **plain)
+
+    own_opens = [opened("u", user_id="x"), opened("both", user_id="x", anonymous_id="e"), opened("a", anonymous_id="d")]
+    others = [opened("o", user_id="y"), opened("p", anonymous_id="x")]
+    assert [act["is_own_share"] for row in own_opens for act in acts_of(row)] == [1] * 6
+    assert [act["is_own_share"] for row in others for act in acts_of(row)] == [0] * 4
+    shared = [row | {"line": row["line"].replace('"a:d"', '"x"')} for row in own_opens[:2] + others]
+    assert values_of("share_opens_24h", shared, entity="h")[0][1] == 2
+    assert values_of("person_share_opens_30d", shared, entity="u:x")[0][1] == 2
+
+
+def test_a_unique_list_has_each_entry_where_it_is_newest() -> None:
+    records = [record(T0 + n, item_id=item, event_id=str(n)) for n, item in enumerate("abac")]
+    assert values_of("recent_items", records)[-1] == (3, ["c", "a", "b"])
 
 
 @given(st.sampled_from(sorted(ENTITY_KEYS)), st.lists(st.text(min_size=1), min_size=2, max_size=2))

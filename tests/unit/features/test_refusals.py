@@ -35,7 +35,12 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"acts": ("search_performed",)}, "search_performed carries no item_id"),
     ({"where": (Where("quantity", at_least=1),)}, "carries no quantity"),
     ({"where": (Where("category", at_least=1),)}, "collation"),
-    ({"where": (Where("hour_utc", one_of=("7",)),)}, "must be int64"),
+    ({"where": (Where("hour_local", one_of=("7",)),), "is_live": False}, "must be int64"),
+    ({"where": (Where("hour_local", one_of=(7,)),)}, "real-time job does not know"),
+    ({"offset_s": 90}, "multiple of slide_s"),
+    ({"aggregation": "distinct", "column": "item_id", "offset_s": 3600}, "put together from slides"),
+    ({"prior": "views"}, "belong to derived"),
+    ({"aggregation": "age"}, "takes no acts"),
     ({"where": (Where("category", one_of=("it's",)),)}, "quote differently"),
     ({"column": "item_id"}, "takes no column"),
     ({"aggregation": "sum"}, "needs a column"),
@@ -64,27 +69,31 @@ def test_a_declaration_is_refused_by_name_and_reason(change: dict[str, Any], rea
     assert reason in str(refused.value)
 
 
+AGE: dict[str, Any] = {
+    **{"name": "quiet_s", "meaning": "Age.", "entity": "item", "aggregation": "age", "source": "views", "default": None},
+}
+
+
 def ratio(**changes: Any) -> Feature:
     payload = {"name": "rate", "meaning": "Rate.", "entity": "item", "aggregation": "ratio", "size_s": 3600, "slide_s": 60}
-    return Feature(**(payload | {"numerator": "carts", "denominator": "views", "default": 0.0} | changes))  # type: ignore[arg-type]
+    return Feature(**(payload | {"numerator": "carts", "denominator": "views", "default": None} | changes))  # type: ignore[arg-type]
 
 
 CARTS = Feature(**(VIEWS | {"name": "carts", "acts": ("item_added_to_cart",)}))
 TOGETHER: list[tuple[list[Feature], str]] = [
     ([Feature(**VIEWS), Feature(**VIEWS)], "declared twice"),
     ([ratio(), CARTS], "'views' is none"),
-    ([ratio(size_s=60), CARTS, Feature(**VIEWS)], "longer of the two"),
+    ([ratio(size_s=60), CARTS, Feature(**VIEWS)], "the window of carts is 3600 s, this one's 60 s"),
     ([ratio(), CARTS, Feature(**(VIEWS | {"slide_s": 120}))], "windows end apart"),
-    ([ratio(size_s=7200), CARTS, Feature(**(VIEWS | {"size_s": 7200}))], "short_size_s must be 3600"),
-    ([ratio(short_size_s=60), CARTS, Feature(**VIEWS)], "short_size_s must be None"),
+    ([ratio(prior="other", prior_weight=1), CARTS, Feature(**VIEWS)], "must be a ratio of the shop"),
+    ([ratio(prior_weight=1), CARTS, Feature(**VIEWS)], "needs a prior"),
+    ([Feature(**AGE), Feature(**(LAST | {"name": "views", "entity": "item"}))], "holds no instant"),
     (
-        [
-            ratio(size_s=7200, short_size_s=3600),
-            CARTS,
-            Feature(**(VIEWS | {"size_s": 7200, "aggregation": "distinct", "column": "item_id"})),
-        ],
-        "is a distinct",
+        [Feature(**AGE), Feature(**(VIEWS | {"aggregation": "max", "column": "occurred_at_ms", "default": None}))],
+        "the instant itself",
     ),
+    ([Feature(**(AGE | {"entity": "shop"})), Feature(**VIEWS)], "a feature of its entity"),
+    ([Feature(**(AGE | {"aggregation": "unique", "default": ()})), Feature(**VIEWS)], "is no last_n"),
     ([ratio(), CARTS, Feature(**(VIEWS | {"entity": "person"}))], "another entity"),
     ([ratio(), CARTS, Feature(**(VIEWS | {"aggregation": "max", "column": "unit_price_minor"}))], "divides integers"),
     (
@@ -104,5 +113,5 @@ def test_declarations_that_do_not_fit_each_other_are_refused(features: list[Feat
 def test_what_is_declared_is_enough_for_a_recommender_and_a_merchant() -> None:
     assert len(FEATURES) >= 30
     assert {feature.entity for feature in FEATURES} == {"person", "item", "shop", "person_category", "share", "group_buy"}
-    assert len({feature.aggregation for feature in FEATURES}) == 11
+    assert len({feature.aggregation for feature in FEATURES}) == 12
     refuse_together(FEATURES)

@@ -16,7 +16,7 @@ from jishi.tables import LOG_RECORD
 T0 = 1_788_220_800_000
 DAY_MS = 86_400_000
 TYPES = ("item_viewed", "item_viewed", "item_added_to_cart", "order_paid", "item_shared")
-WINDOWED = [feature for feature in FEATURES if feature.entity in ("person", "item") and not feature.is_running]
+WINDOWED = [feature for feature in FEATURES if feature.entity in ("person", "item") and feature.size_s]
 
 
 def log(count: int = 120) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from flink_jobs.checkpoints import Handover, drop_checkpoints_of_other_runs, newest_checkpoint, origin
+from flink_jobs.checkpoints import Handover, Origin, drop_checkpoints_of_other_runs, newest_checkpoint, origin
 
 
 def checkpoint(folder: Path, run: str, number: int, *, at: int, complete: bool = True) -> Path:
@@ -93,3 +93,12 @@ def test_savepoints_of_earlier_upgrades_are_dropped(tmp_path: Path) -> None:
     second = handover(tmp_path, "s2", at=300)
     assert list((tmp_path / "savepoints").iterdir()) == [second.folder]
     assert Handover.noted(tmp_path) == second
+
+
+def test_a_state_is_as_old_as_its_metadata(tmp_path: Path) -> None:
+    folder = tmp_path / "job" / "chk-3"
+    folder.mkdir(parents=True)
+    (folder / "_metadata").touch()
+    os.utime(folder / "_metadata", (1_000, 1_000))
+    assert Origin(folder, "a checkpoint").age_s(now_s=4_660) == 3_660
+    assert Origin(folder, "a checkpoint").age_s(now_s=900) == 0

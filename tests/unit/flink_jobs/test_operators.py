@@ -71,6 +71,23 @@ def test_another_view_before_them_renames_none(plan: dict[str, Any]) -> None:
     assert uids(plan, VERSIONS | {"added": "a1"}) == known | {"added@a1.over-aggregate.1"}
 
 
+def test_tables_of_counters_name_what_is_theirs_and_what_they_share(plan: dict[str, Any]) -> None:
+    known = uids(plan)
+    plan["nodes"] += [
+        node(11, "deduplicate"),
+        node(12, "union"),
+        node(13, "group-aggregate"),
+        node(14, "sink", "Sink(table=[default_catalog.default_database.minutes], fields=[a])"),
+        node(15, "sink", "Sink(table=[default_catalog.default_database.items], fields=[a])"),
+    ]
+    plan["edges"] += [*chain(2, 11, 12, 13, 14), *chain(2, 12), *chain(11, 15)]
+    counters = uids(plan, VERSIONS | {"minutes": "m1", "items": "i1"}) - known
+    [shared] = [name for name in counters if name.startswith("counters@")]
+    assert shared.endswith(".deduplicate.1")
+    assert counters - {shared} == {"minutes@m1.group-aggregate.1", "minutes@m1.sink.1", "items@i1.sink.1"}
+    assert known < uids(plan, VERSIONS | {"minutes": "m1", "items": "i1"})
+
+
 def test_a_changed_view_keeps_no_state_and_the_others_theirs(plan: dict[str, Any]) -> None:
     before, after = (Operators(tuple(sorted(uids(plan, versions)))) for versions in (VERSIONS, VERSIONS | {"looks": "v2"}))
     assert before.lost_to(after) == ["looks@v1.over-aggregate.1"]

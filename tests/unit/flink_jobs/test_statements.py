@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,3 +82,23 @@ def test_a_replay_computes_the_same() -> None:
     replay = replay_job(Settings(), views(), source=Path("/in"), target=Path("/out"))
     assert replay.definitions == realtime().definitions
     assert set(replay.inserts) < set(realtime().inserts)
+
+
+def test_deliveries_are_remembered_for_as_much_longer_as_the_job_was_down() -> None:
+    from flink_jobs.plan import limit_state
+
+    def over(by: str) -> dict[str, Any]:
+        return {"type": "stream-exec-over-aggregate_1", "description": f"OverAggregate(partitionBy=[{by}])"}
+
+    def counter(by: str) -> dict[str, Any]:
+        description = f"GroupAggregate(groupBy=[{by}])"
+        return {"type": "stream-exec-group-aggregate_1", "description": description, "state": [{"index": 0, "ttl": "0 ms"}]}
+
+    plan = {"nodes": [over("shop_id, event_id, is_delivery"), over("shop_id, person_id"), {"type": "calc", "description": ""}]}
+    counters = [counter("shop_id, occurred_date, minute"), counter("shop_id, occurred_date")]
+    limit_state({"nodes": [*plan["nodes"], *counters]}, 61 * 60)
+    assert [node["state"][0]["ttl"] for node in counters] == [f"{hours * 3_600_000 + 61 * 60_000} ms" for hours in (1, 27)]
+    ttls = [node.get("configuration", {}).get("table.exec.state.ttl") for node in plan["nodes"]]
+    assert ttls == [f"{(60 + 61) * 60_000} ms", f"{30 * 24 * 3_600_000 + 61 * 60_000} ms", None]
+    with pytest.raises(RuntimeError, match="counts deliveries, the plan has 0"):
+        limit_state({"nodes": []})

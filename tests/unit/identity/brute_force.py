@@ -44,15 +44,11 @@ def _known(act: Act, evidence: Sequence[Act], rules: IdentityRules) -> int:
     return min(e.received_at_ms for e in _chain(act, evidence, rules))
 
 
-def _links_beside(act: Act, others: Sequence[Act], evidence: Sequence[Act], rules: IdentityRules) -> int:
-    """How many links among ``others`` became known up to a horizon before the act's own."""
+def _pairs_beside(act: Act, others: Sequence[Act], evidence: Sequence[Act], rules: IdentityRules) -> int:
+    """How many pairs among ``others`` became known up to a horizon before the act's own."""
     at_ms = _known(act, evidence, rules)
-    names = {
-        (e.anonymous_id, e.user_id, min(c.occurred_at_ms for c in _chain(e, evidence, rules)))
-        for e in others
-        if 0 <= at_ms - _known(e, evidence, rules) <= rules.horizon_ms
-    }
-    return len(names)
+    near = [e for e in others if 0 <= at_ms - _known(e, evidence, rules) <= rules.horizon_ms]
+    return len({(e.anonymous_id, e.user_id) for e in near})
 
 
 def _is_capped(act: Act, evidence: Sequence[Act], rules: IdentityRules) -> bool:
@@ -61,12 +57,12 @@ def _is_capped(act: Act, evidence: Sequence[Act], rules: IdentityRules) -> bool:
 
 def _is_shared_account(act: Act, evidence: Sequence[Act], rules: IdentityRules) -> bool:
     of_user = [e for e in evidence if e.user_id == act.user_id]
-    return _links_beside(act, of_user, evidence, rules) > rules.most_devices
+    return _pairs_beside(act, of_user, evidence, rules) > rules.most_devices
 
 
 def _is_public(act: Act, evidence: Sequence[Act], rules: IdentityRules) -> bool:
     of_device = [e for e in evidence if e.anonymous_id == act.anonymous_id]
-    return _links_beside(act, of_device, evidence, rules) > rules.most_users
+    return _pairs_beside(act, of_device, evidence, rules) > rules.most_users
 
 
 def _in_visit(act: Act, acts: Sequence[Act], rules: IdentityRules) -> str | None:

@@ -182,6 +182,15 @@ def test_a_kiosk_and_a_shared_account_join_nothing_and_say_why() -> None:
     assert persons([*staff, *customer], links([*staff, *customer]))["look"] == "u:customer"
 
 
+def test_one_user_who_comes_back_for_years_makes_no_device_public() -> None:
+    """Years of a history that is imported at one instant: each return after half a year is a link, and all are one user's."""
+    returns = [Act(f"r{n}", "phone", "ann", n * 200 * DAY, 2000 * DAY) for n in range(6)]
+    result = links(returns)
+    assert [(link.user_id, link.reason) for link in result] == [("ann", LinkReason.LOGIN)] * 6
+    look = Act("look", "phone", None, 5 * 200 * DAY + MINUTE, 2000 * DAY)
+    assert persons([*returns, look], result)["look"] == "u:ann"
+
+
 def test_the_pause_is_the_one_of_the_sessions() -> None:
     assert IdentityRules().pause_ms == VISIT_PAUSE_S * 1000
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -222,3 +223,26 @@ def test_a_wrong_mapping_is_refused_by_name(paths: Paths, tmp_path: Path, change
         run("orders", str(file), "--shop", "r", "--map", str(mapping_file(tmp_path, **changes)))
     with pytest.raises(LandingError, match=r"gone\.yaml cannot be read"):
         load_export_mapping(tmp_path / "gone.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "fix"),
+    [(b"[{}]", "one event a line"), (gzip.compress(b"{}"), "gunzip"), ('{"a": 1}'.encode("utf-16"), "UTF-8")],
+)
+def test_a_file_that_is_not_lines_of_events_names_the_fix(tmp_path: Path, content: bytes, fix: str) -> None:
+    (tmp_path / "events").write_bytes(content)
+    with pytest.raises(LandingError, match=fix):
+        list(lines_of_files([tmp_path / "events"]))
+    (tmp_path / "events").write_bytes(b'\xef\xbb\xbf{"n": 1}\r\n\r\n{"n": 2}')
+    assert list(lines_of_files([tmp_path / "events"])) == [b'{"n": 1}', b'{"n": 2}'], "a byte-order mark is of no event"
+
+
+def test_what_was_oversold_is_out_of_stock(paths: Paths, tmp_path: Path) -> None:
+    """woocommerce 25379: back orders make a stock of '-3, and the item stays in the catalogue."""
+    (tmp_path / "items.csv").write_text("sku,name,price,left\npen,Pen,1.50,'-3\n")
+    columns = {"item_id": "sku", "title": "name", "unit_price": "price", "stock": "left"}
+    (tmp_path / "map.yaml").write_text(yaml.safe_dump({"currency": "GBP", "columns": columns, "defaults": {"category": "x"}}))
+    at = ("--changed-at", "2011-07-01T00:00:00Z")
+    run("items", str(tmp_path / "items.csv"), "--shop", "r", "--map", str(tmp_path / "map.yaml"), *at)
+    [pen] = events(paths)
+    assert (pen["properties"]["stock"], isinstance(check_event(pen, "r"), Event)) == (0, True)

@@ -14,10 +14,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imports.amounts import decimal_sign_of, number
 from imports.order_mapping import ExportMapping
 from imports.orders import order_lines
 from imports.preview import totals_of
+from jishi.amounts import decimal_sign_of, number
 from jishi.contract import Event, check_event
 from jishi.landing import LandingError
 
@@ -337,3 +337,12 @@ def test_yaml_of_a_mapping_says_what_is_wrong(tmp_path: Path) -> None:
     file.write_text("just text")
     with pytest.raises(LandingError, match="holds no mapping"):
         load_export_mapping(file)
+
+
+def test_a_column_may_be_called_no_or_off(tmp_path: Path) -> None:
+    """YAML 1.1 takes these words for truth values."""
+    from imports.order_mapping import load_export_mapping
+
+    file = tmp_path / "m.yaml"
+    file.write_text("currency: EUR\ncolumns: {order_id: No, item_id: on, quantity: y, unit_price: off, occurred_at: Yes}\n")
+    assert list(load_export_mapping(file).columns.values()) == ["No", "on", "y", "off", "Yes"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from jishi.landing import LandingError, ShopFacts, landed_shops, load_manifest, 
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shops
-from jishi.tables import BRONZE_HISTORY
+from jishi.tables import BRONZE_HISTORY, BRONZE_REPAIRS
+from tests.lake import publish
 from tests.live_events import append_live
 
 FACTS = ShopFacts(name="店", time_zone="Asia/Shanghai", currency="CNY")
@@ -69,6 +71,39 @@ def test_files_are_cut_and_numbered_through(settings: Settings, paths: Paths, mo
     assert [r["event_id"] for r in landed] == [f"e{n}" for n in range(7)]
     shop = Shops.load(paths.shops_file).get("a")
     assert (shop.name, shop.time_zone) == ("店", "Asia/Shanghai")
+
+
+def test_a_repair_goes_when_another_line_has_its_number(settings: Settings, paths: Paths):
+    """It is of the second line; silver would put it in the place of whatever event is there after the next import."""
+    bad = [orjson.dumps(orjson.loads(view(5, shop)) | {"properties": {}}) for shop in "ab"]
+    for shop, line in zip("ab", bad, strict=True):
+        land(paths, shop, [view(0, shop), line])
+    land_history(settings, processes=1)
+    mended = [{"collector_id": f"history:{s}", "seq": 1, "shop_id": s, "event_id": "e5", "mapping": "m"} for s in "ab"]
+    live = {"collector_id": "c", "seq": 1, "shop_id": "a", "event_id": "l", "mapping": "m"}
+    publish(settings.var, {BRONZE_REPAIRS: [*mended, live]})
+
+    def repairs() -> list[tuple[str, int]]:
+        with open_lake(open_version(settings)) as lake:
+            return lake.execute("select collector_id, seq from bronze_repairs order by 1, 2").fetchall()
+
+    land(paths, "a", [view(0, "a"), bad[0], view(1, "a")])
+    assert land_history(settings, ["a"], processes=1)["a"].outdated_repairs == 0
+    assert repairs() == [("c", 1), ("history:a", 1), ("history:b", 1)]
+    land(paths, "a", [view(9, "a"), view(0, "a"), bad[0]])
+    assert land_history(settings, ["a", "b"], processes=1)["a"].outdated_repairs == 1
+    assert repairs() == [("c", 1), ("history:b", 1)]
+
+
+def test_an_import_removes_what_a_killed_one_left(settings: Settings, paths: Paths):
+    old, running = paths.lake / "history-old", paths.lake / "history-running"
+    for folder in (old, running):
+        folder.mkdir(parents=True)
+        (folder / "part.parquet").write_bytes(b"")
+    os.utime(old, (0, 0))
+    land(paths, "a", [view(1, "a")])
+    land_history(settings, processes=1)
+    assert (old.exists(), running.exists()) == (False, True)
 
 
 def test_landing_one_shop_leaves_the_others(settings: Settings, paths: Paths):

@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from imports.__main__ import app
 from imports.order_mapping import load_export_mapping, preset_names
 from imports.orders import order_lines
 from imports.preview import paid_minor
 from jishi.contract import Event, check_event
+from jishi.landing import landed_lines
+from jishi.settings import get_settings
+from jishi.shops import Shop, Shops
 
 SHOPIFY = """\
 Name,Email,Financial Status,Paid at,Currency,Subtotal,Shipping,Taxes,Total,Discount Code,Discount Amount,Created at,\
@@ -91,3 +96,24 @@ def test_a_preset_reads_its_layout(tmp_path: Path, preset: str) -> None:
 
 def test_every_preset_has_a_case() -> None:
     assert preset_names() == sorted(CASES)
+
+
+def test_what_a_file_does_not_say_is_the_registered_shops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """WooCommerce's file names no currency and the site's local time; Taobao's amounts are yuan, whoever sells there."""
+    monkeypatch.setenv("JISHI_VAR", str(tmp_path / "var"))
+    get_settings.cache_clear()
+    for name, text in (("woocommerce", WOOCOMMERCE), ("taobao", TAOBAO)):
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+
+    def first_order(preset: str, shop: str) -> tuple[str, str]:
+        arguments = ["orders", str(tmp_path / f"{preset}.csv"), "--shop", shop, "--preset", preset]
+        assert CliRunner().invoke(app, arguments, catch_exceptions=False).exit_code == 0
+        order = json.loads(next(landed_lines(tmp_path / "var" / "landing" / "history" / shop)))
+        return order["properties"]["currency"], order["occurred_at"]
+
+    with Shops.edit(tmp_path / "var" / "shops.json") as shops:
+        shops.create(Shop(shop_id="soap", name="soap", currency="JPY", time_zone="Asia/Tokyo"))
+    assert first_order("woocommerce", "soap") == ("JPY", "2026-03-01T10:00:00+09:00")
+    assert first_order("woocommerce", "unknown") == ("USD", "2026-03-01T10:00:00+00:00")
+    assert first_order("taobao", "soap") == ("CNY", "2026-03-01T10:00:00+08:00")
+    get_settings.cache_clear()

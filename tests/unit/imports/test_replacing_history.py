@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from imports.resumable import resumable_landing
-from jishi.landing import ShopFacts, landed_lines, landed_shops, load_manifest, write_landing
+from jishi.landing import LandingError, ShopFacts, landed_lines, landed_shops, load_manifest, write_landing
 
 FACTS = ShopFacts(name="S", time_zone="UTC", currency="CNY")
 OLD, NEW = [b'{"n": 1}\n', b'{"n": 2}\n'], [b'{"n": 3}\n']
@@ -31,14 +32,71 @@ def import_again(root: Path, lines: list[bytes]) -> None:
         writer.write(line.rstrip(b"\n") for line in lines)
 
 
-def cut_at(step: int, real: Callable[..., Any], count: list[int]) -> Callable[..., Any]:
+def cut_at(step: int, real: Callable[..., Any], count: list[int], *, is_done: bool = False) -> Callable[..., Any]:
     def call(*arguments: Any, **options: Any) -> Any:
         count[0] += 1
-        if count[0] == step:
+        is_cut = count[0] == step
+        if is_cut and not is_done:
             raise PowerCut
-        return real(*arguments, **options)
+        result = real(*arguments, **options)
+        if is_cut:
+            raise PowerCut
+        return result
 
     return call
+
+
+def add(root: Path, lines: list[bytes]) -> None:
+    with resumable_landing(root, "s", FACTS, "test", "fingerprint of the added", add=True) as writer:
+        writer.write(line.rstrip(b"\n") for line in lines)
+
+
+STEPS: list[tuple[Any, str]] = [
+    *((Path, name) for name in ("rename", "unlink", "mkdir")),
+    *((shutil, "rmtree"), (os, "link"), (os, "replace"), (os, "fsync")),
+]
+
+
+@pytest.mark.parametrize("is_done", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", range(1, 22))
+def test_an_addition_that_is_cut_off_anywhere_is_there_once_when_it_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, is_done: bool
+) -> None:
+    write(tmp_path, OLD)
+    count = [0]
+    with monkeypatch.context() as patch:
+        for owner, name in STEPS:
+            patch.setattr(owner, name, cut_at(step, getattr(owner, name), count, is_done=is_done))
+        with contextlib.suppress(PowerCut):
+            add(tmp_path, NEW)
+    assert landed_shops(tmp_path) == ["s"]
+    assert list(landed_lines(tmp_path / "s")) in (OLD, [*OLD, *NEW])
+    add(tmp_path, NEW)
+    assert list(landed_lines(tmp_path / "s")) == [*OLD, *NEW]
+    add(tmp_path, NEW)
+    assert list(landed_lines(tmp_path / "s")) == [*OLD, *NEW], "the same files count once"
+    assert [folder.name for folder in tmp_path.iterdir()] == ["s"]
+
+
+def test_the_cut_reaches_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, OLD)
+    count = [0]
+    for owner, name in STEPS:
+        monkeypatch.setattr(owner, name, cut_at(0, getattr(owner, name), count))
+    add(tmp_path, NEW)
+    assert 12 < count[0] < 22
+
+
+@pytest.mark.parametrize("is_added", [False, True])
+def test_files_without_an_event_never_wipe_a_history(tmp_path: Path, is_added: bool) -> None:
+    write(tmp_path, OLD)
+    with (
+        pytest.raises(LandingError, match="there is no event in it; nothing was imported"),
+        resumable_landing(tmp_path, "s", FACTS, "events: empty.jsonl", "empty", add=is_added) as writer,
+    ):
+        writer.write([])
+    assert list(landed_lines(tmp_path / "s")) == OLD
+    assert [folder.name for folder in tmp_path.iterdir()] == ["s"]
 
 
 @pytest.mark.parametrize("replace", [write, import_again], ids=["write", "import"])

@@ -16,6 +16,8 @@ CASES = [
     (None, NOW + 5_000, NOW, Outcome.GOOD),  # exactly the tolerance ahead
     (None, NOW + 5_001, NOW, Outcome.FUTURE),
     ("missing_field", None, NOW, Outcome.INVALID),
+    ("claim", NOW, NOW, Outcome.CLAIM),  # a page's order, whatever its clocks say
+    ("claim", NOW, NOW + 30_001, Outcome.CLAIM),
     ("missing_field", NOW, NOW, Outcome.INVALID),  # a refused event is invalid whatever its clocks say
     (None, None, NOW, Outcome.INVALID),  # no clock, no outcome but this
 ]

@@ -137,6 +137,19 @@ def test_tifu_takes_neighbours_but_not_oneself() -> None:
     assert array[0, 5] == 0
 
 
+def test_nobody_is_their_own_neighbour_in_long_histories() -> None:
+    """Vectors of hundreds of items, whose distance to themselves is float32 noise; a twin is a neighbour like any other."""
+    rng = np.random.default_rng(3)
+    baskets = [[rng.choice(900, 40, replace=False).tolist() for _ in range(30)] for _ in range(40)]
+    people = purchases([*baskets, baskets[0]], items=900)
+    model = TIFUKNN(neighbours=1).fit(people)
+    _, near, _ = model.parts(people)
+    nearest = near.indices[near.indptr[:-1]]
+    assert (np.diff(near.indptr) == 1).all()
+    assert (nearest[1:-1] != np.arange(1, len(baskets))).all()
+    assert set(near[[0, len(baskets)]].indices.tolist()) <= {0, len(baskets)}
+
+
 def test_succession_by_hand() -> None:
     model = Succession(shrinkage=0).fit(purchases([[[0], [1]], [[0], [2]], [[0], [1]]]))
     np.testing.assert_allclose(model.weigh(purchases([[[0]]])).toarray()[0, :3], [0, 2 / 3, 1 / 3], rtol=1e-6)

@@ -11,8 +11,9 @@ from jishi.lake.query import open_lake
 from jishi.tables import SILVER_INTERACTIONS
 from models import judged_acts
 from models.evaluation import make_test_set
-from models.interactions import read_interactions
+from models.interactions import instant, read_interactions
 from models.judged_acts import describe, read_judged, split
+from models.persons_then import view_persons_then
 from models.placements.questions import QUESTIONS
 from models.split import last_active_days
 from tests.lake import newest
@@ -30,6 +31,7 @@ def test_every_question_is_asked_as_of_all_acts(tmp_path: Path, monkeypatch: pyt
     ids = everything.item_ids.tolist(), everything.person_ids.tolist()
     with open_lake(newest(paths.var)) as connection:
         assert split(connection, "a") == window
+        view_persons_then(connection, newest(paths.var), "a", instant(window.cut))
         judged = read_judged(connection, "a", window, *ids)
     assert 0 < len(judged) < len(everything)
     whole, part = make_test_set(everything, window), make_test_set(judged, window)
@@ -42,6 +44,7 @@ def test_every_question_is_asked_as_of_all_acts(tmp_path: Path, monkeypatch: pyt
         assert (asked.truth != again.truth).nnz == 0
     monkeypatch.setattr(judged_acts, "MOST_PERSONS", 7)
     with open_lake(newest(paths.var)) as connection:
+        view_persons_then(connection, newest(paths.var), "a", instant(window.cut))
         few = read_judged(connection, "a", window, *ids)
     assert len(np.unique(few.person)) == 7
 

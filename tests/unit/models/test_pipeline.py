@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ from models.artefact import CorruptArtefact
 from models.interactions import NoInteractions
 from models.page.cards import read_cards
 from models.pipeline import StepMissing
+from models.placements.newcomers import Facts
 from models.release import Release, current_version
 from models.shop_steps import STEPS, run_step
 from models.split import TooShort
+from models.text.words import ItemText
 from tests.lake import newest, record
 
 START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
@@ -291,6 +294,32 @@ def test_shops_that_cannot_be_learnt_from_are_named(paths: Paths) -> None:
     publish_table(paths, SILVER_INTERACTIONS, acts(days=10))
     with pytest.raises(TooShort, match="only 10 days"):
         pipeline.train(paths, newest(paths.var), "a")
+
+
+def test_a_release_of_other_content_has_another_name(paths: Paths) -> None:
+    """The gate decides anew on the same candidate: what is published then is what it decided, not what lies there."""
+    candidate = pipeline.train(paths, newest(paths.var), "a")
+    pipeline.evaluate_candidate(paths, newest(paths.var), "a")
+    decision = pipeline.gate(paths, newest(paths.var), "a")
+    assert pipeline.publish(paths, "a") == candidate
+    decision["placements"]["home"] |= {"model": "ladder", "recipe": None, "sentence": "refused since"}
+    (paths.models / "a" / "candidates" / candidate / "gate.json").write_text(json.dumps(decision))
+    version = pipeline.publish(paths, "a")
+    assert version is not None
+    assert version.startswith(f"{candidate}-")
+    assert current_version(paths.models, "a") == version
+    assert Release.load(paths.models, "a", version).placement("home") is None
+    assert pipeline.publish(paths, "a") == version
+
+
+def test_what_could_change_a_model_makes_another_candidate(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = pipeline.train(paths, newest(paths.var), "a")
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "code_digest", lambda: "another version of a library")
+        assert pipeline.train(paths, newest(paths.var), "a") != first
+    facts = Facts([ItemText("t", {})], ["c"], np.array(["2026-09-01"], "M8[us]"), np.array([5.0]), np.array([0.0]))
+    clicked = replace(facts, clicked=np.array([1.0]))
+    assert len({pipeline._candidate_id("acts", each) for each in (None, facts, clicked)}) == 3
 
 
 def test_a_damaged_candidate_is_not_published_and_a_damaged_release_is_written_again(paths: Paths) -> None:

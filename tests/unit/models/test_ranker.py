@@ -261,9 +261,9 @@ def test_clicks_can_be_the_labels(labelled: list[LabelledSituation]) -> None:
 
 
 def test_store_values_take_defaults_where_the_store_has_none() -> None:
-    payload = {"item_units_30d": {"a": 5}, "item_trend_24h": {"b": 0.5}}
-    table = store_values(("item_units_30d", "item_trend_24h"), ["a", "b", "c"], payload)
-    assert table.tolist() == [[5, 0], [0, 0.5], [0, 0]]
+    payload = {"item_units_30d": {"a": 5}, "item_trend_6h": {"b": 0.5}}
+    table = store_values(("item_units_30d", "item_trend_6h"), ["a", "b", "c"], payload, {"item_trend_6h": 0.25})
+    assert table.tolist() == [[5, 0.25], [0, 0.5], [0, 0.25]]
     assert store_values(("person_order_value_30d",), ["x"], {"person_order_value_30d": {}}).tolist() == [[-1]]
 
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jishi.features import FEATURES
-from jishi.settings import get_settings
+from jishi.settings import PROJECT_ROOT, get_settings
 from ops.cli import app
 
 COMMANDS = {
@@ -43,6 +43,12 @@ def test_status_without_a_platform_is_not_healthy() -> None:
     assert CliRunner().invoke(app, ["status"]).exit_code == 1
 
 
+def test_a_demo_ends_on_a_day_that_is_over() -> None:
+    result = CliRunner().invoke(app, ["demo", "--until", "9998-12-31"], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert "is not over" in result.output
+
+
 def test_a_key_of_an_unknown_shop_is_refused_with_its_name() -> None:
     result = CliRunner().invoke(app, ["keys", "create", "nobody", "--right", "read"])
     assert result.exit_code == 2
@@ -51,12 +57,19 @@ def test_a_key_of_an_unknown_shop_is_refused_with_its_name() -> None:
 
 def test_a_bench_is_found_by_how_its_name_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    # ops.cli names its Typer like the module that makes it.
-    monkeypatch.setattr(sys.modules["ops.cli.app"], "hand_over", lambda module, *_, **__: asked.append(module))
+    monkeypatch.setattr(sys.modules["ops.cli.bench"], "hand_over", lambda module, *_, **__: asked.append(module))
     for name in ("simulated", "session", "open-bandit"):
         CliRunner().invoke(app, ["bench", name])
     assert asked == ["bench.simulated_shops", "bench.session", "bench.open_bandit"]
     assert "known: " in CliRunner().invoke(app, ["bench", "s"]).output.replace("\n", " ")
+
+
+def test_benches_are_listed_with_one_line_each() -> None:
+    lines = CliRunner().invoke(app, ["bench"]).output.splitlines()
+    files = [file for file in (PROJECT_ROOT / "bench").glob("*.py") if "\ndef main(" in file.read_text()]
+    assert {line.split()[0] for line in lines} == {file.stem.replace("_", "-") for file in files}
+    assert len(lines) == len(files)
+    assert all(len(line.split()) > 3 for line in lines)
 
 
 def test_the_demo_refuses_shops_and_steps_that_it_does_not_know() -> None:

@@ -123,3 +123,26 @@ def test_a_shop_says_whose_orders_count(tmp_path: Path, run: Callable[..., str])
     assert Shops.load(tmp_path / "shops.json").get("a").orders_from == "page"
     assert "choose server or page" in shops("orders", "a", "import")
     assert "unknown shop 'x'; known: a" in shops("orders", "x", "page")
+
+
+def test_a_shop_says_when_its_visits_end(tmp_path: Path, run: Callable[..., str]) -> None:
+    run("create", "a", "--right", "track")
+
+    def shops(*arguments: str) -> str:
+        return CliRunner().invoke(app, ["shops", *arguments], env={"COLUMNS": "200"}).output
+
+    assert "and at midnight" in shops("visits", "a", "midnight")
+    with Shops.edit(tmp_path / "shops.json") as registry:
+        registry.add(Shop(shop_id="a", name="registered again"))
+    assert Shops.load(tmp_path / "shops.json").get("a").visits_end_at_midnight
+    assert "choose pause or midnight" in shops("visits", "a", "noon")
+
+
+def test_a_test_key_sends_and_says_so(run: Callable[..., str], tmp_path: Path) -> None:
+    key = run("create", "a", "--test")
+    assert owner(tmp_path, key) == "write"
+    assert Shops.load(tmp_path / "shops.json").get("a").keys[0].is_test
+    assert "write (test)" in run("list")
+    assert "sends nothing" in run("create", "a", "--right", "read", "--test", code=2)
+    run("rotate", "a")  # another write key; the test key stays
+    assert owner(tmp_path, key) == "write"

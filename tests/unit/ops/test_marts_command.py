@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from jishi.lake.reading import open_version
 from jishi.settings import get_settings
+from jishi.shops import Shops
+from jishi.tables import BRONZE_FX_RATES, SILVER_ORDERS
 from ops.marts import main
+from ops.marts_file import inputs_of
+from tests.lake import record, settings_in
 
 
 def test_before_the_first_silver_there_is_nothing_to_do(
@@ -22,3 +27,10 @@ def test_before_the_first_silver_there_is_nothing_to_do(
     finally:
         get_settings.cache_clear()
     assert "silver has no published tables" in capsys.readouterr().err
+
+
+def test_new_rates_are_a_reason_to_build_the_marts_again(tmp_path: Path) -> None:
+    record(tmp_path, {SILVER_ORDERS: [{"shop_id": "a", "order_id": "o"}]})
+    before = inputs_of(open_version(settings_in(tmp_path)), Shops())
+    record(tmp_path, {BRONZE_FX_RATES: [{"shop_id": "a", "currency": "USD"}]})
+    assert inputs_of(open_version(settings_in(tmp_path)), Shops()) != before

@@ -7,8 +7,9 @@ from pathlib import Path
 from jishi.landing import ShopFacts, write_landing
 from jishi.paths import Paths
 from jishi.shops import Shop, Shops
+from jishi.tables import SILVER_EVENTS, SILVER_ORDERS, SILVER_REFUNDS
 from quality.reconcile import reconcile
-from tests.lake import settings_in
+from tests.lake import record, settings_in
 
 FACTS = ShopFacts(name="店", time_zone="Asia/Tokyo", currency="JPY")
 
@@ -31,3 +32,25 @@ def test_a_damaged_manifest_is_its_shops_problem_and_a_shop_without_anything_is_
     ]
     assert "manifest.json" in counts["b"].problem
     assert counts["a"].problem == counts["new"].problem == ""
+
+
+def test_money_that_went_back_is_counted_to_the_last_unit_at_the_rate_of_its_order(tmp_path: Path) -> None:
+    order = {"batch": "history", "currency": "USD", "home_currency": "JPY"}
+    paid, home = 2**53 - 1, 2**52 + 1  # all but one unit is home − (2**52 + 1) / (2**53 - 1), a hair below 2**52 + 1/2
+    orders = [
+        order | {"shop_id": "large", "order_id": "o", "paid_minor": paid, "home_paid_minor": home},
+        order | {"shop_id": "halves", "order_id": "o", "paid_minor": 100, "home_paid_minor": 15},
+        order | {"shop_id": "no_rate", "order_id": "o", "paid_minor": 100},
+        order | {"shop_id": "home", "order_id": "o", "paid_minor": 100, "currency": "JPY", "home_currency": None},
+    ]
+    back = [("large", paid - 1), ("halves", 50), ("halves", 50), ("no_rate", 40), ("home", 30), ("home", 30)]
+    refunds = [
+        {"shop_id": shop_id, "refund_id": str(n), "order_id": "o", "amount_minor": 2 * amount, "counted_minor": amount}
+        for n, (shop_id, amount) in enumerate(back)
+    ]
+    record(tmp_path / "var", {SILVER_ORDERS: orders, SILVER_REFUNDS: refunds})
+    # A shop that nobody registered is counted since it has an event.
+    events = [{"shop_id": shop_id, "event_id": "e"} for shop_id in {shop_id for shop_id, _ in back}]
+    record(tmp_path / "var", {SILVER_EVENTS: events})
+    net = {count.shop_id: count.gmv_minor for count in reconcile(settings_in(tmp_path / "var"))}
+    assert net == {"large": home - 2**52, "halves": 0, "no_rate": 0, "home": 40}

@@ -48,6 +48,7 @@ def api(tmp_path: Path, shop: Any) -> Iterator[Api]:
     shops.save(paths.shops_file)
     engine = Engine.of(settings, paths)
     engine.keys.reload()
+    engine.stream.has_caught_up = True  # as after the first look at the log
     engine.states.of("a").use_snapshot(dict(shop.catalogue.items))
     shop.model.tastes["u:u-skirts"] = shop.model.tastes["u-skirts"]
     engine.states.of("a").use_release(shop.model, published_at=0.0)
@@ -95,7 +96,7 @@ def test_the_answer_names_the_model_and_readiness_says_why(api: Api, shop: Any, 
     assert (payload["model"], payload["served_by"]) == ("bought_together", "item_based")
     assert (payload["items"][0]["item_id"], payload["items"][0]["reason"]["code"]) == ("i20", "bought_together")
     assert shop.model.placed["cart"].asked == [[9, 4]]
-    assert api.client.get("/readyz").json()["shops"]["a"]["placements"] == {"cart": "bought_together: it wins"}
+    assert api.get("/v1/shops/a/readiness").json()["placements"] == {"cart": "bought_together: it wins"}
 
 
 @pytest.mark.parametrize(
@@ -141,6 +142,14 @@ def test_a_shop_without_a_release_says_when_to_come_back(api: Api) -> None:
     assert int(answer.headers["Retry-After"]) > 0
 
 
+def test_until_the_log_is_read_nothing_is_offered_that_may_be_sold_out(api: Api) -> None:
+    api.engine.stream.has_caught_up = False
+    answer = api.get()
+    assert (answer.status_code, answer.json()["error"]["code"], answer.headers["Retry-After"]) == (503, "catching_up", "1")
+    assert api.client.get("/readyz").status_code == 503
+    assert api.get("/v1/shops/a/readiness").json()["ready"] is False
+
+
 def test_unknown_paths_and_methods_have_the_same_shape(api: Api) -> None:
     assert api.get("/nowhere").json()["error"]["code"] == "not_found"
     assert api.client.post(URL).json()["error"]["code"] == "method_not_allowed"
@@ -150,8 +159,10 @@ def test_pages_for_operations(api: Api) -> None:
     assert api.client.get("/healthz").json()["status"] == "ok"
     ready = api.client.get("/readyz")
     assert ready.status_code == 200
-    assert ready.json()["shops"]["a"]["release"] == "v1"
-    assert ready.json()["shops"]["b"]["ready"] is False
+    assert ready.json()["shops"] == {"ready": 1, "known": 2}, "counts, for everybody can read them"
+    assert api.get("/v1/shops/a/readiness").json()["release"] == "v1"
+    assert api.get("/v1/shops/b/readiness").status_code == 403
+    assert api.get("/v1/shops/a/readiness", key=None).status_code == 401
     api.get(user_id="who")
     api.get(key=None)
     page = api.client.get("/metrics").text

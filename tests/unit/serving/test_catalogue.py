@@ -67,6 +67,24 @@ def test_a_snapshot_keeps_what_the_stream_knows_better(tiny: Any) -> None:
     }
 
 
+def test_an_item_that_a_new_snapshot_no_longer_has_is_gone_unless_an_event_is_newer(tiny: Any) -> None:
+    catalogue = Catalogue()
+    catalogue.put_snapshot({i: tiny.item(i, at_ms=1) for i in ("stays", "goes", "changed-since")})
+    catalogue.put(tiny.item("changed-since", at_ms=9))
+    catalogue.put(tiny.item("from-an-event", at_ms=9))
+    for _ in range(2):  # the second time as the first
+        catalogue.put_snapshot({"stays": tiny.item("stays", at_ms=1)})
+        assert sorted(catalogue.items) == ["changed-since", "from-an-event", "stays"]
+
+
+def test_a_shop_whose_catalogue_is_gone_answers_nothing(tiny: Any) -> None:
+    state = ShopState("a")
+    state.use_release(tiny.model(["i0"]), 0.0)
+    state.use_snapshot({"i0": tiny.item("i0")})
+    state.use_snapshot({})
+    assert state.shelf is None
+
+
 def test_catalogue_and_release_may_come_in_either_order(tiny: Any) -> None:
     items = {"i0": tiny.item("i0")}
     for first in ("release", "snapshot"):

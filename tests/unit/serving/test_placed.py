@@ -13,12 +13,14 @@ from models.placements.context import CONTEXTS
 from models.placements.lists import ORIGINS
 from models.placements.recipes import RECIPES
 from serving.reasons import SOURCES, explain
+from serving.recent import LastAct
 from serving.recommend import LADDER, Answer, Placement, Request, recommend
 
 
 def ask(shop: Any, recent: Sequence[str] = (), **asked: Any) -> Answer:
     request = Request(**({"shop_id": "a", "placement": "home", "limit": 5} | asked))
-    return recommend(request, shop.shelf, shop.catalogue, lambda _shop, persons: recent if persons else ())
+    acts = [LastAct(item_id, 60.0 * (place + 1)) for place, item_id in enumerate(recent)]
+    return recommend(request, shop.shelf, shop.catalogue, lambda _shop, persons: acts if persons else ())
 
 
 def reasons_of(answer: Answer) -> list[tuple[str, str]]:

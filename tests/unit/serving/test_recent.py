@@ -41,33 +41,49 @@ class Store:
         return self.answer
 
 
+def items_of(recent: Recent, shop_id: str, persons: list[str]) -> list[str]:
+    return [act.item_id for act in recent.last_acts(shop_id, persons)]
+
+
+def test_an_act_is_as_old_as_the_newest_id_says() -> None:
+    recent = Recent(now_ms=lambda: 10_000)
+    recent.use(Store(StoredAnswer([["a", "b"], ["b"]], [None, None], [[9_000, 2_000], [7_500]])))
+    assert recent.last_acts("s", ["u:x", "a:d"]) == [("a", 1.0), ("b", 2.5)]
+
+
 def test_last_items_survive_a_login_and_the_shop_is_part_of_the_key() -> None:
     recent = Recent()
     store = Store(StoredAnswer([["after", "last month"], ["before", "just before"]], [None, None], [[900, 1], [800, 700]]))
     recent.use(store)
-    assert recent.last_items("a", ["u:x", "a:d"]) == ["after", "before", "just before", "last month"]
+    assert items_of(recent, "a", ["u:x", "a:d"]) == ["after", "before", "just before", "last month"]
     assert store.asked == [[{"shop_id": "a", "person_id": "u:x"}, {"shop_id": "a", "person_id": "a:d"}]]
-    assert recent.last_items("a", ["u:x"]) == []  # the store answers two rows to one id: a fault, counted and no error
+    assert items_of(recent, "a", ["u:x"]) == []  # the store answers two rows to one id: a fault, counted and no error
     assert recent.health.reads == {"found": 1, "empty": 0, "slow": 0, "failed": 1, "not_open": 0}
+
+
+def test_an_item_that_was_looked_at_twice_is_there_once() -> None:
+    recent = Recent()
+    recent.use(Store(StoredAnswer([["a", "b", "a"], ["b", "c"]], [None, None], [[9, 7, 1], [8, 2]])))
+    assert items_of(recent, "s", ["u:x", "a:d"]) == ["a", "b", "c"]
 
 
 def test_values_of_an_earlier_version_have_no_times_and_come_last() -> None:
     recent = Recent()
     recent.use(Store(StoredAnswer([["old"], ["new"]], [None, None], [None, [5]])))
-    assert recent.last_items("a", ["u:x", "a:d"]) == ["new", "old"]
+    assert items_of(recent, "a", ["u:x", "a:d"]) == ["new", "old"]
 
 
 def test_nobody_asks_for_nobody() -> None:
     store = Store(StoredAnswer([], []))
     recent = Recent()
     recent.use(store)
-    assert recent.last_items("a", []) == []
+    assert items_of(recent, "a", []) == []
     assert store.asked == []
 
 
 def test_an_absent_store_is_counted() -> None:
     recent = Recent()
-    assert recent.last_items("a", ["u"]) == []
+    assert items_of(recent, "a", ["u"]) == []
     assert recent.health.reads["not_open"] == 1
     assert recent.health.problem
 
@@ -77,11 +93,11 @@ def test_a_broken_store_is_counted_and_recovers(error: Exception) -> None:
     store = Store(error)
     recent = Recent()
     recent.use(store)
-    assert recent.last_items("a", ["u"]) == []
+    assert items_of(recent, "a", ["u"]) == []
     assert recent.health.reads["failed"] == 1
     assert type(error).__name__ in (recent.health.problem or "")
     store.answer = StoredAnswer([["i1"]], [None])
-    assert recent.last_items("a", ["u"]) == ["i1"]
+    assert items_of(recent, "a", ["u"]) == ["i1"]
     assert recent.health.problem is None
 
 
@@ -90,13 +106,13 @@ def test_a_hanging_store_holds_up_one_request_once() -> None:
     store = Store(StoredAnswer([["i1"]], [None]), gate)
     recent = Recent(budget_s=0.01)
     recent.use(store)
-    assert [recent.last_items("a", ["u"]) for _ in range(5)] == [[]] * 5
+    assert [items_of(recent, "a", ["u"]) for _ in range(5)] == [[]] * 5
     assert len(store.asked) == 1
     assert recent.health.reads["slow"] == 5
     gate.set()
     deadline = threading.Event()
     for _ in range(500):
-        if recent.last_items("a", ["u"]) == ["i1"]:
+        if items_of(recent, "a", ["u"]) == ["i1"]:
             break
         deadline.wait(0.01)
     assert recent.health.problem is None

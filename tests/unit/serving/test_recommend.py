@@ -9,12 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from serving.blend import visit_length
+from serving.recent import LastAct
 from serving.recommend import Answer, NoRelease, Request, recommend
 
 
 def ask(shop: Any, recent: Sequence[str] = (), **asked: Any) -> Answer:
     request = Request(**({"shop_id": "a", "placement": "home", "limit": 10} | asked))
-    return recommend(request, shop.shelf, shop.catalogue, lambda _shop, persons: recent if persons else ())
+    acts = [LastAct(item_id, 60.0 * (place + 1)) for place, item_id in enumerate(recent)]
+    return recommend(request, shop.shelf, shop.catalogue, lambda _shop, persons: acts if persons else ())
 
 
 def ids(answer: Answer) -> list[str]:
@@ -92,6 +95,42 @@ def test_clicks_that_the_release_cannot_compare_still_bring_their_category(tiny:
 def test_newer_clicks_weigh_more(shop: Any) -> None:
     answer = ask(shop, recent=["i20", "i10"], persons=("new",))
     assert ids(answer).index("i21") < ids(answer).index("i11")
+
+
+WEEK_S = 7 * 86_400.0
+
+
+def after_a_week(shop: Any, now: Sequence[str], **asked: Any) -> Answer:
+    """The skirts of a week ago, then ``now``, a minute apart."""
+    acts = [LastAct(item_id, 60.0 * (place + 1)) for place, item_id in enumerate(now)]
+    acts += [LastAct(f"i{n}", WEEK_S + 60 * n) for n in range(5)]
+    return recommend(Request("a", limit=10, **asked), shop.shelf, shop.catalogue, lambda *_: acts)
+
+
+@pytest.mark.parametrize("placement", ["item", "cart"])
+def test_a_page_follows_the_visit_and_not_the_week_before(shop: Any, placement: Any) -> None:
+    """Who looked at skirts last week and opens a lamp is shown what goes with the lamp, as if the skirts had never been."""
+    asked = {"placement": placement, "item_id": "i22", "persons": ("p",)}
+    assert ids(after_a_week(shop, [], **asked)) == ids(ask(shop, **asked))
+    answer = after_a_week(shop, ["i22", "i21"], **asked)
+    assert ids(answer)[0] == "i23"
+    assert not [one for one in answer.items if one.reason.because_item_id in {f"i{n}" for n in range(5)}]
+
+
+def test_on_a_page_the_page_leads_the_visit(shop: Any) -> None:
+    answer = ask(shop, ["i14", "i12", "i11"], placement="item", item_id="i22", persons=("p",))
+    assert (ids(answer)[0], answer.items[0].reason.code) == ("i23", "similar_to_item")
+
+
+def test_at_home_old_acts_fade_and_a_click_now_leads(shop: Any) -> None:
+    lists = [after_a_week(shop, now, placement="home", persons=("p",)) for now in ([], ["i22"])]
+    assert {one.item.category for one in lists[0].items[:3]} == {"skirts"}
+    assert lists[1].items[0].item.item_id == "i23"
+
+
+def test_a_visit_ends_with_a_pause_of_more_than_thirty_minutes() -> None:
+    assert visit_length([]) == visit_length([1801.0, 1802.0]) == 0
+    assert visit_length([1800.0, 3600.0, 5400.5]) == 2
 
 
 def test_what_was_just_seen_comes_last_and_is_not_lost(tiny: Any) -> None:

@@ -12,7 +12,7 @@ import pytest
 from jishi.contract import known_since_ms, record_of
 from jishi.identity import Act, links, persons, visits
 from simulator.history import simulate
-from simulator.linkable import PlayedVisit, linkable_truth
+from simulator.linkable import PlayedVisit, channel_truth, linkable_truth
 from simulator.world import SimulationPlan
 
 HOUR = 3_600_000
@@ -83,3 +83,16 @@ def _acts(folder: Path, shop_id: str, bots: set[str]) -> tuple[list[Act], set[st
         acts.setdefault(event_id, Act(event_id, *who, at_ms, known_ms))
         paid[str(record["type"])].add(event_id)
     return list(acts.values()), paid["order_paid"]
+
+
+def test_the_truth_of_channels_counts_each_visit_by_the_channel_that_it_came_by() -> None:
+    played = [
+        PlayedVisit(0, "phone", None, 0, 100, True, "app"),
+        PlayedVisit(0, "phone", None, HOUR, HOUR + 100, False, "app"),
+        PlayedVisit(1, "desk", None, 0, 100, True, "search"),
+        PlayedVisit(2, "till", None, 0, 100, True),
+    ]
+    assert channel_truth(played) == {
+        "app": {"visits": 2, "visits_with_order": 1},
+        "search": {"visits": 1, "visits_with_order": 1},
+    }

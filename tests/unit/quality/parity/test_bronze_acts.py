@@ -44,7 +44,7 @@ def lake(tmp_path: Path) -> LakeVersion:
         row(3, "e3", "人", item_id="y"),
         row(4, "e4", "人", shop="b", item_id="z"),
         row(5, "e5", "q", share_id="s", shared_by="人"),
-        row(6, "e6", "q", share_id="t", shared_by="q"),
+        row(6, "e6", "r", share_id="t", shared_by="q"),
     ]
     record(tmp_path, {BRONZE_EVENTS: rows})
     return newest(tmp_path)

@@ -73,17 +73,59 @@ def test_every_kind_of_difference_is_seen(tmp_path: Path, changes: dict[str, Any
 
 
 def test_doubles_are_equal_when_their_bits_are(tmp_path: Path) -> None:
-    values = {feature.name: 0.0 if feature.value_type == "double" else 0 for feature in MEAN}
-    for text, is_equal in (("3.333333333333333E-1", True), ("0.33333333333333326", False)):
+    """3 priced views that sum up to 1 minor unit have a mean of the double nearest to a third."""
+    values = {feature.name: feature.default for feature in views()["person_86400s_3600s"]}
+    values = {name: [] if default == () else default for name, default in values.items()}
+    result = message("person_86400s_3600s", values | {"person_price_sum_24h": 1, "person_priced_views_24h": 3})
+    for expected, is_equal in ((0.3333333333333333, True), (0.33333333333333326, False)):
         folder = tmp_path / str(is_equal)
         folder.mkdir()
-        result = message("item_86400s_3600s", values | {"item_add_rate_24h": float(text)})
         actual = compare(
-            oracle(folder, Value("item_add_rate_24h", "s", "项|\u0000", T0, 0.3333333333333333, UNTIL)),
+            oracle(folder, Value("person_price_mean_24h", "s", "项|\u0000", T0, expected, UNTIL)),
             flink(folder, result),
-            ["item_add_rate_24h"],
+            ["person_price_mean_24h"],
         )
-        assert (actual["item_add_rate_24h"].different == 0) is is_equal
+        assert (actual["person_price_mean_24h"].different == 0) is is_equal
+
+
+def test_a_smoothed_rate_is_made_of_the_engines_own_rows(tmp_path: Path) -> None:
+    """3 carts and 4 views, and 20 views more at the shop's rate of 1 in 10; huge counts do not round twice."""
+    item = {feature.name: 0 for feature in views()["item_86400s_3600s"]}
+    shop = {feature.name: 0 for feature in views()["shop_86400s_3600s"]}
+    huge = 2**53 - 1
+    sent = [
+        message("item_86400s_3600s", item | {"item_views_24h": 4, "item_carts_24h": 3, "item_orders_24h": huge}),
+        message(
+            "shop_86400s_3600s", shop | {"shop_views_24h": 10, "shop_carts_24h": 1, "shop_lines_paid_24h": huge}, entity_id="s"
+        ),
+    ]
+    pay_rate = float(huge * 10 + 50 * huge) / float((4 + 50) * 10)
+    expected = [
+        Value("item_add_rate_24h", "s", "项|\u0000", T0, (3 * 10 + 20 * 1) / ((4 + 20) * 10), UNTIL),
+        Value("item_pay_rate_24h", "s", "项|\u0000", T0, pay_rate, UNTIL),
+    ]
+    names = [value.feature for value in expected]
+    actual = compare(oracle(tmp_path, *expected), flink(tmp_path, *sent), names)
+    assert [(actual[name].rows, actual[name].different) for name in names] == [(1, 0), (1, 0)]
+
+
+def test_a_share_is_1_at_most_although_more_came_back_than_was_paid(tmp_path: Path) -> None:
+    """5 of 1 came back, and 900 of 30 in the whole shop, which counts as 30: (5 + 10 · 1) / (1 + 10) is above 1."""
+    month = {name: {feature.name: 0 for feature in views()[name]} for name in ("item_2592000s_86400s", "shop_2592000s_86400s")}
+    came = {"item_units_30d": 1, "item_units_returned_30d": 5}, {"shop_units_30d": 30, "shop_units_returned_30d": 900}
+    sent = [
+        message(view, values | more, entity_id=entity)
+        for (view, values), more, entity in zip(month.items(), came, ("项|\u0000", "s"), strict=True)
+    ]
+    sent.append(message("item_2592000s_86400s", month["item_2592000s_86400s"] | {"item_units_30d": 10}, entity_id="sound"))
+    expected = [
+        Value("item_return_rate_30d", "s", "项|\u0000", T0, 1.0, UNTIL),
+        Value("item_return_rate_30d", "s", "sound", T0, (0 + 10 * 1) / (10 + 10), UNTIL),
+        Value("shop_return_rate_30d", "s", "s", T0, 1.0, UNTIL),
+    ]
+    names = ["item_return_rate_30d", "shop_return_rate_30d"]
+    actual = compare(oracle(tmp_path, *expected), flink(tmp_path, *sent), names)
+    assert [(actual[name].rows, actual[name].different) for name in names] == [(2, 0), (1, 0)]
 
 
 def test_of_one_instant_the_last_message_stays(tmp_path: Path) -> None:

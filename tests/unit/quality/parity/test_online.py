@@ -112,7 +112,7 @@ logs = st.lists(st.tuples(st.integers(0, 4_000), event_types, columns), max_size
 
 @given(
     logs,
-    st.sampled_from([f for f in FEATURES if f.entity == "person"]),
+    st.sampled_from([f for f in FEATURES if f.entity == "person" and not f.is_derived]),
     st.integers(-100, 90_000),
     st.integers(0, DELAY_MS - 1),
 )

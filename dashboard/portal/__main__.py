@@ -1,0 +1,109 @@
+"""``python -m dashboard.portal serve`` and ``users``; ``jishi portal`` runs it."""
+
+from __future__ import annotations
+
+import socket
+from typing import Annotated
+
+import typer
+import uvicorn
+from rich.console import Console
+from rich.table import Table
+
+from dashboard.portal.app import make_app, make_portal, people_of, utc_now
+from dashboard.portal.people import LINK_HOURS, BadLogin, LastOwner
+from dashboard.portal.roles import ROLES, Role, role_named
+from jishi.paths import Paths
+from jishi.settings import Settings, get_settings
+from jishi.shops import Shops, UnknownShop
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="The merchant's portal and who may enter it.")
+users = typer.Typer(no_args_is_help=True, help="People of a shop. A one-time link lets them choose their password.")
+app.add_typer(users, name="users")
+
+Login = Annotated[str, typer.Argument(help="e-mail address or short name to log in with")]
+ShopId = Annotated[str, typer.Option("--shop", help="shop that they belong to")]
+RoleName = Annotated[str, typer.Option("--role", help=", ".join(ROLES))]
+
+
+@app.command()
+def serve() -> None:
+    """Serve the pages until the process is stopped."""
+    settings = get_settings()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.portal_port))
+        except OSError as error:
+            typer.echo(f"portal: cannot listen on {settings.host}:{settings.portal_port}: {error}", err=True)
+            typer.echo("stop what uses the port or set JISHI_PORTAL_PORT", err=True)
+            raise typer.Exit(1) from None
+    application = make_app(make_portal(settings, utc_now))
+    typer.echo(f"portal: {settings.portal_address}")
+    uvicorn.run(
+        application,
+        host=settings.host,
+        port=settings.portal_port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=2,  # a stream would go on for minutes
+    )
+
+
+@users.command()
+def add(login: Login, shop_id: ShopId, role: RoleName = "owner") -> None:
+    """Invite somebody to a shop and print the one-time link."""
+    settings = get_settings()
+    try:
+        Shops.load(Paths.of(settings).shops_file).get(shop_id)
+        token = people_of(Paths.of(settings)).invite(login, shop_id, _role(role), utc_now())
+    except UnknownShop as error:
+        raise typer.BadParameter(str(error), param_hint="--shop") from None
+    except BadLogin as error:
+        raise typer.BadParameter(str(error), param_hint="LOGIN") from None
+    _print_link(settings, token)
+
+
+@users.command()
+def reset(login: Login) -> None:
+    """Print a one-time link by which somebody chooses a new password."""
+    settings = get_settings()
+    try:
+        token = people_of(Paths.of(settings)).reset(login, utc_now())
+    except LookupError as error:
+        raise typer.BadParameter(str(error), param_hint="LOGIN") from None
+    _print_link(settings, token)
+
+
+@users.command("list")
+def list_(shop_id: ShopId) -> None:
+    """Members of a shop."""
+    table = Table("login", "name", "role")
+    for member in people_of(Paths.of(get_settings())).members(shop_id):
+        table.add_row(member.login, member.name, member.role)
+    Console().print(table)
+
+
+@users.command()
+def remove(login: Login, shop_id: ShopId) -> None:
+    """Take somebody out of a shop, at once."""
+    try:
+        people_of(Paths.of(get_settings())).set_role(login, shop_id, None)
+    except (LookupError, LastOwner) as error:
+        raise typer.BadParameter(str(error), param_hint="LOGIN") from None
+
+
+def _role(text: str) -> Role:
+    try:
+        return role_named(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--role") from None
+
+
+def _print_link(settings: Settings, token: str) -> None:
+    typer.echo(f"{settings.portal_address}/links/{token}")
+    typer.echo(f"works once, for {LINK_HOURS} hours", err=True)
+
+
+if __name__ == "__main__":
+    app(prog_name="jishi portal")

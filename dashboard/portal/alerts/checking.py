@@ -1,0 +1,88 @@
+"""Hold a shop's rules against its newest published days, and send what they find, outside of quiet hours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dashboard.delivery import Destination, Message
+from dashboard.portal.alerts.findings import DAYS, days_of, finding_of, is_cooling
+from dashboard.portal.alerts.rules import Alert, AlertRule, AlertRules
+from dashboard.portal.alerts.wording import message_of, shown_finding
+from dashboard.portal.formats import Formats
+from dashboard.portal.receivers import Receipt, Receivers
+from dashboard.portal.shop_marts import ShopMarts, SortKey
+from dashboard.portal.words import Language
+from jishi.shop_runs import NothingToDo
+from jishi.shops import Shop
+
+LOOK_BACK_DAYS = 3  # a daily run that came late is caught up with
+TRIED_FOR = timedelta(days=2)  # so long an alert is tried again for a receiver that failed
+
+_MOST_OPEN = 1000  # more alerts than all rules of a shop can have within TRIED_FOR
+
+Send = Callable[[Destination, Message], None]
+
+
+def check_shop(
+    shop: Shop, marts: ShopMarts, rules: AlertRules, receivers: Receivers, send: Send, portal: str, now: datetime
+) -> list[Receipt]:
+    """Note what the rules find, then send what is neither held nor sent. Raises NothingToDo without rules or days."""
+    of_shop = rules.of_shop(shop.shop_id)
+    newest = marts.select(DAYS, ["shop_date"], order_by=[SortKey("shop_date", is_descending=True)], limit=1)
+    if not of_shop or not newest:
+        raise NothingToDo("no rules" if newest else "no days yet")
+    local = now.astimezone(ZoneInfo(shop.time_zone))
+    newest_day: date = newest[0]["shop_date"]
+    days = days_of(marts, [rule.metric for rule in of_shop], newest_day - timedelta(days=LOOK_BACK_DAYS), newest_day)
+    for rule in of_shop:
+        if rule.snoozed_until is None or local.date() >= rule.snoozed_until:
+            _note(shop, rule, rules, days, newest_day, local)
+    return _send(shop, marts, rules, receivers, send, portal, local)
+
+
+def _note(
+    shop: Shop, rule: AlertRule, rules: AlertRules, days: dict[date, dict[str, Any]], newest_day: date, local: datetime
+) -> None:
+    """Keep what a rule finds of the days since it was made, of which the first is the day before."""
+    alerted = rules.alerted_days(shop.shop_id, rule.rule_id)
+    rule_date = (rule.created_at or local).astimezone(local.tzinfo).date()
+    first = max(newest_day - timedelta(days=LOOK_BACK_DAYS), rule_date - timedelta(days=1))
+    for number in range((newest_day - first).days + 1):
+        day = first + timedelta(days=number)
+        finding = finding_of(rule, days, day)
+        if finding is None or day in alerted or is_cooling(rule, alerted, day):
+            continue
+        is_held = rule.is_quiet(local.hour)
+        if rules.note(shop.shop_id, Alert(rule.rule_id, day, rule.metric, finding.value, finding.usual, local, is_held)):
+            alerted.append(day)
+
+
+def _send(
+    shop: Shop, marts: ShopMarts, rules: AlertRules, receivers: Receivers, send: Send, portal: str, local: datetime
+) -> list[Receipt]:
+    by_id = {rule.rule_id: rule for rule in rules.of_shop(shop.shop_id)}
+    deliveries: list[Receipt] = []
+    for alert in reversed(rules.log(shop.shop_id, _MOST_OPEN)):
+        rule = by_id.get(alert.rule_id)
+        if rule is None or (alert.is_held and rule.is_quiet(local.hour)) or local - alert.at > TRIED_FOR:
+            continue
+        if alert.is_held:
+            rules.release(shop.shop_id, alert)
+
+        def message_in(language: Language, alert: Alert = alert) -> Message:
+            formats = formats_of(shop, marts, language)
+            unusual = shown_finding(formats, alert.metric, alert.day, alert.value, alert.usual)
+            return message_of(shop, unusual, formats, portal)
+
+        subject = f"alert:{alert.rule_id}:{alert.day}"
+        deliveries += receivers.deliver_all(shop.shop_id, "alerts", subject, message_in, send, local)
+    return deliveries
+
+
+def formats_of(shop: Shop, marts: ShopMarts, language: Language) -> Formats:
+    """How this shop's values are written, in the currency of this build."""
+    [about] = marts.select("dim_shops", ["currency", "time_zone"]) or [{}]
+    return Formats(language, about.get("currency") or shop.currency, about.get("time_zone") or shop.time_zone)

@@ -1,0 +1,54 @@
+"""What a rule found, as a page and a message say it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from dashboard.delivery import Message
+from dashboard.portal.alerts.usual import Usual
+from dashboard.portal.columns import Column, column_named
+from dashboard.portal.formats import Formats, ShownValue
+from dashboard.portal.words import translated
+from jishi.shops import Shop
+
+
+@dataclass(frozen=True)
+class ShownFinding:
+    """A value of a day with the ends of the band that is usual of its weekday."""
+
+    column: Column
+    day: date
+    value: ShownValue
+    low: ShownValue
+    high: ShownValue
+    is_more: bool
+
+
+def shown_finding(formats: Formats, metric: str, day: date, value: float, usual: Usual) -> ShownFinding:
+    """In the unit of the column. The band's ends are rounded as the values are; it does not reach below zero for one above."""
+    column = column_named(metric)
+    ends = (max(usual.low, 0.0) if value >= 0 else usual.low, usual.high)
+    is_whole = column.unit not in ("share", "number", "score")
+    shown, low, high = (formats.value(column, round(each) if is_whole else each) for each in (value, *ends))
+    return ShownFinding(column, day, shown, low, high, value > usual.high)
+
+
+def message_of(shop: Shop, finding: ShownFinding, formats: Formats, portal: str) -> Message:
+    """An alert to send: the number, its day and what would have been usual."""
+    language = formats.language
+    title = "{shop}: {number} higher than usual" if finding.is_more else "{shop}: {number} lower than usual"
+    sentence = translated(
+        "{day}: {value}; usual on this weekday: {low} to {high}.",
+        language,
+        day=formats.day(finding.day),
+        value=finding.value,
+        low=finding.low,
+        high=finding.high,
+    )
+    return Message(
+        translated(title, language, shop=shop.name, number=formats.label(finding.column)),
+        (sentence,),
+        f"{portal}/shops/{shop.shop_id}/today?date={finding.day}",
+        translated("See the day", language),
+    )

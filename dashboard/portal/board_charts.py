@@ -1,0 +1,141 @@
+"""A chart of a board: its question to the metric layer, asked of one shop's rows, and what a page shows of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from dashboard.portal.boards import TIMES, BoardChart
+from dashboard.portal.columns import Column, column_named, column_of_metric
+from dashboard.portal.formats import Formats, ShownValue, named
+from dashboard.portal.published_marts import MartsBuild, MetricQuestion, TooSlow
+from dashboard.portal.shop_marts import ShopMarts
+from jishi.metrics import MetricQueryRefused, TimeRange, equals
+
+_MOST_BARS, _MOST_ROWS, _MOST_POINTS = 20, 100, 4000
+_OF_PERSONS = frozenset({"credit__sharer"})  # boards are seen by members who may not see persons
+
+
+@dataclass(frozen=True)
+class ChartAnswer:
+    """What a page shows: ``rows`` are labels with values and, for bars, their lengths of 100; ``lines`` is for the script.
+
+    Without a column the metric is gone; ``is_too_slow``: it took longer than a page may.
+    """
+
+    chart: BoardChart
+    column: Column | None
+    rows: Sequence[tuple[str, ShownValue, float]] = ()
+    lines: dict[str, Any] | None = None
+    is_too_slow: bool = False
+
+
+def dimensions_of(build: MartsBuild, metric: str) -> list[str]:
+    """What a metric can be shown by besides time, without names in the other language, further dates, and what names persons.
+
+    Raises MetricQueryRefused.
+    """
+    return [name for name in build.dimensions(metric) if not name.endswith(("_zh", "_date")) and name not in _OF_PERSONS]
+
+
+def check_chart(build: MartsBuild, chart: BoardChart) -> None:
+    """Raise MetricQueryRefused for a chart that the metric layer cannot answer, or of a kind that does not fit."""
+    known = dimensions_of(build, chart.metric)
+    if chart.by is not None and chart.by not in (*TIMES, *known):
+        raise MetricQueryRefused(f"{chart.metric} is not known by {chart.by}")
+    if chart.filter_by is not None and chart.filter_by not in known:
+        raise MetricQueryRefused(f"{chart.metric} cannot be restricted by {chart.filter_by}")
+    is_grouped = chart.by is not None
+    fits = {"line": chart.by in TIMES, "bar": is_grouped, "table": is_grouped, "number": not is_grouped}
+    if not fits[chart.kind]:
+        raise MetricQueryRefused(f"a {chart.kind} is not shown by {chart.by}")
+
+
+def answer_of(marts: ShopMarts, formats: Formats, chart: BoardChart, days: TimeRange, unknown: str) -> ChartAnswer:
+    """The chart of these days, from one shop's rows; ``unknown`` is the word for a dimension without a value."""
+    try:
+        check_chart(marts.build, chart)
+        column = column_of_metric(marts.build.metrics[chart.metric])
+        by = _in_language(marts.build, chart, formats.language)
+        answer = marts.metric_rows(_question(chart, by, days))
+    except MetricQueryRefused:
+        return ChartAnswer(chart, None)
+    except TooSlow:
+        return ChartAnswer(chart, None, is_too_slow=True)
+    if chart.kind == "line":
+        return ChartAnswer(chart, column, lines=_lines(formats, column, chart, answer))
+    pairs = [(_label(formats, row.get(by) if by else None, unknown), row[chart.metric]) for row in answer]
+    if chart.kind == "number":
+        pairs = pairs or [("", None)]
+    widest = max((float(value) for _, value in pairs if value is not None), default=0.0)
+    return ChartAnswer(
+        chart,
+        column,
+        [
+            (label, formats.value(column, value), 100 * max(float(value or 0), 0.0) / widest if widest > 0 else 0.0)
+            for label, value in pairs
+        ],
+    )
+
+
+def title_of_dimension(formats: Formats, name: str) -> str:
+    """What a dimension is called."""
+    return formats.label(column_named(name.partition("__")[2]))
+
+
+def _question(chart: BoardChart, by: str | None, days: TimeRange) -> MetricQuestion:
+    where = (equals(chart.filter_by, chart.filter_value),) if chart.filter_by else ()
+    if by is None:
+        return MetricQuestion((chart.metric,), (), where, days)
+    if chart.by in TIMES:
+        return MetricQuestion((chart.metric,), (by,), where, days, (f"-{by}",), _MOST_POINTS)
+    most = _MOST_BARS if chart.kind == "bar" else _MOST_ROWS
+    return MetricQuestion((chart.metric,), (by,), where, days, (f"-{chart.metric}",), most)
+
+
+def _in_language(build: MartsBuild, chart: BoardChart, language: str) -> str | None:
+    is_named = chart.by is not None and language == "zh" and f"{chart.by}_zh" in build.dimensions(chart.metric)
+    return f"{chart.by}_zh" if is_named else chart.by
+
+
+def _label(formats: Formats, value: Any, unknown: str) -> str:
+    match value:
+        case None:
+            return unknown
+        case bool():
+            return str(formats.value(column_named("is_repeat"), value))
+        case date():
+            return f"{value:%Y-%m-%d}"
+        case _:
+            return named(value)
+
+
+def _lines(formats: Formats, column: Column, chart: BoardChart, answer: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Points of every day, week or month between the first and the last; one without data is null, and a gap is drawn there."""
+    by_day = {_day(row[str(chart.by)]): row[chart.metric] for row in answer}
+    days = list(_steps(min(by_day), max(by_day), str(chart.by))) if by_day else []
+    values = [None if by_day.get(day) is None else float(formats.plain(column, by_day[day])) for day in days]
+    return {
+        "title": formats.label(column),
+        "day_label": formats.label(column_named("shop_date")),
+        "unit": formats.unit(column),
+        "days": [int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) for day in days],
+        "series": [{"label": formats.label(column), "values": values}],
+        "is_share": column.unit == "share",
+    }
+
+
+def _day(value: Any) -> date:
+    return value.date() if isinstance(value, datetime) else value
+
+
+def _steps(first: date, last: date, grain: str) -> Iterator[date]:
+    day = first
+    while day <= last:
+        yield day
+        if grain == "metric_time__month":
+            day = (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+        else:
+            day += timedelta(days=7 if grain == "metric_time__week" else 1)

@@ -1,0 +1,62 @@
+"""Numbers of a period as the metric layer answers them, beside those of as many days before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from dashboard.portal.columns import column_of_metric
+from dashboard.portal.formats import Formats
+from dashboard.portal.pages.numbers import DAYS, OtherDay, Tile, direction_of
+from dashboard.portal.published_marts import MetricQuestion
+from dashboard.portal.shop_marts import ShopMarts, SortKey
+from jishi.metrics import TimeRange
+
+_BEFORE = "Period before"
+
+
+def first_day(marts: ShopMarts) -> date | None:
+    """The first day of the shop; None before it."""
+    days = marts.select(DAYS, ["shop_date"], order_by=[SortKey("shop_date")], limit=1)
+    return days[0]["shop_date"] if days else None
+
+
+def period_tiles(
+    marts: ShopMarts,
+    formats: Formats,
+    metrics: Sequence[str],
+    days: tuple[date, date],
+    where: Sequence[str] = (),
+    rows: Mapping[str, str] | None = None,
+) -> list[Tile]:
+    """A tile for each metric of this build; a period that began before the shop's first day is compared with nothing."""
+    there = tuple(name for name in metrics if name in marts.build.metrics)
+    if not there:
+        return []
+    (first, last), length = days, days[1] - days[0] + timedelta(days=1)
+    values = _values(marts, there, TimeRange(first, last), where)
+    opened = first_day(marts)
+    is_known = opened is not None and opened <= first - length
+    before = _values(marts, there, TimeRange(first - length, last - length), where) if is_known else {}
+    tiles = []
+    for name in there:
+        column = column_of_metric(marts.build.metrics[name])
+        value, other = values.get(name), before.get(name)
+        compared = [OtherDay(_BEFORE, first - length, formats.value(column, other), direction_of(value, other))]
+        tiles.append(Tile("", column, formats.value(column, value), compared if before else (), (rows or {}).get(name)))
+    return tiles
+
+
+def metric_table(
+    marts: ShopMarts, metrics: Sequence[str], by: str, days: tuple[date, date], where: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Metrics of a period by a dimension or by day, a row for each value; empty in a build without them."""
+    if not set(metrics) <= marts.build.metrics.keys():
+        return []
+    return marts.metric_rows(MetricQuestion(tuple(metrics), (by,), tuple(where), TimeRange(*days)))
+
+
+def _values(marts: ShopMarts, metrics: tuple[str, ...], days: TimeRange, where: Sequence[str]) -> dict[str, Any]:
+    rows = marts.metric_rows(MetricQuestion(metrics, where=tuple(where), days=days))
+    return rows[0] if rows else {}

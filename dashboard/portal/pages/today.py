@@ -1,0 +1,77 @@
+"""One day of the shop against the day, the week and the year before it, and the month that led to it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from starlette.responses import Response
+
+from dashboard.portal.columns import column_named
+from dashboard.portal.pages.numbers import (
+    COMPARED_WITH,
+    charts,
+    compared_days,
+    days_between,
+    freshness,
+    newest_day,
+    tiles,
+)
+from dashboard.portal.shop_marts import Condition
+from dashboard.portal.visit import BadRequest, PageVisit
+
+_CHARTS = {
+    "Net sales by day": ["net_gmv_minor"],
+    "Orders by day": ["orders"],
+    "Visitors by day": ["visitors"],
+    "Conversion by day": ["conversion"],
+}
+_COLUMNS = [name for names in _CHARTS.values() for name in names]
+_SHOWN_DAYS = 28
+
+
+def today(visit: PageVisit) -> Response:
+    """The newest day, or the one of the address, beside all days to compare with or the one that was chosen."""
+    asked = visit.date_of("date")
+    compared_with = visit.query.get("compare")
+    if compared_with is not None and compared_with not in COMPARED_WITH:
+        raise BadRequest("{field} is not one of the choices.", field="compare")
+    with visit.marts() as marts:
+        newest = newest_day(marts)
+        if not newest:
+            return visit.page("unpublished.html")
+        day = asked or newest["shop_date"]
+        [row] = marts.select("fct_shop_days", list(newest), [Condition("shop_date", "=", day)]) or [{}]
+        formats = visit.formats(marts)
+        orders = visit.path("rows", "orders", **{"from": day, "to": day})
+        visits = visit.path("rows", "visits", **{"from": day, "to": day})
+        wanted = {
+            "net_gmv_minor": orders,
+            "orders": orders,
+            "visitors": visits,
+            "conversion": visits,
+            "refunds_minor": visit.path("rows", "refunds", **{"from": day, "to": day}),
+            "paying_customers": orders,
+            "customer_value_minor": orders,
+            "order_value_minor": orders,
+        }
+        history = days_between(marts, day - timedelta(days=_SHOWN_DAYS - 1), day, ["is_complete", *_COLUMNS])
+        others = compared_days(marts, history, _COLUMNS, compared_with) if compared_with else []
+        other_title = visit.text(COMPARED_WITH[compared_with]) if compared_with else ""
+        kept = {"compare": compared_with} if compared_with else {}
+        visit.audit("saw", page="today", date=f"{day}")
+        return visit.page(
+            "today.html",
+            day=day,
+            row=row,
+            tiles=tiles(marts, formats, row, wanted, compared_with=compared_with) if row else [],
+            charts=charts(visit, formats, history, _CHARTS, others, other_title) if row else [],
+            choices=COMPARED_WITH,
+            compared_with=compared_with,
+            day_path=lambda other: visit.path("today", date=other, **kept),
+            history=list(reversed(history)),
+            day_columns=[column_named(name) for name in ("shop_date", *_COLUMNS) if history and name in history[0]],
+            fresh=freshness(visit, marts, newest),
+            formats=formats,
+            before=day - timedelta(days=1),
+            after=day + timedelta(days=1) if day < newest["shop_date"] else None,
+        )

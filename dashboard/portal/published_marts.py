@@ -1,0 +1,164 @@
+"""The published marts, opened once for all requests: a read-only database a version, bounded in memory, threads and time."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jishi.lake import TableNotPublished
+from jishi.lake.query import quoted
+from jishi.lake.reading import open_version
+from jishi.metrics import ALL_DAYS, Metric, MetricSql, TimeRange, metrics_of
+from jishi.settings import Settings
+
+if TYPE_CHECKING:
+    import duckdb
+
+# For all requests together; a merchant's page reads a shop's rows, which are few of a version's.
+MEMORY_LIMIT, THREADS = "1GB", 2
+STATEMENT_S = 10.0
+KEPT_QUESTIONS = 500
+
+
+class TooSlow(TimeoutError):
+    """A statement took longer than ``STATEMENT_S`` and was stopped."""
+
+
+class MetricQuestion(NamedTuple):
+    """What is asked of the metric layer; the same for every shop, so that its SQL is generated once."""
+
+    metrics: tuple[str, ...]
+    by: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+    days: TimeRange = ALL_DAYS
+    order: tuple[str, ...] = ()
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class MartsBuild:
+    """The marts of one version; ``columns`` are those of every mart."""
+
+    file: Path
+    database: duckdb.DuckDBPyConnection
+    columns: dict[str, list[str]]
+    version: int
+    built_at: datetime
+    semantic_manifest: str | None
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """The metrics that were published with the marts, by name. Raises TableNotPublished."""
+        return metrics_of(self._manifest)
+
+    @cached_property
+    def metric_marts(self) -> list[str]:
+        """Marts that generated SQL reads."""
+        declared = [*self._manifest["semantic_models"], *self._manifest["project_configuration"]["time_spines"]]
+        return sorted({each["node_relation"]["alias"] for each in declared} & self.columns.keys())
+
+    @cached_property
+    def metric_sql(self) -> Callable[[MetricQuestion], str]:
+        """SELECT over views in the catalog ``temp``, which hold the rows of one shop. Raises MetricQueryRefused."""
+        generator, alone = MetricSql(self._manifest, "temp"), threading.Lock()
+
+        @lru_cache(maxsize=KEPT_QUESTIONS)
+        def generate(question: MetricQuestion) -> str:
+            with alone:  # MetricFlow's engine is not made for several threads
+                return generator.select(
+                    question.metrics,
+                    question.by,
+                    where=question.where,
+                    days=question.days,
+                    order=question.order,
+                    limit=question.limit,
+                )
+
+        return generate
+
+    @cached_property
+    def dimensions(self) -> Callable[[str], list[str]]:
+        """What a metric can be asked by, besides the shop and time. Raises MetricQueryRefused."""
+        generator, alone = MetricSql(self._manifest), threading.Lock()
+
+        @lru_cache(maxsize=KEPT_QUESTIONS)
+        def of_metric(metric: str) -> list[str]:
+            with alone:
+                return generator.dimensions(metric)
+
+        return of_metric
+
+    @cached_property
+    def _manifest(self) -> dict[str, Any]:
+        if self.semantic_manifest is None:
+            raise TableNotPublished("these marts were published without metrics; run: python -m ops.marts build --again")
+        return dict(json.loads(self.semantic_manifest))
+
+
+class PublishedMarts:
+    """The newest recorded marts of a platform. Several threads may ask at once; each reads with a cursor of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._build: MartsBuild | None = None
+        self._alone = threading.Lock()
+
+    def newest(self) -> MartsBuild:
+        """The newest build, opened when it is another one than before. Raises TableNotPublished before the first.
+
+        The older one is left to the requests that still read it and ends with the last of them.
+        """
+        file = open_version(self._settings).marts
+        if file is None or not file.exists():
+            raise TableNotPublished("no marts are published yet; run: python -m ops.marts build")
+        with self._alone:
+            if self._build is None or self._build.file != file:
+                self._build = _opened(file)
+            return self._build
+
+
+@contextmanager
+def cursor_of(build: MartsBuild) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A cursor for one request; its temporary views are seen by nobody else and end with it."""
+    with build.database.cursor() as cursor:
+        yield cursor
+
+
+def rows_within_time(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
+    """Rows of a statement. Raises TooSlow."""
+    import duckdb
+
+    timer = threading.Timer(STATEMENT_S, cursor.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        return cursor.execute(sql, parameters).fetchall()
+    except duckdb.InterruptException:
+        raise TooSlow(f"a page's statement was stopped after {STATEMENT_S:.0f} s: {sql[:200]}") from None
+    finally:
+        timer.cancel()
+
+
+def _opened(file: Path) -> MartsBuild:
+    import duckdb
+
+    database = duckdb.connect(config={"threads": THREADS, "memory_limit": MEMORY_LIMIT})
+    database.execute(f"attach {quoted(str(file))} as published (read_only)")
+    database.execute("set enable_external_access = false")
+    database.execute("set lock_configuration = true")
+    columns: dict[str, list[str]] = {}
+    for mart, column in database.execute(
+        "select table_name, column_name from duckdb_columns() where database_name = 'published' "
+        "order by table_name, column_index"
+    ).fetchall():
+        columns.setdefault(mart, []).append(column)
+    [build] = database.execute("from published.build").fetchall()
+    facts = dict(zip([name for name, *_ in database.description or ()], build, strict=True))
+    return MartsBuild(file, database, columns, facts["version"], facts["built_at"], facts.get("semantic_manifest"))

@@ -1,0 +1,13 @@
+{#- What was sold, over rows of fct_orders; a day and a part of a day add up the same. -#}
+{% macro sales_measures() -%}
+    cast(count(*) as bigint) as orders,
+    {{ count_where('paid_minor is null') }} as orders_without_rate,
+    cast(count(distinct person_id) as bigint) as paying_customers,
+    {{ sum_minor('units') }} as units,
+    {{ sum_minor('paid_minor') }} as gmv_minor
+{%- endmacro %}
+
+{#- What was paid back, over rows of int_refunds_valued. -#}
+{% macro refund_measures() -%}
+    {{ sum_minor('counted_minor') }} as refunds_minor
+{%- endmacro %}

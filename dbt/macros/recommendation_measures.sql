@@ -1,0 +1,14 @@
+{#- What followed recommendations, over rows of int_recommended_items_traced. -#}
+{% macro recommendation_measures() -%}
+    cast(count(*) as bigint) as impressions,
+    {{ count_where('is_clicked') }} as clicks,
+    {{ count_where('is_added') }} as clicks_added,
+    cast(sum(click_orders) as bigint) as click_orders,
+    {{ sum_minor('click_units') }} as click_units,
+    {{ sum_minor('click_revenue_minor') }} as click_revenue_minor,
+    {{ sum_minor('click_net_revenue_minor') }} as click_net_revenue_minor,
+    cast(sum(shown_orders) as bigint) as shown_orders,
+    {{ sum_minor('shown_units') }} as shown_units,
+    {{ sum_minor('shown_revenue_minor') }} as shown_revenue_minor,
+    {{ sum_minor('shown_net_revenue_minor') }} as shown_net_revenue_minor
+{%- endmacro %}

@@ -1,0 +1,44 @@
+with acts as (
+
+    select * from {{ ref('int_acts_in_visits') }}
+
+),
+
+events as (
+
+    select * from {{ ref('stg_lake__events') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('stg_lake__orders') }}
+
+),
+
+order_items as (
+
+    select * from {{ ref('fct_order_items') }}
+
+)
+
+select
+    acts.shop_id,
+    acts.session_key,
+    acts.type,
+    acts.occurred_at,
+    events.item_id
+from acts
+inner join events on acts.shop_id = events.shop_id and acts.event_id = events.event_id
+where acts.type in ('item_viewed', 'item_added_to_cart') and events.item_id is not null
+union all
+select
+    acts.shop_id,
+    acts.session_key,
+    acts.type,
+    acts.occurred_at,
+    order_items.item_id
+from acts
+inner join orders on acts.shop_id = orders.shop_id and acts.event_id = orders.event_id
+inner join order_items on orders.shop_id = order_items.shop_id and orders.order_id = order_items.order_id
+where acts.type = 'order_paid'

@@ -1,0 +1,16 @@
+with sessions as (
+
+    select * from {{ ref('stg_lake__sessions') }}
+
+)
+
+select distinct
+    shop_id,
+    person_id
+from sessions
+where
+    views >= {{ var('bot_min_views') }}
+    and adds = 0
+    and checkouts = 0
+    and orders = 0
+    and ended_at <= started_at + interval '1' second * (views * {{ var('bot_max_s_per_view') }})

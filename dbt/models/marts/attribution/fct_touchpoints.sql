@@ -1,0 +1,115 @@
+with orders as (
+
+    select * from {{ ref('fct_orders') }}
+
+),
+
+sessions as (
+
+    select * from {{ ref('fct_sessions') }}
+
+),
+
+links as (
+
+    select * from {{ ref('int_share_links_named') }}
+
+),
+
+ordered as (
+
+    select
+        *,
+        lag(paid_at) over (partition by shop_id, person_id order by paid_at, order_id) as previous_paid_at
+    from orders
+
+),
+
+-- A visit counts for the first order after it; that in which an order was paid for that order.
+visits as (
+
+    select
+        ordered.shop_id,
+        ordered.order_id,
+        'visit' as origin,
+        sessions.session_key,
+        sessions.person_id,
+        sessions.started_at as touched_at,
+        {{ channel_of('sessions') }} as channel,
+        nullif(sessions.campaign, '') as campaign,
+        sessions.referrer,
+        sessions.share_id
+    from ordered
+    inner join sessions
+        on ordered.shop_id = sessions.shop_id
+        and ordered.person_id = sessions.person_id
+        and ordered.paid_at >= sessions.started_at
+        and ordered.paid_at <= {{ days_later('sessions.started_at', var('attribution_lookback_days')) }}
+        and (
+            ordered.previous_paid_at is null
+            or ordered.previous_paid_at < sessions.started_at
+            or ordered.paid_at <= sessions.ended_at
+        )
+    where sessions.is_visit and not sessions.is_bot
+
+),
+
+visited as (
+
+    select distinct
+        shop_id,
+        order_id
+    from visits
+
+),
+
+payments as (
+
+    select
+        orders.shop_id,
+        orders.order_id,
+        'payment' as origin,
+        cast(null as string) as session_key,
+        orders.person_id,
+        orders.paid_at as touched_at,
+        case
+            when orders.channel <> '' then orders.channel
+            when orders.share_id is not null then 'share'
+            else 'unknown'
+        end as channel,
+        nullif(orders.campaign, '') as campaign,
+        cast(null as string) as referrer,
+        orders.share_id
+    from orders
+    left join visited on orders.shop_id = visited.shop_id and orders.order_id = visited.order_id
+    where visited.order_id is null
+
+),
+
+touches as (
+
+    select * from visits
+    union all
+    select * from payments
+
+)
+
+select
+    touches.shop_id,
+    touches.order_id,
+    cast(row_number() over (
+        partition by touches.shop_id, touches.order_id order by touches.touched_at, touches.session_key
+    ) as bigint) as touch_number,
+    cast(count(*) over (partition by touches.shop_id, touches.order_id) as bigint) as touches,
+    touches.origin,
+    touches.session_key,
+    touches.person_id,
+    touches.touched_at,
+    touches.channel,
+    touches.campaign,
+    touches.referrer,
+    touches.share_id,
+    case when links.sharer_id <> coalesce(touches.person_id, '') then links.sharer_id end as sharer_id,
+    touches.channel in ('direct', 'unknown') as is_direct
+from touches
+left join links on touches.shop_id = links.shop_id and touches.share_id = links.share_id

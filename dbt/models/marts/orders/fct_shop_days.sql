@@ -1,0 +1,177 @@
+with spine as (
+
+    select * from {{ ref('int_shop_days_spined') }}
+
+),
+
+events as (
+
+    select * from {{ ref('stg_lake__events') }}
+
+),
+
+sessions as (
+
+    select * from {{ ref('fct_sessions') }}
+
+),
+
+bots as (
+
+    select * from {{ ref('int_bots_labelled') }}
+
+),
+
+fct_orders as (
+
+    select * from {{ ref('fct_orders') }}
+
+),
+
+refunds as (
+
+    select * from {{ ref('int_refunds_valued') }}
+
+),
+
+customers as (
+
+    select * from {{ ref('int_customers_within_days') }}
+
+),
+
+-- Since when a shop's storefront, and its pages that are of no item, are known at all.
+known_from as (
+
+    select
+        shop_id,
+        min(occurred_date) as traffic_from,
+        min(case when type = 'page_viewed' then occurred_date end) as pages_from
+    from events
+    where person_id is not null and {{ is_storefront_act('type') }}
+    group by shop_id
+
+),
+
+traffic as (
+
+    select
+        events.shop_id,
+        events.occurred_date as shop_date,
+        cast(count(distinct case when bots.person_id is null then events.person_id end) as bigint) as visitors,
+        {{ count_where("events.type = 'page_viewed' and bots.person_id is null") }} as page_views,
+        {{ count_where("events.type = 'item_viewed' and bots.person_id is null") }} as item_views,
+        cast(count(distinct bots.person_id) as bigint) as bot_visitors,
+        {{ count_where("events.type = 'page_viewed' and bots.person_id is not null") }} as bot_page_views,
+        {{ count_where("events.type = 'item_viewed' and bots.person_id is not null") }} as bot_item_views
+    from events
+    left join bots on events.shop_id = bots.shop_id and events.person_id = bots.person_id
+    where events.person_id is not null and {{ is_storefront_act('events.type') }}
+    group by events.shop_id, events.occurred_date
+
+),
+
+visits as (
+
+    select
+        shop_id,
+        started_date as shop_date,
+        {{ count_where('not is_bot') }} as sessions,
+        {{ count_where('not is_bot and orders > 0') }} as paying_sessions,
+        {{ count_where('is_bot') }} as bot_sessions
+    from sessions
+    where is_visit
+    group by shop_id, started_date
+
+),
+
+sales as (
+
+    select
+        shop_id,
+        paid_date as shop_date,
+        {{ sales_measures() }},
+        {{ sum_minor('gross_minor') }} as gross_minor,
+        {{ sum_minor('line_discount_minor') }} as line_discount_minor,
+        {{ sum_minor('order_discount_minor') }} as order_discount_minor,
+        {{ sum_minor('discount_minor') }} as discount_minor,
+        {{ sum_minor('shipping_minor') }} as shipping_minor,
+        {{ sum_minor('price_correction_minor') }} as price_correction_minor,
+        {{ sum_minor('refunded_minor') }} as refunded_later_minor,
+        {{ count_where('is_wholly_refunded') }} as wholly_refunded_orders,
+        {{ count_where('coupons > 0') }} as coupon_orders,
+        cast(count(distinct case when paid_minor is not null then person_id end) as bigint) as customers_with_amount,
+        sum(case when person_id is not null then cast(paid_minor as decimal(38, 0)) end) as paid_by_customers_minor
+    from fct_orders
+    group by shop_id, paid_date
+
+),
+
+returned as (
+
+    select
+        shop_id,
+        refunded_date as shop_date,
+        {{ refund_measures() }},
+        {{ count_where("outcome <> 'counted'") }} as uncounted_refunds
+    from refunds
+    group by shop_id, refunded_date
+
+)
+
+select
+    spine.shop_id,
+    spine.shop_date,
+    spine.is_complete,
+    spine.as_of_at,
+    case when spine.shop_date >= known_from.traffic_from then coalesce(traffic.visitors, 0) end as visitors,
+    case when spine.shop_date >= known_from.pages_from then coalesce(traffic.page_views, 0) end as page_views,
+    case when spine.shop_date >= known_from.traffic_from then coalesce(traffic.item_views, 0) end as item_views,
+    case when spine.shop_date >= known_from.traffic_from then coalesce(visits.sessions, 0) end as sessions,
+    case when spine.shop_date >= known_from.traffic_from then coalesce(visits.paying_sessions, 0) end as paying_sessions,
+    case when spine.shop_date >= known_from.traffic_from then coalesce(traffic.bot_visitors, 0) end as bot_visitors,
+    case when spine.shop_date >= known_from.pages_from then coalesce(traffic.bot_page_views, 0) end as bot_page_views,
+    case when spine.shop_date >= known_from.traffic_from then coalesce(traffic.bot_item_views, 0) end as bot_item_views,
+    case when spine.shop_date >= known_from.traffic_from then coalesce(visits.bot_sessions, 0) end as bot_sessions,
+    coalesce(sales.orders, 0) as orders,
+    coalesce(sales.orders_without_rate, 0) as orders_without_rate,
+    coalesce(sales.coupon_orders, 0) as coupon_orders,
+    coalesce(sales.wholly_refunded_orders, 0) as wholly_refunded_orders,
+    coalesce(sales.paying_customers, 0) as paying_customers,
+    cast(coalesce(sales.units, 0) as decimal(38, 0)) as units,
+    cast(coalesce(sales.gross_minor, 0) as decimal(38, 0)) as gross_minor,
+    cast(coalesce(sales.line_discount_minor, 0) as decimal(38, 0)) as line_discount_minor,
+    cast(coalesce(sales.order_discount_minor, 0) as decimal(38, 0)) as order_discount_minor,
+    cast(coalesce(sales.discount_minor, 0) as decimal(38, 0)) as discount_minor,
+    cast(coalesce(sales.shipping_minor, 0) as decimal(38, 0)) as shipping_minor,
+    cast(coalesce(sales.price_correction_minor, 0) as decimal(38, 0)) as price_correction_minor,
+    cast(coalesce(sales.gmv_minor, 0) as decimal(38, 0)) as gmv_minor,
+    cast(coalesce(returned.refunds_minor, 0) as decimal(38, 0)) as refunds_minor,
+    coalesce(returned.uncounted_refunds, 0) as uncounted_refunds,
+    cast(coalesce(sales.refunded_later_minor, 0) as decimal(38, 0)) as refunded_later_minor,
+    cast(coalesce(sales.gmv_minor, 0) - coalesce(returned.refunds_minor, 0) as decimal(38, 0)) as net_gmv_minor,
+    cast(sales.gmv_minor as double) / nullif(sales.orders - sales.orders_without_rate, 0) as order_value_minor,
+    cast(sales.paid_by_customers_minor as double) / nullif(sales.customers_with_amount, 0) as customer_value_minor,
+    cast(sales.units as double) / nullif(sales.orders, 0) as units_per_order,
+    cast(sales.refunded_later_minor as double) / nullif(sales.gmv_minor, 0) as refund_rate_by_payment_day,
+    cast(coalesce(returned.refunds_minor, 0) as double) / nullif(sales.gmv_minor, 0) as refund_rate_by_refund_day,
+    cast(visits.paying_sessions as double) / nullif(visits.sessions, 0) as conversion,
+    customers.customers_7d,
+    customers.repeat_customers_7d,
+    customers.repurchase_rate_7d,
+    customers.customers_30d,
+    customers.repeat_customers_30d,
+    customers.repurchase_rate_30d,
+    customers.customers_90d,
+    customers.repeat_customers_90d,
+    customers.repurchase_rate_90d,
+    customers.customers_365d,
+    customers.repeat_customers_365d,
+    customers.repurchase_rate_365d
+from spine
+left join known_from on spine.shop_id = known_from.shop_id
+left join traffic on spine.shop_id = traffic.shop_id and spine.shop_date = traffic.shop_date
+left join visits on spine.shop_id = visits.shop_id and spine.shop_date = visits.shop_date
+left join sales on spine.shop_id = sales.shop_id and spine.shop_date = sales.shop_date
+left join returned on spine.shop_id = returned.shop_id and spine.shop_date = returned.shop_date
+left join customers on spine.shop_id = customers.shop_id and spine.shop_date = customers.shop_date

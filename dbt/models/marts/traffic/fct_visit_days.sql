@@ -1,0 +1,31 @@
+with acts as (
+
+    select * from {{ ref('int_acts_in_visits') }}
+
+),
+
+events as (
+
+    select * from {{ ref('stg_lake__events') }}
+
+),
+
+sessions as (
+
+    select * from {{ ref('fct_sessions') }}
+
+)
+
+select
+    acts.shop_id,
+    acts.session_key,
+    events.occurred_date as shop_date,
+    sessions.person_id,
+    sessions.is_bot,
+    cast(count(*) as bigint) as storefront_acts,
+    {{ count_where("acts.type = 'item_viewed'") }} as item_views
+from acts
+inner join events on acts.shop_id = events.shop_id and acts.event_id = events.event_id
+inner join sessions on acts.shop_id = sessions.shop_id and acts.session_key = sessions.session_key
+where {{ is_storefront_act('acts.type') }}
+group by acts.shop_id, acts.session_key, events.occurred_date, sessions.person_id, sessions.is_bot

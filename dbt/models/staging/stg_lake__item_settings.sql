@@ -1,0 +1,12 @@
+with source as (
+
+    select * from {{ source('lake', 'item_settings') }}
+
+)
+
+select
+    shop_id,
+    measure,
+    number,
+    threshold
+from source

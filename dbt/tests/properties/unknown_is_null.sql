@@ -1,0 +1,36 @@
+-- A shop of which no storefront is known has no visitors and no conversion, rather than none of them, and one that tells its
+-- pages has views of them from the first on.
+with shop_days as (
+
+    select * from {{ ref('fct_shop_days') }}
+
+),
+
+events as (
+
+    select * from {{ ref('stg_lake__events') }}
+
+),
+
+known_from as (
+
+    select
+        shop_id,
+        min(case when {{ is_storefront_act('type') }} then occurred_date end) as traffic_from,
+        min(case when type = 'page_viewed' then occurred_date end) as pages_from
+    from events
+    where person_id is not null
+    group by shop_id
+
+)
+
+select
+    shop_days.shop_id,
+    shop_days.shop_date
+from shop_days
+left join known_from on shop_days.shop_id = known_from.shop_id
+where
+    (shop_days.visitors is null) <> coalesce(shop_days.shop_date < known_from.traffic_from, true)
+    or (shop_days.page_views is null) <> coalesce(shop_days.shop_date < known_from.pages_from, true)
+    or (shop_days.visitors is null) <> (shop_days.sessions is null)
+    or (shop_days.conversion is null) <> (coalesce(shop_days.sessions, 0) = 0)

@@ -1,0 +1,21 @@
+"""How a command of a part ends when it meets an error that its user can mend: one sentence, exit code 2."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+
+def run_command(command: Callable[[], object], errors: tuple[type[Exception], ...]) -> int:
+    """Run a command; ``errors`` and those of the system become a sentence on stderr. Returns the exit code."""
+    try:
+        command()
+    except errors as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(
+            f"error: {error.filename or 'the disk'}: {error.strerror}; what was published before is untouched", file=sys.stderr
+        )
+        return 2
+    return 0

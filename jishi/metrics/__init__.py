@@ -1,0 +1,25 @@
+"""The metric layer: what every number means and the one SQL that computes it, as MetricFlow reads dbt's definitions."""
+
+from jishi.metrics.definitions import Bilingual, Metric, MetricUndefined, metrics_of
+from jishi.metrics.generation import ALL_DAYS, MetricQueryRefused, MetricSql, TimeRange, equals
+from jishi.metrics.macros import macro, mentioned_macros
+from jishi.metrics.reading import MetricLayer, metric_rows, open_metrics
+from jishi.metrics.rollup import rollup
+
+__all__ = [
+    "ALL_DAYS",
+    "Bilingual",
+    "Metric",
+    "MetricLayer",
+    "MetricQueryRefused",
+    "MetricSql",
+    "MetricUndefined",
+    "TimeRange",
+    "equals",
+    "macro",
+    "mentioned_macros",
+    "metric_rows",
+    "metrics_of",
+    "open_metrics",
+    "rollup",
+]

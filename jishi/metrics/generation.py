@@ -1,0 +1,172 @@
+"""MetricFlow as the generator of SQL: from a question about metrics to one SELECT in DuckDB's dialect; it runs nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from jishi.metrics.definitions import Manifest, is_additive
+
+if TYPE_CHECKING:
+    from metricflow.engine.metricflow_engine import MetricFlowEngine
+
+
+class MetricQueryRefused(ValueError):
+    """A question that MetricFlow cannot answer: an unknown metric or dimension, a filter that does not parse."""
+
+
+@dataclass(frozen=True)
+class TimeRange:
+    """Days of the shop from ``since`` to ``until``, both included; None: open on that side."""
+
+    since: date | None = None
+    until: date | None = None
+
+
+ALL_DAYS = TimeRange()
+
+
+class MetricSql:
+    """Questions about metrics as SQL. ``database``: the name under which the marts are attached, None: the connection's own."""
+
+    def __init__(self, manifest: Manifest, database: str | None = None) -> None:
+        self._manifest = _located(manifest, database)
+        self._metrics = {metric["name"]: metric for metric in manifest["metrics"]}
+        self._exports = {
+            export["name"]: query["name"] for query in manifest["saved_queries"] for export in query.get("exports") or ()
+        }
+        self._engine: MetricFlowEngine | None = None
+
+    @property
+    def exports(self) -> Mapping[str, str]:
+        """The saved queries that are written as tables, by the table's name."""
+        return dict(self._exports)
+
+    def select(
+        self,
+        metrics: Sequence[str],
+        by: Sequence[str] = (),
+        *,
+        shop_id: str | None = None,
+        where: Sequence[str] = (),
+        days: TimeRange = ALL_DAYS,
+        order: Sequence[str] = (),
+        limit: int | None = None,
+    ) -> str:
+        """SELECT one row for each shop and value of ``by``: metric_time__day, visit__channel, customer__segment, ….
+
+        A number never spans shops: ``shop`` is always a column. Rows are in the order of all columns, or of ``order``, where a
+        minus means the greatest first. ``where`` holds MetricFlow's filters, such as
+        ``{{ Dimension('visit__channel') }} = 'app'``, and is trusted text. Raises MetricQueryRefused.
+        """
+        for name in metrics:
+            if name not in self._metrics:
+                raise MetricQueryRefused(
+                    f"there is no metric {name!r}{_nearest(name, [*self._metrics])}; see: jishi metrics list"
+                )
+        filters = list(where)
+        if shop_id is not None:
+            filters.append("{{ Entity('shop') }} = " + _literal(shop_id))
+        sql = self._sql(
+            metrics,
+            metric_names=list(metrics),
+            group_by_names=list(dict.fromkeys(["shop", *by])),
+            where_constraints=filters or None,
+            time_constraint_start=None if days.since is None else datetime.combine(days.since, time()),
+            time_constraint_end=None if days.until is None else datetime.combine(days.until, time()),
+        )
+        columns = [*metrics, "shop", *by]
+        for column in (each.removeprefix("-") for each in order):
+            if not column.isidentifier() or not any(column.startswith(known) for known in columns):
+                raise MetricQueryRefused(f"the answer has no column {column!r} to order by; it has {', '.join(columns)}")
+        by_columns = ", ".join(f"{each[1:]} DESC" if each.startswith("-") else each for each in order) or "ALL"
+        return f"{sql}\nORDER BY {by_columns}" + (f"\nLIMIT {limit}" if limit is not None else "")
+
+    def dimensions(self, metric: str) -> list[str]:
+        """What a metric can be asked by, besides the shop and time, such as visit__channel. Raises MetricQueryRefused."""
+        if metric not in self._metrics:
+            raise MetricQueryRefused(f"there is no metric {metric!r}{_nearest(metric, [*self._metrics])}")
+        names = (each.dunder_name for each in self._flow().simple_dimensions_for_metrics([metric]))
+        return sorted(name for name in names if name.count("__") == 1 and not name.startswith(("metric_time__", "shop__")))
+
+    def saved(self, name: str) -> str:
+        """SELECT what a saved query holds. Raises MetricQueryRefused."""
+        known = {query["name"]: query for query in self._manifest["saved_queries"]}
+        if name not in known:
+            raise MetricQueryRefused(f"there is no saved query {name!r}{_nearest(name, [*known])}; known: {', '.join(known)}")
+        return self._sql(known[name]["query_params"]["metrics"], saved_query_name=name)
+
+    def _sql(self, metrics: Sequence[str], **request: Any) -> str:
+        from metricflow.engine.metricflow_engine import MetricFlowQueryRequest, OutputColumnOrderMode
+        from metricflow_semantics.errors.error_classes import MetricFlowException
+
+        asked = MetricFlowQueryRequest.create(output_column_order_mode=OutputColumnOrderMode.INPUT_ORDER, **request)
+        try:
+            sql = self._flow().explain(asked).sql_statement.without_descriptions.sql.rstrip()
+        except MetricFlowException as error:
+            raise MetricQueryRefused(str(error)) from error
+        # MetricFlow fills single counts and sums; a sum of those is null where none of them has a row.
+        sums = [name for name in metrics if self._metrics[name]["type"] == "derived" and is_additive(name, self._metrics)]
+        filled = f" REPLACE ({', '.join(f'COALESCE({name}, 0) AS {name}' for name in sums)})" if sums else ""
+        return f"SELECT *{filled} FROM (\n{sql}\n)"
+
+    def _flow(self) -> MetricFlowEngine:
+        """The engine; importing it takes a second or two, so it waits for the first question."""
+        if self._engine is None:
+            from metricflow.engine.metricflow_engine import MetricFlowEngine
+            from metricflow_semantics.model.dbt_manifest_parser import parse_manifest_from_dbt_generated_manifest
+            from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
+
+            manifest = parse_manifest_from_dbt_generated_manifest(json.dumps(self._manifest))
+            self._engine = MetricFlowEngine(SemanticManifestLookup(manifest), _duckdb_dialect())
+        return self._engine
+
+
+def equals(dimension: str, value: str) -> str:
+    """A filter for ``select``: rows whose dimension has the value, whatever signs it holds. Raises MetricQueryRefused."""
+    if not dimension.isidentifier():
+        raise MetricQueryRefused(f"{dimension!r} is no dimension")
+    return "{{ Dimension('" + dimension + "') }} = " + _literal(value)
+
+
+def _duckdb_dialect() -> Any:
+    """What MetricFlow asks of a client before it runs anything: the dialect. Running SQL is the caller's."""
+    from types import SimpleNamespace
+
+    from metricflow.protocols.sql_client import SqlEngine
+    from metricflow.sql.render.duckdb_renderer import DuckDbSqlPlanRenderer
+
+    return SimpleNamespace(sql_engine_type=SqlEngine.DUCKDB, sql_plan_renderer=DuckDbSqlPlanRenderer())
+
+
+def _located(manifest: Manifest, database: str | None) -> dict[str, Any]:
+    """The manifest with the marts where they are now, and with zero for counts and sums of nothing."""
+    located = deepcopy(dict(manifest))
+    relations = [*located["semantic_models"], *located["project_configuration"]["time_spines"]]
+    for relation in (each["node_relation"] for each in relations):
+        name = f"main.{relation['alias']}"
+        relation |= {"database": database, "schema_name": "main", "relation_name": f"{database}.{name}" if database else name}
+    # A count or sum of nothing is 0. dbt-core 1.12 drops the YAML's fill_nulls_with on its way here (its issue 13037).
+    by_name = {metric["name"]: metric for metric in located["metrics"]}
+    for name, metric in by_name.items():
+        aggregation = metric["type_params"]["metric_aggregation_params"] or {}
+        if is_additive(name, by_name) or aggregation.get("agg") == "count_distinct":
+            metric["type_params"]["fill_nulls_with"] = 0
+    return located
+
+
+def _literal(text: str) -> str:
+    """A string literal of SQL inside a template. Raises MetricQueryRefused for what only a template would hold."""
+    if any(mark in text for mark in ("{{", "{%", "{#")):
+        raise MetricQueryRefused(f"{text!r} cannot be compared with: it holds the sign of a template")
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f", perhaps {close[0]!r}" if close else ""

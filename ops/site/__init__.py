@@ -1,0 +1,1 @@
+"""The site of a platform: its home page and what the pipelines leave there."""

@@ -1,0 +1,78 @@
+"""Chinese for the page ``/docs``: every text of the OpenAPI document, by its English one."""
+
+from __future__ import annotations
+
+from serving.reasons import CODES
+
+CHINESE = {
+    # the API
+    "Jishi recommendations": "集市推荐接口",
+    "Recommendations for the shoppers of a shop, with the reason of each. One read key opens one shop.": (
+        "为店铺的顾客推荐商品，每一条都有理由。一个 read 密钥只能访问一家店。"
+    ),
+    # operations
+    "Recommend items to a shopper": "为顾客推荐商品",
+    "A shopper whom nobody knows gets what is popular. The list never holds an item that is out of stock, not active, or of\n"
+    "another shop, nor the page's own item or one of the cart.": (
+        "不认识的顾客得到热门商品。列表里没有缺货、下架或别家店的商品，也没有本页和购物车里的商品。"
+    ),
+    "Can this shop be answered for, and with what?": "能否为这家店推荐？用什么？",
+    "The shop's release, its placements, the catalogue and their problems.": (
+        "这家店的模型版本、展示位、商品目录，以及它们的问题。"
+    ),
+    "Is the process alive?": "进程是否正常？",
+    "200 while every thread of the process runs; needs no release.": "所有线程都在运行时为 200；不需要模型。",
+    "Can any shop be answered for?": "是否至少能为一家店推荐？",
+    "200 when at least one shop can be answered for, else 503; the body reports on stream and store, and names no shop.": (
+        "至少能为一家店推荐时为 200，否则 503；内容为流与在线存储的状态，不含店铺名。"
+    ),
+    "Prometheus metrics": "Prometheus 指标",
+    "Requests by status and rung; latency; release age; catalogue; stream; online store.": (
+        "按状态和来源的请求数、延迟、模型版本的年龄、商品目录、流、在线存储。"
+    ),
+    # parameters
+    "the shop of the key": "密钥所属的店铺",
+    "the shopper after login": "登录后的顾客",
+    "the shopper before login": "登录前的顾客",
+    "the item that the page is about; needed for `item`": "本页的商品；展示位 `item` 必填",
+    "items in the cart, the one put in last at the end; may repeat": "购物车里的商品，最后加入的放在最后；可重复此参数",
+    "where the list is shown": "列表的展示位",
+    "most items in the answer": "最多返回多少个商品",
+    "`Bearer <read key of the shop>`": "`Bearer <店铺的 read 密钥>`",
+    # answers
+    "Successful Response": "成功",
+    "Validation Error": "参数有误",
+    "No key, or not a read key of any shop.": "没有密钥，或不是任何店铺的 read 密钥。",
+    "A good key, but of another shop than the path's; the same answer whether that shop exists or not.": (
+        "密钥有效，但属于另一家店；无论路径里的店铺是否存在，回答都一样。"
+    ),
+    "A parameter is wrong; `field` names it.": "某个参数有误；`field` 指出是哪个。",
+    "The shop has no released model or no catalogue yet, or serving has just started and still reads what was sold out "
+    "meanwhile; ask again after `Retry-After`.": (
+        "店铺还没有发布的模型或商品目录，或服务刚启动、仍在读取期间的售罄变化；请按 `Retry-After` 等待后再问。"
+    ),
+    # fields
+    "send it back in recommendation_shown and recommendation_clicked": (
+        "请在 recommendation_shown 和 recommendation_clicked 里原样送回"
+    ),
+    "the rung of the ladder: personalised (taste or last items), item_based (the page's item), popular": (
+        "来自哪一级：personalised（口味或最近看过的商品）、item_based（本页商品）、popular（热门）"
+    ),
+    "the placement's model of the release, or `ladder` where it names none or the model knows nothing of this request; "
+    "`/v1/shops/{shop_id}/readiness` tells why": (
+        "该展示位在此版本里的模型；没有指定、或模型对此请求一无所知时为 `ladder`，原因见 `/v1/shops/{shop_id}/readiness`"
+    ),
+    "release that gave the candidates": "给出候选商品的模型版本",
+    "price in minor units of the currency (cents, 分)": "价格，货币的最小单位（如分）",
+    "ISO 4217": "ISO 4217 货币代码",
+    "orders the items of this answer; not comparable between answers": "只用于本次回答内的排序；不同回答之间不可比较",
+    f"one of {', '.join(CODES)}": f"下列之一：{'、'.join(CODES)}",
+    "sentence for shoppers, Chinese": "给顾客看的理由，中文",
+    "sentence for shoppers, English": "给顾客看的理由，英文",
+    "the item that was the cause, where there is one": "引出这条推荐的商品（如果有）",
+    "unauthorised, foreign_shop, bad_parameter, no_release, catching_up, not_found, method_not_allowed or internal": (
+        "unauthorised、foreign_shop、bad_parameter、no_release、catching_up、not_found、method_not_allowed 或 internal"
+    ),
+    "the parameter to mend": "需要修改的参数",
+    "one sentence with the fix": "一句话，说明如何修改",
+}

@@ -1,0 +1,48 @@
+"""The benches of the portal's pages know its addresses, and their shop adds up; small, and without a server."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from bench.big_shop import SHOP, make_big_shop
+from bench.one_shop import settings_of
+from bench.portal_load import page_addresses, quantile
+from dashboard.portal.datasets import DATASETS
+from jishi.lake.query import open_lake
+from jishi.lake.reading import open_version
+
+
+def test_every_page_that_reads_is_measured_or_named() -> None:
+    measured, left_out = page_addresses()
+    assert f"/shops/{SHOP}/today" in measured
+    assert {f"/shops/{SHOP}/rows/{name}" for name in DATASETS} <= set(measured)
+    assert not [address for address in measured if "{" in address]
+    assert all("{" in path.replace("{shop_id}", "") for path in left_out)
+
+
+def test_the_big_shop_is_one_that_silver_could_have_made(tmp_path: Path) -> None:
+    count = make_big_shop(tmp_path, 4000, last=date(2026, 11, 29), days=20)
+    assert count == pytest.approx(4000, rel=0.1)
+    with open_lake(open_version(settings_of(tmp_path))) as lake:
+
+        def one(sql: str) -> tuple[int, ...]:
+            [row] = lake.execute(sql).fetchall()
+            return row
+
+        assert one("select count(*), count(distinct event_id) from silver_events") == (count, count)
+        assert one("select sum(events), sum(orders) from silver_sessions") == one(
+            "select count(*), count(*) filter (type = 'order_paid') from silver_events"
+        )
+        paid = "select sum(paid_minor - shipping_minor), count(*), sum(lines) from silver_orders"
+        lines = "select sum(net_minor), count(distinct order_id), count(*) from silver_order_lines"
+        assert one(paid) == one(lines)
+        assert one("select count(*) from silver_orders semi join silver_events using (event_id)") == one(
+            "select count(*) from silver_orders"
+        )
+
+
+def test_quantiles_are_of_what_was_measured() -> None:
+    assert quantile([0.1] * 19 + [1.1], 0.95) == pytest.approx(0.15)

@@ -1,0 +1,71 @@
+"""The page of channels: numbers are the metric layer's for one model, sharers are for who may see persons."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html import unescape
+
+from dashboard.portal.board_charts import dimensions_of
+from dashboard.portal.columns import column_of_metric
+from dashboard.portal.formats import Formats
+from dashboard.portal.pages.channels import METRICS, MODELS
+from dashboard.portal.published_marts import MetricQuestion, PublishedMarts
+from dashboard.portal.shop_marts import marts_of_shop
+from dashboard.portal.words import CHINESE
+from jishi.metrics import TimeRange, equals
+from tests.unit.dashboard.portal.twins import NEWEST, PLAIN, TwinShops
+
+
+def text_of(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+
+
+def test_tiles_show_the_metrics_of_the_chosen_days_and_model(twins: TwinShops) -> None:
+    first = NEWEST - timedelta(days=2)
+    answer = twins.client().get(f"/shops/{PLAIN}/channels?from={first}&to={NEWEST}&model=last_non_direct")
+    assert answer.status_code == 200
+    shown = text_of(answer.text)
+    question = MetricQuestion(METRICS, (), (equals("credit__model", "last_non_direct"),), TimeRange(first, NEWEST))
+    with marts_of_shop(PublishedMarts(twins.portal.settings), PLAIN) as marts:
+        [row] = marts.metric_rows(question)
+        columns = [column_of_metric(marts.build.metrics[name]) for name in METRICS]
+    formats = Formats("en", "CNY", "Asia/Shanghai")
+    assert row["attributed_revenue"] > 0
+    for column in columns:
+        assert f"{column.en} ? What is this number? {column.en} {formats.value(column, row[column.name])}" in shown
+    # a longer period has more
+    assert f"{formats.value(columns[0], row['attributed_revenue'])}" not in text_of(
+        twins.client().get(f"/shops/{PLAIN}/channels").text
+    )
+
+
+def test_each_model_and_what_it_does_is_named_in_both_languages(twins: TwinShops) -> None:
+    assert all(text in CHINESE for texts in MODELS.values() for text in texts)
+    title, explanation = MODELS["last_non_direct"]
+    for language, texts in (("en", (title, explanation)), ("zh", (CHINESE[title], CHINESE[explanation]))):
+        shown = text_of(twins.client(language=language).get(f"/shops/{PLAIN}/channels").text)
+        assert ": ".join(texts) in shown
+
+
+def test_what_the_address_cannot_mean_is_named(twins: TwinShops) -> None:
+    answer = twins.client().get(f"/shops/{PLAIN}/channels?model=luck")
+    assert answer.status_code == 400
+    assert "model is not one of the choices" in text_of(answer.text)
+
+
+def test_own_boards_know_channels_and_no_sharers(twins: TwinShops) -> None:
+    dimensions = dimensions_of(PublishedMarts(twins.portal.settings).newest(), "attributed_revenue")
+    assert {"credit__channel", "credit__campaign", "credit__model"} <= set(dimensions)
+    assert "credit__sharer" not in dimensions
+
+
+def test_sharers_are_persons(twins: TwinShops) -> None:
+    address = f"/shops/{PLAIN}/channels"
+    assert "plain-sharer_id" in twins.client("marketer").get(address).text
+    for role in ("analyst", "read_only"):
+        page = twins.client(role).get(address).text
+        assert "plain-channel" in page
+        assert "plain-sharer_id" not in page
+    assert twins.client("analyst").get(f"/shops/{PLAIN}/rows/sharers").status_code == 404
+    assert "plain-sharer_id" not in twins.client("analyst").get(f"/shops/{PLAIN}/rows/credits").text

@@ -1,0 +1,80 @@
+"""The pages of items and of recommendations show what stands in the marts, and say what they do not know."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+
+from tests.unit.dashboard.portal.test_numbers import row_of, tiles_of, words_of
+from tests.unit.dashboard.portal.twins import NEWEST, NOW, PLAIN, TwinShops
+
+
+@pytest.fixture(autouse=True)
+def _clock(twins: TwinShops) -> None:
+    twins.now = NOW
+
+
+def cells_of(text: str, heading: str) -> list[list[str]]:
+    """Rows of the first table that has a column of this heading, as a person reads them."""
+    tables = re.findall(r"<table>(.*?)</table>", text, re.S)
+    [table, *_] = [table for table in tables if heading in words_of(table.partition("</thead>")[0])]
+    rows = re.findall(r"<tr>(.*?)</tr>", table.partition("</thead>")[2], re.S)
+    return [[words_of(cell) for cell in re.findall(r"<td.*?>(.*?)</td>", row, re.S)] for row in rows]
+
+
+def test_a_periods_items_are_those_of_the_mart_and_lead_to_the_item(twins: TwinShops) -> None:
+    client = twins.client()
+    text = client.get(f"/shops/{PLAIN}/items?days=7").text
+    row = row_of(twins, NEWEST, "fct_item_periods", "first_date", period_days="7")
+    [first, *_] = cells_of(text, "Sell-through")
+    assert first[0] == "Dress"
+    assert f"{100 * row['view_to_pay_rate']:.2f}" in first
+    assert set(re.findall(rf'href="(/shops/{PLAIN}/items/[^"]+)"', text)) == {f"/shops/{PLAIN}/items/i1"}
+    assert "Dress" in client.get(f"/shops/{PLAIN}/items/i1").text
+    refused = client.get(f"/shops/{PLAIN}/items?days=8")
+    assert (refused.status_code, "days is not one of 7, 30, 90" in refused.text) == (400, True)
+
+
+def test_an_item_that_nobody_has_is_no_page(twins: TwinShops) -> None:
+    client = twins.client()
+    for item_id in ("nothing", "a%2Fb", "%7B%7Bx%7D%7D", "..%2F..%2Ftoday"):
+        assert client.get(f"/shops/{PLAIN}/items/{item_id}").status_code == 404, item_id
+
+
+def test_recommendations_stand_beside_the_period_before_where_it_is_known(twins: TwinShops) -> None:
+    client = twins.client()
+    days = {"from": NEWEST - timedelta(days=2), "to": NEWEST}
+    address = f"/shops/{PLAIN}/recommendations?from={days['from']}&to={days['to']}"
+    text = client.get(address).text
+    impressions = [
+        sum(row_of(twins, NEWEST - timedelta(days=back + n), "fct_recommendation_days")["impressions"] for n in range(3))
+        for back in (0, 3)
+    ]
+    assert tiles_of(text)["Recommended items shown"] == [f"{n:,} impressions" for n in impressions]
+    clicks = [row_of(twins, NEWEST - timedelta(days=n), "fct_recommendation_days")["clicks"] for n in range(3)]
+    share = f"{100 * sum(clicks) / impressions[0]:.2f} %"
+    assert tiles_of(text)["Click-through rate of recommendations"][0] == share
+    [row] = cells_of(text, "Placement")
+    assert row[:3] == ["plain-placement", f"{impressions[0]:,}", f"{sum(clicks):,}"]
+    assert "need not have been caused by it" in text
+    # The shop is not old enough for a period before: nothing is compared, rather than with nothing sold.
+    long = client.get(f"/shops/{PLAIN}/recommendations?from={NEWEST - timedelta(days=9)}&to={NEWEST}").text
+    assert len(tiles_of(long)["Recommended items shown"]) == 1
+
+
+def test_a_choice_of_recommendations_leads_to_its_rows_and_one_without_any_says_so(twins: TwinShops) -> None:
+    client = twins.client()
+    text = client.get(f"/shops/{PLAIN}/recommendations?by=person_kind&placement=plain-placement").text
+    links = {unescape(link) for link in re.findall(r'href="([^"]+rows/recommendation-[^"]+)"', text)}
+    assert len(links) >= 3
+    for link in links:
+        assert "plain-placement" in link
+        assert client.get(link).text.count("<tr>") > 1, link
+    empty = client.get(f"/shops/{PLAIN}/recommendations?placement=nowhere")
+    assert (empty.status_code, "Send recommendation_shown" in empty.text) == (200, True)
+    template = client.get(f"/shops/{PLAIN}/recommendations?placement=%7B%7B%20x%20%7D%7D")
+    assert (template.status_code, "Nothing here" in template.text) == (200, True)
+    assert client.get(f"/shops/{PLAIN}/recommendations?by=shop_id").status_code == 400

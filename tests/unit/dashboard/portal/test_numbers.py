@@ -1,0 +1,254 @@
+"""What the pages show is what stands in the published marts; files are what spreadsheets take and do not compute."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import zipfile
+from datetime import date, timedelta
+from html import unescape
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+from python_calamine import CalamineWorkbook
+
+from dashboard.portal.columns import COLUMNS, column_named
+from dashboard.portal.datasets import DATASETS
+from dashboard.portal.exports import Sheet, guarded
+from dashboard.portal.formats import Formats
+from dashboard.portal.shop_marts import open_shop_marts
+from jishi.metrics import metrics_of
+from jishi.paths import Paths
+from jishi.settings import PROJECT_ROOT
+from tests.unit.dashboard.portal.twins import NEWEST, NOW, PLAIN, TwinShops
+
+CHINESE, JAPANESE = Formats("zh", "CNY", "Asia/Shanghai"), Formats("en", "JPY", "Asia/Tokyo")
+
+
+@pytest.fixture(autouse=True)
+def _clock(twins: TwinShops) -> None:
+    twins.now = NOW
+
+
+def tiles_of(text: str) -> dict[str, list[str]]:
+    """Each tile's title with its value and the values of other days, as a person reads them."""
+    tiles = {}
+    for tile in re.findall(r'<article class="tile">(.*?)</article>', text, re.S):
+        heading = words_of(re.sub(r'<a class="why".*?</a>', "", re.findall(r"<h2>(.*?)</h2>", tile, re.S)[0], flags=re.S))
+        shown = re.findall(r'<p class="big">(.*?)</p>', tile, re.S) + re.findall(r"<dd>(.*?)</dd>", tile, re.S)
+        tiles[heading] = [
+            words_of(re.sub(r'<span class="direction".*?</span></span>', "", value, flags=re.S)) for value in shown
+        ]
+    return tiles
+
+
+def words_of(html: str) -> str:
+    """Text without marks."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", "", html)).split())
+
+
+def row_of(
+    twins: TwinShops, day: date, mart: str = "fct_shop_days", column: str = "shop_date", **values: str
+) -> dict[str, Any]:
+    """A row of a mart, read without the portal."""
+    [file] = Paths.of(twins.settings).marts_files.glob("*.duckdb")
+    where = "".join(f" and {name} = '{value}'" for name, value in values.items())
+    with duckdb.connect(str(file), read_only=True) as connection:
+        cursor = connection.execute(f"from {mart} where shop_id = '{PLAIN}' and {column} = date '{day}'{where}")
+        return dict(zip([name for name, *_ in cursor.description or ()], cursor.fetchone() or (), strict=True))
+
+
+def test_a_day_stands_beside_the_day_and_week_before_by_calendar(twins: TwinShops) -> None:
+    day = NEWEST - timedelta(days=3)
+    tiles = tiles_of(twins.client(language="zh").get(f"/shops/{PLAIN}/today?date={day}").text)
+    of_days = [row_of(twins, day - timedelta(days=back)) for back in (0, 1, 7)]
+    assert tiles["访客"][:3] == [f"{row['visitors']:,} 人" for row in of_days]
+    assert tiles["支付转化率"][:3] == [f"{100 * row['conversion']:.2f} %" for row in of_days]
+    assert tiles["支付订单"][0] == f"{of_days[0]['orders']:,} 单"
+    compared = row_of(twins, day, "fct_shop_day_comparisons", compared_with="day_before")
+    assert compared
+    assert f"{compared['orders']:,} 单" in tiles["支付订单"]
+    assert all(len(value.split()) == 2 or value.startswith("–") for values in tiles.values() for value in values), tiles
+
+
+def test_a_day_that_is_not_over_says_so_and_is_compared_with_the_same_hours_alone(twins: TwinShops) -> None:
+    client = twins.client()
+    text = client.get(f"/shops/{PLAIN}/today").text
+    assert "Not over yet" in text
+    assert "compared with the same hours of other days" in text
+    assert "Not over yet" not in client.get(f"/shops/{PLAIN}/today?date={NEWEST - timedelta(days=1)}").text
+    assert len(tiles_of(text)["Visitors"]) == 1  # the marts know no visitors of the same hours
+    assert len(tiles_of(text)["Orders"]) > 1
+
+
+def test_one_comparison_can_be_chosen_and_runs_beside_each_chart(twins: TwinShops) -> None:
+    day, client = NEWEST - timedelta(days=3), twins.client()
+    text = client.get(f"/shops/{PLAIN}/today?date={day}&compare=week_before").text
+    assert tiles_of(text)["Visitors"] == [
+        f"{row_of(twins, day - timedelta(days=back))['visitors']:,} people" for back in (0, 7)
+    ]
+    charts = {chart["title"]: chart for chart in map(json.loads, re.findall(r'application/json">(.*?)</script>', text, re.S))}
+    visitors = charts["Visitors by day"]
+    assert [line["label"] for line in visitors["compared"]] == ["Week before"]
+    known = [value for value in visitors["series"][0]["values"] if value is not None]
+    assert visitors["compared"][0]["values"][-2:] == visitors["series"][0]["values"][-9:-7]
+    assert len(known) == len(visitors["days"])
+    # The marts carry the sales of a year before, and not its visitors.
+    of_year = client.get(f"/shops/{PLAIN}/today?date={day}&compare=year_before").text
+    lines = [chart["compared"] for chart in map(json.loads, re.findall(r'application/json">(.*?)</script>', of_year, re.S))]
+    assert [bool(line) for line in lines] == [True, True, False, False]
+    assert client.get(f"/shops/{PLAIN}/today?compare=nothing").status_code == 400
+    assert f"?date={day - timedelta(days=1)}&amp;compare=week_before" in text
+
+
+def test_old_numbers_say_so(twins: TwinShops) -> None:
+    twins.now = NOW + timedelta(days=1)
+    assert "These numbers may be old" not in twins.client().get(f"/shops/{PLAIN}/today").text
+    twins.now = NOW + timedelta(days=2)
+    for page in ("today", "traffic", "customers", "items"):
+        assert "These numbers may be old" in twins.client().get(f"/shops/{PLAIN}/{page}").text
+
+
+def test_a_platform_without_marts_and_a_day_without_rows_say_what_to_do(
+    twins: TwinShops,
+) -> None:
+    client = twins.client()
+    empty = client.get(f"/shops/{PLAIN}/today?date=2020-02-29")
+    assert (empty.status_code, "Nothing here" in empty.text) == (200, True)
+    wrong = client.get(f"/shops/{PLAIN}/today?date=2026-02-30")
+    assert (wrong.status_code, "date is not a date; write it as 2026-11-30" in wrong.text) == (400, True)
+    assert "lies after the last" in client.get(f"/shops/{PLAIN}/traffic?from=2026-11-02&to=2026-11-01").text
+    assert client.get(f"/shops/{PLAIN}/rows/orders?shop_id=twin").status_code == 400
+    [file] = Paths.of(twins.settings).marts_files.glob("*.duckdb")
+    aside = file.rename(file.with_suffix(".aside"))
+    try:
+        for page in ("today", "traffic", "customers", "items", "rows/orders", "export/orders.csv"):
+            answer = client.get(f"/shops/{PLAIN}/{page}")
+            assert (answer.status_code, "No numbers yet" in answer.text) == (200, True), page
+    finally:
+        aside.rename(file)
+
+
+def test_the_rows_behind_a_number_are_those_of_its_day(twins: TwinShops) -> None:
+    client = twins.client()
+    text = client.get(f"/shops/{PLAIN}/today?date={NEWEST - timedelta(days=3)}").text
+    links = {unescape(link) for link in re.findall(r'class="behind" href="([^"]+)"', text)}
+    assert len(links) >= 3
+    for link in links:
+        assert client.get(link).text.count("<tr>") == 2, link  # the heading and the one row of the day
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_a_file_holds_all_rows_exactly(twins: TwinShops, name: str) -> None:
+    client = twins.client()
+    [heading, *lines] = csv.reader(io.StringIO(client.get(f"/shops/{PLAIN}/export/{name}.csv").content.decode("utf-8-sig")))
+    book = CalamineWorkbook.from_filelike(io.BytesIO(client.get(f"/shops/{PLAIN}/export/{name}.xlsx").content))
+    [sheet_heading, *sheet_lines] = book.get_sheet_by_index(0).to_python()
+    assert heading == sheet_heading
+    assert len(lines) == len(sheet_lines) > 0
+    for place, title in enumerate(heading):
+        if "(CNY)" in title:
+            assert [float(line[place] or 0) for line in lines] == [float(line[place] or 0) for line in sheet_lines]
+            is_average = " per " in title
+            assert is_average or all(re.fullmatch(r"-?\d+\.\d{2}", line[place]) or line[place] == "" for line in lines), title
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "　=1", "＝1", '=HYPERLINK("http://x")', "%0A=1"]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_a_customers_words_are_no_formula(text: str) -> None:
+    columns = [column_named("title"), column_named("refunds_minor")]
+    sheet = Sheet("Items", columns, [{"title": text, "refunds_minor": -1250}], CHINESE)
+    [_, [cell, amount]] = csv.reader(io.StringIO(sheet.as_csv().decode("utf-8-sig"), newline=""))
+    assert (cell, amount) == (f"'{text}", "-12.50")
+    held = CalamineWorkbook.from_filelike(io.BytesIO(sheet.as_xlsx())).get_sheet_by_index(0).to_python()[1]
+    assert isinstance(held[0], str)
+    assert held[0].strip() == text.strip()
+    assert held[1] == -12.5
+    assert b"<f>" not in _sheet_xml(sheet)
+
+
+def _sheet_xml(sheet: Sheet) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(sheet.as_xlsx())) as book:
+        return book.read("xl/worksheets/sheet1.xml")
+
+
+def test_plain_text_and_numbers_stay_as_they_are() -> None:
+    assert [guarded(value) for value in ("裙 1=1", "", "a-b", -3, None)] == ["裙 1=1", "", "a-b", -3, None]
+
+
+def test_values_are_written_with_their_unit() -> None:
+    def written(name: str, value: Any, formats: Formats = CHINESE) -> str:
+        return str(formats.value(column_named(name), value))
+
+    assert written("net_gmv_minor", -123456) == "-1,234.56 CNY"
+    assert written("net_gmv_minor", 123456, JAPANESE) == "123,456 JPY"
+    assert written("conversion", 0.12345) == "12.35 %" or written("conversion", 0.12345) == "12.34 %"
+    assert written("visitors", 1) == "1 人"
+    assert written("units_per_order", 1.5, JAPANESE) == "1.50 pieces"
+    assert written("conversion", None) == "–"
+    assert written("is_repeat", False) == "否"
+    assert written("shop_date", date(2026, 11, 30)) == "2026-11-30 周一"
+    assert str(JAPANESE.value(column_named("unit_price_minor"), 990, "EUR")) == "9.90 EUR"
+
+
+def test_every_named_metric_is_defined(semantic_manifest: dict[str, Any]) -> None:
+    named = {column.metric for column in COLUMNS.values() if column.metric}
+    assert named <= metrics_of(semantic_manifest).keys()
+    assert {"net_gmv", "orders", "visitors", "conversion", "refunds"} <= named
+
+
+def test_a_number_says_what_it_is_in_the_readers_language(twins: TwinShops) -> None:
+    address = f"/shops/{PLAIN}/meaning/fct_shop_days/net_gmv_minor"
+    english, chinese = twins.client().get(address).text, twins.client(language="zh").get(address).text
+    assert "less the refunds of the period" in english
+    assert "减去期间退款" in chinese
+    part = twins.client().get(address, headers={"hx-request": "true"}).text
+    assert "<html" not in part
+    assert "fct_shop_days.net_gmv_minor" in part
+    assert twins.client().get(f"/shops/{PLAIN}/meaning/build/version").status_code == 404
+
+
+def test_every_column_that_pages_name_is_in_the_marts(twins: TwinShops) -> None:
+    with open_shop_marts(twins.settings, PLAIN) as marts:
+        for dataset in DATASETS.values():
+            sorted_by = [name.removeprefix("-") for name in dataset.order_by]
+            wanted = {*dataset.columns, *dataset.filters, *sorted_by, *filter(None, [dataset.date_column])}
+            assert marts.has(dataset.mart, *wanted), (dataset.name, wanted - {*marts.columns[dataset.mart]})
+            assert {*dataset.columns, *dataset.filters} <= COLUMNS.keys(), {*dataset.columns, *dataset.filters} - COLUMNS.keys()
+    exposures = yaml.safe_load((PROJECT_ROOT / "dbt/models/marts/_exposures.yml").read_text())["exposures"]
+    [portal] = [exposure for exposure in exposures if exposure["name"] == "portal"]
+    assert {f"ref('{dataset.mart}')" for dataset in DATASETS.values()} <= {*portal["depends_on"]}
+
+
+def test_the_funnel_of_a_day_is_that_of_the_metric_layer(twins: TwinShops) -> None:
+    text = twins.client().get(f"/shops/{PLAIN}/traffic").text
+    [table] = re.findall(r'<table class="bars">(.*?)</table>', text, re.S)
+    [file] = Paths.of(twins.settings).marts_files.glob("*.duckdb")
+    with duckdb.connect(str(file), read_only=True) as connection:
+        steps = "viewed_sessions, cart_sessions, checkout_sessions, paid_sessions"
+        row = connection.execute(
+            f"select {steps} from board_funnel where shop = '{PLAIN}' and metric_time__day::date = '{NEWEST}'"
+        ).fetchone()
+    assert row is not None
+    assert [words_of(cell) for cell in re.findall(r'<td class="number">(.*?)</td>', table, re.S)] == [
+        f"{n:,} visits" for n in row
+    ]
+
+
+def test_days_unlike_others_are_named_on_every_page_of_numbers(twins: TwinShops) -> None:
+    flag = row_of(twins, NEWEST, "fct_quality_flags")
+    for language, sentence in (("en", flag["sentence"]), ("zh", flag["sentence_zh"])):
+        client = twins.client(language=language)
+        for page in ("today", "traffic", "customers", "items"):
+            text = client.get(f"/shops/{PLAIN}/{page}").text
+            [notice] = re.findall(r'<details class="notice notice-flags".*?</details>', text, re.S)
+            lines = [words_of(line) for line in re.findall(r"<li>(.*?)</li>", notice, re.S)]
+            assert len(lines) == 7  # the newest week
+            assert f"{NEWEST} · {sentence} ({flag['detail']}): 0.12" in lines[0]
+            assert flag["check_name"] in lines[0]

@@ -1,0 +1,118 @@
+"""Keys and settings of a shop: the registry of the command line, changed for this shop alone, with each change noted."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from jishi.customer_rules import CustomerRules
+from jishi.shops import Shop, Shops
+from tests.unit.dashboard.portal.twins import CANARY, PLAIN, TwinShops, post
+
+
+def shop(twins: TwinShops, shop_id: str = PLAIN) -> Shop:
+    """As the registry has it now."""
+    return Shops.load(twins.paths.shops_file).get(shop_id)
+
+
+def test_a_key_is_shown_once_and_opens_the_shop_until_it_is_taken_back(twins: TwinShops) -> None:
+    client, address = twins.client(), f"/shops/{PLAIN}/keys"
+    page = post(client, f"{address}/create", right="track", sites="https://Shop.example/ http://b.example:8080").text
+    [text] = re.findall(r"<code>(jk_track_[\w-]+)</code>", page)
+    assert text not in client.get(address).text
+    registry = Shops.load(twins.paths.shops_file)
+    opened = registry.shop_of_key(text, "track")
+    assert opened is not None
+    assert opened.shop_id == PLAIN
+    [key] = opened.keys
+    assert key.origins == ["https://shop.example", "http://b.example:8080"]
+    assert key.created_at == twins.now
+    # Another shop's owner cannot take it back, and is told nothing.
+    other = twins.client(shop_id=CANARY)
+    assert post(other, f"/shops/{CANARY}/keys/revoke", key_id=key.key_id).status_code == 404
+    assert shop(twins).keys == [key]
+    # A new one takes the place of the old one and of its sites.
+    [newer] = re.findall(r"<code>(jk_track_[\w-]+)</code>", post(client, f"{address}/rotate", right="track").text)
+    registry = Shops.load(twins.paths.shops_file)
+    assert registry.shop_of_key(text, "track") is None
+    assert registry.shop_of_key(newer, "track") is not None
+    assert [each.origins for each in shop(twins).keys] == [["http://b.example:8080", "https://shop.example"]]
+    assert post(client, f"{address}/revoke", key_id=shop(twins).keys[0].key_id).status_code == 303
+    assert shop(twins).keys == []
+    audit = client.get(f"/shops/{PLAIN}/audit").text
+    assert [word in audit for word in ("made a key", "rotated keys", "revoked a key")] == [True] * 3
+    assert text not in audit
+    assert newer not in audit
+
+
+@pytest.mark.parametrize(
+    ("form", "complaint"),
+    [
+        ({"right": "read", "test": "on"}, "A read key sends nothing"),
+        ({"right": "write", "sites": "https://a.example"}, "track key alone"),
+        ({"right": "track", "sites": "a.example"}, "write each as https://"),
+        ({"right": "admin"}, "There is no such page"),
+    ],
+)
+def test_what_no_key_can_be_is_said(twins: TwinShops, form: dict[str, str], complaint: str) -> None:
+    before = shop(twins).keys
+    answer = post(twins.client(), f"/shops/{PLAIN}/keys/create", **form)
+    assert answer.status_code in (400, 404)
+    assert complaint in answer.text
+    assert shop(twins).keys == before
+
+
+def test_settings_are_those_of_the_registry_and_each_change_is_in_the_history(twins: TwinShops) -> None:
+    client = twins.client()
+    days = {"active_days": "30", "silent_days": "60", "asleep_days": "90", "recency_days": "90，60, 30,7"}
+    money = {"spent_minor": "10, 20.5, 300, 1000"}
+    assert post(client, f"/shops/{PLAIN}/settings/customers", **days, **money).status_code == 303
+    rules = CustomerRules(
+        active_days=30, silent_days=60, asleep_days=90, recency_days=(90, 60, 30, 7), spent_minor=(1000, 2050, 30000, 100000)
+    )
+    assert shop(twins).customers == rules  # what the form does not show, such as exclusions, stays
+    assert shop(twins, CANARY).customers == CustomerRules()
+    page = client.get(f"/shops/{PLAIN}/settings").text
+    assert 'name="spent_minor" value="10.00, 20.50, 300.00, 1000.00"' in page
+    assert 'name="recency_days" value="90, 60, 30, 7"' in page
+    # An empty field is derived again, and says so in the history.
+    assert post(client, f"/shops/{PLAIN}/settings/customers", **days).status_code == 303
+    assert shop(twins).customers.spent_minor is None
+    rows = re.findall(r"<tr>(.*?)</tr>", client.get(f"/shops/{PLAIN}/settings").text, re.S)
+    assert [re.sub(r"<.*?>", " ", cell).split() for cell in re.findall(r"<td>(.*?)</td>", rows[1])][-2:] == [
+        ["10.00,", "20.50,", "300.00,", "1000.00"],
+        ["derived"],
+    ]
+    assert (
+        post(client, f"/shops/{PLAIN}/settings/shop", name="新店", orders_from="page", visits_end="midnight").status_code == 303
+    )
+    assert (shop(twins).name, shop(twins).orders_from) == ("新店", "page")
+    assert "those that" in client.get(f"/shops/{PLAIN}/settings").text
+    assert post(client, f"/shops/{PLAIN}/settings/shop", name="一样的店", orders_from="server").status_code == 303
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(
+    ("form", "complaint"),
+    [
+        ({"new_days": "0"}, "A first order makes a customer new for"),
+        ({"new_days": "many"}, "A first order makes a customer new for"),
+        ({"new_days": "1e400"}, "A first order makes a customer new for"),
+        ({"recency_days": "7, 30, 60, 90"}, "Days since the last order for the scores"),
+        ({"orders": "4, 3, 2, 1"}, "Orders for the scores"),
+        ({"orders": "1, 2, 3"}, "Orders for the scores"),
+        ({"spent_minor": "0.001, 1, 2, 3"}, "Spend for the scores"),
+        ({"high_value_score": "6"}, "High value from the spend score"),
+        ({"active_days": "30"}, "are set together"),
+        ({"active_days": "30", "silent_days": "20", "asleep_days": "90"}, "are set together"),
+    ],
+)
+def test_a_setting_that_cannot_hold_changes_nothing(
+    twins: TwinShops, form: dict[str, str], complaint: str, language: str
+) -> None:
+    before = shop(twins).customers
+    answer = post(twins.client(language=language), f"/shops/{PLAIN}/settings/customers", **form)
+    assert answer.status_code == 400
+    assert (complaint in answer.text) == (language == "en")
+    assert shop(twins).customers == before
