@@ -16,6 +16,7 @@ from jishi.contract import known_since_ms, record_of
 from jishi.contract.reading import kept_text, read_event
 from jishi.landing import MANIFEST, LandingError, checked_files, landed_shops, load_manifest
 from jishi.outcomes import Outcome, outcome_without_history
+from jishi.tables import BRONZE_EVENTS
 
 UNKNOWN_SHOP = "unknown"
 
@@ -82,7 +83,8 @@ def rows_of_lines(lines: Iterable[bytes], shop_id: str | None, now_ms: int | Non
         )
         event_known_ms = known_since_ms(raw, record, checked)
         known_ms = event_known_ms if event_known_ms is not None else known_ms
-        row = {**record, "received_at_ms": known_ms, "log_partition": 0, "log_offset": None}
+        row = {name: value for name, value in record.items() if name in BRONZE_EVENTS.columns}
+        row |= {"received_at_ms": known_ms, "log_partition": 0, "log_offset": None}
         if known_ms is None:
             waiting.append(row)
             continue
