@@ -76,17 +76,20 @@ def new_database(lake: LakeVersion, shops: Shops, database: Path) -> None:
     """
     database.parent.mkdir(parents=True, exist_ok=True)
     database.unlink(missing_ok=True)
+    write_sources(lake, shops, database)
+
+
+def write_sources(lake: LakeVersion, shops: Shops, database: Path) -> None:
+    """The sources of a version in place of those that the file has; its models stay."""
     with duckdb.connect(str(database)) as connection:
         reach(connection, lake.settings)
-        connection.execute("create schema silver")
+        connection.execute("create schema if not exists silver")
         for schema in _READ:
-            connection.execute(f"create view silver.{_table(schema)} as {rows_of(lake, schema.name, schema)}")
-        connection.execute(f"create table silver.currencies ({_CURRENCIES})")
-        connection.executemany("insert into silver.currencies values (?, ?)", sorted(map(list, CURRENCY_DIGITS.items())))
-        connection.execute(f"create table silver.shops ({_SHOPS})")
+            view = f"create or replace view silver.{_table(schema)} as {rows_of(lake, schema.name, schema)}"
+            connection.execute(view)
+        _write_table(connection, "currencies", _CURRENCIES, sorted(map(list, CURRENCY_DIGITS.items())))
         rows = [[shop.shop_id, shop.name, shop.time_zone, shop.currency] for _, shop in sorted(shops.shops.items())]
-        if rows:
-            connection.executemany("insert into silver.shops values (?, ?, ?, ?)", rows)
+        _write_table(connection, "shops", _SHOPS, rows)
         _write_rules(connection, shops)
 
 
@@ -105,9 +108,13 @@ def _write_rules(connection: duckdb.DuckDBPyConnection, shops: Shops) -> None:
         ("customer_settings", _SETTINGS, settings),
         ("item_settings", _ITEM_SETTINGS, of_items),
     ):
-        connection.execute(f"create table silver.{name} ({columns})")
-        if rows:
-            connection.executemany(f"insert into silver.{name} values ({', '.join('?' * len(rows[0]))})", rows)
+        _write_table(connection, name, columns, rows)
+
+
+def _write_table(connection: duckdb.DuckDBPyConnection, name: str, columns: str, rows: list[list[Any]]) -> None:
+    connection.execute(f"create or replace table silver.{name} ({columns})")
+    if rows:
+        connection.executemany(f"insert into silver.{name} values ({', '.join('?' * len(rows[0]))})", rows)
 
 
 def spark_environment(settings: Settings, lake: LakeVersion, database: Path, warehouse: Path) -> dict[str, str]:

@@ -15,16 +15,20 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from jishi import tables
 from jishi.lake import TableNotPublished
-from jishi.lake.reading import open_version
+from jishi.lake.reading import LakeVersion, open_version
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.shops import Shops
-from ops.dbt import dbt_environment, new_database, run_dbt
+from ops.dbt import dbt_environment, new_database, run_dbt, write_sources
+from ops.marts_changes import CannotCompare, write_touched
 from ops.marts_file import OlderBuild, inputs_of, publish_marts, published_inputs
+from ops.marts_nulls import EXCLUDED, failing_null_tests
+from ops.marts_state import BuiltState, project_checksum, registry_of, take_state, version_to_continue
 from ops.site.dictionary import write_dictionary
 from ops.site.home import write_home
 
@@ -35,11 +39,12 @@ class BuildFailed(RuntimeError):
     """dbt refused a model or a test; the message names them and the log."""
 
 
-def build(settings: Settings, progress: Callable[[str], None], *, again: bool = False) -> None:
+def build(settings: Settings, progress: Callable[[str], None], *, again: bool = False, whole: bool = False) -> None:
     """Build and test the marts of the newest version, and publish them with the daily features.
 
-    Where silver, rates, shops and models are those of the published marts, these stay, unless ``again``. Raises BuildFailed:
-    then nothing was published. Builds of one machine wait for each other; one that another machine has overtaken with a newer
+    Where silver, rates, shops and models are those of the published marts, these stay, unless ``again``. Else the last build is
+    continued: what the newer version may have changed is built anew; ``whole`` builds everything anew. Raises BuildFailed: then
+    nothing was published. Builds of one machine wait for each other; one that another machine has overtaken with a newer
     version is dropped.
     """
     paths = Paths.of(settings)
@@ -50,7 +55,7 @@ def build(settings: Settings, progress: Callable[[str], None], *, again: bool = 
             raise TableNotPublished("silver has no published tables; run: python -m spark_jobs silver --batch history")
         shops = Shops.load(paths.shops_file)
         inputs = inputs_of(lake, shops)
-        if not again and published_inputs(lake) == inputs:
+        if not (again or whole) and published_inputs(lake) == inputs:
             assert lake.record is not None
             assert lake.record.marts is not None
             built_from = lake.record.marts.built_from
@@ -58,31 +63,65 @@ def build(settings: Settings, progress: Callable[[str], None], *, again: bool = 
                 f"silver, shops and models are as in version {built_from}, from which the published marts are built; they stay"
             )
             return
-        database = work_database(paths)
-        new_database(lake, shops, database)
-        # Unit tests of the models run in the test suite, where they belong; here the data is what is in question.
-        # The log tells what was built and what failed; dbt's debug lines for it took a fifth of the build's time.
-        arguments = ["--log-level-file", "info", "build", "--exclude-resource-type", "unit_test"]
-        done = run_dbt(arguments, dbt_environment(settings, database))
-        results = _results(paths)
-        failed = [name for name, status in results if status in ("error", "fail", "runtime error")]
-        if done.returncode != 0:
-            names = ", ".join(failed) or done.stdout[-800:]
-            raise BuildFailed(f"dbt build failed in {names}; nothing was published; see {paths.log / 'dbt' / 'dbt.log'}")
-        models = sum(name.startswith("model.") for name, _ in results)
-        tests = sum(name.startswith("test.") for name, _ in results)
-        progress(
-            f"dbt: {models} models built from version {lake.number}, {tests} tests passed ({time.monotonic() - began:.0f} s)"
-        )
+        state = _built(settings, lake, shops, lambda line: progress(f"{line} ({time.monotonic() - began:.0f} s)"), whole=whole)
         try:
             manifest = (paths.warehouse / "target" / "semantic_manifest.json").read_text()
-            version = publish_marts(settings, lake, database, inputs, manifest)
+            version = publish_marts(settings, lake, work_database(paths), inputs, manifest, continues=state.marts)
         except OlderBuild as error:
             progress(str(error))
             return
+        assert version.marts is not None
+        replace(state, marts=version.marts.file).write(paths)
         write_dictionary(paths, open_version(settings, version.number))
         write_home(settings, paths)
         progress(f"marts published in version {version.number} ({time.monotonic() - began:.0f} s)")
+
+
+def _built(settings: Settings, lake: LakeVersion, shops: Shops, progress: Callable[[str], None], *, whole: bool) -> BuiltState:
+    """All models and tests on dbt's database, whose note is returned and kept. Raises BuildFailed."""
+    paths, database = Paths.of(settings), work_database(Paths.of(settings))
+    last = take_state(paths)
+    before, reason = version_to_continue(settings, database, last)
+    if whole:
+        before, reason = None, "asked for"
+    if before is not None:
+        assert last is not None
+        write_sources(lake, shops, database)
+        old, new = last.registry, registry_of(shops)
+        try:
+            changed = sorted(shop for shop in old.keys() | new.keys() if old.get(shop) != new.get(shop))
+            progress(f"continues version {before.number}: {write_touched(database, before, lake, changed)}")
+        except CannotCompare as error:
+            before, reason = None, str(error)
+    if before is None:
+        progress(f"full build: {reason}")
+        new_database(lake, shops, database)
+    models, tests = _run(settings, database)
+    progress(f"dbt: {models} models built from version {lake.number}, {tests} tests passed")
+    size = database.stat().st_size if before is None or last is None else last.full_bytes
+    marts = last.marts if before is not None and last is not None else None
+    state = BuiltState(lake.number, project_checksum(), registry_of(shops), size, marts)
+    state.write(paths)
+    return state
+
+
+def _run(settings: Settings, database: Path) -> tuple[int, int]:
+    """Run models and tests; how many of each. Raises BuildFailed."""
+    paths = Paths.of(settings)
+    # Unit tests of the models run in the test suite, where they belong; here the data is what is in question.
+    # The log tells what was built and what failed; dbt's debug lines for it took a fifth of the build's time.
+    arguments = ["--log-level-file", "info", "build", "--exclude-resource-type", "unit_test", "--exclude", EXCLUDED]
+    done = run_dbt(arguments, dbt_environment(settings, database))
+    results = _results(paths)
+    failed = [name for name, status in results if status in ("error", "fail", "runtime error")]
+    if done.returncode != 0:
+        names = ", ".join(failed) or done.stdout[-800:]
+        raise BuildFailed(f"dbt build failed in {names}; nothing was published; see {paths.log / 'dbt' / 'dbt.log'}")
+    nulls, null_tests = failing_null_tests(settings, database, paths.warehouse / "target" / "manifest.json")
+    if nulls:
+        raise BuildFailed(f"nulls where none may be: {', '.join(nulls)}; nothing was published")
+    models = sum(name.startswith("model.") for name, _ in results)
+    return models, null_tests + sum(name.startswith("test.") for name, _ in results)
 
 
 def work_database(paths: Paths) -> Path:
@@ -127,11 +166,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m ops.marts", description="Marts with dbt on DuckDB.")
     parser.add_argument("command", choices=("build", "docs"))
     parser.add_argument("--again", action="store_true", help="build although nothing has changed")
+    parser.add_argument("--whole", action="store_true", help="build everything anew, whatever has changed")
     chosen = parser.parse_args()
     settings = get_settings()
     try:
         if chosen.command == "build":
-            build(settings, lambda line: print(line, flush=True), again=chosen.again)
+            build(settings, lambda line: print(line, flush=True), again=chosen.again, whole=chosen.whole)
         else:
             print(f"dbt docs written to {docs(settings)}")
     except TableNotPublished as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -80,14 +81,20 @@ def published_inputs(lake: LakeVersion) -> str | None:
 
 
 def publish_marts(
-    settings: Settings, lake: LakeVersion, database: Path, inputs: str = "", semantic_manifest: str | None = None
+    settings: Settings,
+    lake: LakeVersion,
+    database: Path,
+    inputs: str = "",
+    semantic_manifest: str | None = None,
+    *,
+    continues: str | None = None,
 ) -> TableVersion:
     """Record the marts of a build from the version ``lake``, with the daily features; ``inputs`` are ``inputs_of`` the build.
 
-    Raises OlderBuild and StaleWriter.
+    ``continues`` as in ``write_marts``. Raises OlderBuild and StaleWriter.
     """
     paths = Paths.of(settings)
-    marts = write_marts(paths, database, lake.number, inputs, semantic_manifest)
+    marts = write_marts(paths, database, lake.number, inputs, semantic_manifest, continues=continues)
     with duckdb.connect(str(database), read_only=True) as connection:
         daily = {
             table: connection.execute(f"select * from {name} order by all").to_arrow_table() for name, table in EXPORTED.items()
@@ -117,29 +124,48 @@ def publish_marts(
 
 
 def write_marts(
-    paths: Paths, database: Path, built_from: int, inputs: str = "", semantic_manifest: str | None = None
+    paths: Paths,
+    database: Path,
+    built_from: int,
+    inputs: str = "",
+    semantic_manifest: str | None = None,
+    *,
+    continues: str | None = None,
 ) -> MartsFile:
     """Copy the published models of dbt's database to a file that is named by its version and checksum and never changes.
 
     With a semantic manifest, the file holds the definitions of the metrics and the saved queries that are exported as tables.
+    ``continues`` is the file (below the warehouse) of the build that this one continued: of the models that dbt only replaced
+    rows of, the same rows are replaced in a copy of it. All other tables are written anew, sorted.
     """
     folder = paths.marts_files
     folder.mkdir(parents=True, exist_ok=True)
-    aside = folder / f".{uuid4().hex}"
+    aside, earlier = folder / f".{uuid4().hex}", paths.warehouse / continues if continues else None
+    is_continued = earlier is not None and earlier.exists()
     try:
+        if earlier is not None and is_continued:
+            shutil.copyfile(earlier, aside)
         with duckdb.connect() as connection:
             connection.execute(f"attach {quoted(str(database))} as built (read_only)")
             connection.execute(f"attach {quoted(str(aside))} as published")
+            replaced = _replaced(connection) if is_continued else {}
             for name in PUBLISHED:
-                connection.execute(f"create table published.{name} as select * from built.main.{name} order by all")
+                if name in replaced:
+                    connection.execute(f"delete from published.main.{name} where {replaced[name]}")
+                    rows = f"select * from built.main.{name} where {replaced[name]}"
+                    connection.execute(f"insert into published.main.{name} by name {rows}")
+                else:
+                    rows = f"select * from built.main.{name} order by all"
+                    connection.execute(f"create or replace table published.main.{name} as {rows}")
             when = "now() at time zone 'UTC' as built_at"
             build = f"{when}, {built_from} as version, {quoted(inputs)} as inputs, cast($1 as varchar) as semantic_manifest"
-            connection.execute(f"create table published.build as select {build}", [semantic_manifest])
+            connection.execute(f"create or replace table published.main.build as select {build}", [semantic_manifest])
             if semantic_manifest is not None:
                 generator = MetricSql(json.loads(semantic_manifest), "published")
                 for table, query in generator.exports.items():
-                    connection.execute(f"create table published.{table} as {generator.saved(query)} order by all")
-            connection.execute("detach published")
+                    rows = f"{generator.saved(query)} order by all"
+                    connection.execute(f"create or replace table published.main.{table} as {rows}")
+            connection.execute("use memory; detach published")
         with aside.open("rb") as written:
             checksum = hashlib.file_digest(written, "sha256").hexdigest()
             os.fsync(written.fileno())
@@ -151,6 +177,15 @@ def write_marts(
     finally:
         aside.unlink(missing_ok=True)
     return MartsFile(str(file.relative_to(paths.warehouse)), checksum, built_from)
+
+
+def _replaced(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Of each model that the build continued, the condition of the rows that it replaced (macros/touched.sql).
+
+    From here on names without a catalog are those of dbt's database, as they are in the conditions.
+    """
+    connection.execute("use built.main")
+    return dict(connection.execute("select mart, condition from touched.replaced").fetchall())
 
 
 def link_newest(settings: Settings) -> None:

@@ -91,7 +91,11 @@ def quoted(text: str) -> str:
 
 def rows_of(lake: LakeVersion, name: str, schema: tables.TableSchema | None) -> str:
     """The query of a table's rows, with all declared columns, or those that the table has."""
-    plan = lake.plan(name) if lake.has(name) else None
+    return rows_of_plan(lake.plan(name) if lake.has(name) else None, schema)
+
+
+def rows_of_plan(plan: Plan | None, schema: tables.TableSchema | None) -> str:
+    """The same of the files of a plan; without one the table has no rows."""
     of_plan = {column.name: _null(column.name, duckdb_type(column.type)) for column in plan.columns} if plan else {}
     nulls = of_plan if schema is None else _nulls(schema)
     if plan is None or not plan.files:

@@ -1,12 +1,9 @@
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('persons')) }}") }}
+
 with acts as (
 
     select * from {{ ref('int_acts_in_visits') }}
-
-),
-
-events as (
-
-    select * from {{ ref('stg_lake__events') }}
+    {{ where_touched('persons') }}
 
 ),
 
@@ -27,16 +24,17 @@ select
     acts.session_key,
     acts.type,
     acts.occurred_at,
-    events.item_id
+    acts.person_id,
+    acts.item_id
 from acts
-inner join events on acts.shop_id = events.shop_id and acts.event_id = events.event_id
-where acts.type in ('item_viewed', 'item_added_to_cart') and events.item_id is not null
+where acts.type in ('item_viewed', 'item_added_to_cart') and acts.item_id is not null
 union all
 select
     acts.shop_id,
     acts.session_key,
     acts.type,
     acts.occurred_at,
+    acts.person_id,
     order_items.item_id
 from acts
 inner join orders on acts.shop_id = orders.shop_id and acts.event_id = orders.event_id

@@ -1,8 +1,11 @@
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('persons')) }}") }}
+
 -- An act belongs to the visit of its person that silver made of it: on its device or, with a user id alone, on the device on
 -- which the user acted last, up to a pause before (spark_jobs.silver.sessions).
 with events as (
 
     select * from {{ ref('stg_lake__events') }}
+    {{ where_touched('persons') }}
 
 ),
 
@@ -15,6 +18,7 @@ orders as (
 sessions as (
 
     select * from {{ ref('stg_lake__sessions') }}
+    {{ where_touched('persons') }}
 
 ),
 
@@ -95,8 +99,10 @@ placed as (
         acts.event_id,
         acts.type,
         acts.occurred_at,
+        acts.occurred_date,
         acts.person_id,
         acts.user_id,
+        acts.item_id,
         coalesce(acts.anonymous_id, alone.anonymous_id) as anonymous_id
     from acts
     left join alone on acts.shop_id = alone.shop_id and acts.event_id = alone.event_id
@@ -108,7 +114,10 @@ select
     sessions.session_key,
     placed.event_id,
     placed.type,
-    placed.occurred_at
+    placed.occurred_at,
+    placed.occurred_date,
+    placed.person_id,
+    placed.item_id
 from placed
 inner join sessions
     on placed.shop_id = sessions.shop_id

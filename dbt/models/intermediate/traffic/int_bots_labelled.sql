@@ -1,6 +1,13 @@
+{{ config(
+    materialized=incremental_on_duckdb(),
+    pre_hook=["{{ keep_bots_before() }}", "{{ delete_where(is_touched('persons')) }}"],
+    post_hook="{{ touch_days_of_changed_bots() }}"
+) }}
+
 with sessions as (
 
     select * from {{ ref('stg_lake__sessions') }}
+    {{ where_touched('persons') }}
 
 )
 

@@ -1,12 +1,16 @@
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('persons')) }}") }}
+
 with sessions as (
 
     select * from {{ ref('stg_lake__sessions') }}
+    {{ where_touched('persons') }}
 
 ),
 
 acts as (
 
     select * from {{ ref('int_acts_in_visits') }}
+    {{ where_touched('persons') }}
 
 ),
 
@@ -111,6 +115,7 @@ first_adds as (
 select
     sessions.shop_id,
     sessions.session_key,
+    sessions.person_id,
     storefront.storefront_acts is not null as is_visit,
     views.viewed_at is not null as has_viewed,
     carts.added_at is not null as has_added,

@@ -1,3 +1,5 @@
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_of_touched_credit()) }}") }}
+
 with touchpoints as (
 
     select * from {{ ref('fct_touchpoints') }}
@@ -7,6 +9,7 @@ with touchpoints as (
 weights as (
 
     select * from {{ ref('int_touch_weights_set') }}
+    {{ where_touched_credit() }}
 
 ),
 

@@ -1,19 +1,24 @@
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_of_touched_journey()) }}") }}
+
 -- A visit that no order counts belongs to a journey that came to nothing: those of its person between two orders.
 with sessions as (
 
     select * from {{ ref('fct_sessions') }}
+    {{ where_touched('persons') }}
 
 ),
 
 touchpoints as (
 
     select * from {{ ref('fct_touchpoints') }}
+    {{ where_touched('persons') }}
 
 ),
 
 orders as (
 
     select * from {{ ref('fct_orders') }}
+    {{ where_touched('persons') }}
 
 ),
 

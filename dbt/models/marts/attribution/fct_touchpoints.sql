@@ -1,12 +1,16 @@
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('persons')) }}") }}
+
 with orders as (
 
     select * from {{ ref('fct_orders') }}
+    {{ where_touched('persons') }}
 
 ),
 
 sessions as (
 
     select * from {{ ref('fct_sessions') }}
+    {{ where_touched('persons') }}
 
 ),
 

@@ -1,6 +1,9 @@
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('days')) }}") }}
+
 with events as (
 
     select * from {{ ref('stg_lake__events') }}
+    {{ where_touched('days', 'occurred_date') }}
 
 ),
 
@@ -19,12 +22,14 @@ acts as (
 sessions as (
 
     select * from {{ ref('fct_sessions') }}
+    {{ where_touched('days', 'started_date') }}
 
 ),
 
 orders as (
 
     select * from {{ ref('fct_orders') }}
+    {{ where_touched('days', 'paid_date') }}
 
 ),
 

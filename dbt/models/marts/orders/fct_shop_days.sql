@@ -4,21 +4,15 @@ with spine as (
 
 ),
 
-events as (
+traffic as (
 
-    select * from {{ ref('stg_lake__events') }}
+    select * from {{ ref('int_traffic_days_counted') }}
 
 ),
 
 sessions as (
 
     select * from {{ ref('fct_sessions') }}
-
-),
-
-bots as (
-
-    select * from {{ ref('int_bots_labelled') }}
 
 ),
 
@@ -45,29 +39,10 @@ known_from as (
 
     select
         shop_id,
-        min(occurred_date) as traffic_from,
-        min(case when type = 'page_viewed' then occurred_date end) as pages_from
-    from events
-    where person_id is not null and {{ is_storefront_act('type') }}
+        min(shop_date) as traffic_from,
+        min(case when page_views + bot_page_views > 0 then shop_date end) as pages_from
+    from traffic
     group by shop_id
-
-),
-
-traffic as (
-
-    select
-        events.shop_id,
-        events.occurred_date as shop_date,
-        cast(count(distinct case when bots.person_id is null then events.person_id end) as bigint) as visitors,
-        {{ count_where("events.type = 'page_viewed' and bots.person_id is null") }} as page_views,
-        {{ count_where("events.type = 'item_viewed' and bots.person_id is null") }} as item_views,
-        cast(count(distinct bots.person_id) as bigint) as bot_visitors,
-        {{ count_where("events.type = 'page_viewed' and bots.person_id is not null") }} as bot_page_views,
-        {{ count_where("events.type = 'item_viewed' and bots.person_id is not null") }} as bot_item_views
-    from events
-    left join bots on events.shop_id = bots.shop_id and events.person_id = bots.person_id
-    where events.person_id is not null and {{ is_storefront_act('events.type') }}
-    group by events.shop_id, events.occurred_date
 
 ),
 

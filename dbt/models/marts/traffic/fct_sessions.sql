@@ -1,12 +1,16 @@
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('persons')) }}") }}
+
 with sessions as (
 
     select * from {{ ref('stg_lake__sessions') }}
+    {{ where_touched('persons') }}
 
 ),
 
 funnels as (
 
     select * from {{ ref('int_visit_funnels') }}
+    {{ where_touched('persons') }}
 
 ),
 

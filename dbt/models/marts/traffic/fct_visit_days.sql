@@ -1,31 +1,28 @@
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('persons')) }}") }}
+
 with acts as (
 
     select * from {{ ref('int_acts_in_visits') }}
-
-),
-
-events as (
-
-    select * from {{ ref('stg_lake__events') }}
+    {{ where_touched('persons') }}
 
 ),
 
 sessions as (
 
     select * from {{ ref('fct_sessions') }}
+    {{ where_touched('persons') }}
 
 )
 
 select
     acts.shop_id,
     acts.session_key,
-    events.occurred_date as shop_date,
+    acts.occurred_date as shop_date,
     sessions.person_id,
     sessions.is_bot,
     cast(count(*) as bigint) as storefront_acts,
     {{ count_where("acts.type = 'item_viewed'") }} as item_views
 from acts
-inner join events on acts.shop_id = events.shop_id and acts.event_id = events.event_id
 inner join sessions on acts.shop_id = sessions.shop_id and acts.session_key = sessions.session_key
 where {{ is_storefront_act('acts.type') }}
-group by acts.shop_id, acts.session_key, events.occurred_date, sessions.person_id, sessions.is_bot
+group by acts.shop_id, acts.session_key, acts.occurred_date, sessions.person_id, sessions.is_bot

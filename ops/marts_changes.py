@@ -1,0 +1,156 @@
+"""What a newer version of silver may change in the marts: the schema ``touched`` of dbt's database, read by macros/touched.sql.
+
+Rows of silver that only one of two versions has are found by comparing the tables; files that both have are not read. From them
+follow the persons whose visits, orders and journeys are built anew, and the local days whose counts are. A shop whose settings
+or rates have changed has all its persons and days among them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+
+from jishi import tables
+from jishi.lake.plans import Plan
+from jishi.lake.query import rows_of, rows_of_plan
+from jishi.lake.reading import LakeVersion
+from jishi.tables import TableSchema
+
+MOST_SHARE = 0.25  # of the events; with more than that changed a full build is not slower
+_COMPARED = (
+    *(tables.SILVER_EVENTS, tables.SILVER_SESSIONS, tables.SILVER_ORDERS, tables.SILVER_ORDER_LINES),
+    *(tables.SILVER_REFUNDS, tables.SILVER_REFUND_LINES, tables.SILVER_ITEMS, tables.BRONZE_FX_RATES, tables.CHANNEL_EFFECTS),
+)
+_STATEMENTS = """
+create table touched.replaced (mart varchar, condition varchar);
+create table touched.whole_shops as
+select shop_id from unnest(cast($shops as varchar[])) as settings(shop_id) union select shop_id from touched.changed_fx_rates;
+create table touched.fits as select distinct shop_id from touched.changed_channel_effects;
+create table touched.concerned_orders as
+with named as (
+    select shop_id, order_id from touched.changed_orders
+    union select shop_id, order_id from touched.changed_order_lines
+    union select shop_id, order_id from touched.changed_refunds
+    union select shop_id, order_id from touched.changed_refund_lines
+)
+select distinct shop_id, order_id, person_id, paid_at, paid_date
+from (from orders_before union all from orders_now) as orders
+where (shop_id, order_id) in (from named);
+create table touched.persons as
+with links as (
+    select shop_id, share_id from touched.changed_events
+    where share_id is not null and type in ('item_shared', 'share_opened')
+)
+select shop_id, coalesce(person_id, '') as person_id from touched.changed_events where person_id is not null
+union select shop_id, coalesce(person_id, '') from touched.changed_sessions
+union select shop_id, coalesce(person_id, '') from touched.concerned_orders
+union select shop_id, coalesce(person_id, '') from silver.sessions where (shop_id, share_id) in (from links)
+union select shop_id, coalesce(person_id, '') from silver.orders where (shop_id, share_id) in (from links)
+union select shop_id, coalesce(person_id, '') from silver.events where shop_id in (from touched.whole_shops)
+union select shop_id, coalesce(person_id, '') from sessions_before where shop_id in (from touched.whole_shops)
+union select shop_id, coalesce(person_id, '') from silver.sessions where shop_id in (from touched.whole_shops)
+union select shop_id, coalesce(person_id, '') from orders_before where shop_id in (from touched.whole_shops)
+union select shop_id, coalesce(person_id, '') from silver.orders where shop_id in (from touched.whole_shops);
+create table touched.orders as
+select distinct shop_id, order_id from (from orders_before union all from orders_now) as orders
+where (shop_id, coalesce(person_id, '')) in (from touched.persons);
+create table touched.days as
+with instants as (
+    select shop_id, person_id, occurred_at as changed_at from touched.changed_events
+    union select shop_id, person_id, paid_at from touched.concerned_orders
+),
+visits as (
+    select shop_id, person_id, started_at, ended_at, started_date
+    from (from sessions_before union from sessions_now) as sessions
+    where (shop_id, coalesce(person_id, '')) in (from touched.persons)
+),
+moved_items as (
+    select coalesce(items.shop_id, items_before.shop_id) as shop_id, coalesce(items.item_id, items_before.item_id) as item_id
+    from silver.items full join items_before using (shop_id, item_id)
+    where items.category is distinct from items_before.category
+)
+select shop_id, occurred_date as shop_date from touched.changed_events
+union select shop_id, started_date from touched.changed_sessions
+union select shop_id, paid_date from touched.concerned_orders
+union select visits.shop_id, visits.started_date from visits inner join instants
+    on visits.shop_id = instants.shop_id and visits.person_id = instants.person_id
+    and instants.changed_at >= visits.started_at - interval '1' hour
+    and instants.changed_at <= visits.ended_at + interval '1' hour
+union select shop_id, shop_date from fct_item_days where (shop_id, item_id) in (from moved_items)
+union select shop_id, shop_date from fct_item_days where shop_id in (from touched.whole_shops)
+union select shop_id, shop_date from int_traffic_days_counted where shop_id in (from touched.whole_shops)
+union select shop_id, occurred_date from silver.events where shop_id in (from touched.whole_shops)
+union select shop_id, started_date from silver.sessions where shop_id in (from touched.whole_shops)
+union select shop_id, paid_date from silver.orders where shop_id in (from touched.whole_shops);
+"""
+
+
+class CannotCompare(RuntimeError):
+    """Two versions are too far apart, or one is no longer there whole; the message says which."""
+
+
+@dataclass(frozen=True)
+class Touched:
+    """Numbers of what is built anew; ``whole_shops`` are refreshed fully."""
+
+    events: int
+    persons: int
+    days: int
+    whole_shops: list[str]
+
+    def __str__(self) -> str:
+        whole = f"; wholly anew, for their settings or rates: {', '.join(self.whole_shops)}" if self.whole_shops else ""
+        return f"{self.events} events changed, which touch {self.persons} persons and {self.days} days of shops{whole}"
+
+
+def write_touched(database: Path, before: LakeVersion, lake: LakeVersion, changed_shops: list[str]) -> Touched:
+    """Write what changed from one version to the other into dbt's database, whose sources are those of the newer one.
+
+    ``changed_shops`` have other settings than before. Raises CannotCompare.
+    """
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("drop schema if exists touched cascade; create schema touched")
+        for schema in _COMPARED:
+            connection.execute(f"create table touched.changed_{_name(schema)} as {_changed(before, lake, schema)}")
+        [(changed,)] = connection.execute("select count(*) from touched.changed_events").fetchall()
+        [(events,)] = connection.execute("select count(*) from silver.events").fetchall()
+        if changed > MOST_SHARE * events:
+            raise CannotCompare(f"{changed} of {events} events have changed")
+        for schema, columns in (
+            (tables.SILVER_ORDERS, "shop_id, order_id, person_id, paid_at, paid_date"),
+            (tables.SILVER_SESSIONS, "shop_id, person_id, started_at, ended_at, started_date"),
+            (tables.SILVER_ITEMS, "shop_id, item_id, category"),
+        ):
+            name, old = _name(schema), rows_of(before, schema.name, schema)
+            connection.execute(f"create temp view {name}_before as select {columns} from ({old})")
+            connection.execute(f"create temp view {name}_now as select {columns} from silver.{name}")
+        for statement in filter(str.strip, _STATEMENTS.split(";\n")):
+            connection.execute(statement, {"shops": changed_shops} if "$shops" in statement else None)
+        [(persons, days)] = connection.execute(
+            "select (select count(*) from touched.persons), (select count(*) from touched.days)"
+        ).fetchall()
+        whole = [shop for (shop,) in connection.execute("from touched.whole_shops order by 1").fetchall()]
+        return Touched(changed, persons, days, whole)
+
+
+def _changed(before: LakeVersion, lake: LakeVersion, schema: TableSchema) -> str:
+    """Rows that only one of the versions has, without the events' own lines."""
+    old, new = (each.plan(schema.name) if each.has(schema.name) else _empty(schema) for each in (before, lake))
+    files = {file.path for file in old.files} & {file.path for file in new.files}
+    only_old, only_new = (replace(p, files=tuple(f for f in p.files if f.path not in files)) for p in (old, new))
+    for file in only_old.files:
+        if "://" not in file.path and not Path(file.path).exists():
+            raise CannotCompare(f"a file of {schema.name} in version {before.number} is gone")
+    columns = ", ".join(f'"{name}"' for name in schema.columns if name != "line")
+    left, right = (f"(select {columns} from ({rows_of_plan(p, schema)}))" for p in (only_old, only_new))
+    return f"({left} except all {right}) union all ({right} except all {left})"
+
+
+def _empty(schema: TableSchema) -> Plan:
+    return Plan(schema.name, 0, (), ())
+
+
+def _name(schema: TableSchema) -> str:
+    return schema.name.partition("/")[2]
