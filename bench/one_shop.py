@@ -28,8 +28,11 @@ def register(var: Path, shop_id: str) -> None:
     shops.save(Paths.of(settings_of(var)).shops_file)
 
 
-def publish_folder(var: Path, schema: TableSchema, folder: Path) -> None:
-    """Publish the Parquet files of a folder as all rows of a table; columns that they do not have are null."""
+def publish_folder(var: Path, schema: TableSchema, folder: Path, where: Rows | None = None) -> None:
+    """Publish the Parquet files of a folder in place of the rows of a table that ``where`` names, of all if left out.
+
+    Columns that they do not have are null.
+    """
     settings, files = settings_of(var), sorted(folder.rglob("*.parquet"))
     numbers = field_ids(settings, schema)
     for file in files:
@@ -37,4 +40,4 @@ def publish_folder(var: Path, schema: TableSchema, folder: Path) -> None:
         names = set(rows.column_names)
         columns = [rows[f.name] if f.name in names else pa.nulls(len(rows), f.type) for f in arrow_schema(schema)]
         write_parquet(pa.Table.from_arrays(columns, schema=arrow_schema(schema)), file, numbers)
-    publish(settings, "bench", lambda base: [Replacement(schema, Rows.all(), files=files)])
+    publish(settings, "bench", lambda base: [Replacement(schema, where or Rows.all(), files=files)])
