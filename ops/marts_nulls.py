@@ -18,12 +18,12 @@ from jishi.settings import Settings
 EXCLUDED = "test_name:not_null"  # from what dbt runs
 
 
-class TestNotUnderstood(RuntimeError):
+class SettingNotHonoured(RuntimeError):
     """A ``not_null`` test has a setting that is not honoured here; the message names both."""
 
 
 def failing_null_tests(settings: Settings, database: Path, manifest: Path) -> tuple[list[str], int]:
-    """Names of the ``not_null`` tests that rows fail, and how many there are. Raises TestNotUnderstood."""
+    """Names of the ``not_null`` tests that rows fail, and how many there are. Raises SettingNotHonoured."""
     nodes = json.loads(manifest.read_text())["nodes"]
     by_relation: dict[str, dict[str, str]] = defaultdict(dict)
     for name, node in nodes.items():
@@ -44,6 +44,6 @@ def _refuse_settings(name: str, config: dict[str, Any]) -> None:
     usual = {"where": None, "limit": None, "error_if": "!= 0", "enabled": True}
     for setting, value in usual.items():
         if config.get(setting, value) != value:
-            raise TestNotUnderstood(f"{name} has {setting}: {config[setting]}, which ops.marts_nulls does not know")
+            raise SettingNotHonoured(f"{name} has {setting}: {config[setting]}, which ops.marts_nulls does not know")
     if config["severity"].lower() != "error":
-        raise TestNotUnderstood(f"{name} has severity: {config['severity']}, which ops.marts_nulls does not know")
+        raise SettingNotHonoured(f"{name} has severity: {config['severity']}, which ops.marts_nulls does not know")

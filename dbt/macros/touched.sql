@@ -3,15 +3,18 @@
     persons, orders and days by shop, and shops whose channels were fitted anew. A full build, and every build on Spark, has none
     of these conditions. Without a person is the person ''.
 -#}
-{% macro is_touched(by, column=none) -%}
+{% macro is_touched(by, column=none, rows=none) -%}
+    {%- set of = rows ~ '.' if rows else '' -%}
     {%- if by == 'persons' -%}
-        (shop_id, coalesce({{ column or 'person_id' }}, '')) in (select shop_id, person_id from touched.persons)
+        ({{ of }}shop_id, coalesce({{ of }}{{ column or 'person_id' }}, '')) in (select shop_id, person_id from touched.persons)
     {%- elif by == 'orders' -%}
-        (shop_id, order_id) in (select shop_id, order_id from touched.orders)
+        ({{ of }}shop_id, {{ of }}order_id) in (select shop_id, order_id from touched.orders)
     {%- elif by == 'days' -%}
-        (shop_id, {{ column or 'shop_date' }}) in (select shop_id, shop_date from touched.days)
+        ({{ of }}shop_id, {{ of }}{{ column or 'shop_date' }}) in (select shop_id, shop_date from touched.days)
+    {%- elif by == 'months' -%}
+        ({{ of }}shop_id, {{ of }}{{ column or 'month' }}) in (select shop_id, month from touched.months)
     {%- elif by == 'fits' -%}
-        shop_id in (select shop_id from touched.fits)
+        {{ of }}shop_id in (select shop_id from touched.fits)
     {%- endif -%}
 {%- endmacro %}
 
@@ -79,3 +82,88 @@
 
 {#- Spark's tables are files that nothing is deleted from: there every build is a full one. -#}
 {% macro incremental_on_duckdb() %}{{ return('table' if target.type == 'spark' else 'incremental') }}{% endmacro %}
+
+{#- Whether a build continues the last one, for tests and for the hooks of models that are made anew in both. -#}
+{% macro is_day_build() -%}
+    {%- if execute and target.type == 'duckdb' -%}
+        {{ return(adapter.get_relation(target.database, 'touched', 'replaced') is not none) }}
+    {%- endif -%}
+    {{ return(false) }}
+{%- endmacro %}
+
+{#-
+    States of customers at the end of a month: of a touched person, and of a month that was not over, or has other thresholds,
+    than in the last build. `touched.months_kept` are the others.
+-#}
+{% macro is_touched_state(months=none, persons=none) -%}
+    (({{ months ~ '.' if months else '' }}shop_id, {{ months ~ '.' if months else '' }}month) not in (
+        select shop_id, month from touched.months_kept
+    ) or {{ is_touched('persons', rows=persons) }})
+{%- endmacro %}
+
+{% macro keep_unchanged_months() -%}
+    {%- if is_day_build() -%}
+        create or replace table touched.months_kept as
+        select shop_id, month from (from {{ this }} intersect from touched.months_before)
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro drop_months_of_changed_thresholds() -%}
+    {%- if is_day_build() -%}
+        delete from touched.months_kept where (shop_id, month) in (
+            select shop_id, month from (
+                (from {{ this }} except from touched.thresholds_before)
+                union (from touched.thresholds_before except from {{ this }})
+            )
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro keep_states_before() -%}
+    {%- if is_incremental() -%}
+        create or replace table touched.states_before as select * from {{ this }} where {{ is_touched_state() }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Months in which a state has become another one, and the months after them, which compare with these. -#}
+{% macro touch_months_of_changed_states() -%}
+    {%- if is_incremental() -%}
+        create or replace table touched.months as
+        with states_now as (select * from {{ this }} where {{ is_touched_state() }}),
+        changed as (
+            select shop_id, month from (
+                (from states_now except from touched.states_before) union (from touched.states_before except from states_now)
+            )
+            union
+            select shop_id, month from {{ this.schema }}.int_shop_months_spanned
+            where (shop_id, month) not in (select shop_id, month from touched.months_kept)
+            union
+            select shop_id, month from touched.months_before
+            where (shop_id, month) not in (select shop_id, month from touched.months_kept)
+        )
+        select shop_id, month from changed
+        union
+        select shop_id, {{ months_later('month', 1) }} as month from changed
+    {%- endif -%}
+{%- endmacro %}
+
+{#-
+    Of a test, in a build that continues the last one, which passed: only rows that this one wrote, and rows of silver with a key
+    of which a row has changed. What is left out was tested as it is.
+-#}
+{% macro only_rewritten(model, keys) -%}
+    {%- if is_day_build() -%}
+        {%- set name = ((model | string).split('.') | last).replace('"', '') -%}
+        {%- set rewritten = run_query("select condition from touched.replaced where mart = '" ~ name ~ "'").columns[0].values() -%}
+        {%- set changed = 'changed_' ~ name.replace('stg_lake__', '') -%}
+        {%- if rewritten -%}
+            where {{ rewritten[0] }}
+        {%- elif name.startswith('stg_lake__') and adapter.get_relation(target.database, 'touched', changed) is not none -%}
+            where ({{ keys | join(', ') }}) in (select {{ keys | join(', ') }} from touched.{{ changed }})
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro only_in_day_build(condition) -%}
+    {%- if is_day_build() -%}where {{ condition }}{%- endif -%}
+{%- endmacro %}

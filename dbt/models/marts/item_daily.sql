@@ -19,6 +19,7 @@ order_lines as (
 events as (
 
     select * from {{ ref('stg_lake__events') }}
+    where type = 'item_viewed' and occurred_at >= (select {{ days_later('min(event_timestamp)', -30) }} from as_of)
 
 ),
 
@@ -55,7 +56,6 @@ viewed as (
         and events.occurred_at < as_of.event_timestamp
         and events.received_at < as_of.event_timestamp
         and events.occurred_at >= {{ days_later('as_of.event_timestamp', -30) }}
-    where events.type = 'item_viewed'
     group by as_of.shop_id, as_of.event_timestamp, events.item_id
 
 ),

@@ -13,6 +13,7 @@ orders as (
 events as (
 
     select * from {{ ref('stg_lake__events') }}
+    where type = 'item_viewed' and occurred_at >= (select {{ days_later('min(event_timestamp)', -30) }} from as_of)
 
 ),
 
@@ -54,7 +55,7 @@ viewed as (
         and events.occurred_at < as_of.event_timestamp
         and events.received_at < as_of.event_timestamp
         and events.occurred_at >= {{ days_later('as_of.event_timestamp', -30) }}
-    where events.type = 'item_viewed' and events.person_id is not null
+    where events.person_id is not null
     group by as_of.shop_id, as_of.event_timestamp, events.person_id
 
 ),

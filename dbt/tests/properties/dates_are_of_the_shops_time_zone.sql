@@ -15,6 +15,7 @@ orders as (
 sessions as (
 
     select * from {{ ref('fct_sessions') }}
+    {{ only_in_day_build(is_touched('persons')) }}
 
 ),
 
@@ -27,6 +28,7 @@ refunds as (
 events as (
 
     select * from {{ ref('stg_lake__events') }}
+    {{ only_rewritten('stg_lake__events', ['shop_id', 'event_id']) }}
 
 ),
 

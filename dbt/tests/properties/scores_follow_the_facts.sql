@@ -3,6 +3,7 @@
 with customer_months as (
 
     select * from {{ ref('fct_customer_months') }}
+    {{ only_in_day_build(is_touched('months')) }}
 
 ),
 

@@ -24,7 +24,7 @@ from ops import dbt, marts
 from ops.marts_file import PUBLISHED
 from tests.integration.dbt import day_changes
 from tests.integration.dbt.conftest import DAYS, START, Rows, Silver, make_paths
-from tests.integration.dbt.day_changes import REACHING_BACK, AllRows, known_by
+from tests.integration.dbt.day_changes import REACHING_BACK, AllRows, copied, known_by
 from tests.integration.dbt.rebuilt import Project
 from tests.lake import newest, publish, settings_in
 
@@ -98,7 +98,10 @@ def platform(silver: Silver, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield day_by_day
 
 
-def test_a_day_and_what_came_late_give_the_rows_of_a_full_build(platform: DayByDay, silver: Silver) -> None:
+def test_a_day_and_what_came_late_give_the_rows_of_a_full_build(
+    platform: DayByDay, silver: Silver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(marts, "run_dbt", dbt.run_dbt)  # with dbt's tests, which look at what was rewritten
     said = platform.build(known_by(silver.rows, START + timedelta(days=DAYS + 60)))
     assert said[0].startswith("continues version")
     with duckdb.connect(str(marts.work_database(platform.paths)), read_only=True) as working:
@@ -110,7 +113,7 @@ def test_a_day_and_what_came_late_give_the_rows_of_a_full_build(platform: DayByD
 
 
 def test_what_reaches_back_gives_the_rows_of_a_full_build(platform: DayByDay) -> None:
-    rows = {schema: [dict(row) for row in of] for schema, of in platform.rows.items()}
+    rows = copied(platform.rows)
     for change in REACHING_BACK:
         change(rows)
     assert platform.build(rows)[0].startswith("continues version")
@@ -118,7 +121,7 @@ def test_what_reaches_back_gives_the_rows_of_a_full_build(platform: DayByDay) ->
 
 
 def test_changed_items_and_fits_give_the_rows_of_a_full_build(platform: DayByDay) -> None:
-    rows = {schema: [dict(row) for row in of] for schema, of in platform.rows.items()}
+    rows = copied(platform.rows)
     day_changes.catalogue_changes(rows)
     day_changes.channels_are_fitted_anew(rows)
     said = platform.build(rows)
@@ -130,7 +133,7 @@ def test_changed_items_and_fits_give_the_rows_of_a_full_build(platform: DayByDay
 def test_a_shop_with_other_settings_or_rates_is_wholly_anew_and_named(platform: DayByDay) -> None:
     with Shops.edit(platform.paths.shops_file) as shops:
         shops.shops["b"] = shops.get("b").model_copy(update={"time_zone": "Asia/Tokyo"})
-    rows = {schema: [dict(row) for row in of] for schema, of in platform.rows.items()}
+    rows = copied(platform.rows)
     late = day_changes.event_of("a", "p1", START + timedelta(days=3), "late")
     rows[tables.SILVER_EVENTS].append(late)
     said = platform.build(rows)
@@ -140,7 +143,7 @@ def test_a_shop_with_other_settings_or_rates_is_wholly_anew_and_named(platform: 
     day_changes.rates_change(rows)
     with Shops.edit(platform.paths.shops_file) as shops:
         shops.set_customer_rules("b", CustomerRules(exclusions=(Exclusion(reason="staff", person="p1"),)))
-    said = platform.build({schema: [dict(row) for row in of] for schema, of in rows.items()})
+    said = platform.build(copied(rows))
     assert "wholly anew, for their settings or rates: a, b" in said[0]
     assert platform.different() == []
 
@@ -149,7 +152,7 @@ def test_a_build_that_dies_leaves_readers_alone_and_the_next_gives_the_same_rows
     platform: DayByDay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = newest(platform.paths.var)
-    rows = {schema: [dict(row) for row in of] for schema, of in platform.rows.items()}
+    rows = copied(platform.rows)
     for n in range(3):
         rows[tables.SILVER_EVENTS].append(day_changes.event_of("a", "p3", START + timedelta(days=n), f"later-{n}"))
 

@@ -1,6 +1,13 @@
+{{ config(
+    materialized=incremental_on_duckdb(),
+    pre_hook=["{{ keep_states_before() }}", "{{ delete_where(is_touched_state()) }}"],
+    post_hook="{{ touch_months_of_changed_states() }}"
+) }}
+
 with states as (
 
     select * from {{ ref('int_customer_states_summed') }}
+    {% if is_incremental() %}where {{ is_touched_state() }}{% endif %}
 
 ),
 

@@ -1,3 +1,5 @@
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched_state()) }}") }}
+
 -- What had been paid, kept and paid back by the end of the month, whatever was returned later.
 with months as (
 
@@ -38,6 +40,7 @@ kept as (
         on months.shop_id = orders.shop_id
         and orders.paid_date <= months.state_date
         and (orders.kept_until is null or orders.kept_until > months.state_date)
+    {% if is_incremental() %}where {{ is_touched_state('months', 'orders') }}{% endif %}
     group by months.shop_id, months.month, months.state_date, orders.person_id
 
 ),
@@ -84,6 +87,7 @@ spent as (
         {{ sum_minor('moved.moved_minor') }} as spent_minor
     from months
     inner join moved on months.shop_id = moved.shop_id and moved.moved_month <= months.month
+    {% if is_incremental() %}where {{ is_touched_state('months', 'moved') }}{% endif %}
     group by months.shop_id, months.month, moved.person_id
 
 )

@@ -1,3 +1,5 @@
+{{ config(post_hook="{{ keep_unchanged_months() }}") }}
+
 with shops as (
 
     select * from {{ ref('int_shops_dated') }}

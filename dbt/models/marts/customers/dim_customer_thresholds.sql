@@ -1,3 +1,5 @@
+{{ config(post_hook="{{ drop_months_of_changed_thresholds() }}") }}
+
 -- What the shop set comes first, then what an earlier build decided (as long as the shop keeps its currency).
 with derived as (
 

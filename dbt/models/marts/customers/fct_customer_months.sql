@@ -1,6 +1,9 @@
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched_state()) }}") }}
+
 with states as (
 
     select * from {{ ref('int_customer_states_scored') }}
+    {% if is_incremental() %}where {{ is_touched_state() }}{% endif %}
 
 ),
 

@@ -1,3 +1,5 @@
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('months')) }}") }}
+
 -- The whole matrix of each month after the first, empty cells too. Who was excluded or has no known amount is in none.
 with states as (
 
@@ -28,7 +30,11 @@ named as (
             '{{ scheme }}' as scheme,
             {{ column }} as segment
         from states
-        where {{ column }} is not null
+        where
+            {{ column }} is not null
+            {% if is_incremental() -%}
+                and ({{ is_touched('months') }} or {{ is_touched('months', months_later('month', 1)) }})
+            {%- endif %}
         {{ 'union all' if not loop.last }}
     {% endfor %}
 
@@ -96,7 +102,9 @@ cells as (
     inner join first_months on months.shop_id = first_months.shop_id and months.month > first_months.month
     cross join segments as sources
     inner join segments as targets on sources.scheme = targets.scheme
-    where sources.segment <> 'not_a_customer' or targets.segment <> 'not_a_customer'
+    where
+        (sources.segment <> 'not_a_customer' or targets.segment <> 'not_a_customer')
+        {% if is_incremental() %}and {{ is_touched('months', rows='months') }}{% endif %}
 
 ),
 
