@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from jishi.settings import get_settings
 from jishi.quiet_hours import QuietHours
+from jishi.settings import get_settings
 from jishi.shops import Shop, Shops
 from ops.cli import app
 

@@ -25,8 +25,8 @@ from dashboard.portal.database import PortalDatabase
 from dashboard.portal.published_marts import MartsBuild
 from dashboard.portal.receivers import Receipt, Receivers, SomeNotDelivered
 from dashboard.portal.shop_marts import ShopMarts
-from jishi.shop_runs import NothingToDo
 from jishi.quiet_hours import QuietHours
+from jishi.shop_runs import NothingToDo
 from jishi.shops import Shop
 from tests.unit.dashboard.delivery.servers import chat_server
 from tests.unit.dashboard.portal.twins import CANARY, PLAIN, TwinShops, post
