@@ -125,8 +125,8 @@ def open_quarantine(
     """
     from pyiceberg.expressions import And, EqualTo, In
 
-    is_kept_out = In("outcome", [outcome.value for outcome in KEPT_OUT])
-    wanted = is_kept_out if shop is None else And(is_kept_out, EqualTo("shop_id", shop))
+    is_kept_out = In("outcome", [outcome.value for outcome in KEPT_OUT])  # type: ignore[call-arg]
+    wanted = is_kept_out if shop is None else And(is_kept_out, EqualTo("shop_id", shop))  # type: ignore[call-arg]
     with open_lake(open_version(settings)) as lake, _within(lake, bounds):
         lake.register("live", LiveTail(settings).batches(_LIVE_COLUMNS, wanted))
         limit = "" if newest is None else f" order by received_at desc, collector_id, seq desc limit {int(newest)}"
