@@ -75,7 +75,7 @@ def compiled(built: Paths, tmp_path_factory: pytest.TempPathFactory) -> dict[Fun
         target = tmp_path_factory.mktemp("compiled")
         environment |= {"DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target)}
         chosen = json.dumps({"funnel_in_order": rule.in_order, "funnel_window_minutes": rule.window_minutes})
-        done = run_dbt(["compile", "--no-introspect", "--select", "int_visit_funnels", "--vars", chosen], environment)
+        done = run_dbt(["compile", "--full-refresh", "--select", "int_visit_funnels", "--vars", chosen], environment)
         assert done.returncode == 0, done.stdout[-2000:]
         [file] = target.glob("compiled/**/int_visit_funnels.sql")
         sql[rule] = file.read_text()
@@ -86,7 +86,9 @@ def compiled(built: Paths, tmp_path_factory: pytest.TempPathFactory) -> dict[Fun
 def database() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("attach ':memory:' as build; use build.main")
-        connection.execute("create table stg_lake__sessions (shop_id varchar, session_key varchar, orders bigint)")
+        connection.execute(
+            "create table stg_lake__sessions (shop_id varchar, session_key varchar, orders bigint, person_id varchar)"
+        )
         connection.execute(
             "create table int_acts_in_visits (shop_id varchar, session_key varchar, type varchar, occurred_at timestamp)"
         )
@@ -108,7 +110,7 @@ def test_the_funnel_is_what_brute_force_finds(
         database.execute("delete from stg_lake__sessions; delete from int_acts_in_visits")
         for number, acts in enumerate(visits):
             orders = sum(kind == "order_paid" for _, kind in acts)
-            database.execute("insert into stg_lake__sessions values ('a', ?, ?)", [str(number), orders])
+            database.execute("insert into stg_lake__sessions values ('a', ?, ?, 'p')", [str(number), orders])
             rows = [["a", str(number), kind, START + timedelta(minutes=at)] for at, kind in acts]
             database.executemany("insert into int_acts_in_visits values (?, ?, ?, ?)", rows)
         columns = "is_visit, has_viewed, has_added, has_checked_out, has_paid, paid_path"
