@@ -12,7 +12,7 @@
     {%- elif by == 'days' -%}
         ({{ of }}shop_id, {{ of }}{{ column or 'shop_date' }}) in (select shop_id, shop_date from touched.days)
     {%- elif by == 'months' -%}
-        ({{ of }}shop_id, {{ of }}{{ column or 'month' }}) in (select shop_id, month from touched.months)
+        ({{ of }}shop_id, {{ of }}{{ column or 'month' }}) in (select shop_id, month from touched.state_months)
     {%- elif by == 'fits' -%}
         {{ of }}shop_id in (select shop_id from touched.fits)
     {%- endif -%}
@@ -128,7 +128,7 @@
 {#- Months in which a state has become another one, and the months after them, which compare with these. -#}
 {% macro touch_months_of_changed_states() -%}
     {%- if is_incremental() -%}
-        create or replace table touched.months as
+        create or replace table touched.state_months as
         with states_now as (select * from {{ this }} where {{ is_touched_state() }}),
         changed as (
             select shop_id, month from (
@@ -154,7 +154,8 @@
 {% macro only_rewritten(model, keys) -%}
     {%- if is_day_build() -%}
         {%- set name = ((model | string).split('.') | last).replace('"', '') -%}
-        {%- set rewritten = run_query("select condition from touched.replaced where mart = '" ~ name ~ "'").columns[0].values() -%}
+        {%- set asked = "select condition from touched.replaced where mart = '" ~ name ~ "'" -%}
+        {%- set rewritten = run_query(asked).columns[0].values() -%}
         {%- set changed = 'changed_' ~ name.replace('stg_lake__', '') -%}
         {%- if rewritten -%}
             where {{ rewritten[0] }}

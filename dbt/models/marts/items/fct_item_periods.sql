@@ -7,7 +7,7 @@ with periods as (
 item_days as (
 
     select * from {{ ref('fct_item_days') }}
-    where shop_date >= (select min(first_date) from periods)
+    where shop_date >= (select min(periods.first_date) from periods)
 
 ),
 
