@@ -64,9 +64,9 @@ with instants as (
     union select shop_id, person_id, paid_at from touched.concerned_orders
 ),
 visits as (
-    select shop_id, person_id, started_at, ended_at, started_date
-    from (from sessions_before union from sessions_now) as sessions
-    where (shop_id, coalesce(person_id, '')) in (from touched.persons)
+    from sessions_before where (shop_id, coalesce(person_id, '')) in (from touched.persons)
+    union all
+    from sessions_now where (shop_id, coalesce(person_id, '')) in (from touched.persons)
 ),
 moved_items as (
     select coalesce(items.shop_id, items_before.shop_id) as shop_id, coalesce(items.item_id, items_before.item_id) as item_id
@@ -138,7 +138,11 @@ def write_touched(database: Path, before: LakeVersion, lake: LakeVersion, change
 
 
 def _changed(before: LakeVersion, lake: LakeVersion, schema: TableSchema) -> str:
-    """Rows that only one of the versions has, without the events' own lines."""
+    """Rows that only one of the versions has, without the events' own lines.
+
+    Where both have files of their own, rows are compared by a hash within their key: EXCEPT of two million visits takes seven
+    times as long.
+    """
     old, new = (each.plan(schema.name) if each.has(schema.name) else _empty(schema) for each in (before, lake))
     files = {file.path for file in old.files} & {file.path for file in new.files}
     only_old, only_new = (replace(p, files=tuple(f for f in p.files if f.path not in files)) for p in (old, new))
@@ -146,8 +150,14 @@ def _changed(before: LakeVersion, lake: LakeVersion, schema: TableSchema) -> str
         if "://" not in file.path and not Path(file.path).exists():
             raise CannotCompare(f"a file of {schema.name} in version {before.number} is gone")
     columns = ", ".join(f'"{name}"' for name in schema.columns if name != "line")
-    left, right = (f"(select {columns} from ({rows_of_plan(p, schema)}))" for p in (only_old, only_new))
-    return f"({left} except all {right}) union all ({right} except all {left})"
+    left, right = (f"select {columns} from ({rows_of_plan(p, schema)})" for p in (only_old, only_new))
+    if not only_old.files or not only_new.files:
+        return f"{left} union all {right}"
+    keys = ", ".join(f'"{name}"' for name in schema.key)
+    hashed = f"select {keys}, hash({columns}) as content, -1 as one from ({left})"
+    hashed += f" union all select {keys}, hash({columns}), 1 from ({right})"
+    different = f"select hash({keys}) from ({hashed}) group by {keys}, content having sum(one) <> 0"
+    return f"select * from ({left} union all {right}) where hash({keys}) in ({different})"  # a key may have nulls
 
 
 def _empty(schema: TableSchema) -> Plan:

@@ -120,6 +120,14 @@ def test_what_reaches_back_gives_the_rows_of_a_full_build(platform: DayByDay) ->
     assert platform.different() == []
 
 
+def test_a_link_of_another_sharer_touches_who_came_by_it(platform: DayByDay) -> None:
+    rows = copied(platform.rows)
+    shared = {"type": "item_shared", "share_id": "h1", "item_id": "i1"}
+    rows[tables.SILVER_EVENTS].append(day_changes.event_of("b", "p2", START + timedelta(hours=1), "first-share", **shared))
+    assert platform.build(rows)[0].startswith("continues version")
+    assert platform.different() == []
+
+
 def test_changed_items_and_fits_give_the_rows_of_a_full_build(platform: DayByDay) -> None:
     rows = copied(platform.rows)
     day_changes.catalogue_changes(rows)
