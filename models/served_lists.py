@@ -133,12 +133,16 @@ def compare(
         figures[placement] = _figures(served, list_of(chosen[placement]), CHAMPION, difference)
         better += [placement] * (difference.low > 0)
         worse += [placement] * (difference.high < 0)
-    said = {placement: f"{placement}: {figure}" for placement, figure in figures.items()}
+    sentences = {placement: f"{placement}: {figure}" for placement, figure in figures.items()}
     if worse:
-        return Check(name, False, f"worse than release {champion.version} in use at {'; '.join(said[each] for each in worse)}")
+        return Check(
+            name, False, f"worse than release {champion.version} in use at {'; '.join(sentences[each] for each in worse)}"
+        )
     if better:
-        return Check(name, True, f"better than release {champion.version} in use at {'; '.join(said[each] for each in better)}")
-    tie = f"as good as release {champion.version} in use ({'; '.join(said.values())})"
+        return Check(
+            name, True, f"better than release {champion.version} in use at {'; '.join(sentences[each] for each in better)}"
+        )
+    tie = f"as good as release {champion.version} in use ({'; '.join(sentences.values())})"
     newer = timedelta(0) if champion.trained_to is None else trained_to - champion.trained_to
     if newer > timedelta(0) and all(each["model"] == champion.models.get(placement) for placement, each in chosen.items()):
         return Check(name, True, f"{tie}, its models learnt anew from newer acts")
