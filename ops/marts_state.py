@@ -21,7 +21,8 @@ from jishi.settings import PROJECT_ROOT, Settings
 from jishi.shops import Shops
 from ops.dbt import DBT
 
-MOST_GROWTH = 2.0  # rows that are replaced leave holes in the file: at so many times its first size it is written anew
+MOST_GROWTH = 3.0  # rows that are replaced leave holes in the file: at so many times its first size it is written anew,
+LEAST_GROWN_BYTES = 2**28  # where it is larger than this
 _CODE = ("ops/dbt.py", "ops/marts_state.py", "ops/marts_changes.py", "ops/marts_file.py")
 _ENGINES = ("duckdb", "dbt-core", "dbt-duckdb")
 
@@ -61,7 +62,7 @@ def version_to_continue(settings: Settings, database: Path, state: BuiltState | 
         return None, "no finished build is there to continue"
     if state.project != project_checksum():
         return None, "models, rules or engines have changed"
-    if database.stat().st_size > MOST_GROWTH * state.full_bytes:
+    if database.stat().st_size > max(LEAST_GROWN_BYTES, MOST_GROWTH * state.full_bytes):
         return None, "the database has grown by what was replaced in it and is written anew"
     try:
         return open_version(settings, state.version), ""

@@ -55,8 +55,9 @@ def test_other_code_is_a_reason_for_a_full_build(paths: Paths, tmp_path: Path, m
     assert reason(paths) == (None, "models, rules or engines have changed")
 
 
-def test_a_database_of_more_holes_than_rows_is_written_anew(paths: Paths) -> None:
-    (paths.warehouse / "build.duckdb").write_bytes(b"1" * 17)
+def test_a_large_database_of_more_holes_than_rows_is_written_anew(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marts_state, "LEAST_GROWN_BYTES", 20)
+    (paths.warehouse / "build.duckdb").write_bytes(b"1" * 25)
     version, why = reason(paths)
     assert version is None
     assert "has grown" in why
