@@ -27,6 +27,7 @@ _STATEMENTS = """
 create table touched.replaced (mart varchar, condition varchar);
 create table touched.months_before as from int_shop_months_spanned;
 create table touched.thresholds_before as from dim_customer_thresholds;
+create table touched.acquired_before as from int_customers_acquired;
 create table touched.whole_shops as
 select shop_id from unnest(cast($shops as varchar[])) as settings(shop_id) union select shop_id from touched.changed_fx_rates;
 create table touched.fits as select distinct shop_id from touched.changed_channel_effects;
@@ -58,7 +59,7 @@ union select shop_id, coalesce(person_id, '') from silver.orders where shop_id i
 create table touched.orders as
 select distinct shop_id, order_id from (from orders_before union all from orders_now) as orders
 where (shop_id, coalesce(person_id, '')) in (from touched.persons);
-create table touched.days as
+create table touched.visits as
 with instants as (
     select shop_id, person_id, occurred_at as changed_at from touched.changed_events
     union select shop_id, person_id, paid_at from touched.concerned_orders
@@ -67,8 +68,36 @@ visits as (
     from sessions_before where (shop_id, coalesce(person_id, '')) in (from touched.persons)
     union all
     from sessions_now where (shop_id, coalesce(person_id, '')) in (from touched.persons)
-),
-moved_items as (
+)
+select shop_id, session_key, person_id, started_at, ended_at, started_date from touched.changed_sessions
+union
+select visits.* from visits inner join instants
+    on visits.shop_id = instants.shop_id and visits.person_id = instants.person_id
+    and instants.changed_at >= visits.started_at - interval '1' hour
+    and instants.changed_at <= visits.ended_at + interval '1' hour
+union
+select * from visits where shop_id in (from touched.whole_shops);
+create table touched.sessions as
+with firsts as (
+    select shop_id, coalesce(person_id, '') as person, arg_min(session_key, (started_at, session_key)) as session_key
+    from sessions_before where (shop_id, coalesce(person_id, '')) in (from touched.persons) group by all
+    union all
+    select shop_id, coalesce(person_id, '') as person, arg_min(session_key, (started_at, session_key)) as session_key
+    from sessions_now where (shop_id, coalesce(person_id, '')) in (from touched.persons) group by all
+)
+select shop_id, session_key from touched.visits
+union
+select shop_id, session_key from firsts
+where (shop_id, person) in (select shop_id, person from firsts group by all having count(distinct session_key) > 1);
+create table touched.events_near as
+select distinct events.*
+from (select {events} from silver.events where (shop_id, coalesce(person_id, '')) in (from touched.persons)) as events
+inner join touched.visits
+    on events.shop_id = visits.shop_id and events.person_id = visits.person_id
+    and events.occurred_at >= visits.started_at - interval '1' hour
+    and events.occurred_at <= visits.ended_at + interval '1' hour;
+create table touched.days as
+with moved_items as (
     select coalesce(items.shop_id, items_before.shop_id) as shop_id, coalesce(items.item_id, items_before.item_id) as item_id
     from silver.items full join items_before using (shop_id, item_id)
     where items.category is distinct from items_before.category
@@ -76,10 +105,7 @@ moved_items as (
 select shop_id, occurred_date as shop_date from touched.changed_events
 union select shop_id, started_date from touched.changed_sessions
 union select shop_id, paid_date from touched.concerned_orders
-union select visits.shop_id, visits.started_date from visits inner join instants
-    on visits.shop_id = instants.shop_id and visits.person_id = instants.person_id
-    and instants.changed_at >= visits.started_at - interval '1' hour
-    and instants.changed_at <= visits.ended_at + interval '1' hour
+union select shop_id, started_date from touched.visits
 union select shop_id, shop_date from fct_item_days where (shop_id, item_id) in (from moved_items)
 union select shop_id, shop_date from fct_item_days where shop_id in (from touched.whole_shops)
 union select shop_id, shop_date from int_traffic_days_counted where shop_id in (from touched.whole_shops)
@@ -122,13 +148,15 @@ def write_touched(database: Path, before: LakeVersion, lake: LakeVersion, change
             raise CannotCompare(f"{changed} of {events} events have changed")
         for schema, columns in (
             (tables.SILVER_ORDERS, "shop_id, order_id, person_id, paid_at, paid_date"),
-            (tables.SILVER_SESSIONS, "shop_id, person_id, started_at, ended_at, started_date"),
+            (tables.SILVER_SESSIONS, "shop_id, session_key, person_id, started_at, ended_at, started_date"),
             (tables.SILVER_ITEMS, "shop_id, item_id, category"),
         ):
             name, old = _name(schema), rows_of(before, schema.name, schema)
             connection.execute(f"create temp view {name}_before as select {columns} from ({old})")
             connection.execute(f"create temp view {name}_now as select {columns} from silver.{name}")
+        events_columns = ", ".join(name for name in tables.SILVER_EVENTS.columns if name != "line")
         for statement in filter(str.strip, _STATEMENTS.split(";\n")):
+            statement = statement.replace("{events}", events_columns)
             connection.execute(statement, {"shops": changed_shops} if "$shops" in statement else None)
         [(persons, days)] = connection.execute(
             "select (select count(*) from touched.persons), (select count(*) from touched.days)"

@@ -9,6 +9,10 @@
         ({{ of }}shop_id, coalesce({{ of }}{{ column or 'person_id' }}, '')) in (select shop_id, person_id from touched.persons)
     {%- elif by == 'orders' -%}
         ({{ of }}shop_id, {{ of }}order_id) in (select shop_id, order_id from touched.orders)
+    {%- elif by == 'retouched' -%}
+        ({{ of }}shop_id, {{ of }}order_id) in (select shop_id, order_id from touched.retouched_orders)
+    {%- elif by in ('visits', 'sessions') -%}
+        ({{ of }}shop_id, {{ of }}session_key) in (select shop_id, session_key from touched.{{ by }})
     {%- elif by == 'days' -%}
         ({{ of }}shop_id, {{ of }}{{ column or 'shop_date' }}) in (select shop_id, shop_date from touched.days)
     {%- elif by == 'months' -%}
@@ -28,15 +32,52 @@
     {%- if is_incremental() %}and {{ is_touched(by, column) }}{% endif -%}
 {%- endmacro %}
 
-{#- Credits and weights of touched orders, and of all orders by the models whose fit is a new one. -#}
-{% macro is_of_touched_credit() -%}
-    ({{ is_touched('orders') }} or (
-        {{ is_touched('fits') }} and model not in ('{{ heuristic_models() | join("', '") }}')
-    ))
+{#-
+    Weights of orders whose touches have changed, and of all orders by the models whose fit is a new one; credits also of orders
+    of which something was changed or refunded, or that have become, or were, their person's first one that was kept.
+-#}
+{% macro is_of_touched_weight() -%}
+    ({{ is_touched('retouched') }} or {{ is_of_touched_fit() }})
 {%- endmacro %}
 
-{% macro where_touched_credit() -%}
-    {%- if is_incremental() %}where {{ is_of_touched_credit() }}{% endif -%}
+{% macro is_of_touched_credit() -%}
+    ((shop_id, order_id) in (
+        select shop_id, order_id from touched.retouched_orders
+        union all
+        select shop_id, order_id from touched.concerned_orders
+        union all
+        select shop_id, order_id from touched.acquiring_orders
+        union all
+        select shop_id, order_id from touched.orders where shop_id in (select shop_id from touched.whole_shops)
+    ) or {{ is_of_touched_fit() }})
+{%- endmacro %}
+
+{% macro is_of_touched_fit() -%}
+    ({{ is_touched('fits') }} and model not in ('{{ heuristic_models() | join("', '") }}'))
+{%- endmacro %}
+
+{% macro keep_touches_before() -%}
+    {%- if is_incremental() -%}
+        create or replace table touched.touches_before as
+        select * from {{ this }} where {{ is_touched('persons') }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro retouch_orders() -%}
+    {%- if is_incremental() -%}
+        create or replace table touched.retouched_orders as
+        with touches_now as (select * from {{ this }} where {{ is_touched('persons') }})
+        select distinct shop_id, order_id from (
+            (from touches_now except from touched.touches_before) union all (from touched.touches_before except from touches_now)
+        )
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro keep_changed_acquisitions() -%}
+    {%- if is_day_build() -%}
+        create or replace table touched.acquiring_orders as
+        (from {{ this }} except from touched.acquired_before) union (from touched.acquired_before except from {{ this }})
+    {%- endif -%}
 {%- endmacro %}
 
 {#- Before a day's rows are written: away with those that they replace. Publication does the same (ops.marts_file). -#}
@@ -67,6 +108,19 @@
         where (shop_id, person_id) in (select shop_id, person_id from changed)
         union
         select shop_id, started_date as shop_date
+        from silver.sessions
+        where (shop_id, person_id) in (select shop_id, person_id from changed)
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro touch_sessions_of_changed_bots() -%}
+    {%- if is_incremental() -%}
+        insert into touched.sessions
+        with bots_now as (select * from {{ this }} where {{ is_touched('persons') }}),
+        changed as (
+            (from bots_now except from touched.bots_before) union (from touched.bots_before except from bots_now)
+        )
+        select shop_id, session_key
         from silver.sessions
         where (shop_id, person_id) in (select shop_id, person_id from changed)
     {%- endif -%}
@@ -160,7 +214,9 @@
         {%- if rewritten -%}
             where {{ rewritten[0] }}
         {%- elif name.startswith('stg_lake__') and adapter.get_relation(target.database, 'touched', changed) is not none -%}
-            where ({{ keys | join(', ') }}) in (select {{ keys | join(', ') }} from touched.{{ changed }})
+            where
+                ({{ keys | join(', ') }}) in (select {{ keys | join(', ') }} from touched.{{ changed }})
+                or shop_id in (select shop_id from touched.whole_shops)
         {%- endif -%}
     {%- endif -%}
 {%- endmacro %}

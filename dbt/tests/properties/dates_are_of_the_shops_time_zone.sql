@@ -9,13 +9,14 @@ with shops as (
 orders as (
 
     select * from {{ ref('fct_orders') }}
+    {{ only_in_day_build(is_touched('orders')) }}
 
 ),
 
 sessions as (
 
     select * from {{ ref('fct_sessions') }}
-    {{ only_in_day_build(is_touched('persons')) }}
+    {{ only_in_day_build(is_touched('sessions')) }}
 
 ),
 

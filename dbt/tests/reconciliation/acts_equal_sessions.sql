@@ -10,7 +10,7 @@ with sessions as (
         checkouts,
         orders
     from {{ ref('stg_lake__sessions') }}
-    {{ only_in_day_build(is_touched('persons')) }}
+    {{ only_in_day_build(is_touched('visits')) }}
 
 ),
 
@@ -25,7 +25,7 @@ acts as (
         sum(case when type = 'checkout_started' then 1 else 0 end) as checkouts,
         sum(case when type = 'order_paid' then 1 else 0 end) as orders
     from {{ ref('int_acts_in_visits') }}
-    {{ only_in_day_build(is_touched('persons')) }}
+    {{ only_in_day_build(is_touched('visits')) }}
     group by shop_id, session_key
 
 )

@@ -1,3 +1,5 @@
+{{ config(post_hook="{{ keep_changed_acquisitions() }}") }}
+
 with orders as (
 
     select * from {{ ref('fct_orders') }}

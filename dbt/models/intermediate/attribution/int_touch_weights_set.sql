@@ -1,10 +1,10 @@
-{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_of_touched_credit()) }}") }}
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_of_touched_weight()) }}") }}
 
 -- Whole numbers, of which each touch of an order has its share of the credit: above 0 for at least one of them.
 with touchpoints as (
 
     select * from {{ ref('fct_touchpoints') }}
-    {% if is_incremental() %}where {{ is_touched('orders') }} or {{ is_touched('fits') }}{% endif %}
+    {% if is_incremental() %}where {{ is_touched('retouched') }} or {{ is_touched('fits') }}{% endif %}
 
 ),
 
@@ -38,7 +38,7 @@ heuristics as (
             '{{ model }}' as model,
             cast({{ weight_of_touch(model) }} as bigint) as weight
         from placed
-        {{ where_touched('orders') }}
+        {{ where_touched('retouched') }}
         {{ 'union all' if not loop.last }}
     {% endfor %}
 

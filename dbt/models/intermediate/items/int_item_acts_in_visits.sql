@@ -1,9 +1,9 @@
-{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('persons')) }}") }}
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('visits')) }}") }}
 
 with acts as (
 
     select * from {{ ref('int_acts_in_visits') }}
-    {{ where_touched('persons') }}
+    {{ where_touched('visits') }}
 
 ),
 

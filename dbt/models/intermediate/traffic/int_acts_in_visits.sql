@@ -1,11 +1,10 @@
-{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('persons')) }}") }}
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('visits')) }}") }}
 
 -- An act belongs to the visit of its person that silver made of it: on its device or, with a user id alone, on the device on
 -- which the user acted last, up to a pause before (spark_jobs.silver.sessions).
 with events as (
 
-    select * from {{ ref('stg_lake__events') }}
-    {{ where_touched('persons') }}
+    {% if is_incremental() %}select * from touched.events_near{% else %}select * from {{ ref('stg_lake__events') }}{% endif %}
 
 ),
 
@@ -18,7 +17,7 @@ orders as (
 sessions as (
 
     select * from {{ ref('stg_lake__sessions') }}
-    {{ where_touched('persons') }}
+    {{ where_touched('visits') }}
 
 ),
 

@@ -9,7 +9,7 @@ with touchpoints as (
 weights as (
 
     select * from {{ ref('int_touch_weights_set') }}
-    {{ where_touched_credit() }}
+    {% if is_incremental() %}where {{ is_of_touched_credit() }}{% endif %}
 
 ),
 

@@ -1,4 +1,4 @@
-{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('persons')) }}") }}
+{{ config(materialized=incremental_on_duckdb(), pre_hook=["{{ keep_touches_before() }}", "{{ delete_where(is_touched('persons')) }}"], post_hook="{{ retouch_orders() }}") }}
 
 with orders as (
 

@@ -1,4 +1,4 @@
-{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('persons')) }}") }}
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('sessions')) }}") }}
 
 with sessions as (
 
@@ -10,7 +10,7 @@ with sessions as (
 funnels as (
 
     select * from {{ ref('int_visit_funnels') }}
-    {{ where_touched('persons') }}
+    {{ where_touched('sessions') }}
 
 ),
 

@@ -1,16 +1,16 @@
-{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('persons')) }}") }}
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('sessions')) }}") }}
 
 with acts as (
 
     select * from {{ ref('int_acts_in_visits') }}
-    {{ where_touched('persons') }}
+    {{ where_touched('sessions') }}
 
 ),
 
 sessions as (
 
     select * from {{ ref('fct_sessions') }}
-    {{ where_touched('persons') }}
+    {{ where_touched('sessions') }}
 
 )
 
