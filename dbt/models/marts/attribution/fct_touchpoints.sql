@@ -1,4 +1,8 @@
-{{ config(materialized=incremental_on_duckdb(), pre_hook=["{{ keep_touches_before() }}", "{{ delete_where(is_touched('persons')) }}"], post_hook="{{ retouch_orders() }}") }}
+{{ config(
+    materialized=incremental_on_duckdb(),
+    pre_hook=["{{ keep_touches_before() }}", "{{ delete_where(is_touched('persons')) }}"],
+    post_hook="{{ retouch_orders() }}"
+) }}
 
 with orders as (
 
