@@ -12,12 +12,24 @@
     cast({{ local_time(instant, zone) }} as date)
 {%- endmacro %}
 
-{#- The UTC instant at which a clock in a time zone shows a time; where clocks are put forward over it, the first one after. -#}
+{#-
+    The UTC instant at which a clock in a time zone shows a time; where clocks are put forward over it, the first one after, and
+    where they are put back over it, the first of both. DuckDB takes the second one, and LEAST leaves nulls out.
+-#}
 {% macro instant_of(local, zone) -%}
     {%- if target.type == 'spark' -%}
         convert_timezone({{ zone }}, 'UTC', {{ local }})
     {%- else -%}
-        timezone('UTC', timezone({{ zone }}, {{ local }}))
+        {%- set instant = "timezone('UTC', timezone(" ~ zone ~ ", " ~ local ~ "))" -%}
+        least(
+            {{ instant }}
+            {%- for minutes in (30, 60, 120) -%}
+            , case
+                when {{ local_time("(" ~ instant ~ " - interval '" ~ minutes ~ "' minute)", zone) }} = {{ local }}
+                    then {{ instant }} - interval '{{ minutes }}' minute
+            end
+            {%- endfor -%}
+        )
     {%- endif -%}
 {%- endmacro %}
 

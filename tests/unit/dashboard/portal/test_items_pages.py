@@ -25,6 +25,13 @@ def cells_of(text: str, heading: str) -> list[list[str]]:
     return [[words_of(cell) for cell in re.findall(r"<td.*?>(.*?)</td>", row, re.S)] for row in rows]
 
 
+def directions_of(text: str) -> dict[str, list[str]]:
+    """Of each tile, whether it is more or less than what it is compared with."""
+    tiles = re.findall(r'<article class="tile">(.*?)</article>', text, re.S)
+    titles = [words_of(re.sub(r"<a.*?</a>", "", tile[: tile.index("</h2>")], flags=re.S)) for tile in tiles]
+    return {title: re.findall(r'class="direction"', tile) for title, tile in zip(titles, tiles, strict=True)}
+
+
 def test_a_periods_items_are_those_of_the_mart_and_lead_to_the_item(twins: TwinShops) -> None:
     client = twins.client()
     text = client.get(f"/shops/{PLAIN}/items?days=7").text
@@ -60,6 +67,11 @@ def test_recommendations_stand_beside_the_period_before_where_it_is_known(twins:
     [row] = cells_of(text, "Placement")
     assert row[:3] == ["plain-placement", f"{impressions[0]:,}", f"{sum(clicks):,}"]
     assert "need not have been caused by it" in text
+    # The last day is not over: fewer items shown than in three whole days say nothing, a share does.
+    assert directions_of(text)["Recommended items shown"] == []
+    assert len(directions_of(text)["Click-through rate of recommendations"]) == 1
+    over = client.get(f"/shops/{PLAIN}/recommendations?from={NEWEST - timedelta(days=3)}&to={NEWEST - timedelta(days=1)}").text
+    assert len(directions_of(over)["Recommended items shown"]) == 1
     # The shop is not old enough for a period before: nothing is compared, rather than with nothing sold.
     long = client.get(f"/shops/{PLAIN}/recommendations?from={NEWEST - timedelta(days=9)}&to={NEWEST}").text
     assert len(tiles_of(long)["Recommended items shown"]) == 1
