@@ -20,16 +20,12 @@
     {%- if target.type == 'spark' -%}
         convert_timezone({{ zone }}, 'UTC', {{ local }})
     {%- else -%}
-        {%- set instant = "timezone('UTC', timezone(" ~ zone ~ ", " ~ local ~ "))" -%}
-        least(
-            {{ instant }}
-            {%- for minutes in (30, 60, 120) -%}
-            , case
-                when {{ local_time("(" ~ instant ~ " - interval '" ~ minutes ~ "' minute)", zone) }} = {{ local }}
-                    then {{ instant }} - interval '{{ minutes }}' minute
-            end
-            {%- endfor -%}
-        )
+        {%- set instants = ["timezone('UTC', timezone(" ~ zone ~ ", " ~ local ~ "))"] -%}
+        {%- for minutes in (30, 60, 120) -%}
+            {%- set before = "(" ~ instants[0] ~ " - interval '" ~ minutes ~ "' minute)" -%}
+            {%- do instants.append("case when " ~ local_time(before, zone) ~ " = " ~ local ~ " then " ~ before ~ " end") -%}
+        {%- endfor -%}
+        least({{ instants | join(', ') }})
     {%- endif -%}
 {%- endmacro %}
 

@@ -1,5 +1,5 @@
--- The orders of a person count up from 1 without a gap, and a later number is not of an earlier instant. Orders whose buyer nobody
--- knows have no number, and are neither a first order nor a repeat one.
+-- The orders of a person count up from 1 without a gap, and a later number is not of an earlier instant. Orders whose buyer
+-- nobody knows have no number, and are neither a first order nor a repeat one.
 with orders as (
 
     select * from {{ ref('fct_orders') }}
