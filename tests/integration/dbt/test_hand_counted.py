@@ -149,6 +149,20 @@ def test_an_order_that_is_reported_twice_is_one(till: duckdb.DuckDBPyConnection)
     assert till.execute(last).fetchall() == [(1, 0, 500)]
 
 
+def test_a_customer_of_long_ago_is_in_every_week_since(project: Project) -> None:
+    """Before, a cohort ended with its thousandth week, so that an order of the year 2000 kept all shops' marts back."""
+    rows = shop("old") + order("old", "o1", "u:p", datetime(2000, 1, 3, 8), 1000)  # noqa: DTZ001 (a Monday)
+    rows += order("old", "o2", "u:p", FIRST, 500) + order("old", "o3", "u:q", FIRST + timedelta(days=40), 500)
+    with project.built(rows, only="fct_cohorts") as marts:
+        bought = marts.execute(
+            "select period, period_number, orders, customers from fct_cohorts where shop_id = 'old' and orders > 0 order by all"
+        )
+        weeks, months = (FIRST.date() - date(2000, 1, 3)).days // 7, 12 * 26 + 8
+        assert bought.fetchall() == [("month", 0, 1, 1), ("month", months, 1, 1), ("week", 0, 1, 1), ("week", weeks, 1, 1)]
+    failing = {name for name, shops in project.failing_tests(rows).items() if "old" in shops}
+    assert failing == set()
+
+
 def test_items_of_a_category_without_a_name_and_items_of_none_stay_apart(project: Project) -> None:
     """Before, both had the rows of both, so that no marts of such a shop could be published."""
     at = FIRST + timedelta(hours=1)

@@ -46,7 +46,7 @@ def test_an_order_in_the_home_currency_stays_as_it_came() -> None:
 
 
 def test_goods_that_a_coupon_pays_for_cost_nothing_and_not_less() -> None:
-    """0.97 USD = 145.74 → 146 JPY, 0.08 USD = 12.02 → 12. Before, both together were rounded once more, and the goods cost −1."""
+    """0.97 USD = 145.74 → 146 JPY, 0.08 USD = 12.02 → 12. Before, both together were rounded first, and the goods cost −1."""
     for price, shipping in ((97, 8), (1, 1), (99, 50), (33, 33)):
         free = order("USD", line(1, price), shipping_minor=shipping, discount_minor=price)
         _, kept = accepted("order_paid", free)
