@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 from html import unescape
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.unit.dashboard.portal import twins as twin_shops
 from tests.unit.dashboard.portal.test_numbers import row_of, tiles_of, words_of
 from tests.unit.dashboard.portal.twins import NEWEST, NOW, PLAIN, TwinShops
 
@@ -49,6 +53,23 @@ def test_an_item_that_nobody_has_is_no_page(twins: TwinShops) -> None:
     client = twins.client()
     for item_id in ("nothing", "a%2Fb", "%7B%7Bx%7D%7D", "..%2F..%2Ftoday"):
         assert client.get(f"/shops/{PLAIN}/items/{item_id}").status_code == 404, item_id
+
+
+def test_views_of_an_item_before_the_shop_had_pages_are_unknown(
+    tmp_path: Path, semantic_manifest: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A till sold it on these days: that nobody looked at it is not known."""
+    value = twin_shops._value
+    monkeypatch.setattr(
+        twin_shops,
+        "_value",
+        lambda name, *row: None if name == "item_views" and row[-1] > 3 else value(name, *row),
+    )
+    text = TwinShops(tmp_path, semantic_manifest).client().get(f"/shops/{PLAIN}/items/i1").text
+    charts = [json.loads(unescape(script)) for script in re.findall(r'<script type="application/json">(.*?)</script>', text)]
+    views, pieces = ([day is None for day in chart["series"][0]["values"]] for chart in charts)
+    assert views == [True] * (len(views) - 4) + [False] * 4
+    assert not any(pieces)
 
 
 def test_recommendations_stand_beside_the_period_before_where_it_is_known(twins: TwinShops) -> None:
