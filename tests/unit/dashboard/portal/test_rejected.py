@@ -65,9 +65,9 @@ def settings(tmp_path: Path) -> Settings:
         "repaired_at": NOON,
     }
     publish(tmp_path, {SILVER_QUARANTINE: rows, BRONZE_REPAIRS: [repair]})
-    found = settings_in(tmp_path)
-    append_live(found, [live(1), live(2, outcome="good"), live(1), live(3), live(4, "b"), live(5, line="no JSON")])
-    return found
+    of_test = settings_in(tmp_path)
+    append_live(of_test, [live(1), live(2, outcome="good"), live(1), live(3), live(4, "b"), live(5, line="no JSON")])
+    return of_test
 
 
 def test_the_rows_are_those_of_the_command(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,16 +25,16 @@ from tests.unit.dashboard.portal.twins import NOW, PLAIN, TwinShops
 @pytest.fixture
 def engines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the threads in which MetricFlow's engine was made, which is what takes the seconds."""
-    made: list[str] = []
+    threads: list[str] = []
     engine_of = MetricSql._flow
 
     def counted(self: MetricSql) -> Any:
         if self._engine is None:
-            made.append(threading.current_thread().name)
+            threads.append(threading.current_thread().name)
         return engine_of(self)
 
     monkeypatch.setattr(MetricSql, "_flow", counted)
-    return made
+    return threads
 
 
 def publish_again(twins: TwinShops, manifest: str | None = None) -> None:
