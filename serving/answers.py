@@ -44,7 +44,7 @@ class RecommendationsOut(BaseModel):
     )
     model: str = Field(
         description="the placement's model of the release, or `ladder` where it names none or the model knows nothing of this "
-        "request, `popular` where not even the ladder is better than what sells, `bundled` for a shop without a release; "
+        "request, `popularity` where not even the ladder is better than what sells, `bundled` for a shop without a release; "
         "`/v1/shops/{shop_id}/readiness` tells why",
         examples=["tifu_knn"],
     )

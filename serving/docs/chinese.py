@@ -66,9 +66,9 @@ CHINESE = {
         "来自哪一级：personalised（口味或最近看过的商品）、item_based（本页商品）、popular（热门）"
     ),
     "the placement's model of the release, or `ladder` where it names none or the model knows nothing of this request, "
-    "`popular` where not even the ladder is better than what sells, `bundled` for a shop without a release; "
+    "`popularity` where not even the ladder is better than what sells, `bundled` for a shop without a release; "
     "`/v1/shops/{shop_id}/readiness` tells why": (
-        "该展示位在此版本里的模型；没有指定、或模型对此请求一无所知时为 `ladder`，连 `ladder` 也不比热门好时为 `popular`，"
+        "该展示位在此版本里的模型；没有指定、或模型对此请求一无所知时为 `ladder`，连 `ladder` 也不比热门好时为 `popularity`，"
         "没有模型的店铺为 `bundled`；原因见 `/v1/shops/{shop_id}/readiness`"
     ),
     "release that gave the candidates; `none` for a shop without one": "给出候选商品的模型版本；没有模型的店铺为 `none`",
