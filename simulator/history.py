@@ -12,6 +12,7 @@ from typing import NamedTuple
 from jishi.landing import ShopFacts, write_landing
 from simulator.day import catalogue_happenings, play_day
 from simulator.defects import Delivery, deliver
+from simulator.journal import PAGE_VIEWED
 from simulator.seeds import stream
 from simulator.truth import Truth, truth_of, write_truth
 from simulator.world import SimulationPlan, World, make_world
@@ -36,9 +37,13 @@ def play(plan: SimulationPlan, day: int) -> PlayedDay:
     else:
         prefix = f"{day:03d}"
         happenings = play_day(world, day, prefix=prefix, names=("day", day))
-    rng = stream(plan.seed, plan.shop_id, "deliveries", day)
     end_ms = world.end_ms
-    deliveries = list(deliver(happenings, plan.shop_id, prefix, rng, until_ms=end_ms, is_clean=day == CATALOGUE))
+    deliveries: list[Delivery] = []
+    # Pages have ids and draws of their own, so that acts are delivered as they are without them.
+    for of_pages, kind, name in ((False, "", "deliveries"), (True, "p", "page deliveries")):
+        chosen = [happening for happening in happenings if (happening.type == PAGE_VIEWED) == of_pages]
+        rng = stream(plan.seed, plan.shop_id, name, day)
+        deliveries += deliver(chosen, plan.shop_id, kind + prefix, rng, until_ms=end_ms, is_clean=day == CATALOGUE)
     deliveries.sort(key=lambda d: d.received_ms)
     happened = (h for h in happenings if h.at_ms < end_ms)
     return PlayedDay(deliveries, truth_of(happened, deliveries, world, None if day == CATALOGUE else day))

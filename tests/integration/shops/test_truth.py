@@ -42,6 +42,13 @@ def test_persons_visits_conversion_and_repeat_rate_are_the_played_ones(platform:
     assert 0 < repeat_rate < 1
 
 
+def test_page_views_are_those_that_were_played(platform: ShopPlatform) -> None:
+    [counted] = mart_rows(
+        open_version(platform.settings), "select sum(page_views) as page_views from fct_shop_days where shop_id = ?", KISSA
+    )
+    assert counted["page_views"] == summary(platform)["page_views"] > 0
+
+
 def test_bots_are_those_that_were_let_loose(platform: ShopPlatform) -> None:
     """Nobody else, and every one of them that came; they are in no number of persons."""
     bots = {event.get("anonymous_id") for event in landed(platform, KISSA)} & set(summary(platform)["bots"])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from jishi.funnel_rules import FunnelRules
 from jishi.settings import get_settings
 from jishi.shops import Shop, Shops
 from ops.cli import app
@@ -136,6 +137,28 @@ def test_a_shop_says_when_its_visits_end(tmp_path: Path, run: Callable[..., str]
         registry.add(Shop(shop_id="a", name="registered again"))
     assert Shops.load(tmp_path / "shops.json").get("a").visits_end_at_midnight
     assert "choose pause or midnight" in shops("visits", "a", "noon")
+
+
+def test_a_shop_says_which_acts_are_steps_of_its_funnel(tmp_path: Path, run: Callable[..., str]) -> None:
+    run("create", "a", "--right", "track")
+
+    def shops(*arguments: str) -> str:
+        return CliRunner().invoke(app, ["shops", *arguments], env={"COLUMNS": "200"}).output
+
+    def rules() -> FunnelRules:
+        return Shops.load(tmp_path / "shops.json").get("a").funnel
+
+    assert rules() == FunnelRules(in_order=True, window_minutes=None)
+    assert "steps in any order, within 90 minutes of the first view" in shops("funnel", "a", "any", "--within", "90")
+    with Shops.edit(tmp_path / "shops.json") as registry:
+        registry.add(Shop(shop_id="a", name="registered again"))
+    assert rules() == FunnelRules(in_order=False, window_minutes=90)
+    assert "choose strict or any" in shops("funnel", "a", "loose")
+    assert "minutes, from 1 to 1440" in shops("funnel", "a", "strict", "--within", "0")
+    assert "unknown shop 'x'" in shops("funnel", "x", "strict")
+    assert rules() == FunnelRules(in_order=False, window_minutes=90)
+    assert "each step after the one before it, to the end of the visit" in shops("funnel", "a", "strict")
+    assert rules() == FunnelRules()
 
 
 def test_a_test_key_sends_and_says_so(run: Callable[..., str], tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 
 from imports.bronze import LineCounts, bronze_rows
 from jishi.contract import Refusal, check_event
+from jishi.contract.properties import PROPERTIES
 from jishi.outcomes import Outcome, outcome_without_history
 from simulator.truth import paid_minor
 
@@ -38,7 +39,17 @@ def test_planted_defects_are_what_contract_and_outcomes_find(shop):
 def test_every_event_that_is_not_broken_keeps_the_contract(events):
     refused = [result for event in events if isinstance(result := check_event(event, "xinghe"), Refusal)]
     assert refused == []
-    assert len({event["type"] for event in events}) == 20, "every type of the contract occurs"
+    assert {event["type"] for event in events} == {*PROPERTIES}, "every type of the contract occurs"
+
+
+def test_pages_are_opened_by_people_where_they_look_around_and_check_out(shop, events):
+    pages = [event for event in events if event["type"] == "page_viewed"]
+    assert len(pages) == shop.truth["page_views"] > 0
+    assert not {page["anonymous_id"] for page in pages} & set(shop.truth["bots"])
+    at_checkout = Counter(page["session_id"] for page in pages if page["properties"]["path"] == "/checkout")
+    assert at_checkout == Counter(event["session_id"] for event in events if event["type"] == "checkout_started")
+    searched = Counter(page["session_id"] for page in pages if page["properties"]["path"] == "/search")
+    assert searched == Counter(event["session_id"] for event in events if event["type"] == "search_performed")
 
 
 def test_money_is_the_sum_of_the_orders(shop, events):

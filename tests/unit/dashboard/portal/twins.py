@@ -181,7 +181,7 @@ def _value(name: str, kind: str, shop_id: str, number: int) -> Any:
         case "DATE":
             return day.replace(day=1) if name == "cohort_date" else day
         case "BOOLEAN":
-            return not (name == "is_complete" and number == 0)
+            return name != "is_bot" and not (name == "is_complete" and number == 0)
         case "VARCHAR" if name in ("shop_id", "shop"):
             return shop_id
         case "VARCHAR" if name == "excluded_reason":
