@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from dashboard.digest.changes import Change, change_of
 from dashboard.digest.week import Week
 from dashboard.portal.alerts.usual import WEEKS, Usual, usual_of
 from dashboard.portal.columns import COLUMNS, Column
@@ -33,7 +34,8 @@ class WeekNotReached(RuntimeError):
 class WeekNumber:
     """A metric of a week, of the week before and of last year's (None: unknown), in the unit of its column.
 
-    ``usual`` is the band of the weeks before when the week lies outside of it.
+    ``usual`` is the band of the weeks before when the week lies outside of it. The week in which the shop began is a part of
+    one: ``change`` from it, and from an unknown one, is None.
     """
 
     column: Column
@@ -41,6 +43,8 @@ class WeekNumber:
     before: Any
     year_before: Any
     usual: Usual | None
+    change: Change | None = None
+    year_change: Change | None = None
 
     @property
     def direction(self) -> int | None:
@@ -123,7 +127,20 @@ def _number(metric: str, rows: Mapping[date, Mapping[str, Any]], week: Week, kno
     value, usual = value_of(week), usual_of(earlier, _UNUSUAL)
     is_unusual = value is not None and usual is not None and not usual.low <= float(value) <= usual.high
     column = _BY_METRIC[metric]
-    return WeekNumber(column, value, value_of(week.before), value_of(week.year_before), usual if is_unusual else None)
+
+    def change_from(other: Week) -> Change | None:
+        is_whole = known_from is not None and known_from <= other.first
+        return change_of(column, value, value_of(other)) if is_whole else None
+
+    return WeekNumber(
+        column,
+        value,
+        value_of(week.before),
+        value_of(week.year_before),
+        usual if is_unusual else None,
+        change_from(week.before),
+        change_from(week.year_before),
+    )
 
 
 def _top_items(marts: ShopMarts, week: Week) -> list[TopItem]:

@@ -9,6 +9,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from datetime import date, timedelta
+from decimal import Decimal
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,14 @@ import pytest
 
 import dashboard.digest.__main__ as command
 from dashboard.delivery import Destination
+from dashboard.digest.changes import Change, change_of
 from dashboard.digest.numbers import TopItem, WeekNotReached, WeekNumbers, numbers_of
 from dashboard.digest.page import Digest
 from dashboard.digest.pictures import days_picture
 from dashboard.digest.week import Week
 from dashboard.portal.alerts.rules import Alert, AlertRule
 from dashboard.portal.alerts.usual import Usual
+from dashboard.portal.columns import column_named
 from dashboard.portal.formats import Formats
 from dashboard.portal.published_marts import PublishedMarts
 from dashboard.portal.shop_marts import marts_of_shop
@@ -97,6 +100,60 @@ def test_numbers_are_those_of_the_marts_and_unknown_ones_are_none(twins: TwinSho
         assert [item.title for item in items] == ["连衣裙"]
     assert numbers["orders"].direction == 1
     assert numbers["orders"].value == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "other", "english", "chinese"),
+    [
+        ("orders", 7, 4, "+75.0%", "+75.0%"),
+        ("orders", 4, 4, "0.0%", "0.0%"),
+        ("orders", 0, 4, "−100.0%", "−100.0%"),
+        ("orders", 4, 0, None, None),  # of nothing nothing is a percentage
+        ("orders", 0, 0, None, None),
+        ("orders", 10001, 10000, "+<0.1%", "+<0.1%"),
+        ("visitors", None, 4, None, None),
+        ("visitors", 4, None, None, None),
+        ("conversion", 0.03, 0.02, "+1.0 pp", "+1.0 个百分点"),  # and not +50 %
+        ("conversion", 0.02, 0.0, "+2.0 pp", "+2.0 个百分点"),
+        ("refund_rate_by_refund_day", 0.104, 0.125, "−2.1 pp", "−2.1 个百分点"),
+        ("conversion", None, 0.02, None, None),
+        ("net_gmv_minor", Decimal(150060), Decimal(100000), "+50.1%", "+50.1%"),
+        ("net_gmv_minor", 12345, -500, None, None),  # more was refunded than sold
+        ("net_gmv_minor", -500, 1000, "−150.0%", "−150.0%"),
+        ("customer_value_minor", 133.4, 100.0, "+33.4%", "+33.4%"),
+    ],
+)
+def test_changes_are_percent_or_points_and_none_where_there_is_no_base(
+    name: str, value: Any, other: Any, english: str | None, chinese: str | None
+) -> None:
+    change = change_of(column_named(name), value, other)
+    assert (change and change.shown("en"), change and change.shown("zh")) == (english, chinese)
+
+
+def test_a_whole_week_before_has_a_change_and_the_week_of_the_opening_has_none(
+    twins: TwinShops, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shop opened on Thursday the 19th: seven orders after four of four days are no growth of 75 %."""
+    with marts_of_shop(PublishedMarts(twins.settings), PLAIN) as marts:
+        numbers = numbers_of(marts, WEEK).numbers
+        assert {(number.change, number.year_change) for number in numbers} == {(None, None)}
+        # The same rows, in a shop that is known since the Monday before.
+        monkeypatch.setattr(
+            "dashboard.digest.numbers._end_of_days", lambda marts, newest: date(2026, 11, 29) if newest else date(2026, 11, 16)
+        )
+        by_metric = {number.column.metric: number for number in numbers_of(marts, WEEK).numbers}
+    assert by_metric["orders"].change == Change(Decimal(75), is_points=False)
+    assert by_metric["orders"].year_change is None
+    assert by_metric["visitors"].change is None, "visits are known since Thursday"
+    digest = Digest(
+        Shop(shop_id="s", name="集市"),
+        WeekNumbers(WEEK, [by_metric["orders"]], [], [], []),
+        [],
+        Formats("zh", "CNY", "UTC"),
+        "",
+    )
+    assert "支付订单: 7 单 (上周 4 单▲ +75.0%, 去年同周 –)" in digest.message().text
+    assert "+75.0%" in digest.page()
 
 
 def test_a_week_that_is_not_worked_up_is_not_compared(twins: TwinShops) -> None:
