@@ -14,6 +14,7 @@ from jishi.identity import DEVICE, USER
 Reason = Literal["guest", "staff", "distributor"]
 FourDays = tuple[int, int, int, int]
 FourAmounts = tuple[int, int, int, int]
+MOST_EXCLUSIONS = 500
 LOWEST_OF_FOUR = 2  # the four thresholds of a measure are those of the scores 2 to 5
 
 
@@ -25,8 +26,15 @@ class Exclusion(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     reason: Reason
-    person: str = Field(pattern=f"^({USER}|{DEVICE})")
+    person: str = Field(pattern=f"^({USER}|{DEVICE})", max_length=258)
     is_prefix: bool = False
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> Exclusion:
+        """An id is more than its kind; only all devices together, the guests, are named by it alone."""
+        if self.person == USER or (self.person == DEVICE and not self.is_prefix):
+            raise ValueError(f"person has to name somebody: an id, or how it begins, after {self.person}")
+        return self
 
 
 class CustomerRules(BaseModel):
@@ -39,7 +47,9 @@ class CustomerRules(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    exclusions: tuple[Exclusion, ...] = (Exclusion(reason="guest", person=DEVICE, is_prefix=True),)
+    exclusions: tuple[Exclusion, ...] = Field(
+        (Exclusion(reason="guest", person=DEVICE, is_prefix=True),), max_length=MOST_EXCLUSIONS
+    )
     recency_days: FourDays | None = None
     orders: FourAmounts | None = None
     spent_minor: FourAmounts | None = None

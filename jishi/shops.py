@@ -24,6 +24,7 @@ from jishi.customer_rules import CustomerRules
 from jishi.files import write_json
 from jishi.funnel_rules import FunnelRules
 from jishi.item_thresholds import ItemThresholds
+from jishi.quiet_hours import QuietHours
 
 Right = Literal["write", "read", "track"]
 ModelsFrom = Literal["memory", "tables"]
@@ -71,7 +72,8 @@ class Shop(BaseModel):
     from tables that Spark computes, for a shop whose acts do not fit one machine's memory; ``orders_from`` whose orders count:
     those of its server, or those of its pages, whose key everybody can read; ``visits_end_at_midnight`` whether a visit that
     goes on past midnight is two; ``funnel`` which acts of a visit are steps of it; ``customers`` who is none, and their
-    thresholds; ``items`` when they sell well, lie too long, and the bounds of price bands.
+    thresholds; ``items`` when they sell well, lie too long, and the bounds of price bands; ``quiet_hours`` when none of its
+    alerts is sent.
     """
 
     shop_id: ShopId
@@ -85,6 +87,7 @@ class Shop(BaseModel):
     funnel: FunnelRules = Field(default_factory=FunnelRules)
     customers: CustomerRules = Field(default_factory=CustomerRules)
     items: ItemThresholds = Field(default_factory=ItemThresholds)
+    quiet_hours: QuietHours | None = None
     keys: list[Key] = Field(default_factory=list)
 
     @field_validator("time_zone")
@@ -129,9 +132,8 @@ class Shops(BaseModel):
     def add(self, shop: Shop) -> Shop:
         """Register a shop, or update name, zone and currency of a known one; what else is set for it stays."""
         known = self.shops.get(shop.shop_id)
-        choices = ("events_per_s", "models_from", "orders_from", "visits_end_at_midnight", "funnel")
-        names = (*choices, "customers", "items", "keys")
-        kept = {name: getattr(known, name) for name in names} if known else {}
+        given = {"shop_id", "name", "time_zone", "currency"}
+        kept = {name: getattr(known, name) for name in Shop.model_fields if name not in given} if known else {}
         self.shops[shop.shop_id] = shop.model_copy(update=kept)
         return self.shops[shop.shop_id]
 
@@ -178,6 +180,10 @@ class Shops(BaseModel):
     def set_item_rules(self, shop_id: str, rules: ItemThresholds) -> None:
         """Say what the marts of items go by, from the next ones on. Raises UnknownShop."""
         self.shops[shop_id] = self.get(shop_id).model_copy(update={"items": rules})
+
+    def set_quiet_hours(self, shop_id: str, hours: QuietHours | None) -> None:
+        """Say when alerts wait, or with None that they never do. Raises UnknownShop."""
+        self.shops[shop_id] = self.get(shop_id).model_copy(update={"quiet_hours": hours})
 
     def groups(self, size: int, *, models_from: ModelsFrom | None = None) -> list[list[str]]:
         """Ids of all shops (or of those with such models), sorted and cut into groups of at most ``size``."""

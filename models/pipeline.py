@@ -32,11 +32,13 @@ from models.interactions import Interactions, instant, read_interactions, with_p
 from models.item_knn import ItemKNN
 from models.judged_acts import describe, read_judged, split
 from models.persons_then import view_persons_then
+from models.placements import repurchase
 from models.placements.choice import choose_recipe as decide_placement
 from models.placements.judge import evaluate_placements
 from models.placements.newcomers import Facts, find, read_facts
 from models.placements.ranked import teach
 from models.placements.recipes import RECIPES, asked, named
+from models.placements.repurchase import BoughtItems, bought_again
 from models.placements.stored import load
 from models.placements.training_set import TrainingSet
 from models.provenance import code_digest
@@ -96,6 +98,7 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
         states, training_set = fit_part(part, as_of, parameters, chain.from_iterable(recipes.values()), ranker)
         if name == "full":
             states |= _newcomers(item_facts, training_set)
+            states[repurchase.PURCHASES] = BoughtItems.of(training_set.bought).state()
         ids = {"items": part.item_ids.tolist(), "persons": part.person_ids.tolist()}
         span = {"from": instant(part.occurred_at.min()).isoformat(), "to": instant(part.occurred_at.max()).isoformat()}
         save(folder / name, states, ids, facts | {"trained_on": span})
@@ -150,7 +153,8 @@ def evaluate_candidate(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[st
     every = chain.from_iterable(recipes.values())
     fitted = load(every, lambda name: load_state(folder / "window", manifest, name), item_knn, len(interactions.person_ids))
     sales = np.asarray(models["popularity"].state()["sales"], dtype=np.float32)
-    placements = evaluate_placements(fitted, recipes, interactions, window, sales)
+    is_bought_again = bought_again(load_state(folder / "window", manifest, repurchase.FILE)["chance"].astype(np.float32))
+    placements = evaluate_placements(fitted, recipes, interactions, window, sales, is_bought_again)
     report = {"shop_id": shop_id, "candidate": folder.name, **report, "placements": placements}
     write_json(folder / "evaluation.json", report)
     return report

@@ -16,10 +16,11 @@ from jishi.files import write_json
 from models.als import ALS
 from models.artefact import MANIFEST, CorruptArtefact, load_ids, load_state, read_manifest
 from models.item_knn import ItemKNN
-from models.placements import newcomers
+from models.placements import newcomers, repurchase
 from models.placements.newcomers import Newcomers
 from models.placements.recipes import RECIPES, Recipe
 from models.placements.released import PlacementModel
+from models.placements.repurchase import BoughtItems, bought_again
 from models.placements.stored import files_of, load
 from models.recommender import Items, Scores
 
@@ -39,7 +40,8 @@ def write_release(full: Path, folder: Path, decision: dict[str, Any]) -> None:
     manifest = read_manifest(full)
     placements = decision["placements"]
     recipes = [Recipe.from_json(chosen["recipe"]) for chosen in placements.values() if chosen["recipe"] is not None]
-    states = [*_LADDER, *files_of(recipes), *(file for file in newcomers.FILES if file in manifest["shapes"])]
+    optional = (*newcomers.FILES, repurchase.FILE, repurchase.PURCHASES)
+    states = [*_LADDER, *files_of(recipes), *(file for file in optional if file in manifest["shapes"])]
     files = [*(f"{name}.npz" for name in states), "items.json", "persons.json"]
     folder.mkdir(parents=True)
     for file in files:
@@ -62,6 +64,8 @@ class Release:
         self._person_factors: Scores | None = None
         self._number_of_person = {person_id: number for number, person_id in enumerate(person_ids)}
         self.newcomers: Newcomers | None = None
+        self.is_bought_again = np.zeros(len(item_ids), dtype=np.bool_)
+        self._purchases: BoughtItems | None = None
         self._is_taste_proved = True
         self._placements: dict[str, PlacementModel] = {}
         self.placement_notes: dict[str, str] = dict.fromkeys(RECIPES, "ladder: a release of format 1 names no model")
@@ -115,8 +119,20 @@ class Release:
             if newcomers.FILES[0] in manifest["shapes"]:
                 states = {file: load_state(folder, manifest, file) for file in newcomers.FILES}
                 self.newcomers = Newcomers.from_states(states, len(self._number_of_person), len(self.item_ids))
+            self._load_purchases(folder, manifest)
         except (KeyError, TypeError, ValueError) as error:
             raise CorruptArtefact(f"{folder}: a model of a placement is not whole: {error}") from error
+
+    def _load_purchases(self, folder: Path, manifest: dict[str, Any]) -> None:
+        """What releases of before do not have: then nothing is offered again, and nobody is known to have bought."""
+        if repurchase.FILE in manifest["shapes"]:
+            chance = load_state(folder, manifest, repurchase.FILE)["chance"].astype(np.float32)
+            if len(chance) != len(self.item_ids):
+                raise ValueError(f"{repurchase.FILE} is of {len(chance)} items, not of {len(self.item_ids)}")
+            self.is_bought_again = bought_again(chance)
+        if repurchase.PURCHASES in manifest["shapes"]:
+            state = load_state(folder, manifest, repurchase.PURCHASES)
+            self._purchases = BoughtItems.from_state(state, len(self._number_of_person), len(self.item_ids))
 
     def _placement(self, folder: Path, manifest: dict[str, Any], recipe: Recipe) -> PlacementModel:
         persons, items = self._number_of_person, len(self.item_ids)
@@ -134,6 +150,13 @@ class Release:
             return None
         items = self.newcomers.nearest.of_person(number).items
         return items if len(items) else None
+
+    def purchases(self, person_id: str) -> Items:
+        """Numbers of the items that a person bought, as far as the release learnt of it."""
+        number = self._number_of_person.get(person_id)
+        if number is None or self._purchases is None:
+            return np.empty(0, dtype=np.int64)
+        return self._purchases.of_person(number)
 
     def taste(self, person_id: str) -> Scores | None:
         """Long-term preference of a person for every item; None for a person whom the release does not know, and for all where

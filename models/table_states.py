@@ -16,10 +16,12 @@ from scipy import sparse
 from jishi.preference import WEIGHTS
 from jishi.tables import ALS_ITEM_FACTORS, ALS_PERSON_FACTORS, BEFORE_CUT, ITEM_NEIGHBOURS, PERSON_CANDIDATES, TableSchema
 from models.interactions import OF_SHOP, OF_SHOP_THEN, cut_value, known_before, sales_of
+from models.placements import repurchase
 from models.placements.lists import LENGTH, Lists, origin
 from models.placements.recipes import CANDIDATES, CANDIDATES_AND_HISTORY
 from models.recommender import Scores, State
 from models.sessions.model import pack
+from models.timed.buy_again import SHORTEST_GAP_DAYS, BuyAgain
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,6 +47,7 @@ def read_states(
             "item_factors": _factors(connection, ALS_ITEM_FACTORS, "item", shop_id, items, before),
             "person_factors": _factors(connection, ALS_PERSON_FACTORS, "person", shop_id, persons, before),
         },
+        repurchase.FILE: _repurchase_chances(connection, shop_id, items, before),
         "context_bought_together": pack("rules", _neighbours(connection, shop_id, "order", items, before)),
         f"lists_{CANDIDATES}": _candidates(connection, shop_id, persons, before).state(),
         f"lists_{CANDIDATES_AND_HISTORY}": _candidates_and_history(connection, shop_id, persons, before).state(),
@@ -63,6 +66,27 @@ def _sales(connection: duckdb.DuckDBPyConnection, shop_id: str, items: int, befo
     paid, seen = np.zeros((2, items), dtype=np.int64)
     paid[rows["number"]], seen[rows["number"]] = rows["paid"], rows["seen"]
     return sales_of(paid, seen)
+
+
+def _repurchase_chances(connection: duckdb.DuckDBPyConnection, shop_id: str, items: int, before: datetime | None) -> State:
+    """``models.placements.repurchase`` from sums: gaps of at least half a day between payments of a person and item."""
+    of_shop = OF_SHOP if before is None else OF_SHOP_THEN
+    rows = connection.execute(
+        f"""
+        with paid as (select a.person_id, a.item_id, a.occurred_at {of_shop} and a.kind = 'pay'{known_before(before)}),
+        gaps as (
+            select item_id, epoch(occurred_at - lag(occurred_at) over of_pair) / 86400 as days
+            from paid window of_pair as (partition by person_id, item_id order by occurred_at)
+        )
+        select n.number, count(*) as bought, count(days) as gaps, coalesce(sum(ln(days)), 0) as log_gaps
+        from gaps join items as n on gaps.item_id = n.id where days is null or days >= {SHORTEST_GAP_DAYS} group by 1
+        """,
+        {"shop": shop_id} | cut_value(before),
+    ).fetchnumpy()
+    sums = np.zeros((3, items))
+    for row, name in zip(sums, ("log_gaps", "gaps", "bought"), strict=True):
+        row[rows["number"]] = rows[name]
+    return repurchase.chances_of(BuyAgain().fit_sums(*sums))
 
 
 def _neighbours(

@@ -10,6 +10,7 @@ import numpy as np
 from models.als import ALS
 from models.interactions import Interactions
 from models.item_knn import ItemKNN
+from models.placements import repurchase
 from models.placements.ranked import ListRanker
 from models.placements.recipes import Recipe, fit
 from models.placements.stored import states_of
@@ -46,6 +47,7 @@ def fit_part(
     training_set = TrainingSet.of(acts, as_of, item_knn, als)
     states = {"popularity": popularity.state(), "item_knn": item_knn.state()}
     states["als"] = als.state() | {"person_factors": training_set.person_factors}
+    states[repurchase.FILE] = repurchase.repurchase_chances(training_set)
     return states | states_of(fit(training_set, recipes, ranker)), training_set
 
 

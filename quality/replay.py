@@ -23,6 +23,7 @@ from jishi.contract.home_money import ShopMoney, shop_money
 from jishi.contract.reading import read_event
 from jishi.contract.sender import sender_of
 from jishi.lake.publishing import Replacement, publish, rows_at
+from jishi.lake.quarantine import Quarantined, quarantined
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
 from jishi.lake.rows import Rows
@@ -32,7 +33,6 @@ from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shop, Shops
 from jishi.tables import BRONZE_REPAIRS
-from quality.quarantine import Quarantined, quarantined
 from quality.repair import Mapping
 
 

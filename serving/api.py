@@ -115,11 +115,31 @@ def recommendations(
         list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] | None,
         Query(min_length=1, max_length=100, description="items in the cart, the one put in last at the end; may repeat"),
     ] = None,
+    order_id: Annotated[
+        str | None, Query(min_length=1, max_length=200, description="the order just paid, for `after_payment`")
+    ] = None,
+    order_item_id: Annotated[
+        list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] | None,
+        Query(
+            min_length=1,
+            max_length=100,
+            description="items of the order just paid; may repeat. Left out, they are those of `order_id`, or of the shopper's "
+            "last order within 30 minutes, as soon as `order_paid` is in the log",
+        ),
+    ] = None,
+    exclude_purchased: Annotated[
+        bool | None,
+        Query(
+            description="`true`: nothing that the shopper is known to have bought; `false`: no item is left out for that; "
+            "left out: what was just paid is, unless it is soon bought again"
+        ),
+    ] = None,
     placement: Annotated[Placement, Query(description="where the list is shown")] = "home",
     limit: Annotated[int, Query(ge=1, le=100, description="most items in the answer")] = 20,
 ) -> RecommendationsOut:
     """A shopper whom nobody knows gets what is popular. The list never holds an item that is out of stock, not active, or of
-    another shop, nor the page's own item or one of the cart."""
+    another shop, nor the page's own item or one of the cart, nor, after payment, what was just paid and is not soon bought
+    again."""
     if placement == "item" and item_id is None:
         message = "placement item needs the item of the page"
         raise RequestValidationError([{"type": "missing", "loc": ("query", "item_id"), "msg": message}])
@@ -128,7 +148,9 @@ def recommendations(
     persons = tuple(person for person in named if person is not None)
     try:
         cart = tuple(dict.fromkeys(cart_item_id or ()))
-        answer = _engine(http).answer(Request(shop_id, placement, limit, persons, item_id, cart), request_id)
+        paid = tuple(dict.fromkeys(order_item_id or ()))
+        asked = Request(shop_id, placement, limit, persons, item_id, cart, paid, exclude_purchased)
+        answer = _engine(http).answer(asked, request_id, order_id)
     except NoRelease:
         body = ErrorBody(code="no_release", message=NO_RELEASE)
         raise HTTPException(503, body.model_dump(), {"Retry-After": str(_RETRY_AFTER_S)}) from None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from jishi.paths import Paths
 from jishi.settings import Settings
 from serving.exploring import decided, explore
 from serving.keys import ReadKeys
 from serving.metrics import ServingMetrics
+from serving.orders import LiveOrders
 from serving.recent import Recent
 from serving.recommend import Answer, CatchingUp, Request, recommend
 from serving.served_log import ServedLog
@@ -32,6 +33,7 @@ class Engine:
     served_log: ServedLog
     decisions: ServedLog
     stream: StreamHealth
+    orders: LiveOrders
     watcher: Watcher
     metrics: ServingMetrics
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -47,7 +49,7 @@ class Engine:
         recent = Recent(log=served_log)
         watcher = Watcher(settings, paths, keys, states, recent)
         metrics = ServingMetrics(states, stream, recent.health, served_log, time.time)
-        return cls(settings, paths, keys, states, recent, served_log, decisions, stream, watcher, metrics)
+        return cls(settings, paths, keys, states, recent, served_log, decisions, stream, LiveOrders(), watcher, metrics)
 
     def start(self) -> None:
         """Start the watcher, the reader of the stream and the writers of the logs."""
@@ -66,18 +68,31 @@ class Engine:
         for thread in self._threads:
             thread.join(timeout=5)
 
-    def answer(self, request: Request, request_id: str) -> Answer:
-        """The answer to a request. Raises serving.recommend.NoRelease and CatchingUp."""
+    def answer(self, request: Request, request_id: str, order_id: str | None = None) -> Answer:
+        """The answer to a request; ``order_id`` is the order just paid where its items are not in the request.
+
+        Raises serving.recommend.NoRelease and CatchingUp.
+        """
         state = self.states.find(request.shop_id)
         shelf, catalogue = state.shelf, state.catalogue
         if shelf is not None and not self.stream.has_caught_up:
             raise CatchingUp(request.shop_id)
+        request = self._with_orders(request, order_id)
         answer = recommend(request, shelf, catalogue, self.recent.last_acts)
         assert shelf is not None  # else NoRelease was raised
         answer, decision = explore(answer, request, shelf, catalogue, state.exploration)
         if decision is not None:
             self.decisions.note(decided(decision, answer, request, request_id, shelf, time.time_ns() // 1_000_000))
         return answer
+
+    def _with_orders(self, request: Request, order_id: str | None) -> Request:
+        """The request with what the log says of the order just paid and of what the persons bought."""
+        if request.excludes_purchased:
+            request = replace(request, bought=frozenset(self.orders.bought(request.shop_id, request.persons)))
+        if request.placement != "after_payment" or request.order:
+            return request
+        now_ms = time.time_ns() // 1_000_000
+        return replace(request, order=self.orders.just_paid(request.shop_id, order_id, request.persons, now_ms))
 
     def dead_threads(self) -> list[str]:
         """Threads that ended though nobody stopped them."""
@@ -86,4 +101,4 @@ class Engine:
     def _follow(self) -> None:
         lateness = Lateness(self.settings.allowed_lateness_s, self.settings.future_tolerance_s)
         start_ms = self.watcher.snapshot_covers_ms
-        follow(self.settings.kafka_bootstrap, self.states, lateness, self.stream, self._stop, start_ms)
+        follow(self.settings.kafka_bootstrap, self.states, self.orders, lateness, self.stream, self._stop, start_ms)

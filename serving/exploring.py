@@ -126,7 +126,7 @@ def _eligible(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalog
     """New items that may be shown to this person in this list."""
     newcomers = shelf.model.newcomers
     assert newcomers is not None
-    taken = {one.item.item_id for one in answer.items} | request.shown_not
+    taken = {one.item.item_id for one in answer.items} | request.shown_not(shelf)
     near = next(
         (near_person for person in request.persons if (near_person := shelf.model.newcomers_near(person)) is not None), None
     )

@@ -18,12 +18,16 @@ Basis = Literal["person", "items", "both"] | None  # what the placement's model 
 _GIVEN = ("item", "cart")  # placements whose question starts from items
 
 
-def given_items(placement: str, visit: Sequence[int], cart: Sequence[int], context: int | None) -> list[int]:
+def given_items(
+    placement: str, visit: Sequence[int], cart: Sequence[int], context: int | None, order: Sequence[int] = ()
+) -> list[int]:
     """Numbers of the items that the placement's model answers from, oldest first.
 
     On an item page: the last items of the visit, then the page's item. In the cart: its items; where the storefront does not
-    send them, as on an item page. Elsewhere none: the person's list answers.
+    send them, as on an item page. After payment: the items just paid. Elsewhere none: the person's list answers.
     """
+    if placement == "after_payment":
+        return list(order)
     if placement not in _GIVEN:
         return []
     last = [] if context is None else [context]

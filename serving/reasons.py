@@ -58,6 +58,11 @@ _SENTENCES = {
         ("常被一起购买的商品", "Often bought together"),
         ("常与「{zh}」一起购买", 'Often bought together with "{en}"'),
     ),
+    "bought_next": (
+        "bought_next",
+        ("大家接着买的商品", "What people bought next"),
+        ("买过「{zh}」的人接着买了", 'People who bought "{en}" bought this next'),
+    ),
     "bought_often": ("bought_often", ("你常买这件商品", "You buy this often"), None),
     "bought_before": ("bought_before", ("你买过这件商品", "You bought this before"), None),
     "due_again": ("due_again", ("该再买这件商品了", "Time to buy this again"), None),

@@ -5,7 +5,7 @@ Where it names none, or the model has nothing to say of this request, the ladder
 
 The ladder: ``personalised`` when the release knows the person's taste or last items, else ``item_based`` when it knows items
 near the page's one, else ``popular``. Whatever the rung, the guard looks at each item again before it leaves: in the shop's own
-catalogue, active, in stock, and not the item of the page.
+catalogue, active, in stock, and not the item of the page, nor what was just paid.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ class CatchingUp(LookupError):
 class Request:
     """What is asked, checked already. ``persons`` are the person ids that the storefront knows, user first.
 
-    ``cart`` are the items in the cart, the one put in last at the end; empty where the storefront does not send them.
+    ``cart`` are the items in the cart, the one put in last at the end; empty where the storefront does not send them. ``order``
+    are the items just paid. ``excludes_purchased``: True leaves out everything that the persons are known to have bought, None
+    what was just paid unless it is soon bought again, False nothing. ``bought`` are items that they bought since the release.
     """
 
     shop_id: str
@@ -67,11 +69,20 @@ class Request:
     persons: tuple[str, ...] = ()
     item_id: str | None = None
     cart: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
+    excludes_purchased: bool | None = None
+    bought: frozenset[str] = frozenset()
 
-    @property
-    def shown_not(self) -> set[str]:
-        """Items that the list may not hold: the page's, and those in the cart."""
-        return {*self.cart, *([] if self.item_id is None else [self.item_id])}
+    def shown_not(self, shelf: Shelf) -> set[str]:
+        """Items that the list may not hold: the page's, the cart's, and what was bought as ``excludes_purchased`` says."""
+        hidden = {*self.cart, *([] if self.item_id is None else [self.item_id])}
+        if self.excludes_purchased:
+            learnt = (int(number) for person in self.persons for number in shelf.model.purchases(person))
+            return hidden | self.bought | {*self.order} | {shelf.model.item_ids[number] for number in learnt}
+        if self.excludes_purchased is None:
+            again = shelf.model.is_bought_again
+            hidden |= {each for each in self.order if (number := shelf.number_of.get(each)) is None or not again[number]}
+        return hidden
 
 
 @dataclass(frozen=True)
@@ -97,20 +108,22 @@ def recommend(request: Request, shelf: Shelf | None, catalogue: Catalogue, last_
     """The answer to a request. Raises NoRelease when the shop has no shelf yet."""
     if shelf is None:
         raise NoRelease(request.shop_id)
+    hidden = request.shown_not(shelf)
     last = [act for act in last_acts(request.shop_id, request.persons) if act.item_id in shelf.number_of]
     asked = _Asked(
         request,
         recent=[shelf.number_of[act.item_id] for act in last],
         ages_s=[act.age_s for act in last],
         context=None if request.item_id is None else shelf.number_of.get(request.item_id),
-        shown_not=_mask(shelf, request.shown_not),
+        order=[shelf.number_of[item_id] for item_id in request.order if item_id in shelf.number_of],
+        shown_not=_mask(shelf, hidden),
     )
     mix, served_by, model = _mix(asked, shelf)
     items = []
     blend = BLEND if model == LADDER else PLACED
     for number in _chosen(asked, shelf, mix, blend, has_intent=model == LADDER or request.placement == "home"):
         item = catalogue.get(shelf.model.item_ids[number])
-        if item is None or not item.is_sellable or item.item_id in request.shown_not:
+        if item is None or not item.is_sellable or item.item_id in hidden:
             continue
         share = mix.main_share(number)
         cause = NONE if share.because is None else int(share.because[number])
@@ -129,6 +142,7 @@ class _Asked:
     recent: list[int]
     ages_s: list[float]
     context: int | None
+    order: list[int]
     shown_not: Mask
 
     @property
@@ -140,6 +154,13 @@ class _Asked:
     def counted(self) -> list[int]:
         """The last items that the placement's list may follow: on a page and in the cart those of the visit."""
         return self.visit if self.request.placement in _OF_THE_VISIT else self.recent
+
+    @property
+    def causes(self) -> list[int]:
+        """What the question is about: the page's item, after payment the items just paid."""
+        if self.request.placement == "after_payment" and self.order:
+            return self.order
+        return [] if self.context is None else [self.context]
 
     def weighted(self, blend: Blend) -> list[tuple[int, float]]:
         """The counted items with the weight of their recency."""
@@ -160,7 +181,7 @@ def _mix(asked: _Asked, shelf: Shelf) -> tuple[Mix, ServedBy, str]:
         return (*_ladder(asked, shelf, BLEND), LADDER)
     mix = empty_mix(shelf.size)
     cart = [shelf.number_of[item_id] for item_id in request.cart if item_id in shelf.number_of]
-    given = given_items(request.placement, asked.visit, cart, asked.context)
+    given = given_items(request.placement, asked.visit, cart, asked.context, asked.order)
     basis = add_model(mix, placed, given, request.persons, asked.shown_not, PLACED)
     if basis is None or (request.placement == "item" and basis == "person"):  # a list that ignores the page would be no answer
         return (*_ladder(asked, shelf, BLEND), LADDER)
@@ -175,7 +196,7 @@ def _add_recent(mix: Mix, asked: _Asked, shelf: Shelf, blend: Blend) -> None:
     recent = asked.weighted(blend)
     neighbours = {number: shelf.model.neighbours(number) for number, _ in recent}
     # Strengths are relative to the strongest, so what has faded as a whole says so by the weight of the source.
-    faded = recent[0][1] * (1.0 if asked.context is None else blend.visit_on_page)
+    faded = recent[0][1] * (blend.visit_on_page if asked.causes else 1.0)
     mix.add("recent", blend.recent * faded, *near(shelf.size, recent, neighbours))
     mix.add("category", blend.category * faded, *same_category(shelf.categories, shelf.popularity_in_category, recent))
 
@@ -183,10 +204,9 @@ def _add_recent(mix: Mix, asked: _Asked, shelf: Shelf, blend: Blend) -> None:
 def _ladder(asked: _Asked, shelf: Shelf, blend: Blend) -> tuple[Mix, ServedBy]:
     mix = empty_mix(shelf.size)
     served_by: ServedBy = "popular"
-    context = asked.context
-    if context is not None:
-        causes = [(context, 1.0)]
-        strength, because = near(shelf.size, causes, {context: shelf.model.neighbours(context)})
+    causes = [(number, 1.0) for number in asked.causes]
+    if causes:
+        strength, because = near(shelf.size, causes, {number: shelf.model.neighbours(number) for number, _ in causes})
         mix.add("context", blend.context, strength, because)
         if not strength.any():
             mix.add("category", blend.category, *same_category(shelf.categories, shelf.popularity_in_category, causes))

@@ -91,6 +91,13 @@ class ServedModel(Protocol):
     def newcomers(self) -> NewItems | None:
         """New items to explore; None when there are none."""
 
+    @property
+    def is_bought_again(self) -> npt.NDArray[np.bool_]:
+        """Items (items,) that are offered again to who has just paid for them."""
+
+    def purchases(self, person_id: str) -> Indices:
+        """Numbers of the items that a person bought, as far as the release knows; none for a stranger."""
+
     def newcomers_near(self, person_id: str) -> Indices | None:
         """Numbers of new items nearest to a person's taste, best first; None for an unknown person."""
 

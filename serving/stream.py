@@ -1,4 +1,5 @@
-"""Catalogue changes as they become known: one thread reads the event log and applies ``item_changed`` to the shops' states.
+"""Changes as they become known: one thread reads the event log, applies ``item_changed`` to the shops' states and remembers
+orders.
 
 The reader belongs to no consumer group: every serving process needs every change. It starts at the newest instant that the
 snapshots of all shops cover, or at the start of the log; the catalogue's own order of versions makes overlap harmless.
@@ -9,21 +10,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Event
+from threading import Event as Signal
 
 import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from jishi import topics
-from jishi.contract import Refusal, check_event
+from jishi.contract import Event, Refusal, check_event
 from jishi.contract.fields import to_ms
-from jishi.contract.properties import ItemChanged
+from jishi.contract.properties import ItemChanged, OrderPaid
+from jishi.identity import named_person
 from jishi.outcomes import KEPT_OUT, Outcome, outcome_without_history
 from serving.catalogue import Item, Version
+from serving.orders import LiveOrders, PaidOrder
 from serving.shop_state import ShopStates
 
 # Records are compact JSON: nearly every record is of another type and is passed over without being parsed.
-_MARK = b'"item_changed"'
+_MARK, _PAID = b'"item_changed"', b'"order_paid"'
 _BATCH = 1_000
 _PASSING = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._PARTITION_EOF, KafkaError._RESOLVE)
 
@@ -58,9 +61,10 @@ class Lateness:
 def follow(
     bootstrap: str,
     states: ShopStates,
+    orders: LiveOrders,
     lateness: Lateness,
     health: StreamHealth,
-    stop: Event,
+    stop: Signal,
     start_ms: Callable[[], int | None],
 ) -> None:
     """Apply changes until ``stop`` is set. Waits for broker and topic; ``start_ms`` is asked once, when both are there."""
@@ -83,7 +87,7 @@ def follow(
             for message in consumer.consume(_BATCH, 0.1):
                 error = message.error()
                 if error is None:
-                    apply_record(message, states, lateness, health)
+                    apply_record(message, states, orders, lateness, health)
                 elif error.code() not in _PASSING:
                     raise KafkaException(error)
             if not health.has_caught_up:
@@ -96,9 +100,14 @@ def follow(
         consumer.close()
 
 
-def apply_record(message: Message, states: ShopStates, lateness: Lateness, health: StreamHealth) -> None:
-    """Apply one record of the log if it changes an item; count why it does not."""
+def apply_record(message: Message, states: ShopStates, orders: LiveOrders, lateness: Lateness, health: StreamHealth) -> None:
+    """Apply one record of the log if it changes an item or is an order; count why a change is not applied."""
     value, (_, received_at_ms) = message.value(), message.timestamp()
+    if value is not None and _PAID in value:
+        order = order_of(value, received_at_ms, lateness)
+        if order is not None:
+            orders.put(order)
+            return
     if value is None or _MARK not in value:
         return
     outcome = change_of(value, received_at_ms, lateness)
@@ -115,29 +124,12 @@ def apply_record(message: Message, states: ShopStates, lateness: Lateness, healt
 
 def change_of(value: bytes, received_at_ms: int, lateness: Lateness) -> tuple[str, Item] | str:
     """Shop and new state of an ``item_changed`` record, or why there is none: other, unreadable, invalid or future."""
-    try:
-        record = orjson.loads(value)
-        if record["type"] != "item_changed":
-            return "other"
-        outcome = outcome_without_history(
-            invalid_reason=record["invalid_reason"],
-            occurred_at_ms=record["occurred_at_ms"],
-            received_at_ms=received_at_ms,
-            allowed_lateness_s=lateness.allowed_lateness_s,
-            future_tolerance_s=lateness.future_tolerance_s,
-        )
-        raw, shop_id = (
-            orjson.loads(record["line"]) if outcome not in (Outcome.INVALID, Outcome.CLAIM) else None,
-            record["shop_id"],
-        )
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return "unreadable"
-    if outcome in KEPT_OUT:
-        return "future" if outcome is Outcome.FUTURE else "invalid"
-    event = check_event(raw, shop_id)
-    if isinstance(event, Refusal) or not isinstance(event.properties, ItemChanged):
-        return "invalid"
+    event = _event_of(value, "item_changed", received_at_ms, lateness)
+    if isinstance(event, str):
+        return event
     properties = event.properties
+    if not isinstance(properties, ItemChanged):
+        return "invalid"
     return event.shop_id, Item(
         item_id=properties.item_id,
         title=properties.title,
@@ -151,8 +143,41 @@ def change_of(value: bytes, received_at_ms: int, lateness: Lateness) -> tuple[st
     )
 
 
+def order_of(value: bytes, received_at_ms: int, lateness: Lateness) -> PaidOrder | None:
+    """The order of an ``order_paid`` record that counts as one; None for any other record."""
+    event = _event_of(value, "order_paid", received_at_ms, lateness)
+    if isinstance(event, str) or not isinstance(event.properties, OrderPaid):
+        return None
+    items = tuple(dict.fromkeys(line.item_id for line in event.properties.lines))
+    named = (named_person(event.user_id, None), named_person(None, event.anonymous_id))
+    persons = tuple(person for person in named if person is not None)
+    return PaidOrder(event.shop_id, event.properties.order_id, items, persons, received_at_ms)
+
+
+def _event_of(value: bytes, wanted: str, received_at_ms: int, lateness: Lateness) -> Event | str:
+    """The event of a record of that type, or why there is none: other, unreadable, invalid or future."""
+    try:
+        record = orjson.loads(value)
+        if record["type"] != wanted:
+            return "other"
+        outcome = outcome_without_history(
+            invalid_reason=record["invalid_reason"],
+            occurred_at_ms=record["occurred_at_ms"],
+            received_at_ms=received_at_ms,
+            allowed_lateness_s=lateness.allowed_lateness_s,
+            future_tolerance_s=lateness.future_tolerance_s,
+        )
+        if outcome in KEPT_OUT:
+            return "future" if outcome is Outcome.FUTURE else "invalid"
+        raw, shop_id = orjson.loads(record["line"]), record["shop_id"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return "unreadable"
+    event = check_event(raw, shop_id)
+    return "invalid" if isinstance(event, Refusal) else event
+
+
 def _wait_for_places(
-    consumer: Consumer, start_ms: Callable[[], int | None], health: StreamHealth, stop: Event
+    consumer: Consumer, start_ms: Callable[[], int | None], health: StreamHealth, stop: Signal
 ) -> list[TopicPartition]:
     """Where to start in each partition; empty when ``stop`` came first."""
     name = topics.EVENTS.name

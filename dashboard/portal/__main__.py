@@ -13,6 +13,7 @@ from rich.table import Table
 from dashboard.portal.app import make_app, make_portal, people_of, utc_now
 from dashboard.portal.people import LINK_HOURS, BadLogin, LastOwner
 from dashboard.portal.roles import ROLES, Role, role_named
+from dashboard.portal.warm_up import WarmUp
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.shops import Shops, UnknownShop
@@ -38,7 +39,9 @@ def serve() -> None:
             typer.echo(f"portal: cannot listen on {settings.host}:{settings.portal_port}: {error}", err=True)
             typer.echo("stop what uses the port or set JISHI_PORTAL_PORT", err=True)
             raise typer.Exit(1) from None
-    application = make_app(make_portal(settings, utc_now))
+    portal = make_portal(settings, utc_now)
+    application = make_app(portal)
+    WarmUp(portal.marts).start()
     typer.echo(f"portal: {settings.portal_address}")
     uvicorn.run(
         application,

@@ -132,6 +132,10 @@ PAGES = (
     PortalPage("/shops/{shop_id}/settings", settings_page.settings, "manage"),
     PortalPage("/shops/{shop_id}/settings/shop", settings_page.change_shop, "manage", "POST"),
     PortalPage("/shops/{shop_id}/settings/customers", settings_page.change_customers, "manage", "POST"),
+    PortalPage("/shops/{shop_id}/settings/items", settings_page.change_items, "manage", "POST"),
+    PortalPage("/shops/{shop_id}/settings/quiet-hours", settings_page.change_quiet_hours, "manage", "POST"),
+    PortalPage("/shops/{shop_id}/settings/exclusions/add", settings_page.add_exclusion, "manage", "POST"),
+    PortalPage("/shops/{shop_id}/settings/exclusions/remove", settings_page.remove_exclusion, "manage", "POST"),
     PortalPage("/shops/{shop_id}/audit", members.audit_log, "manage"),
 )
 

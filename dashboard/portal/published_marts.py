@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -42,6 +42,33 @@ class MetricQuestion(NamedTuple):
     limit: int | None = None
 
 
+class _Questions:
+    """The metric layer of one build, with the answers that it gave. The first takes seconds, in which MetricFlow is read."""
+
+    def __init__(self, manifest: dict[str, Any]) -> None:
+        generator, alone = MetricSql(manifest, "temp"), threading.Lock()
+
+        @lru_cache(maxsize=KEPT_QUESTIONS)
+        def sql(question: MetricQuestion) -> str:
+            with alone:  # MetricFlow's engine is not made for several threads
+                return generator.select(
+                    question.metrics,
+                    question.by,
+                    where=question.where,
+                    days=question.days,
+                    order=question.order,
+                    limit=question.limit,
+                )
+
+        @lru_cache(maxsize=KEPT_QUESTIONS)
+        def dimensions(metric: str) -> list[str]:
+            with alone:
+                return generator.dimensions(metric)
+
+        self.sql: Callable[[MetricQuestion], str] = sql
+        self.dimensions: Callable[[str], list[str]] = dimensions
+
+
 @dataclass(frozen=True)
 class MartsBuild:
     """The marts of one version; ``columns`` are those of every mart."""
@@ -52,6 +79,8 @@ class MartsBuild:
     version: int
     built_at: datetime
     semantic_manifest: str | None
+    _asked: list[_Questions] = field(default_factory=list)  # at most one: made with the first question
+    _alone: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -67,33 +96,19 @@ class MartsBuild:
     @cached_property
     def metric_sql(self) -> Callable[[MetricQuestion], str]:
         """SELECT over views in the catalog ``temp``, which hold the rows of one shop. Raises MetricQueryRefused."""
-        generator, alone = MetricSql(self._manifest, "temp"), threading.Lock()
-
-        @lru_cache(maxsize=KEPT_QUESTIONS)
-        def generate(question: MetricQuestion) -> str:
-            with alone:  # MetricFlow's engine is not made for several threads
-                return generator.select(
-                    question.metrics,
-                    question.by,
-                    where=question.where,
-                    days=question.days,
-                    order=question.order,
-                    limit=question.limit,
-                )
-
-        return generate
+        return self._questions.sql
 
     @cached_property
     def dimensions(self) -> Callable[[str], list[str]]:
         """What a metric can be asked by, besides the shop and time. Raises MetricQueryRefused."""
-        generator, alone = MetricSql(self._manifest), threading.Lock()
+        return self._questions.dimensions
 
-        @lru_cache(maxsize=KEPT_QUESTIONS)
-        def of_metric(metric: str) -> list[str]:
-            with alone:
-                return generator.dimensions(metric)
-
-        return of_metric
+    @property
+    def _questions(self) -> _Questions:
+        with self._alone:  # two visitors who ask at once wait for the same engine
+            if not self._asked:
+                self._asked.append(_Questions(self._manifest))
+            return self._asked[0]
 
     @cached_property
     def _manifest(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ class RuleField:
 
     name: str
     title: str
-    unit: Literal["days", "orders", "pieces", "money", "score"]
+    unit: Literal["days", "orders", "pieces", "money", "score", "hour"]
     is_list: bool = False
 
 
@@ -32,6 +32,17 @@ CUSTOMER_FIELDS = (
     RuleField("orders", "Orders for the scores 2, 3, 4, 5", "orders", is_list=True),
     RuleField("spent_minor", "Spend for the scores 2, 3, 4, 5", "money", is_list=True),
 )
+ITEM_FIELDS = (
+    RuleField("restock_units_30d", "To be restocked from so many sold in 30 days", "pieces"),
+    RuleField("restock_cover_days", "and a stock that lasts for less than", "days"),
+    RuleField("slow_days", "Slow mover when listed for at least", "days"),
+    RuleField("slow_cover_days", "and a stock that lasts for more than", "days"),
+    RuleField("price_bounds_minor", "Lowest prices of the price bands after the first", "money", is_list=True),
+)
+QUIET_FIELDS = (
+    RuleField("begins", "Quiet from (hour)", "hour"),
+    RuleField("ends", "Quiet until (hour)", "hour"),
+)
 
 
 class BadSetting(ValueError):
@@ -42,20 +53,28 @@ class BadSetting(ValueError):
         self.field = field
 
 
-def written(rules: BaseModel, field: RuleField, digits: int) -> str:
-    """A setting as the form shows it; empty where it is derived from the shop's own customers."""
-    value = getattr(rules, field.name)
+def written(rules: BaseModel | None, field: RuleField, digits: int) -> str:
+    """A setting as the form shows it; empty where it is not set: derived from the shop, or none."""
+    value = None if rules is None else getattr(rules, field.name)
     numbers = [] if value is None else value if field.is_list else [value]
     return ", ".join(f"{Decimal(number).scaleb(-digits):f}" if field.unit == "money" else f"{number}" for number in numbers)
 
 
 def rules_of_form(rules: Rules, fields: Sequence[RuleField], form: Mapping[str, str], digits: int) -> Rules:
     """The rules with what a form sets; an empty field is what the rules are without it. Raises BadSetting."""
+    names = {field.name for field in fields}
+    return rules_from(type(rules), fields, form, digits, rules.model_dump(exclude=names))
+
+
+def rules_from(
+    kind: type[Rules], fields: Sequence[RuleField], form: Mapping[str, str], digits: int, kept: Mapping[str, Any] | None = None
+) -> Rules:
+    """Rules of what a form sets and, of what it does not show, ``kept``. Raises BadSetting."""
     by_name = {field.name: field for field in fields}
-    values = rules.model_dump(exclude=set(by_name))
+    values = dict(kept or {})
     values |= {name: _read(field, text, digits) for name, field in by_name.items() if (text := form.get(name, "").strip())}
     try:
-        return type(rules).model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         [first, *_] = error.errors()
         message = first["msg"].removeprefix("Value error, ")

@@ -309,6 +309,45 @@ CHINESE = {
     "{field}: write whole numbers from 1 on, four that rise (days: that fall) where four are asked for.": (
         "{field}：请填写从 1 开始的整数；需要四个数时依次递增（天数则递减）。"
     ),
+    "{field}: write whole numbers from 1 on; prices of bands rise and stand between commas.": (
+        "{field}：请填写从 1 开始的整数；价格带的价格依次递增，用逗号分隔。"
+    ),
+    "Who is no customer": "哪些人不算顾客",
+    "Their orders count as sales; they themselves are in no number of customers. The first rule that fits names the reason.": (
+        "他们的订单仍计入销售额，但本人不计入任何顾客指标；以第一条符合的规则为准。"
+    ),
+    "Everybody who orders is a customer.": "所有下单的人都算顾客。",
+    "the user with the id": "会员 ID 为",
+    "all users whose id begins with": "会员 ID 开头为",
+    "the visitor of the device": "设备 ID 为",
+    "all devices whose id begins with": "设备 ID 开头为",
+    "all who never logged in": "所有从未登录的访客",
+    "guest": "游客",
+    "staff": "员工",
+    "distributor": "分销商",
+    "Reason": "原因",
+    "Id, or how it begins": "ID 或其开头",
+    "Write the id of the person, or how the ids begin, with at most 256 signs.": (
+        "请填写该人的 ID 或 ID 的开头，最多 256 个字符。"
+    ),
+    "A shop has at most {most} of these rules; take one out first.": "每个店铺最多 {most} 条此类规则，请先移除一条。",
+    "Items: restocking, slow movers, price bands": "商品：补货、滞销与价格带",
+    "Empty: the default; price bands are then five of equal number. A change holds from the next numbers on.": (
+        "留空则用默认值，价格带按商品数平均分为五档。更改从下一次数据起生效。"
+    ),
+    "To be restocked from so many sold in 30 days": "30 天销量达到多少需关注补货",
+    "and a stock that lasts for less than": "且库存可售天数少于",
+    "Slow mover when listed for at least": "上架至少多少天才算滞销",
+    "and a stock that lasts for more than": "且库存可售天数多于",
+    "Lowest prices of the price bands after the first": "第二档起各价格带的最低价",
+    "Quiet hours": "免打扰时段",
+    "Alerts wait until these hours of the shop's clock are over; they may span midnight. Empty: none.": (
+        "预警会等到该时段（店铺时间）结束后再发送，可跨零点。留空表示不设。"
+    ),
+    "0 to 23": "0 至 23",
+    "Quiet hours: write two different hours from 0 to 23, or leave both empty.": (
+        "免打扰时段：请填写 0 到 23 之间两个不同的小时，或都留空。"
+    ),
     # own boards
     "Period": "时间段",
     "Own boards": "自定义看板",

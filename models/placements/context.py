@@ -1,10 +1,14 @@
-"""Models of item pages and carts: each scores items from the given items."""
+"""Models of item pages, carts and what follows a payment: each scores items from the given items."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from scipy import sparse
+
+from models.baskets.succession import Succession
 from models.placements.training_set import TrainingSet
 from models.sessions.model import SessionModel
 from models.sessions.neighbours import SessionKNN
@@ -40,6 +44,12 @@ def _of_persons(model: SessionModel, training_set: TrainingSet) -> SessionModel:
     return model.use(training_set.item_knn.similarities())
 
 
+def _on_next_orders(model: SessionModel, training_set: TrainingSet) -> SessionModel:
+    assert isinstance(model, ItemRules)
+    rules = Succession().fit(training_set.baskets).rules_ if len(training_set.baskets) else None
+    return model.use(sparse.csr_matrix((training_set.items,) * 2, dtype=np.float32) if rules is None else rules)
+
+
 CONTEXTS: dict[str, ContextModel] = {
     "rules": ContextModel(lambda: SequentialRules(decay=ITEM_DECAY), _on_visits, "viewed_next"),
     "together": ContextModel(lambda: Together(decay=10.0), _on_visits, "viewed_together"),
@@ -47,4 +57,5 @@ CONTEXTS: dict[str, ContextModel] = {
     "item_knn": ContextModel(lambda: ItemRules(decay=ITEM_DECAY), _of_persons, "similar", is_of_persons=True),
     "item_knn_cart": ContextModel(lambda: ItemRules(decay=CART_DECAY), _of_persons, "similar", is_of_persons=True),
     "bought_together": ContextModel(lambda: ItemRules(decay=CART_DECAY), _on_orders, "bought_together"),
+    "bought_next": ContextModel(lambda: ItemRules(decay=CART_DECAY, keeps_itself=True), _on_next_orders, "bought_next"),
 }

@@ -11,7 +11,7 @@ from scipy import sparse
 from models.interactions import Interactions
 from models.intervals import Estimate, estimate, resampled_means
 from models.metrics import PER_PERSON, Values, coverage, hits_of
-from models.placements.questions import MOST_CASES, QUESTIONS, Cases
+from models.placements.questions import MOST_CASES, Cases, Mask, cases_of
 from models.placements.recipes import RECIPES, Fitted, Recipe
 from models.placements.training_set import by_sales
 from models.recommender import Items, Scores, top_k
@@ -97,13 +97,21 @@ def evaluate_placement(fitted: Fitted, recipes: Sequence[Recipe], cases: Cases, 
 
 
 def evaluate_placements(
-    fitted: Fitted, asked: Mapping[str, Sequence[Recipe]], acts: Interactions, window: SplitWindow, sales: Scores
+    fitted: Fitted,
+    asked: Mapping[str, Sequence[Recipe]],
+    acts: Interactions,
+    window: SplitWindow,
+    sales: Scores,
+    is_bought_again: Mask,
 ) -> dict[str, Any]:
-    """The report of every placement; one that is not ``asked`` has no case. ``sales`` are those of the training window."""
+    """The report of every placement; one that is not ``asked`` has no case. ``sales`` are those of the training window, as is
+    ``is_bought_again``, which marks items that may be offered again to who just paid for them.
+    """
     fill = by_sales(sales)
     reports: dict[str, Any] = {placement: {"cases": 0, "persons": 0, "models": {}} for placement in RECIPES}
     for placement, recipes in asked.items():
-        reports[placement] = evaluate_placement(fitted, recipes, QUESTIONS[placement](acts, window).sampled(MOST_CASES), fill)
+        cases = cases_of(placement, acts, window, is_bought_again).sampled(MOST_CASES)
+        reports[placement] = evaluate_placement(fitted, recipes, cases, fill)
     return reports
 
 

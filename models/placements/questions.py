@@ -8,18 +8,19 @@ same.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
 from models.interactions import Interactions
-from models.placements.visits import Owned, orders, visits
+from models.placements.visits import orders, visits
 from models.sessions.sequences import Numbers, Sequences
 from models.split import SplitWindow
 
 MOST_CASES = 2_000  # evenly spaced; enough to tell models apart, few enough to judge them in a second
+Mask = npt.NDArray[np.bool_]
 LOOKED_BACK = 20  # items, as many as the online store keeps of a person
 
 
@@ -27,7 +28,7 @@ LOOKED_BACK = 20  # items, as many as the online store keeps of a person
 class Cases:
     """One row a case: whose it is, the items given (oldest first), and the right ones (cases × items, 1 or nothing).
 
-    ``masked`` are items that the list may not hold: the page's, those in the cart.
+    ``masked`` are items that the list may not hold: the page's, those in the cart, those just paid.
     """
 
     person: Numbers
@@ -73,14 +74,16 @@ def cart_cases(acts: Interactions, window: SplitWindow) -> Cases:
 
 
 def after_payment_cases(acts: Interactions, window: SplitWindow) -> Cases:
-    """After payment: what is in the next order of a person who bought before? Given is the last order before the cut."""
-    known = orders(acts.where(window.is_training(acts.occurred_at, acts.received_at)))
-    coming = orders(acts.where(window.is_test(acts.occurred_at)))
-    buyers, last = _last_of_each(known)
-    comers, first = np.unique(coming.person, return_index=True)
-    people, mine, theirs = np.intersect1d(comers, buyers, return_indices=True)
-    truth = _as_matrix(coming.items.take(first[mine]))
-    return Cases(people, known.items.take(last[theirs]), truth, sparse.csr_matrix(truth.shape, dtype=np.float32))
+    """After payment: what is in the person's next order? One case an order of the test interval that follows another one.
+
+    Given are the lines of the order before it, the one just paid, which the list leaves out.
+    """
+    every = orders(acts.where(acts.occurred_at < window.end))
+    every = every.take(np.lexsort((every.started_at, every.person)))
+    follows = np.concatenate([[False], every.person[1:] == every.person[:-1]])[: len(every)]
+    asked = np.flatnonzero(follows & window.is_test(every.started_at))
+    paid = every.items.take(asked - 1)
+    return Cases(every.person[asked], paid, _as_matrix(every.items.take(asked)), _as_matrix(paid))
 
 
 def home_cases(acts: Interactions, window: SplitWindow) -> Cases:
@@ -94,6 +97,18 @@ def home_cases(acts: Interactions, window: SplitWindow) -> Cases:
     truth = sparse.csr_matrix((np.ones(int(known.sum()), dtype=np.float32), places), shape=(len(people), coming.items.items))
     truth.data[:] = 1
     return Cases(people, last_items(training, people), truth, sparse.csr_matrix(truth.shape, dtype=np.float32))
+
+
+def cases_of(placement: str, acts: Interactions, window: SplitWindow, is_bought_again: Mask) -> Cases:
+    """The cases of a placement. After payment the list may hold what was just paid where it is soon bought again:
+    ``is_bought_again`` marks these items (``models.placements.repurchase``).
+    """
+    cases = QUESTIONS[placement](acts, window)
+    if placement != "after_payment":
+        return cases
+    masked = sparse.csr_matrix(cases.masked @ sparse.diags((~is_bought_again).astype(np.float32)))
+    masked.eliminate_zeros()
+    return replace(cases, masked=masked)
 
 
 QUESTIONS: dict[str, Callable[[Interactions, SplitWindow], Cases]] = {
@@ -115,12 +130,6 @@ def last_items(acts: Interactions, people: Numbers) -> Sequences:
         past_visits.items.flat, np.concatenate([[0], np.cumsum(entries)]).astype(np.int64), past_visits.items.items
     )
     return whole.take(people).tail(LOOKED_BACK)
-
-
-def _last_of_each(owned: Owned) -> tuple[Numbers, Numbers]:
-    """Persons, rising, and the row of the last sequence of each."""
-    people, back = np.unique(owned.person[::-1], return_index=True)
-    return people, len(owned) - 1 - back
 
 
 def _without_each(rows: Sequences) -> Sequences:

@@ -66,8 +66,11 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
         Recipe("bought_together_and_often", "bought_together", "personal_frequency"),
         Recipe("bought_together_and_taste", "bought_together", "item_knn"),
     ),
-    "after_payment": tuple(
-        Recipe(name, personal=name) for name in ("item_knn", "personal_frequency", "tifu_knn", "buy_again", RANKED)
+    "after_payment": (
+        *(Recipe(name, personal=name) for name in ("item_knn", "personal_frequency", "tifu_knn", "buy_again", RANKED)),
+        *(Recipe(name, name) for name in ("bought_together", "bought_next")),
+        Recipe("bought_next_and_often", "bought_next", "personal_frequency"),
+        Recipe("bought_next_and_taste", "bought_next", "item_knn"),
     ),
 }
 
@@ -79,7 +82,10 @@ OF_TABLES: dict[str, tuple[Recipe, ...]] = {
     "home": tuple(Recipe(name, personal=name) for name in (CANDIDATES, CANDIDATES_AND_HISTORY)),
     "item": (Recipe("item_knn", "item_knn"),),
     "cart": (Recipe("bought_together", "bought_together"), Recipe("item_knn", "item_knn_cart")),
-    "after_payment": tuple(Recipe(name, personal=name) for name in (CANDIDATES, CANDIDATES_AND_HISTORY)),
+    "after_payment": (
+        *(Recipe(name, personal=name) for name in (CANDIDATES, CANDIDATES_AND_HISTORY)),
+        Recipe("bought_together", "bought_together"),
+    ),
 }
 # Every recipe that a candidate may name, wherever its models were learnt.
 KNOWN = {placement: tuple(dict.fromkeys((*RECIPES[placement], *OF_TABLES[placement]))) for placement in RECIPES}

@@ -106,10 +106,14 @@ class Together(RulesOfItems):
 class ItemRules(RulesOfItems):
     """Similarities of item-kNN, of rows whose order does not matter: orders, or whole persons (``use``).
 
-    An item says nothing of itself.
+    An item says nothing of itself unless it ``keeps_itself``.
     """
 
     name = "item_rules"
+
+    def __init__(self, decay: float, *, keeps_itself: bool = False) -> None:
+        super().__init__(decay)
+        self.keeps_itself = keeps_itself
 
     def fit(self, sessions: Sequences) -> Self:
         """Cosine of the items over the rows."""
@@ -118,7 +122,8 @@ class ItemRules(RulesOfItems):
 
     def use(self, similarities: sparse.csr_matrix) -> Self:
         """Take over items × items that were learnt elsewhere."""
-        others = sparse.csr_matrix(similarities - sparse.diags(similarities.diagonal()), dtype=np.float32)
+        itself = similarities.diagonal() * (not self.keeps_itself)
+        others = sparse.csr_matrix(similarities - sparse.diags(itself), dtype=np.float32)
         others.eliminate_zeros()
         self.rules_ = others
         return self

@@ -13,7 +13,7 @@ from models.recommender import NotFitted, Scores, State
 from models.timed.model import check_items
 from models.timed.moment import DAY, Moment, Numbers, Values
 
-_SHORTEST = 0.5  # days; orders closer together are one purchase
+SHORTEST_GAP_DAYS = 0.5  # days; orders closer together are one purchase
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ def rhythms(moment: Moment) -> Rhythms:
     key, at = key[order], at[order]
     same = np.concatenate([[False], key[1:] == key[:-1]]) if len(key) else np.empty(0, dtype=np.bool_)
     gap = np.where(same, np.diff(at, prepend=at[:1]), np.inf)
-    kept = gap >= _SHORTEST
+    kept = gap >= SHORTEST_GAP_DAYS
     key, at, same, gap = key[kept], at[kept], same[kept], gap[kept]
     pair, start, count = np.unique(key, return_index=True, return_counts=True)
     logs = np.add.reduceat(np.where(same, np.log(np.where(same, gap, 1.0)), 0.0), start) if len(pair) else np.empty(0)
     now = (moment.as_of - np.datetime64("1970-01-01")) / DAY
-    quiet = np.maximum(now - at[start + count - 1], _SHORTEST) if len(pair) else np.empty(0)
+    quiet = np.maximum(now - at[start + count - 1], SHORTEST_GAP_DAYS) if len(pair) else np.empty(0)
     return Rhythms(pair // moment.items, pair % moment.items, count, logs, quiet)
 
 
@@ -79,11 +79,20 @@ class BuyAgain:
         total = np.bincount(known.item, weights=known.log_gaps, minlength=moment.items)
         count = np.bincount(known.item, weights=gaps, minlength=moment.items)
         bought = np.bincount(known.item, weights=known.purchases, minlength=moment.items)
+        return self.fit_sums(*(sums.astype(np.float64) for sums in (total, count, bought)))
+
+    def fit_sums(self, total: Values, count: Values, bought: Values) -> Self:
+        """The same from each item's sum of the logarithms of its gaps (days), its gaps, and its purchases."""
         usual = total.sum() / count.sum() if count.sum() else np.log(30.0)
         rate = count.sum() / bought.sum() if bought.sum() else 0.0
         self.log_gap_ = (total + self.item_prior * usual) / (count + self.item_prior)
         self.again_ = (count + self.item_prior * rate) / (bought + self.item_prior)
         return self
+
+    def again_soon(self) -> Values:
+        """The chance of each item to be bought again within ``horizon_days``, right after a purchase: again × F(horizon)."""
+        log_gap, again = self._fitted()
+        return np.asarray(again * ndtr((np.log(self.horizon_days) - log_gap) / self.spread))
 
     def score(self, moment: Moment) -> Scores:
         """The chance for each person and item; 0 for what a person never bought."""

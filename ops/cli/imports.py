@@ -60,7 +60,7 @@ def import_(context: typer.Context) -> None:
 
 def _name_refused(console: Console, settings: Settings, shop_id: str) -> None:
     """Say which rows count nowhere, and why."""
-    from quality.quarantine import refusals
+    from jishi.lake.quarantine import refusals
 
     refused = refusals(settings, shop_id)
     for count, reason, field in refused:

@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
+from jishi.lake.quarantine import State
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, get_settings
-from quality.quarantine import State
 
 _HELP = "Events that were accepted but are not good, with shop, reason, field and raw line; and their repair."
 SHOWN_ID = 12  # of a collector's id; enough to find the event again
@@ -41,7 +41,7 @@ def list_(
     """List quarantined events, newest first."""
     from rich.console import Console
 
-    from quality.quarantine import quarantined
+    from jishi.lake.quarantine import quarantined
 
     rows = quarantined(get_settings(), shop=shop, reason=reason, states=_states(repaired), limit=limit)
     if as_json:
@@ -68,7 +68,7 @@ def show(
     identity: Annotated[str, typer.Argument(metavar="ID", help="id as list shows it: collector (its start is enough)#seq")],
 ) -> None:
     """Show one event with everything that is known of it."""
-    from quality.quarantine import quarantined
+    from jishi.lake.quarantine import quarantined
 
     collector, _, seq = identity.rpartition("#")
     matches = [
@@ -90,7 +90,7 @@ def export(
     repaired: Repaired = False,
 ) -> None:
     """Write quarantined events to a file, to look for a pattern or to mend them by hand."""
-    from quality.quarantine import quarantined
+    from jishi.lake.quarantine import quarantined
 
     rows = quarantined(get_settings(), shop=shop, reason=reason, states=_states(repaired))
     with out.open("w", encoding="utf-8") as file:

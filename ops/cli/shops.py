@@ -22,6 +22,7 @@ from jishi.funnel_rules import FunnelRules
 from jishi.item_thresholds import ItemThresholds
 from jishi.landing import landed_shops
 from jishi.paths import Paths
+from jishi.quiet_hours import QuietHours
 from jishi.settings import get_settings
 from jishi.shop_runs import forget_runs, read_run
 from jishi.shops import ModelsFrom, Shops, UnknownShop, in_groups
@@ -118,10 +119,14 @@ def _rules_to_change(rules: Path | None) -> Iterator[Shops]:
     except UnknownShop as error:
         raise typer.BadParameter(error.args[0], param_hint="SHOP_ID") from None
     except ValidationError as error:
-        fields = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'rules'}: {each['msg']}" for each in error.errors())
-        raise typer.BadParameter(f"{rules}: {fields}", param_hint="--rules") from None
+        raise typer.BadParameter(f"{rules}: {complaints(error)}", param_hint="--rules") from None
     except OSError as error:
         raise typer.BadParameter(f"{rules}: {error.strerror}", param_hint="--rules") from None
+
+
+def complaints(error: ValidationError) -> str:
+    """What is wrong, each with its field."""
+    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'rules'}: {each['msg']}" for each in error.errors())
 
 
 @app.command()
@@ -240,6 +245,24 @@ def funnel(
         raise typer.BadParameter(str(error), param_hint="SHOP_ID") from None
     steps = "each step after the one before it" if rules.in_order else "steps in any order"
     print(f"{shop_id}: {steps}, {f'within {within} minutes of the first view' if within else 'to the end of the visit'}")
+
+
+@app.command()
+def quiet(
+    shop_id: Annotated[str, typer.Argument(help="shop whose alerts are meant")],
+    begins: Annotated[int | None, typer.Argument(help="hour of the shop's clock, 0 to 23; left out: no quiet hours")] = None,
+    ends: Annotated[int | None, typer.Argument(help="hour at which they end")] = None,
+) -> None:
+    """Set the hours at which no alert of a shop is sent: it waits until they end. They may span midnight."""
+    try:
+        hours = None if begins is None and ends is None else QuietHours.model_validate({"begins": begins, "ends": ends})
+        with Shops.edit(Paths.of(get_settings()).shops_file) as registry:
+            registry.set_quiet_hours(shop_id, hours)
+    except UnknownShop as error:
+        raise typer.BadParameter(error.args[0], param_hint="SHOP_ID") from None
+    except ValidationError as error:
+        raise typer.BadParameter(complaints(error), param_hint="BEGINS ENDS") from None
+    print(f"{shop_id}: no alert from {hours.begins}:00 to {hours.ends}:00" if hours else f"{shop_id}: no quiet hours")
 
 
 @app.command()

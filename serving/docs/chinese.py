@@ -13,9 +13,8 @@ CHINESE = {
     # operations
     "Recommend items to a shopper": "为顾客推荐商品",
     "A shopper whom nobody knows gets what is popular. The list never holds an item that is out of stock, not active, or of\n"
-    "another shop, nor the page's own item or one of the cart.": (
-        "不认识的顾客得到热门商品。列表里没有缺货、下架或别家店的商品，也没有本页和购物车里的商品。"
-    ),
+    "another shop, nor the page's own item or one of the cart, nor, after payment, what was just paid and is not soon bought\n"
+    "again.": ("不认识的顾客得到热门商品。列表里没有缺货、下架或别家店的商品，也没有本页和购物车里的商品。"),
     "Can this shop be answered for, and with what?": "能否为这家店推荐？用什么？",
     "The shop's release, its placements, the catalogue and their problems.": (
         "这家店的模型版本、展示位、商品目录，以及它们的问题。"
@@ -36,6 +35,16 @@ CHINESE = {
     "the shopper before login": "登录前的顾客",
     "the item that the page is about; needed for `item`": "本页的商品；展示位 `item` 必填",
     "items in the cart, the one put in last at the end; may repeat": "购物车里的商品，最后加入的放在最后；可重复此参数",
+    "the order just paid, for `after_payment`": "刚付款的订单号，用于 `after_payment`",
+    "items of the order just paid; may repeat. Left out, they are those of `order_id`, or of the shopper's last order within "
+    "30 minutes, as soon as `order_paid` is in the log": (
+        "刚付款订单里的商品；可重复此参数。不填时取 `order_id` 的商品，或该顾客 30 分钟内最近一单的商品"
+        "（`order_paid` 进入日志后即可）"
+    ),
+    "`true`: nothing that the shopper is known to have bought; `false`: no item is left out for that; left out: what was just "
+    "paid is, unless it is soon bought again": (
+        "`true`：不推荐已知该顾客买过的商品；`false`：不因买过而排除；不填：排除刚付款的商品，通常很快会再买的除外"
+    ),
     "where the list is shown": "列表的展示位",
     "most items in the answer": "最多返回多少个商品",
     "`Bearer <read key of the shop>`": "`Bearer <店铺的 read 密钥>`",

@@ -17,9 +17,9 @@ from jishi.contract import Refusal, record_of
 from jishi.contract.home_money import ShopMoney
 from jishi.contract.reading import kept_text, read_event
 from jishi.fx_rates import FxRates
+from jishi.lake.quarantine import Quarantined
 from jishi.shops import Shop
 from jishi.tables import BRONZE_REPAIRS
-from quality.quarantine import Quarantined
 from quality.repair import Mapping, MappingError, load_mapping
 from quality.replay import repaired_record
 from tests.fuzz.inputs import ANY_JSON, FIELD_VALUES, NO_JSON, PLAIN_JSON, TEXTS, as_json, broken_events, check_refusal, fuzzed

@@ -55,7 +55,7 @@ def _note(
         finding = finding_of(rule, days, day)
         if finding is None or day in alerted or is_cooling(rule, alerted, day):
             continue
-        is_held = rule.is_quiet(local.hour)
+        is_held = is_quiet(shop, rule, local.hour)
         if rules.note(shop.shop_id, Alert(rule.rule_id, day, rule.metric, finding.value, finding.usual, local, is_held)):
             alerted.append(day)
 
@@ -67,7 +67,7 @@ def _send(
     deliveries: list[Receipt] = []
     for alert in reversed(rules.log(shop.shop_id, _MOST_OPEN)):
         rule = by_id.get(alert.rule_id)
-        if rule is None or (alert.is_held and rule.is_quiet(local.hour)) or local - alert.at > TRIED_FOR:
+        if rule is None or (alert.is_held and is_quiet(shop, rule, local.hour)) or local - alert.at > TRIED_FOR:
             continue
         if alert.is_held:
             rules.release(shop.shop_id, alert)
@@ -80,6 +80,11 @@ def _send(
         subject = f"alert:{alert.rule_id}:{alert.day}"
         deliveries += receivers.deliver_all(shop.shop_id, "alerts", subject, message_in, send, local)
     return deliveries
+
+
+def is_quiet(shop: Shop, rule: AlertRule, hour: int) -> bool:
+    """Whether an alert waits at this hour of the shop's clock: for the shop's quiet hours, or for the rule's own."""
+    return rule.is_quiet(hour) or (shop.quiet_hours is not None and shop.quiet_hours.holds(hour))
 
 
 def formats_of(shop: Shop, marts: ShopMarts, language: Language) -> Formats:

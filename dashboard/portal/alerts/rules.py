@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from dashboard.portal.alerts.usual import Usual
 from dashboard.portal.database import PortalDatabase
+from jishi.quiet_hours import QuietHours
 
 Direction = Literal["more", "less", "either"]
 DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
@@ -50,9 +51,7 @@ class AlertRule:
         """Whether nothing is sent at this hour of the shop's clock; quiet hours may span midnight."""
         if self.quiet_from is None or self.quiet_until is None or self.quiet_from == self.quiet_until:
             return False
-        if self.quiet_from < self.quiet_until:
-            return self.quiet_from <= hour < self.quiet_until
-        return hour >= self.quiet_from or hour < self.quiet_until
+        return QuietHours(begins=self.quiet_from, ends=self.quiet_until).holds(hour)
 
     def is_beyond(self, value: float, usual: Usual) -> bool:
         """Whether a value is unusual in the rule's direction."""

@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from pydantic import ValidationError
 from starlette.responses import Response
 
-from dashboard.portal.rule_forms import CUSTOMER_FIELDS, BadSetting, rules_of_form, written
-from dashboard.portal.visit import BadRequest, PageVisit
+from dashboard.portal.rule_forms import (
+    CUSTOMER_FIELDS,
+    ITEM_FIELDS,
+    QUIET_FIELDS,
+    BadSetting,
+    rules_from,
+    rules_of_form,
+    written,
+)
+from dashboard.portal.visit import BadRequest, NoSuchPage, PageVisit
 from jishi.contract.sender import OrderSource
+from jishi.customer_rules import MOST_EXCLUSIONS, CustomerRules, Exclusion
 from jishi.funnel_rules import FunnelRules
+from jishi.identity import DEVICE, USER
 from jishi.money import CURRENCY_DIGITS
+from jishi.quiet_hours import QuietHours
 from jishi.shops import Shop, Shops
 
 CHANGED = "changed a setting"
 _LONGEST_NAME = 80
 _TITLES = {
-    "name": "Name of the shop",
-    "orders_from": "Whose orders count",
-    "visits_end": "Visits end",
-    "funnel_order": "Steps of the funnel",
-    "funnel_minutes": "Minutes after the first view in which steps count",
+    **{"name": "Name of the shop", "orders_from": "Whose orders count", "visits_end": "Visits end"},
+    **{"funnel_order": "Steps of the funnel", "funnel_minutes": "Minutes after the first view in which steps count"},
+    **{"quiet_hours": "Quiet hours", "exclusions": "Who is no customer"},
 }
+# Who an exclusion names: how the person ids begin, and whether all that begin so are meant.
+PERSONS = {
+    "user": ("the user with the id", USER, False),
+    "users": ("all users whose id begins with", USER, True),
+    "device": ("the visitor of the device", DEVICE, False),
+    "guests": ("all who never logged in", DEVICE, True),
+}
+REASONS = {"guest": "guest", "staff": "staff", "distributor": "distributor"}
 SOURCES: dict[OrderSource, str] = {"server": "those that the shop's server sends", "page": "those that the shop's pages send"}
 
 VISIT_ENDS = {"pause": "after 30 minutes without an act", "midnight": "after 30 minutes without an act, and at midnight"}
@@ -33,7 +53,13 @@ def settings(visit: PageVisit) -> Response:
     return visit.page(
         "settings.html",
         fields=[(field, written(shop.customers, field, digits)) for field in CUSTOMER_FIELDS],
-        titles={field.name: field.title for field in CUSTOMER_FIELDS} | _TITLES,
+        item_fields=[(field, written(shop.items, field, digits)) for field in ITEM_FIELDS],
+        quiet_fields=[(field, written(shop.quiet_hours, field, digits)) for field in QUIET_FIELDS],
+        titles={field.name: field.title for field in (*CUSTOMER_FIELDS, *ITEM_FIELDS)} | _TITLES,
+        derived={field.name for field in CUSTOMER_FIELDS},
+        exclusions=[(rule, *_named(rule)) for rule in shop.customers.exclusions],
+        persons=PERSONS,
+        reasons=REASONS,
         sources=SOURCES,
         visit_ends=VISIT_ENDS,
         visits_end=_visits_end(shop),
@@ -83,6 +109,89 @@ def change_customers(visit: PageVisit) -> Response:
     return visit.redirect(visit.path("settings"))
 
 
+def change_items(visit: PageVisit) -> Response:
+    """Other limits of items, from the next numbers on; an empty field is the default again."""
+    try:
+        with Shops.edit(visit.portal.paths.shops_file) as shops:
+            before = shops.get(visit.shop.shop.shop_id)
+            digits = CURRENCY_DIGITS[before.currency]
+            shops.set_item_rules(before.shop_id, rules_of_form(before.items, ITEM_FIELDS, visit.form, digits))
+            after = shops.get(before.shop_id)
+    except BadSetting as error:
+        title = visit.text(error.field.title if error.field else "Items")
+        raise BadRequest(
+            "{field}: write whole numbers from 1 on; prices of bands rise and stand between commas.", field=title
+        ) from None
+    _note(visit, before, after)
+    return visit.redirect(visit.path("settings"))
+
+
+def change_quiet_hours(visit: PageVisit) -> Response:
+    """Hours at which alerts wait; none when both fields are empty."""
+    is_set = any(visit.form.get(field.name, "").strip() for field in QUIET_FIELDS)
+    try:
+        hours = rules_from(QuietHours, QUIET_FIELDS, visit.form, 0) if is_set else None
+    except BadSetting:
+        raise BadRequest("Quiet hours: write two different hours from 0 to 23, or leave both empty.") from None
+    with Shops.edit(visit.portal.paths.shops_file) as shops:
+        before = shops.get(visit.shop.shop.shop_id)
+        shops.set_quiet_hours(before.shop_id, hours)
+        after = shops.get(before.shop_id)
+    _note(visit, before, after)
+    return visit.redirect(visit.path("settings"))
+
+
+def add_exclusion(visit: PageVisit) -> Response:
+    """Persons more who count as no customers, from the next numbers on."""
+    if visit.form.get("who") not in PERSONS:
+        raise BadRequest("{field} is not one of the choices.", field=visit.text("Who"))
+    _, prefix, is_prefix = PERSONS[visit.form["who"]]
+    person = prefix + ("" if visit.form["who"] == "guests" else visit.form.get("person", "").strip())
+    try:
+        rule = Exclusion.model_validate({"reason": visit.form.get("reason"), "person": person, "is_prefix": is_prefix})
+        _change_exclusions(visit, lambda rules: rules if rule in rules else (*rules, rule))
+    except ValidationError as error:
+        [first, *_] = error.errors()
+        if "exclusions" in first["loc"]:
+            raise BadRequest(
+                "A shop has at most {most} of these rules; take one out first.", most=f"{MOST_EXCLUSIONS}"
+            ) from None
+        if "reason" in first["loc"]:
+            raise BadRequest("{field} is not one of the choices.", field=visit.text("Reason")) from None
+        raise BadRequest("Write the id of the person, or how the ids begin, with at most 256 signs.") from None
+    return visit.redirect(visit.path("settings"))
+
+
+def remove_exclusion(visit: PageVisit) -> Response:
+    """These persons count again, from the next numbers on."""
+    wanted = (visit.form.get("reason"), visit.form.get("person"), "is_prefix" in visit.form)
+    if wanted not in [_key(rule) for rule in visit.shop.shop.customers.exclusions]:
+        raise NoSuchPage
+    _change_exclusions(visit, lambda rules: tuple(rule for rule in rules if _key(rule) != wanted))
+    return visit.redirect(visit.path("settings"))
+
+
+def _key(rule: Exclusion) -> tuple[str, str, bool]:
+    return rule.reason, rule.person, rule.is_prefix
+
+
+def _change_exclusions(visit: PageVisit, change: Callable[[tuple[Exclusion, ...]], tuple[Exclusion, ...]]) -> None:
+    with Shops.edit(visit.portal.paths.shops_file) as shops:
+        before = shops.get(visit.shop.shop.shop_id)
+        values = before.customers.model_dump() | {"exclusions": change(before.customers.exclusions)}
+        shops.set_customer_rules(before.shop_id, CustomerRules.model_validate(values))
+        after = shops.get(before.shop_id)
+    _note(visit, before, after)
+
+
+def _named(rule: Exclusion) -> tuple[str, str]:
+    """Whom a rule names, as a text of words, and the id or its beginning."""
+    kind, rest = rule.person[: len(USER)], rule.person[len(USER) :]
+    if kind == DEVICE and rule.is_prefix and rest:
+        return "all devices whose id begins with", rest
+    return next(text for text, prefix, is_prefix in PERSONS.values() if (prefix, is_prefix) == (kind, rule.is_prefix)), rest
+
+
 def _visits_end(shop: Shop) -> str:
     return "midnight" if shop.visits_end_at_midnight else "pause"
 
@@ -116,6 +225,16 @@ def _note(visit: PageVisit, before: Shop, after: Shop) -> None:
         (field.name, written(before.customers, field, digits), written(after.customers, field, digits))
         for field in CUSTOMER_FIELDS
     ]
+    pairs += [(field.name, written(before.items, field, digits), written(after.items, field, digits)) for field in ITEM_FIELDS]
+    pairs.append(("quiet_hours", _hours(before.quiet_hours), _hours(after.quiet_hours)))
+    old, new = [
+        {f"{rule.reason} {rule.person}{'*' * rule.is_prefix}" for rule in shop.customers.exclusions} for shop in (before, after)
+    ]
+    pairs += [("exclusions", "", each) for each in sorted(new - old)] + [("exclusions", each, "") for each in sorted(old - new)]
     for name, was, now in pairs:
         if was != now:
             visit.audit(CHANGED, setting=name, before=was, after=now)
+
+
+def _hours(hours: QuietHours | None) -> str:
+    return f"{hours.begins}:00 – {hours.ends}:00" if hours else ""

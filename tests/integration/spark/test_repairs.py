@@ -17,13 +17,13 @@ from collector.wal.writer import WalWriter
 from imports.history import land_history
 from jishi.contract import record_of
 from jishi.contract.fields import parse_instant, to_ms
+from jishi.lake.quarantine import quarantined
 from jishi.lake.query import open_lake
 from jishi.landing import ShopFacts, write_landing
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.shops import Shops
 from ops.cli import app
-from quality.quarantine import quarantined
 from quality.reconcile import reconcile
 from quality.repair import Mapping
 from quality.replay import replay

@@ -114,6 +114,9 @@ def test_both_parts_have_the_same_numbers_and_the_rows_of_their_own_tables(paths
     assert window["popularity"]["sales"].tolist() == pytest.approx([7, 0.01, 0])  # not the late payment for i2
     assert full["popularity"]["sales"].tolist() == pytest.approx([15, 1.02, 0])
     assert full["als"]["item_factors"].tolist() == [[1, 0.5], [2, 0.5], [0, 0]]  # the factorisation did not know i9
+    # i1 was bought again after a day 14 times of 15, all items 14 of 16; log-normal around a day, spread 0.6, within a week.
+    again = np.array([(14 + 5 * 14 / 16) / 20, (5 * 14 / 16) / 6, 14 / 16]) * 0.999408
+    assert full["repurchase"]["chance"].tolist() == pytest.approx(again.tolist(), abs=1e-5)
     assert [part["als"]["person_factors"].tolist() for part in (window, full)] == [[[3, 4], [0, 0]], [[3, 4], [3, 4]]]
     mine = Lists.from_state(full["lists_person_candidates"], 2, 3).of_person(0)
     assert (mine.items.tolist(), mine.weights.tolist(), mine.because.tolist()) == ([2, 1], [1, 0.5], [0, 0])

@@ -169,6 +169,7 @@ def test_a_release_names_a_model_for_each_placement_or_says_why_not(released: Re
     assert chosen["cart"]["model"] == "ladder"  # one line an order: no cart to complete
     lists_files = {f"lists_{choice['recipe']['own']}.npz" for choice in chosen.values() if choice["recipe"]}
     base = {"als.npz", "item_knn.npz", "popularity.npz", "items.json", "persons.json", "manifest.json"}
+    base |= {"repurchase.npz", "purchases.npz"}
     assert {file.name for file in folder.iterdir()} == base | lists_files  # only what serving needs
     release = Release.load(paths.models, "a", candidate)
     assert release.placement_notes["item"] == "ladder: the test days hold no case of its question"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.interactions import Interactions
-from models.placements.questions import QUESTIONS, after_payment_cases, cart_cases, home_cases, item_cases
+from models.placements.questions import QUESTIONS, after_payment_cases, cart_cases, cases_of, home_cases, item_cases
 from models.placements.visits import orders, purchases, visits
 from models.split import SplitWindow
 
@@ -117,23 +117,24 @@ def test_the_cart_asks_for_each_line_given_the_others() -> None:
     assert entries_of(cases) == [(0, "ce", "a", "ce"), (0, "ae", "c", "ae"), (0, "ac", "e", "ac")]
 
 
-def test_after_payment_asks_for_the_first_order_after_the_gap() -> None:
-    cases = after_payment_cases(
-        acts(
-            ("p", "a", "pay", 1, "10:00"),
-            ("p", "b", "pay", 2, "10:00"),
-            ("p", "c", "pay", 10, "10:00"),  # in the gap: neither known nor asked for
-            ("p", "d", "pay", 12, "10:00"),
-            ("p", "b", "pay", 12, "10:00"),
-            ("p", "e", "pay", 13, "10:00"),
-            ("q", "d", "pay", 12, "10:00"),  # never bought before
-            ("r", "a", "pay", 2, "10:00"),  # never came back
-            ("s", "a", "pay", 2, "10:00", 12),  # bought before, and nobody knew until later
-            ("s", "b", "pay", 13, "10:00"),
-        ),
-        WINDOW,
+def test_after_payment_asks_for_the_next_order_given_the_one_just_paid() -> None:
+    rows = acts(
+        ("p", "a", "pay", 1, "10:00"),
+        ("p", "b", "pay", 10, "10:00"),  # in the gap: the storefront knows what was just paid
+        ("p", "c", "pay", 10, "10:00"),
+        ("p", "d", "pay", 12, "10:00"),
+        ("p", "b", "pay", 12, "10:00"),
+        ("p", "e", "pay", 13, "10:00"),  # after an order of the test days
+        ("q", "d", "pay", 12, "10:00"),  # never bought before
+        ("r", "a", "pay", 2, "10:00"),  # never came back
+        ("s", "a", "pay", 2, "10:00"),
+        ("s", "b", "pay", 21, "10:00"),  # after the test days
     )
-    assert entries_of(cases) == [(0, "b", "bd", "")]
+    cases = after_payment_cases(rows, WINDOW)
+    assert entries_of(cases) == [(0, "bc", "bd", "bc"), (0, "bd", "e", "bd")]
+    is_bought_again = ITEMS == "b"
+    assert entries_of(cases_of("after_payment", rows, WINDOW, is_bought_again)) == [(0, "bc", "bd", "c"), (0, "bd", "e", "d")]
+    assert entries_of(cases_of("home", rows, WINDOW, is_bought_again)) == entries_of(home_cases(rows, WINDOW))
 
 
 def test_home_asks_what_a_known_person_buys_in_the_test_days() -> None:
@@ -173,7 +174,7 @@ def test_what_happens_after_the_cut_changes_nothing_that_is_given_but_on_page_an
         assert [case[1] for case in rows[0]] == [case[1] for case in rows[1]]
     for cases in rows:
         for _, given, right, masked in cases:
-            assert not set(right) & set(masked)
+            assert placement == "after_payment" or not set(right) & set(masked)  # what was just paid may be bought again
             assert placement not in ("item", "cart") or not set(right) & set(given[-1:])
 
 

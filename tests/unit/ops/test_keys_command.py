@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jishi.funnel_rules import FunnelRules
+from jishi.quiet_hours import QuietHours
 from jishi.settings import get_settings
 from jishi.shops import Shop, Shops
 from ops.cli import app
@@ -137,6 +138,23 @@ def test_a_shop_says_when_its_visits_end(tmp_path: Path, run: Callable[..., str]
         registry.add(Shop(shop_id="a", name="registered again"))
     assert Shops.load(tmp_path / "shops.json").get("a").visits_end_at_midnight
     assert "choose pause or midnight" in shops("visits", "a", "noon")
+
+
+def test_a_shop_has_quiet_hours_and_keeps_them_when_it_is_registered_again(tmp_path: Path, run: Callable[..., str]) -> None:
+    run("create", "a", "--right", "track")
+
+    def shops(*arguments: str) -> str:
+        return CliRunner().invoke(app, ["shops", *arguments], env={"COLUMNS": "200"}).output
+
+    assert "a: no alert from 22:00 to 8:00" in shops("quiet", "a", "22", "8")
+    with Shops.edit(tmp_path / "shops.json") as registry:
+        registry.add(Shop(shop_id="a", name="registered again"))
+    assert Shops.load(tmp_path / "shops.json").get("a").quiet_hours == QuietHours(begins=22, ends=8)
+    assert "ends: Input should be a valid integer" in shops("quiet", "a", "22")
+    assert "less than or equal to 23" in shops("quiet", "a", "22", "24")
+    assert "unknown shop 'x'; known: a" in shops("quiet", "x", "22", "8")
+    assert "a: no quiet hours" in shops("quiet", "a")
+    assert Shops.load(tmp_path / "shops.json").get("a").quiet_hours is None
 
 
 def test_a_shop_says_which_acts_are_steps_of_its_funnel(tmp_path: Path, run: Callable[..., str]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from jishi.lake.quarantine import quarantined
 from jishi.settings import Settings
-from quality.quarantine import quarantined
 from tests.live_events import append_live
 
 NOON_MS = 1_790_000_000_000 // 86_400_000 * 86_400_000 + 43_200_000

@@ -77,6 +77,15 @@ class TinyModel:
     placement_notes: dict[str, str] = field(default_factory=dict)
 
     newcomers: TinyNewcomers | None = None
+    bought_again: Sequence[int] = ()
+    bought: dict[str, list[int]] = field(default_factory=dict)
+
+    @property
+    def is_bought_again(self) -> np.ndarray:
+        return np.isin(np.arange(len(self.item_ids)), self.bought_again)
+
+    def purchases(self, person_id: str) -> Indices:
+        return np.array(self.bought.get(person_id, []), dtype=np.int64)
 
     def newcomers_near(self, person_id: str) -> Indices | None:
         return None if self.newcomers is None else self.newcomers.near.get(person_id)

@@ -96,6 +96,44 @@ def test_a_cart_that_nobody_tells_is_guessed_from_the_page_and_the_last_items(pl
     assert placed.model.placed["cart"].asked == [[8, 9], [9, 4]]
 
 
+def test_after_payment_asks_with_the_items_just_paid_and_leaves_them_out(placed: Any) -> None:
+    answer = ask(placed, placement="after_payment", persons=("u",), order=("i15", "i4"))
+    assert placed.model.placed["after_payment"].asked == [[15, 4]]
+    assert (answer.model, answer.served_by) == ("best_of_after_payment", "personalised")
+    # 15 leads the person's list because they buy it often; they have just done so.
+    assert {("i16", "due_again"), ("i20", "viewed_next")} == {*reasons_of(answer)[:2]}
+    assert not {"i15", "i4"} & {item_id for item_id, _ in reasons_of(answer)}
+
+
+def test_what_is_soon_bought_again_is_offered_again(placed: Any) -> None:
+    placed.model.bought_again = [15]
+    answer = ask(placed, placement="after_payment", persons=("u",), order=("i15", "i4"))
+    assert ("i15", "bought_often") in reasons_of(answer)
+    assert "i4" not in {item_id for item_id, _ in reasons_of(answer)}
+
+
+def test_a_guest_who_paid_is_answered_from_the_order(placed: Any, tiny: Any) -> None:
+    answer = ask(placed, placement="after_payment", order=("i4",))
+    assert (answer.model, answer.served_by) == ("best_of_after_payment", "item_based")
+    assert reasons_of(answer)[0] == ("i20", "viewed_next")
+    del placed.model.placed["after_payment"]  # the ladder looks at the order, too
+    answer = ask(placed, placement="after_payment", order=("i4",))
+    assert (answer.model, reasons_of(answer)[0]) == (LADDER, ("i5", "similar_to_item"))
+
+
+@pytest.mark.parametrize("placement", get_args(Placement))
+def test_exclude_purchased_leaves_out_what_was_bought_or_nothing(placed: Any, placement: Any) -> None:
+    placed.model.bought, placed.model.bought_again = {"u": [16, 17]}, [15, 16]
+    asked = {"placement": placement, "persons": ("u",), "order": ("i15",), "bought": frozenset({"i20"}), "limit": 28}
+    asked |= {"item_id": "i4"} if placement == "item" else {}
+    shown = {
+        choice: {item_id for item_id, _ in reasons_of(ask(placed, excludes_purchased=choice, **asked))}
+        for choice in (True, False)
+    }
+    assert not shown[True] & {"i15", "i16", "i17", "i20"}
+    assert shown[False] >= {"i15", "i16"}
+
+
 def test_what_a_shopper_does_now_still_changes_home(placed: Any) -> None:
     before = reasons_of(ask(placed, persons=("u",), limit=10))
     after = ask(placed, ["i0", "i1", "i2"], persons=("u",), limit=10)
@@ -144,6 +182,10 @@ ENTRIES = st.lists(
     recent=st.lists(st.sampled_from([f"i{n}" for n in range(12)] + ["unknown"]), max_size=5),
     item_id=st.none() | st.sampled_from([f"i{n}" for n in range(12)] + ["unknown"]),
     cart=st.lists(st.sampled_from([f"i{n}" for n in range(12)] + ["unknown"]), max_size=3, unique=True),
+    order=st.lists(st.sampled_from([f"i{n}" for n in range(12)] + ["unknown"]), max_size=3, unique=True),
+    excluded=st.none() | st.booleans(),
+    again=st.sets(NUMBER),
+    bought=st.sets(NUMBER),
     limit=st.integers(1, 15),
     placement=st.sampled_from(get_args(Placement)),
 )
@@ -156,10 +198,14 @@ def test_no_placement_ever_shows_what_may_not_be_shown(
     recent: list[str],
     item_id: str | None,
     cart: list[str],
+    order: list[str],
+    excluded: bool | None,
+    again: set[int],
+    bought: set[int],
     limit: int,
     placement: Any,
 ) -> None:
-    model = tiny.model([f"i{n}" for n in range(12)])
+    model = tiny.model([f"i{n}" for n in range(12)], bought_again=sorted(again), bought={"p": sorted(bought)})
     model.placed[placement] = tiny.placed(12, follows, {} if lists is None else {"p": lists})
     known = [
         tiny.item(f"i{n}", "c", stock=stock, status=status) for n, (is_known, status, stock) in enumerate(states) if is_known
@@ -168,16 +214,22 @@ def test_no_placement_ever_shows_what_may_not_be_shown(
     for number in sold_out:
         if shop.catalogue.get(f"i{number}") is not None:
             shop.catalogue.put(tiny.item(f"i{number}", stock=0, at_ms=9))  # the shelf has not heard of it yet
-    answer = ask(shop, recent, persons=("p",), item_id=item_id, cart=tuple(cart), limit=limit, placement=placement)
+    asked = {"item_id": item_id, "cart": tuple(cart), "order": tuple(order), "excludes_purchased": excluded}
+    answer = ask(shop, recent, persons=("p",), limit=limit, placement=placement, **asked)
+    left_out = {
+        None: set(order) - {f"i{number}" for number in again},
+        True: {*order, *(f"i{number}" for number in bought)},
+        False: set(),
+    }[excluded]
     shown = [one.item.item_id for one in answer.items]
     may_be_shown = {
         item.item_id
         for item in shop.catalogue.items.values()
-        if item.is_sellable and item.item_id not in {item_id, *cart} and item.item_id in model.item_ids
+        if item.is_sellable and item.item_id not in {item_id, *cart, *left_out} and item.item_id in model.item_ids
     }
     assert set(shown) <= may_be_shown
     assert len(shown) == len(set(shown)) == min(limit, len(may_be_shown))
     assert answer.model in {"tiny", LADDER}
     causes = {f"i{because}" for _, _, _, because in lists or ()}
     for one in answer.items:
-        assert one.reason.because_item_id is None or one.reason.because_item_id in {*recent, item_id, *cart, *causes}
+        assert one.reason.because_item_id is None or one.reason.because_item_id in {*recent, item_id, *cart, *order, *causes}

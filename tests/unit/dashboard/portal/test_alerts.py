@@ -25,6 +25,7 @@ from dashboard.portal.database import PortalDatabase
 from dashboard.portal.published_marts import MartsBuild
 from dashboard.portal.receivers import Receipt, Receivers, SomeNotDelivered
 from dashboard.portal.shop_marts import ShopMarts
+from jishi.quiet_hours import QuietHours
 from jishi.shop_runs import NothingToDo
 from jishi.shops import Shop
 from tests.unit.dashboard.delivery.servers import chat_server
@@ -197,16 +198,25 @@ def test_a_receiver_that_refuses_for_good_is_not_asked_again_and_fails_nothing(
         SomeNotDelivered.raise_for([Receipt("alert", 1, MORNING, "slack: it answered 503")])
 
 
+@pytest.mark.parametrize(
+    ("shop", "rule"),
+    [
+        (SHOP, replace(LESS, quiet_from=22, quiet_until=8)),
+        (SHOP.model_copy(update={"quiet_hours": QuietHours(begins=22, ends=8)}), LESS),
+        (SHOP.model_copy(update={"quiet_hours": QuietHours(begins=12, ends=14)}), replace(LESS, quiet_from=22, quiet_until=8)),
+    ],
+    ids=["the rule's", "the shop's", "both"],
+)
 def test_quiet_hours_hold_an_alert_and_a_snooze_ends_it(
-    tmp_path: Path, database: PortalDatabase, post_office: list[tuple[str, str]]
+    tmp_path: Path, database: PortalDatabase, post_office: list[tuple[str, str]], shop: Shop, rule: AlertRule
 ) -> None:
     marts, rules, receivers = marts_with(tmp_path, mondays(60, [100] * 4)), AlertRules(database), Receivers(database)
-    rules.add("s", replace(LESS, quiet_from=22, quiet_until=8), MORNING - timedelta(days=9))
+    rules.add("s", rule, MORNING - timedelta(days=9))
     receivers.add("s", Destination("email", "mei@example.org"), "en", {"alerts"})
 
     def check(now: datetime) -> None:
         check_shop(
-            SHOP, marts, rules, receivers, lambda to, message: post_office.append((to.shown, message.text)), "http://p", now
+            shop, marts, rules, receivers, lambda to, message: post_office.append((to.shown, message.text)), "http://p", now
         )
 
     [rule] = rules.of_shop("s")

@@ -120,6 +120,12 @@ MATRIX = {
     "GET /shops/{shop_id}/settings": Expected("manage"),
     "POST /shops/{shop_id}/settings/shop": Expected("manage", form={"name": "一样的店"}),
     "POST /shops/{shop_id}/settings/customers": Expected("manage", form={"new_days": "30"}),
+    "POST /shops/{shop_id}/settings/items": Expected("manage", form={"slow_days": "60"}),
+    "POST /shops/{shop_id}/settings/quiet-hours": Expected("manage", form={"begins": "22", "ends": "8"}),
+    "POST /shops/{shop_id}/settings/exclusions/add": Expected("manage", form={"reason": "staff", "who": "user", "person": "1"}),
+    "POST /shops/{shop_id}/settings/exclusions/remove": Expected(
+        "manage", form={"reason": "guest", "person": "a:", "is_prefix": "1"}
+    ),
     "GET /shops/{shop_id}/audit": Expected("manage"),
 }
 # Live numbers come from the table of counters, not from the marts.

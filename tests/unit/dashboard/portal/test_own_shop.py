@@ -6,8 +6,10 @@ import re
 
 import pytest
 
-from jishi.customer_rules import CustomerRules
+from jishi.customer_rules import CustomerRules, Exclusion
 from jishi.funnel_rules import FunnelRules
+from jishi.item_thresholds import ItemThresholds
+from jishi.quiet_hours import QuietHours
 from jishi.shops import Shop, Shops
 from tests.unit.dashboard.portal.twins import CANARY, PLAIN, TwinShops, post
 
@@ -138,3 +140,92 @@ def test_a_setting_that_cannot_hold_changes_nothing(
     assert answer.status_code == 400
     assert (complaint in answer.text) == (language == "en")
     assert shop(twins).customers == before
+
+
+GUESTS = Exclusion(reason="guest", person="a:", is_prefix=True)
+
+
+def history(page: str) -> list[list[str]]:
+    """Setting, before and after of each change, newest first."""
+    rows = re.findall(r"<tr>(.*?)</tr>", page.partition("What was changed")[2], re.S)[1:]
+    return [[re.sub(r"<.*?>", "", cell).strip() for cell in re.findall(r"<td>(.*?)</td>", row)][-3:] for row in rows]
+
+
+def test_limits_of_items_and_quiet_hours_are_set_and_taken_back(twins: TwinShops) -> None:
+    client, address = twins.client(), f"/shops/{PLAIN}/settings"
+    form = {"restock_units_30d": "500", "slow_days": "90", "price_bounds_minor": "50，99.90, 200"}
+    assert post(client, f"{address}/items", **form).status_code == 303
+    limits = ItemThresholds(restock_units_30d=500, slow_days=90, price_bounds_minor=(5000, 9990, 20000))
+    assert shop(twins).items == limits
+    assert post(client, f"{address}/quiet-hours", begins="22", ends="8").status_code == 303
+    assert shop(twins).quiet_hours == QuietHours(begins=22, ends=8)
+    page = client.get(address).text
+    assert 'name="price_bounds_minor" value="50.00, 99.90, 200.00"' in page
+    assert 'name="begins" value="22"' in page
+    assert history(page)[0] == ["Quiet hours", "–", "22:00 – 8:00"]
+    assert ["Slow mover when listed for at least", "60", "90"] in history(page)
+    assert (shop(twins, CANARY).items, shop(twins, CANARY).quiet_hours) == (ItemThresholds(), None)
+    # What is left empty is the default, or none, again.
+    assert post(client, f"{address}/items").status_code == post(client, f"{address}/quiet-hours").status_code == 303
+    assert (shop(twins).items, shop(twins).quiet_hours) == (ItemThresholds(), None)
+
+
+def test_who_is_no_customer_is_a_list_that_grows_and_shrinks(twins: TwinShops) -> None:
+    client, address = twins.client(), f"/shops/{PLAIN}/settings"
+    assert shop(twins).customers.exclusions == (GUESTS,)
+    for who, person in [("user", "7"), ("users", "dist-"), ("device", "till 1"), ("user", "7")]:
+        answer = post(client, f"{address}/exclusions/add", reason="staff", who=who, person=f" {person} ")
+        assert answer.status_code == 303
+    added = [("u:7", False), ("u:dist-", True), ("a:till 1", False)]
+    rules = tuple(Exclusion(reason="staff", person=person, is_prefix=is_prefix) for person, is_prefix in added)
+    assert shop(twins).customers.exclusions == (GUESTS, *rules), "each once, and in the order that decides"
+    page = client.get(address).text
+    assert "all users whose id begins with <code>dist-</code>" in " ".join(page.split())
+    assert ["Who is no customer", "–", "staff u:dist-*"] in history(page)
+    # The days and scores stay when who is no customer changes, and the other way round.
+    assert post(client, f"{address}/customers", new_days="20").status_code == 303
+    assert post(client, f"{address}/exclusions/remove", reason="guest", person="a:", is_prefix="1").status_code == 303
+    assert shop(twins).customers == CustomerRules(exclusions=rules, new_days=20)
+    assert history(client.get(address).text)[0] == ["Who is no customer", "guest a:*", "–"]
+    assert post(client, f"{address}/exclusions/remove", reason="staff", person="u:7", is_prefix="1").status_code == 404
+    for rule in rules:
+        prefix = {"is_prefix": "1"} if rule.is_prefix else {}
+        post(client, f"{address}/exclusions/remove", reason="staff", person=rule.person, **prefix)
+    assert "Everybody who orders is a customer." in client.get(address).text
+    post(client, f"{address}/exclusions/add", reason="guest", who="guests", person="is not read")
+    assert shop(twins).customers.exclusions == (GUESTS,)
+    assert shop(twins, CANARY).customers == CustomerRules()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(
+    ("path", "form", "complaint"),
+    [
+        ("items", {"restock_units_30d": "0"}, "To be restocked from so many sold"),
+        ("items", {"slow_cover_days": "4000"}, "and a stock that lasts for more than"),
+        ("items", {"price_bounds_minor": "100, 50"}, "Lowest prices of the price bands"),
+        ("items", {"price_bounds_minor": "1.999"}, "Lowest prices of the price bands"),
+        ("quiet-hours", {"begins": "22"}, "two different hours"),
+        ("quiet-hours", {"begins": "24", "ends": "8"}, "two different hours"),
+        ("quiet-hours", {"begins": "8", "ends": "8"}, "two different hours"),
+        ("quiet-hours", {"begins": "ten", "ends": "8"}, "two different hours"),
+        ("exclusions/add", {"reason": "staff", "who": "user"}, "Write the id of the person"),
+        ("exclusions/add", {"reason": "staff", "who": "users"}, "Write the id of the person"),
+        ("exclusions/add", {"reason": "staff", "who": "device", "person": "x" * 257}, "Write the id of the person"),
+        ("exclusions/add", {"reason": "rival", "who": "user", "person": "7"}, "Reason is not one of the choices"),
+        ("exclusions/add", {"reason": "staff", "who": "all", "person": "7"}, "Who is not one of the choices"),
+    ],
+)
+def test_what_no_limit_hour_or_person_can_be_changes_nothing(
+    twins: TwinShops, path: str, form: dict[str, str], complaint: str, language: str
+) -> None:
+    before = shop(twins)
+    answer = post(twins.client(language=language), f"/shops/{PLAIN}/settings/{path}", **form)
+    assert answer.status_code == 400
+    assert (complaint in answer.text) == (language == "en")
+    assert shop(twins) == before
+
+
+def test_only_owners_set_them(twins: TwinShops) -> None:
+    for path in ("items", "quiet-hours", "exclusions/add", "exclusions/remove"):
+        assert post(twins.client("marketer"), f"/shops/{PLAIN}/settings/{path}").status_code == 403

@@ -13,9 +13,8 @@ import pytest
 from starlette.testclient import TestClient
 
 import dashboard.portal.uploads as uploads_module
-from dashboard.portal.quarantine import Quarantine
 from dashboard.portal.upload_kinds import KINDS, UploadKind, import_steps, look_steps
-from dashboard.portal.uploads import LARGEST_UPLOAD, Uploads, safe_name
+from dashboard.portal.uploads import LARGEST_UPLOAD, safe_name
 from tests.unit.dashboard.portal.twins import CANARY, PLAIN, TwinShops, post
 
 ORDERS = """订单号,商品编码,商品数量,商品单价,买家付款时间,买家手机号,订单状态
@@ -175,8 +174,3 @@ def test_what_was_rejected_has_its_place_and_its_fix(twins: TwinShops) -> None:
     assert "A needed field is empty: fill the column" in page
     assert "CANARY.csv" in twins.client(shop_id=CANARY).get(f"/shops/{CANARY}/rejected").text
     assert "必填字段为空" in twins.client(language="zh").get(f"/shops/{PLAIN}/rejected").text
-
-
-def test_the_command_lists_what_was_rejected(twins: TwinShops) -> None:
-    assert Quarantine(twins.settings).rows(PLAIN) == []
-    assert Uploads(twins.settings).all("no-such-shop") == []

@@ -20,6 +20,7 @@ from dashboard.portal.app import make_app, make_portal
 from dashboard.portal.boards import BoardChart
 from dashboard.portal.roles import ROLES, Role
 from dashboard.portal.state import Portal
+from jishi.lake.quarantine import Quarantined
 from jishi.lake.versions import MartsFile, TableVersion, Versions
 from jishi.paths import Paths
 from jishi.settings import Settings
@@ -64,7 +65,7 @@ class TwinShops:
         self.asked: list[dict[str, Any]] = []  # bodies that a Superset of this test's making was sent
         superset = None if settings else httpx.MockTransport(self._superset)
         self.portal: Portal = make_portal(self.settings, lambda: self.now, hasher, superset)
-        self.portal.quarantine.rows = rejected_of  # type: ignore[method-assign]  # the command takes seconds
+        self.portal.quarantine.rows = rejected_of  # type: ignore[method-assign]  # the twins have no lake
         self.portal.streams.longest_s = 0.0  # a stream tells once how things are, and ends
         self.portal.counter_reader.start = lambda: None  # type: ignore[method-assign] # no Kafka: the table is filled here
         self.app: Starlette = make_app(self.portal)
@@ -204,12 +205,13 @@ def _value(name: str, kind: str, shop_id: str, number: int) -> Any:
             return (NUMBER_CANARY if is_canary else 12345) * 100 + number
 
 
-def rejected_of(shop_id: str) -> list[dict[str, Any]]:
-    """A row of quarantine, as the command prints it."""
+def rejected_of(shop_id: str) -> list[Quarantined]:
+    """A row of quarantine."""
     text = TEXT_CANARY if shop_id == CANARY else "plain"
     line = f'{{"note": "{text}", "source": {{"file": "{text}.csv", "row": 3}}}}'
-    row = {"shop_id": shop_id, "reason": "missing_field", "field": "properties.item_id", "detail": f"add 'item_id' {text}"}
-    return [row | {"received_at": "2026-11-30 03:00:00", "type": "order_paid", "event_id": text, "line": line}]
+    why = ("invalid", "missing_field", "properties.item_id", f"add 'item_id' {text}")
+    came = datetime(2026, 11, 30, 3, tzinfo=UTC).replace(tzinfo=None)
+    return [Quarantined(shop_id, "c", 1, None, *why, "order_paid", text, came, line, None, None, "open")]
 
 
 def canaries_in(body: bytes) -> list[str]:
