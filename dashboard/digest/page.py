@@ -117,9 +117,7 @@ class Digest:
         return self.text(text, number=label, value=self.shown(number.column, number.value), low=low, high=high)
 
     def _alert(self, unusual: ShownFinding) -> str:
-        text = "{day}: {value}; usual on this weekday: {low} to {high}."
-        sentence = self.text(text, day=self.formats.day(unusual.day), value=unusual.value, low=unusual.low, high=unusual.high)
-        return f"{self.formats.label(unusual.column)} · {sentence}"
+        return f"{self.formats.label(unusual.column)} · {unusual.sentence(self.formats)}"
 
     def _paragraphs(self) -> list[str]:
         week = self.numbers.week

@@ -614,6 +614,13 @@ CHINESE = {
     "{field} is missing or not in its range.": "{field} 缺失或超出范围。",
     "{shop}: {number} higher than usual": "{shop}：{number}高于常态",
     "{shop}: {number} lower than usual": "{shop}：{number}低于常态",
+    "{day} until {hour}: {value}; usual by then on this weekday: {low} to {high}.": (
+        "{day} 截至 {hour}：{value}；同一星期几此时的常态为 {low} 至 {high}。"
+    ),
+    "Of a day that is not over, sums are compared up to the same hour, once a quarter of a usual day is behind.": (
+        "未结束的一天，在达到平日全天四分之一后，按相同时段比较累计值。"
+    ),
+    "until {hour}:00": "截至 {hour}:00",
     "{day}: {value}; usual on this weekday: {low} to {high}.": "{day}：{value}；同一星期几的常态为 {low} 至 {high}。",
     "See the day": "查看当天",
     "added a rule": "添加规则",
