@@ -6,7 +6,8 @@ and their price sensitivity), who come first as strangers and later log in, some
 devices and now and then on somebody else's, in visits with a rhythm of day and week; funnels
 (search or view → cart → checkout → payment), with a page view for each page of no item (home, search, category, checkout,
 bargain); personal repeat purchase; channels, campaigns, devices, cities; shares that
-friends open, group buys that fill or fail, bargains, coupons, changes of consent, refunds days later; bots; and the defects
+friends open, group buys that fill or fail, bargains, coupons, changes of consent, refunds days later; what is spent on
+channels; bots; and the defects
 of real traffic: duplicate deliveries, late, future-dated and broken events.
 
 Not modelled: stock that orders use up, delivery, customer service, distributors and commissions, fraud beyond bots, tastes

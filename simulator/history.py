@@ -14,10 +14,12 @@ from simulator.day import catalogue_happenings, play_day
 from simulator.defects import Delivery, deliver
 from simulator.journal import PAGE_VIEWED
 from simulator.seeds import stream
+from simulator.spend import spend_of, write_spend
 from simulator.truth import Truth, truth_of, write_truth
 from simulator.world import SimulationPlan, World, make_world
 
 CATALOGUE = -1
+TRUTH, SPEND = "truth", "spend"  # folders beside those of shops
 _world_of = lru_cache(maxsize=1)(make_world)
 
 
@@ -49,10 +51,15 @@ def play(plan: SimulationPlan, day: int) -> PlayedDay:
     return PlayedDay(deliveries, truth_of(happened, deliveries, world, None if day == CATALOGUE else day))
 
 
+def spend_file(out: Path, shop_id: str) -> Path:
+    """What the shop spent on channels, for ``jishi import spend``."""
+    return out / SPEND / f"{shop_id}.csv"
+
+
 def simulate(
     plan: SimulationPlan, out: Path, *, processes: int = 1, progress: Callable[[int, int], None] | None = None
 ) -> Truth:
-    """Write ``out/<shop_id>/`` (landing files) and ``out/truth/<shop_id>/``; returns the truth."""
+    """Write ``out/<shop_id>/`` (landing files), ``out/truth/<shop_id>/`` and ``spend_file``; returns the truth."""
     world: World = _world_of(plan)
     truth, planted = Truth(), []
     everything: list[tuple[int, int, bytes]] = []
@@ -68,7 +75,8 @@ def simulate(
     source = f"simulator: seed {plan.seed}, {plan.users} users, {plan.days} days from {plan.start.isoformat()}"
     with write_landing(out, plan.shop_id, facts, source) as writer:
         writer.write(line for _, _, line in everything)
-    write_truth(out / "truth" / plan.shop_id, world, truth, planted)
+    write_truth(out / TRUTH / plan.shop_id, world, truth, planted)
+    write_spend(spend_file(out, plan.shop_id), spend_of(world, truth.played))
     return truth
 
 

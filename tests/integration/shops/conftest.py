@@ -22,7 +22,7 @@ from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
 from jishi.shop_runs import ShopResult, read_run
 from jishi.shops import Shop, Shops
-from simulator.history import simulate
+from simulator.history import simulate, spend_file
 from simulator.world import SimulationPlan
 from tests.integration.shops.retail_excerpt import retail_lines
 
@@ -185,6 +185,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> ShopPlatform:
     rates = folder / "rates.csv"
     rates.write_text(RATES)
     platform.command("rates", "imports", "rates", str(rates), "--shop", ORDERS)
+    platform.command("spend", "imports", "spend", str(spend_file(folder / "simulated", KISSA)), "--shop", KISSA)
     platform.command("history", "imports", "history", *named, *ledger)
     printed = platform.command("groups", "ops.cli", "shops", "groups", "--landed")
     assert [group["SHOPS"].split()[1::2] for group in json.loads(printed)] == [sorted({*SHOPS} - {BARE})]
