@@ -53,7 +53,8 @@ def test_page_views_are_those_that_were_played(platform: ShopPlatform) -> None:
 
 def test_what_was_spent_on_channels_stands_beside_what_they_brought(platform: ShopPlatform) -> None:
     """Return and cost of a new customer of each paid channel, from the file and the credited orders themselves."""
-    lake, spent = open_version(platform.settings), defaultdict(int)
+    lake = open_version(platform.settings)
+    spent: defaultdict[str, int] = defaultdict(int)
     with spend_file(platform.paths.var.parent / "simulated", KISSA).open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             spent[row["channel"]] += int(row["amount"])  # yen have no minor unit
