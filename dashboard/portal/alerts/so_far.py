@@ -49,8 +49,8 @@ class DaySoFar:
         """
         before = [day for day in self.sums if day != self.day]
         earlier, counts, whole = (
-            [float(value) for day in before if (value := of.get(day, {}).get(name)) is not None]
-            for of, name in ((self.sums, metric), (self.sums, BY_HOUR[metric]), (self.days, metric))
+            [float(value) for day in before if (value := by_day.get(day, {}).get(name)) is not None]
+            for by_day, name in ((self.sums, metric), (self.sums, BY_HOUR[metric]), (self.days, metric))
         )
         if not earlier or median(earlier) < LEAST_SHARE * median(whole):
             return None
