@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jishi.lake.reading import open_version
@@ -153,11 +153,19 @@ acts_of_categories = st.lists(
         ),
         st.integers(0, 5),
         st.sampled_from(STEPS),
-        st.lists(st.sampled_from(["dress", "shoe", None]), min_size=1, max_size=3, unique=True),
+        st.lists(st.sampled_from(["dress", "shoe", "", None]), min_size=1, max_size=3, unique=True),
     ),
     min_size=1,
     max_size=10,
 )
+
+
+BOUGHT_TWO_OF_THREE = [
+    *(CategoryAct(0, "item_viewed", (category,)) for category in ("dress", "shoe", None)),
+    *(CategoryAct(1, "item_added_to_cart", (category,)) for category in ("dress", "shoe")),
+    CategoryAct(1, "checkout_started", ()),
+    CategoryAct(2, "order_paid", ("shoe", "dress", "")),
+]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)
@@ -168,13 +176,14 @@ def test_the_funnel_of_a_category_is_what_brute_force_finds(
     seen: set[Any] = set()
     _set_rules(database, {"a": rule})
     database.execute("delete from stg_lake__items")
-    items = {"dress": ("d1", "d2"), "shoe": ("s1",), None: ("unlisted",)}
-    known = [["a", item, category] for category, of_category in items.items() for item in of_category if category]
+    items = {"dress": ("d1", "d2"), "shoe": ("s1",), "": ("nameless",), None: ("unlisted",)}
+    known = [["a", item, category] for category, of_category in items.items() for item in of_category if category is not None]
     database.executemany("insert into stg_lake__items values (?, ?, ?)", known)
     database.execute("insert into stg_lake__items values ('b', 'unlisted', 'of another shop')")
 
     @settings(max_examples=80, deadline=None)
     @given(st.lists(acts_of_categories, min_size=1, max_size=8))
+    @example([BOUGHT_TWO_OF_THREE])
     def check(visits: list[list[CategoryAct]]) -> None:
         _insert_visits(database, "a", [[(act.at, act.kind) for act in acts] for acts in visits])
         database.execute("delete from int_item_acts_in_visits")

@@ -22,13 +22,13 @@ shops as (
 
 ),
 
--- Without a category ('') is what the catalogue does not know.
+-- Without a category is what the catalogue does not know.
 acts_on_items as (
 
     select distinct
         item_acts.shop_id,
         item_acts.session_key,
-        coalesce(items.category, '') as category,
+        items.category,
         item_acts.type,
         item_acts.occurred_at
     from item_acts
@@ -73,7 +73,9 @@ carts as (
         min(acts.occurred_at) as added_at
     from views
     inner join acts_on_items as acts
-        on views.shop_id = acts.shop_id and views.session_key = acts.session_key and views.category = acts.category
+        on views.shop_id = acts.shop_id
+        and views.session_key = acts.session_key
+        and views.category is not distinct from acts.category
     where
         acts.type = 'item_added_to_cart'
         {{ counts_after('views.viewed_at') }}
@@ -109,7 +111,9 @@ payments as (
         min(acts.occurred_at) as paid_at
     from checkouts as views
     inner join acts_on_items as acts
-        on views.shop_id = acts.shop_id and views.session_key = acts.session_key and views.category = acts.category
+        on views.shop_id = acts.shop_id
+        and views.session_key = acts.session_key
+        and views.category is not distinct from acts.category
     where
         acts.type = 'order_paid'
         {{ counts_after('views.checked_out_at') }}
@@ -120,14 +124,20 @@ payments as (
 select
     views.shop_id,
     views.session_key,
-    nullif(views.category, '') as category,
+    views.category,
     carts.added_at is not null as has_added,
     checkouts.checked_out_at is not null as has_checked_out,
     payments.paid_at is not null as has_paid
 from views
 left join carts
-    on views.shop_id = carts.shop_id and views.session_key = carts.session_key and views.category = carts.category
+    on views.shop_id = carts.shop_id
+    and views.session_key = carts.session_key
+    and views.category is not distinct from carts.category
 left join checkouts
-    on views.shop_id = checkouts.shop_id and views.session_key = checkouts.session_key and views.category = checkouts.category
+    on views.shop_id = checkouts.shop_id
+    and views.session_key = checkouts.session_key
+    and views.category is not distinct from checkouts.category
 left join payments
-    on views.shop_id = payments.shop_id and views.session_key = payments.session_key and views.category = payments.category
+    on views.shop_id = payments.shop_id
+    and views.session_key = payments.session_key
+    and views.category is not distinct from payments.category

@@ -177,7 +177,7 @@ def test_pages_are_written_in_both_languages_with_pictures_inside_and_nothing_fr
         assert not canaries_in(re.sub(r'src="[^"]*"', "", page).encode())
         assert "<script" not in page
     text = unescape(re.sub(r"<[^>]+>", " ", english))
-    assert re.search(r"Orders\s+7 orders\s+7 orders =\s+–", text)
+    assert re.search(r"Orders\s+7 orders\s+7 orders =\s+0\.0%\s+–", text)
     assert "Orders · 2026-11-25 Wed: 3 orders; usual on this weekday: 5 orders to 9 orders." in text
     assert "2026-11-22 Sun: 2" not in text
     outside = re.sub('一样的店|style="[^"]*"', "", english)
@@ -211,7 +211,7 @@ def test_each_receiver_gets_a_week_once_in_its_language_and_a_failure_is_named(
         [(to, data)] = box.mails
         mail: Any = email.message_from_bytes(data, policy=email.policy.default)
         assert (to, mail["Subject"]) == ("mei@example.org", "一样的店：2026-11-23 起的一周")
-        assert "支付订单: 7 单 (上周 7 单=, 去年同周 –)" in mail.get_body(("plain",)).get_content()
+        assert "支付订单: 7 单 (上周 7 单= 0.0%, 去年同周 –)" in mail.get_body(("plain",)).get_content()
         [page, *pictures] = mail.get_body(("related",)).iter_parts()
         assert {f"cid:{part['Content-ID'].strip('<>')}" for part in pictures} == set(
             re.findall(r'src="([^"]+)"', page.get_content())
