@@ -185,8 +185,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> ShopPlatform:
     rates = folder / "rates.csv"
     rates.write_text(RATES)
     platform.command("rates", "imports", "rates", str(rates), "--shop", ORDERS)
-    platform.command("spend", "imports", "spend", str(spend_file(folder / "simulated", KISSA)), "--shop", KISSA)
     platform.command("history", "imports", "history", *named, *ledger)
+    platform.command("spend", "imports", "spend", str(spend_file(folder / "simulated", KISSA)), "--shop", KISSA)
     printed = platform.command("groups", "ops.cli", "shops", "groups", "--landed")
     assert [group["SHOPS"].split()[1::2] for group in json.loads(printed)] == [sorted({*SHOPS} - {BARE})]
     platform.command("silver", "spark_jobs", "silver", "--batch", "history", *named, *ledger)
