@@ -23,7 +23,9 @@ from jishi.settings import PROJECT_ROOT, Settings
 from jishi.shops import Shops
 
 DBT = PROJECT_ROOT / "dbt"
-_SHOPS = "shop_id varchar, name varchar, time_zone varchar, currency varchar"
+_SHOPS = (
+    "shop_id varchar, name varchar, time_zone varchar, currency varchar, funnel_in_order boolean, funnel_window_minutes integer"
+)
 _CURRENCIES = "currency varchar, minor_digits integer"
 _EXCLUSIONS = "shop_id varchar, rule_number integer, reason varchar, person varchar, is_prefix boolean"
 _SETTINGS = "shop_id varchar, measure varchar, score integer, threshold bigint"
@@ -88,7 +90,10 @@ def write_sources(lake: LakeVersion, shops: Shops, database: Path) -> None:
             view = f"create or replace view silver.{_table(schema)} as {rows_of(lake, schema.name, schema)}"
             connection.execute(view)
         _write_table(connection, "currencies", _CURRENCIES, sorted(map(list, CURRENCY_DIGITS.items())))
-        rows = [[shop.shop_id, shop.name, shop.time_zone, shop.currency] for _, shop in sorted(shops.shops.items())]
+        rows = [
+            [shop.shop_id, shop.name, shop.time_zone, shop.currency, shop.funnel.in_order, shop.funnel.window_minutes]
+            for _, shop in sorted(shops.shops.items())
+        ]
         _write_table(connection, "shops", _SHOPS, rows)
         _write_rules(connection, shops)
 

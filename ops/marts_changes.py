@@ -96,17 +96,21 @@ inner join touched.visits
     on events.shop_id = visits.shop_id and events.person_id = visits.person_id
     and events.occurred_at >= visits.started_at - interval '1' hour
     and events.occurred_at <= visits.ended_at + interval '1' hour;
+create table touched.recategorised_items as
+select coalesce(items.shop_id, items_before.shop_id) as shop_id, coalesce(items.item_id, items_before.item_id) as item_id
+from silver.items full join items_before using (shop_id, item_id)
+where items.category is distinct from items_before.category;
+create table touched.categorised as
+select shop_id, session_key from touched.visits
+union
+select shop_id, session_key from int_item_acts_in_visits
+where (shop_id, item_id) in (from touched.recategorised_items);
 create table touched.days as
-with moved_items as (
-    select coalesce(items.shop_id, items_before.shop_id) as shop_id, coalesce(items.item_id, items_before.item_id) as item_id
-    from silver.items full join items_before using (shop_id, item_id)
-    where items.category is distinct from items_before.category
-)
 select shop_id, occurred_date as shop_date from touched.changed_events
 union select shop_id, started_date from touched.changed_sessions
 union select shop_id, paid_date from touched.concerned_orders
 union select shop_id, started_date from touched.visits
-union select shop_id, shop_date from fct_item_days where (shop_id, item_id) in (from moved_items)
+union select shop_id, shop_date from fct_item_days where (shop_id, item_id) in (from touched.recategorised_items)
 union select shop_id, shop_date from fct_item_days where shop_id in (from touched.whole_shops)
 union select shop_id, shop_date from int_traffic_days_counted where shop_id in (from touched.whole_shops)
 union select shop_id, occurred_date from silver.events where shop_id in (from touched.whole_shops)

@@ -84,7 +84,7 @@ def registry_of(shops: Shops) -> dict[str, Any]:
     return {
         shop_id: [
             *(shop.name, shop.time_zone, shop.currency),
-            *(shop.customers.model_dump(mode="json"), shop.items.model_dump(mode="json")),
+            *(rules.model_dump(mode="json") for rules in (shop.customers, shop.items, shop.funnel)),
         ]
         for shop_id, shop in sorted(shops.shops.items())
     }

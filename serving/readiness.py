@@ -13,6 +13,7 @@ def shop_readiness(engine: Engine, shop_id: str, now: float) -> dict[str, Any]:
     release = state.release
     return {
         "ready": state.shelf is not None and engine.stream.has_caught_up,
+        "answers_from_catalogue": state.shelf is None and bool(state.catalogue.items) and engine.stream.has_caught_up,
         "catching_up": not engine.stream.has_caught_up,
         "release": release.version,
         "release_age_s": None if release.published_at is None else round(now - release.published_at, 1),
@@ -43,6 +44,7 @@ def readiness(engine: Engine) -> tuple[bool, dict[str, Any]]:
         "online_store": {"problem": engine.recent.health.problem, "reads": engine.recent.health.reads},
         "served_log": {"problem": engine.served_log.problem, "dropped": engine.served_log.dropped},
         "decision_log": {"problem": engine.decisions.problem, "dropped": engine.decisions.dropped},
+        "answer_log": {"problem": engine.answers.problem, "dropped": engine.answers.dropped},
         "problems": {**engine.watcher.problems, **({"registry": engine.keys.problem} if engine.keys.problem else {})},
         "dead_threads": engine.dead_threads(),
     }

@@ -71,6 +71,8 @@ class RowChoice:
         return {name: f"{day}" for name, day in days.items() if day} | dict(self.values)
 
 
+# What the numbers of visits count: neither a till's payment nor a program.
+COUNTED_VISITS = {"is_visit": "true", "is_bot": "false"}
 _NEWEST = "-shop_date"
 DATASETS = {
     dataset.name: dataset
@@ -89,6 +91,13 @@ DATASETS = {
              "checkout_sessions",
              "paid_sessions", "paid_without_cart_sessions", "paid_otherwise_sessions", "paying_sessions"),
             (_NEWEST, "-sessions"), "shop_date", ("channel", "device", "visitor_type"),
+        ),
+        Dataset(
+            "visit-categories", "Visits by category", "fct_visit_categories",
+            ("started_date", "category", "channel", "device", "visitor_type", "has_added", "has_checked_out", "has_paid",
+             "is_bot"),
+            ("-started_date", "session_key", "category"), "started_date",
+            ("category", "channel", "device", "visitor_type", "is_bot"),
         ),
         Dataset(
             "orders", "Orders", "fct_orders",
@@ -114,9 +123,9 @@ DATASETS = {
             "visits", "Visits", "fct_sessions",
             ("started_at", "ended_at", "person_id", "channel", "campaign", "device", "city", "visitor_type", "events",
              "views", "adds",
-             "orders", "has_viewed", "has_added", "has_checked_out", "has_paid", "is_bot"),
+             "orders", "has_viewed", "has_added", "has_checked_out", "has_paid", "is_visit", "is_bot"),
             ("-started_at", "session_key"), "started_date", ("person_id", "channel",
-             "device"),
+             "device", "is_visit", "is_bot"),
         ),
         Dataset(
             "customers", "Customers", "dim_customers",

@@ -11,7 +11,7 @@
         ({{ of }}shop_id, {{ of }}order_id) in (select shop_id, order_id from touched.orders)
     {%- elif by == 'retouched' -%}
         ({{ of }}shop_id, {{ of }}order_id) in (select shop_id, order_id from touched.retouched_orders)
-    {%- elif by in ('visits', 'sessions') -%}
+    {%- elif by in ('visits', 'sessions', 'categorised') -%}
         ({{ of }}shop_id, {{ of }}session_key) in (select shop_id, session_key from touched.{{ by }})
     {%- elif by == 'days' -%}
         ({{ of }}shop_id, {{ of }}{{ column or 'shop_date' }}) in (select shop_id, shop_date from touched.days)

@@ -212,6 +212,19 @@ def test_taste_that_does_not_beat_popularity_is_not_served(released: Released) -
     assert Release.load(paths.models, "a", candidate).taste("p05") is None
 
 
+def test_a_release_says_where_what_sells_answers(released: Released) -> None:
+    paths, candidate, folder = released
+    assert Release.load(paths.models, "a", candidate).sold_placements == frozenset()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["placements"]["item"] = {"model": "popularity", "recipe": None, "sentence": "the ladder is no better"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    release = Release.load(paths.models, "a", candidate)
+    assert release.sold_placements == {"item"}
+    assert release.placement("home") is not None
+    assert release.ladder_alone().placement("home") is None
+    assert release.ladder_alone().sold_placements == frozenset()
+
+
 def test_a_release_of_the_first_format_is_served_by_the_ladder(released: Released) -> None:
     paths, candidate, folder = released
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -331,7 +344,9 @@ def test_what_could_change_a_model_makes_another_candidate(paths: Paths, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(pipeline, "code_digest", lambda: "another version of a library")
         assert pipeline.train(paths, newest(paths.var), "a") != first
-    facts = Facts([ItemText("t", {})], ["c"], np.array(["2026-09-01"], "M8[us]"), np.array([5.0]), np.array([0.0]))
+    facts = Facts(
+        [ItemText("t", {})], ["c"], np.array(["2026-09-01"], "M8[us]"), np.array([5.0]), np.array([0.0]), np.array([5.0])
+    )
     clicked = replace(facts, clicked=np.array([1.0]))
     assert len({pipeline._candidate_id("acts", each) for each in (None, facts, clicked)}) == 3
 

@@ -80,6 +80,7 @@ def test_every_setting_that_a_mart_reads_is_in_the_note(paths: Paths) -> None:
         {"currency": "JPY"},
         {"name": "b"},
         {"customers": shop.customers.model_copy(update={"active_days": 9})},
+        {"funnel": shop.funnel.model_copy(update={"window_minutes": 9})},
         {"items": shop.items.model_copy(update={"slow_days": 9})},
     )
     notes = [registry_of(Shops(shops={"a": shop.model_copy(update=other)})) for other in ({}, *others)]
