@@ -68,8 +68,8 @@ def _digest(connection: duckdb.DuckDBPyConnection, relation: str) -> Any:
 
 def _timed(command: list[str], var: Path) -> tuple[float, list[str]]:
     began = time.monotonic()
-    said, _ = run_measured(command, var)
-    return round(time.monotonic() - began, 1), said
+    lines, _ = run_measured(command, var)
+    return round(time.monotonic() - began, 1), lines
 
 
 def main() -> int:

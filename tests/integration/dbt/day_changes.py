@@ -34,7 +34,7 @@ def known_by(rows: AllRows, instant: datetime) -> AllRows:
 
 def copied(rows: AllRows) -> AllRows:
     """The same rows, to be changed."""
-    return {schema: [dict(row) for row in of] for schema, of in rows.items()}
+    return {schema: [dict(row) for row in table] for schema, table in rows.items()}
 
 
 def event_of(shop_id: str, person_id: str, at: datetime, event_id: str, **fields: Any) -> dict[str, Any]:

@@ -47,13 +47,13 @@ class DayByDay:
 
     def build(self, rows: AllRows) -> list[str]:
         """Publish the tables that are others than before, build, and return what the build said."""
-        changed: Mapping[TableSchema, Rows] = {schema: of for schema, of in rows.items() if of != self.rows.get(schema)}
+        changed: Mapping[TableSchema, Rows] = {name: table for name, table in rows.items() if table != self.rows.get(name)}
         if changed:
             publish(self.paths.var, changed)
         self.rows = rows
-        said: list[str] = []
-        marts.build(settings_in(self.paths.var), said.append)
-        return said
+        lines: list[str] = []
+        marts.build(settings_in(self.paths.var), lines.append)
+        return lines
 
     def keep_full(self) -> None:
         """Keep the SQL that dbt compiled for a full build."""
@@ -92,8 +92,8 @@ def platform(silver: Silver, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(marts, "run_dbt", run_without_tests)
         day_by_day = DayByDay(make_paths(tmp_path_factory.mktemp("days")))
-        said = day_by_day.build(known_by(silver.rows, START + timedelta(days=DAYS - 2)))
-        assert said[0].startswith("full build: no finished build is there to continue")
+        lines = day_by_day.build(known_by(silver.rows, START + timedelta(days=DAYS - 2)))
+        assert lines[0].startswith("full build: no finished build is there to continue")
         day_by_day.keep_full()
         yield day_by_day
 
@@ -102,8 +102,8 @@ def test_a_day_and_what_came_late_give_the_rows_of_a_full_build(
     platform: DayByDay, silver: Silver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(marts, "run_dbt", dbt.run_dbt)  # with dbt's tests, which look at what was rewritten
-    said = platform.build(known_by(silver.rows, START + timedelta(days=DAYS + 60)))
-    assert said[0].startswith("continues version")
+    lines = platform.build(known_by(silver.rows, START + timedelta(days=DAYS + 60)))
+    assert lines[0].startswith("continues version")
     with duckdb.connect(str(marts.work_database(platform.paths)), read_only=True) as working:
         [(touched, visited)] = working.execute(
             "select (select count(*) from touched.days), (select count(distinct (shop_id, started_date)) from fct_sessions)"
@@ -132,9 +132,9 @@ def test_changed_items_and_fits_give_the_rows_of_a_full_build(platform: DayByDay
     rows = copied(platform.rows)
     day_changes.catalogue_changes(rows)
     day_changes.channels_are_fitted_anew(rows)
-    said = platform.build(rows)
-    assert said[0].startswith("continues version")
-    assert "touch 0 persons" in said[0]
+    lines = platform.build(rows)
+    assert lines[0].startswith("continues version")
+    assert "touch 0 persons" in lines[0]
     assert platform.different() == []
 
 
@@ -144,15 +144,15 @@ def test_a_shop_with_other_settings_or_rates_is_wholly_anew_and_named(platform: 
     rows = copied(platform.rows)
     late = day_changes.event_of("a", "p1", START + timedelta(days=3), "late")
     rows[tables.SILVER_EVENTS].append(late)
-    said = platform.build(rows)
-    assert said[0].startswith("continues version")
-    assert "wholly anew, for their settings or rates: b" in said[0]
+    lines = platform.build(rows)
+    assert lines[0].startswith("continues version")
+    assert "wholly anew, for their settings or rates: b" in lines[0]
     assert platform.different() == []
     day_changes.rates_change(rows)
     with Shops.edit(platform.paths.shops_file) as shops:
         shops.set_customer_rules("b", CustomerRules(exclusions=(Exclusion(reason="staff", person="p1"),)))
-    said = platform.build(copied(rows))
-    assert "wholly anew, for their settings or rates: a, b" in said[0]
+    lines = platform.build(copied(rows))
+    assert "wholly anew, for their settings or rates: a, b" in lines[0]
     assert platform.different() == []
 
 
@@ -177,6 +177,6 @@ def test_a_build_that_dies_leaves_readers_alone_and_the_next_gives_the_same_rows
     assert newest(platform.paths.var).marts == before.marts
     assert before.marts is not None
     assert before.marts.exists()
-    said = platform.build(rows)
-    assert said[0].startswith("full build: no finished build is there to continue")
+    lines = platform.build(rows)
+    assert lines[0].startswith("full build: no finished build is there to continue")
     assert platform.different() == []
