@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.big_shop import SHOP, make_big_shop
+from bench.big_shop import SHOP, add_day, make_big_shop
 from bench.one_shop import settings_of
 from bench.portal_load import page_addresses, quantile
 from dashboard.portal.datasets import DATASETS
@@ -46,3 +46,21 @@ def test_the_big_shop_is_one_that_silver_could_have_made(tmp_path: Path) -> None
 
 def test_quantiles_are_of_what_was_measured() -> None:
     assert quantile([0.1] * 19 + [1.1], 0.95) == pytest.approx(0.15)
+
+
+def test_the_day_after_adds_to_the_shop_and_reaches_back(tmp_path: Path) -> None:
+    before = make_big_shop(tmp_path, 6000, last=date(2026, 11, 28), days=20)
+    events = add_day(tmp_path, days=20)
+    with open_lake(open_version(settings_of(tmp_path))) as lake:
+        [(count, keys, late, newest)] = lake.execute(
+            "select count(*), count(distinct event_id), count(*) filter (is_late), max(occurred_date) from silver_events"
+        ).fetchall()
+        assert late > 0
+        assert count == keys == before + events + late
+        assert newest == date(2026, 11, 29)
+        assert lake.execute("select sum(events) from silver_sessions").fetchall() == [(count,)]
+        [(misplaced,)] = lake.execute(
+            "select count(*) from silver_refunds r left join silver_orders o using (shop_id, order_id) "
+            "where o.order_id is null or r.refunded_at < o.paid_at"
+        ).fetchall()
+        assert misplaced == 0
