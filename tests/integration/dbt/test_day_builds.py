@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 from jishi import tables
-from jishi.customer_rules import CustomerRules, Exclusion
+from jishi.customer_rules import CustomerRules
 from jishi.paths import Paths
 from jishi.shops import Shops
 from jishi.tables import TableSchema
@@ -150,7 +150,7 @@ def test_a_shop_with_other_settings_or_rates_is_wholly_anew_and_named(platform: 
     assert platform.different() == []
     day_changes.rates_change(rows)
     with Shops.edit(platform.paths.shops_file) as shops:
-        shops.set_customer_rules("b", CustomerRules(exclusions=(Exclusion(reason="staff", person="p1"),)))
+        shops.set_customer_rules("b", CustomerRules(exclusions=(), active_days=5, silent_days=9, asleep_days=12))
     lines = platform.build(copied(rows))
     assert "wholly anew, for their settings or rates: a, b" in lines[0]
     assert platform.different() == []
