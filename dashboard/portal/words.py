@@ -336,6 +336,10 @@ CHINESE = {
         "看板显示你选择的指标：折线、条形、表格或单个数字。"
     ),
     "{count} charts": "{count} 个图表",
+    "This chart names persons, whom your role may not see.": "此图表会显示具体的人，你的角色无权查看。",
+    "{what}, by month": "{what}（按月）",
+    "Not to be chosen, as by day, week and month show the same: {what}.": "不可选（按日、周、月即是同一内容）：{what}。",
+    "Not to be chosen, as your role may not see persons: {what}.": "不可选（你的角色无权查看具体的人）：{what}。",
     "shared": "已共享",
     "only you": "仅自己可见",
     "Make a board": "新建看板",
