@@ -192,7 +192,7 @@ def check_alerts() -> BashOperator:
 
 
 def model_steps(group: dict[str, str], *, source: str = " --after silver", goes_on: bool = True) -> list[BashOperator]:
-    """Train, evaluate, gate and publish, in this order, for a group of shops; ``source`` are further arguments of train.
+    """Train, evaluate, judge, gate and publish, in this order, for a group of shops; ``source`` are further arguments of train.
 
     With ``goes_on`` a step also runs after one that failed for some shops: it takes up those that the step before has done. A
     shop without new events has no new silver, and keeps its release.
@@ -218,8 +218,17 @@ def model_steps(group: dict[str, str], *, source: str = " --after silver", goes_
             trigger_rule=rule,
         ),
         step(
+            "judge",
+            f"{MAIN} serving.judge{OF_GROUP}{LEDGER} --after evaluate",
+            what="Serves the test cases from the candidate, the release in use and the ladder; keeps what each list is worth.",
+            repair="Clear `evaluate` and this task; the candidate's folder `served` is written again.",
+            minutes=30,
+            group=group,
+            trigger_rule=rule,
+        ),
+        step(
             "gate",
-            f"{MAIN} models gate{OF_GROUP}{LEDGER} --after evaluate",
+            f"{MAIN} models gate{OF_GROUP}{LEDGER} --after judge",
             what="Decides whether the candidate may be released and what answers each placement. A refusal is no failure.",
             repair="`gate.json` in the candidate's folder explains a refusal. Clear the task after a fix.",
             minutes=10,

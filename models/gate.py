@@ -1,4 +1,4 @@
-"""The gate: a candidate is released only when something in it beats popularity and it is sane."""
+"""The gate: a candidate is released when something in it beats popularity, it is sane, and what is in use is not better."""
 
 from __future__ import annotations
 
@@ -26,20 +26,32 @@ class Check:
     sentence: str
 
 
+def beating(report: dict[str, Any]) -> list[str]:
+    """The ladder's personal models that surely beat popularity."""
+    return [name for name, check in zip(PERSONAL, _better(report), strict=True) if check.is_passed]
+
+
 def decide_release(
-    report: dict[str, Any], states: dict[str, State], item_ids: list[str], catalogue: set[str], answered: Sequence[str] = ()
+    report: dict[str, Any],
+    states: dict[str, State],
+    item_ids: list[str],
+    catalogue: set[str],
+    answered: Sequence[str] = (),
+    comparison: Check | None = None,
 ) -> dict[str, Any]:
     """All checks and the decision as plain values; ``catalogue`` holds the shop's item ids.
 
     ``answered`` are placements whose own model beats popularity (``models.placements.choice``): one of them, or one of the
-    ladder's personal models, must be there.
+    ladder's personal models, must be there. ``comparison`` is that with the release in use.
     """
-    checks = [*_better(report), *_sane(report, states, item_ids, catalogue)]
-    beats = [name for name, check in zip(PERSONAL, checks, strict=False) if check.is_passed]
+    compared = [] if comparison is None else [comparison]
+    checks = [*_better(report), *_sane(report, states, item_ids, catalogue), *compared]
+    beats = beating(report)
     others_passed = all(check.is_passed for check in checks[len(PERSONAL) :])
     is_released = bool(beats or answered) and others_passed
     failed = [check.sentence for check in checks if not check.is_passed]
     won = f"{' and '.join(beats)} beat popularity" if beats else f"{', '.join(answered)} have a model that beats popularity"
+    won += "".join(f"; {each.sentence}" for each in compared)
     sentence = f"released: {won}" if is_released else "refused: " + "; ".join(failed)
     return {"is_released": is_released, "sentence": sentence, "beats_popularity": beats, "checks": [asdict(c) for c in checks]}
 

@@ -1,9 +1,10 @@
-"""The four steps from interactions to a release; they meet in the candidate's folder and may each run again.
+"""The steps from interactions to a release; they meet in the candidate's folder and may each run again.
 
 A candidate may be made from tables instead (``models.from_tables``); the steps after that are the same.
 
 ``var/models/<shop>/candidates/<candidate>/``: ``window/`` (models of the training window), ``full/`` (the same models on all
-data), ``evaluation.json``, ``gate.json``. ``candidates/LATEST`` names the newest; ``CURRENT`` the published release.
+data), ``evaluation.json`` and ``judged/``, ``served/`` (by ``serving.judge``), ``gate.json``. ``candidates/LATEST`` names the
+newest; ``CURRENT`` the published release.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import hashlib
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -24,10 +27,11 @@ from jishi.lake.query import open_lake
 from jishi.lake.reading import LakeVersion
 from jishi.paths import Paths
 from jishi.preference import WEIGHTS
-from models.artefact import CorruptArtefact, load_ids, load_state, read_manifest, save
+from models.artefact import MANIFEST, CorruptArtefact, load_ids, load_state, read_manifest, save
 from models.evaluation import evaluate, make_test_set
 from models.from_tables import MADE_FROM
 from models.gate import decide_release
+from models.in_use import Champion, find_champion, models_in_use
 from models.interactions import Interactions, instant, read_interactions, with_persons_then
 from models.item_knn import ItemKNN
 from models.judged_acts import describe, read_judged, split
@@ -43,13 +47,16 @@ from models.placements.stored import load
 from models.placements.training_set import TrainingSet
 from models.provenance import code_digest
 from models.recommender import State
-from models.release import RELEASE_FORMAT, Release, write_release
+from models.release import RELEASE_FORMAT, WINDOW, Release, write_release
+from models.served_lists import FOLDER as SERVED
+from models.served_lists import certify, compare, read_served
 from models.split import SplitWindow, last_active_days
 from models.training import after, fit_part, make_models, matrix_models, parameters_of
 from models.tuning import GRID, choose_parameters, make_model
 
 TABLE = "silver/interactions"
 KEPT_RELEASES = 5
+JUDGED = "judged"  # by placement and model the main metric of each person
 
 
 class StepMissing(LookupError):
@@ -146,7 +153,7 @@ def evaluate_candidate(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[st
     manifest = read_manifest(folder / "window")
     fresh = make_models(manifest["models"])
     models = {name: model.from_state(load_state(folder / "window", manifest, name)) for name, model in fresh.items()}
-    interactions, window = _judged_by(lake, shop_id, folder, manifest)
+    interactions, window = judged_by(lake, shop_id, folder, manifest)
     report = evaluate(models, make_test_set(interactions, window), window, len(interactions.item_ids))
     item_knn, recipes = models["item_knn"], named(manifest["placements"])
     assert isinstance(item_knn, ItemKNN)
@@ -154,13 +161,15 @@ def evaluate_candidate(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[st
     fitted = load(every, lambda name: load_state(folder / "window", manifest, name), item_knn, len(interactions.person_ids))
     sales = np.asarray(models["popularity"].state()["sales"], dtype=np.float32)
     is_bought_again = bought_again(load_state(folder / "window", manifest, repurchase.FILE)["chance"].astype(np.float32))
-    placements = evaluate_placements(fitted, recipes, interactions, window, sales, is_bought_again)
+    placements, values = evaluate_placements(fitted, recipes, interactions, window, sales, is_bought_again)
     report = {"shop_id": shop_id, "candidate": folder.name, **report, "placements": placements}
+    judged: dict[str, State] = {placement: dict(each) for placement, each in values.items()}
+    save(folder / JUDGED, judged, {}, {"shop_id": shop_id, "candidate": folder.name})
     write_json(folder / "evaluation.json", report)
     return report
 
 
-def _judged_by(lake: LakeVersion, shop_id: str, folder: Path, manifest: dict[str, Any]) -> tuple[Interactions, SplitWindow]:
+def judged_by(lake: LakeVersion, shop_id: str, folder: Path, manifest: dict[str, Any]) -> tuple[Interactions, SplitWindow]:
     """The acts that a candidate is judged by and their split: of one made from tables only what its judges ask for."""
     changed = StepMissing(f"the interactions of {shop_id!r} changed since the candidate was trained; run train again")
     if MADE_FROM not in manifest:
@@ -178,24 +187,64 @@ def _judged_by(lake: LakeVersion, shop_id: str, folder: Path, manifest: dict[str
         return read_judged(connection, shop_id, window, *ids), window
 
 
+def read_evaluation(folder: Path) -> dict[str, Any]:
+    """The report of ``evaluate``. Raises StepMissing."""
+    if not (folder / "evaluation.json").exists():
+        shop_id = folder.parents[1].name
+        raise StepMissing(f"the candidate of {shop_id!r} was not evaluated; run: python -m models evaluate --shop {shop_id}")
+    report: dict[str, Any] = json.loads((folder / "evaluation.json").read_text())
+    return report
+
+
+def choose_models(paths: Paths, shop_id: str, folder: Path, report: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The model of each placement by its own question; the one that is in use stays where no other is surely better."""
+    manifest, judged = read_manifest(folder / "full"), read_manifest(folder / JUDGED)
+    in_use = models_in_use(paths.models, shop_id)
+    chosen = {}
+    for placement, section in report["placements"].items():
+        values = None
+        if placement in judged["shapes"]:
+            state = load_state(folder / JUDGED, judged, placement)
+            values = {name: each.astype(np.float64) for name, each in state.items()}
+        chosen[placement] = decide_placement(
+            placement, section, lambda file: load_state(folder / "full", manifest, file), values, in_use.get(placement)
+        )
+    return chosen
+
+
 def gate(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[str, Any]:
     """Decide on the candidate and write ``gate.json``; a refusal is an outcome, not an error."""
     folder = candidate_folder(paths, shop_id)
-    if not (folder / "evaluation.json").exists():
-        raise StepMissing(f"the candidate of {shop_id!r} was not evaluated; run: python -m models evaluate --shop {shop_id}")
-    report = json.loads((folder / "evaluation.json").read_text())
+    report = read_evaluation(folder)
     manifest = read_manifest(folder / "full")
+    chosen = choose_models(paths, shop_id, folder, report)
+    champion = find_champion(paths.models, shop_id, folder.name, datetime.fromisoformat(report["window"]["cut"]))
+    again = StepMissing(
+        f"what the candidate of {shop_id!r} serves was not judged; run: python -m serving.judge --shop {shop_id}"
+    )
+    if not (folder / SERVED / MANIFEST).exists():
+        raise again
+    facts, served = read_served(folder)
+    if facts["judged"] != judged_lists(chosen, champion):
+        raise again
+    certified = {placement: certify(each, served.get(placement)) for placement, each in chosen.items()}
+    trained_to = datetime.fromisoformat(manifest["trained_on"]["to"])
+    if champion is not None and facts["problem"] is not None:
+        champion = replace(champion, problem=facts["problem"])
+    comparison = compare(champion, certified, trained_to, served)
     states = {name: load_state(folder / "full", manifest, name) for name in GRID}
-    judged: dict[str, Any] = report["placements"]
-    chosen = {
-        name: decide_placement(name, judged[name], lambda file: load_state(folder / "full", manifest, file)) for name in judged
-    }
-    answered = [name for name, each in chosen.items() if each["recipe"] is not None]
+    answered = [name for name, each in certified.items() if each["recipe"] is not None]
     item_ids = load_ids(folder / "full", manifest, "items")
-    decision = decide_release(report, states, item_ids, _catalogue(lake, shop_id), answered)
-    decision = {"shop_id": shop_id, "candidate": folder.name, **decision, "placements": chosen}
+    decision = decide_release(report, states, item_ids, _catalogue(lake, shop_id), answered, comparison)
+    decision = {"shop_id": shop_id, "candidate": folder.name, **decision, "placements": certified}
     write_json(folder / "gate.json", decision)
     return decision
+
+
+def judged_lists(chosen: dict[str, dict[str, Any]], champion: Champion | None) -> dict[str, Any]:
+    """What lists a judgement of serving is about: the model of each placement, and the release in use."""
+    names = {placement: each["model"] for placement, each in chosen.items()}
+    return {"models": names, "champion": None if champion is None else champion.version}
 
 
 def _catalogue(lake: LakeVersion, shop_id: str) -> set[str]:
@@ -220,8 +269,9 @@ def publish(paths: Paths, shop_id: str) -> str | None:
     aside = releases / f".{folder.name}"
     shutil.rmtree(aside, ignore_errors=True)
     write_release(folder / "full", aside, decision)
+    write_release(folder / "window", aside / WINDOW, decision)
     version, content = folder.name, read_manifest(aside)
-    if _is_sound(paths, shop_id, version) and read_manifest(releases / version) != content:
+    if _is_sound(paths, shop_id, version) and read_manifest(releases / version) != content:  # full and window belong together
         version += "-" + hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
     if _is_sound(paths, shop_id, version):
         shutil.rmtree(aside)
@@ -238,6 +288,7 @@ def _is_sound(paths: Paths, shop_id: str, version: str) -> bool:
     """Whether the release is there and verifies; a damaged one is written again."""
     try:
         Release.load(paths.models, shop_id, version)
+        Release.read(paths.models / shop_id / "releases" / version / WINDOW, shop_id, version)
     except CorruptArtefact:
         return False
     return True

@@ -1,5 +1,6 @@
 """A published release of one shop, read-only and verified: what the ladder needs (popularity, item neighbours, ALS), and a
-section for each placement that names its model.
+section for each placement that names its model. ``window/`` is the same release of the training window: what the next
+candidate is compared with.
 
 ``release_format`` 1 had the ladder alone; such a release still loads, and every placement is answered by the ladder.
 """
@@ -7,6 +8,7 @@ section for each placement that names its model.
 from __future__ import annotations
 
 import shutil
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from models.recommender import Items, Scores
 
 __all__ = ["RELEASE_FORMAT", "CorruptArtefact", "Release", "current_version", "write_release"]
 RELEASE_FORMAT = 2
+WINDOW = "window"
 _LADDER = ("popularity", "item_knn", "als")
 
 
@@ -68,12 +71,17 @@ class Release:
         self._purchases: BoughtItems | None = None
         self._is_taste_proved = True
         self._placements: dict[str, PlacementModel] = {}
+        self.sold_placements: frozenset[str] = frozenset()  # those that what sells answers
         self.placement_notes: dict[str, str] = dict.fromkeys(RECIPES, "ladder: a release of format 1 names no model")
 
     @classmethod
     def load(cls, models: Path, shop_id: str, version: str) -> Release:
         """Read and verify a release. Raises CorruptArtefact naming the file and what is wrong with it."""
-        folder = models / shop_id / "releases" / version
+        return cls.read(models / shop_id / "releases" / version, shop_id, version)
+
+    @classmethod
+    def read(cls, folder: Path, shop_id: str, version: str) -> Release:
+        """The same from a folder anywhere."""
         manifest = read_manifest(folder)
         if manifest.get("shop_id") != shop_id:
             raise CorruptArtefact(f"{folder}: is of shop {manifest.get('shop_id')!r}, not of {shop_id!r}")
@@ -111,8 +119,10 @@ class Release:
             raise CorruptArtefact(f"{folder}: release_format is {version!r}, this version reads 1 and {RELEASE_FORMAT}")
         self._is_taste_proved = "als" in manifest.get("beats_popularity", ())
         try:
+            named = manifest["placements"]
+            self.sold_placements = frozenset(each for each in RECIPES if named[each]["model"] == "popularity")
             for placement in RECIPES:
-                chosen = manifest["placements"][placement]
+                chosen = named[placement]
                 self.placement_notes[placement] = f"{chosen['model']}: {chosen['sentence']}"
                 if chosen["recipe"] is not None:
                     self._placements[placement] = self._placement(folder, manifest, Recipe.from_json(chosen["recipe"]))
@@ -138,6 +148,12 @@ class Release:
         persons, items = self._number_of_person, len(self.item_ids)
         fitted = load([recipe], lambda name: load_state(folder, manifest, name), self._knn, len(persons))
         return PlacementModel(recipe, fitted, persons, items)
+
+    def ladder_alone(self) -> Release:
+        """The same release without the models of placements."""
+        release = copy(self)
+        release._placements, release.sold_placements = {}, frozenset()
+        return release
 
     def placement(self, name: str) -> PlacementModel | None:
         """The model that the release names for a placement; None where the ladder answers."""

@@ -44,22 +44,24 @@ def run_step(
     shop_ids: Sequence[str],
     runs: ShopRuns,
     *,
+    step: Step | None = None,
     from_spark: bool = False,
     after: str | None = None,
     report: Callable[[str, Any, float], None] = lambda *_: None,
 ) -> JobResult:
-    """Run a step of ``STEPS`` for each shop, several at once; ``report`` gets shop, result and seconds of each that is done.
+    """Run a step of ``STEPS``, or another ``step`` under a name, for each shop, several at once; ``report`` gets shop, result
+    and seconds of each that is done.
 
     ``from_spark``: train from the tables that Spark published. Threads will do, because most of a step is compiled code that
     runs without the interpreter's lock; BLAS gets one thread for each of them.
     """
     shops = Shops.load(paths.shops_file)
-    step = from_tables.train if from_spark and name == "train" else STEPS[name]
+    taken = step or (from_tables.train if from_spark and name == "train" else STEPS[name])
 
     def work(shop_id: str) -> Any:
         if name == "train" and not from_spark:
             _refuse_tables(shops, shop_id)
-        return attempt(paths, lake, name, step, shop_id, shops)
+        return attempt(paths, lake, name, taken, shop_id, shops)
 
     workers = min(MOST_AT_ONCE, os.cpu_count() or 1)
     with threadpool_limits(1, user_api="blas"):

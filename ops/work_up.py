@@ -42,8 +42,9 @@ def work_steps(shop_ids: Sequence[str], run: str, as_of: datetime) -> list[WorkS
     """The steps from landing files to released models; ``run`` names their ledger, features are those known at ``as_of``."""
     shops = [word for shop_id in shop_ids for word in ("--shop", shop_id)]
     ledger = ["--run", run]
-    models = ("train", "evaluate", "gate", "publish")
+    models = ("train", "evaluate", "judge", "gate", "publish")
     before = dict(zip(models, ("silver", *models), strict=False))
+    module = {name: ["serving.judge"] if name == "judge" else ["models", name] for name in models}
     return [
         WorkStep("land", "check every line, publish bronze", ["imports", "history", *shops, *ledger]),
         WorkStep(
@@ -58,7 +59,7 @@ def work_steps(shop_ids: Sequence[str], run: str, as_of: datetime) -> list[WorkS
             "features",
             ["feature_repo", "daily", "--as-of", as_of.astimezone(UTC).isoformat(), *shops, *ledger],
         ),
-        *(WorkStep(name, f"models: {name}", ["models", name, *shops, *ledger, "--after", before[name]]) for name in models),
+        *(WorkStep(name, f"models: {name}", [*module[name], *shops, *ledger, "--after", before[name]]) for name in models),
     ]
 
 

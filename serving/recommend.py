@@ -1,7 +1,8 @@
 """A request becomes an answer: framework-free, no I/O but one read of the person's last items through ``Recent``.
 
 Where the release names a model for the placement, the model answers (``serving.placed``), with live intent mixed in at home.
-Where it names none, or the model has nothing to say of this request, the ladder answers.
+Where it names none, or the model has nothing to say of this request, the ladder answers; where the gate found that not even the
+ladder is better than what sells, that.
 
 The ladder: ``personalised`` when the release knows the person's taste or last items, else ``item_based`` when it knows items
 near the page's one, else ``popular``. Whatever the rung, the guard looks at each item again before it leaves: in the shop's own
@@ -41,7 +42,7 @@ from serving.shelf import Shelf
 Placement = Literal["home", "item", "cart", "after_payment"]
 PLACEMENTS: tuple[str, ...] = get_args(Placement)
 ServedBy = Literal["personalised", "item_based", "popular"]
-LADDER = "ladder"
+LADDER, SOLD = "ladder", "popularity"  # names of no model
 LastActs = Callable[[str, Sequence[str]], Sequence[LastAct]]
 _OF_THE_VISIT = ("item", "cart")  # placements whose question is about the visit, as the gate asks it
 
@@ -177,6 +178,10 @@ def _mask(shelf: Shelf, item_ids: Iterable[str]) -> Mask:
 def _mix(asked: _Asked, shelf: Shelf) -> tuple[Mix, ServedBy, str]:
     """The mix, the rung, and the name of the model behind it."""
     request, placed = asked.request, shelf.model.placement(asked.request.placement)
+    if request.placement in shelf.model.sold_placements:
+        mix = empty_mix(shelf.size)
+        mix.add("popularity", 1.0, shelf.popularity)
+        return mix, "popular", SOLD
     if placed is None:
         return (*_ladder(asked, shelf, BLEND), LADDER)
     mix = empty_mix(shelf.size)

@@ -101,6 +101,10 @@ class ServedModel(Protocol):
     def newcomers_near(self, person_id: str) -> Indices | None:
         """Numbers of new items nearest to a person's taste, best first; None for an unknown person."""
 
+    @property
+    def sold_placements(self) -> frozenset[str]:
+        """Placements that what sells answers, because not even the ladder is better."""
+
     def placement(self, name: str) -> Placed | None:
         """The model of a placement; None where the ladder answers."""
 

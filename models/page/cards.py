@@ -89,7 +89,7 @@ def read_cards(models: Path, history: Path) -> list[Card]:
 
 def _of_release(folder: Path, version: str, source: str) -> list[Card]:
     manifest = read_manifest(folder / "releases" / version)
-    candidate = folder / "candidates" / version
+    candidate = folder / "candidates" / manifest.get("candidate", version)
     report = json.loads((candidate / "evaluation.json").read_text(encoding="utf-8"))
     gate_sentence = json.loads((candidate / "gate.json").read_text(encoding="utf-8"))["sentence"]
 

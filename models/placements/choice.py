@@ -3,12 +3,14 @@ finite; else the ladder, with the reason."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from models.gate import LEAST_COVERAGE, LEAST_PERSONS
+from models.intervals import bootstrap
+from models.metrics import Values
 from models.placements.judge import BASELINE, MAIN_METRIC
 from models.placements.recipes import KNOWN, Recipe
 from models.placements.stored import files_of
@@ -17,10 +19,17 @@ from models.recommender import State
 LADDER = "ladder"
 
 
-def choose_recipe(placement: str, judged: dict[str, Any], read: Callable[[str], State]) -> dict[str, Any]:
+def choose_recipe(
+    placement: str,
+    judged: dict[str, Any],
+    read: Callable[[str], State],
+    values: Mapping[str, Values] | None = None,
+    in_use: str | None = None,
+) -> dict[str, Any]:
     """The model of one placement as plain values: its recipe, or ``ladder``, and one sentence with the figures.
 
-    ``judged`` is the placement's report, ``read`` gives the arrays of the full models by file.
+    ``judged`` is the placement's report, ``read`` gives the arrays of the full models by file. ``in_use`` is the model that
+    answers now: it stays unless another one is surely better, by the main metric of each person (``values`` by model).
     """
     models = judged["models"]
     if not models:
@@ -30,11 +39,18 @@ def choose_recipe(placement: str, judged: dict[str, Any], read: Callable[[str], 
     tried = [each for each in KNOWN[placement] if each.name in models]
     sure = [each for each in tried if models[each.name]["surely_above_popularity"] > 0]
     recipe = max(sure or tried, key=lambda each: _mean(models[each.name]))
+    kept = next((each for each in sure if each.name == in_use and each != recipe), None)
+    tie = ""
+    if kept is not None and values is not None:
+        gain = bootstrap(values[recipe.name] - values[kept.name])
+        if not gain.low > 0:
+            tie = f"; {recipe.name} is not surely better, difference {gain.mean:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"
+            recipe = kept
     result, base = models[recipe.name], models[BASELINE]
-    gain = result["metrics"][MAIN_METRIC]["over_popularity"]
+    over = result["metrics"][MAIN_METRIC]["over_popularity"]
     sentence = (
         f"{recipe.name} {MAIN_METRIC} {_mean(result):.4f} against popularity {_mean(base):.4f}, "
-        f"difference {gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
+        f"difference {over['mean']:+.4f} [{over['low']:+.4f}, {over['high']:+.4f}]{tie}"
     )
     if not sure:
         return _ladder(f"{sentence}, which may be luck among {len(models) - 1} models")

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from models.interactions import Interactions
 from models.intervals import Estimate, estimate, resampled_means
-from models.metrics import PER_PERSON, Values, coverage, hits_of
+from models.metrics import PER_PERSON, Values, coverage, hits_of, ndcg
 from models.placements.questions import MOST_CASES, Cases, Mask, cases_of
 from models.placements.recipes import RECIPES, Fitted, Recipe
 from models.placements.training_set import by_sales
@@ -49,13 +49,23 @@ def lists_of(weights: sparse.csr_matrix, fill: Numbers, masked: sparse.csr_matri
 def values_of(lists: Items, cases: Cases) -> dict[str, Values]:
     """Each metric of each person who has a case: the mean over the person's cases, which are not independent of each other."""
     hits, relevant = hits_of(lists, cases.truth), np.diff(cases.truth.indptr).astype(np.int64)
-    people, owner = np.unique(cases.person, return_inverse=True)
-    counts = np.bincount(owner, minlength=len(people))
     return {
-        f"{name}@{k}": np.bincount(owner, weights=metric(hits[:, :k], relevant), minlength=len(people)) / counts
+        f"{name}@{k}": mean_of_each(metric(hits[:, :k], relevant), cases.person)
         for name, metric in PER_PERSON.items()
         for k in KS
     }
+
+
+def mean_of_each(values: Values, person: Numbers) -> Values:
+    """The mean over the cases of each person, persons rising."""
+    people, owner = np.unique(person, return_inverse=True)
+    return np.bincount(owner, weights=values, minlength=len(people)) / np.bincount(owner, minlength=len(people))
+
+
+def main_values(lists: Items, cases: Cases) -> Values:
+    """The main metric of each case."""
+    hits, relevant = hits_of(lists, cases.truth), np.diff(cases.truth.indptr).astype(np.int64)
+    return ndcg(hits[:, :10], relevant)
 
 
 def placement_report(lists: dict[str, Items], cases: Cases, items: int) -> dict[str, Any]:
@@ -86,14 +96,12 @@ def placement_report(lists: dict[str, Items], cases: Cases, items: int) -> dict[
     return {"cases": len(cases), "persons": len(np.unique(cases.person)), "models": models}
 
 
-def evaluate_placement(fitted: Fitted, recipes: Sequence[Recipe], cases: Cases, fill: Numbers) -> dict[str, Any]:
-    """The report of one placement; without a case it has no models."""
-    if len(cases) == 0:
-        return {"cases": 0, "persons": 0, "models": {}}
+def lists_of_recipes(fitted: Fitted, recipes: Sequence[Recipe], cases: Cases, fill: Numbers) -> dict[str, Items]:
+    """The lists of what sells and of each recipe, by name."""
     lists = {BASELINE: np.concatenate([_lists(None, fitted, part, fill) for part in _batches(cases)])}
     for recipe in recipes:
         lists[recipe.name] = np.concatenate([_lists(recipe, fitted, part, fill) for part in _batches(cases)])
-    return placement_report(lists, cases, len(fill))
+    return lists
 
 
 def evaluate_placements(
@@ -103,16 +111,24 @@ def evaluate_placements(
     window: SplitWindow,
     sales: Scores,
     is_bought_again: Mask,
-) -> dict[str, Any]:
-    """The report of every placement; one that is not ``asked`` has no case. ``sales`` are those of the training window, as is
-    ``is_bought_again``, which marks items that may be offered again to who just paid for them.
+) -> tuple[dict[str, Any], dict[str, dict[str, Values]]]:
+    """The report of every placement, without models where there is no case, and by placement and model the main metric of each
+    person, so that any two models can be compared later.
+
+    A placement that is not ``asked`` has no case. ``sales`` are those of the training window, as is ``is_bought_again``, which
+    marks items that may be offered again to who just paid for them.
     """
     fill = by_sales(sales)
     reports: dict[str, Any] = {placement: {"cases": 0, "persons": 0, "models": {}} for placement in RECIPES}
+    values: dict[str, dict[str, Values]] = {}
     for placement, recipes in asked.items():
         cases = cases_of(placement, acts, window, is_bought_again).sampled(MOST_CASES)
-        reports[placement] = evaluate_placement(fitted, recipes, cases, fill)
-    return reports
+        if len(cases) == 0:
+            continue
+        lists = lists_of_recipes(fitted, recipes, cases, fill)
+        reports[placement] = placement_report(lists, cases, len(fill))
+        values[placement] = {name: mean_of_each(main_values(each, cases), cases.person) for name, each in lists.items()}
+    return reports, values
 
 
 def _batches(cases: Cases) -> list[Cases]:

@@ -17,7 +17,7 @@ from scipy import sparse
 from models.interactions import Interactions
 from models.placements.visits import orders, visits
 from models.sessions.sequences import Numbers, Sequences
-from models.split import SplitWindow
+from models.split import Instants, SplitWindow
 
 MOST_CASES = 2_000  # evenly spaced; enough to tell models apart, few enough to judge them in a second
 Mask = npt.NDArray[np.bool_]
@@ -26,7 +26,8 @@ LOOKED_BACK = 20  # items, as many as the online store keeps of a person
 
 @dataclass(frozen=True)
 class Cases:
-    """One row a case: whose it is, the items given (oldest first), and the right ones (cases × items, 1 or nothing).
+    """One row a case: whose it is, when it is asked, the items given (oldest first), and the right ones (cases × items, 1 or
+    nothing).
 
     ``masked`` are items that the list may not hold: the page's, those in the cart, those just paid.
     """
@@ -35,13 +36,14 @@ class Cases:
     given: Sequences
     truth: sparse.csr_matrix
     masked: sparse.csr_matrix
+    asked_at: Instants
 
     def __len__(self) -> int:
         return len(self.person)
 
     def take(self, rows: Numbers | slice) -> Cases:
         """Some cases, in that order."""
-        return Cases(self.person[rows], self.given.take(rows), self.truth[rows], self.masked[rows])
+        return Cases(self.person[rows], self.given.take(rows), self.truth[rows], self.masked[rows], self.asked_at[rows])
 
     def sampled(self, most: int) -> Cases:
         """Evenly spaced cases, at most ``most``."""
@@ -61,7 +63,8 @@ def item_cases(acts: Interactions, window: SplitWindow) -> Cases:
     asked = np.flatnonzero(np.arange(len(row)) > test_visits.items.starts[row])
     rows = np.flatnonzero(test_visits.is_view[asked - 1])
     given, owner = given.take(rows), test_visits.person[row[asked[rows]]]
-    return Cases(owner, given, _one_each(following[rows], given.items), _as_matrix(given.tail(1)))
+    at = test_visits.at[asked[rows] - 1]
+    return Cases(owner, given, _one_each(following[rows], given.items), _as_matrix(given.tail(1)), at)
 
 
 def cart_cases(acts: Interactions, window: SplitWindow) -> Cases:
@@ -70,7 +73,8 @@ def cart_cases(acts: Interactions, window: SplitWindow) -> Cases:
     test_orders = test_orders.take(np.flatnonzero(test_orders.items.lengths > 1))
     given = _without_each(test_orders.items)
     owner = test_orders.person[test_orders.items.row()]
-    return Cases(owner, given, _one_each(test_orders.items.flat, given.items), _as_matrix(given))
+    at = test_orders.started_at[test_orders.items.row()]
+    return Cases(owner, given, _one_each(test_orders.items.flat, given.items), _as_matrix(given), at)
 
 
 def after_payment_cases(acts: Interactions, window: SplitWindow) -> Cases:
@@ -83,7 +87,8 @@ def after_payment_cases(acts: Interactions, window: SplitWindow) -> Cases:
     follows = np.concatenate([[False], every.person[1:] == every.person[:-1]])[: len(every)]
     asked = np.flatnonzero(follows & window.is_test(every.started_at))
     paid = every.items.take(asked - 1)
-    return Cases(every.person[asked], paid, _as_matrix(every.items.take(asked)), _as_matrix(paid))
+    truth, paid_at = _as_matrix(every.items.take(asked)), every.started_at[asked - 1]
+    return Cases(every.person[asked], paid, truth, _as_matrix(paid), paid_at)
 
 
 def home_cases(acts: Interactions, window: SplitWindow) -> Cases:
@@ -96,7 +101,8 @@ def home_cases(acts: Interactions, window: SplitWindow) -> Cases:
     places = (np.searchsorted(people, owner[known]), coming.items.flat[known])
     truth = sparse.csr_matrix((np.ones(int(known.sum()), dtype=np.float32), places), shape=(len(people), coming.items.items))
     truth.data[:] = 1
-    return Cases(people, last_items(training, people), truth, sparse.csr_matrix(truth.shape, dtype=np.float32))
+    nothing = sparse.csr_matrix(truth.shape, dtype=np.float32)
+    return Cases(people, last_items(training, people), truth, nothing, np.full(len(people), window.cut, dtype="datetime64[us]"))
 
 
 def cases_of(placement: str, acts: Interactions, window: SplitWindow, is_bought_again: Mask) -> Cases:

@@ -19,20 +19,21 @@ _DAY = np.timedelta64(1, "D")
 
 @dataclass(frozen=True)
 class Owned:
-    """Sequences of items with the person and the start of each; ``is_view`` marks the entries that were views."""
+    """Sequences of items with the person and the start of each; of the entries ``is_view`` marks views, ``at`` says when."""
 
     person: Numbers
     started_at: Instants
     items: Sequences
     is_view: npt.NDArray[np.bool_]
+    at: Instants
 
     def __len__(self) -> int:
         return len(self.person)
 
     def take(self, rows: Numbers) -> Owned:
         """Some rows, in that order."""
-        marks = Sequences(self.is_view.astype(np.int64), self.items.starts, 2).take(rows).flat
-        return Owned(self.person[rows], self.started_at[rows], self.items.take(rows), marks.astype(np.bool_))
+        place = Sequences(np.arange(len(self.at)), self.items.starts, len(self.at)).take(rows).flat
+        return Owned(self.person[rows], self.started_at[rows], self.items.take(rows), self.is_view[place], self.at[place])
 
 
 def visits(acts: Interactions) -> Owned:
@@ -79,5 +80,5 @@ def _in_order(
 ) -> Owned:
     firsts = np.flatnonzero(begins)
     starts = np.append(firsts, len(item)).astype(np.int64)
-    owned = Owned(person[firsts], at[firsts], Sequences(item, starts, items), is_view)
+    owned = Owned(person[firsts], at[firsts], Sequences(item, starts, items), is_view, at)
     return owned.take(np.lexsort((owned.person, owned.started_at)))

@@ -192,7 +192,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> ShopPlatform:
     platform.command("marts", "ops.marts", "build")
     platform.command("features", "feature_repo", "daily", "--as-of", AS_OF, *ledger)
     before = ["--after", "silver"]
-    for step in ("train", "evaluate", "gate", "publish"):
-        platform.command(step, "models", step, *named, *ledger, *before)
+    for step in ("train", "evaluate", "judge", "gate", "publish"):
+        command = ("serving.judge",) if step == "judge" else ("models", step)
+        platform.command(step, *command, *named, *ledger, *before)
         before = ["--after", step]
     return platform

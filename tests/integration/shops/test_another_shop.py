@@ -58,7 +58,7 @@ def test_every_step_says_what_it_did_for_each_shop(platform: ShopPlatform) -> No
     assert platform.states("training-set") == with_orders | dict.fromkeys((BARE, CATALOGUE, VIEWS), nothing)
     # Orders without a catalogue teach no model (only items of the shop's own are recommended), nor do those of two days.
     assert platform.states("train") == {KISSA: done} | dict.fromkeys((BREAD, CATALOGUE, ORDERS, RETAIL, VIEWS), nothing)
-    for step in ("evaluate", "gate", "publish"):
+    for step in ("evaluate", "judge", "gate", "publish"):
         assert platform.states(step) == {KISSA: done}
 
 

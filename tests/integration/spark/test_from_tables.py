@@ -25,6 +25,7 @@ from models.page.cards import read_cards
 from models.release import Release
 from models.training import make_models
 from serving.catalogue import Catalogue, read_snapshot
+from serving.judge import judge_served
 from serving.recommend import Request, recommend
 from serving.shelf import Shelf, join_catalogue
 from spark_jobs.recommendations.job import build_candidates, build_factors, build_neighbours
@@ -107,6 +108,7 @@ def test_a_candidate_from_tables_is_judged_released_and_served_with_its_reasons(
     report = pipeline.evaluate_candidate(paths, newest(paths.var), "a")
     assert report["candidate"] == candidate
     assert report["window"]["cut"] == CUT.isoformat()
+    judge_served(paths, newest(paths.var), "a")
     decision = pipeline.gate(paths, newest(paths.var), "a")
     assert decision["is_released"], decision["sentence"]
     chosen = {name: each["model"] for name, each in decision["placements"].items()}

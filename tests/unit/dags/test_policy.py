@@ -15,7 +15,7 @@ FILES = sorted(DAGS.glob("*.py"))
 WORKING_UP = ("daily", "history")
 KNOWN_DAGS = {*WORKING_UP, "alerts", "maintenance", "online_parity", "tables", "weekly"}
 TAGS = {"daily", "history", "weekly", "quality", "jishi"}
-MODELS = {"evaluate": {"train"}, "gate": {"evaluate"}, "publish": {"gate"}}
+MODELS = {"evaluate": {"train"}, "judge": {"evaluate"}, "gate": {"judge"}, "publish": {"gate"}}
 WHOLE = {"groups": set(), "marts": {"silver"}, "features": {"marts"}, "forecast": {"marts"}, "train": {"silver"}}
 WHOLE |= {"report": {"features", "forecast", "publish"}}
 AFTER = {  # besides groups, which every mapped task reads
@@ -35,7 +35,7 @@ AFTER = {  # besides groups, which every mapped task reads
         **{"report": {"publish"}, **MODELS},
     },
 }
-BY_GROUP = {"silver", "train", "evaluate", "gate", "publish"}
+BY_GROUP = {"silver", "train", "evaluate", "judge", "gate", "publish"}
 MAPPED = {
     "alerts": set(),
     "weekly": {"digest"},
@@ -137,7 +137,7 @@ def test_a_run_ends_with_a_report_that_waits_for_all_and_fails_when_anything_did
 def test_a_group_that_failed_leaves_the_other_steps_going(dags: dict[str, Any]) -> None:
     for name in WORKING_UP:
         assert dags[name].get_task("marts").trigger_rule == "none_skipped", f"{name}.marts: one group's failure is not its end"
-        for task_id in ("train", "evaluate", "gate", "publish"):
+        for task_id in ("train", "evaluate", "judge", "gate", "publish"):
             assert dags[name].get_task(task_id).trigger_rule == "all_done", (
                 f"{name}.{task_id}: go on for the shops that are done"
             )
@@ -240,7 +240,8 @@ def test_models_take_up_what_the_step_before_has_done(dags: dict[str, Any]) -> N
         ledger = f"$SHOPS --run {name}.manual__1+0@2"
         assert _render(dags[name], "train", EVERY) == f"{RUN} models train {ledger}{source}"
         assert _render(dags[name], "evaluate", EVERY) == f"{RUN} models evaluate {ledger} --after train"
-        assert _render(dags[name], "gate", EVERY) == f"{RUN} models gate {ledger} --after evaluate"
+        assert _render(dags[name], "gate", EVERY) == f"{RUN} models gate {ledger} --after judge"
+        assert _render(dags[name], "judge", EVERY) == f"{RUN} serving.judge {ledger} --after evaluate"
         assert _render(dags[name], "publish", EVERY) == f"{RUN} models publish {ledger} --after gate"
         assert _render(dags[name], "report", EVERY) == f"{RUN} ops.cli shops report {name}.manual__1+0 --failed-tasks 2"
 

@@ -106,9 +106,10 @@ def test_a_failed_group_leaves_the_others_going_and_the_run_is_red(runs: dict[st
     state, states, calls = runs["failures"]
     assert states["silver"] == {0: "failed", 1: "success", 2: "success"}
     assert shops_of(calls, "spark_jobs silver --batch live-2026-11-20") == [["a", "b"], ["c"], ["d"]]
-    for step in ("train", "evaluate", "gate", "publish"):
+    for step in ("train", "evaluate", "judge", "gate", "publish"):
         assert states[step] == {0: "success", 1: "failed" if step == "gate" else "success", 2: "success"}
-        assert shops_of(calls, f"models {step}") == [["a", "b"], ["c"], ["d"]]
+        command = "serving.judge" if step == "judge" else f"models {step}"
+        assert shops_of(calls, command) == [["a", "b"], ["c"], ["d"]]
     assert [command for command, _ in calls if command.startswith("ops.marts")] == ["ops.marts build"]
     assert states["features"] == {-1: "success"}
     assert states["report"] == {-1: "failed"}

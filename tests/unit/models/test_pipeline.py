@@ -23,10 +23,12 @@ from models.page.cards import read_cards
 from models.pipeline import StepMissing
 from models.placements.newcomers import Facts
 from models.release import Release, current_version
-from models.shop_steps import STEPS, run_step
+from models.shop_steps import run_step
 from models.split import TooShort
 from models.text.words import ItemText
+from serving.judge import judge_served
 from tests.lake import newest, record
+from tests.release_steps import RELEASE_STEPS
 
 START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
 GROUPS, ITEMS, DAYS = 4, 40, 24
@@ -51,6 +53,10 @@ def acts(is_personal: bool = True, days: int = DAYS) -> list[dict[str, Any]]:
     return rows
 
 
+def content_of(folder: Path) -> dict[Path, bytes]:
+    return {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*.*")}
+
+
 def made_in(folder: Path) -> Paths:
     created = Paths(var=folder / "var", envs=folder)
     publish_table(created, SILVER_ITEMS, [{"shop_id": "a", "item_id": f"i{item:02}"} for item in range(ITEMS)])
@@ -68,7 +74,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a release was published, for copies."""
     folder = tmp_path_factory.mktemp("built")
     paths = made_in(folder)
-    for step in STEPS.values():
+    for step in RELEASE_STEPS.values():
         step(paths, newest(paths.var), "a")
     return folder
 
@@ -92,6 +98,7 @@ def test_from_interactions_to_a_release(paths: Paths) -> None:
     for name in ("als", "item_knn"):
         assert by_model[name]["metrics"]["ndcg@10"]["over_popularity"]["low"] > 0.1
     assert "over_popularity" not in by_model["popularity"]["metrics"]["ndcg@10"]
+    judge_served(paths, newest(paths.var), "a")
     decision = pipeline.gate(paths, newest(paths.var), "a")
     assert (decision["is_released"], decision["beats_popularity"]) == (True, ["als", "item_knn"])
     assert pipeline.publish(paths, "a") == candidate == current_version(paths.models, "a")
@@ -103,12 +110,13 @@ def test_from_interactions_to_a_release(paths: Paths) -> None:
     assert {int(item) % GROUPS for item in near.tolist()} == {2}
     assert release.taste("a stranger") is None
     # Every step again gives the same.
-    files = {file.name: file.read_bytes() for file in (paths.models / "a" / "releases" / candidate).iterdir()}
+    files = content_of(paths.models / "a" / "releases" / candidate)
     assert pipeline.train(paths, newest(paths.var), "a") == candidate
     assert pipeline.evaluate_candidate(paths, newest(paths.var), "a") == report
+    judge_served(paths, newest(paths.var), "a")
     assert pipeline.gate(paths, newest(paths.var), "a") == decision
     assert pipeline.publish(paths, "a") == candidate
-    assert {file.name: file.read_bytes() for file in (paths.models / "a" / "releases" / candidate).iterdir()} == files
+    assert content_of(paths.models / "a" / "releases" / candidate) == files
 
 
 def test_shops_side_by_side_come_out_as_one_by_one(tmp_path: Path) -> None:
@@ -125,22 +133,24 @@ def test_shops_side_by_side_come_out_as_one_by_one(tmp_path: Path) -> None:
         return paths
 
     together, alone = trained_in("together"), trained_in("alone")
-    for step in STEPS:
+    for step, call in RELEASE_STEPS.items():
         results: list[tuple[str, Any]] = []
 
         def keep(shop_id: str, value: Any, _: float, results: list[tuple[str, Any]] = results) -> None:
             results.append((shop_id, value))
 
         assert (
-            run_step(together, newest(together.var), step, ["b", "a"], ShopRuns(together, step, None), report=keep).exit_code
+            run_step(
+                together, newest(together.var), step, ["b", "a"], ShopRuns(together, step, None), step=call, report=keep
+            ).exit_code
             == 0
         )
-        assert results == [(shop_id, STEPS[step](alone, newest(alone.var), shop_id)) for shop_id in ("b", "a")]
+        assert results == [(shop_id, call(alone, newest(alone.var), shop_id)) for shop_id in ("b", "a")]
     for shop_id in ("a", "b"):
         version = current_version(together.models, shop_id)
         assert version is not None
         folders = [paths.models / shop_id / "releases" / version for paths in (together, alone)]
-        one, other = ({file.name: file.read_bytes() for file in folder.iterdir()} for folder in folders)
+        one, other = map(content_of, folders)
         assert one == other
 
 
@@ -150,6 +160,7 @@ def test_a_shop_without_tastes_is_refused_and_keeps_its_release(paths: Paths) ->
     (paths.models / "a" / "CURRENT").write_text("the last good one\n")
     pipeline.train(paths, newest(paths.var), "a")
     pipeline.evaluate_candidate(paths, newest(paths.var), "a")
+    judge_served(paths, newest(paths.var), "a")
     decision = pipeline.gate(paths, newest(paths.var), "a")
     assert not decision["is_released"]
     assert decision["sentence"].startswith("refused: als ndcg@10")
@@ -170,7 +181,7 @@ def test_a_release_names_a_model_for_each_placement_or_says_why_not(released: Re
     lists_files = {f"lists_{choice['recipe']['own']}.npz" for choice in chosen.values() if choice["recipe"]}
     base = {"als.npz", "item_knn.npz", "popularity.npz", "items.json", "persons.json", "manifest.json"}
     base |= {"repurchase.npz", "purchases.npz"}
-    assert {file.name for file in folder.iterdir()} == base | lists_files  # only what serving needs
+    assert {file.name for file in folder.glob("*.*")} == base | lists_files  # only what serving needs
     release = Release.load(paths.models, "a", candidate)
     assert release.placement_notes["item"] == "ladder: the test days hold no case of its question"
     assert release.placement("item") is release.placement("cart") is None
@@ -279,8 +290,9 @@ def test_each_step_names_the_one_before_it(paths: Paths) -> None:
     with pytest.raises(StepMissing, match="models train --shop a"):
         pipeline.evaluate_candidate(paths, newest(paths.var), "a")
     folder = paths.models / "a" / "candidates" / pipeline.train(paths, newest(paths.var), "a")
-    with pytest.raises(StepMissing, match="models evaluate --shop a"):
-        pipeline.gate(paths, newest(paths.var), "a")
+    for step in (judge_served, pipeline.gate):
+        with pytest.raises(StepMissing, match="models evaluate --shop a"):
+            step(paths, newest(paths.var), "a")
     (folder / "evaluation.json").write_text("{}")
     with pytest.raises(StepMissing, match="models gate --shop a"):
         pipeline.publish(paths, "a")
@@ -301,6 +313,7 @@ def test_a_release_of_other_content_has_another_name(paths: Paths) -> None:
     """The gate decides anew on the same candidate: what is published then is what it decided, not what lies there."""
     candidate = pipeline.train(paths, newest(paths.var), "a")
     pipeline.evaluate_candidate(paths, newest(paths.var), "a")
+    judge_served(paths, newest(paths.var), "a")
     decision = pipeline.gate(paths, newest(paths.var), "a")
     assert pipeline.publish(paths, "a") == candidate
     decision["placements"]["home"] |= {"model": "ladder", "recipe": None, "sentence": "refused since"}
@@ -326,6 +339,7 @@ def test_what_could_change_a_model_makes_another_candidate(paths: Paths, monkeyp
 def test_a_damaged_candidate_is_not_published_and_a_damaged_release_is_written_again(paths: Paths) -> None:
     candidate = pipeline.train(paths, newest(paths.var), "a")
     pipeline.evaluate_candidate(paths, newest(paths.var), "a")
+    judge_served(paths, newest(paths.var), "a")
     pipeline.gate(paths, newest(paths.var), "a")
     pipeline.publish(paths, "a")
     release = paths.models / "a" / "releases" / candidate / "als.npz"

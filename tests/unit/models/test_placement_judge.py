@@ -30,7 +30,8 @@ def matrix(rows: list[dict[int, float]], items: int = 5) -> sparse.csr_matrix:
 
 def cases(persons: list[int], truth: list[dict[int, float]], masked: list[dict[int, float]] | None = None) -> Cases:
     nothing: list[dict[int, float]] = [{} for _ in persons]
-    return Cases(np.array(persons), Sequences.of([[] for _ in persons], 5), matrix(truth), matrix(masked or nothing))
+    at = np.full(len(persons), "2026-09-11", dtype="datetime64[us]")
+    return Cases(np.array(persons), Sequences.of([[] for _ in persons], 5), matrix(truth), matrix(masked or nothing), at)
 
 
 @pytest.fixture(params=["dense", "sparse"])

@@ -113,6 +113,7 @@ def test_serving_says_what_was_judged(training_set: TrainingSet, ranker: ListRan
         Sequences.of(given, ITEMS),
         Sequences.of(given, ITEMS).latest(np.ones(10)),
         Sequences.of([row[-1:] for row in given], ITEMS).latest(np.ones(4)),
+        np.full(4, "2026-09-11", dtype="datetime64[us]"),
     )
     judged = fitted.weigh(recipe, asked).toarray()
     for row, items in enumerate(given):

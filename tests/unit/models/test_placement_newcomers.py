@@ -18,6 +18,7 @@ from models import pipeline
 from models.explore import prior_rates
 from models.placements.newcomers import PRIOR_STRENGTH, BadNewcomers, Newcomers, read_facts
 from models.release import CorruptArtefact, Release
+from serving.judge import judge_served
 from tests.lake import newest, record
 
 START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
@@ -79,6 +80,7 @@ def release(paths: Paths) -> Release:
 def published(paths: Paths) -> tuple[Release, Path]:
     candidate = pipeline.train(paths, newest(paths.var), "a")
     pipeline.evaluate_candidate(paths, newest(paths.var), "a")
+    judge_served(paths, newest(paths.var), "a")
     assert pipeline.gate(paths, newest(paths.var), "a")["is_released"]
     pipeline.publish(paths, "a")
     return Release.load(paths.models, "a", candidate), paths.models / "a" / "releases" / candidate

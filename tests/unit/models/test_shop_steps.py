@@ -14,8 +14,10 @@ from jishi.shop_runs import JobResult, ShopRuns, read_run
 from jishi.shops import Shop, Shops
 from jishi.tables import SILVER_EVENTS, SILVER_INTERACTIONS, SILVER_ITEMS
 from models.release import current_version
-from models.shop_steps import STEPS, run_step
+from models.shop_steps import run_step
+from serving.judge import judge_served
 from tests.lake import newest, record
+from tests.release_steps import RELEASE_STEPS
 
 START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
 RUN = "daily.manual"
@@ -49,13 +51,14 @@ def paths(tmp_path: Path) -> Paths:
 
 
 def run(paths: Paths, step: str, shops: tuple[str, ...] = SHOPS, *, run_id: str | None = None, **options: Any) -> JobResult:
-    return run_step(paths, newest(paths.var), step, shops, ShopRuns(paths, step, run_id), **options)
+    runs = ShopRuns(paths, step, run_id)
+    return run_step(paths, newest(paths.var), step, shops, runs, step=judge_served if step == "judge" else None, **options)
 
 
 @pytest.mark.parametrize("run_id", [None, RUN])
 def test_a_shop_with_too_little_has_nothing_to_do_in_every_step(paths: Paths, run_id: str | None) -> None:
     before = None
-    for step in STEPS:
+    for step in RELEASE_STEPS:
         result = run(paths, step, run_id=run_id, after=before if run_id else None)
         assert result.exit_code == 0, result.failed
         states = {row.shop_id: row.state for row in result.shops}
@@ -96,7 +99,7 @@ def test_a_damaged_candidate_is_its_shops_failure_and_is_trained_and_judged_agai
 def test_a_shop_that_grew_is_learnt_from(paths: Paths) -> None:
     assert [row.state for row in run(paths, "train", ("few",)).shops] == ["nothing to do"]
     record(paths.var, {SILVER_INTERACTIONS: acts("few", "pay", 20)})
-    for step in STEPS:
+    for step in RELEASE_STEPS:
         assert [row.state for row in run(paths, step, ("few",)).shops] == ["done"], step
 
 

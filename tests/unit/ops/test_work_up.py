@@ -66,6 +66,7 @@ def test_an_import_is_worked_up_to_its_release(folder: Path) -> None:
         ["feature_repo", "daily"],
         ["models", "train"],
         ["models", "evaluate"],
+        ["serving.judge", "--shop"],
         ["models", "gate"],
         ["models", "publish"],
     ]

@@ -80,6 +80,8 @@ class TinyModel:
     bought_again: Sequence[int] = ()
     bought: dict[str, list[int]] = field(default_factory=dict)
 
+    sold_placements: frozenset[str] = frozenset()
+
     @property
     def is_bought_again(self) -> np.ndarray:
         return np.isin(np.arange(len(self.item_ids)), self.bought_again)

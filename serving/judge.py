@@ -1,0 +1,210 @@
+"""``python -m serving.judge --shop S``: what a candidate would serve, on the cases that judge its models.
+
+A list that leaves serving is the model's with other sources mixed in and items kept back, so it is judged itself: the window
+models of the newest candidate answer the cases of every placement through ``recommend``, everything in stock, with the request
+and the last acts that the storefront and the online store would give. The same cases are answered by the ladder, by the window
+models of the release in use, by what sells and by what each person buys often. The main metric of each case stays beside the
+candidate; what follows from it the gate decides (``models.served_lists``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from jishi.lake.reading import LakeVersion, open_version
+from jishi.paths import Paths
+from jishi.settings import get_settings
+from jishi.shop_runs import BadRunId, ShopRuns, add_run_options
+from models.artefact import CorruptArtefact, load_ids, load_state, read_manifest, save
+from models.gate import beating
+from models.in_use import Champion, find_champion
+from models.interactions import Interactions
+from models.item_knn import ItemKNN
+from models.pipeline import candidate_folder, choose_models, judged_by, judged_lists, read_evaluation
+from models.placements.choice import LADDER
+from models.placements.judge import KS, lists_of_recipes, main_values
+from models.placements.questions import LOOKED_BACK, Cases, cases_of
+from models.placements.recipes import Fitted, Recipe
+from models.placements.stored import load
+from models.placements.training_set import by_sales
+from models.recommender import Items, State
+from models.release import WINDOW, Release, write_release
+from models.served_lists import CHAMPION, FOLDER, MODEL
+from models.shop_steps import run_step
+from serving.catalogue import Catalogue, read_snapshot
+from serving.recent import LastAct
+from serving.recommend import Placement, Request, recommend
+from serving.shelf import Shelf, join_catalogue
+
+LENGTH = max(KS)
+MOST_CASES = 400  # of a placement, evenly spaced among those that judge the models
+_SECOND = np.timedelta64(1, "s")
+_OFTEN = Recipe("personal_frequency", personal="personal_frequency")
+_LISTED = ("view", "add")  # acts that the feature of last items is made of
+
+
+class LastActs:
+    """What the online store would say of a person at an instant: the last acts before it, of any age."""
+
+    def __init__(self, acts: Interactions) -> None:
+        acts = acts.where(np.isin(acts.kind, _LISTED))
+        order = np.lexsort((np.arange(len(acts)), acts.received_at, acts.person))
+        self._ids, self._person = acts.item_ids, acts.person[order]
+        self._item, self._known_at = acts.item[order], acts.received_at[order]
+
+    def at(self, person: int, instant: np.datetime64) -> list[LastAct]:
+        """The different items of the last 20 acts known at the instant, newest first."""
+        first, last = np.searchsorted(self._person, [person, person + 1])
+        end = first + int(np.searchsorted(self._known_at[first:last], instant, side="right"))
+        span = slice(max(first, end - LOOKED_BACK), end)
+        ages = (instant - self._known_at[span]) / _SECOND
+        newest: dict[str, float] = {}
+        for number, age_s in zip(self._item[span][::-1].tolist(), ages[::-1].tolist(), strict=True):
+            newest.setdefault(str(self._ids[number]), float(age_s))
+        return [LastAct(item_id, age_s) for item_id, age_s in newest.items()]
+
+
+def requests(placement: Placement, shop_id: str, cases: Cases, acts: Interactions) -> Iterator[tuple[Request, list[LastAct]]]:
+    """The request of each case and the person's last acts at its instant.
+
+    None for a cart: the visit that led to it has shown the line that is asked for, and older acts do not count there.
+    """
+    last = LastActs(acts)
+    for row, given in enumerate(cases.given):
+        items = tuple(str(each) for each in acts.item_ids[given])
+        person = int(cases.person[row])
+        request = Request(
+            shop_id,
+            placement,
+            LENGTH,
+            persons=(str(acts.person_ids[person]),),
+            item_id=items[-1] if placement == "item" else None,
+            cart=items if placement == "cart" else (),
+            order=items if placement == "after_payment" else (),
+        )
+        yield request, [] if placement == "cart" else last.at(person, cases.asked_at[row])
+
+
+def served_lists(
+    shelf: Shelf, catalogue: Catalogue, asked: Iterator[tuple[Request, list[LastAct]]], acts: Interactions
+) -> Items:
+    """The list of each request in the item numbers of ``acts``, −1 for no item."""
+    number_of = {str(item_id): number for number, item_id in enumerate(acts.item_ids)}
+    lists = []
+    for request, last in asked:
+        answer = recommend(request, shelf, catalogue, lambda *_, last=last: last)
+        numbers = [number_of.get(one.item.item_id, -1) for one in answer.items]
+        lists.append(numbers + [-1] * (LENGTH - len(numbers)))
+    return np.array(lists, dtype=np.int64).reshape(-1, LENGTH)
+
+
+def everything_sellable(lake: LakeVersion, shop_id: str) -> Catalogue:
+    """The shop's catalogue as if all of it were active and in stock: what was sold out on the judged days is not known."""
+    catalogue = Catalogue()
+    items = read_snapshot(lake).get(shop_id, {})
+    catalogue.put_snapshot({item_id: replace(item, stock=None, status="active") for item_id, item in items.items()})
+    return catalogue
+
+
+def window_release(folder: Path, shop_id: str, chosen: dict[str, Any], report: dict[str, Any]) -> Release:
+    """A candidate's models of the training window as a release."""
+    with tempfile.TemporaryDirectory() as scratch:
+        target = Path(scratch) / WINDOW
+        write_release(folder / "window", target, {"placements": chosen, "beats_popularity": beating(report)})
+        return Release.read(target, shop_id, folder.name)
+
+
+def judge_served(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[str, int]:
+    """Serve the cases and keep the main metric of each; returns the number of cases by placement. Raises StepMissing."""
+    folder = candidate_folder(paths, shop_id)
+    report = read_evaluation(folder)
+    manifest = read_manifest(folder / "window")
+    chosen = choose_models(paths, shop_id, folder, report)
+    acts, window = judged_by(lake, shop_id, folder, manifest)
+    catalogue = everything_sellable(lake, shop_id)
+    release = window_release(folder, shop_id, chosen, report)
+    champion = find_champion(paths.models, shop_id, folder.name, datetime.fromisoformat(report["window"]["cut"]))
+    problem, in_use = _champions_shelf(paths, shop_id, champion, catalogue)
+    shelves = {LADDER: join_catalogue(release.ladder_alone(), catalogue), MODEL: join_catalogue(release, catalogue)}
+    shelves |= {} if in_use is None else {CHAMPION: in_use}
+    fitted, trivial = _trivial(folder, manifest, release)
+    kept: dict[str, State] = {}
+    for placement in chosen:
+        cases = cases_of(placement, acts, window, release.is_bought_again)
+        if len(cases) == 0 or not report["placements"][placement]["models"]:
+            continue
+        cases = cases.sampled(MOST_CASES)
+        lists = lists_of_recipes(fitted, trivial, cases, by_sales(release.popularity))
+        for name, shelf in shelves.items():
+            if name != MODEL or release.placement(placement) is not None:
+                asked = requests(placement, shop_id, cases, acts)  # type: ignore[arg-type]
+                lists[name] = served_lists(shelf, catalogue, asked, acts)
+        kept[placement] = {"person": cases.person, **{name: main_values(each, cases) for name, each in lists.items()}}
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    facts = {"shop_id": shop_id, "candidate": folder.name, "judged": judged_lists(chosen, champion), "problem": problem}
+    save(folder / FOLDER, kept, {}, facts)
+    return {placement: len(state["person"]) for placement, state in kept.items()}
+
+
+def _champions_shelf(
+    paths: Paths, shop_id: str, champion: Champion | None, catalogue: Catalogue
+) -> tuple[str | None, Shelf | None]:
+    """Why the release in use cannot be judged, or its window models."""
+    if champion is None or champion.problem is not None:
+        return None if champion is None else champion.problem, None
+    folder = paths.models / shop_id / "releases" / champion.version / WINDOW
+    try:
+        return None, join_catalogue(Release.read(folder, shop_id, champion.version), catalogue)
+    except CorruptArtefact as error:
+        return str(error), None
+
+
+def _trivial(folder: Path, manifest: dict[str, Any], release: Release) -> tuple[Fitted, list[Recipe]]:
+    """What each person buys often, where the candidate knows it; what sells needs no model."""
+    if f"lists_{_OFTEN.personal}" not in manifest["shapes"]:
+        return Fitted({}, {}), []
+    item_knn = ItemKNN().from_state(load_state(folder / "window", manifest, "item_knn"))
+    persons = len(load_ids(folder / "window", manifest, "persons"))
+    return load([_OFTEN], lambda name: load_state(folder / "window", manifest, name), item_knn, persons), [_OFTEN]
+
+
+def main() -> int:
+    """Judge each shop. Exit code 0: no shop failed; 3: some did; 1: all did; 4: one in a way that nobody foresaw."""
+    parser = argparse.ArgumentParser(prog="python -m serving.judge", description=__doc__)
+    parser.add_argument("--shop", action="append", required=True, help="may repeat")
+    add_run_options(parser)
+    chosen = parser.parse_args()
+    settings = get_settings()
+    paths, console = Paths.of(settings), Console(width=None if sys.stdout.isatty() else 150)
+    try:
+        runs = ShopRuns(paths, "judge", chosen.run)
+    except BadRunId as error:
+        parser.error(str(error))
+
+    def show(shop_id: str, cases: dict[str, int], seconds: float) -> None:
+        counted = ", ".join(f"{placement} {count}" for placement, count in cases.items()) or "no case"
+        console.print(f"judge {shop_id}: {counted} ({seconds:.1f} s)", highlight=False, soft_wrap=True)
+
+    result = run_step(
+        paths, open_version(settings), "judge", chosen.shop, runs, step=judge_served, after=chosen.after, report=show
+    )
+    if result.failed or len(result.shops) != sum(each.state == "done" for each in result.shops):
+        result.show(console)
+    for failure in result.failed:
+        print(f"serving judge: {failure.reason}", file=sys.stderr)
+    return result.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
