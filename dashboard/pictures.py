@@ -26,12 +26,12 @@ from jishi.settings import Settings, get_settings
 from jishi.shops import Shops
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, FloatRect, Page
 
 Language = Literal["zh", "en"]
 Width = Literal[1440, 375]
 _LOCALES: dict[Language, str] = {"zh": "zh-CN", "en": "en-GB"}
-_TALLEST = 2400  # pixels of a picture; what is below shows more of the same
+_TALLEST, _BOARD_HEIGHT = 2400, 3600  # pixels of a picture, and of a board's window, so that its charts need no scrolling
 _QUALITY = 55
 _WAIT_MS = 60_000
 _BOARDS = tuple(f"workbench/{name}" for name in boards())
@@ -103,27 +103,27 @@ class Photographer:
             self.troubles.append(f"{file.name}: wider than its window")
         if page.locator(".chart canvas").count() < page.locator(".chart").count():
             self.troubles.append(f"{file.name}: a chart is not drawn")
-        height = min(int(page.evaluate("document.documentElement.scrollHeight")), _TALLEST)
-        page.set_viewport_size({"width": width, "height": height})
-        page.wait_for_timeout(300)
-        page.screenshot(path=str(file), type="jpeg", quality=_QUALITY)
+        height = int(page.evaluate("document.documentElement.scrollHeight"))
+        if "/workbench/" not in address:
+            page.set_viewport_size({"width": width, "height": height})
+            page.wait_for_timeout(300)
+        clip: FloatRect = {"x": 0, "y": 0, "width": width, "height": min(height, _TALLEST)}
+        page.screenshot(path=str(file), type="jpeg", quality=_QUALITY, clip=clip)
         page.set_viewport_size({"width": width, "height": 900})
 
     def _wait_for_board(self, page: Page, address: str) -> None:
         """Until each chart of the frame has drawn; what a chart says in the place of its data is a trouble."""
         board = page.frame_locator("#workbench iframe")
-        board.locator(".dashboard-component-chart-holder").first.wait_for()
-        page.set_viewport_size({"width": (page.viewport_size or {"width": 375})["width"], "height": _TALLEST})
-        page.wait_for_timeout(1500)
         holders = board.locator(".dashboard-component-chart-holder")
+        holders.first.wait_for()
+        page.set_viewport_size({"width": (page.viewport_size or {"width": 375})["width"], "height": _BOARD_HEIGHT})
+        page.wait_for_timeout(1500)  # a chart loads when it comes into sight
         for number in range(holders.count()):
             holder = holders.nth(number)
-            holder.scroll_into_view_if_needed()
             holder.locator(".loading, [data-test=loading-indicator]").first.wait_for(state="hidden")
             text = holder.inner_text()
-            if any(word in text for word in ("Unexpected error", "Data error", "No results", "cannot be shown")):
+            if any(word in text for word in ("Unexpected error", "Data error", "cannot be shown")):
                 self.troubles.append(f"{address}: {' '.join(text.split())[:200]}")
-        holders.first.scroll_into_view_if_needed()
         page.wait_for_timeout(1500)  # charts animate
 
 
@@ -186,11 +186,13 @@ def main() -> int:
     parser.add_argument("out", type=Path, help="folder for the pictures")
     parser.add_argument("--shop", action="append", help="a shop; may repeat; left out: the first that is registered")
     parser.add_argument("--all", action="store_true", help="every page in both languages at both widths")
+    parser.add_argument("--page", action="append", choices=_PAGES, help="only this page; may repeat")
     chosen = parser.parse_args()
     settings = get_settings()
     paths = Paths.of(settings)
     shop_ids = chosen.shop or [*Shops.load(paths.shops_file).shops][:1]
     pictures = whole_set() if chosen.all else shown_set()
+    pictures = [each for each in pictures if each.page in (chosen.page or _PAGES)]
     troubles = take_all(settings, people_of(paths), shop_ids, pictures, chosen.out)
     print(f"{len(pictures) * len(shop_ids)} pictures in {chosen.out}")
     for trouble in troubles:
