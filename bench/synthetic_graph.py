@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=41_000)
     parser.add_argument("--pairs", type=int, default=840_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--models", nargs="+", default=["popularity", "ease", "gf_cf", "bspm"])
+    parser.add_argument("--models", nargs="+", default=["popularity", "ease", "gf_cf", "bspm", "chebycf"])
     chosen = parser.parse_args()
     graph = make_graph(chosen.users, chosen.items, chosen.pairs, chosen.seed)
     is_test = ~graph["user_id"].duplicated().to_numpy()

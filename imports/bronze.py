@@ -112,7 +112,8 @@ def bronze_rows(
     """Bronze rows of history lines, in order; ``counts`` is updated with each. ``now_ms`` is the clock of the import: times far
     ahead of it are refused. ``money`` stamps amounts in another currency than the shop's.
 
-    ``received_at_ms`` is the event's ``received_at``, else its ``occurred_at``. A line that has neither became known together
+    ``received_at_ms`` is the event's ``received_at``, else its ``occurred_at``, and never later than ``now_ms``: what has not
+    happened yet became known now, so that it is future and lies in quarantine. A line that has neither became known together
     with the line before it (or, at the start of a file, with the first line that has one; 0 when none has). History did not run
     through the log, so ``log_partition`` and ``log_offset`` are null.
     """
@@ -139,7 +140,7 @@ def bronze_rows(
         known = known_since_ms(raw, record, checked)
         row: dict[str, Any] = {name: value for name, value in record.items() if name in BRONZE_EVENTS.columns}
         row |= {"log_partition": None, "log_offset": None}
-        last_known = last_known if known is None else known
+        last_known = last_known if known is None else known if now_ms is None else min(known, now_ms)
         if last_known is None:
             waiting.append(row)
             continue

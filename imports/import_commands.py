@@ -18,7 +18,7 @@ from rich.progress import Progress as ProgressBar
 from imports.items import item_lines
 from imports.order_mapping import ITEM_PRESETS, PRESETS, ExportMapping, load_export_mapping, preset_names
 from imports.orders import order_lines
-from imports.preview import preview, preview_json, totals_of
+from imports.preview import ImportClock, preview, preview_json, totals_of
 from imports.refunds import UnreturnedPurchases
 from imports.resumable import fingerprint_of, resumable_landing
 from imports.user_events import lines_of_files
@@ -215,11 +215,12 @@ def _leave_to_jishi(work_up: bool) -> None:
 
 def _preview(lines: Lines, shop: str, facts: ShopFacts, currency: str, as_json: bool) -> None:
     """What the import would do, for people or as JSON."""
+    clock = ImportClock(time.time_ns() // 1_000_000, 1000 * get_settings().future_tolerance_s)
     if not as_json:
-        preview(lines(lambda done, total: None, _note), shop, currency)
+        preview(lines(lambda done, total: None, _note), shop, currency, clock)
         return
     notes: list[str] = []
-    print(preview_json(totals_of(lines(lambda done, total: None, notes.append), shop, facts.time_zone), notes))
+    print(preview_json(totals_of(lines(lambda done, total: None, notes.append), shop, facts.time_zone, clock), notes))
 
 
 def _note(line: str) -> None:

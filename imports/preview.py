@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jishi.contract import Refusal, check_event
+from jishi.contract.fields import to_ms
 from jishi.money import shown
 
 SHOWN = 3
@@ -61,12 +62,26 @@ class Totals:
         return [MonthSum(*key, *numbers) for key, numbers in sorted(self.by_month.items())]
 
 
-def totals_of(lines: Iterator[bytes], shop_id: str, time_zone: str = "UTC") -> Totals:
-    """Judge every event by the contract, as ``import history`` will; months are those of the time zone."""
+@dataclass(frozen=True)
+class ImportClock:
+    """Now (epoch milliseconds), and how far ahead of it an event may be dated without being future."""
+
+    now_ms: int
+    tolerance_ms: int
+
+
+def totals_of(lines: Iterator[bytes], shop_id: str, time_zone: str = "UTC", clock: ImportClock | None = None) -> Totals:
+    """Judge every event by the contract, as ``import history`` will; months are those of the time zone.
+
+    Without a clock no event is future, or too far ahead.
+    """
     totals, zone = Totals(), ZoneInfo(time_zone)
     for line in lines:
         event = orjson.loads(line)
-        checked = check_event(event, shop_id)
+        checked = check_event(event, shop_id, now_ms=None if clock is None else clock.now_ms)
+        if clock and not isinstance(checked, Refusal) and to_ms(checked.occurred_at) > clock.now_ms + clock.tolerance_ms:
+            detail = f"{event['occurred_at']} has not come yet; is the date right, its format, and the time zone?"
+            checked = Refusal("future", "occurred_at", detail)
         if isinstance(checked, Refusal):
             reason = f"{checked.reason} {checked.field}".strip()
             totals.refused[reason] += 1
@@ -118,9 +133,9 @@ def preview_json(totals: Totals, notes: Sequence[str]) -> str:
     )
 
 
-def preview(lines: Iterator[bytes], shop_id: str, currency: str) -> None:
+def preview(lines: Iterator[bytes], shop_id: str, currency: str, clock: ImportClock) -> None:
     """Print the tables of a dry run; amounts in major units of each currency."""
-    totals, console = totals_of(lines, shop_id), Console()
+    totals, console = totals_of(lines, shop_id, clock=clock), Console()
     table = Table("what", "events", "sum", title=f"{shop_id}: nothing was written", title_justify="left")
     for name, sums in (("order_paid", totals.paid_minor), ("order_refunded", totals.refunded_minor)):
         amounts = ", ".join(shown(minor, code) for code, minor in sorted(sums.items()))

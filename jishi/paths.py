@@ -142,6 +142,11 @@ class Paths:
         return self.var / "serving" / "decisions"
 
     @property
+    def served_answers(self) -> Path:
+        """A sample of serving's answers with their candidates, ``<UTC date>/<process>.jsonl`` (``serving.decisions``)."""
+        return self.var / "serving" / "answers"
+
+    @property
     def models(self) -> Path:
         """Model artefacts and releases, ``<shop_id>/``."""
         return self.var / "models"

@@ -97,13 +97,16 @@ class Budget:
 
 @dataclass(frozen=True)
 class Decision:
-    """What was done with the slot; the fields of the log."""
+    """What was done with the slot; the fields of the log. ``chances``: probability of each new item in a slot that explores, 0
+    for what is not eligible.
+    """
 
     policy: str
     slot: int
     item: int | None
     propensity: float
     explore_probability: float
+    chances: Numbers = field(default_factory=lambda: np.empty(0), compare=False)
 
 
 @dataclass
@@ -151,10 +154,10 @@ class Explorer:
         rate = self.rate if is_possible else 0.0
         if rng.random() >= rate:
             self.budget.spend(slots, None)
-            return Decision(self.policy, self.slot, None, 1 - rate, rate)
+            return Decision(self.policy, self.slot, None, 1 - rate, rate, chances)
         item = int(rng.choice(len(chances), p=chances))
         self.budget.spend(slots, self.slot)
-        return Decision(self.policy, self.slot, item, rate * float(chances[item]), rate)
+        return Decision(self.policy, self.slot, item, rate * float(chances[item]), rate, chances)
 
 
 def prior_rates(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from models.als import ALS
+from models.chebyshev_filter import ChebyCF
 from models.ease import EASE
 from models.graph_filter import BSPM, GFCF
 from models.item_knn import ItemKNN
@@ -14,7 +15,7 @@ from models.recommender import Recommender
 from models.slim import SLIM
 
 MATRIX_MODELS: dict[str, type[Any]] = {
-    model.name: model for model in (Popularity, ItemKNN, ALS, EASE, SLIM, GFCF, BSPM, MultinomialFactors)
+    model.name: model for model in (Popularity, ItemKNN, ALS, EASE, SLIM, GFCF, BSPM, ChebyCF, MultinomialFactors)
 }
 
 

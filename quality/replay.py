@@ -119,7 +119,8 @@ def repaired_record(
     if isinstance(checked, Refusal):
         return checked
     if is_imported:
-        received_at_ms = max(received_at_ms, known_since_ms(raw, record, checked) or 0)
+        # Nothing was known before it happened, nor will be after this repair.
+        received_at_ms = max(received_at_ms, min(known_since_ms(raw, record, checked) or 0, to_ms(now)))
     outcome = outcome_without_history(
         invalid_reason=None,
         occurred_at_ms=record["occurred_at_ms"],

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from jishi.paths import Paths
 from jishi.settings import Settings
+from serving.decisions import LoggedAnswer, is_sampled
 from serving.exploring import decided, explore
 from serving.keys import ReadKeys
 from serving.metrics import ServingMetrics
@@ -32,6 +33,7 @@ class Engine:
     recent: Recent
     served_log: ServedLog
     decisions: ServedLog
+    answers: ServedLog
     stream: StreamHealth
     orders: LiveOrders
     watcher: Watcher
@@ -46,10 +48,13 @@ class Engine:
         process = f"{time.time_ns() // 1_000_000}-{os.getpid()}"
         served_log = ServedLog(paths.served_values, process, settings.served_values_rate)
         decisions = ServedLog(paths.served_decisions, process, 1.0)
+        answers = ServedLog(paths.served_answers, process, settings.served_answers_rate)
         recent = Recent(log=served_log)
         watcher = Watcher(settings, paths, keys, states, recent)
         metrics = ServingMetrics(states, stream, recent.health, served_log, time.time)
-        return cls(settings, paths, keys, states, recent, served_log, decisions, stream, LiveOrders(), watcher, metrics)
+        return cls(
+            settings, paths, keys, states, recent, served_log, decisions, answers, stream, LiveOrders(), watcher, metrics
+        )
 
     def start(self) -> None:
         """Start the watcher, the reader of the stream and the writers of the logs."""
@@ -58,6 +63,7 @@ class Engine:
             threading.Thread(target=self._follow, name="stream", daemon=True),
             threading.Thread(target=self.served_log.run, args=(self._stop,), name="served-log", daemon=True),
             threading.Thread(target=self.decisions.run, args=(self._stop,), name="decisions", daemon=True),
+            threading.Thread(target=self.answers.run, args=(self._stop,), name="answers", daemon=True),
         ]
         for thread in self._threads:
             thread.start()
@@ -78,11 +84,15 @@ class Engine:
         if shelf is not None and not self.stream.has_caught_up:
             raise CatchingUp(request.shop_id)
         request = self._with_orders(request, order_id)
-        answer = recommend(request, shelf, catalogue, self.recent.last_acts)
+        is_logged = is_sampled(request_id, self.answers.rate)
+        answer = recommend(request, shelf, catalogue, self.recent.last_acts, with_candidates=is_logged)
         assert shelf is not None  # else NoRelease was raised
         answer, decision = explore(answer, request, shelf, catalogue, state.exploration)
+        now_ms = time.time_ns() // 1_000_000
         if decision is not None:
-            self.decisions.note(decided(decision, answer, request, request_id, shelf, time.time_ns() // 1_000_000))
+            self.decisions.note(decided(decision, answer, request, request_id, shelf, now_ms, is_sampled=is_logged))
+        if is_logged:
+            self.answers.note(LoggedAnswer(request, request_id, answer, now_ms))
         return answer
 
     def _with_orders(self, request: Request, order_id: str | None) -> Request:

@@ -1,7 +1,8 @@
 """One slot of a list for an item that is new in the shop, within a budget, with the probability of what was done.
 
 The items and what is believed of them come with the release (``models.placements.newcomers``); the decision is
-``models.explore``'s. A known person may be shown the new items nearest to their taste, a stranger any.
+``models.explore``'s. A known person may be shown the new items nearest to their taste; a stranger those of the categories of
+the page, the cart or the order, and where there is none of these any.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import numpy as np
 import orjson
 
 from models.explore import Belief, Budget, Decision, Explorer
-from serving.blend import Mask
+from models.placements.newcomers import EXPLORED_PLACE
+from serving.blend import NONE, Mask
 from serving.catalogue import Catalogue
 from serving.reasons import explain
 from serving.recommend import Answer, Recommended, Request
 from serving.shelf import ServedModel, Shelf
 
-SLOT = 4  # the fifth place
+SLOT = EXPLORED_PLACE  # the fifth place
 SHARE, WINDOW = 0.02, 500  # of any 500 consecutive slots of a placement at most 10 explore
 RATE = 0.2  # of the lists while there is budget
 NEAREST = 20  # new items that a known person may be shown
@@ -28,7 +30,11 @@ NEAREST = 20  # new items that a known person may be shown
 
 @dataclass(frozen=True)
 class Decided:
-    """An exploring decision as it is logged: what off-policy estimators need (docs/models.md)."""
+    """An exploring decision as it is logged: what off-policy estimators need (docs/models.md).
+
+    ``eligible`` are the new items that could have been shown, each with its probability in a slot that explores; for a decision
+    of the sample and one that explored, None for the others.
+    """
 
     request_id: str
     shop_id: str
@@ -41,6 +47,7 @@ class Decided:
     propensity: float
     explore_probability: float
     decided_at_ms: int
+    eligible: dict[str, float] | None = None
 
     @property
     def read_on(self) -> date:
@@ -103,8 +110,10 @@ def explore(
     return replace(answer, items=items), decision
 
 
-def decided(decision: Decision, answer: Answer, request: Request, request_id: str, shelf: Shelf, now_ms: int) -> Decided:
-    """The entry of the log."""
+def decided(
+    decision: Decision, answer: Answer, request: Request, request_id: str, shelf: Shelf, now_ms: int, *, is_sampled: bool = True
+) -> Decided:
+    """The entry of the log, with the eligible set if it ``is_sampled`` or explored."""
     newcomers = shelf.model.newcomers
     number = None if decision.item is None or newcomers is None else int(newcomers.items[decision.item])
     return Decided(
@@ -119,7 +128,17 @@ def decided(decision: Decision, answer: Answer, request: Request, request_id: st
         propensity=decision.propensity,
         explore_probability=decision.explore_probability,
         decided_at_ms=now_ms,
+        eligible=_chances(decision, shelf) if is_sampled or decision.item is not None else None,
     )
+
+
+def _chances(decision: Decision, shelf: Shelf) -> dict[str, float]:
+    """Probability of each eligible item in a slot that explores, by id."""
+    newcomers = shelf.model.newcomers
+    assert newcomers is not None
+    places = np.flatnonzero(decision.chances)
+    numbers = newcomers.items[places].tolist()
+    return {shelf.model.item_ids[number]: float(decision.chances[place]) for number, place in zip(numbers, places, strict=True)}
 
 
 def _eligible(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalogue) -> Mask:
@@ -130,7 +149,10 @@ def _eligible(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalog
     near = next(
         (near_person for person in request.persons if (near_person := shelf.model.newcomers_near(person)) is not None), None
     )
-    allowed = None if near is None else set(near[:NEAREST].tolist())
+    if near is not None:
+        allowed: set[int] | None = set(near[:NEAREST].tolist())
+    else:
+        allowed = _near_the_page(request, shelf)
     eligible = np.zeros(len(newcomers.items), dtype=np.bool_)
     for place, number in enumerate(newcomers.items.tolist()):
         if not shelf.sellable[number] or (allowed is not None and number not in allowed):
@@ -138,3 +160,14 @@ def _eligible(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalog
         item = catalogue.get(shelf.model.item_ids[number])
         eligible[place] = item is not None and item.is_sellable and item.item_id not in taken
     return eligible
+
+
+def _near_the_page(request: Request, shelf: Shelf) -> set[int] | None:
+    """New items of the categories that the page, the cart or the order is about; None where there is nothing to be near to."""
+    newcomers = shelf.model.newcomers
+    assert newcomers is not None
+    asked = [*request.cart, *request.order, *([] if request.item_id is None else [request.item_id])]
+    if not asked:
+        return None
+    kinds = {int(shelf.categories[shelf.number_of[each]]) for each in asked if each in shelf.number_of} - {NONE}
+    return {int(number) for number in newcomers.items if int(shelf.categories[number]) in kinds}

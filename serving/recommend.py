@@ -24,6 +24,7 @@ from serving.blend import (
     Blend,
     Mask,
     Mix,
+    Vector,
     best_allowed,
     empty_mix,
     near,
@@ -44,6 +45,7 @@ PLACEMENTS: tuple[str, ...] = get_args(Placement)
 ServedBy = Literal["personalised", "item_based", "popular"]
 LADDER, SOLD = "ladder", "popularity"  # names of no model
 LastActs = Callable[[str, Sequence[str]], Sequence[LastAct]]
+CANDIDATES = 50  # of a source, most that an answer tells of
 _OF_THE_VISIT = ("item", "cart")  # placements whose question is about the visit, as the gate asks it
 
 
@@ -97,15 +99,21 @@ class Recommended:
 
 @dataclass(frozen=True)
 class Answer:
-    """The list, best first, the rung that gave it, the model that answered (``ladder`` for none) and the release behind it."""
+    """The list, best first, the rung that gave it, the model that answered (``ladder`` for none) and the release behind it.
+
+    ``candidates``, where they were asked for: of each source its best eligible items and what each adds to their scores.
+    """
 
     served_by: ServedBy
     model: str
     model_version: str
     items: list[Recommended]
+    candidates: dict[str, dict[str, float]] | None = None
 
 
-def recommend(request: Request, shelf: Shelf | None, catalogue: Catalogue, last_acts: LastActs) -> Answer:
+def recommend(
+    request: Request, shelf: Shelf | None, catalogue: Catalogue, last_acts: LastActs, *, with_candidates: bool = False
+) -> Answer:
     """The answer to a request. Raises NoRelease when the shop has no shelf yet."""
     if shelf is None:
         raise NoRelease(request.shop_id)
@@ -132,7 +140,20 @@ def recommend(request: Request, shelf: Shelf | None, catalogue: Catalogue, last_
         items.append(Recommended(item, round(float(mix.score[number]), 6), explain(share.source, caused_by)))
         if len(items) == request.limit:
             break
-    return Answer(served_by, model, shelf.model.version, items)
+    candidates = _candidates(mix, shelf, shelf.sellable & ~asked.shown_not) if with_candidates else None
+    return Answer(served_by, model, shelf.model.version, items, candidates)
+
+
+def _candidates(mix: Mix, shelf: Shelf, eligible: Mask) -> dict[str, dict[str, float]]:
+    """Of each source its best eligible items, best first, by id."""
+    strengths: dict[str, Vector] = {}
+    for share in mix.shares:
+        strengths[share.source] = share.strength + strengths.get(share.source, np.float32(0))
+    best = {source: best_allowed(each, eligible & (each > 0), CANDIDATES).tolist() for source, each in strengths.items()}
+    return {
+        source: {shelf.model.item_ids[number]: round(float(strengths[source][number]), 6) for number in numbers}
+        for source, numbers in best.items()
+    }
 
 
 @dataclass(frozen=True)

@@ -117,13 +117,16 @@ def _number(metric: str, rows: Mapping[date, Mapping[str, Any]], week: Week, kno
             row[metric] if row is not None else 0 if metric in ("orders", "buyers", "net_gmv", "refunds", "visitors") else None
         )
 
-    # The week in which the shop began is a part of one and no measure.
-    whole = [week.earlier(weeks) for weeks in range(1, WEEKS + 1) if known_from and week.earlier(weeks).first > known_from]
-    earlier = [float(value) for value in map(value_of, whole) if value is not None]
+    def measure_of(asked: Week) -> Any:
+        """None of the week in which the shop began, which is a part of one, unless it began with the week."""
+        return value_of(asked) if known_from is not None and asked.first >= known_from else None
+
+    measures = map(measure_of, (week.earlier(weeks) for weeks in range(1, WEEKS + 1)))
+    earlier = [float(value) for value in measures if value is not None]
     value, usual = value_of(week), usual_of(earlier, _UNUSUAL)
     is_unusual = value is not None and usual is not None and not usual.low <= float(value) <= usual.high
     column = _BY_METRIC[metric]
-    return WeekNumber(column, value, value_of(week.before), value_of(week.year_before), usual if is_unusual else None)
+    return WeekNumber(column, value, measure_of(week.before), measure_of(week.year_before), usual if is_unusual else None)
 
 
 def _top_items(marts: ShopMarts, week: Week) -> list[TopItem]:

@@ -71,6 +71,8 @@ class RowChoice:
         return {name: f"{day}" for name, day in days.items() if day} | dict(self.values)
 
 
+# What the numbers of visits count: neither a till's payment nor a program.
+COUNTED_VISITS = {"is_visit": "true", "is_bot": "false"}
 _NEWEST = "-shop_date"
 DATASETS = {
     dataset.name: dataset
@@ -114,9 +116,9 @@ DATASETS = {
             "visits", "Visits", "fct_sessions",
             ("started_at", "ended_at", "person_id", "channel", "campaign", "device", "city", "visitor_type", "events",
              "views", "adds",
-             "orders", "has_viewed", "has_added", "has_checked_out", "has_paid", "is_bot"),
+             "orders", "has_viewed", "has_added", "has_checked_out", "has_paid", "is_visit", "is_bot"),
             ("-started_at", "session_key"), "started_date", ("person_id", "channel",
-             "device"),
+             "device", "is_visit", "is_bot"),
         ),
         Dataset(
             "customers", "Customers", "dim_customers",

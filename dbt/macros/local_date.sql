@@ -12,12 +12,20 @@
     cast({{ local_time(instant, zone) }} as date)
 {%- endmacro %}
 
-{#- The UTC instant at which a clock in a time zone shows a time; where clocks are put forward over it, the first one after. -#}
+{#-
+    The UTC instant at which a clock in a time zone shows a time; where clocks are put forward over it, the first one after, and
+    where they are put back over it, the first of both. DuckDB takes the second one, and LEAST leaves nulls out.
+-#}
 {% macro instant_of(local, zone) -%}
     {%- if target.type == 'spark' -%}
         convert_timezone({{ zone }}, 'UTC', {{ local }})
     {%- else -%}
-        timezone('UTC', timezone({{ zone }}, {{ local }}))
+        {%- set instants = ["timezone('UTC', timezone(" ~ zone ~ ", " ~ local ~ "))"] -%}
+        {%- for minutes in (30, 60, 120) -%}
+            {%- set before = "(" ~ instants[0] ~ " - interval '" ~ minutes ~ "' minute)" -%}
+            {%- do instants.append("case when " ~ local_time(before, zone) ~ " = " ~ local ~ " then " ~ before ~ " end") -%}
+        {%- endfor -%}
+        least({{ instants | join(', ') }})
     {%- endif -%}
 {%- endmacro %}
 

@@ -17,6 +17,7 @@
         ('new_channel', 'notice', 'visits by a channel that was never seen before', '来自从未出现过的渠道的访问数'),
         ('new_device', 'notice', 'visits by a kind of device that was never seen before', '来自从未出现过的设备类型的访问数'),
         ('orders_without_rate', 'warning', 'orders in another currency without a rate, in no sum', '没有汇率的外币订单数，未计入金额'),
+        ('spend_without_rate', 'warning', 'rows of ad spend in another currency without a rate, in no sum', '没有汇率的外币推广花费笔数，未计入花费'),
         ('rates_stale', 'warning', 'orders in another currency whose rate is older than 14 days', '使用 14 天以前汇率的外币订单数'),
         ('orders_repeated', 'warning', 'orders that repeat another one of the same person, instant and amount', '与同一人、同一时刻、同一金额的另一笔重复的订单数'),
         ('items_unknown', 'warning', 'order lines of items that the catalogue does not have', '商品目录中不存在的订单行数'),

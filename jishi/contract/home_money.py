@@ -5,9 +5,9 @@ and ``fx_rate_date`` go into its properties, and a ``home_…`` amount beside ea
 only ``home_currency``: the event is flagged and never added. An event without a stamp is in the home currency. So every engine
 adds the same whole numbers, and needs neither rates nor the registry. Nobody can send a stamp: what came as one is taken off.
 
-An order is rounded once. Its running total (line by line, then shipping, then less its own discount) is converted and rounded
-half to even at each step, and a part is the difference of two totals: parts are never below 0, they add up, and what was paid
-is the rounded paid amount.
+An order is rounded once. Its running total (line by line, then less its own discount, then shipping) is converted and rounded
+half to even at each step, and a part is the difference of two totals: parts are never below 0, they add up, the discount is at
+most what the lines come to, and what was paid is the rounded paid amount.
 """
 
 from __future__ import annotations
@@ -142,10 +142,10 @@ def _of_order(order: Any, convert: Callable[[int], int]) -> tuple[dict[str, int]
             }
         )
         total = net
-    shipped = total + order.shipping_minor
+    goods = total - order.discount_minor
     amounts = {
-        "home_shipping_minor": convert(shipped) - convert(total),
-        "home_discount_minor": convert(shipped) - convert(shipped - order.discount_minor),
+        "home_shipping_minor": convert(goods + order.shipping_minor) - convert(goods),
+        "home_discount_minor": convert(total) - convert(goods),
     }
     return amounts, lines
 

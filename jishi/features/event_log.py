@@ -3,7 +3,8 @@
 The folder is in landing form (``jishi.landing``): ``<shop_id>/events-*.jsonl`` with manifests, one such shop's folder, or plain
 ``*.jsonl`` files whose events name their shops. Of each shop the order of lines is the order of knowing; shops are merged by
 ``received_at``, and a line that claims to have been known before the one above it is put where its clock says, because a log's
-clock never runs backwards. ``received_at`` is the event's own, else its ``occurred_at``, else that of the line before.
+clock never runs backwards. ``received_at`` is the event's own, else its ``occurred_at``, but no later than the clock of the
+reader, else that of the line before.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ def rows_of_lines(lines: Iterable[bytes], shop_id: str | None, now_ms: int | Non
             sent_by="import",
         )
         event_known_ms = known_since_ms(raw, record, checked)
-        known_ms = event_known_ms if event_known_ms is not None else known_ms
+        if event_known_ms is not None:
+            known_ms = event_known_ms if now_ms is None else min(event_known_ms, now_ms)
         row = {name: value for name, value in record.items() if name in BRONZE_EVENTS.columns}
         row |= {"received_at_ms": known_ms, "log_partition": 0, "log_offset": None}
         if known_ms is None:

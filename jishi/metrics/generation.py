@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from jishi.metrics.definitions import Manifest, is_additive
+from jishi.metrics.pruning import pruned
 
 if TYPE_CHECKING:
     from metricflow.engine.metricflow_engine import MetricFlowEngine
@@ -41,6 +42,13 @@ class MetricSql:
             export["name"]: query["name"] for query in manifest["saved_queries"] for export in query.get("exports") or ()
         }
         self._engine: MetricFlowEngine | None = None
+        # Every time dimension of these models is a date; tests/unit/jishi/test_metric_pruning.py holds them to it.
+        self._dates = {
+            str(dimension["expr"] or dimension["name"])
+            for model in manifest["semantic_models"]
+            for dimension in model["dimensions"]
+            if dimension["type"] == "time"
+        }
 
     @property
     def exports(self) -> Mapping[str, str]:
@@ -107,7 +115,7 @@ class MetricSql:
 
         asked = MetricFlowQueryRequest.create(output_column_order_mode=OutputColumnOrderMode.INPUT_ORDER, **request)
         try:
-            sql = self._flow().explain(asked).sql_statement.without_descriptions.sql.rstrip()
+            sql = pruned(self._flow().explain(asked).sql_statement.without_descriptions.sql.rstrip(), self._dates)
         except MetricFlowException as error:
             raise MetricQueryRefused(str(error)) from error
         # MetricFlow fills single counts and sums; a sum of those is null where none of them has a row.

@@ -36,7 +36,10 @@ class PersonalList:
 
 @dataclass(frozen=True)
 class Lists:
-    """Persons × places: item (−1 for none), weight above zero, number of the origin in ``ORIGINS``, item that was the cause."""
+    """Persons × places: item (−1 for none), weight above zero, number of the origin in ``ORIGINS``, item that was the cause.
+
+    Of a list that is the same for everybody there is one row.
+    """
 
     items: npt.NDArray[np.int32]
     weights: Scores
@@ -52,11 +55,14 @@ class Lists:
 
     def weigh(self, persons: Numbers, items: int) -> sparse.csr_matrix:
         """Persons × items; nothing for a person of number −1."""
-        known = (self.items[persons] >= 0) & (persons >= 0)[:, None]
+        rows = self._rows(persons)
+        known = (self.items[rows] >= 0) & (persons >= 0)[:, None]
         starts = np.concatenate([[0], np.cumsum(known.sum(axis=1))])
-        return sparse.csr_matrix(
-            (self.weights[persons][known], self.items[persons][known], starts), shape=(len(persons), items)
-        )
+        return sparse.csr_matrix((self.weights[rows][known], self.items[rows][known], starts), shape=(len(persons), items))
+
+    def _rows(self, persons: Numbers) -> Numbers:
+        """Where the list of each person stands."""
+        return persons if len(self.items) > 1 else np.zeros(len(persons), dtype=np.int64)
 
     def head(self, places: int) -> Lists:
         """The first places of each list."""
@@ -65,10 +71,11 @@ class Lists:
 
     def of_person(self, person: int) -> PersonalList:
         """One person's list."""
-        here = self.items[person] >= 0
-        columns = (self.items[person][here].astype(np.int64), self.weights[person][here])
-        origins = tuple(ORIGINS[number] for number in self.origins[person][here])
-        return PersonalList(*columns, origins, self.because[person][here].astype(np.int64))
+        [row] = self._rows(np.array([person]))
+        here = self.items[row] >= 0
+        columns = (self.items[row][here].astype(np.int64), self.weights[row][here])
+        origins = tuple(ORIGINS[number] for number in self.origins[row][here])
+        return PersonalList(*columns, origins, self.because[row][here].astype(np.int64))
 
     def state(self) -> State:
         """The four arrays."""
@@ -76,11 +83,11 @@ class Lists:
 
     @classmethod
     def from_state(cls, state: State, persons: int, items: int) -> Lists:
-        """Lists of so many persons over so many items. Raises BadLists."""
+        """Lists of so many persons, or one for all of them, over so many items. Raises BadLists."""
         if set(state) != {"items", "weights", "origins", "because"}:
             raise BadLists(f"lists have the arrays items, weights, origins and because, found {sorted(state)}")
         shapes = {array.shape for array in state.values()}
-        if len(shapes) != 1 or len(next(iter(shapes))) != 2 or next(iter(shapes))[0] != persons:
+        if len(shapes) != 1 or len(next(iter(shapes))) != 2 or next(iter(shapes))[0] not in (1, persons):
             raise BadLists(f"lists of {persons} persons have another shape: {sorted(map(str, shapes))}")
         for name, least, most in (("items", -1, items - 1), ("because", -1, items - 1), ("origins", 0, len(ORIGINS) - 1)):
             numbers = np.asarray(state[name], dtype=np.int64)

@@ -16,6 +16,7 @@ from models.als import ALS
 from models.explore import Belief, prior_rates
 from models.interactions import NEW_FOR_DAYS, Interactions, recently_listed
 from models.placements.lists import LENGTH, Lists
+from models.positions import PlacedImpressions
 from models.recommender import State, top_k
 from models.sessions.sequences import Numbers
 from models.text.attribute_mapping import AttributeMapping
@@ -26,6 +27,7 @@ FEW_IMPRESSIONS = 200
 PRIOR_STRENGTH = 20.0  # impressions that the prior weighs as much as
 PRIOR_RATE = 0.02  # of a shop that has seen no click yet
 LEAST_PERSONS = 5  # an item of fewer persons has its place from its text
+EXPLORED_PLACE = 4  # from 0: the place of a list that explores, which beliefs are about
 BATCH = 512
 
 
@@ -64,21 +66,51 @@ FILES = ("newcomers", "newcomers_nearest")
 
 @dataclass(frozen=True)
 class Facts:
-    """Of each item of a shop: words, when it was listed (NaT for unknown), and how often it was shown and clicked."""
+    """Of each item of a shop: words, when it was listed (NaT for unknown), how often it was shown and clicked, and how often it
+    was ``examined``: its impressions as if all had been in the place that explores (``models.positions``).
+    """
 
     texts: Sequence[ItemText]
     categories: Sequence[str]
     listed_at: np.ndarray
     shown: np.ndarray
     clicked: np.ndarray
+    examined: np.ndarray
 
     def digest(self) -> str:
         """SHA-256 of all of it: texts change what is near a taste, clicks and impressions what is believed of an item."""
         digest = hashlib.sha256(repr([(text.title, sorted(text.labels.items())) for text in self.texts]).encode())
         digest.update(repr(list(self.categories)).encode())
-        for column in (self.listed_at, self.shown, self.clicked):
+        for column in (self.listed_at, self.shown, self.clicked, self.examined):
             digest.update(np.ascontiguousarray(column).tobytes())
         return digest.hexdigest()
+
+
+# Impressions and clicks by item and place. A click is of the place in which its list showed the item; one whose list is not
+# there is of the place that it says, else of the explored one.
+_IMPRESSIONS = f"""
+    with events as (select type, item_id, line from silver_events where shop_id = $shop and type in
+        ('recommendation_shown', 'recommendation_clicked')),
+    lists as (
+        select json_extract_string(line, '$.properties.request_id') as request_id,
+            from_json(json_extract(line, '$.properties.item_ids'), '["varchar"]') as item_ids
+        from events where type = 'recommendation_shown'
+    ),
+    shown as (select request_id, unnest(item_ids) as item_id, generate_subscripts(item_ids, 1) - 1 as place from lists),
+    first_shown as (select request_id, item_id, min(place) as place from shown where request_id is not null group by all),
+    clicks as (
+        select item_id, json_extract_string(line, '$.properties.request_id') as request_id,
+            try_cast(json_extract_string(line, '$.properties.position') as bigint) as position
+        from events where type = 'recommendation_clicked'
+    ),
+    counts as (
+        select item_id, place, 1 as shown, 0 as clicked from shown
+        union all
+        select item_id, coalesce(f.place, c.position, {EXPLORED_PLACE}), 0, 1 from clicks as c left join first_shown as f
+            using (request_id, item_id)
+    )
+    select item_id, place, sum(shown), sum(clicked) from counts where item_id is not null group by all order by all
+"""
 
 
 def read_facts(lake: LakeVersion, shop_id: str, item_ids: Sequence[str]) -> Facts | None:
@@ -89,36 +121,30 @@ def read_facts(lake: LakeVersion, shop_id: str, item_ids: Sequence[str]) -> Fact
         texts = connection.execute(
             "select item_id, title, category, brand, attributes from silver_items where shop_id = ?", [shop_id]
         ).fetchall()
-        counts = connection.execute(
-            """
-            with events as (select type, item_id, occurred_at, line from silver_events where shop_id = $shop and type in
-                ('item_changed', 'recommendation_shown', 'recommendation_clicked')),
-            shown as (
-                select unnest(from_json(json_extract(line, '$.properties.item_ids'), '["varchar"]')) as item_id
-                from events where type = 'recommendation_shown'
-            ),
-            counts as (
-                select item_id, occurred_at as listed_at, 0 as shown, 0 as clicked from events where type = 'item_changed'
-                union all select item_id, null, 1, 0 from shown
-                union all select item_id, null, 0, 1 from events where type = 'recommendation_clicked'
-            )
-            select item_id, min(listed_at), sum(shown), sum(clicked) from counts where item_id is not null group by 1
-            """,
-            {"shop": shop_id},
+        listed = connection.execute(
+            "select item_id, min(occurred_at) from silver_events where shop_id = ? and type = 'item_changed' group by 1",
+            [shop_id],
         ).fetchall()
+        impressions = connection.execute(_IMPRESSIONS, {"shop": shop_id}).fetchall()
     words = {
         item_id: (title or "", category or "", _labels(category, brand, rest))
         for item_id, title, category, brand, rest in texts
     }
-    by_item = {item_id: (listed_at, shown, clicked) for item_id, listed_at, shown, clicked in counts}
-    item_texts = [words.get(item_id, ("", "", {})) for item_id in item_ids]
-    numbers = [by_item.get(item_id, (None, 0, 0)) for item_id in item_ids]
+    number_of = {item_id: number for number, item_id in enumerate(item_ids)}
+    known = [(number_of[item_id], *rest) for item_id, *rest in impressions if item_id in number_of]
+    item, place, shown, clicked = (np.array(column) for column in zip(*known, strict=True)) if known else np.zeros((4, 0))
+    counts = PlacedImpressions(item.astype(np.int64), place.astype(np.int64), shown.astype(float), clicked.astype(float))
+    shown, clicked = (
+        np.bincount(counts.item, weights=each, minlength=len(item_ids)) for each in (counts.shown, counts.clicked)
+    )
+    item_texts, listed_at = [words.get(item_id, ("", "", {})) for item_id in item_ids], dict(listed)
     return Facts(
         [ItemText(title, labels) for title, _, labels in item_texts],
         [category for _, category, _ in item_texts],
-        np.array([listed_at for listed_at, _, _ in numbers], dtype="datetime64[us]"),
-        np.array([float(shown) for _, shown, _ in numbers]),
-        np.array([float(min(shown, clicked)) for _, shown, clicked in numbers]),
+        np.array([listed_at.get(item_id) for item_id in item_ids], dtype="datetime64[us]"),
+        shown,
+        np.minimum(shown, clicked),
+        counts.examined(len(item_ids), EXPLORED_PLACE),
     )
 
 
@@ -135,7 +161,7 @@ def find(facts: Facts, acts: Interactions, als: ALS, as_of: np.datetime64) -> Ne
     if len(items) == 0:
         return None
     rates = _prior_rates(facts, is_new)
-    belief = Belief.of(rates, PRIOR_STRENGTH, facts.clicked[items], facts.shown[items])
+    belief = Belief.of(rates, PRIOR_STRENGTH, facts.clicked[items], facts.examined[items])
     return Newcomers(items, belief, _nearest(facts, acts, als, is_new))
 
 
@@ -146,7 +172,7 @@ def _prior_rates(facts: Facts, is_new: np.ndarray) -> np.ndarray:
         return np.full(int(is_new.sum()), PRIOR_RATE)
     _, kind = np.unique(np.array(facts.categories), return_inverse=True)
     one_hot = sparse.csr_matrix((np.ones(len(kind), dtype=np.float32), kind, np.arange(len(kind) + 1)))
-    rates = prior_rates(one_hot[old], facts.clicked[old], facts.shown[old], one_hot[is_new])
+    rates = prior_rates(one_hot[old], facts.clicked[old], facts.examined[old], one_hot[is_new])
     return np.clip(rates, 1e-4, 0.5)
 
 

@@ -97,8 +97,7 @@ def _same_for_all(training_set: TrainingSet, strength: np.ndarray, origin_name: 
     items = np.full(LENGTH, -1, dtype=np.int64)
     weights = np.zeros(LENGTH, dtype=np.float32)
     items[: len(order)], weights[: len(order)] = np.where(strength[order] > 0, order, -1), strength[order]
-    shape = (training_set.persons, LENGTH)
-    return Lists.of(np.broadcast_to(items, shape), np.broadcast_to(weights, shape), origin_name)
+    return Lists.of(items[None], weights[None], origin_name)
 
 
 def _bought(training_set: TrainingSet, items: Numbers, otherwise: str) -> Numbers:

@@ -35,7 +35,7 @@ def run_interactions(asked: Namespace, progress: Callable[[str], None]) -> dict[
         choice = choose_matrix_model(task, ks[0], asked.seed, progress)
         watch.lap("choose")
     else:
-        parameters = ({"seed": asked.seed} if asked.model in ("als", "gf_cf", "bspm") else {}) | asked.parameters
+        parameters = ({"seed": asked.seed} if asked.model in ("als", "gf_cf", "bspm", "chebycf") else {}) | asked.parameters
         choice = Choice(make(asked.model, parameters), {asked.model: parameters}, {asked.model: 1.0}, task.train.has_weights())
     train, histories = _as_learnt(task, choice)
     choice.model.fit(train, task.train.sales())

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from models.protocols.interactions import InteractionTask, Pairs
+from models.protocols.interactions import InteractionTask, Numbers, Pairs
 
 SHARE = 0.1
-MOST_USERS = 2000
-MOST_CELLS = 40_000_000  # users × items of the slice, so that scores of several models can be held side by side
+MOST_USERS = 10_000
+ENOUGH, MOST_FOLDS = 4_000, 5
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,37 @@ class Validation:
     """What is left to learn from, and the users who are asked about."""
 
     train: Pairs
+    users: Numbers  # numbers of the users who are asked about, ascending
     histories: sparse.csr_matrix
     relevant: sparse.csr_matrix
 
-    @property
-    def counts(self) -> np.ndarray:
-        """Held-out items of each user."""
-        return np.asarray(np.diff(self.relevant.indptr), dtype=np.int64)
+    def sample(self, teachers: int, asked: int, seed: int) -> Validation:
+        """A smaller slice for a first look: ``asked`` users at random, with others ``teachers`` to learn from."""
+        rng = np.random.default_rng(seed)
+        rows = np.sort(rng.permutation(len(self.users))[:asked])
+        users = self.users[rows]
+        others = rng.permutation(np.setdiff1d(np.arange(self.train.users), users))[: max(0, teachers - len(users))]
+        is_teacher = np.zeros(self.train.users, dtype=bool)
+        is_teacher[users] = is_teacher[others] = True
+        return Validation(
+            self.train.where(is_teacher[self.train.user]), users, self.histories[rows], sparse.csr_matrix(self.relevant[rows])
+        )
+
+
+def folds_of(task: InteractionTask, seed: int) -> list[Validation]:
+    """Slices to validate on: one where many users can be asked or the latest items are held out, else several random ones, so
+    that small data decide on ``ENOUGH`` lists too. Empty when no user has two items.
+    """
+    first = cut(task, seed)
+    if first is None:
+        return []
+    count = 1 if _by_time(task) else min(MOST_FOLDS, -(-ENOUGH // len(first.users)))
+    others = (cut(task, seed + number) for number in range(1, count))
+    return [first, *(fold for fold in others if fold is not None)]
+
+
+def _by_time(task: InteractionTask) -> bool:
+    return task.is_later and task.train.at is not None
 
 
 def cut(task: InteractionTask, seed: int) -> Validation | None:
@@ -39,9 +63,8 @@ def cut(task: InteractionTask, seed: int) -> Validation | None:
     if len(able) == 0:
         return None
     rng = np.random.default_rng(seed)
-    most = max(50, min(MOST_USERS, MOST_CELLS // pairs.items))
-    chosen = np.sort(rng.permutation(able)[:most])
-    urge = pairs.at if task.is_later and pairs.at is not None else np.zeros(len(pairs))
+    chosen = np.sort(rng.permutation(able)[:MOST_USERS])
+    urge = pairs.at if _by_time(task) and pairs.at is not None else np.zeros(len(pairs))
     order = np.lexsort((rng.random(len(pairs)), -urge, pairs.user))
     place = np.empty(len(pairs), dtype=np.int64)
     place[order] = np.arange(len(pairs)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -50,4 +73,5 @@ def cut(task: InteractionTask, seed: int) -> Validation | None:
     held = place < quota[pairs.user]
     train = pairs.where(~held)
     truth = pairs.where(held)
-    return Validation(train, train.matrix()[chosen], sparse.csr_matrix((truth.matrix() > 0)[chosen], dtype=np.float32))
+    relevant = sparse.csr_matrix((truth.matrix() > 0)[chosen], dtype=np.float32)
+    return Validation(train, chosen, train.matrix()[chosen], relevant)

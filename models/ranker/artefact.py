@@ -31,6 +31,7 @@ def load_ranker(folder: Path) -> tuple[Ranker, Sources]:
 def render_card(shop_id: str, facts: dict[str, Any]) -> str:
     """What the ranker learnt from, what it looks at, and how far its chances can be trusted, in Markdown."""
     growth, calibration = facts["growth"], facts["calibration"]
+    error = f"{calibration['expected_error']:.4f}" if "expected_error" in calibration else "unknown: it is empty"
     lines = [
         f"# Ranker of {shop_id}",
         "",
@@ -39,7 +40,7 @@ def render_card(shop_id: str, facts: dict[str, Any]) -> str:
         f"Labels: {facts['labels']}.",
         "",
         f"Chances are calibrated ({calibration['method']}) on lists from {calibration['held_out_from']} on, which the trees",
-        f"have not seen; on the other half of those lists the expected error is {calibration['expected_error']:.4f}.",
+        f"have not seen; on the other half of those lists the expected error is {error}.",
         "",
         "| candidates | mean chance | share of hits |",
         "|---|---|---|",

@@ -64,7 +64,11 @@ def reliability(chances: Values, hits: npt.NDArray[np.bool_], bins: int = 10) ->
 
 
 def calibration_error(chances: Values, hits: npt.NDArray[np.bool_], bins: int = 10) -> float:
-    """Expected calibration error: mean distance of chance and share of hits over the groups of ``reliability``."""
+    """Expected calibration error: mean distance of chance and share of hits over the groups of ``reliability``.
+
+    NaN without candidates, of which nothing is known.
+    """
     table = reliability(chances, hits, bins)
     total = sum(row["candidates"] for row in table)
-    return sum(row["candidates"] * abs(row["mean_chance"] - row["share_of_hits"]) for row in table) / total
+    distance = sum(row["candidates"] * abs(row["mean_chance"] - row["share_of_hits"]) for row in table)
+    return distance / total if total else float("nan")

@@ -68,6 +68,7 @@ class Ranker:
         half = held_out.group % 2 == 0  # calibrated on one half of the persons, judged on the other
         self.calibration_ = Calibration().fit(scores[half], hits[half])
         chances = self.calibration_.chance(scores[~half])
+        error = calibration_error(chances, hits[~half])
         self.facts_ = {
             "columns": list(NAMES),
             "growth": asdict(self.growth),
@@ -79,7 +80,7 @@ class Ranker:
             "calibration": {
                 "method": "isotonic",
                 "held_out_from": str(labelled_situations[-1].situation.moment.as_of),
-                "expected_error": round(calibration_error(chances, hits[~half]), 6),
+                **({} if np.isnan(error) else {"expected_error": round(error, 6)}),  # nobody is left to judge by
                 "reliability": reliability(chances, hits[~half]),
             },
         }

@@ -46,10 +46,11 @@ def check_shop(
 def _note(
     shop: Shop, rule: AlertRule, rules: AlertRules, days: dict[date, dict[str, Any]], newest_day: date, local: datetime
 ) -> None:
-    """Keep what a rule finds of the days since it was made, of which the first is the day before."""
+    """Keep what a rule finds of the days since it was made or woke up, of which the first is the day before."""
     alerted = rules.alerted_days(shop.shop_id, rule.rule_id)
     rule_date = (rule.created_at or local).astimezone(local.tzinfo).date()
-    first = max(newest_day - timedelta(days=LOOK_BACK_DAYS), rule_date - timedelta(days=1))
+    awake_from = max(rule_date, rule.snoozed_until or rule_date)
+    first = max(newest_day - timedelta(days=LOOK_BACK_DAYS), awake_from - timedelta(days=1))
     for number in range((newest_day - first).days + 1):
         day = first + timedelta(days=number)
         finding = finding_of(rule, days, day)

@@ -83,7 +83,10 @@ def _first(marts: ShopMarts, mart: str, where: list[Condition]) -> dict[str, Any
 
 
 def _charts(visit: PageVisit, marts: ShopMarts, where: list[Condition], last: Any) -> list[dict[str, Any]]:
-    """Views and pieces of each day; a day without any is zero, as the item's days hold only those with some."""
+    """Views and pieces of each day; a day without any is zero, as the item's days hold only those with some.
+
+    Views are unknown before the shop's first act in its pages, also where a till sold the item.
+    """
     formats = visit.formats(marts)
     first = last - timedelta(days=_SHOWN_DAYS - 1)
     names = list(_CHARTS.values())
@@ -91,8 +94,16 @@ def _charts(visit: PageVisit, marts: ShopMarts, where: list[Condition], last: An
         row["shop_date"]: row
         for row in marts.select("fct_item_days", ["shop_date", *names], [*where, Condition("shop_date", ">=", first)])
     }
-    days = marts.select("fct_shop_days", ["shop_date"], [Condition("shop_date", ">=", first)], [SortKey("shop_date")])
-    history = [known.get(day["shop_date"], {"shop_date": day["shop_date"]} | dict.fromkeys(names, 0)) for day in days]
+    days = marts.select(
+        "fct_shop_days", ["shop_date", "item_views"], [Condition("shop_date", ">=", first)], [SortKey("shop_date")]
+    )
+    unseen = {day["shop_date"] for day in days if day["item_views"] is None}
+    history = [
+        {"shop_date": day["shop_date"]}
+        | known.get(day["shop_date"], dict.fromkeys(names, 0))
+        | ({"views": None} if day["shop_date"] in unseen else {})
+        for day in days
+    ]
     return [
         chart(formats, visit.text(title), history, [name]) for title, name in _CHARTS.items() if any(d[name] for d in history)
     ]

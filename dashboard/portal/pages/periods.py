@@ -10,7 +10,7 @@ from dashboard.portal.columns import column_of_metric
 from dashboard.portal.formats import Formats
 from dashboard.portal.pages.numbers import DAYS, OtherDay, Tile, direction_of
 from dashboard.portal.published_marts import MetricQuestion
-from dashboard.portal.shop_marts import ShopMarts, SortKey
+from dashboard.portal.shop_marts import Condition, ShopMarts, SortKey
 from jishi.metrics import TimeRange
 
 _BEFORE = "Period before"
@@ -30,7 +30,10 @@ def period_tiles(
     where: Sequence[str] = (),
     rows: Mapping[str, str] | None = None,
 ) -> list[Tile]:
-    """A tile for each metric of this build; a period that began before the shop's first day is compared with nothing."""
+    """A tile for each metric of this build; a period that began before the shop's first day is compared with nothing.
+
+    What adds up is neither more nor less than before while the period's last day is not over: its hours are missing.
+    """
     there = tuple(name for name in metrics if name in marts.build.metrics)
     if not there:
         return []
@@ -39,11 +42,14 @@ def period_tiles(
     opened = first_day(marts)
     is_known = opened is not None and opened <= first - length
     before = _values(marts, there, TimeRange(first - length, last - length), where) if is_known else {}
+    is_over = bool(marts.select(DAYS, ["shop_date"], [Condition("shop_date", "=", last), Condition("is_complete", "=", True)]))
     tiles = []
     for name in there:
-        column = column_of_metric(marts.build.metrics[name])
+        metric = marts.build.metrics[name]
+        column = column_of_metric(metric)
         value, other = values.get(name), before.get(name)
-        compared = [OtherDay(_BEFORE, first - length, formats.value(column, other), direction_of(value, other))]
+        direction = direction_of(value, other) if is_over or not metric.is_additive else None
+        compared = [OtherDay(_BEFORE, first - length, formats.value(column, other), direction)]
         tiles.append(Tile("", column, formats.value(column, value), compared if before else (), (rows or {}).get(name)))
     return tiles
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from starlette.responses import Response
 
 from dashboard.portal.columns import column_named
+from dashboard.portal.datasets import COUNTED_VISITS
 from dashboard.portal.pages.numbers import (
     COMPARED_WITH,
     charts,
@@ -43,7 +44,7 @@ def today(visit: PageVisit) -> Response:
         [row] = marts.select("fct_shop_days", list(newest), [Condition("shop_date", "=", day)]) or [{}]
         formats = visit.formats(marts)
         orders = visit.path("rows", "orders", **{"from": day, "to": day})
-        visits = visit.path("rows", "visits", **{"from": day, "to": day})
+        visits = visit.path("rows", "visits", **{"from": day, "to": day} | COUNTED_VISITS)
         wanted = {
             "net_gmv_minor": orders,
             "orders": orders,

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from dashboard.portal.columns import column_named
+from dashboard.portal.datasets import COUNTED_VISITS
 from dashboard.portal.formats import Formats
 from dashboard.portal.pages.numbers import charts, days_between, freshness, newest_day, tiles
 from dashboard.portal.shop_marts import Condition, ShopMarts
@@ -37,7 +38,7 @@ def traffic(visit: PageVisit) -> Response:
         formats = visit.formats(marts)
         columns = [name for names in _CHARTS.values() for name in names]
         history = days_between(marts, first, last, columns)
-        visits = visit.path("rows", "visits", **{"from": last, "to": last})
+        visits = visit.path("rows", "visits", **{"from": last, "to": last} | COUNTED_VISITS)
         wanted = {"visitors": visits, "sessions": visits, "conversion": visits, "bot_visitors": None}
         [row] = marts.select("fct_shop_days", list(newest), [Condition("shop_date", "=", last)]) or [{}]
         visit.audit("saw", page="traffic", first=f"{first}", last=f"{last}")

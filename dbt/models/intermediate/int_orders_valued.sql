@@ -92,14 +92,14 @@ select
         when numerator is not null
             then
                 lines_home_discount_minor
-                + {{ in_home('(lines_minor + shipping_minor)') }} - {{ in_home('paid_minor') }}
+                + {{ in_home('lines_minor') }} - {{ in_home('(paid_minor - shipping_minor)') }}
         when is_stamped then home_discount_minor
     end as discount_minor,
     cast(lines_home_discount_minor as bigint) as line_discount_minor,
     case
         when is_home then shipping_minor
         when numerator is not null
-            then {{ in_home('(lines_minor + shipping_minor)') }} - {{ in_home('lines_minor') }}
+            then {{ in_home('paid_minor') }} - {{ in_home('(paid_minor - shipping_minor)') }}
         when is_stamped then home_shipping_minor
     end as shipping_minor,
     case

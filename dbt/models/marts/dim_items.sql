@@ -10,6 +10,12 @@ events as (
 
 ),
 
+bots as (
+
+    select * from {{ ref('int_bots_labelled') }}
+
+),
+
 order_items as (
 
     select * from {{ ref('fct_order_items') }}
@@ -19,12 +25,13 @@ order_items as (
 viewed as (
 
     select
-        shop_id,
-        item_id,
+        events.shop_id,
+        events.item_id,
         cast(count(*) as bigint) as views
     from events
-    where type = 'item_viewed'
-    group by shop_id, item_id
+    left join bots on events.shop_id = bots.shop_id and events.person_id = bots.person_id
+    where events.type = 'item_viewed' and events.person_id is not null and bots.person_id is null
+    group by events.shop_id, events.item_id
 
 ),
 

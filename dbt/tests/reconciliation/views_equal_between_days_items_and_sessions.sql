@@ -1,5 +1,5 @@
--- The views of a shop's days are those of its sessions, and those of its items with what was viewed outside its catalogue or by
--- nobody known.
+-- The views of a shop's days are those of its sessions, and without bots those of its items with what was viewed outside its
+-- catalogue.
 with shop_days as (
 
     select * from {{ ref('fct_shop_days') }}
@@ -24,15 +24,21 @@ events as (
 
 ),
 
+bots as (
+
+    select * from {{ ref('int_bots_labelled') }}
+
+),
+
 corrections as (
 
     select
         events.shop_id,
-        sum(case when dim_items.item_id is null then 1 else 0 end) as outside,
-        sum(case when events.person_id is null then 1 else 0 end) as of_nobody
+        sum(case when dim_items.item_id is null and bots.person_id is null then 1 else 0 end) as outside
     from events
     left join dim_items on events.shop_id = dim_items.shop_id and events.item_id = dim_items.item_id
-    where events.type = 'item_viewed'
+    left join bots on events.shop_id = bots.shop_id and events.person_id = bots.person_id
+    where events.type = 'item_viewed' and events.person_id is not null
     group by events.shop_id
 
 ),
@@ -61,7 +67,7 @@ days as (
 
     select
         shop_id,
-        sum(item_views + bot_item_views) as item_views,
+        sum(item_views) as item_views,
         sum(item_views + bot_item_views) as session_views
     from shop_days
     group by shop_id
@@ -72,7 +78,7 @@ others as (
 
     select
         corrections.shop_id,
-        coalesce(of_items.views, 0) + corrections.outside - corrections.of_nobody as item_views,
+        coalesce(of_items.views, 0) + corrections.outside as item_views,
         coalesce(of_sessions.views, 0) as session_views
     from corrections
     left join of_items on corrections.shop_id = of_items.shop_id

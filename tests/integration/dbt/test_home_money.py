@@ -120,6 +120,19 @@ JPY_SHOP = (
 )
 
 
+def test_goods_that_a_coupon_pays_for_cost_nothing_in_another_currency_too(project: Project) -> None:
+    """9.97 USD = 71.784 → 71.78 CNY, 4.96 USD = 35.712 → 35.71; before, the goods' revenue was −0.01 CNY."""
+    rows = shop("free", "CNY") + rates("free", "CNY", ("USD", "2026-09-01", "7.2"))
+    rows += order("free", "o1", "2026-09-03", "USD", [997], shipping=496, discount=997)
+    with project.built(rows) as marts:
+        [amounts] = marts.execute(
+            "select gross_minor, discount_minor, shipping_minor, paid_minor from fct_orders where shop_id = 'free'"
+        ).fetchall()
+        assert amounts == (7178, 7178, 3571, 3571)
+        [(revenue,)] = marts.execute("select revenue_minor from fct_order_items where shop_id = 'free'").fetchall()
+        assert revenue == 0
+
+
 def test_orders_are_worth_what_the_newest_rates_say_and_nothing_without_one(project: Project) -> None:
     with project.built(JPY_SHOP) as marts:
         orders = marts.execute(

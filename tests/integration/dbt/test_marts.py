@@ -104,7 +104,9 @@ def test_items_hold_what_was_viewed_and_sold(built: Paths, silver: Any) -> None:
         key = (row["shop_id"], row["item_id"])
         sold = [item for item in order_items if (item["shop_id"], item["item_id"]) == key]
         views = [
-            e for e in silver.of(tables.SILVER_EVENTS) if e["type"] == "item_viewed" and (e["shop_id"], e.get("item_id")) == key
+            e
+            for e in silver.of(tables.SILVER_EVENTS)
+            if e["type"] == "item_viewed" and (e["shop_id"], e.get("item_id")) == key and e["person_id"] != "bot"
         ]
         assert (row["views"], row["orders"], row["units"], row["revenue_minor"], row["refunded_minor"]) == (
             len(views),

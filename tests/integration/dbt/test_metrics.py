@@ -53,6 +53,7 @@ def expected(silver: Any) -> pd.DataFrame:
     orders.loc[orders["paid_minor"].isna(), "refunded"] = 0
     orders["is_repeat"] = orders.groupby(["shop_id", "person_id"]).cumcount() > 0
     orders["priced_person"] = orders["person_id"].where(orders["paid_minor"].notna())
+    orders["paid_by_person"] = orders["paid_minor"].where(orders["person_id"].notna())
     sales = (
         orders.assign(day=orders["paid_date"])
         .groupby(KEYS)
@@ -67,6 +68,8 @@ def expected(silver: Any) -> pd.DataFrame:
             buyers=("person_id", "nunique"),
             priced_buyers=("priced_person", "nunique"),
             repeat_orders=("is_repeat", "sum"),
+            gmv_of_buyers=("paid_by_person", "sum"),
+            orders_of_buyers=("person_id", "count"),
             refunded_of_orders=("refunded", "sum"),
         )
     )
@@ -95,9 +98,9 @@ def expected(silver: Any) -> pd.DataFrame:
     days = visited.join([came, sales, returned], how="outer").fillna(0)
     days["net_gmv"] = days["gmv"] - days["refunds"]
     ratios = {
-        **{"aov_per_order": ("gmv", "priced_orders"), "aov_per_buyer": ("gmv", "priced_buyers")},
+        **{"aov_per_order": ("gmv", "priced_orders"), "aov_per_buyer": ("gmv_of_buyers", "priced_buyers")},
         **{"units_per_order": ("units", "orders"), "discount_rate": ("discounts", "list_value")},
-        **{"repeat_order_share": ("repeat_orders", "orders"), "conversion": ("paying_sessions", "sessions")},
+        **{"repeat_order_share": ("repeat_orders", "orders_of_buyers"), "conversion": ("paying_sessions", "sessions")},
         "refund_rate_by_payment_day": ("refunded_of_orders", "gmv"),
         "refund_rate_by_refund_day": ("refunds", "gmv"),
     }

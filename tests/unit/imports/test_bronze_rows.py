@@ -6,6 +6,8 @@ import orjson
 
 from imports.bronze import LineCounts, bronze_rows
 from jishi.contract.fields import parse_instant, to_ms
+from jishi.features.event_log import rows_of_lines
+from jishi.outcomes import Outcome, outcome_without_history
 from jishi.tables import BRONZE_EVENTS
 
 
@@ -100,3 +102,29 @@ def test_a_time_more_than_a_year_ahead_of_the_import_is_refused():
         ("beyond_horizon", "occurred_at"),
         ("beyond_horizon", "received_at"),
     ]
+
+
+def test_an_imported_row_of_a_day_to_come_is_future_and_no_newest_day():
+    """Before, an order dated next summer was known from then on: every day up to it was over, and every customer asleep."""
+    now = ms("2026-11-29T12:00:00Z")
+    lines = [
+        view("past", occurred_at="2026-11-28T12:00:00Z", received_at="2026-11-28T12:00:00Z"),
+        view("to come", occurred_at="2027-06-01T12:00:00Z"),
+        view("known to come", occurred_at="2026-11-28T13:00:00Z", received_at="2027-06-01T12:00:00Z"),
+        view("this minute", occurred_at="2026-11-29T12:00:03Z"),
+    ]
+    rows = list(bronze_rows(lines, LineCounts(), shop_id="s", first_seq=0, now_ms=now))
+    assert [row["invalid_reason"] for row in rows] == [None] * 4
+    assert max(row["received_at_ms"] for row in rows) == now
+    outcomes = [
+        outcome_without_history(
+            invalid_reason=row["invalid_reason"],
+            occurred_at_ms=row["occurred_at_ms"],
+            received_at_ms=row["received_at_ms"],
+            allowed_lateness_s=30,
+            future_tolerance_s=5,
+        )
+        for row in rows
+    ]
+    assert outcomes == [Outcome.GOOD, Outcome.FUTURE, Outcome.LATE, Outcome.GOOD]
+    assert [row["received_at_ms"] for row in rows_of_lines(lines, "s", now)] == [row["received_at_ms"] for row in rows]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from imports.order_mapping import ExportMapping
 from imports.orders import order_lines
-from imports.preview import totals_of
+from imports.preview import ImportClock, totals_of
 from jishi.amounts import decimal_sign_of, number
 from jishi.contract import Event, check_event
 from jishi.landing import LandingError
@@ -325,6 +325,16 @@ def test_a_dry_run_counts_sums_and_names_refusals(tmp_path: Path) -> None:
     assert (totals.events["order_paid"], totals.paid_minor) == (2, {"EUR": 99900 + 2000})
     assert totals.refused == {"wrong_type properties.lines.0.quantity": 1}
     assert "f.csv row 3" in totals.examples["wrong_type properties.lines.0.quantity"]
+
+
+def test_a_dry_run_names_rows_of_days_to_come(tmp_path: Path) -> None:
+    """The import puts them into quarantine as future, so that they are no money and no newest day."""
+    file = tmp_path / "f.csv"
+    file.write_text(TABLE + "P3,A,1,1.00,2027-03-03 10:00:00,b\n")
+    now = int(datetime(2026, 11, 30, tzinfo=UTC).timestamp() * 1000)
+    totals = totals_of(order_lines([file], mapping(), "s", lambda done, total: None), "s", clock=ImportClock(now, 5000))
+    assert (totals.events["order_paid"], totals.refused) == (2, {"future occurred_at": 1})
+    assert "has not come yet" in totals.examples["future occurred_at"]
 
 
 def test_yaml_of_a_mapping_says_what_is_wrong(tmp_path: Path) -> None:

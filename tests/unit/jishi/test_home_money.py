@@ -45,6 +45,15 @@ def test_an_order_in_the_home_currency_stays_as_it_came() -> None:
     assert record["invalid_reason"] is None
 
 
+def test_goods_that_a_coupon_pays_for_cost_nothing_and_not_less() -> None:
+    """0.97 USD = 145.74 → 146 JPY, 0.08 USD = 12.02 → 12. Before, both together were rounded first, and the goods cost −1."""
+    for price, shipping in ((97, 8), (1, 1), (99, 50), (33, 33)):
+        free = order("USD", line(1, price), shipping_minor=shipping, discount_minor=price)
+        _, kept = accepted("order_paid", free)
+        assert kept["home_discount_minor"] == kept["lines"][0]["home_net_minor"] == round(price * 1.5025)
+        assert kept["home_shipping_minor"] == round(shipping * 1.5025)
+
+
 def test_an_order_in_another_currency_keeps_its_amounts_and_gets_home_amounts() -> None:
     _, kept = accepted("order_paid", order("USD", line(2, 1000, discount_minor=500), shipping_minor=100, discount_minor=300))
     assert (kept["currency"], kept["lines"][0]["unit_price_minor"], kept["shipping_minor"]) == ("USD", 1000, 100)
@@ -52,7 +61,7 @@ def test_an_order_in_another_currency_keeps_its_amounts_and_gets_home_amounts() 
         "home_currency": "JPY",
         "fx_rate": "150.25",
         "fx_rate_date": "2026-03-01",
-        # 15 USD = 2253.75 → 2254; with 1 USD of shipping 16 USD = 2404; less 3 USD 13 USD = 1953.25 → 1953
+        # 15 USD = 2253.75 → 2254; less 3 USD 12 USD = 1803; with 1 USD of shipping 13 USD = 1953.25 → 1953
         "home_shipping_minor": 150,
         "home_discount_minor": 451,
     }

@@ -10,6 +10,7 @@ import pytest
 from scipy import sparse
 
 from models.artefact import load_state, read_manifest, save
+from models.chebyshev_filter import ChebyCF
 from models.ease import EASE
 from models.graph_filter import BLOCK, BSPM, GFCF
 from models.item_knn import ItemKNN
@@ -60,6 +61,7 @@ MODELS: dict[str, Make] = {
     "ease_sparse": lambda: EASE(exact_items=0, neighbours=5),
     "gf_cf_large": lambda: GFCF(dense_items=0),
     "bspm_large": lambda: BSPM(dense_items=0),
+    "chebycf_large": lambda: ChebyCF(dense_items=0),
     "mixture": mixture,
     "attribute_mapping": MappingByColour,
     "content_knn": KNNByColour,

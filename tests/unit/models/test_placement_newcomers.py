@@ -100,13 +100,15 @@ def test_the_belief_is_the_categorys_rate_and_what_was_seen(paths: Paths, releas
     assert facts is not None
     assert facts.shown[release.item_ids.index("tea-01")] == 50
     assert facts.clicked[release.item_ids.index("tea-00")] == 20
+    examined = facts.examined
     old = [number for number, item_id in enumerate(release.item_ids) if item_id not in NEW]
     one_hot = np.array([[category == "lamp", category == "tea"] for category in facts.categories], dtype=float)
     features = sparse.csr_matrix(one_hot)
-    lamp, tea = prior_rates(features[old], facts.clicked[old], facts.shown[old], features[result.items])
+    lamp, tea = prior_rates(features[old], facts.clicked[old], examined[old], features[result.items])
     assert lamp < tea  # 5 of 50 against 20 of 100
+    seen = examined[result.items[1]]
     assert result.belief.a == pytest.approx([PRIOR_STRENGTH * lamp, PRIOR_STRENGTH * tea + 10])
-    assert result.belief.b == pytest.approx([PRIOR_STRENGTH * (1 - lamp), PRIOR_STRENGTH * (1 - tea) + 40])
+    assert result.belief.b == pytest.approx([PRIOR_STRENGTH * (1 - lamp), PRIOR_STRENGTH * (1 - tea) + seen - 10])
 
 
 def test_the_nearest_new_item_is_of_the_persons_kind(release: Release) -> None:

@@ -131,6 +131,7 @@ def test_a_reliability_table_by_hand() -> None:
         {"candidates": 2, "mean_chance": 0.8, "share_of_hits": 0.5},
     ]
     assert calibration_error(np.array([0.1, 0.9, 0.3, 0.7]), np.array([False, True, True, False]), 2) == pytest.approx(0.3)
+    assert np.isnan(calibration_error(np.array([]), np.array([], dtype=bool)))  # neither perfect nor wrong
 
 
 def test_candidates_are_the_best_of_each_source_within_what_is_allowed(labelled: list[LabelledSituation]) -> None:

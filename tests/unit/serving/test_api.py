@@ -198,3 +198,15 @@ def test_an_exploring_decision_is_logged_under_the_answers_request_id(api: Api, 
             assert fifth["item_id"] == decision["item_id"]
             explored += 1
     assert explored <= 10  # the budget: at most 10 of any 500 slots
+
+
+def test_a_share_of_the_answers_is_logged_whole(api: Api) -> None:
+    api.engine.answers.rate = 0.5
+    answers = [api.get(limit=3).json() for _ in range(60)]
+    api.engine.answers.flush()
+    [file] = api.engine.paths.served_answers.glob("*/*.jsonl")
+    lines = {line["request_id"]: line for line in map(json.loads, file.read_text().splitlines())}
+    assert 10 < len(lines) < 50
+    for answer in answers:
+        if answer["request_id"] in lines:
+            assert [each["item_id"] for each in lines[answer["request_id"]]["items"]] == [i["item_id"] for i in answer["items"]]

@@ -75,6 +75,37 @@ def test_a_known_person_is_shown_what_is_near_and_nobody_what_may_not_be_shown(n
     assert NEAREST >= 2
 
 
+def test_a_strangers_page_explores_near_the_page(new_shop: Any) -> None:
+    """24 to 29 are lamps, but 24 becomes a tea: a tea's page may show that one, a lamp's page the others, a skirt's none."""
+    new_shop.shelf.categories[24] = new_shop.shelf.categories[10]
+
+    def explored(**asked: Any) -> set[int | None]:
+        return {decision.item for _, decision in lists(new_shop, 300, **asked)} - {None}
+
+    assert explored(placement="item", item_id="i12") == {0}
+    assert explored(placement="item", item_id="i20") == {1, 2, 3, 4, 5}
+    assert explored(placement="item", item_id="i3") == set()
+    assert explored(placement="cart", cart=("i3", "i12")) == explored(placement="after_payment", order=("i12",)) == {0}
+    assert explored() == {0, 1, 2, 3, 4, 5}
+    assert explored(placement="item", item_id="i12", persons=("u",)) == {1, 2}  # a known person's taste is near enough
+
+
+def test_the_log_names_what_could_have_been_shown_and_how_likely_it_was(new_shop: Any, tiny: Any) -> None:
+    new_shop.catalogue.put(tiny.item("i27", stock=0, at_ms=9))
+    request = Request("a", "home", 10)
+    for answer, decision in lists(new_shop, 100):
+        entries = [
+            json.loads(decided(decision, answer, request, "r1", new_shop.shelf, 0, is_sampled=sampled).line())
+            for sampled in (True, False)
+        ]
+        assert set(entries[0]["eligible"]) == {f"i{number}" for number in (24, 25, 26, 28, 29)}
+        assert sum(entries[0]["eligible"].values()) == pytest.approx(1)
+        assert (entries[1]["eligible"] is None) == (decision.item is None)
+        if decision.item is not None:
+            chance = entries[1]["eligible"][entries[1]["item_id"]]
+            assert entries[1]["propensity"] == pytest.approx(chance * entries[1]["explore_probability"])
+
+
 def test_short_lists_and_shops_without_new_items_do_not_explore(new_shop: Any, shop: Any) -> None:
     assert all(decision is None for _, decision in lists(new_shop, 50, limit=SLOT))
     shop.model.newcomers = None

@@ -7,7 +7,8 @@ with digits as (
 
 )
 
-select cast(100 * hundreds.digit + 10 * tens.digit + ones.digit as integer) as periods
-from digits as hundreds
+select cast(1000 * thousands.digit + 100 * hundreds.digit + 10 * tens.digit + ones.digit as integer) as periods
+from digits as thousands
+cross join digits as hundreds
 cross join digits as tens
 cross join digits as ones

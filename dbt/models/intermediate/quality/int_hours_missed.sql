@@ -13,12 +13,14 @@ events as (
 
 ),
 
+-- A clock of Kathmandu begins its hours a quarter past those of UTC.
 newest as (
 
     select
         shop_id,
         time_zone,
-        max(shop_date) as newest_date
+        max(shop_date) as newest_date,
+        max(cast(extract(minute from local_as_of) as integer) - cast(extract(minute from as_of_at) as integer)) as minutes_ahead
     from days
     group by shop_id, time_zone
 
@@ -48,19 +50,23 @@ hours as (
 
 ),
 
--- By UTC hour first: few instants are then moved into a time zone.
+-- By the instants at which hours begin first: few are then moved into a time zone.
 utc_hours as (
 
     select
         events.shop_id,
-        date_trunc('hour', events.occurred_at) as began_at,
+        date_trunc('hour', events.occurred_at + interval '1' minute * newest.minutes_ahead)
+        - interval '1' minute * newest.minutes_ahead as began_at,
         count(distinct events.person_id) as persons
     from events
     inner join newest on events.shop_id = newest.shop_id
     where
         events.person_id is not null
         and events.occurred_date > {{ days_later('newest.newest_date', '-56 - ' ~ var('quality_days')) }}
-    group by events.shop_id, date_trunc('hour', events.occurred_at)
+    group by
+        events.shop_id,
+        date_trunc('hour', events.occurred_at + interval '1' minute * newest.minutes_ahead)
+        - interval '1' minute * newest.minutes_ahead
 
 ),
 

@@ -139,7 +139,8 @@ periods as (
         end as next_date
     from cohorts
     inner join shops on cohorts.shop_id = shops.shop_id
-    cross join offsets
+    inner join offsets
+        on offsets.periods <= {{ dbt.datediff('cohorts.cohort_date', 'shops.as_of_date', 'day') }} / 7
 
 ),
 

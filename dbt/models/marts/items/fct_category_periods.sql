@@ -70,4 +70,4 @@ left join categories on keys.shop_id = categories.shop_id and keys.category = ca
 left join sold
     on keys.shop_id = sold.shop_id
     and keys.period_days = sold.period_days
-    and coalesce(keys.category, '') = coalesce(sold.category, '')
+    and keys.category is not distinct from sold.category

@@ -19,9 +19,12 @@ numbered as (
         case when orders.paid_minor is not null then coalesce(refunds.refunded_minor, 0) end as refunded_minor,
         coalesce(refunds.refunded_in_currency_minor, 0) > 0
         and refunds.refunded_in_currency_minor >= orders.paid_in_currency_minor as is_wholly_refunded,
-        row_number() over (
-            partition by orders.shop_id, orders.person_id order by orders.paid_at, orders.order_id
-        ) as order_number
+        case
+            when orders.person_id is not null
+                then row_number() over (
+                    partition by orders.shop_id, orders.person_id order by orders.paid_at, orders.order_id
+                )
+        end as order_number
     from orders
     left join refunds on orders.shop_id = refunds.shop_id and orders.order_id = refunds.order_id
 

@@ -34,6 +34,12 @@ items as (
 
 ),
 
+spend as (
+
+    select * from {{ ref('fct_spend') }}
+
+),
+
 checks as (
 
     {% for check_name, severity, sentence, sentence_zh in quality_checks() %}
@@ -138,6 +144,21 @@ rates_missing as (
 
 ),
 
+spend_unrated as (
+
+    select
+        shop_id,
+        spend_date as shop_date,
+        'spend_without_rate' as check_name,
+        cast(count(*) as double) as observed,
+        cast(0 as double) as usual,
+        min(channel) as detail
+    from spend
+    where spend_minor is null
+    group by shop_id, spend_date
+
+),
+
 rates_old as (
 
     select
@@ -203,7 +224,8 @@ texts as (
 flags as (
 
     {% for part in (
-        'volumes', 'order_values', 'hours', 'values_seen', 'rates_missing', 'rates_old', 'repeated', 'items_unknown', 'texts'
+        'volumes', 'order_values', 'hours', 'values_seen', 'rates_missing', 'spend_unrated', 'rates_old', 'repeated', 'items_unknown',
+        'texts'
     ) %}
         select
             shop_id,

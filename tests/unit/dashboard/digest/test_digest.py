@@ -18,7 +18,7 @@ import pytest
 
 import dashboard.digest.__main__ as command
 from dashboard.delivery import Destination
-from dashboard.digest.numbers import TopItem, WeekNotReached, WeekNumbers, numbers_of
+from dashboard.digest.numbers import TopItem, WeekNotReached, WeekNumbers, direction, numbers_of
 from dashboard.digest.page import Digest
 from dashboard.digest.pictures import days_picture
 from dashboard.digest.week import Week
@@ -31,6 +31,7 @@ from jishi.paths import Paths
 from jishi.shop_runs import NothingToDo
 from jishi.shops import Shop
 from tests.unit.dashboard.delivery.servers import chat_server, mail_server
+from tests.unit.dashboard.portal import twins as twin_shops
 from tests.unit.dashboard.portal.twins import CANARY, PLAIN, TwinShops, canaries_in
 
 WEEK = Week(date(2026, 11, 23))
@@ -87,7 +88,7 @@ def test_numbers_are_those_of_the_marts_and_unknown_ones_are_none(twins: TwinSho
         for period, value in ((of_week, numbers[metric].value), (before, numbers[metric].before)):
             question = sql.format(of=period.format("paid_date"), of_refunds=period.format("refunded_date"))
             assert value == pytest.approx(answer(twins, question)), (metric, period)
-    # The shop is twelve days old: nothing is known of last year, and two weeks make nothing usual.
+    # The shop is fifteen days old: nothing is known of last year, and two weeks make nothing usual.
     assert {number.year_before for number in numbers.values()} == {None}
     assert not [number for number in numbers.values() if number.usual is not None]
     # The best items, in a build whose metrics know items.
@@ -95,8 +96,19 @@ def test_numbers_are_those_of_the_marts_and_unknown_ones_are_none(twins: TwinSho
         best = answer(twins, f"select max(revenue_minor) from fct_item_days {of_week.format('shop_date')}")
         assert best
         assert [item.title for item in items] == ["连衣裙"]
-    assert numbers["orders"].direction == 1
-    assert numbers["orders"].value == 7
+    assert (numbers["orders"].value, numbers["orders"].direction) == (7, 0)
+    assert [direction(3, other) for other in (2, 3, 4, None)] == [1, 0, -1, None]
+
+
+def test_a_week_is_not_compared_with_the_days_of_the_week_in_which_the_shop_began(
+    tmp_path: Path, semantic_manifest: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(twin_shops, "DAYS", 12)
+    young = TwinShops(tmp_path, semantic_manifest)  # since Wednesday of the week before
+    with marts_of_shop(PublishedMarts(young.settings), PLAIN) as marts:
+        numbers = numbers_of(marts, WEEK).numbers
+    assert {number.value is None for number in numbers if number.column.metric in ("orders", "net_gmv", "buyers")} == {False}
+    assert {(number.before, number.direction) for number in numbers} == {(None, None)}
 
 
 def test_a_week_that_is_not_worked_up_is_not_compared(twins: TwinShops) -> None:
@@ -126,7 +138,7 @@ def test_pages_are_written_in_both_languages_with_pictures_inside_and_nothing_fr
         assert not canaries_in(re.sub(r'src="[^"]*"', "", page).encode())
         assert "<script" not in page
     text = unescape(re.sub(r"<[^>]+>", " ", english))
-    assert re.search(r"Orders\s+7 orders\s+4 orders ▲\s+–", text)
+    assert re.search(r"Orders\s+7 orders\s+7 orders =\s+–", text)
     assert "Orders · 2026-11-25 Wed: 3 orders; usual on this weekday: 5 orders to 9 orders." in text
     assert "2026-11-22 Sun: 2" not in text
     outside = re.sub('一样的店|style="[^"]*"', "", english)
@@ -160,7 +172,7 @@ def test_each_receiver_gets_a_week_once_in_its_language_and_a_failure_is_named(
         [(to, data)] = box.mails
         mail: Any = email.message_from_bytes(data, policy=email.policy.default)
         assert (to, mail["Subject"]) == ("mei@example.org", "一样的店：2026-11-23 起的一周")
-        assert "支付订单: 7 单 (上周 4 单▲, 去年同周 –)" in mail.get_body(("plain",)).get_content()
+        assert "支付订单: 7 单 (上周 7 单=, 去年同周 –)" in mail.get_body(("plain",)).get_content()
         [page, *pictures] = mail.get_body(("related",)).iter_parts()
         assert {f"cid:{part['Content-ID'].strip('<>')}" for part in pictures} == set(
             re.findall(r'src="([^"]+)"', page.get_content())

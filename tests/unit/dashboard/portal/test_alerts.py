@@ -246,6 +246,17 @@ def test_a_rule_says_nothing_of_the_days_before_it_was_made(tmp_path: Path, data
     assert [alert.day for alert in rules.log("s") if alert.rule_id == 2] == [MONDAY - timedelta(days=back) for back in range(4)]
 
 
+def test_a_rule_that_wakes_up_says_nothing_of_the_days_that_it_slept_through(tmp_path: Path, database: PortalDatabase) -> None:
+    orders: dict[date, int | None] = {MONDAY - timedelta(days=back): 100 for back in range(80)}
+    orders |= {MONDAY - timedelta(days=back): 10 for back in range(4)}
+    marts, rules = marts_with(tmp_path, orders), AlertRules(database)
+    rules.add("s", LESS, MORNING - timedelta(days=30))
+    [rule] = rules.of_shop("s")
+    rules.snooze("s", rule.rule_id, MONDAY + timedelta(days=1))
+    check_shop(SHOP, marts, rules, Receivers(database), lambda *_: None, "", MORNING)
+    assert [alert.day for alert in rules.log("s")] == [MONDAY]
+
+
 def test_a_new_rule_inherits_nothing_of_a_deleted_one(tmp_path: Path, database: PortalDatabase) -> None:
     marts, rules = marts_with(tmp_path, mondays(60, [100] * 4)), AlertRules(database)
     for _ in range(2):

@@ -17,7 +17,7 @@ from dashboard.portal.formats import Formats
 from dashboard.portal.shop_marts import marts_of_shop
 from jishi.metrics import ALL_DAYS, MetricSql, TimeRange
 from jishi.paths import Paths
-from tests.unit.dashboard.portal.twins import CANARY, NEWEST, PLAIN, TwinShops, canaries_in, post
+from tests.unit.dashboard.portal.twins import CANARY, DAYS, NEWEST, PLAIN, TwinShops, canaries_in, post
 
 FORMATS = Formats("en", "JPY", "UTC")
 
@@ -65,10 +65,10 @@ def test_days_without_data_are_gaps_and_never_lines(twins: TwinShops) -> None:
             marts, FORMATS, BoardChart(metric="orders", kind="line", by="metric_time__day"), ALL_DAYS, "", False
         ).lines
     assert lines is not None
-    assert len(lines["days"]) == 12
+    assert len(lines["days"]) == DAYS
     assert {after - before for before, after in pairwise(lines["days"])} == {86400}
     [series] = lines["series"]
-    assert [place for place, value in enumerate(series["values"]) if value is None] == [7, 8]
+    assert [place for place, value in enumerate(series["values"]) if value is None] == [DAYS - 5, DAYS - 4]
 
 
 def test_months_have_no_holes_either(twins: TwinShops) -> None:
@@ -82,7 +82,7 @@ def test_a_period_is_that_of_the_days(twins: TwinShops) -> None:
     chart = BoardChart(metric="orders", kind="number")
     [(_, all_orders, _)] = asked(twins, chart).rows
     [(_, last, _)] = asked(twins, chart, TimeRange(NEWEST, NEWEST)).rows
-    assert (all_orders.text, last.text) == ("12", "1")
+    assert (all_orders.text, last.text) == (f"{DAYS}", "1")
     [(_, nothing, _)] = asked(twins, chart, TimeRange(date(2020, 1, 1), date(2020, 1, 2))).rows
     assert nothing.text == "–"
 

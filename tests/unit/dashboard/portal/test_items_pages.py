@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 from html import unescape
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.unit.dashboard.portal import twins as twin_shops
 from tests.unit.dashboard.portal.test_numbers import row_of, tiles_of, words_of
 from tests.unit.dashboard.portal.twins import NEWEST, NOW, PLAIN, TwinShops
 
@@ -23,6 +27,13 @@ def cells_of(text: str, heading: str) -> list[list[str]]:
     [table, *_] = [table for table in tables if heading in words_of(table.partition("</thead>")[0])]
     rows = re.findall(r"<tr>(.*?)</tr>", table.partition("</thead>")[2], re.S)
     return [[words_of(cell) for cell in re.findall(r"<td.*?>(.*?)</td>", row, re.S)] for row in rows]
+
+
+def directions_of(text: str) -> dict[str, list[str]]:
+    """Of each tile, whether it is more or less than what it is compared with."""
+    tiles = re.findall(r'<article class="tile">(.*?)</article>', text, re.S)
+    titles = [words_of(re.sub(r"<a.*?</a>", "", tile[: tile.index("</h2>")], flags=re.S)) for tile in tiles]
+    return {title: re.findall(r'class="direction"', tile) for title, tile in zip(titles, tiles, strict=True)}
 
 
 def test_a_periods_items_are_those_of_the_mart_and_lead_to_the_item(twins: TwinShops) -> None:
@@ -44,6 +55,23 @@ def test_an_item_that_nobody_has_is_no_page(twins: TwinShops) -> None:
         assert client.get(f"/shops/{PLAIN}/items/{item_id}").status_code == 404, item_id
 
 
+def test_views_of_an_item_before_the_shop_had_pages_are_unknown(
+    tmp_path: Path, semantic_manifest: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A till sold it on these days: that nobody looked at it is not known."""
+    value = twin_shops._value
+    monkeypatch.setattr(
+        twin_shops,
+        "_value",
+        lambda name, *row: None if name == "item_views" and row[-1] > 3 else value(name, *row),
+    )
+    text = TwinShops(tmp_path, semantic_manifest).client().get(f"/shops/{PLAIN}/items/i1").text
+    charts = [json.loads(unescape(script)) for script in re.findall(r'<script type="application/json">(.*?)</script>', text)]
+    views, pieces = ([day is None for day in chart["series"][0]["values"]] for chart in charts)
+    assert views == [True] * (len(views) - 4) + [False] * 4
+    assert not any(pieces)
+
+
 def test_recommendations_stand_beside_the_period_before_where_it_is_known(twins: TwinShops) -> None:
     client = twins.client()
     days = {"from": NEWEST - timedelta(days=2), "to": NEWEST}
@@ -60,6 +88,11 @@ def test_recommendations_stand_beside_the_period_before_where_it_is_known(twins:
     [row] = cells_of(text, "Placement")
     assert row[:3] == ["plain-placement", f"{impressions[0]:,}", f"{sum(clicks):,}"]
     assert "need not have been caused by it" in text
+    # The last day is not over: fewer items shown than in three whole days say nothing, a share does.
+    assert directions_of(text)["Recommended items shown"] == []
+    assert len(directions_of(text)["Click-through rate of recommendations"]) == 1
+    over = client.get(f"/shops/{PLAIN}/recommendations?from={NEWEST - timedelta(days=3)}&to={NEWEST - timedelta(days=1)}").text
+    assert len(directions_of(over)["Recommended items shown"]) == 1
     # The shop is not old enough for a period before: nothing is compared, rather than with nothing sold.
     long = client.get(f"/shops/{PLAIN}/recommendations?from={NEWEST - timedelta(days=9)}&to={NEWEST}").text
     assert len(tiles_of(long)["Recommended items shown"]) == 1

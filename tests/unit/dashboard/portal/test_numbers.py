@@ -178,6 +178,21 @@ def _sheet_xml(sheet: Sheet) -> bytes:
         return book.read("xl/worksheets/sheet1.xml")
 
 
+def test_money_of_three_digits_or_none_keeps_them_in_files() -> None:
+    """A thousandth is neither rounded nor shown as another (Metabase #71299), a yen has no cents (Calypso #45415)."""
+    column = column_named("refunds_minor")
+    for currency, minor, text, number in (
+        ("KWD", 1001, "1.001", 1.001),
+        ("KWD", -6, "-0.006", -0.006),
+        ("JPY", 47040, "47040", 47040),
+    ):
+        formats = Formats("en", currency, "Asia/Kuwait")
+        sheet = Sheet("Days", [column], [{"refunds_minor": minor}], formats)
+        assert sheet.as_csv().decode("utf-8-sig").split() == ["Refunds", f"({currency})", text]
+        assert CalamineWorkbook.from_filelike(io.BytesIO(sheet.as_xlsx())).get_sheet_by_index(0).to_python()[1] == [number]
+        assert formats.value(column, minor).text.replace(",", "") == text
+
+
 def test_plain_text_and_numbers_stay_as_they_are() -> None:
     assert [guarded(value) for value in ("裙 1=1", "", "a-b", -3, None)] == ["裙 1=1", "", "a-b", -3, None]
 

@@ -20,7 +20,7 @@ from dashboard.portal.segment_rules import SegmentRule
 from dashboard.portal.shop_marts import ShopMarts
 from jishi.pseudonyms import Pseudonyms
 from tests.marts import create_marts
-from tests.unit.dashboard.portal.twins import CANARY, PLAIN, TwinShops, post
+from tests.unit.dashboard.portal.twins import CANARY, DAYS, PLAIN, TwinShops, post
 
 TODAY = date(2026, 11, 30)
 SEGMENTS, LAYERS, CHANNELS = ("champions", "lost"), ("new", "asleep"), ("wechat", "app", None)
@@ -165,7 +165,7 @@ def test_a_saved_segment_is_the_shops_own_and_shows_the_overlap(twins: TwinShops
     assert "is not understood" in page
     page = owner.get(f"/shops/{PLAIN}/segments?layers=lost").text
     [cells] = re.findall(r"Best &lt;b&gt;</a></td>(.*?)</tr>", page, re.S)
-    assert [re.sub(r"\D", "", cell) for cell in re.findall(r'class="number">(.*?)</td>', cells, re.S)] == ["12", "0"]
+    assert [re.sub(r"\D", "", cell) for cell in re.findall(r'class="number">(.*?)</td>', cells, re.S)] == [f"{DAYS}", "0"]
     [saved] = twins.portal.segments.all(PLAIN)
     assert saved.rule == rule
     assert twins.portal.segments.all(CANARY) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from tests.marts import create_marts
 PLAIN, CANARY = "plain", "twin"
 NEWEST = date(2026, 11, 30)
 NOW = datetime(2026, 11, 30, 4, tzinfo=UTC)
-DAYS = 12
+DAYS = 15  # from a Monday on, so that the week before the last one is whole
 PASSWORD = "correct horse battery"
 TEXT_CANARY, NUMBER_CANARY = "CANARY", 98765
 # What both shops say alike: a leak of these could not be seen, and a filter by them alone would mix the shops.
@@ -182,7 +183,7 @@ def _value(name: str, kind: str, shop_id: str, number: int) -> Any:
         case "DATE":
             return day.replace(day=1) if name == "cohort_date" else day
         case "BOOLEAN":
-            return not (name == "is_complete" and number == 0)
+            return name != "is_bot" and not (name == "is_complete" and number == 0)
         case "VARCHAR" if name in ("shop_id", "shop"):
             return shop_id
         case "VARCHAR" if name == "excluded_reason":
@@ -214,8 +215,11 @@ def rejected_of(shop_id: str) -> list[Quarantined]:
     return [Quarantined(shop_id, "c", 1, None, *why, "order_paid", text, came, line, None, None, "open")]
 
 
+_DRAWN = re.compile(r'name="form_token" value="[^"]*"|jishi_portal\w*=[\w.-]+|links/[\w-]{20,}')
+
+
 def canaries_in(body: bytes) -> list[str]:
-    """Canaries in a body, whatever marks stand between digits."""
-    text = body.decode("utf-8", errors="ignore")
+    """Canaries in a body, whatever marks stand between digits; what is drawn by lot holds each four digits now and then."""
+    text = _DRAWN.sub("", body.decode("utf-8", errors="ignore"))
     digits = text.replace(",", "").replace(".", "").replace("\u00a0", "")
     return [word for word in (TEXT_CANARY, str(NUMBER_CANARY), "9877") if word in text or word in digits]

@@ -1,0 +1,269 @@
+"""Small shops whose numbers are counted by hand: unknown buyers, refunds upon refunds, clocks that are odd minutes ahead."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import duckdb
+import pytest
+
+from jishi.metrics import MetricSql
+from jishi.paths import Paths
+from tests.integration.dbt.rebuilt import Project
+
+pytestmark = pytest.mark.integration
+Row = dict[str, Any]
+FIRST = datetime(2026, 9, 7, 8)  # noqa: DTZ001 (the lake keeps UTC instants without a zone); a Monday
+
+
+def inserted(table: str, rows: list[Row]) -> str:
+    """The statement that adds rows to a staging model; what they do not name is null."""
+    names = list(rows[0])
+    values = ", ".join(f"({', '.join(_literal(row[name]) for name in names)})" for row in rows)
+    return f"insert into stg_lake__{table} by name select * from (values {values}) as added({', '.join(names)});"
+
+
+def _literal(value: Any) -> str:
+    match value:
+        case None | bool() | int():
+            return json.dumps(value)
+        case datetime():
+            return f"timestamp '{value}'"
+        case date():
+            return f"date '{value}'"
+        case _:
+            return "'" + str(value).replace("'", "''") + "'"
+
+
+def shop(shop_id: str, time_zone: str = "UTC", currency: str = "CNY") -> str:
+    return inserted("shops", [{"shop_id": shop_id, "name": shop_id, "time_zone": time_zone, "currency": currency}])
+
+
+def order(shop_id: str, order_id: str, person_id: str | None, at: datetime, paid_minor: int) -> str:
+    """A paid order of one line, with the event that reports it and, of a person who is known, the session of it."""
+    key = {"shop_id": shop_id, "order_id": order_id, "person_id": person_id, "paid_at": at, "paid_date": at.date()}
+    money = {"discount_minor": 0, "net_minor": paid_minor, "quantity": 1, "unit_price_minor": paid_minor}
+    whole = {"event_id": f"paid-{order_id}", "received_at": at, "currency": "CNY", "lines": 1, "units": 1, "coupons": 0}
+    whole |= {"gross_minor": paid_minor, "discount_minor": 0, "shipping_minor": 0, "paid_minor": paid_minor}
+    event = {"shop_id": shop_id, "event_id": f"paid-{order_id}", "type": "order_paid", "occurred_at": at, "received_at": at}
+    user = {"person_id": person_id, "user_id": person_id and person_id.removeprefix("u:")}
+    event |= {"occurred_date": at.date(), "is_late": False} | user
+    session = {"shop_id": shop_id, "session_key": order_id, "started_at": at, "ended_at": at, "started_date": at.date()} | user
+    session |= {"events": 1, "orders": 1} | dict.fromkeys(("views", "searches", "adds", "checkouts", "shares"), 0)
+    return (
+        inserted("orders", [key | whole])
+        + inserted("order_lines", [key | money | {"line_number": 1, "item_id": "i"}])
+        + inserted("events", [event])
+        + (inserted("sessions", [session]) if person_id else "")
+    )
+
+
+@pytest.fixture(scope="module")
+def project(built: Paths) -> Project:
+    return Project.of(built.warehouse)
+
+
+@pytest.fixture(scope="module")
+def metric_sql(built: Paths) -> MetricSql:
+    return MetricSql(json.loads((built.warehouse / "target" / "semantic_manifest.json").read_text()))
+
+
+def asked(marts: duckdb.DuckDBPyConnection, metric_sql: MetricSql, metrics: list[str], shop_id: str) -> Row:
+    """The metrics of a shop's whole time."""
+    cursor = marts.execute(metric_sql.select(metrics, shop_id=shop_id))
+    names = [name for name, *_ in cursor.description or ()]
+    [row] = cursor.fetchall()
+    return dict(zip(names, row, strict=True))
+
+
+@pytest.fixture(scope="module")
+def till(project: Project) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A shop with a till: one customer buys for 10 and 30, and thrice somebody whom nobody knows for 5."""
+    day = timedelta(days=1)
+    rows = shop("till") + order("till", "o1", "u:p", FIRST, 1000) + order("till", "o2", "u:p", FIRST + day, 3000)
+    rows += "".join(order("till", f"g{number}", None, FIRST + number * day, 500) for number in range(3))
+    # The first order is reported again on the third day, under another event id.
+    again = {"shop_id": "till", "event_id": "again", "type": "order_paid", "person_id": "u:p", "user_id": "p", "is_late": False}
+    again |= {"occurred_at": FIRST + 2 * day, "received_at": FIRST + 2 * day, "occurred_date": (FIRST + 2 * day).date()}
+    rows += inserted("events", [again])
+    with project.built(rows) as marts:
+        yield marts
+
+
+def test_an_unknown_buyer_is_no_repeat_buyer_and_nobodys_money_is_no_buyers(
+    till: duckdb.DuckDBPyConnection, metric_sql: MetricSql
+) -> None:
+    """Before, all unknown buyers were one person: every order of theirs but the first was a repeat one, and the value per
+    buyer was everybody's money by the known buyers (WooCommerce Admin #1476, WooCommerce #33410).
+    """
+    numbered = till.execute("select order_id, order_number, is_repeat from fct_orders where shop_id = 'till' order by all")
+    assert numbered.fetchall() == [
+        ("g0", None, None),
+        ("g1", None, None),
+        ("g2", None, None),
+        ("o1", 1, False),
+        ("o2", 2, True),
+    ]
+    names = ["orders", "gmv", "buyers", "aov_per_order", "aov_per_buyer", "repeat_orders", "repeat_order_share"]
+    row = asked(till, metric_sql, names, "till")
+    assert {name: float(row[name]) for name in names} == {
+        "orders": 5,
+        "gmv": 5500,
+        "buyers": 1,
+        "aov_per_order": 1100,
+        "aov_per_buyer": 4000,
+        "repeat_orders": 1,
+        "repeat_order_share": 0.5,
+    }
+
+
+def test_the_value_per_buyer_of_a_day_is_one_number(till: duckdb.DuckDBPyConnection, metric_sql: MetricSql) -> None:
+    """The column of the day's mart and the metric of the digest have the same name for people."""
+    days = till.execute(
+        "select shop_date, customer_value_minor, order_value_minor from fct_shop_days where shop_id = 'till' order by 1"
+    ).fetchall()
+    assert [value for _, *value in days] == [[1000.0, 750.0], [3000.0, 1750.0], [None, 500.0]]
+    by_day = metric_sql.select(["aov_per_buyer", "aov_per_order"], ["metric_time__day"], shop_id="till")
+    answered = till.execute(
+        f"select metric_time__day::date, aov_per_buyer, aov_per_order from ({by_day}) order by 1"
+    ).fetchall()
+    assert answered == days
+
+
+def test_an_order_that_is_reported_twice_is_one(till: duckdb.DuckDBPyConnection) -> None:
+    """On the day of the first report, in every mart (Matomo #15266)."""
+    sums = """
+        select sum(orders), (select sum(orders) from fct_shop_hours where shop_id = 'till'),
+            (select sum(orders) from fct_item_days where shop_id = 'till'),
+            (select count(*) from fct_touchpoints where shop_id = 'till'),
+            (select sum(orders) from dim_customers where shop_id = 'till'), sum(gmv_minor)
+        from fct_shop_days where shop_id = 'till'
+    """
+    assert till.execute(sums).fetchall() == [(5, 5, 5, 5, 2, 5500)]
+    last = (
+        "select orders, paying_customers, gmv_minor from fct_shop_days where shop_id = 'till' order by shop_date desc limit 1"
+    )
+    assert till.execute(last).fetchall() == [(1, 0, 500)]
+
+
+def test_a_customer_of_long_ago_is_in_every_week_since(project: Project) -> None:
+    """Before, a cohort ended with its thousandth week, so that an order of the year 2000 kept all shops' marts back."""
+    rows = shop("old") + order("old", "o1", "u:p", datetime(2000, 1, 3, 8), 1000)  # noqa: DTZ001 (a Monday)
+    rows += order("old", "o2", "u:p", FIRST, 500) + order("old", "o3", "u:q", FIRST + timedelta(days=40), 500)
+    with project.built(rows, only="fct_cohorts") as marts:
+        bought = marts.execute(
+            "select period, period_number, orders, customers from fct_cohorts where shop_id = 'old' and orders > 0 order by all"
+        )
+        weeks, months = (FIRST.date() - date(2000, 1, 3)).days // 7, 12 * 26 + 8
+        assert bought.fetchall() == [("month", 0, 1, 1), ("month", months, 1, 1), ("week", 0, 1, 1), ("week", weeks, 1, 1)]
+    failing = {name for name, shops in project.failing_tests(rows).items() if "old" in shops}
+    assert failing == set()
+
+
+def test_items_of_a_category_without_a_name_and_items_of_none_stay_apart(project: Project) -> None:
+    """Before, both had the rows of both, so that no marts of such a shop could be published."""
+    at = FIRST + timedelta(hours=1)
+    item = {"shop_id": "blank", "item_id": "i", "title": "x", "category": "", "currency": "CNY", "status": "active"}
+    rows = shop("blank") + inserted("items", [item | {"unit_price_minor": 100}])
+    rows += order("blank", "o1", "u:p", at, 100) + order("blank", "o2", "u:q", at, 40).replace("'i'", "'outside'")
+    with project.built(rows, only="fct_category_periods") as marts:
+        weeks = marts.execute(
+            "select category, items, items_sold, revenue_minor from fct_category_periods "
+            "where shop_id = 'blank' and period_days = 7 order by 1"
+        )
+        assert weeks.fetchall() == [("", 1, 1, 100), (None, 0, 1, 40)]
+
+
+def test_views_of_an_item_are_those_of_its_days(till: duckdb.DuckDBPyConnection) -> None:
+    """Before, the item itself counted bots, its days did not."""
+    views = """
+        with days as (select shop_id, item_id, sum(views) as views from fct_item_days group by all)
+        select shop_id, item_id, items.views, coalesce(days.views, 0)::bigint as of_days
+        from dim_items as items left join days using (shop_id, item_id) order by all
+    """
+    rows = till.execute(views).fetchall()
+    assert any(row[2] for row in rows)
+    assert [row for row in rows if row[2] != row[3]] == []
+    [(bots,)] = till.execute("select sum(bot_item_views) from fct_shop_days").fetchall()
+    assert bots > 0
+
+
+def test_a_refund_of_all_after_one_of_a_part_gives_back_what_was_left(project: Project, metric_sql: MetricSql) -> None:
+    """Each day shows what went back on it, and never more than was paid (WooCommerce #66217, #48954)."""
+    paid, later = FIRST, FIRST + timedelta(days=200)
+    refund = {"shop_id": "back", "order_id": "o1", "currency": "CNY"}
+    rows = shop("back") + order("back", "o1", "u:p", paid, 1000) + order("back", "o2", "u:q", later, 400)
+    rows += inserted(
+        "refunds",
+        [
+            refund
+            | {"refund_id": name, "refunded_at": at, "refunded_date": at.date(), "received_at": at}
+            | {"amount_minor": amount, "outcome": outcome, "counted_minor": counted}
+            for name, at, amount, outcome, counted in (
+                ("part", paid + timedelta(days=1), 300, "counted", 300),
+                ("all", later, 1000, "over_refund", 700),
+            )
+        ],
+    )
+    with project.built(rows) as marts:
+        days = marts.execute(
+            "select shop_date, gmv_minor, refunds_minor, net_gmv_minor, refund_rate_by_refund_day from fct_shop_days "
+            "where shop_id = 'back' and (gmv_minor > 0 or refunds_minor > 0) order by 1"
+        ).fetchall()
+        assert days == [
+            (paid.date(), 1000, 0, 1000, 0.0),
+            ((paid + timedelta(days=1)).date(), 0, 300, -300, None),
+            (later.date(), 400, 700, -300, 1.75),
+        ]
+        sums = marts.execute(
+            "select (select sum(net_minor) from fct_orders where shop_id = 'back'), "
+            "(select sum(net_revenue_minor) from fct_item_days where shop_id = 'back'), "
+            "(select sum(spent_minor) from dim_customers where shop_id = 'back'), "
+            "(select sum(net_gmv_minor) from fct_shop_days where shop_id = 'back')"
+        ).fetchall()
+        assert sums == [(400, 400, 400, 400)]
+        row = asked(marts, metric_sql, ["net_gmv", "refunds", "refund_rate_by_payment_day"], "back")
+        assert [float(row[name]) for name in ("net_gmv", "refunds")] == [400, 1000]
+        assert row["refund_rate_by_payment_day"] == pytest.approx(1000 / 1400)
+    failing = {name for name, shops in project.failing_tests(rows).items() if "back" in shops}
+    assert failing == set()
+
+
+def test_an_hour_that_is_missed_is_one_of_the_shops_clock(project: Project) -> None:
+    """In Kathmandu an hour begins a quarter past one of UTC: before, two hours were named for one that was missing."""
+    began = datetime(2026, 9, 7, 4, 15)  # noqa: DTZ001 (10:00 in Kathmandu)
+    rows, events = shop("quarter", "Asia/Kathmandu"), []
+    for day in range(7 * 9):
+        for number in range(24):
+            at = began + timedelta(days=day, minutes=60 + 2.5 * number)
+            last_day = day == 7 * 9 - 1
+            hours = [at, at - timedelta(hours=1)] if not last_day else [at]
+            events += [
+                {
+                    "shop_id": "quarter",
+                    "event_id": f"{moment:%d%H%M%S}-{day}",
+                    "type": "item_viewed",
+                    "person_id": f"a:{number}",
+                }
+                | {"occurred_at": moment, "received_at": moment, "occurred_date": (moment + timedelta(hours=5.75)).date()}
+                | {"is_late": False, "anonymous_id": f"{number}", "item_id": "i"}
+                for moment in hours
+            ]
+    after = began + timedelta(days=7 * 9)
+    events.append(events[-1] | {"event_id": "after", "occurred_at": after, "received_at": after, "occurred_date": after.date()})
+    with project.built(rows + inserted("events", events), only="int_hours_missed") as marts:
+        missed = marts.execute("select shop_date, hour from int_hours_missed where shop_id = 'quarter'").fetchall()
+    assert missed == [((began + timedelta(days=7 * 9 - 1)).date(), 10)]
+
+
+def test_spend_without_a_rate_is_named_where_it_is_missing(project: Project) -> None:
+    """Before, it was left out of ROAS and nobody was told; the spend of shop a on October 2 is in euros without a rate."""
+    with project.built(only="fct_quality_flags") as marts:
+        flags = marts.execute(
+            "select shop_id, shop_date, severity, observed, detail from fct_quality_flags "
+            "where check_name = 'spend_without_rate'"
+        ).fetchall()
+    assert flags == [("a", date(2026, 10, 2), "warning", 1.0, "app")]
