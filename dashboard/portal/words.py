@@ -324,7 +324,6 @@ CHINESE = {
     "Alerts wait until these hours of the shop's clock are over; they may span midnight. Empty: none.": (
         "预警会等到该时段（店铺时间）结束后再发送，可跨零点。留空表示不设。"
     ),
-    "0 to 23": "0 至 23",
     "Quiet hours: write two different hours from 0 to 23, or leave both empty.": (
         "免打扰时段：请填写 0 到 23 之间两个不同的小时，或都留空。"
     ),
@@ -425,6 +424,9 @@ CHINESE = {
     "Layout of the columns": "列的格式",
     "my own (YAML)": "自定义（YAML）",
     "File of a layout of my own": "自定义格式文件",
+    "Columns: date, channel, amount, perhaps campaign, clicks and impressions.": (
+        "列：日期、渠道、金额，可另有活动、点击和曝光。"
+    ),
     "Columns: date, currency, rate (what one unit is worth in the shop's currency).": (
         "列：date、currency、rate（一单位外币值多少本店货币）。"
     ),

@@ -13,7 +13,7 @@ import pytest
 from dashboard.plain_errors import SENTENCE
 from dashboard.superset_boards import boards
 from tests.integration.dashboard.superset_twins import SupersetTwins, has_foreign_sum, is_foreign, signed, text_of
-from tests.unit.dashboard.portal.twins import CANARY, PLAIN
+from tests.unit.dashboard.portal.twins import CANARY, DAYS, PLAIN
 
 pytestmark = pytest.mark.integration
 
@@ -326,7 +326,7 @@ def test_an_analyst_asks_the_marts_of_all_shops_by_sql_and_can_write_and_reach_n
         "install httpfs",
     ):
         assert not run(sql).is_success, sql
-    assert len(run("from fct_shop_days").json()["data"]) == 24
+    assert len(run("from fct_shop_days").json()["data"]) == 2 * DAYS
     assert superset.ask("GET", f"/api/v1/dashboard/{boards()['today'].uuid('analyst')}", analyst).is_success
     for path in ("/api/v1/security/users/", "/api/v1/rowlevelsecurity/", "/api/v1/log/"):
         assert superset.ask("GET", path, analyst).status_code in (403, 404), path
