@@ -2,8 +2,8 @@
 
 Takes each shop's newest candidate after ``python -m models train``, ``evaluate``, ``python -m serving.judge`` and ``python -m
 models gate``, and serves the cases of every placement as ``serving.judge`` does: with the requests and the last acts of any age
-that a storefront and the online store give. NDCG@10 of the list that leaves stands beside that of the model alone, as it was
-judged on up to 2,000 cases, of the ladder and of what sells. Times are of ``recommend`` alone, without HTTP and online store.
+that a storefront and the online store give. NDCG@10 of the list that leaves stands beside that of the model alone, of the
+ladder and of what sells, on the same cases. Times are of ``recommend`` alone, without HTTP and online store.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import argparse
 import json
 import sys
 import time
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -21,15 +21,30 @@ from rich.table import Table
 from jishi.lake.reading import LakeVersion, open_version
 from jishi.paths import Paths
 from jishi.settings import get_settings
-from models.artefact import read_manifest
+from models.artefact import load_ids, load_state, read_manifest
+from models.item_knn import ItemKNN
+from models.metrics import Values
 from models.pipeline import candidate_folder, judged_by
 from models.placements.choice import LADDER
-from models.placements.judge import BASELINE, MAIN_METRIC
-from models.placements.questions import cases_of
+from models.placements.judge import BASELINE, MAIN_METRIC, lists_of_recipes, main_values, mean_of_each
+from models.placements.questions import Cases, cases_of
+from models.placements.recipes import Recipe
+from models.placements.stored import load
+from models.placements.training_set import by_sales
 from models.served_lists import list_of, read_served
-from serving.judge import everything_sellable, requests, window_release
+from models.sessions.sequences import Numbers
+from serving.judge import MOST_CASES, everything_sellable, requests, window_release
 from serving.recommend import recommend
 from serving.shelf import join_catalogue
+
+
+def values_alone(folder: Path, recipe: Recipe, cases: Cases, fill: Numbers) -> Values:
+    """The main metric of each case for the model by itself."""
+    manifest = read_manifest(folder / "window")
+    item_knn = ItemKNN().from_state(load_state(folder / "window", manifest, "item_knn"))
+    persons = len(load_ids(folder / "window", manifest, "persons"))
+    fitted = load([recipe], lambda name: load_state(folder / "window", manifest, name), item_knn, persons)
+    return main_values(lists_of_recipes(fitted, [recipe], cases, fill)[recipe.name], cases)
 
 
 def run(paths: Paths, lake: LakeVersion, shop_id: str, most: int, table: Table) -> None:
@@ -44,14 +59,16 @@ def run(paths: Paths, lake: LakeVersion, shop_id: str, most: int, table: Table) 
     for placement, kept in served.items():
         chosen = decision["placements"][placement]
         seconds = []
-        cases = cases_of(placement, acts, window, release.is_bought_again).sampled(most)
+        every = cases_of(placement, acts, window, release.is_bought_again)
+        cases_of_judge, cases = every.sampled(MOST_CASES), every.sampled(most)
         for request, last in requests(placement, shop_id, cases, acts):  # type: ignore[arg-type]
             started = time.perf_counter()
             recommend(request, shelf, catalogue, lambda *_, last=last: last)
             seconds.append(time.perf_counter() - started)
-        judged: dict[str, Any] = report["placements"][placement]["models"]
-        name = chosen["model"]
-        alone = f"{judged[name]['metrics'][MAIN_METRIC]['mean']:.4f}" if name in judged else "–"
+        name, alone = chosen["model"], "–"
+        if chosen["recipe"] is not None:
+            values = values_alone(folder, Recipe.from_json(chosen["recipe"]), cases_of_judge, by_sales(release.popularity))
+            alone = f"{mean_of_each(values, cases_of_judge.person).mean():.4f}"
         means = [f"{kept.mean(each).mean:.4f}" for each in (list_of(chosen), LADDER, BASELINE)]
         p50, p99 = np.quantile(np.array(seconds) * 1000, [0.5, 0.99])
         counts = (str(len(kept.person)), str(kept.persons))

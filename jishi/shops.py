@@ -22,6 +22,7 @@ from jishi.contract.fields import Currency, ShopId
 from jishi.contract.sender import OrderSource
 from jishi.customer_rules import CustomerRules
 from jishi.files import write_json
+from jishi.funnel_rules import FunnelRules
 from jishi.item_thresholds import ItemThresholds
 from jishi.quiet_hours import QuietHours
 
@@ -70,8 +71,9 @@ class Shop(BaseModel):
     in the place of ``JISHI_COLLECTOR_EVENTS_PER_S``; ``models_from`` says where its models come from: trained in memory, or
     from tables that Spark computes, for a shop whose acts do not fit one machine's memory; ``orders_from`` whose orders count:
     those of its server, or those of its pages, whose key everybody can read; ``visits_end_at_midnight`` whether a visit that
-    goes on past midnight is two; ``customers`` who is none, and their thresholds; ``items`` when they sell well, lie too long,
-    and the bounds of price bands; ``quiet_hours`` when none of its alerts is sent.
+    goes on past midnight is two; ``funnel`` which acts of a visit are steps of it; ``customers`` who is none, and their
+    thresholds; ``items`` when they sell well, lie too long, and the bounds of price bands; ``quiet_hours`` when none of its
+    alerts is sent.
     """
 
     shop_id: ShopId
@@ -82,6 +84,7 @@ class Shop(BaseModel):
     models_from: ModelsFrom = "memory"
     orders_from: OrderSource = "server"
     visits_end_at_midnight: bool = False
+    funnel: FunnelRules = Field(default_factory=FunnelRules)
     customers: CustomerRules = Field(default_factory=CustomerRules)
     items: ItemThresholds = Field(default_factory=ItemThresholds)
     quiet_hours: QuietHours | None = None
@@ -165,6 +168,10 @@ class Shops(BaseModel):
     def end_visits_at_midnight(self, shop_id: str, ends: bool) -> None:
         """Say whether visits end at the shop's midnight, as silver is built from now on. Raises UnknownShop."""
         self.shops[shop_id] = self.get(shop_id).model_copy(update={"visits_end_at_midnight": ends})
+
+    def set_funnel_rules(self, shop_id: str, rules: FunnelRules) -> None:
+        """Say which acts of a visit are steps of its funnel, from the next marts on, for all visits. Raises UnknownShop."""
+        self.shops[shop_id] = self.get(shop_id).model_copy(update={"funnel": rules})
 
     def set_customer_rules(self, shop_id: str, rules: CustomerRules) -> None:
         """Say who counts as no customer and what thresholds hold, from the next marts on. Raises UnknownShop."""

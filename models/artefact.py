@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from models.recommender import State
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+# numpy parses the header of an array as Python, which CPython 3.11 does not always survive in two threads at once (SystemError,
+# github.com/python/cpython/issues/106905).
+_PARSING = Lock()
 
 
 class CorruptArtefact(RuntimeError):
@@ -67,7 +71,7 @@ def load_state(folder: Path, manifest: dict[str, Any], name: str) -> State:
     """One model's arrays, verified: checksum, shapes as promised, only finite numbers. Raises CorruptArtefact."""
     content = _verified(folder, manifest, f"{name}.npz")
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        with _PARSING, np.load(io.BytesIO(content), allow_pickle=False) as archive:
             state = {key: archive[key] for key in archive.files}
     except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
         raise CorruptArtefact(f"{folder / name}.npz is no archive of plain arrays: {error}") from error

@@ -47,7 +47,8 @@ def find_champion(models: Path, shop_id: str, candidate: str, cut: datetime) -> 
         return Champion(version, {}, None, f"it cannot be read ({error})")
     if manifest.get("candidate") == candidate:
         return None
-    champion = Champion(version, models_in_use(models, shop_id), datetime.fromisoformat(manifest["trained_on"]["to"]), None)
+    trained_to = manifest.get("trained_on", {}).get("to")
+    champion = Champion(version, models_in_use(models, shop_id), trained_to and datetime.fromisoformat(trained_to), None)
     if not (folder / WINDOW).exists():
         return replace(champion, problem="it was published before releases kept their models of the training window")
     try:

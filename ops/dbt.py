@@ -23,7 +23,9 @@ from jishi.settings import PROJECT_ROOT, Settings
 from jishi.shops import Shops
 
 DBT = PROJECT_ROOT / "dbt"
-_SHOPS = "shop_id varchar, name varchar, time_zone varchar, currency varchar"
+_SHOPS = (
+    "shop_id varchar, name varchar, time_zone varchar, currency varchar, funnel_in_order boolean, funnel_window_minutes integer"
+)
 _CURRENCIES = "currency varchar, minor_digits integer"
 _EXCLUSIONS = "shop_id varchar, rule_number integer, reason varchar, person varchar, is_prefix boolean"
 _SETTINGS = "shop_id varchar, measure varchar, score integer, threshold bigint"
@@ -84,9 +86,12 @@ def new_database(lake: LakeVersion, shops: Shops, database: Path) -> None:
         connection.execute(f"create table silver.currencies ({_CURRENCIES})")
         connection.executemany("insert into silver.currencies values (?, ?)", sorted(map(list, CURRENCY_DIGITS.items())))
         connection.execute(f"create table silver.shops ({_SHOPS})")
-        rows = [[shop.shop_id, shop.name, shop.time_zone, shop.currency] for _, shop in sorted(shops.shops.items())]
+        rows = [
+            [shop.shop_id, shop.name, shop.time_zone, shop.currency, shop.funnel.in_order, shop.funnel.window_minutes]
+            for _, shop in sorted(shops.shops.items())
+        ]
         if rows:
-            connection.executemany("insert into silver.shops values (?, ?, ?, ?)", rows)
+            connection.executemany("insert into silver.shops values (?, ?, ?, ?, ?, ?)", rows)
         _write_rules(connection, shops)
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 PUBLISHED = (
     *("fct_orders", "fct_order_items", "fct_refunds", "fct_shop_days", "fct_shop_day_comparisons", "fct_shop_hours"),
-    *("fct_sessions", "fct_visit_days", "fct_funnel_days"),
+    *("fct_sessions", "fct_visit_days", "fct_funnel_days", "fct_visit_categories"),
     *("fct_item_days", "fct_item_periods", "fct_item_stock", "fct_price_bands", "fct_category_periods"),
     *("fct_item_pairs", "fct_item_return_reasons"),
     *("fct_recommendation_days", "fct_recommendation_lists"),
@@ -62,7 +62,8 @@ def inputs_of(lake: LakeVersion, shops: Shops) -> str:
     read = (*SILVER, BRONZE_FX_RATES, BRONZE_SPEND, *FORECASTS, CHANNEL_EFFECTS)
     silver = {schema.name: lake.snapshots.get(schema.name) for schema in read}
     registry = [
-        [shop.shop_id, shop.name, shop.time_zone, shop.currency, shop.customers.model_dump(), shop.items.model_dump()]
+        [shop.shop_id, shop.name, shop.time_zone, shop.currency]
+        + [rules.model_dump() for rules in (shop.customers, shop.items, shop.funnel)]
         for _, shop in sorted(shops.shops.items())
     ]
     digest = hashlib.sha256(json.dumps([silver, registry, PUBLISHED]).encode())

@@ -44,10 +44,11 @@ class RecommendationsOut(BaseModel):
     )
     model: str = Field(
         description="the placement's model of the release, or `ladder` where it names none or the model knows nothing of this "
-        "request; `/v1/shops/{shop_id}/readiness` tells why",
+        "request, `popularity` where not even the ladder is better than what sells, `bundled` for a shop without a release; "
+        "`/v1/shops/{shop_id}/readiness` tells why",
         examples=["tifu_knn"],
     )
-    model_version: str = Field(description="release that gave the candidates")
+    model_version: str = Field(description="release that gave the candidates; `none` for a shop without one")
     items: list[ItemOut]
 
 

@@ -26,8 +26,8 @@ from serving.recommend import CatchingUp, NoRelease, Placement, Request
 
 _RETRY_AFTER_S = 5
 NO_RELEASE = (
-    "this shop has no released model yet: after 14 days with orders, jishi import history --shop SHOP --work-up or the "
-    "DAG daily makes one; until then show a list of your own"
+    "this shop has no items yet: send item_changed, or jishi import items … --shop SHOP --work-up; until then show a list of "
+    "your own. After 14 days with orders the DAG daily makes a model"
 )
 CATCHING_UP = (
     "changes of stock and status that came while serving was down are still being read; ask again, or show a list of your own"
@@ -41,7 +41,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     422: {"model": ErrorOut, "description": "A parameter is wrong; `field` names it."},
     503: {
         "model": ErrorOut,
-        "description": "The shop has no released model or no catalogue yet, or serving has just started and still reads what "
+        "description": "The shop has no items yet, or serving has just started and still reads what "
         "was sold out meanwhile; ask again after `Retry-After`.",
     },
 }

@@ -16,6 +16,9 @@ TABLE = "silver/items"
 _COLUMNS = "shop_id, item_id, title, title_en, category, unit_price_minor, currency, stock, status"
 
 
+SEEN_AFTER_MS = 3_600_000  # the log's partitions reach the lake at different times
+
+
 class Version(NamedTuple):
     """Orders states of one item; times are epoch milliseconds. The snapshot keeps no event id and has an empty one."""
 
@@ -66,13 +69,18 @@ class Catalogue:
     def put_snapshot(self, items: dict[str, Item]) -> None:
         """Replace the whole catalogue by a snapshot, keeping every state that is newer than the snapshot's.
 
-        An item of the snapshot before that this one does not have is gone, unless an event has changed it since; one that no
-        snapshot has had comes from an event that they have not seen yet, and stays.
+        An item that the snapshot does not have is gone, unless an event has changed it that the snapshot cannot have seen yet:
+        one that became known after its newest item, or within ``SEEN_AFTER_MS`` before.
         """
         merged = dict(items)
+        seen_to_ms = max((item.version.received_at_ms for item in items.values()), default=-SEEN_AFTER_MS) - SEEN_AFTER_MS
         for item_id, known in self.items.items():
-            newest = items[item_id].version if item_id in items else self._snapshot.get(item_id)
-            if newest is None or known.version > newest:
+            if item_id in items:
+                is_newer = known.version > items[item_id].version
+            else:
+                before = self._snapshot.get(item_id)
+                is_newer = known.version.received_at_ms > seen_to_ms and (before is None or known.version > before)
+            if is_newer:
                 merged[item_id] = known
         self._snapshot = {item_id: item.version for item_id, item in items.items()}
         self.items = merged

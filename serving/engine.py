@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from jishi.paths import Paths
 from jishi.settings import Settings
+from serving.bundled import BUNDLED, NO_VERSION, BundledShelves
 from serving.decisions import LoggedAnswer, is_sampled
 from serving.exploring import decided, explore
 from serving.keys import ReadKeys
@@ -38,6 +39,7 @@ class Engine:
     orders: LiveOrders
     watcher: Watcher
     metrics: ServingMetrics
+    bundled: BundledShelves = field(default_factory=BundledShelves)
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
@@ -80,13 +82,16 @@ class Engine:
         Raises serving.recommend.NoRelease and CatchingUp.
         """
         state = self.states.find(request.shop_id)
-        shelf, catalogue = state.shelf, state.catalogue
+        catalogue = state.catalogue
+        shelf = state.shelf or self.bundled.of(request.shop_id, catalogue, self.orders.sold)
         if shelf is not None and not self.stream.has_caught_up:
             raise CatchingUp(request.shop_id)
         request = self._with_orders(request, order_id)
         is_logged = is_sampled(request_id, self.answers.rate)
         answer = recommend(request, shelf, catalogue, self.recent.last_acts, with_candidates=is_logged)
         assert shelf is not None  # else NoRelease was raised
+        if shelf.model.version == NO_VERSION:
+            answer = replace(answer, model=BUNDLED)
         answer, decision = explore(answer, request, shelf, catalogue, state.exploration)
         now_ms = time.time_ns() // 1_000_000
         if decision is not None:

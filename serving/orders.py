@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Lock
@@ -58,6 +58,11 @@ class LiveOrders:
             last = [theirs[-1] for person in persons if (theirs := self._of_person.get((shop_id, person)))]
             newest = max(last, key=lambda order: order.known_at_ms, default=None)
         return newest.items if newest is not None and now_ms - newest.known_at_ms <= JUST_PAID_S * 1000 else ()
+
+    def sold(self, shop_id: str) -> Counter[str]:
+        """How many of a shop's remembered orders hold each item."""
+        with self._lock:
+            return Counter(item_id for (shop, _), order in self._orders.items() if shop == shop_id for item_id in order.items)
 
     def bought(self, shop_id: str, persons: Iterable[str]) -> set[str]:
         """Every item of the remembered orders of these persons."""

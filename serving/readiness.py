@@ -13,6 +13,7 @@ def shop_readiness(engine: Engine, shop_id: str, now: float) -> dict[str, Any]:
     release = state.release
     return {
         "ready": state.shelf is not None and engine.stream.has_caught_up,
+        "answers_from_catalogue": state.shelf is None and bool(state.catalogue.items) and engine.stream.has_caught_up,
         "catching_up": not engine.stream.has_caught_up,
         "release": release.version,
         "release_age_s": None if release.published_at is None else round(now - release.published_at, 1),

@@ -117,10 +117,14 @@ class Recent:
             entity_rows=[{"shop_id": shop_id, ENTITY_COLUMN[LAST_ITEMS.entity]: person} for person in persons],
         )
         values, now_ms, served, ids = answer.to_dict(), self._now_ms(), [], []
+        undated: dict[str, int] = {}
         columns = (values[LAST_ITEMS.name], values[KNOWN_MS.name], values[_VALID_UNTIL])
         for place, (person, items, known_ms, valid_until_ms) in enumerate(zip(persons, *columns, strict=True)):
             items_now = [str(item) for item in items] if items and holds(valid_until_ms, now_ms) else []
-            # Values written by an earlier version have no times: they count as older than all others.
+            # Values written by an earlier version have no times: they come after all others, and are as old as the value.
+            if items_now and not known_ms:
+                value_ms = _as_of_ms(answer, place)
+                undated |= {item_id: max(value_ms, undated.get(item_id, 0)) for item_id in items_now}
             ids.append({LAST_ITEMS.name: items_now, KNOWN_MS.name: list(known_ms or [0] * len(items_now))})
             if self._log is not None and self._log.takes(shop_id, person, now_ms):
                 as_of_ms = _as_of_ms(answer, place) if items_now else None
@@ -129,7 +133,8 @@ class Recent:
         for values in ids:
             for item_id, at_ms in zip(values[LAST_ITEMS.name], values[KNOWN_MS.name], strict=True):
                 known_at[item_id] = max(at_ms, known_at.get(item_id, 0))
-        acts = [LastAct(item_id, max(0, now_ms - known_at[item_id]) / 1000) for item_id in value_at(RECENT_ITEMS, ids, now_ms)]
+        in_order = value_at(RECENT_ITEMS, ids, now_ms)
+        acts = [LastAct(each, max(0, now_ms - (known_at[each] or undated[each])) / 1000) for each in in_order]
         return acts, served
 
 

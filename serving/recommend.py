@@ -50,7 +50,7 @@ _OF_THE_VISIT = ("item", "cart")  # placements whose question is about the visit
 
 
 class NoRelease(LookupError):
-    """The shop has no released model, or no catalogue, yet."""
+    """The shop has no items yet."""
 
 
 class CatchingUp(LookupError):

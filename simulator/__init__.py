@@ -4,8 +4,10 @@ Modelled: items with categories, brands, Chinese and English titles, price bands
 from day to day; shoppers with latent tastes (low-dimensional vectors; what they look at and buy follows taste, popularity
 and their price sensitivity), who come first as strangers and later log in, some on two
 devices and now and then on somebody else's, in visits with a rhythm of day and week; funnels
-(search or view → cart → checkout → payment); personal repeat purchase; channels, campaigns, devices, cities; shares that
-friends open, group buys that fill or fail, bargains, coupons, changes of consent, refunds days later; bots; and the defects
+(search or view → cart → checkout → payment), with a page view for each page of no item (home, search, category, checkout,
+bargain); personal repeat purchase; channels, campaigns, devices, cities; shares that
+friends open, group buys that fill or fail, bargains, coupons, changes of consent, refunds days later; what is spent on
+channels; bots; and the defects
 of real traffic: duplicate deliveries, late, future-dated and broken events.
 
 Not modelled: stock that orders use up, delivery, customer service, distributors and commissions, fraud beyond bots, tastes

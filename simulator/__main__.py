@@ -23,7 +23,7 @@ from jishi.files import write_json
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import yesterday
-from simulator.history import simulate
+from simulator.history import SPEND, TRUTH, simulate
 from simulator.live import LiveError, Report, post_live
 from simulator.presets import preset_of
 from simulator.world import SimulationPlan
@@ -75,8 +75,8 @@ def run(
 
 
 def _write_history(plan: SimulationPlan, out: Path, processes: int) -> None:
-    if plan.shop_id == "truth":
-        raise UsageError("--shop: 'truth' is the folder of the truth; choose another id")
+    if plan.shop_id in (TRUTH, SPEND):
+        raise UsageError(f"--shop: {plan.shop_id!r} is a folder beside the shops'; choose another id")
     started = time.monotonic()
     gc.disable()  # acts and lines form no cycles; the search for them takes a tenth of the time and finds nothing
     truth = simulate(plan, out, processes=processes)

@@ -39,6 +39,7 @@ def add(scene: Scene, visitor: Visitor, item: int, quantity: int = 1, unit_price
 
 def check_out(scene: Scene, visitor: Visitor, cart: list[CartLine]) -> None:
     """Go to the checkout, which asks a stranger to log in."""
+    scene.open_page(visitor, "/checkout")
     if visitor.user_id is None:
         scene.log_in(visitor)
     properties = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+PAGE_VIEWED = "page_viewed"
+
 
 class Happening(NamedTuple):
     """One event before it has an id and a delivery. ``at_ms`` is when it occurred."""

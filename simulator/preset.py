@@ -48,3 +48,6 @@ class Preset:
     channels: dict[str, float] = field(
         default_factory=lambda: {"wechat": 0.38, "douyin": 0.24, "xiaohongshu": 0.16, "app": 0.14, "search": 0.08}
     )
+    click_price_minor: dict[str, int] = field(  # of the channels that are paid for
+        default_factory=lambda: {"wechat": 900, "douyin": 1800, "xiaohongshu": 1500, "search": 2600}
+    )

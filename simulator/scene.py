@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from simulator.catalogue import SimulatedItemState
-from simulator.journal import Journal, Visitor
+from simulator.journal import PAGE_VIEWED, Journal, Visitor
 from simulator.seeds import Dice
 from simulator.shoppers import CITIES, DEVICES
 from simulator.world import World
@@ -102,6 +102,10 @@ class Scene:
         if share_id:
             properties["share_id"] = share_id
         self.journal.record(visitor, "item_viewed", properties)
+
+    def open_page(self, visitor: Visitor, path: str) -> None:
+        """The visitor opens a page of no item, at the instant of what follows there; nothing is drawn for it."""
+        self.journal.record(visitor, PAGE_VIEWED, {"path": path})
 
 
 def campaign_on(day: int) -> str | None:

@@ -103,6 +103,7 @@ def open_bargain(scene: Scene, visitor: Visitor, item: int) -> None:
         cut = min(left, max(1, int((price - floor) * dice.between(0.2, 0.5))))
         left -= cut
         helper = scene.visitor(friend, at_ms, channel="wechat", referrer="bargain")
+        scene.open_page(helper, "/bargain")
         scene.journal.record(helper, "bargain_helped", {"bargain_id": bargain_id, "item_id": item_id, "cut_minor": cut})
     if left <= 0 and dice.chance(0.7):
         buyer = scene.visitor(visitor.shopper, at_ms + int(dice.exponential(0.5) * _HOUR_MS) + 60_000)

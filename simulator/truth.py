@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from jishi.files import write_json
 from simulator.defects import Delivery
-from simulator.journal import Happening
+from simulator.journal import PAGE_VIEWED, Happening
 from simulator.linkable import PlayedVisit, channel_truth, linkable_truth, played_visits
 from simulator.shoppers import APPEAL, PRICE, TASTE
 from simulator.world import World
@@ -30,6 +30,7 @@ class Truth:
     deliveries: int = 0
     visits: int = 0
     visits_with_order: int = 0
+    page_views: int = 0
     bot_visits: int = 0
     paid_minor: int = 0
     refunded_minor: int = 0
@@ -45,7 +46,7 @@ class Truth:
         self.payers |= other.payers
         self.days += other.days
         self.played += other.played
-        for name in ("deliveries", "visits", "visits_with_order", "bot_visits", "paid_minor", "refunded_minor"):
+        for name in ("deliveries", "visits", "visits_with_order", "page_views", "bot_visits", "paid_minor", "refunded_minor"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def summary(self, world: World) -> dict[str, Any]:
@@ -64,6 +65,7 @@ class Truth:
             "invalid_by_reason": dict(sorted(self.invalid.items())),
             "visits": self.visits,
             "visits_with_order": self.visits_with_order,
+            "page_views": self.page_views,
             "bot_visits": self.bot_visits,
             "conversion": round(self.visits_with_order / self.visits, 6) if self.visits else None,
             "orders": self.types["order_paid"],
@@ -100,6 +102,7 @@ def truth_of(happenings: Iterable[Happening], deliveries: Iterable[Delivery], wo
             bot_visits.add(happening.session_id)
             continue
         visits.setdefault(happening.session_id, False)
+        truth.page_views += happening.type == PAGE_VIEWED
         if happening.type == "order_paid":
             visits[happening.session_id] = True
             truth.payers.add(str(happening.user_id))

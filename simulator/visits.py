@@ -19,6 +19,7 @@ def walk_visit(scene: Scene, shopper: int, at_ms: int, *, is_restocking: bool) -
     """Play one visit; ``is_restocking`` means that the shopper came for the usual things."""
     dice, preset = scene.dice, scene.world.preset
     visitor = scene.visitor(shopper, at_ms)
+    scene.open_page(visitor, "/")
     logs_in = visitor.user_id is None and scene.day == scene.world.shoppers.login_day[shopper]
     if dice.chance(0.004):
         scene.journal.record(visitor, "consent_changed", {"personalisation": dice.chance(0.4)})
@@ -99,7 +100,9 @@ def _items_to_view(scene: Scene, visitor: Visitor, *, hurried: bool) -> list[int
     if dice.chance(0.5) or not around:
         return scene.picks(visitor.shopper, number)
     category = int(catalogue.category[around[0]])
-    if dice.chance(0.45):
+    is_searching = dice.chance(0.45)
+    scene.open_page(visitor, "/search" if is_searching else f"/categories/{category}")
+    if is_searching:
         kinds = catalogue.preset.categories[category].kinds
         kind = dice.whole(0, len(kinds) - 1)
         results = int(np.count_nonzero((catalogue.category == category) & (catalogue.kind == kind)))

@@ -41,7 +41,7 @@ def digests_of(settings: Settings, marts: PublishedMarts, shop: Shop, week: Week
         for language in LANGUAGES:
             formats = formats_of(shop, of_shop, language)
             unusual = [
-                shown_finding(formats, alert.metric, alert.day, alert.value, alert.usual)
+                shown_finding(formats, alert.metric, alert.day, alert.value, alert.usual, alert.until_hour)
                 for alert in reversed(alerts)
                 if week.first <= alert.day <= week.last
             ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from dashboard.digest.changes import Change, change_of
 from dashboard.digest.week import Week
 from dashboard.portal.alerts.usual import WEEKS, Usual, usual_of
 from dashboard.portal.columns import COLUMNS, Column
@@ -41,6 +42,16 @@ class WeekNumber:
     before: Any
     year_before: Any
     usual: Usual | None
+
+    @property
+    def change(self) -> Change | None:
+        """How far it lies from the week before."""
+        return change_of(self.column, self.value, self.before)
+
+    @property
+    def year_change(self) -> Change | None:
+        """How far it lies from last year's."""
+        return change_of(self.column, self.value, self.year_before)
 
     @property
     def direction(self) -> int | None:

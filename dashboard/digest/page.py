@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.delivery import Message
+from dashboard.digest.changes import Change
 from dashboard.digest.numbers import TopItem, WeekNumber, WeekNumbers, direction
 from dashboard.digest.pictures import days_picture
 from dashboard.portal.alerts.wording import ShownFinding
@@ -59,6 +60,10 @@ class Digest:
         """A value with its unit; money of a mean is rounded to minor units."""
         is_money = column.unit == "money" and value is not None
         return str(self.formats.value(column, round(value) if is_money else value))
+
+    def changed(self, change: Change) -> str:
+        """A change with its sign and unit."""
+        return change.shown(self.formats.language)
 
     def page(self) -> str:
         """A page that stands alone, with its pictures in it."""
@@ -112,9 +117,7 @@ class Digest:
         return self.text(text, number=label, value=self.shown(number.column, number.value), low=low, high=high)
 
     def _alert(self, unusual: ShownFinding) -> str:
-        text = "{day}: {value}; usual on this weekday: {low} to {high}."
-        sentence = self.text(text, day=self.formats.day(unusual.day), value=unusual.value, low=unusual.low, high=unusual.high)
-        return f"{self.formats.label(unusual.column)} · {sentence}"
+        return f"{self.formats.label(unusual.column)} · {unusual.sentence(self.formats)}"
 
     def _paragraphs(self) -> list[str]:
         week = self.numbers.week
@@ -122,7 +125,11 @@ class Digest:
         for number in self.numbers.numbers:
             then = [
                 f"{self.text(title)} {self.shown(number.column, value)}{_ARROWS[direction(number.value, value)]}"
-                for title, value in (("The week before", number.before), ("Last year", number.year_before))
+                + (f" {self.changed(change)}" if change else "")
+                for title, value, change in (
+                    ("The week before", number.before, number.change),
+                    ("Last year", number.year_before, number.year_change),
+                )
             ]
             lines.append(f"{self.formats.label(number.column)}: {self.shown(number.column, number.value)} ({', '.join(then)})")
         if self.items:

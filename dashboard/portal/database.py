@@ -50,7 +50,7 @@ create table if not exists alert_rules (
 create table if not exists alerts (
     alert_id integer primary key, rule_id integer not null, shop_id text not null, day text not null, metric text not null,
     value real not null, low real not null, high real not null, at integer not null, is_held integer not null,
-    unique (rule_id, day)
+    until_hour integer, unique (rule_id, day)
 );
 create table if not exists saved_segments (
     segment_id integer primary key, shop_id text not null, name text not null, rule text not null, login text not null,
@@ -61,6 +61,8 @@ create table if not exists boards (
     charts text not null, created_at integer not null
 );
 """
+# Columns that a file of an older version lacks: table, column, type.
+_ADDED = (("alerts", "until_hour", "integer"),)
 
 
 class PortalDatabase:
@@ -73,6 +75,11 @@ class PortalDatabase:
         with closing(self._connect()) as connection:
             connection.execute("pragma journal_mode = wal")
             connection.executescript(_SCHEMA)
+            connection.execute("begin immediate")  # two processes may open an older file at once
+            for table, column, kind in _ADDED:
+                if column not in {row["name"] for row in connection.execute(f"pragma table_info({table})")}:
+                    connection.execute(f"alter table {table} add column {column} {kind}")
+            connection.execute("commit")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

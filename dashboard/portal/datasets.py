@@ -93,6 +93,13 @@ DATASETS = {
             (_NEWEST, "-sessions"), "shop_date", ("channel", "device", "visitor_type"),
         ),
         Dataset(
+            "visit-categories", "Visits by category", "fct_visit_categories",
+            ("started_date", "category", "channel", "device", "visitor_type", "has_added", "has_checked_out", "has_paid",
+             "is_bot"),
+            ("-started_date", "session_key", "category"), "started_date",
+            ("category", "channel", "device", "visitor_type", "is_bot"),
+        ),
+        Dataset(
             "orders", "Orders", "fct_orders",
             ("paid_at", "order_id", "person_id", "paid_minor", "refunded_minor", "net_minor", "gross_minor", "discount_minor",
              "shipping_minor", "units", "lines", "coupons", "order_number", "is_repeat", "is_wholly_refunded",

@@ -137,7 +137,21 @@ CHINESE = {
     "Repurchase within 30 days, by day": "每日 30 日复购率",
     "By day": "按日",
     "As a table": "以表格查看",
-    "Funnel of {day}": "{day} 转化漏斗",
+    "Funnel of {first} to {last}": "{first} 至 {last} 转化漏斗",
+    "Visits that saw something of {category}, put some of it into the cart, went to the checkout and paid for some of it": (
+        "浏览过「{category}」、加购其商品、进入结算并支付其商品的访问"
+    ),
+    "Funnel by category": "按类目的漏斗",
+    "A visit counts once for each category of which it saw something, so categories together are more than visits.": (
+        "一次访问在其浏览过的每个类目各计一次，各类目相加多于访问次数。"
+    ),
+    "outside the catalogue": "目录之外",
+    "No such visit saw an item.": "没有符合条件且浏览过商品的访问。",
+    "Device": "设备",
+    "New or returning": "新老访客",
+    "new": "新访客",
+    "returning": "老访客",
+    "Visits by category": "按类目的访问",
     "Visits that took each step after the one before it": "依次走到每一步的访问",
     "Repurchase": "复购",
     "Segments": "人群",
@@ -255,6 +269,12 @@ CHINESE = {
     "Name of the shop": "店铺名称",
     "Whose orders count": "以谁的订单为准",
     "Visits end": "访问何时结束",
+    "Steps of the funnel": "漏斗步骤",
+    "Minutes after the first view in which steps count": "首次浏览后多少分钟内的步骤计入",
+    "each after the one before it": "须依次完成",
+    "in any order within the visit": "访问内不论先后",
+    "to the end of the visit": "至访问结束",
+    "{field}: write a whole number from 1 to {most}.": "{field}：请填写 1 至 {most} 的整数。",
     "after 30 minutes without an act": "30 分钟无操作后",
     "after 30 minutes without an act, and at midnight": "30 分钟无操作后，以及零点",
     "those that the shop's server sends": "店铺服务器发送的",
@@ -600,6 +620,13 @@ CHINESE = {
     "{field} is missing or not in its range.": "{field} 缺失或超出范围。",
     "{shop}: {number} higher than usual": "{shop}：{number}高于常态",
     "{shop}: {number} lower than usual": "{shop}：{number}低于常态",
+    "{day} until {hour}: {value}; usual by then on this weekday: {low} to {high}.": (
+        "{day} 截至 {hour}：{value}；同一星期几此时的常态为 {low} 至 {high}。"
+    ),
+    "Of a day that is not over, sums are compared up to the same hour, once a quarter of a usual day is behind.": (
+        "未结束的一天，在达到平日全天四分之一后，按相同时段比较累计值。"
+    ),
+    "until {hour}:00": "截至 {hour}:00",
     "{day}: {value}; usual on this weekday: {low} to {high}.": "{day}：{value}；同一星期几的常态为 {low} 至 {high}。",
     "See the day": "查看当天",
     "added a rule": "添加规则",

@@ -1,9 +1,11 @@
-{#- Steps that count after a visit's first view: in order, and within the window, where these are asked for. -#}
+{#- What a shop set about its funnel (jishi/funnel_rules.py): whether steps count in order only, and until when after a view. -#}
+{% macro funnel_rules(viewed_at) -%}
+    coalesce(shops.funnel_in_order, true) as is_in_order,
+    {{ viewed_at }} + interval '1' minute * shops.funnel_window_minutes as closes_at
+{%- endmacro %}
+
+{#- Steps that count after a visit's first view: in order, and within the window, where its shop asks for these. -#}
 {% macro counts_after(instant) -%}
-    {%- if var('funnel_in_order') %}
-        and acts.occurred_at >= {{ instant }}
-    {%- endif %}
-    {%- if var('funnel_window_minutes') is not none %}
-        and acts.occurred_at <= views.viewed_at + interval '1' minute * ({{ var('funnel_window_minutes') }})
-    {%- endif %}
+    and (not views.is_in_order or acts.occurred_at >= {{ instant }})
+        and (views.closes_at is null or acts.occurred_at <= views.closes_at)
 {%- endmacro %}

@@ -57,14 +57,16 @@ def summarise(purchases: list[Purchase], until: date) -> Customers:
 
 
 def shop_values(
-    shop_id: str, currency: str, purchases: list[Purchase], as_of: date
+    shop_id: str, currency: str, purchases: list[Purchase], as_of: date, horizon_days: int = HORIZON_DAYS
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Rows of customers/values and customers/value_parameters. Raises NotIdentified without enough repeat purchases.
+    """Rows of customers/values, for the ``horizon_days`` after ``as_of``, and of customers/value_parameters.
+
+    Raises NotIdentified without enough repeat purchases.
 
     An expected amount is null where the amounts do not tell the Gamma-Gamma parameters, or the customer's are unknown.
     """
     customers = summarise(purchases, as_of)
-    times, horizon = customers.times, HORIZON_DAYS / WEEK
+    times, horizon = customers.times, horizon_days / WEEK
     of_times = _fit_times(times)
     paid = (times.frequency > 0) & (customers.mean_minor > 0)
     try:
@@ -94,7 +96,7 @@ def shop_values(
         **_bounds("expected_value_minor", expected * amount, of_expected + of_amount),
     }
     values = [
-        {"shop_id": shop_id, "person_id": person_id, "as_of_date": as_of, "currency": currency, "horizon_days": HORIZON_DAYS}
+        {"shop_id": shop_id, "person_id": person_id, "as_of_date": as_of, "currency": currency, "horizon_days": horizon_days}
         | {"repeat_purchases": int(times.frequency[place])}
         | {name: _known(column[place]) for name, column in columns.items()}
         for place, person_id in enumerate(customers.person_ids)

@@ -69,8 +69,10 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
     "after_payment": (
         *(Recipe(name, personal=name) for name in ("item_knn", "personal_frequency", "tifu_knn", "buy_again", RANKED)),
         *(Recipe(name, name) for name in ("bought_together", "bought_next")),
-        Recipe("bought_next_and_often", "bought_next", "personal_frequency"),
-        Recipe("bought_next_and_taste", "bought_next", "item_knn"),
+        # What goes with one order says less of the next one than the person does: with a smaller share the lists get worse.
+        Recipe("bought_next_and_taste", "bought_next", "item_knn", 4.0),
+        Recipe("bought_together_and_taste", "bought_together", "item_knn", 8.0),
+        Recipe("bought_together_and_ranked", "bought_together", RANKED, 8.0),
     ),
 }
 

@@ -21,6 +21,7 @@ def recommend(
     anonymous: Annotated[str | None, typer.Option(help="anonymous_id of the shopper")] = None,
     item: Annotated[str | None, typer.Option(help="item_id of the page, for placement item")] = None,
     cart: Annotated[list[str] | None, typer.Option(help="item_id in the cart; may repeat")] = None,
+    paid: Annotated[list[str] | None, typer.Option(help="item_id just paid, for after_payment; may repeat")] = None,
     placement: Annotated[str, typer.Option(help="home, item, cart or after_payment")] = "home",
     limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
     key: Annotated[str | None, typer.Option(help="read key; default: the key that the demo issued")] = None,
@@ -31,7 +32,7 @@ def recommend(
 
     settings = get_settings()
     key = key or _stored_key(Paths.of(settings), shop)
-    parameters: dict[str, str | int | list[str] | None] = {"cart_item_id": cart or None}
+    parameters: dict[str, str | int | list[str] | None] = {"cart_item_id": cart or None, "order_item_id": paid or None}
     parameters |= {"user_id": user, "anonymous_id": anonymous, "item_id": item, "placement": placement, "limit": limit}
     url = f"http://{settings.host}:{settings.serving_port}/v1/shops/{shop}/recommendations"
     try:

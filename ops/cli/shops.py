@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from jishi.contract.sender import OrderSource
 from jishi.customer_rules import CustomerRules
+from jishi.funnel_rules import FunnelRules
 from jishi.item_thresholds import ItemThresholds
 from jishi.landing import landed_shops
 from jishi.paths import Paths
@@ -223,6 +224,27 @@ def visits(
     except UnknownShop as error:
         raise typer.BadParameter(str(error), param_hint="SHOP_ID") from None
     print(f"{shop_id}: visits end after 30 minutes without an act" + (", and at midnight" if end == "midnight" else ""))
+
+
+@app.command()
+def funnel(
+    shop_id: Annotated[str, typer.Argument(help="shop that the choice is for")],
+    order: Annotated[str, typer.Argument(help="strict, or any: whether a step counts only after the step before it")],
+    within: Annotated[int | None, typer.Option(help="minutes after the first view; left out: to the end of the visit")] = None,
+) -> None:
+    """Choose which acts of a visit are steps of its funnel. It holds for all visits from the next marts on."""
+    if order not in ("strict", "any"):
+        raise typer.BadParameter(f"steps have no order {order!r}; choose strict or any", param_hint="ORDER")
+    try:
+        rules = FunnelRules(in_order=order == "strict", window_minutes=within)
+        with Shops.edit(Paths.of(get_settings()).shops_file) as registry:
+            registry.set_funnel_rules(shop_id, rules)
+    except ValidationError as error:
+        raise typer.BadParameter(f"{error.errors()[0]['msg']}: minutes, from 1 to 1440", param_hint="--within") from None
+    except UnknownShop as error:
+        raise typer.BadParameter(str(error), param_hint="SHOP_ID") from None
+    steps = "each step after the one before it" if rules.in_order else "steps in any order"
+    print(f"{shop_id}: {steps}, {f'within {within} minutes of the first view' if within else 'to the end of the visit'}")
 
 
 @app.command()

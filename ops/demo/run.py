@@ -111,6 +111,15 @@ class Demo:
             jobs.append(DemoJob(f"simulated history: {shop.name}", giving_way(command), self._log(f"simulate-{shop.shop_id}")))
         return jobs
 
+    def _spend_jobs(self) -> list[DemoJob]:
+        """What the simulated shops spent on channels, before the marts are built that show what it returned."""
+        jobs = []
+        for shop in self.options.simulated:
+            file = self.paths.history / "spend" / f"{shop.shop_id}.csv"
+            command = part(self.paths, "imports", "spend", str(file), "--shop", shop.shop_id)
+            jobs.append(DemoJob(f"spend on channels: {shop.name}", command, self._log(f"spend-{shop.shop_id}")))
+        return jobs
+
     def _shop_arguments(self, shop: DemoShop) -> list[str]:
         """What makes a simulated shop the same one each time it is simulated: for its history and for its live traffic."""
         options = self.options
@@ -132,6 +141,7 @@ class Demo:
     def _pipeline(self) -> None:
         from quality.reconcile import tables_checksum
 
+        run_together(self._spend_jobs(), self.console)
         self._run_dag("history", {"shops": list(self.options.shops)})
         self.result["tables_checksum"] = tables_checksum(self.settings)
         checksum, until = self.result["tables_checksum"], self.options.until.isoformat()

@@ -48,9 +48,9 @@ def model_metrics(paths: Paths, shop_ids: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _placement(judged: dict[str, Any], baseline: str, chosen: dict[str, Any]) -> dict[str, Any]:
-    """The model that answers a placement with its metric next to popularity's; none of these for the ladder."""
+    """The model that answers a placement with its metric next to popularity's; none of these for the ladder and what sells."""
     row = {"model": chosen["model"], "gate": chosen["sentence"]}
-    if chosen["model"] not in judged:
+    if chosen["model"] not in judged or chosen["model"] == baseline:
         return row
     metrics = {name: judged[name]["metrics"][SHOWN_METRICS[0]] for name in (chosen["model"], baseline)}
     return row | {SHOWN_METRICS[0]: metrics[chosen["model"]], baseline: metrics[baseline]}

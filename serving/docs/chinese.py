@@ -56,10 +56,8 @@ CHINESE = {
         "密钥有效，但属于另一家店；无论路径里的店铺是否存在，回答都一样。"
     ),
     "A parameter is wrong; `field` names it.": "某个参数有误；`field` 指出是哪个。",
-    "The shop has no released model or no catalogue yet, or serving has just started and still reads what was sold out "
-    "meanwhile; ask again after `Retry-After`.": (
-        "店铺还没有发布的模型或商品目录，或服务刚启动、仍在读取期间的售罄变化；请按 `Retry-After` 等待后再问。"
-    ),
+    "The shop has no items yet, or serving has just started and still reads what was sold out meanwhile; ask again after "
+    "`Retry-After`.": ("这家店还没有商品，或者服务刚启动、正在读取期间售罄的商品；请在 `Retry-After` 之后重试。"),
     # fields
     "send it back in recommendation_shown and recommendation_clicked": (
         "请在 recommendation_shown 和 recommendation_clicked 里原样送回"
@@ -67,11 +65,13 @@ CHINESE = {
     "the rung of the ladder: personalised (taste or last items), item_based (the page's item), popular": (
         "来自哪一级：personalised（口味或最近看过的商品）、item_based（本页商品）、popular（热门）"
     ),
-    "the placement's model of the release, or `ladder` where it names none or the model knows nothing of this request; "
+    "the placement's model of the release, or `ladder` where it names none or the model knows nothing of this request, "
+    "`popularity` where not even the ladder is better than what sells, `bundled` for a shop without a release; "
     "`/v1/shops/{shop_id}/readiness` tells why": (
-        "该展示位在此版本里的模型；没有指定、或模型对此请求一无所知时为 `ladder`，原因见 `/v1/shops/{shop_id}/readiness`"
+        "该展示位在此版本里的模型；没有指定、或模型对此请求一无所知时为 `ladder`，连 `ladder` 也不比热门好时为 `popularity`，"
+        "没有模型的店铺为 `bundled`；原因见 `/v1/shops/{shop_id}/readiness`"
     ),
-    "release that gave the candidates": "给出候选商品的模型版本",
+    "release that gave the candidates; `none` for a shop without one": "给出候选商品的模型版本；没有模型的店铺为 `none`",
     "price in minor units of the currency (cents, 分)": "价格，货币的最小单位（如分）",
     "ISO 4217": "ISO 4217 货币代码",
     "orders the items of this answer; not comparable between answers": "只用于本次回答内的排序；不同回答之间不可比较",

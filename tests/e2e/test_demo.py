@@ -78,14 +78,18 @@ def test_the_marts_hold_the_money_of_the_raw_lines(demo: RunningDemo) -> None:
     assert demo.summary["shops"]["journey"]["gmv_minor"] == int(expected[0])
 
 
+NO_MODEL = ("ladder", "popularity")
+
+
 def test_a_model_beats_popularity_or_the_gate_says_why(demo: RunningDemo) -> None:
     for shop_id, entry in demo.summary["models"].items():
         assert set(entry["metrics"]) >= {"popularity", "item_knn", "als"}, shop_id
         for metrics in entry["metrics"].values():
             assert 0 <= metrics["ndcg@10"]["low"] <= metrics["ndcg@10"]["mean"] <= metrics["ndcg@10"]["high"] <= 1
         released = (demo.paths.models / shop_id / "CURRENT").exists()
-        assert entry["is_released"] == released
-        assert entry["gate"].startswith("released: " if released else "refused: ")
+        assert entry["gate"].startswith("released: " if entry["is_released"] else "refused: ")
+        # A day later the candidate may be no better than the release in use, which stays.
+        assert entry["is_released"] == released or (released and "in use" in entry["gate"])
     assert demo.summary["models"]["lanting"]["is_released"], demo.summary["models"]["lanting"]["gate"]
 
 
@@ -123,15 +127,22 @@ def test_each_placement_is_answered_by_the_model_that_its_release_names(demo: Ru
             assert ready[placement] == f"{chosen['model']}: {chosen['sentence']}"
             assert not {item["item_id"] for item in payload["items"]} & {asked.get("item_id"), *asked.get("cart_item_id", [])}
             personal = {"bought_often", "bought_before", "seen_before", "like_yours", "people_like_you", "due_again"}
-            personal |= {"long_term_taste", "viewed_next", "viewed_together", "bought_together", "similar_to_item"}
+            personal |= {
+                "long_term_taste",
+                "viewed_next",
+                "viewed_together",
+                "bought_together",
+                "bought_next",
+                "similar_to_item",
+            }
             codes = {item["reason"]["code"] for item in payload["items"]}
-            assert chosen["model"] == "ladder" or codes & personal, (shop_id, placement, codes)
+            assert chosen["model"] in NO_MODEL or codes & personal, (shop_id, placement, codes)
             answered.add((shop_id, placement, payload["model"]))
     assert {model for shop_id, _, model in answered if shop_id == "lanting"} != {"ladder"}
     placements = demo.summary["models"]["lanting"]["placements"]
     assert set(placements) == {"home", "item", "cart", "after_payment"}
     for placement, each in placements.items():
-        if each["model"] != "ladder":
+        if each["model"] not in NO_MODEL:
             assert each["ndcg@10"]["over_popularity"]["low"] > 0, placement
             assert each["ndcg@10"]["mean"] > each["popularity"]["mean"], placement
         assert each["gate"], placement

@@ -8,8 +8,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from dashboard.delivery import Destination, Message
-from dashboard.portal.alerts.findings import DAYS, days_of, finding_of, is_cooling
+from dashboard.portal.alerts.findings import DAYS, days_of, finding_of, is_cooling, open_day
 from dashboard.portal.alerts.rules import Alert, AlertRule, AlertRules
+from dashboard.portal.alerts.so_far import DaySoFar
 from dashboard.portal.alerts.wording import message_of, shown_finding
 from dashboard.portal.formats import Formats
 from dashboard.portal.receivers import Receipt, Receivers
@@ -37,27 +38,35 @@ def check_shop(
     local = now.astimezone(ZoneInfo(shop.time_zone))
     newest_day: date = newest[0]["shop_date"]
     days = days_of(marts, [rule.metric for rule in of_shop], newest_day - timedelta(days=LOOK_BACK_DAYS), newest_day)
+    so_far = open_day(marts, days, shop.time_zone)
     for rule in of_shop:
         if rule.snoozed_until is None or local.date() >= rule.snoozed_until:
-            _note(shop, rule, rules, days, newest_day, local)
+            _note(shop, rule, rules, days, so_far, local)
     return _send(shop, marts, rules, receivers, send, portal, local)
 
 
 def _note(
-    shop: Shop, rule: AlertRule, rules: AlertRules, days: dict[date, dict[str, Any]], newest_day: date, local: datetime
+    shop: Shop,
+    rule: AlertRule,
+    rules: AlertRules,
+    days: dict[date, dict[str, Any]],
+    so_far: DaySoFar | None,
+    local: datetime,
 ) -> None:
     """Keep what a rule finds of the days since it was made or woke up, of which the first is the day before."""
+    newest_day = max(days)
     alerted = rules.alerted_days(shop.shop_id, rule.rule_id)
     rule_date = (rule.created_at or local).astimezone(local.tzinfo).date()
     awake_from = max(rule_date, rule.snoozed_until or rule_date)
     first = max(newest_day - timedelta(days=LOOK_BACK_DAYS), awake_from - timedelta(days=1))
     for number in range((newest_day - first).days + 1):
         day = first + timedelta(days=number)
-        finding = finding_of(rule, days, day)
+        finding = finding_of(rule, days, day, so_far)
         if finding is None or day in alerted or is_cooling(rule, alerted, day):
             continue
         is_held = is_quiet(shop, rule, local.hour)
-        if rules.note(shop.shop_id, Alert(rule.rule_id, day, rule.metric, finding.value, finding.usual, local, is_held)):
+        until = finding.until_hour
+        if rules.note(shop.shop_id, Alert(rule.rule_id, day, rule.metric, finding.value, finding.usual, local, is_held, until)):
             alerted.append(day)
 
 
@@ -75,7 +84,7 @@ def _send(
 
         def message_in(language: Language, alert: Alert = alert) -> Message:
             formats = formats_of(shop, marts, language)
-            unusual = shown_finding(formats, alert.metric, alert.day, alert.value, alert.usual)
+            unusual = shown_finding(formats, alert.metric, alert.day, alert.value, alert.usual, alert.until_hour)
             return message_of(shop, unusual, formats, portal)
 
         subject = f"alert:{alert.rule_id}:{alert.day}"

@@ -61,7 +61,10 @@ class AlertRule:
 
 @dataclass(frozen=True)
 class Alert:
-    """What a rule found on a day: the value and the band of usual ones, in the units of the mart."""
+    """What a rule found on a day: the value and the band of usual ones, in the units of the mart.
+
+    ``until_hour``: the day was not over, and these are of its hours before that one (of the shop's clock).
+    """
 
     rule_id: int
     day: date
@@ -70,6 +73,7 @@ class Alert:
     usual: Usual
     at: datetime
     is_held: bool = False
+    until_hour: int | None = None
 
 
 class AlertRules:
@@ -119,11 +123,11 @@ class AlertRules:
         """Keep what a rule found; False when it has an alert of this day already."""
         with self._database.transaction() as connection:
             added = connection.execute(
-                "insert into alerts (rule_id, shop_id, day, metric, value, low, high, at, is_held) "
-                "values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing",
+                "insert into alerts (rule_id, shop_id, day, metric, value, low, high, at, is_held, until_hour) "
+                "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing",
                 [
                     *(alert.rule_id, shop_id, alert.day.isoformat(), alert.metric, alert.value, *alert.usual),
-                    *(int(alert.at.timestamp()), alert.is_held),
+                    *(int(alert.at.timestamp()), alert.is_held, alert.until_hour),
                 ],
             )
         return added.rowcount == 1
@@ -190,4 +194,5 @@ def _rule(row: sqlite3.Row) -> AlertRule:
 def _alert(row: sqlite3.Row) -> Alert:
     usual = Usual(row["low"], row["high"])
     at = datetime.fromtimestamp(row["at"], UTC)
-    return Alert(row["rule_id"], date.fromisoformat(row["day"]), row["metric"], row["value"], usual, at, bool(row["is_held"]))
+    day, is_held = date.fromisoformat(row["day"]), bool(row["is_held"])
+    return Alert(row["rule_id"], day, row["metric"], row["value"], usual, at, is_held, row["until_hour"])

@@ -23,32 +23,36 @@ class ShownFinding:
     low: ShownValue
     high: ShownValue
     is_more: bool
+    until_hour: int | None = None
+
+    def sentence(self, formats: Formats) -> str:
+        """The value of the day, or of its hours so far, and what would have been usual."""
+        text = "{day}: {value}; usual on this weekday: {low} to {high}."
+        if self.until_hour is not None:
+            text = "{day} until {hour}: {value}; usual by then on this weekday: {low} to {high}."
+        hour = f"{self.until_hour or 0}:00"
+        ends = {"low": self.low, "high": self.high}
+        return translated(text, formats.language, day=formats.day(self.day), hour=hour, value=self.value, **ends)
 
 
-def shown_finding(formats: Formats, metric: str, day: date, value: float, usual: Usual) -> ShownFinding:
+def shown_finding(
+    formats: Formats, metric: str, day: date, value: float, usual: Usual, until_hour: int | None = None
+) -> ShownFinding:
     """In the unit of the column. The band's ends are rounded as the values are; it does not reach below zero for one above."""
     column = column_named(metric)
     ends = (max(usual.low, 0.0) if value >= 0 else usual.low, usual.high)
     is_whole = column.unit not in ("share", "number", "score")
     shown, low, high = (formats.value(column, round(each) if is_whole else each) for each in (value, *ends))
-    return ShownFinding(column, day, shown, low, high, value > usual.high)
+    return ShownFinding(column, day, shown, low, high, value > usual.high, until_hour)
 
 
 def message_of(shop: Shop, finding: ShownFinding, formats: Formats, portal: str) -> Message:
     """An alert to send: the number, its day and what would have been usual."""
     language = formats.language
     title = "{shop}: {number} higher than usual" if finding.is_more else "{shop}: {number} lower than usual"
-    sentence = translated(
-        "{day}: {value}; usual on this weekday: {low} to {high}.",
-        language,
-        day=formats.day(finding.day),
-        value=finding.value,
-        low=finding.low,
-        high=finding.high,
-    )
     return Message(
         translated(title, language, shop=shop.name, number=formats.label(finding.column)),
-        (sentence,),
+        (finding.sentence(formats),),
         f"{portal}/shops/{shop.shop_id}/today?date={finding.day}",
         translated("See the day", language),
     )

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from dashboard.delivery import KINDS, Destination, Message, NotDelivered, deliver
 from dashboard.delivery.webhook_address import BadWebhook
-from dashboard.portal.alerts.findings import days_of, findings_of
+from dashboard.portal.alerts.findings import days_of, findings_of, open_day
 from dashboard.portal.alerts.rules import DIRECTIONS, METRICS, AlertRule, BadRule, rule_from
 from dashboard.portal.alerts.wording import ShownFinding, shown_finding
 from dashboard.portal.columns import column_named
@@ -128,7 +128,7 @@ def _alerts(visit: PageVisit, error: str | None = None, status: int = 400, sent_
             fresh=freshness(visit, marts, newest),
             rules=visit.portal.alert_rules.of_shop(shop_id),
             log=[
-                (shown_finding(formats, each.metric, each.day, each.value, each.usual), each.is_held)
+                (shown_finding(formats, each.metric, each.day, each.value, each.usual, each.until_hour), each.is_held)
                 for each in visit.portal.alert_rules.log(shop_id)
             ],
             metrics=[column_named(name) for name in METRICS if marts.has(DAYS, name)],
@@ -151,8 +151,11 @@ def _preview(marts: ShopMarts, formats: Formats, rule: AlertRule, newest: Mappin
     """The days of the last ones on which the rule would have fired, newest first."""
     last = newest["shop_date"]
     first = last - timedelta(days=_PREVIEWED_DAYS - 1)
-    unusual = findings_of(rule, days_of(marts, [rule.metric], first, last), first, last)
-    return [shown_finding(formats, rule.metric, each.day, each.value, each.usual) for each in reversed(unusual)]
+    days = days_of(marts, [rule.metric], first, last)
+    unusual = findings_of(rule, days, first, last, open_day(marts, days, formats.time_zone))
+    return [
+        shown_finding(formats, rule.metric, each.day, each.value, each.usual, each.until_hour) for each in reversed(unusual)
+    ]
 
 
 def _rule(visit: PageVisit, fields: Mapping[str, str]) -> AlertRule:

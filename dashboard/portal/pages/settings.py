@@ -19,6 +19,7 @@ from dashboard.portal.rule_forms import (
 from dashboard.portal.visit import BadRequest, NoSuchPage, PageVisit
 from jishi.contract.sender import OrderSource
 from jishi.customer_rules import MOST_EXCLUSIONS, CustomerRules, Exclusion
+from jishi.funnel_rules import FunnelRules
 from jishi.identity import DEVICE, USER
 from jishi.money import CURRENCY_DIGITS
 from jishi.quiet_hours import QuietHours
@@ -28,6 +29,7 @@ CHANGED = "changed a setting"
 _LONGEST_NAME = 80
 _TITLES = {
     **{"name": "Name of the shop", "orders_from": "Whose orders count", "visits_end": "Visits end"},
+    **{"funnel_order": "Steps of the funnel", "funnel_minutes": "Minutes after the first view in which steps count"},
     **{"quiet_hours": "Quiet hours", "exclusions": "Who is no customer"},
 }
 # Who an exclusion names: how the person ids begin, and whether all that begin so are meant.
@@ -41,6 +43,7 @@ REASONS = {"guest": "guest", "staff": "staff", "distributor": "distributor"}
 SOURCES: dict[OrderSource, str] = {"server": "those that the shop's server sends", "page": "those that the shop's pages send"}
 
 VISIT_ENDS = {"pause": "after 30 minutes without an act", "midnight": "after 30 minutes without an act, and at midnight"}
+FUNNEL_ORDERS = {"strict": "each after the one before it", "any": "in any order within the visit"}
 
 
 def settings(visit: PageVisit) -> Response:
@@ -60,22 +63,29 @@ def settings(visit: PageVisit) -> Response:
         sources=SOURCES,
         visit_ends=VISIT_ENDS,
         visits_end=_visits_end(shop),
+        funnel_orders=FUNNEL_ORDERS,
+        funnel_order=_funnel_order(shop.funnel),
         changes=visit.portal.audit.newest(shop.shop_id, 50, CHANGED),
     )
 
 
 def change_shop(visit: PageVisit) -> Response:
-    """Another name, another sender whose orders count, or another end of visits; the last two hold from now on."""
+    """Another name, another sender whose orders count, another end of visits, or other steps of the funnel.
+
+    Orders and ends of visits hold from now on, the funnel for all visits from the next numbers on.
+    """
     name, source = visit.form.get("name", "").strip()[:_LONGEST_NAME], visit.form.get("orders_from")
     if not name or not name.isprintable():
         raise BadRequest("A shop needs a name.")
     orders_from: OrderSource = "page" if source == "page" else "server"
+    funnel = _funnel_of(visit)
     with Shops.edit(visit.portal.paths.shops_file) as shops:
         before = shops.get(visit.shop.shop.shop_id)
         shops.shops[before.shop_id] = before.model_copy(update={"name": name})
         if orders_from != before.orders_from:
             shops.choose_order_source(before.shop_id, orders_from)
         shops.end_visits_at_midnight(before.shop_id, visit.form.get("visits_end") == "midnight")
+        shops.set_funnel_rules(before.shop_id, funnel)
         after = shops.get(before.shop_id)
     _note(visit, before, after)
     return visit.redirect(visit.path("settings"))
@@ -186,11 +196,31 @@ def _visits_end(shop: Shop) -> str:
     return "midnight" if shop.visits_end_at_midnight else "pause"
 
 
+def _funnel_of(visit: PageVisit) -> FunnelRules:
+    """The funnel that a form sets. Raises BadRequest for minutes that cannot be."""
+    minutes = visit.form.get("funnel_minutes", "").strip()
+    try:
+        return FunnelRules(in_order=visit.form.get("funnel_order") != "any", window_minutes=int(minutes) if minutes else None)
+    except ValueError:
+        title = visit.text(_TITLES["funnel_minutes"])
+        raise BadRequest("{field}: write a whole number from 1 to {most}.", field=title, most="1440") from None
+
+
+def _funnel_order(rules: FunnelRules) -> str:
+    return "strict" if rules.in_order else "any"
+
+
+def _funnel_minutes(rules: FunnelRules) -> str:
+    return f"{rules.window_minutes or ''}"
+
+
 def _note(visit: PageVisit, before: Shop, after: Shop) -> None:
     """Each setting that is another one now, as it was and as it is."""
     digits = CURRENCY_DIGITS[before.currency]
     pairs = [(name, f"{getattr(before, name)}", f"{getattr(after, name)}") for name in ("name", "orders_from")]
     pairs.append(("visits_end", _visits_end(before), _visits_end(after)))
+    pairs.append(("funnel_order", _funnel_order(before.funnel), _funnel_order(after.funnel)))
+    pairs.append(("funnel_minutes", _funnel_minutes(before.funnel), _funnel_minutes(after.funnel)))
     pairs += [
         (field.name, written(before.customers, field, digits), written(after.customers, field, digits))
         for field in CUSTOMER_FIELDS

@@ -8,5 +8,7 @@ select
     shop_id,
     name,
     time_zone,
-    currency
+    currency,
+    funnel_in_order,
+    funnel_window_minutes
 from source

@@ -3,6 +3,12 @@ with funnel_days as (
 
     select * from {{ ref('fct_funnel_days') }}
 
+),
+
+visit_categories as (
+
+    select * from {{ ref('fct_visit_categories') }}
+
 )
 
 select
@@ -17,3 +23,9 @@ where
     or paid_sessions + paid_without_cart_sessions + paid_otherwise_sessions <> paying_sessions
     or paid_without_cart_sessions > viewed_sessions
     or paying_sessions > sessions
+union all
+select
+    shop_id,
+    started_date
+from visit_categories
+where has_paid and not has_checked_out or has_checked_out and not has_added

@@ -33,6 +33,13 @@ MODEL_FAULTS = (
         {"days_equal_sessions"},
     ),
     ModelFault(
+        "a category's visits paid without a cart",
+        "fct_visit_categories",
+        "funnels.has_added,",
+        "false as has_added,",
+        {"funnel_steps_are_nested"},
+    ),
+    ModelFault(
         "refunds of another order join too",
         "fct_orders",
         "orders.shop_id = refunds.shop_id and orders.order_id = refunds.order_id",

@@ -133,6 +133,18 @@ def test_the_value_per_buyer_of_a_day_is_one_number(till: duckdb.DuckDBPyConnect
     assert answered == days
 
 
+def test_who_bought_in_a_currency_without_a_rate_does_not_make_the_others_poorer(
+    project: Project, metric_sql: MetricSql
+) -> None:
+    """What they spent is unknown, and not nothing."""
+    rows = shop("port") + order("port", "o1", "u:p", FIRST, 1000)
+    rows += order("port", "o2", "u:q", FIRST, 9000).replace("'CNY'", "'XAF'")
+    names = ["customers", "customer_spend", "spend_per_customer", "aov_per_buyer", "aov_per_order"]
+    with project.built(rows) as marts:
+        row = asked(marts, metric_sql, names, "port")
+    assert [float(row[name]) for name in names] == [2, 1000, 1000, 1000, 1000]
+
+
 def test_an_order_that_is_reported_twice_is_one(till: duckdb.DuckDBPyConnection) -> None:
     """On the day of the first report, in every mart (Matomo #15266)."""
     sums = """

@@ -124,6 +124,7 @@ def answer(layer: MetricLayer, names: list[str], **question: Any) -> pd.DataFram
 def test_every_metric_of_days_is_what_pandas_makes_of_silver(layer: MetricLayer, expected: pd.DataFrame) -> None:
     names = sorted(expected.columns)
     without_days = {"customers", "customer_orders", "customer_spend", "spend_per_customer", "orders_per_customer"}
+    without_days |= {"priced_customers"}
     without_days |= {"days_since_last_order", "expected_customer_value"}
     without_days |= {f"{period}_{what}" for period in ("weekly", "monthly") for what in COHORT_METRICS}
     without_days |= {"monthly_cohort_revenue", "monthly_cohort_revenue_per_customer"}

@@ -87,14 +87,23 @@ class Platform:
 
     def change_item(self, shop_id: str, item_id: str, category: str, stock: int) -> None:
         """Send an ``item_changed`` through the log, as the collector's forwarder does."""
-        now = datetime.now(UTC)
         payload = {"item_id": item_id, "title": item_id, "category": category, "unit_price_minor": 100, "currency": "CNY"}
+        self._send(shop_id, "item_changed", payload | {"stock": stock})
+
+    def pay(self, shop_id: str, user_id: str, order_id: str, item_ids: list[str]) -> None:
+        """Send an ``order_paid`` through the log."""
+        lines = [{"item_id": item_id, "quantity": 1, "unit_price_minor": 100} for item_id in item_ids]
+        self._send(shop_id, "order_paid", {"order_id": order_id, "currency": "CNY", "lines": lines}, user_id=user_id)
+
+    def _send(self, shop_id: str, kind: str, properties: dict[str, Any], **fields: str) -> None:
+        now = datetime.now(UTC)
         event = {
-            "event_id": f"{item_id}-{now.timestamp()}",
+            "event_id": f"{kind}-{now.timestamp()}",
             "shop_id": shop_id,
-            "type": "item_changed",
+            "type": kind,
             "occurred_at": now.isoformat(timespec="milliseconds"),
-            "properties": payload | {"stock": stock},
+            "properties": properties,
+            **fields,
         }
         record, _ = record_of(event, shop_id=shop_id, collector_id="t", seq=0, collected_at_ms=0)
         producer = Producer({"bootstrap.servers": self.broker.bootstrap})

@@ -34,6 +34,15 @@ class TinyRelease:
     placement_notes: Mapping[str, str] = field(default_factory=dict)
     newcomers: None = None
 
+    sold_placements: frozenset[str] = frozenset()
+
+    @property
+    def is_bought_again(self) -> np.ndarray:
+        return np.zeros(len(self.item_ids), dtype=np.bool_)
+
+    def purchases(self, person_id: str) -> np.ndarray:
+        return np.empty(0, dtype=np.int64)
+
     def newcomers_near(self, person_id: str) -> None:
         return None
 
@@ -107,6 +116,15 @@ def test_each_thing_is_picked_up_when_it_appears(platform: Any, until: Callable[
             headers = {"Authorization": f"Bearer {shop.key}"}
             assert client.get(f"/v1/shops/{SHOP}/readiness", headers=headers).json()["live_changes"] == 2
             assert payload["stream"]["waiting_for"] is None
+
+            # What somebody has just paid for is known from the log, and goes with what is near it.
+            paid = {"placement": "after_payment", "user_id": "payer", "limit": 3}
+            assert items(**paid)[0] == "s1"
+            platform.pay(SHOP, "payer", "o1", ["l4", "s1"])
+            until(lambda: items(**paid)[0] == "l5")
+            assert "s1" not in items(**paid)
+            assert items(placement="after_payment", order_id="o1", limit=3) == items(**paid)
+            assert items(placement="after_payment", user_id="another", limit=3)[0] == "s1"
 
             # A table published later, but made before these changes, must not bring the old state back.
             platform.change_item(SHOP, "s2", "skirts", stock=0)

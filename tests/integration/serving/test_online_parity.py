@@ -38,6 +38,15 @@ class ParityRelease:
     popularity = np.ones(len(ITEMS), dtype=np.float32)
     newcomers, placement_notes = None, MappingProxyType({})
 
+    sold_placements: frozenset[str] = frozenset()
+
+    @property
+    def is_bought_again(self) -> np.ndarray:
+        return np.zeros(len(self.item_ids), dtype=np.bool_)
+
+    def purchases(self, person_id: str) -> np.ndarray:
+        return np.empty(0, dtype=np.int64)
+
     def newcomers_near(self, person_id: str) -> None:
         return None
 

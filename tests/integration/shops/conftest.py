@@ -22,7 +22,7 @@ from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
 from jishi.shop_runs import ShopResult, read_run
 from jishi.shops import Shop, Shops
-from simulator.history import simulate
+from simulator.history import simulate, spend_file
 from simulator.world import SimulationPlan
 from tests.integration.shops.retail_excerpt import retail_lines
 
@@ -186,6 +186,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> ShopPlatform:
     rates.write_text(RATES)
     platform.command("rates", "imports", "rates", str(rates), "--shop", ORDERS)
     platform.command("history", "imports", "history", *named, *ledger)
+    platform.command("spend", "imports", "spend", str(spend_file(folder / "simulated", KISSA)), "--shop", KISSA)
     printed = platform.command("groups", "ops.cli", "shops", "groups", "--landed")
     assert [group["SHOPS"].split()[1::2] for group in json.loads(printed)] == [sorted({*SHOPS} - {BARE})]
     platform.command("silver", "spark_jobs", "silver", "--batch", "history", *named, *ledger)

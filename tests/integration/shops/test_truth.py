@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections import defaultdict
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from jishi.lake.reading import open_version
 from jishi.marts import mart_rows
 from jishi.metrics import open_metrics
+from simulator.history import spend_file
 from tests.integration.shops.conftest import KISSA, ShopPlatform
 from tests.integration.shops.test_another_shop import landed
 
@@ -40,6 +42,38 @@ def test_persons_visits_conversion_and_repeat_rate_are_the_played_ones(platform:
     buyers = mart_rows(lake, "select count(*) as orders from fct_orders where shop_id = ? group by person_id", KISSA)
     assert sum(buyer["orders"] > 1 for buyer in buyers) / len(buyers) == pytest.approx(repeat_rate, rel=0.01)
     assert 0 < repeat_rate < 1
+
+
+def test_page_views_are_those_that_were_played(platform: ShopPlatform) -> None:
+    [counted] = mart_rows(
+        open_version(platform.settings), "select sum(page_views) as page_views from fct_shop_days where shop_id = ?", KISSA
+    )
+    assert counted["page_views"] == summary(platform)["page_views"] > 0
+
+
+def test_what_was_spent_on_channels_stands_beside_what_they_brought(platform: ShopPlatform) -> None:
+    """Return and cost of a new customer of each paid channel, from the file and the credited orders themselves."""
+    lake = open_version(platform.settings)
+    spent: defaultdict[str, int] = defaultdict(int)
+    with spend_file(platform.paths.var.parent / "simulated", KISSA).open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            spent[row["channel"]] += int(row["amount"])  # yen have no minor unit
+    metrics = ["channel_spend", "roas", "acquisition_cost"]
+    last = "{{ Dimension('credit__model') }} = 'last'"
+    rows = open_metrics(lake).rows(metrics, ["credit__channel"], shop_id=KISSA, where=[last])
+    shown = {row["credit__channel"]: row for row in rows if row["channel_spend"] is not None}
+    assert {channel: row["channel_spend"] for channel, row in shown.items()} == spent
+    credited = mart_rows(
+        lake,
+        "select channel, sum(net_minor) as net, count(*) filter (is_first_kept_order) as customers "
+        "from fct_attribution_credits where shop_id = ? and model = 'last' group by channel",
+        KISSA,
+    )
+    for row in (row for row in credited if row["channel"] in spent):
+        amount = spent[row["channel"]]
+        assert shown[row["channel"]]["roas"] == pytest.approx(float(row["net"]) / amount)
+        assert shown[row["channel"]]["acquisition_cost"] == pytest.approx(amount / row["customers"])
+    assert len(spent) == 4
 
 
 def test_bots_are_those_that_were_let_loose(platform: ShopPlatform) -> None:

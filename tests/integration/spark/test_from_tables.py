@@ -156,7 +156,7 @@ def test_the_same_tables_give_the_same_bytes(paths: Paths) -> None:
 
     first = from_tables.train(paths, newest(paths.var), "a")
     written = files()
-    names = {"popularity.npz", "item_knn.npz", "als.npz", "context_bought_together.npz"}
+    names = {"popularity.npz", "item_knn.npz", "als.npz", "repurchase.npz", "context_bought_together.npz"}
     names |= {"lists_person_candidates.npz", "lists_person_candidates_and_own.npz"}
     names |= {"items.json", "persons.json", "manifest.json"}
     assert set(written) == {f"{part}/{name}" for part in ("window", "full") for name in names}

@@ -212,6 +212,19 @@ def test_taste_that_does_not_beat_popularity_is_not_served(released: Released) -
     assert Release.load(paths.models, "a", candidate).taste("p05") is None
 
 
+def test_a_release_says_where_what_sells_answers(released: Released) -> None:
+    paths, candidate, folder = released
+    assert Release.load(paths.models, "a", candidate).sold_placements == frozenset()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["placements"]["item"] = {"model": "popularity", "recipe": None, "sentence": "the ladder is no better"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    release = Release.load(paths.models, "a", candidate)
+    assert release.sold_placements == {"item"}
+    assert release.placement("home") is not None
+    assert release.ladder_alone().placement("home") is None
+    assert release.ladder_alone().sold_placements == frozenset()
+
+
 def test_a_release_of_the_first_format_is_served_by_the_ladder(released: Released) -> None:
     paths, candidate, folder = released
     manifest = json.loads((folder / "manifest.json").read_text())

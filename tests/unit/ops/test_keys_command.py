@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from jishi.funnel_rules import FunnelRules
 from jishi.quiet_hours import QuietHours
 from jishi.settings import get_settings
 from jishi.shops import Shop, Shops
@@ -154,6 +155,28 @@ def test_a_shop_has_quiet_hours_and_keeps_them_when_it_is_registered_again(tmp_p
     assert "unknown shop 'x'; known: a" in shops("quiet", "x", "22", "8")
     assert "a: no quiet hours" in shops("quiet", "a")
     assert Shops.load(tmp_path / "shops.json").get("a").quiet_hours is None
+
+
+def test_a_shop_says_which_acts_are_steps_of_its_funnel(tmp_path: Path, run: Callable[..., str]) -> None:
+    run("create", "a", "--right", "track")
+
+    def shops(*arguments: str) -> str:
+        return CliRunner().invoke(app, ["shops", *arguments], env={"COLUMNS": "200"}).output
+
+    def rules() -> FunnelRules:
+        return Shops.load(tmp_path / "shops.json").get("a").funnel
+
+    assert rules() == FunnelRules(in_order=True, window_minutes=None)
+    assert "steps in any order, within 90 minutes of the first view" in shops("funnel", "a", "any", "--within", "90")
+    with Shops.edit(tmp_path / "shops.json") as registry:
+        registry.add(Shop(shop_id="a", name="registered again"))
+    assert rules() == FunnelRules(in_order=False, window_minutes=90)
+    assert "choose strict or any" in shops("funnel", "a", "loose")
+    assert "minutes, from 1 to 1440" in shops("funnel", "a", "strict", "--within", "0")
+    assert "unknown shop 'x'" in shops("funnel", "x", "strict")
+    assert rules() == FunnelRules(in_order=False, window_minutes=90)
+    assert "each step after the one before it, to the end of the visit" in shops("funnel", "a", "strict")
+    assert rules() == FunnelRules()
 
 
 def test_a_test_key_sends_and_says_so(run: Callable[..., str], tmp_path: Path) -> None:

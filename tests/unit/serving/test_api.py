@@ -19,6 +19,7 @@ from models.explore import Belief
 from serving.api import make_app
 from serving.engine import Engine
 from serving.exploring import SLOT
+from serving.orders import PaidOrder
 
 URL = "/v1/shops/a/recommendations"
 
@@ -136,7 +137,26 @@ def test_wrong_keys_have_codes_and_reveal_no_shop(api: Api) -> None:
     assert (absent.status_code, absent.json()) == (foreign.status_code, foreign.json())
 
 
-def test_a_shop_without_a_release_says_when_to_come_back(api: Api) -> None:
+def test_a_shop_without_a_release_is_answered_from_its_catalogue(api: Api, tiny: Any) -> None:
+    url = "/v1/shops/b/recommendations"
+    for number in range(6):
+        api.engine.states.of("b").apply(tiny.item(f"n{number}", "new" if number < 3 else "old", at_ms=number + 1))
+    for order_id in ("o1", "o2"):
+        api.engine.orders.put(PaidOrder("b", order_id, ("n1",), ("u:9",), 1))
+    api.engine.orders.put(PaidOrder("a", "o1", ("n2",), ("u:9",), 1))
+    answer = api.get(url, key="b").json()
+    assert (answer["served_by"], answer["model"], answer["model_version"]) == ("popular", "bundled", "none")
+    assert [each["item_id"] for each in answer["items"]] == ["n1", "n5", "n4", "n3", "n2", "n0"]  # sold twice, then the newest
+    api.engine.states.of("b").apply(tiny.item("n1", "new", stock=0, at_ms=99))
+    assert api.get(url, key="b").json()["items"][0]["item_id"] == "n5"
+    page = api.get(url, key="b", placement="item", item_id="n0").json()
+    assert page["items"][0]["item_id"] == "n2"  # of the page's category
+    assert not api.get("/v1/shops/b/readiness", key="b").json()["ready"]
+    api.engine.stream.has_caught_up = False
+    assert api.get(url, key="b").json()["error"]["code"] == "catching_up"
+
+
+def test_a_shop_without_items_says_when_to_come_back(api: Api) -> None:
     answer = api.get("/v1/shops/b/recommendations", key="b")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_release")
     assert int(answer.headers["Retry-After"]) > 0

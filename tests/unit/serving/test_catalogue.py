@@ -77,6 +77,18 @@ def test_an_item_that_a_new_snapshot_no_longer_has_is_gone_unless_an_event_is_ne
         assert sorted(catalogue.items) == ["changed-since", "from-an-event", "stays"]
 
 
+def test_an_item_that_an_event_changed_is_gone_with_the_snapshot_that_has_seen_the_event(tiny: Any) -> None:
+    """It was changed after one snapshot, and the next one, which knows later changes of others, does not have it."""
+    hour, catalogue = 3_600_000, Catalogue()
+    catalogue.put_snapshot({i: tiny.item(i, at_ms=1) for i in ("stays", "removed", "just-changed")})
+    for item_id, at_ms in (("removed", hour), ("new-and-removed", hour), ("just-changed", 3 * hour), ("new", 3 * hour)):
+        assert catalogue.put(tiny.item(item_id, at_ms=at_ms))
+    catalogue.put_snapshot({"stays": tiny.item("stays", at_ms=2 * hour - 1)})
+    assert sorted(catalogue.items) == ["just-changed", "new", "new-and-removed", "removed", "stays"]  # it may not know yet
+    catalogue.put_snapshot({"stays": tiny.item("stays", at_ms=2 * hour)})
+    assert sorted(catalogue.items) == ["just-changed", "new", "stays"]
+
+
 def test_a_shop_whose_catalogue_is_gone_answers_nothing(tiny: Any) -> None:
     state = ShopState("a")
     state.use_release(tiny.model(["i0"]), 0.0)

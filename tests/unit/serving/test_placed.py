@@ -162,6 +162,14 @@ def test_a_release_without_a_model_for_the_placement_leaves_it_to_the_ladder(sho
     assert {ask(shop, placement=placement, item_id="i1").model for placement in get_args(Placement)} == {LADDER}
 
 
+def test_where_not_even_the_ladder_is_better_what_sells_answers(placed: Any) -> None:
+    placed.model.sold_placements = frozenset({"item"})
+    answer = ask(placed, ["i12"], placement="item", item_id="i4", persons=("u",))
+    assert (answer.model, answer.served_by) == ("popularity", "popular")
+    assert reasons_of(answer) == [(f"i{number}", "popular") for number in (0, 1, 2, 3, 5)]
+    assert ask(placed, placement="cart", item_id="i4").model == "best_of_cart"
+
+
 NUMBER = st.integers(0, 11)
 WEIGHTS = st.dictionaries(NUMBER, st.floats(0.0625, 5, width=32), min_size=1, max_size=6)
 ENTRIES = st.lists(

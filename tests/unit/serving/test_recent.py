@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,9 +19,15 @@ class StoredAnswer:
         items: list[list[str] | None],
         valid_until_ms: list[int | None],
         known_ms: list[list[int] | None] | None = None,
+        as_of_ms: list[int] | None = None,
     ) -> None:
         times = known_ms or [None] * len(items)
         self._values = {LAST_ITEMS.name: items, KNOWN_MS.name: times, "valid_until_ms": valid_until_ms}
+        stamps = [SimpleNamespace(ToMilliseconds=lambda at=at: at) for at in as_of_ms or [0] * len(items)]
+        self.proto = SimpleNamespace(
+            metadata=SimpleNamespace(feature_names=SimpleNamespace(val=[LAST_ITEMS.name])),
+            results=[SimpleNamespace(event_timestamps=stamps)],
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return self._values
@@ -71,6 +78,15 @@ def test_values_of_an_earlier_version_have_no_times_and_come_last() -> None:
     recent = Recent()
     recent.use(Store(StoredAnswer([["old"], ["new"]], [None, None], [None, [5]])))
     assert items_of(recent, "a", ["u:x", "a:d"]) == ["new", "old"]
+
+
+def test_what_has_no_times_is_as_old_as_its_value_and_fades_no_faster() -> None:
+    day_ms = 86_400_000
+    recent = Recent(now_ms=lambda: 20 * day_ms)
+    recent.use(
+        Store(StoredAnswer([["a", "b"], ["b", "c"]], [None, None], [None, [19 * day_ms, 1]], [18 * day_ms, 19 * day_ms]))
+    )
+    assert recent.last_acts("s", ["u:x", "a:d"]) == [("b", 86_400.0), ("c", 20 * 86_400 - 0.001), ("a", 2 * 86_400.0)]
 
 
 def test_nobody_asks_for_nobody() -> None:

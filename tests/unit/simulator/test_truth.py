@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter, defaultdict
+from datetime import datetime, timedelta
+
+import pytest
 
 from imports.bronze import LineCounts, bronze_rows
 from jishi.contract import Refusal, check_event
+from jishi.contract.properties import PROPERTIES
 from jishi.outcomes import Outcome, outcome_without_history
+from simulator.presets import preset_of
 from simulator.truth import paid_minor
 
 
@@ -38,7 +44,39 @@ def test_planted_defects_are_what_contract_and_outcomes_find(shop):
 def test_every_event_that_is_not_broken_keeps_the_contract(events):
     refused = [result for event in events if isinstance(result := check_event(event, "xinghe"), Refusal)]
     assert refused == []
-    assert len({event["type"] for event in events}) == 20, "every type of the contract occurs"
+    assert {event["type"] for event in events} == {*PROPERTIES}, "every type of the contract occurs"
+
+
+def test_pages_are_opened_by_people_where_they_look_around_and_check_out(shop, events):
+    pages = [event for event in events if event["type"] == "page_viewed"]
+    assert len(pages) == shop.truth["page_views"] > 0
+    assert not {page["anonymous_id"] for page in pages} & set(shop.truth["bots"])
+    at_checkout = Counter(page["session_id"] for page in pages if page["properties"]["path"] == "/checkout")
+    assert at_checkout == Counter(event["session_id"] for event in events if event["type"] == "checkout_started")
+    searched = Counter(page["session_id"] for page in pages if page["properties"]["path"] == "/search")
+    assert searched == Counter(event["session_id"] for event in events if event["type"] == "search_performed")
+
+
+def test_spend_is_for_clicks_of_paid_channels_that_were_visits(shop, events):
+    """Each day of a channel has no more clicks than visits, at about the price of the channel, and free channels have none."""
+    rows = list(csv.DictReader((shop.folder / "spend" / "xinghe.csv").open(encoding="utf-8")))
+    first: dict[str, dict] = {}
+    bots = set(shop.truth["bots"])
+    for event in sorted(events, key=lambda event: event["occurred_at"]):
+        if event.get("session_id") and event["type"] != "order_refunded" and event["anonymous_id"] not in bots:
+            first.setdefault(event["session_id"], event)
+    visits = Counter(
+        (f"{datetime.fromisoformat(event['occurred_at']) + timedelta(hours=8):%Y-%m-%d}", event["context"]["channel"])
+        for event in first.values()
+    )
+    prices = preset_of("xinghe").click_price_minor
+    assert {(row["date"], row["channel"]) for row in rows} == {key for key in visits if key[1] in prices}
+    assert {row["channel"] for row in rows} == {*prices} < {channel for _, channel in visits}
+    assert all(0 <= int(row["clicks"]) <= visits[row["date"], row["channel"]] for row in rows)
+    for channel, price in prices.items():
+        of_channel = [row for row in rows if row["channel"] == channel]
+        clicks = sum(int(row["clicks"]) for row in of_channel)
+        assert 100 * sum(int(row["amount"]) for row in of_channel) / clicks == pytest.approx(price, rel=0.2)
 
 
 def test_money_is_the_sum_of_the_orders(shop, events):

@@ -9,6 +9,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from datetime import date, timedelta
+from decimal import Decimal
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,14 @@ import pytest
 
 import dashboard.digest.__main__ as command
 from dashboard.delivery import Destination
-from dashboard.digest.numbers import TopItem, WeekNotReached, WeekNumbers, direction, numbers_of
+from dashboard.digest.changes import Change, change_of
+from dashboard.digest.numbers import TopItem, WeekNotReached, WeekNumber, WeekNumbers, direction, numbers_of
 from dashboard.digest.page import Digest
 from dashboard.digest.pictures import days_picture
 from dashboard.digest.week import Week
 from dashboard.portal.alerts.rules import Alert, AlertRule
 from dashboard.portal.alerts.usual import Usual
+from dashboard.portal.columns import column_named
 from dashboard.portal.formats import Formats
 from dashboard.portal.published_marts import PublishedMarts
 from dashboard.portal.shop_marts import marts_of_shop
@@ -111,6 +114,42 @@ def test_a_week_is_not_compared_with_the_days_of_the_week_in_which_the_shop_bega
     assert {(number.before, number.direction) for number in numbers} == {(None, None)}
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "other", "english", "chinese"),
+    [
+        ("orders", 7, 4, "+75.0%", "+75.0%"),
+        ("orders", 4, 4, "0.0%", "0.0%"),
+        ("orders", 0, 4, "−100.0%", "−100.0%"),
+        ("orders", 4, 0, None, None),  # of nothing nothing is a percentage
+        ("orders", 0, 0, None, None),
+        ("orders", 10001, 10000, "+<0.1%", "+<0.1%"),
+        ("visitors", None, 4, None, None),
+        ("visitors", 4, None, None, None),
+        ("conversion", 0.03, 0.02, "+1.0 pp", "+1.0 个百分点"),  # and not +50 %
+        ("conversion", 0.02, 0.0, "+2.0 pp", "+2.0 个百分点"),
+        ("refund_rate_by_refund_day", 0.104, 0.125, "−2.1 pp", "−2.1 个百分点"),
+        ("conversion", None, 0.02, None, None),
+        ("net_gmv_minor", Decimal(150060), Decimal(100000), "+50.1%", "+50.1%"),
+        ("net_gmv_minor", 12345, -500, None, None),  # more was refunded than sold
+        ("net_gmv_minor", -500, 1000, "−150.0%", "−150.0%"),
+        ("customer_value_minor", 133.4, 100.0, "+33.4%", "+33.4%"),
+    ],
+)
+def test_changes_are_percent_or_points_and_none_where_there_is_no_base(
+    name: str, value: Any, other: Any, english: str | None, chinese: str | None
+) -> None:
+    change = change_of(column_named(name), value, other)
+    assert (change and change.shown("en"), change and change.shown("zh")) == (english, chinese)
+
+
+def test_changes_stand_beside_the_weeks_that_are_known() -> None:
+    shop, orders = Shop(shop_id="s", name="集市"), WeekNumber(column_named("orders"), 7, 4, None, None)
+    assert (orders.change, orders.year_change) == (Change(Decimal(75), is_points=False), None)
+    digest = Digest(shop, WeekNumbers(WEEK, [orders], [], [], []), [], Formats("zh", "CNY", "UTC"), "http://p")
+    assert "支付订单: 7 单 (上周 4 单▲ +75.0%, 去年同周 –)" in digest.message().text
+    assert len(re.findall(r"\+75\.0%", digest.page())) == 1
+
+
 def test_a_week_that_is_not_worked_up_is_not_compared(twins: TwinShops) -> None:
     with marts_of_shop(PublishedMarts(twins.settings), PLAIN) as marts:
         with pytest.raises(WeekNotReached, match=r"end on 2026-11-29, before 2026-12-06"):
@@ -138,7 +177,7 @@ def test_pages_are_written_in_both_languages_with_pictures_inside_and_nothing_fr
         assert not canaries_in(re.sub(r'src="[^"]*"', "", page).encode())
         assert "<script" not in page
     text = unescape(re.sub(r"<[^>]+>", " ", english))
-    assert re.search(r"Orders\s+7 orders\s+7 orders =\s+–", text)
+    assert re.search(r"Orders\s+7 orders\s+7 orders =\s+0\.0%\s+–", text)
     assert "Orders · 2026-11-25 Wed: 3 orders; usual on this weekday: 5 orders to 9 orders." in text
     assert "2026-11-22 Sun: 2" not in text
     outside = re.sub('一样的店|style="[^"]*"', "", english)
@@ -172,7 +211,7 @@ def test_each_receiver_gets_a_week_once_in_its_language_and_a_failure_is_named(
         [(to, data)] = box.mails
         mail: Any = email.message_from_bytes(data, policy=email.policy.default)
         assert (to, mail["Subject"]) == ("mei@example.org", "一样的店：2026-11-23 起的一周")
-        assert "支付订单: 7 单 (上周 7 单=, 去年同周 –)" in mail.get_body(("plain",)).get_content()
+        assert "支付订单: 7 单 (上周 7 单= 0.0%, 去年同周 –)" in mail.get_body(("plain",)).get_content()
         [page, *pictures] = mail.get_body(("related",)).iter_parts()
         assert {f"cid:{part['Content-ID'].strip('<>')}" for part in pictures} == set(
             re.findall(r'src="([^"]+)"', page.get_content())

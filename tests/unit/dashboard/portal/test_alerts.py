@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
@@ -17,7 +20,7 @@ from starlette.testclient import TestClient
 import dashboard.portal.alerts.__main__ as command
 from dashboard.delivery import Destination, Message, NotDelivered
 from dashboard.portal.alerts.checking import check_shop
-from dashboard.portal.alerts.findings import days_of, finding_of, findings_of
+from dashboard.portal.alerts.findings import UnusualDay, days_of, finding_of, findings_of, open_day
 from dashboard.portal.alerts.rules import Alert, AlertRule, AlertRules, BadRule, rule_from
 from dashboard.portal.alerts.usual import Usual, usual_of
 from dashboard.portal.app import make_app
@@ -32,6 +35,7 @@ from tests.unit.dashboard.delivery.servers import chat_server
 from tests.unit.dashboard.portal.twins import CANARY, PLAIN, TwinShops, post
 
 SHOP = Shop(shop_id="s", name="集市", time_zone="Asia/Shanghai", currency="CNY")
+SHANGHAI = ZoneInfo("Asia/Shanghai")
 MONDAY = date(2026, 11, 23)
 MORNING = datetime(2026, 11, 24, 1, tzinfo=UTC)  # nine o'clock in Shanghai
 LESS = AlertRule("orders", "less", 0.3)
@@ -114,7 +118,7 @@ def test_a_day_against_the_same_weekday(tmp_path: Path, newest: int | None, befo
 
 def test_other_weekdays_are_no_measure(tmp_path: Path) -> None:
     """Ten orders on each Monday and a hundred on each other day: a Monday with ten is usual."""
-    orders = {MONDAY - timedelta(days=back): 10 if back % 7 == 0 else 100 for back in range(60)}
+    orders: dict[date, int | None] = {MONDAY - timedelta(days=back): 10 if back % 7 == 0 else 100 for back in range(60)}
     days = days_of(marts_with(tmp_path, orders), ["orders"], MONDAY, MONDAY)
     assert finding_of(AlertRule("orders", "either", 0.2), days, MONDAY) is None
 
@@ -136,6 +140,137 @@ def test_a_day_that_is_not_over_fires_only_for_a_sum_that_is_too_high_already(tm
             finding_of(AlertRule("conversion", "either", 0.01), {**days, MONDAY: {**days[MONDAY], "conversion": 0.9}}, MONDAY)
             is None
         )
+
+
+def hourly(
+    folder: Path, today: list[int], before: list[list[int]], *, as_of_hour: int, minutes: int = 30, unknown_weeks: int = 0
+) -> ShopMarts:
+    """Mondays by their hours (orders of ten minor units each), the newest of which is known up to an hour of Shanghai's clock.
+
+    Another shop has the same hours with a thousand orders each.
+    """
+    file = folder / "marts.duckdb"
+    as_of = datetime(2026, 11, 23, as_of_hour, minutes, tzinfo=SHANGHAI).astimezone(UTC).replace(tzinfo=None)
+    days = {MONDAY - timedelta(weeks=week): hours for week, hours in enumerate([today, *before])}
+    with duckdb.connect(str(file)) as writer:
+        writer.execute(
+            "create table fct_shop_days (shop_id varchar, shop_date date, is_complete boolean, as_of_at timestamp, "
+            "orders bigint, gmv_minor decimal(38, 0), conversion double)"
+        )
+        writer.execute(
+            "create table fct_shop_hours "
+            "(shop_id varchar, shop_date date, shop_hour bigint, orders bigint, gmv_minor decimal(38, 0), visitors bigint)"
+        )
+        writer.execute("create table dim_shops as select 's' as shop_id, 'CNY' as currency, 'Asia/Shanghai' as time_zone")
+        for shop, times in (("s", 1), ("o", 1000)):
+            for week, (day, hours) in enumerate(days.items()):
+                total = times * sum(hours)
+                row = [shop, day, week > 0, as_of, total, 10 * total, 0.5]
+                writer.execute("insert into fct_shop_days values (?, ?, ?, ?, ?, ?, ?)", row)
+                visitors = None if week > len(before) - unknown_weeks else 1
+                rows = [[shop, day, hour, times * n, 10 * times * n, visitors and n] for hour, n in enumerate(hours)]
+                writer.executemany("insert into fct_shop_hours values (?, ?, ?, ?, ?, ?)", rows)
+    database = duckdb.connect()
+    database.execute(f"attach '{file}' as published (read_only)")
+    columns = {
+        "fct_shop_days": ["shop_id", "shop_date", "is_complete", "as_of_at", "orders", "gmv_minor", "conversion"],
+        "dim_shops": ["shop_id", "currency", "time_zone"],
+        "fct_shop_hours": ["shop_id", "shop_date", "shop_hour", "orders", "gmv_minor", "visitors"],
+    }
+    return ShopMarts(database.cursor(), MartsBuild(file, database, columns, 1, MORNING, None), "s")
+
+
+def so_far_finding(marts: ShopMarts, rule: AlertRule) -> UnusualDay | None:
+    days = days_of(marts, [rule.metric], MONDAY, MONDAY)
+    return finding_of(rule, days, MONDAY, open_day(marts, days, "Asia/Shanghai"))
+
+
+EVEN = [10] * 24  # 240 orders a day, ten an hour
+
+
+@pytest.mark.parametrize(
+    ("today", "rule", "expected"),
+    [
+        # Twelve whole hours: 120 are usual, two roots of which are 21.9; 30 % of it is more: 84 to 156.
+        ([10] * 12 + [1], LESS, None),
+        ([7] * 12, LESS, None),
+        ([6] * 12 + [90], LESS, 72),  # the thirteenth hour is not over and does not count
+        ([20] * 12, LESS, None),
+        ([20] * 12, AlertRule("orders", "more", 0.3), 240),  # half of a usual day, and twice its hours
+        ([20] * 12, AlertRule("gmv_minor", "either", 0.3), 2400),
+        ([13] * 12, AlertRule("orders", "more", 0.05), 156),
+        ([11] * 12, AlertRule("orders", "more", 0.05), None),  # 132: within two roots of chance (98.1 to 141.9)
+        ([6] * 12, AlertRule("visitors", "less", 0.3), 72),
+        ([6] * 12, AlertRule("conversion", "less", 0.3), None),  # a share of some hours says nothing of the day
+    ],
+)
+def test_a_day_that_is_not_over_against_the_same_hours(
+    tmp_path: Path, today: list[int], rule: AlertRule, expected: int | None
+) -> None:
+    finding = so_far_finding(hourly(tmp_path, today, [EVEN] * 4, as_of_hour=12), rule)
+    assert (finding and (finding.value, finding.until_hour)) == (expected and (expected, 12))
+
+
+def test_hours_so_far_say_nothing_too_early_of_few_weeks_of_few_orders_or_of_what_is_unknown(tmp_path: Path) -> None:
+    either = AlertRule("orders", "either", 0.3)
+    for number, (before, as_of_hour, fires) in enumerate(
+        (
+            ([EVEN] * 4, 12, True),
+            ([EVEN] * 4, 5, False),  # five hours of 24 are less than a quarter
+            ([EVEN] * 4, 0, False),
+            ([EVEN] * 2, 12, False),
+            ([[0] * 12 + [20] * 12] * 4, 12, False),  # a shop of afternoons
+            ([[0, 0, 0, 1] * 6] * 4, 12, False),  # nothing in place of three orders: 3.5 either way is chance
+            ([[0, 1] * 12] * 4, 12, True),  # and in place of six it is not: 4.9 either way
+        )
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        marts = hourly(folder, [0] * 12, before, as_of_hour=as_of_hour)
+        assert (so_far_finding(marts, either) is not None) == fires, number
+    marts = hourly(tmp_path, [1] * 12, [EVEN] * 4, as_of_hour=12, unknown_weeks=2)
+    assert so_far_finding(marts, AlertRule("visitors", "less", 0.3)) is None, "visitors are known of two Mondays"
+
+
+def test_an_alert_of_a_day_so_far_names_its_hour_in_both_languages_and_is_the_days_only_one(
+    tmp_path: Path, database: PortalDatabase, post_office: list[tuple[str, str]]
+) -> None:
+    marts, rules, receivers = hourly(tmp_path, [6] * 12, [EVEN] * 4, as_of_hour=12), AlertRules(database), Receivers(database)
+    now = datetime(2026, 11, 23, 12, 40, tzinfo=SHANGHAI).astimezone(UTC)
+    rules.add("s", LESS, now)
+    receivers.add("s", Destination("email", "mei@example.org"), "zh", {"alerts"})
+    receivers.add("s", Destination("email", "me@example.org"), "en", {"alerts"})
+
+    def check() -> None:
+        send = lambda to, message: post_office.append((to.shown, message.text))  # noqa: E731
+        check_shop(SHOP, marts, rules, receivers, send, "http://p", now)
+
+    check()
+    check()
+    texts = dict(post_office)
+    assert len(post_office) == 2
+    assert (
+        "2026-11-23 Mon until 12:00: 72 orders; usual by then on this weekday: 84 orders to 156 orders."
+        in texts["me@example.org"]
+    )
+    assert "2026-11-23 周一 截至 12:00：72 单；同一星期几此时的常态为 84 单 至 156 单。" in texts["mei@example.org"]
+    [alert] = rules.log("s")
+    assert (alert.day, alert.value, alert.until_hour) == (MONDAY, 72, 12)
+
+
+def test_a_database_of_before_gets_the_hour_of_its_alerts(tmp_path: Path) -> None:
+    file = tmp_path / "portal.db"
+    with closing(sqlite3.connect(file)) as old:
+        old.execute(
+            "create table alerts (alert_id integer primary key, rule_id integer not null, shop_id text not null, "
+            "day text not null, metric text not null, value real not null, low real not null, high real not null, "
+            "at integer not null, is_held integer not null, unique (rule_id, day))"
+        )
+        old.execute("insert into alerts values (1, 1, 's', '2026-11-23', 'orders', 3, 5, 9, 0, 0)")
+        old.commit()
+    for _ in range(2):
+        [alert] = AlertRules(PortalDatabase(file)).log("s")
+    assert (alert.value, alert.until_hour) == (3, None)
 
 
 def test_a_preview_names_the_days_and_keeps_silent_while_it_cools_down(tmp_path: Path) -> None:

@@ -241,19 +241,38 @@ def test_every_column_that_pages_name_is_in_the_marts(twins: TwinShops) -> None:
     assert {f"ref('{dataset.mart}')" for dataset in DATASETS.values()} <= {*portal["depends_on"]}
 
 
-def test_the_funnel_of_a_day_is_that_of_the_metric_layer(twins: TwinShops) -> None:
-    text = twins.client().get(f"/shops/{PLAIN}/traffic").text
-    [table] = re.findall(r'<table class="bars">(.*?)</table>', text, re.S)
-    [file] = Paths.of(twins.settings).marts_files.glob("*.duckdb")
-    with duckdb.connect(str(file), read_only=True) as connection:
-        steps = "viewed_sessions, cart_sessions, checkout_sessions, paid_sessions"
-        row = connection.execute(
-            f"select {steps} from board_funnel where shop = '{PLAIN}' and metric_time__day::date = '{NEWEST}'"
-        ).fetchone()
-    assert row is not None
-    assert [words_of(cell) for cell in re.findall(r'<td class="number">(.*?)</td>', table, re.S)] == [
-        f"{n:,} visits" for n in row
-    ]
+def test_the_funnel_is_of_the_visits_that_the_address_chooses(twins: TwinShops) -> None:
+    """The twins have a visit a day, which went through every step and saw one category."""
+
+    def steps(**query: str) -> list[str]:
+        days = {"from": f"{NEWEST - timedelta(days=4)}", "to": f"{NEWEST}"}
+        text = twins.client().get(f"/shops/{PLAIN}/traffic", params=days | query).text
+        bars = re.findall(r'<table class="bars">(.*?)</table>', text, re.S)
+        return [words_of(cell) for cell in re.findall(r'<td class="number">(.*?)</td>', "".join(bars), re.S)]
+
+    assert steps() == ["5 visits"] * 4
+    assert steps(**{"from": f"{NEWEST}"}) == ["1 visits"] * 4
+    assert steps(channel="plain-channel", device="plain-device", visitor_type="plain-visitor_type") == ["5 visits"] * 4
+    assert steps(category="plain-category", channel="plain-channel") == ["5 visits"] * 4
+    for other in ({"channel": "it's"}, {"category": "CANARY-category"}, {"category": "plain-category", "device": "{{ x }}"}):
+        assert steps(**other) == [], other
+
+
+def test_each_category_has_its_funnel_and_leads_to_its_visits(twins: TwinShops) -> None:
+    days = {"from": f"{NEWEST - timedelta(days=4)}", "to": f"{NEWEST}", "device": "plain-device"}
+    text = twins.client().get(f"/shops/{PLAIN}/traffic", params=days).text
+    [section] = [part for part in text.split("<section") if "<h2>Funnel by category</h2>" in part]
+    [row] = re.findall(r"<tr><th scope=\"row\">(.*?)</tr>", section, re.S)
+    cells = [words_of(cell) for cell in re.findall(r"<t[hd].*?>(.*?)</t[hd]>", f"<th>{row}", re.S)]
+    assert cells == ["plain-category", "5", "5", "5", "5", "100.00"]
+    [path] = re.findall(r'href="(.*?)"', row)
+    assert "category=plain-category" in path
+    assert "device=plain-device" in path
+    chosen = twins.client().get(unescape(path)).text
+    [behind] = re.findall(r'href="([^"]*/rows/visit-categories[^"]*)"', chosen)
+    assert "plain-category" in twins.client().get(unescape(behind)).text
+    for language, meaning in (("en", "Second step of a category"), ("zh", "类目漏斗第二步")):
+        assert meaning in twins.client(language=language).get(f"/shops/{PLAIN}/metrics/category_cart_sessions").text
 
 
 def test_days_unlike_others_are_named_on_every_page_of_numbers(twins: TwinShops) -> None:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from jishi.customer_rules import CustomerRules, Exclusion
+from jishi.funnel_rules import FunnelRules
 from jishi.item_thresholds import ItemThresholds
 from jishi.quiet_hours import QuietHours
 from jishi.shops import Shop, Shops
@@ -92,6 +93,27 @@ def test_settings_are_those_of_the_registry_and_each_change_is_in_the_history(tw
     assert (shop(twins).name, shop(twins).orders_from) == ("新店", "page")
     assert "those that" in client.get(f"/shops/{PLAIN}/settings").text
     assert post(client, f"/shops/{PLAIN}/settings/shop", name="一样的店", orders_from="server").status_code == 303
+
+
+def test_the_funnel_of_a_shop_is_set_by_its_owner_and_noted(twins: TwinShops) -> None:
+    client, form = twins.client(), {"name": shop(twins).name, "orders_from": "server", "visits_end": "pause"}
+    assert shop(twins).funnel == FunnelRules()
+
+    def change(**funnel: str) -> int:
+        return int(post(client, f"/shops/{PLAIN}/settings/shop", **form, **funnel).status_code)
+
+    assert change(funnel_order="any", funnel_minutes="45") == 303
+    assert shop(twins).funnel == FunnelRules(in_order=False, window_minutes=45)
+    assert shop(twins, CANARY).funnel == FunnelRules()
+    page = client.get(f"/shops/{PLAIN}/settings").text
+    assert 'value="any" selected' in page
+    assert 'name="funnel_minutes" value="45"' in page
+    assert "in which steps count" in page
+    for minutes in ("0", "1441", "soon", "1.5"):
+        assert change(funnel_order="strict", funnel_minutes=minutes) == 400
+    assert shop(twins).funnel == FunnelRules(in_order=False, window_minutes=45)
+    assert change(funnel_order="strict", funnel_minutes="") == 303
+    assert shop(twins).funnel == FunnelRules()
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

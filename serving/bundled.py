@@ -1,0 +1,77 @@
+"""The last rung: a shop without a release is answered from its own catalogue, what was sold lately first, then the newest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from serving.blend import Indices, Mask, Vector
+from serving.catalogue import Catalogue
+from serving.shelf import Shelf, join_catalogue
+
+BUNDLED = "bundled"  # the model's name in answers
+NO_VERSION = "none"
+EVERY_S = 15.0  # how long a shelf serves; the guard looks at the live catalogue all the same
+
+
+@dataclass(frozen=True)
+class BundledModel:
+    """A release that knows the items of a catalogue, what of them was sold, and nothing else."""
+
+    item_ids: list[str]
+    popularity: Vector
+    version: str = NO_VERSION
+    placement_notes: Mapping[str, str] = field(default_factory=dict)
+    newcomers: None = None
+    sold_placements: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, sold: Mapping[str, int]) -> BundledModel:
+        """From a catalogue and the number of orders of each item; of equally sold items the one that changed last is first."""
+        items = sorted(catalogue.items.values(), key=lambda item: (item.version, item.item_id))
+        newer = (np.arange(len(items)) + 1) / (len(items) + 1)  # less than one order
+        counts = np.array([float(sold.get(item.item_id, 0)) for item in items])
+        return cls([item.item_id for item in items], (counts + newer).astype(np.float32))
+
+    @property
+    def is_bought_again(self) -> Mask:
+        """Nothing is known of rhythms."""
+        return np.zeros(len(self.item_ids), dtype=np.bool_)
+
+    def purchases(self, person_id: str) -> Indices:
+        """None are known."""
+        return np.empty(0, dtype=np.int64)
+
+    def newcomers_near(self, person_id: str) -> None:
+        """None are known."""
+
+    def placement(self, name: str) -> None:
+        """No placement has a model."""
+
+    def taste(self, person_id: str) -> None:
+        """No taste is known."""
+
+    def neighbours(self, number: int) -> tuple[Indices, Vector]:
+        """No item is near another."""
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+
+
+@dataclass
+class BundledShelves:
+    """Shelves of shops without a release, made anew every ``EVERY_S`` seconds in which they are asked for."""
+
+    now: Callable[[], float] = time.monotonic
+    _shelves: dict[str, tuple[float, Shelf]] = field(default_factory=dict)
+
+    def of(self, shop_id: str, catalogue: Catalogue, sold: Callable[[str], Mapping[str, int]]) -> Shelf | None:
+        """The shelf of a shop; None while it has no items. ``sold`` counts the orders of each item of a shop."""
+        if not catalogue.items:
+            return None
+        made_at, shelf = self._shelves.get(shop_id, (-EVERY_S, None))
+        if shelf is None or self.now() - made_at >= EVERY_S:
+            shelf = join_catalogue(BundledModel.of(catalogue, sold(shop_id)), catalogue)
+            self._shelves[shop_id] = (self.now(), shelf)
+        return shelf
