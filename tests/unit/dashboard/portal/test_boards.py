@@ -198,11 +198,11 @@ def test_sharers_are_shown_to_those_who_may_see_persons(twins: TwinShops, dimens
     [name] = sharers if dimension == "by" else ["the sharer"]
     assert [name in page for page in shown] == [True, False]
     # Who may not see them cannot make such a chart either, and is told why.
-    own = post(analyst, f"/shops/{PLAIN}/boards/create", title="Sharers").headers["location"]
-    assert post(analyst, f"{own}/charts/add", **chart).status_code == 400
-    assert "your role may not see persons: Sharer" in analyst.get(f"{own}?metric=attributed_revenue").text
+    of_analyst = post(analyst, f"/shops/{PLAIN}/boards/create", title="Sharers").headers["location"]
+    assert post(analyst, f"{of_analyst}/charts/add", **chart).status_code == 400
+    assert "your role may not see persons: Sharer" in analyst.get(f"{of_analyst}?metric=attributed_revenue").text
     assert 'value="credit__sharer"' in marketer.get(f"{address}?metric=attributed_revenue").text
-    for client, board in ((marketer, address), (analyst, own)):
+    for client, board in ((marketer, address), (analyst, of_analyst)):
         post(client, f"{board}/delete")
 
 
