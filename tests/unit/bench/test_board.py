@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.big_shop import SHOP, make_big_shop
+from bench.board import _slowest
 from bench.one_shop import settings_of
 from bench.portal_load import page_addresses, quantile
 from dashboard.portal.datasets import DATASETS
@@ -46,3 +47,10 @@ def test_the_big_shop_is_one_that_silver_could_have_made(tmp_path: Path) -> None
 
 def test_quantiles_are_of_what_was_measured() -> None:
     assert quantile([0.1] * 19 + [1.1], 0.95) == pytest.approx(0.15)
+
+
+def test_the_slowest_has_the_greatest_p95_and_not_the_greatest_single_time() -> None:
+    taken = [{"steady": 0.3, "once": 0.1} for _ in range(39)] + [{"steady": 0.3, "once": 9.0}]
+    measured = _slowest("chart", taken)
+    assert (measured["slowest_chart"], measured["slowest_chart_p95_s"]) == ("steady", 0.3)
+    assert measured["charts"]["once"][0] == 0.1
