@@ -53,9 +53,7 @@ def capture(base_url: str, password: str, out: Path, timeout_s: float = 90) -> B
     from playwright.sync_api import TimeoutError as PlaywrightTimeout
     from playwright.sync_api import sync_playwright
 
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        raise RuntimeError("no Chromium found; install it (Debian: apt-get install chromium)")
+    chromium = chromium_path()
     out.parent.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         for visit in range(1, VISITS + 1):
@@ -72,6 +70,14 @@ def capture(base_url: str, password: str, out: Path, timeout_s: float = 90) -> B
             finally:
                 browser.close()
     raise AssertionError("every visit returns or raises")
+
+
+def chromium_path() -> str:
+    """The browser of this machine. Raises RuntimeError when none is installed."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        raise RuntimeError("no Chromium found; install it (Debian: apt-get install chromium)")
+    return path
 
 
 def _log_in(page: Page, base_url: str, password: str) -> None:

@@ -6,6 +6,7 @@ embeds and whose shop is the guest token's rule; and the merchant's on a phone, 
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ import yaml
 from dashboard.chart_types import query_context, written_out
 
 BOARD = Path(__file__).with_name("board")
+COLUMN_NAMES = Path(__file__).parent / "portal" / "columns.csv"
 MARTS_URI_PLACEHOLDER = "duckdb:///MARTS"
 Layout = Literal["analyst", "merchant", "phone"]
 _EMBEDDED: tuple[Layout, ...] = ("merchant", "phone")
@@ -79,10 +81,18 @@ def _read(kind: str) -> dict[str, dict[str, Any]]:
     return {file.stem: yaml.safe_load(file.read_text()) for file in sorted((BOARD / kind).rglob("*.yaml"))}
 
 
+@cache
+def _labels() -> dict[str, str]:
+    """What the portal calls a column, in both languages."""
+    with COLUMN_NAMES.open(encoding="utf-8", newline="") as file:
+        return {row["column"]: f"{row['en']} {row['zh']}" for row in csv.DictReader(file)}
+
+
 def _dataset(name: str, short: dict[str, Any], database_uuid: str) -> dict[str, Any]:
     """Every column has a type and none a formula of its own."""
+    is_used, labels = {"is_active": True, "groupby": True, "filterable": True}, _labels()
     columns = [
-        {"column_name": column, "type": kind, "is_dttm": kind == "DATE", "is_active": True, "groupby": True, "filterable": True}
+        {"column_name": column, "verbose_name": labels.get(column, column), "type": kind, "is_dttm": kind == "DATE"} | is_used
         for column, kind in short["columns"].items()
     ]
     place = {"table_name": name, "schema": "main", "database_uuid": database_uuid, "filter_select_enabled": True}

@@ -15,14 +15,16 @@ from dashboard.portal.shop_marts import ShopMarts
 from jishi.metrics import MetricQueryRefused, TimeRange, equals
 
 _MOST_BARS, _MOST_ROWS, _MOST_POINTS = 20, 100, 4000
-_OF_PERSONS = frozenset({"credit__sharer"})  # boards are seen by members who may not see persons
+_OF_PERSONS = frozenset({"credit__sharer"})  # shown to members who may see persons, and to nobody else who sees the board
+_BY_MONTH = "_date__month"  # a date of something else than the metric, such as a customer's first order
 
 
 @dataclass(frozen=True)
 class ChartAnswer:
     """What a page shows: ``rows`` are labels with values and, for bars, their lengths of 100; ``lines`` is for the script.
 
-    Without a column the metric is gone; ``is_too_slow``: it took longer than a page may.
+    Without a column the metric is gone; ``is_too_slow``: it took longer than a page may; ``is_of_persons``: it names persons,
+    whom the visitor may not see.
     """
 
     chart: BoardChart
@@ -30,22 +32,40 @@ class ChartAnswer:
     rows: Sequence[tuple[str, ShownValue, float]] = ()
     lines: dict[str, Any] | None = None
     is_too_slow: bool = False
+    is_of_persons: bool = False
 
 
-def dimensions_of(build: MartsBuild, metric: str) -> list[str]:
-    """What a metric can be shown by besides time, without names in the other language, further dates, and what names persons.
-
-    Raises MetricQueryRefused.
+@dataclass(frozen=True)
+class Choices:
+    """What a metric can be shown by besides time. ``by_time`` are its own dates, which by day, week or month shows already;
+    ``of_persons`` names persons, whom this member may not see.
     """
-    return [name for name in build.dimensions(metric) if not name.endswith(("_zh", "_date")) and name not in _OF_PERSONS]
+
+    dimensions: Sequence[str]
+    by_time: Sequence[str]
+    of_persons: Sequence[str]
 
 
-def check_chart(build: MartsBuild, chart: BoardChart) -> None:
+def choices_of(build: MartsBuild, metric: str, may_see_persons: bool) -> Choices:
+    """Every dimension of a metric, in one of three lists; one in two languages stands for both. Raises MetricQueryRefused."""
+    own_dates, names = build.dates_of(metric) if metric in build.metrics else set(), build.dimensions(metric)
+    hidden = [] if may_see_persons else [name for name in names if name in _OF_PERSONS]
+    shown = [name for name in names if not name.endswith("_zh") and name not in own_dates and name not in hidden]
+    dimensions = [f"{name}__month" if name.endswith("_date") else name for name in shown]
+    return Choices(dimensions, [name for name in names if name in own_dates], hidden)
+
+
+def is_of_persons(chart: BoardChart) -> bool:
+    """Whether a chart names persons."""
+    return bool(_OF_PERSONS & {chart.by, chart.filter_by})
+
+
+def check_chart(build: MartsBuild, chart: BoardChart, may_see_persons: bool) -> None:
     """Raise MetricQueryRefused for a chart that the metric layer cannot answer, or of a kind that does not fit."""
-    known = dimensions_of(build, chart.metric)
+    known = choices_of(build, chart.metric, may_see_persons).dimensions
     if chart.by is not None and chart.by not in (*TIMES, *known):
         raise MetricQueryRefused(f"{chart.metric} is not known by {chart.by}")
-    if chart.filter_by is not None and chart.filter_by not in known:
+    if chart.filter_by is not None and (chart.filter_by not in known or chart.filter_by.endswith(_BY_MONTH)):
         raise MetricQueryRefused(f"{chart.metric} cannot be restricted by {chart.filter_by}")
     is_grouped = chart.by is not None
     fits = {"line": chart.by in TIMES, "bar": is_grouped, "table": is_grouped, "number": not is_grouped}
@@ -53,10 +73,14 @@ def check_chart(build: MartsBuild, chart: BoardChart) -> None:
         raise MetricQueryRefused(f"a {chart.kind} is not shown by {chart.by}")
 
 
-def answer_of(marts: ShopMarts, formats: Formats, chart: BoardChart, days: TimeRange, unknown: str) -> ChartAnswer:
+def answer_of(
+    marts: ShopMarts, formats: Formats, chart: BoardChart, days: TimeRange, unknown: str, may_see_persons: bool
+) -> ChartAnswer:
     """The chart of these days, from one shop's rows; ``unknown`` is the word for a dimension without a value."""
+    if is_of_persons(chart) and not may_see_persons:
+        return ChartAnswer(chart, None, is_of_persons=True)
     try:
-        check_chart(marts.build, chart)
+        check_chart(marts.build, chart, may_see_persons)
         column = column_of_metric(marts.build.metrics[chart.metric])
         by = _in_language(marts.build, chart, formats.language)
         answer = marts.metric_rows(_question(chart, by, days))
@@ -66,7 +90,7 @@ def answer_of(marts: ShopMarts, formats: Formats, chart: BoardChart, days: TimeR
         return ChartAnswer(chart, None, is_too_slow=True)
     if chart.kind == "line":
         return ChartAnswer(chart, column, lines=_lines(formats, column, chart, answer))
-    pairs = [(_label(formats, row.get(by) if by else None, unknown), row[chart.metric]) for row in answer]
+    pairs = [(_label(formats, chart, row.get(by) if by else None, unknown), row[chart.metric]) for row in answer]
     if chart.kind == "number":
         pairs = pairs or [("", None)]
     widest = max((float(value) for _, value in pairs if value is not None), default=0.0)
@@ -82,14 +106,14 @@ def answer_of(marts: ShopMarts, formats: Formats, chart: BoardChart, days: TimeR
 
 def title_of_dimension(formats: Formats, name: str) -> str:
     """What a dimension is called."""
-    return formats.label(column_named(name.partition("__")[2]))
+    return formats.label(column_named(name.partition("__")[2].removesuffix("__month")))
 
 
 def _question(chart: BoardChart, by: str | None, days: TimeRange) -> MetricQuestion:
     where = (equals(chart.filter_by, chart.filter_value),) if chart.filter_by else ()
     if by is None:
         return MetricQuestion((chart.metric,), (), where, days)
-    if chart.by in TIMES:
+    if chart.by in TIMES or str(chart.by).endswith(_BY_MONTH):
         return MetricQuestion((chart.metric,), (by,), where, days, (f"-{by}",), _MOST_POINTS)
     most = _MOST_BARS if chart.kind == "bar" else _MOST_ROWS
     return MetricQuestion((chart.metric,), (by,), where, days, (f"-{chart.metric}",), most)
@@ -100,14 +124,18 @@ def _in_language(build: MartsBuild, chart: BoardChart, language: str) -> str | N
     return f"{chart.by}_zh" if is_named else chart.by
 
 
-def _label(formats: Formats, value: Any, unknown: str) -> str:
+def _label(formats: Formats, chart: BoardChart, value: Any, unknown: str) -> str:
     match value:
         case None:
             return unknown
         case bool():
             return str(formats.value(column_named("is_repeat"), value))
+        case date() if str(chart.by).endswith(_BY_MONTH):
+            return f"{value:%Y-%m}"
         case date():
             return f"{value:%Y-%m-%d}"
+        case str() if chart.by in _OF_PERSONS:
+            return value
         case _:
             return named(value)
 

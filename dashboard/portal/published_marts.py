@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jishi.lake import TableNotPublished
 from jishi.lake.query import quoted
 from jishi.lake.reading import open_version
-from jishi.metrics import ALL_DAYS, Metric, MetricSql, TimeRange, metrics_of
+from jishi.metrics import ALL_DAYS, Metric, MetricSql, TimeRange, dates_of, metrics_of
 from jishi.settings import Settings
 
 if TYPE_CHECKING:
@@ -102,6 +102,10 @@ class MartsBuild:
     def dimensions(self) -> Callable[[str], list[str]]:
         """What a metric can be asked by, besides the shop and time. Raises MetricQueryRefused."""
         return self._questions.dimensions
+
+    def dates_of(self, metric: str) -> set[str]:
+        """The dimensions that are a metric's own time (``jishi.metrics.dates_of``)."""
+        return dates_of(metric, self._manifest)
 
     @property
     def _questions(self) -> _Questions:

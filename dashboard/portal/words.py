@@ -344,7 +344,6 @@ CHINESE = {
     "Alerts wait until these hours of the shop's clock are over; they may span midnight. Empty: none.": (
         "预警会等到该时段（店铺时间）结束后再发送，可跨零点。留空表示不设。"
     ),
-    "0 to 23": "0 至 23",
     "Quiet hours: write two different hours from 0 to 23, or leave both empty.": (
         "免打扰时段：请填写 0 到 23 之间两个不同的小时，或都留空。"
     ),
@@ -356,6 +355,10 @@ CHINESE = {
         "看板显示你选择的指标：折线、条形、表格或单个数字。"
     ),
     "{count} charts": "{count} 个图表",
+    "This chart names persons, whom your role may not see.": "此图表会显示具体的人，你的角色无权查看。",
+    "{what}, by month": "{what}（按月）",
+    "Not to be chosen, as by day, week and month show the same: {what}.": "不可选（按日、周、月即是同一内容）：{what}。",
+    "Not to be chosen, as your role may not see persons: {what}.": "不可选（你的角色无权查看具体的人）：{what}。",
     "shared": "已共享",
     "only you": "仅自己可见",
     "Make a board": "新建看板",
@@ -441,6 +444,9 @@ CHINESE = {
     "Layout of the columns": "列的格式",
     "my own (YAML)": "自定义（YAML）",
     "File of a layout of my own": "自定义格式文件",
+    "Columns: date, channel, amount, perhaps campaign, clicks and impressions.": (
+        "列：日期、渠道、金额，可另有活动、点击和曝光。"
+    ),
     "Columns: date, currency, rate (what one unit is worth in the shop's currency).": (
         "列：date、currency、rate（一单位外币值多少本店货币）。"
     ),

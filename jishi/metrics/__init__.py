@@ -1,6 +1,6 @@
 """The metric layer: what every number means and the one SQL that computes it, as MetricFlow reads dbt's definitions."""
 
-from jishi.metrics.definitions import Bilingual, Metric, MetricUndefined, metrics_of
+from jishi.metrics.definitions import Bilingual, Metric, MetricUndefined, dates_of, metrics_of
 from jishi.metrics.generation import ALL_DAYS, MetricQueryRefused, MetricSql, TimeRange, equals
 from jishi.metrics.macros import macro, mentioned_macros
 from jishi.metrics.reading import MetricLayer, metric_rows, open_metrics
@@ -15,6 +15,7 @@ __all__ = [
     "MetricSql",
     "MetricUndefined",
     "TimeRange",
+    "dates_of",
     "equals",
     "macro",
     "mentioned_macros",

@@ -73,6 +73,19 @@ def metrics_of(manifest: Manifest) -> dict[str, Metric]:
     return {name: _metric(name, raw, models) for name in sorted(raw)}
 
 
+def dates_of(name: str, manifest: Manifest) -> set[str]:
+    """The dimensions that are a metric's own time: by one of them is what by metric_time is."""
+    raw = {metric["name"]: metric for metric in manifest["metrics"]}
+    entities = {model["name"]: _primary(model) for model in manifest["semantic_models"]}
+    parameters = [leaf["type_params"]["metric_aggregation_params"] for leaf in _leaves(name, raw)]
+    return {f"{entities[each['semantic_model']]}__{each['agg_time_dimension']}" for each in parameters}
+
+
+def _primary(model: Mapping[str, Any]) -> str:
+    named = [entity["name"] for entity in model["entities"] if entity["type"] == "primary"]
+    return str(model.get("primary_entity") or named[0])
+
+
 def _metric(name: str, raw: Mapping[str, Any], models: Mapping[str, Any]) -> Metric:
     metric = raw[name]
     meta = _meta(metric)

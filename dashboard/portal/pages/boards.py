@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from dashboard.portal.board_charts import answer_of, check_chart, dimensions_of, title_of_dimension
+from dashboard.portal.board_charts import answer_of, check_chart, choices_of, title_of_dimension
 from dashboard.portal.boards import TIMES, Board, BoardChart, BoardIsFull, ChartKind, NoSuchBoard, moved
-from dashboard.portal.formats import Formats
+from dashboard.portal.formats import Formats, named
 from dashboard.portal.pages.numbers import freshness, newest_day
-from dashboard.portal.shop_marts import ShopMarts
 from dashboard.portal.visit import BadRequest, NoSuchPage, PageVisit
 from jishi.metrics import ALL_DAYS, MetricQueryRefused, TimeRange
 
@@ -51,7 +52,9 @@ def board(visit: PageVisit) -> Response:
         last = newest["shop_date"]
         formats = visit.formats(marts)
         period = ALL_DAYS if days == "all" else TimeRange(last - timedelta(days=int(days) - 1), last)
-        answers = [answer_of(marts, formats, chart, period, visit.text("unknown")) for chart in shown.charts]
+        persons = visit.shop.may("people")
+        answers = [answer_of(marts, formats, chart, period, visit.text("unknown"), persons) for chart in shown.charts]
+        choices = choices_of(marts.build, metric, persons) if metric in marts.build.metrics and metric else None
         visit.audit("saw", page="boards", board=shown.title, days=days)
         return visit.page(
             "board.html",
@@ -62,7 +65,9 @@ def board(visit: PageVisit) -> Response:
             all_days=SHOWN_DAYS,
             metrics=sorted((_name(visit, each.label), each.name) for each in marts.build.metrics.values()),
             metric=metric if metric in marts.build.metrics else None,
-            choices=_choices(visit, marts, formats, metric) if metric in marts.build.metrics else [],
+            choices=_titled(formats, choices.dimensions) if choices else [],
+            by_time=[title for _, title in _titled(formats, choices.by_time)] if choices else [],
+            of_persons=[title for _, title in _titled(formats, choices.of_persons)] if choices else [],
             kinds=KINDS,
             title_of=lambda name: visit.text(TIME_TITLES[name]) if name in TIMES else title_of_dimension(formats, name),
             fresh=freshness(visit, marts, newest),
@@ -94,7 +99,7 @@ def add_chart(visit: PageVisit) -> Response:
     try:
         chart = BoardChart.model_validate({name: text for name, text in fields.items() if text})
         with visit.marts() as marts:
-            check_chart(marts.build, chart)
+            check_chart(marts.build, chart, visit.shop.may("people"))
         visit.portal.boards.change_charts(visit.shop.shop.shop_id, changed.board_id, lambda charts: [*charts, chart])
     except (ValidationError, MetricQueryRefused):
         raise BadRequest(
@@ -116,12 +121,13 @@ def change_chart(visit: PageVisit) -> Response:
     return visit.redirect(visit.path("boards", f"{changed.board_id}"))
 
 
-def _choices(visit: PageVisit, marts: ShopMarts, formats: Formats, metric: str | None) -> list[tuple[str, str]]:
-    """Dimensions of a metric with their titles; of those with the same title the first, as of visits before customers."""
-    titles: dict[str, str] = {}
-    for name in dimensions_of(marts.build, str(metric)):
-        titles.setdefault(title_of_dimension(formats, name), name)
-    return [(name, title) for title, name in titles.items()]
+def _titled(formats: Formats, names: Sequence[str]) -> list[tuple[str, str]]:
+    """Dimensions with their titles, told apart by what they belong to where two are called alike."""
+    titles = {name: title_of_dimension(formats, name) for name in names}
+    alike = {title for title, count in Counter(titles.values()).items() if count > 1}
+    return [
+        (name, f"{title} ({named(name.partition('__')[0])})" if title in alike else title) for name, title in titles.items()
+    ]
 
 
 def _board(visit: PageVisit) -> Board:

@@ -19,11 +19,12 @@ import httpx
 from dashboard.admin import ADMIN, PORTAL, admin_password_file, guest_key_file, portal_password_file
 from dashboard.guests import AUDIENCE, token_request
 from dashboard.superset_boards import boards
-from tests.unit.dashboard.portal.twins import NUMBER_CANARY, PLAIN, TEXT_CANARY, TwinShops
+from tests.unit.dashboard.portal.twins import DAYS, NUMBER_CANARY, PLAIN, TEXT_CANARY, TwinShops
 
 _NUMBER = re.compile(rf"(?<![\w.]){NUMBER_CANARY}(\d\d)?(\.\d+)?(?!\w)")
 _VALUE = re.compile(r"(?<![\w.])(\d{5,9})(\.\d+)?(?![\w])")
-_ONE_ROW = 12345 * 100  # of the plain shop: twelve days with this many and a few more; the canary shop's are 500 off a multiple
+# A row of the plain shop, whose days have this many and a few more; one of the canary shop is 500 more than a multiple.
+_ONE_ROW, _FEW_MORE = 12345 * 100, 2 * sum(range(DAYS))
 
 
 class SupersetTwins:
@@ -120,6 +121,6 @@ def has_foreign_sum(answer: httpx.Response) -> bool:
     """Whether a number of a chart's data has rows of the canary shop in it, alone or added to the plain shop's."""
     for whole, fraction in _VALUE.findall(text_of(answer)):
         hundredths = round(float(whole + fraction) * 100) if fraction else int(whole)
-        if hundredths >= _ONE_ROW and 132 < hundredths % _ONE_ROW < 7000:
+        if hundredths >= _ONE_ROW and _FEW_MORE < hundredths % _ONE_ROW < 500 * DAYS + _FEW_MORE + 1:
             return True
     return False

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.big_shop import SHOP, add_day, make_big_shop
+from bench.board import _slowest
 from bench.one_shop import settings_of
 from bench.portal_load import page_addresses, quantile
 from dashboard.portal.datasets import DATASETS
@@ -64,3 +65,10 @@ def test_the_day_after_adds_to_the_shop_and_reaches_back(tmp_path: Path) -> None
             "where o.order_id is null or r.refunded_at < o.paid_at"
         ).fetchall()
         assert misplaced == 0
+
+
+def test_the_slowest_has_the_greatest_p95_and_not_the_greatest_single_time() -> None:
+    taken = [{"steady": 0.3, "once": 0.1} for _ in range(39)] + [{"steady": 0.3, "once": 9.0}]
+    measured = _slowest("chart", taken)
+    assert (measured["slowest_chart"], measured["slowest_chart_p95_s"]) == ("steady", 0.3)
+    assert measured["charts"]["once"][0] == 0.1

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from dashboard.portal.board_charts import answer_of
+from dashboard.portal.board_charts import answer_of, choices_of
 from dashboard.portal.boards import MOST_CHARTS, BoardChart, moved
 from dashboard.portal.formats import Formats
 from dashboard.portal.shop_marts import marts_of_shop
@@ -25,7 +25,7 @@ FORMATS = Formats("en", "JPY", "UTC")
 def asked(twins: TwinShops, chart: BoardChart, days: TimeRange = ALL_DAYS) -> Any:
     """A chart's answer for the plain shop."""
     with marts_of_shop(twins.portal.marts, PLAIN) as marts:
-        return answer_of(marts, FORMATS, chart, days, "unknown")
+        return answer_of(marts, FORMATS, chart, days, "unknown", may_see_persons=True)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,9 @@ def test_days_without_data_are_gaps_and_never_lines(twins: TwinShops) -> None:
             return [row for row in rows(question, persons) if row["metric_time__day"].date() not in gone]
 
         object.__setattr__(marts, "metric_rows", without_some_days)
-        lines = answer_of(marts, FORMATS, BoardChart(metric="orders", kind="line", by="metric_time__day"), ALL_DAYS, "").lines
+        lines = answer_of(
+            marts, FORMATS, BoardChart(metric="orders", kind="line", by="metric_time__day"), ALL_DAYS, "", False
+        ).lines
     assert lines is not None
     assert len(lines["days"]) == DAYS
     assert {after - before for before, after in pairwise(lines["days"])} == {86400}
@@ -159,6 +161,55 @@ def test_the_page_hands_the_script_what_it_draws(twins: TwinShops) -> None:
 def test_a_metric_that_is_gone_is_said(twins: TwinShops) -> None:
     answer = asked(twins, BoardChart(metric="no_such_metric", kind="number"))
     assert answer.column is None
+
+
+def test_every_dimension_of_the_metric_layer_can_be_chosen_or_is_named_with_its_reason(
+    twins: TwinShops, semantic_manifest: dict[str, Any]
+) -> None:
+    """MetricFlow's own list of dimensions is the measure; each chart that may be chosen is then answered."""
+    layer = MetricSql(semantic_manifest)
+    with marts_of_shop(twins.portal.marts, PLAIN) as marts:
+        for metric in marts.build.metrics:
+            choices = choices_of(marts.build, metric, may_see_persons=True)
+            listed = {name.removesuffix("__month") for name in choices.dimensions} | set(choices.by_time)
+            whole = layer.dimensions(metric)
+            assert listed == {name.removesuffix("_zh") for name in whole}, metric
+            assert not choices.of_persons
+            hidden = choices_of(marts.build, metric, may_see_persons=False)
+            assert {*hidden.dimensions, *hidden.of_persons} == {*choices.dimensions}, metric
+            for by in choices.dimensions:
+                answer = answer_of(marts, FORMATS, BoardChart(metric=metric, kind="bar", by=by), ALL_DAYS, "unknown", True)
+                assert answer.column is not None, (metric, by)
+        assert "credit__sharer" in choices_of(marts.build, "attributed_revenue", True).dimensions
+
+
+@pytest.mark.parametrize("dimension", ["by", "filter_by"])
+def test_sharers_are_shown_to_those_who_may_see_persons(twins: TwinShops, dimension: str) -> None:
+    marketer, analyst = twins.client("marketer"), twins.client("analyst")
+    address = post(marketer, f"/shops/{PLAIN}/boards/create", title="Sharers").headers["location"]
+    chart = {"metric": "attributed_revenue", "kind": "table", "by": "credit__channel"} | {dimension: "credit__sharer"}
+    chart |= {"filter_value": "the sharer"} if dimension == "filter_by" else {}
+    assert post(marketer, f"{address}/charts/add", **chart).status_code == 303
+    post(marketer, f"{address}/rename", title="Sharers", shared="on")
+    shown = [client.get(f"{address}?days=all").text for client in (marketer, analyst)]
+    assert ["names persons" in page for page in shown] == [False, True]
+    with marts_of_shop(twins.portal.marts, PLAIN) as marts:
+        sharers = marts.distinct("fct_channel_days", "sharer_id", 3)
+    [name] = sharers if dimension == "by" else ["the sharer"]
+    assert [name in page for page in shown] == [True, False]
+    # Who may not see them cannot make such a chart either, and is told why.
+    of_analyst = post(analyst, f"/shops/{PLAIN}/boards/create", title="Sharers").headers["location"]
+    assert post(analyst, f"{of_analyst}/charts/add", **chart).status_code == 400
+    assert "your role may not see persons: Sharer" in analyst.get(f"{of_analyst}?metric=attributed_revenue").text
+    assert 'value="credit__sharer"' in marketer.get(f"{address}?metric=attributed_revenue").text
+    for client, board in ((marketer, address), (analyst, of_analyst)):
+        post(client, f"{board}/delete")
+
+
+def test_a_date_of_the_customer_is_shown_by_month(twins: TwinShops) -> None:
+    rows = asked(twins, BoardChart(metric="gmv", kind="bar", by="customer__first_paid_date__month")).rows
+    assert rows
+    assert all(re.fullmatch(r"\d{4}-\d\d|unknown", label) for label, _, _ in rows)
 
 
 def test_charts_are_moved_within_bounds() -> None:

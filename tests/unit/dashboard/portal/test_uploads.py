@@ -168,6 +168,14 @@ def test_a_name_stays_a_name(name: str) -> None:
     assert re.fullmatch(r"[^./\\\0\n-][^/\\\0\n]*", safe)
 
 
+def test_each_kind_of_file_names_its_own_columns(twins: TwinShops) -> None:
+    forms = twins.client().get(f"/shops/{PLAIN}/uploads").text.split("<form")
+    hints = {re.findall(r'name="kind" value="(\w+)"', form)[0]: form for form in forms if 'name="kind"' in form}
+    assert "date, channel, amount" in hints["spend"]
+    assert "date, currency, rate" in hints["rates"]
+    assert "date, currency, rate" not in hints["spend"]
+
+
 def test_what_was_rejected_has_its_place_and_its_fix(twins: TwinShops) -> None:
     page = twins.client("marketer").get(f"/shops/{PLAIN}/rejected").text
     assert "plain.csv · line 3" in page
