@@ -132,6 +132,7 @@ def test_every_metric_of_days_is_what_pandas_makes_of_silver(layer: MetricLayer,
     # Of items and recommendations: test_items.py, test_recommendations.py.
     others = {name for name in layer.metrics if "item_" in name or name.startswith("recommendation_")} - {"item_views"}
     others |= {"return_rate", "view_to_pay_rate"}
+    others |= {name for name in layer.metrics if name.startswith("category_")}  # below
     # Of channels: test_attribution.py.
     others |= {name for name in layer.metrics if name.startswith(("attribut", "credited_"))}
     others |= {"spend", "compared_spend", "channel_spend", "roas", "roi", "acquisition_cost"}
@@ -139,6 +140,25 @@ def test_every_metric_of_days_is_what_pandas_makes_of_silver(layer: MetricLayer,
     values = answer(layer, names)
     assert len(values) > 60
     pd.testing.assert_frame_equal(values, expected[names].astype(float).sort_index(), check_index_type=False)
+
+
+def test_visits_of_a_category_are_those_that_saw_an_item_of_it(layer: MetricLayer, silver: Any) -> None:
+    """A device is one visit's alone in these shops; one item is in no catalogue. The steps after that: test_funnel.py."""
+    category_of = {(item["shop_id"], item["item_id"]): item["category"] for item in silver.of(tables.SILVER_ITEMS)}
+    saw: dict[tuple[str, str | None], set[str]] = {}
+    for act in acts_of_visitors(silver).to_dict("records"):
+        if act["type"] == "item_viewed":
+            category = category_of.get((act["shop_id"], act["item_id"]))
+            saw.setdefault((act["shop_id"], category), set()).add(act["anonymous_id"])
+    names = [f"category_{step}_sessions" for step in ("viewed", "cart", "checkout", "paid")]
+    rows = layer.rows([*names, "category_conversion"], ["visit_category__category"])
+    viewed = {(row["shop"], row["visit_category__category"]): row["category_viewed_sessions"] for row in rows}
+    assert viewed == {key: len(devices) for key, devices in saw.items()}
+    assert {category for _, category in viewed} == {"裙装", None}
+    for row in rows:
+        steps = [row[name] for name in names]
+        assert steps == sorted(steps, reverse=True)
+        assert row["category_conversion"] == pytest.approx(steps[-1] / steps[0])
 
 
 def test_a_month_is_no_sum_of_days_where_persons_come_again(layer: MetricLayer, silver: Any) -> None:
