@@ -445,7 +445,7 @@ CHINESE = {
     "my own (YAML)": "自定义（YAML）",
     "File of a layout of my own": "自定义格式文件",
     "Columns: date, channel, amount, perhaps campaign, clicks and impressions.": (
-        "列：日期、渠道、金额，可另有活动、点击和曝光。"
+        "列：date、channel、amount，可另有 campaign、clicks、impressions。"
     ),
     "Columns: date, currency, rate (what one unit is worth in the shop's currency).": (
         "列：date、currency、rate（一单位外币值多少本店货币）。"
