@@ -148,10 +148,11 @@ def test_a_shop_with_other_settings_or_rates_is_wholly_anew_and_named(platform: 
     assert lines[0].startswith("continues version")
     assert "wholly anew, for their settings or rates: b" in lines[0]
     assert platform.different() == []
+    rows = copied(rows)
     day_changes.rates_change(rows)
     with Shops.edit(platform.paths.shops_file) as shops:
         shops.set_customer_rules("b", CustomerRules(exclusions=(), active_days=5, silent_days=9, asleep_days=12))
-    lines = platform.build(copied(rows))
+    lines = platform.build(rows)
     assert "wholly anew, for their settings or rates: a, b" in lines[0]
     assert platform.different() == []
 
