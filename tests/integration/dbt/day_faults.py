@@ -7,14 +7,14 @@ from tests.integration.dbt.model_faults import ModelFault
 DAY_FAULTS = (
     ModelFault(
         "what bots looked at counts in its hour",
-        "fct_shop_hours",
+        "int_traffic_hours_counted",
         "where events.person_id is not null and bots.person_id is null and",
         "where events.person_id is not null and",
         {"days_equal_hours"},
     ),
     ModelFault(
         "a visitor counts in each hour",
-        "fct_shop_hours",
+        "int_traffic_hours_counted",
         "group by shop_id, occurred_date, person_id",
         "group by shop_id, occurred_date, person_id, acts.shop_hour",
         {"days_equal_hours"},
@@ -84,7 +84,7 @@ DAY_FAULTS = (
     ),
     ModelFault(
         "every event is a view of an item",
-        "fct_shop_days",
+        "int_traffic_days_counted",
         "events.type = 'item_viewed'",
         "events.type is not null",
         {"views_equal_between_days_items_and_sessions"},
