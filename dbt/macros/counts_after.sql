@@ -1,4 +1,4 @@
-{#- What a shop set about its funnel (jishi/funnel_rules.py): whether steps count in order only, and until when after a view. -#}
+{#- What a shop set about its funnel (jishi/funnel_rules.py): steps in order only or not, and until when after a view. -#}
 {% macro funnel_rules(viewed_at) -%}
     coalesce(shops.funnel_in_order, true) as is_in_order,
     {{ viewed_at }} + interval '1' minute * shops.funnel_window_minutes as closes_at

@@ -82,10 +82,10 @@ def test_marts_stay_until_silver_or_the_shops_change(built: Paths, silver: Any, 
     class BuildStarted(RuntimeError):
         pass
 
-    def started(*arguments: Any) -> None:
+    def started(*arguments: Any, **options: Any) -> None:
         raise BuildStarted
 
-    monkeypatch.setattr(marts, "new_database", started)
+    monkeypatch.setattr(marts, "_built", started)
     settings, version, lines = settings_in(built.var), newest(built.var).number, list[str]()
     marts.build(settings, lines.append)
     assert newest(built.var).number == version

@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from html import unescape
 
-from dashboard.portal.board_charts import dimensions_of
+from dashboard.portal.board_charts import choices_of
 from dashboard.portal.columns import column_of_metric
 from dashboard.portal.formats import Formats
 from dashboard.portal.pages.channels import METRICS, MODELS
@@ -54,18 +54,9 @@ def test_what_the_address_cannot_mean_is_named(twins: TwinShops) -> None:
     assert "model is not one of the choices" in text_of(answer.text)
 
 
-def test_own_boards_know_channels_and_no_sharers(twins: TwinShops) -> None:
-    dimensions = dimensions_of(PublishedMarts(twins.portal.settings).newest(), "attributed_revenue")
-    assert {"credit__channel", "credit__campaign", "credit__model"} <= set(dimensions)
-    assert "credit__sharer" not in dimensions
-
-
-def test_sharers_are_persons(twins: TwinShops) -> None:
-    address = f"/shops/{PLAIN}/channels"
-    assert "plain-sharer_id" in twins.client("marketer").get(address).text
-    for role in ("analyst", "read_only"):
-        page = twins.client(role).get(address).text
-        assert "plain-channel" in page
-        assert "plain-sharer_id" not in page
-    assert twins.client("analyst").get(f"/shops/{PLAIN}/rows/sharers").status_code == 404
-    assert "plain-sharer_id" not in twins.client("analyst").get(f"/shops/{PLAIN}/rows/credits").text
+def test_own_boards_know_channels_and_sharers_for_who_may_see_persons(twins: TwinShops) -> None:
+    build = PublishedMarts(twins.portal.settings).newest()
+    for may_see_persons in (True, False):
+        dimensions = choices_of(build, "attributed_revenue", may_see_persons).dimensions
+        assert {"credit__channel", "credit__campaign", "credit__model"} <= set(dimensions)
+        assert ("credit__sharer" in dimensions) == may_see_persons
