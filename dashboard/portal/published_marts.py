@@ -31,6 +31,10 @@ class TooSlow(TimeoutError):
     """A statement took longer than ``STATEMENT_S`` and was stopped."""
 
 
+class MetricsUnreadable(TableNotPublished):
+    """The definitions of metrics beside the marts are damaged."""
+
+
 class MetricQuestion(NamedTuple):
     """What is asked of the metric layer; the same for every shop, so that its SQL is generated once."""
 
@@ -118,7 +122,13 @@ class MartsBuild:
     def _manifest(self) -> dict[str, Any]:
         if self.semantic_manifest is None:
             raise TableNotPublished("these marts were published without metrics; run: python -m ops.marts build --again")
-        return dict(json.loads(self.semantic_manifest))
+        try:
+            manifest = json.loads(self.semantic_manifest)
+        except ValueError:
+            manifest = None
+        if not isinstance(manifest, dict) or not {"metrics", "semantic_models"} <= manifest.keys():
+            raise MetricsUnreadable("the metrics of these marts cannot be read; run: python -m ops.marts build --again")
+        return manifest
 
 
 class PublishedMarts:

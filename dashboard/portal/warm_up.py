@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
-from dashboard.portal.published_marts import MartsBuild, MetricQuestion, PublishedMarts
+from dashboard.portal.published_marts import MartsBuild, MetricQuestion, MetricsUnreadable, PublishedMarts
 from jishi.lake import TableNotPublished
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,8 @@ class WarmUp:
             self._warmed = build  # a build that fails would fail each time
             warm(build)
         except TableNotPublished as error:
-            log.info("nothing to warm up: %s", error)
+            level = logging.ERROR if isinstance(error, MetricsUnreadable) else logging.INFO
+            log.log(level, "nothing to warm up: %s", error)
             return False
         except Exception:  # whatever it is, the pages say it better to whom it concerns
             log.exception("the metric layer was not warmed up")

@@ -10,6 +10,7 @@ from dashboard.portal.formats import Formats, ShownValue
 from dashboard.portal.published_marts import MetricQuestion
 from dashboard.portal.shop_marts import ShopMarts
 from dashboard.portal.visit import PageVisit
+from jishi.lake import TableNotPublished
 from jishi.metrics import TimeRange, equals
 
 VISIT_STEPS = ("viewed_sessions", "cart_sessions", "checkout_sessions", "paid_sessions")
@@ -100,7 +101,10 @@ def category_funnels(
 def _rows(
     marts: ShopMarts, choice: FunnelChoice, names: tuple[str, ...], entity: str, where: list[str], *by: str
 ) -> list[dict[str, Any]]:
-    if not set(names) <= marts.build.metrics.keys():
+    try:
+        if not set(names) <= marts.build.metrics.keys():
+            return []
+    except TableNotPublished:  # marts without metrics: the page shows the rest
         return []
     chosen = (*where, *(equals(f"{entity}__{name}", value) for name, value in choice.values.items()))
     order, limit = ((f"-{names[0]}", *by), _MOST_CATEGORIES) if by else ((), None)
