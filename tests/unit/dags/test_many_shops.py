@@ -36,7 +36,7 @@ def test_every_shop_is_in_one_group(groups: list[dict[str, str]]) -> None:
     assert groups[0]["GROUP"] == "shop-0000 … shop-0049 (50)"
 
 
-@pytest.mark.parametrize(("name", "most_tasks", "most_jvms"), [("daily", 110, 20), ("history", 130, 20)])
+@pytest.mark.parametrize(("name", "most_tasks", "most_jvms"), [("daily", 130, 20), ("history", 150, 20)])
 def test_tasks_and_jvms_grow_with_groups_and_not_with_shops(
     dags: dict[str, Any], groups: list[dict[str, str]], name: str, most_tasks: int, most_jvms: int
 ) -> None:
