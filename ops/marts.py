@@ -101,7 +101,8 @@ def _built(settings: Settings, lake: LakeVersion, shops: Shops, progress: Callab
     size = database.stat().st_size if before is None or last is None else last.full_bytes
     marts = last.marts if before is not None and last is not None else None
     state = BuiltState(lake.number, project_checksum(), registry_of(shops), size, marts)
-    state.write(paths)
+    # Until this build is published, no file has its rows: the next one then writes every table, not only what it replaced.
+    replace(state, marts=None).write(paths)
     return state
 
 

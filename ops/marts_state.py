@@ -46,14 +46,17 @@ class BuiltState:
 
 
 def take_state(paths: Paths) -> BuiltState | None:
-    """The note of the last build, which is taken away; None where the last one did not end well."""
+    """The note of the last build, which is taken away; None where the last one did not end well, or other code wrote it."""
     file = _file(paths)
     try:
-        content = json.loads(file.read_bytes())
+        content = file.read_bytes()
     except FileNotFoundError:
         return None
     file.unlink()
-    return BuiltState(**content)
+    try:
+        return BuiltState(**json.loads(content))
+    except (ValueError, TypeError):
+        return None
 
 
 def version_to_continue(settings: Settings, database: Path, state: BuiltState | None) -> tuple[LakeVersion | None, str]:

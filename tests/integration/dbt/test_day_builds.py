@@ -181,3 +181,19 @@ def test_a_build_that_dies_leaves_readers_alone_and_the_next_gives_the_same_rows
     lines = platform.build(rows)
     assert lines[0].startswith("full build: no finished build is there to continue")
     assert platform.different() == []
+
+
+def test_a_publication_that_dies_costs_the_next_one_no_rows(platform: DayByDay, monkeypatch: pytest.MonkeyPatch) -> None:
+    def dies(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    before, rows = newest(platform.paths.var), copied(platform.rows)
+    rows[tables.SILVER_EVENTS].append(day_changes.event_of("a", "p1", START + timedelta(days=2), "unpublished"))
+    with monkeypatch.context() as patch:
+        patch.setattr(marts, "publish_marts", dies)
+        with pytest.raises(KeyboardInterrupt):
+            platform.build(rows)
+    assert newest(platform.paths.var).marts == before.marts
+    lines = platform.build(rows)
+    assert lines[0].startswith("continues version")
+    assert platform.different() == []

@@ -42,6 +42,12 @@ def test_without_its_database_a_note_says_nothing(paths: Paths) -> None:
     assert reason(paths) == (None, "no finished build is there to continue")
 
 
+@pytest.mark.parametrize("content", ["", "[1]", '{"version": 1, "written_by": "other code"}'])
+def test_a_note_that_cannot_be_read_is_none(paths: Paths, content: str) -> None:
+    (paths.warehouse / "build.json").write_text(content)
+    assert reason(paths) == (None, "no finished build is there to continue")
+
+
 def test_other_code_is_a_reason_for_a_full_build(paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changed = tmp_path / "dbt"
     changed.mkdir()
