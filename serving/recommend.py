@@ -12,7 +12,7 @@ catalogue, active, in stock, and not the item of the page, nor what was just pai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -64,6 +64,7 @@ class Request:
     ``cart`` are the items in the cart, the one put in last at the end; empty where the storefront does not send them. ``order``
     are the items just paid. ``excludes_purchased``: True leaves out everything that the persons are known to have bought, None
     what was just paid unless it is soon bought again, False nothing. ``bought`` are items that they bought since the release.
+    ``is_opted_out``: the person forbade personalised answers, so that the request names nobody.
     """
 
     shop_id: str
@@ -75,6 +76,11 @@ class Request:
     order: tuple[str, ...] = ()
     excludes_purchased: bool | None = None
     bought: frozenset[str] = frozenset()
+    is_opted_out: bool = False
+
+    def of_nobody(self) -> Request:
+        """The request without its person: what it says itself may be used, what is stored of the person may not."""
+        return replace(self, persons=(), is_opted_out=True)
 
     def shown_not(self, shelf: Shelf) -> set[str]:
         """Items that the list may not hold: the page's, the cart's, and what was bought as ``excludes_purchased`` says."""
