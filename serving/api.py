@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Path, Query
@@ -20,6 +21,8 @@ from jishi.identity import named_person
 from serving.answers import ErrorBody, ErrorOut, RecommendationsOut, answer_out
 from serving.docs import add_docs
 from serving.engine import Engine
+from serving.filter_parameters import filter_of
+from serving.item_filter import ItemFilter
 from serving.keys import ForeignShop, Unauthorised
 from serving.readiness import readiness, shop_readiness
 from serving.recommend import CatchingUp, NoRelease, Placement, Request
@@ -141,6 +144,11 @@ def recommendations(
             "left out: what was just paid is, unless it is soon bought again"
         ),
     ] = None,
+    only: Annotated[ItemFilter | None, Depends(filter_of)] = None,
+    exclude_item_id: Annotated[
+        list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] | None,
+        Query(min_length=1, max_length=100, description="an item that the list may not hold; may repeat"),
+    ] = None,
     personalised: Annotated[
         bool,
         Query(
@@ -164,6 +172,7 @@ def recommendations(
         cart = tuple(dict.fromkeys(cart_item_id or ()))
         paid = tuple(dict.fromkeys(order_item_id or ()))
         asked = Request(shop_id, placement, limit, persons, item_id, cart, paid, exclude_purchased)
+        asked = replace(asked, only=only, excluded=tuple(exclude_item_id or ()))
         answer = _engine(http).answer(asked if personalised else asked.of_nobody(), request_id, order_id)
     except NoRelease:
         body = ErrorBody(code="no_release", message=NO_RELEASE)
