@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from models.explore import Belief
+from models.algorithms.exploration import Belief
 from serving.blend import Indices, Vector
 from serving.catalogue import Catalogue, Item, Version
 from serving.shelf import Shelf, join_catalogue

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shop, Shops
-from models.explore import Belief
+from models.algorithms.exploration import Belief
 from serving.api import make_app
 from serving.engine import Engine
 from serving.exploring import SLOT
