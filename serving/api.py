@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Path, Query
@@ -20,6 +21,8 @@ from jishi.identity import named_person
 from serving.answers import ErrorBody, ErrorOut, RecommendationsOut, answer_out
 from serving.docs import add_docs
 from serving.engine import Engine
+from serving.filter_parameters import filter_of
+from serving.item_filter import ItemFilter
 from serving.keys import ForeignShop, Unauthorised
 from serving.readiness import readiness, shop_readiness
 from serving.recommend import CatchingUp, NoRelease, Placement, Request
@@ -134,6 +137,11 @@ def recommendations(
             "left out: what was just paid is, unless it is soon bought again"
         ),
     ] = None,
+    only: Annotated[ItemFilter | None, Depends(filter_of)] = None,
+    exclude_item_id: Annotated[
+        list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] | None,
+        Query(min_length=1, max_length=100, description="an item that the list may not hold; may repeat"),
+    ] = None,
     placement: Annotated[Placement, Query(description="where the list is shown")] = "home",
     limit: Annotated[int, Query(ge=1, le=100, description="most items in the answer")] = 20,
 ) -> RecommendationsOut:
@@ -150,6 +158,7 @@ def recommendations(
         cart = tuple(dict.fromkeys(cart_item_id or ()))
         paid = tuple(dict.fromkeys(order_item_id or ()))
         asked = Request(shop_id, placement, limit, persons, item_id, cart, paid, exclude_purchased)
+        asked = replace(asked, only=only, excluded=tuple(exclude_item_id or ()))
         answer = _engine(http).answer(asked, request_id, order_id)
     except NoRelease:
         body = ErrorBody(code="no_release", message=NO_RELEASE)

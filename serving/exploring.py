@@ -158,7 +158,7 @@ def _eligible(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalog
         if not shelf.sellable[number] or (allowed is not None and number not in allowed):
             continue
         item = catalogue.get(shelf.model.item_ids[number])
-        eligible[place] = item is not None and item.is_sellable and item.item_id not in taken
+        eligible[place] = item is not None and item.is_sellable and item.item_id not in taken and request.takes(item)
     return eligible
 
 

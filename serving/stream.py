@@ -21,7 +21,7 @@ from jishi.contract.fields import to_ms
 from jishi.contract.properties import ItemChanged, OrderPaid
 from jishi.identity import named_person
 from jishi.outcomes import KEPT_OUT, Outcome, outcome_without_history
-from serving.catalogue import Item, Version
+from serving.catalogue import Item, Version, attributes_of
 from serving.orders import LiveOrders, PaidOrder
 from serving.shop_state import ShopStates
 
@@ -140,6 +140,12 @@ def change_of(value: bytes, received_at_ms: int, lateness: Lateness) -> tuple[st
         stock=properties.stock,
         status=properties.status,
         version=Version(to_ms(event.occurred_at), received_at_ms, event.event_id),
+        brand=properties.brand,
+        attributes=attributes_of(properties.attributes),
+        region=properties.region,
+        home_price_minor=properties.unit_price_minor if properties.home_currency is None else properties.home_unit_price_minor,
+        unit_cost_minor=properties.unit_cost_minor,
+        stocked_at_ms=None if properties.stocked_at is None else to_ms(properties.stocked_at),
     )
 
 

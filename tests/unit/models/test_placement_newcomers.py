@@ -16,10 +16,10 @@ from jishi.paths import Paths
 from jishi.tables import SILVER_EVENTS, SILVER_INTERACTIONS, SILVER_ITEMS, TableSchema
 from models.algorithms.exploration import prior_rates
 from models.candidates.newcomers import BadNewcomers, Newcomers
+from models.release.artefact import CorruptArtefact
 from models.release.candidate_evaluation import evaluate_candidate
 from models.release.gate import gate
 from models.release.registry import publish
-from models.release.artefact import CorruptArtefact
 from models.release.serving_index import Release
 from models.training.newcomers import PRIOR_STRENGTH, read_facts
 from models.training.train import train
