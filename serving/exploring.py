@@ -1,8 +1,8 @@
 """One slot of a list for an item that is new in the shop, within a budget, with the probability of what was done.
 
-The items and what is believed of them come with the release (``models.placements.newcomers``); the decision is
-``models.explore``'s. A known person may be shown the new items nearest to their taste; a stranger those of the categories of
-the page, the cart or the order, and where there is none of these any.
+The items and what is believed of them come with the release (``models.candidates.newcomers``); the decision is
+``models.algorithms.exploration``'s. A known person may be shown the new items nearest to their taste; a stranger those of the
+categories of the page, the cart or the order, and where there is none of these any.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from threading import Lock
 import numpy as np
 import orjson
 
-from models.explore import Belief, Budget, Decision, Explorer
-from models.placements.newcomers import EXPLORED_PLACE
+from models.algorithms.exploration import Belief, Budget, Decision, Explorer
+from models.candidates.newcomers import EXPLORED_PLACE
 from serving.blend import NONE, Mask
 from serving.catalogue import Catalogue
 from serving.reasons import explain

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.explore import Belief
+from models.algorithms.exploration import Belief
 from serving.exploring import SLOT
 from serving.orders import PaidOrder
 

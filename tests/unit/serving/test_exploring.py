@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.explore import Belief
+from models.algorithms.exploration import Belief
 from serving.exploring import NEAREST, SHARE, SLOT, WINDOW, Exploration, decided, explore
 from serving.recommend import Answer, Request, recommend
 
