@@ -20,7 +20,7 @@ from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shop, Shops
 from jishi.tables import SILVER_EVENTS
-from models.explore import Belief
+from models.algorithms.exploration import Belief
 from serving.api import make_app
 from serving.consents import Consents, read_choices
 from serving.engine import Engine
