@@ -27,16 +27,16 @@ def is_in(module: str, *packages: str) -> bool:
 def reached(graph: grimp.ImportGraph) -> set[str]:
     """Modules that serving or a release step imports, directly or not, and the packages that they are in."""
     starts = {RELEASE_STEPS, *(module for module in graph.modules if is_in(module, "serving"))}
-    found = starts.union(*(graph.find_upstream_modules(start) for start in starts))
-    return found | {".".join(bits[:n]) for module in found for bits in [module.split(".")] for n in range(1, len(bits))}
+    reachable = starts.union(*(graph.find_upstream_modules(start) for start in starts))
+    return reachable | {".".join(bits[:n]) for module in reachable for bits in [module.split(".")] for n in range(1, len(bits))}
 
 
 def faults(graph: grimp.ImportGraph) -> list[str]:
     """What contradicts the layout, each with what to do."""
-    found = reached(graph)
+    reachable = reached(graph)
     models = sorted(module for module in graph.modules if is_in(module, "models"))
-    idle = [each for each in models if each not in found and not is_in(each, LAB, *OTHER_COMMANDS)]
-    in_use = [each for each in models if each in found and is_in(each, LAB)]
+    idle = [each for each in models if each not in reachable and not is_in(each, LAB, *OTHER_COMMANDS)]
+    in_use = [each for each in models if each in reachable and is_in(each, LAB)]
     return [
         f"{each}: nothing that serves or releases imports it; use it, delete it, or git mv it to models/lab" for each in idle
     ] + [f"{each}: serves or releases; git mv it out of models/lab" for each in in_use]
