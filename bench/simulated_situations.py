@@ -8,10 +8,10 @@ from bench.simulated_data import LATENESS_S, Impression, ShopData
 from jishi.features.snapshot import priors, snapshot
 from models.algorithms.recommender import Scores
 from models.data.sequences import Numbers
-from models.data.snapshot import Goods, Moment, moment_at, usual_prices
+from models.data.snapshot import Goods, Snapshot, snapshot_at, usual_prices
+from models.lab.feature_ranker.labels import Impressions
 from models.lab.feature_ranker.situation import ITEM_FEATURES, PERSON_FEATURES, Situation, declared, store_values
 from models.lab.segment_popularity import favourite_category
-from models.ranking.labels import Impressions
 
 HOME = 0  # the number of the placement
 UTC_OFFSET_H = 8
@@ -19,8 +19,8 @@ UTC_OFFSET_H = 8
 
 def situation_at(shop: ShopData, as_of: np.datetime64) -> Situation:
     """Everything that was known of the shop at an instant."""
-    moment = moment_at(shop.interactions, goods_at(shop, as_of), as_of)
-    moment = Moment(moment.acts, moment.goods, as_of, favourite_category(moment))
+    moment = snapshot_at(shop.interactions, goods_at(shop, as_of), as_of)
+    moment = Snapshot(moment.acts, moment.goods, as_of, favourite_category(moment))
     return Situation(moment, *_store_at(shop, as_of), _context_at(shop, as_of))
 
 
