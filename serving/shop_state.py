@@ -13,6 +13,8 @@ import numpy as np
 
 from serving.catalogue import Catalogue, Item
 from serving.exploring import Exploration
+from serving.rules.impressions import Impressions
+from serving.rules.shop_rules import RulesInUse
 from serving.shelf import ServedModel, Shelf, join_catalogue
 
 
@@ -36,6 +38,8 @@ class ShopState:
     release: ReleaseFacts = field(default_factory=ReleaseFacts)
     changes: int = 0
     exploration: Exploration = field(default_factory=lambda: Exploration(np.random.default_rng()))
+    rules: RulesInUse = field(default_factory=RulesInUse)
+    impressions: Impressions = field(default_factory=Impressions)
     _model: ServedModel | None = None
     _lock: Lock = field(default_factory=Lock)
 
