@@ -12,12 +12,11 @@ catalogue, active, in stock, and not the item of the page, nor what was just pai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from jishi.placements import PLACEMENTS as PLACEMENTS
 from jishi.placements import Placement
 from serving.blend import (
     BLEND,
@@ -68,6 +67,7 @@ class Request:
     ``cart`` are the items in the cart, the one put in last at the end; empty where the storefront does not send them. ``order``
     are the items just paid. ``excludes_purchased``: True leaves out everything that the persons are known to have bought, None
     what was just paid unless it is soon bought again, False nothing. ``bought`` are items that they bought since the release.
+    ``is_opted_out``: the person forbade personalised answers, so that the request names nobody.
     ``only``: which items the list may hold at all; ``excluded``: ids that it may not.
     """
 
@@ -80,6 +80,7 @@ class Request:
     order: tuple[str, ...] = ()
     excludes_purchased: bool | None = None
     bought: frozenset[str] = frozenset()
+    is_opted_out: bool = False
     only: ItemFilter | None = None
     excluded: tuple[str, ...] = ()
 
@@ -87,6 +88,16 @@ class Request:
     def question(self) -> Placement:
         """The placement whose model answers."""
         return "home" if self.placement in _AS_HOME else self.placement
+
+    @property
+    def page_category(self) -> str | None:
+        """The category that the page is about, where the filters name one alone."""
+        categories = () if self.only is None else self.only.selection.categories
+        return categories[0] if len(categories) == 1 else None
+
+    def of_nobody(self) -> Request:
+        """The request without its person: what it says itself may be used, what is stored of the person may not."""
+        return replace(self, persons=(), is_opted_out=True)
 
     def takes(self, item: Item) -> bool:
         """Whether the filters of the request let an item through, as the catalogue knows it now."""

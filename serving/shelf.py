@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from models.explore import Belief
+from models.algorithms.exploration import Belief
 from serving.blend import NONE, Indices, Vector, scale
 from serving.catalogue import Catalogue, Item
 from serving.columns import Columns

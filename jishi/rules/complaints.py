@@ -38,7 +38,7 @@ def rules_of_text(text: str | bytes) -> RuleSet:
 
 
 def _complaint(error: Any, value: Any) -> str:
-    """``rules.0.factor of "new season": Input should be greater than 1``; the kind that pydantic puts into the path is left out."""
+    """``rules.0.factor of "new season": Input should be greater than 1``, without the kind that pydantic puts into the path."""
     place = [part for number, part in enumerate(error["loc"]) if not (number == 2 and part in KINDS)]
     rule = _rule_at(place, value)
     name = f' of "{rule["name"]}"' if isinstance(rule.get("name"), str) else ""

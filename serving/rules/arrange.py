@@ -63,7 +63,7 @@ def _with_new(here: RulesHere, entries: list[Entry], score: Vector, bounds: Boun
     is_new[newcomers.items] = True
     missing = ceil(rule.share * len(entries)) - sum(bool(is_new[entry.number]) for entry in entries)
     listed = {entry.number for entry in entries}
-    believed = newcomers.belief.mean
+    believed = newcomers.belief.a / (newcomers.belief.a + newcomers.belief.b)
     order = sorted(range(len(newcomers.items)), key=lambda place: (-score[newcomers.items[place]], -believed[place]))
     brought: list[Entry] = []
     for number in (int(newcomers.items[place]) for place in order):

@@ -176,7 +176,8 @@ class RulesHere:
         if isinstance(rule, PriceBand):
             low, high = self._bounds(rule)
             price = self.shelf.columns.price
-            return (price != UNKNOWN) & ((price < low) | (price > high))
+            mask |= (price != UNKNOWN) & ((price < low) | (price > high))
+            return mask
         ignored = self._ignored(rule)
         shown = [self.shelf.number_of.get(item_id) for item_id, count in ignored.items() if count >= rule.shown]
         mask[[number for number in shown if number is not None]] = True

@@ -7,8 +7,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 
-KEPT_MS = 7 * 86_400_000
 MOST_IMPRESSIONS = 200_000  # of a shop; persons who were shown nothing for longest go first
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Items that a person (every id of theirs) saw in a list, or one of which they clicked, and when the log knew it."""
+
+    shop_id: str
+    persons: tuple[str, ...]
+    item_ids: tuple[str, ...]
+    is_click: bool
+    known_at_ms: int
 
 
 @dataclass
@@ -20,26 +30,22 @@ class Impressions:
     _count: int = 0
     _lock: Lock = field(default_factory=Lock)
 
-    def show(self, persons: Iterable[str], item_ids: Iterable[str], at_ms: int) -> None:
-        """Items that were seen in a list, known at ``at_ms``; the same list twice counts once."""
-        items = list(item_ids)
+    def put(self, seen: Seen) -> None:
+        """Remember a list, once if it comes twice; an item that was clicked is not ignored any more."""
         with self._lock:
-            for person in persons:
+            for person in seen.persons:
                 theirs = self._shown.setdefault(person, {})
                 self._shown.move_to_end(person)
-                for item_id in items:
+                for item_id in seen.item_ids:
+                    if seen.is_click:
+                        self._count -= len(theirs.pop(item_id, ()))
+                        continue
                     times = theirs.setdefault(item_id, set())
-                    self._count += at_ms not in times
-                    times.add(at_ms)
+                    self._count += seen.known_at_ms not in times
+                    times.add(seen.known_at_ms)
             while self._count > self.most:
                 _, oldest = self._shown.popitem(last=False)
                 self._count -= sum(map(len, oldest.values()))
-
-    def click(self, persons: Iterable[str], item_id: str) -> None:
-        """An item that was clicked is not ignored."""
-        with self._lock:
-            for person in persons:
-                self._count -= len(self._shown.get(person, {}).pop(item_id, ()))
 
     def ignored(self, persons: Iterable[str], since_ms: int) -> Counter[str]:
         """How often each item was shown to a person since then, and never clicked after; the ids are those of one person."""

@@ -15,7 +15,7 @@ OfItems = Boost | Bury | Hide
 
 @dataclass
 class ShopRules:
-    """A rule set; ``version`` None for a draft. Which items a rule is about is worked out once for each state of the catalogue."""
+    """A rule set; ``version`` None for a draft. The items of a rule are worked out once for each state of the catalogue."""
 
     rules: RuleSet
     version: int | None = None
@@ -25,11 +25,6 @@ class ShopRules:
     def __post_init__(self) -> None:
         """A filter for each rule about items."""
         self._filters = {rule.name: ItemFilter(rule.items) for rule in self.rules.rules if isinstance(rule, OfItems)}
-
-    @property
-    def counts_impressions(self) -> bool:
-        """Whether a rule asks what a person was shown."""
-        return any(self.rules.of_kind(FrequencyCap))
 
     def filter_of(self, rule: OfItems) -> ItemFilter:
         """The items that the rule is about."""
@@ -58,6 +53,11 @@ class RulesInUse:
     def version(self) -> int | None:
         """The version in use."""
         return None if self.in_use is None else self.in_use.version
+
+    @property
+    def count_impressions(self) -> bool:
+        """Whether a rule asks what a person was shown."""
+        return self.in_use is not None and any(True for _ in self.in_use.rules.of_kind(FrequencyCap))
 
     def look(self, versions: RuleVersions) -> None:
         """Take over a newer version, if there is one; one that cannot be read leaves the last good one."""

@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+<<<<<<< HEAD
+from models.algorithms.exploration import Belief
+=======
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shop, Shops
-from models.explore import Belief
+from models.algorithms.exploration import Belief
 from serving.api import make_app
+>>>>>>> main
 from serving.blend import Indices, Vector
 from serving.catalogue import Catalogue, Item, Version
 from serving.engine import Engine
@@ -176,6 +180,11 @@ class Api:
     def get(self, url: str = URL, key: str | None = "a", **params: Any) -> Any:
         headers = {} if key is None else {"Authorization": f"Bearer {self.keys.get(key, key)}"}
         return self.client.get(url, params=params or None, headers=headers)
+
+    def lists(self, count: int, **params: Any) -> list[dict[str, Any]]:
+        """So many answers, each with its id."""
+        answers = [self.get(**params) for _ in range(count)]
+        return [answer.json() | {"request_id": answer.headers["X-Request-ID"]} for answer in answers]
 
 
 @pytest.fixture

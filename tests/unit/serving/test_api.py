@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.explore import Belief
+from models.algorithms.exploration import Belief
 from serving.exploring import SLOT
 from serving.orders import PaidOrder
 
@@ -25,7 +25,8 @@ def test_an_answer_carries_what_a_storefront_needs(api: Any) -> None:
         "personalised",
         "v1",
     )
-    assert len(payload["request_id"]) == 32
+    assert len(answer.headers["X-Request-ID"]) == 32
+    assert "request_id" not in payload
     assert payload["items"][0] | {"score": 0} == {
         "item_id": "i3",
         "title": "标题i3",
@@ -163,7 +164,7 @@ def test_an_exploring_decision_is_logged_under_the_answers_request_id(api: Any, 
     assert list(api.engine.paths.served_decisions.glob("*/*")) == []
     shop.model.newcomers = tiny.newcomers(np.array([28, 29]), Belief(np.ones(2), np.full(2, 9.0)))
     api.engine.states.of("a").use_release(shop.model, published_at=1.0)
-    answers = [api.get(limit=10).json() for _ in range(40)]
+    answers = api.lists(40, limit=10)
     api.engine.decisions.flush()
     [file] = api.engine.paths.served_decisions.glob("*/*.jsonl")
     by_key = {line["request_id"]: line for line in map(json.loads, file.read_text().splitlines())}
@@ -181,7 +182,7 @@ def test_an_exploring_decision_is_logged_under_the_answers_request_id(api: Any, 
 
 def test_a_share_of_the_answers_is_logged_whole(api: Any) -> None:
     api.engine.answers.rate = 0.5
-    answers = [api.get(limit=3).json() for _ in range(60)]
+    answers = api.lists(60, limit=3)
     api.engine.answers.flush()
     [file] = api.engine.paths.served_answers.glob("*/*.jsonl")
     lines = {line["request_id"]: line for line in map(json.loads, file.read_text().splitlines())}
