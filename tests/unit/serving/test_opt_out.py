@@ -14,13 +14,13 @@ import orjson
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models.explore import Belief
 
 from jishi.contract import record_of
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shop, Shops
 from jishi.tables import SILVER_EVENTS
+from models.algorithms.exploration import Belief
 from serving.api import make_app
 from serving.consents import Consents, read_choices
 from serving.engine import Engine

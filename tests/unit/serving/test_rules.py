@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jishi.rules.complaints import rules_of
-from models.explore import Belief
+from models.algorithms.exploration import Belief
 from serving.catalogue import Version
 from serving.exploring import SLOT, Exploration, explore
 from serving.recommend import Answer, Request, recommend
@@ -29,7 +29,9 @@ def here(shop: Any, request: Request, rules: list[dict[str, Any]], impressions: 
     page = None if request.item_id is None else shop.catalogue.get(request.item_id)
     context = ListContext(request.placement, request.persons, page, None if page is None else page.category, TODAY, NOW_MS)
     named = [{"name": f"r{number}"} | rule for number, rule in enumerate(rules)]
-    return RulesHere.of(ShopRules(rules_of({"rules": named})), context, shop.shelf, shop.catalogue, impressions or Impressions())
+    return RulesHere.of(
+        ShopRules(rules_of({"rules": named})), context, shop.shelf, shop.catalogue, impressions or Impressions()
+    )
 
 
 def ask(shop: Any, rules: list[dict[str, Any]], impressions: Impressions | None = None, **asked: Any) -> Answer:
@@ -199,7 +201,9 @@ OUTSIDE = st.sampled_from(["last", "out"])
 RULES = st.one_of(
     st.builds(lambda items, factor: {"kind": "boost", "items": items, "factor": factor}, SELECTIONS, st.floats(1.5, 9)),
     *(st.builds(lambda items, kind=kind: {"kind": kind, "items": items}, SELECTIONS) for kind in ("bury", "hide")),
-    st.builds(lambda by, s: {"kind": "diversity", "by": by, "strength": s}, st.sampled_from(["category", "brand"]), st.just(0.7)),
+    st.builds(
+        lambda by, s: {"kind": "diversity", "by": by, "strength": s}, st.sampled_from(["category", "brand"]), st.just(0.7)
+    ),
     st.builds(lambda high, outside: {"kind": "price_band", "max_minor": high, "outside": outside}, st.integers(0, 4), OUTSIDE),
     st.builds(lambda shown, outside: {"kind": "frequency_cap", "shown": shown, "outside": outside}, st.integers(1, 3), OUTSIDE),
     *(st.just({"kind": kind, "weight": weight}) for kind in ("margin", "stock_age") for weight in (-2.0, 3.0)),
@@ -229,7 +233,9 @@ def shop_of(tiny: Any, states: list[tuple[str, int, str, int]]) -> Any:
         for n, (status, stock, category, price) in enumerate(states)
     ]
     newcomers = tiny.newcomers(np.array([3, 4, 5]), Belief(np.ones(3), np.full(3, 9.0)))
-    return tiny.shop(tiny.model(numbered(*range(12)), {1: {2: 0.9, 7: 0.4}}, {"p": {3: 1.0, 8: 0.5}}, newcomers=newcomers), items)
+    return tiny.shop(
+        tiny.model(numbered(*range(12)), {1: {2: 0.9, 7: 0.4}}, {"p": {3: 1.0, 8: 0.5}}, newcomers=newcomers), items
+    )
 
 
 @settings(max_examples=200, deadline=None)
