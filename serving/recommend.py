@@ -12,7 +12,7 @@ catalogue, active, in stock, and not the item of the page, nor what was just pai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -127,6 +127,20 @@ class Recommended:
 
 
 @dataclass(frozen=True)
+class Workings:
+    """What a list was made from: numbers of the items, scores with their sources, items (items,) that it may not hold or that
+    come last, ids that the request keeps out, and the person's last acts.
+    """
+
+    number_of: dict[str, int]
+    mix: Mix
+    shown_not: Mask
+    kept_back: Mask
+    hidden: set[str]
+    last: list[LastAct]
+
+
+@dataclass(frozen=True)
 class Answer:
     """The list, best first, the rung that gave it, the model that answered (``ladder`` for none) and the release behind it.
 
@@ -140,6 +154,7 @@ class Answer:
     items: list[Recommended]
     candidates: dict[str, dict[str, float]] | None = None
     rules: RulesHere | None = None
+    workings: Workings | None = field(default=None, compare=False, repr=False)
 
     def is_pinned(self, place: int) -> bool:
         """Whether a rule put the item at that place (from 0)."""
@@ -195,7 +210,8 @@ def recommend(
         entries = arrange(rules, entries, mix.score, bounds)
     items = [_recommended(entry, mix, shelf, catalogue) for entry in entries]
     candidates = _candidates(mix, shelf, shelf.sellable & ~asked.shown_not) if with_candidates else None
-    return Answer(served_by, model, shelf.model.version, items, candidates, rules)
+    workings = Workings(shelf.number_of, mix, asked.shown_not, bounds.kept_back, hidden, last)
+    return Answer(served_by, model, shelf.model.version, items, candidates, rules, workings)
 
 
 def _recommended(entry: Entry, mix: Mix, shelf: Shelf, catalogue: Catalogue) -> Recommended:
