@@ -20,12 +20,12 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from models.matrix_models import make
-from models.metrics import Values, hits_of
-from models.protocols.choice import Choice, choose_matrix_model, standard_error
+from models.algorithms.recommender import Recommender
+from models.evaluation.metrics import Values, hits_of
+from models.lab.matrix_models import make
+from models.protocols.interaction_choice import Choice, choose_matrix_model, standard_error
 from models.protocols.interactions import InteractionTask, Numbers, read_task
 from models.protocols.ranking import measure, rank_all
-from models.recommender import Recommender
 
 KINDS = ("tastes", "popularity", "partners", "latent")
 K, TASTES, FACTORS = 20, 12, 6

@@ -46,6 +46,8 @@ class LoggedAnswer:
             "cart": request.cart,
             "order": request.order,
             "exclude_purchased": request.excludes_purchased,
+            "only": None if request.only is None else request.only.stated,
+            "excluded": request.excluded,
             "served_by": answer.served_by,
             "model": answer.model,
             "model_version": answer.model_version,

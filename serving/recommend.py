@@ -12,7 +12,7 @@ catalogue, active, in stock, and not the item of the page, nor what was just pai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -35,6 +35,7 @@ from serving.blend import (
     with_intent,
 )
 from serving.catalogue import Catalogue, Item
+from serving.item_filter import ItemFilter
 from serving.placed import add_model, given_items
 from serving.reasons import Reason, explain
 from serving.recent import LastAct
@@ -64,6 +65,8 @@ class Request:
     ``cart`` are the items in the cart, the one put in last at the end; empty where the storefront does not send them. ``order``
     are the items just paid. ``excludes_purchased``: True leaves out everything that the persons are known to have bought, None
     what was just paid unless it is soon bought again, False nothing. ``bought`` are items that they bought since the release.
+    ``is_opted_out``: the person forbade personalised answers, so that the request names nobody.
+    ``only``: which items the list may hold at all; ``excluded``: ids that it may not.
     """
 
     shop_id: str
@@ -75,10 +78,23 @@ class Request:
     order: tuple[str, ...] = ()
     excludes_purchased: bool | None = None
     bought: frozenset[str] = frozenset()
+    is_opted_out: bool = False
+    only: ItemFilter | None = None
+    excluded: tuple[str, ...] = ()
+
+    def of_nobody(self) -> Request:
+        """The request without its person: what it says itself may be used, what is stored of the person may not."""
+        return replace(self, persons=(), is_opted_out=True)
+
+    def takes(self, item: Item) -> bool:
+        """Whether the filters of the request let an item through, as the catalogue knows it now."""
+        return self.only is None or self.only.takes(item)
 
     def shown_not(self, shelf: Shelf) -> set[str]:
-        """Items that the list may not hold: the page's, the cart's, and what was bought as ``excludes_purchased`` says."""
-        hidden = {*self.cart, *([] if self.item_id is None else [self.item_id])}
+        """Ids that the list may not hold: excluded ones, the page's, the cart's, and what was bought as
+        ``excludes_purchased`` says.
+        """
+        hidden = {*self.excluded, *self.cart, *([] if self.item_id is None else [self.item_id])}
         if self.excludes_purchased:
             learnt = (int(number) for person in self.persons for number in shelf.model.purchases(person))
             return hidden | self.bought | {*self.order} | {shelf.model.item_ids[number] for number in learnt}
@@ -125,14 +141,14 @@ def recommend(
         ages_s=[act.age_s for act in last],
         context=None if request.item_id is None else shelf.number_of.get(request.item_id),
         order=[shelf.number_of[item_id] for item_id in request.order if item_id in shelf.number_of],
-        shown_not=_mask(shelf, hidden),
+        shown_not=_shown_not(request, shelf, hidden),
     )
     mix, served_by, model = _mix(asked, shelf)
     items = []
     blend = BLEND if model == LADDER else PLACED
     for number in _chosen(asked, shelf, mix, blend, has_intent=model == LADDER or request.placement == "home"):
         item = catalogue.get(shelf.model.item_ids[number])
-        if item is None or not item.is_sellable or item.item_id in hidden:
+        if item is None or not item.is_sellable or item.item_id in hidden or not request.takes(item):
             continue
         share = mix.main_share(number)
         cause = NONE if share.because is None else int(share.because[number])
@@ -190,10 +206,11 @@ class _Asked:
         return list(zip(counted, recency_weights(self.ages_s[: len(counted)], blend.decay, blend.half_life_s), strict=True))
 
 
-def _mask(shelf: Shelf, item_ids: Iterable[str]) -> Mask:
+def _shown_not(request: Request, shelf: Shelf, hidden: Iterable[str]) -> Mask:
+    """Items (items,) that are hidden or that the filters do not let through."""
     mask = np.zeros(shelf.size, dtype=np.bool_)
-    mask[[shelf.number_of[item_id] for item_id in item_ids if item_id in shelf.number_of]] = True
-    return mask
+    mask[[shelf.number_of[item_id] for item_id in hidden if item_id in shelf.number_of]] = True
+    return mask if request.only is None else mask | ~request.only.mask(shelf.columns, shelf.number_of)
 
 
 def _mix(asked: _Asked, shelf: Shelf) -> tuple[Mix, ServedBy, str]:

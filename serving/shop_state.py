@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from threading import Lock
 
-import numpy as np
-
 from serving.catalogue import Catalogue, Item
 from serving.exploring import Exploration
 from serving.shelf import ServedModel, Shelf, join_catalogue
@@ -35,7 +33,7 @@ class ShopState:
     shelf: Shelf | None = None
     release: ReleaseFacts = field(default_factory=ReleaseFacts)
     changes: int = 0
-    exploration: Exploration = field(default_factory=lambda: Exploration(np.random.default_rng()))
+    exploration: Exploration = field(default_factory=Exploration)
     _model: ServedModel | None = None
     _lock: Lock = field(default_factory=Lock)
 

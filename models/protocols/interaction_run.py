@@ -9,18 +9,17 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from models.beyond_accuracy import gini, novelty
-from models.matrix_models import make
-from models.metrics import coverage, hits_of
+from models.algorithms.recommender import Items
+from models.evaluation.metrics import coverage, gini, hits_of, novelty
+from models.lab.matrix_models import make
 from models.protocols import report
-from models.protocols.choice import Choice, binary, choose_matrix_model
+from models.protocols.interaction_choice import Choice, binary, choose_matrix_model
 from models.protocols.interactions import InteractionTask, read_task
 from models.protocols.item_groups import groups_of, slices_by_item
 from models.protocols.masks import read_mask
 from models.protocols.per_user import write_per_user
 from models.protocols.ranking import measure, rank_all
 from models.protocols.revenue import read_amounts, revenue_metrics
-from models.recommender import Items
 
 
 def run_interactions(asked: Namespace, progress: Callable[[str], None]) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.placements.context import CONTEXTS
-from models.placements.lists import ORIGINS
-from models.placements.recipes import RECIPES
+from models.candidates.context_models import CONTEXTS
+from models.candidates.person_lists import ORIGINS
+from models.candidates.recipes import RECIPES
 from serving.reasons import SOURCES, explain
 from serving.recent import LastAct
 from serving.recommend import LADDER, Answer, Placement, Request, recommend
