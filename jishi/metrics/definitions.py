@@ -161,7 +161,7 @@ def is_additive(name: str, raw: Mapping[str, Any]) -> bool:
 
 
 def is_zero_without_rows(name: str, raw: Mapping[str, Any]) -> bool:
-    """Whether nothing is 0: of counts and sums, and what adds such, but not where ``config.meta.is_null_without_rows`` is set."""
+    """Whether nothing is 0: of counts, sums and what adds them, unless ``config.meta.is_null_without_rows`` is set."""
     leaves = [*_leaves(name, raw)]
     if any(_meta(leaf).get("is_null_without_rows") for leaf in leaves):
         return False

@@ -119,7 +119,8 @@ class MetricSql:
         except MetricFlowException as error:
             raise MetricQueryRefused(str(error)) from error
         # MetricFlow fills single counts and sums; a sum of those is null where none of them has a row.
-        sums = [name for name in metrics if self._metrics[name]["type"] == "derived" and is_zero_without_rows(name, self._metrics)]
+        derived = [name for name in metrics if self._metrics[name]["type"] == "derived"]
+        sums = [name for name in derived if is_zero_without_rows(name, self._metrics)]
         filled = f" REPLACE ({', '.join(f'COALESCE({name}, 0) AS {name}' for name in sums)})" if sums else ""
         return f"SELECT *{filled} FROM (\n{sql}\n)"
 
