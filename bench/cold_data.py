@@ -14,7 +14,7 @@ from scipy import sparse
 
 from bench.movielens import MEMBER, read_ratings
 from jishi.preference import WEIGHTS
-from models.text.words import ItemText
+from models.algorithms.item_text import ItemText
 from simulator.day import play_day
 from simulator.journal import Happening
 from simulator.shoppers import preference

@@ -23,16 +23,16 @@ from rich.table import Table
 from scipy import sparse
 
 from bench.cold_data import ColdCatalogue, read_journey, read_movielens, read_shop
-from models.als import ALS
-from models.ease import EASE
-from models.popularity import Popularity
+from models.algorithms.als import ALS
+from models.algorithms.attribute_mapping import AttributeMapping
+from models.algorithms.item_text import ItemText
+from models.algorithms.popularity import Popularity
+from models.algorithms.recommender import Recommender, Scores
+from models.algorithms.tfidf import TfIdf
+from models.lab.content_knn import ContentKNN
+from models.lab.ease import EASE
+from models.lab.encoder import Encoder
 from models.protocols.cold_items import ColdTask, cold_item_metrics, compare_with_baseline, hold_out
-from models.recommender import Recommender, Scores
-from models.text.attribute_mapping import AttributeMapping
-from models.text.content_knn import ContentKNN
-from models.text.encoder import Encoder
-from models.text.tfidf import TfIdf
-from models.text.words import ItemText
 
 SHARE, BASELINE = 0.1, "text kNN"
 MOST_JUDGES = 1000  # persons of the validation
@@ -151,7 +151,7 @@ def main() -> None:
     console = Console(width=None if sys.stdout.isatty() else 150)
     encoders: dict[str, Callable[[], Encoder]] = {"tfidf": TfIdf}
     if asked.sentences:
-        from models.text.sentences import Sentences
+        from models.lab.sentences import Sentences
 
         encoders["sentences"] = Sentences
     reports = {}

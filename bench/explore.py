@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from scipy import sparse
 
-from models.explore import Belief, Budget, Explorer, prior_rates
-from models.off_policy import ips
+from models.algorithms.exploration import Belief, Budget, Explorer, prior_rates
+from models.lab.off_policy import ips
 
 SLOTS, SLOT, NEW, OLD, CATEGORIES, RANKED = 10, 4, 100, 300, 12, 0.05
 EVERY = 500  # lists between two updates of the belief

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from models.metrics import ndcg
-from models.ranker.grow import Examples, Growth, export_trees, train_catboost
-from models.recommender import Scores
+from models.algorithms.recommender import Scores
+from models.evaluation.metrics import ndcg
+from models.ranking.growth import Examples, Growth, export_trees, train_catboost
 
 CANDIDATES, COLUMNS = 100, 20
 FLOOR, GOAL = 5.0, 20.0

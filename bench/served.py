@@ -21,18 +21,18 @@ from rich.table import Table
 from jishi.lake.reading import LakeVersion, open_version
 from jishi.paths import Paths
 from jishi.settings import get_settings
-from models.artefact import load_ids, load_state, read_manifest
-from models.item_knn import ItemKNN
-from models.metrics import Values
-from models.pipeline import candidate_folder, judged_by
-from models.placements.choice import LADDER
-from models.placements.judge import BASELINE, MAIN_METRIC, lists_of_recipes, main_values, mean_of_each
-from models.placements.questions import Cases, cases_of
-from models.placements.recipes import Recipe
-from models.placements.stored import load
-from models.placements.training_set import by_sales
-from models.served_lists import list_of, read_served
-from models.sessions.sequences import Numbers
+from models.algorithms.item_knn import ItemKNN
+from models.candidates.recipes import Recipe
+from models.candidates.stored_models import load
+from models.data.interactions import by_sales
+from models.data.sequences import Numbers
+from models.evaluation.metrics import Values
+from models.evaluation.placement_evaluation import BASELINE, MAIN_METRIC, lists_of_recipes, main_values, mean_of_each
+from models.evaluation.placement_questions import Cases, cases_of
+from models.release.artefact import load_ids, load_state, read_manifest
+from models.release.candidate import candidate_folder, judged_by
+from models.release.model_choice import LADDER
+from models.release.served_judgement import list_of, read_served
 from serving.judge import MOST_CASES, everything_sellable, requests, window_release
 from serving.recommend import recommend
 from serving.shelf import join_catalogue

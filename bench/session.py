@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from models.sessions.live import LiveSessionKNN
-from models.sessions.neighbours import SessionKNN
-from models.sessions.sequences import Sequences
+from models.algorithms.session_knn import SessionKNN
+from models.algorithms.session_knn_query import LiveSessionKNN
+from models.data.sequences import Sequences
 
 FLOOR, GOAL = 3.0, 6.0
 FLOOR_P99_US, GOAL_P99_US = 1000.0, 300.0

@@ -13,7 +13,7 @@ import orjson
 
 from jishi.features.event_log import read_log
 from jishi.features.oracle import Act, good_acts
-from models.interactions import Interactions
+from models.data.interactions import Interactions
 from simulator.history import simulate
 from simulator.world import SimulationPlan
 

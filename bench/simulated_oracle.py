@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from jishi.identity import device_person, user_person
-from models.recommender import Scores
+from models.algorithms.recommender import Scores
 from simulator.shoppers import preference
 from simulator.world import World
 

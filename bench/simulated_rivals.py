@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from bench.rank import train_lightgbm
-from models.candidates import Candidates
-from models.ranker.columns import columns
-from models.ranker.grow import Growth, join_examples, train_catboost
-from models.ranker.ranker import LabelledSituation, examples_of
-from models.ranker.situation import Situation
-from models.ranker.sources import Sources, candidates_of
-from models.recommender import Items, Scores
+from models.algorithms.recommender import Items, Scores
+from models.candidates.pairs import Candidates
+from models.lab.feature_ranker.columns import columns
+from models.lab.feature_ranker.ranker import LabelledSituation, examples_of
+from models.lab.feature_ranker.situation import Situation
+from models.lab.feature_ranker.sources import Sources, candidates_of
+from models.ranking.growth import Growth, join_examples, train_catboost
 
 
 def rival_lists(

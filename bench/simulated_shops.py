@@ -27,17 +27,16 @@ from bench.simulated_data import ShopData, make_shop_data
 from bench.simulated_oracle import expected_purchases, shopper_of
 from bench.simulated_rivals import rival_lists
 from bench.simulated_situations import impressions_of, sellable_at, situation_at
-from models.intervals import bootstrap_all
-from models.metrics import Values, hits_of, ndcg
-from models.paired import paired_difference
-from models.ranker.artefact import save_ranker
-from models.ranker.grow import Growth
-from models.ranker.outcomes import purchases_within, relevance_within, shown_within, teaches_more
-from models.ranker.ranker import GROWTH, LabelledSituation, Ranker
-from models.ranker.sources import Sources
-from models.recommender import Items, Scores, top_k
-from models.split import SplitWindow, last_active_days
-from models.timed.moment import DAY
+from models.algorithms.recommender import Items, Scores, top_k
+from models.data.snapshot import DAY
+from models.data.split import SplitWindow, last_active_days
+from models.evaluation.intervals import bootstrap_all, paired_difference
+from models.evaluation.metrics import Values, hits_of, ndcg
+from models.lab.feature_ranker.artefact import save_ranker
+from models.lab.feature_ranker.ranker import GROWTH, LabelledSituation, Ranker
+from models.lab.feature_ranker.sources import Sources
+from models.ranking.growth import Growth
+from models.ranking.labels import purchases_within, relevance_within, shown_within, teaches_more
 from simulator.world import SimulationPlan, World, make_world
 
 SHOPS = ("lanting", "shanhai", "xinghe")

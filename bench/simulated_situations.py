@@ -6,11 +6,12 @@ import numpy as np
 
 from bench.simulated_data import LATENESS_S, Impression, ShopData
 from jishi.features.snapshot import priors, snapshot
-from models.ranker.outcomes import Impressions
-from models.ranker.situation import ITEM_FEATURES, PERSON_FEATURES, Situation, declared, store_values
-from models.recommender import Scores
-from models.timed.moment import Goods, Moment, Numbers, moment_at, usual_prices
-from models.timed.segments import favourite_category
+from models.algorithms.recommender import Scores
+from models.data.sequences import Numbers
+from models.data.snapshot import Goods, Moment, moment_at, usual_prices
+from models.lab.feature_ranker.situation import ITEM_FEATURES, PERSON_FEATURES, Situation, declared, store_values
+from models.lab.segment_popularity import favourite_category
+from models.ranking.labels import Impressions
 
 HOME = 0  # the number of the placement
 UTC_OFFSET_H = 8

@@ -26,9 +26,9 @@ from bench.synthetic_graph import make_graph
 from jishi.factorisation import Parameters
 from jishi.paths import Paths
 from jishi.settings import get_settings
-from models.als import ALS
-from models.metrics import hits_of, ndcg
-from models.recommender import Scores, top_k
+from models.algorithms.als import ALS
+from models.algorithms.recommender import Scores, top_k
+from models.evaluation.metrics import hits_of, ndcg
 from spark_jobs.recommendations.als import factorise
 from spark_jobs.session import open_session
 

@@ -4,7 +4,8 @@ Labels are paid interactions of ``silver/interactions``, at most ``LABELS`` of a
 same history gives the same set. Nothing may leak: a feature row counts only when its event timestamp *and* the time at which it
 was made lie at or before the label, and for ``DAILY_TTL`` at most. An independent query proves it: it finds the newest such row
 of each label by brute force and compares every value with Feast's. Persons are those that the version of the lake knows: a
-device whose user logged in after the label is the user's here, as in the daily tables (``models.persons_then`` undoes it).
+device whose user logged in after the label is the user's here, as in the daily tables (``models.data.persons_at_cut`` undoes
+it).
 """
 
 from __future__ import annotations

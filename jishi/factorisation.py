@@ -10,7 +10,7 @@ class Parameters:
     """Of MLlib's implicit ALS.
 
     ``regularization`` is MLlib's: it grows with the number of preferences of a person or an item (ALS-WR), and is not the one
-    of ``models.als``. ``blocks`` splits persons and items; the same number gives the same factors, to rounding.
+    of ``models.algorithms.als``. ``blocks`` splits persons and items; the same number gives the same factors, to rounding.
     """
 
     factors: int = 48

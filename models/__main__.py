@@ -15,11 +15,11 @@ from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shop_runs import BadRunId, ShopRuns, add_run_options
 from jishi.shops import Shops, UnknownShop
-from models import judged_acts
-from models.evaluation import BASELINE
-from models.interactions import NoInteractions, instant
-from models.shop_steps import STEPS, run_step
-from models.split import TooShort
+from models.data import evaluation_acts
+from models.data.interactions import NoInteractions, instant
+from models.data.split import TooShort
+from models.evaluation.time_split import BASELINE
+from models.steps import STEPS, run_step
 
 CUT = "cut"
 NOTHING_TO_DO = 99
@@ -125,7 +125,7 @@ def show_cut(paths: Paths, lake: LakeVersion, shop_id: str) -> int:
     try:
         Shops.load(paths.shops_file).get(shop_id)
         with open_lake(lake) as connection:
-            print(f"{instant(judged_acts.split(connection, shop_id).cut).isoformat()}Z")
+            print(f"{instant(evaluation_acts.split(connection, shop_id).cut).isoformat()}Z")
     except UnknownShop as error:
         print(f"models {CUT}: {error.args[0]}", file=sys.stderr)
         return 1

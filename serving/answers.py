@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from jishi.placements import Placement
 from serving.reasons import CODES
-from serving.recommend import Answer, Placement, ServedBy
+from serving.recommend import Answer, ServedBy
 
 
 class ReasonOut(BaseModel):
@@ -34,9 +35,11 @@ class ItemOut(BaseModel):
 
 
 class RecommendationsOut(BaseModel):
-    """A list of recommendations, best first; it may be shorter than asked when the shop has no more to sell."""
+    """A list of recommendations, best first; it may be shorter than asked when the shop has no more to sell.
 
-    request_id: str = Field(description="send it back in recommendation_shown and recommendation_clicked")
+    Its id is the header X-Request-ID, so that the bodies of two who may not be told apart are the same.
+    """
+
     shop_id: str
     placement: Placement
     served_by: ServedBy = Field(
@@ -70,7 +73,7 @@ class ErrorOut(BaseModel):
     error: ErrorBody
 
 
-def answer_out(request_id: str, shop_id: str, placement: Placement, answer: Answer) -> RecommendationsOut:
+def answer_out(shop_id: str, placement: Placement, answer: Answer) -> RecommendationsOut:
     """The answer as the API gives it."""
     items = [
         ItemOut(
@@ -88,7 +91,6 @@ def answer_out(request_id: str, shop_id: str, placement: Placement, answer: Answ
         for one in answer.items
     ]
     return RecommendationsOut(
-        request_id=request_id,
         shop_id=shop_id,
         placement=placement,
         served_by=answer.served_by,

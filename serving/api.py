@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Path, Query
@@ -17,14 +18,18 @@ from starlette.exceptions import HTTPException as AnyHttpError
 
 from jishi import __version__
 from jishi.identity import named_person
+from jishi.placements import ListPlacement
 from serving.answers import ErrorBody, ErrorOut, RecommendationsOut, answer_out
 from serving.docs import add_docs
 from serving.engine import Engine
+from serving.filter_parameters import filter_of
+from serving.item_filter import ItemFilter
 from serving.keys import ForeignShop, Unauthorised
 from serving.readiness import readiness, shop_readiness
-from serving.recommend import CatchingUp, NoRelease, Placement, Request
+from serving.recommend import CatchingUp, NoRelease, Request
 
 _RETRY_AFTER_S = 5
+REQUEST_ID = "X-Request-ID"
 NO_RELEASE = (
     "this shop has no items yet: send item_changed, or jishi import items … --shop SHOP --work-up; until then show a list of "
     "your own. After 14 days with orders the DAG daily makes a model"
@@ -32,7 +37,12 @@ NO_RELEASE = (
 CATCHING_UP = (
     "changes of stock and status that came while serving was down are still being read; ask again, or show a list of your own"
 )
+_REQUEST_ID_HEADER = {
+    "description": "id of this answer: send it back in `recommendation_shown` and `recommendation_clicked`",
+    "schema": {"type": "string"},
+}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"headers": {REQUEST_ID: _REQUEST_ID_HEADER}},
     401: {"model": ErrorOut, "description": "No key, or not a read key of any shop."},
     403: {
         "model": ErrorOut,
@@ -105,6 +115,7 @@ def _allowed_shop(
 )
 def recommendations(
     http: HttpRequest,
+    response: Response,
     shop_id: Annotated[str, Depends(_allowed_shop)],
     user_id: Annotated[str | None, Query(min_length=1, max_length=200, description="the shopper after login")] = None,
     anonymous_id: Annotated[str | None, Query(min_length=1, max_length=200, description="the shopper before login")] = None,
@@ -134,7 +145,19 @@ def recommendations(
             "left out: what was just paid is, unless it is soon bought again"
         ),
     ] = None,
-    placement: Annotated[Placement, Query(description="where the list is shown")] = "home",
+    only: Annotated[ItemFilter | None, Depends(filter_of)] = None,
+    exclude_item_id: Annotated[
+        list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] | None,
+        Query(min_length=1, max_length=100, description="an item that the list may not hold; may repeat"),
+    ] = None,
+    personalised: Annotated[
+        bool,
+        Query(
+            description="`false`: nothing that is stored of the shopper is used, only what this request says (the page's item, "
+            "the cart, the order); so it is, too, for one whose last `consent_changed` forbade it"
+        ),
+    ] = True,
+    placement: Annotated[ListPlacement, Query(description="where the list is shown")] = "home",
     limit: Annotated[int, Query(ge=1, le=100, description="most items in the answer")] = 20,
 ) -> RecommendationsOut:
     """A shopper whom nobody knows gets what is popular. The list never holds an item that is out of stock, not active, or of
@@ -150,7 +173,8 @@ def recommendations(
         cart = tuple(dict.fromkeys(cart_item_id or ()))
         paid = tuple(dict.fromkeys(order_item_id or ()))
         asked = Request(shop_id, placement, limit, persons, item_id, cart, paid, exclude_purchased)
-        answer = _engine(http).answer(asked, request_id, order_id)
+        asked = replace(asked, only=only, excluded=tuple(exclude_item_id or ()))
+        answer = _engine(http).answer(asked if personalised else asked.of_nobody(), request_id, order_id)
     except NoRelease:
         body = ErrorBody(code="no_release", message=NO_RELEASE)
         raise HTTPException(503, body.model_dump(), {"Retry-After": str(_RETRY_AFTER_S)}) from None
@@ -158,7 +182,9 @@ def recommendations(
         body = ErrorBody(code="catching_up", message=CATCHING_UP)
         raise HTTPException(503, body.model_dump(), {"Retry-After": "1"}) from None
     http.state.served_by = answer.served_by
-    return answer_out(request_id, shop_id, placement, answer)
+    response.headers[REQUEST_ID] = request_id
+    response.headers["Cache-Control"] = "no-store"
+    return answer_out(shop_id, placement, answer)
 
 
 @_ROUTES.get(

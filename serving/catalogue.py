@@ -7,13 +7,18 @@ snapshot and stream may overlap and arrive in any order.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
+
+import orjson
 
 from jishi.lake.query import open_lake
 from jishi.lake.reading import LakeVersion
 
 TABLE = "silver/items"
 _COLUMNS = "shop_id, item_id, title, title_en, category, unit_price_minor, currency, stock, status"
+_FACTS = "brand, attributes, region, home_unit_price_minor, unit_cost_minor, epoch_ms(stocked_at)"
+Attributes = tuple[tuple[str, str], ...]  # name and value, by name
 
 
 SEEN_AFTER_MS = 3_600_000  # the log's partitions reach the lake at different times
@@ -29,7 +34,11 @@ class Version(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """State of one item; the price is in minor units of ``currency``, ``stock`` None where nobody counts it."""
+    """State of one item; the price is in minor units of ``currency``, ``stock`` None where nobody counts it.
+
+    ``home_price_minor``: the price in the shop's home currency, None where no rate was known; ``unit_cost_minor``: what a unit
+    costs the shop, in ``currency``; ``stocked_at_ms``: when it last came into stock. None: unknown.
+    """
 
     item_id: str
     title: str
@@ -40,6 +49,12 @@ class Item:
     stock: int | None
     status: str
     version: Version
+    brand: str | None = None
+    attributes: Attributes = ()
+    region: str | None = None
+    home_price_minor: int | None = None
+    unit_cost_minor: int | None = None
+    stocked_at_ms: int | None = None
 
     @property
     def is_sellable(self) -> bool:
@@ -91,11 +106,26 @@ def read_snapshot(lake: LakeVersion) -> dict[str, dict[str, Item]]:
     lake.require(TABLE)
     shops: dict[str, dict[str, Item]] = {}
     with open_lake(lake) as connection:
-        rows = connection.execute(f"select {_COLUMNS}, epoch_ms(changed_at), epoch_ms(known_at) from silver_items").fetchall()
-    for shop_id, item_id, title, title_en, category, price, currency, stock, status, changed_at, known_at in rows:
+        asked = f"select epoch_ms(changed_at), epoch_ms(known_at), {_COLUMNS}, {_FACTS} from silver_items"
+        rows = connection.execute(asked).fetchall()
+    for changed_at, known_at, shop_id, item_id, title, title_en, category, price, currency, stock, status, *facts in rows:
         version = Version(changed_at or 0, known_at or 0, "")
-        item = Item(item_id, title, title_en, category, price, currency, stock, status, version)
+        brand, attributes, *others = facts
+        item = Item(
+            *(item_id, title, title_en, category, price, currency, stock, status, version, brand, _attributes(attributes)),
+            *others,
+        )
         items = shops.setdefault(shop_id, {})
         if item.item_id not in items or items[item.item_id].version < item.version:
             items[item.item_id] = item
     return shops
+
+
+def attributes_of(named: dict[str, str]) -> Attributes:
+    """Attributes as an item keeps them."""
+    return tuple(sorted(named.items()))
+
+
+@lru_cache(maxsize=65_536)  # many items have the same ones, and share them
+def _attributes(text: str | None) -> Attributes:
+    return attributes_of(orjson.loads(text)) if text else ()

@@ -6,20 +6,27 @@ import os
 import threading
 import time
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from jishi.paths import Paths
 from jishi.settings import Settings
 from serving.bundled import BUNDLED, NO_VERSION, BundledShelves
+from serving.consents import Consents
 from serving.decisions import LoggedAnswer, is_sampled
-from serving.exploring import decided, explore
+from serving.exploring import decided, explore, luck_of
 from serving.keys import ReadKeys
+from serving.log_records import Lateness
 from serving.metrics import ServingMetrics
 from serving.orders import LiveOrders
 from serving.recent import Recent
 from serving.recommend import Answer, CatchingUp, Request, recommend
+from serving.rules.here import ListContext, RulesHere
+from serving.rules.shop_rules import ShopRules
 from serving.served_log import ServedLog
-from serving.shop_state import ShopStates
-from serving.stream import Lateness, StreamHealth, follow
+from serving.shelf import Shelf
+from serving.shop_state import ShopState, ShopStates
+from serving.stream import LiveState, StreamHealth, follow
 from serving.watcher import Watcher
 
 
@@ -37,6 +44,7 @@ class Engine:
     answers: ServedLog
     stream: StreamHealth
     orders: LiveOrders
+    consents: Consents
     watcher: Watcher
     metrics: ServingMetrics
     bundled: BundledShelves = field(default_factory=BundledShelves)
@@ -52,10 +60,11 @@ class Engine:
         decisions = ServedLog(paths.served_decisions, process, 1.0)
         answers = ServedLog(paths.served_answers, process, settings.served_answers_rate)
         recent = Recent(log=served_log)
-        watcher = Watcher(settings, paths, keys, states, recent)
+        orders, consents = LiveOrders(), Consents()
+        watcher = Watcher(settings, paths, keys, states, recent, consents)
         metrics = ServingMetrics(states, stream, recent.health, served_log, time.time)
         return cls(
-            settings, paths, keys, states, recent, served_log, decisions, answers, stream, LiveOrders(), watcher, metrics
+            settings, paths, keys, states, recent, served_log, decisions, answers, stream, orders, consents, watcher, metrics
         )
 
     def start(self) -> None:
@@ -86,19 +95,38 @@ class Engine:
         shelf = state.shelf or self.bundled.of(request.shop_id, catalogue, self.orders.sold)
         if shelf is not None and not self.stream.has_caught_up:
             raise CatchingUp(request.shop_id)
+        if not self.consents.allow(request.shop_id, request.persons):
+            request = request.of_nobody()
         request = self._with_orders(request, order_id)
         is_logged = is_sampled(request_id, self.answers.rate)
-        answer = recommend(request, shelf, catalogue, self.recent.last_acts, with_candidates=is_logged)
+        rules = self.rules_for(request, state, state.rules.in_use, shelf)
+        answer = recommend(request, shelf, catalogue, self.recent.last_acts, with_candidates=is_logged, rules=rules)
         assert shelf is not None  # else NoRelease was raised
         if shelf.model.version == NO_VERSION:
             answer = replace(answer, model=BUNDLED)
-        answer, decision = explore(answer, request, shelf, catalogue, state.exploration)
+        answer, decision = explore(answer, request, shelf, catalogue, state.exploration, luck_of(request_id))
         now_ms = time.time_ns() // 1_000_000
         if decision is not None:
             self.decisions.note(decided(decision, answer, request, request_id, shelf, now_ms, is_sampled=is_logged))
         if is_logged:
             self.answers.note(LoggedAnswer(request, request_id, answer, now_ms))
         return answer
+
+    def rules_for(self, request: Request, state: ShopState, rules: ShopRules | None, shelf: Shelf | None) -> RulesHere | None:
+        """Those of a shop's rules that hold for a request; None where none does."""
+        if rules is None or shelf is None:
+            return None
+        now = datetime.now(UTC)
+        page = None if request.item_id is None else state.catalogue.get(request.item_id)
+        context = ListContext(
+            placement=request.placement,
+            persons=request.persons,
+            page=page,
+            page_category=request.page_category if page is None else page.category,
+            today=now.astimezone(ZoneInfo(self.keys.zone_of(request.shop_id))).date(),
+            now_ms=int(now.timestamp() * 1000),
+        )
+        return RulesHere.of(rules, context, shelf, state.catalogue, state.impressions)
 
     def _with_orders(self, request: Request, order_id: str | None) -> Request:
         """The request with what the log says of the order just paid and of what the persons bought."""
@@ -115,5 +143,7 @@ class Engine:
 
     def _follow(self) -> None:
         lateness = Lateness(self.settings.allowed_lateness_s, self.settings.future_tolerance_s)
-        start_ms = self.watcher.snapshot_covers_ms
-        follow(self.settings.kafka_bootstrap, self.states, self.orders, lateness, self.stream, self._stop, start_ms)
+        live = LiveState(self.states, self.orders, self.consents)
+        while not (self.watcher.looked.wait(0.1) or self._stop.is_set()):  # what the lake knows decides where to begin
+            pass
+        follow(self.settings.kafka_bootstrap, live, lateness, self.stream, self._stop, self.watcher.snapshot_covers_ms)

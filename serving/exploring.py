@@ -1,21 +1,22 @@
 """One slot of a list for an item that is new in the shop, within a budget, with the probability of what was done.
 
-The items and what is believed of them come with the release (``models.placements.newcomers``); the decision is
-``models.explore``'s. A known person may be shown the new items nearest to their taste; a stranger those of the categories of
-the page, the cart or the order, and where there is none of these any.
+The items and what is believed of them come with the release (``models.candidates.newcomers``); the decision is
+``models.algorithms.exploration``'s. A known person may be shown the new items nearest to their taste; a stranger those of the
+categories of the page, the cart or the order, and where there is none of these any.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from threading import Lock
 
 import numpy as np
 import orjson
 
-from models.explore import Belief, Budget, Decision, Explorer
-from models.placements.newcomers import EXPLORED_PLACE
+from models.algorithms.exploration import Belief, Budget, Decision, Explorer
+from models.candidates.newcomers import EXPLORED_PLACE
 from serving.blend import NONE, Mask
 from serving.catalogue import Catalogue
 from serving.reasons import explain
@@ -63,7 +64,6 @@ class Decided:
 class Exploration:
     """The explorers of one shop, one a placement; ``use`` takes over the newcomers of a release."""
 
-    rng: np.random.Generator
     _explorers: dict[str, Explorer] = field(default_factory=dict)
     _believing: Explorer = field(default_factory=lambda: Explorer(Budget(SHARE, WINDOW), SLOT, RATE))
     _model: ServedModel | None = None
@@ -80,7 +80,9 @@ class Exploration:
             for explorer in self._explorers.values():
                 explorer.take_over(believing)
 
-    def decide(self, placement: str, model: ServedModel, slots: int, eligible: Mask) -> Decision | None:
+    def decide(
+        self, placement: str, model: ServedModel, slots: int, eligible: Mask, rng: np.random.Generator
+    ) -> Decision | None:
         """The decision on a list of ``slots``; None when the release is not the one that the belief is on."""
         with self._lock:
             if model is not self._model:
@@ -89,24 +91,31 @@ class Exploration:
             if explorer is None:
                 explorer = self._explorers[placement] = Explorer(Budget(SHARE, WINDOW), SLOT, RATE)
                 explorer.take_over(self._believing)
-            return explorer.decide(slots, eligible, self.rng)
+            return explorer.decide(slots, eligible, rng)
+
+
+def luck_of(request_id: str) -> np.random.Generator:
+    """The random numbers of a request: they follow from its id alone, so that a logged decision can be made again."""
+    return np.random.default_rng(int.from_bytes(sha256(request_id.encode()).digest()[:16]))
 
 
 def explore(
-    answer: Answer, request: Request, shelf: Shelf, catalogue: Catalogue, exploration: Exploration
+    answer: Answer, request: Request, shelf: Shelf, catalogue: Catalogue, exploration: Exploration, rng: np.random.Generator
 ) -> tuple[Answer, Decision | None]:
     """The answer, perhaps with a new item in the slot, and the decision; None where there is nothing to decide."""
     newcomers = shelf.model.newcomers
-    if newcomers is None or len(newcomers.items) == 0 or len(answer.items) <= SLOT:
+    if newcomers is None or len(newcomers.items) == 0 or len(answer.items) <= SLOT or answer.is_pinned(SLOT):
         return answer, None
     eligible = _eligible(answer, request, shelf, catalogue)
-    decision = exploration.decide(request.placement, shelf.model, len(answer.items), eligible)
+    decision = exploration.decide(request.placement, shelf.model, len(answer.items), eligible, rng)
     if decision is None or decision.item is None:
         return answer, decision
     item = catalogue.get(shelf.model.item_ids[int(newcomers.items[decision.item])])
     assert item is not None  # the mask of the eligible has looked
     shown = Recommended(item, answer.items[SLOT].score, explain("new", None))
-    items = [*answer.items[:SLOT], shown, *answer.items[SLOT:]][: len(answer.items)]
+    # What a rule pinned behind the slot stays where it is: the new item takes a place instead of making one.
+    follows = SLOT + any(answer.is_pinned(place) for place in range(SLOT, len(answer.items)))
+    items = [*answer.items[:SLOT], shown, *answer.items[follows:]][: len(answer.items)]
     return replace(answer, items=items), decision
 
 
@@ -158,7 +167,7 @@ def _eligible(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalog
         if not shelf.sellable[number] or (allowed is not None and number not in allowed):
             continue
         item = catalogue.get(shelf.model.item_ids[number])
-        eligible[place] = item is not None and item.is_sellable and item.item_id not in taken
+        eligible[place] = item is not None and item.is_sellable and item.item_id not in taken and answer.may_hold(item, request)
     return eligible
 
 

@@ -4,7 +4,7 @@ A list that leaves serving is the model's with other sources mixed in and items 
 models of the newest candidate answer the cases of every placement through ``recommend``, everything in stock, with the request
 and the last acts that the storefront and the online store would give. The same cases are answered by the ladder, by the window
 models of the release in use, by what sells and by what each person buys often. The main metric of each case stays beside the
-candidate; what follows from it the gate decides (``models.served_lists``).
+candidate; what follows from it the gate decides (``models.release.served_judgement``).
 """
 
 from __future__ import annotations
@@ -24,27 +24,30 @@ from rich.console import Console
 
 from jishi.lake.reading import LakeVersion, open_version
 from jishi.paths import Paths
+from jishi.placements import Placement
 from jishi.settings import get_settings
 from jishi.shop_runs import BadRunId, ShopRuns, add_run_options
-from models.artefact import CorruptArtefact, load_ids, load_state, read_manifest, save
-from models.gate import beating
-from models.in_use import Champion, find_champion
-from models.interactions import Interactions
-from models.item_knn import ItemKNN
-from models.pipeline import candidate_folder, choose_models, judged_by, judged_lists, read_evaluation
-from models.placements.choice import LADDER
-from models.placements.judge import KS, lists_of_recipes, main_values
-from models.placements.questions import LOOKED_BACK, Cases, cases_of
-from models.placements.recipes import Fitted, Recipe
-from models.placements.stored import load
-from models.placements.training_set import by_sales
-from models.recommender import Items, State
-from models.release import WINDOW, Release, write_release
-from models.served_lists import CHAMPION, FOLDER, MODEL
-from models.shop_steps import run_step
+from models.algorithms.item_knn import ItemKNN
+from models.algorithms.recommender import Items, State
+from models.candidates.recipes import Fitted, Recipe
+from models.candidates.stored_models import load
+from models.data.interactions import Interactions, by_sales
+from models.data.visits import LOOKED_BACK
+from models.evaluation.placement_evaluation import KS, lists_of_recipes, main_values
+from models.evaluation.placement_questions import Cases, cases_of
+from models.release.artefact import CorruptArtefact, load_ids, load_state, read_manifest, save
+from models.release.candidate import candidate_folder, judged_by, read_evaluation
+from models.release.champion import Champion, find_champion
+from models.release.checks import beating
+from models.release.gate import choose_models, judged_lists
+from models.release.model_choice import LADDER
+from models.release.registry import WINDOW, write_release
+from models.release.served_judgement import CHAMPION, FOLDER, MODEL
+from models.release.serving_index import Release
+from models.steps import run_step
 from serving.catalogue import Catalogue, read_snapshot
 from serving.recent import LastAct
-from serving.recommend import Placement, Request, recommend
+from serving.recommend import Request, recommend
 from serving.shelf import Shelf, join_catalogue
 
 LENGTH = max(KS)

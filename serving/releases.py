@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.release import CorruptArtefact, Release
+from models.release.artefact import CorruptArtefact
+from models.release.serving_index import Release
 from serving.shelf import ServedModel
 
 

@@ -9,9 +9,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from models.explore import Belief
+from models.algorithms.exploration import Belief
 from serving.blend import NONE, Indices, Vector, scale
 from serving.catalogue import Catalogue, Item
+from serving.columns import Columns
 
 
 class ScoredList(Protocol):
@@ -117,7 +118,7 @@ class ServedModel(Protocol):
 
 @dataclass
 class Shelf:
-    """Arrays over the release's items that requests read; ``sellable`` follows the catalogue item by item."""
+    """Arrays over the release's items that requests read; ``sellable`` and ``columns`` follow the catalogue item by item."""
 
     model: ServedModel
     number_of: dict[str, int]
@@ -125,6 +126,7 @@ class Shelf:
     categories: Indices
     popularity_in_category: Vector
     sellable: npt.NDArray[np.bool_]
+    columns: Columns
 
     @property
     def size(self) -> int:
@@ -136,6 +138,7 @@ class Shelf:
         number = self.number_of.get(item.item_id)
         if number is not None:
             self.sellable[number] = item.is_sellable
+            self.columns.put(number, item)
 
 
 def join_catalogue(model: ServedModel, catalogue: Catalogue) -> Shelf:
@@ -160,6 +163,7 @@ def join_catalogue(model: ServedModel, catalogue: Catalogue) -> Shelf:
         categories=categories,
         popularity_in_category=_within(popularity, categories, len(number_of_category)),
         sellable=sellable,
+        columns=Columns.of([items.get(item_id) for item_id in model.item_ids]),
     )
 
 

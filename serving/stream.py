@@ -1,5 +1,5 @@
-"""Changes as they become known: one thread reads the event log, applies ``item_changed`` to the shops' states and remembers
-orders.
+"""Changes as they become known: one thread reads the event log, applies ``item_changed`` to the shops' states, and remembers
+orders and choices.
 
 The reader belongs to no consumer group: every serving process needs every change. It starts at the newest instant that the
 snapshots of all shops cover, or at the start of the log; the catalogue's own order of versions makes overlap harmless.
@@ -12,21 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event as Signal
 
-import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from jishi import topics
-from jishi.contract import Event, Refusal, check_event
-from jishi.contract.fields import to_ms
-from jishi.contract.properties import ItemChanged, OrderPaid
-from jishi.identity import named_person
-from jishi.outcomes import KEPT_OUT, Outcome, outcome_without_history
-from serving.catalogue import Item, Version
-from serving.orders import LiveOrders, PaidOrder
+from serving.consents import Consents
+from serving.log_records import Lateness, change_of, choice_of, order_of, seen_of
+from serving.orders import LiveOrders
 from serving.shop_state import ShopStates
 
 # Records are compact JSON: nearly every record is of another type and is passed over without being parsed.
-_MARK, _PAID = b'"item_changed"', b'"order_paid"'
+_ITEM, _PAID, _CONSENT = b'"item_changed"', b'"order_paid"', b'"consent_changed"'
+_SEEN = (b'"recommendation_shown"', b'"recommendation_clicked"')
 _BATCH = 1_000
 _PASSING = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._PARTITION_EOF, KafkaError._RESOLVE)
 
@@ -51,17 +47,17 @@ class StreamHealth:
 
 
 @dataclass(frozen=True)
-class Lateness:
-    """The settings that decide outcomes."""
+class LiveState:
+    """What the log changes while serving runs."""
 
-    allowed_lateness_s: int
-    future_tolerance_s: int
+    states: ShopStates
+    orders: LiveOrders
+    consents: Consents
 
 
 def follow(
     bootstrap: str,
-    states: ShopStates,
-    orders: LiveOrders,
+    live: LiveState,
     lateness: Lateness,
     health: StreamHealth,
     stop: Signal,
@@ -87,7 +83,7 @@ def follow(
             for message in consumer.consume(_BATCH, 0.1):
                 error = message.error()
                 if error is None:
-                    apply_record(message, states, orders, lateness, health)
+                    apply_record(message, live, lateness, health)
                 elif error.code() not in _PASSING:
                     raise KafkaException(error)
             if not health.has_caught_up:
@@ -100,16 +96,25 @@ def follow(
         consumer.close()
 
 
-def apply_record(message: Message, states: ShopStates, orders: LiveOrders, lateness: Lateness, health: StreamHealth) -> None:
-    """Apply one record of the log if it changes an item or is an order; count why a change is not applied."""
+def apply_record(message: Message, live: LiveState, lateness: Lateness, health: StreamHealth) -> None:
+    """Apply one record of the log if it changes an item, is an order or a choice; count why a change is not applied."""
     value, (_, received_at_ms) = message.value(), message.timestamp()
-    if value is not None and _PAID in value:
-        order = order_of(value, received_at_ms, lateness)
-        if order is not None:
-            orders.put(order)
-            return
-    if value is None or _MARK not in value:
+    if value is None:
         return
+    if _PAID in value and (order := order_of(value, received_at_ms, lateness)) is not None:
+        live.orders.put(order)
+    elif _CONSENT in value and (choice := choice_of(value, received_at_ms, lateness)) is not None:
+        live.consents.put(choice)
+    elif any(mark in value for mark in _SEEN) and live.states.count_impressions:
+        seen = seen_of(value, received_at_ms, lateness)
+        state = None if seen is None else live.states.find(seen.shop_id)
+        if seen is not None and state is not None and state.rules.count_impressions:
+            state.impressions.put(seen)
+    elif _ITEM in value:
+        _apply_change(value, received_at_ms, live.states, lateness, health)
+
+
+def _apply_change(value: bytes, received_at_ms: int, states: ShopStates, lateness: Lateness, health: StreamHealth) -> None:
     outcome = change_of(value, received_at_ms, lateness)
     if isinstance(outcome, str):
         if outcome != "other":
@@ -120,60 +125,6 @@ def apply_record(message: Message, states: ShopStates, orders: LiveOrders, laten
         health.applied += 1
     else:
         health.skipped["older"] += 1
-
-
-def change_of(value: bytes, received_at_ms: int, lateness: Lateness) -> tuple[str, Item] | str:
-    """Shop and new state of an ``item_changed`` record, or why there is none: other, unreadable, invalid or future."""
-    event = _event_of(value, "item_changed", received_at_ms, lateness)
-    if isinstance(event, str):
-        return event
-    properties = event.properties
-    if not isinstance(properties, ItemChanged):
-        return "invalid"
-    return event.shop_id, Item(
-        item_id=properties.item_id,
-        title=properties.title,
-        title_en=properties.title_en,
-        category=properties.category,
-        unit_price_minor=properties.unit_price_minor,
-        currency=properties.currency,
-        stock=properties.stock,
-        status=properties.status,
-        version=Version(to_ms(event.occurred_at), received_at_ms, event.event_id),
-    )
-
-
-def order_of(value: bytes, received_at_ms: int, lateness: Lateness) -> PaidOrder | None:
-    """The order of an ``order_paid`` record that counts as one; None for any other record."""
-    event = _event_of(value, "order_paid", received_at_ms, lateness)
-    if isinstance(event, str) or not isinstance(event.properties, OrderPaid):
-        return None
-    items = tuple(dict.fromkeys(line.item_id for line in event.properties.lines))
-    named = (named_person(event.user_id, None), named_person(None, event.anonymous_id))
-    persons = tuple(person for person in named if person is not None)
-    return PaidOrder(event.shop_id, event.properties.order_id, items, persons, received_at_ms)
-
-
-def _event_of(value: bytes, wanted: str, received_at_ms: int, lateness: Lateness) -> Event | str:
-    """The event of a record of that type, or why there is none: other, unreadable, invalid or future."""
-    try:
-        record = orjson.loads(value)
-        if record["type"] != wanted:
-            return "other"
-        outcome = outcome_without_history(
-            invalid_reason=record["invalid_reason"],
-            occurred_at_ms=record["occurred_at_ms"],
-            received_at_ms=received_at_ms,
-            allowed_lateness_s=lateness.allowed_lateness_s,
-            future_tolerance_s=lateness.future_tolerance_s,
-        )
-        if outcome in KEPT_OUT:
-            return "future" if outcome is Outcome.FUTURE else "invalid"
-        raw, shop_id = orjson.loads(record["line"]), record["shop_id"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return "unreadable"
-    event = check_event(raw, shop_id)
-    return "invalid" if isinstance(event, Refusal) else event
 
 
 def _wait_for_places(

@@ -17,8 +17,11 @@ import duckdb
 from jishi.lake import TableNotPublished
 from jishi.lake.reading import open_version
 from jishi.paths import Paths
+from jishi.rules.versions import RuleVersions
 from jishi.settings import Settings
+from serving import consents as stored_choices
 from serving.catalogue import TABLE, read_snapshot
+from serving.consents import Consents
 from serving.keys import ReadKeys
 from serving.recent import Recent, open_feature_store
 from serving.releases import ReleaseUnusable, load_release, read_pointer
@@ -39,23 +42,29 @@ class Watcher:
     keys: ReadKeys
     states: ShopStates
     recent: Recent
+    consents: Consents
     now: Callable[[], float] = time.monotonic
     problems: dict[str, str] = field(default_factory=dict)
+    looked: Event = field(default_factory=Event)  # set after the first round
     _snapshot: str | None = None
+    _choices: str | None = None
     _tried: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def run(self, stop: Event) -> None:
         """Look until ``stop`` is set."""
         while not stop.is_set():
             self.look()
+            self.looked.set()
             stop.wait(EVERY_S)
 
     def look(self) -> None:
         """One round over everything."""
         self.keys.reload()
         self._look_at_catalogue()
+        self._look_at_choices()
         for shop_id in self.keys.shop_ids:
             self._look_at_release(shop_id)
+            self.states.of(shop_id).rules.look(RuleVersions.of(self.paths, shop_id))
         if not self.recent.is_open:
             self._open_feature_store()
 
@@ -82,6 +91,21 @@ class Watcher:
             self.states.of(shop_id).use_snapshot(shops.get(shop_id, {}))
         self._snapshot = lake.state(TABLE)
         self.problems.pop("catalogue", None)
+
+    def _look_at_choices(self) -> None:
+        """Choices older than the log reaches. While there are some that were never read, nobody is answered personally."""
+        try:
+            lake = open_version(self.settings)
+            if not lake.has(stored_choices.TABLE) or lake.state(stored_choices.TABLE) == self._choices:
+                return
+            for choice in stored_choices.read_choices(lake):
+                self.consents.put(choice)
+        except (OSError, TableNotPublished, duckdb.Error) as error:
+            self.problems["consents"] = f"{type(error).__name__}: {error}"
+            self.consents.is_complete = self._choices is not None
+            return
+        self._choices, self.consents.is_complete = lake.state(stored_choices.TABLE), True
+        self.problems.pop("consents", None)
 
     def _look_at_release(self, shop_id: str) -> None:
         pointer = read_pointer(self.paths.models, shop_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.shop_steps import STEPS, Step
+from models.steps import STEPS, Step
 from serving.judge import judge_served
 
 RELEASE_STEPS: dict[str, Step] = {}

@@ -9,10 +9,10 @@ from pathlib import Path
 from jishi.files import write_atomically
 from jishi.paths import Paths
 from jishi.settings import get_settings
-from models.artefact import CorruptArtefact
 from models.page.cards import read_cards
 from models.page.document import render
 from models.page.reports import BadReport, group_runs, read_run
+from models.release.artefact import CorruptArtefact
 
 
 def main() -> int:

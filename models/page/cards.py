@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.artefact import read_manifest
-from models.intervals import Estimate
-from models.release import current_version
+from models.evaluation.intervals import Estimate
+from models.release.artefact import read_manifest
+from models.release.registry import current_version
 
 INTENDED = {
     "popularity": "What sells in the shop: the fallback for everybody, and the bar that every other model must clear.",

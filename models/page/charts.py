@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from models.intervals import Estimate
+from models.evaluation.intervals import Estimate
 
 WIDTH, LABEL, VALUE, ROW = 980, 170, 200, 26
 SCATTER_W, SCATTER_H, EDGE = 470, 290, 46

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.intervals import Estimate
+from models.evaluation.intervals import Estimate
 from models.page.reports import Comparison, ReportedRun
 
 BASELINE = "popularity"

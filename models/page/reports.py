@@ -10,8 +10,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from models.intervals import Estimate, bootstrap_all
-from models.metrics import Values
+from models.evaluation.intervals import Estimate, bootstrap_all
+from models.evaluation.metrics import Values
 
 # What a protocol is judged by first, second, and what counts its test rows.
 MAIN = {

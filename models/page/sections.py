@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from models.intervals import Estimate
+from models.evaluation.intervals import Estimate
 from models.page import charts
 from models.page.cards import LIMITS, PROTOCOLS, Card
 from models.page.findings import findings, slice_estimates

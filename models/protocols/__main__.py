@@ -13,15 +13,15 @@ from typing import Any
 
 from rich.console import Console
 
-from models.baskets.choice import BASKET_MODELS
-from models.matrix_models import MATRIX_MODELS
+from models.lab.matrix_models import MATRIX_MODELS
 from models.protocols import report
+from models.protocols.basket_choice import BASKET_MODELS
 from models.protocols.baskets import run_baskets
 from models.protocols.interaction_run import run_interactions
 from models.protocols.per_user import run_compare
+from models.protocols.session_choice import SESSION_MODELS
 from models.protocols.sessions import run_sessions
 from models.protocols.tables import BadTable
-from models.sessions.choice import SESSION_MODELS
 
 Run = Callable[..., dict[str, Any]]
 

@@ -28,8 +28,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy import sparse
 
-from models.baskets.blend import TooFewBaskets
-from models.baskets.choice import (
+from models.data.baskets import Purchases
+from models.data.sequences import Numbers
+from models.evaluation.metrics import coverage
+from models.lab.basket_blend import TooFewBaskets
+from models.protocols import report, tables
+from models.protocols.basket_choice import (
     BASKET_MODELS,
     BasketChoice,
     basket_metrics,
@@ -37,9 +41,6 @@ from models.baskets.choice import (
     learn_basket_blend,
     rank_baskets,
 )
-from models.baskets.purchases import Numbers, Purchases
-from models.metrics import coverage
-from models.protocols import report, tables
 
 SECONDS_A_DAY = 86_400.0
 

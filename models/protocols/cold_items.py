@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from models.intervals import bootstrap_all
-from models.metrics import Values, hits_of
+from models.algorithms.recommender import Recommender, Scores
+from models.evaluation.intervals import bootstrap_all
+from models.evaluation.metrics import Values, hits_of
 from models.protocols.ranking import measure, rank_all
-from models.recommender import Recommender, Scores
 
 K = 10
 

@@ -9,18 +9,17 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from models.beyond_accuracy import gini, novelty
-from models.matrix_models import make
-from models.metrics import coverage, hits_of
+from models.algorithms.recommender import Items
+from models.evaluation.metrics import coverage, gini, hits_of, novelty
+from models.lab.matrix_models import make
 from models.protocols import report
-from models.protocols.choice import Choice, binary, choose_matrix_model
+from models.protocols.interaction_choice import InteractionChoice, binary, choose_matrix_model
 from models.protocols.interactions import InteractionTask, read_task
 from models.protocols.item_groups import groups_of, slices_by_item
 from models.protocols.masks import read_mask
 from models.protocols.per_user import write_per_user
 from models.protocols.ranking import measure, rank_all
 from models.protocols.revenue import read_amounts, revenue_metrics
-from models.recommender import Items
 
 
 def run_interactions(asked: Namespace, progress: Callable[[str], None]) -> dict[str, Any]:
@@ -36,7 +35,9 @@ def run_interactions(asked: Namespace, progress: Callable[[str], None]) -> dict[
         watch.lap("choose")
     else:
         parameters = ({"seed": asked.seed} if asked.model in ("als", "gf_cf", "bspm", "chebycf") else {}) | asked.parameters
-        choice = Choice(make(asked.model, parameters), {asked.model: parameters}, {asked.model: 1.0}, task.train.has_weights())
+        choice = InteractionChoice(
+            make(asked.model, parameters), {asked.model: parameters}, {asked.model: 1.0}, task.train.has_weights()
+        )
     train, histories = _as_learnt(task, choice)
     choice.model.fit(train, task.train.sales())
     watch.lap("fit")
@@ -77,6 +78,6 @@ def _revenue(task: InteractionTask, asked: Namespace, lists: Items, ks: list[int
     return {"revenue": {"users": len(rows), **(report.summarise(values) if len(rows) else {})}}
 
 
-def _as_learnt(task: InteractionTask, choice: Choice) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+def _as_learnt(task: InteractionTask, choice: InteractionChoice) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     train, histories = task.train.matrix(), task.histories
     return (train, histories) if choice.uses_weights else (binary(train), binary(histories))

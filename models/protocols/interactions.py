@@ -28,9 +28,9 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy import sparse
 
+from models.algorithms.recommender import Scores
 from models.protocols import tables
 from models.protocols.item_groups import commonest
-from models.recommender import Scores
 
 REQUIRED, OPTIONAL = ("user_id", "item_id"), ("timestamp", "weight", "category", "shop_id", "amount")
 BY_ITEM = ("category", "shop_id")

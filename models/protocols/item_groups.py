@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy import sparse
 
-from models.metrics import Counts, hits_of
+from models.evaluation.metrics import Counts, hits_of
 from models.protocols.ranking import measure
 
 HEAD_SHARE = 0.2

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from models.metrics import Values
-from models.paired import paired_difference
+from models.evaluation.intervals import paired_difference
+from models.evaluation.metrics import Values
 from models.protocols import tables
 from models.protocols.interactions import InteractionTask
 

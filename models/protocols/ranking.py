@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy import sparse
 
-from models.metrics import Counts, Hits, Values, average_precision, hit_rate, ndcg, recall, reciprocal_rank
-from models.recommender import Items, Scores, top_k
+from models.algorithms.recommender import Items, Scores, top_k
+from models.evaluation.metrics import Counts, Hits, Values, average_precision, hit_rate, ndcg, recall, reciprocal_rank
 
 CELLS = 16_000_000  # scores held at a time: 64 MB of float32
 Scorer = Callable[[sparse.csr_matrix], Scores]

@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from models.intervals import bootstrap_all
-from models.metrics import Values
+from models.evaluation.intervals import bootstrap_all
+from models.evaluation.metrics import Values
 
 
 class Stopwatch:

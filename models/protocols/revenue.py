@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from models.metrics import Counts, Values, gains_of, revenue_ndcg, revenue_recall
+from models.evaluation.metrics import Counts, Values, gains_of, revenue_ndcg, revenue_recall
 from models.protocols import tables
 from models.protocols.interactions import InteractionTask
 

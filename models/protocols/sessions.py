@@ -24,10 +24,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from models.metrics import coverage
+from models.data.sequences import Numbers, Sequences
+from models.evaluation.metrics import coverage
+from models.lab.session_blend import TooFewToLearn
 from models.protocols import report, tables
-from models.sessions.blend import TooFewToLearn
-from models.sessions.choice import (
+from models.protocols.session_choice import (
     SESSION_MODELS,
     SessionChoice,
     choose_session_model,
@@ -35,7 +36,6 @@ from models.sessions.choice import (
     next_item_metrics,
     rank_sessions,
 )
-from models.sessions.sequences import Numbers, Sequences
 
 WINDOW = 50  # clicks of a prefix that are looked at
 

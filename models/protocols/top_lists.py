@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from models.algorithms.recommender import Items, Scores, top_k
 from models.protocols.ranking import Scorer, batches
-from models.recommender import Items, Scores, top_k
 
 LENGTH = 200  # items kept of each user
 
@@ -48,7 +48,8 @@ def joined_lists(parts: list[TopLists]) -> TopLists:
 def mixed_items(parts: Mapping[str, TopLists], weights: Mapping[str, float], catalogue: int, k: int) -> Items:
     """The first ``k`` items by the weighted sum of leads; an item that a part does not list counts there as its last one does.
 
-    What ``models.mixture`` does with all scores, but for items beyond every list. Shape (users, k), −1 where there are fewer.
+    What ``models.lab.mixture`` does with all scores, but for items beyond every list. Shape (users, k), −1 where there are
+    fewer.
     """
     names = sorted(weights)
     users = len(parts[names[0]].items)

@@ -23,6 +23,7 @@ def recommend(
     cart: Annotated[list[str] | None, typer.Option(help="item_id in the cart; may repeat")] = None,
     paid: Annotated[list[str] | None, typer.Option(help="item_id just paid, for after_payment; may repeat")] = None,
     placement: Annotated[str, typer.Option(help="home, item, cart or after_payment")] = "home",
+    personalised: Annotated[bool, typer.Option(help="whether what is stored of the shopper may be used")] = True,
     limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
     key: Annotated[str | None, typer.Option(help="read key; default: the key that the demo issued")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the answer as it came")] = False,
@@ -34,6 +35,7 @@ def recommend(
     key = key or _stored_key(Paths.of(settings), shop)
     parameters: dict[str, str | int | list[str] | None] = {"cart_item_id": cart or None, "order_item_id": paid or None}
     parameters |= {"user_id": user, "anonymous_id": anonymous, "item_id": item, "placement": placement, "limit": limit}
+    parameters["personalised"] = str(personalised).lower()
     url = f"http://{settings.host}:{settings.serving_port}/v1/shops/{shop}/recommendations"
     try:
         answer = httpx.get(
@@ -53,9 +55,8 @@ def recommend(
         print(json.dumps(answer.json(), indent=2, ensure_ascii=False))
         return
     payload = answer.json()
-    table = Table(
-        title=f"{payload['served_by']} by {payload['model']} of {payload['model_version']} · request {payload['request_id']}"
-    )
+    request_id = answer.headers["X-Request-ID"]
+    table = Table(title=f"{payload['served_by']} by {payload['model']} of {payload['model_version']} · request {request_id}")
     for heading in ("#", "item", "title", "category", "price", "score", "reason"):
         table.add_column(heading)
     for position, row in enumerate(payload["items"], 1):

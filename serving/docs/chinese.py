@@ -45,9 +45,25 @@ CHINESE = {
     "paid is, unless it is soon bought again": (
         "`true`：不推荐已知该顾客买过的商品；`false`：不因买过而排除；不填：排除刚付款的商品，通常很快会再买的除外"
     ),
+    "only items of this category; may repeat: any of them": "只要该类目的商品；可重复：任意一个",
+    "only items of this brand; may repeat: any of them": "只要该品牌的商品；可重复：任意一个",
+    "lowest price, in minor units of the shop's home currency (分)": "最低价，店铺本币的最小单位（如分）",
+    "highest price, in minor units of the shop's home currency (分)": "最高价，店铺本币的最小单位（如分）",
+    "only items with this attribute, as `name:value`; may repeat: of one name any value, of different names all": (
+        "只要有该属性的商品，写作 `名称:值`；可重复：同名任一值，不同名都要满足"
+    ),
+    "only items that are sold in this region; one whose region is unknown is sold in all": (
+        "只要在该地区销售的商品；地区未知的商品视为各地都有售"
+    ),
+    "an item that the list may not hold; may repeat": "列表里不能有的商品；可重复此参数",
     "where the list is shown": "列表的展示位",
     "most items in the answer": "最多返回多少个商品",
     "`Bearer <read key of the shop>`": "`Bearer <店铺的 read 密钥>`",
+    "`false`: nothing that is stored of the shopper is used, only what this request says (the page's item, the cart, the "
+    "order); so it is, too, for one whose last `consent_changed` forbade it": (
+        "`false`：不使用任何已存储的顾客数据，只用本次请求里的内容（本页商品、购物车、订单）；"
+        "顾客最近一次 `consent_changed` 表示不同意时也是如此"
+    ),
     # answers
     "Successful Response": "成功",
     "Validation Error": "参数有误",
@@ -59,9 +75,6 @@ CHINESE = {
     "The shop has no items yet, or serving has just started and still reads what was sold out meanwhile; ask again after "
     "`Retry-After`.": ("这家店还没有商品，或者服务刚启动、正在读取期间售罄的商品；请在 `Retry-After` 之后重试。"),
     # fields
-    "send it back in recommendation_shown and recommendation_clicked": (
-        "请在 recommendation_shown 和 recommendation_clicked 里原样送回"
-    ),
     "the rung of the ladder: personalised (taste or last items), item_based (the page's item), popular": (
         "来自哪一级：personalised（口味或最近看过的商品）、item_based（本页商品）、popular（热门）"
     ),

@@ -1,4 +1,4 @@
-"""What was known at a cut: the rule by which ``models.split.Window`` takes training acts, over tables, and whose they were."""
+"""What was known at a cut: the rule of ``models.data.split`` for training acts, over tables, and whose they were."""
 
 from __future__ import annotations
 

@@ -23,10 +23,10 @@ from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.shops import Shop, Shops
 from jishi.tables import SILVER_ITEMS
-from models.als import ALS
-from models.artefact import save
-from models.item_knn import ItemKNN
-from models.popularity import Popularity
+from models.algorithms.als import ALS
+from models.algorithms.item_knn import ItemKNN
+from models.algorithms.popularity import Popularity
+from models.release.artefact import save
 from ops.jars import fetch_jars
 from ops.kafka import EmbeddedBroker
 from ops.ports import free_port

@@ -23,7 +23,8 @@ from jishi.marts import mart_rows
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import Shops
-from models.release import Release, current_version
+from models.release.registry import current_version
+from models.release.serving_index import Release
 from ops.kafka import EmbeddedBroker, running_broker
 from ops.ports import free_port
 from quality.reconcile import reconcile

@@ -23,7 +23,7 @@ from jishi.tables import (
     SILVER_EVENTS,
     SILVER_INTERACTIONS,
 )
-from models.split import SplitWindow
+from models.data.split import SplitWindow
 from spark_jobs.__main__ import main
 from spark_jobs.publication import Publication
 from spark_jobs.recommendations.job import NothingToLearn, build_candidates, build_factors, build_neighbours

@@ -17,13 +17,17 @@ from jishi.preference import WEIGHTS
 from jishi.settings import Settings
 from jishi.shops import Shops
 from jishi.tables import ALS_ITEM_FACTORS, ALS_PERSON_FACTORS, SILVER_INTERACTIONS
-from models import from_tables, pipeline
-from models.als import ALS
-from models.artefact import load_ids, load_state, read_manifest
-from models.item_knn import ItemKNN
+from models.algorithms.als import ALS
+from models.algorithms.item_knn import ItemKNN
+from models.algorithms.ladder import make_models
 from models.page.cards import read_cards
-from models.release import Release
-from models.training import make_models
+from models.release.artefact import load_ids, load_state, read_manifest
+from models.release.candidate import candidate_folder
+from models.release.candidate_evaluation import evaluate_candidate
+from models.release.gate import gate
+from models.release.registry import publish
+from models.release.serving_index import Release
+from models.training import from_tables
 from serving.catalogue import Catalogue, read_snapshot
 from serving.judge import judge_served
 from serving.recommend import Request, recommend
@@ -105,18 +109,18 @@ def test_arrays_score_by_the_formulas_of_the_tables(paths: Paths, platform: Silv
 
 def test_a_candidate_from_tables_is_judged_released_and_served_with_its_reasons(paths: Paths) -> None:
     candidate = from_tables.train(paths, newest(paths.var), "a")
-    report = pipeline.evaluate_candidate(paths, newest(paths.var), "a")
+    report = evaluate_candidate(paths, newest(paths.var), "a")
     assert report["candidate"] == candidate
     assert report["window"]["cut"] == CUT.isoformat()
     judge_served(paths, newest(paths.var), "a")
-    decision = pipeline.gate(paths, newest(paths.var), "a")
+    decision = gate(paths, newest(paths.var), "a")
     assert decision["is_released"], decision["sentence"]
     chosen = {name: each["model"] for name, each in decision["placements"].items()}
     sentences = {name: each["sentence"] for name, each in decision["placements"].items()}
     assert {chosen["home"], chosen["after_payment"]} <= {"person_candidates", "person_candidates_and_own"}, sentences
     assert chosen["item"] == "item_knn", sentences
     assert chosen["cart"] in {"bought_together", "item_knn"}, sentences
-    assert pipeline.publish(paths, "a") == candidate
+    assert publish(paths, "a") == candidate
 
     cards = {card.placement: card for card in read_cards(paths.models, paths.history) if card.placement is not None}
     assert {placement: card.model for placement, card in cards.items()} == chosen
@@ -151,7 +155,7 @@ def shelf_of(paths: Paths, version: str) -> tuple[Shelf, Catalogue]:
 
 def test_the_same_tables_give_the_same_bytes(paths: Paths) -> None:
     def files() -> dict[str, bytes]:
-        folder = pipeline.candidate_folder(paths, "a")
+        folder = candidate_folder(paths, "a")
         return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
     first = from_tables.train(paths, newest(paths.var), "a")

@@ -10,7 +10,7 @@ import pytest
 from bench.simulated_data import ShopData, make_shop_data
 from bench.simulated_oracle import expected_purchases, shopper_of
 from bench.simulated_situations import goods_at, impressions_of, sellable_at, situation_at
-from models.ranker.situation import PERSON_FEATURES
+from models.lab.feature_ranker.situation import PERSON_FEATURES
 from simulator.world import SimulationPlan, World, make_world
 
 PLAN = SimulationPlan("shanhai", users=60, days=24, seed=5, start=date(2026, 9, 1))

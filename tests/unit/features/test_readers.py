@@ -25,6 +25,6 @@ def test_a_feature_is_read_where_its_name_stands_or_that_of_one_made_of_it(tmp_p
 
 def test_the_project_reads_what_its_ranker_names() -> None:
     readers = readers_of_features()
-    assert "models/ranker/situation.py" in readers["item_return_rate_30d"]
+    assert "models/lab/feature_ranker/situation.py" in readers["item_return_rate_30d"]
     assert "serving/recent.py" in readers["last_items"]
     assert any(not modules for modules in readers.values())

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.artefact import CorruptArtefact, load_ids, load_state, read_manifest, save
+from models.release.artefact import CorruptArtefact, load_ids, load_state, read_manifest, save
 
 STATE = {"factors": np.arange(6, dtype=np.float32).reshape(3, 2), "items": np.array([3])}
 IDS = ["裙", "i1", "i2"]

@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.artefact import load_state, read_manifest, save
-from models.baskets.blend import BasketBlend, TooFewBaskets
-from models.baskets.choice import BASKET_MODELS
-from models.baskets.frequency import BasketModel, PersonalFrequency
-from models.baskets.purchases import Purchases
-from models.baskets.rhythm import rhythm
-from models.baskets.succession import Succession
-from models.baskets.tifu import TIFUKNN
-from models.candidates import gather
-from models.recommender import NotFitted
-from models.sessions.model import top_of
+from models.algorithms.personal_frequency import BasketModel, PersonalFrequency
+from models.algorithms.recommender import NotFitted
+from models.algorithms.sparse_rows import top_of
+from models.algorithms.succession import Succession
+from models.algorithms.tifu_knn import TIFUKNN
+from models.candidates.pairs import gather
+from models.data.baskets import Purchases
+from models.lab.basket_blend import BasketBlend, TooFewBaskets
+from models.lab.basket_rhythm import rhythm
+from models.protocols.basket_choice import BASKET_MODELS
+from models.release.artefact import load_state, read_manifest, save
 
 ITEMS = 12
 

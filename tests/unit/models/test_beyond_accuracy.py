@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from models.beyond_accuracy import gini, novelty
-from models.metrics import gains_of, revenue_ndcg, revenue_recall
-from models.paired import paired_difference
+from models.evaluation.intervals import paired_difference
+from models.evaluation.metrics import gains_of, gini, novelty, revenue_ndcg, revenue_recall
 
 
 def test_novelty_is_the_mean_surprise_of_a_list() -> None:

@@ -7,9 +7,10 @@ import pytest
 from scipy import sparse
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from models.boosted_trees import BoostedTrees
-from models.candidates import Candidates, gather, look_up, sample_for_training, top_entries
-from models.recommender import NotFitted
+from models.algorithms.recommender import NotFitted
+from models.algorithms.sparse_rows import top_entries
+from models.candidates.pairs import Candidates, gather, look_up, sample_for_training
+from models.lab.boosted_trees import BoostedTrees
 
 
 def table(rows: int = 4000) -> tuple[np.ndarray, np.ndarray]:

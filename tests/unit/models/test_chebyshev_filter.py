@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from models.chebyshev_filter import ChebyCF
+from models.lab.chebyshev_filter import ChebyCF
 
 
 def _pairs(seed: int, persons: int = 60, items: int = 25) -> sparse.csr_matrix:

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from models.als import ALS
-from models.ease import EASE
-from models.item_knn import ItemKNN
-from models.popularity import Popularity
+from models.algorithms.als import ALS
+from models.algorithms.attribute_mapping import AttributeMapping
+from models.algorithms.item_knn import ItemKNN
+from models.algorithms.popularity import Popularity
+from models.algorithms.recommender import NotFitted, Recommender
+from models.lab.content_knn import ContentKNN
+from models.lab.ease import EASE
 from models.protocols.cold_items import cold_item_metrics, compare_with_baseline, hold_out
-from models.recommender import NotFitted, Recommender
-from models.text.attribute_mapping import AttributeMapping
-from models.text.content_knn import ContentKNN
 
 
 def two_tastes(cold: tuple[int, ...] = (3, 7)) -> tuple[sparse.csr_matrix, sparse.csr_matrix, np.ndarray]:

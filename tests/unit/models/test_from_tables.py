@@ -23,16 +23,17 @@ from jishi.tables import (
     SILVER_ITEMS,
     TableSchema,
 )
-from models import from_tables, pipeline
 from models.__main__ import main
-from models.artefact import load_ids, load_state, read_manifest
-from models.from_tables import TablesMissing
-from models.interactions import NoInteractions
-from models.item_knn import ItemKNN
-from models.pipeline import StepMissing
-from models.placements.lists import Lists
-from models.sessions.model import unpack
-from models.split import TooShort
+from models.algorithms.item_knn import ItemKNN
+from models.algorithms.sparse_rows import unpack
+from models.candidates.person_lists import Lists
+from models.data.interactions import NoInteractions
+from models.data.split import TooShort
+from models.release.artefact import load_ids, load_state, read_manifest
+from models.release.candidate import StepMissing, candidate_folder
+from models.release.candidate_evaluation import evaluate_candidate
+from models.training import from_tables
+from models.training.from_tables import TablesMissing
 from tests.lake import newest, record
 
 START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
@@ -93,12 +94,12 @@ def paths(tmp_path: Path) -> Paths:
 
 
 def parts(paths: Paths) -> dict[str, Path]:
-    folder = pipeline.candidate_folder(paths, "a")
+    folder = candidate_folder(paths, "a")
     return {name: folder / name for name in ("window", "full")}
 
 
 def test_both_parts_have_the_same_numbers_and_the_rows_of_their_own_tables(paths: Paths) -> None:
-    assert from_tables.train(paths, newest(paths.var), "a") == pipeline.candidate_folder(paths, "a").name
+    assert from_tables.train(paths, newest(paths.var), "a") == candidate_folder(paths, "a").name
     by_key: dict[str, dict[str, Any]] = {}
     for name, folder in parts(paths).items():
         manifest = read_manifest(folder)
@@ -196,7 +197,7 @@ def test_acts_that_changed_after_training_are_told_at_the_judge(paths: Paths) ->
     from_tables.train(paths, newest(paths.var), "a")
     publish_table(paths, SILVER_INTERACTIONS, [*acts(), act("p1", "i1", 9, "view")])
     with pytest.raises(StepMissing, match=r"interactions of 'a' changed .* run train again"):
-        pipeline.evaluate_candidate(paths, newest(paths.var), "a")
+        evaluate_candidate(paths, newest(paths.var), "a")
 
 
 def test_a_shop_without_days_or_acts_is_told(paths: Paths) -> None:

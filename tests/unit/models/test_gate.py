@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.gate import LEAST_COVERAGE, LEAST_PERSONS, decide_release
+from models.release.checks import LEAST_COVERAGE, LEAST_PERSONS, decide_release
 
 ITEMS = ["i0", "i1", "i2"]
 

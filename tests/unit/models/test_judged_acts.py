@@ -9,13 +9,13 @@ import pytest
 
 from jishi.lake.query import open_lake
 from jishi.tables import SILVER_INTERACTIONS
-from models import judged_acts
-from models.evaluation import make_test_set
-from models.interactions import instant, read_interactions
-from models.judged_acts import describe, read_judged, split
-from models.persons_then import view_persons_then
-from models.placements.questions import QUESTIONS
-from models.split import last_active_days
+from models.data import evaluation_acts
+from models.data.evaluation_acts import describe, read_judged, split
+from models.data.interactions import instant, read_interactions
+from models.data.persons_at_cut import view_persons_then
+from models.data.split import last_active_days
+from models.evaluation.placement_questions import QUESTIONS
+from models.evaluation.time_split import make_test_set
 from tests.lake import newest
 from tests.unit.models.test_pipeline import acts, made_in, publish_table
 
@@ -42,7 +42,7 @@ def test_every_question_is_asked_as_of_all_acts(tmp_path: Path, monkeypatch: pyt
         assert np.array_equal(asked.person, again.person)
         assert np.array_equal(asked.given.flat, again.given.flat)
         assert (asked.truth != again.truth).nnz == 0
-    monkeypatch.setattr(judged_acts, "MOST_PERSONS", 7)
+    monkeypatch.setattr(evaluation_acts, "MOST_PERSONS", 7)
     with open_lake(newest(paths.var)) as connection:
         view_persons_then(connection, newest(paths.var), "a", instant(window.cut))
         few = read_judged(connection, "a", window, *ids)

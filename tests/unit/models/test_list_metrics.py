@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from models.intervals import bootstrap_all
-from models.metrics import hits_of
+from models.evaluation.intervals import bootstrap_all
+from models.evaluation.metrics import hits_of
 from models.protocols.ranking import measure, rank_all
 
 ITEMS = 7

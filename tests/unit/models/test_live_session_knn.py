@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.recommender import NotFitted
-from models.sessions.live import LiveSessionKNN
-from models.sessions.neighbours import SessionKNN
-from models.sessions.sequences import Sequences
+from models.algorithms.recommender import NotFitted
+from models.algorithms.session_knn import SessionKNN
+from models.algorithms.session_knn_query import LiveSessionKNN
+from models.data.sequences import Sequences
 
 
 def sessions(count: int = 400, items: int = 50, seed: int = 1) -> Sequences:

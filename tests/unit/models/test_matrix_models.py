@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from models.artefact import load_state, read_manifest, save
-from models.chebyshev_filter import ChebyCF
-from models.ease import EASE
-from models.graph_filter import BLOCK, BSPM, GFCF
-from models.item_knn import ItemKNN
-from models.matrix_models import MATRIX_MODELS, make
-from models.mixture import Mixture
-from models.popularity import Popularity
-from models.recommender import NotFitted, Recommender, top_k
-from models.text.attribute_mapping import AttributeMapping
-from models.text.content_knn import ContentKNN
+from models.algorithms.attribute_mapping import AttributeMapping
+from models.algorithms.item_knn import ItemKNN
+from models.algorithms.popularity import Popularity
+from models.algorithms.recommender import NotFitted, Recommender, top_k
+from models.lab.chebyshev_filter import ChebyCF
+from models.lab.content_knn import ContentKNN
+from models.lab.ease import EASE
+from models.lab.graph_filter import BLOCK, BSPM, GFCF
+from models.lab.matrix_models import MATRIX_MODELS, make
+from models.lab.mixture import Mixture
+from models.release.artefact import load_state, read_manifest, save
 
 ITEMS = 8
 Make = Callable[[], Recommender]

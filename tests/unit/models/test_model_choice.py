@@ -7,13 +7,13 @@ import pytest
 from scipy import sparse
 
 from bench.model_choice import make_graph, task_of, tried
-from models.mixture import mix
-from models.protocols import choice
-from models.protocols.choice import choose_matrix_model
+from models.algorithms.recommender import top_k
+from models.lab.mixture import mix
+from models.protocols import interaction_choice as choice
+from models.protocols.interaction_choice import choose_matrix_model
 from models.protocols.ranking import Scorer
 from models.protocols.top_lists import mixed_items, top_lists
 from models.protocols.validation import MOST_USERS, cut
-from models.recommender import top_k
 
 CLEAR_SEEDS = (4, 10)  # the best leads by three standard errors on each test (asserted)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from models.multinomial_factors import MultinomialFactors
+from models.lab.multinomial_factors import MultinomialFactors
 
 PERSONS, ITEMS, DRAWS = 600, 40, 60
 

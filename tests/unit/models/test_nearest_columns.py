@@ -7,7 +7,7 @@ import pytest
 from implicit.nearest_neighbours import all_pairs_knn
 from scipy import sparse
 
-from models.nearest_columns import nearest_columns
+from models.algorithms.nearest_columns import nearest_columns
 
 
 def library(x: sparse.csr_matrix, most: int) -> sparse.csr_matrix:

@@ -14,14 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from models.artefact import save
-from models.intervals import Estimate
+from models.evaluation.intervals import Estimate
 from models.page.__main__ import main
 from models.page.cards import licence_of, read_cards
 from models.page.document import render
 from models.page.findings import findings
 from models.page.reports import BadReport, group_runs, read_run
 from models.protocols.report import summarise
+from models.release.artefact import save
 
 
 def write_report(folder: Path, model: str, values: list[float], *, kept: bool = True, **more: Any) -> Path:

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from models.intervals import Estimate
+from models.evaluation.intervals import Estimate
 from models.page import charts
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -16,8 +16,8 @@ from jishi.lake.query import open_lake
 from jishi.paths import Paths
 from jishi.tables import SILVER_EVENTS, SILVER_INTERACTIONS, SILVER_ITEMS
 from jishi.unlinks import ShopUnlink, add_unlink
-from models.interactions import Interactions, read_interactions, with_persons_then
-from models.persons_then import persons_then
+from models.data.interactions import Interactions, read_interactions, with_persons_then
+from models.data.persons_at_cut import persons_then
 from tests.lake import newest, record
 
 START = datetime(2026, 9, 1)  # noqa: DTZ001 - UTC, as the lake keeps it

@@ -16,16 +16,19 @@ import pytest
 from jishi.paths import Paths
 from jishi.shop_runs import ShopRuns
 from jishi.tables import SILVER_INTERACTIONS, SILVER_ITEMS, TableSchema
-from models import pipeline
-from models.artefact import CorruptArtefact
-from models.interactions import NoInteractions
+from models.algorithms.item_text import ItemText
+from models.data.interactions import NoInteractions
+from models.data.split import TooShort
 from models.page.cards import read_cards
-from models.pipeline import StepMissing
-from models.placements.newcomers import Facts
-from models.release import Release, current_version
-from models.shop_steps import run_step
-from models.split import TooShort
-from models.text.words import ItemText
+from models.release.artefact import CorruptArtefact
+from models.release.candidate import StepMissing
+from models.release.candidate_evaluation import evaluate_candidate
+from models.release.gate import gate
+from models.release.registry import current_version, publish
+from models.release.serving_index import Release
+from models.steps import run_step
+from models.training.newcomers import Facts
+from models.training.train import _candidate_id, train
 from serving.judge import judge_served
 from tests.lake import newest, record
 from tests.release_steps import RELEASE_STEPS
@@ -90,8 +93,8 @@ def released(built: Path, tmp_path: Path) -> Released:
 
 
 def test_from_interactions_to_a_release(paths: Paths) -> None:
-    candidate = pipeline.train(paths, newest(paths.var), "a")
-    report = pipeline.evaluate_candidate(paths, newest(paths.var), "a")
+    candidate = train(paths, newest(paths.var), "a")
+    report = evaluate_candidate(paths, newest(paths.var), "a")
     assert (report["candidate"], report["items"], report["shop_id"]) == (candidate, ITEMS, "a")
     assert report["window"] == {"cut": "2026-09-17T00:00:00", "test_from": "2026-09-18T00:00:00", "end": "2026-09-25T00:00:00"}
     by_model = report["protocols"]["all_items"]["models"]
@@ -99,9 +102,9 @@ def test_from_interactions_to_a_release(paths: Paths) -> None:
         assert by_model[name]["metrics"]["ndcg@10"]["over_popularity"]["low"] > 0.1
     assert "over_popularity" not in by_model["popularity"]["metrics"]["ndcg@10"]
     judge_served(paths, newest(paths.var), "a")
-    decision = pipeline.gate(paths, newest(paths.var), "a")
+    decision = gate(paths, newest(paths.var), "a")
     assert (decision["is_released"], decision["beats_popularity"]) == (True, ["als", "item_knn"])
-    assert pipeline.publish(paths, "a") == candidate == current_version(paths.models, "a")
+    assert publish(paths, "a") == candidate == current_version(paths.models, "a")
     release = Release.load(paths.models, "a", candidate)
     taste = release.taste("p05")
     assert taste is not None
@@ -111,11 +114,11 @@ def test_from_interactions_to_a_release(paths: Paths) -> None:
     assert release.taste("a stranger") is None
     # Every step again gives the same.
     files = content_of(paths.models / "a" / "releases" / candidate)
-    assert pipeline.train(paths, newest(paths.var), "a") == candidate
-    assert pipeline.evaluate_candidate(paths, newest(paths.var), "a") == report
+    assert train(paths, newest(paths.var), "a") == candidate
+    assert evaluate_candidate(paths, newest(paths.var), "a") == report
     judge_served(paths, newest(paths.var), "a")
-    assert pipeline.gate(paths, newest(paths.var), "a") == decision
-    assert pipeline.publish(paths, "a") == candidate
+    assert gate(paths, newest(paths.var), "a") == decision
+    assert publish(paths, "a") == candidate
     assert content_of(paths.models / "a" / "releases" / candidate) == files
 
 
@@ -158,13 +161,13 @@ def test_a_shop_without_tastes_is_refused_and_keeps_its_release(paths: Paths) ->
     publish_table(paths, SILVER_INTERACTIONS, acts(is_personal=False))
     (paths.models / "a").mkdir(parents=True)
     (paths.models / "a" / "CURRENT").write_text("the last good one\n")
-    pipeline.train(paths, newest(paths.var), "a")
-    pipeline.evaluate_candidate(paths, newest(paths.var), "a")
+    train(paths, newest(paths.var), "a")
+    evaluate_candidate(paths, newest(paths.var), "a")
     judge_served(paths, newest(paths.var), "a")
-    decision = pipeline.gate(paths, newest(paths.var), "a")
+    decision = gate(paths, newest(paths.var), "a")
     assert not decision["is_released"]
     assert decision["sentence"].startswith("refused: als ndcg@10")
-    assert pipeline.publish(paths, "a") is None
+    assert publish(paths, "a") is None
     assert current_version(paths.models, "a") == "the last good one"
     assert not (paths.models / "a" / "releases").exists()
 
@@ -292,7 +295,7 @@ def test_what_was_not_known_before_the_cut_is_not_learnt(paths: Paths) -> None:
         if row["item_id"] == "i00" and row["occurred_at"] < START + timedelta(days=16):
             row["received_at"] = START + timedelta(days=20)
     publish_table(paths, SILVER_INTERACTIONS, rows)
-    candidate = pipeline.train(paths, newest(paths.var), "a")
+    candidate = train(paths, newest(paths.var), "a")
     folder = paths.models / "a" / "candidates" / candidate
     sales = {part: np.load(folder / part / "popularity.npz")["sales"][0] for part in ("window", "full")}
     assert sales["window"] == 0
@@ -301,82 +304,82 @@ def test_what_was_not_known_before_the_cut_is_not_learnt(paths: Paths) -> None:
 
 def test_each_step_names_the_one_before_it(paths: Paths) -> None:
     with pytest.raises(StepMissing, match="models train --shop a"):
-        pipeline.evaluate_candidate(paths, newest(paths.var), "a")
-    folder = paths.models / "a" / "candidates" / pipeline.train(paths, newest(paths.var), "a")
-    for step in (judge_served, pipeline.gate):
+        evaluate_candidate(paths, newest(paths.var), "a")
+    folder = paths.models / "a" / "candidates" / train(paths, newest(paths.var), "a")
+    for step in (judge_served, gate):
         with pytest.raises(StepMissing, match="models evaluate --shop a"):
             step(paths, newest(paths.var), "a")
     (folder / "evaluation.json").write_text("{}")
     with pytest.raises(StepMissing, match="models gate --shop a"):
-        pipeline.publish(paths, "a")
+        publish(paths, "a")
     publish_table(paths, SILVER_INTERACTIONS, acts()[:-1])
     with pytest.raises(StepMissing, match="run train again"):
-        pipeline.evaluate_candidate(paths, newest(paths.var), "a")
+        evaluate_candidate(paths, newest(paths.var), "a")
 
 
 def test_shops_that_cannot_be_learnt_from_are_named(paths: Paths) -> None:
     with pytest.raises(NoInteractions, match="shop 'b'"):
-        pipeline.train(paths, newest(paths.var), "b")
+        train(paths, newest(paths.var), "b")
     publish_table(paths, SILVER_INTERACTIONS, acts(days=10))
     with pytest.raises(TooShort, match="only 10 days"):
-        pipeline.train(paths, newest(paths.var), "a")
+        train(paths, newest(paths.var), "a")
 
 
 def test_a_release_of_other_content_has_another_name(paths: Paths) -> None:
     """The gate decides anew on the same candidate: what is published then is what it decided, not what lies there."""
-    candidate = pipeline.train(paths, newest(paths.var), "a")
-    pipeline.evaluate_candidate(paths, newest(paths.var), "a")
+    candidate = train(paths, newest(paths.var), "a")
+    evaluate_candidate(paths, newest(paths.var), "a")
     judge_served(paths, newest(paths.var), "a")
-    decision = pipeline.gate(paths, newest(paths.var), "a")
-    assert pipeline.publish(paths, "a") == candidate
+    decision = gate(paths, newest(paths.var), "a")
+    assert publish(paths, "a") == candidate
     decision["placements"]["home"] |= {"model": "ladder", "recipe": None, "sentence": "refused since"}
     (paths.models / "a" / "candidates" / candidate / "gate.json").write_text(json.dumps(decision))
-    version = pipeline.publish(paths, "a")
+    version = publish(paths, "a")
     assert version is not None
     assert version.startswith(f"{candidate}-")
     assert current_version(paths.models, "a") == version
     assert Release.load(paths.models, "a", version).placement("home") is None
-    assert pipeline.publish(paths, "a") == version
+    assert publish(paths, "a") == version
 
 
 def test_what_could_change_a_model_makes_another_candidate(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = pipeline.train(paths, newest(paths.var), "a")
+    first = train(paths, newest(paths.var), "a")
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "code_digest", lambda: "another version of a library")
-        assert pipeline.train(paths, newest(paths.var), "a") != first
+        patch.setattr("models.training.train.code_digest", lambda: "another version of a library")
+        assert train(paths, newest(paths.var), "a") != first
     facts = Facts(
         [ItemText("t", {})], ["c"], np.array(["2026-09-01"], "M8[us]"), np.array([5.0]), np.array([0.0]), np.array([5.0])
     )
     clicked = replace(facts, clicked=np.array([1.0]))
-    assert len({pipeline._candidate_id("acts", each) for each in (None, facts, clicked)}) == 3
+    assert len({_candidate_id("acts", each) for each in (None, facts, clicked)}) == 3
 
 
 def test_a_damaged_candidate_is_not_published_and_a_damaged_release_is_written_again(paths: Paths) -> None:
-    candidate = pipeline.train(paths, newest(paths.var), "a")
-    pipeline.evaluate_candidate(paths, newest(paths.var), "a")
+    candidate = train(paths, newest(paths.var), "a")
+    evaluate_candidate(paths, newest(paths.var), "a")
     judge_served(paths, newest(paths.var), "a")
-    pipeline.gate(paths, newest(paths.var), "a")
-    pipeline.publish(paths, "a")
+    gate(paths, newest(paths.var), "a")
+    publish(paths, "a")
     release = paths.models / "a" / "releases" / candidate / "als.npz"
     sound = release.read_bytes()
     release.write_bytes(b"scribble")
     with pytest.raises(CorruptArtefact, match="publish the release again"):
         Release.load(paths.models, "a", candidate)
-    assert pipeline.publish(paths, "a") == candidate
+    assert publish(paths, "a") == candidate
     assert release.read_bytes() == sound
     (paths.models / "a" / "candidates" / candidate / "full" / "als.npz").write_bytes(b"scribble")
     with pytest.raises(CorruptArtefact):
-        pipeline.gate(paths, newest(paths.var), "a")
+        gate(paths, newest(paths.var), "a")
     (paths.models / "a" / "CURRENT").write_text("the last good one\n")
     release.write_bytes(b"scribble")
     with pytest.raises(CorruptArtefact):
-        pipeline.publish(paths, "a")
+        publish(paths, "a")
     assert current_version(paths.models, "a") == "the last good one"
 
 
 @pytest.mark.parametrize("other", ["b", "a-copy"])
 def test_a_release_of_another_shop_is_refused(paths: Paths, other: str) -> None:
-    candidate = pipeline.train(paths, newest(paths.var), "a")
+    candidate = train(paths, newest(paths.var), "a")
     source = paths.models / "a" / "candidates" / candidate / "full"
     target = paths.models / other / "releases" / candidate
     target.parent.mkdir(parents=True)

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from models.gate import LEAST_COVERAGE, LEAST_PERSONS
-from models.placements.choice import LADDER, choose_recipe
-from models.placements.judge import BASELINE, MAIN_METRIC, lists_of, placement_report, values_of
-from models.placements.lists import LENGTH, Lists
-from models.placements.questions import Cases
-from models.placements.recipes import RECIPES
-from models.placements.top_products import top_products, top_products_with_causes
-from models.sessions.sequences import Sequences
+from models.algorithms.top_products import top_products, top_products_with_causes
+from models.candidates.person_lists import LENGTH, Lists
+from models.candidates.recipes import RECIPES
+from models.data.sequences import Sequences
+from models.evaluation.placement_evaluation import BASELINE, MAIN_METRIC, lists_of, placement_report, values_of
+from models.evaluation.placement_questions import Cases
+from models.release.checks import LEAST_COVERAGE, LEAST_PERSONS
+from models.release.model_choice import LADDER, choose_recipe
 
 FILL = np.array([3, 1, 0, 2, 4])  # the order of sales
 
@@ -38,7 +38,7 @@ def cases(persons: list[int], truth: list[dict[int, float]], masked: list[dict[i
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways to make lists, which must agree."""
     if request.param == "sparse":
-        monkeypatch.setattr("models.placements.judge.DENSE_ITEMS", 0)
+        monkeypatch.setattr("models.evaluation.placement_evaluation.DENSE_ITEMS", 0)
 
 
 @pytest.mark.usefixtures("way")

@@ -5,19 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.als import ALS
-from models.interactions import Interactions
-from models.item_knn import ItemKNN
-from models.placements.context import CONTEXTS
-from models.placements.lists import LENGTH, ORIGINS, BadLists, Lists
-from models.placements.personal import PERSONAL_LISTS
-from models.placements.questions import Cases
-from models.placements.ranked import COLUMNS, SOURCES, ListRanker, taught_window, teach
-from models.placements.recipes import RANKED, RECIPES, Recipe, asked, fit, named
-from models.placements.released import PlacementModel
-from models.placements.stored import files_of, load, states_of
-from models.placements.training_set import TrainingSet
-from models.sessions.sequences import Sequences
+from models.algorithms.als import ALS
+from models.algorithms.item_knn import ItemKNN
+from models.candidates.context_models import CONTEXTS
+from models.candidates.list_builders import PERSONAL_LISTS
+from models.candidates.person_lists import LENGTH, ORIGINS, BadLists, Lists
+from models.candidates.placement_model import PlacementModel
+from models.candidates.recipes import RANKED, RECIPES, Recipe, asked, named
+from models.candidates.stored_models import files_of, load, states_of
+from models.candidates.training_context import TrainingSet
+from models.data.interactions import Interactions
+from models.data.sequences import Sequences
+from models.evaluation.placement_questions import Cases
+from models.ranking.list_ranker import COLUMNS, SOURCES, ListRanker, taught_window, teach
+from models.training.fit import fit
 
 PERSONS, ITEMS, GROUPS = 40, 24, 4
 START = np.datetime64("2026-09-01", "us")
@@ -92,8 +93,8 @@ def test_taste_decides_what_follows(training_set: TrainingSet) -> None:
         lists = PERSONAL_LISTS[name](training_set)
         for person in range(PERSONS):
             assert {item % GROUPS for item, _, _ in entries(lists, person)[:3]} == {person % GROUPS}, name
-    for name, context in CONTEXTS.items():
-        model = context.fit(context.make(), training_set)
+    contexts = fit(training_set, [Recipe(name, context=name) for name in CONTEXTS], None).contexts
+    for name, model in contexts.items():
         weights = model.weigh(Sequences.of([[5, 1]], ITEMS)).toarray()[0]
         assert int(weights.argmax()) % GROUPS == 1, name
         assert weights[np.arange(ITEMS) % GROUPS != 1].max() < weights.max() / 2, name
@@ -116,7 +117,7 @@ def test_serving_says_what_was_judged(training_set: TrainingSet, ranker: ListRan
         Sequences.of([row[-1:] for row in given], ITEMS).latest(np.ones(4)),
         np.full(4, "2026-09-11", dtype="datetime64[us]"),
     )
-    judged = fitted.weigh(recipe, asked).toarray()
+    judged = fitted.weigh(recipe, asked.given, asked.person, asked.masked).toarray()
     for row, items in enumerate(given):
         total = np.zeros(ITEMS)
         result, mine = live.follow(items), live.personal(f"p{row:02}")
@@ -189,7 +190,7 @@ def test_a_shop_that_is_too_large_or_too_young_has_no_ranker(
     training_set: TrainingSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert teach(training_set.acts, START + np.timedelta64(8, "D"), fitted_on) is None
-    monkeypatch.setattr("models.placements.ranked.MOST_ITEMS", ITEMS - 1)
+    monkeypatch.setattr("models.ranking.list_ranker.MOST_ITEMS", ITEMS - 1)
     assert teach(training_set.acts, training_set.as_of, fitted_on) is None
 
 

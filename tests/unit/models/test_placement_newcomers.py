@@ -14,10 +14,15 @@ from scipy import sparse
 
 from jishi.paths import Paths
 from jishi.tables import SILVER_EVENTS, SILVER_INTERACTIONS, SILVER_ITEMS, TableSchema
-from models import pipeline
-from models.explore import prior_rates
-from models.placements.newcomers import PRIOR_STRENGTH, BadNewcomers, Newcomers, read_facts
-from models.release import CorruptArtefact, Release
+from models.algorithms.exploration import prior_rates
+from models.candidates.newcomers import BadNewcomers, Newcomers
+from models.release.artefact import CorruptArtefact
+from models.release.candidate_evaluation import evaluate_candidate
+from models.release.gate import gate
+from models.release.registry import publish
+from models.release.serving_index import Release
+from models.training.newcomers import PRIOR_STRENGTH, read_facts
+from models.training.train import train
 from serving.judge import judge_served
 from tests.lake import newest, record
 
@@ -78,11 +83,11 @@ def release(paths: Paths) -> Release:
 
 
 def published(paths: Paths) -> tuple[Release, Path]:
-    candidate = pipeline.train(paths, newest(paths.var), "a")
-    pipeline.evaluate_candidate(paths, newest(paths.var), "a")
+    candidate = train(paths, newest(paths.var), "a")
+    evaluate_candidate(paths, newest(paths.var), "a")
     judge_served(paths, newest(paths.var), "a")
-    assert pipeline.gate(paths, newest(paths.var), "a")["is_released"]
-    pipeline.publish(paths, "a")
+    assert gate(paths, newest(paths.var), "a")["is_released"]
+    publish(paths, "a")
     return Release.load(paths.models, "a", candidate), paths.models / "a" / "releases" / candidate
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.interactions import Interactions
-from models.placements.questions import QUESTIONS, after_payment_cases, cart_cases, cases_of, home_cases, item_cases
-from models.placements.visits import orders, purchases, visits
-from models.split import SplitWindow
+from models.data.interactions import Interactions
+from models.data.split import SplitWindow
+from models.data.visits import orders, purchases, visits
+from models.evaluation.placement_questions import QUESTIONS, after_payment_cases, cart_cases, cases_of, home_cases, item_cases
 
 ITEMS = np.array(["a", "b", "c", "d", "e"])
 DAY = "2026-09-{:02}T{}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.positions import MOST_PLACES, PlacedImpressions
+from models.algorithms.position_bias import MOST_PLACES, PlacedImpressions
 
 ITEMS, PLACES = 30, 10
 LOOKS = 1 / (1 + 0.5 * np.arange(PLACES))  # a reader looks at the first place always, at the tenth in two of eleven lists

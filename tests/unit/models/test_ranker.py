@@ -10,21 +10,21 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from models.artefact import CorruptArtefact, read_manifest
-from models.candidates import Candidates
-from models.interactions import Interactions
-from models.ranker.artefact import load_ranker, save_ranker
-from models.ranker.calibration import Calibration, calibration_error, reliability
-from models.ranker.columns import NAMES, columns
-from models.ranker.grow import Growth
-from models.ranker.outcomes import Impressions, purchases_within, relevance_within, shown_within, teaches_more
-from models.ranker.ranker import LabelledSituation, Ranker, examples_of
-from models.ranker.rhythm import rhythm_facts
-from models.ranker.situation import CONTEXT, ITEM_FEATURES, PERSON_FEATURES, Situation, store_values
-from models.ranker.sources import SHARES, Sources, candidates_of
-from models.recommender import NotFitted
-from models.split import SplitWindow
-from models.timed.moment import DAY, Goods, moment_at, nothing_known
+from models.algorithms.recommender import NotFitted
+from models.candidates.pairs import Candidates
+from models.data.interactions import Interactions
+from models.data.snapshot import DAY, Goods, moment_at, nothing_known
+from models.data.split import SplitWindow
+from models.lab.feature_ranker.artefact import load_ranker, save_ranker
+from models.lab.feature_ranker.calibration import Calibration, calibration_error, reliability
+from models.lab.feature_ranker.columns import NAMES, columns
+from models.lab.feature_ranker.ranker import LabelledSituation, Ranker, examples_of
+from models.lab.feature_ranker.rhythm import rhythm_facts
+from models.lab.feature_ranker.situation import CONTEXT, ITEM_FEATURES, PERSON_FEATURES, Situation, store_values
+from models.lab.feature_ranker.sources import SHARES, Sources, candidates_of
+from models.ranking.growth import Growth
+from models.ranking.labels import Impressions, purchases_within, relevance_within, shown_within, teaches_more
+from models.release.artefact import CorruptArtefact, read_manifest
 
 PERSONS, ITEMS = 40, 24
 START = np.datetime64("2026-09-01T00:00:00", "us")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from models.intervals import bootstrap
-from models.metrics import PER_PERSON, average_precision, coverage, hit_rate, ndcg, recall, reciprocal_rank
-from models.recommender import top_k
+from models.algorithms.recommender import top_k
+from models.evaluation.intervals import bootstrap
+from models.evaluation.metrics import PER_PERSON, average_precision, coverage, hit_rate, ndcg, recall, reciprocal_rank
 
 # hits at each position, relevant items; recall, ndcg, hit rate, reciprocal rank, average precision
 WORKED = [

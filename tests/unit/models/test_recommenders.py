@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from models.als import ALS
-from models.artefact import load_state, read_manifest, save
-from models.item_knn import ItemKNN
-from models.popularity import Popularity
-from models.recommender import NotFitted, Recommender, top_k
+from models.algorithms.als import ALS
+from models.algorithms.item_knn import ItemKNN
+from models.algorithms.popularity import Popularity
+from models.algorithms.recommender import NotFitted, Recommender, top_k
+from models.release.artefact import load_state, read_manifest, save
 
 PERSONS, ITEMS = 20, 10
 MODELS = {

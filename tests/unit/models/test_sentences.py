@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.text.sentences import Sentences
-from models.text.words import ItemText
+from models.algorithms.item_text import ItemText
+from models.lab.sentences import Sentences
 
 PUBLISHED = [[1.0, 0.6660, 0.1046], [0.6660, 1.0, 0.1411], [0.1046, 0.1411, 1.0]]  # documentation of sentence-transformers
 TITLES = ["The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."]

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.gate import LEAST_PERSONS
-from models.in_use import Champion
-from models.intervals import bootstrap
-from models.placements.choice import choose_recipe
-from models.placements.judge import BASELINE, MAIN_METRIC
-from models.served_lists import CHAMPION, MODEL, MOST_BEHIND, ServedCases, certify, compare
+from models.evaluation.intervals import bootstrap
+from models.evaluation.placement_evaluation import BASELINE, MAIN_METRIC
+from models.release.champion import Champion
+from models.release.checks import LEAST_PERSONS
+from models.release.model_choice import choose_recipe
+from models.release.served_judgement import CHAMPION, MODEL, MOST_BEHIND, ServedCases, certify, compare
 
 LUCK = np.random.default_rng(4)
 PERSONS = 60

@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from models.artefact import load_state, read_manifest, save
-from models.recommender import NotFitted
-from models.sessions.blend import SessionBlend, TooFewToLearn
-from models.sessions.choice import SESSION_MODELS, asked_of
-from models.sessions.model import SessionModel, top_of
-from models.sessions.neighbours import SessionKNN
-from models.sessions.repeats import Repeats
-from models.sessions.rules import Markov, SecondOrderMarkov, SequentialRules
-from models.sessions.sequences import Sequences
+from models.algorithms.item_rules import SequentialRules
+from models.algorithms.recommender import NotFitted
+from models.algorithms.session_knn import SessionKNN
+from models.algorithms.session_model import SessionModel
+from models.algorithms.sparse_rows import top_of
+from models.data.sequences import Sequences
+from models.lab.markov import Markov, SecondOrderMarkov
+from models.lab.repeats import Repeats
+from models.lab.session_blend import SessionBlend, TooFewToLearn
+from models.protocols.session_choice import SESSION_MODELS, asked_of
+from models.release.artefact import load_state, read_manifest, save
 
 ITEMS = 12
 

@@ -13,8 +13,8 @@ from jishi.paths import Paths
 from jishi.shop_runs import JobResult, ShopRuns, read_run
 from jishi.shops import Shop, Shops
 from jishi.tables import SILVER_EVENTS, SILVER_INTERACTIONS, SILVER_ITEMS
-from models.release import current_version
-from models.shop_steps import run_step
+from models.release.registry import current_version
+from models.steps import run_step
 from serving.judge import judge_served
 from tests.lake import newest, record
 from tests.release_steps import RELEASE_STEPS

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from models.slim import SLIM, TooManyItems
+from models.lab.slim import SLIM, TooManyItems
 
 
 def generated() -> sparse.csr_matrix:

@@ -7,11 +7,11 @@ import doctest
 import numpy as np
 import pytest
 
-from models import split
-from models.evaluation import NobodyToTest, evaluate_model, make_test_set
-from models.interactions import Interactions
-from models.popularity import Popularity
-from models.split import SplitWindow, TooShort, last_active_days
+from models.algorithms.popularity import Popularity
+from models.data import split
+from models.data.interactions import Interactions
+from models.data.split import SplitWindow, TooShort, last_active_days
+from models.evaluation.time_split import NobodyToTest, evaluate_model, make_test_set
 
 CUT, TEST_FROM, END = (np.datetime64(f"2026-09-{day}") for day in ("08", "09", "16"))
 WINDOW = SplitWindow(CUT, TEST_FROM, END)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.artefact import load_ids, load_state, read_manifest, save
-from models.recommender import NotFitted
-from models.text.tfidf import TfIdf
-from models.text.words import ItemText, label_tokens, title_grams, title_words
+from models.algorithms.item_text import ItemText, label_tokens, title_grams, title_words
+from models.algorithms.recommender import NotFitted
+from models.algorithms.tfidf import TfIdf
+from models.release.artefact import load_ids, load_state, read_manifest, save
 
 TEXTS = st.builds(
     ItemText,

@@ -11,15 +11,16 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from models.artefact import load_state, read_manifest, save
-from models.interactions import Interactions
-from models.recommender import NotFitted, top_k
-from models.timed.buy_again import BuyAgain
-from models.timed.item_lists import New, OnSale, Trending, WindowedPopularity
-from models.timed.model import TimedModel
-from models.timed.moment import Goods, Moment, moment_at, nothing_known, usual_prices
-from models.timed.segments import SegmentPopularity, favourite_category
-from models.timed.timed_models import TIMED_MODELS, make_timed
+from models.algorithms.buy_again import BuyAgain
+from models.algorithms.item_lists import Trending, WindowedPopularity
+from models.algorithms.recommender import NotFitted, top_k
+from models.algorithms.timed_model import TimedModel
+from models.data.interactions import Interactions
+from models.data.snapshot import Goods, Moment, moment_at, nothing_known, usual_prices
+from models.lab.new_and_on_sale import New, OnSale
+from models.lab.segment_popularity import SegmentPopularity, favourite_category
+from models.lab.timed_models import TIMED_MODELS, make_timed
+from models.release.artefact import load_state, read_manifest, save
 
 NOW = np.datetime64("2026-10-01T00:00:00", "us")
 Make = Callable[[], TimedModel]

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.interactions import Interactions
-from models.split import SplitWindow, last_active_days
-from models.tuning import GRID, METRIC, choose_parameters
+from models.data.interactions import Interactions
+from models.data.split import SplitWindow, last_active_days
+from models.training.parameter_choice import GRID, METRIC, choose_parameters
 
 DAYS, PERSONS, ITEMS = 26, 30, 20
 
@@ -47,8 +47,8 @@ def test_the_best_candidate_on_the_validation_days_is_taken(window: SplitWindow)
 
 def test_of_many_persons_evenly_spaced_ones_teach_and_are_judged(window: SplitWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     _, of_all = choose_parameters(shop(), window)
-    monkeypatch.setattr("models.tuning.MOST_PERSONS", 10)
-    monkeypatch.setattr("models.tuning.MOST_TEACHERS", 15)
+    monkeypatch.setattr("models.training.parameter_choice.MOST_PERSONS", 10)
+    monkeypatch.setattr("models.training.parameter_choice.MOST_TEACHERS", 15)
     chosen, report = choose_parameters(shop(), window)
     assert report["persons"] == 10
     assert chosen["item_knn"] == {"self_weight": 10.0}

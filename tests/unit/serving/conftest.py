@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 
-from models.explore import Belief
+from jishi.paths import Paths
+from jishi.settings import Settings
+from jishi.shops import Shop, Shops
+from models.algorithms.exploration import Belief
+from serving.api import make_app
 from serving.blend import Indices, Vector
 from serving.catalogue import Catalogue, Item, Version
+from serving.engine import Engine
 from serving.shelf import Shelf, join_catalogue
 
 
@@ -152,3 +160,43 @@ def shop() -> TinyShop:
     near = {n: {n + 1: 0.9, n + 2: 0.3} for n in range(30) if n % 10 < 8}
     model = TinyModel(ids, near, {"u-skirts": {3: 2.0, 4: 1.0, 13: -5.0}})
     return stock_up(model, [make_item(item_id, kind) for item_id, kind in zip(ids, kinds, strict=True)])
+
+
+URL = "/v1/shops/a/recommendations"
+
+
+@dataclass
+class Api:
+    """The application without its threads, with one shop ``a`` that has a release and one shop ``b`` that has none."""
+
+    client: TestClient
+    engine: Engine
+    keys: dict[str, str]
+
+    def get(self, url: str = URL, key: str | None = "a", **params: Any) -> Any:
+        headers = {} if key is None else {"Authorization": f"Bearer {self.keys.get(key, key)}"}
+        return self.client.get(url, params=params or None, headers=headers)
+
+    def lists(self, count: int, **params: Any) -> list[dict[str, Any]]:
+        """So many answers, each with its id."""
+        answers = [self.get(**params) for _ in range(count)]
+        return [answer.json() | {"request_id": answer.headers["X-Request-ID"]} for answer in answers]
+
+
+@pytest.fixture
+def api(tmp_path: Path, shop: Any) -> Iterator[Api]:
+    settings = Settings(var=tmp_path, _env_file=None)  # type: ignore[call-arg]
+    paths = Paths.of(settings)
+    shops = Shops()
+    keys = {}
+    for shop_id in ("a", "b"):
+        shops.add(Shop(shop_id=shop_id, name=shop_id))
+        keys[shop_id] = shops.issue_key(shop_id, "read")
+    shops.save(paths.shops_file)
+    engine = Engine.of(settings, paths)
+    engine.keys.reload()
+    engine.stream.has_caught_up = True  # as after the first look at the log
+    engine.states.of("a").use_snapshot(dict(shop.catalogue.items))
+    shop.model.tastes["u:u-skirts"] = shop.model.tastes["u-skirts"]
+    engine.states.of("a").use_release(shop.model, published_at=0.0)
+    return Api(TestClient(make_app(engine)), engine, keys)

@@ -11,8 +11,8 @@ import pytest
 
 from jishi.contract import record_of
 from serving.catalogue import Catalogue, Version
+from serving.log_records import Lateness, change_of
 from serving.shop_state import ShopState
-from serving.stream import Lateness, change_of
 
 LATENESS = Lateness(allowed_lateness_s=30, future_tolerance_s=5)
 EVENT: dict[str, Any] = {

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.explore import Belief
+from models.algorithms.exploration import Belief
 from serving.exploring import NEAREST, SHARE, SLOT, WINDOW, Exploration, decided, explore
 from serving.recommend import Answer, Request, recommend
 
@@ -25,11 +25,11 @@ def new_shop(shop: Any, tiny: Any) -> Any:
 
 
 def lists(shop: Any, count: int, seed: int = 3, **asked: Any) -> list[tuple[Answer, Any]]:
-    exploration = Exploration(np.random.default_rng(seed))
+    exploration, rng = Exploration(), np.random.default_rng(seed)
     exploration.use(shop.model)
     request = Request(**({"shop_id": "a", "placement": "home", "limit": 10} | asked))
     answer = recommend(request, shop.shelf, shop.catalogue, lambda *_: ())
-    return [explore(answer, request, shop.shelf, shop.catalogue, exploration) for _ in range(count)]
+    return [explore(answer, request, shop.shelf, shop.catalogue, exploration, rng) for _ in range(count)]
 
 
 def test_a_new_item_takes_the_slot_and_says_so(new_shop: Any) -> None:
@@ -113,11 +113,14 @@ def test_short_lists_and_shops_without_new_items_do_not_explore(new_shop: Any, s
 
 
 def test_a_belief_of_another_release_decides_nothing(new_shop: Any, tiny: Any) -> None:
-    exploration = Exploration(np.random.default_rng(1))
+    exploration = Exploration()
     exploration.use(tiny.model([]))
     request = Request("a", "home", 10)
     answer = recommend(request, new_shop.shelf, new_shop.catalogue, lambda *_: ())
-    assert explore(answer, request, new_shop.shelf, new_shop.catalogue, exploration) == (answer, None)
+    assert explore(answer, request, new_shop.shelf, new_shop.catalogue, exploration, np.random.default_rng(1)) == (
+        answer,
+        None,
+    )
 
 
 def test_the_line_of_the_log_has_what_an_estimator_needs(new_shop: Any) -> None:

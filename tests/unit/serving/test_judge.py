@@ -14,13 +14,12 @@ import pytest
 
 from jishi.paths import Paths
 from jishi.tables import SILVER_INTERACTIONS, SILVER_ITEMS
-from models import pipeline
-from models.interactions import Interactions
-from models.pipeline import StepMissing
-from models.placements.questions import cases_of
-from models.release import WINDOW, current_version
-from models.served_lists import CHAMPION, MODEL, read_served
-from models.split import SplitWindow
+from models.data.interactions import Interactions
+from models.data.split import SplitWindow
+from models.evaluation.placement_questions import cases_of
+from models.release.candidate import StepMissing, candidate_folder
+from models.release.registry import WINDOW, current_version
+from models.release.served_judgement import CHAMPION, MODEL, read_served
 from serving.judge import LastActs, judge_served, requests
 from serving.recent import LastAct
 from tests.lake import newest, record
@@ -99,7 +98,7 @@ def test_a_worse_candidate_does_not_replace_a_better_release(paths: Paths) -> No
     publish(paths, acts(DAYS, damaged=0.6))
     assert run(paths) is None
     assert current_version(paths.models, "a") == first
-    decision = json.loads((pipeline.candidate_folder(paths, "a") / "gate.json").read_text())
+    decision = json.loads((candidate_folder(paths, "a") / "gate.json").read_text())
     assert decision["beats_popularity"]
     assert decision["sentence"].startswith(f"refused: worse than release {first} in use at ")
     assert "home: ndcg@10" in decision["sentence"]
@@ -139,7 +138,7 @@ def test_the_gate_wants_what_it_decides_on_judged(paths: Paths) -> None:
 def test_judged_again_it_is_worth_the_same(paths: Paths) -> None:
     publish(paths, acts(DAYS))
     run(paths, "train", "evaluate", "judge")
-    folder = pipeline.candidate_folder(paths, "a") / "served"
+    folder = candidate_folder(paths, "a") / "served"
     first = {file.name: file.read_bytes() for file in folder.iterdir()}
     assert set(judge_served(paths, newest(paths.var), "a")) >= {"home", "after_payment"}
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == first

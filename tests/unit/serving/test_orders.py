@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from jishi.contract import record_of
+from serving.log_records import Lateness, order_of
 from serving.orders import JUST_PAID_S, LiveOrders, PaidOrder
-from serving.stream import Lateness, order_of
 
 LATENESS = Lateness(allowed_lateness_s=30, future_tolerance_s=5)
 AT_MS = 1_793_491_200_000

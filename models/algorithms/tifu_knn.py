@@ -1,0 +1,143 @@
+"""TIFU-kNN: personal frequency over time, mixed with that of similar people (Hu et al., SIGIR 2020)."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from models.algorithms.recommender import NotFitted, Scores, State
+from models.algorithms.sparse_rows import pack, top_entries, unpack
+from models.data.baskets import Purchases, check_purchases, check_range
+from models.data.sequences import Numbers
+
+BATCH = 512
+KEPT = 500  # items of each person: hundreds of neighbours bring tens of thousands, of which a list needs the first
+
+
+class TIFUKNN:
+    """A person's vector fades twice, within groups of baskets and across them; the forecast is
+    alpha · vector + (1 − alpha) · mean.
+
+    The baskets of a person, newest last, fall into ``groups`` groups; an item weighs fade_in_group^(baskets after it in its
+    group) · fade_across^(groups after its own), averaged. The mean is over the ``neighbours`` nearest vectors by Euclidean
+    distance.
+    """
+
+    name = "tifu_knn"
+
+    def __init__(
+        self,
+        neighbours: int = 300,
+        groups: int = 7,
+        fade_in_group: float = 0.9,
+        fade_across: float = 0.7,
+        alpha: float = 0.7,
+    ) -> None:
+        self.neighbours = neighbours
+        self.groups = groups
+        self.fade_in_group = fade_in_group
+        self.fade_across = fade_across
+        self.alpha = alpha
+        self.vectors_: sparse.csr_matrix | None = None
+
+    def fit(self, purchases: Purchases) -> Self:
+        """Remember everybody's vector."""
+        vectors = self.vectors(check_purchases(purchases))
+        self.vectors_ = vectors[np.diff(vectors.indptr) > 0]
+        return self
+
+    def vectors(self, purchases: Purchases) -> sparse.csr_matrix:
+        """Users × items."""
+        size = np.maximum(1, -(-purchases.baskets // self.groups))[purchases.user]
+        count = np.maximum(1, purchases.baskets)[purchases.user]
+        group, place = purchases.back // size, purchases.back % size
+        groups = -(-count // size)
+        in_group = np.where(group == groups - 1, count - group * size, size)
+        return purchases.summed(self.fade_across**group * self.fade_in_group**place / (in_group * groups))
+
+    def weigh(self, histories: Purchases) -> sparse.csr_matrix:
+        """Own vector and neighbours' mean; a person found among the neighbours is left out of them."""
+        if self.vectors_ is None:
+            raise NotFitted("fit TIFU-kNN first")
+        mine = self.vectors(check_range(histories))
+        others = self.vectors_
+        squares, oneself = np.asarray(others.multiply(others).sum(axis=1)).ravel(), _equal_rows(mine, others)
+        parts = []
+        for start in range(0, mine.shape[0], BATCH):
+            part = mine[start : start + BATCH]
+            near = self._nearest(part, others, squares, oneself[start : start + BATCH])
+            mixed = sparse.csr_matrix(self.alpha * part + (1 - self.alpha) * (near @ others), dtype=np.float32)
+            mixed.eliminate_zeros()
+            parts.append(top_entries(mixed, KEPT))
+        weights = sparse.vstack(parts, format="csr") if parts else sparse.csr_matrix(mine.shape)
+        weights = sparse.csr_matrix(weights, dtype=np.float32)
+        # A person without baskets is as near to everybody as to nobody: what is popular follows from no weights at all.
+        return sparse.csr_matrix(sparse.diags((np.diff(mine.indptr) > 0).astype(np.float32)) @ weights, dtype=np.float32)
+
+    def parts(self, histories: Purchases) -> tuple[sparse.csr_matrix, sparse.csr_matrix, sparse.csr_matrix]:
+        """What ``weigh`` adds up: own vectors (weighed), shares of neighbours (weighed), and the neighbours' vectors."""
+        if self.vectors_ is None:
+            raise NotFitted("fit TIFU-kNN first")
+        mine, others = self.vectors(check_range(histories)), self.vectors_
+        squares, oneself = np.asarray(others.multiply(others).sum(axis=1)).ravel(), _equal_rows(mine, others)
+        is_anybody = sparse.diags((np.diff(mine.indptr) > 0).astype(np.float32))
+        batches = [slice(start, start + BATCH) for start in range(0, mine.shape[0], BATCH)]
+        near = [self._nearest(mine[batch], others, squares, oneself[batch]) for batch in batches]
+        shares = is_anybody @ sparse.vstack(near, format="csr")
+        return self.alpha * mine, sparse.csr_matrix((1 - self.alpha) * shares, dtype=np.float32), others
+
+    def _nearest(
+        self, part: sparse.csr_matrix, others: sparse.csr_matrix, squares: Scores, oneself: Numbers
+    ) -> sparse.csr_matrix:
+        """Rows × others with 1 / neighbours for each of the nearest; ``oneself`` is the row of others to leave out, or −1."""
+        part_squares = np.asarray(part.multiply(part).sum(axis=1)).ravel()
+        distance = part_squares[:, None] + squares[None, :] - 2 * np.asarray((part @ others.T).todense())
+        known = np.flatnonzero(oneself >= 0)
+        distance[known, oneself[known]] = np.inf
+        most = min(self.neighbours, distance.shape[1])
+        bar = np.partition(distance, most - 1, axis=1)[:, most - 1 : most]
+        is_near, is_tie = distance < bar, distance == bar
+        room = most - is_near.sum(axis=1, keepdims=True)
+        is_near |= is_tie & (np.cumsum(is_tie, axis=1) <= room)  # of equally near ones those with the lowest numbers
+        is_near &= np.isfinite(distance)
+        share = is_near / np.maximum(1, is_near.sum(axis=1, keepdims=True))
+        return sparse.csr_matrix(share)
+
+    def state(self) -> State:
+        """The vectors."""
+        if self.vectors_ is None:
+            raise NotFitted("fit TIFU-kNN first")
+        return pack("vectors", self.vectors_)
+
+    def from_state(self, state: State) -> Self:
+        """Take over vectors."""
+        self.vectors_ = unpack("vectors", state)
+        return self
+
+
+def _equal_rows(rows: sparse.csr_matrix, others: sparse.csr_matrix) -> Numbers:
+    """For each row the number of one equal row of ``others``, −1 without one.
+
+    A person's own vector is equal to the last bit, while its distance by float32 sums is noise as large as that of near ones.
+    Of twins one is left out, and which does not matter: the vectors are the same.
+    """
+    if others.shape[0] == 0:
+        return np.full(rows.shape[0], -1, dtype=np.int64)
+    known, place = np.unique(_fingerprints(others), return_index=True)
+    mine = _fingerprints(rows)
+    at = np.minimum(np.searchsorted(known, mine), len(known) - 1)
+    return np.where((known[at] == mine) & (np.diff(rows.indptr) > 0), place[at], -1).astype(np.int64)
+
+
+def _fingerprints(rows: sparse.csr_matrix) -> npt.NDArray[np.uint64]:
+    """64 bits that equal rows share, whatever the order of their entries."""
+    key = rows.indices.astype(np.uint64) << np.uint64(32) | rows.data.astype(np.float32).view(np.uint32).astype(np.uint64)
+    for shift, factor in ((33, 0xFF51AFD7ED558CCD), (33, 0xC4CEB9FE1A85EC53)):  # the finaliser of MurmurHash3, by A. Appleby
+        key = (key ^ (key >> np.uint64(shift))) * np.uint64(factor)
+    key ^= key >> np.uint64(33)
+    sums: npt.NDArray[np.uint64] = np.zeros(len(key) + 1, dtype=np.uint64)
+    np.cumsum(key, out=sums[1:])
+    return np.asarray(sums[rows.indptr[1:]] - sums[rows.indptr[:-1]], dtype=np.uint64)

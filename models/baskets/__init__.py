@@ -1,1 +1,0 @@
-"""Recommend the next basket of a person from the baskets before it."""

@@ -1,0 +1,59 @@
+"""Fitted models of placements as arrays of an artefact, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from models.algorithms.item_knn import ItemKNN
+from models.algorithms.item_rules import ItemRules
+from models.algorithms.recommender import State
+from models.algorithms.session_model import SessionModel
+from models.candidates.context_models import CONTEXTS
+from models.candidates.person_lists import Lists
+from models.candidates.recipes import Fitted, Recipe
+
+
+def states_of(fitted: Fitted) -> dict[str, State]:
+    """Arrays by file name; what follows from the release's item-kNN is not stored twice."""
+    contexts = {_context(name): model.state() for name, model in fitted.contexts.items() if not CONTEXTS[name].is_of_persons}
+    return contexts | {_lists(name): lists.state() for name, lists in fitted.lists.items()}
+
+
+def files_of(recipes: Iterable[Recipe]) -> list[str]:
+    """Names of the files that the recipes need."""
+    files: dict[str, None] = {}
+    for recipe in recipes:
+        if recipe.context is not None and not CONTEXTS[recipe.context].is_of_persons:
+            files[_context(recipe.context)] = None
+        if recipe.personal is not None:
+            files[_lists(recipe.personal)] = None
+    return list(files)
+
+
+def load(recipes: Iterable[Recipe], read: Callable[[str], State], item_knn: ItemKNN, persons: int) -> Fitted:
+    """The models of the recipes. ``read`` gives the arrays of a file. Raises what ``read`` raises, BadLists and KeyError."""
+    items = item_knn.similarities().shape[0]
+    contexts: dict[str, SessionModel] = {}
+    lists: dict[str, Lists] = {}
+    for recipe in recipes:
+        if recipe.context is not None and recipe.context not in contexts:
+            contexts[recipe.context] = _load_context(recipe.context, read, item_knn)
+        if recipe.personal is not None and recipe.personal not in lists:
+            lists[recipe.personal] = Lists.from_state(read(_lists(recipe.personal)), persons, items)
+    return Fitted(contexts, lists)
+
+
+def _load_context(name: str, read: Callable[[str], State], item_knn: ItemKNN) -> SessionModel:
+    model = CONTEXTS[name].make()
+    if CONTEXTS[name].is_of_persons:
+        assert isinstance(model, ItemRules)
+        return model.use(item_knn.similarities())
+    return model.from_state(read(_context(name)))
+
+
+def _context(name: str) -> str:
+    return f"context_{name}"
+
+
+def _lists(name: str) -> str:
+    return f"lists_{name}"

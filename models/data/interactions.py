@@ -1,0 +1,180 @@
+"""Who did what with which item when: read from silver, and as a sparse matrix over stable indices."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from scipy import sparse
+
+from jishi.lake.query import open_lake
+from jishi.lake.reading import LakeVersion
+from jishi.preference import WEIGHTS
+from models.data.persons_at_cut import view_persons_then
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Acts of one shop, in columns of equal length, ordered by time, person and item.
+
+    ``person`` and ``item`` index ``person_ids`` and ``item_ids`` (both sorted); ``kind`` is one of
+    ``jishi.preference.WEIGHTS``; times are UTC.
+    """
+
+    person_ids: npt.NDArray[np.str_]
+    item_ids: npt.NDArray[np.str_]
+    person: npt.NDArray[np.int64]
+    item: npt.NDArray[np.int64]
+    kind: npt.NDArray[np.str_]
+    occurred_at: npt.NDArray[np.datetime64]
+    received_at: npt.NDArray[np.datetime64]
+
+    def __len__(self) -> int:
+        return len(self.person)
+
+    def where(self, mask: npt.NDArray[np.bool_]) -> Interactions:
+        """The rows of the mask, over the same persons and items."""
+        return Interactions(
+            self.person_ids,
+            self.item_ids,
+            self.person[mask],
+            self.item[mask],
+            self.kind[mask],
+            self.occurred_at[mask],
+            self.received_at[mask],
+        )
+
+    def matrix(self) -> sparse.csr_matrix:
+        """Persons × items, float32: the strength of each preference (``jishi.preference``)."""
+        weights = np.zeros(len(self), dtype=np.float32)
+        for kind, weight in WEIGHTS.items():
+            weights[self.kind == kind] = weight
+        shape = (len(self.person_ids), len(self.item_ids))
+        matrix = sparse.coo_matrix((weights, (self.person, self.item)), shape=shape).tocsr()
+        matrix.sum_duplicates()
+        matrix.data = np.log1p(matrix.data)
+        return matrix
+
+    def sales(self) -> npt.NDArray[np.float32]:
+        """Payments of each item, views counting a hundredth, so that items nobody bought yet have an order too."""
+        paid = np.bincount(self.item[self.kind == "pay"], minlength=len(self.item_ids))
+        seen = np.bincount(self.item[self.kind == "view"], minlength=len(self.item_ids))
+        return sales_of(paid, seen)
+
+
+def sales_of(paid: npt.NDArray[np.int64], seen: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """What popularity goes by, from the payments and views of each item."""
+    return (paid + 0.01 * seen).astype(np.float32)
+
+
+def by_sales(sales: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """Items by falling sales, equal ones by number."""
+    return np.lexsort((np.arange(len(sales)), -sales)).astype(np.int64)
+
+
+class NoInteractions(ValueError):
+    """A shop has nothing to learn from."""
+
+    @classmethod
+    def of(cls, shop_id: str) -> NoInteractions:
+        """With the step that would bring some."""
+        return cls(f"shop {shop_id!r} has no interactions in silver; run the silver step for it first")
+
+
+NEW_FOR_DAYS = 28
+# Acts of persons on items of the shop's own catalogue: what every model learns from, and is judged by.
+OF_SHOP = """
+    from silver_interactions as a semi join silver_items as i on a.shop_id = i.shop_id and a.item_id = i.item_id
+    where a.shop_id = $shop and a.person_id is not null
+"""
+# The same with persons of before a cut as they were known at it (the view of ``models.data.persons_at_cut``).
+OF_SHOP_THEN = OF_SHOP.replace("silver_interactions", "interactions_then")
+IN_ORDER = "order by a.occurred_at, a.person_id, a.item_id, a.kind, a.event_id, a.line_number"
+
+
+def known_before(before: datetime | None) -> str:
+    """What ``OF_SHOP`` also asks for the acts that ``models.data.split.Window`` trains on; nothing without a cut."""
+    return "" if before is None else " and a.occurred_at < $before and a.received_at < $before"
+
+
+def cut_value(before: datetime | None) -> dict[str, datetime]:
+    """The value that ``known_before`` asks for."""
+    return {} if before is None else {"before": before}
+
+
+def read_interactions(lake: LakeVersion, shop_id: str) -> Interactions:
+    """Acts of a shop on items of its own catalogue; items listed within ``NEW_FOR_DAYS`` of the newest act are among its items
+    though nobody has touched them yet. Raises NoInteractions with the step that would bring some.
+    """
+    with open_lake(lake) as connection:
+        return _read(connection, shop_id, OF_SHOP)
+
+
+def with_persons_then(lake: LakeVersion, shop_id: str, interactions: Interactions, cut: np.datetime64) -> Interactions:
+    """The same acts, the persons of those before ``cut`` as they were known at it: what a split by the cut trains on and is
+    judged by.
+    """
+    with open_lake(lake) as connection:
+        is_other = view_persons_then(connection, lake, shop_id, instant(cut))
+        return _read(connection, shop_id, OF_SHOP_THEN) if is_other else interactions
+
+
+def _read(connection: duckdb.DuckDBPyConnection, shop_id: str, of_shop: str) -> Interactions:
+    rows = connection.execute(
+        f"select a.person_id, a.item_id, a.kind, a.occurred_at, a.received_at {of_shop} {IN_ORDER}", {"shop": shop_id}
+    ).to_arrow_table()
+    listed = recently_listed(connection, shop_id)
+    if rows.num_rows == 0:
+        raise NoInteractions.of(shop_id)
+    person_ids, person = _numbered(rows["person_id"])
+    item_ids, item = _numbered(rows["item_id"], listed)
+    kinds, kind = _numbered(rows["kind"])
+    times = (rows[name].to_numpy().astype("datetime64[us]") for name in ("occurred_at", "received_at"))
+    return Interactions(person_ids, item_ids, person, item, kinds[kind], *times)
+
+
+def recently_listed(connection: duckdb.DuckDBPyConnection, shop_id: str) -> list[str]:
+    """Items of the catalogue whose first ``item_changed`` is within ``NEW_FOR_DAYS`` of the shop's newest act."""
+    rows = connection.execute(
+        """
+        select e.item_id from silver_events as e
+        semi join silver_items as i on e.shop_id = i.shop_id and e.item_id = i.item_id
+        where e.shop_id = ? and e.type = 'item_changed' group by 1
+        having min(e.occurred_at) > (select max(occurred_at) from silver_interactions where shop_id = ?) - to_days(?)
+        """,
+        [shop_id, shop_id, NEW_FOR_DAYS],
+    ).fetchall()
+    return [item_id for (item_id,) in rows]
+
+
+def _numbered(column: pa.ChunkedArray, others: Sequence[str] = ()) -> tuple[npt.NDArray[np.str_], npt.NDArray[np.int64]]:
+    """Distinct values and ``others``, sorted, and the number of each row's; a million strings are hashed, not sorted."""
+    encoded = column.combine_chunks().dictionary_encode()
+    values = np.array(encoded.dictionary.to_pylist(), dtype=np.str_)
+    every = np.unique(np.concatenate([values, np.array(others, dtype=np.str_)])) if len(others) else np.unique(values)
+    return every, np.searchsorted(every, values)[encoded.indices.to_numpy(zero_copy_only=False)]
+
+
+def instant(value: np.datetime64) -> datetime:
+    """A Python datetime (UTC, naive) of an array's instant, for reports."""
+    timestamp: datetime = value.astype("datetime64[us]").item()
+    return timestamp
+
+
+def acts_digest(interactions: Interactions) -> str:
+    """SHA-256 of every act."""
+    digest = hashlib.sha256()
+    for column in (interactions.person, interactions.item, interactions.occurred_at, interactions.received_at):
+        digest.update(np.ascontiguousarray(column).tobytes())
+    for text in (interactions.person_ids, interactions.item_ids, interactions.kind):
+        digest.update("\n".join(text.tolist()).encode())
+    return digest.hexdigest()

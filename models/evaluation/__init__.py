@@ -1,0 +1,1 @@
+"""Metrics, intervals, and the questions by which a shop's models are judged."""

@@ -1,0 +1,110 @@
+"""Bootstrap intervals of means over persons (Efron 1979, percentile method), alone and of paired differences."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from models.evaluation.metrics import Values
+
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over persons with the bounds of its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    def as_json(self) -> dict[str, float]:
+        """Rounded to six places."""
+        return {name: round(value, 6) for name, value in asdict(self).items()}
+
+
+def bootstrap(values: npt.NDArray[np.float64], seed: int = 7) -> Estimate:
+    """Mean and 95 % interval; for a paired difference pass the persons' differences. Needs at least one person."""
+    if len(values) == 0:
+        raise ValueError("no person to average over")
+    means = _resamples(len(values), seed) @ values / len(values)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Estimate(float(values.mean()), float(low), float(high))
+
+
+@lru_cache(maxsize=4)
+def _resamples(persons: int, seed: int) -> npt.NDArray[np.float64]:
+    """How often each person is drawn in each resample, shape (RESAMPLES, persons); the same for every metric of a report."""
+    drawn = np.random.default_rng(seed).multinomial(persons, np.full(persons, 1 / persons), size=RESAMPLES)
+    return drawn.astype(np.float64)
+
+
+def bootstrap_all(values: dict[str, npt.NDArray[np.float64]], seed: int = 7) -> dict[str, Estimate]:
+    """Mean and 95 % interval of several metrics over the same persons, from the same resamples of them."""
+    drawn = resampled_means(values, seed)
+    return {name: estimate(float(each.mean()), drawn[name]) for name, each in values.items()}
+
+
+def estimate(mean: float, drawn: npt.NDArray[np.float64], level: float = 0.95) -> Estimate:
+    """A mean with the interval that its resamples give."""
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(mean, float(low), float(high))
+
+
+def resampled_means(values: dict[str, npt.NDArray[np.float64]], seed: int = 7) -> dict[str, npt.NDArray[np.float64]]:
+    """Means of several metrics over the same resamples of persons: the difference of two is the mean of the differences.
+
+    Resamples are drawn a few at a time, so that memory stays small; above 20,000 persons 200 of them are plenty, because the
+    means are then all but normal.
+    """
+    table = np.column_stack(list(values.values()))
+    persons = len(table)
+    if persons == 0:
+        raise ValueError("no person to average over")
+    rng = np.random.default_rng(seed)
+    resamples, shares = (RESAMPLES if persons <= 20_000 else 200), np.full(persons, 1 / persons)
+    at_once = max(1, 4_000_000 // persons)
+    drawn = [
+        rng.multinomial(persons, shares, size=min(at_once, resamples - start)) @ table / persons
+        for start in range(0, resamples, at_once)
+    ]
+    means = np.concatenate(drawn)
+    return {name: means[:, column] for column, name in enumerate(values)}
+
+
+FLIPS = 10_000
+
+
+_AT_ONCE = 4_000_000
+
+
+@dataclass(frozen=True)
+class Paired:
+    """The mean difference of second and first run with its 95 % interval, and the p-value of no difference."""
+
+    difference: Estimate
+    p_value: float
+
+
+def paired_difference(first: Values, second: Values, seed: int = 7) -> Paired:
+    """Paired bootstrap of the difference, and a two-sided randomisation test that flips signs (Fisher 1935).
+
+    The p-value is (1 + flips at least as extreme) / (1 + flips), so it is never 0. Raises ValueError for runs over different or
+    no persons.
+    """
+    if len(first) != len(second):
+        raise ValueError(f"the runs are over {len(first)} and {len(second)} persons; compare the same persons")
+    gain = np.asarray(second, dtype=np.float64) - first
+    estimate = bootstrap_all({"gain": gain}, seed)["gain"]
+    nonzero = gain[gain != 0]  # a person without a difference changes nothing, whatever the sign
+    if len(nonzero) == 0:
+        return Paired(estimate, 1.0)
+    rng, bar = np.random.default_rng(seed), abs(nonzero.sum()) * (1 - 1e-12)
+    extreme, at_once = 0, max(1, _AT_ONCE // len(nonzero))
+    for start in range(0, FLIPS, at_once):
+        signs = rng.integers(0, 2, size=(min(at_once, FLIPS - start), len(nonzero)), dtype=np.int8) * 2.0 - 1.0
+        extreme += int((np.abs(signs @ nonzero) >= bar).sum())
+    return Paired(estimate, (1 + extreme) / (1 + FLIPS))

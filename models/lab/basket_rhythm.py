@@ -1,0 +1,61 @@
+"""The person's own rhythm: when is each item due again?
+
+It does not serve: only ``models.lab.basket_blend`` reads these columns.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from models.algorithms.recommender import Scores
+from models.candidates.pairs import Candidates
+from models.data.baskets import Purchases
+
+NEVER = -1.0  # the value of a fact that is not known; trees split it off
+
+
+def rhythm(histories: Purchases, candidates: Candidates) -> list[Scores]:
+    """Facts of each candidate, counted up to the person's last basket.
+
+    Purchases, their share of the baskets, baskets and time since the last one, mean gap between purchases in baskets and time,
+    and how due the item is: since the last purchase over the mean gap. Of the person: baskets, items a basket, time between
+    baskets.
+    """
+    count, last_back, last_at, first_back, first_at = (_at(matrix, candidates) for matrix in histories.spans())
+    bought = count > 0
+    baskets = np.maximum(histories.baskets, 1)[candidates.row].astype(np.float64)
+    newest, oldest = _ends(histories)
+    since = np.where(bought, newest[candidates.row] - last_at, NEVER)
+    many = count > 1
+    gap = np.where(many, (first_back - last_back) / np.maximum(count - 1, 1), NEVER)
+    gap_time = np.where(many, (last_at - first_at) / np.maximum(count - 1, 1), NEVER)
+    due = np.where(many, (last_back + 1) / np.maximum(gap, 1e-9), NEVER)
+    due_time = np.where(many & (gap_time > 0), since / np.maximum(gap_time, 1e-9), NEVER)
+    size = np.bincount(histories.user, minlength=histories.users) / np.maximum(histories.baskets, 1)
+    pace = (newest - oldest) / np.maximum(histories.baskets - 1, 1)
+    facts = (
+        *(count, count / baskets, np.where(bought, last_back, NEVER), np.where(bought, first_back, NEVER)),
+        *(since, gap, gap_time, due, due_time),
+        *(baskets, size[candidates.row], pace[candidates.row]),
+    )
+    return [np.asarray(fact, dtype=np.float32) for fact in facts]
+
+
+def _at(matrix, candidates: Candidates) -> npt.NDArray[np.float64]:  # type: ignore[no-untyped-def]
+    """Values of a matrix at the candidates, 0 where it has no entry."""
+    key = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr)) * candidates.items + matrix.indices
+    asked = candidates.row * candidates.items + candidates.item
+    if len(key) == 0:
+        return np.zeros(len(asked))
+    place = np.minimum(np.searchsorted(key, asked), len(key) - 1)
+    return np.where(key[place] == asked, matrix.data[place], 0.0)
+
+
+def _ends(histories: Purchases) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    newest, oldest = np.full(histories.users, -np.inf), np.full(histories.users, np.inf)
+    np.maximum.at(newest, histories.user, histories.at)
+    np.minimum.at(oldest, histories.user, histories.at)
+    nobody = histories.baskets == 0
+    newest[nobody] = oldest[nobody] = 0
+    return newest, oldest

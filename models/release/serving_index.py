@@ -1,0 +1,159 @@
+"""A published release of one shop, read-only and verified: what the ladder needs (popularity, item neighbours, ALS), and a
+section for each placement that names its model.
+
+``release_format`` 1 had the ladder alone; such a release still loads, and every placement is answered by the ladder.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.algorithms.als import ALS
+from models.algorithms.item_knn import ItemKNN
+from models.algorithms.recommender import Items, Scores
+from models.candidates import newcomers, repurchase
+from models.candidates.newcomers import Newcomers
+from models.candidates.placement_model import PlacementModel
+from models.candidates.recipes import RECIPES, Recipe
+from models.candidates.repurchase import BoughtItems, bought_again
+from models.candidates.stored_models import load
+from models.release.artefact import CorruptArtefact, load_ids, load_state, read_manifest
+
+RELEASE_FORMAT = 2
+
+
+class Release:
+    """What serving asks of models; items are numbered as in ``item_ids``."""
+
+    def __init__(self, version: str, item_ids: list[str], person_ids: list[str], knn: ItemKNN, als: ALS, sales: Scores) -> None:
+        self.version = version
+        self.item_ids = item_ids
+        self.popularity = sales
+        self._knn = knn
+        self._als = als
+        self._person_factors: Scores | None = None
+        self._number_of_person = {person_id: number for number, person_id in enumerate(person_ids)}
+        self.newcomers: Newcomers | None = None
+        self.is_bought_again = np.zeros(len(item_ids), dtype=np.bool_)
+        self._purchases: BoughtItems | None = None
+        self._is_taste_proved = True
+        self._placements: dict[str, PlacementModel] = {}
+        self.sold_placements: frozenset[str] = frozenset()  # those that what sells answers
+        self.placement_notes: dict[str, str] = dict.fromkeys(RECIPES, "ladder: a release of format 1 names no model")
+
+    @classmethod
+    def load(cls, models: Path, shop_id: str, version: str) -> Release:
+        """Read and verify a release. Raises CorruptArtefact naming the file and what is wrong with it."""
+        return cls.read(models / shop_id / "releases" / version, shop_id, version)
+
+    @classmethod
+    def read(cls, folder: Path, shop_id: str, version: str) -> Release:
+        """The same from a folder anywhere."""
+        manifest = read_manifest(folder)
+        if manifest.get("shop_id") != shop_id:
+            raise CorruptArtefact(f"{folder}: is of shop {manifest.get('shop_id')!r}, not of {shop_id!r}")
+        item_ids, person_ids = load_ids(folder, manifest, "items"), load_ids(folder, manifest, "persons")
+        sales_state = load_state(folder, manifest, "popularity")
+        als_state = load_state(folder, manifest, "als")
+        knn = ItemKNN().from_state(load_state(folder, manifest, "item_knn"))
+        sales = sales_state["sales"].astype(np.float32, copy=False)
+        release = cls(version, item_ids, person_ids, knn, ALS().from_state(als_state), sales)
+        release._person_factors = als_state["person_factors"].astype(np.float32, copy=False)
+        release._check(folder)
+        release._load_placements(folder, manifest)
+        return release
+
+    def _check(self, folder: Path) -> None:
+        items, persons = len(self.item_ids), len(self._number_of_person)
+        sizes = {
+            "popularity": len(self.popularity),
+            "item_knn": self._knn.state()["items"][0],
+            "als items": len(self._als.state()["item_factors"]),
+        }
+        for name, size in sizes.items():
+            if size != items:
+                raise CorruptArtefact(f"{folder}: {name} has {size} items, items.json has {items}")
+        if self._person_factors is None or len(self._person_factors) != persons:
+            raise CorruptArtefact(f"{folder}: als has factors of another number of persons than persons.json ({persons})")
+        if items == 0 or not self.popularity.any():
+            raise CorruptArtefact(f"{folder}: no item sells")
+
+    def _load_placements(self, folder: Path, manifest: dict[str, Any]) -> None:
+        version = manifest.get("release_format", 1)
+        if version == 1:
+            return
+        if version != RELEASE_FORMAT:
+            raise CorruptArtefact(f"{folder}: release_format is {version!r}, this version reads 1 and {RELEASE_FORMAT}")
+        self._is_taste_proved = "als" in manifest.get("beats_popularity", ())
+        try:
+            named = manifest["placements"]
+            self.sold_placements = frozenset(each for each in RECIPES if named[each]["model"] == "popularity")
+            for placement in RECIPES:
+                chosen = named[placement]
+                self.placement_notes[placement] = f"{chosen['model']}: {chosen['sentence']}"
+                if chosen["recipe"] is not None:
+                    self._placements[placement] = self._placement(folder, manifest, Recipe.from_json(chosen["recipe"]))
+            if newcomers.FILES[0] in manifest["shapes"]:
+                states = {file: load_state(folder, manifest, file) for file in newcomers.FILES}
+                self.newcomers = Newcomers.from_states(states, len(self._number_of_person), len(self.item_ids))
+            self._load_purchases(folder, manifest)
+        except (KeyError, TypeError, ValueError) as error:
+            raise CorruptArtefact(f"{folder}: a model of a placement is not whole: {error}") from error
+
+    def _load_purchases(self, folder: Path, manifest: dict[str, Any]) -> None:
+        """What releases of before do not have: then nothing is offered again, and nobody is known to have bought."""
+        if repurchase.FILE in manifest["shapes"]:
+            chance = load_state(folder, manifest, repurchase.FILE)["chance"].astype(np.float32)
+            if len(chance) != len(self.item_ids):
+                raise ValueError(f"{repurchase.FILE} is of {len(chance)} items, not of {len(self.item_ids)}")
+            self.is_bought_again = bought_again(chance)
+        if repurchase.PURCHASES in manifest["shapes"]:
+            state = load_state(folder, manifest, repurchase.PURCHASES)
+            self._purchases = BoughtItems.from_state(state, len(self._number_of_person), len(self.item_ids))
+
+    def _placement(self, folder: Path, manifest: dict[str, Any], recipe: Recipe) -> PlacementModel:
+        persons, items = self._number_of_person, len(self.item_ids)
+        fitted = load([recipe], lambda name: load_state(folder, manifest, name), self._knn, len(persons))
+        return PlacementModel(recipe, fitted, persons, items)
+
+    def ladder_alone(self) -> Release:
+        """The same release without the models of placements."""
+        release = copy(self)
+        release._placements, release.sold_placements = {}, frozenset()
+        return release
+
+    def placement(self, name: str) -> PlacementModel | None:
+        """The model that the release names for a placement; None where the ladder answers."""
+        return self._placements.get(name)
+
+    def newcomers_near(self, person_id: str) -> Items | None:
+        """New items nearest to a person's taste, best first; None for a person of whom nothing is known."""
+        number = self._number_of_person.get(person_id)
+        if number is None or self.newcomers is None:
+            return None
+        items = self.newcomers.nearest.of_person(number).items
+        return items if len(items) else None
+
+    def purchases(self, person_id: str) -> Items:
+        """Numbers of the items that a person bought, as far as the release learnt of it."""
+        number = self._number_of_person.get(person_id)
+        if number is None or self._purchases is None:
+            return np.empty(0, dtype=np.int64)
+        return self._purchases.of_person(number)
+
+    def taste(self, person_id: str) -> Scores | None:
+        """Long-term preference of a person for every item; None for a person whom the release does not know, and for all where
+        ALS does not beat popularity.
+        """
+        number = self._number_of_person.get(person_id)
+        if number is None or self._person_factors is None or not self._is_taste_proved:
+            return None
+        return np.asarray(self._als.state()["item_factors"] @ self._person_factors[number], dtype=np.float32)
+
+    def neighbours(self, number: int) -> tuple[Items, Scores]:
+        """Items near one item, and how near each is."""
+        return self._knn.near(number)

@@ -1,0 +1,1 @@
+"""From a shop's interactions, or from tables, to a candidate."""

@@ -1,0 +1,97 @@
+"""Fit everything that a candidate holds on one part of a shop's acts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from scipy import sparse
+
+from models.algorithms.als import ALS
+from models.algorithms.item_knn import ItemKNN
+from models.algorithms.item_rules import ItemRules
+from models.algorithms.ladder import Parameters, make_model
+from models.algorithms.recommender import State
+from models.algorithms.session_model import SessionModel
+from models.algorithms.succession import Succession
+from models.candidates.context_models import CONTEXTS
+from models.candidates.list_builders import PERSONAL_LISTS
+from models.candidates.recipes import RANKED, Fitted, Recipe
+from models.candidates.repurchase import FILE as REPURCHASE
+from models.candidates.stored_models import states_of
+from models.candidates.training_context import TrainingSet
+from models.data.interactions import Interactions
+from models.ranking.list_ranker import SOURCES, ListRanker
+from models.training.repurchase import repurchase_chances
+
+
+def matrix_models(acts: Interactions, parameters: Parameters) -> tuple[ItemKNN, ALS]:
+    """Item-kNN and ALS, fitted."""
+    histories, sales = acts.matrix(), acts.sales()
+    item_knn, als = (make_model(name, parameters[name]).fit(histories, sales) for name in ("item_knn", "als"))
+    assert isinstance(item_knn, ItemKNN)
+    assert isinstance(als, ALS)
+    return item_knn, als
+
+
+def fit_part(
+    acts: Interactions, as_of: np.datetime64, parameters: Parameters, recipes: Iterable[Recipe], ranker: ListRanker | None
+) -> tuple[dict[str, State], TrainingSet]:
+    """Arrays of the ladder's models and of all that the recipes need, and what they learnt from."""
+    item_knn, als = matrix_models(acts, parameters)
+    popularity = make_model("popularity", parameters["popularity"]).fit(acts.matrix(), acts.sales())
+    training_set = TrainingSet.of(acts, as_of, item_knn, als)
+    states = {"popularity": popularity.state(), "item_knn": item_knn.state()}
+    states["als"] = als.state() | {"person_factors": training_set.person_factors}
+    states[REPURCHASE] = repurchase_chances(training_set)
+    return states | states_of(fit(training_set, recipes, ranker)), training_set
+
+
+def after(acts: Interactions) -> np.datetime64:
+    """The first instant at which all of it is past."""
+    newest = max(acts.occurred_at.max(), acts.received_at.max())
+    return np.datetime64(newest) + np.timedelta64(1, "us")
+
+
+def fit(training_set: TrainingSet, recipes: Iterable[Recipe], ranker: ListRanker | None) -> Fitted:
+    """Fit what the recipes need, each once; ``ranker`` is fitted already and orders the lists of the others."""
+    recipes = list(recipes)
+    contexts = dict.fromkeys(recipe.context for recipe in recipes if recipe.context is not None)
+    personal_names = dict.fromkeys(
+        recipe.personal for recipe in recipes if recipe.personal is not None and recipe.personal != RANKED
+    )
+    lists = {name: PERSONAL_LISTS[name](training_set) for name in personal_names}
+    if ranker is not None and any(recipe.personal == RANKED for recipe in recipes):
+        lists = {name: PERSONAL_LISTS[name](training_set) for name in SOURCES if name not in lists} | lists
+        lists = {**{name: lists[name] for name in personal_names}, RANKED: ranker.lists(training_set, lists)}
+    return Fitted({name: _CONTEXT_FITS[name](CONTEXTS[name].make(), training_set) for name in contexts}, lists)
+
+
+def _on_visits(model: SessionModel, training_set: TrainingSet) -> SessionModel:
+    return model.fit(training_set.visits.items)
+
+
+def _on_orders(model: SessionModel, training_set: TrainingSet) -> SessionModel:
+    return model.fit(training_set.orders.items)
+
+
+def _of_persons(model: SessionModel, training_set: TrainingSet) -> SessionModel:
+    assert isinstance(model, ItemRules)
+    return model.use(training_set.item_knn.similarities())
+
+
+def _on_next_orders(model: SessionModel, training_set: TrainingSet) -> SessionModel:
+    assert isinstance(model, ItemRules)
+    rules = Succession().fit(training_set.baskets).rules_ if len(training_set.baskets) else None
+    return model.use(sparse.csr_matrix((training_set.items,) * 2, dtype=np.float32) if rules is None else rules)
+
+
+_CONTEXT_FITS: dict[str, Callable[[SessionModel, TrainingSet], SessionModel]] = {
+    "rules": _on_visits,
+    "together": _on_visits,
+    "session_knn": _on_visits,
+    "item_knn": _of_persons,
+    "item_knn_cart": _of_persons,
+    "bought_together": _on_orders,
+    "bought_next": _on_next_orders,
+}

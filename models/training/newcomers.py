@@ -1,0 +1,170 @@
+"""Find a shop's new items with few impressions: what is to be believed of their click rates, whose taste their text fits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from jishi.lake.query import open_lake
+from jishi.lake.reading import LakeVersion
+from models.algorithms.als import ALS
+from models.algorithms.attribute_mapping import AttributeMapping
+from models.algorithms.exploration import Belief, prior_rates
+from models.algorithms.item_text import ItemText
+from models.algorithms.position_bias import PlacedImpressions
+from models.algorithms.recommender import top_k
+from models.candidates.newcomers import EXPLORED_PLACE, Newcomers
+from models.candidates.person_lists import LENGTH, Lists
+from models.data.interactions import NEW_FOR_DAYS, Interactions, recently_listed
+
+LISTED_WITHIN = np.timedelta64(NEW_FOR_DAYS, "D")
+
+
+FEW_IMPRESSIONS = 200
+
+
+PRIOR_STRENGTH = 20.0  # impressions that the prior weighs as much as
+
+
+PRIOR_RATE = 0.02  # of a shop that has seen no click yet
+
+
+LEAST_PERSONS = 5  # an item of fewer persons has its place from its text
+
+
+BATCH = 512
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Of each item of a shop: words, when it was listed (NaT for unknown), how often it was shown and clicked, and how often it
+    was ``examined``: its impressions as if all had been in the place that explores (``models.algorithms.position_bias``).
+    """
+
+    texts: Sequence[ItemText]
+    categories: Sequence[str]
+    listed_at: np.ndarray
+    shown: np.ndarray
+    clicked: np.ndarray
+    examined: np.ndarray
+
+    def digest(self) -> str:
+        """SHA-256 of all of it: texts change what is near a taste, clicks and impressions what is believed of an item."""
+        digest = hashlib.sha256(repr([(text.title, sorted(text.labels.items())) for text in self.texts]).encode())
+        digest.update(repr(list(self.categories)).encode())
+        for column in (self.listed_at, self.shown, self.clicked, self.examined):
+            digest.update(np.ascontiguousarray(column).tobytes())
+        return digest.hexdigest()
+
+
+# Impressions and clicks by item and place. A click is of the place in which its list showed the item; one whose list is not
+# there is of the place that it says, else of the explored one.
+_IMPRESSIONS = f"""
+    with events as (select type, item_id, line from silver_events where shop_id = $shop and type in
+        ('recommendation_shown', 'recommendation_clicked')),
+    lists as (
+        select json_extract_string(line, '$.properties.request_id') as request_id,
+            from_json(json_extract(line, '$.properties.item_ids'), '["varchar"]') as item_ids
+        from events where type = 'recommendation_shown'
+    ),
+    shown as (select request_id, unnest(item_ids) as item_id, generate_subscripts(item_ids, 1) - 1 as place from lists),
+    first_shown as (select request_id, item_id, min(place) as place from shown where request_id is not null group by all),
+    clicks as (
+        select item_id, json_extract_string(line, '$.properties.request_id') as request_id,
+            try_cast(json_extract_string(line, '$.properties.position') as bigint) as position
+        from events where type = 'recommendation_clicked'
+    ),
+    counts as (
+        select item_id, place, 1 as shown, 0 as clicked from shown
+        union all
+        select item_id, coalesce(f.place, c.position, {EXPLORED_PLACE}), 0, 1 from clicks as c left join first_shown as f
+            using (request_id, item_id)
+    )
+    select item_id, place, sum(shown), sum(clicked) from counts where item_id is not null group by all order by all
+"""
+
+
+def read_facts(lake: LakeVersion, shop_id: str, item_ids: Sequence[str]) -> Facts | None:
+    """Facts of the items in that order, None when nothing is new; an item is listed at its first ``item_changed``."""
+    with open_lake(lake) as connection:
+        if not recently_listed(connection, shop_id):
+            return None
+        texts = connection.execute(
+            "select item_id, title, category, brand, attributes from silver_items where shop_id = ?", [shop_id]
+        ).fetchall()
+        listed = connection.execute(
+            "select item_id, min(occurred_at) from silver_events where shop_id = ? and type = 'item_changed' group by 1",
+            [shop_id],
+        ).fetchall()
+        impressions = connection.execute(_IMPRESSIONS, {"shop": shop_id}).fetchall()
+    words = {
+        item_id: (title or "", category or "", _labels(category, brand, rest))
+        for item_id, title, category, brand, rest in texts
+    }
+    number_of = {item_id: number for number, item_id in enumerate(item_ids)}
+    known = [(number_of[item_id], *rest) for item_id, *rest in impressions if item_id in number_of]
+    item, place, shown, clicked = (np.array(column) for column in zip(*known, strict=True)) if known else np.zeros((4, 0))
+    counts = PlacedImpressions(item.astype(np.int64), place.astype(np.int64), shown.astype(float), clicked.astype(float))
+    shown, clicked = (
+        np.bincount(counts.item, weights=each, minlength=len(item_ids)) for each in (counts.shown, counts.clicked)
+    )
+    item_texts, listed_at = [words.get(item_id, ("", "", {})) for item_id in item_ids], dict(listed)
+    return Facts(
+        [ItemText(title, labels) for title, _, labels in item_texts],
+        [category for _, category, _ in item_texts],
+        np.array([listed_at.get(item_id) for item_id in item_ids], dtype="datetime64[us]"),
+        shown,
+        np.minimum(shown, clicked),
+        counts.examined(len(item_ids), EXPLORED_PLACE),
+    )
+
+
+def _labels(category: str | None, brand: str | None, attributes: str | None) -> dict[str, str]:
+    extra = json.loads(attributes or "{}")
+    return {"category": category or "", "brand": brand or "", **{name: str(value) for name, value in extra.items()}}
+
+
+def find(facts: Facts, acts: Interactions, als: ALS, as_of: np.datetime64) -> Newcomers | None:
+    """The newcomers of a shop at ``as_of``; None when there are none."""
+    age = as_of - facts.listed_at
+    is_new = (age >= np.timedelta64(0)) & (age < LISTED_WITHIN) & (facts.shown < FEW_IMPRESSIONS)  # NaT is neither
+    items = np.flatnonzero(is_new)
+    if len(items) == 0:
+        return None
+    rates = _prior_rates(facts, is_new)
+    belief = Belief.of(rates, PRIOR_STRENGTH, facts.clicked[items], facts.examined[items])
+    return Newcomers(items, belief, _nearest(facts, acts, als, is_new))
+
+
+def _prior_rates(facts: Facts, is_new: np.ndarray) -> np.ndarray:
+    """Prior click rate of each new item: that of old items of its category."""
+    old = ~is_new
+    if facts.clicked[old].sum() <= 0:
+        return np.full(int(is_new.sum()), PRIOR_RATE)
+    _, kind = np.unique(np.array(facts.categories), return_inverse=True)
+    one_hot = sparse.csr_matrix((np.ones(len(kind), dtype=np.float32), kind, np.arange(len(kind) + 1)))
+    rates = prior_rates(one_hot[old], facts.clicked[old], facts.examined[old], one_hot[is_new])
+    return np.clip(rates, 1e-4, 0.5)
+
+
+def _nearest(facts: Facts, acts: Interactions, als: ALS, is_new: np.ndarray) -> Lists:
+    """For each person with acts the new items of the highest score, mapped from their text where few persons know them."""
+    from models.algorithms.tfidf import TfIdf  # scikit-learn takes seconds to import, and few releases have new items
+
+    histories = acts.matrix()
+    features = TfIdf().fit(facts.texts).transform(facts.texts)
+    mapping = AttributeMapping(als, features, least_persons=LEAST_PERSONS).fit_mapping(histories)
+    items = np.full((histories.shape[0], LENGTH), -1, dtype=np.int64)
+    for start in range(0, histories.shape[0], BATCH):
+        part = histories[start : start + BATCH]
+        scores = np.where(is_new, mapping.score(part), -np.inf).astype(np.float32)
+        best = top_k(scores, LENGTH, part)  # what a person has touched is not new to them
+        best[np.diff(part.indptr) == 0] = -1
+        items[start : start + len(best), : best.shape[1]] = best
+    weights = np.where(items >= 0, 1 / (1 + np.arange(LENGTH, dtype=np.float32)), 0)
+    return Lists.of(items, weights, "new")

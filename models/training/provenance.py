@@ -1,0 +1,23 @@
+"""What made a candidate beside its data: the code of ``models/`` and the libraries that it computes with."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+_LIBRARIES = ("catboost", "implicit", "numba", "numpy", "scikit-learn", "scipy")
+
+
+@cache
+def code_digest() -> str:
+    """SHA-256, 64 hex digits, over every source file of ``models/`` and the versions of its libraries."""
+    digest = hashlib.sha256()
+    folder = Path(__file__).parents[1]
+    for file in sorted(folder.rglob("*.py")):
+        digest.update(f"{file.relative_to(folder).as_posix()}\n".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    for library in _LIBRARIES:
+        digest.update(f"{library} {version(library)}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,98 @@
+"""A candidate from a shop's interactions: parameters chosen, everything fitted on the training window and on all acts.
+
+A candidate may be made from tables instead (``models.training.from_tables``); the steps after that are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from jishi.files import write_atomically
+from jishi.lake.reading import LakeVersion
+from jishi.paths import Paths
+from jishi.preference import WEIGHTS
+from models.algorithms.ladder import make_model, make_models, parameters_of
+from models.algorithms.recommender import State
+from models.candidates import repurchase
+from models.candidates.recipes import RECIPES, asked
+from models.candidates.repurchase import BoughtItems
+from models.candidates.training_context import TrainingSet
+from models.data.interactions import Interactions, acts_digest, instant, read_interactions, with_persons_then
+from models.data.split import last_active_days
+from models.ranking.list_ranker import teach
+from models.release.artefact import save
+from models.release.serving_index import RELEASE_FORMAT
+from models.training.fit import after, fit_part, matrix_models
+from models.training.newcomers import Facts, find, read_facts
+from models.training.parameter_choice import GRID, choose_parameters
+from models.training.provenance import code_digest
+
+
+def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
+    """Choose parameters, fit all models on the training window and on all data; returns the candidate's id.
+
+    The id follows from the acts, the facts of new items, code, libraries and parameters, so that a rerun writes the same folder
+    and whatever could change a model makes another one.
+    """
+    interactions = read_interactions(lake, shop_id)
+    item_facts = read_facts(lake, shop_id, interactions.item_ids.tolist())
+    acts = acts_digest(interactions)
+    window = last_active_days(interactions.occurred_at[interactions.kind == "pay"])
+    judged = with_persons_then(lake, shop_id, interactions, window.cut)
+    known = judged.where(window.is_training(judged.occurred_at, judged.received_at))
+    candidate = _candidate_id(acts, item_facts)
+    folder = paths.models / shop_id / "candidates" / candidate
+    shutil.rmtree(folder, ignore_errors=True)
+    parameters, tuning = choose_parameters(judged, window)
+    ranker = teach(known, window.cut, lambda acts: matrix_models(acts, parameters))
+    recipes = asked(interactions, has_ranker=ranker is not None)
+    facts = {
+        "shop_id": shop_id,
+        "candidate": candidate,
+        "interactions": len(interactions),
+        "acts_digest": acts,
+        "models": {name: parameters_of(model) for name, model in make_models(parameters).items()},
+        "tuning": tuning,
+        "weights": WEIGHTS,
+        "placements": {placement: [recipe.name for recipe in recipes[placement]] for placement in recipes},
+        "ranker": None if ranker is None else {"importances": ranker.importances},
+    }
+
+    def save_part(name: str, part: Interactions, as_of: np.datetime64) -> None:
+        states, training_set = fit_part(part, as_of, parameters, chain.from_iterable(recipes.values()), ranker)
+        if name == "full":
+            states |= _newcomers(item_facts, training_set)
+            states[repurchase.PURCHASES] = BoughtItems.of(training_set.bought).state()
+        ids = {"items": part.item_ids.tolist(), "persons": part.person_ids.tolist()}
+        span = {"from": instant(part.occurred_at.min()).isoformat(), "to": instant(part.occurred_at.max()).isoformat()}
+        save(folder / name, states, ids, facts | {"trained_on": span})
+
+    # One BLAS thread for each: models limit it, too, and would otherwise undo each other's limits.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(2) as pool:
+        parts = [("window", known, window.cut), ("full", interactions, after(interactions))]
+        for done in [pool.submit(save_part, *part) for part in parts]:
+            done.result()
+    write_atomically(folder.parent / "LATEST", candidate + "\n")
+    return candidate
+
+
+def _newcomers(facts: Facts | None, training_set: TrainingSet) -> dict[str, State]:
+    """Arrays of the shop's new items; none where it has none."""
+    newcomers = None if facts is None else find(facts, training_set.acts, training_set.als, training_set.as_of)
+    return {} if newcomers is None else newcomers.states()
+
+
+def _candidate_id(acts: str, facts: Facts | None) -> str:
+    """16 hex digits; equal ids are equal bytes."""
+    grid = {name: [parameters_of(make_model(name, chosen)) for chosen in choices] for name, choices in GRID.items()}
+    recipes = {placement: [recipe.as_json() for recipe in each] for placement, each in RECIPES.items()}
+    made_by = [code_digest(), acts, None if facts is None else facts.digest()]
+    text = json.dumps([made_by, grid, WEIGHTS, recipes, RELEASE_FORMAT], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,85 @@
+"""Whether items belong to a choice: one at a time by the live catalogue, or all of a release at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from jishi.rules.selection import Selection
+from serving.blend import Mask
+from serving.catalogue import Attributes, Item
+from serving.columns import UNKNOWN, Columns
+
+
+@dataclass(frozen=True)
+class ItemFilter:
+    """A selection, and a ``region`` in which items must be sold; one that names no region is sold in all."""
+
+    selection: Selection
+    region: str | None = None
+
+    @property
+    def stated(self) -> dict[str, object]:
+        """The conditions that are given, as they are logged."""
+        region = {} if self.region is None else {"region": self.region}
+        return self.selection.model_dump(mode="json", exclude_defaults=True) | region
+
+    def takes(self, item: Item) -> bool:
+        """Whether an item belongs to the choice as the catalogue knows it now."""
+        chosen = self.selection
+        if chosen.item_ids and item.item_id not in self._item_ids:
+            return False
+        if chosen.categories and item.category not in self._categories:
+            return False
+        if chosen.brands and item.brand not in self._brands:
+            return False
+        if chosen.attributes and not self._has_attributes(item.attributes):
+            return False
+        return self._is_sold_there(item.region) and self._has_price(item.home_price_minor)
+
+    def mask(self, columns: Columns, number_of: dict[str, int]) -> Mask:
+        """The items (items,) of a release that belong to the choice."""
+        chosen = self.selection
+        mask = np.full(len(columns.price), not chosen.item_ids, dtype=np.bool_)
+        if chosen.item_ids:
+            mask[[number_of[item_id] for item_id in chosen.item_ids if item_id in number_of]] = True
+        if chosen.categories:
+            mask &= columns.category.where(self._categories.__contains__)
+        if chosen.brands:
+            mask &= columns.brand.where(self._brands.__contains__)
+        if chosen.attributes:
+            mask &= columns.attributes.where(self._has_attributes)
+        if self.region is not None:
+            mask &= columns.region.where(self._is_sold_there)
+        if chosen.price_min_minor is not None:
+            mask &= columns.price >= chosen.price_min_minor
+        if chosen.price_max_minor is not None:
+            mask &= (columns.price <= chosen.price_max_minor) & (columns.price != UNKNOWN)
+        return mask
+
+    @cached_property
+    def _item_ids(self) -> frozenset[str]:
+        return frozenset(self.selection.item_ids)
+
+    @cached_property
+    def _categories(self) -> frozenset[str]:
+        return frozenset(self.selection.categories)
+
+    @cached_property
+    def _brands(self) -> frozenset[str]:
+        return frozenset(self.selection.brands)
+
+    def _has_attributes(self, attributes: Attributes) -> bool:
+        named = dict(attributes)
+        return all(named.get(name) in values for name, values in self.selection.attributes.items())
+
+    def _is_sold_there(self, region: str | None) -> bool:
+        return self.region is None or region is None or region == self.region
+
+    def _has_price(self, price_minor: int | None) -> bool:
+        low, high = self.selection.price_min_minor, self.selection.price_max_minor
+        if low is None and high is None:
+            return True
+        return price_minor is not None and (low is None or price_minor >= low) and (high is None or price_minor <= high)
