@@ -6,6 +6,8 @@ import os
 import threading
 import time
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from jishi.paths import Paths
 from jishi.settings import Settings
@@ -19,8 +21,11 @@ from serving.metrics import ServingMetrics
 from serving.orders import LiveOrders
 from serving.recent import Recent
 from serving.recommend import Answer, CatchingUp, Request, recommend
+from serving.rules.here import ListContext, RulesHere
+from serving.rules.shop_rules import ShopRules
 from serving.served_log import ServedLog
-from serving.shop_state import ShopStates
+from serving.shelf import Shelf
+from serving.shop_state import ShopState, ShopStates
 from serving.stream import LiveState, StreamHealth, follow
 from serving.watcher import Watcher
 
@@ -94,7 +99,8 @@ class Engine:
             request = request.of_nobody()
         request = self._with_orders(request, order_id)
         is_logged = is_sampled(request_id, self.answers.rate)
-        answer = recommend(request, shelf, catalogue, self.recent.last_acts, with_candidates=is_logged)
+        rules = self.rules_for(request, state, state.rules.in_use, shelf)
+        answer = recommend(request, shelf, catalogue, self.recent.last_acts, with_candidates=is_logged, rules=rules)
         assert shelf is not None  # else NoRelease was raised
         if shelf.model.version == NO_VERSION:
             answer = replace(answer, model=BUNDLED)
@@ -105,6 +111,22 @@ class Engine:
         if is_logged:
             self.answers.note(LoggedAnswer(request, request_id, answer, now_ms))
         return answer
+
+    def rules_for(self, request: Request, state: ShopState, rules: ShopRules | None, shelf: Shelf | None) -> RulesHere | None:
+        """Those of a shop's rules that hold for a request; None where none does."""
+        if rules is None or shelf is None:
+            return None
+        now = datetime.now(UTC)
+        page = None if request.item_id is None else state.catalogue.get(request.item_id)
+        context = ListContext(
+            placement=request.placement,
+            persons=request.persons,
+            page=page,
+            page_category=request.page_category if page is None else page.category,
+            today=now.astimezone(ZoneInfo(self.keys.zone_of(request.shop_id))).date(),
+            now_ms=int(now.timestamp() * 1000),
+        )
+        return RulesHere.of(rules, context, shelf, state.catalogue, state.impressions)
 
     def _with_orders(self, request: Request, order_id: str | None) -> Request:
         """The request with what the log says of the order just paid and of what the persons bought."""

@@ -24,14 +24,14 @@ from rich.console import Console
 
 from jishi.lake.reading import LakeVersion, open_version
 from jishi.paths import Paths
+from jishi.placements import Placement
 from jishi.settings import get_settings
 from jishi.shop_runs import BadRunId, ShopRuns, add_run_options
 from models.algorithms.item_knn import ItemKNN
 from models.algorithms.recommender import Items, State
 from models.candidates.recipes import Fitted, Recipe
 from models.candidates.stored_models import load
-from models.candidates.training_context import by_sales
-from models.data.interactions import Interactions
+from models.data.interactions import Interactions, by_sales
 from models.data.visits import LOOKED_BACK
 from models.evaluation.placement_evaluation import KS, lists_of_recipes, main_values
 from models.evaluation.placement_questions import Cases, cases_of
@@ -47,7 +47,7 @@ from models.release.serving_index import Release
 from models.steps import run_step
 from serving.catalogue import Catalogue, read_snapshot
 from serving.recent import LastAct
-from serving.recommend import Placement, Request, recommend
+from serving.recommend import Request, recommend
 from serving.shelf import Shelf, join_catalogue
 
 LENGTH = max(KS)

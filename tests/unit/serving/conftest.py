@@ -11,15 +11,11 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-<<<<<<< HEAD
-from models.algorithms.exploration import Belief
-=======
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shop, Shops
 from models.algorithms.exploration import Belief
 from serving.api import make_app
->>>>>>> main
 from serving.blend import Indices, Vector
 from serving.catalogue import Catalogue, Item, Version
 from serving.engine import Engine
