@@ -28,7 +28,8 @@ from serving.explained import Explain
 from serving.filter_parameters import filter_of
 from serving.item_filter import ItemFilter
 from serving.readiness import readiness, shop_readiness
-from serving.recommend import CatchingUp, NoRelease, Request
+from serving.recommend import CatchingUp, NoRelease
+from serving.request import Request
 
 _RETRY_AFTER_S = 5
 REQUEST_ID = "X-Request-ID"

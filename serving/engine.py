@@ -21,7 +21,8 @@ from serving.log_records import Lateness
 from serving.metrics import ServingMetrics
 from serving.orders import LiveOrders
 from serving.recent import Recent
-from serving.recommend import Answer, CatchingUp, Request, recommend
+from serving.recommend import Answer, CatchingUp, recommend
+from serving.request import Request
 from serving.rules.here import ListContext, RulesHere
 from serving.rules.shop_rules import ShopRules
 from serving.served_log import ServedLog

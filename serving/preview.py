@@ -15,7 +15,7 @@ from jishi.rules.complaints import BadRules, rules_of
 from jishi.rules.selection import ItemId
 from serving.access import RESPONSES, engine_of, shop_to_preview
 from serving.answers import RecommendationsOut, answer_out
-from serving.recommend import Request
+from serving.request import Request
 from serving.rules.notes import CODES, notes_of
 from serving.rules.shop_rules import ShopRules
 

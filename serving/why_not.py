@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from serving.catalogue import Catalogue
-from serving.recommend import Answer, Request
+from serving.recommend import Answer
+from serving.request import Request
 from serving.shelf import Shelf
 
 # Code → sentence in Chinese and English.
