@@ -11,7 +11,8 @@ from zlib import crc32
 
 import orjson
 
-from serving.recommend import Answer, Request
+from serving.recommend import Answer
+from serving.request import Request
 
 
 def is_sampled(request_id: str, rate: float) -> bool:
@@ -51,6 +52,7 @@ class LoggedAnswer:
             "served_by": answer.served_by,
             "model": answer.model,
             "model_version": answer.model_version,
+            "rules_version": None if answer.rules is None else answer.rules.shop.version,
             "items": [{"item_id": one.item.item_id, "score": one.score, "reason": one.reason.code} for one in answer.items],
             "candidates": answer.candidates,
             "answered_at_ms": self.answered_at_ms,

@@ -20,7 +20,8 @@ from models.candidates.newcomers import EXPLORED_PLACE
 from serving.blend import NONE, Mask
 from serving.catalogue import Catalogue
 from serving.reasons import explain
-from serving.recommend import Answer, Recommended, Request
+from serving.recommend import Answer, Recommended
+from serving.request import Request
 from serving.shelf import ServedModel, Shelf
 
 SLOT = EXPLORED_PLACE  # the fifth place
@@ -104,7 +105,7 @@ def explore(
 ) -> tuple[Answer, Decision | None]:
     """The answer, perhaps with a new item in the slot, and the decision; None where there is nothing to decide."""
     newcomers = shelf.model.newcomers
-    if newcomers is None or len(newcomers.items) == 0 or len(answer.items) <= SLOT:
+    if newcomers is None or len(newcomers.items) == 0 or len(answer.items) <= SLOT or answer.is_pinned(SLOT):
         return answer, None
     eligible = _eligible(answer, request, shelf, catalogue)
     decision = exploration.decide(request.placement, shelf.model, len(answer.items), eligible, rng)
@@ -113,7 +114,9 @@ def explore(
     item = catalogue.get(shelf.model.item_ids[int(newcomers.items[decision.item])])
     assert item is not None  # the mask of the eligible has looked
     shown = Recommended(item, answer.items[SLOT].score, explain("new", None))
-    items = [*answer.items[:SLOT], shown, *answer.items[SLOT:]][: len(answer.items)]
+    # What a rule pinned behind the slot stays where it is: the new item takes a place instead of making one.
+    follows = SLOT + any(answer.is_pinned(place) for place in range(SLOT, len(answer.items)))
+    items = [*answer.items[:SLOT], shown, *answer.items[follows:]][: len(answer.items)]
     return replace(answer, items=items), decision
 
 
@@ -165,7 +168,7 @@ def _eligible(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalog
         if not shelf.sellable[number] or (allowed is not None and number not in allowed):
             continue
         item = catalogue.get(shelf.model.item_ids[number])
-        eligible[place] = item is not None and item.is_sellable and item.item_id not in taken and request.takes(item)
+        eligible[place] = item is not None and item.is_sellable and item.item_id not in taken and answer.may_hold(item, request)
     return eligible
 
 

@@ -18,6 +18,8 @@ def shop_readiness(engine: Engine, shop_id: str, now: float) -> dict[str, Any]:
         "release": release.version,
         "release_age_s": None if release.published_at is None else round(now - release.published_at, 1),
         "release_problem": release.problem,
+        "rules": state.rules.version,
+        "rules_problem": state.rules.problem,
         "placements": {} if state.shelf is None else dict(state.shelf.model.placement_notes),
         "catalogue_items": len(state.catalogue.items),
         "live_changes": state.changes,
