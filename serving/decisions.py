@@ -11,7 +11,8 @@ from zlib import crc32
 
 import orjson
 
-from serving.recommend import Answer, Request
+from serving.recommend import Answer
+from serving.request import Request
 
 
 def is_sampled(request_id: str, rate: float) -> bool:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from jishi.paths import Paths
 from jishi.settings import Settings
 from serving.bundled import BUNDLED, NO_VERSION, BundledShelves
+from serving.catalogue import Catalogue
 from serving.consents import Consents
 from serving.decisions import LoggedAnswer, is_sampled
 from serving.exploring import decided, explore, luck_of
@@ -20,7 +21,8 @@ from serving.log_records import Lateness
 from serving.metrics import ServingMetrics
 from serving.orders import LiveOrders
 from serving.recent import Recent
-from serving.recommend import Answer, CatchingUp, Request, recommend
+from serving.recommend import Answer, CatchingUp, recommend
+from serving.request import Request
 from serving.rules.here import ListContext, RulesHere
 from serving.rules.shop_rules import ShopRules
 from serving.served_log import ServedLog
@@ -28,6 +30,19 @@ from serving.shelf import Shelf
 from serving.shop_state import ShopState, ShopStates
 from serving.stream import LiveState, StreamHealth, follow
 from serving.watcher import Watcher
+from serving.why_not import WhyNot, why_not
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A request answered ``before`` and ``after`` a draft of rules, with what the rules met; ``in_use`` is their version."""
+
+    before: Answer
+    after: Answer
+    in_use: int | None
+    context: ListContext
+    shelf: Shelf
+    catalogue: Catalogue
 
 
 @dataclass
@@ -91,13 +106,8 @@ class Engine:
         Raises serving.recommend.NoRelease and CatchingUp.
         """
         state = self.states.find(request.shop_id)
-        catalogue = state.catalogue
-        shelf = state.shelf or self.bundled.of(request.shop_id, catalogue, self.orders.sold)
-        if shelf is not None and not self.stream.has_caught_up:
-            raise CatchingUp(request.shop_id)
-        if not self.consents.allow(request.shop_id, request.persons):
-            request = request.of_nobody()
-        request = self._with_orders(request, order_id)
+        catalogue, shelf = state.catalogue, self._shelf_of(state)
+        request = self._completed(request, order_id)
         is_logged = is_sampled(request_id, self.answers.rate)
         rules = self.rules_for(request, state, state.rules.in_use, shelf)
         answer = recommend(request, shelf, catalogue, self.recent.last_acts, with_candidates=is_logged, rules=rules)
@@ -112,13 +122,53 @@ class Engine:
             self.answers.note(LoggedAnswer(request, request_id, answer, now_ms))
         return answer
 
+    def preview(self, request: Request, draft: ShopRules) -> Tried:
+        """The request answered by the rules in use and by a draft; nothing is logged or explored.
+
+        Raises serving.recommend.NoRelease and CatchingUp.
+        """
+        state = self.states.find(request.shop_id)
+        shelf = self._shelf_of(state)
+        request = self._completed(request, None)
+        before, after = (
+            recommend(
+                request, shelf, state.catalogue, self.recent.last_acts, rules=self.rules_for(request, state, rules, shelf)
+            )
+            for rules in (state.rules.in_use, draft)
+        )
+        assert shelf is not None  # else NoRelease was raised
+        return Tried(before, after, state.rules.version, self._context_of(request, state), shelf, state.catalogue)
+
+    def why_not(self, item_id: str, request: Request, answer: Answer) -> WhyNot:
+        """What keeps an item out of an answer that this engine has just given to the request."""
+        state = self.states.find(request.shop_id)
+        shelf = self._shelf_of(state)
+        assert shelf is not None
+        return why_not(item_id, self._completed(request, None), answer, shelf, state.catalogue)
+
+    def _shelf_of(self, state: ShopState) -> Shelf | None:
+        """The shop's shelf, or one of its catalogue alone; None while it has no items. Raises CatchingUp."""
+        shelf = state.shelf or self.bundled.of(state.shop_id, state.catalogue, self.orders.sold)
+        if shelf is not None and not self.stream.has_caught_up:
+            raise CatchingUp(state.shop_id)
+        return shelf
+
+    def _completed(self, request: Request, order_id: str | None) -> Request:
+        """The request with what the log says of its persons: their choice, and their orders."""
+        if not self.consents.allow(request.shop_id, request.persons):
+            request = request.of_nobody()
+        return self._with_orders(request, order_id)
+
     def rules_for(self, request: Request, state: ShopState, rules: ShopRules | None, shelf: Shelf | None) -> RulesHere | None:
         """Those of a shop's rules that hold for a request; None where none does."""
         if rules is None or shelf is None:
             return None
+        return RulesHere.of(rules, self._context_of(request, state), shelf, state.catalogue, state.impressions)
+
+    def _context_of(self, request: Request, state: ShopState) -> ListContext:
         now = datetime.now(UTC)
         page = None if request.item_id is None else state.catalogue.get(request.item_id)
-        context = ListContext(
+        return ListContext(
             placement=request.placement,
             persons=request.persons,
             page=page,
@@ -126,7 +176,6 @@ class Engine:
             today=now.astimezone(ZoneInfo(self.keys.zone_of(request.shop_id))).date(),
             now_ms=int(now.timestamp() * 1000),
         )
-        return RulesHere.of(rules, context, shelf, state.catalogue, state.impressions)
 
     def _with_orders(self, request: Request, order_id: str | None) -> Request:
         """The request with what the log says of the order just paid and of what the persons bought."""

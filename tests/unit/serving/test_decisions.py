@@ -10,7 +10,8 @@ import pytest
 
 from serving.decisions import LoggedAnswer, is_sampled
 from serving.recent import LastAct
-from serving.recommend import Request, recommend
+from serving.recommend import recommend
+from serving.request import Request
 
 
 def test_a_share_of_all_ids_belongs_to_the_sample_and_always_the_same() -> None:
