@@ -176,12 +176,12 @@ def is_zero_without_rows(name: str, raw: Mapping[str, Any]) -> bool:
 
 def _known_from(name: str, raw: Mapping[str, Any], models: Mapping[str, Any]) -> str | None:
     """What the metrics below say in ``config.meta.known_from``, or else their semantic models; the latest of all."""
-    said = {_meta(leaf).get("known_from") or _meta(models[_source(leaf)]).get("known_from") for leaf in _leaves(name, raw)}
-    if None in said:
+    origins = [_meta(leaf).get("known_from") or _meta(models[_source(leaf)]).get("known_from") for leaf in _leaves(name, raw)]
+    if None in origins:
         return None
-    if unknown := said.difference(KNOWN_FROM):
+    if unknown := set(map(str, origins)).difference(KNOWN_FROM):
         raise MetricUndefined(f"metric {name!r} is known from {min(unknown)!r}; set known_from to {' or '.join(KNOWN_FROM)}")
-    return max(said, key=KNOWN_FROM.index)
+    return max(map(str, origins), key=KNOWN_FROM.index)
 
 
 def _bilingual(name: str, en: str | None, zh: str | None, field: str) -> Bilingual:
