@@ -27,6 +27,7 @@ from ops.cli import (
     notebook,
     quarantine,
     recommend,
+    rules,
     shops,
     sql,
 )
@@ -43,6 +44,7 @@ console = Console(width=None if sys.stdout.isatty() else 140)
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(keys.app, name="keys")
 app.add_typer(shops.app, name="shops")
+app.add_typer(rules.app, name="rules")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(features.app, name="features")
 app.add_typer(identity.app, name="identity")
