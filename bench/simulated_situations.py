@@ -9,7 +9,7 @@ from jishi.features.snapshot import priors, snapshot
 from models.algorithms.recommender import Scores
 from models.data.sequences import Numbers
 from models.data.snapshot import Goods, Snapshot, snapshot_at, usual_prices
-from models.lab.feature_ranker.labels import Impressions
+from models.lab.feature_ranker.labels import ClickedImpressions
 from models.lab.feature_ranker.situation import ITEM_FEATURES, PERSON_FEATURES, Situation, declared, store_values
 from models.lab.segment_popularity import favourite_category
 
@@ -77,13 +77,13 @@ def _context_at(shop: ShopData, as_of: np.datetime64) -> Numbers:
     return context
 
 
-def impressions_of(shop: ShopData) -> Impressions:
+def impressions_of(shop: ShopData) -> ClickedImpressions:
     """All items shown on home pages."""
     rows: list[tuple[int, int, np.datetime64, bool]] = []
     impression: Impression
     for impression in shop.impressions:
         rows += [(impression.person, item, impression.at, item == impression.clicked) for item in impression.shown]
-    return Impressions(
+    return ClickedImpressions(
         np.array([row[0] for row in rows], dtype=np.int64),
         np.array([row[1] for row in rows], dtype=np.int64),
         np.array([row[2] for row in rows], dtype="datetime64[us]"),

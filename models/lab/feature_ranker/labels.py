@@ -20,7 +20,7 @@ LEAST_CLICKS = 1_000  # below this many clicked lists, purchases teach more
 
 
 @dataclass(frozen=True)
-class Impressions:
+class ClickedImpressions:
     """One entry an item shown: person, item, when, whether it was clicked."""
 
     person: Numbers
@@ -39,7 +39,7 @@ def purchases_within(acts: Interactions, window: SplitWindow) -> sparse.csr_matr
     return bought
 
 
-def shown_within(impressions: Impressions, window: SplitWindow, persons: int, items: int) -> tuple[Candidates, Scores]:
+def shown_within(impressions: ClickedImpressions, window: SplitWindow, persons: int, items: int) -> tuple[Candidates, Scores]:
     """What each person was shown in the test interval, as candidates, and 1 for what was clicked."""
     inside = window.is_test(impressions.at)
     key = impressions.person[inside] * items + impressions.item[inside]
@@ -50,6 +50,6 @@ def shown_within(impressions: Impressions, window: SplitWindow, persons: int, it
     return shown, clicked
 
 
-def teaches_more(impressions: Impressions | None) -> bool:
+def teaches_more(impressions: ClickedImpressions | None) -> bool:
     """Whether there are enough clicks to learn from impressions; else next purchases are the labels."""
     return impressions is not None and int(impressions.is_clicked.sum()) >= LEAST_CLICKS

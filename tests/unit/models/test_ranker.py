@@ -18,7 +18,7 @@ from models.data.split import SplitWindow
 from models.lab.feature_ranker.artefact import load_ranker, save_ranker
 from models.lab.feature_ranker.calibration import Calibration, calibration_error, reliability
 from models.lab.feature_ranker.columns import NAMES, columns
-from models.lab.feature_ranker.labels import Impressions, purchases_within, shown_within, teaches_more
+from models.lab.feature_ranker.labels import ClickedImpressions, purchases_within, shown_within, teaches_more
 from models.lab.feature_ranker.ranker import LabelledSituation, Ranker, examples_of
 from models.lab.feature_ranker.rhythm import rhythm_facts
 from models.lab.feature_ranker.situation import CONTEXT, ITEM_FEATURES, PERSON_FEATURES, Situation, store_values
@@ -232,7 +232,7 @@ def test_the_card_tells_importances_and_reliability(fitted: Ranker, tmp_path: Pa
 
 def test_impressions_teach_when_there_are_enough() -> None:
     at = START + 30 * DAY + np.arange(4) * DAY
-    shown = Impressions(np.array([0, 0, 1, 1]), np.array([2, 3, 2, 2]), at, np.array([True, False, False, True]))
+    shown = ClickedImpressions(np.array([0, 0, 1, 1]), np.array([2, 3, 2, 2]), at, np.array([True, False, False, True]))
     candidates, clicked = shown_within(shown, window(28), PERSONS, ITEMS)
     assert list(zip(candidates.row.tolist(), candidates.item.tolist(), clicked.tolist(), strict=True)) == [
         (0, 2, 1.0),
@@ -241,7 +241,7 @@ def test_impressions_teach_when_there_are_enough() -> None:
     ]
     assert not teaches_more(None)
     assert not teaches_more(shown)
-    assert teaches_more(Impressions(*(np.repeat(column, 600) for column in vars(shown).values())))
+    assert teaches_more(ClickedImpressions(*(np.repeat(column, 600) for column in vars(shown).values())))
 
 
 def test_clicks_can_be_the_labels(labelled: list[LabelledSituation]) -> None:
