@@ -57,6 +57,11 @@ class Paths:
         return self.var / "shops.json"
 
     @property
+    def rules(self) -> Path:
+        """Rules of recommendations, ``<shop_id>/<version>.json`` (``jishi.rules.versions``)."""
+        return self.var / "rules"
+
+    @property
     def fx_rates(self) -> Path:
         """The newest exchange rates of each shop, a file a shop (``jishi.fx_rates``)."""
         return self.var / "fx_rates"

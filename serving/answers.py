@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from jishi.placements import Placement
 from serving.reasons import CODES
-from serving.recommend import Answer, Placement, ServedBy
+from serving.recommend import Answer, ServedBy
 
 
 class ReasonOut(BaseModel):

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException as AnyHttpError
 
 from jishi import __version__
 from jishi.identity import named_person
+from jishi.placements import Placement
 from serving.answers import ErrorBody, ErrorOut, RecommendationsOut, answer_out
 from serving.docs import add_docs
 from serving.engine import Engine
@@ -25,7 +26,7 @@ from serving.filter_parameters import filter_of
 from serving.item_filter import ItemFilter
 from serving.keys import ForeignShop, Unauthorised
 from serving.readiness import readiness, shop_readiness
-from serving.recommend import CatchingUp, NoRelease, Placement, Request
+from serving.recommend import CatchingUp, NoRelease, Request
 
 _RETRY_AFTER_S = 5
 REQUEST_ID = "X-Request-ID"

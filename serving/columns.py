@@ -43,13 +43,20 @@ class Coded:
 
 @dataclass
 class Columns:
-    """Categories, brands, regions, attributes and home prices (minor units, ``UNKNOWN`` where there is none) of the items."""
+    """Categories, brands, regions, attributes and home prices (minor units, ``UNKNOWN`` where there is none) of the items.
+
+    ``margin``: share of the price that is not cost, −1 to 1; ``stocked_at_ms``: when an item came into stock; NaN for unknown.
+    ``changes`` counts the items taken over.
+    """
 
     category: Coded
     brand: Coded
     region: Coded
     attributes: Coded
     price: npt.NDArray[np.int64]
+    margin: npt.NDArray[np.float32]
+    stocked_at_ms: npt.NDArray[np.float64]
+    changes: int = 0
 
     @classmethod
     def of(cls, items: list[Item | None]) -> Columns:
@@ -60,6 +67,8 @@ class Columns:
             region=Coded(None if item is None else item.region for item in items),
             attributes=Coded(() if item is None else item.attributes for item in items),
             price=np.array([UNKNOWN if item is None else _price(item) for item in items], dtype=np.int64),
+            margin=np.array([np.nan if item is None else _margin(item) for item in items], dtype=np.float32),
+            stocked_at_ms=np.array([np.nan if item is None else _stocked_at(item) for item in items], dtype=np.float64),
         )
 
     def put(self, number: int, item: Item) -> None:
@@ -69,7 +78,20 @@ class Columns:
         self.region.put(number, item.region)
         self.attributes.put(number, item.attributes)
         self.price[number] = _price(item)
+        self.margin[number] = _margin(item)
+        self.stocked_at_ms[number] = _stocked_at(item)
+        self.changes += 1
 
 
 def _price(item: Item) -> int:
     return UNKNOWN if item.home_price_minor is None else item.home_price_minor
+
+
+def _margin(item: Item) -> float:
+    if item.unit_cost_minor is None or item.unit_price_minor <= 0:
+        return float("nan")
+    return max(-1.0, 1 - item.unit_cost_minor / item.unit_price_minor)
+
+
+def _stocked_at(item: Item) -> float:
+    return float("nan") if item.stocked_at_ms is None else float(item.stocked_at_ms)

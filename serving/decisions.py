@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cached_property
 from typing import Any
 from zlib import crc32
 
@@ -19,8 +18,10 @@ import orjson
 
 from models.algorithms.exploration import Decision
 from serving.exploring import chances_by_id
+from serving.kept_catalogues import JoinedItems
 from serving.recent import LastAct
 from serving.recommend import Answer, Request
+from serving.rules.here import RulesHere
 from serving.shelf import Shelf
 
 EXPLORED, RANKED = "explored", "ranked"  # arms: whether the exploring slot holds a new item
@@ -34,78 +35,43 @@ def is_sampled(request_id: str, rate: float) -> bool:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What an answer was made of beside the request. ``changes`` of the shelf's joined items; ``is_settled``: none came while
-    the answer was made.
+    """What an answer was made of beside the request: the last acts that were read, and so many ``changes`` of the shelf's
+    joined items. ``is_settled``: no change came while it was made. ``pseudonym`` takes the place of a person's id.
     """
 
     last_acts: list[LastAct]
-    shelf: Shelf
     changes: int
     is_settled: bool
-
-    def entry(self, request: Request, answer: Answer, pseudonym: Callable[[str], str]) -> dict[str, Any]:
-        """As it is logged."""
-        return {
-            "persons": [pseudonym(person) for person in request.persons],
-            "last_acts": self.last_acts,
-            "bought": sorted(request.bought),
-            "candidates": answer.candidates,
-            "catalogue": None if self.shelf.joined is None else self.shelf.joined.id,
-            "changes": self.changes,
-            "is_settled": self.is_settled,
-            "because": [one.reason.because_item_id for one in answer.items],
-        }
+    pseudonym: Callable[[str], str]
 
 
 @dataclass(frozen=True)
 class LoggedDecision:
-    """An answer as it is logged; ``inputs`` for one of the sample. ``pseudonym`` takes the place of a person's id."""
+    """An answer as it is logged: its line, and where it goes. ``joined``: the items behind it, for one with its inputs."""
 
-    request: Request
-    request_id: str
-    answer: Answer
-    decision: Decision | None
-    shelf: Shelf
-    answered_at_ms: int
-    inputs: Inputs | None
-    pseudonym: Callable[[str], str]
+    shop_id: str
+    read_on: date
+    part: str
+    key: bytes
+    joined: JoinedItems | None
+    _line: bytes
 
-    @property
-    def read_on(self) -> date:
-        """UTC date of the answer."""
-        return datetime.fromtimestamp(self.answered_at_ms / 1000, UTC).date()
-
-    @property
-    def part(self) -> str:
-        """Which files of the log it belongs to."""
-        return "" if self.inputs is None else SAMPLE
-
-    @property
-    def key(self) -> bytes:
-        """Key in the topic of decisions."""
-        return f"{self.request.shop_id}|{self.request_id}".encode()
-
-    def line(self) -> bytes:
-        """The line that stands in the log."""
-        return self._line
-
-    @cached_property
-    def _line(self) -> bytes:
-        request, answer, inputs = self.request, self.answer, self.inputs
-        entry = {
-            "request_id": self.request_id,
-            "shop_id": request.shop_id,
-            "answered_at_ms": self.answered_at_ms,
-            "placement": request.placement,
-            "limit": request.limit,
-            "is_person_named": bool(request.persons),
-            "is_opted_out": request.is_opted_out,
-            "item_id": request.item_id,
-            "cart": request.cart,
-            "order": request.order,
-            "exclude_purchased": request.excludes_purchased,
-            "only": None if request.only is None else request.only.stated,
-            "excluded": request.excluded,
+    @classmethod
+    def of(
+        cls,
+        request: Request,
+        request_id: str,
+        answer: Answer,
+        decision: Decision | None,
+        shelf: Shelf,
+        answered_at_ms: int,
+        inputs: Inputs | None = None,
+    ) -> LoggedDecision:
+        """Made at once, so that nothing large waits in the queue of the log."""
+        line = {
+            "request_id": request_id,
+            "answered_at_ms": answered_at_ms,
+            **_asked(request),
             "served_by": answer.served_by,
             "model": answer.model,
             "model_version": answer.model_version,
@@ -113,26 +79,82 @@ class LoggedDecision:
             "scores": [one.score for one in answer.items],
             "reasons": [one.reason.code for one in answer.items],
             "suppressed": answer.suppressed,
-            **self._exploration(),
-            "inputs": None if inputs is None else inputs.entry(request, answer, self.pseudonym),
+            **_ruled(answer),
+            **_explored(decision, shelf, has_inputs=inputs is not None),
+            "inputs": None if inputs is None else _made_of(inputs, request, answer, shelf),
         }
-        return orjson.dumps(entry) + b"\n"
+        return cls(
+            shop_id=request.shop_id,
+            read_on=datetime.fromtimestamp(answered_at_ms / 1000, UTC).date(),
+            part="" if inputs is None else SAMPLE,
+            key=f"{request.shop_id}|{request_id}".encode(),
+            joined=None if inputs is None else shelf.joined,
+            _line=orjson.dumps(line) + b"\n",
+        )
 
-    def _exploration(self) -> dict[str, Any]:
-        """The arm and its propensity; ``eligible`` items with their chance in a slot that explores, for one that explored and
-        one of the sample.
-        """
-        done = self.decision
-        if done is None:
-            return {"arm": RANKED, "propensity": 1.0, "exploration": None}
-        is_explored = done.item is not None
-        return {
-            "arm": EXPLORED if is_explored else RANKED,
-            "propensity": done.propensity,
-            "exploration": {
-                "policy": done.policy,
-                "slot": done.slot,
-                "probability": done.explore_probability,
-                "eligible": chances_by_id(done, self.shelf) if is_explored or self.inputs is not None else None,
-            },
-        }
+    def line(self) -> bytes:
+        """The line that stands in the log."""
+        return self._line
+
+
+def _asked(request: Request) -> dict[str, Any]:
+    return {
+        "shop_id": request.shop_id,
+        "placement": request.placement,
+        "limit": request.limit,
+        "is_person_named": bool(request.persons),
+        "is_opted_out": request.is_opted_out,
+        "item_id": request.item_id,
+        "cart": request.cart,
+        "order": request.order,
+        "exclude_purchased": request.excludes_purchased,
+        "only": None if request.only is None else request.only.stated,
+        "excluded": request.excluded,
+    }
+
+
+def _ruled(answer: Answer) -> dict[str, Any]:
+    """The version of the shop's rules that held, and the rules that touched an item of the list, by item."""
+    here = answer.rules
+    if here is None:
+        return {"rules_version": None, "touched_by_rules": {}}
+    touched = {one.item.item_id: [touch.rule for touch in here.touches(one.item)] for one in answer.items}
+    return {"rules_version": here.shop.version, "touched_by_rules": {item: names for item, names in touched.items() if names}}
+
+
+def _explored(decision: Decision | None, shelf: Shelf, *, has_inputs: bool) -> dict[str, Any]:
+    """The arm and its propensity; ``eligible`` items with their chance in a slot that explores, for one that did explore and
+    one with inputs.
+    """
+    if decision is None:
+        return {"arm": RANKED, "propensity": 1.0, "exploration": None}
+    is_explored = decision.item is not None
+    return {
+        "arm": EXPLORED if is_explored else RANKED,
+        "propensity": decision.propensity,
+        "exploration": {
+            "policy": decision.policy,
+            "slot": decision.slot,
+            "probability": decision.explore_probability,
+            "eligible": chances_by_id(decision, shelf) if is_explored or has_inputs else None,
+        },
+    }
+
+
+def _made_of(inputs: Inputs, request: Request, answer: Answer, shelf: Shelf) -> dict[str, Any]:
+    return {
+        "persons": [inputs.pseudonym(person) for person in request.persons],
+        "last_acts": [[act.item_id, act.age_s] for act in inputs.last_acts],
+        "bought": sorted(request.bought),
+        "candidates": answer.candidates,
+        "because": [one.reason.because_item_id for one in answer.items],
+        "catalogue": None if shelf.joined is None else shelf.joined.id,
+        "changes": inputs.changes,
+        "is_settled": inputs.is_settled,
+        "rules": None if answer.rules is None else _context(answer.rules),
+    }
+
+
+def _context(here: RulesHere) -> dict[str, Any]:
+    ignored = {str(days): dict(counts) for days, counts in here.ignored_within.items()}
+    return {"today": here.context.today, "now_ms": here.context.now_ms, "ignored": ignored}

@@ -71,7 +71,7 @@ def explore(
 ) -> tuple[Answer, Decision | None]:
     """The answer, perhaps with a new item in the slot, and the decision; None where there is nothing to decide."""
     newcomers = shelf.model.newcomers
-    if newcomers is None or len(newcomers.items) == 0 or len(answer.items) <= SLOT:
+    if newcomers is None or len(newcomers.items) == 0 or len(answer.items) <= SLOT or answer.is_pinned(SLOT):
         return answer, None
     eligible = _eligible(answer, request, shelf, catalogue)
     decision = exploration.decide(request.placement, shelf.model, len(answer.items), eligible, rng)
@@ -85,7 +85,9 @@ def explore(
 def with_explored(answer: Answer, item: Item) -> Answer:
     """The answer with a new item in the slot; what stood there and below moves down, the last one out."""
     shown = Recommended(item, answer.items[SLOT].score, explain("new", None))
-    return replace(answer, items=[*answer.items[:SLOT], shown, *answer.items[SLOT:]][: len(answer.items)])
+    # What a rule pinned behind the slot stays where it is: the new item takes a place instead of making one.
+    follows = SLOT + any(answer.is_pinned(place) for place in range(SLOT, len(answer.items)))
+    return replace(answer, items=[*answer.items[:SLOT], shown, *answer.items[follows:]][: len(answer.items)])
 
 
 def chances_by_id(decision: Decision, shelf: Shelf) -> dict[str, float]:
@@ -114,7 +116,7 @@ def _eligible(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalog
         if not shelf.sellable[number] or (allowed is not None and number not in allowed):
             continue
         item = catalogue.get(shelf.model.item_ids[number])
-        eligible[place] = item is not None and item.is_sellable and item.item_id not in taken and request.takes(item)
+        eligible[place] = item is not None and item.is_sellable and item.item_id not in taken and answer.may_hold(item, request)
     return eligible
 
 

@@ -24,6 +24,7 @@ from rich.console import Console
 
 from jishi.lake.reading import LakeVersion, open_version
 from jishi.paths import Paths
+from jishi.placements import Placement
 from jishi.settings import get_settings
 from jishi.shop_runs import BadRunId, ShopRuns, add_run_options
 from models.algorithms.item_knn import ItemKNN
@@ -47,7 +48,7 @@ from models.release.serving_index import Release
 from models.steps import run_step
 from serving.catalogue import Catalogue, read_snapshot
 from serving.recent import LastAct
-from serving.recommend import Placement, Request, recommend
+from serving.recommend import Request, recommend
 from serving.shelf import Shelf, join_catalogue
 
 LENGTH = max(KS)

@@ -10,13 +10,12 @@ from __future__ import annotations
 import gzip
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import orjson
@@ -93,14 +92,40 @@ def items_then(folder: Path, id_: str, changes: int) -> tuple[dict[str, Item], l
     return joined, after
 
 
-def drop_old(folder: Path, now_s: float | None = None) -> None:
-    """Delete what no kept answer names any more."""
-    oldest = (time.time() if now_s is None else now_s) - KEPT_S
-    for file in folder.glob("*/*"):
-        with suppress(FileNotFoundError):  # another process was first
-            stale = file.with_name(f"{file.name.partition('.')[0]}.items.jsonl.gz")
-            if (stale if stale.exists() else file).stat().st_mtime < oldest:
-                file.unlink()
+class Dated(Protocol):
+    """A logged answer, with the items that it was made from where it is logged with its inputs."""
+
+    @property
+    def shop_id(self) -> str:
+        """The shop."""
+
+    @property
+    def joined(self) -> JoinedItems | None:
+        """Its items."""
+
+
+@dataclass
+class KeptCatalogues:
+    """Writes what logged answers were made from, below ``folder``, and deletes what no kept answer names any more."""
+
+    folder: Path
+    now_s: Callable[[], float] = time.time
+    _cleaned_at: float = 0.0
+
+    def keep(self, logged: Sequence[Dated]) -> None:
+        """Write the items of these answers. Raises OSError."""
+        named = {id(entry.joined): (entry.shop_id, entry.joined) for entry in logged if entry.joined is not None}
+        for shop_id, joined in named.values():
+            joined.write(self.folder / shop_id)
+        if named and self.now_s() - self._cleaned_at > 86_400:
+            self._cleaned_at = self.now_s()
+            self._clean()
+
+    def _clean(self) -> None:
+        for items in self.folder.glob("*/*.items.jsonl.gz"):
+            if self.now_s() - items.stat().st_mtime > KEPT_S:
+                items.unlink()
+                items.with_name(items.name.replace(".items.jsonl.gz", ".changes.jsonl")).unlink(missing_ok=True)
 
 
 def _write_items(target: Path, items: Mapping[str, Item]) -> None:

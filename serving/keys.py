@@ -36,6 +36,11 @@ class ReadKeys:
         """Registered shops, sorted."""
         return sorted(self._shops.shops)
 
+    def zone_of(self, shop_id: str) -> str:
+        """The time zone of a shop; UTC for one that is not registered."""
+        shop = self._shops.shops.get(shop_id)
+        return "UTC" if shop is None else shop.time_zone
+
     def reload(self) -> bool:
         """Read the registry if its file changed; says whether it did. A file that cannot be read leaves the last good one."""
         try:

@@ -8,12 +8,13 @@ import orjson
 
 from jishi.contract import Event, Refusal, check_event
 from jishi.contract.fields import to_ms
-from jishi.contract.properties import ConsentChanged, ItemChanged, OrderPaid
+from jishi.contract.properties import ConsentChanged, ItemChanged, OrderPaid, RecommendationClicked, RecommendationShown
 from jishi.identity import named_person
 from jishi.outcomes import KEPT_OUT, Outcome, outcome_without_history
 from serving.catalogue import Item, Version, attributes_of
 from serving.consents import Choice
 from serving.orders import PaidOrder
+from serving.rules.impressions import Seen
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,20 @@ def choice_of(value: bytes, received_at_ms: int, lateness: Lateness) -> Choice |
     if isinstance(event, str) or not isinstance(event.properties, ConsentChanged):
         return None
     return Choice(event.shop_id, persons_of(event), event.properties.personalisation, _version(event, received_at_ms))
+
+
+def seen_of(value: bytes, received_at_ms: int, lateness: Lateness) -> Seen | None:
+    """What a ``recommendation_shown`` or ``recommendation_clicked`` record says was seen; None for any other record."""
+    for wanted in ("recommendation_shown", "recommendation_clicked"):
+        event = event_of(value, wanted, received_at_ms, lateness)
+        if isinstance(event, str):
+            continue
+        persons = persons_of(event)
+        if isinstance(event.properties, RecommendationShown):
+            return Seen(event.shop_id, persons, tuple(event.properties.item_ids), False, received_at_ms)
+        if isinstance(event.properties, RecommendationClicked):
+            return Seen(event.shop_id, persons, (event.properties.item_id,), True, received_at_ms)
+    return None
 
 
 def persons_of(event: Event) -> tuple[str, ...]:

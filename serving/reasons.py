@@ -36,6 +36,7 @@ _SENTENCES = {
         ("「{category}」里的热门:你看过「{zh}」", 'Popular in "{category}": you looked at "{en}"'),
     ),
     "popularity": ("popular", ("店内热门", "Popular in this shop"), None),
+    "pinned": ("picked_by_shop", ("店铺精选", "Picked by the shop"), None),
     "trending": ("trending", ("近期热门", "Trending now"), None),
     "new": ("new", ("新品", "New in this shop"), None),
     "similar": (

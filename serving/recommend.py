@@ -12,11 +12,12 @@ catalogue, active, in stock, and not the item of the page, nor what was just pai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 
+from jishi.placements import Placement
 from serving.blend import (
     BLEND,
     NONE,
@@ -39,15 +40,17 @@ from serving.item_filter import ItemFilter
 from serving.placed import add_model, given_items
 from serving.reasons import Reason, explain
 from serving.recent import LastAct
+from serving.rules.arrange import Bounds, Entry, arrange
+from serving.rules.here import RulesHere
 from serving.shelf import Shelf
+from serving.suppressions import left_out, why_not_sold
 
-Placement = Literal["home", "item", "cart", "after_payment"]
-PLACEMENTS: tuple[str, ...] = get_args(Placement)
 ServedBy = Literal["personalised", "item_based", "popular"]
 LADDER, SOLD = "ladder", "popularity"  # names of no model
 LastActs = Callable[[str, Sequence[str]], Sequence[LastAct]]
 CANDIDATES = 50  # of a source, most that an answer tells of
 _OF_THE_VISIT = ("item", "cart")  # placements whose question is about the visit, as the gate asks it
+_AS_HOME = ("search_empty", "category")  # placements that no release has a model of: they ask what home asks
 
 
 class NoRelease(LookupError):
@@ -82,6 +85,17 @@ class Request:
     only: ItemFilter | None = None
     excluded: tuple[str, ...] = ()
 
+    @property
+    def question(self) -> Placement:
+        """The placement whose model answers."""
+        return "home" if self.placement in _AS_HOME else self.placement
+
+    @property
+    def page_category(self) -> str | None:
+        """The category that the page is about, where the filters name one alone."""
+        categories = () if self.only is None else self.only.selection.categories
+        return categories[0] if len(categories) == 1 else None
+
     def of_nobody(self) -> Request:
         """The request without its person: what it says itself may be used, what is stored of the person may not."""
         return replace(self, persons=(), is_opted_out=True)
@@ -89,6 +103,11 @@ class Request:
     def takes(self, item: Item) -> bool:
         """Whether the filters of the request let an item through, as the catalogue knows it now."""
         return self.only is None or self.only.takes(item)
+
+    def why_hidden(self, item_id: str) -> str:
+        """The reason of an id among those of ``shown_not``."""
+        named = {"page_item": (self.item_id,), "in_cart": self.cart, "excluded": self.excluded, "just_paid": self.order}
+        return next((reason for reason, ids in named.items() if item_id in ids), "bought")
 
     def shown_not(self, shelf: Shelf) -> set[str]:
         """Ids that the list may not hold: excluded ones, the page's, the cart's, and what was bought as
@@ -118,6 +137,8 @@ class Answer:
     """The list, best first, the rung that gave it, the model that answered (``ladder`` for none) and the release behind it.
 
     ``candidates``, where they were asked for: of each source its best eligible items and what each adds to their scores.
+    ``rules``: those of the shop that held. ``suppressed``: items that score as high as those of the list and are not in
+    it, each with the reason.
     """
 
     served_by: ServedBy
@@ -125,12 +146,28 @@ class Answer:
     model_version: str
     items: list[Recommended]
     candidates: dict[str, dict[str, float]] | None = None
+    rules: RulesHere | None = None
+    suppressed: dict[str, str] = field(default_factory=dict)
+
+    def is_pinned(self, place: int) -> bool:
+        """Whether a rule put the item at that place (from 0)."""
+        return self.rules is not None and self.items[place].item.item_id in self.rules.pinned
+
+    def may_hold(self, item: Item, request: Request) -> bool:
+        """Whether filters and rules let a sellable item into the list."""
+        return request.takes(item) and (self.rules is None or self.rules.hidden_by(item) is None)
 
 
 def recommend(
-    request: Request, shelf: Shelf | None, catalogue: Catalogue, last_acts: LastActs, *, with_candidates: bool = False
+    request: Request,
+    shelf: Shelf | None,
+    catalogue: Catalogue,
+    last_acts: LastActs,
+    *,
+    with_candidates: bool = False,
+    rules: RulesHere | None = None,
 ) -> Answer:
-    """The answer to a request. Raises NoRelease when the shop has no shelf yet."""
+    """The answer to a request, by the shop's ``rules`` if it has any. Raises NoRelease when the shop has no shelf yet."""
     if shelf is None:
         raise NoRelease(request.shop_id)
     hidden = request.shown_not(shelf)
@@ -141,23 +178,55 @@ def recommend(
         ages_s=[act.age_s for act in last],
         context=None if request.item_id is None else shelf.number_of.get(request.item_id),
         order=[shelf.number_of[item_id] for item_id in request.order if item_id in shelf.number_of],
-        shown_not=_shown_not(request, shelf, hidden),
+        shown_not=_shown_not(request, shelf, hidden, rules),
     )
     mix, served_by, model = _mix(asked, shelf)
-    items = []
+    if rules is not None:
+        mix.score = rules.weigh(mix.score)
+
+    def why_not(item_id: str) -> str | None:
+        """The guard, by the catalogue as it is now: why an item may not leave; None for one that may."""
+        item = catalogue.get(item_id)
+        if item is None or not item.is_sellable:
+            return why_not_sold(item)
+        if item_id in hidden:
+            return request.why_hidden(item_id)
+        rule = None if rules is None else rules.hidden_by(item)
+        return ("filtered" if not request.takes(item) else None) or (None if rule is None else f"rule {rule}")
+
+    def may_leave(item: Item) -> bool:
+        return why_not(item.item_id) is None
+
+    entries: list[Entry] = []
+    eligible = shelf.sellable & ~asked.shown_not
     blend = BLEND if model == LADDER else PLACED
-    for number in _chosen(asked, shelf, mix, blend, has_intent=model == LADDER or request.placement == "home"):
+    bounds = Bounds(request.limit, _kept_back(asked, blend, rules), may_leave)
+    length = request.limit if rules is None else rules.pool(request.limit)
+    for number in _chosen(asked, shelf, mix, blend, bounds.kept_back, has_intent=model == LADDER or request.question == "home"):
         item = catalogue.get(shelf.model.item_ids[number])
-        if item is None or not item.is_sellable or item.item_id in hidden or not request.takes(item):
-            continue
-        share = mix.main_share(number)
-        cause = NONE if share.because is None else int(share.because[number])
-        caused_by = catalogue.get(shelf.model.item_ids[cause]) if cause != NONE else None
-        items.append(Recommended(item, round(float(mix.score[number]), 6), explain(share.source, caused_by)))
-        if len(items) == request.limit:
-            break
-    candidates = _candidates(mix, shelf, shelf.sellable & ~asked.shown_not) if with_candidates else None
-    return Answer(served_by, model, shelf.model.version, items, candidates)
+        if item is not None and may_leave(item):
+            entries.append(Entry(number, item))
+            if len(entries) == length:
+                break
+    suppressed = left_out(mix.score, eligible, [entry.number for entry in entries], request.limit)
+    if rules is not None:
+        entries = arrange(rules, entries, mix.score, bounds)
+    items = [_recommended(entry, mix, shelf, catalogue) for entry in entries]
+    candidates = _candidates(mix, shelf, eligible) if with_candidates else None
+    ids = (shelf.model.item_ids[number] for number in suppressed)
+    reasons = {item_id: reason for item_id in ids if (reason := why_not(item_id)) is not None}
+    return Answer(served_by, model, shelf.model.version, items, candidates, rules, reasons)
+
+
+def _recommended(entry: Entry, mix: Mix, shelf: Shelf, catalogue: Catalogue) -> Recommended:
+    """An item with its score and its reason; one that the release does not know has the score 0."""
+    score = 0.0 if entry.number == NONE else round(float(mix.score[entry.number]), 6)
+    if entry.is_pinned:
+        return Recommended(entry.item, score, explain("pinned", None))
+    share = mix.main_share(entry.number)
+    cause = NONE if share.because is None else int(share.because[entry.number])
+    caused_by = catalogue.get(shelf.model.item_ids[cause]) if cause != NONE else None
+    return Recommended(entry.item, score, explain(share.source, caused_by))
 
 
 def _candidates(mix: Mix, shelf: Shelf, eligible: Mask) -> dict[str, dict[str, float]]:
@@ -206,17 +275,26 @@ class _Asked:
         return list(zip(counted, recency_weights(self.ages_s[: len(counted)], blend.decay, blend.half_life_s), strict=True))
 
 
-def _shown_not(request: Request, shelf: Shelf, hidden: Iterable[str]) -> Mask:
-    """Items (items,) that are hidden or that the filters do not let through."""
+def _shown_not(request: Request, shelf: Shelf, hidden: Iterable[str], rules: RulesHere | None) -> Mask:
+    """Items (items,) that are hidden, or that filters or rules do not let through."""
     mask = np.zeros(shelf.size, dtype=np.bool_)
     mask[[shelf.number_of[item_id] for item_id in hidden if item_id in shelf.number_of]] = True
-    return mask if request.only is None else mask | ~request.only.mask(shelf.columns, shelf.number_of)
+    if request.only is not None:
+        mask |= ~request.only.mask(shelf.columns, shelf.number_of)
+    return mask if rules is None else mask | rules.shown_not
+
+
+def _kept_back(asked: _Asked, blend: Blend, rules: RulesHere | None) -> Mask:
+    """Items (items,) that come behind all others: what was just looked at, and what rules put last."""
+    mask = np.zeros(len(asked.shown_not), dtype=np.bool_) if rules is None else rules.last.copy()
+    mask[asked.visit[: blend.seen_items]] = True
+    return mask
 
 
 def _mix(asked: _Asked, shelf: Shelf) -> tuple[Mix, ServedBy, str]:
     """The mix, the rung, and the name of the model behind it."""
-    request, placed = asked.request, shelf.model.placement(asked.request.placement)
-    if request.placement in shelf.model.sold_placements:
+    request, placed = asked.request, shelf.model.placement(asked.request.question)
+    if request.question in shelf.model.sold_placements:
         mix = empty_mix(shelf.size)
         mix.add("popularity", 1.0, shelf.popularity)
         return mix, "popular", SOLD
@@ -228,7 +306,7 @@ def _mix(asked: _Asked, shelf: Shelf) -> tuple[Mix, ServedBy, str]:
     basis = add_model(mix, placed, given, request.persons, asked.shown_not, PLACED)
     if basis is None or (request.placement == "item" and basis == "person"):  # a list that ignores the page would be no answer
         return (*_ladder(asked, shelf, BLEND), LADDER)
-    if request.placement == "home" and asked.counted:
+    if request.question == "home" and asked.counted:
         _add_recent(mix, asked, shelf, PLACED)
     mix.add("popularity", PLACED.popularity, shelf.popularity)
     is_personal = basis != "items" or bool(asked.counted)
@@ -267,12 +345,11 @@ def _ladder(asked: _Asked, shelf: Shelf, blend: Blend) -> tuple[Mix, ServedBy]:
     return mix, served_by
 
 
-def _chosen(asked: _Asked, shelf: Shelf, mix: Mix, blend: Blend, *, has_intent: bool) -> Iterator[int]:
-    """Numbers to show, best first, more of them as long as the guard turns some away; what was just looked at comes last."""
+def _chosen(asked: _Asked, shelf: Shelf, mix: Mix, blend: Blend, kept_back: Mask, *, has_intent: bool) -> Iterator[int]:
+    """Numbers to show, best first, more of them as long as the guard turns some away; what is kept back comes last."""
     limit = asked.request.limit
     allowed = shelf.sellable & ~asked.shown_not
-    fresh = allowed.copy()
-    fresh[asked.visit[: blend.seen_items]] = False
+    fresh = allowed & ~kept_back
     batch = best_allowed(mix.score, fresh, limit)
     if has_intent:
         newest = asked.visit[: blend.intent_items]

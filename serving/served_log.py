@@ -44,8 +44,8 @@ def one_part(_: ServedEntry) -> str:
 @dataclass
 class ServedLog:
     """Appends entries to files by day below ``folder``; days that are too old are deleted. ``rate`` is the share of reads that
-    ``takes`` says yes to. Entries of another part have files of their own, ``<name><part>.jsonl``, of ``most_bytes`` each: where
-    a busy day's entries are cut off, a sample among them is not. ``sinks`` get what was written.
+    ``takes`` says yes to. Entries of another part have files of their own, ``<name><part>.jsonl``, of ``most_bytes`` each:
+    where a busy day's entries are cut off, a sample among them is not. ``sinks`` get what was written.
     """
 
     folder: Path

@@ -12,6 +12,8 @@ from threading import Lock
 from serving.catalogue import Catalogue, Item
 from serving.exploring import Exploration
 from serving.kept_catalogues import JoinedItems
+from serving.rules.impressions import Impressions
+from serving.rules.shop_rules import RulesInUse
 from serving.shelf import ServedModel, Shelf, join_catalogue
 
 
@@ -35,6 +37,8 @@ class ShopState:
     release: ReleaseFacts = field(default_factory=ReleaseFacts)
     changes: int = 0
     exploration: Exploration = field(default_factory=Exploration)
+    rules: RulesInUse = field(default_factory=RulesInUse)
+    impressions: Impressions = field(default_factory=Impressions)
     _model: ServedModel | None = None
     _lock: Lock = field(default_factory=Lock)
 
@@ -104,3 +108,8 @@ class ShopStates:
         """Every state, by shop id."""
         with self._lock:
             return [self._states[shop_id] for shop_id in sorted(self._states)]
+
+    @property
+    def count_impressions(self) -> bool:
+        """Whether the rules of any shop ask what persons were shown."""
+        return any(state.rules.count_impressions for state in self.all())

@@ -16,12 +16,13 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from jishi import topics
 from serving.consents import Consents
-from serving.log_records import Lateness, change_of, choice_of, order_of
+from serving.log_records import Lateness, change_of, choice_of, order_of, seen_of
 from serving.orders import LiveOrders
 from serving.shop_state import ShopStates
 
 # Records are compact JSON: nearly every record is of another type and is passed over without being parsed.
 _ITEM, _PAID, _CONSENT = b'"item_changed"', b'"order_paid"', b'"consent_changed"'
+_SEEN = (b'"recommendation_shown"', b'"recommendation_clicked"')
 _BATCH = 1_000
 _PASSING = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._PARTITION_EOF, KafkaError._RESOLVE)
 
@@ -104,6 +105,11 @@ def apply_record(message: Message, live: LiveState, lateness: Lateness, health: 
         live.orders.put(order)
     elif _CONSENT in value and (choice := choice_of(value, received_at_ms, lateness)) is not None:
         live.consents.put(choice)
+    elif any(mark in value for mark in _SEEN) and live.states.count_impressions:
+        seen = seen_of(value, received_at_ms, lateness)
+        state = None if seen is None else live.states.find(seen.shop_id)
+        if seen is not None and state is not None and state.rules.count_impressions:
+            state.impressions.put(seen)
     elif _ITEM in value:
         _apply_change(value, received_at_ms, live.states, lateness, health)
 

@@ -17,6 +17,7 @@ import duckdb
 from jishi.lake import TableNotPublished
 from jishi.lake.reading import open_version
 from jishi.paths import Paths
+from jishi.rules.versions import RuleVersions
 from jishi.settings import Settings
 from serving import consents as stored_choices
 from serving.catalogue import TABLE, read_snapshot
@@ -63,6 +64,7 @@ class Watcher:
         self._look_at_choices()
         for shop_id in self.keys.shop_ids:
             self._look_at_release(shop_id)
+            self.states.of(shop_id).rules.look(RuleVersions.of(self.paths, shop_id))
         if not self.recent.is_open:
             self._open_feature_store()
 

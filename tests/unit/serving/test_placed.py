@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jishi.placements import Placement
 from models.candidates.context_models import CONTEXTS
 from models.candidates.person_lists import ORIGINS
 from models.candidates.recipes import RECIPES
 from serving.reasons import SOURCES, explain
 from serving.recent import LastAct
-from serving.recommend import LADDER, Answer, Placement, Request, recommend
+from serving.recommend import LADDER, Answer, Request, recommend
 
 
 def ask(shop: Any, recent: Sequence[str] = (), **asked: Any) -> Answer:

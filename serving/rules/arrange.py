@@ -1,0 +1,92 @@
+"""The order of a list after the scores: spread by category and brand, a share of new items, pins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil
+from typing import NamedTuple
+
+import numpy as np
+
+from jishi.rules.rule_set import NewItems, Pin
+from serving.blend import NONE, Mask, Vector
+from serving.catalogue import Item
+from serving.rules.diversity import group_similarity, spread
+from serving.rules.here import RulesHere
+
+
+class Entry(NamedTuple):
+    """An item of the list; ``number`` is ``NONE`` for one that the release does not know, which only a pin brings."""
+
+    number: int
+    item: Item
+    is_pinned: bool = False
+
+
+class Bounds(NamedTuple):
+    """What limits a list: its length, the items (items,) that come behind all others, and what it may hold at all."""
+
+    limit: int
+    kept_back: Mask
+    allows: Callable[[Item], bool]
+
+
+def arrange(here: RulesHere, entries: list[Entry], score: Vector, bounds: Bounds) -> list[Entry]:
+    """The list, from the best items, best first, those that are kept back behind all others."""
+    if here.diversities:
+        entries = _spread(here, entries, score, bounds)
+    entries = _with_new(here, entries[: bounds.limit], score, bounds)
+    return _with_pins(here, entries, bounds)
+
+
+def _spread(here: RulesHere, entries: list[Entry], score: Vector, bounds: Bounds) -> list[Entry]:
+    rules, limit = here.diversities, bounds.limit
+    first = [entry for entry in entries if not bounds.kept_back[entry.number]]
+    if len(first) < 2:
+        return entries
+    groups: list[list[object]] = [[getattr(entry.item, rule.by) for entry in first] for rule in rules]
+    numbers = np.array([entry.number for entry in first])
+    order = spread(score[numbers], group_similarity(groups, [rule.strength for rule in rules]), limit)
+    for after, before in enumerate(order.tolist()):
+        for rule in rules if after != before and after < limit else ():
+            here.note(first[before].item, rule, f"{before + 1} to {after + 1}")
+    return [first[place] for place in order] + entries[len(first) :]
+
+
+def _with_new(here: RulesHere, entries: list[Entry], score: Vector, bounds: Bounds) -> list[Entry]:
+    """The list with as many new items as the largest share asks for; the weakest others give way."""
+    rule = max((rule for rule in here.on if isinstance(rule, NewItems)), key=lambda rule: rule.share, default=None)
+    newcomers = here.shelf.model.newcomers
+    if rule is None or newcomers is None:
+        return entries
+    is_new = np.zeros(here.shelf.size, dtype=np.bool_)
+    is_new[newcomers.items] = True
+    missing = ceil(rule.share * len(entries)) - sum(bool(is_new[entry.number]) for entry in entries)
+    listed = {entry.number for entry in entries}
+    believed = newcomers.belief.a / (newcomers.belief.a + newcomers.belief.b)
+    order = sorted(range(len(newcomers.items)), key=lambda place: (-score[newcomers.items[place]], -believed[place]))
+    brought: list[Entry] = []
+    for number in (int(newcomers.items[place]) for place in order):
+        if len(brought) >= missing:
+            break
+        item = here.catalogue.get(here.shelf.model.item_ids[number])
+        if number not in listed and not bounds.kept_back[number] and item is not None and bounds.allows(item):
+            brought.append(Entry(number, item))
+            here.note(item, rule, "new")
+    others = [place for place, entry in enumerate(entries) if not is_new[entry.number]]
+    given_up = set(others[len(others) - len(brought) :])
+    return [entry for place, entry in enumerate(entries) if place not in given_up] + brought
+
+
+def _with_pins(here: RulesHere, entries: list[Entry], bounds: Bounds) -> list[Entry]:
+    pinned: dict[Pin, Item] = {}
+    for pin in here.pins:
+        item = here.catalogue.get(pin.item_id)
+        if pin.slot <= bounds.limit and item is not None and bounds.allows(item):
+            pinned[pin] = item
+    ids = {item.item_id for item in pinned.values()}
+    entries = [entry for entry in entries if entry.item.item_id not in ids]
+    for pin, item in pinned.items():
+        entries.insert(pin.slot - 1, Entry(here.shelf.number_of.get(item.item_id, NONE), item, is_pinned=True))
+        here.note(item, pin, f"slot {pin.slot}")
+    return entries[: bounds.limit]

@@ -1,0 +1,214 @@
+"""The rules that hold for one request, joined with the shop as it is now: what they hide, put last, weigh and arrange.
+
+They act in this order: hidden and outside a hard band or cap, out; scores weighed (boost, margin, age of stock); buried and
+outside a soft band or cap, last; spread by category and brand; the share of new items; pins. What may be shown at all is the
+guard's, which no rule can overrule.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+
+from jishi.rules.rule_set import Boost, Bury, Diversity, FrequencyCap, Hide, MarginWeight, Pin, PriceBand, Rule, StockAgeWeight
+from serving.blend import Mask, Vector
+from serving.catalogue import Catalogue, Item
+from serving.columns import UNKNOWN
+from serving.rules.impressions import Impressions
+from serving.rules.shop_rules import ShopRules
+from serving.shelf import Shelf
+
+_DAY_MS = 86_400_000
+POOL = 4  # lists are spread over as many times their length
+
+
+@dataclass(frozen=True)
+class Touch:
+    """What a rule did to one item of a list: ``effect`` is ``x1.5``, ``last``, ``slot 2``, ``new`` or ``7 to 3``."""
+
+    rule: str
+    kind: str
+    effect: str
+
+
+@dataclass(frozen=True)
+class ListContext:
+    """What rules ask about a request. ``page`` is the page's item, ``page_category`` its category or that of the page;
+    ``today`` the day in the shop.
+    """
+
+    placement: str
+    persons: Sequence[str]
+    page: Item | None
+    page_category: str | None
+    today: date
+    now_ms: int
+
+
+@dataclass
+class RulesHere:
+    """The rules ``on`` for a request of a shop."""
+
+    shop: ShopRules
+    on: list[Rule]
+    context: ListContext
+    shelf: Shelf
+    catalogue: Catalogue
+    impressions: Impressions
+    moved: dict[str, list[Touch]] = field(default_factory=dict)
+    _ignored_within: dict[int, Counter[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, shop: ShopRules, context: ListContext, shelf: Shelf, catalogue: Catalogue, impressions: Impressions
+    ) -> RulesHere | None:
+        """None where no rule holds."""
+        on = [r for r in shop.rules.rules if r.holds(context.placement, context.page_category, context.today)]  # type: ignore[arg-type]
+        return cls(shop, on, context, shelf, catalogue, impressions) if on else None
+
+    @cached_property
+    def shown_not(self) -> Mask:
+        """Items (items,) that no list may hold."""
+        mask = np.zeros(self.shelf.size, dtype=np.bool_)
+        for rule in self.on:
+            if isinstance(rule, Hide):
+                mask |= self.shop.mask_of(rule, self.shelf)
+            elif isinstance(rule, PriceBand | FrequencyCap) and rule.outside == "out":
+                mask |= self._outside(rule)
+        return mask
+
+    @cached_property
+    def last(self) -> Mask:
+        """Items (items,) that come after all others."""
+        mask = np.zeros(self.shelf.size, dtype=np.bool_)
+        for rule in self.on:
+            if isinstance(rule, Bury):
+                mask |= self.shop.mask_of(rule, self.shelf)
+            elif isinstance(rule, PriceBand | FrequencyCap) and rule.outside == "last":
+                mask |= self._outside(rule)
+        return mask
+
+    @cached_property
+    def factors(self) -> dict[str, Vector]:
+        """By rule: what it multiplies the score of each item (items,) by."""
+        by_rule: dict[str, Vector] = {}
+        for rule in self.on:
+            if isinstance(rule, Boost):
+                by_rule[rule.name] = np.where(self.shop.mask_of(rule, self.shelf), rule.factor, 1).astype(np.float32)
+            elif isinstance(rule, MarginWeight):
+                by_rule[rule.name] = self._centred(self.shelf.columns.margin, rule.weight)
+            elif isinstance(rule, StockAgeWeight):
+                age = (self.context.now_ms - self.shelf.columns.stocked_at_ms) / (rule.full_days * _DAY_MS)
+                by_rule[rule.name] = self._centred(np.clip(age, 0, 1), rule.weight)
+        return by_rule
+
+    def weigh(self, score: Vector) -> Vector:
+        """The scores times the factors of all rules."""
+        for factor in self.factors.values():
+            score = score * factor
+        return score
+
+    def hidden_by(self, item: Item) -> str | None:
+        """The rule that keeps an item out of the list, as the catalogue knows it now."""
+        for rule in self.on:
+            if isinstance(rule, Hide) and self.shop.filter_of(rule).takes(item):
+                return rule.name
+            if isinstance(rule, PriceBand) and rule.outside == "out" and not self._is_in_band(rule, item.home_price_minor):
+                return rule.name
+            if isinstance(rule, FrequencyCap) and rule.outside == "out" and self._ignored(rule)[item.item_id] >= rule.shown:
+                return rule.name
+        return None
+
+    def put_last_by(self, item: Item) -> str | None:
+        """The rule that puts an item after all others."""
+        number = self.shelf.number_of.get(item.item_id)
+        if number is None or not self.last[number]:
+            return None
+        for rule in self.on:
+            is_buried = isinstance(rule, Bury) and self.shop.mask_of(rule, self.shelf)[number]
+            is_outside = isinstance(rule, PriceBand | FrequencyCap) and rule.outside == "last" and self._outside(rule)[number]
+            if is_buried or is_outside:
+                return rule.name
+        return None
+
+    @property
+    def ignored_within(self) -> dict[int, Counter[str]]:
+        """By number of days: how often each item was shown to the person and not clicked, as far as rules asked."""
+        return self._ignored_within
+
+    @property
+    def diversities(self) -> list[Diversity]:
+        """The rules that spread a list."""
+        return [rule for rule in self.on if isinstance(rule, Diversity)]
+
+    @property
+    def pins(self) -> list[Pin]:
+        """Pins by slot."""
+        return sorted((rule for rule in self.on if isinstance(rule, Pin)), key=lambda pin: pin.slot)
+
+    @property
+    def pinned(self) -> set[str]:
+        """Ids of the items of the list that stand where a pin put them."""
+        return {item_id for item_id, touches in self.moved.items() if any(touch.kind == "pin" for touch in touches)}
+
+    def pool(self, limit: int) -> int:
+        """How many of the best items the arrangement of a list of ``limit`` chooses from."""
+        return POOL * limit if self.diversities else limit
+
+    def touches(self, item: Item) -> list[Touch]:
+        """What the rules did to an item of the list."""
+        touches, number = [], self.shelf.number_of.get(item.item_id)
+        for rule in self.on:
+            factor = 1.0 if number is None or rule.name not in self.factors else float(self.factors[rule.name][number])
+            if factor != 1:
+                touches.append(Touch(rule.name, rule.kind, f"x{factor:.4g}"))
+        last = self.put_last_by(item)
+        if last is not None:
+            touches.append(Touch(last, next(rule.kind for rule in self.on if rule.name == last), "last"))
+        return touches + self.moved.get(item.item_id, [])
+
+    def note(self, item: Item, rule: Rule, effect: str) -> None:
+        """Remember what the arrangement did."""
+        self.moved.setdefault(item.item_id, []).append(Touch(rule.name, rule.kind, effect))
+
+    def _outside(self, rule: PriceBand | FrequencyCap) -> Mask:
+        mask = np.zeros(self.shelf.size, dtype=np.bool_)
+        if isinstance(rule, PriceBand):
+            low, high = self._bounds(rule)
+            price = self.shelf.columns.price
+            mask |= (price != UNKNOWN) & ((price < low) | (price > high))
+            return mask
+        ignored = self._ignored(rule)
+        shown = [self.shelf.number_of.get(item_id) for item_id, count in ignored.items() if count >= rule.shown]
+        mask[[number for number in shown if number is not None]] = True
+        return mask
+
+    def _bounds(self, rule: PriceBand) -> tuple[float, float]:
+        page = None if self.context.page is None else self.context.page.home_price_minor
+        low, high = float(rule.min_minor or 0), float("inf") if rule.max_minor is None else float(rule.max_minor)
+        if page is not None and rule.min_times is not None:
+            low = max(low, page * rule.min_times)
+        if page is not None and rule.max_times is not None:
+            high = min(high, page * rule.max_times)
+        return low, high
+
+    def _is_in_band(self, rule: PriceBand, price_minor: int | None) -> bool:
+        low, high = self._bounds(rule)
+        return price_minor is None or low <= price_minor <= high
+
+    def _ignored(self, rule: FrequencyCap) -> Counter[str]:
+        if rule.days not in self._ignored_within:
+            since_ms = self.context.now_ms - rule.days * _DAY_MS
+            self._ignored_within[rule.days] = self.impressions.ignored(self.context.persons, since_ms)
+        return self._ignored_within[rule.days]
+
+    def _centred(self, values: Vector, weight: float) -> Vector:
+        """exp(weight · (value − mean of what may be sold)); 1 where the value is not known."""
+        known = values[self.shelf.sellable & ~np.isnan(values)]
+        mean = known.mean() if len(known) else 0.0
+        return np.exp(np.nan_to_num((values - mean) * weight)).astype(np.float32)

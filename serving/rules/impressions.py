@@ -1,0 +1,57 @@
+"""What persons of one shop were shown and did not click, as the log tells of it; only for shops whose rules ask."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from threading import Lock
+
+MOST_IMPRESSIONS = 200_000  # of a shop; persons who were shown nothing for longest go first
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Items that a person (every id of theirs) saw in a list, or one of which they clicked, and when the log knew it."""
+
+    shop_id: str
+    persons: tuple[str, ...]
+    item_ids: tuple[str, ...]
+    is_click: bool
+    known_at_ms: int
+
+
+@dataclass
+class Impressions:
+    """Written by the reader of the stream, read by requests. A click on an item starts its count anew."""
+
+    most: int = MOST_IMPRESSIONS
+    _shown: OrderedDict[str, dict[str, set[int]]] = field(default_factory=OrderedDict)
+    _count: int = 0
+    _lock: Lock = field(default_factory=Lock)
+
+    def put(self, seen: Seen) -> None:
+        """Remember a list, once if it comes twice; an item that was clicked is not ignored any more."""
+        with self._lock:
+            for person in seen.persons:
+                theirs = self._shown.setdefault(person, {})
+                self._shown.move_to_end(person)
+                for item_id in seen.item_ids:
+                    if seen.is_click:
+                        self._count -= len(theirs.pop(item_id, ()))
+                        continue
+                    times = theirs.setdefault(item_id, set())
+                    self._count += seen.known_at_ms not in times
+                    times.add(seen.known_at_ms)
+            while self._count > self.most:
+                _, oldest = self._shown.popitem(last=False)
+                self._count -= sum(map(len, oldest.values()))
+
+    def ignored(self, persons: Iterable[str], since_ms: int) -> Counter[str]:
+        """How often each item was shown to a person since then, and never clicked after; the ids are those of one person."""
+        times: dict[str, set[int]] = {}
+        with self._lock:
+            for person in persons:
+                for item_id, theirs in self._shown.get(person, {}).items():
+                    times.setdefault(item_id, set()).update(each for each in theirs if each >= since_ms)
+        return Counter({item_id: len(each) for item_id, each in times.items() if each})
