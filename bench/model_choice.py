@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from models.algorithms.recommender import Recommender
 from models.evaluation.metrics import Values, hits_of
 from models.lab.matrix_models import make
-from models.protocols.interaction_choice import Choice, choose_matrix_model, standard_error
+from models.protocols.interaction_choice import InteractionChoice, choose_matrix_model, standard_error
 from models.protocols.interactions import InteractionTask, Numbers, read_task
 from models.protocols.ranking import measure, rank_all
 
@@ -114,7 +114,7 @@ def tried(seed: int, users: int, items: int) -> Seed:
     )
 
 
-def best_parameters(choice: Choice) -> dict[str, dict[str, object]]:
+def best_parameters(choice: InteractionChoice) -> dict[str, dict[str, object]]:
     """Of each family that was tried, the parameters with the best validation."""
     best: dict[str, tuple[float, dict[str, object]]] = {}
     for trial in choice.trials:

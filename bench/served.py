@@ -24,7 +24,7 @@ from jishi.settings import get_settings
 from models.algorithms.item_knn import ItemKNN
 from models.candidates.recipes import Recipe
 from models.candidates.stored_models import load
-from models.candidates.training_context import by_sales
+from models.data.interactions import by_sales
 from models.data.sequences import Numbers
 from models.evaluation.metrics import Values
 from models.evaluation.placement_evaluation import BASELINE, MAIN_METRIC, lists_of_recipes, main_values, mean_of_each

@@ -31,8 +31,7 @@ from models.algorithms.item_knn import ItemKNN
 from models.algorithms.recommender import Items, State
 from models.candidates.recipes import Fitted, Recipe
 from models.candidates.stored_models import load
-from models.candidates.training_context import by_sales
-from models.data.interactions import Interactions
+from models.data.interactions import Interactions, by_sales
 from models.data.visits import LOOKED_BACK
 from models.evaluation.placement_evaluation import KS, lists_of_recipes, main_values
 from models.evaluation.placement_questions import Cases, cases_of

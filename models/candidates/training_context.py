@@ -12,7 +12,7 @@ from models.algorithms.als import ALS
 from models.algorithms.item_knn import ItemKNN
 from models.algorithms.recommender import Scores
 from models.data.baskets import Purchases
-from models.data.interactions import Interactions
+from models.data.interactions import Interactions, by_sales
 from models.data.sequences import Numbers
 from models.data.snapshot import Moment, moment_at, nothing_known
 from models.data.visits import Owned, orders, purchases, visits
@@ -80,8 +80,3 @@ class TrainingSet:
     def moment(self) -> Moment:
         """The acts as timed models read them, without catalogue facts."""
         return moment_at(self.acts, nothing_known(self.items), self.as_of)
-
-
-def by_sales(sales: Scores) -> Numbers:
-    """Items by falling sales, equal ones by number."""
-    return np.lexsort((np.arange(len(sales)), -sales)).astype(np.int64)

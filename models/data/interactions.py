@@ -76,6 +76,11 @@ def sales_of(paid: npt.NDArray[np.int64], seen: npt.NDArray[np.int64]) -> npt.ND
     return (paid + 0.01 * seen).astype(np.float32)
 
 
+def by_sales(sales: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """Items by falling sales, equal ones by number."""
+    return np.lexsort((np.arange(len(sales)), -sales)).astype(np.int64)
+
+
 class NoInteractions(ValueError):
     """A shop has nothing to learn from."""
 

@@ -11,8 +11,7 @@ from scipy import sparse
 from models.algorithms.recommender import Items, Scores, top_k
 from models.algorithms.sparse_rows import top_of
 from models.candidates.recipes import RECIPES, Fitted, Recipe
-from models.candidates.training_context import by_sales
-from models.data.interactions import Interactions
+from models.data.interactions import Interactions, by_sales
 from models.data.sequences import Mask, Numbers
 from models.data.split import SplitWindow
 from models.evaluation.intervals import Estimate, estimate, resampled_means

@@ -1,4 +1,7 @@
-"""The person's own rhythm: when is each item due again?"""
+"""The person's own rhythm: when is each item due again?
+
+It does not serve: only ``models.lab.basket_blend`` reads these columns.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Gradient-boosted trees for a yes-or-no target, grown by scikit-learn and kept as plain arrays that need no scikit-learn."""
+"""Gradient-boosted trees for a yes-or-no target, grown by scikit-learn and kept as plain arrays that need no scikit-learn.
+
+It does not serve: only the blends of this folder use it; the trees of a release are symmetric.
+"""
 
 from __future__ import annotations
 

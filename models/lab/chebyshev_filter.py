@@ -1,4 +1,7 @@
-"""A graph filter of any shape in closed form: recommendation as a Chebyshev polynomial of the item graph's Laplacian."""
+"""A graph filter of any shape in closed form: recommendation as a Chebyshev polynomial of the item graph's Laplacian.
+
+It does not serve: a filtered score touches every item of the shop, and no placement's gate has tried it.
+"""
 
 from __future__ import annotations
 

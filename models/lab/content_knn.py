@@ -1,4 +1,7 @@
-"""Items like the ones of a history by their features alone: what can be said before anything is learnt."""
+"""Items like the ones of a history by their features alone: what can be said before anything is learnt.
+
+It does not serve: new items are placed by ``models.algorithms.attribute_mapping``, which this is the baseline of.
+"""
 
 from __future__ import annotations
 

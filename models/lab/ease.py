@@ -1,4 +1,7 @@
-"""EASE: a linear item-to-item model in closed form (Steck, Embarrassingly Shallow Autoencoders for Sparse Data, WWW 2019)."""
+"""EASE: a linear item-to-item model in closed form (Steck, Embarrassingly Shallow Autoencoders for Sparse Data, WWW 2019).
+
+It does not serve: no placement's gate has tried it, and its full form needs a dense matrix of items × items.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Graph filters in closed form: recommendation as smoothing of a person's signal on the item graph, with nothing to train.
 
 R̃ = D_u^(−1/2) X D_i^(−1/2) is the normalised matrix of persons and items, P = R̃ᵀR̃ the item graph.
+
+It does not serve: a filtered score touches every item of the shop, and no placement's gate has tried it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Markov chains of order one and two: what followed the last item, or the last two.
 
-Neither serves: sequential rules look further back than one click, and the gate lets them answer item pages."""
+They do not serve: sequential rules look further back than one click, and the gate lets them answer item pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Matrix models by name, fresh and with default parameters."""
+"""Matrix models by name, fresh and with default parameters.
+
+It does not serve: it names what ``jishi evaluate interactions`` may fit; a release has ``models.algorithms.ladder``.
+"""
 
 from __future__ import annotations
 

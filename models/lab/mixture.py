@@ -1,4 +1,7 @@
-"""A weighted sum of fitted recommenders over the same items."""
+"""A weighted sum of fitted recommenders over the same items.
+
+It does not serve: a placement is answered by one model, or by a recipe of two.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Factors under a multinomial: what a person turns to next is a draw among all items, by taste and by the item's appeal."""
+"""Factors under a multinomial: what a person turns to next is a draw among all items, by taste and by the item's appeal.
+
+It does not serve: every sweep touches all persons × items, which only small shops can afford.
+"""
 
 from __future__ import annotations
 

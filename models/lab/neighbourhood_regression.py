@@ -2,6 +2,8 @@
 
 SLIM (Ning & Karypis, ICDM 2011) also keeps few non-zero weights an item; choosing them by cosine first (fsSLIM in that paper)
 turns one problem of items² unknowns into many small ones that are solved exactly.
+
+It does not serve: it is the large form of EASE, which does not serve either.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 All estimators take, per logged decision: ``reward``, ``logged`` (the probability with which the logging policy took the action
 that it took, above zero) and ``target`` (the probability with which the judged policy would have taken it). The weight of a
 decision is target / logged, cut at ``clip``.
+
+It does not serve and no gate asks it yet: only benches check it on logs whose truth is known.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Repeats: how likely is it that the next item is one that the session has seen?"""
+"""Repeats: how likely is it that the next item is one that the session has seen?
+
+It does not serve: it weighs nothing but what the session has seen, and is a source of the session blend alone.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What sells in a person's segment."""
+"""What sells in a person's segment.
+
+It does not serve: the snapshot that a release learns from has no segments of persons.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A blend of session models, learnt on sessions that none of them has seen."""
+"""A blend of session models, learnt on sessions that none of them has seen.
+
+It does not serve: it asks twelve models for each click; those that win an item page alone serve alone.
+"""
 
 from __future__ import annotations
 

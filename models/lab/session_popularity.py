@@ -1,4 +1,7 @@
-"""What is clicked most, whatever the session."""
+"""What is clicked most, whatever the session.
+
+It does not serve: what sells is the last rung of the ladder already.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Timed models by name, fresh and with default parameters."""
+"""Timed models by name, fresh and with default parameters.
+
+It does not serve: only the sources of the ranker on features make timed models by name.
+"""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ BUDGET_S = 300.0  # of the whole choice: nothing is begun that is expected to en
 
 
 @dataclass
-class Choice:
+class InteractionChoice:
     """What was chosen, and every trial with the validation metric it got."""
 
     model: Recommender
@@ -72,7 +72,7 @@ class _Trial:
 
 def choose_matrix_model(
     task: InteractionTask, k: int, seed: int, progress: Callable[[str], None], budget_s: float = BUDGET_S
-) -> Choice:
+) -> InteractionChoice:
     """Look at all families on few users, at the better ones on all, move the best, mix what helps.
 
     With nothing to cut a slice from, popularity is the answer. At least one family is tried, whatever the budget.
@@ -80,7 +80,7 @@ def choose_matrix_model(
     folds = folds_of(task, seed)
     if not folds:
         progress("no user has two items: nothing to validate on, so popularity")
-        return Choice(make("popularity"), {"popularity": {}}, {"popularity": 1.0}, uses_weights=False)
+        return InteractionChoice(make("popularity"), {"popularity": {}}, {"popularity": 1.0}, uses_weights=False)
     clock = _Clock(time.monotonic() + budget_s)
     names, expected_s = list(FAMILIES), dict.fromkeys(FAMILIES, 0.0)
     trials: list[dict[str, Any]] = []
@@ -107,7 +107,7 @@ def choose_matrix_model(
     parts = {name: best[name].parameters for name in weights}
     models = {name: make(name, parameters) for name, parameters in parts.items()}
     model: Recommender = next(iter(models.values())) if len(models) == 1 else Mixture(models, weights)
-    return Choice(model, parts, weights, bench.uses_weights, bench.trials)
+    return InteractionChoice(model, parts, weights, bench.uses_weights, bench.trials)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from models.algorithms.recommender import Items
 from models.evaluation.metrics import coverage, gini, hits_of, novelty
 from models.lab.matrix_models import make
 from models.protocols import report
-from models.protocols.interaction_choice import Choice, binary, choose_matrix_model
+from models.protocols.interaction_choice import InteractionChoice, binary, choose_matrix_model
 from models.protocols.interactions import InteractionTask, read_task
 from models.protocols.item_groups import groups_of, slices_by_item
 from models.protocols.masks import read_mask
@@ -35,7 +35,9 @@ def run_interactions(asked: Namespace, progress: Callable[[str], None]) -> dict[
         watch.lap("choose")
     else:
         parameters = ({"seed": asked.seed} if asked.model in ("als", "gf_cf", "bspm", "chebycf") else {}) | asked.parameters
-        choice = Choice(make(asked.model, parameters), {asked.model: parameters}, {asked.model: 1.0}, task.train.has_weights())
+        choice = InteractionChoice(
+            make(asked.model, parameters), {asked.model: parameters}, {asked.model: 1.0}, task.train.has_weights()
+        )
     train, histories = _as_learnt(task, choice)
     choice.model.fit(train, task.train.sales())
     watch.lap("fit")
@@ -76,6 +78,6 @@ def _revenue(task: InteractionTask, asked: Namespace, lists: Items, ks: list[int
     return {"revenue": {"users": len(rows), **(report.summarise(values) if len(rows) else {})}}
 
 
-def _as_learnt(task: InteractionTask, choice: Choice) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+def _as_learnt(task: InteractionTask, choice: InteractionChoice) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     train, histories = task.train.matrix(), task.histories
     return (train, histories) if choice.uses_weights else (binary(train), binary(histories))

@@ -1,4 +1,7 @@
-"""Chances from scores: a rising step function fitted on lists that the trees have not seen, and how far it can be trusted."""
+"""Chances from scores: a rising step function fitted on lists that the trees have not seen, and how far it can be trusted.
+
+It does not serve: an answer shows an order and no chances.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the trees see of a candidate: one row a person and item, one column a fact, no empty place."""
+"""What the trees see of a candidate: one row a person and item, one column a fact, no empty place.
+
+It does not serve: a request's features reach no ranker yet.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A linear score of candidates, from which the trees start: trees need many steps for what a straight line says at once."""
+"""A linear score of candidates, from which the trees start: trees need many steps for what a straight line says at once.
+
+It does not serve: it starts the trees of the ranker on features alone.
+"""
 
 from __future__ import annotations
 

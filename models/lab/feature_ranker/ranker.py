@@ -1,4 +1,7 @@
-"""The ranker: sources, columns, trees and calibration together; fits on labelled situations and orders candidates."""
+"""The ranker: sources, columns, trees and calibration together; fits on labelled situations and orders candidates.
+
+It does not serve: no placement asks a ranker at the request, only lists made with the release.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 A person runs out of usual goods together and takes most of them in one visit; a single pair of person and item has too few
 payments to tell its rhythm. What went into the cart tells as much as what was paid for, even when nobody paid in the end.
+
+It does not serve: the ranker of a release knows rhythm by the list ``buy_again``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What is known when a list is asked for: the moment, the feature store's values, the context of each request."""
+"""What is known when a list is asked for: the moment, the feature store's values, the context of each request.
+
+It does not serve: of the feature store a request reads the last items alone.
+"""
 
 from __future__ import annotations
 

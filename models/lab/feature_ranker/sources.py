@@ -1,4 +1,7 @@
-"""Where candidates come from: every source scores all items for a person, and gives its best ones."""
+"""Where candidates come from: every source scores all items for a person, and gives its best ones.
+
+It does not serve: these sources score every item for every person, which a request cannot wait for.
+"""
 
 from __future__ import annotations
 

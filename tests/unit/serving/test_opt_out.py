@@ -197,7 +197,11 @@ def test_choices_older_than_the_log_come_from_the_lake(tmp_path: Path) -> None:
     instants = {name: np.datetime64 for name in ("occurred_at", "received_at")}
     record(
         tmp_path,
-        {SILVER_EVENTS: [row | {name: of(str(row[name]), "us").item() for name, of in instants.items()} for row in known]},
+        {
+            SILVER_EVENTS: [
+                row | {name: parse(str(row[name]), "us").item() for name, parse in instants.items()} for row in known
+            ]
+        },
     )
     consents = Consents()
     for choice in read_choices(newest(tmp_path)):
