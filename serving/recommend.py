@@ -204,10 +204,12 @@ def recommend(
     length = request.limit if rules is None else rules.pool(request.limit)
     for number in _chosen(asked, shelf, mix, blend, bounds.kept_back, has_intent=model == LADDER or request.question == "home"):
         item = catalogue.get(shelf.model.item_ids[number])
-        if item is not None and may_leave(item):
-            entries.append(Entry(number, item))
-            if len(entries) == length:
-                break
+        if item is None or not may_leave(item):
+            eligible[number] = False
+            continue
+        entries.append(Entry(number, item))
+        if len(entries) == length:
+            break
     suppressed = left_out(mix.score, eligible, [entry.number for entry in entries], request.limit)
     if rules is not None:
         entries = arrange(rules, entries, mix.score, bounds)

@@ -1,8 +1,8 @@
 """``python -m serving.replay REQUEST_ID``: make a logged answer again, from its logged inputs and the release that it names.
 
-The same code answers the same request over the catalogue of that moment. Nothing else has a part in it: what is read of a person
-at a request is in the log, and what is drawn at random follows from the request's id. With ``--without-rule`` a rule of the
-shop is left out: what would have been shown then.
+The same code answers the same request over the catalogue of that moment. Nothing else has a part in it: what was read of the
+person is in the log, and what is drawn at random follows from the request's id. With ``--without-rule`` a rule of the shop is
+left out: what would have been shown then.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from serving.rules.impressions import Impressions
 from serving.rules.shop_rules import ShopRules
 from serving.shelf import ServedModel, Shelf
 from serving.shop_state import ShopState
+
 
 class Loaded(ServedModel, Protocol):
     """A release, with those whom it knows."""
@@ -86,9 +87,7 @@ def find_decision(folder: Path, request_id: str) -> dict[str, Any]:
     raise NotReplayable(f"no answer {request_id} in {folder}; answers are kept for 8 days")
 
 
-def replay(
-    entry: dict[str, Any], paths: Paths, *, without_rules: Sequence[str] = (), load: Load = load_release
-) -> Replayed:
+def replay(entry: dict[str, Any], paths: Paths, *, without_rules: Sequence[str] = (), load: Load = load_release) -> Replayed:
     """Make a logged answer again. Raises NotReplayable with the reason."""
     inputs = entry["inputs"]
     if inputs is None:
@@ -181,7 +180,7 @@ class _LoggedImpressions(Impressions):
         super().__init__()
         self._by_days = {now_ms - int(days) * 86_400_000: Counter(counts) for days, counts in ignored.items()}
 
-    def ignored(self, persons: Any, since_ms: int) -> Counter[str]:  # noqa: ARG002 (the log is of these persons alone)
+    def ignored(self, persons: Any, since_ms: int) -> Counter[str]:
         """The logged counts."""
         return self._by_days.get(since_ms, Counter())
 
