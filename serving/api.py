@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException as AnyHttpError
 
 from jishi import __version__
 from jishi.identity import named_person
-from jishi.placements import Placement
+from jishi.placements import ListPlacement
 from serving.answers import ErrorBody, ErrorOut, RecommendationsOut, answer_out
 from serving.docs import add_docs
 from serving.engine import Engine
@@ -157,7 +157,7 @@ def recommendations(
             "the cart, the order); so it is, too, for one whose last `consent_changed` forbade it"
         ),
     ] = True,
-    placement: Annotated[Placement, Query(description="where the list is shown")] = "home",
+    placement: Annotated[ListPlacement, Query(description="where the list is shown")] = "home",
     limit: Annotated[int, Query(ge=1, le=100, description="most items in the answer")] = 20,
 ) -> RecommendationsOut:
     """A shopper whom nobody knows gets what is popular. The list never holds an item that is out of stock, not active, or of

@@ -50,7 +50,7 @@ LADDER, SOLD = "ladder", "popularity"  # names of no model
 LastActs = Callable[[str, Sequence[str]], Sequence[LastAct]]
 CANDIDATES = 50  # of a source, most that an answer tells of
 _OF_THE_VISIT = ("item", "cart")  # placements whose question is about the visit, as the gate asks it
-_AS_HOME = ("search_empty", "category")  # placements that no release has a model of: they ask what home asks
+AS_HOME = ("search_empty", "category")  # placements that no release has a model of: they ask what home asks
 
 
 class NoRelease(LookupError):
@@ -88,7 +88,7 @@ class Request:
     @property
     def question(self) -> Placement:
         """The placement whose model answers."""
-        return "home" if self.placement in _AS_HOME else self.placement
+        return "home" if self.placement in AS_HOME else self.placement
 
     @property
     def page_category(self) -> str | None:

@@ -79,14 +79,19 @@ def _with_new(here: RulesHere, entries: list[Entry], score: Vector, bounds: Boun
 
 
 def _with_pins(here: RulesHere, entries: list[Entry], bounds: Bounds) -> list[Entry]:
-    pinned: dict[Pin, Item] = {}
+    """Each pinned item at its slot; where the list is too short for that, at the end."""
+    pinned: dict[Pin, Entry] = {}
     for pin in here.pins:
         item = here.catalogue.get(pin.item_id)
         if pin.slot <= bounds.limit and item is not None and bounds.allows(item):
-            pinned[pin] = item
-    ids = {item.item_id for item in pinned.values()}
-    entries = [entry for entry in entries if entry.item.item_id not in ids]
-    for pin, item in pinned.items():
-        entries.insert(pin.slot - 1, Entry(here.shelf.number_of.get(item.item_id, NONE), item, is_pinned=True))
-        here.note(item, pin, f"slot {pin.slot}")
-    return entries[: bounds.limit]
+            pinned[pin] = Entry(here.shelf.number_of.get(item.item_id, NONE), item, is_pinned=True)
+    ids = {entry.item.item_id for entry in pinned.values()}
+    others = [entry for entry in entries if entry.item.item_id not in ids]
+    length = min(bounds.limit, len(others) + len(pinned))
+    at_slot = {pin.slot - 1: entry for pin, entry in pinned.items() if pin.slot <= length}
+    rest = iter(others[: length - len(pinned)] + [entry for pin, entry in pinned.items() if pin.slot > length])
+    arranged = [at_slot.get(place) or next(rest) for place in range(length)]
+    place_of = {entry.item.item_id: place for place, entry in enumerate(arranged, 1)}
+    for pin, entry in pinned.items():
+        here.note(entry.item, pin, f"slot {place_of[entry.item.item_id]}")
+    return arranged

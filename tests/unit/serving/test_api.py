@@ -176,7 +176,9 @@ def test_every_answer_is_logged_under_its_id_and_a_share_with_its_inputs(api: An
         assert decision["model_version"] == "v1"
         assert (decision["arm"] == "explored") == (fifth["reason"]["code"] == "new")
     assert 0 < sum(each["arm"] == "explored" for each in by_key.values()) <= 10  # the budget: 10 of any 500 slots
-    samples = {line["request_id"] for line in map(json.loads, "".join(t for n, t in files.items() if "sample" in n).splitlines())}
+    samples = {
+        line["request_id"] for line in map(json.loads, "".join(t for n, t in files.items() if "sample" in n).splitlines())
+    }
     assert samples == {request_id for request_id, line in by_key.items() if line["inputs"] is not None}
     assert 10 < len(samples) < 50
 
@@ -188,6 +190,8 @@ def test_the_log_does_not_name_one_who_opted_out_and_is_the_same_for_all_of_them
     api.engine.decisions.flush()
     [file] = api.engine.paths.served_decisions.glob("*/*.jsonl")
     lines = [json.loads(line) for line in file.read_text().splitlines()]
-    assert [(line["is_opted_out"], line["inputs"]["persons"], line["inputs"]["last_acts"]) for line in lines] == [(True, [], [])] * 2
+    assert [(line["is_opted_out"], line["inputs"]["persons"], line["inputs"]["last_acts"]) for line in lines] == [
+        (True, [], [])
+    ] * 2
     same = [{name: value for name, value in line.items() if name not in ("request_id", "answered_at_ms")} for line in lines]
     assert same[0] == same[1]

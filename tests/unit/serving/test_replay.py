@@ -28,6 +28,7 @@ from serving.recent import LastAct
 from serving.recommend import Request
 from serving.releases import ReleaseUnusable
 from serving.replay import NotReplayable, Replayed, find_decision, replay
+from serving.rules.impressions import Seen
 
 IDS = [f"i{number}" for number in range(30)]
 KINDS = ["skirts", "tea", "lamps"]
@@ -69,7 +70,8 @@ class Logging:
         self.engine.stream.has_caught_up = True
         near = {n: {n + 1: 0.9, n + 2: 0.3} for n in range(30) if n % 10 < 8}
         model = tiny.model(IDS, near, {"u:1": {3: 2.0, 14: 1.0}}, bought={"u:1": [4], "a:d": [5]})
-        model.newcomers = tiny.newcomers(np.arange(24, 30), Belief(np.full(6, 2.0), np.full(6, 50.0)), {"u:1": np.array([25, 26])})
+        belief = Belief(np.full(6, 2.0), np.full(6, 50.0))
+        model.newcomers = tiny.newcomers(np.arange(24, 30), belief, {"u:1": np.array([25, 26])})
         if has_models:
             lists = {"u:1": [(number, 1.0 / (1 + number), "like_yours", number - 1) for number in range(1, 12)]}
             follows = {number: {(number + 3) % 30: 1.0, (number + 7) % 30: 0.4} for number in range(30)}
@@ -86,7 +88,7 @@ class Logging:
             self.state.rules.look(versions)
 
     def item(self, item_id: str, number: int, at_ms: int = 1, **state: Any) -> Any:
-        plain = self.tiny.item(item_id, KINDS[number // 10], at_ms=at_ms, **state)
+        plain = self.tiny.item(item_id, **{"category": KINDS[number // 10], "at_ms": at_ms} | state)
         return replace(plain, home_price_minor=1000 + 100 * number, brand=f"b{number % 4}", attributes=(("n", str(number)),))
 
     def change(self, number: int, at_ms: int, **state: Any) -> None:
@@ -102,7 +104,7 @@ class Logging:
 
 
 NUMBERS = st.lists(st.integers(0, 29), max_size=5, unique=True)
-STATES = st.sampled_from([{"stock": 0}, {"stock": 3}, {"status": "inactive"}, {"category_moves": True}])
+STATES = st.sampled_from([{"stock": 0}, {"stock": 3}, {"status": "inactive"}, {"category": "moved"}])
 CHANGES = st.lists(st.tuples(st.integers(0, 29), STATES), max_size=6)
 
 
@@ -138,13 +140,13 @@ def test_an_answer_is_made_again_exactly(
     with TemporaryDirectory() as var:
         shop = Logging(Path(var), tiny, rules=rules, has_models=has_models)
         shop.acts = [LastAct(IDS[number], age) for number, age in sorted(acts, key=lambda act: act[1])]
-        shop.state.impressions.show(["u:1"], IDS[:6], int(datetime.now(UTC).timestamp() * 1000) - 5)
-        shop.state.impressions.show(["u:1"], IDS[:4], int(datetime.now(UTC).timestamp() * 1000) - 9)
+        for seen in (IDS[:6], IDS[:4]):
+            at_ms = int(datetime.now(UTC).timestamp() * 1000) - len(seen)
+            shop.state.impressions.put(Seen("a", ("u:1",), tuple(seen), is_click=False, known_at_ms=at_ms))
 
         def apply(some: list[tuple[int, dict[str, Any]]], at_ms: int) -> None:
             for place, (number, state) in enumerate(some):
-                moves = state.get("category_moves", False)
-                shop.change(number if not moves else number, at_ms + place, **{k: v for k, v in state.items() if k != "category_moves"})
+                shop.change(number, at_ms + place, **state)
 
         apply(changes, 100)
         request = Request(
