@@ -62,6 +62,11 @@ class Paths:
         return self.var / "rules"
 
     @property
+    def preview_secret(self) -> Path:
+        """What passes to preview rules are signed with (``jishi.rules.preview_passes``, mode 0600)."""
+        return self.var / "serving" / "preview_secret"
+
+    @property
     def fx_rates(self) -> Path:
         """The newest exchange rates of each shop, a file a shop (``jishi.fx_rates``)."""
         return self.var / "fx_rates"

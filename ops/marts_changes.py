@@ -105,15 +105,17 @@ select shop_id, session_key from touched.visits
 union
 select shop_id, session_key from int_item_acts_in_visits
 where (shop_id, item_id) in (from touched.recategorised_items);
-create table touched.days as
+create table touched.event_days as
 select shop_id, occurred_date as shop_date from touched.changed_events
+union select shop_id, shop_date from int_traffic_days_counted where shop_id in (from touched.whole_shops)
+union select shop_id, occurred_date from silver.events where shop_id in (from touched.whole_shops);
+create table touched.days as
+from touched.event_days
 union select shop_id, started_date from touched.changed_sessions
 union select shop_id, paid_date from touched.concerned_orders
 union select shop_id, started_date from touched.visits
 union select shop_id, shop_date from fct_item_days where (shop_id, item_id) in (from touched.recategorised_items)
 union select shop_id, shop_date from fct_item_days where shop_id in (from touched.whole_shops)
-union select shop_id, shop_date from int_traffic_days_counted where shop_id in (from touched.whole_shops)
-union select shop_id, occurred_date from silver.events where shop_id in (from touched.whole_shops)
 union select shop_id, started_date from silver.sessions where shop_id in (from touched.whole_shops)
 union select shop_id, paid_date from silver.orders where shop_id in (from touched.whole_shops);
 """

@@ -17,12 +17,14 @@ from zlib import crc32
 import orjson
 
 from models.algorithms.exploration import Decision
+from serving.catalogue import Catalogue
 from serving.exploring import chances_by_id
 from serving.kept_catalogues import JoinedItems
-from serving.recent import LastAct
-from serving.recommend import Answer, Request
+from serving.recommend import Answer
+from serving.request import Request
 from serving.rules.here import RulesHere
 from serving.shelf import Shelf
+from serving.suppressions import suppressed
 
 EXPLORED, RANKED = "explored", "ranked"  # arms: whether the exploring slot holds a new item
 SAMPLE = ".sample"  # the files of answers with their inputs, whose size the others do not count against
@@ -35,11 +37,10 @@ def is_sampled(request_id: str, rate: float) -> bool:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What an answer was made of beside the request: the last acts that were read, and so many ``changes`` of the shelf's
-    joined items. ``is_settled``: no change came while it was made. ``pseudonym`` takes the place of a person's id.
+    """What an answer was made of beside the request and its workings: so many ``changes`` of the shelf's joined items.
+    ``is_settled``: no change came while it was made. ``pseudonym`` takes the place of a person's id.
     """
 
-    last_acts: list[LastAct]
     changes: int
     is_settled: bool
     pseudonym: Callable[[str], str]
@@ -64,6 +65,7 @@ class LoggedDecision:
         answer: Answer,
         decision: Decision | None,
         shelf: Shelf,
+        catalogue: Catalogue,
         answered_at_ms: int,
         inputs: Inputs | None = None,
     ) -> LoggedDecision:
@@ -78,7 +80,7 @@ class LoggedDecision:
             "items": [one.item.item_id for one in answer.items],
             "scores": [one.score for one in answer.items],
             "reasons": [one.reason.code for one in answer.items],
-            "suppressed": answer.suppressed,
+            "suppressed": suppressed(answer, request, shelf, catalogue),
             **_ruled(answer),
             **_explored(decision, shelf, has_inputs=inputs is not None),
             "inputs": None if inputs is None else _made_of(inputs, request, answer, shelf),
@@ -144,7 +146,7 @@ def _explored(decision: Decision | None, shelf: Shelf, *, has_inputs: bool) -> d
 def _made_of(inputs: Inputs, request: Request, answer: Answer, shelf: Shelf) -> dict[str, Any]:
     return {
         "persons": [inputs.pseudonym(person) for person in request.persons],
-        "last_acts": [[act.item_id, act.age_s] for act in inputs.last_acts],
+        "last_acts": [[act.item_id, act.age_s] for act in ([] if answer.workings is None else answer.workings.last)],
         "bought": sorted(request.bought),
         "candidates": answer.candidates,
         "because": [one.reason.because_item_id for one in answer.items],

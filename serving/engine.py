@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -15,6 +14,7 @@ from jishi.paths import Paths
 from jishi.pseudonyms import Pseudonyms
 from jishi.settings import Settings
 from serving.bundled import BUNDLED, NO_VERSION, BundledShelves
+from serving.catalogue import Catalogue
 from serving.consents import Consents
 from serving.decision_topic import DecisionTopic
 from serving.decisions import Inputs, LoggedDecision, is_sampled
@@ -24,8 +24,9 @@ from serving.keys import ReadKeys
 from serving.log_records import Lateness
 from serving.metrics import ServingMetrics
 from serving.orders import LiveOrders
-from serving.recent import LastAct, Recent
-from serving.recommend import Answer, CatchingUp, Request, recommend
+from serving.recent import Recent
+from serving.recommend import Answer, CatchingUp, recommend
+from serving.request import Request
 from serving.rules.here import ListContext, RulesHere
 from serving.rules.shop_rules import ShopRules
 from serving.served_log import ServedLog
@@ -33,6 +34,20 @@ from serving.shelf import Shelf
 from serving.shop_state import ShopState, ShopStates
 from serving.stream import LiveState, StreamHealth, follow
 from serving.watcher import Watcher
+from serving.why_not import WhyNot, why_not
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A request answered ``before`` and ``after`` a draft of rules, with what the rules met; ``in_use`` is their version."""
+
+    before: Answer
+    after: Answer
+    in_use: int | None
+    context: ListContext
+    shelf: Shelf
+    catalogue: Catalogue
+
 
 MOST_DECISION_BYTES = 2**30  # of one process and day, for answers with their inputs and for those without
 
@@ -118,39 +133,68 @@ class Engine:
         Raises serving.recommend.NoRelease and CatchingUp.
         """
         state = self.states.find(request.shop_id)
-        catalogue = state.catalogue
-        shelf = state.shelf or self.bundled.of(request.shop_id, catalogue, self.orders.sold)
-        if shelf is not None and not self.stream.has_caught_up:
-            raise CatchingUp(request.shop_id)
-        if not self.consents.allow(request.shop_id, request.persons):
-            request = request.of_nobody()
-        request = self._with_orders(request, order_id)
+        catalogue, shelf = state.catalogue, self._shelf_of(state)
+        request = self._completed(request, order_id)
         has_inputs = is_sampled(request_id, self.decisions.rate)
         changes = 0 if shelf is None or shelf.joined is None else shelf.joined.done
-        read: list[LastAct] = []
-
-        def last_acts(shop_id: str, persons: Sequence[str]) -> list[LastAct]:
-            read.extend(self.recent.last_acts(shop_id, persons))
-            return read
-
         rules = self.rules_for(request, state, state.rules.in_use, shelf)
-        answer = recommend(request, shelf, catalogue, last_acts, with_candidates=has_inputs, rules=rules)
+        answer = recommend(request, shelf, catalogue, self.recent.last_acts, with_candidates=has_inputs, rules=rules)
         assert shelf is not None  # else NoRelease was raised
         if shelf.model.version == NO_VERSION:
             answer = replace(answer, model=BUNDLED)
         answer, decision = explore(answer, request, shelf, catalogue, state.exploration, luck_of(request_id))
-        inputs = self._inputs(request.shop_id, shelf, changes, read) if has_inputs else None
+        inputs = self._inputs(request.shop_id, shelf, changes) if has_inputs else None
         now_ms = time.time_ns() // 1_000_000
-        self.decisions.note(LoggedDecision.of(request, request_id, answer, decision, shelf, now_ms, inputs))
+        self.decisions.note(LoggedDecision.of(request, request_id, answer, decision, shelf, catalogue, now_ms, inputs))
         return answer
+
+    def preview(self, request: Request, draft: ShopRules) -> Tried:
+        """The request answered by the rules in use and by a draft; nothing is logged or explored.
+
+        Raises serving.recommend.NoRelease and CatchingUp.
+        """
+        state = self.states.find(request.shop_id)
+        shelf = self._shelf_of(state)
+        request = self._completed(request, None)
+        before, after = (
+            recommend(
+                request, shelf, state.catalogue, self.recent.last_acts, rules=self.rules_for(request, state, rules, shelf)
+            )
+            for rules in (state.rules.in_use, draft)
+        )
+        assert shelf is not None  # else NoRelease was raised
+        return Tried(before, after, state.rules.version, self._context_of(request, state), shelf, state.catalogue)
+
+    def why_not(self, item_id: str, request: Request, answer: Answer) -> WhyNot:
+        """What keeps an item out of an answer that this engine has just given to the request."""
+        state = self.states.find(request.shop_id)
+        shelf = self._shelf_of(state)
+        assert shelf is not None
+        return why_not(item_id, self._completed(request, None), answer, shelf, state.catalogue)
+
+    def _shelf_of(self, state: ShopState) -> Shelf | None:
+        """The shop's shelf, or one of its catalogue alone; None while it has no items. Raises CatchingUp."""
+        shelf = state.shelf or self.bundled.of(state.shop_id, state.catalogue, self.orders.sold)
+        if shelf is not None and not self.stream.has_caught_up:
+            raise CatchingUp(state.shop_id)
+        return shelf
+
+    def _completed(self, request: Request, order_id: str | None) -> Request:
+        """The request with what the log says of its persons: their choice, and their orders."""
+        if not self.consents.allow(request.shop_id, request.persons):
+            request = request.of_nobody()
+        return self._with_orders(request, order_id)
 
     def rules_for(self, request: Request, state: ShopState, rules: ShopRules | None, shelf: Shelf | None) -> RulesHere | None:
         """Those of a shop's rules that hold for a request; None where none does."""
         if rules is None or shelf is None:
             return None
+        return RulesHere.of(rules, self._context_of(request, state), shelf, state.catalogue, state.impressions)
+
+    def _context_of(self, request: Request, state: ShopState) -> ListContext:
         now = datetime.now(UTC)
         page = None if request.item_id is None else state.catalogue.get(request.item_id)
-        context = ListContext(
+        return ListContext(
             placement=request.placement,
             persons=request.persons,
             page=page,
@@ -158,9 +202,8 @@ class Engine:
             today=now.astimezone(ZoneInfo(self.keys.zone_of(request.shop_id))).date(),
             now_ms=int(now.timestamp() * 1000),
         )
-        return RulesHere.of(rules, context, shelf, state.catalogue, state.impressions)
 
-    def _inputs(self, shop_id: str, shelf: Shelf, changes: int, last_acts: list[LastAct]) -> Inputs | None:
+    def _inputs(self, shop_id: str, shelf: Shelf, changes: int) -> Inputs | None:
         """What is logged for a replay; None while persons have no pseudonyms."""
         pseudonyms = self._pseudonyms.get(shop_id)
         if pseudonyms is None:
@@ -170,7 +213,7 @@ class Engine:
                 self.decisions.problem = f"{self.paths.pseudonym_secret}: {error}"
                 return None
         is_settled = shelf.joined is None or shelf.joined.begun == changes
-        return Inputs(last_acts, changes, is_settled, pseudonyms.person)
+        return Inputs(changes, is_settled, pseudonyms.person)
 
     def _with_orders(self, request: Request, order_id: str | None) -> Request:
         """The request with what the log says of the order just paid and of what the persons bought."""

@@ -18,7 +18,8 @@ from models.candidates.newcomers import EXPLORED_PLACE
 from serving.blend import NONE, Mask
 from serving.catalogue import Catalogue, Item
 from serving.reasons import explain
-from serving.recommend import Answer, Recommended, Request
+from serving.recommend import Answer, Recommended
+from serving.request import Request
 from serving.shelf import ServedModel, Shelf
 
 SLOT = EXPLORED_PLACE  # the fifth place

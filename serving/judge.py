@@ -47,7 +47,8 @@ from models.release.serving_index import Release
 from models.steps import run_step
 from serving.catalogue import Catalogue, read_snapshot
 from serving.recent import LastAct
-from serving.recommend import Request, recommend
+from serving.recommend import recommend
+from serving.request import Request
 from serving.shelf import Shelf, join_catalogue
 
 LENGTH = max(KS)

@@ -12,12 +12,11 @@ catalogue, active, in stock, and not the item of the page, nor what was just pai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
-from jishi.placements import Placement
 from serving.blend import (
     BLEND,
     NONE,
@@ -36,21 +35,19 @@ from serving.blend import (
     with_intent,
 )
 from serving.catalogue import Catalogue, Item
-from serving.item_filter import ItemFilter
 from serving.placed import add_model, given_items
 from serving.reasons import Reason, explain
 from serving.recent import LastAct
+from serving.request import Request
 from serving.rules.arrange import Bounds, Entry, arrange
 from serving.rules.here import RulesHere
 from serving.shelf import Shelf
-from serving.suppressions import left_out, why_not_sold
 
 ServedBy = Literal["personalised", "item_based", "popular"]
 LADDER, SOLD = "ladder", "popularity"  # names of no model
 LastActs = Callable[[str, Sequence[str]], Sequence[LastAct]]
 CANDIDATES = 50  # of a source, most that an answer tells of
 _OF_THE_VISIT = ("item", "cart")  # placements whose question is about the visit, as the gate asks it
-AS_HOME = ("search_empty", "category")  # placements that no release has a model of: they ask what home asks
 
 
 class NoRelease(LookupError):
@@ -59,68 +56,6 @@ class NoRelease(LookupError):
 
 class CatchingUp(LookupError):
     """The changes of the catalogue that the log held at the start are not all applied yet, so stock and status may be old."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked, checked already. ``persons`` are the person ids that the storefront knows, user first.
-
-    ``cart`` are the items in the cart, the one put in last at the end; empty where the storefront does not send them. ``order``
-    are the items just paid. ``excludes_purchased``: True leaves out everything that the persons are known to have bought, None
-    what was just paid unless it is soon bought again, False nothing. ``bought`` are items that they bought since the release.
-    ``is_opted_out``: the person forbade personalised answers, so that the request names nobody.
-    ``only``: which items the list may hold at all; ``excluded``: ids that it may not.
-    """
-
-    shop_id: str
-    placement: Placement
-    limit: int
-    persons: tuple[str, ...] = ()
-    item_id: str | None = None
-    cart: tuple[str, ...] = ()
-    order: tuple[str, ...] = ()
-    excludes_purchased: bool | None = None
-    bought: frozenset[str] = frozenset()
-    is_opted_out: bool = False
-    only: ItemFilter | None = None
-    excluded: tuple[str, ...] = ()
-
-    @property
-    def question(self) -> Placement:
-        """The placement whose model answers."""
-        return "home" if self.placement in AS_HOME else self.placement
-
-    @property
-    def page_category(self) -> str | None:
-        """The category that the page is about, where the filters name one alone."""
-        categories = () if self.only is None else self.only.selection.categories
-        return categories[0] if len(categories) == 1 else None
-
-    def of_nobody(self) -> Request:
-        """The request without its person: what it says itself may be used, what is stored of the person may not."""
-        return replace(self, persons=(), is_opted_out=True)
-
-    def takes(self, item: Item) -> bool:
-        """Whether the filters of the request let an item through, as the catalogue knows it now."""
-        return self.only is None or self.only.takes(item)
-
-    def why_hidden(self, item_id: str) -> str:
-        """The reason of an id among those of ``shown_not``."""
-        named = {"page_item": (self.item_id,), "in_cart": self.cart, "excluded": self.excluded, "just_paid": self.order}
-        return next((reason for reason, ids in named.items() if item_id in ids), "bought")
-
-    def shown_not(self, shelf: Shelf) -> set[str]:
-        """Ids that the list may not hold: excluded ones, the page's, the cart's, and what was bought as
-        ``excludes_purchased`` says.
-        """
-        hidden = {*self.excluded, *self.cart, *([] if self.item_id is None else [self.item_id])}
-        if self.excludes_purchased:
-            learnt = (int(number) for person in self.persons for number in shelf.model.purchases(person))
-            return hidden | self.bought | {*self.order} | {shelf.model.item_ids[number] for number in learnt}
-        if self.excludes_purchased is None:
-            again = shelf.model.is_bought_again
-            hidden |= {each for each in self.order if (number := shelf.number_of.get(each)) is None or not again[number]}
-        return hidden
 
 
 @dataclass(frozen=True)
@@ -133,12 +68,25 @@ class Recommended:
 
 
 @dataclass(frozen=True)
+class Workings:
+    """What a list was made from: numbers of the items, scores with their sources, items (items,) that it may not hold or that
+    come last, ids that the request keeps out, and the person's last acts.
+    """
+
+    number_of: dict[str, int]
+    mix: Mix
+    shown_not: Mask
+    kept_back: Mask
+    hidden: set[str]
+    last: list[LastAct]
+
+
+@dataclass(frozen=True)
 class Answer:
     """The list, best first, the rung that gave it, the model that answered (``ladder`` for none) and the release behind it.
 
     ``candidates``, where they were asked for: of each source its best eligible items and what each adds to their scores.
-    ``rules``: those of the shop that held. ``suppressed``: items that score as high as those of the list and are not in
-    it, each with the reason.
+    ``rules``: those of the shop that held.
     """
 
     served_by: ServedBy
@@ -147,7 +95,7 @@ class Answer:
     items: list[Recommended]
     candidates: dict[str, dict[str, float]] | None = None
     rules: RulesHere | None = None
-    suppressed: dict[str, str] = field(default_factory=dict)
+    workings: Workings | None = field(default=None, compare=False, repr=False)
 
     def is_pinned(self, place: int) -> bool:
         """Whether a rule put the item at that place (from 0)."""
@@ -184,40 +132,27 @@ def recommend(
     if rules is not None:
         mix.score = rules.weigh(mix.score)
 
-    def why_not(item_id: str) -> str | None:
-        """The guard, by the catalogue as it is now: why an item may not leave; None for one that may."""
-        item = catalogue.get(item_id)
-        if item is None or not item.is_sellable:
-            return why_not_sold(item)
-        if item_id in hidden:
-            return request.why_hidden(item_id)
-        rule = None if rules is None else rules.hidden_by(item)
-        return ("filtered" if not request.takes(item) else None) or (None if rule is None else f"rule {rule}")
-
     def may_leave(item: Item) -> bool:
-        return why_not(item.item_id) is None
+        """The guard, by the catalogue as it is now."""
+        is_allowed = item.is_sellable and item.item_id not in hidden and request.takes(item)
+        return is_allowed and (rules is None or rules.hidden_by(item) is None)
 
-    entries: list[Entry] = []
-    eligible = shelf.sellable & ~asked.shown_not
+    entries = []
     blend = BLEND if model == LADDER else PLACED
     bounds = Bounds(request.limit, _kept_back(asked, blend, rules), may_leave)
     length = request.limit if rules is None else rules.pool(request.limit)
     for number in _chosen(asked, shelf, mix, blend, bounds.kept_back, has_intent=model == LADDER or request.question == "home"):
         item = catalogue.get(shelf.model.item_ids[number])
-        if item is None or not may_leave(item):
-            eligible[number] = False
-            continue
-        entries.append(Entry(number, item))
-        if len(entries) == length:
-            break
-    suppressed = left_out(mix.score, eligible, [entry.number for entry in entries], request.limit)
+        if item is not None and may_leave(item):
+            entries.append(Entry(number, item))
+            if len(entries) == length:
+                break
     if rules is not None:
         entries = arrange(rules, entries, mix.score, bounds)
     items = [_recommended(entry, mix, shelf, catalogue) for entry in entries]
-    candidates = _candidates(mix, shelf, eligible) if with_candidates else None
-    ids = (shelf.model.item_ids[number] for number in suppressed)
-    reasons = {item_id: reason for item_id in ids if (reason := why_not(item_id)) is not None}
-    return Answer(served_by, model, shelf.model.version, items, candidates, rules, reasons)
+    candidates = _candidates(mix, shelf, shelf.sellable & ~asked.shown_not) if with_candidates else None
+    workings = Workings(shelf.number_of, mix, asked.shown_not, bounds.kept_back, hidden, last)
+    return Answer(served_by, model, shelf.model.version, items, candidates, rules, workings)
 
 
 def _recommended(entry: Entry, mix: Mix, shelf: Shelf, catalogue: Catalogue) -> Recommended:

@@ -34,8 +34,9 @@ from serving.exploring import luck_of, with_explored
 from serving.item_filter import ItemFilter
 from serving.kept_catalogues import CatalogueLost, items_then
 from serving.recent import LastAct
-from serving.recommend import Answer, Request, recommend
+from serving.recommend import Answer, recommend
 from serving.releases import ReleaseUnusable, load_release
+from serving.request import Request
 from serving.rules.here import ListContext, RulesHere
 from serving.rules.impressions import Impressions
 from serving.rules.shop_rules import ShopRules
@@ -60,7 +61,7 @@ class NotReplayable(LookupError):
 
 
 @dataclass(frozen=True)
-class Replayed:
+class ReplayedAnswer:
     """A logged answer and the same made again: rung and model, arm, and the rows of each list."""
 
     logged: list[Row]
@@ -87,7 +88,9 @@ def find_decision(folder: Path, request_id: str) -> dict[str, Any]:
     raise NotReplayable(f"no answer {request_id} in {folder}; answers are kept for 8 days")
 
 
-def replay(entry: dict[str, Any], paths: Paths, *, without_rules: Sequence[str] = (), load: Load = load_release) -> Replayed:
+def replay(
+    entry: dict[str, Any], paths: Paths, *, without_rules: Sequence[str] = (), load: Load = load_release
+) -> ReplayedAnswer:
     """Make a logged answer again. Raises NotReplayable with the reason."""
     inputs = entry["inputs"]
     if inputs is None:
@@ -111,7 +114,7 @@ def replay(entry: dict[str, Any], paths: Paths, *, without_rules: Sequence[str] 
         answer, arm = with_explored(answer, item), "explored"
     logged = zip(entry["items"], entry["scores"], entry["reasons"], inputs["because"], strict=True)
     names = ("served_by", "model", "arm")
-    return Replayed(
+    return ReplayedAnswer(
         logged=[(str(item_id), float(score), str(reason), because) for item_id, score, reason, because in logged],
         again=_rows(answer),
         logged_facts={name: str(entry[name]) for name in names},
@@ -236,7 +239,7 @@ def _words(row: Row | None) -> str:
     return f"{item_id} {score:g} {reason}" + ("" if because is None else f" ({because})")
 
 
-def _tables(result: Replayed) -> Iterator[Table]:
+def _tables(result: ReplayedAnswer) -> Iterator[Table]:
     table = Table("#", "logged", "score", "reason", "replayed", "score", "reason", "")
     for place, (was, now) in enumerate(zip_longest(result.logged, result.again), 1):
         cells = [cell for row in (was, now) for cell in (("", "", "") if row is None else (row[0], f"{row[1]:g}", row[2]))]

@@ -13,8 +13,8 @@
         ({{ of }}shop_id, {{ of }}order_id) in (select shop_id, order_id from touched.retouched_orders)
     {%- elif by in ('visits', 'sessions', 'categorised') -%}
         ({{ of }}shop_id, {{ of }}session_key) in (select shop_id, session_key from touched.{{ by }})
-    {%- elif by == 'days' -%}
-        ({{ of }}shop_id, {{ of }}{{ column or 'shop_date' }}) in (select shop_id, shop_date from touched.days)
+    {%- elif by in ('days', 'event_days') -%}
+        ({{ of }}shop_id, {{ of }}{{ column or 'shop_date' }}) in (select shop_id, shop_date from touched.{{ by }})
     {%- elif by == 'months' -%}
         ({{ of }}shop_id, {{ of }}{{ column or 'month' }}) in (select shop_id, month from touched.state_months)
     {%- elif by == 'fits' -%}
@@ -96,19 +96,15 @@
     {%- endif -%}
 {%- endmacro %}
 
-{% macro touch_days_of_changed_bots() -%}
+{% macro touch_days_of_changed_bots(table, rows) -%}
     {%- if is_incremental() -%}
-        insert into touched.days
+        insert into touched.{{ table }}
         with bots_now as (select * from {{ this }} where {{ is_touched('persons') }}),
         changed as (
             (from bots_now except from touched.bots_before) union (from touched.bots_before except from bots_now)
         )
-        select shop_id, occurred_date as shop_date
-        from silver.events
-        where (shop_id, person_id) in (select shop_id, person_id from changed)
-        union
-        select shop_id, started_date as shop_date
-        from silver.sessions
+        select distinct shop_id, {{ 'started_date' if rows == 'sessions' else 'occurred_date' }} as shop_date
+        from silver.{{ rows }}
         where (shop_id, person_id) in (select shop_id, person_id from changed)
     {%- endif -%}
 {%- endmacro %}

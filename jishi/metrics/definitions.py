@@ -49,6 +49,7 @@ class Metric:
 
     ``formula`` names columns of a mart or other metrics; ``unit`` is a key of UNITS; ``inputs`` are the metrics that it is
     computed from, none for one over a mart. ``is_additive``: values of parts of a shop or of a period add up to the whole's.
+    ``is_zero_without_rows``: where the mart has no row the number is 0, and not unknown.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Metric:
     owner: Bilingual
     inputs: tuple[str, ...]
     is_additive: bool
+    is_zero_without_rows: bool
 
     def as_dict(self) -> dict[str, Any]:
         """All fields for JSON, the unit in words beside its key."""
@@ -106,6 +108,7 @@ def _metric(name: str, raw: Mapping[str, Any], models: Mapping[str, Any]) -> Met
         owner=_joined(name, about, "owner"),
         inputs=inputs,
         is_additive=is_additive(name, raw),
+        is_zero_without_rows=is_zero_without_rows(name, raw),
     )
 
 
@@ -155,6 +158,15 @@ def is_additive(name: str, raw: Mapping[str, Any]) -> bool:
         )
     aggregation = metric["type_params"]["metric_aggregation_params"] or {}
     return aggregation.get("agg") in _ADDITIVE and not aggregation["non_additive_dimension"]
+
+
+def is_zero_without_rows(name: str, raw: Mapping[str, Any]) -> bool:
+    """Whether nothing is 0: of counts, sums and what adds them, unless ``config.meta.is_null_without_rows`` is set."""
+    leaves = [*_leaves(name, raw)]
+    if any(_meta(leaf).get("is_null_without_rows") for leaf in leaves):
+        return False
+    aggregation = raw[name]["type_params"]["metric_aggregation_params"] or {}
+    return is_additive(name, raw) or aggregation.get("agg") == "count_distinct"
 
 
 def _bilingual(name: str, en: str | None, zh: str | None, field: str) -> Bilingual:

@@ -28,6 +28,7 @@ from ops.cli import (
     notebook,
     quarantine,
     recommend,
+    rules,
     shops,
     sql,
 )
@@ -45,6 +46,7 @@ app.add_typer(decisions.app, name="decisions")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(keys.app, name="keys")
 app.add_typer(shops.app, name="shops")
+app.add_typer(rules.app, name="rules")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(features.app, name="features")
 app.add_typer(identity.app, name="identity")

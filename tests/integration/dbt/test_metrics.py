@@ -131,7 +131,7 @@ def test_every_metric_of_days_is_what_pandas_makes_of_silver(layer: MetricLayer,
     looking_back = {"customers_30d", "repeat_customers_30d", "customers_of_known_30d", "repurchase_rate_30d"}
     # Of items and recommendations: test_items.py, test_recommendations.py.
     others = {name for name in layer.metrics if "item_" in name or name.startswith("recommendation_")} - {"item_views"}
-    others |= {"return_rate", "view_to_pay_rate"}
+    others |= {"return_rate", "view_to_pay_rate", "page_views"}  # the last: below
     others |= {name for name in layer.metrics if name.startswith("category_")}  # below
     # Of channels: test_attribution.py.
     others |= {name for name in layer.metrics if name.startswith(("attribut", "credited_"))}
@@ -140,6 +140,23 @@ def test_every_metric_of_days_is_what_pandas_makes_of_silver(layer: MetricLayer,
     values = answer(layer, names)
     assert len(values) > 60
     pd.testing.assert_frame_equal(values, expected[names].astype(float).sort_index(), check_index_type=False)
+
+
+def test_page_views_are_unknown_until_the_shop_tells_its_first(layer: MetricLayer, silver: Any) -> None:
+    """Shop a tells its pages from a day on, of which a day without one has 0; shop b tells none, which is not 0."""
+    acts = acts_of_visitors(silver)
+    of_day = acts[acts["type"] == "page_viewed"].groupby(["shop_id", "occurred_date"]).size().to_dict()
+    first = min(day for _, day in of_day)
+    rows = layer.rows(["page_views", "orders"], ["metric_time__day"])
+    for row in rows:
+        day = row["metric_time__day"].date()
+        known = of_day.get((row["shop"], day), 0) if row["shop"] == "a" and day >= first else None
+        assert row["page_views"] == known, row
+        assert row["orders"] is not None
+    assert {row["page_views"] is None for row in rows if row["shop"] == "a"} == {True, False}
+    assert 0 in {row["page_views"] for row in rows}
+    whole = {row["shop"]: row["page_views"] for row in layer.rows(["page_views"])}
+    assert whole == {"a": sum(of_day.values()), "b": None}
 
 
 def test_visits_of_a_category_are_those_that_saw_an_item_of_it(layer: MetricLayer, silver: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,9 @@ from models.algorithms.exploration import Belief
 from serving.decisions import Inputs, LoggedDecision, is_sampled
 from serving.exploring import SLOT, Exploration, explore
 from serving.recent import LastAct
-from serving.recommend import Request, recommend
+from serving.recommend import recommend
+from serving.request import Request
+from serving.suppressions import suppressed
 
 AT_MS = 1_788_220_800_000
 
@@ -37,8 +40,8 @@ def test_an_answer_of_the_sample_has_the_candidates_of_each_source_and_no_person
     request = Request("a", "item", 5, ("u:somebody",), "i0", order=("i9",))
     last = [LastAct("i11", 60.0)]
     answer = recommend(request, shop.shelf, shop.catalogue, lambda *_: last, with_candidates=True)
-    inputs = Inputs(last, 0, True, lambda person: f"p{len(person)}")
-    entry = line(LoggedDecision.of(request, "r1", answer, None, shop.shelf, AT_MS, inputs))
+    inputs = Inputs(0, True, lambda person: f"p{len(person)}")
+    entry = line(LoggedDecision.of(request, "r1", answer, None, shop.shelf, shop.catalogue, AT_MS, inputs))
     assert "somebody" not in json.dumps(entry)
     assert (entry["request_id"], entry["item_id"], entry["is_person_named"], entry["model"]) == ("r1", "i0", True, "ladder")
     assert entry["items"] == [one.item.item_id for one in answer.items]
@@ -48,7 +51,7 @@ def test_an_answer_of_the_sample_has_the_candidates_of_each_source_and_no_person
     assert not {"i0", "i2", "i9"} & {item_id for each in candidates.values() for item_id in each}
     for item_id, score in zip(entry["items"], entry["scores"], strict=True):  # what the sources give is the score
         assert sum(each.get(item_id, 0.0) for each in candidates.values()) == pytest.approx(score, abs=1e-5)
-    plain = line(LoggedDecision.of(request, "r1", answer, None, shop.shelf, AT_MS))
+    plain = line(LoggedDecision.of(request, "r1", answer, None, shop.shelf, shop.catalogue, AT_MS))
     assert plain | {"inputs": 0} == entry | {"inputs": 0}
     assert plain["inputs"] is None
 
@@ -57,23 +60,19 @@ def test_what_would_have_been_listed_is_named_with_the_reason(shop: Any, tiny: A
     for item_id, state in {"i0": {"stock": 0}, "i1": {"status": "inactive"}, "i2": {"status": "blocked"}}.items():
         shop.catalogue.put(tiny.item(item_id, at_ms=9, **state))
         shop.shelf.refresh(shop.catalogue.get(item_id))
-    request = Request("a", "cart", 5, item_id="i3", cart=("i4",), excluded=("i5",), order=("i6",), excludes_purchased=True)
-    request = Request(**{**vars(request), "bought": frozenset({"i7"})})
+    request = Request("a", "cart", 5, item_id="i3", cart=("i4",), excluded=("i5",), bought=frozenset({"i6"}))
+    request = replace(request, excludes_purchased=True)
     answer = recommend(request, shop.shelf, shop.catalogue, lambda *_: ())
-    assert answer.suppressed == {
-        "i0": "out_of_stock",
-        "i1": "inactive",
-        "i2": "blocked",
+    assert [one.item.item_id for one in answer.items][:3] == ["i7", "i8", "i9"]
+    assert suppressed(answer, request, shop.shelf, shop.catalogue) == {
+        "i0": "sold_out",
+        "i1": "not_active",
+        "i2": "not_active",
         "i3": "page_item",
         "i4": "in_cart",
         "i5": "excluded",
-        "i6": "just_paid",
-        "i7": "bought",
+        "i6": "bought",
     }
-    assert not answer.suppressed.keys() & {one.item.item_id for one in answer.items}
-    shop.catalogue.put(tiny.item("i3", stock=0, at_ms=9))  # sold out, and the shelf has not heard of it
-    home = recommend(Request("a", "home", 2), shop.shelf, shop.catalogue, lambda *_: ())
-    assert home.suppressed.keys() == {"i0", "i1", "i2", "i3"}
 
 
 def test_the_arm_has_its_propensity_and_what_could_have_been_shown(shop: Any, tiny: Any) -> None:
@@ -87,8 +86,10 @@ def test_the_arm_has_its_propensity_and_what_could_have_been_shown(shop: Any, ti
     arms = set()
     for _ in range(60):
         answer, decision = explore(ranked, request, shop.shelf, shop.catalogue, exploration, rng)
-        entry = line(LoggedDecision.of(request, "r1", answer, decision, shop.shelf, AT_MS))
-        whole = line(LoggedDecision.of(request, "r1", answer, decision, shop.shelf, AT_MS, Inputs([], 0, True, str)))
+        entry = line(LoggedDecision.of(request, "r1", answer, decision, shop.shelf, shop.catalogue, AT_MS))
+        whole = line(
+            LoggedDecision.of(request, "r1", answer, decision, shop.shelf, shop.catalogue, AT_MS, Inputs(0, True, str))
+        )
         eligible = whole["exploration"]["eligible"]
         assert set(eligible) == {f"i{number}" for number in (24, 25, 26, 28, 29)}
         assert sum(eligible.values()) == pytest.approx(1)

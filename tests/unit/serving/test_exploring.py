@@ -10,7 +10,8 @@ import pytest
 
 from models.algorithms.exploration import Belief
 from serving.exploring import NEAREST, SHARE, SLOT, WINDOW, Exploration, explore
-from serving.recommend import Answer, Request, recommend
+from serving.recommend import Answer, recommend
+from serving.request import Request
 
 NEW = np.arange(24, 30)
 

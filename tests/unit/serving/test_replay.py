@@ -25,9 +25,9 @@ from serving.engine import Engine
 from serving.item_filter import ItemFilter
 from serving.kept_catalogues import KEPT_S, JoinedItems, KeptCatalogues, items_then
 from serving.recent import LastAct
-from serving.recommend import Request
 from serving.releases import ReleaseUnusable
-from serving.replay import NotReplayable, Replayed, find_decision, replay
+from serving.replay import NotReplayable, ReplayedAnswer, find_decision, replay
+from serving.request import Request
 from serving.rules.impressions import Seen
 
 IDS = [f"i{number}" for number in range(30)]
@@ -44,7 +44,7 @@ RULES: list[dict[str, Any]] = [
 
 
 @dataclass
-class Known:
+class KnownRelease:
     """The tiny release with those whom it knows."""
 
     model: Any
@@ -77,7 +77,7 @@ class Logging:
             follows = {number: {(number + 3) % 30: 1.0, (number + 7) % 30: 0.4} for number in range(30)}
             for name in ("home", "item", "cart"):
                 model.placed[name] = tiny.placed(30, follows if name != "home" else {}, lists, reason="viewed_next")
-        self.tiny, self.model, self.acts = tiny, Known(model), []
+        self.tiny, self.model, self.acts = tiny, KnownRelease(model), []
         self.engine.recent.last_acts = lambda _, persons: self.acts if persons else []  # type: ignore[method-assign]
         self.state = self.engine.states.of("a")
         self.state.use_snapshot({item_id: self.item(item_id, number) for number, item_id in enumerate(IDS)})
@@ -99,7 +99,7 @@ class Logging:
         self.engine.decisions.flush()
         return find_decision(self.paths.served_decisions, request_id)
 
-    def again(self, entry: dict[str, Any], *without: str) -> Replayed:
+    def again(self, entry: dict[str, Any], *without: str) -> ReplayedAnswer:
         return replay(entry, self.paths, without_rules=without, load=lambda *_: self.model)
 
 

@@ -1,7 +1,12 @@
 {{ config(
     materialized=incremental_on_duckdb(),
     pre_hook=["{{ keep_bots_before() }}", "{{ delete_where(is_touched('persons')) }}"],
-    post_hook=["{{ touch_days_of_changed_bots() }}", "{{ touch_sessions_of_changed_bots() }}"]
+    post_hook=[
+        "{{ touch_days_of_changed_bots('event_days', 'events') }}",
+        "{{ touch_days_of_changed_bots('days', 'events') }}",
+        "{{ touch_days_of_changed_bots('days', 'sessions') }}",
+        "{{ touch_sessions_of_changed_bots() }}"
+    ]
 ) }}
 
 with sessions as (

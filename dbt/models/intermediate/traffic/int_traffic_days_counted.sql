@@ -1,9 +1,9 @@
-{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('days')) }}") }}
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('event_days')) }}") }}
 
 with events as (
 
     select * from {{ ref('stg_lake__events') }}
-    {{ where_touched('days', 'occurred_date') }}
+    {{ where_touched('event_days', 'occurred_date') }}
 
 ),
 

@@ -1,10 +1,10 @@
-{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('days')) }}") }}
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('event_days')) }}") }}
 
 -- Who comes counts in the hour of the first act of the day, so that hours add up to their day.
 with events as (
 
     select * from {{ ref('stg_lake__events') }}
-    {{ where_touched('days', 'occurred_date') }}
+    {{ where_touched('event_days', 'occurred_date') }}
 
 ),
 
