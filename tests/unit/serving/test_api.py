@@ -164,7 +164,7 @@ def test_every_answer_is_logged_under_its_id_and_a_share_with_its_inputs(api: An
     shop.model.newcomers = tiny.newcomers(np.array([28, 29]), Belief(np.ones(2), np.full(2, 9.0)))
     api.engine.states.of("a").use_release(shop.model, published_at=1.0)
     api.engine.decisions.rate = 0.5
-    answers = api.lists(60, limit=10, user_id="u-skirts")
+    answers = api.lists(40, limit=10, user_id="u-skirts")
     api.engine.decisions.flush()
     files = {file.name: file.read_text() for file in api.engine.paths.served_decisions.glob("*/*.jsonl")}
     assert "u-skirts" not in "".join(files.values())
@@ -180,7 +180,7 @@ def test_every_answer_is_logged_under_its_id_and_a_share_with_its_inputs(api: An
         line["request_id"] for line in map(json.loads, "".join(t for n, t in files.items() if "sample" in n).splitlines())
     }
     assert samples == {request_id for request_id, line in by_key.items() if line["inputs"] is not None}
-    assert 10 < len(samples) < 50
+    assert 5 < len(samples) < 35
 
 
 def test_the_log_does_not_name_one_who_opted_out_and_is_the_same_for_all_of_them(api: Any) -> None:
