@@ -20,7 +20,7 @@ from scipy import linalg, sparse, special
 
 from models.algorithms.attribute_mapping import solve_ridge
 
-Numbers = npt.NDArray[np.float64]
+Values = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 NODES = 1025
 
@@ -29,8 +29,8 @@ NODES = 1025
 class Belief:
     """Beta posteriors of the click rates of new items: Beta(``a``, ``b``), both above 0, one entry an item."""
 
-    a: Numbers
-    b: Numbers
+    a: Values
+    b: Values
 
     def __post_init__(self) -> None:
         """Refuse what is no posterior."""
@@ -38,7 +38,7 @@ class Belief:
             raise ValueError("a belief needs as many a as b, all above 0")
 
     @classmethod
-    def of(cls, prior_rate: Numbers, strength: float, clicks: Numbers, impressions: Numbers) -> Belief:
+    def of(cls, prior_rate: Values, strength: float, clicks: Values, impressions: Values) -> Belief:
         """After ``clicks`` in ``impressions``; the prior weighs as much as ``strength`` impressions with ``prior_rate``."""
         if not ((prior_rate > 0) & (prior_rate < 1)).all() or strength <= 0:
             raise ValueError("a prior rate lies between 0 and 1, its strength above 0")
@@ -46,7 +46,7 @@ class Belief:
             raise ValueError("clicks lie between 0 and the impressions")
         return cls(strength * prior_rate + clicks, strength * (1 - prior_rate) + impressions - clicks)
 
-    def best_probabilities(self) -> Numbers:
+    def best_probabilities(self) -> Values:
         """P(item has the highest rate), sums to 1.
 
         ∫ Π_{j≠i} F_j dF_i, by Stieltjes sums over ``NODES`` points between the rates where the maximum can lie.
@@ -106,7 +106,7 @@ class Decision:
     item: int | None
     propensity: float
     explore_probability: float
-    chances: Numbers = field(default_factory=lambda: np.empty(0), compare=False)
+    chances: Values = field(default_factory=lambda: np.empty(0), compare=False)
 
 
 @dataclass
@@ -123,7 +123,7 @@ class Explorer:
     rate: float = 0.5
     floor: float = 0.1
     policy: str = "thompson"
-    _chances: Numbers = field(default_factory=lambda: np.empty(0))
+    _chances: Values = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         """Refuse probabilities that give no propensity for each action."""
@@ -139,7 +139,7 @@ class Explorer:
         """Take over what another explorer has computed from a belief."""
         self._chances = other._chances
 
-    def probabilities(self, eligible: Mask) -> Numbers:
+    def probabilities(self, eligible: Mask) -> Values:
         """Which eligible item an exploring slot gets; all 0 when none is eligible."""
         if len(eligible) != len(self._chances):
             raise ValueError(f"{len(eligible)} items are asked about, the belief is on {len(self._chances)}")
@@ -158,14 +158,14 @@ class Explorer:
         return Decision(self.policy, self.slot, item, propensity, rate, chances)
 
 
-def drawn_item(rate: float, chances: Numbers, rng: np.random.Generator) -> int | None:
+def drawn_item(rate: float, chances: Values, rng: np.random.Generator) -> int | None:
     """The item that a slot explores with probability ``rate``; None: it keeps the ranked one."""
     return int(rng.choice(len(chances), p=chances)) if rng.random() < rate else None
 
 
 def prior_rates(
-    features: sparse.csr_matrix, clicks: Numbers, impressions: Numbers, new_features: sparse.csr_matrix, ridge: float = 500.0
-) -> Numbers:
+    features: sparse.csr_matrix, clicks: Values, impressions: Values, new_features: sparse.csr_matrix, ridge: float = 500.0
+) -> Values:
     """Click rates to expect of new items, from old ones like them: a ridge regression weighed by impressions.
 
     With one-hot categories it is the category's rate, counting half against the rate of all at ``ridge`` impressions; with
