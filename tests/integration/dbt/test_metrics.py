@@ -14,6 +14,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from jishi import tables
@@ -21,7 +22,7 @@ from jishi.marts import mart_rows
 from jishi.metrics import MetricLayer, MetricQueryRefused, MetricSql, TimeRange, macro, open_metrics, rollup
 from jishi.paths import Paths
 from jishi.pseudonyms import Pseudonyms
-from jishi.settings import get_settings
+from jishi.settings import PROJECT_ROOT, get_settings
 from ops.cli import app
 from ops.notebook import names, open_kernel, publish
 from tests.integration.dbt.conftest import at_home
@@ -176,6 +177,17 @@ def test_visits_of_a_category_are_those_that_saw_an_item_of_it(layer: MetricLaye
         steps = [row[name] for name in names]
         assert steps == sorted(steps, reverse=True)
         assert row["category_conversion"] == pytest.approx(steps[-1] / steps[0])
+    # Superset's rows are by day; a visit begins on one.
+    dataset = yaml.safe_load((PROJECT_ROOT / "dashboard/board/datasets/jishi_marts/category_funnel.yaml").read_text())
+    shown = ", ".join(f"{each['expression']} as {each['metric_name']}" for each in dataset["metrics"])
+    on_board = mart_rows(layer.lake, f"select shop_id, category, {shown} from ({dataset['sql']}) group by all")
+    named = {(row["shop"], row["visit_category__category"] or "not in the catalogue 不在目录"): row for row in rows}
+    assert {(row["shop_id"], row["category"]) for row in on_board} == named.keys()
+    for row in on_board:
+        of_layer = named[row["shop_id"], row["category"]]
+        assert {name: row[name] for name in (*names, "category_conversion")} == {
+            name: of_layer[name] for name in (*names, "category_conversion")
+        }
 
 
 def test_a_month_is_no_sum_of_days_where_persons_come_again(layer: MetricLayer, silver: Any) -> None:
