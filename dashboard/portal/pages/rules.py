@@ -58,13 +58,13 @@ def publish(visit: PageVisit) -> Response:
     draft, after = _draft(visit), _number(visit, "after")
     note = visit.form.get("note", "").strip()[:_LONGEST_NOTE]
     try:
-        published = _versions(visit).publish(_checked(draft), visit.person.login, visit.now, note=note, after=after)
+        version = _versions(visit).publish(_checked(draft), visit.person.login, visit.now, note=note, after=after)
     except BadRules as error:
         return _page(visit, draft, after, error.complaints, status=400)
     except RulesChanged:
         problem = "Somebody has published rules meanwhile. Look at them, and then publish this draft if it is still right."
         return _page(visit, draft, _newest(visit), problem=problem, status=409)
-    visit.audit("published rules", version=published.facts.version, rules=len(published.rules.rules), note=note)
+    visit.audit("published rules", version=version.facts.version, rules=len(version.rules.rules), note=note)
     return visit.redirect(visit.path("rules"))
 
 
@@ -72,10 +72,10 @@ def roll_back(visit: PageVisit) -> Response:
     """Bring back an older version."""
     number = _number(visit, "version")
     try:
-        published = _versions(visit).roll_back(number, visit.person.login, visit.now)
+        version = _versions(visit).roll_back(number, visit.person.login, visit.now)
     except (NoSuchVersion, RulesUnreadable):
         raise NoSuchPage from None
-    visit.audit("rolled back rules", version=published.facts.version, restores=number)
+    visit.audit("rolled back rules", version=version.facts.version, restores=number)
     return visit.redirect(visit.path("rules"))
 
 
