@@ -7,15 +7,19 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from jishi.paths import Paths
+from jishi.pseudonyms import Pseudonyms
 from jishi.settings import Settings
 from serving.bundled import BUNDLED, NO_VERSION, BundledShelves
 from serving.catalogue import Catalogue
 from serving.consents import Consents
-from serving.decisions import LoggedAnswer, is_sampled
-from serving.exploring import decided, explore, luck_of
+from serving.decision_topic import DecisionTopic
+from serving.decisions import Inputs, LoggedDecision, is_sampled
+from serving.exploring import explore, luck_of
+from serving.kept_catalogues import KeptCatalogues
 from serving.keys import ReadKeys
 from serving.log_records import Lateness
 from serving.metrics import ServingMetrics
@@ -45,6 +49,9 @@ class Tried:
     catalogue: Catalogue
 
 
+MOST_DECISION_BYTES = 2**30  # of one process and day, for answers with their inputs and for those without
+
+
 @dataclass
 class Engine:
     """Everything a request needs. ``start`` returns at once: what does not exist yet is picked up when it appears."""
@@ -56,13 +63,14 @@ class Engine:
     recent: Recent
     served_log: ServedLog
     decisions: ServedLog
-    answers: ServedLog
     stream: StreamHealth
     orders: LiveOrders
     consents: Consents
     watcher: Watcher
     metrics: ServingMetrics
+    topic: DecisionTopic
     bundled: BundledShelves = field(default_factory=BundledShelves)
+    _pseudonyms: dict[str, Pseudonyms] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
@@ -72,24 +80,42 @@ class Engine:
         keys, states, stream = ReadKeys(paths.shops_file), ShopStates(), StreamHealth()
         process = f"{time.time_ns() // 1_000_000}-{os.getpid()}"
         served_log = ServedLog(paths.served_values, process, settings.served_values_rate)
-        decisions = ServedLog(paths.served_decisions, process, 1.0)
-        answers = ServedLog(paths.served_answers, process, settings.served_answers_rate)
+        decisions = ServedLog(
+            paths.served_decisions,
+            process,
+            settings.served_answers_rate,
+            most_bytes=MOST_DECISION_BYTES,
+            part_of=attrgetter("part"),
+            sinks=[KeptCatalogues(paths.served_catalogues).keep],
+        )
         recent = Recent(log=served_log)
         orders, consents = LiveOrders(), Consents()
         watcher = Watcher(settings, paths, keys, states, recent, consents)
         metrics = ServingMetrics(states, stream, recent.health, served_log, time.time)
         return cls(
-            settings, paths, keys, states, recent, served_log, decisions, answers, stream, orders, consents, watcher, metrics
+            settings,
+            paths,
+            keys,
+            states,
+            recent,
+            served_log,
+            decisions,
+            stream,
+            orders,
+            consents,
+            watcher,
+            metrics,
+            DecisionTopic(settings.kafka_bootstrap),
         )
 
     def start(self) -> None:
         """Start the watcher, the reader of the stream and the writers of the logs."""
+        self.decisions.sinks.append(self.topic.send)
         self._threads = [
             threading.Thread(target=self.watcher.run, args=(self._stop,), name="watcher", daemon=True),
             threading.Thread(target=self._follow, name="stream", daemon=True),
             threading.Thread(target=self.served_log.run, args=(self._stop,), name="served-log", daemon=True),
             threading.Thread(target=self.decisions.run, args=(self._stop,), name="decisions", daemon=True),
-            threading.Thread(target=self.answers.run, args=(self._stop,), name="answers", daemon=True),
         ]
         for thread in self._threads:
             thread.start()
@@ -99,6 +125,7 @@ class Engine:
         self._stop.set()
         for thread in self._threads:
             thread.join(timeout=5)
+        self.topic.close()
 
     def answer(self, request: Request, request_id: str, order_id: str | None = None) -> Answer:
         """The answer to a request; ``order_id`` is the order just paid where its items are not in the request.
@@ -108,18 +135,17 @@ class Engine:
         state = self.states.find(request.shop_id)
         catalogue, shelf = state.catalogue, self._shelf_of(state)
         request = self._completed(request, order_id)
-        is_logged = is_sampled(request_id, self.answers.rate)
+        has_inputs = is_sampled(request_id, self.decisions.rate)
+        changes = 0 if shelf is None or shelf.joined is None else shelf.joined.done
         rules = self.rules_for(request, state, state.rules.in_use, shelf)
-        answer = recommend(request, shelf, catalogue, self.recent.last_acts, with_candidates=is_logged, rules=rules)
+        answer = recommend(request, shelf, catalogue, self.recent.last_acts, with_candidates=has_inputs, rules=rules)
         assert shelf is not None  # else NoRelease was raised
         if shelf.model.version == NO_VERSION:
             answer = replace(answer, model=BUNDLED)
         answer, decision = explore(answer, request, shelf, catalogue, state.exploration, luck_of(request_id))
+        inputs = self._inputs(request.shop_id, shelf, changes) if has_inputs else None
         now_ms = time.time_ns() // 1_000_000
-        if decision is not None:
-            self.decisions.note(decided(decision, answer, request, request_id, shelf, now_ms, is_sampled=is_logged))
-        if is_logged:
-            self.answers.note(LoggedAnswer(request, request_id, answer, now_ms))
+        self.decisions.note(LoggedDecision.of(request, request_id, answer, decision, shelf, catalogue, now_ms, inputs))
         return answer
 
     def preview(self, request: Request, draft: ShopRules) -> Tried:
@@ -176,6 +202,18 @@ class Engine:
             today=now.astimezone(ZoneInfo(self.keys.zone_of(request.shop_id))).date(),
             now_ms=int(now.timestamp() * 1000),
         )
+
+    def _inputs(self, shop_id: str, shelf: Shelf, changes: int) -> Inputs | None:
+        """What is logged for a replay; None while persons have no pseudonyms."""
+        pseudonyms = self._pseudonyms.get(shop_id)
+        if pseudonyms is None:
+            try:
+                pseudonyms = self._pseudonyms[shop_id] = Pseudonyms.of(self.paths, shop_id)
+            except OSError as error:
+                self.decisions.problem = f"{self.paths.pseudonym_secret}: {error}"
+                return None
+        is_settled = shelf.joined is None or shelf.joined.begun == changes
+        return Inputs(changes, is_settled, pseudonyms.person)
 
     def _with_orders(self, request: Request, order_id: str | None) -> Request:
         """The request with what the log says of the order just paid and of what the persons bought."""

@@ -17,6 +17,7 @@ from ops.cli import (
     bench,
     bots,
     catalogue,
+    decisions,
     evaluate,
     features,
     identity,
@@ -41,6 +42,7 @@ app = typer.Typer(
     help="Jishi: live features, numbers merchants can trust, recommendations that can be proved.",
 )
 console = Console(width=None if sys.stdout.isatty() else 140)
+app.add_typer(decisions.app, name="decisions")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(keys.app, name="keys")
 app.add_typer(shops.app, name="shops")
