@@ -194,7 +194,7 @@ def test_rows_that_cannot_be_joined_are_refused(
 
 
 def test_a_view_that_was_not_backfilled_is_named_with_the_command_that_does(settings: Settings) -> None:
-    rows = pd.DataFrame({"person_id": ["u:1"], "at": [pd.Timestamp("2026-09-01", tz="UTC")]})
+    rows = pd.DataFrame({"person_id": ["u:p0123456789abcdef"], "at": [pd.Timestamp(PAID, tz="UTC")]})
     with pytest.raises(TableNotPublished, match="spark_jobs features --view person_2592000s_86400s"):
         jishi.features_at(rows, ["person_orders_30d"], shop="a", settings=settings)
 
