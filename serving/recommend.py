@@ -141,7 +141,8 @@ def recommend(
     blend = BLEND if model == LADDER else PLACED
     bounds = Bounds(request.limit, _kept_back(asked, blend, rules), may_leave)
     length = request.limit if rules is None else rules.pool(request.limit)
-    for number in _chosen(asked, shelf, mix, blend, bounds.kept_back, has_intent=model == LADDER or request.question == "home"):
+    has_intent = model == LADDER or request.question == "home"
+    for number in _chosen(asked, shelf, mix, blend, bounds.kept_back, length, has_intent=has_intent):
         item = catalogue.get(shelf.model.item_ids[number])
         if item is not None and may_leave(item):
             entries.append(Entry(number, item))
@@ -296,8 +297,12 @@ def _ladder(asked: _Asked, shelf: Shelf, blend: Blend) -> tuple[Mix, ServedBy]:
     return mix, served_by
 
 
-def _chosen(asked: _Asked, shelf: Shelf, mix: Mix, blend: Blend, kept_back: Mask, *, has_intent: bool) -> Iterator[int]:
-    """Numbers to show, best first, more of them as long as the guard turns some away; what is kept back comes last."""
+def _chosen(
+    asked: _Asked, shelf: Shelf, mix: Mix, blend: Blend, kept_back: Mask, length: int, *, has_intent: bool
+) -> Iterator[int]:
+    """Numbers to show, best first, more than the ``length`` that is looked for where the guard turns some away; what is kept
+    back comes last.
+    """
     limit = asked.request.limit
     allowed = shelf.sellable & ~asked.shown_not
     fresh = allowed & ~kept_back
@@ -310,7 +315,7 @@ def _chosen(asked: _Asked, shelf: Shelf, mix: Mix, blend: Blend, kept_back: Mask
     while len(batch) or len(batch := best_allowed(mix.score, allowed, limit)):
         yield from map(int, batch)
         fresh[batch] = allowed[batch] = False
-        batch = best_allowed(mix.score, fresh, limit)
+        batch = best_allowed(mix.score, fresh, max(limit, length - limit))
 
 
 def _intent(shelf: Shelf, newest: list[int]) -> Mask:
