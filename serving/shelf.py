@@ -69,6 +69,14 @@ class NewItems(Protocol):
     def belief(self) -> Belief:
         """Posterior of the click rate of each."""
 
+    @property
+    def looked_at(self) -> npt.NDArray[np.float64] | None:
+        """How often each place of a list is looked at; None where the belief cannot learn on."""
+
+    @property
+    def known_to_ms(self) -> int:
+        """Until when (epoch ms) acts are in the belief."""
+
 
 class ServedModel(Protocol):
     """A release as serving uses it; items are numbered as in ``item_ids``."""
