@@ -33,7 +33,8 @@ from models.candidates.recipes import Fitted, Recipe
 from models.candidates.stored_models import load
 from models.data.interactions import Interactions, by_sales
 from models.data.visits import LOOKED_BACK
-from models.evaluation.placement_evaluation import KS, lists_of_recipes, main_values
+from models.evaluation.metrics import KS
+from models.evaluation.placement_evaluation import lists_of_recipes, main_values
 from models.evaluation.placement_questions import Cases, cases_of
 from models.release.artefact import CorruptArtefact, load_ids, load_state, read_manifest, save
 from models.release.candidate import candidate_folder, judged_by, read_evaluation

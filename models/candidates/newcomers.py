@@ -9,7 +9,7 @@ import numpy as np
 from models.algorithms.exploration import Belief
 from models.algorithms.position_bias import MOST_PLACES
 from models.algorithms.recommender import State
-from models.candidates.person_lists import Lists
+from models.candidates.person_lists import PersonLists
 from models.data.sequences import Numbers
 
 EXPLORED_PLACE = 4  # from 0: the place of a list that explores, which beliefs are about
@@ -29,7 +29,7 @@ class Newcomers:
 
     items: Numbers
     belief: Belief
-    nearest: Lists
+    nearest: PersonLists
     looked_at: np.ndarray | None = None
     known_to_ms: int = 0
 
@@ -51,7 +51,7 @@ class Newcomers:
         if len(numbers) == 0 or numbers.min() < 0 or numbers.max() >= items or (np.diff(numbers) <= 0).any():
             raise BadNewcomers(f"newcomers name an item that is not among the {items}, or one twice")
         belief = Belief(state["a"].astype(np.float64), state["b"].astype(np.float64))
-        nearest = Lists.from_state(states["newcomers_nearest"], persons, items)
+        nearest = PersonLists.from_state(states["newcomers_nearest"], persons, items)
         return cls(numbers, belief, nearest, looked_at, known_to_ms)
 
 
