@@ -18,7 +18,7 @@ from models.algorithms.exploration import Belief
 from models.algorithms.position_bias import PlacedImpressions
 from models.candidates.click_counts import counts_of
 from models.candidates.newcomers import EXPLORED_PLACE
-from serving.shelf import NewItems, ServedModel
+from serving.shelf import ServedModel, ServedNewcomers
 
 MOST_EVENTS = 100_000  # of a shop with new items; the oldest are forgotten first
 
@@ -80,7 +80,7 @@ class Feedback:
         return _after(newcomers, model, events)
 
 
-def _after(newcomers: NewItems, model: ServedModel, events: list[ListEvent]) -> Belief:
+def _after(newcomers: ServedNewcomers, model: ServedModel, events: list[ListEvent]) -> Belief:
     place_of = {model.item_ids[number]: place for place, number in enumerate(newcomers.items.tolist())}
     rows = counts_of(_rows(events, is_click=False), _rows(events, is_click=True))
     known = [(place_of[item_id], *rest) for item_id, *rest in rows if item_id in place_of]

@@ -58,7 +58,7 @@ class Placed(Protocol):
         """The list of a person whom the model knows."""
 
 
-class NewItems(Protocol):
+class ServedNewcomers(Protocol):
     """Items without sales yet, by number, with the posterior of their click rates."""
 
     @property
@@ -98,7 +98,7 @@ class ServedModel(Protocol):
         """By placement: the name of its model and the gate's sentence, or ``ladder`` and the reason."""
 
     @property
-    def newcomers(self) -> NewItems | None:
+    def newcomers(self) -> ServedNewcomers | None:
         """New items to explore; None when there are none."""
 
     @property
