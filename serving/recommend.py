@@ -149,10 +149,22 @@ def recommend(
                 break
     if rules is not None:
         entries = arrange(rules, entries, mix.score, bounds)
+    if request.placement == "category":
+        entries += _not_in_release(entries, request, shelf, catalogue, may_leave)
     items = [_recommended(entry, mix, shelf, catalogue) for entry in entries]
     candidates = _candidates(mix, shelf, shelf.sellable & ~asked.shown_not) if with_candidates else None
     workings = Workings(shelf.number_of, mix, asked.shown_not, bounds.kept_back, hidden, last)
     return Answer(served_by, model, shelf.model.version, items, candidates, rules, workings)
+
+
+def _not_in_release(
+    entries: list[Entry], request: Request, shelf: Shelf, catalogue: Catalogue, may_leave: Callable[[Item], bool]
+) -> list[Entry]:
+    """What a category's page shows and the release does not know yet, in the page's order."""
+    listed = {entry.item.item_id for entry in entries}
+    wanted = () if request.only is None else request.only.selection.item_ids
+    items = [catalogue.get(item_id) for item_id in wanted if item_id not in shelf.number_of and item_id not in listed]
+    return [Entry(NONE, item) for item in items if item is not None and may_leave(item)]
 
 
 def _recommended(entry: Entry, mix: Mix, shelf: Shelf, catalogue: Catalogue) -> Recommended:
@@ -160,6 +172,8 @@ def _recommended(entry: Entry, mix: Mix, shelf: Shelf, catalogue: Catalogue) -> 
     score = 0.0 if entry.number == NONE else round(float(mix.score[entry.number]), 6)
     if entry.is_pinned:
         return Recommended(entry.item, score, explain("pinned", None))
+    if entry.number == NONE:
+        return Recommended(entry.item, score, explain("new", None))
     share = mix.main_share(entry.number)
     cause = NONE if share.because is None else int(share.because[entry.number])
     caused_by = catalogue.get(shelf.model.item_ids[cause]) if cause != NONE else None
