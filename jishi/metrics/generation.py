@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import datetime, time
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from jishi.metrics.days import ALL_DAYS, TimeRange
 from jishi.metrics.definitions import Manifest, is_additive
 from jishi.metrics.pruning import pruned
 
@@ -19,17 +19,6 @@ if TYPE_CHECKING:
 
 class MetricQueryRefused(ValueError):
     """A question that MetricFlow cannot answer: an unknown metric or dimension, a filter that does not parse."""
-
-
-@dataclass(frozen=True)
-class TimeRange:
-    """Days of the shop from ``since`` to ``until``, both included; None: open on that side."""
-
-    since: date | None = None
-    until: date | None = None
-
-
-ALL_DAYS = TimeRange()
 
 
 class MetricSql:
