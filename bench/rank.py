@@ -28,7 +28,7 @@ Predict = Callable[[Scores], Any]
 
 
 def lists(count: int, seed: int) -> Examples:
-    """Lists whose hits follow three columns, a product and a step, and noise; about one in ten candidates is a hit."""
+    """PersonLists whose hits follow three columns, a product and a step, and noise; about one in ten candidates is a hit."""
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((count * CANDIDATES, COLUMNS)).astype(np.float32)
     pull = x[:, 0] + 0.7 * x[:, 1] * x[:, 2] + 1.2 * (x[:, 3] > 0.5) - 0.5 * np.abs(x[:, 4]) + rng.standard_normal(len(x))

@@ -26,8 +26,9 @@ from models.candidates.recipes import Recipe
 from models.candidates.stored_models import load
 from models.data.interactions import by_sales
 from models.data.sequences import Numbers
-from models.evaluation.metrics import Values
-from models.evaluation.placement_evaluation import BASELINE, MAIN_METRIC, lists_of_recipes, main_values, mean_of_each
+from models.evaluation.comparison import BASELINE
+from models.evaluation.metrics import MAIN_METRIC, Values
+from models.evaluation.placement_evaluation import lists_of_recipes, main_values, mean_of_each
 from models.evaluation.placement_questions import Cases, cases_of
 from models.release.artefact import load_ids, load_state, read_manifest
 from models.release.candidate import candidate_folder, judged_by

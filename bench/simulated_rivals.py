@@ -21,7 +21,7 @@ from models.ranking.growth import Growth, join_examples, train_catboost
 def rival_lists(
     labelled: list[LabelledSituation], growth: Growth, asked: Situation, sources: Sources, allowed: np.ndarray, k: int
 ) -> dict[str, Items]:
-    """Lists by name, from the same candidates and columns as the ranker's."""
+    """PersonLists by name, from the same candidates and columns as the ranker's."""
     taught = join_examples([examples_of(each) for each in labelled[:-1]]).with_a_hit().thinned(growth.misses, growth.seed)
     yetirank = replace(growth, loss="YetiRank", trees=50, learning_rate=0.15)
     learners: dict[str, Callable[[], Any]] = {

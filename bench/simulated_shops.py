@@ -33,10 +33,11 @@ from models.data.split import SplitWindow, last_active_days
 from models.evaluation.intervals import bootstrap_all, paired_difference
 from models.evaluation.metrics import Values, hits_of, ndcg
 from models.lab.feature_ranker.artefact import save_ranker
+from models.lab.feature_ranker.labels import purchases_within, shown_within, teaches_more
 from models.lab.feature_ranker.ranker import GROWTH, LabelledSituation, Ranker
 from models.lab.feature_ranker.sources import Sources
 from models.ranking.growth import Growth
-from models.ranking.labels import purchases_within, relevance_within, shown_within, teaches_more
+from models.ranking.labels import relevance_within
 from simulator.world import SimulationPlan, World, make_world
 
 SHOPS = ("lanting", "shanhai", "xinghe")

@@ -8,10 +8,10 @@ from bench.simulated_data import LATENESS_S, Impression, ShopData
 from jishi.features.snapshot import priors, snapshot
 from models.algorithms.recommender import Scores
 from models.data.sequences import Numbers
-from models.data.snapshot import Goods, Moment, moment_at, usual_prices
+from models.data.snapshot import Goods, Snapshot, snapshot_at, usual_prices
+from models.lab.feature_ranker.labels import ClickedImpressions
 from models.lab.feature_ranker.situation import ITEM_FEATURES, PERSON_FEATURES, Situation, declared, store_values
 from models.lab.segment_popularity import favourite_category
-from models.ranking.labels import Impressions
 
 HOME = 0  # the number of the placement
 UTC_OFFSET_H = 8
@@ -19,8 +19,8 @@ UTC_OFFSET_H = 8
 
 def situation_at(shop: ShopData, as_of: np.datetime64) -> Situation:
     """Everything that was known of the shop at an instant."""
-    moment = moment_at(shop.interactions, goods_at(shop, as_of), as_of)
-    moment = Moment(moment.acts, moment.goods, as_of, favourite_category(moment))
+    moment = snapshot_at(shop.interactions, goods_at(shop, as_of), as_of)
+    moment = Snapshot(moment.acts, moment.goods, as_of, favourite_category(moment))
     return Situation(moment, *_store_at(shop, as_of), _context_at(shop, as_of))
 
 
@@ -77,13 +77,13 @@ def _context_at(shop: ShopData, as_of: np.datetime64) -> Numbers:
     return context
 
 
-def impressions_of(shop: ShopData) -> Impressions:
+def impressions_of(shop: ShopData) -> ClickedImpressions:
     """All items shown on home pages."""
     rows: list[tuple[int, int, np.datetime64, bool]] = []
     impression: Impression
     for impression in shop.impressions:
         rows += [(impression.person, item, impression.at, item == impression.clicked) for item in impression.shown]
-    return Impressions(
+    return ClickedImpressions(
         np.array([row[0] for row in rows], dtype=np.int64),
         np.array([row[1] for row in rows], dtype=np.int64),
         np.array([row[2] for row in rows], dtype="datetime64[us]"),

@@ -25,6 +25,8 @@ SQLLAB_CTAS_NO_LIMIT = False
 PREVENT_UNSAFE_DB_CONNECTIONS = False  # DuckDB is a file, like SQLite; only ``dashboard setup`` registers databases
 PERMANENT_SESSION_LIFETIME = 12 * 60 * _MINUTE
 BABEL_DEFAULT_LOCALE = "en"
+# Superset's own words, such as "no results", in the language that the portal asks for (?_l_=zh) or an analyst chooses.
+LANGUAGES = {"en": {"flag": "gb", "name": "English"}, "zh": {"flag": "cn", "name": "中文"}}
 FEATURE_FLAGS = {"DASHBOARD_NATIVE_FILTERS": True, "ALERT_REPORTS": False, "EMBEDDED_SUPERSET": True}
 D3_FORMAT = {"decimal": ".", "thousands": ",", "grouping": [3], "currency": ["", ""]}
 

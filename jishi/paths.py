@@ -62,6 +62,11 @@ class Paths:
         return self.var / "rules"
 
     @property
+    def preview_secret(self) -> Path:
+        """What passes to preview rules are signed with (``jishi.rules.preview_passes``, mode 0600)."""
+        return self.var / "serving" / "preview_secret"
+
+    @property
     def fx_rates(self) -> Path:
         """The newest exchange rates of each shop, a file a shop (``jishi.fx_rates``)."""
         return self.var / "fx_rates"
@@ -143,13 +148,13 @@ class Paths:
 
     @property
     def served_decisions(self) -> Path:
-        """Exploring decisions of serving, ``<UTC date>/<process>.jsonl`` (``serving.exploring``)."""
+        """The decision log of serving, ``<UTC date>/<process>.jsonl`` and ``….sample.jsonl`` (``serving.decisions``)."""
         return self.var / "serving" / "decisions"
 
     @property
-    def served_answers(self) -> Path:
-        """A sample of serving's answers with their candidates, ``<UTC date>/<process>.jsonl`` (``serving.decisions``)."""
-        return self.var / "serving" / "answers"
+    def served_catalogues(self) -> Path:
+        """The catalogues that logged answers were made from, ``<shop_id>/`` (``serving.kept_catalogues``)."""
+        return self.var / "serving" / "catalogues"
 
     @property
     def models(self) -> Path:

@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import re
-import secrets
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 
-from jishi.files import write_atomically
 from jishi.identity import DEVICE, USER, device_person, user_person
 from jishi.paths import Paths
+from jishi.secret_files import secret_of
 
 _PERSON = re.compile(rf"({USER}|{DEVICE})p[0-9a-f]{{16}}")
 
@@ -32,7 +28,7 @@ class Pseudonyms:
     @classmethod
     def of(cls, paths: Paths, shop_id: str) -> Pseudonyms:
         """Those of this installation; its secret is made when it is first needed."""
-        return cls(_secret(paths.pseudonym_secret), shop_id)
+        return cls(secret_of(paths.pseudonym_secret), shop_id)
 
     def of_column(self, column: str) -> Callable[[str], str] | None:
         """How the ids of a column are replaced; None for a column that names no person.
@@ -66,13 +62,3 @@ class Pseudonyms:
 def is_person_pseudonym(text: str) -> bool:
     """Whether a text has the form of a person's pseudonym."""
     return _PERSON.fullmatch(text) is not None
-
-
-def _secret(file: Path) -> bytes:
-    if not file.exists():
-        aside = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
-        write_atomically(aside, secrets.token_hex(32), mode=0o600)
-        with suppress(FileExistsError):  # another process was first
-            os.link(aside, file)
-        aside.unlink()
-    return file.read_bytes()

@@ -92,7 +92,9 @@ class Settings(BaseSettings):
     )
     shop_group_size: int = Field(50, ge=1, description="most shops that a task of a pipeline works on")
     served_values_rate: float = Field(0.05, ge=0, le=1, description="share of the feature values used by serving that it logs")
-    served_answers_rate: float = Field(0.01, ge=0, le=1, description="share of the answers of serving that it logs whole")
+    served_answers_rate: float = Field(
+        0.01, ge=0, le=1, description="share of the answers of serving that it logs with their inputs, to be replayed"
+    )
     online_parity_delay_s: int = Field(10, ge=5, description="a value that serving used may be this far behind the log")
     online_parity_max_drift: float = Field(
         0.01, ge=0, le=1, description="share of wrong values of one feature above which online parity fails"

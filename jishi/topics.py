@@ -51,7 +51,18 @@ SHOP_COUNTERS = Topic(
     },
 )
 
-ALL = (EVENTS, FEATURES, SHOP_COUNTERS)
+DECISIONS = Topic(
+    "jishi.decisions",
+    "Answers of serving as its decision log has them (serving.decisions); key = shop_id|request_id.",
+    partitions=2,
+    config={
+        "retention.ms": str(7 * 24 * 3600 * 1000),
+        "compression.type": "producer",
+        "max.message.bytes": str(MAX_RECORD_BYTES),
+    },
+)
+
+ALL = (EVENTS, FEATURES, SHOP_COUNTERS, DECISIONS)
 
 
 def event_key(shop_id: str, anonymous_id: str | None, user_id: str | None) -> bytes:

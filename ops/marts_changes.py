@@ -16,6 +16,7 @@ from jishi import tables
 from jishi.lake.plans import Plan
 from jishi.lake.query import rows_of, rows_of_plan
 from jishi.lake.reading import LakeVersion
+from jishi.shop_counters import NOT_IN_STOREFRONT
 from jishi.tables import TableSchema
 
 MOST_SHARE = 0.25  # of the events; with more than that changed a full build is not slower
@@ -105,6 +106,13 @@ select shop_id, session_key from touched.visits
 union
 select shop_id, session_key from int_item_acts_in_visits
 where (shop_id, item_id) in (from touched.recategorised_items);
+create table touched.known_anew as
+with known as (select shop_id, min(shop_date) as traffic_from from int_traffic_days_counted group by shop_id)
+select distinct changed.shop_id
+from touched.changed_events as changed
+left join known using (shop_id)
+where changed.person_id is not null and changed.type not in ({no_acts})
+and (known.traffic_from is null or changed.occurred_date <= known.traffic_from);
 create table touched.event_days as
 select shop_id, occurred_date as shop_date from touched.changed_events
 union select shop_id, shop_date from int_traffic_days_counted where shop_id in (from touched.whole_shops)
@@ -116,6 +124,7 @@ union select shop_id, paid_date from touched.concerned_orders
 union select shop_id, started_date from touched.visits
 union select shop_id, shop_date from fct_item_days where (shop_id, item_id) in (from touched.recategorised_items)
 union select shop_id, shop_date from fct_item_days where shop_id in (from touched.whole_shops)
+union select shop_id, shop_date from fct_item_days where shop_id in (from touched.known_anew)
 union select shop_id, started_date from silver.sessions where shop_id in (from touched.whole_shops)
 union select shop_id, paid_date from silver.orders where shop_id in (from touched.whole_shops);
 """
@@ -161,8 +170,9 @@ def write_touched(database: Path, before: LakeVersion, lake: LakeVersion, change
             connection.execute(f"create temp view {name}_before as select {columns} from ({old})")
             connection.execute(f"create temp view {name}_now as select {columns} from silver.{name}")
         events_columns = ", ".join(name for name in tables.SILVER_EVENTS.columns if name != "line")
+        no_acts = ", ".join(f"'{name}'" for name in NOT_IN_STOREFRONT)
         for statement in filter(str.strip, _STATEMENTS.split(";\n")):
-            statement = statement.replace("{events}", events_columns)
+            statement = statement.replace("{events}", events_columns).replace("{no_acts}", no_acts)
             connection.execute(statement, {"shops": changed_shops} if "$shops" in statement else None)
         [(persons, days)] = connection.execute(
             "select (select count(*) from touched.persons), (select count(*) from touched.days)"

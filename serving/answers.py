@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, Field
 
 from jishi.placements import Placement
+from serving.explained import ItemExplainOut, ListExplainOut, WhyNotOut, item_explained, list_explained, why_not_out
 from serving.reasons import CODES
-from serving.recommend import Answer, ServedBy
+from serving.recommend import Answer, Recommended, ServedBy
+from serving.why_not import WhyNot
 
 
 class ReasonOut(BaseModel):
@@ -30,8 +34,11 @@ class ItemOut(BaseModel):
     category: str = Field(examples=["裙装"])
     unit_price_minor: int = Field(description="price in minor units of the currency (cents, 分)", examples=[19900])
     currency: str = Field(description="ISO 4217", examples=["CNY"])
-    score: float = Field(description="orders the items of this answer; not comparable between answers")
+    score: float = Field(
+        description="orders the items of this answer, where no rule of the shop does; not comparable between answers"
+    )
     reason: ReasonOut
+    explain: ItemExplainOut | None = Field(None, description="with `explain=full`: sources and rules")
 
 
 class RecommendationsOut(BaseModel):
@@ -53,6 +60,9 @@ class RecommendationsOut(BaseModel):
     )
     model_version: str = Field(description="release that gave the candidates; `none` for a shop without one")
     items: list[ItemOut]
+    rules_version: int | None = Field(None, description="version of the shop's rules that had a say; absent where none had")
+    explain: ListExplainOut | None = Field(None, description="with `explain=full`: what the list was made from")
+    why_not: WhyNotOut | None = Field(None, description="with `why_not`: why that item is not in the list")
 
 
 class ErrorBody(BaseModel):
@@ -73,28 +83,38 @@ class ErrorOut(BaseModel):
     error: ErrorBody
 
 
-def answer_out(shop_id: str, placement: Placement, answer: Answer) -> RecommendationsOut:
-    """The answer as the API gives it."""
-    items = [
-        ItemOut(
-            item_id=one.item.item_id,
-            title=one.item.title,
-            title_en=one.item.title_en,
-            category=one.item.category,
-            unit_price_minor=one.item.unit_price_minor,
-            currency=one.item.currency,
-            score=one.score,
-            reason=ReasonOut(
-                code=one.reason.code, zh=one.reason.zh, en=one.reason.en, because_item_id=one.reason.because_item_id
-            ),
-        )
-        for one in answer.items
-    ]
+def answer_out(
+    shop_id: str, placement: Placement, answer: Answer, *, explains: bool = False, why: WhyNot | None = None
+) -> RecommendationsOut:
+    """The answer as the API gives it; what was not asked for is not set, and so not sent."""
+    added: dict[str, Any] = {}
+    if answer.rules is not None and answer.rules.shop.version is not None:
+        added["rules_version"] = answer.rules.shop.version
+    if explains:
+        added["explain"] = list_explained(answer)
+    if why is not None:
+        added["why_not"] = why_not_out(why)
     return RecommendationsOut(
         shop_id=shop_id,
         placement=placement,
         served_by=answer.served_by,
         model=answer.model,
         model_version=answer.model_version,
-        items=items,
+        items=[_item_out(one, {"explain": item_explained(one, answer)} if explains else {}) for one in answer.items],
+        **added,
+    )
+
+
+def _item_out(one: Recommended, added: dict[str, Any]) -> ItemOut:
+    item, reason = one.item, one.reason
+    return ItemOut(
+        item_id=item.item_id,
+        title=item.title,
+        title_en=item.title_en,
+        category=item.category,
+        unit_price_minor=item.unit_price_minor,
+        currency=item.currency,
+        score=one.score,
+        reason=ReasonOut(code=reason.code, zh=reason.zh, en=reason.en, because_item_id=reason.because_item_id),
+        **added,
     )

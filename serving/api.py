@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Path, Query
+from fastapi import APIRouter, Depends, FastAPI, Query
 from fastapi.exceptions import RequestValidationError
 from fastapi.requests import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response
@@ -19,14 +19,17 @@ from starlette.exceptions import HTTPException as AnyHttpError
 from jishi import __version__
 from jishi.identity import named_person
 from jishi.placements import ListPlacement
-from serving.answers import ErrorBody, ErrorOut, RecommendationsOut, answer_out
+from serving import preview
+from serving.access import RESPONSES, allowed_shop, engine_of
+from serving.answers import ErrorBody, RecommendationsOut, answer_out
 from serving.docs import add_docs
 from serving.engine import Engine
+from serving.explained import Explain
 from serving.filter_parameters import filter_of
 from serving.item_filter import ItemFilter
-from serving.keys import ForeignShop, Unauthorised
 from serving.readiness import readiness, shop_readiness
-from serving.recommend import CatchingUp, NoRelease, Request
+from serving.recommend import CatchingUp, NoRelease
+from serving.request import Request
 
 _RETRY_AFTER_S = 5
 REQUEST_ID = "X-Request-ID"
@@ -41,20 +44,7 @@ _REQUEST_ID_HEADER = {
     "description": "id of this answer: send it back in `recommendation_shown` and `recommendation_clicked`",
     "schema": {"type": "string"},
 }
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"headers": {REQUEST_ID: _REQUEST_ID_HEADER}},
-    401: {"model": ErrorOut, "description": "No key, or not a read key of any shop."},
-    403: {
-        "model": ErrorOut,
-        "description": "A good key, but of another shop than the path's; the same answer whether that shop exists or not.",
-    },
-    422: {"model": ErrorOut, "description": "A parameter is wrong; `field` names it."},
-    503: {
-        "model": ErrorOut,
-        "description": "The shop has no items yet, or serving has just started and still reads what "
-        "was sold out meanwhile; ask again after `Retry-After`.",
-    },
-}
+_RESPONSES = RESPONSES | {200: {"headers": {REQUEST_ID: _REQUEST_ID_HEADER}}}
 _ROUTES = APIRouter()
 
 
@@ -79,44 +69,26 @@ def make_app(engine: Engine) -> FastAPI:
     app.state.engine = engine
     app.add_exception_handler(AnyHttpError, _on_http_error)
     app.add_exception_handler(RequestValidationError, _on_bad_parameter)
+    app.add_exception_handler(NoRelease, _on_no_release)
+    app.add_exception_handler(CatchingUp, _on_catching_up)
     app.add_exception_handler(Exception, _on_fault)
     app.middleware("http")(_measure)
     app.include_router(_ROUTES)
+    app.include_router(preview.ROUTES)
     return app
-
-
-def _engine(http: HttpRequest) -> Engine:
-    engine: Engine = http.app.state.engine
-    return engine
-
-
-def _allowed_shop(
-    http: HttpRequest,
-    shop_id: Annotated[str, Path(description="the shop of the key")],
-    authorization: Annotated[str | None, Header(description="`Bearer <read key of the shop>`")] = None,
-) -> str:
-    """The path's shop, when the key opens it. Asked before any parameter is looked at."""
-    try:
-        http.state.shop_id = _engine(http).keys.authorise(authorization, shop_id).shop_id
-    except Unauthorised as error:
-        body = ErrorBody(code="unauthorised", message=str(error))
-        raise HTTPException(401, body.model_dump(), {"WWW-Authenticate": "Bearer"}) from None
-    except ForeignShop as error:
-        body = ErrorBody(code="foreign_shop", field="shop_id", message=str(error))
-        raise HTTPException(403, body.model_dump()) from None
-    return shop_id
 
 
 @_ROUTES.get(
     "/v1/shops/{shop_id}/recommendations",
     responses=_RESPONSES,
+    response_model_exclude_unset=True,
     summary="Recommend items to a shopper",
     tags=["recommendations"],
 )
 def recommendations(
     http: HttpRequest,
     response: Response,
-    shop_id: Annotated[str, Depends(_allowed_shop)],
+    shop_id: Annotated[str, Depends(allowed_shop)],
     user_id: Annotated[str | None, Query(min_length=1, max_length=200, description="the shopper after login")] = None,
     anonymous_id: Annotated[str | None, Query(min_length=1, max_length=200, description="the shopper before login")] = None,
     item_id: Annotated[
@@ -157,6 +129,10 @@ def recommendations(
             "the cart, the order); so it is, too, for one whose last `consent_changed` forbade it"
         ),
     ] = True,
+    explain: Annotated[Explain, Query(description="`full`: sources, rules and features of the list and of each item")] = "none",
+    why_not: Annotated[
+        str | None, Query(min_length=1, max_length=200, description="an item: the answer says why it is not in the list")
+    ] = None,
     placement: Annotated[ListPlacement, Query(description="where the list is shown")] = "home",
     limit: Annotated[int, Query(ge=1, le=100, description="most items in the answer")] = 20,
 ) -> RecommendationsOut:
@@ -169,22 +145,17 @@ def recommendations(
     request_id = uuid.uuid4().hex
     named = (named_person(user_id, None), named_person(None, anonymous_id))
     persons = tuple(person for person in named if person is not None)
-    try:
-        cart = tuple(dict.fromkeys(cart_item_id or ()))
-        paid = tuple(dict.fromkeys(order_item_id or ()))
-        asked = Request(shop_id, placement, limit, persons, item_id, cart, paid, exclude_purchased)
-        asked = replace(asked, only=only, excluded=tuple(exclude_item_id or ()))
-        answer = _engine(http).answer(asked if personalised else asked.of_nobody(), request_id, order_id)
-    except NoRelease:
-        body = ErrorBody(code="no_release", message=NO_RELEASE)
-        raise HTTPException(503, body.model_dump(), {"Retry-After": str(_RETRY_AFTER_S)}) from None
-    except CatchingUp:
-        body = ErrorBody(code="catching_up", message=CATCHING_UP)
-        raise HTTPException(503, body.model_dump(), {"Retry-After": "1"}) from None
+    cart = tuple(dict.fromkeys(cart_item_id or ()))
+    paid = tuple(dict.fromkeys(order_item_id or ()))
+    asked = Request(shop_id, placement, limit, persons, item_id, cart, paid, exclude_purchased)
+    asked = replace(asked, only=only, excluded=tuple(exclude_item_id or ()))
+    asked = asked if personalised else asked.of_nobody()
+    answer = engine_of(http).answer(asked, request_id, order_id)
     http.state.served_by = answer.served_by
     response.headers[REQUEST_ID] = request_id
     response.headers["Cache-Control"] = "no-store"
-    return answer_out(shop_id, placement, answer)
+    why = None if why_not is None else engine_of(http).why_not(why_not, asked, answer)
+    return answer_out(shop_id, placement, answer, explains=explain == "full", why=why)
 
 
 @_ROUTES.get(
@@ -193,29 +164,29 @@ def recommendations(
     summary="Can this shop be answered for, and with what?",
     tags=["operations"],
 )
-def show_readiness(http: HttpRequest, shop_id: Annotated[str, Depends(_allowed_shop)]) -> JSONResponse:
+def show_readiness(http: HttpRequest, shop_id: Annotated[str, Depends(allowed_shop)]) -> JSONResponse:
     """The shop's release, its placements, the catalogue and their problems."""
-    return JSONResponse(shop_readiness(_engine(http), shop_id, time.time()))
+    return JSONResponse(shop_readiness(engine_of(http), shop_id, time.time()))
 
 
 @_ROUTES.get("/healthz", tags=["operations"], summary="Is the process alive?")
 def healthz(http: HttpRequest) -> JSONResponse:
     """200 while every thread of the process runs; needs no release."""
-    dead = _engine(http).dead_threads()
+    dead = engine_of(http).dead_threads()
     return JSONResponse({"status": "ok" if not dead else "broken", "dead_threads": dead}, 200 if not dead else 500)
 
 
 @_ROUTES.get("/readyz", tags=["operations"], summary="Can any shop be answered for?")
 def readyz(http: HttpRequest) -> JSONResponse:
     """200 when at least one shop can be answered for, else 503; the body reports on stream and store, and names no shop."""
-    is_ready, body = readiness(_engine(http))
+    is_ready, body = readiness(engine_of(http))
     return JSONResponse(body, 200 if is_ready else 503)
 
 
 @_ROUTES.get("/metrics", tags=["operations"], summary="Prometheus metrics")
 def metrics(http: HttpRequest) -> Response:
     """Requests by status and rung; latency; release age; catalogue; stream; online store."""
-    return Response(_engine(http).metrics.page(), media_type="text/plain; version=0.0.4")
+    return Response(engine_of(http).metrics.page(), media_type="text/plain; version=0.0.4")
 
 
 async def _measure(http: HttpRequest, call_next: Callable[[HttpRequest], Awaitable[Response]]) -> Response:
@@ -227,7 +198,7 @@ async def _measure(http: HttpRequest, call_next: Callable[[HttpRequest], Awaitab
     finally:
         if http.url.path.startswith("/v1/") and not http.url.path.endswith("/readiness"):
             served_by = getattr(http.state, "served_by", "")
-            _engine(http).metrics.count(status, served_by, time.perf_counter() - started)
+            engine_of(http).metrics.count(status, served_by, time.perf_counter() - started)
 
 
 async def _on_http_error(_: HttpRequest, error: Exception) -> JSONResponse:
@@ -242,9 +213,20 @@ async def _on_http_error(_: HttpRequest, error: Exception) -> JSONResponse:
 async def _on_bad_parameter(_: HttpRequest, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    field = str(first["loc"][1])  # after it a list says which entry
+    where, *fields = first["loc"]  # after the field a list says which entry
+    field = str(fields[0] if fields and first["type"] != "json_invalid" else where)
     body = ErrorBody(code="bad_parameter", field=field, message=f"{field}: {first['msg']}")
     return JSONResponse({"error": body.model_dump()}, 422)
+
+
+async def _on_no_release(_: HttpRequest, _error: Exception) -> JSONResponse:
+    body = ErrorBody(code="no_release", message=NO_RELEASE)
+    return JSONResponse({"error": body.model_dump()}, 503, {"Retry-After": str(_RETRY_AFTER_S)})
+
+
+async def _on_catching_up(_: HttpRequest, _error: Exception) -> JSONResponse:
+    body = ErrorBody(code="catching_up", message=CATCHING_UP)
+    return JSONResponse({"error": body.model_dump()}, 503, {"Retry-After": "1"})
 
 
 async def _on_fault(_: HttpRequest, _error: Exception) -> JSONResponse:

@@ -1,59 +1,162 @@
-"""A sample of answers with what could have been in them: the request, the list, and the best eligible items of each source.
+"""The decision log: one line for every answer, without a person's id.
 
-Whether a request belongs to the sample follows from its id alone, which says nothing of the time, the person or the answer.
+Each line has the request, the list, the versions behind it, what was left out and why, and how likely what was done was. For a
+sample by hash of the request's id, which says nothing of the time, the person or the answer, ``inputs`` are added: the
+candidates of each source, the last acts that were read, the state of the catalogue. From them ``serving.replay`` makes the
+answer again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 from zlib import crc32
 
 import orjson
 
-from serving.recommend import Answer, Request
+from models.algorithms.exploration import Decision
+from serving.catalogue import Catalogue
+from serving.exploring import chances_by_id
+from serving.kept_catalogues import JoinedItems
+from serving.recommend import Answer
+from serving.request import Request
+from serving.rules.here import RulesHere
+from serving.shelf import Shelf
+from serving.suppressions import suppressed
+
+EXPLORED, RANKED = "explored", "ranked"  # arms: whether the exploring slot holds a new item
+SAMPLE = ".sample"  # the files of answers with their inputs, whose size the others do not count against
 
 
 def is_sampled(request_id: str, rate: float) -> bool:
-    """Whether an answer is logged: the same for the same id, and true for a share ``rate`` of all ids."""
+    """Whether an answer is logged with its inputs: the same for the same id, and true for a share ``rate`` of all ids."""
     return crc32(request_id.encode()) < rate * 2**32
 
 
 @dataclass(frozen=True)
-class LoggedAnswer:
-    """An answer of the sample as it is logged."""
+class Inputs:
+    """What an answer was made of beside the request and its workings: so many ``changes`` of the shelf's joined items.
+    ``is_settled``: no change came while it was made. ``pseudonym`` takes the place of a person's id.
+    """
 
-    request: Request
-    request_id: str
-    answer: Answer
-    answered_at_ms: int
+    changes: int
+    is_settled: bool
+    pseudonym: Callable[[str], str]
 
-    @property
-    def read_on(self) -> date:
-        """UTC date of the answer."""
-        return datetime.fromtimestamp(self.answered_at_ms / 1000, UTC).date()
 
-    def line(self) -> bytes:
-        """The line that stands in the log. It names no person."""
-        request, answer = self.request, self.answer
-        entry = {
-            "request_id": self.request_id,
-            "shop_id": request.shop_id,
-            "placement": request.placement,
-            "limit": request.limit,
-            "is_person_named": bool(request.persons),
-            "item_id": request.item_id,
-            "cart": request.cart,
-            "order": request.order,
-            "exclude_purchased": request.excludes_purchased,
-            "only": None if request.only is None else request.only.stated,
-            "excluded": request.excluded,
+@dataclass(frozen=True)
+class LoggedDecision:
+    """An answer as it is logged: its line, and where it goes. ``joined``: the items behind it, for one with its inputs."""
+
+    shop_id: str
+    read_on: date
+    part: str
+    key: bytes
+    joined: JoinedItems | None
+    _line: bytes
+
+    @classmethod
+    def of(
+        cls,
+        request: Request,
+        request_id: str,
+        answer: Answer,
+        decision: Decision | None,
+        shelf: Shelf,
+        catalogue: Catalogue,
+        answered_at_ms: int,
+        inputs: Inputs | None = None,
+    ) -> LoggedDecision:
+        """Made at once, so that nothing large waits in the queue of the log."""
+        line = {
+            "request_id": request_id,
+            "answered_at_ms": answered_at_ms,
+            **_asked(request),
             "served_by": answer.served_by,
             "model": answer.model,
             "model_version": answer.model_version,
-            "rules_version": None if answer.rules is None else answer.rules.shop.version,
-            "items": [{"item_id": one.item.item_id, "score": one.score, "reason": one.reason.code} for one in answer.items],
-            "candidates": answer.candidates,
-            "answered_at_ms": self.answered_at_ms,
+            "items": [one.item.item_id for one in answer.items],
+            "scores": [one.score for one in answer.items],
+            "reasons": [one.reason.code for one in answer.items],
+            "suppressed": suppressed(answer, request, shelf, catalogue),
+            **_ruled(answer),
+            **_explored(decision, shelf, has_inputs=inputs is not None),
+            "inputs": None if inputs is None else _made_of(inputs, request, answer, shelf),
         }
-        return orjson.dumps(entry) + b"\n"
+        return cls(
+            shop_id=request.shop_id,
+            read_on=datetime.fromtimestamp(answered_at_ms / 1000, UTC).date(),
+            part="" if inputs is None else SAMPLE,
+            key=f"{request.shop_id}|{request_id}".encode(),
+            joined=None if inputs is None else shelf.joined,
+            _line=orjson.dumps(line) + b"\n",
+        )
+
+    def line(self) -> bytes:
+        """The line that stands in the log."""
+        return self._line
+
+
+def _asked(request: Request) -> dict[str, Any]:
+    return {
+        "shop_id": request.shop_id,
+        "placement": request.placement,
+        "limit": request.limit,
+        "is_person_named": bool(request.persons),
+        "is_opted_out": request.is_opted_out,
+        "item_id": request.item_id,
+        "cart": request.cart,
+        "order": request.order,
+        "exclude_purchased": request.excludes_purchased,
+        "only": None if request.only is None else request.only.stated,
+        "excluded": request.excluded,
+    }
+
+
+def _ruled(answer: Answer) -> dict[str, Any]:
+    """The version of the shop's rules that held, and the rules that touched an item of the list, by item."""
+    here = answer.rules
+    if here is None:
+        return {"rules_version": None, "touched_by_rules": {}}
+    touched = {one.item.item_id: [touch.rule for touch in here.touches(one.item)] for one in answer.items}
+    return {"rules_version": here.shop.version, "touched_by_rules": {item: names for item, names in touched.items() if names}}
+
+
+def _explored(decision: Decision | None, shelf: Shelf, *, has_inputs: bool) -> dict[str, Any]:
+    """The arm and its propensity; ``eligible`` items with their chance in a slot that explores, for one that did explore and
+    one with inputs.
+    """
+    if decision is None:
+        return {"arm": RANKED, "propensity": 1.0, "exploration": None}
+    is_explored = decision.item is not None
+    return {
+        "arm": EXPLORED if is_explored else RANKED,
+        "propensity": decision.propensity,
+        "exploration": {
+            "policy": decision.policy,
+            "slot": decision.slot,
+            "probability": decision.explore_probability,
+            "eligible": chances_by_id(decision, shelf) if is_explored or has_inputs else None,
+        },
+    }
+
+
+def _made_of(inputs: Inputs, request: Request, answer: Answer, shelf: Shelf) -> dict[str, Any]:
+    return {
+        "persons": [inputs.pseudonym(person) for person in request.persons],
+        "last_acts": [[act.item_id, act.age_s] for act in ([] if answer.workings is None else answer.workings.last)],
+        "bought": sorted(request.bought),
+        "candidates": answer.candidates,
+        "because": [one.reason.because_item_id for one in answer.items],
+        "catalogue": None if shelf.joined is None else shelf.joined.id,
+        "changes": inputs.changes,
+        "is_settled": inputs.is_settled,
+        "rules": None if answer.rules is None else _context(answer.rules),
+    }
+
+
+def _context(here: RulesHere) -> dict[str, Any]:
+    ignored = {str(days): dict(counts) for days, counts in here.ignored_within.items()}
+    return {"today": here.context.today, "now_ms": here.context.now_ms, "ignored": ignored}

@@ -7,20 +7,26 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from jishi.paths import Paths
+from jishi.pseudonyms import Pseudonyms
 from jishi.settings import Settings
 from serving.bundled import BUNDLED, NO_VERSION, BundledShelves
+from serving.catalogue import Catalogue
 from serving.consents import Consents
-from serving.decisions import LoggedAnswer, is_sampled
-from serving.exploring import decided, explore, luck_of
+from serving.decision_topic import DecisionTopic
+from serving.decisions import Inputs, LoggedDecision, is_sampled
+from serving.exploring import explore, luck_of
+from serving.kept_catalogues import KeptCatalogues
 from serving.keys import ReadKeys
 from serving.log_records import Lateness
 from serving.metrics import ServingMetrics
 from serving.orders import LiveOrders
 from serving.recent import Recent
-from serving.recommend import Answer, CatchingUp, Request, recommend
+from serving.recommend import Answer, CatchingUp, recommend
+from serving.request import Request
 from serving.rules.here import ListContext, RulesHere
 from serving.rules.shop_rules import ShopRules
 from serving.served_log import ServedLog
@@ -28,6 +34,22 @@ from serving.shelf import Shelf
 from serving.shop_state import ShopState, ShopStates
 from serving.stream import LiveState, StreamHealth, follow
 from serving.watcher import Watcher
+from serving.why_not import WhyNot, why_not
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A request answered ``before`` and ``after`` a draft of rules, with what the rules met; ``in_use`` is their version."""
+
+    before: Answer
+    after: Answer
+    in_use: int | None
+    context: ListContext
+    shelf: Shelf
+    catalogue: Catalogue
+
+
+MOST_DECISION_BYTES = 2**30  # of one process and day, for answers with their inputs and for those without
 
 
 @dataclass
@@ -41,13 +63,14 @@ class Engine:
     recent: Recent
     served_log: ServedLog
     decisions: ServedLog
-    answers: ServedLog
     stream: StreamHealth
     orders: LiveOrders
     consents: Consents
     watcher: Watcher
     metrics: ServingMetrics
+    topic: DecisionTopic
     bundled: BundledShelves = field(default_factory=BundledShelves)
+    _pseudonyms: dict[str, Pseudonyms] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
@@ -57,24 +80,42 @@ class Engine:
         keys, states, stream = ReadKeys(paths.shops_file), ShopStates(), StreamHealth()
         process = f"{time.time_ns() // 1_000_000}-{os.getpid()}"
         served_log = ServedLog(paths.served_values, process, settings.served_values_rate)
-        decisions = ServedLog(paths.served_decisions, process, 1.0)
-        answers = ServedLog(paths.served_answers, process, settings.served_answers_rate)
+        decisions = ServedLog(
+            paths.served_decisions,
+            process,
+            settings.served_answers_rate,
+            most_bytes=MOST_DECISION_BYTES,
+            part_of=attrgetter("part"),
+            sinks=[KeptCatalogues(paths.served_catalogues).keep],
+        )
         recent = Recent(log=served_log)
         orders, consents = LiveOrders(), Consents()
         watcher = Watcher(settings, paths, keys, states, recent, consents)
         metrics = ServingMetrics(states, stream, recent.health, served_log, time.time)
         return cls(
-            settings, paths, keys, states, recent, served_log, decisions, answers, stream, orders, consents, watcher, metrics
+            settings,
+            paths,
+            keys,
+            states,
+            recent,
+            served_log,
+            decisions,
+            stream,
+            orders,
+            consents,
+            watcher,
+            metrics,
+            DecisionTopic(settings.kafka_bootstrap),
         )
 
     def start(self) -> None:
         """Start the watcher, the reader of the stream and the writers of the logs."""
+        self.decisions.sinks.append(self.topic.send)
         self._threads = [
             threading.Thread(target=self.watcher.run, args=(self._stop,), name="watcher", daemon=True),
             threading.Thread(target=self._follow, name="stream", daemon=True),
             threading.Thread(target=self.served_log.run, args=(self._stop,), name="served-log", daemon=True),
             threading.Thread(target=self.decisions.run, args=(self._stop,), name="decisions", daemon=True),
-            threading.Thread(target=self.answers.run, args=(self._stop,), name="answers", daemon=True),
         ]
         for thread in self._threads:
             thread.start()
@@ -84,6 +125,7 @@ class Engine:
         self._stop.set()
         for thread in self._threads:
             thread.join(timeout=5)
+        self.topic.close()
 
     def answer(self, request: Request, request_id: str, order_id: str | None = None) -> Answer:
         """The answer to a request; ``order_id`` is the order just paid where its items are not in the request.
@@ -91,34 +133,68 @@ class Engine:
         Raises serving.recommend.NoRelease and CatchingUp.
         """
         state = self.states.find(request.shop_id)
-        catalogue = state.catalogue
-        shelf = state.shelf or self.bundled.of(request.shop_id, catalogue, self.orders.sold)
-        if shelf is not None and not self.stream.has_caught_up:
-            raise CatchingUp(request.shop_id)
-        if not self.consents.allow(request.shop_id, request.persons):
-            request = request.of_nobody()
-        request = self._with_orders(request, order_id)
-        is_logged = is_sampled(request_id, self.answers.rate)
+        catalogue, shelf = state.catalogue, self._shelf_of(state)
+        request = self._completed(request, order_id)
+        has_inputs = is_sampled(request_id, self.decisions.rate)
+        changes = 0 if shelf is None or shelf.joined is None else shelf.joined.done
         rules = self.rules_for(request, state, state.rules.in_use, shelf)
-        answer = recommend(request, shelf, catalogue, self.recent.last_acts, with_candidates=is_logged, rules=rules)
+        answer = recommend(request, shelf, catalogue, self.recent.last_acts, with_candidates=has_inputs, rules=rules)
         assert shelf is not None  # else NoRelease was raised
         if shelf.model.version == NO_VERSION:
             answer = replace(answer, model=BUNDLED)
         answer, decision = explore(answer, request, shelf, catalogue, state.exploration, luck_of(request_id))
+        inputs = self._inputs(request.shop_id, shelf, changes) if has_inputs else None
         now_ms = time.time_ns() // 1_000_000
-        if decision is not None:
-            self.decisions.note(decided(decision, answer, request, request_id, shelf, now_ms, is_sampled=is_logged))
-        if is_logged:
-            self.answers.note(LoggedAnswer(request, request_id, answer, now_ms))
+        self.decisions.note(LoggedDecision.of(request, request_id, answer, decision, shelf, catalogue, now_ms, inputs))
         return answer
+
+    def preview(self, request: Request, draft: ShopRules) -> Tried:
+        """The request answered by the rules in use and by a draft; nothing is logged or explored.
+
+        Raises serving.recommend.NoRelease and CatchingUp.
+        """
+        state = self.states.find(request.shop_id)
+        shelf = self._shelf_of(state)
+        request = self._completed(request, None)
+        before, after = (
+            recommend(
+                request, shelf, state.catalogue, self.recent.last_acts, rules=self.rules_for(request, state, rules, shelf)
+            )
+            for rules in (state.rules.in_use, draft)
+        )
+        assert shelf is not None  # else NoRelease was raised
+        return Tried(before, after, state.rules.version, self._context_of(request, state), shelf, state.catalogue)
+
+    def why_not(self, item_id: str, request: Request, answer: Answer) -> WhyNot:
+        """What keeps an item out of an answer that this engine has just given to the request."""
+        state = self.states.find(request.shop_id)
+        shelf = self._shelf_of(state)
+        assert shelf is not None
+        return why_not(item_id, self._completed(request, None), answer, shelf, state.catalogue)
+
+    def _shelf_of(self, state: ShopState) -> Shelf | None:
+        """The shop's shelf, or one of its catalogue alone; None while it has no items. Raises CatchingUp."""
+        shelf = state.shelf or self.bundled.of(state.shop_id, state.catalogue, self.orders.sold)
+        if shelf is not None and not self.stream.has_caught_up:
+            raise CatchingUp(state.shop_id)
+        return shelf
+
+    def _completed(self, request: Request, order_id: str | None) -> Request:
+        """The request with what the log says of its persons: their choice, and their orders."""
+        if not self.consents.allow(request.shop_id, request.persons):
+            request = request.of_nobody()
+        return self._with_orders(request, order_id)
 
     def rules_for(self, request: Request, state: ShopState, rules: ShopRules | None, shelf: Shelf | None) -> RulesHere | None:
         """Those of a shop's rules that hold for a request; None where none does."""
         if rules is None or shelf is None:
             return None
+        return RulesHere.of(rules, self._context_of(request, state), shelf, state.catalogue, state.impressions)
+
+    def _context_of(self, request: Request, state: ShopState) -> ListContext:
         now = datetime.now(UTC)
         page = None if request.item_id is None else state.catalogue.get(request.item_id)
-        context = ListContext(
+        return ListContext(
             placement=request.placement,
             persons=request.persons,
             page=page,
@@ -126,7 +202,18 @@ class Engine:
             today=now.astimezone(ZoneInfo(self.keys.zone_of(request.shop_id))).date(),
             now_ms=int(now.timestamp() * 1000),
         )
-        return RulesHere.of(rules, context, shelf, state.catalogue, state.impressions)
+
+    def _inputs(self, shop_id: str, shelf: Shelf, changes: int) -> Inputs | None:
+        """What is logged for a replay; None while persons have no pseudonyms."""
+        pseudonyms = self._pseudonyms.get(shop_id)
+        if pseudonyms is None:
+            try:
+                pseudonyms = self._pseudonyms[shop_id] = Pseudonyms.of(self.paths, shop_id)
+            except OSError as error:
+                self.decisions.problem = f"{self.paths.pseudonym_secret}: {error}"
+                return None
+        is_settled = shelf.joined is None or shelf.joined.begun == changes
+        return Inputs(changes, is_settled, pseudonyms.person)
 
     def _with_orders(self, request: Request, order_id: str | None) -> Request:
         """The request with what the log says of the order just paid and of what the persons bought."""

@@ -8,56 +8,24 @@ categories of the page, the cart or the order, and where there is none of these 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
 from hashlib import sha256
 from threading import Lock
 
 import numpy as np
-import orjson
 
 from models.algorithms.exploration import Belief, Budget, Decision, Explorer
 from models.candidates.newcomers import EXPLORED_PLACE
 from serving.blend import NONE, Mask
-from serving.catalogue import Catalogue
+from serving.catalogue import Catalogue, Item
 from serving.reasons import explain
-from serving.recommend import Answer, Recommended, Request
+from serving.recommend import Answer, Recommended
+from serving.request import Request
 from serving.shelf import ServedModel, Shelf
 
 SLOT = EXPLORED_PLACE  # the fifth place
 SHARE, WINDOW = 0.02, 500  # of any 500 consecutive slots of a placement at most 10 explore
 RATE = 0.2  # of the lists while there is budget
 NEAREST = 20  # new items that a known person may be shown
-
-
-@dataclass(frozen=True)
-class Decided:
-    """An exploring decision as it is logged: what off-policy estimators need (docs/models.md).
-
-    ``eligible`` are the new items that could have been shown, each with its probability in a slot that explores; for a decision
-    of the sample and one that explored, None for the others.
-    """
-
-    request_id: str
-    shop_id: str
-    placement: str
-    model: str
-    model_version: str
-    policy: str
-    slot: int
-    item_id: str | None
-    propensity: float
-    explore_probability: float
-    decided_at_ms: int
-    eligible: dict[str, float] | None = None
-
-    @property
-    def read_on(self) -> date:
-        """UTC date of the decision."""
-        return datetime.fromtimestamp(self.decided_at_ms / 1000, UTC).date()
-
-    def line(self) -> bytes:
-        """The line that stands in the log."""
-        return orjson.dumps({name: getattr(self, name) for name in self.__dataclass_fields__}) + b"\n"
 
 
 @dataclass
@@ -112,36 +80,18 @@ def explore(
         return answer, decision
     item = catalogue.get(shelf.model.item_ids[int(newcomers.items[decision.item])])
     assert item is not None  # the mask of the eligible has looked
+    return with_explored(answer, item), decision
+
+
+def with_explored(answer: Answer, item: Item) -> Answer:
+    """The answer with a new item in the slot; what stood there and below moves down, the last one out."""
     shown = Recommended(item, answer.items[SLOT].score, explain("new", None))
     # What a rule pinned behind the slot stays where it is: the new item takes a place instead of making one.
     follows = SLOT + any(answer.is_pinned(place) for place in range(SLOT, len(answer.items)))
-    items = [*answer.items[:SLOT], shown, *answer.items[follows:]][: len(answer.items)]
-    return replace(answer, items=items), decision
+    return replace(answer, items=[*answer.items[:SLOT], shown, *answer.items[follows:]][: len(answer.items)])
 
 
-def decided(
-    decision: Decision, answer: Answer, request: Request, request_id: str, shelf: Shelf, now_ms: int, *, is_sampled: bool = True
-) -> Decided:
-    """The entry of the log, with the eligible set if it ``is_sampled`` or explored."""
-    newcomers = shelf.model.newcomers
-    number = None if decision.item is None or newcomers is None else int(newcomers.items[decision.item])
-    return Decided(
-        request_id=request_id,
-        shop_id=request.shop_id,
-        placement=request.placement,
-        model=answer.model,
-        model_version=answer.model_version,
-        policy=decision.policy,
-        slot=decision.slot,
-        item_id=None if number is None else shelf.model.item_ids[number],
-        propensity=decision.propensity,
-        explore_probability=decision.explore_probability,
-        decided_at_ms=now_ms,
-        eligible=_chances(decision, shelf) if is_sampled or decision.item is not None else None,
-    )
-
-
-def _chances(decision: Decision, shelf: Shelf) -> dict[str, float]:
+def chances_by_id(decision: Decision, shelf: Shelf) -> dict[str, float]:
     """Probability of each eligible item in a slot that explores, by id."""
     newcomers = shelf.model.newcomers
     assert newcomers is not None

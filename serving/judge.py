@@ -33,7 +33,8 @@ from models.candidates.recipes import Fitted, Recipe
 from models.candidates.stored_models import load
 from models.data.interactions import Interactions, by_sales
 from models.data.visits import LOOKED_BACK
-from models.evaluation.placement_evaluation import KS, lists_of_recipes, main_values
+from models.evaluation.metrics import KS
+from models.evaluation.placement_evaluation import lists_of_recipes, main_values
 from models.evaluation.placement_questions import Cases, cases_of
 from models.release.artefact import CorruptArtefact, load_ids, load_state, read_manifest, save
 from models.release.candidate import candidate_folder, judged_by, read_evaluation
@@ -47,7 +48,8 @@ from models.release.serving_index import Release
 from models.steps import run_step
 from serving.catalogue import Catalogue, read_snapshot
 from serving.recent import LastAct
-from serving.recommend import Request, recommend
+from serving.recommend import recommend
+from serving.request import Request
 from serving.shelf import Shelf, join_catalogue
 
 LENGTH = max(KS)

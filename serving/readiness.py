@@ -46,7 +46,7 @@ def readiness(engine: Engine) -> tuple[bool, dict[str, Any]]:
         "online_store": {"problem": engine.recent.health.problem, "reads": engine.recent.health.reads},
         "served_log": {"problem": engine.served_log.problem, "dropped": engine.served_log.dropped},
         "decision_log": {"problem": engine.decisions.problem, "dropped": engine.decisions.dropped},
-        "answer_log": {"problem": engine.answers.problem, "dropped": engine.answers.dropped},
+        "decision_topic": {"problem": engine.topic.problem, "sent": engine.topic.sent, "lost": engine.topic.lost},
         "problems": {**engine.watcher.problems, **({"registry": engine.keys.problem} if engine.keys.problem else {})},
         "dead_threads": engine.dead_threads(),
     }

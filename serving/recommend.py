@@ -12,12 +12,11 @@ catalogue, active, in stock, and not the item of the page, nor what was just pai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
-from jishi.placements import Placement
 from serving.blend import (
     BLEND,
     NONE,
@@ -36,10 +35,10 @@ from serving.blend import (
     with_intent,
 )
 from serving.catalogue import Catalogue, Item
-from serving.item_filter import ItemFilter
 from serving.placed import add_model, given_items
 from serving.reasons import Reason, explain
 from serving.recent import LastAct
+from serving.request import Request
 from serving.rules.arrange import Bounds, Entry, arrange
 from serving.rules.here import RulesHere
 from serving.shelf import Shelf
@@ -49,7 +48,6 @@ LADDER, SOLD = "ladder", "popularity"  # names of no model
 LastActs = Callable[[str, Sequence[str]], Sequence[LastAct]]
 CANDIDATES = 50  # of a source, most that an answer tells of
 _OF_THE_VISIT = ("item", "cart")  # placements whose question is about the visit, as the gate asks it
-AS_HOME = ("search_empty", "category")  # placements that no release has a model of: they ask what home asks
 
 
 class NoRelease(LookupError):
@@ -61,69 +59,26 @@ class CatchingUp(LookupError):
 
 
 @dataclass(frozen=True)
-class Request:
-    """What is asked, checked already. ``persons`` are the person ids that the storefront knows, user first.
-
-    ``cart`` are the items in the cart, the one put in last at the end; empty where the storefront does not send them. ``order``
-    are the items just paid. ``excludes_purchased``: True leaves out everything that the persons are known to have bought, None
-    what was just paid unless it is soon bought again, False nothing. ``bought`` are items that they bought since the release.
-    ``is_opted_out``: the person forbade personalised answers, so that the request names nobody.
-    ``only``: which items the list may hold at all; ``excluded``: ids that it may not.
-    """
-
-    shop_id: str
-    placement: Placement
-    limit: int
-    persons: tuple[str, ...] = ()
-    item_id: str | None = None
-    cart: tuple[str, ...] = ()
-    order: tuple[str, ...] = ()
-    excludes_purchased: bool | None = None
-    bought: frozenset[str] = frozenset()
-    is_opted_out: bool = False
-    only: ItemFilter | None = None
-    excluded: tuple[str, ...] = ()
-
-    @property
-    def question(self) -> Placement:
-        """The placement whose model answers."""
-        return "home" if self.placement in AS_HOME else self.placement
-
-    @property
-    def page_category(self) -> str | None:
-        """The category that the page is about, where the filters name one alone."""
-        categories = () if self.only is None else self.only.selection.categories
-        return categories[0] if len(categories) == 1 else None
-
-    def of_nobody(self) -> Request:
-        """The request without its person: what it says itself may be used, what is stored of the person may not."""
-        return replace(self, persons=(), is_opted_out=True)
-
-    def takes(self, item: Item) -> bool:
-        """Whether the filters of the request let an item through, as the catalogue knows it now."""
-        return self.only is None or self.only.takes(item)
-
-    def shown_not(self, shelf: Shelf) -> set[str]:
-        """Ids that the list may not hold: excluded ones, the page's, the cart's, and what was bought as
-        ``excludes_purchased`` says.
-        """
-        hidden = {*self.excluded, *self.cart, *([] if self.item_id is None else [self.item_id])}
-        if self.excludes_purchased:
-            learnt = (int(number) for person in self.persons for number in shelf.model.purchases(person))
-            return hidden | self.bought | {*self.order} | {shelf.model.item_ids[number] for number in learnt}
-        if self.excludes_purchased is None:
-            again = shelf.model.is_bought_again
-            hidden |= {each for each in self.order if (number := shelf.number_of.get(each)) is None or not again[number]}
-        return hidden
-
-
-@dataclass(frozen=True)
 class Recommended:
     """One item of the answer; the score compares items of one answer only."""
 
     item: Item
     score: float
     reason: Reason
+
+
+@dataclass(frozen=True)
+class Workings:
+    """What a list was made from: numbers of the items, scores with their sources, items (items,) that it may not hold or that
+    come last, ids that the request keeps out, and the person's last acts.
+    """
+
+    number_of: dict[str, int]
+    mix: Mix
+    shown_not: Mask
+    kept_back: Mask
+    hidden: set[str]
+    last: list[LastAct]
 
 
 @dataclass(frozen=True)
@@ -140,6 +95,7 @@ class Answer:
     items: list[Recommended]
     candidates: dict[str, dict[str, float]] | None = None
     rules: RulesHere | None = None
+    workings: Workings | None = field(default=None, compare=False, repr=False)
 
     def is_pinned(self, place: int) -> bool:
         """Whether a rule put the item at that place (from 0)."""
@@ -195,7 +151,8 @@ def recommend(
         entries = arrange(rules, entries, mix.score, bounds)
     items = [_recommended(entry, mix, shelf, catalogue) for entry in entries]
     candidates = _candidates(mix, shelf, shelf.sellable & ~asked.shown_not) if with_candidates else None
-    return Answer(served_by, model, shelf.model.version, items, candidates, rules)
+    workings = Workings(shelf.number_of, mix, asked.shown_not, bounds.kept_back, hidden, last)
+    return Answer(served_by, model, shelf.model.version, items, candidates, rules, workings)
 
 
 def _recommended(entry: Entry, mix: Mix, shelf: Shelf, catalogue: Catalogue) -> Recommended:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from models.release.artefact import CorruptArtefact
 from models.release.serving_index import Release
-from serving.shelf import ServedModel
 
 
 class ReleaseUnusable(RuntimeError):
@@ -32,7 +31,7 @@ def read_pointer(models: Path, shop_id: str) -> Pointer | None:
     return Pointer(version, published_at) if version else None
 
 
-def load_release(models: Path, shop_id: str, version: str) -> ServedModel:
+def load_release(models: Path, shop_id: str, version: str) -> Release:
     """A verified release. Raises ReleaseUnusable with the reason."""
     if Path(version).name != version:
         raise ReleaseUnusable(f"{version!r} is no name of a release")

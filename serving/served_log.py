@@ -1,4 +1,4 @@
-"""The log of what requests used: feature values, exploring decisions. A request only puts entries into a queue; a thread of
+"""The log of what requests used and got: feature values, decisions. A request only puts entries into a queue; a thread of
 its own writes them.
 
 Serving never waits for this log and never fails because of it: what does not fit the queue or the disk is dropped and counted.
@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from queue import Empty, Full, Queue
 from threading import Event
-from typing import Protocol
+from typing import Any, Protocol
 
 from jishi.features.served import is_sampled
 
@@ -35,10 +36,16 @@ class ServedEntry(Protocol):
         """The line that stands in the log."""
 
 
+def one_part(_: ServedEntry) -> str:
+    """All entries in the same files."""
+    return ""
+
+
 @dataclass
 class ServedLog:
     """Appends entries to files by day below ``folder``; days that are too old are deleted. ``rate`` is the share of reads that
-    ``takes`` says yes to.
+    ``takes`` says yes to. Entries of another part have files of their own, ``<name><part>.jsonl``, of ``most_bytes`` each:
+    where a busy day's entries are cut off, a sample among them is not. ``sinks`` get what was written.
     """
 
     folder: Path
@@ -48,6 +55,8 @@ class ServedLog:
     logged: int = 0
     dropped: int = 0
     problem: str | None = None
+    part_of: Callable[[Any], str] = one_part
+    sinks: list[Callable[[list[Any]], None]] = field(default_factory=list)
     _queue: Queue[ServedEntry] = field(default_factory=lambda: Queue(_QUEUED))
 
     def takes(self, shop_id: str, entity_id: str, read_at_ms: int) -> bool:
@@ -69,12 +78,14 @@ class ServedLog:
 
     def flush(self) -> None:
         """Write what is queued."""
-        by_day: dict[date, list[ServedEntry]] = defaultdict(list)
+        by_file: dict[tuple[date, str], list[ServedEntry]] = defaultdict(list)
         for served in self._drain():
-            by_day[served.read_on].append(served)
-        for day, values in by_day.items():
+            by_file[served.read_on, self.part_of(served)].append(served)
+        for (day, part), values in by_file.items():
             try:
-                is_written = self._append(day, values)
+                is_written = self._append(day, part, values)
+                for sink in self.sinks:
+                    sink(values)
             except OSError as error:
                 is_written, self.problem = False, f"{type(error).__name__}: {error}"
             if is_written:
@@ -90,13 +101,13 @@ class ServedLog:
         except Empty:
             return drained
 
-    def _append(self, day: date, values: list[ServedEntry]) -> bool:
+    def _append(self, day: date, part: str, values: list[ServedEntry]) -> bool:
         folder = self.folder / day.isoformat()
         if not folder.exists():
             folder.mkdir(parents=True)
             self._drop_days_before(day - timedelta(days=KEPT_DAYS))
         lines = b"".join(served.line() for served in values)
-        with (folder / f"{self.name}.jsonl").open("ab", buffering=0) as file:
+        with (folder / f"{self.name}{part}.jsonl").open("ab", buffering=0) as file:
             size = file.tell()
             if size + len(lines) > self.most_bytes:
                 self.problem = f"{file.name} may not grow beyond {self.most_bytes} bytes a day"

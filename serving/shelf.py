@@ -13,6 +13,7 @@ from models.algorithms.exploration import Belief
 from serving.blend import NONE, Indices, Vector, scale
 from serving.catalogue import Catalogue, Item
 from serving.columns import Columns
+from serving.kept_catalogues import JoinedItems
 
 
 class ScoredList(Protocol):
@@ -127,6 +128,7 @@ class Shelf:
     popularity_in_category: Vector
     sellable: npt.NDArray[np.bool_]
     columns: Columns
+    joined: JoinedItems | None = None  # the items that it was made of, where answers are logged with their inputs
 
     @property
     def size(self) -> int:

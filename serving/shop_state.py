@@ -11,6 +11,7 @@ from threading import Lock
 
 from serving.catalogue import Catalogue, Item
 from serving.exploring import Exploration
+from serving.kept_catalogues import JoinedItems
 from serving.rules.impressions import Impressions
 from serving.rules.shop_rules import RulesInUse
 from serving.shelf import ServedModel, Shelf, join_catalogue
@@ -63,15 +64,28 @@ class ShopState:
     def apply(self, item: Item) -> bool:
         """Take over one changed item; says whether it was news."""
         with self._lock:
-            is_news = self.catalogue.put(item)
-            if is_news:
-                self.changes += 1
-                if self.shelf is not None:
-                    self.shelf.refresh(item)
-            return is_news
+            known = self.catalogue.get(item.item_id)
+            if known is not None and known.version >= item.version:
+                return False
+            joined = None if self.shelf is None else self.shelf.joined
+            if joined is not None:
+                joined.begin(item)
+            self.catalogue.put(item)
+            self.changes += 1
+            if self.shelf is not None:
+                self.shelf.refresh(item)
+            if joined is not None:
+                joined.end()
+                if joined.is_full and self._model is not None:
+                    self.shelf = self._joined(self._model)
+            return True
 
     def _joined(self, model: ServedModel) -> Shelf | None:
-        return join_catalogue(model, self.catalogue) if self.catalogue.items else None
+        if not self.catalogue.items:
+            return None
+        shelf = join_catalogue(model, self.catalogue)
+        shelf.joined = JoinedItems(dict(self.catalogue.items))
+        return shelf
 
 
 class ShopStates:

@@ -11,11 +11,12 @@ from dashboard.portal.boards import TIMES, BoardChart
 from dashboard.portal.columns import Column, column_named, column_of_metric
 from dashboard.portal.formats import Formats, ShownValue, named
 from dashboard.portal.published_marts import MartsBuild, MetricQuestion, TooSlow
-from dashboard.portal.shop_marts import ShopMarts
+from dashboard.portal.shop_marts import Condition, ShopMarts, SortKey
 from jishi.metrics import MetricQueryRefused, TimeRange, equals
 
 _MOST_BARS, _MOST_ROWS, _MOST_POINTS = 20, 100, 4000
 _OF_PERSONS = frozenset({"credit__sharer"})  # shown to members who may see persons, and to nobody else who sees the board
+_SHOP_DAYS = "fct_shop_days"
 _BY_MONTH = "_date__month"  # a date of something else than the metric, such as a customer's first order
 
 
@@ -88,11 +89,13 @@ def answer_of(
         return ChartAnswer(chart, None)
     except TooSlow:
         return ChartAnswer(chart, None, is_too_slow=True)
+    known = _known_days(marts, chart.metric, days)
+    nothing = 0 if known and marts.build.metrics[chart.metric].is_zero_without_rows else None
     if chart.kind == "line":
-        return ChartAnswer(chart, column, lines=_lines(formats, column, chart, answer))
+        return ChartAnswer(chart, column, lines=_lines(formats, column, chart, answer, known, nothing))
     pairs = [(_label(formats, chart, row.get(by) if by else None, unknown), row[chart.metric]) for row in answer]
     if chart.kind == "number":
-        pairs = pairs or [("", None)]
+        pairs = pairs or [("", nothing)]
     widest = max((float(value) for _, value in pairs if value is not None), default=0.0)
     return ChartAnswer(
         chart,
@@ -140,10 +143,38 @@ def _label(formats: Formats, chart: BoardChart, value: Any, unknown: str) -> str
             return named(value)
 
 
-def _lines(formats: Formats, column: Column, chart: BoardChart, answer: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Points of every day, week or month between the first and the last; one without data is null, and a gap is drawn there."""
-    by_day = {_day(row[str(chart.by)]): row[chart.metric] for row in answer}
-    days = list(_steps(min(by_day), max(by_day), str(chart.by))) if by_day else []
+def _known_days(marts: ShopMarts, metric: str, days: TimeRange) -> tuple[date, date] | None:
+    """The first and last of these days that the shop's marts know of a metric, also where nothing happened; None: no day."""
+    condition = {"shop": (), "storefront": (Condition("visitors", ">=", 0),)}.get(marts.build.metrics[metric].known_from or "")
+    if condition is None or not marts.has(_SHOP_DAYS, "shop_date", "visitors"):
+        return None
+    ends = [
+        row["shop_date"]
+        for newest in (False, True)
+        for row in marts.select(_SHOP_DAYS, ["shop_date"], condition, [SortKey("shop_date", newest)], limit=1)
+    ]
+    if not ends:
+        return None
+    first, last = max(ends[0], days.since or ends[0]), min(ends[1], days.until or ends[1])
+    return (first, last) if first <= last else None
+
+
+def _lines(
+    formats: Formats,
+    column: Column,
+    chart: BoardChart,
+    answer: Sequence[dict[str, Any]],
+    known: tuple[date, date] | None,
+    nothing: int | None,
+) -> dict[str, Any]:
+    """Points of each step: ``nothing`` where known days have no rows; what is unknown is null, and a gap is drawn there."""
+    grain = str(chart.by)
+    by_day: dict[date, Any] = {}
+    if known:
+        steps = list(_steps(_step_of(known[0], grain), known[1], grain))[-_MOST_POINTS:]
+        by_day = dict.fromkeys(steps, nothing)
+    by_day |= {_day(row[grain]): row[chart.metric] for row in answer}
+    days = list(_steps(min(by_day), max(by_day), grain)) if by_day else []
     values = [None if by_day.get(day) is None else float(formats.plain(column, by_day[day])) for day in days]
     return {
         "title": formats.label(column),
@@ -157,6 +188,17 @@ def _lines(formats: Formats, column: Column, chart: BoardChart, answer: Sequence
 
 def _day(value: Any) -> date:
     return value.date() if isinstance(value, datetime) else value
+
+
+def _step_of(day: date, grain: str) -> date:
+    """The first day of its week (a Monday) or month."""
+    match grain:
+        case "metric_time__week":
+            return day - timedelta(days=day.weekday())
+        case "metric_time__month":
+            return day.replace(day=1)
+        case _:
+            return day
 
 
 def _steps(first: date, last: date, grain: str) -> Iterator[date]:

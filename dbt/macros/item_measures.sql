@@ -15,9 +15,12 @@
     {{ sum_minor(of ~ 'returned_units') }} as returned_units
 {%- endmacro %}
 
-{#- The same of a group of items that may have none of them, with its rates. -#}
-{% macro item_group_measures(rows) -%}
-    {% for name in ['views', 'adds', 'viewed_visits', 'paid_visits', 'orders', 'orders_without_rate', 'returned_orders'] -%}
+{#- The same of a group of items that may have none of them, with its rates; `periods` says whether visits are known in it. -#}
+{% macro item_group_measures(rows, periods) -%}
+    {% for name in ['views', 'adds', 'viewed_visits', 'paid_visits'] -%}
+    case when {{ periods }}.has_storefront then coalesce({{ rows }}.{{ name }}, 0) end as {{ name }},
+    {% endfor -%}
+    {% for name in ['orders', 'orders_without_rate', 'returned_orders'] -%}
     coalesce({{ rows }}.{{ name }}, 0) as {{ name }},
     {% endfor -%}
     {% for name in ['units', 'revenue_minor', 'refunded_minor', 'net_revenue_minor', 'returned_units'] -%}

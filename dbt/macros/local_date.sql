@@ -29,6 +29,14 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- The share of a day that is over at an instant, 1 of a whole one; of one that has hardly begun, an hour's. -#}
+{% macro share_until(instant, starts_at, ends_at) -%}
+    least(1.0, greatest(
+        cast({{ epoch_ms(instant) }} - {{ epoch_ms(starts_at) }} as double),
+        3600000.0
+    ) / cast({{ epoch_ms(ends_at) }} - {{ epoch_ms(starts_at) }} as double))
+{%- endmacro %}
+
 {#- As a column of a select: one row for each midnight from a date to another, both included. -#}
 {% macro each_midnight(first, last) -%}
     {%- if target.type == 'spark' -%}

@@ -37,7 +37,8 @@ _USUAL: dict[str, Default] = {"count": 0, "sum": 0, "distinct": 0, "last_n": (),
 _ACTS = """
 ## Acts
 
-Events count under their type. Some hold more acts:
+Events count under their type, an order that is reported under two event ids twice (in marts and daily
+features once). Some hold more acts:
 
 """
 

@@ -35,6 +35,8 @@ UNITS = {
     "share": Bilingual("share of 1", "占比"),
     "multiple": Bilingual("times", "倍"),
 }
+# The shop's first day, or the first on which an act in its storefront is known: a till has none.
+KNOWN_FROM = ("shop", "storefront")
 _ADDITIVE = ("sum", "count", "sum_boolean")
 _SHOWN_AGGREGATION = {"count_distinct": "count distinct", "sum_boolean": "count where"}
 
@@ -49,6 +51,8 @@ class Metric:
 
     ``formula`` names columns of a mart or other metrics; ``unit`` is a key of UNITS; ``inputs`` are the metrics that it is
     computed from, none for one over a mart. ``is_additive``: values of parts of a shop or of a period add up to the whole's.
+    ``is_zero_without_rows``: where the mart has no row the number is 0, and not unknown; ``known_from`` says since when that is
+    so, a key of KNOWN_FROM, None where nobody said.
     """
 
     name: str
@@ -60,6 +64,8 @@ class Metric:
     owner: Bilingual
     inputs: tuple[str, ...]
     is_additive: bool
+    is_zero_without_rows: bool
+    known_from: str | None
 
     def as_dict(self) -> dict[str, Any]:
         """All fields for JSON, the unit in words beside its key."""
@@ -106,6 +112,8 @@ def _metric(name: str, raw: Mapping[str, Any], models: Mapping[str, Any]) -> Met
         owner=_joined(name, about, "owner"),
         inputs=inputs,
         is_additive=is_additive(name, raw),
+        is_zero_without_rows=is_zero_without_rows(name, raw),
+        known_from=_known_from(name, raw, models),
     )
 
 
@@ -155,6 +163,25 @@ def is_additive(name: str, raw: Mapping[str, Any]) -> bool:
         )
     aggregation = metric["type_params"]["metric_aggregation_params"] or {}
     return aggregation.get("agg") in _ADDITIVE and not aggregation["non_additive_dimension"]
+
+
+def is_zero_without_rows(name: str, raw: Mapping[str, Any]) -> bool:
+    """Whether nothing is 0: of counts, sums and what adds them, unless ``config.meta.is_null_without_rows`` is set."""
+    leaves = [*_leaves(name, raw)]
+    if any(_meta(leaf).get("is_null_without_rows") for leaf in leaves):
+        return False
+    aggregation = raw[name]["type_params"]["metric_aggregation_params"] or {}
+    return is_additive(name, raw) or aggregation.get("agg") == "count_distinct"
+
+
+def _known_from(name: str, raw: Mapping[str, Any], models: Mapping[str, Any]) -> str | None:
+    """What the metrics below say in ``config.meta.known_from``, or else their semantic models; the latest of all."""
+    origins = [_meta(leaf).get("known_from") or _meta(models[_source(leaf)]).get("known_from") for leaf in _leaves(name, raw)]
+    if None in origins:
+        return None
+    if unknown := set(map(str, origins)).difference(KNOWN_FROM):
+        raise MetricUndefined(f"metric {name!r} is known from {min(unknown)!r}; set known_from to {' or '.join(KNOWN_FROM)}")
+    return max(map(str, origins), key=KNOWN_FROM.index)
 
 
 def _bilingual(name: str, en: str | None, zh: str | None, field: str) -> Bilingual:

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from jishi.metrics.days import ALL_DAYS, TimeRange
-from jishi.metrics.definitions import Manifest, is_additive
+from jishi.metrics.definitions import Manifest, is_zero_without_rows
 from jishi.metrics.pruning import pruned
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ class MetricSql:
         except MetricFlowException as error:
             raise MetricQueryRefused(str(error)) from error
         # MetricFlow fills single counts and sums; a sum of those is null where none of them has a row.
-        sums = [name for name in metrics if self._metrics[name]["type"] == "derived" and is_additive(name, self._metrics)]
+        derived = [name for name in metrics if self._metrics[name]["type"] == "derived"]
+        sums = [name for name in derived if is_zero_without_rows(name, self._metrics)]
         filled = f" REPLACE ({', '.join(f'COALESCE({name}, 0) AS {name}' for name in sums)})" if sums else ""
         return f"SELECT *{filled} FROM (\n{sql}\n)"
 
@@ -151,8 +152,7 @@ def _located(manifest: Manifest, database: str | None) -> dict[str, Any]:
     # A count or sum of nothing is 0. dbt-core 1.12 drops the YAML's fill_nulls_with on its way here (its issue 13037).
     by_name = {metric["name"]: metric for metric in located["metrics"]}
     for name, metric in by_name.items():
-        aggregation = metric["type_params"]["metric_aggregation_params"] or {}
-        if is_additive(name, by_name) or aggregation.get("agg") == "count_distinct":
+        if is_zero_without_rows(name, by_name):
             metric["type_params"]["fill_nulls_with"] = 0
     return located
 

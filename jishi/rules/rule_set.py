@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from itertools import combinations
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
@@ -191,6 +191,10 @@ class RuleSet(BaseModel):
             if one.meets(other) and one.item_id == other.item_id:
                 raise ValueError(f"{one.name!r} and {other.name!r} pin {one.item_id!r} twice in one list; drop one")
         return self
+
+    def stated(self) -> list[dict[str, Any]]:
+        """The rules as plain values, without what is default."""
+        return [rule.model_dump(mode="json", exclude_defaults=True) | {"kind": rule.kind} for rule in self.rules]
 
     def of_kind(self, kind: type[_Kind]) -> Iterator[_Kind]:
         """The rules of one kind."""

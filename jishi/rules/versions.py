@@ -121,8 +121,7 @@ class RuleVersions:
             facts = VersionFacts(
                 shop_id=self._shop_id, version=newest + 1, published_at=now, published_by=by, note=note, restores=restores
             )
-            stated = [rule.model_dump(mode="json", exclude_defaults=True) | {"kind": rule.kind} for rule in rules.rules]
-            write_json(self._file(facts.version), {"facts": facts.model_dump(mode="json"), "rules": stated})
+            write_json(self._file(facts.version), {"facts": facts.model_dump(mode="json"), "rules": rules.stated()})
             fsync_folder(self._folder)
             return RuleVersion(facts, rules)
 

@@ -12,7 +12,7 @@ from scipy.special import ndtr
 from models.algorithms.recommender import NotFitted, Scores, State
 from models.algorithms.timed_model import check_items
 from models.data.sequences import Numbers
-from models.data.snapshot import DAY, Moment, Values
+from models.data.snapshot import DAY, Snapshot, Values
 
 SHORTEST_GAP_DAYS = 0.5  # days; orders closer together are one purchase
 
@@ -31,7 +31,7 @@ class Rhythms:
     quiet_days: Values
 
 
-def rhythms(moment: Moment) -> Rhythms:
+def rhythms(moment: Snapshot) -> Rhythms:
     """Rhythms of the moment's payments; payments of one item less than half a day apart count as one."""
     paid = moment.acts.kind == "pay"
     person, item = moment.acts.person[paid], moment.acts.item[paid]
@@ -73,7 +73,7 @@ class BuyAgain:
         self.log_gap_: Values | None = None
         self.again_: Values | None = None
 
-    def fit(self, moment: Moment) -> Self:
+    def fit(self, moment: Snapshot) -> Self:
         """Learn each item's gap and how often it is bought again."""
         known = rhythms(moment)
         gaps = known.purchases - 1
@@ -95,11 +95,11 @@ class BuyAgain:
         log_gap, again = self._fitted()
         return np.asarray(again * ndtr((np.log(self.horizon_days) - log_gap) / self.spread))
 
-    def score(self, moment: Moment) -> Scores:
+    def score(self, moment: Snapshot) -> Scores:
         """The chance for each person and item; 0 for what a person never bought."""
         return np.asarray(self.due(moment).toarray())
 
-    def due(self, moment: Moment) -> sparse.csr_matrix:
+    def due(self, moment: Snapshot) -> sparse.csr_matrix:
         """The same, persons × items, with entries only for what a person bought."""
         log_gap, again = self._fitted()
         check_items(moment, len(log_gap))

@@ -152,12 +152,15 @@ class Explorer:
         chances = self.probabilities(eligible)
         is_possible = bool(chances.any()) and self.slot < slots and self.budget.has_room(slots, self.slot)
         rate = self.rate if is_possible else 0.0
-        if rng.random() >= rate:
-            self.budget.spend(slots, None)
-            return Decision(self.policy, self.slot, None, 1 - rate, rate, chances)
-        item = int(rng.choice(len(chances), p=chances))
-        self.budget.spend(slots, self.slot)
-        return Decision(self.policy, self.slot, item, rate * float(chances[item]), rate, chances)
+        item = drawn_item(rate, chances, rng)
+        self.budget.spend(slots, None if item is None else self.slot)
+        propensity = 1 - rate if item is None else rate * float(chances[item])
+        return Decision(self.policy, self.slot, item, propensity, rate, chances)
+
+
+def drawn_item(rate: float, chances: Numbers, rng: np.random.Generator) -> int | None:
+    """The item that a slot explores with probability ``rate``; None: it keeps the ranked one."""
+    return int(rng.choice(len(chances), p=chances)) if rng.random() < rate else None
 
 
 def prior_rates(

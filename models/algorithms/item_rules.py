@@ -24,7 +24,7 @@ class RulesOfItems:
         self.decay = decay
         self.rules_: sparse.csr_matrix | None = None
 
-    def weigh(self, prefixes: Sequences) -> sparse.csr_matrix:
+    def score(self, prefixes: Sequences) -> sparse.csr_matrix:
         """Σ over the prefix of e^(−back / decay) × rule; with a decay of 0 the last item alone asks."""
         if self.rules_ is None:
             raise NotFitted(f"fit {self.name} first")
@@ -33,7 +33,7 @@ class RulesOfItems:
         return sparse.csr_matrix(asked @ self.rules_, dtype=np.float32)
 
     def asked(self, prefix: Sequence[int]) -> list[tuple[int, float]]:
-        """Items of one prefix (oldest first) with the weight that ``weigh`` gives each of its places, newest first."""
+        """Items of one prefix (oldest first) with the weight that ``score`` gives each of its places, newest first."""
         if self.decay == 0:
             return [(prefix[-1], 1.0)] if prefix else []
         return [(item, float(np.exp(-back / self.decay))) for back, item in enumerate(reversed(prefix))]
@@ -54,44 +54,6 @@ class RulesOfItems:
     def from_state(self, state: State) -> Self:
         """Take over rules."""
         self.rules_ = unpack("rules", state)
-        return self
-
-
-class SequentialRules(RulesOfItems):
-    """Shares of the items that followed within ``gap`` clicks, each counting 1 / distance (Ludewig & Jannach, UMUAI 2018).
-
-    With ``backwards`` a rule says what came before an item. ``gap`` 1 and ``decay`` 0 make the first-order Markov chain.
-    """
-
-    name = "rules"
-
-    def __init__(self, gap: int = 10, decay: float = 0.0, *, backwards: bool = False) -> None:
-        super().__init__(decay)
-        self.gap = gap
-        self.backwards = backwards
-
-    def fit(self, sessions: Sequences) -> Self:
-        """Count pairs and divide by the sum of each item's."""
-        self.rules_ = shares(pair_counts(check_sessions(sessions), self.gap, self.backwards))
-        return self
-
-
-class Together(RulesOfItems):
-    """Cosine-like strength of pairs that meet within ``gap`` clicks, in either order; ``shrinkage`` tames rare items."""
-
-    name = "together"
-
-    def __init__(self, gap: int = 10, decay: float = 2.0, shrinkage: float = 5.0) -> None:
-        super().__init__(decay)
-        self.gap = gap
-        self.shrinkage = shrinkage
-
-    def fit(self, sessions: Sequences) -> Self:
-        """Count pairs and divide by the roots of both items' sums."""
-        counts = pair_counts(check_sessions(sessions), self.gap, backwards=False)
-        both = counts + counts.T
-        scale = sparse.diags((np.asarray(both.sum(axis=1)).ravel() + self.shrinkage) ** -0.5)
-        self.rules_ = sparse.csr_matrix(scale @ both @ scale, dtype=np.float32)
         return self
 
 
@@ -119,25 +81,3 @@ class ItemRules(RulesOfItems):
         others.eliminate_zeros()
         self.rules_ = others
         return self
-
-
-def pair_counts(sessions: Sequences, gap: int, backwards: bool) -> sparse.csr_matrix:
-    """Items × items: Σ 1 / distance over pairs of clicks of a session at most ``gap`` apart, the earlier one in the row."""
-    row, flat = sessions.row(), sessions.flat
-    rows, columns, values = [], [], []
-    for distance in range(1, gap + 1):
-        inside = row[:-distance] == row[distance:]
-        rows.append(flat[:-distance][inside])
-        columns.append(flat[distance:][inside])
-        values.append(np.full(int(inside.sum()), 1 / distance, dtype=np.float32))
-    first, second = np.concatenate(rows), np.concatenate(columns)
-    places = (second, first) if backwards else (first, second)
-    counts = sparse.csr_matrix((np.concatenate(values), places), shape=(sessions.items, sessions.items))
-    counts.sum_duplicates()
-    return counts
-
-
-def shares(counts: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Each row divided by its sum; empty rows stay empty."""
-    sums = np.asarray(counts.sum(axis=1)).ravel()
-    return sparse.csr_matrix(sparse.diags((1 / np.where(sums > 0, sums, 1)).astype(np.float32)) @ counts, dtype=np.float32)

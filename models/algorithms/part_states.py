@@ -3,19 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
-from models.algorithms.recommender import State
-
-
-class Stateful(Protocol):
-    """Whatever has a state."""
-
-    def state(self) -> State:
-        """Arrays by name."""
-
-    def from_state(self, state: State) -> object:
-        """Take over arrays."""
+from models.algorithms.recommender import State, Stateful
 
 
 def joined(parts: Mapping[str, Stateful]) -> State:

@@ -1,8 +1,11 @@
-"""The one protocol of all recommenders, and how scores become a list."""
+"""The one protocol of all algorithms (fit, score, state), and how scores become a list.
+
+What is learnt from and asked about differs: a matrix of persons and items, sequences, baskets, or a shop's snapshot.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import numba
 import numpy as np
@@ -12,13 +15,40 @@ from scipy import sparse
 Scores = npt.NDArray[np.float32]
 Items = npt.NDArray[np.int64]
 State = dict[str, npt.NDArray[np.generic]]
+Acts = TypeVar("Acts", contravariant=True)
 
 
-class Recommender(Protocol):
-    """Fit on a matrix of persons × items, then score any histories over the same items.
+class Stateful(Protocol):
+    """Whatever can be stored as arrays."""
 
-    Histories need not be of persons of the training matrix: what a model knows of a person is the history that it is shown.
+    def state(self) -> State:
+        """Fitted arrays by name, enough to restore the model."""
+
+    def from_state(self, state: State) -> Self:
+        """Take over fitted arrays."""
+
+
+class Algorithm(Stateful, Protocol[Acts]):
+    """Fit on acts of one kind, then score the items for any rows of that kind.
+
+    Rows need not be of persons of the fit: what a model knows of a person is what it is shown.
     """
+
+    name: str
+
+    def fit(self, acts: Acts, /) -> Self:
+        """Learn."""
+
+    def score(self, acts: Acts, /) -> Any:
+        """Scores of the items for each row, shape (rows, items), float32; higher is better. Needs ``fit`` or ``from_state``.
+
+        A dense array with a score of every item, or a sparse matrix with scores above zero of some; the others follow by
+        their numbers, which are those of falling popularity.
+        """
+
+
+class Recommender(Stateful, Protocol):
+    """An algorithm on a matrix of persons × items, which also learns what sells."""
 
     name: str
 
@@ -27,12 +57,6 @@ class Recommender(Protocol):
 
     def score(self, histories: sparse.csr_matrix) -> Scores:
         """Scores of every item for each row, shape (rows, items); higher is better. Needs ``fit`` or ``from_state``."""
-
-    def state(self) -> State:
-        """Fitted arrays by name, enough to restore the model."""
-
-    def from_state(self, state: State) -> Self:
-        """Take over fitted arrays."""
 
 
 class NotFitted(RuntimeError):

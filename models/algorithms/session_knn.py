@@ -60,7 +60,7 @@ class SessionKNN:
         self.sessions_, self.index_ = held, by_item
         return self
 
-    def weigh(self, prefixes: Sequences) -> sparse.csr_matrix:
+    def score(self, prefixes: Sequences) -> sparse.csr_matrix:
         """Idf-weighted sums over the neighbours of each prefix."""
         if self.sessions_ is None or self.index_ is None or self.idf_ is None:
             raise NotFitted("fit the session kNN first")

@@ -13,7 +13,7 @@ from models.algorithms.session_knn import SessionKNN
 
 
 class LiveSessionKNN:
-    """Answers one prefix as ``SessionKNN.weigh`` does, from the same arrays.
+    """Answers one prefix as ``SessionKNN.score`` does, from the same arrays.
 
     It keeps one number a session and one an item to add up in, which every answer leaves at zero, so an instance is for one
     thread. Work is bounded by the items of the prefix × ``per_item`` sessions, and the neighbours' items.

@@ -1,34 +1,11 @@
-"""The protocol of all session models, and how their weights become lists."""
+"""Algorithms on sessions: what may come next after any prefix, oldest item first."""
 
 from __future__ import annotations
 
-from typing import Protocol, Self
-
-from scipy import sparse
-
-from models.algorithms.recommender import State
+from models.algorithms.recommender import Algorithm
 from models.data.sequences import Sequences
 
-
-class SessionModel(Protocol):
-    """Fit on whole sessions, oldest first, then weigh the items that may come next after any prefix.
-
-    Items are numbered by falling popularity, so that what a model says nothing about follows in that order.
-    """
-
-    name: str
-
-    def fit(self, sessions: Sequences) -> Self:
-        """Learn from sessions."""
-
-    def weigh(self, prefixes: Sequences) -> sparse.csr_matrix:
-        """Weights above zero of some items for each prefix, shape (prefixes, items), float32; higher is likelier."""
-
-    def state(self) -> State:
-        """Fitted arrays by name, enough to restore the model."""
-
-    def from_state(self, state: State) -> Self:
-        """Take over fitted arrays."""
+SessionModel = Algorithm[Sequences]  # fits whole sessions, scores the items that may follow prefixes
 
 
 def check_sessions(sessions: Sequences) -> Sequences:

@@ -41,7 +41,7 @@ class Succession:
         self.rules_ = top_entries(shares, self.most)
         return self
 
-    def weigh(self, histories: Purchases) -> sparse.csr_matrix:
+    def score(self, histories: Purchases) -> sparse.csr_matrix:
         """Sums over the last basket."""
         if self.rules_ is None:
             raise NotFitted("fit the succession model first")

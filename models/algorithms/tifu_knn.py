@@ -58,7 +58,7 @@ class TIFUKNN:
         in_group = np.where(group == groups - 1, count - group * size, size)
         return purchases.summed(self.fade_across**group * self.fade_in_group**place / (in_group * groups))
 
-    def weigh(self, histories: Purchases) -> sparse.csr_matrix:
+    def score(self, histories: Purchases) -> sparse.csr_matrix:
         """Own vector and neighbours' mean; a person found among the neighbours is left out of them."""
         if self.vectors_ is None:
             raise NotFitted("fit TIFU-kNN first")
@@ -78,7 +78,7 @@ class TIFUKNN:
         return sparse.csr_matrix(sparse.diags((np.diff(mine.indptr) > 0).astype(np.float32)) @ weights, dtype=np.float32)
 
     def parts(self, histories: Purchases) -> tuple[sparse.csr_matrix, sparse.csr_matrix, sparse.csr_matrix]:
-        """What ``weigh`` adds up: own vectors (weighed), shares of neighbours (weighed), and the neighbours' vectors."""
+        """What ``score`` adds up: own vectors (weighed), shares of neighbours (weighed), and the neighbours' vectors."""
         if self.vectors_ is None:
             raise NotFitted("fit TIFU-kNN first")
         mine, others = self.vectors(check_range(histories)), self.vectors_

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from models.algorithms.item_rules import ItemRules, SequentialRules, Together
+from models.algorithms.item_rules import ItemRules
+from models.algorithms.sequential_rules import SequentialRules
 from models.algorithms.session_knn import SessionKNN
 from models.algorithms.session_model import SessionModel
+from models.algorithms.together import Together
 
 ITEM_DECAY = 2.0  # entries; how fast the items before the page's lose weight
 CART_DECAY = 1e6  # all lines of a cart count alike

@@ -9,102 +9,103 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from models.algorithms.buy_again import BuyAgain
-from models.algorithms.item_lists import Trending, WindowedPopularity
 from models.algorithms.personal_frequency import PersonalFrequency
 from models.algorithms.recommender import top_k
 from models.algorithms.sparse_rows import top_entries
 from models.algorithms.tifu_knn import TIFUKNN
 from models.algorithms.top_products import top_products, top_products_with_causes
+from models.algorithms.trending import Trending
+from models.algorithms.windowed_popularity import WindowedPopularity
 from models.candidates.pairs import Candidates, look_up
-from models.candidates.person_lists import LENGTH, Lists, origin
-from models.candidates.training_context import TrainingSet
+from models.candidates.person_lists import LENGTH, PersonLists, origin
+from models.candidates.training_context import TrainingContext
 from models.data.sequences import Numbers
 
 BATCH = 256
 NEIGHBOURS_ITEMS = 150  # of each neighbour: what one of 300 hardly bought moves no list
 
 
-def personal_frequency(training_set: TrainingSet) -> Lists:
+def personal_frequency(training_context: TrainingContext) -> PersonLists:
     """What a person bought in many baskets, the latest ones counting most."""
-    weights = PersonalFrequency(fade=0.9).weigh(training_set.baskets)
-    return _of_matrix(training_set, weights, None)
+    weights = PersonalFrequency(fade=0.9).score(training_context.baskets)
+    return _of_matrix(training_context, weights, None)
 
 
-def tifu_knn(training_set: TrainingSet) -> Lists:
+def tifu_knn(training_context: TrainingContext) -> PersonLists:
     """Personal frequency with two decays, mixed with the baskets of similar persons (``models.algorithms.tifu_knn``)."""
-    model = TIFUKNN().fit(training_set.baskets)
-    mine, near, others = model.parts(training_set.baskets)
+    model = TIFUKNN().fit(training_context.baskets)
+    mine, near, others = model.parts(training_context.baskets)
     effects = sparse.vstack([mine, top_entries(others, NEIGHBOURS_ITEMS)], format="csr")
-    causes = sparse.hstack([sparse.identity(training_set.persons, dtype=np.float32), near], format="csr")
-    items, weights = top_products(causes, effects, training_set.fill, LENGTH)
-    return Lists.of(items, weights, _bought(training_set, items, "people_like_you"))
+    causes = sparse.hstack([sparse.identity(training_context.persons, dtype=np.float32), near], format="csr")
+    items, weights = top_products(causes, effects, training_context.fill, LENGTH)
+    return PersonLists.of(items, weights, _bought(training_context, items, "people_like_you"))
 
 
-def item_knn(training_set: TrainingSet) -> Lists:
+def item_knn(training_context: TrainingContext) -> PersonLists:
     """Items near those of a person's history, among them the history itself."""
     items, weights, because = top_products_with_causes(
-        training_set.histories, training_set.item_knn.with_self_weight(), training_set.fill, LENGTH
+        training_context.histories, training_context.item_knn.with_self_weight(), training_context.fill, LENGTH
     )
     is_history = because == items
-    origins = np.where(is_history, _bought(training_set, items, "seen_before"), origin("like_yours"))
-    return Lists.of(items, weights, origins, np.where(is_history, -1, because))
+    origins = np.where(is_history, _bought(training_context, items, "seen_before"), origin("like_yours"))
+    return PersonLists.of(items, weights, origins, np.where(is_history, -1, because))
 
 
-def als(training_set: TrainingSet) -> Lists:
+def als(training_context: TrainingContext) -> PersonLists:
     """Long-term taste: factors of a person and an item."""
-    item_factors = np.asarray(training_set.als.state()["item_factors"], dtype=np.float32)
-    items = np.full((training_set.persons, LENGTH), -1, dtype=np.int64)
+    item_factors = np.asarray(training_context.als.state()["item_factors"], dtype=np.float32)
+    items = np.full((training_context.persons, LENGTH), -1, dtype=np.int64)
     weights = np.zeros(items.shape, dtype=np.float32)
-    for start in range(0, training_set.persons, BATCH):
+    for start in range(0, training_context.persons, BATCH):
         with threadpool_limits(1, user_api="blas"):  # too little work to wake other threads for
-            scores = np.asarray(training_set.person_factors[start : start + BATCH] @ item_factors.T, dtype=np.float32)
+            scores = np.asarray(training_context.person_factors[start : start + BATCH] @ item_factors.T, dtype=np.float32)
         best = top_k(scores, LENGTH)
         values = np.take_along_axis(scores, best, axis=1)
         here = (slice(start, start + len(best)), slice(0, best.shape[1]))
         items[here], weights[here] = np.where(values > 0, best, -1), np.maximum(values, 0)
-    return Lists.of(items, weights, "taste")
+    return PersonLists.of(items, weights, "taste")
 
 
-def buy_again(training_set: TrainingSet) -> Lists:
+def buy_again(training_context: TrainingContext) -> PersonLists:
     """What a person is due to buy again, by the rhythm of the person and the item (``models.algorithms.buy_again``)."""
-    return _of_matrix(training_set, BuyAgain().fit(training_set.moment).due(training_set.moment), "due_again")
+    return _of_matrix(training_context, BuyAgain().fit(training_context.moment).due(training_context.moment), "due_again")
 
 
-def windowed_popularity(training_set: TrainingSet) -> Lists:
+def windowed_popularity(training_context: TrainingContext) -> PersonLists:
     """What sold within the last 14 days, for everybody."""
-    return _same_for_all(training_set, WindowedPopularity().fit(training_set.moment).state()["strength"], "popularity")
+    return _same_for_all(training_context, WindowedPopularity().fit(training_context.moment).state()["strength"], "popularity")
 
 
-def trending(training_set: TrainingSet) -> Lists:
+def trending(training_context: TrainingContext) -> PersonLists:
     """What is acted upon more than usual these days, for everybody."""
-    return _same_for_all(training_set, Trending().fit(training_set.moment).state()["strength"], "trending")
+    return _same_for_all(training_context, Trending().fit(training_context.moment).state()["strength"], "trending")
 
 
-PERSONAL_LISTS: dict[str, Callable[[TrainingSet], Lists]] = {
+PERSONAL_LISTS: dict[str, Callable[[TrainingContext], PersonLists]] = {
     build.__name__: build for build in (personal_frequency, tifu_knn, item_knn, als, buy_again, windowed_popularity, trending)
 }
 
 
-def _of_matrix(training_set: TrainingSet, weights: sparse.csr_matrix, origin_name: str | None) -> Lists:
+def _of_matrix(training_context: TrainingContext, weights: sparse.csr_matrix, origin_name: str | None) -> PersonLists:
     """The top entries of persons × items; without ``origin_name`` the origin of each is how often the person bought it."""
     items, values = top_products(
-        weights, sparse.identity(training_set.items, dtype=np.float32, format="csr"), training_set.fill, LENGTH
+        weights, sparse.identity(training_context.items, dtype=np.float32, format="csr"), training_context.fill, LENGTH
     )
-    return Lists.of(items, values, origin_name or _bought(training_set, items, "bought_before"))
+    return PersonLists.of(items, values, origin_name or _bought(training_context, items, "bought_before"))
 
 
-def _same_for_all(training_set: TrainingSet, strength: np.ndarray, origin_name: str) -> Lists:
-    order = np.lexsort((np.arange(training_set.items), -strength))[:LENGTH]
+def _same_for_all(training_context: TrainingContext, strength: np.ndarray, origin_name: str) -> PersonLists:
+    order = np.lexsort((np.arange(training_context.items), -strength))[:LENGTH]
     items = np.full(LENGTH, -1, dtype=np.int64)
     weights = np.zeros(LENGTH, dtype=np.float32)
     items[: len(order)], weights[: len(order)] = np.where(strength[order] > 0, order, -1), strength[order]
-    return Lists.of(items[None], weights[None], origin_name)
+    return PersonLists.of(items[None], weights[None], origin_name)
 
 
-def _bought(training_set: TrainingSet, items: Numbers, otherwise: str) -> Numbers:
+def _bought(training_context: TrainingContext, items: Numbers, otherwise: str) -> Numbers:
     """Origin of each entry: bought in two baskets or more, in one, or ``otherwise``."""
     row = np.repeat(np.arange(len(items)), items.shape[1])
-    pairs = Candidates(row, np.maximum(items, 0).ravel(), np.empty(0, np.float32), len(items), training_set.items)
-    count = look_up(training_set.bought, pairs)[0].reshape(items.shape)
+    pairs = Candidates(row, np.maximum(items, 0).ravel(), np.empty(0, np.float32), len(items), training_context.items)
+    count = look_up(training_context.bought, pairs)[0].reshape(items.shape)
     often, before = origin("bought_often"), origin("bought_before")
     return np.where(count >= 2, often, np.where(count >= 1, before, origin(otherwise)))

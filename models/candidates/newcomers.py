@@ -8,7 +8,7 @@ import numpy as np
 
 from models.algorithms.exploration import Belief
 from models.algorithms.recommender import State
-from models.candidates.person_lists import Lists
+from models.candidates.person_lists import PersonLists
 from models.data.sequences import Numbers
 
 EXPLORED_PLACE = 4  # from 0: the place of a list that explores, which beliefs are about
@@ -24,7 +24,7 @@ class Newcomers:
 
     items: Numbers
     belief: Belief
-    nearest: Lists
+    nearest: PersonLists
 
     def states(self) -> dict[str, State]:
         """Arrays by file name."""
@@ -41,7 +41,7 @@ class Newcomers:
         if len(numbers) == 0 or numbers.min() < 0 or numbers.max() >= items or (np.diff(numbers) <= 0).any():
             raise BadNewcomers(f"newcomers name an item that is not among the {items}, or one twice")
         belief = Belief(state["a"].astype(np.float64), state["b"].astype(np.float64))
-        return cls(numbers, belief, Lists.from_state(states["newcomers_nearest"], persons, items))
+        return cls(numbers, belief, PersonLists.from_state(states["newcomers_nearest"], persons, items))
 
 
 FILES = ("newcomers", "newcomers_nearest")

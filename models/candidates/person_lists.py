@@ -35,7 +35,7 @@ class PersonalList:
 
 
 @dataclass(frozen=True)
-class Lists:
+class PersonLists:
     """Persons × places: item (−1 for none), weight above zero, number of the origin in ``ORIGINS``, item that was the cause.
 
     Of a list that is the same for everybody there is one row.
@@ -47,13 +47,13 @@ class Lists:
     because: npt.NDArray[np.int32]
 
     @classmethod
-    def of(cls, items: Numbers, weights: Scores, origin: Numbers | str, because: Numbers | None = None) -> Lists:
+    def of(cls, items: Numbers, weights: Scores, origin: Numbers | str, because: Numbers | None = None) -> PersonLists:
         """From lists with one origin, or a number of one for each entry."""
         numbers = np.full(items.shape, _NUMBER[origin]) if isinstance(origin, str) else origin
         causes = np.full(items.shape, -1) if because is None else because
         return cls(items.astype(np.int32), weights.astype(np.float32), numbers.astype(np.int8), causes.astype(np.int32))
 
-    def weigh(self, persons: Numbers, items: int) -> sparse.csr_matrix:
+    def matrix(self, persons: Numbers, items: int) -> sparse.csr_matrix:
         """Persons × items; nothing for a person of number −1."""
         rows = self._rows(persons)
         known = (self.items[rows] >= 0) & (persons >= 0)[:, None]
@@ -64,10 +64,10 @@ class Lists:
         """Where the list of each person stands."""
         return persons if len(self.items) > 1 else np.zeros(len(persons), dtype=np.int64)
 
-    def head(self, places: int) -> Lists:
+    def head(self, places: int) -> PersonLists:
         """The first places of each list."""
         here = (slice(None), slice(0, places))
-        return Lists(self.items[here], self.weights[here], self.origins[here], self.because[here])
+        return PersonLists(self.items[here], self.weights[here], self.origins[here], self.because[here])
 
     def of_person(self, person: int) -> PersonalList:
         """One person's list."""
@@ -82,7 +82,7 @@ class Lists:
         return {name: getattr(self, name) for name in ("items", "weights", "origins", "because")}
 
     @classmethod
-    def from_state(cls, state: State, persons: int, items: int) -> Lists:
+    def from_state(cls, state: State, persons: int, items: int) -> PersonLists:
         """Lists of so many persons, or one for all of them, over so many items. Raises BadLists."""
         if set(state) != {"items", "weights", "origins", "because"}:
             raise BadLists(f"lists have the arrays items, weights, origins and because, found {sorted(state)}")

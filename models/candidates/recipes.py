@@ -11,7 +11,7 @@ from scipy import sparse
 
 from models.algorithms.session_model import SessionModel
 from models.algorithms.sparse_rows import largest
-from models.candidates.person_lists import Lists
+from models.candidates.person_lists import PersonLists
 from models.data.interactions import Interactions
 from models.data.sequences import Numbers, Sequences
 
@@ -94,15 +94,15 @@ class Fitted:
     """Every model that some recipe needs, by name."""
 
     contexts: dict[str, SessionModel]
-    lists: dict[str, Lists]
+    lists: dict[str, PersonLists]
 
-    def weigh(self, recipe: Recipe, given: Sequences, person: Numbers, masked: sparse.csr_matrix) -> sparse.csr_matrix:
+    def score(self, recipe: Recipe, given: Sequences, person: Numbers, masked: sparse.csr_matrix) -> sparse.csr_matrix:
         """Weights of items for each row of given items and its person, shape of ``masked``; masked items have none."""
         total = sparse.csr_matrix(masked.shape, dtype=np.float32)
         if recipe.context is not None:
-            total = total + _share(self.contexts[recipe.context].weigh(given), masked)
+            total = total + _share(self.contexts[recipe.context].score(given), masked)
         if recipe.personal is not None:
-            personal = _share(self.lists[recipe.personal].weigh(person, masked.shape[1]), masked)
+            personal = _share(self.lists[recipe.personal].matrix(person, masked.shape[1]), masked)
             total = total + np.float32(recipe.personal_share) * personal
         return sparse.csr_matrix(total)
 

@@ -9,7 +9,7 @@ from models.algorithms.item_rules import ItemRules
 from models.algorithms.recommender import State
 from models.algorithms.session_model import SessionModel
 from models.candidates.context_models import CONTEXTS
-from models.candidates.person_lists import Lists
+from models.candidates.person_lists import PersonLists
 from models.candidates.recipes import Fitted, Recipe
 
 
@@ -34,12 +34,12 @@ def load(recipes: Iterable[Recipe], read: Callable[[str], State], item_knn: Item
     """The models of the recipes. ``read`` gives the arrays of a file. Raises what ``read`` raises, BadLists and KeyError."""
     items = item_knn.similarities().shape[0]
     contexts: dict[str, SessionModel] = {}
-    lists: dict[str, Lists] = {}
+    lists: dict[str, PersonLists] = {}
     for recipe in recipes:
         if recipe.context is not None and recipe.context not in contexts:
             contexts[recipe.context] = _load_context(recipe.context, read, item_knn)
         if recipe.personal is not None and recipe.personal not in lists:
-            lists[recipe.personal] = Lists.from_state(read(_lists(recipe.personal)), persons, items)
+            lists[recipe.personal] = PersonLists.from_state(read(_lists(recipe.personal)), persons, items)
     return Fitted(contexts, lists)
 
 

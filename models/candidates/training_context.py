@@ -14,12 +14,12 @@ from models.algorithms.recommender import Scores
 from models.data.baskets import Purchases
 from models.data.interactions import Interactions, by_sales
 from models.data.sequences import Numbers
-from models.data.snapshot import Moment, moment_at, nothing_known
-from models.data.visits import Owned, orders, purchases, visits
+from models.data.snapshot import Snapshot, nothing_known, snapshot_at
+from models.data.visits import PersonSequences, orders, purchases, visits
 
 
 @dataclass(frozen=True)
-class TrainingSet:
+class TrainingContext:
     """Acts that had happened and were known before ``as_of``, and the matrix models that were fitted on them.
 
     ``person_factors`` are those of ``als`` for every person.
@@ -32,7 +32,7 @@ class TrainingSet:
     person_factors: Scores
 
     @classmethod
-    def of(cls, acts: Interactions, as_of: np.datetime64, item_knn: ItemKNN, als: ALS) -> TrainingSet:
+    def of(cls, acts: Interactions, as_of: np.datetime64, item_knn: ItemKNN, als: ALS) -> TrainingContext:
         """The training set of fitted matrix models, with every person folded into the factors of ``als``."""
         return cls(acts, as_of, item_knn, als, als.fold_in(acts.matrix()))
 
@@ -57,12 +57,12 @@ class TrainingSet:
         return self.acts.matrix()
 
     @cached_property
-    def visits(self) -> Owned:
+    def visits(self) -> PersonSequences:
         """Visits, oldest first."""
         return visits(self.acts)
 
     @cached_property
-    def orders(self) -> Owned:
+    def orders(self) -> PersonSequences:
         """Orders, oldest first."""
         return orders(self.acts)
 
@@ -77,6 +77,6 @@ class TrainingSet:
         return self.baskets.summed(np.ones(len(self.baskets)))
 
     @cached_property
-    def moment(self) -> Moment:
+    def moment(self) -> Snapshot:
         """The acts as timed models read them, without catalogue facts."""
-        return moment_at(self.acts, nothing_known(self.items), self.as_of)
+        return snapshot_at(self.acts, nothing_known(self.items), self.as_of)

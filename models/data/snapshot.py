@@ -48,7 +48,7 @@ def nothing_known(items: int) -> Goods:
 
 
 @dataclass(frozen=True)
-class Moment:
+class Snapshot:
     """Acts that had happened and were known before ``as_of`` (UTC), of all persons of ``acts.person_ids``.
 
     ``segment`` is the number of each person's segment (city, membership, …), −1 for none.
@@ -84,7 +84,7 @@ class Moment:
         """Days from each act to the instant, above zero."""
         return np.asarray((self.as_of - self.acts.occurred_at) / DAY, dtype=np.float64)
 
-    def of(self, persons: Numbers) -> Moment:
+    def of(self, persons: Numbers) -> Snapshot:
         """The same moment for some persons only, in rising order."""
         place = np.full(self.persons, -1, dtype=np.int64)
         place[persons] = np.arange(len(persons))
@@ -98,13 +98,13 @@ class Moment:
             kept.occurred_at,
             kept.received_at,
         )
-        return Moment(acts, self.goods, self.as_of, self.segment[persons])
+        return Snapshot(acts, self.goods, self.as_of, self.segment[persons])
 
 
-def moment_at(acts: Interactions, goods: Goods, as_of: np.datetime64, segment: Numbers | None = None) -> Moment:
+def snapshot_at(acts: Interactions, goods: Goods, as_of: np.datetime64, segment: Numbers | None = None) -> Snapshot:
     """The moment of an instant: later acts and acts known later are left out. Without ``segment`` nobody has one."""
     known = acts.where((acts.occurred_at < as_of) & (acts.received_at < as_of))
-    return Moment(known, goods, as_of, np.full(len(acts.person_ids), -1, dtype=np.int64) if segment is None else segment)
+    return Snapshot(known, goods, as_of, np.full(len(acts.person_ids), -1, dtype=np.int64) if segment is None else segment)
 
 
 def usual_prices(item: Numbers, at: Instants, price: Values, items: int, as_of: np.datetime64, days: float = 28) -> Values:

@@ -18,7 +18,7 @@ _DAY = np.timedelta64(1, "D")
 
 
 @dataclass(frozen=True)
-class Owned:
+class PersonSequences:
     """Sequences of items with the person and the start of each; of the entries ``is_view`` marks views, ``at`` says when."""
 
     person: Numbers
@@ -30,13 +30,15 @@ class Owned:
     def __len__(self) -> int:
         return len(self.person)
 
-    def take(self, rows: Numbers) -> Owned:
+    def take(self, rows: Numbers) -> PersonSequences:
         """Some rows, in that order."""
         place = Sequences(np.arange(len(self.at)), self.items.starts, len(self.at)).take(rows).flat
-        return Owned(self.person[rows], self.started_at[rows], self.items.take(rows), self.is_view[place], self.at[place])
+        return PersonSequences(
+            self.person[rows], self.started_at[rows], self.items.take(rows), self.is_view[place], self.at[place]
+        )
 
 
-def visits(acts: Interactions) -> Owned:
+def visits(acts: Interactions) -> PersonSequences:
     """What each person acted upon without a pause of 30 minutes, oldest first; visits ordered by their start, then person.
 
     Acts on one item in a row (looked at, put into the cart, paid) are one entry: nobody needs to be led to where they are.
@@ -48,7 +50,7 @@ def visits(acts: Interactions) -> Owned:
     return _in_order(person[kept], item[kept], at[kept], is_view[kept], begins[kept], len(acts.item_ids))
 
 
-def orders(acts: Interactions) -> Owned:
+def orders(acts: Interactions) -> PersonSequences:
     """The distinct items that each person paid for in one instant, rising; orders ordered by time, then person."""
     paid = acts.where(acts.kind == "pay")
     order = np.lexsort((paid.item, paid.occurred_at, paid.person))
@@ -59,7 +61,7 @@ def orders(acts: Interactions) -> Owned:
     return _in_order(person[kept], item[kept], at[kept], nothing, begins[kept], len(acts.item_ids))
 
 
-def purchases(bought: Owned, persons: int, as_of: np.datetime64) -> Purchases:
+def purchases(bought: PersonSequences, persons: int, as_of: np.datetime64) -> Purchases:
     """Orders as baskets of persons; ``at`` counts days up to ``as_of``, negative."""
     in_order = bought.take(np.lexsort((bought.started_at, bought.person)))
     baskets = np.bincount(in_order.person, minlength=persons).astype(np.int64)
@@ -77,10 +79,10 @@ def _changes(values: npt.NDArray[np.generic]) -> npt.NDArray[np.bool_]:
 
 def _in_order(
     person: Numbers, item: Numbers, at: Instants, is_view: npt.NDArray[np.bool_], begins: npt.NDArray[np.bool_], items: int
-) -> Owned:
+) -> PersonSequences:
     firsts = np.flatnonzero(begins)
     starts = np.append(firsts, len(item)).astype(np.int64)
-    owned = Owned(person[firsts], at[firsts], Sequences(item, starts, items), is_view, at)
+    owned = PersonSequences(person[firsts], at[firsts], Sequences(item, starts, items), is_view, at)
     return owned.take(np.lexsort((owned.person, owned.started_at)))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,7 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over persons with the bounds of its 95 % interval."""
+    """A mean over persons with the bounds of its interval, of 95 % where nothing else is said."""
 
     mean: float
     low: float
@@ -26,20 +25,9 @@ class Estimate:
         return {name: round(value, 6) for name, value in asdict(self).items()}
 
 
-def bootstrap(values: npt.NDArray[np.float64], seed: int = 7) -> Estimate:
-    """Mean and 95 % interval; for a paired difference pass the persons' differences. Needs at least one person."""
-    if len(values) == 0:
-        raise ValueError("no person to average over")
-    means = _resamples(len(values), seed) @ values / len(values)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Estimate(float(values.mean()), float(low), float(high))
-
-
-@lru_cache(maxsize=4)
-def _resamples(persons: int, seed: int) -> npt.NDArray[np.float64]:
-    """How often each person is drawn in each resample, shape (RESAMPLES, persons); the same for every metric of a report."""
-    drawn = np.random.default_rng(seed).multinomial(persons, np.full(persons, 1 / persons), size=RESAMPLES)
-    return drawn.astype(np.float64)
+def bootstrap(values: npt.NDArray[np.float64], seed: int = 7, level: float = 0.95) -> Estimate:
+    """Mean and interval; for a paired difference pass the persons' differences. Raises ValueError without a person."""
+    return estimate(float(values.mean()) if len(values) else 0.0, resampled_means({"": values}, seed)[""], level)
 
 
 def bootstrap_all(values: dict[str, npt.NDArray[np.float64]], seed: int = 7) -> dict[str, Estimate]:

@@ -9,6 +9,8 @@ min(relevant, k) hits.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
@@ -79,7 +81,14 @@ def revenue_ndcg(gains: Values, best: Values) -> Values:
     return np.asarray((gains * discounts).sum(axis=1) / ideal)
 
 
-PER_PERSON = {"recall": recall, "ndcg": ndcg, "hit_rate": hit_rate, "mrr": reciprocal_rank, "map": average_precision}
+METRICS = {"recall": recall, "ndcg": ndcg, "hr": hit_rate, "mrr": reciprocal_rank, "map": average_precision}
+KS = (10, 20)  # places at which a shop's models are judged
+MAIN_METRIC = "ndcg@10"  # by which they are chosen
+
+
+def measure(hits: Hits, relevant: Counts, ks: Sequence[int], names: Iterable[str] = METRICS) -> dict[str, Values]:
+    """Each metric at each k, ``<name>@<k>``, one value a person."""
+    return {f"{name}@{k}": METRICS[name](hits[:, :k], relevant) for k in ks for name in names}
 
 
 def coverage(lists: npt.NDArray[np.int64], items: int) -> float:

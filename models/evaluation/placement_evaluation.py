@@ -14,13 +14,10 @@ from models.candidates.recipes import RECIPES, Fitted, Recipe
 from models.data.interactions import Interactions, by_sales
 from models.data.sequences import Mask, Numbers
 from models.data.split import SplitWindow
-from models.evaluation.intervals import Estimate, estimate, resampled_means
-from models.evaluation.metrics import PER_PERSON, Values, coverage, hits_of, ndcg
+from models.evaluation.comparison import BASELINE, PairedModels
+from models.evaluation.metrics import KS, MAIN_METRIC, Values, coverage, hits_of, measure, ndcg
 from models.evaluation.placement_questions import MOST_CASES, Cases, cases_of
 
-KS = (10, 20)
-MAIN_METRIC = "ndcg@10"
-BASELINE = "popularity"
 BATCH = 500
 DENSE_ITEMS = 5_000  # up to here a full row is read faster than the lists of a sparse one are put together
 
@@ -47,12 +44,9 @@ def lists_of(weights: sparse.csr_matrix, fill: Numbers, masked: sparse.csr_matri
 
 def values_of(lists: Items, cases: Cases) -> dict[str, Values]:
     """Each metric of each person who has a case: the mean over the person's cases, which are not independent of each other."""
-    hits, relevant = hits_of(lists, cases.truth), np.diff(cases.truth.indptr).astype(np.int64)
-    return {
-        f"{name}@{k}": mean_of_each(metric(hits[:, :k], relevant), cases.person)
-        for name, metric in PER_PERSON.items()
-        for k in KS
-    }
+    relevant = np.diff(cases.truth.indptr).astype(np.int64)
+    values = measure(hits_of(lists, cases.truth), relevant, KS)
+    return {name: mean_of_each(each, cases.person) for name, each in values.items()}
 
 
 def mean_of_each(values: Values, person: Numbers) -> Values:
@@ -73,24 +67,13 @@ def placement_report(lists: dict[str, Items], cases: Cases, items: int) -> dict[
     ``surely_above_popularity`` is a difference that all models together exceed with 97.5 % confidence (Bonferroni): the best
     of many is lucky, too.
     """
-    values = {(name, key): each for name, ranked in lists.items() for key, each in values_of(ranked, cases).items()}
-    means = {column: float(each.mean()) for column, each in values.items()}
-    drawn = dict(zip(values, resampled_means({str(column): each for column, each in values.items()}).values(), strict=True))
-
-    def gain(name: str, key: str, level: float = 0.95) -> Estimate:
-        mine, base = (name, key), (BASELINE, key)
-        return estimate(means[mine] - means[base], drawn[mine] - drawn[base], level)
-
+    paired = PairedModels({name: values_of(ranked, cases) for name, ranked in lists.items()})
+    metrics = paired.report()
     models: dict[str, Any] = {}
     for name, ranked in lists.items():
-        metrics: dict[str, Any] = {
-            key: estimate(means[name, key], drawn[name, key]).as_json() for model, key in values if model == name
-        }
-        models[name] = {"metrics": metrics, "coverage@20": round(coverage(ranked, items), 6)}
+        models[name] = {"metrics": metrics[name], "coverage@20": round(coverage(ranked, items), 6)}
         if name != BASELINE:
-            for key, each in metrics.items():
-                each["over_popularity"] = gain(name, key).as_json()
-            surely = gain(name, MAIN_METRIC, level=1 - 0.05 / (len(lists) - 1))
+            surely = paired.difference(name, BASELINE, MAIN_METRIC, level=1 - 0.05 / (len(lists) - 1))
             models[name]["surely_above_popularity"] = round(surely.low, 6)
     return {"cases": len(cases), "persons": len(np.unique(cases.person)), "models": models}
 
@@ -136,5 +119,5 @@ def _batches(cases: Cases) -> list[Cases]:
 
 def _lists(recipe: Recipe | None, fitted: Fitted, cases: Cases, fill: Numbers) -> Items:
     nothing = sparse.csr_matrix(cases.truth.shape, dtype=np.float32)
-    weights = nothing if recipe is None else fitted.weigh(recipe, cases.given, cases.person, cases.masked)
+    weights = nothing if recipe is None else fitted.score(recipe, cases.given, cases.person, cases.masked)
     return lists_of(weights, fill, cases.masked, max(KS))

@@ -13,12 +13,10 @@ from scipy import sparse
 from models.algorithms.recommender import Items, Recommender, top_k
 from models.data.interactions import Interactions, instant
 from models.data.split import SplitWindow
-from models.evaluation.intervals import Estimate, bootstrap
-from models.evaluation.metrics import PER_PERSON, coverage
+from models.evaluation.comparison import BASELINE, PairedModels
+from models.evaluation.metrics import KS, coverage, hits_of, measure
 
-KS = (10, 20)
 BATCH = 256
-BASELINE = "popularity"
 
 
 class NobodyToTest(ValueError):
@@ -91,11 +89,7 @@ def _compare(lists: Items, tests: TestSet, *, only_new: bool) -> ModelResult:
     if len(lists) == 0:
         return ModelResult({}, np.empty((0, max(KS)), dtype=np.int64))
     relevant = np.diff(bought.indptr).astype(np.int64)
-    hits = np.zeros(lists.shape, dtype=np.bool_)
-    for row, listed in enumerate(lists):
-        hits[row] = np.isin(listed, bought.indices[bought.indptr[row] : bought.indptr[row + 1]])
-    values = {f"{name}@{k}": metric(hits[:, :k], relevant) for name, metric in PER_PERSON.items() for k in KS}
-    return ModelResult(values, lists)
+    return ModelResult(measure(hits_of(lists, bought), relevant, KS), lists)
 
 
 def _without(matrix: sparse.csr_matrix, removed: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -118,18 +112,11 @@ def evaluate(models: dict[str, Recommender], tests: TestSet, window: SplitWindow
     ranked = {name: rank(model, tests, masked=list(protocols.values())) for name, model in models.items()}
     for position, (protocol, only_new) in enumerate(protocols.items()):
         judged = {name: _compare(lists[position], tests, only_new=only_new) for name, lists in ranked.items()}
-        base = judged[BASELINE]
-        section: dict[str, Any] = {"persons": len(base.lists), "models": {}}
+        persons = len(judged[BASELINE].lists)
+        metrics = PairedModels({name: result.values for name, result in judged.items()}).report() if persons else {}
+        section: dict[str, Any] = {"persons": persons, "models": {}}
         for name, result in judged.items():
-            metrics = {key: _with_difference(values, base.values[key], name) for key, values in result.values.items()}
-            section["models"][name] = {"metrics": metrics, "coverage@20": round(coverage(result.lists, items), 6)}
+            covered = round(coverage(result.lists, items), 6)
+            section["models"][name] = {"metrics": metrics.get(name, {}), "coverage@20": covered}
         report["protocols"][protocol] = section
     return report
-
-
-def _with_difference(values: npt.NDArray[np.float64], base: npt.NDArray[np.float64], name: str) -> dict[str, Any]:
-    estimate: Estimate = bootstrap(values)
-    summary: dict[str, Any] = estimate.as_json()
-    if name != BASELINE:
-        summary["over_popularity"] = bootstrap(values - base).as_json()
-    return summary

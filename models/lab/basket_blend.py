@@ -95,7 +95,7 @@ class BasketBlend:
             model.fit(purchases)
         self.habits_ = habits(purchases)
 
-    def weigh(self, histories: Purchases) -> sparse.csr_matrix:
+    def score(self, histories: Purchases) -> sparse.csr_matrix:
         """Log-odds of the candidates, lifted above zero."""
         if self.trees_ is None:
             raise NotFitted("let the blend learn first")
@@ -105,7 +105,7 @@ class BasketBlend:
     def _table(self, histories: Purchases) -> tuple[Candidates, Scores]:
         if self.habits_ is None:
             raise NotFitted("let the blend learn first")
-        scores = {name: model.weigh(histories) for name, model in self.sources_.items()}
+        scores = {name: model.score(histories) for name, model in self.sources_.items()}
         candidates = gather(scores, SHARES, self.candidates)
         columns = [candidates.strength, *(habit[candidates.item] for habit in self.habits_), *rhythm(histories, candidates)]
         for name in sorted(scores):

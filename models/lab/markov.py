@@ -9,8 +9,8 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
-from models.algorithms.item_rules import SequentialRules, shares
 from models.algorithms.recommender import NotFitted, State
+from models.algorithms.sequential_rules import SequentialRules, shares
 from models.algorithms.session_model import check_item_range, check_sessions
 from models.algorithms.sparse_rows import pack, unpack
 from models.data.sequences import Numbers, Sequences
@@ -46,7 +46,7 @@ class SecondOrderMarkov:
         self.rules_ = shares(counts)
         return self
 
-    def weigh(self, prefixes: Sequences) -> sparse.csr_matrix:
+    def score(self, prefixes: Sequences) -> sparse.csr_matrix:
         """The shares of the last pair; nothing for a shorter prefix or a pair never seen."""
         if self.pairs_ is None or self.rules_ is None:
             raise NotFitted("fit the second-order Markov chain first")

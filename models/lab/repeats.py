@@ -42,7 +42,7 @@ class Repeats:
         self.rates_ = np.maximum(rates, 1e-6).astype(np.float32)  # an item that the session saw is never below one it did not
         return self
 
-    def weigh(self, prefixes: Sequences) -> sparse.csr_matrix:
+    def score(self, prefixes: Sequences) -> sparse.csr_matrix:
         """The rates of the items of each prefix."""
         if self.rates_ is None:
             raise NotFitted("fit the repeat model first")

@@ -13,10 +13,10 @@ from scipy import sparse
 from models.algorithms.recommender import NotFitted, Scores, State
 from models.algorithms.timed_model import check_items, sales_within
 from models.data.sequences import Numbers
-from models.data.snapshot import Moment
+from models.data.snapshot import Snapshot
 
 
-def favourite_category(moment: Moment) -> Numbers:
+def favourite_category(moment: Snapshot) -> Numbers:
     """The category in which each person's acts weigh most (the lowest number of equal ones), −1 for nobody's; a segment too."""
     category = moment.goods.category[moment.acts.item]
     known = category >= 0
@@ -52,7 +52,7 @@ class SegmentPopularity:
         self.prior = prior
         self.shares_: Scores | None = None  # segments + 1 × items, the shop's own in the last row
 
-    def fit(self, moment: Moment) -> Self:
+    def fit(self, moment: Snapshot) -> Self:
         """Count sales by segment."""
         segments = int(moment.segment.max(initial=-1)) + 1
         owner, age = moment.segment[moment.acts.person], moment.age_days()
@@ -69,7 +69,7 @@ class SegmentPopularity:
         self.shares_ = shares.astype(np.float32)
         return self
 
-    def score(self, moment: Moment) -> Scores:
+    def score(self, moment: Snapshot) -> Scores:
         """The shares of each person's segment."""
         shares = self._fitted()
         check_items(moment, shares.shape[1])

@@ -10,11 +10,12 @@ from typing import Self
 import numpy as np
 from scipy import sparse
 
-from models.algorithms.item_rules import SequentialRules, Together
 from models.algorithms.part_states import joined, restore
 from models.algorithms.recommender import NotFitted, Scores, State
+from models.algorithms.sequential_rules import SequentialRules
 from models.algorithms.session_knn import SessionKNN
 from models.algorithms.session_model import SessionModel, check_item_range, check_sessions
+from models.algorithms.together import Together
 from models.candidates.pairs import Candidates, gather, look_up, sample_for_training
 from models.data.sequences import Numbers, Sequences
 from models.lab.boosted_trees import BoostedTrees
@@ -104,7 +105,7 @@ class SessionBlend:
         self.popularity_ = np.log1p(np.bincount(sessions.flat, minlength=sessions.items)).astype(np.float32)
         self.recent_ = np.log1p(np.bincount(newest.flat, minlength=sessions.items)).astype(np.float32)
 
-    def weigh(self, prefixes: Sequences) -> sparse.csr_matrix:
+    def score(self, prefixes: Sequences) -> sparse.csr_matrix:
         """Log-odds of the candidates, lifted above zero."""
         if self.trees_ is None or self.popularity_ is None:
             raise NotFitted("let the blend learn first")
@@ -115,7 +116,7 @@ class SessionBlend:
         """Candidates and their features, one row each."""
         if self.popularity_ is None or self.recent_ is None:
             raise NotFitted("let the blend learn first")
-        scores = {name: model.weigh(prefixes) for name, model in self.sources_.items()}
+        scores = {name: model.score(prefixes) for name, model in self.sources_.items()}
         candidates = gather(scores, SHARES, self.candidates)
         columns = [candidates.strength, self.popularity_[candidates.item], self.recent_[candidates.item]]
         columns.append(columns[2] - columns[1])

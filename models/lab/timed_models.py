@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from models.algorithms.buy_again import BuyAgain
-from models.algorithms.item_lists import Trending, WindowedPopularity
 from models.algorithms.timed_model import TimedModel
+from models.algorithms.trending import Trending
+from models.algorithms.windowed_popularity import WindowedPopularity
 from models.lab.new_and_on_sale import New, OnSale
 from models.lab.segment_popularity import SegmentPopularity
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import norm
 
 from models.lifetime import bg_nbd, gamma_gamma
 from models.lifetime.fitting import Fit, Floats, NotIdentified
+from models.lifetime.predicting import LEVEL, Future, Predicted, widening
 
 WEEK = 7.0
 HORIZON_DAYS = 365
-LEVEL = 0.95
 LEAST = 20  # customers who came back
 MOST_FREQUENT = 7  # the last group of the calibration holds everybody who came back as often or more often
-_STEP = 1e-3
 
 
 class Purchase(NamedTuple):
@@ -66,34 +63,25 @@ def shop_values(
     An expected amount is null where the amounts do not tell the Gamma-Gamma parameters, or the customer's are unknown.
     """
     customers = summarise(purchases, as_of)
-    times, horizon = customers.times, horizon_days / WEEK
-    of_times = _fit_times(times)
-    paid = (times.frequency > 0) & (customers.mean_minor > 0)
-    try:
-        _refuse_few(int(paid.sum()))
-        of_amounts = gamma_gamma.fit_gamma_gamma(times.frequency[paid], customers.mean_minor[paid])
-    except NotIdentified:
-        of_amounts = None
-
-    def bought(parameters: Floats) -> Floats:
-        return bg_nbd.expected_purchases(parameters, times, horizon)
-
-    def worth(parameters: Floats) -> Floats:
-        # A mean below zero, after refunds, is no amount that the model knows.
-        return gamma_gamma.expected_amount(parameters, times.frequency, np.maximum(customers.mean_minor, 0))
-
-    alive, expected, of_expected = bg_nbd.probability_alive(of_times.parameters, times), *with_variance(bought, of_times)
+    times, future = customers.times, _future(customers, horizon_days)
+    of_times, of_amounts = future.of_times, future.of_amounts
+    alive = bg_nbd.probability_alive(of_times.parameters, times)
+    expected = bg_nbd.expected_purchases(of_times.parameters, times, future.horizon)
     if not (np.isfinite(alive).all() and np.isfinite(expected).all()):
         raise NotIdentified("the parameters are too extreme to forecast with")
     nothing = np.full(len(times), np.nan)
-    amount, of_amount = with_variance(worth, of_amounts) if of_amounts else (nothing, nothing)
+    amount = nothing
+    if of_amounts:
+        amount = gamma_gamma.expected_amount(of_amounts.parameters, times.frequency, future.mean_amount)
+    (bought, worth), by = future.intervals(), _held_out_widening(purchases, as_of)
+    no_interval = Predicted(nothing, nothing, nothing)
     columns = {
         "probability_alive": alive,
         "expected_purchases": expected,
-        **_bounds("expected_purchases", expected, of_expected),
+        **_bounds("expected_purchases", expected, bought.widened(by[0])),
         "expected_amount_minor": amount,
         "expected_value_minor": expected * amount,
-        **_bounds("expected_value_minor", expected * amount, of_expected + of_amount),
+        **_bounds("expected_value_minor", expected * amount, worth.widened(by[1]) if worth else no_interval),
     }
     values = [
         {"shop_id": shop_id, "person_id": person_id, "as_of_date": as_of, "currency": currency, "horizon_days": horizon_days}
@@ -116,26 +104,17 @@ def calibration(shop_id: str, purchases: list[Purchase], as_of: date) -> list[di
 
     Customers are grouped by the repeat purchases that they had made by then. Raises NotIdentified.
     """
-    first = min(purchase.day for purchase in purchases)
-    cut = as_of - timedelta(days=(as_of - first).days // 3)
+    cut = _cut(purchases, as_of)
     customers = summarise(purchases, cut)
     times, held_out_days = customers.times, (as_of - cut).days
-    fitted = _fit_times(times)
-    places = {person_id: place for place, person_id in enumerate(customers.person_ids)}
-    actual = np.zeros(len(times))
-    for purchase in purchases:
-        if purchase.day > cut and purchase.person_id in places:
-            actual[places[purchase.person_id]] += 1
+    future = _future(customers, held_out_days)
+    actual, _ = _happened(purchases, customers, cut)
     group = np.minimum(times.frequency, MOST_FREQUENT)
-
-    def means(parameters: Floats) -> Floats:
-        expected = bg_nbd.expected_purchases(parameters, times, held_out_days / WEEK)
-        return np.array([expected[group == each].mean() for each in np.unique(group)])
-
-    expected, variance = with_variance(means, fitted)
+    forecast = bg_nbd.expected_purchases(future.of_times.parameters, times, future.horizon)
+    expected = np.array([forecast[group == each].mean() for each in np.unique(group)])
     if not np.isfinite(expected).all():
         raise NotIdentified("the parameters are too extreme to forecast with")
-    bounds = _bounds("expected_purchases", expected, variance)
+    bounds = _bounds("expected_purchases", expected, Predicted(*future.group_means(group), expected))
     return [
         {"shop_id": shop_id, "as_of_date": as_of, "cut_date": cut, "held_out_days": held_out_days}
         | {"repeat_purchases": int(each), "customers": int((group == each).sum())}
@@ -143,6 +122,47 @@ def calibration(shop_id: str, purchases: list[Purchase], as_of: date) -> list[di
         | {name: _known(column[place]) for name, column in bounds.items()}
         for place, each in enumerate(np.unique(group))
     ]
+
+
+def _future(customers: Customers, days: int) -> Future:
+    """The models fitted to customers. Raises NotIdentified."""
+    times, paid = customers.times, (customers.times.frequency > 0) & (customers.mean_minor > 0)
+    of_times = _fit_times(times)
+    try:
+        _refuse_few(int(paid.sum()))
+        of_amounts = gamma_gamma.fit_gamma_gamma(times.frequency[paid], customers.mean_minor[paid])
+    except NotIdentified:
+        of_amounts = None
+    # A mean below zero, after refunds, is no amount that the model knows.
+    return Future(times, np.maximum(customers.mean_minor, 0), of_times, of_amounts, days / WEEK)
+
+
+def _cut(purchases: list[Purchase], as_of: date) -> date:
+    first = min(purchase.day for purchase in purchases)
+    return as_of - timedelta(days=(as_of - first).days // 3)
+
+
+def _happened(purchases: list[Purchase], customers: Customers, cut: date) -> tuple[Floats, Floats]:
+    """Days on which each customer bought after the cut, and what they were worth (NaN: unknown)."""
+    places = {person_id: place for place, person_id in enumerate(customers.person_ids)}
+    days, worth = np.zeros(len(places)), np.zeros(len(places))
+    for purchase in purchases:
+        if purchase.day > cut and purchase.person_id in places:
+            days[places[purchase.person_id]] += 1
+            worth[places[purchase.person_id]] += np.nan if purchase.net_minor is None else purchase.net_minor
+    return days, worth
+
+
+def _held_out_widening(purchases: list[Purchase], as_of: date) -> tuple[float, float]:
+    """``widening`` of the intervals of purchases and of value in the held-out third; 0 where that cannot be held out."""
+    cut = _cut(purchases, as_of)
+    customers = summarise(purchases, cut)
+    try:
+        bought, worth = _future(customers, (as_of - cut).days).intervals()
+    except NotIdentified:
+        return 0.0, 0.0
+    days, values = _happened(purchases, customers, cut)
+    return widening(bought, days), widening(worth, values) if worth else 0.0
 
 
 def _fit_times(times: bg_nbd.PurchaseTimes) -> Fit:
@@ -155,22 +175,9 @@ def _refuse_few(customers: int) -> None:
         raise NotIdentified(f"{customers} customers came back; a forecast needs {LEAST}")
 
 
-def with_variance(function: Callable[[Floats], Floats], fitted: Fit) -> tuple[Floats, Floats]:
-    """A positive function of the parameters and the variance of its logarithm, by the delta method."""
-    value = function(fitted.parameters)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slopes = np.stack(
-            [
-                (np.log(function(np.exp(fitted.logs + step))) - np.log(function(np.exp(fitted.logs - step)))) / (2 * _STEP)
-                for step in np.eye(len(fitted.logs)) * _STEP
-            ]
-        )
-    return value, np.einsum("ik,ij,jk->k", slopes, fitted.covariance, slopes)
-
-
-def _bounds(name: str, value: Floats, variance: Floats) -> dict[str, Floats]:
-    width = np.exp(norm.ppf((1 + LEVEL) / 2) * np.sqrt(variance))
-    return {f"{name}_low": value / width, f"{name}_high": value * width}
+def _bounds(name: str, value: Floats, predicted: Predicted) -> dict[str, Floats]:
+    """Ends by name. Of what is seldom and then much, the mean may lie above all but 5 % of the cases: it is held too."""
+    return {f"{name}_low": np.minimum(predicted.low, value), f"{name}_high": np.maximum(predicted.high, value)}
 
 
 def _known(number: float) -> float | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from models.evaluation.comparison import BASELINE
 from models.evaluation.intervals import Estimate
 from models.page.reports import Comparison, ReportedRun
 
-BASELINE = "popularity"
 LEAST_ROWS = 20  # a smaller slice says nothing
 
 

@@ -72,7 +72,7 @@ def _judged(card: Card, protocol: str) -> str:
     metrics, gain = card.metrics[protocol], card.gains[protocol].get("ndcg@10")
     if not metrics:
         return _row(PROTOCOLS.get(protocol, protocol), "0", *["–"] * 5)
-    cells = [_with_interval(metrics[name]) for name in ("ndcg@10", "recall@20", "hit_rate@10")]
+    cells = [_with_interval(metrics[name]) if name in metrics else "–" for name in ("ndcg@10", "recall@20", "hr@10")]
     over = "the baseline" if gain is None else _with_interval(gain, signed=True)
     persons, coverage = f"{card.persons[protocol]:,}", f"{card.coverage[protocol]:.1%}"
     return _row(PROTOCOLS.get(protocol, protocol), persons, *cells, over, coverage)

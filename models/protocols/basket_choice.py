@@ -9,18 +9,17 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from models.algorithms.personal_frequency import BasketModel, BasketPopularity, PersonalFrequency
+from models.algorithms.personal_frequency import BasketModel, PersonalFrequency
 from models.algorithms.sparse_rows import top_of
 from models.algorithms.succession import Succession
 from models.algorithms.tifu_knn import TIFUKNN
 from models.data.baskets import Purchases
 from models.data.sequences import Numbers
-from models.evaluation.metrics import Values, hits_of, ndcg, recall
+from models.evaluation.metrics import Values, hits_of, measure
 from models.lab.basket_blend import BasketBlend, TooFewBaskets
+from models.lab.popularity_order import PopularityOrder
 
-BASKET_MODELS: dict[str, type[Any]] = {
-    model.name: model for model in (BasketPopularity, PersonalFrequency, TIFUKNN, Succession)
-}
+BASKET_MODELS: dict[str, type[Any]] = {model.name: model for model in (PopularityOrder, PersonalFrequency, TIFUKNN, Succession)}
 # Tried by auto beside the blend: each family with a few of its parameters.
 TRIALS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("popularity", {}),
@@ -52,14 +51,13 @@ class BasketChoice:
 def rank_baskets(model: BasketModel, histories: Purchases, k: int) -> Numbers:
     """Lists of ``k`` items for each user."""
     batches = (np.arange(at, min(at + BATCH, histories.users)) for at in range(0, histories.users, BATCH))
-    parts = [top_of(model.weigh(histories.of(users)), k) for users in batches]
+    parts = [top_of(model.score(histories.of(users)), k) for users in batches]
     return np.concatenate(parts) if parts else np.empty((0, k), dtype=np.int64)
 
 
 def basket_metrics(lists: Numbers, bought: sparse.csr_matrix, counts: Numbers, ks: list[int]) -> dict[str, Values]:
     """Recall and NDCG at each k of each basket; ``counts`` are the items of each, unknown ones among them."""
-    hits = hits_of(lists, bought)
-    return {f"{name}@{k}": metric(hits[:, :k], counts) for k in ks for name, metric in (("recall", recall), ("ndcg", ndcg))}
+    return measure(hits_of(lists, bought), counts, ks, ("recall", "ndcg"))
 
 
 def choose_basket_model(purchases: Purchases, k: int, seed: int, progress: Callable[[str], None]) -> BasketChoice:

@@ -17,9 +17,9 @@ import numpy.typing as npt
 from scipy import sparse
 
 from models.algorithms.recommender import Recommender, Scores
-from models.evaluation.intervals import bootstrap_all
-from models.evaluation.metrics import Values, hits_of
-from models.protocols.ranking import measure, rank_all
+from models.evaluation.comparison import PairedModels
+from models.evaluation.metrics import Values, hits_of, measure
+from models.protocols.ranking import rank_all
 
 K = 10
 
@@ -94,14 +94,9 @@ def cold_item_metrics(model: Recommender, task: ColdTask, ks: tuple[int, ...] = 
 
 def compare_with_baseline(judged: dict[str, dict[str, dict[str, Values]]], baseline: str) -> dict[str, Any]:
     """Means with 95 % intervals of each model by ranking and metric, and the paired difference to ``baseline``."""
-    report: dict[str, Any] = {}
-    for name, rankings in judged.items():
-        report[name] = {}
-        for ranking, values in rankings.items():
-            base = judged[baseline][ranking]
-            estimates = {metric: estimate.as_json() for metric, estimate in bootstrap_all(values).items()}
-            gains = bootstrap_all({metric: values[metric] - base[metric] for metric in values})
-            report[name][ranking] = {
-                metric: estimates[metric] | {f"over_{baseline}": gains[metric].as_json()} for metric in estimates
-            }
+    report: dict[str, Any] = {name: {} for name in judged}
+    for ranking in judged[baseline]:
+        metrics = PairedModels({name: rankings[ranking] for name, rankings in judged.items()}).report(baseline)
+        for name, by_metric in metrics.items():
+            report[name][ranking] = by_metric
     return report

@@ -11,11 +11,10 @@ import numpy as np
 from scipy import sparse
 
 from models.algorithms.recommender import Items, Recommender
-from models.evaluation.metrics import Values, hits_of
+from models.evaluation.metrics import Values, hits_of, measure
 from models.lab.matrix_models import make
 from models.lab.mixture import Mixture
 from models.protocols.interactions import InteractionTask
-from models.protocols.ranking import measure
 from models.protocols.top_lists import TopLists, joined_lists, mixed_items, top_lists
 from models.protocols.validation import Validation, folds_of
 

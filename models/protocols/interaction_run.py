@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from models.algorithms.recommender import Items
-from models.evaluation.metrics import coverage, gini, hits_of, novelty
+from models.evaluation.metrics import coverage, gini, hits_of, measure, novelty
 from models.lab.matrix_models import make
 from models.protocols import report
 from models.protocols.interaction_choice import InteractionChoice, binary, choose_matrix_model
@@ -18,7 +18,7 @@ from models.protocols.interactions import InteractionTask, read_task
 from models.protocols.item_groups import groups_of, slices_by_item
 from models.protocols.masks import read_mask
 from models.protocols.per_user import write_per_user
-from models.protocols.ranking import measure, rank_all
+from models.protocols.ranking import rank_all
 from models.protocols.revenue import read_amounts, revenue_metrics
 
 

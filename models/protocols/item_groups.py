@@ -9,8 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy import sparse
 
-from models.evaluation.metrics import Counts, hits_of
-from models.protocols.ranking import measure
+from models.evaluation.metrics import Counts, hits_of, measure
 
 HEAD_SHARE = 0.2
 MOST_GROUPS = 20
@@ -51,7 +50,7 @@ def slices_by_item(
 ) -> dict[str, dict[str, float]]:
     """Metrics where only the items of a group are right, over the users who have one; a group without such users is left out.
 
-    Lists stay as they are: a place that goes to an item of another group is a miss.
+    PersonLists stay as they are: a place that goes to an item of another group is a miss.
     """
     slices = {}
     for name, mask in groups.items():

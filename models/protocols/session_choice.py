@@ -8,19 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from models.algorithms.item_rules import SequentialRules, Together
+from models.algorithms.sequential_rules import SequentialRules
 from models.algorithms.session_knn import SessionKNN
 from models.algorithms.session_model import SessionModel
 from models.algorithms.sparse_rows import top_of
+from models.algorithms.together import Together
 from models.data.sequences import Numbers, Sequences
+from models.evaluation.metrics import Values, measure
 from models.lab.markov import Markov, SecondOrderMarkov
+from models.lab.popularity_order import PopularityOrder
 from models.lab.repeats import Repeats
 from models.lab.session_blend import SessionBlend, TooFewToLearn
-from models.lab.session_popularity import SessionPopularity
 
 SESSION_MODELS: dict[str, type[Any]] = {
-    model.name: model
-    for model in (SessionPopularity, SessionKNN, SequentialRules, Markov, SecondOrderMarkov, Together, Repeats)
+    model.name: model for model in (PopularityOrder, SessionKNN, SequentialRules, Markov, SecondOrderMarkov, Together, Repeats)
 }
 HELD_OUT = 0.06  # of the sessions, at most MOST_SESSIONS; five sixths of them teach the blend, one sixth judges
 MOST_SESSIONS = 12_000
@@ -38,7 +39,7 @@ class SessionChoice:
 
 def rank_sessions(model: SessionModel, prefixes: Sequences, k: int) -> Numbers:
     """Lists of ``k`` items for each prefix."""
-    parts = [top_of(model.weigh(prefixes.take(slice(at, at + BATCH))), k) for at in range(0, len(prefixes), BATCH)]
+    parts = [top_of(model.score(prefixes.take(slice(at, at + BATCH))), k) for at in range(0, len(prefixes), BATCH)]
     return np.concatenate(parts) if parts else np.empty((0, k), dtype=np.int64)
 
 
@@ -91,8 +92,7 @@ def learn_session_blend(sessions: Sequences, seed: int) -> SessionBlend:
     return SessionBlend(seed=seed).learn(earlier, *asked_of(later)).fit(sessions)
 
 
-def next_item_metrics(lists: Numbers, following: Numbers, k: int) -> dict[str, np.ndarray]:
+def next_item_metrics(lists: Numbers, following: Numbers, k: int) -> dict[str, Values]:
     """``hr@k`` and ``mrr@k`` of each row; −1 as the next item is one that nobody could have listed."""
     hits = (lists[:, :k] == following[:, None]) & (following[:, None] >= 0)
-    is_hit = hits.any(axis=1)
-    return {f"hr@{k}": is_hit.astype(np.float64), f"mrr@{k}": np.where(is_hit, 1 / (hits.argmax(axis=1) + 1), 0.0)}
+    return measure(hits, np.ones(len(lists), dtype=np.int64), [k], ("hr", "mrr"))

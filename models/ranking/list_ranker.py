@@ -17,8 +17,8 @@ from models.algorithms.item_knn import ItemKNN
 from models.algorithms.recommender import Scores
 from models.candidates.list_builders import PERSONAL_LISTS
 from models.candidates.pairs import Candidates, look_up
-from models.candidates.person_lists import LENGTH, Lists
-from models.candidates.training_context import TrainingSet
+from models.candidates.person_lists import LENGTH, PersonLists
+from models.candidates.training_context import TrainingContext
 from models.data.interactions import Interactions
 from models.data.sequences import Numbers
 from models.data.split import SplitWindow
@@ -48,11 +48,11 @@ class ListRanker:
     trees: SymmetricTrees
     importances: dict[str, float]
 
-    def lists(self, training_set: TrainingSet, lists: dict[str, Lists]) -> Lists:
+    def lists(self, training_context: TrainingContext, lists: dict[str, PersonLists]) -> PersonLists:
         """The lists of all persons; an entry's origin is that of the source that placed it best."""
-        candidates = _candidates(lists, training_set.items)
+        candidates = _candidates(lists, training_context.items)
         places = _places_of(lists, candidates)
-        scores = self.trees.predict(_columns(training_set, lists, candidates, places))
+        scores = self.trees.predict(_columns(training_context, lists, candidates, places))
         order = np.lexsort((candidates.item, -scores, candidates.row))
         counts = np.bincount(candidates.row, minlength=candidates.rows)
         place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -65,10 +65,10 @@ class ListRanker:
         weights[row, filled] = 1 / (1 + np.exp(-scores[kept[row, filled]]))  # above zero, and in the same order
         origins, because = np.zeros(kept.shape, dtype=np.int64), np.full(kept.shape, -1, dtype=np.int64)
         origins[row, filled], because[row, filled] = _origins(lists, row, places[:, kept[row, filled]])
-        return Lists.of(items, weights, origins, because)
+        return PersonLists.of(items, weights, origins, because)
 
 
-def learn(earlier: TrainingSet, lists: dict[str, Lists], acts: Interactions, window: SplitWindow) -> ListRanker:
+def learn(earlier: TrainingContext, lists: dict[str, PersonLists], acts: Interactions, window: SplitWindow) -> ListRanker:
     """Trees fitted on the candidates of an ``earlier`` training set, labelled by the acts of ``window``'s test interval.
 
     Raises NoRankingExamples.
@@ -91,7 +91,7 @@ def teach(acts: Interactions, as_of: np.datetime64, fit_matrix_models: Callable[
     known = acts.where(window.is_training(acts.occurred_at, acts.received_at))
     if len(acts.item_ids) > MOST_ITEMS or not (known.kind == "pay").any():
         return None
-    earlier = TrainingSet.of(known, window.cut, *fit_matrix_models(known))
+    earlier = TrainingContext.of(known, window.cut, *fit_matrix_models(known))
     lists = {source: PERSONAL_LISTS[source](earlier) for source in SOURCES}
     try:
         return learn(earlier, lists, acts, window)
@@ -105,12 +105,12 @@ def taught_window(as_of: np.datetime64) -> SplitWindow:
     return SplitWindow(as_of - (TAUGHT_DAYS + GAP_DAYS) * day, as_of - TAUGHT_DAYS * day, as_of)
 
 
-def _candidates(lists: dict[str, Lists], items: int) -> Candidates:
+def _candidates(lists: dict[str, PersonLists], items: int) -> Candidates:
     """What any source lists for a person; the strength is the number of sources that do."""
     persons = np.arange(len(lists[SOURCES[0]].items))
     named = sparse.csr_matrix((len(persons), items), dtype=np.float32)
     for source in SOURCES:
-        listed = lists[source].head(PLACES).weigh(persons, items)
+        listed = lists[source].head(PLACES).matrix(persons, items)
         listed.data[:] = 1
         named = named + listed
     named.sort_indices()
@@ -118,27 +118,29 @@ def _candidates(lists: dict[str, Lists], items: int) -> Candidates:
     return Candidates(row, named.indices.astype(np.int64), named.data, *named.shape)
 
 
-def _columns(training_set: TrainingSet, lists: dict[str, Lists], candidates: Candidates, places: Numbers) -> Scores:
+def _columns(
+    training_context: TrainingContext, lists: dict[str, PersonLists], candidates: Candidates, places: Numbers
+) -> Scores:
     """The table, shape (candidates, ``COLUMNS``)."""
     persons = np.arange(candidates.rows)
     columns: list[Scores] = []
     for source, place in zip(SOURCES, places, strict=True):
-        columns += look_up(lists[source].weigh(persons, candidates.items), candidates)
+        columns += look_up(lists[source].matrix(persons, candidates.items), candidates)
         columns.append(np.log1p(np.where(place > 0, place, LENGTH + 1)).astype(np.float32))
-    columns += [candidates.strength, *pair_facts(training_set.moment, candidates)]
-    recent = training_set.acts.where(training_set.moment.age_days() <= 14).sales()
-    columns += [np.log1p(sales)[candidates.item] for sales in (training_set.acts.sales(), recent)]
-    acts = np.bincount(training_set.acts.person, minlength=candidates.rows)
-    columns += [np.log1p(counts)[candidates.row] for counts in (training_set.baskets.baskets, acts)]
+    columns += [candidates.strength, *pair_facts(training_context.moment, candidates)]
+    recent = training_context.acts.where(training_context.moment.age_days() <= 14).sales()
+    columns += [np.log1p(sales)[candidates.item] for sales in (training_context.acts.sales(), recent)]
+    acts = np.bincount(training_context.acts.person, minlength=candidates.rows)
+    columns += [np.log1p(counts)[candidates.row] for counts in (training_context.baskets.baskets, acts)]
     return np.column_stack(columns).astype(np.float32)
 
 
-def _places_of(lists: dict[str, Lists], candidates: Candidates) -> Numbers:
+def _places_of(lists: dict[str, PersonLists], candidates: Candidates) -> Numbers:
     """Sources × candidates: the place in the list of each source."""
     return np.stack([_places(lists[source], candidates.row, candidates.item, candidates.items) for source in SOURCES])
 
 
-def _places(lists: Lists, row: Numbers, item: Numbers, items: int) -> Numbers:
+def _places(lists: PersonLists, row: Numbers, item: Numbers, items: int) -> Numbers:
     """The place of each pair in its person's list, from 1; 0 for a pair that is not in it."""
     key = np.arange(len(lists.items), dtype=np.int64)[:, None] * items + lists.items
     known = lists.items >= 0
@@ -152,7 +154,7 @@ def _places(lists: Lists, row: Numbers, item: Numbers, items: int) -> Numbers:
     return np.where(keys[at] == asked, place[at], 0)
 
 
-def _origins(lists: dict[str, Lists], row: Numbers, places: Numbers) -> tuple[Numbers, Numbers]:
+def _origins(lists: dict[str, PersonLists], row: Numbers, places: Numbers) -> tuple[Numbers, Numbers]:
     """Origin and cause of each pair, from the source that placed it best; ``places``: sources × pairs."""
     best = np.where(places > 0, places, LENGTH + 1).argmin(axis=0)
     origins, because = np.zeros(len(row), dtype=np.int64), np.full(len(row), -1, dtype=np.int64)

@@ -7,10 +7,10 @@ from scipy import sparse
 
 from models.algorithms.recommender import Scores
 from models.candidates.pairs import Candidates, look_up
-from models.data.snapshot import Moment
+from models.data.snapshot import Snapshot
 
 
-def pair_facts(moment: Moment, candidates: Candidates) -> list[Scores]:
+def pair_facts(moment: Snapshot, candidates: Candidates) -> list[Scores]:
     """Of each pair: views, adds, payments of the person and item, and 1 / (1 + days) since the last act and payment."""
     acts, age = moment.acts, moment.age_days()
     shape = (moment.persons, moment.items)

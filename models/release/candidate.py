@@ -15,13 +15,7 @@ from jishi.lake.query import open_lake
 from jishi.lake.reading import LakeVersion
 from jishi.paths import Paths
 from models.data.evaluation_acts import describe, read_judged, split
-from models.data.interactions import (
-    Interactions,
-    acts_digest,
-    instant,
-    read_interactions,
-    with_persons_then,
-)
+from models.data.interactions import Interactions, acts_digest, instant, read_interactions, with_persons_then
 from models.data.persons_at_cut import view_persons_then
 from models.data.split import SplitWindow, last_active_days
 from models.release.artefact import load_ids

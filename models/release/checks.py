@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from models.algorithms.recommender import State
+from models.evaluation.comparison import BASELINE
+from models.evaluation.metrics import MAIN_METRIC
 
-MAIN_METRIC = "ndcg@10"
 PROTOCOL = "all_items"
 LEAST_PERSONS = 20
 LEAST_COVERAGE = 0.005
@@ -61,7 +62,7 @@ def _better(report: dict[str, Any]) -> list[Check]:
     checks = []
     for name in PERSONAL:
         metric = models[name]["metrics"][MAIN_METRIC]
-        gain, base = metric["over_popularity"], models["popularity"]["metrics"][MAIN_METRIC]
+        gain, base = metric["over_popularity"], models[BASELINE]["metrics"][MAIN_METRIC]
         sentence = (
             f"{name} {MAIN_METRIC} {metric['mean']:.4f} against popularity {base['mean']:.4f}, "
             f"difference {gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"

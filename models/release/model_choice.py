@@ -11,9 +11,9 @@ import numpy as np
 from models.algorithms.recommender import State
 from models.candidates.recipes import KNOWN, Recipe
 from models.candidates.stored_models import files_of
+from models.evaluation.comparison import BASELINE
 from models.evaluation.intervals import bootstrap
-from models.evaluation.metrics import Values
-from models.evaluation.placement_evaluation import BASELINE, MAIN_METRIC
+from models.evaluation.metrics import MAIN_METRIC, Values
 from models.release.checks import LEAST_COVERAGE, LEAST_PERSONS
 
 LADDER = "ladder"

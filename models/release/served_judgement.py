@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from models.data.sequences import Numbers
-from models.evaluation.intervals import Estimate, estimate, resampled_means
-from models.evaluation.metrics import Values
-from models.evaluation.placement_evaluation import BASELINE, mean_of_each
+from models.evaluation.comparison import BASELINE
+from models.evaluation.intervals import Estimate, bootstrap
+from models.evaluation.metrics import MAIN_METRIC, Values
+from models.evaluation.placement_evaluation import mean_of_each
 from models.release.artefact import load_state, read_manifest
 from models.release.champion import Champion
-from models.release.checks import LEAST_PERSONS, MAIN_METRIC, Check
+from models.release.checks import LEAST_PERSONS, Check
 from models.release.model_choice import LADDER
 
 FOLDER = "served"
@@ -49,8 +50,7 @@ class ServedCases:
         return self._estimate(self.values[name] - self.values[other], level)
 
     def _estimate(self, values: Values, level: float = 0.95) -> Estimate:
-        means = mean_of_each(values, self.person)
-        return estimate(float(means.mean()), resampled_means({"": means})[""], level)
+        return bootstrap(mean_of_each(values, self.person), level=level)
 
 
 def read_served(folder: Path) -> tuple[dict[str, Any], dict[str, ServedCases]]:

@@ -6,6 +6,7 @@ section for each placement that names its model.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,11 @@ class Release:
         persons, items = self._number_of_person, len(self.item_ids)
         fitted = load([recipe], lambda name: load_state(folder, manifest, name), self._knn, len(persons))
         return PlacementModel(recipe, fitted, persons, items)
+
+    @property
+    def person_ids(self) -> Iterable[str]:
+        """Those whom the release knows."""
+        return self._number_of_person
 
     def ladder_alone(self) -> Release:
         """The same release without the models of placements."""

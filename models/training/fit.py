@@ -19,7 +19,7 @@ from models.candidates.list_builders import PERSONAL_LISTS
 from models.candidates.recipes import RANKED, Fitted, Recipe
 from models.candidates.repurchase import FILE as REPURCHASE
 from models.candidates.stored_models import states_of
-from models.candidates.training_context import TrainingSet
+from models.candidates.training_context import TrainingContext
 from models.data.interactions import Interactions
 from models.ranking.list_ranker import SOURCES, ListRanker
 from models.training.repurchase import repurchase_chances
@@ -36,15 +36,15 @@ def matrix_models(acts: Interactions, parameters: Parameters) -> tuple[ItemKNN, 
 
 def fit_part(
     acts: Interactions, as_of: np.datetime64, parameters: Parameters, recipes: Iterable[Recipe], ranker: ListRanker | None
-) -> tuple[dict[str, State], TrainingSet]:
+) -> tuple[dict[str, State], TrainingContext]:
     """Arrays of the ladder's models and of all that the recipes need, and what they learnt from."""
     item_knn, als = matrix_models(acts, parameters)
     popularity = make_model("popularity", parameters["popularity"]).fit(acts.matrix(), acts.sales())
-    training_set = TrainingSet.of(acts, as_of, item_knn, als)
+    training_context = TrainingContext.of(acts, as_of, item_knn, als)
     states = {"popularity": popularity.state(), "item_knn": item_knn.state()}
-    states["als"] = als.state() | {"person_factors": training_set.person_factors}
-    states[REPURCHASE] = repurchase_chances(training_set)
-    return states | states_of(fit(training_set, recipes, ranker)), training_set
+    states["als"] = als.state() | {"person_factors": training_context.person_factors}
+    states[REPURCHASE] = repurchase_chances(training_context)
+    return states | states_of(fit(training_context, recipes, ranker)), training_context
 
 
 def after(acts: Interactions) -> np.datetime64:
@@ -53,40 +53,40 @@ def after(acts: Interactions) -> np.datetime64:
     return np.datetime64(newest) + np.timedelta64(1, "us")
 
 
-def fit(training_set: TrainingSet, recipes: Iterable[Recipe], ranker: ListRanker | None) -> Fitted:
+def fit(training_context: TrainingContext, recipes: Iterable[Recipe], ranker: ListRanker | None) -> Fitted:
     """Fit what the recipes need, each once; ``ranker`` is fitted already and orders the lists of the others."""
     recipes = list(recipes)
     contexts = dict.fromkeys(recipe.context for recipe in recipes if recipe.context is not None)
     personal_names = dict.fromkeys(
         recipe.personal for recipe in recipes if recipe.personal is not None and recipe.personal != RANKED
     )
-    lists = {name: PERSONAL_LISTS[name](training_set) for name in personal_names}
+    lists = {name: PERSONAL_LISTS[name](training_context) for name in personal_names}
     if ranker is not None and any(recipe.personal == RANKED for recipe in recipes):
-        lists = {name: PERSONAL_LISTS[name](training_set) for name in SOURCES if name not in lists} | lists
-        lists = {**{name: lists[name] for name in personal_names}, RANKED: ranker.lists(training_set, lists)}
-    return Fitted({name: _CONTEXT_FITS[name](CONTEXTS[name].make(), training_set) for name in contexts}, lists)
+        lists = {name: PERSONAL_LISTS[name](training_context) for name in SOURCES if name not in lists} | lists
+        lists = {**{name: lists[name] for name in personal_names}, RANKED: ranker.lists(training_context, lists)}
+    return Fitted({name: _CONTEXT_FITS[name](CONTEXTS[name].make(), training_context) for name in contexts}, lists)
 
 
-def _on_visits(model: SessionModel, training_set: TrainingSet) -> SessionModel:
-    return model.fit(training_set.visits.items)
+def _on_visits(model: SessionModel, training_context: TrainingContext) -> SessionModel:
+    return model.fit(training_context.visits.items)
 
 
-def _on_orders(model: SessionModel, training_set: TrainingSet) -> SessionModel:
-    return model.fit(training_set.orders.items)
+def _on_orders(model: SessionModel, training_context: TrainingContext) -> SessionModel:
+    return model.fit(training_context.orders.items)
 
 
-def _of_persons(model: SessionModel, training_set: TrainingSet) -> SessionModel:
+def _of_persons(model: SessionModel, training_context: TrainingContext) -> SessionModel:
     assert isinstance(model, ItemRules)
-    return model.use(training_set.item_knn.similarities())
+    return model.use(training_context.item_knn.similarities())
 
 
-def _on_next_orders(model: SessionModel, training_set: TrainingSet) -> SessionModel:
+def _on_next_orders(model: SessionModel, training_context: TrainingContext) -> SessionModel:
     assert isinstance(model, ItemRules)
-    rules = Succession().fit(training_set.baskets).rules_ if len(training_set.baskets) else None
-    return model.use(sparse.csr_matrix((training_set.items,) * 2, dtype=np.float32) if rules is None else rules)
+    rules = Succession().fit(training_context.baskets).rules_ if len(training_context.baskets) else None
+    return model.use(sparse.csr_matrix((training_context.items,) * 2, dtype=np.float32) if rules is None else rules)
 
 
-_CONTEXT_FITS: dict[str, Callable[[SessionModel, TrainingSet], SessionModel]] = {
+_CONTEXT_FITS: dict[str, Callable[[SessionModel, TrainingContext], SessionModel]] = {
     "rules": _on_visits,
     "together": _on_visits,
     "session_knn": _on_visits,

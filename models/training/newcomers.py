@@ -19,7 +19,7 @@ from models.algorithms.item_text import ItemText
 from models.algorithms.position_bias import PlacedImpressions
 from models.algorithms.recommender import top_k
 from models.candidates.newcomers import EXPLORED_PLACE, Newcomers
-from models.candidates.person_lists import LENGTH, Lists
+from models.candidates.person_lists import LENGTH, PersonLists
 from models.data.interactions import NEW_FOR_DAYS, Interactions, recently_listed
 
 LISTED_WITHIN = np.timedelta64(NEW_FOR_DAYS, "D")
@@ -152,7 +152,7 @@ def _prior_rates(facts: Facts, is_new: np.ndarray) -> np.ndarray:
     return np.clip(rates, 1e-4, 0.5)
 
 
-def _nearest(facts: Facts, acts: Interactions, als: ALS, is_new: np.ndarray) -> Lists:
+def _nearest(facts: Facts, acts: Interactions, als: ALS, is_new: np.ndarray) -> PersonLists:
     """For each person with acts the new items of the highest score, mapped from their text where few persons know them."""
     from models.algorithms.tfidf import TfIdf  # scikit-learn takes seconds to import, and few releases have new items
 
@@ -167,4 +167,4 @@ def _nearest(facts: Facts, acts: Interactions, als: ALS, is_new: np.ndarray) -> 
         best[np.diff(part.indptr) == 0] = -1
         items[start : start + len(best), : best.shape[1]] = best
     weights = np.where(items >= 0, 1 / (1 + np.arange(LENGTH, dtype=np.float32)), 0)
-    return Lists.of(items, weights, "new")
+    return PersonLists.of(items, weights, "new")

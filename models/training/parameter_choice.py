@@ -16,9 +16,9 @@ from models.algorithms.recommender import Recommender
 from models.data.interactions import Interactions
 from models.data.sequences import Numbers
 from models.data.split import SplitWindow, TooShort, last_active_days
+from models.evaluation.metrics import MAIN_METRIC
 from models.evaluation.time_split import NobodyToTest, TestSet, evaluate_model, make_test_set
 
-METRIC = "ndcg@10"
 # Enough to tell candidates of a grid this coarse apart: whom they are judged on, and whose histories they learn from.
 MOST_PERSONS, MOST_TEACHERS = 300, 2_000
 # The first of each is the default, taken when the history is too short to choose.
@@ -50,7 +50,7 @@ def choose_parameters(interactions: Interactions, window: SplitWindow) -> tuple[
     histories, sales = training.matrix(), training.sales()
     histories = histories[_evenly(histories.shape[0], MOST_TEACHERS)]
     chosen: Parameters = {}
-    report: dict[str, Any] = {"metric": METRIC, "persons": tests.persons, "candidates": {}}
+    report: dict[str, Any] = {"metric": MAIN_METRIC, "persons": tests.persons, "candidates": {}}
     for name, grid in GRID.items():
         if len(grid) == 1:
             chosen[name] = grid[0]
@@ -62,10 +62,10 @@ def choose_parameters(interactions: Interactions, window: SplitWindow) -> tuple[
             if fitted is None or not set(parameters) <= SCORING_ONLY:
                 fitted = model.fit(histories, sales)
             model = model.from_state(fitted.state())
-            scores.append(float(evaluate_model(model, tests, only_new=False).values[METRIC].mean()))
+            scores.append(float(evaluate_model(model, tests, only_new=False).values[MAIN_METRIC].mean()))
         chosen[name] = grid[int(np.argmax(scores))]
         report["candidates"][name] = [
-            parameters | {METRIC: round(score, 6)} for parameters, score in zip(grid, scores, strict=True)
+            parameters | {MAIN_METRIC: round(score, 6)} for parameters, score in zip(grid, scores, strict=True)
         ]
     return chosen, report
 

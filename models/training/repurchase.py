@@ -6,12 +6,12 @@ import numpy as np
 
 from models.algorithms.buy_again import BuyAgain
 from models.algorithms.recommender import State
-from models.candidates.training_context import TrainingSet
+from models.candidates.training_context import TrainingContext
 
 
-def repurchase_chances(training_set: TrainingSet) -> State:
+def repurchase_chances(training_context: TrainingContext) -> State:
     """Of each item the chance that who bought it buys it again within a week (``models.algorithms.buy_again``)."""
-    return chances_of(BuyAgain().fit(training_set.moment))
+    return chances_of(BuyAgain().fit(training_context.moment))
 
 
 def chances_of(model: BuyAgain) -> State:

@@ -18,7 +18,7 @@ from jishi.tables import ALS_ITEM_FACTORS, ALS_PERSON_FACTORS, BEFORE_CUT, ITEM_
 from models.algorithms.buy_again import SHORTEST_GAP_DAYS, BuyAgain
 from models.algorithms.recommender import Scores, State
 from models.algorithms.sparse_rows import pack
-from models.candidates.person_lists import LENGTH, Lists, origin
+from models.candidates.person_lists import LENGTH, PersonLists, origin
 from models.candidates.recipes import CANDIDATES, CANDIDATES_AND_HISTORY
 from models.candidates.repurchase import FILE as REPURCHASE
 from models.data.interactions import OF_SHOP, OF_SHOP_THEN, cut_value, known_before, sales_of
@@ -134,7 +134,7 @@ _CANDIDATES_SQL = (
 )
 
 
-def _candidates(connection: duckdb.DuckDBPyConnection, shop_id: str, persons: int, before: datetime | None) -> Lists:
+def _candidates(connection: duckdb.DuckDBPyConnection, shop_id: str, persons: int, before: datetime | None) -> PersonLists:
     """The best ``LENGTH`` candidates of each person, and the item of the history that gave most of each."""
     query = _CANDIDATES_SQL.format(view=view(PERSON_CANDIDATES, before))
     return _lists(connection, query, persons, {"shop": shop_id}, "place, item")
@@ -142,7 +142,7 @@ def _candidates(connection: duckdb.DuckDBPyConnection, shop_id: str, persons: in
 
 def _candidates_and_history(
     connection: duckdb.DuckDBPyConnection, shop_id: str, persons: int, before: datetime | None
-) -> Lists:
+) -> PersonLists:
     """The same with the items of the history, to which each adds its strength: an item's cosine with itself is 1."""
     of_shop = OF_SHOP if before is None else OF_SHOP_THEN
     query = f"""
@@ -162,7 +162,7 @@ def _candidates_and_history(
     return _lists(connection, query, persons, {"shop": shop_id} | cut_value(before), "weight desc, item")
 
 
-def _lists(connection: duckdb.DuckDBPyConnection, query: str, persons: int, values: dict[str, Any], order: str) -> Lists:
+def _lists(connection: duckdb.DuckDBPyConnection, query: str, persons: int, values: dict[str, Any], order: str) -> PersonLists:
     """The first ``LENGTH`` entries of each person; ``baskets`` tells of an item of the history how often it was bought."""
     rows = connection.execute(
         f"""
@@ -184,4 +184,4 @@ def _lists(connection: duckdb.DuckDBPyConnection, query: str, persons: int, valu
     because[here] = np.where(is_history, -1, rows["because"])
     origins[:] = origin("like_yours")
     origins[here] = np.where(is_history, bought, origin("like_yours"))
-    return Lists.of(items, weights, origins, because)
+    return PersonLists.of(items, weights, origins, because)

@@ -23,7 +23,7 @@ from models.algorithms.recommender import State
 from models.candidates import repurchase
 from models.candidates.recipes import RECIPES, asked
 from models.candidates.repurchase import BoughtItems
-from models.candidates.training_context import TrainingSet
+from models.candidates.training_context import TrainingContext
 from models.data.interactions import Interactions, acts_digest, instant, read_interactions, with_persons_then
 from models.data.split import last_active_days
 from models.ranking.list_ranker import teach
@@ -66,10 +66,10 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     }
 
     def save_part(name: str, part: Interactions, as_of: np.datetime64) -> None:
-        states, training_set = fit_part(part, as_of, parameters, chain.from_iterable(recipes.values()), ranker)
+        states, training_context = fit_part(part, as_of, parameters, chain.from_iterable(recipes.values()), ranker)
         if name == "full":
-            states |= _newcomers(item_facts, training_set)
-            states[repurchase.PURCHASES] = BoughtItems.of(training_set.bought).state()
+            states |= _newcomers(item_facts, training_context)
+            states[repurchase.PURCHASES] = BoughtItems.of(training_context.bought).state()
         ids = {"items": part.item_ids.tolist(), "persons": part.person_ids.tolist()}
         span = {"from": instant(part.occurred_at.min()).isoformat(), "to": instant(part.occurred_at.max()).isoformat()}
         save(folder / name, states, ids, facts | {"trained_on": span})
@@ -83,9 +83,9 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     return candidate
 
 
-def _newcomers(facts: Facts | None, training_set: TrainingSet) -> dict[str, State]:
+def _newcomers(facts: Facts | None, training_context: TrainingContext) -> dict[str, State]:
     """Arrays of the shop's new items; none where it has none."""
-    newcomers = None if facts is None else find(facts, training_set.acts, training_set.als, training_set.as_of)
+    newcomers = None if facts is None else find(facts, training_context.acts, training_context.als, training_context.as_of)
     return {} if newcomers is None else newcomers.states()
 
 

@@ -17,6 +17,7 @@ from ops.cli import (
     bench,
     bots,
     catalogue,
+    decisions,
     evaluate,
     features,
     identity,
@@ -27,6 +28,7 @@ from ops.cli import (
     notebook,
     quarantine,
     recommend,
+    rules,
     shops,
     sql,
 )
@@ -40,9 +42,11 @@ app = typer.Typer(
     help="Jishi: live features, numbers merchants can trust, recommendations that can be proved.",
 )
 console = Console(width=None if sys.stdout.isatty() else 140)
+app.add_typer(decisions.app, name="decisions")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(keys.app, name="keys")
 app.add_typer(shops.app, name="shops")
+app.add_typer(rules.app, name="rules")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(features.app, name="features")
 app.add_typer(identity.app, name="identity")

@@ -22,7 +22,9 @@ def recommend(
     item: Annotated[str | None, typer.Option(help="item_id of the page, for placement item")] = None,
     cart: Annotated[list[str] | None, typer.Option(help="item_id in the cart; may repeat")] = None,
     paid: Annotated[list[str] | None, typer.Option(help="item_id just paid, for after_payment; may repeat")] = None,
-    placement: Annotated[str, typer.Option(help="home, item, cart or after_payment")] = "home",
+    category: Annotated[list[str] | None, typer.Option(help="only items of this category; may repeat")] = None,
+    why_not: Annotated[str | None, typer.Option(help="item_id: say why it is not in the list")] = None,
+    placement: Annotated[str, typer.Option(help="home, item, cart, after_payment or search_empty")] = "home",
     personalised: Annotated[bool, typer.Option(help="whether what is stored of the shopper may be used")] = True,
     limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
     key: Annotated[str | None, typer.Option(help="read key; default: the key that the demo issued")] = None,
@@ -35,6 +37,7 @@ def recommend(
     key = key or _stored_key(Paths.of(settings), shop)
     parameters: dict[str, str | int | list[str] | None] = {"cart_item_id": cart or None, "order_item_id": paid or None}
     parameters |= {"user_id": user, "anonymous_id": anonymous, "item_id": item, "placement": placement, "limit": limit}
+    parameters |= {"category": category or None, "why_not": why_not}
     parameters["personalised"] = str(personalised).lower()
     url = f"http://{settings.host}:{settings.serving_port}/v1/shops/{shop}/recommendations"
     try:
@@ -64,6 +67,8 @@ def recommend(
         reason = f"{row['reason']['zh']} · {row['reason']['en']}"
         table.add_row(str(position), row["item_id"], row["title"], row["category"], price, f"{row['score']:.3f}", reason)
     Console().print(table)
+    if "why_not" in payload:
+        print(f"{payload['why_not']['item_id']}: {payload['why_not']['zh']} · {payload['why_not']['en']}")
 
 
 def _stored_key(paths: Paths, shop_id: str) -> str:

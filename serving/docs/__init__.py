@@ -4,6 +4,7 @@ from the internet.
 
 from __future__ import annotations
 
+import json
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ _WORDS = {
     "type": "类型",
     "meaning": "含义",
     "answers": "回答",
+    "body": "请求体",
     "Try it": "试一试",
     "Send": "发送",
     "default": "默认",
@@ -79,11 +81,13 @@ def _operation(path: str, method: str, operation: dict[str, Any], openapi: dict[
     rows = "".join(_parameter(parameter) for parameter in parameters)
     heads = "".join(f"<th>{_both(name)}</th>" for name in ("parameter", "where", "type", "meaning"))
     table = f"<div class=wide><table><tr>{heads}</tr>{rows}</table></div>" if parameters else ""
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    shape = f"<h3>{_both('body')}</h3><pre>{_shape(body, openapi, ())}</pre>" if body else ""
     answers = "".join(_answer(code, answer, openapi) for code, answer in operation.get("responses", {}).items())
     return (
         f"<section><h2><code>{method.upper()} {escape(path)}</code></h2>"
-        f"<p><b>{_both(operation.get('summary', ''))}</b></p><p>{_both(operation.get('description', ''))}</p>{table}"
-        f"<h3>{_both('answers')}</h3>{answers}{_form(path, method, parameters)}</section>"
+        f"<p><b>{_both(operation.get('summary', ''))}</b></p><p>{_both(operation.get('description', ''))}</p>{table}{shape}"
+        f"<h3>{_both('answers')}</h3>{answers}{_form(path, method, parameters, _example(body, openapi))}</section>"
     )
 
 
@@ -123,6 +127,9 @@ def _shape(schema: dict[str, Any], openapi: dict[str, Any], inside: tuple[str, .
     if "$ref" in schema:
         name = str(schema["$ref"]).rpartition("/")[2]
         return escape(name) if name in inside else _shape(openapi["components"]["schemas"][name], openapi, (*inside, name))
+    given = [each for each in schema.get("anyOf", ()) if each.get("type") != "null"]
+    if len(given) == 1:  # what may also be null
+        return _shape(given[0], openapi, inside)
     if schema.get("type") == "array":
         return f"[{_shape(schema.get('items', {}), openapi, inside)}, …]"
     if "properties" not in schema:
@@ -134,8 +141,19 @@ def _shape(schema: dict[str, Any], openapi: dict[str, Any], inside: tuple[str, .
     return "{\n" + "\n".join(lines) + "\n}"
 
 
-def _form(path: str, method: str, parameters: list[dict[str, Any]]) -> str:
+def _example(schema: dict[str, Any], openapi: dict[str, Any]) -> str | None:
+    """An example of a body as JSON; None for an operation without one."""
+    if not schema:
+        return None
+    name = str(schema.get("$ref", "")).rpartition("/")[2]
+    named = openapi["components"]["schemas"][name] if name else schema
+    return json.dumps(named.get("example", {}), ensure_ascii=False, indent=2)
+
+
+def _form(path: str, method: str, parameters: list[dict[str, Any]], body: str | None) -> str:
     fields = "".join(_field(parameter) for parameter in parameters)
+    if body is not None:
+        fields += f'<label>{_both("body")}<textarea name="body" rows="10" data-in="body">{escape(body)}</textarea></label>'
     return (
         '<details class="try"><summary>'
         f'{_both("Try it")}</summary><form data-path="{escape(path)}" data-method="{method.upper()}">'

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from serving.reasons import CODES
+from serving.rules.notes import CODES as NOTE_CODES
+from serving.why_not import CODES as WHY_NOT_CODES
 
 CHINESE = {
     # the API
@@ -87,7 +89,42 @@ CHINESE = {
     "release that gave the candidates; `none` for a shop without one": "给出候选商品的模型版本；没有模型的店铺为 `none`",
     "price in minor units of the currency (cents, 分)": "价格，货币的最小单位（如分）",
     "ISO 4217": "ISO 4217 货币代码",
-    "orders the items of this answer; not comparable between answers": "只用于本次回答内的排序；不同回答之间不可比较",
+    "orders the items of this answer, where no rule of the shop does; not comparable between answers": (
+        "在没有店铺规则插手时决定本次回答内的顺序；不同回答之间不可比较"
+    ),
+    "with `explain=full`: sources and rules": "`explain=full` 时：来源与规则",
+    "with `explain=full`: what the list was made from": "`explain=full` 时：列表由什么得来",
+    "with `why_not`: why that item is not in the list": "`why_not` 时：该商品为何不在列表里",
+    "version of the shop's rules that had a say; absent where none had": "起作用的店铺规则版本；没有规则起作用时不出现",
+    "name of the rule": "规则名称",
+    "kind of the rule": "规则种类",
+    "`x1.5`: the score times that; `last`: behind all others; `7 to 3`: moved; `new`: brought as a new item; "
+    "`slot 2`: pinned": (
+        "`x1.5`：分数乘以它；`last`：排到最后；`7 to 3`：移动了位置；`new`：作为新品加入；`slot 2`：固定在该位置"
+    ),
+    "what each source gave to the score, before rules weighed it": "各来源对分数的贡献，规则加权之前",
+    "seconds since that became known": "距得知此行为的秒数",
+    "the feature that was used: the shopper's last items, newest first": "用到的特征：顾客最近的商品，最新的在前",
+    "names of the shop's rules that hold for this request": "对本次请求生效的店铺规则名称",
+    f"one of {', '.join(WHY_NOT_CODES)}": f"下列之一：{'、'.join(WHY_NOT_CODES)}",
+    "sentence for the shop, Chinese": "给店铺看的一句话，中文",
+    "sentence for the shop, English": "给店铺看的一句话，英文",
+    "the rule that did it": "起作用的规则",
+    "place of the item by score, from 1": "按分数的名次，从 1 起",
+    "Try rules before they are published": "发布之前试用规则",
+    "Nothing is published, logged or explored: the same request is answered by the rules in use and by the draft.": (
+        "不发布、不记录、不探索：同一请求分别按正在使用的规则和草稿回答。"
+    ),
+    "rules, as `jishi rules check` takes them": "规则，与 `jishi rules check` 的格式相同",
+    "items in the cart": "购物车里的商品",
+    f"one of {', '.join(NOTE_CODES)}": f"下列之一：{'、'.join(NOTE_CODES)}",
+    "items that may be sold and that the rule is about": "规则涉及的可售商品数",
+    "items that may be sold and of which the catalogue does not know what the rule asks: no effect": (
+        "目录里缺少规则所需信息的可售商品数：规则对它们无作用"
+    ),
+    "version of the rules in use": "正在使用的规则版本",
+    "`full`: sources, rules and features of the list and of each item": "`full`：列表及每个商品的来源、规则与特征",
+    "an item: the answer says why it is not in the list": "一个商品：回答会说明它为何不在列表里",
     f"one of {', '.join(CODES)}": f"下列之一：{'、'.join(CODES)}",
     "sentence for shoppers, Chinese": "给顾客看的理由，中文",
     "sentence for shoppers, English": "给顾客看的理由，英文",

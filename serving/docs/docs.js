@@ -16,10 +16,12 @@ for (const form of document.querySelectorAll("form[data-path]")) {
       else if (input.dataset.in === "header") headers[input.name] = value;
       else for (const part of value.split(",")) query.append(input.name, part.trim());
     }
+    const body = form.querySelector("textarea")?.value;
+    if (body !== undefined) headers["Content-Type"] = "application/json";
     const url = path + (query.size ? `?${query}` : "");
     result.hidden = false;
     try {
-      const answer = await fetch(url, { method: form.dataset.method, headers });
+      const answer = await fetch(url, { method: form.dataset.method, headers, body });
       const text = await answer.text();
       let shown = text;
       try { shown = JSON.stringify(JSON.parse(text), null, 2); } catch { /* not JSON: as it came */ }

@@ -137,6 +137,11 @@ class RulesHere:
         return None
 
     @property
+    def ignored_within(self) -> dict[int, Counter[str]]:
+        """By number of days: how often each item was shown to the person and not clicked, as far as rules asked."""
+        return self._ignored_within
+
+    @property
     def diversities(self) -> list[Diversity]:
         """The rules that spread a list."""
         return [rule for rule in self.on if isinstance(rule, Diversity)]

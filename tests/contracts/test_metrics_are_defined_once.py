@@ -165,5 +165,7 @@ def test_zero_of_nothing_is_in_the_source(semantic_manifest: dict[str, Any]) -> 
     assert sorted(metric["name"] for metric in defined) == sorted(metric["name"] for metric in semantic_manifest["metrics"])
     metrics = metrics_of(semantic_manifest)
     for metric in defined:
-        is_filled = metrics[metric["name"]].is_additive or metric.get("agg") == "count_distinct"
+        is_filled = metrics[metric["name"]].is_zero_without_rows
         assert metric.get("fill_nulls_with") == (0 if is_filled else None), metric["name"]
+    unknown = {name for name, metric in metrics.items() if metric.is_additive and not metric.is_zero_without_rows}
+    assert unknown == {"page_views"}

@@ -23,7 +23,8 @@ document.addEventListener("DOMContentLoaded", async () => {
     board = await supersetEmbeddedSdk.embedDashboard({
       id: phone.matches ? place.dataset.phoneBoard : place.dataset.board,
       supersetDomain: place.dataset.superset, mountPoint: place, fetchGuestToken, iframeTitle: place.dataset.title,
-      dashboardUiConfig: { hideTitle: true, filters: { visible: true, expanded: false } }, referrerPolicy: "strict-origin",
+      dashboardUiConfig: { hideTitle: true, filters: { visible: true, expanded: false }, urlParams: { _l_: place.dataset.language } },
+      referrerPolicy: "strict-origin",
     });
     board.setThemeMode(dark.matches ? "dark" : "default");
   }

@@ -22,6 +22,19 @@ order_items as (
 
 ),
 
+traffic as (
+
+    select * from {{ ref('int_traffic_days_counted') }}
+
+),
+
+-- Shops of which a storefront is known; a till has none.
+storefronts as (
+
+    select distinct shop_id from traffic
+
+),
+
 viewed as (
 
     select
@@ -60,12 +73,13 @@ select
     items.currency,
     items.stock,
     items.status,
-    coalesce(viewed.views, 0) as views,
+    case when storefronts.shop_id is not null then coalesce(viewed.views, 0) end as views,
     coalesce(sold.orders, 0) as orders,
     cast(coalesce(sold.units, 0) as decimal(38, 0)) as units,
     cast(coalesce(sold.revenue_minor, 0) as decimal(38, 0)) as revenue_minor,
     cast(coalesce(sold.refunded_minor, 0) as decimal(38, 0)) as refunded_minor,
     cast(coalesce(sold.revenue_minor, 0) - coalesce(sold.refunded_minor, 0) as decimal(38, 0)) as net_revenue_minor
 from items
+left join storefronts on items.shop_id = storefronts.shop_id
 left join viewed on items.shop_id = viewed.shop_id and items.item_id = viewed.item_id
 left join sold on items.shop_id = sold.shop_id and items.item_id = sold.item_id

@@ -23,7 +23,7 @@ where
     or returned_units > units
     or (sell_through_rate is null) <> (stock is null or units + stock = 0)
     or sell_through_rate > 1
-    or (view_to_pay_rate is null) <> (viewed_visits = 0)
+    or (view_to_pay_rate is null) <> (coalesce(viewed_visits, 0) = 0)
 union all
 select
     shop_id,
@@ -31,6 +31,7 @@ select
 from item_stock
 where
     (days_of_stock is null) <> (stock is null or units_30d = 0)
-    or selling_days_30d not between 1 and 30
+    or selling_days_30d <= 0
+    or selling_days_30d > 30
     or (stock is null and (is_restock_candidate or is_slow_mover))
     or (is_restock_candidate and is_slow_mover)

@@ -1,8 +1,14 @@
 -- A shop of which no storefront is known has no visitors and no conversion, rather than none of them, and one that tells its
--- pages has views of them from the first on.
+-- pages has views of them from the first on. The same is true of its items.
 with shop_days as (
 
     select * from {{ ref('fct_shop_days') }}
+
+),
+
+item_days as (
+
+    select * from {{ ref('fct_item_days') }}
 
 ),
 
@@ -34,3 +40,10 @@ where
     or (shop_days.page_views is null) <> coalesce(shop_days.shop_date < known_from.pages_from, true)
     or (shop_days.visitors is null) <> (shop_days.sessions is null)
     or (shop_days.conversion is null) <> (coalesce(shop_days.sessions, 0) = 0)
+union all
+select
+    item_days.shop_id,
+    item_days.shop_date
+from item_days
+left join known_from on item_days.shop_id = known_from.shop_id
+where (item_days.views is null) <> coalesce(item_days.shop_date < known_from.traffic_from, true)

@@ -11,7 +11,7 @@ from scipy import sparse
 from models.algorithms.recommender import Scores
 from models.candidates.pairs import Candidates
 from models.data.sequences import Numbers
-from models.data.snapshot import Moment
+from models.data.snapshot import Snapshot
 from models.lab.feature_ranker.rhythm import RHYTHM, rhythm_facts
 from models.lab.feature_ranker.situation import CONTEXT, ITEM_FEATURES, PERSON_FEATURES, Situation
 from models.lab.feature_ranker.sources import HALF_LIFE_DAYS, SHARES, faded
@@ -68,7 +68,7 @@ def _places(values: Scores) -> Numbers:
     return places
 
 
-def _of_taste(moment: Moment, candidates: Candidates) -> list[Scores]:
+def _of_taste(moment: Snapshot, candidates: Candidates) -> list[Scores]:
     goods, weights = moment.goods, faded(moment, 4 * HALF_LIFE_DAYS)
     row, item = candidates.row, candidates.item
     shares = [_share(weights, group)[row, group[item]] * (group[item] >= 0) for group in (goods.category, goods.brand)]

@@ -14,13 +14,13 @@ from scipy import sparse
 from models.algorithms.recommender import Scores
 from models.candidates.pairs import Candidates, look_up
 from models.data.sequences import Numbers
-from models.data.snapshot import Moment
+from models.data.snapshot import Snapshot
 
 RHYTHM = ("restock_age_days", "restock_gap_days", "restock_age_over_gap", "pair_taken_days", "pair_share_of_restocks")
 UNKNOWN = -1.0
 
 
-def rhythm_facts(moment: Moment, candidates: Candidates) -> list[Scores]:
+def rhythm_facts(moment: Snapshot, candidates: Candidates) -> list[Scores]:
     """The columns ``RHYTHM`` of each candidate.
 
     Taken is what was put into the cart or paid for. A restock is a day (of 24 h back from the moment) on which a person took

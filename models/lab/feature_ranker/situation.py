@@ -14,7 +14,7 @@ import numpy as np
 from jishi.features import FEATURES, Feature
 from models.algorithms.recommender import Scores
 from models.data.sequences import Numbers
-from models.data.snapshot import Moment
+from models.data.snapshot import Snapshot
 
 # What of the feature store's declarations (docs/feature-catalogue.md) the trees may use.
 PERSON_FEATURES = (
@@ -75,7 +75,7 @@ class Situation:
     persons × ``CONTEXT``, hour 0–23 and weekday 0–6 in the shop's time zone, the others numbers of a name, −1 for unknown.
     """
 
-    moment: Moment
+    moment: Snapshot
     person_values: Scores
     item_values: Scores
     context: Numbers

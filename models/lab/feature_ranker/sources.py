@@ -17,7 +17,7 @@ from models.algorithms.popularity import Popularity
 from models.algorithms.recommender import Recommender, Scores, State, top_k
 from models.algorithms.timed_model import TimedModel
 from models.candidates.pairs import Candidates
-from models.data.snapshot import Moment
+from models.data.snapshot import Snapshot
 from models.lab.ease import EASE
 from models.lab.graph_filter import GFCF
 from models.lab.multinomial_factors import MultinomialFactors
@@ -59,14 +59,14 @@ class Sources:
         self.matrix_: dict[str, Recommender] = {}
         self.timed_: dict[str, TimedModel] = {}
 
-    def fit(self, moment: Moment) -> Self:
+    def fit(self, moment: Snapshot) -> Self:
         """Fit every source."""
         histories, sales = moment.acts.matrix(), moment.acts.sales()
         self.matrix_ = {name: make().fit(histories, sales) for name, make in _MATRIX.items()}
         self.timed_ = {name: make_timed(name).fit(moment) for name in TIMED_MODELS}
         return self
 
-    def score(self, moment: Moment) -> dict[str, Scores]:
+    def score(self, moment: Snapshot) -> dict[str, Scores]:
         """Scores of every source, each persons × items."""
         histories = moment.acts.matrix()
         scores = {name: model.score(histories) for name, model in self.matrix_.items()}
@@ -85,7 +85,7 @@ class Sources:
         return self
 
 
-def faded(moment: Moment, half_life_days: float) -> sparse.csr_matrix:
+def faded(moment: Snapshot, half_life_days: float) -> sparse.csr_matrix:
     """Persons × items: the strength of preference (``jishi.preference``) at the age of the person's last act on the item."""
     weights = moment.acts.matrix()
     age = moment.age_days()

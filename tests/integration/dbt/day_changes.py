@@ -144,6 +144,19 @@ def user_alone_acts(rows: AllRows) -> None:
     rows[tables.SILVER_SESSIONS].append(visit | {"ended_at": at + timedelta(minutes=20)})
 
 
+def order_before_the_storefront(rows: AllRows) -> None:
+    """An order of before the shop's first act in its pages, of whose items nobody knows who looked at them."""
+    at = START - timedelta(days=6)
+    known = next(row for row in rows[tables.SILVER_ORDERS] if row["shop_id"] == "b" and row["person_id"])
+    new = {"order_id": "older", "paid_at": at, "paid_date": at.date(), "received_at": at, "event_id": "older"}
+    lines = [row for row in rows[tables.SILVER_ORDER_LINES] if (row["shop_id"], row["order_id"]) == ("b", known["order_id"])]
+    rows[tables.SILVER_ORDERS].append(known | new)
+    rows[tables.SILVER_ORDER_LINES] += [line | {name: new[name] for name in new.keys() & line.keys()} for line in lines]
+    line = '{"properties":{"order_id":"older"}}'
+    event = event_of("b", known["person_id"], at, "older", type="order_paid", item_id=None, line=line)
+    rows[tables.SILVER_EVENTS].append(event)
+
+
 def rates_change(rows: AllRows) -> None:
     """Dollars are worth half as much."""
     rows[tables.BRONZE_FX_RATES][0] |= {"rate": "3.50", "rate_units": 350}
@@ -158,4 +171,5 @@ def channels_are_fitted_anew(rows: AllRows) -> None:
 REACHING_BACK: tuple[Change, ...] = (
     *(late_view_after_midnight, refunds_after_months, visit_moves_to_another_person, repaired_day, bots_come_and_go),
     *(visit_is_cut_at_midnight, share_link_gets_another_sharer, order_without_person, user_alone_acts),
+    order_before_the_storefront,
 )

@@ -13,6 +13,13 @@ ITEM_FAULTS = (
         {"item_days_equal_orders_and_days"},
     ),
     ModelFault(
+        "a day of items without views is unknown",
+        "fct_item_days",
+        "coalesce(looked_at.views, 0) end as views",
+        "looked_at.views end as views",
+        {"unknown_is_null"},
+    ),
+    ModelFault(
         "visits that paid without a look have looked",
         "fct_item_days",
         "where viewed_at is not null",

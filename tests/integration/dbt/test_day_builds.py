@@ -120,8 +120,12 @@ def test_what_reaches_back_gives_the_rows_of_a_full_build(platform: DayByDay) ->
     assert platform.different() == []
 
 
-def test_a_link_of_another_sharer_touches_who_came_by_it(platform: DayByDay) -> None:
+def test_a_link_of_another_sharer_touches_who_came_by_it_and_an_older_view_the_items_since(platform: DayByDay) -> None:
     rows = copied(platform.rows)
+    with duckdb.connect(str(marts.work_database(platform.paths)), read_only=True) as working:
+        unknown = "select count(*) from fct_item_days where views is null"
+        assert working.execute(unknown).fetchall() != [(0,)]
+    rows[tables.SILVER_EVENTS].append(day_changes.event_of("b", "p3", START - timedelta(days=8), "older-view"))
     shared = {"type": "item_shared", "share_id": "h1", "item_id": "i1"}
     rows[tables.SILVER_EVENTS].append(day_changes.event_of("b", "p2", START + timedelta(hours=1), "first-share", **shared))
     assert platform.build(rows)[0].startswith("continues version")

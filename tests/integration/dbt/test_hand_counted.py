@@ -120,6 +120,29 @@ def test_an_unknown_buyer_is_no_repeat_buyer_and_nobodys_money_is_no_buyers(
     }
 
 
+def test_nobody_knows_what_was_looked_at_in_a_till(project: Project) -> None:
+    """It is not 0, by day, period, category and band, nor of the item; its pages are unknown until the first is told."""
+    day, item = timedelta(days=1), {"shop_id": "till", "item_id": "i", "title": "x", "category": "c", "currency": "CNY"}
+    item |= {"status": "active", "unit_price_minor": 1}
+    rows = inserted("items", [item, item | {"item_id": "j"}])
+    rows += shop("till") + order("till", "o1", None, FIRST, 100) + order("till", "o2", None, FIRST + 2 * day, 100)
+    view = {"shop_id": "till", "event_id": "v", "type": "item_viewed", "item_id": "i", "person_id": "u:p", "is_late": False}
+    view |= {"occurred_at": FIRST + day, "received_at": FIRST + day, "occurred_date": (FIRST + day).date()}
+    seen = (
+        "select array_agg(views order by shop_date) from fct_item_days where shop_id = 'till' union all "
+        "select array_agg(viewed_visits order by shop_date) from fct_item_days where shop_id = 'till' union all "
+        "select array_agg(distinct views) from fct_item_periods where shop_id = 'till' union all "
+        "select array_agg(distinct views) from fct_category_periods where shop_id = 'till' union all "
+        "select array_agg(distinct adds) from fct_price_bands where shop_id = 'till' union all "
+        "select array_agg(views order by item_id) from dim_items where shop_id = 'till'"
+    )
+    with project.built(rows) as marts:
+        assert [each for (each,) in marts.execute(seen).fetchall()] == [[None] * 2, [None] * 2, *[[None]] * 3, [None] * 2]
+    with project.built(rows + inserted("events", [view])) as marts:
+        days, _, periods, categories, bands, items = [each for (each,) in marts.execute(seen).fetchall()]
+    assert (days, periods, categories, bands, items) == ([None, 1, 0], [1], [1], [0], [1, 0])
+
+
 def test_the_value_per_buyer_of_a_day_is_one_number(till: duckdb.DuckDBPyConnection, metric_sql: MetricSql) -> None:
     """The column of the day's mart and the metric of the digest have the same name for people."""
     days = till.execute(

@@ -207,15 +207,16 @@ def test_what_to_restock_and_what_lies_too_long(marts: duckdb.DuckDBPyConnection
         "select item_id, units_30d, selling_days_30d, days_of_stock, is_restock_candidate, is_slow_mover from fct_item_stock "
         "where shop_id = 's'"
     ).fetchall()
-    assert {row[0]: row[1:] for row in rows} == {
-        "runner": (90, 30, pytest.approx(29 / 3), True, False),
-        "blind": (90, 30, None, None, None),
-        "gone": (90, 30, 0, False, False),
-        "fresh": (60, 10, pytest.approx(59 / 6), True, False),
-        "shelf": (0, 30, None, False, True),
-        "gold": (1, 30, 30_000, False, None),
-        "silver": (0, 30, None, False, False),
-        "young": (0, 10, None, False, False),
+    whole, short = 29 + 10 / 24, 9 + 10 / 24  # the newest day is known until ten o'clock
+    assert {row[0]: tuple(v if v is None else pytest.approx(v) for v in row[1:]) for row in rows} == {
+        "runner": (90, whole, 29 * whole / 90, True, False),
+        "blind": (90, whole, None, None, None),
+        "gone": (90, whole, 0, False, False),
+        "fresh": (60, short, 59 * short / 60, True, False),
+        "shelf": (0, whole, None, False, True),
+        "gold": (1, whole, 1000 * whole, False, None),
+        "silver": (0, whole, None, False, False),
+        "young": (0, short, None, False, False),
     }
 
 

@@ -14,6 +14,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from jishi import tables
@@ -21,7 +22,7 @@ from jishi.marts import mart_rows
 from jishi.metrics import MetricLayer, MetricQueryRefused, MetricSql, TimeRange, macro, open_metrics, rollup
 from jishi.paths import Paths
 from jishi.pseudonyms import Pseudonyms
-from jishi.settings import get_settings
+from jishi.settings import PROJECT_ROOT, get_settings
 from ops.cli import app
 from ops.notebook import names, open_kernel, publish
 from tests.integration.dbt.conftest import at_home
@@ -131,7 +132,7 @@ def test_every_metric_of_days_is_what_pandas_makes_of_silver(layer: MetricLayer,
     looking_back = {"customers_30d", "repeat_customers_30d", "customers_of_known_30d", "repurchase_rate_30d"}
     # Of items and recommendations: test_items.py, test_recommendations.py.
     others = {name for name in layer.metrics if "item_" in name or name.startswith("recommendation_")} - {"item_views"}
-    others |= {"return_rate", "view_to_pay_rate"}
+    others |= {"return_rate", "view_to_pay_rate", "page_views"}  # the last: below
     others |= {name for name in layer.metrics if name.startswith("category_")}  # below
     # Of channels: test_attribution.py.
     others |= {name for name in layer.metrics if name.startswith(("attribut", "credited_"))}
@@ -140,6 +141,23 @@ def test_every_metric_of_days_is_what_pandas_makes_of_silver(layer: MetricLayer,
     values = answer(layer, names)
     assert len(values) > 60
     pd.testing.assert_frame_equal(values, expected[names].astype(float).sort_index(), check_index_type=False)
+
+
+def test_page_views_are_unknown_until_the_shop_tells_its_first(layer: MetricLayer, silver: Any) -> None:
+    """Shop a tells its pages from a day on, of which a day without one has 0; shop b tells none, which is not 0."""
+    acts = acts_of_visitors(silver)
+    of_day = acts[acts["type"] == "page_viewed"].groupby(["shop_id", "occurred_date"]).size().to_dict()
+    first = min(day for _, day in of_day)
+    rows = layer.rows(["page_views", "orders"], ["metric_time__day"])
+    for row in rows:
+        day = row["metric_time__day"].date()
+        known = of_day.get((row["shop"], day), 0) if row["shop"] == "a" and day >= first else None
+        assert row["page_views"] == known, row
+        assert row["orders"] is not None
+    assert {row["page_views"] is None for row in rows if row["shop"] == "a"} == {True, False}
+    assert 0 in {row["page_views"] for row in rows}
+    whole = {row["shop"]: row["page_views"] for row in layer.rows(["page_views"])}
+    assert whole == {"a": sum(of_day.values()), "b": None}
 
 
 def test_visits_of_a_category_are_those_that_saw_an_item_of_it(layer: MetricLayer, silver: Any) -> None:
@@ -159,6 +177,17 @@ def test_visits_of_a_category_are_those_that_saw_an_item_of_it(layer: MetricLaye
         steps = [row[name] for name in names]
         assert steps == sorted(steps, reverse=True)
         assert row["category_conversion"] == pytest.approx(steps[-1] / steps[0])
+    # Superset's rows are by day; a visit begins on one.
+    dataset = yaml.safe_load((PROJECT_ROOT / "dashboard/board/datasets/jishi_marts/category_funnel.yaml").read_text())
+    shown = ", ".join(f"{each['expression']} as {each['metric_name']}" for each in dataset["metrics"])
+    on_board = mart_rows(layer.lake, f"select shop_id, category, {shown} from ({dataset['sql']}) group by all")
+    named = {(row["shop"], row["visit_category__category"] or "not in the catalogue 不在目录"): row for row in rows}
+    assert {(row["shop_id"], row["category"]) for row in on_board} == named.keys()
+    for row in on_board:
+        of_layer = named[row["shop_id"], row["category"]]
+        assert {name: row[name] for name in (*names, "category_conversion")} == {
+            name: of_layer[name] for name in (*names, "category_conversion")
+        }
 
 
 def test_a_month_is_no_sum_of_days_where_persons_come_again(layer: MetricLayer, silver: Any) -> None:

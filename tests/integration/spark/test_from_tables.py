@@ -30,7 +30,8 @@ from models.release.serving_index import Release
 from models.training import from_tables
 from serving.catalogue import Catalogue, read_snapshot
 from serving.judge import judge_served
-from serving.recommend import Request, recommend
+from serving.recommend import recommend
+from serving.request import Request
 from serving.shelf import Shelf, join_catalogue
 from spark_jobs.recommendations.job import build_candidates, build_factors, build_neighbours
 from tests.integration.spark.conftest import SilverPlatform

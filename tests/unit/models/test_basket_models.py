@@ -55,29 +55,29 @@ def fitted(request: pytest.FixtureRequest) -> BasketModel:
 
 @pytest.mark.parametrize("name", ["personal_frequency", "tifu_knn", "blend"])
 def test_the_favourite_comes_first(name: str) -> None:
-    lists = top_of(MODELS[name]().fit(habits()).weigh(habits()), 1)
+    lists = top_of(MODELS[name]().fit(habits()).score(habits()), 1)
     assert (lists[:, 0] == np.arange(60) % ITEMS).mean() > 0.9
 
 
 def test_a_list_is_full_and_has_no_item_twice(fitted: BasketModel) -> None:
-    result = top_of(fitted.weigh(purchases([[], [[3]], [[1, 2], [2]]])), ITEMS)
+    result = top_of(fitted.score(purchases([[], [[3]], [[1, 2], [2]]])), ITEMS)
     assert [sorted(row) for row in result.tolist()] == [list(range(ITEMS))] * 3
 
 
 def test_a_stranger_gets_what_is_popular(fitted: BasketModel) -> None:
-    assert top_of(fitted.weigh(purchases([[]])), 3).tolist() == [[0, 1, 2]]
+    assert top_of(fitted.score(purchases([[]])), 3).tolist() == [[0, 1, 2]]
 
 
 def test_an_item_out_of_range_is_refused(fitted: BasketModel) -> None:
     with pytest.raises(ValueError, match="numbered from 0 to 11"):
-        fitted.weigh(purchases([[[ITEMS]]]))
+        fitted.score(purchases([[[ITEMS]]]))
 
 
 @pytest.mark.parametrize("name", list(MODELS))
 def test_same_baskets_same_weights_and_parameters_stay(name: str) -> None:
     model = MODELS[name]()
     parameters = {key: value for key, value in vars(model).items() if not key.endswith("_")}
-    one, other = model.fit(habits()).weigh(habits(seed=3)), MODELS[name]().fit(habits()).weigh(habits(seed=3))
+    one, other = model.fit(habits()).score(habits(seed=3)), MODELS[name]().fit(habits()).score(habits(seed=3))
     assert (one != other).nnz == 0
     assert np.isfinite(one.data).all()
     assert parameters == {key: value for key, value in vars(model).items() if not key.endswith("_")}
@@ -86,8 +86,8 @@ def test_same_baskets_same_weights_and_parameters_stay(name: str) -> None:
 @pytest.mark.parametrize("name", list(MODELS))
 def test_people_do_not_depend_on_who_is_asked_with_them(name: str) -> None:
     model, asked = MODELS[name]().fit(habits()), habits(seed=3)
-    together = top_of(model.weigh(asked), 3)
-    alone = np.concatenate([top_of(model.weigh(asked.of(np.array([user]))), 3) for user in range(10)])
+    together = top_of(model.score(asked), 3)
+    alone = np.concatenate([top_of(model.score(asked.of(np.array([user]))), 3) for user in range(10)])
     assert np.array_equal(together[:10], alone)
 
 
@@ -96,13 +96,13 @@ def test_a_saved_model_weighs_the_same(name: str, tmp_path: Path) -> None:
     model = MODELS[name]().fit(habits())
     save(tmp_path, {"model": model.state()}, {}, {})
     loaded = MODELS[name]().from_state(load_state(tmp_path, read_manifest(tmp_path), "model"))
-    np.testing.assert_allclose(model.weigh(habits(9)).toarray(), loaded.weigh(habits(9)).toarray(), rtol=1e-5)
+    np.testing.assert_allclose(model.score(habits(9)).toarray(), loaded.score(habits(9)).toarray(), rtol=1e-5)
 
 
 def test_one_person_one_basket_one_item() -> None:
     one = purchases([[[0]]], items=1)
     for name, make in BASKET_MODELS.items():
-        assert top_of(make().fit(one).weigh(one), 2).tolist() == [[0, -1]], name
+        assert top_of(make().fit(one).score(one), 2).tolist() == [[0, -1]], name
 
 
 def test_no_baskets_are_refused() -> None:
@@ -114,13 +114,13 @@ def test_no_baskets_are_refused() -> None:
 def test_unfitted_models_say_so() -> None:
     for model in (TIFUKNN(), Succession(), BasketBlend()):
         with pytest.raises(NotFitted):
-            model.weigh(habits(3))
+            model.score(habits(3))
 
 
 def test_frequency_and_fading_by_hand() -> None:
     asked = purchases([[[1], [1, 2], [2], [2]]])
-    assert PersonalFrequency().weigh(asked).toarray()[0, 1:3].tolist() == [2, 3]
-    np.testing.assert_allclose(PersonalFrequency(fade=0.5).weigh(asked).toarray()[0, 1:3], [0.125 + 0.25, 0.25 + 0.5 + 1])
+    assert PersonalFrequency().score(asked).toarray()[0, 1:3].tolist() == [2, 3]
+    np.testing.assert_allclose(PersonalFrequency(fade=0.5).score(asked).toarray()[0, 1:3], [0.125 + 0.25, 0.25 + 0.5 + 1])
 
 
 def test_tifu_vector_by_hand() -> None:
@@ -132,7 +132,7 @@ def test_tifu_vector_by_hand() -> None:
 
 def test_tifu_takes_neighbours_but_not_oneself() -> None:
     people = purchases([[[0, 1]], [[0, 2]], [[5]]])
-    array = TIFUKNN(neighbours=1, alpha=0.5).fit(people).weigh(people).toarray()
+    array = TIFUKNN(neighbours=1, alpha=0.5).fit(people).score(people).toarray()
     assert array[0, 2] > 0
     assert array[0, 5] == 0
 
@@ -152,13 +152,13 @@ def test_nobody_is_their_own_neighbour_in_long_histories() -> None:
 
 def test_succession_by_hand() -> None:
     model = Succession(shrinkage=0).fit(purchases([[[0], [1]], [[0], [2]], [[0], [1]]]))
-    np.testing.assert_allclose(model.weigh(purchases([[[0]]])).toarray()[0, :3], [0, 2 / 3, 1 / 3], rtol=1e-6)
+    np.testing.assert_allclose(model.score(purchases([[[0]]])).toarray()[0, :3], [0, 2 / 3, 1 / 3], rtol=1e-6)
 
 
 def test_rhythm_knows_when_an_item_is_due() -> None:
     """Item 1 came every 10 days and was last bought 10 days before the last basket; item 2 was bought once."""
     asked = purchases([[[1], [1], [2]]], days=[[0.0, 10.0, 20.0]])
-    result = gather({"often": PersonalFrequency().weigh(asked)}, {"often": 1.0}, 10)
+    result = gather({"often": PersonalFrequency().score(asked)}, {"often": 1.0}, 10)
     facts = np.column_stack(rhythm(asked, result))
     count, since, gap_days, due_days = facts[:, 0], facts[:, 4], facts[:, 6], facts[:, 8]
     assert result.item.tolist() == [1, 2]

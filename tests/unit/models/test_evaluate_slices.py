@@ -52,7 +52,7 @@ def test_revenue_novelty_gini_and_map_by_hand(folder: Path, monkeypatch: pytest.
     first = (10 + 30 / log2(3)) / (30 + 10 / log2(3))
     second = 5 / (15 + 5 / log2(3))
     assert revenue["metrics"]["revenue_ndcg@2"] == pytest.approx((first + second) / 2, abs=1e-6)
-    # Lists b, c and a, b; of 4 users 3 know a, 2 know b, 1 knows c.
+    # PersonLists b, c and a, b; of 4 users 3 know a, 2 know b, 1 knows c.
     assert result["metrics"]["novelty@2"] == pytest.approx(((1 + 2) / 2 + (-log2(3 / 4) + 1) / 2) / 2, abs=1e-6)
     # Counts of d, a, c, b are 0, 1, 1, 2: Σ (2i − 5) c = −1 · 1 + 1 · 1 + 3 · 2 over 4 · 4.
     assert result["gini@2"] == pytest.approx(6 / 16)

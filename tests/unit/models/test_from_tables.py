@@ -26,7 +26,7 @@ from jishi.tables import (
 from models.__main__ import main
 from models.algorithms.item_knn import ItemKNN
 from models.algorithms.sparse_rows import unpack
-from models.candidates.person_lists import Lists
+from models.candidates.person_lists import PersonLists
 from models.data.interactions import NoInteractions
 from models.data.split import TooShort
 from models.release.artefact import load_ids, load_state, read_manifest
@@ -119,16 +119,16 @@ def test_both_parts_have_the_same_numbers_and_the_rows_of_their_own_tables(paths
     again = np.array([(14 + 5 * 14 / 16) / 20, (5 * 14 / 16) / 6, 14 / 16]) * 0.999408
     assert full["repurchase"]["chance"].tolist() == pytest.approx(again.tolist(), abs=1e-5)
     assert [part["als"]["person_factors"].tolist() for part in (window, full)] == [[[3, 4], [0, 0]], [[3, 4], [3, 4]]]
-    mine = Lists.from_state(full["lists_person_candidates"], 2, 3).of_person(0)
+    mine = PersonLists.from_state(full["lists_person_candidates"], 2, 3).of_person(0)
     assert (mine.items.tolist(), mine.weights.tolist(), mine.because.tolist()) == ([2, 1], [1, 0.5], [0, 0])
     assert mine.origins == ("like_yours", "like_yours")
-    assert Lists.from_state(window["lists_person_candidates"], 2, 3).of_person(1).items.tolist() == []
+    assert PersonLists.from_state(window["lists_person_candidates"], 2, 3).of_person(1).items.tolist() == []
     # p1 paid for i1 on fifteen days and for i2 once, to which i1 leads, too: log(1 + 5 · 15), log(1 + 1 + 5) + 1/2; i9 has 1.
-    both = Lists.from_state(full["lists_person_candidates_and_own"], 2, 3).of_person(0)
+    both = PersonLists.from_state(full["lists_person_candidates_and_own"], 2, 3).of_person(0)
     assert (both.items.tolist(), both.because.tolist()) == ([0, 1, 2], [-1, -1, 0])
     assert both.origins == ("bought_often", "bought_before", "like_yours")
     assert both.weights.tolist() == pytest.approx([np.log(76), np.log(7) + 0.5, 1])
-    then = Lists.from_state(window["lists_person_candidates_and_own"], 2, 3).of_person(0)
+    then = PersonLists.from_state(window["lists_person_candidates_and_own"], 2, 3).of_person(0)
     assert (then.items.tolist(), then.origins) == ([0, 1], ("bought_often", "seen_before"))  # i2 was looked at
     assert then.weights.tolist() == pytest.approx([np.log(36), np.log(2) + 1])
     assert [part["manifest"]["trained_on"]["to"] for part in (window, full)] == ["2026-09-07T00:00:00", "2026-09-15T00:00:00"]

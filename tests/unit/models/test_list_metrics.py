@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from models.evaluation.intervals import bootstrap_all
-from models.evaluation.metrics import hits_of
-from models.protocols.ranking import measure, rank_all
+from models.evaluation.metrics import hits_of, measure
+from models.protocols.ranking import rank_all
 
 ITEMS = 7
 persons = st.lists(

@@ -20,7 +20,7 @@ def sessions(count: int = 400, items: int = 50, seed: int = 1) -> Sequences:
 def test_weights_are_those_of_the_batch_model(neighbours: int) -> None:
     model = SessionKNN(neighbours=neighbours, per_item=30).fit(sessions())
     live, asked = LiveSessionKNN(model), sessions(200, seed=2)
-    expected = model.weigh(asked).toarray()
+    expected = model.score(asked).toarray()
     for row, prefix in enumerate(asked):
         items, weights = live.ask(prefix, 50)
         array = np.zeros(50, dtype=np.float32)

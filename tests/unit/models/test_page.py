@@ -54,7 +54,7 @@ def write_release(models: Path, shop_id: str) -> None:
     )
     metric = {"mean": 0.3, "low": 0.2, "high": 0.4}
     gain = {"over_popularity": {"mean": 0.1, "low": 0.05, "high": 0.15}}
-    names = ("ndcg@10", "recall@20", "hit_rate@10")
+    names = ("ndcg@10", "recall@20", "hr@10")
     judged = {
         "als": {"metrics": {name: metric | gain for name in names}, "coverage@20": 0.25},
         "popularity": {"metrics": {name: metric for name in names}, "coverage@20": 0.01},

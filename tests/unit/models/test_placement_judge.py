@@ -1,4 +1,4 @@
-"""Lists, their metrics by hand, and the verdict on a placement."""
+"""PersonLists, their metrics by hand, and the verdict on a placement."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import pytest
 from scipy import sparse
 
 from models.algorithms.top_products import top_products, top_products_with_causes
-from models.candidates.person_lists import LENGTH, Lists
+from models.candidates.person_lists import LENGTH, PersonLists
 from models.candidates.recipes import RECIPES
 from models.data.sequences import Sequences
-from models.evaluation.placement_evaluation import BASELINE, MAIN_METRIC, lists_of, placement_report, values_of
+from models.evaluation.comparison import BASELINE
+from models.evaluation.metrics import MAIN_METRIC
+from models.evaluation.placement_evaluation import lists_of, placement_report, values_of
 from models.evaluation.placement_questions import Cases
 from models.release.checks import LEAST_COVERAGE, LEAST_PERSONS
 from models.release.model_choice import LADDER, choose_recipe
@@ -65,7 +67,7 @@ def test_values_are_means_over_the_cases_of_a_person() -> None:
     expected = (discounts[0] + discounts[2]) / sum(discounts)
     assert result["ndcg@10"] == pytest.approx([0.5, expected])
     assert result["recall@10"] == pytest.approx([0.5, 2 / 3])
-    assert result["hit_rate@20"] == pytest.approx([0.5, 1.0])
+    assert result["hr@20"] == pytest.approx([0.5, 1.0])
     assert result["mrr@10"] == pytest.approx([0.5, 1.0])
 
 
@@ -144,7 +146,7 @@ def test_a_model_that_is_sure_goes_before_a_better_one_that_may_be_lucky() -> No
 def lists_state(name: str, weight: float = 1.0, persons: int = 3) -> dict[str, Any]:
     assert name == "lists_tifu_knn"
     items = np.zeros((persons, LENGTH), dtype=np.int64)
-    return Lists.of(items, np.full(items.shape, weight, dtype=np.float32), "bought_often").state()
+    return PersonLists.of(items, np.full(items.shape, weight, dtype=np.float32), "bought_often").state()
 
 
 DECISIONS = {

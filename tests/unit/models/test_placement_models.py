@@ -9,11 +9,11 @@ from models.algorithms.als import ALS
 from models.algorithms.item_knn import ItemKNN
 from models.candidates.context_models import CONTEXTS
 from models.candidates.list_builders import PERSONAL_LISTS
-from models.candidates.person_lists import LENGTH, ORIGINS, BadLists, Lists
+from models.candidates.person_lists import LENGTH, ORIGINS, BadLists, PersonLists
 from models.candidates.placement_model import PlacementModel
 from models.candidates.recipes import RANKED, RECIPES, Recipe, asked, named
 from models.candidates.stored_models import files_of, load, states_of
-from models.candidates.training_context import TrainingSet
+from models.candidates.training_context import TrainingContext
 from models.data.interactions import Interactions
 from models.data.sequences import Sequences
 from models.evaluation.placement_questions import Cases
@@ -26,7 +26,7 @@ EVERY = list({recipe.name: recipe for each in RECIPES.values() for recipe in eac
 
 
 @pytest.fixture(scope="module")
-def training_set() -> TrainingSet:
+def training_context() -> TrainingContext:
     """Persons of four tastes who look at six items, take half of them along, and buy one of their own favourites each time."""
     rng = np.random.default_rng(2)
     rows = []
@@ -43,7 +43,7 @@ def training_set() -> TrainingSet:
     ids = (np.array([f"p{n:02}" for n in range(PERSONS)]), np.array([f"i{n:02}" for n in range(ITEMS)]))
     times = (at.astype("datetime64[us]"), at.astype("datetime64[us]"))
     acts = Interactions(*ids, person.astype(np.int64), item.astype(np.int64), kind, *times)
-    return TrainingSet.of(acts, START + np.timedelta64(16, "D"), *fitted_on(acts))
+    return TrainingContext.of(acts, START + np.timedelta64(16, "D"), *fitted_on(acts))
 
 
 def fitted_on(acts: Interactions) -> tuple[ItemKNN, ALS]:
@@ -52,24 +52,24 @@ def fitted_on(acts: Interactions) -> tuple[ItemKNN, ALS]:
 
 
 @pytest.fixture(scope="module")
-def ranker(training_set: TrainingSet) -> ListRanker:
-    result = teach(training_set.acts, training_set.as_of, fitted_on)
+def ranker(training_context: TrainingContext) -> ListRanker:
+    result = teach(training_context.acts, training_context.as_of, fitted_on)
     assert result is not None
     return result
 
 
-def entries(lists: Lists, person: int) -> list[tuple[int, str, int]]:
+def entries(lists: PersonLists, person: int) -> list[tuple[int, str, int]]:
     result = lists.of_person(person)
     return list(zip(result.items.tolist(), result.origins, result.because.tolist(), strict=True))
 
 
 @pytest.mark.parametrize("name", PERSONAL_LISTS)
-def test_lists_name_each_item_once_best_first_and_say_where_it_is_from(training_set: TrainingSet, name: str) -> None:
-    lists = PERSONAL_LISTS[name](training_set)
+def test_lists_name_each_item_once_best_first_and_say_where_it_is_from(training_context: TrainingContext, name: str) -> None:
+    lists = PERSONAL_LISTS[name](training_context)
     is_for_all = name in ("windowed_popularity", "trending")
     assert lists.items.shape == (1 if is_for_all else PERSONS, LENGTH)  # what is the same for everybody stands there once
-    paid = training_set.bought.toarray()
-    touched = training_set.histories.toarray() > 0
+    paid = training_context.bought.toarray()
+    touched = training_context.histories.toarray() > 0
     for person in range(PERSONS):
         result = lists.of_person(person)
         assert len(result.items) == len(set(result.items.tolist())) > 0
@@ -83,31 +83,31 @@ def test_lists_name_each_item_once_best_first_and_say_where_it_is_from(training_
             assert origin != "people_like_you" or paid[person, item] == 0
             assert (because >= 0) == (origin == "like_yours")
             assert because < 0 or touched[person, because]
-    again = PERSONAL_LISTS[name](training_set)
+    again = PERSONAL_LISTS[name](training_context)
     assert all((again.state()[key] == array).all() for key, array in lists.state().items())
 
 
-def test_taste_decides_what_follows(training_set: TrainingSet) -> None:
+def test_taste_decides_what_follows(training_context: TrainingContext) -> None:
     """Everybody keeps to a taste, so lists and followers do, too, where the model knows persons or visits."""
     for name in ("item_knn", "als", "personal_frequency", "tifu_knn", "buy_again"):
-        lists = PERSONAL_LISTS[name](training_set)
+        lists = PERSONAL_LISTS[name](training_context)
         for person in range(PERSONS):
             assert {item % GROUPS for item, _, _ in entries(lists, person)[:3]} == {person % GROUPS}, name
-    contexts = fit(training_set, [Recipe(name, context=name) for name in CONTEXTS], None).contexts
+    contexts = fit(training_context, [Recipe(name, context=name) for name in CONTEXTS], None).contexts
     for name, model in contexts.items():
-        weights = model.weigh(Sequences.of([[5, 1]], ITEMS)).toarray()[0]
+        weights = model.score(Sequences.of([[5, 1]], ITEMS)).toarray()[0]
         assert int(weights.argmax()) % GROUPS == 1, name
         assert weights[np.arange(ITEMS) % GROUPS != 1].max() < weights.max() / 2, name
 
 
 @pytest.mark.parametrize("recipe", EVERY, ids=lambda recipe: recipe.name)
-def test_serving_says_what_was_judged(training_set: TrainingSet, ranker: ListRanker, recipe: Recipe) -> None:
+def test_serving_says_what_was_judged(training_context: TrainingContext, ranker: ListRanker, recipe: Recipe) -> None:
     """One request at a time, from stored arrays, gives the weights of the batch that was judged."""
-    fitted = fit(training_set, [recipe], ranker)
+    fitted = fit(training_context, [recipe], ranker)
     states = states_of(fitted)
     assert sorted(states) == sorted(files_of([recipe]))
-    loaded = load([recipe], states.__getitem__, training_set.item_knn, PERSONS)
-    numbers = {person_id: number for number, person_id in enumerate(training_set.acts.person_ids.tolist())}
+    loaded = load([recipe], states.__getitem__, training_context.item_knn, PERSONS)
+    numbers = {person_id: number for number, person_id in enumerate(training_context.acts.person_ids.tolist())}
     live = PlacementModel(recipe, loaded, numbers, ITEMS)
     given = [[3], [1, 5], [2, 6, 2, 10], [7, 8, 9]]
     asked = Cases(
@@ -117,7 +117,7 @@ def test_serving_says_what_was_judged(training_set: TrainingSet, ranker: ListRan
         Sequences.of([row[-1:] for row in given], ITEMS).latest(np.ones(4)),
         np.full(4, "2026-09-11", dtype="datetime64[us]"),
     )
-    judged = fitted.weigh(recipe, asked.given, asked.person, asked.masked).toarray()
+    judged = fitted.score(recipe, asked.given, asked.person, asked.masked).toarray()
     for row, items in enumerate(given):
         total = np.zeros(ITEMS)
         result, mine = live.follow(items), live.personal(f"p{row:02}")
@@ -135,19 +135,19 @@ def test_serving_says_what_was_judged(training_set: TrainingSet, ranker: ListRan
     assert live.follow([]) is None
 
 
-def test_a_till_that_knows_no_views_has_no_item_pages(training_set: TrainingSet) -> None:
-    assert asked(training_set.acts, has_ranker=True) == RECIPES
-    result = asked(training_set.acts.where(training_set.acts.kind == "pay"), has_ranker=False)
+def test_a_till_that_knows_no_views_has_no_item_pages(training_context: TrainingContext) -> None:
+    assert asked(training_context.acts, has_ranker=True) == RECIPES
+    result = asked(training_context.acts.where(training_context.acts.kind == "pay"), has_ranker=False)
     assert list(result) == ["home", "cart", "after_payment"]
     assert RANKED not in {recipe.name for recipes in result.values() for recipe in recipes}
     assert named({placement: [recipe.name for recipe in recipes] for placement, recipes in result.items()}) == result
 
 
 def test_the_ranker_orders_what_the_others_list_and_says_who_placed_it_best(
-    training_set: TrainingSet, ranker: ListRanker
+    training_context: TrainingContext, ranker: ListRanker
 ) -> None:
-    lists = {source: PERSONAL_LISTS[source](training_set) for source in SOURCES}
-    ranked = ranker.lists(training_set, lists)
+    lists = {source: PERSONAL_LISTS[source](training_context) for source in SOURCES}
+    ranked = ranker.lists(training_context, lists)
     assert sum(ranker.importances.values()) == pytest.approx(100, abs=0.1)
     assert set(ranker.importances) == set(COLUMNS)
     for person in range(PERSONS):
@@ -164,15 +164,15 @@ def test_the_ranker_orders_what_the_others_list_and_says_who_placed_it_best(
                     by_key[source] = (place, members.origins[place], int(members.because[place]))
             first = min(by_key, key=lambda source: (by_key[source][0], SOURCES.index(source)))
             assert (origin, because) == by_key[first][1:]
-    again = teach(training_set.acts, training_set.as_of, fitted_on)
+    again = teach(training_context.acts, training_context.as_of, fitted_on)
     assert again is not None
-    assert (again.lists(training_set, lists).items == ranked.items).all()
+    assert (again.lists(training_context, lists).items == ranked.items).all()
 
 
-def test_the_ranker_sees_nothing_of_its_teaching_week(training_set: TrainingSet) -> None:
+def test_the_ranker_sees_nothing_of_its_teaching_week(training_context: TrainingContext) -> None:
     """What the sources were fitted on ends before the gap, and acts at or after the instant change nothing."""
-    window = taught_window(training_set.as_of)
-    assert window.end == training_set.as_of
+    window = taught_window(training_context.as_of)
+    assert window.end == training_context.as_of
     assert window.end - window.test_from == np.timedelta64(7, "D")
     assert window.test_from - window.cut == np.timedelta64(1, "D")
     seen = []
@@ -181,17 +181,17 @@ def test_the_ranker_sees_nothing_of_its_teaching_week(training_set: TrainingSet)
         seen.append(acts)
         return fitted_on(acts)
 
-    teach(training_set.acts, training_set.as_of, fit_and_note)
+    teach(training_context.acts, training_context.as_of, fit_and_note)
     assert seen[0].occurred_at.max() < window.cut
     assert seen[0].received_at.max() < window.cut
 
 
 def test_a_shop_that_is_too_large_or_too_young_has_no_ranker(
-    training_set: TrainingSet, monkeypatch: pytest.MonkeyPatch
+    training_context: TrainingContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert teach(training_set.acts, START + np.timedelta64(8, "D"), fitted_on) is None
+    assert teach(training_context.acts, START + np.timedelta64(8, "D"), fitted_on) is None
     monkeypatch.setattr("models.ranking.list_ranker.MOST_ITEMS", ITEMS - 1)
-    assert teach(training_set.acts, training_set.as_of, fitted_on) is None
+    assert teach(training_context.acts, training_context.as_of, fitted_on) is None
 
 
 BAD = {
@@ -206,8 +206,8 @@ BAD = {
 @pytest.mark.parametrize("case", BAD)
 def test_lists_that_are_none_are_refused(case: str) -> None:
     change, message = BAD[case]
-    state = dict(Lists.of(np.zeros((2, LENGTH), dtype=np.int64), np.ones((2, LENGTH), dtype=np.float32), "taste").state())
-    assert Lists.from_state(dict(state), 2, 4).of_person(1).origins[0] == "taste"
+    state = dict(PersonLists.of(np.zeros((2, LENGTH), dtype=np.int64), np.ones((2, LENGTH), dtype=np.float32), "taste").state())
+    assert PersonLists.from_state(dict(state), 2, 4).of_person(1).origins[0] == "taste"
     change(state)  # type: ignore[no-untyped-call]
     with pytest.raises(BadLists, match=message):
-        Lists.from_state(state, 2, 4)
+        PersonLists.from_state(state, 2, 4)

@@ -13,17 +13,18 @@ from scipy import sparse
 from models.algorithms.recommender import NotFitted
 from models.candidates.pairs import Candidates
 from models.data.interactions import Interactions
-from models.data.snapshot import DAY, Goods, moment_at, nothing_known
+from models.data.snapshot import DAY, Goods, nothing_known, snapshot_at
 from models.data.split import SplitWindow
 from models.lab.feature_ranker.artefact import load_ranker, save_ranker
 from models.lab.feature_ranker.calibration import Calibration, calibration_error, reliability
 from models.lab.feature_ranker.columns import NAMES, columns
+from models.lab.feature_ranker.labels import ClickedImpressions, purchases_within, shown_within, teaches_more
 from models.lab.feature_ranker.ranker import LabelledSituation, Ranker, examples_of
 from models.lab.feature_ranker.rhythm import rhythm_facts
 from models.lab.feature_ranker.situation import CONTEXT, ITEM_FEATURES, PERSON_FEATURES, Situation, store_values
 from models.lab.feature_ranker.sources import SHARES, Sources, candidates_of
 from models.ranking.growth import Growth
-from models.ranking.labels import Impressions, purchases_within, relevance_within, shown_within, teaches_more
+from models.ranking.labels import relevance_within
 from models.release.artefact import CorruptArtefact, read_manifest
 
 PERSONS, ITEMS = 40, 24
@@ -52,7 +53,7 @@ def situation(acts: Interactions, day: int) -> Situation:
     listed = np.full(ITEMS, START)
     category = np.arange(ITEMS) % 2
     goods = Goods(category, listed, np.linspace(100, 900, ITEMS), np.full(ITEMS, 500.0), np.full(ITEMS, -1))
-    moment = moment_at(acts, goods, START + day * DAY, np.arange(PERSONS) % 2)
+    moment = snapshot_at(acts, goods, START + day * DAY, np.arange(PERSONS) % 2)
     return Situation(
         moment,
         rng.random((PERSONS, len(PERSON_FEATURES))).astype(np.float32),
@@ -92,7 +93,7 @@ def test_the_rhythm_of_a_person_by_hand() -> None:
     people, goods = np.array(["p", "q"]), np.array([f"i{n}" for n in range(4)])
     person, item = np.zeros(len(rows), dtype=np.int64), np.array([row[0] for row in rows])
     acts = Interactions(people, goods, person, item, np.array([row[1] for row in rows]), at, at)
-    moment = moment_at(acts, nothing_known(4), START + 40 * DAY)
+    moment = snapshot_at(acts, nothing_known(4), START + 40 * DAY)
     asked = Candidates(np.repeat([0, 1], 4), np.tile(np.arange(4), 2), np.ones(8, dtype=np.float32), 2, 4)
     age, gap, over, days, share = rhythm_facts(moment, asked)
     assert age.tolist() == [10] * 4 + [-1] * 4
@@ -231,7 +232,7 @@ def test_the_card_tells_importances_and_reliability(fitted: Ranker, tmp_path: Pa
 
 def test_impressions_teach_when_there_are_enough() -> None:
     at = START + 30 * DAY + np.arange(4) * DAY
-    shown = Impressions(np.array([0, 0, 1, 1]), np.array([2, 3, 2, 2]), at, np.array([True, False, False, True]))
+    shown = ClickedImpressions(np.array([0, 0, 1, 1]), np.array([2, 3, 2, 2]), at, np.array([True, False, False, True]))
     candidates, clicked = shown_within(shown, window(28), PERSONS, ITEMS)
     assert list(zip(candidates.row.tolist(), candidates.item.tolist(), clicked.tolist(), strict=True)) == [
         (0, 2, 1.0),
@@ -240,7 +241,7 @@ def test_impressions_teach_when_there_are_enough() -> None:
     ]
     assert not teaches_more(None)
     assert not teaches_more(shown)
-    assert teaches_more(Impressions(*(np.repeat(column, 600) for column in vars(shown).values())))
+    assert teaches_more(ClickedImpressions(*(np.repeat(column, 600) for column in vars(shown).values())))
 
 
 def test_clicks_can_be_the_labels(labelled: list[LabelledSituation]) -> None:

@@ -1,4 +1,4 @@
-"""Lists from scores, metrics against values computed by hand, intervals."""
+"""PersonLists from scores, metrics against values computed by hand, intervals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy import sparse
 
 from models.algorithms.recommender import top_k
 from models.evaluation.intervals import bootstrap
-from models.evaluation.metrics import PER_PERSON, average_precision, coverage, hit_rate, ndcg, recall, reciprocal_rank
+from models.evaluation.metrics import METRICS, average_precision, coverage, hit_rate, ndcg, recall, reciprocal_rank
 
 # hits at each position, relevant items; recall, ndcg, hit rate, reciprocal rank, average precision
 WORKED = [
@@ -36,8 +36,8 @@ def test_metrics_worked_by_hand(hits: list[int], relevant: int, r: float, n: flo
 
 def test_each_person_gets_a_number_of_its_own() -> None:
     hits, relevant = np.array([row[0] for row in WORKED], dtype=np.bool_), np.array([row[1] for row in WORKED])
-    for place, name in enumerate(("recall", "ndcg", "hit_rate", "mrr", "map"), start=2):
-        assert PER_PERSON[name](hits, relevant).tolist() == pytest.approx([row[place] for row in WORKED])
+    for place, name in enumerate(("recall", "ndcg", "hr", "mrr", "map"), start=2):
+        assert METRICS[name](hits, relevant).tolist() == pytest.approx([row[place] for row in WORKED])
 
 
 def test_coverage_counts_items_once_and_no_empty_place() -> None:

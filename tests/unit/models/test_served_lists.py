@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.evaluation.comparison import BASELINE
 from models.evaluation.intervals import bootstrap
-from models.evaluation.placement_evaluation import BASELINE, MAIN_METRIC
+from models.evaluation.metrics import MAIN_METRIC
 from models.release.champion import Champion
 from models.release.checks import LEAST_PERSONS
 from models.release.model_choice import choose_recipe

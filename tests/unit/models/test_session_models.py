@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from models.algorithms.item_rules import SequentialRules
 from models.algorithms.recommender import NotFitted
+from models.algorithms.sequential_rules import SequentialRules
 from models.algorithms.session_knn import SessionKNN
 from models.algorithms.session_model import SessionModel
 from models.algorithms.sparse_rows import top_of
 from models.data.sequences import Sequences
 from models.lab.markov import Markov, SecondOrderMarkov
+from models.lab.popularity_order import PopularityOrder
 from models.lab.repeats import Repeats
 from models.lab.session_blend import SessionBlend, TooFewToLearn
 from models.protocols.session_choice import SESSION_MODELS, asked_of
@@ -52,7 +53,7 @@ def fitted(request: pytest.FixtureRequest) -> SessionModel:
 @pytest.mark.parametrize("name", WALKERS)
 def test_the_next_step_of_the_circle_comes_first(name: str) -> None:
     model = MODELS[name]().fit(walks())
-    lists = top_of(model.weigh(Sequences.of([[0, 1, 2], [9, 10, 11]], ITEMS)), 4)
+    lists = top_of(model.score(Sequences.of([[0, 1, 2], [9, 10, 11]], ITEMS)), 4)
     expected = [3, 6]
     for entry, item in zip(lists, expected, strict=True):
         unseen = [each for each in entry if each not in (0, 1, 2, 9, 10, 11)]
@@ -60,29 +61,29 @@ def test_the_next_step_of_the_circle_comes_first(name: str) -> None:
 
 
 def test_a_list_is_full_and_has_no_item_twice(fitted: SessionModel) -> None:
-    result = top_of(fitted.weigh(Sequences.of([[], [0], [5, 5, 5], [3, 4]], ITEMS)), ITEMS)
+    result = top_of(fitted.score(Sequences.of([[], [0], [5, 5, 5], [3, 4]], ITEMS)), ITEMS)
     assert [sorted(row) for row in result.tolist()] == [list(range(ITEMS))] * 4
 
 
 def test_weights_are_above_zero_and_finite(fitted: SessionModel) -> None:
-    weights = fitted.weigh(walks(20, seed=5))
+    weights = fitted.score(walks(20, seed=5))
     assert weights.shape == (20, ITEMS)
     assert np.isfinite(weights.data).all()
     assert (weights.data > 0).all()
 
 
 def test_an_empty_prefix_gets_what_is_popular(fitted: SessionModel) -> None:
-    assert top_of(fitted.weigh(Sequences.of([[]], ITEMS)), 3).tolist() == [[0, 1, 2]]
+    assert top_of(fitted.score(Sequences.of([[]], ITEMS)), 3).tolist() == [[0, 1, 2]]
 
 
 def test_an_item_out_of_range_is_refused(fitted: SessionModel) -> None:
     with pytest.raises(ValueError, match="numbered from 0 to 11"):
-        fitted.weigh(Sequences.of([[ITEMS]], ITEMS))
+        fitted.score(Sequences.of([[ITEMS]], ITEMS))
 
 
 def test_one_session_of_one_item() -> None:
     for name, make in SESSION_MODELS.items():
-        result = top_of(make().fit(Sequences.of([[0]], 1)).weigh(Sequences.of([[0], []], 1)), 5)
+        result = top_of(make().fit(Sequences.of([[0]], 1)).score(Sequences.of([[0], []], 1)), 5)
         assert result[:, 0].tolist() == [0, 0], name
         assert (result[:, 1:] == -1).all()
 
@@ -97,7 +98,7 @@ def test_nothing_to_learn_from_is_refused() -> None:
 def test_same_sessions_same_weights_and_parameters_stay(name: str) -> None:
     model = MODELS[name]()
     parameters = {key: value for key, value in vars(model).items() if not key.endswith("_")}
-    one, other = model.fit(walks()).weigh(walks(20, seed=5)), MODELS[name]().fit(walks()).weigh(walks(20, seed=5))
+    one, other = model.fit(walks()).score(walks(20, seed=5)), MODELS[name]().fit(walks()).score(walks(20, seed=5))
     assert (one != other).nnz == 0
     assert parameters == {key: value for key, value in vars(model).items() if not key.endswith("_")}
 
@@ -106,8 +107,8 @@ def test_same_sessions_same_weights_and_parameters_stay(name: str) -> None:
 def test_prefixes_do_not_depend_on_each_other(name: str) -> None:
     model = MODELS[name]().fit(walks())
     asked = walks(20, seed=5)
-    together = model.weigh(asked).toarray()
-    alone = sparse.vstack([model.weigh(asked.take(np.array([row]))) for row in range(20)]).toarray()
+    together = model.score(asked).toarray()
+    alone = sparse.vstack([model.score(asked.take(np.array([row]))) for row in range(20)]).toarray()
     assert np.array_equal(top_of(sparse.csr_matrix(together), 3), top_of(sparse.csr_matrix(alone), 3))
 
 
@@ -116,35 +117,35 @@ def test_a_saved_model_weighs_the_same(name: str, tmp_path: Path) -> None:
     model = MODELS[name]().fit(walks())
     save(tmp_path, {"model": model.state()}, {}, {})
     loaded = MODELS[name]().from_state(load_state(tmp_path, read_manifest(tmp_path), "model"))
-    np.testing.assert_allclose(model.weigh(walks(9)).toarray(), loaded.weigh(walks(9)).toarray(), rtol=1e-6)
+    np.testing.assert_allclose(model.score(walks(9)).toarray(), loaded.score(walks(9)).toarray(), rtol=1e-6)
 
 
-@pytest.mark.parametrize("make", list(SESSION_MODELS.values()))
+@pytest.mark.parametrize("make", [make for make in SESSION_MODELS.values() if make is not PopularityOrder])  # learns nothing
 def test_an_unfitted_model_says_so(make: Callable[[], SessionModel]) -> None:
     with pytest.raises(NotFitted):
-        make().weigh(walks(2))
+        make().score(walks(2))
 
 
 def test_markov_counts_by_hand() -> None:
     model = Markov().fit(Sequences.of([[0, 1, 2], [0, 1], [0, 2]], 3))
-    np.testing.assert_allclose(model.weigh(Sequences.of([[2, 0], [1]], 3)).toarray(), [[0, 2 / 3, 1 / 3], [0, 0, 1]], rtol=1e-6)
+    np.testing.assert_allclose(model.score(Sequences.of([[2, 0], [1]], 3)).toarray(), [[0, 2 / 3, 1 / 3], [0, 0, 1]], rtol=1e-6)
 
 
 def test_second_order_asks_for_the_last_two_in_their_order() -> None:
     model = SecondOrderMarkov().fit(Sequences.of([[0, 1, 2], [1, 0, 3]], 4))
-    assert top_of(model.weigh(Sequences.of([[0, 1], [1, 0]], 4)), 1).tolist() == [[2], [3]]
-    assert model.weigh(Sequences.of([[2, 3], [1]], 4)).nnz == 0
+    assert top_of(model.score(Sequences.of([[0, 1], [1, 0]], 4)), 1).tolist() == [[2], [3]]
+    assert model.score(Sequences.of([[2, 3], [1]], 4)).nnz == 0
 
 
 def test_rules_count_less_with_distance_and_can_look_back() -> None:
     sessions = Sequences.of([[0, 1, 2]], 3)
-    np.testing.assert_allclose(SequentialRules().fit(sessions).weigh(Sequences.of([[0]], 3)).toarray(), [[0, 2 / 3, 1 / 3]])
-    assert SequentialRules(backwards=True).fit(sessions).weigh(Sequences.of([[2]], 3)).nonzero()[1].tolist() == [0, 1]
+    np.testing.assert_allclose(SequentialRules().fit(sessions).score(Sequences.of([[0]], 3)).toarray(), [[0, 2 / 3, 1 / 3]])
+    assert SequentialRules(backwards=True).fit(sessions).score(Sequences.of([[2]], 3)).nonzero()[1].tolist() == [0, 1]
 
 
 def test_repeats_learn_that_people_go_back_two_clicks() -> None:
     model = Repeats(smoothing=0.1).fit(Sequences.of([[0, 1, 0, 1, 0, 1]] * 20, 4))
-    weights = model.weigh(Sequences.of([[2, 3]], 4)).toarray()[0]
+    weights = model.score(Sequences.of([[2, 3]], 4)).toarray()[0]
     assert weights[2] > 0.9
     assert weights[3] < 0.1
 
@@ -154,12 +155,12 @@ def test_knn_by_hand() -> None:
     model = SessionKNN(length_power=0.5).fit(Sequences.of([[0, 1], [0, 2], [3, 4]], 5))
     idf = np.log1p(3 / np.array([2, 1, 1, 1, 1]))
     expected = idf[[0, 1, 2, 3, 4]] * (idf[0] / np.sqrt(2)) * np.array([2, 1, 1, 0, 0])
-    np.testing.assert_allclose(model.weigh(Sequences.of([[0]], 5)).toarray()[0], expected, rtol=1e-5)
+    np.testing.assert_allclose(model.score(Sequences.of([[0]], 5)).toarray()[0], expected, rtol=1e-5)
 
 
 def test_knn_looks_at_the_latest_sessions_of_a_popular_item() -> None:
     sessions = Sequences.of([[0, 1]] * 10 + [[0, 2]] * 3, 3)
-    result = SessionKNN(per_item=3).fit(sessions).weigh(Sequences.of([[0]], 3)).toarray()[0]
+    result = SessionKNN(per_item=3).fit(sessions).score(Sequences.of([[0]], 3)).toarray()[0]
     assert result[1] == 0
     assert result[2] > 0
 

@@ -12,11 +12,12 @@ import pytest
 from scipy.stats import norm
 
 from models.algorithms.buy_again import BuyAgain
-from models.algorithms.item_lists import Trending, WindowedPopularity
 from models.algorithms.recommender import NotFitted, top_k
 from models.algorithms.timed_model import TimedModel
+from models.algorithms.trending import Trending
+from models.algorithms.windowed_popularity import WindowedPopularity
 from models.data.interactions import Interactions
-from models.data.snapshot import Goods, Moment, moment_at, nothing_known, usual_prices
+from models.data.snapshot import Goods, Snapshot, nothing_known, snapshot_at, usual_prices
 from models.lab.new_and_on_sale import New, OnSale
 from models.lab.segment_popularity import SegmentPopularity, favourite_category
 from models.lab.timed_models import TIMED_MODELS, make_timed
@@ -38,13 +39,13 @@ def acts(rows: list[tuple[int, int, str, float]], persons: int, items: int) -> I
     return Interactions(*names, *columns, np.array([row[2] for row in rows], dtype=np.str_), at, at)
 
 
-def moment(rows: list[tuple[int, int, str, float]], persons: int = 4, items: int = 3, **goods: Any) -> Moment:
+def moment(rows: list[tuple[int, int, str, float]], persons: int = 4, items: int = 3, **goods: Any) -> Snapshot:
     facts = vars(nothing_known(items)) | goods
     segment = facts.pop("segment", np.full(persons, -1, dtype=np.int64))
-    return moment_at(acts(rows, persons, items), Goods(**facts), NOW, segment)
+    return snapshot_at(acts(rows, persons, items), Goods(**facts), NOW, segment)
 
 
-def busy(persons: int = 30, items: int = 8, seed: int = 1) -> Moment:
+def busy(persons: int = 30, items: int = 8, seed: int = 1) -> Snapshot:
     """A shop with repeats, prices, new items and two segments."""
     rng = np.random.default_rng(seed)
     rows = [
@@ -111,7 +112,7 @@ def test_scores_follow_the_person_not_its_place(fresh: Make) -> None:
 def test_the_order_of_acts_does_not_matter(fresh: Make) -> None:
     one = busy()
     order = np.random.default_rng(2).permutation(len(one.acts))
-    other = Moment(one.acts.where(order), one.goods, one.as_of, one.segment)
+    other = Snapshot(one.acts.where(order), one.goods, one.as_of, one.segment)
     np.testing.assert_allclose(fresh().fit(one).score(one), fresh().fit(other).score(other), rtol=1e-6)
 
 
@@ -138,11 +139,11 @@ def test_the_future_is_refused_and_left_out_by_moment_at() -> None:
     rows = [(0, 0, "pay", -1.0), (0, 1, "pay", 1.0)]
     later = acts(rows, 1, 2)
     with pytest.raises(ValueError, match="future"):
-        Moment(later, nothing_known(2), NOW, np.array([-1]))
-    assert moment_at(later, nothing_known(2), NOW).acts.item.tolist() == [1]
+        Snapshot(later, nothing_known(2), NOW, np.array([-1]))
+    assert snapshot_at(later, nothing_known(2), NOW).acts.item.tolist() == [1]
     known_late = acts([(0, 1, "pay", 1.0)], 1, 2)
     known_late.received_at[0] = NOW
-    assert len(moment_at(known_late, nothing_known(2), NOW).acts) == 0
+    assert len(snapshot_at(known_late, nothing_known(2), NOW).acts) == 0
 
 
 def test_windowed_popularity_counts_sales_of_the_window() -> None:

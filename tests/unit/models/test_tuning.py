@@ -10,7 +10,8 @@ import pytest
 
 from models.data.interactions import Interactions
 from models.data.split import SplitWindow, last_active_days
-from models.training.parameter_choice import GRID, METRIC, choose_parameters
+from models.evaluation.metrics import MAIN_METRIC
+from models.training.parameter_choice import GRID, choose_parameters
 
 DAYS, PERSONS, ITEMS = 26, 30, 20
 
@@ -37,10 +38,10 @@ def window() -> SplitWindow:
 def test_the_best_candidate_on_the_validation_days_is_taken(window: SplitWindow) -> None:
     chosen, report = choose_parameters(shop(), window)
     assert chosen.keys() == GRID.keys()
-    assert (report["metric"], report["persons"]) == (METRIC, PERSONS)
+    assert (report["metric"], report["persons"]) == (MAIN_METRIC, PERSONS)
     assert report["candidates"].keys() == {"item_knn", "als"}
     for name, candidates in report["candidates"].items():
-        scores = [candidate[METRIC] for candidate in candidates]
+        scores = [candidate[MAIN_METRIC] for candidate in candidates]
         assert chosen[name] == GRID[name][int(np.argmax(scores))]
     assert chosen["item_knn"] == {"self_weight": 10.0}  # where people buy again, an item speaks for itself
 

@@ -160,33 +160,38 @@ def test_openapi_describes_answers_and_errors(api: Any) -> None:
     assert all(parameter.get("description") for parameter in result["parameters"])
 
 
-def test_an_exploring_decision_is_logged_under_the_answers_request_id(api: Any, shop: Any, tiny: Any) -> None:
-    assert list(api.engine.paths.served_decisions.glob("*/*")) == []
+def test_every_answer_is_logged_under_its_id_and_a_share_with_its_inputs(api: Any, shop: Any, tiny: Any) -> None:
     shop.model.newcomers = tiny.newcomers(np.array([28, 29]), Belief(np.ones(2), np.full(2, 9.0)))
     api.engine.states.of("a").use_release(shop.model, published_at=1.0)
-    answers = api.lists(40, limit=10)
+    api.engine.decisions.rate = 0.5
+    answers = api.lists(40, limit=10, user_id="u-skirts")
     api.engine.decisions.flush()
-    [file] = api.engine.paths.served_decisions.glob("*/*.jsonl")
-    by_key = {line["request_id"]: line for line in map(json.loads, file.read_text().splitlines())}
+    files = {file.name: file.read_text() for file in api.engine.paths.served_decisions.glob("*/*.jsonl")}
+    assert "u-skirts" not in "".join(files.values())
+    by_key = {line["request_id"]: line for text in files.values() for line in map(json.loads, text.splitlines())}
     assert set(by_key) == {answer["request_id"] for answer in answers}
-    explored = 0
     for answer in answers:
         decision, fifth = by_key[answer["request_id"]], answer["items"][SLOT]
-        assert (decision["model_version"], decision["slot"]) == ("v1", SLOT)
-        assert (fifth["reason"]["code"] == "new") == (decision["item_id"] is not None)
-        if decision["item_id"] is not None:
-            assert fifth["item_id"] == decision["item_id"]
-            explored += 1
-    assert explored <= 10  # the budget: at most 10 of any 500 slots
+        assert decision["items"] == [item["item_id"] for item in answer["items"]]
+        assert decision["model_version"] == "v1"
+        assert (decision["arm"] == "explored") == (fifth["reason"]["code"] == "new")
+    assert 0 < sum(each["arm"] == "explored" for each in by_key.values()) <= 10  # the budget: 10 of any 500 slots
+    samples = {
+        line["request_id"] for line in map(json.loads, "".join(t for n, t in files.items() if "sample" in n).splitlines())
+    }
+    assert samples == {request_id for request_id, line in by_key.items() if line["inputs"] is not None}
+    assert 5 < len(samples) < 35
 
 
-def test_a_share_of_the_answers_is_logged_whole(api: Any) -> None:
-    api.engine.answers.rate = 0.5
-    answers = api.lists(60, limit=3)
-    api.engine.answers.flush()
-    [file] = api.engine.paths.served_answers.glob("*/*.jsonl")
-    lines = {line["request_id"]: line for line in map(json.loads, file.read_text().splitlines())}
-    assert 10 < len(lines) < 50
-    for answer in answers:
-        if answer["request_id"] in lines:
-            assert [each["item_id"] for each in lines[answer["request_id"]]["items"]] == [i["item_id"] for i in answer["items"]]
+def test_the_log_does_not_name_one_who_opted_out_and_is_the_same_for_all_of_them(api: Any) -> None:
+    api.engine.decisions.rate = 1.0
+    for user_id in ("u-skirts", "somebody"):
+        api.get(user_id=user_id, personalised="false")
+    api.engine.decisions.flush()
+    [file] = api.engine.paths.served_decisions.glob("*/*.jsonl")
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [(line["is_opted_out"], line["inputs"]["persons"], line["inputs"]["last_acts"]) for line in lines] == [
+        (True, [], [])
+    ] * 2
+    same = [{name: value for name, value in line.items() if name not in ("request_id", "answered_at_ms")} for line in lines]
+    assert same[0] == same[1]

@@ -38,6 +38,9 @@ def test_every_operation_parameter_and_answer_is_on_the_page() -> None:
                 assert f"<td>{parameter['name']}" in page
                 assert f'name="{parameter["name"]}"' in page
             assert all(f"<b>{code}</b>" in page for code in operation["responses"])
+    assert page.count("<textarea") == sum(
+        "requestBody" in each for methods in openapi["paths"].values() for each in methods.values()
+    )
     assert 'integer 1–100; <span lang="zh">默认</span><span lang="en">default</span> 20' in page
     assert "home | item | cart | after_payment | search_empty" in page
     assert "unit_price_minor: integer" in page

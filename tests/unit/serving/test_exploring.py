@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
@@ -10,8 +9,9 @@ import numpy as np
 import pytest
 
 from models.algorithms.exploration import Belief
-from serving.exploring import NEAREST, SHARE, SLOT, WINDOW, Exploration, decided, explore
-from serving.recommend import Answer, Request, recommend
+from serving.exploring import NEAREST, SHARE, SLOT, WINDOW, Exploration, explore
+from serving.recommend import Answer, recommend
+from serving.request import Request
 
 NEW = np.arange(24, 30)
 
@@ -90,22 +90,6 @@ def test_a_strangers_page_explores_near_the_page(new_shop: Any) -> None:
     assert explored(placement="item", item_id="i12", persons=("u",)) == {1, 2}  # a known person's taste is near enough
 
 
-def test_the_log_names_what_could_have_been_shown_and_how_likely_it_was(new_shop: Any, tiny: Any) -> None:
-    new_shop.catalogue.put(tiny.item("i27", stock=0, at_ms=9))
-    request = Request("a", "home", 10)
-    for answer, decision in lists(new_shop, 100):
-        entries = [
-            json.loads(decided(decision, answer, request, "r1", new_shop.shelf, 0, is_sampled=sampled).line())
-            for sampled in (True, False)
-        ]
-        assert set(entries[0]["eligible"]) == {f"i{number}" for number in (24, 25, 26, 28, 29)}
-        assert sum(entries[0]["eligible"].values()) == pytest.approx(1)
-        assert (entries[1]["eligible"] is None) == (decision.item is None)
-        if decision.item is not None:
-            chance = entries[1]["eligible"][entries[1]["item_id"]]
-            assert entries[1]["propensity"] == pytest.approx(chance * entries[1]["explore_probability"])
-
-
 def test_short_lists_and_shops_without_new_items_do_not_explore(new_shop: Any, shop: Any) -> None:
     assert all(decision is None for _, decision in lists(new_shop, 50, limit=SLOT))
     shop.model.newcomers = None
@@ -121,13 +105,3 @@ def test_a_belief_of_another_release_decides_nothing(new_shop: Any, tiny: Any) -
         answer,
         None,
     )
-
-
-def test_the_line_of_the_log_has_what_an_estimator_needs(new_shop: Any) -> None:
-    answer, decision = next(each for each in lists(new_shop, 100) if each[1].item is not None)
-    entry = decided(decision, answer, Request("a", "home", 10), "r1", new_shop.shelf, 1_788_220_800_000)
-    payload = json.loads(entry.line())
-    assert str(entry.read_on) == "2026-09-01"
-    assert (payload["request_id"], payload["shop_id"], payload["placement"], payload["model"]) == ("r1", "a", "home", "ladder")
-    assert (payload["policy"], payload["slot"], payload["item_id"]) == ("thompson", SLOT, answer.items[SLOT].item.item_id)
-    assert 0 < payload["propensity"] < payload["explore_probability"] == 0.2

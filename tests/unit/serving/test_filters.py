@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from jishi.rules.selection import Selection
 from serving.catalogue import Item, Version
 from serving.item_filter import ItemFilter
-from serving.recommend import Request, recommend
+from serving.recommend import recommend
+from serving.request import Request
 
 WORDS = st.sampled_from(["a", "b", "c"])
 PRICES = st.one_of(st.none(), st.integers(0, 5))

@@ -26,8 +26,16 @@ MATRIX: dict[str, tuple[bool, list[str]]] = {
         [ALL, "user_id=nobody", "placement=item&item_id=i1", "placement=cart&cart_item_id=i1", "placement=item", "limit=0", ""],
     ),
     "/v1/shops/{shop_id}/readiness": (True, [""]),
+    "/v1/shops/{shop_id}/rules/preview": (True, [""]),
     **{path: (False, [""]) for path in ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs")},
     **{f"/docs/{name}": (False, [""]) for name in ("docs.css", "docs.js")},
+}
+BODIES: dict[str, list[dict[str, Any]]] = {  # of the routes that are posted to
+    "/v1/shops/{shop_id}/rules/preview": [
+        {"rules": [{"kind": "pin", "name": "p", "item_id": "i5", "slot": 1}], "user_id": "mei", "limit": 100},
+        {"rules": [{"kind": "pin"}]},
+        {},
+    ],
 }
 
 
@@ -71,6 +79,8 @@ class TwinServing:
         text = self.keys[key]
         headers = {} if text is None else {"Authorization": f"Bearer {text}"}
         address = path.replace("{shop_id}", shop_id)
+        if path in BODIES:
+            return [self.client.post(address, json=body, headers=headers) for body in BODIES[path]]
         return [self.client.get(f"{address}?{query}", headers=headers) for query in MATRIX[path][1]]
 
 
@@ -87,7 +97,8 @@ def test_the_matrix_holds_every_route(serving: TwinServing) -> None:
     app: Any = serving.client.app
     routes = list(_routes(app.routes))
     assert {route.path for route in routes} == MATRIX.keys()
-    assert {method for route in routes for method in route.methods} <= {"GET", "HEAD"}
+    assert {route.path for route in routes if "POST" in route.methods} == BODIES.keys()
+    assert {method for route in routes for method in route.methods} <= {"GET", "HEAD", "POST"}
 
 
 @pytest.mark.parametrize("path", MATRIX)
@@ -109,6 +120,7 @@ def test_the_twins_own_key_shows_the_canaries(serving: TwinServing) -> None:
     assert is_foreign(recommendations)
     assert str(PRICE) in recommendations.text
     assert all(is_foreign(answer) for answer in serving.ask("/v1/shops/{shop_id}/readiness", TWIN, TWIN))
+    assert all(is_foreign(serving.ask(path, TWIN, TWIN)[0]) for path in BODIES)
 
 
 def _routes(routes: Iterable[Any]) -> Iterator[Any]:

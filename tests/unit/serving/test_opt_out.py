@@ -28,7 +28,8 @@ from serving.exploring import SLOT
 from serving.log_records import Lateness
 from serving.orders import PaidOrder
 from serving.recent import LastAct
-from serving.recommend import Answer, Request
+from serving.recommend import Answer
+from serving.request import Request
 from serving.stream import LiveState, apply_record
 from tests.lake import newest, record
 

@@ -15,7 +15,8 @@ from models.candidates.person_lists import ORIGINS
 from models.candidates.recipes import RECIPES
 from serving.reasons import SOURCES, explain
 from serving.recent import LastAct
-from serving.recommend import AS_HOME, LADDER, Answer, Request, recommend
+from serving.recommend import LADDER, Answer, recommend
+from serving.request import AS_HOME, Request
 
 
 def ask(shop: Any, recent: Sequence[str] = (), **asked: Any) -> Answer:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from serving.blend import visit_length
 from serving.recent import LastAct
-from serving.recommend import Answer, NoRelease, Request, recommend
+from serving.recommend import Answer, NoRelease, recommend
+from serving.request import Request
 
 
 def ask(shop: Any, recent: Sequence[str] = (), **asked: Any) -> Answer:

@@ -16,7 +16,8 @@ from jishi.rules.complaints import rules_of
 from models.algorithms.exploration import Belief
 from serving.catalogue import Version
 from serving.exploring import SLOT, Exploration, explore
-from serving.recommend import Answer, Request, recommend
+from serving.recommend import Answer, recommend
+from serving.request import Request
 from serving.rules.diversity import group_similarity, spread
 from serving.rules.here import ListContext, RulesHere
 from serving.rules.impressions import Impressions, Seen

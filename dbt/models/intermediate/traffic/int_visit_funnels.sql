@@ -44,68 +44,7 @@ first_views as (
 
 ),
 
-views as (
-
-    select
-        first_views.shop_id,
-        first_views.session_key,
-        first_views.viewed_at,
-        {{ funnel_rules('first_views.viewed_at') }}
-    from first_views
-    left join shops on first_views.shop_id = shops.shop_id
-
-),
-
-carts as (
-
-    select
-        views.shop_id,
-        views.session_key,
-        views.viewed_at,
-        views.is_in_order,
-        views.closes_at,
-        min(acts.occurred_at) as added_at
-    from views
-    inner join acts on views.shop_id = acts.shop_id and views.session_key = acts.session_key
-    where
-        acts.type = 'item_added_to_cart'
-        {{ counts_after('views.viewed_at') }}
-    group by views.shop_id, views.session_key, views.viewed_at, views.is_in_order, views.closes_at
-
-),
-
-checkouts as (
-
-    select
-        views.shop_id,
-        views.session_key,
-        views.viewed_at,
-        views.is_in_order,
-        views.closes_at,
-        min(acts.occurred_at) as checked_out_at
-    from carts as views
-    inner join acts on views.shop_id = acts.shop_id and views.session_key = acts.session_key
-    where
-        acts.type = 'checkout_started'
-        {{ counts_after('views.added_at') }}
-    group by views.shop_id, views.session_key, views.viewed_at, views.is_in_order, views.closes_at
-
-),
-
-payments as (
-
-    select
-        views.shop_id,
-        views.session_key,
-        min(acts.occurred_at) as paid_at
-    from checkouts as views
-    inner join acts on views.shop_id = acts.shop_id and views.session_key = acts.session_key
-    where
-        acts.type = 'order_paid'
-        {{ counts_after('views.checked_out_at') }}
-    group by views.shop_id, views.session_key
-
-),
+{{ funnel_steps('acts', 'acts') }},
 
 payments_after_views as (
 

@@ -64,8 +64,9 @@ select
     keys.category,
     coalesce(categories.items, 0) as items,
     coalesce(sold.items_sold, 0) as items_sold,
-    {{ item_group_measures('sold') }}
+    {{ item_group_measures('sold', 'periods') }}
 from keys
+inner join periods on keys.shop_id = periods.shop_id and keys.period_days = periods.period_days
 left join categories on keys.shop_id = categories.shop_id and keys.category = categories.category
 left join sold
     on keys.shop_id = sold.shop_id

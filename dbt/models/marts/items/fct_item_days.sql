@@ -13,6 +13,12 @@ bots as (
 
 ),
 
+traffic as (
+
+    select * from {{ ref('int_traffic_days_counted') }}
+
+),
+
 acts as (
 
     select * from {{ ref('int_item_acts_in_visits') }}
@@ -42,6 +48,17 @@ order_items as (
 items as (
 
     select * from {{ ref('stg_lake__items') }}
+
+),
+
+-- Since when a shop's storefront is known at all; a till has none.
+known_from as (
+
+    select
+        shop_id,
+        min(shop_date) as traffic_from
+    from traffic
+    group by shop_id
 
 ),
 
@@ -140,10 +157,10 @@ select
     keys.shop_date,
     keys.item_id,
     items.category,
-    coalesce(looked_at.views, 0) as views,
-    coalesce(looked_at.adds, 0) as adds,
-    coalesce(visited.viewed_visits, 0) as viewed_visits,
-    coalesce(visited.paid_visits, 0) as paid_visits,
+    case when keys.shop_date >= known_from.traffic_from then coalesce(looked_at.views, 0) end as views,
+    case when keys.shop_date >= known_from.traffic_from then coalesce(looked_at.adds, 0) end as adds,
+    case when keys.shop_date >= known_from.traffic_from then coalesce(visited.viewed_visits, 0) end as viewed_visits,
+    case when keys.shop_date >= known_from.traffic_from then coalesce(visited.paid_visits, 0) end as paid_visits,
     coalesce(sold.orders, 0) as orders,
     coalesce(sold.orders_without_rate, 0) as orders_without_rate,
     cast(coalesce(sold.units, 0) as decimal(38, 0)) as units,
@@ -153,6 +170,7 @@ select
     coalesce(sold.returned_orders, 0) as returned_orders,
     cast(coalesce(sold.returned_units, 0) as decimal(38, 0)) as returned_units
 from keys
+left join known_from on keys.shop_id = known_from.shop_id
 left join items on keys.shop_id = items.shop_id and keys.item_id = items.item_id
 left join looked_at
     on keys.shop_id = looked_at.shop_id and keys.shop_date = looked_at.shop_date and keys.item_id = looked_at.item_id

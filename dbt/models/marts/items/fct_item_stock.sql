@@ -47,6 +47,7 @@ shops as (
         periods.shop_id,
         periods.first_date,
         periods.last_date,
+        periods.last_day_share,
         periods.shop_first_date,
         rules.restock_units_30d,
         rules.restock_cover_days,
@@ -87,12 +88,13 @@ sold as (
 
 ),
 
--- An item that is new, or a shop that is, has sold for fewer days than 30.
+-- An item that is new, or a shop that is, has sold for fewer days than 30, and the newest day counts by its share that is over.
 paced as (
 
     select
         items.*,
         shops.last_date,
+        shops.last_day_share,
         shops.shop_first_date,
         shops.slow_from,
         shops.slow_days,
@@ -117,7 +119,7 @@ dated as (
     select
         *,
         cast(stock as decimal(38, 0)) as pieces,
-        1 + greatest(0, {{ dbt.datediff('sells_from', 'last_date', 'day') }}) as selling_days
+        last_day_share + greatest(0, {{ dbt.datediff('sells_from', 'last_date', 'day') }}) as selling_days
     from paced
 
 )
@@ -136,12 +138,12 @@ select
     listed_date,
     stock,
     cast(units_30d as decimal(38, 0)) as units_30d,
-    cast(selling_days as bigint) as selling_days_30d,
+    cast(selling_days as double) as selling_days_30d,
     cast(units_30d as double) / selling_days as units_per_day,
     {{ ratio('pieces * selling_days', 'units_30d') }} as days_of_stock,
     case
         when status <> 'active' or units_30d < restock_units_30d then false
-        when stock is not null then pieces * selling_days < units_30d * restock_cover_days
+        when stock is not null then cast(pieces as double) * selling_days < units_30d * restock_cover_days
     end as is_restock_candidate,
     cast(slow_days as bigint) as slow_days,
     cast(units_of_slow_days as decimal(38, 0)) as units_of_slow_days,

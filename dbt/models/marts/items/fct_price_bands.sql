@@ -68,8 +68,9 @@ select
     bands.highest_minor,
     coalesce(bands.items, 0) as items,
     coalesce(sold.items_sold, 0) as items_sold,
-    {{ item_group_measures('sold') }}
+    {{ item_group_measures('sold', 'periods') }}
 from keys
+inner join periods on keys.shop_id = periods.shop_id and keys.period_days = periods.period_days
 left join bands on keys.shop_id = bands.shop_id and keys.price_band = bands.price_band
 left join sold
     on keys.shop_id = sold.shop_id and keys.period_days = sold.period_days and keys.price_band = sold.price_band

@@ -1,10 +1,11 @@
-"""Own boards: charts equal the metric layer, gaps stay gaps, hostile questions see no other shop, and makers keep theirs."""
+"""Own boards: charts equal the metric layer, a known zero is no gap, hostile questions see no other shop, makers keep them."""
 
 from __future__ import annotations
 
 import json
 import re
-from datetime import date, timedelta
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from dashboard.portal.board_charts import answer_of, choices_of
 from dashboard.portal.boards import MOST_CHARTS, BoardChart, moved
 from dashboard.portal.formats import Formats
-from dashboard.portal.shop_marts import marts_of_shop
+from dashboard.portal.shop_marts import ShopMarts, marts_of_shop
 from jishi.metrics import ALL_DAYS, MetricSql, TimeRange
 from jishi.paths import Paths
 from tests.unit.dashboard.portal.twins import CANARY, DAYS, NEWEST, PLAIN, TwinShops, canaries_in, post
@@ -52,23 +53,59 @@ def test_a_chart_shows_what_the_metric_layer_says(
     assert answer.rows
 
 
-def test_days_without_data_are_gaps_and_never_lines(twins: TwinShops) -> None:
-    gone = [NEWEST - timedelta(days=3), NEWEST - timedelta(days=4)]
+def asked_without(twins: TwinShops, chart: BoardChart, gone: Callable[[date], bool], days: TimeRange = ALL_DAYS) -> Any:
+    """A chart's answer for the plain shop whose metric has no rows on the days that are gone."""
     with marts_of_shop(twins.portal.marts, PLAIN) as marts:
         rows = marts.metric_rows
 
         def without_some_days(question: Any, persons: Any = None) -> list[dict[str, Any]]:
-            return [row for row in rows(question, persons) if row["metric_time__day"].date() not in gone]
+            return [row for row in rows(question, persons) if not gone(row.get(chart.by or "", NEWEST))]
 
         object.__setattr__(marts, "metric_rows", without_some_days)
-        lines = answer_of(
-            marts, FORMATS, BoardChart(metric="orders", kind="line", by="metric_time__day"), ALL_DAYS, "", False
-        ).lines
-    assert lines is not None
+        return answer_of(marts, FORMATS, chart, days, "", False)
+
+
+@pytest.mark.parametrize(
+    ("metric", "value"), [("orders", 0), ("net_gmv", 0), ("buyers", 0), ("sessions", 0), ("conversion", None), ("spend", None)]
+)
+def test_a_known_day_without_rows_is_zero_and_the_unknown_a_gap(twins: TwinShops, metric: str, value: int | None) -> None:
+    """Counts and sums of the shop's own days are 0; a ratio has no value, and spend that nobody imported is unknown."""
+    gone = [NEWEST - timedelta(days=3), NEWEST - timedelta(days=4)]
+    chart = BoardChart(metric=metric, kind="line", by="metric_time__day")
+    lines = asked_without(twins, chart, lambda day: _date(day) in gone).lines
     assert len(lines["days"]) == DAYS
     assert {after - before for before, after in pairwise(lines["days"])} == {86400}
     [series] = lines["series"]
-    assert [place for place, value in enumerate(series["values"]) if value is None] == [DAYS - 5, DAYS - 4]
+    assert series["values"][DAYS - 5 : DAYS - 3] == [value, value]
+    assert None not in series["values"][: DAYS - 5]
+
+
+def test_days_before_the_shop_and_after_its_newest_are_neither_zero_nor_drawn(twins: TwinShops) -> None:
+    chart, wide = BoardChart(metric="orders", kind="line", by="metric_time__day"), timedelta(days=40)
+    days = TimeRange(NEWEST - wide, NEWEST + wide)
+    lines = asked_without(twins, chart, lambda _: True, days).lines
+    assert len(lines["days"]) == DAYS
+    assert set(lines["series"][0]["values"]) == {0}
+    later = TimeRange(NEWEST + timedelta(days=1), NEWEST + wide)
+    assert asked_without(twins, chart, lambda _: True, later).lines["days"] == []
+    [(_, nothing, _)] = asked_without(twins, BoardChart(metric="orders", kind="number"), lambda _: True, days).rows
+    assert nothing.text == "0"
+
+
+def test_a_till_has_no_visits_rather_than_none_of_them(twins: TwinShops, monkeypatch: pytest.MonkeyPatch) -> None:
+    select = ShopMarts.select
+
+    def without_storefront(marts: ShopMarts, mart: str, columns: Any, where: Any = (), *rest: Any, **more: Any) -> Any:
+        return [] if any(each.column == "visitors" for each in where) else select(marts, mart, columns, where, *rest, **more)
+
+    monkeypatch.setattr(ShopMarts, "select", without_storefront)
+    for metric, shown in (("sessions", []), ("orders", [0] * DAYS)):
+        lines = asked_without(twins, BoardChart(metric=metric, kind="line", by="metric_time__day"), lambda _: True).lines
+        assert lines["series"][0]["values"] == shown
+
+
+def _date(day: Any) -> date:
+    return day.date() if isinstance(day, datetime) else day
 
 
 def test_months_have_no_holes_either(twins: TwinShops) -> None:

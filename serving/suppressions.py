@@ -1,0 +1,32 @@
+"""What would have stood in a list and was kept out of it, each with the reason: for the log of every answer."""
+
+from __future__ import annotations
+
+from serving.blend import best_allowed
+from serving.catalogue import Catalogue
+from serving.recommend import Answer
+from serving.request import Request
+from serving.shelf import Shelf
+from serving.why_not import why_not
+
+MOST = 20  # named for an answer
+
+
+def suppressed(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalogue) -> dict[str, str]:
+    """By id, the best first: items that may not be listed and score as high as what is listed (as any item, where the list is
+    shorter than asked), with the code of ``serving.why_not`` and the rule behind it.
+    """
+    workings = answer.workings
+    if workings is None:
+        return {}
+    ids, score = shelf.model.item_ids, workings.mix.score
+    listed = [shelf.number_of[one.item.item_id] for one in answer.items if one.item.item_id in shelf.number_of]
+    ranked = [one.score for one in answer.items if one.reason.code not in ("pinned", "new")]
+    bar = min(ranked, default=0.0) if len(answer.items) >= request.limit else 0.0
+    above = (score >= bar - 1e-6) & (score > 0) & ~(shelf.sellable & ~workings.shown_not)
+    above[listed] = False
+    reasons = {}
+    for number in best_allowed(score, above, MOST).tolist():
+        reason = why_not(ids[number], request, answer, shelf, catalogue)
+        reasons[ids[number]] = reason.code if reason.rule is None else f"{reason.code}: {reason.rule}"
+    return reasons
