@@ -31,11 +31,7 @@ class KeptAnswers:
     def __init__(self, cells: int = KEPT_CELLS) -> None:
         kept: LRUCache[Hashable, Answer] = LRUCache(cells, getsizeof=lambda answer: 1 + len(answer.rows) * len(answer.names))
 
-        @cached(kept, key=lambda key, read: key, condition=threading.Condition())
-        def answer(key: Hashable, read: Callable[[], Answer]) -> Answer:
-            return read()
-
-        self._answer = answer
+        self._answer = cached(kept, key=lambda key, read: key, condition=threading.Condition())(lambda key, read: read())
 
     def get(self, key: Hashable, read: Callable[[], Answer]) -> Answer:
         """The answer of ``key``; ``read`` makes it where it is not kept. Raises what ``read`` raises."""
