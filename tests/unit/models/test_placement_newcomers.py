@@ -38,7 +38,7 @@ def publish_table(paths: Paths, schema: TableSchema, rows: list[dict[str, Any]])
 def event(kind: str, at: datetime, properties: dict[str, Any], number: int) -> dict[str, Any]:
     line = json.dumps({"properties": properties})
     row = {"shop_id": "a", "event_id": f"{kind}-{number}", "type": kind, "occurred_at": at, "received_at": at, "line": line}
-    return row | {"item_id": properties.get("item_id")}
+    return row | {"item_id": properties.get("item_id"), "person_id": f"p{number}"}
 
 
 def made_in(folder: Path) -> Paths:

@@ -13,7 +13,8 @@ from jishi.contract import record_of
 from jishi.rules.complaints import rules_of
 from jishi.rules.versions import RuleVersions
 from jishi.shops import Shops
-from serving.log_records import Lateness, seen_of
+from serving.feedback import ListEvent
+from serving.log_records import Lateness, list_event_of
 from serving.rules.impressions import Seen
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -84,9 +85,12 @@ def test_what_a_record_says_was_seen() -> None:
         return orjson.dumps(built)
 
     at_ms, lateness = 1_793_491_200_500, Lateness(30, 5)
-    shown = seen_of(record("recommendation_shown", item_ids=["i1", "i2"]), at_ms, lateness)
-    assert shown == Seen("a", ("u:7", "a:phone"), ("i1", "i2"), False, at_ms)
-    assert seen_of(record("recommendation_clicked", item_id="i1"), at_ms, lateness) == Seen(
-        "a", ("u:7", "a:phone"), ("i1",), True, at_ms
-    )
-    assert seen_of(record("item_viewed", item_id="i1"), at_ms, lateness) is None
+    shown = list_event_of(record("recommendation_shown", item_ids=["i1", "i2"]), at_ms, lateness)
+    assert shown is not None
+    assert shown[0] == ListEvent("e", "a", "r", "u:7", (("i1", 0), ("i2", 1)), False, at_ms)
+    assert shown[1] == Seen("a", ("u:7", "a:phone"), ("i1", "i2"), False, at_ms)
+    clicked = list_event_of(record("recommendation_clicked", item_id="i1", position=3), at_ms, lateness)
+    assert clicked is not None
+    assert clicked[0] == ListEvent("e", "a", "r", "u:7", (("i1", 3),), True, at_ms)
+    assert clicked[1] == Seen("a", ("u:7", "a:phone"), ("i1",), True, at_ms)
+    assert list_event_of(record("item_viewed", item_id="i1"), at_ms, lateness) is None
