@@ -19,7 +19,7 @@ from dashboard.portal.kept_answers import Answer, KeptAnswers
 from jishi.lake import TableNotPublished
 from jishi.lake.query import quoted
 from jishi.lake.reading import open_version
-from jishi.metrics import ALL_DAYS, Metric, MetricSql, TimeRange, dates_of, metrics_of, stand_in_for, with_days
+from jishi.metrics import ALL_DAYS, STAND_IN, Metric, MetricSql, TimeRange, dates_of, metrics_of, stand_in_for, with_days
 from jishi.settings import Settings
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ class _Questions:
                 return generator.dimensions(metric)
 
         def sql_of_days(question: MetricQuestion) -> str:
+            if any(str(place) in text for text in question.where for place in (STAND_IN.since, STAND_IN.until)):
+                return sql(question)
             of_any_days = sql(question._replace(days=stand_in_for(question.days)))
             return with_days(of_any_days, question.days) or sql(question)
 

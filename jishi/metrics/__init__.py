@@ -1,6 +1,6 @@
 """The metric layer: what every number means and the one SQL that computes it, as MetricFlow reads dbt's definitions."""
 
-from jishi.metrics.days import ALL_DAYS, TimeRange, stand_in_for, with_days
+from jishi.metrics.days import ALL_DAYS, STAND_IN, TimeRange, stand_in_for, with_days
 from jishi.metrics.definitions import Bilingual, Metric, MetricUndefined, dates_of, metrics_of
 from jishi.metrics.generation import MetricQueryRefused, MetricSql, equals
 from jishi.metrics.macros import macro, mentioned_macros
@@ -9,6 +9,7 @@ from jishi.metrics.rollup import rollup
 
 __all__ = [
     "ALL_DAYS",
+    "STAND_IN",
     "Bilingual",
     "Metric",
     "MetricLayer",

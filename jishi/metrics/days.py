@@ -18,7 +18,7 @@ class TimeRange:
 ALL_DAYS = TimeRange()
 # MetricFlow knows days since 2000; nobody asks for one of these years.
 STAND_IN = TimeRange(date(2001, 2, 3), date(2004, 5, 6))
-_NEAR_STAND_IN = re.compile(r"'200[0-5]-\d\d-\d\d")
+_NEAR_STAND_IN = re.compile(r"'200[0-5]-\d\d-\d\d[^']*'")
 
 
 def stand_in_for(days: TimeRange) -> TimeRange:
@@ -27,8 +27,12 @@ def stand_in_for(days: TimeRange) -> TimeRange:
 
 
 def with_days(sql: str, days: TimeRange) -> str | None:
-    """SQL that was generated for ``stand_in_for(days)``, for these days; None where it holds a day that follows from them."""
-    for place, day in ((STAND_IN.since, days.since), (STAND_IN.until, days.until)):
-        if day is not None:
-            sql = sql.replace(f"'{place}'", f"'{day}'")
-    return None if _NEAR_STAND_IN.search(sql) else sql
+    """SQL that was generated for ``stand_in_for(days)``, for these days.
+
+    None where that cannot be: it holds a day that follows from them, or a filter that looks like one.
+    """
+    days_of = {f"'{STAND_IN.since}'": days.since, f"'{STAND_IN.until}'": days.until}
+    held = _NEAR_STAND_IN.findall(sql)
+    if any(days_of.get(place) is None for place in held):
+        return None
+    return _NEAR_STAND_IN.sub(lambda place: f"'{days_of[place[0]]}'", sql)

@@ -19,7 +19,7 @@ from dashboard.portal.kept_answers import Answer, KeptAnswers
 from dashboard.portal.published_marts import MetricQuestion, PublishedMarts, TooSlow, answer_within_time
 from dashboard.portal.shop_marts import Among, Condition, ShopMarts, marts_of_shop
 from jishi.lake.versions import MartsFile, TableVersion, Versions
-from jishi.metrics import MetricQueryRefused, MetricSql, TimeRange, equals, stand_in_for, with_days
+from jishi.metrics import STAND_IN, MetricQueryRefused, MetricSql, TimeRange, equals, stand_in_for, with_days
 from tests.unit.dashboard.portal.twins import CANARY, DAYS, NOW, PLAIN, TwinShops, canaries_in
 
 
@@ -118,6 +118,14 @@ def test_days_that_follow_from_the_days_asked_for_are_not_replaced() -> None:
     place = stand_in_for(asked)
     assert with_days(f"a between '{place.since}' and '{place.until}'", asked) == "a between '2026-11-01' and '2026-11-30'"
     assert with_days(f"a between '2001-01-04' and '{place.until}'", asked) is None
+    as_places = TimeRange(STAND_IN.until, STAND_IN.since)
+    assert with_days(f"a between '{place.since}' and '{place.until}'", as_places) == "a between '2004-05-06' and '2001-02-03'"
+
+
+def test_a_value_that_looks_like_a_stand_in_is_left_as_it_is(marts: ShopMarts) -> None:
+    where = (equals("purchase__channel", str(STAND_IN.since)),)
+    sql = marts.build.metric_sql(MetricQuestion(("gmv",), where=where, days=TimeRange(since=date(2026, 11, 1))))
+    assert f"= '{STAND_IN.since}'" in sql
 
 
 def _units_and_gmv(twins: TwinShops, shop_id: str, question: MetricQuestion) -> str:
