@@ -194,7 +194,7 @@ async def _measure(http: HttpRequest, call_next: Callable[[HttpRequest], Awaitab
         status = response.status_code
         return response
     finally:
-        if http.url.path.startswith("/v1/") and not http.url.path.endswith("/readiness"):
+        if http.url.path.startswith("/v1/") and not http.url.path.endswith(("/readiness", "/rules/preview")):
             served_by = getattr(http.state, "served_by", "")
             engine_of(http).metrics.count(status, served_by, time.perf_counter() - started)
 

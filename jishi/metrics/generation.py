@@ -6,11 +6,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import datetime, time
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from jishi.metrics.days import ALL_DAYS, TimeRange
 from jishi.metrics.definitions import Manifest, is_zero_without_rows, known_from
 from jishi.metrics.pruning import pruned
 
@@ -23,17 +23,6 @@ _TIME = "metric_time__"
 
 class MetricQueryRefused(ValueError):
     """A question that MetricFlow cannot answer: an unknown metric or dimension, a filter that does not parse."""
-
-
-@dataclass(frozen=True)
-class TimeRange:
-    """Days of the shop from ``since`` to ``until``, both included; None: open on that side."""
-
-    since: date | None = None
-    until: date | None = None
-
-
-ALL_DAYS = TimeRange()
 
 
 class MetricSql:
