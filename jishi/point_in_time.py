@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jishi.features import ENTITY_KEYS, Feature, operands, prior_operands, views
 from jishi.features.decision import value_at
 from jishi.features.lake_tables import view_table
+from jishi.lake import TableNotPublished
 from jishi.lake.query import open_lake, view_of
 from jishi.lake.reading import LakeVersion
 
@@ -51,12 +52,18 @@ def values_at(lake: LakeVersion, decisions: Sequence[FeatureMoment], features: S
     with open_lake(lake) as connection:
         for view, members in views().items():
             if parts & {member.name for member in members}:
-                lake.require(view_table(view, members).name)
+                _require(lake, view_table(view, members).name)
                 _read(connection, view, members, decisions, held)
     return [
         {feature.name: _value(feature, number, decision, held) for feature in features}
         for number, decision in enumerate(decisions)
     ]
+
+
+def _require(lake: LakeVersion, table: str) -> None:
+    if not lake.has(table):
+        command = f"python -m spark_jobs features --view {table.partition('/')[2]}"
+        raise TableNotPublished(f"table {table!r} is not in version {lake.number} of the lake; run: {command}")
 
 
 def _read(

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Header, HTTPException, Path
 from fastapi.requests import Request as HttpRequest
 
+from jishi.identity import named_person
 from jishi.rules.preview_passes import PREFIX, PreviewPasses
 from serving.answers import ErrorBody, ErrorOut
 from serving.engine import Engine
@@ -15,6 +16,7 @@ from serving.keys import ForeignShop, Unauthorised
 
 _ShopId = Annotated[str, Path(description="the shop of the key")]
 _Authorization = Annotated[str | None, Header(description="`Bearer <read key of the shop>`")]
+REQUEST_ID = "X-Request-ID"
 RESPONSES: dict[int | str, dict[str, Any]] = {
     401: {"model": ErrorOut, "description": "No key, or not a read key of any shop."},
     403: {
@@ -55,3 +57,9 @@ def shop_to_preview(http: HttpRequest, shop_id: _ShopId, authorization: _Authori
     if text.startswith(PREFIX) and PreviewPasses.of(engine_of(http).paths).opens(text.strip(), shop_id, time.time()):
         return shop_id
     return allowed_shop(http, shop_id, authorization)
+
+
+def persons_named(user_id: str | None, anonymous_id: str | None) -> tuple[str, ...]:
+    """The person ids of a shopper, the user's first."""
+    named = (named_person(user_id, None), named_person(None, anonymous_id))
+    return tuple(person for person in named if person is not None)

@@ -17,10 +17,9 @@ from pydantic import StringConstraints
 from starlette.exceptions import HTTPException as AnyHttpError
 
 from jishi import __version__
-from jishi.identity import named_person
 from jishi.placements import ListPlacement
-from serving import preview
-from serving.access import RESPONSES, allowed_shop, engine_of
+from serving import batch, category_order, preview
+from serving.access import REQUEST_ID, RESPONSES, allowed_shop, engine_of, persons_named
 from serving.answers import ErrorBody, RecommendationsOut, answer_out
 from serving.docs import add_docs
 from serving.engine import Engine
@@ -32,7 +31,6 @@ from serving.recommend import CatchingUp, NoRelease
 from serving.request import Request
 
 _RETRY_AFTER_S = 5
-REQUEST_ID = "X-Request-ID"
 NO_RELEASE = (
     "this shop has no items yet: send item_changed, or jishi import items … --shop SHOP --work-up; until then show a list of "
     "your own. After 14 days with orders the DAG daily makes a model"
@@ -74,7 +72,8 @@ def make_app(engine: Engine) -> FastAPI:
     app.add_exception_handler(Exception, _on_fault)
     app.middleware("http")(_measure)
     app.include_router(_ROUTES)
-    app.include_router(preview.ROUTES)
+    for part in (batch, category_order, preview):
+        app.include_router(part.ROUTES)
     return app
 
 
@@ -143,8 +142,7 @@ def recommendations(
         message = "placement item needs the item of the page"
         raise RequestValidationError([{"type": "missing", "loc": ("query", "item_id"), "msg": message}])
     request_id = uuid.uuid4().hex
-    named = (named_person(user_id, None), named_person(None, anonymous_id))
-    persons = tuple(person for person in named if person is not None)
+    persons = persons_named(user_id, anonymous_id)
     cart = tuple(dict.fromkeys(cart_item_id or ()))
     paid = tuple(dict.fromkeys(order_item_id or ()))
     asked = Request(shop_id, placement, limit, persons, item_id, cart, paid, exclude_purchased)
@@ -196,7 +194,7 @@ async def _measure(http: HttpRequest, call_next: Callable[[HttpRequest], Awaitab
         status = response.status_code
         return response
     finally:
-        if http.url.path.startswith("/v1/") and not http.url.path.endswith("/readiness"):
+        if http.url.path.startswith("/v1/") and not http.url.path.endswith(("/readiness", "/rules/preview")):
             served_by = getattr(http.state, "served_by", "")
             engine_of(http).metrics.count(status, served_by, time.perf_counter() - started)
 

@@ -233,4 +233,4 @@ class Engine:
         live = LiveState(self.states, self.orders, self.consents)
         while not (self.watcher.looked.wait(0.1) or self._stop.is_set()):  # what the lake knows decides where to begin
             pass
-        follow(self.settings.kafka_bootstrap, live, lateness, self.stream, self._stop, self.watcher.snapshot_covers_ms)
+        follow(self.settings.kafka_bootstrap, live, lateness, self.stream, self._stop, self.watcher.covered_ms)

@@ -37,10 +37,10 @@ class Exploration:
     _model: ServedModel | None = None
     _lock: Lock = field(default_factory=Lock)
 
-    def use(self, model: ServedModel) -> None:
-        """Believe what a release says; budgets go on."""
+    def use(self, model: ServedModel, learnt: Belief | None = None) -> None:
+        """Believe what a release says, or what was ``learnt`` of its new items since; budgets go on."""
         newcomers = model.newcomers
-        belief = Belief(np.empty(0), np.empty(0)) if newcomers is None else newcomers.belief
+        belief = Belief(np.empty(0), np.empty(0)) if newcomers is None else learnt or newcomers.belief
         believing = Explorer(Budget(SHARE, WINDOW), SLOT, RATE)
         believing.update(belief)  # takes a moment, outside the lock
         with self._lock:

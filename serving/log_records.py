@@ -13,6 +13,7 @@ from jishi.identity import named_person
 from jishi.outcomes import KEPT_OUT, Outcome, outcome_without_history
 from serving.catalogue import Item, Version, attributes_of
 from serving.consents import Choice
+from serving.feedback import ListEvent
 from serving.orders import PaidOrder
 from serving.rules.impressions import Seen
 
@@ -69,17 +70,24 @@ def choice_of(value: bytes, received_at_ms: int, lateness: Lateness) -> Choice |
     return Choice(event.shop_id, persons_of(event), event.properties.personalisation, _version(event, received_at_ms))
 
 
-def seen_of(value: bytes, received_at_ms: int, lateness: Lateness) -> Seen | None:
-    """What a ``recommendation_shown`` or ``recommendation_clicked`` record says was seen; None for any other record."""
+def list_event_of(value: bytes, received_at_ms: int, lateness: Lateness) -> tuple[ListEvent, Seen] | None:
+    """What a ``recommendation_shown`` or ``recommendation_clicked`` record says was seen: for beliefs, and for rules by every
+    id of the person; None for any other record.
+    """
     for wanted in ("recommendation_shown", "recommendation_clicked"):
         event = event_of(value, wanted, received_at_ms, lateness)
         if isinstance(event, str):
             continue
-        persons = persons_of(event)
-        if isinstance(event.properties, RecommendationShown):
-            return Seen(event.shop_id, persons, tuple(event.properties.item_ids), False, received_at_ms)
-        if isinstance(event.properties, RecommendationClicked):
-            return Seen(event.shop_id, persons, (event.properties.item_id,), True, received_at_ms)
+        properties, person_id, is_click = event.properties, event.person_id, wanted == "recommendation_clicked"
+        places: tuple[tuple[str, int | None], ...] = ()
+        if isinstance(properties, RecommendationShown):
+            places = tuple((item_id, place) for place, item_id in enumerate(properties.item_ids))
+        elif isinstance(properties, RecommendationClicked):
+            places = ((properties.item_id, properties.position),)
+        request_id = getattr(properties, "request_id", "")
+        of_list = ListEvent(event.event_id, event.shop_id, request_id, person_id or "", places, is_click, received_at_ms)
+        items = tuple(item_id for item_id, _ in places)
+        return of_list, Seen(event.shop_id, persons_of(event), items, is_click, received_at_ms)
     return None
 
 

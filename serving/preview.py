@@ -9,11 +9,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.requests import Request as HttpRequest
 from pydantic import BaseModel, ConfigDict, Field
 
-from jishi.identity import named_person
 from jishi.placements import ListPlacement
 from jishi.rules.complaints import BadRules, rules_of
 from jishi.rules.selection import ItemId
-from serving.access import RESPONSES, engine_of, shop_to_preview
+from serving.access import RESPONSES, engine_of, persons_named, shop_to_preview
 from serving.answers import RecommendationsOut, answer_out
 from serving.request import Request
 from serving.rules.notes import CODES, notes_of
@@ -82,8 +81,7 @@ def preview(http: HttpRequest, shop_id: Annotated[str, Depends(shop_to_preview)]
     if draft.placement == "item" and draft.item_id is None:
         message = "placement item needs the item of the page"
         raise RequestValidationError([{"type": "missing", "loc": ("body", "item_id"), "msg": message}])
-    named = (named_person(draft.user_id, None), named_person(None, draft.anonymous_id))
-    persons = tuple(person for person in named if person is not None)
+    persons = persons_named(draft.user_id, draft.anonymous_id)
     cart = tuple(dict.fromkeys(draft.cart_item_ids))
     request = Request(shop_id, draft.placement, draft.limit, persons, draft.item_id, cart)
     tried = engine_of(http).preview(request, ShopRules(rules))

@@ -141,7 +141,8 @@ def recommend(
     blend = BLEND if model == LADDER else PLACED
     bounds = Bounds(request.limit, _kept_back(asked, blend, rules), may_leave)
     length = request.limit if rules is None else rules.pool(request.limit)
-    for number in _chosen(asked, shelf, mix, blend, bounds.kept_back, has_intent=model == LADDER or request.question == "home"):
+    has_intent = model == LADDER or request.question == "home"
+    for number in _chosen(asked, shelf, mix, blend, bounds.kept_back, length, has_intent=has_intent):
         item = catalogue.get(shelf.model.item_ids[number])
         if item is not None and may_leave(item):
             entries.append(Entry(number, item))
@@ -149,10 +150,22 @@ def recommend(
                 break
     if rules is not None:
         entries = arrange(rules, entries, mix.score, bounds)
+    if request.placement == "category":
+        entries += _not_in_release(entries, request, shelf, catalogue, may_leave)
     items = [_recommended(entry, mix, shelf, catalogue) for entry in entries]
     candidates = _candidates(mix, shelf, shelf.sellable & ~asked.shown_not) if with_candidates else None
     workings = Workings(shelf.number_of, mix, asked.shown_not, bounds.kept_back, hidden, last)
     return Answer(served_by, model, shelf.model.version, items, candidates, rules, workings)
+
+
+def _not_in_release(
+    entries: list[Entry], request: Request, shelf: Shelf, catalogue: Catalogue, may_leave: Callable[[Item], bool]
+) -> list[Entry]:
+    """What a category's page shows and the release does not know yet, in the page's order."""
+    listed = {entry.item.item_id for entry in entries}
+    wanted = () if request.only is None else request.only.selection.item_ids
+    items = [catalogue.get(item_id) for item_id in wanted if item_id not in shelf.number_of and item_id not in listed]
+    return [Entry(NONE, item) for item in items if item is not None and may_leave(item)]
 
 
 def _recommended(entry: Entry, mix: Mix, shelf: Shelf, catalogue: Catalogue) -> Recommended:
@@ -160,6 +173,8 @@ def _recommended(entry: Entry, mix: Mix, shelf: Shelf, catalogue: Catalogue) -> 
     score = 0.0 if entry.number == NONE else round(float(mix.score[entry.number]), 6)
     if entry.is_pinned:
         return Recommended(entry.item, score, explain("pinned", None))
+    if entry.number == NONE:
+        return Recommended(entry.item, score, explain("new", None))
     share = mix.main_share(entry.number)
     cause = NONE if share.because is None else int(share.because[entry.number])
     caused_by = catalogue.get(shelf.model.item_ids[cause]) if cause != NONE else None
@@ -282,8 +297,12 @@ def _ladder(asked: _Asked, shelf: Shelf, blend: Blend) -> tuple[Mix, ServedBy]:
     return mix, served_by
 
 
-def _chosen(asked: _Asked, shelf: Shelf, mix: Mix, blend: Blend, kept_back: Mask, *, has_intent: bool) -> Iterator[int]:
-    """Numbers to show, best first, more of them as long as the guard turns some away; what is kept back comes last."""
+def _chosen(
+    asked: _Asked, shelf: Shelf, mix: Mix, blend: Blend, kept_back: Mask, length: int, *, has_intent: bool
+) -> Iterator[int]:
+    """Numbers to show, best first, more than the ``length`` that is looked for where the guard turns some away; what is kept
+    back comes last.
+    """
     limit = asked.request.limit
     allowed = shelf.sellable & ~asked.shown_not
     fresh = allowed & ~kept_back
@@ -296,7 +315,7 @@ def _chosen(asked: _Asked, shelf: Shelf, mix: Mix, blend: Blend, kept_back: Mask
     while len(batch) or len(batch := best_allowed(mix.score, allowed, limit)):
         yield from map(int, batch)
         fresh[batch] = allowed[batch] = False
-        batch = best_allowed(mix.score, fresh, limit)
+        batch = best_allowed(mix.score, fresh, max(limit, length - limit))
 
 
 def _intent(shelf: Shelf, newest: list[int]) -> Mask:

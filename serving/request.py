@@ -20,7 +20,8 @@ class Request:
     are the items just paid. ``excludes_purchased``: True leaves out everything that the persons are known to have bought, None
     what was just paid unless it is soon bought again, False nothing. ``bought`` are items that they bought since the release.
     ``is_opted_out``: the person forbade personalised answers, so that the request names nobody.
-    ``only``: which items the list may hold at all; ``excluded``: ids that it may not.
+    ``only``: which items the list may hold at all; ``excluded``: ids that it may not;
+    ``category``: that of a category's page, where the whole choice of ``only`` is to be put in order.
     """
 
     shop_id: str
@@ -35,6 +36,7 @@ class Request:
     is_opted_out: bool = False
     only: ItemFilter | None = None
     excluded: tuple[str, ...] = ()
+    category: str | None = None
 
     @property
     def question(self) -> Placement:
@@ -43,7 +45,9 @@ class Request:
 
     @property
     def page_category(self) -> str | None:
-        """The category that the page is about, where the filters name one alone."""
+        """The category that the page is about: its own, or the only one that the filters name."""
+        if self.category is not None:
+            return self.category
         categories = () if self.only is None else self.only.selection.categories
         return categories[0] if len(categories) == 1 else None
 

@@ -58,7 +58,7 @@ class Placed(Protocol):
         """The list of a person whom the model knows."""
 
 
-class NewItems(Protocol):
+class ServedNewcomers(Protocol):
     """Items without sales yet, by number, with the posterior of their click rates."""
 
     @property
@@ -68,6 +68,14 @@ class NewItems(Protocol):
     @property
     def belief(self) -> Belief:
         """Posterior of the click rate of each."""
+
+    @property
+    def looked_at(self) -> npt.NDArray[np.float64] | None:
+        """How often each place of a list is looked at; None where the belief cannot learn on."""
+
+    @property
+    def known_to_ms(self) -> int:
+        """Until when (epoch ms) acts are in the belief."""
 
 
 class ServedModel(Protocol):
@@ -90,7 +98,7 @@ class ServedModel(Protocol):
         """By placement: the name of its model and the gate's sentence, or ``ladder`` and the reason."""
 
     @property
-    def newcomers(self) -> NewItems | None:
+    def newcomers(self) -> ServedNewcomers | None:
         """New items to explore; None when there are none."""
 
     @property

@@ -11,6 +11,7 @@ from threading import Lock
 
 from serving.catalogue import Catalogue, Item
 from serving.exploring import Exploration
+from serving.feedback import Feedback, ListEvent
 from serving.kept_catalogues import JoinedItems
 from serving.rules.impressions import Impressions
 from serving.rules.shop_rules import RulesInUse
@@ -39,6 +40,7 @@ class ShopState:
     exploration: Exploration = field(default_factory=Exploration)
     rules: RulesInUse = field(default_factory=RulesInUse)
     impressions: Impressions = field(default_factory=Impressions)
+    feedback: Feedback = field(default_factory=Feedback)
     _model: ServedModel | None = None
     _lock: Lock = field(default_factory=Lock)
 
@@ -48,7 +50,30 @@ class ShopState:
             shelf = self._joined(model)
             self._model, self.shelf = model, shelf
             self.release.version, self.release.published_at, self.release.problem = model.version, published_at, None
-        self.exploration.use(model)
+        self.exploration.use(model, self.feedback.learn(model))
+
+    @property
+    def wants_feedback(self) -> bool:
+        """Whether the release has a belief that learns, or there is none yet."""
+        return self._model is None or self._model.newcomers is not None
+
+    @property
+    def learnt_to_ms(self) -> int | None:
+        """Until when (epoch ms) the belief of the release knows the log; None without one that learns."""
+        newcomers = None if self._model is None else self._model.newcomers
+        return None if newcomers is None or newcomers.looked_at is None else newcomers.known_to_ms
+
+    def hear(self, event: ListEvent) -> None:
+        """Take over a list that was seen, or a click in one."""
+        if self.wants_feedback:
+            self.feedback.put(event, self._model, () if self.shelf is None else self.shelf.number_of)
+
+    def learn(self) -> None:
+        """Explore by what was seen and clicked up to now."""
+        if self._model is not None and self.feedback.has_changed:
+            learnt = self.feedback.learn(self._model)
+            if learnt is not None:
+                self.exploration.use(self._model, learnt)
 
     def refuse_release(self, problem: str) -> None:
         """Keep the last good release and remember why the newer one is not used."""
@@ -110,6 +135,6 @@ class ShopStates:
             return [self._states[shop_id] for shop_id in sorted(self._states)]
 
     @property
-    def count_impressions(self) -> bool:
-        """Whether the rules of any shop ask what persons were shown."""
-        return any(state.rules.count_impressions for state in self.all())
+    def follow_lists(self) -> bool:
+        """Whether a shop asks for what was shown and clicked."""
+        return any(state.rules.count_impressions or state.wants_feedback for state in self.all())

@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from jishi import topics
 from serving.consents import Consents
-from serving.log_records import Lateness, change_of, choice_of, order_of, seen_of
+from serving.log_records import Lateness, change_of, choice_of, list_event_of, order_of
 from serving.orders import LiveOrders
 from serving.shop_state import ShopStates
 
@@ -105,13 +105,18 @@ def apply_record(message: Message, live: LiveState, lateness: Lateness, health: 
         live.orders.put(order)
     elif _CONSENT in value and (choice := choice_of(value, received_at_ms, lateness)) is not None:
         live.consents.put(choice)
-    elif any(mark in value for mark in _SEEN) and live.states.count_impressions:
-        seen = seen_of(value, received_at_ms, lateness)
-        state = None if seen is None else live.states.find(seen.shop_id)
-        if seen is not None and state is not None and state.rules.count_impressions:
-            state.impressions.put(seen)
+    elif _is_of_list(value, live) and (seen := list_event_of(value, received_at_ms, lateness)) is not None:
+        of_list, impression = seen
+        state = live.states.find(of_list.shop_id)
+        state.hear(of_list)
+        if state.rules.count_impressions:
+            state.impressions.put(impression)
     elif _ITEM in value:
         _apply_change(value, received_at_ms, live.states, lateness, health)
+
+
+def _is_of_list(value: bytes, live: LiveState) -> bool:
+    return any(mark in value for mark in _SEEN) and live.states.follow_lists
 
 
 def _apply_change(value: bytes, received_at_ms: int, states: ShopStates, lateness: Lateness, health: StreamHealth) -> None:

@@ -31,6 +31,7 @@ _LOG = logging.getLogger(__name__)
 EVERY_S = 1.0
 # A release that failed for a passing reason is tried again without a new pointer.
 RETRY_S = 30.0
+LEARN_EVERY_S = 60.0  # a belief takes half a second of a thousand new items
 
 
 @dataclass
@@ -45,6 +46,7 @@ class Watcher:
     consents: Consents
     now: Callable[[], float] = time.monotonic
     problems: dict[str, str] = field(default_factory=dict)
+    _learnt_at: float = 0.0
     looked: Event = field(default_factory=Event)  # set after the first round
     _snapshot: str | None = None
     _choices: str | None = None
@@ -65,17 +67,24 @@ class Watcher:
         for shop_id in self.keys.shop_ids:
             self._look_at_release(shop_id)
             self.states.of(shop_id).rules.look(RuleVersions.of(self.paths, shop_id))
+        if self.now() - self._learnt_at >= LEARN_EVERY_S:
+            self._learnt_at = self.now()
+            for state in self.states.all():
+                state.learn()
         if not self.recent.is_open:
             self._open_feature_store()
 
-    def snapshot_covers_ms(self) -> int | None:
-        """Epoch ms up to which the snapshot of every shop knows the log; None when there is no snapshot."""
+    def covered_ms(self) -> int | None:
+        """Epoch ms up to which the snapshot of every shop knows the log, and the belief of every release; None when there is no
+        snapshot.
+        """
         newest = [
             max(item.version.received_at_ms for item in state.catalogue.items.values())
             for state in self.states.all()
             if state.catalogue.items
         ]
-        return min(newest) if newest and self._snapshot is not None else None
+        learnt = [state.learnt_to_ms for state in self.states.all() if state.learnt_to_ms is not None]
+        return min(newest + learnt) if newest and self._snapshot is not None else None
 
     def _look_at_catalogue(self) -> None:
         try:

@@ -80,10 +80,11 @@ def reset(login: Login) -> None:
 
 @users.command("list")
 def list_(shop_id: ShopId) -> None:
-    """Members of a shop."""
-    table = Table("login", "name", "role")
-    for member in people_of(Paths.of(get_settings())).members(shop_id):
-        table.add_row(member.login, member.name, member.role)
+    """Members of a shop, and whom a link that was not used yet invites."""
+    table, people = Table("login", "name", "role", "state"), people_of(Paths.of(get_settings()))
+    for state, listed in (("member", people.members(shop_id)), ("invited", people.invited(shop_id, utc_now()))):
+        for each in listed:
+            table.add_row(each.login, each.name, each.role, state)
     Console().print(table)
 
 

@@ -40,6 +40,7 @@ from dashboard.portal.pages import (
     recommendations,
     rejected,
     rows,
+    rules,
     segments,
     today,
     traffic,
@@ -59,6 +60,7 @@ from dashboard.portal.state import Portal
 from dashboard.portal.uploads import LARGEST_UPLOAD, Uploads
 from dashboard.portal.visit import PageVisit
 from jishi.paths import Paths
+from jishi.rules.preview_client import PreviewClient
 from jishi.settings import Settings
 
 _FOLDER = Path(__file__).parent
@@ -88,6 +90,10 @@ PAGES = (
     PortalPage("/shops/{shop_id}/items", items.items, "see"),
     PortalPage("/shops/{shop_id}/items/{item_id:path}", item.item, "see"),
     PortalPage("/shops/{shop_id}/recommendations", recommendations.recommendations, "see"),
+    PortalPage("/shops/{shop_id}/rules", rules.rules, "see"),
+    PortalPage("/shops/{shop_id}/rules/preview", rules.preview, "rules", "POST"),
+    PortalPage("/shops/{shop_id}/rules/publish", rules.publish, "rules", "POST"),
+    PortalPage("/shops/{shop_id}/rules/rollback", rules.roll_back, "rules", "POST"),
     PortalPage("/shops/{shop_id}/channels", channels.channels, "see"),
     PortalPage("/shops/{shop_id}/alerts", alerts.alerts, "see"),
     PortalPage("/shops/{shop_id}/alerts/add", alerts.add, "manage", "POST"),
@@ -150,8 +156,9 @@ def make_portal(
     clock: Callable[[], datetime],
     hasher: PasswordHasher | None = None,
     superset: httpx.BaseTransport | None = None,
+    serving: httpx.BaseTransport | None = None,
 ) -> Portal:
-    """The state of a portal over a platform's folders; ``superset`` answers in place of the platform's."""
+    """The state of a portal over a platform's folders; ``superset`` and ``serving`` answer in place of the platform's."""
     paths = Paths.of(settings)
     database = PortalDatabase(paths.portal_database)
     counters = CounterTable()
@@ -180,6 +187,7 @@ def make_portal(
         boards=Boards(database),
         uploads=Uploads(settings),
         quarantine=Quarantine(settings),
+        previews=PreviewClient(settings, serving),
         templates=templates,
         assets={
             name: f"/static/{name}?v={hashlib.sha256(file.read_bytes()).hexdigest()[:12]}" for name, file in _STATIC.items()

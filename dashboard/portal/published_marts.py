@@ -1,4 +1,7 @@
-"""The published marts, opened once for all requests: a read-only database a version, bounded in memory, threads and time."""
+"""The published marts, opened once for all requests: a read-only database a version, bounded in memory, threads and time.
+
+What one request was answered is kept for the next ones (``kept_answers``).
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,11 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dashboard.portal.kept_answers import Answer, KeptAnswers
 from jishi.lake import TableNotPublished
 from jishi.lake.query import quoted
 from jishi.lake.reading import open_version
-from jishi.metrics import ALL_DAYS, Metric, MetricSql, TimeRange, dates_of, metrics_of
+from jishi.metrics import ALL_DAYS, STAND_IN, Metric, MetricSql, TimeRange, dates_of, metrics_of, stand_in_for, with_days
 from jishi.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,7 +40,7 @@ class MetricsUnreadable(TableNotPublished):
 
 
 class MetricQuestion(NamedTuple):
-    """What is asked of the metric layer; the same for every shop, so that its SQL is generated once."""
+    """What is asked of the metric layer; the same for every shop and any days, so that its SQL is generated once."""
 
     metrics: tuple[str, ...]
     by: tuple[str, ...] = ()
@@ -69,7 +73,13 @@ class _Questions:
             with alone:
                 return generator.dimensions(metric)
 
-        self.sql: Callable[[MetricQuestion], str] = sql
+        def sql_of_days(question: MetricQuestion) -> str:
+            if any(str(place) in text for text in question.where for place in (STAND_IN.since, STAND_IN.until)):
+                return sql(question)
+            of_any_days = sql(question._replace(days=stand_in_for(question.days)))
+            return with_days(of_any_days, question.days) or sql(question)
+
+        self.sql: Callable[[MetricQuestion], str] = sql_of_days
         self.dimensions: Callable[[str], list[str]] = dimensions
 
 
@@ -85,6 +95,7 @@ class MartsBuild:
     semantic_manifest: str | None
     _asked: list[_Questions] = field(default_factory=list)  # at most one: made with the first question
     _alone: threading.Lock = field(default_factory=threading.Lock)
+    answers: KeptAnswers = field(default_factory=KeptAnswers)
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -160,15 +171,16 @@ def cursor_of(build: MartsBuild) -> Iterator[duckdb.DuckDBPyConnection]:
         yield cursor
 
 
-def rows_within_time(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
-    """Rows of a statement. Raises TooSlow."""
+def answer_within_time(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: list[Any]) -> Answer:
+    """What a statement gives. Raises TooSlow."""
     import duckdb
 
     timer = threading.Timer(STATEMENT_S, cursor.interrupt)
     timer.daemon = True
     timer.start()
     try:
-        return cursor.execute(sql, parameters).fetchall()
+        rows = cursor.execute(sql, parameters).fetchall()
+        return Answer(tuple(name for name, *_ in cursor.description or ()), rows)
     except duckdb.InterruptException:
         raise TooSlow(f"a page's statement was stopped after {STATEMENT_S:.0f} s: {sql[:200]}") from None
     finally:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 Role = Literal["owner", "marketer", "analyst", "read_only"]
-Right = Literal["see", "rows", "people", "export", "workbench", "upload", "manage"]
+Right = Literal["see", "rows", "people", "export", "workbench", "upload", "rules", "manage"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 # see: pages. rows: what lies behind a number. people: rows that name persons. export: files. workbench: Superset's boards.
-# upload: files of orders and the like, and what was rejected. manage: members, settings, keys and audit log.
+# upload: files of orders and the like, and what was rejected. rules: trying and publishing rules of lists.
+# manage: members, settings, keys and audit log.
 RIGHTS: dict[Role, frozenset[Right]] = {
-    "owner": frozenset({"see", "rows", "people", "export", "workbench", "upload", "manage"}),
-    "marketer": frozenset({"see", "rows", "people", "export", "workbench", "upload"}),
+    "owner": frozenset({"see", "rows", "people", "export", "workbench", "upload", "rules", "manage"}),
+    "marketer": frozenset({"see", "rows", "people", "export", "workbench", "upload", "rules"}),
     "analyst": frozenset({"see", "rows", "export", "workbench"}),
     "read_only": frozenset({"see"}),
 }

@@ -28,6 +28,7 @@ SECTIONS = (
     Section("customers", "Customers", is_first=True),
     Section("items", "Items"),
     Section("recommendations", "Recommendations"),
+    Section("rules", "Rules of lists"),
     Section("channels", "Channels"),
     Section("segments", "Segments", "rows"),
     Section("alerts", "Alerts"),

@@ -13,7 +13,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from dashboard.portal.published_marts import MartsBuild, MetricQuestion, PublishedMarts, cursor_of, rows_within_time
+from dashboard.portal.kept_answers import Answer
+from dashboard.portal.published_marts import MartsBuild, MetricQuestion, PublishedMarts, answer_within_time, cursor_of
 from jishi.lake import TableNotPublished
 from jishi.lake.query import quoted
 from jishi.settings import Settings
@@ -113,8 +114,7 @@ class ShopMarts:
             )
         if limit is not None:
             sql += f" limit {int(limit)} offset {int(offset)}"
-        rows = rows_within_time(self.cursor, sql, tests[1])
-        return [dict(zip(there, row, strict=True)) for row in rows]
+        return self._answer(sql, tests[1]).as_dicts()
 
     def distinct(self, mart: str, column: str, limit: int) -> list[Any]:
         """The known values of a column, in order; none where this build lacks it."""
@@ -122,7 +122,7 @@ class ShopMarts:
             return []
         name = _identifier(column)
         sql = f"select distinct {name} from ({self._rows_of(mart)}) where {name} is not null order by 1 limit {int(limit)}"
-        return [value for (value,) in rows_within_time(self.cursor, sql, [])]
+        return [value for (value,) in self._answer(sql, []).rows]
 
     def metric_rows(self, question: MetricQuestion, persons: Sequence[Condition] | None = None) -> list[dict[str, Any]]:
         """Rows of the metric layer's answer on this shop's rows, without the shop.
@@ -131,20 +131,26 @@ class ShopMarts:
         this build cannot test holds for nobody. Raises MetricQueryRefused and TableNotPublished.
         """
         sql = self.build.metric_sql(question)
-        if persons is not None:
-            tests = self._tests(PERSONS, persons)
-            text, values = tests or (" where false", [])
-            chosen = f"select person_id from ({self._rows_of(PERSONS)}){text}"
-            rows_within_time(self.cursor, f"create or replace temp table chosen_persons as {chosen}", values)
+        tests = None if persons is None else self._tests(PERSONS, persons) or (" where false", [])
+        answer = self.build.answers.get((self.shop_id, sql, repr(tests)), lambda: self._asked(sql, tests))
+        return [{name: value for name, value in row.items() if name not in _SHOP_COLUMNS} for row in answer.as_dicts()]
+
+    def _asked(self, sql: str, of_persons: tuple[str, list[Any]] | None) -> Answer:
+        """What generated SQL gives on views of this shop's rows; ``of_persons`` are conditions on customers."""
+        if of_persons is not None:
+            chosen = f"select person_id from ({self._rows_of(PERSONS)}){of_persons[0]}"
+            answer_within_time(self.cursor, f"create or replace temp table chosen_persons as {chosen}", of_persons[1])
         read = set(_READ.findall(sql))
         for mart in (mart for mart in self.build.metric_marts if mart in read):
             of_mart = self._rows_of(mart)
-            if persons is not None and mart in OF_PERSONS:
+            if of_persons is not None and mart in OF_PERSONS:
                 of_mart = f"from ({of_mart}) where person_id in (from temp.main.chosen_persons)"
             self.cursor.execute(f"create or replace temp view {_identifier(mart)} as {of_mart}")
-        rows = rows_within_time(self.cursor, sql, [])
-        names = [name for name, *_ in self.cursor.description or ()]
-        return [{name: value for name, value in zip(names, row, strict=True) if name not in _SHOP_COLUMNS} for row in rows]
+        return answer_within_time(self.cursor, sql, [])
+
+    def _answer(self, sql: str, values: list[Any]) -> Answer:
+        """What a statement on the shop's rows gives; its text holds the shop."""
+        return self.build.answers.get((self.shop_id, sql, repr(values)), lambda: answer_within_time(self.cursor, sql, values))
 
     def _tests(self, mart: str, where: Sequence[Condition]) -> tuple[str, list[Any]] | None:
         """Conditions as SQL with its parameters; None when this build lacks a column of them."""

@@ -24,6 +24,7 @@ from dashboard.portal.saved_segments import SavedSegments
 from dashboard.portal.sessions import Sessions
 from dashboard.portal.uploads import Uploads
 from jishi.paths import Paths
+from jishi.rules.preview_client import PreviewClient
 from jishi.settings import Settings
 
 
@@ -48,6 +49,7 @@ class Portal:
     boards: Boards
     uploads: Uploads
     quarantine: Quarantine
+    previews: PreviewClient
     templates: Environment
     assets: Mapping[str, str]
     clock: Callable[[], datetime]

@@ -113,7 +113,7 @@ def _metric(name: str, raw: Mapping[str, Any], models: Mapping[str, Any]) -> Met
         inputs=inputs,
         is_additive=is_additive(name, raw),
         is_zero_without_rows=is_zero_without_rows(name, raw),
-        known_from=_known_from(name, raw, models),
+        known_from=known_from(name, raw, models),
     )
 
 
@@ -174,8 +174,8 @@ def is_zero_without_rows(name: str, raw: Mapping[str, Any]) -> bool:
     return is_additive(name, raw) or aggregation.get("agg") == "count_distinct"
 
 
-def _known_from(name: str, raw: Mapping[str, Any], models: Mapping[str, Any]) -> str | None:
-    """What the metrics below say in ``config.meta.known_from``, or else their semantic models; the latest of all."""
+def known_from(name: str, raw: Mapping[str, Any], models: Mapping[str, Any]) -> str | None:
+    """What the metrics below a metric say in ``config.meta.known_from``, or else their semantic models; the latest of all."""
     origins = [_meta(leaf).get("known_from") or _meta(models[_source(leaf)]).get("known_from") for leaf in _leaves(name, raw)]
     if None in origins:
         return None

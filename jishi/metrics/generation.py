@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import datetime, time
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from jishi.metrics.definitions import Manifest, is_zero_without_rows
+from jishi.metrics.days import ALL_DAYS, TimeRange
+from jishi.metrics.definitions import Manifest, is_zero_without_rows, known_from
 from jishi.metrics.pruning import pruned
 
 if TYPE_CHECKING:
     from metricflow.engine.metricflow_engine import MetricFlowEngine
 
 
+_TIME = "metric_time__"
+
+
 class MetricQueryRefused(ValueError):
     """A question that MetricFlow cannot answer: an unknown metric or dimension, a filter that does not parse."""
-
-
-@dataclass(frozen=True)
-class TimeRange:
-    """Days of the shop from ``since`` to ``until``, both included; None: open on that side."""
-
-    since: date | None = None
-    until: date | None = None
-
-
-ALL_DAYS = TimeRange()
 
 
 class MetricSql:
@@ -38,6 +31,8 @@ class MetricSql:
     def __init__(self, manifest: Manifest, database: str | None = None) -> None:
         self._manifest = _located(manifest, database)
         self._metrics = {metric["name"]: metric for metric in manifest["metrics"]}
+        self._models = {model["name"]: model for model in manifest["semantic_models"]}
+        self._shop_days = f"{database}.main.fct_shop_days" if database else "main.fct_shop_days"
         self._exports = {
             export["name"]: query["name"] for query in manifest["saved_queries"] for export in query.get("exports") or ()
         }
@@ -80,8 +75,10 @@ class MetricSql:
         filters = list(where)
         if shop_id is not None:
             filters.append("{{ Entity('shop') }} = " + _literal(shop_id))
+        grains = [each.removeprefix(_TIME) for each in by if each.startswith(_TIME)]
         sql = self._sql(
             metrics,
+            grains[0] if grains else None,
             metric_names=list(metrics),
             group_by_names=list(dict.fromkeys(["shop", *by])),
             where_constraints=filters or None,
@@ -107,9 +104,12 @@ class MetricSql:
         known = {query["name"]: query for query in self._manifest["saved_queries"]}
         if name not in known:
             raise MetricQueryRefused(f"there is no saved query {name!r}{_nearest(name, [*known])}; known: {', '.join(known)}")
-        return self._sql(known[name]["query_params"]["metrics"], saved_query_name=name)
+        parameters = known[name]["query_params"]
+        grain = re.search(r"TimeDimension\('metric_time', '(\w+)'\)", " ".join(parameters["group_by"]))
+        return self._sql(parameters["metrics"], grain[1] if grain else None, saved_query_name=name)
 
-    def _sql(self, metrics: Sequence[str], **request: Any) -> str:
+    def _sql(self, metrics: Sequence[str], grain: str | None, **request: Any) -> str:
+        """The statement; ``grain`` is that of the answer's ``metric_time``, None without it."""
         from metricflow.engine.metricflow_engine import MetricFlowQueryRequest, OutputColumnOrderMode
         from metricflow_semantics.errors.error_classes import MetricFlowException
 
@@ -120,9 +120,22 @@ class MetricSql:
             raise MetricQueryRefused(str(error)) from error
         # MetricFlow fills single counts and sums; a sum of those is null where none of them has a row.
         derived = [name for name in metrics if self._metrics[name]["type"] == "derived"]
-        sums = [name for name in derived if is_zero_without_rows(name, self._metrics)]
-        filled = f" REPLACE ({', '.join(f'COALESCE({name}, 0) AS {name}' for name in sums)})" if sums else ""
-        return f"SELECT *{filled} FROM (\n{sql}\n)"
+        shown = {name: f"COALESCE({name}, 0)" for name in derived if is_zero_without_rows(name, self._metrics)}
+        shown |= {name: self._where_known(name, grain) for name in metrics if self._is_of_storefront(name)}
+        replaced = ", ".join(f"{expression} AS {name}" for name, expression in shown.items())
+        return f"SELECT *{f' REPLACE ({replaced})' if replaced else ''} FROM (\n{sql}\n)"
+
+    def _is_of_storefront(self, name: str) -> bool:
+        """Whether a count or sum is of acts in a storefront, which a till does not have: there it is unknown and not 0."""
+        if not is_zero_without_rows(name, self._metrics):
+            return False
+        return known_from(name, self._metrics, self._models) == "storefront"
+
+    def _where_known(self, name: str, grain: str | None) -> str:
+        """The number from the first act in the shop's storefront on, by the days of the answer where it has any."""
+        since = f"SELECT MIN(shop_date) FROM {self._shop_days} WHERE shop_id = shop AND visitors IS NOT NULL"
+        is_known = f"{_TIME}{grain} >= DATE_TRUNC('{grain}', ({since}))" if grain else f"({since}) IS NOT NULL"
+        return f"CASE WHEN {is_known} THEN {name} END"
 
     def _flow(self) -> MetricFlowEngine:
         """The engine; importing it takes a second or two, so it waits for the first question."""

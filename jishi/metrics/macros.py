@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from datetime import date
 
-from jishi.metrics.generation import MetricSql, TimeRange
+from jishi.metrics.days import STAND_IN
+from jishi.metrics.generation import MetricSql
 
 BY_DAY = "_by_day"
 PARAMETERS = "SHOP [, since, until]"
-# Stand-ins in the generated SQL, each with the parameter that takes its place; MetricFlow knows days since 2000. No column is
-# named like a parameter.
-_SHOP, _SINCE, _UNTIL = "a shop in the place of :of_shop", date(2001, 2, 3), date(2004, 5, 6)
+# Stand-ins in the generated SQL, each with the parameter that takes its place. No column is named like a parameter.
+_SHOP = "a shop in the place of :of_shop"
 _PARAMETERS = {
     f"'{_SHOP}'": "of_shop",
-    f"'{_SINCE}'": "coalesce(since, date '0001-01-01')",
-    f"'{_UNTIL}'": "coalesce(until, date '9999-12-31')",
+    f"'{STAND_IN.since}'": "coalesce(since, date '0001-01-01')",
+    f"'{STAND_IN.until}'": "coalesce(until, date '9999-12-31')",
 }
 
 
@@ -36,7 +35,7 @@ def macro(name: str, sql: MetricSql) -> str:
     """
     metric = name.removesuffix(BY_DAY)
     by = ("metric_time__day",) if name.endswith(BY_DAY) else ()
-    body = sql.select([metric], by, shop_id=_SHOP, days=TimeRange(_SINCE, _UNTIL))
+    body = sql.select([metric], by, shop_id=_SHOP, days=STAND_IN)
     for stand_in, parameter in _PARAMETERS.items():
         body = body.replace(stand_in, parameter)
     return f'create or replace macro "{name}"(of_shop, since := null, until := null) as table {body}'

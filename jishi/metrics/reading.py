@@ -10,8 +10,9 @@ from typing import Any
 from jishi.lake import TableNotPublished
 from jishi.lake.reading import LakeVersion
 from jishi.marts import mart_rows
+from jishi.metrics.days import ALL_DAYS, TimeRange
 from jishi.metrics.definitions import Metric, metrics_of
-from jishi.metrics.generation import ALL_DAYS, MetricSql, TimeRange
+from jishi.metrics.generation import MetricSql
 
 
 @dataclass(frozen=True)

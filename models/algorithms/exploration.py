@@ -42,9 +42,13 @@ class Belief:
         """After ``clicks`` in ``impressions``; the prior weighs as much as ``strength`` impressions with ``prior_rate``."""
         if not ((prior_rate > 0) & (prior_rate < 1)).all() or strength <= 0:
             raise ValueError("a prior rate lies between 0 and 1, its strength above 0")
+        return cls(strength * prior_rate, strength * (1 - prior_rate)).after(clicks, impressions)
+
+    def after(self, clicks: Numbers, impressions: Numbers) -> Belief:
+        """The belief after ``clicks`` in ``impressions`` more of each item."""
         if not ((clicks >= 0) & (clicks <= impressions)).all():
             raise ValueError("clicks lie between 0 and the impressions")
-        return cls(strength * prior_rate + clicks, strength * (1 - prior_rate) + impressions - clicks)
+        return Belief(self.a + clicks, self.b + impressions - clicks)
 
     def best_probabilities(self) -> Values:
         """P(item has the highest rate), sums to 1.

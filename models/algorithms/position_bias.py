@@ -49,11 +49,10 @@ class PlacedImpressions:
             looked_at /= np.average(looked_at[place], weights=self.shown)
         return looked_at
 
-    def examined(self, items: int, at: int) -> Values:
+    def examined(self, items: int, at: int, looked_at: Values) -> Values:
         """Of each of so many items the impressions as if all had been in the place ``at``: what its clicks are to be held
-        against, never less than the clicks.
+        against, never less than the clicks. ``looked_at`` is how often each place is (``examination``).
         """
-        looked_at = self.examination()
         place = np.minimum(self.place, MOST_PLACES - 1)
         seen = np.bincount(self.item, weights=self.shown * looked_at[place] / looked_at[at], minlength=items)
         return np.maximum(seen, np.bincount(self.item, weights=self.clicked, minlength=items))

@@ -18,6 +18,7 @@ from models.algorithms.exploration import Belief, prior_rates
 from models.algorithms.item_text import ItemText
 from models.algorithms.position_bias import PlacedImpressions
 from models.algorithms.recommender import top_k
+from models.candidates.click_counts import COUNTS
 from models.candidates.newcomers import EXPLORED_PLACE, Newcomers
 from models.candidates.person_lists import LENGTH, PersonLists
 from models.data.interactions import NEW_FOR_DAYS, Interactions, recently_listed
@@ -43,7 +44,8 @@ BATCH = 512
 @dataclass(frozen=True)
 class Facts:
     """Of each item of a shop: words, when it was listed (NaT for unknown), how often it was shown and clicked, and how often it
-    was ``examined``: its impressions as if all had been in the place that explores (``models.algorithms.position_bias``).
+    was ``examined``: its impressions as if all had been in the place that explores (``models.algorithms.position_bias``), where
+    each place is ``looked_at`` so often. Events that became known until ``known_to_ms`` are in it.
     """
 
     texts: Sequence[ItemText]
@@ -52,6 +54,8 @@ class Facts:
     shown: np.ndarray
     clicked: np.ndarray
     examined: np.ndarray
+    looked_at: np.ndarray
+    known_to_ms: int
 
     def digest(self) -> str:
         """SHA-256 of all of it: texts change what is near a taste, clicks and impressions what is believed of an item."""
@@ -62,30 +66,24 @@ class Facts:
         return digest.hexdigest()
 
 
-# Impressions and clicks by item and place. A click is of the place in which its list showed the item; one whose list is not
-# there is of the place that it says, else of the explored one.
+# Impressions and clicks by item and place, as models.candidates.click_counts counts them.
 _IMPRESSIONS = f"""
-    with events as (select type, item_id, line from silver_events where shop_id = $shop and type in
+    with events as (select type, item_id, person_id, line from silver_events where shop_id = $shop and type in
         ('recommendation_shown', 'recommendation_clicked')),
     lists as (
-        select json_extract_string(line, '$.properties.request_id') as request_id,
+        select person_id, json_extract_string(line, '$.properties.request_id') as request_id,
             from_json(json_extract(line, '$.properties.item_ids'), '["varchar"]') as item_ids
         from events where type = 'recommendation_shown'
     ),
-    shown as (select request_id, unnest(item_ids) as item_id, generate_subscripts(item_ids, 1) - 1 as place from lists),
-    first_shown as (select request_id, item_id, min(place) as place from shown where request_id is not null group by all),
+    shown as (
+        select request_id, person_id, unnest(item_ids) as item_id, generate_subscripts(item_ids, 1) - 1 as place from lists
+    ),
     clicks as (
-        select item_id, json_extract_string(line, '$.properties.request_id') as request_id,
+        select item_id, person_id, json_extract_string(line, '$.properties.request_id') as request_id,
             try_cast(json_extract_string(line, '$.properties.position') as bigint) as position
         from events where type = 'recommendation_clicked'
     ),
-    counts as (
-        select item_id, place, 1 as shown, 0 as clicked from shown
-        union all
-        select item_id, coalesce(f.place, c.position, {EXPLORED_PLACE}), 0, 1 from clicks as c left join first_shown as f
-            using (request_id, item_id)
-    )
-    select item_id, place, sum(shown), sum(clicked) from counts where item_id is not null group by all order by all
+    {COUNTS}
 """
 
 
@@ -102,6 +100,9 @@ def read_facts(lake: LakeVersion, shop_id: str, item_ids: Sequence[str]) -> Fact
             [shop_id],
         ).fetchall()
         impressions = connection.execute(_IMPRESSIONS, {"shop": shop_id}).fetchall()
+        [[known_to_ms]] = connection.execute(
+            "select coalesce(max(epoch_ms(received_at)), 0) from silver_events where shop_id = ?", [shop_id]
+        ).fetchall()
     words = {
         item_id: (title or "", category or "", _labels(category, brand, rest))
         for item_id, title, category, brand, rest in texts
@@ -120,7 +121,9 @@ def read_facts(lake: LakeVersion, shop_id: str, item_ids: Sequence[str]) -> Fact
         np.array([listed_at.get(item_id) for item_id in item_ids], dtype="datetime64[us]"),
         shown,
         np.minimum(shown, clicked),
-        counts.examined(len(item_ids), EXPLORED_PLACE),
+        counts.examined(len(item_ids), EXPLORED_PLACE, looked_at := counts.examination()),
+        looked_at,
+        known_to_ms,
     )
 
 
@@ -138,7 +141,7 @@ def find(facts: Facts, acts: Interactions, als: ALS, as_of: np.datetime64) -> Ne
         return None
     rates = _prior_rates(facts, is_new)
     belief = Belief.of(rates, PRIOR_STRENGTH, facts.clicked[items], facts.examined[items])
-    return Newcomers(items, belief, _nearest(facts, acts, als, is_new))
+    return Newcomers(items, belief, _nearest(facts, acts, als, is_new), facts.looked_at, facts.known_to_ms)
 
 
 def _prior_rates(facts: Facts, is_new: np.ndarray) -> np.ndarray:

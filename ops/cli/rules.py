@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -74,7 +73,7 @@ def preview(
     draft: dict[str, Any] = {"rules": _rules_in(file).stated(), "placement": placement, "limit": limit}
     draft |= {"user_id": user, "item_id": item, "cart_item_ids": cart or []}
     try:
-        answer = PreviewClient(get_settings()).preview(shop_id, draft, time.time())
+        answer = PreviewClient(get_settings()).preview(shop_id, draft)
     except NoPreview as error:
         typer.echo(
             f"error: {error}; start the platform with: jishi up" if error.code == "no_answer" else f"error: {error}", err=True

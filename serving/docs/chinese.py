@@ -111,6 +111,24 @@ CHINESE = {
     "sentence for the shop, English": "给店铺看的一句话，英文",
     "the rule that did it": "起作用的规则",
     "place of the item by score, from 1": "按分数的名次，从 1 起",
+    "Order the items of a category's page": "为类目页的商品排序",
+    "Every given item that may be shown comes once, the best for this shopper first; what the release does not know yet comes\n"
+    "last, in the order in which it was given.": (
+        "给出的商品中可展示的各出现一次，最适合该顾客的在前；模型版本还不认识的排在最后，按给出的顺序。"
+    ),
+    "the page's items, in any order": "本页的商品，顺序不限",
+    "the page's category, for the shop's rules": "本页的类目，供店铺规则使用",
+    "`false`: nothing that is stored of the shopper is used": "`false`：不使用任何已存储的顾客信息",
+    "Recommend items to many shoppers": "为多位顾客推荐商品",
+    "Each list is the one of placement `home`, made, logged and answered as if it had been asked for alone.": (
+        "每个列表都是展示位 `home` 的列表，与单独请求时一样生成、记录和回答。"
+    ),
+    "who gets a list": "为谁生成列表",
+    "items that no list may hold": "任何列表都不能有的商品",
+    "`true`: nothing that a shopper is known to have bought": "`true`：不推荐已知该顾客买过的商品",
+    "send it back in `recommendation_shown` and `recommendation_clicked`": (
+        "请在 `recommendation_shown` 和 `recommendation_clicked` 里原样送回"
+    ),
     "Try rules before they are published": "发布之前试用规则",
     "Nothing is published, logged or explored: the same request is answered by the rules in use and by the draft.": (
         "不发布、不记录、不探索：同一请求分别按正在使用的规则和草稿回答。"

@@ -15,6 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
+from jishi.placements import Placement
 from jishi.rules.rule_set import Boost, Bury, Diversity, FrequencyCap, Hide, MarginWeight, Pin, PriceBand, Rule, StockAgeWeight
 from serving.blend import Mask, Vector
 from serving.catalogue import Catalogue, Item
@@ -42,7 +43,7 @@ class ListContext:
     ``today`` the day in the shop.
     """
 
-    placement: str
+    placement: Placement
     persons: Sequence[str]
     page: Item | None
     page_category: str | None
@@ -68,7 +69,7 @@ class RulesHere:
         cls, shop: ShopRules, context: ListContext, shelf: Shelf, catalogue: Catalogue, impressions: Impressions
     ) -> RulesHere | None:
         """None where no rule holds."""
-        on = [r for r in shop.rules.rules if r.holds(context.placement, context.page_category, context.today)]  # type: ignore[arg-type]
+        on = [r for r in shop.rules.rules if r.holds(context.placement, context.page_category, context.today)]
         return cls(shop, on, context, shelf, catalogue, impressions) if on else None
 
     @cached_property

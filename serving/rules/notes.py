@@ -37,7 +37,7 @@ def notes_of(rules: RuleSet, context: ListContext, shelf: Shelf, catalogue: Cata
 
 def _note(rule: Rule, context: ListContext, shelf: Shelf, catalogue: Catalogue) -> RuleNote:
     code, items, unknown = _met(rule, shelf, catalogue)
-    if not rule.holds(context.placement, context.page_category, context.today):  # type: ignore[arg-type]
+    if not rule.holds(context.placement, context.page_category, context.today):
         code = "does_not_hold_here"
     return RuleNote(rule.name, rule.kind, code, items, unknown)
 

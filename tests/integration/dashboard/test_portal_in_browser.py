@@ -28,6 +28,7 @@ PAGES = (
     "items",
     "segments",
     "alerts",
+    "rules",
     "boards",
     "boards/1?days=all&metric=orders",
     "rows/orders",

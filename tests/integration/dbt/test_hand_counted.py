@@ -120,7 +120,7 @@ def test_an_unknown_buyer_is_no_repeat_buyer_and_nobodys_money_is_no_buyers(
     }
 
 
-def test_nobody_knows_what_was_looked_at_in_a_till(project: Project) -> None:
+def test_nobody_knows_what_was_looked_at_in_a_till(project: Project, metric_sql: MetricSql) -> None:
     """It is not 0, by day, period, category and band, nor of the item; its pages are unknown until the first is told."""
     day, item = timedelta(days=1), {"shop_id": "till", "item_id": "i", "title": "x", "category": "c", "currency": "CNY"}
     item |= {"status": "active", "unit_price_minor": 1}
@@ -138,9 +138,20 @@ def test_nobody_knows_what_was_looked_at_in_a_till(project: Project) -> None:
     )
     with project.built(rows) as marts:
         assert [each for (each,) in marts.execute(seen).fetchall()] == [[None] * 2, [None] * 2, *[[None]] * 3, [None] * 2]
+        till = asked(marts, metric_sql, ["orders", "sessions", "visitors", "viewed_item_visits", "conversion"], "till")
+        assert till == {"shop": "till", "orders": 2} | dict.fromkeys(
+            ("sessions", "visitors", "viewed_item_visits", "conversion")
+        )
     with project.built(rows + inserted("events", [view])) as marts:
         days, _, periods, categories, bands, items = [each for (each,) in marts.execute(seen).fetchall()]
+        names = ["orders", "sessions", "viewed_item_visits", "visitors"]
+        by_day = marts.execute(metric_sql.select(names, ["metric_time__day"], shop_id="till")).fetchall()
+        opened = asked(marts, metric_sql, names, "till")
     assert (days, periods, categories, bands, items) == ([None, 1, 0], [1], [1], [0], [1, 0])
+    # The metric layer says so, too: after its first act a shop has 0 visits where it has none. (This view is of no session.)
+    by_name = [dict(zip(("shop", "day", *names), row, strict=True)) for row in by_day]
+    assert [[row[name] for name in names] for row in by_name if row["orders"]] == [[1, None, None, None], [1, 0, 0, 0]]
+    assert [opened[name] for name in names] == [2, 0, 0, 0]
 
 
 def test_the_value_per_buyer_of_a_day_is_one_number(till: duckdb.DuckDBPyConnection, metric_sql: MetricSql) -> None:

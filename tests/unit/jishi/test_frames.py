@@ -193,6 +193,12 @@ def test_rows_that_cannot_be_joined_are_refused(
         jishi.features_at(frame, [feature], shop="a", settings=settings)
 
 
+def test_a_view_that_was_not_backfilled_is_named_with_the_command_that_does(settings: Settings) -> None:
+    rows = pd.DataFrame({"person_id": ["u:p0123456789abcdef"], "at": [pd.Timestamp(PAID, tz="UTC")]})
+    with pytest.raises(TableNotPublished, match="spark_jobs features --view person_2592000s_86400s"):
+        jishi.features_at(rows, ["person_orders_30d"], shop="a", settings=settings)
+
+
 def test_every_id_is_of_a_person_or_of_a_thing() -> None:
     """A new column of ids has to be one or the other: in jishi.pseudonyms, or here."""
     pseudonyms = Pseudonyms(b"secret", "a")

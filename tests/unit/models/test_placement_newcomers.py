@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def publish_table(paths: Paths, schema: TableSchema, rows: list[dict[str, Any]])
 def event(kind: str, at: datetime, properties: dict[str, Any], number: int) -> dict[str, Any]:
     line = json.dumps({"properties": properties})
     row = {"shop_id": "a", "event_id": f"{kind}-{number}", "type": kind, "occurred_at": at, "received_at": at, "line": line}
-    return row | {"item_id": properties.get("item_id")}
+    return row | {"item_id": properties.get("item_id"), "person_id": f"p{number}"}
 
 
 def made_in(folder: Path) -> Paths:
@@ -145,13 +145,36 @@ def _less(state: dict[str, Any]) -> None:
     state["a"] = state["a"][:1]
 
 
-@pytest.mark.parametrize("damage", [_item, _twice, _less])
+def _places(state: dict[str, Any]) -> None:
+    state["looked_at"] = state["looked_at"][:3]
+
+
+def _never(state: dict[str, Any]) -> None:
+    state["looked_at"] = state["looked_at"] * 0
+
+
+def _since(state: dict[str, Any]) -> None:
+    del state["known_to_ms"]
+
+
+@pytest.mark.parametrize("damage", [_item, _twice, _less, _places, _never, _since])
 def test_newcomers_that_are_none_are_refused(release: Release, damage: Any) -> None:
     assert release.newcomers is not None
     states = {name: dict(state) for name, state in release.newcomers.states().items()}
     damage(states["newcomers"])
     with pytest.raises(BadNewcomers, match="newcomers"):
         Newcomers.from_states(states, 40, 42)
+
+
+def test_a_release_says_what_its_belief_has_seen_and_an_older_one_that_it_does_not(release: Release) -> None:
+    assert release.newcomers is not None
+    newest_event = START + timedelta(days=21)
+    assert release.newcomers.known_to_ms == newest_event.replace(tzinfo=UTC).timestamp() * 1000
+    assert sorted(release.person_ids) == [f"p{person:02}" for person in range(40)]
+    states = {name: dict(state) for name, state in release.newcomers.states().items()}
+    del states["newcomers"]["looked_at"], states["newcomers"]["known_to_ms"]
+    before = Newcomers.from_states(states, 40, 42)
+    assert (before.looked_at, before.known_to_ms) == (None, 0)
 
 
 def test_a_release_whose_newcomers_are_gone_is_refused(paths: Paths, release: Release, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_an_item_that_stood_low_is_not_thought_bad() -> None:
     often = shown > 3_000
     assert often.sum() > 10
     right = (liked * LOOKS[4])[often]
-    rate, raw = (clicks / impressions.examined(ITEMS, at=4))[often], (clicks / shown)[often]
+    rate, raw = (clicks / impressions.examined(ITEMS, 4, impressions.examination()))[often], (clicks / shown)[often]
     assert rate == pytest.approx(right, rel=0.25)
     assert np.abs(rate / right - 1).mean() < np.abs(raw / right - 1).mean() / 3
 
@@ -46,11 +46,11 @@ def test_an_item_that_stood_low_is_not_thought_bad() -> None:
 def test_without_clicks_every_impression_counts() -> None:
     impressions = PlacedImpressions(np.array([0, 1, 1]), np.array([0, 3, 70]), np.array([5.0, 2.0, 4.0]), np.zeros(3))
     assert impressions.examination().tolist() == [1.0] * MOST_PLACES
-    assert impressions.examined(3, at=4).tolist() == [5.0, 6.0, 0.0]
+    assert impressions.examined(3, 4, impressions.examination()).tolist() == [5.0, 6.0, 0.0]
 
 
 def test_few_clicks_move_little_and_no_item_has_more_clicks_than_looks() -> None:
     impressions = PlacedImpressions(np.array([0, 1]), np.array([0, 9]), np.array([10.0, 10.0]), np.array([2.0, 0.0]))
     assert impressions.examination()[:10] == pytest.approx(np.ones(10), abs=0.1)
     everything = PlacedImpressions(np.array([0, 1]), np.array([0, 9]), np.array([3.0, 900.0]), np.array([3.0, 9.0]))
-    assert (everything.examined(2, at=4) >= [3.0, 9.0]).all()
+    assert (everything.examined(2, 4, everything.examination()) >= [3.0, 9.0]).all()

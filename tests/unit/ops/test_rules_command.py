@@ -84,11 +84,11 @@ def test_a_preview_shows_a_pass_of_the_shop(folder: Path) -> None:
         asked.append(request)
         return httpx.Response(503, json={"error": {"code": "catching_up", "message": "later"}})
 
-    client, now = PreviewClient(get_settings(), httpx.MockTransport(answer)), time.time()
+    client = PreviewClient(get_settings(), httpx.MockTransport(answer))
     with pytest.raises(NoPreview, match="later") as error:
-        client.preview("a", {"rules": []}, now)
+        client.preview("a", {"rules": []})
     assert error.value.code == "catching_up"
     [request] = asked
     assert request.url.path == "/v1/shops/a/rules/preview"
     text = request.headers["authorization"].removeprefix("Bearer ")
-    assert PreviewPasses.of(Paths.of(get_settings())).opens(text, "a", now)
+    assert PreviewPasses.of(Paths.of(get_settings())).opens(text, "a", time.time())

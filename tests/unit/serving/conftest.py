@@ -71,6 +71,8 @@ class TinyNewcomers:
     items: Indices
     belief: Belief
     near: dict[str, Indices] = field(default_factory=dict)
+    looked_at: np.ndarray | None = None
+    known_to_ms: int = 0
 
 
 @dataclass

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
 from jishi.contract import record_of
-from serving.catalogue import Catalogue, Version
+from jishi.tables import SILVER_ITEMS
+from serving.catalogue import Catalogue, Version, read_snapshot
 from serving.log_records import Lateness, change_of
 from serving.shop_state import ShopState
+from tests.lake import newest
+from tests.lake import record as publish_by_hand
 
 LATENESS = Lateness(allowed_lateness_s=30, future_tolerance_s=5)
 EVENT: dict[str, Any] = {
@@ -144,3 +149,29 @@ def test_a_late_change_still_counts() -> None:
 )
 def test_what_is_no_change_says_why(value: bytes, received_at_ms: int, outcome: str) -> None:
     assert change_of(value, received_at_ms, LATENESS) in ({outcome, "invalid"} if outcome == "other" else {outcome})
+
+
+FACTS = {"brand": "汉韵", "attributes": {"colour": "red", "size": "M"}, "region": "华东", "unit_cost_minor": 40}
+
+
+def test_an_event_tells_brand_attributes_region_cost_and_the_home_price() -> None:
+    properties = EVENT["properties"] | FACTS | {"stocked_at": "2026-10-31T00:00:00Z"}
+    outcome = change_of(record(EVENT | {"properties": properties}), OCCURRED_MS, LATENESS)
+    assert not isinstance(outcome, str)
+    _, item = outcome
+    assert (item.brand, item.attributes, item.region) == ("汉韵", (("colour", "red"), ("size", "M")), "华东")
+    assert (item.home_price_minor, item.unit_cost_minor) == (100, 40)
+    assert item.stocked_at_ms == OCCURRED_MS - 123 - 86_400_000
+
+
+def test_the_lakes_snapshot_tells_the_same(tmp_path: Path) -> None:
+    at = datetime(2026, 11, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
+    known = {"title": "t", "category": "c", "unit_price_minor": 5, "currency": "EUR", "status": "active", "changed_at": at}
+    facts = FACTS | {"attributes": '{"size": "M", "colour": "red"}', "home_unit_price_minor": 39, "stocked_at": at}
+    rows = [{"shop_id": "a", "item_id": "i"} | known | facts, {"shop_id": "a", "item_id": "bare"} | known]
+    publish_by_hand(tmp_path, {SILVER_ITEMS: rows})
+    items = read_snapshot(newest(tmp_path))["a"]
+    item, bare = items["i"], items["bare"]
+    assert (item.brand, item.attributes, item.region) == ("汉韵", (("colour", "red"), ("size", "M")), "华东")
+    assert (item.home_price_minor, item.unit_cost_minor, item.stocked_at_ms) == (39, 40, OCCURRED_MS - 123)
+    assert (bare.brand, bare.attributes, bare.region, bare.home_price_minor, bare.stocked_at_ms) == (None, (), None, None, None)

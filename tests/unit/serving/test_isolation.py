@@ -26,7 +26,7 @@ MATRIX: dict[str, tuple[bool, list[str]]] = {
         [ALL, "user_id=nobody", "placement=item&item_id=i1", "placement=cart&cart_item_id=i1", "placement=item", "limit=0", ""],
     ),
     "/v1/shops/{shop_id}/readiness": (True, [""]),
-    "/v1/shops/{shop_id}/rules/preview": (True, [""]),
+    **{f"/v1/shops/{{shop_id}}/{name}": (True, [""]) for name in ("rules/preview", "category-order", "recommendations/batch")},
     **{path: (False, [""]) for path in ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs")},
     **{f"/docs/{name}": (False, [""]) for name in ("docs.css", "docs.js")},
 }
@@ -36,6 +36,8 @@ BODIES: dict[str, list[dict[str, Any]]] = {  # of the routes that are posted to
         {"rules": [{"kind": "pin"}]},
         {},
     ],
+    "/v1/shops/{shop_id}/category-order": [{"item_ids": ["i5", "i1"], "user_id": "mei"}, {"item_ids": []}],
+    "/v1/shops/{shop_id}/recommendations/batch": [{"shoppers": [{"user_id": "mei"}, {}]}, {"shoppers": []}],
 }
 
 

@@ -47,7 +47,7 @@ PLACEMENTS: list[dict[str, Any]] = [
 
 
 @dataclass
-class Told:
+class ChoiceRecord:
     """A record of the log."""
 
     body: bytes
@@ -73,7 +73,7 @@ def chosen(user_id: str, is_allowed: bool, at_s: int = 0, **ids: Any) -> Any:
         "properties": {"personalisation": is_allowed},
     } | ids
     built, _ = record_of(event, shop_id="a", collector_id="c", seq=0, collected_at_ms=AT_MS)
-    return Told(orjson.dumps(built))
+    return ChoiceRecord(orjson.dumps(built))
 
 
 class Asked:

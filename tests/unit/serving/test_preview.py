@@ -51,6 +51,7 @@ def test_the_list_before_and_after_and_what_each_rule_meets(api: Any) -> None:
     explain = payload["after"]["items"][0]["explain"]
     assert explain["rules"] == [{"rule": "lamps", "kind": "boost", "effect": "x9"}]
     assert set(explain["sources"]) == {"popularity"}
+    assert "jishi_recommendation_seconds_count 0.0" in api.client.get("/metrics").text, "no shopper was answered"
     assert api.get(limit=3).json()["items"][0]["item_id"] == "i0", "nothing was published"
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -13,8 +14,10 @@ from jishi.contract import record_of
 from jishi.rules.complaints import rules_of
 from jishi.rules.versions import RuleVersions
 from jishi.shops import Shops
-from serving.log_records import Lateness, seen_of
+from serving.feedback import ListEvent
+from serving.log_records import Lateness, list_event_of
 from serving.rules.impressions import Seen
+from serving.stream import LiveState, apply_record
 
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 HIDE = {"kind": "hide", "name": "h", "items": {"item_ids": ["i0"]}}
@@ -84,9 +87,48 @@ def test_what_a_record_says_was_seen() -> None:
         return orjson.dumps(built)
 
     at_ms, lateness = 1_793_491_200_500, Lateness(30, 5)
-    shown = seen_of(record("recommendation_shown", item_ids=["i1", "i2"]), at_ms, lateness)
-    assert shown == Seen("a", ("u:7", "a:phone"), ("i1", "i2"), False, at_ms)
-    assert seen_of(record("recommendation_clicked", item_id="i1"), at_ms, lateness) == Seen(
-        "a", ("u:7", "a:phone"), ("i1",), True, at_ms
-    )
-    assert seen_of(record("item_viewed", item_id="i1"), at_ms, lateness) is None
+    shown = list_event_of(record("recommendation_shown", item_ids=["i1", "i2"]), at_ms, lateness)
+    assert shown is not None
+    assert shown[0] == ListEvent("e", "a", "r", "u:7", (("i1", 0), ("i2", 1)), False, at_ms)
+    assert shown[1] == Seen("a", ("u:7", "a:phone"), ("i1", "i2"), False, at_ms)
+    clicked = list_event_of(record("recommendation_clicked", item_id="i1", position=3), at_ms, lateness)
+    assert clicked is not None
+    assert clicked[0] == ListEvent("e", "a", "r", "u:7", (("i1", 3),), True, at_ms)
+    assert clicked[1] == Seen("a", ("u:7", "a:phone"), ("i1",), True, at_ms)
+    assert list_event_of(record("item_viewed", item_id="i1"), at_ms, lateness) is None
+
+
+def test_a_list_that_the_log_saw_counts_for_a_cap_until_a_click(api: Any) -> None:
+    now_ms = int(time.time() * 1000)
+    live = LiveState(api.engine.states, api.engine.orders, api.engine.consents)
+
+    def hear(kind: str, **properties: Any) -> None:
+        event = {"event_id": f"{kind}{properties}", "shop_id": "a", "type": kind, "user_id": "7"}
+        event |= {"occurred_at": datetime.fromtimestamp(now_ms / 1000, UTC).isoformat()}
+        event |= {"properties": {"request_id": "r", "placement": "home"} | properties}
+        built, _ = record_of(event, shop_id="a", collector_id="c", seq=0, collected_at_ms=now_ms)
+        apply_record(Record(orjson.dumps(built), now_ms), live, Lateness(30, 5), api.engine.stream)  # type: ignore[arg-type]
+
+    hear("recommendation_shown", item_ids=["i2"])  # no rule asks yet: nothing is kept
+    publish(api, {"kind": "frequency_cap", "name": "cap", "shown": 1, "days": 1, "outside": "out"})
+    api.engine.watcher.look()
+    hear("recommendation_shown", item_ids=["i0", "i1"])
+    assert [each["item_id"] for each in api.get(limit=2, user_id="7").json()["items"]] == ["i2", "i3"]
+    assert [each["item_id"] for each in api.get(limit=2, user_id="8").json()["items"]] == ["i0", "i1"]
+    hear("recommendation_clicked", item_id="i1")
+    assert [each["item_id"] for each in api.get(limit=2, user_id="7").json()["items"]] == ["i1", "i2"]
+
+
+class Record(NamedTuple):
+    """A message of the log."""
+
+    content: bytes
+    at_ms: int
+
+    def value(self) -> bytes:
+        """Its bytes."""
+        return self.content
+
+    def timestamp(self) -> tuple[int, int]:
+        """Kind and time, as Kafka tells them."""
+        return 1, self.at_ms

@@ -47,6 +47,8 @@ def test_a_link_of_the_command_line_makes_a_member(paths: Paths) -> None:
     link = portal("users", "add", "Mei@example.org", "--shop", "a", "--role", "analyst").stdout.strip()
     token = urlsplit(link).path.removeprefix("/links/")
     people = people_of(paths)
+    [listed] = [line for line in portal("users", "list", "--shop", "a").stdout.splitlines() if "mei@example.org" in line]
+    assert "invited" in listed
     assert people.accept(token, "Mei", "a good long password", utc_now()).role == "analyst"
     assert [member.login for member in people.members("a")] == ["mei@example.org"]
     assert portal("users", "reset", "mei@example.org").stdout.startswith("http://127.0.0.1:18087/links/")

@@ -7,10 +7,11 @@ from itertools import product
 
 import pytest
 
+from dashboard.portal import rule_drafts
 from dashboard.portal.app import PAGES
 from dashboard.portal.columns import COLUMNS
 from dashboard.portal.datasets import DATASETS
-from dashboard.portal.pages import boards, keys, settings
+from dashboard.portal.pages import boards, keys, rules, settings
 from dashboard.portal.roles import ROLES
 from dashboard.portal.rule_forms import CUSTOMER_FIELDS
 from dashboard.portal.words import CHINESE, preferred, translated
@@ -96,6 +97,12 @@ def test_every_text_is_in_both_languages() -> None:
         *settings.SOURCES.values(),
         *boards.KINDS.values(),
         *boards.TIME_TITLES.values(),
+        *rules.PROBLEMS.values(),
+    }
+    for texts in (rule_drafts.TITLES, rule_drafts.SENTENCES, rule_drafts.NOTES, rule_drafts.PLACES):
+        used |= set(texts.values())
+    used |= {
+        *("Items", "Category", "Brand", "Attributes", "Price from", "Price to", "On pages of the category", "From", "Until"),
     }
     assert used <= CHINESE.keys(), used - CHINESE.keys()
     for english, chinese in CHINESE.items():
@@ -107,7 +114,7 @@ def test_every_text_is_in_both_languages() -> None:
 
 
 def test_a_page_is_wholly_in_one_language(twins: TwinShops) -> None:
-    for page in ("today", "traffic", "items", "members"):
+    for page in ("today", "traffic", "items", "members", "rules"):
         english = twins.client(language="en").get(f"/shops/{PLAIN}/{page}").text
         outside = re.sub(r'<(summary|a|button|title)\b.*?</\1>|一样的店|lang="zh-CN"|"title": ".*?"', "", english, flags=re.S)
         assert not re.search("[一-鿿]", outside), (page, re.findall(".{20}[一-鿿].{20}", outside)[:3])

@@ -44,6 +44,7 @@ _OWN_BOARDS = tuple(f"/shops/SHOP/boards/NUMBER?days={days}" for days in ("28", 
 _CHART = {"metric": "gmv", "kind": "bar", "by": "purchase__channel"}
 _GUEST = {"login": "guest@example.org", "role": "analyst"}
 _MEMBER = {"login": "analyst@SHOP.example", "role": "marketer"}
+_DRAFT = '[{"kind": "pin", "name": "p", "item_id": "i1", "slot": 1}]'
 MATRIX = {
     "GET /healthz": Expected(None),
     "GET /static/{name}": Expected(None, ("/static/portal.css", "/static/portal.js", "/static/nothing.js")),
@@ -68,6 +69,10 @@ MATRIX = {
     "GET /shops/{shop_id}/recommendations": Expected(
         "see", ("/shops/SHOP/recommendations", "/shops/SHOP/recommendations?by=reason&from=2026-11-25"), True
     ),
+    "GET /shops/{shop_id}/rules": Expected("see"),
+    "POST /shops/{shop_id}/rules/preview": Expected("rules", form={"draft": _DRAFT, "after": "1", "act": "preview"}),
+    "POST /shops/{shop_id}/rules/publish": Expected("rules", form={"draft": _DRAFT, "after": "1"}),
+    "POST /shops/{shop_id}/rules/rollback": Expected("rules", form={"version": "1"}),
     "GET /shops/{shop_id}/channels": Expected(
         "see", ("/shops/SHOP/channels", "/shops/SHOP/channels?model=first&from=2026-11-01&to=2026-11-20"), True
     ),

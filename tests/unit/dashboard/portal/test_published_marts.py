@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from typing import Any
 
 import duckdb
 import pytest
 
 import dashboard.portal.published_marts as published_marts
-from dashboard.portal.published_marts import MetricQuestion, PublishedMarts, TooSlow, rows_within_time
+from dashboard.portal.kept_answers import Answer, KeptAnswers
+from dashboard.portal.published_marts import MetricQuestion, PublishedMarts, TooSlow, answer_within_time
 from dashboard.portal.shop_marts import Among, Condition, ShopMarts, marts_of_shop
 from jishi.lake.versions import MartsFile, TableVersion, Versions
-from jishi.metrics import MetricQueryRefused, equals
+from jishi.metrics import STAND_IN, MetricQueryRefused, MetricSql, TimeRange, equals, stand_in_for, with_days
 from tests.unit.dashboard.portal.twins import CANARY, DAYS, NOW, PLAIN, TwinShops, canaries_in
 
 
@@ -50,15 +54,90 @@ def test_a_new_version_is_read_by_the_next_request_and_the_old_one_by_who_began_
 def test_a_statement_that_takes_too_long_is_stopped(marts: ShopMarts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(published_marts, "STATEMENT_S", 0.2)
     with pytest.raises(TooSlow):
-        rows_within_time(marts.cursor, "select sum(a.range * b.range) from range(1000000) as a, range(1000000) as b", [])
+        answer_within_time(marts.cursor, "select sum(a.range * b.range) from range(1000000) as a, range(1000000) as b", [])
     assert len(marts.select("fct_orders", ["order_id"])) == DAYS
+
+
+def test_what_was_answered_is_kept_for_those_who_ask_the_same_of_the_same_shop(
+    twins: TwinShops, marts: ShopMarts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = MetricQuestion(("gmv",), ("purchase__channel",))
+    first = (marts.select("fct_orders", ["order_id", "units"]), marts.metric_rows(question))
+    first[0][0]["units"] = first[1][0]["gmv"] = None  # what one page does to its rows is its own
+
+    def unasked(*_: Any) -> Any:
+        raise AssertionError("the marts were asked again")
+
+    of_others = {shop_id: _units_and_gmv(twins, shop_id, question) for shop_id in (PLAIN, CANARY)}
+    monkeypatch.setattr("dashboard.portal.shop_marts.answer_within_time", unasked)
+    again = (marts.select("fct_orders", ["order_id", "units"]), marts.metric_rows(question))
+    assert None not in [again[0][0]["units"], again[1][0]["gmv"]]
+    assert {shop_id: _units_and_gmv(twins, shop_id, question) for shop_id in (PLAIN, CANARY)} == of_others
+    with pytest.raises(AssertionError, match="asked again"):
+        marts.select("fct_orders", ["units"], [Condition("units", ">=", 2)])
+
+
+def test_kept_answers_are_bounded_and_asked_once_by_many() -> None:
+    asked: list[int] = []
+    begin, kept = threading.Barrier(8), KeptAnswers(cells=100)
+
+    def read(number: int) -> Answer:
+        asked.append(number)
+        return Answer(("a",), [(number,)] * 60)
+
+    def ask(number: int) -> Answer:
+        begin.wait()
+        return kept.get(number, lambda: read(number))
+
+    with ThreadPoolExecutor(8) as threads:
+        assert {answer.rows[0] for answer in threads.map(ask, [1] * 8)} == {(1,)}
+    assert asked == [1]
+    kept.get(2, lambda: read(2))  # 61 cells more than fit: the first goes
+    kept.get(1, lambda: read(1))
+    assert asked == [1, 2, 1]
+
+
+def test_sql_that_is_generated_once_for_any_days_is_that_of_these_days(marts: ShopMarts) -> None:
+    generator = MetricSql(json.loads(marts.build.semantic_manifest or ""), "temp")
+    names = sorted(marts.build.metrics)
+    closed, since, until = TimeRange(date(2025, 12, 31), date(2026, 3, 1)), date(2026, 2, 28), date(2026, 11, 3)
+    asked = [MetricQuestion(tuple(names[n::9]), ("metric_time__day",)[: n % 2], days=closed) for n in range(9)]
+    asked += [MetricQuestion(("gmv", "buyers"), days=days) for days in (TimeRange(since=since), TimeRange(until=until))]
+    for question in asked:
+        expected = generator.select(question.metrics, question.by, days=question.days)
+        assert _without_numbers(marts.build.metric_sql(question)) == _without_numbers(expected)
+
+
+def _without_numbers(sql: str) -> str:
+    """MetricFlow counts the names of its subqueries on from question to question."""
+    return re.sub(r"_\d+\b", "_n", sql)
+
+
+def test_days_that_follow_from_the_days_asked_for_are_not_replaced() -> None:
+    asked = TimeRange(date(2026, 11, 1), date(2026, 11, 30))
+    place = stand_in_for(asked)
+    assert with_days(f"a between '{place.since}' and '{place.until}'", asked) == "a between '2026-11-01' and '2026-11-30'"
+    assert with_days(f"a between '2001-01-04' and '{place.until}'", asked) is None
+    as_places = TimeRange(STAND_IN.until, STAND_IN.since)
+    assert with_days(f"a between '{place.since}' and '{place.until}'", as_places) == "a between '2004-05-06' and '2001-02-03'"
+
+
+def test_a_value_that_looks_like_a_stand_in_is_left_as_it_is(marts: ShopMarts) -> None:
+    where = (equals("purchase__channel", str(STAND_IN.since)),)
+    sql = marts.build.metric_sql(MetricQuestion(("gmv",), where=where, days=TimeRange(since=date(2026, 11, 1))))
+    assert f"= '{STAND_IN.since}'" in sql
+
+
+def _units_and_gmv(twins: TwinShops, shop_id: str, question: MetricQuestion) -> str:
+    with marts_of_shop(twins.portal.marts, shop_id) as marts:
+        return repr((marts.select("fct_orders", ["order_id", "units"]), marts.metric_rows(question)))
 
 
 def test_a_slow_page_says_so(twins: TwinShops, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(*_: Any) -> Any:
         raise TooSlow("select …")
 
-    monkeypatch.setattr("dashboard.portal.shop_marts.rows_within_time", stopped)
+    monkeypatch.setattr(KeptAnswers, "get", stopped)
     answer = twins.client().get(f"/shops/{PLAIN}/items")
     assert answer.status_code == 503
     assert "takes too long" in answer.text

@@ -24,8 +24,13 @@ from dashboard.portal.state import Portal
 from jishi.lake.quarantine import Quarantined
 from jishi.lake.versions import MartsFile, TableVersion, Versions
 from jishi.paths import Paths
+from jishi.rules.complaints import rules_of
+from jishi.rules.versions import RuleVersions
 from jishi.settings import Settings
 from jishi.shops import Shop, Shops
+from serving.api import make_app as make_serving
+from serving.catalogue import Item, Version
+from serving.engine import Engine
 from tests.lake import settings_in
 from tests.marts import create_marts
 
@@ -65,7 +70,8 @@ class TwinShops:
         hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)  # the parameters are not what is tested here
         self.asked: list[dict[str, Any]] = []  # bodies that a Superset of this test's making was sent
         superset = None if settings else httpx.MockTransport(self._superset)
-        self.portal: Portal = make_portal(self.settings, lambda: self.now, hasher, superset)
+        self.serving = serving_of(self.settings, self.paths)
+        self.portal: Portal = make_portal(self.settings, lambda: self.now, hasher, superset, self.serving)
         self.portal.quarantine.rows = rejected_of  # type: ignore[method-assign]  # the twins have no lake
         self.portal.streams.longest_s = 0.0  # a stream tells once how things are, and ends
         self.portal.counter_reader.start = lambda: None  # type: ignore[method-assign] # no Kafka: the table is filled here
@@ -74,6 +80,9 @@ class TwinShops:
             for role in ROLES:
                 self.add(f"{role}@{shop_id}.example", shop_id, role)
             self.make_board(shop_id)
+            name = f"{TEXT_CANARY if shop_id == CANARY else 'plain'} rule"
+            hidden = {"kind": "hide", "name": name, "items": {"brands": ["none"]}}
+            RuleVersions.of(self.paths, shop_id).publish(rules_of({"rules": [hidden]}), "owner", NOW)
 
     def add(self, login: str, shop_id: str, role: Role) -> None:
         """A member with the common password."""
@@ -115,6 +124,26 @@ class TwinShops:
         answer = post(client, "/login", login=f"{role}@{shop_id}.example", password=PASSWORD)
         assert answer.status_code == 303
         return client
+
+
+def serving_of(settings: Settings, paths: Paths) -> httpx.BaseTransport:
+    """Serving over both shops' catalogues, without its threads; the twin's titles and categories are canaries."""
+    engine = Engine.of(settings, paths)
+    engine.keys.reload()
+    engine.stream.has_caught_up = engine.consents.is_complete = True
+    for shop_id in (PLAIN, CANARY):
+        word = TEXT_CANARY if shop_id == CANARY else "plain"
+        items = [
+            Item(f"i{n}", f"{word} {n}", f"{word} {n}", word, 1900, "CNY", 5, "active", Version(n, n, "")) for n in range(1, 5)
+        ]
+        engine.states.of(shop_id).use_snapshot({item.item_id: item for item in items})
+    client = TestClient(make_serving(engine))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        came = client.request(request.method, str(request.url), content=request.content, headers=dict(request.headers))
+        return httpx.Response(came.status_code, content=came.content)
+
+    return httpx.MockTransport(answer)
 
 
 def post(client: TestClient, path: str, **fields: str) -> Any:
