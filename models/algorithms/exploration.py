@@ -44,7 +44,7 @@ class Belief:
             raise ValueError("a prior rate lies between 0 and 1, its strength above 0")
         return cls(strength * prior_rate, strength * (1 - prior_rate)).after(clicks, impressions)
 
-    def after(self, clicks: Numbers, impressions: Numbers) -> Belief:
+    def after(self, clicks: Values, impressions: Values) -> Belief:
         """The belief after ``clicks`` in ``impressions`` more of each item."""
         if not ((clicks >= 0) & (clicks <= impressions)).all():
             raise ValueError("clicks lie between 0 and the impressions")
