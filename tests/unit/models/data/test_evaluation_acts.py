@@ -17,7 +17,7 @@ from models.data.split import last_active_days
 from models.evaluation.placement_questions import QUESTIONS
 from models.evaluation.time_split import make_test_set
 from tests.lake import newest
-from tests.unit.models.test_pipeline import acts, made_in, publish_table
+from tests.unit.models.training.test_pipeline import acts, made_in, publish_table
 
 
 def test_every_question_is_asked_as_of_all_acts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
