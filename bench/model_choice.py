@@ -21,10 +21,11 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 from models.algorithms.recommender import Recommender
+from models.data.sequences import Numbers
 from models.evaluation.metrics import Values, hits_of, measure
 from models.lab.matrix_models import make
 from models.protocols.interaction_choice import InteractionChoice, choose_matrix_model, standard_error
-from models.protocols.interactions import InteractionTask, Numbers, read_task
+from models.protocols.interactions import InteractionTask, read_task
 from models.protocols.ranking import rank_all
 
 KINDS = ("tastes", "popularity", "partners", "latent")

@@ -11,6 +11,7 @@ import numpy as np
 from bench.rank import train_lightgbm
 from models.algorithms.recommender import Items, Scores
 from models.candidates.pairs import Candidates
+from models.data.sequences import places_in_rows
 from models.lab.feature_ranker.columns import columns
 from models.lab.feature_ranker.ranker import LabelledSituation, examples_of
 from models.lab.feature_ranker.situation import Situation
@@ -37,7 +38,7 @@ def rival_lists(
 def _best(candidates: Candidates, scores: Scores, k: int) -> Items:
     order = np.lexsort((candidates.item, -scores, candidates.row))
     counts = np.bincount(candidates.row, minlength=candidates.rows)
-    place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    place = places_in_rows(counts)
     lists = np.full((candidates.rows, k), -1, dtype=np.int64)
     first = place < k
     lists[candidates.row[order][first], place[first]] = candidates.item[order][first]

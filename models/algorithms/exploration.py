@@ -20,7 +20,7 @@ from scipy import linalg, sparse, special
 
 from models.algorithms.attribute_mapping import solve_ridge
 
-Numbers = npt.NDArray[np.float64]
+Values = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 NODES = 1025
 
@@ -29,8 +29,8 @@ NODES = 1025
 class Belief:
     """Beta posteriors of the click rates of new items: Beta(``a``, ``b``), both above 0, one entry an item."""
 
-    a: Numbers
-    b: Numbers
+    a: Values
+    b: Values
 
     def __post_init__(self) -> None:
         """Refuse what is no posterior."""
@@ -38,19 +38,19 @@ class Belief:
             raise ValueError("a belief needs as many a as b, all above 0")
 
     @classmethod
-    def of(cls, prior_rate: Numbers, strength: float, clicks: Numbers, impressions: Numbers) -> Belief:
+    def of(cls, prior_rate: Values, strength: float, clicks: Values, impressions: Values) -> Belief:
         """After ``clicks`` in ``impressions``; the prior weighs as much as ``strength`` impressions with ``prior_rate``."""
         if not ((prior_rate > 0) & (prior_rate < 1)).all() or strength <= 0:
             raise ValueError("a prior rate lies between 0 and 1, its strength above 0")
         return cls(strength * prior_rate, strength * (1 - prior_rate)).after(clicks, impressions)
 
-    def after(self, clicks: Numbers, impressions: Numbers) -> Belief:
+    def after(self, clicks: Values, impressions: Values) -> Belief:
         """The belief after ``clicks`` in ``impressions`` more of each item."""
         if not ((clicks >= 0) & (clicks <= impressions)).all():
             raise ValueError("clicks lie between 0 and the impressions")
         return Belief(self.a + clicks, self.b + impressions - clicks)
 
-    def best_probabilities(self) -> Numbers:
+    def best_probabilities(self) -> Values:
         """P(item has the highest rate), sums to 1.
 
         ∫ Π_{j≠i} F_j dF_i, by Stieltjes sums over ``NODES`` points between the rates where the maximum can lie.
@@ -110,7 +110,7 @@ class Decision:
     item: int | None
     propensity: float
     explore_probability: float
-    chances: Numbers = field(default_factory=lambda: np.empty(0), compare=False)
+    chances: Values = field(default_factory=lambda: np.empty(0), compare=False)
 
 
 @dataclass
@@ -127,7 +127,7 @@ class Explorer:
     rate: float = 0.5
     floor: float = 0.1
     policy: str = "thompson"
-    _chances: Numbers = field(default_factory=lambda: np.empty(0))
+    _chances: Values = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         """Refuse probabilities that give no propensity for each action."""
@@ -143,7 +143,7 @@ class Explorer:
         """Take over what another explorer has computed from a belief."""
         self._chances = other._chances
 
-    def probabilities(self, eligible: Mask) -> Numbers:
+    def probabilities(self, eligible: Mask) -> Values:
         """Which eligible item an exploring slot gets; all 0 when none is eligible."""
         if len(eligible) != len(self._chances):
             raise ValueError(f"{len(eligible)} items are asked about, the belief is on {len(self._chances)}")
@@ -162,14 +162,14 @@ class Explorer:
         return Decision(self.policy, self.slot, item, propensity, rate, chances)
 
 
-def drawn_item(rate: float, chances: Numbers, rng: np.random.Generator) -> int | None:
+def drawn_item(rate: float, chances: Values, rng: np.random.Generator) -> int | None:
     """The item that a slot explores with probability ``rate``; None: it keeps the ranked one."""
     return int(rng.choice(len(chances), p=chances)) if rng.random() < rate else None
 
 
 def prior_rates(
-    features: sparse.csr_matrix, clicks: Numbers, impressions: Numbers, new_features: sparse.csr_matrix, ridge: float = 500.0
-) -> Numbers:
+    features: sparse.csr_matrix, clicks: Values, impressions: Values, new_features: sparse.csr_matrix, ridge: float = 500.0
+) -> Values:
     """Click rates to expect of new items, from old ones like them: a ridge regression weighed by impressions.
 
     With one-hot categories it is the category's rate, counting half against the rate of all at ``ridge`` impressions; with

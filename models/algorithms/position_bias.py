@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from models.data.sequences import Numbers
+
 Values = npt.NDArray[np.float64]
-Numbers = npt.NDArray[np.int64]
 MOST_PLACES = 50  # those below count as the last of these
 PRIOR_CLICKS = 20.0  # with so few clicks a place is half taken for an average one
 ROUNDS = 50

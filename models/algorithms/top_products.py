@@ -7,16 +7,14 @@ from typing import Any
 
 import numba
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
+from models.algorithms.recommender import Scores
 from models.algorithms.session_knn_query import sorted_head
 from models.data.sequences import Numbers
 
-Values = npt.NDArray[np.float32]
 
-
-def top_products(causes: sparse.csr_matrix, effects: sparse.csr_matrix, fill: Numbers, k: int) -> tuple[Numbers, Values]:
+def top_products(causes: sparse.csr_matrix, effects: sparse.csr_matrix, fill: Numbers, k: int) -> tuple[Numbers, Scores]:
     """Items and strengths of the best ``k`` entries above zero of each row of causes × effects, best first.
 
     Equal strengths in the order of ``fill``, which names every item once. Places without an item hold −1 and 0. Both matrices
@@ -28,14 +26,14 @@ def top_products(causes: sparse.csr_matrix, effects: sparse.csr_matrix, fill: Nu
 
 def top_products_with_causes(
     causes: sparse.csr_matrix, effects: sparse.csr_matrix, fill: Numbers, k: int
-) -> tuple[Numbers, Values, Numbers]:
+) -> tuple[Numbers, Scores, Numbers]:
     """The same and, of each entry, the column of ``causes`` that added most (−1 without an item)."""
     return _asked(causes, effects, fill, k, with_causes=True)
 
 
 def _asked(
     causes: sparse.csr_matrix, effects: sparse.csr_matrix, fill: Numbers, k: int, *, with_causes: bool
-) -> tuple[Numbers, Values, Numbers]:
+) -> tuple[Numbers, Scores, Numbers]:
     place = np.empty(len(fill), dtype=np.int64)
     place[fill] = np.arange(len(fill))
     rows = causes.shape[0]

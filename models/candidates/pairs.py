@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +12,7 @@ from scipy import sparse
 
 from models.algorithms.recommender import Scores
 from models.algorithms.sparse_rows import largest
-
-Numbers = npt.NDArray[np.int64]
+from models.data.sequences import Numbers, places_in_rows
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,26 @@ def gather(sources: Mapping[str, sparse.csr_matrix], shares: Mapping[str, float]
 def look_up(source: sparse.csr_matrix, candidates: Candidates) -> tuple[Scores, Scores]:
     """The source's weight of each candidate, and the same over the largest weight of the row."""
     source.sort_indices()
+    values = values_at(source, candidates).astype(np.float32)
+    return values, (values / largest(source)[candidates.row]).astype(np.float32)
+
+
+def values_at(source: sparse.csr_matrix, candidates: Candidates) -> npt.NDArray[Any]:
+    """The entry of each candidate in rows × items with sorted indices, 0 where there is none."""
     row = np.repeat(np.arange(source.shape[0], dtype=np.int64), np.diff(source.indptr))
     key = row * candidates.items + source.indices
     asked = candidates.row * candidates.items + candidates.item
     if len(key) == 0:
-        return np.zeros(len(asked), dtype=np.float32), np.zeros(len(asked), dtype=np.float32)
+        return np.zeros(len(asked), dtype=source.dtype)
     place = np.minimum(np.searchsorted(key, asked), len(key) - 1)
-    values = np.where(key[place] == asked, source.data[place], 0).astype(np.float32)
-    return values, (values / largest(source)[candidates.row]).astype(np.float32)
+    return np.where(key[place] == asked, source.data[place], 0)
+
+
+def best_of_rows(candidates: Candidates, scores: Scores, most: int) -> tuple[Numbers, Numbers]:
+    """Numbers of the ``most`` best candidates of each row, equal scores by item, and the place of each in its row, from 0."""
+    order = np.lexsort((candidates.item, -scores, candidates.row))
+    place = places_in_rows(np.bincount(candidates.row, minlength=candidates.rows))
+    return order[place < most], place[place < most]
 
 
 def sample_for_training(
@@ -81,10 +93,9 @@ def sample_for_training(
     """
     has_target = np.bincount(candidates.row, weights=is_target, minlength=candidates.rows) > 0
     order = np.lexsort((candidates.item, -candidates.strength, candidates.row))
-    place = np.empty(len(order), dtype=np.int64)
     counts = np.bincount(candidates.row, minlength=candidates.rows)
-    starts = np.cumsum(counts) - counts
-    place[order] = np.arange(len(order)) - np.repeat(starts, counts)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = places_in_rows(counts)
     rest = np.maximum(counts - top, 1)[candidates.row]
     rate = np.minimum(1.0, others / rest)
     is_drawn = np.random.default_rng(seed).random(len(order)) < rate

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-Numbers = npt.NDArray[np.int64]
+from models.data.sequences import Numbers
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from models.data.interactions import (
     instant,
     known_before,
 )
+from models.data.sequences import evenly_spaced
 from models.data.split import SplitWindow, last_active_days
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def read_judged(
     interval = {"shop": shop_id, "test_from": instant(window.test_from), "end": instant(window.end)}
     in_test = f"select distinct a.person_id {OF_SHOP_THEN} and a.occurred_at >= $test_from and a.occurred_at < $end order by 1"
     people = connection.execute(in_test, interval).to_arrow_table()["person_id"]
-    rows = np.linspace(0, len(people) - 1, min(len(people), MOST_PERSONS)).astype(np.int64)
+    rows = evenly_spaced(len(people), MOST_PERSONS)
     connection.register("judged_persons", pa.table({"person_id": people.take(pa.array(rows))}))
     theirs = "and a.person_id in (select person_id from judged_persons)"
     table = connection.execute(

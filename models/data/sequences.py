@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 Numbers = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -99,4 +100,15 @@ class Sequences:
         return matrix
 
 
-Mask = npt.NDArray[np.bool_]
+def places_in_rows(lengths: Numbers) -> Numbers:
+    """Of each entry of rows of these lengths its place in its row, from 0.
+
+    >>> places_in_rows(np.array([2, 0, 3])).tolist()
+    [0, 1, 0, 1, 2]
+    """
+    return np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+
+
+def evenly_spaced(rows: int, most: int) -> Numbers:
+    """Numbers of at most ``most`` of so many rows, evenly spaced."""
+    return np.linspace(0, rows - 1, min(rows, most)).astype(np.int64)

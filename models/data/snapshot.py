@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from models.data.interactions import Interactions
+from models.data.sequences import Numbers
 from models.data.split import Instants
 
-Numbers = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
 DAY = np.timedelta64(1, "D")
 

@@ -13,6 +13,7 @@ from models.data.interactions import Interactions
 from models.data.sequences import Numbers, Sequences
 from models.data.split import Instants
 
+LOOKED_BACK = 20  # items, as many as the online store keeps of a person
 PAUSE = np.timedelta64(VISIT_PAUSE_S, "s")
 _DAY = np.timedelta64(1, "D")
 
@@ -82,8 +83,5 @@ def _in_order(
 ) -> PersonSequences:
     firsts = np.flatnonzero(begins)
     starts = np.append(firsts, len(item)).astype(np.int64)
-    owned = PersonSequences(person[firsts], at[firsts], Sequences(item, starts, items), is_view, at)
-    return owned.take(np.lexsort((owned.person, owned.started_at)))
-
-
-LOOKED_BACK = 20  # items, as many as the online store keeps of a person
+    sequences = PersonSequences(person[firsts], at[firsts], Sequences(item, starts, items), is_view, at)
+    return sequences.take(np.lexsort((sequences.person, sequences.started_at)))

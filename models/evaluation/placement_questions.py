@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from models.data.interactions import Interactions
-from models.data.sequences import Mask, Numbers, Sequences
+from models.data.sequences import Mask, Numbers, Sequences, evenly_spaced, places_in_rows
 from models.data.split import Instants, SplitWindow
 from models.data.visits import LOOKED_BACK, orders, visits
 
@@ -47,7 +47,7 @@ class Cases:
         """Evenly spaced cases, at most ``most``."""
         if len(self) <= most:
             return self
-        return self.take(np.linspace(0, len(self) - 1, most).astype(np.int64))
+        return self.take(evenly_spaced(len(self), most))
 
 
 def item_cases(acts: Interactions, window: SplitWindow) -> Cases:
@@ -140,7 +140,7 @@ def _without_each(rows: Sequences) -> Sequences:
     """For each entry, the other entries of its row."""
     size = rows.lengths[rows.row()]
     case = np.repeat(np.arange(len(rows.flat)), size)
-    place = np.arange(len(case)) - np.repeat(np.cumsum(size) - size, size)
+    place = places_in_rows(size)
     entry = rows.starts[:-1][rows.row()][case] + place
     starts = np.concatenate([[0], np.cumsum(size - 1)]).astype(np.int64)
     return Sequences(rows.flat[entry[entry != case]], starts, rows.items)

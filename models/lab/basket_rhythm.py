@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.algorithms.recommender import Scores
-from models.candidates.pairs import Candidates
+from models.candidates.pairs import Candidates, values_at
 from models.data.baskets import Purchases
 
 NEVER = -1.0  # the value of a fact that is not known; trees split it off
@@ -22,7 +22,7 @@ def rhythm(histories: Purchases, candidates: Candidates) -> list[Scores]:
     and how due the item is: since the last purchase over the mean gap. Of the person: baskets, items a basket, time between
     baskets.
     """
-    count, last_back, last_at, first_back, first_at = (_at(matrix, candidates) for matrix in histories.spans())
+    count, last_back, last_at, first_back, first_at = (values_at(matrix, candidates) for matrix in histories.spans())
     bought = count > 0
     baskets = np.maximum(histories.baskets, 1)[candidates.row].astype(np.float64)
     newest, oldest = _ends(histories)
@@ -40,16 +40,6 @@ def rhythm(histories: Purchases, candidates: Candidates) -> list[Scores]:
         *(baskets, size[candidates.row], pace[candidates.row]),
     )
     return [np.asarray(fact, dtype=np.float32) for fact in facts]
-
-
-def _at(matrix, candidates: Candidates) -> npt.NDArray[np.float64]:  # type: ignore[no-untyped-def]
-    """Values of a matrix at the candidates, 0 where it has no entry."""
-    key = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr)) * candidates.items + matrix.indices
-    asked = candidates.row * candidates.items + candidates.item
-    if len(key) == 0:
-        return np.zeros(len(asked))
-    place = np.minimum(np.searchsorted(key, asked), len(key) - 1)
-    return np.where(key[place] == asked, matrix.data[place], 0.0)
 
 
 def _ends(histories: Purchases) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

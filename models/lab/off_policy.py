@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.evaluation.intervals import Estimate, bootstrap_all
+from models.evaluation.metrics import Values
 
-Numbers = npt.NDArray[np.float64]
 RESAMPLES = 200
 
 
@@ -34,7 +34,7 @@ class Diagnostics:
     clipped: float
 
 
-def weights(logged: Numbers, target: Numbers, clip: float = np.inf) -> Numbers:
+def weights(logged: Values, target: Values, clip: float = np.inf) -> Values:
     """Importance weights. Raises ValueError when a propensity is not within (0, 1] or a target not within [0, 1]."""
     if len(logged) == 0:
         raise ValueError("the log is empty")
@@ -45,7 +45,7 @@ def weights(logged: Numbers, target: Numbers, clip: float = np.inf) -> Numbers:
     return np.minimum(target / logged, clip)
 
 
-def diagnose(logged: Numbers, target: Numbers, clip: float = np.inf) -> Diagnostics:
+def diagnose(logged: Values, target: Values, clip: float = np.inf) -> Diagnostics:
     """Diagnostics of the weights."""
     raw, cut = weights(logged, target), weights(logged, target, clip)
     squares = float((cut**2).sum())
@@ -53,12 +53,12 @@ def diagnose(logged: Numbers, target: Numbers, clip: float = np.inf) -> Diagnost
     return Diagnostics(len(cut), effective, float(raw.mean()), float(raw.max()), float((raw > clip).mean()))
 
 
-def ips(reward: Numbers, logged: Numbers, target: Numbers, clip: float = np.inf) -> Estimate:
+def ips(reward: Values, logged: Values, target: Values, clip: float = np.inf) -> Estimate:
     """Inverse propensity score: mean of weight × reward (Horvitz & Thompson 1952). Unbiased without clipping."""
     return bootstrap_all({"value": weights(logged, target, clip) * reward})["value"]
 
 
-def snips(reward: Numbers, logged: Numbers, target: Numbers, clip: float = np.inf, seed: int = 7) -> Estimate:
+def snips(reward: Values, logged: Values, target: Values, clip: float = np.inf, seed: int = 7) -> Estimate:
     """Self-normalised: Σ weight × reward / Σ weight (Swaminathan & Joachims, NeurIPS 2015). Less variance, a little bias."""
     importance = weights(logged, target, clip)
     if not importance.any():
@@ -69,13 +69,13 @@ def snips(reward: Numbers, logged: Numbers, target: Numbers, clip: float = np.in
     return Estimate(float(importance @ reward / importance.sum()), float(low), float(high))
 
 
-def _ratio(importance: Numbers, reward: Numbers, rows: npt.NDArray[np.int64]) -> float:
+def _ratio(importance: Values, reward: Values, rows: npt.NDArray[np.int64]) -> float:
     total = importance[rows].sum()
     return float(importance[rows] @ reward[rows] / total) if total else float("nan")
 
 
 def doubly_robust(
-    reward: Numbers, logged: Numbers, target: Numbers, predicted: Numbers, expected: Numbers, clip: float = np.inf
+    reward: Values, logged: Values, target: Values, predicted: Values, expected: Values, clip: float = np.inf
 ) -> Estimate:
     """Mean of expected + weight × (reward − predicted) (Dudík, Langford & Li, ICML 2011).
 

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from models.page.cards import LIMITS, PROTOCOLS, Card
 from models.page.reports import Comparison
-from models.page.sections import Section
+from models.page.sections import ComparisonSection
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).with_name("templates")),
@@ -25,7 +25,7 @@ _TEMPLATES = Environment(
 def render(comparisons: Sequence[Comparison], cards: Sequence[Card]) -> str:
     """The whole page; it loads nothing from outside."""
     return _TEMPLATES.get_template("page.html").render(
-        comparisons=[Section.of(each) for each in comparisons],
+        comparisons=[ComparisonSection.of(each) for each in comparisons],
         cards=cards,
         shops=sorted({card.shop_id for card in cards}),
         protocols=PROTOCOLS,

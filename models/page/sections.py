@@ -24,7 +24,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Section:
+class ComparisonSection:
     """All runs on one data set.
 
     ``parameters``: of each run, given or chosen, as JSON. ``item_groups``: by name the main metric of each run where only the
@@ -42,7 +42,7 @@ class Section:
     calibrations: list[Figure]
 
     @classmethod
-    def of(cls, group: Comparison) -> Section:
+    def of(cls, group: Comparison) -> ComparisonSection:
         """Everything from the reports."""
         return cls(
             group,

@@ -29,12 +29,12 @@ import pyarrow as pa
 from scipy import sparse
 
 from models.algorithms.recommender import Scores
+from models.data.sequences import Numbers
 from models.protocols import tables
 from models.protocols.item_groups import commonest
 
 REQUIRED, OPTIONAL = ("user_id", "item_id"), ("timestamp", "weight", "category", "shop_id", "amount")
 BY_ITEM = ("category", "shop_id")
-Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

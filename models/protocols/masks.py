@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
+from models.data.sequences import Numbers
 from models.protocols import tables
-from models.protocols.interactions import REQUIRED, InteractionTask, Numbers
+from models.protocols.interactions import REQUIRED, InteractionTask
 
 
 def read_mask(file: Path, task: InteractionTask) -> sparse.csr_matrix:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
+from models.data.sequences import places_in_rows
 from models.evaluation.metrics import Counts, Values, gains_of, revenue_ndcg, revenue_recall
 from models.protocols import tables
 from models.protocols.interactions import InteractionTask
@@ -38,7 +39,7 @@ def read_amounts(task: InteractionTask, file: Path, most: int) -> Amounts | None
     owner = pair // (int(names.max(initial=0)) + 1)
     order = np.lexsort((-summed, owner))
     counts = np.bincount(owner, minlength=persons)
-    place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    place = places_in_rows(counts)
     best = np.zeros((persons, most))
     first = place < most
     best[owner[order][first], place[first]] = summed[order][first]

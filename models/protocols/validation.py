@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from models.protocols.interactions import InteractionTask, Numbers, Pairs
+from models.data.sequences import Numbers, places_in_rows
+from models.protocols.interactions import InteractionTask, Pairs
 
 SHARE = 0.1
 MOST_USERS = 10_000
@@ -67,7 +68,7 @@ def cut(task: InteractionTask, seed: int) -> Validation | None:
     urge = pairs.at if _by_time(task) and pairs.at is not None else np.zeros(len(pairs))
     order = np.lexsort((rng.random(len(pairs)), -urge, pairs.user))
     place = np.empty(len(pairs), dtype=np.int64)
-    place[order] = np.arange(len(pairs)) - np.repeat(np.cumsum(counts) - counts, counts)
+    place[order] = places_in_rows(counts)
     quota = np.zeros(pairs.users, dtype=np.int64)
     quota[chosen] = np.maximum(1, np.floor(SHARE * counts[chosen])).astype(np.int64)
     held = place < quota[pairs.user]

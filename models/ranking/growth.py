@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.algorithms.recommender import Scores
-from models.data.sequences import Numbers
+from models.data.sequences import Numbers, places_in_rows
 from models.ranking.symmetric_trees import SymmetricTrees
 
 
@@ -47,7 +47,7 @@ class Examples:
         """With at most ``most`` candidates of label 0 in each group, drawn at random."""
         order = np.lexsort((np.random.default_rng(seed).random(len(self)), self.label > 0, self.group))
         counts = np.unique(self.group, return_counts=True)[1]
-        place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+        place = places_in_rows(counts)
         kept = np.empty(len(self), dtype=np.bool_)
         kept[order] = place < most
         return self.where(kept | (self.label > 0))

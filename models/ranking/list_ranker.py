@@ -16,11 +16,11 @@ from models.algorithms.als import ALS
 from models.algorithms.item_knn import ItemKNN
 from models.algorithms.recommender import Scores
 from models.candidates.list_builders import PERSONAL_LISTS
-from models.candidates.pairs import Candidates, look_up
+from models.candidates.pairs import Candidates, best_of_rows, look_up
 from models.candidates.person_lists import LENGTH, PersonLists
 from models.candidates.training_context import TrainingContext
 from models.data.interactions import Interactions
-from models.data.sequences import Numbers
+from models.data.sequences import Numbers, evenly_spaced
 from models.data.split import SplitWindow
 from models.ranking.growth import Examples, Growth, NoRankingExamples, grow
 from models.ranking.labels import relevance_within
@@ -53,10 +53,7 @@ class ListRanker:
         candidates = _candidates(lists, training_context.items)
         places = _places_of(lists, candidates)
         scores = self.trees.predict(_columns(training_context, lists, candidates, places))
-        order = np.lexsort((candidates.item, -scores, candidates.row))
-        counts = np.bincount(candidates.row, minlength=candidates.rows)
-        place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-        best, place = order[place < LENGTH], place[place < LENGTH]
+        best, place = best_of_rows(candidates, scores, LENGTH)
         kept = np.full((candidates.rows, LENGTH), -1, dtype=np.int64)
         kept[candidates.row[best], place] = best
         row, filled = np.nonzero(kept >= 0)
@@ -75,8 +72,7 @@ def learn(earlier: TrainingContext, lists: dict[str, PersonLists], acts: Interac
     """
     relevance = relevance_within(acts, window)
     persons = np.flatnonzero(np.diff(relevance.indptr) > 0)
-    if len(persons) > MOST_TEACHERS:
-        persons = persons[np.linspace(0, len(persons) - 1, MOST_TEACHERS).astype(np.int64)]
+    persons = persons[evenly_spaced(len(persons), MOST_TEACHERS)]
     candidates = _candidates(lists, earlier.items)
     candidates = candidates.where(np.isin(candidates.row, persons))
     label = look_up(relevance, candidates)[0]

@@ -14,7 +14,7 @@ import numpy as np
 from models.algorithms.ladder import Parameters, make_model
 from models.algorithms.recommender import Recommender
 from models.data.interactions import Interactions
-from models.data.sequences import Numbers
+from models.data.sequences import evenly_spaced
 from models.data.split import SplitWindow, TooShort, last_active_days
 from models.evaluation.metrics import MAIN_METRIC
 from models.evaluation.time_split import NobodyToTest, TestSet, evaluate_model, make_test_set
@@ -48,7 +48,7 @@ def choose_parameters(interactions: Interactions, window: SplitWindow) -> tuple[
         return defaults, {"skipped": str(error)}
     training = known.where(inner.is_training(known.occurred_at, known.received_at))
     histories, sales = training.matrix(), training.sales()
-    histories = histories[_evenly(histories.shape[0], MOST_TEACHERS)]
+    histories = histories[evenly_spaced(histories.shape[0], MOST_TEACHERS)]
     chosen: Parameters = {}
     report: dict[str, Any] = {"metric": MAIN_METRIC, "persons": tests.persons, "candidates": {}}
     for name, grid in GRID.items():
@@ -72,10 +72,5 @@ def choose_parameters(interactions: Interactions, window: SplitWindow) -> tuple[
 
 def _sample(tests: TestSet) -> TestSet:
     """Evenly spaced test customers, at most ``MOST_PERSONS``."""
-    rows = _evenly(tests.persons, MOST_PERSONS)
+    rows = evenly_spaced(tests.persons, MOST_PERSONS)
     return replace(tests, histories=tests.histories[rows], bought=tests.bought[rows])
-
-
-def _evenly(rows: int, most: int) -> Numbers:
-    """Numbers of at most ``most`` rows, evenly spaced."""
-    return np.linspace(0, rows - 1, min(rows, most)).astype(np.int64)

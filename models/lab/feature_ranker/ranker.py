@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from models.algorithms.recommender import Items, NotFitted, Scores, State
-from models.candidates.pairs import Candidates, look_up
+from models.candidates.pairs import Candidates, best_of_rows, look_up
 from models.data.sequences import Numbers
 from models.lab.feature_ranker.calibration import Calibration, calibration_error, reliability
 from models.lab.feature_ranker.columns import NAMES, columns
@@ -99,11 +99,8 @@ class Ranker:
             scores = sources.score(part.moment)
             candidates = candidates_of(scores, allowed)
             totals = self.score(columns(part, scores, candidates))
-            order = np.lexsort((candidates.item, -totals, candidates.row))
-            counts = np.bincount(candidates.row, minlength=candidates.rows)
-            place = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-            best = order[place < k]
-            at = (start + candidates.row[best], place[place < k])
+            best, place = best_of_rows(candidates, totals, k)
+            at = (start + candidates.row[best], place)
             lists[at] = candidates.item[best]
             chances[at] = calibration.chance(totals[best])
         return lists, chances
