@@ -95,6 +95,10 @@ class Platform:
         lines = [{"item_id": item_id, "quantity": 1, "unit_price_minor": 100} for item_id in item_ids]
         self._send(shop_id, "order_paid", {"order_id": order_id, "currency": "CNY", "lines": lines}, user_id=user_id)
 
+    def choose(self, shop_id: str, user_id: str, *, is_allowed: bool) -> None:
+        """Send a ``consent_changed`` through the log."""
+        self._send(shop_id, "consent_changed", {"personalisation": is_allowed}, user_id=user_id)
+
     def _send(self, shop_id: str, kind: str, properties: dict[str, Any], **fields: str) -> None:
         now = datetime.now(UTC)
         event = {

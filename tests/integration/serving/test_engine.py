@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,9 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from fastapi.testclient import TestClient
 
 from feature_repo.store import apply, open_store
+from jishi import topics
 from jishi.lake.reading import open_version
 from ops.kafka import running_broker
 from serving.api import make_app
@@ -78,6 +81,15 @@ def running(engine: Engine) -> Iterator[TestClient]:
         yield client
 
 
+def decided(bootstrap: str) -> set[str]:
+    """Ids of the answers in the topic of decisions."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "a test", "auto.offset.reset": "earliest", "log_level": 0})
+    consumer.assign([TopicPartition(topics.DECISIONS.name, number, 0) for number in range(topics.DECISIONS.partitions)])
+    messages = consumer.consume(1_000, 2)
+    consumer.close()
+    return {json.loads(message.value())["request_id"] for message in messages if message.error() is None}
+
+
 def test_each_thing_is_picked_up_when_it_appears(platform: Any, until: Callable[..., Any]) -> None:
     engine = Engine.of(platform.settings, platform.paths)
     with running(engine) as client:
@@ -125,6 +137,12 @@ def test_each_thing_is_picked_up_when_it_appears(platform: Any, until: Callable[
             assert "s1" not in items(**paid)
             assert items(placement="after_payment", order_id="o1", limit=3) == items(**paid)
             assert items(placement="after_payment", user_id="another", limit=3)[0] == "s1"
+
+            # One who forbids it is answered as anybody, at once; every answer is in the topic of decisions.
+            platform.choose(SHOP, "payer", is_allowed=False)
+            until(lambda: get(**paid).content == get(**paid | {"user_id": "another"}).content)
+            request_id = get(**paid).headers["X-Request-ID"]
+            until(lambda: request_id in decided(platform.broker.bootstrap))
 
             # A table published later, but made before these changes, must not bring the old state back.
             platform.change_item(SHOP, "s2", "skirts", stock=0)
