@@ -347,9 +347,9 @@ def test_what_could_change_a_model_makes_another_candidate(paths: Paths, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr("models.training.train.code_digest", lambda: "another version of a library")
         assert train(paths, newest(paths.var), "a") != first
-    facts = Facts(
-        [ItemText("t", {})], ["c"], np.array(["2026-09-01"], "M8[us]"), np.array([5.0]), np.array([0.0]), np.array([5.0])
-    )
+    shown, nothing = np.array([5.0]), np.array([0.0])
+    listed_at = np.array(["2026-09-01"], "M8[us]")
+    facts = Facts([ItemText("t", {})], ["c"], listed_at, shown, nothing, examined=shown, looked_at=np.ones(5), known_to_ms=0)
     clicked = replace(facts, clicked=np.array([1.0]))
     assert len({_candidate_id("acts", each) for each in (None, facts, clicked)}) == 3
 
