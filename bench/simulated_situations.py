@@ -1,4 +1,4 @@
-"""A simulated shop at one instant, as ``models.ranker`` wants it."""
+"""A simulated shop at one instant, as ``models.lab.feature_ranker`` wants it."""
 
 from __future__ import annotations
 
