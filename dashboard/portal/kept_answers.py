@@ -11,7 +11,7 @@ from cachetools import LRUCache, cached
 KEPT_CELLS = 1_000_000  # about 60 bytes each; the least recently asked go first
 
 
-class Answer(NamedTuple):
+class KeptAnswer(NamedTuple):
     """Rows of a statement and the names of their columns."""
 
     names: tuple[str, ...]
@@ -29,11 +29,13 @@ class KeptAnswers:
     """
 
     def __init__(self, cells: int = KEPT_CELLS) -> None:
-        kept: LRUCache[Hashable, Answer] = LRUCache(cells, getsizeof=lambda answer: 1 + len(answer.rows) * len(answer.names))
+        kept: LRUCache[Hashable, KeptAnswer] = LRUCache(
+            cells, getsizeof=lambda answer: 1 + len(answer.rows) * len(answer.names)
+        )
 
         self._answer = cached(kept, key=lambda key, read: key, condition=threading.Condition())(lambda key, read: read())
 
-    def get(self, key: Hashable, read: Callable[[], Answer]) -> Answer:
+    def get(self, key: Hashable, read: Callable[[], KeptAnswer]) -> KeptAnswer:
         """The answer of ``key``; ``read`` makes it where it is not kept. Raises what ``read`` raises."""
-        result: Answer = self._answer(key, read)
+        result: KeptAnswer = self._answer(key, read)
         return result

@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dashboard.portal.kept_answers import Answer, KeptAnswers
+from dashboard.portal.kept_answers import KeptAnswer, KeptAnswers
 from jishi.lake import TableNotPublished
 from jishi.lake.query import quoted
 from jishi.lake.reading import open_version
@@ -171,7 +171,7 @@ def cursor_of(build: MartsBuild) -> Iterator[duckdb.DuckDBPyConnection]:
         yield cursor
 
 
-def answer_within_time(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: list[Any]) -> Answer:
+def answer_within_time(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: list[Any]) -> KeptAnswer:
     """What a statement gives. Raises TooSlow."""
     import duckdb
 
@@ -180,7 +180,7 @@ def answer_within_time(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: 
     timer.start()
     try:
         rows = cursor.execute(sql, parameters).fetchall()
-        return Answer(tuple(name for name, *_ in cursor.description or ()), rows)
+        return KeptAnswer(tuple(name for name, *_ in cursor.description or ()), rows)
     except duckdb.InterruptException:
         raise TooSlow(f"a page's statement was stopped after {STATEMENT_S:.0f} s: {sql[:200]}") from None
     finally:

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from dashboard.portal.kept_answers import Answer
+from dashboard.portal.kept_answers import KeptAnswer
 from dashboard.portal.published_marts import MartsBuild, MetricQuestion, PublishedMarts, answer_within_time, cursor_of
 from jishi.lake import TableNotPublished
 from jishi.lake.query import quoted
@@ -135,7 +135,7 @@ class ShopMarts:
         answer = self.build.answers.get((self.shop_id, sql, repr(tests)), lambda: self._asked(sql, tests))
         return [{name: value for name, value in row.items() if name not in _SHOP_COLUMNS} for row in answer.as_dicts()]
 
-    def _asked(self, sql: str, of_persons: tuple[str, list[Any]] | None) -> Answer:
+    def _asked(self, sql: str, of_persons: tuple[str, list[Any]] | None) -> KeptAnswer:
         """What generated SQL gives on views of this shop's rows; ``of_persons`` are conditions on customers."""
         if of_persons is not None:
             chosen = f"select person_id from ({self._rows_of(PERSONS)}){of_persons[0]}"
@@ -148,7 +148,7 @@ class ShopMarts:
             self.cursor.execute(f"create or replace temp view {_identifier(mart)} as {of_mart}")
         return answer_within_time(self.cursor, sql, [])
 
-    def _answer(self, sql: str, values: list[Any]) -> Answer:
+    def _answer(self, sql: str, values: list[Any]) -> KeptAnswer:
         """What a statement on the shop's rows gives; its text holds the shop."""
         return self.build.answers.get((self.shop_id, sql, repr(values)), lambda: answer_within_time(self.cursor, sql, values))
 

@@ -107,7 +107,7 @@ def test_a_list_that_the_log_saw_counts_for_a_cap_until_a_click(api: Any) -> Non
         event |= {"occurred_at": datetime.fromtimestamp(now_ms / 1000, UTC).isoformat()}
         event |= {"properties": {"request_id": "r", "placement": "home"} | properties}
         built, _ = record_of(event, shop_id="a", collector_id="c", seq=0, collected_at_ms=now_ms)
-        apply_record(Record(orjson.dumps(built), now_ms), live, Lateness(30, 5), api.engine.stream)  # type: ignore[arg-type]
+        apply_record(LoggedAct(orjson.dumps(built), now_ms), live, Lateness(30, 5), api.engine.stream)  # type: ignore[arg-type]
 
     hear("recommendation_shown", item_ids=["i2"])  # no rule asks yet: nothing is kept
     publish(api, {"kind": "frequency_cap", "name": "cap", "shown": 1, "days": 1, "outside": "out"})
@@ -119,7 +119,7 @@ def test_a_list_that_the_log_saw_counts_for_a_cap_until_a_click(api: Any) -> Non
     assert [each["item_id"] for each in api.get(limit=2, user_id="7").json()["items"]] == ["i1", "i2"]
 
 
-class Record(NamedTuple):
+class LoggedAct(NamedTuple):
     """A message of the log."""
 
     content: bytes

@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 import dashboard.portal.published_marts as published_marts
-from dashboard.portal.kept_answers import Answer, KeptAnswers
+from dashboard.portal.kept_answers import KeptAnswer, KeptAnswers
 from dashboard.portal.published_marts import MetricQuestion, PublishedMarts, TooSlow, answer_within_time
 from dashboard.portal.shop_marts import Among, Condition, ShopMarts, marts_of_shop
 from jishi.lake.versions import MartsFile, TableVersion, Versions
@@ -81,11 +81,11 @@ def test_kept_answers_are_bounded_and_asked_once_by_many() -> None:
     asked: list[int] = []
     begin, kept = threading.Barrier(8), KeptAnswers(cells=100)
 
-    def read(number: int) -> Answer:
+    def read(number: int) -> KeptAnswer:
         asked.append(number)
-        return Answer(("a",), [(number,)] * 60)
+        return KeptAnswer(("a",), [(number,)] * 60)
 
-    def ask(number: int) -> Answer:
+    def ask(number: int) -> KeptAnswer:
         begin.wait()
         return kept.get(number, lambda: read(number))
 
