@@ -1,7 +1,7 @@
 """The ranker over lists: symmetric trees order what the other models of persons list, fitted on the week before the cut.
 
-``models.lab.feature_ranker`` ranks on the feature store's values and a request's context, too; this one sees what a release can know
-ahead of any request, so that its lists can be made with the release.
+``models.lab.feature_ranker`` ranks on the feature store's values and a request's context, too; this one sees what a release
+can know ahead of any request, so that its lists can be made with the release.
 """
 
 from __future__ import annotations
