@@ -43,6 +43,8 @@ class Impressions:
                     times = theirs.setdefault(item_id, set())
                     self._count += seen.known_at_ms not in times
                     times.add(seen.known_at_ms)
+                if not theirs:  # clicks alone are nothing to remember anybody for
+                    del self._shown[person]
             while self._count > self.most:
                 _, oldest = self._shown.popitem(last=False)
                 self._count -= sum(map(len, oldest.values()))

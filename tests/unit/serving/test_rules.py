@@ -118,6 +118,9 @@ def test_impressions_are_bounded_and_who_saw_nothing_for_longest_goes_first() ->
         impressions.put(Seen("a", (person,), ("i", f"j{number}"), False, number))
     assert impressions.ignored(["u:2"], 0) == Counter()
     assert impressions.ignored(["u:3"], 0) == Counter({"i": 1, "j3": 1})
+    for number in range(10):
+        impressions.put(Seen("a", (f"u:clicks {number}",), ("i",), True, number))
+    assert len(impressions._shown) <= 2, "who only clicks takes no room"
 
 
 def test_margin_and_age_weigh_only_where_they_are_known(shop: Any, tiny: Any) -> None:
@@ -142,6 +145,13 @@ def test_a_share_of_new_items_takes_the_weakest_places(shop: Any, tiny: Any) -> 
     assert ids(answer) == numbered(*range(8), 27, 28)
     hidden = [{"kind": "new_items", "share": 0.2}, {"kind": "hide", "items": {"item_ids": ["i27", "i29"]}}]
     assert ids(ask(shop, hidden, limit=10)) == numbered(*range(9), 28)
+    many = tiny.newcomers(np.arange(20, 30), Belief(np.ones(10), np.full(10, 9.0)))
+    shop.model.newcomers = many
+    share = [{"kind": "new_items", "share": 0.28}]  # 0.28 of 25 is 7.000000000000001
+    assert sum(item in numbered(*range(20, 30)) for item in ids(ask(shop, share, limit=25))) == 7
+    buried = [{"kind": "new_items", "share": 0.5}, {"kind": "bury", "items": {"item_ids": numbered(*range(1, 8))}}]
+    few = [*buried, {"kind": "hide", "items": {"item_ids": numbered(*range(8, 28))}}]
+    assert ids(ask(shop, few, limit=10)) == ["i0", "i28", "i29", *numbered(*range(1, 8))], "what is buried stays behind"
 
 
 def test_diversity_brings_other_categories_and_keeps_the_best_first(shop: Any) -> None:
@@ -185,6 +195,16 @@ def test_exploring_keeps_off_what_is_pinned_and_hidden(shop: Any, tiny: Any) -> 
         assert "i27" not in ids(answer)
         explored += decision is not None and decision.item is not None
     assert explored
+    buried = here(shop, request, [{"kind": "bury", "items": {"item_ids": ["i27", "i28"]}}])
+    answer = recommend(request, shop.shelf, shop.catalogue, lambda *_: (), rules=buried)
+    for seed in range(20):
+        _, decision = explore(answer, request, shop.shelf, shop.catalogue, Exploration(), np.random.default_rng(seed))
+        assert decision is None
+        fresh = Exploration()
+        fresh.use(shop.model)
+        _, decision = explore(answer, request, shop.shelf, shop.catalogue, fresh, np.random.default_rng(seed))
+        assert decision is not None
+        assert decision.item is None, "the fifth place is not behind all others"
     pinned = here(shop, request, [{"kind": "pin", "item_id": "i15", "slot": SLOT + 1}])
     answer = recommend(request, shop.shelf, shop.catalogue, lambda *_: (), rules=pinned)
     assert explore(answer, request, shop.shelf, shop.catalogue, exploration, np.random.default_rng(1)) == (answer, None)

@@ -132,3 +132,16 @@ class LoggedAct(NamedTuple):
     def timestamp(self) -> tuple[int, int]:
         """Kind and time, as Kafka tells them."""
         return 1, self.at_ms
+
+
+def test_a_folder_that_cannot_be_read_concerns_its_shop_alone(api: Any) -> None:
+    folder = api.engine.paths.rules / "a"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.symlink_to(folder)  # a loop: no permission of whoever runs this opens it
+    api.engine.watcher.look()
+    assert "cannot be read" in api.get("/v1/shops/a/readiness").json()["rules_problem"]
+    folder.unlink()
+    publish(api, HIDE)
+    api.engine.watcher.look()
+    readiness = api.get("/v1/shops/a/readiness").json()
+    assert (readiness["rules"], readiness.get("rules_problem")) == (1, None)
