@@ -261,6 +261,12 @@ def test_kept_items_come_back_as_they_were_and_old_ones_go(tiny: Any, tmp_path: 
     now_s = datetime.now(UTC).timestamp() + KEPT_S + 60
     kept.keep([Entry(JoinedItems(dict(items)))])
     assert not list((tmp_path / "kept").glob("*/*"))
+    (tmp_path / "kept" / "b").write_text("in the way")
+    again = JoinedItems(dict(items))
+    with pytest.raises(OSError, match="exists") as raised:
+        kept.keep([Entry(JoinedItems(dict(items)), "b"), Entry(again, "c")])
+    assert "kept/b" not in str(raised.value), "what is told of it on an open page names no shop"
+    assert items_then(tmp_path / "kept" / "c", again.id, 0) == (items, []), "one shop's disk is not another's"
 
 
 def test_a_release_that_is_gone_is_an_error_of_the_command(tmp_path: Path, tiny: Any) -> None:
