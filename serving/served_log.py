@@ -82,16 +82,16 @@ class ServedLog:
         for served in self._drain():
             by_file[served.read_on, self.part_of(served)].append(served)
         for (day, part), values in by_file.items():
-            if self._try(lambda day=day, part=part, values=values: self._append(day, part, values)):
+            if self._try(self._append, day, part, values):
                 self.logged += len(values)
             else:
                 self.dropped += len(values)
             for sink in self.sinks:  # what befalls one concerns no other
-                self._try(lambda sink=sink, values=values: sink(values))
+                self._try(sink, values)
 
-    def _try(self, write: Callable[[], bool | None]) -> bool | None:
+    def _try(self, write: Callable[..., bool | None], *given: Any) -> bool | None:
         try:
-            return write()
+            return write(*given)
         except OSError as error:
             self.problem = f"{type(error).__name__}: {error}"
             return False
