@@ -142,7 +142,7 @@ def test_an_answer_is_made_again_exactly(
         shop.acts = [LastAct(IDS[number], age) for number, age in sorted(acts, key=lambda act: act[1])]
         for seen in (IDS[:6], IDS[:4]):
             at_ms = int(datetime.now(UTC).timestamp() * 1000) - len(seen)
-            shop.state.impressions.put(Seen("a", ("u:1",), tuple(seen), is_click=False, known_at_ms=at_ms))
+            shop.state.impressions.put(Seen("a", ("u:1",), tuple(seen), is_click=False, known_at_ms=at_ms, event_id=f"{at_ms}"))
 
         def apply(some: list[tuple[int, dict[str, Any]]], at_ms: int) -> None:
             for place, (number, state) in enumerate(some):

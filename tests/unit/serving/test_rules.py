@@ -99,27 +99,27 @@ def test_a_price_band_follows_the_page(shop: Any, tiny: Any) -> None:
 def test_what_was_shown_and_ignored_comes_last_until_it_is_clicked(shop: Any) -> None:
     impressions, me = Impressions(), ("u:me", "a:phone")
     for at_ms in (NOW_MS - 2, NOW_MS - 1, NOW_MS - 3 * DAY_MS):
-        impressions.put(Seen("a", me, ("i0", "i1"), False, at_ms))
-        impressions.put(Seen("a", me, ("i0", "i1"), False, at_ms))  # delivered twice
-    impressions.put(Seen("a", ("u:other",), ("i2",), False, NOW_MS))
+        for later_ms in (0, 1, 5_000):  # delivered thrice, the last time after a pause
+            impressions.put(Seen("a", me, ("i0", "i1"), False, at_ms + later_ms, f"e{at_ms}"))
+    impressions.put(Seen("a", ("u:other",), ("i2",), False, NOW_MS, "e"))
     cap = {"kind": "frequency_cap", "shown": 2, "days": 1}
     assert ids(ask(shop, [cap], impressions, persons=me, limit=30)) == numbered(*range(2, 30), 0, 1)
     assert "i0" not in ids(ask(shop, [cap | {"outside": "out"}], impressions, persons=me, limit=30))
     assert ids(ask(shop, [cap | {"shown": 3}], impressions, persons=me, limit=2)) == numbered(0, 1)
     assert ids(ask(shop, [cap | {"shown": 3, "days": 7}], impressions, persons=me, limit=2)) == numbered(2, 3)
     assert ids(ask(shop, [cap], impressions, persons=("u:stranger",), limit=2)) == numbered(0, 1)
-    impressions.put(Seen("a", me, ("i0",), True, NOW_MS))
+    impressions.put(Seen("a", me, ("i0",), True, NOW_MS, "c"))
     assert ids(ask(shop, [cap], impressions, persons=me, limit=30)) == numbered(0, *range(2, 30), 1)
 
 
 def test_impressions_are_bounded_and_who_saw_nothing_for_longest_goes_first() -> None:
     impressions = Impressions(most=4)
     for number, person in enumerate(["u:1", "u:2", "u:1", "u:3"]):
-        impressions.put(Seen("a", (person,), ("i", f"j{number}"), False, number))
+        impressions.put(Seen("a", (person,), ("i", f"j{number}"), False, number, f"e{number}"))
     assert impressions.ignored(["u:2"], 0) == Counter()
     assert impressions.ignored(["u:3"], 0) == Counter({"i": 1, "j3": 1})
     for number in range(10):
-        impressions.put(Seen("a", (f"u:clicks {number}",), ("i",), True, number))
+        impressions.put(Seen("a", (f"u:clicks {number}",), ("i",), True, number, f"c{number}"))
     assert len(impressions._shown) <= 2, "who only clicks takes no room"
 
 
@@ -279,7 +279,7 @@ def test_whatever_the_rules_the_guard_and_what_is_hidden_hold(
         shop.catalogue.put(replace(item, stock=stock, category=category, version=Version(9, 9, "")))
     impressions = Impressions()
     for place, each in enumerate(seen):
-        impressions.put(Seen("a", ("p",), (each,), False, NOW_MS - place))
+        impressions.put(Seen("a", ("p",), (each,), False, NOW_MS - place, f"e{place}"))
     request = Request("a", "item" if item_id else "home", limit, persons, item_id)
     on = here(shop, request, [*rules, *pins], impressions)
     answer = recommend(request, shop.shelf, shop.catalogue, lambda *_: (), rules=on)
