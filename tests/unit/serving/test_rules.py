@@ -57,6 +57,13 @@ def test_boosted_items_rise_and_buried_ones_come_last(shop: Any) -> None:
     assert [touch.effect for touch in answer.rules.touches(answer.items[-1].item)] == ["last"]
 
 
+def test_many_weights_of_one_item_stay_numbers(shop: Any) -> None:
+    """A hundred to the twentieth is more than a score can be, and nothing times that is not even one."""
+    answer = ask(shop, [{"kind": "boost", "items": {"item_ids": ["i3", "i29"]}, "factor": 100}] * 60, limit=30)
+    assert all(np.isfinite(one.score) for one in answer.items)
+    assert ids(answer)[:4] == numbered(3, 29, 0, 1)
+
+
 def test_a_pin_brings_an_item_that_the_release_does_not_know(shop: Any, tiny: Any) -> None:
     shop.catalogue.put(tiny.item("brand-new"))
     pin = {"kind": "pin", "item_id": "brand-new", "slot": 2}
