@@ -31,7 +31,7 @@ from serving.storefront.overview import Overviews
 _FOLDER = Path(__file__).parent / "files"
 _TYPES = {".js": "text/javascript", ".css": "text/css"}
 _TEMPLATES = Environment(loader=FileSystemLoader(_FOLDER), autoescape=select_autoescape(default=True))
-MOST = 24  # items of a list
+MOST, SHOPPERS = 24, 8  # items of a list; shoppers of the choice
 _ROUTES = APIRouter(include_in_schema=False)
 _Id = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _Ids = Annotated[list[_Id] | None, Query(max_length=100)]
@@ -117,7 +117,7 @@ def overview(http: HttpRequest, shop: _Shop) -> JSONResponse:
         "categories": [{"category": name, "items": count} for name, count in found.counts.items()],
         "new": _cards(state.catalogue, found.newest),
         "minor_digits": {currency: CURRENCY_DIGITS.get(currency, 2) for currency in {*found.currencies, shop.currency}},
-        "shoppers": [user_id for user_id in _doors(http).shoppers if is_known(user_id)],
+        "shoppers": [user_id for user_id in _doors(http).shoppers if is_known(user_id)][:SHOPPERS],
     }
     return JSONResponse(body, headers={"Cache-Control": "no-store"})
 
