@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 
 from jishi.identity import named_person
 from jishi.lake.query import open_lake
@@ -38,14 +39,16 @@ class Consents:
 
     is_complete: bool = True
     _newest: dict[tuple[str, str], tuple[Version, bool]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
 
     def put(self, choice: Choice) -> None:
         """Take over a choice; an older one, or the same again, changes nothing."""
         for person in choice.persons:
             key, stated = (choice.shop_id, person), (choice.version, choice.is_allowed)
-            known = self._newest.get(key)
-            if known is None or known < stated:
-                self._newest[key] = stated
+            with self._lock:  # else the older of two who write at once might come last
+                known = self._newest.get(key)
+                if known is None or known < stated:
+                    self._newest[key] = stated
 
     def allow(self, shop_id: str, persons: Sequence[str]) -> bool:
         """Whether these ids of one person may be answered personally; who never chose may."""

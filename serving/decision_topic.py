@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from jishi import topics
 
@@ -59,6 +59,8 @@ class DecisionTopic:
                 self._producer.produce(topics.DECISIONS.name, entry.line(), entry.key, on_delivery=self._report)
             except BufferError:
                 self.lost, self.problem = self.lost + 1, "the broker is behind or away"
+            except KafkaException as error:  # a line that is larger than a record may be
+                self.lost, self.problem = self.lost + 1, str(error.args[0].str())
         self._producer.poll(0)
 
     def close(self) -> None:

@@ -168,9 +168,9 @@ class Engine:
     def why_not(self, item_id: str, request: Request, answer: Answer) -> WhyNot:
         """What keeps an item out of an answer that this engine has just given to the request."""
         state = self.states.find(request.shop_id)
-        shelf = self._shelf_of(state)
-        assert shelf is not None
-        return why_not(item_id, self._completed(request, None), answer, shelf, state.catalogue)
+        assert answer.workings is not None
+        # The shelf of the answer: another release, with other numbers, may have come since.
+        return why_not(item_id, self._completed(request, None), answer, answer.workings.shelf, state.catalogue)
 
     def _shelf_of(self, state: ShopState) -> Shelf | None:
         """The shop's shelf, or one of its catalogue alone; None while it has no items. Raises CatchingUp."""

@@ -59,7 +59,7 @@ class WhyNotOut(BaseModel):
 def item_explained(one: Recommended, answer: Answer) -> ItemExplainOut:
     """Sources and rules of an item of the list."""
     sources: dict[str, float] = {}
-    number = None if answer.workings is None else answer.workings.number_of.get(one.item.item_id)
+    number = None if answer.workings is None else answer.workings.shelf.number_of.get(one.item.item_id)
     if answer.workings is not None and number is not None:
         for share in answer.workings.mix.shares:
             sources[share.source] = sources.get(share.source, 0.0) + float(share.strength[number])

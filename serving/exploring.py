@@ -113,8 +113,9 @@ def _eligible(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalog
     else:
         allowed = _near_the_page(request, shelf)
     eligible = np.zeros(len(newcomers.items), dtype=np.bool_)
+    last = np.zeros(shelf.size, dtype=np.bool_) if answer.rules is None else answer.rules.last  # the slot is no last place
     for place, number in enumerate(newcomers.items.tolist()):
-        if not shelf.sellable[number] or (allowed is not None and number not in allowed):
+        if not shelf.sellable[number] or last[number] or (allowed is not None and number not in allowed):
             continue
         item = catalogue.get(shelf.model.item_ids[number])
         eligible[place] = item is not None and item.is_sellable and item.item_id not in taken and answer.may_hold(item, request)

@@ -20,7 +20,7 @@ from models.candidates.click_counts import counts_of
 from models.candidates.newcomers import EXPLORED_PLACE
 from serving.shelf import ServedModel, ServedNewcomers
 
-MOST_EVENTS = 100_000  # of a shop with new items; the oldest are forgotten first
+MOST_PLACES = 500_000  # of a shop's events together, 130 bytes each; the oldest events are forgotten first
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,10 @@ class ListEvent:
 class Feedback:
     """A shop's events about items that are new, or newer than the release. Written by the reader of the stream."""
 
-    most: int = MOST_EVENTS
+    most: int = MOST_PLACES
     has_changed: bool = False
     _events: OrderedDict[str, ListEvent] = field(default_factory=OrderedDict)
+    _places: int = 0
     _lock: Lock = field(default_factory=Lock)
     _new: tuple[ServedModel | None, frozenset[str]] = (None, frozenset())
 
@@ -56,9 +57,10 @@ class Feedback:
         with self._lock:
             if event.event_id not in self._events:
                 self._events[event.event_id] = ListEvent(**vars(event) | {"places": places})
-                self.has_changed = True
-                if len(self._events) > self.most:
-                    self._events.popitem(last=False)
+                self.has_changed, self._places = True, self._places + len(places)
+                while self._places > self.most:
+                    _, oldest = self._events.popitem(last=False)
+                    self._places -= len(oldest.places)
 
     def _new_items(self, model: ServedModel | None) -> frozenset[str]:
         if self._new[0] is not model:
@@ -75,7 +77,7 @@ class Feedback:
         with self._lock:
             self.has_changed = False
             for event_id in [key for key, event in self._events.items() if event.known_at_ms <= newcomers.known_to_ms]:
-                del self._events[event_id]
+                self._places -= len(self._events.pop(event_id).places)
             events = list(self._events.values())
         return _after(newcomers, model, events)
 

@@ -113,10 +113,16 @@ class KeptCatalogues:
     _cleaned_at: float = 0.0
 
     def keep(self, logged: Sequence[Dated]) -> None:
-        """Write the items of these answers. Raises OSError."""
+        """Write the items of these answers. Raises OSError, which names no shop, when all shops had their turn."""
         named = {id(entry.joined): (entry.shop_id, entry.joined) for entry in logged if entry.joined is not None}
+        failure: OSError | None = None
         for shop_id, joined in named.values():
-            joined.write(self.folder / shop_id)
+            try:
+                joined.write(self.folder / shop_id)
+            except OSError as error:
+                failure = OSError(error.errno, error.strerror, str(self.folder))
+        if failure is not None:
+            raise failure
         if named and self.now_s() - self._cleaned_at > 86_400:
             self._cleaned_at = self.now_s()
             self._clean()

@@ -87,7 +87,7 @@ def list_event_of(value: bytes, received_at_ms: int, lateness: Lateness) -> tupl
         request_id = getattr(properties, "request_id", "")
         of_list = ListEvent(event.event_id, event.shop_id, request_id, person_id or "", places, is_click, received_at_ms)
         items = tuple(item_id for item_id, _ in places)
-        return of_list, Seen(event.shop_id, persons_of(event), items, is_click, received_at_ms)
+        return of_list, Seen(event.shop_id, persons_of(event), items, is_click, received_at_ms, event.event_id)
     return None
 
 

@@ -69,11 +69,11 @@ class Recommended:
 
 @dataclass(frozen=True)
 class Workings:
-    """What a list was made from: numbers of the items, scores with their sources, items (items,) that it may not hold or that
+    """What a list was made from: the shelf, scores with their sources, items (items,) that it may not hold or that
     come last, ids that the request keeps out, and the person's last acts.
     """
 
-    number_of: dict[str, int]
+    shelf: Shelf
     mix: Mix
     shown_not: Mask
     kept_back: Mask
@@ -154,7 +154,7 @@ def recommend(
         entries += _not_in_release(entries, request, shelf, catalogue, may_leave)
     items = [_recommended(entry, mix, shelf, catalogue) for entry in entries]
     candidates = _candidates(mix, shelf, shelf.sellable & ~asked.shown_not) if with_candidates else None
-    workings = Workings(shelf.number_of, mix, asked.shown_not, bounds.kept_back, hidden, last)
+    workings = Workings(shelf, mix, asked.shown_not, bounds.kept_back, hidden, last)
     return Answer(served_by, model, shelf.model.version, items, candidates, rules, workings)
 
 

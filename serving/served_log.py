@@ -82,16 +82,19 @@ class ServedLog:
         for served in self._drain():
             by_file[served.read_on, self.part_of(served)].append(served)
         for (day, part), values in by_file.items():
-            try:
-                is_written = self._append(day, part, values)
-                for sink in self.sinks:
-                    sink(values)
-            except OSError as error:
-                is_written, self.problem = False, f"{type(error).__name__}: {error}"
-            if is_written:
+            if self._try(self._append, day, part, values):
                 self.logged += len(values)
             else:
                 self.dropped += len(values)
+            for sink in self.sinks:  # what befalls one concerns no other
+                self._try(sink, values)
+
+    def _try(self, write: Callable[..., bool | None], *given: Any) -> bool | None:
+        try:
+            return write(*given)
+        except OSError as error:
+            self.problem = f"{type(error).__name__}: {error}"
+            return False
 
     def _drain(self) -> list[ServedEntry]:
         drained: list[ServedEntry] = []

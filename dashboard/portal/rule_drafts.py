@@ -29,6 +29,7 @@ _NUMBERS: dict[str, tuple[str, bool]] = {
     **{"boost": ("factor", False), "pin": ("slot", True), "diversity": ("strength", False), "frequency_cap": ("shown", True)},
     **{"margin": ("weight", False), "stock_age": ("weight", False), "new_items": ("share", False)},
 }
+_MOST_DIGITS = 15  # before the point; no rule takes a number of more
 SENTENCES = {
     "boost": "Boost: score × {number}",
     "bury": "Bury: after all others",
@@ -110,7 +111,8 @@ def _several(text: str) -> list[str]:
 def _number(text: str, is_whole: bool) -> float | int:
     try:
         number = Decimal(text.strip())
-        if not number.is_finite() or (is_whole and number != int(number)):
+        # Of 1e99999999 Python would work out every digit.
+        if not number.is_finite() or number.adjusted() > _MOST_DIGITS or (is_whole and number != int(number)):
             raise InvalidOperation
     except InvalidOperation:
         raise BadRequest("{field} is not a number that this kind of rule takes.", field="number") from None
@@ -122,7 +124,7 @@ def _minor(text: str, currency: str) -> int | None:
         return None
     try:
         return to_minor(Decimal(text.strip()), currency)
-    except (InvalidOperation, ValueError, OverflowError):
+    except (ArithmeticError, ValueError):  # decimal's own are arithmetic errors
         raise BadRequest("{field} is not an amount; write it as 199.90.", field=text[:40]) from None
 
 

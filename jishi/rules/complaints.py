@@ -25,6 +25,8 @@ def rules_of(value: Any) -> RuleSet:
         return RuleSet.model_validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         raise BadRules([_complaint(each, value) for each in error.errors()]) from None
+    except (ValueError, RecursionError) as error:
+        raise BadRules([f"this is no JSON that can be read: {error}"]) from None
 
 
 def rules_of_text(text: str | bytes) -> RuleSet:

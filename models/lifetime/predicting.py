@@ -83,14 +83,17 @@ def widening(predicted: Predicted, actual: Floats) -> float:
     Split conformal prediction: the rank ⌈(n + 1) · level⌉ of the customers' distances outside of their intervals (Romano,
     Patterson and Candès 2019, "Conformalized Quantile Regression", with distances in standard deviations as in Lei et al.
     2018, "Distribution-Free Predictive Inference for Regression"). Never below 0, and 0 where too few customers
-    are known. Unknown numbers, NaN, are left out.
+    are known. Unknown numbers, NaN, are left out. A miss of a customer whose draws are all alike is mended by no width: where
+    there are too many of these, it is the largest of the others.
     """
     known = np.isfinite(actual) & np.isfinite(predicted.deviation)
-    outside = np.maximum(predicted.low - actual, actual - predicted.high)[known] / np.maximum(
-        predicted.deviation[known], _LEAST
-    )
+    beyond, deviation = np.maximum(predicted.low - actual, actual - predicted.high)[known], predicted.deviation[known]
+    of_none = np.where(beyond > 0, np.inf, 0.0)
+    outside = np.sort(np.where(deviation > _LEAST, beyond / np.maximum(deviation, _LEAST), of_none))
     rank = int(np.ceil((len(outside) + 1) * LEVEL))
-    return 0.0 if rank > len(outside) else max(float(np.sort(outside)[rank - 1]), 0.0)
+    if rank > len(outside):
+        return 0.0
+    return float(outside[:rank][np.isfinite(outside[:rank])].max(initial=0.0))
 
 
 def _purchases(parameters: Floats, times: bg_nbd.PurchaseTimes, horizon: float, random: np.random.Generator) -> Floats:

@@ -61,7 +61,7 @@ def _with_new(here: RulesHere, entries: list[Entry], score: Vector, bounds: Boun
         return entries
     is_new = np.zeros(here.shelf.size, dtype=np.bool_)
     is_new[newcomers.items] = True
-    missing = ceil(rule.share * len(entries)) - sum(bool(is_new[entry.number]) for entry in entries)
+    missing = ceil(round(rule.share * len(entries), 6)) - sum(bool(is_new[entry.number]) for entry in entries)
     listed = {entry.number for entry in entries}
     believed = newcomers.belief.a / (newcomers.belief.a + newcomers.belief.b)
     order = sorted(range(len(newcomers.items)), key=lambda place: (-score[newcomers.items[place]], -believed[place]))
@@ -75,7 +75,9 @@ def _with_new(here: RulesHere, entries: list[Entry], score: Vector, bounds: Boun
             here.note(item, rule, "new")
     others = [place for place, entry in enumerate(entries) if not is_new[entry.number]]
     given_up = set(others[len(others) - len(brought) :])
-    return [entry for place, entry in enumerate(entries) if place not in given_up] + brought
+    kept = [entry for place, entry in enumerate(entries) if place not in given_up]
+    behind = sum(bool(bounds.kept_back[entry.number]) for entry in kept)  # they stand at the end, and stay there
+    return [*kept[: len(kept) - behind], *brought, *kept[len(kept) - behind :]]
 
 
 def _with_pins(here: RulesHere, entries: list[Entry], bounds: Bounds) -> list[Entry]:

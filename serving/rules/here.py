@@ -25,6 +25,7 @@ from serving.rules.shop_rules import ShopRules
 from serving.shelf import Shelf
 
 _DAY_MS = 86_400_000
+_MOST_WEIGHT = 1e30  # a score of it is still a 32-bit number
 POOL = 4  # lists are spread over as many times their length
 
 
@@ -109,10 +110,11 @@ class RulesHere:
         return by_rule
 
     def weigh(self, score: Vector) -> Vector:
-        """The scores times the factors of all rules."""
+        """The scores times the factors of all rules, which together are at most ``_MOST_WEIGHT``."""
+        weight = np.ones(len(score))
         for factor in self.factors.values():
-            score = score * factor
-        return score
+            weight = np.clip(weight * factor, 1 / _MOST_WEIGHT, _MOST_WEIGHT)
+        return (score * weight).astype(np.float32)
 
     def hidden_by(self, item: Item) -> str | None:
         """The rule that keeps an item out of the list, as the catalogue knows it now."""

@@ -19,6 +19,7 @@ class Seen:
     item_ids: tuple[str, ...]
     is_click: bool
     known_at_ms: int
+    event_id: str
 
 
 @dataclass
@@ -26,12 +27,12 @@ class Impressions:
     """Written by the reader of the stream, read by requests. A click on an item starts its count anew."""
 
     most: int = MOST_IMPRESSIONS
-    _shown: OrderedDict[str, dict[str, set[int]]] = field(default_factory=OrderedDict)
+    _shown: OrderedDict[str, dict[str, dict[str, int]]] = field(default_factory=OrderedDict)  # person, item, event: known at
     _count: int = 0
     _lock: Lock = field(default_factory=Lock)
 
     def put(self, seen: Seen) -> None:
-        """Remember a list, once if it comes twice; an item that was clicked is not ignored any more."""
+        """Remember a list, once if its event comes twice, however late; an item that was clicked is ignored no more."""
         with self._lock:
             for person in seen.persons:
                 theirs = self._shown.setdefault(person, {})
@@ -40,18 +41,21 @@ class Impressions:
                     if seen.is_click:
                         self._count -= len(theirs.pop(item_id, ()))
                         continue
-                    times = theirs.setdefault(item_id, set())
-                    self._count += seen.known_at_ms not in times
-                    times.add(seen.known_at_ms)
+                    times = theirs.setdefault(item_id, {})
+                    self._count += seen.event_id not in times
+                    times.setdefault(seen.event_id, seen.known_at_ms)
+                if not theirs:  # clicks alone are nothing to remember anybody for
+                    del self._shown[person]
             while self._count > self.most:
                 _, oldest = self._shown.popitem(last=False)
                 self._count -= sum(map(len, oldest.values()))
 
     def ignored(self, persons: Iterable[str], since_ms: int) -> Counter[str]:
         """How often each item was shown to a person since then, and never clicked after; the ids are those of one person."""
-        times: dict[str, set[int]] = {}
+        events: dict[str, set[str]] = {}
         with self._lock:
             for person in persons:
                 for item_id, theirs in self._shown.get(person, {}).items():
-                    times.setdefault(item_id, set()).update(each for each in theirs if each >= since_ms)
-        return Counter({item_id: len(each) for item_id, each in times.items() if each})
+                    recent = (event_id for event_id, known_at_ms in theirs.items() if known_at_ms >= since_ms)
+                    events.setdefault(item_id, set()).update(recent)
+        return Counter({item_id: len(each) for item_id, each in events.items() if each})

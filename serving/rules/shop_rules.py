@@ -61,10 +61,14 @@ class RulesInUse:
 
     def look(self, versions: RuleVersions) -> None:
         """Take over a newer version, if there is one; one that cannot be read leaves the last good one."""
-        seen = versions.seen()
-        if seen == self._seen:
+        try:
+            seen = versions.seen()
+            if seen == self._seen:
+                return
+            read, self.problem = versions.in_use()
+        except OSError as error:  # of this shop's folder: every other shop is looked at after it
+            self._seen, self.problem = None, f"the folder of the rules cannot be read: {error}"
             return
-        read, self.problem = versions.in_use()
         if read is not None and (self._read is None or read.facts.version > self._read.facts.version):
             self.in_use, self._read = ShopRules(read.rules, read.facts.version), read
         self._seen = seen

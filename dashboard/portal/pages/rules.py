@@ -134,6 +134,7 @@ def _read(versions: RuleVersions, number: int) -> RuleVersion | None:
 def _draft(visit: PageVisit) -> list[Any]:
     try:
         draft = json.loads(visit.form.get("draft", "") or "[]")
+        json.dumps(draft, indent=1, ensure_ascii=False).encode()  # as the page shows it: half a character cannot be shown
     except (ValueError, RecursionError):
         raise BadRequest("The draft is not JSON: write a list of rules, such as [].") from None
     if isinstance(draft, dict):

@@ -110,3 +110,12 @@ def test_a_version_that_cannot_be_read_leaves_the_one_before(tmp_path: Path, dam
     assert problem is not None
     assert "000002.json" in problem
     assert versions.publish(rules(), "mei", NOW).facts.version == 3, "no number is given twice"
+
+
+def test_what_json_cannot_say_is_refused_in_words() -> None:
+    nested: list[Any] = []
+    for _ in range(3_000):
+        nested = [nested]
+    for value in (nested, [10**5000], [{"kind": "hide", "name": "\ud800", "items": {"brands": ["b"]}}]):
+        with pytest.raises(BadRules):
+            rules_of({"rules": value})

@@ -167,6 +167,11 @@ def test_intervals_that_a_held_out_window_finds_too_narrow_are_widened() -> None
     unknown = np.where(np.arange(99) < 80, np.nan, actual)
     assert widening(narrow, unknown) == widening(Predicted(*(each[80:] for each in narrow)), actual[80:])
     assert (Predicted(np.array([1.0]), np.array([2.0]), np.array([9.0])).widened(1).low == 0).all()
+    # Ten of a hundred came back of whom no draw had said so: no width holds them, and nobody else's becomes endless for it.
+    lost = np.arange(100) < 30
+    gone = Predicted(np.zeros(100), np.where(lost, 0.0, 4.0), np.where(lost, 0.0, 2.0))
+    assert widening(gone, np.where(np.arange(100) < 10, 1.0, np.where(lost, 0.0, 3.0))) == 0
+    assert widening(gone, np.where(np.arange(100) < 10, 1.0, np.where(lost, 0.0, 6.0))) == 1
 
 
 def test_values_of_a_shop() -> None:

@@ -213,3 +213,15 @@ def test_what_arrives_in_the_log_changes_what_is_explored(new_shop: Any) -> None
     assert after[0] > before[0] + 0.3
     assert after[1] < before[1]
     assert state.learnt_to_ms == AT_MS
+
+
+def test_what_is_remembered_is_bounded_by_its_items_and_not_by_its_events() -> None:
+    """A page's key is everybody's: two hundred made-up items an event are not two hundred times the memory."""
+    feedback = Feedback(most=10)
+    for number in range(5):
+        feedback.put(shown(number, [f"{number}-{place}" for place in range(4)]), None, ())
+    assert [event.event_id for event in feedback._events.values()] == [shown(number, []).event_id for number in (3, 4)]
+    feedback.put(shown(9, [f"j{place}" for place in range(200)]), None, ())
+    assert not feedback._events
+    feedback.put(shown(10, ["i"]), None, ())
+    assert len(feedback._events) == 1

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ from jishi.shops import Shop, Shops
 from jishi.tables import SILVER_EVENTS
 from models.algorithms.exploration import Belief
 from serving.api import make_app
-from serving.consents import Consents, read_choices
+from serving.catalogue import Version
+from serving.consents import Choice, Consents, read_choices
 from serving.engine import Engine
 from serving.exploring import SLOT
 from serving.log_records import Lateness
@@ -233,3 +235,25 @@ def test_the_same_arm_explores_the_same_item(tiny: Any) -> None:
     first = answers_to("u:1", [24, 25])
     assert first == answers_to("u:2", [28])
     assert len({answer.items[SLOT].item.item_id for answer in first}) > 2
+
+
+def test_of_two_who_write_a_choice_at_once_the_newer_stays() -> None:
+    """The lake's older choice is looked at while the log brings that the person forbids."""
+    consents = Consents()
+    others: list[Thread] = []
+
+    class Compared(Version):
+        def __eq__(self, other: object) -> bool:
+            if not others:
+                forbids = Choice("a", ("u:1",), False, Version(9, 9, "newest"))
+                others.append(Thread(target=consents.put, args=(forbids,)))
+                others[0].start()
+                others[0].join(0.1)
+            return tuple.__eq__(self, other)
+
+        __hash__ = Version.__hash__
+
+    consents.put(Choice("a", ("u:1",), True, Compared(1, 1, "")))
+    consents.put(Choice("a", ("u:1",), True, Version(2, 2, "")))
+    others[0].join()
+    assert not consents.allow("a", ["u:1"])

@@ -142,7 +142,7 @@ def test_an_answer_is_made_again_exactly(
         shop.acts = [LastAct(IDS[number], age) for number, age in sorted(acts, key=lambda act: act[1])]
         for seen in (IDS[:6], IDS[:4]):
             at_ms = int(datetime.now(UTC).timestamp() * 1000) - len(seen)
-            shop.state.impressions.put(Seen("a", ("u:1",), tuple(seen), is_click=False, known_at_ms=at_ms))
+            shop.state.impressions.put(Seen("a", ("u:1",), tuple(seen), is_click=False, known_at_ms=at_ms, event_id=f"{at_ms}"))
 
         def apply(some: list[tuple[int, dict[str, Any]]], at_ms: int) -> None:
             for place, (number, state) in enumerate(some):
@@ -261,6 +261,12 @@ def test_kept_items_come_back_as_they_were_and_old_ones_go(tiny: Any, tmp_path: 
     now_s = datetime.now(UTC).timestamp() + KEPT_S + 60
     kept.keep([Entry(JoinedItems(dict(items)))])
     assert not list((tmp_path / "kept").glob("*/*"))
+    (tmp_path / "kept" / "b").write_text("in the way")
+    again = JoinedItems(dict(items))
+    with pytest.raises(OSError, match="exists") as raised:
+        kept.keep([Entry(JoinedItems(dict(items)), "b"), Entry(again, "c")])
+    assert "kept/b" not in str(raised.value), "what is told of it on an open page names no shop"
+    assert items_then(tmp_path / "kept" / "c", again.id, 0) == (items, []), "one shop's disk is not another's"
 
 
 def test_a_release_that_is_gone_is_an_error_of_the_command(tmp_path: Path, tiny: Any) -> None:

@@ -57,6 +57,13 @@ def test_boosted_items_rise_and_buried_ones_come_last(shop: Any) -> None:
     assert [touch.effect for touch in answer.rules.touches(answer.items[-1].item)] == ["last"]
 
 
+def test_many_weights_of_one_item_stay_numbers(shop: Any) -> None:
+    """A hundred to the twentieth is more than a score can be, and nothing times that is not even one."""
+    answer = ask(shop, [{"kind": "boost", "items": {"item_ids": ["i3", "i29"]}, "factor": 100}] * 60, limit=30)
+    assert all(np.isfinite(one.score) for one in answer.items)
+    assert ids(answer)[:4] == numbered(3, 29, 0, 1)
+
+
 def test_a_pin_brings_an_item_that_the_release_does_not_know(shop: Any, tiny: Any) -> None:
     shop.catalogue.put(tiny.item("brand-new"))
     pin = {"kind": "pin", "item_id": "brand-new", "slot": 2}
@@ -99,25 +106,28 @@ def test_a_price_band_follows_the_page(shop: Any, tiny: Any) -> None:
 def test_what_was_shown_and_ignored_comes_last_until_it_is_clicked(shop: Any) -> None:
     impressions, me = Impressions(), ("u:me", "a:phone")
     for at_ms in (NOW_MS - 2, NOW_MS - 1, NOW_MS - 3 * DAY_MS):
-        impressions.put(Seen("a", me, ("i0", "i1"), False, at_ms))
-        impressions.put(Seen("a", me, ("i0", "i1"), False, at_ms))  # delivered twice
-    impressions.put(Seen("a", ("u:other",), ("i2",), False, NOW_MS))
+        for later_ms in (0, 1, 5_000):  # delivered thrice, the last time after a pause
+            impressions.put(Seen("a", me, ("i0", "i1"), False, at_ms + later_ms, f"e{at_ms}"))
+    impressions.put(Seen("a", ("u:other",), ("i2",), False, NOW_MS, "e"))
     cap = {"kind": "frequency_cap", "shown": 2, "days": 1}
     assert ids(ask(shop, [cap], impressions, persons=me, limit=30)) == numbered(*range(2, 30), 0, 1)
     assert "i0" not in ids(ask(shop, [cap | {"outside": "out"}], impressions, persons=me, limit=30))
     assert ids(ask(shop, [cap | {"shown": 3}], impressions, persons=me, limit=2)) == numbered(0, 1)
     assert ids(ask(shop, [cap | {"shown": 3, "days": 7}], impressions, persons=me, limit=2)) == numbered(2, 3)
     assert ids(ask(shop, [cap], impressions, persons=("u:stranger",), limit=2)) == numbered(0, 1)
-    impressions.put(Seen("a", me, ("i0",), True, NOW_MS))
+    impressions.put(Seen("a", me, ("i0",), True, NOW_MS, "c"))
     assert ids(ask(shop, [cap], impressions, persons=me, limit=30)) == numbered(0, *range(2, 30), 1)
 
 
 def test_impressions_are_bounded_and_who_saw_nothing_for_longest_goes_first() -> None:
     impressions = Impressions(most=4)
     for number, person in enumerate(["u:1", "u:2", "u:1", "u:3"]):
-        impressions.put(Seen("a", (person,), ("i", f"j{number}"), False, number))
+        impressions.put(Seen("a", (person,), ("i", f"j{number}"), False, number, f"e{number}"))
     assert impressions.ignored(["u:2"], 0) == Counter()
     assert impressions.ignored(["u:3"], 0) == Counter({"i": 1, "j3": 1})
+    for number in range(10):
+        impressions.put(Seen("a", (f"u:clicks {number}",), ("i",), True, number, f"c{number}"))
+    assert len(impressions._shown) <= 2, "who only clicks takes no room"
 
 
 def test_margin_and_age_weigh_only_where_they_are_known(shop: Any, tiny: Any) -> None:
@@ -142,6 +152,13 @@ def test_a_share_of_new_items_takes_the_weakest_places(shop: Any, tiny: Any) -> 
     assert ids(answer) == numbered(*range(8), 27, 28)
     hidden = [{"kind": "new_items", "share": 0.2}, {"kind": "hide", "items": {"item_ids": ["i27", "i29"]}}]
     assert ids(ask(shop, hidden, limit=10)) == numbered(*range(9), 28)
+    many = tiny.newcomers(np.arange(20, 30), Belief(np.ones(10), np.full(10, 9.0)))
+    shop.model.newcomers = many
+    share = [{"kind": "new_items", "share": 0.28}]  # 0.28 of 25 is 7.000000000000001
+    assert sum(item in numbered(*range(20, 30)) for item in ids(ask(shop, share, limit=25))) == 7
+    buried = [{"kind": "new_items", "share": 0.5}, {"kind": "bury", "items": {"item_ids": numbered(*range(1, 8))}}]
+    few = [*buried, {"kind": "hide", "items": {"item_ids": numbered(*range(8, 28))}}]
+    assert ids(ask(shop, few, limit=10)) == ["i0", "i28", "i29", *numbered(*range(1, 8))], "what is buried stays behind"
 
 
 def test_diversity_brings_other_categories_and_keeps_the_best_first(shop: Any) -> None:
@@ -185,6 +202,16 @@ def test_exploring_keeps_off_what_is_pinned_and_hidden(shop: Any, tiny: Any) -> 
         assert "i27" not in ids(answer)
         explored += decision is not None and decision.item is not None
     assert explored
+    buried = here(shop, request, [{"kind": "bury", "items": {"item_ids": ["i27", "i28"]}}])
+    answer = recommend(request, shop.shelf, shop.catalogue, lambda *_: (), rules=buried)
+    for seed in range(20):
+        _, decision = explore(answer, request, shop.shelf, shop.catalogue, Exploration(), np.random.default_rng(seed))
+        assert decision is None
+        fresh = Exploration()
+        fresh.use(shop.model)
+        _, decision = explore(answer, request, shop.shelf, shop.catalogue, fresh, np.random.default_rng(seed))
+        assert decision is not None
+        assert decision.item is None, "the fifth place is not behind all others"
     pinned = here(shop, request, [{"kind": "pin", "item_id": "i15", "slot": SLOT + 1}])
     answer = recommend(request, shop.shelf, shop.catalogue, lambda *_: (), rules=pinned)
     assert explore(answer, request, shop.shelf, shop.catalogue, exploration, np.random.default_rng(1)) == (answer, None)
@@ -259,7 +286,7 @@ def test_whatever_the_rules_the_guard_and_what_is_hidden_hold(
         shop.catalogue.put(replace(item, stock=stock, category=category, version=Version(9, 9, "")))
     impressions = Impressions()
     for place, each in enumerate(seen):
-        impressions.put(Seen("a", ("p",), (each,), False, NOW_MS - place))
+        impressions.put(Seen("a", ("p",), (each,), False, NOW_MS - place, f"e{place}"))
     request = Request("a", "item" if item_id else "home", limit, persons, item_id)
     on = here(shop, request, [*rules, *pins], impressions)
     answer = recommend(request, shop.shelf, shop.catalogue, lambda *_: (), rules=on)

@@ -90,11 +90,11 @@ def test_what_a_record_says_was_seen() -> None:
     shown = list_event_of(record("recommendation_shown", item_ids=["i1", "i2"]), at_ms, lateness)
     assert shown is not None
     assert shown[0] == ListEvent("e", "a", "r", "u:7", (("i1", 0), ("i2", 1)), False, at_ms)
-    assert shown[1] == Seen("a", ("u:7", "a:phone"), ("i1", "i2"), False, at_ms)
+    assert shown[1] == Seen("a", ("u:7", "a:phone"), ("i1", "i2"), False, at_ms, "e")
     clicked = list_event_of(record("recommendation_clicked", item_id="i1", position=3), at_ms, lateness)
     assert clicked is not None
     assert clicked[0] == ListEvent("e", "a", "r", "u:7", (("i1", 3),), True, at_ms)
-    assert clicked[1] == Seen("a", ("u:7", "a:phone"), ("i1",), True, at_ms)
+    assert clicked[1] == Seen("a", ("u:7", "a:phone"), ("i1",), True, at_ms, "e")
     assert list_event_of(record("item_viewed", item_id="i1"), at_ms, lateness) is None
 
 
@@ -132,3 +132,16 @@ class LoggedAct(NamedTuple):
     def timestamp(self) -> tuple[int, int]:
         """Kind and time, as Kafka tells them."""
         return 1, self.at_ms
+
+
+def test_a_folder_that_cannot_be_read_concerns_its_shop_alone(api: Any) -> None:
+    folder = api.engine.paths.rules / "a"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.symlink_to(folder)  # a loop: no permission of whoever runs this opens it
+    api.engine.watcher.look()
+    assert "cannot be read" in api.get("/v1/shops/a/readiness").json()["rules_problem"]
+    folder.unlink()
+    publish(api, HIDE)
+    api.engine.watcher.look()
+    readiness = api.get("/v1/shops/a/readiness").json()
+    assert (readiness["rules"], readiness.get("rules_problem")) == (1, None)

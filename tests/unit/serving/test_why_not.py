@@ -12,6 +12,7 @@ from jishi.rules.complaints import rules_of
 from jishi.rules.versions import RuleVersions
 from serving.catalogue import Version
 from serving.recent import LastAct
+from serving.request import Request
 
 RULES = [
     {"kind": "hide", "name": "no tea", "items": {"item_ids": ["i10"]}},
@@ -78,3 +79,11 @@ def test_full_explanation_names_sources_and_the_features_used(ruled: Any) -> Non
         assert each["score"] == pytest.approx(sum(each["explain"]["sources"].values()), abs=1e-5)
     plain = ruled.get(limit=3, user_id="u-skirts").json()
     assert not {"explain", "why_not"} & (plain.keys() | plain["items"][0].keys())
+
+
+def test_a_release_that_came_since_has_no_say(ruled: Any, tiny: Any) -> None:
+    engine, request = ruled.engine, Request("a", "home", 3)
+    answer = engine.answer(request, "r")
+    engine.states.of("a").use_release(tiny.model(["i12"], {}), 0.0)
+    why = engine.why_not("i12", request, answer)
+    assert (why.code, why.rank) == ("below_limit", 9)

@@ -67,7 +67,7 @@ def test_what_a_draft_cannot_be_is_told_and_kept(twins: TwinShops) -> None:
         assert answer.status_code == 400
         assert "rules.0.slot of &#34;first&#34;: Input should be greater than or equal to 1" in answer.text
         assert draft_of(answer.text) == [PIN | {"slot": 0}]
-    for draft in ("{", "7", '"x"'):
+    for draft in ("{", "7", '"x"', '["\\ud800"]', "[" * 2_000 + "]" * 2_000):
         assert "The draft is not JSON" in post(twins.client(), f"{URL}/preview", draft=draft, after="0").text
     for field, value in (("number", "many"), ("price_to", "cheap"), ("kind", "sofa")):
         assert post(twins.client(), f"{URL}/preview", draft="[]", after="0", **ADDED | {field: value}).status_code == 400

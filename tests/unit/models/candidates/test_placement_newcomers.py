@@ -21,7 +21,7 @@ from models.release.candidate_evaluation import evaluate_candidate
 from models.release.gate import gate
 from models.release.registry import publish
 from models.release.serving_index import Release
-from models.training.newcomers import PRIOR_STRENGTH, read_facts
+from models.training.newcomers import MOST_NEW, PRIOR_STRENGTH, newest_of, read_facts
 from models.training.train import train
 from serving.judge import judge_served
 from tests.lake import newest, record
@@ -122,6 +122,15 @@ def test_the_nearest_new_item_is_of_the_persons_kind(release: Release) -> None:
         assert near is not None
         assert release.item_ids[int(near[0])] == f"n-{KINDS[person % 2]}"
     assert release.newcomers_near("a stranger") is None
+
+
+def test_of_a_catalogue_that_is_all_new_the_newest_are() -> None:
+    listed_at = np.array(["2026-09-01", "NaT", "2026-09-03", "2026-09-02", "2026-09-03"], dtype="datetime64[us]")
+    is_new = np.array([True, False, True, True, True])
+    assert newest_of(is_new, listed_at, 2).tolist() == [False, False, True, False, True]
+    assert newest_of(is_new, listed_at, 3).tolist() == [False, False, True, True, True]
+    assert newest_of(is_new, listed_at).tolist() == is_new.tolist()
+    assert newest_of(np.ones(100_000, dtype=np.bool_), np.full(100_000, listed_at[0])).sum() == MOST_NEW
 
 
 def test_without_new_items_there_are_none(tmp_path: Path) -> None:
