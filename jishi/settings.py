@@ -50,9 +50,19 @@ class Settings(BaseSettings):
     superset_port: int = Field(18085, description="port of the dashboard")
     portal_port: int = Field(18087, description="port of the merchant's portal")
     superset_url: str = Field("", description="the dashboard's address as browsers know it; empty: http://HOST:SUPERSET_PORT")
+    collector_url: str = Field(
+        "", description="the event intake's address as browsers know it; empty: http://HOST:COLLECTOR_PORT"
+    )
     portal_url: str = Field("", description="the portal's address as browsers know it; empty: http://HOST:PORTAL_PORT")
     docs_port: int = Field(18086, description="port of the static pages: dictionary, dbt docs, notebooks")
     jupyter_port: int = Field(18088, description="port of Jupyter while jishi notebook runs")
+
+    storefront_keys: str = Field(
+        "", description="track keys of the shops that show everybody a storefront to try, comma separated; empty: none does"
+    )
+    storefront_shoppers: str = Field(
+        "", description="user ids of made-up shoppers that visitors of a storefront may be, comma separated; never a real one's"
+    )
 
     smtp_host: str = Field("", description="mail server of digests and alerts; empty: no mail is sent")
     smtp_port: int = Field(587, description="port of the mail server")
@@ -106,6 +116,11 @@ class Settings(BaseSettings):
     def superset_address(self) -> str:
         """Where browsers find Superset, without a slash at the end."""
         return self.superset_url.rstrip("/") or f"http://{self.host}:{self.superset_port}"
+
+    @property
+    def collector_address(self) -> str:
+        """Where browsers find the event intake, without a slash at the end."""
+        return self.collector_url.rstrip("/") or f"http://{self.host}:{self.collector_port}"
 
     @property
     def portal_address(self) -> str:

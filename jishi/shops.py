@@ -90,6 +90,11 @@ class Shop(BaseModel):
     quiet_hours: QuietHours | None = None
     keys: list[Key] = Field(default_factory=list)
 
+    def has_key(self, text: str, right: Right) -> bool:
+        """Whether the text is one of the shop's keys with this right. Compares in constant time."""
+        digest = _sha256(text)
+        return any(hmac.compare_digest(key.sha256, digest) and key.right == right for key in self.keys)
+
     @field_validator("time_zone")
     @classmethod
     def _is_known_zone(cls, value: str) -> str:

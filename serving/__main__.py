@@ -15,6 +15,7 @@ from jishi.paths import Paths
 from jishi.settings import get_settings
 from serving.api import make_app
 from serving.engine import Engine
+from serving.storefront.doors import Storefronts
 
 
 def main() -> int:
@@ -39,7 +40,7 @@ def main() -> int:
     # uvicorn ends by raising the signal that stopped it once more; a stop that was asked for is no failure.
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: None)
-    app = make_app(Engine.of(settings, Paths.of(settings)))
+    app = make_app(Engine.of(settings, Paths.of(settings)), Storefronts.of(settings))
     print(f"serving: http://{settings.host}:{settings.serving_port}/docs", flush=True)
     uvicorn.run(app, host=settings.host, port=settings.serving_port, log_level="warning", access_log=False)
     return 1 if died.is_set() else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -20,7 +19,7 @@ from jishi import __version__
 from jishi.placements import ListPlacement
 from serving import batch, category_order, preview
 from serving.access import REQUEST_ID, RESPONSES, allowed_shop, engine_of, persons_named
-from serving.answers import ErrorBody, RecommendationsOut, answer_out
+from serving.answers import ErrorBody, RecommendationsOut
 from serving.docs import add_docs
 from serving.engine import Engine
 from serving.explained import Explain
@@ -29,6 +28,9 @@ from serving.item_filter import ItemFilter
 from serving.readiness import readiness, shop_readiness
 from serving.recommend import CatchingUp, NoRelease
 from serving.request import Request
+from serving.respond import respond
+from serving.storefront.doors import Storefronts
+from serving.storefront.routes import add_storefront
 
 _RETRY_AFTER_S = 5
 NO_RELEASE = (
@@ -46,8 +48,8 @@ _RESPONSES = RESPONSES | {200: {"headers": {REQUEST_ID: _REQUEST_ID_HEADER}}}
 _ROUTES = APIRouter()
 
 
-def make_app(engine: Engine) -> FastAPI:
-    """The application on an engine, which it starts and stops."""
+def make_app(engine: Engine, storefronts: Storefronts | None = None) -> FastAPI:
+    """The application on an engine, which it starts and stops, with the storefronts that are open, if any is."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -74,6 +76,8 @@ def make_app(engine: Engine) -> FastAPI:
     app.include_router(_ROUTES)
     for part in (batch, category_order, preview):
         app.include_router(part.ROUTES)
+    if storefronts is not None:
+        add_storefront(app, storefronts)
     return app
 
 
@@ -141,19 +145,13 @@ def recommendations(
     if placement == "item" and item_id is None:
         message = "placement item needs the item of the page"
         raise RequestValidationError([{"type": "missing", "loc": ("query", "item_id"), "msg": message}])
-    request_id = uuid.uuid4().hex
     persons = persons_named(user_id, anonymous_id)
     cart = tuple(dict.fromkeys(cart_item_id or ()))
     paid = tuple(dict.fromkeys(order_item_id or ()))
     asked = Request(shop_id, placement, limit, persons, item_id, cart, paid, exclude_purchased)
     asked = replace(asked, only=only, excluded=tuple(exclude_item_id or ()))
     asked = asked if personalised else asked.of_nobody()
-    answer = engine_of(http).answer(asked, request_id, order_id)
-    http.state.served_by = answer.served_by
-    response.headers[REQUEST_ID] = request_id
-    response.headers["Cache-Control"] = "no-store"
-    why = None if why_not is None else engine_of(http).why_not(why_not, asked, answer)
-    return answer_out(shop_id, placement, answer, explains=explain == "full", why=why)
+    return respond(http, response, asked, order_id=order_id, explains=explain == "full", why_not=why_not)
 
 
 @_ROUTES.get(
@@ -194,8 +192,9 @@ async def _measure(http: HttpRequest, call_next: Callable[[HttpRequest], Awaitab
         status = response.status_code
         return response
     finally:
-        if http.url.path.startswith("/v1/") and not http.url.path.endswith(("/readiness", "/rules/preview")):
-            served_by = getattr(http.state, "served_by", "")
+        served_by = getattr(http.state, "served_by", "")
+        is_of_api = http.url.path.startswith("/v1/") and not http.url.path.endswith(("/readiness", "/rules/preview"))
+        if is_of_api or served_by:  # a storefront's lists too
             engine_of(http).metrics.count(status, served_by, time.perf_counter() - started)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -11,10 +10,11 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from jishi.rules.selection import ItemId, Selection
-from serving.access import REQUEST_ID, RESPONSES, allowed_shop, engine_of, persons_named
-from serving.answers import RecommendationsOut, answer_out
+from serving.access import RESPONSES, allowed_shop, persons_named
+from serving.answers import RecommendationsOut
 from serving.item_filter import ItemFilter
 from serving.request import Request
+from serving.respond import respond
 
 ROUTES = APIRouter()
 MOST_ITEMS = 1_000
@@ -48,9 +48,4 @@ def category_order(
     persons = persons_named(page.user_id, page.anonymous_id)
     only = ItemFilter(Selection(item_ids=given))
     asked = Request(shop_id, "category", len(given), persons, only=only, category=page.category)
-    request_id = uuid.uuid4().hex
-    answer = engine_of(http).answer(asked if page.personalised else asked.of_nobody(), request_id)
-    http.state.served_by = answer.served_by
-    response.headers[REQUEST_ID] = request_id
-    response.headers["Cache-Control"] = "no-store"
-    return answer_out(shop_id, "category", answer)
+    return respond(http, response, asked if page.personalised else asked.of_nobody())

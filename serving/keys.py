@@ -36,6 +36,10 @@ class ReadKeys:
         """Registered shops, sorted."""
         return sorted(self._shops.shops)
 
+    def shop(self, shop_id: str) -> Shop | None:
+        """A registered shop; None for any other id."""
+        return self._shops.shops.get(shop_id)
+
     def zone_of(self, shop_id: str) -> str:
         """The time zone of a shop; UTC for one that is not registered."""
         shop = self._shops.shops.get(shop_id)

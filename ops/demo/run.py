@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from ops.demo.airflow_api import FINISHED, AirflowApi, TaskState
 from ops.demo.drain import wait_until_archived
 from ops.demo.options import JOURNEY, STEPS, DemoFailed, DemoOptions, DemoShop
 from ops.demo.processes import DemoJob, beside, part, run, run_together
-from ops.demo.tenants import Keys, invitation, register
+from ops.demo.tenants import Keys, invitation, register, storefronts
 from ops.parts import giving_way
 from ops.state import NotOurState, claim, empty
 
@@ -92,6 +93,8 @@ class Demo:
         if not self.options.keep:
             empty(self.paths.var)
         self.keys = register(self.paths, self.options.shops)
+        for name, value in storefronts(self.keys).items():  # every process of the platform gets them from here
+            os.environ.setdefault(name, value)
 
     def _platform_and_history(self) -> None:
         jobs = [DemoJob("platform up", [sys.executable, "-m", "ops.cli", "up"], self._log("up"))]
@@ -220,6 +223,7 @@ class Demo:
             "portal": f"{base}:{self.settings.portal_port}/",
             "dashboard": f"{base}:{self.settings.superset_port}/superset/dashboard/jishi-today/",
             "recommendation_api": f"{base}:{self.settings.serving_port}/docs",
+            "storefront": f"{base}:{self.settings.serving_port}/storefront/{self._about}",
             "airflow": f"{base}:{self.settings.airflow_port}/",
             "flink": f"{base}:{self.settings.flink_port}/",
             "dictionary": f"{base}:{docs}/dictionary/",

@@ -14,6 +14,8 @@ from jishi.shops import Right, Shop, Shops
 from ops.demo.options import JOURNEY, SIMULATED, DemoFailed
 from ops.demo.processes import part
 
+SHOPPERS = 20  # first users of each simulated shop; the storefront shows those who have bought
+
 
 @dataclass(frozen=True)
 class Keys:
@@ -21,6 +23,7 @@ class Keys:
 
     write: str
     read: str
+    track: str
 
 
 def register(paths: Paths, shop_ids: tuple[str, ...]) -> dict[str, Keys]:
@@ -30,7 +33,7 @@ def register(paths: Paths, shop_ids: tuple[str, ...]) -> dict[str, Keys]:
     if paths.client_keys_file.exists():
         known = json.loads(paths.client_keys_file.read_text())
     simulated = {shop.shop_id: shop for shop in SIMULATED}
-    rights: tuple[Right, ...] = ("write", "read")
+    rights: tuple[Right, ...] = ("write", "read", "track")
     for shop_id in shop_ids:
         if shop_id == JOURNEY:
             shops.add(Shop(shop_id=JOURNEY, name="Complete Journey (2017)", time_zone="UTC", currency="USD"))
@@ -45,6 +48,14 @@ def register(paths: Paths, shop_ids: tuple[str, ...]) -> dict[str, Keys]:
     write_json(paths.client_keys_file, known)
     os.chmod(paths.client_keys_file, 0o600)
     return {shop_id: Keys(**known[shop_id]) for shop_id in shop_ids}
+
+
+def storefronts(keys: dict[str, Keys]) -> dict[str, str]:
+    """Variables that open the storefronts of the shops, with simulated shoppers whom a visitor may be."""
+    return {
+        "JISHI_STOREFRONT_KEYS": ",".join(each.track for each in keys.values()),
+        "JISHI_STOREFRONT_SHOPPERS": ",".join(f"u{number:05d}" for number in range(SHOPPERS)),
+    }
 
 
 def invitation(paths: Paths, shop_id: str) -> str:

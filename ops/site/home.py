@@ -88,6 +88,15 @@ def _cards(settings: Settings, paths: Paths) -> list[str]:
             Words("文档与试用", "documentation, with a form to try it"),
         ),
         _card(
+            _url(settings, settings.serving_port, "/storefront"),
+            settings.serving_port,
+            Words("试用店面", "Storefront"),
+            Words(
+                "点一点，看列表与理由的变化；由 JISHI_STOREFRONT_KEYS 开放",
+                "click and see lists change; JISHI_STOREFRONT_KEYS opens it",
+            ),
+        ),
+        _card(
             _url(settings, live, "/v1/live"),
             live,
             Words("实时事件", "Live events"),

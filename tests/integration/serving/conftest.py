@@ -117,13 +117,24 @@ class Platform:
 
 @pytest.fixture
 def platform(tmp_path: Path) -> Platform:
+    return _platform_in(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    """One for all tests of a module."""
+    return _platform_in(tmp_path_factory.mktemp("shared"))
+
+
+def _platform_in(folder: Path) -> Platform:
     platform_paths = Paths.of(get_settings())
     fetch_jars(platform_paths)
     port = free_port()
     settings = Settings(
-        var=tmp_path / "var",
+        var=folder / "var",
         kafka_bootstrap=f"127.0.0.1:{port}",
         serving_port=free_port(),
+        collector_port=free_port(),
         _env_file=None,  # type: ignore[call-arg]
     )
     paths = Paths.of(settings)

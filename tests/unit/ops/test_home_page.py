@@ -51,7 +51,12 @@ def test_every_part_and_page_is_there_in_both_languages(tmp_path: Path, host: st
     text = write_home(settings, paths).read_text(encoding="utf-8")
     page = Page(text)
     assert f"http://{host}:4001/superset/dashboard/jishi-today/" in page.links
-    assert {f"http://{host}:18081/docs", f"http://{host}:18080/v1/live", f"http://{host}:18084/"} <= set(page.links)
+    assert {
+        f"http://{host}:18081/docs",
+        f"http://{host}:18081/storefront",
+        f"http://{host}:18080/v1/live",
+        f"http://{host}:18084/",
+    } <= set(page.links)
     assert "/notebooks/sales & more.html" in page.links
     assert all(re.match(rf"http://{host}:\d+/|/", link) for link in page.links)
     assert not re.search(r"(?<!href=\")https?://(?!10\.1\.2\.3|127\.0\.0\.1)", text)

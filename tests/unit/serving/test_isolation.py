@@ -15,7 +15,11 @@ from jishi.settings import Settings
 from jishi.shops import Shop, Shops
 from serving.api import make_app
 from serving.engine import Engine
+from serving.storefront import routes
+from serving.storefront.doors import Storefronts
+from serving.storefront.rate_limit import RateLimit
 
+FILES = [file for file in (Path(routes.__file__).parent / "files").iterdir() if file.suffix != ".html"]
 PLAIN, TWIN, NOBODYS = "plain", "twin", "nobody-has-this-shop"
 CANARY, PRICE = "CANARY", 98765
 ALL = "placement=home&user_id=mei&limit=100"
@@ -29,6 +33,24 @@ MATRIX: dict[str, tuple[bool, list[str]]] = {
     **{f"/v1/shops/{{shop_id}}/{name}": (True, [""]) for name in ("rules/preview", "category-order", "recommendations/batch")},
     **{path: (False, [""]) for path in ("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs")},
     **{f"/docs/{name}": (False, [""]) for name in ("docs.css", "docs.js")},
+}
+# Public, of the shops that an operator opened: here the plain one's.
+STOREFRONT: dict[str, list[str]] = {
+    "/storefront": [""],
+    **{f"/storefront-files/{file.name}": [""] for file in FILES},
+    "/storefront/{shop_id}": [""],
+    "/storefront/{shop_id}/shop": [""],
+    "/storefront/{shop_id}/item": ["item_id=i1", "item_id=none", ""],
+    "/storefront/{shop_id}/recommendations": [
+        "user_id=mei",
+        "user_id=somebody",
+        "placement=item&item_id=i1&why_not=i2",
+        "placement=cart&cart_item_id=i1",
+        "placement=after_payment&order_item_id=i1",
+        "personalised=false",
+        "limit=0",
+    ],
+    "/storefront/{shop_id}/category": ["category=plain", f"category={CANARY}", ""],
 }
 BODIES: dict[str, list[dict[str, Any]]] = {  # of the routes that are posted to
     "/v1/shops/{shop_id}/rules/preview": [
@@ -53,6 +75,7 @@ class TwinServing:
             self.keys[shop_id] = shops.issue_key(shop_id, "read")
         self.keys |= {"writes": shops.issue_key(PLAIN, "write"), "run out": shops.issue_key(PLAIN, "read")}
         shops.revoke_key(shops.get(PLAIN).keys[-1].key_id)
+        tracks = {shop_id: shops.issue_key(shop_id, "track") for shop_id in (PLAIN, TWIN)}
         self.keys["forged"] = f"{self.keys[TWIN]}"[:-4] + "0000"
         shops.save(paths.shops_file)
         self.engine = Engine.of(settings, paths)
@@ -74,7 +97,9 @@ class TwinServing:
             state = self.engine.states.of(shop_id)
             state.use_snapshot({item.item_id: item for item in items})
             state.use_release(model, published_at=0.0)
-        self.client = TestClient(make_app(self.engine), raise_server_exceptions=False)
+        never = RateLimit(1e9, 1e9)
+        doors = Storefronts((tracks[PLAIN],), ("mei",), "http://collector.example", never, never)
+        self.client = TestClient(make_app(self.engine, doors), raise_server_exceptions=False)
 
     def ask(self, path: str, key: str, shop_id: str = PLAIN) -> list[Any]:
         """All requests of a route."""
@@ -83,7 +108,8 @@ class TwinServing:
         address = path.replace("{shop_id}", shop_id)
         if path in BODIES:
             return [self.client.post(address, json=body, headers=headers) for body in BODIES[path]]
-        return [self.client.get(f"{address}?{query}", headers=headers) for query in MATRIX[path][1]]
+        queries = STOREFRONT[path] if path in STOREFRONT else MATRIX[path][1]
+        return [self.client.get(f"{address}?{query}", headers=headers) for query in queries]
 
 
 @pytest.fixture(scope="module")
@@ -97,10 +123,10 @@ def is_foreign(answer: Any) -> bool:
 
 def test_the_matrix_holds_every_route(serving: TwinServing) -> None:
     app: Any = serving.client.app
-    routes = list(_routes(app.routes))
-    assert {route.path for route in routes} == MATRIX.keys()
-    assert {route.path for route in routes if "POST" in route.methods} == BODIES.keys()
-    assert {method for route in routes for method in route.methods} <= {"GET", "HEAD", "POST"}
+    found = list(_routes(app.routes))
+    assert {route.path for route in found} == MATRIX.keys() | STOREFRONT.keys()
+    assert {route.path for route in found if "POST" in route.methods} == BODIES.keys()
+    assert {method for route in found for method in route.methods} <= {"GET", "HEAD", "POST"}
 
 
 @pytest.mark.parametrize("path", MATRIX)
@@ -115,6 +141,19 @@ def test_no_key_opens_a_byte_of_the_twin(serving: TwinServing, path: str) -> Non
         for twins, nobodys in zip(answers[TWIN], answers[NOBODYS], strict=True):
             assert _same(twins, TWIN) == _same(nobodys, NOBODYS), "whether the shop exists can be told"
         assert any(answer.is_success for answer in answers[PLAIN]) == (key == PLAIN), key
+
+
+@pytest.mark.parametrize("path", STOREFRONT)
+def test_no_key_opens_the_storefront_of_the_twin(serving: TwinServing, path: str) -> None:
+    for key in serving.keys:
+        answers = {shop_id: serving.ask(path, key, shop_id) for shop_id in (PLAIN, TWIN, NOBODYS)}
+        assert not [answer.text for of_shop in answers.values() for answer in of_shop if is_foreign(answer)], key
+        assert answers[PLAIN][0].is_success, answers[PLAIN][0].text
+        if "{shop_id}" in path:
+            assert all(answer.status_code in (404, 422) for answer in answers[TWIN]), key
+            assert answers[TWIN][0].status_code == 404
+        for twins, nobodys in zip(answers[TWIN], answers[NOBODYS], strict=True):
+            assert _same(twins, TWIN) == _same(nobodys, NOBODYS), "whether the shop exists can be told"
 
 
 def test_the_twins_own_key_shows_the_canaries(serving: TwinServing) -> None:
