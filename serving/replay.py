@@ -253,7 +253,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("request_id", help="X-Request-ID of the answer")
     parser.add_argument("--without-rule", action="append", default=[], metavar="NAME", help="leave out a rule; may repeat")
     chosen = parser.parse_args(arguments)
-    paths, console = Paths.of(get_settings()), Console(width=None if sys.stdout.isatty() else 150)
+    paths, console = Paths.of(get_settings()), Console(width=None if sys.stdout.isatty() else 150, markup=False)
     try:
         entry = find_decision(paths.served_decisions, chosen.request_id)
         result = replay(entry, paths, without_rules=chosen.without_rule)

@@ -66,7 +66,7 @@ def recommend(
         price = shown(row["unit_price_minor"], row["currency"])
         reason = f"{row['reason']['zh']} · {row['reason']['en']}"
         table.add_row(str(position), row["item_id"], row["title"], row["category"], price, f"{row['score']:.3f}", reason)
-    Console().print(table)
+    Console(markup=False).print(table)
     if "why_not" in payload:
         print(f"{payload['why_not']['item_id']}: {payload['why_not']['zh']} · {payload['why_not']['en']}")
 

@@ -158,14 +158,14 @@ def _print_history(versions: RuleVersions) -> None:
         table.add_row(
             str(number), f"{facts.published_at:%Y-%m-%d %H:%M} UTC", facts.published_by, str(len(version.rules.rules)), note
         )
-    Console().print(table)
+    Console(markup=False).print(table)
 
 
 def _print_preview(answer: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console(markup=False)
     lists = Table("#", "as it is", "as it would be", "rules")
     before, after = answer["before"]["items"], answer["after"]["items"]
     for place in range(max(len(before), len(after))):
