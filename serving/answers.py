@@ -69,8 +69,8 @@ class ErrorBody(BaseModel):
     """What went wrong, for a machine and for a person."""
 
     code: str = Field(
-        description="unauthorised, foreign_shop, bad_parameter, no_release, catching_up, not_found, method_not_allowed or "
-        "internal",
+        description="unauthorised, foreign_shop, bad_parameter, too_many_bytes, no_release, catching_up, not_found, "
+        "method_not_allowed or internal",
         examples=["bad_parameter"],
     )
     field: str | None = Field(None, description="the parameter to mend", examples=["limit"])

@@ -20,6 +20,7 @@ from jishi.placements import ListPlacement
 from serving import batch, category_order, preview
 from serving.access import REQUEST_ID, RESPONSES, allowed_shop, engine_of, persons_named
 from serving.answers import ErrorBody, RecommendationsOut
+from serving.body_limit import BodyLimit
 from serving.docs import add_docs
 from serving.engine import Engine
 from serving.explained import Explain
@@ -72,6 +73,7 @@ def make_app(engine: Engine, storefronts: Storefronts | None = None) -> FastAPI:
     app.add_exception_handler(NoRelease, _on_no_release)
     app.add_exception_handler(CatchingUp, _on_catching_up)
     app.add_exception_handler(Exception, _on_fault)
+    app.add_middleware(BodyLimit)
     app.middleware("http")(_measure)
     app.include_router(_ROUTES)
     for part in (batch, category_order, preview):

@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from errno import ENOSPC
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -68,8 +69,7 @@ class JoinedItems:
             folder.mkdir(parents=True, exist_ok=True)
             if items is not None:
                 _write_items(folder / f"{self.id}.items.jsonl.gz", items)
-            with (folder / f"{self.id}.changes.jsonl").open("ab") as file:
-                file.write(b"".join(map(_line, pending)))
+            _append(folder / f"{self.id}.changes.jsonl", b"".join(map(_line, pending)))
         except OSError:
             with self._lock:
                 self.items, self._pending = items, pending + self._pending
@@ -132,6 +132,15 @@ class KeptCatalogues:
             if self.now_s() - items.stat().st_mtime > KEPT_S:
                 items.unlink()
                 items.with_name(items.name.replace(".items.jsonl.gz", ".changes.jsonl")).unlink(missing_ok=True)
+
+
+def _append(target: Path, lines: bytes) -> None:
+    """All of the lines or none: what a full disk took of them is cut off. Raises OSError."""
+    with target.open("ab", buffering=0) as file:
+        size = file.tell()
+        if (written := file.write(lines)) < len(lines):
+            file.truncate(size)
+            raise OSError(ENOSPC, f"no space for {len(lines) - written} bytes", str(target))
 
 
 def _write_items(target: Path, items: Mapping[str, Item]) -> None:

@@ -147,8 +147,10 @@ CHINESE = {
     "sentence for shoppers, Chinese": "给顾客看的理由，中文",
     "sentence for shoppers, English": "给顾客看的理由，英文",
     "the item that was the cause, where there is one": "引出这条推荐的商品（如果有）",
-    "unauthorised, foreign_shop, bad_parameter, no_release, catching_up, not_found, method_not_allowed or internal": (
-        "unauthorised、foreign_shop、bad_parameter、no_release、catching_up、not_found、method_not_allowed 或 internal"
+    "unauthorised, foreign_shop, bad_parameter, too_many_bytes, no_release, catching_up, not_found, "
+    "method_not_allowed or internal": (
+        "unauthorised、foreign_shop、bad_parameter、too_many_bytes、no_release、catching_up、not_found、"
+        "method_not_allowed 或 internal"
     ),
     "the parameter to mend": "需要修改的参数",
     "one sentence with the fix": "一句话，说明如何修改",

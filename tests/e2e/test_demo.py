@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import time
 import uuid
@@ -15,9 +16,10 @@ from typing import Any
 import duckdb
 import httpx
 import pytest
+from playwright.sync_api import sync_playwright
 
 from dashboard.admin import admin_password_file
-from dashboard.screenshot import LoginRefused, capture
+from dashboard.screenshot import CHROMIUM_FLAGS, LoginRefused, capture
 from dashboard.superset_boards import boards
 from jishi.lake.live import LiveTail
 from jishi.lake.query import open_lake
@@ -26,6 +28,7 @@ from jishi.marts import open_marts
 from ops.demo.airflow_api import AirflowApi
 from quality.reconcile import tables_checksum
 from tests.e2e.conftest import RunningDemo, pids_naming
+from tests.storefront_visit import click_an_item
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 SHOPS = ("journey", "lanting")
@@ -194,6 +197,18 @@ def test_three_clicks_change_the_answer(demo: RunningDemo) -> None:
     assert after["served_by"] == "personalised"
     because = {item["reason"].get("because_item_id") for item in after["items"]}
     assert because & set(items[:3])
+
+
+def test_a_click_in_the_storefront_changes_the_list_of_the_same_page(demo: RunningDemo) -> None:
+    """A stranger's first click, from the tracker through collector, log, Flink and store into the next answer."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS)
+        page = browser.new_page(viewport={"width": 375, "height": 800}, locale="en-GB")
+        click = click_an_item(page, demo.summary["urls"]["storefront"])
+        assert re.fullmatch(r"Your click changed this list after \d+\.\d\d s", click.status)
+        assert [reason for reason in click.reasons if f'"{click.title}"' in reason], click.reasons
+        assert page.locator("#shopper option").count() > 1  # shoppers of the simulation whom the release knows
+        browser.close()
 
 
 def test_every_page_of_the_summary_opens(demo: RunningDemo) -> None:

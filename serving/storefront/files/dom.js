@@ -31,6 +31,6 @@ export function picture(item) {
   });
   const letter = drawn("text", { x: 50, y: 64, "text-anchor": "middle", "font-size": 38, "font-weight": 700, fill: dark });
   letter.textContent = [...item.category][0] || "·";
-  return drawn("svg", { viewBox: "0 0 100 100", class: "picture", "aria-hidden": "true", focusable: "false" },
+  return drawn("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "xMidYMid slice", class: "picture", "aria-hidden": "true", focusable: "false" },
     drawn("rect", { width: 100, height: 100, fill: light }), ...shapes, letter);
 }

@@ -6,15 +6,21 @@ import { isChinese, money, titleOf, word } from "./words.js";
 
 const EVERY_MS = 150, GIVE_UP_MS = 6000;
 let digits = {};
+let seenHome = null; // the visitor's own list as last seen, on whatever page
+let clicked = { itemId: null, at: 0 };
+export const forgetSeen = () => { seenHome = null; };
 export const useDigits = (byCurrency) => { digits = byCurrency; };
 export const price = (item) => money(item.unit_price_minor, item.currency, digits);
 export const linkTo = (item) => `#/item/${encodeURIComponent(item.item_id)}`;
 
 /** A card; ``list`` is the answer that it stands in, for what is told of a click, or null for a shelf without reasons. */
 export function card(item, position, list, isFresh = false) {
-  const told = () => list && tell("track", "recommendation_clicked", {
-    request_id: list.requestId, placement: list.body.placement, item_id: item.item_id, position,
-  });
+  const told = () => {
+    clicked = { itemId: item.item_id, at: performance.now() };
+    if (list) tell("track", "recommendation_clicked", {
+      request_id: list.requestId, placement: list.body.placement, item_id: item.item_id, position,
+    });
+  };
   const sentence = item.reason && (isChinese() ? item.reason.zh : item.reason.en);
   return element("li", { class: isFresh ? "card is-fresh" : "card", "data-item": item.item_id },
     element("a", { href: linkTo(item), onclick: told }, picture(item),
@@ -41,7 +47,7 @@ export function shelf(heading, items) {
 export function listSection(name, heading, ask) {
   const status = element("p", { class: "status", role: "status" }), body = element("div", {});
   const section = element("section", { "data-list": name }, element("h2", {}, heading), status, body);
-  let shown = null;
+  let shown = name === "home" ? seenHome : null;
 
   function say(text) { status.textContent = text; }
   async function load() {
@@ -65,6 +71,7 @@ export function listSection(name, heading, ask) {
   function draw(answer) {
     const before = shown && new Set(shown.body.items.map((item) => item.item_id));
     shown = answer;
+    if (name === "home") seenHome = answer;
     say(isPersonal() ? "" : word("off"));
     const { items, model, model_version: version, served_by: rung } = answer.body;
     if (!items.length) return body.replaceChildren(element("p", { class: "empty" }, word("nothing")));
@@ -74,27 +81,36 @@ export function listSection(name, heading, ask) {
     watch(section, answer);
   }
 
-  /** Ask again until the act of just now is among what the list was made from, and say how long that took. */
+  /** Ask until an act of just now is among what the list was made from, and say how long that took since the click. */
   async function follow(itemId) {
-    if (!isPersonal()) return;
-    const began = performance.now(), first = shown ? order(shown) : "";
-    say(word("waiting"));
-    while (section.isConnected && performance.now() - began < GIVE_UP_MS) {
+    const began = clicked.itemId === itemId ? clicked.at : performance.now(), before = shown;
+    clicked = { itemId: null, at: 0 };
+    if (!isPersonal()) return load();
+    for (let asked = 0; !asked || (section.isConnected && performance.now() - began < GIVE_UP_MS); asked++) {
       const answer = await ask(), took_s = (performance.now() - began) / 1000;
-      const newest = answer.status === 200 && answer.body.explain.last_items[0];
-      if (newest && newest.item_id === itemId && newest.age_s < took_s + 2) {
+      if (answer.status !== 200) return failed(answer);
+      const newest = answer.body.explain.last_items[0];
+      if (newest && newest.item_id === itemId && newest.age_s < took_s + 1) {
+        const isOther = before !== null && differ(before, answer);
         draw(answer);
-        say(word(order(answer) === first ? "arrived" : "changed", { s: took_s.toFixed(2) }));
+        say(word(isOther ? "changed" : "arrived", { s: took_s.toFixed(2) }));
         section.dataset.tookS = took_s.toFixed(3);
         return;
       }
+      if (!asked) draw(answer);
+      say(word("waiting"));
       await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
     }
-    if (section.isConnected) say(word("lost"));
+    say(word("lost"));
   }
   return { section, load, follow };
 }
-const order = (answer) => answer.body.items.map((item) => `${item.item_id} ${item.reason.en}`).join("|");
+/** Whether two lists differ in items, order or reasons, as far as both go. */
+function differ(one, other) {
+  const length = Math.min(one.body.items.length, other.body.items.length);
+  const texts = [one, other].map((answer) => answer.body.items.slice(0, length).map((item) => `${item.item_id} ${item.reason.en}`).join("|"));
+  return texts[0] !== texts[1];
+}
 
 function lastItems(answer) {
   const used = answer.body.explain.last_items;

@@ -1,6 +1,7 @@
 // The frame: which page the address names, the language, the visitor, and what changes when one of them does.
 import { ask, codeOf } from "./api.js";
 import { element } from "./dom.js";
+import { forgetSeen } from "./lists.js";
 import { cartPage, categoryPage, homePage, itemPage, paidPage, toCategory, useShop } from "./pages.js";
 import { cart, isPersonal, logIn, setPersonal, user } from "./visitor.js";
 import { firstLanguage, isChinese, keepLanguage, speak, word } from "./words.js";
@@ -65,8 +66,8 @@ async function start() {
   // A shopper whom the shop does not know any more is nobody.
   logIn(shop.shoppers.includes(user()) ? user() : null);
   $("language").addEventListener("click", () => { keepLanguage(isChinese() ? "en" : "zh-CN"); show(); });
-  $("shopper").addEventListener("change", () => { logIn($("shopper").value || null); show(); });
-  $("personal").addEventListener("change", () => { setPersonal($("personal").checked); show(); });
+  $("shopper").addEventListener("change", () => { logIn($("shopper").value || null); forgetSeen(); show(); });
+  $("personal").addEventListener("change", () => { setPersonal($("personal").checked); forgetSeen(); show(); });
   $("skip").addEventListener("click", (event) => { event.preventDefault(); $("main").focus(); });
   window.addEventListener("cartchange", frame);
   window.addEventListener("hashchange", () => show(true));

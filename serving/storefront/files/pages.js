@@ -11,12 +11,12 @@ export function useShop(shop) {
   useDigits(digits);
 }
 const facts = (item) => ({ item_id: item.item_id, category: item.category, unit_price_minor: item.unit_price_minor, currency: item.currency });
-const home = (heading) => listSection("home", heading, () => askList("home"));
+const home = (heading, limit) => listSection("home", heading, () => askList("home", { limit }));
 const line = (item) => ({ ...facts(item), title: item.title, title_en: item.title_en, quantity: 1 });
 const empty = (text) => element("p", { class: "empty" }, text, " ", element("a", { href: "#/" }, word("back")));
 
 export async function homePage(shop) {
-  const list = home(word("home"));
+  const list = home(word("home"), 12);
   const fresh = shop.new.length ? [shelf(word("new"), shop.new)] : [];
   return { title: "", parts: [list.section, ...fresh], ready: list.load };
 }
@@ -25,7 +25,7 @@ export async function itemPage(itemId) {
   const answer = await ask("item", { item_id: itemId });
   if (answer.status !== 200) return { title: word("missing"), parts: [empty(answer.status === 404 ? word("missing") : word("failed", { code: codeOf(answer) }))] };
   const item = answer.body, with_it = listSection("item", word("item"), () => askList("item", { item_id: itemId, limit: 8 }));
-  const now = home(word("now")), told = element("p", { class: "status", role: "status" });
+  const now = home(word("now"), 6), told = element("p", { class: "status", role: "status" });
   const add = () => {
     const known = cart().find((each) => each.item_id === item.item_id);
     setCart(known ? cart().map((each) => (each === known ? { ...each, quantity: each.quantity + 1 } : each)) : [...cart(), line(item)]);
@@ -45,10 +45,7 @@ export async function itemPage(itemId) {
     element("p", { class: "price" }, price(item)), element("div", { class: "acts" }, acts), told, why, because);
   const ready = async () => {
     tell("view", facts(item));
-    const since = now.load();
-    with_it.load();
-    await since;
-    now.follow(item.item_id);
+    await Promise.all([now.follow(item.item_id), with_it.load()]);
   };
   return { title: titleOf(item), parts: [element("article", { class: "item" }, picture(item), about), now.section, with_it.section], ready };
 }

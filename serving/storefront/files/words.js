@@ -3,9 +3,9 @@ const WORDS = {
   skip: ["跳到内容", "Skip to the content"],
   categories: ["类目", "Categories"],
   visitor: ["你是谁", "Who you are"],
-  shopper: ["以谁的身份逛", "Shop as"],
+  shopper: ["身份", "Shop as"],
   stranger: ["一位新访客", "a new visitor"],
-  personal: ["个性化推荐", "Personal recommendations"],
+  personal: ["个性化", "Personal"],
   about: [
     "这是用来试推荐的页面，什么都不会真的卖出。每次点击都是真实的事件。",
     "A page to try recommendations with: nothing is really sold, and every click is a real event.",

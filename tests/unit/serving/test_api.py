@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 from models.algorithms.exploration import Belief
+from serving.body_limit import MOST_BYTES
 from serving.exploring import SLOT
 from serving.orders import PaidOrder
 
@@ -195,3 +197,13 @@ def test_the_log_does_not_name_one_who_opted_out_and_is_the_same_for_all_of_them
     ] * 2
     same = [{name: value for name, value in line.items() if name not in ("request_id", "answered_at_ms")} for line in lines]
     assert same[0] == same[1]
+
+
+@pytest.mark.parametrize("is_declared", [True, False])
+def test_no_body_is_read_beyond_a_bound_whoever_sends_it(api: Any, is_declared: bool) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield from (b" " * 2**17 for _ in range(100))
+
+    body = b" " * (MOST_BYTES + 1) if is_declared else chunks()
+    answer = api.client.post("/v1/shops/a/category-order", content=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_many_bytes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -267,6 +268,24 @@ def test_kept_items_come_back_as_they_were_and_old_ones_go(tiny: Any, tmp_path: 
         kept.keep([Entry(JoinedItems(dict(items)), "b"), Entry(again, "c")])
     assert "kept/b" not in str(raised.value), "what is told of it on an open page names no shop"
     assert items_then(tmp_path / "kept" / "c", again.id, 0) == (items, []), "one shop's disk is not another's"
+
+
+def test_a_disk_that_is_full_for_a_while_leaves_no_half_of_a_change(tiny: Any, tmp_path: Path) -> None:
+    shop = Logging(tmp_path / "var", tiny)
+    joined, changes = JoinedItems(dict(shop.state.catalogue.items)), [shop.item("i1", 1, at_ms, stock=5) for at_ms in (5, 6, 7)]
+    joined.write(tmp_path)
+    for change in changes:
+        joined.begin(change)
+        joined.end()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, before[1]))  # a line and a part of the next
+    try:
+        with pytest.raises(OSError, match="space"):
+            joined.write(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    joined.write(tmp_path)
+    assert items_then(tmp_path, joined.id, 3)[1] == changes
 
 
 def test_a_release_that_is_gone_is_an_error_of_the_command(tmp_path: Path, tiny: Any) -> None:
