@@ -17,7 +17,7 @@ from serving.api import make_app
 from serving.catalogue import Catalogue, Version
 from serving.storefront import routes
 from serving.storefront.doors import Storefronts
-from serving.storefront.overview import EVERY_S, NEWEST, Overview, Overviews
+from serving.storefront.overview import CATEGORIES, EVERY_S, NEWEST, Overview, Overviews
 from serving.storefront.rate_limit import RateLimit
 
 FILES = Path(routes.__file__).parent / "files"
@@ -211,6 +211,13 @@ def test_the_newest_stock_comes_first_and_categories_by_size(tiny: Any) -> None:
     assert found.newest[:3] == ("i01", f"i{NEWEST + 2}", f"i{NEWEST + 1}")
     assert len(found.newest) == NEWEST
     assert list(found.counts.items()) == [("tea", 10), ("lamps", 5)]
+    for number in range(CATEGORIES):
+        catalogue.put(tiny.item(f"r{number}", f"rare {number:02d}", at_ms=0))
+    many = Overview.of(catalogue)
+    assert len(many.counts) == CATEGORIES
+    assert many.by_category["rare 49"] == ("r49",)  # not among those listed, and an item's page links it
+    for number in range(CATEGORIES):
+        catalogue.put(tiny.item(f"r{number}", stock=0, at_ms=1))
     at = [0.0]
     kept = Overviews(lambda: at[0])
     assert kept.of("a", catalogue) == found
