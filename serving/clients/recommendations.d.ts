@@ -1,7 +1,8 @@
 import type { BatchIn, BatchOut, CategoryPageIn, RecommendationsOut, RecommendationsQuery } from "./api_types";
 
 type Placement = RecommendationsOut["placement"];
-type Event = { type: string; properties: Record<string, unknown> };
+type Shopper = { user_id?: string; anonymous_id?: string };
+type Event = Shopper & { type: string; properties: Record<string, unknown> };
 
 export class RequestRefused extends Error {
   readonly status: number;
@@ -15,8 +16,8 @@ export class ItemList {
   readonly answer: RecommendationsOut | null;
   readonly requestId: string | null;
   readonly problem: string | null;
-  shown(): Event | null;
-  clicked(itemId: string): Event | null;
+  shown(shopper?: Shopper): Event[];
+  clicked(itemId: string, shopper?: Shopper): Event[];
 }
 export class Recommendations {
   constructor(url: string, shopId: string, key: string, options?: { timeoutMs?: number; bundled?: Partial<Record<Placement, string[]>> });

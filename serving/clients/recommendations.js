@@ -20,23 +20,25 @@ export class NoAnswer extends Error {
 
 /**
  * Items to show, best first. `answer` has prices and reasons, and is null for a bundled list, whose `problem` says why it stands
- * in. `shown()` and `clicked(itemId)` are events for the collector, or `jishi.track(event.type, event.properties)` in a page.
+ * in. `shown()` and `clicked(itemId)` are events for the collector, none for a bundled list; `shopper` is {user_id, anonymous_id}.
+ * In a page: `for (const event of events) jishi.track(event.type, event.properties)`.
  */
 export class ItemList {
   constructor(placement, itemIds, answer = null, requestId = null, problem = null) {
     Object.assign(this, { placement, itemIds, answer, requestId, problem });
   }
-  shown() {
-    if (!this.answer) return null; // serving did not make it
+  shown(shopper = {}) {
+    if (!this.answer) return [];
     const { model_version, items } = this.answer;
-    const list = { request_id: this.requestId, placement: this.placement, item_ids: this.itemIds, model_version };
-    return { type: "recommendation_shown", properties: { ...list, reasons: items.map((item) => item.reason.code) } };
+    return [this.#event("recommendation_shown", { item_ids: this.itemIds, model_version, reasons: items.map((item) => item.reason.code) }, shopper)];
   }
-  clicked(itemId) {
+  clicked(itemId, shopper = {}) {
     const position = this.itemIds.indexOf(itemId);
     if (position < 0) throw new RangeError(`${itemId} is not in the list`);
-    if (!this.answer) return null;
-    return { type: "recommendation_clicked", properties: { request_id: this.requestId, placement: this.placement, item_id: itemId, position } };
+    return this.answer ? [this.#event("recommendation_clicked", { item_id: itemId, position }, shopper)] : [];
+  }
+  #event(type, facts, shopper) {
+    return { type, ...shopper, properties: { request_id: this.requestId, placement: this.placement, ...facts } };
   }
 }
 

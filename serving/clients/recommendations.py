@@ -52,22 +52,24 @@ class ItemList:
     request_id: str | None = None
     problem: str | None = None
 
-    def shown(self) -> dict[str, Any] | None:
-        """``recommendation_shown`` for ``collector.client.Client``, where the shopper's ids are added; None for a bundled list."""
-        if self.answer is None:
-            return None
-        properties = {"request_id": self.request_id, "placement": self.placement, "item_ids": list(self.item_ids)}
-        properties["model_version"] = self.answer["model_version"]
-        properties["reasons"] = [item["reason"]["code"] for item in self.answer["items"]]
-        return {"type": "recommendation_shown", "properties": properties}
+    def shown(self, **shopper: str) -> list[dict[str, Any]]:
+        """``recommendation_shown`` for ``collector.client.Client.send``; ``shopper`` is ``user_id`` or ``anonymous_id``, or both.
 
-    def clicked(self, item_id: str) -> dict[str, Any] | None:
-        """``recommendation_clicked`` of an item of the list; None for a bundled list. Raises ValueError for any other item."""
-        position = list(self.item_ids).index(item_id)
+        Nothing for a bundled list, which serving did not make.
+        """
         if self.answer is None:
-            return None
-        properties = {"request_id": self.request_id, "placement": self.placement, "item_id": item_id, "position": position}
-        return {"type": "recommendation_clicked", "properties": properties}
+            return []
+        reasons = [item["reason"]["code"] for item in self.answer["items"]]
+        facts = {"item_ids": list(self.item_ids), "model_version": self.answer["model_version"], "reasons": reasons}
+        return [self._event("recommendation_shown", facts, shopper)]
+
+    def clicked(self, item_id: str, **shopper: str) -> list[dict[str, Any]]:
+        """``recommendation_clicked`` in the same way. Raises ValueError for an item that is not in the list."""
+        facts = {"item_id": item_id, "position": list(self.item_ids).index(item_id)}
+        return [] if self.answer is None else [self._event("recommendation_clicked", facts, shopper)]
+
+    def _event(self, kind: str, facts: dict[str, Any], shopper: dict[str, str]) -> dict[str, Any]:
+        return {"type": kind, **shopper, "properties": {"request_id": self.request_id, "placement": self.placement, **facts}}
 
 
 class Recommendations:

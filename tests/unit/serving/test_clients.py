@@ -40,7 +40,8 @@ class Served:
 
 
 def check_contract(event: dict[str, Any]) -> None:
-    whole = event | {"event_id": "e", "shop_id": "a", "user_id": "u", "occurred_at": "2026-11-30T08:00:00Z"}
+    whole = event | {"event_id": "e", "shop_id": "a", "occurred_at": "2026-11-30T08:00:00Z"}
+    assert event["user_id"] == "u"
     EVENT_TYPES[event["type"]].model_validate(whole)
 
 
@@ -106,11 +107,11 @@ def test_the_list_is_the_one_of_the_api(served: Served) -> None:
 
 def test_what_is_told_of_a_list_keeps_the_contract(served: Served) -> None:
     found = served.client().recommend(limit=3)
-    for event in (found.shown(), found.clicked(found.item_ids[2])):
-        assert event is not None
+    [shown], [clicked] = found.shown(user_id="u"), found.clicked(found.item_ids[2], user_id="u")
+    for event in (shown, clicked):
         check_contract(event)
         assert event["properties"]["request_id"] == found.request_id
-    assert found.clicked(found.item_ids[2])["properties"]["position"] == 2  # type: ignore[index]
+    assert clicked["properties"]["position"] == 2
     with pytest.raises(ValueError, match="not in list"):
         found.clicked("i-elsewhere")
 
@@ -118,7 +119,7 @@ def test_what_is_told_of_a_list_keeps_the_contract(served: Served) -> None:
 def test_without_an_answer_in_time_the_bundled_list_stands_in(served: Served, silent: str) -> None:
     late = Recommendations(silent, "a", "key", timeout_s=0.05, bundled=BUNDLED)
     found = late.recommend()
-    assert (found.item_ids, found.answer, found.shown(), found.clicked("b1")) == (["b1", "b2"], None, None, None)
+    assert (found.item_ids, found.answer, found.shown(), found.clicked("b1")) == (["b1", "b2"], None, [], [])
     assert re.match(r"no answer after \d+ ms: TimeoutError", found.problem or "")
     assert late.category_order({"item_ids": ["i2", "i1"]}).item_ids == ["i2", "i1"]
     assert late.recommend(placement="search_empty").item_ids == ()
@@ -156,7 +157,7 @@ const late = new Recommendations(silent, "a", key, { timeoutMs: 50, bundled });
 const refused = (call) => call().then(() => null, ({ name, status, code, field }) => [name, status, code, field]);
 const bundle = await late.recommend();
 console.log(JSON.stringify({
-  answer: list.answer, shown: list.shown(), clicked: list.clicked(list.itemIds[1]),
+  answer: list.answer, events: [...list.shown({ user_id: "u" }), ...list.clicked(list.itemIds[1], { user_id: "u" })],
   ordered: (await client.categoryOrder({ item_ids: ["i1", "i0"] })).itemIds,
   mailed: (await client.batch({ shoppers: [{ user_id: "u-skirts" }], limit: 2 })).lists[0].recommendations.items.length,
   bundle: [bundle.itemIds, bundle.answer, bundle.shown(), bundle.problem],
@@ -178,11 +179,12 @@ def test_the_client_for_javascript_does_the_same(served: Served, silent: str) ->
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["answer"] == served.api.get(placement="item", item_id="i3", limit=3).json()
-    for name in ("shown", "clicked"):
-        check_contract(told[name])
-    assert told["clicked"]["properties"]["position"] == 1
+    for event in told["events"]:
+        check_contract(event)
+    assert [event["type"] for event in told["events"]] == ["recommendation_shown", "recommendation_clicked"]
+    assert told["events"][1]["properties"]["position"] == 1
     assert (sorted(told["ordered"]), told["mailed"], told["given"]) == (["i0", "i1"], 2, ["i2", "i1"])
-    assert told["bundle"][:3] == [["b1", "b2"], None, None]
+    assert told["bundle"][:3] == [["b1", "b2"], None, []]
     assert told["bundle"][3].startswith("no answer within 50 ms: TimeoutError")
     assert told["wrong"] == ["RequestRefused", 401, "unauthorised", None]
     assert told["limit"] == ["RequestRefused", 422, "bad_parameter", "limit"]
