@@ -53,7 +53,7 @@ class ItemList:
     problem: str | None = None
 
     def shown(self, **shopper: str) -> list[dict[str, Any]]:
-        """``recommendation_shown`` for ``collector.client.Client.send``; ``shopper`` is ``user_id`` or ``anonymous_id``, or both.
+        """``recommendation_shown`` for ``collector.client.Client.send``; ``shopper``: ``user_id``, ``anonymous_id``, or both.
 
         Nothing for a bundled list, which serving did not make.
         """
