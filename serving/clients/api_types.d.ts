@@ -43,9 +43,9 @@ export interface RecommendationsQuery {
 }
 
 /** Who gets a list, and how long it is. */
-export interface BatchIn {
+export interface BatchBody {
   /** who gets a list */
-  shoppers: Array<ShopperIn>;
+  shoppers: Array<ShopperBody>;
   /** most items in the answer */
   limit?: number;
   /** items that no list may hold */
@@ -55,12 +55,12 @@ export interface BatchIn {
 }
 
 /** A list for each shopper, in the order in which they were given. */
-export interface BatchOut {
-  lists: Array<ShoppersListOut>;
+export interface BatchAnswer {
+  lists: Array<ShoppersListAnswer>;
 }
 
 /** The items of a page and the shopper who opens it. */
-export interface CategoryPageIn {
+export interface CategoryPageBody {
   /** the page's items, in any order */
   item_ids: Array<string>;
   /** the page's category, for the shop's rules */
@@ -73,30 +73,15 @@ export interface CategoryPageIn {
   personalised?: boolean;
 }
 
-/** What went wrong, for a machine and for a person. */
-export interface ErrorBody {
-  /** unauthorised, foreign_shop, bad_parameter, too_many_bytes, no_release, catching_up, not_found, method_not_allowed or internal */
-  code: string;
-  /** the parameter to mend */
-  field?: string | null;
-  /** one sentence with the fix */
-  message: string;
-}
-
-/** Every answer that is not a list. */
-export interface ErrorOut {
-  error: ErrorBody;
-}
-
 /** Where an item's score comes from, and which rules touched it. */
-export interface ItemExplainOut {
+export interface ItemExplainAnswer {
   /** what each source gave to the score, before rules weighed it */
   sources: Record<string, number>;
-  rules: Array<TouchOut>;
+  rules: Array<TouchAnswer>;
 }
 
 /** One recommended item, in stock and active when the answer was made. */
-export interface ItemOut {
+export interface ItemAnswer {
   item_id: string;
   title: string;
   title_en: string | null;
@@ -107,28 +92,28 @@ export interface ItemOut {
   currency: string;
   /** orders the items of this answer, where no rule of the shop does; not comparable between answers */
   score: number;
-  reason: ReasonOut;
+  reason: ReasonAnswer;
   /** with `explain=full`: sources and rules */
-  explain?: ItemExplainOut | null;
+  explain?: ItemExplainAnswer | null;
 }
 
 /** An item that the shopper acted on, as the online store had it. */
-export interface LastItemOut {
+export interface LastItemAnswer {
   item_id: string;
   /** seconds since that became known */
   age_s: number;
 }
 
 /** What the list as a whole was made from. */
-export interface ListExplainOut {
+export interface ListExplainAnswer {
   /** the feature that was used: the shopper's last items, newest first */
-  last_items: Array<LastItemOut>;
+  last_items: Array<LastItemAnswer>;
   /** names of the shop's rules that hold for this request */
   rules: Array<string>;
 }
 
 /** Why the item is in the list: the source that gave it most. */
-export interface ReasonOut {
+export interface ReasonAnswer {
   /** one of long_term_taste, similar_to_recent, similar_to_item, same_category, popular, picked_by_shop, trending, new, viewed_next, viewed_together, bought_together, bought_next, bought_often, bought_before, due_again, seen_before, people_like_you, like_yours */
   code: string;
   /** sentence for shoppers, Chinese */
@@ -140,7 +125,7 @@ export interface ReasonOut {
 }
 
 /** A list of recommendations, best first; it may be shorter than asked when the shop has no more to sell. */
-export interface RecommendationsOut {
+export interface RecommendationsAnswer {
   shop_id: string;
   placement: "home" | "item" | "cart" | "after_payment" | "search_empty" | "category";
   /** the rung of the ladder: personalised (taste or last items), item_based (the page's item), popular */
@@ -149,17 +134,17 @@ export interface RecommendationsOut {
   model: string;
   /** release that gave the candidates; `none` for a shop without one */
   model_version: string;
-  items: Array<ItemOut>;
+  items: Array<ItemAnswer>;
   /** version of the shop's rules that had a say; absent where none had */
   rules_version?: number | null;
   /** with `explain=full`: what the list was made from */
-  explain?: ListExplainOut | null;
+  explain?: ListExplainAnswer | null;
   /** with `why_not`: why that item is not in the list */
-  why_not?: WhyNotOut | null;
+  why_not?: WhyNotAnswer | null;
 }
 
 /** A shopper; at least one id. */
-export interface ShopperIn {
+export interface ShopperBody {
   /** the shopper after login */
   user_id?: string | null;
   /** the shopper before login */
@@ -167,18 +152,18 @@ export interface ShopperIn {
 }
 
 /** The list of one shopper. */
-export interface ShoppersListOut {
+export interface ShoppersListAnswer {
   /** send it back in `recommendation_shown` and `recommendation_clicked` */
   request_id: string;
   /** the shopper after login */
   user_id: string | null;
   /** the shopper before login */
   anonymous_id: string | null;
-  recommendations: RecommendationsOut;
+  recommendations: RecommendationsAnswer;
 }
 
 /** What a rule of the shop did to an item. */
-export interface TouchOut {
+export interface TouchAnswer {
   /** name of the rule */
   rule: string;
   /** kind of the rule */
@@ -188,7 +173,7 @@ export interface TouchOut {
 }
 
 /** Why an item is not in the list. */
-export interface WhyNotOut {
+export interface WhyNotAnswer {
   item_id: string;
   /** one of listed, unknown_item, not_active, sold_out, page_item, in_cart, excluded, bought, filtered, hidden_by_rule, not_in_release, put_last_by_rule, just_seen, no_candidate, below_limit, gave_way */
   code: string;

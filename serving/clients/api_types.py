@@ -29,22 +29,22 @@ class RecommendationsQuery(TypedDict):
     region: NotRequired[str | None]
 
 
-class BatchIn(TypedDict):
+class BatchBody(TypedDict):
     """Who gets a list, and how long it is."""
 
-    shoppers: list[ShopperIn]
+    shoppers: list[ShopperBody]
     limit: NotRequired[int]
     exclude_item_ids: NotRequired[list[str]]
     exclude_purchased: NotRequired[bool | None]
 
 
-class BatchOut(TypedDict):
+class BatchAnswer(TypedDict):
     """A list for each shopper, in the order in which they were given."""
 
-    lists: list[ShoppersListOut]
+    lists: list[ShoppersListAnswer]
 
 
-class CategoryPageIn(TypedDict):
+class CategoryPageBody(TypedDict):
     """The items of a page and the shopper who opens it."""
 
     item_ids: list[str]
@@ -54,28 +54,14 @@ class CategoryPageIn(TypedDict):
     personalised: NotRequired[bool]
 
 
-class ErrorBody(TypedDict):
-    """What went wrong, for a machine and for a person."""
-
-    code: str
-    field: NotRequired[str | None]
-    message: str
-
-
-class ErrorOut(TypedDict):
-    """Every answer that is not a list."""
-
-    error: ErrorBody
-
-
-class ItemExplainOut(TypedDict):
+class ItemExplainAnswer(TypedDict):
     """Where an item's score comes from, and which rules touched it."""
 
     sources: dict[str, float]
-    rules: list[TouchOut]
+    rules: list[TouchAnswer]
 
 
-class ItemOut(TypedDict):
+class ItemAnswer(TypedDict):
     """One recommended item, in stock and active when the answer was made."""
 
     item_id: str
@@ -85,25 +71,25 @@ class ItemOut(TypedDict):
     unit_price_minor: int
     currency: str
     score: float
-    reason: ReasonOut
-    explain: NotRequired[ItemExplainOut | None]
+    reason: ReasonAnswer
+    explain: NotRequired[ItemExplainAnswer | None]
 
 
-class LastItemOut(TypedDict):
+class LastItemAnswer(TypedDict):
     """An item that the shopper acted on, as the online store had it."""
 
     item_id: str
     age_s: float
 
 
-class ListExplainOut(TypedDict):
+class ListExplainAnswer(TypedDict):
     """What the list as a whole was made from."""
 
-    last_items: list[LastItemOut]
+    last_items: list[LastItemAnswer]
     rules: list[str]
 
 
-class ReasonOut(TypedDict):
+class ReasonAnswer(TypedDict):
     """Why the item is in the list: the source that gave it most."""
 
     code: str
@@ -112,7 +98,7 @@ class ReasonOut(TypedDict):
     because_item_id: NotRequired[str | None]
 
 
-class RecommendationsOut(TypedDict):
+class RecommendationsAnswer(TypedDict):
     """A list of recommendations, best first; it may be shorter than asked when the shop has no more to sell."""
 
     shop_id: str
@@ -120,29 +106,29 @@ class RecommendationsOut(TypedDict):
     served_by: Literal["personalised", "item_based", "popular"]
     model: str
     model_version: str
-    items: list[ItemOut]
+    items: list[ItemAnswer]
     rules_version: NotRequired[int | None]
-    explain: NotRequired[ListExplainOut | None]
-    why_not: NotRequired[WhyNotOut | None]
+    explain: NotRequired[ListExplainAnswer | None]
+    why_not: NotRequired[WhyNotAnswer | None]
 
 
-class ShopperIn(TypedDict):
+class ShopperBody(TypedDict):
     """A shopper; at least one id."""
 
     user_id: NotRequired[str | None]
     anonymous_id: NotRequired[str | None]
 
 
-class ShoppersListOut(TypedDict):
+class ShoppersListAnswer(TypedDict):
     """The list of one shopper."""
 
     request_id: str
     user_id: str | None
     anonymous_id: str | None
-    recommendations: RecommendationsOut
+    recommendations: RecommendationsAnswer
 
 
-class TouchOut(TypedDict):
+class TouchAnswer(TypedDict):
     """What a rule of the shop did to an item."""
 
     rule: str
@@ -150,7 +136,7 @@ class TouchOut(TypedDict):
     effect: str
 
 
-class WhyNotOut(TypedDict):
+class WhyNotAnswer(TypedDict):
     """Why an item is not in the list."""
 
     item_id: str

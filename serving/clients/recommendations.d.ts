@@ -1,19 +1,19 @@
-import type { BatchIn, BatchOut, CategoryPageIn, RecommendationsOut, RecommendationsQuery } from "./api_types";
+import type { BatchBody, BatchAnswer, CategoryPageBody, RecommendationsAnswer, RecommendationsQuery } from "./api_types";
 
-type Placement = RecommendationsOut["placement"];
+type Placement = RecommendationsAnswer["placement"];
 type Shopper = { user_id?: string; anonymous_id?: string };
 type Event = Shopper & { type: string; properties: Record<string, unknown> };
 
-export class RequestRefused extends Error {
+export class RecommendationsRefused extends Error {
   readonly status: number;
   readonly code: string;
   readonly field: string | null;
 }
 export class NoAnswer extends Error {}
-export class ItemList {
+export class AnsweredList {
   readonly placement: Placement;
   readonly itemIds: string[];
-  readonly answer: RecommendationsOut | null;
+  readonly answer: RecommendationsAnswer | null;
   readonly requestId: string | null;
   readonly problem: string | null;
   shown(shopper?: Shopper): Event[];
@@ -21,7 +21,7 @@ export class ItemList {
 }
 export class Recommendations {
   constructor(url: string, shopId: string, key: string, options?: { timeoutMs?: number; bundled?: Partial<Record<Placement, string[]>> });
-  recommend(asked?: RecommendationsQuery): Promise<ItemList>;
-  categoryOrder(page: CategoryPageIn): Promise<ItemList>;
-  batch(asked: BatchIn, options?: { timeoutMs?: number }): Promise<BatchOut>;
+  recommend(asked?: RecommendationsQuery): Promise<AnsweredList>;
+  categoryOrder(page: CategoryPageBody): Promise<AnsweredList>;
+  batch(asked: BatchBody, options?: { timeoutMs?: number }): Promise<BatchAnswer>;
 }

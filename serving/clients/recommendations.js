@@ -3,10 +3,10 @@
 // is secret: a browser asks the shop's server, never serving itself.
 
 /** The request is wrong and stays wrong: the key (401, 403) or a parameter (422); `field` names it, the message the fix. */
-export class RequestRefused extends Error {
+export class RecommendationsRefused extends Error {
   constructor(status, code, field, message) {
     super(`${status} ${code}: ${message}`);
-    Object.assign(this, { name: "RequestRefused", status, code, field });
+    Object.assign(this, { name: "RecommendationsRefused", status, code, field });
   }
 }
 
@@ -23,7 +23,7 @@ export class NoAnswer extends Error {
  * in. `shown()` and `clicked(itemId)` are events for the collector, none for a bundled list; `shopper` is {user_id, anonymous_id}.
  * In a page: `for (const event of events) jishi.track(event.type, event.properties)`.
  */
-export class ItemList {
+export class AnsweredList {
   constructor(placement, itemIds, answer = null, requestId = null, problem = null) {
     Object.assign(this, { placement, itemIds, answer, requestId, problem });
   }
@@ -52,7 +52,7 @@ export class Recommendations {
     this.#bundled = bundled;
   }
 
-  /** The list for a page. Throws RequestRefused. */
+  /** The list for a page. Throws RecommendationsRefused. */
   async recommend(asked = {}) {
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(asked)) {
@@ -62,12 +62,12 @@ export class Recommendations {
     return this.#list(placement, `recommendations?${query}`, undefined, this.#bundled[placement] ?? []);
   }
 
-  /** The items of a category's page in their order; as they were given where no answer comes. Throws RequestRefused. */
+  /** The items of a category's page in their order; as they were given where no answer comes. Throws RecommendationsRefused. */
   async categoryOrder(page) {
     return this.#list("category", "category-order", page, page.item_ids);
   }
 
-  /** Lists for many shoppers of a mailing. Throws RequestRefused and NoAnswer. */
+  /** Lists for many shoppers of a mailing. Throws RecommendationsRefused and NoAnswer. */
   async batch(asked, { timeoutMs = 30_000 } = {}) {
     return (await this.#answer("recommendations/batch", asked, timeoutMs)).body;
   }
@@ -75,10 +75,10 @@ export class Recommendations {
   async #list(placement, path, posted, otherwise) {
     try {
       const { body, requestId } = await this.#answer(path, posted, this.#timeoutMs);
-      return new ItemList(placement, body.items.map((item) => item.item_id), body, requestId);
+      return new AnsweredList(placement, body.items.map((item) => item.item_id), body, requestId);
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error;
-      return new ItemList(placement, otherwise, null, null, error.message);
+      return new AnsweredList(placement, otherwise, null, null, error.message);
     }
   }
 
@@ -86,16 +86,16 @@ export class Recommendations {
     const headers = { Authorization: `Bearer ${this.#key}` }, signal = AbortSignal.timeout(timeoutMs);
     const body = posted && JSON.stringify(posted);
     if (posted) headers["Content-Type"] = "application/json";
-    let answer, found;
+    let answer, payload;
     try {
       answer = await fetch(`${this.#base}/${path}`, { method: posted ? "POST" : "GET", headers, body, signal });
-      found = await answer.json();
+      payload = await answer.json();
     } catch (error) {
       if (!answer || answer.ok || answer.status >= 500) throw new NoAnswer(`no answer within ${timeoutMs} ms: ${error.name}: ${error.message}`);
     }
-    if (answer.ok) return { body: found, requestId: answer.headers.get("X-Request-ID") };
-    const { code = "unknown", field = null, message = "the answer is not serving's; is the address right?" } = found?.error ?? {};
+    if (answer.ok) return { body: payload, requestId: answer.headers.get("X-Request-ID") };
+    const { code = "unknown", field = null, message = "the answer is not serving's; is the address right?" } = payload?.error ?? {};
     if (answer.status >= 500 || [408, 429].includes(answer.status)) throw new NoAnswer(`${answer.status} ${code}: ${message}`);
-    throw new RequestRefused(answer.status, code, field, message);
+    throw new RecommendationsRefused(answer.status, code, field, message);
   }
 }

@@ -17,17 +17,17 @@ from urllib.request import Request, urlopen
 
 if TYPE_CHECKING:
     from serving.clients.api_types import (
-        BatchIn,
-        BatchOut,
-        CategoryPageIn,
-        RecommendationsOut,
+        BatchAnswer,
+        BatchBody,
+        CategoryPageBody,
+        RecommendationsAnswer,
         RecommendationsQuery,
     )
 
 PAGE_TIMEOUT_S, MAILING_TIMEOUT_S = 0.3, 30.0
 
 
-class RequestRefused(ValueError):
+class RecommendationsRefused(ValueError):
     """The request is wrong and stays wrong: the key (401, 403) or a parameter (422), which ``field`` names."""
 
     def __init__(self, status: int, code: str, field: str | None, message: str) -> None:
@@ -40,7 +40,7 @@ class NoAnswer(RuntimeError):
 
 
 @dataclass(frozen=True)
-class ItemList:
+class AnsweredList:
     """Items to show, best first; ``answer`` has prices and reasons, ``request_id`` is what events about the list name.
 
     Both are None for a bundled list, whose ``problem`` says why it stands in.
@@ -48,7 +48,7 @@ class ItemList:
 
     placement: str
     item_ids: Sequence[str]
-    answer: RecommendationsOut | None = None
+    answer: RecommendationsAnswer | None = None
     request_id: str | None = None
     problem: str | None = None
 
@@ -92,28 +92,28 @@ class Recommendations:
         self._timeout_s = timeout_s
         self._bundled = bundled or {}
 
-    def recommend(self, **asked: Unpack[RecommendationsQuery]) -> ItemList:
-        """The list for a page. Raises RequestRefused."""
+    def recommend(self, **asked: Unpack[RecommendationsQuery]) -> AnsweredList:
+        """The list for a page. Raises RecommendationsRefused."""
         placement = asked.get("placement", "home")
         pairs = [(name, _text(each)) for name, value in asked.items() for each in _many(value)]
         return self._list(placement, Request(f"{self._base}/recommendations?{urlencode(pairs)}"), None)
 
-    def category_order(self, page: CategoryPageIn) -> ItemList:
-        """The items of a category's page in their order; as they were given where no answer comes. Raises RequestRefused."""
+    def category_order(self, page: CategoryPageBody) -> AnsweredList:
+        """The items of a category's page in order; as given where no answer comes. Raises RecommendationsRefused."""
         return self._list("category", self._posted("category-order", page), page["item_ids"])
 
-    def batch(self, asked: BatchIn, *, timeout_s: float = MAILING_TIMEOUT_S) -> BatchOut:
-        """Lists for many shoppers of a mailing. Raises RequestRefused and NoAnswer."""
-        return cast("BatchOut", self._answer(self._posted("recommendations/batch", asked), timeout_s)[0])
+    def batch(self, asked: BatchBody, *, timeout_s: float = MAILING_TIMEOUT_S) -> BatchAnswer:
+        """Lists for many shoppers of a mailing. Raises RecommendationsRefused and NoAnswer."""
+        return cast("BatchAnswer", self._answer(self._posted("recommendations/batch", asked), timeout_s)[0])
 
-    def _list(self, placement: str, request: Request, otherwise: Sequence[str] | None) -> ItemList:
+    def _list(self, placement: str, request: Request, otherwise: Sequence[str] | None) -> AnsweredList:
         try:
             answer, request_id = self._answer(request, self._timeout_s)
         except NoAnswer as error:
             item_ids = self._bundled.get(placement, ()) if otherwise is None else otherwise
-            return ItemList(placement, item_ids, problem=str(error))
-        found = cast("RecommendationsOut", answer)
-        return ItemList(placement, [item["item_id"] for item in found["items"]], found, request_id)
+            return AnsweredList(placement, item_ids, problem=str(error))
+        typed = cast("RecommendationsAnswer", answer)
+        return AnsweredList(placement, [item["item_id"] for item in typed["items"]], typed, request_id)
 
     def _posted(self, path: str, body: Any) -> Request:
         return Request(f"{self._base}/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST")
@@ -140,7 +140,7 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _problem(error: HTTPError) -> RequestRefused | NoAnswer:
+def _problem(error: HTTPError) -> RecommendationsRefused | NoAnswer:
     """What an answer that is not a list says: wrong for good, or to be asked again."""
     try:
         body = json.load(error)["error"]
@@ -149,4 +149,4 @@ def _problem(error: HTTPError) -> RequestRefused | NoAnswer:
         code, field, message = "unknown", None, "the answer is not serving's; is the address right?"
     if error.code >= 500 or error.code in (408, 429):
         return NoAnswer(f"{error.code} {code}: {message}")
-    return RequestRefused(error.code, code, field, message)
+    return RecommendationsRefused(error.code, code, field, message)

@@ -41,10 +41,16 @@ def _wanted(openapi: dict[str, Any]) -> dict[str, dict[str, Any]]:
     asked = {each["name"]: each for each in paths[_LIST]["get"]["parameters"] if each["in"] == "query"}
     needed = [name for name, each in asked.items() if each.get("required")]
     query = {"properties": {name: each["schema"] for name, each in asked.items()}, "required": needed}
-    roots = [paths[_LIST]["get"], *(paths[path]["post"] for path in _POSTED), query]
-    names = {name for root in roots for name in _named(root, schemas, set())} - {"HTTPValidationError", "ValidationError"}
+    operations = [paths[_LIST]["get"], *(paths[path]["post"] for path in _POSTED)]
+    roots = [query, *(each["responses"]["200"] for each in operations), *(each["requestBody"] for each in operations[1:])]
+    names = {name for root in roots for name in _named(root, schemas, set())}
     described = query | {"description": "What a list may be asked by."}
-    return {QUERY: described} | {name: schemas[name] for name in sorted(names)}
+    return {QUERY: described} | {_renamed(name): schemas[name] for name in sorted(names)}
+
+
+def _renamed(name: str) -> str:
+    """The name of a schema in the clients, where what goes in is a body and what comes out an answer."""
+    return f"{name.removesuffix('In')}Body" if name.endswith("In") else f"{name.removesuffix('Out')}Answer"
 
 
 def _named(value: Any, schemas: dict[str, Any], known: set[str]) -> set[str]:
@@ -87,7 +93,7 @@ def _type(schema: dict[str, Any], language: str) -> str:
     """A schema as a type."""
     is_python = language == "python"
     if "$ref" in schema:
-        return str(schema["$ref"]).rpartition("/")[2]
+        return _renamed(str(schema["$ref"]).rpartition("/")[2])
     if "anyOf" in schema:
         return " | ".join(_type(each, language) for each in schema["anyOf"])
     if "enum" in schema or "const" in schema:

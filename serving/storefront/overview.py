@@ -33,7 +33,7 @@ class Overview:
             members[item.category].append(item.item_id)
         largest = sorted(members, key=lambda category: (-len(members[category]), category))[:CATEGORIES]
         return cls(
-            {category: tuple(found[:IN_CATEGORY]) for category, found in members.items()},
+            {category: tuple(item_ids[:IN_CATEGORY]) for category, item_ids in members.items()},
             {category: len(members[category]) for category in largest},
             tuple(item.item_id for item in items[:NEWEST]),
             tuple(sorted({item.currency for item in items})),
@@ -51,15 +51,15 @@ class Overviews:
     """Overviews of shops, each made anew when it is asked for and ``EVERY_S`` seconds old, or older for what takes long."""
 
     now: Callable[[], float] = time.monotonic
-    _made: dict[str, tuple[float, Overview]] = field(default_factory=dict)  # until when it serves
+    _kept: dict[str, tuple[float, Overview]] = field(default_factory=dict)  # until when it serves
     _lock: Lock = field(default_factory=Lock)
 
     def of(self, shop_id: str, catalogue: Catalogue) -> Overview:
         """The overview of a shop; an empty catalogue is looked at each time, so that the first items are there at once."""
         with self._lock:  # one makes it, the others wait
-            until, overview = self._made.get(shop_id, (0.0, None))
+            until, overview = self._kept.get(shop_id, (0.0, None))
             began = self.now()
             if overview is None or not overview.newest or began >= until:
                 overview = Overview.of(catalogue)
-                self._made[shop_id] = (began + max(EVERY_S, (self.now() - began) / MAKING_SHARE), overview)
+                self._kept[shop_id] = (began + max(EVERY_S, (self.now() - began) / MAKING_SHARE), overview)
             return overview

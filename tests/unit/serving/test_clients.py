@@ -20,8 +20,8 @@ import uvicorn
 from jishi.contract import EVENT_TYPES
 from serving.clients import api_types
 from serving.clients import recommendations as python_client
-from serving.clients.api_types import RecommendationsOut
-from serving.clients.recommendations import NoAnswer, Recommendations, RequestRefused
+from serving.clients.api_types import RecommendationsAnswer
+from serving.clients.recommendations import NoAnswer, Recommendations, RecommendationsRefused
 from serving.clients.types import PYTHON_TYPES, TYPESCRIPT_TYPES, python_types, typescript_types
 
 FOLDER = Path(python_client.__file__).parent
@@ -29,7 +29,7 @@ BUNDLED = {"home": ["b1", "b2"]}
 
 
 @dataclass
-class Served:
+class ServedApi:
     """The application of the tests on a port."""
 
     url: str
@@ -46,7 +46,7 @@ def check_contract(event: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def served(api: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def served(api: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[ServedApi]:
     monkeypatch.setattr(api.engine, "start", lambda: None)  # no threads: the shop is as the fixture made it
     monkeypatch.setattr(api.engine, "stop", lambda: None)
     with socket.socket() as listening:
@@ -56,7 +56,7 @@ def served(api: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
         thread.start()
         while not server.started:
             time.sleep(0.01)
-        yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", api)
+        yield ServedApi(f"http://127.0.0.1:{listening.getsockname()[1]}", api)
         server.should_exit = True
         thread.join()
 
@@ -75,18 +75,18 @@ def test_the_types_are_those_of_the_document(api: Any) -> None:
     assert TYPESCRIPT_TYPES.read_text() == typescript_types(openapi), again
 
 
-def test_a_type_names_each_field_of_an_answer(served: Served) -> None:
+def test_a_type_names_each_field_of_an_answer(served: ServedApi) -> None:
     answer = served.client().recommend(user_id="u-skirts", explain="full", why_not="i1").answer
     assert answer is not None
-    fields = get_type_hints(RecommendationsOut, vars(api_types), include_extras=True)
+    fields = get_type_hints(RecommendationsAnswer, vars(api_types), include_extras=True)
     assert answer.keys() <= fields.keys()
     assert {name for name, kind in fields.items() if get_origin(kind) is not NotRequired} <= answer.keys()
     assert re.search(r'served_by: "personalised" \| "item_based" \| "popular";', TYPESCRIPT_TYPES.read_text())
 
 
-def test_the_list_is_the_one_of_the_api(served: Served) -> None:
+def test_the_list_is_the_one_of_the_api(served: ServedApi) -> None:
     client = served.client()
-    found = client.recommend(
+    listed = client.recommend(
         placement="cart", cart_item_id=["i3", "i4"], limit=4, personalised=False, category=["skirts", "tea"]
     )
     asked = {
@@ -96,31 +96,31 @@ def test_the_list_is_the_one_of_the_api(served: Served) -> None:
         "personalised": "false",
         "category": ["skirts", "tea"],
     }
-    assert found.answer == served.api.get(**asked).json()
-    assert found.item_ids == [item["item_id"] for item in found.answer["items"]]
-    assert len(found.request_id or "") == 32
+    assert listed.answer == served.api.get(**asked).json()
+    assert listed.item_ids == [item["item_id"] for item in listed.answer["items"]]
+    assert len(listed.request_id or "") == 32
     ordered = client.category_order({"item_ids": ["i1", "i0", "i2"], "user_id": "u-skirts"})
     assert (ordered.placement, sorted(ordered.item_ids)) == ("category", ["i0", "i1", "i2"])
     lists = client.batch({"shoppers": [{"user_id": "u-skirts"}, {"anonymous_id": "x"}], "limit": 2})["lists"]
     assert [len(each["recommendations"]["items"]) for each in lists] == [2, 2]
 
 
-def test_what_is_told_of_a_list_keeps_the_contract(served: Served) -> None:
-    found = served.client().recommend(limit=3)
-    [shown], [clicked] = found.shown(user_id="u"), found.clicked(found.item_ids[2], user_id="u")
+def test_what_is_told_of_a_list_keeps_the_contract(served: ServedApi) -> None:
+    listed = served.client().recommend(limit=3)
+    [shown], [clicked] = listed.shown(user_id="u"), listed.clicked(listed.item_ids[2], user_id="u")
     for event in (shown, clicked):
         check_contract(event)
-        assert event["properties"]["request_id"] == found.request_id
+        assert event["properties"]["request_id"] == listed.request_id
     assert clicked["properties"]["position"] == 2
     with pytest.raises(ValueError, match="not in list"):
-        found.clicked("i-elsewhere")
+        listed.clicked("i-elsewhere")
 
 
-def test_without_an_answer_in_time_the_bundled_list_stands_in(served: Served, silent: str) -> None:
+def test_without_an_answer_in_time_the_bundled_list_stands_in(served: ServedApi, silent: str) -> None:
     late = Recommendations(silent, "a", "key", timeout_s=0.05, bundled=BUNDLED)
-    found = late.recommend()
-    assert (found.item_ids, found.answer, found.shown(), found.clicked("b1")) == (["b1", "b2"], None, [], [])
-    assert re.match(r"no answer after \d+ ms: TimeoutError", found.problem or "")
+    listed = late.recommend()
+    assert (listed.item_ids, listed.answer, listed.shown(), listed.clicked("b1")) == (["b1", "b2"], None, [], [])
+    assert re.match(r"no answer after \d+ ms: TimeoutError", listed.problem or "")
     assert late.category_order({"item_ids": ["i2", "i1"]}).item_ids == ["i2", "i1"]
     assert late.recommend(placement="search_empty").item_ids == ()
     with pytest.raises(NoAnswer):
@@ -129,12 +129,12 @@ def test_without_an_answer_in_time_the_bundled_list_stands_in(served: Served, si
     assert "503 catching_up" in (served.client().recommend().problem or "")
 
 
-def test_what_stays_wrong_is_raised_with_its_field(served: Served) -> None:
-    with pytest.raises(RequestRefused, match="401 unauthorised"):
+def test_what_stays_wrong_is_raised_with_its_field(served: ServedApi) -> None:
+    with pytest.raises(RecommendationsRefused, match="401 unauthorised"):
         served.client("jk_read_wrong").recommend()
-    with pytest.raises(RequestRefused, match="403 foreign_shop"):
+    with pytest.raises(RecommendationsRefused, match="403 foreign_shop"):
         served.client("b").recommend()
-    with pytest.raises(RequestRefused) as refused:
+    with pytest.raises(RecommendationsRefused) as refused:
         served.client().recommend(limit=1000)
     assert (refused.value.status, refused.value.code, refused.value.field) == (422, "bad_parameter", "limit")
 
@@ -169,7 +169,7 @@ console.log(JSON.stringify({
 """
 
 
-def test_the_client_for_javascript_does_the_same(served: Served, silent: str) -> None:
+def test_the_client_for_javascript_does_the_same(served: ServedApi, silent: str) -> None:
     from playwright._impl._driver import compute_driver_executable  # a Node that is there wherever the tests are
 
     node = compute_driver_executable()[0]
@@ -177,15 +177,15 @@ def test_the_client_for_javascript_does_the_same(served: Served, silent: str) ->
     command = [node, "--input-type=module", "--eval", script, "--", served.url, silent, served.api.keys["a"]]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["answer"] == served.api.get(placement="item", item_id="i3", limit=3).json()
-    for event in told["events"]:
+    payload = json.loads(done.stdout)
+    assert payload["answer"] == served.api.get(placement="item", item_id="i3", limit=3).json()
+    for event in payload["events"]:
         check_contract(event)
-    assert [event["type"] for event in told["events"]] == ["recommendation_shown", "recommendation_clicked"]
-    assert told["events"][1]["properties"]["position"] == 1
-    assert (sorted(told["ordered"]), told["mailed"], told["given"]) == (["i0", "i1"], 2, ["i2", "i1"])
-    assert told["bundle"][:3] == [["b1", "b2"], None, []]
-    assert told["bundle"][3].startswith("no answer within 50 ms: TimeoutError")
-    assert told["wrong"] == ["RequestRefused", 401, "unauthorised", None]
-    assert told["limit"] == ["RequestRefused", 422, "bad_parameter", "limit"]
-    assert told["mailing"][0] == "NoAnswer"
+    assert [event["type"] for event in payload["events"]] == ["recommendation_shown", "recommendation_clicked"]
+    assert payload["events"][1]["properties"]["position"] == 1
+    assert (sorted(payload["ordered"]), payload["mailed"], payload["given"]) == (["i0", "i1"], 2, ["i2", "i1"])
+    assert payload["bundle"][:3] == [["b1", "b2"], None, []]
+    assert payload["bundle"][3].startswith("no answer within 50 ms: TimeoutError")
+    assert payload["wrong"] == ["RecommendationsRefused", 401, "unauthorised", None]
+    assert payload["limit"] == ["RecommendationsRefused", 422, "bad_parameter", "limit"]
+    assert payload["mailing"][0] == "NoAnswer"
