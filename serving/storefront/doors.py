@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from jishi.settings import Settings
 from jishi.shops import Shop
 from serving.keys import ReadKeys
-from serving.storefront.rate_limit import RateLimit
+from serving.storefront.token_buckets import TokenBuckets
 
 PER_ADDRESS_S, PER_SHOP_S = 20.0, 100.0  # requests a second that last; five times as many may come at once
 
@@ -22,8 +22,8 @@ class Storefronts:
     track_keys: tuple[str, ...]
     shoppers: tuple[str, ...]
     collector: str
-    of_address: RateLimit = field(default_factory=lambda: RateLimit(PER_ADDRESS_S, 5 * PER_ADDRESS_S))
-    of_shop: RateLimit = field(default_factory=lambda: RateLimit(PER_SHOP_S, 5 * PER_SHOP_S))
+    of_address: TokenBuckets = field(default_factory=lambda: TokenBuckets(PER_ADDRESS_S, 5 * PER_ADDRESS_S))
+    of_shop: TokenBuckets = field(default_factory=lambda: TokenBuckets(PER_SHOP_S, 5 * PER_SHOP_S))
 
     @classmethod
     def of(cls, settings: Settings) -> Storefronts | None:

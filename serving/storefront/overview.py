@@ -6,16 +6,18 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Lock
 
 from serving.catalogue import Catalogue, Item
 
 NEWEST, IN_CATEGORY, CATEGORIES = 12, 1_000, 50  # most that a page asks for
-EVERY_S = 15.0  # how long an overview serves; whether an item may be sold is looked up at each answer
+EVERY_S = 15.0  # how long an overview serves at least; whether an item may be sold is looked up at each answer
+MAKING_SHARE = 0.02  # of the time, most that goes into making a large shop's
 
 
 @dataclass(frozen=True)
 class Overview:
-    """Ids of what may be sold: by category (those with most items first, in them the newest first), and the newest of all."""
+    """Ids of what may be sold, by category and the newest of all, newest first; ``counts`` are of the largest categories."""
 
     by_category: dict[str, tuple[str, ...]]
     counts: dict[str, int]
@@ -31,7 +33,7 @@ class Overview:
             members[item.category].append(item.item_id)
         largest = sorted(members, key=lambda category: (-len(members[category]), category))[:CATEGORIES]
         return cls(
-            {category: tuple(members[category][:IN_CATEGORY]) for category in largest},
+            {category: tuple(item_ids[:IN_CATEGORY]) for category, item_ids in members.items()},
             {category: len(members[category]) for category in largest},
             tuple(item.item_id for item in items[:NEWEST]),
             tuple(sorted({item.currency for item in items})),
@@ -46,15 +48,18 @@ def _age(item: Item) -> tuple[int, str]:
 
 @dataclass
 class Overviews:
-    """Overviews of shops, made anew every ``EVERY_S`` seconds in which they are asked for."""
+    """Overviews of shops, each made anew when it is asked for and ``EVERY_S`` seconds old, or older for what takes long."""
 
     now: Callable[[], float] = time.monotonic
-    _made: dict[str, tuple[float, Overview]] = field(default_factory=dict)
+    _kept: dict[str, tuple[float, Overview]] = field(default_factory=dict)  # until when it serves
+    _lock: Lock = field(default_factory=Lock)
 
     def of(self, shop_id: str, catalogue: Catalogue) -> Overview:
         """The overview of a shop; an empty catalogue is looked at each time, so that the first items are there at once."""
-        made_at, overview = self._made.get(shop_id, (-EVERY_S, None))
-        if overview is None or not overview.newest or self.now() - made_at >= EVERY_S:
-            overview = Overview.of(catalogue)
-            self._made[shop_id] = (self.now(), overview)
-        return overview
+        with self._lock:  # one makes it, the others wait
+            until, overview = self._kept.get(shop_id, (0.0, None))
+            began = self.now()
+            if overview is None or not overview.newest or began >= until:
+                overview = Overview.of(catalogue)
+                self._kept[shop_id] = (began + max(EVERY_S, (self.now() - began) / MAKING_SHARE), overview)
+            return overview

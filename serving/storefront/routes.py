@@ -111,12 +111,12 @@ def page(http: HttpRequest, shop: _Shop) -> Response:
 def overview(http: HttpRequest, shop: _Shop) -> JSONResponse:
     """Categories with their numbers of items, what is new, digits of the currencies, and shoppers whom a visitor may be."""
     state = engine_of(http).states.find(shop.shop_id)
-    found = _overviews(http).of(shop.shop_id, state.catalogue)
+    summary = _overviews(http).of(shop.shop_id, state.catalogue)
     is_known = (lambda _: False) if state.shelf is None else _knows(state.shelf.model)
     body = {
-        "categories": [{"category": name, "items": count} for name, count in found.counts.items()],
-        "new": _cards(state.catalogue, found.newest),
-        "minor_digits": {currency: CURRENCY_DIGITS.get(currency, 2) for currency in {*found.currencies, shop.currency}},
+        "categories": [{"category": name, "items": count} for name, count in summary.counts.items()],
+        "new": _cards(state.catalogue, summary.newest),
+        "minor_digits": {currency: CURRENCY_DIGITS.get(currency, 2) for currency in {*summary.currencies, shop.currency}},
         "shoppers": [user_id for user_id in _doors(http).shoppers if is_known(user_id)][:SHOPPERS],
     }
     return JSONResponse(body, headers={"Cache-Control": "no-store"})
@@ -125,10 +125,10 @@ def overview(http: HttpRequest, shop: _Shop) -> JSONResponse:
 @_ROUTES.get("/storefront/{shop_id}/item")
 def item(http: HttpRequest, shop: _Shop, item_id: Annotated[_Id, Query()]) -> JSONResponse:
     """An item as the catalogue knows it now."""
-    found = engine_of(http).states.find(shop.shop_id).catalogue.get(item_id)
-    if found is None:
+    known = engine_of(http).states.find(shop.shop_id).catalogue.get(item_id)
+    if known is None:
         raise HTTPException(404, ErrorBody(code="not_found", field="item_id", message="no such item").model_dump())
-    return JSONResponse(_card(found), headers={"Cache-Control": "no-store"})
+    return JSONResponse(_card(known), headers={"Cache-Control": "no-store"})
 
 
 @_ROUTES.get("/storefront/{shop_id}/recommendations", response_model_exclude_unset=True)

@@ -67,12 +67,12 @@ class Street:
         """Every event that the collector has acknowledged."""
         wal = self.platform.paths.wal
         durable, position = read_durable(wal) or Position(), first_position(wal)
-        found: list[dict[str, Any]] = []
+        rows: list[dict[str, Any]] = []
         while entries := read_entries(wal, position, durable):
-            found += [orjson.loads(entry.body) for entry in entries]
+            rows += [orjson.loads(entry.body) for entry in entries]
             position = entries[-1].after
-        assert {row["invalid_reason"] for row in found} <= {None, "claim"}  # the contract knows all of it
-        return [orjson.loads(row["line"]) for row in found if row["sent_by"] == "page"]
+        assert {row["invalid_reason"] for row in rows} <= {None, "claim"}  # the contract knows all of it
+        return [orjson.loads(row["line"]) for row in rows if row["sent_by"] == "page"]
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def browser() -> Iterator[Browser]:
 
 
 @dataclass
-class Visitor:
+class StorefrontVisitor:
     """Somebody at a window; ``troubles``: errors of the page and requests to anybody else; ``asked``: what it asked serving."""
 
     page: Page
@@ -138,14 +138,14 @@ class Visitor:
 
 
 @pytest.fixture
-def visit(browser: Browser, street: Street) -> Iterator[Callable[..., Visitor]]:
+def visit(browser: Browser, street: Street) -> Iterator[Callable[..., StorefrontVisitor]]:
     contexts = []
 
-    def enter(width: int = 375, locale: str = "en-GB", scheme: Any = "light") -> Visitor:
+    def enter(width: int = 375, locale: str = "en-GB", scheme: Any = "light") -> StorefrontVisitor:
         context = browser.new_context(viewport={"width": width, "height": 800}, locale=locale, color_scheme=scheme)
         context.set_default_timeout(15_000)
         contexts.append(context)
-        visitor = Visitor(context.new_page(), street)
+        visitor = StorefrontVisitor(context.new_page(), street)
         visitor.page.on(
             "console", lambda line: visitor.troubles.append(line.text) if line.type in ("error", "warning") else None
         )
@@ -176,7 +176,7 @@ def fits(page: Page) -> None:
     assert page.evaluate(BEYOND_THE_EDGE) == []
 
 
-def test_a_visit_on_a_phone_is_told_as_events_and_pays(visit: Callable[..., Visitor], street: Street) -> None:
+def test_a_visit_on_a_phone_is_told_as_events_and_pays(visit: Callable[..., StorefrontVisitor], street: Street) -> None:
     visitor = visit()
     page = visitor.page
     visitor.open()
@@ -219,7 +219,7 @@ def test_a_visit_on_a_phone_is_told_as_events_and_pays(visit: Callable[..., Visi
     assert [(line["item_id"], line["quantity"], line["unit_price_minor"]) for line in order["lines"]] == [(LAMPS[0], 1, 100)]
 
 
-def test_titles_ids_and_categories_are_text(visit: Callable[..., Visitor]) -> None:
+def test_titles_ids_and_categories_are_text(visit: Callable[..., StorefrontVisitor]) -> None:
     visitor = visit(locale="zh-CN")
     page = visitor.page
     visitor.open()
@@ -239,7 +239,7 @@ def test_titles_ids_and_categories_are_text(visit: Callable[..., Visitor]) -> No
     assert visitor.troubles == []
 
 
-def test_language_shopper_and_personal_off_change_every_list(visit: Callable[..., Visitor]) -> None:
+def test_language_shopper_and_personal_off_change_every_list(visit: Callable[..., StorefrontVisitor]) -> None:
     visitor = visit(1440, "zh-CN", "dark")
     page = visitor.page
     visitor.open()
@@ -264,7 +264,7 @@ def test_language_shopper_and_personal_off_change_every_list(visit: Callable[...
     assert visitor.troubles == []
 
 
-def test_a_shop_without_a_release_and_one_without_items(visit: Callable[..., Visitor]) -> None:
+def test_a_shop_without_a_release_and_one_without_items(visit: Callable[..., StorefrontVisitor]) -> None:
     visitor = visit()
     page = visitor.page
     visitor.open(shop="young")
@@ -277,7 +277,7 @@ def test_a_shop_without_a_release_and_one_without_items(visit: Callable[..., Vis
     assert [line for line in visitor.troubles if not re.search("503", line)] == []
 
 
-def test_what_sells_out_leaves_the_list(visit: Callable[..., Visitor], street: Street) -> None:
+def test_what_sells_out_leaves_the_list(visit: Callable[..., StorefrontVisitor], street: Street) -> None:
     """A change of stock, from the collector through the log into serving."""
     visitor = visit()
     visitor.open()

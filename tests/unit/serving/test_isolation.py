@@ -17,7 +17,7 @@ from serving.api import make_app
 from serving.engine import Engine
 from serving.storefront import routes
 from serving.storefront.doors import Storefronts
-from serving.storefront.rate_limit import RateLimit
+from serving.storefront.token_buckets import TokenBuckets
 
 FILES = [file for file in (Path(routes.__file__).parent / "files").iterdir() if file.suffix != ".html"]
 PLAIN, TWIN, NOBODYS = "plain", "twin", "nobody-has-this-shop"
@@ -97,7 +97,7 @@ class TwinServing:
             state = self.engine.states.of(shop_id)
             state.use_snapshot({item.item_id: item for item in items})
             state.use_release(model, published_at=0.0)
-        never = RateLimit(1e9, 1e9)
+        never = TokenBuckets(1e9, 1e9)
         doors = Storefronts((tracks[PLAIN],), ("mei",), "http://collector.example", never, never)
         self.client = TestClient(make_app(self.engine, doors), raise_server_exceptions=False)
 
@@ -123,10 +123,10 @@ def is_foreign(answer: Any) -> bool:
 
 def test_the_matrix_holds_every_route(serving: TwinServing) -> None:
     app: Any = serving.client.app
-    found = list(_routes(app.routes))
-    assert {route.path for route in found} == MATRIX.keys() | STOREFRONT.keys()
-    assert {route.path for route in found if "POST" in route.methods} == BODIES.keys()
-    assert {method for route in found for method in route.methods} <= {"GET", "HEAD", "POST"}
+    served_routes = list(_routes(app.routes))
+    assert {route.path for route in served_routes} == MATRIX.keys() | STOREFRONT.keys()
+    assert {route.path for route in served_routes if "POST" in route.methods} == BODIES.keys()
+    assert {method for route in served_routes for method in route.methods} <= {"GET", "HEAD", "POST"}
 
 
 @pytest.mark.parametrize("path", MATRIX)

@@ -17,8 +17,8 @@ from serving.api import make_app
 from serving.catalogue import Catalogue, Version
 from serving.storefront import routes
 from serving.storefront.doors import Storefronts
-from serving.storefront.overview import EVERY_S, NEWEST, Overview, Overviews
-from serving.storefront.rate_limit import RateLimit
+from serving.storefront.overview import CATEGORIES, EVERY_S, NEWEST, Overview, Overviews
+from serving.storefront.token_buckets import TokenBuckets
 
 FILES = Path(routes.__file__).parent / "files"
 HOSTILE = "<img src=x onerror=alert(1)>\"'&"
@@ -170,15 +170,15 @@ def test_a_shop_without_items_is_empty_and_one_without_a_release_is_bundled(fron
     assert (empty.status_code, empty.json()["error"]["code"]) == (503, "no_release")
     yen = replace(tiny.item("i1", "tea"), currency="JPY")
     front.engine.states.of("b").use_snapshot({"i1": yen})
-    found = front.get("/shop", "b").json()
-    assert found["categories"] == [{"category": "tea", "items": 1}]
-    assert [item["item_id"] for item in found["new"]] == ["i1"]
-    assert found["minor_digits"] == {"JPY": 0, "CNY": 2}
+    shop = front.get("/shop", "b").json()
+    assert shop["categories"] == [{"category": "tea", "items": 1}]
+    assert [item["item_id"] for item in shop["new"]] == ["i1"]
+    assert shop["minor_digits"] == {"JPY": 0, "CNY": 2}
     assert front.get("/recommendations", "b").json()["model"] == "bundled"
 
 
 def test_who_asks_too_often_is_told_when_to_ask_again(front: Front) -> None:
-    slow = RateLimit(0.5, 2, now=lambda: 100.0)
+    slow = TokenBuckets(0.5, 2, now=lambda: 100.0)
     front.client.app.state.storefronts = replace(front.doors, of_address=slow)  # type: ignore[attr-defined]
     statuses = [front.get("/shop").status_code, front.get("/item", item_id="i1").status_code]
     refused = front.get("/recommendations")
@@ -190,7 +190,7 @@ def test_who_asks_too_often_is_told_when_to_ask_again(front: Front) -> None:
 
 def test_tokens_come_back_with_time_and_old_names_are_forgotten() -> None:
     at = [0.0]
-    limit = RateLimit(2, 3, now=lambda: at[0], most=2)
+    limit = TokenBuckets(2, 3, now=lambda: at[0], most=2)
     assert [limit.take("x") for _ in range(4)] == [0, 0, 0, 0.5]
     assert limit.take("y") == 0
     at[0] = 0.5
@@ -207,14 +207,21 @@ def test_the_newest_stock_comes_first_and_categories_by_size(tiny: Any) -> None:
         item = tiny.item(f"i{number:02d}", "tea" if number % 3 else "lamps", at_ms=number)
         catalogue.put(replace(item, stocked_at_ms=10_000 if number == 1 else None))
     catalogue.put(tiny.item("gone", "lamps", stock=0, at_ms=99_999))
-    found = Overview.of(catalogue)
-    assert found.newest[:3] == ("i01", f"i{NEWEST + 2}", f"i{NEWEST + 1}")
-    assert len(found.newest) == NEWEST
-    assert list(found.counts.items()) == [("tea", 10), ("lamps", 5)]
+    summary = Overview.of(catalogue)
+    assert summary.newest[:3] == ("i01", f"i{NEWEST + 2}", f"i{NEWEST + 1}")
+    assert len(summary.newest) == NEWEST
+    assert list(summary.counts.items()) == [("tea", 10), ("lamps", 5)]
+    for number in range(CATEGORIES):
+        catalogue.put(tiny.item(f"r{number}", f"rare {number:02d}", at_ms=0))
+    many = Overview.of(catalogue)
+    assert len(many.counts) == CATEGORIES
+    assert many.by_category["rare 49"] == ("r49",)  # not among those listed, and an item's page links it
+    for number in range(CATEGORIES):
+        catalogue.put(tiny.item(f"r{number}", stock=0, at_ms=1))
     at = [0.0]
     kept = Overviews(lambda: at[0])
-    assert kept.of("a", catalogue) == found
+    assert kept.of("a", catalogue) == summary
     catalogue.put(replace(tiny.item("i01", "tea"), version=Version(7, 7, "e"), stock=0))
-    assert kept.of("a", catalogue) == found
+    assert kept.of("a", catalogue) == summary
     at[0] = EVERY_S
     assert kept.of("a", catalogue).counts["tea"] == 9

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from threading import Lock
 
 
-class RateLimit:
+class TokenBuckets:
     """``per_s`` requests a second last, ``at_once`` may come together; the ``most`` names that came last are remembered."""
 
     def __init__(self, per_s: float, at_once: float, *, now: Callable[[], float] = time.monotonic, most: int = 10_000) -> None:
