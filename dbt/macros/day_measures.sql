@@ -11,3 +11,9 @@
 {% macro refund_measures() -%}
     {{ sum_minor('counted_minor') }} as refunds_minor
 {%- endmacro %}
+
+{#- Customers whose amounts are known, and what they paid, over rows of fct_orders. -#}
+{% macro customer_measures() -%}
+    cast(count(distinct case when paid_minor is not null then person_id end) as bigint) as customers_with_amount,
+    sum(case when person_id is not null then cast(paid_minor as decimal(38, 0)) end) as paid_by_customers_minor
+{%- endmacro %}

@@ -17,6 +17,10 @@ facts as (
     select
         comparisons.*,
         today.is_complete,
+        other.visitors as day_visitors,
+        other.item_views as day_item_views,
+        other.sessions as day_sessions,
+        other.paying_sessions as day_paying_sessions,
         other.orders as day_orders,
         other.paying_customers as day_customers,
         other.gmv_minor as day_gmv_minor,
@@ -39,9 +43,17 @@ where
     is_complete is null
     or (orders is null) <> (day_orders is null)
     or (gmv_minor is null) <> (day_gmv_minor is null)
+    or (visitors is null) <> (day_visitors is null)
+    or (sessions is null) <> (day_sessions is null)
+    or visitors > day_visitors
+    or item_views > day_item_views
+    or sessions > day_sessions
+    or paying_sessions > day_paying_sessions
+    or paying_sessions > sessions
     or orders > day_orders
     or paying_customers > day_customers
     or gmv_minor > day_gmv_minor
     or refunds_minor > day_refunds_minor
+    or (is_complete and (visitors <> day_visitors or sessions <> day_sessions or paying_sessions <> day_paying_sessions))
     or (is_complete and (orders <> day_orders or gmv_minor <> day_gmv_minor or net_gmv_minor <> day_net_gmv_minor))
     or (is_complete and until_at is not null)

@@ -156,6 +156,7 @@ def test_days_of_the_shops(built: Paths, silver: Any) -> None:
     assert any(row["page_views"] is None and row["visitors"] for row in rows)
 
 
+COMPARED = ("shop_id", "shop_date", "compared_with", "compared_date", "until_at")
 BEFORE: dict[str, Callable[[date], date]] = {
     "day_before": lambda day: day - timedelta(days=1),
     "week_before": lambda day: day - timedelta(days=7),
@@ -168,13 +169,13 @@ def test_days_are_compared_by_date_and_up_to_the_same_time(built: Paths, silver:
     days = {(r["shop_id"], r["shop_date"]): r for r in mart_rows(newest(built.var), "select * from fct_shop_days")}
     rows = mart_rows(newest(built.var), "select * from fct_shop_day_comparisons")
     assert len(rows) == 3 * len(days)
-    in_part = 0
+    in_part = seen_in_part = 0
     for row in rows:
         shop_id, other = row["shop_id"], BEFORE[row["compared_with"]](row["shop_date"])
         assert row["compared_date"] == other
         today = days[shop_id, row["shop_date"]]
         if (shop_id, other) not in days:
-            assert {row[name] for name in ("orders", "units", "gmv_minor", "refunds_minor", "net_gmv_minor")} == {None}
+            assert {value for name, value in row.items() if name not in COMPARED} == {None}
             continue
         until = datetime.combine(other, time.max)
         if not today["is_complete"]:
@@ -198,8 +199,44 @@ def test_days_are_compared_by_date_and_up_to_the_same_time(built: Paths, silver:
         )
         paid, refunded = added(sold, "paid_minor"), sum(map(facts.at_home, back))
         assert (row["gmv_minor"], row["refunds_minor"], row["net_gmv_minor"]) == (paid, refunded, paid - refunded)
+        with_amount = [o for o in sold if at_home(o, "paid_minor") is not None]
+        assert row["order_value_minor"] == share(paid, len(with_amount))
+        assert row["customer_value_minor"] == share(paid, len({o["person_id"] for o in with_amount}))
+        expected = traffic_until(facts, shop_id, other, until)
+        expected = {name: None if days[shop_id, other][name] is None else count for name, count in expected.items()}
+        assert {name: row[name] for name in expected} == expected
+        assert row["conversion"] == share(expected["paying_sessions"] or 0, expected["sessions"] or 0)
         in_part += 0 < len(sold) < days[shop_id, other]["orders"]
+        seen_in_part += 0 < (row["sessions"] or 0) < (days[shop_id, other]["sessions"] or 0)
     assert in_part > 0
+    assert seen_in_part > 0
+
+
+def traffic_until(facts: SilverFacts, shop_id: str, day: date, until: datetime) -> dict[str, int | None]:
+    """Traffic without bots of what had happened by then, on the shop's clock; of a visit its acts of a person and device."""
+    happened = [
+        e
+        for e in facts.events
+        if e["shop_id"] == shop_id and e["person_id"] != "bot" and local(e["occurred_at"], shop_id) <= until
+    ]
+    acts = [e for e in happened if e["occurred_date"] == day and e["type"] != "order_paid"]
+    of_visits = [
+        {
+            e["type"] == "order_paid"
+            for e in happened
+            if (e["person_id"], e["anonymous_id"]) == (v["person_id"], v["anonymous_id"])
+            and v["started_at"] <= e["occurred_at"] <= v["ended_at"]
+        }
+        for v in facts.sessions
+        if (v["shop_id"], v["started_date"]) == (shop_id, day) and v["person_id"] != "bot"
+    ]
+    return {
+        "visitors": len({e["person_id"] for e in acts}),
+        "page_views": sum(e["type"] == "page_viewed" for e in acts),
+        "item_views": sum(e["type"] == "item_viewed" for e in acts),
+        "sessions": sum(False in kinds for kinds in of_visits),
+        "paying_sessions": sum(kinds == {False, True} for kinds in of_visits),
+    }
 
 
 def largest_remainder(amount: int, weights: dict[str, int]) -> dict[str, int]:

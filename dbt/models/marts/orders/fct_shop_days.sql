@@ -75,8 +75,7 @@ sales as (
         {{ sum_minor('refunded_minor') }} as refunded_later_minor,
         {{ count_where('is_wholly_refunded') }} as wholly_refunded_orders,
         {{ count_where('coupons > 0') }} as coupon_orders,
-        cast(count(distinct case when paid_minor is not null then person_id end) as bigint) as customers_with_amount,
-        sum(case when person_id is not null then cast(paid_minor as decimal(38, 0)) end) as paid_by_customers_minor
+        {{ customer_measures() }}
     from fct_orders
     group by shop_id, paid_date
 
