@@ -34,6 +34,13 @@ async function show(moves = false) {
     window.jishi?.page();
   }
   await page.ready?.();
+  if (!shop.categories.length && mine === turn) setTimeout(() => mine === turn && lookAgain(), 2000);
+}
+/** A shop whose first items come while somebody waits. */
+async function lookAgain() {
+  const answer = await ask("shop");
+  if (answer.status === 200) useShop((shop = answer.body));
+  await show();
 }
 
 function frame() {

@@ -37,7 +37,7 @@ class Street:
     """Serving and collector with the storefronts of three shops: one with a release, one without, one without items."""
 
     platform: Any
-    write_key: str
+    write_keys: dict[str, str]
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -63,6 +63,14 @@ class Street:
         with (settings.var / f"{command[-1]}.log").open("ab") as out:
             self.processes.append(subprocess.Popen([sys.executable, "-m", *command], env=env, stdout=out, stderr=out))
 
+    def change_item(self, shop_id: str, item: dict[str, Any]) -> None:
+        """Tell the collector of an item, as the shop's server does."""
+        event = {"event_id": f"{shop_id}-{item['item_id']}", "shop_id": shop_id, "type": "item_changed"}
+        event["occurred_at"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        body = [event | {"properties": {"title": "t", "unit_price_minor": 100, "currency": "CNY"} | item}]
+        headers = {"Authorization": f"Bearer {self.write_keys[shop_id]}"}
+        assert httpx.post(f"{self.collector}/v1/events", json=body, headers=headers).json()["accepted"] == 1
+
     def acts(self) -> list[dict[str, Any]]:
         """Every event that the collector has acknowledged."""
         wal = self.platform.paths.wal
@@ -81,7 +89,7 @@ def street(shared_platform: Any) -> Iterator[Street]:
     for shop_id, currency in (("lanting", "CNY"), ("young", "JPY"), ("empty", "CNY")):
         shops.add(Shop(shop_id=shop_id, name=f"店 {shop_id}", currency=currency))
     tracks = [shops.issue_key(shop_id, "track") for shop_id in shops.shops]
-    street = Street(platform, shops.issue_key("lanting", "write"))
+    street = Street(platform, {shop_id: shops.issue_key(shop_id, "write") for shop_id in shops.shops})
     platform.paths.shops_file.parent.mkdir(parents=True, exist_ok=True)
     shops.save(platform.paths.shops_file)
     rows = [{"item_id": each, "category": ODD_CATEGORY} for each in SKIRTS] + [
@@ -272,6 +280,9 @@ def test_a_shop_without_a_release_and_one_without_items(visit: Callable[..., Sto
     expect(page.locator(".made summary")).to_contain_text("bundled")
     visitor.open(shop="empty")
     expect(page.locator("[data-list=home] .empty")).to_have_text("This shop has no items yet.")
+    visitor.street.change_item("empty", {"item_id": "first", "category": "鞋", "stock": 3})
+    expect(page.locator("[data-list=home] .card")).to_have_count(1)  # without a reload
+    expect(page.locator("nav a")).to_have_text("鞋")
     page.goto(f"{visitor.street.serving}/storefront")
     assert page.locator(".doors a").all_text_contents() == ["店 empty", "店 lanting", "店 young"]
     assert [line for line in visitor.troubles if not re.search("503", line)] == []
@@ -282,12 +293,7 @@ def test_what_sells_out_leaves_the_list(visit: Callable[..., StorefrontVisitor],
     visitor = visit()
     visitor.open()
     gone = visitor.page.locator("[data-list=home] .card").last.get_attribute("data-item")
-    category = "灯" if gone in LAMPS else ODD_CATEGORY
-    item = {"item_id": gone, "title": "t", "category": category, "unit_price_minor": 100, "currency": "CNY", "stock": 0}
-    event = {"event_id": "sold", "shop_id": "lanting", "type": "item_changed", "properties": item}
-    event |= {"occurred_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
-    sent = httpx.post(f"{street.collector}/v1/events", json=[event], headers={"Authorization": f"Bearer {street.write_key}"})
-    assert sent.json()["accepted"] == 1
+    street.change_item("lanting", {"item_id": gone, "category": "灯" if gone in LAMPS else ODD_CATEGORY, "stock": 0})
     deadline = time.monotonic() + 30
     while visitor.page.locator(f"[data-list=home] .card[data-item='{gone}']").count():
         assert time.monotonic() < deadline

@@ -61,13 +61,13 @@ def test_a_full_queue_and_a_folder_that_cannot_be_written_cost_values_and_raise_
 
 
 def test_what_befalls_a_sink_is_told_and_neither_the_files_nor_another_sinks_loss(tmp_path: Path) -> None:
-    told: list[object] = []
+    received: list[object] = []
 
     def fail(_: list[object]) -> None:
         raise OSError(28, "no room")
 
-    log = ServedLog(tmp_path, "me", 1.0, sinks=[fail, told.extend])
+    log = ServedLog(tmp_path, "me", 1.0, sinks=[fail, received.extend])
     log.note(read(MIDNIGHT_MS))
     log.flush()
-    assert (log.logged, log.dropped, len(told)) == (1, 0, 1)
+    assert (log.logged, log.dropped, len(received)) == (1, 0, 1)
     assert "no room" in str(log.problem)
