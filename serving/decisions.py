@@ -22,7 +22,7 @@ from serving.exploring import chances_by_id
 from serving.kept_catalogues import JoinedItems
 from serving.recommend import Answer
 from serving.request import Request
-from serving.rules.here import RulesHere
+from serving.rules.active import ActiveRules
 from serving.shelf import Shelf
 from serving.suppressions import suppressed
 
@@ -157,6 +157,6 @@ def _made_of(inputs: Inputs, request: Request, answer: Answer, shelf: Shelf) -> 
     }
 
 
-def _context(here: RulesHere) -> dict[str, Any]:
+def _context(here: ActiveRules) -> dict[str, Any]:
     ignored = {str(days): dict(counts) for days, counts in here.ignored_within.items()}
     return {"today": here.context.today, "now_ms": here.context.now_ms, "ignored": ignored}

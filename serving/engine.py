@@ -27,7 +27,7 @@ from serving.orders import LiveOrders
 from serving.recent import Recent
 from serving.recommend import Answer, CatchingUp, recommend
 from serving.request import Request
-from serving.rules.here import ListContext, RulesHere
+from serving.rules.active import ActiveRules, ListContext
 from serving.rules.shop_rules import ShopRules
 from serving.served_log import ServedLog
 from serving.shelf import Shelf
@@ -185,11 +185,11 @@ class Engine:
             request = request.of_nobody()
         return self._with_orders(request, order_id)
 
-    def rules_for(self, request: Request, state: ShopState, rules: ShopRules | None, shelf: Shelf | None) -> RulesHere | None:
+    def rules_for(self, request: Request, state: ShopState, rules: ShopRules | None, shelf: Shelf | None) -> ActiveRules | None:
         """Those of a shop's rules that hold for a request; None where none does."""
         if rules is None or shelf is None:
             return None
-        return RulesHere.of(rules, self._context_of(request, state), shelf, state.catalogue, state.impressions)
+        return ActiveRules.of(rules, self._context_of(request, state), shelf, state.catalogue, state.impressions)
 
     def _context_of(self, request: Request, state: ShopState) -> ListContext:
         now = datetime.now(UTC)

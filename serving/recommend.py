@@ -39,8 +39,8 @@ from serving.placed import add_model, given_items
 from serving.reasons import Reason, explain
 from serving.recent import LastAct
 from serving.request import Request
+from serving.rules.active import ActiveRules
 from serving.rules.arrange import Bounds, Entry, arrange
-from serving.rules.here import RulesHere
 from serving.shelf import Shelf
 
 ServedBy = Literal["personalised", "item_based", "popular"]
@@ -94,7 +94,7 @@ class Answer:
     model_version: str
     items: list[Recommended]
     candidates: dict[str, dict[str, float]] | None = None
-    rules: RulesHere | None = None
+    rules: ActiveRules | None = None
     workings: Workings | None = field(default=None, compare=False, repr=False)
 
     def is_pinned(self, place: int) -> bool:
@@ -113,7 +113,7 @@ def recommend(
     last_acts: LastActs,
     *,
     with_candidates: bool = False,
-    rules: RulesHere | None = None,
+    rules: ActiveRules | None = None,
 ) -> Answer:
     """The answer to a request, by the shop's ``rules`` if it has any. Raises NoRelease when the shop has no shelf yet."""
     if shelf is None:
@@ -227,7 +227,7 @@ class _Asked:
         return list(zip(counted, recency_weights(self.ages_s[: len(counted)], blend.decay, blend.half_life_s), strict=True))
 
 
-def _shown_not(request: Request, shelf: Shelf, hidden: Iterable[str], rules: RulesHere | None) -> Mask:
+def _shown_not(request: Request, shelf: Shelf, hidden: Iterable[str], rules: ActiveRules | None) -> Mask:
     """Items (items,) that are hidden, or that filters or rules do not let through."""
     mask = np.zeros(shelf.size, dtype=np.bool_)
     mask[[shelf.number_of[item_id] for item_id in hidden if item_id in shelf.number_of]] = True
@@ -236,7 +236,7 @@ def _shown_not(request: Request, shelf: Shelf, hidden: Iterable[str], rules: Rul
     return mask if rules is None else mask | rules.shown_not
 
 
-def _kept_back(asked: _Asked, blend: Blend, rules: RulesHere | None) -> Mask:
+def _kept_back(asked: _Asked, blend: Blend, rules: ActiveRules | None) -> Mask:
     """Items (items,) that come behind all others: what was just looked at, and what rules put last."""
     mask = np.zeros(len(asked.shown_not), dtype=np.bool_) if rules is None else rules.last.copy()
     mask[asked.visit[: blend.seen_items]] = True

@@ -37,7 +37,7 @@ from serving.recent import LastAct
 from serving.recommend import Answer, recommend
 from serving.releases import ReleaseUnusable, load_release
 from serving.request import Request
-from serving.rules.here import ListContext, RulesHere
+from serving.rules.active import ActiveRules, ListContext
 from serving.rules.impressions import Impressions
 from serving.rules.shop_rules import ShopRules
 from serving.shelf import ServedModel, Shelf
@@ -190,7 +190,7 @@ class _LoggedImpressions(Impressions):
 
 def _rules_here(
     entry: dict[str, Any], request: Request, state: ShopState, shelf: Shelf, paths: Paths, without: Sequence[str]
-) -> RulesHere | None:
+) -> ActiveRules | None:
     """The rules that held, without those to leave out."""
     logged, number = entry["inputs"]["rules"], entry["rules_version"]
     if logged is None:
@@ -215,7 +215,7 @@ def _rules_here(
         now_ms=logged["now_ms"],
     )
     impressions = _LoggedImpressions(logged["ignored"], logged["now_ms"])
-    return RulesHere.of(ShopRules(kept, number), context, shelf, state.catalogue, impressions)
+    return ActiveRules.of(ShopRules(kept, number), context, shelf, state.catalogue, impressions)
 
 
 def _explored_item(entry: dict[str, Any], shelf: Shelf) -> str | None:

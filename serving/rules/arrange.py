@@ -11,8 +11,8 @@ import numpy as np
 from jishi.rules.rule_set import NewItems, Pin
 from serving.blend import NONE, Mask, Vector
 from serving.catalogue import Item
+from serving.rules.active import ActiveRules
 from serving.rules.diversity import group_similarity, spread
-from serving.rules.here import RulesHere
 
 
 class Entry(NamedTuple):
@@ -31,7 +31,7 @@ class Bounds(NamedTuple):
     allows: Callable[[Item], bool]
 
 
-def arrange(here: RulesHere, entries: list[Entry], score: Vector, bounds: Bounds) -> list[Entry]:
+def arrange(here: ActiveRules, entries: list[Entry], score: Vector, bounds: Bounds) -> list[Entry]:
     """The list, from the best items, best first, those that are kept back behind all others."""
     if here.diversities:
         entries = _spread(here, entries, score, bounds)
@@ -39,7 +39,7 @@ def arrange(here: RulesHere, entries: list[Entry], score: Vector, bounds: Bounds
     return _with_pins(here, entries, bounds)
 
 
-def _spread(here: RulesHere, entries: list[Entry], score: Vector, bounds: Bounds) -> list[Entry]:
+def _spread(here: ActiveRules, entries: list[Entry], score: Vector, bounds: Bounds) -> list[Entry]:
     rules, limit = here.diversities, bounds.limit
     first = [entry for entry in entries if not bounds.kept_back[entry.number]]
     if len(first) < 2:
@@ -53,7 +53,7 @@ def _spread(here: RulesHere, entries: list[Entry], score: Vector, bounds: Bounds
     return [first[place] for place in order] + entries[len(first) :]
 
 
-def _with_new(here: RulesHere, entries: list[Entry], score: Vector, bounds: Bounds) -> list[Entry]:
+def _with_new(here: ActiveRules, entries: list[Entry], score: Vector, bounds: Bounds) -> list[Entry]:
     """The list with as many new items as the largest share asks for; the weakest others give way."""
     rule = max((rule for rule in here.on if isinstance(rule, NewItems)), key=lambda rule: rule.share, default=None)
     newcomers = here.shelf.model.newcomers
@@ -80,7 +80,7 @@ def _with_new(here: RulesHere, entries: list[Entry], score: Vector, bounds: Boun
     return [*kept[: len(kept) - behind], *brought, *kept[len(kept) - behind :]]
 
 
-def _with_pins(here: RulesHere, entries: list[Entry], bounds: Bounds) -> list[Entry]:
+def _with_pins(here: ActiveRules, entries: list[Entry], bounds: Bounds) -> list[Entry]:
     """Each pinned item at its slot; where the list is too short for that, at the end."""
     pinned: dict[Pin, Entry] = {}
     for pin in here.pins:

@@ -11,7 +11,7 @@ from serving.blend import Mask
 from serving.catalogue import Catalogue
 from serving.columns import UNKNOWN
 from serving.item_filter import ItemFilter
-from serving.rules.here import ListContext
+from serving.rules.active import ListContext
 from serving.shelf import Shelf
 
 CODES = ("ok", "does_not_hold_here", "no_item", "not_sellable", "nothing_known")

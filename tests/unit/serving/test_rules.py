@@ -18,26 +18,28 @@ from serving.catalogue import Version
 from serving.exploring import SLOT, Exploration, explore
 from serving.recommend import Answer, recommend
 from serving.request import Request
+from serving.rules.active import ActiveRules, ListContext
 from serving.rules.diversity import group_similarity, spread
-from serving.rules.here import ListContext, RulesHere
 from serving.rules.impressions import Impressions, Seen
 from serving.rules.shop_rules import ShopRules
 
 TODAY, NOW_MS, DAY_MS = date(2026, 11, 30), 1_796_000_000_000, 86_400_000
 
 
-def here(shop: Any, request: Request, rules: list[dict[str, Any]], impressions: Impressions | None = None) -> RulesHere | None:
+def active(
+    shop: Any, request: Request, rules: list[dict[str, Any]], impressions: Impressions | None = None
+) -> ActiveRules | None:
     page = None if request.item_id is None else shop.catalogue.get(request.item_id)
     context = ListContext(request.placement, request.persons, page, None if page is None else page.category, TODAY, NOW_MS)
     named = [{"name": f"r{number}"} | rule for number, rule in enumerate(rules)]
-    return RulesHere.of(
+    return ActiveRules.of(
         ShopRules(rules_of({"rules": named})), context, shop.shelf, shop.catalogue, impressions or Impressions()
     )
 
 
 def ask(shop: Any, rules: list[dict[str, Any]], impressions: Impressions | None = None, **asked: Any) -> Answer:
     request = Request(**({"shop_id": "a", "placement": "home", "limit": 10} | asked))
-    return recommend(request, shop.shelf, shop.catalogue, lambda *_: (), rules=here(shop, request, rules, impressions))
+    return recommend(request, shop.shelf, shop.catalogue, lambda *_: (), rules=active(shop, request, rules, impressions))
 
 
 def ids(answer: Answer) -> list[str]:
@@ -196,13 +198,13 @@ def test_exploring_keeps_off_what_is_pinned_and_hidden(shop: Any, tiny: Any) -> 
     rules = [{"kind": "pin", "item_id": "i15", "slot": SLOT + 3}, {"kind": "hide", "items": {"item_ids": ["i27"]}}]
     explored = 0
     for seed in range(60):
-        answer = recommend(request, shop.shelf, shop.catalogue, lambda *_: (), rules=here(shop, request, rules))
+        answer = recommend(request, shop.shelf, shop.catalogue, lambda *_: (), rules=active(shop, request, rules))
         answer, decision = explore(answer, request, shop.shelf, shop.catalogue, exploration, np.random.default_rng(seed))
         assert ids(answer)[SLOT + 2] == "i15"
         assert "i27" not in ids(answer)
         explored += decision is not None and decision.item is not None
     assert explored
-    buried = here(shop, request, [{"kind": "bury", "items": {"item_ids": ["i27", "i28"]}}])
+    buried = active(shop, request, [{"kind": "bury", "items": {"item_ids": ["i27", "i28"]}}])
     answer = recommend(request, shop.shelf, shop.catalogue, lambda *_: (), rules=buried)
     for seed in range(20):
         _, decision = explore(answer, request, shop.shelf, shop.catalogue, Exploration(), np.random.default_rng(seed))
@@ -212,7 +214,7 @@ def test_exploring_keeps_off_what_is_pinned_and_hidden(shop: Any, tiny: Any) -> 
         _, decision = explore(answer, request, shop.shelf, shop.catalogue, fresh, np.random.default_rng(seed))
         assert decision is not None
         assert decision.item is None, "the fifth place is not behind all others"
-    pinned = here(shop, request, [{"kind": "pin", "item_id": "i15", "slot": SLOT + 1}])
+    pinned = active(shop, request, [{"kind": "pin", "item_id": "i15", "slot": SLOT + 1}])
     answer = recommend(request, shop.shelf, shop.catalogue, lambda *_: (), rules=pinned)
     assert explore(answer, request, shop.shelf, shop.catalogue, exploration, np.random.default_rng(1)) == (answer, None)
 
@@ -288,7 +290,7 @@ def test_whatever_the_rules_the_guard_and_what_is_hidden_hold(
     for place, each in enumerate(seen):
         impressions.put(Seen("a", ("p",), (each,), False, NOW_MS - place, f"e{place}"))
     request = Request("a", "item" if item_id else "home", limit, persons, item_id)
-    on = here(shop, request, [*rules, *pins], impressions)
+    on = active(shop, request, [*rules, *pins], impressions)
     answer = recommend(request, shop.shelf, shop.catalogue, lambda *_: (), rules=on)
     shown = ids(answer)
     assert len(shown) == len(set(shown)) <= limit

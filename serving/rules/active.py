@@ -53,7 +53,7 @@ class ListContext:
 
 
 @dataclass
-class RulesHere:
+class ActiveRules:
     """The rules ``on`` for a request of a shop."""
 
     shop: ShopRules
@@ -68,7 +68,7 @@ class RulesHere:
     @classmethod
     def of(
         cls, shop: ShopRules, context: ListContext, shelf: Shelf, catalogue: Catalogue, impressions: Impressions
-    ) -> RulesHere | None:
+    ) -> ActiveRules | None:
         """None where no rule holds."""
         on = [r for r in shop.rules.rules if r.holds(context.placement, context.page_category, context.today)]
         return cls(shop, on, context, shelf, catalogue, impressions) if on else None
