@@ -24,7 +24,7 @@ _NAMES = {
         "warehouse",
         "features",
     ),
-    *("models", "runs", "serving", "spark", "airflow", "jupyter", "superset", "portal", "digests", "site"),
+    *("models", "rules", "runs", "serving", "spark", "airflow", "jupyter", "superset", "portal", "digests", "site"),
 }
 _TEXT = "All state of one Jishi platform. `jishi demo` empties this folder.\n"
 
