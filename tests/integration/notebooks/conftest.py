@@ -21,7 +21,8 @@ Publish = Callable[..., str]
 # By shop what its marts hold: paid orders that no visit led to, visits that led to no order, and nothing.
 STATEMENTS = (
     "insert into dim_shops (shop_id, currency, minor_digits) select unnest(['orders', 'visits', 'none']), 'CNY', 2",
-    "insert into fct_shop_days (shop_id, shop_date) values ('orders', '2026-11-01'), ('visits', '2026-11-01')",
+    "insert into fct_shop_days (shop_id, shop_date, visitors) "
+    "values ('orders', '2026-11-01', null), ('visits', '2026-11-01', 5)",
     "insert into fct_orders (shop_id, order_id, person_id, paid_date, paid_minor) "
     "values ('orders', 'o1', 'u:1', '2026-11-01', 2000), ('orders', 'o2', 'u:1', '2026-11-01', 3000)",
     "insert into dim_customers (shop_id, person_id, segment, segment_zh, orders, spent_minor, recency_days, first_paid_date) "
