@@ -163,11 +163,9 @@ class _Build:
         first = datetime.combine(days[0], time(), UTC) - _CLOCK_SLACK
         rows = f"(select * from silver_events where received_at >= '{plain(first)}')"
         connection.execute(f"create view recommendation_events as {EVENTS.format(rows=rows)}")
-        connection.execute(queries.CHOSEN, {"days": days})
-        for statement in (queries.READ, queries.JUDGED):
+        connection.execute("create temp table days as select unnest(cast($1 as date[])) as day", [days])
+        for statement in (queries.READ, queries.JUDGED, queries.REPEATED, *queries.OUTCOMES.split(";")):
             connection.execute(statement)
-        for statement in queries.OUTCOMES.split(";"):
-            connection.execute(statement, {"days": days} if "$days" in statement else None)
         replacements = []
         for schema, query in ((SILVER_DECISIONS, queries.PLACES), (SILVER_DECISIONS_QUARANTINE, queries.QUARANTINE)):
             files = self._files(schema.name, schema)

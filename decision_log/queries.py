@@ -1,6 +1,7 @@
 """The SQL of one build (DuckDB): records of some days → good answers, quarantine, and a row for each place with its outcome.
 
-The views ``landed`` (``BRONZE_DECISIONS``), ``recommendation_events`` (of ``SILVER_EVENTS``) and the table ``shops`` are there.
+The views ``landed`` (``BRONZE_DECISIONS``) and ``recommendation_events`` (of ``SILVER_EVENTS``), and the tables ``shops`` and
+``days`` (column ``day``) are there.
 A day is rebuilt whole, from all records of it; of records with the same answer the one that the lake knew first counts.
 """
 
@@ -16,21 +17,19 @@ _SHAPE = """{
     "exploration": {"policy": "VARCHAR", "slot": "INTEGER", "probability": "DOUBLE", "eligible": "MAP(VARCHAR, DOUBLE)"}
 }"""
 
-# Records of the days, and those of other days that are of the same answers.
-CHOSEN = """
-create temp table records as
-with answers as (select distinct shop_id, request_id from landed where cast(logged_at as date) in $days)
-select landed.*, cast(logged_at as date) as day
-from landed
-where cast(logged_at as date) in $days or (shop_id, request_id) in (select (shop_id, request_id) from answers)
-"""
-
+# Records of the days, and those of other days that are of the same answers, each parsed.
 READ = f"""
 create temp view read as
+with answers as (select distinct shop_id, request_id from landed where cast(logged_at as date) in (select day from days)),
+records as (
+    select landed.*, cast(logged_at as date) as day
+    from landed
+    where cast(logged_at as date) in (select day from days)
+        or (shop_id, request_id) in (select (shop_id, request_id) from answers)
+)
 select
     records.* exclude (line),
-    json_transform(case when json_valid(line) and json_type(line) = 'OBJECT' then line end, '{_SHAPE}') as d,
-    line
+    json_transform(case when json_valid(line) and json_type(line) = 'OBJECT' then line end, '{_SHAPE}') as d
 from records
 """
 
@@ -81,26 +80,35 @@ explored as (
             end) > 1e-6 then ['bad_value', 'propensity']
         end as problem
     from faults
-),
-numbered as (
-    select
-        explored.* exclude (fault, chance),
-        row_number() over (
-            partition by shop_id, request_id, problem is null order by landed_at, log_partition, log_offset
-        ) as delivery
-    from explored
 )
-select
-    numbered.* exclude (problem, delivery, line),
-    case when problem is null and delivery > 1 then ['repeated', 'request_id'] else problem end as problem,
-    case when problem is not null or delivery > 1 then line end as line
-from numbered
+select explored.* exclude (fault, chance) from explored
+"""
+
+# Of good records of the same answer those that the lake knew later.
+REPEATED = """
+create temp table repeated as
+with good as (
+    select day, logged_at, log_partition, log_offset, row_number() over (
+        partition by shop_id, request_id order by landed_at, log_partition, log_offset
+    ) as delivery
+    from judged
+    where problem is null
+)
+select * exclude (delivery) from good where delivery > 1
 """
 
 QUARANTINE = """
-select logged_at, log_partition, log_offset, shop_id, request_id, problem[1] as reason, problem[2] as field, line
-from judged
-where problem is not null and day = $day
+with kept_out as (
+    select day, logged_at, log_partition, log_offset, problem[1] as reason, problem[2] as field
+    from judged
+    where problem is not null
+    union all
+    select *, 'repeated', 'request_id' from repeated
+)
+select logged_at, log_partition, log_offset, shop_id, request_id, reason, field, line
+from kept_out
+inner join landed using (logged_at, log_partition, log_offset)
+where day = $day
 order by log_partition, log_offset, logged_at
 """
 
@@ -109,7 +117,9 @@ OUTCOMES = """
 create temp table acts as
 select shop_id, event_id, type, person_id, occurred_at, placement, request_id, item_ids, item_id
 from recommendation_events
-where (shop_id, request_id) in (select (shop_id, request_id) from judged where problem is null and day in $days);
+where (shop_id, request_id) in (
+    select (shop_id, request_id) from judged where problem is null and day in (select day from days)
+);
 create temp table shown_to as
 select shop_id, request_id, arg_min(person_id, (occurred_at, event_id)) as person_id
 from acts
@@ -140,7 +150,12 @@ group by all
 """
 
 PLACES = """
-with answers as (select *, d.exploration.slot + 1 as slot from judged where problem is null and day = $day),
+with answers as (
+    select *, d.exploration.slot + 1 as slot
+    from judged
+    anti join repeated using (logged_at, log_partition, log_offset)
+    where problem is null and day = $day
+),
 places as (
     select
         answers.*,

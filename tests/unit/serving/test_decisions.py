@@ -129,10 +129,10 @@ def test_the_lake_takes_what_serving_logs(shop: Any, tiny: Any) -> None:
                 "insert into landed values ('a', $1, make_timestamp($2 * 1000), now(), 0, $3, $4)",
                 [request_id, AT_MS + 5, offset, entry.line().decode()],
             )
-        connection.execute(queries.CHOSEN, {"days": [logged[0].read_on]})
-        for statement in (queries.READ, queries.JUDGED):
+        connection.execute("create table days as select $1 as day", [logged[0].read_on])
+        for statement in (queries.READ, queries.JUDGED, queries.REPEATED):
             connection.execute(statement)
-        assert connection.execute("select problem, line from judged where problem is not null").fetchall() == []
+        assert connection.execute("select problem, request_id from judged where problem is not null").fetchall() == []
         connection.execute("create table shown_to (shop_id varchar, request_id varchar, person_id varchar)")
         connection.execute(
             "create table outcomes (shop_id varchar, request_id varchar, item_id varchar, shown_at timestamp, "
