@@ -158,39 +158,54 @@ with answers as (
 ),
 places as (
     select
-        answers.*,
-        unnest(case when len(d.items) = 0 then [0] else range(1, len(d.items) + 1) end) as place
+        shop_id, request_id, logged_at, slot, d.answered_at_ms, d.placement, d.item_id as page_item_id, d.is_person_named,
+        d.is_opted_out, d.served_by, d.model, d.model_version, d.rules_version, d.arm, d.propensity,
+        d.exploration.probability, d.exploration.policy,
+        unnest(case when len(d.items) = 0 then [0] else range(1, len(d.items) + 1) end) as place,
+        unnest(case when len(d.items) = 0 then [null] else d.items end) as item_id,
+        unnest(case when len(d.items) = 0 then [null] else d.scores end) as score,
+        unnest(case when len(d.items) = 0 then [null] else d.reasons end) as reason
     from answers
+),
+ruled as (select shop_id, request_id, unnest(map_entries(d.touched_by_rules)) as touched from answers),
+explorable as (
+    select shop_id, request_id, slot as place, cast(to_json(d.exploration.eligible) as varchar) as eligible
+    from answers
+    where d.exploration.eligible is not null
 )
 select
     places.shop_id,
     places.request_id,
-    cast(place as integer) as place,
+    cast(places.place as integer) as place,
     places.logged_at,
-    make_timestamp(d.answered_at_ms * 1000) as answered_at,
-    d.placement,
-    d.item_id as page_item_id,
-    d.is_person_named,
-    d.is_opted_out,
-    d.served_by,
-    d.model,
-    d.model_version,
-    d.rules_version,
-    cast(d.touched_by_rules[d.items[place]] as varchar) as rules,
-    d.items[place] as item_id,
-    d.reasons[place] as reason,
-    d.scores[place] as score,
-    case when place = slot then d.arm else 'ranked' end as arm,
-    case when place = slot then d.propensity else 1.0 end as propensity,
-    case when place = slot then d.exploration.probability end as explore_probability,
-    case when place = slot then d.exploration.policy end as policy,
-    case when place = slot then cast(to_json(d.exploration.eligible) as varchar) end as eligible,
+    make_timestamp(answered_at_ms * 1000) as answered_at,
+    placement,
+    page_item_id,
+    is_person_named,
+    is_opted_out,
+    served_by,
+    model,
+    model_version,
+    rules_version,
+    cast(ruled.touched.value as varchar) as rules,
+    places.item_id,
+    reason,
+    score,
+    case when places.place = slot then arm else 'ranked' end as arm,
+    case when places.place = slot then propensity else 1.0 end as propensity,
+    case when places.place = slot then probability end as explore_probability,
+    case when places.place = slot then policy end as policy,
+    eligible,
     shown_to.person_id,
     outcomes.shown_at,
     outcomes.clicked_at
 from places
+left join ruled
+    on places.shop_id = ruled.shop_id and places.request_id = ruled.request_id and places.item_id = ruled.touched.key
+left join explorable
+    on places.shop_id = explorable.shop_id and places.request_id = explorable.request_id and places.place = explorable.place
 left join shown_to on places.shop_id = shown_to.shop_id and places.request_id = shown_to.request_id
 left join outcomes
-    on places.shop_id = outcomes.shop_id and places.request_id = outcomes.request_id and d.items[place] = outcomes.item_id
-order by places.shop_id, places.request_id, place
+    on places.shop_id = outcomes.shop_id and places.request_id = outcomes.request_id and places.item_id = outcomes.item_id
+order by places.shop_id, places.request_id, places.place
 """
