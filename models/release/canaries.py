@@ -77,7 +77,8 @@ def _subjects(name: str, state: State, size: int) -> np.ndarray:
     if name == "als":
         return np.flatnonzero(np.abs(state["person_factors"]).sum(axis=1))
     if name.startswith("lists_"):
-        return np.arange(size) if len(state["items"]) == 1 else np.flatnonzero((state["items"] >= 0).any(axis=1))
+        filled = np.greater_equal(state["items"], 0).any(axis=1)
+        return np.arange(size) if len(filled) == 1 else np.flatnonzero(filled)
     if "idf" in state:
         return np.flatnonzero(state["idf"])
     return np.flatnonzero(np.diff(_rows(state)[0]))
