@@ -77,8 +77,8 @@ def _subjects(name: str, state: State, size: int) -> np.ndarray:
     if name == "als":
         return np.flatnonzero(np.abs(state["person_factors"]).sum(axis=1))
     if name.startswith("lists_"):
-        filled = np.greater_equal(state["items"], 0).any(axis=1)
-        return np.arange(size) if len(filled) == 1 else np.flatnonzero(filled)
+        lists = state["items"].astype(np.int64)
+        return np.arange(size) if len(lists) == 1 else np.flatnonzero((lists >= 0).any(axis=1))
     if "idf" in state:
         return np.flatnonzero(state["idf"])
     return np.flatnonzero(np.diff(_rows(state)[0]))
