@@ -25,6 +25,7 @@ from ops.cli import (
     keys,
     lake,
     metrics,
+    models,
     notebook,
     quarantine,
     recommend,
@@ -53,6 +54,7 @@ app.add_typer(features.app, name="features")
 app.add_typer(identity.app, name="identity")
 app.add_typer(lake.app, name="lake")
 app.add_typer(metrics.app, name="metrics")
+app.add_typer(models.app, name="models")
 app.add_typer(notebook.app, name="notebook")
 app.command("recommend")(recommend.recommend)
 app.command("catalogue")(catalogue.catalogue)
