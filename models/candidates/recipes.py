@@ -52,9 +52,10 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
         )
     ),
     "item": (
-        *(Recipe(name, context=name) for name in ("item_knn", "rules", "together", "session_knn")),
+        *(Recipe(name, context=name) for name in ("item_knn", "rules", "together", "session_knn", "swalk")),
         Recipe("together_and_taste", "together", "item_knn", 0.5),
         Recipe("session_knn_and_taste", "session_knn", "item_knn", 0.5),
+        Recipe("swalk_and_taste", "swalk", "item_knn", 0.5),
     ),
     "cart": (
         Recipe("bought_together", "bought_together"),

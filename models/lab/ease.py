@@ -11,9 +11,9 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import lapack
 
+from models.algorithms.neighbourhood_regression import regress_on_neighbours
 from models.algorithms.recommender import NotFitted, Scores, State, check_histories
 from models.lab.gram import gram, mirror
-from models.lab.neighbourhood_regression import regress_on_neighbours
 
 
 class EASE:

@@ -1,6 +1,6 @@
 """A blend of session models, learnt on sessions that none of them has seen.
 
-It does not serve: it asks twelve models for each click; those that win an item page alone serve alone.
+It does not serve: it asks fourteen models for each click; those that win an item page alone serve alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from models.algorithms.recommender import NotFitted, Scores, State
 from models.algorithms.sequential_rules import SequentialRules
 from models.algorithms.session_knn import SessionKNN
 from models.algorithms.session_model import SessionModel, check_item_range, check_sessions
+from models.algorithms.slist import Slist
+from models.algorithms.swalk import SWalk
 from models.algorithms.together import Together
 from models.candidates.pairs import Candidates, gather, look_up, sample_for_training
 from models.data.sequences import Numbers, Sequences
@@ -32,6 +34,8 @@ SHARES = {
     "together": 1.0,
     "markov2": 0.5,
     "repeats": 1.0,
+    "slist": 1.0,
+    "swalk": 0.5,
 }
 
 
@@ -54,6 +58,8 @@ def session_sources() -> dict[str, SessionModel]:
         "together": Together(),
         "together_long": Together(decay=10.0),
         "repeats": Repeats(),
+        "slist": Slist(),
+        "swalk": SWalk(),
     }
 
 

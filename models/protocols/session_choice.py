@@ -11,7 +11,9 @@ import numpy as np
 from models.algorithms.sequential_rules import SequentialRules
 from models.algorithms.session_knn import SessionKNN
 from models.algorithms.session_model import SessionModel
+from models.algorithms.slist import Slist
 from models.algorithms.sparse_rows import top_of
+from models.algorithms.swalk import SWalk
 from models.algorithms.together import Together
 from models.data.sequences import Numbers, Sequences
 from models.evaluation.metrics import Values, measure
@@ -21,7 +23,8 @@ from models.lab.repeats import Repeats
 from models.lab.session_blend import SessionBlend, TooFewToLearn
 
 SESSION_MODELS: dict[str, type[Any]] = {
-    model.name: model for model in (PopularityOrder, SessionKNN, SequentialRules, Markov, SecondOrderMarkov, Together, Repeats)
+    model.name: model
+    for model in (PopularityOrder, SessionKNN, SequentialRules, Markov, SecondOrderMarkov, Together, Repeats, Slist, SWalk)
 }
 HELD_OUT = 0.06  # of the sessions, at most MOST_SESSIONS; five sixths of them teach the blend, one sixth judges
 MOST_SESSIONS = 12_000

@@ -3,7 +3,7 @@
 SLIM (Ning & Karypis, ICDM 2011) also keeps few non-zero weights an item; choosing them by cosine first (fsSLIM in that paper)
 turns one problem of items² unknowns into many small ones that are solved exactly.
 
-It does not serve: it is the large form of EASE, which does not serve either.
+With targets of their own it is the large form of other linear models (``models.algorithms.slist``).
 """
 
 from __future__ import annotations
@@ -14,19 +14,22 @@ from scipy import sparse
 from models.algorithms.recommender import Scores
 
 
-def regress_on_neighbours(x: sparse.csr_matrix, penalty: Scores, neighbours: int, chunk: int = 512) -> sparse.csr_matrix:
+def regress_on_neighbours(
+    x: sparse.csr_matrix, penalty: Scores, neighbours: int, targets: sparse.csr_matrix | None = None
+) -> sparse.csr_matrix:
     """B (items × items, CSR) with at most ``neighbours`` weights a column.
 
-    B_nj = (G_nn + diag λ_n)⁻¹ G_nj for the neighbours n of item j, where G = XᵀX.
-    ``x``: persons × items; ``penalty``: λ of each item, above zero.
+    B_nj = (G_nn + diag λ_n)⁻¹ R_nj for the neighbours n of item j, where G = XᵀX and R = Xᵀ ``targets``. Without ``targets``
+    they are X itself, and no item is its own neighbour. ``x``: persons × items; ``penalty``: λ of each item, above zero.
     """
     gram = sparse.csr_matrix(x.T @ x, dtype=np.float32)
     gram.sort_indices()
+    given = gram if targets is None else sparse.csr_matrix(targets.T @ x, dtype=np.float32)
     norms = np.sqrt(np.maximum(gram.diagonal(), 1e-12))
     place = np.full(x.shape[1], -1, dtype=np.int64)
     rows, columns, values = [], [], []
     for item in range(x.shape[1]):
-        near, strength = _nearest(gram, norms, item, neighbours)
+        near, strength = _nearest(given, norms, item, neighbours, itself=targets is not None)
         if len(near) == 0:
             continue
         block = _submatrix(gram, near, place)
@@ -40,12 +43,13 @@ def regress_on_neighbours(x: sparse.csr_matrix, penalty: Scores, neighbours: int
     return sparse.coo_matrix(entries, shape=(x.shape[1], x.shape[1])).tocsr()
 
 
-def _nearest(gram: sparse.csr_matrix, norms: Scores, item: int, most: int) -> tuple[np.ndarray, Scores]:
-    """The most similar other items by cosine, numbers rising, and their entries of the Gram matrix."""
-    span = slice(gram.indptr[item], gram.indptr[item + 1])
-    near, strength = gram.indices[span], gram.data[span]
-    others = near != item
-    near, strength = near[others], strength[others]
+def _nearest(given: sparse.csr_matrix, norms: Scores, item: int, most: int, *, itself: bool) -> tuple[np.ndarray, Scores]:
+    """The most similar items by cosine, numbers rising, and their products with the item."""
+    span = slice(given.indptr[item], given.indptr[item + 1])
+    near, strength = given.indices[span], given.data[span]
+    if not itself:
+        others = near != item
+        near, strength = near[others], strength[others]
     if len(near) > most:
         cosine = strength / norms[near]
         kept = np.sort(np.lexsort((near, -cosine))[:most])
