@@ -32,7 +32,7 @@ from models.algorithms.recommender import Items, State
 from models.candidates.recipes import Fitted, Recipe
 from models.candidates.stored_models import load
 from models.data.interactions import Interactions, by_sales
-from models.data.visits import LOOKED_BACK
+from models.data.last_acts import LastActs
 from models.evaluation.metrics import KS
 from models.evaluation.placement_evaluation import lists_of_recipes, main_values
 from models.evaluation.placement_questions import Cases, cases_of
@@ -54,30 +54,8 @@ from serving.shelf import Shelf, join_catalogue
 
 LENGTH = max(KS)
 MOST_CASES = 400  # of a placement, evenly spaced among those that judge the models
-_SECOND = np.timedelta64(1, "s")
+_NOTHING = np.empty(0, dtype=np.int64)
 _OFTEN = Recipe("personal_frequency", personal="personal_frequency")
-_LISTED = ("view", "add")  # acts that the feature of last items is made of
-
-
-class LastActs:
-    """What the online store would say of a person at an instant: the last acts before it, of any age."""
-
-    def __init__(self, acts: Interactions) -> None:
-        acts = acts.where(np.isin(acts.kind, _LISTED))
-        order = np.lexsort((np.arange(len(acts)), acts.received_at, acts.person))
-        self._ids, self._person = acts.item_ids, acts.person[order]
-        self._item, self._known_at = acts.item[order], acts.received_at[order]
-
-    def at(self, person: int, instant: np.datetime64) -> list[LastAct]:
-        """The different items of the last 20 acts known at the instant, newest first."""
-        first, last = np.searchsorted(self._person, [person, person + 1])
-        end = first + int(np.searchsorted(self._known_at[first:last], instant, side="right"))
-        span = slice(max(first, end - LOOKED_BACK), end)
-        ages = (instant - self._known_at[span]) / _SECOND
-        newest: dict[str, float] = {}
-        for number, age_s in zip(self._item[span][::-1].tolist(), ages[::-1].tolist(), strict=True):
-            newest.setdefault(str(self._ids[number]), float(age_s))
-        return [LastAct(item_id, age_s) for item_id, age_s in newest.items()]
 
 
 def requests(placement: Placement, shop_id: str, cases: Cases, acts: Interactions) -> Iterator[tuple[Request, list[LastAct]]]:
@@ -98,7 +76,8 @@ def requests(placement: Placement, shop_id: str, cases: Cases, acts: Interaction
             cart=items if placement == "cart" else (),
             order=items if placement == "after_payment" else (),
         )
-        yield request, [] if placement == "cart" else last.at(person, cases.asked_at[row])
+        numbers, ages_s = last.at(person, cases.asked_at[row]) if placement != "cart" else (_NOTHING, _NOTHING)
+        yield request, [LastAct(str(acts.item_ids[each]), age_s) for each, age_s in zip(numbers, ages_s.tolist(), strict=True)]
 
 
 def served_lists(

@@ -12,6 +12,8 @@ from models.candidates.context_models import CONTEXTS
 from models.candidates.person_lists import PersonLists
 from models.candidates.recipes import Fitted, Recipe
 
+FACTS = "known_facts"  # the file of what rankers know of items, persons and pairs
+
 
 def states_of(fitted: Fitted) -> dict[str, State]:
     """Arrays by file name; what follows from the release's item-kNN is not stored twice."""
@@ -23,10 +25,13 @@ def files_of(recipes: Iterable[Recipe]) -> list[str]:
     """Names of the files that the recipes need."""
     files: dict[str, None] = {}
     for recipe in recipes:
-        if recipe.context is not None and not CONTEXTS[recipe.context].is_of_persons:
-            files[_context(recipe.context)] = None
-        if recipe.personal is not None:
-            files[_lists(recipe.personal)] = None
+        for context in recipe.contexts:
+            if not CONTEXTS[context].is_of_persons:
+                files[_context(context)] = None
+        for personal in recipe.lists:
+            files[_lists(personal)] = None
+        if recipe.ranker is not None:
+            files |= dict.fromkeys((FACTS, ranker_file(recipe.ranker)))
     return list(files)
 
 
@@ -36,10 +41,12 @@ def load(recipes: Iterable[Recipe], read: Callable[[str], State], item_knn: Item
     contexts: dict[str, SessionModel] = {}
     lists: dict[str, PersonLists] = {}
     for recipe in recipes:
-        if recipe.context is not None and recipe.context not in contexts:
-            contexts[recipe.context] = _load_context(recipe.context, read, item_knn)
-        if recipe.personal is not None and recipe.personal not in lists:
-            lists[recipe.personal] = PersonLists.from_state(read(_lists(recipe.personal)), persons, items)
+        for context in recipe.contexts:
+            if context not in contexts:
+                contexts[context] = _load_context(context, read, item_knn)
+        for personal in recipe.lists:
+            if personal not in lists:
+                lists[personal] = PersonLists.from_state(read(_lists(personal)), persons, items)
     return Fitted(contexts, lists)
 
 
@@ -49,6 +56,11 @@ def _load_context(name: str, read: Callable[[str], State], item_knn: ItemKNN) ->
         assert isinstance(model, ItemRules)
         return model.use(item_knn.similarities())
     return model.from_state(read(_context(name)))
+
+
+def ranker_file(placement: str) -> str:
+    """Name of the file of a placement's trees."""
+    return f"ranker_{placement}"
 
 
 def _context(name: str) -> str:
