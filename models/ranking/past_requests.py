@@ -106,8 +106,8 @@ def stored_in(features: StoredFeatures, acts: Interactions) -> Stored:
     """Reads the features of past requests from the lake, by the numbers of persons and items."""
 
     def stored(asked: Questions, pairs: Pairs) -> tuple[Scores, Scores]:
-        of_person = features.at(PERSON_VIEWS, acts.person_ids[asked.person], asked.asked_ms)
+        of_person = features.at(PERSON_VIEWS, acts.person_ids[asked.person].tolist(), asked.asked_ms)
         of_person[asked.person < 0] = np.nan
-        return features.at(ITEM_VIEWS, acts.item_ids[pairs.items], asked.asked_ms[pairs.row]), of_person
+        return features.at(ITEM_VIEWS, acts.item_ids[pairs.items].tolist(), asked.asked_ms[pairs.row]), of_person
 
     return stored

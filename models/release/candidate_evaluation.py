@@ -20,7 +20,7 @@ from models.candidates.repurchase import bought_again
 from models.candidates.stored_models import FACTS, load, ranker_file
 from models.data.last_acts import LastActs
 from models.data.shop_zone import zone_of
-from models.data.stored_features import StoredFeatures
+from models.data.stored_features import StoredFeatures, ms_of
 from models.evaluation.placement_evaluation import evaluate_placements
 from models.evaluation.time_split import evaluate, make_test_set
 from models.ranking.known_facts import KnownFacts
@@ -47,7 +47,7 @@ def evaluate_candidate(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[st
     fitted = load(every, lambda name: load_state(folder / "window", manifest, name), item_knn, len(interactions.person_ids))
     rankers = {name for each in recipes.values() for recipe in each if (name := recipe.ranker) is not None}
     if rankers:
-        stored = stored_in(StoredFeatures(lake, shop_id), interactions)
+        stored = stored_in(StoredFeatures(lake, shop_id, ms_of(window.cut)), interactions)
         neighbours = neighbours_of(item_knn.similarities())
         persons, items = len(interactions.person_ids), len(interactions.item_ids)
         facts = KnownFacts.from_state(load_state(folder / "window", manifest, FACTS), persons, items)

@@ -31,7 +31,7 @@ from models.data.interactions import Interactions, acts_digest, instant, read_in
 from models.data.last_acts import LastActs
 from models.data.shop_zone import zone_of
 from models.data.split import last_active_days
-from models.data.stored_features import StoredFeatures
+from models.data.stored_features import StoredFeatures, ms_of
 from models.ranking.list_ranker import SOURCES, ListRanker, earlier_context, taught_window, teach
 from models.ranking.past_requests import PastRequests, Stored, neighbours_of, stored_in
 from models.release.artefact import save
@@ -67,7 +67,7 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     shutil.rmtree(folder, ignore_errors=True)
     parameters, tuning = choose_parameters(judged, window)
     category_of = categories_of(lake, shop_id)
-    stored = stored_in(StoredFeatures(lake, shop_id), judged)
+    stored = stored_in(StoredFeatures(lake, shop_id, ms_of(taught_window(window.cut).cut)), judged)
     ranker, learnt = _rankers(known, window.cut, parameters, category_of, zone_of(paths, shop_id), stored)
     recipes = asked(interactions, has_ranker=ranker is not None, rankers=learnt.rankers)
     facts = {
