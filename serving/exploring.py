@@ -113,10 +113,13 @@ def _eligible(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalog
     else:
         allowed = _near_the_page(request, shelf)
     eligible = np.zeros(len(newcomers.items), dtype=np.bool_)
-    last = np.zeros(shelf.size, dtype=np.bool_) if answer.rules is None else answer.rules.last  # the slot is no last place
-    for place, number in enumerate(newcomers.items.tolist()):
-        if not shelf.sellable[number] or last[number] or (allowed is not None and number not in allowed):
-            continue
+    may_be = shelf.sellable[newcomers.items]
+    if allowed is not None:
+        may_be &= np.isin(newcomers.items, list(allowed))
+    if answer.rules is not None:  # the slot is no last place
+        may_be &= ~answer.rules.last(newcomers.items)
+    for place in np.flatnonzero(may_be).tolist():
+        number = int(newcomers.items[place])
         item = catalogue.get(shelf.model.item_ids[number])
         eligible[place] = item is not None and item.is_sellable and item.item_id not in taken and answer.may_hold(item, request)
     return eligible

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from models.algorithms.nearest_columns import nearest_columns
-from models.algorithms.recommender import Items, NotFitted, Scores, State, check_histories
+from models.algorithms.recommender import NotFitted, Scores, State, check_histories
 
 
 class ItemKNN:
@@ -54,14 +54,6 @@ class ItemKNN:
         similarity = self._fitted()
         more = sparse.diags((self.self_weight - 1) * similarity.diagonal(), dtype=np.float32)
         return sparse.csr_matrix(similarity + more, dtype=np.float32)
-
-    def near(self, item: int) -> tuple[Items, Scores]:
-        """Neighbours of one item without itself, and their similarities."""
-        similarity = self._fitted()
-        span = slice(similarity.indptr[item], similarity.indptr[item + 1])
-        indices, values = similarity.indices[span].astype(np.int64), similarity.data[span]
-        others = indices != item
-        return indices[others], values[others]
 
     def _fitted(self) -> sparse.csr_matrix:
         if self.similarity_ is None:

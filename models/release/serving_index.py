@@ -6,7 +6,7 @@ section for each placement that names its model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,14 @@ import numpy as np
 from models.algorithms.als import ALS
 from models.algorithms.item_knn import ItemKNN
 from models.algorithms.recommender import Items, Scores
+from models.algorithms.sparse_sums import SparseSums, Sums
 from models.candidates import newcomers, repurchase
 from models.candidates.newcomers import Newcomers
 from models.candidates.placement_model import PlacementModel
 from models.candidates.recipes import RECIPES, Recipe
 from models.candidates.repurchase import BoughtItems, bought_again
 from models.candidates.stored_models import load
+from models.candidates.taste import Taste
 from models.release.artefact import CorruptArtefact, load_ids, load_state, read_manifest
 
 RELEASE_FORMAT = 2
@@ -36,6 +38,8 @@ class Release:
         self.popularity = sales
         self._knn = knn
         self._als = als
+        self._item_factors = np.asarray(als.state()["item_factors"], dtype=np.float32)
+        self._near = SparseSums(knn.similarities(), skips_itself=True)
         self._person_factors: Scores | None = None
         self._number_of_person = {person_id: number for number, person_id in enumerate(person_ids)}
         self.newcomers: Newcomers | None = None
@@ -117,9 +121,9 @@ class Release:
             self._purchases = BoughtItems.from_state(state, len(self._number_of_person), len(self.item_ids))
 
     def _placement(self, folder: Path, manifest: dict[str, Any], recipe: Recipe) -> PlacementModel:
-        persons, items = self._number_of_person, len(self.item_ids)
+        persons = self._number_of_person
         fitted = load([recipe], lambda name: load_state(folder, manifest, name), self._knn, len(persons))
-        return PlacementModel(recipe, fitted, persons, items)
+        return PlacementModel(recipe, fitted, persons)
 
     @property
     def person_ids(self) -> Iterable[str]:
@@ -151,15 +155,15 @@ class Release:
             return np.empty(0, dtype=np.int64)
         return self._purchases.of_person(number)
 
-    def taste(self, person_id: str) -> Scores | None:
-        """Long-term preference of a person for every item; None for a person whom the release does not know, and for all where
-        ALS does not beat popularity.
+    def taste(self, person_id: str) -> Taste | None:
+        """Long-term preference of a person; None for a person whom the release does not know, and for all where ALS does not
+        beat popularity.
         """
         number = self._number_of_person.get(person_id)
         if number is None or self._person_factors is None or not self._is_taste_proved:
             return None
-        return np.asarray(self._als.state()["item_factors"] @ self._person_factors[number], dtype=np.float32)
+        return Taste(self._item_factors, self._person_factors[number])
 
-    def neighbours(self, number: int) -> tuple[Items, Scores]:
-        """Items near one item, and how near each is."""
-        return self._knn.near(number)
+    def similar(self, causes: Sequence[tuple[int, float]], most: int) -> Sums:
+        """Items near some items (number, weight), themselves left out, with sums of weighted similarities."""
+        return self._near.ask(causes, most)

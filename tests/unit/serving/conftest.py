@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from scipy import sparse
 
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shop, Shops
 from models.algorithms.exploration import Belief
+from models.algorithms.sparse_sums import SparseSums, Sums
+from models.candidates.taste import Taste
 from serving.api import make_app
 from serving.blend import Indices, Vector
 from serving.catalogue import Catalogue, Item, Version
@@ -48,13 +51,11 @@ class TinyPlaced:
     personal_share: float = 1.0
     asked: list[list[int]] = field(default_factory=list)
 
-    def follow(self, given: Sequence[int]) -> tuple[Vector, Indices] | None:
+    def follow(self, given: Sequence[int]) -> Sums | None:
         self.asked.append(list(given))
         known = self.follows.get(given[-1], {}) if given else {}
-        weights, because = np.zeros(self.items, dtype=np.float32), np.full(self.items, -1, dtype=np.int64)
-        for item, weight in known.items():
-            weights[item], because[item] = weight, given[-1]
-        return (weights, because) if known else None
+        items, weights = np.array(list(known), dtype=np.int64), np.array(list(known.values()), dtype=np.float32)
+        return Sums(items, weights, np.full(len(known), given[-1])) if known else None
 
     def personal(self, person_id: str) -> TinyList | None:
         known = self.lists.get(person_id)
@@ -109,18 +110,21 @@ class TinyModel:
     def popularity(self) -> Vector:
         return np.linspace(1.0, 0.1, max(1, len(self.item_ids)), dtype=np.float32)[: len(self.item_ids)]
 
-    def taste(self, person_id: str) -> Vector | None:
+    def taste(self, person_id: str) -> Taste | None:
         known = self.tastes.get(person_id)
         if known is None:
             return None
-        scores = np.zeros(len(self.item_ids), dtype=np.float32)
+        scores = np.zeros((len(self.item_ids), 1), dtype=np.float32)
         for number, score in known.items():
             scores[number] = score
-        return scores
+        return Taste(scores, np.ones(1, dtype=np.float32))
 
-    def neighbours(self, number: int) -> tuple[Indices, Vector]:
-        known = self.near.get(number, {})
-        return np.array(list(known), dtype=np.int64), np.array(list(known.values()), dtype=np.float32)
+    def similar(self, causes: Sequence[tuple[int, float]], most: int) -> Sums:
+        size = len(self.item_ids)
+        entries = [(row, item, similarity) for row, each in self.near.items() for item, similarity in each.items()]
+        rows, items, similarities = zip(*entries, strict=True) if entries else ((), (), ())
+        matrix = sparse.csr_matrix((np.array(similarities, dtype=np.float32), (rows, items)), shape=(size, size))
+        return SparseSums(matrix, skips_itself=True).ask(causes, most)
 
 
 @dataclass

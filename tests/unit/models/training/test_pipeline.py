@@ -108,9 +108,9 @@ def test_from_interactions_to_a_release(paths: Paths) -> None:
     release = Release.load(paths.models, "a", candidate)
     taste = release.taste("p05")
     assert taste is not None
-    assert {int(item) % GROUPS for item in np.argsort(-taste)[:5]} == {1}
-    near, _ = release.neighbours(release.item_ids.index("i02"))
-    assert {int(item) % GROUPS for item in near.tolist()} == {2}
+    assert {int(item) % GROUPS for item in taste.best(5)} == {1}
+    near = release.similar([(release.item_ids.index("i02"), 1.0)], 1000)
+    assert {int(item) % GROUPS for item in near.items.tolist()} == {2}
     assert release.taste("a stranger") is None
     # Every step again gives the same.
     files = content_of(paths.models / "a" / "releases" / candidate)
