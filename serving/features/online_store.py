@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
@@ -54,14 +54,16 @@ class OnlineStore:
         self._store = store
         self.problem = None
 
-    def read(self, shop_id: str, wanted: Wanted) -> Rows:
-        """What the store holds of each key of each view. Raises StoreUnread."""
+    def read(self, shop_id: str, wanted: Wanted, keep: Callable[[Rows], None]) -> None:
+        """Give ``keep`` what the store holds of each key of each view: before this returns or, of a slow read, whenever it
+        comes, so that who asks again has it. Raises StoreUnread.
+        """
         if self._store is None:
             raise StoreUnread("not_open", self.problem or "")
         if self._hanging is not None and not self._hanging.done():
             raise StoreUnread("slow", self.problem or "")
         self._hanging = None
-        read = self._reader.submit(_read, self._store, shop_id, wanted)
+        read = self._reader.submit(_read, self._store, shop_id, wanted, keep)
         try:
             error = read.exception(timeout=self._budget_s)
         except FutureTimeout:
@@ -72,11 +74,10 @@ class OnlineStore:
             self.problem = f"{type(error).__name__}: {error}"
             raise StoreUnread("failed", self.problem) from error
         self.problem = None
-        return read.result()
 
 
-def _read(store: StoredFeatures, shop_id: str, wanted: Wanted) -> Rows:
-    return {view.name: dict(zip(keys, read_view(store, shop_id, view, keys), strict=True)) for view, keys in wanted}
+def _read(store: StoredFeatures, shop_id: str, wanted: Wanted, keep: Callable[[Rows], None]) -> None:
+    keep({view.name: dict(zip(keys, read_view(store, shop_id, view, keys), strict=True)) for view, keys in wanted})
 
 
 def read_view(store: StoredFeatures, shop_id: str, view: ReadView, keys: Sequence[str]) -> list[KeptRow | None]:

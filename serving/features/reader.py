@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from jishi.features.newest import KeptRow
-from serving.features.online_store import OnlineStore, StoreUnread
+from serving.features.online_store import OnlineStore, Rows, StoreUnread
 from serving.features.table import FeatureTable, Numbers
 
 
@@ -54,11 +54,13 @@ class FeatureReader:
         asked_at, count = self.now_s(), sum(map(len, unknown.values()))
         wanted = [(self.table.views[view], list(dict.fromkeys(keys))) for view, keys in unknown.items()]
         try:
-            found = self.store.read(shop_id, wanted)
+            self.store.read(shop_id, wanted, lambda found: self._keep(shop_id, found, asked_at))
         except StoreUnread:
             self.counts["untold"] += count
             raise
         self.counts["store"] += count
+
+    def _keep(self, shop_id: str, found: Rows, asked_at: float) -> None:
         for view, rows in found.items():
             self.table.put_stored(view, shop_id, rows, asked_at)
 

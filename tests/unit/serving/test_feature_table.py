@@ -45,11 +45,11 @@ class Stored:
     def __init__(self, rows: dict[tuple[str, str], KeptRow] | None = None) -> None:
         self.rows, self.asked, self.broken = rows or {}, [], False
 
-    def read(self, shop_id: str, wanted: Any) -> Any:
+    def read(self, shop_id: str, wanted: Any, keep: Any) -> None:
         if self.broken:
             raise StoreUnread("slow", "too slow")
         self.asked += [(view.name, list(keys)) for view, keys in wanted]
-        return {view.name: {key: self.rows.get((view.name, key)) for key in keys} for view, keys in wanted}
+        keep({view.name: {key: self.rows.get((view.name, key)) for key in keys} for view, keys in wanted})
 
 
 def reader_of(stored: Stored, *, follows: bool = True) -> tuple[FeatureReader, Clock]:
@@ -180,7 +180,7 @@ def test_the_topic_feeds_live_views_alone_and_what_is_unreadable_is_counted() ->
 def test_a_store_is_open_once_it_is_there() -> None:
     store = OnlineStore()
     with pytest.raises(StoreUnread) as unread:
-        store.read("a", [])
+        store.read("a", [], lambda _: None)
     assert unread.value.outcome == "not_open"
 
 
