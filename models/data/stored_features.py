@@ -97,7 +97,8 @@ class StoredFeatures:
         with open_lake(self._lake) as connection:
             rows = connection.execute(
                 f"""
-                select {key}, epoch_ms(greatest({EVENT_TIMESTAMP}, {CREATED_TIMESTAMP})) as known_ms, {until}, {", ".join(columns)}
+                select {key}, epoch_ms(greatest({EVENT_TIMESTAMP}, {CREATED_TIMESTAMP})) as known_ms, {until},
+                    {", ".join(columns)}
                 from {view_of(table)} where shop_id = $shop and epoch_ms({EVENT_TIMESTAMP}) >= $since order by 1, 2
                 """,
                 {"shop": self._shop_id, "since": self._since_ms},

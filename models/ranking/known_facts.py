@@ -23,14 +23,16 @@ _DAY_MS = 86_400_000.0
 
 @dataclass(frozen=True)
 class KnownFacts:
-    """Facts of the acts before a cut. ``of_items`` and ``of_persons``: log(1 + count) by ``ITEM`` and ``PERSON``; ``category``:
-    a number for each item, −1 for none. Of person p the pairs ``starts[p]`` to ``starts[p + 1]``: ``items`` rising, ``counts``
-    of views, adds and payments, epoch ms of the last act and of the last payment (0 for none).
+    """Facts of the acts before a cut.
+
+    ``item_logs`` and ``person_logs``: log(1 + count) by ``ITEM`` and ``PERSON``; ``category``: a number for each item, −1 for
+    none. Of person p the pairs ``starts[p]`` to ``starts[p + 1]``: ``items`` rising, ``counts`` of views, adds and payments,
+    epoch ms of the last act and of the last payment (0 for none).
     """
 
-    of_items: Scores
+    item_logs: Scores
     category: Numbers
-    of_persons: Scores
+    person_logs: Scores
     starts: Numbers
     items: npt.NDArray[np.int32]
     counts: Scores
@@ -61,8 +63,8 @@ class KnownFacts:
         history = np.zeros((len(pairs.items), len(PAIR)), dtype=np.float32)
         own = (self.starts, self.items, self.counts, self.last_ms, self.paid_ms)
         _history(person, asked_ms, pairs.starts, pairs.items, *own, history)
-        of_person = np.where((person >= 0)[:, None], self.of_persons[person], np.float32(0))
-        return np.concatenate([history, self.of_items[pairs.items], of_person[pairs.row]], axis=1)
+        of_person = np.where((person >= 0)[:, None], self.person_logs[person], np.float32(0))
+        return np.concatenate([history, self.item_logs[pairs.items], of_person[pairs.row]], axis=1)
 
     def state(self) -> State:
         """All arrays by name."""
@@ -74,7 +76,7 @@ class KnownFacts:
         if set(state) != set(cls.__dataclass_fields__):
             raise ValueError(f"facts have the arrays {sorted(cls.__dataclass_fields__)}, found {sorted(state)}")
         facts = cls(**state)  # type: ignore[arg-type]
-        is_whole = facts.of_items.shape == (items, len(ITEM)) and facts.of_persons.shape == (persons, len(PERSON))
+        is_whole = facts.item_logs.shape == (items, len(ITEM)) and facts.person_logs.shape == (persons, len(PERSON))
         is_whole &= facts.category.shape == (items,) and facts.starts.shape == (persons + 1,)
         pairs = len(facts.items)
         is_whole = is_whole and facts.starts[0] == 0 and facts.starts[-1] == pairs and bool((np.diff(facts.starts) >= 0).all())
