@@ -74,7 +74,10 @@ def feast_store(folder: Path, redis: int, values: np.ndarray, item_ids: list[str
         source=FileSource(name=VIEW, path=str(folder / "none.parquet"), timestamp_field="event_timestamp"),
         ttl=timedelta(0),
     )
-    services = [FeatureService(PLAIN, [view]), FeatureService(PRECOMPUTED, [view], precompute_online=True)]
+    services = [
+        FeatureService(name=PLAIN, features=[view]),
+        FeatureService(name=PRECOMPUTED, features=[view], precompute_online=True),
+    ]
     store = FeatureStore(repo_path=str(folder))
     frame = pd.DataFrame(values, columns=list(FEATURES)).assign(shop_id=SHOP, item_id=item_ids, event_timestamp=at)
     frame.head(1).to_parquet(folder / "none.parquet")

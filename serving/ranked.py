@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,9 +18,6 @@ from serving.candidates import Source
 from serving.eligible import Eligibility
 from serving.moment import Moment, UsedFeatures, plain
 from serving.shelf import Shelf
-
-if TYPE_CHECKING:
-    from serving.sources import Asked
 
 # What a source weighs when the reason of an item is looked for: what everybody gets explains least.
 _WEIGHTS = {"popularity": 0.1, "trending": 0.1, "taste": 0.5}
@@ -76,9 +72,12 @@ class Ranked:
 
 
 def ask_ranker(
-    ranker: LiveRanker, given: Sequence[int], asked: Asked, shelf: Shelf, eligible: Eligibility, moment: Moment
+    ranker: LiveRanker, given: Sequence[int], last: tuple[list[int], list[float]], eligible: Eligibility, moment: Moment
 ) -> tuple[Ranked, list[Source], bool]:
-    """The request's lists, the same as sources of an answer, and whether any of them is the person's own."""
+    """The request's lists, the same as sources of an answer, and whether any of them is the person's own. ``last``: numbers of
+    the last items, newest first, and their age in seconds.
+    """
+    request, shelf = eligible.request, eligible.shelf
     lists, sources, is_personal = [], [], False
     for model in ranker.contexts:
         sums = model.follow(given)
@@ -87,7 +86,7 @@ def ask_ranker(
         lists.append(Listed.one(items[kept], weights[kept], LISTED))
         sources.append(_source(model.reason or "", lists[-1], items, because))
     for model in ranker.lists:
-        personal = next((entries for each in asked.request.persons if (entries := model.personal(each)) is not None), None)
+        personal = next((entries for each in request.persons if (entries := model.personal(each)) is not None), None)
         if personal is None:
             lists.append(Listed.none(1))
             continue
@@ -97,7 +96,7 @@ def ask_ranker(
         for origin in dict.fromkeys(personal.origins):
             here = np.array([each == origin for each in personal.origins])
             sources.append(_source(origin, lists[-1], personal.items[here], personal.because[here]))
-    recent, ages = np.array(asked.recent, dtype=np.int64), np.array(asked.ages_s, dtype=np.float32)
+    recent, ages = np.array(last[0], dtype=np.int64), np.array(last[1], dtype=np.float32)
     if not ranker.ranker.sources.recent:
         recent, ages = recent[:0], ages[:0]
     starts = np.array([0, len(recent)])
@@ -110,7 +109,7 @@ def ask_ranker(
         is_personal |= len(recent) > 0
     at = np.array([moment.now_ms])
     questions = Questions(
-        np.array([ranker.person(asked.request.persons)]),
+        np.array([ranker.person(request.persons)]),
         at,
         np.array([given[-1] if given else -1]),
         np.array([len(given)]),
@@ -119,7 +118,7 @@ def ask_ranker(
         ages,
         clock(at, moment.zone),
     )
-    result = Ranked(ranker, lists, questions, moment, asked.request.persons, shelf)
+    result = Ranked(ranker, lists, questions, moment, request.persons, shelf)
     return result, [source for source in sources if len(source.items)], is_personal
 
 

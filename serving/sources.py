@@ -82,7 +82,7 @@ def recall(asked: Asked, shelf: Shelf, eligible: Eligibility, quotas: Quotas, mo
         return Recall([], "popular", SOLD, eligible.behind(asked.visit[: PLACED.seen_items]))
     ranker = shelf.model.ranker(request.question)
     if ranker is not None:
-        return _ranked(ranker, asked, shelf, eligible, moment) or _ladder(asked, shelf, eligible, quotas)
+        return _ranked(ranker, asked, eligible, moment) or _ladder(asked, shelf, eligible, quotas)
     if placed is None:
         return _ladder(asked, shelf, eligible, quotas)
     given = given_items(request.placement, asked.visit, asked.cart, asked.context, asked.order)
@@ -96,11 +96,11 @@ def recall(asked: Asked, shelf: Shelf, eligible: Eligibility, quotas: Quotas, mo
     return Recall(sources, "personalised" if is_personal else "item_based", placed.name, eligible)
 
 
-def _ranked(ranker: LiveRanker, asked: Asked, shelf: Shelf, eligible: Eligibility, moment: Moment) -> Recall | None:
+def _ranked(ranker: LiveRanker, asked: Asked, eligible: Eligibility, moment: Moment) -> Recall | None:
     """The placement's ranker; None where its sources have nothing to say of the person or the items."""
     request = asked.request
     given = given_items(request.placement, asked.visit, asked.cart, asked.context, asked.order)
-    ranked, sources, is_personal = ask_ranker(ranker, given, asked, shelf, eligible, moment)
+    ranked, sources, is_personal = ask_ranker(ranker, given, (asked.recent, asked.ages_s), eligible, moment)
     is_told = [len(listed.items) > 0 for listed in ranked.lists[: len(ranker.contexts)]]
     if not (any(is_told) or (is_personal and request.placement != "item")):  # else a list would ignore the page
         return None
