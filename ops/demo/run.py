@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ from ops.demo.airflow_api import FINISHED, AirflowApi, TaskState
 from ops.demo.drain import wait_until_archived
 from ops.demo.options import JOURNEY, STEPS, DemoFailed, DemoOptions, DemoShop
 from ops.demo.processes import DemoJob, beside, part, run, run_together
-from ops.demo.tenants import Keys, invitation, register, storefronts
+from ops.demo.tenants import Keys, invitation, open_storefronts, register
 from ops.parts import giving_way
 from ops.state import NotOurState, claim, empty
 
@@ -93,8 +92,7 @@ class Demo:
         if not self.options.keep:
             empty(self.paths.var)
         self.keys = register(self.paths, self.options.shops)
-        for name, value in storefronts(self.keys).items():  # every process of the platform gets them from here
-            os.environ.setdefault(name, value)
+        open_storefronts(self.paths, self.keys)
 
     def _platform_and_history(self) -> None:
         jobs = [DemoJob("platform up", [sys.executable, "-m", "ops.cli", "up"], self._log("up"))]
