@@ -14,7 +14,8 @@ from jishi.shops import Right, Shop, Shops
 from ops.demo.options import JOURNEY, SIMULATED, DemoFailed
 from ops.demo.processes import part
 
-SHOPPERS = 20  # first users of each simulated shop; the storefront shows those who have bought
+# First users of each simulated shop; the storefront shows those who have bought.
+SHOPPERS = tuple(f"u{number:05d}" for number in range(20))
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def open_storefronts(paths: Paths, keys: dict[str, Keys]) -> None:
     """
     settings = {
         "JISHI_STOREFRONT_KEYS": ",".join(each.track for each in keys.values()),
-        "JISHI_STOREFRONT_SHOPPERS": ",".join(f"u{number:05d}" for number in range(SHOPPERS)),
+        "JISHI_STOREFRONT_SHOPPERS": ",".join(SHOPPERS),
     }
     lines = ["# Set by the demo; JISHI_ variables and .env come first.", *(f"{key}={text}" for key, text in settings.items())]
     write_atomically(paths.var / OWN_FILE, "\n".join(lines) + "\n")
