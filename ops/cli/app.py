@@ -29,6 +29,7 @@ from ops.cli import (
     notebook,
     quarantine,
     recommend,
+    retain,
     rules,
     shops,
     sql,
@@ -59,6 +60,7 @@ app.command("recommend")(recommend.recommend)
 app.command("catalogue")(catalogue.catalogue)
 app.command("bots")(bots.bots)
 app.command("sql")(sql.sql)
+app.command("retain")(retain.retain)
 
 
 @app.command(context_settings=PASS_THROUGH)
