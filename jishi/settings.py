@@ -149,7 +149,7 @@ def get_settings() -> Settings:
     settings = Settings()
     var = PROJECT_ROOT / settings.var
     if (var / OWN_FILE).exists():
-        settings = Settings(_env_file=(var / OWN_FILE, ENV_FILE))  # type: ignore[call-arg]
+        settings = Settings(_env_file=(var / OWN_FILE, ENV_FILE))
     settings.var = var
     settings.envs = PROJECT_ROOT / settings.envs
     return settings

@@ -35,6 +35,8 @@ def gather(
 
     user = next((each for each in shoppers if ask(user_id=each, limit=1).json()["served_by"] == "personalised"), None)
     home = ask(user_id=user).json()
+    if not home["items"]:
+        raise DemoFailed(f"{shop_id} has no list for its home page: nothing in its catalogue can be sold")
     first = [item["item_id"] for item in home["items"][:2]]
     questions: dict[str, dict[str, Any]] = {
         "item": {"item_id": first[0]},
