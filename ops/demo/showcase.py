@@ -14,7 +14,6 @@ from ops.demo.options import DemoFailed
 
 SHOWN = 3  # items of a list
 LIMIT = 10
-FACTOR = 5.0  # of the rule that is tried
 
 
 def gather(
@@ -68,14 +67,14 @@ def _list(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rule(preview: PreviewClient, shop_id: str, user: str | None, items: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A boost for the category of the item at the list's end, tried and not published."""
-    rule = {"kind": "boost", "name": "tried", "items": {"categories": [items[-1]["category"]]}, "factor": FACTOR}
+    """The list's first item put behind all others: tried, and not published."""
+    rule = {"kind": "bury", "name": "tried", "items": {"item_ids": [items[0]["item_id"]]}}
     try:
         tried = preview.preview(shop_id, {"rules": [rule], "placement": "home", "user_id": user, "limit": LIMIT})
     except NoPreview as error:
         raise DemoFailed(f"no rule of {shop_id} can be tried: {error}") from None
     titles = {when: [item["title"] for item in tried[when]["items"][:SHOWN]] for when in ("before", "after")}
-    return {"category": items[-1]["category"], "factor": FACTOR, **titles}
+    return {"buried": items[0]["title"], **titles}
 
 
 def show(console: Console, showcase: dict[str, Any], storefront: str) -> None:
@@ -88,7 +87,7 @@ def show(console: Console, showcase: dict[str, Any], storefront: str) -> None:
         table.add_row(placement, f"{each['served_by']}, {each['model']}", _lines(each))
     rule, opted_out = showcase["rule"], showcase["opted_out"]
     tried = f"before: {' · '.join(rule['before'])}\nafter: {' · '.join(rule['after'])}"
-    table.add_row("home, a rule tried", f"boost {rule['category']} × {rule['factor']:g}", tried)
+    table.add_row("home, a rule tried", f"bury {rule['buried']}", tried)
     sameness = "the same" if opted_out["are_equal"] else "NOT the same"
     said = f"{' and '.join(opted_out['shoppers'])} get {sameness} {opted_out['bytes']:,} bytes"
     table.add_row("home, opted out", f"{opted_out['served_by']}, {opted_out['model']}", f"{said}\n{_lines(opted_out)}")

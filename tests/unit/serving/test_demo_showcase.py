@@ -35,7 +35,8 @@ def test_the_showcase_is_what_serving_answers(api: Any) -> None:
     home = api.get(user_id="u-skirts", limit=3).json()["items"]
     assert shown["placements"]["home"]["items"] == [{"title": each["title"], "reason": each["reason"]["en"]} for each in home]
     assert shown["rule"]["before"] == [each["title"] for each in home]
-    assert shown["rule"]["after"] != shown["rule"]["before"]
+    assert shown["rule"]["buried"] == shown["rule"]["before"][0]
+    assert shown["rule"]["after"][:2] == shown["rule"]["before"][1:]
     assert shown["opted_out"]["are_equal"] is True
     assert shown["opted_out"]["items"] != shown["placements"]["home"]["items"]
     file = io.StringIO()
