@@ -93,8 +93,8 @@ def through_sdk(store: Any, service: str) -> Read:
 
     def read(asked: list[str]) -> np.ndarray:
         rows = [{"shop_id": SHOP, "item_id": item_id} for item_id in asked]
-        columns = store.get_online_features(named, rows).to_dict()
-        return np.column_stack([columns[name] for name in FEATURES])
+        columns = store.get_online_features(named, rows, full_feature_names=True).to_dict()
+        return np.column_stack([columns[f"{VIEW}__{name}"] for name in FEATURES])
 
     return read
 

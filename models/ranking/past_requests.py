@@ -57,8 +57,9 @@ class PastRequests:
         """Questions, candidates and columns of some requests at a time, in their order."""
         for start in range(0, len(person), BATCH):
             part = slice(start, start + BATCH)
-            asked = self._questions(given.take(part), person[part], asked_at[part], looks_back=sources.recent)
-            lists = self._listed(sources, given.take(part), asked, masked[part])
+            here = given.take(part) if sources.contexts else _nothing_given(given.take(part))
+            asked = self._questions(here, person[part], asked_at[part], looks_back=sources.recent)
+            lists = self._listed(sources, here, asked, masked[part])
             pairs = union(lists, PLACES, masked.shape[1])
             yield asked, pairs, columns(lists, asked, self.facts, pairs, self.stored(asked, pairs))
 
@@ -95,6 +96,11 @@ def fading(starts: Numbers, ages_s: Scores) -> Scores:
     """The weight of each last item: DECAY^place · 2^(−age / half-life)."""
     place = np.arange(len(ages_s)) - np.repeat(starts[:-1], np.diff(starts))
     return np.asarray(DECAY**place * 0.5 ** (ages_s / HALF_LIFE_S), dtype=np.float32)
+
+
+def _nothing_given(given: Sequences) -> Sequences:
+    """A placement whose question starts from no items: its cases give the person's last ones, which a request has beside."""
+    return Sequences(given.flat[:0], np.zeros(len(given) + 1, dtype=np.int64), given.items)
 
 
 def neighbours_of(similarities: sparse.csr_matrix) -> sparse.csr_matrix:
