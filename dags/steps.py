@@ -8,14 +8,18 @@ the run (``jishi.shop_runs``): a retry takes up failed shops only, and a task th
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import Asset, Param, TriggerRule
+from sensors import CommandSensor
 
+# Nights are worked up from this instant on, each once (ops.airflow). Without it nobody knows which nights are missing.
+SINCE = datetime.fromisoformat(since) if (since := os.environ.get("JISHI_SCHEDULED_SINCE")) else None
 PROJECT_ROOT = str(Path(__file__).resolve().parent.parent)
 OWNER = "data-platform"
 TAGS = {"history", "daily", "weekly", "quality", "jishi"}  # the closed set; tests/unit/dags refuses others
@@ -36,6 +40,14 @@ SHOPS = Param(
     items={"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"},
     description="shops to work on, for a repair; empty: every shop",
 )
+DATE = Param(None, type=["null", "string"], format="date", description="UTC date; empty: the run's own, else the day before")
+# The day of a run: the one that a person named, that of its partition (by schedule, backfill or asset), else the day before it.
+OF_RUN = "(params.date or dag_run.partition_key or macros.ds_add(dag_run.run_after | ds, -1))"
+DAY = (
+    f"{{{{ macros.ds_format({OF_RUN}, '%Y-%m-%d', '%Y-%m-%d') }}}}"  # refuses what is no date, since it reaches a command line
+)
+NEXT_DAY = f"{{{{ macros.ds_add({OF_RUN}, 1) }}}}"
+
 MAIN = ".venv/bin/python -m"
 NAMED_SHOPS = "{% for shop in params.shops %} --shop {{ shop }}{% endfor %}"
 OF_GROUP = " $SHOPS"  # --shop A --shop B …
@@ -94,6 +106,29 @@ def list_groups(options: str = "") -> BashOperator:
         repair="`jishi shops list` shows who is registered. Without any shop the run ends here, and is fine.",
         minutes=5,
         output_processor=json.loads,
+    )
+
+
+def wait_for_day(*, outlets: list[Asset] | None = None) -> CommandSensor:
+    """Until bronze has every event that the log knew at the end of the day and of its allowed lateness.
+
+    A run that begins before the day is over takes what is known then; the next run of a later day restates that day.
+    """
+    return CommandSensor(
+        task_id="complete",
+        bash_command=f"{MAIN} ops.cli complete --date {DAY} --at {{{{ dag_run.run_after.isoformat() }}}}",
+        cwd=PROJECT_ROOT,
+        at_most=timedelta(hours=6),
+        owner=OWNER,
+        retries=2,
+        retry_delay=timedelta(seconds=10),
+        retry_exponential_backoff=True,
+        max_retry_delay=timedelta(minutes=2),
+        execution_timeout=timedelta(minutes=10),
+        outlets=outlets or [],
+        doc_md="Waits until every partition of the event log lies in bronze up to where it ended when the day was over and its "
+        "lateness, too. Half a day would look like a bad day.\n\n**Repair.** The log names partition and offset. "
+        "`jishi status` and `var/log/flink.log` say why the stream is behind; when it goes on, clear the task.",
     )
 
 

@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     silver = jobs.add_parser("silver", help="bronze batch → silver tables")
     silver.add_argument("--batch", type=_batch, required=True, help="history or live-YYYY-MM-DD")
     silver.add_argument("--shop", action="append", default=[], help="may repeat; default: every shop of the batch")
+    silver.add_argument("--restate", action="store_true", help="with earlier days of which bronze has since got more")
     add_run_options(silver)
     silver.set_defaults(work=_silver)
     features = jobs.add_parser("features", help="bronze → lake tables features/<view>, or a log of JSON lines → a folder")
@@ -101,7 +102,7 @@ def _silver(session: SparkSession, settings: Settings, shops: Shops, chosen: arg
     pending, result = runs.plan(chosen.shop, after=chosen.after)
     if chosen.shop and not pending:
         return _shown(result)
-    built = build_silver(session, settings, shops, chosen.batch, pending, report)
+    built = build_silver(session, settings, shops, chosen.batch, pending, report, restate=chosen.restate)
     seconds = round(time.monotonic() - began, 1)
     for shop_id in sorted({*pending, *built.shops, *built.failures}):
         if shop_id in built.failures:

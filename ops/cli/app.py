@@ -17,6 +17,7 @@ from ops.cli import (
     bench,
     bots,
     catalogue,
+    complete,
     decisions,
     evaluate,
     features,
@@ -56,6 +57,7 @@ app.add_typer(notebook.app, name="notebook")
 app.command("recommend")(recommend.recommend)
 app.command("catalogue")(catalogue.catalogue)
 app.command("bots")(bots.bots)
+app.command("complete")(complete.complete)
 app.command("sql")(sql.sql)
 
 

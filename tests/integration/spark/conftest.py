@@ -93,9 +93,10 @@ class SilverPlatform:
             raise error
         return built.rows
 
-    def try_build(self, batch: str, shops: Iterable[str] = ()) -> SilverBuilt:
+    def try_build(self, batch: str, shops: Iterable[str] = (), *, restate: bool = False) -> SilverBuilt:
         """Build silver of one batch; a shop may fail."""
-        return build_silver(self.session, self.settings, self.shops, batch, sorted(shops), lambda line: None)
+        wanted = sorted(shops)
+        return build_silver(self.session, self.settings, self.shops, batch, wanted, lambda line: None, restate=restate)
 
     def rows(self, schema: TableSchema, shop_id: str | None = None) -> list[dict[str, Any]]:
         """Published rows in the order of the key, as plain values without nulls."""

@@ -162,6 +162,25 @@ def test_day_by_day_gives_what_a_build_of_everything_gives(platform: Any) -> Non
     assert {schema.name: platform.rows(schema) for schema in SILVER} == day_by_day
 
 
+def test_a_day_that_was_worked_up_too_early_is_restated_with_the_next(platform: Any) -> None:
+    whole = landed(platform)
+    early, late = {"a": DAYS["live-2026-09-01"][:1]}, {"a": DAYS["live-2026-09-01"]}
+    platform.land("live-2026-09-01", early)
+    platform.build("live-2026-09-01")
+    assert platform.silver() != whole
+    platform.land("live-2026-09-01", late)
+    platform.build("live-2026-09-02")
+    assert platform.silver() != whole, "only --restate looks at the days before"
+    platform.try_build("live-2026-09-02", restate=True)
+    assert platform.silver() == whole
+    version = platform.version
+    platform.try_build("live-2026-09-03", restate=True)
+    assert platform.version == version, "a quiet day after whole ones changes nothing"
+    platform.land("live-2026-09-02", {"b": [act("x1", "item_viewed", "2026-09-02T08:00:00Z", shop_id="b", item_id="i")]})
+    assert platform.try_build("live-2026-09-03", restate=True).shops == ["b"], "that day of the shop had no run at all"
+    assert [row["batch"] for row in platform.rows(SILVER_EVENTS, "b")] == ["live-2026-09-02"]
+
+
 def test_a_day_that_lost_events_leaves_no_visit_of_theirs(platform: Any) -> None:
     landed(platform)
     platform.land("live-2026-09-01", {"a": DAYS["live-2026-09-01"][:1]})  # the shop's archive of that day was mended

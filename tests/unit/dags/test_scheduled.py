@@ -1,0 +1,41 @@
+"""What Airflow's scheduler starts by itself: the nights that were missed, the oldest first, each once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NIGHTS = 2
+
+
+@pytest.fixture(scope="module")
+def scheduled(airflow_home: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The runs that a scheduler makes which was off for two nights."""
+    output = tmp_path_factory.mktemp("scheduled") / "runs.json"
+    last_midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    since = last_midnight - timedelta(days=NIGHTS - 1)
+    script = str(Path(__file__).with_name("scheduling.py"))
+    environment = airflow_home | {"JISHI_SCHEDULED_SINCE": since.isoformat()}
+    done = subprocess.run(
+        [sys.executable, script, str(output), "daily"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
+    return {"since": since} | json.loads(output.read_text())
+
+
+def test_missed_nights_are_run_each_once_the_oldest_first(scheduled: dict[str, Any]) -> None:
+    runs = [run for run in scheduled["runs"] if run[0] == "daily"]
+    days = [(scheduled["since"] + timedelta(days=night - 1)).date().isoformat() for night in range(NIGHTS)]
+    assert [run[1] for run in runs][:NIGHTS] == days
+    assert len(runs) - NIGHTS <= 1, "one more only when the test itself went over midnight"
+    assert {(run[2], run[3]) for run in runs} == {("scheduled", "success")}
+
+
+def test_no_two_days_are_worked_up_at_once(scheduled: dict[str, Any]) -> None:
+    assert scheduled["at_once"] == 1
