@@ -13,9 +13,12 @@ it, so the rows come out the same.
 from __future__ import annotations
 
 from airflow.sdk import DAG, CronPartitionTimetable, chain, task_group
+from callbacks import done_within
 from steps import (
+    BRONZE,
     DATE,
     DAY,
+    MARTS,
     NEXT_DAY,
     OWNER,
     SHOPS,
@@ -38,6 +41,7 @@ with DAG(
     start_date=SINCE,
     catchup=SINCE is not None,
     max_active_runs=1,
+    deadline=done_within(8),
     tags=["jishi", "daily"],
     doc_md=__doc__,
     params={"date": DATE, "shops": SHOPS},
@@ -49,10 +53,10 @@ with DAG(
         """One group of shops, from the day's bronze to its releases."""
         chain(build_silver(group, f"live-{DAY}", after=" --restate"), *model_steps(group))
 
-    complete, groups = wait_for_day(), list_groups()
+    complete, groups = wait_for_day(DAY, hours=6, outlets=[BRONZE]), list_groups()
     chain(complete, groups)
     each_group.expand(group=groups.output)
-    marts, features = build_marts(), serve_features(f"{NEXT_DAY}T00:00:00Z")
+    marts, features = build_marts(outlets=[MARTS]), serve_features(f"{NEXT_DAY}T00:00:00Z")
     forecast = forecast_customers()
     alerts = check_alerts()
     chain(dag.get_task("silver"), marts, [features, forecast, alerts])

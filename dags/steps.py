@@ -16,22 +16,20 @@ from typing import Any
 
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import Asset, Param, TriggerRule
+from callbacks import tell_of_failure
 from sensors import CommandSensor
 
 # Nights are worked up from this instant on, each once (ops.airflow). Without it nobody knows which nights are missing.
 SINCE = datetime.fromisoformat(since) if (since := os.environ.get("JISHI_SCHEDULED_SINCE")) else None
 PROJECT_ROOT = str(Path(__file__).resolve().parent.parent)
 OWNER = "data-platform"
-TAGS = {"history", "daily", "weekly", "quality", "jishi"}  # the closed set; tests/unit/dags refuses others
+TAGS = {"history", "hourly", "daily", "weekly", "quality", "jishi"}  # the closed set; tests/unit/dags refuses others
 WAREHOUSE_POOL = "warehouse"  # one slot: DuckDB has one writer
 SPARK_POOL = "spark"  # one slot: a Spark driver takes the memory and the cores of the embedded profile
 
+# A day of them is a partition, and begins what follows it; tasks that run once a day publish them, so that a day is one event.
 BRONZE = Asset("jishi://lake/bronze")
-SILVER = Asset("jishi://lake/silver")
 MARTS = Asset("jishi://warehouse/marts")
-FEATURES = Asset("jishi://features/daily")
-RELEASES = Asset("jishi://models/releases")
-PARITY = Asset("jishi://features/online_parity")
 
 # A shop id reaches a command line, so its form is checked before the run starts.
 SHOPS = Param(
@@ -93,7 +91,20 @@ def step(
         pool=pool,
         trigger_rule=trigger_rule,
         output_processor=output_processor,
+        on_failure_callback=tell_of_failure if task_id != "report" else None,  # of what a report says, operators know
         doc_md=f"{what}\n\n**Repair.** {repair}",
+    )
+
+
+def compare_online(day: str) -> BashOperator:
+    """The sampled values that serving used on a day against the log, as far as bronze reaches."""
+    return step(
+        "compare",
+        f"{MAIN} ops.cli features online-parity --date {day}",
+        what="Recomputes the sampled values from the log in bronze and publishes mismatches, gaps and ages by feature.",
+        repair="The log names features, shops and entities. `jishi features why` lists the events behind a value; when bronze "
+        "does not reach the day, run `daily` for it. Then clear the task.",
+        minutes=20,
     )
 
 
@@ -109,16 +120,16 @@ def list_groups(options: str = "") -> BashOperator:
     )
 
 
-def wait_for_day(*, outlets: list[Asset] | None = None) -> CommandSensor:
-    """Until bronze has every event that the log knew at the end of the day and of its allowed lateness.
+def wait_for_day(day: str, *, hours: float, outlets: list[Asset] | None = None) -> CommandSensor:
+    """Until bronze has every event that the log knew at the end of the day and of its allowed lateness, at most ``hours``.
 
     A run that begins before the day is over takes what is known then; the next run of a later day restates that day.
     """
     return CommandSensor(
         task_id="complete",
-        bash_command=f"{MAIN} ops.cli complete --date {DAY} --at {{{{ dag_run.run_after.isoformat() }}}}",
+        bash_command=f"{MAIN} ops.cli complete --date {day} --at {{{{ dag_run.run_after.isoformat() }}}}",
         cwd=PROJECT_ROOT,
-        at_most=timedelta(hours=6),
+        at_most=timedelta(hours=hours),
         owner=OWNER,
         retries=2,
         retry_delay=timedelta(seconds=10),
@@ -126,6 +137,7 @@ def wait_for_day(*, outlets: list[Asset] | None = None) -> CommandSensor:
         max_retry_delay=timedelta(minutes=2),
         execution_timeout=timedelta(minutes=10),
         outlets=outlets or [],
+        on_failure_callback=tell_of_failure,
         doc_md="Waits until every partition of the event log lies in bronze up to where it ended when the day was over and its "
         "lateness, too. Half a day would look like a bad day.\n\n**Repair.** The log names partition and offset. "
         "`jishi status` and `var/log/flink.log` say why the stream is behind; when it goes on, clear the task.",
@@ -142,7 +154,6 @@ def build_silver(
         what="Decides the outcome of each event (duplicates by earlier batches, too) and rebuilds what the batch touches.",
         repair="The log names shop, check, table and rows; that shop keeps its old rows. Fix the cause and clear the task.",
         minutes=60,
-        outlets=[SILVER],
         pool=SPARK_POOL,
         group=group,
         trigger_rule=trigger_rule,
@@ -162,7 +173,7 @@ def reconcile_day(day: str) -> BashOperator:
     )
 
 
-def build_marts() -> BashOperator:
+def build_marts(*, outlets: list[Asset] | None = None) -> BashOperator:
     """Marts of all shops; it goes on when a group of silver failed, whose shops keep their old rows.
 
     When every group failed, nothing was published, and the command leaves the marts as they are.
@@ -173,7 +184,7 @@ def build_marts() -> BashOperator:
         what="Builds and tests the marts with dbt and publishes a read-only copy for boards and notebooks.",
         repair="The log names the failing model or test; readers keep the last published marts. See `var/log/dbt/dbt.log`.",
         minutes=30,
-        outlets=[MARTS],
+        outlets=outlets,
         pool=WAREHOUSE_POOL,
         trigger_rule=TriggerRule.NONE_SKIPPED,
     )
@@ -198,7 +209,6 @@ def serve_features(as_of: str) -> BashOperator:
         what="Writes the newest daily features to the online store and joins a training set as of each label's time.",
         repair="Clear the task; writes to the online store only go forward, so a second run does no harm.",
         minutes=60,
-        outlets=[FEATURES],
     )
 
 
@@ -276,7 +286,6 @@ def model_steps(group: dict[str, str], *, source: str = " --after silver", goes_
             what="Moves the shop's release pointer when the gate passed; serving picks it up without a restart.",
             repair="Clear the task; the pointer moves in one step, and serving keeps the last good release until then.",
             minutes=10,
-            outlets=[RELEASES],
             group=group,
             trigger_rule=rule,
         ),

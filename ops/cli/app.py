@@ -14,6 +14,7 @@ from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import yesterday
 from ops.cli import (
+    backfill,
     bench,
     bots,
     catalogue,
@@ -34,6 +35,7 @@ from ops.cli import (
     rules,
     shops,
     sql,
+    watch,
 )
 from ops.cli.handover import PASS_THROUGH, hand_over
 from ops.demo.options import TIME_ZONE, DemoFailed, DemoOptions
@@ -59,9 +61,11 @@ app.add_typer(models.app, name="models")
 app.add_typer(notebook.app, name="notebook")
 app.command("recommend")(recommend.recommend)
 app.command("catalogue")(catalogue.catalogue)
+app.command("backfill")(backfill.backfill)
 app.command("bots")(bots.bots)
 app.command("complete")(complete.complete)
 app.command("sql")(sql.sql)
+app.command("watch")(watch.watch)
 app.command("retain")(retain.retain)
 
 

@@ -75,6 +75,20 @@ def built_batches(publication: Publication, shops: list[str]) -> dict[str, set[s
     return built
 
 
+def batches_between(publication: Publication, first: str, last: str, wanted: list[str]) -> dict[str, list[str]]:
+    """Live days from ``first`` to ``last`` that bronze has, or silver though bronze has no more, with the shops of each."""
+    _, first_day = source_of(first, wanted)
+    _, last_day = source_of(last, wanted)
+    assert first_day.between is not None
+    assert last_day.between is not None
+    between = ("received_at", first_day.between[1], last_day.between[2])
+    where = Rows(first_day.values if wanted else (), between)
+    days = set(_distinct(publication, BRONZE_LIVE, where, f"shop_id, {_LIVE_BATCH}"))
+    for shop, built in built_batches(publication, wanted).items():
+        days |= {(shop, name) for name in built if batch_order(first) <= batch_order(name) <= batch_order(last)}
+    return _in_order(days)
+
+
 def unfinished_batches(publication: Publication, batch: str, wanted: list[str]) -> dict[str, list[str]]:
     """Live days before this batch of which bronze has another number of acknowledgements than silver, with the shops of each.
 

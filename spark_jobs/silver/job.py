@@ -23,7 +23,14 @@ from spark_jobs.publication import Publication
 from spark_jobs.shop_groups import build_shops
 from spark_jobs.silver import behaviour, events, identity, orders, refunds, sessions
 from spark_jobs.silver.audit import Audited, audit
-from spark_jobs.silver.batches import batch_order, built_batches, later_batches, shops_of_batch, unfinished_batches
+from spark_jobs.silver.batches import (
+    batch_order,
+    batches_between,
+    built_batches,
+    later_batches,
+    shops_of_batch,
+    unfinished_batches,
+)
 from spark_jobs.silver.bronze import bronze_rows, source_of
 from spark_jobs.silver.outcomes import classify, is_in_silver
 from spark_jobs.silver.repairs import apply_repairs
@@ -57,20 +64,22 @@ def build_silver(
     wanted: list[str],
     report: Report,
     *,
+    last: str | None = None,
     restate: bool = False,
 ) -> SilverBuilt:
     """Build the batch of the tables that are kept by batch, and items and sessions of the shops that it touches.
 
     What this batch knows makes duplicates of later deliveries, so later batches that were built before are built again with it.
-    With ``restate`` earlier days are built with it of which bronze has since got more, or of which silver has nothing.
-    A login tells whose the acts before it were: a batch in which a person changes is restated, with what is made of its events.
+    With ``last`` all live days from ``batch`` to that one are built together, with ``restate`` the earlier days of which bronze
+    has since got more, or of which silver has nothing. A login tells whose the acts before it were: a batch in which a person
+    changes is restated, with what is made of its events.
     A shop that cannot be built keeps its old rows; the others are published together. A shop without rows in the batch has
     nothing to build. Raises BatchMissing for a history that no shop has, and StaleWriter when others were first too often.
     """
     for last in range(TRIES - 1, -1, -1):
         publication = Publication(session, settings, f"spark_jobs silver --batch {batch}", (*BRONZE, *tables.SILVER))
         try:
-            return _build_once(publication, settings, shops, batch, wanted, report, restate=restate)
+            return _build_once(publication, settings, shops, batch, wanted, report, last=last, restate=restate)
         except StaleWriter:
             if not last:
                 raise
@@ -88,13 +97,14 @@ def _build_once(
     wanted: list[str],
     report: Report,
     *,
+    last: str | None,
     restate: bool,
 ) -> SilverBuilt:
     publication.read_appended(tables.BRONZE_LIVE)
     asked = unfinished_batches(publication, batch, wanted) if restate else {}
     for name, shops_of in asked.items():
         report(f"{name} is worked up, too: bronze has more of it than silver of {', '.join(shops_of)}")
-    asked[batch] = shops_of_batch(publication, batch, wanted)
+    asked |= batches_between(publication, batch, last, wanted) if last else {batch: shops_of_batch(publication, batch, wanted)}
     touched = sorted({shop for shops_of in asked.values() for shop in shops_of})
     rows: Counter[str] = Counter()
 

@@ -162,6 +162,18 @@ def test_day_by_day_gives_what_a_build_of_everything_gives(platform: Any) -> Non
     assert {schema.name: platform.rows(schema) for schema in SILVER} == day_by_day
 
 
+def test_a_range_that_is_built_at_once_gives_what_its_days_gave_one_by_one(platform: Any) -> None:
+    whole = landed(platform)
+    platform.try_build("live-2026-08-30", last="live-2026-09-02")
+    assert platform.silver() == whole
+    platform.land("live-2026-09-02", {"a": []})
+    platform.try_build("live-2026-09-01", last="live-2026-09-05")
+    assert {row["batch"] for row in platform.rows(SILVER_EVENTS)} == {"history", "live-2026-09-01"}
+    platform.land("live-2026-09-02", {"a": DAYS["live-2026-09-02"]})
+    platform.try_build("live-2026-09-01", last="live-2026-09-02")
+    assert platform.silver() == whole, "a day that silver had lost is built with the others"
+
+
 def test_a_day_that_was_worked_up_too_early_is_restated_with_the_next(platform: Any) -> None:
     whole = landed(platform)
     early, late = {"a": DAYS["live-2026-09-01"][:1]}, {"a": DAYS["live-2026-09-01"]}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from airflow.jobs.job import Job
 from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
+from airflow.models.deadline import Deadline
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from airflow.utils.state import TaskInstanceState
@@ -61,7 +63,8 @@ def main() -> None:
     with create_session() as session:
         runs = session.scalars(select(DagRun).order_by(DagRun.start_date)).all()
         found = [[run.dag_id, run.partition_key, str(run.run_type), str(run.state), run.run_after.isoformat()] for run in runs]
-    Path(sys.argv[1]).write_text(json.dumps({"runs": found, "at_once": at_once}))
+        deadlines = Counter(session.scalars(select(DagRun.dag_id).join(Deadline, Deadline.dagrun_id == DagRun.id)).all())
+    Path(sys.argv[1]).write_text(json.dumps({"runs": found, "at_once": at_once, "deadlines": deadlines}))
 
 
 if __name__ == "__main__":

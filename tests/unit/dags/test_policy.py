@@ -13,8 +13,8 @@ import pytest
 DAGS = Path(__file__).resolve().parents[3] / "dags"
 FILES = sorted(DAGS.glob("*.py"))
 WORKING_UP = ("daily", "history")
-KNOWN_DAGS = {*WORKING_UP, "alerts", "maintenance", "online_parity", "tables", "weekly"}
-TAGS = {"daily", "history", "weekly", "quality", "jishi"}
+KNOWN_DAGS = {*WORKING_UP, "alerts", "hourly", "maintenance", "online_parity", "tables", "watch", "weekly"}
+TAGS = {"daily", "history", "hourly", "weekly", "quality", "jishi"}
 MODELS = {"evaluate": {"train"}, "judge": {"evaluate"}, "gate": {"judge"}, "publish": {"gate"}}
 WHOLE = {"groups": set(), "marts": {"silver"}, "features": {"marts"}, "forecast": {"marts"}, "train": {"silver"}}
 WHOLE |= {"report": {"features", "forecast", "publish"}}
@@ -30,6 +30,10 @@ AFTER = {  # besides groups, which every mapped task reads
         "report": {"features", "forecast", "alerts", "publish", "reconcile"},
     },
     "alerts": {"alerts": set(), "report": {"alerts"}},
+    "hourly": {
+        **{"complete": set(), "groups": {"complete"}, "compare": {"complete"}, "silver": set(), "marts": {"silver"}},
+        **{"report": {"marts", "compare"}},
+    },
     "weekly": {"groups": set(), "digest": set(), "report": {"digest"}},
     "history": {"land": set(), "silver": {"land"}, **WHOLE, **MODELS},
     "tables": {
@@ -40,6 +44,7 @@ AFTER = {  # besides groups, which every mapped task reads
 BY_GROUP = {"silver", "train", "evaluate", "judge", "gate", "publish"}
 MAPPED = {
     "alerts": set(),
+    "hourly": {"silver"},
     "weekly": {"digest"},
     "daily": BY_GROUP,
     "history": BY_GROUP | {"land"},
@@ -61,11 +66,14 @@ DECLARING = {
         "check_alerts",
         "send_digests",
         "report",
+        "compare_online",
+        "done_within",
+        "PartitionedAssetTimetable",
     ),
     *("task_group", "each_group", "expand", "get_task"),
 }
 ALLOWED_IMPORTS = {"__future__", "airflow", "asyncio", "collections", "datetime", "json", "os", "pathlib", "typing", "jishi"}
-ALLOWED_IMPORTS |= {"sensors", "steps"}
+ALLOWED_IMPORTS |= {"callbacks", "sensors", "steps", "subprocess"}
 
 
 def test_every_dag_is_listed(dags: dict[str, Any]) -> None:
@@ -105,6 +113,14 @@ def test_every_task_has_owner_retries_and_an_end(dags: dict[str, Any]) -> None:
             assert task.execution_timeout <= timedelta(hours=1), f"{name}: an hour is too long to notice a hang"
 
 
+def test_operators_hear_of_every_failure_and_of_runs_that_take_too_long(dags: dict[str, Any]) -> None:
+    for dag in dags.values():
+        assert dag.deadline, f"{dag.dag_id}: say with deadline=done_within(hours) when it is too late"
+        for task in dag.tasks:
+            if task.task_id != "report":
+                assert task.on_failure_callback, f"{dag.dag_id}.{task.task_id}: make it with steps.step, which tells"
+
+
 def test_every_task_says_how_to_repair_it(dags: dict[str, Any]) -> None:
     for dag in dags.values():
         for task in dag.tasks:
@@ -140,8 +156,9 @@ def test_a_run_ends_with_a_report_that_waits_for_all_and_fails_when_anything_did
 
 
 def test_a_group_that_failed_leaves_the_other_steps_going(dags: dict[str, Any]) -> None:
-    for name in WORKING_UP:
+    for name in (*WORKING_UP, "hourly"):
         assert dags[name].get_task("marts").trigger_rule == "none_skipped", f"{name}.marts: one group's failure is not its end"
+    for name in WORKING_UP:
         for task_id in ("train", "evaluate", "judge", "gate", "publish"):
             assert dags[name].get_task(task_id).trigger_rule == "all_done", (
                 f"{name}.{task_id}: go on for the shops that are done"
@@ -171,12 +188,17 @@ def test_steps_that_share_a_scarce_thing_have_its_pool(dags: dict[str, Any]) -> 
                 assert task.pool == pool, f"{name}.{task.task_id}: use the pool {pool}; it has one slot"
 
 
-def test_published_things_are_assets(dags: dict[str, Any]) -> None:
-    publishing = {name: ("silver", "marts", "features", "publish") for name in WORKING_UP}
-    publishing |= {"online_parity": ("compare",), "tables": ("publish",)}
-    for name, task_ids in publishing.items():
-        for task_id in task_ids:
-            assert dags[name].get_task(task_id).outlets, f"{name}.{task_id}: name what it publishes as an outlet"
+def test_every_asset_begins_what_follows_it_and_a_day_is_one_event(dags: dict[str, Any]) -> None:
+    outlets = [(asset.uri, dag.dag_id, task) for dag in dags.values() for task in dag.tasks for asset in task.outlets]
+    begun = {asset.uri for dag in dags.values() for _, asset in dag.timetable.asset_condition.iter_assets()}
+    published = {uri for uri, _, _ in outlets}
+    assert published == begun, (
+        f"{published ^ begun}: let a DAG follow it with PartitionedAssetTimetable, or take the outlet away"
+    )
+    for uri, dag_id, task in outlets:
+        assert next(iter(task.iter_mapped_task_groups()), None) is None, f"{dag_id}.{task.task_id}: {uri} once for each group"
+        by_day = type(dags[dag_id].timetable).__name__ == "CronPartitionTimetable"
+        assert by_day, f"{dag_id}.{task.task_id}: an asset's event is a day of {uri}, and the runs of this DAG are no days"
 
 
 def test_a_day_is_named_and_never_read_from_the_clock(dags: dict[str, Any]) -> None:
@@ -267,6 +289,20 @@ def test_reads_are_compared_on_a_named_day_or_the_day_before(dags: dict[str, Any
     command = f"{RUN} ops.cli features online-parity --date "
     assert _render(dags["online_parity"], "compare", {"date": "2026-11-20"}) == command + "2026-11-20"
     assert _render(dags["online_parity"], "compare", {"date": None}) == command + "2026-11-23"
+    assert _render(dags["online_parity"], "compare", {"date": None}, "2026-11-19") == command + "2026-11-19"
+
+
+def test_an_hour_is_of_the_day_in_which_its_run_began(dags: dict[str, Any]) -> None:
+    at = "--date 2026-11-24 --at 2026-11-24T00:15:00+00:00"
+    assert _render(dags["hourly"], "complete", EVERY) == f"{RUN} ops.cli complete {at}"
+    assert _render(dags["hourly"], "silver", EVERY) == (
+        f"{RUN} spark_jobs silver --batch live-2026-11-24 $SHOPS --run hourly.manual__1+0@2"
+    )
+    assert _render(dags["hourly"], "compare", EVERY) == f"{RUN} ops.cli features online-parity --date 2026-11-24"
+
+
+def test_the_watch_tells_operators(dags: dict[str, Any]) -> None:
+    assert _render(dags["watch"], "watch", EVERY) == f"{RUN} ops.cli watch --tell"
 
 
 def test_a_week_is_that_of_the_named_day_or_the_one_before_the_run(dags: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What Airflow's scheduler starts by itself: the nights that were missed, the oldest first, each once."""
+"""What Airflow's scheduler starts by itself: nights that were missed, oldest first, each once; and what follows a day."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ def scheduled(airflow_home: dict[str, str], tmp_path_factory: pytest.TempPathFac
     script = str(Path(__file__).with_name("scheduling.py"))
     environment = airflow_home | {"JISHI_SCHEDULED_SINCE": since.isoformat()}
     done = subprocess.run(
-        [sys.executable, script, str(output), "daily"], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, script, str(output), "daily", "online_parity", "tables"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
     return {"since": since} | json.loads(output.read_text())
@@ -39,3 +43,16 @@ def test_missed_nights_are_run_each_once_the_oldest_first(scheduled: dict[str, A
 
 def test_no_two_days_are_worked_up_at_once(scheduled: dict[str, Any]) -> None:
     assert scheduled["at_once"] == 1
+
+
+def test_what_follows_a_day_begins_with_it_and_once(scheduled: dict[str, Any]) -> None:
+    days = [run[1] for run in scheduled["runs"] if run[0] == "daily"]
+    for dag_id in ("online_parity", "tables"):
+        followed = sorted((run[1], run[2]) for run in scheduled["runs"] if run[0] == dag_id)
+        assert followed == [(day, "asset_triggered") for day in days], dag_id
+
+
+def test_a_run_has_a_deadline(scheduled: dict[str, Any]) -> None:
+    assert scheduled["deadlines"] == {
+        run[0]: sum(run[0] == other[0] for other in scheduled["runs"]) for run in scheduled["runs"]
+    }
