@@ -30,7 +30,7 @@ class BackfillFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class Backfill:
-    """Days from ``first`` to ``last`` (UTC), of ``shop_ids`` (every shop when empty); ``only_marts``: no features and models."""
+    """Days from ``first`` to ``last`` (UTC), of ``shop_ids`` (empty: every shop); ``only_marts``: no features, no models."""
 
     first: date
     last: date

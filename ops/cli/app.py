@@ -31,6 +31,7 @@ from ops.cli import (
     notebook,
     quarantine,
     recommend,
+    report,
     retain,
     rules,
     shops,
@@ -64,6 +65,7 @@ app.command("catalogue")(catalogue.catalogue)
 app.command("backfill")(backfill.backfill)
 app.command("bots")(bots.bots)
 app.command("complete")(complete.complete)
+app.command("report")(report.report)
 app.command("sql")(sql.sql)
 app.command("watch")(watch.watch)
 app.command("retain")(retain.retain)

@@ -43,7 +43,7 @@ def attempt(paths: Paths, monkeypatch: pytest.MonkeyPatch, **ends: int) -> Steps
 
 
 def test_it_goes_on_where_it_was_and_then_begins_anew(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(BackfillFailed, match="marts.*exit 1.*run the same command again"):
+    with pytest.raises(BackfillFailed, match=r"marts.*exit 1.*run the same command again"):
         attempt(paths, monkeypatch, marts=1)
     resumed = attempt(paths, monkeypatch)
     assert resumed.run == ["marts", "reconcile 2026-11-20", "reconcile 2026-11-21"]
