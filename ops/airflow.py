@@ -47,7 +47,6 @@ def airflow_environment(settings: Settings, paths: Paths) -> dict[str, str]:
     return {
         "AIRFLOW_HOME": str(home),
         "JISHI_SCHEDULED_SINCE": _first_night(home).isoformat(),
-        "PYTHONPATH": str(PROJECT_ROOT / "dags"),  # the triggerer imports triggers and callbacks from there
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",

@@ -113,9 +113,9 @@ def parts(settings: Settings, paths: Paths) -> list[Part]:
         ),
         Part(
             "airflow-triggerer",
-            [*airflow, "triggerer"],
+            [*airflow, "triggerer", "--skip-serve-logs"],
             stage="after_airflow",
-            environment=airflow_env,
+            environment=airflow_env | {"PYTHONPATH": str(PROJECT_ROOT / "dags")},  # its triggers and callbacks lie there
             watched_as="triggerer",
         ),
         Part(

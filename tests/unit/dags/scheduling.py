@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -49,22 +48,22 @@ def main() -> None:
     DagBundlesManager().sync_bundles_to_db()
     sync_bag_to_db(bag, "dags-folder", None)
     with create_session() as session:
-        session.execute(update(DagModel).where(DagModel.dag_id.in_(sys.argv[2:])).values(is_paused=False))
+        session.execute(update(DagModel).values(is_paused=DagModel.dag_id.not_in(sys.argv[2:])))
     runner = SchedulerJobRunner(job=Job(), num_runs=1)
-    at_once = 0
+    at_once, deadlines = 0, set()
     for _ in range(ROUNDS):
         with create_session() as session:
             runner._do_scheduling(session)
         with create_session() as session:
             active = select(DagRun).where(DagRun.dag_id == "daily", DagRun.state == "running")
             at_once = max(at_once, len(session.scalars(active).all()))
+            deadlines |= set(session.scalars(select(DagRun.dag_id).join(Deadline, Deadline.dagrun_id == DagRun.id)).all())
             for dag_id in sys.argv[2:]:
                 end_tasks(bag.dags[dag_id], session)
     with create_session() as session:
         runs = session.scalars(select(DagRun).order_by(DagRun.start_date)).all()
         found = [[run.dag_id, run.partition_key, str(run.run_type), str(run.state), run.run_after.isoformat()] for run in runs]
-        deadlines = Counter(session.scalars(select(DagRun.dag_id).join(Deadline, Deadline.dagrun_id == DagRun.id)).all())
-    Path(sys.argv[1]).write_text(json.dumps({"runs": found, "at_once": at_once, "deadlines": deadlines}))
+    Path(sys.argv[1]).write_text(json.dumps({"runs": found, "at_once": at_once, "deadlines": sorted(deadlines)}))
 
 
 if __name__ == "__main__":
