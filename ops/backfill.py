@@ -59,6 +59,7 @@ def backfill_steps(backfill: Backfill, registered: Sequence[str], series: int) -
     steps = [
         *(WorkStep(f"complete {day}", f"{day}: bronze has it", command) for day, command in asked.items()),
         WorkStep("silver", "the days (silver)", ["spark_jobs", "silver", "--batch", first, "--to", last, *every, *ledger]),
+        WorkStep("decisions", "serving's decisions", ["decision_log"]),
         WorkStep("marts", "the boards' numbers (marts)", ["ops.marts", "build"]),
     ]
     if not backfill.only_marts:

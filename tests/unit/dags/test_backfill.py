@@ -45,5 +45,5 @@ def test_the_steps_are_those_of_the_dag_and_days_come_oldest_first(dags: dict[st
 def test_a_backfill_of_marts_ends_with_them() -> None:
     only = Backfill(RANGE.first, RANGE.last, (), only_marts=True)
     names = {step.name.partition(" ")[0] for step in backfill_steps(only, ["a"], 0)}
-    assert names == {"complete", "silver", "marts", "reconcile"}
+    assert names == {"complete", "silver", "decisions", "marts", "reconcile"}
     assert only.run_id != RANGE.run_id

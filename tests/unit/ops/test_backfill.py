@@ -48,9 +48,9 @@ def test_it_goes_on_where_it_was_and_then_begins_anew(paths: Paths, monkeypatch:
     resumed = attempt(paths, monkeypatch)
     assert resumed.run == ["marts", "reconcile 2026-11-20", "reconcile 2026-11-21"]
     again = attempt(paths, monkeypatch)
-    assert again.run == ["complete 2026-11-20", "complete 2026-11-21", "silver", *resumed.run]
+    assert again.run == ["complete 2026-11-20", "complete 2026-11-21", "silver", "decisions", *resumed.run]
     assert again.series == ["1"], "shops that the first backfill has done are done again"
 
 
 def test_a_day_without_anything_is_no_failure(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(attempt(paths, monkeypatch, marts=NOTHING_TO_DO).run) == 6
+    assert len(attempt(paths, monkeypatch, marts=NOTHING_TO_DO).run) == 7
