@@ -127,7 +127,8 @@ def wait_for_day(day: str, *, hours: float, outlets: list[Asset] | None = None) 
     """
     return CommandSensor(
         task_id="complete",
-        bash_command=f"{MAIN} ops.cli complete --date {day} --at {{{{ dag_run.run_after.isoformat() }}}}",
+        # A backfill's run_after is its day itself.
+        bash_command=f"{MAIN} ops.cli complete --date {day} --at {{{{ (dag_run.start_date or dag_run.run_after).isoformat() }}}}",
         cwd=PROJECT_ROOT,
         at_most=timedelta(hours=hours),
         owner=OWNER,

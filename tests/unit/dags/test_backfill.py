@@ -15,7 +15,11 @@ SHOP = r"{% for shop in params.shops %}(.*?){{ shop }}{% endfor %}"
 def command_of(task: Any, day: date) -> list[str]:
     """A task's command for a day with Airflow's places filled in by hand, without what only a night of its own needs."""
     text = task.bash_command.removeprefix(".venv/bin/python -m ")
-    text = re.sub(SHOP, r"\1a", text).replace("$SHOPS", "--shop a").replace(" --at {{ dag_run.run_after.isoformat() }}", "")
+    text = (
+        re.sub(SHOP, r"\1a", text)
+        .replace("$SHOPS", "--shop a")
+        .replace(" --at {{ (dag_run.start_date or dag_run.run_after).isoformat() }}", "")
+    )
     text = text.replace("{{ dag.dag_id }}.{{ run_id }}@{{ ti.max_tries }}", "R").replace(" --restate", "")
     text = re.sub(r"{{ macros.ds_format\(.*?\) }}", str(day), text)
     words: list[str] = re.sub(r"{{ macros.ds_add\(.*?, 1\) }}", "2026-11-21", text).split()

@@ -241,7 +241,8 @@ def _render(dag: Any, task_id: str, params: dict[str, Any], partition: str | Non
     """The command as the run would call it, rendered by Airflow's own template environment."""
     from airflow.sdk.execution_time import macros
 
-    run = SimpleNamespace(run_after=datetime(2026, 11, 24, 0, 15, tzinfo=UTC), partition_key=partition)
+    after, began = datetime(2026, 11, 24, 0, 15, tzinfo=UTC), datetime(2026, 11, 24, 0, 16, tzinfo=UTC)
+    run = SimpleNamespace(run_after=after, start_date=began, partition_key=partition)
     instance = SimpleNamespace(max_tries=2, get_ti_count=lambda **asked: len(asked["states"]))
     context = {"params": params, "dag_run": run, "macros": macros, "dag": dag, "run_id": "manual__1+0", "ti": instance}
     return str(dag.get_template_env().from_string(dag.get_task(task_id).bash_command).render(context))
@@ -266,7 +267,7 @@ def test_without_a_day_it_is_the_day_before_the_run(dags: dict[str, Any]) -> Non
 
 
 def test_a_partition_is_its_day_however_late_the_run_is(dags: dict[str, Any]) -> None:
-    wait = f"{RUN} ops.cli complete --date 2026-11-19 --at 2026-11-24T00:15:00+00:00"
+    wait = f"{RUN} ops.cli complete --date 2026-11-19 --at 2026-11-24T00:16:00+00:00"
     assert _render(dags["daily"], "complete", EVERY, "2026-11-19") == wait
     assert "--batch live-2026-11-19 " in _render(dags["daily"], "silver", EVERY, "2026-11-19")
     assert "--as-of 2026-11-20T00:00:00Z --run" in _render(dags["daily"], "features", EVERY, "2026-11-19")
@@ -301,7 +302,7 @@ def test_reads_are_compared_on_a_named_day_or_the_day_before(dags: dict[str, Any
 
 
 def test_an_hour_is_of_the_day_in_which_its_run_began(dags: dict[str, Any]) -> None:
-    at = "--date 2026-11-24 --at 2026-11-24T00:15:00+00:00"
+    at = "--date 2026-11-24 --at 2026-11-24T00:16:00+00:00"
     assert _render(dags["hourly"], "complete", EVERY) == f"{RUN} ops.cli complete {at}"
     assert _render(dags["hourly"], "silver", EVERY) == (
         f"{RUN} spark_jobs silver --batch live-2026-11-24 $SHOPS --run hourly.manual__1+0@2"
