@@ -46,6 +46,8 @@ DAY = (
 )
 NEXT_DAY = f"{{{{ macros.ds_add({OF_RUN}, 1) }}}}"
 
+BEGAN = "{{ (dag_run.start_date or dag_run.run_after).isoformat() }}"  # run_after of a backfill is its day itself
+
 MAIN = ".venv/bin/python -m"
 NAMED_SHOPS = "{% for shop in params.shops %} --shop {{ shop }}{% endfor %}"
 OF_GROUP = " $SHOPS"  # --shop A --shop B …
@@ -127,8 +129,7 @@ def wait_for_day(day: str, *, hours: float, outlets: list[Asset] | None = None) 
     """
     return CommandSensor(
         task_id="complete",
-        # A backfill's run_after is its day itself.
-        bash_command=f"{MAIN} ops.cli complete --date {day} --at {{{{ (dag_run.start_date or dag_run.run_after).isoformat() }}}}",
+        bash_command=f"{MAIN} ops.cli complete --date {day} --at {BEGAN}",
         cwd=PROJECT_ROOT,
         at_most=timedelta(hours=hours),
         owner=OWNER,
