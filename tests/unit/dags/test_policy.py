@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -77,7 +81,7 @@ DECLARING = {
     ),
     *("task_group", "each_group", "expand", "get_task"),
 }
-ALLOWED_IMPORTS = {"__future__", "airflow", "asyncio", "collections", "datetime", "json", "os", "pathlib", "typing", "jishi"}
+ALLOWED_IMPORTS = {"__future__", "airflow", "asyncio", "collections", "datetime", "json", "os", "pathlib", "typing"}
 ALLOWED_IMPORTS |= {"callbacks", "sensors", "steps", "subprocess"}
 
 
@@ -237,6 +241,28 @@ def test_nothing_runs_at_import(file: Path) -> None:
                 f"{file.name}:{node.lineno} calls {called}() when the file is read; do it in a task, or add it to DECLARING "
                 "when it only declares"
             )
+
+
+READ_ALL = """
+import importlib, json, sys
+from pathlib import Path
+import airflow.sdk
+before = set(sys.modules)
+sys.path.insert(0, sys.argv[1])
+for file in sorted(Path(sys.argv[1]).glob("*.py")):
+    importlib.import_module(file.stem)
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def test_reading_the_dags_loads_little_besides_airflow(dags: dict[str, Any]) -> None:
+    """A count instead of a clock: each of the processor's rounds and each task reads its file, which may cost two seconds."""
+    command = [sys.executable, "-c", READ_ALL, str(DAGS)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": ""})
+    loaded = json.loads(done.stdout.strip().splitlines()[-1])
+    engines = {"duckdb", "jishi", "numpy", "ops", "pandas", "pyarrow", "pyspark", "quality"}
+    assert not engines & {name.split(".")[0] for name in loaded}, "let the part's own process load its engine"
+    assert len(loaded) < 150, f"{len(loaded)} modules for {len(FILES)} files; import in the task what only a task needs"
 
 
 def _render(dag: Any, task_id: str, params: dict[str, Any], partition: str | None = None) -> str:
