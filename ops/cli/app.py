@@ -15,6 +15,7 @@ from jishi.settings import get_settings
 from jishi.shops import yesterday
 from ops.cli import (
     backfill,
+    backup,
     bench,
     bots,
     catalogue,
@@ -69,6 +70,8 @@ app.command("report")(report.report)
 app.command("sql")(sql.sql)
 app.command("watch")(watch.watch)
 app.command("retain")(retain.retain)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 
 
 @app.command(context_settings=PASS_THROUGH)
