@@ -29,7 +29,7 @@ async def ask(command: str, folder: str) -> tuple[int, str]:
     return process.returncode or 0, lines[-1] if lines else ""
 
 
-class CommandTrigger(BaseTrigger):
+class CommandTrigger(BaseTrigger):  # type: ignore[misc]
     """Asks every ``pause_s`` seconds, up to ``until`` (seconds since 1970); the event is ``[exit code, last line]``."""
 
     def __init__(self, command: str, folder: str, pause_s: float, until: float) -> None:
@@ -51,7 +51,7 @@ class CommandTrigger(BaseTrigger):
         yield TriggerEvent([code, says])
 
 
-class CommandSensor(BaseOperator):
+class CommandSensor(BaseOperator):  # type: ignore[misc]
     """Waits until ``bash_command`` ends with 0; 1 and 3 are "not yet", and too long of it fails for good with what it says."""
 
     template_fields = ("bash_command",)

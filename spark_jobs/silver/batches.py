@@ -131,7 +131,7 @@ def later_batches(publication: Publication, first: Mapping[str, str]) -> dict[st
     return _in_order(day for day in days if day in there)
 
 
-def _in_order(days: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+def _in_order(days: Iterable[tuple[str, ...]]) -> dict[str, list[str]]:
     """Pairs of shop and batch by batch."""
     by_batch: dict[str, list[str]] = {}
     for shop, batch in sorted(days):

@@ -76,12 +76,12 @@ def build_silver(
     A shop that cannot be built keeps its old rows; the others are published together. A shop without rows in the batch has
     nothing to build. Raises BatchMissing for a history that no shop has, and StaleWriter when others were first too often.
     """
-    for last in range(TRIES - 1, -1, -1):
+    for tries_left in range(TRIES - 1, -1, -1):
         publication = Publication(session, settings, f"spark_jobs silver --batch {batch}", (*BRONZE, *tables.SILVER))
         try:
             return _build_once(publication, settings, shops, batch, wanted, report, last=last, restate=restate)
         except StaleWriter:
-            if not last:
+            if not tries_left:
                 raise
             report("another publish came first; building again on the newest version")
         finally:
