@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +37,7 @@ from serving.catalogue import Catalogue, Item
 from serving.columns import UNKNOWN
 from serving.item_filter import ItemFilter
 from serving.rules.impressions import Impressions
-from serving.rules.shop_rules import OfItems, ShopRules
+from serving.rules.shop_rules import OfItems, OfShop, ShopRules, is_of_page
 from serving.shelf import Shelf
 
 _DAY_MS = 86_400_000
@@ -91,25 +91,39 @@ class ActiveRules:
         on = [r for r in shop.rules.rules if r.holds(context.placement, context.page_category, context.today)]
         return cls(shop, on, context, shelf, catalogue, impressions) if on else None
 
-    def shown_not(self, numbers: Indices) -> Mask:
-        """Which of the items no list may hold."""
-        mask = np.zeros(len(numbers), dtype=np.bool_)
-        for rule in self.on:
-            if isinstance(rule, Hide):
-                mask |= self._meant(rule, numbers)
-            elif isinstance(rule, PriceBand | FrequencyCap) and rule.outside == "out":
-                mask |= self._outside(rule, numbers)
-        return mask
+    @cached_property
+    def always_out(self) -> Mask:
+        """Items (items,) that no list may hold, whatever the page and the person; nobody may change it."""
+        return self.shop.mask_of([rule for rule in self.on if _keeps_out(rule, "out")], self.shelf)
+
+    @cached_property
+    def always_last(self) -> Mask:
+        """Items (items,) that come after all others, whatever the page and the person; nobody may change it."""
+        return self.shop.mask_of([rule for rule in self.on if _keeps_out(rule, "last")], self.shelf)
+
+    def capped(self, outside: str) -> list[int]:
+        """Items that the person was shown as often as a cap allows, of the caps that put such items there."""
+        number_of = self.shelf.number_of
+        caps = [rule for rule in self.on if isinstance(rule, FrequencyCap) and rule.outside == outside]
+        ids = {item_id for rule in caps for item_id, count in self._ignored(rule).items() if count >= rule.shown}
+        return [number for item_id in ids if (number := number_of.get(item_id)) is not None]
+
+    @cached_property
+    def asks_page(self) -> bool:
+        """Whether a rule goes by the page's item."""
+        return any(isinstance(rule, PriceBand) and is_of_page(rule) for rule in self.on)
+
+    def out_for_page(self, numbers: Indices) -> Mask:
+        """Which of the items a rule about the page's item keeps out."""
+        return self._outside_bands(numbers, "out")
+
+    def last_for_page(self, numbers: Indices) -> Mask:
+        """Which of the items a rule about the page's item puts last."""
+        return self._outside_bands(numbers, "last")
 
     def last(self, numbers: Indices) -> Mask:
         """Which of the items come after all others."""
-        mask = np.zeros(len(numbers), dtype=np.bool_)
-        for rule in self.on:
-            if isinstance(rule, Bury):
-                mask |= self._meant(rule, numbers)
-            elif isinstance(rule, PriceBand | FrequencyCap) and rule.outside == "last":
-                mask |= self._outside(rule, numbers)
-        return mask
+        return self.always_last[numbers] | np.isin(numbers, self.capped("last")) | self.last_for_page(numbers)
 
     def weigh(self, candidates: Candidates) -> None:
         """Multiply the scores by the factors of all rules, which together are at most ``_MOST_WEIGHT``."""
@@ -118,7 +132,7 @@ class ActiveRules:
         self._weighed = candidates
         for rule in self.on:
             if isinstance(rule, Boost):
-                factor = np.where(self._meant(rule, numbers), np.float32(rule.factor), np.float32(1))
+                factor = np.where(self._meant(rule)[numbers], np.float32(rule.factor), np.float32(1))
             elif isinstance(rule, MarginWeight):
                 factor = _centred(self.shelf.columns.margin[numbers], rule.weight, sellable)
             elif isinstance(rule, StockAgeWeight):
@@ -145,21 +159,19 @@ class ActiveRules:
     def put_last_by(self, item: Item) -> str | None:
         """The rule that puts an item after all others."""
         number = self.shelf.number_of.get(item.item_id)
-        if number is None or not self._puts_last:
+        if number is None:
             return None
-        numbers = np.array([number])
-        for rule in self._puts_last:
-            if (self._meant(rule, numbers) if isinstance(rule, Bury) else self._outside(rule, numbers))[0]:
+        for rule in self.on:
+            if getattr(rule, "outside", "last") != "last":
+                continue
+            is_last = (
+                (isinstance(rule, Bury) and self._meant(rule)[number])
+                or (isinstance(rule, PriceBand) and not self._is_in_band(rule, self._price_of(number)))
+                or (isinstance(rule, FrequencyCap) and self._ignored(rule)[item.item_id] >= rule.shown)
+            )
+            if is_last:
                 return rule.name
         return None
-
-    @cached_property
-    def _puts_last(self) -> list[Bury | PriceBand | FrequencyCap]:
-        return [
-            rule
-            for rule in self.on
-            if isinstance(rule, Bury) or (isinstance(rule, PriceBand | FrequencyCap) and rule.outside == "last")
-        ]
 
     @property
     def ignored_within(self) -> dict[int, Counter[str]]:
@@ -211,16 +223,21 @@ class ActiveRules:
         """Remember what the arrangement did."""
         self.moved.setdefault(item.item_id, []).append(Touch(rule.name, rule.kind, effect))
 
-    def _meant(self, rule: OfItems, numbers: Indices) -> Mask:
-        return self.shop.filter_of(rule).mask(self.shelf.columns, self.shelf.number_of, numbers)
+    def _meant(self, rule: OfItems) -> Mask:
+        return self.shop.mask_of([rule], self.shelf)
 
-    def _outside(self, rule: PriceBand | FrequencyCap, numbers: Indices) -> Mask:
-        if isinstance(rule, PriceBand):
-            low, high = self._bounds(rule)
-            price = self.shelf.columns.price[numbers]
-            return np.asarray((price != UNKNOWN) & ((price < low) | (price > high)))
-        shown = [self.shelf.number_of.get(item_id) for item_id, count in self._ignored(rule).items() if count >= rule.shown]
-        return np.isin(numbers, [number for number in shown if number is not None])
+    def _price_of(self, number: int) -> int | None:
+        price = int(self.shelf.columns.price[number])
+        return None if price == UNKNOWN else price
+
+    def _outside_bands(self, numbers: Indices, outside: str) -> Mask:
+        mask = np.zeros(len(numbers), dtype=np.bool_)
+        for rule in self.on:
+            if isinstance(rule, PriceBand) and rule.outside == outside and is_of_page(rule):
+                low, high = self._bounds(rule)
+                price = self.shelf.columns.price[numbers]
+                mask |= (price != UNKNOWN) & ((price < low) | (price > high))
+        return mask
 
     def _bounds(self, rule: PriceBand) -> tuple[float, float]:
         page = None if self.context.page is None else self.context.page.home_price_minor
@@ -240,6 +257,13 @@ class ActiveRules:
             since_ms = self.context.now_ms - rule.days * _DAY_MS
             self._ignored_within[rule.days] = self.impressions.ignored(self.context.persons, since_ms)
         return self._ignored_within[rule.days]
+
+
+def _keeps_out(rule: Rule, outside: str) -> TypeGuard[OfShop]:
+    """Whether a rule about the shop's items alone keeps some out (``out``) or puts them last."""
+    if isinstance(rule, PriceBand):
+        return rule.outside == outside and not is_of_page(rule)
+    return isinstance(rule, Hide if outside == "out" else Bury)
 
 
 def _centred(values: npt.NDArray[Any], weight: float, sellable: Mask) -> Vector:
