@@ -90,7 +90,7 @@ def _among(numbers: Indices, wanted: Indices) -> Mask:
     """Which numbers are among some sorted ones."""
     if len(wanted) == 0:
         return np.zeros(len(numbers), dtype=np.bool_)
-    return wanted[np.minimum(np.searchsorted(wanted, numbers), len(wanted) - 1)] == numbers
+    return np.asarray(wanted[np.minimum(np.searchsorted(wanted, numbers), len(wanted) - 1)] == numbers)
 
 
 def order_of(only: ItemFilter | None, shelf: Shelf) -> Indices:

@@ -39,7 +39,7 @@ def _has(numbers: Any, number: int) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
-def _standing(bars: Any, number: int) -> int:
+def _standing(bars: Any, number: Any) -> int:
     if not bars.sellable[number] or bars.out[number] or _has(bars.hidden, number):
         return 0
     return 1 if bars.last[number] or _has(bars.seen, number) else 2
