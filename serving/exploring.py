@@ -39,14 +39,23 @@ class Exploration:
 
     def use(self, model: ServedModel, learnt: Belief | None = None) -> None:
         """Believe what a release says, or what was ``learnt`` of its new items since; budgets go on."""
+        self.take(self.prepared(model, learnt))
+
+    @staticmethod
+    def prepared(model: ServedModel, learnt: Belief | None = None) -> tuple[ServedModel, Explorer]:
+        """What ``take`` takes; this is the part that lasts a moment, and that may raise."""
         newcomers = model.newcomers
         belief = Belief(np.empty(0), np.empty(0)) if newcomers is None else learnt or newcomers.belief
         believing = Explorer(Budget(SHARE, WINDOW), SLOT, RATE)
-        believing.update(belief)  # takes a moment, outside the lock
+        believing.update(belief)
+        return model, believing
+
+    def take(self, prepared: tuple[ServedModel, Explorer]) -> None:
+        """Go by what was prepared from now on."""
         with self._lock:
-            self._model, self._believing = model, believing
+            self._model, self._believing = prepared
             for explorer in self._explorers.values():
-                explorer.take_over(believing)
+                explorer.take_over(self._believing)
 
     def decide(
         self, placement: str, model: ServedModel, slots: int, eligible: Mask, rng: np.random.Generator

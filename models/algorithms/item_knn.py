@@ -9,6 +9,7 @@ from scipy import sparse
 
 from models.algorithms.nearest_columns import nearest_columns
 from models.algorithms.recommender import NotFitted, Scores, State, check_histories
+from models.algorithms.sparse_rows import checked
 
 
 class ItemKNN:
@@ -66,8 +67,8 @@ class ItemKNN:
         return {"data": s.data, "indices": s.indices, "indptr": s.indptr, "items": np.array([s.shape[0]], dtype=np.int64)}
 
     def from_state(self, state: State) -> Self:
-        """Take over a similarity matrix."""
+        """Take over a similarity matrix. Raises ValueError where the arrays are none."""
         items = int(state["items"][0])
         arrays = (state["data"], state["indices"], state["indptr"])
-        self.similarity_ = sparse.csr_matrix(arrays, shape=(items, items))
+        self.similarity_ = checked(sparse.csr_matrix(arrays, shape=(items, items)))
         return self

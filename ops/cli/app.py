@@ -25,9 +25,11 @@ from ops.cli import (
     keys,
     lake,
     metrics,
+    models,
     notebook,
     quarantine,
     recommend,
+    retain,
     rules,
     shops,
     sql,
@@ -52,11 +54,13 @@ app.add_typer(features.app, name="features")
 app.add_typer(identity.app, name="identity")
 app.add_typer(lake.app, name="lake")
 app.add_typer(metrics.app, name="metrics")
+app.add_typer(models.app, name="models")
 app.add_typer(notebook.app, name="notebook")
 app.command("recommend")(recommend.recommend)
 app.command("catalogue")(catalogue.catalogue)
 app.command("bots")(bots.bots)
 app.command("sql")(sql.sql)
+app.command("retain")(retain.retain)
 
 
 @app.command(context_settings=PASS_THROUGH)

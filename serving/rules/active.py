@@ -242,9 +242,9 @@ class ActiveRules:
     def _bounds(self, rule: PriceBand) -> tuple[float, float]:
         page = None if self.context.page is None else self.context.page.home_price_minor
         low, high = float(rule.min_minor or 0), float("inf") if rule.max_minor is None else float(rule.max_minor)
-        if page is not None and rule.min_times is not None:
+        if page and rule.min_times is not None:  # of what costs nothing no multiple says anything
             low = max(low, page * rule.min_times)
-        if page is not None and rule.max_times is not None:
+        if page and rule.max_times is not None:
             high = min(high, page * rule.max_times)
         return low, high
 
