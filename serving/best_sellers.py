@@ -58,9 +58,9 @@ class Postings:
         return np.concatenate([items, np.array(later, dtype=np.int64)]) if later else np.asarray(items)
 
 
-def walk_plain(order: Indices, bars: Bars, most: int) -> tuple[Indices, bool]:
-    """As ``walk`` down the whole order, where nothing but ``bars`` keeps items out."""
-    items, is_whole = heads(bars, order, np.array([[0, len(order)]]), most, len(order))
+def walk_plain(order: Indices, bars: Bars, most: int, reach: int | None = None) -> tuple[Indices, bool]:
+    """As ``walk``, where nothing but ``bars`` keeps items out."""
+    items, is_whole = heads(bars, order, np.array([[0, len(order)]]), most, len(order) if reach is None else reach)
     return items, bool(is_whole)
 
 

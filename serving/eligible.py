@@ -64,6 +64,12 @@ class Eligibility:
             return self.shelf.by_category.heads(kinds, self.bars, most, reach)
         return np.concatenate([walk(self.shelf.by_category.with_value(kind), self.judge, most, reach)[0] for kind in kinds])
 
+    def best_of(self, order: Indices, most: int, reach: int) -> Indices:
+        """Those of an order that may be shown."""
+        if self.bars is not None:
+            return walk_plain(order, self.bars, most, reach)[0]
+        return walk(order, self.judge, most, reach)[0]
+
     @property
     def bars(self) -> Bars | None:
         """All that keeps items out; None where a filter or a rule about the page does, too."""

@@ -8,15 +8,12 @@ from typing import Literal
 
 import numpy as np
 
-from serving.best_sellers import walk
 from serving.blend import BLEND, NONE, PLACED, Blend, Indices, Vector, recency_weights, scale, visit_length
 from serving.candidates import Candidates, Quotas, Source
-from serving.eligible import Eligibility, order_of
-from serving.item_filter import ItemFilter
+from serving.eligible import Eligibility
 from serving.placed import given_items, model_sources
 from serving.request import Request
 from serving.shelf import Preference, Shelf
-from serving.standing import OUT, Standings
 
 ServedBy = Literal["personalised", "item_based", "popular"]
 LADDER, SOLD = "ladder", "popularity"  # names of no model
@@ -109,14 +106,8 @@ def _wanted(shelf: Shelf, eligible: Eligibility, quotas: Quotas) -> Indices:
     wanted = [np.array([number for number in pinned if number != NONE], dtype=np.int64)]
     if rules.wants_new and shelf.model.newcomers is not None:
         wanted.append(shelf.model.newcomers.items)
-    for only in rules.boosted:
-        items, _ = walk(order_of(only, shelf), partial(_judge_within, eligible, only), quotas.boosted, quotas.reach)
-        wanted.append(items[_judge_within(eligible, only, items) != OUT])
+    wanted += [eligible.best_of(order, quotas.boosted, quotas.reach) for order in rules.boosted]
     return np.concatenate(wanted)
-
-
-def _judge_within(eligible: Eligibility, only: ItemFilter, numbers: Indices) -> Standings:
-    return eligible.judge(numbers) * only.mask(eligible.shelf.columns, eligible.shelf.number_of, numbers)
 
 
 def _of_recent(asked: Asked, shelf: Shelf, eligible: Eligibility, blend: Blend, quotas: Quotas) -> list[Source]:

@@ -6,6 +6,8 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable
 
@@ -55,11 +57,19 @@ def _tell(workers: list[int]) -> None:
         os.kill(pid, signal.SIGTERM)
 
 
+def _stop_when_alone(parent: int) -> None:
+    """A worker whose parent was killed stops, too."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _fork(serve: Callable[[], int]) -> int:
     pid = os.fork()
     if pid:
         return pid
     code = 1
+    threading.Thread(target=_stop_when_alone, args=(os.getppid(),), daemon=True).start()
     try:
         code = serve()
     except BaseException:  # noqa: BLE001 (nothing of the parent may run on in its child)

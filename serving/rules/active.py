@@ -35,7 +35,6 @@ from serving.blend import NONE, Indices, Mask, Vector
 from serving.candidates import Candidates
 from serving.catalogue import Catalogue, Item
 from serving.columns import UNKNOWN
-from serving.item_filter import ItemFilter
 from serving.rules.impressions import Impressions
 from serving.rules.shop_rules import OfItems, OfShop, ShopRules, is_of_page
 from serving.shelf import Shelf
@@ -147,12 +146,12 @@ class ActiveRules:
 
     def hidden_by(self, item: Item) -> str | None:
         """The rule that keeps an item out of the list, as the catalogue knows it now."""
-        for rule in self.on:
+        for rule in self._hides:
             if isinstance(rule, Hide) and self.shop.filter_of(rule).takes(item):
                 return rule.name
-            if isinstance(rule, PriceBand) and rule.outside == "out" and not self._is_in_band(rule, item.home_price_minor):
+            if isinstance(rule, PriceBand) and not self._is_in_band(rule, item.home_price_minor):
                 return rule.name
-            if isinstance(rule, FrequencyCap) and rule.outside == "out" and self._ignored(rule)[item.item_id] >= rule.shown:
+            if isinstance(rule, FrequencyCap) and self._ignored(rule)[item.item_id] >= rule.shown:
                 return rule.name
         return None
 
@@ -161,9 +160,10 @@ class ActiveRules:
         number = self.shelf.number_of.get(item.item_id)
         if number is None:
             return None
-        for rule in self.on:
-            if getattr(rule, "outside", "last") != "last":
-                continue
+        of_person, rules = self._puts_last
+        if not rules or not (of_person or self.always_last[number]):
+            return None
+        for rule in rules:
             is_last = (
                 (isinstance(rule, Bury) and self._meant(rule)[number])
                 or (isinstance(rule, PriceBand) and not self._is_in_band(rule, self._price_of(number)))
@@ -172,6 +172,22 @@ class ActiveRules:
             if is_last:
                 return rule.name
         return None
+
+    @cached_property
+    def _puts_last(self) -> tuple[bool, list[Rule]]:
+        """The rules that put items last, and whether one of them goes by the page or the person."""
+        rules: list[Rule] = [rule for rule in self.on if isinstance(rule, Bury)]
+        rules += [rule for rule in self.on if isinstance(rule, PriceBand | FrequencyCap) and rule.outside == "last"]
+        return not all(_keeps_out(rule, "last") for rule in rules), [rule for rule in self.on if rule in rules]
+
+    @cached_property
+    def _hides(self) -> list[Rule]:
+        """The rules that keep items out."""
+        return [
+            rule
+            for rule in self.on
+            if isinstance(rule, Hide) or (isinstance(rule, PriceBand | FrequencyCap) and rule.outside == "out")
+        ]
 
     @property
     def ignored_within(self) -> dict[int, Counter[str]]:
@@ -194,9 +210,9 @@ class ActiveRules:
         return {item_id for item_id, touches in self.moved.items() if any(touch.kind == "pin" for touch in touches)}
 
     @property
-    def boosted(self) -> list[ItemFilter]:
-        """The items of each rule that lifts some: they are candidates though no source may name them."""
-        return [self.shop.filter_of(rule) for rule in self.on if isinstance(rule, Boost) and rule.factor > 1]
+    def boosted(self) -> list[Indices]:
+        """The items of each rule that lifts some, best seller first: they are candidates though no source may name them."""
+        return [self.shop.by_sales(rule, self.shelf) for rule in self.on if isinstance(rule, Boost) and rule.factor > 1]
 
     @property
     def wants_new(self) -> bool:
@@ -210,10 +226,11 @@ class ActiveRules:
     def touches(self, item: Item) -> list[Touch]:
         """What the rules did to an item of the list."""
         place = NONE if self._weighed is None else self._weighed.place(self.shelf.number_of.get(item.item_id))
-        factors = {} if place == NONE else {name: float(factor[place]) for name, factor in self._factors.items()}
-        touches = [
-            Touch(rule.name, rule.kind, f"x{factors[rule.name]:.4g}") for rule in self.on if factors.get(rule.name, 1.0) != 1
-        ]
+        touches = []
+        if place != NONE and self._factors:
+            kinds = {rule.name: rule.kind for rule in self.on}
+            factors = ((name, float(factor[place])) for name, factor in self._factors.items())
+            touches = [Touch(name, kinds[name], f"x{factor:.4g}") for name, factor in factors if factor != 1]
         last = self.put_last_by(item)
         if last is not None:
             touches.append(Touch(last, next(rule.kind for rule in self.on if rule.name == last), "last"))

@@ -32,6 +32,7 @@ class ShopRules:
     version: int | None = None
     _filters: dict[str, ItemFilter] = field(default_factory=dict)
     _masks: dict[tuple[str, ...], tuple[Shelf, int, Mask]] = field(default_factory=dict)
+    _orders: dict[tuple[str, ...], Indices] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """A filter for each rule about items."""
@@ -53,14 +54,26 @@ class ShopRules:
         )
         if known is not None and changed is not None:
             if len(changed):
-                known[2][changed] = self._about(rules, shelf, changed)
+                now = self._about(rules, shelf, changed)
+                if not np.array_equal(known[2][changed], now):
+                    self._orders.pop(names, None)
+                known[2][changed] = now
                 self._masks[names] = (shelf, changes, known[2])
             return known[2]
         if len(self._masks) >= _MOST_MASKS:
             self._masks.clear()
+        self._orders.pop(names, None)
         mask = self._about(rules, shelf, np.arange(shelf.size))
         self._masks[names] = (shelf, changes, mask)
         return mask
+
+    def by_sales(self, rule: OfItems, shelf: Shelf) -> Indices:
+        """The items that the rule is about, best seller first."""
+        mask = self.mask_of([rule], shelf)
+        order = self._orders.get((rule.name,))
+        if order is None:
+            order = self._orders[(rule.name,)] = shelf.by_sales[mask[shelf.by_sales]]
+        return order
 
     def _about(self, rules: Sequence[OfShop], shelf: Shelf, numbers: Indices) -> Mask:
         mask = np.zeros(len(numbers), dtype=np.bool_)
