@@ -14,6 +14,7 @@ from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import yesterday
 from ops.cli import (
+    backup,
     bench,
     bots,
     catalogue,
@@ -61,6 +62,8 @@ app.command("catalogue")(catalogue.catalogue)
 app.command("bots")(bots.bots)
 app.command("sql")(sql.sql)
 app.command("retain")(retain.retain)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 
 
 @app.command(context_settings=PASS_THROUGH)
