@@ -53,7 +53,7 @@ class ListRoute:
         request_id = uuid.uuid4().hex
         answer_it: Callable[[], Answer] = partial(self._engine.answer, request, request_id, order_id)
         try:
-            if request.persons and self._engine.recent.is_open:
+            if self._engine.recent.asks_store(request.shop_id, request.persons):
                 answer = await asyncio.get_running_loop().run_in_executor(self._threads, answer_it)
             else:
                 answer = answer_it()

@@ -82,9 +82,9 @@ def _check_shapes(file: Path, name: str, shapes: Any) -> None:
 def load_state(folder: Path, manifest: dict[str, Any], name: str) -> State:
     """One model's arrays, verified: checksum, shapes as promised, only finite numbers. Raises CorruptArtefact."""
     shapes = manifest["shapes"].get(name, {})
+    content = verified(folder, manifest, f"{name}.npz", most_bytes(shapes))
     try:
         with (folder / f"{name}.npz").open("rb") as file:
-            content = verified(folder, manifest, f"{name}.npz", most_bytes(shapes))
             return unpack_arrays(file, content, shapes)
     except BadArrays as error:
         raise CorruptArtefact(f"{folder / name}.npz: {error}") from error
@@ -115,9 +115,11 @@ def verified(folder: Path, manifest: dict[str, Any], file_name: str, most: int) 
     try:
         if (size := file.stat().st_size) > most:
             raise CorruptArtefact(f"{file} has {size:,} bytes; by the manifest it cannot have more than {most:,}")
+        if size == 0:  # nothing to map
+            raise CorruptArtefact(f"{file}: checksum differs from the manifest: it is empty; publish the release again")
         with file.open("rb") as opened:
             content = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError) as error:  # ValueError: it is empty
+    except (OSError, ValueError) as error:  # ValueError: it was emptied just now
         raise CorruptArtefact(f"{file} cannot be read: {error}") from error
     if hashlib.sha256(content).hexdigest() != promised:
         raise CorruptArtefact(f"{file}: checksum differs from the manifest; publish the release again")

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import psutil
@@ -38,7 +39,10 @@ sys.exit(run_workers(2, serve))
 def program() -> Iterator[tuple[subprocess.Popen[str], int]]:
     process = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    yield process, int(process.stdout.readline())
+    port = int(process.stdout.readline())
+    while len(psutil.Process(process.pid).children()) < 2:
+        time.sleep(0.01)
+    yield process, port
     if process.poll() is None:
         process.kill()
     process.wait()

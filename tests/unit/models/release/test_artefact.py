@@ -118,7 +118,7 @@ def test_damage_is_found_and_named(folder: Path, damage: str) -> None:
 
 
 def test_a_large_array_is_a_view_of_the_file_and_a_small_one_is_a_copy(tmp_path: Path) -> None:
-    large = np.arange(300_000, dtype=np.float64).reshape(-1, 3)
+    large = np.arange(600_000, dtype=np.float64).reshape(-1, 3)
     save(tmp_path / "made", {"model": {"a": np.arange(5), "large": large, "many_letters_later": large[:, 0]}}, {}, {})
     state = load_state(tmp_path / "made", read_manifest(tmp_path / "made"), "model")
     assert np.array_equal(state["large"], large)
