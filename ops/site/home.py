@@ -42,6 +42,7 @@ PARTS = {
     "airflow-scheduler": Words("调度：启动任务", "scheduling: starts tasks"),
     "airflow-dags": Words("调度：读取 DAG", "scheduling: reads DAGs"),
     "superset": Words("看板", "board"),
+    "exporter": Words("供 Prometheus 读取的平台指标", "the platform's metrics, for Prometheus"),
     "site": Words("本页与静态页面", "this page and static pages"),
 }
 
