@@ -80,8 +80,11 @@ PANELS: tuple[tuple[str, str, dict[str, str]], ...] = (
 
 
 def rules() -> str:
-    """Alerting rules of Prometheus."""
-    entries = [
+    """Recording and alerting rules of Prometheus."""
+    entries: list[dict[str, Any]] = [
+        {"record": objective.record, "expr": objective.recorded} for objective in OBJECTIVES if objective.recorded
+    ]
+    entries += [
         {
             "alert": alert.name,
             "expr": alert.expression,

@@ -10,16 +10,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Objective:
-    """``bad`` is the share of what went wrong over the window ``{w}``, in PromQL; ``promised`` the share that goes well."""
+    """``bad`` is the share of what went wrong over the window ``{w}``, in PromQL; ``promised`` the share that goes well.
+
+    ``recorded``, where time is what counts, is 1 while it is bad and 0 else, and recorded as ``jishi:NAME_bad``.
+    """
 
     name: str
     meaning: str
     promised: float
-    bad: str
+    bad: str = ""
+    recorded: str = ""
 
     def bad_over(self, window: str) -> str:
         """PromQL of the bad share over a window such as ``1h``."""
-        return self.bad.replace("{w}", window)
+        return (self.bad or f"avg_over_time({self.record}[{{w}}])").replace("{w}", window)
+
+    @property
+    def record(self) -> str:
+        """Name of what is recorded."""
+        return f"jishi:{self.name}_bad"
 
     @property
     def budget(self) -> float:
@@ -70,13 +79,13 @@ OBJECTIVES = (
         "freshness",
         "Minutes in which live features and serving follow the log: fewer than 1,000 messages behind.",
         0.995,
-        "avg_over_time((sum(jishi_feature_lag_messages) + sum(jishi_serving_stream_lag_records) > bool 1000)[{w}:1m])",
+        recorded="sum(jishi_feature_lag_messages) + sum(jishi_serving_stream_lag_records) > bool 1000",
     ),
     Objective(
         "completeness",
         "Minutes in which what is acknowledged is in the event log: fewer than 1,000 events behind, none damaged.",
         0.999,
-        "avg_over_time((jishi_forwarder_lag_events + 1000 * jishi_forwarder_damaged_entries > bool 999)[{w}:1m])",
+        recorded="jishi_forwarder_lag_events + 1000 * jishi_forwarder_damaged_entries > bool 999",
     ),
     Objective(
         "quarantine",
@@ -88,6 +97,6 @@ OBJECTIVES = (
         "parity",
         "Hours in which of no feature more than 1 % of the values that serving used were wrong.",
         0.99,
-        "avg_over_time((jishi_online_parity_wrong_ratio > bool 0.01)[{w}:5m])",
+        recorded="jishi_online_parity_wrong_ratio > bool 0.01",
     ),
 )

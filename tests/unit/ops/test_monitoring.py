@@ -34,57 +34,57 @@ from serving.shop_state import ShopStates
 from serving.stream import StreamHealth
 from tests.lake import record, settings_in
 
-MINUTES = 3 * 24 * 60
+STEPS = 3 * 24 * 30  # of two minutes
 HEALTHY = {
-    'jishi_recommendation_requests_total{status="200",served_by="popular"}': f"0+1000x{MINUTES}",
-    'jishi_recommendation_requests_total{status="500",served_by="none"}': f"0+0x{MINUTES}",
-    'jishi_recommendation_seconds_bucket{le="0.1"}': f"0+995x{MINUTES}",
-    "jishi_recommendation_seconds_count": f"0+1000x{MINUTES}",
-    'jishi_collector_refused_requests_total{code="disk_failing"}': f"0+0x{MINUTES}",
-    'jishi_collector_refused_requests_total{code="unknown_key"}': f"0+9x{MINUTES}",
-    "jishi_collector_group_events_count": f"0+1000x{MINUTES}",
-    'jishi_feature_lag_messages{partition="0"}': f"5+0x{MINUTES}",
-    'jishi_serving_stream_lag_records{partition="0"}': f"5+0x{MINUTES}",
-    "jishi_forwarder_lag_events": f"5+0x{MINUTES}",
-    "jishi_forwarder_damaged_entries": f"0+0x{MINUTES}",
-    'jishi_collector_quarantined_events_total{sent_by="page",reason="missing_field"}': f"0+5x{MINUTES}",
-    'jishi_collector_accepted_events_total{sent_by="page"}': f"0+1000x{MINUTES}",
-    "jishi_online_parity_wrong_ratio": f"0.002+0x{MINUTES}",
-    'jishi_part_up{part="serving"}': f"1+0x{MINUTES}",
-    'jishi_part_heartbeat_age_seconds{part="flink"}': f"2+0x{MINUTES}",
-    'up{job="jishi",instance="a"}': f"1+0x{MINUTES}",
-    "jishi_flink_restarts": f"1+0x{MINUTES}",
-    "jishi_flink_checkpoints": f"0+12x{MINUTES}",
-    "jishi_flink_running": f"1+0x{MINUTES}",
-    "jishi_disk_free_bytes": f"90000000-100x{MINUTES}",
-    "jishi_disk_bytes": f"100000000+0x{MINUTES}",
-    "jishi_collector_disk_failing": f"0+0x{MINUTES}",
-    "jishi_marts_age_seconds": f"80000+0x{MINUTES}",
-    "jishi_release_load_failures_total": f"1+0x{MINUTES}",
-    "jishi_feature_messages_dead_total": f"1+0x{MINUTES}",
+    'jishi_recommendation_requests_total{status="200",served_by="popular"}': f"0+1000x{STEPS}",
+    'jishi_recommendation_requests_total{status="500",served_by="none"}': f"0+0x{STEPS}",
+    'jishi_recommendation_seconds_bucket{le="0.1"}': f"0+995x{STEPS}",
+    "jishi_recommendation_seconds_count": f"0+1000x{STEPS}",
+    'jishi_collector_refused_requests_total{code="disk_failing"}': f"0+0x{STEPS}",
+    'jishi_collector_refused_requests_total{code="unknown_key"}': f"0+9x{STEPS}",
+    "jishi_collector_group_events_count": f"0+1000x{STEPS}",
+    'jishi_feature_lag_messages{partition="0"}': f"5+0x{STEPS}",
+    'jishi_serving_stream_lag_records{partition="0"}': f"5+0x{STEPS}",
+    "jishi_forwarder_lag_events": f"5+0x{STEPS}",
+    "jishi_forwarder_damaged_entries": f"0+0x{STEPS}",
+    'jishi_collector_quarantined_events_total{sent_by="page",reason="missing_field"}': f"0+5x{STEPS}",
+    'jishi_collector_accepted_events_total{sent_by="page"}': f"0+1000x{STEPS}",
+    "jishi_online_parity_wrong_ratio": f"0.002+0x{STEPS}",
+    'jishi_part_up{part="serving"}': f"1+0x{STEPS}",
+    'jishi_part_heartbeat_age_seconds{part="flink"}': f"2+0x{STEPS}",
+    'up{job="jishi",instance="a"}': f"1+0x{STEPS}",
+    "jishi_flink_restarts": f"1+0x{STEPS}",
+    "jishi_flink_checkpoints": f"0+12x{STEPS}",
+    "jishi_flink_running": f"1+0x{STEPS}",
+    "jishi_disk_free_bytes": f"90000000-100x{STEPS}",
+    "jishi_disk_bytes": f"100000000+0x{STEPS}",
+    "jishi_collector_disk_failing": f"0+0x{STEPS}",
+    "jishi_marts_age_seconds": f"80000+0x{STEPS}",
+    "jishi_release_load_failures_total": f"1+0x{STEPS}",
+    "jishi_feature_messages_dead_total": f"1+0x{STEPS}",
 }
 BROKEN = HEALTHY | {
-    'jishi_recommendation_requests_total{status="500",served_by="none"}': f"0+500x{MINUTES}",
-    'jishi_recommendation_seconds_bucket{le="0.1"}': f"0+500x{MINUTES}",
-    'jishi_collector_refused_requests_total{code="disk_failing"}': f"0+500x{MINUTES}",
-    'jishi_feature_lag_messages{partition="0"}': f"5000+0x{MINUTES}",
-    "jishi_forwarder_damaged_entries": f"1+0x{MINUTES}",
-    'jishi_collector_quarantined_events_total{sent_by="page",reason="missing_field"}': f"0+500x{MINUTES}",
-    "jishi_online_parity_wrong_ratio": f"0.02+0x{MINUTES}",
-    'jishi_part_up{part="serving"}': f"0+0x{MINUTES}",
-    'jishi_part_heartbeat_age_seconds{part="flink"}': f"100+0x{MINUTES}",
-    'up{job="jishi",instance="a"}': f"0+0x{MINUTES}",
-    "jishi_flink_restarts": f"0+1x{MINUTES}",
-    "jishi_flink_checkpoints": f"12+0x{MINUTES}",
-    "jishi_disk_free_bytes": f"90000000-20000x{MINUTES}",
-    "jishi_collector_disk_failing": f"1+0x{MINUTES}",
-    "jishi_marts_age_seconds": f"140000+0x{MINUTES}",
-    "jishi_release_load_failures_total": f"0+1x{MINUTES}",
-    "jishi_feature_messages_dead_total": f"0+1x{MINUTES}",
+    'jishi_recommendation_requests_total{status="500",served_by="none"}': f"0+500x{STEPS}",
+    'jishi_recommendation_seconds_bucket{le="0.1"}': f"0+500x{STEPS}",
+    'jishi_collector_refused_requests_total{code="disk_failing"}': f"0+500x{STEPS}",
+    'jishi_feature_lag_messages{partition="0"}': f"5000+0x{STEPS}",
+    "jishi_forwarder_damaged_entries": f"1+0x{STEPS}",
+    'jishi_collector_quarantined_events_total{sent_by="page",reason="missing_field"}': f"0+500x{STEPS}",
+    "jishi_online_parity_wrong_ratio": f"0.02+0x{STEPS}",
+    'jishi_part_up{part="serving"}': f"0+0x{STEPS}",
+    'jishi_part_heartbeat_age_seconds{part="flink"}': f"100+0x{STEPS}",
+    'up{job="jishi",instance="a"}': f"0+0x{STEPS}",
+    "jishi_flink_restarts": f"0+1x{STEPS}",
+    "jishi_flink_checkpoints": f"12+0x{STEPS}",
+    "jishi_disk_free_bytes": f"90000000-40000x{STEPS}",
+    "jishi_collector_disk_failing": f"1+0x{STEPS}",
+    "jishi_marts_age_seconds": f"140000+0x{STEPS}",
+    "jishi_release_load_failures_total": f"0+1x{STEPS}",
+    "jishi_feature_messages_dead_total": f"0+1x{STEPS}",
 }
 # Ten times the budget of answers for three days, and a failure of minutes an hour ago that is over.
-TEN_TIMES = HEALTHY | {'jishi_recommendation_requests_total{status="500",served_by="none"}': f"0+5x{MINUTES}"}
-OVER = HEALTHY | {'jishi_recommendation_requests_total{status="500",served_by="none"}': f"0+0x{MINUTES - 50} 0+100x9 1000+0x40"}
+TEN_TIMES = HEALTHY | {'jishi_recommendation_requests_total{status="500",served_by="none"}': f"0+5x{STEPS}"}
+OVER = HEALTHY | {'jishi_recommendation_requests_total{status="500",served_by="none"}': f"0+0x{STEPS - 50} 0+100x9 1000+0x40"}
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,8 @@ def test_alerts_fire_when_something_is_wrong_and_only_then(series: dict[str, str
         pytest.skip("promtool is not installed (Debian: apt-get install prometheus)")
     samples = [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in sorted(firing)]
     expected = {"expr": 'max by (alertname) (ALERTS{alertstate="firing"})', "eval_time": "3d", "exp_samples": samples}
-    test = {"interval": "1m", "promql_expr_test": [expected]}
-    test["input_series"] = [{"series": name, "values": values} for name, values in series.items()]
+    given = [{"series": name, "values": values} for name, values in series.items()]
+    test = {"interval": "2m", "promql_expr_test": [expected], "input_series": given}
     (tmp_path / "rules.yaml").write_text(files.rules())
     content = {"rule_files": ["rules.yaml"], "evaluation_interval": "30m", "tests": [test]}
     (tmp_path / "test.yaml").write_text(yaml.safe_dump(content))
