@@ -28,7 +28,7 @@ from ops.monitoring.alerts import ALERTS, STATES
 from ops.monitoring.exporter import PlatformCollector
 from ops.monitoring.objectives import BURNS, OBJECTIVES
 from serving.metrics import ServingMetrics
-from serving.recent import StoreHealth
+from serving.recent import Recent
 from serving.served_log import ServedLog
 from serving.shop_state import ShopStates
 from serving.stream import StreamHealth
@@ -144,7 +144,7 @@ def pages(var: Path) -> dict[str, str]:
     states = ShopStates()
     states.of("a-secret-shop").release.published_at = time.time()
     log = ServedLog(var / "served", "1", 1.0)
-    serving = ServingMetrics(states, StreamHealth(lag={0: 1}), StoreHealth(), log, time.time)
+    serving = ServingMetrics(states, StreamHealth(lag={0: 1}), Recent(), log, time.time)
     serving.count(200, "popular", 0.01)
     writer, platform = CollectorRegistry(), CollectorRegistry()
     writer.register(ProgressCollector(WriterProgress(lag={0: 1}, views={"person_1h": 2})))
@@ -165,7 +165,19 @@ def test_what_is_watched_exists_and_no_page_names_a_shop(tmp_path: Path) -> None
             exposed |= {name} if kind != "histogram" else {f"{name}_{part}" for part in ("bucket", "count", "sum")}
         assert "a-secret-shop" not in text
         labels = set(re.findall(r'[{,](\w+)="', text))
-        assert labels <= {"sent_by", "reason", "code", "le", "status", "served_by", "partition", "outcome", "view", "part"}
+        assert labels <= {
+            "sent_by",
+            "reason",
+            "code",
+            "le",
+            "status",
+            "served_by",
+            "partition",
+            "outcome",
+            "view",
+            "part",
+            "source",
+        }
     watched = set.union(*(files.metrics_in(text) for text in (files.rules(), json.dumps(json.loads(files.dashboard())))))
     assert watched <= exposed, watched - exposed
     assert len(watched) > 20
