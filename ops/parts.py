@@ -112,6 +112,13 @@ def parts(settings: Settings, paths: Paths) -> list[Part]:
             watched_as="dag_processor",
         ),
         Part(
+            "airflow-triggerer",
+            [*airflow, "triggerer", "--skip-serve-logs"],
+            stage="after_airflow",
+            environment=airflow_env | {"PYTHONPATH": str(PROJECT_ROOT / "dags")},  # its triggers and callbacks lie there
+            watched_as="triggerer",
+        ),
+        Part(
             "superset",
             module("dashboard", "serve", group="superset"),
             stage="after_superset",
