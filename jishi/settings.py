@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     )
     flink_port: int = Field(18082, description="port of Flink's web page and REST API")
     feature_writer_port: int = Field(18083, description="port of the feature writer's /metrics and /healthz")
+    exporter_port: int = Field(18089, description="port of the platform's own /metrics: parts, stream, disk, what is published")
     airflow_port: int = Field(18084, description="port of Airflow's web page and API")
     superset_port: int = Field(18085, description="port of the dashboard")
     portal_port: int = Field(18087, description="port of the merchant's portal")

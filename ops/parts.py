@@ -128,6 +128,13 @@ def parts(settings: Settings, paths: Paths) -> list[Part]:
             page="/superset/dashboard/jishi-today/",
         ),
         Part(
+            "exporter",
+            module("ops.monitoring.exporter"),
+            port=settings.exporter_port,
+            port_setting="JISHI_EXPORTER_PORT",
+            page="/metrics",
+        ),
+        Part(
             "site",
             [
                 *(str(paths.main_python()), "-m", "http.server", str(settings.docs_port)),
