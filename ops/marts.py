@@ -27,7 +27,7 @@ from jishi.shops import Shops
 from ops.dbt import dbt_environment, new_database, run_dbt, write_sources
 from ops.marts_changes import CannotCompare, write_touched
 from ops.marts_file import OlderBuild, inputs_of, publish_marts, published_inputs
-from ops.marts_nulls import EXCLUDED, failing_null_tests
+from ops.marts_tests import EXCLUDED, failing_tests
 from ops.marts_state import BuiltState, project_checksum, registry_of, take_state, version_to_continue
 from ops.site.dictionary import write_dictionary
 from ops.site.home import write_home
@@ -96,7 +96,7 @@ def _built(settings: Settings, lake: LakeVersion, shops: Shops, progress: Callab
     if before is None:
         progress(f"full build: {reason}")
         new_database(lake, shops, database)
-    models, tests = _run(settings, database)
+    models, tests = _run(settings, database, continues=before is not None)
     progress(f"dbt: {models} models built from version {lake.number}, {tests} tests passed")
     size = database.stat().st_size if before is None or last is None else last.full_bytes
     marts = last.marts if before is not None and last is not None else None
@@ -106,23 +106,26 @@ def _built(settings: Settings, lake: LakeVersion, shops: Shops, progress: Callab
     return state
 
 
-def _run(settings: Settings, database: Path) -> tuple[int, int]:
+def _run(settings: Settings, database: Path, *, continues: bool) -> tuple[int, int]:
     """Run models and tests; how many of each. Raises BuildFailed."""
     paths = Paths.of(settings)
     # Unit tests of the models run in the test suite, where they belong; here the data is what is in question.
     # The log tells what was built and what failed; dbt's debug lines for it took a fifth of the build's time.
     arguments = ["--log-level-file", "info", "build", "--exclude-resource-type", "unit_test", "--exclude", EXCLUDED]
+    if continues:  # views are there already, and read the newer sources
+        arguments += ["--select", "config.materialized:table", "config.materialized:incremental", "test_type:singular"]
     done = run_dbt(arguments, dbt_environment(settings, database))
     results = _results(paths)
     failed = [name for name, status in results if status in ("error", "fail", "runtime error")]
-    if done.returncode != 0:
-        names = ", ".join(failed) or done.stdout[-800:]
+    if done.returncode != 0 and not failed:
+        raise BuildFailed(f"dbt build failed in {done.stdout[-800:]}; nothing was published; see {paths.log / 'dbt' / 'dbt.log'}")
+    missing = {name for name, status in results if status != "success"}
+    failing, generic_tests = failing_tests(settings, database, paths.warehouse / "target" / "manifest.json", missing)
+    if failed or failing:
+        names = ", ".join([*failed, *failing])
         raise BuildFailed(f"dbt build failed in {names}; nothing was published; see {paths.log / 'dbt' / 'dbt.log'}")
-    nulls, null_tests = failing_null_tests(settings, database, paths.warehouse / "target" / "manifest.json")
-    if nulls:
-        raise BuildFailed(f"nulls where none may be: {', '.join(nulls)}; nothing was published")
     models = sum(name.startswith("model.") for name, _ in results)
-    return models, null_tests + sum(name.startswith("test.") for name, _ in results)
+    return models, generic_tests + sum(name.startswith("test.") for name, _ in results)
 
 
 def work_database(paths: Paths) -> Path:

@@ -60,15 +60,17 @@ union select shop_id, coalesce(person_id, '') from silver.orders where shop_id i
 create table touched.orders as
 select distinct shop_id, order_id from (from orders_before union all from orders_now) as orders
 where (shop_id, coalesce(person_id, '')) in (from touched.persons);
+create temp table visits_before as
+from sessions_before where (shop_id, coalesce(person_id, '')) in (from touched.persons);
+create temp table visits_now as
+from sessions_now where (shop_id, coalesce(person_id, '')) in (from touched.persons);
 create table touched.visits as
 with instants as (
     select shop_id, person_id, occurred_at as changed_at from touched.changed_events
     union select shop_id, person_id, paid_at from touched.concerned_orders
 ),
 visits as (
-    from sessions_before where (shop_id, coalesce(person_id, '')) in (from touched.persons)
-    union all
-    from sessions_now where (shop_id, coalesce(person_id, '')) in (from touched.persons)
+    from visits_before union all from visits_now
 )
 select shop_id, session_key, person_id, started_at, ended_at, started_date from touched.changed_sessions
 union
@@ -81,20 +83,29 @@ select * from visits where shop_id in (from touched.whole_shops);
 create table touched.sessions as
 with firsts as (
     select shop_id, coalesce(person_id, '') as person, arg_min(session_key, (started_at, session_key)) as session_key
-    from sessions_before where (shop_id, coalesce(person_id, '')) in (from touched.persons) group by all
+    from visits_before group by all
     union all
     select shop_id, coalesce(person_id, '') as person, arg_min(session_key, (started_at, session_key)) as session_key
-    from sessions_now where (shop_id, coalesce(person_id, '')) in (from touched.persons) group by all
+    from visits_now group by all
 )
 select shop_id, session_key from touched.visits
 union
 select shop_id, session_key from firsts
 where (shop_id, person) in (select shop_id, person from firsts group by all having count(distinct session_key) > 1);
+create temp table visits_by_day as
+select distinct shop_id, person_id, started_at, ended_at, unnest(generate_series(
+    date_trunc('day', started_at - interval '1' hour), ended_at + interval '1' hour, interval '1' day
+)) as day
+from touched.visits;
 create table touched.events_near as
 select distinct events.*
-from (select {events} from silver.events where (shop_id, coalesce(person_id, '')) in (from touched.persons)) as events
-inner join touched.visits
+from (
+    select {events} from silver.events
+    where hash(shop_id, person_id, date_trunc('day', occurred_at)) in (select hash(shop_id, person_id, day) from visits_by_day)
+) as events
+inner join visits_by_day as visits
     on events.shop_id = visits.shop_id and events.person_id = visits.person_id
+    and date_trunc('day', events.occurred_at) = visits.day
     and events.occurred_at >= visits.started_at - interval '1' hour
     and events.occurred_at <= visits.ended_at + interval '1' hour;
 create table touched.recategorised_items as
@@ -154,7 +165,7 @@ def write_touched(database: Path, before: LakeVersion, lake: LakeVersion, change
     ``changed_shops`` have other settings than before. Raises CannotCompare.
     """
     with duckdb.connect(str(database)) as connection:
-        connection.execute("drop schema if exists touched cascade; create schema touched")
+        connection.execute("begin; drop schema if exists touched cascade; create schema touched")
         for schema in _COMPARED:
             connection.execute(f"create table touched.changed_{_name(schema)} as {_changed(before, lake, schema)}")
         [(changed,)] = connection.execute("select count(*) from touched.changed_events").fetchall()
@@ -178,6 +189,7 @@ def write_touched(database: Path, before: LakeVersion, lake: LakeVersion, change
             "select (select count(*) from touched.persons), (select count(*) from touched.days)"
         ).fetchall()
         whole = [shop for (shop,) in connection.execute("from touched.whole_shops order by 1").fetchall()]
+        connection.execute("commit")
         return Touched(changed, persons, days, whole)
 
 

@@ -125,8 +125,8 @@
 {#- The journeys of touched persons, and those that led to a touched order. -#}
 {% macro is_of_touched_journey() -%}
     ((shop_id, journey_key) in (select shop_id, concat('order|', order_id) from touched.orders)
-    or (shop_id, regexp_replace(journey_key, '[|][0-9]+$', '')) in (
-        select shop_id, concat('none|', person_id) from touched.persons
+    or (shop_id, rtrim(journey_key, '0123456789')) in (
+        select shop_id, concat('none|', person_id, '|') from touched.persons
     ))
 {%- endmacro %}
 
