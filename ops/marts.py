@@ -118,7 +118,9 @@ def _run(settings: Settings, database: Path, *, continues: bool) -> tuple[int, i
     results = _results(paths)
     failed = [name for name, status in results if status in ("error", "fail", "runtime error")]
     if done.returncode != 0 and not failed:
-        raise BuildFailed(f"dbt build failed in {done.stdout[-800:]}; nothing was published; see {paths.log / 'dbt' / 'dbt.log'}")
+        raise BuildFailed(
+            f"dbt build failed in {done.stdout[-800:]}; nothing was published; see {paths.log / 'dbt' / 'dbt.log'}"
+        )
     missing = {name for name, status in results if status != "success"}
     failing, generic_tests = failing_tests(settings, database, paths.warehouse / "target" / "manifest.json", missing)
     if failed or failing:

@@ -64,22 +64,28 @@ create temp table visits_before as
 from sessions_before where (shop_id, coalesce(person_id, '')) in (from touched.persons);
 create temp table visits_now as
 from sessions_now where (shop_id, coalesce(person_id, '')) in (from touched.persons);
+create temp table visits_near_events as
+select visits.* from (from visits_before union all from visits_now) as visits
+inner join touched.changed_events as events
+    on visits.shop_id = events.shop_id and visits.person_id = events.person_id
+    and events.occurred_at >= visits.started_at - interval '1' hour
+    and events.occurred_at <= visits.ended_at + interval '1' hour;
+create temp table visits_near_orders as
+select visits.*, orders.order_id from (from visits_before union all from visits_now) as visits
+inner join touched.concerned_orders as orders
+    on visits.shop_id = orders.shop_id and visits.person_id = orders.person_id
+    and orders.paid_at >= visits.started_at - interval '1' hour
+    and orders.paid_at <= visits.ended_at + interval '1' hour;
 create table touched.visits as
-with instants as (
-    select shop_id, person_id, occurred_at as changed_at from touched.changed_events
-    union select shop_id, person_id, paid_at from touched.concerned_orders
-),
-visits as (
-    from visits_before union all from visits_now
-)
 select shop_id, session_key, person_id, started_at, ended_at, started_date from touched.changed_sessions
 union
-select visits.* from visits inner join instants
-    on visits.shop_id = instants.shop_id and visits.person_id = instants.person_id
-    and instants.changed_at >= visits.started_at - interval '1' hour
-    and instants.changed_at <= visits.ended_at + interval '1' hour
+from visits_near_events
 union
-select * from visits where shop_id in (from touched.whole_shops);
+select * exclude (order_id) from visits_near_orders
+union
+select * from visits_before where shop_id in (from touched.whole_shops)
+union
+select * from visits_now where shop_id in (from touched.whole_shops);
 create table touched.sessions as
 with firsts as (
     select shop_id, coalesce(person_id, '') as person, arg_min(session_key, (started_at, session_key)) as session_key
@@ -131,13 +137,20 @@ union select shop_id, occurred_date from silver.events where shop_id in (from to
 create table touched.days as
 from touched.event_days
 union select shop_id, started_date from touched.changed_sessions
-union select shop_id, paid_date from touched.concerned_orders
-union select shop_id, started_date from touched.visits
+union select shop_id, started_date from visits_near_events
 union select shop_id, shop_date from fct_item_days where (shop_id, item_id) in (from touched.recategorised_items)
 union select shop_id, shop_date from fct_item_days where shop_id in (from touched.whole_shops)
 union select shop_id, shop_date from fct_item_days where shop_id in (from touched.known_anew)
 union select shop_id, started_date from silver.sessions where shop_id in (from touched.whole_shops)
 union select shop_id, paid_date from silver.orders where shop_id in (from touched.whole_shops);
+create table touched.order_days as
+select shop_id, order_id, paid_date as shop_date from touched.concerned_orders
+union
+select shop_id, order_id, started_date from visits_near_orders;
+create table touched.item_days as
+select distinct days.shop_id, days.shop_date, items.item_id
+from touched.order_days as days
+inner join fct_order_items as items on days.shop_id = items.shop_id and days.order_id = items.order_id;
 """
 
 
@@ -186,7 +199,8 @@ def write_touched(database: Path, before: LakeVersion, lake: LakeVersion, change
             statement = statement.replace("{events}", events_columns).replace("{no_acts}", no_acts)
             connection.execute(statement, {"shops": changed_shops} if "$shops" in statement else None)
         [(persons, days)] = connection.execute(
-            "select (select count(*) from touched.persons), (select count(*) from touched.days)"
+            "select (select count(*) from touched.persons), (select count(*) from "
+            "(from touched.days union select shop_id, shop_date from touched.order_days))"
         ).fetchall()
         whole = [shop for (shop,) in connection.execute("from touched.whole_shops order by 1").fetchall()]
         connection.execute("commit")

@@ -22,6 +22,26 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- What one item did on one day: of a touched day, or with an order of which something has changed. -#}
+{% macro is_touched_item_day(day='shop_date', of='') -%}
+    (({{ of }}shop_id, {{ day }}) in (select shop_id, shop_date from touched.days)
+    or ({{ of }}shop_id, {{ day }}, {{ of }}item_id) in (select shop_id, shop_date, item_id from touched.item_days))
+{%- endmacro %}
+
+{% macro is_day_of_touched_item(day) -%}
+    ({{ is_touched('days', day) }} or (shop_id, {{ day }}) in (select shop_id, shop_date from touched.item_days))
+{%- endmacro %}
+
+{#- The items of these orders before this build are there already (ops.marts_changes). -#}
+{% macro touch_items_of_concerned_orders() -%}
+    {%- if is_incremental() -%}
+        insert into touched.item_days
+        select distinct days.shop_id, days.shop_date, items.item_id
+        from touched.order_days as days
+        inner join {{ this.schema }}.fct_order_items as items on days.shop_id = items.shop_id and days.order_id = items.order_id
+    {%- endif -%}
+{%- endmacro %}
+
 {#- The condition as all of a where clause. -#}
 {% macro where_touched(by, column=none) -%}
     {%- if is_incremental() %}where {{ is_touched(by, column) }}{% endif -%}

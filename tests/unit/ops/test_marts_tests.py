@@ -12,7 +12,9 @@ import pytest
 from ops.marts_tests import SettingNotHonoured, failing_rows, failing_tests
 from tests.lake import settings_in
 
-MODELS = {f"model.{name}": {"resource_type": "model", "name": name, "relation_name": f'"marts"."main"."{name}"'} for name in "mp"}
+MODELS = {
+    f"model.{name}": {"resource_type": "model", "name": name, "relation_name": f'"marts"."main"."{name}"'} for name in "mp"
+}
 GENERIC: dict[str, tuple[str, dict[str, Any]]] = {
     "null": ("not_null", {"column_name": "word"}),
     "value": ("accepted_values", {"column_name": "word", "values": ["x", "it's"]}),
