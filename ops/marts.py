@@ -27,8 +27,8 @@ from jishi.shops import Shops
 from ops.dbt import dbt_environment, new_database, run_dbt, write_sources
 from ops.marts_changes import CannotCompare, write_touched
 from ops.marts_file import OlderBuild, inputs_of, publish_marts, published_inputs
-from ops.marts_tests import EXCLUDED, failing_tests
 from ops.marts_state import BuiltState, project_checksum, registry_of, take_state, version_to_continue
+from ops.marts_tests import EXCLUDED, failing_tests
 from ops.site.dictionary import write_dictionary
 from ops.site.home import write_home
 

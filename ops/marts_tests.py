@@ -133,7 +133,7 @@ def _repeated_keys(test: Node, relation: str, where: str) -> str:
 
 
 def _rewritten(connection: duckdb.DuckDBPyConnection, test: Node, model: Node) -> str:
-    """The condition of keys of which a day's build wrote a row (macros/touched.sql); nothing where it wrote all of the model."""
+    """The condition of keys of which a day's build wrote a row (macros/touched.sql); nothing where it wrote the whole model."""
     key = ", ".join(f'"{column}"' for column in test["test_metadata"]["kwargs"]["columns"])
     listed = connection.execute("select table_name from duckdb_tables() where schema_name = 'touched'").fetchall()
     changed = f"changed_{model['name'].removeprefix('stg_lake__')}"

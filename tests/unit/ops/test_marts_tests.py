@@ -111,5 +111,5 @@ def test_after_a_continued_build_keys_are_counted_where_a_row_was_written_anew(
     ],
 )  # fmt: skip
 def test_what_would_not_be_honoured_is_refused(tmp_path: Path, test: dict[str, Any]) -> None:
-    with pytest.raises(SettingNotHonoured, match="which ops.marts_tests does not know"):
+    with pytest.raises(SettingNotHonoured, match=r"which ops\.marts_tests does not know"):
         failing_tests(settings_in(tmp_path), database(tmp_path, "(1, 'x')"), manifest(tmp_path, test))
