@@ -29,6 +29,7 @@ create table touched.replaced (mart varchar, condition varchar);
 create table touched.months_before as from int_shop_months_spanned;
 create table touched.thresholds_before as from dim_customer_thresholds;
 create table touched.acquired_before as from int_customers_acquired;
+create table touched.as_of_before as from int_as_of_days_chosen;
 create table touched.whole_shops as
 select shop_id from unnest(cast($shops as varchar[])) as settings(shop_id) union select shop_id from touched.changed_fx_rates;
 create table touched.fits as select distinct shop_id from touched.changed_channel_effects;

@@ -42,6 +42,41 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#-
+    Daily features: of an instant that was not chosen before, and of persons touched; of items all those of an instant before which
+    something has changed. `touched.as_of_kept` and `touched.as_of_kept_of_items` are the others.
+-#}
+{% macro keep_as_of_days() -%}
+    {%- if is_day_build() -%}
+        create or replace table touched.as_of_kept as (from {{ this }} intersect from touched.as_of_before);
+        create or replace table touched.as_of_kept_of_items as
+        with received as (
+            select shop_id, received_at from touched.changed_events
+            union all
+            select shop_id, received_at from touched.changed_orders
+            union all
+            select shop_id, received_at from silver.orders
+            where (shop_id, order_id) in (select shop_id, order_id from touched.changed_order_lines)
+        )
+        select kept.shop_id, kept.event_timestamp
+        from touched.as_of_kept as kept
+        left join (select shop_id, min(received_at) as received_at from received group by shop_id) as firsts
+            on kept.shop_id = firsts.shop_id
+        where
+            (firsts.received_at is null or firsts.received_at >= kept.event_timestamp)
+            and kept.shop_id not in (select shop_id from touched.whole_shops)
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro is_touched_feature(view, as_of='', persons='') -%}
+    {%- if view == 'items' -%}
+        ({{ as_of }}shop_id, {{ as_of }}event_timestamp) not in (select shop_id, event_timestamp from touched.as_of_kept_of_items)
+    {%- else -%}
+        (({{ as_of }}shop_id, {{ as_of }}event_timestamp) not in (select shop_id, event_timestamp from touched.as_of_kept)
+        or ({{ persons }}shop_id, coalesce({{ persons }}person_id, '')) in (select shop_id, person_id from touched.persons))
+    {%- endif -%}
+{%- endmacro %}
+
 {#- The condition as all of a where clause. -#}
 {% macro where_touched(by, column=none) -%}
     {%- if is_incremental() %}where {{ is_touched(by, column) }}{% endif -%}

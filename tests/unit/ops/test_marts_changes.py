@@ -55,6 +55,7 @@ def touched(var: Path, changed: dict[tables.TableSchema, list[dict[str, Any]]]) 
     with duckdb.connect(str(database)) as connection:  # what a build has made, without rows
         connection.execute("create table int_shop_months_spanned (shop_id varchar, month date)")
         connection.execute("create table dim_customer_thresholds (shop_id varchar, month date)")
+        connection.execute("create table int_as_of_days_chosen (shop_id varchar, event_timestamp timestamp)")
         connection.execute("create table int_customers_acquired (shop_id varchar, order_id varchar)")
         connection.execute("create table int_item_acts_in_visits (shop_id varchar, session_key varchar, item_id varchar)")
         connection.execute("create table fct_item_days (shop_id varchar, shop_date date, item_id varchar)")
