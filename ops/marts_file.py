@@ -150,7 +150,6 @@ def write_marts(
             connection.execute(f"attach {quoted(str(database))} as built (read_only)")
             connection.execute(f"attach {quoted(str(aside))} as published")
             replaced = _replaced(connection) if is_continued else {}
-            connection.execute("begin")  # one for all: a table's own would wait for the disk
             for name in PUBLISHED:
                 if name in replaced:
                     connection.execute(f"delete from published.main.{name} where {replaced[name]}")
@@ -167,7 +166,7 @@ def write_marts(
                 for table, query in generator.exports.items():
                     rows = f"{generator.saved(query)} order by all"
                     connection.execute(f"create or replace table published.main.{table} as {rows}")
-            connection.execute("commit; use memory; detach published")
+            connection.execute("use memory; detach published")
         with aside.open("rb") as written:
             checksum = hashlib.file_digest(written, "sha256").hexdigest()
             os.fsync(written.fileno())
