@@ -116,8 +116,9 @@ def _run(settings: Settings, database: Path, run: RunDbt, *, continues: bool) ->
     """Run models and tests; how many of each. Raises BuildFailed."""
     paths = Paths.of(settings)
     # Unit tests of the models run in the test suite, where they belong; here the data is what is in question.
-    # The log tells what was built and what failed; dbt's debug lines for it took a fifth of the build's time.
-    arguments = ["--log-level-file", "info", "build", "--exclude-resource-type", "unit_test", "--exclude", EXCLUDED]
+    # The log tells what was built and what failed; dbt's debug lines, and a second log, took a fifth of the build's time.
+    arguments = ["--log-level", "none", "--log-level-file", "info", "build"]
+    arguments += ["--exclude-resource-type", "unit_test", "--exclude", EXCLUDED]
     if continues:  # views are there already, and read the newer sources
         arguments += ["--select", "config.materialized:table", "config.materialized:incremental", "test_type:singular"]
     done = run(arguments)
