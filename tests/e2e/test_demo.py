@@ -26,6 +26,7 @@ from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
 from jishi.marts import open_marts
 from ops.demo.airflow_api import AirflowApi
+from ops.retention.places import files_of, place_of
 from quality.reconcile import tables_checksum
 from tests.e2e.conftest import RunningDemo, pids_naming
 from tests.storefront_visit import click_an_item
@@ -94,6 +95,13 @@ def test_a_model_beats_popularity_or_the_gate_says_why(demo: RunningDemo) -> Non
         # A day later the candidate may be no better than the release in use, which stays.
         assert entry["is_released"] == released or (released and "in use" in entry["gate"])
     assert demo.summary["models"]["lanting"]["is_released"], demo.summary["models"]["lanting"]["gate"]
+
+
+def test_the_demo_shows_lists_a_rule_and_who_opted_out(demo: RunningDemo) -> None:
+    shown = demo.summary["showcase"]
+    assert all(each["items"] for each in shown["placements"].values())
+    assert shown["opted_out"]["are_equal"]
+    assert httpx.get(demo.summary["urls"]["storefront"], timeout=10).status_code == 200
 
 
 def test_each_placement_is_answered_by_the_model_that_its_release_names(demo: RunningDemo) -> None:
@@ -271,6 +279,14 @@ def test_what_serving_used_is_what_the_log_says(demo: RunningDemo) -> None:
     reads = re.search(r"│ last_items +│ +(\d+) │", result.stdout)
     assert reads is not None, result.stdout
     assert int(reads[1]) >= 5  # those of the loop, at least
+
+
+def test_every_file_of_the_platform_has_a_rule_that_bounds_it(demo: RunningDemo) -> None:
+    names = [str(file.relative_to(demo.paths.var)) for file in files_of(demo.paths.var)]
+    assert [name for name in names if place_of(name) is None] == []
+    retained = demo.jishi("retain")
+    assert retained.returncode == 0, retained.stderr
+    assert "airflow/airflow.db: runs of before" in retained.stdout
 
 
 def test_status_is_healthy_and_quarantine_names_shop_reason_and_field(demo: RunningDemo) -> None:
