@@ -50,6 +50,7 @@ def started_dbt(environment: dict[str, str]) -> Iterator[RunDbt]:
 def main() -> int:
     """Read the project, then the arguments as JSON up to the end of the input, and run them; nothing without any."""
     from dbt.cli.main import dbtRunner
+    from dbt.contracts.graph.manifest import Manifest
 
     usual = ["--no-use-colors", "--log-level-file", "none"]
     read = dbtRunner().invoke([*usual, "--quiet", "parse", "--project-dir", str(DBT)])
@@ -57,7 +58,7 @@ def main() -> int:
     if not arguments:
         return 1
     # What is wrong with the project is said by the run itself.
-    runner = dbtRunner(manifest=read.result if read.success else None)
+    runner = dbtRunner(manifest=read.result if isinstance(read.result, Manifest) else None)
     done = runner.invoke(["--no-use-colors", *json.loads(arguments), "--project-dir", str(DBT)])
     if done.exception is not None:
         print(done.exception)
