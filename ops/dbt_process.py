@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from jishi.settings import PROJECT_ROOT
-from ops.dbt import DBT
+from ops import dbt
 
 RunDbt = Callable[[list[str]], "subprocess.CompletedProcess[str]"]
 
@@ -23,7 +23,7 @@ RunDbt = Callable[[list[str]], "subprocess.CompletedProcess[str]"]
 def started_dbt(environment: dict[str, str]) -> Iterator[RunDbt]:
     """A dbt that has begun to read the project, to be called once; its output is captured. It ends with the block."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "ops.dbt_process"],
+        [sys.executable, "-m", "ops.dbt_process", str(dbt.DBT)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -48,18 +48,18 @@ def started_dbt(environment: dict[str, str]) -> Iterator[RunDbt]:
 
 
 def main() -> int:
-    """Read the project, then the arguments as JSON up to the end of the input, and run them; nothing without any."""
+    """Read the project in a folder, then the arguments as JSON up to the end of the input, and run them, if there are any."""
     from dbt.cli.main import dbtRunner
     from dbt.contracts.graph.manifest import Manifest
 
-    usual = ["--no-use-colors", "--log-level-file", "none"]
-    read = dbtRunner().invoke([*usual, "--quiet", "parse", "--project-dir", str(DBT)])
+    [_, project] = sys.argv
+    read = dbtRunner().invoke(["--log-level", "none", "--log-level-file", "none", "parse", "--project-dir", project])
     arguments = sys.stdin.read()
     if not arguments:
         return 1
     # What is wrong with the project is said by the run itself.
     runner = dbtRunner(manifest=read.result if isinstance(read.result, Manifest) else None)
-    done = runner.invoke(["--no-use-colors", *json.loads(arguments), "--project-dir", str(DBT)])
+    done = runner.invoke(["--no-use-colors", *json.loads(arguments), "--project-dir", project])
     if done.exception is not None:
         print(done.exception)
     return 0 if done.success else 1
