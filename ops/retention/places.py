@@ -119,7 +119,7 @@ PLACES = (
         PartKeeps("the newest 5 a shop", _UNIT + "ops/test_retention.py::test_the_newest_releases_stay"),
     ),
     Place("models/*/switches.jsonl", "which release was put in use when, by whom and why", Fixed("a line for each")),
-    Place("models/**", "pointers and notes, a file a shop", Fixed("replaced in place")),
+    Place("models/**", "pointers, notes and switches of releases", Fixed("one file each; a line a switch")),
     Place("serving/served_values/*/*", "feature values that serving used", OlderThan(9)),
     Place("serving/decisions/*/*", "the decision log", OlderThan(9)),
     Place("serving/catalogues/*/*", "items that logged answers were made from", OlderThan(10)),
@@ -168,6 +168,8 @@ PLACES = (
     # --- running ---
     Place("log/airflow/**", "logs of tasks", OlderThan(30)),
     Place("log/dbt/**", "logs of dbt", Rotated(64)),
+    Place("log/operators.jsonl*", "what operators were told", Rotated(16)),
+    Place("log/work-up.log*", "what a new shop's first build said", Rotated(16)),
     Place("log/setup.log*", "what was prepared at each start", Rotated(16)),
     Place(
         "log/**",
