@@ -108,8 +108,8 @@ def through_server(port: int) -> Read:
             f"http://127.0.0.1:{port}/get-online-features", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
-            found = json.load(answer)
-        columns = dict(zip(found["metadata"]["feature_names"], found["results"], strict=True))
+            payload = json.load(answer)
+        columns = dict(zip(payload["metadata"]["feature_names"], payload["results"], strict=True))
         return np.column_stack([columns[name]["values"] for name in FEATURES])
 
     return read
@@ -165,8 +165,8 @@ def main() -> int:
                     "feast serve": through_server(serve),
                 }
                 first = {name: read(asked[0]) for name, read in reads.items()}
-                for name, found in first.items():
-                    if not np.array_equal(found, first["in memory"]):
+                for name, values_read in first.items():
+                    if not np.array_equal(values_read, first["in memory"]):
                         print(f"{name} reads other values", file=sys.stderr)
                         return 2
                 measure(reads, asked[:5])

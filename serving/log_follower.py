@@ -82,10 +82,10 @@ def _wait_for_places(
     """Where to start in each partition; empty when ``stop`` came first."""
     while not stop.is_set():
         try:
-            found = consumer.list_topics(name, timeout=1).topics[name]
-            if found.error is None and found.partitions:
+            metadata = consumer.list_topics(name, timeout=1).topics[name]
+            if metadata.error is None and metadata.partitions:
                 start = start_ms()
-                asked = [TopicPartition(name, number, 0 if start is None else start) for number in sorted(found.partitions)]
+                asked = [TopicPartition(name, number, 0 if start is None else start) for number in sorted(metadata.partitions)]
                 begun = asked if start is None else consumer.offsets_for_times(asked, timeout=10)
                 health.waiting_for = None
                 return begun

@@ -85,10 +85,10 @@ class StateCollector(Collector):
             reads.add_metric([outcome], count)
         yield reads
         features = self._recent.features
-        told = CounterMetricFamily("jishi_feature_rows_read", "Feature rows by who told them.", labels=["source"])
+        rows_read = CounterMetricFamily("jishi_feature_rows_read", "Feature rows by who told them.", labels=["source"])
         for source, count in features.counts.items():
-            told.add_metric([source], count)
-        yield told
+            rows_read.add_metric([source], count)
+        yield rows_read
         yield GaugeMetricFamily("jishi_feature_table_rows", "Feature rows held in memory.", len(features.table))
         served = CounterMetricFamily("jishi_served_values", "Sampled values for online parity by outcome.", labels=["outcome"])
         served.add_metric(["logged"], self._log.logged)

@@ -82,9 +82,9 @@ class StoredFeatures:
             return values
         code = np.array([rows.ids.get(str(each), -1) for each in ids], dtype=np.int64)
         place = np.searchsorted(rows.key, code * _CODE + at_ms, side="right") - 1
-        found = (code >= 0) & (place >= 0)
-        found &= (rows.key[place] // _CODE == code) & (at_ms < rows.until_ms[place])
-        values[found] = rows.values[place[found]]
+        is_known = (code >= 0) & (place >= 0)
+        is_known &= (rows.key[place] // _CODE == code) & (at_ms < rows.until_ms[place])
+        values[is_known] = rows.values[place[is_known]]
         return values
 
     def _read(self, view: str) -> _Rows | None:

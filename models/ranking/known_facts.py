@@ -61,8 +61,8 @@ class KnownFacts:
     def columns(self, person: Numbers, asked_ms: Numbers, pairs: Pairs) -> Scores:
         """Columns ``PAIR``, ``ITEM``, ``PERSON`` of each pair; ``person`` is that of each row, −1 for a stranger."""
         history = np.zeros((len(pairs.items), len(PAIR)), dtype=np.float32)
-        own = (self.starts, self.items, self.counts, self.last_ms, self.paid_ms)
-        _history(person, asked_ms, pairs.starts, pairs.items, *own, history)
+        history_arrays = (self.starts, self.items, self.counts, self.last_ms, self.paid_ms)
+        _history(person, asked_ms, pairs.starts, pairs.items, *history_arrays, history)
         of_person = np.where((person >= 0)[:, None], self.person_logs[person], np.float32(0))
         return np.concatenate([history, self.item_logs[pairs.items], of_person[pairs.row]], axis=1)
 

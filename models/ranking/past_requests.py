@@ -82,14 +82,14 @@ class PastRequests:
         )
 
     def _listed(self, sources: RequestSources, given: Sequences, asked: Questions, masked: sparse.csr_matrix) -> list[Listed]:
-        found = [self.contexts[name].score(given) for name in sources.contexts]
-        found += [self.lists[name].matrix(asked.person, masked.shape[1]) for name in sources.lists]
+        weights = [self.contexts[name].score(given) for name in sources.contexts]
+        weights += [self.lists[name].matrix(asked.person, masked.shape[1]) for name in sources.lists]
         if sources.recent:
-            weight = fading(asked.last_starts, asked.last_ages_s)
+            fade = fading(asked.last_starts, asked.last_ages_s)
             shape = (len(asked), masked.shape[1])
-            recent = sparse.csr_matrix((weight, asked.last_items, asked.last_starts), shape=shape)
-            found.append(sparse.csr_matrix(recent @ self.neighbours))
-        return [Listed.of(sparse.csr_matrix(each - each.multiply(masked)), LISTED) for each in found]
+            recent = sparse.csr_matrix((fade, asked.last_items, asked.last_starts), shape=shape)
+            weights.append(sparse.csr_matrix(recent @ self.neighbours))
+        return [Listed.of(sparse.csr_matrix(each - each.multiply(masked)), LISTED) for each in weights]
 
 
 def fading(starts: Numbers, ages_s: Scores) -> Scores:

@@ -65,7 +65,7 @@ def learn_rankers(
     """
     rankers, importances = {}, {}
     for placement in dict.fromkeys(recipe.ranker for recipe in recipes if recipe.ranker is not None):
-        cases, label = _lessons(placement, acts, window, is_bought_again)
+        cases, label = _questions(placement, acts, window, is_bought_again)
         if len(cases) < LEAST_QUESTIONS:
             continue
         sources = RequestRanker.sources_of(placement)
@@ -77,7 +77,7 @@ def learn_rankers(
     return Learnt(rankers, importances)
 
 
-def _lessons(
+def _questions(
     placement: str, acts: Interactions, window: SplitWindow, is_bought_again: np.ndarray
 ) -> tuple[Cases, sparse.csr_matrix]:
     """Questions of the placement and what came of each: right items, or at home all acts by their strength."""

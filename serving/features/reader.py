@@ -54,14 +54,14 @@ class FeatureReader:
         asked_at, count = self.now_s(), sum(map(len, unknown.values()))
         wanted = [(self.table.views[view], list(dict.fromkeys(keys))) for view, keys in unknown.items()]
         try:
-            self.store.read(shop_id, wanted, lambda found: self._keep(shop_id, found, asked_at))
+            self.store.read(shop_id, wanted, lambda rows: self._keep(shop_id, rows, asked_at))
         except StoreUnread:
             self.counts["untold"] += count
             raise
         self.counts["store"] += count
 
-    def _keep(self, shop_id: str, found: Rows, asked_at: float) -> None:
-        for view, rows in found.items():
+    def _keep(self, shop_id: str, by_view: Rows, asked_at: float) -> None:
+        for view, rows in by_view.items():
             self.table.put_stored(view, shop_id, rows, asked_at)
 
     @staticmethod

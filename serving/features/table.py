@@ -68,13 +68,13 @@ class FeatureTable:
 
     def put_stored(self, view: str, shop_id: str, rows: Mapping[str, KeptRow | None], asked_at: float) -> None:
         """Take over what the store holds of some keys, None for nothing, as it was asked for at ``asked_at`` (``now_s``)."""
-        of = self.views[view]
+        read_view = self.views[view]
         with self._lock:
             for entity_id, row in rows.items():
                 entry = self._entry(shop_id, (view, entity_id))
                 entry.read_at = asked_at
                 if row is not None:
-                    self._merge(of, entry, row)
+                    self._merge(read_view, entry, row)
 
     def look(self, view: str, shop_id: str, entity_ids: Sequence[str]) -> tuple[list[KeptRow | None], list[str]]:
         """The row of each key, None where it has none, and the keys of which only the store can tell."""
@@ -93,8 +93,8 @@ class FeatureTable:
         return values, unknown
 
     def _look(self, view: str, shop_id: str, entity_ids: Sequence[str]) -> tuple[list[_Entry | None], list[str]]:
-        of, now_s = self.views[view], self._now_s()
-        is_fed = of.is_live and self.is_following()
+        read_view, now_s = self.views[view], self._now_s()
+        is_fed = read_view.is_live and self.is_following()
         entries: list[_Entry | None] = []
         unknown: list[str] = []
         with self._lock:
@@ -104,7 +104,7 @@ class FeatureTable:
                 if entry is not None:
                     shop.move_to_end((view, entity_id))
                 entries.append(entry)
-                if entry is None or not _is_sure(of, entry, now_s, is_fed=is_fed):
+                if entry is None or not _is_sure(read_view, entry, now_s, is_fed=is_fed):
                     unknown.append(entity_id)
         return entries, unknown
 

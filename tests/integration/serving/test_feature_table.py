@@ -35,7 +35,7 @@ OTHERS = ["x", "y"]  # shares, group buys
 def messages(now_ms: int, seed: int) -> list[bytes]:
     """Values of every live view in an order of no meaning, many at one instant, some that ran out."""
     rng = random.Random(seed)
-    made = []
+    payloads = []
     for _ in range(600):
         view, members = rng.choice(list(live_views().items()))
         shop_id = rng.choice(SHOPS)
@@ -53,8 +53,8 @@ def messages(now_ms: int, seed: int) -> list[bytes]:
         key = shop_id if entity == "shop" else rng.choice(IDS.get(entity, OTHERS))
         until_ms = rng.choice([None, now_ms - 60_000, now_ms + 3_600_000])
         message = {"view": view, "shop_id": shop_id, "entity_id": key, "as_of_ms": as_of_ms, "valid_until_ms": until_ms}
-        made.append(orjson.dumps(message | {"values": values}))
-    return made
+        payloads.append(orjson.dumps(message | {"values": values}))
+    return payloads
 
 
 @pytest.fixture(scope="module")
