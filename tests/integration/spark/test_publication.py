@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from pyspark.sql import SparkSession
 
 from jishi.lake.catalog import identifier, open_catalog
 from jishi.shops import Shop, UnknownShop
@@ -24,6 +25,7 @@ from jishi.tables import (
 )
 from spark_jobs.audits import AuditFailed, audit_key
 from spark_jobs.silver.batches import BatchMissing, is_short
+from tests.integration.spark.conftest import SilverPlatform, platform_of
 from tests.lake import newest, table_of
 
 pytestmark = pytest.mark.integration
@@ -139,15 +141,27 @@ DAYS = {
 }
 
 
-def landed(platform: Any) -> dict[str, list[dict[str, Any]]]:
+@pytest.fixture(scope="module")
+def landed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> SilverPlatform:
+    """The same days in three shops, built day by day; each of the tests that change them has a shop of its own."""
+    platform = platform_of(spark, tmp_path_factory.mktemp("landed"), dict.fromkeys("abc", "UTC"))
     for batch, lines in DAYS.items():
-        platform.land(batch, {"a": lines})
+        platform.land(batch, {shop_id: of_shop(shop_id, lines) for shop_id in "abc"})
         platform.build(batch)
-    return {schema.name: platform.rows(schema) for schema in SILVER}
+    return platform
 
 
-def test_day_by_day_gives_what_a_build_of_everything_gives(platform: Any) -> None:
-    day_by_day = landed(platform)
+def of_shop(shop_id: str, lines: list[bytes]) -> list[bytes]:
+    """Lines as another shop would have sent them."""
+    return [line.replace(b'"shop_id": "a"', f'"shop_id": "{shop_id}"'.encode()) for line in lines]
+
+
+def tables_of(platform: SilverPlatform, shop_id: str) -> dict[str, list[dict[str, Any]]]:
+    return {schema.name: platform.rows(schema, shop_id) for schema in SILVER}
+
+
+def test_day_by_day_gives_what_a_build_of_everything_gives(landed: SilverPlatform) -> None:
+    day_by_day = tables_of(landed, "a")
     assert [(row["order_id"], row["event_id"]) for row in day_by_day[SILVER_ORDERS.name]] == [("o1", "h2"), ("o2", "n2")]
     refunded = [(row["refund_id"], row["refunded_at"].date().isoformat()) for row in day_by_day[SILVER_REFUNDS.name]]
     assert refunded == [("r1", "2026-09-01"), ("r2", "2026-09-02")]
@@ -158,26 +172,25 @@ def test_day_by_day_gives_what_a_build_of_everything_gives(platform: Any) -> Non
         ("a:q", "2026-09-01T10:03:00"): 1,
         ("a:r", "2026-09-01T23:52:00"): 1,
     }
-    platform.build("history")  # and all that follows it, every person anew
-    assert {schema.name: platform.rows(schema) for schema in SILVER} == day_by_day
+    landed.build("history", ["a"])  # and all that follows it, every person anew
+    assert tables_of(landed, "a") == day_by_day
 
 
-def test_a_day_that_lost_events_leaves_no_visit_of_theirs(platform: Any) -> None:
-    landed(platform)
-    platform.land("live-2026-09-01", {"a": DAYS["live-2026-09-01"][:1]})  # the shop's archive of that day was mended
-    platform.build("live-2026-09-01")
-    persons = [row["person_id"] for row in platform.rows(SILVER_SESSIONS)]
+def test_a_day_that_lost_events_leaves_no_visit_of_theirs(landed: SilverPlatform) -> None:
+    batch = "live-2026-09-01"
+    landed.land(batch, {"b": of_shop("b", DAYS[batch][:1])})  # the shop's archive of that day was mended
+    landed.build(batch, ["b"])
+    persons = [row["person_id"] for row in landed.rows(SILVER_SESSIONS, "b")]
     assert sorted(persons) == ["a:p", "a:p", "a:q"]
 
 
-def test_a_visit_that_is_missing_fails_the_audit(platform: Any) -> None:
-    landed(platform)
-    rows = [row for row in platform.rows(SILVER_SESSIONS) if row["person_id"] != "a:q"]
-    platform.publish(SILVER_SESSIONS, rows)
-    with pytest.raises(AuditFailed, match="silver/sessions of shop a miss 1 acts"):
-        platform.build("live-2026-09-02")
-    platform.build("history")
-    assert len(platform.rows(SILVER_SESSIONS)) == len(rows) + 1
+def test_a_visit_that_is_missing_fails_the_audit(landed: SilverPlatform) -> None:
+    rows = landed.rows(SILVER_SESSIONS)
+    landed.publish(SILVER_SESSIONS, [row for row in rows if (row["shop_id"], row["person_id"]) != ("c", "a:q")])
+    with pytest.raises(AuditFailed, match="silver/sessions of shop c miss 1 acts"):
+        landed.build("live-2026-09-02", ["c"])
+    landed.build("history", ["c"])
+    assert landed.rows(SILVER_SESSIONS) == rows
 
 
 def test_a_batch_of_broken_lines_is_quarantined_whole(platform: Any) -> None:
