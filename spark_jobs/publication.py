@@ -187,8 +187,9 @@ class Publication:
             self.session.sql(f"DELETE FROM {self._branch_name(name)} WHERE {where.sql()}")
 
     def _rows(self, schema: TableSchema, snapshot_id: int | None, where: Rows) -> DataFrame:
-        if snapshot_id is None:
-            return self.session.createDataFrame([], schema.spark_ddl)
+        if snapshot_id is None:  # rows that Spark's optimiser knows to be none, so it drops what waits for them
+            typed = [F.lit(None).cast(SPARK_TYPES[t]).alias(c) for c, t in schema.columns.items()]
+            return self.session.range(0).where("false").select(*typed)
         size = sum(file.bytes for file in self._files(schema, snapshot_id, where))
         reader = self.session.read.option("versionAsOf", snapshot_id)
         reader = reader.option("split-size", max(LEAST_SPLIT_BYTES, size // TASKS)).option("file-open-cost", 2**17)
