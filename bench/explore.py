@@ -17,7 +17,7 @@ from rich.table import Table
 from scipy import sparse
 
 from models.algorithms.exploration import Belief, Budget, Explorer, prior_rates
-from models.lab.off_policy import ips
+from models.evaluation.off_policy import ips
 
 SLOTS, SLOT, NEW, OLD, CATEGORIES, RANKED = 10, 4, 100, 300, 12, 0.05
 EVERY = 500  # lists between two updates of the belief

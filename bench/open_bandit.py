@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from models.evaluation.intervals import Estimate, bootstrap_all
-from models.lab.off_policy import diagnose, doubly_robust, ips, snips
+from models.evaluation.off_policy import diagnose, doubly_robust, ips, snips
 
 SHA256 = "87dec9caf4283c25ab13036532e0a24566f1c7bdcad1653a8ded43b2f5ef8208"
 CLIP = 100.0

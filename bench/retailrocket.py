@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.protocol_run import Bar, evaluate, show
 
-BARS = [Bar("hr@20", 0.565, 0.590), Bar("mrr@20", 0.310, 0.330)]
+BARS = [Bar("hit_rate@20", 0.565, 0.590), Bar("mrr@20", 0.310, 0.330)]
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
     chosen = parser.parse_args()
     files = chosen.data / "retailrocket_train.parquet", chosen.data / "retailrocket_test.parquet"
     runs = [(model, evaluate("sessions", *files, model)) for model in chosen.models]
-    show("sessions · RetailRocket", runs, ["hr@20", "mrr@20"], BARS)
+    show("sessions · RetailRocket", runs, ["hit_rate@20", "mrr@20"], BARS)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 ### daily
 
 Works up the live events of one UTC day, for every shop of the registry: rebuilds the tables that the day touches from what the
-stream appended to bronze, checks by ids that nothing acknowledged is missing, and trains, compares and releases models.
+stream appended to bronze, joins serving's decisions with what became of them, checks by ids that nothing acknowledged is
+missing, and trains, compares and releases models.
 
 It runs every night for the day before. For a repair trigger it with `date`, and `shops` where only some are meant; any day may
 be run again: the day's batch is decided from itself and the batches before it, so the rows come out the same.
@@ -19,6 +20,7 @@ from steps import (
     build_silver,
     check_alerts,
     forecast_customers,
+    join_decisions,
     list_groups,
     model_steps,
     reconcile_day,
@@ -54,7 +56,7 @@ with DAG(
     marts, features = build_marts(), serve_features(f"{NEXT_DAY}T00:00:00Z")
     forecast = forecast_customers()
     alerts = check_alerts()
-    chain(dag.get_task("silver"), marts, [features, forecast, alerts])
+    chain(dag.get_task("silver"), join_decisions(), marts, [features, forecast, alerts])
     reconcile = reconcile_day(DAY)
     chain(dag.get_task("silver"), reconcile)
     chain([features, forecast, alerts, dag.get_task("publish"), reconcile], report())

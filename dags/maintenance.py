@@ -2,7 +2,8 @@
 ### maintenance
 
 Keeps the lake's tables small: joins the small files that the stream appends to `bronze.events` and that groups of shops add to
-silver, drops old versions and snapshots, branches of publishes that died, and files that no snapshot knows.
+silver, drops old versions and snapshots, branches of publishes that died, and files that no snapshot knows. Then logs,
+candidates, old rows of databases and what else no part takes away itself go by their rules (docs/operations/retention.md).
 
 It runs every two hours, between other Spark jobs; switch it on wherever the stream runs for days. Snapshots that a recorded
 version names and the stream's newest commits always stay. A run may be repeated at any time and then finds less to do.
@@ -23,11 +24,18 @@ with DAG(
     doc_md=__doc__,
     default_args={"owner": OWNER},
 ) as dag:
-    step(
+    maintain = step(
         "maintain",
         f"{MAIN} spark_jobs maintain",
         what="Compacts `bronze.events` and, as a publish of its own, silver; expires snapshots, dead branches, orphan files.",
         repair="Each step commits by itself or not at all, so clear the task; what was done stays done.",
         minutes=60,
         pool=SPARK_POOL,
+    )
+    maintain >> step(
+        "retain",
+        f"{MAIN} ops.cli retain",
+        what="Deletes files and rows that are older than their rule.",
+        repair="`jishi retain --dry-run` shows what would go; clear the task: what is gone stays gone.",
+        minutes=30,
     )

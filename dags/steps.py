@@ -114,6 +114,20 @@ def build_silver(
     )
 
 
+def join_decisions() -> BashOperator:
+    """What serving answered, with what became of it, of all shops; it goes on when a group of silver failed."""
+    return step(
+        "decisions",
+        f"{MAIN} decision_log",
+        what="Brings the topic `jishi.decisions` to bronze and joins answers with showings and clicks in `silver/decisions`.",
+        repair="The log says whether the broker is away or a check failed; nothing was published. Clear the task: it goes on "
+        "from where the lake's own records end.",
+        minutes=30,
+        outlets=[SILVER],
+        trigger_rule=TriggerRule.NONE_SKIPPED,
+    )
+
+
 def reconcile_day(day: str) -> BashOperator:
     """Every acknowledgement of the day is in bronze and in silver; it runs also when silver of a group failed."""
     return step(

@@ -1,19 +1,21 @@
-"""``python -m dashboard setup|serve|template`` (superset environment)."""
+"""``python -m dashboard setup|serve|template|forget`` (superset environment)."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 
 from dashboard.admin import admin_password_file, write_secrets
-from dashboard.database import copy, database_file, template_file
+from dashboard.database import copy, database_file, forget_views, template_file
 from dashboard.superset_app import migrated_app, prepare
 from jishi.paths import Paths
 from jishi.settings import get_settings
 
-USAGE = "usage: python -m dashboard setup|serve|template"
+USAGE = "usage: python -m dashboard setup|serve|template|forget --days N [--dry-run]"
 
 
 def setup() -> None:
@@ -62,8 +64,22 @@ def serve() -> None:
     os.execv(gunicorn, [gunicorn, *options, "--name", "jishi-superset", "dashboard.superset_app:create_app()"])
 
 
+def forget() -> None:
+    """Delete old notes of who looked at what (``jishi retain`` runs it)."""
+    parser = argparse.ArgumentParser(prog="python -m dashboard forget")
+    parser.add_argument("--days", type=int, required=True)
+    parser.add_argument("--dry-run", action="store_true")
+    options = parser.parse_args(sys.argv[2:])
+    database = database_file(Paths.of(get_settings()))
+    count = forget_views(database, datetime.now(UTC), options.days, dry_run=options.dry_run) if database.exists() else 0
+    print(f"{count} rows of who looked at what")
+
+
 def main() -> None:
     """Dispatch."""
+    if sys.argv[1:2] == ["forget"]:
+        forget()
+        return
     commands = {"setup": setup, "serve": serve, "template": template}
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         sys.exit(USAGE)

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
+from contextlib import closing
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -49,6 +52,16 @@ def is_migrated(paths: Paths) -> bool:
 def note_version(paths: Paths) -> None:
     """Remember the version for which the database was migrated."""
     write_atomically(_noted(paths), version("apache-superset") + "\n")
+
+
+def forget_views(database: Path, now: datetime, days: int, *, dry_run: bool = False) -> int:
+    """Delete the notes of who looked at what that are older than so many days; returns how many there are."""
+    oldest = (now - timedelta(days=days)).strftime("%Y-%m-%d %H:%M:%S")
+    with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+        [count] = connection.execute("select count(*) from logs where dttm < ?", [oldest]).fetchone()
+        if not dry_run:
+            connection.execute("delete from logs where dttm < ?", [oldest])
+    return int(count)
 
 
 def _noted(paths: Paths) -> Path:

@@ -56,6 +56,7 @@ DECISIONS = Topic(
     "Answers of serving as its decision log has them (serving.decisions); key = shop_id|request_id.",
     partitions=2,
     config={
+        "message.timestamp.type": "LogAppendTime",  # the day that the lake keeps an answer under is the log's, not a server's
         "retention.ms": str(7 * 24 * 3600 * 1000),
         "compression.type": "producer",
         "max.message.bytes": str(MAX_RECORD_BYTES),

@@ -23,7 +23,7 @@ from models.steps import STEPS, run_step
 
 CUT = "cut"
 NOTHING_TO_DO = 99
-_SHOWN = ("ndcg@10", "recall@20", "hr@10")
+_SHOWN = ("ndcg@10", "recall@20", "hit_rate@10")
 
 
 def show_report(console: Console, report: dict[str, Any]) -> None:
@@ -53,10 +53,10 @@ def _placement_table(shop_id: str, placement: str, section: dict[str, Any]) -> T
     title = f"{shop_id} · {placement} · {section['cases']} cases of {section['persons']} persons"
     table = Table(title=title, title_justify="left")
     table.add_column("model")
-    for heading in ("ndcg@10", "hr@20", "coverage@20", "ndcg@10 over popularity"):
+    for heading in ("ndcg@10", "hit_rate@20", "coverage@20", "ndcg@10 over popularity"):
         table.add_column(heading, justify="right")
     for name, result in section["models"].items():
-        metric, hits = result["metrics"]["ndcg@10"], result["metrics"]["hr@20"]
+        metric, hits = result["metrics"]["ndcg@10"], result["metrics"]["hit_rate@20"]
         gain = metric.get("over_popularity")
         difference = "" if gain is None else f"{gain['mean']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]"
         table.add_row(name, f"{metric['mean']:.4f}", f"{hits['mean']:.4f}", f"{result['coverage@20']:.1%}", difference)

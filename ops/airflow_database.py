@@ -1,16 +1,19 @@
 """Airflow's own database: migrated once per version and kept as a template, because a copy is faster than a migration.
 
 ``python -m ops.airflow_database`` makes the platform's database ready; ``… template`` only makes the template
-(``scripts/setup`` does, while other environments are still on their way). A fresh database holds no secret and no user.
+(``scripts/setup`` does, while other environments are still on their way); ``… forget --days N [--dry-run]`` deletes runs that
+are older. A fresh database holds no secret and no user.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from jishi.files import write_atomically
@@ -85,6 +88,20 @@ def _migrate(settings: Settings, paths: Paths) -> None:
             raise AirflowMissing(f"airflow {' '.join(arguments)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
 
 
+def forget_runs(settings: Settings, paths: Paths, before: datetime, *, dry_run: bool = False) -> None:
+    """Delete what Airflow noted before an instant: runs, task instances, logs of its database. Raises AirflowMissing.
+
+    The newest run of each DAG stays (Airflow's own rule), so that a schedule goes on where it was.
+    """
+    airflow = str(paths.envs / "airflow" / "bin" / "airflow")
+    arguments = ["db", "clean", "--yes", "--skip-archive", "--clean-before-timestamp", before.isoformat(timespec="seconds")]
+    arguments += ["--dry-run"] if dry_run else []
+    environment = os.environ | airflow_environment(settings, paths)
+    done = subprocess.run([airflow, *arguments], env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise AirflowMissing(f"airflow {' '.join(arguments)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
+
+
 def _copy(source: Path, target: Path) -> None:
     """Copy in one step, so that a half-written database is never taken for a whole one."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -102,6 +119,14 @@ def main() -> None:
             if not template_file(paths).exists():
                 make_template(settings, paths)
             print(f"Airflow's database template: {template_file(paths)}")
+        elif sys.argv[1:2] == ["forget"]:
+            parser = argparse.ArgumentParser(prog="python -m ops.airflow_database forget")
+            parser.add_argument("--days", type=int, required=True)
+            parser.add_argument("--dry-run", action="store_true")
+            options = parser.parse_args(sys.argv[2:])
+            before = datetime.now(UTC) - timedelta(days=options.days)
+            forget_runs(settings, paths, before, dry_run=options.dry_run)
+            print(f"runs of before {before:%Y-%m-%d}{' would be' if options.dry_run else ''} forgotten")
         else:
             print(f"Airflow's database: {make_ready(settings, paths)}")
     except AirflowMissing as error:

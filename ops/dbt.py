@@ -30,8 +30,11 @@ _CURRENCIES = "currency varchar, minor_digits integer"
 _EXCLUSIONS = "shop_id varchar, rule_number integer, reason varchar, person varchar, is_prefix boolean"
 _SETTINGS = "shop_id varchar, measure varchar, score integer, threshold bigint"
 _ITEM_SETTINGS = "shop_id varchar, measure varchar, number integer, threshold bigint"
-# Beside silver's tables: rates, spend and what is kept of customers and channels, and what is written with the views.
-_READ = (*tables.SILVER, tables.BRONZE_FX_RATES, tables.BRONZE_SPEND, *tables.CUSTOMERS, tables.CHANNEL_EFFECTS)
+# Beside silver: decisions, rates, spend, what is kept of customers and channels, and what is written with the views.
+_READ = (
+    *(*tables.SILVER, tables.SILVER_DECISIONS, tables.BRONZE_FX_RATES, tables.BRONZE_SPEND),
+    *(*tables.CUSTOMERS, tables.CHANNEL_EFFECTS),
+)
 _WRITTEN = ("shops", "currencies", "customer_exclusions", "customer_settings", "item_settings")
 
 
@@ -72,9 +75,9 @@ def dbt_environment(settings: Settings, database: Path, target: str = "duckdb") 
 def new_database(lake: LakeVersion, shops: Shops, database: Path) -> None:
     """A DuckDB file with the sources of the project and no model yet; an older one is replaced.
 
-    The schema ``silver`` has a view for each silver table, rates, spend and what is kept of customers and channels, which
-    reads the files of the version, and the tables ``shops``, ``currencies``, ``customer_exclusions``, ``customer_settings`` and
-    ``item_settings``.
+    The schema ``silver`` has a view for each silver table, decisions, rates, spend and what is kept of customers and channels,
+    which reads the files of the version, and the tables ``shops``, ``currencies``, ``customer_exclusions``,
+    ``customer_settings`` and ``item_settings``.
     """
     database.parent.mkdir(parents=True, exist_ok=True)
     database.unlink(missing_ok=True)

@@ -26,7 +26,15 @@ from jishi.metrics import MetricSql
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shops
-from jishi.tables import BRONZE_FX_RATES, BRONZE_SPEND, CHANNEL_EFFECTS, CUSTOMER_THRESHOLDS, FORECASTS, SILVER
+from jishi.tables import (
+    BRONZE_FX_RATES,
+    BRONZE_SPEND,
+    CHANNEL_EFFECTS,
+    CUSTOMER_THRESHOLDS,
+    FORECASTS,
+    SILVER,
+    SILVER_DECISIONS,
+)
 from ops.dbt import DBT
 
 if TYPE_CHECKING:
@@ -59,8 +67,8 @@ class OlderBuild(RuntimeError):
 
 
 def inputs_of(lake: LakeVersion, shops: Shops) -> str:
-    """A checksum of all that a build depends on: snapshots of silver, rates, spend and fits, the registry, dbt's project."""
-    read = (*SILVER, BRONZE_FX_RATES, BRONZE_SPEND, *FORECASTS, CHANNEL_EFFECTS)
+    """A checksum of all that a build depends on: snapshots of what dbt reads, the registry, dbt's project."""
+    read = (*SILVER, SILVER_DECISIONS, BRONZE_FX_RATES, BRONZE_SPEND, *FORECASTS, CHANNEL_EFFECTS)
     silver = {schema.name: lake.snapshots.get(schema.name) for schema in read}
     registry = [
         [shop.shop_id, shop.name, shop.time_zone, shop.currency]

@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field
 from jishi.placements import Placement
 from serving.explained import ItemExplainOut, ListExplainOut, WhyNotOut, item_explained, list_explained, why_not_out
 from serving.reasons import CODES
-from serving.recommend import Answer, Recommended, ServedBy
+from serving.recommend import Answer, Recommended
+from serving.sources import ServedBy
 from serving.why_not import WhyNot
 
 

@@ -1,7 +1,7 @@
-"""How the sources of a recommendation become one list: weights as data, one array per source, the share each had kept.
+"""How the sources of a recommendation become one list: weights as data, strengths and recency, and the choice of the best.
 
-A source gives each item a strength between 0 and 1; the score is their weighted sum. The shares stay beside the sum, so that
-the reason of an item is the source that really carried it.
+A source gives an item a strength between 0 and 1; the score is their weighted sum (``serving.candidates``). The shares stay
+beside the sum, so that the reason of an item is the source that really carried it.
 
 - ``taste``: long-term taste, the ALS score of the person.
 - ``recent``: items like the person's last ones, newer ones first; on an item's page and in the cart those of the visit alone.
@@ -15,7 +15,7 @@ Where the release names a model for the placement, its parts take the place of `
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -59,38 +59,6 @@ BLEND = Blend()  # the ladder
 PLACED = Blend(recent=0.25, category=0.1, popularity=0.02, seen_items=1)
 
 
-@dataclass(frozen=True)
-class Share:
-    """What one source gave: weighted strength of each item and, where an item was the cause, the index of that item."""
-
-    source: str
-    strength: Vector
-    because: Indices | None = None
-
-
-@dataclass
-class Mix:
-    """The blended scores with the share of each source."""
-
-    score: Vector
-    shares: list[Share] = field(default_factory=list)
-
-    def add(self, source: str, weight: float, strength: Vector, because: Indices | None = None) -> None:
-        """Add one source; strengths lie between 0 and 1."""
-        weighted = (strength * np.float32(weight)).astype(np.float32, copy=False)
-        self.score += weighted
-        self.shares.append(Share(source, weighted, because))
-
-    def main_share(self, index: int) -> Share:
-        """The source that gave the item most; the first added wins a draw."""
-        return max(self.shares, key=lambda share: float(share.strength[index]))
-
-
-def empty_mix(items: int) -> Mix:
-    """A mix of no source over ``items`` items."""
-    return Mix(np.zeros(items, dtype=np.float32))
-
-
 def scale(values: Vector) -> Vector:
     """Strengths from raw scores: negative ones become 0, the largest 1; all zero when nothing is positive."""
     positive = np.maximum(np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0), 0.0).astype(np.float32)
@@ -111,43 +79,6 @@ def visit_length(ages_s: Sequence[float]) -> int:
             return place
         before = age_s
     return len(ages_s)
-
-
-def near(items: int, causes: list[tuple[int, float]], neighbours: dict[int, tuple[Indices, Vector]]) -> tuple[Vector, Indices]:
-    """Strength of items that are near the causes, and which cause gave each most.
-
-    ``causes`` are (item index, weight); ``neighbours`` of a cause are (item indices, similarities).
-    """
-    total = np.zeros(items, dtype=np.float32)
-    best = np.zeros(items, dtype=np.float32)
-    because = np.full(items, NONE, dtype=np.int64)
-    for cause, weight in causes:
-        indices, similarities = neighbours[cause]
-        given = np.maximum(similarities, 0).astype(np.float32) * np.float32(weight)
-        total[indices] += given
-        ahead = given > best[indices]
-        best[indices[ahead]] = given[ahead]
-        because[indices[ahead]] = cause
-    return scale(total), because
-
-
-def same_category(categories: Indices, strength_in_category: Vector, causes: list[tuple[int, float]]) -> tuple[Vector, Indices]:
-    """Strength of items of the causes' categories, by what sells there, and the newest cause in each item's category.
-
-    ``categories`` is the category number of each item, ``NONE`` where it has none.
-    """
-    kinds = int(categories.max(initial=NONE)) + 1
-    weight_of = np.zeros(kinds + 1, dtype=np.float32)
-    cause_of = np.full(kinds + 1, NONE, dtype=np.int64)
-    for cause, weight in causes:
-        kind = int(categories[cause])
-        if kind == NONE:
-            continue
-        weight_of[kind] += weight
-        if cause_of[kind] == NONE:
-            cause_of[kind] = cause
-    strength = scale(weight_of)[categories] * strength_in_category
-    return strength.astype(np.float32), cause_of[categories]
 
 
 def best_allowed(score: Vector, allowed: Mask, limit: int) -> Indices:

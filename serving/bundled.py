@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from models.algorithms.sparse_sums import NOTHING, Sums
 from serving.blend import Indices, Mask, Vector
 from serving.catalogue import Catalogue
 from serving.shelf import Shelf, join_catalogue
@@ -54,9 +55,9 @@ class BundledModel:
     def taste(self, person_id: str) -> None:
         """No taste is known."""
 
-    def neighbours(self, number: int) -> tuple[Indices, Vector]:
+    def similar(self, causes: Sequence[tuple[int, float]], most: int) -> Sums:
         """No item is near another."""
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+        return NOTHING
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from serving.blend import Mask
+from serving.blend import Indices, Mask
 from serving.catalogue import Item
 
 UNKNOWN = -1  # price
@@ -27,11 +27,14 @@ class Coded:
         """Another value of one item."""
         self.codes[number] = self._code(value)
 
-    def where(self, holds: Callable[[Any], bool]) -> Mask:
-        """Items (items,) whose value is such; each different value is asked about once."""
-        table = np.fromiter((holds(value) for value in self.values), dtype=np.bool_)
-        # A value that a writer adds meanwhile is not in the table yet: whoever shows an item asks about it once more.
-        return table.take(self.codes, mode="clip") if len(table) else np.zeros(len(self.codes), dtype=np.bool_)
+    def where(self, holds: Callable[[Any], bool], numbers: Indices | None = None) -> Mask:
+        """Which of these items (None: all of them) have such a value; each different value is asked about once."""
+        kinds, inverse = np.unique(self.codes if numbers is None else self.codes[numbers], return_inverse=True)
+        return np.fromiter((holds(self.values[kind]) for kind in kinds.tolist()), dtype=np.bool_, count=len(kinds))[inverse]
+
+    def code_of(self, value: Hashable) -> int | None:
+        """The code of a value that some item has or had."""
+        return self._code_of.get(value)
 
     def _code(self, value: Hashable) -> int:
         code = self._code_of.get(value)

@@ -113,6 +113,7 @@ class Engine:
         self.decisions.sinks.append(self.topic.send)
         self._threads = [
             threading.Thread(target=self.watcher.run, args=(self._stop,), name="watcher", daemon=True),
+            threading.Thread(target=self.watcher.run_releases, args=(self._stop,), name="releases", daemon=True),
             threading.Thread(target=self._follow, name="stream", daemon=True),
             threading.Thread(target=self.served_log.run, args=(self._stop,), name="served-log", daemon=True),
             threading.Thread(target=self.decisions.run, args=(self._stop,), name="decisions", daemon=True),

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from serving.blend import NONE
 from serving.recommend import Answer, Recommended
 from serving.why_not import CODES, WhyNot
 
@@ -59,10 +60,11 @@ class WhyNotOut(BaseModel):
 def item_explained(one: Recommended, answer: Answer) -> ItemExplainOut:
     """Sources and rules of an item of the list."""
     sources: dict[str, float] = {}
-    number = None if answer.workings is None else answer.workings.shelf.number_of.get(one.item.item_id)
-    if answer.workings is not None and number is not None:
-        for share in answer.workings.mix.shares:
-            sources[share.source] = sources.get(share.source, 0.0) + float(share.strength[number])
+    if answer.workings is not None:
+        candidates = answer.workings.candidates
+        place = candidates.place(answer.workings.shelf.number_of.get(one.item.item_id))
+        if place != NONE:
+            sources = {source: float(strength[place]) for source, strength in candidates.strengths().items()}
     touches = [] if answer.rules is None else answer.rules.touches(one.item)
     return ItemExplainOut(
         sources={source: round(strength, 6) for source, strength in sources.items() if strength > 0},

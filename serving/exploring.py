@@ -39,14 +39,23 @@ class Exploration:
 
     def use(self, model: ServedModel, learnt: Belief | None = None) -> None:
         """Believe what a release says, or what was ``learnt`` of its new items since; budgets go on."""
+        self.take(self.prepared(model, learnt))
+
+    @staticmethod
+    def prepared(model: ServedModel, learnt: Belief | None = None) -> tuple[ServedModel, Explorer]:
+        """What ``take`` takes; this is the part that lasts a moment, and that may raise."""
         newcomers = model.newcomers
         belief = Belief(np.empty(0), np.empty(0)) if newcomers is None else learnt or newcomers.belief
         believing = Explorer(Budget(SHARE, WINDOW), SLOT, RATE)
-        believing.update(belief)  # takes a moment, outside the lock
+        believing.update(belief)
+        return model, believing
+
+    def take(self, prepared: tuple[ServedModel, Explorer]) -> None:
+        """Go by what was prepared from now on."""
         with self._lock:
-            self._model, self._believing = model, believing
+            self._model, self._believing = prepared
             for explorer in self._explorers.values():
-                explorer.take_over(believing)
+                explorer.take_over(self._believing)
 
     def decide(
         self, placement: str, model: ServedModel, slots: int, eligible: Mask, rng: np.random.Generator
@@ -113,10 +122,13 @@ def _eligible(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalog
     else:
         allowed = _near_the_page(request, shelf)
     eligible = np.zeros(len(newcomers.items), dtype=np.bool_)
-    last = np.zeros(shelf.size, dtype=np.bool_) if answer.rules is None else answer.rules.last  # the slot is no last place
-    for place, number in enumerate(newcomers.items.tolist()):
-        if not shelf.sellable[number] or last[number] or (allowed is not None and number not in allowed):
-            continue
+    may_be = shelf.sellable[newcomers.items]
+    if allowed is not None:
+        may_be &= np.isin(newcomers.items, list(allowed))
+    if answer.rules is not None:  # the slot is no last place
+        may_be &= ~answer.rules.last(newcomers.items)
+    for place in np.flatnonzero(may_be).tolist():
+        number = int(newcomers.items[place])
         item = catalogue.get(shelf.model.item_ids[number])
         eligible[place] = item is not None and item.is_sellable and item.item_id not in taken and answer.may_hold(item, request)
     return eligible

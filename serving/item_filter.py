@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from jishi.rules.selection import Selection
-from serving.blend import Mask
+from serving.blend import Indices, Mask
 from serving.catalogue import Attributes, Item
 from serving.columns import UNKNOWN, Columns
 
@@ -39,24 +39,25 @@ class ItemFilter:
             return False
         return self._is_sold_there(item.region) and self._has_price(item.home_price_minor)
 
-    def mask(self, columns: Columns, number_of: dict[str, int]) -> Mask:
-        """The items (items,) of a release that belong to the choice."""
+    def mask(self, columns: Columns, number_of: dict[str, int], numbers: Indices | None = None) -> Mask:
+        """Which of these items of a release (None: all of them) belong to the choice."""
         chosen = self.selection
-        mask = np.full(len(columns.price), not chosen.item_ids, dtype=np.bool_)
+        mask = np.ones(len(columns.price) if numbers is None else len(numbers), dtype=np.bool_)
         if chosen.item_ids:
-            mask[[number_of[item_id] for item_id in chosen.item_ids if item_id in number_of]] = True
+            wanted = [number_of[item_id] for item_id in chosen.item_ids if item_id in number_of]
+            mask &= np.isin(np.arange(len(mask)) if numbers is None else numbers, wanted)
         if chosen.categories:
-            mask &= columns.category.where(self._categories.__contains__)
+            mask &= columns.category.where(self._categories.__contains__, numbers)
         if chosen.brands:
-            mask &= columns.brand.where(self._brands.__contains__)
+            mask &= columns.brand.where(self._brands.__contains__, numbers)
         if chosen.attributes:
-            mask &= columns.attributes.where(self._has_attributes)
+            mask &= columns.attributes.where(self._has_attributes, numbers)
         if self.region is not None:
-            mask &= columns.region.where(self._is_sold_there)
-        if chosen.price_min_minor is not None:
-            mask &= columns.price >= chosen.price_min_minor
-        if chosen.price_max_minor is not None:
-            mask &= (columns.price <= chosen.price_max_minor) & (columns.price != UNKNOWN)
+            mask &= columns.region.where(self._is_sold_there, numbers)
+        if chosen.price_min_minor is not None or chosen.price_max_minor is not None:
+            price = columns.price if numbers is None else columns.price[numbers]
+            low, high = chosen.price_min_minor or 0, chosen.price_max_minor
+            mask &= (price != UNKNOWN) & (price >= low) & (price <= (price if high is None else high))
         return mask
 
     @cached_property

@@ -123,7 +123,7 @@ class KeptCatalogues:
                 failure = OSError(error.errno, error.strerror, str(self.folder))
         if failure is not None:
             raise failure
-        if named and self.now_s() - self._cleaned_at > 86_400:
+        if self.now_s() - self._cleaned_at > 86_400:  # also while no answer is logged with its inputs any more
             self._cleaned_at = self.now_s()
             self._clean()
 

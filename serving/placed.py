@@ -1,7 +1,7 @@
-"""Scores for a placement that has its own model in the release.
+"""What the placement's own model in the release brings.
 
-The model has two parts: what goes with the given items, and the person's list. Each part enters the mix under its own source
-name (the list under the origin of each entry), so that the reason of an item names the part that carried it.
+The model has two parts: what goes with the given items, and the person's list. Each part is a source of its own (the list by
+the origin of each entry), so that the reason of an item names the part that carried it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from typing import Literal
 
 import numpy as np
 
-from serving.blend import NONE, Blend, Mask, Mix, scale
+from serving.blend import Blend, scale
+from serving.candidates import Quotas, Source
+from serving.eligible import Eligibility
 from serving.shelf import Placed
 
 Basis = Literal["person", "items", "both"] | None  # what the placement's model used: the person's list, the given items
@@ -36,25 +38,30 @@ def given_items(
     return [*(number for number in reversed(visit) if number != context), *last]
 
 
-def add_model(mix: Mix, placed: Placed, given: Sequence[int], persons: Sequence[str], shown_not: Mask, blend: Blend) -> Basis:
-    """Add the scores of the placement's model to the mix, without items that are not to be shown.
+def model_sources(
+    placed: Placed, given: Sequence[int], persons: Sequence[str], eligible: Eligibility, blend: Blend, quotas: Quotas
+) -> tuple[list[Source], Basis]:
+    """The sources of the placement's model, without items that are not to be shown.
 
-    Returns which of its two parts answered; None where neither knows the person or the items.
+    Second, which of its two parts answered; None where neither knows the person or the items.
     """
+    sources = []
     followers = placed.follow(given)
     if followers is not None and placed.reason is not None:
-        weights, because = followers
-        mix.add(placed.reason, blend.placed, scale(np.where(shown_not, np.float32(0), weights)), because)
+        places = np.flatnonzero(~eligible.shown_not(followers.items))
+        if len(places) > quotas.followers:
+            places = places[np.argsort(-followers.weights[places], kind="stable")[: quotas.followers]]
+        strength = scale(followers.weights[places])
+        sources.append(Source(placed.reason, blend.placed, followers.items[places], strength, followers.because[places]))
     personal = next((entries for person in persons if (entries := placed.personal(person)) is not None), None)
     if personal is not None:
-        kept = ~shown_not[personal.items]
+        kept = np.flatnonzero(~eligible.shown_not(personal.items))
         items, strength, because = personal.items[kept], scale(personal.weights[kept]), personal.because[kept]
-        origins = [origin for origin, is_kept in zip(personal.origins, kept, strict=True) if is_kept]
-        for origin in dict.fromkeys(origins):
-            here = np.array([each == origin for each in origins])
-            total, cause = np.zeros(len(mix.score), dtype=np.float32), np.full(len(mix.score), NONE, dtype=np.int64)
-            total[items[here]], cause[items[here]] = strength[here], because[here]
-            mix.add(origin, blend.placed * placed.personal_share, total, cause)
+        places_of: dict[str, list[int]] = {}
+        for place, number in enumerate(kept.tolist()):
+            places_of.setdefault(personal.origins[number], []).append(place)
+        weight = blend.placed * placed.personal_share
+        sources += [Source(origin, weight, items[at], strength[at], because[at]) for origin, at in places_of.items()]
     if personal is None:
-        return None if followers is None else "items"
-    return "person" if followers is None else "both"
+        return sources, None if followers is None else "items"
+    return sources, "person" if followers is None else "both"

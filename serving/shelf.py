@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.algorithms.exploration import Belief
+from models.algorithms.sparse_sums import Sums
+from serving.best_sellers import Postings, by_sales
 from serving.blend import NONE, Indices, Vector, scale
 from serving.catalogue import Catalogue, Item
 from serving.columns import Columns
@@ -36,6 +38,16 @@ class ScoredList(Protocol):
         """Number of the item that caused each entry, or −1."""
 
 
+class Preference(Protocol):
+    """What a person likes, in any unit."""
+
+    def best(self, most: int) -> Indices:
+        """Numbers of the ``most`` items liked best, in any order; an approximate search may miss some."""
+
+    def of(self, items: Indices) -> Vector:
+        """Preference for each of the items."""
+
+
 class Placed(Protocol):
     """The model that a release names for one placement."""
 
@@ -51,8 +63,8 @@ class Placed(Protocol):
     def reason(self) -> str | None:
         """Source of the scores from the given items, a name of ``serving.reasons``."""
 
-    def follow(self, given: Sequence[int]) -> tuple[Vector, Indices] | None:
-        """Weights (items,) given the items of the page or cart, and (items,) the given item that added most, or −1."""
+    def follow(self, given: Sequence[int]) -> Sums | None:
+        """The items that go best with those of the page or cart, with weights and the given item that added most, or −1."""
 
     def personal(self, person_id: str) -> ScoredList | None:
         """The list of a person whom the model knows."""
@@ -118,16 +130,20 @@ class ServedModel(Protocol):
     def placement(self, name: str) -> Placed | None:
         """The model of a placement; None where the ladder answers."""
 
-    def taste(self, person_id: str) -> Vector | None:
-        """Long-term preference for every item, (items,), in any unit; None for a person unknown to the release."""
+    def taste(self, person_id: str) -> Preference | None:
+        """Long-term preference; None for a person unknown to the release."""
 
-    def neighbours(self, number: int) -> tuple[Indices, Vector]:
-        """Numbers of the items most similar to one item, and the similarities."""
+    def similar(self, causes: Sequence[tuple[int, float]], most: int) -> Sums:
+        """The items most similar to some items (number, weight), with weighted sums of similarities and the item that added
+        most. An item is not similar to itself.
+        """
 
 
 @dataclass
 class Shelf:
-    """Arrays over the release's items that requests read; ``sellable`` and ``columns`` follow the catalogue item by item."""
+    """Arrays over the release's items that requests read; ``sellable``, ``columns`` and the orders of a category and a brand
+    follow the catalogue item by item. ``categories`` are codes of ``columns.category`` when it was made, or −1.
+    """
 
     model: ServedModel
     number_of: dict[str, int]
@@ -136,6 +152,9 @@ class Shelf:
     popularity_in_category: Vector
     sellable: npt.NDArray[np.bool_]
     columns: Columns
+    by_sales: Indices
+    by_category: Postings
+    by_brand: Postings
     joined: JoinedItems | None = None  # the items that it was made of, where answers are logged with their inputs
 
     @property
@@ -146,34 +165,37 @@ class Shelf:
     def refresh(self, item: Item) -> None:
         """Take over a changed item; an item that the release does not know waits for the next release."""
         number = self.number_of.get(item.item_id)
-        if number is not None:
-            self.sellable[number] = item.is_sellable
-            self.columns.put(number, item)
+        if number is None:
+            return
+        ordered = ((self.columns.category, self.by_category), (self.columns.brand, self.by_brand))
+        before = [int(column.codes[number]) for column, _ in ordered]
+        self.sellable[number] = item.is_sellable
+        self.columns.put(number, item)
+        for (column, postings), code in zip(ordered, before, strict=True):
+            if column.codes[number] != code:
+                postings.put(int(column.codes[number]), number)
 
 
 def join_catalogue(model: ServedModel, catalogue: Catalogue) -> Shelf:
     """The shelf of a release and a catalogue. An item that the catalogue does not know is not sellable."""
-    items = catalogue.items
-    size = len(model.item_ids)
-    sellable = np.zeros(size, dtype=np.bool_)
-    categories = np.full(size, NONE, dtype=np.int64)
-    number_of_category: dict[str, int] = {}
-    for number, item_id in enumerate(model.item_ids):
-        item = items.get(item_id)
-        if item is None:
-            continue
-        sellable[number] = item.is_sellable
-        categories[number] = number_of_category.setdefault(item.category, len(number_of_category))
+    known = [catalogue.items.get(item_id) for item_id in model.item_ids]
+    columns = Columns.of(known)
+    codes = columns.category.codes
+    categories = np.where(np.fromiter((item is not None for item in known), dtype=np.bool_, count=len(known)), codes, NONE)
     # Sales are spread over orders of magnitude; the root keeps the long tail visible to the blend.
     popularity = np.sqrt(scale(np.asarray(model.popularity, dtype=np.float32)))
+    order = by_sales(popularity)
     return Shelf(
         model=model,
         number_of={item_id: number for number, item_id in enumerate(model.item_ids)},
         popularity=popularity,
-        categories=categories,
-        popularity_in_category=_within(popularity, categories, len(number_of_category)),
-        sellable=sellable,
-        columns=Columns.of([items.get(item_id) for item_id in model.item_ids]),
+        categories=categories.astype(np.int64),
+        popularity_in_category=_within(popularity, categories, len(columns.category.values)),
+        sellable=np.fromiter((item is not None and item.is_sellable for item in known), dtype=np.bool_, count=len(known)),
+        columns=columns,
+        by_sales=order,
+        by_category=Postings.of(codes, order),
+        by_brand=Postings.of(columns.brand.codes, order),
     )
 
 

@@ -6,7 +6,9 @@ lock: a new shelf comes by one assignment.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from threading import Lock
 
 from serving.catalogue import Catalogue, Item
@@ -20,9 +22,12 @@ from serving.shelf import ServedModel, Shelf, join_catalogue
 
 @dataclass
 class ReleaseFacts:
-    """The release in use and what came of newer ones; ``published_at`` is epoch seconds."""
+    """The release in use and what came of newer ones; ``published_at`` is epoch seconds, ``trained_to`` the instant
+    (UTC) of its newest act.
+    """
 
     version: str | None = None
+    trained_to: datetime | None = None
     published_at: float | None = None
     problem: str | None = None
     failures: int = 0
@@ -42,15 +47,37 @@ class ShopState:
     impressions: Impressions = field(default_factory=Impressions)
     feedback: Feedback = field(default_factory=Feedback)
     _model: ServedModel | None = None
+    _coming: Shelf | None = None  # of a release that is being tried; it follows the catalogue, too
     _lock: Lock = field(default_factory=Lock)
 
-    def use_release(self, model: ServedModel, published_at: float) -> None:
-        """Switch to a verified release; one that cannot be joined with the catalogue raises, and nothing has changed."""
+    def use_release(
+        self,
+        model: ServedModel,
+        published_at: float,
+        *,
+        trained_to: datetime | None = None,
+        check: Callable[[Shelf, Catalogue], None] | None = None,
+    ) -> None:
+        """Switch to a verified release in one step. Whatever joining it with the catalogue or ``check`` raises, nothing has
+        changed, and requests and changes of items went on meanwhile.
+        """
         with self._lock:
-            shelf = self._joined(model)
-            self._model, self.shelf = model, shelf
-            self.release.version, self.release.published_at, self.release.problem = model.version, published_at, None
-        self.exploration.use(model, self.feedback.learn(model))
+            shelf = self._coming = self._joined(model)
+        try:
+            if check is not None and shelf is not None:
+                check(shelf, self.catalogue)
+            learnt = self.feedback.learn(model)
+            exploration = self.exploration.prepared(model, learnt)
+        except BaseException:
+            self._coming = None
+            raise
+        with self._lock:
+            if self._coming is not shelf or (shelf is not None and shelf.joined is not None and shelf.joined.is_full):
+                shelf = self._joined(model)  # another snapshot has come since, or very many changes
+            self._model, self.shelf, self._coming = model, shelf, None
+            facts = self.release
+            facts.version, facts.published_at, facts.trained_to, facts.problem = model.version, published_at, trained_to, None
+            self.exploration.take(exploration)
 
     @property
     def wants_feedback(self) -> bool:
@@ -70,10 +97,14 @@ class ShopState:
 
     def learn(self) -> None:
         """Explore by what was seen and clicked up to now."""
-        if self._model is not None and self.feedback.has_changed:
-            learnt = self.feedback.learn(self._model)
+        model = self._model
+        if model is not None and self.feedback.has_changed:
+            learnt = self.feedback.learn(model)
             if learnt is not None:
-                self.exploration.use(self._model, learnt)
+                prepared = self.exploration.prepared(model, learnt)
+                with self._lock:
+                    if self._model is model:  # else a switch came in between, and has learnt by itself
+                        self.exploration.take(prepared)
 
     def refuse_release(self, problem: str) -> None:
         """Keep the last good release and remember why the newer one is not used."""
@@ -84,6 +115,7 @@ class ShopState:
         """Take over a published catalogue; newer states from the stream stay."""
         with self._lock:
             self.catalogue.put_snapshot(items)
+            self._coming = None
             self.shelf = None if self._model is None else self._joined(self._model)
 
     def apply(self, item: Item) -> bool:
@@ -92,17 +124,19 @@ class ShopState:
             known = self.catalogue.get(item.item_id)
             if known is not None and known.version >= item.version:
                 return False
-            joined = None if self.shelf is None else self.shelf.joined
-            if joined is not None:
-                joined.begin(item)
+            shelves = [shelf for shelf in (self.shelf, self._coming) if shelf is not None]
+            joined = [shelf.joined for shelf in shelves if shelf.joined is not None]
+            for each in joined:
+                each.begin(item)
             self.catalogue.put(item)
             self.changes += 1
-            if self.shelf is not None:
-                self.shelf.refresh(item)
-            if joined is not None:
-                joined.end()
-                if joined.is_full and self._model is not None:
-                    self.shelf = self._joined(self._model)
+            for shelf in shelves:
+                shelf.refresh(item)
+            for each in joined:
+                each.end()
+            in_use = None if self.shelf is None else self.shelf.joined
+            if in_use is not None and in_use.is_full and self._model is not None:
+                self.shelf = self._joined(self._model)
             return True
 
     def _joined(self, model: ServedModel) -> Shelf | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from serving.blend import best_allowed
 from serving.catalogue import Catalogue
 from serving.recommend import Answer
@@ -19,14 +21,14 @@ def suppressed(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalo
     workings = answer.workings
     if workings is None:
         return {}
-    ids, score = shelf.model.item_ids, workings.mix.score
+    ids, candidates = shelf.model.item_ids, workings.candidates
     listed = [shelf.number_of[one.item.item_id] for one in answer.items if one.item.item_id in shelf.number_of]
     ranked = [one.score for one in answer.items if one.reason.code not in ("pinned", "new")]
     bar = min(ranked, default=0.0) if len(answer.items) >= request.limit else 0.0
-    above = (score >= bar - 1e-6) & (score > 0) & ~(shelf.sellable & ~workings.shown_not)
-    above[listed] = False
+    above = (candidates.score >= bar - 1e-6) & (candidates.score > 0) & ~(workings.sellable & ~workings.shown_not)
+    above &= ~candidates.mask(np.array(listed, dtype=np.int64))
     reasons = {}
-    for number in best_allowed(score, above, MOST).tolist():
+    for number in candidates.numbers[best_allowed(candidates.score, above, MOST)].tolist():
         reason = why_not(ids[number], request, answer, shelf, catalogue)
         reasons[ids[number]] = reason.code if reason.rule is None else f"{reason.code}: {reason.rule}"
     return reasons

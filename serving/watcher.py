@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from threading import Event
 
 import duckdb
@@ -20,11 +21,12 @@ from jishi.paths import Paths
 from jishi.rules.versions import RuleVersions
 from jishi.settings import Settings
 from serving import consents as stored_choices
+from serving.canary import Canary
 from serving.catalogue import TABLE, read_snapshot
 from serving.consents import Consents
 from serving.keys import ReadKeys
 from serving.recent import Recent, open_feature_store
-from serving.releases import ReleaseUnusable, load_release, read_pointer
+from serving.releases import Pointer, ReleaseUnusable, load_release, read_pointer, refuse_wrong_time
 from serving.shop_state import ShopStates
 
 _LOG = logging.getLogger(__name__)
@@ -45,27 +47,42 @@ class Watcher:
     recent: Recent
     consents: Consents
     now: Callable[[], float] = time.monotonic
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     problems: dict[str, str] = field(default_factory=dict)
     _learnt_at: float = 0.0
     looked: Event = field(default_factory=Event)  # set after the first round
     _snapshot: str | None = None
     _choices: str | None = None
-    _tried: dict[str, tuple[str, float]] = field(default_factory=dict)
+    _tried: dict[str, tuple[Pointer | None, float]] = field(default_factory=dict)
 
     def run(self, stop: Event) -> None:
-        """Look until ``stop`` is set."""
-        while not stop.is_set():
-            self.look()
-            self.looked.set()
-            stop.wait(EVERY_S)
+        """Look until ``stop`` is set: the first round over everything, later ones over all but releases."""
+        self.look()
+        self.looked.set()
+        while not stop.wait(EVERY_S):
+            self._look_at_files()
+
+    def run_releases(self, stop: Event) -> None:
+        """Look at releases until ``stop`` is set, beside all else: a large one takes its time to load and to be tried."""
+        while not (self.looked.wait(0.1) or stop.is_set()):
+            pass
+        while not stop.wait(EVERY_S):
+            self._look_at_releases()
 
     def look(self) -> None:
         """One round over everything."""
+        self._look_at_files()
+        self._look_at_releases()
+
+    def _look_at_releases(self) -> None:
+        for shop_id in self.keys.shop_ids:
+            self._look_at_release(shop_id)
+
+    def _look_at_files(self) -> None:
         self.keys.reload()
         self._look_at_catalogue()
         self._look_at_choices()
         for shop_id in self.keys.shop_ids:
-            self._look_at_release(shop_id)
             self.states.of(shop_id).rules.look(RuleVersions.of(self.paths, shop_id))
         if self.now() - self._learnt_at >= LEARN_EVERY_S:
             self._learnt_at = self.now()
@@ -118,23 +135,27 @@ class Watcher:
 
     def _look_at_release(self, shop_id: str) -> None:
         pointer = read_pointer(self.paths.models, shop_id)
-        if pointer is None:
-            return
         state = self.states.of(shop_id)
+        if pointer is None or not state.catalogue.items:  # without items nothing could be answered, and nothing tried
+            return
         if pointer.version == state.release.version:
             state.release.problem = None
             return
-        tried, at = self._tried.get(shop_id, ("", 0.0))
-        if tried == pointer.version and self.now() - at < RETRY_S:
+        tried, at = self._tried.get(shop_id, (None, 0.0))
+        if tried == pointer and self.now() - at < RETRY_S:
             return
-        self._tried[shop_id] = (pointer.version, self.now())
+        self._tried[shop_id] = (pointer, self.now())
         try:
-            state.use_release(load_release(self.paths.models, shop_id, pointer.version), pointer.published_at)
+            release = load_release(self.paths.models, shop_id, pointer.version)
+            refuse_wrong_time(release, self.paths.models, shop_id, state.release.trained_to, self.clock())
+            state.use_release(
+                release, pointer.published_at, trained_to=release.trained_to, check=Canary(shop_id, release.person_ids)
+            )
         except ReleaseUnusable as error:
             state.refuse_release(str(error))
         except Exception as error:  # noqa: BLE001 (whatever an artefact raises concerns its shop: the last good one stays)
             _LOG.exception("release %s of a shop cannot be used", pointer.version)
-            state.refuse_release(f"{type(error).__name__}: {error}")
+            state.refuse_release(f"release {pointer.version}: {type(error).__name__}: {error}")
 
     def _open_feature_store(self) -> None:
         try:

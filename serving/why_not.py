@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from serving.blend import NONE
 from serving.catalogue import Catalogue
 from serving.recommend import Answer
 from serving.request import Request
@@ -26,10 +27,7 @@ _SENTENCES = {
     "not_in_release": ("当前模型版本还不认识它", "The release in use does not know it yet"),
     "put_last_by_rule": ("规则「{rule}」把它排到最后", 'The rule "{rule}" puts it behind all others'),
     "just_seen": ("顾客刚看过它，排在其他商品之后", "The shopper has just looked at it, so it comes behind the others"),
-    "no_candidate": (
-        "没有任何来源提到它，按分数是第 {rank} 位",
-        "No source knows it for this request; by score it is number {rank}",
-    ),
+    "no_candidate": ("没有任何来源为这次请求提出它", "No source brings it for this request"),
     "below_limit": ("按分数它是第 {rank} 位，列表只有 {limit} 个", "By score it is number {rank}, and the list has {limit}"),
     "gave_way": (
         "按分数它是第 {rank} 位，但让给了规则、新品或当前访问类目的商品",
@@ -90,16 +88,20 @@ def _finding(
     number = shelf.number_of.get(item_id)
     if number is None:
         return "not_in_release", {}
-    if workings.kept_back[number]:
+    place = workings.candidates.place(number)
+    if place == NONE:
+        rule = None if rules is None else rules.put_last_by(item)
+        return ("no_candidate", {}) if rule is None else ("put_last_by_rule", {"rule": rule})
+    if workings.kept_back[place]:
         rule = None if rules is None else rules.put_last_by(item)
         return ("just_seen", {}) if rule is None else ("put_last_by_rule", {"rule": rule})
-    may_show = shelf.sellable & ~workings.shown_not & ~workings.kept_back
-    score = workings.mix.score
-    better = (score > score[number]) | ((score == score[number]) & (np.arange(len(score)) < number))
+    score = workings.candidates.score
+    may_show = workings.sellable & ~workings.shown_not & ~workings.kept_back
+    better = (score > score[place]) | ((score == score[place]) & (np.arange(len(score)) < place))
     rank = int(np.count_nonzero(may_show & better)) + 1
     if rank <= request.limit:
         return "gave_way", {"rank": rank}
-    if not any(share.strength[number] > 0 for share in workings.mix.shares):
+    if not any(share.strength[place] > 0 for share in workings.candidates.shares):
         return "no_candidate", {"rank": rank}
     return "below_limit", {"rank": rank, "limit": request.limit}
 

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from dashboard.portal.app import make_app, make_portal, people_of, utc_now
+from dashboard.portal.database import PortalDatabase
+from dashboard.portal.forgetting import forget as forget_rows
 from dashboard.portal.people import LINK_HOURS, BadLogin, LastOwner
 from dashboard.portal.roles import ROLES, Role, role_named
 from dashboard.portal.warm_up import WarmUp
@@ -51,6 +53,17 @@ def serve() -> None:
         access_log=False,
         timeout_graceful_shutdown=2,  # a stream would go on for minutes
     )
+
+
+@app.command()
+def forget(
+    days: Annotated[int, typer.Option(min=100, help="how far people may look back; rules need up to 90 days")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only count")] = False,
+) -> None:
+    """Delete what was noted longer ago: audit log, alerts, deliveries (``jishi retain`` runs it)."""
+    database = PortalDatabase(Paths.of(get_settings()).portal_database)
+    counts = forget_rows(database, utc_now(), days, dry_run=dry_run)
+    typer.echo(", ".join(f"{rows} rows of {table}" for table, rows in counts.items()))
 
 
 @users.command()

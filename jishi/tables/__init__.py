@@ -18,6 +18,7 @@ from jishi.tables.customers import (
     CUSTOMERS,
     FORECASTS,
 )
+from jishi.tables.decisions import BRONZE_DECISIONS, DECISIONS, SILVER_DECISIONS, SILVER_DECISIONS_QUARANTINE
 from jishi.tables.parity import ONLINE_PARITY
 from jishi.tables.recommendations import (
     ALS_ITEM_FACTORS,
@@ -52,6 +53,7 @@ TABLES = (
     BRONZE_FX_RATES,
     BRONZE_SPEND,
     *SILVER,
+    *DECISIONS,
     *RECOMMENDATIONS,
     *BEFORE_CUT.values(),
     *CUSTOMERS,
@@ -63,6 +65,7 @@ __all__ = [
     "ALS_ITEM_FACTORS",
     "ALS_PERSON_FACTORS",
     "BEFORE_CUT",
+    "BRONZE_DECISIONS",
     "BRONZE_EVENTS",
     "BRONZE_FX_RATES",
     "BRONZE_HISTORY",
@@ -77,6 +80,7 @@ __all__ = [
     "CUSTOMER_VALUES",
     "CUSTOMER_VALUE_CALIBRATION",
     "CUSTOMER_VALUE_PARAMETERS",
+    "DECISIONS",
     "FLINK_TYPES",
     "FORECASTS",
     "ITEM_NEIGHBOURS",
@@ -85,6 +89,8 @@ __all__ = [
     "PERSON_CANDIDATES",
     "RECOMMENDATIONS",
     "SILVER",
+    "SILVER_DECISIONS",
+    "SILVER_DECISIONS_QUARANTINE",
     "SILVER_DUPLICATES",
     "SILVER_EVENTS",
     "SILVER_IDENTITY",

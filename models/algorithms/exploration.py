@@ -6,7 +6,7 @@ these numbers, a uniform share mixed in. So the logged propensity is the probabi
 floor bounds importance weights.
 
 What to log with every decision: ``policy``, ``slot`` (position in the list, from 0), ``item`` (None: the slot kept the ranked
-item), ``propensity`` (of what was done), ``explore_probability``. ``models.lab.off_policy`` takes the propensity as it is.
+item), ``propensity`` (of what was done), ``explore_probability``; ``models.evaluation.off_policy`` takes the propensity.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ import numpy as np
 from scipy import sparse
 
 from models.algorithms.nearest_columns import nearest_columns
-from models.algorithms.recommender import Items, NotFitted, Scores, State, check_histories
+from models.algorithms.recommender import NotFitted, Scores, State, check_histories
+from models.algorithms.sparse_rows import checked
 
 
 class ItemKNN:
@@ -55,14 +56,6 @@ class ItemKNN:
         more = sparse.diags((self.self_weight - 1) * similarity.diagonal(), dtype=np.float32)
         return sparse.csr_matrix(similarity + more, dtype=np.float32)
 
-    def near(self, item: int) -> tuple[Items, Scores]:
-        """Neighbours of one item without itself, and their similarities."""
-        similarity = self._fitted()
-        span = slice(similarity.indptr[item], similarity.indptr[item + 1])
-        indices, values = similarity.indices[span].astype(np.int64), similarity.data[span]
-        others = indices != item
-        return indices[others], values[others]
-
     def _fitted(self) -> sparse.csr_matrix:
         if self.similarity_ is None:
             raise NotFitted("fit the item-kNN model first")
@@ -74,8 +67,8 @@ class ItemKNN:
         return {"data": s.data, "indices": s.indices, "indptr": s.indptr, "items": np.array([s.shape[0]], dtype=np.int64)}
 
     def from_state(self, state: State) -> Self:
-        """Take over a similarity matrix."""
+        """Take over a similarity matrix. Raises ValueError where the arrays are none."""
         items = int(state["items"][0])
         arrays = (state["data"], state["indices"], state["indptr"])
-        self.similarity_ = sparse.csr_matrix(arrays, shape=(items, items))
+        self.similarity_ = checked(sparse.csr_matrix(arrays, shape=(items, items)))
         return self

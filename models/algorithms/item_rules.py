@@ -9,10 +9,10 @@ import numpy as np
 from scipy import sparse
 
 from models.algorithms.item_knn import ItemKNN
-from models.algorithms.recommender import NotFitted, Scores, State
+from models.algorithms.recommender import NotFitted, State
 from models.algorithms.session_model import check_item_range, check_sessions
 from models.algorithms.sparse_rows import pack, unpack
-from models.data.sequences import Numbers, Sequences
+from models.data.sequences import Sequences
 
 
 class RulesOfItems:
@@ -38,12 +38,11 @@ class RulesOfItems:
             return [(prefix[-1], 1.0)] if prefix else []
         return [(item, float(np.exp(-back / self.decay))) for back, item in enumerate(reversed(prefix))]
 
-    def rules_of(self, item: int) -> tuple[Numbers, Scores]:
-        """What one item says of others: their numbers and strengths."""
+    def rules(self) -> sparse.csr_matrix:
+        """What each item says of others, items × items."""
         if self.rules_ is None:
             raise NotFitted(f"fit {self.name} first")
-        span = slice(self.rules_.indptr[item], self.rules_.indptr[item + 1])
-        return self.rules_.indices[span], self.rules_.data[span]
+        return self.rules_
 
     def state(self) -> State:
         """The rules."""

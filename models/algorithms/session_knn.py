@@ -82,7 +82,9 @@ class SessionKNN:
         return {**pack("sessions", self.sessions_), **pack("index", self.index_), "idf": self.idf_}
 
     def from_state(self, state: State) -> Self:
-        """Take over sessions, index and idf."""
-        self.sessions_, self.index_ = unpack("sessions", state), unpack("index", state)
-        self.idf_ = state["idf"].astype(np.float32)
+        """Take over sessions, index and idf. Raises ValueError where they do not belong together."""
+        sessions, index, idf = unpack("sessions", state), unpack("index", state), state["idf"].astype(np.float32)
+        if index.shape != sessions.shape[::-1] or idf.shape != (sessions.shape[1],):
+            raise ValueError(f"index {index.shape} and idf {idf.shape} are not those of sessions {sessions.shape}")
+        self.sessions_, self.index_, self.idf_ = sessions, index, idf
         return self

@@ -73,7 +73,7 @@ def _answer(
                 touched[count] = session
                 count += 1
             similarity[session] += weights[place] * index_values[entry]
-    near = _most_similar(touched[:count], similarity, most)
+    near = most_similar(touched[:count], similarity, most)
     room = 0
     for session in near:
         room += starts[session + 1] - starts[session]
@@ -116,7 +116,7 @@ def _query(prefix: Any, idf: Any, decay: float) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _most_similar(touched: Any, similarity: Any, most: int) -> Any:
+def most_similar(touched: Any, similarity: Any, most: int) -> Any:
     """The ``most`` most similar sessions; of equal ones the latest."""
     if len(touched) <= most:
         return touched

@@ -68,6 +68,12 @@ def pack(name: str, matrix: sparse.csr_matrix) -> State:
 
 
 def unpack(name: str, state: State) -> sparse.csr_matrix:
-    """The sparse matrix that ``pack`` took apart."""
+    """The sparse matrix that ``pack`` took apart. Raises ValueError where the arrays are none."""
     arrays = (state[f"{name}_data"], state[f"{name}_indices"], state[f"{name}_indptr"])
-    return sparse.csr_matrix(arrays, shape=tuple(int(size) for size in state[f"{name}_shape"]))
+    return checked(sparse.csr_matrix(arrays, shape=tuple(int(size) for size in state[f"{name}_shape"])))
+
+
+def checked(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    """The matrix, whose rows rise and whose columns exist: compiled code follows them without a look. Raises ValueError."""
+    matrix.check_format(full_check=True)
+    return matrix

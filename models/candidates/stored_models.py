@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from models.algorithms.item_knn import ItemKNN
-from models.algorithms.item_rules import ItemRules
+from models.algorithms.item_rules import ItemRules, RulesOfItems
 from models.algorithms.recommender import State
 from models.algorithms.session_model import SessionModel
 from models.candidates.context_models import CONTEXTS
@@ -31,7 +32,9 @@ def files_of(recipes: Iterable[Recipe]) -> list[str]:
 
 
 def load(recipes: Iterable[Recipe], read: Callable[[str], State], item_knn: ItemKNN, persons: int) -> Fitted:
-    """The models of the recipes. ``read`` gives the arrays of a file. Raises what ``read`` raises, BadLists and KeyError."""
+    """The models of the recipes. ``read`` gives the arrays of a file. Raises what ``read`` raises, KeyError for an unknown
+    model, and ValueError, which names the file, for arrays that are none of it.
+    """
     items = item_knn.similarities().shape[0]
     contexts: dict[str, SessionModel] = {}
     lists: dict[str, PersonLists] = {}
@@ -39,7 +42,9 @@ def load(recipes: Iterable[Recipe], read: Callable[[str], State], item_knn: Item
         if recipe.context is not None and recipe.context not in contexts:
             contexts[recipe.context] = _load_context(recipe.context, read, item_knn)
         if recipe.personal is not None and recipe.personal not in lists:
-            lists[recipe.personal] = PersonLists.from_state(read(_lists(recipe.personal)), persons, items)
+            state = read(_lists(recipe.personal))
+            with _of_file(_lists(recipe.personal)):
+                lists[recipe.personal] = PersonLists.from_state(state, persons, items)
     return Fitted(contexts, lists)
 
 
@@ -48,7 +53,21 @@ def _load_context(name: str, read: Callable[[str], State], item_knn: ItemKNN) ->
     if CONTEXTS[name].is_of_persons:
         assert isinstance(model, ItemRules)
         return model.use(item_knn.similarities())
-    return model.from_state(read(_context(name)))
+    state, items = read(_context(name)), item_knn.similarities().shape[0]
+    with _of_file(_context(name)):
+        model = model.from_state(state)
+        known = model.rules_.shape[0] if isinstance(model, RulesOfItems) and model.rules_ is not None else len(state["idf"])
+        if known != items:
+            raise ValueError(f"it is of {known} items, not of {items}")
+    return model
+
+
+@contextmanager
+def _of_file(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise ValueError(f"{name}.npz: {f'{error} is missing' if isinstance(error, KeyError) else error}") from error
 
 
 def _context(name: str) -> str:

@@ -9,7 +9,8 @@ min(relevant, k) hits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from scipy import sparse
 Hits = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
+Kept = TypeVar("Kept")
 
 
 def hits_of(lists: Counts, relevant: sparse.csr_matrix) -> Hits:
@@ -81,7 +83,7 @@ def revenue_ndcg(gains: Values, best: Values) -> Values:
     return np.asarray((gains * discounts).sum(axis=1) / ideal)
 
 
-METRICS = {"recall": recall, "ndcg": ndcg, "hr": hit_rate, "mrr": reciprocal_rank, "map": average_precision}
+METRICS = {"recall": recall, "ndcg": ndcg, "hit_rate": hit_rate, "mrr": reciprocal_rank, "map": average_precision}
 KS = (10, 20)  # places at which a shop's models are judged
 MAIN_METRIC = "ndcg@10"  # by which they are chosen
 
@@ -89,6 +91,11 @@ MAIN_METRIC = "ndcg@10"  # by which they are chosen
 def measure(hits: Hits, relevant: Counts, ks: Sequence[int], names: Iterable[str] = METRICS) -> dict[str, Values]:
     """Each metric at each k, ``<name>@<k>``, one value a person."""
     return {f"{name}@{k}": METRICS[name](hits[:, :k], relevant) for k in ks for name in names}
+
+
+def with_todays_names(by_metric: Mapping[str, Kept]) -> dict[str, Kept]:
+    """What reports and files of before call ``hr@k`` under the name of today, ``hit_rate@k``."""
+    return {f"hit_rate@{name[3:]}" if name.startswith("hr@") else name: value for name, value in by_metric.items()}
 
 
 def coverage(lists: npt.NDArray[np.int64], items: int) -> float:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from models.evaluation.intervals import Estimate
+from models.evaluation.metrics import with_todays_names
 from models.release.artefact import read_manifest
 from models.release.registry import current_version
 
@@ -132,7 +133,8 @@ def _parameters(recipe: dict[str, Any], manifest: dict[str, Any]) -> dict[str, A
 
 
 def _estimates(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Estimate]:
-    return {name: Estimate(metric["mean"], metric["low"], metric["high"]) for name, metric in metrics.items()}
+    named = with_todays_names(metrics)
+    return {name: Estimate(metric["mean"], metric["low"], metric["high"]) for name, metric in named.items()}
 
 
 def _gains(metrics: Mapping[str, Mapping[str, Any]], baseline: str) -> dict[str, Estimate]:

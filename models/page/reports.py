@@ -11,12 +11,12 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from models.evaluation.intervals import Estimate, bootstrap_all
-from models.evaluation.metrics import Values
+from models.evaluation.metrics import Values, with_todays_names
 
 # What a protocol is judged by first, second, and what counts its test rows.
 MAIN = {
     "interactions": ("ndcg", "recall", "test_users"),
-    "sessions": ("mrr", "hr", "test_rows"),
+    "sessions": ("mrr", "hit_rate", "test_rows"),
     "baskets": ("ndcg", "recall", "test_baskets"),
 }
 
@@ -84,14 +84,17 @@ def read_run(file: Path) -> ReportedRun:
     missing = needed - set(report) if isinstance(report, dict) else needed
     if missing or report["protocol"] not in MAIN:
         raise BadReport(f"{file}: is no report of jishi evaluate; it has no {', '.join(sorted(missing)) or 'known protocol'}")
+    report |= {part: with_todays_names(report[part]) for part in ("metrics", "intervals")}
     return ReportedRun(_name(report), file, report, _values(file.with_suffix(".parquet"), report))
 
 
 def _values(file: Path, report: dict[str, Any]) -> dict[str, Values] | None:
     if not file.exists():
         return None
-    known = [name for name in pq.read_schema(file).names if name in report["metrics"]]
-    values = {name: column.to_numpy() for name, column in zip(known, pq.read_table(file, columns=known).columns, strict=True)}
+    columns = with_todays_names({name: name for name in pq.read_schema(file).names})
+    known = {name: column for name, column in columns.items() if name in report["metrics"]}
+    table = pq.read_table(file, columns=list(known.values()))
+    values = {name: table.column(column).to_numpy() for name, column in known.items()}
     if any(abs(values[name].mean() - report["metrics"][name]) > 1e-5 for name in known):
         raise BadReport(f"{file}: holds rows of another run than the report beside it; write both in one run")
     return values or None

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.evaluation.intervals import paired_difference
-from models.evaluation.metrics import Values
+from models.evaluation.metrics import Values, with_todays_names
 from models.protocols import tables
 from models.protocols.interactions import InteractionTask
 
@@ -28,7 +28,9 @@ def write_per_user(file: Path, task: InteractionTask, values: dict[str, Values])
 def run_compare(asked: Namespace, progress: Callable[[str], None]) -> dict[str, Any]:
     """The paired difference of every metric that both files have. Raises BadTable."""
     first, second = (tables.read_table(file, ["user_id"], _metrics(file)) for file in (asked.first, asked.second))
-    rows = [table.take(pa.array(_order(table, file))) for table, file in ((first, asked.first), (second, asked.second))]
+    rows = [
+        _todays(table.take(pa.array(_order(table, file)))) for table, file in ((first, asked.first), (second, asked.second))
+    ]
     if not rows[0].column("user_id").equals(rows[1].column("user_id")):
         raise tables.BadTable(
             f"{asked.first} and {asked.second} are over different users; judge both runs by the same test file"
@@ -47,6 +49,10 @@ def run_compare(asked: Namespace, progress: Callable[[str], None]) -> dict[str, 
         low, high = paired.difference.low, paired.difference.high
         progress(f"{name}: {paired.difference.mean:+.4f} [{low:+.4f}, {high:+.4f}], p = {paired.p_value:.4f}")
     return {"protocol": "compare", "users": rows[0].num_rows, "differences": differences}
+
+
+def _todays(table: pa.Table) -> pa.Table:
+    return table.rename_columns(list(with_todays_names(dict.fromkeys(table.column_names))))
 
 
 def _metrics(file: Path) -> list[str]:

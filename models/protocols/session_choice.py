@@ -76,9 +76,9 @@ def choose_session_model(sessions: Sequences, k: int, seed: int, progress: Calla
     for name, model in candidates.items():
         lists = rank_sessions(model, prefixes, k)
         hr, mrr = (float(values.mean()) for values in next_item_metrics(lists, following, k).values())
-        trials.append({"model": name, f"hr@{k}": round(hr, 6), f"mrr@{k}": round(mrr, 6), "prefixes": len(prefixes)})
-        progress(f"{name}: hr@{k} {hr:.4f}, mrr@{k} {mrr:.4f}")
-    best = max(trials, key=lambda trial: trial[f"hr@{k}"] + trial[f"mrr@{k}"])["model"]
+        trials.append({"model": name, f"hit_rate@{k}": round(hr, 6), f"mrr@{k}": round(mrr, 6), "prefixes": len(prefixes)})
+        progress(f"{name}: hit_rate@{k} {hr:.4f}, mrr@{k} {mrr:.4f}")
+    best = max(trials, key=lambda trial: trial[f"hit_rate@{k}"] + trial[f"mrr@{k}"])["model"]
     progress(f"chosen: {best}")
     return SessionChoice(candidates[best].fit(sessions), best, trials)
 
@@ -93,6 +93,6 @@ def learn_session_blend(sessions: Sequences, seed: int) -> SessionBlend:
 
 
 def next_item_metrics(lists: Numbers, following: Numbers, k: int) -> dict[str, Values]:
-    """``hr@k`` and ``mrr@k`` of each row; −1 as the next item is one that nobody could have listed."""
+    """``hit_rate@k`` and ``mrr@k`` of each row; −1 as the next item is one that nobody could have listed."""
     hits = (lists[:, :k] == following[:, None]) & (following[:, None] >= 0)
-    return measure(hits, np.ones(len(lists), dtype=np.int64), [k], ("hr", "mrr"))
+    return measure(hits, np.ones(len(lists), dtype=np.int64), [k], ("hit_rate", "mrr"))

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
+import math
+import re
+from collections import Counter
 from pathlib import Path
-from threading import Lock
 from typing import Any
-
-import numpy as np
 
 from jishi.files import write_json
 from models.algorithms.recommender import State
+from models.release import canaries
+from models.release.plain_arrays import BadArrays, most_bytes, pack_arrays, unpack_arrays
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-# numpy parses the header of an array as Python, which CPython 3.11 does not always survive in two threads at once (SystemError,
-# github.com/python/cpython/issues/106905).
-_PARSING = Lock()
+MOST_NUMBERS = 2**31  # of an array: 40 million persons with 50 items each
+MOST_TEXT_BYTES = 2**30  # of a list of ids, and of a manifest
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 class CorruptArtefact(RuntimeError):
@@ -34,19 +34,12 @@ def save(folder: Path, states: dict[str, State], ids: dict[str, list[str]], fact
     folder.mkdir(parents=True, exist_ok=True)
     sums: dict[str, str] = {}
     for name, state in states.items():
-        sums[f"{name}.npz"] = _write(folder / f"{name}.npz", _npz(state))
+        sums[f"{name}.npz"] = _write(folder / f"{name}.npz", pack_arrays(state))
     for name, values in ids.items():
         sums[f"{name}.json"] = _write(folder / f"{name}.json", json.dumps(values, ensure_ascii=False).encode())
     shapes = {name: {key: list(array.shape) for key, array in state.items()} for name, state in states.items()}
-    write_json(folder / MANIFEST, {"format": FORMAT, "sha256": sums, "shapes": shapes, **facts})
-
-
-def _npz(state: State) -> bytes:
-    # numpy.savez stamps no time into the archive, so that equal arrays give equal bytes.
-    buffer = io.BytesIO()
-    arrays: dict[str, Any] = {key: np.ascontiguousarray(state[key]) for key in sorted(state)}
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
+    known = {"format": FORMAT, "sha256": sums, "shapes": shapes, "canaries": canaries.record(states, ids)}
+    write_json(folder / MANIFEST, known | facts)
 
 
 def _write(file: Path, content: bytes) -> str:
@@ -55,50 +48,71 @@ def _write(file: Path, content: bytes) -> str:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest. Raises CorruptArtefact when it is missing, no JSON, or of another format."""
+    """The manifest. Raises CorruptArtefact when it is missing, no JSON, of another format, or names what no artefact has."""
+    file = folder / MANIFEST
     try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise CorruptArtefact(f"{folder / MANIFEST} cannot be read: {error}") from error
+        if (size := file.stat().st_size) > MOST_TEXT_BYTES:
+            raise CorruptArtefact(f"{file} has {size:,} bytes, more than {MOST_TEXT_BYTES:,}")
+        manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise CorruptArtefact(f"{file} cannot be read: {error}") from error
     if not isinstance(manifest, dict) or not all(isinstance(manifest.get(name), dict) for name in ("sha256", "shapes")):
-        raise CorruptArtefact(f"{folder / MANIFEST} is no manifest: it has no sums and shapes")
+        raise CorruptArtefact(f"{file} is no manifest: it has no sums and shapes")
     if manifest.get("format") != FORMAT:
-        raise CorruptArtefact(f"{folder / MANIFEST}: format is {manifest.get('format')!r}, this version reads {FORMAT}")
+        raise CorruptArtefact(f"{file}: format is {manifest.get('format')!r}, this version reads {FORMAT}")
+    for name in (*manifest["sha256"], *manifest["shapes"]):
+        if not _NAME.fullmatch(name):
+            raise CorruptArtefact(f"{file} names {name!r}, which is no file of its own folder")
+    for name, shapes in manifest["shapes"].items():
+        _check_shapes(file, name, shapes)
     return manifest
+
+
+def _check_shapes(file: Path, name: str, shapes: Any) -> None:
+    if not isinstance(shapes, dict):
+        raise CorruptArtefact(f"{file}: the shapes of {name}.npz are no object")
+    for key, shape in shapes.items():
+        if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
+            raise CorruptArtefact(f"{file}: {key} of {name}.npz has the shape {shape}, which no array has")
+        if math.prod(shape) > MOST_NUMBERS:
+            raise CorruptArtefact(f"{file}: {key} of {name}.npz has the shape {shape}, more than {MOST_NUMBERS:,} numbers")
 
 
 def load_state(folder: Path, manifest: dict[str, Any], name: str) -> State:
     """One model's arrays, verified: checksum, shapes as promised, only finite numbers. Raises CorruptArtefact."""
-    content = _verified(folder, manifest, f"{name}.npz")
+    shapes = manifest["shapes"].get(name, {})
+    content = _verified(folder, manifest, f"{name}.npz", most_bytes(shapes))
     try:
-        with _PARSING, np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            state = {key: archive[key] for key in archive.files}
-    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
-        raise CorruptArtefact(f"{folder / name}.npz is no archive of plain arrays: {error}") from error
-    for key, array in state.items():
-        promised = manifest["shapes"].get(name, {}).get(key)
-        if list(array.shape) != promised:
-            raise CorruptArtefact(f"{folder / name}.npz: {key} has shape {list(array.shape)}, the manifest says {promised}")
-        if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
-            raise CorruptArtefact(f"{folder / name}.npz: {key} holds numbers that are not finite")
-    return state
+        return unpack_arrays(content, shapes)
+    except BadArrays as error:
+        raise CorruptArtefact(f"{folder / name}.npz: {error}") from error
 
 
 def load_ids(folder: Path, manifest: dict[str, Any], name: str) -> list[str]:
-    """One list of ids, verified. Raises CorruptArtefact."""
-    ids = json.loads(_verified(folder, manifest, f"{name}.json"))
+    """One list of ids, verified, each there once. Raises CorruptArtefact."""
+    try:
+        ids = json.loads(_verified(folder, manifest, f"{name}.json", MOST_TEXT_BYTES))
+    except (ValueError, RecursionError) as error:
+        raise CorruptArtefact(f"{folder / name}.json is no JSON: {error}") from error
     if not isinstance(ids, list) or not all(isinstance(entry, str) for entry in ids):
         raise CorruptArtefact(f"{folder / name}.json is no list of ids")
+    if len(set(ids)) != len(ids):
+        [(twice, _)] = Counter(ids).most_common(1)
+        raise CorruptArtefact(f"{folder / name}.json names {twice!r} twice")
     return ids
 
 
-def _verified(folder: Path, manifest: dict[str, Any], file_name: str) -> bytes:
+def _verified(folder: Path, manifest: dict[str, Any], file_name: str, most: int) -> bytes:
     file = folder / file_name
+    promised = manifest["sha256"].get(file_name)
+    if promised is None:
+        raise CorruptArtefact(f"{file}: the manifest has no checksum of it")
     try:
+        if (size := file.stat().st_size) > most:
+            raise CorruptArtefact(f"{file} has {size:,} bytes; by the manifest it cannot have more than {most:,}")
         content = file.read_bytes()
     except OSError as error:
         raise CorruptArtefact(f"{file} cannot be read: {error}") from error
-    promised = manifest["sha256"].get(file_name)
     if hashlib.sha256(content).hexdigest() != promised:
         raise CorruptArtefact(f"{file}: checksum differs from the manifest; publish the release again")
     return content

@@ -17,10 +17,11 @@ from models.algorithms.ladder import LADDER
 from models.release.artefact import MANIFEST, load_ids, load_state, read_manifest
 from models.release.candidate import JUDGED, StepMissing, candidate_folder, read_evaluation
 from models.release.champion import Champion, find_champion, models_in_use
-from models.release.checks import decide_release
+from models.release.checks import Check, decide_release
 from models.release.model_choice import choose_recipe as decide_placement
 from models.release.served_judgement import FOLDER as SERVED
 from models.release.served_judgement import certify, compare, read_served
+from models.release.switches import Switches
 
 
 def choose_models(paths: Paths, shop_id: str, folder: Path, report: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -58,7 +59,8 @@ def gate(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[str, Any]:
     trained_to = datetime.fromisoformat(manifest["trained_on"]["to"])
     if champion is not None and facts["problem"] is not None:
         champion = replace(champion, problem=facts["problem"])
-    comparison = compare(champion, certified, trained_to, served)
+    objection = Switches.read(paths.models, shop_id).objection(folder.name)
+    comparison = Check("not_withdrawn", False, objection) if objection else compare(champion, certified, trained_to, served)
     states = {name: load_state(folder / "full", manifest, name) for name in LADDER}
     answered = [name for name, each in certified.items() if each["recipe"] is not None]
     item_ids = load_ids(folder / "full", manifest, "items")

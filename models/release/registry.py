@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Collection
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from jishi.files import write_atomically, write_json
 from jishi.paths import Paths
+from jishi.shop_runs import NothingToDo
 from models.algorithms.ladder import LADDER
 from models.candidates import newcomers, repurchase
 from models.candidates.recipes import Recipe
@@ -17,6 +20,7 @@ from models.candidates.stored_models import files_of
 from models.release.artefact import MANIFEST, CorruptArtefact, read_manifest
 from models.release.candidate import StepMissing, candidate_folder
 from models.release.serving_index import RELEASE_FORMAT, Release
+from models.release.switches import PUBLISHED, Switch, Switches, one_at_a_time, operator, write_switch
 
 WINDOW = "window"  # the same release of the training window: what the next candidate is compared with
 KEPT_RELEASES = 5
@@ -41,15 +45,17 @@ def write_release(full: Path, folder: Path, decision: dict[str, Any]) -> None:
         shutil.copyfile(full / file, folder / file)
     kept = {"sha256": {file: manifest["sha256"][file] for file in files}}
     kept["shapes"] = {name: manifest["shapes"][name] for name in states}
+    kept["canaries"] = {name: rows for name, rows in manifest.get("canaries", {}).items() if name in states}
     facts = {"placements": placements, "beats_popularity": decision["beats_popularity"]}
     write_json(folder / MANIFEST, manifest | kept | {"release_format": RELEASE_FORMAT, **facts})
 
 
-def publish(paths: Paths, shop_id: str) -> str | None:
+def publish(paths: Paths, shop_id: str, now: datetime | None = None) -> str | None:
     """Publish the candidate's full models when the gate passed them; returns the release, or None after a refusal.
 
     The release is loaded and verified as serving would before the pointer moves. Its name is the candidate's, with a digest of
-    its content where a release of that name has other content (the gate may decide anew on the same candidate).
+    its content where a release of that name has other content (the gate may decide anew on the same candidate). Raises
+    NothingToDo for a candidate that was withdrawn, and while a release is held.
     """
     folder = candidate_folder(paths, shop_id)
     if not (folder / "gate.json").exists():
@@ -57,6 +63,22 @@ def publish(paths: Paths, shop_id: str) -> str | None:
     decision = json.loads((folder / "gate.json").read_text())
     if not decision["is_released"]:
         return None
+    with one_at_a_time(paths.models, shop_id):
+        switches = Switches.read(paths.models, shop_id)
+        objection = switches.objection(folder.name)
+        if objection is not None:
+            raise NothingToDo(f"{objection}; release {current_version(paths.models, shop_id)} stays")
+        before = current_version(paths.models, shop_id)
+        version = _written(paths, shop_id, folder, decision)
+        if version in switches.withdrawn_versions():  # the gate decided twice on one candidate, and this is what was left
+            raise NothingToDo(f"release {version} was withdrawn on {switches.withdrawn_versions()[version].said()}")
+        switch_to(paths.models, shop_id, version, PUBLISHED, operator(), now or datetime.now(UTC))
+        _drop_old(paths.models / shop_id / "releases", {version, before}, switches.withdrawn_versions())
+    return version
+
+
+def _written(paths: Paths, shop_id: str, folder: Path, decision: dict[str, Any]) -> str:
+    """Write the release of a candidate, if it does not lie there; returns its verified name."""
     releases = paths.models / shop_id / "releases"
     aside = releases / f".{folder.name}"
     shutil.rmtree(aside, ignore_errors=True)
@@ -71,9 +93,29 @@ def publish(paths: Paths, shop_id: str) -> str | None:
         shutil.rmtree(releases / version, ignore_errors=True)
         aside.rename(releases / version)
     Release.load(paths.models, shop_id, version)
-    write_atomically(paths.models / shop_id / "CURRENT", version + "\n")
-    _drop_old(releases, keep=version)
     return version
+
+
+def switch_to(models: Path, shop_id: str, version: str, action: str, by: str, now: datetime, **more: Any) -> Switch | None:
+    """Write down the switch to a release, then move the pointer; nothing is written where the last line says the same.
+
+    The caller holds ``one_at_a_time``.
+    """
+    before, newest = current_version(models, shop_id), Switches.read(models, shop_id).newest
+    switch = None
+    if before != version or newest is None or newest.version != version:
+        switch = Switch(now, by, action, version, candidate_of(models, shop_id, version), before, **more)
+        write_switch(models, shop_id, switch)
+    write_atomically(models / shop_id / "CURRENT", version + "\n")
+    return switch
+
+
+def candidate_of(models: Path, shop_id: str, version: str) -> str:
+    """The candidate that a release was made from; its own name where it does not say or cannot be read."""
+    try:
+        return str(read_manifest(models / shop_id / "releases" / version).get("candidate", version))
+    except CorruptArtefact:
+        return version
 
 
 def _is_sound(paths: Paths, shop_id: str, version: str) -> bool:
@@ -86,7 +128,17 @@ def _is_sound(paths: Paths, shop_id: str, version: str) -> bool:
     return True
 
 
-def _drop_old(releases: Path, keep: str) -> None:
-    others = sorted((p for p in releases.iterdir() if p.name != keep), key=lambda p: p.stat().st_mtime)
-    for old in others[: max(0, len(others) - KEPT_RELEASES + 1)]:
+def _drop_old(releases: Path, keep: Collection[str | None], withdrawn: Collection[str]) -> None:
+    """Delete what is more than ``KEPT_RELEASES``: first what was withdrawn, then the oldest, never one of ``keep``."""
+    there = kept_releases(releases)
+    others = [folder for folder in there if folder.name not in keep]
+    others.sort(key=lambda folder: (folder.name not in withdrawn, folder.stat().st_mtime))
+    for old in others[: max(0, len(there) - KEPT_RELEASES)]:
         shutil.rmtree(old)
+
+
+def kept_releases(releases: Path) -> list[Path]:
+    """The folders of releases that lie there."""
+    if not releases.is_dir():
+        return []
+    return [folder for folder in releases.iterdir() if folder.is_dir() and not folder.name.startswith(".")]

@@ -6,8 +6,9 @@ section for each placement that names its model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import copy
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,16 @@ import numpy as np
 from models.algorithms.als import ALS
 from models.algorithms.item_knn import ItemKNN
 from models.algorithms.recommender import Items, Scores
+from models.algorithms.sparse_sums import SparseSums, Sums
 from models.candidates import newcomers, repurchase
 from models.candidates.newcomers import Newcomers
 from models.candidates.placement_model import PlacementModel
 from models.candidates.recipes import RECIPES, Recipe
 from models.candidates.repurchase import BoughtItems, bought_again
 from models.candidates.stored_models import load
-from models.release.artefact import CorruptArtefact, load_ids, load_state, read_manifest
+from models.candidates.taste import Taste
+from models.release.artefact import MANIFEST, CorruptArtefact, load_ids, read_manifest
+from models.release.release_files import ReleaseFiles
 
 RELEASE_FORMAT = 2
 
@@ -36,11 +40,14 @@ class Release:
         self.popularity = sales
         self._knn = knn
         self._als = als
+        self._item_factors = np.asarray(als.state()["item_factors"], dtype=np.float32)
+        self._near = SparseSums(knn.similarities(), skips_itself=True)
         self._person_factors: Scores | None = None
         self._number_of_person = {person_id: number for number, person_id in enumerate(person_ids)}
         self.newcomers: Newcomers | None = None
         self.is_bought_again = np.zeros(len(item_ids), dtype=np.bool_)
         self._purchases: BoughtItems | None = None
+        self.trained_to: datetime | None = None  # UTC, without a zone
         self._is_taste_proved = True
         self._placements: dict[str, PlacementModel] = {}
         self.sold_placements: frozenset[str] = frozenset()  # those that what sells answers
@@ -56,70 +63,86 @@ class Release:
         """The same from a folder anywhere."""
         manifest = read_manifest(folder)
         if manifest.get("shop_id") != shop_id:
-            raise CorruptArtefact(f"{folder}: is of shop {manifest.get('shop_id')!r}, not of {shop_id!r}")
+            raise CorruptArtefact(f"{folder / MANIFEST}: is of shop {manifest.get('shop_id')!r}, not of {shop_id!r}")
+        files = ReleaseFiles(folder, manifest)
         item_ids, person_ids = load_ids(folder, manifest, "items"), load_ids(folder, manifest, "persons")
-        sales_state = load_state(folder, manifest, "popularity")
-        als_state = load_state(folder, manifest, "als")
-        knn = ItemKNN().from_state(load_state(folder, manifest, "item_knn"))
-        sales = sales_state["sales"].astype(np.float32, copy=False)
-        release = cls(version, item_ids, person_ids, knn, ALS().from_state(als_state), sales)
-        release._person_factors = als_state["person_factors"].astype(np.float32, copy=False)
+        with files.understood("popularity"):
+            sales = files.state("popularity")["sales"].astype(np.float32, copy=False)
+        with files.understood("item_knn"):
+            knn = ItemKNN().from_state(files.state("item_knn"))
+        with files.understood("als"):
+            als_state = files.state("als")
+            als, factors = ALS().from_state(als_state), als_state["person_factors"].astype(np.float32, copy=False)
+        release = cls(version, item_ids, person_ids, knn, als, sales)
+        release._person_factors = factors
+        release.trained_to = _trained_to(folder, manifest)
         release._check(folder)
-        release._load_placements(folder, manifest)
+        release._load_placements(files)
+        files.check_canaries({"items": item_ids, "persons": person_ids})
         return release
 
     def _check(self, folder: Path) -> None:
         items, persons = len(self.item_ids), len(self._number_of_person)
+        factors = self._als.state()["item_factors"]
         sizes = {
-            "popularity": len(self.popularity),
-            "item_knn": self._knn.state()["items"][0],
-            "als items": len(self._als.state()["item_factors"]),
+            "popularity.npz": len(self.popularity),
+            "item_knn.npz": self._knn.state()["items"][0],
+            "als.npz": len(factors),
         }
         for name, size in sizes.items():
             if size != items:
-                raise CorruptArtefact(f"{folder}: {name} has {size} items, items.json has {items}")
+                raise CorruptArtefact(f"{folder / name} has {size} items, items.json has {items}")
         if self._person_factors is None or len(self._person_factors) != persons:
-            raise CorruptArtefact(f"{folder}: als has factors of another number of persons than persons.json ({persons})")
+            raise CorruptArtefact(
+                f"{folder / 'als.npz'} has factors of another number of persons than persons.json ({persons})"
+            )
+        if self._person_factors.shape[1:] != factors.shape[1:]:
+            raise CorruptArtefact(f"{folder / 'als.npz'}: persons and items have different numbers of factors")
         if items == 0 or not self.popularity.any():
-            raise CorruptArtefact(f"{folder}: no item sells")
+            raise CorruptArtefact(f"{folder / 'popularity.npz'}: no item sells")
+        if items > 1 and factors.size and not np.ptp(factors, axis=0).any():
+            raise CorruptArtefact(f"{folder / 'als.npz'}: every item has the same factors")
 
-    def _load_placements(self, folder: Path, manifest: dict[str, Any]) -> None:
+    def _load_placements(self, files: ReleaseFiles) -> None:
+        manifest = files.manifest
         version = manifest.get("release_format", 1)
         if version == 1:
             return
+        file = files.folder / MANIFEST
         if version != RELEASE_FORMAT:
-            raise CorruptArtefact(f"{folder}: release_format is {version!r}, this version reads 1 and {RELEASE_FORMAT}")
+            raise CorruptArtefact(f"{file}: release_format is {version!r}, this version reads 1 and {RELEASE_FORMAT}")
         self._is_taste_proved = "als" in manifest.get("beats_popularity", ())
-        try:
+        with files.understood(MANIFEST, "a placement"):
             named = manifest["placements"]
             self.sold_placements = frozenset(each for each in RECIPES if named[each]["model"] == "popularity")
             for placement in RECIPES:
                 chosen = named[placement]
                 self.placement_notes[placement] = f"{chosen['model']}: {chosen['sentence']}"
                 if chosen["recipe"] is not None:
-                    self._placements[placement] = self._placement(folder, manifest, Recipe.from_json(chosen["recipe"]))
-            if newcomers.FILES[0] in manifest["shapes"]:
-                states = {file: load_state(folder, manifest, file) for file in newcomers.FILES}
+                    self._placements[placement] = self._placement(files, Recipe.from_json(chosen["recipe"]))
+        if newcomers.FILES[0] in manifest["shapes"]:
+            with files.understood(newcomers.FILES[0]):
+                states = {file: files.state(file) for file in newcomers.FILES}
                 self.newcomers = Newcomers.from_states(states, len(self._number_of_person), len(self.item_ids))
-            self._load_purchases(folder, manifest)
-        except (KeyError, TypeError, ValueError) as error:
-            raise CorruptArtefact(f"{folder}: a model of a placement is not whole: {error}") from error
+        self._load_purchases(files)
 
-    def _load_purchases(self, folder: Path, manifest: dict[str, Any]) -> None:
+    def _load_purchases(self, files: ReleaseFiles) -> None:
         """What releases of before do not have: then nothing is offered again, and nobody is known to have bought."""
-        if repurchase.FILE in manifest["shapes"]:
-            chance = load_state(folder, manifest, repurchase.FILE)["chance"].astype(np.float32)
-            if len(chance) != len(self.item_ids):
-                raise ValueError(f"{repurchase.FILE} is of {len(chance)} items, not of {len(self.item_ids)}")
-            self.is_bought_again = bought_again(chance)
-        if repurchase.PURCHASES in manifest["shapes"]:
-            state = load_state(folder, manifest, repurchase.PURCHASES)
-            self._purchases = BoughtItems.from_state(state, len(self._number_of_person), len(self.item_ids))
+        if repurchase.FILE in files.manifest["shapes"]:
+            with files.understood(repurchase.FILE):
+                chance = files.state(repurchase.FILE)["chance"].astype(np.float32)
+                if len(chance) != len(self.item_ids):
+                    raise ValueError(f"it is of {len(chance)} items, not of {len(self.item_ids)}")
+                self.is_bought_again = bought_again(chance)
+        if repurchase.PURCHASES in files.manifest["shapes"]:
+            with files.understood(repurchase.PURCHASES):
+                state = files.state(repurchase.PURCHASES)
+                self._purchases = BoughtItems.from_state(state, len(self._number_of_person), len(self.item_ids))
 
-    def _placement(self, folder: Path, manifest: dict[str, Any], recipe: Recipe) -> PlacementModel:
-        persons, items = self._number_of_person, len(self.item_ids)
-        fitted = load([recipe], lambda name: load_state(folder, manifest, name), self._knn, len(persons))
-        return PlacementModel(recipe, fitted, persons, items)
+    def _placement(self, files: ReleaseFiles, recipe: Recipe) -> PlacementModel:
+        persons = self._number_of_person
+        fitted = load([recipe], files.state, self._knn, len(persons))
+        return PlacementModel(recipe, fitted, persons)
 
     @property
     def person_ids(self) -> Iterable[str]:
@@ -151,15 +174,23 @@ class Release:
             return np.empty(0, dtype=np.int64)
         return self._purchases.of_person(number)
 
-    def taste(self, person_id: str) -> Scores | None:
-        """Long-term preference of a person for every item; None for a person whom the release does not know, and for all where
-        ALS does not beat popularity.
+    def taste(self, person_id: str) -> Taste | None:
+        """Long-term preference of a person; None for a person whom the release does not know, and for all where ALS does not
+        beat popularity.
         """
         number = self._number_of_person.get(person_id)
         if number is None or self._person_factors is None or not self._is_taste_proved:
             return None
-        return np.asarray(self._als.state()["item_factors"] @ self._person_factors[number], dtype=np.float32)
+        return Taste(self._item_factors, self._person_factors[number])
 
-    def neighbours(self, number: int) -> tuple[Items, Scores]:
-        """Items near one item, and how near each is."""
-        return self._knn.near(number)
+    def similar(self, causes: Sequence[tuple[int, float]], most: int) -> Sums:
+        """Items near some items (number, weight), themselves left out, with sums of weighted similarities."""
+        return self._near.ask(causes, most)
+
+
+def _trained_to(folder: Path, manifest: dict[str, Any]) -> datetime | None:
+    """The instant of the newest act that was learnt from; None of a release that does not say."""
+    try:
+        return datetime.fromisoformat(manifest["trained_on"]["to"]) if "trained_on" in manifest else None
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptArtefact(f"{folder / MANIFEST}: trained_on has no instant 'to': {error}") from error

@@ -14,6 +14,7 @@ from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import yesterday
 from ops.cli import (
+    backup,
     bench,
     bots,
     catalogue,
@@ -25,9 +26,11 @@ from ops.cli import (
     keys,
     lake,
     metrics,
+    models,
     notebook,
     quarantine,
     recommend,
+    retain,
     rules,
     shops,
     sql,
@@ -52,11 +55,15 @@ app.add_typer(features.app, name="features")
 app.add_typer(identity.app, name="identity")
 app.add_typer(lake.app, name="lake")
 app.add_typer(metrics.app, name="metrics")
+app.add_typer(models.app, name="models")
 app.add_typer(notebook.app, name="notebook")
 app.command("recommend")(recommend.recommend)
 app.command("catalogue")(catalogue.catalogue)
 app.command("bots")(bots.bots)
 app.command("sql")(sql.sql)
+app.command("retain")(retain.retain)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 
 
 @app.command(context_settings=PASS_THROUGH)

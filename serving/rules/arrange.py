@@ -9,84 +9,84 @@ from typing import NamedTuple
 import numpy as np
 
 from jishi.rules.rule_set import NewItems, Pin
-from serving.blend import NONE, Mask, Vector
+from serving.blend import Mask, Vector
+from serving.candidates import Candidates
 from serving.catalogue import Item
 from serving.rules.active import ActiveRules
 from serving.rules.diversity import group_similarity, spread
 
 
 class Entry(NamedTuple):
-    """An item of the list; ``number`` is ``NONE`` for one that the release does not know, which only a pin brings."""
+    """An item of the list; ``place`` among the candidates is ``NONE`` for one that is none, which only a pin brings."""
 
-    number: int
+    place: int
     item: Item
     is_pinned: bool = False
 
 
 class Bounds(NamedTuple):
-    """What limits a list: its length, the items (items,) that come behind all others, and what it may hold at all."""
+    """What limits a list: its length, the candidates (n,) that come behind all others, and what it may hold at all."""
 
     limit: int
     kept_back: Mask
     allows: Callable[[Item], bool]
 
 
-def arrange(here: ActiveRules, entries: list[Entry], score: Vector, bounds: Bounds) -> list[Entry]:
+def arrange(here: ActiveRules, entries: list[Entry], candidates: Candidates, bounds: Bounds) -> list[Entry]:
     """The list, from the best items, best first, those that are kept back behind all others."""
     if here.diversities:
-        entries = _spread(here, entries, score, bounds)
-    entries = _with_new(here, entries[: bounds.limit], score, bounds)
-    return _with_pins(here, entries, bounds)
+        entries = _spread(here, entries, candidates.score, bounds)
+    entries = _with_new(here, entries[: bounds.limit], candidates, bounds)
+    return _with_pins(here, entries, candidates, bounds)
 
 
 def _spread(here: ActiveRules, entries: list[Entry], score: Vector, bounds: Bounds) -> list[Entry]:
     rules, limit = here.diversities, bounds.limit
-    first = [entry for entry in entries if not bounds.kept_back[entry.number]]
+    first = [entry for entry in entries if not bounds.kept_back[entry.place]]
     if len(first) < 2:
         return entries
     groups: list[list[object]] = [[getattr(entry.item, rule.by) for entry in first] for rule in rules]
-    numbers = np.array([entry.number for entry in first])
-    order = spread(score[numbers], group_similarity(groups, [rule.strength for rule in rules]), limit)
+    places = np.array([entry.place for entry in first])
+    order = spread(score[places], group_similarity(groups, [rule.strength for rule in rules]), limit)
     for after, before in enumerate(order.tolist()):
         for rule in rules if after != before and after < limit else ():
             here.note(first[before].item, rule, f"{before + 1} to {after + 1}")
     return [first[place] for place in order] + entries[len(first) :]
 
 
-def _with_new(here: ActiveRules, entries: list[Entry], score: Vector, bounds: Bounds) -> list[Entry]:
+def _with_new(here: ActiveRules, entries: list[Entry], candidates: Candidates, bounds: Bounds) -> list[Entry]:
     """The list with as many new items as the largest share asks for; the weakest others give way."""
     rule = max((rule for rule in here.on if isinstance(rule, NewItems)), key=lambda rule: rule.share, default=None)
     newcomers = here.shelf.model.newcomers
     if rule is None or newcomers is None:
         return entries
-    is_new = np.zeros(here.shelf.size, dtype=np.bool_)
-    is_new[newcomers.items] = True
-    missing = ceil(round(rule.share * len(entries), 6)) - sum(bool(is_new[entry.number]) for entry in entries)
-    listed = {entry.number for entry in entries}
+    is_new = candidates.mask(newcomers.items)
+    missing = ceil(round(rule.share * len(entries), 6)) - sum(bool(is_new[entry.place]) for entry in entries)
+    listed = {entry.place for entry in entries}
     believed = newcomers.belief.a / (newcomers.belief.a + newcomers.belief.b)
-    order = sorted(range(len(newcomers.items)), key=lambda place: (-score[newcomers.items[place]], -believed[place]))
+    places = candidates.places(newcomers.items)  # all of them are candidates where such a rule holds
     brought: list[Entry] = []
-    for number in (int(newcomers.items[place]) for place in order):
+    for place in places[np.lexsort((-believed, -candidates.score[places]))].tolist():
         if len(brought) >= missing:
             break
-        item = here.catalogue.get(here.shelf.model.item_ids[number])
-        if number not in listed and not bounds.kept_back[number] and item is not None and bounds.allows(item):
-            brought.append(Entry(number, item))
+        item = here.catalogue.get(here.shelf.model.item_ids[candidates.numbers[place]])
+        if place not in listed and not bounds.kept_back[place] and item is not None and bounds.allows(item):
+            brought.append(Entry(place, item))
             here.note(item, rule, "new")
-    others = [place for place, entry in enumerate(entries) if not is_new[entry.number]]
+    others = [place for place, entry in enumerate(entries) if not is_new[entry.place]]
     given_up = set(others[len(others) - len(brought) :])
     kept = [entry for place, entry in enumerate(entries) if place not in given_up]
-    behind = sum(bool(bounds.kept_back[entry.number]) for entry in kept)  # they stand at the end, and stay there
+    behind = sum(bool(bounds.kept_back[entry.place]) for entry in kept)  # they stand at the end, and stay there
     return [*kept[: len(kept) - behind], *brought, *kept[len(kept) - behind :]]
 
 
-def _with_pins(here: ActiveRules, entries: list[Entry], bounds: Bounds) -> list[Entry]:
+def _with_pins(here: ActiveRules, entries: list[Entry], candidates: Candidates, bounds: Bounds) -> list[Entry]:
     """Each pinned item at its slot; where the list is too short for that, at the end."""
     pinned: dict[Pin, Entry] = {}
     for pin in here.pins:
         item = here.catalogue.get(pin.item_id)
         if pin.slot <= bounds.limit and item is not None and bounds.allows(item):
-            pinned[pin] = Entry(here.shelf.number_of.get(item.item_id, NONE), item, is_pinned=True)
+            pinned[pin] = Entry(candidates.place(here.shelf.number_of.get(item.item_id)), item, is_pinned=True)
     ids = {entry.item.item_id for entry in pinned.values()}
     others = [entry for entry in entries if entry.item.item_id not in ids]
     length = min(bounds.limit, len(others) + len(pinned))

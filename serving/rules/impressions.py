@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 
+from jishi.identity import USER
+
 MOST_IMPRESSIONS = 200_000  # of a shop; persons who were shown nothing for longest go first
 
 
@@ -24,17 +26,22 @@ class Seen:
 
 @dataclass
 class Impressions:
-    """Written by the reader of the stream, read by requests. A click on an item starts its count anew."""
+    """Written by the reader of the stream, read by requests. A click on an item starts its count anew.
+
+    A device counts for the user whom an event or a request named with it last, so that both ids of a person have one count,
+    whichever of them a list or a click names.
+    """
 
     most: int = MOST_IMPRESSIONS
     _shown: OrderedDict[str, dict[str, dict[str, int]]] = field(default_factory=OrderedDict)  # person, item, event: known at
+    _user_of: OrderedDict[str, str] = field(default_factory=OrderedDict)  # by device
     _count: int = 0
     _lock: Lock = field(default_factory=Lock)
 
     def put(self, seen: Seen) -> None:
         """Remember a list, once if its event comes twice, however late; an item that was clicked is ignored no more."""
         with self._lock:
-            for person in seen.persons:
+            for person in self._counted_as(seen.persons):
                 theirs = self._shown.setdefault(person, {})
                 self._shown.move_to_end(person)
                 for item_id in seen.item_ids:
@@ -54,8 +61,24 @@ class Impressions:
         """How often each item was shown to a person since then, and never clicked after; the ids are those of one person."""
         events: dict[str, set[str]] = {}
         with self._lock:
-            for person in persons:
+            for person in self._counted_as(tuple(persons)):
                 for item_id, theirs in self._shown.get(person, {}).items():
                     recent = (event_id for event_id, known_at_ms in theirs.items() if known_at_ms >= since_ms)
                     events.setdefault(item_id, set()).update(recent)
         return Counter({item_id: len(each) for item_id, each in events.items() if each})
+
+    def _counted_as(self, persons: tuple[str, ...]) -> list[str]:
+        """The ids under which the lists of one person are counted; what a device saw before is counted for its user now."""
+        users = [person for person in persons if person.startswith(USER)]
+        for device in persons if users else ():
+            if device == users[0] or self._user_of.get(device) == users[0]:
+                continue
+            self._user_of[device] = users[0]
+            before = self._shown.pop(device, {})
+            theirs = self._shown.setdefault(users[0], {}) if before else {}
+            for item_id, times in before.items():
+                self._count -= len(times.keys() & theirs.get(item_id, {}).keys())
+                theirs[item_id] = times | theirs.get(item_id, {})
+            while len(self._user_of) > self.most:
+                self._user_of.popitem(last=False)
+        return users[:1] or list(dict.fromkeys(self._user_of.get(person, person) for person in persons))

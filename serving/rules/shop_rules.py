@@ -6,21 +6,18 @@ from dataclasses import dataclass, field
 
 from jishi.rules.rule_set import Boost, Bury, FrequencyCap, Hide, RuleSet
 from jishi.rules.versions import RuleVersion, RuleVersions
-from serving.blend import Mask
 from serving.item_filter import ItemFilter
-from serving.shelf import Shelf
 
 OfItems = Boost | Bury | Hide
 
 
 @dataclass
 class ShopRules:
-    """A rule set; ``version`` None for a draft. The items of a rule are worked out once for each state of the catalogue."""
+    """A rule set; ``version`` None for a draft."""
 
     rules: RuleSet
     version: int | None = None
     _filters: dict[str, ItemFilter] = field(default_factory=dict)
-    _masks: dict[str, tuple[Shelf, int, Mask]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """A filter for each rule about items."""
@@ -29,15 +26,6 @@ class ShopRules:
     def filter_of(self, rule: OfItems) -> ItemFilter:
         """The items that the rule is about."""
         return self._filters[rule.name]
-
-    def mask_of(self, rule: OfItems, shelf: Shelf) -> Mask:
-        """The same, as items (items,) of a release; nobody may change it."""
-        known = self._masks.get(rule.name)
-        changes = shelf.columns.changes
-        if known is None or known[0] is not shelf or known[1] != changes:
-            known = (shelf, changes, self._filters[rule.name].mask(shelf.columns, shelf.number_of))
-            self._masks[rule.name] = known
-        return known[2]
 
 
 @dataclass

@@ -13,7 +13,7 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).parents[2]
-RELEASE_STEPS = "models.__main__"  # python -m models train|evaluate|gate|publish
+RELEASE_STEPS = ("models.__main__", "models.release.__main__")  # train, evaluate, gate, publish; list, rollback
 # Commands of their own: jishi evaluate, and what the marts show.
 OTHER_COMMANDS = ("models.protocols", "models.page", "models.lifetime", "models.attribution", "models.after_marts")
 LAB = "models.lab"
@@ -26,7 +26,7 @@ def is_in(module: str, *packages: str) -> bool:
 
 def reached(graph: grimp.ImportGraph) -> set[str]:
     """Modules that serving or a release step imports, directly or not, and the packages that they are in."""
-    starts = {RELEASE_STEPS, *(module for module in graph.modules if is_in(module, "serving"))}
+    starts = {*RELEASE_STEPS, *(module for module in graph.modules if is_in(module, "serving"))}
     reachable = starts.union(*(graph.find_upstream_modules(start) for start in starts))
     return reachable | {".".join(bits[:n]) for module in reachable for bits in [module.split(".")] for n in range(1, len(bits))}
 

@@ -16,6 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDERS = (
     *("jishi", "collector", "imports", "simulator", "flink_jobs", "spark_jobs", "models", "feature_repo", "serving"),
+    *("decision_log",),
     *("dashboard", "quality", "ops", "dags", "bench", "chaos", "tests"),
 )
 # What to write instead is the thing's own name: rows, payload, report, counts, the model, the error's message.
@@ -85,7 +86,11 @@ def test_the_rule_sees_every_kind_of_binding(source: str, names: list[str]) -> N
 def test_no_shop_of_the_demo_is_named_outside_the_demo() -> None:
     demo = re.compile("lanting|shanhai|xinghe", re.IGNORECASE)
     folders = ("jishi", "collector", "imports", "flink_jobs", "spark_jobs", "models", "feature_repo", "serving", "dashboard")
-    files = [file for folder in (*folders, "quality", "ops", "dags", "dbt") for file in sorted((ROOT / folder).rglob("*"))]
+    files = [
+        file
+        for folder in (*folders, "decision_log", "quality", "ops", "dags", "dbt")
+        for file in sorted((ROOT / folder).rglob("*"))
+    ]
     texts = {file: file.read_text("utf-8") for file in files if file.suffix in {".py", ".js", ".sql", ".yml", ".yaml", ".html"}}
     named = [str(file.relative_to(ROOT)) for file, text in texts.items() if demo.search(text)]
     assert [name for name in named if not name.startswith("ops/demo/")] == []

@@ -15,7 +15,8 @@ AS_IT_CAME = {"paid_in_currency_minor", "amount_in_currency_minor", "unit_price_
 HUNDRED = re.compile(r"_minor\b[^,]{0,16}?[/*]\s*100(?:\.0)?\b")
 CODE = ("*.py", "*.sql", "*.yml", "*.yaml", "*.ipynb")
 PARTS = (
-    "chaos collector dags dashboard dbt feature_repo flink_jobs imports jishi models notebooks ops quality serving spark_jobs"
+    "chaos collector dags dashboard dbt decision_log feature_repo flink_jobs imports jishi models notebooks ops quality "
+    "serving spark_jobs"
 )
 
 

@@ -26,6 +26,7 @@ from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
 from jishi.marts import open_marts
 from ops.demo.airflow_api import AirflowApi
+from ops.retention.places import files_of, place_of
 from quality.reconcile import tables_checksum
 from tests.e2e.conftest import RunningDemo, pids_naming
 from tests.storefront_visit import click_an_item
@@ -271,6 +272,14 @@ def test_what_serving_used_is_what_the_log_says(demo: RunningDemo) -> None:
     reads = re.search(r"│ last_items +│ +(\d+) │", result.stdout)
     assert reads is not None, result.stdout
     assert int(reads[1]) >= 5  # those of the loop, at least
+
+
+def test_every_file_of_the_platform_has_a_rule_that_bounds_it(demo: RunningDemo) -> None:
+    names = [str(file.relative_to(demo.paths.var)) for file in files_of(demo.paths.var)]
+    assert [name for name in names if place_of(name) is None] == []
+    retained = demo.jishi("retain")
+    assert retained.returncode == 0, retained.stderr
+    assert "airflow/airflow.db: runs of before" in retained.stdout
 
 
 def test_status_is_healthy_and_quarantine_names_shop_reason_and_field(demo: RunningDemo) -> None:

@@ -49,7 +49,7 @@ class Silver:
 def make_silver(seed: int = 11, visits: int = 110, persons: int = 14) -> Silver:
     """Two shops with equal ids over 45 days: visits, funnels, orders, refunds on later days, late events, a quiet week."""
     luck = random.Random(seed)
-    rows: dict[TableSchema, Rows] = {schema: [] for schema in (*tables.SILVER, tables.BRONZE_FX_RATES)}
+    rows: dict[TableSchema, Rows] = {schema: [] for schema in (*tables.SILVER, tables.SILVER_DECISIONS, tables.BRONZE_FX_RATES)}
     # Until the rate is there, the stamps of the orders stand; both say 7.
     rate = {"shop_id": "a", "home_currency": "CNY", "currency": "USD", "rate_date": (START + timedelta(days=25)).date()}
     rows[tables.BRONZE_FX_RATES].append(rate | {"rate": "7.00", "rate_units": 700, "rate_scale": 2, "loaded_at": START})
@@ -230,6 +230,8 @@ def _recommendations(rows: dict[TableSchema, Rows], luck: random.Random, shop_id
         items = luck.sample([f"i{n}" for n in range(6)], 3)
         known = {} if number % 5 == 0 else {"is_person_known": number % 2 == 0, "model_version": f"m{number % 3}"}
         shown = request | known | {"item_ids": items} | ({} if number % 7 == 0 else {"reasons": ["popular", "similar", "new"]})
+        if number % 4:  # another recommender made the others, or their decisions were lost
+            _decision(rows, shop_id, request["request_id"], at, items, number)
         acts = [("recommendation_shown", shown)]
         if luck.random() < 0.6:
             acts.append(("recommendation_clicked", request | {"item_id": luck.choice(items), "position": 0}))
@@ -248,6 +250,20 @@ def _recommendations(rows: dict[TableSchema, Rows], luck: random.Random, shop_id
         }
         none = ("views", "searches", "adds", "checkouts", "orders", "shares")
         rows[tables.SILVER_SESSIONS].append(visit | {"started_date": local_date(shop_id, at)} | dict.fromkeys(none, 0))
+
+
+def _decision(
+    rows: dict[TableSchema, Rows], shop_id: str, request_id: str, at: datetime, items: list[str], number: int
+) -> None:
+    """What serving logged of a list: every third one explores in its last place, some were made under rules."""
+    logged = {"shop_id": shop_id, "request_id": request_id, "logged_at": at, "answered_at": at, "propensity": 1.0}
+    logged |= {"served_by": "popular" if number % 5 else "personalised", "model": "ladder", "model_version": f"m{number % 3}"}
+    logged |= {"rules_version": number % 2 or None}
+    for place, item_id in enumerate(items, 1):
+        arm = "explored" if number % 3 == 0 and place == len(items) else "ranked"
+        rows[tables.SILVER_DECISIONS].append(logged | {"place": place, "item_id": item_id, "arm": arm})
+    # Of an item that was listed and not shown nothing follows.
+    rows[tables.SILVER_DECISIONS].append(logged | {"place": len(items) + 1, "item_id": "i-below", "arm": "ranked"})
 
 
 USD_RATE = 7

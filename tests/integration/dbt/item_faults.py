@@ -69,6 +69,20 @@ ITEM_FAULTS = (
         {"recommendations_equal_events"},
     ),
     ModelFault(
+        "an item has every decision of its list",
+        "int_recommended_items_traced",
+        "and shown.item_id = decisions.item_id",
+        "",
+        {"recommendation_totals_equal_showings"},
+    ),
+    ModelFault(
+        "what nobody decided is no recommendation",
+        "int_recommended_items_traced",
+        "left join decisions",
+        "inner join decisions",
+        {"recommendation_totals_equal_showings"},
+    ),
+    ModelFault(
         "an order follows a click and showing alone",
         "int_recommendations_followed",
         "and after_last_click.act_id is null",

@@ -113,6 +113,8 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
             "stg_lake__recommendations_clicked": "shop_id varchar, event_id varchar, person_id varchar, clicked_at timestamp, "
             "request_id varchar, placement varchar, item_id varchar",
             "int_bots_labelled": "shop_id varchar, person_id varchar",
+            "stg_lake__decisions": "shop_id varchar, request_id varchar, item_id varchar, served_by varchar, model varchar, "
+            "rules_version bigint, arm varchar",
             "stg_lake__events": "shop_id varchar, event_id varchar, type varchar, person_id varchar, item_id varchar, "
             "occurred_at timestamp",
             "fct_orders": "shop_id varchar, order_id varchar, person_id varchar, paid_at timestamp",
@@ -121,6 +123,7 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
         }.items():
             connection.execute(f"create table {table} ({columns})")
         connection.execute("insert into int_bots_labelled values ('a', 'bot')")
+        connection.execute("insert into stg_lake__decisions values ('a', 'r1', 'x', 'popular', 'ladder', 1, 'ranked')")
         yield connection
 
 
@@ -191,6 +194,11 @@ def test_days_and_lists_are_what_silver_says(built: Paths, silver: Any) -> None:
     lake = newest(built.var)
     orders = {(row["shop_id"], row["order_id"]): row for row in mart_rows(lake, "select * from fct_orders")}
     expected: dict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    deciding = ("served_by", "model", "rules_version", "arm")
+    decisions = {
+        (row["shop_id"], row["request_id"], row["item_id"]): tuple(row[name] for name in deciding)
+        for row in silver.of(tables.SILVER_DECISIONS)
+    }
     for shop_id in ("a", "b"):
         lists, clicks, kinds = [], [], {}
         for event in silver.of(tables.SILVER_EVENTS):
@@ -202,7 +210,8 @@ def test_days_and_lists_are_what_silver_says(built: Paths, silver: Any) -> None:
                 reasons = facts.get("reasons") or [None] * 3
                 for item, reason in zip(facts["item_ids"], reasons, strict=True):
                     day = event["occurred_date"]
-                    kinds[request, item] = day, facts["placement"], facts.get("model_version"), reason, known
+                    decided = decisions.get((shop_id, facts["request_id"], item), (None,) * 4)
+                    kinds[request, item] = day, facts["placement"], facts.get("model_version"), reason, known, *decided
             if event["shop_id"] == shop_id and event["type"] == "recommendation_clicked":
                 clicks.append(Click(event["occurred_at"], f"{facts['placement']}/{facts['request_id']}", facts["item_id"]))
         acts = [
@@ -219,7 +228,8 @@ def test_days_and_lists_are_what_silver_says(built: Paths, silver: Any) -> None:
                 click_net_revenue_minor=after_click, shown_net_revenue_minor=after_showing,
             )  # fmt: skip
     days = mart_rows(lake, "select * from fct_recommendation_days")
-    names = ("shop_id", "shop_date", "placement", "model_version", "reason", "person_kind")
+    names = ("shop_id", "shop_date", "placement", "model_version", "reason", "person_kind", *deciding)
+    assert {row["arm"] for row in days} == {"explored", "ranked", None}
     assert {tuple(row[name] for name in names) for row in days} == expected.keys()
     totals: Counter[str] = Counter()
     for row in days:

@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
+from decision_log.topic import Landed, LogRecord, TopicReader, TopicUnreachable
 from jishi import topics
 from jishi.java import java_home
 from jishi.paths import Paths
@@ -56,3 +57,36 @@ def test_the_log_stamps_when_it_knew(broker: EmbeddedBroker) -> None:
     kind, stamp = message.timestamp()
     assert kind == 2  # TIMESTAMP_LOG_APPEND_TIME
     assert stamp >= before_ms
+
+
+def test_decisions_are_read_by_offsets_each_once_and_a_topic_made_anew_from_its_start(broker: EmbeddedBroker) -> None:
+    producer = Producer({"bootstrap.servers": broker.bootstrap})
+    topic = TopicReader(broker.bootstrap)
+
+    def send(*requests: str) -> None:
+        for request in requests:
+            producer.produce(topics.DECISIONS.name, b"{}", key=f"s|{request}".encode())
+        assert producer.flush(30) == 0
+
+    def read(landed: dict[int, Landed]) -> list[LogRecord]:
+        return [record for records in topic.records_after(landed) for record in records]
+
+    assert read({}) == []  # nobody has asked for a recommendation yet
+    send(*map(str, range(20)))
+    first = read({})
+    assert sorted(record.key or b"" for record in first) == sorted(f"s|{number}".encode() for number in range(20))
+    landed = {record.partition: Landed(record.offset, record.logged_at_ms) for record in first}
+    assert len(landed) == topics.DECISIONS.partitions
+    assert read(landed) == []
+    send("a", "b", "c")
+    assert {record.key for record in read(landed)} == {b"s|a", b"s|b", b"s|c"}
+    of_another_topic = {partition: Landed(last.offset, last.logged_at_ms - 5) for partition, last in landed.items()}
+    assert len(read(of_another_topic)) == 23
+    assert len(read(dict.fromkeys(landed, Landed(1_000, 0)))) == 23
+    assert topic.lost == 0
+
+
+def test_a_broker_that_is_away_is_named() -> None:
+    address = f"127.0.0.1:{free_port()}"
+    with pytest.raises(TopicUnreachable, match=address):
+        list(TopicReader(address, wait_s=0.5).records_after({}))

@@ -18,9 +18,10 @@ from fastapi.testclient import TestClient
 from feature_repo.store import apply, open_store
 from jishi import topics
 from jishi.lake.reading import open_version
+from models.algorithms.sparse_sums import Sums
 from ops.kafka import running_broker
 from serving.api import make_app
-from serving.blend import Indices, Vector
+from serving.blend import Vector
 from serving.engine import Engine
 
 pytestmark = pytest.mark.integration
@@ -56,12 +57,15 @@ class TinyRelease:
     def popularity(self) -> Vector:
         return np.linspace(1, 0.1, len(self.item_ids), dtype=np.float32)
 
-    def taste(self, person_id: str) -> Vector | None:
+    def taste(self, person_id: str) -> None:
         return None
 
-    def neighbours(self, number: int) -> tuple[Indices, Vector]:
-        near = [number + 1] if 10 <= number < 19 else []
-        return np.array(near, dtype=np.int64), np.ones(len(near), dtype=np.float32)
+    def similar(self, causes: Sequence[tuple[int, float]], most: int) -> Sums:
+        near = {number + 1: (weight, number) for number, weight in reversed(causes) if 10 <= number < 19}
+        weights, because = zip(*near.values(), strict=True) if near else ((), ())
+        return Sums(
+            np.array(list(near), dtype=np.int64), np.array(weights, dtype=np.float32), np.array(because, dtype=np.int64)
+        )
 
 
 class EngineShop:

@@ -20,6 +20,7 @@ from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
 from jishi.settings import get_settings
 from jishi.tables import BRONZE_LIVE
+from models.algorithms.sparse_sums import NOTHING
 from ops.cli import app
 from serving.api import make_app
 from serving.engine import Engine
@@ -56,8 +57,8 @@ class ParityRelease:
     def taste(self, person_id: str) -> None:
         return None
 
-    def neighbours(self, number: int) -> tuple[Any, Any]:
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+    def similar(self, causes: Any, most: int) -> Any:
+        return NOTHING
 
 
 def viewed(person: str, item: str, before_noon_s: float, offset: int | None) -> dict[str, Any]:

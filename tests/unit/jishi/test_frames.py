@@ -31,6 +31,7 @@ OF_THINGS = {
         "shop_id",
         "item_id",
         "because_item_id",
+        "page_item_id",
         "partner_item_id",
         "request_id",
         "neighbour_id",

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from scipy import sparse
 
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shop, Shops
 from models.algorithms.exploration import Belief
+from models.algorithms.sparse_sums import SparseSums, Sums
+from models.candidates.taste import Taste
+from models.release.registry import publish
 from serving.api import make_app
 from serving.blend import Indices, Vector
 from serving.catalogue import Catalogue, Item, Version
 from serving.engine import Engine
+from serving.request import Request
 from serving.shelf import Shelf, join_catalogue
+from tests.releases import MARCH, item_ids, write_candidate
 
 
 def make_item(item_id: str, category: str = "c", stock: int = 5, status: str = "active", at_ms: int = 1) -> Item:
@@ -48,13 +55,11 @@ class TinyPlaced:
     personal_share: float = 1.0
     asked: list[list[int]] = field(default_factory=list)
 
-    def follow(self, given: Sequence[int]) -> tuple[Vector, Indices] | None:
+    def follow(self, given: Sequence[int]) -> Sums | None:
         self.asked.append(list(given))
         known = self.follows.get(given[-1], {}) if given else {}
-        weights, because = np.zeros(self.items, dtype=np.float32), np.full(self.items, -1, dtype=np.int64)
-        for item, weight in known.items():
-            weights[item], because[item] = weight, given[-1]
-        return (weights, because) if known else None
+        items, weights = np.array(list(known), dtype=np.int64), np.array(list(known.values()), dtype=np.float32)
+        return Sums(items, weights, np.full(len(known), given[-1])) if known else None
 
     def personal(self, person_id: str) -> TinyList | None:
         known = self.lists.get(person_id)
@@ -109,18 +114,21 @@ class TinyModel:
     def popularity(self) -> Vector:
         return np.linspace(1.0, 0.1, max(1, len(self.item_ids)), dtype=np.float32)[: len(self.item_ids)]
 
-    def taste(self, person_id: str) -> Vector | None:
+    def taste(self, person_id: str) -> Taste | None:
         known = self.tastes.get(person_id)
         if known is None:
             return None
-        scores = np.zeros(len(self.item_ids), dtype=np.float32)
+        scores = np.zeros((len(self.item_ids), 1), dtype=np.float32)
         for number, score in known.items():
             scores[number] = score
-        return scores
+        return Taste(scores, np.ones(1, dtype=np.float32))
 
-    def neighbours(self, number: int) -> tuple[Indices, Vector]:
-        known = self.near.get(number, {})
-        return np.array(list(known), dtype=np.int64), np.array(list(known.values()), dtype=np.float32)
+    def similar(self, causes: Sequence[tuple[int, float]], most: int) -> Sums:
+        size = len(self.item_ids)
+        entries = [(row, item, similarity) for row, each in self.near.items() for item, similarity in each.items()]
+        rows, items, similarities = zip(*entries, strict=True) if entries else ((), (), ())
+        matrix = sparse.csr_matrix((np.array(similarities, dtype=np.float32), (rows, items)), shape=(size, size))
+        return SparseSums(matrix, skips_itself=True).ask(causes, most)
 
 
 @dataclass
@@ -202,3 +210,59 @@ def api(tmp_path: Path, shop: Any) -> Iterator[Api]:
     shop.model.tastes["u:u-skirts"] = shop.model.tastes["u-skirts"]
     engine.states.of("a").use_release(shop.model, published_at=0.0)
     return Api(TestClient(make_app(engine)), engine, keys)
+
+
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
+
+
+@dataclass
+class Registry:
+    """Two shops, each with a release in use, and serving's engine without its threads."""
+
+    engine: Engine
+    paths: Paths
+
+    def publish(self, shop_id: str, candidate: str, days: int, seed: int = 1) -> Path:
+        """Make and publish a candidate that knows acts of so many days after March began."""
+        write_candidate(self.paths.models, shop_id, candidate, MARCH + timedelta(days=days), seed)
+        version = publish(self.paths, shop_id, NOW + timedelta(minutes=days))
+        assert version is not None
+        return self.paths.models / shop_id / "releases" / version
+
+    def look(self) -> None:
+        """One round of the watcher, a minute after the last."""
+        at = self.engine.watcher.now() + 60
+        self.engine.watcher.now = lambda: at
+        self.engine.watcher.look()
+
+    def in_use(self, shop_id: str) -> str | None:
+        return self.engine.states.find(shop_id).release.version
+
+    def problem(self, shop_id: str) -> str | None:
+        return self.engine.states.find(shop_id).release.problem
+
+    def listed_by(self, shop_id: str) -> list[tuple[str, float]]:
+        """The answer to a known person at home, with the release behind it."""
+        answer = self.engine.answer(Request(shop_id, "home", 5, persons=("u:u1",)), "r1")
+        assert answer.model_version == self.in_use(shop_id)
+        return [(one.item.item_id, one.score) for one in answer.items]
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    settings = Settings(var=tmp_path, _env_file=None)  # type: ignore[call-arg]
+    paths, shops = Paths.of(settings), Shops()
+    for shop_id in ("a", "b"):
+        shops.add(Shop(shop_id=shop_id, name=shop_id))
+    shops.save(paths.shops_file)
+    engine = Engine.of(settings, paths)
+    engine.keys.reload()
+    engine.stream.has_caught_up = True
+    engine.watcher.clock = lambda: NOW
+    made = Registry(engine, paths)
+    for shop_id in ("a", "b"):
+        engine.states.of(shop_id).use_snapshot({each: make_item(each) for each in item_ids(shop_id)})
+        made.publish(shop_id, "first", 0)
+    made.look()
+    assert [made.in_use(shop_id) for shop_id in ("a", "b")] == ["first", "first"]
+    return made

@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+import duckdb
 import numpy as np
 import pytest
 
+from decision_log import queries
 from models.algorithms.exploration import Belief
 from serving.decisions import Inputs, LoggedDecision, is_sampled
 from serving.exploring import SLOT, Exploration, explore
@@ -101,3 +103,44 @@ def test_the_arm_has_its_propensity_and_what_could_have_been_shown(shop: Any, ti
         assert entry["propensity"] == pytest.approx(expected)
         arms.add(entry["arm"])
     assert arms == {"explored", "ranked"}
+
+
+def test_the_lake_takes_what_serving_logs(shop: Any, tiny: Any) -> None:
+    """Lines of both arms, of an empty list and of one with rules' names are good records, and the arm is that of one place."""
+    shop.model.newcomers = tiny.newcomers(np.arange(24, 30), Belief(np.full(6, 2.0), np.full(6, 50.0)))
+    exploration, rng = Exploration(), np.random.default_rng(3)
+    exploration.use(shop.model)
+    request = Request("a", "home", 10)
+    ranked = recommend(request, shop.shelf, shop.catalogue, lambda *_: ())
+    logged = [LoggedDecision.of(request, "empty", replace(ranked, items=[]), None, shop.shelf, shop.catalogue, AT_MS)]
+    for number in range(60):
+        answer, decision = explore(ranked, request, shop.shelf, shop.catalogue, exploration, rng)
+        inputs = Inputs(0, True, str) if number % 2 else None
+        logged.append(LoggedDecision.of(request, f"r{number}", answer, decision, shop.shelf, shop.catalogue, AT_MS, inputs))
+    with duckdb.connect() as connection:
+        connection.execute("create table shops as select 'a' as shop_id")
+        connection.execute(
+            "create table landed (shop_id varchar, request_id varchar, logged_at timestamp, landed_at timestamp, "
+            "log_partition integer, log_offset bigint, line varchar)"
+        )
+        for offset, entry in enumerate(logged):
+            _, request_id = entry.key.decode().split("|")
+            connection.execute(
+                "insert into landed values ('a', $1, make_timestamp($2 * 1000), now(), 0, $3, $4)",
+                [request_id, AT_MS + 5, offset, entry.line().decode()],
+            )
+        connection.execute("create table days as select $1 as day", [logged[0].read_on])
+        for statement in (queries.READ, queries.JUDGED, queries.REPEATED):
+            connection.execute(statement)
+        assert connection.execute("select problem, request_id from judged where problem is not null").fetchall() == []
+        connection.execute("create table shown_to (shop_id varchar, request_id varchar, person_id varchar)")
+        connection.execute(
+            "create table outcomes (shop_id varchar, request_id varchar, item_id varchar, shown_at timestamp, "
+            "clicked_at timestamp)"
+        )
+        places = connection.execute(queries.PLACES, {"day": logged[0].read_on}).fetch_df()
+    assert len(places) == 1 + 60 * 10
+    explored = {line(entry)["request_id"]: line(entry)["propensity"] for entry in logged if line(entry)["arm"] == "explored"}
+    of_arm = places[places["arm"] == "explored"]
+    assert dict(zip(of_arm["request_id"], of_arm["propensity"], strict=True)) == pytest.approx(explored)
+    assert set(of_arm["place"]) == {SLOT + 1}

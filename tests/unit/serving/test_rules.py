@@ -103,6 +103,10 @@ def test_a_price_band_follows_the_page(shop: Any, tiny: Any) -> None:
     assert len(ids(ask(shop, [band], limit=30))) == 30, "no page, no band"
     last = ask(shop, [{"kind": "price_band", "max_minor": 200}], limit=30)
     assert ids(last)[:3] == numbered(0, 1, 3)
+    gift = replace(tiny.item("i4", at_ms=3), home_price_minor=0)
+    shop.catalogue.put(gift)
+    shop.shelf.refresh(gift)
+    assert len(ids(ask(shop, [band], placement="item", item_id="i4", limit=30))) == 29, "no multiple of nothing is a price"
 
 
 def test_what_was_shown_and_ignored_comes_last_until_it_is_clicked(shop: Any) -> None:
@@ -119,6 +123,23 @@ def test_what_was_shown_and_ignored_comes_last_until_it_is_clicked(shop: Any) ->
     assert ids(ask(shop, [cap], impressions, persons=("u:stranger",), limit=2)) == numbered(0, 1)
     impressions.put(Seen("a", me, ("i0",), True, NOW_MS, "c"))
     assert ids(ask(shop, [cap], impressions, persons=me, limit=30)) == numbered(0, *range(2, 30), 1)
+
+
+def test_both_ids_of_a_person_have_one_count() -> None:
+    """What a device saw before login counts for its user, and a click that names one id ends the count of both."""
+    impressions = Impressions()
+    impressions.put(Seen("a", ("a:phone",), ("i", "j"), False, 1, "e1"))
+    impressions.put(Seen("a", ("u:me", "a:phone"), ("i",), False, 2, "e2"))
+    for named in (("u:me",), ("a:phone",), ("u:me", "a:phone")):
+        assert impressions.ignored(named, 0) == Counter({"i": 2, "j": 1}), named
+    impressions.put(Seen("a", ("a:phone",), ("i",), True, 3, "c"))
+    assert impressions.ignored(("u:me",), 0) == impressions.ignored(("a:phone",), 0) == Counter({"j": 1})
+    # Somebody else logs in on the same device: nothing of the first user's counts for them.
+    assert impressions.ignored(("u:other", "a:phone"), 0) == Counter()
+    impressions.put(Seen("a", ("a:phone",), ("k",), False, 4, "e3"))
+    assert impressions.ignored(("u:other",), 0) == Counter({"k": 1})
+    assert impressions.ignored(("u:me",), 0) == Counter({"j": 1})
+    assert impressions._count == 2
 
 
 def test_impressions_are_bounded_and_who_saw_nothing_for_longest_goes_first() -> None:

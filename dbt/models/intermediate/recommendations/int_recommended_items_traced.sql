@@ -1,3 +1,4 @@
+-- A list that another recommender made, or whose decision was lost, has none.
 with shown as (
 
     select * from {{ ref('int_recommended_items_shown') }}
@@ -13,6 +14,12 @@ clicked as (
 followed as (
 
     select * from {{ ref('int_recommendations_followed') }}
+
+),
+
+decisions as (
+
+    select * from {{ ref('stg_lake__decisions') }}
 
 ),
 
@@ -62,6 +69,10 @@ select
     shown.model_version,
     shown.reason,
     shown.person_kind,
+    decisions.served_by,
+    decisions.model,
+    decisions.rules_version,
+    decisions.arm,
     first_clicks.clicked_at is not null as is_clicked,
     coalesce(summed.adds, 0) > 0 as is_added,
     coalesce(summed.click_orders, 0) as click_orders,
@@ -73,6 +84,10 @@ select
     coalesce(summed.shown_revenue_minor, 0) as shown_revenue_minor,
     coalesce(summed.shown_net_revenue_minor, 0) as shown_net_revenue_minor
 from shown
+left join decisions
+    on shown.shop_id = decisions.shop_id
+    and shown.request_id = decisions.request_id
+    and shown.item_id = decisions.item_id
 left join first_clicks
     on shown.shop_id = first_clicks.shop_id
     and shown.request_id = first_clicks.request_id

@@ -19,9 +19,13 @@ summed as (
         model_version,
         reason,
         person_kind,
+        served_by,
+        model,
+        rules_version,
+        arm,
         {{ recommendation_measures() }}
     from items
-    group by shop_id, shown_date, placement, model_version, reason, person_kind
+    group by shop_id, shown_date, placement, model_version, reason, person_kind, served_by, model, rules_version, arm
 
 )
 
@@ -32,6 +36,10 @@ select
     summed.model_version,
     summed.reason,
     summed.person_kind,
+    summed.served_by,
+    summed.model,
+    summed.rules_version,
+    summed.arm,
     days.as_of_at >= days.ends_at + interval '1' hour * ({{ var('recommendation_hours') }}) as is_settled,
     summed.impressions,
     summed.clicks,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from models.algorithms.exploration import Belief, Budget, Decision, Explorer, prior_rates
-from models.lab.off_policy import diagnose, ips
+from models.evaluation.off_policy import diagnose, ips
 
 RATES = np.array([0.02, 0.05, 0.08, 0.20])
 RANKED = 0.06  # click rate of what the slot holds otherwise

@@ -14,6 +14,7 @@ from models.algorithms.als import ALS
 from models.algorithms.item_knn import ItemKNN
 from models.algorithms.popularity import Popularity
 from models.algorithms.recommender import NotFitted, Recommender, top_k
+from models.algorithms.sparse_sums import SparseSums
 from models.release.artefact import load_state, read_manifest, save
 
 PERSONS, ITEMS = 20, 10
@@ -199,8 +200,8 @@ def test_item_knn_is_the_cosine_with_shrinkage_and_weighs_itself() -> None:
     expected[np.diag_indices(3)] *= 4.0
     model = ItemKNN(neighbours=3, shrinkage=5.0, self_weight=4.0).fit(sparse.csr_matrix(x), np.ones(3, dtype=np.float32))
     assert np.allclose(model.score(sparse.csr_matrix(x)), x @ expected, atol=1e-5)
-    items, similarities = model.near(0)
-    assert dict(zip(items.tolist(), similarities.tolist(), strict=True)) == {
+    near = SparseSums(model.similarities(), skips_itself=True).ask([(0, 1.0)], 3)
+    assert dict(zip(near.items.tolist(), near.weights.tolist(), strict=True)) == {
         1: pytest.approx(expected[0, 1], abs=1e-5),
         2: pytest.approx(expected[0, 2], abs=1e-5),
     }

@@ -108,7 +108,7 @@ def test_serving_says_what_was_judged(training_context: TrainingContext, ranker:
     assert sorted(states) == sorted(files_of([recipe]))
     loaded = load([recipe], states.__getitem__, training_context.item_knn, PERSONS)
     numbers = {person_id: number for number, person_id in enumerate(training_context.acts.person_ids.tolist())}
-    live = PlacementModel(recipe, loaded, numbers, ITEMS)
+    live = PlacementModel(recipe, loaded, numbers)
     given = [[3], [1, 5], [2, 6, 2, 10], [7, 8, 9]]
     asked = Cases(
         np.array([0, 1, 2, 3]),
@@ -121,16 +121,14 @@ def test_serving_says_what_was_judged(training_context: TrainingContext, ranker:
     for row, items in enumerate(given):
         total = np.zeros(ITEMS)
         result, mine = live.follow(items), live.personal(f"p{row:02}")
-        for weights, share in (
-            (None if result is None else result[0], 1.0),
-            (None if mine is None else np.bincount(mine.items, weights=mine.weights, minlength=ITEMS), live.personal_share),
-        ):
-            if weights is not None:
+        for part, share in ((result, 1.0), (mine, live.personal_share)):
+            if part is not None:
+                weights = np.bincount(part.items, weights=part.weights, minlength=ITEMS)
                 masked = np.where(np.arange(ITEMS) == items[-1], 0, weights)
                 total += share * masked / max(masked.max(), 1e-12)
         assert total == pytest.approx(judged[row], abs=1e-5)
         if result is not None:
-            assert set(result[1].tolist()) <= {-1, *items}
+            assert set(result.because.tolist()) <= {-1, *items}
     assert live.personal("a stranger") is None
     assert live.follow([]) is None
 

@@ -35,7 +35,7 @@ def by_hand(person: tuple[list[int], set[int], set[int], int], k: int) -> dict[s
     return {
         f"recall@{k}": len(places) / total,
         f"ndcg@{k}": sum(1 / math.log2(place + 1) for place in places) / ideal,
-        f"hr@{k}": float(bool(places)),
+        f"hit_rate@{k}": float(bool(places)),
         f"mrr@{k}": 1 / places[0] if places else 0.0,
     }
 

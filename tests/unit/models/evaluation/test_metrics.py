@@ -36,7 +36,7 @@ def test_metrics_worked_by_hand(hits: list[int], relevant: int, r: float, n: flo
 
 def test_each_person_gets_a_number_of_its_own() -> None:
     hits, relevant = np.array([row[0] for row in WORKED], dtype=np.bool_), np.array([row[1] for row in WORKED])
-    for place, name in enumerate(("recall", "ndcg", "hr", "mrr", "map"), start=2):
+    for place, name in enumerate(("recall", "ndcg", "hit_rate", "mrr", "map"), start=2):
         assert METRICS[name](hits, relevant).tolist() == pytest.approx([row[place] for row in WORKED])
 
 

@@ -67,7 +67,7 @@ def test_values_are_means_over_the_cases_of_a_person() -> None:
     expected = (discounts[0] + discounts[2]) / sum(discounts)
     assert result["ndcg@10"] == pytest.approx([0.5, expected])
     assert result["recall@10"] == pytest.approx([0.5, 2 / 3])
-    assert result["hr@20"] == pytest.approx([0.5, 1.0])
+    assert result["hit_rate@20"] == pytest.approx([0.5, 1.0])
     assert result["mrr@10"] == pytest.approx([0.5, 1.0])
 
 

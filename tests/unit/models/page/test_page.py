@@ -54,7 +54,7 @@ def write_release(models: Path, shop_id: str) -> None:
     )
     metric = {"mean": 0.3, "low": 0.2, "high": 0.4}
     gain = {"over_popularity": {"mean": 0.1, "low": 0.05, "high": 0.15}}
-    names = ("ndcg@10", "recall@20", "hr@10")
+    names = ("ndcg@10", "recall@20", "hit_rate@10")
     judged = {
         "als": {"metrics": {name: metric | gain for name in names}, "coverage@20": 0.25},
         "popularity": {"metrics": {name: metric for name in names}, "coverage@20": 0.01},
@@ -178,6 +178,26 @@ def test_the_page_is_whole_and_loads_nothing(tmp_path: Path) -> None:
         drawn(svg)
     body = page[page.index("<body>") : page.index("</html>")]
     assert ElementTree.fromstring(body).tag == "body"
+
+
+def test_what_was_written_before_the_hit_rate_had_one_name_still_shows(tmp_path: Path) -> None:
+    file = write_report(tmp_path, "als", [0.3, 0.4])
+    report = json.loads(file.read_text())
+    for part in ("metrics", "intervals"):
+        report[part]["hr@10"] = report[part]["ndcg@10"]
+    file.write_text(json.dumps(report))
+    table = pq.read_table(file.with_suffix(".parquet"))
+    pq.write_table(table.append_column("hr@10", table.column("ndcg@10")), file.with_suffix(".parquet"))
+    run = read_run(file)
+    assert run.estimate("hit_rate@10") == run.estimate("ndcg@10")
+    assert run.values is not None
+    assert run.values["hit_rate@10"].tolist() == pytest.approx([0.3, 0.4])
+    write_release(tmp_path / "models", "lan")
+    judged = next(tmp_path.glob("models/lan/candidates/*/evaluation.json"))
+    judged.write_text(judged.read_text().replace("hit_rate@", "hr@"))
+    assert read_cards(tmp_path / "models", tmp_path / "history")[0].metrics["all_items"]["hit_rate@10"] == Estimate(
+        0.3, 0.2, 0.4
+    )
 
 
 def test_cards_say_what_a_release_is(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_held_out_items_leave_no_trace_and_are_judged_by_hand() -> None:
     }
     for ranking, items in first.items():
         hits = [item in row.indices for item, row in zip(items, task.relevant[ranking], strict=True)]
-        np.testing.assert_array_equal(values[ranking]["hr@1"], hits)
+        np.testing.assert_array_equal(values[ranking]["hit_rate@1"], hits)
     report = compare_with_baseline({"a": values, "b": values}, "a")
     assert report["b"]["cold"]["ndcg@1"]["over_a"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
 

@@ -49,8 +49,8 @@ def test_markov_by_hand(judge: Callable[..., dict[str, Any]]) -> None:
     train = {"items": [["a", "b"], ["a", "b"], ["a", "c"], ["d"]]}
     test = {"prefix": [["a"], ["a"], ["zzz"], []], "next": ["b", "c", "unseen", "a"]}
     result = judge(train, test, "--model", "markov", "--k", "1", "2")
-    assert result["metrics"]["hr@1"] == pytest.approx(2 / 4)  # b first after a; a is popular
-    assert result["metrics"]["hr@2"] == pytest.approx(3 / 4)
+    assert result["metrics"]["hit_rate@1"] == pytest.approx(2 / 4)  # b first after a; a is popular
+    assert result["metrics"]["hit_rate@2"] == pytest.approx(3 / 4)
     assert result["metrics"]["mrr@2"] == pytest.approx((1 + 1 / 2 + 0 + 1) / 4)
     assert result["data"]["test_rows_with_unknown_next"] == 1
     assert result["data"]["test_prefixes_without_known_items"] == 2
@@ -61,7 +61,7 @@ def test_auto_finds_the_circle(judge: Callable[..., dict[str, Any]], name: Calla
     rows = circles(name, 60, 1)
     test = {"prefix": [row[:-1] for row in rows], "next": [row[-1] for row in rows]}
     result = judge({"items": circles(name, 700, 0)}, test)
-    assert result["metrics"]["hr@20"] == 1
+    assert result["metrics"]["hit_rate@20"] == 1
     assert result["metrics"]["mrr@20"] > 0.9
     assert result["chosen"]["model"]
 
@@ -77,7 +77,7 @@ def test_a_time_column_orders_the_sessions(judge: Callable[..., dict[str, Any]])
 
 def test_one_session_of_one_item(judge: Callable[..., dict[str, Any]]) -> None:
     result = judge({"items": [["a"]]}, {"prefix": [["a"]], "next": ["a"]}, "--model", "auto")
-    assert result["metrics"]["hr@20"] == 1
+    assert result["metrics"]["hit_rate@20"] == 1
 
 
 GOOD_TRAIN, GOOD_TEST = {"items": [[1, 2], [2, 3]]}, {"prefix": [[1]], "next": [2]}

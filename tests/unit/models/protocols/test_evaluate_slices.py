@@ -68,7 +68,7 @@ def test_slices_by_item_judge_only_the_items_of_a_group(folder: Path, monkeypatc
         "users": 1,
         "recall@2": 1,
         "ndcg@2": pytest.approx(1 / log2(3), abs=1e-6),
-        "hr@2": 1,
+        "hit_rate@2": 1,
         "mrr@2": 0.5,
         "map@2": 0.5,
     }

@@ -101,7 +101,10 @@ DAMAGES = {
     "ids that are numbers": (resealed("items.json", b"[1, 2]"), "no list of ids"),
     "NaN": (resaved(factors=np.full((3, 2), np.nan), items=np.array([3])), "factors holds numbers that are not finite"),
     "another shape": (resaved(factors=np.ones((2, 3)), items=np.array([3])), r"factors has shape \[2, 3\]"),
-    "an object that runs code when it is read": (resaved(factors=np.array([{"a": 1}], dtype=object)), "no archive of plain"),
+    "an object that runs code when it is read": (
+        resaved(factors=np.array([{"a": 1}], dtype=object), items=np.array([3])),
+        "no archive of plain",
+    ),
 }
 
 

@@ -6,7 +6,7 @@ import json
 import random
 import shutil
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from models.release.candidate_evaluation import evaluate_candidate
 from models.release.gate import gate
 from models.release.registry import current_version, publish
 from models.release.serving_index import Release
+from models.release.switches import ROLLED_BACK, Switch, write_switch
 from models.steps import run_step
 from models.training.newcomers import Facts
 from models.training.train import _candidate_id, train
@@ -108,9 +109,9 @@ def test_from_interactions_to_a_release(paths: Paths) -> None:
     release = Release.load(paths.models, "a", candidate)
     taste = release.taste("p05")
     assert taste is not None
-    assert {int(item) % GROUPS for item in np.argsort(-taste)[:5]} == {1}
-    near, _ = release.neighbours(release.item_ids.index("i02"))
-    assert {int(item) % GROUPS for item in near.tolist()} == {2}
+    assert {int(item) % GROUPS for item in taste.best(5)} == {1}
+    near = release.similar([(release.item_ids.index("i02"), 1.0)], 1000)
+    assert {int(item) % GROUPS for item in near.items.tolist()} == {2}
     assert release.taste("a stranger") is None
     # Every step again gives the same.
     files = content_of(paths.models / "a" / "releases" / candidate)
@@ -273,7 +274,7 @@ def _no_section(folder: Path, manifest: dict[str, Any]) -> None:
         (_drop_file, "cannot be read"),
         (_damage_file, "checksum differs"),
         (_newer_format, "release_format is 3, this version reads 1 and 2"),
-        (_forget_a_placement, "not whole: 'cart'"),
+        (_forget_a_placement, "not whole: .cart."),
         (_unknown_context, "not whole: 'crystal_ball'"),
         (_unknown_part, "not whole: .*seed"),
         (_no_section, "lists_als.npz"),
@@ -340,6 +341,17 @@ def test_a_release_of_other_content_has_another_name(paths: Paths) -> None:
     assert current_version(paths.models, "a") == version
     assert Release.load(paths.models, "a", version).placement("home") is None
     assert publish(paths, "a") == version
+
+
+def test_the_gate_refuses_a_candidate_that_somebody_withdrew(released: Released) -> None:
+    paths, candidate, _ = released
+    at = datetime(2026, 10, 1, tzinfo=UTC)
+    switch = Switch(at, "on call", ROLLED_BACK, "older", "older", candidate, withdrawn=candidate, note="no shoes")
+    write_switch(paths.models, "a", switch)
+    decision = gate(paths, newest(paths.var), "a")
+    assert not decision["is_released"]
+    assert decision["sentence"].endswith(f"candidate {candidate} was withdrawn on 2026-10-01 00:00 UTC by on call: no shoes")
+    assert publish(paths, "a") is None
 
 
 def test_what_could_change_a_model_makes_another_candidate(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.lab.off_policy import diagnose, doubly_robust, ips, snips
+from models.evaluation.off_policy import diagnose, doubly_robust, ips, snips
 
 REWARD_OF = np.array([0.1, 0.3, 0.6])
 LOGGING = np.array([0.6, 0.3, 0.1])

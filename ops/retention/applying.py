@@ -1,0 +1,106 @@
+"""Take away what has had its time: files by their rules, rows by the commands of the parts that they belong to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from jishi.paths import Paths
+from jishi.settings import PROJECT_ROOT, Settings
+from ops.retention.places import PLACES, Place, files_of, place_of
+from ops.retention.rules import FoldersOlderThan, OlderThan, Rotated, RowsOlderThan
+
+
+class RetentionFailed(RuntimeError):
+    """A part could not forget its rows; the message names it and what it said."""
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What goes, or would go, of one place."""
+
+    place: Place
+    entries: tuple[Path, ...]
+    bytes: int
+
+
+def retain_files(var: Path, now_s: float, *, dry_run: bool = False) -> list[Removal]:
+    """Apply every rule over files as of ``now_s`` (epoch seconds); what is of no place is left alone."""
+    by_place: dict[str, list[Path]] = defaultdict(list)
+    for file in files_of(var):
+        if not file.is_symlink() and (place := place_of(str(file.relative_to(var)))) is not None:
+            by_place[place.pattern].append(file)
+    removals = []
+    for place in PLACES:
+        rule, files = place.rule, by_place.get(place.pattern, [])
+        if isinstance(rule, FoldersOlderThan):
+            doomed = rule.doomed(sorted({_whole_folder(var, place, file) for file in files}), now_s)
+        elif isinstance(rule, OlderThan | Rotated):
+            doomed = rule.doomed(files, now_s)
+        else:
+            continue
+        if doomed:
+            removals.append(Removal(place, tuple(doomed), sum(map(_bytes_of, doomed))))
+            for entry in () if dry_run else doomed:
+                _take_away(entry, aside=isinstance(rule, Rotated))
+    if not dry_run:
+        _drop_empty_folders(var, removals)
+    return removals
+
+
+def retain_rows(settings: Settings, say: Callable[[str], None], *, dry_run: bool = False) -> None:
+    """Let each part forget its old rows, where its database is there. Raises RetentionFailed when the last has had its turn."""
+    paths, failures = Paths.of(settings), []
+    for place in PLACES:
+        rule = place.rule
+        if not isinstance(rule, RowsOlderThan) or not (paths.var / place.pattern.rstrip("*")).exists():
+            continue
+        group, module, command = rule.command
+        arguments = [str(paths.python(group)), "-P", "-m", module, command, "--days", str(rule.days)]
+        environment = os.environ | {"JISHI_VAR": str(paths.var), "JISHI_ENVS": str(paths.envs), "PYTHONPATH": str(PROJECT_ROOT)}
+        done = subprocess.run(
+            [*arguments, *(["--dry-run"] if dry_run else [])],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=PROJECT_ROOT,
+            env=environment,
+        )
+        if done.returncode == 0:
+            say(f"{place.pattern.rstrip('*')}: {done.stdout.strip().splitlines()[-1]}")
+        else:
+            failures.append(f"{module} {command}: {(done.stdout + done.stderr).strip()[-600:]}")
+    if failures:
+        raise RetentionFailed("\n".join(failures))
+
+
+def _whole_folder(var: Path, place: Place, file: Path) -> Path:
+    """The folder of the place that a file lies in."""
+    return var.joinpath(*file.relative_to(var).parts[: place.pattern.rstrip("/").count("/") + 1])
+
+
+def _take_away(entry: Path, *, aside: bool) -> None:
+    if aside:
+        entry.replace(entry.with_name(entry.name + ".1"))
+    elif entry.is_dir():
+        shutil.rmtree(entry)
+    else:
+        entry.unlink(missing_ok=True)
+
+
+def _bytes_of(entry: Path) -> int:
+    files = [inner for inner in entry.rglob("*") if not inner.is_dir()] if entry.is_dir() else [entry]
+    return sum(file.lstat().st_size for file in files)
+
+
+def _drop_empty_folders(var: Path, removals: list[Removal]) -> None:
+    """Folders that a removal has emptied, such as that of a day."""
+    for folder in sorted({entry.parent for removal in removals for entry in removal.entries}, reverse=True):
+        while folder.is_dir() and folder.parent != var and folder != var and not any(folder.iterdir()):
+            folder.rmdir()
+            folder = folder.parent

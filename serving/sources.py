@@ -1,0 +1,188 @@
+"""Which sources answer a request, and what each brings: the placement's model, or the ladder where it has nothing to say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+
+from serving.best_sellers import OUT, Standing, walk
+from serving.blend import BLEND, NONE, PLACED, Blend, Indices, Vector, recency_weights, scale, visit_length
+from serving.candidates import Candidates, Quotas, Source
+from serving.eligible import Eligibility, order_of
+from serving.item_filter import ItemFilter
+from serving.placed import given_items, model_sources
+from serving.request import Request
+from serving.shelf import Preference, Shelf
+
+ServedBy = Literal["personalised", "item_based", "popular"]
+LADDER, SOLD = "ladder", "popularity"  # names of no model
+_OF_THE_VISIT = ("item", "cart")  # placements whose question is about the visit, as the gate asks it
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request in item numbers; ``recent`` newest first, each acted upon ``ages_s`` ago."""
+
+    request: Request
+    recent: list[int]
+    ages_s: list[float]
+    context: int | None
+    order: list[int]
+    cart: list[int]
+
+    @property
+    def visit(self) -> list[int]:
+        """The items of the visit that is going on."""
+        return self.recent[: visit_length(self.ages_s)]
+
+    @property
+    def counted(self) -> list[int]:
+        """The last items that the placement's list may follow: on a page and in the cart those of the visit."""
+        return self.visit if self.request.placement in _OF_THE_VISIT else self.recent
+
+    @property
+    def causes(self) -> list[int]:
+        """What the question is about: the page's item, after payment the items just paid."""
+        if self.request.placement == "after_payment" and self.order:
+            return self.order
+        return [] if self.context is None else [self.context]
+
+    def weighted(self, blend: Blend) -> list[tuple[int, float]]:
+        """The counted items with the weight of their recency."""
+        counted = self.counted
+        return list(zip(counted, recency_weights(self.ages_s[: len(counted)], blend.decay, blend.half_life_s), strict=True))
+
+
+@dataclass(frozen=True)
+class Recall:
+    """Where an answer comes from: its sources, the rung, the name of the model behind it, and what the list may hold."""
+
+    sources: list[Source]
+    served_by: ServedBy
+    model: str
+    eligible: Eligibility
+
+    @property
+    def blend(self) -> Blend:
+        """Weights and rules of recency."""
+        return BLEND if self.model == LADDER else PLACED
+
+
+def recall(asked: Asked, shelf: Shelf, eligible: Eligibility, quotas: Quotas) -> Recall:
+    """Every source but what sells, which ``with_what_sells`` adds."""
+    request, placed = asked.request, shelf.model.placement(asked.request.question)
+    if request.question in shelf.model.sold_placements:
+        return Recall([], "popular", SOLD, eligible.behind(asked.visit[: PLACED.seen_items]))
+    if placed is None:
+        return _ladder(asked, shelf, eligible, quotas)
+    given = given_items(request.placement, asked.visit, asked.cart, asked.context, asked.order)
+    sources, basis = model_sources(placed, given, request.persons, eligible, PLACED, quotas)
+    if basis is None or (request.placement == "item" and basis == "person"):  # a list that ignores the page would be no answer
+        return _ladder(asked, shelf, eligible, quotas)
+    eligible = eligible.behind(asked.visit[: PLACED.seen_items])
+    if request.question == "home" and asked.counted:
+        sources += _of_recent(asked, shelf, eligible, PLACED, quotas)
+    is_personal = basis != "items" or bool(asked.counted)
+    return Recall(sources, "personalised" if is_personal else "item_based", placed.name, eligible)
+
+
+def with_what_sells(here: Recall, shelf: Shelf, quotas: Quotas, length: int) -> Candidates:
+    """The candidates: those of the sources, and what sells best of what may be shown, enough of it to fill ``length``."""
+    eligible = here.eligible
+    weight = 1.0 if here.model == SOLD else here.blend.popularity
+    most = max(quotas.popular, 2 * length)
+    best, is_complete = walk(eligible.order(), eligible.judge, most)
+    sells = Source("popularity", weight, best, everywhere=lambda numbers: (shelf.popularity[numbers], None))
+    return Candidates.of([*here.sources, sells], _wanted(shelf, eligible, quotas), is_complete=is_complete)
+
+
+def _wanted(shelf: Shelf, eligible: Eligibility, quotas: Quotas) -> Indices:
+    """Items that rules bring: pinned, new, and the best sellers of what they boost."""
+    rules = eligible.rules
+    if rules is None:
+        return np.empty(0, dtype=np.int64)
+    pinned = (shelf.number_of.get(pin.item_id, NONE) for pin in rules.pins)
+    wanted = [np.array([number for number in pinned if number != NONE], dtype=np.int64)]
+    if rules.wants_new and shelf.model.newcomers is not None:
+        wanted.append(shelf.model.newcomers.items)
+    for only in rules.boosted:
+        items, _ = walk(order_of(only, shelf), partial(_judge_within, eligible, only), quotas.boosted, quotas.reach)
+        wanted.append(items[_judge_within(eligible, only, items) != OUT])
+    return np.concatenate(wanted)
+
+
+def _judge_within(eligible: Eligibility, only: ItemFilter, numbers: Indices) -> Standing:
+    return eligible.judge(numbers) * only.mask(eligible.shelf.columns, eligible.shelf.number_of, numbers)
+
+
+def _of_recent(asked: Asked, shelf: Shelf, eligible: Eligibility, blend: Blend, quotas: Quotas) -> list[Source]:
+    recent = asked.weighted(blend)
+    # Strengths are relative to the strongest, so what has faded as a whole says so by the weight of the source.
+    faded = recent[0][1] * (blend.visit_on_page if asked.causes else 1.0)
+    similar = _similar("recent", blend.recent * faded, recent, shelf, quotas)
+    return [similar, _same_category(blend.category * faded, recent, shelf, eligible, quotas)]
+
+
+def _similar(name: str, weight: float, causes: list[tuple[int, float]], shelf: Shelf, quotas: Quotas) -> Source:
+    sums = shelf.model.similar(causes, quotas.similar)
+    return Source(name, weight, sums.items, scale(sums.weights), sums.because)
+
+
+def _same_category(
+    weight: float, causes: list[tuple[int, float]], shelf: Shelf, eligible: Eligibility, quotas: Quotas
+) -> Source:
+    """What sells in the categories of the causes, and the newest cause of each category."""
+    weight_of: dict[int, np.float32] = {}
+    cause_of: dict[int, int] = {}
+    for cause, its_weight in causes:
+        kind = int(shelf.categories[cause])
+        if kind != NONE:
+            weight_of[kind] = weight_of.get(kind, np.float32(0)) + np.float32(its_weight)
+            cause_of.setdefault(kind, cause)
+    kinds = np.array(sorted(weight_of), dtype=np.int64)
+    weights = scale(np.array([weight_of[kind] for kind in kinds.tolist()], dtype=np.float32))
+    named = np.array([cause_of[kind] for kind in kinds.tolist()], dtype=np.int64)
+
+    def everywhere(numbers: Indices) -> tuple[Vector, Indices | None]:
+        if len(kinds) == 0:
+            return np.zeros(len(numbers), dtype=np.float32), None
+        categories = shelf.categories[numbers]
+        places = np.minimum(np.searchsorted(kinds, categories), len(kinds) - 1)
+        is_named = kinds[places] == categories
+        strength = np.where(is_named, weights[places], np.float32(0)) * shelf.popularity_in_category[numbers]
+        return strength, np.where(is_named, named[places], NONE)
+
+    most = max(quotas.category, eligible.request.limit)
+    parts = [walk(shelf.by_category.with_value(kind), eligible.judge, most, quotas.reach)[0] for kind in kinds.tolist()]
+    items = np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+    return Source("category", weight, items, everywhere=everywhere)
+
+
+def _liked(taste: Preference, numbers: Indices) -> tuple[Vector, None]:
+    return scale(taste.of(numbers)), None
+
+
+def _ladder(asked: Asked, shelf: Shelf, eligible: Eligibility, quotas: Quotas) -> Recall:
+    blend, sources = BLEND, list[Source]()
+    eligible = eligible.behind(asked.visit[: blend.seen_items])
+    served_by: ServedBy = "popular"
+    causes = [(number, 1.0) for number in asked.causes]
+    if causes:
+        sources.append(_similar("context", blend.context, causes, shelf, quotas))
+        if len(sources[0].items) == 0:
+            sources.append(_same_category(blend.category, causes, shelf, eligible, quotas))
+        items = sources[-1].items
+        is_known = sources[-1].name == "context" or bool(shelf.popularity_in_category[items].any())
+        served_by = "item_based" if is_known else "popular"
+    if asked.counted:
+        sources += _of_recent(asked, shelf, eligible, blend, quotas)
+        served_by = "personalised"
+    taste = next((known for person in asked.request.persons if (known := shelf.model.taste(person)) is not None), None)
+    if taste is not None:
+        liked = partial(_liked, taste)
+        sources.append(Source("taste", blend.taste, taste.best(quotas.taste), everywhere=liked))
+        served_by = "personalised"
+    return Recall(sources, served_by, LADDER, eligible)
