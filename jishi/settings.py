@@ -1,4 +1,6 @@
-"""Settings of one platform, read from ``JISHI_*`` variables or a ``.env`` file; ``settings.example.env`` lists them all."""
+"""Settings of one platform, read from ``JISHI_*`` variables, a ``.env`` file, or ``settings.env`` in the folder of its state,
+the first that names one; ``settings.example.env`` lists them all.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,14 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+ENV_FILE = PROJECT_ROOT / ".env"
+OWN_FILE = "settings.env"  # below ``var``: what commands of the platform set for it, which lasts as long as its state
 
 
 class Settings(BaseSettings):
     """Every knob of the platform. Ports are TCP ports on ``host``; durations end in their unit."""
 
-    model_config = SettingsConfigDict(env_prefix="JISHI_", env_file=PROJECT_ROOT / ".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="JISHI_", env_file=ENV_FILE, extra="ignore")
 
     profile: Literal["embedded", "cluster"] = Field("embedded", description="embedded engines, or your own servers")
     var: Path = Field(PROJECT_ROOT / "var", description="folder that holds all state")
@@ -62,6 +66,12 @@ class Settings(BaseSettings):
     )
     storefront_shoppers: str = Field(
         "", description="user ids of made-up shoppers that visitors of a storefront may be, comma separated; never a real one's"
+    )
+
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        description="so many proxies stand before the storefronts and add to X-Forwarded-For; 0: nobody's word is taken for it",
     )
 
     smtp_host: str = Field("", description="mail server of digests and alerts; empty: no mail is sent")
@@ -137,6 +147,9 @@ class Settings(BaseSettings):
 def get_settings() -> Settings:
     """The settings of this process, read once. Entry points call this; functions take settings as an argument."""
     settings = Settings()
-    settings.var = PROJECT_ROOT / settings.var
+    var = PROJECT_ROOT / settings.var
+    if (var / OWN_FILE).exists():
+        settings = Settings(_env_file=(var / OWN_FILE, ENV_FILE))
+    settings.var = var
     settings.envs = PROJECT_ROOT / settings.envs
     return settings

@@ -19,8 +19,12 @@ from serving.consents import Consents
 from serving.decision_topic import DecisionTopic
 from serving.decisions import Inputs, LoggedDecision, is_sampled
 from serving.exploring import explore, luck_of
+from serving.features.follower import follow_features, is_current
+from serving.features.reader import FeatureReader
+from serving.features.table import FeatureTable
 from serving.kept_catalogues import KeptCatalogues
 from serving.keys import ReadKeys
+from serving.log_follower import LogHealth
 from serving.log_records import Lateness
 from serving.metrics import ServingMetrics
 from serving.orders import LiveOrders
@@ -69,6 +73,7 @@ class Engine:
     watcher: Watcher
     metrics: ServingMetrics
     topic: DecisionTopic
+    followed: LogHealth
     bundled: BundledShelves = field(default_factory=BundledShelves)
     _pseudonyms: dict[str, Pseudonyms] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -88,10 +93,12 @@ class Engine:
             part_of=attrgetter("part"),
             sinks=[KeptCatalogues(paths.served_catalogues).keep],
         )
-        recent = Recent(log=served_log)
+        followed = LogHealth()
+        table = FeatureTable(is_following=lambda: is_current(followed))
+        recent = Recent(FeatureReader(table), log=served_log)
         orders, consents = LiveOrders(), Consents()
         watcher = Watcher(settings, paths, keys, states, recent, consents)
-        metrics = ServingMetrics(states, stream, recent.health, served_log, time.time)
+        metrics = ServingMetrics(states, stream, recent, served_log, time.time)
         return cls(
             settings,
             paths,
@@ -106,15 +113,17 @@ class Engine:
             watcher,
             metrics,
             DecisionTopic(settings.kafka_bootstrap),
+            followed,
         )
 
     def start(self) -> None:
-        """Start the watcher, the reader of the stream and the writers of the logs."""
+        """Start the watcher, the readers of events and features, and the writers of the logs."""
         self.decisions.sinks.append(self.topic.send)
         self._threads = [
             threading.Thread(target=self.watcher.run, args=(self._stop,), name="watcher", daemon=True),
             threading.Thread(target=self.watcher.run_releases, args=(self._stop,), name="releases", daemon=True),
             threading.Thread(target=self._follow, name="stream", daemon=True),
+            threading.Thread(target=self._follow_features, name="features", daemon=True),
             threading.Thread(target=self.served_log.run, args=(self._stop,), name="served-log", daemon=True),
             threading.Thread(target=self.decisions.run, args=(self._stop,), name="decisions", daemon=True),
         ]
@@ -228,6 +237,9 @@ class Engine:
     def dead_threads(self) -> list[str]:
         """Threads that ended though nobody stopped them."""
         return [thread.name for thread in self._threads if not thread.is_alive() and not self._stop.is_set()]
+
+    def _follow_features(self) -> None:
+        follow_features(self.settings.kafka_bootstrap, self.recent.features.table, self.followed, self._stop)
 
     def _follow(self) -> None:
         lateness = Lateness(self.settings.allowed_lateness_s, self.settings.future_tolerance_s)

@@ -24,8 +24,9 @@ from serving import consents as stored_choices
 from serving.canary import Canary
 from serving.catalogue import TABLE, read_snapshot
 from serving.consents import Consents
+from serving.features.online_store import open_feature_store
 from serving.keys import ReadKeys
-from serving.recent import Recent, open_feature_store
+from serving.recent import Recent
 from serving.releases import Pointer, ReleaseUnusable, load_release, read_pointer, refuse_wrong_time
 from serving.shop_state import ShopStates
 

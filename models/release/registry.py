@@ -47,6 +47,7 @@ def write_release(full: Path, folder: Path, decision: dict[str, Any]) -> None:
     kept["shapes"] = {name: manifest["shapes"][name] for name in states}
     kept["canaries"] = {name: rows for name, rows in manifest.get("canaries", {}).items() if name in states}
     facts = {"placements": placements, "beats_popularity": decision["beats_popularity"]}
+    facts |= {"exploring": decision["exploring"]} if "exploring" in decision else {}
     write_json(folder / MANIFEST, manifest | kept | {"release_format": RELEASE_FORMAT, **facts})
 
 

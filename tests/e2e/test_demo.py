@@ -97,6 +97,13 @@ def test_a_model_beats_popularity_or_the_gate_says_why(demo: RunningDemo) -> Non
     assert demo.summary["models"]["lanting"]["is_released"], demo.summary["models"]["lanting"]["gate"]
 
 
+def test_the_demo_shows_lists_a_rule_and_who_opted_out(demo: RunningDemo) -> None:
+    shown = demo.summary["showcase"]
+    assert all(each["items"] for each in shown["placements"].values())
+    assert shown["opted_out"]["are_equal"]
+    assert httpx.get(demo.summary["urls"]["storefront"], timeout=10).status_code == 200
+
+
 def test_each_placement_is_answered_by_the_model_that_its_release_names(demo: RunningDemo) -> None:
     base = f"http://127.0.0.1:{demo.settings.serving_port}"
     with open_lake(open_version(demo.settings)) as lake:
