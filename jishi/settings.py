@@ -48,8 +48,12 @@ class Settings(BaseSettings):
     kafka_controller_port: int = Field(19093, description="port of the embedded broker's controller")
     collector_port: int = Field(18080, description="port of the event intake")
     serving_port: int = Field(18081, description="port of the recommendation API")
+    serving_workers: int = Field(
+        1, ge=1, le=64, description="processes that answer on that port; each has its own state, and /metrics is that of one"
+    )
     flink_port: int = Field(18082, description="port of Flink's web page and REST API")
     feature_writer_port: int = Field(18083, description="port of the feature writer's /metrics and /healthz")
+    exporter_port: int = Field(18089, description="port of the platform's own /metrics: parts, stream, disk, what is published")
     airflow_port: int = Field(18084, description="port of Airflow's web page and API")
     superset_port: int = Field(18085, description="port of the dashboard")
     portal_port: int = Field(18087, description="port of the merchant's portal")
@@ -82,6 +86,10 @@ class Settings(BaseSettings):
     smtp_user: str = Field("", description="name to log in to the mail server with; empty: no login")
     smtp_password_file: str = Field("", description="file that holds the password of smtp_user")
     webhook_allow_private: bool = Field(False, description="let webhooks of digests and alerts lie in private networks")
+    operators: str = Field(
+        "",
+        description="who is told of failed pipelines: mail addresses and wecom=URL, feishu=URL, slack=URL, comma separated",
+    )
 
     allowed_lateness_s: int = Field(30, ge=0, description="an event known later than this after it happened is late")
     future_tolerance_s: int = Field(5, ge=0, description="an event dated further ahead than this is future")
@@ -118,6 +126,10 @@ class Settings(BaseSettings):
     online_parity_delay_s: int = Field(10, ge=5, description="a value that serving used may be this far behind the log")
     online_parity_max_drift: float = Field(
         0.01, ge=0, le=1, description="share of wrong values of one feature above which online parity fails"
+    )
+    watch_lag_s: int = Field(300, ge=0, description="bronze may be this far behind the event log before operators are told")
+    watch_quarantine_rate: float = Field(
+        0.05, ge=0, le=1, description="share of a shop's events in an hour that may be refused before operators are told"
     )
     spark_master: str = Field("local[2]", description="Spark master URL")
     spark_driver_memory: str = Field("3g", description="memory of the Spark driver")

@@ -152,7 +152,9 @@ class Engine:
         assert shelf is not None  # else NoRelease was raised
         if shelf.model.version == NO_VERSION:
             answer = replace(answer, model=BUNDLED)
-        answer, decision = explore(answer, request, shelf, catalogue, state.exploration, luck_of(request_id))
+        decision = None
+        if shelf.model.newcomers is not None:
+            answer, decision = explore(answer, request, shelf, catalogue, state.exploration, luck_of(request_id))
         inputs = self._inputs(request.shop_id, shelf, changes) if has_inputs else None
         now_ms = time.time_ns() // 1_000_000
         self.decisions.note(LoggedDecision.of(request, request_id, answer, decision, shelf, catalogue, now_ms, inputs))

@@ -55,6 +55,10 @@ class Recent:
         """Whether there is a store to read."""
         return self.features.store.is_open
 
+    def asks_store(self, shop_id: str, persons: Sequence[str]) -> bool:
+        """Whether the last acts of these ids are not all in memory, so that the store is read for them."""
+        return bool(persons) and self.is_open and bool(self.features.table.look(LAST_ITEMS.view, shop_id, persons)[1])
+
     def use(self, store: StoredFeatures) -> None:
         """Read from this store from now on."""
         self.features.store.use(store)

@@ -225,5 +225,9 @@ def _chosen(asked: Asked, here: Recall, workings: Workings, length: int) -> Iter
 
 def _intent(shelf: Shelf, candidates: Candidates, newest: Indices) -> Mask:
     """Candidates of the categories of the newest items, without these."""
-    kinds = shelf.categories[newest]
-    return np.isin(shelf.categories[candidates.numbers], kinds[kinds != NONE]) & ~candidates.mask(newest)
+    categories, mask = shelf.categories[candidates.numbers], np.zeros(len(candidates), dtype=np.bool_)
+    for kind in set(shelf.categories[newest].tolist()) - {NONE}:
+        mask |= categories == kind
+    places = candidates.places(newest)
+    mask[places[places != NONE]] = False
+    return mask

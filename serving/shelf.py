@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +16,8 @@ from serving.blend import NONE, Indices, Vector, scale
 from serving.catalogue import Catalogue, Item
 from serving.columns import Columns
 from serving.kept_catalogues import JoinedItems
+
+_NO_ITEMS = np.empty(0, dtype=np.int64)
 
 
 class ScoredList(Protocol):
@@ -156,6 +158,20 @@ class Shelf:
     by_category: Postings
     by_brand: Postings
     joined: JoinedItems | None = None  # the items that it was made of, where answers are logged with their inputs
+    none: npt.NDArray[np.bool_] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """A mask of nothing, for requests that need one."""
+        self.none = np.zeros(len(self.number_of), dtype=np.bool_)
+
+    def changed_since(self, changes: int) -> Indices | None:
+        """Items that changed after so many changes; None where that is too long ago to be known."""
+        newer = self.columns.changes - changes
+        if newer == 0:
+            return _NO_ITEMS
+        # One more than counted: a change is written down before it is counted.
+        changed = self.columns.changed[-newer - 1 :]
+        return np.array(changed, dtype=np.int64) if newer <= len(changed) else None
 
     @property
     def size(self) -> int:

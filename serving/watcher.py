@@ -6,6 +6,7 @@ good one stays.
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections.abc import Callable
@@ -116,6 +117,7 @@ class Watcher:
             return
         for shop_id in {*shops, *(state.shop_id for state in self.states.all())}:
             self.states.of(shop_id).use_snapshot(shops.get(shop_id, {}))
+        gc.freeze()  # a catalogue stays: the collector need not look through a million items again and again
         self._snapshot = lake.state(TABLE)
         self.problems.pop("catalogue", None)
 

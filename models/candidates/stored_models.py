@@ -56,7 +56,7 @@ def _load_context(name: str, read: Callable[[str], State], item_knn: ItemKNN) ->
     state, items = read(_context(name)), item_knn.similarities().shape[0]
     with _of_file(_context(name)):
         model = model.from_state(state)
-        known = model.rules_.shape[0] if isinstance(model, RulesOfItems) and model.rules_ is not None else len(state["idf"])
+        known = model.rules().shape[0] if isinstance(model, RulesOfItems) else len(state["idf"])
         if known != items:
             raise ValueError(f"it is of {known} items, not of {items}")
     return model

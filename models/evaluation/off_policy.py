@@ -132,7 +132,7 @@ def _interval(mean: float, influence: Values, group: Numbers | None) -> Estimate
         of_group = influence
     else:
         _, number = np.unique(group, return_inverse=True)
-        of_group = np.bincount(number, weights=influence)
+        of_group = np.bincount(number, weights=influence).astype(np.float64)
     groups = len(of_group)
     if groups < 2:
         raise ValueError("decisions of one group alone do not show how much groups differ")

@@ -16,6 +16,7 @@ import numpy as np
 
 from models.algorithms.als import ALS
 from models.algorithms.item_knn import ItemKNN
+from models.algorithms.nearest_items import NearestItems
 from models.algorithms.recommender import Items, Scores
 from models.algorithms.sparse_sums import SparseSums, Sums
 from models.candidates import newcomers, repurchase
@@ -25,6 +26,7 @@ from models.candidates.recipes import RECIPES, Recipe
 from models.candidates.repurchase import BoughtItems, bought_again
 from models.candidates.stored_models import load
 from models.candidates.taste import Taste
+from models.release import taste_index
 from models.release.artefact import MANIFEST, CorruptArtefact, load_ids, read_manifest
 from models.release.release_files import ReleaseFiles
 
@@ -43,6 +45,7 @@ class Release:
         self._item_factors = np.asarray(als.state()["item_factors"], dtype=np.float32)
         self._near = SparseSums(knn.similarities(), skips_itself=True)
         self._person_factors: Scores | None = None
+        self._nearest: NearestItems | None = None
         self._number_of_person = {person_id: number for number, person_id in enumerate(person_ids)}
         self.newcomers: Newcomers | None = None
         self.is_bought_again = np.zeros(len(item_ids), dtype=np.bool_)
@@ -77,6 +80,7 @@ class Release:
         release._person_factors = factors
         release.trained_to = _trained_to(folder, manifest)
         release._check(folder)
+        release._nearest = taste_index.read(files, release._item_factors)
         release._load_placements(files)
         files.check_canaries({"items": item_ids, "persons": person_ids})
         return release
@@ -181,7 +185,7 @@ class Release:
         number = self._number_of_person.get(person_id)
         if number is None or self._person_factors is None or not self._is_taste_proved:
             return None
-        return Taste(self._item_factors, self._person_factors[number])
+        return Taste(self._item_factors, self._person_factors[number], self._nearest)
 
     def similar(self, causes: Sequence[tuple[int, float]], most: int) -> Sums:
         """Items near some items (number, weight), themselves left out, with sums of weighted similarities."""

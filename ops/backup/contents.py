@@ -40,7 +40,7 @@ STEPS = (
     Step("the forwarder's position", (r"wal/forwarded\.json",)),
     Step("the write-ahead log", (r"wal/(?!.*lock$).+",)),
     Step("shops, rules and rates", (r"shops\.json", r"rules/.+", r"fx_rates/.+", r"identity/unlinks\.jsonl")),
-    Step("releases", (r"models/[^/]+/(CURRENT|releases/.+|candidates/TOO_LITTLE)",)),
+    Step("releases", (r"models/[^/]+/([^/.][^/]*|releases/.+|candidates/TOO_LITTLE)",)),
     Step("what serving logged", (r"serving/(decisions|served_values|catalogues)/.+",)),
     Step("people, uploads and digests", (r"portal/(portal\.db|uploads/.+)", r"digests/.+")),
     Step("imported files", (r"landing/.+",)),

@@ -119,7 +119,7 @@ PLACES = (
         PartKeeps("the newest 5 a shop", _UNIT + "ops/test_retention.py::test_the_newest_releases_stay"),
     ),
     Place("models/*/switches.jsonl", "which release was put in use when, by whom and why", Fixed("a line for each")),
-    Place("models/**", "pointers and notes, a file a shop", Fixed("replaced in place")),
+    Place("models/**", "pointers, notes and switches of releases", Fixed("one file each; a line a switch")),
     Place("serving/served_values/*/*", "feature values that serving used", OlderThan(9)),
     Place("serving/decisions/*/*", "the decision log", OlderThan(9)),
     Place("serving/catalogues/*/*", "items that logged answers were made from", OlderThan(10)),

@@ -22,9 +22,9 @@ class Storefronts:
     track_keys: tuple[str, ...]
     shoppers: tuple[str, ...]
     collector: str
-    proxies: int = 0  # that stand before the storefronts and are believed
     of_address: TokenBuckets = field(default_factory=lambda: TokenBuckets(PER_ADDRESS_S, 5 * PER_ADDRESS_S))
     of_shop: TokenBuckets = field(default_factory=lambda: TokenBuckets(PER_SHOP_S, 5 * PER_SHOP_S))
+    proxies: int = 0  # that stand before the storefronts and are believed
 
     @classmethod
     def of(cls, settings: Settings) -> Storefronts | None:
@@ -32,7 +32,8 @@ class Storefronts:
         keys = _listed(settings.storefront_keys)
         if not keys:
             return None
-        return cls(keys, _listed(settings.storefront_shoppers), settings.collector_address, settings.trusted_proxies)
+        shoppers = _listed(settings.storefront_shoppers)
+        return cls(keys, shoppers, settings.collector_address, proxies=settings.trusted_proxies)
 
     def key_of(self, keys: ReadKeys, shop_id: str) -> str | None:
         """The track key of a shop whose storefront is open; None for any other shop."""

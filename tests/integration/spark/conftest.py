@@ -93,9 +93,9 @@ class SilverPlatform:
             raise error
         return built.rows
 
-    def try_build(self, batch: str, shops: Iterable[str] = ()) -> SilverBuilt:
-        """Build silver of one batch; a shop may fail."""
-        return build_silver(self.session, self.settings, self.shops, batch, sorted(shops), lambda line: None)
+    def try_build(self, batch: str, shops: Iterable[str] = (), **options: Any) -> SilverBuilt:
+        """Build silver of one batch, with the options of ``build_silver``; a shop may fail."""
+        return build_silver(self.session, self.settings, self.shops, batch, sorted(shops), lambda line: None, **options)
 
     def rows(self, schema: TableSchema, shop_id: str | None = None) -> list[dict[str, Any]]:
         """Published rows in the order of the key, as plain values without nulls."""

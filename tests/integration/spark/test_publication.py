@@ -173,6 +173,23 @@ def test_day_by_day_gives_what_a_build_of_everything_gives(landed: SilverPlatfor
     }
     landed.build("history", ["a"])  # and all that follows it, every person anew
     assert tables_of(landed, "a") == day_by_day
+    built = landed.try_build("live-2026-08-30", ["a"], last="live-2026-09-02")  # as jishi backfill does
+    assert (built.shops, tables_of(landed, "a")) == (["a"], day_by_day)
+
+
+def test_a_day_that_was_worked_up_too_early_is_restated_with_the_next(platform: Any) -> None:
+    first, second = "live-2026-09-01", "live-2026-09-02"
+    platform.land(first, {"a": DAYS[first][:1]})
+    platform.build(first)
+    platform.land(first, {"a": DAYS[first], "b": [view("x1", "2026-09-01T10:00:01Z", shop_id="b")]})
+    platform.land(second, {"a": DAYS[second][:1]})
+    built = platform.try_build(second, restate=True)
+    assert built.shops == ["a", "b"], "nobody had worked up the day of b, and b has no other"
+    batches = [(row["shop_id"], row["event_id"], row["batch"]) for row in platform.rows(SILVER_EVENTS)]
+    assert batches == [("a", "m1", first), ("a", "m2", first), ("a", "m3", first), ("a", "n1", second), ("b", "x1", first)]
+    version = platform.version
+    platform.try_build("live-2026-09-03", restate=True)
+    assert platform.version == version, "a quiet day after whole ones changes nothing"
 
 
 def test_a_day_that_lost_events_leaves_no_visit_of_theirs(landed: SilverPlatform) -> None:
