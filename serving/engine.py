@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -21,12 +22,13 @@ from serving.decisions import Inputs, LoggedDecision, is_sampled
 from serving.exploring import explore, luck_of
 from serving.features.follower import follow_features, is_current
 from serving.features.reader import FeatureReader
-from serving.features.table import FeatureTable
+from serving.features.table import FeatureTable, Numbers
 from serving.kept_catalogues import KeptCatalogues
 from serving.keys import ReadKeys
 from serving.log_follower import LogHealth
 from serving.log_records import Lateness
 from serving.metrics import ServingMetrics
+from serving.moment import Moment
 from serving.orders import LiveOrders
 from serving.recent import Recent
 from serving.recommend import Answer, CatchingUp, recommend
@@ -74,6 +76,7 @@ class Engine:
     metrics: ServingMetrics
     topic: DecisionTopic
     followed: LogHealth
+    features: FeatureReader  # of rankers; on a thread of its own, so that many items hold up nobody's last ones
     bundled: BundledShelves = field(default_factory=BundledShelves)
     _pseudonyms: dict[str, Pseudonyms] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -97,7 +100,8 @@ class Engine:
         table = FeatureTable(is_following=lambda: is_current(followed))
         recent = Recent(FeatureReader(table), log=served_log)
         orders, consents = LiveOrders(), Consents()
-        watcher = Watcher(settings, paths, keys, states, recent, consents)
+        features = FeatureReader(table)
+        watcher = Watcher(settings, paths, keys, states, recent, features, consents)
         metrics = ServingMetrics(states, stream, recent, served_log, time.time)
         return cls(
             settings,
@@ -114,6 +118,7 @@ class Engine:
             metrics,
             DecisionTopic(settings.kafka_bootstrap),
             followed,
+            features,
         )
 
     def start(self) -> None:
@@ -148,7 +153,8 @@ class Engine:
         has_inputs = is_sampled(request_id, self.decisions.rate)
         changes = 0 if shelf is None or shelf.joined is None else shelf.joined.done
         rules = self.rules_for(request, state, state.rules.in_use, shelf)
-        answer = recommend(request, shelf, catalogue, self.recent.last_acts, with_candidates=has_inputs, rules=rules)
+        read, moment = self.recent.last_acts, self.moment_of(request)
+        answer = recommend(request, shelf, catalogue, read, with_candidates=has_inputs, rules=rules, moment=moment)
         assert shelf is not None  # else NoRelease was raised
         if shelf.model.version == NO_VERSION:
             answer = replace(answer, model=BUNDLED)
@@ -168,11 +174,10 @@ class Engine:
         state = self.states.find(request.shop_id)
         shelf = self._shelf_of(state)
         request = self._completed(request, None)
+        read, moment = self.recent.last_acts, self.moment_of(request)
         before, after = (
-            recommend(
-                request, shelf, state.catalogue, self.recent.last_acts, rules=self.rules_for(request, state, rules, shelf)
-            )
-            for rules in (state.rules.in_use, draft)
+            recommend(request, shelf, state.catalogue, read, rules=rules, moment=moment)
+            for rules in (self.rules_for(request, state, each, shelf) for each in (state.rules.in_use, draft))
         )
         assert shelf is not None  # else NoRelease was raised
         return Tried(before, after, state.rules.version, self._context_of(request, state), shelf, state.catalogue)
@@ -214,6 +219,17 @@ class Engine:
             today=now.astimezone(ZoneInfo(self.keys.zone_of(request.shop_id))).date(),
             now_ms=int(now.timestamp() * 1000),
         )
+
+    def moment_of(self, request: Request) -> Moment:
+        """When a request is answered, and the features that it may read: none for who opted out."""
+        now_ms, zone = time.time_ns() // 1_000_000, ZoneInfo(self.keys.zone_of(request.shop_id))
+        if request.is_opted_out:
+            return Moment(now_ms, zone)
+
+        def read(views: tuple[str, ...], ids: Sequence[str]) -> Numbers:
+            return self.features.numbers(views, request.shop_id, ids, now_ms)
+
+        return Moment(now_ms, zone, read, read)
 
     def _inputs(self, shop_id: str, shelf: Shelf, changes: int) -> Inputs | None:
         """What is logged for a replay; None while persons have no pseudonyms."""

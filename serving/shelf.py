@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from models.algorithms.exploration import Belief
 from models.algorithms.sparse_sums import Sums
+from models.ranking.live_ranker import LiveRanker
 from serving.best_sellers import Postings, by_sales
 from serving.blend import NONE, Indices, Vector, scale
 from serving.catalogue import Catalogue, Item
@@ -130,7 +131,10 @@ class ServedModel(Protocol):
         """Placements that what sells answers, because not even the ladder is better."""
 
     def placement(self, name: str) -> Placed | None:
-        """The model of a placement; None where the ladder answers."""
+        """The model of a placement; None where the ladder answers, or a ranker."""
+
+    def ranker(self, name: str) -> LiveRanker | None:
+        """The ranker of a placement that has one instead of a model."""
 
     def taste(self, person_id: str) -> Preference | None:
         """Long-term preference; None for a person unknown to the release."""

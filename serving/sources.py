@@ -8,10 +8,13 @@ from typing import Literal
 
 import numpy as np
 
+from models.ranking.live_ranker import LiveRanker
 from serving.blend import BLEND, NONE, PLACED, Blend, Indices, Vector, recency_weights, scale, visit_length
 from serving.candidates import Candidates, Quotas, Source
 from serving.eligible import Eligibility
+from serving.moment import Moment
 from serving.placed import given_items, model_sources
+from serving.ranked import Ranked, ask_ranker
 from serving.request import Request
 from serving.shelf import Preference, Shelf
 
@@ -62,6 +65,7 @@ class Recall:
     served_by: ServedBy
     model: str
     eligible: Eligibility
+    ranked: Ranked | None = None
 
     @property
     def blend(self) -> Blend:
@@ -69,11 +73,14 @@ class Recall:
         return BLEND if self.model == LADDER else PLACED
 
 
-def recall(asked: Asked, shelf: Shelf, eligible: Eligibility, quotas: Quotas) -> Recall:
+def recall(asked: Asked, shelf: Shelf, eligible: Eligibility, quotas: Quotas, moment: Moment) -> Recall:
     """Every source but what sells, which ``with_what_sells`` adds."""
     request, placed = asked.request, shelf.model.placement(asked.request.question)
     if request.question in shelf.model.sold_placements:
         return Recall([], "popular", SOLD, eligible.behind(asked.visit[: PLACED.seen_items]))
+    ranker = shelf.model.ranker(request.question)
+    if ranker is not None:
+        return _ranked(ranker, asked, eligible, moment) or _ladder(asked, shelf, eligible, quotas)
     if placed is None:
         return _ladder(asked, shelf, eligible, quotas)
     given = given_items(request.placement, asked.visit, asked.cart, asked.context, asked.order)
@@ -85,6 +92,19 @@ def recall(asked: Asked, shelf: Shelf, eligible: Eligibility, quotas: Quotas) ->
         sources += _of_recent(asked, shelf, eligible, PLACED, quotas)
     is_personal = basis != "items" or bool(asked.counted)
     return Recall(sources, "personalised" if is_personal else "item_based", placed.name, eligible)
+
+
+def _ranked(ranker: LiveRanker, asked: Asked, eligible: Eligibility, moment: Moment) -> Recall | None:
+    """The placement's ranker; None where its sources have nothing to say of the person or the items."""
+    request = asked.request
+    given = given_items(request.placement, asked.visit, asked.cart, asked.context, asked.order)
+    ranked, sources, is_personal = ask_ranker(ranker, given, (asked.recent, asked.ages_s), eligible, moment)
+    is_told = [len(listed.items) > 0 for listed in ranked.lists[: len(ranker.contexts)]]
+    if not (any(is_told) or (is_personal and request.placement != "item")):  # else a list would ignore the page
+        return None
+    eligible = eligible.behind(asked.visit[: PLACED.seen_items])
+    served_by: ServedBy = "personalised" if is_personal or bool(asked.counted) else "item_based"
+    return Recall(sources, served_by, ranker.name, eligible, ranked)
 
 
 def with_what_sells(here: Recall, shelf: Shelf, quotas: Quotas, length: int) -> Candidates:

@@ -26,6 +26,7 @@ from serving.canary import Canary
 from serving.catalogue import TABLE, read_snapshot
 from serving.consents import Consents
 from serving.features.online_store import open_feature_store
+from serving.features.reader import FeatureReader
 from serving.keys import ReadKeys
 from serving.recent import Recent
 from serving.releases import Pointer, ReleaseUnusable, load_release, read_pointer, refuse_wrong_time
@@ -47,6 +48,7 @@ class Watcher:
     keys: ReadKeys
     states: ShopStates
     recent: Recent
+    features: FeatureReader
     consents: Consents
     now: Callable[[], float] = time.monotonic
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -167,4 +169,5 @@ class Watcher:
             self.recent.health.problem = f"the feature store does not open: {error}"
             return
         if store is not None:
+            self.features.store.use(store)
             self.recent.use(store)

@@ -168,6 +168,8 @@ PLACES = (
     # --- running ---
     Place("log/airflow/**", "logs of tasks", OlderThan(30)),
     Place("log/dbt/**", "logs of dbt", Rotated(64)),
+    Place("log/operators.jsonl*", "what operators were told", Rotated(16)),
+    Place("log/work-up.log*", "what a new shop's first build said", Rotated(16)),
     Place("log/setup.log*", "what was prepared at each start", Rotated(16)),
     Place(
         "log/**",

@@ -54,6 +54,9 @@ class ParityRelease:
     def placement(self, name: str) -> None:
         return None
 
+    def ranker(self, name: str) -> None:
+        return None
+
     def taste(self, person_id: str) -> None:
         return None
 
