@@ -31,6 +31,8 @@ def open_session(settings: Settings, paths: Paths, name: str, *, is_short: bool 
         "spark.driver.extraClassPath": ":".join(jars),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        # PySpark would tell Java the line of each call on a frame or column, in several round trips each.
+        "spark.python.sql.dataFrameDebugging.enabled": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.parquet.compression.codec": "zstd",
