@@ -26,6 +26,8 @@ from models.candidates.recipes import Recipe
 from models.candidates.stored_models import load
 from models.data.interactions import by_sales
 from models.data.sequences import Numbers
+from models.data.shop_zone import zone_of
+from models.data.stored_features import StoredFeatures, ms_of
 from models.evaluation.comparison import BASELINE
 from models.evaluation.metrics import MAIN_METRIC, Values
 from models.evaluation.placement_evaluation import lists_of_recipes, main_values, mean_of_each
@@ -34,7 +36,7 @@ from models.release.artefact import load_ids, load_state, read_manifest
 from models.release.candidate import candidate_folder, judged_by
 from models.release.model_choice import LADDER
 from models.release.served_judgement import list_of, read_served
-from serving.judge import MOST_CASES, everything_sellable, requests, window_release
+from serving.judge import MOST_CASES, everything_sellable, moments_of, requests, window_release
 from serving.recommend import recommend
 from serving.shelf import join_catalogue
 
@@ -62,12 +64,14 @@ def run(paths: Paths, lake: LakeVersion, shop_id: str, most: int, table: Table) 
         seconds = []
         every = cases_of(placement, acts, window, release.is_bought_again)
         cases_of_judge, cases = every.sampled(MOST_CASES), every.sampled(most)
-        for request, last in requests(placement, shop_id, cases, acts):  # type: ignore[arg-type]
+        asked = requests(placement, shop_id, cases, acts)  # type: ignore[arg-type]
+        moments = moments_of(cases, zone_of(paths, shop_id), StoredFeatures(lake, shop_id, ms_of(window.cut)))
+        for (request, last), moment in zip(asked, moments, strict=True):
             started = time.perf_counter()
-            recommend(request, shelf, catalogue, lambda *_, last=last: last)
+            recommend(request, shelf, catalogue, lambda *_, last=last: last, moment=moment)
             seconds.append(time.perf_counter() - started)
         name, alone = chosen["model"], "–"
-        if chosen["recipe"] is not None:
+        if chosen["recipe"] is not None and Recipe.from_json(chosen["recipe"]).ranker is None:
             values = values_alone(folder, Recipe.from_json(chosen["recipe"]), cases_of_judge, by_sales(release.popularity))
             alone = f"{mean_of_each(values, cases_of_judge.person).mean():.4f}"
         means = [f"{kept.mean(each).mean:.4f}" for each in (list_of(chosen), LADDER, BASELINE)]

@@ -11,10 +11,10 @@ import orjson
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from chaos.stage import Stage
-from feature_repo.definitions import VALID_UNTIL
 from feature_repo.writer import GROUP
 from jishi import topics
 from jishi.features import Feature
+from jishi.features.columns import VALID_UNTIL
 from jishi.features.entity import key_values
 from jishi.lake.live import LiveTail
 from jishi.topics import Topic

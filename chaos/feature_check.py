@@ -9,8 +9,8 @@ from typing import Any
 
 from chaos.check import CheckResult
 from chaos.evidence import Key
-from feature_repo.definitions import VALID_UNTIL
 from jishi.features import Feature
+from jishi.features.columns import VALID_UNTIL
 from jishi.features.oracle import Value
 from quality.parity import value_table
 from quality.parity.comparison import compare

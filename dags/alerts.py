@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, chain
 from airflow.timetables.trigger import CronTriggerTimetable
+from callbacks import done_within
 from steps import OWNER, SHOPS, check_alerts, report
 
 with DAG(
@@ -18,6 +19,7 @@ with DAG(
     schedule=CronTriggerTimetable("5 * * * *", timezone="UTC"),
     catchup=False,
     max_active_runs=1,
+    deadline=done_within(1),
     tags=["jishi"],
     doc_md=__doc__,
     params={"shops": SHOPS},

@@ -5,17 +5,25 @@ Works up the live events of one UTC day, for every shop of the registry: rebuild
 stream appended to bronze, joins serving's decisions with what became of them, checks by ids that nothing acknowledged is
 missing, and trains, compares and releases models.
 
-It runs every night for the day before. For a repair trigger it with `date`, and `shops` where only some are meant; any day may
-be run again: the day's batch is decided from itself and the batches before it, so the rows come out the same.
+Each day has one run, its partition. It waits until bronze has all of the day, and restates earlier days of which more has come
+since they were worked up. Nights that were missed are caught up one by one, the oldest first. For a repair trigger it with
+`date`, and `shops` where only some are meant; any day may be run again: its batch is decided from itself and the batches before
+it, so the rows come out the same.
 """
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param, chain, task_group
-from airflow.timetables.trigger import CronTriggerTimetable
+from airflow.sdk import DAG, CronPartitionTimetable, chain, task_group
+from callbacks import done_within
 from steps import (
+    BRONZE,
+    DATE,
+    DAY,
+    MARTS,
+    NEXT_DAY,
     OWNER,
     SHOPS,
+    SINCE,
     build_marts,
     build_silver,
     check_alerts,
@@ -26,34 +34,31 @@ from steps import (
     reconcile_day,
     report,
     serve_features,
+    wait_for_day,
 )
-
-# ``run_after`` is there for every run, by schedule or by hand, and clearing a task does not change it.
-_DAY = "params.date or macros.ds_add(dag_run.run_after | ds, -1)"
-DAY = f"{{{{ {_DAY} }}}}"
-NEXT_DAY = f"{{{{ macros.ds_add({_DAY}, 1) }}}}"
 
 with DAG(
     dag_id="daily",
-    schedule=CronTriggerTimetable("15 0 * * *", timezone="UTC"),
-    catchup=False,
+    schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"),
+    start_date=SINCE,
+    catchup=SINCE is not None,
     max_active_runs=1,
+    deadline=done_within(8),
     tags=["jishi", "daily"],
     doc_md=__doc__,
-    params={
-        "date": Param(None, type=["null", "string"], format="date", description="UTC date to work up; empty: the day before"),
-        "shops": SHOPS,
-    },
+    params={"date": DATE, "shops": SHOPS},
     default_args={"owner": OWNER},
 ) as dag:
 
     @task_group(group_id="each_group", prefix_group_id=False)
     def each_group(group: dict[str, str]) -> None:
         """One group of shops, from the day's bronze to its releases."""
-        chain(build_silver(group, f"live-{DAY}"), *model_steps(group))
+        chain(build_silver(group, f"live-{DAY}", after=" --restate"), *model_steps(group))
 
-    each_group.expand(group=list_groups().output)
-    marts, features = build_marts(), serve_features(f"{NEXT_DAY}T00:00:00Z")
+    complete, groups = wait_for_day(DAY, hours=6, outlets=[BRONZE]), list_groups()
+    chain(complete, groups)
+    each_group.expand(group=groups.output)
+    marts, features = build_marts(outlets=[MARTS]), serve_features(f"{NEXT_DAY}T00:00:00Z")
     forecast = forecast_customers()
     alerts = check_alerts()
     chain(dag.get_task("silver"), join_decisions(), marts, [features, forecast, alerts])

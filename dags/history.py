@@ -11,8 +11,8 @@ readers see whole tables only.
 from __future__ import annotations
 
 from airflow.sdk import DAG, TriggerRule, chain, task_group
+from callbacks import done_within
 from steps import (
-    BRONZE,
     LEDGER,
     MAIN,
     OF_GROUP,
@@ -33,6 +33,7 @@ with DAG(
     schedule=None,
     catchup=False,
     max_active_runs=1,
+    deadline=done_within(4),
     tags=["jishi", "history"],
     doc_md=__doc__,
     params={"shops": SHOPS},
@@ -48,7 +49,6 @@ with DAG(
             what="Checks every line of history against the event contract and writes it to bronze, good or not.",
             repair="The log names the file that differs from its manifest; write the landing files again and clear the task.",
             minutes=30,
-            outlets=[BRONZE],
             group=group,
         )
         silver = build_silver(group, "history", after=" --after history", trigger_rule=TriggerRule.ALL_DONE)

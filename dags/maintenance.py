@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG
 from airflow.timetables.trigger import CronTriggerTimetable
+from callbacks import done_within
 from steps import MAIN, OWNER, SPARK_POOL, step
 
 with DAG(
@@ -20,6 +21,7 @@ with DAG(
     schedule=CronTriggerTimetable("40 */2 * * *", timezone="UTC"),
     catchup=False,
     max_active_runs=1,
+    deadline=done_within(2),
     tags=["jishi", "quality"],
     doc_md=__doc__,
     default_args={"owner": OWNER},

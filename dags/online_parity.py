@@ -1,39 +1,28 @@
 """
 ### online_parity
 
-Compares a sample of the feature values that serving used on one UTC day with what the log of that day says, and fails when too
-many values of a feature were wrong.
+Compares a sample of the feature values that serving used on one UTC date with what the log of that date says, and fails when
+too many values of a feature were wrong.
 
-It runs every night for the day before, after `daily` has landed that day. For another day trigger it with `date`; a day may be
+It follows `daily`: when bronze has all of a day, it is that day's turn. For another day trigger it with `date`; a day may be
 compared again at any time and replaces its rows in the lake table `features/online_parity`.
 """
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param
-from airflow.timetables.trigger import CronTriggerTimetable
-from steps import MAIN, OWNER, PARITY, step
-
-DAY = "{{ params.date or macros.ds_add(dag_run.run_after | ds, -1) }}"
+from airflow.sdk import DAG, PartitionedAssetTimetable
+from callbacks import done_within
+from steps import BRONZE, DATE, DAY, OWNER, compare_online
 
 with DAG(
     dag_id="online_parity",
-    schedule=CronTriggerTimetable("15 1 * * *", timezone="UTC"),
+    schedule=PartitionedAssetTimetable(assets=BRONZE),
     catchup=False,
     max_active_runs=1,
+    deadline=done_within(2),
     tags=["jishi", "quality"],
     doc_md=__doc__,
-    params={
-        "date": Param(None, type=["null", "string"], format="date", description="UTC date of the reads; empty: the day before")
-    },
+    params={"date": DATE},
     default_args={"owner": OWNER},
 ) as dag:
-    step(
-        "compare",
-        f"{MAIN} ops.cli features online-parity --date {DAY}",
-        what="Recomputes the sampled values from the log in bronze and publishes mismatches, gaps and ages by feature.",
-        repair="The log names features, shops and entities. `jishi features why` lists the events behind a value; when bronze "
-        "does not reach the day, run `daily` for it. Then clear the task.",
-        minutes=20,
-        outlets=[PARITY],
-    )
+    compare_online(DAY)

@@ -8,26 +8,28 @@ the run (``jishi.shop_runs``): a retry takes up failed shops only, and a task th
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import Asset, Param, TriggerRule
+from callbacks import tell_of_failure
+from sensors import CommandSensor
 
+# Nights are worked up from this instant on, each once (ops.airflow). Without it nobody knows which nights are missing.
+SINCE = datetime.fromisoformat(since) if (since := os.environ.get("JISHI_SCHEDULED_SINCE")) else None
 PROJECT_ROOT = str(Path(__file__).resolve().parent.parent)
 OWNER = "data-platform"
-TAGS = {"history", "daily", "weekly", "quality", "jishi"}  # the closed set; tests/unit/dags refuses others
+TAGS = {"history", "hourly", "daily", "weekly", "quality", "jishi"}  # the closed set; tests/unit/dags refuses others
 WAREHOUSE_POOL = "warehouse"  # one slot: DuckDB has one writer
 SPARK_POOL = "spark"  # one slot: a Spark driver takes the memory and the cores of the embedded profile
 
+# A day of them is a partition, and begins what follows it; tasks that run once a day publish them, so that a day is one event.
 BRONZE = Asset("jishi://lake/bronze")
-SILVER = Asset("jishi://lake/silver")
 MARTS = Asset("jishi://warehouse/marts")
-FEATURES = Asset("jishi://features/daily")
-RELEASES = Asset("jishi://models/releases")
-PARITY = Asset("jishi://features/online_parity")
 
 # A shop id reaches a command line, so its form is checked before the run starts.
 SHOPS = Param(
@@ -36,6 +38,16 @@ SHOPS = Param(
     items={"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"},
     description="shops to work on, for a repair; empty: every shop",
 )
+DATE = Param(None, type=["null", "string"], format="date", description="UTC date; empty: the run's own, else the day before")
+# The day of a run: the one that a person named, that of its partition (by schedule, backfill or asset), else the day before it.
+OF_RUN = "(params.date or dag_run.partition_key or macros.ds_add(dag_run.run_after | ds, -1))"
+DAY = (
+    f"{{{{ macros.ds_format({OF_RUN}, '%Y-%m-%d', '%Y-%m-%d') }}}}"  # refuses what is no date, since it reaches a command line
+)
+NEXT_DAY = f"{{{{ macros.ds_add({OF_RUN}, 1) }}}}"
+
+BEGAN = "{{ (dag_run.start_date or dag_run.run_after).isoformat() }}"  # run_after of a backfill is its day itself
+
 MAIN = ".venv/bin/python -m"
 NAMED_SHOPS = "{% for shop in params.shops %} --shop {{ shop }}{% endfor %}"
 OF_GROUP = " $SHOPS"  # --shop A --shop B …
@@ -81,7 +93,20 @@ def step(
         pool=pool,
         trigger_rule=trigger_rule,
         output_processor=output_processor,
+        on_failure_callback=tell_of_failure if task_id != "report" else None,  # of what a report says, operators know
         doc_md=f"{what}\n\n**Repair.** {repair}",
+    )
+
+
+def compare_online(day: str) -> BashOperator:
+    """The sampled values that serving used on a day against the log, as far as bronze reaches."""
+    return step(
+        "compare",
+        f"{MAIN} ops.cli features online-parity --date {day}",
+        what="Recomputes the sampled values from the log in bronze and publishes mismatches, gaps and ages by feature.",
+        repair="The log names features, shops and entities. `jishi features why` lists the events behind a value; when bronze "
+        "does not reach the day, run `daily` for it. Then clear the task.",
+        minutes=20,
     )
 
 
@@ -97,6 +122,30 @@ def list_groups(options: str = "") -> BashOperator:
     )
 
 
+def wait_for_day(day: str, *, hours: float, outlets: list[Asset] | None = None) -> CommandSensor:
+    """Until bronze has every event that the log knew at the end of the day and of its allowed lateness, at most ``hours``.
+
+    A run that begins before the day is over takes what is known then; the next run of a later day restates that day.
+    """
+    return CommandSensor(
+        task_id="complete",
+        bash_command=f"{MAIN} ops.cli complete --date {day} --at {BEGAN}",
+        cwd=PROJECT_ROOT,
+        at_most=timedelta(hours=hours),
+        owner=OWNER,
+        retries=2,
+        retry_delay=timedelta(seconds=10),
+        retry_exponential_backoff=True,
+        max_retry_delay=timedelta(minutes=2),
+        execution_timeout=timedelta(minutes=10),
+        outlets=outlets or [],
+        on_failure_callback=tell_of_failure,
+        doc_md="Waits until every partition of the event log lies in bronze up to where it ended when the day was over and its "
+        "lateness, too. Half a day would look like a bad day.\n\n**Repair.** The log names partition and offset. "
+        "`jishi status` and `var/log/flink.log` say why the stream is behind; when it goes on, clear the task.",
+    )
+
+
 def build_silver(
     group: dict[str, str], batch: str, *, after: str = "", trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS
 ) -> BashOperator:
@@ -107,7 +156,6 @@ def build_silver(
         what="Decides the outcome of each event (duplicates by earlier batches, too) and rebuilds what the batch touches.",
         repair="The log names shop, check, table and rows; that shop keeps its old rows. Fix the cause and clear the task.",
         minutes=60,
-        outlets=[SILVER],
         pool=SPARK_POOL,
         group=group,
         trigger_rule=trigger_rule,
@@ -123,7 +171,6 @@ def join_decisions() -> BashOperator:
         repair="The log says whether the broker is away or a check failed; nothing was published. Clear the task: it goes on "
         "from where the lake's own records end.",
         minutes=30,
-        outlets=[SILVER],
         trigger_rule=TriggerRule.NONE_SKIPPED,
     )
 
@@ -141,7 +188,7 @@ def reconcile_day(day: str) -> BashOperator:
     )
 
 
-def build_marts() -> BashOperator:
+def build_marts(*, outlets: list[Asset] | None = None) -> BashOperator:
     """Marts of all shops; it goes on when a group of silver failed, whose shops keep their old rows.
 
     When every group failed, nothing was published, and the command leaves the marts as they are.
@@ -152,7 +199,7 @@ def build_marts() -> BashOperator:
         what="Builds and tests the marts with dbt and publishes a read-only copy for boards and notebooks.",
         repair="The log names the failing model or test; readers keep the last published marts. See `var/log/dbt/dbt.log`.",
         minutes=30,
-        outlets=[MARTS],
+        outlets=outlets,
         pool=WAREHOUSE_POOL,
         trigger_rule=TriggerRule.NONE_SKIPPED,
     )
@@ -177,7 +224,6 @@ def serve_features(as_of: str) -> BashOperator:
         what="Writes the newest daily features to the online store and joins a training set as of each label's time.",
         repair="Clear the task; writes to the online store only go forward, so a second run does no harm.",
         minutes=60,
-        outlets=[FEATURES],
     )
 
 
@@ -255,7 +301,6 @@ def model_steps(group: dict[str, str], *, source: str = " --after silver", goes_
             what="Moves the shop's release pointer when the gate passed; serving picks it up without a restart.",
             repair="Clear the task; the pointer moves in one step, and serving keeps the last good release until then.",
             minutes=10,
-            outlets=[RELEASES],
             group=group,
             trigger_rule=rule,
         ),

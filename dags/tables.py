@@ -4,16 +4,16 @@
 Makes the models of large shops from tables that Spark computes: neighbours, factors and candidates up to the cut of the shop's
 split and of all acts, then a candidate from them, its judgement, the gate and the release.
 
-It runs every night after `daily`, for the shops whose models come from tables (`jishi shops models SHOP tables`), which are
-those whose acts do not fit one machine's memory; `daily` trains the others. It reads silver. It may be run again at any time:
-every step replaces what it wrote before.
+It follows the marts of `daily`, a day each, for the shops whose models come from tables (`jishi shops models SHOP tables`),
+which are those whose acts do not fit one machine's memory; `daily` trains the others. It reads silver. It may be run again at
+any time: every step replaces what it wrote before.
 """
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, chain, task_group
-from airflow.timetables.trigger import CronTriggerTimetable
-from steps import MAIN, OF_GROUP, OWNER, SHOPS, SPARK_POOL, list_groups, model_steps, report, step
+from airflow.sdk import DAG, PartitionedAssetTimetable, chain, task_group
+from callbacks import done_within
+from steps import MAIN, MARTS, OF_GROUP, OWNER, SHOPS, SPARK_POOL, list_groups, model_steps, report, step
 
 # A group is one shop. The cut is the one that the judges use; a shop with too little for one ends the step as skipped.
 CUT = f"set -e\ncut=$({MAIN} models cut{OF_GROUP})\n"
@@ -24,9 +24,10 @@ REPAIR = (
 
 with DAG(
     dag_id="tables",
-    schedule=CronTriggerTimetable("30 2 * * *", timezone="UTC"),
+    schedule=PartitionedAssetTimetable(assets=MARTS),
     catchup=False,
     max_active_runs=1,
+    deadline=done_within(6),
     tags=["jishi"],
     doc_md=__doc__,
     params={"shops": SHOPS},

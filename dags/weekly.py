@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Param, chain, task_group
 from airflow.timetables.trigger import CronTriggerTimetable
+from callbacks import done_within
 from steps import OWNER, SHOPS, list_groups, report, send_digests
 
 DAY = "{{ params.date or macros.ds_add(dag_run.run_after | ds, -7) }}"
@@ -20,6 +21,7 @@ with DAG(
     schedule=CronTriggerTimetable("0 3 * * 2", timezone="UTC"),
     catchup=False,
     max_active_runs=1,
+    deadline=done_within(4),
     tags=["jishi", "weekly"],
     doc_md=__doc__,
     params={

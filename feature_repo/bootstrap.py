@@ -14,14 +14,13 @@ from typing import Any
 
 import duckdb
 
-from feature_repo.daily import CREATED_TIMESTAMP, EVENT_TIMESTAMP
-from feature_repo.definitions import VALID_UNTIL
-from feature_repo.message import FeatureRow, Views
-from feature_repo.monotonic import LOG_OFFSET, epoch_us
+from feature_repo.monotonic import epoch_us
 from feature_repo.store import apply, open_store
 from feature_repo.writer import FeatureSink, WriterProgress
 from jishi.features import ENTITY_KEYS, Feature, views
+from jishi.features.columns import CREATED_TIMESTAMP, EVENT_TIMESTAMP, LOG_OFFSET, VALID_UNTIL
 from jishi.features.lake_tables import view_table
+from jishi.features.message import FeatureRow, Views
 from jishi.lake import TableNotPublished
 from jishi.lake.query import open_lake, view_of
 from jishi.lake.reading import open_version

@@ -1,4 +1,4 @@
-"""Entities, sources, views and services of Feast, derived from ``jishi.features`` and ``feature_repo.daily``.
+"""Entities, sources, views and services of Feast, derived from ``jishi.features`` and ``jishi.features.daily``.
 
 Every key starts with the shop: a view has the entity ``shop`` and one for each other key column (``person``; ``person`` and
 ``category``). A streamed view carries, beside its features, ``valid_until_ms`` (after it the defaults hold; null: until the
@@ -18,14 +18,13 @@ from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.types import Array, Bool, FeastType, Float64, Int64, String
 from feast.value_type import ValueType
 
-from feature_repo.daily import CREATED_TIMESTAMP, DAILY, EVENT_TIMESTAMP, DailyTable
 from feature_repo.exports import source_folder
-from feature_repo.monotonic import LOG_OFFSET
 from jishi.features import ENTITY_KEYS, Feature, views
+from jishi.features.columns import CREATED_TIMESTAMP, EVENT_TIMESTAMP, LOG_OFFSET, VALID_UNTIL
+from jishi.features.daily import DAILY, DailyTable
 from jishi.paths import Paths
 
 PROJECT = "jishi"
-VALID_UNTIL = "valid_until_ms"
 LIVE_SERVICE = "live"
 DAILY_SERVICE = "daily"
 # Daily tables have a row a week for whoever was active in the month before; a person without a newer row has gone quiet.

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from feast import FeatureStore
 from feast.errors import FeatureViewNotFoundException
 
-from feature_repo.daily import DAILY
 from feature_repo.definitions import DAILY_TTL
-from feature_repo.message import Views
 from feature_repo.store import online_store_of, view_of
 from jishi.features import views
+from jishi.features.daily import DAILY
+from jishi.features.message import Views
 
 _LONGER = timedelta(days=1)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from feature_repo.daily import DAILY, DailyTable
+from jishi.features.daily import DAILY, DailyTable
 from jishi.lake.query import open_lake, quoted, view_of
 from jishi.lake.reading import LakeVersion
 from jishi.paths import Paths

@@ -7,9 +7,10 @@ import io
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from feature_repo.daily import DAILY, EVENT_TIMESTAMP, DailyTable
 from feature_repo.store import apply, online_store_of, open_store, registry_lock
 from jishi.features import ENTITY_COLUMN
+from jishi.features.columns import EVENT_TIMESTAMP
+from jishi.features.daily import DAILY, DailyTable
 from jishi.lake.query import open_lake, view_of
 from jishi.lake.reading import LakeVersion, open_version
 from jishi.paths import Paths
@@ -77,7 +78,7 @@ def _count_keys(lake: LakeVersion, table: DailyTable, as_of: datetime) -> int:
         missing = sorted(needed - set(connection.table(view_of(table.name)).columns))
         if missing:
             columns = ", ".join(missing)
-            raise MaterializationFailed(f"{table.name} lacks the columns {columns} that feature_repo/daily.py declares")
+            raise MaterializationFailed(f"{table.name} lacks the columns {columns} that jishi/features/daily.py declares")
         counted = connection.execute(
             f"SELECT count(*) FROM (SELECT DISTINCT shop_id, {ENTITY_COLUMN[table.entity]} "
             f"FROM {view_of(table.name)} WHERE {EVENT_TIMESTAMP} <= ?)",

@@ -18,7 +18,7 @@ from feast.protos.feast.types.EntityKey_pb2 import EntityKey as EntityKeyProto
 from feast.protos.feast.types.Value_pb2 import Value as ValueProto
 from feast.repo_config import RepoConfig
 
-LOG_OFFSET = "log_offset"
+from jishi.features.columns import LOG_OFFSET
 
 Row = tuple[EntityKeyProto, dict[str, ValueProto], datetime, datetime | None]
 # What a read finds of an entity: its time and its values, or neither.

@@ -12,13 +12,12 @@ from typing import Any
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Int64List, StringList, Value
 
-from feature_repo.daily import CREATED_TIMESTAMP, EVENT_TIMESTAMP
-from feature_repo.definitions import VALID_UNTIL
-from feature_repo.message import FeatureRow
-from feature_repo.monotonic import LOG_OFFSET, Row
+from feature_repo.monotonic import Row
 from jishi.features import ENTITY_KEYS, Feature
+from jishi.features.columns import CREATED_TIMESTAMP, EVENT_TIMESTAMP, LOG_OFFSET, VALID_UNTIL
+from jishi.features.message import FeatureRow
 
-_MAKE: dict[str, Callable[[Any], Value]] = {
+MAKE: dict[str, Callable[[Any], Value]] = {
     "string": lambda value: Value(string_val=value),
     "int64": lambda value: Value(int64_val=value),
     "double": lambda value: Value(double_val=value),
@@ -33,5 +32,5 @@ def proto_row(row: FeatureRow, members: Sequence[Feature]) -> Row:
     keys = ("shop_id", *ENTITY_KEYS[members[0].entity])
     entity_key = EntityKey(join_keys=keys, entity_values=[Value(string_val=columns[key]) for key in keys])
     kinds = {feature.name: feature.value_type for feature in members} | {VALID_UNTIL: "int64", LOG_OFFSET: "int64"}
-    values = {name: Value() if columns[name] is None else _MAKE[kind](columns[name]) for name, kind in kinds.items()}
+    values = {name: Value() if columns[name] is None else MAKE[kind](columns[name]) for name, kind in kinds.items()}
     return entity_key, values, columns[EVENT_TIMESTAMP], columns[CREATED_TIMESTAMP]

@@ -17,13 +17,13 @@ from typing import Any
 import orjson
 from feast import FeatureStore
 
-from feature_repo.definitions import VALID_UNTIL
-from feature_repo.message import Views
 from feature_repo.store import apply, open_store
 from feature_repo.writer import FeatureSink, WriterProgress
 from jishi.features import ENTITY_KEYS, FEATURES, Feature, operands, views
+from jishi.features.columns import VALID_UNTIL
 from jishi.features.decision import value_at
 from jishi.features.entity import key_values
+from jishi.features.message import Views
 from jishi.lake.reading import open_version
 from jishi.paths import Paths
 from jishi.settings import Settings

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 
-from feature_repo.daily import CREATED_TIMESTAMP, DAILY, EVENT_TIMESTAMP, DailyTable
 from feature_repo.definitions import DAILY_SERVICE, DAILY_TTL
 from feature_repo.store import apply, open_store
 from jishi.arrow_tables import arrow_schema
 from jishi.features import ENTITY_COLUMN
+from jishi.features.columns import CREATED_TIMESTAMP, EVENT_TIMESTAMP
+from jishi.features.daily import DAILY, DailyTable
 from jishi.features.decision import age_s
 from jishi.lake.publishing import Replacement, publish
 from jishi.lake.query import open_lake, view_of

@@ -1,5 +1,5 @@
 """The feature writer: consumes the feature topic and writes each value to the online store, newest wins; running values are
-merged with what the store holds (``feature_repo.running_merge``).
+merged with what the store holds (``jishi.features.newest``).
 
 Offsets are committed after the write, so a crash repeats messages and loses none; the guarded store makes the repetition
 harmless. A message that cannot be read goes to ``dead_letter.jsonl`` with the reason before its offset is committed.
@@ -20,13 +20,14 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from feast import FeatureStore, FeatureView
 
 from feature_repo.expiry import expire
-from feature_repo.message import BadMessage, FeatureRow, Views, parse
 from feature_repo.monotonic import Row
 from feature_repo.proto_rows import proto_row
-from feature_repo.running_merge import is_merged, merged_row
+from feature_repo.running_merge import merged_row
 from feature_repo.store import online_store_of, view_of
 from jishi import topics
 from jishi.features import views
+from jishi.features.message import BadMessage, FeatureRow, Views, parse
+from jishi.features.newest import is_merged
 
 GROUP = "jishi-feature-writer"
 BATCH_ROWS = 500

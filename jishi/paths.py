@@ -162,6 +162,11 @@ class Paths:
         return self.var / "models"
 
     @property
+    def operator_alerts(self) -> Path:
+        """What operators were told, a problem a line (``dashboard.operators``)."""
+        return self.log / "operators.jsonl"
+
+    @property
     def runs(self) -> Path:
         """Ledgers of runs over shops, ``<run id>/<job>.jsonl`` (``jishi.shop_runs``)."""
         return self.var / "runs"

@@ -1,4 +1,6 @@
-"""Settings of one platform, read from ``JISHI_*`` variables or a ``.env`` file; ``settings.example.env`` lists them all."""
+"""Settings of one platform, read from ``JISHI_*`` variables, a ``.env`` file, or ``settings.env`` in the folder of its state,
+the first that names one; ``settings.example.env`` lists them all.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,14 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+ENV_FILE = PROJECT_ROOT / ".env"
+OWN_FILE = "settings.env"  # below ``var``: what commands of the platform set for it, which lasts as long as its state
 
 
 class Settings(BaseSettings):
     """Every knob of the platform. Ports are TCP ports on ``host``; durations end in their unit."""
 
-    model_config = SettingsConfigDict(env_prefix="JISHI_", env_file=PROJECT_ROOT / ".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="JISHI_", env_file=ENV_FILE, extra="ignore")
 
     profile: Literal["embedded", "cluster"] = Field("embedded", description="embedded engines, or your own servers")
     var: Path = Field(PROJECT_ROOT / "var", description="folder that holds all state")
@@ -44,8 +48,12 @@ class Settings(BaseSettings):
     kafka_controller_port: int = Field(19093, description="port of the embedded broker's controller")
     collector_port: int = Field(18080, description="port of the event intake")
     serving_port: int = Field(18081, description="port of the recommendation API")
+    serving_workers: int = Field(
+        1, ge=1, le=64, description="processes that answer on that port; each has its own state, and /metrics is that of one"
+    )
     flink_port: int = Field(18082, description="port of Flink's web page and REST API")
     feature_writer_port: int = Field(18083, description="port of the feature writer's /metrics and /healthz")
+    exporter_port: int = Field(18089, description="port of the platform's own /metrics: parts, stream, disk, what is published")
     airflow_port: int = Field(18084, description="port of Airflow's web page and API")
     superset_port: int = Field(18085, description="port of the dashboard")
     portal_port: int = Field(18087, description="port of the merchant's portal")
@@ -64,6 +72,12 @@ class Settings(BaseSettings):
         "", description="user ids of made-up shoppers that visitors of a storefront may be, comma separated; never a real one's"
     )
 
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        description="so many proxies stand before the storefronts and add to X-Forwarded-For; 0: nobody's word is taken for it",
+    )
+
     smtp_host: str = Field("", description="mail server of digests and alerts; empty: no mail is sent")
     smtp_port: int = Field(587, description="port of the mail server")
     smtp_security: Literal["starttls", "tls", "none"] = Field("starttls", description="how the mail server speaks TLS")
@@ -72,6 +86,10 @@ class Settings(BaseSettings):
     smtp_user: str = Field("", description="name to log in to the mail server with; empty: no login")
     smtp_password_file: str = Field("", description="file that holds the password of smtp_user")
     webhook_allow_private: bool = Field(False, description="let webhooks of digests and alerts lie in private networks")
+    operators: str = Field(
+        "",
+        description="who is told of failed pipelines: mail addresses and wecom=URL, feishu=URL, slack=URL, comma separated",
+    )
 
     allowed_lateness_s: int = Field(30, ge=0, description="an event known later than this after it happened is late")
     future_tolerance_s: int = Field(5, ge=0, description="an event dated further ahead than this is future")
@@ -109,6 +127,10 @@ class Settings(BaseSettings):
     online_parity_max_drift: float = Field(
         0.01, ge=0, le=1, description="share of wrong values of one feature above which online parity fails"
     )
+    watch_lag_s: int = Field(300, ge=0, description="bronze may be this far behind the event log before operators are told")
+    watch_quarantine_rate: float = Field(
+        0.05, ge=0, le=1, description="share of a shop's events in an hour that may be refused before operators are told"
+    )
     spark_master: str = Field("local[2]", description="Spark master URL")
     spark_driver_memory: str = Field("3g", description="memory of the Spark driver")
 
@@ -137,6 +159,9 @@ class Settings(BaseSettings):
 def get_settings() -> Settings:
     """The settings of this process, read once. Entry points call this; functions take settings as an argument."""
     settings = Settings()
-    settings.var = PROJECT_ROOT / settings.var
+    var = PROJECT_ROOT / settings.var
+    if (var / OWN_FILE).exists():
+        settings = Settings(_env_file=(var / OWN_FILE, ENV_FILE))
+    settings.var = var
     settings.envs = PROJECT_ROOT / settings.envs
     return settings

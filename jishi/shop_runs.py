@@ -27,7 +27,7 @@ from jishi.paths import Paths
 ShopState = Literal["done", "nothing to do", "failed", "unexpected"]
 Result = TypeVar("Result")
 SOME_FAILED, ALL_FAILED, UNEXPECTED = 3, 1, 4  # exit codes of a job
-KEPT_RUNS = 60
+KEPT_RUNS = 800  # some two weeks of hourly and nightly runs
 _RUN = re.compile(r"(?!\.+(@|$))[A-Za-z0-9_.~:+-]+(@\d+)?")  # Airflow's run ids and a series; not a name of dots
 _LOG = logging.getLogger(__name__)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from jishi.paths import Paths
@@ -33,12 +34,19 @@ def _write_once(file: Path, text: str) -> None:
             out.write(text)
 
 
+def _first_night(home: Path) -> datetime:
+    """Since when nights are worked up, without a gap: the midnight (UTC) after the platform's first start."""
+    first_start = datetime.fromtimestamp((home / "secret_key").stat().st_mtime, UTC)
+    return first_start.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+
 def airflow_environment(settings: Settings, paths: Paths) -> dict[str, str]:
     """Variables for every Airflow process. ``write_secrets`` first."""
     base = f"http://{settings.host}:{settings.airflow_port}"
     home = paths.airflow
     return {
         "AIRFLOW_HOME": str(home),
+        "JISHI_SCHEDULED_SINCE": _first_night(home).isoformat(),
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",

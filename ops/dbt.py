@@ -13,7 +13,8 @@ from typing import Any
 import duckdb
 
 from jishi import tables
-from jishi.lake.catalog import CATALOG, identifier, is_in_object_store, spark_options
+from jishi.files import write_atomically
+from jishi.lake.catalog import CATALOG, identifier, is_in_object_store, is_secret, spark_options
 from jishi.lake.object_store import reach, statements
 from jishi.lake.query import quoted, rows_of
 from jishi.lake.reading import LakeVersion
@@ -148,7 +149,12 @@ def spark_environment(settings: Settings, lake: LakeVersion, database: Path, war
             sources[_table(schema)] = f"select {columns} where false"
     folders = ("spark_lake", "catalog", *(["spark_s3"] if is_in_object_store(settings) else []))
     jars = ",".join(str(jar) for folder in folders for jar in sorted((paths.jars / folder).glob("*.jar")))
-    options = [f"--conf {shlex.quote(f'{key}={value}')}" for key, value in spark_options(settings).items()]
+    options = [f"--conf {shlex.quote(f'{k}={v}')}" for k, v in spark_options(settings).items() if not is_secret(k)]
+    if secrets := {key: value for key, value in spark_options(settings).items() if is_secret(key)}:
+        file = warehouse / "spark-secrets.properties"
+        escaped = (f"{key}={value.encode('unicode_escape').decode()}\n" for key, value in secrets.items())
+        write_atomically(file, "".join(escaped), mode=0o600)
+        options.append(f"--properties-file {shlex.quote(str(file))}")
     return dbt_environment(settings, database, target="spark") | {
         "JISHI_SPARK_SOURCES": json.dumps(sources),
         "JISHI_SPARK_WAREHOUSE": str(warehouse),

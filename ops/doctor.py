@@ -6,11 +6,13 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from jishi.java import JavaMissing, java_home, java_version
 from jishi.paths import Paths
 from jishi.settings import Settings
 from ops import airflow
+from ops.ailments import ailments
 from ops.health import platform_health
 from ops.parts import parts
 from ops.processes import holder_of_port
@@ -18,6 +20,7 @@ from ops.supervisor import is_running
 
 NEEDED_DISK_GB = 6
 NEEDED_MEMORY_GB = 8
+RUNBOOKS = "docs/operations/runbooks.md"
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ def examine(settings: Settings) -> list[Finding]:
     jars = len(list(paths.jars.glob("*/*.jar")))
     findings.append(Finding("jars", jars > 0, f"{jars} jars in {paths.jars}" if jars else "none; run scripts/setup"))
     findings += _running(settings, paths) if is_running(paths) else _ports(settings, paths)
+    found = ailments(settings, datetime.now(UTC))
+    findings += [Finding(each.runbook, False, f"{each.says} ({RUNBOOKS}#{each.runbook})") for each in found]
     return findings
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from jishi.java import java_home
 from jishi.paths import Paths
 from jishi.settings import Settings
-from ops import airflow
+from ops import airflow, settings_in_use
 from ops.health import platform_health
 from ops.kafka import wait_for_port
 from ops.parts import Part, Stage, one_shots, parts, working_directory
@@ -21,6 +21,7 @@ from ops.state import claim
 from ops.supervisor import (
     is_running,
     marked,
+    replace_parts,
     start_part,
     start_supervisord,
     states,
@@ -86,6 +87,9 @@ def up(settings: Settings, report: Report, members: list[Part] | None = None) ->
             report(f"stopped {orphans} processes of an earlier run whose supervisor is gone")
         refuse_taken_ports(all_parts, settings)
         start_supervisord(paths, write_configuration(paths, all_parts, environment))
+        settings_in_use.note(settings, paths)
+    elif names := settings_in_use.changed(settings, paths):
+        _take_up(names, settings, paths, all_parts, environment, report)
     running = {name for name, info in states(paths).items() if info["statename"] in ("RUNNING", "STARTING")}
 
     def start(stage: Stage) -> None:
@@ -105,6 +109,17 @@ def up(settings: Settings, report: Report, members: list[Part] | None = None) ->
         stages: tuple[Stage, ...] = ("after_kafka", "after_airflow", "after_superset")
         starting = [pool.submit(start, stage) for stage in stages]
         _wait_until_healthy(all_parts, settings, paths, starting, began, report)
+
+
+def _take_up(
+    names: list[str], settings: Settings, paths: Paths, all_parts: list[Part], environment: dict[str, str], report: Report
+) -> None:
+    """Stop the parts that changed settings concern and let the supervisor know their new configuration; ``up`` starts them."""
+    stopped = settings_in_use.concerned(names, [part.name for part in all_parts])
+    report(f"changed: {', '.join(f'JISHI_{name.upper()}' for name in names)}; starting again: {', '.join(sorted(stopped))}")
+    write_configuration(paths, all_parts, environment)
+    replace_parts(paths, stopped)
+    settings_in_use.note(settings, paths)
 
 
 def _kafka_listens(settings: Settings, paths: Paths) -> bool:

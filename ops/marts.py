@@ -25,10 +25,11 @@ from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.shops import Shops
 from ops.dbt import dbt_environment, new_database, run_dbt, write_sources
+from ops.dbt_process import RunDbt, started_dbt
 from ops.marts_changes import CannotCompare, write_touched
 from ops.marts_file import OlderBuild, inputs_of, publish_marts, published_inputs
-from ops.marts_nulls import EXCLUDED, failing_null_tests
 from ops.marts_state import BuiltState, project_checksum, registry_of, take_state, version_to_continue
+from ops.marts_tests import EXCLUDED, failing_tests
 from ops.site.dictionary import write_dictionary
 from ops.site.home import write_home
 
@@ -63,7 +64,10 @@ def build(settings: Settings, progress: Callable[[str], None], *, again: bool = 
                 f"silver, shops and models are as in version {built_from}, from which the published marts are built; they stay"
             )
             return
-        state = _built(settings, lake, shops, lambda line: progress(f"{line} ({time.monotonic() - began:.0f} s)"), whole=whole)
+        with started_dbt(dbt_environment(settings, work_database(paths))) as run:
+            state = _built(
+                settings, lake, shops, run, lambda line: progress(f"{line} ({time.monotonic() - began:.0f} s)"), whole=whole
+            )
         try:
             manifest = (paths.warehouse / "target" / "semantic_manifest.json").read_text()
             version = publish_marts(settings, lake, work_database(paths), inputs, manifest, continues=state.marts)
@@ -77,7 +81,9 @@ def build(settings: Settings, progress: Callable[[str], None], *, again: bool = 
         progress(f"marts published in version {version.number} ({time.monotonic() - began:.0f} s)")
 
 
-def _built(settings: Settings, lake: LakeVersion, shops: Shops, progress: Callable[[str], None], *, whole: bool) -> BuiltState:
+def _built(
+    settings: Settings, lake: LakeVersion, shops: Shops, run: RunDbt, progress: Callable[[str], None], *, whole: bool
+) -> BuiltState:
     """All models and tests on dbt's database, whose note is returned and kept. Raises BuildFailed."""
     paths, database = Paths.of(settings), work_database(Paths.of(settings))
     last = take_state(paths)
@@ -96,7 +102,7 @@ def _built(settings: Settings, lake: LakeVersion, shops: Shops, progress: Callab
     if before is None:
         progress(f"full build: {reason}")
         new_database(lake, shops, database)
-    models, tests = _run(settings, database)
+    models, tests = _run(settings, database, run, continues=before is not None)
     progress(f"dbt: {models} models built from version {lake.number}, {tests} tests passed")
     size = database.stat().st_size if before is None or last is None else last.full_bytes
     marts = last.marts if before is not None and last is not None else None
@@ -106,23 +112,29 @@ def _built(settings: Settings, lake: LakeVersion, shops: Shops, progress: Callab
     return state
 
 
-def _run(settings: Settings, database: Path) -> tuple[int, int]:
+def _run(settings: Settings, database: Path, run: RunDbt, *, continues: bool) -> tuple[int, int]:
     """Run models and tests; how many of each. Raises BuildFailed."""
     paths = Paths.of(settings)
     # Unit tests of the models run in the test suite, where they belong; here the data is what is in question.
-    # The log tells what was built and what failed; dbt's debug lines for it took a fifth of the build's time.
-    arguments = ["--log-level-file", "info", "build", "--exclude-resource-type", "unit_test", "--exclude", EXCLUDED]
-    done = run_dbt(arguments, dbt_environment(settings, database))
+    # The log tells what was built and what failed; dbt's debug lines, and a second log, took a fifth of the build's time.
+    arguments = ["--log-level", "none", "--log-level-file", "info", "build"]
+    arguments += ["--exclude-resource-type", "unit_test", "--exclude", EXCLUDED]
+    if continues:  # views are there already, and read the newer sources
+        arguments += ["--select", "config.materialized:table", "config.materialized:incremental", "test_type:singular"]
+    done = run(arguments)
     results = _results(paths)
     failed = [name for name, status in results if status in ("error", "fail", "runtime error")]
-    if done.returncode != 0:
-        names = ", ".join(failed) or done.stdout[-800:]
+    if done.returncode != 0 and not failed:
+        raise BuildFailed(
+            f"dbt build failed in {done.stdout[-800:]}; nothing was published; see {paths.log / 'dbt' / 'dbt.log'}"
+        )
+    missing = {name for name, status in results if status != "success"}
+    failing, generic_tests = failing_tests(settings, database, paths.warehouse / "target" / "manifest.json", missing)
+    if failed or failing:
+        names = ", ".join([*failed, *failing])
         raise BuildFailed(f"dbt build failed in {names}; nothing was published; see {paths.log / 'dbt' / 'dbt.log'}")
-    nulls, null_tests = failing_null_tests(settings, database, paths.warehouse / "target" / "manifest.json")
-    if nulls:
-        raise BuildFailed(f"nulls where none may be: {', '.join(nulls)}; nothing was published")
     models = sum(name.startswith("model.") for name, _ in results)
-    return models, null_tests + sum(name.startswith("test.") for name, _ in results)
+    return models, generic_tests + sum(name.startswith("test.") for name, _ in results)
 
 
 def work_database(paths: Paths) -> Path:

@@ -29,6 +29,7 @@ create table touched.replaced (mart varchar, condition varchar);
 create table touched.months_before as from int_shop_months_spanned;
 create table touched.thresholds_before as from dim_customer_thresholds;
 create table touched.acquired_before as from int_customers_acquired;
+create table touched.as_of_before as from int_as_of_days_chosen;
 create table touched.whole_shops as
 select shop_id from unnest(cast($shops as varchar[])) as settings(shop_id) union select shop_id from touched.changed_fx_rates;
 create table touched.fits as select distinct shop_id from touched.changed_channel_effects;
@@ -60,41 +61,58 @@ union select shop_id, coalesce(person_id, '') from silver.orders where shop_id i
 create table touched.orders as
 select distinct shop_id, order_id from (from orders_before union all from orders_now) as orders
 where (shop_id, coalesce(person_id, '')) in (from touched.persons);
+create temp table visits_before as
+from sessions_before where (shop_id, coalesce(person_id, '')) in (from touched.persons);
+create temp table visits_now as
+from sessions_now where (shop_id, coalesce(person_id, '')) in (from touched.persons);
+create temp table visits_near_events as
+select visits.* from (from visits_before union all from visits_now) as visits
+inner join touched.changed_events as events
+    on visits.shop_id = events.shop_id and visits.person_id = events.person_id
+    and events.occurred_at >= visits.started_at - interval '1' hour
+    and events.occurred_at <= visits.ended_at + interval '1' hour;
+create temp table visits_near_orders as
+select visits.*, orders.order_id from (from visits_before union all from visits_now) as visits
+inner join touched.concerned_orders as orders
+    on visits.shop_id = orders.shop_id and visits.person_id = orders.person_id
+    and orders.paid_at >= visits.started_at - interval '1' hour
+    and orders.paid_at <= visits.ended_at + interval '1' hour;
 create table touched.visits as
-with instants as (
-    select shop_id, person_id, occurred_at as changed_at from touched.changed_events
-    union select shop_id, person_id, paid_at from touched.concerned_orders
-),
-visits as (
-    from sessions_before where (shop_id, coalesce(person_id, '')) in (from touched.persons)
-    union all
-    from sessions_now where (shop_id, coalesce(person_id, '')) in (from touched.persons)
-)
 select shop_id, session_key, person_id, started_at, ended_at, started_date from touched.changed_sessions
 union
-select visits.* from visits inner join instants
-    on visits.shop_id = instants.shop_id and visits.person_id = instants.person_id
-    and instants.changed_at >= visits.started_at - interval '1' hour
-    and instants.changed_at <= visits.ended_at + interval '1' hour
+from visits_near_events
 union
-select * from visits where shop_id in (from touched.whole_shops);
+select * exclude (order_id) from visits_near_orders
+union
+select * from visits_before where shop_id in (from touched.whole_shops)
+union
+select * from visits_now where shop_id in (from touched.whole_shops);
 create table touched.sessions as
 with firsts as (
     select shop_id, coalesce(person_id, '') as person, arg_min(session_key, (started_at, session_key)) as session_key
-    from sessions_before where (shop_id, coalesce(person_id, '')) in (from touched.persons) group by all
+    from visits_before group by all
     union all
     select shop_id, coalesce(person_id, '') as person, arg_min(session_key, (started_at, session_key)) as session_key
-    from sessions_now where (shop_id, coalesce(person_id, '')) in (from touched.persons) group by all
+    from visits_now group by all
 )
 select shop_id, session_key from touched.visits
 union
 select shop_id, session_key from firsts
 where (shop_id, person) in (select shop_id, person from firsts group by all having count(distinct session_key) > 1);
+create temp table visits_by_day as
+select distinct shop_id, person_id, started_at, ended_at, unnest(generate_series(
+    date_trunc('day', started_at - interval '1' hour), ended_at + interval '1' hour, interval '1' day
+)) as day
+from touched.visits;
 create table touched.events_near as
 select distinct events.*
-from (select {events} from silver.events where (shop_id, coalesce(person_id, '')) in (from touched.persons)) as events
-inner join touched.visits
+from (
+    select {events} from silver.events
+    where hash(shop_id, person_id, date_trunc('day', occurred_at)) in (select hash(shop_id, person_id, day) from visits_by_day)
+) as events
+inner join visits_by_day as visits
     on events.shop_id = visits.shop_id and events.person_id = visits.person_id
+    and date_trunc('day', events.occurred_at) = visits.day
     and events.occurred_at >= visits.started_at - interval '1' hour
     and events.occurred_at <= visits.ended_at + interval '1' hour;
 create table touched.recategorised_items as
@@ -120,13 +138,20 @@ union select shop_id, occurred_date from silver.events where shop_id in (from to
 create table touched.days as
 from touched.event_days
 union select shop_id, started_date from touched.changed_sessions
-union select shop_id, paid_date from touched.concerned_orders
-union select shop_id, started_date from touched.visits
+union select shop_id, started_date from visits_near_events
 union select shop_id, shop_date from fct_item_days where (shop_id, item_id) in (from touched.recategorised_items)
 union select shop_id, shop_date from fct_item_days where shop_id in (from touched.whole_shops)
 union select shop_id, shop_date from fct_item_days where shop_id in (from touched.known_anew)
 union select shop_id, started_date from silver.sessions where shop_id in (from touched.whole_shops)
 union select shop_id, paid_date from silver.orders where shop_id in (from touched.whole_shops);
+create table touched.order_days as
+select shop_id, order_id, paid_date as shop_date from touched.concerned_orders
+union
+select shop_id, order_id, started_date from visits_near_orders;
+create table touched.item_days as
+select distinct days.shop_id, days.shop_date, items.item_id
+from touched.order_days as days
+inner join fct_order_items as items on days.shop_id = items.shop_id and days.order_id = items.order_id;
 """
 
 
@@ -154,7 +179,7 @@ def write_touched(database: Path, before: LakeVersion, lake: LakeVersion, change
     ``changed_shops`` have other settings than before. Raises CannotCompare.
     """
     with duckdb.connect(str(database)) as connection:
-        connection.execute("drop schema if exists touched cascade; create schema touched")
+        connection.execute("begin; drop schema if exists touched cascade; create schema touched")
         for schema in _COMPARED:
             connection.execute(f"create table touched.changed_{_name(schema)} as {_changed(before, lake, schema)}")
         [(changed,)] = connection.execute("select count(*) from touched.changed_events").fetchall()
@@ -175,9 +200,11 @@ def write_touched(database: Path, before: LakeVersion, lake: LakeVersion, change
             statement = statement.replace("{events}", events_columns).replace("{no_acts}", no_acts)
             connection.execute(statement, {"shops": changed_shops} if "$shops" in statement else None)
         [(persons, days)] = connection.execute(
-            "select (select count(*) from touched.persons), (select count(*) from touched.days)"
+            "select (select count(*) from touched.persons), (select count(*) from "
+            "(from touched.days union select shop_id, shop_date from touched.order_days))"
         ).fetchall()
         whole = [shop for (shop,) in connection.execute("from touched.whole_shops order by 1").fetchall()]
+        connection.execute("commit")
         return Touched(changed, persons, days, whole)
 
 

@@ -112,6 +112,13 @@ def parts(settings: Settings, paths: Paths) -> list[Part]:
             watched_as="dag_processor",
         ),
         Part(
+            "airflow-triggerer",
+            [*airflow, "triggerer", "--skip-serve-logs"],
+            stage="after_airflow",
+            environment=airflow_env | {"PYTHONPATH": str(PROJECT_ROOT / "dags")},  # its triggers and callbacks lie there
+            watched_as="triggerer",
+        ),
+        Part(
             "superset",
             module("dashboard", "serve", group="superset"),
             stage="after_superset",
@@ -119,6 +126,13 @@ def parts(settings: Settings, paths: Paths) -> list[Part]:
             port_setting="JISHI_SUPERSET_PORT",
             health_path="/health",
             page="/superset/dashboard/jishi-today/",
+        ),
+        Part(
+            "exporter",
+            module("ops.monitoring.exporter"),
+            port=settings.exporter_port,
+            port_setting="JISHI_EXPORTER_PORT",
+            page="/metrics",
         ),
         Part(
             "site",

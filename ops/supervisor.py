@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
@@ -142,6 +142,18 @@ def start_part(paths: Paths, name: str) -> None:
     except Fault as fault:
         if "ALREADY_STARTED" not in fault.faultString:
             raise SupervisorError(f"{name} did not start: {fault.faultString}; see {paths.log / (name + '.log')}") from fault
+
+
+def replace_parts(paths: Paths, names: Collection[str]) -> None:
+    """Stop parts and take their configuration from the file as it is now; they are started by ``start_part``."""
+    supervisor = rpc(paths)
+    supervisor.reloadConfig()
+    known = {info["group"] for info in supervisor.getAllProcessInfo()}
+    for name in sorted(names):
+        if name in known:
+            supervisor.stopProcessGroup(name)
+            supervisor.removeProcessGroup(name)
+        supervisor.addProcessGroup(name)
 
 
 def stop_supervisord(paths: Paths) -> None:

@@ -75,7 +75,7 @@ def work_up(paths: Paths, shop_ids: Sequence[str], now: datetime, console: Conso
     with log.open("ab") as out, console.status("") as status:
         for number, step in enumerate(steps, 1):
             began = time.monotonic()
-            code = _run(
+            code = run_step(
                 step,
                 paths,
                 out.fileno(),
@@ -96,7 +96,8 @@ def work_up(paths: Paths, shop_ids: Sequence[str], now: datetime, console: Conso
                 console.print(f"  {job} of {result.shop_id}: {result.state}; {result.reason}", highlight=False, soft_wrap=True)
 
 
-def _run(step: WorkStep, paths: Paths, out: int, show: Callable[[float], None]) -> int:
+def run_step(step: WorkStep, paths: Paths, out: int, show: Callable[[float], None]) -> int:
+    """Run a step with its output in the file ``out``; ``show`` gets the seconds meanwhile. Returns its exit code."""
     environment = os.environ | {"PYTHONPATH": str(PROJECT_ROOT)}
     began, command = time.monotonic(), [str(paths.main_python()), "-P", "-m", *step.arguments]
     process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=PROJECT_ROOT, env=environment)

@@ -26,6 +26,7 @@ from serving.engine import Engine
 from serving.explained import Explain
 from serving.filter_parameters import filter_of
 from serving.item_filter import ItemFilter
+from serving.list_route import ListRoute
 from serving.readiness import readiness, shop_readiness
 from serving.recommend import CatchingUp, NoRelease
 from serving.request import Request
@@ -75,6 +76,7 @@ def make_app(engine: Engine, storefronts: Storefronts | None = None) -> FastAPI:
     app.add_exception_handler(Exception, _on_fault)
     app.add_middleware(BodyLimit)
     app.middleware("http")(_measure)
+    app.add_middleware(ListRoute, engine=engine)  # outermost: what it answers, nobody else looks at
     app.include_router(_ROUTES)
     for part in (batch, category_order, preview):
         app.include_router(part.ROUTES)

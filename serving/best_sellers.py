@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.blend import Indices, Vector
+from serving.standing import BEHIND, FRESH, OUT, Bars, Standings, heads
 
-FRESH, BEHIND, OUT = 2, 1, 0  # may be shown; only behind all others; not at all
-Standing = npt.NDArray[np.int8]
-Judge = Callable[[Indices], Standing]  # item numbers → FRESH, BEHIND or OUT
+Judge = Callable[[Indices], Standings]  # item numbers → FRESH, BEHIND or OUT
 
 
 def by_sales(popularity: Vector) -> Indices:
@@ -49,6 +48,20 @@ class Postings:
         items = self.items[self.starts[code] : self.starts[code + 1]] if code < len(self.starts) - 1 else self.items[:0]
         later = self.later.get(code)
         return items if later is None else np.concatenate([items, np.array(later, dtype=items.dtype)])
+
+    def heads(self, codes: list[int], bars: Bars, most: int, reach: int) -> Indices:
+        """Of each value the items that ``walk`` would find, and what took it later."""
+        known = [code for code in codes if code < len(self.starts) - 1]
+        spans = np.stack([self.starts[known], self.starts[np.array(known, dtype=np.int64) + 1]], axis=1)
+        items, _ = heads(bars, self.items, spans, most, reach)
+        later = [number for code in codes for number in self.later.get(code, ())[-most:]] if self.later else []
+        return np.concatenate([items, np.array(later, dtype=np.int64)]) if later else np.asarray(items)
+
+
+def walk_plain(order: Indices, bars: Bars, most: int, reach: int | None = None) -> tuple[Indices, bool]:
+    """As ``walk``, where nothing but ``bars`` keeps items out."""
+    items, is_whole = heads(bars, order, np.array([[0, len(order)]]), most, len(order) if reach is None else reach)
+    return items, bool(is_whole)
 
 
 def walk(order: Indices, judge: Judge, most: int, reach: int | None = None) -> tuple[Indices, bool]:

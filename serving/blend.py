@@ -61,8 +61,11 @@ PLACED = Blend(recent=0.25, category=0.1, popularity=0.02, seen_items=1)
 
 def scale(values: Vector) -> Vector:
     """Strengths from raw scores: negative ones become 0, the largest 1; all zero when nothing is positive."""
-    positive = np.maximum(np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0), 0.0).astype(np.float32)
+    positive = np.fmax(values, np.float32(0)).astype(np.float32, copy=False)  # what is no number becomes 0, too
     top = float(positive.max(initial=0.0))
+    if top == np.inf:
+        positive[positive == np.inf] = 0
+        top = float(positive.max())
     return positive / np.float32(top) if top > 0 else positive
 
 

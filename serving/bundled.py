@@ -49,6 +49,9 @@ class BundledModel:
     def newcomers_near(self, person_id: str) -> None:
         """None are known."""
 
+    def ranker(self, name: str) -> None:
+        """No model."""
+
     def placement(self, name: str) -> None:
         """No placement has a model."""
 

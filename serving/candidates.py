@@ -22,12 +22,12 @@ Everywhere = Callable[[Indices], tuple[Vector, Indices | None]]  # item numbers 
 class Quotas:
     """How many items a source brings at most."""
 
-    popular: int = 200
-    category: int = 40  # of each category
-    similar: int = 400  # of the items like the last ones
-    followers: int = 300  # of what goes with the given items
-    taste: int = 200
-    boosted: int = 100  # of the items of each rule that boosts
+    popular: int = 100
+    category: int = 12  # of each category
+    similar: int = 200  # of the items like the last ones
+    followers: int = 200  # of what goes with the given items
+    taste: int = 100
+    boosted: int = 50  # of the items of each rule that boosts
     reach: int = 20_000  # how far down the order of a category or a rule it looks for items that may be shown
 
     def times(self, factor: int) -> Quotas:
@@ -73,7 +73,11 @@ class Candidates:
     @classmethod
     def of(cls, sources: Sequence[Source], also: Indices, *, is_complete: bool) -> Candidates:
         """The union of the sources' items and those ``also`` wanted, with the score that the sources give together."""
-        numbers = np.unique(np.concatenate([*(source.items for source in sources), also]))
+        numbers = np.concatenate([*(source.items for source in sources), also])
+        numbers.sort()
+        is_first = np.ones(len(numbers), dtype=np.bool_)
+        np.not_equal(numbers[1:], numbers[:-1], out=is_first[1:])
+        numbers = numbers[is_first]
         score, shares = np.zeros(len(numbers), dtype=np.float32), []
         for source in sources:
             strength, because = _spread(source, numbers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from serving.blend import Indices, Mask
 from serving.catalogue import Item
 
 UNKNOWN = -1  # price
+MOST_CHANGED = 50_000  # of the numbers of changed items, so many newest are remembered
 
 
 class Coded:
@@ -29,7 +30,13 @@ class Coded:
 
     def where(self, holds: Callable[[Any], bool], numbers: Indices | None = None) -> Mask:
         """Which of these items (None: all of them) have such a value; each different value is asked about once."""
-        kinds, inverse = np.unique(self.codes if numbers is None else self.codes[numbers], return_inverse=True)
+        codes = self.codes if numbers is None else self.codes[numbers]
+        if len(codes) > len(
+            self.values
+        ):  # a value that is new since comes at the end, and is asked about with its item's change
+            table = np.fromiter((holds(value) for value in self.values), dtype=np.bool_)
+            return table.take(codes, mode="clip") if len(table) else np.zeros(len(codes), dtype=np.bool_)
+        kinds, inverse = np.unique(codes, return_inverse=True)
         return np.fromiter((holds(self.values[kind]) for kind in kinds.tolist()), dtype=np.bool_, count=len(kinds))[inverse]
 
     def code_of(self, value: Hashable) -> int | None:
@@ -49,7 +56,7 @@ class Columns:
     """Categories, brands, regions, attributes and home prices (minor units, ``UNKNOWN`` where there is none) of the items.
 
     ``margin``: share of the price that is not cost, −1 to 1; ``stocked_at_ms``: when an item came into stock; NaN for unknown.
-    ``changes`` counts the items taken over.
+    ``changes`` counts the items taken over, ``changed`` are the numbers of the newest.
     """
 
     category: Coded
@@ -60,6 +67,7 @@ class Columns:
     margin: npt.NDArray[np.float32]
     stocked_at_ms: npt.NDArray[np.float64]
     changes: int = 0
+    changed: list[int] = field(default_factory=list)
 
     @classmethod
     def of(cls, items: list[Item | None]) -> Columns:
@@ -83,6 +91,9 @@ class Columns:
         self.price[number] = _price(item)
         self.margin[number] = _margin(item)
         self.stocked_at_ms[number] = _stocked_at(item)
+        if len(self.changed) >= 2 * MOST_CHANGED:
+            self.changed = self.changed[-MOST_CHANGED:]
+        self.changed.append(number)
         self.changes += 1
 
 

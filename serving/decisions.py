@@ -148,6 +148,7 @@ def _made_of(inputs: Inputs, request: Request, answer: Answer, shelf: Shelf) -> 
         "persons": [inputs.pseudonym(person) for person in request.persons],
         "last_acts": [[act.item_id, act.age_s] for act in ([] if answer.workings is None else answer.workings.last)],
         "bought": sorted(request.bought),
+        "features": None if answer.workings is None or answer.workings.ranked is None else answer.workings.ranked.used,
         "candidates": answer.candidates,
         "because": [one.reason.because_item_id for one in answer.items],
         "catalogue": None if shelf.joined is None else shelf.joined.id,

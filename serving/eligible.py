@@ -8,12 +8,13 @@ from functools import cached_property
 
 import numpy as np
 
-from serving.best_sellers import Standing
+from serving.best_sellers import walk, walk_plain
 from serving.blend import Indices, Mask
 from serving.item_filter import ItemFilter
 from serving.request import Request
 from serving.rules.active import ActiveRules
 from serving.shelf import Shelf
+from serving.standing import Bars, Standings, standings
 
 
 @dataclass(frozen=True)
@@ -32,31 +33,70 @@ class Eligibility:
 
     def shown_not(self, numbers: Indices) -> Mask:
         """Items that are hidden, or that filters or rules do not let through."""
-        only = self.request.only
-        mask = np.isin(numbers, self.hidden_numbers) if len(self.hidden_numbers) else np.zeros(len(numbers), dtype=np.bool_)
-        if only is not None:
-            mask |= ~only.mask(self.shelf.columns, self.shelf.number_of, numbers)
-        return mask if self.rules is None else mask | self.rules.shown_not(numbers)
+        mask = self._bars.out[numbers] | _among(numbers, self._bars.hidden)
+        if self.request.only is not None:
+            mask |= ~self.request.only.mask(self.shelf.columns, self.shelf.number_of, numbers)
+        return mask if self.rules is None else mask | self.rules.out_for_page(numbers)
 
     def kept_back(self, numbers: Indices) -> Mask:
         """Items that come behind all others: what was just looked at, and what rules put last."""
-        mask = np.isin(numbers, self.seen) if len(self.seen) else np.zeros(len(numbers), dtype=np.bool_)
-        return mask if self.rules is None else mask | self.rules.last(numbers)
+        mask = self._bars.last[numbers] | _among(numbers, self._bars.seen)
+        return mask if self.rules is None else mask | self.rules.last_for_page(numbers)
 
-    def judge(self, numbers: Indices) -> Standing:
+    def judge(self, numbers: Indices) -> Standings:
         """``FRESH``, ``BEHIND`` or ``OUT`` for each."""
+        if self.bars is not None:
+            return np.asarray(standings(self.bars, numbers))
         allowed = self.shelf.sellable[numbers] & ~self.shown_not(numbers)
         return (allowed.astype(np.int8) * 2) - (allowed & self.kept_back(numbers))
 
-    def order(self) -> Indices:
-        """An order of items by sales that has all that the filters let through."""
-        return order_of(self.request.only, self.shelf)
+    def best_sellers(self, most: int) -> tuple[Indices, bool]:
+        """Those of what may be shown; the second value says whether these are all."""
+        if self.bars is not None:
+            return walk_plain(self.shelf.by_sales, self.bars, most)
+        return walk(order_of(self.request.only, self.shelf), self.judge, most)
+
+    def best_of_categories(self, kinds: list[int], most: int, reach: int) -> Indices:
+        """Those of each category."""
+        if not kinds:
+            return np.empty(0, dtype=np.int64)
+        if self.bars is not None:
+            return self.shelf.by_category.heads(kinds, self.bars, most, reach)
+        return np.concatenate([walk(self.shelf.by_category.with_value(kind), self.judge, most, reach)[0] for kind in kinds])
+
+    def best_of(self, order: Indices, most: int, reach: int) -> Indices:
+        """Those of an order that may be shown."""
+        if self.bars is not None:
+            return walk_plain(order, self.bars, most, reach)[0]
+        return walk(order, self.judge, most, reach)[0]
+
+    @property
+    def bars(self) -> Bars | None:
+        """All that keeps items out; None where a filter or a rule about the page does, too."""
+        asks_more = self.request.only is not None or (self.rules is not None and self.rules.asks_page)
+        return None if asks_more else self._bars
 
     @cached_property
-    def hidden_numbers(self) -> Indices:
-        """Numbers of the hidden items that the release knows."""
-        number_of = self.shelf.number_of
-        return np.array([number_of[item_id] for item_id in self.hidden if item_id in number_of], dtype=np.int64)
+    def _bars(self) -> Bars:
+        shelf, number_of = self.shelf, self.shelf.number_of
+        hidden = [number for item_id in self.hidden if (number := number_of.get(item_id)) is not None]
+        seen = list(self.seen)
+        if self.rules is None:
+            return Bars(shelf.sellable, shelf.none, shelf.none, _sorted_numbers(hidden), _sorted_numbers(seen))
+        hidden, seen = hidden + self.rules.capped("out"), seen + self.rules.capped("last")
+        masks = self.rules.always_out, self.rules.always_last
+        return Bars(shelf.sellable, *masks, _sorted_numbers(hidden), _sorted_numbers(seen))
+
+
+def _sorted_numbers(numbers: list[int]) -> Indices:
+    return np.array(sorted(numbers), dtype=np.int64)
+
+
+def _among(numbers: Indices, wanted: Indices) -> Mask:
+    """Which numbers are among some sorted ones."""
+    if len(wanted) == 0:
+        return np.zeros(len(numbers), dtype=np.bool_)
+    return np.asarray(wanted[np.minimum(np.searchsorted(wanted, numbers), len(wanted) - 1)] == numbers)
 
 
 def order_of(only: ItemFilter | None, shelf: Shelf) -> Indices:

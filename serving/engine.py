@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -19,10 +20,15 @@ from serving.consents import Consents
 from serving.decision_topic import DecisionTopic
 from serving.decisions import Inputs, LoggedDecision, is_sampled
 from serving.exploring import explore, luck_of
+from serving.features.follower import follow_features, is_current
+from serving.features.reader import FeatureReader
+from serving.features.table import FeatureTable, Numbers
 from serving.kept_catalogues import KeptCatalogues
 from serving.keys import ReadKeys
+from serving.log_follower import LogHealth
 from serving.log_records import Lateness
 from serving.metrics import ServingMetrics
+from serving.moment import Moment
 from serving.orders import LiveOrders
 from serving.recent import Recent
 from serving.recommend import Answer, CatchingUp, recommend
@@ -69,6 +75,8 @@ class Engine:
     watcher: Watcher
     metrics: ServingMetrics
     topic: DecisionTopic
+    followed: LogHealth
+    features: FeatureReader  # of rankers; on a thread of its own, so that many items hold up nobody's last ones
     bundled: BundledShelves = field(default_factory=BundledShelves)
     _pseudonyms: dict[str, Pseudonyms] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -88,10 +96,13 @@ class Engine:
             part_of=attrgetter("part"),
             sinks=[KeptCatalogues(paths.served_catalogues).keep],
         )
-        recent = Recent(log=served_log)
+        followed = LogHealth()
+        table = FeatureTable(is_following=lambda: is_current(followed))
+        recent = Recent(FeatureReader(table), log=served_log)
         orders, consents = LiveOrders(), Consents()
-        watcher = Watcher(settings, paths, keys, states, recent, consents)
-        metrics = ServingMetrics(states, stream, recent.health, served_log, time.time)
+        features = FeatureReader(table)
+        watcher = Watcher(settings, paths, keys, states, recent, features, consents)
+        metrics = ServingMetrics(states, stream, recent, served_log, time.time)
         return cls(
             settings,
             paths,
@@ -106,15 +117,18 @@ class Engine:
             watcher,
             metrics,
             DecisionTopic(settings.kafka_bootstrap),
+            followed,
+            features,
         )
 
     def start(self) -> None:
-        """Start the watcher, the reader of the stream and the writers of the logs."""
+        """Start the watcher, the readers of events and features, and the writers of the logs."""
         self.decisions.sinks.append(self.topic.send)
         self._threads = [
             threading.Thread(target=self.watcher.run, args=(self._stop,), name="watcher", daemon=True),
             threading.Thread(target=self.watcher.run_releases, args=(self._stop,), name="releases", daemon=True),
             threading.Thread(target=self._follow, name="stream", daemon=True),
+            threading.Thread(target=self._follow_features, name="features", daemon=True),
             threading.Thread(target=self.served_log.run, args=(self._stop,), name="served-log", daemon=True),
             threading.Thread(target=self.decisions.run, args=(self._stop,), name="decisions", daemon=True),
         ]
@@ -139,11 +153,14 @@ class Engine:
         has_inputs = is_sampled(request_id, self.decisions.rate)
         changes = 0 if shelf is None or shelf.joined is None else shelf.joined.done
         rules = self.rules_for(request, state, state.rules.in_use, shelf)
-        answer = recommend(request, shelf, catalogue, self.recent.last_acts, with_candidates=has_inputs, rules=rules)
+        read, moment = self.recent.last_acts, self.moment_of(request)
+        answer = recommend(request, shelf, catalogue, read, with_candidates=has_inputs, rules=rules, moment=moment)
         assert shelf is not None  # else NoRelease was raised
         if shelf.model.version == NO_VERSION:
             answer = replace(answer, model=BUNDLED)
-        answer, decision = explore(answer, request, shelf, catalogue, state.exploration, luck_of(request_id))
+        decision = None
+        if shelf.model.newcomers is not None:
+            answer, decision = explore(answer, request, shelf, catalogue, state.exploration, luck_of(request_id))
         inputs = self._inputs(request.shop_id, shelf, changes) if has_inputs else None
         now_ms = time.time_ns() // 1_000_000
         self.decisions.note(LoggedDecision.of(request, request_id, answer, decision, shelf, catalogue, now_ms, inputs))
@@ -157,11 +174,10 @@ class Engine:
         state = self.states.find(request.shop_id)
         shelf = self._shelf_of(state)
         request = self._completed(request, None)
+        read, moment = self.recent.last_acts, self.moment_of(request)
         before, after = (
-            recommend(
-                request, shelf, state.catalogue, self.recent.last_acts, rules=self.rules_for(request, state, rules, shelf)
-            )
-            for rules in (state.rules.in_use, draft)
+            recommend(request, shelf, state.catalogue, read, rules=rules, moment=moment)
+            for rules in (self.rules_for(request, state, each, shelf) for each in (state.rules.in_use, draft))
         )
         assert shelf is not None  # else NoRelease was raised
         return Tried(before, after, state.rules.version, self._context_of(request, state), shelf, state.catalogue)
@@ -204,6 +220,17 @@ class Engine:
             now_ms=int(now.timestamp() * 1000),
         )
 
+    def moment_of(self, request: Request) -> Moment:
+        """When a request is answered, and the features that it may read: none for who opted out."""
+        now_ms, zone = time.time_ns() // 1_000_000, ZoneInfo(self.keys.zone_of(request.shop_id))
+        if request.is_opted_out:
+            return Moment(now_ms, zone)
+
+        def read(views: tuple[str, ...], ids: Sequence[str]) -> Numbers:
+            return self.features.numbers(views, request.shop_id, ids, now_ms)
+
+        return Moment(now_ms, zone, read, read)
+
     def _inputs(self, shop_id: str, shelf: Shelf, changes: int) -> Inputs | None:
         """What is logged for a replay; None while persons have no pseudonyms."""
         pseudonyms = self._pseudonyms.get(shop_id)
@@ -228,6 +255,9 @@ class Engine:
     def dead_threads(self) -> list[str]:
         """Threads that ended though nobody stopped them."""
         return [thread.name for thread in self._threads if not thread.is_alive() and not self._stop.is_set()]
+
+    def _follow_features(self) -> None:
+        follow_features(self.settings.kafka_bootstrap, self.recent.features.table, self.followed, self._stop)
 
     def _follow(self) -> None:
         lateness = Lateness(self.settings.allowed_lateness_s, self.settings.future_tolerance_s)

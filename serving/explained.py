@@ -30,6 +30,9 @@ class ItemExplainOut(BaseModel):
 
     sources: dict[str, float] = Field(description="what each source gave to the score, before rules weighed it")
     rules: list[TouchOut]
+    features: dict[str, float] | None = Field(
+        default=None, description="what the ranker saw of the item (where one answers), by name; 0 and unknown left out"
+    )
 
 
 class LastItemOut(BaseModel):
@@ -60,15 +63,19 @@ class WhyNotOut(BaseModel):
 def item_explained(one: Recommended, answer: Answer) -> ItemExplainOut:
     """Sources and rules of an item of the list."""
     sources: dict[str, float] = {}
+    features = None
     if answer.workings is not None:
         candidates = answer.workings.candidates
         place = candidates.place(answer.workings.shelf.number_of.get(one.item.item_id))
         if place != NONE:
             sources = {source: float(strength[place]) for source, strength in candidates.strengths().items()}
+            ranked = answer.workings.ranked
+            features = None if ranked is None else ranked.columns_of(int(candidates.numbers[place]))
     touches = [] if answer.rules is None else answer.rules.touches(one.item)
     return ItemExplainOut(
         sources={source: round(strength, 6) for source, strength in sources.items() if strength > 0},
         rules=[TouchOut(rule=touch.rule, kind=touch.kind, effect=touch.effect) for touch in touches],
+        features=features,
     )
 
 

@@ -13,11 +13,12 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from rich.console import Console
@@ -32,7 +33,9 @@ from models.algorithms.recommender import Items, State
 from models.candidates.recipes import Fitted, Recipe
 from models.candidates.stored_models import load
 from models.data.interactions import Interactions, by_sales
-from models.data.visits import LOOKED_BACK
+from models.data.last_acts import LastActs
+from models.data.shop_zone import zone_of
+from models.data.stored_features import StoredFeatures, ms_of
 from models.evaluation.metrics import KS
 from models.evaluation.placement_evaluation import lists_of_recipes, main_values
 from models.evaluation.placement_questions import Cases, cases_of
@@ -47,6 +50,7 @@ from models.release.served_judgement import CHAMPION, FOLDER, MODEL
 from models.release.serving_index import Release
 from models.steps import run_step
 from serving.catalogue import Catalogue, read_snapshot
+from serving.moment import Moment
 from serving.recent import LastAct
 from serving.recommend import recommend
 from serving.request import Request
@@ -54,30 +58,8 @@ from serving.shelf import Shelf, join_catalogue
 
 LENGTH = max(KS)
 MOST_CASES = 400  # of a placement, evenly spaced among those that judge the models
-_SECOND = np.timedelta64(1, "s")
+_NOTHING = np.empty(0, dtype=np.int64)
 _OFTEN = Recipe("personal_frequency", personal="personal_frequency")
-_LISTED = ("view", "add")  # acts that the feature of last items is made of
-
-
-class LastActs:
-    """What the online store would say of a person at an instant: the last acts before it, of any age."""
-
-    def __init__(self, acts: Interactions) -> None:
-        acts = acts.where(np.isin(acts.kind, _LISTED))
-        order = np.lexsort((np.arange(len(acts)), acts.received_at, acts.person))
-        self._ids, self._person = acts.item_ids, acts.person[order]
-        self._item, self._known_at = acts.item[order], acts.received_at[order]
-
-    def at(self, person: int, instant: np.datetime64) -> list[LastAct]:
-        """The different items of the last 20 acts known at the instant, newest first."""
-        first, last = np.searchsorted(self._person, [person, person + 1])
-        end = first + int(np.searchsorted(self._known_at[first:last], instant, side="right"))
-        span = slice(max(first, end - LOOKED_BACK), end)
-        ages = (instant - self._known_at[span]) / _SECOND
-        newest: dict[str, float] = {}
-        for number, age_s in zip(self._item[span][::-1].tolist(), ages[::-1].tolist(), strict=True):
-            newest.setdefault(str(self._ids[number]), float(age_s))
-        return [LastAct(item_id, age_s) for item_id, age_s in newest.items()]
 
 
 def requests(placement: Placement, shop_id: str, cases: Cases, acts: Interactions) -> Iterator[tuple[Request, list[LastAct]]]:
@@ -98,20 +80,36 @@ def requests(placement: Placement, shop_id: str, cases: Cases, acts: Interaction
             cart=items if placement == "cart" else (),
             order=items if placement == "after_payment" else (),
         )
-        yield request, [] if placement == "cart" else last.at(person, cases.asked_at[row])
+        numbers, ages_s = last.at(person, cases.asked_at[row]) if placement != "cart" else (_NOTHING, _NOTHING)
+        yield request, [LastAct(str(acts.item_ids[each]), age_s) for each, age_s in zip(numbers, ages_s.tolist(), strict=True)]
 
 
 def served_lists(
-    shelf: Shelf, catalogue: Catalogue, asked: Iterator[tuple[Request, list[LastAct]]], acts: Interactions
+    shelf: Shelf,
+    catalogue: Catalogue,
+    asked: Iterator[tuple[Request, list[LastAct]]],
+    acts: Interactions,
+    moments: Iterable[Moment],
 ) -> Items:
     """The list of each request in the item numbers of ``acts``, −1 for no item."""
     number_of = {str(item_id): number for number, item_id in enumerate(acts.item_ids)}
     lists = []
-    for request, last in asked:
-        answer = recommend(request, shelf, catalogue, lambda *_, last=last: last)
+    for (request, last), moment in zip(asked, moments, strict=True):
+        answer = recommend(request, shelf, catalogue, lambda *_, last=last: last, moment=moment)
         numbers = [number_of.get(one.item.item_id, -1) for one in answer.items]
         lists.append(numbers + [-1] * (LENGTH - len(numbers)))
     return np.array(lists, dtype=np.int64).reshape(-1, LENGTH)
+
+
+def moments_of(cases: Cases, zone: ZoneInfo, features: StoredFeatures) -> Iterator[Moment]:
+    """The moment of each case, with the values of the feature store as they were known then."""
+    for asked_at in cases.asked_at:
+        now_ms = ms_of(asked_at)
+
+        def read(views: tuple[str, ...], ids: Sequence[str], now_ms: int = now_ms) -> np.ndarray:
+            return features.at(views, ids, np.full(len(ids), now_ms)).astype(np.float64)
+
+        yield Moment(now_ms, zone, read, read)
 
 
 def everything_sellable(lake: LakeVersion, shop_id: str) -> Catalogue:
@@ -145,6 +143,7 @@ def judge_served(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[str, int
     shelves |= {} if in_use is None else {CHAMPION: in_use}
     fitted, trivial = _trivial(folder, manifest, release)
     kept: dict[str, State] = {}
+    zone, features = zone_of(paths, shop_id), StoredFeatures(lake, shop_id, ms_of(window.cut))
     for placement in chosen:
         cases = cases_of(placement, acts, window, release.is_bought_again)
         if len(cases) == 0 or not report["placements"][placement]["models"]:
@@ -152,9 +151,9 @@ def judge_served(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[str, int
         cases = cases.sampled(MOST_CASES)
         lists = lists_of_recipes(fitted, trivial, cases, by_sales(release.popularity))
         for name, shelf in shelves.items():
-            if name != MODEL or release.placement(placement) is not None:
+            if name != MODEL or release.placement(placement) is not None or release.ranker(placement) is not None:
                 asked = requests(placement, shop_id, cases, acts)  # type: ignore[arg-type]
-                lists[name] = served_lists(shelf, catalogue, asked, acts)
+                lists[name] = served_lists(shelf, catalogue, asked, acts, moments_of(cases, zone, features))
         kept[placement] = {"person": cases.person, **{name: main_values(each, cases) for name, each in lists.items()}}
     shutil.rmtree(folder / FOLDER, ignore_errors=True)
     facts = {"shop_id": shop_id, "candidate": folder.name, "judged": judged_lists(chosen, champion), "problem": problem}

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from serving.recent import StoreHealth
+from serving.recent import Recent
 from serving.served_log import ServedLog
 from serving.shop_state import ShopStates
 from serving.stream import StreamHealth
@@ -23,7 +23,7 @@ class ServingMetrics:
     """All metrics of one serving process, in a registry of their own."""
 
     def __init__(
-        self, states: ShopStates, stream: StreamHealth, store: StoreHealth, log: ServedLog, now: Callable[[], float]
+        self, states: ShopStates, stream: StreamHealth, recent: Recent, log: ServedLog, now: Callable[[], float]
     ) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
@@ -38,7 +38,7 @@ class ServingMetrics:
             buckets=_BUCKETS_S,
             registry=self._registry,
         )
-        self._registry.register(StateCollector(states, stream, store, log, now))
+        self._registry.register(StateCollector(states, stream, recent, log, now))
 
     def count(self, status: int, served_by: str, seconds: float) -> None:
         """Count one answer."""
@@ -54,9 +54,9 @@ class StateCollector(Collector):
     """Releases, catalogues, stream and online store, read at each scrape."""
 
     def __init__(
-        self, states: ShopStates, stream: StreamHealth, store: StoreHealth, log: ServedLog, now: Callable[[], float]
+        self, states: ShopStates, stream: StreamHealth, recent: Recent, log: ServedLog, now: Callable[[], float]
     ) -> None:
-        self._states, self._stream, self._store, self._log, self._now = states, stream, store, log, now
+        self._states, self._stream, self._recent, self._log, self._now = states, stream, recent, log, now
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
@@ -81,9 +81,15 @@ class StateCollector(Collector):
             skipped.add_metric([reason], count)
         yield skipped
         reads = CounterMetricFamily("jishi_online_store_reads", "Reads of last items by outcome.", labels=["outcome"])
-        for outcome, count in sorted(self._store.reads.items()):
+        for outcome, count in sorted(self._recent.health.reads.items()):
             reads.add_metric([outcome], count)
         yield reads
+        features = self._recent.features
+        rows_read = CounterMetricFamily("jishi_feature_rows_read", "Feature rows by who told them.", labels=["source"])
+        for source, count in features.counts.items():
+            rows_read.add_metric([source], count)
+        yield rows_read
+        yield GaugeMetricFamily("jishi_feature_table_rows", "Feature rows held in memory.", len(features.table))
         served = CounterMetricFamily("jishi_served_values", "Sampled values for online parity by outcome.", labels=["outcome"])
         served.add_metric(["logged"], self._log.logged)
         served.add_metric(["dropped"], self._log.dropped)

@@ -43,6 +43,12 @@ def readiness(engine: Engine) -> tuple[bool, dict[str, Any]]:
             "applied": engine.stream.applied,
             "skipped": engine.stream.skipped,
         },
+        "features": {
+            "rows": len(engine.recent.features.table),
+            "lag_records": sum(engine.followed.lag.values()),
+            "waiting_for": engine.followed.waiting_for,
+            "reads": engine.recent.features.counts,
+        },
         "online_store": {"problem": engine.recent.health.problem, "reads": engine.recent.health.reads},
         "served_log": {"problem": engine.served_log.problem, "dropped": engine.served_log.dropped},
         "decision_log": {"problem": engine.decisions.problem, "dropped": engine.decisions.dropped},

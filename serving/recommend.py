@@ -11,6 +11,7 @@ catalogue, active, in stock, and not the item of the page, nor what was just pai
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -20,6 +21,8 @@ from serving.blend import NONE, Indices, Mask, Vector, best_allowed, with_intent
 from serving.candidates import Candidates, Quotas
 from serving.catalogue import Catalogue, Item
 from serving.eligible import Eligibility
+from serving.moment import Moment
+from serving.ranked import Ranked
 from serving.reasons import Reason, explain
 from serving.recent import LastAct
 from serving.request import Request
@@ -55,7 +58,7 @@ class Recommended:
 @dataclass(frozen=True)
 class Workings:
     """What a list was made from: the shelf, the candidates with their sources, which of them (n,) may be sold, may not stand in
-    the list, or come last, ids that the request keeps out, and the person's last acts.
+    the list, or come last, ids that the request keeps out, the person's last acts, and the ranker at work.
     """
 
     shelf: Shelf
@@ -65,6 +68,7 @@ class Workings:
     kept_back: Mask
     hidden: set[str]
     last: list[LastAct]
+    ranked: Ranked | None = None
 
 
 @dataclass(frozen=True)
@@ -101,11 +105,13 @@ def recommend(
     with_candidates: bool = False,
     rules: ActiveRules | None = None,
     rank: Rank | None = None,
+    moment: Moment | None = None,
     quotas: Quotas = Quotas(),  # noqa: B008 (frozen)
 ) -> Answer:
     """The answer to a request, by the shop's ``rules`` if it has any. Raises NoRelease when the shop has no shelf yet.
 
-    ``quotas`` grow until the list is full or nothing is left that may be shown.
+    ``quotas`` grow until the list is full or nothing is left that may be shown. Without a ``moment`` it is now, by UTC, and no
+    stored feature is read.
     """
     if shelf is None:
         raise NoRelease(request.shop_id)
@@ -121,10 +127,12 @@ def recommend(
         return is_allowed and (rules is None or rules.hidden_by(item) is None)
 
     while True:
-        here = recall(asked, shelf, eligible, quotas)
+        here = recall(asked, shelf, eligible, quotas, moment or _now())
         candidates = with_what_sells(here, shelf, quotas, length)
         if rank is not None:
             candidates.score = rank(candidates, asked, shelf)
+        elif here.ranked is not None:
+            candidates.score = here.ranked.score(candidates.numbers)
         if rules is not None:
             rules.weigh(candidates)
         workings = _workings(here, candidates, shelf, hidden, last)
@@ -147,6 +155,10 @@ def recommend(
     return Answer(here.served_by, here.model, shelf.model.version, items, logged, rules, workings)
 
 
+def _now() -> Moment:
+    return Moment(int(time.time() * 1000))
+
+
 def _asked(request: Request, shelf: Shelf, last: list[LastAct]) -> Asked:
     number_of = shelf.number_of
     return Asked(
@@ -162,7 +174,7 @@ def _asked(request: Request, shelf: Shelf, last: list[LastAct]) -> Asked:
 def _workings(here: Recall, candidates: Candidates, shelf: Shelf, hidden: set[str], last: list[LastAct]) -> Workings:
     numbers, eligible = candidates.numbers, here.eligible
     sellable, shown_not = shelf.sellable[numbers], eligible.shown_not(numbers)
-    return Workings(shelf, candidates, sellable, shown_not, eligible.kept_back(numbers), hidden, last)
+    return Workings(shelf, candidates, sellable, shown_not, eligible.kept_back(numbers), hidden, last, here.ranked)
 
 
 def _not_in_release(
@@ -225,5 +237,9 @@ def _chosen(asked: Asked, here: Recall, workings: Workings, length: int) -> Iter
 
 def _intent(shelf: Shelf, candidates: Candidates, newest: Indices) -> Mask:
     """Candidates of the categories of the newest items, without these."""
-    kinds = shelf.categories[newest]
-    return np.isin(shelf.categories[candidates.numbers], kinds[kinds != NONE]) & ~candidates.mask(newest)
+    categories, mask = shelf.categories[candidates.numbers], np.zeros(len(candidates), dtype=np.bool_)
+    for kind in set(shelf.categories[newest].tolist()) - {NONE}:
+        mask |= categories == kind
+    places = candidates.places(newest)
+    mask[places[places != NONE]] = False
+    return mask

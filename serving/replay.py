@@ -33,6 +33,7 @@ from serving.bundled import NO_VERSION
 from serving.exploring import luck_of, with_explored
 from serving.item_filter import ItemFilter
 from serving.kept_catalogues import CatalogueLost, items_then
+from serving.moment import UsedFeatures
 from serving.recent import LastAct
 from serving.recommend import Answer, recommend
 from serving.releases import ReleaseUnusable, load_release
@@ -106,7 +107,10 @@ def replay(
     request = _request(entry, _persons(entry, model, Pseudonyms.of(paths, entry["shop_id"])))
     rules = _rules_here(entry, request, state, shelf, paths, without_rules)
     last_acts = [LastAct(item_id, age_s) for item_id, age_s in inputs["last_acts"]]
-    answer, arm = recommend(request, shelf, state.catalogue, lambda *_: last_acts, rules=rules), "ranked"
+    used = inputs.get("features")
+    moment = None if used is None else UsedFeatures(**used).moment()
+    answer = recommend(request, shelf, state.catalogue, lambda *_: last_acts, rules=rules, moment=moment)
+    arm = "ranked"
     explored = _explored_item(entry, shelf)
     if explored is not None and all(one.item.item_id != explored for one in answer.items):  # else a rule less has listed it
         item = state.catalogue.get(explored)

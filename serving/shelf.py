@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -11,11 +11,14 @@ import numpy.typing as npt
 
 from models.algorithms.exploration import Belief
 from models.algorithms.sparse_sums import Sums
+from models.ranking.live_ranker import LiveRanker
 from serving.best_sellers import Postings, by_sales
 from serving.blend import NONE, Indices, Vector, scale
 from serving.catalogue import Catalogue, Item
 from serving.columns import Columns
 from serving.kept_catalogues import JoinedItems
+
+_NO_ITEMS = np.empty(0, dtype=np.int64)
 
 
 class ScoredList(Protocol):
@@ -128,7 +131,10 @@ class ServedModel(Protocol):
         """Placements that what sells answers, because not even the ladder is better."""
 
     def placement(self, name: str) -> Placed | None:
-        """The model of a placement; None where the ladder answers."""
+        """The model of a placement; None where the ladder answers, or a ranker."""
+
+    def ranker(self, name: str) -> LiveRanker | None:
+        """The ranker of a placement that has one instead of a model."""
 
     def taste(self, person_id: str) -> Preference | None:
         """Long-term preference; None for a person unknown to the release."""
@@ -156,6 +162,20 @@ class Shelf:
     by_category: Postings
     by_brand: Postings
     joined: JoinedItems | None = None  # the items that it was made of, where answers are logged with their inputs
+    none: npt.NDArray[np.bool_] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """A mask of nothing, for requests that need one."""
+        self.none = np.zeros(len(self.number_of), dtype=np.bool_)
+
+    def changed_since(self, changes: int) -> Indices | None:
+        """Items that changed after so many changes; None where that is too long ago to be known."""
+        newer = self.columns.changes - changes
+        if newer == 0:
+            return _NO_ITEMS
+        # One more than counted: a change is written down before it is counted.
+        changed = self.columns.changed[-newer - 1 :]
+        return np.array(changed, dtype=np.int64) if newer <= len(changed) else None
 
     @property
     def size(self) -> int:

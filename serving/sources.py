@@ -8,12 +8,13 @@ from typing import Literal
 
 import numpy as np
 
-from serving.best_sellers import OUT, Standing, walk
+from models.ranking.live_ranker import LiveRanker
 from serving.blend import BLEND, NONE, PLACED, Blend, Indices, Vector, recency_weights, scale, visit_length
 from serving.candidates import Candidates, Quotas, Source
-from serving.eligible import Eligibility, order_of
-from serving.item_filter import ItemFilter
+from serving.eligible import Eligibility
+from serving.moment import Moment
 from serving.placed import given_items, model_sources
+from serving.ranked import Ranked, ask_ranker
 from serving.request import Request
 from serving.shelf import Preference, Shelf
 
@@ -64,6 +65,7 @@ class Recall:
     served_by: ServedBy
     model: str
     eligible: Eligibility
+    ranked: Ranked | None = None
 
     @property
     def blend(self) -> Blend:
@@ -71,11 +73,14 @@ class Recall:
         return BLEND if self.model == LADDER else PLACED
 
 
-def recall(asked: Asked, shelf: Shelf, eligible: Eligibility, quotas: Quotas) -> Recall:
+def recall(asked: Asked, shelf: Shelf, eligible: Eligibility, quotas: Quotas, moment: Moment) -> Recall:
     """Every source but what sells, which ``with_what_sells`` adds."""
     request, placed = asked.request, shelf.model.placement(asked.request.question)
     if request.question in shelf.model.sold_placements:
         return Recall([], "popular", SOLD, eligible.behind(asked.visit[: PLACED.seen_items]))
+    ranker = shelf.model.ranker(request.question)
+    if ranker is not None:
+        return _ranked(ranker, asked, eligible, moment) or _ladder(asked, shelf, eligible, quotas)
     if placed is None:
         return _ladder(asked, shelf, eligible, quotas)
     given = given_items(request.placement, asked.visit, asked.cart, asked.context, asked.order)
@@ -89,12 +94,25 @@ def recall(asked: Asked, shelf: Shelf, eligible: Eligibility, quotas: Quotas) ->
     return Recall(sources, "personalised" if is_personal else "item_based", placed.name, eligible)
 
 
+def _ranked(ranker: LiveRanker, asked: Asked, eligible: Eligibility, moment: Moment) -> Recall | None:
+    """The placement's ranker; None where its sources have nothing to say of the person or the items."""
+    request = asked.request
+    given = given_items(request.placement, asked.visit, asked.cart, asked.context, asked.order)
+    ranked, sources, is_personal = ask_ranker(ranker, given, (asked.recent, asked.ages_s), eligible, moment)
+    is_told = [len(listed.items) > 0 for listed in ranked.lists[: len(ranker.contexts)]]
+    if not (any(is_told) or (is_personal and request.placement != "item")):  # else a list would ignore the page
+        return None
+    eligible = eligible.behind(asked.visit[: PLACED.seen_items])
+    served_by: ServedBy = "personalised" if is_personal or bool(asked.counted) else "item_based"
+    return Recall(sources, served_by, ranker.name, eligible, ranked)
+
+
 def with_what_sells(here: Recall, shelf: Shelf, quotas: Quotas, length: int) -> Candidates:
     """The candidates: those of the sources, and what sells best of what may be shown, enough of it to fill ``length``."""
     eligible = here.eligible
     weight = 1.0 if here.model == SOLD else here.blend.popularity
     most = max(quotas.popular, 2 * length)
-    best, is_complete = walk(eligible.order(), eligible.judge, most)
+    best, is_complete = eligible.best_sellers(most)
     sells = Source("popularity", weight, best, everywhere=lambda numbers: (shelf.popularity[numbers], None))
     return Candidates.of([*here.sources, sells], _wanted(shelf, eligible, quotas), is_complete=is_complete)
 
@@ -108,14 +126,8 @@ def _wanted(shelf: Shelf, eligible: Eligibility, quotas: Quotas) -> Indices:
     wanted = [np.array([number for number in pinned if number != NONE], dtype=np.int64)]
     if rules.wants_new and shelf.model.newcomers is not None:
         wanted.append(shelf.model.newcomers.items)
-    for only in rules.boosted:
-        items, _ = walk(order_of(only, shelf), partial(_judge_within, eligible, only), quotas.boosted, quotas.reach)
-        wanted.append(items[_judge_within(eligible, only, items) != OUT])
+    wanted += [eligible.best_of(order, quotas.boosted, quotas.reach) for order in rules.boosted]
     return np.concatenate(wanted)
-
-
-def _judge_within(eligible: Eligibility, only: ItemFilter, numbers: Indices) -> Standing:
-    return eligible.judge(numbers) * only.mask(eligible.shelf.columns, eligible.shelf.number_of, numbers)
 
 
 def _of_recent(asked: Asked, shelf: Shelf, eligible: Eligibility, blend: Blend, quotas: Quotas) -> list[Source]:
@@ -137,8 +149,7 @@ def _same_category(
     """What sells in the categories of the causes, and the newest cause of each category."""
     weight_of: dict[int, np.float32] = {}
     cause_of: dict[int, int] = {}
-    for cause, its_weight in causes:
-        kind = int(shelf.categories[cause])
+    for (cause, its_weight), kind in zip(causes, shelf.categories[[cause for cause, _ in causes]].tolist(), strict=True):
         if kind != NONE:
             weight_of[kind] = weight_of.get(kind, np.float32(0)) + np.float32(its_weight)
             cause_of.setdefault(kind, cause)
@@ -156,8 +167,7 @@ def _same_category(
         return strength, np.where(is_named, named[places], NONE)
 
     most = max(quotas.category, eligible.request.limit)
-    parts = [walk(shelf.by_category.with_value(kind), eligible.judge, most, quotas.reach)[0] for kind in kinds.tolist()]
-    items = np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+    items = eligible.best_of_categories(kinds.tolist(), most, quotas.reach)
     return Source("category", weight, items, everywhere=everywhere)
 
 

@@ -7,15 +7,15 @@ snapshots of all shops cover, or at the start of the log; the catalogue's own or
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Event as Signal
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Message
 
 from jishi import topics
 from serving.consents import Consents
+from serving.log_follower import LogHealth, follow_log
 from serving.log_records import Lateness, change_of, choice_of, list_event_of, order_of
 from serving.orders import LiveOrders
 from serving.shop_state import ShopStates
@@ -23,27 +23,14 @@ from serving.shop_state import ShopStates
 # Records are compact JSON: nearly every record is of another type and is passed over without being parsed.
 _ITEM, _PAID, _CONSENT = b'"item_changed"', b'"order_paid"', b'"consent_changed"'
 _SEEN = (b'"recommendation_shown"', b'"recommendation_clicked"')
-_BATCH = 1_000
-_PASSING = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._PARTITION_EOF, KafkaError._RESOLVE)
 
 
 @dataclass
-class StreamHealth:
-    """How far the reader is; ``read_at`` is monotonic seconds of the last answer of the broker.
+class StreamHealth(LogHealth):
+    """How far the reader of events is, and what came of changes; once it ``has_caught_up`` nothing sold out is offered."""
 
-    ``has_caught_up``: everything that the log held when the reader began is applied, so that nothing sold out is offered.
-    """
-
-    has_caught_up: bool = False
-    waiting_for: str | None = "Kafka"
     applied: int = 0
     skipped: dict[str, int] = field(default_factory=lambda: {"older": 0, "invalid": 0, "future": 0, "unreadable": 0})
-    lag: dict[int, int] = field(default_factory=dict)
-    read_at: float | None = None
-
-    def age_s(self) -> float | None:
-        """Seconds since the broker last answered; None before it ever did."""
-        return None if self.read_at is None else time.monotonic() - self.read_at
 
 
 @dataclass(frozen=True)
@@ -64,36 +51,9 @@ def follow(
     start_ms: Callable[[], int | None],
 ) -> None:
     """Apply changes until ``stop`` is set. Waits for broker and topic; ``start_ms`` is asked once, when both are there."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": "jishi-serving",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "log_level": 0,
-        }
+    follow_log(
+        bootstrap, topics.EVENTS.name, lambda message: apply_record(message, live, lateness, health), health, stop, start_ms
     )
-    try:
-        places = _wait_for_places(consumer, start_ms, health, stop)
-        if not places:
-            return
-        consumer.assign(places)
-        looked_at, ends = 0.0, None
-        while not stop.is_set():
-            for message in consumer.consume(_BATCH, 0.1):
-                error = message.error()
-                if error is None:
-                    apply_record(message, live, lateness, health)
-                elif error.code() not in _PASSING:
-                    raise KafkaException(error)
-            if not health.has_caught_up:
-                ends = ends or _ends(consumer, places)
-                health.has_caught_up = ends is not None and _is_read(consumer, places, ends)
-            if time.monotonic() - looked_at >= 1:
-                looked_at = time.monotonic()
-                _look(consumer, places, health)
-    finally:
-        consumer.close()
 
 
 def apply_record(message: Message, live: LiveState, lateness: Lateness, health: StreamHealth) -> None:
@@ -130,54 +90,3 @@ def _apply_change(value: bytes, received_at_ms: int, states: ShopStates, latenes
         health.applied += 1
     else:
         health.skipped["older"] += 1
-
-
-def _wait_for_places(
-    consumer: Consumer, start_ms: Callable[[], int | None], health: StreamHealth, stop: Signal
-) -> list[TopicPartition]:
-    """Where to start in each partition; empty when ``stop`` came first."""
-    name = topics.EVENTS.name
-    while not stop.is_set():
-        try:
-            topic = consumer.list_topics(name, timeout=1).topics[name]
-            if topic.error is None and topic.partitions:
-                start = start_ms()
-                asked = [TopicPartition(name, number, 0 if start is None else start) for number in sorted(topic.partitions)]
-                begun = asked if start is None else consumer.offsets_for_times(asked, timeout=10)
-                health.waiting_for = None
-                return begun
-            health.waiting_for = f"topic {name}"
-        except KafkaException:
-            health.waiting_for = "Kafka"
-        stop.wait(0.5)
-    return []
-
-
-def _ends(consumer: Consumer, places: list[TopicPartition]) -> dict[int, tuple[int, int]] | None:
-    """First offset and the one after the last of each partition; None while the broker does not say."""
-    try:
-        return {place.partition: consumer.get_watermark_offsets(place, timeout=1) for place in places}
-    except KafkaException:
-        return None
-
-
-def _is_read(consumer: Consumer, places: list[TopicPartition], ends: dict[int, tuple[int, int]]) -> bool:
-    """Whether every partition was read up to its end; one without a record to read is."""
-    begun = {place.partition: place.offset for place in places}  # negative: at the end
-    return all(
-        (position.offset if position.offset >= 0 else max(begun[position.partition], low)) >= high
-        or (position.offset < 0 and begun[position.partition] < 0)
-        for position in consumer.position(places)
-        for low, high in [ends[position.partition]]
-    )
-
-
-def _look(consumer: Consumer, places: list[TopicPartition], health: StreamHealth) -> None:
-    """Take down lag and age. A broker that does not answer shows as a growing age."""
-    try:
-        for place in consumer.position(places):
-            low, high = consumer.get_watermark_offsets(place, timeout=1)
-            health.lag[place.partition] = max(0, high - (place.offset if place.offset >= 0 else low))
-        health.read_at = time.monotonic()
-    except KafkaException:
-        return

@@ -6,6 +6,7 @@ good one stays.
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections.abc import Callable
@@ -24,8 +25,10 @@ from serving import consents as stored_choices
 from serving.canary import Canary
 from serving.catalogue import TABLE, read_snapshot
 from serving.consents import Consents
+from serving.features.online_store import open_feature_store
+from serving.features.reader import FeatureReader
 from serving.keys import ReadKeys
-from serving.recent import Recent, open_feature_store
+from serving.recent import Recent
 from serving.releases import Pointer, ReleaseUnusable, load_release, read_pointer, refuse_wrong_time
 from serving.shop_state import ShopStates
 
@@ -45,6 +48,7 @@ class Watcher:
     keys: ReadKeys
     states: ShopStates
     recent: Recent
+    features: FeatureReader
     consents: Consents
     now: Callable[[], float] = time.monotonic
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -115,6 +119,7 @@ class Watcher:
             return
         for shop_id in {*shops, *(state.shop_id for state in self.states.all())}:
             self.states.of(shop_id).use_snapshot(shops.get(shop_id, {}))
+        gc.freeze()  # a catalogue stays: the collector need not look through a million items again and again
         self._snapshot = lake.state(TABLE)
         self.problems.pop("catalogue", None)
 
@@ -164,4 +169,5 @@ class Watcher:
             self.recent.health.problem = f"the feature store does not open: {error}"
             return
         if store is not None:
+            self.features.store.use(store)
             self.recent.use(store)

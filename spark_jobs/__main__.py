@@ -31,6 +31,7 @@ from spark_jobs.recommendations.job import WITHIN, NothingToLearn, build_candida
 from spark_jobs.session import open_session
 from spark_jobs.shop_groups import reason
 from spark_jobs.silver.batches import BatchMissing, is_short
+from spark_jobs.silver.bronze import HISTORY
 from spark_jobs.silver.job import build_silver
 
 _BATCH = re.compile(r"history|live-\d{4}-\d{2}-\d{2}")
@@ -58,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     silver = jobs.add_parser("silver", help="bronze batch → silver tables")
     silver.add_argument("--batch", type=_batch, required=True, help="history or live-YYYY-MM-DD")
     silver.add_argument("--shop", action="append", default=[], help="may repeat; default: every shop of the batch")
+    silver.add_argument("--to", type=_batch, metavar="live-YYYY-MM-DD", help="with all live days up to it, in one publish")
+    silver.add_argument("--restate", action="store_true", help="with earlier days of which bronze has since got more")
     add_run_options(silver)
     silver.set_defaults(work=_silver)
     features = jobs.add_parser("features", help="bronze → lake tables features/<view>, or a log of JSON lines → a folder")
@@ -101,7 +104,7 @@ def _silver(session: SparkSession, settings: Settings, shops: Shops, chosen: arg
     pending, result = runs.plan(chosen.shop, after=chosen.after)
     if chosen.shop and not pending:
         return _shown(result)
-    built = build_silver(session, settings, shops, chosen.batch, pending, report)
+    built = build_silver(session, settings, shops, chosen.batch, pending, report, last=chosen.to, restate=chosen.restate)
     seconds = round(time.monotonic() - began, 1)
     for shop_id in sorted({*pending, *built.shops, *built.failures}):
         if shop_id in built.failures:
@@ -183,6 +186,8 @@ def main() -> int:
     chosen = parser.parse_args()
     if chosen.job == "features" and (chosen.log is None) != (chosen.out is None):
         parser.error("--log and --out go together")
+    if chosen.job == "silver" and chosen.to is not None and (chosen.batch == HISTORY or chosen.to < chosen.batch):
+        parser.error("--to goes with a live day in --batch that is not after it")
     settings = get_settings()
     paths = Paths.of(settings)
     shops = Shops.load(paths.shops_file)

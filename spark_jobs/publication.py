@@ -23,7 +23,7 @@ from jishi.lake.versions import TableVersion, Versions
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.tables import SPARK_TYPES, TableSchema
-from spark_jobs.table_refs import SparkRefs
+from spark_jobs.table_refs import SparkRefs, elements, java_class
 
 TASKS = 4  # so many tasks read a table that is large enough for them
 LEAST_SPLIT_BYTES = 2**20
@@ -85,7 +85,7 @@ class Publication:
         self._branch(schema, where)
         self._delete(name, where)
         declared = {c: F.col(c).cast(SPARK_TYPES[t]).alias(c) for c, t in schema.columns.items()}
-        existing = [field.name() for field in self.refs(name).table.schema().columns()]
+        existing = _columns(self.refs(name).table)
         typed = frame.select(*[declared.get(c, F.lit(None).alias(c)) for c in existing])
         options = {"fanout-enabled": "true", "distribution-mode": "none"}  # no shuffle and no sort of wide rows
         typed.writeTo(self._branch_name(name)).options(**options).append()
@@ -130,13 +130,14 @@ class Publication:
         sync_snapshots(self.settings, new, known, self.refs)
 
     def _prepare(self, schemas: list[TableSchema]) -> None:
-        jvm: Any = self.session.sparkContext._jvm
-        known = jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergCatalog(self.session._jsparkSession, CATALOG)
+        util = java_class(self.session, "org.apache.iceberg.spark.Spark3Util")
+        known = util.loadIcebergCatalog(self.session._jsparkSession, CATALOG)
+        identifiers = java_class(self.session, "org.apache.iceberg.catalog.TableIdentifier")
         old = []
         for schema in schemas:
-            name = jvm.org.apache.iceberg.catalog.TableIdentifier.parse(identifier(schema.name))
-            columns = {f.name() for f in known.loadTable(name).schema().columns()} if known.tableExists(name) else set()
-            old += [] if schema.columns.keys() <= columns else [schema]
+            name = identifiers.parse(identifier(schema.name))
+            columns = _columns(known.loadTable(name)) if known.tableExists(name) else []
+            old += [] if schema.columns.keys() <= set(columns) else [schema]
         if old:
             create_tables(self.settings, old)  # imports pyiceberg, which takes seconds
 
@@ -186,8 +187,9 @@ class Publication:
             self.session.sql(f"DELETE FROM {self._branch_name(name)} WHERE {where.sql()}")
 
     def _rows(self, schema: TableSchema, snapshot_id: int | None, where: Rows) -> DataFrame:
-        if snapshot_id is None:
-            return self.session.createDataFrame([], schema.spark_ddl)
+        if snapshot_id is None:  # rows that Spark's optimiser knows to be none, so it drops what waits for them
+            typed = [F.lit(None).cast(SPARK_TYPES[t]).alias(c) for c, t in schema.columns.items()]
+            return self.session.range(0).where("false").select(*typed)
         size = sum(file.bytes for file in self._files(schema, snapshot_id, where))
         reader = self.session.read.option("versionAsOf", snapshot_id)
         reader = reader.option("split-size", max(LEAST_SPLIT_BYTES, size // TASKS)).option("file-open-cost", 2**17)
@@ -200,11 +202,10 @@ class Publication:
         return [] if snapshot_id is None else self.refs(schema.name).files(snapshot_id, self._expression(where))
 
     def _expression(self, where: Rows) -> Any:
-        jvm: Any = self.session.sparkContext._jvm
-        expressions = jvm.org.apache.iceberg.expressions.Expressions
+        expressions = java_class(self.session, "org.apache.iceberg.expressions.Expressions")
         condition = expressions.alwaysTrue()
         for column, some in where.values:
-            values = jvm.java.util.ArrayList()
+            values = java_class(self.session, "java.util.ArrayList")()
             for value in some:
                 values.add(value)
             condition = getattr(expressions, "and")(condition, getattr(expressions, "in")(column, values))
@@ -216,6 +217,10 @@ class Publication:
 
     def _branch_name(self, name: str) -> str:
         return f"{CATALOG}.{identifier(name)}.branch_{self._publish.branch}"
+
+
+def _columns(table: Any) -> list[str]:
+    return [field.name() for field in elements(table.schema().columns())]
 
 
 def _shops(replaced: Iterable[Rows]) -> list[str] | None:

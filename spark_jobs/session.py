@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from jishi.lake.catalog import CATALOG, is_in_object_store, spark_options
+from jishi.lake.catalog import CATALOG, is_in_object_store, is_secret, spark_options
 from jishi.paths import Paths
 from jishi.settings import Settings
 
@@ -31,6 +31,8 @@ def open_session(settings: Settings, paths: Paths, name: str, *, is_short: bool 
         "spark.driver.extraClassPath": ":".join(jars),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        # PySpark would tell Java the line of each call on a frame or column, in several round trips each.
+        "spark.python.sql.dataFrameDebugging.enabled": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.parquet.compression.codec": "zstd",
@@ -46,9 +48,13 @@ def open_session(settings: Settings, paths: Paths, name: str, *, is_short: bool 
     if not settings.spark_master.startswith("local"):
         options["spark.jars"] = ",".join(jars)
     options |= spark_options(settings)
+    # What the builder knows stands on the command line of the JVM; the catalog is loaded later, by its first use.
     for key, value in options.items():
-        builder = builder.config(key, value)
+        builder = builder if is_secret(key) else builder.config(key, value)
     session = builder.getOrCreate()
+    for key, value in options.items():
+        if is_secret(key):
+            session.conf.set(key, value)
     session.sparkContext.setLogLevel("ERROR")
     return session
 

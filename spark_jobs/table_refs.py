@@ -11,6 +11,22 @@ from jishi.lake.plans import Plan, PlannedColumn, PlannedFile, local_path, refus
 from jishi.lake.release import MAIN
 
 
+def java_class(session: SparkSession, name: str) -> Any:
+    """A class of the JVM by its whole name.
+
+    Py4J's attributes (``jvm.org.apache…``) would look for a class of each prefix, in every jar.
+    """
+    return getattr(session.sparkContext._jvm, name)
+
+
+def elements(of_list: Any) -> list[Any]:
+    """The elements of a Java list.
+
+    Py4J's own iteration ends with an exception of Java, which PySpark translates in hundreds of calls.
+    """
+    return [of_list.get(number) for number in range(of_list.size())]
+
+
 class SparkRefs:
     """Branches and tags of one table through Iceberg's Java API (``jishi.lake.release.TableRefs``)."""
 
@@ -20,8 +36,8 @@ class SparkRefs:
     @property
     def table(self) -> Any:
         """The table as the catalog has it now."""
-        jvm: Any = self._session.sparkContext._jvm
-        return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(self._session._jsparkSession, self._name)
+        util = java_class(self._session, "org.apache.iceberg.spark.Spark3Util")
+        return util.loadIcebergTable(self._session._jsparkSession, self._name)
 
     def head(self, branch: str) -> int | None:
         """Snapshot of a branch, or None where there is none."""
@@ -62,8 +78,8 @@ class SparkRefs:
         released, main = references.get(tag), references.get(MAIN)
         is_moved = released is not None and main is not None and released.snapshotId() == main.snapshotId()
         if is_moved and snapshot_id is None:
-            jvm: Any = self._session.sparkContext._jvm
-            table.newDelete().deleteFromRowFilter(jvm.org.apache.iceberg.expressions.Expressions.alwaysTrue()).commit()
+            expressions = java_class(self._session, "org.apache.iceberg.expressions.Expressions")
+            table.newDelete().deleteFromRowFilter(expressions.alwaysTrue()).commit()
         changes, is_changed = table.manageSnapshots(), False
         if is_moved and snapshot_id is not None:
             changes, is_changed = changes.setCurrentSnapshot(snapshot_id), True
@@ -87,14 +103,14 @@ class SparkRefs:
         """Locations of the snapshot's list of manifests and of these."""
         table = self.table
         snapshot = table.snapshot(snapshot_id)
-        return [snapshot.manifestListLocation(), *(manifest.path() for manifest in snapshot.allManifests(table.io()))]
+        return [snapshot.manifestListLocation(), *(manifest.path() for manifest in elements(snapshot.allManifests(table.io())))]
 
     def files(self, snapshot_id: int, condition: Any | None = None) -> list[PlannedFile]:
         """Data files of a snapshot; with a condition, those that may have rows that meet it."""
-        jvm: Any = self._session.sparkContext._jvm
+        lists = java_class(self._session, "org.apache.iceberg.relocated.com.google.common.collect.Lists")
         scan = self.table.newScan().useSnapshot(snapshot_id)
         planned = (scan if condition is None else scan.filter(condition)).planFiles()
-        tasks = jvm.org.apache.iceberg.relocated.com.google.common.collect.Lists.newArrayList(planned)
+        tasks = elements(lists.newArrayList(planned))
         planned.close()
         files = [task.file() for task in tasks]
         return sorted(
@@ -104,7 +120,7 @@ class SparkRefs:
     def plan(self, name: str, snapshot_id: int) -> Plan:
         """The table at a snapshot as readers open it. Raises RowsDeletedApart."""
         refuse_deletes(name, self.table.snapshot(snapshot_id).summary())
-        columns = self.table.schema().columns()
+        columns = elements(self.table.schema().columns())
         fields = [PlannedColumn(field.fieldId(), field.name(), field.type().toString()) for field in columns]
         return Plan(name, snapshot_id, tuple(fields), tuple(self.files(snapshot_id)))
 

@@ -6,13 +6,14 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from models.algorithms.position_bias import MOST_PLACES
 from models.algorithms.sparse_rows import pack
 from models.candidates.person_lists import PersonLists
 from models.candidates.recipes import RECIPES, Recipe
@@ -46,6 +47,16 @@ def states(seed: int) -> dict[str, dict[str, np.ndarray]]:
         "lists_tifu_knn": one_list.state(),
         "context_bought_together": pack("rules", sparse.csr_matrix(together)),
         "repurchase": {"chance": luck.random(ITEMS).astype(np.float32) / 10},
+        "newcomers": {
+            "items": np.array([ITEMS - 2, ITEMS - 1]),
+            "a": np.array([1.0, 2.0]),
+            "b": np.array([30.0, 40.0]),
+            "looked_at": np.ones(MOST_PLACES),
+            "known_to_ms": np.array([int(MARCH.replace(tzinfo=UTC).timestamp() * 1000)]),
+        },
+        "newcomers_nearest": PersonLists.of(
+            np.tile([ITEMS - 1, ITEMS - 2], (PERSONS, 1)), np.full((PERSONS, 2), 0.5), "new"
+        ).state(),
         "purchases": {"starts": np.zeros(PERSONS + 1, dtype=np.int64), "items": np.empty(0, dtype=np.int32)},
     }
 

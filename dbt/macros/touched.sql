@@ -22,6 +22,61 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- What one item did on one day: of a touched day, or with an order of which something has changed. -#}
+{% macro is_touched_item_day(day='shop_date', of='') -%}
+    (({{ of }}shop_id, {{ day }}) in (select shop_id, shop_date from touched.days)
+    or ({{ of }}shop_id, {{ day }}, {{ of }}item_id) in (select shop_id, shop_date, item_id from touched.item_days))
+{%- endmacro %}
+
+{% macro is_day_of_touched_item(day) -%}
+    ({{ is_touched('days', day) }} or (shop_id, {{ day }}) in (select shop_id, shop_date from touched.item_days))
+{%- endmacro %}
+
+{#- The items of these orders before this build are there already (ops.marts_changes). -#}
+{% macro touch_items_of_concerned_orders() -%}
+    {%- if is_incremental() -%}
+        insert into touched.item_days
+        select distinct days.shop_id, days.shop_date, items.item_id
+        from touched.order_days as days
+        inner join {{ this.schema }}.fct_order_items as items on days.shop_id = items.shop_id and days.order_id = items.order_id
+    {%- endif -%}
+{%- endmacro %}
+
+{#-
+    Daily features: of an instant that was not chosen before, and of persons touched; of items all those of an instant before which
+    something has changed. `touched.as_of_kept` and `touched.as_of_kept_of_items` are the others.
+-#}
+{% macro keep_as_of_days() -%}
+    {%- if is_day_build() -%}
+        create or replace table touched.as_of_kept as (from {{ this }} intersect from touched.as_of_before);
+        create or replace table touched.as_of_kept_of_items as
+        with received as (
+            select shop_id, received_at from touched.changed_events
+            union all
+            select shop_id, received_at from touched.changed_orders
+            union all
+            select shop_id, received_at from silver.orders
+            where (shop_id, order_id) in (select shop_id, order_id from touched.changed_order_lines)
+        )
+        select kept.shop_id, kept.event_timestamp
+        from touched.as_of_kept as kept
+        left join (select shop_id, min(received_at) as received_at from received group by shop_id) as firsts
+            on kept.shop_id = firsts.shop_id
+        where
+            (firsts.received_at is null or firsts.received_at >= kept.event_timestamp)
+            and kept.shop_id not in (select shop_id from touched.whole_shops)
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro is_touched_feature(view, as_of='', persons='') -%}
+    {%- if view == 'items' -%}
+        ({{ as_of }}shop_id, {{ as_of }}event_timestamp) not in (select shop_id, event_timestamp from touched.as_of_kept_of_items)
+    {%- else -%}
+        (({{ as_of }}shop_id, {{ as_of }}event_timestamp) not in (select shop_id, event_timestamp from touched.as_of_kept)
+        or ({{ persons }}shop_id, coalesce({{ persons }}person_id, '')) in (select shop_id, person_id from touched.persons))
+    {%- endif -%}
+{%- endmacro %}
+
 {#- The condition as all of a where clause. -#}
 {% macro where_touched(by, column=none) -%}
     {%- if is_incremental() %}where {{ is_touched(by, column) }}{% endif -%}
@@ -125,8 +180,8 @@
 {#- The journeys of touched persons, and those that led to a touched order. -#}
 {% macro is_of_touched_journey() -%}
     ((shop_id, journey_key) in (select shop_id, concat('order|', order_id) from touched.orders)
-    or (shop_id, regexp_replace(journey_key, '[|][0-9]+$', '')) in (
-        select shop_id, concat('none|', person_id) from touched.persons
+    or (shop_id, rtrim(journey_key, '0123456789')) in (
+        select shop_id, concat('none|', person_id, '|') from touched.persons
     ))
 {%- endmacro %}
 

@@ -73,6 +73,11 @@ def spark_options(settings: Settings) -> dict[str, str]:
     } | {f"{catalog}.{key}": value for key, value in jdbc_options(settings).items()}
 
 
+def is_secret(option: str) -> bool:
+    """Whether an option's value must not stand on a command line, where every user of the machine can read it."""
+    return option.endswith(("jdbc.password", "s3.secret-access-key"))
+
+
 def flink_catalog_options(settings: Settings) -> dict[str, str]:
     """Options of Flink's ``CREATE CATALOG``."""
     return {"type": "iceberg", "catalog-impl": "org.apache.iceberg.jdbc.JdbcCatalog"} | jdbc_options(settings)

@@ -96,7 +96,7 @@ class ALS:
 
     def from_state(self, state: State) -> Self:
         """Take over item factors."""
-        self.item_factors_ = state["item_factors"].astype(np.float32)
+        self.item_factors_ = state["item_factors"].astype(np.float32, copy=False)
         return self
 
 

@@ -12,6 +12,7 @@ from models.algorithms.item_knn import ItemKNN
 from models.algorithms.recommender import NotFitted, State
 from models.algorithms.session_model import check_item_range, check_sessions
 from models.algorithms.sparse_rows import pack, unpack
+from models.algorithms.sparse_sums import SparseSums
 from models.data.sequences import Sequences
 
 
@@ -26,11 +27,10 @@ class RulesOfItems:
 
     def score(self, prefixes: Sequences) -> sparse.csr_matrix:
         """Σ over the prefix of e^(−back / decay) × rule; with a decay of 0 the last item alone asks."""
-        if self.rules_ is None:
-            raise NotFitted(f"fit {self.name} first")
+        rules = self.rules()
         back = check_item_range(prefixes).back()
         asked = prefixes.summed((back == 0).astype(np.float32) if self.decay == 0 else np.exp(-back / self.decay))
-        return sparse.csr_matrix(asked @ self.rules_, dtype=np.float32)
+        return sparse.csr_matrix(asked @ rules, dtype=np.float32)
 
     def asked(self, prefix: Sequence[int]) -> list[tuple[int, float]]:
         """Items of one prefix (oldest first) with the weight that ``score`` gives each of its places, newest first."""
@@ -44,11 +44,13 @@ class RulesOfItems:
             raise NotFitted(f"fit {self.name} first")
         return self.rules_
 
+    def sums(self) -> SparseSums:
+        """The rules, to be asked one prefix at a time."""
+        return SparseSums(self.rules())
+
     def state(self) -> State:
         """The rules."""
-        if self.rules_ is None:
-            raise NotFitted(f"fit {self.name} first")
-        return pack("rules", self.rules_)
+        return pack("rules", self.rules())
 
     def from_state(self, state: State) -> Self:
         """Take over rules."""
@@ -67,6 +69,7 @@ class ItemRules(RulesOfItems):
     def __init__(self, decay: float, *, keeps_itself: bool = False) -> None:
         super().__init__(decay)
         self.keeps_itself = keeps_itself
+        self._learnt: sparse.csr_matrix | None = None  # what was taken over, as long as nobody asks for the rules themselves
 
     def fit(self, sessions: Sequences) -> Self:
         """Cosine of the items over the rows."""
@@ -75,8 +78,25 @@ class ItemRules(RulesOfItems):
 
     def use(self, similarities: sparse.csr_matrix) -> Self:
         """Take over items × items that were learnt elsewhere."""
-        itself = similarities.diagonal() * (not self.keeps_itself)
-        others = sparse.csr_matrix(similarities - sparse.diags(itself), dtype=np.float32)
-        others.eliminate_zeros()
-        self.rules_ = others
+        self._learnt, self.rules_ = similarities, None
         return self
+
+    def rules(self) -> sparse.csr_matrix:
+        """What each item says of others, items × items."""
+        if self.rules_ is None and self._learnt is not None:
+            itself = self._learnt.diagonal() * (not self.keeps_itself)
+            others = sparse.csr_matrix(self._learnt - sparse.diags(itself), dtype=np.float32)
+            others.eliminate_zeros()
+            self.rules_ = others
+        return super().rules()
+
+    def sums(self) -> SparseSums:
+        """The rules, to be asked one prefix at a time: over the arrays that were taken over, without a copy."""
+        if self._learnt is None:
+            return super().sums()
+        return SparseSums(self._learnt, skips_itself=not self.keeps_itself)
+
+    def from_state(self, state: State) -> Self:
+        """Take over rules."""
+        self._learnt = None
+        return super().from_state(state)

@@ -25,8 +25,9 @@ class LiveSessionKNN:
         self.neighbours = model.neighbours
         self.decay = model.decay
         sessions, index = model.sessions_, model.index_
-        self._sessions = (sessions.indptr.astype(np.int64), sessions.indices.astype(np.int32))
-        self._index = (index.indptr.astype(np.int64), index.indices.astype(np.int32), index.data.astype(np.float32))
+        self._sessions = (sessions.indptr.astype(np.int64, copy=False), sessions.indices.astype(np.int32, copy=False))
+        held = (index.indices.astype(np.int32, copy=False), index.data.astype(np.float32, copy=False))
+        self._index = (index.indptr.astype(np.int64, copy=False), *held)
         self._idf = model.idf_
         self._similarity = np.zeros(sessions.shape[0], dtype=np.float32)
         self._score = np.zeros(sessions.shape[1], dtype=np.float32)

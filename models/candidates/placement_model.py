@@ -11,7 +11,7 @@ from models.algorithms.item_rules import RulesOfItems
 from models.algorithms.session_knn import SessionKNN
 from models.algorithms.session_knn_query import LiveSessionKNN
 from models.algorithms.session_model import SessionModel
-from models.algorithms.sparse_sums import SparseSums, Sums
+from models.algorithms.sparse_sums import Sums
 from models.candidates.context_models import CONTEXTS
 from models.candidates.person_lists import PersonalList
 from models.candidates.recipes import Fitted, Recipe
@@ -56,7 +56,7 @@ class _LiveRules:
 
     def __init__(self, model: RulesOfItems) -> None:
         self._model = model
-        self._sums = SparseSums(model.rules())
+        self._sums = model.sums()
 
     def ask(self, given: list[int]) -> Sums:
         return self._sums.ask(self._model.asked(given), MOST_OF_RULES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from scipy import sparse
 from models.algorithms.session_model import SessionModel
 from models.algorithms.sparse_rows import largest
 from models.candidates.person_lists import PersonLists
+from models.candidates.request_sources import REQUEST_SOURCES
 from models.data.interactions import Interactions
 from models.data.sequences import Numbers, Sequences
 
@@ -22,46 +23,67 @@ class Recipe:
 
     ``context`` is a name of ``CONTEXTS``: it answers from the given items. ``personal`` is a name of ``PERSONAL_LISTS``,
     ``RANKED`` or a list from tables: it answers from the person's history. Where both are named, each is divided by the
-    weight of its best item, and the personal list is multiplied by ``personal_share``.
+    weight of its best item, and the personal list is multiplied by ``personal_share``. A ``ranker`` is named by its placement
+    instead of the two: it orders what several of them list (``models.candidates.request_sources``).
     """
 
     name: str
     context: str | None = None
     personal: str | None = None
     personal_share: float = 1.0
+    ranker: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The recipe as manifests hold it; release format 2 calls the personal list ``own``."""
-        return {"name": self.name, "context": self.context, "own": self.personal, "own_share": self.personal_share}
+        named = {"name": self.name, "context": self.context, "own": self.personal, "own_share": self.personal_share}
+        return named if self.ranker is None else named | {"ranker": self.ranker}
 
     @classmethod
     def from_json(cls, payload: Mapping[str, Any]) -> Recipe:
         """The recipe of a manifest. Raises ValueError where a field is missing or unknown."""
-        if set(payload) != {"name", "context", "own", "own_share"}:
-            raise ValueError(f"a recipe has name, context, own and own_share, not {sorted(payload)}")
-        return cls(payload["name"], payload["context"], payload["own"], payload["own_share"])
+        if set(payload) - {"ranker"} != {"name", "context", "own", "own_share"}:
+            raise ValueError(f"a recipe has name, context, own, own_share and perhaps ranker, not {sorted(payload)}")
+        ranker = payload.get("ranker")
+        if ranker is not None and ranker not in REQUEST_SOURCES:
+            raise ValueError(f"ranker is one of {', '.join(REQUEST_SOURCES)}, not {ranker!r}")
+        return cls(payload["name"], payload["context"], payload["own"], payload["own_share"], ranker)
+
+    @property
+    def contexts(self) -> tuple[str, ...]:
+        """Names of ``CONTEXTS`` that it needs."""
+        if self.ranker is not None:
+            return REQUEST_SOURCES[self.ranker].contexts
+        return () if self.context is None else (self.context,)
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """Lists of persons that it needs."""
+        if self.ranker is not None:
+            return REQUEST_SOURCES[self.ranker].lists
+        return () if self.personal is None else (self.personal,)
 
 
 RANKED = "ranked"  # the ranker over the other lists, where the shop has one
+RANKER = "ranker"  # the ranker at the request
 RECIPES: dict[str, tuple[Recipe, ...]] = {
-    "home": tuple(
-        Recipe(name, personal=name)
-        for name in (
-            *("item_knn", "als", "personal_frequency", "tifu_knn", "buy_again", "windowed_popularity", "trending"),
-            RANKED,
-        )
+    "home": (
+        *(Recipe(name, personal=name) for name in ("item_knn", "als", "personal_frequency", "tifu_knn", "buy_again")),
+        *(Recipe(name, personal=name) for name in ("windowed_popularity", "trending", RANKED)),
+        Recipe(RANKER, ranker="home"),
     ),
     "item": (
         *(Recipe(name, context=name) for name in ("item_knn", "rules", "together", "session_knn", "swalk")),
         Recipe("together_and_taste", "together", "item_knn", 0.5),
         Recipe("session_knn_and_taste", "session_knn", "item_knn", 0.5),
         Recipe("swalk_and_taste", "swalk", "item_knn", 0.5),
+        Recipe(RANKER, ranker="item"),
     ),
     "cart": (
         Recipe("bought_together", "bought_together"),
         Recipe("item_knn", "item_knn_cart"),
         Recipe("bought_together_and_often", "bought_together", "personal_frequency"),
         Recipe("bought_together_and_taste", "bought_together", "item_knn"),
+        Recipe(RANKER, ranker="cart"),
     ),
     "after_payment": (
         *(Recipe(name, personal=name) for name in ("item_knn", "personal_frequency", "tifu_knn", "buy_again", RANKED)),
@@ -70,6 +92,7 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
         Recipe("bought_next_and_taste", "bought_next", "item_knn", 4.0),
         Recipe("bought_together_and_taste", "bought_together", "item_knn", 8.0),
         Recipe("bought_together_and_ranked", "bought_together", RANKED, 8.0),
+        Recipe(RANKER, ranker="after_payment"),
     ),
 }
 
@@ -90,12 +113,17 @@ OF_TABLES: dict[str, tuple[Recipe, ...]] = {
 KNOWN = {placement: tuple(dict.fromkeys((*RECIPES[placement], *OF_TABLES[placement]))) for placement in RECIPES}
 
 
+# Of a placement's ranker: given items, persons, instants, masked items → weights.
+Ranked = Callable[[str, Sequences, Numbers, "np.ndarray", sparse.csr_matrix], sparse.csr_matrix]
+
+
 @dataclass(frozen=True)
 class Fitted:
     """Every model that some recipe needs, by name."""
 
     contexts: dict[str, SessionModel]
     lists: dict[str, PersonLists]
+    ranked: Ranked | None = None  # scores of the rankers, where they are asked for
 
     def score(self, recipe: Recipe, given: Sequences, person: Numbers, masked: sparse.csr_matrix) -> sparse.csr_matrix:
         """Weights of items for each row of given items and its person, shape of ``masked``; masked items have none."""
@@ -108,15 +136,19 @@ class Fitted:
         return sparse.csr_matrix(total)
 
 
-def asked(acts: Interactions, *, has_ranker: bool) -> dict[str, tuple[Recipe, ...]]:
-    """The recipes of each placement whose question the shop's acts can answer.
+def asked(acts: Interactions, *, has_ranker: bool, rankers: Collection[str] = ()) -> dict[str, tuple[Recipe, ...]]:
+    """The recipes of each placement whose question the shop's acts can answer; ``rankers`` are the placements that have one.
 
     Without views (a shop that has only orders) the item page has no recipe.
     """
     possible = {}
     for placement, recipes in RECIPES.items():
         if placement != "item" or bool((acts.kind == "view").any()):
-            possible[placement] = tuple(recipe for recipe in recipes if recipe.personal != RANKED or has_ranker)
+            possible[placement] = tuple(
+                recipe
+                for recipe in recipes
+                if (recipe.personal != RANKED or has_ranker) and (recipe.ranker is None or recipe.ranker in rankers)
+            )
     return possible
 
 

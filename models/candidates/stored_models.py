@@ -13,6 +13,8 @@ from models.candidates.context_models import CONTEXTS
 from models.candidates.person_lists import PersonLists
 from models.candidates.recipes import Fitted, Recipe
 
+FACTS = "known_facts"  # the file of what rankers know of items, persons and pairs
+
 
 def states_of(fitted: Fitted) -> dict[str, State]:
     """Arrays by file name; what follows from the release's item-kNN is not stored twice."""
@@ -24,10 +26,13 @@ def files_of(recipes: Iterable[Recipe]) -> list[str]:
     """Names of the files that the recipes need."""
     files: dict[str, None] = {}
     for recipe in recipes:
-        if recipe.context is not None and not CONTEXTS[recipe.context].is_of_persons:
-            files[_context(recipe.context)] = None
-        if recipe.personal is not None:
-            files[_lists(recipe.personal)] = None
+        for context in recipe.contexts:
+            if not CONTEXTS[context].is_of_persons:
+                files[_context(context)] = None
+        for personal in recipe.lists:
+            files[_lists(personal)] = None
+        if recipe.ranker is not None:
+            files |= dict.fromkeys((FACTS, ranker_file(recipe.ranker)))
     return list(files)
 
 
@@ -39,12 +44,14 @@ def load(recipes: Iterable[Recipe], read: Callable[[str], State], item_knn: Item
     contexts: dict[str, SessionModel] = {}
     lists: dict[str, PersonLists] = {}
     for recipe in recipes:
-        if recipe.context is not None and recipe.context not in contexts:
-            contexts[recipe.context] = _load_context(recipe.context, read, item_knn)
-        if recipe.personal is not None and recipe.personal not in lists:
-            state = read(_lists(recipe.personal))
-            with _of_file(_lists(recipe.personal)):
-                lists[recipe.personal] = PersonLists.from_state(state, persons, items)
+        for context in recipe.contexts:
+            if context not in contexts:
+                contexts[context] = _load_context(context, read, item_knn)
+        for personal in recipe.lists:
+            if personal not in lists:
+                state = read(_lists(personal))
+                with _of_file(_lists(personal)):
+                    lists[personal] = PersonLists.from_state(state, persons, items)
     return Fitted(contexts, lists)
 
 
@@ -56,7 +63,7 @@ def _load_context(name: str, read: Callable[[str], State], item_knn: ItemKNN) ->
     state, items = read(_context(name)), item_knn.similarities().shape[0]
     with _of_file(_context(name)):
         model = model.from_state(state)
-        known = model.rules_.shape[0] if isinstance(model, RulesOfItems) and model.rules_ is not None else len(state["idf"])
+        known = model.rules().shape[0] if isinstance(model, RulesOfItems) else len(state["idf"])
         if known != items:
             raise ValueError(f"it is of {known} items, not of {items}")
     return model
@@ -68,6 +75,11 @@ def _of_file(name: str) -> Iterator[None]:
         yield
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise ValueError(f"{name}.npz: {f'{error} is missing' if isinstance(error, KeyError) else error}") from error
+
+
+def ranker_file(placement: str) -> str:
+    """Name of the file of a placement's trees."""
+    return f"ranker_{placement}"
 
 
 def _context(name: str) -> str:

@@ -119,5 +119,8 @@ def _batches(cases: Cases) -> list[Cases]:
 
 def _lists(recipe: Recipe | None, fitted: Fitted, cases: Cases, fill: Numbers) -> Items:
     nothing = sparse.csr_matrix(cases.truth.shape, dtype=np.float32)
-    weights = nothing if recipe is None else fitted.score(recipe, cases.given, cases.person, cases.masked)
+    if recipe is not None and recipe.ranker is not None and fitted.ranked is not None:
+        weights = fitted.ranked(recipe.ranker, cases.given, cases.person, cases.asked_at, cases.masked)
+    else:
+        weights = nothing if recipe is None else fitted.score(recipe, cases.given, cases.person, cases.masked)
     return lists_of(weights, fill, cases.masked, max(KS))

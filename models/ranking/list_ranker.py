@@ -15,7 +15,6 @@ from scipy import sparse
 from models.algorithms.als import ALS
 from models.algorithms.item_knn import ItemKNN
 from models.algorithms.recommender import Scores
-from models.candidates.list_builders import PERSONAL_LISTS
 from models.candidates.pairs import Candidates, best_of_rows, look_up
 from models.candidates.person_lists import LENGTH, PersonLists
 from models.candidates.training_context import TrainingContext
@@ -81,14 +80,22 @@ def learn(earlier: TrainingContext, lists: dict[str, PersonLists], acts: Interac
     return ListRanker(trees, importances)
 
 
-def teach(acts: Interactions, as_of: np.datetime64, fit_matrix_models: Callable[[Interactions], Models]) -> ListRanker | None:
-    """A ranker fitted on the week before ``as_of``; None for a shop that is too large or has nothing to learn from."""
+def earlier_context(
+    acts: Interactions, as_of: np.datetime64, fit_matrix_models: Callable[[Interactions], Models]
+) -> TrainingContext | None:
+    """What was known a week before ``as_of``; None for a shop that is too large or knew nothing to learn from."""
     window = taught_window(as_of)
     known = acts.where(window.is_training(acts.occurred_at, acts.received_at))
     if len(acts.item_ids) > MOST_ITEMS or not (known.kind == "pay").any():
         return None
-    earlier = TrainingContext.of(known, window.cut, *fit_matrix_models(known))
-    lists = {source: PERSONAL_LISTS[source](earlier) for source in SOURCES}
+    return TrainingContext.of(known, window.cut, *fit_matrix_models(known))
+
+
+def teach(
+    earlier: TrainingContext, lists: dict[str, PersonLists], acts: Interactions, as_of: np.datetime64
+) -> ListRanker | None:
+    """A ranker of ``SOURCES`` fitted on the week before ``as_of``; None where that holds nothing to learn."""
+    window = taught_window(as_of)
     try:
         return learn(earlier, lists, acts, window)
     except NoRankingExamples:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import mmap
 import re
 from collections import Counter
 from pathlib import Path
@@ -81,17 +82,20 @@ def _check_shapes(file: Path, name: str, shapes: Any) -> None:
 def load_state(folder: Path, manifest: dict[str, Any], name: str) -> State:
     """One model's arrays, verified: checksum, shapes as promised, only finite numbers. Raises CorruptArtefact."""
     shapes = manifest["shapes"].get(name, {})
-    content = _verified(folder, manifest, f"{name}.npz", most_bytes(shapes))
+    content = verified(folder, manifest, f"{name}.npz", most_bytes(shapes))
     try:
-        return unpack_arrays(content, shapes)
+        with (folder / f"{name}.npz").open("rb") as file:
+            return unpack_arrays(file, content, shapes)
     except BadArrays as error:
         raise CorruptArtefact(f"{folder / name}.npz: {error}") from error
+    except OSError as error:
+        raise CorruptArtefact(f"{folder / name}.npz cannot be read: {error}") from error
 
 
 def load_ids(folder: Path, manifest: dict[str, Any], name: str) -> list[str]:
     """One list of ids, verified, each there once. Raises CorruptArtefact."""
     try:
-        ids = json.loads(_verified(folder, manifest, f"{name}.json", MOST_TEXT_BYTES))
+        ids = json.loads(verified(folder, manifest, f"{name}.json", MOST_TEXT_BYTES)[:])
     except (ValueError, RecursionError) as error:
         raise CorruptArtefact(f"{folder / name}.json is no JSON: {error}") from error
     if not isinstance(ids, list) or not all(isinstance(entry, str) for entry in ids):
@@ -102,7 +106,8 @@ def load_ids(folder: Path, manifest: dict[str, Any], name: str) -> list[str]:
     return ids
 
 
-def _verified(folder: Path, manifest: dict[str, Any], file_name: str, most: int) -> bytes:
+def verified(folder: Path, manifest: dict[str, Any], file_name: str, most: int) -> mmap.mmap:
+    """The content of a file, mapped, when its checksum is the manifest's."""
     file = folder / file_name
     promised = manifest["sha256"].get(file_name)
     if promised is None:
@@ -110,8 +115,11 @@ def _verified(folder: Path, manifest: dict[str, Any], file_name: str, most: int)
     try:
         if (size := file.stat().st_size) > most:
             raise CorruptArtefact(f"{file} has {size:,} bytes; by the manifest it cannot have more than {most:,}")
-        content = file.read_bytes()
-    except OSError as error:
+        if size == 0:  # nothing to map
+            raise CorruptArtefact(f"{file}: checksum differs from the manifest: it is empty; publish the release again")
+        with file.open("rb") as opened:
+            content = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:  # ValueError: it was emptied just now
         raise CorruptArtefact(f"{file} cannot be read: {error}") from error
     if hashlib.sha256(content).hexdigest() != promised:
         raise CorruptArtefact(f"{file}: checksum differs from the manifest; publish the release again")

@@ -39,21 +39,20 @@ def record(states: Mapping[str, State], ids: Mapping[str, Sequence[str]]) -> Can
 
 def differences(canaries: Canaries, states: Mapping[str, State], ids: Mapping[str, Sequence[str]]) -> tuple[str, str] | None:
     """The first file whose canaries are not found again, and a sentence on it; None where all are."""
-    numbers = {kind: {each: number for number, each in enumerate(names)} for kind, names in ids.items()}
+    named = {each for rows in canaries.values() for *both, _ in rows for each in both}
+    numbers = {kind: {each: place for place, each in enumerate(names) if each in named} for kind, names in ids.items()}
     for name, rows in canaries.items():
         if name not in states:
             continue
         kind = _kind(name, states[name])
         for subject_id, item_id, value in rows:
             subject, item = numbers[kind or ITEMS].get(subject_id), numbers[ITEMS].get(item_id)
+            who = "a person" if kind == PERSONS else repr(subject_id)  # the sentence is shown; it names nobody
             if kind is None or subject is None or item is None:
-                return name, f"{subject_id!r} and {item_id!r} are not both there, as they were when it was saved"
+                return name, f"{who} and {item_id!r} are not both there, as they were when it was saved"
             now = _value(name, states[name], subject, item)
             if now is None or not np.isclose(now, value, rtol=_RELATIVE, atol=_ABSOLUTE):
-                return (
-                    name,
-                    f"{item_id!r} for {subject_id!r} is {now}, it was {value} when it was saved: ids or arrays are others",
-                )
+                return name, f"{item_id!r} for {who} is {now}, it was {value} when it was saved: ids or arrays are others"
     return None
 
 

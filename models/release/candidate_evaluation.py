@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -16,9 +17,15 @@ from models.algorithms.recommender import State
 from models.candidates import repurchase
 from models.candidates.recipes import named
 from models.candidates.repurchase import bought_again
-from models.candidates.stored_models import load
+from models.candidates.stored_models import FACTS, load, ranker_file
+from models.data.last_acts import LastActs
+from models.data.shop_zone import zone_of
+from models.data.stored_features import StoredFeatures, ms_of
 from models.evaluation.placement_evaluation import evaluate_placements
 from models.evaluation.time_split import evaluate, make_test_set
+from models.ranking.known_facts import KnownFacts
+from models.ranking.past_requests import PastRequests, neighbours_of, stored_in
+from models.ranking.request_ranker import RequestRanker
 from models.release.artefact import load_state, read_manifest, save
 from models.release.candidate import JUDGED, candidate_folder, judged_by
 
@@ -38,6 +45,18 @@ def evaluate_candidate(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[st
     assert isinstance(item_knn, ItemKNN)
     every = chain.from_iterable(recipes.values())
     fitted = load(every, lambda name: load_state(folder / "window", manifest, name), item_knn, len(interactions.person_ids))
+    rankers = {name for each in recipes.values() for recipe in each if (name := recipe.ranker) is not None}
+    if rankers:
+        stored = stored_in(StoredFeatures(lake, shop_id, ms_of(window.cut)), interactions)
+        neighbours = neighbours_of(item_knn.similarities())
+        persons, items = len(interactions.person_ids), len(interactions.item_ids)
+        facts = KnownFacts.from_state(load_state(folder / "window", manifest, FACTS), persons, items)
+        last, zone = LastActs(interactions), zone_of(paths, shop_id)
+        past = PastRequests(fitted.contexts, fitted.lists, neighbours, facts, last, zone, stored)
+        trees = {
+            name: RequestRanker.from_state(name, load_state(folder / "window", manifest, ranker_file(name))) for name in rankers
+        }
+        fitted = replace(fitted, ranked=lambda name, *asked: past.score(trees[name], *asked))
     sales = np.asarray(models["popularity"].state()["sales"], dtype=np.float32)
     is_bought_again = bought_again(load_state(folder / "window", manifest, repurchase.FILE)["chance"].astype(np.float32))
     placements, values = evaluate_placements(fitted, recipes, interactions, window, sales, is_bought_again)

@@ -38,21 +38,20 @@ def decide_release(
     item_ids: list[str],
     catalogue: set[str],
     answered: Sequence[str] = (),
-    comparison: Check | None = None,
+    comparisons: Sequence[Check] = (),
 ) -> dict[str, Any]:
     """All checks and the decision as plain values; ``catalogue`` holds the shop's item ids.
 
     ``answered`` are placements whose own model beats popularity (``models.release.model_choice``): one of them, or one of the
-    ladder's personal models, must be there. ``comparison`` is that with the release in use.
+    ladder's personal models, must be there. ``comparisons`` are those with the release in use.
     """
-    compared = [] if comparison is None else [comparison]
-    checks = [*_better(report), *_sane(report, states, item_ids, catalogue), *compared]
+    checks = [*_better(report), *_sane(report, states, item_ids, catalogue), *comparisons]
     beats = beating(report)
     others_passed = all(check.is_passed for check in checks[len(PERSONAL) :])
     is_released = bool(beats or answered) and others_passed
     failed = [check.sentence for check in checks if not check.is_passed]
     won = f"{' and '.join(beats)} beat popularity" if beats else f"{', '.join(answered)} have a model that beats popularity"
-    won += "".join(f"; {each.sentence}" for each in compared)
+    won += "".join(f"; {each.sentence}" for each in comparisons)
     sentence = f"released: {won}" if is_released else "refused: " + "; ".join(failed)
     return {"is_released": is_released, "sentence": sentence, "beats_popularity": beats, "checks": [asdict(c) for c in checks]}
 

@@ -18,6 +18,7 @@ from models.release.artefact import MANIFEST, load_ids, load_state, read_manifes
 from models.release.candidate import JUDGED, StepMissing, candidate_folder, read_evaluation
 from models.release.champion import Champion, find_champion, models_in_use
 from models.release.checks import Check, decide_release
+from models.release.exploring_judgement import exploring_check, judge_exploring
 from models.release.model_choice import choose_recipe as decide_placement
 from models.release.served_judgement import FOLDER as SERVED
 from models.release.served_judgement import certify, compare, read_served
@@ -61,11 +62,13 @@ def gate(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[str, Any]:
         champion = replace(champion, problem=facts["problem"])
     objection = Switches.read(paths.models, shop_id).objection(folder.name)
     comparison = Check("not_withdrawn", False, objection) if objection else compare(champion, certified, trained_to, served)
+    exploring = judge_exploring(lake, shop_id, folder / "full", paths.models / shop_id / "releases", champion)
     states = {name: load_state(folder / "full", manifest, name) for name in LADDER}
     answered = [name for name, each in certified.items() if each["recipe"] is not None]
     item_ids = load_ids(folder / "full", manifest, "items")
-    decision = decide_release(report, states, item_ids, _catalogue(lake, shop_id), answered, comparison)
-    decision = {"shop_id": shop_id, "candidate": folder.name, **decision, "placements": certified}
+    compared = [comparison, exploring_check(exploring)]
+    decision = decide_release(report, states, item_ids, _catalogue(lake, shop_id), answered, compared)
+    decision = {"shop_id": shop_id, "candidate": folder.name, **decision, "placements": certified, "exploring": exploring}
     write_json(folder / "gate.json", decision)
     return decision
 

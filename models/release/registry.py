@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jishi.files import write_atomically, write_json
 from jishi.paths import Paths
 from jishi.shop_runs import NothingToDo
@@ -17,7 +19,8 @@ from models.algorithms.ladder import LADDER
 from models.candidates import newcomers, repurchase
 from models.candidates.recipes import Recipe
 from models.candidates.stored_models import files_of
-from models.release.artefact import MANIFEST, CorruptArtefact, read_manifest
+from models.release import taste_index
+from models.release.artefact import MANIFEST, CorruptArtefact, load_state, read_manifest
 from models.release.candidate import StepMissing, candidate_folder
 from models.release.serving_index import RELEASE_FORMAT, Release
 from models.release.switches import PUBLISHED, Switch, Switches, one_at_a_time, operator, write_switch
@@ -44,9 +47,12 @@ def write_release(full: Path, folder: Path, decision: dict[str, Any]) -> None:
     for file in files:
         shutil.copyfile(full / file, folder / file)
     kept = {"sha256": {file: manifest["sha256"][file] for file in files}}
+    factors = load_state(full, manifest, "als")["item_factors"].astype(np.float32, copy=False)
+    kept["sha256"] |= taste_index.write(folder, factors)
     kept["shapes"] = {name: manifest["shapes"][name] for name in states}
     kept["canaries"] = {name: rows for name, rows in manifest.get("canaries", {}).items() if name in states}
     facts = {"placements": placements, "beats_popularity": decision["beats_popularity"]}
+    facts |= {"exploring": decision["exploring"]} if "exploring" in decision else {}
     write_json(folder / MANIFEST, manifest | kept | {"release_format": RELEASE_FORMAT, **facts})
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from models.algorithms.als import ALS
 from models.algorithms.item_knn import ItemKNN
+from models.algorithms.nearest_items import NearestItems
 from models.algorithms.recommender import Items, Scores
 from models.algorithms.sparse_sums import SparseSums, Sums
 from models.candidates import newcomers, repurchase
@@ -23,8 +24,12 @@ from models.candidates.newcomers import Newcomers
 from models.candidates.placement_model import PlacementModel
 from models.candidates.recipes import RECIPES, Recipe
 from models.candidates.repurchase import BoughtItems, bought_again
-from models.candidates.stored_models import load
+from models.candidates.stored_models import FACTS, load, ranker_file
 from models.candidates.taste import Taste
+from models.ranking.known_facts import KnownFacts
+from models.ranking.live_ranker import LiveRanker
+from models.ranking.request_ranker import RequestRanker
+from models.release import taste_index
 from models.release.artefact import MANIFEST, CorruptArtefact, load_ids, read_manifest
 from models.release.release_files import ReleaseFiles
 
@@ -43,6 +48,7 @@ class Release:
         self._item_factors = np.asarray(als.state()["item_factors"], dtype=np.float32)
         self._near = SparseSums(knn.similarities(), skips_itself=True)
         self._person_factors: Scores | None = None
+        self._nearest: NearestItems | None = None
         self._number_of_person = {person_id: number for number, person_id in enumerate(person_ids)}
         self.newcomers: Newcomers | None = None
         self.is_bought_again = np.zeros(len(item_ids), dtype=np.bool_)
@@ -50,6 +56,7 @@ class Release:
         self.trained_to: datetime | None = None  # UTC, without a zone
         self._is_taste_proved = True
         self._placements: dict[str, PlacementModel] = {}
+        self._rankers: dict[str, LiveRanker] = {}
         self.sold_placements: frozenset[str] = frozenset()  # those that what sells answers
         self.placement_notes: dict[str, str] = dict.fromkeys(RECIPES, "ladder: a release of format 1 names no model")
 
@@ -77,6 +84,7 @@ class Release:
         release._person_factors = factors
         release.trained_to = _trained_to(folder, manifest)
         release._check(folder)
+        release._nearest = taste_index.read(files, release._item_factors)
         release._load_placements(files)
         files.check_canaries({"items": item_ids, "persons": person_ids})
         return release
@@ -119,7 +127,7 @@ class Release:
                 chosen = named[placement]
                 self.placement_notes[placement] = f"{chosen['model']}: {chosen['sentence']}"
                 if chosen["recipe"] is not None:
-                    self._placements[placement] = self._placement(files, Recipe.from_json(chosen["recipe"]))
+                    self._take(files, placement, Recipe.from_json(chosen["recipe"]))
         if newcomers.FILES[0] in manifest["shapes"]:
             with files.understood(newcomers.FILES[0]):
                 states = {file: files.state(file) for file in newcomers.FILES}
@@ -139,10 +147,18 @@ class Release:
                 state = files.state(repurchase.PURCHASES)
                 self._purchases = BoughtItems.from_state(state, len(self._number_of_person), len(self.item_ids))
 
-    def _placement(self, files: ReleaseFiles, recipe: Recipe) -> PlacementModel:
-        persons = self._number_of_person
+    def _take(self, files: ReleaseFiles, placement: str, recipe: Recipe) -> None:
+        """Load the model of a placement."""
+        persons, items = self._number_of_person, len(self.item_ids)
         fitted = load([recipe], files.state, self._knn, len(persons))
-        return PlacementModel(recipe, fitted, persons)
+        if recipe.ranker is None:
+            self._placements[placement] = PlacementModel(recipe, fitted, persons)
+            return
+        with files.understood(FACTS):
+            facts = KnownFacts.from_state(files.state(FACTS), len(persons), items)
+        with files.understood(file := ranker_file(recipe.ranker)):
+            ranker = RequestRanker.from_state(recipe.ranker, files.state(file))
+        self._rankers[placement] = LiveRanker(ranker, fitted, facts, persons)
 
     @property
     def person_ids(self) -> Iterable[str]:
@@ -152,12 +168,16 @@ class Release:
     def ladder_alone(self) -> Release:
         """The same release without the models of placements."""
         release = copy(self)
-        release._placements, release.sold_placements = {}, frozenset()
+        release._placements, release._rankers, release.sold_placements = {}, {}, frozenset()
         return release
 
     def placement(self, name: str) -> PlacementModel | None:
-        """The model that the release names for a placement; None where the ladder answers."""
+        """The model that the release names for a placement; None where the ladder answers, or a ranker."""
         return self._placements.get(name)
+
+    def ranker(self, name: str) -> LiveRanker | None:
+        """The ranker that the release names for a placement instead of a model."""
+        return self._rankers.get(name)
 
     def newcomers_near(self, person_id: str) -> Items | None:
         """New items nearest to a person's taste, best first; None for a person of whom nothing is known."""
@@ -181,7 +201,7 @@ class Release:
         number = self._number_of_person.get(person_id)
         if number is None or self._person_factors is None or not self._is_taste_proved:
             return None
-        return Taste(self._item_factors, self._person_factors[number])
+        return Taste(self._item_factors, self._person_factors[number], self._nearest)
 
     def similar(self, causes: Sequence[tuple[int, float]], most: int) -> Sums:
         """Items near some items (number, weight), themselves left out, with sums of weighted similarities."""

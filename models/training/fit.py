@@ -56,10 +56,8 @@ def after(acts: Interactions) -> np.datetime64:
 def fit(training_context: TrainingContext, recipes: Iterable[Recipe], ranker: ListRanker | None) -> Fitted:
     """Fit what the recipes need, each once; ``ranker`` is fitted already and orders the lists of the others."""
     recipes = list(recipes)
-    contexts = dict.fromkeys(recipe.context for recipe in recipes if recipe.context is not None)
-    personal_names = dict.fromkeys(
-        recipe.personal for recipe in recipes if recipe.personal is not None and recipe.personal != RANKED
-    )
+    contexts = dict.fromkeys(name for recipe in recipes for name in recipe.contexts)
+    personal_names = dict.fromkeys(name for recipe in recipes for name in recipe.lists if name != RANKED)
     lists = {name: PERSONAL_LISTS[name](training_context) for name in personal_names}
     if ranker is not None and any(recipe.personal == RANKED for recipe in recipes):
         lists = {name: PERSONAL_LISTS[name](training_context) for name in SOURCES if name not in lists} | lists

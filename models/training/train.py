@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -18,21 +20,34 @@ from jishi.files import write_atomically
 from jishi.lake.reading import LakeVersion
 from jishi.paths import Paths
 from jishi.preference import WEIGHTS
-from models.algorithms.ladder import make_model, make_models, parameters_of
+from models.algorithms.ladder import Parameters, make_model, make_models, parameters_of
 from models.algorithms.recommender import State
 from models.candidates import repurchase
-from models.candidates.recipes import RECIPES, asked
-from models.candidates.repurchase import BoughtItems
+from models.candidates.recipes import RECIPES, Recipe, asked
+from models.candidates.repurchase import BoughtItems, bought_again
+from models.candidates.stored_models import FACTS, ranker_file
 from models.candidates.training_context import TrainingContext
 from models.data.interactions import Interactions, acts_digest, instant, read_interactions, with_persons_then
+from models.data.last_acts import LastActs
+from models.data.shop_zone import zone_of
 from models.data.split import last_active_days
-from models.ranking.list_ranker import teach
+from models.data.stored_features import StoredFeatures, ms_of
+from models.ranking.list_ranker import SOURCES, ListRanker, earlier_context, taught_window, teach
+from models.ranking.past_requests import PastRequests, Stored, neighbours_of, stored_in
 from models.release.artefact import save
 from models.release.serving_index import RELEASE_FORMAT
-from models.training.fit import after, fit_part, matrix_models
+from models.training.fit import after, fit, fit_part, matrix_models
 from models.training.newcomers import Facts, find, read_facts
 from models.training.parameter_choice import GRID, choose_parameters
 from models.training.provenance import code_digest
+from models.training.repurchase import repurchase_chances
+from models.training.request_rankers import (
+    MOST_PERSONS,
+    Learnt,
+    categories_of,
+    facts_of,
+    learn_rankers,
+)
 
 
 def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
@@ -51,8 +66,10 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     folder = paths.models / shop_id / "candidates" / candidate
     shutil.rmtree(folder, ignore_errors=True)
     parameters, tuning = choose_parameters(judged, window)
-    ranker = teach(known, window.cut, lambda acts: matrix_models(acts, parameters))
-    recipes = asked(interactions, has_ranker=ranker is not None)
+    category_of = categories_of(lake, shop_id)
+    stored = stored_in(StoredFeatures(lake, shop_id, ms_of(taught_window(window.cut).cut)), judged)
+    ranker, learnt = _rankers(known, window.cut, parameters, category_of, zone_of(paths, shop_id), stored)
+    recipes = asked(interactions, has_ranker=ranker is not None, rankers=learnt.rankers)
     facts = {
         "shop_id": shop_id,
         "candidate": candidate,
@@ -63,10 +80,14 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
         "weights": WEIGHTS,
         "placements": {placement: [recipe.name for recipe in recipes[placement]] for placement in recipes},
         "ranker": None if ranker is None else {"importances": ranker.importances},
+        "rankers": {placement: {"importances": each} for placement, each in learnt.importances.items()},
     }
 
     def save_part(name: str, part: Interactions, as_of: np.datetime64) -> None:
         states, training_context = fit_part(part, as_of, parameters, chain.from_iterable(recipes.values()), ranker)
+        if learnt.rankers:
+            states[FACTS] = facts_of(training_context, category_of).state()
+            states |= {ranker_file(placement): each.state() for placement, each in learnt.rankers.items()}
         if name == "full":
             states |= _newcomers(item_facts, training_context)
             states[repurchase.PURCHASES] = BoughtItems.of(training_context.bought).state()
@@ -81,6 +102,31 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
             done.result()
     write_atomically(folder.parent / "LATEST", candidate + "\n")
     return candidate
+
+
+def _rankers(
+    known: Interactions,
+    cut: np.datetime64,
+    parameters: Parameters,
+    category_of: Mapping[str, str | None],
+    zone: ZoneInfo,
+    stored: Stored,
+) -> tuple[ListRanker | None, Learnt]:
+    """Both kinds of rankers, learnt from the week before the cut."""
+    earlier = earlier_context(known, cut, lambda acts: matrix_models(acts, parameters))
+    if earlier is None:
+        return None, Learnt({}, {})
+    recipes = [recipe for each in asked(known, has_ranker=False, rankers=RECIPES).values() for recipe in each if recipe.ranker]
+    fitted = fit(earlier, [*recipes, *(Recipe(name, personal=name) for name in SOURCES)], None)
+    list_ranker = teach(earlier, fitted.lists, known, cut)
+    if len(known.person_ids) > MOST_PERSONS:
+        return list_ranker, Learnt({}, {})
+    neighbours = neighbours_of(earlier.item_knn.similarities())
+    past = PastRequests(
+        fitted.contexts, fitted.lists, neighbours, facts_of(earlier, category_of), LastActs(known), zone, stored
+    )
+    again = bought_again(repurchase_chances(earlier)["chance"].astype(np.float32))
+    return list_ranker, learn_rankers(past, known, taught_window(cut), again, recipes)
 
 
 def _newcomers(facts: Facts | None, training_context: TrainingContext) -> dict[str, State]:

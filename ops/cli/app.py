@@ -14,9 +14,12 @@ from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import yesterday
 from ops.cli import (
+    backfill,
+    backup,
     bench,
     bots,
     catalogue,
+    complete,
     decisions,
     evaluate,
     features,
@@ -29,10 +32,12 @@ from ops.cli import (
     notebook,
     quarantine,
     recommend,
+    report,
     retain,
     rules,
     shops,
     sql,
+    watch,
 )
 from ops.cli.handover import PASS_THROUGH, hand_over
 from ops.demo.options import TIME_ZONE, DemoFailed, DemoOptions
@@ -58,9 +63,15 @@ app.add_typer(models.app, name="models")
 app.add_typer(notebook.app, name="notebook")
 app.command("recommend")(recommend.recommend)
 app.command("catalogue")(catalogue.catalogue)
+app.command("backfill")(backfill.backfill)
 app.command("bots")(bots.bots)
+app.command("complete")(complete.complete)
+app.command("report")(report.report)
 app.command("sql")(sql.sql)
+app.command("watch")(watch.watch)
 app.command("retain")(retain.retain)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 
 
 @app.command(context_settings=PASS_THROUGH)

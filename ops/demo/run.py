@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,19 +10,21 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 from rich.console import Console
 from rich.status import Status
 
 from jishi.lake.live import LiveTail
 from jishi.lake.reading import open_version
 from jishi.paths import Paths
+from jishi.rules.preview_client import PreviewClient
 from jishi.settings import PROJECT_ROOT, Settings
-from ops.demo import loop, summary
+from ops.demo import loop, showcase, summary
 from ops.demo.airflow_api import FINISHED, AirflowApi, TaskState
 from ops.demo.drain import wait_until_archived
 from ops.demo.options import JOURNEY, STEPS, DemoFailed, DemoOptions, DemoShop
 from ops.demo.processes import DemoJob, beside, part, run, run_together
-from ops.demo.tenants import Keys, invitation, register, storefronts
+from ops.demo.tenants import SHOPPERS, Keys, invitation, open_storefronts, register
 from ops.parts import giving_way
 from ops.state import NotOurState, claim, empty
 
@@ -93,8 +94,7 @@ class Demo:
         if not self.options.keep:
             empty(self.paths.var)
         self.keys = register(self.paths, self.options.shops)
-        for name, value in storefronts(self.keys).items():  # every process of the platform gets them from here
-            os.environ.setdefault(name, value)
+        open_storefronts(self.paths, self.keys)
 
     def _platform_and_history(self) -> None:
         jobs = [DemoJob("platform up", [sys.executable, "-m", "ops.cli", "up"], self._log("up"))]
@@ -186,6 +186,10 @@ class Demo:
 
         command = part(self.paths, "ops.cli", "notebook", "publish", "shop_overview", "--shop", self._about)
         run("executed notebook", command, self._log("notebook"), self.console)
+        with httpx.Client(base_url=self._url("serving"), timeout=10) as client:
+            self.result["showcase"] = showcase.gather(
+                client, PreviewClient(self.settings), self._about, self.keys[self._about].read, SHOPPERS
+            )
         self.result["shops"] = {row.shop_id: asdict(row) | {"difference": row.difference} for row in reconcile(self.settings)}
 
     def _finish(self) -> None:

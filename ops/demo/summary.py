@@ -15,6 +15,7 @@ from jishi.files import write_json
 from jishi.money import shown
 from jishi.paths import Paths
 from ops.airflow_database import installed_version
+from ops.demo import showcase
 
 SHOWN_METRICS = ("ndcg@10", "recall@20")
 # What a person compares when two runs differ; the locked versions of everything else stand in uv.lock.
@@ -98,6 +99,8 @@ def show(console: Console, summary: dict[str, Any]) -> None:
             f"[bold]{summary['sold_out_delay_s']} s[/]",
             highlight=False,
         )
+    if "showcase" in summary:
+        showcase.show(console, summary["showcase"], summary["urls"]["storefront"])
     steps = Table(title=f"Steps, {sum(summary['steps_s'].values()):,.0f} s in all", title_justify="left")
     steps.add_column("step")
     steps.add_column("seconds", justify="right")

@@ -7,14 +7,15 @@ import os
 import subprocess
 from dataclasses import dataclass
 
-from jishi.files import write_json
+from jishi.files import write_atomically, write_json
 from jishi.paths import Paths
-from jishi.settings import PROJECT_ROOT
+from jishi.settings import OWN_FILE, PROJECT_ROOT
 from jishi.shops import Right, Shop, Shops
 from ops.demo.options import JOURNEY, SIMULATED, DemoFailed
 from ops.demo.processes import part
 
-SHOPPERS = 20  # first users of each simulated shop; the storefront shows those who have bought
+# First users of each simulated shop; the storefront shows those who have bought.
+SHOPPERS = tuple(f"u{number:05d}" for number in range(20))
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,16 @@ def register(paths: Paths, shop_ids: tuple[str, ...]) -> dict[str, Keys]:
     return {shop_id: Keys(**known[shop_id]) for shop_id in shop_ids}
 
 
-def storefronts(keys: dict[str, Keys]) -> dict[str, str]:
-    """Variables that open the storefronts of the shops, with simulated shoppers whom a visitor may be."""
-    return {
+def open_storefronts(paths: Paths, keys: dict[str, Keys]) -> None:
+    """Note in the platform's own settings, which every process reads now and after ``jishi down`` and ``up``, that the shops'
+    storefronts are open, with simulated shoppers whom a visitor may be.
+    """
+    settings = {
         "JISHI_STOREFRONT_KEYS": ",".join(each.track for each in keys.values()),
-        "JISHI_STOREFRONT_SHOPPERS": ",".join(f"u{number:05d}" for number in range(SHOPPERS)),
+        "JISHI_STOREFRONT_SHOPPERS": ",".join(SHOPPERS),
     }
+    lines = ["# Set by the demo; JISHI_ variables and .env come first.", *(f"{key}={text}" for key, text in settings.items())]
+    write_atomically(paths.var / OWN_FILE, "\n".join(lines) + "\n")
 
 
 def invitation(paths: Paths, shop_id: str) -> str:

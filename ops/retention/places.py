@@ -118,7 +118,8 @@ PLACES = (
         "releases",
         PartKeeps("the newest 5 a shop", _UNIT + "ops/test_retention.py::test_the_newest_releases_stay"),
     ),
-    Place("models/**", "pointers and notes, a file a shop", Fixed("replaced in place")),
+    Place("models/*/switches.jsonl", "which release was put in use when, by whom and why", Fixed("a line for each")),
+    Place("models/**", "pointers, notes and switches of releases", Fixed("one file each; a line a switch")),
     Place("serving/served_values/*/*", "feature values that serving used", OlderThan(9)),
     Place("serving/decisions/*/*", "the decision log", OlderThan(9)),
     Place("serving/catalogues/*/*", "items that logged answers were made from", OlderThan(10)),
@@ -142,6 +143,7 @@ PLACES = (
     Place("rules/**", "versions of recommendation rules", Fixed("one for each change by a person; answers name them")),
     Place("identity/**", "unlinks and the secret of pseudonyms", Fixed("a line for each request of a person")),
     Place("fx_rates/*", "exchange rates", Fixed("a file a shop")),
+    Place("settings.env", "what the platform's own commands set for it", Fixed("replaced by the next demo")),
     Place("shops.json", "the registry", Fixed("an entry a shop")),
     Place(".shops.json.lock", "its lock", Fixed("empty")),
     Place("demo/**", "what the demo leaves", Fixed("replaced by the next demo")),
@@ -166,6 +168,8 @@ PLACES = (
     # --- running ---
     Place("log/airflow/**", "logs of tasks", OlderThan(30)),
     Place("log/dbt/**", "logs of dbt", Rotated(64)),
+    Place("log/operators.jsonl*", "what operators were told", Rotated(16)),
+    Place("log/work-up.log*", "what a new shop's first build said", Rotated(16)),
     Place("log/setup.log*", "what was prepared at each start", Rotated(16)),
     Place(
         "log/**",
@@ -173,6 +177,7 @@ PLACES = (
         PartKeeps("three of 20 MB a part", _UNIT + "ops/test_retention.py::test_every_log_of_a_part_is_rotated"),
     ),
     Place("run/**", "sockets, life signs, configuration of the supervisor", Fixed("one file a part")),
+    Place("settings.restored.env", "settings of the platform that a backup was of", Fixed("one file")),
     Place(".jishi-state", "the mark of the folder", Fixed("one file")),
 )
 

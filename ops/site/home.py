@@ -41,7 +41,9 @@ PARTS = {
     "airflow-api": Words("调度：网页与接口", "scheduling: page and API"),
     "airflow-scheduler": Words("调度：启动任务", "scheduling: starts tasks"),
     "airflow-dags": Words("调度：读取 DAG", "scheduling: reads DAGs"),
+    "airflow-triggerer": Words("调度：等待与告警", "scheduling: waits for tasks, and tells of missed deadlines"),
     "superset": Words("看板", "board"),
+    "exporter": Words("供 Prometheus 读取的平台指标", "the platform's metrics, for Prometheus"),
     "site": Words("本页与静态页面", "this page and static pages"),
 }
 

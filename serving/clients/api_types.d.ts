@@ -78,6 +78,8 @@ export interface ItemExplainAnswer {
   /** what each source gave to the score, before rules weighed it */
   sources: Record<string, number>;
   rules: Array<TouchAnswer>;
+  /** what the ranker saw of the item (where one answers), by name; 0 and unknown left out */
+  features?: Record<string, number> | null;
 }
 
 /** One recommended item, in stock and active when the answer was made. */

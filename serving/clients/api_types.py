@@ -59,6 +59,7 @@ class ItemExplainAnswer(TypedDict):
 
     sources: dict[str, float]
     rules: list[TouchAnswer]
+    features: NotRequired[dict[str, float] | None]
 
 
 class ItemAnswer(TypedDict):

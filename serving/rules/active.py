@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -35,9 +35,8 @@ from serving.blend import NONE, Indices, Mask, Vector
 from serving.candidates import Candidates
 from serving.catalogue import Catalogue, Item
 from serving.columns import UNKNOWN
-from serving.item_filter import ItemFilter
 from serving.rules.impressions import Impressions
-from serving.rules.shop_rules import OfItems, ShopRules
+from serving.rules.shop_rules import OfItems, OfShop, ShopRules, is_of_page
 from serving.shelf import Shelf
 
 _DAY_MS = 86_400_000
@@ -91,25 +90,39 @@ class ActiveRules:
         on = [r for r in shop.rules.rules if r.holds(context.placement, context.page_category, context.today)]
         return cls(shop, on, context, shelf, catalogue, impressions) if on else None
 
-    def shown_not(self, numbers: Indices) -> Mask:
-        """Which of the items no list may hold."""
-        mask = np.zeros(len(numbers), dtype=np.bool_)
-        for rule in self.on:
-            if isinstance(rule, Hide):
-                mask |= self._meant(rule, numbers)
-            elif isinstance(rule, PriceBand | FrequencyCap) and rule.outside == "out":
-                mask |= self._outside(rule, numbers)
-        return mask
+    @cached_property
+    def always_out(self) -> Mask:
+        """Items (items,) that no list may hold, whatever the page and the person; nobody may change it."""
+        return self.shop.mask_of([rule for rule in self.on if _keeps_out(rule, "out")], self.shelf)
+
+    @cached_property
+    def always_last(self) -> Mask:
+        """Items (items,) that come after all others, whatever the page and the person; nobody may change it."""
+        return self.shop.mask_of([rule for rule in self.on if _keeps_out(rule, "last")], self.shelf)
+
+    def capped(self, outside: str) -> list[int]:
+        """Items that the person was shown as often as a cap allows, of the caps that put such items there."""
+        number_of = self.shelf.number_of
+        caps = [rule for rule in self.on if isinstance(rule, FrequencyCap) and rule.outside == outside]
+        ids = {item_id for rule in caps for item_id, count in self._ignored(rule).items() if count >= rule.shown}
+        return [number for item_id in ids if (number := number_of.get(item_id)) is not None]
+
+    @cached_property
+    def asks_page(self) -> bool:
+        """Whether a rule goes by the page's item."""
+        return any(isinstance(rule, PriceBand) and is_of_page(rule) for rule in self.on)
+
+    def out_for_page(self, numbers: Indices) -> Mask:
+        """Which of the items a rule about the page's item keeps out."""
+        return self._outside_bands(numbers, "out")
+
+    def last_for_page(self, numbers: Indices) -> Mask:
+        """Which of the items a rule about the page's item puts last."""
+        return self._outside_bands(numbers, "last")
 
     def last(self, numbers: Indices) -> Mask:
         """Which of the items come after all others."""
-        mask = np.zeros(len(numbers), dtype=np.bool_)
-        for rule in self.on:
-            if isinstance(rule, Bury):
-                mask |= self._meant(rule, numbers)
-            elif isinstance(rule, PriceBand | FrequencyCap) and rule.outside == "last":
-                mask |= self._outside(rule, numbers)
-        return mask
+        return self.always_last[numbers] | np.isin(numbers, self.capped("last")) | self.last_for_page(numbers)
 
     def weigh(self, candidates: Candidates) -> None:
         """Multiply the scores by the factors of all rules, which together are at most ``_MOST_WEIGHT``."""
@@ -118,7 +131,7 @@ class ActiveRules:
         self._weighed = candidates
         for rule in self.on:
             if isinstance(rule, Boost):
-                factor = np.where(self._meant(rule, numbers), np.float32(rule.factor), np.float32(1))
+                factor = np.where(self._meant(rule)[numbers], np.float32(rule.factor), np.float32(1))
             elif isinstance(rule, MarginWeight):
                 factor = _centred(self.shelf.columns.margin[numbers], rule.weight, sellable)
             elif isinstance(rule, StockAgeWeight):
@@ -133,32 +146,47 @@ class ActiveRules:
 
     def hidden_by(self, item: Item) -> str | None:
         """The rule that keeps an item out of the list, as the catalogue knows it now."""
-        for rule in self.on:
+        for rule in self._hides:
             if isinstance(rule, Hide) and self.shop.filter_of(rule).takes(item):
                 return rule.name
-            if isinstance(rule, PriceBand) and rule.outside == "out" and not self._is_in_band(rule, item.home_price_minor):
+            if isinstance(rule, PriceBand) and not self._is_in_band(rule, item.home_price_minor):
                 return rule.name
-            if isinstance(rule, FrequencyCap) and rule.outside == "out" and self._ignored(rule)[item.item_id] >= rule.shown:
+            if isinstance(rule, FrequencyCap) and self._ignored(rule)[item.item_id] >= rule.shown:
                 return rule.name
         return None
 
     def put_last_by(self, item: Item) -> str | None:
         """The rule that puts an item after all others."""
         number = self.shelf.number_of.get(item.item_id)
-        if number is None or not self._puts_last:
+        if number is None:
             return None
-        numbers = np.array([number])
-        for rule in self._puts_last:
-            if (self._meant(rule, numbers) if isinstance(rule, Bury) else self._outside(rule, numbers))[0]:
+        of_person, rules = self._puts_last
+        if not rules or not (of_person or self.always_last[number]):
+            return None
+        for rule in rules:
+            is_last = (
+                (isinstance(rule, Bury) and self._meant(rule)[number])
+                or (isinstance(rule, PriceBand) and not self._is_in_band(rule, self._price_of(number)))
+                or (isinstance(rule, FrequencyCap) and self._ignored(rule)[item.item_id] >= rule.shown)
+            )
+            if is_last:
                 return rule.name
         return None
 
     @cached_property
-    def _puts_last(self) -> list[Bury | PriceBand | FrequencyCap]:
+    def _puts_last(self) -> tuple[bool, list[Rule]]:
+        """The rules that put items last, and whether one of them goes by the page or the person."""
+        rules: list[Rule] = [rule for rule in self.on if isinstance(rule, Bury)]
+        rules += [rule for rule in self.on if isinstance(rule, PriceBand | FrequencyCap) and rule.outside == "last"]
+        return not all(_keeps_out(rule, "last") for rule in rules), [rule for rule in self.on if rule in rules]
+
+    @cached_property
+    def _hides(self) -> list[Rule]:
+        """The rules that keep items out."""
         return [
             rule
             for rule in self.on
-            if isinstance(rule, Bury) or (isinstance(rule, PriceBand | FrequencyCap) and rule.outside == "last")
+            if isinstance(rule, Hide) or (isinstance(rule, PriceBand | FrequencyCap) and rule.outside == "out")
         ]
 
     @property
@@ -182,9 +210,9 @@ class ActiveRules:
         return {item_id for item_id, touches in self.moved.items() if any(touch.kind == "pin" for touch in touches)}
 
     @property
-    def boosted(self) -> list[ItemFilter]:
-        """The items of each rule that lifts some: they are candidates though no source may name them."""
-        return [self.shop.filter_of(rule) for rule in self.on if isinstance(rule, Boost) and rule.factor > 1]
+    def boosted(self) -> list[Indices]:
+        """The items of each rule that lifts some, best seller first: they are candidates though no source may name them."""
+        return [self.shop.by_sales(rule, self.shelf) for rule in self.on if isinstance(rule, Boost) and rule.factor > 1]
 
     @property
     def wants_new(self) -> bool:
@@ -198,10 +226,11 @@ class ActiveRules:
     def touches(self, item: Item) -> list[Touch]:
         """What the rules did to an item of the list."""
         place = NONE if self._weighed is None else self._weighed.place(self.shelf.number_of.get(item.item_id))
-        factors = {} if place == NONE else {name: float(factor[place]) for name, factor in self._factors.items()}
-        touches = [
-            Touch(rule.name, rule.kind, f"x{factors[rule.name]:.4g}") for rule in self.on if factors.get(rule.name, 1.0) != 1
-        ]
+        touches = []
+        if place != NONE and self._factors:
+            kinds = {rule.name: rule.kind for rule in self.on}
+            factors = ((name, float(factor[place])) for name, factor in self._factors.items())
+            touches = [Touch(name, kinds[name], f"x{factor:.4g}") for name, factor in factors if factor != 1]
         last = self.put_last_by(item)
         if last is not None:
             touches.append(Touch(last, next(rule.kind for rule in self.on if rule.name == last), "last"))
@@ -211,16 +240,21 @@ class ActiveRules:
         """Remember what the arrangement did."""
         self.moved.setdefault(item.item_id, []).append(Touch(rule.name, rule.kind, effect))
 
-    def _meant(self, rule: OfItems, numbers: Indices) -> Mask:
-        return self.shop.filter_of(rule).mask(self.shelf.columns, self.shelf.number_of, numbers)
+    def _meant(self, rule: OfItems) -> Mask:
+        return self.shop.mask_of([rule], self.shelf)
 
-    def _outside(self, rule: PriceBand | FrequencyCap, numbers: Indices) -> Mask:
-        if isinstance(rule, PriceBand):
-            low, high = self._bounds(rule)
-            price = self.shelf.columns.price[numbers]
-            return np.asarray((price != UNKNOWN) & ((price < low) | (price > high)))
-        shown = [self.shelf.number_of.get(item_id) for item_id, count in self._ignored(rule).items() if count >= rule.shown]
-        return np.isin(numbers, [number for number in shown if number is not None])
+    def _price_of(self, number: int) -> int | None:
+        price = int(self.shelf.columns.price[number])
+        return None if price == UNKNOWN else price
+
+    def _outside_bands(self, numbers: Indices, outside: str) -> Mask:
+        mask = np.zeros(len(numbers), dtype=np.bool_)
+        for rule in self.on:
+            if isinstance(rule, PriceBand) and rule.outside == outside and is_of_page(rule):
+                low, high = self._bounds(rule)
+                price = self.shelf.columns.price[numbers]
+                mask |= (price != UNKNOWN) & ((price < low) | (price > high))
+        return mask
 
     def _bounds(self, rule: PriceBand) -> tuple[float, float]:
         page = None if self.context.page is None else self.context.page.home_price_minor
@@ -240,6 +274,13 @@ class ActiveRules:
             since_ms = self.context.now_ms - rule.days * _DAY_MS
             self._ignored_within[rule.days] = self.impressions.ignored(self.context.persons, since_ms)
         return self._ignored_within[rule.days]
+
+
+def _keeps_out(rule: Rule, outside: str) -> TypeGuard[OfShop]:
+    """Whether a rule about the shop's items alone keeps some out (``out``) or puts them last."""
+    if isinstance(rule, PriceBand):
+        return rule.outside == outside and not is_of_page(rule)
+    return isinstance(rule, Hide if outside == "out" else Bury)
 
 
 def _centred(values: npt.NDArray[Any], weight: float, sellable: Mask) -> Vector:

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from jishi.rules.rule_set import Boost, Bury, FrequencyCap, Hide, RuleSet
+import numpy as np
+
+from jishi.rules.rule_set import Boost, Bury, FrequencyCap, Hide, PriceBand, RuleSet
 from jishi.rules.versions import RuleVersion, RuleVersions
+from serving.blend import Indices, Mask
+from serving.columns import UNKNOWN
 from serving.item_filter import ItemFilter
+from serving.shelf import Shelf
 
 OfItems = Boost | Bury | Hide
+OfShop = OfItems | PriceBand  # rules whose items do not depend on the request; a band only where ``is_of_page`` does not hold
+_MOST_MASKS = 64  # sets of rules that hold together, of which masks are kept
+
+
+def is_of_page(rule: PriceBand) -> bool:
+    """Whether a band is measured by the price of the page's item."""
+    return rule.min_times is not None or rule.max_times is not None
 
 
 @dataclass
 class ShopRules:
-    """A rule set; ``version`` None for a draft."""
+    """A rule set; ``version`` None for a draft. Which items rules are about is kept, and follows the catalogue item by item."""
 
     rules: RuleSet
     version: int | None = None
     _filters: dict[str, ItemFilter] = field(default_factory=dict)
+    _masks: dict[tuple[str, ...], tuple[Shelf, int, Mask]] = field(default_factory=dict)
+    _orders: dict[tuple[str, ...], Indices] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """A filter for each rule about items."""
@@ -26,6 +41,50 @@ class ShopRules:
     def filter_of(self, rule: OfItems) -> ItemFilter:
         """The items that the rule is about."""
         return self._filters[rule.name]
+
+    def mask_of(self, rules: Sequence[OfShop], shelf: Shelf) -> Mask:
+        """Items (items,) of a release that any of the rules is about, or that are outside of its band; nobody may change it."""
+        if not rules:
+            return shelf.none
+        names = tuple(rule.name for rule in rules)
+        known = self._masks.get(names)
+        changes, changed = (
+            shelf.columns.changes,
+            None if known is None or known[0] is not shelf else shelf.changed_since(known[1]),
+        )
+        if known is not None and changed is not None:
+            if len(changed):
+                now = self._about(rules, shelf, changed)
+                if not np.array_equal(known[2][changed], now):
+                    self._orders.pop(names, None)
+                known[2][changed] = now
+                self._masks[names] = (shelf, changes, known[2])
+            return known[2]
+        if len(self._masks) >= _MOST_MASKS:
+            self._masks.clear()
+        self._orders.pop(names, None)
+        mask = self._about(rules, shelf, np.arange(shelf.size))
+        self._masks[names] = (shelf, changes, mask)
+        return mask
+
+    def by_sales(self, rule: OfItems, shelf: Shelf) -> Indices:
+        """The items that the rule is about, best seller first."""
+        mask = self.mask_of([rule], shelf)
+        order = self._orders.get((rule.name,))
+        if order is None:
+            order = self._orders[(rule.name,)] = shelf.by_sales[mask[shelf.by_sales]]
+        return order
+
+    def _about(self, rules: Sequence[OfShop], shelf: Shelf, numbers: Indices) -> Mask:
+        mask = np.zeros(len(numbers), dtype=np.bool_)
+        for rule in rules:
+            if isinstance(rule, PriceBand):
+                price = shelf.columns.price[numbers]
+                low, high = rule.min_minor or 0, np.inf if rule.max_minor is None else rule.max_minor
+                mask |= (price != UNKNOWN) & ((price < low) | (price > high))
+            else:
+                mask |= self._filters[rule.name].mask(shelf.columns, shelf.number_of, numbers)
+        return mask
 
 
 @dataclass

@@ -24,12 +24,16 @@ class Storefronts:
     collector: str
     of_address: TokenBuckets = field(default_factory=lambda: TokenBuckets(PER_ADDRESS_S, 5 * PER_ADDRESS_S))
     of_shop: TokenBuckets = field(default_factory=lambda: TokenBuckets(PER_SHOP_S, 5 * PER_SHOP_S))
+    proxies: int = 0  # that stand before the storefronts and are believed
 
     @classmethod
     def of(cls, settings: Settings) -> Storefronts | None:
         """As the settings say; None where no storefront is wanted."""
         keys = _listed(settings.storefront_keys)
-        return cls(keys, _listed(settings.storefront_shoppers), settings.collector_address) if keys else None
+        if not keys:
+            return None
+        shoppers = _listed(settings.storefront_shoppers)
+        return cls(keys, shoppers, settings.collector_address, proxies=settings.trusted_proxies)
 
     def key_of(self, keys: ReadKeys, shop_id: str) -> str | None:
         """The track key of a shop whose storefront is open; None for any other shop."""
@@ -44,6 +48,13 @@ class Storefronts:
     def wait_s(self, address: str, shop_id: str) -> float:
         """Seconds that a visitor must wait before the next request; 0 for one that may pass now."""
         return self.of_address.take(address) or self.of_shop.take(shop_id)
+
+    def address_of(self, peer: str, forwarded: str) -> str:
+        """The visitor's address: who sent the request (``peer``), or, behind proxies, whom the outermost of them names in
+        X-Forwarded-For. What stands to the left of that anybody may have written.
+        """
+        hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()][-self.proxies :] if self.proxies else []
+        return hops[0] if hops else peer
 
 
 def _listed(text: str) -> tuple[str, ...]:

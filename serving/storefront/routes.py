@@ -57,7 +57,8 @@ def _asset(file: Path) -> Any:
 
 
 def _let_pass(http: HttpRequest, shop_id: str) -> None:
-    wait_s = _doors(http).wait_s("" if http.client is None else http.client.host, shop_id)
+    peer, forwarded = "" if http.client is None else http.client.host, ",".join(http.headers.getlist("X-Forwarded-For"))
+    wait_s = _doors(http).wait_s(_doors(http).address_of(peer, forwarded), shop_id)
     if wait_s:
         body = ErrorBody(code="too_many_requests", message="this storefront is asked too often; wait a moment")
         raise HTTPException(429, body.model_dump(), {"Retry-After": str(math.ceil(wait_s))})

@@ -23,7 +23,14 @@ from spark_jobs.publication import Publication
 from spark_jobs.shop_groups import build_shops
 from spark_jobs.silver import behaviour, events, identity, orders, refunds, sessions
 from spark_jobs.silver.audit import Audited, audit
-from spark_jobs.silver.batches import batch_order, built_batches, later_batches, shops_of_batch
+from spark_jobs.silver.batches import (
+    batch_order,
+    batches_between,
+    built_batches,
+    later_batches,
+    shops_of_batch,
+    unfinished_batches,
+)
 from spark_jobs.silver.bronze import bronze_rows, source_of
 from spark_jobs.silver.outcomes import classify, is_in_silver
 from spark_jobs.silver.repairs import apply_repairs
@@ -50,21 +57,31 @@ class SilverBuilt:
 
 
 def build_silver(
-    session: SparkSession, settings: Settings, shops: Shops, batch: str, wanted: list[str], report: Report
+    session: SparkSession,
+    settings: Settings,
+    shops: Shops,
+    batch: str,
+    wanted: list[str],
+    report: Report,
+    *,
+    last: str | None = None,
+    restate: bool = False,
 ) -> SilverBuilt:
     """Build the batch of the tables that are kept by batch, and items and sessions of the shops that it touches.
 
     What this batch knows makes duplicates of later deliveries, so later batches that were built before are built again with it.
-    A login tells whose the acts before it were: a batch in which a person changes is restated, with what is made of its events.
+    With ``last`` all live days from ``batch`` to that one are built together, with ``restate`` the earlier days of which bronze
+    has since got more, or of which silver has nothing. A login tells whose the acts before it were: a batch in which a person
+    changes is restated, with what is made of its events.
     A shop that cannot be built keeps its old rows; the others are published together. A shop without rows in the batch has
     nothing to build. Raises BatchMissing for a history that no shop has, and StaleWriter when others were first too often.
     """
-    for last in range(TRIES - 1, -1, -1):
+    for tries_left in range(TRIES - 1, -1, -1):
         publication = Publication(session, settings, f"spark_jobs silver --batch {batch}", (*BRONZE, *tables.SILVER))
         try:
-            return _build_once(publication, settings, shops, batch, wanted, report)
+            return _build_once(publication, settings, shops, batch, wanted, report, last=last, restate=restate)
         except StaleWriter:
-            if not last:
+            if not tries_left:
                 raise
             report("another publish came first; building again on the newest version")
         finally:
@@ -73,14 +90,26 @@ def build_silver(
 
 
 def _build_once(
-    publication: Publication, settings: Settings, shops: Shops, batch: str, wanted: list[str], report: Report
+    publication: Publication,
+    settings: Settings,
+    shops: Shops,
+    batch: str,
+    wanted: list[str],
+    report: Report,
+    *,
+    last: str | None,
+    restate: bool,
 ) -> SilverBuilt:
     publication.read_appended(tables.BRONZE_LIVE)
-    touched = shops_of_batch(publication, batch, wanted)
+    asked = unfinished_batches(publication, batch, wanted) if restate else {}
+    for name, shops_of in asked.items():
+        report(f"{name} is worked up, too: bronze has more of it than silver of {', '.join(shops_of)}")
+    asked |= batches_between(publication, batch, last, wanted) if last else {batch: shops_of_batch(publication, batch, wanted)}
+    touched = sorted({shop for shops_of in asked.values() for shop in shops_of})
     rows: Counter[str] = Counter()
 
     def build(group: list[str]) -> None:
-        rows.update(_build_group(publication, settings, shops, batch, group, report).rows)
+        rows.update(_build_group(publication, settings, shops, asked, group, report).rows)
 
     failures = build_shops(publication, touched, build, report)
     done = [shop for shop in touched if shop not in failures]
@@ -90,12 +119,19 @@ def _build_once(
 
 
 def _build_group(
-    publication: Publication, settings: Settings, shops: Shops, batch: str, group: list[str], report: Report
+    publication: Publication, settings: Settings, shops: Shops, asked: dict[str, list[str]], group: list[str], report: Report
 ) -> Audited:
-    """Write the tables of some shops to the branches and audit them. Raises UnknownShop, AuditFailed and Spark's errors."""
+    """Write the tables of some shops to the branches and audit them; ``asked`` are batches in their order, with their shops.
+
+    Raises UnknownShop, AuditFailed and Spark's errors.
+    """
     zones = {shop_id: shops.get(shop_id).time_zone for shop_id in group}
     at_midnight = [shop_id for shop_id in group if shops.get(shop_id).visits_end_at_midnight]
-    batches = {batch: group, **later_batches(publication, batch, group)}
+    first = {shop: next(name for name, shops_of in asked.items() if shop in shops_of) for shop in group}
+    later = later_batches(publication, first)
+    of_group = {name: [shop for shop in shops_of if shop in first] for name, shops_of in asked.items()}
+    names = sorted({name for name, shops_of in of_group.items() if shops_of} | later.keys(), key=batch_order)
+    batches = {name: sorted({*of_group.get(name, ()), *later.get(name, ())}) for name in names}
     built = built_batches(publication, group)
     again = {shop: {name for name, shops_of in batches.items() if shop in shops_of} for shop in group}
     is_whole = all(built.get(shop, set()) <= again[shop] for shop in group)  # no row of these shops stays as it is

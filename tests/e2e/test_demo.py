@@ -26,6 +26,8 @@ from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
 from jishi.marts import open_marts
 from ops.demo.airflow_api import AirflowApi
+from ops.monitoring.files import dashboard, metrics_in, rules
+from ops.processes import processes_of
 from ops.retention.places import files_of, place_of
 from quality.reconcile import tables_checksum
 from tests.e2e.conftest import RunningDemo, pids_naming
@@ -95,6 +97,13 @@ def test_a_model_beats_popularity_or_the_gate_says_why(demo: RunningDemo) -> Non
         # A day later the candidate may be no better than the release in use, which stays.
         assert entry["is_released"] == released or (released and "in use" in entry["gate"])
     assert demo.summary["models"]["lanting"]["is_released"], demo.summary["models"]["lanting"]["gate"]
+
+
+def test_the_demo_shows_lists_a_rule_and_who_opted_out(demo: RunningDemo) -> None:
+    shown = demo.summary["showcase"]
+    assert all(each["items"] for each in shown["placements"].values())
+    assert shown["opted_out"]["are_equal"]
+    assert httpx.get(demo.summary["urls"]["storefront"], timeout=10).status_code == 200
 
 
 def test_each_placement_is_answered_by_the_model_that_its_release_names(demo: RunningDemo) -> None:
@@ -280,6 +289,32 @@ def test_every_file_of_the_platform_has_a_rule_that_bounds_it(demo: RunningDemo)
     retained = demo.jishi("retain")
     assert retained.returncode == 0, retained.stderr
     assert "airflow/airflow.db: runs of before" in retained.stdout
+
+
+def test_no_process_was_given_a_secret_on_its_command_line(demo: RunningDemo) -> None:
+    secrets = [
+        file.read_text().strip()
+        for folder in ("airflow", "superset")
+        for file in (demo.paths.var / folder).iterdir()
+        if file.name.endswith(("secret", "_key", "password"))
+    ]
+    secrets += [key for keys in json.loads(demo.paths.client_keys_file.read_text()).values() for key in keys.values()]
+    processes = processes_of(demo.paths.var)
+    assert len(secrets) > 6
+    assert len(processes) > 10
+    for process in processes:
+        command = " ".join(process.cmdline())
+        assert not [secret for secret in secrets if secret in command], process
+
+
+def test_what_alerts_and_the_dashboard_read_is_there_and_names_no_shop(demo: RunningDemo) -> None:
+    settings = demo.settings
+    ports = (settings.collector_port, settings.serving_port, settings.feature_writer_port, settings.exporter_port)
+    pages = [httpx.get(f"http://{settings.host}:{port}/metrics", timeout=30).text for port in ports]
+    exposed = {name for page in pages for name in re.findall(r"^# TYPE (\w+) ", page, re.MULTILINE)}
+    read = metrics_in(rules() + dashboard())
+    assert {name for name in read if re.sub(r"_(bucket|count|sum)$", "", name) not in exposed and name not in exposed} == set()
+    assert not [shop for page in pages for shop in SHOPS if shop in page]
 
 
 def test_status_is_healthy_and_quarantine_names_shop_reason_and_field(demo: RunningDemo) -> None:

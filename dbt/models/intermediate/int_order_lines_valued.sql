@@ -1,12 +1,16 @@
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('orders')) }}") }}
+
 with order_lines as (
 
     select * from {{ ref('stg_lake__order_lines') }}
+    {{ where_touched('orders') }}
 
 ),
 
 rated as (
 
     select * from {{ ref('int_orders_rated') }}
+    {{ where_touched('orders') }}
 
 ),
 

@@ -1,8 +1,11 @@
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('orders')) }}") }}
+
 -- Without numerator an order has no rate of its date (or one with which an amount would be larger than any may be): then its
 -- stamp stands, if it has one.
 with orders as (
 
     select * from {{ ref('stg_lake__orders') }}
+    {{ where_touched('orders') }}
 
 ),
 

@@ -1,24 +1,30 @@
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('orders')) }}") }}
+
 with orders as (
 
     select * from {{ ref('stg_lake__orders') }}
+    {{ where_touched('orders') }}
 
 ),
 
 rated as (
 
     select * from {{ ref('int_orders_rated') }}
+    {{ where_touched('orders') }}
 
 ),
 
 order_lines as (
 
     select * from {{ ref('stg_lake__order_lines') }}
+    {{ where_touched('orders') }}
 
 ),
 
 valued_lines as (
 
     select * from {{ ref('int_order_lines_valued') }}
+    {{ where_touched('orders') }}
 
 ),
 

@@ -1,6 +1,9 @@
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched_feature('items')) }}") }}
+
 with as_of as (
 
     select * from {{ ref('int_as_of_days_chosen') }}
+    {% if is_incremental() %}where {{ is_touched_feature('items') }}{% endif %}
 
 ),
 

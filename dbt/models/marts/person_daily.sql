@@ -1,3 +1,5 @@
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched_feature('persons')) }}") }}
+
 with as_of as (
 
     select * from {{ ref('int_as_of_days_chosen') }}
@@ -13,7 +15,15 @@ orders as (
 events as (
 
     select * from {{ ref('stg_lake__events') }}
-    where type = 'item_viewed' and occurred_at >= (select {{ days_later('min(event_timestamp)', -30) }} from as_of)
+    where
+        type = 'item_viewed'
+        and occurred_at >= (select {{ days_later('min(event_timestamp)', -30) }} from as_of)
+        {% if is_incremental() -%}
+            and ({{ is_touched('persons') }} or occurred_at >= (
+                select {{ days_later('min(event_timestamp)', -30) }} from as_of
+                where (shop_id, event_timestamp) not in (select shop_id, event_timestamp from touched.as_of_kept)
+            ))
+        {%- endif %}
 
 ),
 
@@ -37,7 +47,9 @@ bought as (
         on as_of.shop_id = orders.shop_id
         and orders.paid_at < as_of.event_timestamp
         and orders.received_at < as_of.event_timestamp
-    where orders.person_id is not null
+    where
+        orders.person_id is not null
+        {% if is_incremental() %}and {{ is_touched_feature('persons', 'as_of.', 'orders.') }}{% endif %}
     group by as_of.shop_id, as_of.event_timestamp, orders.person_id
 
 ),
@@ -55,7 +67,9 @@ viewed as (
         and events.occurred_at < as_of.event_timestamp
         and events.received_at < as_of.event_timestamp
         and events.occurred_at >= {{ days_later('as_of.event_timestamp', -30) }}
-    where events.person_id is not null
+    where
+        events.person_id is not null
+        {% if is_incremental() %}and {{ is_touched_feature('persons', 'as_of.', 'events.') }}{% endif %}
     group by as_of.shop_id, as_of.event_timestamp, events.person_id
 
 ),

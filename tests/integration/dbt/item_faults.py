@@ -22,8 +22,8 @@ ITEM_FAULTS = (
     ModelFault(
         "visits that paid without a look have looked",
         "fct_item_days",
-        "where viewed_at is not null",
-        "",
+        "viewed_at is not null",
+        "true",
         {"items_keep_their_bounds"},
     ),
     ModelFault(

@@ -15,6 +15,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from ops.marts_tests import failing_rows, is_generic
+
 Node = dict[str, Any]
 STAGING = "stg_lake__"
 
@@ -97,11 +99,8 @@ class Project:
 
 
 def with_sql(test: Node, nodes: Mapping[str, Node]) -> Node:
-    """A ``not_null`` test with a query of its own: dbt compiled none, for ``ops.marts_nulls`` asks them."""
-    if "compiled_code" in test or (test.get("test_metadata") or {}).get("name") != "not_null":
-        return test
-    relation = nodes[test["attached_node"]]["relation_name"]
-    return test | {"compiled_code": f'select * from {relation} where "{test["column_name"]}" is null'}
+    """A generic test with the query of its failing rows: dbt compiled none, for ``ops.marts_tests`` asks them."""
+    return test | {"compiled_code": failing_rows(test, nodes)} if is_generic(test) else test
 
 
 def _shops(result: duckdb.DuckDBPyConnection) -> set[str | None]:

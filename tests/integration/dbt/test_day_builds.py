@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +21,8 @@ from jishi.customer_rules import CustomerRules
 from jishi.paths import Paths
 from jishi.shops import Shops
 from jishi.tables import TableSchema
-from ops import dbt, marts
+from ops import marts
+from ops.dbt_process import RunDbt, started_dbt
 from ops.marts_file import PUBLISHED
 from tests.integration.dbt import day_changes
 from tests.integration.dbt.conftest import DAYS, START, Rows, Silver, make_paths
@@ -31,10 +33,11 @@ from tests.lake import newest, publish, settings_in
 pytestmark = pytest.mark.integration
 
 
-def run_without_tests(arguments: list[str], environment: dict[str, str]) -> Any:
+@contextmanager
+def dbt_without_tests(environment: dict[str, str]) -> Iterator[RunDbt]:
     """The models alone: what dbt tests is tested elsewhere."""
-    at = arguments.index("build")
-    return dbt.run_dbt([*arguments[:at], "run"], environment)
+    with started_dbt(environment) as run:
+        yield lambda arguments: run([*arguments[: arguments.index("build")], "run"])
 
 
 @dataclass
@@ -90,7 +93,7 @@ def sorted_rows(connection: duckdb.DuckDBPyConnection, name: str, described: duc
 def platform(silver: Silver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DayByDay]:
     """All but the last two days, built fully."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(marts, "run_dbt", run_without_tests)
+        patch.setattr(marts, "started_dbt", dbt_without_tests)
         day_by_day = DayByDay(make_paths(tmp_path_factory.mktemp("days")))
         lines = day_by_day.build(known_by(silver.rows, START + timedelta(days=DAYS - 2)))
         assert lines[0].startswith("full build: no finished build is there to continue")
@@ -101,7 +104,7 @@ def platform(silver: Silver, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def test_a_day_and_what_came_late_give_the_rows_of_a_full_build(
     platform: DayByDay, silver: Silver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(marts, "run_dbt", dbt.run_dbt)  # with dbt's tests, which look at what was rewritten
+    monkeypatch.setattr(marts, "started_dbt", started_dbt)  # with dbt's tests, which look at what was rewritten
     lines = platform.build(known_by(silver.rows, START + timedelta(days=DAYS + 60)))
     assert lines[0].startswith("continues version")
     with duckdb.connect(str(marts.work_database(platform.paths)), read_only=True) as working:
@@ -169,14 +172,18 @@ def test_a_build_that_dies_leaves_readers_alone_and_the_next_gives_the_same_rows
     for n in range(3):
         rows[tables.SILVER_EVENTS].append(day_changes.event_of("a", "p3", START + timedelta(days=n), f"later-{n}"))
 
-    def dies(arguments: list[str], environment: dict[str, str]) -> Any:
-        at = arguments.index("build")
-        done = dbt.run_dbt([*arguments[:at], "run", "--select", "+fct_visit_days"], environment)
-        assert done.returncode == 0, done.stdout
-        raise KeyboardInterrupt
+    @contextmanager
+    def dies(environment: dict[str, str]) -> Iterator[RunDbt]:
+        def half(arguments: list[str]) -> Any:
+            done = run([*arguments[: arguments.index("build")], "run", "--select", "+fct_visit_days"])
+            assert done.returncode == 0, done.stdout
+            raise KeyboardInterrupt
+
+        with started_dbt(environment) as run:
+            yield half
 
     with monkeypatch.context() as patch:
-        patch.setattr(marts, "run_dbt", dies)
+        patch.setattr(marts, "started_dbt", dies)
         with pytest.raises(KeyboardInterrupt):
             platform.build(rows)
     assert newest(platform.paths.var).marts == before.marts

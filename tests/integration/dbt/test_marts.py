@@ -124,7 +124,8 @@ def test_daily_features_know_only_what_was_known(built: Paths, silver: Any, work
     for shop_id in ("a", "b"):
         last = max(e["occurred_at"] for e in events if e["shop_id"] == shop_id)
         midnight = datetime.combine(last.date() + timedelta(days=1), datetime.min.time())
-        for at in (midnight - timedelta(days=7 * week) for week in range(9)):
+        monday = midnight - timedelta(days=1 + last.weekday())
+        for at in (midnight, *(monday - timedelta(days=7 * week) for week in range(8))):
             bought, viewed = defaultdict(list), defaultdict(list)
             for o in orders:
                 if o["shop_id"] == shop_id and o["paid_at"] < at and o["received_at"] < at:

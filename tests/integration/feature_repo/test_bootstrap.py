@@ -10,18 +10,17 @@ from typing import Any
 import pytest
 
 from feature_repo.bootstrap import bootstrap
-from feature_repo.daily import CREATED_TIMESTAMP, EVENT_TIMESTAMP
 from feature_repo.expiry import expire
-from feature_repo.message import FeatureRow
-from feature_repo.monotonic import LOG_OFFSET
 from feature_repo.replay import read_stored
 from feature_repo.store import apply, open_store
 from feature_repo.writer import FeatureSink, WriterProgress
 from jishi.features import FEATURES, operands, views
+from jishi.features.columns import CREATED_TIMESTAMP, EVENT_TIMESTAMP, LOG_OFFSET
 from jishi.features.decision import value_at
 from jishi.features.entity import key_values
 from jishi.features.event_log import read_log
 from jishi.features.lake_tables import view_table
+from jishi.features.message import FeatureRow
 from jishi.features.oracle import Act, good_acts, values
 from jishi.features.why import reason
 from jishi.lake.reading import open_version

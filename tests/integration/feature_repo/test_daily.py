@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from feature_repo.daily import DAILY, DailyTable
 from feature_repo.materialize import Materialized, materialize
 from feature_repo.store import MATERIALIZE_BATCH_ROWS, open_store
 from feature_repo.training_set import TRAINING_SET, build
 from jishi.features import ENTITY_COLUMN
+from jishi.features.daily import DAILY, DailyTable
 from jishi.lake import TableNotPublished
 from jishi.lake.publishing import Replacement
 from jishi.lake.publishing import publish as publish_by_pyiceberg

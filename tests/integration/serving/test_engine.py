@@ -53,6 +53,9 @@ class TinyRelease:
     def placement(self, name: str) -> None:
         return None
 
+    def ranker(self, name: str) -> None:
+        return None
+
     @property
     def popularity(self) -> Vector:
         return np.linspace(1, 0.1, len(self.item_ids), dtype=np.float32)

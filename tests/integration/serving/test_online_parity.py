@@ -54,6 +54,9 @@ class ParityRelease:
     def placement(self, name: str) -> None:
         return None
 
+    def ranker(self, name: str) -> None:
+        return None
+
     def taste(self, person_id: str) -> None:
         return None
 
@@ -92,7 +95,7 @@ def engine_at_noon(platform: Any) -> Engine:
     """Serving whose clock stands, and which waits for a store on a busy machine."""
     engine = Engine.of(platform.settings, platform.paths)
     engine.recent._now_ms = lambda: NOON_MS
-    engine.recent._budget_s = 30
+    engine.recent.features.store._budget_s = 30
     engine.stream.has_caught_up = True  # there is no broker here
     return engine
 

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,11 +23,13 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from collector.wal.durable import read_durable
 from collector.wal.reader import first_position, read_entries
 from collector.wal.segments import Position
+from dashboard import storefront_pictures
 from jishi.shops import Shop, Shops
 from ops.kafka import running_broker
 
 pytestmark = pytest.mark.integration
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+WINDOWS = ("en-1440", "en-375", "zh-1440", "zh-375")
 HOSTILE = "<img src=x onerror=\"document.title='broken in'\">"
 ODD_ID, ODD_CATEGORY = 'i/1?a=1&b="#', '包/"<b>袋</b>?&#'
 SKIRTS, LAMPS = [f"s{n}" for n in range(7)] + [ODD_ID], [f"l{n}" for n in range(8)]
@@ -286,6 +289,13 @@ def test_a_shop_without_a_release_and_one_without_items(visit: Callable[..., Sto
     page.goto(f"{visitor.street.serving}/storefront")
     assert page.locator(".doors a").all_text_contents() == ["店 empty", "店 lanting", "店 young"]
     assert [line for line in visitor.troubles if not re.search("503", line)] == []
+
+
+def test_pictures_of_a_visit(street: Street, tmp_path: Path) -> None:
+    assert storefront_pictures.take_all(street.serving, "lanting", tmp_path, takes_all=True) == []
+    taken = {file.name: file.stat().st_size for file in tmp_path.iterdir()}
+    assert taken.keys() == {f"{step}-{window}.jpg" for step in storefront_pictures.STEPS for window in WINDOWS}
+    assert min(taken.values()) > 10_000
 
 
 def test_what_sells_out_leaves_the_list(visit: Callable[..., StorefrontVisitor], street: Street) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +93,9 @@ class SilverPlatform:
             raise error
         return built.rows
 
-    def try_build(self, batch: str, shops: Iterable[str] = ()) -> SilverBuilt:
-        """Build silver of one batch; a shop may fail."""
-        return build_silver(self.session, self.settings, self.shops, batch, sorted(shops), lambda line: None)
+    def try_build(self, batch: str, shops: Iterable[str] = (), **options: Any) -> SilverBuilt:
+        """Build silver of one batch, with the options of ``build_silver``; a shop may fail."""
+        return build_silver(self.session, self.settings, self.shops, batch, sorted(shops), lambda line: None, **options)
 
     def rows(self, schema: TableSchema, shop_id: str | None = None) -> list[dict[str, Any]]:
         """Published rows in the order of the key, as plain values without nulls."""
@@ -128,13 +128,18 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session.stop()
 
 
+def platform_of(spark: SparkSession, folder: Path, time_zones: Mapping[str, str]) -> SilverPlatform:
+    """An empty lake of its own with these shops."""
+    shops = Shops()
+    for shop_id, zone in time_zones.items():
+        shops.add(Shop(shop_id=shop_id, name=shop_id.upper(), time_zone=zone))
+    return SilverPlatform(spark, Settings(var=folder / "var", _env_file=None), shops)  # type: ignore[call-arg]
+
+
 @pytest.fixture
 def platform(spark: SparkSession, tmp_path: Path) -> SilverPlatform:
     """An empty lake with two shops, ``a`` in Shanghai and ``b`` in UTC."""
-    shops = Shops()
-    shops.add(Shop(shop_id="a", name="A", time_zone="Asia/Shanghai"))
-    shops.add(Shop(shop_id="b", name="B"))
-    return SilverPlatform(spark, Settings(var=tmp_path / "var", _env_file=None), shops)  # type: ignore[call-arg]
+    return platform_of(spark, tmp_path, {"a": "Asia/Shanghai", "b": "UTC"})
 
 
 @pytest.fixture(scope="session")

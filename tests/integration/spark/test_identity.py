@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
 from jishi.identity import Act, links, persons, visits
 from jishi.tables import (
@@ -23,7 +24,7 @@ from jishi.tables import (
 )
 from simulator.history import simulate
 from simulator.world import SimulationPlan
-from spark_jobs.silver.job import batch_order
+from tests.integration.spark.conftest import SilverPlatform, platform_of
 
 pytestmark = pytest.mark.integration
 START = datetime(2026, 9, 1, 8, tzinfo=UTC)
@@ -34,8 +35,8 @@ def ms(instant: datetime) -> int:
     return round((instant.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1))
 
 
-def play(seed: int, number: int = 160) -> dict[str, list[dict[str, Any]]]:
-    """Events by batch: few devices and users, who share, switch and come back months later, some known long after."""
+def play(shop_id: str, seed: int, number: int) -> dict[str, list[dict[str, Any]]]:
+    """Events of a shop by batch: few devices and users, who share, switch and come back months later, some known long after."""
     chance, events = Random(seed), {batch: [] for batch in BATCHES}
     for n in range(number):
         batch = chance.choice(BATCHES)
@@ -54,7 +55,7 @@ def play(seed: int, number: int = 160) -> dict[str, list[dict[str, Any]]]:
             properties = {"order_id": order_id, "currency": "CNY", "lines": lines}
         if kind == "order_refunded":
             properties = {"refund_id": f"r{n}", "order_id": "o1", "currency": "CNY", "amount_minor": 5}
-        event = {"event_id": f"e{n}", "shop_id": "a", "type": kind, "properties": properties}
+        event = {"event_id": f"e{n}", "shop_id": shop_id, "type": kind, "properties": properties}
         event |= {"occurred_at": at.isoformat(), "received_at": known.isoformat()}
         events[batch].append(event | {k: v for k, v in (("anonymous_id", device), ("user_id", user)) if v is not None})
     for batch in BATCHES:
@@ -62,12 +63,25 @@ def play(seed: int, number: int = 160) -> dict[str, list[dict[str, Any]]]:
     return events
 
 
-def land(platform: Any, batch: str, events: list[dict[str, Any]]) -> None:
-    platform.land(batch, {"a": [json.dumps(event).encode() for event in events]})
+PLAYS = {"a": play("a", 1, 160), "b": play("b", 4, 120)}
 
 
-def tables_of(platform: Any) -> dict[str, list[dict[str, Any]]]:
-    return {schema.name: platform.rows(schema) for schema in SILVER}
+def lines(events: list[dict[str, Any]]) -> list[bytes]:
+    return [json.dumps(event).encode() for event in events]
+
+
+@pytest.fixture(scope="module")
+def day_by_day(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> SilverPlatform:
+    """A lake of two shops, each with its own play, built batch by batch as they came."""
+    platform = platform_of(spark, tmp_path_factory.mktemp("identity"), {"a": "Asia/Shanghai", "b": "UTC"})
+    for batch in BATCHES:
+        platform.land(batch, {shop: lines(events[batch]) for shop, events in PLAYS.items()})
+        platform.build(batch)
+    return platform
+
+
+def tables_of(platform: SilverPlatform, shop_id: str) -> dict[str, list[dict[str, Any]]]:
+    return {schema.name: platform.rows(schema, shop_id) for schema in SILVER}
 
 
 def acts_of(events: list[dict[str, Any]]) -> list[Act]:
@@ -78,16 +92,13 @@ def acts_of(events: list[dict[str, Any]]) -> list[Act]:
     ]
 
 
-@pytest.mark.parametrize("seed", [1])
-def test_spark_has_the_persons_links_and_visits_of_the_rule(platform: Any, seed: int) -> None:
-    events = play(seed)
-    for batch in BATCHES:
-        land(platform, batch, events[batch])
-        platform.build(batch)
-    rows_of_events = platform.rows(SILVER_EVENTS)
+@pytest.mark.parametrize("shop_id", PLAYS)
+def test_spark_has_the_persons_links_and_visits_of_the_rule(day_by_day: SilverPlatform, shop_id: str) -> None:
+    platform = day_by_day
+    rows_of_events = platform.rows(SILVER_EVENTS, shop_id)
     acts = acts_of(rows_of_events)
     expected = links(acts)
-    rows = platform.rows(SILVER_IDENTITY)
+    rows = platform.rows(SILVER_IDENTITY, shop_id)
     instants = ("valid_from", "valid_to", "first_at", "last_at", "known_at")
     assert [(row["anonymous_id"], row["user_id"], *(ms(row[name]) for name in instants)) for row in rows] == [
         tuple(link)[:7] for link in expected
@@ -99,42 +110,36 @@ def test_spark_has_the_persons_links_and_visits_of_the_rule(platform: Any, seed:
     assert resolved == person_of
     assert any(person_of[act.event_id].startswith("u:") for act in acts if act.user_id is None)
     # Orders that are told again are no acts of a visit, nor of anything else.
-    counted = {row["event_id"] for row in platform.rows(SILVER_ORDERS)}
+    counted = {row["event_id"] for row in platform.rows(SILVER_ORDERS, shop_id)}
     kept = {row["event_id"] for row in rows_of_events if row["type"] != "order_paid" or row["event_id"] in counted}
     visit_of = visits([act for act in acts if act.event_id in kept], person_of)
     numbers = Counter(visit_of.values())
     sessions = {
         (row["person_id"], row.get("anonymous_id", ""), ms(row["started_at"])): row["events"]
-        for row in platform.rows(SILVER_SESSIONS)
+        for row in platform.rows(SILVER_SESSIONS, shop_id)
     }
     assert sessions == {tuple(visit): number for visit, number in numbers.items()}
     by_event = {row["event_id"]: row["person_id"] for row in rows_of_events}
     for schema in (SILVER_ORDERS, SILVER_INTERACTIONS):
-        assert all(row["person_id"] == by_event[row["event_id"]] for row in platform.rows(schema))
-    of_order = {row["order_id"]: row["person_id"] for row in platform.rows(SILVER_ORDERS)}
-    assert all(row["person_id"] == of_order[row["order_id"]] for row in platform.rows(SILVER_ORDER_LINES))
-    assert len(platform.rows(SILVER_REFUNDS)) == sum(row["type"] == "order_refunded" for row in rows_of_events)
+        assert all(row["person_id"] == by_event[row["event_id"]] for row in platform.rows(schema, shop_id))
+    of_order = {row["order_id"]: row["person_id"] for row in platform.rows(SILVER_ORDERS, shop_id)}
+    assert all(row["person_id"] == of_order[row["order_id"]] for row in platform.rows(SILVER_ORDER_LINES, shop_id))
+    assert len(platform.rows(SILVER_REFUNDS, shop_id)) == sum(row["type"] == "order_refunded" for row in rows_of_events)
 
 
-@pytest.mark.parametrize("seed", [4])
-def test_any_split_into_batches_gives_the_rows_of_one_build(platform: Any, seed: int) -> None:
-    events = play(seed, 120)
-    for batch in sorted(BATCHES, key=batch_order):
-        land(platform, batch, events[batch])
-    for batch in BATCHES:
-        platform.build(batch)
-    day_by_day = tables_of(platform)
-    platform.build("history")  # and all that follows it
-    assert tables_of(platform) == day_by_day
-    land(
-        platform, "live-2026-09-02", events["live-2026-09-02"][:1]
-    )  # the day was mended away and comes back: its logins are forgotten and learnt again
-    platform.build("live-2026-09-02")
-    without = tables_of(platform)
-    assert without != day_by_day
-    land(platform, "live-2026-09-02", events["live-2026-09-02"])
-    platform.build("live-2026-09-02")
-    assert tables_of(platform) == day_by_day
+def test_any_split_into_batches_gives_the_rows_of_one_build(day_by_day: SilverPlatform) -> None:
+    platform, shop_id, batch = day_by_day, "b", "live-2026-09-02"
+    before, of_another = tables_of(platform, shop_id), tables_of(platform, "a")
+    platform.build("history", [shop_id])  # and all that follows it
+    assert tables_of(platform, shop_id) == before
+    # The day was mended away and comes back: its logins are forgotten and learnt again.
+    platform.land(batch, {shop_id: lines(PLAYS[shop_id][batch][:1])})
+    platform.build(batch, [shop_id])
+    assert tables_of(platform, shop_id) != before
+    platform.land(batch, {shop_id: lines(PLAYS[shop_id][batch])})
+    platform.build(batch, [shop_id])
+    assert tables_of(platform, shop_id) == before
+    assert tables_of(platform, "a") == of_another
 
 
 def test_a_login_of_today_restates_the_history_of_the_device_only(platform: Any) -> None:
@@ -143,10 +148,10 @@ def test_a_login_of_today_restates_the_history_of_the_device_only(platform: Any)
         return event | {"occurred_at": at, "received_at": at}
 
     history = [view("h1", "2026-09-01T10:00:00Z", anonymous_id="d"), view("h2", "2026-09-01T10:00:00Z", anonymous_id="e")]
-    land(platform, "history", history)
+    platform.land("history", {"a": lines(history)})
     platform.build("history")
     assert {row["event_id"]: row["person_id"] for row in platform.rows(SILVER_EVENTS)} == {"h1": "a:d", "h2": "a:e"}
-    land(platform, "live-2026-09-02", [view("login", "2026-09-02T10:00:00Z", anonymous_id="d", user_id="d")])
+    platform.land("live-2026-09-02", {"a": lines([view("login", "2026-09-02T10:00:00Z", anonymous_id="d", user_id="d")])})
     platform.build("live-2026-09-02")
     expected = {"h1": "u:d", "h2": "a:e", "login": "u:d"}
     assert {row["event_id"]: row["person_id"] for row in platform.rows(SILVER_EVENTS)} == expected
@@ -161,9 +166,9 @@ def test_a_login_of_today_restates_the_history_of_the_device_only(platform: Any)
 def test_all_simulated_shops_come_within_one_percent_of_what_events_can_tell(platform: Any, tmp_path: Any) -> None:
     for shop_id, batch_shop in (("lanting", "a"), ("shanhai", "b")):
         simulate(SimulationPlan(shop_id, users=250, days=12, seed=11), tmp_path)
-        lines = [line for file in sorted((tmp_path / shop_id).glob("*.jsonl")) for line in file.read_bytes().splitlines()]
+        landed = [line for file in sorted((tmp_path / shop_id).glob("*.jsonl")) for line in file.read_bytes().splitlines()]
         names = (f'"{shop_id}"'.encode(), f'"{batch_shop}"'.encode())
-        platform.land("history", {batch_shop: [line.replace(*names) for line in lines]})
+        platform.land("history", {batch_shop: [line.replace(*names) for line in landed]})
         platform.build("history", [batch_shop])
         summary = json.loads((tmp_path / "truth" / shop_id / "summary.json").read_text())
         bots = {f"a:{bot}" for bot in summary["bots"]}

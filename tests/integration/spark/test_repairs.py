@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,13 +20,13 @@ from jishi.lake.quarantine import quarantined
 from jishi.lake.query import open_lake
 from jishi.landing import ShopFacts, write_landing
 from jishi.paths import Paths
-from jishi.settings import Settings, get_settings
+from jishi.settings import get_settings
 from jishi.shops import Shops
 from ops.cli import app
 from quality.reconcile import reconcile
 from quality.repair import Mapping
 from quality.replay import replay
-from spark_jobs.session import open_session, session_of_lake
+from spark_jobs.session import session_of_lake
 from spark_jobs.silver import job
 from tests.lake import newest
 from tests.live_events import append_live
@@ -87,18 +86,9 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     return platform_paths
 
 
-@pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    var = tmp_path_factory.mktemp("spark")
-    settings = Settings(var=var, spark_driver_memory="1g", spark_master="local[2]")
-    session = open_session(settings, Paths.of(settings), "test-repairs", is_short=True)
-    session.conf.set("spark.sql.shuffle.partitions", "1")
-    yield session
-    session.stop()
-
-
-def build(session: SparkSession, paths: Paths, batch: str) -> None:
-    of_lake, shops = session_of_lake(session, get_settings()), Shops.load(paths.shops_file)
+def build(spark: SparkSession, paths: Paths, batch: str) -> None:
+    of_lake, shops = session_of_lake(spark, get_settings()), Shops.load(paths.shops_file)
+    of_lake.conf.set("spark.sql.shuffle.partitions", "2")
     built = job.build_silver(of_lake, get_settings(), shops, batch, [], lambda name: None)
     assert built.failures == {}
 
@@ -135,10 +125,10 @@ def check_commands(folder: Path) -> None:
     assert "0 quarantined events" in command("list", "--repaired")
 
 
-def test_repairs_move_events_and_every_acknowledgement_stays_accounted_for(session: SparkSession, paths: Paths) -> None:
-    build(session, paths, "history")
+def test_repairs_move_events_and_every_acknowledgement_stays_accounted_for(spark: SparkSession, paths: Paths) -> None:
+    build(spark, paths, "history")
     check_commands(paths.var)
-    build(session, paths, f"live-{DAY}")
+    build(spark, paths, f"live-{DAY}")
     assert counts(paths) == (10, 3, 0, {"future": 1, "missing_field": 6}, 0)
 
     trial = replay(get_settings(), SKU, now=NOW, future_tolerance_s=5, is_trial=True)
@@ -155,7 +145,7 @@ def test_repairs_move_events_and_every_acknowledgement_stays_accounted_for(sessi
     assert again.batches == done.batches, "a build that did not happen is still asked for"
 
     for batch in done.batches:
-        build(session, paths, batch)
+        build(spark, paths, batch)
     # h-sent-again was good before it was repaired, and the second h-twice repeats the first: duplicates, not lost
     assert counts(paths) == (10, 6, 2, {"future": 1, "missing_field": 1}, 5)
     result = silver(paths)
@@ -166,10 +156,10 @@ def test_repairs_move_events_and_every_acknowledgement_stays_accounted_for(sessi
 
     clock = replay(get_settings(), CLOCK, now=NOW + timedelta(hours=1), future_tolerance_s=5)
     assert (clock.repaired, list(clock.batches)) == ({"a": 1}, ["history"])
-    build(session, paths, "history")
+    build(spark, paths, "history")
     assert counts(paths) == (10, 7, 2, {"missing_field": 1}, 6)
     first = silver(paths)
-    build(session, paths, f"live-{DAY}")
+    build(spark, paths, f"live-{DAY}")
     assert silver(paths) == first, "a later batch built again gives the same rows"
 
     originals = quarantined(get_settings(), states=("repaired",))
@@ -180,7 +170,7 @@ def test_repairs_move_events_and_every_acknowledgement_stays_accounted_for(sessi
 
 
 def test_an_imported_line_is_known_since_its_own_time_once_that_can_be_read(
-    session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JISHI_VAR", str(tmp_path))
     get_settings.cache_clear()
@@ -189,28 +179,28 @@ def test_an_imported_line_is_known_since_its_own_time_once_that_can_be_read(
     with write_landing(platform_paths.history, "a", ShopFacts(name="a", time_zone="UTC", currency="CNY"), "test") as writer:
         writer.write(orjson.dumps(event) for event in lines)
     land_history(get_settings(), processes=1)
-    build(session, platform_paths, "history")
+    build(spark, platform_paths, "history")
     shanghai = {"convert": {"field": "occurred_at", "to": "instant", "zone": "Asia/Shanghai"}}
     done = replay(get_settings(), Mapping(name="zone", steps=[shanghai]), now=NOW, future_tolerance_s=5)
     assert done.repaired == {"a": 1}
-    build(session, platform_paths, "history")
+    build(spark, platform_paths, "history")
     at = datetime(2026, 9, 1, 12, 30)  # noqa: DTZ001
     assert silver(platform_paths)["local"] == ["i", "history", at, False, True]
 
 
-def test_an_event_is_repaired_before_its_day_is_worked_up(session: SparkSession, paths: Paths) -> None:
+def test_an_event_is_repaired_before_its_day_is_worked_up(spark: SparkSession, paths: Paths) -> None:
     done = replay(get_settings(), SKU, now=NOW, future_tolerance_s=5)
     assert (done.matched, done.repaired, done.batches) == (1, {"a": 1}, {}), "history has no silver yet, the day no batch"
-    build(session, paths, "history")
+    build(spark, paths, "history")
     assert [row.event_id for row in quarantined(get_settings(), states=("waiting",))] == ["l-sku"]
-    build(session, paths, f"live-{DAY}")
+    build(spark, paths, f"live-{DAY}")
     assert silver(paths)["l-sku"] == ["i-9", f"live-{DAY}", datetime(2026, 9, 2, 10, 0, 2), False, True]  # noqa: DTZ001
     assert counts(paths)[-1] == 1
     assert "l-sku" not in {row.event_id for row in quarantined(get_settings())}, "nor is it listed from the archive again"
 
 
-def test_one_command_repairs_and_builds(session: SparkSession, paths: Paths, capfd: pytest.CaptureFixture[str]) -> None:
-    build(session, paths, "history")
+def test_one_command_repairs_and_builds(spark: SparkSession, paths: Paths, capfd: pytest.CaptureFixture[str]) -> None:
+    build(spark, paths, "history")
     mapping = paths.var / "sku.json"
     mapping.write_text(SKU.model_dump_json(by_alias=True, exclude_none=True))
     result = command("replay", "--map", str(mapping), "--shop", "a", "--trial")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from feast import PushSource
 
-from feature_repo.definitions import LOG_OFFSET, VALID_UNTIL, daily_views, services, streamed_views
+from feature_repo.definitions import daily_views, services, streamed_views
 from jishi.features import views
+from jishi.features.columns import LOG_OFFSET, VALID_UNTIL
 from jishi.paths import Paths
 
 PATHS = Paths(var=Path("var"), envs=Path("envs"))

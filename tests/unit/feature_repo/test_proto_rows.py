@@ -13,9 +13,9 @@ from feast.utils import _convert_arrow_fv_to_proto
 from feast.value_type import ValueType
 
 from feature_repo.definitions import streamed_views
-from feature_repo.message import FeatureRow
 from feature_repo.proto_rows import proto_row
 from jishi.features import ENTITY_KEYS, Feature, views
+from jishi.features.message import FeatureRow
 from jishi.paths import Paths
 
 ARROW = {

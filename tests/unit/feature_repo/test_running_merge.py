@@ -12,9 +12,11 @@ from feast.protos.feast.types.Value_pb2 import Int64List, StringList, Value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feature_repo.monotonic import LOG_OFFSET, Row
-from feature_repo.running_merge import is_merged, merged_row
+from feature_repo.monotonic import Row
+from feature_repo.running_merge import merged_row
 from jishi.features import views
+from jishi.features.columns import LOG_OFFSET
+from jishi.features.newest import is_merged
 
 LAST = views()["person_last_5_category"]
 FIRST = views()["person_first_seen_at_ms"]

@@ -18,7 +18,7 @@ from jishi.paths import Paths
 from jishi.settings import get_settings
 from spark_jobs.session import open_session
 settings = get_settings()
-session = open_session(settings, Paths.of(settings), "archive test")
+session = open_session(settings, Paths.of(settings), "archive test", is_short=True)
 print(session.range(3).count(), session.conf.get("spark.driver.extraJavaOptions"))
 """
 

@@ -15,7 +15,7 @@ from jishi.paths import Paths
 from jishi.settings import Settings
 from ops import airflow
 from ops.lifecycle import PlatformError, refuse_taken_ports
-from ops.parts import Part, parts
+from ops.parts import Part, one_shots, parts
 from ops.supervisor import SupervisorError, write_configuration
 
 
@@ -43,6 +43,22 @@ def test_every_part_is_one_program_with_its_log_and_mark(settings: Settings) -> 
         assert program["stdout_logfile"] == str(paths.log / f"{part.name}.log")
         assert program["killasgroup"] == program["autorestart"] == "true"
         assert f'JISHI_PLATFORM="{paths.var}"' in program["environment"]
+
+
+def test_no_command_of_a_part_holds_a_secret(settings: Settings) -> None:
+    hush = {
+        "lake_catalog_uri": "postgresql://who:hush@db/lake",
+        "postgres_url": "postgresql://who:hush@db/features",
+        "lake_s3_secret_key": "hush",
+        "storefront_keys": "hush",
+    }
+    chosen = settings.model_copy(update=hush)
+    paths = Paths.of(chosen)
+    airflow.write_secrets(paths)
+    made = [(paths.airflow / name).read_text() for name in ("jwt_secret", "secret_key", "admin_password")]
+    commands = [part.command for part in parts(chosen, paths)]
+    commands += [command for shots in one_shots(paths).values() for _, command in shots]
+    assert not [word for command in commands for word in command for secret in ("hush", *made) if secret in word]
 
 
 def test_odd_characters_reach_the_part_as_they_are(settings: Settings) -> None:

@@ -6,16 +6,19 @@ import json
 from pathlib import Path
 
 from jishi.paths import Paths
-from jishi.settings import Settings
+from jishi.settings import OWN_FILE, Settings
 from jishi.shops import Shops
-from ops.demo.tenants import register, storefronts
+from ops.demo.tenants import open_storefronts, register
 
 
 def test_storefronts_are_opened_by_track_keys_that_a_second_run_keeps(tmp_path: Path) -> None:
     paths = Paths.of(Settings(var=tmp_path, _env_file=None))  # type: ignore[call-arg]
     keys = register(paths, ("lanting", "journey"))
     assert register(paths, ("lanting", "journey")) == keys
-    opened = storefronts(keys)["JISHI_STOREFRONT_KEYS"].split(",")
+    open_storefronts(paths, keys)
+    settings = Settings(_env_file=paths.var / OWN_FILE)  # type: ignore[call-arg]
+    assert settings.storefront_shoppers.startswith("u00000,u00001,")
+    opened = settings.storefront_keys.split(",")
     shops = Shops.load(paths.shops_file)
     owners = [shop for key in opened if (shop := shops.shop_of_key(key, "track")) is not None]
     assert [shop.shop_id for shop in owners] == ["lanting", "journey"]

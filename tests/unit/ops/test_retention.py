@@ -178,7 +178,7 @@ def test_the_newest_releases_stay(tmp_path: Path) -> None:
     for n in range(9):
         write(tmp_path / str(n) / "manifest.json", n)
         os.utime(tmp_path / str(n), (n, n))
-    _drop_old(tmp_path, keep="1")
+    _drop_old(tmp_path, keep={"1"}, withdrawn=())
     assert sorted(folder.name for folder in tmp_path.iterdir()) == ["1", "5", "6", "7", "8"]
     assert len(list(tmp_path.iterdir())) == KEPT_RELEASES
 

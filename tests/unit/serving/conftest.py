@@ -90,6 +90,7 @@ class TinyModel:
     version: str = "v1"
     placed: dict[str, TinyPlaced] = field(default_factory=dict)
     placement_notes: dict[str, str] = field(default_factory=dict)
+    rankers: dict[str, Any] = field(default_factory=dict)
 
     newcomers: TinyNewcomers | None = None
     bought_again: Sequence[int] = ()
@@ -106,6 +107,9 @@ class TinyModel:
 
     def newcomers_near(self, person_id: str) -> Indices | None:
         return None if self.newcomers is None else self.newcomers.near.get(person_id)
+
+    def ranker(self, name: str) -> Any:
+        return self.rankers.get(name)
 
     def placement(self, name: str) -> TinyPlaced | None:
         return self.placed.get(name)

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from serving.recent import GRACE_MS, KNOWN_MS, LAST_ITEMS, Recent, holds
+from serving.features.online_store import OnlineStore
+from serving.features.reader import FeatureReader
+from serving.features.views import GRACE_MS, holds
+from serving.recent import KNOWN_MS, LAST_ITEMS, Recent
 
 
 class StoredAnswer:
@@ -23,7 +26,8 @@ class StoredAnswer:
     ) -> None:
         times = known_ms or [None] * len(items)
         self._values = {LAST_ITEMS.name: items, KNOWN_MS.name: times, "valid_until_ms": valid_until_ms}
-        stamps = [SimpleNamespace(ToMilliseconds=lambda at=at: at) for at in as_of_ms or [0] * len(items)]
+        self._values["log_offset"] = [0] * len(items)
+        stamps = [SimpleNamespace(ToMicroseconds=lambda at=at: 1000 * at) for at in as_of_ms or [0] * len(items)]
         self.proto = SimpleNamespace(
             metadata=SimpleNamespace(feature_names=SimpleNamespace(val=[LAST_ITEMS.name])),
             results=[SimpleNamespace(event_timestamps=stamps)],
@@ -120,7 +124,7 @@ def test_a_broken_store_is_counted_and_recovers(error: Exception) -> None:
 def test_a_hanging_store_holds_up_one_request_once() -> None:
     gate = threading.Event()
     store = Store(StoredAnswer([["i1"]], [None]), gate)
-    recent = Recent(budget_s=0.01)
+    recent = Recent(FeatureReader(store=OnlineStore(budget_s=0.01)))
     recent.use(store)
     assert [items_of(recent, "a", ["u"]) for _ in range(5)] == [[]] * 5
     assert len(store.asked) == 1

@@ -98,6 +98,13 @@ def foreign_items(folder: Path) -> None:
     manifest(shop_id="a")(folder)
 
 
+def stale(folder: Path) -> None:
+    """A release of older acts that nobody put in use: its pointer came out of a backup."""
+    manifest(trained_on={"from": "2026-01-01T00:00:00", "to": "2026-02-01T00:00:00"})(folder)
+    switches = folder.parents[1] / "switches.jsonl"
+    switches.write_text("".join(switches.read_text().splitlines(keepends=True)[:-1]))
+
+
 def constant(there: np.ndarray) -> np.ndarray:
     return np.full_like(there, 0.5)
 
@@ -112,7 +119,6 @@ def replaced(value: float) -> Callable[[np.ndarray], np.ndarray]:
 
 
 FUTURE = {"from": "2026-01-01T00:00:00", "to": "2026-05-01T00:00:00"}
-STALE = {"from": "2026-01-01T00:00:00", "to": "2026-02-01T00:00:00"}
 # What is done to a release, and what the sentence says of it, the file's name first.
 SABOTAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "nothing sells": (arrays("popularity", sales=np.zeros_like), r"popularity\.npz: no item sells"),
@@ -132,6 +138,15 @@ SABOTAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "all of another shop": (foreign_items, r"release second: the trial answer at home .*: the release is of other items"),
     "another shop's manifest": (manifest(shop_id="b"), r"manifest\.json: is of shop 'b', not of 'a'"),
     "acts from the future": (manifest(trained_on=FUTURE), r"second: its acts end at 2026-05-01 .* in the future"),
+    "new items known in the future": (
+        arrays("newcomers", known_to_ms=lambda there: there + 10**11),
+        r"second: its acts end at 2029-.* in the future",
+    ),
+    "a belief that is none": (arrays("newcomers", a=lambda there: -there), r"newcomers\.npz: it is not whole: a belief needs"),
+    "stale": (
+        stale,
+        r"second: its acts end at 2026-02-01 00:00 UTC, before those of the release in use; to go back: jishi mod",
+    ),
     "no instant": (manifest(trained_on={"to": "yesterday"}), r"manifest\.json: trained_on has no instant"),
     "truncated file": (truncated, r"als\.npz: checksum differs from the manifest"),
     "wrong checksum": (flipped, r"lists_tifu_knn\.npz: checksum differs from the manifest"),

@@ -188,6 +188,20 @@ def test_who_asks_too_often_is_told_when_to_ask_again(front: Front) -> None:
     assert front.get("", "nobody-has-this-shop").status_code == 429
 
 
+def test_behind_proxies_the_limit_is_each_visitors(front: Front) -> None:
+    def ask(doors: Storefronts, *forwarded: str) -> list[int]:
+        slow = replace(doors, of_address=TokenBuckets(0.5, 1, now=lambda: 100.0))
+        front.client.app.state.storefronts = slow  # type: ignore[attr-defined]
+        return [front.client.get("/storefront/a/shop", headers={"X-Forwarded-For": each}).status_code for each in forwarded]
+
+    assert ask(front.doors, "1.1.1.1", "2.2.2.2") == [200, 429], "without proxies it is anybody's word"
+    behind = replace(front.doors, proxies=1)
+    assert ask(behind, "1.1.1.1", "2.2.2.2", "1.1.1.1") == [200, 200, 429]
+    assert ask(behind, "made up, 1.1.1.1", "also made up,1.1.1.1") == [200, 429], "only what the proxy adds counts"
+    assert replace(behind, proxies=2).address_of("10.0.0.1", "made up, 1.1.1.1, 10.0.0.2") == "1.1.1.1"
+    assert behind.address_of("10.0.0.1", "") == "10.0.0.1"
+
+
 def test_tokens_come_back_with_time_and_old_names_are_forgotten() -> None:
     at = [0.0]
     limit = TokenBuckets(2, 3, now=lambda: at[0], most=2)

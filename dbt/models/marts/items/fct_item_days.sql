@@ -1,9 +1,12 @@
-{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('days')) }}") }}
+{{ config(
+    materialized=incremental_on_duckdb(),
+    pre_hook=["{{ touch_items_of_concerned_orders() }}", "{{ delete_where(is_touched_item_day()) }}"]
+) }}
 
 with events as (
 
     select * from {{ ref('stg_lake__events') }}
-    {{ where_touched('days', 'occurred_date') }}
+    {% if is_incremental() %}where {{ is_touched_item_day('occurred_date') }}{% endif %}
 
 ),
 
@@ -22,20 +25,28 @@ traffic as (
 acts as (
 
     select * from {{ ref('int_item_acts_in_visits') }}
+    {% if is_incremental() -%}
+        where
+            (shop_id, item_id) in (select shop_id, item_id from touched.item_days)
+            or (shop_id, session_key) in (
+                select shop_id, session_key from {{ ref('fct_sessions') }}
+                where {{ is_touched('days', 'started_date') }}
+            )
+    {%- endif %}
 
 ),
 
 sessions as (
 
     select * from {{ ref('fct_sessions') }}
-    {{ where_touched('days', 'started_date') }}
+    {% if is_incremental() %}where {{ is_day_of_touched_item('started_date') }}{% endif %}
 
 ),
 
 orders as (
 
     select * from {{ ref('fct_orders') }}
-    {{ where_touched('days', 'paid_date') }}
+    {% if is_incremental() %}where {{ is_day_of_touched_item('paid_date') }}{% endif %}
 
 ),
 
@@ -106,7 +117,9 @@ visited as (
         cast(count(*) as bigint) as viewed_visits,
         {{ count_where('paid_at >= viewed_at') }} as paid_visits
     from visits
-    where viewed_at is not null
+    where
+        viewed_at is not null
+        {% if is_incremental() %}and {{ is_touched_item_day() }}{% endif %}
     group by shop_id, shop_date, item_id
 
 ),
@@ -126,6 +139,7 @@ sold as (
         {{ sum_minor('least(order_items.refunded_units, order_items.units)') }} as returned_units
     from order_items
     inner join orders on order_items.shop_id = orders.shop_id and order_items.order_id = orders.order_id
+    {% if is_incremental() %}where {{ is_touched_item_day('orders.paid_date', 'order_items.') }}{% endif %}
     group by order_items.shop_id, orders.paid_date, order_items.item_id
 
 ),

@@ -1,20 +1,25 @@
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('orders')) }}") }}
+
 -- An order's own discount and its refunds, allotted to its items to the last unit. Goods take them before the shipping does;
 -- a refund that names items is theirs first.
 with order_lines as (
 
     select * from {{ ref('int_order_lines_valued') }}
+    {{ where_touched('orders') }}
 
 ),
 
 orders as (
 
     select * from {{ ref('fct_orders') }}
+    {{ where_touched('orders') }}
 
 ),
 
 refund_lines as (
 
     select * from {{ ref('stg_lake__refund_lines') }}
+    {{ where_touched('orders') }}
 
 ),
 

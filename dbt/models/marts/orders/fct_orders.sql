@@ -1,6 +1,9 @@
+{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_touched('orders')) }}") }}
+
 with orders as (
 
     select * from {{ ref('int_orders_valued') }}
+    {{ where_touched('orders') }}
 
 ),
 

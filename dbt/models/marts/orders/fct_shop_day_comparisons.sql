@@ -4,6 +4,14 @@ with compared as (
 
 ),
 
+-- Few of all days: what follows is read of these alone.
+open_days as (
+
+    select * from compared
+    where is_known and not is_complete
+
+),
+
 shop_days as (
 
     select * from {{ ref('fct_shop_days') }}
@@ -25,6 +33,7 @@ refunds as (
 events as (
 
     select * from {{ ref('stg_lake__events') }}
+    where (shop_id, occurred_date) in (select shop_id, compared_date from open_days)
 
 ),
 
@@ -34,23 +43,20 @@ bots as (
 
 ),
 
-acts as (
-
-    select * from {{ ref('int_acts_in_visits') }}
-
-),
-
 sessions as (
 
     select * from {{ ref('fct_sessions') }}
-    where is_visit and not is_bot
+    where
+        is_visit
+        and not is_bot
+        and (shop_id, started_date) in (select shop_id, compared_date from open_days)
 
 ),
 
-open_days as (
+acts as (
 
-    select * from compared
-    where is_known and not is_complete
+    select * from {{ ref('int_acts_in_visits') }}
+    where (shop_id, session_key) in (select shop_id, session_key from sessions)
 
 ),
 

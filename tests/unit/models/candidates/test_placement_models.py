@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -17,12 +19,13 @@ from models.candidates.training_context import TrainingContext
 from models.data.interactions import Interactions
 from models.data.sequences import Sequences
 from models.evaluation.placement_questions import Cases
-from models.ranking.list_ranker import COLUMNS, SOURCES, ListRanker, taught_window, teach
+from models.ranking.list_ranker import COLUMNS, SOURCES, ListRanker, Models, earlier_context, taught_window, teach
 from models.training.fit import fit
 
 PERSONS, ITEMS, GROUPS = 40, 24, 4
 START = np.datetime64("2026-09-01", "us")
-EVERY = list({recipe.name: recipe for each in RECIPES.values() for recipe in each}.values())
+# The ranker at a request has no batch of lists; tests/unit/serving/test_ranked.py holds its two forms equal.
+EVERY = list({recipe.name: recipe for each in RECIPES.values() for recipe in each if recipe.ranker is None}.values())
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +54,16 @@ def fitted_on(acts: Interactions) -> tuple[ItemKNN, ALS]:
     return ItemKNN(self_weight=2.0).fit(histories, sales), ALS(4).fit(histories, sales)
 
 
+def taught(acts: Interactions, as_of: np.datetime64, fit_models: Callable[[Interactions], Models]) -> ListRanker | None:
+    earlier = earlier_context(acts, as_of, fit_models)
+    if earlier is None:
+        return None
+    return teach(earlier, {source: PERSONAL_LISTS[source](earlier) for source in SOURCES}, acts, as_of)
+
+
 @pytest.fixture(scope="module")
 def ranker(training_context: TrainingContext) -> ListRanker:
-    result = teach(training_context.acts, training_context.as_of, fitted_on)
+    result = taught(training_context.acts, training_context.as_of, fitted_on)
     assert result is not None
     return result
 
@@ -134,7 +144,7 @@ def test_serving_says_what_was_judged(training_context: TrainingContext, ranker:
 
 
 def test_a_till_that_knows_no_views_has_no_item_pages(training_context: TrainingContext) -> None:
-    assert asked(training_context.acts, has_ranker=True) == RECIPES
+    assert asked(training_context.acts, has_ranker=True, rankers=RECIPES) == RECIPES
     result = asked(training_context.acts.where(training_context.acts.kind == "pay"), has_ranker=False)
     assert list(result) == ["home", "cart", "after_payment"]
     assert RANKED not in {recipe.name for recipes in result.values() for recipe in recipes}
@@ -162,7 +172,7 @@ def test_the_ranker_orders_what_the_others_list_and_says_who_placed_it_best(
                     by_key[source] = (place, members.origins[place], int(members.because[place]))
             first = min(by_key, key=lambda source: (by_key[source][0], SOURCES.index(source)))
             assert (origin, because) == by_key[first][1:]
-    again = teach(training_context.acts, training_context.as_of, fitted_on)
+    again = taught(training_context.acts, training_context.as_of, fitted_on)
     assert again is not None
     assert (again.lists(training_context, lists).items == ranked.items).all()
 
@@ -179,7 +189,7 @@ def test_the_ranker_sees_nothing_of_its_teaching_week(training_context: Training
         seen.append(acts)
         return fitted_on(acts)
 
-    teach(training_context.acts, training_context.as_of, fit_and_note)
+    taught(training_context.acts, training_context.as_of, fit_and_note)
     assert seen[0].occurred_at.max() < window.cut
     assert seen[0].received_at.max() < window.cut
 
@@ -187,9 +197,9 @@ def test_the_ranker_sees_nothing_of_its_teaching_week(training_context: Training
 def test_a_shop_that_is_too_large_or_too_young_has_no_ranker(
     training_context: TrainingContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert teach(training_context.acts, START + np.timedelta64(8, "D"), fitted_on) is None
+    assert taught(training_context.acts, START + np.timedelta64(8, "D"), fitted_on) is None
     monkeypatch.setattr("models.ranking.list_ranker.MOST_ITEMS", ITEMS - 1)
-    assert teach(training_context.acts, training_context.as_of, fitted_on) is None
+    assert taught(training_context.acts, training_context.as_of, fitted_on) is None
 
 
 BAD = {

@@ -64,5 +64,33 @@ def test_what_cannot_be_reweighed_is_refused() -> None:
         ips(one, one, np.array([1.5]))
     with pytest.raises(ValueError, match="none of the logged actions"):
         snips(one, one, np.array([0.0]))
+    with pytest.raises(ValueError, match="one group alone"):
+        ips(np.ones(3), np.ones(3), np.ones(3), group=np.zeros(3, dtype=np.int64))
     with pytest.raises(ValueError, match="empty"):
         diagnose(np.empty(0), np.empty(0))
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say_also_where_persons_decide_alike() -> None:
+    """Half of a person's clicks are the person's mood, so 4 decisions of one say less than 4 of several."""
+    model, rng = np.array([0.2, 0.2, 0.5]), np.random.default_rng(5)  # wrong on purpose
+    persons, replications = 150, 400
+    held = {"ips": 0, "snips": 0, "dr": 0, "snips, each decision for itself": 0}
+    for _ in range(replications):
+        person = np.repeat(np.arange(persons), 4)
+        action = rng.choice(3, size=len(person), p=LOGGING)
+        mood = rng.choice([0.0, 2.0], size=persons)[person]
+        reward = (rng.random(len(person)) < np.minimum(REWARD_OF[action] * mood, 1)).astype(float)
+        truth = float(JUDGED @ (np.minimum(REWARD_OF * 2, 1) / 2))
+        logged, target = LOGGING[action], JUDGED[action]
+        expected = np.full(len(action), JUDGED @ model)
+        estimates = {
+            "ips": ips(reward, logged, target, group=person),
+            "snips": snips(reward, logged, target, group=person),
+            "dr": doubly_robust(reward, logged, target, model[action], expected, group=person),
+            "snips, each decision for itself": snips(reward, logged, target),
+        }
+        for name, entry in estimates.items():
+            held[name] += entry.low <= truth <= entry.high
+    shares = {name: count / replications for name, count in held.items()}
+    assert all(0.92 <= shares[name] <= 0.98 for name in ("ips", "snips", "dr")), shares
+    assert shares["snips, each decision for itself"] < min(0.92, shares["snips"]), shares

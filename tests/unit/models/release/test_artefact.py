@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from models.release.artefact import CorruptArtefact, load_ids, load_state, read_manifest, save
+from models.release.plain_arrays import ALIGNED
 
 STATE = {"factors": np.arange(6, dtype=np.float32).reshape(3, 2), "items": np.array([3])}
 IDS = ["裙", "i1", "i2"]
@@ -114,3 +115,27 @@ def test_damage_is_found_and_named(folder: Path, damage: str) -> None:
     harm(folder)
     with pytest.raises(CorruptArtefact, match=message):
         read(folder)
+
+
+def test_a_large_array_is_a_view_of_the_file_and_a_small_one_is_a_copy(tmp_path: Path) -> None:
+    large = np.arange(600_000, dtype=np.float64).reshape(-1, 3)
+    save(tmp_path / "made", {"model": {"a": np.arange(5), "large": large, "many_letters_later": large[:, 0]}}, {}, {})
+    state = load_state(tmp_path / "made", read_manifest(tmp_path / "made"), "model")
+    assert np.array_equal(state["large"], large)
+    assert np.array_equal(state["many_letters_later"], large[:, 0])
+    for key in ("large", "many_letters_later"):
+        assert not state[key].flags.writeable
+        assert not state[key].flags.owndata
+        assert state[key].ctypes.data % ALIGNED == 0
+    assert state["a"].flags.writeable
+
+
+def test_an_archive_that_numpy_wrote_is_read(tmp_path: Path) -> None:
+    """Releases of before have no padding."""
+    large = np.arange(200_000, dtype=np.float32)
+    save(tmp_path / "made", {"model": {"large": large}}, {}, {})
+    np.savez(tmp_path / "made" / "model.npz", large=large)
+    manifest = read_manifest(tmp_path / "made")
+    content = (tmp_path / "made" / "model.npz").read_bytes()
+    manifest["sha256"]["model.npz"] = hashlib.sha256(content).hexdigest()
+    assert np.array_equal(load_state(tmp_path / "made", manifest, "model")["large"], large)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.release.checks import LEAST_COVERAGE, LEAST_PERSONS, decide_release
+from models.release.checks import LEAST_COVERAGE, LEAST_PERSONS, Check, decide_release
 
 ITEMS = ["i0", "i1", "i2"]
 
@@ -119,3 +119,12 @@ def test_a_placement_with_a_model_of_its_own_is_enough() -> None:
     refused = decide_release(evaluation, arrays, ITEMS, set(ITEMS), ["home", "cart"])
     assert not refused["is_released"]
     assert "NaN or infinite" in refused["sentence"]
+
+
+def test_what_the_release_in_use_does_better_refuses_and_is_told_either_way() -> None:
+    worse, fine = Check("exploring", False, "exploring: worse"), Check("exploring", True, "exploring: too little")
+    refused = decide_release(report(), states(), ITEMS, set(ITEMS), comparisons=[Check("champion", True, "better"), worse])
+    assert (refused["is_released"], refused["sentence"]) == (False, "refused: exploring: worse")
+    released = decide_release(report(), states(), ITEMS, set(ITEMS), comparisons=[Check("champion", True, "better"), fine])
+    assert released["is_released"]
+    assert released["sentence"].endswith("beat popularity; better; exploring: too little")

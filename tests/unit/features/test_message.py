@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_repo.message import BadMessage, FeatureRow, parse
 from jishi.features import views
+from jishi.features.message import BadMessage, FeatureRow, parse
 
 VIEWS = views()
 GOOD: dict[str, Any] = {

@@ -10,9 +10,6 @@ from dataclasses import dataclass, field
 
 from jishi.features.entity import Entity
 
-EVENT_TIMESTAMP = "event_timestamp"
-CREATED_TIMESTAMP = "created_timestamp"
-
 
 @dataclass(frozen=True)
 class DailyTable:

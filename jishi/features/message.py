@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 import orjson
 
-from feature_repo.daily import CREATED_TIMESTAMP, EVENT_TIMESTAMP
-from feature_repo.definitions import VALID_UNTIL
-from feature_repo.monotonic import LOG_OFFSET
 from jishi.features import Feature
+from jishi.features.columns import CREATED_TIMESTAMP, EVENT_TIMESTAMP, LOG_OFFSET, VALID_UNTIL
 from jishi.features.entity import key_values
+from jishi.features.newest import KeptRow
 
 Views = Mapping[str, tuple[Feature, ...]]
 # Beyond the year 9999 no datetime exists; such an instant is a fault of the sender.
@@ -31,6 +30,12 @@ class FeatureRow:
     view: str
     as_of_ms: int
     columns: dict[str, Any]
+
+    def kept(self, members: Sequence[Feature]) -> KeptRow:
+        """The row as the monotonic rule compares it."""
+        columns = self.columns
+        values = {feature.name: columns[feature.name] for feature in members}
+        return KeptRow(self.as_of_ms * 1000, columns[LOG_OFFSET], values, columns[VALID_UNTIL])
 
 
 def parse(payload: bytes | None, log_offset: int, views: Views) -> FeatureRow:

@@ -1,0 +1,105 @@
+"""What the ranker sees of each candidate of a request: sources, history, last acts, given items, context, stored features.
+
+One function makes the columns of a thousand past requests, from which trees are grown and by which they are judged, and of the
+one that is answered. What is not known is a value that the trees know: 0 for what did not happen, NaN for a feature that the
+store could not tell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numba
+import numpy as np
+
+from models.algorithms.recommender import Scores
+from models.candidates.request_sources import RequestSources
+from models.data.sequences import Numbers
+from models.data.stored_features import ITEM_VIEWS, PERSON_VIEWS, names_of
+from models.ranking.known_facts import ITEM, PAIR, PERSON, KnownFacts
+from models.ranking.listed import Listed, Pairs, list_columns
+
+_LAST = ("last_place", "last_age")
+_CONTEXT = ("category_of_given", "category_of_last", "given", "last", "hour", "weekday")
+STORED_OF_ITEM, STORED_OF_PERSON = names_of(ITEM_VIEWS), names_of(PERSON_VIEWS)
+
+
+@dataclass(frozen=True)
+class Questions:
+    """One row a request. ``person``: number, or −1; ``asked_ms``: epoch ms; ``given``: number of the newest given item (−1 for
+    none) and how many there are; ``last``: the person's last items newest first, of row r ``last_starts[r]`` to
+    ``last_starts[r + 1]``, with their age in seconds; ``clock``: hour 0–23 and weekday 0–6 by the shop's clocks.
+    """
+
+    person: Numbers
+    asked_ms: Numbers
+    given: Numbers
+    given_count: Numbers
+    last_starts: Numbers
+    last_items: Numbers
+    last_ages_s: Scores
+    clock: Numbers
+
+    def __len__(self) -> int:
+        return len(self.person)
+
+
+def names(sources: RequestSources) -> tuple[str, ...]:
+    """Names of the columns, in their order."""
+    listed = (f"{source}{suffix}" for source in sources.names for suffix in ("", "_of_best", "_place"))
+    return (*listed, "sources", *PAIR, *ITEM, *PERSON, *_LAST, *_CONTEXT, *STORED_OF_ITEM, *STORED_OF_PERSON)
+
+
+def columns(lists: list[Listed], asked: Questions, facts: KnownFacts, pairs: Pairs, stored: tuple[Scores, Scores]) -> Scores:
+    """The table, shape (pairs, names), float32. ``stored``: features of each pair's item and of each row's person."""
+    row = pairs.row
+    last = np.zeros((len(row), len(_LAST) + 1), dtype=np.float32)
+    _of_last(asked.last_starts, asked.last_items, asked.last_ages_s, facts.category, pairs.starts, pairs.items, last)
+    given_kind = np.where(asked.given >= 0, facts.category[asked.given], -1)[row]
+    is_alike = (facts.category[pairs.items] == given_kind) & (given_kind >= 0)
+    of_row = np.column_stack([asked.given_count, np.diff(asked.last_starts), asked.clock]).astype(np.float32)
+    blocks = [
+        list_columns(lists, pairs),
+        facts.columns(asked.person, asked.asked_ms, pairs),
+        last[:, :2],
+        is_alike[:, None].astype(np.float32),
+        last[:, 2:],
+        of_row[row],
+        stored[0],
+        stored[1][row],
+    ]
+    return np.ascontiguousarray(np.concatenate(blocks, axis=1), dtype=np.float32)
+
+
+def nothing_stored(asked: Questions, pairs: Pairs) -> tuple[Scores, Scores]:
+    """Features when the store told nothing."""
+    of_items = np.full((len(pairs.items), len(STORED_OF_ITEM)), np.nan, dtype=np.float32)
+    return of_items, np.full((len(asked), len(STORED_OF_PERSON)), np.nan, dtype=np.float32)
+
+
+def clock(asked_ms: Numbers, zone: ZoneInfo) -> Numbers:
+    """Hour and weekday (Monday is 0) of instants by a zone's clocks, shape (instants, 2)."""
+    read = [(at.hour, at.weekday()) for at in (datetime.fromtimestamp(each / 1000, zone) for each in asked_ms.tolist())]
+    return np.array(read, dtype=np.int64).reshape(-1, 2)
+
+
+@numba.njit(cache=True, nogil=True)
+def _of_last(starts: Any, items: Any, ages_s: Any, category: Any, pair_starts: Any, pair_items: Any, table: Any) -> None:
+    """1 / (1 + place), 1 / (1 + hours) of a candidate among the last items; the share of last items in its category."""
+    for row in range(len(starts) - 1):
+        first, last = starts[row], starts[row + 1]
+        if first == last:
+            continue
+        for at in range(pair_starts[row], pair_starts[row + 1]):
+            item = pair_items[at]
+            kind, alike = category[item], 0
+            for place in range(first, last):
+                if items[place] == item and table[at, 0] == 0:
+                    table[at, 0] = 1 / (1.0 + place - first)
+                    table[at, 1] = 1 / (1.0 + ages_s[place] / 3600)
+                if kind >= 0 and category[items[place]] == kind:
+                    alike += 1
+            table[at, 2] = alike / (last - first)

@@ -1,0 +1,69 @@
+"""dbt in a process of its own that reads the project before it is told what to run.
+
+Its start takes about as long as comparing two versions of the lake does, which it does not wait for: the database, which one
+process alone may write to, is opened when the arguments have come.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from jishi.settings import PROJECT_ROOT
+from ops import dbt
+
+RunDbt = Callable[[list[str]], "subprocess.CompletedProcess[str]"]
+
+
+@contextmanager
+def started_dbt(environment: dict[str, str]) -> Iterator[RunDbt]:
+    """A dbt that has begun to read the project, to be called once; its output is captured. It ends with the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ops.dbt_process", str(dbt.DBT)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=PROJECT_ROOT,
+        env=os.environ | environment,
+    )
+
+    def run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+        output, _ = process.communicate(json.dumps(arguments))
+        return subprocess.CompletedProcess(arguments, process.returncode, output)
+
+    try:
+        yield run
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
+
+
+def main() -> int:
+    """Read the project in a folder, then the arguments as JSON up to the end of the input, and run them, if there are any."""
+    from dbt.cli.main import dbtRunner
+    from dbt.contracts.graph.manifest import Manifest
+
+    [_, project] = sys.argv
+    read = dbtRunner().invoke(["--log-level", "none", "--log-level-file", "none", "parse", "--project-dir", project])
+    arguments = sys.stdin.read()
+    if not arguments:
+        return 1
+    # What is wrong with the project is said by the run itself.
+    runner = dbtRunner(manifest=read.result if isinstance(read.result, Manifest) else None)
+    done = runner.invoke(["--no-use-colors", *json.loads(arguments), "--project-dir", project])
+    if done.exception is not None:
+        print(done.exception)
+    return 0 if done.success else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""The project's generic tests on DuckDB: all those that look at single rows of a model are one pass over it.
+
+They are nine of ten tests of the project. As a query each they took dbt longer to start than DuckDB to answer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from jishi.lake.object_store import reach
+from jishi.lake.query import quoted
+from jishi.settings import Settings
+
+EXCLUDED = "test_type:generic"  # from what dbt runs
+UNIQUE = "unique_key"
+Node = Mapping[str, Any]
+
+
+class SettingNotHonoured(RuntimeError):
+    """A generic test has a kind, an argument or a setting that is not honoured here; the message names both."""
+
+
+def failing_tests(
+    settings: Settings, database: Path, manifest: Path, missing: frozenset[str] | set[str] = frozenset()
+) -> tuple[list[str], int]:
+    """Names of the generic tests that rows fail, and how many there are.
+
+    Tests of the models ``missing`` (ids) are not asked. In a build that continued the last one, keys are counted where one of
+    their rows was written anew: the others passed as they are. Raises SettingNotHonoured.
+    """
+    nodes: dict[str, Node] = json.loads(manifest.read_text())["nodes"]
+    by_model: dict[str, list[Node]] = defaultdict(list)
+    for node in nodes.values():
+        if is_generic(node):
+            refuse_unknown(node)
+            by_model[node["attached_node"]].append(node)
+    failing: list[str] = []
+    with duckdb.connect(str(database), read_only=True) as connection:
+        reach(connection, settings)
+        for model, tests in by_model.items():
+            if model not in missing:
+                failing += _failing(connection, nodes, tests)
+    return sorted(failing), sum(map(len, by_model.values()))
+
+
+def is_generic(node: Node) -> bool:
+    """Whether a node of dbt's manifest is a generic test: one kind, told its model and arguments."""
+    return node["resource_type"] == "test" and bool(node.get("test_metadata"))
+
+
+def failing_rows(test: Node, nodes: Mapping[str, Node]) -> str:
+    """The query of the rows that fail a generic test; of ``unique_key`` the keys."""
+    relation, kind = nodes[test["attached_node"]]["relation_name"], test["test_metadata"]["name"]
+    if kind == UNIQUE:
+        return _repeated_keys(test, relation, "")
+    return f"select * from {relation} where {_CONDITIONS[kind](test['test_metadata']['kwargs'], nodes)}"
+
+
+def refuse_unknown(test: Node) -> None:
+    """Raise SettingNotHonoured for a kind, an argument or a setting that this module would not honour."""
+    name, metadata, config = test["name"], test["test_metadata"], test["config"]
+    known = _ARGUMENTS.get(metadata["name"]) if metadata.get("namespace") is None else None
+    if known is None:
+        raise SettingNotHonoured(f"{name} is of the kind {metadata['name']}, which ops.marts_tests does not know")
+    for argument in metadata["kwargs"].keys() - known - {"model"}:
+        raise SettingNotHonoured(f"{name} has the argument {argument}, which ops.marts_tests does not know")
+    for setting, usual in {"where": None, "limit": None, "error_if": "!= 0", "fail_calc": "count(*)"}.items():
+        if config.get(setting, usual) != usual:
+            raise SettingNotHonoured(f"{name} has {setting}: {config[setting]}, which ops.marts_tests does not know")
+    if config["severity"].lower() != "error":
+        raise SettingNotHonoured(f"{name} has severity: {config['severity']}, which ops.marts_tests does not know")
+
+
+def _failing(connection: duckdb.DuckDBPyConnection, nodes: Mapping[str, Node], tests: list[Node]) -> list[str]:
+    """Of the tests of one model the names of those that fail."""
+    relation = nodes[tests[0]["attached_node"]]["relation_name"]
+    of_rows = [test for test in tests if test["test_metadata"]["name"] != UNIQUE]
+    failing = []
+    if of_rows:
+        conditions = [_CONDITIONS[test["test_metadata"]["name"]](test["test_metadata"]["kwargs"], nodes) for test in of_rows]
+        counts = ", ".join(f"count(*) filter (where {condition})" for condition in conditions)
+        [numbers] = connection.execute(f"select {counts} from {relation}").fetchall()
+        failing += [test["name"] for test, count in zip(of_rows, numbers, strict=True) if count]
+    for test in tests:
+        if test["test_metadata"]["name"] == UNIQUE:
+            rewritten = _rewritten(connection, test, nodes[test["attached_node"]])
+            if connection.execute(f"{_repeated_keys(test, relation, rewritten)} limit 1").fetchall():
+                failing.append(test["name"])
+    return failing
+
+
+def _null(kwargs: Mapping[str, Any], nodes: Mapping[str, Node]) -> str:
+    return f'"{kwargs["column_name"]}" is null'
+
+
+def _of_no_value(kwargs: Mapping[str, Any], nodes: Mapping[str, Node]) -> str:
+    values = ", ".join(quoted(str(value)) if kwargs.get("quote", True) else str(value) for value in kwargs["values"])
+    return f'"{kwargs["column_name"]}" not in ({values})'
+
+
+def _without_parent(kwargs: Mapping[str, Any], nodes: Mapping[str, Node]) -> str:
+    named = re.fullmatch(r"ref\('(\w+)'\)", kwargs["to"])
+    parents = [node["relation_name"] for node in nodes.values() if named and node["name"] == named[1]]
+    if len(parents) != 1:
+        raise SettingNotHonoured(f"a relationship leads to {kwargs['to']}, which ops.marts_tests does not know")
+    column, field = kwargs["column_name"], kwargs["field"]
+    return f'"{column}" is not null and "{column}" not in (select "{field}" from {parents[0]} where "{field}" is not null)'
+
+
+_CONDITIONS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Node]], str]] = {
+    "not_null": _null,
+    "accepted_values": _of_no_value,
+    "relationships": _without_parent,
+}
+_ARGUMENTS = {
+    "not_null": {"column_name"},
+    "accepted_values": {"column_name", "values", "quote"},
+    "relationships": {"column_name", "to", "field"},
+    UNIQUE: {"columns"},
+}
+
+
+def _repeated_keys(test: Node, relation: str, where: str) -> str:
+    keys = ", ".join(f'"{column}"' for column in test["test_metadata"]["kwargs"]["columns"])
+    return f"select {keys} from {relation} {where} group by {keys} having count(*) > 1"
+
+
+def _rewritten(connection: duckdb.DuckDBPyConnection, test: Node, model: Node) -> str:
+    """The condition of keys of which a day's build wrote a row (macros/touched.sql); nothing where it wrote the whole model."""
+    key = ", ".join(f'"{column}"' for column in test["test_metadata"]["kwargs"]["columns"])
+    listed = connection.execute("select table_name from duckdb_tables() where schema_name = 'touched'").fetchall()
+    changed = f"changed_{model['name'].removeprefix('stg_lake__')}"
+    if ("replaced",) not in listed:
+        return ""
+    replaced = connection.execute("select condition from touched.replaced where mart = ?", [model["name"]]).fetchone()
+    if replaced is not None:  # by hashes, for a key may have nulls
+        return f"where hash({key}) in (select hash({key}) from {model['relation_name']} where {replaced[0]})"
+    if model["name"].startswith("stg_lake__") and (changed,) in listed:
+        return f"where hash({key}) in (select hash({key}) from touched.{changed}) or shop_id in (from touched.whole_shops)"
+    return ""

@@ -1,0 +1,121 @@
+"""``python -m ops.monitoring.exporter``: what no part tells by itself, for Prometheus: parts, stream, disk, what is published.
+
+It reads life signs, the supervisor and the lake's versions at each scrape. No metric names a shop.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from threading import Event
+
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from jishi.heartbeat import last_beat
+from jishi.lake.query import open_lake
+from jishi.lake.reading import LakeVersion
+from jishi.lake.versions import TableVersion, Versions, VersionsUnreachable
+from jishi.paths import Paths
+from jishi.settings import Settings, get_settings
+from jishi.tables import ONLINE_PARITY
+from ops.supervisor import states
+
+_BEATING = ("forwarder", "flink", "feature_writer")
+
+
+class PlatformCollector(Collector):
+    """The platform as it is at each scrape."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings, self._paths = settings, Paths.of(settings)
+        self._parity: tuple[int | None, float | None] = (None, None)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric."""
+        yield from self._parts()
+        yield from self._stream()
+        existing = next(folder for folder in (self._paths.var, *self._paths.var.parents) if folder.exists())
+        usage = shutil.disk_usage(existing)
+        yield GaugeMetricFamily("jishi_disk_free_bytes", "Free space where the platform's state lies.", usage.free)
+        yield GaugeMetricFamily("jishi_disk_bytes", "Size of that disk.", usage.total)
+        yield from self._published(time.time())
+
+    def _parts(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("jishi_part_up", "1 while the supervisor says that the part runs.", labels=["part"])
+        for name, state in sorted(states(self._paths).items()):
+            up.add_metric([name], state["statename"] == "RUNNING")
+        yield up
+        age = GaugeMetricFamily("jishi_part_heartbeat_age_seconds", "Since the last sign of life.", labels=["part"])
+        for name in _BEATING:
+            if (beat := last_beat(self._paths, name)) is not None:
+                age.add_metric([name], beat.age_s)
+        yield age
+
+    def _stream(self) -> Iterator[Metric]:
+        forwarder, flink = last_beat(self._paths, "forwarder"), last_beat(self._paths, "flink")
+        if forwarder is not None:
+            facts = forwarder.facts
+            yield GaugeMetricFamily("jishi_forwarder_lag_events", "Acknowledged and not in the event log.", facts["lag"])
+            yield GaugeMetricFamily("jishi_forwarder_damaged_entries", "Entries that cannot be read.", facts["damaged"])
+            yield CounterMetricFamily("jishi_forwarder_forwarded_events", "Events in the event log.", facts["forwarded"])
+        if flink is not None:
+            facts = flink.facts
+            yield GaugeMetricFamily("jishi_flink_running", "1 while the job runs.", facts["state"] == "RUNNING")
+            yield GaugeMetricFamily("jishi_flink_restarts", "Restarts of the job since it was submitted.", facts["restarts"])
+            yield GaugeMetricFamily("jishi_flink_checkpoints", "Checkpoints since it was submitted.", facts["checkpoints"])
+            failed = facts["failed_checkpoints"]
+            yield GaugeMetricFamily("jishi_flink_failed_checkpoints", "Checkpoints that failed since then.", failed)
+
+    def _published(self, now: float) -> Iterator[Metric]:
+        try:
+            versions = list(Versions.of(self._settings).list(1_000))
+        except VersionsUnreachable:
+            return
+        if not versions:
+            return
+        yield GaugeMetricFamily("jishi_lake_version", "Number of the newest version of the lake.", versions[0].number)
+        age = now - versions[0].created_at.timestamp()
+        yield GaugeMetricFamily("jishi_lake_version_age_seconds", "Since it was published.", age)
+        if versions[0].marts is not None:
+            same = [version for version in versions if version.marts == versions[0].marts]
+            built = now - same[-1].created_at.timestamp()
+            yield GaugeMetricFamily("jishi_marts_age_seconds", "Since the newest marts were published.", built)
+        wrong = self._wrong_values(versions[0])
+        if wrong is not None:
+            text = (
+                "Of the worst feature, the share of values that serving used and that were wrong, on the newest day compared."
+            )
+            yield GaugeMetricFamily("jishi_online_parity_wrong_ratio", text, wrong)
+
+    def _wrong_values(self, newest: TableVersion) -> float | None:
+        snapshot = newest.snapshots.get(ONLINE_PARITY.name)
+        if snapshot is not None and self._parity[0] != snapshot:
+            name = ONLINE_PARITY.name.replace("/", "_")
+            with open_lake(LakeVersion(self._settings, newest)) as lake:
+                sql = f"select max(drift) from {name} where read_on = (select max(read_on) from {name})"
+                [[drift]] = lake.execute(sql).fetchall()
+            self._parity = (snapshot, drift)
+        return self._parity[1]
+
+
+def main() -> None:
+    """Serve until a signal."""
+    settings = get_settings()
+    registry = CollectorRegistry()
+    registry.register(PlatformCollector(settings))
+    stop = Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    server, thread = start_http_server(settings.exporter_port, settings.host, registry)
+    print(f"exporter: http://{settings.host}:{settings.exporter_port}/metrics", flush=True)
+    stop.wait()
+    server.shutdown()
+    thread.join()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Service level objectives as data, each as a share of what went well.
+
+Alerts follow by the burn of the error budget over a long and a short window (Google, The Site Reliability Workbook, chapter 5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Objective:
+    """``bad`` is the share of what went wrong over the window ``{w}``, in PromQL; ``promised`` the share that goes well.
+
+    ``recorded``, where time is what counts, is 1 while it is bad and 0 else, and recorded as ``jishi:NAME_bad``.
+    """
+
+    name: str
+    meaning: str
+    promised: float
+    bad: str = ""
+    recorded: str = ""
+
+    def bad_over(self, window: str) -> str:
+        """PromQL of the bad share over a window such as ``1h``."""
+        return (self.bad or f"avg_over_time({self.record}[{{w}}])").replace("{w}", window)
+
+    @property
+    def record(self) -> str:
+        """Name of what is recorded."""
+        return f"jishi:{self.name}_bad"
+
+    @property
+    def budget(self) -> float:
+        """The share that may go wrong."""
+        return round(1 - self.promised, 6)
+
+
+@dataclass(frozen=True)
+class Burn:
+    """The budget of 30 days burns ``rate`` times as fast as it may, over both windows."""
+
+    rate: float
+    long: str
+    short: str
+    severity: str
+
+
+BURNS = (
+    Burn(14.4, "1h", "5m", "page"),  # 2 % of the budget in an hour
+    Burn(6, "6h", "30m", "page"),  # 5 % in six hours
+    Burn(1, "3d", "6h", "ticket"),  # 10 % in three days
+)
+_ANSWERS = "sum(rate(jishi_recommendation_seconds_count[{w}]))"
+_ACCEPTED = "sum(rate(jishi_collector_accepted_events_total[{w}]))"
+
+OBJECTIVES = (
+    Objective(
+        "answers",
+        "Requests for recommendations that are answered, with whatever rung, and not by a failure of ours.",
+        0.9995,
+        'sum(rate(jishi_recommendation_requests_total{status=~"5.."}[{w}])) / '
+        "sum(rate(jishi_recommendation_requests_total[{w}]))",
+    ),
+    Objective(
+        "latency",
+        "Answers within 0.1 s: the 99th percentile lies below it.",
+        0.99,
+        f'1 - sum(rate(jishi_recommendation_seconds_bucket{{le="0.1"}}[{{w}}])) / {_ANSWERS}',
+    ),
+    Objective(
+        "intake",
+        "Requests with events that are not refused for a fault of ours; a group of events is written in one go.",
+        0.9995,
+        'sum(rate(jishi_collector_refused_requests_total{code=~"backlog_full|disk_failing|internal"}[{w}])) / '
+        "(sum(rate(jishi_collector_refused_requests_total[{w}])) + sum(rate(jishi_collector_group_events_count[{w}])))",
+    ),
+    Objective(
+        "freshness",
+        "Minutes in which live features and serving follow the log: fewer than 1,000 messages behind.",
+        0.995,
+        recorded="sum(jishi_feature_lag_messages) + sum(jishi_serving_stream_lag_records) > bool 1000",
+    ),
+    Objective(
+        "completeness",
+        "Minutes in which what is acknowledged is in the event log: fewer than 1,000 events behind, none damaged.",
+        0.999,
+        recorded="jishi_forwarder_lag_events + 1000 * jishi_forwarder_damaged_entries > bool 999",
+    ),
+    Objective(
+        "quarantine",
+        "Events that keep the contract.",
+        0.99,
+        f"sum(rate(jishi_collector_quarantined_events_total[{{w}}])) / {_ACCEPTED}",
+    ),
+    Objective(
+        "parity",
+        "Hours in which of no feature more than 1 % of the values that serving used were wrong.",
+        0.99,
+        recorded="jishi_online_parity_wrong_ratio > bool 0.01",
+    ),
+)

@@ -1,0 +1,116 @@
+"""Rows of the online store, through Feast, in a time budget: a store that is slow or broken costs what it would have said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from pathlib import Path
+from typing import Any, Protocol
+
+from jishi import feast_import
+from jishi.features.columns import LOG_OFFSET, VALID_UNTIL
+from jishi.features.entity import key_values
+from jishi.features.newest import KeptRow
+from serving.features.views import ReadView
+
+BUDGET_S = 0.15
+Wanted = Sequence[tuple[ReadView, Sequence[str]]]
+Rows = dict[str, Mapping[str, KeptRow | None]]  # by view and key
+
+
+class StoredFeatures(Protocol):
+    """The part of ``feast.FeatureStore`` that serving uses; the answer is a ``feast.online_response.OnlineResponse``."""
+
+    def get_online_features(self, features: Any, entity_rows: Any, full_feature_names: bool = False) -> Any:
+        """Values by feature and row."""
+
+
+class StoreUnread(RuntimeError):
+    """The store was not read: ``outcome`` is ``not_open``, ``slow`` or ``failed``."""
+
+    def __init__(self, outcome: str, problem: str) -> None:
+        super().__init__(problem)
+        self.outcome = outcome
+
+
+class OnlineStore:
+    """Reads on one thread of its own, so that a read that hangs holds up nobody but itself."""
+
+    def __init__(self, budget_s: float = BUDGET_S) -> None:
+        self.problem: str | None = "the feature store is not there yet"
+        self._budget_s = budget_s
+        self._store: StoredFeatures | None = None
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="online-store")
+        self._hanging: Future[Any] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a store to read."""
+        return self._store is not None
+
+    def use(self, store: StoredFeatures) -> None:
+        """Read from this store from now on."""
+        self._store = store
+        self.problem = None
+
+    def read(self, shop_id: str, wanted: Wanted, keep: Callable[[Rows], None]) -> None:
+        """Give ``keep`` what the store holds of each key of each view: before this returns or, of a slow read, whenever it
+        comes, so that who asks again has it. Raises StoreUnread.
+        """
+        if self._store is None:
+            raise StoreUnread("not_open", self.problem or "")
+        if self._hanging is not None and not self._hanging.done():
+            raise StoreUnread("slow", self.problem or "")
+        self._hanging = None
+        read = self._reader.submit(_read, self._store, shop_id, wanted, keep)
+        try:
+            error = read.exception(timeout=self._budget_s)
+        except FutureTimeout:
+            self._hanging = read
+            self.problem = f"a read took longer than {self._budget_s} s"
+            raise StoreUnread("slow", self.problem) from None
+        if error is not None:
+            self.problem = f"{type(error).__name__}: {error}"
+            raise StoreUnread("failed", self.problem) from error
+        self.problem = None
+
+
+def _read(store: StoredFeatures, shop_id: str, wanted: Wanted, keep: Callable[[Rows], None]) -> None:
+    keep({view.name: dict(zip(keys, read_view(store, shop_id, view, keys), strict=True)) for view, keys in wanted})
+
+
+def read_view(store: StoredFeatures, shop_id: str, view: ReadView, keys: Sequence[str]) -> list[KeptRow | None]:
+    """The row of each key of a view, None where the store has none."""
+    beside = (VALID_UNTIL, LOG_OFFSET) if view.members else ()
+    answer = store.get_online_features(
+        features=[f"{view.name}:{name}" for name in (*view.features, *beside)],
+        entity_rows=[{"shop_id": shop_id, **key_values(view.entity, key)} for key in keys],
+    )
+    columns = answer.to_dict()
+    names, results = list(answer.proto.metadata.feature_names.val), answer.proto.results
+    # Feast's ``to_dict`` would cut times to seconds.
+    stamps = results[names.index(view.features[0])].event_timestamps
+    rows: list[KeptRow | None] = []
+    for place, (_, stamp) in enumerate(zip(keys, stamps, strict=True)):
+        values = {name: columns[name][place] for name in view.features}
+        at_us = stamp.ToMicroseconds()
+        if at_us <= 0 and all(value is None for value in values.values()):
+            rows.append(None)
+            continue
+        until_ms, offset = (columns[name][place] for name in beside) if beside else (None, None)
+        rows.append(KeptRow(at_us, offset or 0, values, until_ms))
+    return rows
+
+
+def open_feature_store(features_folder: Path) -> StoredFeatures | None:
+    """The store that ``python -m feature_repo apply`` described in ``feature_store.yaml``, or None before that."""
+    file = features_folder / "feature_store.yaml"
+    if not file.exists() or not (features_folder / "registry.db").exists():
+        return None
+    # Importing Feast takes seconds: only when there is something to read.
+    feast_import.prepare()
+    from feast import FeatureStore
+
+    store: StoredFeatures = FeatureStore(repo_path=str(features_folder), fs_yaml_file=file)
+    return store

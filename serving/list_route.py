@@ -1,0 +1,167 @@
+"""The lists of placements without the framework: the common request is read by hand and answered at once.
+
+It stands before the application and answers what it is sure of: a GET of a shop's recommendations with a good key and plain
+parameters. Everything else, and every error, is the application's: it answers the same (a test compares both). A request that
+reads the online store is answered on a thread, so that a slow store holds up nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from jishi.placements import LIST_PLACEMENTS
+from serving.access import REQUEST_ID, persons_named
+from serving.engine import Engine
+from serving.keys import ForeignShop, Unauthorised
+from serving.recommend import Answer, CatchingUp, NoRelease
+from serving.request import Request
+
+_BEFORE, _AFTER = "/v1/shops/", "/recommendations"
+_ONE = frozenset({"user_id", "anonymous_id", "item_id", "order_id", "placement", "limit", "personalised", "exclude_purchased"})
+_MANY = frozenset({"cart_item_id", "order_item_id", "exclude_item_id"})
+_BOOLEANS = {"true": True, "false": False}
+_MOST_LETTERS, _MOST_VALUES, _MOST_ITEMS = 200, 100, 100
+_THREADS = 8
+_REQUEST_ID = REQUEST_ID.lower().encode()
+
+
+class ListRoute:
+    """ASGI middleware; ``engine`` answers."""
+
+    def __init__(self, app: ASGIApp, engine: Engine) -> None:
+        self._app, self._engine = app, engine
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="list")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI says."""
+        started = time.perf_counter()
+        asked = self._read(scope) if scope["type"] == "http" and scope["method"] == "GET" else None
+        if asked is None:
+            await self._app(scope, receive, send)
+            return
+        request, order_id = asked
+        request_id = uuid.uuid4().hex
+        answer_it: Callable[[], Answer] = partial(self._engine.answer, request, request_id, order_id)
+        try:
+            if self._engine.recent.asks_store(request.shop_id, request.persons):
+                answer = await asyncio.get_running_loop().run_in_executor(self._threads, answer_it)
+            else:
+                answer = answer_it()
+        except (NoRelease, CatchingUp):
+            await self._app(scope, receive, send)
+            return
+        except Exception:  # the application's outermost layer answers it; here it is counted
+            self._engine.metrics.count(500, "", time.perf_counter() - started)
+            raise
+        body = list_json(request, answer)
+        headers = [
+            (b"content-length", str(len(body)).encode()),
+            (b"content-type", b"application/json"),
+            (_REQUEST_ID, request_id.encode()),
+            (b"cache-control", b"no-store"),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+        self._engine.metrics.count(200, answer.served_by, time.perf_counter() - started)
+
+    def _read(self, scope: Scope) -> tuple[Request, str | None] | None:
+        """The request and the order that it names; None where the application has to look."""
+        path: str = scope["path"]
+        if not path.startswith(_BEFORE) or not path.endswith(_AFTER) or b"%" in scope.get("raw_path", b""):
+            return None
+        shop_id = path[len(_BEFORE) : -len(_AFTER)]
+        keys = [value for name, value in scope["headers"] if name == b"authorization"]
+        query = parameters_of(scope["query_string"])
+        if not shop_id or "/" in shop_id or len(keys) != 1 or query is None:
+            return None
+        try:
+            self._engine.keys.authorise(keys[0].decode("latin-1"), shop_id)
+        except (Unauthorised, ForeignShop):
+            return None
+        return _request(shop_id, query)
+
+
+def parameters_of(query: bytes) -> dict[str, Any] | None:
+    """Plain parameters, checked, those that may repeat as tuples; None where one is unknown, empty, repeated or wrong."""
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict") if query else []
+    except (UnicodeDecodeError, ValueError):
+        return None
+    read: dict[str, Any] = {}
+    for name, text in pairs:
+        if not 0 < len(text) <= _MOST_LETTERS:
+            return None
+        if name in _MANY:
+            read[name] = (*read.get(name, ()), text)
+            if len(read[name]) > _MOST_VALUES:
+                return None
+        elif name in _ONE and name not in read:
+            read[name] = text
+        else:
+            return None
+    for name in ("personalised", "exclude_purchased"):
+        if name in read:
+            read[name] = _BOOLEANS.get(read[name])
+            if read[name] is None:
+                return None
+    limit = read.setdefault("limit", "20")
+    read["limit"] = int(limit) if limit.isascii() and limit.isdigit() and len(limit) <= 3 else 0
+    is_known = read.setdefault("placement", "home") in LIST_PLACEMENTS and 1 <= read["limit"] <= _MOST_ITEMS
+    return read if is_known and (read["placement"] != "item" or "item_id" in read) else None
+
+
+def _request(shop_id: str, query: dict[str, Any]) -> tuple[Request, str | None]:
+    asked = Request(
+        shop_id,
+        query["placement"],
+        query["limit"],
+        persons_named(query.get("user_id"), query.get("anonymous_id")),
+        query.get("item_id"),
+        tuple(dict.fromkeys(query.get("cart_item_id", ()))),
+        tuple(dict.fromkeys(query.get("order_item_id", ()))),
+        query.get("exclude_purchased"),
+        excluded=query.get("exclude_item_id", ()),
+    )
+    return asked if query.get("personalised", True) else asked.of_nobody(), query.get("order_id")
+
+
+def list_json(request: Request, answer: Answer) -> bytes:
+    """The body of an answer, as ``serving.answers`` describes it."""
+    payload: dict[str, Any] = {
+        "shop_id": request.shop_id,
+        "placement": request.placement,
+        "served_by": answer.served_by,
+        "model": answer.model,
+        "model_version": answer.model_version,
+        "items": [
+            {
+                "item_id": one.item.item_id,
+                "title": one.item.title,
+                "title_en": one.item.title_en,
+                "category": one.item.category,
+                "unit_price_minor": one.item.unit_price_minor,
+                "currency": one.item.currency,
+                "score": one.score,
+                "reason": {
+                    "code": one.reason.code,
+                    "zh": one.reason.zh,
+                    "en": one.reason.en,
+                    "because_item_id": one.reason.because_item_id,
+                },
+            }
+            for one in answer.items
+        ],
+    }
+    if answer.rules is not None and answer.rules.shop.version is not None:
+        payload["rules_version"] = answer.rules.shop.version
+    return orjson.dumps(payload)

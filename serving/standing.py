@@ -1,0 +1,83 @@
+"""May items be shown, only behind all others, or not at all: asked of some numbers, or down an order; compiled."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from serving.blend import Indices, Mask
+
+FRESH, BEHIND, OUT = 2, 1, 0  # may be shown; only behind all others; not at all
+Standings = npt.NDArray[np.int8]
+
+
+class Bars(NamedTuple):
+    """What keeps items from a list: masks (items,) of what may be sold, is out, comes last; sorted numbers of more that are out
+    or come last.
+    """
+
+    sellable: Mask
+    out: Mask
+    last: Mask
+    hidden: Indices
+    seen: Indices
+
+
+@numba.njit(cache=True, nogil=True)
+def _has(numbers: Any, number: int) -> bool:
+    low, high = 0, len(numbers)
+    while low < high:
+        middle = (low + high) // 2
+        if numbers[middle] < number:
+            low = middle + 1
+        else:
+            high = middle
+    return low < len(numbers) and numbers[low] == number
+
+
+@numba.njit(cache=True, nogil=True)
+def _standing(bars: Any, number: Any) -> int:
+    if not bars.sellable[number] or bars.out[number] or _has(bars.hidden, number):
+        return 0
+    return 1 if bars.last[number] or _has(bars.seen, number) else 2
+
+
+@numba.njit(cache=True, nogil=True)
+def standings(bars: Any, numbers: Any) -> Any:
+    """The standing of each of the items."""
+    result = np.empty(len(numbers), dtype=np.int8)
+    for place in range(len(numbers)):
+        result[place] = _standing(bars, numbers[place])
+    return result
+
+
+@numba.njit(cache=True, nogil=True)
+def heads(bars: Any, order: Any, spans: Any, most: int, reach: int) -> Any:
+    """Down each span (first, end) of an order: the first ``most`` of each standing, until so many may be shown or ``reach``
+    items were looked at. The second value says whether all that may be shown was found.
+    """
+    size = 0
+    for span in range(len(spans)):
+        size += min(3 * most, spans[span, 1] - spans[span, 0])
+    taken = np.empty(size, dtype=np.int64)
+    count, is_whole = 0, True
+    for span in range(len(spans)):
+        first, end = spans[span, 0], spans[span, 1]
+        room = np.full(3, most)
+        place = first
+        while place < end and place - first < reach and room[2] > 0:
+            number = np.int64(order[place])
+            kind = _standing(bars, number)
+            if room[kind] > 0:
+                taken[count] = number
+                room[kind] -= 1
+                count += 1
+            elif kind > 0:
+                is_whole = False
+            place += 1
+        if place < end:
+            is_whole = False
+    return taken[:count], is_whole

@@ -1,0 +1,79 @@
+"""Several processes that answer on one port: they share the listening socket, and each has an engine of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises OSError where the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def run_workers(count: int, serve: Callable[[], int]) -> int:
+    """Run ``serve`` in so many processes until they are told to stop. When one ends by itself, the others are stopped: whoever
+    watches this process starts all of them anew. Returns 0 after a stop that was asked for.
+
+    Nothing may have been started yet that a fork does not carry over, such as threads.
+    """
+    workers = [_fork(serve) for _ in range(count)]
+    asked = False
+
+    def stop(*_: object) -> None:
+        nonlocal asked
+        asked = True
+        _tell(workers)
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, stop)
+    failed = False
+    while workers:
+        pid, status = os.wait()
+        workers.remove(pid)
+        failed |= os.waitstatus_to_exitcode(status) != 0 or not asked
+        if failed:
+            _tell(workers)
+    return int(failed)
+
+
+def _tell(workers: list[int]) -> None:
+    for pid in workers:
+        os.kill(pid, signal.SIGTERM)
+
+
+def _stop_when_alone(parent: int) -> None:
+    """A worker whose parent was killed stops, too."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _fork(serve: Callable[[], int]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    threading.Thread(target=_stop_when_alone, args=(os.getppid(),), daemon=True).start()
+    try:
+        code = serve()
+    except BaseException:  # noqa: BLE001 (nothing of the parent may run on in its child)
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(code)

@@ -1,0 +1,192 @@
+"""Alerts fire when something is wrong and only then; what is watched exists, and no page of metrics names a shop."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry, generate_latest
+
+from collector.metrics import CollectorMetrics
+from feature_repo.writer import WriterProgress
+from feature_repo.writer_page import ProgressCollector
+from jishi.heartbeat import beat
+from jishi.lake.versions import MartsFile, TableVersion, Versions
+from jishi.paths import Paths
+from jishi.settings import PROJECT_ROOT
+from jishi.tables import ONLINE_PARITY
+from ops.monitoring import files
+from ops.monitoring.alerts import ALERTS, STATES
+from ops.monitoring.exporter import PlatformCollector
+from ops.monitoring.objectives import BURNS, OBJECTIVES
+from serving.metrics import ServingMetrics
+from serving.recent import Recent
+from serving.served_log import ServedLog
+from serving.shop_state import ShopStates
+from serving.stream import StreamHealth
+from tests.lake import record, settings_in
+
+STEPS = 3 * 24 * 30  # of two minutes
+HEALTHY = {
+    'jishi_recommendation_requests_total{status="200",served_by="popular"}': f"0+1000x{STEPS}",
+    'jishi_recommendation_requests_total{status="500",served_by="none"}': f"0+0x{STEPS}",
+    'jishi_recommendation_seconds_bucket{le="0.1"}': f"0+995x{STEPS}",
+    "jishi_recommendation_seconds_count": f"0+1000x{STEPS}",
+    'jishi_collector_refused_requests_total{code="disk_failing"}': f"0+0x{STEPS}",
+    'jishi_collector_refused_requests_total{code="unknown_key"}': f"0+9x{STEPS}",
+    "jishi_collector_group_events_count": f"0+1000x{STEPS}",
+    'jishi_feature_lag_messages{partition="0"}': f"5+0x{STEPS}",
+    'jishi_serving_stream_lag_records{partition="0"}': f"5+0x{STEPS}",
+    "jishi_forwarder_lag_events": f"5+0x{STEPS}",
+    "jishi_forwarder_damaged_entries": f"0+0x{STEPS}",
+    'jishi_collector_quarantined_events_total{sent_by="page",reason="missing_field"}': f"0+5x{STEPS}",
+    'jishi_collector_accepted_events_total{sent_by="page"}': f"0+1000x{STEPS}",
+    "jishi_online_parity_wrong_ratio": f"0.002+0x{STEPS}",
+    'jishi_part_up{part="serving"}': f"1+0x{STEPS}",
+    'jishi_part_heartbeat_age_seconds{part="flink"}': f"2+0x{STEPS}",
+    'up{job="jishi",instance="a"}': f"1+0x{STEPS}",
+    "jishi_flink_restarts": f"1+0x{STEPS}",
+    "jishi_flink_checkpoints": f"0+12x{STEPS}",
+    "jishi_flink_running": f"1+0x{STEPS}",
+    "jishi_disk_free_bytes": f"90000000-100x{STEPS}",
+    "jishi_disk_bytes": f"100000000+0x{STEPS}",
+    "jishi_collector_disk_failing": f"0+0x{STEPS}",
+    "jishi_marts_age_seconds": f"80000+0x{STEPS}",
+    "jishi_release_load_failures_total": f"1+0x{STEPS}",
+    "jishi_feature_messages_dead_total": f"1+0x{STEPS}",
+}
+BROKEN = HEALTHY | {
+    'jishi_recommendation_requests_total{status="500",served_by="none"}': f"0+500x{STEPS}",
+    'jishi_recommendation_seconds_bucket{le="0.1"}': f"0+500x{STEPS}",
+    'jishi_collector_refused_requests_total{code="disk_failing"}': f"0+500x{STEPS}",
+    'jishi_feature_lag_messages{partition="0"}': f"5000+0x{STEPS}",
+    "jishi_forwarder_damaged_entries": f"1+0x{STEPS}",
+    'jishi_collector_quarantined_events_total{sent_by="page",reason="missing_field"}': f"0+500x{STEPS}",
+    "jishi_online_parity_wrong_ratio": f"0.02+0x{STEPS}",
+    'jishi_part_up{part="serving"}': f"0+0x{STEPS}",
+    'jishi_part_heartbeat_age_seconds{part="flink"}': f"100+0x{STEPS}",
+    'up{job="jishi",instance="a"}': f"0+0x{STEPS}",
+    "jishi_flink_restarts": f"0+1x{STEPS}",
+    "jishi_flink_checkpoints": f"12+0x{STEPS}",
+    "jishi_disk_free_bytes": f"90000000-40000x{STEPS}",
+    "jishi_collector_disk_failing": f"1+0x{STEPS}",
+    "jishi_marts_age_seconds": f"140000+0x{STEPS}",
+    "jishi_release_load_failures_total": f"0+1x{STEPS}",
+    "jishi_feature_messages_dead_total": f"0+1x{STEPS}",
+}
+# Ten times the budget of answers for three days, and a failure of minutes an hour ago that is over.
+TEN_TIMES = HEALTHY | {'jishi_recommendation_requests_total{status="500",served_by="none"}': f"0+5x{STEPS}"}
+OVER = HEALTHY | {'jishi_recommendation_requests_total{status="500",served_by="none"}': f"0+0x{STEPS - 50} 0+100x9 1000+0x40"}
+
+
+@pytest.mark.parametrize(
+    ("series", "firing"),
+    [
+        pytest.param(HEALTHY, set(), id="healthy"),
+        pytest.param(BROKEN, {alert.name for alert in ALERTS}, id="everything is broken"),
+        pytest.param(TEN_TIMES, {"JishiAnswersBurns6x", "JishiAnswersBurns1x"}, id="ten times the budget"),
+        pytest.param(OVER, set(), id="what is over wakes nobody"),
+    ],
+)
+def test_alerts_fire_when_something_is_wrong_and_only_then(series: dict[str, str], firing: set[str], tmp_path: Path) -> None:
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool is not installed (Debian: apt-get install prometheus)")
+    samples = [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in sorted(firing)]
+    expected = {"expr": 'max by (alertname) (ALERTS{alertstate="firing"})', "eval_time": "3d", "exp_samples": samples}
+    given = [{"series": name, "values": values} for name, values in series.items()]
+    test = {"interval": "2m", "promql_expr_test": [expected], "input_series": given}
+    (tmp_path / "rules.yaml").write_text(files.rules())
+    content = {"rule_files": ["rules.yaml"], "evaluation_interval": "30m", "tests": [test]}
+    (tmp_path / "test.yaml").write_text(yaml.safe_dump(content))
+    done = subprocess.run(["promtool", "test", "rules", "test.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_has_its_runbook() -> None:
+    sections = set(re.findall(r"^## (.+)$", (PROJECT_ROOT / files.RUNBOOKS).read_text(), re.MULTILINE))
+    assert {alert.runbook for alert in ALERTS} <= sections
+    assert len({alert.name for alert in ALERTS}) == len(ALERTS) == len(OBJECTIVES) * len(BURNS) + len(STATES)
+
+
+def test_the_files_of_prometheus_and_grafana_are_current() -> None:
+    made = {files.RULES: files.rules(), files.SCRAPES: files.scrapes(), files.DASHBOARD: files.dashboard()}
+    for file, text in made.items():
+        assert file.read_text() == text, f"{file} is out of date; run make docs"
+
+
+def pages(var: Path) -> dict[str, str]:
+    """What each part's page of metrics says, of a platform in use."""
+    settings = settings_in(var)
+    paths = Paths.of(settings)
+    beat(paths, "forwarder", forwarded=7, lag=1, damaged=0, kafka="connected")
+    beat(paths, "flink", job_id="j", state="RUNNING", restarts=1, checkpoints=5, failed_checkpoints=0, last_error=None)
+    row = dict.fromkeys(ONLINE_PARITY.columns, 0) | {
+        "read_on": datetime(2026, 12, 1, tzinfo=UTC).date(),
+        "feature": "f",
+        "drift": 0.25,
+    }
+    version = record(var, {ONLINE_PARITY: [row]})
+    marts = MartsFile("marts/1-a.duckdb", "a", 1)
+    now = datetime.now(UTC)
+    Versions.of(settings).commit(TableVersion(version.number + 1, now, "t", version.number, version.snapshots, {}, marts))
+    collector = CollectorMetrics()
+    collector.accepted.labels("page").inc()
+    collector.quarantined.labels("page", "missing_field").inc()
+    collector.refused.labels("unknown_key").inc()
+    states = ShopStates()
+    states.of("a-secret-shop").release.published_at = time.time()
+    log = ServedLog(var / "served", "1", 1.0)
+    serving = ServingMetrics(states, StreamHealth(lag={0: 1}), Recent(), log, time.time)
+    serving.count(200, "popular", 0.01)
+    writer, platform = CollectorRegistry(), CollectorRegistry()
+    writer.register(ProgressCollector(WriterProgress(lag={0: 1}, views={"person_1h": 2})))
+    platform.register(PlatformCollector(settings))
+    return {
+        "collector": generate_latest(collector.registry).decode(),
+        "serving": serving.page().decode(),
+        "feature_writer": generate_latest(writer).decode(),
+        "exporter": generate_latest(platform).decode(),
+    }
+
+
+def test_what_is_watched_exists_and_no_page_names_a_shop(tmp_path: Path) -> None:
+    shown = pages(tmp_path)
+    exposed: set[str] = set()
+    for text in shown.values():
+        for name, kind in re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE):
+            exposed |= {name} if kind != "histogram" else {f"{name}_{part}" for part in ("bucket", "count", "sum")}
+        assert "a-secret-shop" not in text
+        labels = set(re.findall(r'[{,](\w+)="', text))
+        assert labels <= {
+            "sent_by",
+            "reason",
+            "code",
+            "le",
+            "status",
+            "served_by",
+            "partition",
+            "outcome",
+            "view",
+            "part",
+            "source",
+        }
+    watched = set.union(*(files.metrics_in(text) for text in (files.rules(), json.dumps(json.loads(files.dashboard())))))
+    assert watched <= exposed, watched - exposed
+    assert len(watched) > 20
+    assert "jishi_online_parity_wrong_ratio 0.25\n" in shown["exporter"]
+    assert "jishi_forwarder_lag_events 1.0\n" in shown["exporter"]
+
+
+def test_a_platform_without_anything_yet_is_scraped(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    registry.register(PlatformCollector(settings_in(tmp_path / "var")))
+    values: dict[str, Any] = {sample.name: sample.value for metric in registry.collect() for sample in metric.samples}
+    assert values.keys() == {"jishi_disk_free_bytes", "jishi_disk_bytes"}

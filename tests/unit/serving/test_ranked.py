@@ -1,0 +1,198 @@
+"""A ranker answers as it is judged: the same candidates and columns, live or of a thousand past requests; rules act after it,
+an answer is made again exactly, and who opted out is answered without anything that is stored.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jishi.paths import Paths
+from jishi.tables import SILVER_INTERACTIONS, SILVER_ITEMS
+from models.candidates.recipes import RANKER, Recipe, named
+from models.candidates.request_sources import REQUEST_SOURCES
+from models.candidates.stored_models import FACTS, load, ranker_file
+from models.data.last_acts import LastActs
+from models.data.stored_features import ITEM_VIEWS, PERSON_VIEWS, numbers_of
+from models.evaluation.placement_questions import cases_of
+from models.ranking.known_facts import KnownFacts
+from models.ranking.past_requests import PastRequests, neighbours_of
+from models.ranking.request_ranker import RequestRanker
+from models.release.artefact import load_state, read_manifest
+from models.release.candidate import candidate_folder, judged_by
+from models.release.candidate_evaluation import evaluate_candidate
+from models.training.train import train
+from serving.features.views import READABLE
+from serving.judge import everything_sellable, moments_of, requests, window_release
+from serving.moment import UTC, Moment
+from serving.recommend import recommend
+from serving.request import Request
+from serving.shelf import join_catalogue
+from tests.lake import newest, record
+
+START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
+
+
+def made_in(folder: Path) -> Paths:
+    """Forty persons of four tastes: visits of some views, and now and then an order of two items."""
+    luck, rows = random.Random(5), []
+    for person in range(60):
+        liked = [item for item in range(40) if item % 4 == person % 4]
+        for day in range(24):
+            if luck.random() < 0.5:
+                at = START + timedelta(days=day, seconds=luck.randrange(80_000))
+                seen = luck.sample(liked, 3)
+                acts = [(item, "view") for item in seen] + ([(item, "pay") for item in seen[:2]] if luck.random() < 0.6 else [])
+                for place, (item, kind) in enumerate(acts):
+                    when = at + timedelta(seconds=60 * min(place, 3))
+                    row = {"shop_id": "a", "person_id": f"u:{person:02}", "item_id": f"i{item:02}", "kind": kind, "quantity": 1}
+                    row |= {"event_id": f"e{len(rows)}", "line_number": place, "occurred_at": when, "received_at": when}
+                    rows.append(row)
+    items = [
+        {"shop_id": "a", "item_id": f"i{n:02}", "title": f"i{n}", "category": f"c{n % 4}", "unit_price_minor": 100, "stock": 5}
+        | {"currency": "CNY", "status": "active", "changed_at": START, "known_at": START}
+        for n in range(40)
+    ]
+    paths = Paths(var=folder / "var", envs=folder)
+    record(paths.var, {SILVER_ITEMS: items, SILVER_INTERACTIONS: rows})
+    return paths
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Paths, Path, dict[str, Any]]:
+    """A candidate with its report."""
+    paths = made_in(tmp_path_factory.mktemp("ranked"))
+    train(paths, newest(paths.var), "a")
+    return paths, candidate_folder(paths, "a"), evaluate_candidate(paths, newest(paths.var), "a")
+
+
+def all_ranked(report: dict[str, Any]) -> dict[str, Any]:
+    return {
+        placement: {"model": RANKER, "recipe": Recipe(RANKER, ranker=placement).as_json(), "sentence": ""}
+        for placement in report["placements"]
+    }
+
+
+@pytest.mark.parametrize("placement", list(REQUEST_SOURCES))
+def test_a_live_request_sees_what_a_past_one_saw(judged: Any, placement: str) -> None:
+    paths, folder, report = judged
+    lake, manifest = newest(paths.var), read_manifest(folder / "window")
+    acts, window = judged_by(lake, "a", folder, manifest)
+    release = window_release(folder, "a", all_ranked(report), report)
+    catalogue = everything_sellable(lake, "a")
+    shelf = join_catalogue(release, catalogue)
+    cases = cases_of(placement, acts, window, release.is_bought_again).sampled(25)
+    assert len(cases) >= 20
+    read = lambda name: load_state(folder / "window", manifest, name)  # noqa: E731
+    [recipe] = [each for each in named(manifest["placements"])[placement] if each.ranker]
+    fitted = load([recipe], read, release._knn, len(acts.person_ids))
+    facts = KnownFacts.from_state(read(FACTS), len(acts.person_ids), len(acts.item_ids))
+    ranker = RequestRanker.from_state(placement, read(ranker_file(placement)))
+    neighbours = neighbours_of(release._knn.similarities())
+    past = PastRequests(fitted.contexts, fitted.lists, neighbours, facts, LastActs(acts), UTC)
+    [(_, pairs, table)] = past.tables(ranker.sources, cases.given, cases.person, cases.asked_at, cases.masked)
+    asked = requests(placement, "a", cases, acts)  # type: ignore[arg-type]
+    moments = [Moment(int(at.astype("datetime64[ms]").astype(np.int64))) for at in cases.asked_at]
+    compared = 0
+    for row, ((request, last), moment) in enumerate(zip(asked, moments, strict=True)):
+        answer = recommend(request, shelf, catalogue, lambda *_, last=last: last, moment=moment)
+        assert answer.model == RANKER
+        ranked = answer.workings.ranked if answer.workings else None
+        assert ranked is not None
+        assert ranked.table is not None
+        span = slice(pairs.starts[row], pairs.starts[row + 1])
+        live = dict(zip(ranked.numbers.tolist(), ranked.table, strict=True))
+        for item, then in zip(pairs.items[span].tolist(), table[span], strict=True):
+            if placement != "item":  # there a request has each item of the visit once, a case has what was looked at twice
+                np.testing.assert_allclose(live[item], then, rtol=1e-4, atol=1e-6, err_msg=f"{placement} {row} {item}")
+            compared += item in live
+    assert compared > 100
+
+
+def test_nothing_stored_is_read_of_who_opted_out_and_two_get_the_same(judged: Any) -> None:
+    paths, folder, report = judged
+    release = window_release(folder, "a", all_ranked(report), report)
+    catalogue = everything_sellable(newest(paths.var), "a")
+    shelf = join_catalogue(release, catalogue)
+    lists = []
+    for person in ("u:01", "u:02"):
+        request = Request("a", "item", 10, (person,), item_id="i03").of_nobody()
+        answer = recommend(request, shelf, catalogue, lambda *_: (), moment=Moment(1_790_000_000_000))
+        assert answer.workings is not None
+        assert answer.workings.ranked is not None
+        assert (answer.workings.ranked.used.items, answer.workings.ranked.used.person) == ({}, [])  # type: ignore[union-attr]
+        lists.append([(one.item.item_id, one.score) for one in answer.items])
+    assert lists[0] == lists[1]
+
+
+def test_what_was_read_is_logged_and_gives_the_same_answer_again(judged: Any) -> None:
+    paths, folder, report = judged
+    release = window_release(folder, "a", all_ranked(report), report)
+    catalogue = everything_sellable(newest(paths.var), "a")
+    shelf = join_catalogue(release, catalogue)
+    ranker = release.ranker("home")
+    assert ranker is not None
+    ranker.item_views, ranker.person_views = ITEM_VIEWS, PERSON_VIEWS  # as if the trees looked at all of them
+    luck = np.random.default_rng(3)
+
+    def read(views: tuple[str, ...], ids: Any) -> np.ndarray:
+        values = luck.random((len(ids), sum(len(numbers_of(view)) for view in views)))
+        values[luck.random(values.shape) < 0.3] = np.nan
+        return values
+
+    request = Request("a", "home", 10, ("u:01",))
+    moment = Moment(1_790_000_000_000, UTC, read, read)
+    first = recommend(request, shelf, catalogue, lambda *_: (), moment=moment)
+    assert first.workings is not None
+    assert first.workings.ranked is not None
+    used = first.workings.ranked.used
+    assert used is not None
+    again = recommend(request, shelf, catalogue, lambda *_: (), moment=used.moment())
+    assert [(one.item.item_id, one.score) for one in again.items] == [(one.item.item_id, one.score) for one in first.items]
+    np.testing.assert_array_equal(again.workings.ranked.table, first.workings.ranked.table)  # type: ignore[union-attr]
+    explained = first.workings.ranked.columns_of(int(first.workings.ranked.numbers[0]))
+    assert any(name.startswith("item_daily__") for name in explained)
+
+
+def test_a_request_reads_the_numbers_that_training_reads() -> None:
+    for view in (*ITEM_VIEWS, *PERSON_VIEWS):
+        assert READABLE[view].numbers == numbers_of(view)
+
+
+def test_trees_of_other_columns_are_refused(judged: Any) -> None:
+    _, folder, _ = judged
+    manifest = read_manifest(folder / "window")
+    state = load_state(folder / "window", manifest, ranker_file("home"))
+    for broken in (
+        state | {"features": state["features"] + 1},
+        state | {"leaf": state["leaf"][:, :3]},
+        state | {"feature": state["feature"] + 1_000},
+        {name: array for name, array in state.items() if name != "border"},
+    ):
+        with pytest.raises(ValueError, match="ranker of home"):
+            RequestRanker.from_state("home", broken)
+    facts = load_state(folder / "window", manifest, FACTS)
+    with pytest.raises(ValueError, match="not those of"):
+        KnownFacts.from_state(facts, 61, 40)
+
+
+def test_the_judge_gives_each_case_its_moment(judged: Any) -> None:
+    paths, folder, _ = judged
+    acts, window = judged_by(newest(paths.var), "a", folder, read_manifest(folder / "window"))
+    cases = replace(cases_of("home", acts, window, np.zeros(40, dtype=np.bool_)).sampled(3))
+
+    class Features:
+        def at(self, views: Any, ids: Any, at_ms: Any) -> np.ndarray:
+            return np.column_stack([at_ms, at_ms])
+
+    moments = list(moments_of(cases, UTC, Features()))  # type: ignore[arg-type]
+    for moment, asked_at in zip(moments, cases.asked_at, strict=True):
+        assert moment.now_ms == int(asked_at.astype("datetime64[ms]").astype(np.int64))
+        assert moment.items is not None
+        assert moment.items(("item_daily",), ["x"]).tolist() == [[moment.now_ms, moment.now_ms]]
