@@ -9,7 +9,7 @@ import numpy as np
 
 from models.candidates.request_sources import LISTED, PLACES
 from models.data.sequences import Numbers
-from models.ranking.listed import Listed, Pairs
+from models.ranking.listed import Listed, RequestPairs
 from models.ranking.live_ranker import LiveRanker, spread
 from models.ranking.past_requests import fading
 from models.ranking.request_columns import Questions, clock, columns, nothing_stored
@@ -39,7 +39,7 @@ class Ranked:
 
     def score(self, numbers: Indices) -> Vector:
         """The score of each candidate, between 0 and 1."""
-        pairs = Pairs.of_row(numbers)
+        pairs = RequestPairs.of_row(numbers)
         stored = self._stored(numbers, pairs)
         self.numbers = numbers
         self.table = columns(self.lists, self.asked, self.ranker.facts, pairs, stored)
@@ -53,7 +53,7 @@ class Ranked:
         row = zip(self.ranker.names, self.table[place].tolist(), strict=True)
         return {name: round(value, 6) for name, value in row if value == value and value != 0}
 
-    def _stored(self, numbers: Indices, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
+    def _stored(self, numbers: Indices, pairs: RequestPairs) -> tuple[np.ndarray, np.ndarray]:
         of_items, of_person = nothing_stored(self.asked, pairs)
         moment, ranker = self.moment, self.ranker
         items: dict[str, list[float | None]] = {}

@@ -11,7 +11,7 @@ from jishi.features import FEATURES, Feature, operands
 from jishi.features.decision import value_at
 from jishi.features.newest import KeptRow
 from jishi.features.served import Served
-from serving.features.online_store import StoredFeatures, StoreUnread
+from serving.features.online_store import FeastFeatures, StoreUnread
 from serving.features.reader import FeatureReader
 from serving.features.views import holds
 from serving.served_log import ServedLog
@@ -59,7 +59,7 @@ class Recent:
         """Whether the last acts of these ids are not all in memory, so that the store is read for them."""
         return bool(persons) and self.is_open and bool(self.features.table.look(LAST_ITEMS.view, shop_id, persons)[1])
 
-    def use(self, store: StoredFeatures) -> None:
+    def use(self, store: FeastFeatures) -> None:
         """Read from this store from now on."""
         self.features.store.use(store)
         self.health.problem = None

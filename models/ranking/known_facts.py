@@ -12,7 +12,7 @@ import numpy.typing as npt
 from models.algorithms.recommender import Scores, State
 from models.data.interactions import Interactions
 from models.data.sequences import Numbers
-from models.ranking.listed import Pairs, find
+from models.ranking.listed import RequestPairs, find
 
 PAIR = ("views", "adds", "payments", "recency", "paid_recency")
 ITEM = ("sales", "sales_14d")
@@ -58,7 +58,7 @@ class KnownFacts:
         starts = np.searchsorted(pair, np.arange(persons + 1) * items).astype(np.int64)
         return cls(of_items, category, of_persons, starts, (pair % items).astype(np.int32), counts, last_ms, paid_ms)
 
-    def columns(self, person: Numbers, asked_ms: Numbers, pairs: Pairs) -> Scores:
+    def columns(self, person: Numbers, asked_ms: Numbers, pairs: RequestPairs) -> Scores:
         """Columns ``PAIR``, ``ITEM``, ``PERSON`` of each pair; ``person`` is that of each row, −1 for a stranger."""
         history = np.zeros((len(pairs.items), len(PAIR)), dtype=np.float32)
         history_arrays = (self.starts, self.items, self.counts, self.last_ms, self.paid_ms)

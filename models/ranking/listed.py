@@ -48,7 +48,7 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Pairs:
+class RequestPairs:
     """Candidates of requests: row r has the items ``items[starts[r]:starts[r + 1]]``, rising."""
 
     starts: Numbers
@@ -60,12 +60,12 @@ class Pairs:
         return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
 
     @classmethod
-    def of_row(cls, items: Numbers) -> Pairs:
+    def of_row(cls, items: Numbers) -> RequestPairs:
         """Rising items of one request."""
         return cls(np.array([0, len(items)]), items)
 
 
-def union(lists: Sequence[Listed], most: int, items: int) -> Pairs:
+def union(lists: Sequence[Listed], most: int, items: int) -> RequestPairs:
     """The first ``most`` entries of every list of a row."""
     rows = len(lists[0].starts) - 1
     keys = []
@@ -75,10 +75,10 @@ def union(lists: Sequence[Listed], most: int, items: int) -> Pairs:
         keys.append((np.repeat(np.arange(rows), lengths) * items + listed.items)[here])
     every = np.unique(np.concatenate(keys))
     starts = np.searchsorted(every, np.arange(rows + 1) * items)
-    return Pairs(starts.astype(np.int64), every % items)
+    return RequestPairs(starts.astype(np.int64), every % items)
 
 
-def list_columns(lists: Sequence[Listed], pairs: Pairs) -> Scores:
+def list_columns(lists: Sequence[Listed], pairs: RequestPairs) -> Scores:
     """Of each list three columns: weight, weight over the row's largest, log(1 + place). Last: how many lists name the pair."""
     table = np.zeros((len(pairs.items), 3 * len(lists) + 1), dtype=np.float32)
     for number, listed in enumerate(lists):

@@ -18,11 +18,11 @@ from models.data.last_acts import LastActs
 from models.data.sequences import Numbers, Sequences
 from models.data.stored_features import ITEM_VIEWS, PERSON_VIEWS, StoredFeatures
 from models.ranking.known_facts import KnownFacts
-from models.ranking.listed import Listed, Pairs, union
+from models.ranking.listed import Listed, RequestPairs, union
 from models.ranking.request_columns import Questions, clock, columns, nothing_stored
 from models.ranking.request_ranker import RequestRanker
 
-Stored = Callable[[Questions, Pairs], tuple[Scores, Scores]]  # features of each pair's item and each row's person
+Stored = Callable[[Questions, RequestPairs], tuple[Scores, Scores]]  # features of each pair's item and each row's person
 BATCH = 500
 
 
@@ -53,7 +53,7 @@ class PastRequests:
 
     def tables(
         self, sources: RequestSources, given: Sequences, person: Numbers, asked_at: np.ndarray, masked: sparse.csr_matrix
-    ) -> Iterator[tuple[Questions, Pairs, Scores]]:
+    ) -> Iterator[tuple[Questions, RequestPairs, Scores]]:
         """Questions, candidates and columns of some requests at a time, in their order."""
         for start in range(0, len(person), BATCH):
             part = slice(start, start + BATCH)
@@ -111,7 +111,7 @@ def neighbours_of(similarities: sparse.csr_matrix) -> sparse.csr_matrix:
 def stored_in(features: StoredFeatures, acts: Interactions) -> Stored:
     """Reads the features of past requests from the lake, by the numbers of persons and items."""
 
-    def stored(asked: Questions, pairs: Pairs) -> tuple[Scores, Scores]:
+    def stored(asked: Questions, pairs: RequestPairs) -> tuple[Scores, Scores]:
         of_person = features.at(PERSON_VIEWS, acts.person_ids[asked.person].tolist(), asked.asked_ms)
         of_person[asked.person < 0] = np.nan
         return features.at(ITEM_VIEWS, acts.item_ids[pairs.items].tolist(), asked.asked_ms[pairs.row]), of_person

@@ -20,7 +20,7 @@ from models.candidates.request_sources import RequestSources
 from models.data.sequences import Numbers
 from models.data.stored_features import ITEM_VIEWS, PERSON_VIEWS, names_of
 from models.ranking.known_facts import ITEM, PAIR, PERSON, KnownFacts
-from models.ranking.listed import Listed, Pairs, list_columns
+from models.ranking.listed import Listed, RequestPairs, list_columns
 
 _LAST = ("last_place", "last_age")
 _CONTEXT = ("category_of_given", "category_of_last", "given", "last", "hour", "weekday")
@@ -53,7 +53,9 @@ def names(sources: RequestSources) -> tuple[str, ...]:
     return (*listed, "sources", *PAIR, *ITEM, *PERSON, *_LAST, *_CONTEXT, *STORED_OF_ITEM, *STORED_OF_PERSON)
 
 
-def columns(lists: list[Listed], asked: Questions, facts: KnownFacts, pairs: Pairs, stored: tuple[Scores, Scores]) -> Scores:
+def columns(
+    lists: list[Listed], asked: Questions, facts: KnownFacts, pairs: RequestPairs, stored: tuple[Scores, Scores]
+) -> Scores:
     """The table, shape (pairs, names), float32. ``stored``: features of each pair's item and of each row's person."""
     row = pairs.row
     last = np.zeros((len(row), len(_LAST) + 1), dtype=np.float32)
@@ -74,7 +76,7 @@ def columns(lists: list[Listed], asked: Questions, facts: KnownFacts, pairs: Pai
     return np.ascontiguousarray(np.concatenate(blocks, axis=1), dtype=np.float32)
 
 
-def nothing_stored(asked: Questions, pairs: Pairs) -> tuple[Scores, Scores]:
+def nothing_stored(asked: Questions, pairs: RequestPairs) -> tuple[Scores, Scores]:
     """Features when the store told nothing."""
     of_items = np.full((len(pairs.items), len(STORED_OF_ITEM)), np.nan, dtype=np.float32)
     return of_items, np.full((len(asked), len(STORED_OF_PERSON)), np.nan, dtype=np.float32)

@@ -25,7 +25,7 @@ def is_current(health: LogHealth) -> bool:
     return health.has_caught_up and age_s is not None and age_s < SILENT_S
 
 
-class TopicReader:
+class FeatureFeed:
     """Brings messages of the topic to a table. What the writer refuses is nothing here either; ``unreadable`` counts it."""
 
     def __init__(self, table: FeatureTable) -> None:
@@ -55,4 +55,4 @@ class TopicReader:
 def follow_features(bootstrap: str, table: FeatureTable, health: LogHealth, stop: Signal) -> None:
     """Feed the table until ``stop`` is set."""
     start_ms = int((time.time() - BEGIN_BACK_S) * 1000)
-    follow_log(bootstrap, topics.FEATURES.name, TopicReader(table).apply, health, stop, lambda: start_ms)
+    follow_log(bootstrap, topics.FEATURES.name, FeatureFeed(table).apply, health, stop, lambda: start_ms)

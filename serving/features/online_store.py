@@ -19,7 +19,7 @@ Wanted = Sequence[tuple[ReadView, Sequence[str]]]
 Rows = dict[str, Mapping[str, KeptRow | None]]  # by view and key
 
 
-class StoredFeatures(Protocol):
+class FeastFeatures(Protocol):
     """The part of ``feast.FeatureStore`` that serving uses; the answer is a ``feast.online_response.OnlineResponse``."""
 
     def get_online_features(self, features: Any, entity_rows: Any, full_feature_names: bool = False) -> Any:
@@ -34,13 +34,13 @@ class StoreUnread(RuntimeError):
         self.outcome = outcome
 
 
-class OnlineStore:
+class OnlineReader:
     """Reads on one thread of its own, so that a read that hangs holds up nobody but itself."""
 
     def __init__(self, budget_s: float = BUDGET_S) -> None:
         self.problem: str | None = "the feature store is not there yet"
         self._budget_s = budget_s
-        self._store: StoredFeatures | None = None
+        self._store: FeastFeatures | None = None
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="online-store")
         self._hanging: Future[Any] | None = None
 
@@ -49,7 +49,7 @@ class OnlineStore:
         """Whether there is a store to read."""
         return self._store is not None
 
-    def use(self, store: StoredFeatures) -> None:
+    def use(self, store: FeastFeatures) -> None:
         """Read from this store from now on."""
         self._store = store
         self.problem = None
@@ -76,11 +76,11 @@ class OnlineStore:
         self.problem = None
 
 
-def _read(store: StoredFeatures, shop_id: str, wanted: Wanted, keep: Callable[[Rows], None]) -> None:
+def _read(store: FeastFeatures, shop_id: str, wanted: Wanted, keep: Callable[[Rows], None]) -> None:
     keep({view.name: dict(zip(keys, read_view(store, shop_id, view, keys), strict=True)) for view, keys in wanted})
 
 
-def read_view(store: StoredFeatures, shop_id: str, view: ReadView, keys: Sequence[str]) -> list[KeptRow | None]:
+def read_view(store: FeastFeatures, shop_id: str, view: ReadView, keys: Sequence[str]) -> list[KeptRow | None]:
     """The row of each key of a view, None where the store has none."""
     beside = (VALID_UNTIL, LOG_OFFSET) if view.members else ()
     answer = store.get_online_features(
@@ -103,7 +103,7 @@ def read_view(store: StoredFeatures, shop_id: str, view: ReadView, keys: Sequenc
     return rows
 
 
-def open_feature_store(features_folder: Path) -> StoredFeatures | None:
+def open_feature_store(features_folder: Path) -> FeastFeatures | None:
     """The store that ``python -m feature_repo apply`` described in ``feature_store.yaml``, or None before that."""
     file = features_folder / "feature_store.yaml"
     if not file.exists() or not (features_folder / "registry.db").exists():
@@ -112,5 +112,5 @@ def open_feature_store(features_folder: Path) -> StoredFeatures | None:
     feast_import.prepare()
     from feast import FeatureStore
 
-    store: StoredFeatures = FeatureStore(repo_path=str(features_folder), fs_yaml_file=file)
+    store: FeastFeatures = FeatureStore(repo_path=str(features_folder), fs_yaml_file=file)
     return store

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from jishi.features.newest import KeptRow
-from serving.features.online_store import OnlineStore, Rows, StoreUnread
+from serving.features.online_store import OnlineReader, Rows, StoreUnread
 from serving.features.table import FeatureTable, Numbers
 
 
@@ -20,7 +20,7 @@ class FeatureReader:
     """
 
     table: FeatureTable = field(default_factory=FeatureTable)
-    store: OnlineStore = field(default_factory=OnlineStore)
+    store: OnlineReader = field(default_factory=OnlineReader)
     now_s: Callable[[], float] = time.monotonic
     counts: dict[str, int] = field(default_factory=lambda: {"table": 0, "store": 0, "untold": 0})
 

@@ -21,7 +21,7 @@ from jishi.paths import Paths
 from jishi.settings import Settings
 from ops.kafka import running_broker
 from serving.features.follower import follow_features, is_current
-from serving.features.online_store import OnlineStore, read_view
+from serving.features.online_store import OnlineReader, read_view
 from serving.features.reader import FeatureReader
 from serving.features.table import FeatureTable
 from serving.log_follower import LogHealth
@@ -91,7 +91,7 @@ def test_table_and_store_end_in_the_same_values(
         until(lambda: progress.messages >= 1_200 and sum(progress.lag.values()) == 0 and progress.lag)
         until(lambda: is_current(health) and sum(health.lag.values()) == 0)
         store = open_store(settings, paths)
-        opened = OnlineStore(budget_s=60)
+        opened = OnlineReader(budget_s=60)
         opened.use(store)
         reader = FeatureReader(table, opened)
         compared = 0

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from jishi.features import views
 from jishi.features.newest import KeptRow
-from serving.features.follower import TopicReader
-from serving.features.online_store import OnlineStore, StoreUnread
+from serving.features.follower import FeatureFeed
+from serving.features.online_store import OnlineReader, StoreUnread
 from serving.features.reader import FeatureReader
 from serving.features.table import BELIEVED_S, FeatureTable
 
@@ -163,7 +163,7 @@ def test_memory_is_bounded_and_what_is_asked_for_stays() -> None:
 
 def test_the_topic_feeds_live_views_alone_and_what_is_unreadable_is_counted() -> None:
     table = FeatureTable()
-    topic = TopicReader(table)
+    topic = FeatureFeed(table)
     for view, members in views().items():
         values = {each.name: [] if each.value_type.startswith("list") else 1 for each in members}
         key = {"person_category": "p|c", "shop": "a"}.get(members[0].entity, "k")
@@ -178,7 +178,7 @@ def test_the_topic_feeds_live_views_alone_and_what_is_unreadable_is_counted() ->
 
 
 def test_a_store_is_open_once_it_is_there() -> None:
-    store = OnlineStore()
+    store = OnlineReader()
     with pytest.raises(StoreUnread) as unread:
         store.read("a", [], lambda _: None)
     assert unread.value.outcome == "not_open"
@@ -200,6 +200,6 @@ def test_shuffled_messages_of_many_keys_end_alike() -> None:
         random.Random(seed).shuffle(messages)
         table = FeatureTable()
         for offset, payload in messages:
-            TopicReader(table).take(payload, offset)
+            FeatureFeed(table).take(payload, offset)
         ends.append([table.look(ITEM, shop, [f"i{number}" for number in range(9)])[0] for shop in SHOPS])
     assert all(end == ends[0] for end in ends)

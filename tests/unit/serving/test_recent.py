@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from serving.features.online_store import OnlineStore
+from serving.features.online_store import OnlineReader
 from serving.features.reader import FeatureReader
 from serving.features.views import GRACE_MS, holds
 from serving.recent import KNOWN_MS, LAST_ITEMS, Recent
@@ -124,7 +124,7 @@ def test_a_broken_store_is_counted_and_recovers(error: Exception) -> None:
 def test_a_hanging_store_holds_up_one_request_once() -> None:
     gate = threading.Event()
     store = Store(StoredAnswer([["i1"]], [None]), gate)
-    recent = Recent(FeatureReader(store=OnlineStore(budget_s=0.01)))
+    recent = Recent(FeatureReader(store=OnlineReader(budget_s=0.01)))
     recent.use(store)
     assert [items_of(recent, "a", ["u"]) for _ in range(5)] == [[]] * 5
     assert len(store.asked) == 1

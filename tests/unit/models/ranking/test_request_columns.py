@@ -12,7 +12,7 @@ from scipy import sparse
 from models.data.interactions import Interactions
 from models.data.last_acts import LastActs
 from models.ranking.known_facts import KnownFacts
-from models.ranking.listed import FAR, Listed, Pairs, list_columns, union
+from models.ranking.listed import FAR, Listed, RequestPairs, list_columns, union
 from models.ranking.request_columns import clock
 
 ITEMS, PERSONS = 6, 3
@@ -72,7 +72,7 @@ def test_history_is_counted_by_pair_and_ages_to_the_moment(acts: list[tuple[int,
     category = np.array([0, 0, 1, 1, -1, -1])
     facts = KnownFacts.of(interactions(acts), np.datetime64("2026-09-25", "us"), category, np.zeros(PERSONS))
     again = KnownFacts.from_state(facts.state(), PERSONS, ITEMS)
-    table = again.columns(np.array([person]), np.array([asked_ms]), Pairs.of_row(np.arange(ITEMS)))
+    table = again.columns(np.array([person]), np.array([asked_ms]), RequestPairs.of_row(np.arange(ITEMS)))
     for item in range(ITEMS):
         mine = [act for act in acts if act[:2] == (person, item)]
         counts = [sum(act[2] == kind for act in mine) for kind in ("view", "add", "pay")]
