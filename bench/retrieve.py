@@ -66,8 +66,8 @@ def measure(items: int, persons: int, threads: int) -> Retrieval:
         brought = []
         for row in person_factors:
             taste = Taste(item_factors, row, nearest)
-            found = taste.best(BROUGHT)
-            brought.append(found[np.argsort(-taste.of(found))[:LISTED]])
+            near = taste.best(BROUGHT)
+            brought.append(near[np.argsort(-taste.of(near))[:LISTED]])
         index_s = time.process_time() - began
     hits = [len(np.intersect1d(mine, theirs)) for mine, theirs in zip(brought, np.concatenate(exact), strict=True)]
     return Retrieval(sum(hits) / (LISTED * persons), 1e6 * index_s / persons, 1e6 * exact_s / persons, built_s, len(content))

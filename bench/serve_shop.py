@@ -66,8 +66,8 @@ class MadeShop:
         kinds = min(CATEGORIES, max(1, items // 20))
         category = (np.arange(items) % kinds).astype(np.int32)  # an item's category is its number modulo their count
 
-        def within(of: np.ndarray, count: int) -> np.ndarray:
-            near = rng.integers(0, items // kinds, (len(of), count)) * kinds + of[:, None]
+        def within(kind: np.ndarray, count: int) -> np.ndarray:
+            near = rng.integers(0, items // kinds, (len(kind), count)) * kinds + kind[:, None]
             anywhere = rng.integers(0, items, near.shape)
             return np.asarray(np.where(rng.random(near.shape) < 0.8, near, anywhere), dtype=np.int32)
 

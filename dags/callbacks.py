@@ -13,7 +13,7 @@ from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
-def tell(subject: str, title: str, text: str, link: str = "") -> None:
+def notify(subject: str, title: str, text: str, link: str = "") -> None:
     """Hand a problem to the main environment; what could not be sent stands in the log and in the file."""
     command = [str(PROJECT_ROOT / ".venv" / "bin" / "python"), "-m", "dashboard.operators", "--subject", subject]
     command += ["--title", title, *(["--link", link, "--link-text", "Log"] if link else [])]
@@ -27,14 +27,14 @@ def tell_of_failure(context: Any) -> None:
     day = dag_run.partition_key or f"run {dag_run.run_id}"
     repair = (ti.task.doc_md or "").partition("**Repair.** ")[2]
     text = f"{context.get('exception') or 'no reason was given'}\n\n{repair}"
-    tell(f"{ti.dag_id}.{ti.task_id}", f"{ti.dag_id}, {day}: {ti.task_id} failed", text, ti.log_url or "")
+    notify(f"{ti.dag_id}.{ti.task_id}", f"{ti.dag_id}, {day}: {ti.task_id} failed", text, ti.log_url or "")
 
 
 async def tell_of_deadline(context: Any, hours: float) -> None:
     """A run takes longer than it may."""
     dag_id, run_id = context["dag_run"]["dag_id"], context["dag_run"]["dag_run_id"]
     text = f"Run {run_id} waits or works longer than it may. `jishi status` says what is behind; its tasks stand in Airflow."
-    await asyncio.to_thread(tell, f"{dag_id}.deadline", f"{dag_id}: not done after {hours:g} hours", text)
+    await asyncio.to_thread(notify, f"{dag_id}.deadline", f"{dag_id}: not done after {hours:g} hours", text)
 
 
 def done_within(hours: float) -> DeadlineAlert:

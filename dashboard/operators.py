@@ -22,7 +22,7 @@ AGAIN_AFTER = timedelta(hours=6)
 Deliver = Callable[[Settings, Destination, Message], None]
 
 
-class BadReceiver(ValueError):
+class BadOperator(ValueError):
     """A receiver in ``JISHI_OPERATORS`` that is none."""
 
 
@@ -36,7 +36,7 @@ class Told:
 
 
 def receivers_of(setting: str) -> list[Destination]:
-    """``a@example.org, slack=https://…``: mail addresses, and webhooks with the kind of their chat. Raises BadReceiver."""
+    """``a@example.org, slack=https://…``: mail addresses, and webhooks with the kind of their chat. Raises BadOperator."""
     destinations = []
     for text in filter(None, (part.strip() for part in setting.split(","))):
         kind, is_webhook, address = text.partition("=")
@@ -46,12 +46,12 @@ def receivers_of(setting: str) -> list[Destination]:
         elif "@" in text and not is_webhook:
             destinations.append(Destination("email", text))
         else:
-            raise BadReceiver(f"JISHI_OPERATORS: {kind!r} is neither a mail address nor one of {', '.join(KINDS)} with =URL")
+            raise BadOperator(f"JISHI_OPERATORS: {kind!r} is neither a mail address nor one of {', '.join(KINDS)} with =URL")
     return destinations
 
 
-def tell(settings: Settings, subject: str, message: Message, now: datetime, send: Deliver = deliver) -> Told:
-    """Keep a problem in the file and send it, unless it was told within ``AGAIN_AFTER``. Raises BadReceiver."""
+def notify(settings: Settings, subject: str, message: Message, now: datetime, send: Deliver = deliver) -> Told:
+    """Keep a problem in the file and send it, unless it was told within ``AGAIN_AFTER``. Raises BadOperator."""
     destinations = receivers_of(settings.operators)
     file = Paths.of(settings).operator_alerts
     last = _last_told(settings, subject)
@@ -95,18 +95,18 @@ def main() -> int:
     link = chosen.link or f"http://{settings.host}:{settings.docs_port}/"
     text = tuple(part.strip() for part in sys.stdin.read().split("\n\n") if part.strip())
     try:
-        told = tell(settings, chosen.subject, Message(chosen.title, text, link, chosen.link_text), datetime.now(UTC))
-    except BadReceiver as error:
+        delivery = notify(settings, chosen.subject, Message(chosen.title, text, link, chosen.link_text), datetime.now(UTC))
+    except BadOperator as error:
         print(error, file=sys.stderr)
         return 2
-    for receiver, reason in told.failed.items():
+    for receiver, reason in delivery.failed.items():
         print(f"{receiver}: {reason}", file=sys.stderr)
     print(
         f"{chosen.subject}: told a short while ago"
-        if told.is_repetition
-        else f"{chosen.subject}: told {len(told.sent)} receivers"
+        if delivery.is_repetition
+        else f"{chosen.subject}: told {len(delivery.sent)} receivers"
     )
-    return 1 if told.failed else 0
+    return 1 if delivery.failed else 0
 
 
 if __name__ == "__main__":

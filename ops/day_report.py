@@ -31,7 +31,7 @@ class JobOfDay:
 
 
 @dataclass(frozen=True)
-class Change:
+class RowChange:
     """A table that a version changed: rows before and after it, None where they are not kept; shops, None: not by shop."""
 
     table: str
@@ -47,7 +47,7 @@ class Published:
     number: int
     at: datetime
     writer: str
-    changes: list[Change]
+    changes: list[RowChange]
 
 
 def jobs_of(paths: Paths, day: date) -> list[JobOfDay]:
@@ -75,9 +75,9 @@ def published_on(settings: Settings, day: date) -> list[Published]:
     ]
 
 
-def _changes(settings: Settings, version: TableVersion, base: TableVersion | None) -> list[Change]:
+def _changes(settings: Settings, version: TableVersion, base: TableVersion | None) -> list[RowChange]:
     return [
-        Change(table, None if shops is None else len(shops), _rows(settings, base, table), _rows(settings, version, table))
+        RowChange(table, None if shops is None else len(shops), _rows(settings, base, table), _rows(settings, version, table))
         for table, shops in sorted(version.changes.items())
     ]
 

@@ -40,8 +40,8 @@ def examine(settings: Settings) -> list[Finding]:
     jars = len(list(paths.jars.glob("*/*.jar")))
     findings.append(Finding("jars", jars > 0, f"{jars} jars in {paths.jars}" if jars else "none; run scripts/setup"))
     findings += _running(settings, paths) if is_running(paths) else _ports(settings, paths)
-    found = ailments(settings, datetime.now(UTC))
-    findings += [Finding(each.runbook, False, f"{each.says} ({RUNBOOKS}#{each.runbook})") for each in found]
+    ailing = ailments(settings, datetime.now(UTC))
+    findings += [Finding(each.runbook, False, f"{each.says} ({RUNBOOKS}#{each.runbook})") for each in ailing]
     return findings
 
 

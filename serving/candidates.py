@@ -59,7 +59,7 @@ class Share:
 
 
 @dataclass
-class Candidates:
+class ListCandidates:
     """Item ``numbers`` (n,), rising, their ``score`` (n,), and the share of each source (n,).
 
     ``is_complete``: no item that may be shown is missing, so that nothing is won by larger quotas.
@@ -71,7 +71,7 @@ class Candidates:
     is_complete: bool = True
 
     @classmethod
-    def of(cls, sources: Sequence[Source], also: Indices, *, is_complete: bool) -> Candidates:
+    def of(cls, sources: Sequence[Source], also: Indices, *, is_complete: bool) -> ListCandidates:
         """The union of the sources' items and those ``also`` wanted, with the score that the sources give together."""
         numbers = np.concatenate([*(source.items for source in sources), also])
         numbers.sort()
@@ -94,15 +94,15 @@ class Candidates:
         """Where items stand among the candidates; −1 for those that are none."""
         if len(self.numbers) == 0:
             return np.full(len(numbers), NONE, dtype=np.int64)
-        found = np.minimum(np.searchsorted(self.numbers, numbers), len(self.numbers) - 1)
-        return np.where(self.numbers[found] == numbers, found, NONE)
+        index = np.minimum(np.searchsorted(self.numbers, numbers), len(self.numbers) - 1)
+        return np.where(self.numbers[index] == numbers, index, NONE)
 
     def place(self, number: int | None) -> int:
         """Where one item stands; −1 for one that is no candidate."""
         if number is None:
             return NONE
-        found = int(np.searchsorted(self.numbers, number))
-        return found if found < len(self.numbers) and self.numbers[found] == number else NONE
+        index = int(np.searchsorted(self.numbers, number))
+        return index if index < len(self.numbers) and self.numbers[index] == number else NONE
 
     def mask(self, numbers: Indices) -> npt.NDArray[np.bool_]:
         """Candidates (n,) that are among the items."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from serving.blend import NONE, Indices, Mask, Vector, best_allowed, with_intent
-from serving.candidates import Candidates, Quotas
+from serving.candidates import ListCandidates, Quotas
 from serving.catalogue import Catalogue, Item
 from serving.eligible import Eligibility
 from serving.moment import Moment
@@ -33,7 +33,7 @@ from serving.sources import LADDER, Asked, Recall, ServedBy, recall, with_what_s
 
 LastActs = Callable[[str, Sequence[str]], Sequence[LastAct]]
 # Scores (n,) of the candidates of a request, in the place of the sum of what their sources give; reasons stay the sources'.
-Rank = Callable[[Candidates, Asked, Shelf], Vector]
+Rank = Callable[[ListCandidates, Asked, Shelf], Vector]
 LOGGED = 50  # candidates of a source, most that an answer tells of
 _LARGER = 8  # times the quotas of a try that did not fill the list
 
@@ -62,7 +62,7 @@ class Workings:
     """
 
     shelf: Shelf
-    candidates: Candidates
+    candidates: ListCandidates
     sellable: Mask
     shown_not: Mask
     kept_back: Mask
@@ -171,7 +171,7 @@ def _asked(request: Request, shelf: Shelf, last: list[LastAct]) -> Asked:
     )
 
 
-def _workings(here: Recall, candidates: Candidates, shelf: Shelf, hidden: set[str], last: list[LastAct]) -> Workings:
+def _workings(here: Recall, candidates: ListCandidates, shelf: Shelf, hidden: set[str], last: list[LastAct]) -> Workings:
     numbers, eligible = candidates.numbers, here.eligible
     sellable, shown_not = shelf.sellable[numbers], eligible.shown_not(numbers)
     return Workings(shelf, candidates, sellable, shown_not, eligible.kept_back(numbers), hidden, last, here.ranked)
@@ -187,7 +187,7 @@ def _not_in_release(
     return [Entry(NONE, item) for item in items if item is not None and may_leave(item)]
 
 
-def _recommended(entries: list[Entry], candidates: Candidates, shelf: Shelf, catalogue: Catalogue) -> list[Recommended]:
+def _recommended(entries: list[Entry], candidates: ListCandidates, shelf: Shelf, catalogue: Catalogue) -> list[Recommended]:
     """The items with scores and reasons; one that the release does not know has the score 0."""
     places = [entry.place for entry in entries if entry.place != NONE]
     scores = dict(zip(places, candidates.score[places].tolist(), strict=True))
@@ -235,7 +235,7 @@ def _chosen(asked: Asked, here: Recall, workings: Workings, length: int) -> Iter
         batch = best_allowed(score, fresh, max(limit, length - limit))
 
 
-def _intent(shelf: Shelf, candidates: Candidates, newest: Indices) -> Mask:
+def _intent(shelf: Shelf, candidates: ListCandidates, newest: Indices) -> Mask:
     """Candidates of the categories of the newest items, without these."""
     categories, mask = shelf.categories[candidates.numbers], np.zeros(len(candidates), dtype=np.bool_)
     for kind in set(shelf.categories[newest].tolist()) - {NONE}:

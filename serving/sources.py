@@ -10,7 +10,7 @@ import numpy as np
 
 from models.ranking.live_ranker import LiveRanker
 from serving.blend import BLEND, NONE, PLACED, Blend, Indices, Vector, recency_weights, scale, visit_length
-from serving.candidates import Candidates, Quotas, Source
+from serving.candidates import ListCandidates, Quotas, Source
 from serving.eligible import Eligibility
 from serving.moment import Moment
 from serving.placed import given_items, model_sources
@@ -107,14 +107,14 @@ def _ranked(ranker: LiveRanker, asked: Asked, eligible: Eligibility, moment: Mom
     return Recall(sources, served_by, ranker.name, eligible, ranked)
 
 
-def with_what_sells(here: Recall, shelf: Shelf, quotas: Quotas, length: int) -> Candidates:
+def with_what_sells(here: Recall, shelf: Shelf, quotas: Quotas, length: int) -> ListCandidates:
     """The candidates: those of the sources, and what sells best of what may be shown, enough of it to fill ``length``."""
     eligible = here.eligible
     weight = 1.0 if here.model == SOLD else here.blend.popularity
     most = max(quotas.popular, 2 * length)
     best, is_complete = eligible.best_sellers(most)
     sells = Source("popularity", weight, best, everywhere=lambda numbers: (shelf.popularity[numbers], None))
-    return Candidates.of([*here.sources, sells], _wanted(shelf, eligible, quotas), is_complete=is_complete)
+    return ListCandidates.of([*here.sources, sells], _wanted(shelf, eligible, quotas), is_complete=is_complete)
 
 
 def _wanted(shelf: Shelf, eligible: Eligibility, quotas: Quotas) -> Indices:

@@ -38,7 +38,7 @@ def run_workers(count: int, serve: Callable[[], int]) -> int:
     def stop(*_: object) -> None:
         nonlocal asked
         asked = True
-        _tell(workers)
+        _terminate(workers)
 
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, stop)
@@ -48,11 +48,11 @@ def run_workers(count: int, serve: Callable[[], int]) -> int:
         workers.remove(pid)
         failed |= os.waitstatus_to_exitcode(status) != 0 or not asked
         if failed:
-            _tell(workers)
+            _terminate(workers)
     return int(failed)
 
 
-def _tell(workers: list[int]) -> None:
+def _terminate(workers: list[int]) -> None:
     for pid in workers:
         os.kill(pid, signal.SIGTERM)
 

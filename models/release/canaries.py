@@ -24,7 +24,7 @@ def record(states: Mapping[str, State], ids: Mapping[str, Sequence[str]]) -> Can
     """The canaries of these files; none without items."""
     if ITEMS not in ids:
         return {}
-    found: Canaries = {}
+    kept: Canaries = {}
     for name, state in states.items():
         kind = _kind(name, state)
         if kind is None or kind not in ids:
@@ -33,8 +33,8 @@ def record(states: Mapping[str, State], ids: Mapping[str, Sequence[str]]) -> Can
         for subject in _spread(_subjects(name, state, len(ids[kind]))):
             for item, value in _best(name, state, subject).items():
                 rows.append([ids[kind][subject], ids[ITEMS][item], float(f"{value:.6g}")])
-        found[name] = rows
-    return found
+        kept[name] = rows
+    return kept
 
 
 def differences(canaries: Canaries, states: Mapping[str, State], ids: Mapping[str, Sequence[str]]) -> tuple[str, str] | None:

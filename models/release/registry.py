@@ -77,7 +77,7 @@ def publish(paths: Paths, shop_id: str, now: datetime | None = None) -> str | No
         before = current_version(paths.models, shop_id)
         version = _written(paths, shop_id, folder, decision)
         if version in switches.withdrawn_versions():  # the gate decided twice on one candidate, and this is what was left
-            raise NothingToDo(f"release {version} was withdrawn on {switches.withdrawn_versions()[version].said()}")
+            raise NothingToDo(f"release {version} was withdrawn on {switches.withdrawn_versions()[version].summary()}")
         switch_to(paths.models, shop_id, version, PUBLISHED, operator(), now or datetime.now(UTC))
         _drop_old(paths.models / shop_id / "releases", {version, before}, switches.withdrawn_versions())
     return version

@@ -49,7 +49,7 @@ class ReleaseFiles:
     def check_canaries(self, ids: Mapping[str, Sequence[str]]) -> None:
         """Compare what was read with what was written down when it was saved. Raises CorruptArtefact."""
         with self.understood("manifest.json", "canaries"):
-            found = canaries.differences(self.manifest.get("canaries", {}), self._states, ids)
-        if found is not None:
-            name, sentence = found
+            difference = canaries.differences(self.manifest.get("canaries", {}), self._states, ids)
+        if difference is not None:
+            name, sentence = difference
             raise CorruptArtefact(f"{self.folder / name}.npz or its lists of ids: {sentence}")

@@ -88,16 +88,16 @@ def listed(models: Path, shop_id: str) -> list[ListedRelease]:
     """Every kept release, newest first; before them the newest candidate, where it was refused."""
     switches, current = Switches.read(models, shop_id), current_version(models, shop_id)
     withdrawn = switches.withdrawn_versions()
-    found = []
+    listed = []
     for folder in _newest_first(models, shop_id, switches):
         version = folder.name
         state = IN_USE if version == current else WITHDRAWN if version in withdrawn else KEPT
-        sentence = f"withdrawn on {withdrawn[version].said()}" if version in withdrawn else ""
+        sentence = f"withdrawn on {withdrawn[version].summary()}" if version in withdrawn else ""
         if version == current and switches.newest is not None and switches.newest.version == version:
             held = ", held" if switches.newest.holds else ""
-            sentence = f"{switches.newest.action}{held} on {switches.newest.said()}"
-        found.append(_release(folder, state, _published_at(folder, switches), sentence))
-    return [*_refused(models / shop_id / "candidates", switches), *found]
+            sentence = f"{switches.newest.action}{held} on {switches.newest.summary()}"
+        listed.append(_release(folder, state, _published_at(folder, switches), sentence))
+    return [*_refused(models / shop_id / "candidates", switches), *listed]
 
 
 def _release_before(models: Path, shop_id: str, current: str, passed_over: list[str]) -> str:

@@ -39,7 +39,7 @@ class Switch:
     holds: bool = False
     note: str = ""
 
-    def said(self) -> str:
+    def summary(self) -> str:
         """When, by whom and why."""
         return f"{self.at:%Y-%m-%d %H:%M} UTC by {self.by}" + (f": {self.note}" if self.note else "")
 
@@ -71,13 +71,13 @@ class Switches:
 
     def withdrawn(self) -> dict[str, Switch]:
         """Candidates that somebody went back from, each with the switch that did."""
-        found: dict[str, Switch] = {}
+        withdrawing: dict[str, Switch] = {}
         for switch in self.lines:
             for named in (switch.candidate, switch.version):
-                found.pop(named, None)
+                withdrawing.pop(named, None)
             if switch.withdrawn is not None:
-                found[switch.withdrawn] = switch
-        return found
+                withdrawing[switch.withdrawn] = switch
+        return withdrawing
 
     def withdrawn_versions(self) -> dict[str, Switch]:
         """The releases of withdrawn candidates, each with the switch that withdrew it."""
@@ -88,9 +88,9 @@ class Switches:
     def objection(self, candidate: str) -> str | None:
         """Why a candidate may not be published, as somebody decided; None where nobody did."""
         if (switch := self.withdrawn().get(candidate)) is not None:
-            return f"candidate {candidate} was withdrawn on {switch.said()}"
+            return f"candidate {candidate} was withdrawn on {switch.summary()}"
         if self.hold is not None:
-            return f"release {self.hold.version} is held since {self.hold.said()}; end that with: jishi models resume"
+            return f"release {self.hold.version} is held since {self.hold.summary()}; end that with: jishi models resume"
         return None
 
     def published_at(self, version: str) -> datetime | None:

@@ -16,7 +16,7 @@ from ops.retention.places import files_of
 
 
 @dataclass(frozen=True)
-class Step:
+class BackupStep:
     """Paths relative to the state folder (regular expressions) that are copied together, and what they are."""
 
     what: str
@@ -29,23 +29,23 @@ class Step:
 
 
 STEPS = (
-    Step("the stream's checkpoint", (r"flink/checkpoints/.+", r"flink/operators\.json")),
-    Step("the lake's catalog and versions", (r"lake/(catalog|versions)\.db",)),
-    Step("the lake's tables", (r"lake/warehouse/.+",)),
-    Step("marts", (r"warehouse/marts/.+",)),
+    BackupStep("the stream's checkpoint", (r"flink/checkpoints/.+", r"flink/operators\.json")),
+    BackupStep("the lake's catalog and versions", (r"lake/(catalog|versions)\.db",)),
+    BackupStep("the lake's tables", (r"lake/warehouse/.+",)),
+    BackupStep("marts", (r"warehouse/marts/.+",)),
     # The checkpoints of positions first: they must not name what the copied segments do not have.
-    Step("the event log's positions", (r"kafka/log/[^/]+",)),
-    Step("the event log", (r"kafka/log/.+/.+",)),
-    Step("the online store", (r"features/(online\.db|dead_letter\.jsonl.*)",)),
-    Step("the forwarder's position", (r"wal/forwarded\.json",)),
-    Step("the write-ahead log", (r"wal/(?!.*lock$).+",)),
-    Step("shops, rules and rates", (r"shops\.json", r"rules/.+", r"fx_rates/.+", r"identity/unlinks\.jsonl")),
-    Step("releases", (r"models/[^/]+/([^/.][^/]*|releases/.+|candidates/TOO_LITTLE)",)),
-    Step("what serving logged", (r"serving/(decisions|served_values|catalogues)/.+",)),
-    Step("people, uploads and digests", (r"portal/(portal\.db|uploads/.+)", r"digests/.+")),
-    Step("imported files", (r"landing/.+",)),
-    Step("runs", (r"runs/.+", r"airflow/(airflow\.db|database_version)")),
-    Step(
+    BackupStep("the event log's positions", (r"kafka/log/[^/]+",)),
+    BackupStep("the event log", (r"kafka/log/.+/.+",)),
+    BackupStep("the online store", (r"features/(online\.db|dead_letter\.jsonl.*)",)),
+    BackupStep("the forwarder's position", (r"wal/forwarded\.json",)),
+    BackupStep("the write-ahead log", (r"wal/(?!.*lock$).+",)),
+    BackupStep("shops, rules and rates", (r"shops\.json", r"rules/.+", r"fx_rates/.+", r"identity/unlinks\.jsonl")),
+    BackupStep("releases", (r"models/[^/]+/([^/.][^/]*|releases/.+|candidates/TOO_LITTLE)",)),
+    BackupStep("what serving logged", (r"serving/(decisions|served_values|catalogues)/.+",)),
+    BackupStep("people, uploads and digests", (r"portal/(portal\.db|uploads/.+)", r"digests/.+")),
+    BackupStep("imported files", (r"landing/.+",)),
+    BackupStep("runs", (r"runs/.+", r"airflow/(airflow\.db|database_version)")),
+    BackupStep(
         "secrets",
         (
             r"airflow/(jwt_secret|secret_key|admin_password|passwords\.json)",
@@ -75,7 +75,7 @@ LEFT_OUT = (
 )
 
 
-def step_of(relative: str) -> Step | None:
+def step_of(relative: str) -> BackupStep | None:
     """The step that copies a file; None for one that is made anew by itself, or that nobody has thought of."""
     if relative.startswith("flink/") and relative.endswith(".inprogress"):
         return None
@@ -87,7 +87,7 @@ def is_left_out(relative: str) -> bool:
     return any(re.fullmatch(pattern, relative) for pattern in LEFT_OUT)
 
 
-def files_of_step(var: Path, step: Step) -> Iterator[Path]:
+def files_of_step(var: Path, step: BackupStep) -> Iterator[Path]:
     """The files of a step as they are now, oldest first."""
     files = [file for file in files_of(var) if not file.is_symlink() and step_of(str(file.relative_to(var))) is step]
     yield from sorted(files, key=lambda file: file.stat().st_mtime if file.exists() else 0.0)

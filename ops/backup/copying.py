@@ -18,7 +18,7 @@ from jishi.lake.catalog import is_in_object_store, warehouse
 from jishi.lake.versions import Versions
 from jishi.paths import Paths
 from jishi.settings import Settings
-from ops.backup.contents import STEPS, Step, files_of_step
+from ops.backup.contents import STEPS, BackupStep, files_of_step
 
 MANIFEST, FILES, FORMAT = "backup.json", "files", 1
 Say = Callable[[str], None]
@@ -38,7 +38,7 @@ class CopiedFile:
 
 
 @dataclass
-class Manifest:
+class BackupManifest:
     """What a backup is: when and from where, which version of the lake, and every file with its checksum."""
 
     created_at: str
@@ -55,14 +55,14 @@ class Manifest:
         write_json(folder / MANIFEST, asdict(self))
 
 
-def backup(settings: Settings, target: Path, now: datetime, say: Say, *, with_secrets: bool = False) -> Manifest:
+def backup(settings: Settings, target: Path, now: datetime, say: Say, *, with_secrets: bool = False) -> BackupManifest:
     """Copy to ``target``, an absent or empty folder. Raises BackupFailed, OSError."""
     paths = Paths.of(settings)
     _refuse(settings, paths, target)
     target.mkdir(mode=0o700, parents=True, exist_ok=True)
     target.chmod(0o700)
     newest = Versions.of(settings).latest()
-    manifest = Manifest(
+    manifest = BackupManifest(
         now.astimezone(UTC).isoformat(timespec="seconds"),
         str(paths.var.absolute()),
         warehouse(settings),
@@ -95,7 +95,7 @@ def _refuse(settings: Settings, paths: Paths, target: Path) -> None:
         raise BackupFailed(f"{target} lies in the platform's own folder; name one outside, best on another disk")
 
 
-def _copy_step(var: Path, step: Step, target: Path) -> dict[str, CopiedFile]:
+def _copy_step(var: Path, step: BackupStep, target: Path) -> dict[str, CopiedFile]:
     copied = {}
     for source in files_of_step(var, step):
         name = str(source.relative_to(var))

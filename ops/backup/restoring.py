@@ -15,7 +15,7 @@ from jishi.lake.plans import local_path
 from jishi.lake.versions import Versions
 from jishi.paths import Paths
 from jishi.settings import Settings
-from ops.backup.copying import FILES, FORMAT, MANIFEST, BackupFailed, CopiedFile, Manifest
+from ops.backup.copying import FILES, FORMAT, MANIFEST, BackupFailed, BackupManifest, CopiedFile
 from ops.backup.moving_lake import move_lake
 from ops.marts_file import link_newest
 from ops.state import MARK, claim
@@ -24,7 +24,7 @@ from ops.supervisor import is_running
 Say = Callable[[str], None]
 
 
-def read_manifest(source: Path) -> Manifest:
+def read_manifest(source: Path) -> BackupManifest:
     """What a backup is. Raises BackupFailed for a folder that is none, or not whole, or of a later format."""
     try:
         content = json.loads((source / MANIFEST).read_bytes())
@@ -33,10 +33,10 @@ def read_manifest(source: Path) -> Manifest:
     if content["format"] != FORMAT:
         raise BackupFailed(f"{source} is of format {content['format']}; this code reads format {FORMAT}")
     content["files"] = {name: CopiedFile(**file) for name, file in content["files"].items()}
-    return Manifest(**content)
+    return BackupManifest(**content)
 
 
-def restore(settings: Settings, source: Path, say: Say) -> Manifest:
+def restore(settings: Settings, source: Path, say: Say) -> BackupManifest:
     """Make the platform that the settings name of a backup. Raises BackupFailed; then the folder is empty again."""
     paths, manifest = Paths.of(settings), read_manifest(source)
     _refuse(settings, paths)

@@ -89,8 +89,8 @@ def show(console: Console, showcase: dict[str, Any], storefront: str) -> None:
     tried = f"before: {' · '.join(rule['before'])}\nafter: {' · '.join(rule['after'])}"
     table.add_row("home, a rule tried", f"bury {rule['buried']}", tried)
     sameness = "the same" if opted_out["are_equal"] else "NOT the same"
-    said = f"{' and '.join(opted_out['shoppers'])} get {sameness} {opted_out['bytes']:,} bytes"
-    table.add_row("home, opted out", f"{opted_out['served_by']}, {opted_out['model']}", f"{said}\n{_lines(opted_out)}")
+    sentence = f"{' and '.join(opted_out['shoppers'])} get {sameness} {opted_out['bytes']:,} bytes"
+    table.add_row("home, opted out", f"{opted_out['served_by']}, {opted_out['model']}", f"{sentence}\n{_lines(opted_out)}")
     table.add_row("try it yourself", "", storefront)
     console.print(table, highlight=False)
 

@@ -8,7 +8,7 @@ from ops.monitoring.objectives import BURNS, OBJECTIVES, Burn, Objective
 
 
 @dataclass(frozen=True)
-class Alert:
+class OperationsAlert:
     """``expression`` is PromQL that has a value while something is wrong; it has to be for ``lasts`` before anybody is told."""
 
     name: str
@@ -19,10 +19,10 @@ class Alert:
     runbook: str
 
 
-def _burning(objective: Objective, burn: Burn) -> Alert:
+def _burning(objective: Objective, burn: Burn) -> OperationsAlert:
     limit = f"{burn.rate * objective.budget:.6g}"
     windows = (f"({objective.bad_over(window)}) > {limit}" for window in (burn.long, burn.short))
-    return Alert(
+    return OperationsAlert(
         f"Jishi{objective.name.capitalize()}Burns{burn.rate:g}x".replace(".", "_"),
         " and ".join(windows),
         "2m" if burn.severity == "page" else "15m",
@@ -33,8 +33,10 @@ def _burning(objective: Objective, burn: Burn) -> Alert:
 
 
 STATES = (
-    Alert("JishiPartDown", "jishi_part_up == 0", "2m", "page", "The part {{ $labels.part }} does not run.", "part-down"),
-    Alert(
+    OperationsAlert(
+        "JishiPartDown", "jishi_part_up == 0", "2m", "page", "The part {{ $labels.part }} does not run.", "part-down"
+    ),
+    OperationsAlert(
         "JishiPartSilent",
         "jishi_part_heartbeat_age_seconds > 60",
         "2m",
@@ -42,7 +44,7 @@ STATES = (
         "The part {{ $labels.part }} runs and gives no sign of life.",
         "part-silent",
     ),
-    Alert(
+    OperationsAlert(
         "JishiNotWatched",
         'up{job="jishi"} == 0',
         "2m",
@@ -50,7 +52,7 @@ STATES = (
         "The metrics of {{ $labels.instance }} do not answer.",
         "not-watched",
     ),
-    Alert(
+    OperationsAlert(
         "JishiStreamRestarts",
         "increase(jishi_flink_restarts[30m]) > 3",
         "0m",
@@ -58,7 +60,7 @@ STATES = (
         "The stream restarts again and again.",
         "stream-restarts",
     ),
-    Alert(
+    OperationsAlert(
         "JishiCheckpointsFail",
         "increase(jishi_flink_checkpoints[30m]) == 0 and jishi_flink_running == 1",
         "5m",
@@ -66,7 +68,7 @@ STATES = (
         "The stream has made no checkpoint for half an hour: bronze gets no rows.",
         "checkpoints-fail",
     ),
-    Alert(
+    OperationsAlert(
         "JishiDiskFull",
         "jishi_disk_free_bytes / jishi_disk_bytes < 0.05",
         "5m",
@@ -74,7 +76,7 @@ STATES = (
         "Less than a twentieth of the disk is free.",
         "disk-full",
     ),
-    Alert(
+    OperationsAlert(
         "JishiDiskFullSoon",
         "predict_linear(jishi_disk_free_bytes[6h], 3 * 86400) < 0",
         "1h",
@@ -82,10 +84,10 @@ STATES = (
         "As it fills now, the disk is full within three days.",
         "disk-full",
     ),
-    Alert(
+    OperationsAlert(
         "JishiDiskFailing", "jishi_collector_disk_failing == 1", "1m", "page", "The collector cannot write events.", "disk-full"
     ),
-    Alert(
+    OperationsAlert(
         "JishiMartsStale",
         "jishi_marts_age_seconds > 129600",
         "30m",
@@ -93,7 +95,7 @@ STATES = (
         "No marts were published for a day and a half.",
         "marts-stale",
     ),
-    Alert(
+    OperationsAlert(
         "JishiReleaseUnusable",
         "increase(jishi_release_load_failures_total[1h]) > 0",
         "0m",
@@ -101,7 +103,7 @@ STATES = (
         "Serving could not load a release and goes on with the one before.",
         "release-unusable",
     ),
-    Alert(
+    OperationsAlert(
         "JishiFeatureMessagesDead",
         "increase(jishi_feature_messages_dead_total[1h]) > 0",
         "0m",

@@ -94,7 +94,7 @@ def rules() -> str:
         }
         for alert in ALERTS
     ]
-    return _MADE + yaml.safe_dump({"groups": [{"name": "jishi", "rules": entries}]}, sort_keys=False, width=200)
+    return _HEADER + yaml.safe_dump({"groups": [{"name": "jishi", "rules": entries}]}, sort_keys=False, width=200)
 
 
 def scrapes() -> str:
@@ -107,7 +107,7 @@ def scrapes() -> str:
         "rule_files": [RULES.name],
         "scrape_configs": [{"job_name": "jishi", "static_configs": [{"targets": targets}]}],
     }
-    return _MADE + yaml.safe_dump(content, sort_keys=False)
+    return _HEADER + yaml.safe_dump(content, sort_keys=False)
 
 
 def dashboard() -> str:
@@ -157,7 +157,7 @@ def main() -> None:
         file.write_text(text, encoding="utf-8")
 
 
-_MADE = "# Made from ops/monitoring by `make docs`.\n"
+_HEADER = "# Made from ops/monitoring by `make docs`.\n"
 
 if __name__ == "__main__":
     main()

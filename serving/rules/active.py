@@ -32,7 +32,7 @@ from jishi.rules.rule_set import (
     StockAgeWeight,
 )
 from serving.blend import NONE, Indices, Mask, Vector
-from serving.candidates import Candidates
+from serving.candidates import ListCandidates
 from serving.catalogue import Catalogue, Item
 from serving.columns import UNKNOWN
 from serving.rules.impressions import Impressions
@@ -79,7 +79,7 @@ class ActiveRules:
     impressions: Impressions
     moved: dict[str, list[Touch]] = field(default_factory=dict)
     _ignored_within: dict[int, Counter[str]] = field(default_factory=dict)
-    _weighed: Candidates | None = None
+    _weighed: ListCandidates | None = None
     _factors: dict[str, Vector] = field(default_factory=dict)
 
     @classmethod
@@ -124,7 +124,7 @@ class ActiveRules:
         """Which of the items come after all others."""
         return self.always_last[numbers] | np.isin(numbers, self.capped("last")) | self.last_for_page(numbers)
 
-    def weigh(self, candidates: Candidates) -> None:
+    def weigh(self, candidates: ListCandidates) -> None:
         """Multiply the scores by the factors of all rules, which together are at most ``_MOST_WEIGHT``."""
         numbers, weight = candidates.numbers, np.ones(len(candidates))
         sellable = self.shelf.sellable[numbers]

@@ -10,7 +10,7 @@ import numpy as np
 
 from jishi.rules.rule_set import NewItems, Pin
 from serving.blend import Mask, Vector
-from serving.candidates import Candidates
+from serving.candidates import ListCandidates
 from serving.catalogue import Item
 from serving.rules.active import ActiveRules
 from serving.rules.diversity import group_similarity, spread
@@ -32,7 +32,7 @@ class Bounds(NamedTuple):
     allows: Callable[[Item], bool]
 
 
-def arrange(here: ActiveRules, entries: list[Entry], candidates: Candidates, bounds: Bounds) -> list[Entry]:
+def arrange(here: ActiveRules, entries: list[Entry], candidates: ListCandidates, bounds: Bounds) -> list[Entry]:
     """The list, from the best items, best first, those that are kept back behind all others."""
     if here.diversities:
         entries = _spread(here, entries, candidates.score, bounds)
@@ -54,7 +54,7 @@ def _spread(here: ActiveRules, entries: list[Entry], score: Vector, bounds: Boun
     return [first[place] for place in order] + entries[len(first) :]
 
 
-def _with_new(here: ActiveRules, entries: list[Entry], candidates: Candidates, bounds: Bounds) -> list[Entry]:
+def _with_new(here: ActiveRules, entries: list[Entry], candidates: ListCandidates, bounds: Bounds) -> list[Entry]:
     """The list with as many new items as the largest share asks for; the weakest others give way."""
     rule = max((rule for rule in here.on if isinstance(rule, NewItems)), key=lambda rule: rule.share, default=None)
     newcomers = here.shelf.model.newcomers
@@ -80,7 +80,7 @@ def _with_new(here: ActiveRules, entries: list[Entry], candidates: Candidates, b
     return [*kept[: len(kept) - behind], *brought, *kept[len(kept) - behind :]]
 
 
-def _with_pins(here: ActiveRules, entries: list[Entry], candidates: Candidates, bounds: Bounds) -> list[Entry]:
+def _with_pins(here: ActiveRules, entries: list[Entry], candidates: ListCandidates, bounds: Bounds) -> list[Entry]:
     """Each pinned item at its slot; where the list is too short for that, at the end."""
     pinned: dict[Pin, Entry] = {}
     for pin in here.pins:

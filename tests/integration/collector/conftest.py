@@ -26,7 +26,7 @@ from ops.ports import free_port
 
 
 @dataclass
-class Place:
+class CollectorFolder:
     """A state folder with one shop, and the processes that a test started on it."""
 
     paths: Paths
@@ -89,11 +89,11 @@ class Place:
 
 
 @pytest.fixture
-def make_place(tmp_path: Path) -> Iterator[Callable[..., Place]]:
+def make_place(tmp_path: Path) -> Iterator[Callable[..., CollectorFolder]]:
     """A folder with the settings that a test asks for; its processes die with the test."""
-    places: list[Place] = []
+    places: list[CollectorFolder] = []
 
-    def make(**options: Any) -> Place:
+    def make(**options: Any) -> CollectorFolder:
         settings = Settings(var=tmp_path, collector_port=free_port(), **options)
         paths = Paths.of(settings)
         shops = Shops()
@@ -102,7 +102,7 @@ def make_place(tmp_path: Path) -> Iterator[Callable[..., Place]]:
         shops.save(paths.shops_file)
         paths.client_keys_file.parent.mkdir(parents=True)
         paths.client_keys_file.write_text(json.dumps({"a": {"write": key, "read": "unused"}}))
-        places.append(Place(paths, settings, key))
+        places.append(CollectorFolder(paths, settings, key))
         return places[-1]
 
     yield make

@@ -37,7 +37,7 @@ def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield broker.bootstrap
 
 
-class Log:
+class BrokerLog:
     """Writes to partitions of the topic, and archives what it wrote as Flink would."""
 
     def __init__(self, settings: Settings) -> None:
@@ -72,14 +72,14 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def log(bootstrap: str, tmp_path: Path) -> Log:
+def log(bootstrap: str, tmp_path: Path) -> BrokerLog:
     """The log as it is after the tests before, and an empty lake: what they wrote is archived first."""
-    log = Log(Settings(var=tmp_path / "var", kafka_bootstrap=bootstrap, _env_file=None))  # type: ignore[call-arg]
+    log = BrokerLog(Settings(var=tmp_path / "var", kafka_bootstrap=bootstrap, _env_file=None))  # type: ignore[call-arg]
     append_live(log.settings, [log.event(partition, 0) for partition in range(EVENTS.partitions)])
     return log
 
 
-def test_every_partition_has_to_be_there_up_to_its_end(log: Log) -> None:
+def test_every_partition_has_to_be_there_up_to_its_end(log: BrokerLog) -> None:
     first, second = log.event(0, 1), log.event(1, 2)
     append_live(log.settings, [first])
     assert log.lacking() == {1: second["log_offset"]}, "the partition that is behind is named, with the first event that lacks"
@@ -87,7 +87,7 @@ def test_every_partition_has_to_be_there_up_to_its_end(log: Log) -> None:
     assert log.lacking() == {}
 
 
-def test_what_came_after_the_instant_is_not_waited_for(log: Log) -> None:
+def test_what_came_after_the_instant_is_not_waited_for(log: BrokerLog) -> None:
     append_live(log.settings, [log.event(2, 3)])
     end_of_day = now()
     time.sleep(0.02)
@@ -96,13 +96,13 @@ def test_what_came_after_the_instant_is_not_waited_for(log: Log) -> None:
     assert log.lacking() == {2: late["log_offset"]}
 
 
-def test_ticks_and_values_that_are_no_record_are_never_waited_for(log: Log) -> None:
+def test_ticks_and_values_that_are_no_record_are_never_waited_for(log: BrokerLog) -> None:
     half, of_another_type = b'{"type":"item_viewed","shop_id":"a"}', b'{"collector_id":"c","seq":"x","shop_id":"a","line":""}'
     log.write(3, TICK, b"no JSON", b"[]", half, of_another_type, TICK)
     assert log.lacking() == {}
 
 
-def test_rows_of_a_log_that_was_there_before_say_nothing_of_this_one(log: Log) -> None:
+def test_rows_of_a_log_that_was_there_before_say_nothing_of_this_one(log: BrokerLog) -> None:
     event = log.event(0, 5)
     long_ago = event | {"received_at_ms": event["received_at_ms"] - int(timedelta(days=3) / timedelta(milliseconds=1))}
     append_live(log.settings, [long_ago | {"log_offset": event["log_offset"] + 1000}])

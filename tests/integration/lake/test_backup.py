@@ -100,8 +100,8 @@ def test_what_moved_is_read_by_another_engine(tmp_path: Path) -> None:
         for module in (duckdb_extension_avro, duckdb_extension_iceberg):
             [file] = Path(module.__path__[0]).rglob("*.duckdb_extension")
             connection.execute(f"load '{file}'")
-        found = connection.execute(f"select order_id, paid_minor from iceberg_scan('{location}') order by all").fetchall()
-    assert found == [("o1", 6), ("o2", 7)]
+        paid = connection.execute(f"select order_id, paid_minor from iceberg_scan('{location}') order by all").fetchall()
+    assert paid == [("o1", 6), ("o2", 7)]
 
 
 def test_secrets_are_copied_only_when_asked_for_and_nobody_else_reads_them(tmp_path: Path) -> None:

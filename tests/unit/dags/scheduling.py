@@ -45,14 +45,14 @@ def end_tasks(dag: Any, session: Any) -> None:
 
 
 @dataclass
-class Seen:
+class SeenBySchedulers:
     """The most runs of ``daily`` that ran at once, and the DAGs whose runs had a deadline while they ran."""
 
     at_once: int = 0
     deadlines: set[str] = field(default_factory=set)
 
 
-def go_round(runner: SchedulerJobRunner, bag: DagBag, seen: Seen) -> None:
+def go_round(runner: SchedulerJobRunner, bag: DagBag, seen: SeenBySchedulers) -> None:
     """The scheduler's loop, so many times that nothing is left to do; between two rounds tasks end well."""
     for _ in range(ROUNDS):
         with create_session() as session:
@@ -76,7 +76,7 @@ def main() -> None:
     with create_session() as session:
         session.execute(update(DagModel).values(is_paused=DagModel.dag_id.not_in(sys.argv[2:])))
     runner = SchedulerJobRunner(job=Job(), num_runs=1)
-    seen = Seen()
+    seen = SeenBySchedulers()
     go_round(runner, bag, seen)
     _create_backfill(
         **{"dag_id": "daily", "from_date": BACKFILL[0], "to_date": BACKFILL[1], "max_active_runs": 1, "reverse": False},
@@ -85,8 +85,8 @@ def main() -> None:
     go_round(runner, bag, seen)
     with create_session() as session:
         runs = session.scalars(select(DagRun).order_by(DagRun.start_date)).all()
-        found = [[run.dag_id, run.partition_key, str(run.run_type), str(run.state), run.run_after.isoformat()] for run in runs]
-    Path(sys.argv[1]).write_text(json.dumps({"runs": found, "at_once": seen.at_once, "deadlines": sorted(seen.deadlines)}))
+        listed = [[run.dag_id, run.partition_key, str(run.run_type), str(run.state), run.run_after.isoformat()] for run in runs]
+    Path(sys.argv[1]).write_text(json.dumps({"runs": listed, "at_once": seen.at_once, "deadlines": sorted(seen.deadlines)}))
 
 
 if __name__ == "__main__":

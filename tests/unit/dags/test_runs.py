@@ -163,8 +163,8 @@ def test_a_day_that_does_not_come_fails_and_nothing_of_it_is_built(runs: dict[st
     """Marts and features find the silver of the day before, which is built already."""
     state, states, calls = runs["behind"]
     assert (state, states["complete"], states["groups"]) == ("failed", {-1: "failed"}, {-1: "upstream_failed"})
-    [told] = [command for command, _ in calls if command.startswith("dashboard.operators --subject daily.complete ")]
-    assert "complete failed" in told
+    [sent] = [command for command, _ in calls if command.startswith("dashboard.operators --subject daily.complete ")]
+    assert "complete failed" in sent
     assert [
         command for command, _ in calls if command.startswith(("spark_jobs", "models ", "serving", "ops.cli shops groups"))
     ] == []

@@ -53,5 +53,5 @@ def test_a_missed_deadline_reaches_the_operators(dags: dict[str, Any], tmp_path:
     [alert] = dags["daily"].deadline
     in_triggerer(RUN_CALLBACK, alert.callback.path, alert.callback.kwargs, JISHI_VAR=str(tmp_path))
     [line] = (tmp_path / "log" / "operators.jsonl").read_text().splitlines()
-    told = json.loads(line)
-    assert (told["subject"], told["title"]) == ("daily.deadline", "daily: not done after 8 hours")
+    notice = json.loads(line)
+    assert (notice["subject"], notice["title"]) == ("daily.deadline", "daily: not done after 8 hours")

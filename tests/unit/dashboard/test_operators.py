@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.delivery import Destination, Message, NotDelivered
-from dashboard.operators import AGAIN_AFTER, BadReceiver, receivers_of, tell
+from dashboard.operators import AGAIN_AFTER, BadOperator, notify, receivers_of
 from jishi.paths import Paths
 from jishi.settings import Settings
 
@@ -33,8 +33,8 @@ def test_every_receiver_gets_it_and_one_that_refuses_is_named(tmp_path: Path) ->
             raise NotDelivered("no mail server is set")
         got.append((destination.address, message))
 
-    told = tell(settings, "daily.silver", MESSAGE, NOW, send)
-    assert (told.sent, told.failed) == (["hooks.example.org"], {"ops@example.org": "no mail server is set"})
+    notified = notify(settings, "daily.silver", MESSAGE, NOW, send)
+    assert (notified.sent, notified.failed) == (["hooks.example.org"], {"ops@example.org": "no mail server is set"})
     assert got == [("https://hooks.example.org/secret", MESSAGE)]
     [entry] = entries(settings)
     assert (entry["subject"], entry["text"], entry["sent"]) == (
@@ -47,8 +47,8 @@ def test_every_receiver_gets_it_and_one_that_refuses_is_named(tmp_path: Path) ->
 
 def test_while_a_problem_stays_it_is_told_again_after_a_pause(tmp_path: Path) -> None:
     settings = platform(tmp_path, "")
-    told = [
-        tell(settings, subject, MESSAGE, NOW + after).is_repetition
+    notified = [
+        notify(settings, subject, MESSAGE, NOW + after).is_repetition
         for subject, after in (
             ("a", timedelta(0)),
             ("a", AGAIN_AFTER - timedelta(seconds=1)),
@@ -56,7 +56,7 @@ def test_while_a_problem_stays_it_is_told_again_after_a_pause(tmp_path: Path) ->
             ("a", AGAIN_AFTER),
         )
     ]
-    assert told == [False, True, False, False]
+    assert notified == [False, True, False, False]
     assert [entry["subject"] for entry in entries(settings)] == ["a", "b", "a"]
 
 
@@ -68,11 +68,11 @@ def test_what_nobody_got_is_tried_at_the_next_occasion(tmp_path: Path) -> None:
         if len(attempts) == 1:
             raise NotDelivered("no answer")
 
-    tell(settings, "a", MESSAGE, NOW, send)
-    assert tell(settings, "a", MESSAGE, NOW + timedelta(minutes=10), send).sent == ["ops@example.org"]
+    notify(settings, "a", MESSAGE, NOW, send)
+    assert notify(settings, "a", MESSAGE, NOW + timedelta(minutes=10), send).sent == ["ops@example.org"]
 
 
 @pytest.mark.parametrize("setting", ["nobody", "pager=https://x", "slack="])
 def test_a_receiver_that_is_none_is_refused_without_its_address(setting: str) -> None:
-    with pytest.raises(BadReceiver, match="JISHI_OPERATORS"):
+    with pytest.raises(BadOperator, match="JISHI_OPERATORS"):
         receivers_of(setting)

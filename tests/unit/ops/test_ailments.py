@@ -133,9 +133,9 @@ def test_a_platform_that_is_well_has_no_ailment(tmp_path: Path) -> None:
 def test_what_is_wrong_is_named_with_what_to_do(case: Case, tmp_path: Path) -> None:
     settings = well(tmp_path)
     case.harm(settings)
-    [found] = ailments(settings, datetime.now(UTC))
-    assert found.runbook == case.runbook
-    assert re.search(case.says, found.says), found.says
+    [ailment] = ailments(settings, datetime.now(UTC))
+    assert ailment.runbook == case.runbook
+    assert re.search(case.says, ailment.says), ailment.says
     shown = [each for each in doctor.examine(settings) if each.what == case.runbook]
     assert [each.is_fine for each in shown] == [False]
     assert f"docs/operations/runbooks.md#{case.runbook}" in shown[0].detail
@@ -168,21 +168,21 @@ def test_up_starts_again_what_changed_settings_concern_and_nothing_else(tmp_path
     def members(variable: str) -> list[Part]:
         return [Part(name, [*command, str(port)], port=port, environment={"SEEN": variable}) for name, port in ports.items()]
 
-    said: list[str] = []
+    messages: list[str] = []
     try:
-        lifecycle.up(settings, said.append, members("old"))
+        lifecycle.up(settings, messages.append, members("old"))
         first = {name: info["pid"] for name, info in states(paths).items()}
-        lifecycle.up(settings, said.append, members("old"))
+        lifecycle.up(settings, messages.append, members("old"))
         assert {name: info["pid"] for name, info in states(paths).items()} == first
-        lifecycle.up(settings.model_copy(update={"collector_max_events": 7}), said.append, members("new"))
+        lifecycle.up(settings.model_copy(update={"collector_max_events": 7}), messages.append, members("new"))
         second = {name: info["pid"] for name, info in states(paths).items()}
         assert second["serving"] == first["serving"]
         assert second["collector"] != first["collector"]
         assert b"SEEN=new" in Path(f"/proc/{second['collector']}/environ").read_bytes()
-        assert "changed: JISHI_COLLECTOR_MAX_EVENTS; starting again: collector" in said
+        assert "changed: JISHI_COLLECTOR_MAX_EVENTS; starting again: collector" in messages
         assert settings_in_use.changed(settings, paths) == ["collector_max_events"]
     finally:
-        lifecycle.down(settings, said.append)
+        lifecycle.down(settings, messages.append)
 
 
 def test_a_setting_that_nobody_listed_concerns_every_part() -> None:

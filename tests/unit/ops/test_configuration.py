@@ -55,10 +55,10 @@ def test_no_command_of_a_part_holds_a_secret(settings: Settings) -> None:
     chosen = settings.model_copy(update=hush)
     paths = Paths.of(chosen)
     airflow.write_secrets(paths)
-    made = [(paths.airflow / name).read_text() for name in ("jwt_secret", "secret_key", "admin_password")]
+    secrets = [(paths.airflow / name).read_text() for name in ("jwt_secret", "secret_key", "admin_password")]
     commands = [part.command for part in parts(chosen, paths)]
     commands += [command for shots in one_shots(paths).values() for _, command in shots]
-    assert not [word for command in commands for word in command for secret in ("hush", *made) if secret in word]
+    assert not [word for command in commands for word in command for secret in ("hush", *secrets) if secret in word]
 
 
 def test_odd_characters_reach_the_part_as_they_are(settings: Settings) -> None:

@@ -33,9 +33,9 @@ def node(kind: str, kwargs: dict[str, Any], **config: Any) -> dict[str, Any]:
 def manifest(folder: Path, *others: dict[str, Any]) -> Path:
     """Of a model with a test of each kind, its parent, and a test of a query of its own, which dbt runs."""
     tests = {name: node(kind, kwargs) | {"name": name} for name, (kind, kwargs) in GENERIC.items()}
-    own = {"resource_type": "test", "name": "own"}
+    singular = {"resource_type": "test", "name": "singular"}
     file = folder / "manifest.json"
-    nodes = {**MODELS, **tests, "own": own, **{f"other{n}": other for n, other in enumerate(others)}}
+    nodes = {**MODELS, **tests, "singular": singular, **{f"other{n}": other for n, other in enumerate(others)}}
     file.write_text(json.dumps({"nodes": nodes}))
     return file
 

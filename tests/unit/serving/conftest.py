@@ -263,10 +263,10 @@ def registry(tmp_path: Path) -> Registry:
     engine.keys.reload()
     engine.stream.has_caught_up = True
     engine.watcher.clock = lambda: NOW
-    made = Registry(engine, paths)
+    two_shops = Registry(engine, paths)
     for shop_id in ("a", "b"):
         engine.states.of(shop_id).use_snapshot({each: make_item(each) for each in item_ids(shop_id)})
-        made.publish(shop_id, "first", 0)
-    made.look()
-    assert [made.in_use(shop_id) for shop_id in ("a", "b")] == ["first", "first"]
-    return made
+        two_shops.publish(shop_id, "first", 0)
+    two_shops.look()
+    assert [two_shops.in_use(shop_id) for shop_id in ("a", "b")] == ["first", "first"]
+    return two_shops

@@ -78,7 +78,7 @@ def chosen(user_id: str, is_allowed: bool, at_s: int = 0, **ids: Any) -> Any:
     return ChoiceRecord(orjson.dumps(built))
 
 
-class Asked:
+class OptOutCase:
     """One shop behind the API whose persons have histories in every place that a history can come from."""
 
     def __init__(self, var: Path, shop: Any) -> None:
@@ -123,12 +123,12 @@ class Asked:
 
 
 @contextmanager
-def asked(tiny: Any, placed: Any = None) -> Iterator[Asked]:
+def asked(tiny: Any, placed: Any = None) -> Iterator[OptOutCase]:
     kinds = ["skirts"] * 10 + ["tea"] * 10 + ["lamps"] * 10
     near = {n: {n + 1: 0.9, n + 2: 0.3} for n in range(30) if n % 10 < 8}
     items = [tiny.item(item_id, kind) for item_id, kind in zip(IDS, kinds, strict=True)]
     with TemporaryDirectory() as var:
-        yield Asked(Path(var), tiny.shop(tiny.model(IDS, near, placed=placed or {}), items))
+        yield OptOutCase(Path(var), tiny.shop(tiny.model(IDS, near, placed=placed or {}), items))
 
 
 NUMBERS = st.lists(st.integers(0, 29), max_size=6, unique=True)
