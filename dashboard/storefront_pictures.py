@@ -74,26 +74,21 @@ class StorefrontPhotographer:
         page.screenshot(path=str(file), type="jpeg", quality=_QUALITY, full_page=True, clip=clip)  # type: ignore[arg-type]
 
 
-def take_all(address: str, shop_id: str, folder: Path, *, takes_all: bool = False) -> list[str]:
+def take_all(browser: Browser, address: str, shop_id: str, folder: Path, *, takes_all: bool = False) -> list[str]:
     """Take the pictures of a shop; what is wrong with its pages. Raises playwright's Error where no storefront is open."""
-    from playwright.sync_api import sync_playwright
-
     folder.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_FLAGS)
-        photographer = StorefrontPhotographer(browser, address, folder)
-        for language in ("en", "zh"):
-            for width in (1440, 375):
-                steps = [step for step in STEPS if takes_all or (step, language, width) in _SHOWN]
-                if steps:
-                    photographer.visit(shop_id, language, width, steps)
-        browser.close()
+    photographer = StorefrontPhotographer(browser, address, folder)
+    for language in ("en", "zh"):
+        for width in (1440, 375):
+            steps = [step for step in STEPS if takes_all or (step, language, width) in _SHOWN]
+            if steps:
+                photographer.visit(shop_id, language, width, steps)
     return photographer.troubles
 
 
 def main() -> int:
     """Take the pictures and name what is wrong."""
-    from playwright.sync_api import Error
+    from playwright.sync_api import Error, sync_playwright
 
     parser = argparse.ArgumentParser(prog="python -m dashboard.storefront_pictures", description=__doc__)
     parser.add_argument("out", type=Path, help="folder for the pictures")
@@ -104,7 +99,10 @@ def main() -> int:
     shop_id = chosen.shop or next(iter(Shops.load(Paths.of(settings).shops_file).shops), "")
     address = f"http://{settings.host}:{settings.serving_port}"
     try:
-        troubles = take_all(address, shop_id, chosen.out, takes_all=chosen.all)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM_FLAGS)
+            troubles = take_all(browser, address, shop_id, chosen.out, takes_all=chosen.all)
+            browser.close()
     except Error as error:
         troubles = [f"{address}/storefront/{shop_id}: {error.message}; is serving up, and its storefront open (/storefront)?"]
     for trouble in troubles:

@@ -67,7 +67,9 @@ class ALS:
             return _fold_in_weighted(y, x, self.alpha, self.regularization)
         with threadpool_limits(1, user_api="blas"):
             model = self._library_model()
-            model.item_factors = y
+            model.item_factors = np.require(
+                y, requirements="W"
+            )  # those of a release are views of its file, which none may write
             return np.asarray(model.recalculate_user(np.arange(x.shape[0]), x), dtype=np.float32)
 
     def _library_model(self) -> AlternatingLeastSquares:

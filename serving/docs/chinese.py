@@ -103,6 +103,9 @@ CHINESE = {
         "`x1.5`：分数乘以它；`last`：排到最后；`7 to 3`：移动了位置；`new`：作为新品加入；`slot 2`：固定在该位置"
     ),
     "what each source gave to the score, before rules weighed it": "各来源对分数的贡献，规则加权之前",
+    "what the ranker saw of the item (where one answers), by name; 0 and unknown left out": (
+        "排序模型（由它回答时）看到的该商品特征，按名称列出；为 0 或未知的不列"
+    ),
     "seconds since that became known": "距得知此行为的秒数",
     "the feature that was used: the shopper's last items, newest first": "用到的特征：顾客最近的商品，最新的在前",
     "names of the shop's rules that hold for this request": "对本次请求生效的店铺规则名称",

@@ -291,8 +291,8 @@ def test_a_shop_without_a_release_and_one_without_items(visit: Callable[..., Sto
     assert [line for line in visitor.troubles if not re.search("503", line)] == []
 
 
-def test_pictures_of_a_visit(street: Street, tmp_path: Path) -> None:
-    assert storefront_pictures.take_all(street.serving, "lanting", tmp_path, takes_all=True) == []
+def test_pictures_of_a_visit(browser: Browser, street: Street, tmp_path: Path) -> None:
+    assert storefront_pictures.take_all(browser, street.serving, "lanting", tmp_path, takes_all=True) == []
     taken = {file.name: file.stat().st_size for file in tmp_path.iterdir()}
     assert taken.keys() == {f"{step}-{window}.jpg" for step in storefront_pictures.STEPS for window in WINDOWS}
     assert min(taken.values()) > 10_000

@@ -219,7 +219,7 @@ def test_a_day_is_named_and_never_read_from_the_clock(dags: dict[str, Any]) -> N
 
 
 def _runs_in_tasks(node: ast.AST) -> bool:
-    is_callback = isinstance(node, ast.FunctionDef) and node.name.startswith("tell")
+    is_callback = isinstance(node, ast.FunctionDef) and node.name.startswith(("notify", "tell_of"))
     return is_callback or isinstance(node, ast.ClassDef | ast.AsyncFunctionDef)
 
 

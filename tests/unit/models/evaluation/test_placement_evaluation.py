@@ -153,7 +153,7 @@ DECISIONS = {
     "as it should be": (judged(), {}, "tifu_knn", "tifu_knn ndcg@10 0.3000 against popularity 0.1000"),
     "no case": (judged(models={}, persons=0, cases=0), {}, LADDER, "no case of its question"),
     "few persons": (judged(persons=LEAST_PERSONS - 1), {}, LADDER, "19 persons to judge by, at least 20"),
-    "luck": (judged(all_surely=0.0), {}, LADDER, "may be luck among 10 models"),
+    "luck": (judged(all_surely=0.0), {}, LADDER, "may be luck among 11 models"),
     "gains that are no numbers": (judged(all_surely=float("nan")), {}, LADDER, "may be luck"),
     "the same few items": (judged(best={"coverage@20": 0.0049}), {}, LADDER, "lists of tifu_knn cover 0.49% of the items"),
     "not finite": (judged(), {"weight": np.inf}, LADDER, "lists_tifu_knn holds numbers that are not finite"),
