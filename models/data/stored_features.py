@@ -27,6 +27,7 @@ ITEM_VIEWS = ("item_daily", "item_86400s_3600s", "item_21600s_3600s")
 PERSON_VIEWS = ("person_daily", "person_86400s_3600s")
 _NUMBERS = ("int64", "double")
 _DAILY = {table.view: table for table in DAILY}
+_AGES = {(table.view, instant): age for table in DAILY for age, instant in table.ages.items()}
 _DAILY_MS = int(timedelta(days=7).total_seconds() * 1000)  # how long a daily row holds
 _LONGEST_MS = 2 * _DAILY_MS
 _CODE = 2**42  # beyond every instant (epoch ms) of a hundred years
@@ -45,8 +46,13 @@ def ms_of(instant: np.datetime64) -> int:
 
 
 def names_of(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Columns of several views, each by view and feature."""
-    return tuple(f"{view}__{name}" for view in names for name in numbers_of(view))
+    """Columns of several views as a ranker names them, by view and feature; where ``is_instant``, by the age that it sees."""
+    return tuple(f"{view}__{_AGES.get((view, name), name)}" for view in names for name in numbers_of(view))
+
+
+def is_instant(names: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """Which numbers of several views are instants (epoch ms); a ranker sees the seconds since then."""
+    return np.array([(view, name) in _AGES for view in names for name in numbers_of(view)])
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,8 @@ class StoredFeatures:
         if rows.num_rows == 0:
             return None
         ids, code = np.unique(np.array(rows.column(0).to_pylist()), return_inverse=True)
-        values = [column.cast(pa.float32()).to_numpy(zero_copy_only=False) for column in rows.columns[3:]]
+        # An instant loses its last two minutes here as it does at a request.
+        values = [column.cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False) for column in rows.columns[3:]]
         order = np.lexsort((known_ms := rows.column(1).to_numpy(), code))
         numbered = {str(each): number for number, each in enumerate(ids.tolist())}
         key_of = code.astype(np.int64) * _CODE + known_ms

@@ -17,14 +17,15 @@ import numpy as np
 
 from models.algorithms.recommender import Scores
 from models.candidates.request_sources import RequestSources
-from models.data.sequences import Numbers
-from models.data.stored_features import ITEM_VIEWS, PERSON_VIEWS, names_of
+from models.data.sequences import Mask, Numbers
+from models.data.stored_features import ITEM_VIEWS, PERSON_VIEWS, is_instant, names_of
 from models.ranking.known_facts import ITEM, PAIR, PERSON, KnownFacts
 from models.ranking.listed import Listed, RequestPairs, list_columns
 
 _LAST = ("last_place", "last_age")
 _CONTEXT = ("category_of_given", "category_of_last", "given", "last", "hour", "weekday")
 STORED_OF_ITEM, STORED_OF_PERSON = names_of(ITEM_VIEWS), names_of(PERSON_VIEWS)
+_INSTANTS_OF_ITEM, _INSTANTS_OF_PERSON = is_instant(ITEM_VIEWS), is_instant(PERSON_VIEWS)
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,9 @@ def names(sources: RequestSources) -> tuple[str, ...]:
 def columns(
     lists: list[Listed], asked: Questions, facts: KnownFacts, pairs: RequestPairs, stored: tuple[Scores, Scores]
 ) -> Scores:
-    """The table, shape (pairs, names), float32. ``stored``: features of each pair's item and of each row's person."""
+    """The table, shape (pairs, names), float32. ``stored``: features of each pair's item and of each row's person, as they are
+    in the store.
+    """
     row = pairs.row
     last = np.zeros((len(row), len(_LAST) + 1), dtype=np.float32)
     _of_last(asked.last_starts, asked.last_items, asked.last_ages_s, facts.category, pairs.starts, pairs.items, last)
@@ -70,10 +73,19 @@ def columns(
         is_alike[:, None].astype(np.float32),
         last[:, 2:],
         of_row[row],
-        stored[0],
-        stored[1][row],
+        _with_ages(stored[0], _INSTANTS_OF_ITEM, asked.asked_ms[row]),
+        _with_ages(stored[1], _INSTANTS_OF_PERSON, asked.asked_ms)[row],
     ]
     return np.ascontiguousarray(np.concatenate(blocks, axis=1), dtype=np.float32)
+
+
+def _with_ages(stored: Scores, instants: Mask, at_ms: Numbers) -> Scores:
+    """The features with each instant (epoch ms) as seconds before ``at_ms``."""
+    if not instants.any():
+        return stored
+    aged = stored.copy()
+    aged[:, instants] = (at_ms[:, None] - stored[:, instants].astype(np.float64)) / 1000
+    return aged
 
 
 def nothing_stored(asked: Questions, pairs: RequestPairs) -> tuple[Scores, Scores]:
