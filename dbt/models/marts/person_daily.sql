@@ -20,8 +20,13 @@ events as (
         and occurred_at >= (select {{ days_later('min(event_timestamp)', -30) }} from as_of)
         {% if is_incremental() -%}
             and ({{ is_touched('persons') }} or occurred_at >= (
-                select {{ days_later('min(event_timestamp)', -30) }} from as_of
-                where (shop_id, event_timestamp) not in (select shop_id, event_timestamp from touched.as_of_kept)
+                select {{ days_later('min(as_of.event_timestamp)', -30) }} from as_of
+                where (as_of.shop_id, as_of.event_timestamp) not in (
+                    select
+                        kept.shop_id,
+                        kept.event_timestamp
+                    from touched.as_of_kept as kept
+                )
             ))
         {%- endif %}
 

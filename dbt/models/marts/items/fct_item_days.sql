@@ -27,9 +27,17 @@ acts as (
     select * from {{ ref('int_item_acts_in_visits') }}
     {% if is_incremental() -%}
         where
-            (shop_id, item_id) in (select shop_id, item_id from touched.item_days)
+            (shop_id, item_id) in (
+                select
+                    days.shop_id,
+                    days.item_id
+                from touched.item_days as days
+            )
             or (shop_id, session_key) in (
-                select shop_id, session_key from {{ ref('fct_sessions') }}
+                select
+                    visits.shop_id,
+                    visits.session_key
+                from {{ ref('fct_sessions') }} as visits
                 where {{ is_touched('days', 'started_date') }}
             )
     {%- endif %}

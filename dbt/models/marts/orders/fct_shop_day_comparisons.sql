@@ -33,7 +33,12 @@ refunds as (
 events as (
 
     select * from {{ ref('stg_lake__events') }}
-    where (shop_id, occurred_date) in (select shop_id, compared_date from open_days)
+    where (shop_id, occurred_date) in (
+        select
+            open_days.shop_id,
+            open_days.compared_date
+        from open_days
+    )
 
 ),
 
@@ -49,14 +54,24 @@ sessions as (
     where
         is_visit
         and not is_bot
-        and (shop_id, started_date) in (select shop_id, compared_date from open_days)
+        and (shop_id, started_date) in (
+            select
+                open_days.shop_id,
+                open_days.compared_date
+            from open_days
+        )
 
 ),
 
 acts as (
 
     select * from {{ ref('int_acts_in_visits') }}
-    where (shop_id, session_key) in (select shop_id, session_key from sessions)
+    where (shop_id, session_key) in (
+        select
+            sessions.shop_id,
+            sessions.session_key
+        from sessions
+    )
 
 ),
 
