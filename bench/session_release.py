@@ -40,7 +40,7 @@ SHOP_ID, VERSION = "protocol", "1"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ReleasedSessions:
     """The model of the release, its metrics on each test row from both ways, and the milliseconds of each answer."""
 
     name: str
@@ -102,13 +102,13 @@ def lists_of_release(folder: Path, prefixes: Sequences) -> tuple[Numbers, np.nda
     return lists, seconds
 
 
-def run(task: SessionTask, folder: Path, progress: Callable[[str], None]) -> Outcome:
+def run(task: SessionTask, folder: Path, progress: Callable[[str], None]) -> ReleasedSessions:
     """Choose, fit, release, load, ask."""
     name = choose(task.sessions, progress)
     model: SessionModel = CONTEXTS[name].make().fit(task.sessions)
     evaluated = next_item_metrics(rank_sessions(model, task.prefixes, K), task.following, K)
     lists, seconds = lists_of_release(write(task.sessions, name, model, folder), task.prefixes)
-    return Outcome(name, evaluated, next_item_metrics(lists, task.following, K), seconds * 1000)
+    return ReleasedSessions(name, evaluated, next_item_metrics(lists, task.following, K), seconds * 1000)
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from simulator.preset import Preset
 from simulator.seeds import stream
 from simulator.shoppers import Shoppers
 
-PROCESSES = ("steady", "wandering")
+Process = Literal["steady", "wandering"]
 RUNS = 64  # times that each usual thing is seen to run out
 GAP_SHAPE = 3.0  # of the gamma; its gaps vary by 1 / √3 of their mean
 TURN_A_WEEK = 0.12  # radians, the mean over shoppers

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -13,7 +14,7 @@ from simulator.catalogue import SimulatedCatalogue, StateCalendar, make_catalogu
 from simulator.preset import Preset
 from simulator.presets import preset_of
 from simulator.shoppers import Leanings, Shoppers, make_shoppers
-from simulator.wandering import PROCESSES, Associations, Wandering, make_wandering
+from simulator.wandering import Associations, Process, Wandering, make_wandering
 
 DAY_MS = 86_400_000
 WEEK_DAYS = 7
@@ -21,14 +22,14 @@ WEEK_DAYS = 7
 
 @dataclass(frozen=True)
 class SimulationPlan:
-    """What to simulate: ``days`` days of the shop's time zone from ``start`` on, by one of ``PROCESSES``."""
+    """What to simulate: ``days`` days of the shop's time zone from ``start`` on, by one of two processes."""
 
     shop_id: str
     users: int
     days: int
     seed: int
     start: date = date(2026, 9, 1)
-    process: str = "steady"
+    process: Process = "steady"
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,9 @@ class World:
 
 
 def make_world(plan: SimulationPlan) -> World:
-    """The world of a plan. Raises ValueError for a process that is none of ``PROCESSES``."""
-    if plan.process not in PROCESSES:
-        raise ValueError(f"process {plan.process!r} is none of {', '.join(PROCESSES)}")
+    """The world of a plan. Raises ValueError for an unknown process."""
+    if plan.process not in get_args(Process):
+        raise ValueError(f"process {plan.process!r} is none of {', '.join(get_args(Process))}")
     preset = preset_of(plan.shop_id)
     catalogue = make_catalogue(preset, plan.shop_id, plan.seed)
     shoppers = make_shoppers(preset, catalogue, plan.shop_id, plan.seed, plan.users)

@@ -80,4 +80,4 @@ def test_one_look_leads_to_the_next() -> None:
 
 def test_an_unknown_process_is_refused() -> None:
     with pytest.raises(ValueError, match="none of steady, wandering"):
-        make_world(SimulationPlan("lanting", 10, 1, 7, process="chaotic"))
+        make_world(SimulationPlan("lanting", 10, 1, 7, process="chaotic"))  # type: ignore[arg-type]
