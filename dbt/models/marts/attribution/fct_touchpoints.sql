@@ -18,7 +18,7 @@ sessions as (
         inner join touched.reached_persons as persons
             on sessions.shop_id = persons.shop_id
             and sessions.person_id = persons.person_id
-            and sessions.started_at >= {{ days_later('persons.since', -var('attribution_lookback_days')) }}
+            and {{ days_later('sessions.started_at', var('attribution_lookback_days')) }} >= persons.since
     {%- endif %}
 
 ),
