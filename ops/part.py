@@ -1,7 +1,7 @@
 """``python -m ops.part [NAME]``: become one part, in the foreground, where a container and not the supervisor keeps it running.
 
-``--before`` instead does what must be done once before the part starts (topics, tables, databases); ``--check`` ends with 0 when
-the part, running beside it, is healthy. Without a name it is the part that ``JISHI_PART`` names.
+``--before`` instead does what must be done once before the part starts (topics, tables, databases); ``--check`` ends with 0
+when the part, running beside it, is healthy. Without a name it is the part that ``JISHI_PART`` names.
 """
 
 from __future__ import annotations

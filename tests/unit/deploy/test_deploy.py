@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import json
 import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,10 @@ def hosts(value: object) -> set[str]:
 
 
 def test_compose_keeps_its_schema(compose: dict[str, Any]) -> None:
-    schemas = importlib.resources.files("check_jsonschema") / "builtin_schemas" / "vendor"
-    schema = json.loads((schemas / "compose-spec.json").read_text())
+    carrier = find_spec("check_jsonschema")
+    assert carrier is not None
+    assert carrier.origin is not None
+    schema = json.loads((Path(carrier.origin).parent / "builtin_schemas" / "vendor" / "compose-spec.json").read_text())
     assert [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(compose)] == []
 
 
@@ -76,9 +78,8 @@ def test_compose_has_the_servers_and_parts_of_the_profile(compose: dict[str, Any
     running = [part for each in services.values() if (part := each.get("environment", {}).get("JISHI_PART"))]
     assert set(running) == ports.keys()
     assert running.count("collector") == running.count("forwarder") == running.count("serving") == 2
-    assert {
-        each["environment"]["JISHI_PROFILE"] for each in services.values() if "JISHI_PART" in each.get("environment", {})
-    } == {"cluster"}
+    ours = [each["environment"] for each in services.values() if "JISHI_PART" in each.get("environment", {})]
+    assert {each["JISHI_PROFILE"] for each in ours} == {"cluster"}
     volumes = {volume.split(":")[0] for each in services.values() for volume in each.get("volumes", [])}
     assert {volume for volume in volumes if not volume.startswith(".")} == compose["volumes"].keys()
     assert all((DEPLOY / volume).exists() for volume in volumes if volume.startswith("."))
@@ -157,7 +158,7 @@ def test_chart_refuses_what_is_no_setting(helm: str) -> None:
     command = [helm, "template", "jishi", str(CHART), "--set", "settings.kafka_bootstrap=k:1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode != 0
-    assert "settings" in done.stderr
+    assert "kafka_bootstrap" in done.stderr
 
 
 @pytest.mark.parametrize("group", sorted(IMAGES))
