@@ -150,6 +150,8 @@ PLACES = (
     Place("site/**", "static pages", Fixed("replaced by each build")),
     Place("jupyter/**", "settings of notebooks", Fixed("replaced at each start")),
     # --- engines' own ---
+    Place("gates/held/*", "shops whose tables a gate refused", Fixed("a file a shop, which goes when a build passes")),
+    Place("gates/**", "what people have called true", Fixed("a line for each")),
     Place("runs/*/", "ledgers of runs over shops", FoldersOlderThan(30, but_newest=20)),
     Place(
         "airflow/airflow.db*",
