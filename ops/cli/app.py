@@ -28,6 +28,7 @@ from ops.cli import (
     imports,
     keys,
     lake,
+    lineage,
     metrics,
     models,
     notebook,
@@ -71,6 +72,7 @@ app.command("drift")(week.drift)
 app.command("backfill")(backfill.backfill)
 app.command("bots")(bots.bots)
 app.command("complete")(complete.complete)
+app.command("lineage")(lineage.lineage)
 app.command("report")(report.report)
 app.command("sql")(sql.sql)
 app.command("watch")(watch.watch)

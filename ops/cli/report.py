@@ -28,8 +28,9 @@ def report(
     jobs, versions = jobs_of(Paths.of(settings), day.date()), published_on(settings, day.date())
     usages = usage_on(Paths.of(settings), day.date())
     if as_json:
-        parts = {"jobs": jobs, "tasks": usages, "versions": versions}
-        print(json.dumps({name: [asdict(row) for row in rows] for name, rows in parts.items()}, default=str, indent=2))
+        tasks = [asdict(usage) for usage in usages]
+        parts = {"jobs": [asdict(job) for job in jobs], "tasks": tasks, "versions": [asdict(each) for each in versions]}
+        print(json.dumps(parts, default=str, indent=2))
         return
     console = Console(width=None if sys.stdout.isatty() else 140)
     ran = Table("run", "job", "shops", "longest", "in all", "failed", title=f"what ran on {day.date()} (UTC)")

@@ -71,8 +71,8 @@ def _refuse(findings: Iterable[tuple[str, GateFinding]]) -> None:
 
 
 def _audit_counts(connection: duckdb.DuckDBPyConnection, batch: str, shops: list[str]) -> None:
-    counted = connection.execute("select shop_id, count(*) from acknowledged group by 1").fetchall()
-    acknowledged: Counter[str] = Counter(dict(counted))
+    rows = connection.execute("select shop_id, count(*) from acknowledged group by 1").fetchall()
+    acknowledged: Counter[str] = Counter(dict(rows))
     kept: Counter[str] = Counter()
     for view in _KEPT:
         counted = f"select shop_id, count(*) from {view} where batch = ? group by 1"
