@@ -205,6 +205,17 @@ def build_marts(*, outlets: list[Asset] | None = None) -> MeteredBashOperator:
     )
 
 
+def send_lineage() -> MeteredBashOperator:
+    """OpenLineage events of the newest dbt build, where they are asked for."""
+    return step(
+        "lineage",
+        f"{MAIN} ops.openlineage",
+        what="Sends what dbt built, from which columns and with which tests, to where `JISHI_OPENLINEAGE` says; else nothing.",
+        repair="The log has the last lines of `dbt-ol`. Mend the address and clear the task; numbers do not depend on it.",
+        minutes=10,
+    )
+
+
 def forecast_customers() -> MeteredBashOperator:
     """Lifetime values of all shops' customers and effects of their channels from the new marts; the next marts show them."""
     return step(

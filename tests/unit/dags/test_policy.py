@@ -33,7 +33,8 @@ AFTER = {  # besides groups, which every mapped task reads
         "marts": {"decisions"},
         "reconcile": {"silver"},
         "alerts": {"marts"},
-        "report": {"features", "forecast", "alerts", "publish", "reconcile"},
+        "lineage": {"marts"},
+        "report": {"features", "forecast", "alerts", "lineage", "publish", "reconcile"},
     },
     "alerts": {"alerts": set(), "report": {"alerts"}},
     "hourly": {
@@ -89,6 +90,7 @@ DECLARING = {
         "send_digests",
         "report",
         "compact_lake",
+        "send_lineage",
         "expire_files",
         "measure_drift",
         "backtest_forecasts",
