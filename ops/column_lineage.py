@@ -110,6 +110,7 @@ class ColumnLineage:
         try:
             tree = parse_one(model["compiled_code"], dialect="duckdb").transform(_renamed)
             query = qualify(tree, schema=schema, dialect="duckdb", validate_qualify_columns=False, identify=False)
+            assert isinstance(query, exp.Query)
             scope = build_scope(query)
             self._columns[name] = list(query.named_selects)
             for column in query.named_selects:
@@ -141,7 +142,8 @@ def _renamed(node: exp.Expression) -> exp.Expression:
     if isinstance(node, exp.Table) and node.db:
         name = f"{_SOURCE}.{node.name}" if node.db == _SOURCE else node.name
         alias = node.alias or node.name
-        return exp.alias_(exp.Table(this=exp.to_identifier(name, quoted=True)), alias, table=True)
+        table: exp.Expression = exp.alias_(exp.Table(this=exp.to_identifier(name, quoted=True)), alias, table=True)
+        return table
     return node
 
 

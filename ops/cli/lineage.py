@@ -29,7 +29,7 @@ def lineage(
     from ops.column_lineage import ColumnLineage, LineageFailed, TableColumn, compile_project, source_columns
 
     table, _, name = column.rpartition(".")
-    asked = TableColumn(_model_names().get(table, table), name)
+    asked = TableColumn(lake_names().get(table, table), name)
     settings = get_settings()
     folder = Paths.of(settings).warehouse / "lineage"
     folder.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def lineage(
 
 def shown(column: TableColumn) -> str:
     """A column with the name that its table has in the lake, where it is one of the lake's."""
-    names = {model: table for table, model in _model_names().items()}
+    names = {model: table for table, model in lake_names().items()}
     return f"{names.get(column.table, column.table)}.{column.column}"
 
 
@@ -69,7 +69,7 @@ def _show_tree(graph: ColumnLineage, asked: TableColumn) -> None:
             left += [(parent, depth + 1) for parent in reversed(graph.of(column))]
 
 
-def _model_names() -> dict[str, str]:
+def lake_names() -> dict[str, str]:
     """The lake's tables that the project reads by their names, with the project's own."""
     names = {}
     for schema in (*tables.SILVER, *tables.CUSTOMERS, *_OTHERS):

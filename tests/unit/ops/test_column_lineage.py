@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ops import lineage_page
 from ops.column_lineage import ColumnLineage, LineageFailed, TableColumn
 
 SOURCES = {"orders": ["shop_id", "order_id", "paid_minor", "currency"], "refunds": ["shop_id", "order_id", "amount_minor"]}
@@ -69,3 +72,9 @@ def test_what_does_not_exist_is_named(graph: ColumnLineage) -> None:
         graph.of(TableColumn("fct_orders", "x"))
     with pytest.raises(LineageFailed, match="no table 'orders'; known: fct_orders"):
         graph.of(TableColumn("orders", "x"))
+
+
+def test_the_page_shows_the_project(parsed_project: Path) -> None:
+    manifest = json.loads((parsed_project / "manifest.json").read_text())
+    assert lineage_page.PAGE.read_text() == lineage_page.render(manifest), "run make docs"
+    assert "  orders --> marts_orders{{orders}}\n" in lineage_page.render(manifest)
