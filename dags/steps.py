@@ -154,7 +154,8 @@ def build_silver(
         "silver",
         f"{MAIN} spark_jobs silver --batch {batch}{OF_GROUP}{LEDGER}{after}",
         what="Decides the outcome of each event (duplicates by earlier batches, too) and rebuilds what the batch touches.",
-        repair="The log names shop, check, table and rows; that shop keeps its old rows. Fix the cause and clear the task.",
+        repair="The log and `jishi gates list` name shop, check, table and rows; that shop keeps its old rows. Fix the cause, or "
+        "`jishi gates accept` a day that is true, and clear the task.",
         minutes=60,
         pool=SPARK_POOL,
         group=group,
