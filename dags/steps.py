@@ -154,8 +154,8 @@ def build_silver(
         "silver",
         f"{MAIN} spark_jobs silver --batch {batch}{OF_GROUP}{LEDGER}{after}",
         what="Decides the outcome of each event (duplicates by earlier batches, too) and rebuilds what the batch touches.",
-        repair="The log and `jishi gates list` name shop, check, table and rows; that shop keeps its old rows. Fix the cause, or "
-        "`jishi gates accept` a day that is true, and clear the task.",
+        repair="The log and `jishi gates list` name shop, check, table and rows; that shop keeps its old rows. Fix the cause, "
+        "or `jishi gates accept` a day that is true, and clear the task.",
         minutes=60,
         pool=SPARK_POOL,
         group=group,
@@ -210,7 +210,7 @@ def send_lineage() -> MeteredBashOperator:
     """OpenLineage events of the newest dbt build, where they are asked for."""
     return step(
         "lineage",
-        f"{MAIN} ops.openlineage",
+        f"{MAIN} ops.dbt_events",
         what="Sends what dbt built, from which columns and with which tests, to where `JISHI_OPENLINEAGE` says; else nothing.",
         repair="The log has the last lines of `dbt-ol`. Mend the address and clear the task; numbers do not depend on it.",
         minutes=10,

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from jishi.paths import Paths
-from ops.openlineage import airflow_variables, send_build
+from ops.dbt_events import send_build
+from ops.openlineage import airflow_variables
 from tests.lake import settings_in
 
 pytestmark = pytest.mark.integration
