@@ -81,3 +81,16 @@ def heads(bars: Any, order: Any, spans: Any, most: int, reach: int) -> Any:
         if place < end:
             is_whole = False
     return taken[:count], is_whole
+
+
+@numba.njit(cache=True, nogil=True)
+def masks(bars: Any, numbers: Any) -> Any:
+    """Of each item whether it may be sold, is kept out, and comes behind all others."""
+    size = len(numbers)
+    sellable, out, behind = np.empty(size, np.bool_), np.empty(size, np.bool_), np.empty(size, np.bool_)
+    for place in range(size):
+        number = numbers[place]
+        sellable[place] = bars.sellable[number]
+        out[place] = bars.out[number] or _has(bars.hidden, number)
+        behind[place] = bars.last[number] or _has(bars.seen, number)
+    return sellable, out, behind

@@ -9,7 +9,7 @@ from serving.catalogue import Catalogue
 from serving.recommend import Answer
 from serving.request import Request
 from serving.shelf import Shelf
-from serving.why_not import why_not
+from serving.why_not import finding
 
 MOST = 20  # named for an answer
 
@@ -22,13 +22,13 @@ def suppressed(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalo
     if workings is None:
         return {}
     ids, candidates = shelf.model.item_ids, workings.candidates
-    listed = [shelf.number_of[one.item.item_id] for one in answer.items if one.item.item_id in shelf.number_of]
+    listed = [number for one in answer.items if (number := shelf.number_of.get(one.item.item_id)) is not None]
     ranked = [one.score for one in answer.items if one.reason.code not in ("pinned", "new")]
     bar = min(ranked, default=0.0) if len(answer.items) >= request.limit else 0.0
     above = (candidates.score >= bar - 1e-6) & (candidates.score > 0) & ~(workings.sellable & ~workings.shown_not)
     above &= ~candidates.mask(np.array(listed, dtype=np.int64))
     reasons = {}
     for number in candidates.numbers[best_allowed(candidates.score, above, MOST)].tolist():
-        reason = why_not(ids[number], request, answer, shelf, catalogue)
-        reasons[ids[number]] = reason.code if reason.rule is None else f"{reason.code}: {reason.rule}"
+        code, facts = finding(ids[number], request, answer, shelf, catalogue)
+        reasons[ids[number]] = f"{code}: {facts['rule']}" if "rule" in facts else code
     return reasons

@@ -53,7 +53,7 @@ class WhyNot:
 
 def why_not(item_id: str, request: Request, answer: Answer, shelf: Shelf, catalogue: Catalogue) -> WhyNot:
     """What keeps an item out of an answer that was just made, or its place in it."""
-    code, facts = _finding(item_id, request, answer, shelf, catalogue)
+    code, facts = finding(item_id, request, answer, shelf, catalogue)
     chinese, english = _SENTENCES[code]
     rank = facts.get("rank")
     rule = facts.get("rule")
@@ -67,9 +67,10 @@ def why_not(item_id: str, request: Request, answer: Answer, shelf: Shelf, catalo
     )
 
 
-def _finding(
+def finding(
     item_id: str, request: Request, answer: Answer, shelf: Shelf, catalogue: Catalogue
 ) -> tuple[str, dict[str, object]]:
+    """The code of what keeps an item out, and what its sentence says of it."""
     place = next((place for place, one in enumerate(answer.items, 1) if one.item.item_id == item_id), None)
     if place is not None:
         return "listed", {"place": place}
@@ -101,7 +102,7 @@ def _finding(
     rank = int(np.count_nonzero(may_show & better)) + 1
     if rank <= request.limit:
         return "gave_way", {"rank": rank}
-    if not any(share.strength[place] > 0 for share in workings.candidates.shares):
+    if not (workings.candidates.shares[:, place] > 0).any():
         return "no_candidate", {"rank": rank}
     return "below_limit", {"rank": rank, "limit": request.limit}
 

@@ -83,7 +83,7 @@ def list_columns(lists: Sequence[Listed], pairs: RequestPairs) -> Scores:
     table = np.zeros((len(pairs.items), 3 * len(lists) + 1), dtype=np.float32)
     for number, listed in enumerate(lists):
         table[:, 3 * number + 2] = np.float32(np.log1p(FAR))
-        _fill(listed.starts, listed.items, listed.weights, pairs.starts, pairs.items, table, 3 * number)
+        fill(listed.starts, listed.items, listed.weights, pairs.starts, pairs.items, table, 3 * number)
     return table
 
 
@@ -102,7 +102,7 @@ def find(items: Any, first: int, last: int, wanted: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill(starts: Any, items: Any, weights: Any, pair_starts: Any, pair_items: Any, table: Any, column: int) -> None:
+def fill(starts: Any, items: Any, weights: Any, pair_starts: Any, pair_items: Any, table: Any, column: int) -> None:
     named = table.shape[1] - 1
     for row in range(len(starts) - 1):
         for at in range(starts[row], starts[row + 1]):
