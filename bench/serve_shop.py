@@ -101,7 +101,7 @@ class MadeShop:
         }
 
     def release(self, *, has_ranker: bool = True) -> Release:
-        """A ranker for home and for the item's page; without rankers item-kNN for the page and a list of every person at home."""
+        """A ranker for home and one for the item's page; without them item-kNN for the page, a list of every person at home."""
         persons = [f"u:{n}" for n in range(len(self.person_factors))]
         items = [f"i-{n}" for n in range(self.size)]
         knn, als = ItemKNN(), ALS()

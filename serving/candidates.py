@@ -53,8 +53,8 @@ class Source:
 
 @dataclass
 class ListCandidates:
-    """Item ``numbers`` (n,), rising, and their ``score`` (n,); by source (sources, n) the weighted strength of each candidate and
-    the number of the item that caused it, or −1.
+    """Item ``numbers`` (n,), rising, and their ``score`` (n,); by source (sources, n) the weighted strength of each candidate
+    and the number of the item that caused it, or −1.
 
     ``is_complete``: no item that may be shown is missing, so that nothing is won by larger quotas.
     """
@@ -138,10 +138,8 @@ _NO_ITEMS, _NO_STRENGTH = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.floa
 
 
 @numba.njit(cache=True, nogil=True)
-def _join(
-    numbers: Any, ends: Any, items: Any, strengths: Any, causes: Any, weights: Any, shares: Any, because: Any
-) -> Any:
-    """Put what each source lists (up to ``ends``) at its place, weigh all shares, and add them up in the order of the sources."""
+def _join(numbers: Any, ends: Any, items: Any, strengths: Any, causes: Any, weights: Any, shares: Any, because: Any) -> Any:
+    """Put what each source lists (up to ``ends``) at its place; weigh all shares, and add them up in the sources' order."""
     score = np.zeros(len(numbers), dtype=np.float32)
     entry = 0
     for source in range(len(ends)):

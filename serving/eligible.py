@@ -88,8 +88,9 @@ class Eligibility:
         shelf, seen = self.shelf, list(self.seen)
         if self.rules is None:
             return Bars(shelf.sellable, shelf.none, shelf.none, self._barred, _sorted_numbers(seen))
-        rules = self.rules
-        return Bars(shelf.sellable, rules.always_out, rules.always_last, self._barred, _sorted_numbers(seen + rules.capped("last")))
+        seen += self.rules.capped("last")
+        out, last = self.rules.always_out, self.rules.always_last
+        return Bars(shelf.sellable, out, last, self._barred, _sorted_numbers(seen))
 
     @cached_property
     def _barred(self) -> Indices:

@@ -107,7 +107,8 @@ def ask_ranker(
     person = ranker.person(request.persons)
     question = LiveQuestion(person, moment.now_ms, newest, len(given), recent, ages, at.hour, at.weekday())
     is_followed = bool(lists.starts[len(ranker.contexts)] > 0)
-    return Ranked(ranker, lists, question, moment, request.persons, eligible.shelf), _sources(found, names), is_personal, is_followed
+    ranked = Ranked(ranker, lists, question, moment, request.persons, eligible.shelf)
+    return ranked, _sources(found, names), is_personal, is_followed
 
 
 def _from_items(sums: tuple[Indices, Vector, Indices] | None) -> RawList:
@@ -123,7 +124,5 @@ def _sources(found: LiveSources, names: Sequence[str]) -> list[Source]:
     sources, starts = [], found.starts.tolist()
     for source, (number, origin) in enumerate(found.of.tolist()):
         name, span = names[number] or ORIGINS[origin], slice(starts[source], starts[source + 1])
-        sources.append(
-            Source(name, _WEIGHTS.get(name, 1.0), found.items[span], found.strength[span], found.because[span])
-        )
+        sources.append(Source(name, _WEIGHTS.get(name, 1.0), found.items[span], found.strength[span], found.because[span]))
     return sources

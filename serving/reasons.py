@@ -79,8 +79,6 @@ SOURCES = frozenset(_SENTENCES)
 CODES = tuple(dict.fromkeys(code for code, _, _ in _SENTENCES.values()))
 
 
-
-
 def explain(source: str, cause: Item | None) -> Reason:
     """The reason of an item that ``source`` carried; ``cause`` is the item that the source started from."""
     if cause is None or source not in _WITH_CAUSE:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from serving.blend import NONE, Indices, Mask, Vector, best_allowed, with_intent
+from serving.blend import NONE, Mask, best_allowed, with_intent
 from serving.candidates import ListCandidates, Quotas
 from serving.catalogue import Catalogue, Item
 from serving.eligible import Eligibility

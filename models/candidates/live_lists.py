@@ -1,4 +1,4 @@
-"""What the sources of one request list, in one go: each list from its largest weight on, and its first places by their origin."""
+"""What the sources of one request list, in one go: each list from its largest weight on, its first places by their origin."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class LiveLists(NamedTuple):
 
 
 class LiveSources(NamedTuple):
-    """The first places of the lists by list and origin: source s has the entries ``starts[s]`` to ``starts[s + 1]``, best first.
+    """The first places of the lists by list and origin: source s has the entries ``starts[s]`` to ``starts[s + 1]``.
 
     ``strength``: the weight over the list's largest. ``of``: number of the list and of the origin, (sources, 2).
     """

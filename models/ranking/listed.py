@@ -34,18 +34,6 @@ class Listed:
         starts = np.concatenate([[0], np.cumsum(np.bincount(row[kept], minlength=matrix.shape[0]))]).astype(np.int64)
         return cls(starts, matrix.indices[kept].astype(np.int64), matrix.data[kept].astype(np.float32))
 
-    @classmethod
-    def one(cls, items: Numbers, weights: Scores, most: int) -> Listed:
-        """One row, as ``of`` would make it."""
-        order = np.lexsort((items, -weights))[:most]
-        order = order[weights[order] > 0]
-        return cls(np.array([0, len(order)]), items[order].astype(np.int64), weights[order].astype(np.float32))
-
-    @classmethod
-    def none(cls, rows: int) -> Listed:
-        """Nothing for anybody."""
-        return cls(np.zeros(rows + 1, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
-
 
 @dataclass(frozen=True)
 class RequestPairs:
@@ -58,11 +46,6 @@ class RequestPairs:
     def row(self) -> Numbers:
         """The row of each."""
         return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
-
-    @classmethod
-    def of_row(cls, items: Numbers) -> RequestPairs:
-        """Rising items of one request."""
-        return cls(np.array([0, len(items)]), items)
 
 
 def union(lists: Sequence[Listed], most: int, items: int) -> RequestPairs:

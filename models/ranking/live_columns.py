@@ -8,10 +8,10 @@ import numba
 import numpy as np
 
 from models.algorithms.recommender import Scores
+from models.candidates.live_lists import LiveLists
 from models.data.sequences import Numbers
 from models.ranking.known_facts import ITEM, PAIR, PERSON, KnownFacts, history
 from models.ranking.listed import FAR, fill
-from models.candidates.live_lists import LiveLists
 from models.ranking.request_columns import (
     INSTANTS_OF_ITEM,
     INSTANTS_OF_PERSON,
