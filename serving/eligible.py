@@ -41,7 +41,7 @@ class Eligibility:
         """Items that may be sold; that are hidden, or that filters or rules do not let through; that come behind all others:
         what was just looked at, and what rules put last.
         """
-        sellable, out, behind = masks(self._bars, numbers)
+        sellable, out, behind = masks(*self._bars, numbers)
         if self.request.only is not None:
             out |= ~self.request.only.mask(self.shelf.columns, self.shelf.number_of, numbers)
         if self.rules is not None and self.rules.asks_page:
@@ -52,7 +52,7 @@ class Eligibility:
     def judge(self, numbers: Indices) -> Standings:
         """``FRESH``, ``BEHIND`` or ``OUT`` for each."""
         if self.bars is not None:
-            return np.asarray(standings(self.bars, numbers))
+            return np.asarray(standings(*self.bars, numbers))
         sellable, out, behind = self.masks(numbers)
         allowed = sellable & ~out
         return (allowed.astype(np.int8) * 2) - (allowed & behind)

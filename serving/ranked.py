@@ -14,7 +14,7 @@ from models.candidates.person_lists import ORIGINS
 from models.candidates.request_sources import LISTED, PLACES
 from models.ranking.live_columns import LiveQuestion, live_columns
 from models.ranking.live_ranker import LiveRanker, spread
-from models.ranking.past_requests import fading
+from models.ranking.past_requests import fading_of_one
 from serving.blend import Indices, Vector
 from serving.candidates import Source
 from serving.eligible import Eligibility
@@ -95,7 +95,7 @@ def ask_ranker(
     recent, ages = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
     if ranker.sources.recent:
         recent, ages = np.array(last[0], dtype=np.int64), np.array(last[1], dtype=np.float32)
-        causes = list(zip(last[0], fading(np.array([0, len(recent)]), ages).tolist(), strict=True))
+        causes = list(zip(last[0], fading_of_one(ages).tolist(), strict=True))
         raw.append(_from_items(eligible.shelf.model.similar(causes, 2 * LISTED)))
         names.append("recent")
     starts, entries = join_lists(raw)

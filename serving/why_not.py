@@ -53,7 +53,7 @@ class WhyNot:
 
 def why_not(item_id: str, request: Request, answer: Answer, shelf: Shelf, catalogue: Catalogue) -> WhyNot:
     """What keeps an item out of an answer that was just made, or its place in it."""
-    code, facts = finding(item_id, request, answer, shelf, catalogue)
+    code, facts = _finding(item_id, request, answer, shelf, catalogue)
     chinese, english = _SENTENCES[code]
     rank = facts.get("rank")
     rule = facts.get("rule")
@@ -67,13 +67,19 @@ def why_not(item_id: str, request: Request, answer: Answer, shelf: Shelf, catalo
     )
 
 
-def finding(
+def _finding(
     item_id: str, request: Request, answer: Answer, shelf: Shelf, catalogue: Catalogue
 ) -> tuple[str, dict[str, object]]:
-    """The code of what keeps an item out, and what its sentence says of it."""
     place = next((place for place, one in enumerate(answer.items, 1) if one.item.item_id == item_id), None)
     if place is not None:
         return "listed", {"place": place}
+    return keeps_out(item_id, request, answer, shelf, catalogue)
+
+
+def keeps_out(
+    item_id: str, request: Request, answer: Answer, shelf: Shelf, catalogue: Catalogue
+) -> tuple[str, dict[str, object]]:
+    """The code of what keeps an item out that is not in the list, and what the sentence says of it."""
     item, workings, rules = catalogue.get(item_id), answer.workings, answer.rules
     if item is None or workings is None:
         return "unknown_item", {}

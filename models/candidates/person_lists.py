@@ -74,7 +74,9 @@ class PersonLists:
         """One person's entries as they are kept; None where there is none."""
         row = person if len(self.items) > 1 else 0
         items = self.items[row]
-        return RawList(items, self.weights[row], self.origins[row], self.because[row]) if items.max(initial=-1) >= 0 else None
+        if not len(items) or (items[0] < 0 and items.max() < 0):
+            return None
+        return RawList(items, self.weights[row], self.origins[row], self.because[row])
 
     def of_person(self, person: int) -> PersonalList:
         """One person's list."""

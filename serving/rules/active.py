@@ -194,12 +194,12 @@ class ActiveRules:
         """By number of days: how often each item was shown to the person and not clicked, as far as rules asked."""
         return self._ignored_within
 
-    @property
+    @cached_property
     def diversities(self) -> list[Diversity]:
         """The rules that spread a list."""
         return [rule for rule in self.on if isinstance(rule, Diversity)]
 
-    @property
+    @cached_property
     def pins(self) -> list[Pin]:
         """Pins by slot."""
         return sorted((rule for rule in self.on if isinstance(rule, Pin)), key=lambda pin: pin.slot)
