@@ -57,8 +57,8 @@ def standings(sellable: Any, out: Any, last: Any, hidden: Any, seen: Any, number
 
 @numba.njit(cache=True, nogil=True)
 def heads(sellable: Any, out: Any, last: Any, hidden: Any, seen: Any, order: Any, spans: Any, most: int, reach: int) -> Any:
-    """By the arrays of ``Bars``, down each span (first, end) of an order: the first ``most`` of each standing, until so many may
-    be shown or ``reach`` items were looked at. The second value says whether all that may be shown was found.
+    """By the arrays of ``Bars``, down each span (first, end) of an order: the first ``most`` of each standing, until so many
+    may be shown or ``reach`` items were looked at. The second value says whether all that may be shown was found.
     """
     size = 0
     for span in range(len(spans)):
