@@ -64,7 +64,7 @@ class TIFUKNN:
             raise NotFitted("fit TIFU-kNN first")
         mine = self.vectors(check_range(histories))
         others = self.vectors_
-        squares, oneself = np.asarray(others.multiply(others).sum(axis=1)).ravel(), _equal_rows(mine, others)
+        squares, oneself = np.asarray(others.multiply(others).sum(axis=1)).ravel(), equal_rows(mine, others)
         parts = []
         for start in range(0, mine.shape[0], BATCH):
             part = mine[start : start + BATCH]
@@ -82,7 +82,7 @@ class TIFUKNN:
         if self.vectors_ is None:
             raise NotFitted("fit TIFU-kNN first")
         mine, others = self.vectors(check_range(histories)), self.vectors_
-        squares, oneself = np.asarray(others.multiply(others).sum(axis=1)).ravel(), _equal_rows(mine, others)
+        squares, oneself = np.asarray(others.multiply(others).sum(axis=1)).ravel(), equal_rows(mine, others)
         is_anybody = sparse.diags((np.diff(mine.indptr) > 0).astype(np.float32))
         batches = [slice(start, start + BATCH) for start in range(0, mine.shape[0], BATCH)]
         near = [self._nearest(mine[batch], others, squares, oneself[batch]) for batch in batches]
@@ -118,7 +118,7 @@ class TIFUKNN:
         return self
 
 
-def _equal_rows(rows: sparse.csr_matrix, others: sparse.csr_matrix) -> Numbers:
+def equal_rows(rows: sparse.csr_matrix, others: sparse.csr_matrix) -> Numbers:
     """For each row the number of one equal row of ``others``, −1 without one.
 
     A person's own vector is equal to the last bit, while its distance by float32 sums is noise as large as that of near ones.
