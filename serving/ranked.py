@@ -99,7 +99,7 @@ def ask_ranker(
         raw.append(_from_items(eligible.shelf.model.similar(causes, 2 * LISTED)))
         names.append("recent")
     starts, entries = join_lists(raw)
-    lists, found = order_lists(starts, entries, ~eligible.shown_not(entries.items), LISTED, PLACES)
+    lists, brought = order_lists(starts, entries, ~eligible.shown_not(entries.items), LISTED, PLACES)
     of_persons = lists.origins[len(ranker.contexts) : len(ranker.contexts) + len(ranker.lists)].tolist()
     is_personal = len(recent) > 0 or any(origins and not origins & _FOR_ALL for origins in of_persons)
     at = datetime.fromtimestamp(moment.now_ms / 1000, moment.zone)
@@ -108,7 +108,7 @@ def ask_ranker(
     question = LiveQuestion(person, moment.now_ms, newest, len(given), recent, ages, at.hour, at.weekday())
     is_followed = bool(lists.starts[len(ranker.contexts)] > 0)
     ranked = Ranked(ranker, lists, question, moment, request.persons, eligible.shelf)
-    return ranked, _sources(found, names), is_personal, is_followed
+    return ranked, _sources(brought, names), is_personal, is_followed
 
 
 def _from_items(sums: tuple[Indices, Vector, Indices] | None) -> RawList:
@@ -119,10 +119,10 @@ def _from_items(sums: tuple[Indices, Vector, Indices] | None) -> RawList:
     return RawList(items, weights, np.zeros(len(items), dtype=np.int8), because)
 
 
-def _sources(found: LiveSources, names: Sequence[str]) -> list[Source]:
+def _sources(brought: LiveSources, names: Sequence[str]) -> list[Source]:
     """Sources of an answer; lists of persons name the origin of their entries."""
-    sources, starts = [], found.starts.tolist()
-    for source, (number, origin) in enumerate(found.of.tolist()):
+    sources, starts = [], brought.starts.tolist()
+    for source, (number, origin) in enumerate(brought.origin_of.tolist()):
         name, span = names[number] or ORIGINS[origin], slice(starts[source], starts[source + 1])
-        sources.append(Source(name, _WEIGHTS.get(name, 1.0), found.items[span], found.strength[span], found.because[span]))
+        sources.append(Source(name, _WEIGHTS.get(name, 1.0), brought.items[span], brought.strength[span], brought.because[span]))
     return sources

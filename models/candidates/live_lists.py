@@ -45,10 +45,10 @@ class LiveLists(NamedTuple):
 class LiveSources(NamedTuple):
     """The first places of the lists by list and origin: source s has the entries ``starts[s]`` to ``starts[s + 1]``.
 
-    ``strength``: the weight over the list's largest. ``of``: number of the list and of the origin, (sources, 2).
+    ``strength``: the weight over the list's largest. ``origin_of``: number of the list and of the origin, (sources, 2).
     """
 
-    of: Numbers
+    origin_of: Numbers
     starts: Numbers
     items: Numbers
     strength: Scores
@@ -79,7 +79,7 @@ def _order(starts: Any, items: Any, weights: Any, origins: Any, because: Any, ke
     lists, size = len(starts) - 1, len(items)
     listed_starts, listed, listed_weights = np.zeros(lists + 1, np.int64), np.empty(size, np.int64), np.empty(size, np.float32)
     first_places = lists * places
-    of, source_starts = np.empty((first_places, 2), np.int64), np.zeros(first_places + 1, np.int64)
+    origin_of, source_starts = np.empty((first_places, 2), np.int64), np.zeros(first_places + 1, np.int64)
     brought, strength = np.empty(first_places, np.int64), np.empty(first_places, np.float32)
     causes, named = np.empty(first_places, np.int64), np.zeros(lists, np.int64)
     count, sources, filled = 0, 0, 0
@@ -107,7 +107,7 @@ def _order(starts: Any, items: Any, weights: Any, origins: Any, because: Any, ke
                     strength[filled] = weights[place] / top if is_plain else np.float32(0)
                     filled += 1
             if filled > before_filled:
-                of[sources, 0], of[sources, 1] = number, origin
+                origin_of[sources, 0], origin_of[sources, 1] = number, origin
                 sources += 1
                 source_starts[sources] = filled
     return (
@@ -115,7 +115,7 @@ def _order(starts: Any, items: Any, weights: Any, origins: Any, because: Any, ke
         listed[:count],
         listed_weights[:count],
         named,
-        of[:sources],
+        origin_of[:sources],
         source_starts[: sources + 1],
         brought[:filled],
         strength[:filled],

@@ -47,7 +47,7 @@ def test_lists_and_their_first_places_are_those_of_a_plain_sort(lists: list[Any]
             strength = [entry[1] / top if top and entry[1] != np.inf else 0.0 for entry in first]
             if first:
                 brought.append(([number, origin], [entry[0] for entry in first], strength))
-    assert sources.of.tolist() == [each[0] for each in brought]
+    assert sources.origin_of.tolist() == [each[0] for each in brought]
     for source, (_, items, strength) in enumerate(brought):
         span = slice(sources.starts[source], sources.starts[source + 1])
         assert sources.items[span].tolist() == items
