@@ -124,5 +124,6 @@ def _sources(brought: LiveSources, names: Sequence[str]) -> list[Source]:
     sources, starts = [], brought.starts.tolist()
     for source, (number, origin) in enumerate(brought.origin_of.tolist()):
         name, span = names[number] or ORIGINS[origin], slice(starts[source], starts[source + 1])
-        sources.append(Source(name, _WEIGHTS.get(name, 1.0), brought.items[span], brought.strength[span], brought.because[span]))
+        entries = brought.items[span], brought.strength[span], brought.because[span]
+        sources.append(Source(name, _WEIGHTS.get(name, 1.0), *entries))
     return sources
