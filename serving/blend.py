@@ -109,7 +109,7 @@ def with_intent(chosen: Indices, score: Vector, intent: Mask, least: int, limit:
 
     ``intent`` marks allowed items of the categories that the person looks at now. The list stays sorted by score.
     """
-    missing = least - np.count_nonzero(intent[chosen])
+    missing = least - int(np.count_nonzero(intent[chosen]))
     if missing <= 0:
         return chosen
     rest = intent.copy()

@@ -119,9 +119,9 @@ def _of_many(listed: LiveLists, asked: LiveQuestion, facts: KnownFacts, items: A
         for first, end in zip(listed.starts[:-1].tolist(), listed.starts[1:].tolist(), strict=True)
     ]
     ages = asked.last_ages_s
-    one = [np.array([value]) for value in (asked.person, asked.asked_ms, asked.given, asked.given_count)]
+    who, at, given_item, count = (np.array([each]) for each in (asked.person, asked.asked_ms, asked.given, asked.given_count))
     ends = np.array([0, len(asked.last_items)])
-    questions = Questions(*one, ends, asked.last_items, ages, np.array([[asked.hour, asked.weekday]]))
+    questions = Questions(who, at, given_item, count, ends, asked.last_items, ages, np.array([[asked.hour, asked.weekday]]))
     pairs = RequestPairs(np.array([0, len(items)]), items)
     known = tuple(none if some is None else some for some, none in zip(stored, nothing_stored(questions, pairs), strict=True))
     lists = [Listed.of(each, MOST) for each in matrices] or [Listed.of(sparse.csr_matrix((1, ITEMS), dtype=np.float32), MOST)]
