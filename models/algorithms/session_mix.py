@@ -10,7 +10,7 @@ from scipy import sparse
 from models.algorithms.recommender import State
 from models.algorithms.repeats import Repeats
 from models.algorithms.session_knn import SessionKNN
-from models.algorithms.session_model import check_sessions
+from models.algorithms.session_model import SessionModel, check_sessions
 from models.algorithms.sparse_rows import largest
 from models.algorithms.swalk import SWalk
 from models.data.sequences import Sequences
@@ -46,7 +46,8 @@ class SessionMix:
     def score(self, prefixes: Sequences) -> sparse.csr_matrix:
         """The sums."""
         total = sparse.csr_matrix((len(prefixes), prefixes.items), dtype=np.float32)
-        for share, part in zip(self.shares, (self.walk_, self.knn_, self.repeats_), strict=True):
+        parts: tuple[SessionModel, ...] = (self.walk_, self.knn_, self.repeats_)
+        for share, part in zip(self.shares, parts, strict=True):
             weights = part.score(prefixes)
             total = total + sparse.diags(np.float32(share) / largest(weights)) @ weights
         return sparse.csr_matrix(total, dtype=np.float32)
