@@ -71,14 +71,15 @@ class Watcher:
         while not (self.looked.wait(0.1) or stop.is_set()):
             pass
         while not stop.wait(EVERY_S):
-            self._look_at_releases()
+            self.look_at_releases()
 
     def look(self) -> None:
         """One round over everything."""
         self._look_at_files()
-        self._look_at_releases()
+        self.look_at_releases()
 
-    def _look_at_releases(self) -> None:
+    def look_at_releases(self) -> None:
+        """Load, try and use what is published since the last look, shop by shop."""
         for shop_id in self.keys.shop_ids:
             self._look_at_release(shop_id)
 

@@ -8,13 +8,14 @@ import math
 import mmap
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jishi.files import write_json
 from models.algorithms.recommender import State
 from models.release import canaries
-from models.release.plain_arrays import BadArrays, most_bytes, pack_arrays, unpack_arrays
+from models.release.plain_arrays import BadArrays, most_bytes, unpack_arrays, write_arrays
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -27,17 +28,28 @@ class CorruptArtefact(RuntimeError):
     """A file of an artefact is missing, changed or not what the manifest says; the message names it."""
 
 
-def save(folder: Path, states: dict[str, State], ids: dict[str, list[str]], facts: dict[str, Any]) -> None:
-    """Write states (one npz each) and id lists (one JSON each) with a manifest; the manifest comes last.
+def save(
+    folder: Path,
+    states: dict[str, State],
+    ids: dict[str, list[str]],
+    facts: dict[str, Any],
+    files: Mapping[str, bytes] | None = None,
+) -> None:
+    """Write states (one npz each), id lists (one JSON each) and other ``files`` with a manifest; the manifest comes last.
 
     Same content, same bytes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sums: dict[str, str] = {}
     for name, state in states.items():
-        sums[f"{name}.npz"] = _write(folder / f"{name}.npz", pack_arrays(state))
+        with (folder / f"{name}.npz").open("w+b") as file:
+            write_arrays(state, file)
+            file.seek(0)
+            sums[f"{name}.npz"] = hashlib.file_digest(file, "sha256").hexdigest()
     for name, values in ids.items():
         sums[f"{name}.json"] = _write(folder / f"{name}.json", json.dumps(values, ensure_ascii=False).encode())
+    for name, content in (files or {}).items():
+        sums[name] = _write(folder / name, content)
     shapes = {name: {key: list(array.shape) for key, array in state.items()} for name, state in states.items()}
     known = {"format": FORMAT, "sha256": sums, "shapes": shapes, "canaries": canaries.record(states, ids)}
     write_json(folder / MANIFEST, known | facts)
