@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from jishi.files import write_json
 from models.algorithms.recommender import State
 from models.release import canaries
@@ -21,6 +23,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 MOST_NUMBERS = 2**31  # of an array: 40 million persons with 50 items each
 MOST_TEXT_BYTES = 2**30  # of a list of ids, and of a manifest
+_AT_ONCE = 20_000  # ids between two chances for other threads to go on: serving loads a release beside its requests
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -107,12 +110,15 @@ def load_state(folder: Path, manifest: dict[str, Any], name: str) -> State:
 def load_ids(folder: Path, manifest: dict[str, Any], name: str) -> list[str]:
     """One list of ids, verified, each there once. Raises CorruptArtefact."""
     try:
-        ids = json.loads(verified(folder, manifest, f"{name}.json", MOST_TEXT_BYTES)[:])
-    except (ValueError, RecursionError) as error:
+        ids = orjson.loads(verified(folder, manifest, f"{name}.json", MOST_TEXT_BYTES)[:])
+    except ValueError as error:
         raise CorruptArtefact(f"{folder / name}.json is no JSON: {error}") from error
     if not isinstance(ids, list) or not all(isinstance(entry, str) for entry in ids):
         raise CorruptArtefact(f"{folder / name}.json is no list of ids")
-    if len(set(ids)) != len(ids):
+    distinct: set[str] = set()
+    for first in range(0, len(ids), _AT_ONCE):
+        distinct.update(ids[first : first + _AT_ONCE])
+    if len(distinct) != len(ids):
         [(twice, _)] = Counter(ids).most_common(1)
         raise CorruptArtefact(f"{folder / name}.json names {twice!r} twice")
     return ids

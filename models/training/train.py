@@ -51,6 +51,7 @@ from models.training.request_rankers import (
     learn_rankers,
 )
 
+THREADS = 2  # parts of a candidate, or models of one part
 MOST_ACTS_AT_ONCE = 5_000_000  # of a shop whose two parts are fitted at once; a larger one's would take twice its memory
 
 
@@ -87,8 +88,11 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
         "rankers": {placement: {"importances": each} for placement, each in learnt.importances.items()},
     }
 
+    at_once = THREADS if len(interactions) <= MOST_ACTS_AT_ONCE else 1
+
     def save_part(name: str, part: Interactions, as_of: np.datetime64) -> None:
-        states, training_context = fit_part(part, as_of, parameters, chain.from_iterable(recipes.values()), ranker)
+        every = chain.from_iterable(recipes.values())
+        states, training_context = fit_part(part, as_of, parameters, every, ranker, at_once=THREADS // at_once)
         if learnt.rankers:
             states[FACTS] = facts_of(training_context, category_of).state()
             states |= {ranker_file(placement): each.state() for placement, each in learnt.rankers.items()}
@@ -101,7 +105,6 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
         save(folder / name, states, ids, facts | {"trained_on": span}, index)
 
     # One BLAS thread for each: models limit it, too, and would otherwise undo each other's limits.
-    at_once = 2 if len(interactions) <= MOST_ACTS_AT_ONCE else 1
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(at_once) as pool:
         parts = [("window", known, window.cut), ("full", interactions, after(interactions))]
         for done in [pool.submit(save_part, *part) for part in parts]:
