@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := demo
-.PHONY: demo test check chaos down format docs
+.PHONY: demo test check chaos survive down format docs
 
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -14,6 +14,10 @@ test:  ## set up everything needed and pass the tests
 chaos:  ## break a platform of its own for about ten minutes; 0 when nothing was lost (ARGS=--report writes the report)
 	@bash scripts/setup
 	@.venv/bin/python -m chaos $(ARGS)
+
+survive:  ## kill each stage of a publish at many of its writes and write docs/operations/survive.md (POINTS=all: at every one)
+	@bash scripts/setup
+	@POINTS="$(POINTS)" bash scripts/survive
 
 down:  ## stop every process of the platform
 	@if [ -x .venv/bin/jishi ]; then .venv/bin/jishi down; else echo "nothing was running"; fi

@@ -118,7 +118,7 @@ _OF_THE_DAY = {
         select {head} 'late-{first}-' || order_id as refund_id, order_id, person_id,
             timestamp '{first}' + to_seconds(cast(hash(order_id) % 80000 as bigint)) as refunded_at, refunded_at as received_at,
             date '{first}' as refunded_date, 'CNY' as currency, 800 as amount_minor, 'counted' as outcome, 800 as counted_minor
-        from {orders} where batch = 'history' and hash(order_id) % 6000 = 0""",
+        from {orders} where batch = 'history' and hash(order_id || '{first}') % 6000 = 0""",
     SILVER_EVENTS: """
         select shop_id, '{batch}' as batch, event_id || '-late-{first}' as event_id, type, occurred_at,
             timestamp '{first}' + to_seconds(cast(hash(event_id) % 80000 as bigint)) as received_at, occurred_date,

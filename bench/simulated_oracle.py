@@ -17,10 +17,11 @@ def expected_purchases(world: World, shoppers: np.ndarray, first_day: int, days:
 
     Knows tastes, price sensitivity and eagerness of everybody, with ``knows_usual`` also the usual goods and the rhythm in
     which they run out; not the dice, and not what friends will share. A look is a draw by preference, a purchase follows the
-    look as the simulator makes it follow.
+    look as the simulator makes it follow. In the wandering process tastes are those of the first day, and that a look leads to
+    the next is left out.
     """
     people, catalogue, preset = world.shoppers, world.catalogue, world.preset
-    taste, sensitivity = people.taste[shoppers], people.price_sensitivity[shoppers]
+    taste, sensitivity = world.tastes(shoppers, first_day), people.price_sensitivity[shoppers]
     pull = preference(taste, sensitivity, catalogue)
     chance = np.exp(pull - pull.max(axis=1, keepdims=True))
     chance /= chance.sum(axis=1, keepdims=True)
@@ -32,10 +33,11 @@ def expected_purchases(world: World, shoppers: np.ndarray, first_day: int, days:
     expected = looks[:, None] * chance * wanting * preset.checkout_per_cart * preset.pay_per_checkout
     if not knows_usual:
         return np.asarray(expected, dtype=np.float32)
-    due = sum(people.is_due(day) for day in range(first_day, first_day + days))
-    restocked = np.asarray(due)[shoppers] * _RESTOCK_VISIT * _RESTOCK_ITEM * _RESTOCK_CHECKOUT * preset.pay_per_checkout
-    for row, shopper in enumerate(shoppers.tolist()):
-        expected[row, people.staples[shopper]] += restocked[row]
+    restocked = _RESTOCK_VISIT * _RESTOCK_ITEM * _RESTOCK_CHECKOUT * preset.pay_per_checkout
+    for day in range(first_day, first_day + days):
+        is_due = world.is_due(day)[shoppers]
+        for row in np.flatnonzero(is_due).tolist():
+            expected[row, world.running_out(int(shoppers[row]), day)] += restocked
     return np.asarray(expected, dtype=np.float32)
 
 

@@ -17,7 +17,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from rich.console import Console
@@ -38,6 +38,7 @@ from models.lab.feature_ranker.ranker import GROWTH, LabelledSituation, Ranker
 from models.lab.feature_ranker.sources import Sources
 from models.ranking.growth import Growth
 from models.ranking.labels import relevance_within
+from simulator.wandering import Process
 from simulator.world import SimulationPlan, World, make_world
 
 SHOPS = ("lanting", "shanhai", "xinghe")
@@ -173,6 +174,9 @@ def main() -> int:
     parser.add_argument("--users", type=int, default=2500)
     parser.add_argument("--days", type=int, default=60)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument(
+        "--process", choices=get_args(Process), default="steady", help="wandering: one that the ranker was not made on"
+    )
     parser.add_argument("--artefacts", type=Path, help="write each shop's ranker and its card below this folder")
     parser.add_argument("--rivals", action="store_true", help="also LightGBM (uv sync --group bench) and another loss")
     parser.add_argument("--json", type=Path, help="write everything here, the ranker's importances and reliability included")
@@ -182,7 +186,7 @@ def main() -> int:
     for shop_id in chosen.shops:
         results.append(
             run(
-                SimulationPlan(shop_id, chosen.users, chosen.days, chosen.seed),
+                SimulationPlan(shop_id, chosen.users, chosen.days, chosen.seed, process=chosen.process),
                 GROWTH,
                 chosen.artefacts,
                 with_rivals=chosen.rivals,

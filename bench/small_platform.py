@@ -21,7 +21,7 @@ from jishi.settings import PROJECT_ROOT, Settings
 from jishi.shops import Shop, Shops
 from jishi.tables import BRONZE_LIVE
 from ops import airflow
-from ops.kafka import create_topics, wait_for_port
+from ops.kafka import create_topics_of, wait_for_port
 from ops.lifecycle import common_environment
 from ops.parts import parts
 from ops.ports import free_ports
@@ -70,7 +70,7 @@ def running(settings: Settings, flink: list[str] | None = None) -> Iterator[None
                 )
             if name == "kafka":
                 wait_for_port(settings.host, settings.kafka_port, START_TIMEOUT_S)
-                create_topics(settings.kafka_bootstrap)
+                create_topics_of(settings)
                 create_tables(settings, [BRONZE_LIVE])
         _wait_until_ready(settings, paths, started)
         yield

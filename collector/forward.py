@@ -34,6 +34,7 @@ from collector.wal.reader import Damage, WalChunk, read_chunk
 from collector.wal.segments import Position
 from jishi import topics
 from jishi.heartbeat import beat
+from jishi.kafka import KafkaCluster
 from jishi.paths import Paths
 from jishi.settings import Settings
 
@@ -56,10 +57,10 @@ class DeliveryFailed(RuntimeError):
     """Kafka refused an entry, or the producer cannot go on; forwarding starts again at the saved position."""
 
 
-def producer_config(bootstrap: str, batch_bytes: int = BATCH_BYTES) -> dict[str, Any]:
+def producer_config(kafka: KafkaCluster, batch_bytes: int = BATCH_BYTES) -> dict[str, Any]:
     """Configuration of the producer: nothing lost, nothing reordered, small delay."""
     return {
-        "bootstrap.servers": bootstrap,
+        **kafka.client_options(),
         "enable.idempotence": True,
         "acks": "all",
         "compression.type": "zstd",
@@ -79,11 +80,11 @@ def producer_config(bootstrap: str, batch_bytes: int = BATCH_BYTES) -> dict[str,
 class Forwarder:
     """Forwards one write-ahead log; ``run`` returns after ``stop``."""
 
-    def __init__(self, paths: Paths, bootstrap: str, keep_s: float) -> None:
+    def __init__(self, paths: Paths, kafka: KafkaCluster, keep_s: float) -> None:
         self._paths = paths
         self._keep_s = keep_s
         self._wal: Path = paths.wal
-        self._bootstrap = bootstrap
+        self._kafka = kafka
         self._stopping = threading.Event()
         self._failure: DeliveryFailed | None = None
         self._saved = load_position(self._wal)
@@ -128,7 +129,7 @@ class Forwarder:
         self._send_lost()
         self._check_limit()
         batch_bytes = min(BATCH_BYTES, self._limit or BATCH_BYTES)
-        producer = Producer({**producer_config(self._bootstrap, batch_bytes), "error_cb": self._on_error})
+        producer = Producer({**producer_config(self._kafka, batch_bytes), "error_cb": self._on_error})
         ticks = Ticks(producer, self._on_offset)
         idle_s = IDLE_S
         try:
@@ -205,7 +206,7 @@ class Forwarder:
                 return  # it lies where readers may have been already: it is sent once more, like all that is lost
             progress.delivered(seq)
             if self._is_connected is not True:
-                log.info("Kafka at %s takes events", self._bootstrap)
+                log.info("Kafka at %s takes events", self._kafka.bootstrap)
                 self._is_connected, self._last_problem = True, ""
         elif error.code() not in (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT):
             if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
@@ -227,12 +228,12 @@ class Forwarder:
 
     def _send_lost(self) -> None:
         """Send again what Kafka has taken and lost. Raises RedeliveryFailed when it cannot be told or sent now."""
-        tails = lost_tails(self._bootstrap, self._taken, self._given_again)
+        tails = lost_tails(self._kafka, self._taken, self._given_again)
         if tails:
             collector_id = (self._wal / "collector_id").read_text().strip()
-            lost = lost_entries(self._bootstrap, self._wal, collector_id, tails, self._saved, self._keep_s)
+            lost = lost_entries(self._kafka, self._wal, collector_id, tails, self._saved, self._keep_s)
             records = [(self._body(entry.body, entry.after.seq - 1), _key(entry.body)) for entry in lost]
-            producer = Producer({**producer_config(self._bootstrap), "error_cb": self._on_error})
+            producer = Producer({**producer_config(self._kafka), "error_cb": self._on_error})
             self._taken = send_again(producer, tails, records, self._taken)
             save_position(self._wal, self._saved, self._taken)
         self._given_again = {}
@@ -242,7 +243,7 @@ class Forwarder:
 
     def _check_limit(self) -> None:
         """Ask the topic how large a record may be, and say so when it takes less than may come."""
-        self._limit = topic_limit(self._bootstrap) or self._limit
+        self._limit = topic_limit(self._kafka) or self._limit
         if self._limit is not None and self._limit < topics.MAX_RECORD_BYTES:
             log.error(
                 "max.message.bytes of %s is %d, records may have %d bytes; larger ones go to quarantine as too_large_for_log",
@@ -253,9 +254,9 @@ class Forwarder:
         if error.fatal():
             self._failure = DeliveryFailed(f"the producer cannot go on: {_words(error)}")
         elif error.code() == KafkaError._ALL_BROKERS_DOWN and self._is_connected is not False:
-            log.warning("Kafka at %s is away; acknowledged events wait on disk", self._bootstrap)
+            log.warning("Kafka at %s is away; acknowledged events wait on disk", self._kafka.bootstrap)
             if self._is_connected:  # nothing new is sent before it is known whether the broker still has what it took
-                self._failure = DeliveryFailed(f"Kafka at {self._bootstrap} is away")
+                self._failure = DeliveryFailed(f"Kafka at {self._kafka.bootstrap} is away")
             self._is_connected = False
 
     def _housekeep(self, durable: Position) -> None:
@@ -312,7 +313,7 @@ def forward(settings: Settings, paths: Paths) -> None:
     """Forward until SIGTERM or SIGINT. Raises WalLocked when another forwarder runs, WalCorrupt when the log is damaged."""
     paths.wal.mkdir(parents=True, exist_ok=True)
     held = lock(paths.wal / "forwarder.lock")
-    forwarder = Forwarder(paths, settings.kafka_bootstrap, settings.wal_keep_s)
+    forwarder = Forwarder(paths, KafkaCluster.of(settings), settings.wal_keep_s)
 
     def leave(number: int, frame: FrameType | None) -> None:
         forwarder.stop()

@@ -21,6 +21,7 @@ from collector.wal.entries import seq_of
 from collector.wal.reader import WalEntry, first_position, read_entries
 from collector.wal.segments import Position
 from jishi import topics
+from jishi.kafka import KafkaCluster
 
 log = logging.getLogger("collector.forward")
 
@@ -44,7 +45,7 @@ class LostTail:
     taken: int
 
 
-def lost_tails(bootstrap: str, taken: Mapping[int, int], given_again: Mapping[int, int]) -> list[LostTail]:
+def lost_tails(kafka: KafkaCluster, taken: Mapping[int, int], given_again: Mapping[int, int]) -> list[LostTail]:
     """Partitions that end before what they had ``taken``, or gave offsets again, the first of them ``given_again``.
 
     Raises RedeliveryFailed while the broker is away.
@@ -52,7 +53,7 @@ def lost_tails(bootstrap: str, taken: Mapping[int, int], given_again: Mapping[in
     tails: list[LostTail] = []
     if not taken:
         return tails
-    for partition, end in _ends(bootstrap, taken).items():
+    for partition, end in _ends(kafka, taken).items():
         kept = min(end, given_again.get(partition, end))
         if kept < taken[partition]:
             tails.append(LostTail(partition, kept, max(taken[partition], end)))
@@ -60,7 +61,7 @@ def lost_tails(bootstrap: str, taken: Mapping[int, int], given_again: Mapping[in
 
 
 def lost_entries(
-    bootstrap: str, folder: Path, collector_id: str, tails: list[LostTail], forwarded: Position, keep_s: float
+    kafka: KafkaCluster, folder: Path, collector_id: str, tails: list[LostTail], forwarded: Position, keep_s: float
 ) -> Iterator[WalEntry]:
     """The kept entries before ``forwarded`` that the event log does not have any more, in order."""
     start = first_position(folder)
@@ -70,7 +71,7 @@ def lost_entries(
     since_ms = int((time.time() - keep_s) * 1000)
     if entries := read_entries(folder, start, forwarded, 1):
         since_ms = min(since_ms, int(orjson.loads(entries[0].body).get("collected_at_ms", since_ms)))
-    for body in _records(bootstrap, since_ms - _CLOCK_MARGIN_MS, {tail.partition: tail.kept for tail in tails}):
+    for body in _records(kafka, since_ms - _CLOCK_MARGIN_MS, {tail.partition: tail.kept for tail in tails}):
         if not body.startswith(b'{"collector_id":"%s",' % collector_id.encode()):
             continue
         at = seq_of(body) - start.seq
@@ -144,8 +145,8 @@ class _Redelivery:
             self.taken[partition] = max(self.taken.get(partition, 0), offset + 1)
 
 
-def _ends(bootstrap: str, partitions: Mapping[int, int]) -> dict[int, int]:
-    consumer = _consumer(bootstrap)
+def _ends(kafka: KafkaCluster, partitions: Mapping[int, int]) -> dict[int, int]:
+    consumer = _consumer(kafka)
     try:
         return {
             partition: consumer.get_watermark_offsets(TopicPartition(topics.EVENTS.name, partition), timeout=TIMEOUT_S)[1]
@@ -157,9 +158,9 @@ def _ends(bootstrap: str, partitions: Mapping[int, int]) -> dict[int, int]:
         consumer.close()
 
 
-def _records(bootstrap: str, since_ms: int, limits: Mapping[int, int]) -> Iterator[bytes]:
+def _records(kafka: KafkaCluster, since_ms: int, limits: Mapping[int, int]) -> Iterator[bytes]:
     """Values of the event log that were appended since then, of each partition those before its limit."""
-    consumer = _consumer(bootstrap)
+    consumer = _consumer(kafka)
     try:
         for partition in range(topics.EVENTS.partitions):
             place = TopicPartition(topics.EVENTS.name, partition)
@@ -181,6 +182,6 @@ def _records(bootstrap: str, since_ms: int, limits: Mapping[int, int]) -> Iterat
         consumer.close()
 
 
-def _consumer(bootstrap: str) -> Consumer:
-    options = {"bootstrap.servers": bootstrap, "group.id": "jishi-forwarder", "enable.auto.commit": False, "log_level": 2}
+def _consumer(kafka: KafkaCluster) -> Consumer:
+    options = {**kafka.client_options(), "group.id": "jishi-forwarder", "enable.auto.commit": False, "log_level": 2}
     return Consumer({**options, "auto.offset.reset": "earliest"})

@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # t
 from jishi import topics
 from jishi.contract.validation import TOO_LARGE_FOR_LOG
 from jishi.files import write_atomically
+from jishi.kafka import KafkaCluster
 
 # A byte of a request becomes at most six in a record: a control character in a line that is kept as text.
 GROWTH = 6
@@ -36,9 +37,9 @@ def check_collector(max_bytes: int) -> None:
         )
 
 
-def topic_limit(bootstrap: str, timeout_s: float = 3.0) -> int | None:
+def topic_limit(kafka: KafkaCluster, timeout_s: float = 3.0) -> int | None:
     """``max.message.bytes`` of the event log, or None when the broker does not say."""
-    client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
+    client = AdminClient({**kafka.client_options(), "log_level": 2})
     resource = ConfigResource(ResourceType.TOPIC, topics.EVENTS.name)
     try:
         configs = client.describe_configs([resource], request_timeout=timeout_s)[resource].result(timeout_s)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decision_log.audit import DaysUnfit
 from decision_log.job import build_decisions
 from decision_log.topic import TopicReader, TopicUnreachable
+from jishi.kafka import KafkaCluster
 from jishi.lake.versions import StaleWriter
 from jishi.settings import get_settings
 
@@ -19,7 +20,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m decision_log", description=__doc__)
     parser.add_argument("--without-topic", action="store_true", help="only build anew what newer events concern")
     chosen, settings, began = parser.parse_args(), get_settings(), time.monotonic()
-    log = None if chosen.without_topic else TopicReader(settings.kafka_bootstrap)
+    log = None if chosen.without_topic else TopicReader(KafkaCluster.of(settings))
     try:
         built = build_decisions(settings, log, datetime.now(UTC))
     except (DaysUnfit, StaleWriter, TopicUnreachable) as error:

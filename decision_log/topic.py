@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from jishi import topics
+from jishi.kafka import KafkaCluster
 
 AT_ONCE = 5_000
 LINGER_S = 0.1  # so long a batch waits to become full
@@ -47,18 +48,18 @@ class TopicReader:
     An answer of the broker is waited for ``wait_s``.
     """
 
-    bootstrap: str
+    kafka: KafkaCluster
     wait_s: float = 10.0
     lost: int = 0
 
     def records_after(self, landed: Mapping[int, Landed]) -> Iterator[list[LogRecord]]:
         """Records after those, up to where the topic ends now, a batch at a time. Raises TopicUnreachable."""
-        options = {"bootstrap.servers": self.bootstrap, "group.id": "jishi-decision-log", "log_level": 0}
+        options = {**self.kafka.client_options(), "group.id": "jishi-decision-log", "log_level": 0}
         consumer = Consumer({**options, "enable.auto.commit": False, "enable.partition.eof": True})
         try:
             yield from self._read(consumer, landed)
         except KafkaException as error:
-            raise TopicUnreachable(f"{topics.DECISIONS.name} at {self.bootstrap}: {error.args[0].str()}") from error
+            raise TopicUnreachable(f"{topics.DECISIONS.name} at {self.kafka.bootstrap}: {error.args[0].str()}") from error
         finally:
             consumer.close()
 
@@ -80,7 +81,7 @@ class TopicReader:
             if messages:
                 heard_at = time.monotonic()
             elif time.monotonic() - heard_at > self.wait_s:
-                raise TopicUnreachable(f"{topics.DECISIONS.name} at {self.bootstrap}: no record within {self.wait_s:g} s")
+                raise TopicUnreachable(f"{topics.DECISIONS.name} at {self.kafka.bootstrap}: no record within {self.wait_s:g} s")
             yield [record for message in messages if (record := _record(message, ends)) is not None]
 
     def _partitions(self, consumer: Consumer) -> list[int]:

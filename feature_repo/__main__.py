@@ -22,6 +22,7 @@ from feature_repo.training_set import build
 from feature_repo.writer import FeatureSink, WriterProgress, run_writer
 from feature_repo.writer_page import health, serve_pages
 from jishi.heartbeat import beat
+from jishi.kafka import KafkaCluster
 from jishi.lake import TableNotPublished
 from jishi.lake.reading import open_version
 from jishi.paths import Paths
@@ -121,7 +122,7 @@ def _write(settings: Settings, paths: Paths) -> None:
 
     try:
         run_writer(
-            settings.kafka_bootstrap,
+            KafkaCluster.of(settings),
             open_sink,
             progress,
             stop,

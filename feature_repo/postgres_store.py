@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from operator import itemgetter
+from ssl import create_default_context
 from threading import Lock
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -38,6 +39,8 @@ class MonotonicPostgresOnlineStoreConfig(FeastConfigBaseModel):
 
     type: Literal["feature_repo.postgres_store.MonotonicPostgresOnlineStore"] = TYPE  # type: ignore[assignment]
     url: str
+    sslmode: Literal["prefer", "verify-full"] = "prefer"
+    ca_file: str = ""
 
 
 class MonotonicPostgresOnlineStore(OnlineStore):
@@ -130,7 +133,7 @@ class MonotonicPostgresOnlineStore(OnlineStore):
     @contextmanager
     def _connection(self, config: RepoConfig) -> Iterator[Connection]:
         with self._turn:
-            connection, self._idle = self._idle or _connect(config.online_store.url), None
+            connection, self._idle = self._idle or _connect(config.online_store), None
             try:
                 yield connection
             except BaseException:
@@ -140,8 +143,8 @@ class MonotonicPostgresOnlineStore(OnlineStore):
             self._idle = connection
 
 
-def _connect(url: str) -> Connection:
-    parts = urlsplit(url)
+def _connect(store: MonotonicPostgresOnlineStoreConfig) -> Connection:
+    parts = urlsplit(store.url)
     database = unquote(parts.path.removeprefix("/"))
     if parts.scheme not in ("postgresql", "postgres") or not (parts.hostname and parts.username and database):
         raise ValueError("JISHI_POSTGRES_URL: must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
@@ -151,6 +154,7 @@ def _connect(url: str) -> Connection:
         port=parts.port or 5432,
         database=database,
         password=unquote(parts.password) if parts.password is not None else None,
+        ssl_context=None if store.sslmode == "prefer" else create_default_context(cafile=store.ca_file or None),
         timeout=TIMEOUT_S,
         application_name="jishi",
     )

@@ -10,6 +10,7 @@ Beside what Feast keeps (one hash an entity, so that its own reads work), each v
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -22,6 +23,7 @@ from feast.repo_config import RepoConfig
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from feature_repo.monotonic import Row, WriteCounts, epoch_us, place
+from jishi.settings import Settings
 
 TYPE = "feature_repo.redis_store.MonotonicRedisOnlineStore"
 _WRITE_WHEN_NEWER = """\
@@ -43,6 +45,21 @@ return 1
 """
 _EXPIRED_AT_ONCE = 1_000  # keys in one round to the server
 _BIAS = 2**63  # makes every 64-bit integer a non-negative one, so that digits sort as numbers do
+
+
+def connection_string(settings: Settings) -> str:
+    """Where and how Feast connects to Redis. Raises ValueError for what its form cannot say."""
+    options: dict[str, str] = {}
+    if settings.redis_security == "tls":
+        options |= {"ssl": "true", "ssl_check_hostname": "true"}
+        options |= {"ssl_ca_certs": settings.redis_ca_file} if settings.redis_ca_file else {}
+    if settings.redis_password:
+        # Feast reads values as JSON where they are: a quoted one stays text also when it looks like a number.
+        options["password"] = json.dumps(settings.redis_password)
+    for name, value in options.items():
+        if "," in value:
+            raise ValueError(f"the value of Redis' {name} has a comma, which Feast takes for the end of it; choose another")
+    return ",".join([settings.redis_url, *(f"{name}={value}" for name, value in options.items())])
 
 
 class MonotonicRedisOnlineStoreConfig(RedisOnlineStoreConfig):

@@ -46,8 +46,13 @@ def config_values(settings: Settings, paths: Paths) -> dict[str, Any]:
     """Feast's configuration as plain values; what ``feature_store.yaml`` holds."""
     online: dict[str, dict[str, Any]] = {
         "sqlite": {"type": online_store.TYPE, "path": str(paths.features / "online.db")},
-        "redis": {"type": redis_store.TYPE, "connection_string": settings.redis_url},
-        "postgresql": {"type": postgres_store.TYPE, "url": settings.postgres_url},
+        "redis": {"type": redis_store.TYPE, "connection_string": redis_store.connection_string(settings)},
+        "postgresql": {
+            "type": postgres_store.TYPE,
+            "url": settings.postgres_url,
+            "sslmode": settings.postgres_sslmode,
+            "ca_file": settings.postgres_ca_file,
+        },
     }
     return {
         "project": PROJECT,

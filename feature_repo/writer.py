@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from jishi import topics
 from jishi.features import views
 from jishi.features.message import BadMessage, FeatureRow, Views, parse
 from jishi.features.newest import is_merged
+from jishi.kafka import KafkaCluster
 
 GROUP = "jishi-feature-writer"
 BATCH_ROWS = 500
@@ -133,7 +135,7 @@ def _append_durably(file: Path, entries: list[dict[str, object]]) -> None:
 
 
 def run_writer(
-    bootstrap: str,
+    kafka: KafkaCluster,
     open_sink: Callable[[], FeatureSink],
     progress: WriterProgress,
     stop: Event,
@@ -148,10 +150,11 @@ def run_writer(
     """
     consumer = Consumer(
         {
-            "bootstrap.servers": bootstrap,
+            **kafka.client_options(),
             "group.id": group,
-            # A restarted writer takes its partitions back at once, instead of waiting until its dead self times out.
-            "group.instance.id": f"{group}-0",
+            # A restarted writer takes its partitions back at once, instead of waiting until its dead self times out. Writers on
+            # other machines share the partitions.
+            "group.instance.id": f"{group}-{socket.gethostname()}",
             "session.timeout.ms": 6_000,
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
@@ -164,7 +167,7 @@ def run_writer(
             return
         sink = open_sink()
         consumer.subscribe([topics.FEATURES.name])
-        say(f"feature writer: consuming {topics.FEATURES.name} from {bootstrap}")
+        say(f"feature writer: consuming {topics.FEATURES.name} from {kafka.bootstrap}")
         reported, expired_at = 0.0, now()
         while not stop.is_set():
             if abs(now() - expired_at) >= EXPIRE_EVERY:  # also when the machine's clock was set back

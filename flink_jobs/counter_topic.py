@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from flink_jobs.counter_queries import counter_queries
+from flink_jobs.log_table import connection, table_options
+from jishi.kafka import KafkaCluster
 from jishi.topics import SHOP_COUNTERS
 
 _DAY = "kind STRING, shop_id STRING, occurred_date STRING"
@@ -28,7 +30,7 @@ _TABLES = {
 }
 
 
-def kafka_counters(*, bootstrap: str) -> list[str]:
+def kafka_counters(*, kafka: KafkaCluster) -> list[str]:
     """Statements that create the sinks over the topic.
 
     A sink holds back what it writes and keeps the last value of each key, so that a busy shop costs as much as a quiet one. At
@@ -37,14 +39,13 @@ def kafka_counters(*, bootstrap: str) -> list[str]:
     options = {
         "connector": "upsert-kafka",
         "topic": SHOP_COUNTERS.name,
-        "properties.bootstrap.servers": bootstrap,
         "key.format": "json",
         "value.format": "json",
         "value.fields-include": "EXCEPT_KEY",
         "sink.buffer-flush.interval": "500 ms",
         "sink.buffer-flush.max-rows": "100000",
     }
-    given = ",\n".join(f"  '{key}' = '{value}'" for key, value in options.items())
+    given = table_options(options | connection(kafka))
     return [
         f"CREATE TEMPORARY TABLE {name} ({_not_null(columns, key)}, PRIMARY KEY ({key}) NOT ENFORCED) WITH (\n{given}\n)"
         for name, (columns, key) in _TABLES.items()

@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from flink_jobs.feature_queries import view_query
+from flink_jobs.log_table import connection, table_options
 from jishi.features import Feature
 from jishi.features.zones import NO_ZONES, Zones
+from jishi.kafka import KafkaCluster
 from jishi.topics import FEATURES
 
 _COLUMNS = "message_key STRING, message STRING"
 
 
-def kafka_features(*, bootstrap: str) -> str:
+def kafka_features(*, kafka: KafkaCluster) -> str:
     """Statement that creates the sink ``features`` over the topic.
 
     At least once is enough and needs no transactions, whose readers would wait for each checkpoint: a value that is sent again
@@ -25,7 +27,7 @@ CREATE TEMPORARY TABLE features (
 ) WITH (
   'connector' = 'kafka',
   'topic' = '{FEATURES.name}',
-  'properties.bootstrap.servers' = '{bootstrap}',
+{table_options(connection(kafka))},
   'properties.linger.ms' = '0',
   'key.format' = 'raw',
   'key.fields' = 'message_key',

@@ -13,6 +13,7 @@ from flink_jobs.feature_queries import view_query
 from flink_jobs.operators import SHARED, version_of
 from jishi.features import Feature
 from jishi.features.zones import NO_ZONES, Zones
+from jishi.kafka import KafkaCluster
 from jishi.paths import Paths
 from jishi.settings import Settings
 
@@ -39,17 +40,18 @@ class FlinkJob:
 
 def realtime_job(settings: Settings, paths: Paths, views: Views) -> FlinkJob:
     """Kafka → outcomes → the lake's bronze, unreadable values, features and counters."""
+    kafka = KafkaCluster.of(settings)
     roll_after_ms = max(settings.checkpoint_interval_ms // 2, 100)
     return _job(
         settings,
         views,
         tables=(
-            log_table.kafka_log(bootstrap=settings.kafka_bootstrap, allowed_lateness_s=settings.allowed_lateness_s),
-            unreadable.raw_kafka_log(bootstrap=settings.kafka_bootstrap),
+            log_table.kafka_log(kafka=kafka, allowed_lateness_s=settings.allowed_lateness_s),
+            unreadable.raw_kafka_log(kafka=kafka),
             bronze.lake_bronze(settings),
             unreadable.unreadable_table(paths.unreadable, roll_after_ms=roll_after_ms),
-            feature_topic.kafka_features(bootstrap=settings.kafka_bootstrap),
-            *counter_topic.kafka_counters(bootstrap=settings.kafka_bootstrap),
+            feature_topic.kafka_features(kafka=kafka),
+            *counter_topic.kafka_counters(kafka=kafka),
         ),
         inserts=(unreadable.not_json(), *counter_topic.counter_inserts()),
     )

@@ -6,9 +6,11 @@ everything after the source is one text.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from flink_jobs.intervals import interval
+from jishi.kafka import FLINK_SHADES, KafkaCluster
 from jishi.tables import LOG_RECORD
 from jishi.topics import EVENTS
 
@@ -24,7 +26,7 @@ _CLOCKS = """\
   WATERMARK FOR occurred_at AS received_at - {delay}"""
 
 
-def kafka_log(*, bootstrap: str, allowed_lateness_s: int) -> str:
+def kafka_log(*, kafka: KafkaCluster, allowed_lateness_s: int) -> str:
     """Statement that creates ``log`` over the topic.
 
     A value that is not a JSON object gives no row here (``json.ignore-parse-errors``) and a field of the wrong type gives null;
@@ -39,7 +41,7 @@ CREATE TEMPORARY TABLE log (
   received_at_ms AS {_epoch_ms("received_at")},
 {_clocks(allowed_lateness_s)}
 ) WITH (
-{kafka_source_options(bootstrap)},
+{kafka_source_options(kafka)},
   'format' = 'json',
   'json.ignore-parse-errors' = 'true'
 )"""
@@ -63,7 +65,7 @@ CREATE TEMPORARY TABLE log (
 )"""
 
 
-def kafka_source_options(bootstrap: str) -> str:
+def kafka_source_options(kafka: KafkaCluster) -> str:
     """Options of a table that reads the topic from its start (a restart goes on from its checkpoint instead).
 
     Small fetches keep partitions abreast of one another when the job catches up, so that none looks idle meanwhile.
@@ -71,12 +73,25 @@ def kafka_source_options(bootstrap: str) -> str:
     options = {
         "connector": "kafka",
         "topic": EVENTS.name,
-        "properties.bootstrap.servers": bootstrap,
         "properties.group.id": "jishi-flink",
         "properties.max.partition.fetch.bytes": str(256 * 1024),
         "scan.startup.mode": "earliest-offset",
     }
-    return ",\n".join(f"  '{key}' = '{value}'" for key, value in options.items())
+    return table_options(options | connection(kafka))
+
+
+def connection(kafka: KafkaCluster) -> dict[str, str]:
+    """Options of a table over a topic that say where and how its client connects."""
+    return {f"properties.{key}": value for key, value in kafka.java_options(FLINK_SHADES).items()}
+
+
+def table_options(options: Mapping[str, str]) -> str:
+    """Options as they stand in a statement, a line each."""
+    return ",\n".join(f"  '{key}' = '{_escaped(value)}'" for key, value in options.items())
+
+
+def _escaped(value: str) -> str:
+    return value.replace("'", "''")
 
 
 def _clocks(allowed_lateness_s: int) -> str:

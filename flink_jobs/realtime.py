@@ -49,7 +49,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ask_to_stop)
     jvm: psutil.Process | None = None
-    rest = RestApi(f"http://{settings.host}:{settings.flink_port}")
+    rest = RestApi(settings.flink_address)
     job_id: str | None = None
     try:
         if engine.end_leftover_jvm(paths):
@@ -59,7 +59,7 @@ def main() -> int:
         job = realtime_job(settings, paths, live_views())
         folder = paths.flink / "checkpoints" / job.fingerprint
         job_id = start(settings, paths, job, folder)
-        return watch(paths, rest, job_id, folder, web=f"http://{settings.host}:{settings.flink_port}")
+        return watch(paths, rest, job_id, folder, web=settings.flink_address)
     except StopAsked:
         if job_id is not None:
             _cancel(rest, job_id)

@@ -12,11 +12,12 @@ from pathlib import Path
 from flink_jobs.json_lines import json_lines_table
 from flink_jobs.log_table import kafka_source_options
 from flink_jobs.outcomes import IDENTITY
+from jishi.kafka import KafkaCluster
 from jishi.tables import LOG_RECORD
 from jishi.topics import TICK_TYPE
 
 
-def raw_kafka_log(*, bootstrap: str) -> str:
+def raw_kafka_log(*, kafka: KafkaCluster) -> str:
     """Statement that creates ``raw_log``: the topic once more, undecoded. Checking costs a fraction of typed decoding."""
     return f"""\
 CREATE TEMPORARY TABLE raw_log (
@@ -25,7 +26,7 @@ CREATE TEMPORARY TABLE raw_log (
   log_partition INT METADATA FROM 'partition' VIRTUAL,
   log_offset BIGINT METADATA FROM 'offset' VIRTUAL
 ) WITH (
-{kafka_source_options(bootstrap)},
+{kafka_source_options(kafka)},
   'format' = 'raw'
 )"""
 

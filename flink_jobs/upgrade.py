@@ -92,7 +92,7 @@ def _upgrade(settings: Settings, paths: Paths, *, may_drop_state: bool) -> None:
     old = tuple(run.parent.name for run in (paths.flink / "checkpoints").glob(f"*/{stopped}"))
     handover = Handover(folder, may_drop_state, (realtime_job(settings, paths, live_views()).fingerprint, *old))
     handover.note(paths.flink)  # before the job stops: its process ends with it and is started again at once
-    RestApi(f"http://{settings.host}:{settings.flink_port}").stop_with_savepoint(stopped, folder)
+    RestApi(settings.flink_address).stop_with_savepoint(stopped, folder)
     _wait_for_savepoint(handover)
     print(f"job {stopped} has written {handover.savepoint} and stopped", flush=True)
     _wait_for_other_job(paths, stopped)

@@ -1,5 +1,5 @@
-"""Settings of one platform, read from ``JISHI_*`` variables, a ``.env`` file, or ``settings.env`` in the folder of its state,
-the first that names one; ``settings.example.env`` lists them all.
+"""Settings of one platform. Of ``JISHI_*`` variables, a ``.env`` file, ``settings.env`` in the folder of its state, files of
+the folder ``secrets``, and the defaults of the profile the first that names one counts; ``settings.example.env`` lists all.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from jishi.settings_sources import ProfileDefaults, SecretFiles
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 ENV_FILE = PROJECT_ROOT / ".env"
@@ -21,7 +23,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="JISHI_", env_file=ENV_FILE, extra="ignore")
 
-    profile: Literal["embedded", "cluster"] = Field("embedded", description="embedded engines, or your own servers")
+    profile: Literal["embedded", "cluster"] = Field(
+        "embedded", description="embedded engines, or your own servers; sets defaults and nothing else: jishi settings"
+    )
+    parts: str = Field("", description="parts that jishi up runs on this machine, comma separated; empty: every one")
+    secrets: str = Field(
+        "", description="folder of files that each hold a setting, named as its variable in lower case (jishi_kafka_password)"
+    )
     var: Path = Field(PROJECT_ROOT / "var", description="folder that holds all state")
     envs: Path = Field(PROJECT_ROOT / ".envs", description="folder of the engines' environments and fetched jars")
     host: str = Field("127.0.0.1", description="address that every server listens on")
@@ -45,6 +53,18 @@ class Settings(BaseSettings):
     )
 
     kafka_bootstrap: str = Field("127.0.0.1:19092", description="Kafka bootstrap servers (HOST:PORT, comma separated)")
+    kafka_replication: int = Field(1, ge=1, description="brokers that hold each partition of the topics that jishi makes")
+    kafka_min_isr: int = Field(1, ge=1, description="of them so many have a record before it counts as written")
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how clients talk to Kafka, as Kafka calls it"
+    )
+    kafka_ca_file: str = Field("", description="certificates (PEM) that Kafka is trusted by; empty: the system's")
+    kafka_certificate_file: str = Field("", description="certificate and key (PEM) of Jishi as Kafka's client; empty: none")
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="how clients log in to Kafka when kafka_security begins with SASL"
+    )
+    kafka_user: str = Field("", description="name to log in to Kafka with")
+    kafka_password: str = Field("", description="password of kafka_user")
     kafka_controller_port: int = Field(19093, description="port of the embedded broker's controller")
     collector_port: int = Field(18080, description="port of the event intake")
     serving_port: int = Field(18081, description="port of the recommendation API")
@@ -54,6 +74,14 @@ class Settings(BaseSettings):
     flink_port: int = Field(18082, description="port of Flink's web page and REST API")
     feature_writer_port: int = Field(18083, description="port of the feature writer's /metrics and /healthz")
     exporter_port: int = Field(18089, description="port of the platform's own /metrics: parts, stream, disk, what is published")
+    flink_url: str = Field("", description="Flink's REST API as other parts know it; empty: http://HOST:FLINK_PORT")
+    serving_url: str = Field(
+        "", description="the recommendation API's address as other parts know it; empty: http://HOST:SERVING_PORT"
+    )
+    airflow_url: str = Field("", description="Airflow's address as its own processes know it; empty: http://HOST:AIRFLOW_PORT")
+    airflow_database_url: str = Field(
+        "", description="Airflow's database: postgresql+psycopg2://USER:PASSWORD@HOST:PORT/NAME; empty: SQLite in var"
+    )
     airflow_port: int = Field(18084, description="port of Airflow's web page and API")
     superset_port: int = Field(18085, description="port of the dashboard")
     portal_port: int = Field(18087, description="port of the merchant's portal")
@@ -111,10 +139,18 @@ class Settings(BaseSettings):
     stream_parallelism: int = Field(1, ge=1, description="parallelism of the Flink job")
     online_store: Literal["sqlite", "redis", "postgresql"] = Field("sqlite", description="Feast online store")
     redis_url: str = Field("127.0.0.1:6379", description="HOST:PORT of Redis when online_store is redis")
+    redis_security: Literal["plaintext", "tls"] = Field("plaintext", description="whether Redis is spoken to over TLS")
+    redis_ca_file: str = Field("", description="certificates (PEM) that Redis is trusted by; empty: the system's")
+    redis_password: str = Field("", description="password of Redis; empty: no login")
     postgres_url: str = Field(
         "postgresql://jishi:jishi@127.0.0.1:5432/jishi",
         description="URL (user, password, host, port, database) of PostgreSQL when online_store is postgresql",
     )
+    postgres_sslmode: Literal["prefer", "verify-full"] = Field(
+        "prefer",
+        description="TLS to PostgreSQL (online store, lake's catalog) as libpq calls it: when it offers it, or never without",
+    )
+    postgres_ca_file: str = Field("", description="certificates (PEM) that PostgreSQL is trusted by; empty: the system's")
     online_keep_days: int = Field(
         180, ge=1, description="a running value leaves the online store after so many days without an act"
     )
@@ -134,6 +170,18 @@ class Settings(BaseSettings):
     spark_master: str = Field("local[2]", description="Spark master URL")
     spark_driver_memory: str = Field("3g", description="memory of the Spark driver")
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Where settings come from, the first counts."""
+        return init_settings, env_settings, dotenv_settings, SecretFiles(settings_cls), ProfileDefaults(settings_cls)
+
     @property
     def superset_address(self) -> str:
         """Where browsers find Superset, without a slash at the end."""
@@ -150,9 +198,29 @@ class Settings(BaseSettings):
         return self.portal_url.rstrip("/") or f"http://{self.host}:{self.portal_port}"
 
     @property
+    def flink_address(self) -> str:
+        """Flink's REST API, without a slash at the end."""
+        return self.flink_url.rstrip("/") or f"http://{self.host}:{self.flink_port}"
+
+    @property
+    def serving_address(self) -> str:
+        """Where other parts find the recommendation API, without a slash at the end."""
+        return self.serving_url.rstrip("/") or f"http://{self.host}:{self.serving_port}"
+
+    @property
+    def airflow_address(self) -> str:
+        """Where Airflow's processes find its server, without a slash at the end."""
+        return self.airflow_url.rstrip("/") or f"http://{self.host}:{self.airflow_port}"
+
+    @property
     def kafka_port(self) -> int:
         """Port of the embedded broker."""
         return int(self.kafka_bootstrap.split(",")[0].rsplit(":", 1)[1])
+
+
+def env_files(var: Path) -> tuple[Path, ...]:
+    """The files that may name settings of the platform below ``var``; of two that name one the later counts."""
+    return (var / OWN_FILE, ENV_FILE) if (var / OWN_FILE).exists() else (ENV_FILE,)
 
 
 @lru_cache(maxsize=1)
@@ -161,7 +229,7 @@ def get_settings() -> Settings:
     settings = Settings()
     var = PROJECT_ROOT / settings.var
     if (var / OWN_FILE).exists():
-        settings = Settings(_env_file=(var / OWN_FILE, ENV_FILE))
+        settings = Settings(_env_file=env_files(var))
     settings.var = var
     settings.envs = PROJECT_ROOT / settings.envs
     return settings

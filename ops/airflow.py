@@ -42,7 +42,7 @@ def _first_night(home: Path) -> datetime:
 
 def airflow_environment(settings: Settings, paths: Paths) -> dict[str, str]:
     """Variables for every Airflow process. ``write_secrets`` first."""
-    base = f"http://{settings.host}:{settings.airflow_port}"
+    base = settings.airflow_address
     home = paths.airflow
     return {
         "AIRFLOW_HOME": str(home),
@@ -55,7 +55,7 @@ def airflow_environment(settings: Settings, paths: Paths) -> dict[str, str]:
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{base}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": settings.airflow_database_url or f"sqlite:///{home / 'airflow.db'}",
         "AIRFLOW__API__BASE_URL": base,
         "AIRFLOW__API__HOST": settings.host,
         "AIRFLOW__API__PORT": str(settings.airflow_port),

@@ -53,6 +53,10 @@ def template_file(paths: Paths) -> Path:
 def make_ready(settings: Settings, paths: Paths) -> str:
     """Create or migrate the platform's database where needed. Returns what was done."""
     version = _state(paths)
+    if settings.airflow_database_url:
+        write_secrets(paths)
+        _migrate(settings, paths)
+        return f"migrated to Airflow {version} on its server"
     database, noted, template = paths.airflow / "airflow.db", paths.airflow / "database_version", template_file(paths)
     if database.exists() and noted.exists() and noted.read_text().strip() == version:
         return f"the database is that of Airflow {version}"
@@ -75,7 +79,7 @@ def make_template(settings: Settings, paths: Paths) -> None:
     with tempfile.TemporaryDirectory(prefix="jishi-airflow-") as scratch:
         aside = Paths(var=Path(scratch), envs=paths.envs)
         write_secrets(aside)
-        _migrate(settings, aside)
+        _migrate(settings.model_copy(update={"airflow_database_url": ""}), aside)
         _copy(aside.airflow / "airflow.db", template)
 
 

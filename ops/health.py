@@ -32,7 +32,7 @@ def health_of(part: Part, settings: Settings, paths: Paths, state: str) -> PartH
     if part.port and not part.page:
         url = f"{settings.host}:{part.port}"
     if part.name == "flink":
-        url = f"http://{settings.host}:{settings.flink_port}/"
+        url = f"{settings.flink_address}/"
     if state != "RUNNING":
         return PartHealth(part.name, state, False, "its process does not run", url)
     is_healthy, message = _ask(part, settings, paths)
@@ -46,7 +46,7 @@ def _ask(part: Part, settings: Settings, paths: Paths) -> tuple[bool, str]:
         is_open = wait_for_port(settings.host, part.port, 0.05)
         return is_open, f"port {part.port} is {'open' if is_open else 'closed'}"
     if part.watched_as:
-        return _ask_airflow(part.watched_as, f"http://{settings.host}:{settings.airflow_port}/api/v2/monitor/health")
+        return _ask_airflow(part.watched_as, f"{settings.airflow_address}/api/v2/monitor/health")
     beat = last_beat(paths, part.name)
     if beat is None:
         return False, "no life sign yet"

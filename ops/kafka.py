@@ -12,14 +12,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from jishi import topics
 from jishi.java import java_home
+from jishi.kafka import KafkaCluster
 from jishi.paths import Paths
-from jishi.settings import get_settings
+from jishi.settings import Settings, get_settings
 
 # One broker is one cluster for good; a fixed id lets a restart find its own data.
 CLUSTER_ID = "amlzaGktZW1iZWRkZWQtMQ"
@@ -120,30 +121,42 @@ def wait_for_port(host: str, port: int, timeout_s: float) -> bool:
     while time.monotonic() < deadline:
         with socket.socket() as probe:
             probe.settimeout(1)
-            if probe.connect_ex((host, port)) == 0:
-                return True
+            with suppress(socket.gaierror):  # a machine that is not up has no name either
+                if probe.connect_ex((host, port)) == 0:
+                    return True
         time.sleep(0.1)
     return False
 
 
-def create_topics(bootstrap: str, timeout_s: float = 30) -> list[str]:
+def create_topics(kafka: KafkaCluster, timeout_s: float = 30, *, replication: int = 1, min_isr: int = 1) -> list[str]:
     """Create the topics of ``jishi.topics`` that are missing; idempotent. Returns the names of those created.
+
+    ``replication`` brokers hold each partition, ``min_isr`` of them before a record counts as written.
 
     Needs the main environment (confluent-kafka). Raises RuntimeError when the broker cannot be reached or refuses.
     """
     from confluent_kafka import KafkaException
     from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-    client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
+    client = AdminClient({**kafka.client_options(), "log_level": 2})
     try:
         present = client.list_topics(timeout=timeout_s).topics
         missing = [topic for topic in topics.ALL if topic.name not in present]
-        wanted = [NewTopic(t.name, num_partitions=t.partitions, replication_factor=1, config=t.config) for t in missing]
+        kept = {"min.insync.replicas": str(min_isr)}
+        wanted = [
+            NewTopic(t.name, num_partitions=t.partitions, replication_factor=replication, config=t.config | kept)
+            for t in missing
+        ]
         for future in (client.create_topics(wanted) if wanted else {}).values():
             future.result(timeout_s)
     except KafkaException as error:
-        raise RuntimeError(f"could not create topics on {bootstrap}: {error}") from error
+        raise RuntimeError(f"could not create topics on {kafka.bootstrap}: {error}") from error
     return [topic.name for topic in missing]
+
+
+def create_topics_of(settings: Settings) -> list[str]:
+    """The same as the settings say."""
+    return create_topics(KafkaCluster.of(settings), replication=settings.kafka_replication, min_isr=settings.kafka_min_isr)
 
 
 @contextmanager
@@ -156,7 +169,7 @@ def running_broker(broker: EmbeddedBroker, log: Path) -> Iterator[EmbeddedBroker
     try:
         if not wait_for_port(broker.host, broker.port, 60):
             raise RuntimeError(f"the broker did not come up on {broker.bootstrap}; see {log}")
-        create_topics(broker.bootstrap)
+        create_topics(KafkaCluster(broker.bootstrap))
         yield broker
     finally:
         if process.poll() is None:
@@ -172,7 +185,7 @@ def main() -> None:
     """Become the broker, or create the topics."""
     settings = get_settings()
     if sys.argv[1:] == ["topics"]:
-        created = create_topics(settings.kafka_bootstrap)
+        created = create_topics_of(settings)
         print(f"topics created: {', '.join(created) or 'none, all were there'}")
         return
     broker = embedded_broker(Paths.of(settings), settings.host, settings.kafka_port, settings.kafka_controller_port)

@@ -57,10 +57,11 @@ def common_environment(settings: Settings, paths: Paths) -> dict[str, str]:
 def refuse_taken_ports(all_parts: list[Part], settings: Settings) -> None:
     """Raise PlatformError for each port that somebody else holds, naming part, port, setting and holder."""
     wanted = [(p.name, p.port, p.port_setting) for p in all_parts if p.port]
-    wanted += [
-        ("flink", settings.flink_port, "JISHI_FLINK_PORT"),
-        ("kafka's controller", settings.kafka_controller_port, "JISHI_KAFKA_CONTROLLER_PORT"),
-    ]
+    beside = {
+        "flink": ("flink", settings.flink_port, "JISHI_FLINK_PORT"),
+        "kafka": ("kafka's controller", settings.kafka_controller_port, "JISHI_KAFKA_CONTROLLER_PORT"),
+    }
+    wanted += [beside[part.name] for part in all_parts if part.name in beside]
     taken = [
         f"port {port} ({name}) is held by {holder}; stop it or set {setting}"
         for name, port, setting in wanted
@@ -97,7 +98,7 @@ def up(settings: Settings, report: Report, members: list[Part] | None = None) ->
         if not missing:
             return
         if stage == "after_kafka" and not _kafka_listens(settings, paths):
-            raise PlatformError(f"Kafka does not listen on port {settings.kafka_port}; see {paths.log / 'kafka.log'}")
+            raise PlatformError(f"Kafka does not listen at {settings.kafka_bootstrap}; see {paths.log / 'kafka.log'}")
         for title, command in one_shots(paths).get(stage, []):
             _run_once(title, command, environment, paths)
             report(f"{title} ready after {time.monotonic() - began:.0f} s")
@@ -123,12 +124,13 @@ def _take_up(
 
 
 def _kafka_listens(settings: Settings, paths: Paths) -> bool:
-    """Wait for Kafka's port, on a busy machine for minutes, but not for a Kafka that has given up."""
+    """Wait for a port of Kafka, on a busy machine for minutes, but not for a Kafka of this machine that has given up."""
     deadline = time.monotonic() + UP_TIMEOUT_S
+    servers = [server.strip().rsplit(":", 1) for server in settings.kafka_bootstrap.split(",")]
     while time.monotonic() < deadline:
-        if wait_for_port(settings.host, settings.kafka_port, 2):
+        if any(wait_for_port(host, int(port), 2 / len(servers)) for host, port in servers):
             return True
-        if states(paths).get("kafka", {}).get("statename") not in ("RUNNING", "STARTING", "BACKOFF"):
+        if states(paths).get("kafka", {}).get("statename", "RUNNING") not in ("RUNNING", "STARTING", "BACKOFF"):
             return False
     return False
 

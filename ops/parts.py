@@ -35,8 +35,22 @@ class Part:
     stop_whole_group: bool = True
 
 
+class UnknownPart(ValueError):
+    """JISHI_PARTS names what is no part; the message lists those that are."""
+
+
 def parts(settings: Settings, paths: Paths) -> list[Part]:
-    """Every part, in the order in which people read them."""
+    """The parts that run on this machine, in the order in which people read them. Raises UnknownPart."""
+    known = all_parts(settings, paths)
+    chosen = {name.strip() for name in settings.parts.split(",") if name.strip()} or {part.name for part in known}
+    if unknown := chosen - {part.name for part in known}:
+        names = ", ".join(part.name for part in known)
+        raise UnknownPart(f"JISHI_PARTS: there is no part {', '.join(sorted(unknown))}; there are {names}")
+    return [part for part in known if part.name in chosen]
+
+
+def all_parts(settings: Settings, paths: Paths) -> list[Part]:
+    """Every part there is."""
 
     def module(name: str, *arguments: str, group: str = "main") -> list[str]:
         return [str(paths.python(group)), "-m", name, *arguments]

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from jishi.kafka import KafkaCluster
 from jishi.lake.live import LiveTail
 from jishi.settings import Settings
 from jishi.tables import LOG_RECORD
@@ -63,7 +64,7 @@ def archive_of(settings: Settings, until: datetime) -> list[PartitionArchive]:
     # A group without members or offsets: nothing is subscribed and nothing committed.
     consumer = Consumer(
         {
-            **{"bootstrap.servers": settings.kafka_bootstrap, "group.id": "jishi-archive", "enable.auto.commit": False},
+            **{**KafkaCluster.of(settings).client_options(), "group.id": "jishi-archive", "enable.auto.commit": False},
             **{"enable.partition.eof": True, "log_level": 2, "allow.auto.create.topics": False},
         }
     )

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from jishi import topics
+from jishi.kafka import KafkaCluster
 
 WAITS_MS = 60_000
 MOST_WAITING = 20_000
@@ -33,7 +34,7 @@ class Keyed(Protocol):
 class DecisionTopic:
     """Sends entries; ``lost`` counts those that the broker did not take."""
 
-    bootstrap: str
+    kafka: KafkaCluster
     sent: int = 0
     lost: int = 0
     problem: str | None = None
@@ -44,7 +45,7 @@ class DecisionTopic:
         if self._producer is None:
             self._producer = Producer(
                 {
-                    "bootstrap.servers": self.bootstrap,
+                    **self.kafka.client_options(),
                     "client.id": "jishi-serving",
                     "compression.type": "zstd",
                     "linger.ms": 100,

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from zoneinfo import ZoneInfo
 
+from jishi.kafka import KafkaCluster
 from jishi.paths import Paths
 from jishi.pseudonyms import Pseudonyms
 from jishi.settings import Settings
@@ -116,7 +117,7 @@ class Engine:
             consents,
             watcher,
             metrics,
-            DecisionTopic(settings.kafka_bootstrap),
+            DecisionTopic(KafkaCluster.of(settings)),
             followed,
             features,
         )
@@ -257,11 +258,11 @@ class Engine:
         return [thread.name for thread in self._threads if not thread.is_alive() and not self._stop.is_set()]
 
     def _follow_features(self) -> None:
-        follow_features(self.settings.kafka_bootstrap, self.recent.features.table, self.followed, self._stop)
+        follow_features(KafkaCluster.of(self.settings), self.recent.features.table, self.followed, self._stop)
 
     def _follow(self) -> None:
         lateness = Lateness(self.settings.allowed_lateness_s, self.settings.future_tolerance_s)
         live = LiveState(self.states, self.orders, self.consents)
         while not (self.watcher.looked.wait(0.1) or self._stop.is_set()):  # what the lake knows decides where to begin
             pass
-        follow(self.settings.kafka_bootstrap, live, lateness, self.stream, self._stop, self.watcher.covered_ms)
+        follow(KafkaCluster.of(self.settings), live, lateness, self.stream, self._stop, self.watcher.covered_ms)

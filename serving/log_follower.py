@@ -12,6 +12,8 @@ from threading import Event as Signal
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from jishi.kafka import KafkaCluster
+
 _BATCH = 1_000
 _PASSING = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._PARTITION_EOF, KafkaError._RESOLVE)
 
@@ -34,7 +36,7 @@ class LogHealth:
 
 
 def follow_log(
-    bootstrap: str,
+    kafka: KafkaCluster,
     topic: str,
     apply: Callable[[Message], None],
     health: LogHealth,
@@ -46,7 +48,7 @@ def follow_log(
     """
     consumer = Consumer(
         {
-            "bootstrap.servers": bootstrap,
+            **kafka.client_options(),
             "group.id": "jishi-serving",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",

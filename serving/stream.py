@@ -14,6 +14,7 @@ from threading import Event as Signal
 from confluent_kafka import Message
 
 from jishi import topics
+from jishi.kafka import KafkaCluster
 from serving.consents import Consents
 from serving.log_follower import LogHealth, follow_log
 from serving.log_records import Lateness, change_of, choice_of, list_event_of, order_of
@@ -43,7 +44,7 @@ class LiveState:
 
 
 def follow(
-    bootstrap: str,
+    kafka: KafkaCluster,
     live: LiveState,
     lateness: Lateness,
     health: StreamHealth,
@@ -51,9 +52,7 @@ def follow(
     start_ms: Callable[[], int | None],
 ) -> None:
     """Apply changes until ``stop`` is set. Waits for broker and topic; ``start_ms`` is asked once, when both are there."""
-    follow_log(
-        bootstrap, topics.EVENTS.name, lambda message: apply_record(message, live, lateness, health), health, stop, start_ms
-    )
+    follow_log(kafka, topics.EVENTS.name, lambda message: apply_record(message, live, lateness, health), health, stop, start_ms)
 
 
 def apply_record(message: Message, live: LiveState, lateness: Lateness, health: StreamHealth) -> None:

@@ -10,8 +10,10 @@ friends open, group buys that fill or fail, bargains, coupons, changes of consen
 channels; bots; and the defects
 of real traffic: duplicate deliveries, late, future-dated and broken events.
 
-Not modelled: stock that orders use up, delivery, customer service, distributors and commissions, fraud beyond bots, tastes
-that drift, and any reaction to recommendations of this platform. Nothing here is measured on a
+A second process (``simulator.wandering``) moves tastes, lets goods run out one by one and lets one look lead to the next.
+
+Not modelled: stock that orders use up, delivery, customer service, distributors and commissions, fraud beyond bots, in the
+steady process tastes that drift, and any reaction to recommendations of this platform. Nothing here is measured on a
 real shop; it shows that the platform counts and learns right, not how well a real shop would sell.
 
 Everything is drawn from ``(seed, shop, what, day)``, so that a day is the same whoever computes it and in whatever order. The

@@ -26,6 +26,7 @@ from jishi.shops import yesterday
 from simulator.history import SPEND, TRUTH, simulate
 from simulator.live import LiveError, Report, post_live
 from simulator.presets import preset_of
+from simulator.wandering import Process
 from simulator.world import SimulationPlan
 
 console = Console()
@@ -49,10 +50,14 @@ def run(
     seconds: Annotated[float, typer.Option(min=0.1, help="how long to post live events")] = 30.0,
     report: Annotated[Path | None, typer.Option(help="write what was posted as JSON")] = None,
     run_id: Annotated[str | None, typer.Option("--run", help="names the live run's ids and draws; random if left out")] = None,
+    process: Annotated[
+        Process, typer.Option(help="steady, or wandering: things run out one by one and tastes move")
+    ] = "steady",
     processes: Annotated[int, typer.Option(min=1, help="processes that play days; the result does not depend on it")] = 1,
 ) -> None:
     """Simulate one shop."""
-    plan = SimulationPlan(_shop_id(shop), users, days, seed, _first_day(shop, days, until, start, datetime.now(UTC)))
+    first = _first_day(shop, days, until, start, datetime.now(UTC))
+    plan = SimulationPlan(_shop_id(shop), users, days, seed, first, process)
     if (out is None) == (to is None):
         raise UsageError("say either --out DIR (history files) or --to URL (live events)")
     if out is not None:

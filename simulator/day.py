@@ -57,7 +57,7 @@ def _play_visits(scene: Scene, midnight: int, rng: np.random.Generator, scale: f
     weekday = (scene.world.plan.start.weekday() + scene.day) % 7
     rate = people.visits_per_day * _WEEKDAYS[weekday] * (1.35 if campaign_on(scene.day) else 1.0) * scale
     visits = rng.poisson(np.where(people.arrival_day <= scene.day, rate, 0.0))
-    due = people.is_due(scene.day) & (rng.random(people.count) < 0.9 * min(1.0, scale))
+    due = scene.world.is_due(scene.day) & (rng.random(people.count) < 0.9 * min(1.0, scale))
     who = np.concatenate([np.repeat(np.arange(people.count), visits), np.flatnonzero(due)])
     is_restocking = np.arange(len(who)) >= len(who) - int(due.sum())
     hours = rng.choice(24, size=len(who), p=_HOURS / _HOURS.sum())

@@ -73,6 +73,7 @@ def simulate(
     preset = world.preset
     facts = ShopFacts(name=preset.name, time_zone=preset.time_zone, currency=preset.currency)
     source = f"simulator: seed {plan.seed}, {plan.users} users, {plan.days} days from {plan.start.isoformat()}"
+    source += "" if plan.process == "steady" else f", {plan.process}"
     with write_landing(out, plan.shop_id, facts, source) as writer:
         writer.write(line for _, _, line in everything)
     write_truth(out / TRUTH / plan.shop_id, world, truth, planted)

@@ -11,6 +11,7 @@ from simulator.catalogue import SimulatedItemState
 from simulator.journal import PAGE_VIEWED, Journal, Visitor
 from simulator.seeds import Dice
 from simulator.shoppers import CITIES, DEVICES
+from simulator.wandering import LEADS_ON
 from simulator.world import World
 
 _CAMPAIGNS = ("上新周", "会员日", "国庆大促", "尝鲜季", "双十一预热")
@@ -68,7 +69,7 @@ class Scene:
 
     def picks(self, shopper: int, number: int, category: int | None = None) -> list[int]:
         """Items that the shopper would look at, drawn by preference, within one category when one is given."""
-        chances = self.world.leanings.odds(shopper)
+        chances = self.world.look_odds(shopper, self.day)
         low, high = 0.0, float(chances[-1])
         last = len(chances) - 1
         if category is not None:
@@ -80,9 +81,23 @@ class Scene:
         picked = np.minimum(np.searchsorted(chances, draws, side="right"), last).tolist()
         return [item for item in picked if self.state.active[item]]
 
+    def walk(self, shopper: int, number: int, category: int | None = None) -> list[int]:
+        """Items that the shopper looks at one after the other; in the wandering process most lead on to one like them."""
+        picked = self.picks(shopper, number, category)
+        if self.world.wandering is None:
+            return picked
+        for place in range(1, len(picked)):
+            if not self.dice.chance(LEADS_ON):
+                continue
+            odds = self.world.associations.odds(picked[place - 1])
+            item = int(np.searchsorted(odds, self.dice.uniform() * odds[-1], side="right"))
+            if self.state.active[item]:
+                picked[place] = item
+        return picked
+
     def liking(self, shopper: int, item: int) -> float:
         """How much the item is to the shopper's taste (cosine, −1 to 1)."""
-        return float(self.world.shoppers.taste[shopper] @ self.world.catalogue.vectors[item])
+        return float(self.world.tastes(shopper, self.day) @ self.world.catalogue.vectors[item])
 
     def wants(self, shopper: int, item: int) -> bool:
         """Whether the shopper, looking at the item, puts it into the cart."""

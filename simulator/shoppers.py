@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -99,16 +100,22 @@ def preference(taste: np.ndarray, sensitivity: np.ndarray | float, catalogue: Si
 
 
 class Leanings:
-    """How likely each shopper looks at each item; it is the same every day, so shoppers who came lately are remembered."""
+    """How likely each shopper looks at each item; it is the same all week, so shoppers who came lately are remembered.
 
-    def __init__(self, shoppers: Shoppers, catalogue: SimulatedCatalogue) -> None:
+    ``taste_of`` a shopper and a week gives the taste, where it is not the same every week.
+    """
+
+    def __init__(
+        self, shoppers: Shoppers, catalogue: SimulatedCatalogue, taste_of: Callable[[int, int], np.ndarray] | None = None
+    ) -> None:
         self._shoppers, self._catalogue = shoppers, catalogue
+        self._taste_of = taste_of or (lambda shopper, _: shoppers.taste[shopper])
         self.odds = lru_cache(maxsize=4096)(self._odds)
 
-    def _odds(self, shopper: int) -> np.ndarray:
+    def _odds(self, shopper: int, week: int = 0) -> np.ndarray:
         """Odds of the items, each added to those before it. Shape (items,)."""
-        people = self._shoppers
-        return _summed_odds(people.taste[shopper], float(people.price_sensitivity[shopper]), self._catalogue)
+        sensitivity = float(self._shoppers.price_sensitivity[shopper])
+        return _summed_odds(self._taste_of(shopper, week), sensitivity, self._catalogue)
 
 
 def _summed_odds(taste: np.ndarray, sensitivity: float, catalogue: SimulatedCatalogue) -> np.ndarray:

@@ -83,7 +83,7 @@ def _claim_coupon(scene: Scene, visitor: Visitor) -> str | None:
 
 
 def _restock(scene: Scene, visitor: Visitor, cart: list[CartLine]) -> None:
-    for item in scene.world.shoppers.staples[visitor.shopper].tolist():
+    for item in scene.world.running_out(visitor.shopper, scene.day).tolist():
         if scene.state.is_sellable(item) and scene.dice.chance(0.8):
             scene.view(visitor, item)
             scene.linger(visitor, 8)
@@ -98,7 +98,7 @@ def _items_to_view(scene: Scene, visitor: Visitor, *, hurried: bool) -> list[int
     number = min(_MOST_VIEWS, 1 + int(dice.exponential(mean)))
     around = scene.picks(visitor.shopper, 1)
     if dice.chance(0.5) or not around:
-        return scene.picks(visitor.shopper, number)
+        return scene.walk(visitor.shopper, number)
     category = int(catalogue.category[around[0]])
     is_searching = dice.chance(0.45)
     scene.open_page(visitor, "/search" if is_searching else f"/categories/{category}")
@@ -108,7 +108,7 @@ def _items_to_view(scene: Scene, visitor: Visitor, *, hurried: bool) -> list[int
         results = int(np.count_nonzero((catalogue.category == category) & (catalogue.kind == kind)))
         scene.journal.record(visitor, "search_performed", {"query": kinds[kind][0], "results": results})
         scene.linger(visitor, 6)
-    return scene.picks(visitor.shopper, number, category)
+    return scene.walk(visitor.shopper, number, category)
 
 
 def _look_at_recommendations(scene: Scene, visitor: Visitor) -> int | None:

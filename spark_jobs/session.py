@@ -19,8 +19,9 @@ def open_session(settings: Settings, paths: Paths, name: str, *, is_short: bool 
     ``is_short``: the work ends before Java's optimising compiler would have paid for itself, so the quick one does all of it.
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    # An embedded driver talks to itself only; without this it asks the network for its own name.
-    os.environ.setdefault("SPARK_LOCAL_IP", settings.host)
+    if settings.spark_master.startswith("local"):
+        # An embedded driver talks to itself only; without this it asks the network for its own name.
+        os.environ.setdefault("SPARK_LOCAL_IP", settings.host)
     paths.lake.mkdir(parents=True, exist_ok=True)  # SQLite makes the catalog's file, not its folder
     builder = SparkSession.builder.appName(name).master(settings.spark_master)
     jars = [str(jar) for jar in lake_jars(settings, paths)]

@@ -59,6 +59,7 @@ from dashboard.portal.sessions import Sessions
 from dashboard.portal.state import Portal
 from dashboard.portal.uploads import LARGEST_UPLOAD, Uploads
 from dashboard.portal.visit import PageVisit
+from jishi.kafka import KafkaCluster
 from jishi.paths import Paths
 from jishi.rules.preview_client import PreviewClient
 from jishi.settings import Settings
@@ -179,7 +180,7 @@ def make_portal(
         guest_tokens=GuestTokens(f"http://{settings.host}:{settings.superset_port}", portal_password_file(paths), superset),
         marts=PublishedMarts(settings),
         counters=counters,
-        counter_reader=CounterReader(settings.kafka_bootstrap, counters),
+        counter_reader=CounterReader(KafkaCluster.of(settings), counters),
         streams=LiveStreams(),
         alert_rules=AlertRules(database),
         receivers=Receivers(database),

@@ -11,6 +11,7 @@ import orjson
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from dashboard.portal.counter_table import CounterTable
+from jishi.kafka import KafkaCluster
 from jishi.topics import SHOP_COUNTERS
 
 log = logging.getLogger(__name__)
@@ -33,8 +34,8 @@ class ReaderState(StrEnum):
 class CounterReader:
     """Begins to read with the first page that wants counters, from the start of the topic, and never commits."""
 
-    def __init__(self, bootstrap: str, table: CounterTable) -> None:
-        self._bootstrap, self._table = bootstrap, table
+    def __init__(self, kafka: KafkaCluster, table: CounterTable) -> None:
+        self._kafka, self._table = kafka, table
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -58,7 +59,7 @@ class CounterReader:
             # The group is only a name that the client asks for: partitions are assigned here, and no offset is kept.
             consumer = Consumer(
                 {
-                    "bootstrap.servers": self._bootstrap,
+                    **self._kafka.client_options(),
                     "group.id": "portal",
                     "enable.auto.commit": False,
                     "enable.auto.offset.store": False,
@@ -68,7 +69,7 @@ class CounterReader:
             try:
                 self._read(consumer)
             except KafkaException as error:
-                log.info("no counters from %s: %s", self._bootstrap, error)
+                log.info("no counters from %s: %s", self._kafka.bootstrap, error)
                 self.state = ReaderState.UNREACHABLE
             finally:
                 consumer.close()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from jishi.paths import Paths
+from jishi.postgresql import jdbc_uri, tls_context
 from jishi.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def jdbc_options(settings: Settings) -> dict[str, str]:
     if uri.scheme == "sqlite":
         options["uri"] = f"jdbc:sqlite:{_sqlite_file(uri)}?journal_mode=WAL&busy_timeout={WAIT_S * 1000}"
     else:
-        options |= {"uri": f"jdbc:postgresql://{uri.hostname}:{uri.port or 5432}{uri.path}"}
+        options["uri"] = jdbc_uri(uri, settings)
         options |= {"jdbc.user": unquote(uri.username or ""), "jdbc.password": unquote(uri.password or "")}
     if is_in_object_store(settings):
         options |= {"io-impl": "org.apache.iceberg.aws.s3.S3FileIO", "client.region": settings.lake_s3_region}
@@ -86,6 +87,7 @@ def flink_catalog_options(settings: Settings) -> dict[str, str]:
 def open_catalog(settings: Settings) -> SqlCatalog:
     """The catalog in Python; its own tables are made when they are missing."""
     from pyiceberg.catalog.sql import SqlCatalog
+    from sqlalchemy import event
 
     uri = _catalog_uri(settings)
     if uri.scheme == "sqlite":
@@ -97,8 +99,18 @@ def open_catalog(settings: Settings) -> SqlCatalog:
     options = {"uri": address, "warehouse": warehouse(settings)}
     if is_in_object_store(settings):
         options |= _s3_options(settings) | {"s3.region": settings.lake_s3_region}
+    context = tls_context(settings) if uri.scheme == "postgresql" else None
+
+    class Catalog(SqlCatalog):
+        """The same over TLS: an address of SQLAlchemy cannot ask for it, and making the catalog connects."""
+
+        def _init_catalog(self) -> None:
+            if context is not None:
+                event.listen(self.engine, "do_connect", lambda _, __, ___, named: named.update(ssl_context=context))
+            super()._init_catalog()
+
     with alone(settings):
-        return SqlCatalog(CATALOG, **options)
+        return Catalog(CATALOG, **options)
 
 
 @contextmanager

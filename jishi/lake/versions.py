@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import sqlite3
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -19,6 +20,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from jishi.paths import Paths
+from jishi.postgresql import pg8000_arguments
 from jishi.settings import Settings
 
 WAIT_S = 60  # how long a reader or writer waits for another one's transaction
@@ -93,9 +95,10 @@ class Unfinished:
 class Versions:
     """The records of one lake."""
 
-    def __init__(self, database: str, lock_file: Path) -> None:
+    def __init__(self, database: str, lock_file: Path, settings: Settings) -> None:
         """``database`` is the path of a SQLite file, or a ``postgresql://`` URI."""
         self.database = database
+        self._settings = settings
         self._lock_file = lock_file
         self._is_sqlite = not database.startswith("postgresql:")
 
@@ -105,9 +108,9 @@ class Versions:
         lake = Paths.of(settings).lake
         uri = settings.lake_catalog_uri
         if uri.startswith("postgresql:"):
-            return cls(uri, lake / "versions.lock")
+            return cls(uri, lake / "versions.lock", settings)
         beside = Path(unquote(urlsplit(uri).path[1:])).parent if uri else lake
-        return cls(str(beside / "versions.db"), beside / "versions.lock")
+        return cls(str(beside / "versions.db"), beside / "versions.lock", settings)
 
     def latest(self) -> TableVersion | None:
         """The newest version, or None before the first publish."""
@@ -229,14 +232,8 @@ class Versions:
 
         uri = urlsplit(self.database)
         try:
-            connection = pg8000.dbapi.connect(
-                unquote(uri.username or ""),
-                host=uri.hostname or "localhost",
-                port=uri.port or 5432,
-                database=unquote(uri.path[1:]),
-                password=unquote(uri.password) if uri.password else None,
-            )
-        except (pg8000.dbapi.InterfaceError, pg8000.dbapi.DatabaseError) as error:
+            connection = pg8000.dbapi.connect(**pg8000_arguments(uri, self._settings))
+        except (pg8000.dbapi.InterfaceError, pg8000.dbapi.DatabaseError, ssl.SSLError) as error:
             raise VersionsUnreachable(f"PostgreSQL at {uri.hostname}:{uri.port or 5432}{uri.path}: {error}") from error
         cursor = connection.cursor()
         for statement in _TABLES:

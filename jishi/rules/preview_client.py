@@ -26,7 +26,7 @@ class PreviewClient:
     """A client of the serving process of one platform; ``transport`` answers in its place."""
 
     def __init__(self, settings: Settings, transport: httpx.BaseTransport | None = None) -> None:
-        self._address = f"http://{settings.host}:{settings.serving_port}"
+        self._address = settings.serving_address
         self._paths = Paths.of(settings)
         self._client = httpx.Client(base_url=self._address, timeout=_WAIT_S, transport=transport)
 

@@ -77,7 +77,7 @@ class TIFUKNN:
         """
         others = self._fitted()
         mine = self.vectors(check_range(histories))
-        oneself, nearest = _equal_rows(mine, others), NearestRows(others)
+        oneself, nearest = equal_rows(mine, others), NearestRows(others)
         for start in range(0, mine.shape[0], batch):
             rows = slice(start, min(start + batch, mine.shape[0]))
             near = nearest.of(mine[rows], oneself[rows], self.neighbours)
@@ -102,7 +102,7 @@ class TIFUKNN:
         return self
 
 
-def _equal_rows(rows: sparse.csr_matrix, others: sparse.csr_matrix) -> Numbers:
+def equal_rows(rows: sparse.csr_matrix, others: sparse.csr_matrix) -> Numbers:
     """For each row the number of one equal row of ``others``, −1 without one.
 
     A person's own vector is equal to the last bit, while its distance by float32 sums is noise as large as that of near ones.

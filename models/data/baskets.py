@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ class Purchases:
 
     ``back``: baskets of the user after this one, 0 for the last. ``at``: when, in days or any unit, or the number of the basket
     where no times are known. ``baskets``: baskets of each user. Items are numbered by falling popularity.
+
+    ``asked_at``: when the next basket of each user is bought, NaN for a user of whom that is unknown; None where nobody may
+    use it.
     """
 
     user: Numbers
@@ -25,6 +28,7 @@ class Purchases:
     at: npt.NDArray[np.float64]
     baskets: Numbers
     items: int
+    asked_at: npt.NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.user)
@@ -35,10 +39,19 @@ class Purchases:
         return len(self.baskets)
 
     def before_last(self, n: int) -> Purchases:
-        """Without the last ``n`` baskets of each user."""
+        """Without the last ``n`` baskets of each user; the first of these is what is asked for."""
         kept = self.back >= n
         left = np.maximum(self.baskets - n, 0)
-        return Purchases(self.user[kept], self.item[kept], self.back[kept] - n, self.at[kept], left, self.items)
+        asked_at = self.asked_at
+        if asked_at is not None and n > 0:
+            asked_at = np.full(self.users, np.nan)
+            is_asked = self.back == n - 1
+            asked_at[self.user[is_asked]] = self.at[is_asked]
+        return Purchases(self.user[kept], self.item[kept], self.back[kept] - n, self.at[kept], left, self.items, asked_at)
+
+    def where(self, kept: npt.NDArray[np.bool_]) -> Purchases:
+        """The entries of the mask; users keep their number of baskets."""
+        return replace(self, user=self.user[kept], item=self.item[kept], back=self.back[kept], at=self.at[kept])
 
     def basket(self, back: int) -> sparse.csr_matrix:
         """The items of each user's basket that has ``back`` after it, users × items, 1 or nothing."""
@@ -54,7 +67,17 @@ class Purchases:
         baskets = np.where(known, self.baskets[np.maximum(users, 0)], 0)
         order = np.argsort(place[self.user[kept]], kind="stable")
         rows = np.flatnonzero(kept)[order]
-        return Purchases(place[self.user[rows]], self.item[rows], self.back[rows], self.at[rows], baskets, self.items)
+        asked_at = None if self.asked_at is None else np.where(known, self.asked_at[np.maximum(users, 0)], np.nan)
+        return Purchases(place[self.user[rows]], self.item[rows], self.back[rows], self.at[rows], baskets, self.items, asked_at)
+
+    def ends(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """When each user bought the newest and the oldest basket; 0 for one without baskets."""
+        newest, oldest = np.full(self.users, -np.inf), np.full(self.users, np.inf)
+        np.maximum.at(newest, self.user, self.at)
+        np.minimum.at(oldest, self.user, self.at)
+        nobody = ~np.isfinite(newest)
+        newest[nobody] = oldest[nobody] = 0
+        return newest, oldest
 
     def summed(self, weight: npt.NDArray[np.floating]) -> sparse.csr_matrix:
         """Users × items with the sum of the weights of each item's purchases."""

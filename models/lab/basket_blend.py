@@ -1,4 +1,4 @@
-"""Ours: personal frequency, neighbours, succession and the person's rhythm, weighed by what held-out baskets teach.
+"""Ours: personal frequency, neighbours, time, succession and the person's rhythm, weighed by what held-out baskets teach.
 
 It does not serve: a release keeps fifty items a person, which the ranker over lists orders already.
 """
@@ -19,8 +19,9 @@ from models.candidates.pairs import Candidates, gather, look_up, sample_for_trai
 from models.data.baskets import Purchases, check_purchases, check_range
 from models.lab.basket_rhythm import rhythm
 from models.lab.boosted_trees import BoostedTrees
+from models.lab.time_aware_weighting import TAIWI
 
-SHARES = {"often": 1.0, "lately": 1.0, "tifu": 1.0, "alike": 0.3, "succession": 0.3}
+SHARES = {"often": 1.0, "lately": 1.0, "tifu": 1.0, "taiwi": 1.0, "alike": 0.3, "succession": 0.3}
 
 
 class TooFewBaskets(ValueError):
@@ -35,6 +36,7 @@ def basket_sources() -> dict[str, BasketModel]:
         "just_now": PersonalFrequency(fade=0.6),
         "tifu": TIFUKNN(),
         "alike": TIFUKNN(alpha=0.0),
+        "taiwi": TAIWI(),
         "succession": Succession(),
     }
 

@@ -18,8 +18,11 @@ from models.data.sequences import Numbers
 from models.evaluation.metrics import Values, hits_of, measure
 from models.lab.basket_blend import BasketBlend, TooFewBaskets
 from models.lab.popularity_order import PopularityOrder
+from models.lab.time_aware_weighting import TAIW, TAIWI
 
-BASKET_MODELS: dict[str, type[Any]] = {model.name: model for model in (PopularityOrder, PersonalFrequency, TIFUKNN, Succession)}
+BASKET_MODELS: dict[str, type[Any]] = {
+    model.name: model for model in (PopularityOrder, PersonalFrequency, TIFUKNN, Succession, TAIWI, TAIW)
+}
 # Tried by auto beside the blend: each family with a few of its parameters.
 TRIALS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("popularity", {}),
@@ -32,6 +35,11 @@ TRIALS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("tifu_knn", {"alpha": 0.3, "fade_across": 0.8}),
     ("tifu_knn", {"alpha": 0.9, "fade_in_group": 1.0, "fade_across": 0.9}),
     ("succession", {}),
+    ("taiwi", {}),
+    ("taiwi", {"own_share": 0.5}),
+    ("taiwi", {"unit": 2.0}),
+    ("taiw", {}),
+    ("taiw", {"rate": 0.003}),
 )
 JUDGES = 0.25  # share of the users whose last basket judges; the others teach
 MOST_JUDGES = 3000
@@ -101,5 +109,4 @@ def _hide_last(purchases: Purchases, users: Numbers) -> Purchases:
     is_hidden = np.zeros(purchases.users, dtype=np.bool_)
     is_hidden[users] = True
     kept = ~(is_hidden[purchases.user] & (purchases.back == 0))
-    user, item, back, at = purchases.user[kept], purchases.item[kept], purchases.back[kept], purchases.at[kept]
-    return Purchases(user, item, back, at, purchases.baskets, purchases.items)
+    return purchases.where(kept)

@@ -1,11 +1,12 @@
 """Judge a next-basket recommender on any table of baskets.
 
-A row is a basket: ``user_id`` and ``items``, a list (ids are text or whole numbers of any size), in the training file also
-``timestamp`` if there is one. Or a row is one line of a basket: ``user_id``, ``basket_id`` and ``item_id``; the test file may
+A row is a basket: ``user_id`` and ``items``, a list (ids are text or whole numbers of any size), also ``timestamp`` if there is
+one. Or a row is one line of a basket: ``user_id``, ``basket_id`` and ``item_id``; the test file may
 then leave ``basket_id`` out, and a user's rows are one basket.
 
 - Baskets of a user stand in the order of ``timestamp``; equal ones, and files without it, in that of their first rows. Items
   that come twice in a basket count once.
+- With ``timestamp`` in both files a model may use when the test basket is asked for; without it in the test file nobody may.
 - For each test basket the whole catalogue, what the training rows name, is ranked for its user; what the user bought before is
   not masked, because people buy again.
 - Recall@k = hits / distinct items of the basket; NDCG@k has binary gain and an ideal list of min(items, k) hits; means over
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,10 @@ def read_baskets(train_file: Path, test_file: Path) -> BasketTask:
         number_of[test.basket], np.where(test_item >= 0, place[test_item], -1), test.item, len(first), len(items)
     )
     judged = owner[order]
+    asked_at = None
+    if train.at is not None and test.at is not None:
+        asked_at = _earliest(test.basket, test.at)[first[order]] / SECONDS_A_DAY
+        purchases = replace(purchases, asked_at=np.full(len(users), np.nan))
     facts = {
         "train_baskets": int(purchases.baskets.sum()),
         "train_lines": len(purchases),
@@ -97,8 +102,9 @@ def read_baskets(train_file: Path, test_file: Path) -> BasketTask:
         "test_baskets_of_unknown_users": int((judged < 0).sum()),
         "test_items": int(counts.sum()),
         "test_items_unknown": int(counts.sum() - bought.nnz),
+        "test_times_known": asked_at is not None,
     }
-    return BasketTask(purchases, _histories(purchases, judged), bought, counts, facts)
+    return BasketTask(purchases, replace(_histories(purchases, judged), asked_at=asked_at), bought, counts, facts)
 
 
 def _histories(purchases: Purchases, users: Numbers) -> Purchases:
@@ -144,14 +150,18 @@ def _is_parquet(file: Path) -> bool:
     return True
 
 
+def _earliest(basket: Numbers, at: np.ndarray) -> np.ndarray:
+    """The least time of each basket's lines, infinite where a number has none."""
+    when = np.full(int(basket.max()) + 1, np.inf)
+    np.minimum.at(when, basket, at)
+    return when
+
+
 def _purchases(user: Numbers, item: Numbers, basket: Numbers, at: np.ndarray | None, users: int, items: int) -> Purchases:
     number = int(basket.max()) + 1
     owner = np.full(number, -1, dtype=np.int64)
     owner[basket] = user
-    when = np.arange(number, dtype=np.float64)
-    if at is not None:
-        when = np.full(number, np.inf)
-        np.minimum.at(when, basket, at)
+    when = np.arange(number, dtype=np.float64) if at is None else _earliest(basket, at)
     filled = np.flatnonzero(owner >= 0)
     order = filled[np.lexsort((filled, when[filled], owner[filled]))]
     counts = np.bincount(owner[order], minlength=users)

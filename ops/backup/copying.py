@@ -18,11 +18,11 @@ from jishi.lake.catalog import is_in_object_store, warehouse
 from jishi.lake.versions import Versions
 from jishi.paths import Paths
 from jishi.settings import Settings
+from jishi.settings_sources import is_secret
 from ops.backup.contents import STEPS, BackupStep, files_of_step
 
 MANIFEST, FILES, FORMAT = "backup.json", "files", 1
 Say = Callable[[str], None]
-_PASSWORDS = ("password", "secret", "postgres_url", "lake_catalog_uri", "redis_url", "storefront_keys", "access_key")
 
 
 class BackupFailed(RuntimeError):
@@ -139,7 +139,5 @@ def _chosen(settings: Settings, *, with_secrets: bool) -> dict[str, str]:
     return {
         f"JISHI_{name.upper()}": str(value)
         for name, value in settings.model_dump().items()
-        if value != defaults[name]
-        and name not in ("var", "envs")
-        and (with_secrets or not any(word in name for word in _PASSWORDS) or name.endswith("_file"))
+        if value != defaults[name] and name not in ("var", "envs") and (with_secrets or not is_secret(name))
     }

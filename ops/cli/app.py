@@ -35,13 +35,14 @@ from ops.cli import (
     report,
     retain,
     rules,
+    settings_list,
     shops,
     sql,
     watch,
 )
 from ops.cli.handover import PASS_THROUGH, hand_over
 from ops.demo.options import TIME_ZONE, DemoFailed, DemoOptions
-from ops.kafka import create_topics
+from ops.kafka import create_topics_of
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -67,6 +68,7 @@ app.command("backfill")(backfill.backfill)
 app.command("bots")(bots.bots)
 app.command("complete")(complete.complete)
 app.command("report")(report.report)
+app.command("settings")(settings_list.settings)
 app.command("sql")(sql.sql)
 app.command("watch")(watch.watch)
 app.command("retain")(retain.retain)
@@ -116,7 +118,7 @@ def upgrade_stream(context: typer.Context) -> None:
     if set(context.args) <= {"--drop-state"}:
         # The new job may write to a topic that the platform did not have when it was started.
         try:
-            create_topics(get_settings().kafka_bootstrap)
+            create_topics_of(get_settings())
         except RuntimeError as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(1) from None

@@ -76,8 +76,7 @@ def _shop(shop_id: str, name: str, time_zone: str, currency: str, orders_from: s
 
 
 def _show(settings: Settings, shop: Shop, keys: dict[str, str]) -> None:
-    collector = f"http://{settings.host}:{settings.collector_port}"
-    serving = f"http://{settings.host}:{settings.serving_port}"
+    collector, serving = settings.collector_address, settings.serving_address
     print(f"created shop {shop.shop_id}: {shop.name}, {shop.currency}, {shop.time_zone}; its keys, shown this once:")
     uses = {
         "write": f"secret, your server: POST {collector}/v1/events",

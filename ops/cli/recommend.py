@@ -39,7 +39,7 @@ def recommend(
     parameters |= {"user_id": user, "anonymous_id": anonymous, "item_id": item, "placement": placement, "limit": limit}
     parameters |= {"category": category or None, "why_not": why_not}
     parameters["personalised"] = str(personalised).lower()
-    url = f"http://{settings.host}:{settings.serving_port}/v1/shops/{shop}/recommendations"
+    url = f"{settings.serving_address}/v1/shops/{shop}/recommendations"
     try:
         answer = httpx.get(
             url,

@@ -114,8 +114,7 @@ def _run(name: str, python: Path, arguments: list[str], settings: Settings, fold
         "JISHI_VAR": str(folder / "var"),
         "JISHI_ENVS": str(settings.envs),
         "JISHI_ONLINE_STORE": store,
-        "JISHI_REDIS_URL": settings.redis_url,
-        "JISHI_POSTGRES_URL": settings.postgres_url,
+        **{f"JISHI_{name.upper()}": str(value) for name, value in settings if name.startswith(("redis_", "postgres_"))},
         "JISHI_ALLOWED_LATENESS_S": str(settings.allowed_lateness_s),
         "JISHI_FUTURE_TOLERANCE_S": str(settings.future_tolerance_s),
     }

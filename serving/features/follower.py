@@ -11,6 +11,7 @@ from jishi import topics
 from jishi.features import live_views, views
 from jishi.features.entity import ENTITY_KEYS, entity_id
 from jishi.features.message import BadMessage, parse
+from jishi.kafka import KafkaCluster
 from serving.features.table import FeatureTable
 from serving.log_follower import LogHealth, follow_log
 
@@ -52,7 +53,7 @@ class FeatureFeed:
         self._table.put(row.view, shop_id, key, row.kept(members))
 
 
-def follow_features(bootstrap: str, table: FeatureTable, health: LogHealth, stop: Signal) -> None:
+def follow_features(kafka: KafkaCluster, table: FeatureTable, health: LogHealth, stop: Signal) -> None:
     """Feed the table until ``stop`` is set."""
     start_ms = int((time.time() - BEGIN_BACK_S) * 1000)
-    follow_log(bootstrap, topics.FEATURES.name, FeatureFeed(table).apply, health, stop, lambda: start_ms)
+    follow_log(kafka, topics.FEATURES.name, FeatureFeed(table).apply, health, stop, lambda: start_ms)

@@ -96,6 +96,13 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
     """A PostgreSQL server that trusts its one user, ``jishi``."""
+    with postgresql(lambda data: []) as server:
+        yield server
+
+
+@contextmanager
+def postgresql(prepare: Callable[[Path], list[str]]) -> Iterator[Server]:
+    """A PostgreSQL server; ``prepare`` changes its folder before it starts and returns options of its command line."""
     binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
     if not binaries:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
@@ -103,10 +110,10 @@ def postgres_server() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="jishi-postgresql-") as folder:  # not pytest's own, which is closed to others
         if user is not None:
             shutil.chown(folder, user)
-        data = f"{folder}/data"
-        command = ["initdb", "--pgdata", data, "--username", "jishi", "--auth", "trust", "--no-sync", "--encoding", "UTF8"]
+        data = Path(folder) / "data"
+        command = ["initdb", "--pgdata", str(data), "--username", "jishi", "--auth", "trust", "--no-sync", "--encoding", "UTF8"]
         subprocess.run([f"{binaries[-1]}/{command[0]}", *command[1:]], check=True, stdout=subprocess.DEVNULL, user=user)
-        fixed = ["-D", data, "-h", _HOST, "-c", "unix_socket_directories=", "-c", "fsync=off"]
+        fixed = ["-D", str(data), "-h", _HOST, "-c", "unix_socket_directories=", "-c", "fsync=off", *prepare(data)]
         with running(lambda port: [f"{binaries[-1]}/postgres", "-p", str(port), *fixed], user) as server:
             yield server
 

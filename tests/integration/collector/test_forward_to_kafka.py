@@ -23,6 +23,7 @@ from collector.wal.segments import segment_starts
 from jishi import topics
 from jishi.heartbeat import last_beat
 from jishi.java import java_home
+from jishi.kafka import KafkaCluster
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from ops.jars import fetch_jars
@@ -44,7 +45,7 @@ class Kafka:
         with (self.broker.folder / "broker.log").open("ab") as out:
             self.process = subprocess.Popen(self.broker.command, stdout=out, stderr=out, start_new_session=True)
         assert wait_for_port(self.broker.host, self.broker.port, 60)
-        create_topics(self.broker.bootstrap)
+        create_topics(KafkaCluster(self.broker.bootstrap))
 
     def kill(self) -> None:
         if self.process is not None:

@@ -25,6 +25,7 @@ from feature_repo.writer import GROUP, FeatureSink, WriterProgress, run_writer
 from jishi import topics
 from jishi.heartbeat import last_beat
 from jishi.java import java_home
+from jishi.kafka import KafkaCluster
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from ops.jars import fetch_jars
@@ -185,7 +186,9 @@ def test_the_writer_expires_every_hour_what_is_old_by_then(
 
     def run() -> None:
         sink = FeatureSink(open_store(settings, paths), paths.features, progress)
-        run_writer(broker.bootstrap, lambda: sink, progress, stop, group=uuid4().hex, now=lambda: clock[0], keep_days=30)
+        run_writer(
+            KafkaCluster(broker.bootstrap), lambda: sink, progress, stop, group=uuid4().hex, now=lambda: clock[0], keep_days=30
+        )
 
     with ThreadPoolExecutor(1) as pool:
         writer = pool.submit(run)

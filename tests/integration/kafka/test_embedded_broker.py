@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 from decision_log.topic import Landed, LogRecord, TopicReader, TopicUnreachable
 from jishi import topics
 from jishi.java import java_home
+from jishi.kafka import KafkaCluster
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from ops.jars import fetch_jars
@@ -35,7 +36,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]
 
 
 def test_topics_are_made_as_declared_and_only_once(broker: EmbeddedBroker) -> None:
-    assert create_topics(broker.bootstrap) == []
+    assert create_topics(KafkaCluster(broker.bootstrap)) == []
     admin = AdminClient({"bootstrap.servers": broker.bootstrap})
     known = admin.list_topics(timeout=10).topics
     for topic in topics.ALL:
@@ -61,7 +62,7 @@ def test_the_log_stamps_when_it_knew(broker: EmbeddedBroker) -> None:
 
 def test_decisions_are_read_by_offsets_each_once_and_a_topic_made_anew_from_its_start(broker: EmbeddedBroker) -> None:
     producer = Producer({"bootstrap.servers": broker.bootstrap})
-    topic = TopicReader(broker.bootstrap)
+    topic = TopicReader(KafkaCluster(broker.bootstrap))
 
     def send(*requests: str) -> None:
         for request in requests:
@@ -89,4 +90,4 @@ def test_decisions_are_read_by_offsets_each_once_and_a_topic_made_anew_from_its_
 def test_a_broker_that_is_away_is_named() -> None:
     address = f"127.0.0.1:{free_port()}"
     with pytest.raises(TopicUnreachable, match=address):
-        list(TopicReader(address, wait_s=0.5).records_after({}))
+        list(TopicReader(KafkaCluster(address), wait_s=0.5).records_after({}))

@@ -21,7 +21,8 @@ from jishi.settings import Settings
 from spark_jobs.session import open_session
 settings = Settings(_env_file=None, **json.loads(sys.argv[1]))
 session = open_session(settings, Paths.of(settings), "secrets")
-commands = [" ".join(child.cmdline()) for child in psutil.Process().children(recursive=True)]
+children = [child for child in psutil.Process().children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
+commands = [" ".join(child.cmdline()) for child in children]
 options = [f"spark.sql.catalog.lake.{name}" for name in ("jdbc.password", "s3.secret-access-key")]
 print(json.dumps([commands, [session.conf.get(option) for option in options]]))
 """

@@ -18,6 +18,7 @@ from dashboard.portal.counter_table import CountedDay, CounterTable, StreamClock
 from jishi import topics
 from jishi.features import live_views
 from jishi.features.oracle import good_acts, values
+from jishi.kafka import KafkaCluster
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT
 from jishi.shop_counters import MOST_LISTED
@@ -91,7 +92,7 @@ def messages(stream: UpgradedStream) -> list[dict[str, Any]]:
 def counters_as_the_portal_reads_them(bootstrap: str) -> tuple[CountedDay, StreamClock]:
     """What the portal's reader makes of the topic, when it has read as far as the stream's clock of this moment."""
     table = CounterTable()
-    reader = CounterReader(bootstrap, table)
+    reader = CounterReader(KafkaCluster(bootstrap), table)
     reader.start()
     deadline = time.monotonic() + 60
     while (day := table.day("a", date(2026, 11, 30))) is None or day.visitors < 5 or table.clock is None:

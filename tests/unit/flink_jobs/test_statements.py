@@ -13,6 +13,7 @@ from flink_jobs.job import FlinkJob, realtime_job, replay_job
 from flink_jobs.log_table import file_log, kafka_log
 from flink_jobs.outcomes import DEDUPLICATION_TTL_S, outcome_views
 from jishi.features import views
+from jishi.kafka import KafkaCluster
 from jishi.outcomes import outcome_sql
 from jishi.paths import Paths
 from jishi.settings import Settings
@@ -50,12 +51,12 @@ def test_deliveries_must_be_remembered_longer_than_events_may_be_late() -> None:
 
 def test_the_watermark_follows_what_is_known_and_spares_an_event_on_the_limit() -> None:
     watermark = "WATERMARK FOR occurred_at AS received_at - INTERVAL '0 00:00:30.001' DAY TO SECOND"
-    assert watermark in kafka_log(bootstrap="b:1", allowed_lateness_s=30)
+    assert watermark in kafka_log(kafka=KafkaCluster("b:1"), allowed_lateness_s=30)
     assert watermark in file_log(folder=Path("/x"), allowed_lateness_s=30)
 
 
 def test_tables_have_the_declared_columns() -> None:
-    assert LOG_RECORD.flink_ddl in kafka_log(bootstrap="b:1", allowed_lateness_s=30)
+    assert LOG_RECORD.flink_ddl in kafka_log(kafka=KafkaCluster("b:1"), allowed_lateness_s=30)
 
 
 def test_bronze_is_the_table_of_the_catalog_that_the_settings_name() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jishi import topics
+from jishi.kafka import KafkaCluster
 from serving.decision_topic import DecisionTopic
 
 
@@ -21,7 +22,7 @@ class Line:
 
 def test_a_line_that_is_larger_than_a_record_may_be_is_lost_alone() -> None:
     """Rules of long names that all touch a page of a thousand items make one."""
-    topic = DecisionTopic("127.0.0.1:1")
+    topic = DecisionTopic(KafkaCluster("127.0.0.1:1"))
     topic.send([Line(topics.MAX_RECORD_BYTES + 1), Line(3)])
     assert topic.lost == 1
     assert topic.problem is not None

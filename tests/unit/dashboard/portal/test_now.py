@@ -18,6 +18,7 @@ from dashboard.portal.counter_table import CounterTable, StreamClock
 from dashboard.portal.formats import Formats
 from dashboard.portal.live_streams import MOST_OF_A_PERSON, LiveStreams, message
 from dashboard.portal.now_numbers import WeekBefore, now_numbers, stream_state
+from jishi.kafka import KafkaCluster
 from ops.ports import free_port
 from tests.unit.dashboard.portal.twins import CANARY, PLAIN, TwinShops, canaries_in, count, post
 
@@ -98,7 +99,7 @@ def test_the_page_says_how_current_it_is(reader: ReaderState, age_s: int | None,
 
 def test_without_kafka_the_reader_says_so_and_ends_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dashboard.portal.counter_reader.ANSWER_S", 0.2)
-    reader = CounterReader(f"127.0.0.1:{free_port()}", CounterTable())
+    reader = CounterReader(KafkaCluster(f"127.0.0.1:{free_port()}"), CounterTable())
     reader.start()
     deadline = time.monotonic() + 20
     while reader.state is ReaderState.STARTING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +165,23 @@ def test_rhythm_knows_when_an_item_is_due() -> None:
     count, since, gap_days, due_days = facts[:, 0], facts[:, 4], facts[:, 6], facts[:, 8]
     assert result.item.tolist() == [1, 2]
     assert (count.tolist(), since.tolist(), gap_days.tolist(), due_days.tolist()) == ([2, 1], [10, 0], [10, -1], [1, -1])
+
+
+def test_rhythm_counts_to_the_time_of_asking() -> None:
+    """Item 1 comes every 10 days and is asked about 15 days after it was last bought; baskets come every 10 days."""
+    asked = replace(purchases([[[1], [1], [2]]], days=[[0.0, 10.0, 20.0]]), asked_at=np.array([25.0]))
+    result = gather({"often": PersonalFrequency().score(asked)}, {"often": 1.0}, 10)
+    until = np.column_stack(rhythm(asked, result))[:, -4:]
+    np.testing.assert_allclose(until, [[15, 1.5, 5, 0.5], [5, -1, 5, 0.5]])
+
+
+def test_what_is_held_out_says_when_it_is_asked_for() -> None:
+    people = purchases([[[1], [2]], [[3]]], days=[[4.0, 6.0], [9.0]])
+    assert people.before_last(1).asked_at is None
+    asked = replace(people, asked_at=np.full(2, np.nan))
+    assert asked.before_last(1).asked_at.tolist() == [6, 9]
+    assert np.array_equal(asked.before_last(2).asked_at, [4, np.nan], equal_nan=True)
+    assert np.array_equal(asked.before_last(1).of(np.array([-1, 1])).asked_at, [np.nan, 9], equal_nan=True)
 
 
 def test_holding_out_the_last_basket() -> None:

@@ -74,6 +74,20 @@ def test_time_decides_which_basket_is_the_last(judge: Callable[..., dict[str, An
     assert result["metrics"]["recall@1"] == 1  # after 7 came 9
 
 
+@pytest.mark.parametrize(("asked_day", "recall"), [(20.0, 1), (12.5, 0)])
+def test_when_a_basket_is_asked_for_decides_what_is_due(
+    judge: Callable[..., dict[str, Any]], asked_day: float, recall: float
+) -> None:
+    """a came again after ten days, b was bought on day 12: on day 20 a is due, half a day after b it is not."""
+    train = {"user_id": [1, 1, 1], "items": [["a"], ["a"], ["b"]], "timestamp": pd.to_datetime([1, 11, 13], unit="D")}
+    test = {"user_id": [1], "items": [["a"]], "timestamp": pd.to_datetime([1 + asked_day], unit="D")}
+    parameters = json.dumps({"epochs": 0, "own_share": 1.0, "unit": 0.1})
+    result = judge(train, test, "--model", "taiwi", "--k", "1", "--parameters", parameters)
+    assert (result["metrics"]["recall@1"], result["data"]["test_times_known"]) == (recall, True)
+    untimed = judge(train, {name: test[name] for name in ("user_id", "items")}, "--model", "taiwi", "--k", "1")
+    assert untimed["data"]["test_times_known"] is False
+
+
 def test_auto_learns_a_habit(judge: Callable[..., dict[str, Any]]) -> None:
     rng = np.random.default_rng(0)
     train: dict[str, list[Any]] = {"user_id": [], "items": []}

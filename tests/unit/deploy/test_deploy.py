@@ -1,0 +1,173 @@
+"""``deploy/`` is read by the tools that would run it, and names the parts, settings and ports that there are."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+
+from jishi.paths import Paths
+from jishi.settings import PROJECT_ROOT, Settings
+from jishi.settings_sources import PROFILES
+from ops import airflow
+from ops.parts import all_parts
+
+DEPLOY = PROJECT_ROOT / "deploy"
+CHART = DEPLOY / "helm" / "jishi"
+KUBERNETES = "1.34"
+IMAGES = {"main", "flink", "airflow", "superset"}
+
+
+@pytest.fixture(scope="module")
+def ports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int | None]:
+    """The port of each part of the cluster profile's settings, None for a part without; Flink's is its REST API's."""
+    settings = Settings(var=tmp_path_factory.mktemp("var"), profile="cluster", _env_file=None)  # type: ignore[call-arg]
+    airflow.write_secrets(Paths.of(settings))
+    known = {part.name: part.port for part in all_parts(settings, Paths.of(settings)) if part.name != "kafka"}
+    return known | {"flink": settings.flink_port}
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def helm() -> str:
+    command = shutil.which("helm") or shutil.which(str(PROJECT_ROOT / ".envs" / "go" / "bin" / "helm"))
+    if command is None:
+        pytest.skip("helm is not installed; scripts/test builds it where Go is")
+    return command
+
+
+@pytest.fixture(scope="module")
+def rendered(helm: str) -> list[dict[str, Any]]:
+    """Every manifest of the chart with its own values."""
+    done = subprocess.run([helm, "template", "jishi", str(CHART)], capture_output=True, text=True, check=True)
+    return [manifest for manifest in yaml.safe_load_all(done.stdout) if manifest]
+
+
+def hosts(value: object) -> set[str]:
+    """Servers that a setting's value names."""
+    return set(re.findall(r"(?:^|,|//|@)([a-z][a-z0-9-]*):\d", str(value)))
+
+
+def test_compose_keeps_its_schema(compose: dict[str, Any]) -> None:
+    carrier = find_spec("check_jsonschema")
+    assert carrier is not None
+    assert carrier.origin is not None
+    schema = json.loads((Path(carrier.origin).parent / "builtin_schemas" / "vendor" / "compose-spec.json").read_text())
+    assert [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(compose)] == []
+
+
+def test_compose_has_the_servers_and_parts_of_the_profile(compose: dict[str, Any], ports: dict[str, int | None]) -> None:
+    services = compose["services"]
+    named = {host for value in PROFILES["cluster"].values() for host in hosts(value)}
+    assert {"kafka-1", "kafka-2", "kafka-3", "redis", "postgres", "object-store", "spark-master"} < named <= services.keys()
+    running = [part for each in services.values() if (part := each.get("environment", {}).get("JISHI_PART"))]
+    assert set(running) == ports.keys()
+    assert running.count("collector") == running.count("forwarder") == running.count("serving") == 2
+    ours = [each["environment"] for each in services.values() if "JISHI_PART" in each.get("environment", {})]
+    assert {each["JISHI_PROFILE"] for each in ours} == {"cluster"}
+    volumes = {volume.split(":")[0] for each in services.values() for volume in each.get("volumes", [])}
+    assert {volume for volume in volumes if not volume.startswith(".")} == compose["volumes"].keys()
+    assert all((DEPLOY / volume).exists() for volume in volumes if volume.startswith("."))
+    logs = [next(v for v in each["volumes"] if "/wal" in v) for name, each in services.items() if "collector-" in name]
+    assert len(set(logs)) == 2, "collectors must not share a write-ahead log"
+
+
+def test_images_are_plain_names(compose: dict[str, Any]) -> None:
+    text = (DEPLOY / "Dockerfile").read_text()
+    bases = re.findall(r"^FROM (\S+)", text, re.MULTILINE) + [each["image"] for each in compose["services"].values()]
+    assert [image for image in bases if "." in image.split("/")[0].split(":")[0]] == []
+
+
+def test_dockerfile_passes_its_linter() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("hadolint")), str(DEPLOY / "Dockerfile")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == ""
+    assert done.returncode == 0
+
+
+def test_each_image_runs_without_root_and_says_how_it_is() -> None:
+    stages = re.split(r"^FROM ", (DEPLOY / "Dockerfile").read_text(), flags=re.MULTILINE)[1:]
+    final = {stage.split()[2]: stage for stage in stages if stage.split()[2] in IMAGES}
+    assert final.keys() == IMAGES
+    for name, stage in final.items():
+        assert stage.startswith("base AS"), f"{name} keeps what it was built with"
+        assert "\nUSER 10001\n" in stage
+        assert re.search(r'^HEALTHCHECK .*"ops\.part", "--check"\]$', stage, re.MULTILINE)
+        environment = ".venv" if name == "main" else f".envs/{name}"
+        assert f'CMD ["/jishi/{environment}/bin/python", "-m", "ops.part"]' in stage
+
+
+def test_chart_passes_its_linter(helm: str) -> None:
+    done = subprocess.run([helm, "lint", "--strict", str(CHART)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_manifests_are_what_kubernetes_takes(rendered: list[dict[str, Any]]) -> None:
+    assert len(rendered) > 20
+    for manifest in rendered:
+        kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
+
+
+def test_chart_runs_every_part_on_its_port(rendered: list[dict[str, Any]], ports: dict[str, int | None]) -> None:
+    pods = [each["spec"]["template"]["spec"] for each in rendered if each["kind"] in ("Deployment", "StatefulSet")]
+    running = {}
+    for pod in pods:
+        # Kubernetes would set JISHI_SERVING_PORT=tcp://… for the Service jishi-serving.
+        assert pod["enableServiceLinks"] is False
+        assert pod["securityContext"]["runAsNonRoot"]
+        for container in pod["containers"]:
+            environment = {each["name"]: each["value"] for each in container["env"]}
+            running[environment["JISHI_PART"]] = next((p["containerPort"] for p in container.get("ports", [])), None)
+            assert container["livenessProbe"]
+            assert container["resources"]["limits"]
+    assert running == ports
+    before = [each for each in rendered if each["kind"] == "Job"]
+    arguments = [job["spec"]["template"]["spec"]["containers"][0]["args"] for job in before]
+    assert {each[-1] for each in arguments} == {"forwarder", "airflow-api", "superset"}
+
+
+def test_chart_sets_settings_that_there_are_and_leads_to_its_own_services(rendered: list[dict[str, Any]]) -> None:
+    [settings] = [each["data"] for each in rendered if each["kind"] == "ConfigMap"]
+    assert {name.removeprefix("JISHI_").lower() for name in settings} <= Settings.model_fields.keys()
+    services = {each["metadata"]["name"]: each["spec"]["ports"][0]["port"] for each in rendered if each["kind"] == "Service"}
+    for name in ("JISHI_FLINK_URL", "JISHI_SERVING_URL", "JISHI_AIRFLOW_URL"):
+        host, port = settings[name].removeprefix("http://").split(":")
+        assert services[host] == int(port)
+
+
+def test_chart_refuses_what_is_no_setting(helm: str) -> None:
+    command = [helm, "template", "jishi", str(CHART), "--set", "settings.kafka_bootstrap=k:1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "kafka_bootstrap" in done.stderr
+
+
+@pytest.mark.parametrize("group", sorted(IMAGES))
+def test_every_environment_can_become_a_part(group: str, tmp_path: Path) -> None:
+    """The image of an environment has no other one's packages."""
+    python = Paths.of(Settings(_env_file=None)).python(group)  # type: ignore[call-arg]
+    command = [str(PROJECT_ROOT / python), "-m", "ops.part"]
+    environment = {"JISHI_VAR": str(tmp_path), "JISHI_PART": "forwarder", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([*command, "--check"], capture_output=True, text=True, check=False, env=environment, cwd=PROJECT_ROOT)
+    assert (done.returncode, done.stdout) == (1, "no life sign yet\n"), done.stderr
+    done = subprocess.run([*command, "nobody"], capture_output=True, text=True, check=False, env=environment, cwd=PROJECT_ROOT)
+    assert "there is no part 'nobody'; there are kafka, collector, forwarder" in done.stderr
