@@ -10,6 +10,7 @@ import numpy as np
 from models.algorithms.item_rules import RulesOfItems
 from models.algorithms.session_knn import SessionKNN
 from models.algorithms.session_knn_query import LiveSessionKNN
+from models.algorithms.session_mix import SessionMix
 from models.algorithms.session_model import SessionModel
 from models.algorithms.sparse_sums import Sums
 from models.candidates.context_models import CONTEXTS
@@ -75,9 +76,30 @@ class _LiveSessions:
         return Sums(followers, values, np.full(len(followers), given[-1], dtype=np.int64))
 
 
-def _live(model: SessionModel) -> _LiveRules | _LiveSessions:
+class _LiveMix:
+    """A mix of sessions, asked for one prefix part by part."""
+
+    def __init__(self, model: SessionMix) -> None:
+        self._shares, self._repeats = model.shares, model.repeats_
+        self._walk, self._sessions = _LiveRules(model.walk_), _LiveSessions(model.knn_)
+
+    def ask(self, given: list[int]) -> Sums:
+        walk, sessions = self._walk.ask(given), self._sessions.ask(given)
+        seen, rates = self._repeats.ask(given)
+        parts = ((walk.items, walk.weights), (sessions.items, sessions.weights), (seen, rates))
+        scaled = [share * weights / weights.max(initial=1e-12) for share, (_, weights) in zip(self._shares, parts, strict=True)]
+        items, place = np.unique(np.concatenate([each for each, _ in parts]), return_inverse=True)
+        because = np.full(len(items), given[-1], dtype=np.int64)
+        because[place[: len(walk.items)]] = walk.because
+        return Sums(items, np.bincount(place, weights=np.concatenate(scaled)).astype(np.float32), because)
+
+
+def _live(model: SessionModel) -> _LiveRules | _LiveSessions | _LiveMix:
+    live: _LiveRules | _LiveSessions | _LiveMix
     if isinstance(model, SessionKNN):
-        live: _LiveSessions | _LiveRules = _LiveSessions(model)
+        live = _LiveSessions(model)
+    elif isinstance(model, SessionMix):
+        live = _LiveMix(model)
     elif isinstance(model, RulesOfItems):
         live = _LiveRules(model)
     else:
