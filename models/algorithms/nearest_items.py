@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
-from usearch.index import Index
+from usearch.index import BatchMatches, Index
 
 from models.algorithms.recommender import Items, Scores
 
@@ -59,6 +59,7 @@ class NearestItems:
         """The same for many persons (persons, factors); −1 where fewer are found."""
         with self._lock:
             matches = self._index.search(factors, most, threads=1)
+        assert isinstance(matches, BatchMatches)
         keys = np.asarray(matches.keys).astype(np.int64)
         places = np.arange(keys.shape[1]) < np.asarray(matches.counts)[:, None]
         return np.where(places, keys, -1)

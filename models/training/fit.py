@@ -68,7 +68,8 @@ def fit(training_context: TrainingContext, recipes: Iterable[Recipe], ranker: Li
     with ThreadPoolExecutor(at_once) as pool:
         fits = {name: pool.submit(_fit_context, name, training_context) for name in contexts}
         builds = {name: pool.submit(PERSONAL_LISTS[name], training_context) for name in personal_names}
-        fitted, lists = ({name: each.result() for name, each in futures.items()} for futures in (fits, builds))
+    fitted = {name: each.result() for name, each in fits.items()}
+    lists = {name: each.result() for name, each in builds.items()}
     if ranker is not None and any(recipe.personal == RANKED for recipe in recipes):
         lists = {name: PERSONAL_LISTS[name](training_context) for name in SOURCES if name not in lists} | lists
         lists = {**{name: lists[name] for name in personal_names}, RANKED: ranker.lists(training_context, lists)}

@@ -183,7 +183,7 @@ def _nearest(facts: Facts, acts: Interactions, als: ALS, is_new: np.ndarray) -> 
     features = TfIdf().fit(texts).transform(texts)
     mapping = AttributeMapping(als, features, least_persons=LEAST_PERSONS).fit_mapping(histories[:, rows])
     newest = rows[is_new[rows]]
-    factors = mapping.factors_of(np.asarray(als.state()["item_factors"])[rows])[is_new[rows]]
+    factors = mapping.factors_of(np.asarray(als.state()["item_factors"], dtype=np.float32)[rows])[is_new[rows]]
     person_factors, touched = als.fold_in(histories), sparse.csr_matrix(histories[:, newest])
     items = np.full((histories.shape[0], LENGTH), -1, dtype=np.int32)
     for start in range(0, histories.shape[0], BATCH):
