@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
 
 import numpy as np
@@ -14,6 +14,7 @@ from models.algorithms.session_mix import SessionMix
 from models.algorithms.session_model import SessionModel
 from models.algorithms.sparse_sums import Sums
 from models.candidates.context_models import CONTEXTS
+from models.candidates.live_lists import RawList
 from models.candidates.person_lists import PersonalList
 from models.candidates.recipes import Fitted, Recipe
 from models.data.visits import LOOKED_BACK
@@ -25,7 +26,7 @@ MOST_OF_RULES = 2_000  # filters may turn many of them away
 class PlacementModel:
     """What the release names for a placement. It may be asked from several threads at once."""
 
-    def __init__(self, recipe: Recipe, fitted: Fitted, number_of_person: dict[str, int]) -> None:
+    def __init__(self, recipe: Recipe, fitted: Fitted, number_of_person: Mapping[str, int]) -> None:
         self.name = recipe.name
         self.personal_share = recipe.personal_share if recipe.context is not None else 1.0
         self.reason = None if recipe.context is None else CONTEXTS[recipe.context].reason
@@ -50,6 +51,11 @@ class PlacementModel:
             return None
         entries = self._lists.of_person(number)
         return entries if len(entries.items) else None
+
+    def row(self, person_id: str) -> RawList | None:
+        """The entries of the person's list as they are kept; None as ``personal``."""
+        number = self._number_of_person.get(person_id)
+        return None if self._lists is None or number is None else self._lists.row(number)
 
 
 class _LiveRules:
