@@ -36,5 +36,6 @@ docs:  ## pages that are made from code
 	.venv/bin/python -m jishi.features.page
 	.venv/bin/python -m jishi.contract.schemas
 	.venv/bin/python -m ops.retention.page
+	.venv/bin/python -m ops.lineage_page
 	.venv/bin/python -m ops.monitoring.files
 	.venv/bin/python -m serving.clients.types

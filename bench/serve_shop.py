@@ -19,6 +19,8 @@ from implicit.cpu.als import AlternatingLeastSquares
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
+from bench.serve_ranker import made_rankers
+from jishi.features.newest import KeptRow
 from jishi.paths import Paths
 from jishi.rules.complaints import rules_of
 from jishi.settings import Settings
@@ -29,6 +31,7 @@ from models.algorithms.item_rules import ItemRules
 from models.candidates.person_lists import PersonLists
 from models.candidates.placement_model import PlacementModel
 from models.candidates.recipes import Fitted, Recipe
+from models.data.stored_features import PERSON_VIEWS, numbers_of
 from models.release.serving_index import Release
 from serving.api import make_app
 from serving.catalogue import Item, Version
@@ -97,13 +100,18 @@ class MadeShop:
             for n, kind in enumerate(self.category.tolist())
         }
 
-    def release(self) -> Release:
-        """Item-kNN for the item's page, a list of every person for home."""
+    def release(self, *, has_ranker: bool = True) -> Release:
+        """A ranker for home and one for the item's page; without them item-kNN for the page, a list of every person at home."""
         persons = [f"u:{n}" for n in range(len(self.person_factors))]
         items = [f"i-{n}" for n in range(self.size)]
         knn, als = ItemKNN(), ALS()
         knn.similarity_, als.item_factors_ = self.neighbours, self.item_factors
         release = Release("v1", items, persons, knn, als, self.sales)
+        numbers = {person: number for number, person in enumerate(persons)}
+        if has_ranker:
+            similarities = ItemRules(2.0).use(self.neighbours)
+            release._rankers.update(made_rankers(similarities, self.sales, self.category, self.visits, numbers))
+            return release
         rng = np.random.default_rng(1)
         listed = rng.integers(0, self.size, (len(persons), LENGTH))
         weights = np.sort(rng.random((len(persons), LENGTH), dtype=np.float32), axis=1)[:, ::-1] + np.float32(0.01)
@@ -111,7 +119,6 @@ class MadeShop:
             {"item_knn": ItemRules(2.0).use(self.neighbours)},
             {"personal_frequency": PersonLists.of(listed, weights, "bought_often")},
         )
-        numbers = {person: number for number, person in enumerate(persons)}
         for placement, recipe in {
             "home": Recipe("personal_frequency", personal="personal_frequency"),
             "item": Recipe("item_knn", "item_knn"),
@@ -120,9 +127,9 @@ class MadeShop:
         return release
 
 
-def make_engine(shop: MadeShop, var: Path) -> tuple[Engine, str]:
-    """An engine with the shop's release, catalogue and rules, and a read key. Last acts come from memory: the online store is
-    measured elsewhere (``jishi bench freshness``), and this engine follows no log.
+def make_engine(shop: MadeShop, var: Path, *, has_ranker: bool = True) -> tuple[Engine, str]:
+    """An engine with the shop's release, catalogue and rules, and a read key. Last acts and features of persons come from
+    memory: the online store is measured elsewhere (``jishi bench freshness``), and this engine follows no log.
     """
     settings = Settings(var=var, _env_file=None)
     paths, shops = Paths.of(settings), Shops()
@@ -134,7 +141,7 @@ def make_engine(shop: MadeShop, var: Path) -> tuple[Engine, str]:
     engine.stream.has_caught_up = True
     state = engine.states.of(SHOP)
     state.use_snapshot(shop.items())
-    state.use_release(shop.release(), published_at=0.0)
+    state.use_release(shop.release(has_ranker=has_ranker), published_at=0.0)
     gc.freeze()  # as serving does after a switch
     state.rules.in_use = ShopRules(rules_of({"rules": RULES}), 1)
     rows = [[LastAct(f"i-{n}", 30.0 * (place + 1)) for place, n in enumerate(row) if n >= 0] for row in shop.visits.tolist()]
@@ -143,6 +150,14 @@ def make_engine(shop: MadeShop, var: Path) -> tuple[Engine, str]:
         return rows[int(persons[0][2:])] if persons else []
 
     engine.recent.last_acts = last_acts  # type: ignore[method-assign]
+    table = engine.features.table
+    table.is_following = lambda: True  # type: ignore[method-assign]
+    for view in PERSON_VIEWS:
+        values: dict[str, float] = dict.fromkeys(numbers_of(view), 1.0)
+        row = KeptRow(1_790_000_000_000_000, 0, values)
+        for number in range(len(rows)):
+            table.put(view, SHOP, f"u:{number}", row)
+        table.put_stored(view, SHOP, {f"u:{number}": row for number in range(len(rows))}, float("inf"))
     return engine, key
 
 

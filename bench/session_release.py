@@ -35,7 +35,7 @@ from models.release.serving_index import Release
 
 K = 20
 MOST_DIFFERENCE = 0.002
-ON_VISITS = ("rules", "together", "session_knn", "swalk")
+ON_VISITS = ("rules", "together", "session_knn", "swalk", "session_mix")
 SHOP_ID, VERSION = "protocol", "1"
 
 

@@ -33,6 +33,7 @@ from steps import (
     model_steps,
     reconcile_day,
     report,
+    send_lineage,
     serve_features,
     wait_for_day,
 )
@@ -62,6 +63,7 @@ with DAG(
     forecast = forecast_customers()
     alerts = check_alerts()
     chain(dag.get_task("silver"), join_decisions(), marts, [features, forecast, alerts])
-    reconcile = reconcile_day(DAY)
+    reconcile, lineage = reconcile_day(DAY), send_lineage()
+    chain(marts, lineage)
     chain(dag.get_task("silver"), reconcile)
-    chain([features, forecast, alerts, dag.get_task("publish"), reconcile], report())
+    chain([features, forecast, alerts, lineage, dag.get_task("publish"), reconcile], report())

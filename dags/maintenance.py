@@ -11,10 +11,10 @@ version names and the stream's newest commits always stay. A run may be repeated
 
 from __future__ import annotations
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, chain
 from airflow.timetables.trigger import CronTriggerTimetable
 from callbacks import done_within
-from steps import MAIN, OWNER, SPARK_POOL, step
+from steps import OWNER, compact_lake, expire_files
 
 with DAG(
     dag_id="maintenance",
@@ -26,18 +26,4 @@ with DAG(
     doc_md=__doc__,
     default_args={"owner": OWNER},
 ) as dag:
-    maintain = step(
-        "maintain",
-        f"{MAIN} spark_jobs maintain",
-        what="Compacts `bronze.events` and, as a publish of its own, silver; expires snapshots, dead branches, orphan files.",
-        repair="Each step commits by itself or not at all, so clear the task; what was done stays done.",
-        minutes=60,
-        pool=SPARK_POOL,
-    )
-    maintain >> step(
-        "retain",
-        f"{MAIN} ops.cli retain",
-        what="Deletes files and rows that are older than their rule.",
-        repair="`jishi retain --dry-run` shows what would go; clear the task: what is gone stays gone.",
-        minutes=30,
-    )
+    chain(compact_lake(), expire_files())

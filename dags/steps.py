@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import Asset, Param, TriggerRule
 from callbacks import tell_of_failure
+from metered import MeteredBashOperator
 from sensors import CommandSensor
 
 # Nights are worked up from this instant on, each once (ops.airflow). Without it nobody knows which nights are missing.
@@ -70,14 +70,14 @@ def step(
     group: dict[str, str] | None = None,
     trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS,
     output_processor: Callable[[str], Any] = str,
-) -> BashOperator:
+) -> MeteredBashOperator:
     """A task that runs ``command`` from the project's root.
 
     ``what`` says what the step does and why; ``repair`` what to do when it failed. It is tried three times, with growing
     pauses, and ended after ``minutes``. Every step may run again: it replaces what it wrote before. ``group`` is the
     environment of a group of shops, where the step is mapped over groups.
     """
-    return BashOperator(
+    return MeteredBashOperator(
         task_id=task_id,
         bash_command=command,
         cwd=PROJECT_ROOT,
@@ -98,7 +98,7 @@ def step(
     )
 
 
-def compare_online(day: str) -> BashOperator:
+def compare_online(day: str) -> MeteredBashOperator:
     """The sampled values that serving used on a day against the log, as far as bronze reaches."""
     return step(
         "compare",
@@ -110,7 +110,7 @@ def compare_online(day: str) -> BashOperator:
     )
 
 
-def list_groups(options: str = "") -> BashOperator:
+def list_groups(options: str = "") -> MeteredBashOperator:
     """The groups of shops of this run, each as the environment of its tasks; ``options`` limit them."""
     return step(
         "groups",
@@ -148,13 +148,14 @@ def wait_for_day(day: str, *, hours: float, outlets: list[Asset] | None = None) 
 
 def build_silver(
     group: dict[str, str], batch: str, *, after: str = "", trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS
-) -> BashOperator:
+) -> MeteredBashOperator:
     """Silver of a bronze batch for a group of shops; ``after`` limits it to shops that a job of the run has done."""
     return step(
         "silver",
         f"{MAIN} spark_jobs silver --batch {batch}{OF_GROUP}{LEDGER}{after}",
         what="Decides the outcome of each event (duplicates by earlier batches, too) and rebuilds what the batch touches.",
-        repair="The log names shop, check, table and rows; that shop keeps its old rows. Fix the cause and clear the task.",
+        repair="The log and `jishi gates list` name shop, check, table and rows; that shop keeps its old rows. Fix the cause, "
+        "or `jishi gates accept` a day that is true, and clear the task.",
         minutes=60,
         pool=SPARK_POOL,
         group=group,
@@ -162,7 +163,7 @@ def build_silver(
     )
 
 
-def join_decisions() -> BashOperator:
+def join_decisions() -> MeteredBashOperator:
     """What serving answered, with what became of it, of all shops; it goes on when a group of silver failed."""
     return step(
         "decisions",
@@ -175,7 +176,7 @@ def join_decisions() -> BashOperator:
     )
 
 
-def reconcile_day(day: str) -> BashOperator:
+def reconcile_day(day: str) -> MeteredBashOperator:
     """Every acknowledgement of the day is in bronze and in silver; it runs also when silver of a group failed."""
     return step(
         "reconcile",
@@ -188,7 +189,7 @@ def reconcile_day(day: str) -> BashOperator:
     )
 
 
-def build_marts(*, outlets: list[Asset] | None = None) -> BashOperator:
+def build_marts(*, outlets: list[Asset] | None = None) -> MeteredBashOperator:
     """Marts of all shops; it goes on when a group of silver failed, whose shops keep their old rows.
 
     When every group failed, nothing was published, and the command leaves the marts as they are.
@@ -205,7 +206,18 @@ def build_marts(*, outlets: list[Asset] | None = None) -> BashOperator:
     )
 
 
-def forecast_customers() -> BashOperator:
+def send_lineage() -> MeteredBashOperator:
+    """OpenLineage events of the newest dbt build, where they are asked for."""
+    return step(
+        "lineage",
+        f"{MAIN} ops.dbt_events",
+        what="Sends what dbt built, from which columns and with which tests, to where `JISHI_OPENLINEAGE` says; else nothing.",
+        repair="The log has the last lines of `dbt-ol`. Mend the address and clear the task; numbers do not depend on it.",
+        minutes=10,
+    )
+
+
+def forecast_customers() -> MeteredBashOperator:
     """Lifetime values of all shops' customers and effects of their channels from the new marts; the next marts show them."""
     return step(
         "forecast",
@@ -216,7 +228,7 @@ def forecast_customers() -> BashOperator:
     )
 
 
-def serve_features(as_of: str) -> BashOperator:
+def serve_features(as_of: str) -> MeteredBashOperator:
     """Daily features of all shops up to ``as_of``, and the training sets."""
     return step(
         "features",
@@ -227,7 +239,7 @@ def serve_features(as_of: str) -> BashOperator:
     )
 
 
-def send_digests(group: dict[str, str], day: str) -> BashOperator:
+def send_digests(group: dict[str, str], day: str) -> MeteredBashOperator:
     """The digest of the week of ``day`` for a group of shops, written and sent."""
     return step(
         "digest",
@@ -239,7 +251,7 @@ def send_digests(group: dict[str, str], day: str) -> BashOperator:
     )
 
 
-def check_alerts() -> BashOperator:
+def check_alerts() -> MeteredBashOperator:
     """Alerts of all shops on the newest marts; a shop without rules has nothing to do."""
     return step(
         "alerts",
@@ -251,7 +263,7 @@ def check_alerts() -> BashOperator:
     )
 
 
-def model_steps(group: dict[str, str], *, source: str = " --after silver", goes_on: bool = True) -> list[BashOperator]:
+def model_steps(group: dict[str, str], *, source: str = " --after silver", goes_on: bool = True) -> list[MeteredBashOperator]:
     """Train, evaluate, judge, gate and publish, in this order, for a group of shops; ``source`` are further arguments of train.
 
     With ``goes_on`` a step also runs after one that failed for some shops: it takes up those that the step before has done. A
@@ -307,7 +319,56 @@ def model_steps(group: dict[str, str], *, source: str = " --after silver", goes_
     ]
 
 
-def report() -> BashOperator:
+def compact_lake(trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS) -> MeteredBashOperator:
+    """Small files of the lake joined, old snapshots dropped."""
+    return step(
+        "maintain",
+        f"{MAIN} spark_jobs maintain",
+        what="Compacts `bronze.events` and, as a publish of its own, silver; expires snapshots, dead branches, orphan files.",
+        repair="Each step commits by itself or not at all, so clear the task; what was done stays done.",
+        minutes=60,
+        pool=SPARK_POOL,
+        trigger_rule=trigger_rule,
+    )
+
+
+def expire_files(trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS) -> MeteredBashOperator:
+    """What is older than its rule goes (docs/operations/retention.md)."""
+    return step(
+        "retain",
+        f"{MAIN} ops.cli retain",
+        what="Deletes files and rows that are older than their rule.",
+        repair="`jishi retain --dry-run` shows what would go; clear the task: what is gone stays gone.",
+        minutes=30,
+        trigger_rule=trigger_rule,
+    )
+
+
+def measure_drift(day: str) -> MeteredBashOperator:
+    """Features and event mix of the week of ``day`` against the week before."""
+    return step(
+        "drift",
+        f"{MAIN} ops.cli drift --date {day}{NAMED_SHOPS} --tell",
+        what="Compares the shares of event types and the distributions of the daily features of two weeks (PSI), so that a "
+        "model does not go on learning from what has changed without anybody's knowing; tells the operators of each shop.",
+        repair="The log has every number. Red means that a receiver did not answer: mend it and clear the task.",
+        minutes=30,
+    )
+
+
+def backtest_forecasts() -> MeteredBashOperator:
+    """Forecasts that were made as of an earlier day against what happened."""
+    return step(
+        "backtest",
+        f"{MAIN} ops.cli backtest{NAMED_SHOPS} --tell",
+        what="Holds forecasts of repeat purchases, which knew nothing of the last days, against these days, and tells the "
+        "operators of shops whose forecast is off by more than half.",
+        repair="Without marts it is skipped. Red means that a receiver did not answer: mend it and clear the task.",
+        minutes=30,
+    )
+
+
+def report() -> MeteredBashOperator:
     """The run's last task: it waits for all others, names the shops that failed and fails when anything did."""
     return step(
         "report",

@@ -172,6 +172,11 @@ class Paths:
         return self.var / "runs"
 
     @property
+    def gates(self) -> Path:
+        """Shops whose tables a gate refused, and what people have accepted (``jishi.held_back``)."""
+        return self.var / "gates"
+
+    @property
     def airflow(self) -> Path:
         """AIRFLOW_HOME."""
         return self.var / "airflow"

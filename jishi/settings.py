@@ -163,6 +163,9 @@ class Settings(BaseSettings):
     online_parity_max_drift: float = Field(
         0.01, ge=0, le=1, description="share of wrong values of one feature above which online parity fails"
     )
+    openlineage: str = Field(
+        "", description="OpenLineage events of tasks and dbt builds: empty none, file into var/log/openlineage, or a URL"
+    )
     watch_lag_s: int = Field(300, ge=0, description="bronze may be this far behind the event log before operators are told")
     watch_quarantine_rate: float = Field(
         0.05, ge=0, le=1, description="share of a shop's events in an hour that may be refused before operators are told"

@@ -27,7 +27,7 @@ from jishi.paths import Paths
 ShopState = Literal["done", "nothing to do", "failed", "unexpected"]
 Result = TypeVar("Result")
 SOME_FAILED, ALL_FAILED, UNEXPECTED = 3, 1, 4  # exit codes of a job
-KEPT_RUNS = 800  # some two weeks of hourly and nightly runs
+KEPT_RUNS = 3_000  # two weeks of runs, of which the watch alone makes 144 a day
 _RUN = re.compile(r"(?!\.+(@|$))[A-Za-z0-9_.~:+-]+(@\d+)?")  # Airflow's run ids and a series; not a name of dots
 _LOG = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
+from ops.openlineage import airflow_variables
 
 ADMIN = "admin"
 
@@ -69,4 +70,5 @@ def airflow_environment(settings: Settings, paths: Paths) -> dict[str, str]:
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        **airflow_variables(settings),
     }

@@ -96,7 +96,13 @@ def run_backfill(paths: Paths, backfill: Backfill, registered: Sequence[str], co
         began = time.monotonic()
         title = f"{number} of {len(steps)}: {step.title}"
         with log.open("ab") as out, console.status("") as status:
-            code = run_step(step, paths, out.fileno(), lambda s, title=title: status.update(f"{title} … {s:.0f} s"))  # type: ignore[misc]
+            code = run_step(
+                step,
+                paths,
+                backfill.run_id,
+                out.fileno(),
+                lambda s, title=title: status.update(f"{title} … {s:.0f} s"),  # type: ignore[misc]
+            )
         if code not in (0, NOTHING_TO_DO):
             failed = _failures(paths, backfill, step.name)
             raise BackfillFailed(

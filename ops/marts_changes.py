@@ -1,7 +1,8 @@
 """What a newer version of silver may change in the marts: the schema ``touched`` of dbt's database, read by macros/touched.sql.
 
 Rows of silver that only one of two versions has are found by comparing the tables; files that both have are not read. From them
-follow the persons whose visits, orders and journeys are built anew, and the local days whose counts are. A shop whose settings
+follow the persons whose visits, orders and journeys are built anew, each ``since`` the first instant that has changed, and the
+local days whose counts are. A shop whose settings
 or rates have changed has all its persons and days among them.
 """
 
@@ -47,24 +48,34 @@ create table touched.persons as
 with links as (
     select shop_id, share_id from touched.changed_events
     where share_id is not null and type in ('item_shared', 'share_opened')
+),
+changes as (
+    select shop_id, person_id, occurred_at as since from touched.changed_events where person_id is not null
+    union all select shop_id, person_id, started_at from touched.changed_sessions
+    union all select shop_id, person_id, paid_at from touched.concerned_orders
+    union all select shop_id, person_id, started_at from silver.sessions where (shop_id, share_id) in (from links)
+    union all select shop_id, person_id, paid_at from silver.orders where (shop_id, share_id) in (from links)
+),
+of_whole_shops as (
+    select shop_id, person_id from silver.events where shop_id in (from touched.whole_shops)
+    union select shop_id, person_id from sessions_before where shop_id in (from touched.whole_shops)
+    union select shop_id, person_id from silver.sessions where shop_id in (from touched.whole_shops)
+    union select shop_id, person_id from orders_before where shop_id in (from touched.whole_shops)
+    union select shop_id, person_id from silver.orders where shop_id in (from touched.whole_shops)
 )
-select shop_id, coalesce(person_id, '') as person_id from touched.changed_events where person_id is not null
-union select shop_id, coalesce(person_id, '') from touched.changed_sessions
-union select shop_id, coalesce(person_id, '') from touched.concerned_orders
-union select shop_id, coalesce(person_id, '') from silver.sessions where (shop_id, share_id) in (from links)
-union select shop_id, coalesce(person_id, '') from silver.orders where (shop_id, share_id) in (from links)
-union select shop_id, coalesce(person_id, '') from silver.events where shop_id in (from touched.whole_shops)
-union select shop_id, coalesce(person_id, '') from sessions_before where shop_id in (from touched.whole_shops)
-union select shop_id, coalesce(person_id, '') from silver.sessions where shop_id in (from touched.whole_shops)
-union select shop_id, coalesce(person_id, '') from orders_before where shop_id in (from touched.whole_shops)
-union select shop_id, coalesce(person_id, '') from silver.orders where shop_id in (from touched.whole_shops);
+select shop_id, coalesce(person_id, '') as person_id, min(since) as since
+from (from changes union all select shop_id, person_id, timestamp '0001-01-01' from of_whole_shops) as changed
+group by all;
 create table touched.orders as
-select distinct shop_id, order_id from (from orders_before union all from orders_now) as orders
-where (shop_id, coalesce(person_id, '')) in (from touched.persons);
+select distinct orders.shop_id, orders.order_id, persons.person_id
+from (from orders_before union all from orders_now) as orders
+inner join touched.persons as persons
+    on orders.shop_id = persons.shop_id and coalesce(orders.person_id, '') = persons.person_id
+    and orders.paid_at >= persons.since;
 create temp table visits_before as
-from sessions_before where (shop_id, coalesce(person_id, '')) in (from touched.persons);
+from sessions_before where (shop_id, coalesce(person_id, '')) in (select shop_id, person_id from touched.persons);
 create temp table visits_now as
-from sessions_now where (shop_id, coalesce(person_id, '')) in (from touched.persons);
+from sessions_now where (shop_id, coalesce(person_id, '')) in (select shop_id, person_id from touched.persons);
 create temp table visits_near_events as
 select visits.* from (from visits_before union all from visits_now) as visits
 inner join touched.changed_events as events

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT
 from jishi.shop_runs import read_run
+from jishi.task_usage import metered
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,6 +79,7 @@ def work_up(paths: Paths, shop_ids: Sequence[str], now: datetime, console: Conso
             code = run_step(
                 step,
                 paths,
+                run,
                 out.fileno(),
                 lambda s, step=step, number=number: status.update(  # type: ignore[misc]
                     f"{number} of {len(steps)}: {step.title} … {s:.0f} s"
@@ -96,8 +98,16 @@ def work_up(paths: Paths, shop_ids: Sequence[str], now: datetime, console: Conso
                 console.print(f"  {job} of {result.shop_id}: {result.state}; {result.reason}", highlight=False, soft_wrap=True)
 
 
-def run_step(step: WorkStep, paths: Paths, out: int, show: Callable[[float], None]) -> int:
-    """Run a step with its output in the file ``out``; ``show`` gets the seconds meanwhile. Returns its exit code."""
+def run_step(step: WorkStep, paths: Paths, run_id: str, out: int, show: Callable[[float], None]) -> int:
+    """Run a step with its output in the file ``out``; ``show`` gets the seconds meanwhile. Returns its exit code.
+
+    What it uses is noted in the folder of the run.
+    """
+    with metered(paths, run_id, step.name):
+        return _run(step, paths, out, show)
+
+
+def _run(step: WorkStep, paths: Paths, out: int, show: Callable[[float], None]) -> int:
     environment = os.environ | {"PYTHONPATH": str(PROJECT_ROOT)}
     began, command = time.monotonic(), [str(paths.main_python()), "-P", "-m", *step.arguments]
     process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=PROJECT_ROOT, env=environment)

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from jishi.held_back import all_held_back
 from jishi.lake.live import LiveTail
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
+from jishi.lake.versions import Versions
 from jishi.outcomes import Outcome
+from jishi.paths import Paths
 from jishi.settings import Settings
 from quality.archive import LogUnreachable, archive_of
 
@@ -24,6 +27,7 @@ WINDOW = timedelta(hours=1)
 # Partitions of the log are read side by side: at its edges a window lacks what lies in another one.
 EDGE = timedelta(minutes=5)
 WORKED_UP_AFTER = timedelta(hours=9)
+_SILVER = "spark_jobs silver"  # who builds it; compaction moves rows only
 LEAST_EVENTS = 100  # of so few a share says little
 
 
@@ -37,7 +41,14 @@ class Problem:
 
 def problems(settings: Settings, now: datetime) -> list[Problem]:
     """All of them, of data up to ``now`` (UTC); empty when everything is as it should be."""
-    checks: tuple[Callable[[Settings, datetime], Iterator[Problem]], ...] = (_lag, _in_bronze, _freshness, _parity)
+    checks: tuple[Callable[[Settings, datetime], Iterator[Problem]], ...] = (
+        _lag,
+        _in_bronze,
+        _freshness,
+        _held_back,
+        _marts,
+        _parity,
+    )
     return [problem for check in checks for problem in check(settings, now)]
 
 
@@ -112,13 +123,34 @@ def _freshness(settings: Settings, now: datetime) -> Iterator[Problem]:
     over = (now - WORKED_UP_AFTER).astimezone(UTC).date()
     days = [day for day in LiveTail(settings).dates() if over - timedelta(days=8) <= day < over]
     with open_lake(open_version(settings)) as lake:
-        tables = ("silver_events", "silver_duplicates", "silver_quarantine")
-        batches = " union ".join(f"select batch from {table}" for table in tables)
+        views = ("silver_events", "silver_duplicates", "silver_quarantine")
+        batches = " union ".join(f"select batch from {view}" for view in views)
         built = {name for (name,) in lake.execute(batches).fetchall()}
     missing = [day for day in days if f"live-{day}" not in built]
     if missing:
         shown = ", ".join(map(str, missing))
         yield Problem("freshness", f"silver has nothing of {shown}, bronze has; is the DAG daily on, and what do its runs say?")
+
+
+def _held_back(settings: Settings, now: datetime) -> Iterator[Problem]:
+    """Shops whose newest build a gate refused."""
+    for held in all_held_back(Paths.of(settings)):
+        finding = held.findings[0]
+        yield Problem(f"held.{held.shop_id}", f"readers of shop {held.shop_id} have older tables since {held.since}: {finding}")
+
+
+def _marts(settings: Settings, now: datetime) -> Iterator[Problem]:
+    """Days of silver that were built ``WORKED_UP_AFTER`` ago and that the published marts do not know."""
+    newest = open_version(settings).record
+    if newest is None or newest.marts is None:
+        return
+    later = [version for version in Versions.of(settings).after(newest.marts.built_from) if version.writer.startswith(_SILVER)]
+    since = min((version.created_at for version in later), default=now)
+    if since < now - WORKED_UP_AFTER:
+        yield Problem(
+            "marts",
+            f"silver is newer than the marts since {since:%Y-%m-%dT%H:%M:%SZ}; python -m ops.marts build says what fails",
+        )
 
 
 def _parity(settings: Settings, now: datetime) -> Iterator[Problem]:

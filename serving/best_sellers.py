@@ -53,14 +53,14 @@ class Postings:
         """Of each value the items that ``walk`` would find, and what took it later."""
         known = [code for code in codes if code < len(self.starts) - 1]
         spans = np.stack([self.starts[known], self.starts[np.array(known, dtype=np.int64) + 1]], axis=1)
-        items, _ = heads(bars, self.items, spans, most, reach)
+        items, _ = heads(*bars, self.items, spans, most, reach)
         later = [number for code in codes for number in self.later.get(code, ())[-most:]] if self.later else []
         return np.concatenate([items, np.array(later, dtype=np.int64)]) if later else np.asarray(items)
 
 
 def walk_plain(order: Indices, bars: Bars, most: int, reach: int | None = None) -> tuple[Indices, bool]:
     """As ``walk``, where nothing but ``bars`` keeps items out."""
-    items, is_whole = heads(bars, order, np.array([[0, len(order)]]), most, len(order) if reach is None else reach)
+    items, is_whole = heads(*bars, order, np.array([[0, len(order)]]), most, len(order) if reach is None else reach)
     return items, bool(is_whole)
 
 

@@ -16,7 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -84,15 +86,22 @@ def visit_length(ages_s: Sequence[float]) -> int:
     return len(ages_s)
 
 
-def best_allowed(score: Vector, allowed: Mask, limit: int) -> Indices:
+@numba.njit(cache=True, nogil=True)
+def best_allowed(score: Any, allowed: Any, limit: int) -> Any:
     """Indices of the ``limit`` best allowed items, best first; equal scores in the order of the index."""
-    candidates = np.flatnonzero(allowed)
-    if len(candidates) > limit:
-        values = score[candidates]
-        bar = np.partition(values, len(values) - limit)[len(values) - limit]
-        candidates = candidates[values >= bar]
-    order = np.lexsort((candidates, -score[candidates]))
-    return candidates[order][:limit].astype(np.int64)
+    best = np.empty(max(0, min(limit, len(score))), dtype=np.int64)
+    count = 0
+    for index in range(len(score)):
+        value = score[index]
+        if not allowed[index] or (count == len(best) and (count == 0 or not value > score[best[count - 1]])):
+            continue
+        place = min(count, len(best) - 1)
+        while place > 0 and value > score[best[place - 1]]:
+            best[place] = best[place - 1]
+            place -= 1
+        best[place] = index
+        count = min(count + 1, len(best))
+    return best[:count]
 
 
 def with_intent(chosen: Indices, score: Vector, intent: Mask, least: int, limit: int) -> Indices:
@@ -100,7 +109,7 @@ def with_intent(chosen: Indices, score: Vector, intent: Mask, least: int, limit:
 
     ``intent`` marks allowed items of the categories that the person looks at now. The list stays sorted by score.
     """
-    missing = least - int(intent[chosen].sum())
+    missing = least - int(np.count_nonzero(intent[chosen]))
     if missing <= 0:
         return chosen
     rest = intent.copy()

@@ -8,14 +8,16 @@ the guard, ranking, reasons) works on these few arrays and never on all items of
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
 from serving.blend import NONE, Indices, Vector
 
-Everywhere = Callable[[Indices], tuple[Vector, Indices | None]]  # item numbers → strengths and causes
+Everywhere = Callable[[Indices], tuple[Vector, Indices | int]]  # item numbers → strengths and causes, −1 for none
 
 
 @dataclass(frozen=True)
@@ -49,42 +51,46 @@ class Source:
     everywhere: Everywhere | None = None
 
 
-@dataclass(frozen=True)
-class Share:
-    """What one source gave: weighted strength of each candidate and, where an item was the cause, the number of that item."""
-
-    source: str
-    strength: Vector
-    because: Indices | None = None
-
-
 @dataclass
 class ListCandidates:
-    """Item ``numbers`` (n,), rising, their ``score`` (n,), and the share of each source (n,).
+    """Item ``numbers`` (n,), rising, and their ``score`` (n,); by source (sources, n) the weighted strength of each candidate
+    and the number of the item that caused it, or −1.
 
     ``is_complete``: no item that may be shown is missing, so that nothing is won by larger quotas.
     """
 
     numbers: Indices
     score: Vector
-    shares: list[Share] = field(default_factory=list)
+    names: list[str]
+    shares: npt.NDArray[np.float32]
+    because: Indices
     is_complete: bool = True
 
     @classmethod
     def of(cls, sources: Sequence[Source], also: Indices, *, is_complete: bool) -> ListCandidates:
         """The union of the sources' items and those ``also`` wanted, with the score that the sources give together."""
-        numbers = np.concatenate([*(source.items for source in sources), also])
+        numbers = np.concatenate([*[source.items for source in sources], also])
         numbers.sort()
         is_first = np.ones(len(numbers), dtype=np.bool_)
         np.not_equal(numbers[1:], numbers[:-1], out=is_first[1:])
         numbers = numbers[is_first]
-        score, shares = np.zeros(len(numbers), dtype=np.float32), []
-        for source in sources:
-            strength, because = _spread(source, numbers)
-            weighted = (strength * np.float32(source.weight)).astype(np.float32, copy=False)
-            score += weighted
-            shares.append(Share(source.name, weighted, because))
-        return cls(numbers, score, shares, is_complete)
+        shares = np.zeros((len(sources), len(numbers)), dtype=np.float32)
+        because = np.full((len(sources), len(numbers)), NONE, dtype=np.int64)
+        ends, items, strengths, causes = [], [_NO_ITEMS], [_NO_STRENGTH], [_NO_ITEMS]
+        end = 0
+        for place, source in enumerate(sources):
+            if source.strength is not None and source.because is not None:
+                items.append(source.items)
+                strengths.append(source.strength)
+                causes.append(source.because)
+                end += len(source.items)
+            elif source.everywhere is not None:
+                shares[place], because[place] = source.everywhere(numbers)
+            ends.append(end)
+        weights = np.array([source.weight for source in sources], dtype=np.float32)
+        listed = np.concatenate(items), np.concatenate(strengths), np.concatenate(causes)
+        score = _join(numbers, np.array(ends), *listed, weights, shares, because)
+        return cls(numbers, score, [source.name for source in sources], shares, because, is_complete)
 
     def __len__(self) -> int:
         """How many there are."""
@@ -101,7 +107,7 @@ class ListCandidates:
         """Where one item stands; −1 for one that is no candidate."""
         if number is None:
             return NONE
-        index = int(np.searchsorted(self.numbers, number))
+        index = int(self.numbers.searchsorted(number))
         return index if index < len(self.numbers) and self.numbers[index] == number else NONE
 
     def mask(self, numbers: Indices) -> npt.NDArray[np.bool_]:
@@ -112,30 +118,42 @@ class ListCandidates:
         return marked
 
     def strengths(self) -> dict[str, Vector]:
-        """By source, what it gave to the score of each candidate (n,): the columns of a ranker."""
+        """By source, what it gave to the score of each candidate (n,)."""
         by_source: dict[str, Vector] = {}
-        for share in self.shares:
-            before = by_source.get(share.source)
-            by_source[share.source] = share.strength if before is None else before + share.strength
+        for name, share in zip(self.names, self.shares, strict=True):
+            before = by_source.get(name)
+            by_source[name] = share if before is None else before + share
         return by_source
 
     def main_shares(self, places: Sequence[int]) -> list[tuple[str, int]]:
         """Of each place the source that gave it most (the first of equal ones) and the number of the item that caused it."""
         if not places:
             return []
-        most = np.stack([share.strength[places] for share in self.shares]).argmax(axis=0).tolist()
-        because = [self.shares[one].because for one in most]
-        causes = [NONE if each is None else int(each[place]) for each, place in zip(because, places, strict=True)]
-        return [(self.shares[one].source, cause) for one, cause in zip(most, causes, strict=True)]
+        most = self.shares[:, places].argmax(axis=0)
+        causes = self.because[most, places].tolist()
+        return [(self.names[one], cause) for one, cause in zip(most.tolist(), causes, strict=True)]
 
 
-def _spread(source: Source, numbers: Indices) -> tuple[Vector, Indices | None]:
-    if source.everywhere is not None:
-        return source.everywhere(numbers)
-    strength, places = np.zeros(len(numbers), dtype=np.float32), np.searchsorted(numbers, source.items)
-    strength[places] = source.strength
-    if source.because is None:
-        return strength, None
-    because = np.full(len(numbers), NONE, dtype=np.int64)
-    because[places] = source.because
-    return strength, because
+_NO_ITEMS, _NO_STRENGTH = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+
+
+@numba.njit(cache=True, nogil=True)
+def _join(numbers: Any, ends: Any, items: Any, strengths: Any, causes: Any, weights: Any, shares: Any, because: Any) -> Any:
+    """Put what each source lists (up to ``ends``) at its place; weigh all shares, and add them up in the sources' order."""
+    score = np.zeros(len(numbers), dtype=np.float32)
+    entry = 0
+    for source in range(len(ends)):
+        while entry < ends[source]:
+            low, high = 0, len(numbers)
+            while low < high:
+                middle = (low + high) // 2
+                if numbers[middle] < items[entry]:
+                    low = middle + 1
+                else:
+                    high = middle
+            shares[source, low], because[source, low] = strengths[entry], causes[entry]
+            entry += 1
+        for place in range(len(numbers)):
+            shares[source, place] *= weights[source]
+            score[place] += shares[source, place]
+    return score

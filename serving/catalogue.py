@@ -67,7 +67,7 @@ class Catalogue:
 
     def __init__(self) -> None:
         self.items: dict[str, Item] = {}
-        self._snapshot: dict[str, Version] = {}
+        self._changed: set[str] = set()  # items whose state is not the last snapshot's
 
     def get(self, item_id: str) -> Item | None:
         """The item's newest known state."""
@@ -79,6 +79,7 @@ class Catalogue:
         if known is not None and known.version >= item.version:
             return False
         self.items[item.item_id] = item
+        self._changed.add(item.item_id)
         return True
 
     def put_snapshot(self, items: dict[str, Item]) -> None:
@@ -89,15 +90,16 @@ class Catalogue:
         """
         merged = dict(items)
         seen_to_ms = max((item.version.received_at_ms for item in items.values()), default=-SEEN_AFTER_MS) - SEEN_AFTER_MS
+        changed = set()
         for item_id, known in self.items.items():
             if item_id in items:
                 is_newer = known.version > items[item_id].version
             else:
-                before = self._snapshot.get(item_id)
-                is_newer = known.version.received_at_ms > seen_to_ms and (before is None or known.version > before)
+                is_newer = known.version.received_at_ms > seen_to_ms and item_id in self._changed
             if is_newer:
                 merged[item_id] = known
-        self._snapshot = {item_id: item.version for item_id, item in items.items()}
+                changed.add(item_id)
+        self._changed = changed
         self.items = merged
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +14,7 @@ from serving.item_filter import ItemFilter
 from serving.request import Request
 from serving.rules.active import ActiveRules
 from serving.shelf import Shelf
-from serving.standing import Bars, Standings, standings
+from serving.standing import Bars, Standings, masks, standings
 
 
 @dataclass(frozen=True)
@@ -29,26 +29,33 @@ class Eligibility:
 
     def behind(self, seen: Sequence[int]) -> Eligibility:
         """The same with items that come behind all others."""
-        return replace(self, seen=tuple(seen))
+        later = Eligibility(self.request, self.shelf, self.rules, self.hidden, tuple(seen))
+        vars(later)["_barred"] = self._barred  # which does not depend on them
+        return later
 
     def shown_not(self, numbers: Indices) -> Mask:
         """Items that are hidden, or that filters or rules do not let through."""
-        mask = self._bars.out[numbers] | _among(numbers, self._bars.hidden)
-        if self.request.only is not None:
-            mask |= ~self.request.only.mask(self.shelf.columns, self.shelf.number_of, numbers)
-        return mask if self.rules is None else mask | self.rules.out_for_page(numbers)
+        return self.masks(numbers)[1]
 
-    def kept_back(self, numbers: Indices) -> Mask:
-        """Items that come behind all others: what was just looked at, and what rules put last."""
-        mask = self._bars.last[numbers] | _among(numbers, self._bars.seen)
-        return mask if self.rules is None else mask | self.rules.last_for_page(numbers)
+    def masks(self, numbers: Indices) -> tuple[Mask, Mask, Mask]:
+        """Items that may be sold; that are hidden, or that filters or rules do not let through; that come behind all others:
+        what was just looked at, and what rules put last.
+        """
+        sellable, out, behind = masks(*self._bars, numbers)
+        if self.request.only is not None:
+            out |= ~self.request.only.mask(self.shelf.columns, self.shelf.number_of, numbers)
+        if self.rules is not None and self.rules.asks_page:
+            out |= self.rules.out_for_page(numbers)
+            behind |= self.rules.last_for_page(numbers)
+        return sellable, out, behind
 
     def judge(self, numbers: Indices) -> Standings:
         """``FRESH``, ``BEHIND`` or ``OUT`` for each."""
         if self.bars is not None:
-            return np.asarray(standings(self.bars, numbers))
-        allowed = self.shelf.sellable[numbers] & ~self.shown_not(numbers)
-        return (allowed.astype(np.int8) * 2) - (allowed & self.kept_back(numbers))
+            return np.asarray(standings(*self.bars, numbers))
+        sellable, out, behind = self.masks(numbers)
+        allowed = sellable & ~out
+        return (allowed.astype(np.int8) * 2) - (allowed & behind)
 
     def best_sellers(self, most: int) -> tuple[Indices, bool]:
         """Those of what may be shown; the second value says whether these are all."""
@@ -78,25 +85,23 @@ class Eligibility:
 
     @cached_property
     def _bars(self) -> Bars:
-        shelf, number_of = self.shelf, self.shelf.number_of
-        hidden = [number for item_id in self.hidden if (number := number_of.get(item_id)) is not None]
-        seen = list(self.seen)
+        shelf, seen = self.shelf, list(self.seen)
         if self.rules is None:
-            return Bars(shelf.sellable, shelf.none, shelf.none, _sorted_numbers(hidden), _sorted_numbers(seen))
-        hidden, seen = hidden + self.rules.capped("out"), seen + self.rules.capped("last")
-        masks = self.rules.always_out, self.rules.always_last
-        return Bars(shelf.sellable, *masks, _sorted_numbers(hidden), _sorted_numbers(seen))
+            return Bars(shelf.sellable, shelf.none, shelf.none, self._barred, _sorted_numbers(seen))
+        seen += self.rules.capped("last")
+        out, last = self.rules.always_out, self.rules.always_last
+        return Bars(shelf.sellable, out, last, self._barred, _sorted_numbers(seen))
+
+    @cached_property
+    def _barred(self) -> Indices:
+        """Numbers of hidden items, and of those that a rule keeps from the person."""
+        number_of = self.shelf.number_of
+        hidden = [number for item_id in self.hidden if (number := number_of.get(item_id)) is not None]
+        return _sorted_numbers(hidden if self.rules is None else hidden + self.rules.capped("out"))
 
 
 def _sorted_numbers(numbers: list[int]) -> Indices:
     return np.array(sorted(numbers), dtype=np.int64)
-
-
-def _among(numbers: Indices, wanted: Indices) -> Mask:
-    """Which numbers are among some sorted ones."""
-    if len(wanted) == 0:
-        return np.zeros(len(numbers), dtype=np.bool_)
-    return np.asarray(wanted[np.minimum(np.searchsorted(wanted, numbers), len(wanted) - 1)] == numbers)
 
 
 def order_of(only: ItemFilter | None, shelf: Shelf) -> Indices:

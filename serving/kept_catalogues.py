@@ -36,12 +36,16 @@ class CatalogueLost(LookupError):
 class JoinedItems:
     """The items of a join and the changes after it. ``begun`` and ``done`` count changes: a request that finds at its end no
     more begun than were done at its start has seen exactly so many.
+
+    ``items`` are those of the catalogue and change with it; what stood there before a change is kept until they are written, so
+    that no shop's items are held twice.
     """
 
     items: Mapping[str, Item] | None
     id: str = field(default_factory=lambda: uuid4().hex)
     begun: int = 0
     done: int = 0
+    _before: dict[str, Item | None] = field(default_factory=dict)
     _pending: list[Item] = field(default_factory=list)
     _lock: Lock = field(default_factory=Lock)
 
@@ -53,6 +57,8 @@ class JoinedItems:
     def begin(self, item: Item) -> None:
         """A change is about to be applied."""
         with self._lock:
+            if self.items is not None:
+                self._before.setdefault(item.item_id, self.items.get(item.item_id))
             self._pending.append(item)
             self.begun += 1
 
@@ -63,8 +69,8 @@ class JoinedItems:
     def write(self, folder: Path) -> None:
         """Write what is not written yet. Raises OSError, and then nothing is forgotten."""
         with self._lock:
-            items, pending = self.items, self._pending
-            self.items, self._pending = None, []
+            items, pending = self._joined(), self._pending
+            self.items, self._before, self._pending = None, {}, []
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if items is not None:
@@ -75,6 +81,18 @@ class JoinedItems:
                 self.items, self._pending = items, pending + self._pending
             raise
         os.utime(folder / f"{self.id}.items.jsonl.gz")
+
+    def _joined(self) -> dict[str, Item] | None:
+        """The items as they were joined: a copy that nobody changes."""
+        if self.items is None:
+            return None
+        joined = dict(self.items)
+        for item_id, item in self._before.items():
+            if item is None:
+                joined.pop(item_id, None)
+            else:
+                joined[item_id] = item
+        return joined
 
 
 def items_then(folder: Path, id_: str, changes: int) -> tuple[dict[str, Item], list[Item]]:

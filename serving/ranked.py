@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 
+from models.candidates.live_lists import NOTHING_LISTED, LiveLists, LiveSources, RawList, join_lists, order_lists
+from models.candidates.person_lists import ORIGINS
 from models.candidates.request_sources import LISTED, PLACES
-from models.data.sequences import Numbers
-from models.ranking.listed import Listed, RequestPairs
+from models.ranking.live_columns import LiveQuestion, live_columns
 from models.ranking.live_ranker import LiveRanker, spread
-from models.ranking.past_requests import fading
-from models.ranking.request_columns import Questions, clock, columns, nothing_stored
-from serving.blend import Indices, Vector, scale
+from models.ranking.past_requests import fading_of_one
+from serving.blend import Indices, Vector
 from serving.candidates import Source
 from serving.eligible import Eligibility
-from serving.moment import Moment, UsedFeatures, plain
+from serving.moment import Moment, UsedFeatures, Values, plain
 from serving.shelf import Shelf
 
 # What a source weighs when the reason of an item is looked for: what everybody gets explains least.
 _WEIGHTS = {"popularity": 0.1, "trending": 0.1, "taste": 0.5}
+_FOR_ALL = sum(1 << number for number, name in enumerate(ORIGINS) if name in ("popularity", "trending"))  # a bit for each
 
 
 @dataclass
@@ -28,21 +31,20 @@ class Ranked:
     """One request: the lists of the ranker's sources, and after ``score`` the columns and the features behind the scores."""
 
     ranker: LiveRanker
-    lists: list[Listed]
-    asked: Questions
+    lists: LiveLists
+    asked: LiveQuestion
     moment: Moment
     persons: Sequence[str]
     shelf: Shelf
     numbers: Indices = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     table: np.ndarray | None = None
-    used: UsedFeatures | None = None
+    _of_items: tuple[list[str], Values] | None = None
+    _of_person: Values | None = None
 
     def score(self, numbers: Indices) -> Vector:
         """The score of each candidate, between 0 and 1."""
-        pairs = RequestPairs.of_row(numbers)
-        stored = self._stored(numbers, pairs)
         self.numbers = numbers
-        self.table = columns(self.lists, self.asked, self.ranker.facts, pairs, stored)
+        self.table = live_columns(self.lists, self.asked, self.ranker.facts, numbers, self._stored(numbers))
         return self.ranker.ranker.score(self.table)
 
     def columns_of(self, number: int) -> dict[str, float]:
@@ -53,84 +55,75 @@ class Ranked:
         row = zip(self.ranker.names, self.table[place].tolist(), strict=True)
         return {name: round(value, 6) for name, value in row if value == value and value != 0}
 
-    def _stored(self, numbers: Indices, pairs: RequestPairs) -> tuple[np.ndarray, np.ndarray]:
-        of_items, of_person = nothing_stored(self.asked, pairs)
+    @cached_property
+    def used(self) -> UsedFeatures:
+        """The features that the last ``score`` read, as they are logged."""
+        items = {} if self._of_items is None else dict(zip(self._of_items[0], plain(self._of_items[1]), strict=True))
+        [person] = [[]] if self._of_person is None else plain(self._of_person)
+        return UsedFeatures(self.moment.now_ms, self.moment.zone.key, items, person)
+
+    def _stored(self, numbers: Indices) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Features of each candidate and of the person; None where nothing is read."""
+        of_items = of_person = None
         moment, ranker = self.moment, self.ranker
-        items: dict[str, list[float | None]] = {}
-        person: list[float | None] = []
         if moment.items is not None and ranker.item_views and len(numbers):
-            ids = [self.shelf.model.item_ids[number] for number in numbers.tolist()]
+            item_ids = self.shelf.model.item_ids
+            ids = [item_ids[number] for number in numbers.tolist()]
             values = moment.items(ranker.item_views, ids)
-            of_items, items = spread(ranker.item_views, values, of_items=True), dict(zip(ids, plain(values), strict=True))
+            of_items, self._of_items = spread(ranker.item_views, values, of_items=True), (ids, values)
         if moment.persons is not None and ranker.person_views and self.persons:
             values = moment.persons(ranker.person_views, self.persons)
-            known = np.flatnonzero(~np.isnan(values).all(axis=1))
-            values = values[known[:1]] if len(known) else values[:1]  # of the first id of whom anything is known
-            of_person, [person] = spread(ranker.person_views, values, of_items=False), plain(values)
-        self.used = UsedFeatures(moment.now_ms, moment.zone.key, items, person)
+            if len(values) > 1:
+                known = np.flatnonzero(~np.isnan(values).all(axis=1))
+                values = values[known[:1]] if len(known) else values[:1]  # of the first id of whom anything is known
+            of_person, self._of_person = spread(ranker.person_views, values, of_items=False), values
+        self.__dict__.pop("used", None)
         return of_items, of_person
 
 
 def ask_ranker(
     ranker: LiveRanker, given: Sequence[int], last: tuple[list[int], list[float]], eligible: Eligibility, moment: Moment
-) -> tuple[Ranked, list[Source], bool]:
-    """The request's lists, the same as sources of an answer, and whether any of them is the person's own. ``last``: numbers of
-    the last items, newest first, and their age in seconds.
+) -> tuple[Ranked, list[Source], bool, bool]:
+    """The request's lists, the same as sources of an answer; whether any list is the person's own, and whether any of them
+    answers from the given items. ``last``: numbers of the last items, newest first, and their age in seconds.
     """
-    request, shelf = eligible.request, eligible.shelf
-    lists, sources, is_personal = [], [], False
-    for model in ranker.contexts:
-        sums = model.follow(given)
-        items, weights, because = (_NONE, _NO_WEIGHTS, _NONE) if sums is None else sums
-        kept = ~eligible.shown_not(items)
-        lists.append(Listed.one(items[kept], weights[kept], LISTED))
-        sources.append(_source(model.reason or "", lists[-1], items, because))
+    request, names = eligible.request, [*(model.reason or "" for model in ranker.contexts), *([""] * len(ranker.lists))]
+    raw = [_from_items(model.follow(given)) for model in ranker.contexts]
     for model in ranker.lists:
-        personal = next((entries for each in request.persons if (entries := model.personal(each)) is not None), None)
-        if personal is None:
-            lists.append(Listed.none(1))
-            continue
-        kept = ~eligible.shown_not(personal.items)
-        lists.append(Listed.one(personal.items[kept], personal.weights[kept], LISTED))
-        is_personal |= "popularity" not in personal.origins and "trending" not in personal.origins
-        for origin in dict.fromkeys(personal.origins):
-            here = np.array([each == origin for each in personal.origins])
-            sources.append(_source(origin, lists[-1], personal.items[here], personal.because[here]))
-    recent, ages = np.array(last[0], dtype=np.int64), np.array(last[1], dtype=np.float32)
-    if not ranker.ranker.sources.recent:
-        recent, ages = recent[:0], ages[:0]
-    starts = np.array([0, len(recent)])
-    if ranker.ranker.sources.recent:
-        causes = list(zip(recent.tolist(), fading(starts, ages).tolist(), strict=True))
-        items, weights, because = shelf.model.similar(causes, 2 * LISTED)
-        kept = ~eligible.shown_not(items)
-        lists.append(Listed.one(items[kept], weights[kept], LISTED))
-        sources.append(_source("recent", lists[-1], items, because))
-        is_personal |= len(recent) > 0
-    at = np.array([moment.now_ms])
-    questions = Questions(
-        np.array([ranker.person(request.persons)]),
-        at,
-        np.array([given[-1] if given else -1]),
-        np.array([len(given)]),
-        starts,
-        recent,
-        ages,
-        clock(at, moment.zone),
-    )
-    result = Ranked(ranker, lists, questions, moment, request.persons, shelf)
-    return result, [source for source in sources if len(source.items)], is_personal
+        row = next((row for person in request.persons if (row := model.row(person)) is not None), None)
+        raw.append(NOTHING_LISTED if row is None else row)
+    recent, ages = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+    if ranker.sources.recent:
+        recent, ages = np.array(last[0], dtype=np.int64), np.array(last[1], dtype=np.float32)
+        causes = list(zip(last[0], fading_of_one(ages).tolist(), strict=True))
+        raw.append(_from_items(eligible.shelf.model.similar(causes, 2 * LISTED)))
+        names.append("recent")
+    starts, entries = join_lists(raw)
+    lists, brought = order_lists(starts, entries, ~eligible.shown_not(entries.items), LISTED, PLACES)
+    of_persons = lists.origins[len(ranker.contexts) : len(ranker.contexts) + len(ranker.lists)].tolist()
+    is_personal = len(recent) > 0 or any(origins and not origins & _FOR_ALL for origins in of_persons)
+    at = datetime.fromtimestamp(moment.now_ms / 1000, moment.zone)
+    newest = given[-1] if given else -1
+    person = ranker.person(request.persons)
+    question = LiveQuestion(person, moment.now_ms, newest, len(given), recent, ages, at.hour, at.weekday())
+    is_followed = bool(lists.starts[len(ranker.contexts)] > 0)
+    ranked = Ranked(ranker, lists, question, moment, request.persons, eligible.shelf)
+    return ranked, _sources(brought, names), is_personal, is_followed
 
 
-_NONE, _NO_WEIGHTS = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+def _from_items(sums: tuple[Indices, Vector, Indices] | None) -> RawList:
+    """What goes with some items, as a list of one origin."""
+    if sums is None:
+        return NOTHING_LISTED
+    items, weights, because = sums
+    return RawList(items, weights, np.zeros(len(items), dtype=np.int8), because)
 
 
-def _source(name: str, listed: Listed, items: Numbers, because: Numbers) -> Source:
-    """The first places of a list that are among ``items``, with the cause of each."""
-    order = np.argsort(items, kind="stable")
-    first, strength = listed.items[:PLACES], scale(listed.weights)[:PLACES]
-    if len(items) == 0:
-        return Source(name, 0.0, _NONE, _NO_WEIGHTS, _NONE)
-    place = np.minimum(np.searchsorted(items[order], first), len(items) - 1)
-    here = items[order][place] == first
-    return Source(name, _WEIGHTS.get(name, 1.0), first[here], strength[here], because[order][place[here]])
+def _sources(brought: LiveSources, names: Sequence[str]) -> list[Source]:
+    """Sources of an answer; lists of persons name the origin of their entries."""
+    sources, starts = [], brought.starts.tolist()
+    for source, (number, origin) in enumerate(brought.origin_of.tolist()):
+        name, span = names[number] or ORIGINS[origin], slice(starts[source], starts[source + 1])
+        entries = brought.items[span], brought.strength[span], brought.because[span]
+        sources.append(Source(name, _WEIGHTS.get(name, 1.0), *entries))
+    return sources

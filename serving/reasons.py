@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from string import Formatter
+from typing import NamedTuple
 
 from serving.catalogue import Item
 
 
-@dataclass(frozen=True)
-class Reason:
+class Reason(NamedTuple):
     """``code`` for machines, a sentence in Chinese and English, and the item that was the cause where there is one."""
 
     code: str
@@ -81,8 +81,27 @@ CODES = tuple(dict.fromkeys(code for code, _, _ in _SENTENCES.values()))
 
 def explain(source: str, cause: Item | None) -> Reason:
     """The reason of an item that ``source`` carried; ``cause`` is the item that the source started from."""
-    code, plain, with_cause = _SENTENCES[source]
-    if cause is None or with_cause is None:
-        return Reason(code, *plain)
-    words = {"zh": cause.title, "en": cause.title_en or cause.title, "category": cause.category}
-    return Reason(code, with_cause[0].format(**words), with_cause[1].format(**words), cause.item_id)
+    if cause is None or source not in _WITH_CAUSE:
+        return _PLAIN[source]
+    code, (zh, en) = _WITH_CAUSE[source]
+    return Reason(code, _filled(zh, cause.title, cause), _filled(en, cause.title_en or cause.title, cause), cause.item_id)
+
+
+def _filled(pieces: list[tuple[str, str]], title: str, cause: Item) -> str:
+    text = ""
+    for before, field in pieces:
+        text += before if field == "" else before + (cause.category if field == "category" else title)
+    return text
+
+
+def _pieces(sentence: str) -> list[tuple[str, str]]:
+    """A sentence as text and the name of the field behind it, empty at the end: parsing it for every item takes longer."""
+    return [(before, field or "") for before, field, _, _ in Formatter().parse(sentence)]
+
+
+_PLAIN = {source: Reason(code, *plain) for source, (code, plain, _) in _SENTENCES.items()}
+_WITH_CAUSE = {
+    source: (code, (_pieces(with_cause[0]), _pieces(with_cause[1])))
+    for source, (code, _, with_cause) in _SENTENCES.items()
+    if with_cause is not None
+}

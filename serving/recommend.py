@@ -14,10 +14,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 
-from serving.blend import NONE, Indices, Mask, Vector, best_allowed, with_intent
+from serving.blend import NONE, Mask, best_allowed, with_intent
 from serving.candidates import ListCandidates, Quotas
 from serving.catalogue import Catalogue, Item
 from serving.eligible import Eligibility
@@ -32,8 +34,6 @@ from serving.shelf import Shelf
 from serving.sources import LADDER, Asked, Recall, ServedBy, recall, with_what_sells
 
 LastActs = Callable[[str, Sequence[str]], Sequence[LastAct]]
-# Scores (n,) of the candidates of a request, in the place of the sum of what their sources give; reasons stay the sources'.
-Rank = Callable[[ListCandidates, Asked, Shelf], Vector]
 LOGGED = 50  # candidates of a source, most that an answer tells of
 _LARGER = 8  # times the quotas of a try that did not fill the list
 
@@ -46,8 +46,7 @@ class CatchingUp(LookupError):
     """The changes of the catalogue that the log held at the start are not all applied yet, so stock and status may be old."""
 
 
-@dataclass(frozen=True)
-class Recommended:
+class Recommended(NamedTuple):
     """One item of the answer; the score compares items of one answer only."""
 
     item: Item
@@ -104,7 +103,6 @@ def recommend(
     *,
     with_candidates: bool = False,
     rules: ActiveRules | None = None,
-    rank: Rank | None = None,
     moment: Moment | None = None,
     quotas: Quotas = Quotas(),  # noqa: B008 (frozen)
 ) -> Answer:
@@ -129,9 +127,7 @@ def recommend(
     while True:
         here = recall(asked, shelf, eligible, quotas, moment or _now())
         candidates = with_what_sells(here, shelf, quotas, length)
-        if rank is not None:
-            candidates.score = rank(candidates, asked, shelf)
-        elif here.ranked is not None:
+        if here.ranked is not None:
             candidates.score = here.ranked.score(candidates.numbers)
         if rules is not None:
             rules.weigh(candidates)
@@ -172,9 +168,8 @@ def _asked(request: Request, shelf: Shelf, last: list[LastAct]) -> Asked:
 
 
 def _workings(here: Recall, candidates: ListCandidates, shelf: Shelf, hidden: set[str], last: list[LastAct]) -> Workings:
-    numbers, eligible = candidates.numbers, here.eligible
-    sellable, shown_not = shelf.sellable[numbers], eligible.shown_not(numbers)
-    return Workings(shelf, candidates, sellable, shown_not, eligible.kept_back(numbers), hidden, last, here.ranked)
+    sellable, shown_not, kept_back = here.eligible.masks(candidates.numbers)
+    return Workings(shelf, candidates, sellable, shown_not, kept_back, hidden, last, here.ranked)
 
 
 def _not_in_release(
@@ -191,6 +186,7 @@ def _recommended(entries: list[Entry], candidates: ListCandidates, shelf: Shelf,
     """The items with scores and reasons; one that the release does not know has the score 0."""
     places = [entry.place for entry in entries if entry.place != NONE]
     scores = dict(zip(places, candidates.score[places].tolist(), strict=True))
+    item_ids = shelf.model.item_ids
     shares = dict(zip(places, candidates.main_shares(places), strict=True))
     items = []
     for entry in entries:
@@ -199,7 +195,7 @@ def _recommended(entries: list[Entry], candidates: ListCandidates, shelf: Shelf,
             items.append(Recommended(entry.item, score, explain("pinned" if entry.is_pinned else "new", None)))
             continue
         source, cause = shares[entry.place]
-        caused_by = catalogue.get(shelf.model.item_ids[cause]) if cause != NONE else None
+        caused_by = catalogue.get(item_ids[cause]) if cause != NONE else None
         items.append(Recommended(entry.item, score, explain(source, caused_by)))
     return items
 
@@ -227,7 +223,7 @@ def _chosen(asked: Asked, here: Recall, workings: Workings, length: int) -> Iter
     batch = best_allowed(score, fresh, limit)
     if here.model == LADDER or asked.request.question == "home":
         newest = np.array(asked.visit[: blend.intent_items], dtype=np.int64)
-        intent = _intent(workings.shelf, workings.candidates, newest) & fresh
+        intent = _intent(workings.candidates.numbers, workings.shelf.categories, newest) & fresh
         batch = with_intent(batch, score, intent, int(np.ceil(blend.intent_share * limit)), limit)
     while len(batch) or len(batch := best_allowed(score, allowed, limit)):
         yield from batch.tolist()
@@ -235,11 +231,14 @@ def _chosen(asked: Asked, here: Recall, workings: Workings, length: int) -> Iter
         batch = best_allowed(score, fresh, max(limit, length - limit))
 
 
-def _intent(shelf: Shelf, candidates: ListCandidates, newest: Indices) -> Mask:
+@numba.njit(cache=True, nogil=True)
+def _intent(numbers: Any, categories: Any, newest: Any) -> Any:
     """Candidates of the categories of the newest items, without these."""
-    categories, mask = shelf.categories[candidates.numbers], np.zeros(len(candidates), dtype=np.bool_)
-    for kind in set(shelf.categories[newest].tolist()) - {NONE}:
-        mask |= categories == kind
-    places = candidates.places(newest)
-    mask[places[places != NONE]] = False
+    mask = np.zeros(len(numbers), dtype=np.bool_)
+    for place in range(len(numbers)):
+        kind = categories[numbers[place]]
+        for item in newest:
+            mask[place] |= kind >= 0 and kind == categories[item]
+        for item in newest:
+            mask[place] &= item != numbers[place]
     return mask

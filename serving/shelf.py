@@ -205,9 +205,12 @@ def join_catalogue(model: ServedModel, catalogue: Catalogue) -> Shelf:
     # Sales are spread over orders of magnitude; the root keeps the long tail visible to the blend.
     popularity = np.sqrt(scale(np.asarray(model.popularity, dtype=np.float32)))
     order = by_sales(popularity)
+    item_ids = model.item_ids
+    if isinstance(item_ids, list):  # each id is kept once, not by the release and by the catalogue
+        item_ids[:] = [item_id if item is None else item.item_id for item_id, item in zip(item_ids, known, strict=True)]
     return Shelf(
         model=model,
-        number_of={item_id: number for number, item_id in enumerate(model.item_ids)},
+        number_of={item_id: number for number, item_id in enumerate(item_ids)},
         popularity=popularity,
         categories=categories.astype(np.int64),
         popularity_in_category=_within(popularity, categories, len(columns.category.values)),

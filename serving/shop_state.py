@@ -143,7 +143,7 @@ class ShopState:
         if not self.catalogue.items:
             return None
         shelf = join_catalogue(model, self.catalogue)
-        shelf.joined = JoinedItems(dict(self.catalogue.items))
+        shelf.joined = JoinedItems(self.catalogue.items)
         return shelf
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
-from typing import Literal
+from functools import cached_property, partial
+from typing import Any, Literal
 
+import numba
 import numpy as np
 
 from models.ranking.live_ranker import LiveRanker
@@ -34,7 +35,7 @@ class Asked:
     order: list[int]
     cart: list[int]
 
-    @property
+    @cached_property
     def visit(self) -> list[int]:
         """The items of the visit that is going on."""
         return self.recent[: visit_length(self.ages_s)]
@@ -98,9 +99,9 @@ def _ranked(ranker: LiveRanker, asked: Asked, eligible: Eligibility, moment: Mom
     """The placement's ranker; None where its sources have nothing to say of the person or the items."""
     request = asked.request
     given = given_items(request.placement, asked.visit, asked.cart, asked.context, asked.order)
-    ranked, sources, is_personal = ask_ranker(ranker, given, (asked.recent, asked.ages_s), eligible, moment)
-    is_told = [len(listed.items) > 0 for listed in ranked.lists[: len(ranker.contexts)]]
-    if not (any(is_told) or (is_personal and request.placement != "item")):  # else a list would ignore the page
+    last = asked.recent, asked.ages_s
+    ranked, sources, is_personal, is_followed = ask_ranker(ranker, given, last, eligible, moment)
+    if not (is_followed or (is_personal and request.placement != "item")):  # else a list would ignore the page
         return None
     eligible = eligible.behind(asked.visit[: PLACED.seen_items])
     served_by: ServedBy = "personalised" if is_personal or bool(asked.counted) else "item_based"
@@ -113,7 +114,7 @@ def with_what_sells(here: Recall, shelf: Shelf, quotas: Quotas, length: int) -> 
     weight = 1.0 if here.model == SOLD else here.blend.popularity
     most = max(quotas.popular, 2 * length)
     best, is_complete = eligible.best_sellers(most)
-    sells = Source("popularity", weight, best, everywhere=lambda numbers: (shelf.popularity[numbers], None))
+    sells = Source("popularity", weight, best, everywhere=lambda numbers: (shelf.popularity[numbers], NONE))
     return ListCandidates.of([*here.sources, sells], _wanted(shelf, eligible, quotas), is_complete=is_complete)
 
 
@@ -157,22 +158,29 @@ def _same_category(
     weights = scale(np.array([weight_of[kind] for kind in kinds.tolist()], dtype=np.float32))
     named = np.array([cause_of[kind] for kind in kinds.tolist()], dtype=np.int64)
 
-    def everywhere(numbers: Indices) -> tuple[Vector, Indices | None]:
-        if len(kinds) == 0:
-            return np.zeros(len(numbers), dtype=np.float32), None
-        categories = shelf.categories[numbers]
-        places = np.minimum(np.searchsorted(kinds, categories), len(kinds) - 1)
-        is_named = kinds[places] == categories
-        strength = np.where(is_named, weights[places], np.float32(0)) * shelf.popularity_in_category[numbers]
-        return strength, np.where(is_named, named[places], NONE)
+    def everywhere(numbers: Indices) -> tuple[Vector, Indices]:
+        return _in_categories(numbers, shelf.categories, shelf.popularity_in_category, kinds, weights, named)  # type: ignore[no-any-return]
 
     most = max(quotas.category, eligible.request.limit)
     items = eligible.best_of_categories(kinds.tolist(), most, quotas.reach)
     return Source("category", weight, items, everywhere=everywhere)
 
 
-def _liked(taste: Preference, numbers: Indices) -> tuple[Vector, None]:
-    return scale(taste.of(numbers)), None
+@numba.njit(cache=True, nogil=True)
+def _in_categories(numbers: Any, categories: Any, popularity: Any, kinds: Any, weights: Any, causes: Any) -> Any:
+    """Strength of each item by what its category weighs (``kinds`` rising) and sells, and the cause of the category, or −1."""
+    strength, because = np.zeros(len(numbers), dtype=np.float32), np.full(len(numbers), -1, dtype=np.int64)
+    for place in range(len(numbers)):
+        number = numbers[place]
+        for kind in range(len(kinds)):
+            if kinds[kind] == categories[number]:
+                strength[place], because[place] = weights[kind] * popularity[number], causes[kind]
+                break
+    return strength, because
+
+
+def _liked(taste: Preference, numbers: Indices) -> tuple[Vector, int]:
+    return scale(taste.of(numbers)), NONE
 
 
 def _ladder(asked: Asked, shelf: Shelf, eligible: Eligibility, quotas: Quotas) -> Recall:

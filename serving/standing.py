@@ -38,26 +38,27 @@ def _has(numbers: Any, number: int) -> bool:
     return low < len(numbers) and numbers[low] == number
 
 
+# Compiled code takes the arrays one by one: a named tuple would be looked up by its pickled class at every call.
 @numba.njit(cache=True, nogil=True)
-def _standing(bars: Any, number: Any) -> int:
-    if not bars.sellable[number] or bars.out[number] or _has(bars.hidden, number):
+def _standing(sellable: Any, out: Any, last: Any, hidden: Any, seen: Any, number: Any) -> int:
+    if not sellable[number] or out[number] or _has(hidden, number):
         return 0
-    return 1 if bars.last[number] or _has(bars.seen, number) else 2
+    return 1 if last[number] or _has(seen, number) else 2
 
 
 @numba.njit(cache=True, nogil=True)
-def standings(bars: Any, numbers: Any) -> Any:
-    """The standing of each of the items."""
+def standings(sellable: Any, out: Any, last: Any, hidden: Any, seen: Any, numbers: Any) -> Any:
+    """The standing of each of the items, by the arrays of ``Bars``."""
     result = np.empty(len(numbers), dtype=np.int8)
     for place in range(len(numbers)):
-        result[place] = _standing(bars, numbers[place])
+        result[place] = _standing(sellable, out, last, hidden, seen, numbers[place])
     return result
 
 
 @numba.njit(cache=True, nogil=True)
-def heads(bars: Any, order: Any, spans: Any, most: int, reach: int) -> Any:
-    """Down each span (first, end) of an order: the first ``most`` of each standing, until so many may be shown or ``reach``
-    items were looked at. The second value says whether all that may be shown was found.
+def heads(sellable: Any, out: Any, last: Any, hidden: Any, seen: Any, order: Any, spans: Any, most: int, reach: int) -> Any:
+    """By the arrays of ``Bars``, down each span (first, end) of an order: the first ``most`` of each standing, until so many
+    may be shown or ``reach`` items were looked at. The second value says whether all that may be shown was found.
     """
     size = 0
     for span in range(len(spans)):
@@ -70,7 +71,7 @@ def heads(bars: Any, order: Any, spans: Any, most: int, reach: int) -> Any:
         place = first
         while place < end and place - first < reach and room[2] > 0:
             number = np.int64(order[place])
-            kind = _standing(bars, number)
+            kind = _standing(sellable, out, last, hidden, seen, number)
             if room[kind] > 0:
                 taken[count] = number
                 room[kind] -= 1
@@ -81,3 +82,16 @@ def heads(bars: Any, order: Any, spans: Any, most: int, reach: int) -> Any:
         if place < end:
             is_whole = False
     return taken[:count], is_whole
+
+
+@numba.njit(cache=True, nogil=True)
+def masks(sellable: Any, out: Any, last: Any, hidden: Any, seen: Any, numbers: Any) -> Any:
+    """Of each item whether it may be sold, is kept out, and comes behind all others, by the arrays of ``Bars``."""
+    size = len(numbers)
+    is_sold, is_out, is_behind = np.empty(size, np.bool_), np.empty(size, np.bool_), np.empty(size, np.bool_)
+    for place in range(size):
+        number = numbers[place]
+        is_sold[place] = sellable[number]
+        is_out[place] = out[number] or _has(hidden, number)
+        is_behind[place] = last[number] or _has(seen, number)
+    return is_sold, is_out, is_behind

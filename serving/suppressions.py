@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numba
 import numpy as np
 
 from serving.blend import best_allowed
@@ -9,7 +12,7 @@ from serving.catalogue import Catalogue
 from serving.recommend import Answer
 from serving.request import Request
 from serving.shelf import Shelf
-from serving.why_not import why_not
+from serving.why_not import keeps_out
 
 MOST = 20  # named for an answer
 
@@ -22,13 +25,25 @@ def suppressed(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalo
     if workings is None:
         return {}
     ids, candidates = shelf.model.item_ids, workings.candidates
-    listed = [shelf.number_of[one.item.item_id] for one in answer.items if one.item.item_id in shelf.number_of]
+    listed = [number for one in answer.items if (number := shelf.number_of.get(one.item.item_id)) is not None]
     ranked = [one.score for one in answer.items if one.reason.code not in ("pinned", "new")]
     bar = min(ranked, default=0.0) if len(answer.items) >= request.limit else 0.0
-    above = (candidates.score >= bar - 1e-6) & (candidates.score > 0) & ~(workings.sellable & ~workings.shown_not)
-    above &= ~candidates.mask(np.array(listed, dtype=np.int64))
+    standing = candidates.score, workings.sellable, workings.shown_not
+    above = _kept_out(candidates.numbers, *standing, np.array(listed, dtype=np.int64), np.float32(bar - 1e-6))
     reasons = {}
     for number in candidates.numbers[best_allowed(candidates.score, above, MOST)].tolist():
-        reason = why_not(ids[number], request, answer, shelf, catalogue)
-        reasons[ids[number]] = reason.code if reason.rule is None else f"{reason.code}: {reason.rule}"
+        code, facts = keeps_out(ids[number], request, answer, shelf, catalogue)
+        reasons[ids[number]] = f"{code}: {facts['rule']}" if "rule" in facts else code
     return reasons
+
+
+@numba.njit(cache=True, nogil=True)
+def _kept_out(numbers: Any, score: Any, sellable: Any, shown_not: Any, listed: Any, bar: float) -> Any:
+    """Candidates that score above zero and no less than the bar, may not be shown, and are not ``listed`` all the same."""
+    mask = np.empty(len(numbers), dtype=np.bool_)
+    for place in range(len(numbers)):
+        mask[place] = score[place] >= bar and score[place] > 0 and (shown_not[place] or not sellable[place])
+        if mask[place]:
+            for number in listed:
+                mask[place] &= number != numbers[place]
+    return mask

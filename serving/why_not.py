@@ -73,6 +73,13 @@ def _finding(
     place = next((place for place, one in enumerate(answer.items, 1) if one.item.item_id == item_id), None)
     if place is not None:
         return "listed", {"place": place}
+    return keeps_out(item_id, request, answer, shelf, catalogue)
+
+
+def keeps_out(
+    item_id: str, request: Request, answer: Answer, shelf: Shelf, catalogue: Catalogue
+) -> tuple[str, dict[str, object]]:
+    """The code of what keeps an item out that is not in the list, and what the sentence says of it."""
     item, workings, rules = catalogue.get(item_id), answer.workings, answer.rules
     if item is None or workings is None:
         return "unknown_item", {}
@@ -101,7 +108,7 @@ def _finding(
     rank = int(np.count_nonzero(may_show & better)) + 1
     if rank <= request.limit:
         return "gave_way", {"rank": rank}
-    if not any(share.strength[place] > 0 for share in workings.candidates.shares):
+    if not (workings.candidates.shares[:, place] > 0).any():
         return "no_candidate", {"rank": rank}
     return "below_limit", {"rank": rank, "limit": request.limit}
 

@@ -17,6 +17,7 @@ from rich.console import Console
 from jishi.contract.fields import parse_instant
 from jishi.factorisation import Parameters
 from jishi.features import views
+from jishi.held_back import GateFinding, GatesUnreadable, hold, release
 from jishi.lake import TableNotPublished
 from jishi.lake.catalog import identifier
 from jishi.lake.versions import StaleWriter
@@ -32,7 +33,7 @@ from spark_jobs.session import open_session
 from spark_jobs.shop_groups import reason
 from spark_jobs.silver.batches import BatchMissing, is_short
 from spark_jobs.silver.bronze import HISTORY
-from spark_jobs.silver.job import build_silver
+from spark_jobs.silver.job import SilverBuilt, build_silver
 
 _BATCH = re.compile(r"history|live-\d{4}-\d{2}-\d{2}")
 Report = Callable[[str], None]
@@ -104,7 +105,9 @@ def _silver(session: SparkSession, settings: Settings, shops: Shops, chosen: arg
     pending, result = runs.plan(chosen.shop, after=chosen.after)
     if chosen.shop and not pending:
         return _shown(result)
-    built = build_silver(session, settings, shops, chosen.batch, pending, report, last=chosen.to, restate=chosen.restate)
+    now, options = datetime.now(UTC), {"last": chosen.to, "restate": chosen.restate}
+    built = build_silver(session, settings, shops, chosen.batch, pending, report, **options, now=now)
+    _note_gates(Paths.of(settings), built, chosen.batch, now)
     seconds = round(time.monotonic() - began, 1)
     for shop_id in sorted({*pending, *built.shops, *built.failures}):
         if shop_id in built.failures:
@@ -117,6 +120,16 @@ def _silver(session: SparkSession, settings: Settings, shops: Shops, chosen: arg
         result.shops.append(shop)
     _report_rows(built.rows, report)
     return _shown(result)
+
+
+def _note_gates(paths: Paths, built: SilverBuilt, batch: str, now: datetime) -> None:
+    """Portal and watch read which shops keep their old rows, and why."""
+    for shop_id, error in built.failures.items():
+        findings = error.findings if isinstance(error, AuditFailed) else ()
+        again = f"python -m spark_jobs silver --batch {batch} --shop {shop_id}"
+        hold(paths, shop_id, findings or [GateFinding("build", "silver", batch, reason(error), (), again)], now)
+    for shop_id in built.shops:
+        release(paths, shop_id)
 
 
 def _features(session: SparkSession, settings: Settings, shops: Shops, chosen: argparse.Namespace, report: Report) -> int:
@@ -200,7 +213,16 @@ def main() -> int:
         done: int = chosen.work(
             session, settings, shops, chosen, lambda line: print(f"{line} ({time.monotonic() - began:.1f} s)", flush=True)
         )
-    except (AuditFailed, BadRunId, BatchMissing, NothingToLearn, StaleWriter, TableNotPublished, UnknownShop) as error:
+    except (
+        AuditFailed,
+        BadRunId,
+        BatchMissing,
+        GatesUnreadable,
+        NothingToLearn,
+        StaleWriter,
+        TableNotPublished,
+        UnknownShop,
+    ) as error:
         print(f"spark_jobs {chosen.job}: {error.args[0]}", file=sys.stderr)
         return 1
     return done

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from jishi.held_back import GateFinding
 from jishi.lake.object_store import reach
 from jishi.lake.rows import Rows
 from jishi.tables import SPARK_TYPES, TableSchema
@@ -18,7 +19,11 @@ _DUCKDB_TYPES = {"TIMESTAMP_NTZ": "TIMESTAMP", "STRING": "VARCHAR", "ARRAY<FLOAT
 
 
 class AuditFailed(RuntimeError):
-    """A table is not fit to be published; the message names check, table and sample rows."""
+    """A table is not fit to be published; the message names check, table and sample rows; ``findings`` are its parts."""
+
+    def __init__(self, message: str, findings: Sequence[GateFinding] = ()) -> None:
+        super().__init__(message)
+        self.findings = tuple(findings)
 
 
 @contextmanager

@@ -1,14 +1,15 @@
 {#-
     A day's build (ops.marts_changes) reads and writes only what the newest silver may have changed. The schema `touched` names it:
     persons, orders and days by shop, and shops whose channels were fitted anew. A full build, and every build on Spark, has none
-    of these conditions. Without a person is the person ''.
+    of these conditions. Without a person is the person ''. What is of a person before the first instant that has changed
+    (`since`) stays as it is.
 -#}
 {% macro is_touched(by, column=none, rows=none) -%}
     {%- set of = rows ~ '.' if rows else '' -%}
     {%- if by == 'persons' -%}
         ({{ of }}shop_id, coalesce({{ of }}{{ column or 'person_id' }}, '')) in (select shop_id, person_id from touched.persons)
-    {%- elif by == 'orders' -%}
-        ({{ of }}shop_id, {{ of }}order_id) in (select shop_id, order_id from touched.orders)
+    {%- elif by in ('orders', 'reached_orders') -%}
+        ({{ of }}shop_id, {{ of }}order_id) in (select shop_id, order_id from touched.{{ by }})
     {%- elif by == 'retouched' -%}
         ({{ of }}shop_id, {{ of }}order_id) in (select shop_id, order_id from touched.retouched_orders)
     {%- elif by in ('visits', 'sessions', 'categorised') -%}
@@ -43,12 +44,17 @@
 {%- endmacro %}
 
 {#-
-    Daily features: of an instant that was not chosen before, and of persons touched; of items all those of an instant before which
-    something has changed. `touched.as_of_kept` and `touched.as_of_kept_of_items` are the others.
+    Daily features: of an instant that was not chosen before, and of persons touched before it; of items all those of an instant
+    before which something has changed. `touched.as_of_kept` and `touched.as_of_kept_of_items` are the others.
 -#}
 {% macro keep_as_of_days() -%}
     {%- if is_day_build() -%}
         create or replace table touched.as_of_kept as (from {{ this }} intersect from touched.as_of_before);
+        create or replace table touched.person_instants as
+        select persons.shop_id, persons.person_id, kept.event_timestamp
+        from touched.persons as persons
+        inner join touched.as_of_kept as kept
+            on persons.shop_id = kept.shop_id and persons.since < kept.event_timestamp;
         create or replace table touched.as_of_kept_of_items as
         with received as (
             select shop_id, received_at from touched.changed_events
@@ -73,7 +79,9 @@
         ({{ as_of }}shop_id, {{ as_of }}event_timestamp) not in (select shop_id, event_timestamp from touched.as_of_kept_of_items)
     {%- else -%}
         (({{ as_of }}shop_id, {{ as_of }}event_timestamp) not in (select shop_id, event_timestamp from touched.as_of_kept)
-        or ({{ persons }}shop_id, coalesce({{ persons }}person_id, '')) in (select shop_id, person_id from touched.persons))
+        or ({{ as_of }}shop_id, {{ persons }}person_id, {{ as_of }}event_timestamp) in (
+            select shop_id, person_id, event_timestamp from touched.person_instants
+        ))
     {%- endif -%}
 {%- endmacro %}
 
@@ -114,14 +122,14 @@
 {% macro keep_touches_before() -%}
     {%- if is_incremental() -%}
         create or replace table touched.touches_before as
-        select * from {{ this }} where {{ is_touched('persons') }}
+        select * from {{ this }} where {{ is_touched('reached_orders') }}
     {%- endif -%}
 {%- endmacro %}
 
 {% macro retouch_orders() -%}
     {%- if is_incremental() -%}
         create or replace table touched.retouched_orders as
-        with touches_now as (select * from {{ this }} where {{ is_touched('persons') }})
+        with touches_now as (select * from {{ this }} where {{ is_touched('reached_orders') }})
         select distinct shop_id, order_id from (
             (from touches_now except from touched.touches_before) union all (from touched.touches_before except from touches_now)
         )
@@ -154,35 +162,66 @@
 {% macro touch_days_of_changed_bots(table, rows) -%}
     {%- if is_incremental() -%}
         insert into touched.{{ table }}
-        with bots_now as (select * from {{ this }} where {{ is_touched('persons') }}),
-        changed as (
-            (from bots_now except from touched.bots_before) union (from touched.bots_before except from bots_now)
-        )
         select distinct shop_id, {{ 'started_date' if rows == 'sessions' else 'occurred_date' }} as shop_date
         from silver.{{ rows }}
-        where (shop_id, person_id) in (select shop_id, person_id from changed)
+        where (shop_id, person_id) in (select shop_id, person_id from touched.changed_bots)
     {%- endif -%}
 {%- endmacro %}
 
 {% macro touch_sessions_of_changed_bots() -%}
     {%- if is_incremental() -%}
         insert into touched.sessions
-        with bots_now as (select * from {{ this }} where {{ is_touched('persons') }}),
-        changed as (
-            (from bots_now except from touched.bots_before) union (from touched.bots_before except from bots_now)
-        )
         select shop_id, session_key
         from silver.sessions
-        where (shop_id, person_id) in (select shop_id, person_id from changed)
+        where (shop_id, person_id) in (select shop_id, person_id from touched.changed_bots)
     {%- endif -%}
 {%- endmacro %}
 
-{#- The journeys of touched persons, and those that led to a touched order. -#}
+{#- Whose visits count for orders anew: a person who has become a bot, or is none any more, from the first one on. -#}
+{% macro reach_changed_bots() -%}
+    {%- if is_incremental() -%}
+        create or replace table touched.changed_bots as
+        with bots_now as (select * from {{ this }} where {{ is_touched('persons') }})
+        (from bots_now except from touched.bots_before) union (from touched.bots_before except from bots_now);
+        create or replace table touched.reached_persons as
+        select persons.shop_id, persons.person_id,
+            case when bots.person_id is null then persons.since else timestamp '0001-01-01' end as since
+        from touched.persons as persons
+        left join touched.changed_bots as bots on persons.shop_id = bots.shop_id and persons.person_id = bots.person_id;
+        create or replace table touched.reached_orders as
+        from touched.orders
+        union
+        select shop_id, order_id, person_id from silver.orders
+        where (shop_id, person_id) in (select shop_id, person_id from touched.changed_bots)
+    {%- endif -%}
+{%- endmacro %}
+
+{#-
+    Journeys from the last order before a person's first change on: those that led to an order since then, and those that came to
+    nothing after so many orders (as many more as there may have been, before or now).
+-#}
+{% macro reach_journeys() -%}
+    {%- if is_incremental() -%}
+        create or replace table touched.journeys_from as
+        select persons.shop_id, persons.person_id, persons.since,
+            count(orders.order_id) as orders_before, max(orders.paid_at) as last_paid_at
+        from touched.reached_persons as persons
+        left join {{ this.schema }}.fct_orders as orders
+            on persons.shop_id = orders.shop_id and persons.person_id = orders.person_id and orders.paid_at < persons.since
+        group by all;
+        create or replace table touched.journeys as
+        with later as (select shop_id, person_id, count(*) as orders from touched.reached_orders group by all)
+        select shop_id, concat('order|', order_id) as journey_key from touched.reached_orders
+        union
+        select shop_id, concat('none|', person_id, '|', unnest(range(
+            orders_before, orders_before + coalesce(later.orders, 0) + 1
+        ))) as journey_key
+        from touched.journeys_from left join later using (shop_id, person_id)
+    {%- endif -%}
+{%- endmacro %}
+
 {% macro is_of_touched_journey() -%}
-    ((shop_id, journey_key) in (select shop_id, concat('order|', order_id) from touched.orders)
-    or (shop_id, rtrim(journey_key, '0123456789')) in (
-        select shop_id, concat('none|', person_id, '|') from touched.persons
-    ))
+    (shop_id, journey_key) in (select shop_id, journey_key from touched.journeys)
 {%- endmacro %}
 
 {#- Spark's tables are files that nothing is deleted from: there every build is a full one. -#}
@@ -197,19 +236,26 @@
 {%- endmacro %}
 
 {#-
-    States of customers at the end of a month: of a touched person, and of a month that was not over, or has other thresholds,
-    than in the last build. `touched.months_kept` are the others.
+    States of customers at the end of a month: of a touched person since then, and of a month that was not over, or has other
+    thresholds, than in the last build. `touched.months_kept` are the others. A day of a shop begins within one of UTC's.
 -#}
-{% macro is_touched_state(months=none, persons=none) -%}
-    (({{ months ~ '.' if months else '' }}shop_id, {{ months ~ '.' if months else '' }}month) not in (
-        select shop_id, month from touched.months_kept
-    ) or {{ is_touched('persons', rows=persons) }})
+{% macro is_touched_state(months='', persons='') -%}
+    {%- set month, person = months ~ ('.' if months else ''), persons ~ ('.' if persons else '') -%}
+    (({{ month }}shop_id, {{ month }}month) not in (select shop_id, month from touched.months_kept)
+    or ({{ month }}shop_id, {{ month }}month, {{ person }}person_id) in (
+        select shop_id, month, person_id from touched.person_months
+    ))
 {%- endmacro %}
 
 {% macro keep_unchanged_months() -%}
     {%- if is_day_build() -%}
         create or replace table touched.months_kept as
-        select shop_id, month from (from {{ this }} intersect from touched.months_before)
+        select shop_id, month from (from {{ this }} intersect from touched.months_before);
+        create or replace table touched.person_months as
+        select persons.shop_id, persons.person_id, kept.month
+        from touched.persons as persons
+        inner join touched.months_kept as kept
+            on persons.shop_id = kept.shop_id and kept.month >= date_trunc('month', persons.since - interval '1' day)
     {%- endif -%}
 {%- endmacro %}
 

@@ -124,7 +124,7 @@ def most_similar(touched: Any, similarity: Any, most: int) -> Any:
     values = np.empty(len(touched), dtype=similarity.dtype)
     for place in range(len(touched)):
         values[place] = similarity[touched[place]]
-    bar = _largest_first(values, most)
+    bar = largest_first(values, most)
     near, ties = np.empty(most, dtype=touched.dtype), np.empty(len(touched), dtype=touched.dtype)
     above, equal = 0, 0
     for session in touched:
@@ -134,14 +134,14 @@ def most_similar(touched: Any, similarity: Any, most: int) -> Any:
         elif similarity[session] == bar:
             ties[equal] = session
             equal += 1
-    _largest_first(ties[:equal], most - above)
+    largest_first(ties[:equal], most - above)
     for place in range(above, most):
         near[place] = ties[place - above]
     return near
 
 
 @numba.njit(cache=True, nogil=True)
-def _largest_first(values: Any, most: int) -> Any:
+def largest_first(values: Any, most: int) -> Any:
     """The ``most``-th largest value, after the ``most`` largest were moved to the front (Hoare, Algorithm 65: Find, 1961).
 
     ``np.partition`` would do, but takes numba seconds to compile, and so do slices that are assigned to.

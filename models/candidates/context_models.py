@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from models.algorithms.item_rules import ItemRules
 from models.algorithms.sequential_rules import SequentialRules
 from models.algorithms.session_knn import SessionKNN
+from models.algorithms.session_mix import SessionMix
 from models.algorithms.session_model import SessionModel
 from models.algorithms.swalk import SWalk
 from models.algorithms.together import Together
@@ -33,6 +34,7 @@ CONTEXTS: dict[str, ContextModel] = {
     "together": ContextModel(lambda: Together(decay=10.0), "viewed_together"),
     "session_knn": ContextModel(lambda: SessionKNN(neighbours=200, decay=5.0), "viewed_next"),
     "swalk": ContextModel(lambda: SWalk(decay=5.0), "viewed_next"),
+    "session_mix": ContextModel(SessionMix, "viewed_next"),
     "item_knn": ContextModel(lambda: ItemRules(decay=ITEM_DECAY), "similar", is_of_persons=True),
     "item_knn_cart": ContextModel(lambda: ItemRules(decay=CART_DECAY), "similar", is_of_persons=True),
     "bought_together": ContextModel(lambda: ItemRules(decay=CART_DECAY), "bought_together"),

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from models.algorithms.recommender import Scores, State
+from models.candidates.live_lists import RawList
 from models.data.sequences import Numbers
 
 LENGTH = 50
@@ -69,13 +70,21 @@ class PersonLists:
         here = (slice(None), slice(0, places))
         return PersonLists(self.items[here], self.weights[here], self.origins[here], self.because[here])
 
+    def row(self, person: int) -> RawList | None:
+        """One person's entries as they are kept; None where there is none."""
+        row = person if len(self.items) > 1 else 0
+        items = self.items[row]
+        if not len(items) or (items[0] < 0 and items.max() < 0):
+            return None
+        return RawList(items, self.weights[row], self.origins[row], self.because[row])
+
     def of_person(self, person: int) -> PersonalList:
         """One person's list."""
-        [row] = self._rows(np.array([person]))
+        row = person if len(self.items) > 1 else 0
         here = self.items[row] >= 0
-        columns = (self.items[row][here].astype(np.int64), self.weights[row][here])
-        origins = tuple(ORIGINS[number] for number in self.origins[row][here])
-        return PersonalList(*columns, origins, self.because[row][here].astype(np.int64))
+        origins = tuple([ORIGINS[number] for number in self.origins[row][here].tolist()])
+        because = self.because[row][here].astype(np.int64)
+        return PersonalList(self.items[row][here].astype(np.int64), self.weights[row][here], origins, because)
 
     def state(self) -> State:
         """The four arrays."""

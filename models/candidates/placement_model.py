@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
 
 import numpy as np
@@ -10,9 +10,11 @@ import numpy as np
 from models.algorithms.item_rules import RulesOfItems
 from models.algorithms.session_knn import SessionKNN
 from models.algorithms.session_knn_query import LiveSessionKNN
+from models.algorithms.session_mix import SessionMix
 from models.algorithms.session_model import SessionModel
 from models.algorithms.sparse_sums import Sums
 from models.candidates.context_models import CONTEXTS
+from models.candidates.live_lists import RawList
 from models.candidates.person_lists import PersonalList
 from models.candidates.recipes import Fitted, Recipe
 from models.data.visits import LOOKED_BACK
@@ -24,7 +26,7 @@ MOST_OF_RULES = 2_000  # filters may turn many of them away
 class PlacementModel:
     """What the release names for a placement. It may be asked from several threads at once."""
 
-    def __init__(self, recipe: Recipe, fitted: Fitted, number_of_person: dict[str, int]) -> None:
+    def __init__(self, recipe: Recipe, fitted: Fitted, number_of_person: Mapping[str, int]) -> None:
         self.name = recipe.name
         self.personal_share = recipe.personal_share if recipe.context is not None else 1.0
         self.reason = None if recipe.context is None else CONTEXTS[recipe.context].reason
@@ -49,6 +51,11 @@ class PlacementModel:
             return None
         entries = self._lists.of_person(number)
         return entries if len(entries.items) else None
+
+    def row(self, person_id: str) -> RawList | None:
+        """The entries of the person's list as they are kept; None as ``personal``."""
+        number = self._number_of_person.get(person_id)
+        return None if self._lists is None or number is None else self._lists.row(number)
 
 
 class _LiveRules:
@@ -75,9 +82,30 @@ class _LiveSessions:
         return Sums(followers, values, np.full(len(followers), given[-1], dtype=np.int64))
 
 
-def _live(model: SessionModel) -> _LiveRules | _LiveSessions:
+class _LiveMix:
+    """A mix of sessions, asked for one prefix part by part."""
+
+    def __init__(self, model: SessionMix) -> None:
+        self._shares, self._repeats = model.shares, model.repeats_
+        self._walk, self._sessions = _LiveRules(model.walk_), _LiveSessions(model.knn_)
+
+    def ask(self, given: list[int]) -> Sums:
+        walk, sessions = self._walk.ask(given), self._sessions.ask(given)
+        seen, rates = self._repeats.ask(given)
+        parts = ((walk.items, walk.weights), (sessions.items, sessions.weights), (seen, rates))
+        scaled = [share * weights / weights.max(initial=1e-12) for share, (_, weights) in zip(self._shares, parts, strict=True)]
+        items, place = np.unique(np.concatenate([each for each, _ in parts]), return_inverse=True)
+        because = np.full(len(items), given[-1], dtype=np.int64)
+        because[place[: len(walk.items)]] = walk.because
+        return Sums(items, np.bincount(place, weights=np.concatenate(scaled)).astype(np.float32), because)
+
+
+def _live(model: SessionModel) -> _LiveRules | _LiveSessions | _LiveMix:
+    live: _LiveRules | _LiveSessions | _LiveMix
     if isinstance(model, SessionKNN):
-        live: _LiveSessions | _LiveRules = _LiveSessions(model)
+        live = _LiveSessions(model)
+    elif isinstance(model, SessionMix):
+        live = _LiveMix(model)
     elif isinstance(model, RulesOfItems):
         live = _LiveRules(model)
     else:

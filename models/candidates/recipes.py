@@ -72,7 +72,7 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
         Recipe(RANKER, ranker="home"),
     ),
     "item": (
-        *(Recipe(name, context=name) for name in ("item_knn", "rules", "together", "session_knn", "swalk")),
+        *(Recipe(name, context=name) for name in ("item_knn", "rules", "together", "session_knn", "swalk", "session_mix")),
         Recipe("together_and_taste", "together", "item_knn", 0.5),
         Recipe("session_knn_and_taste", "session_knn", "item_knn", 0.5),
         Recipe("swalk_and_taste", "swalk", "item_knn", 0.5),

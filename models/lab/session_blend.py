@@ -12,6 +12,7 @@ from scipy import sparse
 
 from models.algorithms.part_states import joined, restore
 from models.algorithms.recommender import NotFitted, Scores, State
+from models.algorithms.repeats import Repeats
 from models.algorithms.sequential_rules import SequentialRules
 from models.algorithms.session_knn import SessionKNN
 from models.algorithms.session_model import SessionModel, check_item_range, check_sessions
@@ -22,7 +23,6 @@ from models.candidates.pairs import Candidates, gather, look_up, sample_for_trai
 from models.data.sequences import Numbers, Sequences
 from models.lab.boosted_trees import BoostedTrees
 from models.lab.markov import Markov, SecondOrderMarkov
-from models.lab.repeats import Repeats
 
 # How much each source says in choosing candidates; the trees decide on their order.
 SHARES = {

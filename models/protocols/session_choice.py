@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from models.algorithms.repeats import Repeats
 from models.algorithms.sequential_rules import SequentialRules
 from models.algorithms.session_knn import SessionKNN
+from models.algorithms.session_mix import SessionMix
 from models.algorithms.session_model import SessionModel
 from models.algorithms.slist import Slist
 from models.algorithms.sparse_rows import top_of
@@ -19,12 +21,14 @@ from models.data.sequences import Numbers, Sequences
 from models.evaluation.metrics import Values, measure
 from models.lab.markov import Markov, SecondOrderMarkov
 from models.lab.popularity_order import PopularityOrder
-from models.lab.repeats import Repeats
 from models.lab.session_blend import SessionBlend, TooFewToLearn
 
 SESSION_MODELS: dict[str, type[Any]] = {
     model.name: model
-    for model in (PopularityOrder, SessionKNN, SequentialRules, Markov, SecondOrderMarkov, Together, Repeats, Slist, SWalk)
+    for model in (
+        *(PopularityOrder, SessionKNN, SequentialRules, Markov, SecondOrderMarkov),
+        *(Together, Repeats, Slist, SWalk, SessionMix),
+    )
 }
 HELD_OUT = 0.06  # of the sessions, at most MOST_SESSIONS; five sixths of them teach the blend, one sixth judges
 MOST_SESSIONS = 12_000

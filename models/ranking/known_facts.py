@@ -60,11 +60,11 @@ class KnownFacts:
 
     def columns(self, person: Numbers, asked_ms: Numbers, pairs: RequestPairs) -> Scores:
         """Columns ``PAIR``, ``ITEM``, ``PERSON`` of each pair; ``person`` is that of each row, −1 for a stranger."""
-        history = np.zeros((len(pairs.items), len(PAIR)), dtype=np.float32)
+        of_pairs = np.zeros((len(pairs.items), len(PAIR)), dtype=np.float32)
         history_arrays = (self.starts, self.items, self.counts, self.last_ms, self.paid_ms)
-        _history(person, asked_ms, pairs.starts, pairs.items, *history_arrays, history)
+        history(person, asked_ms, pairs.starts, pairs.items, *history_arrays, of_pairs)
         of_person = np.where((person >= 0)[:, None], self.person_logs[person], np.float32(0))
-        return np.concatenate([history, self.item_logs[pairs.items], of_person[pairs.row]], axis=1)
+        return np.concatenate([of_pairs, self.item_logs[pairs.items], of_person[pairs.row]], axis=1)
 
     def state(self) -> State:
         """All arrays by name."""
@@ -87,7 +87,7 @@ class KnownFacts:
 
 
 @numba.njit(cache=True, nogil=True)
-def _history(
+def history(
     person: Any,
     asked_ms: Any,
     pair_starts: Any,

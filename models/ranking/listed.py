@@ -34,18 +34,6 @@ class Listed:
         starts = np.concatenate([[0], np.cumsum(np.bincount(row[kept], minlength=matrix.shape[0]))]).astype(np.int64)
         return cls(starts, matrix.indices[kept].astype(np.int64), matrix.data[kept].astype(np.float32))
 
-    @classmethod
-    def one(cls, items: Numbers, weights: Scores, most: int) -> Listed:
-        """One row, as ``of`` would make it."""
-        order = np.lexsort((items, -weights))[:most]
-        order = order[weights[order] > 0]
-        return cls(np.array([0, len(order)]), items[order].astype(np.int64), weights[order].astype(np.float32))
-
-    @classmethod
-    def none(cls, rows: int) -> Listed:
-        """Nothing for anybody."""
-        return cls(np.zeros(rows + 1, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
-
 
 @dataclass(frozen=True)
 class RequestPairs:
@@ -58,11 +46,6 @@ class RequestPairs:
     def row(self) -> Numbers:
         """The row of each."""
         return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
-
-    @classmethod
-    def of_row(cls, items: Numbers) -> RequestPairs:
-        """Rising items of one request."""
-        return cls(np.array([0, len(items)]), items)
 
 
 def union(lists: Sequence[Listed], most: int, items: int) -> RequestPairs:
@@ -83,7 +66,7 @@ def list_columns(lists: Sequence[Listed], pairs: RequestPairs) -> Scores:
     table = np.zeros((len(pairs.items), 3 * len(lists) + 1), dtype=np.float32)
     for number, listed in enumerate(lists):
         table[:, 3 * number + 2] = np.float32(np.log1p(FAR))
-        _fill(listed.starts, listed.items, listed.weights, pairs.starts, pairs.items, table, 3 * number)
+        fill(listed.starts, listed.items, listed.weights, pairs.starts, pairs.items, table, 3 * number)
     return table
 
 
@@ -102,7 +85,7 @@ def find(items: Any, first: int, last: int, wanted: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill(starts: Any, items: Any, weights: Any, pair_starts: Any, pair_items: Any, table: Any, column: int) -> None:
+def fill(starts: Any, items: Any, weights: Any, pair_starts: Any, pair_items: Any, table: Any, column: int) -> None:
     named = table.shape[1] - 1
     for row in range(len(starts) - 1):
         for at in range(starts[row], starts[row + 1]):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 
 from models.candidates.placement_model import PlacementModel
 from models.candidates.recipes import RANKER, Fitted, Recipe
+from models.data.sequences import Numbers
 from models.data.stored_features import ITEM_VIEWS, PERSON_VIEWS, names_of, numbers_of
 from models.ranking.known_facts import KnownFacts
 from models.ranking.request_columns import STORED_OF_ITEM, STORED_OF_PERSON, names
@@ -23,11 +26,11 @@ class LiveRanker:
     name = RANKER
 
     def __init__(self, ranker: RequestRanker, fitted: Fitted, facts: KnownFacts, number_of_person: Mapping[str, int]) -> None:
-        sources, persons = ranker.sources, dict(number_of_person)
+        sources = ranker.sources
         self.ranker, self.facts = ranker, facts
-        self.contexts = [PlacementModel(Recipe(name, context=name), fitted, persons) for name in sources.contexts]
-        self.lists = [PlacementModel(Recipe(name, personal=name), fitted, persons) for name in sources.lists]
-        self.names = names(sources)
+        self.contexts = [PlacementModel(Recipe(name, context=name), fitted, number_of_person) for name in sources.contexts]
+        self.lists = [PlacementModel(Recipe(name, personal=name), fitted, number_of_person) for name in sources.lists]
+        self.sources, self.names = sources, names(sources)
         self._number_of_person = number_of_person
         used = {self.names[column] for column in np.unique(ranker.trees.state()["feature"]).tolist()}
         self.item_views = _used(ITEM_VIEWS, used)
@@ -42,15 +45,17 @@ def _used(views: tuple[str, ...], used: set[str]) -> tuple[str, ...]:
     return tuple(view for view in views if used & set(names_of((view,))))
 
 
+@lru_cache
+def _columns_of(views: tuple[str, ...], of_items: bool) -> Numbers:
+    """Where the numbers of some views stand among all that the ranker knows."""
+    every = ITEM_VIEWS if of_items else PERSON_VIEWS
+    width = {view: len(numbers_of(view)) for view in every}
+    first = dict(zip(every, accumulate(width.values(), initial=0), strict=False))
+    return np.concatenate([np.arange(first[view], first[view] + width[view]) for view in every if view in views])
+
+
 def spread(views: tuple[str, ...], values: np.ndarray, of_items: bool) -> np.ndarray:
     """Values of some views (rows, numbers) as columns of all that the ranker knows, NaN for the others."""
-    every, wanted = (ITEM_VIEWS, STORED_OF_ITEM) if of_items else (PERSON_VIEWS, STORED_OF_PERSON)
-    table = np.full((len(values), len(wanted)), np.nan, dtype=np.float32)
-    column = start = 0
-    for view in every:
-        width = len(numbers_of(view))
-        if view in views:
-            table[:, column : column + width] = values[:, start : start + width]
-            start += width
-        column += width
+    table = np.full((len(values), len(STORED_OF_ITEM if of_items else STORED_OF_PERSON)), np.nan, dtype=np.float32)
+    table[:, _columns_of(views, of_items)] = values
     return table

@@ -98,6 +98,15 @@ def fading(starts: Numbers, ages_s: Scores) -> Scores:
     return np.asarray(DECAY**place * 0.5 ** (ages_s / HALF_LIFE_S), dtype=np.float32)
 
 
+_DECAYS = DECAY ** np.arange(1_000)
+
+
+def fading_of_one(ages_s: Scores) -> Scores:
+    """``fading`` of one row."""
+    decays = _DECAYS[: len(ages_s)] if len(ages_s) <= len(_DECAYS) else DECAY ** np.arange(len(ages_s))
+    return np.asarray(decays * 0.5 ** (ages_s / HALF_LIFE_S), dtype=np.float32)
+
+
 def _nothing_given(given: Sequences) -> Sequences:
     """A placement whose question starts from no items: its cases give the person's last ones, which a request has beside."""
     return Sequences(given.flat[:0], np.zeros(len(given) + 1, dtype=np.int64), given.items)

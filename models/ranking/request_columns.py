@@ -25,7 +25,7 @@ from models.ranking.listed import Listed, RequestPairs, list_columns
 _LAST = ("last_place", "last_age")
 _CONTEXT = ("category_of_given", "category_of_last", "given", "last", "hour", "weekday")
 STORED_OF_ITEM, STORED_OF_PERSON = names_of(ITEM_VIEWS), names_of(PERSON_VIEWS)
-_INSTANTS_OF_ITEM, _INSTANTS_OF_PERSON = is_instant(ITEM_VIEWS), is_instant(PERSON_VIEWS)
+INSTANTS_OF_ITEM, INSTANTS_OF_PERSON = is_instant(ITEM_VIEWS), is_instant(PERSON_VIEWS)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def columns(
     """
     row = pairs.row
     last = np.zeros((len(row), len(_LAST) + 1), dtype=np.float32)
-    _of_last(asked.last_starts, asked.last_items, asked.last_ages_s, facts.category, pairs.starts, pairs.items, last)
+    of_last(asked.last_starts, asked.last_items, asked.last_ages_s, facts.category, pairs.starts, pairs.items, last)
     given_kind = np.where(asked.given >= 0, facts.category[asked.given], -1)[row]
     is_alike = (facts.category[pairs.items] == given_kind) & (given_kind >= 0)
     of_row = np.column_stack([asked.given_count, np.diff(asked.last_starts), asked.clock]).astype(np.float32)
@@ -73,8 +73,8 @@ def columns(
         is_alike[:, None].astype(np.float32),
         last[:, 2:],
         of_row[row],
-        _with_ages(stored[0], _INSTANTS_OF_ITEM, asked.asked_ms[row]),
-        _with_ages(stored[1], _INSTANTS_OF_PERSON, asked.asked_ms)[row],
+        _with_ages(stored[0], INSTANTS_OF_ITEM, asked.asked_ms[row]),
+        _with_ages(stored[1], INSTANTS_OF_PERSON, asked.asked_ms)[row],
     ]
     return np.ascontiguousarray(np.concatenate(blocks, axis=1), dtype=np.float32)
 
@@ -101,7 +101,7 @@ def clock(asked_ms: Numbers, zone: ZoneInfo) -> Numbers:
 
 
 @numba.njit(cache=True, nogil=True)
-def _of_last(starts: Any, items: Any, ages_s: Any, category: Any, pair_starts: Any, pair_items: Any, table: Any) -> None:
+def of_last(starts: Any, items: Any, ages_s: Any, category: Any, pair_starts: Any, pair_items: Any, table: Any) -> None:
     """1 / (1 + place), 1 / (1 + hours) of a candidate among the last items; the share of last items in its category."""
     for row in range(len(starts) - 1):
         first, last = starts[row], starts[row + 1]

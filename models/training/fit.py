@@ -89,6 +89,7 @@ _CONTEXT_FITS: dict[str, Callable[[SessionModel, TrainingContext], SessionModel]
     "together": _on_visits,
     "session_knn": _on_visits,
     "swalk": _on_visits,
+    "session_mix": _on_visits,
     "item_knn": _of_persons,
     "item_knn_cart": _of_persons,
     "bought_together": _on_orders,

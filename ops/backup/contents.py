@@ -44,7 +44,7 @@ STEPS = (
     BackupStep("what serving logged", (r"serving/(decisions|served_values|catalogues)/.+",)),
     BackupStep("people, uploads and digests", (r"portal/(portal\.db|uploads/.+)", r"digests/.+")),
     BackupStep("imported files", (r"landing/.+",)),
-    BackupStep("runs", (r"runs/.+", r"airflow/(airflow\.db|database_version)")),
+    BackupStep("runs", (r"runs/.+", r"gates/.+", r"airflow/(airflow\.db|database_version)")),
     BackupStep(
         "secrets",
         (

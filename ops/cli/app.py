@@ -23,10 +23,12 @@ from ops.cli import (
     decisions,
     evaluate,
     features,
+    gates,
     identity,
     imports,
     keys,
     lake,
+    lineage,
     metrics,
     models,
     notebook,
@@ -39,6 +41,7 @@ from ops.cli import (
     shops,
     sql,
     watch,
+    week,
 )
 from ops.cli.handover import PASS_THROUGH, hand_over
 from ops.demo.options import TIME_ZONE, DemoFailed, DemoOptions
@@ -57,6 +60,7 @@ app.add_typer(shops.app, name="shops")
 app.add_typer(rules.app, name="rules")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(features.app, name="features")
+app.add_typer(gates.app, name="gates")
 app.add_typer(identity.app, name="identity")
 app.add_typer(lake.app, name="lake")
 app.add_typer(metrics.app, name="metrics")
@@ -64,9 +68,12 @@ app.add_typer(models.app, name="models")
 app.add_typer(notebook.app, name="notebook")
 app.command("recommend")(recommend.recommend)
 app.command("catalogue")(catalogue.catalogue)
+app.command("backtest")(week.backtest)
+app.command("drift")(week.drift)
 app.command("backfill")(backfill.backfill)
 app.command("bots")(bots.bots)
 app.command("complete")(complete.complete)
+app.command("lineage")(lineage.lineage)
 app.command("report")(report.report)
 app.command("settings")(settings_list.settings)
 app.command("sql")(sql.sql)

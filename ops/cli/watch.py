@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from jishi.paths import Paths
-from jishi.settings import PROJECT_ROOT, get_settings
+from jishi.settings import get_settings
+from ops.cli.operators import send_to_operators
 
 
 def watch(
     sends: Annotated[bool, typer.Option("--tell", help="send each to the operators, and end with 0 when they have it")] = False,
 ) -> None:
-    """Look at lag, gaps, refused events, freshness and parity; exit 1 when something is wrong, with what to do."""
+    """Look at lag, gaps, refusals, freshness and parity; exit 1 when something is wrong, with what to do."""
     from quality.watch import problems
 
     settings = get_settings()
@@ -24,9 +23,7 @@ def watch(
     for problem in noticed:
         print(f"{problem.name}: {problem.says}", flush=True)
         if sends:
-            command = [str(Paths.main_python()), "-m", "dashboard.operators", "--subject", f"watch.{problem.name}"]
-            command += ["--title", f"watch: {problem.name}"]
-            unheard += subprocess.run(command, input=problem.says, text=True, check=False, cwd=PROJECT_ROOT).returncode != 0
+            unheard += not send_to_operators(f"watch.{problem.name}", f"watch: {problem.name}", problem.says)
     if not noticed:
-        print("lag, gaps, refused events, freshness and parity are as they should be")
+        print("lag, gaps, refusals, freshness and parity are as they should be")
     raise typer.Exit(1 if (unheard if sends else noticed) else 0)

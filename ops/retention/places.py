@@ -150,6 +150,8 @@ PLACES = (
     Place("site/**", "static pages", Fixed("replaced by each build")),
     Place("jupyter/**", "settings of notebooks", Fixed("replaced at each start")),
     # --- engines' own ---
+    Place("gates/held/*", "shops whose tables a gate refused", Fixed("a file a shop, which goes when a build passes")),
+    Place("gates/**", "what people have called true", Fixed("a line for each")),
     Place("runs/*/", "ledgers of runs over shops", FoldersOlderThan(30, but_newest=20)),
     Place(
         "airflow/airflow.db*",
@@ -167,6 +169,7 @@ PLACES = (
     Place("superset/**", "Superset's secrets", Fixed("one file each")),
     # --- running ---
     Place("log/airflow/**", "logs of tasks", OlderThan(30)),
+    Place("log/openlineage/**", "OpenLineage events, where they are asked for", Rotated(64)),
     Place("log/dbt/**", "logs of dbt", Rotated(64)),
     Place("log/operators.jsonl*", "what operators were told", Rotated(16)),
     Place("log/work-up.log*", "what a new shop's first build said", Rotated(16)),

@@ -140,7 +140,7 @@ class ActiveRules:
             else:
                 continue
             self._factors[rule.name] = factor
-            weight = np.clip(weight * factor, 1 / _MOST_WEIGHT, _MOST_WEIGHT)
+            weight = np.minimum(np.maximum(weight * factor, 1 / _MOST_WEIGHT), _MOST_WEIGHT)
         if self._factors:
             candidates.score = (candidates.score * weight).astype(np.float32)
 
@@ -194,12 +194,12 @@ class ActiveRules:
         """By number of days: how often each item was shown to the person and not clicked, as far as rules asked."""
         return self._ignored_within
 
-    @property
+    @cached_property
     def diversities(self) -> list[Diversity]:
         """The rules that spread a list."""
         return [rule for rule in self.on if isinstance(rule, Diversity)]
 
-    @property
+    @cached_property
     def pins(self) -> list[Pin]:
         """Pins by slot."""
         return sorted((rule for rule in self.on if isinstance(rule, Pin)), key=lambda pin: pin.slot)
@@ -227,14 +227,18 @@ class ActiveRules:
         """What the rules did to an item of the list."""
         place = NONE if self._weighed is None else self._weighed.place(self.shelf.number_of.get(item.item_id))
         touches = []
-        if place != NONE and self._factors:
-            kinds = {rule.name: rule.kind for rule in self.on}
-            factors = ((name, float(factor[place])) for name, factor in self._factors.items())
-            touches = [Touch(name, kinds[name], f"x{factor:.4g}") for name, factor in factors if factor != 1]
+        if place != NONE:
+            for name, factor in self._factors.items():
+                if factor[place] != 1:
+                    touches.append(Touch(name, self._kinds[name], f"x{float(factor[place]):.4g}"))
         last = self.put_last_by(item)
         if last is not None:
-            touches.append(Touch(last, next(rule.kind for rule in self.on if rule.name == last), "last"))
+            touches.append(Touch(last, self._kinds[last], "last"))
         return touches + self.moved.get(item.item_id, [])
+
+    @cached_property
+    def _kinds(self) -> dict[str, str]:
+        return {rule.name: rule.kind for rule in self.on}
 
     def note(self, item: Item, rule: Rule, effect: str) -> None:
         """Remember what the arrangement did."""

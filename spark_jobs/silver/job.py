@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
@@ -66,6 +67,7 @@ def build_silver(
     *,
     last: str | None = None,
     restate: bool = False,
+    now: datetime | None = None,
 ) -> SilverBuilt:
     """Build the batch of the tables that are kept by batch, and items and sessions of the shops that it touches.
 
@@ -73,13 +75,14 @@ def build_silver(
     With ``last`` all live days from ``batch`` to that one are built together, with ``restate`` the earlier days of which bronze
     has since got more, or of which silver has nothing. A login tells whose the acts before it were: a batch in which a person
     changes is restated, with what is made of its events.
+    A day that is over at ``now`` (UTC; None: every one) is held against the shop's history (``spark_jobs.gates``).
     A shop that cannot be built keeps its old rows; the others are published together. A shop without rows in the batch has
     nothing to build. Raises BatchMissing for a history that no shop has, and StaleWriter when others were first too often.
     """
     for tries_left in range(TRIES - 1, -1, -1):
         publication = Publication(session, settings, f"spark_jobs silver --batch {batch}", (*BRONZE, *tables.SILVER))
         try:
-            return _build_once(publication, settings, shops, batch, wanted, report, last=last, restate=restate)
+            return _build_once(publication, settings, shops, batch, wanted, report, last=last, restate=restate, now=now)
         except StaleWriter:
             if not tries_left:
                 raise
@@ -99,6 +102,7 @@ def _build_once(
     *,
     last: str | None,
     restate: bool,
+    now: datetime | None,
 ) -> SilverBuilt:
     publication.read_appended(tables.BRONZE_LIVE)
     asked = unfinished_batches(publication, batch, wanted) if restate else {}
@@ -109,7 +113,7 @@ def _build_once(
     rows: Counter[str] = Counter()
 
     def build(group: list[str]) -> None:
-        rows.update(_build_group(publication, settings, shops, asked, group, report).rows)
+        rows.update(_build_group(publication, settings, shops, asked, group, report, now).rows)
 
     failures = build_shops(publication, touched, build, report)
     done = [shop for shop in touched if shop not in failures]
@@ -119,7 +123,13 @@ def _build_once(
 
 
 def _build_group(
-    publication: Publication, settings: Settings, shops: Shops, asked: dict[str, list[str]], group: list[str], report: Report
+    publication: Publication,
+    settings: Settings,
+    shops: Shops,
+    asked: dict[str, list[str]],
+    group: list[str],
+    report: Report,
+    now: datetime | None,
 ) -> Audited:
     """Write the tables of some shops to the branches and audit them; ``asked`` are batches in their order, with their shops.
 
@@ -161,7 +171,7 @@ def _build_group(
             acting = None if is_whole else _acting(publication, batches).unionByName(moved).distinct()
             build.states(group, acting, at_midnight)
         build.wait()
-    return audit(publication, group, batches)
+    return audit(publication, group, batches, of_group, now)
 
 
 def unlinks_of(session: SparkSession, settings: Settings, shops: list[str]) -> DataFrame | None:

@@ -10,6 +10,7 @@ from typing import Any
 from dashboard.portal.columns import Column, column_named
 from dashboard.portal.day_flags import DayFlag, flags_until
 from dashboard.portal.formats import Formats, ShownValue
+from dashboard.portal.held_note import HeldNote, held_note
 from dashboard.portal.shop_marts import Condition, ShopMarts, SortKey
 from dashboard.portal.visit import PageVisit
 
@@ -21,8 +22,8 @@ _DAYS_BACK = {"day_before": 1, "week_before": 7}
 
 @dataclass(frozen=True)
 class Freshness:
-    """As of when the numbers are true (the shop's clock), which build they are of, whether they are old, and which of their
-    newest days are unlike others.
+    """As of when the numbers are true (the shop's clock), which build they are of, whether they are old, which of their newest
+    days are unlike others, and what keeps a newer build from being published.
     """
 
     as_of: str
@@ -31,6 +32,7 @@ class Freshness:
     newest_day: date | None
     is_stale: bool
     flags: Sequence[DayFlag] = ()
+    held: HeldNote | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,9 @@ def freshness(visit: PageVisit, marts: ShopMarts, newest: Mapping[str, Any]) -> 
     day: date | None = newest.get("shop_date")
     instant = (as_of or marts.built_at).replace(tzinfo=UTC)
     is_stale = day is not None and day < visit.today() - timedelta(days=1)
-    return Freshness(visit.local(instant), as_of is not None, marts.version, day, is_stale, flags_until(visit, marts, day))
+    return Freshness(
+        visit.local(instant), as_of is not None, marts.version, day, is_stale, flags_until(visit, marts, day), held_note(visit)
+    )
 
 
 def tiles(

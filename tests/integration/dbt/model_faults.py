@@ -47,6 +47,13 @@ MODEL_FAULTS = (
         {"unique_key_fct_orders_shop_id__order_id", "refunds_equal_days_and_orders", "sessions_equal_acts"},
     ),
     ModelFault(
+        "orders without a refund are lost",
+        "fct_orders",
+        "left join refunds",
+        "inner join refunds",
+        {"orders_equal_silver"},
+    ),
+    ModelFault(
         "a refund is added instead of taken away",
         "fct_orders",
         "paid_minor - refunded_minor",

@@ -35,7 +35,7 @@ def test_two_processes_answer_home_and_pages_with_rules_and_reasons(tmp_path: Pa
             listed = [each["item_id"] for each in payload["items"]]
             assert len(set(listed)) == 10
             assert payload["rules_version"] == 1
-            assert payload["model"] == ("item_knn" if "placement=item" in path else "personal_frequency")
+            assert payload["model"] == "ranker"
             assert not {each["category"] for each in payload["items"]} & {"c7"}, "a rule hides it"
             assert not any(int(item_id[2:]) % 20 == 0 for item_id in listed), "sold out"
             assert ("placement=item" in path) or listed[1] == "i-3", "a rule pins it"

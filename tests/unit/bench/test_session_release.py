@@ -33,12 +33,12 @@ def test_a_release_answers_as_the_evaluation_does(task: SessionTask, tmp_path: P
     lines: list[str] = []
     outcome = run(task, tmp_path, lines.append)
     assert outcome.name in CONTEXTS
-    assert len(lines) == 4
+    assert len(lines) == 5
     assert outcome.difference <= 0.002
     assert outcome.released[f"hit_rate@{K}"].mean() > 0.8  # of 60 items two can follow
 
 
-@pytest.mark.parametrize("name", ["session_knn", "swalk"])
+@pytest.mark.parametrize("name", ["session_knn", "swalk", "session_mix"])
 def test_lists_name_the_same_items(task: SessionTask, tmp_path: Path, name: str) -> None:
     model = CONTEXTS[name].make().fit(task.sessions)
     lists, seconds = lists_of_release(write(task.sessions, name, model, tmp_path), task.prefixes)

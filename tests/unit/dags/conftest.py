@@ -53,6 +53,7 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         "JISHI_SCHEDULED_SINCE": "2026-11-20T00:00:00+00:00",
         "PYTHONPATH": f"{DAGS}:{PROJECT_ROOT}",
+        "JISHI_VAR": str(home / "var"),
     }
     if template.exists():
         shutil.copyfile(template, home / "airflow.db")

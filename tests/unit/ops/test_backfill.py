@@ -24,7 +24,7 @@ class Steps:
     def __init__(self, ends: dict[str, int]) -> None:
         self.ends, self.run, self.series = ends, [], []  # type: ignore[var-annotated]
 
-    def __call__(self, step: WorkStep, paths: Paths, out: int, show: Callable[[float], None]) -> int:
+    def __call__(self, step: WorkStep, paths: Paths, run_id: str, out: int, show: Callable[[float], None]) -> int:
         self.run.append(step.name)
         self.series += [word.rpartition("@")[2] for word in step.arguments if word.startswith("backfill.")]
         return self.ends.get(step.name, 0)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jishi.held_back import GateFinding, hold, release
+from jishi.lake.versions import MartsFile, Versions
+from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.tables import ONLINE_PARITY, SILVER_EVENTS
 from quality import watch
@@ -92,3 +96,26 @@ def test_a_feature_that_drifts_is_named_for_two_days(settings: Settings) -> None
     record(settings.var, {ONLINE_PARITY: rows})
     assert names(settings) == ["parity.x"]
     assert watch.problems(settings, NOW + timedelta(days=3)) == []
+
+
+def test_a_shop_that_a_gate_holds_back_is_named_with_check_rows_and_repair(settings: Settings) -> None:
+    finding = GateFinding("prices", "silver/order_lines", "live-2026-11-20", "7 times", ("i1 700, before 100",), "run it")
+    hold(Paths.of(settings), "a", [finding], NOW)
+    [problem] = watch.problems(settings, NOW)
+    assert problem.name == "held.a"
+    assert all(text in problem.says for text in ("prices", "live-2026-11-20", "i1 700, before 100", "run it"))
+    release(Paths.of(settings), "a")
+    assert names(settings) == []
+
+
+def test_marts_that_do_not_know_a_night_of_silver_are_named(settings: Settings) -> None:
+    built = record(settings.var, {SILVER_EVENTS: []})
+    for writer in ("spark_jobs maintain", "spark_jobs silver --batch live-2026-11-20"):
+        latest = Versions.of(settings).latest()
+        assert latest is not None
+        marts = MartsFile("marts/1.duckdb", "0" * 64, built.number)
+        at = NOW - watch.WORKED_UP_AFTER - timedelta(hours=1)
+        Versions.of(settings).commit(
+            replace(latest, number=latest.number + 1, created_at=at, writer=writer, base=latest.number, marts=marts)
+        )
+        assert ("marts" in names(settings)) == writer.startswith("spark_jobs silver")

@@ -227,18 +227,6 @@ def test_an_answer_looks_at_few_of_many_items(tiny: Any) -> None:
     assert len(answer.workings.candidates) < 600
 
 
-def test_a_ranker_scores_what_the_sources_brought_and_reasons_stay_theirs(tiny: Any) -> None:
-    shop = big_shop(tiny)
-
-    def worst_first(candidates: Any, asked: Any, shelf: Any) -> Any:
-        assert list(candidates.strengths()) == ["popularity"]
-        return 1 - candidates.strengths()["popularity"]
-
-    answer = recommend(Request("a", "home", 3), shop.shelf, shop.catalogue, lambda *_: (), rank=worst_first)
-    assert [one.item.item_id for one in answer.items] == ["i99", "i98", "i97"]
-    assert {one.reason.code for one in answer.items} == {"popular"}
-
-
 @settings(max_examples=100, deadline=None)
 @given(
     standing=st.lists(st.sampled_from([FRESH, BEHIND, OUT]), max_size=60),

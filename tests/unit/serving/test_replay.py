@@ -288,6 +288,18 @@ def test_a_disk_that_is_full_for_a_while_leaves_no_half_of_a_change(tiny: Any, t
     assert items_then(tmp_path, joined.id, 3)[1] == changes
 
 
+def test_a_join_is_written_as_it_was_though_the_catalogue_went_on(tiny: Any, tmp_path: Path) -> None:
+    live = {f"i{n}": tiny.item(f"i{n}") for n in range(3)}
+    joined, then = JoinedItems(live), dict(live)
+    changes = [tiny.item("i1", stock=1), tiny.item("new", stock=2), tiny.item("i1", stock=3)]
+    for change in changes:
+        joined.begin(change)
+        live[change.item_id] = change
+        joined.end()
+    joined.write(tmp_path)
+    assert items_then(tmp_path, joined.id, 3) == (then, changes)
+
+
 def test_a_release_that_is_gone_is_an_error_of_the_command(tmp_path: Path, tiny: Any) -> None:
     entry = Logging(tmp_path, tiny).logged(Request("a", "home", 5))
 

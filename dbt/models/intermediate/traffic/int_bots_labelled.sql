@@ -2,6 +2,7 @@
     materialized=incremental_on_duckdb(),
     pre_hook=["{{ keep_bots_before() }}", "{{ delete_where(is_touched('persons')) }}"],
     post_hook=[
+        "{{ reach_changed_bots() }}",
         "{{ touch_days_of_changed_bots('event_days', 'events') }}",
         "{{ touch_days_of_changed_bots('days', 'events') }}",
         "{{ touch_days_of_changed_bots('days', 'sessions') }}",

@@ -1,10 +1,25 @@
-{{ config(materialized=incremental_on_duckdb(), pre_hook="{{ delete_where(is_of_touched_journey()) }}") }}
+{{ config(
+    materialized=incremental_on_duckdb(), pre_hook=["{{ reach_journeys() }}", "{{ delete_where(is_of_touched_journey()) }}"]
+) }}
 
 -- A visit that no order counts belongs to a journey that came to nothing: those of its person between two orders.
 with sessions as (
 
-    select * from {{ ref('fct_sessions') }}
-    {{ where_touched('persons') }}
+    {% if is_incremental() -%}
+        select
+            sessions.*,
+            persons.orders_before as earlier_orders
+        from {{ ref('fct_sessions') }} as sessions
+        inner join touched.journeys_from as persons
+            on sessions.shop_id = persons.shop_id
+            and sessions.person_id = persons.person_id
+            and (persons.last_paid_at is null or sessions.started_at >= persons.last_paid_at)
+    {%- else -%}
+        select
+            *,
+            0 as earlier_orders
+        from {{ ref('fct_sessions') }}
+    {%- endif %}
 
 ),
 
@@ -18,7 +33,7 @@ touchpoints as (
 orders as (
 
     select * from {{ ref('fct_orders') }}
-    {{ where_touched('persons') }}
+    {{ where_touched('reached_orders') }}
 
 ),
 
@@ -42,6 +57,7 @@ acts as (
         channel,
         referrer,
         share_id,
+        earlier_orders,
         0 as orders
     from sessions
     where is_visit and not is_bot
@@ -54,6 +70,7 @@ acts as (
         cast(null as string) as channel,
         cast(null as string) as referrer,
         cast(null as string) as share_id,
+        0 as earlier_orders,
         1 as orders
     from orders
     where person_id is not null
@@ -76,7 +93,9 @@ without_order as (
 
     select
         counted.shop_id,
-        concat(counted.person_id, '|', cast(counted.orders_before as string)) as journey_key,
+        concat(
+            counted.person_id, '|', cast(counted.earlier_orders + counted.orders_before as string)
+        ) as journey_key,
         counted.acted_at,
         counted.session_key,
         {{ channel_of('counted') }} as channel
@@ -96,7 +115,9 @@ journeys as (
         channel,
         true as led_to_order
     from touchpoints
-    where origin = 'visit'
+    where
+        origin = 'visit'
+        {{ and_touched('reached_orders') }}
     union all
     select
         shop_id,

@@ -1,6 +1,6 @@
 {{ config(
     materialized=incremental_on_duckdb(),
-    pre_hook=["{{ keep_touches_before() }}", "{{ delete_where(is_touched('persons')) }}"],
+    pre_hook=["{{ keep_touches_before() }}", "{{ delete_where(is_touched('reached_orders')) }}"],
     post_hook="{{ retouch_orders() }}"
 ) }}
 
@@ -13,8 +13,13 @@ with orders as (
 
 sessions as (
 
-    select * from {{ ref('fct_sessions') }}
-    {{ where_touched('persons') }}
+    select sessions.* from {{ ref('fct_sessions') }} as sessions
+    {% if is_incremental() -%}
+        inner join touched.reached_persons as persons
+            on sessions.shop_id = persons.shop_id
+            and sessions.person_id = persons.person_id
+            and {{ days_later('sessions.started_at', var('attribution_lookback_days')) }} >= persons.since
+    {%- endif %}
 
 ),
 
@@ -33,12 +38,19 @@ ordered as (
 
 ),
 
+reached as (
+
+    select * from ordered
+    {{ where_touched('reached_orders') }}
+
+),
+
 -- A visit counts for the first order after it; that in which an order was paid for that order.
 visits as (
 
     select
-        ordered.shop_id,
-        ordered.order_id,
+        reached.shop_id,
+        reached.order_id,
         'visit' as origin,
         sessions.session_key,
         sessions.person_id,
@@ -47,16 +59,16 @@ visits as (
         nullif(sessions.campaign, '') as campaign,
         sessions.referrer,
         sessions.share_id
-    from ordered
+    from reached
     inner join sessions
-        on ordered.shop_id = sessions.shop_id
-        and ordered.person_id = sessions.person_id
-        and ordered.paid_at >= sessions.started_at
-        and ordered.paid_at <= {{ days_later('sessions.started_at', var('attribution_lookback_days')) }}
+        on reached.shop_id = sessions.shop_id
+        and reached.person_id = sessions.person_id
+        and reached.paid_at >= sessions.started_at
+        and reached.paid_at <= {{ days_later('sessions.started_at', var('attribution_lookback_days')) }}
         and (
-            ordered.previous_paid_at is null
-            or ordered.previous_paid_at < sessions.started_at
-            or ordered.paid_at <= sessions.ended_at
+            reached.previous_paid_at is null
+            or reached.previous_paid_at < sessions.started_at
+            or reached.paid_at <= sessions.ended_at
         )
     where sessions.is_visit and not sessions.is_bot
 
@@ -74,22 +86,22 @@ visited as (
 payments as (
 
     select
-        orders.shop_id,
-        orders.order_id,
+        reached.shop_id,
+        reached.order_id,
         'payment' as origin,
         cast(null as string) as session_key,
-        orders.person_id,
-        orders.paid_at as touched_at,
+        reached.person_id,
+        reached.paid_at as touched_at,
         case
-            when orders.channel <> '' then orders.channel
-            when orders.share_id is not null then 'share'
+            when reached.channel <> '' then reached.channel
+            when reached.share_id is not null then 'share'
             else 'unknown'
         end as channel,
-        nullif(orders.campaign, '') as campaign,
+        nullif(reached.campaign, '') as campaign,
         cast(null as string) as referrer,
-        orders.share_id
-    from orders
-    left join visited on orders.shop_id = visited.shop_id and orders.order_id = visited.order_id
+        reached.share_id
+    from reached
+    left join visited on reached.shop_id = visited.shop_id and reached.order_id = visited.order_id
     where visited.order_id is null
 
 ),

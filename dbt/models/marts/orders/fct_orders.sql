@@ -13,6 +13,19 @@ refunds as (
 
 ),
 
+{% if is_incremental() %}
+    earlier as (
+
+        select
+            shop_id,
+            person_id,
+            count(*) as orders
+        from {{ this }}
+        group by shop_id, person_id
+
+    ),
+{% endif %}
+
 numbered as (
 
     select
@@ -24,12 +37,15 @@ numbered as (
         and refunds.refunded_in_currency_minor >= orders.paid_in_currency_minor as is_wholly_refunded,
         case
             when orders.person_id is not null
-                then row_number() over (
+                then {% if is_incremental() %}coalesce(earlier.orders, 0) +{% endif %} row_number() over (
                     partition by orders.shop_id, orders.person_id order by orders.paid_at, orders.order_id
                 )
         end as order_number
     from orders
     left join refunds on orders.shop_id = refunds.shop_id and orders.order_id = refunds.order_id
+    {% if is_incremental() %}
+        left join earlier on orders.shop_id = earlier.shop_id and orders.person_id = earlier.person_id
+    {% endif %}
 
 )
 

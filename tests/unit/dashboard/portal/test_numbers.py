@@ -7,6 +7,7 @@ import io
 import json
 import re
 import zipfile
+from dataclasses import replace
 from datetime import date, timedelta
 from html import unescape
 from typing import Any
@@ -21,6 +22,7 @@ from dashboard.portal.datasets import DATASETS
 from dashboard.portal.exports import Sheet, guarded
 from dashboard.portal.formats import Formats
 from dashboard.portal.shop_marts import open_shop_marts
+from jishi.held_back import GateFinding, hold, release
 from jishi.metrics import metrics_of
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT
@@ -284,3 +286,19 @@ def test_days_unlike_others_are_named_on_every_page_of_numbers(twins: TwinShops)
             assert len(lines) == 7  # the newest week
             assert f"{NEWEST} · {sentence} ({flag['detail']}): 0.12" in lines[0]
             assert flag["check_name"] in lines[0]
+
+
+def test_a_shop_that_a_gate_holds_back_says_so_in_its_words(twins: TwinShops) -> None:
+    paths = Paths.of(twins.settings)
+    finding = GateFinding(
+        "prices", "silver/order_lines", "live-2026-11-20", "the middle one costs 7 times", ("i1 700",), "run it"
+    )
+    hold(paths, PLAIN, [finding, replace(finding, check="ids", batch=None)], NOW)
+    try:
+        page = words_of(twins.client().get(f"/shops/{PLAIN}/today").text)
+        assert "Newer numbers are held back" in page
+        assert "prices of another size than usual (2026-11-20); tables that do not add up." in page
+        assert "run it" not in page, "commands are for operators"
+    finally:
+        release(paths, PLAIN)
+    assert "held back" not in twins.client().get(f"/shops/{PLAIN}/today").text

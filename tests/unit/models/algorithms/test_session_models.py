@@ -10,14 +10,15 @@ import pytest
 from scipy import sparse
 
 from models.algorithms.recommender import NotFitted
+from models.algorithms.repeats import Repeats
 from models.algorithms.sequential_rules import SequentialRules
 from models.algorithms.session_knn import SessionKNN
+from models.algorithms.session_mix import SessionMix
 from models.algorithms.session_model import SessionModel
 from models.algorithms.sparse_rows import top_of
 from models.data.sequences import Sequences
 from models.lab.markov import Markov, SecondOrderMarkov
 from models.lab.popularity_order import PopularityOrder
-from models.lab.repeats import Repeats
 from models.lab.session_blend import SessionBlend, TooFewToLearn
 from models.protocols.session_choice import SESSION_MODELS, asked_of
 from models.release.artefact import load_state, read_manifest, save
@@ -174,3 +175,21 @@ def test_prefixes_are_no_shorter_than_short_sessions_allow() -> None:
     prefixes, following = asked_of(Sequences.of([[0, 1, 2], [3, 4, 5, 6]], 7))
     assert [part.tolist() for part in prefixes] == [[0, 1], [3, 4], [3, 4, 5]]
     assert following.tolist() == [2, 5, 6]
+
+
+def test_a_mix_adds_up_what_each_part_says_over_its_best() -> None:
+    model = SessionMix(walk_share=1.0, knn_share=0.5, repeats_share=2.0).fit(walks())
+    prefixes = Sequences.of([[0, 1, 0], [9], []], ITEMS)
+    parts = [part.score(prefixes).toarray() for part in (model.walk_, model.knn_, model.repeats_)]
+    scaled = [weights / np.maximum(weights.max(axis=1, keepdims=True), 1e-12) for weights in parts]
+    expected = 1.0 * scaled[0] + 0.5 * scaled[1] + 2.0 * scaled[2]
+    np.testing.assert_allclose(model.score(prefixes).toarray(), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("prefix", [[3], [3, 4, 3], [1] * 6, [*range(12), *range(12), 5]])
+def test_repeats_of_one_prefix_weigh_as_in_many(prefix: list[int]) -> None:
+    model = Repeats().fit(walks())
+    items, rates = model.ask(prefix)
+    weights = model.score(Sequences.of([prefix], ITEMS))
+    assert sorted(items.tolist()) == weights.indices.tolist()
+    np.testing.assert_allclose(rates[np.argsort(items)], weights.data)

@@ -1,16 +1,15 @@
-"""Repeats: how likely is it that the next item is one that the session has seen?
-
-It does not serve: it weighs nothing but what the session has seen, and is a source of the session blend alone.
-"""
+"""Repeats: how likely is it that the next item is one that the session has seen?"""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
 from scipy import sparse
 
-from models.algorithms.recommender import NotFitted, State
+from models.algorithms.recommender import Items, NotFitted, Scores, State
 from models.algorithms.session_model import check_item_range, check_sessions
 from models.data.sequences import Numbers, Sequences
 
@@ -49,6 +48,18 @@ class Repeats:
         back, count = _cells(check_item_range(prefixes))
         back.data = self.rates_[_cell(back.data, count.data)]
         return back
+
+    def ask(self, prefix: Sequence[int]) -> tuple[Items, Scores]:
+        """The distinct items of one prefix (oldest first) and the weights that ``score`` gives them."""
+        if self.rates_ is None:
+            raise NotFitted("fit the repeat model first")
+        back: dict[int, int] = {}
+        for place, item in enumerate(reversed(prefix)):
+            back.setdefault(item, place + 1)
+        counts = Counter(prefix)
+        items = np.array(list(back), dtype=np.int64)
+        seen = np.array([counts[item] for item in back], dtype=np.int64)
+        return items, self.rates_[_cell(np.array(list(back.values()), dtype=np.int64), seen)]
 
     def state(self) -> State:
         """The rates."""
