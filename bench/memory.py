@@ -34,9 +34,9 @@ from serving.shop_state import ShopState
 SHOP, NEIGHBOURS, FACTORS, LENGTH, KINDS = "made", 50, 48, 50, 500
 
 
-def write_made_release(folder: Path, items: int, persons: int) -> None:
+def write_made_release(folder: Path, items: int, persons: int, seed: int = 7) -> None:
     """A release of so many items and persons, with item-kNN on the item's page and lists at home."""
-    rng = np.random.default_rng(7)
+    rng = np.random.default_rng(seed)
     knn, als = ItemKNN(), ALS()
     columns = np.sort(rng.integers(0, items, (items, NEIGHBOURS), dtype=np.int32), axis=1)
     similarity = rng.random(columns.size, dtype=np.float32) + np.float32(0.01)
@@ -70,7 +70,7 @@ def work(folder: Path) -> None:
     """Be a worker: load, join, answer, say so, and wait to be told to end."""
     release = Release.read(folder, SHOP, "v1")
     state = ShopState(SHOP)
-    state.use_snapshot({item.item_id: item for item in map(_item, range(len(release.item_ids)))})
+    state.use_snapshot({item.item_id: item for item in map(made_item, range(len(release.item_ids)))})
     state.use_release(release, 0.0, check=Canary(SHOP, release.person_ids))
     assert state.shelf is not None
     for number in range(200):
@@ -81,7 +81,8 @@ def work(folder: Path) -> None:
     sys.stdin.readline()
 
 
-def _item(n: int) -> Item:
+def made_item(n: int) -> Item:
+    """An item of the catalogue."""
     facts = (f"i-{n}", f"商品 {n}", f"Item {n}", f"c{n % KINDS}", 1000 + n % 900, "CNY", 5, "active")
     return Item(*facts, Version(n, n + 1, ""), brand=f"b{n % 97}")
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event
@@ -30,13 +32,27 @@ from serving.features.reader import FeatureReader
 from serving.keys import ReadKeys
 from serving.recent import Recent
 from serving.releases import Pointer, ReleaseUnusable, load_release, read_pointer, refuse_wrong_time
-from serving.shop_state import ShopStates
+from serving.shop_state import ShopState, ShopStates
 
 _LOG = logging.getLogger(__name__)
 EVERY_S = 1.0
 # A release that failed for a passing reason is tried again without a new pointer.
 RETRY_S = 30.0
+# While a large release is loaded beside requests: how long a request may wait for the interpreter each time that it needs it.
+# A list takes it some dozens of times, and with Python's own five milliseconds would wait as often.
+TURN_S = 0.0002
 LEARN_EVERY_S = 60.0  # a belief takes half a second of a thousand new items
+
+
+@contextmanager
+def turns_of(seconds: float) -> Iterator[None]:
+    """Threads of this process take turns so long meanwhile."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(seconds)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
 
 
 @dataclass
@@ -71,14 +87,15 @@ class Watcher:
         while not (self.looked.wait(0.1) or stop.is_set()):
             pass
         while not stop.wait(EVERY_S):
-            self._look_at_releases()
+            self.look_at_releases()
 
     def look(self) -> None:
         """One round over everything."""
         self._look_at_files()
-        self._look_at_releases()
+        self.look_at_releases()
 
-    def _look_at_releases(self) -> None:
+    def look_at_releases(self) -> None:
+        """Load, try and use what is published since the last look, shop by shop."""
         for shop_id in self.keys.shop_ids:
             self._look_at_release(shop_id)
 
@@ -151,16 +168,20 @@ class Watcher:
             return
         self._tried[shop_id] = (pointer, self.now())
         try:
-            release = load_release(self.paths.models, shop_id, pointer.version)
-            refuse_wrong_time(release, self.paths.models, shop_id, state.release.trained_to, self.clock())
-            state.use_release(
-                release, pointer.published_at, trained_to=release.trained_to, check=Canary(shop_id, release.person_ids)
-            )
+            with turns_of(TURN_S):
+                self._switch(shop_id, state, pointer)
         except ReleaseUnusable as error:
             state.refuse_release(str(error))
         except Exception as error:  # noqa: BLE001 (whatever an artefact raises concerns its shop: the last good one stays)
             _LOG.exception("release %s of a shop cannot be used", pointer.version)
             state.refuse_release(f"release {pointer.version}: {type(error).__name__}: {error}")
+
+    def _switch(self, shop_id: str, state: ShopState, pointer: Pointer) -> None:
+        release = load_release(self.paths.models, shop_id, pointer.version)
+        refuse_wrong_time(release, self.paths.models, shop_id, state.release.trained_to, self.clock())
+        state.use_release(
+            release, pointer.published_at, trained_to=release.trained_to, check=Canary(shop_id, release.person_ids)
+        )
 
     def _open_feature_store(self) -> None:
         try:

@@ -85,6 +85,13 @@ class AttributeMapping:
             scores[:, self.cold_] = self.lift * ((evidence.T @ scores.T).T @ mapping)
         return scores
 
+    def factors_of(self, item_factors: Scores) -> Scores:
+        """Factors of all items (items, factors), those of cold items mapped; their products are what ``score`` gives."""
+        mapping, evidence = self._fitted()
+        factors = np.array(item_factors, dtype=np.float32)
+        factors[self.cold_] = self.lift * (mapping.T @ (evidence.T @ factors))
+        return factors
+
     def _fitted(self) -> tuple[Scores, sparse.csr_matrix]:
         if self.map_ is None or self.evidence_ is None:
             raise NotFitted("fit the attribute mapping first")

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
-from usearch.index import Index
+from usearch.index import BatchMatches, Index
 
 from models.algorithms.recommender import Items, Scores
 
@@ -38,6 +38,13 @@ class NearestItems:
             raise ValueError("no index")
         return cls(index)
 
+    @classmethod
+    def of(cls, content: bytes) -> NearestItems:
+        """The index that ``index_bytes`` wrote."""
+        index = Index.restore(content)
+        assert index is not None
+        return cls(index)
+
     @property
     def shape(self) -> tuple[int, int]:
         """Items and factors."""
@@ -47,6 +54,15 @@ class NearestItems:
         """Numbers of about the ``most`` items with the largest products, best first."""
         with self._lock:
             return np.asarray(self._index.search(person_factors, most).keys, dtype=np.int64)
+
+    def best_of_each(self, factors: Scores, most: int) -> Items:
+        """The same for many persons (persons, factors); −1 where fewer are found."""
+        with self._lock:
+            matches = self._index.search(factors, most, threads=1)
+        assert isinstance(matches, BatchMatches)
+        keys = np.asarray(matches.keys).astype(np.int64)
+        places = np.arange(keys.shape[1]) < np.asarray(matches.counts)[:, None]
+        return np.where(places, keys, -1)
 
 
 def index_bytes(item_factors: Scores, threads: int = 1) -> bytes:

@@ -8,10 +8,16 @@ With targets of their own it is the large form of other linear models (``models.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+import numba
 import numpy as np
 from scipy import sparse
 
 from models.algorithms.recommender import Scores
+
+CHUNK = 20_000  # items whose weights are held at their widest
 
 
 def regress_on_neighbours(
@@ -25,47 +31,67 @@ def regress_on_neighbours(
     gram = sparse.csr_matrix(x.T @ x, dtype=np.float32)
     gram.sort_indices()
     given = gram if targets is None else sparse.csr_matrix(targets.T @ x, dtype=np.float32)
-    norms = np.sqrt(np.maximum(gram.diagonal(), 1e-12))
-    place = np.full(x.shape[1], -1, dtype=np.int64)
-    rows, columns, values = [], [], []
-    for item in range(x.shape[1]):
-        near, strength = _nearest(given, norms, item, neighbours, itself=targets is not None)
-        if len(near) == 0:
+    given.sort_indices()
+    norms = np.sqrt(np.maximum(gram.diagonal(), 1e-12)).astype(np.float32)
+    items = x.shape[1]
+    arrays = [array for m in (given, gram) for array in (m.indptr.astype(np.int64), m.indices.astype(np.int32), m.data)]
+    solve: Callable[..., None] = _solve
+    parts = []
+    for first in range(0, items, CHUNK):
+        count = min(CHUNK, items - first)
+        near, weights = np.full((count, neighbours), -1, dtype=np.int32), np.zeros((count, neighbours), dtype=np.float32)
+        solve(*arrays, norms, np.asarray(penalty, dtype=np.float32), targets is not None, first, near, weights)
+        known = near >= 0
+        starts = np.concatenate([[0], np.cumsum(known.sum(axis=1))])
+        parts.append(sparse.csr_matrix((weights[known], near[known], starts), shape=(count, items)))
+    if not parts:
+        return sparse.csr_matrix((items, items), dtype=np.float32)
+    return sparse.csr_matrix(sparse.vstack(parts, format="csr").T, dtype=np.float32)
+
+
+@numba.njit(cache=True, nogil=True)
+def _solve(
+    starts: Any,
+    columns: Any,
+    strengths: Any,
+    gram_starts: Any,
+    gram_columns: Any,
+    gram: Any,
+    norms: Any,
+    penalty: Any,
+    is_itself_near: bool,
+    first: int,
+    near: Any,
+    weights: Any,
+) -> None:
+    """Fill the rows of ``near`` (which holds −1) and ``weights`` for the items from ``first`` on: the most similar items by
+    cosine, of equal ones those of the lowest number, and the solution of their equations.
+    """
+    most, place = near.shape[1], np.full(len(norms), -1, dtype=np.int64)
+    for row in range(len(near)):
+        item = first + row
+        others, strength = columns[starts[item] : starts[item + 1]], strengths[starts[item] : starts[item + 1]]
+        if not is_itself_near:
+            kept = others != item
+            others, strength = others[kept], strength[kept]
+        if len(others) > most:
+            cosine = strength / norms[others]
+            best = np.sort(np.argsort(-cosine, kind="mergesort")[:most])
+            others, strength = others[best], strength[best]
+        count = len(others)
+        if count == 0:
             continue
-        block = _submatrix(gram, near, place)
-        block[np.diag_indices_from(block)] += penalty[near]
-        rows.append(near)
-        columns.append(np.full(len(near), item, dtype=np.int64))
-        values.append(np.linalg.solve(block, strength))
-    if not rows:
-        return sparse.csr_matrix((x.shape[1], x.shape[1]), dtype=np.float32)
-    entries = (np.concatenate(values).astype(np.float32), (np.concatenate(rows), np.concatenate(columns)))
-    return sparse.coo_matrix(entries, shape=(x.shape[1], x.shape[1])).tocsr()
-
-
-def _nearest(given: sparse.csr_matrix, norms: Scores, item: int, most: int, *, itself: bool) -> tuple[np.ndarray, Scores]:
-    """The most similar items by cosine, numbers rising, and their products with the item."""
-    span = slice(given.indptr[item], given.indptr[item + 1])
-    near, strength = given.indices[span], given.data[span]
-    if not itself:
-        others = near != item
-        near, strength = near[others], strength[others]
-    if len(near) > most:
-        cosine = strength / norms[near]
-        kept = np.sort(np.lexsort((near, -cosine))[:most])
-        near, strength = near[kept], strength[kept]
-    return near, strength
-
-
-def _submatrix(gram: sparse.csr_matrix, near: np.ndarray, place: np.ndarray) -> Scores:
-    """Rows and columns ``near`` of the Gram matrix, dense. ``place`` is scratch space: −1 everywhere, and left so."""
-    place[near] = np.arange(len(near))
-    starts, ends = gram.indptr[near], gram.indptr[near + 1]
-    lengths = ends - starts
-    entries = np.repeat(starts - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths) + np.arange(lengths.sum())
-    column = place[gram.indices[entries]]
-    inside = column >= 0
-    block = np.zeros((len(near), len(near)), dtype=np.float32)
-    block[np.repeat(np.arange(len(near)), lengths)[inside], column[inside]] = gram.data[entries][inside]
-    place[near] = -1
-    return block
+        block = np.zeros((count, count), dtype=np.float32)
+        for here in range(count):
+            place[others[here]] = here
+        for here in range(count):
+            for entry in range(gram_starts[others[here]], gram_starts[others[here] + 1]):
+                there = place[gram_columns[entry]]
+                if there >= 0:
+                    block[here, there] = gram[entry]
+            block[here, here] += penalty[others[here]]
+        for here in range(count):
+            place[others[here]] = -1
+        solution = np.linalg.solve(block, strength.copy())
+        for here in range(count):
+            near[row, here], weights[row, here] = others[here], solution[here]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from models.algorithms.recommender import NotFitted, Scores, State
+from models.algorithms.nearest_rows import NearestRows
+from models.algorithms.recommender import NotFitted, State
 from models.algorithms.sparse_rows import pack, top_entries, unpack
 from models.data.baskets import Purchases, check_purchases, check_range
 from models.data.sequences import Numbers
@@ -60,57 +62,39 @@ class TIFUKNN:
 
     def score(self, histories: Purchases) -> sparse.csr_matrix:
         """Own vector and neighbours' mean; a person found among the neighbours is left out of them."""
-        if self.vectors_ is None:
-            raise NotFitted("fit TIFU-kNN first")
-        mine = self.vectors(check_range(histories))
-        others = self.vectors_
-        squares, oneself = np.asarray(others.multiply(others).sum(axis=1)).ravel(), equal_rows(mine, others)
         parts = []
-        for start in range(0, mine.shape[0], BATCH):
-            part = mine[start : start + BATCH]
-            near = self._nearest(part, others, squares, oneself[start : start + BATCH])
-            mixed = sparse.csr_matrix(self.alpha * part + (1 - self.alpha) * (near @ others), dtype=np.float32)
+        for _, mine, near in self.parts(histories, BATCH):
+            mixed = sparse.csr_matrix(mine + near @ self._fitted(), dtype=np.float32)
             mixed.eliminate_zeros()
             parts.append(top_entries(mixed, KEPT))
-        weights = sparse.vstack(parts, format="csr") if parts else sparse.csr_matrix(mine.shape)
-        weights = sparse.csr_matrix(weights, dtype=np.float32)
-        # A person without baskets is as near to everybody as to nobody: what is popular follows from no weights at all.
-        return sparse.csr_matrix(sparse.diags((np.diff(mine.indptr) > 0).astype(np.float32)) @ weights, dtype=np.float32)
+        return sparse.csr_matrix(sparse.vstack(parts, format="csr") if parts else (0, histories.items), dtype=np.float32)
 
-    def parts(self, histories: Purchases) -> tuple[sparse.csr_matrix, sparse.csr_matrix, sparse.csr_matrix]:
-        """What ``score`` adds up: own vectors (weighed), shares of neighbours (weighed), and the neighbours' vectors."""
+    def parts(self, histories: Purchases, batch: int) -> Iterator[tuple[slice, sparse.csr_matrix, sparse.csr_matrix]]:
+        """What ``score`` adds up for some persons at a time: which, own vectors (weighed) and shares of neighbours (weighed),
+        persons × ``vectors_``.
+
+        A person without baskets is as near to everybody as to nobody: what is popular follows from no neighbours at all.
+        """
+        others = self._fitted()
+        mine = self.vectors(check_range(histories))
+        oneself, nearest = equal_rows(mine, others), NearestRows(others)
+        for start in range(0, mine.shape[0], batch):
+            rows = slice(start, min(start + batch, mine.shape[0]))
+            near = nearest.of(mine[rows], oneself[rows], self.neighbours)
+            count = np.diff(near.indptr) * (np.diff(mine[rows].indptr) > 0)
+            share = np.divide(1 - self.alpha, count, out=np.zeros(len(count)), where=count > 0)
+            shares = sparse.csr_matrix(sparse.diags(share.astype(np.float32)) @ near, dtype=np.float32)
+            shares.eliminate_zeros()
+            yield rows, sparse.csr_matrix(self.alpha * mine[rows], dtype=np.float32), shares
+
+    def _fitted(self) -> sparse.csr_matrix:
         if self.vectors_ is None:
             raise NotFitted("fit TIFU-kNN first")
-        mine, others = self.vectors(check_range(histories)), self.vectors_
-        squares, oneself = np.asarray(others.multiply(others).sum(axis=1)).ravel(), equal_rows(mine, others)
-        is_anybody = sparse.diags((np.diff(mine.indptr) > 0).astype(np.float32))
-        batches = [slice(start, start + BATCH) for start in range(0, mine.shape[0], BATCH)]
-        near = [self._nearest(mine[batch], others, squares, oneself[batch]) for batch in batches]
-        shares = is_anybody @ sparse.vstack(near, format="csr")
-        return self.alpha * mine, sparse.csr_matrix((1 - self.alpha) * shares, dtype=np.float32), others
-
-    def _nearest(
-        self, part: sparse.csr_matrix, others: sparse.csr_matrix, squares: Scores, oneself: Numbers
-    ) -> sparse.csr_matrix:
-        """Rows × others with 1 / neighbours for each of the nearest; ``oneself`` is the row of others to leave out, or −1."""
-        part_squares = np.asarray(part.multiply(part).sum(axis=1)).ravel()
-        distance = part_squares[:, None] + squares[None, :] - 2 * np.asarray((part @ others.T).todense())
-        known = np.flatnonzero(oneself >= 0)
-        distance[known, oneself[known]] = np.inf
-        most = min(self.neighbours, distance.shape[1])
-        bar = np.partition(distance, most - 1, axis=1)[:, most - 1 : most]
-        is_near, is_tie = distance < bar, distance == bar
-        room = most - is_near.sum(axis=1, keepdims=True)
-        is_near |= is_tie & (np.cumsum(is_tie, axis=1) <= room)  # of equally near ones those with the lowest numbers
-        is_near &= np.isfinite(distance)
-        share = is_near / np.maximum(1, is_near.sum(axis=1, keepdims=True))
-        return sparse.csr_matrix(share)
+        return self.vectors_
 
     def state(self) -> State:
         """The vectors."""
-        if self.vectors_ is None:
-            raise NotFitted("fit TIFU-kNN first")
-        return pack("vectors", self.vectors_)
+        return pack("vectors", self._fitted())
 
     def from_state(self, state: State) -> Self:
         """Take over vectors."""

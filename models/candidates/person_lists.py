@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,13 @@ class PersonLists:
         numbers = np.full(items.shape, _NUMBER[origin]) if isinstance(origin, str) else origin
         causes = np.full(items.shape, -1) if because is None else because
         return cls(items.astype(np.int32), weights.astype(np.float32), numbers.astype(np.int8), causes.astype(np.int32))
+
+    @classmethod
+    def of_all(cls, parts: Sequence[PersonLists]) -> PersonLists:
+        """The lists of some persons after those of others, as wide as the longest one."""
+        width = max(1, *(int((part.items >= 0).any(axis=0).sum()) for part in parts))
+        names = ("items", "weights", "origins", "because")
+        return cls(*(np.concatenate([getattr(part, name)[:, :width] for part in parts]) for name in names))
 
     def matrix(self, persons: Numbers, items: int) -> sparse.csr_matrix:
         """Persons × items; nothing for a person of number −1."""

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from models.algorithms.als import ALS
 from models.algorithms.item_knn import ItemKNN
+from models.algorithms.nearest_items import NearestItems, index_bytes
 from models.algorithms.recommender import Scores
 from models.data.baskets import Purchases
 from models.data.interactions import Interactions, by_sales
@@ -45,6 +46,16 @@ class TrainingContext:
     def items(self) -> int:
         """Items, those without acts among them."""
         return len(self.acts.item_ids)
+
+    @cached_property
+    def taste_index(self) -> bytes:
+        """The search index of the factors of items, as a file."""
+        return index_bytes(np.asarray(self.als.state()["item_factors"], dtype=np.float32))
+
+    @cached_property
+    def nearest(self) -> NearestItems:
+        """The same, to be asked."""
+        return NearestItems.of(self.taste_index)
 
     @cached_property
     def fill(self) -> Numbers:

@@ -91,6 +91,7 @@ class NoInteractions(ValueError):
 
 
 NEW_FOR_DAYS = 28
+_DIGESTED = 100_000  # rows at a time
 # Acts of persons on items of the shop's own catalogue: what every model learns from, and is judged by.
 OF_SHOP = """
     from silver_interactions as a semi join silver_items as i on a.shop_id = i.shop_id and a.item_id = i.item_id
@@ -176,5 +177,7 @@ def acts_digest(interactions: Interactions) -> str:
     for column in (interactions.person, interactions.item, interactions.occurred_at, interactions.received_at):
         digest.update(np.ascontiguousarray(column).tobytes())
     for text in (interactions.person_ids, interactions.item_ids, interactions.kind):
-        digest.update("\n".join(text.tolist()).encode())
+        for first in range(0, len(text), _DIGESTED):  # so that no string is made of every act at once
+            lines = "\n".join(text[first : first + _DIGESTED].tolist())
+            digest.update((f"\n{lines}" if first else lines).encode())
     return digest.hexdigest()

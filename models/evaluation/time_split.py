@@ -12,11 +12,12 @@ from scipy import sparse
 
 from models.algorithms.recommender import Items, Recommender, top_k
 from models.data.interactions import Interactions, instant
+from models.data.sequences import evenly_spaced
 from models.data.split import SplitWindow
 from models.evaluation.comparison import BASELINE, PairedModels
 from models.evaluation.metrics import KS, coverage, hits_of, measure
 
-BATCH = 256
+BATCH, MOST_SCORES = 256, 2**26  # persons, and scores of every item, at a time
 
 
 class NobodyToTest(ValueError):
@@ -34,6 +35,13 @@ class TestSet:
     def persons(self) -> int:
         """Test customers."""
         return int(self.histories.shape[0])
+
+    def sampled(self, most: int) -> TestSet:
+        """Evenly spaced test customers, at most ``most``."""
+        if self.persons <= most:
+            return self
+        rows = evenly_spaced(self.persons, most)
+        return TestSet(self.histories[rows], self.bought[rows])
 
 
 def make_test_set(interactions: Interactions, window: SplitWindow) -> TestSet:
@@ -64,8 +72,9 @@ def rank(model: Recommender, tests: TestSet, *, masked: Sequence[bool]) -> list[
     of the customer's history taken out, or with all. Every customer is scored once.
     """
     lists: list[list[Items]] = [[] for _ in masked]
-    for start in range(0, tests.persons, BATCH):
-        part = tests.histories[start : start + BATCH]
+    batch = max(1, min(BATCH, MOST_SCORES // max(1, tests.histories.shape[1])))
+    for start in range(0, tests.persons, batch):
+        part = tests.histories[start : start + batch]
         scores = model.score(part)
         for batches, is_masked in zip(lists, masked, strict=True):
             batches.append(top_k(scores, max(KS), part if is_masked else None))

@@ -147,7 +147,7 @@ def _places(lists: PersonLists, row: Numbers, item: Numbers, items: int) -> Numb
     """The place of each pair in its person's list, from 1; 0 for a pair that is not in it."""
     key = np.arange(len(lists.items), dtype=np.int64)[:, None] * items + lists.items
     known = lists.items >= 0
-    place = np.broadcast_to(np.arange(1, LENGTH + 1), lists.items.shape)[known]
+    place = np.broadcast_to(np.arange(1, lists.items.shape[1] + 1), lists.items.shape)[known]
     order = np.argsort(key[known])
     keys, place = key[known][order], place[order]
     if len(keys) == 0:

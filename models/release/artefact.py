@@ -8,18 +8,22 @@ import math
 import mmap
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from jishi.files import write_json
 from models.algorithms.recommender import State
 from models.release import canaries
-from models.release.plain_arrays import BadArrays, most_bytes, pack_arrays, unpack_arrays
+from models.release.plain_arrays import BadArrays, most_bytes, unpack_arrays, write_arrays
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 MOST_NUMBERS = 2**31  # of an array: 40 million persons with 50 items each
 MOST_TEXT_BYTES = 2**30  # of a list of ids, and of a manifest
+_AT_ONCE = 20_000  # ids between two chances for other threads to go on: serving loads a release beside its requests
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -27,17 +31,28 @@ class CorruptArtefact(RuntimeError):
     """A file of an artefact is missing, changed or not what the manifest says; the message names it."""
 
 
-def save(folder: Path, states: dict[str, State], ids: dict[str, list[str]], facts: dict[str, Any]) -> None:
-    """Write states (one npz each) and id lists (one JSON each) with a manifest; the manifest comes last.
+def save(
+    folder: Path,
+    states: dict[str, State],
+    ids: dict[str, list[str]],
+    facts: dict[str, Any],
+    files: Mapping[str, bytes] | None = None,
+) -> None:
+    """Write states (one npz each), id lists (one JSON each) and other ``files`` with a manifest; the manifest comes last.
 
     Same content, same bytes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sums: dict[str, str] = {}
     for name, state in states.items():
-        sums[f"{name}.npz"] = _write(folder / f"{name}.npz", pack_arrays(state))
+        with (folder / f"{name}.npz").open("w+b") as file:
+            write_arrays(state, file)
+            file.seek(0)
+            sums[f"{name}.npz"] = hashlib.file_digest(file, "sha256").hexdigest()
     for name, values in ids.items():
         sums[f"{name}.json"] = _write(folder / f"{name}.json", json.dumps(values, ensure_ascii=False).encode())
+    for name, content in (files or {}).items():
+        sums[name] = _write(folder / name, content)
     shapes = {name: {key: list(array.shape) for key, array in state.items()} for name, state in states.items()}
     known = {"format": FORMAT, "sha256": sums, "shapes": shapes, "canaries": canaries.record(states, ids)}
     write_json(folder / MANIFEST, known | facts)
@@ -95,12 +110,15 @@ def load_state(folder: Path, manifest: dict[str, Any], name: str) -> State:
 def load_ids(folder: Path, manifest: dict[str, Any], name: str) -> list[str]:
     """One list of ids, verified, each there once. Raises CorruptArtefact."""
     try:
-        ids = json.loads(verified(folder, manifest, f"{name}.json", MOST_TEXT_BYTES)[:])
-    except (ValueError, RecursionError) as error:
+        ids = orjson.loads(verified(folder, manifest, f"{name}.json", MOST_TEXT_BYTES)[:])
+    except ValueError as error:
         raise CorruptArtefact(f"{folder / name}.json is no JSON: {error}") from error
     if not isinstance(ids, list) or not all(isinstance(entry, str) for entry in ids):
         raise CorruptArtefact(f"{folder / name}.json is no list of ids")
-    if len(set(ids)) != len(ids):
+    distinct: set[str] = set()
+    for first in range(0, len(ids), _AT_ONCE):
+        distinct.update(ids[first : first + _AT_ONCE])
+    if len(distinct) != len(ids):
         [(twice, _)] = Counter(ids).most_common(1)
         raise CorruptArtefact(f"{folder / name}.json names {twice!r} twice")
     return ids

@@ -9,7 +9,6 @@ header that announces more numbers than follow, costs no memory.
 
 from __future__ import annotations
 
-import io
 import math
 import mmap
 import struct
@@ -39,18 +38,16 @@ class BadArrays(ValueError):
     """Bytes that are no archive of plain arrays, or of others than promised; the message says which and how."""
 
 
-def pack_arrays(state: State) -> bytes:
-    """The arrays as an npz file. Same arrays, same bytes: no time is stamped into it."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+def write_arrays(state: State, target: BinaryIO) -> None:
+    """Write the arrays as an npz file. Same arrays, same bytes: no time is stamped into it."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for key in sorted(state):
             array = np.ascontiguousarray(state[key])
             entry, is_large = zipfile.ZipInfo(f"{key}.npy"), array.nbytes >= zipfile.ZIP64_LIMIT
-            before = buffer.tell() + _LOCAL_HEADER + len(entry.filename.encode()) + _ZIP64_EXTRA * is_large + _EXTRA.size
+            before = target.tell() + _LOCAL_HEADER + len(entry.filename.encode()) + _ZIP64_EXTRA * is_large + _EXTRA.size
             entry.extra = _EXTRA.pack(_PADDING, padding := -before % ALIGNED) + bytes(padding)
             with archive.open(entry, "w", force_zip64=is_large) as file:
                 np.lib.format.write_array(file, array, version=(1, 0), allow_pickle=False)
-    return buffer.getvalue()
 
 
 def most_bytes(shapes: Mapping[str, list[int]]) -> int:

@@ -47,8 +47,12 @@ def write_release(full: Path, folder: Path, decision: dict[str, Any]) -> None:
     for file in files:
         shutil.copyfile(full / file, folder / file)
     kept = {"sha256": {file: manifest["sha256"][file] for file in files}}
-    factors = load_state(full, manifest, "als")["item_factors"].astype(np.float32, copy=False)
-    kept["sha256"] |= taste_index.write(folder, factors)
+    if taste_index.FILE in manifest["sha256"]:
+        shutil.copyfile(full / taste_index.FILE, folder / taste_index.FILE)
+        kept["sha256"][taste_index.FILE] = manifest["sha256"][taste_index.FILE]
+    else:
+        factors = load_state(full, manifest, "als")["item_factors"].astype(np.float32, copy=False)
+        kept["sha256"] |= taste_index.write(folder, factors)
     kept["shapes"] = {name: manifest["shapes"][name] for name in states}
     kept["canaries"] = {name: rows for name, rows in manifest.get("canaries", {}).items() if name in states}
     facts = {"placements": placements, "beats_popularity": decision["beats_popularity"]}

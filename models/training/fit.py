@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from scipy import sparse
@@ -35,7 +36,13 @@ def matrix_models(acts: Interactions, parameters: Parameters) -> tuple[ItemKNN, 
 
 
 def fit_part(
-    acts: Interactions, as_of: np.datetime64, parameters: Parameters, recipes: Iterable[Recipe], ranker: ListRanker | None
+    acts: Interactions,
+    as_of: np.datetime64,
+    parameters: Parameters,
+    recipes: Iterable[Recipe],
+    ranker: ListRanker | None,
+    *,
+    at_once: int = 1,
 ) -> tuple[dict[str, State], TrainingContext]:
     """Arrays of the ladder's models and of all that the recipes need, and what they learnt from."""
     item_knn, als = matrix_models(acts, parameters)
@@ -44,7 +51,7 @@ def fit_part(
     states = {"popularity": popularity.state(), "item_knn": item_knn.state()}
     states["als"] = als.state() | {"person_factors": training_context.person_factors}
     states[REPURCHASE] = repurchase_chances(training_context)
-    return states | states_of(fit(training_context, recipes, ranker)), training_context
+    return states | states_of(fit(training_context, recipes, ranker, at_once=at_once)), training_context
 
 
 def after(acts: Interactions) -> np.datetime64:
@@ -53,16 +60,24 @@ def after(acts: Interactions) -> np.datetime64:
     return np.datetime64(newest) + np.timedelta64(1, "us")
 
 
-def fit(training_context: TrainingContext, recipes: Iterable[Recipe], ranker: ListRanker | None) -> Fitted:
-    """Fit what the recipes need, each once; ``ranker`` is fitted already and orders the lists of the others."""
+def fit(training_context: TrainingContext, recipes: Iterable[Recipe], ranker: ListRanker | None, *, at_once: int = 1) -> Fitted:
+    """Fit what the recipes need, so many ``at_once``; ``ranker`` is fitted already and orders the lists of the others."""
     recipes = list(recipes)
     contexts = dict.fromkeys(name for recipe in recipes for name in recipe.contexts)
     personal_names = dict.fromkeys(name for recipe in recipes for name in recipe.lists if name != RANKED)
-    lists = {name: PERSONAL_LISTS[name](training_context) for name in personal_names}
+    with ThreadPoolExecutor(at_once) as pool:
+        fits = {name: pool.submit(_fit_context, name, training_context) for name in contexts}
+        builds = {name: pool.submit(PERSONAL_LISTS[name], training_context) for name in personal_names}
+    fitted = {name: each.result() for name, each in fits.items()}
+    lists = {name: each.result() for name, each in builds.items()}
     if ranker is not None and any(recipe.personal == RANKED for recipe in recipes):
         lists = {name: PERSONAL_LISTS[name](training_context) for name in SOURCES if name not in lists} | lists
         lists = {**{name: lists[name] for name in personal_names}, RANKED: ranker.lists(training_context, lists)}
-    return Fitted({name: _CONTEXT_FITS[name](CONTEXTS[name].make(), training_context) for name in contexts}, lists)
+    return Fitted(fitted, lists)
+
+
+def _fit_context(name: str, training_context: TrainingContext) -> SessionModel:
+    return _CONTEXT_FITS[name](CONTEXTS[name].make(), training_context)
 
 
 def _on_visits(model: SessionModel, training_context: TrainingContext) -> SessionModel:

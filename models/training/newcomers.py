@@ -22,6 +22,7 @@ from models.candidates.click_counts import COUNTS
 from models.candidates.newcomers import EXPLORED_PLACE, Newcomers
 from models.candidates.person_lists import LENGTH, PersonLists
 from models.data.interactions import NEW_FOR_DAYS, Interactions, recently_listed
+from models.data.sequences import evenly_spaced
 
 LISTED_WITHIN = np.timedelta64(NEW_FOR_DAYS, "D")
 
@@ -44,6 +45,7 @@ LEAST_PERSONS = 5  # an item of fewer persons has its place from its text
 
 
 BATCH = 512
+MOST_TEACHING_ITEMS = 50_000
 
 
 @dataclass(frozen=True)
@@ -174,14 +176,21 @@ def _nearest(facts: Facts, acts: Interactions, als: ALS, is_new: np.ndarray) -> 
     from models.algorithms.tfidf import TfIdf  # scikit-learn takes seconds to import, and few releases have new items
 
     histories = acts.matrix()
-    features = TfIdf().fit(facts.texts).transform(facts.texts)
-    mapping = AttributeMapping(als, features, least_persons=LEAST_PERSONS).fit_mapping(histories)
-    items = np.full((histories.shape[0], LENGTH), -1, dtype=np.int64)
+    known = np.flatnonzero(~is_new)
+    # What text says of taste is learnt from some of the others; they need not be all of a million.
+    rows = np.union1d(np.flatnonzero(is_new), known[evenly_spaced(len(known), MOST_TEACHING_ITEMS)])
+    texts = [facts.texts[row] for row in rows.tolist()]
+    features = TfIdf().fit(texts).transform(texts)
+    mapping = AttributeMapping(als, features, least_persons=LEAST_PERSONS).fit_mapping(histories[:, rows])
+    newest = rows[is_new[rows]]
+    factors = mapping.factors_of(np.asarray(als.state()["item_factors"], dtype=np.float32)[rows])[is_new[rows]]
+    person_factors, touched = als.fold_in(histories), sparse.csr_matrix(histories[:, newest])
+    items = np.full((histories.shape[0], LENGTH), -1, dtype=np.int32)
     for start in range(0, histories.shape[0], BATCH):
-        part = histories[start : start + BATCH]
-        scores = np.where(is_new, mapping.score(part), -np.inf).astype(np.float32)
-        best = top_k(scores, LENGTH, part)  # what a person has touched is not new to them
-        best[np.diff(part.indptr) == 0] = -1
-        items[start : start + len(best), : best.shape[1]] = best
+        part = slice(start, min(start + BATCH, histories.shape[0]))
+        best = top_k(person_factors[part] @ factors.T, LENGTH, touched[part])  # what a person has touched is not new to them
+        best = np.where(best >= 0, newest[best], -1)
+        best[np.diff(histories.indptr[part.start : part.stop + 1]) == 0] = -1
+        items[part, : best.shape[1]] = best
     weights = np.where(items >= 0, 1 / (1 + np.arange(LENGTH, dtype=np.float32)), 0)
     return PersonLists.of(items, weights, "new")

@@ -6,7 +6,6 @@ that had happened and were known before the test window's cut; the test stays un
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from models.data.interactions import Interactions
 from models.data.sequences import evenly_spaced
 from models.data.split import SplitWindow, TooShort, last_active_days
 from models.evaluation.metrics import MAIN_METRIC
-from models.evaluation.time_split import NobodyToTest, TestSet, evaluate_model, make_test_set
+from models.evaluation.time_split import NobodyToTest, evaluate_model, make_test_set
 
 # Enough to tell candidates of a grid this coarse apart: whom they are judged on, and whose histories they learn from.
 MOST_PERSONS, MOST_TEACHERS = 300, 2_000
@@ -43,7 +42,7 @@ def choose_parameters(interactions: Interactions, window: SplitWindow) -> tuple[
     known = interactions.where(window.is_training(interactions.occurred_at, interactions.received_at))
     try:
         inner = last_active_days(known.occurred_at[known.kind == "pay"])
-        tests = _sample(make_test_set(known, inner))
+        tests = make_test_set(known, inner).sampled(MOST_PERSONS)
     except (TooShort, NobodyToTest) as error:
         return defaults, {"skipped": str(error)}
     training = known.where(inner.is_training(known.occurred_at, known.received_at))
@@ -68,9 +67,3 @@ def choose_parameters(interactions: Interactions, window: SplitWindow) -> tuple[
             parameters | {MAIN_METRIC: round(score, 6)} for parameters, score in zip(grid, scores, strict=True)
         ]
     return chosen, report
-
-
-def _sample(tests: TestSet) -> TestSet:
-    """Evenly spaced test customers, at most ``MOST_PERSONS``."""
-    rows = evenly_spaced(tests.persons, MOST_PERSONS)
-    return replace(tests, histories=tests.histories[rows], bought=tests.bought[rows])

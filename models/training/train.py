@@ -21,6 +21,7 @@ from jishi.lake.reading import LakeVersion
 from jishi.paths import Paths
 from jishi.preference import WEIGHTS
 from models.algorithms.ladder import Parameters, make_model, make_models, parameters_of
+from models.algorithms.nearest_items import LEAST_ITEMS
 from models.algorithms.recommender import State
 from models.candidates import repurchase
 from models.candidates.recipes import RECIPES, Recipe, asked
@@ -34,6 +35,7 @@ from models.data.split import last_active_days
 from models.data.stored_features import StoredFeatures, ms_of
 from models.ranking.list_ranker import SOURCES, ListRanker, earlier_context, taught_window, teach
 from models.ranking.past_requests import PastRequests, Stored, neighbours_of, stored_in
+from models.release import taste_index
 from models.release.artefact import save
 from models.release.serving_index import RELEASE_FORMAT
 from models.training.fit import after, fit, fit_part, matrix_models
@@ -48,6 +50,9 @@ from models.training.request_rankers import (
     facts_of,
     learn_rankers,
 )
+
+THREADS = 2  # parts of a candidate, or models of one part
+MOST_ACTS_AT_ONCE = 5_000_000  # of a shop whose two parts are fitted at once; a larger one's would take twice its memory
 
 
 def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
@@ -83,8 +88,11 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
         "rankers": {placement: {"importances": each} for placement, each in learnt.importances.items()},
     }
 
+    at_once = THREADS if len(interactions) <= MOST_ACTS_AT_ONCE else 1
+
     def save_part(name: str, part: Interactions, as_of: np.datetime64) -> None:
-        states, training_context = fit_part(part, as_of, parameters, chain.from_iterable(recipes.values()), ranker)
+        every = chain.from_iterable(recipes.values())
+        states, training_context = fit_part(part, as_of, parameters, every, ranker, at_once=THREADS // at_once)
         if learnt.rankers:
             states[FACTS] = facts_of(training_context, category_of).state()
             states |= {ranker_file(placement): each.state() for placement, each in learnt.rankers.items()}
@@ -93,10 +101,11 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
             states[repurchase.PURCHASES] = BoughtItems.of(training_context.bought).state()
         ids = {"items": part.item_ids.tolist(), "persons": part.person_ids.tolist()}
         span = {"from": instant(part.occurred_at.min()).isoformat(), "to": instant(part.occurred_at.max()).isoformat()}
-        save(folder / name, states, ids, facts | {"trained_on": span})
+        index = {taste_index.FILE: training_context.taste_index} if training_context.items >= LEAST_ITEMS else {}
+        save(folder / name, states, ids, facts | {"trained_on": span}, index)
 
     # One BLAS thread for each: models limit it, too, and would otherwise undo each other's limits.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(2) as pool:
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(at_once) as pool:
         parts = [("window", known, window.cut), ("full", interactions, after(interactions))]
         for done in [pool.submit(save_part, *part) for part in parts]:
             done.result()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench import release
 from bench.open_loop import OpenLoad, run_open_load
 from bench.retrieve import measure
 from bench.serve import best_of
@@ -54,6 +55,14 @@ def test_the_baseline_answers_the_same_questions(tmp_path: Path) -> None:
                 payload = json.load(answer)
             assert payload["shop_id"] == SHOP
             assert len(payload["items"]) >= 10
+
+
+def test_every_worker_switches_while_all_requests_are_answered(tmp_path: Path) -> None:
+    switched = release.measure(2_000, 300, 2, 20.0, 1.0, tmp_path)
+    assert len(switched.seconds) == 2
+    for load in (switched.before, switched.during, switched.after):
+        assert load.latencies_s
+        assert load.refused == load.unanswered == 0
 
 
 def test_the_best_rate_is_the_highest_that_was_held() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from models.algorithms.personal_frequency import BasketModel, PersonalFrequency
 from models.algorithms.recommender import NotFitted
@@ -144,7 +145,7 @@ def test_nobody_is_their_own_neighbour_in_long_histories() -> None:
     baskets = [[rng.choice(900, 40, replace=False).tolist() for _ in range(30)] for _ in range(40)]
     people = purchases([*baskets, baskets[0]], items=900)
     model = TIFUKNN(neighbours=1).fit(people)
-    _, near, _ = model.parts(people)
+    near = sparse.vstack([part for _, _, part in model.parts(people, batch=7)], format="csr")
     nearest = near.indices[near.indptr[:-1]]
     assert (np.diff(near.indptr) == 1).all()
     assert (nearest[1:-1] != np.arange(1, len(baskets))).all()

@@ -9,6 +9,7 @@ import pytest
 
 from models.algorithms.als import ALS
 from models.algorithms.item_knn import ItemKNN
+from models.candidates import list_builders
 from models.candidates.context_models import CONTEXTS
 from models.candidates.list_builders import PERSONAL_LISTS
 from models.candidates.person_lists import LENGTH, ORIGINS, BadLists, PersonLists
@@ -77,7 +78,8 @@ def entries(lists: PersonLists, person: int) -> list[tuple[int, str, int]]:
 def test_lists_name_each_item_once_best_first_and_say_where_it_is_from(training_context: TrainingContext, name: str) -> None:
     lists = PERSONAL_LISTS[name](training_context)
     is_for_all = name in ("windowed_popularity", "trending")
-    assert lists.items.shape == (1 if is_for_all else PERSONS, LENGTH)  # what is the same for everybody stands there once
+    assert len(lists.items) == (1 if is_for_all else PERSONS)  # what is the same for everybody stands there once
+    assert lists.items.shape[1] <= LENGTH
     paid = training_context.bought.toarray()
     touched = training_context.histories.toarray() > 0
     for person in range(PERSONS):
@@ -95,6 +97,28 @@ def test_lists_name_each_item_once_best_first_and_say_where_it_is_from(training_
             assert because < 0 or touched[person, because]
     again = PERSONAL_LISTS[name](training_context)
     assert all((again.state()[key] == array).all() for key, array in lists.state().items())
+
+
+def test_persons_worked_out_some_at_a_time_have_the_lists_of_all_at_once(
+    training_context: TrainingContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = {name: build(training_context).state() for name, build in PERSONAL_LISTS.items()}
+    monkeypatch.setattr(list_builders, "SLICE", 7)
+    for name, build in PERSONAL_LISTS.items():
+        assert all((build(training_context).state()[key] == array).all() for key, array in whole[name].items())
+
+
+def test_an_index_of_a_large_shop_finds_nearly_all_that_products_with_every_item_find(
+    training_context: TrainingContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = list_builders.als(training_context)
+    monkeypatch.setattr(list_builders, "MOST_PRODUCTS", 0)
+    searched = list_builders.als(training_context)
+    for person in range(PERSONS):
+        wanted, result = exact.of_person(person), searched.of_person(person)
+        assert len(np.intersect1d(result.items, wanted.items)) >= 0.9 * len(wanted.items)
+        assert (np.diff(result.weights) <= 0).all()
+        np.testing.assert_allclose(result.weights[:3], wanted.weights[:3], rtol=1e-4)
 
 
 def test_taste_decides_what_follows(training_context: TrainingContext) -> None:
