@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.algorithms.item_rules import ItemRules
-from models.algorithms.recommender import Scores
+from models.algorithms.recommender import Scores, State
 from models.algorithms.session_knn import SessionKNN
 from models.algorithms.session_model import SessionModel
 from models.candidates.person_lists import LENGTH, PersonLists
@@ -80,7 +80,7 @@ def _trees(placement: str) -> SymmetricTrees:
     every = names(REQUEST_SOURCES[placement])
     looked_at = np.flatnonzero([name not in STORED_OF_ITEM for name in every])
     shape = (GROWTH.trees, GROWTH.depth)
-    state = {
+    state: State = {
         "feature": rng.choice(looked_at, shape).astype(np.int32),
         "border": rng.random(shape, dtype=np.float32) * 2,
         "leaf": rng.standard_normal((GROWTH.trees, 2**GROWTH.depth)) / 10,

@@ -151,7 +151,7 @@ def make_engine(shop: MadeShop, var: Path, *, has_ranker: bool = True) -> tuple[
 
     engine.recent.last_acts = last_acts  # type: ignore[method-assign]
     table = engine.features.table
-    table.is_following = lambda: True  # type: ignore[method-assign]
+    table.is_following = lambda: True
     for view in PERSON_VIEWS:
         values: dict[str, float] = dict.fromkeys(numbers_of(view), 1.0)
         row = KeptRow(1_790_000_000_000_000, 0, values)

@@ -29,7 +29,7 @@ def suppressed(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalo
     ranked = [one.score for one in answer.items if one.reason.code not in ("pinned", "new")]
     bar = min(ranked, default=0.0) if len(answer.items) >= request.limit else 0.0
     standing = candidates.score, workings.sellable, workings.shown_not
-    above = _kept_out(candidates.numbers, *standing, np.array(listed, dtype=np.int64), np.float32(bar - 1e-6))
+    above = _kept_out(candidates.numbers, *standing, np.array(listed, dtype=np.int64), float(np.float32(bar - 1e-6)))
     reasons = {}
     for number in candidates.numbers[best_allowed(candidates.score, above, MOST)].tolist():
         code, facts = keeps_out(ids[number], request, answer, shelf, catalogue)
