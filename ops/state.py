@@ -23,6 +23,7 @@ _NAMES = {
         "landing",
         "warehouse",
         "features",
+        "gates",
     ),
     *("models", "rules", "runs", "serving", "spark", "airflow", "jupyter", "superset", "portal", "digests", "site"),
 }
