@@ -1,4 +1,4 @@
-"""What has to be true of every row of silver, whatever the shop sells: no more than the contract asks (a line may be of no unit)."""
+"""What has to be true of every row of silver, whatever the shop sells; what the contract takes is in range."""
 
 from __future__ import annotations
 
