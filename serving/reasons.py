@@ -80,8 +80,11 @@ CODES = tuple(dict.fromkeys(code for code, _, _ in _SENTENCES.values()))
 
 
 def explain(source: str, cause: Item | None) -> Reason:
-    """The reason of an item that ``source`` carried; ``cause`` is the item that the source started from."""
-    if cause is None or source not in _WITH_CAUSE:
+    """The reason of an item that ``source`` carried; ``cause`` is the item that the source started from.
+
+    A cause whose title nobody has said, as in tables of purchases alone, is not in the sentence.
+    """
+    if cause is None or not cause.title or source not in _WITH_CAUSE:
         return _PLAIN[source]
     code, (zh, en) = _WITH_CAUSE[source]
     return Reason(code, _filled(zh, cause.title, cause), _filled(en, cause.title_en or cause.title, cause), cause.item_id)
@@ -90,7 +93,7 @@ def explain(source: str, cause: Item | None) -> Reason:
 def _filled(pieces: list[tuple[str, str]], title: str, cause: Item) -> str:
     text = ""
     for before, field in pieces:
-        text += before if field == "" else before + (cause.category if field == "category" else title)
+        text += before if field == "" else before + ((cause.category if field == "category" else title) or "")
     return text
 
 
