@@ -2,7 +2,7 @@
 
 A Java virtual machine outlives the Python process that started it by a moment and is then nobody's child, so its seconds would
 be counted nowhere. A metered process therefore adopts orphans of its children (Linux: ``PR_SET_CHILD_SUBREAPER``) and waits for
-them for a few seconds.
+them for a few seconds; children that it had before are left alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import resource
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -45,12 +45,13 @@ class TaskUsage:
 def metered(paths: Paths, run_id: str, task: str, part: int = -1) -> Iterator[None]:
     """Note what the children use that are started, and waited for, in this block; also of a task that fails."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    earlier = _children()
     began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
         yield
     finally:
         wall_s = time.monotonic() - began
-        _wait_for_orphans()
+        _wait_for_orphans(earlier)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         ended_at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -76,13 +77,20 @@ def _file(paths: Paths, run_id: str) -> Path:
     return paths.runs / run_id / "usage.txt"  # no job's ledger, which ends in .jsonl
 
 
-def _wait_for_orphans() -> None:
-    """Collect children that have ended, for a moment also those that are about to."""
+def _children() -> set[int]:
+    import psutil  # only a metered process needs it
+
+    return {child.pid for child in psutil.Process().children()}
+
+
+def _wait_for_orphans(earlier: set[int]) -> None:
+    """Collect children that have ended, for a moment also those that are about to, but none of the ``earlier`` ones."""
     until = time.monotonic() + _WAIT_S
     while time.monotonic() < until:
-        try:
-            ended, _ = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
+        orphans = _children() - earlier
+        if not orphans:
             return
-        if not ended:
-            time.sleep(0.05)
+        for pid in orphans:
+            with suppress(ChildProcessError):  # somebody else has waited for it
+                os.waitpid(pid, os.WNOHANG)
+        time.sleep(0.05)

@@ -23,7 +23,7 @@ _DAYS_BACK = {"day_before": 1, "week_before": 7}
 @dataclass(frozen=True)
 class Freshness:
     """As of when the numbers are true (the shop's clock), which build they are of, whether they are old, which of their newest
-    days are unlike others, and what keeps a newer build from being published.
+    days are unlike others, and what holds back a newer build.
     """
 
     as_of: str

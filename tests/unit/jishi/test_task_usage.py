@@ -47,3 +47,21 @@ def test_a_task_that_fails_is_noted_and_damaged_lines_are_left_out(tmp_path: Pat
         raise KeyError("x")
     append_line(paths.runs / "daily.run" / "usage.txt", '{"run_id": "dai')
     assert [usage[:3] for usage in usages(tmp_path)] == [("daily.run", "marts", -1)]
+
+
+def test_children_from_before_keep_their_exit_code_and_are_not_waited_for(tmp_path: Path) -> None:
+    meter = """
+import subprocess, sys
+from pathlib import Path
+from jishi.paths import Paths
+from jishi.task_usage import metered
+slow = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+quick = subprocess.Popen([sys.executable, "-c", "raise SystemExit(7)"])
+with metered(Paths(Path(sys.argv[1]), Path(sys.argv[1])), "daily.run", "silver"):
+    subprocess.run([sys.executable, "-c", "import time; time.sleep(1)"], check=True)
+assert quick.wait() == 7
+assert slow.poll() is None
+slow.communicate(b"")
+"""
+    subprocess.run([sys.executable, "-c", meter, str(tmp_path)], check=True)
+    assert [usage[:3] for usage in usages(tmp_path)] == [("daily.run", "silver", -1)]
