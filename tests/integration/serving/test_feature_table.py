@@ -16,6 +16,7 @@ from feature_repo.store import apply, open_store
 from feature_repo.writer import FeatureSink, WriterProgress, run_writer
 from jishi import topics
 from jishi.features import live_views
+from jishi.kafka import KafkaCluster
 from jishi.lake.reading import open_version
 from jishi.paths import Paths
 from jishi.settings import Settings
@@ -74,8 +75,8 @@ def test_table_and_store_end_in_the_same_values(
     open_sink = lambda: FeatureSink(open_store(settings, paths), paths.features, progress)  # noqa: E731
     group = f"test-{request.node.name}"
     threads = [
-        threading.Thread(target=run_writer, args=(kafka, open_sink, progress, stop), kwargs={"group": group}),
-        threading.Thread(target=follow_features, args=(kafka, table, health, stop)),
+        threading.Thread(target=run_writer, args=(KafkaCluster(kafka), open_sink, progress, stop), kwargs={"group": group}),
+        threading.Thread(target=follow_features, args=(KafkaCluster(kafka), table, health, stop)),
     ]
     for thread in threads:
         thread.start()
