@@ -18,8 +18,8 @@ SHOWN = 5
 # ``acknowledged`` is made by the audit: shop_id, seq, and hashes of the batch's acknowledgements and of their events' ids.
 _ABSENT = """
     select shop_id, 'seq ' || seq from acknowledged
-    where acknowledgement not in (select hash(collector_id, seq) from silver_duplicates where batch = $batch)
-    and acknowledgement not in (select hash(collector_id, seq) from silver_quarantine where batch = $batch)
+    where acknowledgement not in (select hash(shop_id, collector_id, seq) from silver_duplicates where batch = $batch)
+    and acknowledgement not in (select hash(shop_id, collector_id, seq) from silver_quarantine where batch = $batch)
     and (event is null or (shop_id, event) not in (select (shop_id, hash(event_id)) from silver_events where batch = $batch))"""
 _INVENTED = """
     select shop_id, event_id from silver_events where batch = $batch and shop_id in (select unnest($shops))
@@ -29,7 +29,7 @@ _INVENTED = """
         select shop_id, collector_id, seq, batch from silver_duplicates
         union all select shop_id, collector_id, seq, batch from silver_quarantine
     ) where batch = $batch and shop_id in (select unnest($shops))
-    and hash(collector_id, seq) not in (select acknowledgement from acknowledged)"""
+    and hash(shop_id, collector_id, seq) not in (select acknowledgement from acknowledged)"""
 _PAID = """
     with paid as (
         select shop_id, event_id, json_extract_string(line, '$.properties.order_id') as order_id

@@ -102,9 +102,9 @@ def _load_acknowledged(connection: duckdb.DuckDBPyConnection, publication: Publi
     event_id = "coalesce(any_value(repairs.event_id), any_value(batch.event_id))"
     with opened(publication, views) as bronze:
         sql = f"""
-            select any_value(batch.shop_id) as shop_id, seq, hash({identity}) as acknowledgement,
+            select shop_id, seq, hash(shop_id, {identity}) as acknowledgement,
                 case when {event_id} is not null then hash({event_id}) end as event
-            from batch left join repairs using ({identity}) {known} group by {identity}"""
+            from batch left join repairs using (shop_id, {identity}) {known} group by shop_id, {identity}"""
         connection.register("incoming", bronze.execute(sql).to_arrow_reader(_ROWS))
         connection.execute("create or replace table acknowledged as select * from incoming")
         connection.unregister("incoming")
