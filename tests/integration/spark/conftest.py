@@ -39,6 +39,7 @@ class SilverPlatform:
     def __init__(self, session: SparkSession, settings: Settings, shops: Shops) -> None:
         self.session, self.settings, self.shops = session_of_lake(session, settings), settings, shops
         self.session.conf.set("spark.sql.shuffle.partitions", "2")
+        self.reported: list[str] = []  # by builds
 
     def land(self, batch: str, lines_by_shop: dict[str, Sequence[bytes]]) -> None:
         """Bronze rows as they come: a history as it is imported, a live day as the stream appends it, in place of its rows.
@@ -95,7 +96,7 @@ class SilverPlatform:
 
     def try_build(self, batch: str, shops: Iterable[str] = (), **options: Any) -> SilverBuilt:
         """Build silver of one batch, with the options of ``build_silver``; a shop may fail."""
-        return build_silver(self.session, self.settings, self.shops, batch, sorted(shops), lambda line: None, **options)
+        return build_silver(self.session, self.settings, self.shops, batch, sorted(shops), self.reported.append, **options)
 
     def rows(self, schema: TableSchema, shop_id: str | None = None) -> list[dict[str, Any]]:
         """Published rows in the order of the key, as plain values without nulls."""
