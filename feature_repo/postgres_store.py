@@ -136,9 +136,11 @@ class MonotonicPostgresOnlineStore(OnlineStore):
             connection, self._idle = self._idle or _connect(config.online_store), None
             try:
                 yield connection
-            except BaseException:
+            except BaseException as error:
                 with suppress(InterfaceError, OSError):  # of a connection that is gone; the first error says why
                     connection.close()
+                if isinstance(error, OSError):  # the same loss, seen by the socket before the driver
+                    raise InterfaceError(f"connection lost: {error}") from error
                 raise
             self._idle = connection
 

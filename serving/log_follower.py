@@ -87,15 +87,30 @@ def _wait_for_places(
             metadata = consumer.list_topics(name, timeout=1).topics[name]
             if metadata.error is None and metadata.partitions:
                 start = start_ms()
-                asked = [TopicPartition(name, number, 0 if start is None else start) for number in sorted(metadata.partitions)]
-                begun = asked if start is None else consumer.offsets_for_times(asked, timeout=10)
+                places = first_places(consumer, name, sorted(metadata.partitions), start)
                 health.waiting_for = None
-                return begun
+                return places
             health.waiting_for = f"topic {name}"
         except KafkaException:
             health.waiting_for = "Kafka"
         stop.wait(0.5)
     return []
+
+
+def first_places(consumer: Consumer, name: str, partitions: list[int], start_ms: int | None) -> list[TopicPartition]:
+    """The offset of the first record of each partition since an instant (epoch ms; None: of all).
+
+    Where none is that new it is the offset that the next record will get, and not Kafka's "at the end", which would be looked
+    up when the first fetch begins and pass over what was written until then.
+    """
+    if start_ms is None:
+        return [TopicPartition(name, number, 0) for number in partitions]
+    ends = {number: consumer.get_watermark_offsets(TopicPartition(name, number), timeout=10)[1] for number in partitions}
+    asked = [TopicPartition(name, number, start_ms) for number in partitions]
+    found = consumer.offsets_for_times(asked, timeout=10)
+    return [
+        TopicPartition(name, place.partition, place.offset if place.offset >= 0 else ends[place.partition]) for place in found
+    ]
 
 
 def _ends(consumer: Consumer, places: list[TopicPartition]) -> dict[int, tuple[int, int]] | None:
@@ -108,21 +123,25 @@ def _ends(consumer: Consumer, places: list[TopicPartition]) -> dict[int, tuple[i
 
 def _is_read(consumer: Consumer, places: list[TopicPartition], ends: dict[int, tuple[int, int]]) -> bool:
     """Whether every partition was read up to its end; one without a record to read is."""
-    begun = {place.partition: place.offset for place in places}  # negative: at the end
     return all(
-        (position.offset if position.offset >= 0 else max(begun[position.partition], low)) >= high
-        or (position.offset < 0 and begun[position.partition] < 0)
-        for position in consumer.position(places)
-        for low, high in [ends[position.partition]]
+        max(offset, low) >= high for partition, offset in _positions(consumer, places) for low, high in [ends[partition]]
     )
+
+
+def _positions(consumer: Consumer, places: list[TopicPartition]) -> list[tuple[int, int]]:
+    """Partition and offset of the next record; a consumer that has read nothing yet of one is where it began."""
+    return [
+        (position.partition, position.offset if position.offset >= 0 else place.offset)
+        for place, position in zip(places, consumer.position(places), strict=True)
+    ]
 
 
 def _look(consumer: Consumer, places: list[TopicPartition], health: LogHealth) -> None:
     """Take down lag and age. A broker that does not answer shows as a growing age."""
     try:
-        for place in consumer.position(places):
-            low, high = consumer.get_watermark_offsets(place, timeout=1)
-            health.lag[place.partition] = max(0, high - (place.offset if place.offset >= 0 else low))
+        for partition, offset in _positions(consumer, places):
+            low, high = consumer.get_watermark_offsets(TopicPartition(places[0].topic, partition), timeout=1)
+            health.lag[partition] = max(0, high - max(offset, low))
         health.read_at = time.monotonic()
     except KafkaException:
         return

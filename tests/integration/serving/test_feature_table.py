@@ -10,7 +10,8 @@ from typing import Any
 
 import orjson
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from feature_repo.store import apply, open_store
 from feature_repo.writer import FeatureSink, WriterProgress, run_writer
@@ -25,7 +26,7 @@ from serving.features.follower import follow_features, is_current
 from serving.features.online_store import OnlineReader, read_view
 from serving.features.reader import FeatureReader
 from serving.features.table import FeatureTable
-from serving.log_follower import LogHealth
+from serving.log_follower import LogHealth, first_places
 
 pytestmark = pytest.mark.integration
 SHOPS = ("a", "b")
@@ -62,6 +63,32 @@ def messages(now_ms: int, seed: int) -> list[bytes]:
 def kafka(shared_platform: Any) -> Iterator[str]:
     with running_broker(shared_platform.broker, shared_platform.paths.log / "kafka.log"):
         yield shared_platform.settings.kafka_bootstrap
+
+
+@pytest.mark.parametrize("start_ms", [None, 1_790_000_000_000])
+def test_a_reader_misses_nothing_that_is_written_before_its_first_fetch(kafka: str, start_ms: int | None) -> None:
+    """Neither in a partition whose records are all older than the reader's start nor in an empty one."""
+    broker, topic = KafkaCluster(kafka), f"first-{start_ms}"
+    admin = AdminClient(broker.client_options())
+    admin.create_topics([NewTopic(topic, num_partitions=2, replication_factor=1)])[topic].result(timeout=30)
+    producer = Producer({"bootstrap.servers": kafka})
+    producer.produce(topic, b"old", partition=0, timestamp=1_780_000_000_000)
+    assert producer.flush(30) == 0
+    consumer = Consumer({**broker.client_options(), "group.id": "first", "auto.offset.reset": "earliest"})
+    try:
+        places = first_places(consumer, topic, [0, 1], start_ms)
+        for partition in (0, 1):
+            producer.produce(topic, b"new", partition=partition, timestamp=1_795_000_000_000)
+        assert producer.flush(30) == 0
+        consumer.assign(places)
+        read: list[bytes | None] = []
+        for _ in range(30):
+            read += [message.value() for message in consumer.consume(10, 1)]
+            if len(read) == (3 if start_ms is None else 2):
+                break
+        assert sorted(filter(None, read)) == [b"new", b"new"] + ([b"old"] if start_ms is None else [])
+    finally:
+        consumer.close()
 
 
 def test_table_and_store_end_in_the_same_values(
