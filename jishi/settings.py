@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     collector_port: int = Field(18080, description="port of the event intake")
     serving_port: int = Field(18081, description="port of the recommendation API")
     serving_workers: int = Field(
-        1, ge=1, le=64, description="processes that answer on that port; each has its own state, and /metrics is that of one"
+        1, ge=1, le=64, description="processes that answer on that port; each has its own state, and /metrics is that of all"
     )
     flink_port: int = Field(18082, description="port of Flink's web page and REST API")
     feature_writer_port: int = Field(18083, description="port of the feature writer's /metrics and /healthz")

@@ -29,14 +29,20 @@ EDGE = timedelta(minutes=5)
 WORKED_UP_AFTER = timedelta(hours=9)
 _SILVER = "spark_jobs silver"  # who builds it; compaction moves rows only
 LEAST_EVENTS = 100  # of so few a share says little
+CHECKS = ("log", "lag", "gaps", "quarantine", "freshness", "held", "marts", "parity")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """``name`` is the same as long as the problem is; ``says`` is what was found and what to do."""
+    """``name`` is the same as long as the problem is and begins with its check; ``says`` is what was found and what to do."""
 
     name: str
     says: str
+
+    @property
+    def check(self) -> str:
+        """The check that found it, of ``CHECKS``; unlike the name it tells no shop."""
+        return self.name.partition(".")[0]
 
 
 def problems(settings: Settings, now: datetime) -> list[Problem]:

@@ -17,6 +17,7 @@ from jishi.settings import Settings, get_settings
 from serving.api import make_app
 from serving.engine import Engine
 from serving.storefront.doors import Storefronts
+from serving.worker_metrics import WorkerMetrics
 from serving.workers import listen, run_workers
 
 
@@ -30,12 +31,14 @@ def main() -> int:
         print("stop what uses the port or set JISHI_SERVING_PORT", file=sys.stderr)
         return 1
     print(f"serving: http://{settings.host}:{settings.serving_port}/docs", flush=True)
-    serve = partial(_serve, settings, listener)
-    return serve() if settings.serving_workers == 1 else run_workers(settings.serving_workers, serve)
+    count = settings.serving_workers
+    if count == 1:
+        return _serve(settings, listener)
+    return run_workers(count, partial(_serve, settings, listener, WorkerMetrics(count)))
 
 
-def _serve(settings: Settings, listener: socket.socket) -> int:
-    """Serve in this process. A thread that dies takes the process with it: the supervisor starts a whole one."""
+def _serve(settings: Settings, listener: socket.socket, workers: WorkerMetrics | None = None, number: int = 0) -> int:
+    """Serve in this process, one of ``workers``. A thread that dies takes it with it: the supervisor starts a whole one."""
     died = threading.Event()
 
     def die(args: threading.ExceptHookArgs) -> None:
@@ -47,7 +50,11 @@ def _serve(settings: Settings, listener: socket.socket) -> int:
     # uvicorn ends by raising the signal that stopped it once more; a stop that was asked for is no failure.
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: None)
-    app = make_app(Engine.of(settings, Paths.of(settings)), Storefronts.of(settings))
+    engine = Engine.of(settings, Paths.of(settings))
+    app = make_app(engine, Storefronts.of(settings))
+    if workers is not None:
+        workers.number, engine.metrics.workers = number, workers
+        threading.Thread(target=workers.answer, args=(engine.metrics.of_process,), name="metrics", daemon=True).start()
     # Who is asking is ours to say (JISHI_TRUSTED_PROXIES): uvicorn would believe every neighbour's X-Forwarded-For.
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, proxy_headers=False))
     server.run(sockets=[listener])

@@ -107,9 +107,9 @@ def first_places(consumer: Consumer, name: str, partitions: list[int], start_ms:
         return [TopicPartition(name, number, 0) for number in partitions]
     ends = {number: consumer.get_watermark_offsets(TopicPartition(name, number), timeout=10)[1] for number in partitions}
     asked = [TopicPartition(name, number, start_ms) for number in partitions]
-    found = consumer.offsets_for_times(asked, timeout=10)
+    begins = consumer.offsets_for_times(asked, timeout=10)
     return [
-        TopicPartition(name, place.partition, place.offset if place.offset >= 0 else ends[place.partition]) for place in found
+        TopicPartition(name, place.partition, place.offset if place.offset >= 0 else ends[place.partition]) for place in begins
     ]
 
 

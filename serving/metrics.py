@@ -15,16 +15,18 @@ from serving.recent import Recent
 from serving.served_log import ServedLog
 from serving.shop_state import ShopStates
 from serving.stream import StreamHealth
+from serving.worker_metrics import WorkerMetrics
 
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
 class ServingMetrics:
-    """All metrics of one serving process, in a registry of their own."""
+    """All metrics of one serving process, in a registry of their own; ``workers`` reaches those of others on the same port."""
 
     def __init__(
         self, states: ShopStates, stream: StreamHealth, recent: Recent, log: ServedLog, now: Callable[[], float]
     ) -> None:
+        self.workers: WorkerMetrics | None = None
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "jishi_recommendation_requests",
@@ -45,9 +47,28 @@ class ServingMetrics:
         self._requests.labels(str(status), served_by).inc()
         self._latency.observe(seconds)
 
+    def of_process(self) -> list[Metric]:
+        """What this process has counted, and its state."""
+        return list(self._registry.collect())
+
     def page(self) -> bytes:
-        """The text that Prometheus reads."""
-        return generate_latest(self._registry)
+        """The text that Prometheus reads, of all processes that answer on the port."""
+        if self.workers is None:
+            return generate_latest(self._registry)
+        together = CollectorRegistry()
+        together.register(_Given(self.workers.merged(self.of_process())))
+        return generate_latest(together)
+
+
+class _Given(Collector):
+    """Metrics that were read already."""
+
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric."""
+        yield from self._metrics
 
 
 class StateCollector(Collector):

@@ -26,13 +26,13 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def run_workers(count: int, serve: Callable[[], int]) -> int:
-    """Run ``serve`` in so many processes until they are told to stop. When one ends by itself, the others are stopped: whoever
-    watches this process starts all of them anew. Returns 0 after a stop that was asked for.
+def run_workers(count: int, serve: Callable[[int], int]) -> int:
+    """Run ``serve`` in so many processes, each told its number from 0 on, until they are told to stop. When one ends by itself,
+    the others are stopped: whoever watches this process starts all of them anew. Returns 0 after a stop that was asked for.
 
     Nothing may have been started yet that a fork does not carry over, such as threads.
     """
-    workers = [_fork(serve) for _ in range(count)]
+    workers = [_fork(serve, number) for number in range(count)]
     asked = False
 
     def stop(*_: object) -> None:
@@ -64,14 +64,14 @@ def _stop_when_alone(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _fork(serve: Callable[[], int]) -> int:
+def _fork(serve: Callable[[int], int], number: int) -> int:
     pid = os.fork()
     if pid:
         return pid
     code = 1
     threading.Thread(target=_stop_when_alone, args=(os.getppid(),), daemon=True).start()
     try:
-        code = serve()
+        code = serve(number)
     except BaseException:  # noqa: BLE001 (nothing of the parent may run on in its child)
         traceback.print_exc()
     finally:

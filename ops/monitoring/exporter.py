@@ -38,6 +38,7 @@ class PlatformCollector(Collector):
         """Yield every metric."""
         yield from self._parts()
         yield from self._stream()
+        yield from self._watched()
         existing = next(folder for folder in (self._paths.var, *self._paths.var.parents) if folder.exists())
         usage = shutil.disk_usage(existing)
         yield GaugeMetricFamily("jishi_disk_free_bytes", "Free space where the platform's state lies.", usage.free)
@@ -69,6 +70,14 @@ class PlatformCollector(Collector):
             yield GaugeMetricFamily("jishi_flink_checkpoints", "Checkpoints since it was submitted.", facts["checkpoints"])
             failed = facts["failed_checkpoints"]
             yield GaugeMetricFamily("jishi_flink_failed_checkpoints", "Checkpoints that failed since then.", failed)
+
+    def _watched(self) -> Iterator[Metric]:
+        if (watch := last_beat(self._paths, "watch")) is not None:
+            problems = GaugeMetricFamily("jishi_watch_problems", "What jishi watch found at its last run.", labels=["check"])
+            for check, count in watch.facts["problems"].items():
+                problems.add_metric([check], count)
+            yield problems
+            yield GaugeMetricFamily("jishi_watch_age_seconds", "Since jishi watch last looked at everything.", watch.age_s)
 
     def _published(self, now: float) -> Iterator[Metric]:
         try:

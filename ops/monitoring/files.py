@@ -65,6 +65,7 @@ PANELS: tuple[tuple[str, str, dict[str, str]], ...] = (
         {"checkpoints in 10 min": "increase(jishi_flink_checkpoints[10m])", "restarts": "jishi_flink_restarts"},
     ),
     ("Parts", "bool_on_off", {"{{part}}": "jishi_part_up"}),
+    ("What jishi watch finds", "short", {"{{check}}": "jishi_watch_problems"}),
     ("Free disk", "bytes", {"free": "jishi_disk_free_bytes"}),
     ("Age of what is published", "s", {"marts": "jishi_marts_age_seconds", "release": "jishi_release_age_seconds"}),
     ("Wrong values that serving used", "percentunit", {"worst feature": "jishi_online_parity_wrong_ratio"}),

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from ops.kafka import running_broker
@@ -21,8 +22,9 @@ from ops.kafka import running_broker
 pytestmark = pytest.mark.integration
 
 
-def serve(platform: Any) -> subprocess.Popen[str]:
+def serve(platform: Any, workers: int = 1) -> subprocess.Popen[str]:
     env = os.environ | {
+        "JISHI_SERVING_WORKERS": str(workers),
         "JISHI_VAR": str(platform.settings.var),
         "JISHI_KAFKA_BOOTSTRAP": platform.settings.kafka_bootstrap,
         "JISHI_SERVING_PORT": str(platform.settings.serving_port),
@@ -110,6 +112,41 @@ def test_from_nothing_to_releases_that_come_and_go(platform: Any, process: Any, 
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 0, out
+
+
+def test_the_metrics_of_two_processes_are_on_one_page(platform: Any, until: Callable[..., Any]) -> None:
+    process = serve(platform, workers=2)
+    url = f"http://127.0.0.1:{platform.settings.serving_port}"
+
+    def metrics() -> str | None:
+        assert process.poll() is None, process.communicate()[0]
+        try:
+            return httpx.get(f"{url}/metrics", timeout=30).text
+        except httpx.TransportError:
+            return None
+
+    try:
+        until(lambda: "jishi_serving_silent_workers 0.0" in (metrics() or ""))
+        headers = {"Authorization": f"Bearer {platform.register('lanting')}"}
+        first, second = psutil.Process(process.pid).children()
+        for stopped, requests in ((first, 5), (second, 3)):  # so that it is the other one that answers
+            stopped.suspend()
+            for _ in range(requests):
+                answer = httpx.get(f"{url}/v1/shops/lanting/recommendations", headers=headers, timeout=30)
+                assert answer.status_code == 503
+            stopped.resume()
+        counted = 'jishi_recommendation_requests_total{served_by="",status="503"} 8.0'
+        for silent in (first, second):
+            assert counted in (metrics() or "")
+            silent.suspend()
+            assert "jishi_serving_silent_workers 1.0" in (metrics() or "")
+            silent.resume()
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=30)
+        assert process.returncode == 0, out
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_a_taken_port_is_one_clear_sentence(platform: Any) -> None:

@@ -27,11 +27,13 @@ from ops.monitoring import files
 from ops.monitoring.alerts import ALERTS, STATES
 from ops.monitoring.exporter import PlatformCollector
 from ops.monitoring.objectives import BURNS, OBJECTIVES
+from quality.watch import CHECKS
 from serving.metrics import ServingMetrics
 from serving.recent import Recent
 from serving.served_log import ServedLog
 from serving.shop_state import ShopStates
 from serving.stream import StreamHealth
+from serving.worker_metrics import WorkerMetrics
 from tests.lake import record, settings_in
 
 STEPS = 3 * 24 * 30  # of two minutes
@@ -52,6 +54,9 @@ HEALTHY = {
     "jishi_online_parity_wrong_ratio": f"0.002+0x{STEPS}",
     'jishi_part_up{part="serving"}': f"1+0x{STEPS}",
     'jishi_part_heartbeat_age_seconds{part="flink"}': f"2+0x{STEPS}",
+    "jishi_serving_silent_workers": f"0+0x{STEPS}",
+    'jishi_watch_problems{check="gaps"}': f"0+0x{STEPS}",
+    "jishi_watch_age_seconds": f"700+0x{STEPS}",
     'up{job="jishi",instance="a"}': f"1+0x{STEPS}",
     "jishi_flink_restarts": f"1+0x{STEPS}",
     "jishi_flink_checkpoints": f"0+12x{STEPS}",
@@ -73,6 +78,9 @@ BROKEN = HEALTHY | {
     "jishi_online_parity_wrong_ratio": f"0.02+0x{STEPS}",
     'jishi_part_up{part="serving"}': f"0+0x{STEPS}",
     'jishi_part_heartbeat_age_seconds{part="flink"}': f"100+0x{STEPS}",
+    "jishi_serving_silent_workers": f"1+0x{STEPS}",
+    'jishi_watch_problems{check="gaps"}': f"2+0x{STEPS}",
+    "jishi_watch_age_seconds": f"5000+0x{STEPS}",
     'up{job="jishi",instance="a"}': f"0+0x{STEPS}",
     "jishi_flink_restarts": f"0+1x{STEPS}",
     "jishi_flink_checkpoints": f"12+0x{STEPS}",
@@ -133,6 +141,7 @@ def pages(var: Path) -> dict[str, str]:
         "feature": "f",
         "drift": 0.25,
     }
+    beat(paths, "watch", problems=dict.fromkeys(CHECKS, 0) | {"gaps": 2})
     version = record(var, {ONLINE_PARITY: [row]})
     marts = MartsFile("marts/1-a.duckdb", "a", 1)
     now = datetime.now(UTC)
@@ -146,6 +155,7 @@ def pages(var: Path) -> dict[str, str]:
     log = ServedLog(var / "served", "1", 1.0)
     serving = ServingMetrics(states, StreamHealth(lag={0: 1}), Recent(), log, time.time)
     serving.count(200, "popular", 0.01)
+    serving.workers = WorkerMetrics(1)
     writer, platform = CollectorRegistry(), CollectorRegistry()
     writer.register(ProgressCollector(WriterProgress(lag={0: 1}, views={"person_1h": 2})))
     platform.register(PlatformCollector(settings))
@@ -177,11 +187,13 @@ def test_what_is_watched_exists_and_no_page_names_a_shop(tmp_path: Path) -> None
             "view",
             "part",
             "source",
+            "check",
         }
     watched = set.union(*(files.metrics_in(text) for text in (files.rules(), json.dumps(json.loads(files.dashboard())))))
     assert watched <= exposed, watched - exposed
     assert len(watched) > 20
     assert "jishi_online_parity_wrong_ratio 0.25\n" in shown["exporter"]
+    assert 'jishi_watch_problems{check="gaps"} 2.0\n' in shown["exporter"]
     assert "jishi_forwarder_lag_events 1.0\n" in shown["exporter"]
 
 

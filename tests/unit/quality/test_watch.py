@@ -36,7 +36,9 @@ def arrive(settings: Settings, seqs: Any, **fields: Any) -> None:
 
 
 def names(settings: Settings) -> list[str]:
-    return [problem.name for problem in watch.problems(settings, NOW)]
+    noticed = watch.problems(settings, NOW)
+    assert {problem.check for problem in noticed} <= set(watch.CHECKS)
+    return [problem.name for problem in noticed]
 
 
 def test_an_empty_platform_and_a_quiet_one_are_well(settings: Settings) -> None:

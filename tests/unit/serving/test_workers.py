@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -20,7 +22,7 @@ from serving.workers import listen, run_workers
 listener = listen("127.0.0.1", 0)
 print(listener.getsockname()[1], flush=True)
 
-def serve():
+def serve(number):
     stopped = []
     signal.signal(signal.SIGTERM, lambda *_: (stopped.append(1), listener.close()))
     try:
@@ -35,12 +37,21 @@ sys.exit(run_workers(2, serve))
 """
 
 
+def handles_sigterm(pid: int) -> bool:
+    """Whether the process has set its handler, as the kernel says."""
+    caught = re.search(r"SigCgt:\s+(\w+)", Path(f"/proc/{pid}/status").read_text())
+    assert caught is not None
+    return bool(int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
 @pytest.fixture
 def program() -> Iterator[tuple[subprocess.Popen[str], int]]:
     process = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     port = int(process.stdout.readline())
-    while len(psutil.Process(process.pid).children()) < 2:
+    while len(handling := [process.pid, *(child.pid for child in psutil.Process(process.pid).children())]) < 3:
+        time.sleep(0.01)
+    while not all(map(handles_sigterm, handling)):
         time.sleep(0.01)
     yield process, port
     if process.poll() is None:
