@@ -11,10 +11,15 @@ from typing import Any
 import pytest
 
 with suppress(ImportError):  # the engines' environments have no hypothesis
-    from hypothesis import settings
+    from hypothesis import HealthCheck, settings
 
+    # No test is about how fast a machine is.
+    settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("tests")
     # 22,000 inputs of tests/fuzz, 1,700 a property instead of 100
-    settings.register_profile("fuzz", max_examples=int(os.environ.get("JISHI_FUZZ_EXAMPLES", "1700")), deadline=None)
+    settings.register_profile(
+        "fuzz", parent=settings.get_profile("tests"), max_examples=int(os.environ.get("JISHI_FUZZ_EXAMPLES", "1700"))
+    )
 
 _skipped: list[str] = []
 

@@ -103,7 +103,7 @@ def test_the_demo_shows_lists_a_rule_and_who_opted_out(demo: RunningDemo) -> Non
     shown = demo.summary["showcase"]
     assert all(each["items"] for each in shown["placements"].values())
     assert shown["opted_out"]["are_equal"]
-    assert httpx.get(demo.summary["urls"]["storefront"], timeout=10).status_code == 200
+    assert httpx.get(demo.summary["urls"]["storefront"], timeout=60).status_code == 200
 
 
 def test_each_placement_is_answered_by_the_model_that_its_release_names(demo: RunningDemo) -> None:
@@ -128,11 +128,11 @@ def test_each_placement_is_answered_by_the_model_that_its_release_names(demo: Ru
         release = (demo.paths.models / shop_id / "CURRENT").read_text().strip()
         manifest = json.loads((demo.paths.models / shop_id / "releases" / release / "manifest.json").read_text())
         reader = {"Authorization": f"Bearer {demo.keys(shop_id)['read']}"}
-        ready = httpx.get(f"{base}/v1/shops/{shop_id}/readiness", headers=reader, timeout=10).json()["placements"]
+        ready = httpx.get(f"{base}/v1/shops/{shop_id}/readiness", headers=reader, timeout=60).json()["placements"]
         for placement, chosen in manifest["placements"].items():
             asked: dict[str, Any] = {"user_id": regulars[shop_id].removeprefix("u:"), "placement": placement, "limit": 10}
             asked |= {"item": {"item_id": bought[shop_id][0]}, "cart": {"cart_item_id": bought[shop_id]}}.get(placement, {})
-            answer = httpx.get(f"{base}/v1/shops/{shop_id}/recommendations", params=asked, headers=reader, timeout=10)
+            answer = httpx.get(f"{base}/v1/shops/{shop_id}/recommendations", params=asked, headers=reader, timeout=60)
             assert answer.status_code == 200, answer.text
             payload = answer.json()
             assert (payload["model_version"], payload["model"]) == (release, chosen["model"]), (shop_id, placement)
@@ -171,7 +171,7 @@ def test_three_clicks_change_the_answer(demo: RunningDemo) -> None:
     newcomer = f"newcomer-{uuid.uuid4().hex[:8]}"
 
     def ask() -> Any:
-        answer = httpx.get(base, params={"user_id": newcomer, "limit": 10}, headers=reader, timeout=10)
+        answer = httpx.get(base, params={"user_id": newcomer, "limit": 10}, headers=reader, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -196,9 +196,9 @@ def test_three_clicks_change_the_answer(demo: RunningDemo) -> None:
         for item_id in items[:3]
     ]
     collector = f"http://127.0.0.1:{demo.settings.collector_port}/v1/events"
-    sent = httpx.post(collector, json=events, headers={"Authorization": f"Bearer {keys['write']}"}, timeout=10)
+    sent = httpx.post(collector, json=events, headers={"Authorization": f"Bearer {keys['write']}"}, timeout=60)
     assert (sent.status_code, sent.json()["accepted"]) == (200, 3)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     after = ask()
     while category not in {item["category"] for item in after["items"]}:
         assert time.monotonic() < deadline, after
@@ -269,9 +269,9 @@ def test_what_serving_used_is_what_the_log_says(demo: RunningDemo) -> None:
     event = {"event_id": marker, "shop_id": "lanting", "type": "item_viewed", "user_id": marker}
     event |= {"occurred_at": today.isoformat(timespec="milliseconds"), "properties": {"item_id": "any"}}
     collector = f"http://127.0.0.1:{demo.settings.collector_port}/v1/events"
-    sent = httpx.post(collector, json=[event], headers={"Authorization": f"Bearer {keys['write']}"}, timeout=10)
+    sent = httpx.post(collector, json=[event], headers={"Authorization": f"Bearer {keys['write']}"}, timeout=60)
     assert (sent.status_code, sent.json()["accepted"]) == (200, 1)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not LiveTail(demo.settings).rows(("seq",), where=f"event_id = '{marker}'").num_rows:
         assert time.monotonic() < deadline, "the event does not reach bronze"
         time.sleep(0.5)
@@ -310,7 +310,7 @@ def test_no_process_was_given_a_secret_on_its_command_line(demo: RunningDemo) ->
 def test_what_alerts_and_the_dashboard_read_is_there_and_names_no_shop(demo: RunningDemo) -> None:
     settings = demo.settings
     ports = (settings.collector_port, settings.serving_port, settings.feature_writer_port, settings.exporter_port)
-    pages = [httpx.get(f"http://{settings.host}:{port}/metrics", timeout=30).text for port in ports]
+    pages = [httpx.get(f"http://{settings.host}:{port}/metrics", timeout=60).text for port in ports]
     exposed = {name for page in pages for name in re.findall(r"^# TYPE (\w+) ", page, re.MULTILINE)}
     read = metrics_in(rules() + dashboard())
     assert {name for name in read if re.sub(r"_(bucket|count|sum)$", "", name) not in exposed and name not in exposed} == set()

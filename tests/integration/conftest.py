@@ -65,7 +65,7 @@ def running(command: Callable[[int], list[str]], user: str | None = None) -> Ite
     port = free_port()
     process = subprocess.Popen(command(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 180
         while not _listens(port):
             assert process.poll() is None, f"{command(port)} ended"
             assert time.monotonic() < deadline, f"{command(port)} does not listen"
@@ -153,7 +153,7 @@ def _new_database(server: Server) -> str:
     from pg8000.native import Connection
 
     name = f"test_{next(_databases)}"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 180
     while True:
         try:
             with Connection("jishi", host=_HOST, port=server.port, database="postgres") as connection:

@@ -57,7 +57,7 @@ class CollectorFolder:
     def serve(self) -> subprocess.Popen[bytes]:
         """Start the intake and wait until it is ready."""
         process = self.start("serve")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 180
         while True:
             try:
                 if httpx.get(f"{self.url}/readyz").status_code == 200:
@@ -69,7 +69,7 @@ class CollectorFolder:
             time.sleep(0.05)
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=20)
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.key}"}, timeout=60)
 
     def stored(self) -> list[dict[str, Any]]:
         """Everything that lies in the write-ahead log."""

@@ -82,7 +82,7 @@ def sent(page: Page) -> None:
 
 def events(place: Any, count: int = 0) -> list[dict[str, Any]]:
     """Distinct good events, and orders as claims, in the log in the order of arrival, when there are at least ``count``."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 180
     while True:
         by_key = {r["event_id"]: orjson.loads(r["line"]) for r in place.stored() if r["invalid_reason"] in (None, "claim")}
         if len(by_key) >= count:

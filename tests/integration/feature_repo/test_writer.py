@@ -35,7 +35,7 @@ from ops.ports import free_port
 pytestmark = pytest.mark.integration
 
 
-def wait_until(holds: Callable[[], Any], timeout_s: float = 90) -> Any:
+def wait_until(holds: Callable[[], Any], timeout_s: float = 180) -> Any:
     deadline = time.monotonic() + timeout_s
     while not (result := holds()):
         assert time.monotonic() < deadline, "did not happen in time"
@@ -68,19 +68,19 @@ class Writer:
 
     def health(self) -> dict[str, Any]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=60) as answer:
                 payload: dict[str, Any] = json.load(answer)
                 return payload
         except OSError:
             return {}
 
     def metrics(self) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=60) as answer:
             return str(answer.read().decode())
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         self.process.send_signal(how)
-        out, _ = self.process.communicate(timeout=30)
+        out, _ = self.process.communicate(timeout=60)
         return self.process.returncode, out
 
     def __enter__(self) -> Writer:
@@ -162,8 +162,8 @@ def test_values_arrive_newest_wins_and_a_crash_loses_nothing(
     # All is committed: the group stands at the end of every partition.
     consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": GROUP})
     places = [TopicPartition(topics.FEATURES.name, p) for p in range(topics.FEATURES.partitions)]
-    for place in consumer.committed(places, timeout=10):
-        assert place.offset == consumer.get_watermark_offsets(place, timeout=10)[1]
+    for place in consumer.committed(places, timeout=60):
+        assert place.offset == consumer.get_watermark_offsets(place, timeout=60)[1]
     consumer.close()
 
 
@@ -204,7 +204,7 @@ def test_the_writer_expires_every_hour_what_is_old_by_then(
             assert (held(), progress.expired) == ({"later"}, 1)
         finally:
             stop.set()
-        writer.result(timeout=30)
+        writer.result(timeout=60)
 
 
 @pytest.mark.parametrize("online_store", ["sqlite"], indirect=True)

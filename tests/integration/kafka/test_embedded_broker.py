@@ -38,7 +38,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]
 def test_topics_are_made_as_declared_and_only_once(broker: EmbeddedBroker) -> None:
     assert create_topics(KafkaCluster(broker.bootstrap)) == []
     admin = AdminClient({"bootstrap.servers": broker.bootstrap})
-    known = admin.list_topics(timeout=10).topics
+    known = admin.list_topics(timeout=60).topics
     for topic in topics.ALL:
         assert len(known[topic.name].partitions) == topic.partitions
         [future] = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic.name)]).values()

@@ -148,7 +148,7 @@ def _platform_in(folder: Path) -> Platform:
 def until() -> Callable[..., Any]:
     """Wait until something holds, and give it back."""
 
-    def wait(holds: Callable[[], Any], timeout_s: float = 60) -> Any:
+    def wait(holds: Callable[[], Any], timeout_s: float = 180) -> Any:
         deadline = time.monotonic() + timeout_s
         while not (result := holds()):
             assert time.monotonic() < deadline, "did not happen in time"

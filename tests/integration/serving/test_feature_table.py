@@ -70,7 +70,7 @@ def test_a_reader_misses_nothing_that_is_written_before_its_first_fetch(kafka: s
     """Neither in a partition whose records are all older than the reader's start nor in an empty one."""
     broker, topic = KafkaCluster(kafka), f"first-{start_ms}"
     admin = AdminClient(broker.client_options())
-    admin.create_topics([NewTopic(topic, num_partitions=2, replication_factor=1)])[topic].result(timeout=30)
+    admin.create_topics([NewTopic(topic, num_partitions=2, replication_factor=1)])[topic].result(timeout=60)
     producer = Producer({"bootstrap.servers": kafka})
     producer.produce(topic, b"old", partition=0, timestamp=1_780_000_000_000)
     assert producer.flush(30) == 0
@@ -144,4 +144,4 @@ def test_table_and_store_end_in_the_same_values(
     finally:
         stop.set()
         for thread in threads:
-            thread.join(timeout=30)
+            thread.join(timeout=60)

@@ -48,20 +48,20 @@ def test_from_nothing_to_releases_that_come_and_go(platform: Any, process: Any, 
     def health() -> Any:
         assert process.poll() is None, process.communicate()[0]
         try:
-            return httpx.get(f"{url}/healthz", timeout=5)
+            return httpx.get(f"{url}/healthz", timeout=60)
         except httpx.TransportError:
             return None
 
     assert until(health).json()["status"] == "ok"
-    ready = httpx.get(f"{url}/readyz", timeout=5)
+    ready = httpx.get(f"{url}/readyz", timeout=60)
     assert (ready.status_code, ready.json()["stream"]["waiting_for"]) == (503, "Kafka")
     headers = {"Authorization": f"Bearer {platform.register('lanting')}"}
 
     def get(**params: Any) -> httpx.Response:
-        return httpx.get(f"{url}/v1/shops/lanting/recommendations", headers=headers, params=params, timeout=5)
+        return httpx.get(f"{url}/v1/shops/lanting/recommendations", headers=headers, params=params, timeout=60)
 
     def shop() -> Any:
-        return httpx.get(f"{url}/v1/shops/lanting/readiness", headers=headers, timeout=5).json()
+        return httpx.get(f"{url}/v1/shops/lanting/readiness", headers=headers, timeout=60).json()
 
     answer = get()
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_release")
@@ -92,7 +92,7 @@ def test_from_nothing_to_releases_that_come_and_go(platform: Any, process: Any, 
     result = until(lambda: (s := shop())["release_problem"] and s)
     assert (result["release"], result["ready"]) == ("v1-other", True)
     assert "als.npz" in result["release_problem"]
-    assert "jishi_release_load_failures_total 1.0" in httpx.get(f"{url}/metrics", timeout=5).text
+    assert "jishi_release_load_failures_total 1.0" in httpx.get(f"{url}/metrics", timeout=60).text
     assert get().json()["model_version"] == "v1-other"
     # One that keeps its checksums.
     strange = platform.paths.models / "lanting" / "releases" / "v2-strange"
@@ -104,13 +104,13 @@ def test_from_nothing_to_releases_that_come_and_go(platform: Any, process: Any, 
     platform.point("lanting", "v2-strange")
     until(lambda: "persons.json is no JSON" in (shop()["release_problem"] or ""))
     assert get().json()["model_version"] == "v1-other"
-    assert httpx.get(f"{url}/healthz", timeout=5).json()["dead_threads"] == []
+    assert httpx.get(f"{url}/healthz", timeout=60).json()["dead_threads"] == []
     platform.publish_release("lanting", "v3", [skirts, lamps])
     until(lambda: get().json()["model_version"] == "v3")
     assert shop()["release_problem"] is None
 
     process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=60)
     assert process.returncode == 0, out
 
 
@@ -121,7 +121,7 @@ def test_the_metrics_of_two_processes_are_on_one_page(platform: Any, until: Call
     def metrics() -> str | None:
         assert process.poll() is None, process.communicate()[0]
         try:
-            return httpx.get(f"{url}/metrics", timeout=30).text
+            return httpx.get(f"{url}/metrics", timeout=60).text
         except httpx.TransportError:
             return None
 
@@ -132,7 +132,7 @@ def test_the_metrics_of_two_processes_are_on_one_page(platform: Any, until: Call
         for stopped, requests in ((first, 5), (second, 3)):  # so that it is the other one that answers
             stopped.suspend()
             for _ in range(requests):
-                answer = httpx.get(f"{url}/v1/shops/lanting/recommendations", headers=headers, timeout=30)
+                answer = httpx.get(f"{url}/v1/shops/lanting/recommendations", headers=headers, timeout=60)
                 assert answer.status_code == 503
             stopped.resume()
         counted = 'jishi_recommendation_requests_total{served_by="",status="503"} 8.0'
@@ -142,7 +142,7 @@ def test_the_metrics_of_two_processes_are_on_one_page(platform: Any, until: Call
             assert "jishi_serving_silent_workers 1.0" in (metrics() or "")
             silent.resume()
         process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=60)
         assert process.returncode == 0, out
     finally:
         process.kill()

@@ -107,7 +107,7 @@ def street(shared_platform: Any) -> Iterator[Street]:
             street.start("collector", "serve")
             street.start("collector", "forward")
             street.start("serving", JISHI_STOREFRONT_KEYS=",".join(tracks), JISHI_STOREFRONT_SHOPPERS="u0")
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 180
             while not _is_up(street):
                 assert time.monotonic() < deadline, (platform.settings.var / "serving.log").read_text()
                 time.sleep(0.1)
@@ -304,7 +304,7 @@ def test_what_sells_out_leaves_the_list(visit: Callable[..., StorefrontVisitor],
     visitor.open()
     gone = visitor.page.locator("[data-list=home] .card").last.get_attribute("data-item")
     street.change_item("lanting", {"item_id": gone, "category": "灯" if gone in LAMPS else ODD_CATEGORY, "stock": 0})
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 180
     while visitor.page.locator(f"[data-list=home] .card[data-item='{gone}']").count():
         assert time.monotonic() < deadline
         visitor.open(f"?{time.monotonic()}")

@@ -153,7 +153,7 @@ def _serving(environment: dict[str, str], port: int, log: Path, out: TextIO) -> 
         for _ in range(600):
             assert process.poll() is None, log.read_text()[-3000:]
             try:
-                httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5)
+                httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=60)
                 break
             except httpx.TransportError:
                 time.sleep(0.1)
@@ -174,7 +174,7 @@ def test_serving_answers_the_shop_from_its_release_and_others_from_their_catalog
     def recommend(shop_id: str) -> httpx.Response:
         headers = {"Authorization": f"Bearer {keys[shop_id]}"}
         address = f"{url}/v1/shops/{shop_id}/recommendations"
-        return httpx.get(address, params={"user_id": buyer}, headers=headers, timeout=30)
+        return httpx.get(address, params={"user_id": buyer}, headers=headers, timeout=60)
 
     for _ in range(240):  # it looks for releases and the catalogue once a second
         answer = recommend(KISSA)

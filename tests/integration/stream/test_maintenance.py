@@ -33,7 +33,7 @@ def send(stream: Any, seqs: Iterable[int], pause_s: float) -> None:
 
 
 def wait_for_rows(stream: Any, count: int) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 180
     while stream.live_events.count() < count:
         assert time.monotonic() < deadline, stream.log_text()
         time.sleep(0.2)

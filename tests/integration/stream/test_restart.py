@@ -42,7 +42,7 @@ def send(stream: RestartedStream, seqs: Iterable[int], pause_s: float = 0.0) -> 
 
 
 def wait_for_rows(stream: RestartedStream, count: int) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 180
     while len(stream.archived()) < count and time.monotonic() < deadline:
         time.sleep(0.2)
 

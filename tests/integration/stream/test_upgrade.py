@@ -60,7 +60,7 @@ def send(stream: UpgradedStream, seqs: range) -> None:
         built = record(seq)
         producer.produce(topics.EVENTS.name, json.dumps(built).encode(), key=f"a|{built['person_id']}".encode())
         producer.poll(0.01)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 180
     while len(stream.archived()) < seqs.stop:
         assert time.monotonic() < deadline, stream.log_text()
         tick(producer)
@@ -76,7 +76,7 @@ def tick(producer: Producer) -> None:
 def messages(stream: UpgradedStream) -> list[dict[str, Any]]:
     consumer = Consumer({"bootstrap.servers": stream.bootstrap, "group.id": "t", "enable.auto.commit": False})
     partitions = [TopicPartition(topics.FEATURES.name, number, 0) for number in range(topics.FEATURES.partitions)]
-    left = sum(consumer.get_watermark_offsets(partition, timeout=10)[1] for partition in partitions)
+    left = sum(consumer.get_watermark_offsets(partition, timeout=60)[1] for partition in partitions)
     consumer.assign(partitions)
     rows = []
     while left:
@@ -94,7 +94,7 @@ def counters_as_the_portal_reads_them(bootstrap: str) -> tuple[CountedDay, Strea
     table = CounterTable()
     reader = CounterReader(KafkaCluster(bootstrap), table)
     reader.start()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while (day := table.day("a", date(2026, 11, 30))) is None or day.visitors < 5 or table.clock is None:
         assert time.monotonic() < deadline, reader.state
         time.sleep(0.2)
@@ -111,7 +111,7 @@ def wait_for_window(stream: UpgradedStream, first_ms: int) -> int:
     due_ms = (int(time.time() * 1000) // 60_000 + 1) * 60_000 + LATENESS_S * 1000
     assert due_ms - first_ms < 3_600_000
     producer = Producer({"bootstrap.servers": stream.bootstrap})
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 180
     while not any(entry["view"] == WINDOW and entry["as_of_ms"] >= due_ms for entry in messages(stream)):
         assert time.monotonic() < deadline, stream.log_text()
         tick(producer)

@@ -60,7 +60,7 @@ def program() -> Iterator[tuple[subprocess.Popen[str], int]]:
 
 
 def pid_of_answer(port: int) -> int:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         return int(connection.recv(20))
 
 
@@ -70,7 +70,7 @@ def test_a_stop_that_was_asked_for_stops_all_and_is_no_failure(program: tuple[su
     assert len(workers) == 2
     assert pid_of_answer(port) in workers
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=10) == 0
+    assert process.wait(timeout=60) == 0
     assert not any(psutil.pid_exists(pid) for pid in workers)
 
 
@@ -78,5 +78,5 @@ def test_when_one_dies_the_others_are_stopped_and_it_is_a_failure(program: tuple
     process, port = program
     workers = {child.pid for child in psutil.Process(process.pid).children()}
     os.kill(pid_of_answer(port), signal.SIGKILL)
-    assert process.wait(timeout=10) == 1
+    assert process.wait(timeout=60) == 1
     assert not any(psutil.pid_exists(pid) for pid in workers)

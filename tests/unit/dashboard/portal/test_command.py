@@ -87,7 +87,7 @@ def test_the_part_serves_and_names_a_taken_port(paths: Paths, monkeypatch: pytes
     try:
         for _ in range(600):
             try:
-                with urlopen(f"http://127.0.0.1:{port}{part.health_path}", timeout=5) as answer:
+                with urlopen(f"http://127.0.0.1:{port}{part.health_path}", timeout=60) as answer:
                     assert answer.read() == b"ok"
                 break
             except (URLError, ConnectionError):

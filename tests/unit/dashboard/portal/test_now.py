@@ -101,7 +101,7 @@ def test_without_kafka_the_reader_says_so_and_ends_when_asked(monkeypatch: pytes
     monkeypatch.setattr("dashboard.portal.counter_reader.ANSWER_S", 0.2)
     reader = CounterReader(KafkaCluster(f"127.0.0.1:{free_port()}"), CounterTable())
     reader.start()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 180
     while reader.state is ReaderState.STARTING:
         assert time.monotonic() < deadline
         time.sleep(0.05)
