@@ -53,7 +53,8 @@ def main() -> int:
     from dbt.contracts.graph.manifest import Manifest
 
     [_, project] = sys.argv
-    read = dbtRunner().invoke(["--log-level", "none", "--log-level-file", "none", "parse", "--project-dir", project])
+    quiet = ["--log-level", "none", "--log-level-file", "none", "--no-write-json"]
+    read = dbtRunner().invoke([*quiet, "parse", "--project-dir", project])
     arguments = sys.stdin.read()
     if not arguments:
         return 1
