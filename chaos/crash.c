@@ -1,41 +1,55 @@
-/* Counts what a process writes below a folder, by LD_PRELOAD, and kills the process at one of its writes.
+/* Counts what processes write below a folder, by LD_PRELOAD, and at one of the writes kills the process or holds it.
  *
- * JISHI_CRASH_CONTROL names a file of three int64: count, at, is_torn. A write is any call that changes a file or a name below
- * JISHI_CRASH_FOLDER: write, pwrite, fsync, fdatasync, ftruncate, rename, unlink, symlink, mkdir. Before the at-th one (from 1) the
- * process gets SIGKILL; with is_torn it first writes half of the bytes, if it is a write of several. Whatever language made the
- * call is caught, as long as it goes through the C library: Python, SQLite, DuckDB, Arrow.
+ * JISHI_CRASH_CONTROL names a file of three int64: count, at, mode. A write is any call of the C library that changes a file or a
+ * name below JISHI_CRASH_FOLDER: the list is below. At the at-th one (from 1), by mode:
+ *   0  SIGKILL before it
+ *   1  SIGKILL after half of its bytes, if it is a write of several, else before it
+ *   2  it waits, before it, until ``at`` changes; then it goes on
+ *   3  nothing ends; every write is told in JISHI_CRASH_TRACE, a line "call path" each
+ * With JISHI_CRASH_GROUP all processes of the group are killed, such as a driver and its JVM. Whatever language made the call is
+ * caught (Python, SQLite, DuckDB, Arrow, Java), but for streams of C itself (fwrite), which none of these uses for data.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+enum { BEFORE, TORN, HELD, TRACED };
+
 struct control {
-  int64_t count, at, is_torn;
+  volatile int64_t count, at, mode;
 };
 
 static struct control *control;
 static const char *folder;
+static int trace = -1, is_group;
 
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 __attribute__((constructor)) static void begin(void) {
-  const char *file = getenv("JISHI_CRASH_CONTROL");
+  const char *file = getenv("JISHI_CRASH_CONTROL"), *traced = getenv("JISHI_CRASH_TRACE");
   folder = getenv("JISHI_CRASH_FOLDER");
+  is_group = getenv("JISHI_CRASH_GROUP") != NULL;
   if (file == NULL || folder == NULL) return;
-  int descriptor = open(file, O_RDWR | O_CLOEXEC);
+  int descriptor = syscall(SYS_openat, AT_FDCWD, file, O_RDWR | O_CLOEXEC);
   if (descriptor < 0) return;
   void *mapped = mmap(NULL, sizeof(struct control), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
   close(descriptor);
+  if (traced != NULL) trace = syscall(SYS_openat, AT_FDCWD, traced, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   if (mapped != MAP_FAILED) control = mapped;
 }
 
@@ -44,37 +58,82 @@ static int is_below(const char *path) {
   return strncmp(path, folder, prefix) == 0 && (path[prefix] == '/' || path[prefix] == '\0');
 }
 
-/* Whether this is the write at which the process ends. */
-static int is_last(const char *path) {
-  if (control == NULL || control->at == 0 || !is_below(path)) return 0;
-  return __atomic_add_fetch(&control->count, 1, __ATOMIC_SEQ_CST) == control->at;
+static void die(void) { kill(is_group ? 0 : getpid(), SIGKILL); }
+
+static void tell(const char *call, const char *path) {
+  char line[PATH_MAX + 32];
+  int length = snprintf(line, sizeof line, "%s %s\n", call, path);
+  if (length > 0 && syscall(SYS_write, trace, line, (size_t)length) < 0) _exit(70);
 }
 
-static int is_last_at(int descriptor) {
-  if (control == NULL || control->at == 0) return 0;
-  char link[64], target[PATH_MAX];
+/* Whether half of this write is to be done before the process ends. It does not return where the process ends before the write. */
+static int meets(const char *call, const char *path, size_t bytes) {
+  if (control == NULL || control->at == 0 || !is_below(path)) return 0;
+  if (control->mode == TRACED && trace >= 0) tell(call, path);
+  int64_t at = control->at;
+  if (__atomic_add_fetch(&control->count, 1, __ATOMIC_SEQ_CST) != at) return 0;
+  if (control->mode == HELD) {
+    while (control->at == at) usleep(1000);
+    return 0;
+  }
+  if (control->mode == TORN && bytes > 1) return 1;
+  die();
+  return 0;
+}
+
+static int path_of(int descriptor, char *target) {
+  char link[64];
   snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
-  ssize_t length = readlink(link, target, sizeof target - 1);
+  ssize_t length = readlink(link, target, PATH_MAX - 1);
   if (length < 0) return 0;
   target[length] = '\0';
-  return is_last(target);
+  return 1;
 }
 
-static void die(void) { kill(getpid(), SIGKILL); }
+static int meets_at(const char *call, int descriptor, size_t bytes) {
+  char target[PATH_MAX];
+  if (control == NULL || control->at == 0) return 0;
+  int before = errno;
+  int met = path_of(descriptor, target) && meets(call, target, bytes);
+  errno = before;
+  return met;
+}
 
-static int is_torn(size_t count) { return control->is_torn && count > 1; }
+/* A name in a folder, which is the working one or given by a descriptor unless the name is absolute. What makes a name that is
+ * there already, or takes one away that is not, changes nothing and is no write.
+ */
+static void meets_name(const char *call, int in, const char *name) {
+  char target[2 * PATH_MAX];
+  if (control == NULL || control->at == 0 || name == NULL) return;
+  int before = errno;
+  int is_there = faccessat(in, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  if ((strcmp(call, "mkdir") == 0 && is_there) || (strcmp(call, "unlink") == 0 && !is_there)) {
+    errno = before;
+    return;
+  }
+  if (name[0] == '/') {
+    meets(call, name, 0);
+  } else if (in == AT_FDCWD ? getcwd(target, PATH_MAX) != NULL : path_of(in, target)) {
+    size_t length = strlen(target);
+    snprintf(target + length, sizeof target - length, "/%s", name);
+    meets(call, target, 0);
+  }
+  errno = before;
+}
+
+/* --- bytes of a file --- */
 
 ssize_t write(int descriptor, const void *bytes, size_t count) {
-  if (is_last_at(descriptor)) {
-    if (is_torn(count) && NEXT(write)(descriptor, bytes, count / 2) < 0) die();
+  if (meets_at("write", descriptor, count)) {
+    if (syscall(SYS_write, descriptor, bytes, count / 2) < 0) die();
     die();
   }
   return NEXT(write)(descriptor, bytes, count);
 }
 
 ssize_t pwrite64(int descriptor, const void *bytes, size_t count, off_t offset) {
-  if (is_last_at(descriptor)) {
-    if (is_torn(count) && NEXT(pwrite64)(descriptor, bytes, count / 2, offset) < 0) die();
+  if (meets_at("write", descriptor, count)) {
+    if (syscall(SYS_pwrite64, descriptor, bytes, count / 2, offset) < 0) die();
     die();
   }
   return NEXT(pwrite64)(descriptor, bytes, count, offset);
@@ -84,44 +143,177 @@ ssize_t pwrite(int descriptor, const void *bytes, size_t count, off_t offset) {
   return pwrite64(descriptor, bytes, count, offset);
 }
 
+ssize_t writev(int descriptor, const struct iovec *parts, int count) {
+  if (meets_at("write", descriptor, count > 0 ? 2 : 0)) {
+    if (syscall(SYS_write, descriptor, parts[0].iov_base, (parts[0].iov_len + 1) / 2) < 0) die();
+    die();
+  }
+  return NEXT(writev)(descriptor, parts, count);
+}
+
+ssize_t pwritev64(int descriptor, const struct iovec *parts, int count, off_t offset) {
+  meets_at("write", descriptor, 0);
+  return NEXT(pwritev64)(descriptor, parts, count, offset);
+}
+
+ssize_t pwritev(int descriptor, const struct iovec *parts, int count, off_t offset) {
+  return pwritev64(descriptor, parts, count, offset);
+}
+
+ssize_t sendfile64(int to, int from, off_t *offset, size_t count) {
+  if (meets_at("copy", to, count)) {
+    struct stat64 status;
+    size_t half = fstat64(from, &status) == 0 && (size_t)status.st_size < count ? (size_t)status.st_size / 2 : count / 2;
+    if (syscall(SYS_sendfile, to, from, offset, half) < 0) die();
+    die();
+  }
+  return NEXT(sendfile64)(to, from, offset, count);
+}
+
+ssize_t sendfile(int to, int from, off_t *offset, size_t count) { return sendfile64(to, from, offset, count); }
+
+ssize_t copy_file_range(int from, off_t *from_at, int to, off_t *to_at, size_t count, unsigned flags) {
+  meets_at("copy", to, 0);
+  return NEXT(copy_file_range)(from, from_at, to, to_at, count, flags);
+}
+
 int fsync(int descriptor) {
-  if (is_last_at(descriptor)) die();
+  meets_at("fsync", descriptor, 0);
   return NEXT(fsync)(descriptor);
 }
 
 int fdatasync(int descriptor) {
-  if (is_last_at(descriptor)) die();
+  meets_at("fsync", descriptor, 0);
   return NEXT(fdatasync)(descriptor);
 }
 
 int ftruncate64(int descriptor, off_t length) {
-  if (is_last_at(descriptor)) die();
+  meets_at("truncate", descriptor, 0);
   return NEXT(ftruncate64)(descriptor, length);
 }
 
 int ftruncate(int descriptor, off_t length) { return ftruncate64(descriptor, length); }
 
+int truncate64(const char *path, off_t length) {
+  meets_name("truncate", AT_FDCWD, path);
+  return NEXT(truncate64)(path, length);
+}
+
+int truncate(const char *path, off_t length) { return truncate64(path, length); }
+
+int fallocate64(int descriptor, int mode, off_t offset, off_t length) {
+  meets_at("truncate", descriptor, 0);
+  return NEXT(fallocate64)(descriptor, mode, offset, length);
+}
+
+int posix_fallocate64(int descriptor, off_t offset, off_t length) {
+  meets_at("truncate", descriptor, 0);
+  return NEXT(posix_fallocate64)(descriptor, offset, length);
+}
+
+/* --- names --- */
+
+/* Opening is a write where it makes a file or empties one. */
+static void meets_open(int in, const char *path, int flags) {
+  if (control == NULL || control->at == 0) return;
+  int before = errno;
+  int is_new = (flags & O_CREAT) && faccessat(in, path, F_OK, 0) != 0;
+  int is_emptied = (flags & O_TRUNC) && !is_new;
+  errno = before;
+  if (is_new || is_emptied) meets_name(is_new ? "create" : "empty", in, path);
+}
+
+#define OPEN(name)                                       \
+  int name(const char *path, int flags, ...) {           \
+    mode_t mode = 0;                                     \
+    if (flags & (O_CREAT | __O_TMPFILE)) {               \
+      va_list rest;                                      \
+      va_start(rest, flags);                             \
+      mode = va_arg(rest, mode_t);                       \
+      va_end(rest);                                      \
+    }                                                    \
+    meets_open(AT_FDCWD, path, flags);                   \
+    return NEXT(name)(path, flags, mode);                \
+  }
+OPEN(open)
+OPEN(open64)
+
+#define OPENAT(name)                                     \
+  int name(int in, const char *path, int flags, ...) {   \
+    mode_t mode = 0;                                     \
+    if (flags & (O_CREAT | __O_TMPFILE)) {               \
+      va_list rest;                                      \
+      va_start(rest, flags);                             \
+      mode = va_arg(rest, mode_t);                       \
+      va_end(rest);                                      \
+    }                                                    \
+    meets_open(in, path, flags);                         \
+    return NEXT(name)(in, path, flags, mode);            \
+  }
+OPENAT(openat)
+OPENAT(openat64)
+
 int rename(const char *from, const char *to) {
-  if (is_last(to)) die();
+  meets_name("rename", AT_FDCWD, to);
   return NEXT(rename)(from, to);
 }
 
-int renameat(int from_folder, const char *from, int to_folder, const char *to) {
-  if (is_last(to)) die();
-  return NEXT(renameat)(from_folder, from, to_folder, to);
+int renameat(int from_in, const char *from, int to_in, const char *to) {
+  meets_name("rename", to_in, to);
+  return NEXT(renameat)(from_in, from, to_in, to);
+}
+
+int renameat2(int from_in, const char *from, int to_in, const char *to, unsigned flags) {
+  meets_name("rename", to_in, to);
+  return NEXT(renameat2)(from_in, from, to_in, to, flags);
 }
 
 int unlink(const char *path) {
-  if (is_last(path)) die();
+  meets_name("unlink", AT_FDCWD, path);
   return NEXT(unlink)(path);
 }
 
+int unlinkat(int in, const char *path, int flags) {
+  meets_name("unlink", in, path);
+  return NEXT(unlinkat)(in, path, flags);
+}
+
+int remove(const char *path) {
+  meets_name("unlink", AT_FDCWD, path);
+  return NEXT(remove)(path);
+}
+
+int rmdir(const char *path) {
+  meets_name("unlink", AT_FDCWD, path);
+  return NEXT(rmdir)(path);
+}
+
 int symlink(const char *target, const char *path) {
-  if (is_last(path)) die();
+  meets_name("link", AT_FDCWD, path);
   return NEXT(symlink)(target, path);
 }
 
+int symlinkat(const char *target, int in, const char *path) {
+  meets_name("link", in, path);
+  return NEXT(symlinkat)(target, in, path);
+}
+
+int link(const char *from, const char *to) {
+  meets_name("link", AT_FDCWD, to);
+  return NEXT(link)(from, to);
+}
+
+int linkat(int from_in, const char *from, int to_in, const char *to, int flags) {
+  meets_name("link", to_in, to);
+  return NEXT(linkat)(from_in, from, to_in, to, flags);
+}
+
 int mkdir(const char *path, mode_t mode) {
-  if (is_last(path)) die();
+  meets_name("mkdir", AT_FDCWD, path);
   return NEXT(mkdir)(path, mode);
+}
+
+int mkdirat(int in, const char *path, mode_t mode) {
+  meets_name("mkdir", in, path);
+  return NEXT(mkdirat)(in, path, mode);
 }

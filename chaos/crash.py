@@ -1,19 +1,23 @@
-"""Kill a process at the n-th of its writes, whichever library makes it: ``crash.c`` compiled, and a server that forks the work.
+"""Kill or hold a process at the n-th of its writes, whichever library makes it: ``crash.c`` compiled, and a server of works.
 
-The server has imported what the work needs, so that a process costs no start. It answers lines of JSON on its standard input,
-``[name, arguments]``, with a line each: the status of the process that called ``works[name](*arguments)``.
+The server has imported what the work needs. It answers lines of JSON on its standard input, ``[name, arguments]``, with a line
+each: the exit code of ``works[name](*arguments)``. It forks for each, so that a process costs no start, or does the work itself
+where a fork would lose threads (a JVM); then it dies with the work and the next one starts it anew.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,73 +26,164 @@ from chaos.shim import ShimFailed
 
 SOURCE = Path(__file__).with_name("crash.c")
 NEVER = 2**62
+KILLED, REFUSED = -9, 75
+_BEFORE, _TORN, _HELD, _TRACED = range(4)
 _FORM = struct.Struct("=qqq")
 
 
 @dataclass(frozen=True)
 class CrashPoint:
-    """The ``at``-th write (from 1) of some work; ``is_torn``: in the middle of it instead of before it."""
+    """The ``at``-th write (from 1) of some work; ``is_torn``: in the middle of it instead of before it.
+
+    ``is_held``: nothing dies, the work waits there until it is released.
+    """
 
     at: int
     is_torn: bool = False
+    is_held: bool = False
 
     def __str__(self) -> str:
-        return f"{'in' if self.is_torn else 'before'} write {self.at}"
+        return f"{'held before' if self.is_held else 'in' if self.is_torn else 'before'} write {self.at}"
 
 
 class CrashServer:
     """Runs works in processes of which it counts the writes and may end one."""
 
-    def __init__(self, process: subprocess.Popen[str], control: Path) -> None:
-        self._process, self._control = process, control
+    def __init__(self, command: list[str], environment: Mapping[str, str], control: Path, trace: Path) -> None:
+        self._command, self._environment = command, environment
+        self._control, self._trace = control, trace
+        self._process: subprocess.Popen[str] | None = None
 
     def run(self, name: str, *arguments: Any, point: CrashPoint | None = None) -> int:
-        """Call a work; returns the exit code of its process, -9 when it died at the point."""
-        with self._control.open("r+b") as file:  # in place: the server has the file mapped
-            file.write(_FORM.pack(0, point.at if point else NEVER, bool(point and point.is_torn)))
+        """Call a work; returns its exit code: KILLED when it died at the point, REFUSED when it gave way to another."""
+        mode = _BEFORE if point is None else _HELD if point.is_held else _TORN if point.is_torn else _BEFORE
+        self._set(0, point.at if point else NEVER, mode)
+        return self._call(name, *arguments)
+
+    def traced(self, name: str, *arguments: Any) -> tuple[int, list[str]]:
+        """Call a work; returns its exit code and all of its writes in order, ``call path`` each."""
+        self._trace.write_bytes(b"")  # in place: processes have it open
+        self._set(0, NEVER, _TRACED)
+        code = self._call(name, *arguments)
+        return code, self._trace.read_text().splitlines()
+
+    @property
+    def writes(self) -> int:
+        """How many writes the last work made, or has made so far."""
+        return int(_FORM.unpack(self._control.read_bytes())[0])
+
+    def release(self) -> None:
+        """Let a work go on that is held, and not hold it again."""
+        count, _, mode = _FORM.unpack(self._control.read_bytes())
+        self._set(count, NEVER, mode)
+
+    def close(self) -> None:
+        """End the server; the next work starts one."""
+        if self._process is None:
+            return
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()  # type: ignore[union-attr]
+        self._process.wait(60)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # a JVM ends later than its driver
+        self._process.stdout.close()  # type: ignore[union-attr]
+        self._process = None
+
+    def _set(self, count: int, at: int, mode: int) -> None:
+        with self._control.open("r+b") as file:  # in place: processes have the file mapped
+            file.write(_FORM.pack(count, at, mode))
+
+    def _call(self, name: str, *arguments: Any) -> int:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env=self._environment,
+                start_new_session=True,
+            )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps([name, arguments]), file=self._process.stdin, flush=True)
         answer = self._process.stdout.readline()
-        if not answer:
-            raise ShimFailed(f"the server of {name} has ended with {self._process.wait()}")
-        return os.waitstatus_to_exitcode(int(answer))
+        if answer:
+            return int(answer)
+        code = self._process.wait()
+        self.close()
+        if code != -signal.SIGKILL:
+            raise ShimFailed(f"the server of {name} has ended with {code}")
+        return KILLED
 
-    @property
-    def writes(self) -> int:
-        """How many writes the last work made."""
-        return int(_FORM.unpack(self._control.read_bytes())[0])
 
-
-@contextmanager
-def crash_server(work: Path, folder: Path, module: str) -> Iterator[CrashServer]:
-    """A server of ``module``, which calls ``serve``; writes below ``folder`` count. Raises ShimFailed."""
+def compiled_crash(work: Path) -> Path:
+    """The library of the crash points, compiled into a folder. Raises ShimFailed."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         raise ShimFailed("there is no C compiler; install one (Debian: apt-get install gcc)")
-    library, control = work / "crash.so", work / "crash-control"
+    library = work / "crash.so"
     command = [compiler, "-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o", str(library), str(SOURCE), "-ldl"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ShimFailed(f"{' '.join(command)} failed: {done.stderr.strip()}")
+    return library
+
+
+@contextmanager
+def crash_server(work: Path, folder: Path, module: str, *, is_group: bool = False) -> Iterator[CrashServer]:
+    """A server of ``module``, which calls ``serve``; writes below ``folder`` count. ``work`` is a folder of its own.
+
+    ``is_group``: a point ends all processes of the server, such as its JVM. Raises ShimFailed.
+    """
+    library, control, trace = compiled_crash(work), work / "crash-control", work / "crash-trace"
     control.write_bytes(_FORM.pack(0, NEVER, 0))
     environment = os.environ | {"JISHI_CRASH_CONTROL": str(control), "JISHI_CRASH_FOLDER": str(folder)}
-    environment["LD_PRELOAD"] = str(library)
-    server = [sys.executable, "-m", module]
-    with subprocess.Popen(server, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        try:
-            yield CrashServer(process, control)
-        finally:
-            process.stdin.close()  # type: ignore[union-attr]
-            process.wait(30)
+    environment |= {"JISHI_CRASH_TRACE": str(trace), "LD_PRELOAD": str(library)}
+    environment |= {"JISHI_CRASH_GROUP": "1"} if is_group else {}
+    server = CrashServer([sys.executable, "-m", module], environment, control, trace)
+    try:
+        yield server
+    finally:
+        server.release()
+        server.close()
 
 
-def serve(works: Mapping[str, Callable[..., None]]) -> None:
-    """Be the server: fork for each line of the standard input."""
+def serve(works: Mapping[str, Callable[..., None]], refusals: tuple[type[Exception], ...] = (), *, forks: bool = True) -> None:
+    """Be the server: do each line of the standard input. ``refusals`` are what a work raises when another came first."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what works print is no answer
     for line in sys.stdin:
         name, arguments = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            works[name](*arguments)  # what it raises ends this process, with 1 and its traceback
-            os._exit(0)
-        print(os.waitpid(child, 0)[1], flush=True)
+        done = _forked if forks else _done
+        print(done(works[name], arguments, refusals), file=answers, flush=True)
+    os._exit(0)  # what works have imported needs seconds to end in order
+
+
+def _forked(work: Callable[..., None], arguments: list[Any], refusals: tuple[type[Exception], ...]) -> int:
+    """The exit code of a process that did the work. What it had to import is imported here too, for those after it."""
+    reading, writing = os.pipe()
+    child, before = os.fork(), set(sys.modules)
+    if child == 0:
+        code = _done(work, arguments, refusals)
+        os.write(writing, " ".join(set(sys.modules) - before).encode()[:60_000])  # what fits into a pipe
+        os._exit(code)
+    os.close(writing)
+    with os.fdopen(reading) as imported:
+        names = imported.read().split()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    for name in names:
+        with suppress(Exception):  # made at run time, or the half of a name: the next work does without
+            importlib.import_module(name)
+    return code
+
+
+def _done(work: Callable[..., None], arguments: list[Any], refusals: tuple[type[Exception], ...]) -> int:
+    try:
+        work(*arguments)
+    except refusals as error:
+        print(f"gave way: {error}", file=sys.stderr)
+        return REFUSED
+    except Exception:  # noqa: BLE001 (whatever it is, the caller sees that the work failed)
+        traceback.print_exc()
+        return 1
+    return 0
