@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from functools import partial
 
@@ -16,29 +18,33 @@ from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from serving.api import make_app
 from serving.engine import Engine
+from serving.readiness import readiness
 from serving.storefront.doors import Storefronts
 from serving.worker_metrics import WorkerMetrics
-from serving.workers import listen, run_workers
+from serving.workers import READY_S, Worker, left_workers, listen, run_workers
 
 
 def main() -> int:
     """Serve until SIGTERM, in as many processes as the settings say."""
     settings = get_settings()
+    paths, is_shared = Paths.of(settings), settings.serving_workers > 1
+    note = paths.run / "serving-workers.json"
+    left = left_workers(note) if is_shared else []
     try:
-        listener = listen(settings.host, settings.serving_port)
+        listener = listen(settings.host, settings.serving_port, is_shared=is_shared, beside=bool(left))
     except OSError as error:
         print(f"serving: cannot listen on {settings.host}:{settings.serving_port}: {error}", file=sys.stderr)
         print("stop what uses the port or set JISHI_SERVING_PORT", file=sys.stderr)
         return 1
     print(f"serving: http://{settings.host}:{settings.serving_port}/docs", flush=True)
     count = settings.serving_workers
-    if count == 1:
-        return _serve(settings, listener)
-    return run_workers(count, partial(_serve, settings, listener, WorkerMetrics(count)))
+    if not is_shared:
+        return _serve(settings, listener, None, Worker(0, others_answer=False, tell_ready=lambda: None))
+    return run_workers(count, partial(_serve, settings, listener, WorkerMetrics(count)), note=note, left=left)
 
 
-def _serve(settings: Settings, listener: socket.socket, workers: WorkerMetrics | None = None, number: int = 0) -> int:
-    """Serve in this process, one of ``workers``. A thread that dies takes it with it: the supervisor starts a whole one."""
+def _serve(settings: Settings, listener: socket.socket, workers: WorkerMetrics | None, worker: Worker) -> int:
+    """Serve in this process, one of ``workers``. A thread that dies takes it with it: whoever watches it starts a whole one."""
     died = threading.Event()
 
     def die(args: threading.ExceptHookArgs) -> None:
@@ -51,9 +57,17 @@ def _serve(settings: Settings, listener: socket.socket, workers: WorkerMetrics |
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: None)
     engine = Engine.of(settings, Paths.of(settings))
-    app = make_app(engine, Storefronts.of(settings))
+
+    async def open_door() -> None:
+        """Wait, while others answer, until this process can; called before it accepts."""
+        deadline = time.monotonic() + READY_S
+        while worker.others_answer and not (server.should_exit or readiness(engine)[0] or time.monotonic() > deadline):
+            await asyncio.sleep(0.1)
+        asyncio.get_running_loop().call_later(0.5, worker.tell_ready)
+
+    app = make_app(engine, Storefronts.of(settings), open_door=open_door)
     if workers is not None:
-        workers.number, engine.metrics.workers = number, workers
+        workers.number, engine.metrics.workers = worker.number, workers
         threading.Thread(target=workers.answer, args=(engine.metrics.of_process,), name="metrics", daemon=True).start()
     # Who is asking is ours to say (JISHI_TRUSTED_PROXIES): uvicorn would believe every neighbour's X-Forwarded-For.
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, proxy_headers=False))

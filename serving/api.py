@@ -50,12 +50,19 @@ _RESPONSES = RESPONSES | {200: {"headers": {REQUEST_ID: _REQUEST_ID_HEADER}}}
 _ROUTES = APIRouter()
 
 
-def make_app(engine: Engine, storefronts: Storefronts | None = None) -> FastAPI:
-    """The application on an engine, which it starts and stops, with the storefronts that are open, if any is."""
+def make_app(
+    engine: Engine, storefronts: Storefronts | None = None, *, open_door: Callable[[], Awaitable[None]] | None = None
+) -> FastAPI:
+    """The application on an engine, which it starts and stops, with the storefronts that are open, if any is.
+
+    No request is taken before ``open_door`` has ended.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         engine.start()
+        if open_door is not None:
+            await open_door()
         yield
         engine.stop()
 

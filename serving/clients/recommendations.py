@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
 
 PAGE_TIMEOUT_S, MAILING_TIMEOUT_S = 0.3, 30.0
+PAUSE_S = 0.02  # before another try
 
 
 class RecommendationsRefused(ValueError):
@@ -75,6 +76,7 @@ class AnsweredList:
 class Recommendations:
     """A shop's connection to serving; ``key`` is its read key. Safe to use from several threads.
 
+    A connection that is cut is tried again in the time that is left.
     ``bundled`` has item ids by placement, for when no answer comes within ``timeout_s`` (to connect, and of each silence).
     """
 
@@ -121,14 +123,24 @@ class Recommendations:
     def _answer(self, request: Request, timeout_s: float) -> tuple[Any, str | None]:
         request.add_header("Authorization", f"Bearer {self._key}")
         began = time.monotonic()
-        try:
-            with urlopen(request, timeout=timeout_s) as answer:
-                return json.load(answer), answer.headers.get("X-Request-ID")
-        except HTTPError as error:
-            raise _problem(error) from None
-        except (URLError, HTTPException, OSError, ValueError) as error:
-            waited_ms = round((time.monotonic() - began) * 1000)
-            raise NoAnswer(f"no answer after {waited_ms} ms: {type(error).__name__}: {error}") from None
+        while True:
+            waited_s = time.monotonic() - began
+            try:
+                with urlopen(request, timeout=max(timeout_s - waited_s, 0.001)) as answer:
+                    return json.load(answer), answer.headers.get("X-Request-ID")
+            except HTTPError as error:
+                raise _problem(error) from None
+            except (URLError, HTTPException, OSError, ValueError) as error:
+                waited_s = time.monotonic() - began
+                if _is_cut(error) and waited_s + PAUSE_S < timeout_s:
+                    time.sleep(PAUSE_S)
+                    continue
+                raise NoAnswer(f"no answer after {waited_s * 1000:.0f} ms: {type(error).__name__}: {error}") from None
+
+
+def _is_cut(error: Exception) -> bool:
+    """Whether the connection was refused or cut, as by a process of serving that dies: another one answers at once."""
+    return isinstance(error.reason if isinstance(error, URLError) else error, ConnectionError)
 
 
 def _many(value: Any) -> Sequence[Any]:

@@ -129,6 +129,24 @@ def test_without_an_answer_in_time_the_bundled_list_stands_in(served: ServedApi,
     assert "503 catching_up" in (served.client().recommend().problem or "")
 
 
+def test_a_connection_that_is_cut_is_tried_again() -> None:
+    """As when one process of serving dies and another answers."""
+    body = b'{"items": [{"item_id": "i1"}]}'
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def cut_then_answer() -> None:
+            listening.accept()[0].close()
+            with listening.accept()[0] as connection:
+                connection.recv(65_536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+        thread = threading.Thread(target=cut_then_answer)
+        thread.start()
+        client = Recommendations(f"http://127.0.0.1:{listening.getsockname()[1]}", "a", "key", timeout_s=20, bundled=BUNDLED)
+        assert client.recommend().item_ids == ["i1"]
+        thread.join()
+
+
 def test_what_stays_wrong_is_raised_with_its_field(served: ServedApi) -> None:
     with pytest.raises(RecommendationsRefused, match="401 unauthorised"):
         served.client("jk_read_wrong").recommend()

@@ -1,4 +1,4 @@
-"""Several processes behind one socket: both answer, a stop is no failure, and none is left alone when one dies."""
+"""Several processes behind one socket: all answer, a stop is no failure, and a death is made good while the others answer."""
 
 from __future__ import annotations
 
@@ -9,22 +9,29 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from serving.workers import listen
+
 PROGRAM = """
 import os, signal, sys
-from serving.workers import listen, run_workers
+from pathlib import Path
+from serving.workers import left_workers, listen, run_workers
 
-listener = listen("127.0.0.1", 0)
+note, port, quick_s = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+left = left_workers(note)
+listener = listen("127.0.0.1", port, is_shared=True, beside=bool(left))
 print(listener.getsockname()[1], flush=True)
 
-def serve(number):
+def serve(worker):
     stopped = []
     signal.signal(signal.SIGTERM, lambda *_: (stopped.append(1), listener.close()))
+    listener.listen()
+    worker.tell_ready()
     try:
         while True:
             connection, _ = listener.accept()
@@ -33,8 +40,10 @@ def serve(number):
     except OSError:
         return 0 if stopped else 1
 
-sys.exit(run_workers(2, serve))
+sys.exit(run_workers(2, serve, note=note, left=left, quick_s=quick_s))
 """
+Program = tuple[subprocess.Popen[str], int]
+Start = Callable[..., Program]
 
 
 def handles_sigterm(pid: int) -> bool:
@@ -45,28 +54,38 @@ def handles_sigterm(pid: int) -> bool:
 
 
 @pytest.fixture
-def program() -> Iterator[tuple[subprocess.Popen[str], int]]:
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    port = int(process.stdout.readline())
-    while len(handling := [process.pid, *(child.pid for child in psutil.Process(process.pid).children())]) < 3:
-        time.sleep(0.01)
-    while not all(map(handles_sigterm, handling)):
-        time.sleep(0.01)
-    yield process, port
-    if process.poll() is None:
-        process.kill()
-    process.wait()
+def start(tmp_path: Path) -> Iterator[Start]:
+    started = []
+
+    def start_program(port: int = 0, quick_s: float = 60) -> Program:
+        command = [sys.executable, "-c", PROGRAM, str(tmp_path / "note.json"), str(port), str(quick_s)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        while not (len(workers_of(process)) == 2 and all(map(handles_sigterm, (process.pid, *workers_of(process))))):
+            time.sleep(0.01)
+        return process, port
+
+    yield start_program
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def workers_of(process: subprocess.Popen[str]) -> set[int]:
+    return {child.pid for child in psutil.Process(process.pid).children()}
 
 
 def pid_of_answer(port: int) -> int:
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         return int(connection.recv(20))
 
 
-def test_a_stop_that_was_asked_for_stops_all_and_is_no_failure(program: tuple[subprocess.Popen[str], int]) -> None:
-    process, port = program
-    workers = {child.pid for child in psutil.Process(process.pid).children()}
+def test_a_stop_that_was_asked_for_stops_all_and_is_no_failure(start: Start) -> None:
+    process, port = start()
+    workers = workers_of(process)
     assert len(workers) == 2
     assert pid_of_answer(port) in workers
     process.send_signal(signal.SIGTERM)
@@ -74,9 +93,44 @@ def test_a_stop_that_was_asked_for_stops_all_and_is_no_failure(program: tuple[su
     assert not any(psutil.pid_exists(pid) for pid in workers)
 
 
-def test_when_one_dies_the_others_are_stopped_and_it_is_a_failure(program: tuple[subprocess.Popen[str], int]) -> None:
-    process, port = program
-    workers = {child.pid for child in psutil.Process(process.pid).children()}
+def test_one_that_dies_at_once_stops_the_others_and_is_a_failure(start: Start) -> None:
+    process, port = start()
+    workers = workers_of(process)
     os.kill(pid_of_answer(port), signal.SIGKILL)
     assert process.wait(timeout=60) == 1
     assert not any(psutil.pid_exists(pid) for pid in workers)
+
+
+def test_one_that_dies_later_is_replaced_while_the_other_answers(start: Start) -> None:
+    process, port = start(quick_s=0)
+    workers = workers_of(process)
+    dead = pid_of_answer(port)
+    os.kill(dead, signal.SIGKILL)
+    while dead in workers_of(process):
+        time.sleep(0.01)
+    assert pid_of_answer(port) in workers | workers_of(process)
+    while len(now := workers_of(process)) < 2:
+        time.sleep(0.01)
+    assert now > workers - {dead}
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 0
+
+
+def test_workers_answer_on_without_their_parent_until_its_successor_does(start: Start) -> None:
+    process, port = start()
+    workers = workers_of(process)
+    process.kill()
+    process.wait()
+    for _ in range(20):
+        assert pid_of_answer(port) in workers
+    successor, same = start(port)
+    assert same == port
+    while any(psutil.pid_exists(pid) for pid in workers):
+        time.sleep(0.01)
+    assert pid_of_answer(port) in workers_of(successor)
+
+
+def test_a_port_is_not_shared_with_one_that_is_watched(start: Start) -> None:
+    _, port = start()
+    with pytest.raises(OSError, match="in use"):
+        listen("127.0.0.1", port, is_shared=True)
