@@ -165,7 +165,7 @@ def _stop_when_alone(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _tell(parent: int) -> None:
+def _report_to(parent: int) -> None:
     if os.getppid() == parent:
         os.kill(parent, signal.SIGUSR1)
 
@@ -179,7 +179,7 @@ def _fork(serve: Serve, number: int, *, others_answer: bool) -> int:
         signal.signal(name, signal.SIG_DFL)  # a replacement inherits the handlers of its parent
     threading.Thread(target=_stop_when_alone, args=(parent,), daemon=True).start()
     try:
-        code = serve(Worker(number, others_answer, lambda: _tell(parent)))
+        code = serve(Worker(number, others_answer, lambda: _report_to(parent)))
     except BaseException:  # noqa: BLE001 (nothing of the parent may run on in its child)
         traceback.print_exc()
     finally:
