@@ -75,7 +75,7 @@ class PollingReader:
 
 
 @dataclass
-class Tried:
+class TriedStage:
     """What was done to one stage; ``kinds`` are its writes by call."""
 
     stage: str
@@ -96,7 +96,7 @@ class Matrix:
     var: str
     server: CrashServer
     other: CrashServer
-    tried: Tried
+    tried: TriedStage
     before: int
 
     def survives(self, number: int, point: CrashPoint) -> None:
@@ -196,7 +196,7 @@ def matrix(servers: Servers, stage: KilledStage, request: pytest.FixtureRequest)
         assert code == 0
         assert set(stage.read(str(var))) == {str(number)}
     assert len(writes) >= 4, "the shim counts nothing"
-    yield Matrix(stage, str(var), server, other, Tried(stage.name, len(writes), dict(Counter(map(kind_of, writes)))), 2)
+    yield Matrix(stage, str(var), server, other, TriedStage(stage.name, len(writes), dict(Counter(map(kind_of, writes)))), 2)
     if stage.is_spark:
         server.close()
         other.close()
