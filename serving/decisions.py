@@ -120,8 +120,10 @@ def _ruled(answer: Answer) -> dict[str, Any]:
     here = answer.rules
     if here is None:
         return {"rules_version": None, "touched_by_rules": {}}
-    touched = {one.item.item_id: [touch.rule for touch in here.touches(one.item)] for one in answer.items}
-    return {"rules_version": here.shop.version, "touched_by_rules": {item: names for item, names in touched.items() if names}}
+    items = [one.item for one in answer.items]
+    touched = zip(items, here.touches(items), strict=True)
+    by_item = {item.item_id: [touch.rule for touch in touches] for item, touches in touched if touches}
+    return {"rules_version": here.shop.version, "touched_by_rules": by_item}
 
 
 def _explored(decision: Decision | None, shelf: Shelf, *, has_inputs: bool) -> dict[str, Any]:

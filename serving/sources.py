@@ -123,9 +123,9 @@ def _wanted(shelf: Shelf, eligible: Eligibility, quotas: Quotas) -> Indices:
     rules = eligible.rules
     if rules is None:
         return np.empty(0, dtype=np.int64)
-    pinned = (shelf.number_of.get(pin.item_id, NONE) for pin in rules.pins)
+    pinned = (shelf.number_of.get(pin.item_id, NONE) for pin in rules.together.pins)
     wanted = [np.array([number for number in pinned if number != NONE], dtype=np.int64)]
-    if rules.wants_new and shelf.model.newcomers is not None:
+    if rules.together.new_items is not None and shelf.model.newcomers is not None:
         wanted.append(shelf.model.newcomers.items)
     wanted += [eligible.best_of(order, quotas.boosted, quotas.reach) for order in rules.boosted]
     return np.concatenate(wanted)

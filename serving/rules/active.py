@@ -12,31 +12,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from jishi.placements import Placement
-from jishi.rules.rule_set import (
-    Boost,
-    Bury,
-    Diversity,
-    FrequencyCap,
-    Hide,
-    MarginWeight,
-    NewItems,
-    Pin,
-    PriceBand,
-    Rule,
-    StockAgeWeight,
-)
+from jishi.rules.rule_set import Boost, Bury, FrequencyCap, Hide, MarginWeight, Outside, PriceBand, Rule
 from serving.blend import NONE, Indices, Mask, Vector
 from serving.candidates import ListCandidates
 from serving.catalogue import Catalogue, Item
 from serving.columns import UNKNOWN
 from serving.rules.impressions import Impressions
-from serving.rules.shop_rules import OfItems, OfShop, ShopRules, is_of_page
+from serving.rules.shop_rules import ShopRules
+from serving.rules.together import OfItems, RulesTogether, Weighing
 from serving.shelf import Shelf
 
 _DAY_MS = 86_400_000
@@ -69,10 +58,10 @@ class ListContext:
 
 @dataclass
 class ActiveRules:
-    """The rules ``on`` for a request of a shop."""
+    """The rules that hold for a request of a shop."""
 
     shop: ShopRules
-    on: list[Rule]
+    together: RulesTogether
     context: ListContext
     shelf: Shelf
     catalogue: Catalogue
@@ -88,29 +77,33 @@ class ActiveRules:
     ) -> ActiveRules | None:
         """None where no rule holds."""
         on = [r for r in shop.rules.rules if r.holds(context.placement, context.page_category, context.today)]
-        return cls(shop, on, context, shelf, catalogue, impressions) if on else None
+        return cls(shop, shop.together(on), context, shelf, catalogue, impressions) if on else None
+
+    @property
+    def on(self) -> Sequence[Rule]:
+        """The rules, in the shop's order."""
+        return self.together.on
 
     @cached_property
     def always_out(self) -> Mask:
         """Items (items,) that no list may hold, whatever the page and the person; nobody may change it."""
-        return self.shop.mask_of([rule for rule in self.on if _keeps_out(rule, "out")], self.shelf)
+        return self.shop.mask_of(self.together.always_out, self.shelf)
 
     @cached_property
     def always_last(self) -> Mask:
         """Items (items,) that come after all others, whatever the page and the person; nobody may change it."""
-        return self.shop.mask_of([rule for rule in self.on if _keeps_out(rule, "last")], self.shelf)
+        return self.shop.mask_of(self.together.always_last, self.shelf)
 
-    def capped(self, outside: str) -> list[int]:
+    def capped(self, outside: Outside) -> list[int]:
         """Items that the person was shown as often as a cap allows, of the caps that put such items there."""
-        number_of = self.shelf.number_of
-        caps = [rule for rule in self.on if isinstance(rule, FrequencyCap) and rule.outside == outside]
+        number_of, caps = self.shelf.number_of, self.together.caps[outside]
         ids = {item_id for rule in caps for item_id, count in self._ignored(rule).items() if count >= rule.shown}
         return [number for item_id in ids if (number := number_of.get(item_id)) is not None]
 
-    @cached_property
+    @property
     def asks_page(self) -> bool:
         """Whether a rule goes by the page's item."""
-        return any(isinstance(rule, PriceBand) and is_of_page(rule) for rule in self.on)
+        return bool(self.together.bands_of_page)
 
     def out_for_page(self, numbers: Indices) -> Mask:
         """Which of the items a rule about the page's item keeps out."""
@@ -126,27 +119,29 @@ class ActiveRules:
 
     def weigh(self, candidates: ListCandidates) -> None:
         """Multiply the scores by the factors of all rules, which together are at most ``_MOST_WEIGHT``."""
-        numbers, weight = candidates.numbers, np.ones(len(candidates))
-        sellable = self.shelf.sellable[numbers]
         self._weighed = candidates
-        for rule in self.on:
-            if isinstance(rule, Boost):
-                factor = np.where(self._meant(rule)[numbers], np.float32(rule.factor), np.float32(1))
-            elif isinstance(rule, MarginWeight):
-                factor = _centred(self.shelf.columns.margin[numbers], rule.weight, sellable)
-            elif isinstance(rule, StockAgeWeight):
-                age = (self.context.now_ms - self.shelf.columns.stocked_at_ms[numbers]) / (rule.full_days * _DAY_MS)
-                factor = _centred(np.clip(age, 0, 1), rule.weight, sellable)
-            else:
-                continue
-            self._factors[rule.name] = factor
+        if not self.together.weighing:
+            return
+        weight = np.ones(len(candidates))
+        for rule in self.together.weighing:
+            factor = self._factors[rule.name] = self._factor(rule, candidates.numbers)
             weight = np.minimum(np.maximum(weight * factor, 1 / _MOST_WEIGHT), _MOST_WEIGHT)
-        if self._factors:
-            candidates.score = (candidates.score * weight).astype(np.float32)
+        candidates.score = (candidates.score * weight).astype(np.float32)
+
+    def _factor(self, rule: Weighing, numbers: Indices) -> Vector:
+        """What a rule multiplies the score of each item by."""
+        if isinstance(rule, Boost):
+            lifted = self._meant(rule).take(numbers)
+            return np.array([1, rule.factor], dtype=np.float32).take(lifted)
+        sellable, columns = self.shelf.sellable[numbers], self.shelf.columns
+        if isinstance(rule, MarginWeight):
+            return _centred(columns.margin[numbers], rule.weight, sellable)
+        age = (self.context.now_ms - columns.stocked_at_ms[numbers]) / (rule.full_days * _DAY_MS)
+        return _centred(np.clip(age, 0, 1), rule.weight, sellable)
 
     def hidden_by(self, item: Item) -> str | None:
         """The rule that keeps an item out of the list, as the catalogue knows it now."""
-        for rule in self._hides:
+        for rule in self.together.hides:
             if isinstance(rule, Hide) and self.shop.filter_of(rule).takes(item):
                 return rule.name
             if isinstance(rule, PriceBand) and not self._is_in_band(rule, item.home_price_minor):
@@ -160,8 +155,8 @@ class ActiveRules:
         number = self.shelf.number_of.get(item.item_id)
         if number is None:
             return None
-        of_person, rules = self._puts_last
-        if not rules or not (of_person or self.always_last[number]):
+        rules, of_shop = self.together.puts_last, self.together.always_last
+        if not rules or (len(rules) == len(of_shop) and not self.always_last[number]):
             return None
         for rule in rules:
             is_last = (
@@ -173,36 +168,10 @@ class ActiveRules:
                 return rule.name
         return None
 
-    @cached_property
-    def _puts_last(self) -> tuple[bool, list[Rule]]:
-        """The rules that put items last, and whether one of them goes by the page or the person."""
-        rules: list[Rule] = [rule for rule in self.on if isinstance(rule, Bury)]
-        rules += [rule for rule in self.on if isinstance(rule, PriceBand | FrequencyCap) and rule.outside == "last"]
-        return not all(_keeps_out(rule, "last") for rule in rules), [rule for rule in self.on if rule in rules]
-
-    @cached_property
-    def _hides(self) -> list[Rule]:
-        """The rules that keep items out."""
-        return [
-            rule
-            for rule in self.on
-            if isinstance(rule, Hide) or (isinstance(rule, PriceBand | FrequencyCap) and rule.outside == "out")
-        ]
-
     @property
     def ignored_within(self) -> dict[int, Counter[str]]:
         """By number of days: how often each item was shown to the person and not clicked, as far as rules asked."""
         return self._ignored_within
-
-    @cached_property
-    def diversities(self) -> list[Diversity]:
-        """The rules that spread a list."""
-        return [rule for rule in self.on if isinstance(rule, Diversity)]
-
-    @cached_property
-    def pins(self) -> list[Pin]:
-        """Pins by slot."""
-        return sorted((rule for rule in self.on if isinstance(rule, Pin)), key=lambda pin: pin.slot)
 
     @property
     def pinned(self) -> set[str]:
@@ -212,33 +181,29 @@ class ActiveRules:
     @property
     def boosted(self) -> list[Indices]:
         """The items of each rule that lifts some, best seller first: they are candidates though no source may name them."""
-        return [self.shop.by_sales(rule, self.shelf) for rule in self.on if isinstance(rule, Boost) and rule.factor > 1]
-
-    @property
-    def wants_new(self) -> bool:
-        """Whether a rule asks for a share of new items."""
-        return any(isinstance(rule, NewItems) for rule in self.on)
+        return [self.shop.by_sales(rule, self.shelf) for rule in self.together.boosts]
 
     def pool(self, limit: int) -> int:
         """How many of the best items the arrangement of a list of ``limit`` chooses from."""
-        return POOL * limit if self.diversities else limit
+        return POOL * limit if self.together.diversities else limit
 
-    def touches(self, item: Item) -> list[Touch]:
-        """What the rules did to an item of the list."""
-        place = NONE if self._weighed is None else self._weighed.place(self.shelf.number_of.get(item.item_id))
-        touches = []
-        if place != NONE:
+    def touches(self, items: Sequence[Item]) -> list[list[Touch]]:
+        """What the rules did to each of some items of the list."""
+        touches: list[list[Touch]] = [[] for _ in items]
+        kinds, number_of = self.together.kinds, self.shelf.number_of
+        if self._weighed is not None and self._factors:
+            places = self._weighed.places(np.array([number_of.get(item.item_id, NONE) for item in items], dtype=np.int64))
+            known = np.flatnonzero(places != NONE)
             for name, factor in self._factors.items():
-                if factor[place] != 1:
-                    touches.append(Touch(name, self._kinds[name], f"x{float(factor[place]):.4g}"))
-        last = self.put_last_by(item)
-        if last is not None:
-            touches.append(Touch(last, self._kinds[last], "last"))
-        return touches + self.moved.get(item.item_id, [])
-
-    @cached_property
-    def _kinds(self) -> dict[str, str]:
-        return {rule.name: rule.kind for rule in self.on}
+                factors = factor[places[known]]
+                for at in np.flatnonzero(factors != 1).tolist():
+                    touches[known[at]].append(Touch(name, kinds[name], f"x{float(factors[at]):.4g}"))
+        for item, of_item in zip(items, touches, strict=True):
+            last = self.put_last_by(item)
+            if last is not None:
+                of_item.append(Touch(last, kinds[last], "last"))
+            of_item += self.moved.get(item.item_id, ())
+        return touches
 
     def note(self, item: Item, rule: Rule, effect: str) -> None:
         """Remember what the arrangement did."""
@@ -251,10 +216,10 @@ class ActiveRules:
         price = int(self.shelf.columns.price[number])
         return None if price == UNKNOWN else price
 
-    def _outside_bands(self, numbers: Indices, outside: str) -> Mask:
+    def _outside_bands(self, numbers: Indices, outside: Outside) -> Mask:
         mask = np.zeros(len(numbers), dtype=np.bool_)
-        for rule in self.on:
-            if isinstance(rule, PriceBand) and rule.outside == outside and is_of_page(rule):
+        for rule in self.together.bands_of_page:
+            if rule.outside == outside:
                 low, high = self._bounds(rule)
                 price = self.shelf.columns.price[numbers]
                 mask |= (price != UNKNOWN) & ((price < low) | (price > high))
@@ -278,13 +243,6 @@ class ActiveRules:
             since_ms = self.context.now_ms - rule.days * _DAY_MS
             self._ignored_within[rule.days] = self.impressions.ignored(self.context.persons, since_ms)
         return self._ignored_within[rule.days]
-
-
-def _keeps_out(rule: Rule, outside: str) -> TypeGuard[OfShop]:
-    """Whether a rule about the shop's items alone keeps some out (``out``) or puts them last."""
-    if isinstance(rule, PriceBand):
-        return rule.outside == outside and not is_of_page(rule)
-    return isinstance(rule, Hide if outside == "out" else Bury)
 
 
 def _centred(values: npt.NDArray[Any], weight: float, sellable: Mask) -> Vector:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jishi.rules.rule_set import NewItems, Pin
+from jishi.rules.rule_set import Pin
 from serving.blend import Mask, Vector
 from serving.candidates import ListCandidates
 from serving.catalogue import Item
@@ -34,14 +34,14 @@ class Bounds(NamedTuple):
 
 def arrange(here: ActiveRules, entries: list[Entry], candidates: ListCandidates, bounds: Bounds) -> list[Entry]:
     """The list, from the best items, best first, those that are kept back behind all others."""
-    if here.diversities:
+    if here.together.diversities:
         entries = _spread(here, entries, candidates.score, bounds)
     entries = _with_new(here, entries[: bounds.limit], candidates, bounds)
     return _with_pins(here, entries, candidates, bounds)
 
 
 def _spread(here: ActiveRules, entries: list[Entry], score: Vector, bounds: Bounds) -> list[Entry]:
-    rules, limit = here.diversities, bounds.limit
+    rules, limit = here.together.diversities, bounds.limit
     first = [entry for entry in entries if not bounds.kept_back[entry.place]]
     if len(first) < 2:
         return entries
@@ -56,8 +56,7 @@ def _spread(here: ActiveRules, entries: list[Entry], score: Vector, bounds: Boun
 
 def _with_new(here: ActiveRules, entries: list[Entry], candidates: ListCandidates, bounds: Bounds) -> list[Entry]:
     """The list with as many new items as the largest share asks for; the weakest others give way."""
-    rule = max((rule for rule in here.on if isinstance(rule, NewItems)), key=lambda rule: rule.share, default=None)
-    newcomers = here.shelf.model.newcomers
+    rule, newcomers = here.together.new_items, here.shelf.model.newcomers
     if rule is None or newcomers is None:
         return entries
     is_new = candidates.mask(newcomers.items)
@@ -83,7 +82,7 @@ def _with_new(here: ActiveRules, entries: list[Entry], candidates: ListCandidate
 def _with_pins(here: ActiveRules, entries: list[Entry], candidates: ListCandidates, bounds: Bounds) -> list[Entry]:
     """Each pinned item at its slot; where the list is too short for that, at the end."""
     pinned: dict[Pin, Entry] = {}
-    for pin in here.pins:
+    for pin in here.together.pins:
         item = here.catalogue.get(pin.item_id)
         if pin.slot <= bounds.limit and item is not None and bounds.allows(item):
             pinned[pin] = Entry(candidates.place(here.shelf.number_of.get(item.item_id)), item, is_pinned=True)

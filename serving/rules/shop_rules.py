@@ -7,21 +7,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from jishi.rules.rule_set import Boost, Bury, FrequencyCap, Hide, PriceBand, RuleSet
+from jishi.rules.rule_set import FrequencyCap, PriceBand, Rule, RuleSet
 from jishi.rules.versions import RuleVersion, RuleVersions
 from serving.blend import Indices, Mask
 from serving.columns import UNKNOWN
 from serving.item_filter import ItemFilter
+from serving.rules.together import OfItems, OfShop, RulesTogether
 from serving.shelf import Shelf
 
-OfItems = Boost | Bury | Hide
-OfShop = OfItems | PriceBand  # rules whose items do not depend on the request; a band only where ``is_of_page`` does not hold
 _MOST_MASKS = 64  # sets of rules that hold together, of which masks are kept
-
-
-def is_of_page(rule: PriceBand) -> bool:
-    """Whether a band is measured by the price of the page's item."""
-    return rule.min_times is not None or rule.max_times is not None
 
 
 @dataclass
@@ -33,6 +27,7 @@ class ShopRules:
     _filters: dict[str, ItemFilter] = field(default_factory=dict)
     _masks: dict[tuple[str, ...], tuple[Shelf, int, Mask]] = field(default_factory=dict)
     _orders: dict[tuple[str, ...], Indices] = field(default_factory=dict)
+    _together: dict[tuple[str, ...], RulesTogether] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """A filter for each rule about items."""
@@ -42,16 +37,25 @@ class ShopRules:
         """The items that the rule is about."""
         return self._filters[rule.name]
 
+    def together(self, on: Sequence[Rule]) -> RulesTogether:
+        """Some of the rules, which hold together."""
+        names = tuple([rule.name for rule in on])
+        known = self._together.get(names)
+        if known is None:
+            if len(self._together) >= _MOST_MASKS:
+                self._together.clear()
+            known = self._together[names] = RulesTogether(on)
+        return known
+
     def mask_of(self, rules: Sequence[OfShop], shelf: Shelf) -> Mask:
         """Items (items,) of a release that any of the rules is about, or that are outside of its band; nobody may change it."""
         if not rules:
             return shelf.none
-        names = tuple(rule.name for rule in rules)
-        known = self._masks.get(names)
-        changes, changed = (
-            shelf.columns.changes,
-            None if known is None or known[0] is not shelf else shelf.changed_since(known[1]),
-        )
+        names = tuple([rule.name for rule in rules])
+        known, changes = self._masks.get(names), shelf.columns.changes
+        if known is not None and known[0] is shelf and known[1] == changes:
+            return known[2]
+        changed = None if known is None or known[0] is not shelf else shelf.changed_since(known[1])
         if known is not None and changed is not None:
             if len(changed):
                 now = self._about(rules, shelf, changed)
