@@ -38,16 +38,16 @@ class FeatureReader:
 
         Where the store cannot be read, what it would have told is NaN too.
         """
-        looked = {view: self.table.numbers(view, shop_id, keys, now_ms) for view in views}
-        missing = {view: unknown for view, (_, unknown) in looked.items() if unknown}
-        self.counts["table"] += len(views) * len(keys) - sum(map(len, missing.values()))
-        if missing:
+        values, unknown = self.table.numbers(views, shop_id, keys, now_ms)
+        self.counts["table"] += len(views) * len(keys) - sum(map(len, unknown.values()))
+        if unknown:
             try:
-                self._learn(shop_id, missing)
+                self._learn(shop_id, unknown)
             except StoreUnread:
-                return self._without(looked, keys)
-            looked |= {view: self.table.numbers(view, shop_id, keys, now_ms) for view in missing}
-        return np.concatenate([values for values, _ in looked.values()], axis=1)
+                self._forget(values, views, keys, unknown)
+                return values
+            values, _ = self.table.numbers(views, shop_id, keys, now_ms)
+        return values
 
     def _learn(self, shop_id: str, unknown: Mapping[str, Sequence[str]]) -> None:
         """Bring what the store holds of keys into the table. Raises StoreUnread."""
@@ -64,12 +64,8 @@ class FeatureReader:
         for view, rows in by_view.items():
             self.table.put_stored(view, shop_id, rows, asked_at)
 
-    @staticmethod
-    def _without(looked: Mapping[str, tuple[Numbers, list[str]]], keys: Sequence[str]) -> Numbers:
-        """What the table alone says: of an unsure key nothing."""
-        blocks = []
-        for values, unknown in looked.values():
-            unsure = set(unknown)
-            values[[key in unsure for key in keys]] = np.nan
-            blocks.append(values)
-        return np.concatenate(blocks, axis=1)
+    def _forget(self, values: Numbers, views: Sequence[str], keys: Sequence[str], unknown: Mapping[str, Sequence[str]]) -> None:
+        """Leave what the table alone says: of an unsure key nothing."""
+        for view, span in zip(views, self.table.spans(views), strict=True):
+            unsure = set(unknown.get(view, ()))
+            values[[key in unsure for key in keys], span] = np.nan

@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from threading import Lock
 from typing import Any
 
@@ -81,16 +82,28 @@ class FeatureTable:
         entries, unknown = self._look(view, shop_id, entity_ids)
         return [None if entry is None else entry.row for entry in entries], unknown
 
-    def numbers(self, view: str, shop_id: str, entity_ids: Sequence[str], now_ms: int) -> tuple[Numbers, list[str]]:
-        """Values of the view's ``numbers`` by key, those that hold at ``now_ms``; NaN for those that do not and for unknown
-        ones, and the keys of which only the store can tell.
+    def numbers(
+        self, views: Sequence[str], shop_id: str, entity_ids: Sequence[str], now_ms: int
+    ) -> tuple[Numbers, dict[str, list[str]]]:
+        """Keys × ``numbers`` of the views, one view after the other: values that hold at ``now_ms``; NaN for those that do not
+        and for unknown ones. By view, where there are any, the keys of which only the store can tell.
         """
-        values = np.full((len(entity_ids), len(self.views[view].numbers)), np.nan)
-        entries, unknown = self._look(view, shop_id, entity_ids)
-        for place, entry in enumerate(entries):
-            if entry is not None and entry.row is not None and holds(entry.row.valid_until_ms, now_ms):
-                values[place] = entry.numbers
+        spans = self.spans(views)
+        values = np.full((len(entity_ids), spans[-1].stop if spans else 0), np.nan)
+        unknown: dict[str, list[str]] = {}
+        for view, span in zip(views, spans, strict=True):
+            entries, unsure = self._look(view, shop_id, entity_ids)
+            if unsure:
+                unknown[view] = unsure
+            for place, entry in enumerate(entries):
+                if entry is not None and entry.row is not None and holds(entry.row.valid_until_ms, now_ms):
+                    values[place, span] = entry.numbers
         return values, unknown
+
+    def spans(self, views: Sequence[str]) -> list[slice]:
+        """Where the columns of each view stand among the ``numbers`` of all."""
+        ends = list(accumulate(len(self.views[view].numbers) for view in views))
+        return [slice(first, end) for first, end in zip([0, *ends], ends, strict=False)]
 
     def _look(self, view: str, shop_id: str, entity_ids: Sequence[str]) -> tuple[list[_Entry | None], list[str]]:
         read_view, now_s = self.views[view], self._now_s()
