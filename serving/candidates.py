@@ -7,8 +7,8 @@ the guard, ranking, reasons) works on these few arrays and never on all items of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numba
@@ -51,6 +51,47 @@ class Source:
     everywhere: Everywhere | None = None
 
 
+_NO_ITEMS, _NO_STRENGTH = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class SourceLists:
+    """What several sources bring, as flat arrays: source s, of ``names[s]`` and ``weights[s]``, lists the entries from
+    ``ends[s - 1]`` to ``ends[s]``. ``everywhere``: by s the sources that know a strength of any item, and list nothing here.
+    """
+
+    names: list[str]
+    weights: list[float]
+    ends: list[int]
+    items: Indices
+    strength: Vector
+    because: Indices
+    everywhere: Mapping[int, Source] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, sources: Sequence[Source]) -> SourceLists:
+        """The same as flat arrays."""
+        items, strengths, causes = [_NO_ITEMS], [_NO_STRENGTH], [_NO_ITEMS]
+        ends, everywhere, end = list[int](), dict[int, Source](), 0
+        for place, source in enumerate(sources):
+            if source.strength is not None and source.because is not None:
+                items.append(source.items)
+                strengths.append(source.strength)
+                causes.append(source.because)
+                end += len(source.items)
+            else:
+                everywhere[place] = source
+            ends.append(end)
+        arrays = np.concatenate(items), np.concatenate(strengths), np.concatenate(causes)
+        return cls([source.name for source in sources], [source.weight for source in sources], ends, *arrays, everywhere)
+
+    def and_everywhere(self, source: Source) -> SourceLists:
+        """These and one more that knows a strength of any item."""
+        names, weights, ends = [*self.names, source.name], [*self.weights, source.weight], [*self.ends, len(self.items)]
+        everywhere = {**self.everywhere, len(self.names): source}
+        return SourceLists(names, weights, ends, self.items, self.strength, self.because, everywhere)
+
+
 @dataclass
 class ListCandidates:
     """Item ``numbers`` (n,), rising, and their ``score`` (n,); by source (sources, n) the weighted strength of each candidate
@@ -67,30 +108,17 @@ class ListCandidates:
     is_complete: bool = True
 
     @classmethod
-    def of(cls, sources: Sequence[Source], also: Indices, *, is_complete: bool) -> ListCandidates:
+    def of(cls, lists: SourceLists, also: Indices, *, is_complete: bool) -> ListCandidates:
         """The union of the sources' items and those ``also`` wanted, with the score that the sources give together."""
-        numbers = np.concatenate([*[source.items for source in sources], also])
-        numbers.sort()
-        is_first = np.ones(len(numbers), dtype=np.bool_)
-        np.not_equal(numbers[1:], numbers[:-1], out=is_first[1:])
-        numbers = numbers[is_first]
-        shares = np.zeros((len(sources), len(numbers)), dtype=np.float32)
-        because = np.full((len(sources), len(numbers)), NONE, dtype=np.int64)
-        ends, items, strengths, causes = [], [_NO_ITEMS], [_NO_STRENGTH], [_NO_ITEMS]
-        end = 0
-        for place, source in enumerate(sources):
-            if source.strength is not None and source.because is not None:
-                items.append(source.items)
-                strengths.append(source.strength)
-                causes.append(source.because)
-                end += len(source.items)
-            elif source.everywhere is not None:
+        everything = np.concatenate([lists.items, *[source.items for source in lists.everywhere.values()], also])
+        everything.sort()
+        entries = np.array(lists.ends, dtype=np.int64), lists.items, lists.strength, lists.because
+        numbers, shares, because = _join(everything, *entries)
+        for place, source in lists.everywhere.items():
+            if source.everywhere is not None:
                 shares[place], because[place] = source.everywhere(numbers)
-            ends.append(end)
-        weights = np.array([source.weight for source in sources], dtype=np.float32)
-        listed = np.concatenate(items), np.concatenate(strengths), np.concatenate(causes)
-        score = _join(numbers, np.array(ends), *listed, weights, shares, because)
-        return cls(numbers, score, [source.name for source in sources], shares, because, is_complete)
+        score = _weigh(shares, np.array(lists.weights, dtype=np.float32))
+        return cls(numbers, score, lists.names, shares, because, is_complete)
 
     def __len__(self) -> int:
         """How many there are."""
@@ -134,17 +162,20 @@ class ListCandidates:
         return [(self.names[one], cause) for one, cause in zip(most.tolist(), causes, strict=True)]
 
 
-_NO_ITEMS, _NO_STRENGTH = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
-
-
 @numba.njit(cache=True, nogil=True)
-def _join(numbers: Any, ends: Any, items: Any, strengths: Any, causes: Any, weights: Any, shares: Any, because: Any) -> Any:
-    """Put what each source lists (up to ``ends``) at its place; weigh all shares, and add them up in the sources' order."""
-    score = np.zeros(len(numbers), dtype=np.float32)
+def _join(everything: Any, ends: Any, items: Any, strengths: Any, causes: Any) -> Any:
+    """The different numbers of a rising list, and by source what each was given and why: 0 and −1 where it was not listed."""
+    numbers = np.empty(len(everything), dtype=np.int64)
+    count = 0
+    for number in everything:
+        if count == 0 or numbers[count - 1] != number:
+            numbers[count] = number
+            count += 1
+    shares, because = np.zeros((len(ends), count), dtype=np.float32), np.full((len(ends), count), -1, dtype=np.int64)
     entry = 0
     for source in range(len(ends)):
         while entry < ends[source]:
-            low, high = 0, len(numbers)
+            low, high = 0, count
             while low < high:
                 middle = (low + high) // 2
                 if numbers[middle] < items[entry]:
@@ -153,7 +184,15 @@ def _join(numbers: Any, ends: Any, items: Any, strengths: Any, causes: Any, weig
                     high = middle
             shares[source, low], because[source, low] = strengths[entry], causes[entry]
             entry += 1
-        for place in range(len(numbers)):
+    return numbers[:count].copy(), shares, because
+
+
+@numba.njit(cache=True, nogil=True)
+def _weigh(shares: Any, weights: Any) -> Any:
+    """Weigh all shares, and add them up in the sources' order."""
+    score = np.zeros(shares.shape[1], dtype=np.float32)
+    for source in range(len(weights)):
+        for place in range(len(score)):
             shares[source, place] *= weights[source]
             score[place] += shares[source, place]
     return score

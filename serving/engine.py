@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from operator import attrgetter
 from zoneinfo import ZoneInfo
 
@@ -153,8 +152,8 @@ class Engine:
         request = self._completed(request, order_id)
         has_inputs = is_sampled(request_id, self.decisions.rate)
         changes = 0 if shelf is None or shelf.joined is None else shelf.joined.done
-        rules = self.rules_for(request, state, state.rules.in_use, shelf)
         read, moment = self.recent.last_acts, self.moment_of(request)
+        rules = self.rules_for(request, state, state.rules.in_use, shelf, moment)
         answer = recommend(request, shelf, catalogue, read, with_candidates=has_inputs, rules=rules, moment=moment)
         assert shelf is not None  # else NoRelease was raised
         if shelf.model.version == NO_VERSION:
@@ -178,10 +177,10 @@ class Engine:
         read, moment = self.recent.last_acts, self.moment_of(request)
         before, after = (
             recommend(request, shelf, state.catalogue, read, rules=rules, moment=moment)
-            for rules in (self.rules_for(request, state, each, shelf) for each in (state.rules.in_use, draft))
+            for rules in (self.rules_for(request, state, each, shelf, moment) for each in (state.rules.in_use, draft))
         )
         assert shelf is not None  # else NoRelease was raised
-        return Tried(before, after, state.rules.version, self._context_of(request, state), shelf, state.catalogue)
+        return Tried(before, after, state.rules.version, self._context_of(request, state, moment), shelf, state.catalogue)
 
     def why_not(self, item_id: str, request: Request, answer: Answer) -> WhyNot:
         """What keeps an item out of an answer that this engine has just given to the request."""
@@ -203,22 +202,24 @@ class Engine:
             request = request.of_nobody()
         return self._with_orders(request, order_id)
 
-    def rules_for(self, request: Request, state: ShopState, rules: ShopRules | None, shelf: Shelf | None) -> ActiveRules | None:
+    def rules_for(
+        self, request: Request, state: ShopState, rules: ShopRules | None, shelf: Shelf | None, moment: Moment
+    ) -> ActiveRules | None:
         """Those of a shop's rules that hold for a request; None where none does."""
         if rules is None or shelf is None:
             return None
-        return ActiveRules.of(rules, self._context_of(request, state), shelf, state.catalogue, state.impressions)
+        return ActiveRules.of(rules, self._context_of(request, state, moment), shelf, state.catalogue, state.impressions)
 
-    def _context_of(self, request: Request, state: ShopState) -> ListContext:
-        now = datetime.now(UTC)
+    @staticmethod
+    def _context_of(request: Request, state: ShopState, moment: Moment) -> ListContext:
         page = None if request.item_id is None else state.catalogue.get(request.item_id)
         return ListContext(
             placement=request.placement,
             persons=request.persons,
             page=page,
             page_category=request.page_category if page is None else page.category,
-            today=now.astimezone(ZoneInfo(self.keys.zone_of(request.shop_id))).date(),
-            now_ms=int(now.timestamp() * 1000),
+            today=moment.local.date(),
+            now_ms=moment.now_ms,
         )
 
     def moment_of(self, request: Request) -> Moment:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -23,6 +25,11 @@ class Moment:
     zone: ZoneInfo = UTC
     items: ReadFeatures | None = None
     persons: ReadFeatures | None = None
+
+    @cached_property
+    def local(self) -> datetime:
+        """The same by the shop's clocks."""
+        return datetime.fromtimestamp(self.now_ms / 1000, self.zone)
 
 
 @dataclass(frozen=True)

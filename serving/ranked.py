@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +15,7 @@ from models.ranking.live_columns import LiveQuestion, live_columns
 from models.ranking.live_ranker import LiveRanker, spread
 from models.ranking.past_requests import fading_of_one
 from serving.blend import Indices, Vector
-from serving.candidates import Source
+from serving.candidates import SourceLists
 from serving.eligible import Eligibility
 from serving.moment import Moment, UsedFeatures, Values, plain
 from serving.shelf import Shelf
@@ -83,7 +82,7 @@ class Ranked:
 
 def ask_ranker(
     ranker: LiveRanker, given: Sequence[int], last: tuple[list[int], list[float]], eligible: Eligibility, moment: Moment
-) -> tuple[Ranked, list[Source], bool, bool]:
+) -> tuple[Ranked, SourceLists, bool, bool]:
     """The request's lists, the same as sources of an answer; whether any list is the person's own, and whether any of them
     answers from the given items. ``last``: numbers of the last items, newest first, and their age in seconds.
     """
@@ -102,10 +101,9 @@ def ask_ranker(
     lists, brought = order_lists(starts, entries, ~eligible.shown_not(entries.items), LISTED, PLACES)
     of_persons = lists.origins[len(ranker.contexts) : len(ranker.contexts) + len(ranker.lists)].tolist()
     is_personal = len(recent) > 0 or any(origins and not origins & _FOR_ALL for origins in of_persons)
-    at = datetime.fromtimestamp(moment.now_ms / 1000, moment.zone)
     newest = given[-1] if given else -1
     person = ranker.person(request.persons)
-    question = LiveQuestion(person, moment.now_ms, newest, len(given), recent, ages, at.hour, at.weekday())
+    question = LiveQuestion(person, moment.now_ms, newest, len(given), recent, ages, moment.local.hour, moment.local.weekday())
     is_followed = bool(lists.starts[len(ranker.contexts)] > 0)
     ranked = Ranked(ranker, lists, question, moment, request.persons, eligible.shelf)
     return ranked, _sources(brought, names), is_personal, is_followed
@@ -119,11 +117,8 @@ def _from_items(sums: tuple[Indices, Vector, Indices] | None) -> RawList:
     return RawList(items, weights, np.zeros(len(items), dtype=np.int8), because)
 
 
-def _sources(brought: LiveSources, names: Sequence[str]) -> list[Source]:
+def _sources(brought: LiveSources, names: Sequence[str]) -> SourceLists:
     """Sources of an answer; lists of persons name the origin of their entries."""
-    sources, starts = [], brought.starts.tolist()
-    for source, (number, origin) in enumerate(brought.origin_of.tolist()):
-        name, span = names[number] or ORIGINS[origin], slice(starts[source], starts[source + 1])
-        entries = brought.items[span], brought.strength[span], brought.because[span]
-        sources.append(Source(name, _WEIGHTS.get(name, 1.0), *entries))
-    return sources
+    named = [names[number] or ORIGINS[origin] for number, origin in brought.origin_of.tolist()]
+    weights = [_WEIGHTS.get(name, 1.0) for name in named]
+    return SourceLists(named, weights, brought.starts[1:].tolist(), brought.items, brought.strength, brought.because)

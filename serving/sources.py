@@ -11,7 +11,7 @@ import numpy as np
 
 from models.ranking.live_ranker import LiveRanker
 from serving.blend import BLEND, NONE, PLACED, Blend, Indices, Vector, recency_weights, scale, visit_length
-from serving.candidates import ListCandidates, Quotas, Source
+from serving.candidates import ListCandidates, Quotas, Source, SourceLists
 from serving.eligible import Eligibility
 from serving.moment import Moment
 from serving.placed import given_items, model_sources
@@ -62,7 +62,7 @@ class Asked:
 class Recall:
     """Where an answer comes from: its sources, the rung, the name of the model behind it, and what the list may hold."""
 
-    sources: list[Source]
+    sources: SourceLists
     served_by: ServedBy
     model: str
     eligible: Eligibility
@@ -78,7 +78,7 @@ def recall(asked: Asked, shelf: Shelf, eligible: Eligibility, quotas: Quotas, mo
     """Every source but what sells, which ``with_what_sells`` adds."""
     request, placed = asked.request, shelf.model.placement(asked.request.question)
     if request.question in shelf.model.sold_placements:
-        return Recall([], "popular", SOLD, eligible.behind(asked.visit[: PLACED.seen_items]))
+        return Recall(SourceLists.of([]), "popular", SOLD, eligible.behind(asked.visit[: PLACED.seen_items]))
     ranker = shelf.model.ranker(request.question)
     if ranker is not None:
         return _ranked(ranker, asked, eligible, moment) or _ladder(asked, shelf, eligible, quotas)
@@ -92,7 +92,7 @@ def recall(asked: Asked, shelf: Shelf, eligible: Eligibility, quotas: Quotas, mo
     if request.question == "home" and asked.counted:
         sources += _of_recent(asked, shelf, eligible, PLACED, quotas)
     is_personal = basis != "items" or bool(asked.counted)
-    return Recall(sources, "personalised" if is_personal else "item_based", placed.name, eligible)
+    return Recall(SourceLists.of(sources), "personalised" if is_personal else "item_based", placed.name, eligible)
 
 
 def _ranked(ranker: LiveRanker, asked: Asked, eligible: Eligibility, moment: Moment) -> Recall | None:
@@ -115,7 +115,7 @@ def with_what_sells(here: Recall, shelf: Shelf, quotas: Quotas, length: int) -> 
     most = max(quotas.popular, 2 * length)
     best, is_complete = eligible.best_sellers(most)
     sells = Source("popularity", weight, best, everywhere=lambda numbers: (shelf.popularity[numbers], NONE))
-    return ListCandidates.of([*here.sources, sells], _wanted(shelf, eligible, quotas), is_complete=is_complete)
+    return ListCandidates.of(here.sources.and_everywhere(sells), _wanted(shelf, eligible, quotas), is_complete=is_complete)
 
 
 def _wanted(shelf: Shelf, eligible: Eligibility, quotas: Quotas) -> Indices:
@@ -203,4 +203,4 @@ def _ladder(asked: Asked, shelf: Shelf, eligible: Eligibility, quotas: Quotas) -
         liked = partial(_liked, taste)
         sources.append(Source("taste", blend.taste, taste.best(quotas.taste), everywhere=liked))
         served_by = "personalised"
-    return Recall(sources, served_by, LADDER, eligible)
+    return Recall(SourceLists.of(sources), served_by, LADDER, eligible)
