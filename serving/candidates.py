@@ -15,6 +15,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from models.ranking.places import index_of, place_of
 from serving.blend import NONE, Indices, Vector
 
 Everywhere = Callable[[Indices], tuple[Vector, Indices | int]]  # item numbers → strengths and causes, −1 for none
@@ -172,19 +173,14 @@ def _join(everything: Any, ends: Any, items: Any, strengths: Any, causes: Any) -
             numbers[count] = number
             count += 1
     shares, because = np.zeros((len(ends), count), dtype=np.float32), np.full((len(ends), count), -1, dtype=np.int64)
-    entry = 0
+    numbers, entry = numbers[:count].copy(), 0
+    slots = index_of(numbers)
     for source in range(len(ends)):
         while entry < ends[source]:
-            low, high = 0, count
-            while low < high:
-                middle = (low + high) // 2
-                if numbers[middle] < items[entry]:
-                    low = middle + 1
-                else:
-                    high = middle
-            shares[source, low], because[source, low] = strengths[entry], causes[entry]
+            place = place_of(slots, numbers, items[entry])
+            shares[source, place], because[source, place] = strengths[entry], causes[entry]
             entry += 1
-    return numbers[:count].copy(), shares, because
+    return numbers, shares, because
 
 
 @numba.njit(cache=True, nogil=True)

@@ -91,7 +91,22 @@ def masks(sellable: Any, out: Any, last: Any, hidden: Any, seen: Any, numbers: A
     is_sold, is_out, is_behind = np.empty(size, np.bool_), np.empty(size, np.bool_), np.empty(size, np.bool_)
     for place in range(size):
         number = numbers[place]
-        is_sold[place] = sellable[number]
-        is_out[place] = out[number] or _has(hidden, number)
-        is_behind[place] = last[number] or _has(seen, number)
+        is_sold[place], is_out[place], is_behind[place] = sellable[number], out[number], last[number]
+    _add(hidden, numbers, is_out)
+    _add(seen, numbers, is_behind)
     return is_sold, is_out, is_behind
+
+
+_FEW = 32  # so many are quicker compared with all than looked up
+
+
+@numba.njit(cache=True, nogil=True)
+def _add(some: Any, numbers: Any, mask: Any) -> None:
+    """Mark the numbers that are among ``some``, which rise."""
+    if len(some) <= _FEW:
+        for number in some:
+            for place in range(len(numbers)):
+                mask[place] |= numbers[place] == number
+    else:
+        for place in range(len(numbers)):
+            mask[place] |= _has(some, numbers[place])

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from models.algorithms.recommender import Scores
 from models.data.sequences import Numbers, places_in_rows
+from models.ranking.places import index_of, place_of
 
 FAR = 60  # the place of what a source does not list: behind all that it does
 
@@ -84,14 +85,32 @@ def find(items: Any, first: int, last: int, wanted: int) -> int:
     return -1
 
 
+_LOGS = np.log1p(np.arange(1, 301)).astype(np.float32)
+
+
+@numba.njit(cache=True, nogil=True)
+def _log_of_place(place: int) -> Any:
+    """log(1 + place), places counted from 1, of the entry that stands ``place`` behind the first."""
+    return _LOGS[place] if place < len(_LOGS) else np.float32(np.log1p(place + 1))
+
+
 @numba.njit(cache=True, nogil=True)
 def fill(starts: Any, items: Any, weights: Any, pair_starts: Any, pair_items: Any, table: Any, column: int) -> None:
-    named = table.shape[1] - 1
+    """The three columns of a list in every row, and one more in the last column of each pair that it names."""
     for row in range(len(starts) - 1):
-        for at in range(starts[row], starts[row + 1]):
-            place = find(pair_items, pair_starts[row], pair_starts[row + 1], items[at])
-            if place >= 0:
-                table[place, column] = weights[at]
-                table[place, column + 1] = weights[at] / weights[starts[row]]
-                table[place, column + 2] = np.log1p(at - starts[row] + 1)
-                table[place, named] += 1
+        first, last = pair_starts[row], pair_starts[row + 1]
+        numbers = pair_items[first:last]
+        fill_row(starts[row], starts[row + 1], items, weights, numbers, index_of(numbers), table[first:last], column)
+
+
+@numba.njit(cache=True, nogil=True)
+def fill_row(first: int, end: int, items: Any, weights: Any, numbers: Any, slots: Any, table: Any, column: int) -> None:
+    """The same of one row with the entries ``first`` to ``end``; ``slots`` is the index of its candidates ``numbers``."""
+    named = table.shape[1] - 1
+    for at in range(first, end):
+        place = place_of(slots, numbers, items[at])
+        if place >= 0:
+            table[place, column] = weights[at]
+            table[place, column + 1] = weights[at] / weights[first]
+            table[place, column + 2] = _log_of_place(at - first)
+            table[place, named] += 1

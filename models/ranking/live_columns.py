@@ -11,7 +11,8 @@ from models.algorithms.recommender import Scores
 from models.candidates.live_lists import LiveLists
 from models.data.sequences import Numbers
 from models.ranking.known_facts import ITEM, PAIR, PERSON, KnownFacts, history
-from models.ranking.listed import FAR, fill
+from models.ranking.listed import FAR, fill_row
+from models.ranking.places import index_of
 from models.ranking.request_columns import (
     INSTANTS_OF_ITEM,
     INSTANTS_OF_PERSON,
@@ -99,12 +100,13 @@ def _fill_all(
     table: Any,
 ) -> None:
     lists, size = len(list_starts) - 1, len(numbers)
-    rows, ends = table.T, np.array([0, size])
+    rows, ends, slots = table.T, np.array([0, size]), index_of(numbers)
     named = 3 * lists
     table[: named + 6] = 0
     for number in range(lists):
         table[3 * number + 2] = np.float32(np.log1p(FAR))
-        fill(list_starts[number : number + 2], listed, weights, ends, numbers, rows[:, : named + 1], 3 * number)
+        first, end = list_starts[number], list_starts[number + 1]
+        fill_row(first, end, listed, weights, numbers, slots, rows[:, : named + 1], 3 * number)
     at = named + 1
     persons, asked = np.array([person]), np.array([asked_ms])
     history(persons, asked, ends, numbers, fact_starts, fact_items, counts, last_ms, paid_ms, rows[:, at : at + 5])
