@@ -86,27 +86,24 @@ def ask_ranker(
     """The request's lists, the same as sources of an answer; whether any list is the person's own, and whether any of them
     answers from the given items. ``last``: numbers of the last items, newest first, and their age in seconds.
     """
-    request, names = eligible.request, [*(model.reason or "" for model in ranker.contexts), *([""] * len(ranker.lists))]
-    raw = [_from_items(model.follow(given)) for model in ranker.contexts]
-    for model in ranker.lists:
-        row = next((row for person in request.persons if (row := model.row(person)) is not None), None)
-        raw.append(NOTHING_LISTED if row is None else row)
+    persons = ranker.persons(eligible.request.persons)
+    raw = [_from_items(model.follow(given)) for model in ranker.contexts] + ranker.rows(persons)
     recent, ages = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
     if ranker.sources.recent:
         recent, ages = np.array(last[0], dtype=np.int64), np.array(last[1], dtype=np.float32)
         causes = list(zip(last[0], fading_of_one(ages).tolist(), strict=True))
         raw.append(_from_items(eligible.shelf.model.similar(causes, 2 * LISTED)))
-        names.append("recent")
     starts, entries = join_lists(raw)
     lists, brought = order_lists(starts, entries, ~eligible.shown_not(entries.items), LISTED, PLACES)
-    of_persons = lists.origins[len(ranker.contexts) : len(ranker.contexts) + len(ranker.lists)].tolist()
-    is_personal = len(recent) > 0 or any(origins and not origins & _FOR_ALL for origins in of_persons)
-    newest = given[-1] if given else -1
-    person = ranker.person(request.persons)
-    question = LiveQuestion(person, moment.now_ms, newest, len(given), recent, ages, moment.local.hour, moment.local.weekday())
-    is_followed = bool(lists.starts[len(ranker.contexts)] > 0)
-    ranked = Ranked(ranker, lists, question, moment, request.persons, eligible.shelf)
-    return ranked, _sources(brought, names), is_personal, is_followed
+    first = len(ranker.contexts)
+    of_persons = lists.origins.tolist()[first : first + len(ranker.sources.lists)]
+    is_personal = len(recent) > 0 or any([origins and not origins & _FOR_ALL for origins in of_persons])
+    newest, person = given[-1] if given else -1, persons[0] if persons else -1
+    at = moment.local
+    question = LiveQuestion(person, moment.now_ms, newest, len(given), recent, ages, at.hour, at.weekday())
+    is_followed = bool(lists.starts[first] > 0)
+    ranked = Ranked(ranker, lists, question, moment, eligible.request.persons, eligible.shelf)
+    return ranked, _sources(brought, ranker.reasons), is_personal, is_followed
 
 
 def _from_items(sums: tuple[Indices, Vector, Indices] | None) -> RawList:

@@ -26,24 +26,34 @@ class Bars(NamedTuple):
     seen: Indices
 
 
-@numba.njit(cache=True, nogil=True)
-def _has(numbers: Any, number: int) -> bool:
-    low, high = 0, len(numbers)
+_FEW = 32  # so many are quicker compared with all than looked up
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _is_among(some: Any, number: int) -> bool:
+    """Whether a number is among ``some``, which rise."""
+    if len(some) <= _FEW:
+        is_found = False
+        for each in some:
+            is_found |= each == number
+        return is_found
+    low, high = 0, len(some)
     while low < high:
         middle = (low + high) // 2
-        if numbers[middle] < number:
+        if some[middle] < number:
             low = middle + 1
         else:
             high = middle
-    return low < len(numbers) and numbers[low] == number
+    return low < len(some) and some[low] == number
 
 
 # Compiled code takes the arrays one by one: a named tuple would be looked up by its pickled class at every call.
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _standing(sellable: Any, out: Any, last: Any, hidden: Any, seen: Any, number: Any) -> int:
-    if not sellable[number] or out[number] or _has(hidden, number):
-        return 0
-    return 1 if last[number] or _has(seen, number) else 2
+    standing = OUT
+    if sellable[number] and not out[number] and not _is_among(hidden, number):
+        standing = BEHIND if last[number] or _is_among(seen, number) else FRESH
+    return standing
 
 
 @numba.njit(cache=True, nogil=True)
@@ -68,8 +78,8 @@ def heads(sellable: Any, out: Any, last: Any, hidden: Any, seen: Any, order: Any
     for span in range(len(spans)):
         first, end = spans[span, 0], spans[span, 1]
         room = np.full(3, most)
-        place = first
-        while place < end and place - first < reach and room[2] > 0:
+        place, stop = first, min(end, first + reach)
+        while place < stop and room[2] > 0:
             number = np.int64(order[place])
             kind = _standing(sellable, out, last, hidden, seen, number)
             if room[kind] > 0:
@@ -97,9 +107,6 @@ def masks(sellable: Any, out: Any, last: Any, hidden: Any, seen: Any, numbers: A
     return is_sold, is_out, is_behind
 
 
-_FEW = 32  # so many are quicker compared with all than looked up
-
-
 @numba.njit(cache=True, nogil=True)
 def _add(some: Any, numbers: Any, mask: Any) -> None:
     """Mark the numbers that are among ``some``, which rise."""
@@ -109,4 +116,4 @@ def _add(some: Any, numbers: Any, mask: Any) -> None:
                 mask[place] |= numbers[place] == number
     else:
         for place in range(len(numbers)):
-            mask[place] |= _has(some, numbers[place])
+            mask[place] |= _is_among(some, numbers[place])

@@ -14,7 +14,6 @@ from models.algorithms.session_mix import SessionMix
 from models.algorithms.session_model import SessionModel
 from models.algorithms.sparse_sums import Sums
 from models.candidates.context_models import CONTEXTS
-from models.candidates.live_lists import RawList
 from models.candidates.person_lists import PersonalList
 from models.candidates.recipes import Fitted, Recipe
 from models.data.visits import LOOKED_BACK
@@ -51,11 +50,6 @@ class PlacementModel:
             return None
         entries = self._lists.of_person(number)
         return entries if len(entries.items) else None
-
-    def row(self, person_id: str) -> RawList | None:
-        """The entries of the person's list as they are kept; None as ``personal``."""
-        number = self._number_of_person.get(person_id)
-        return None if self._lists is None or number is None else self._lists.row(number)
 
 
 class _LiveRules:

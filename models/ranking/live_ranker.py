@@ -8,6 +8,8 @@ from itertools import accumulate
 
 import numpy as np
 
+from models.candidates.live_lists import NOTHING_LISTED, RawList
+from models.candidates.person_lists import PersonLists
 from models.candidates.placement_model import PlacementModel
 from models.candidates.recipes import RANKER, Fitted, Recipe
 from models.data.sequences import Numbers
@@ -18,7 +20,8 @@ from models.ranking.request_ranker import RequestRanker
 
 
 class LiveRanker:
-    """The sources, trees and facts of a placement. ``parts``: by source the model that answers it, without ``recent``.
+    """The sources, trees and facts of a placement. ``contexts`` are the models that answer from given items; ``reasons`` name
+    the source of each list, empty for one of persons, whose entries have an origin each.
 
     ``item_views`` and ``person_views``: the views of the feature store that the trees look at; of others nothing is read.
     """
@@ -29,16 +32,31 @@ class LiveRanker:
         sources = ranker.sources
         self.ranker, self.facts = ranker, facts
         self.contexts = [PlacementModel(Recipe(name, context=name), fitted, number_of_person) for name in sources.contexts]
-        self.lists = [PlacementModel(Recipe(name, personal=name), fitted, number_of_person) for name in sources.lists]
+        self.reasons = [*(model.reason or "" for model in self.contexts), *([""] * len(sources.lists))]
+        self.reasons += ["recent"] * sources.recent
         self.sources, self.names = sources, names(sources)
+        self._lists = [fitted.lists[name] for name in sources.lists]
         self._number_of_person = number_of_person
         used = {self.names[column] for column in np.unique(ranker.trees.state()["feature"]).tolist()}
         self.item_views = _used(ITEM_VIEWS, used)
         self.person_views = _used(PERSON_VIEWS, used)
 
-    def person(self, persons: Sequence[str]) -> int:
-        """Number of the first of the persons whom the release knows; −1 for a stranger."""
-        return next((self._number_of_person[each] for each in persons if each in self._number_of_person), -1)
+    def persons(self, persons: Sequence[str]) -> list[int]:
+        """Numbers of those persons whom the release knows."""
+        known = self._number_of_person
+        return [known[each] for each in persons if each in known]
+
+    def rows(self, numbers: Sequence[int]) -> list[RawList]:
+        """Of each of the person lists the entries of the first of the persons who has any."""
+        return [_first_row(lists, numbers) for lists in self._lists]
+
+
+def _first_row(lists: PersonLists, numbers: Sequence[int]) -> RawList:
+    for number in numbers:
+        row = lists.row(number)
+        if row is not None:
+            return row
+    return NOTHING_LISTED
 
 
 def _used(views: tuple[str, ...], used: set[str]) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ def index_of(numbers: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def place_of(slots: Any, numbers: Any, wanted: int) -> int:
+def place_of(slots: Any, numbers: Any, wanted: Any) -> Any:
     """Where ``wanted`` stands among the numbers; −1 where it does not."""
     slot = _first_slot(wanted, len(slots))
     while slots[slot] >= 0 and numbers[slots[slot]] != wanted:
@@ -39,5 +39,5 @@ def place_of(slots: Any, numbers: Any, wanted: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _first_slot(number: int, size: int) -> int:
+def _first_slot(number: Any, size: Any) -> Any:
     return np.int64((np.uint64(number) * _GOLDEN) >> np.uint64(32)) & (size - 1)
