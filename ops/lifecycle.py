@@ -30,7 +30,7 @@ from ops.supervisor import (
 )
 
 Report = Callable[[str], None]
-UP_TIMEOUT_S = 300.0
+UP_TIMEOUT_S = 900.0
 REPORT_WAIT_S = 30.0  # what is still awaited
 STOP_GRACE_S = 25.0
 

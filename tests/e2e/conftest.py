@@ -34,11 +34,11 @@ class RunningDemo:
     environment: dict[str, str]
     printed: str = ""
 
-    def jishi(self, *arguments: str, timeout_s: float = 900) -> subprocess.CompletedProcess[str]:
+    def jishi(self, *arguments: str, timeout_s: float = 1800) -> subprocess.CompletedProcess[str]:
         """Run ``jishi`` as a user of this platform."""
         return self.module("ops.cli", *arguments, timeout_s=timeout_s)
 
-    def module(self, *arguments: str, timeout_s: float = 900) -> subprocess.CompletedProcess[str]:
+    def module(self, *arguments: str, timeout_s: float = 1800) -> subprocess.CompletedProcess[str]:
         """Run a module of the project, as a DAG's step does."""
         command = [sys.executable, "-m", *arguments]
         return subprocess.run(
@@ -73,7 +73,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
         assert done.returncode == 0, running_demo.printed[-6000:]
         yield running_demo
     finally:
-        running_demo.jishi("down", timeout_s=120)
+        running_demo.jishi("down", timeout_s=300)
 
 
 def pids_naming(folder: Path) -> list[int]:

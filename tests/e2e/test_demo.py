@@ -333,7 +333,7 @@ def test_down_leaves_no_process_even_after_the_supervisor_was_killed(demo: Runni
     supervisor = int((demo.paths.run / "supervisord.pid").read_text())
     os.kill(supervisor, signal.SIGKILL)
     assert len(pids_naming(demo.paths.var)) > 10
-    stopped = demo.jishi("down", timeout_s=120)
+    stopped = demo.jishi("down", timeout_s=300)
     assert stopped.returncode == 0, stopped.stdout
     assert pids_naming(demo.paths.var) == []
     assert "nothing was running" in demo.jishi("down").stdout

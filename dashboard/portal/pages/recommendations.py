@@ -16,7 +16,7 @@ from dashboard.portal.visit import BadRequest, PageVisit
 from jishi.metrics import equals
 
 MART = "fct_recommendation_days"
-DIMENSIONS = ("placement", "model_version", "reason", "person_kind")
+DIMENSIONS = ("placement", "served_by", "model", "model_version", "reason", "person_kind", "rules_version", "arm")
 _FILTERS = ("placement", "person_kind")
 # What each column of the mart is called in the metric layer, which adds it up over days.
 _NUMBERS = {
