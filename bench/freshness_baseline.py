@@ -24,6 +24,7 @@ from pyflink.datastream.state import ValueStateDescriptor
 
 from bench.features_baseline import worker_options
 from flink_jobs import engine
+from flink_jobs.state_folder import StateFolder
 from jishi import topics
 from jishi.features import FEATURES
 from jishi.paths import Paths
@@ -59,7 +60,7 @@ def run() -> None:
     settings = get_settings()
     paths = Paths.of(settings)
     jvm = engine.start_jvm(paths, settings.flink_jvm)
-    options = engine.realtime_options(settings, paths, checkpoints=paths.flink / "checkpoints", resume_from=None)
+    options = engine.realtime_options(settings, paths, checkpoints=StateFolder.on_disk(paths.flink), resume_from=None)
     configuration = Configuration()
     for key, value in (options | worker_options()).items():
         configuration.set_string(key, value)

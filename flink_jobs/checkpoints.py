@@ -1,15 +1,19 @@
-"""Find the state to go on from: a checkpoint ``<folder>/<job id>/chk-<n>/_metadata`` of the same computation, or the savepoint
-of an upgrade. ``_metadata`` is written last and renamed into place.
+"""Find the state to go on from: a checkpoint ``<folder>/<job id>/chk-<n>`` of the same computation, or the savepoint of an
+upgrade.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
+from flink_jobs.state_folder import StateFolder, StoredState
 from jishi.files import write_json
+
+_SAVEPOINT = "savepoint-"
+_CHECKPOINT = "chk-"
+_HANDOVER = "upgrade.json"
 
 
 @dataclass(frozen=True)
@@ -19,90 +23,119 @@ class Handover:
     one, and the old one in case that it has to come back.
     """
 
-    folder: Path
+    folder: StateFolder
     may_drop_state: bool
     fingerprints: tuple[str, ...]
 
-    def note(self, flink: Path) -> None:
+    @classmethod
+    def named(cls, states: StateFolder, name: str, may_drop_state: bool, fingerprints: tuple[str, ...]) -> Handover:
+        """One whose savepoint will lie in the folder of that name below ``states``, the job's folder of all states."""
+        return cls(states / "savepoints" / name, may_drop_state, fingerprints)
+
+    def note(self, flink: Path, states: StateFolder) -> None:
         """Leave it in the job's folder. Savepoints of earlier upgrades go: the running job has checkpoints of its own."""
-        for earlier in self.folder.parent.glob("*"):
-            if earlier != self.folder:
-                shutil.rmtree(earlier)
-        write_json(flink / _HANDOVER, asdict(self) | {"folder": str(self.folder)})
+        for earlier in (states / "savepoints").folders():
+            if earlier.name != self.folder.name:
+                earlier.delete()
+        noted = {"folder": self.folder.name, "may_drop_state": self.may_drop_state, "fingerprints": self.fingerprints}
+        write_json(flink / _HANDOVER, noted)
 
     @classmethod
-    def noted(cls, flink: Path) -> Handover | None:
+    def noted(cls, flink: Path, states: StateFolder) -> Handover | None:
         """What was left in the job's folder, or None."""
         file = flink / _HANDOVER
         if not file.exists():
             return None
         payload = json.loads(file.read_text())
-        return cls(Path(payload["folder"]), bool(payload["may_drop_state"]), tuple(payload["fingerprints"]))
+        # Notes of earlier versions hold the whole path.
+        name = Path(payload["folder"]).name
+        return cls.named(states, name, bool(payload["may_drop_state"]), tuple(payload["fingerprints"]))
 
     @property
-    def savepoint(self) -> Path | None:
+    def savepoint(self) -> StoredState | None:
         """The savepoint, or None until it is complete."""
-        return next((file.parent for file in self.folder.glob("savepoint-*/_metadata")), None)
+        return next((state for each in self.folder.folders() if (state := each.state()) is not None), None)
 
 
 @dataclass(frozen=True)
 class Origin:
-    """State to go on from, what it is called, and whether a part of it may be dropped."""
+    """State to go on from, and whether a part of it may be dropped."""
 
-    path: Path
-    name: str
+    state: StoredState
     may_drop_state: bool = False
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return f"savepoint {self.state.name}" if self._is_savepoint else f"checkpoint {self.state.run}/{self.state.name}"
 
     def age_s(self, now_s: float) -> float:
         """Seconds since the state was made; ``now_s`` is the wall clock in epoch seconds."""
-        return max(0.0, now_s - _made_at(self.path) / 1e9)
+        return max(0.0, now_s - self.state.made_at_ns / 1e9)
 
     def is_of(self, job_id: str) -> bool:
         """Whether the job has made this state: ``…/<job id>/chk-<n>``, or ``…/savepoint-<start of the job id>-…``."""
-        if self.path.name.startswith("savepoint-"):
-            return job_id.startswith(self.path.name.split("-")[1])
-        return self.path.parent.name == job_id
+        if self._is_savepoint:
+            return job_id.startswith(self.state.name.split("-")[1])
+        return self.state.run == job_id
 
     def covers(self, job_id: str, checkpoint: int) -> bool:
         """Whether this state holds what the job had read by its ``checkpoint``; a savepoint is the last that a job makes."""
-        return self.is_of(job_id) and (self.path.name.startswith("savepoint-") or checkpoint <= _number(self.path))
+        return self.is_of(job_id) and (self._is_savepoint or checkpoint <= _number(self.state.name))
+
+    @property
+    def _is_savepoint(self) -> bool:
+        return self.state.name.startswith(_SAVEPOINT)
 
 
-_HANDOVER = "upgrade.json"
-
-
-def origin(folder: Path, flink: Path) -> Origin | None:
-    """The newest of the checkpoints below ``folder``, which is named by the job's fingerprint, and the savepoint of an upgrade
-    to or from that job; None is the start of the log.
+def origin(states: StateFolder, fingerprint: str, flink: Path) -> Origin | None:
+    """The newest of the checkpoints of the job that ``fingerprint`` names and the savepoint of an upgrade to or from that job;
+    None is the start of the log.
     """
-    checkpoint, handover = newest_checkpoint(folder), Handover.noted(flink)
-    savepoint = handover.savepoint if handover is not None and folder.name in handover.fingerprints else None
-    if handover is not None and savepoint is not None and (checkpoint is None or _made_at(savepoint) > _made_at(checkpoint)):
-        return Origin(savepoint, f"savepoint {savepoint.name}", handover.may_drop_state)
-    return Origin(checkpoint, f"checkpoint {checkpoint.parent.name}/{checkpoint.name}") if checkpoint is not None else None
+    checkpoint, handover = newest_checkpoint(of_job(states, fingerprint)), Handover.noted(flink, states)
+    savepoint = handover.savepoint if handover is not None and fingerprint in handover.fingerprints else None
+    if handover is not None and savepoint is not None and (checkpoint is None or savepoint.made_at_ns > checkpoint.made_at_ns):
+        return Origin(savepoint, handover.may_drop_state)
+    return Origin(checkpoint) if checkpoint is not None else None
 
 
-def newest_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint below ``folder``, or None when there is none.
+def of_job(states: StateFolder, fingerprint: str) -> StateFolder:
+    """Where the checkpoints of the job that ``fingerprint`` names lie."""
+    return states / "checkpoints" / fingerprint
 
-    A checkpoint is complete when its ``_metadata`` is there. Bronze gets its rows only after that moment, so going on from the
-    newest one neither loses rows nor repeats them.
+
+def newest_checkpoint(folder: StateFolder) -> StoredState | None:
+    """The newest complete checkpoint of any run below ``folder``, or None when there is none.
+
+    Bronze gets a checkpoint's rows only after it is complete, so going on from the newest one neither loses rows nor repeats
+    them.
     """
-    complete = sorted((m.stat().st_mtime_ns, _number(m.parent), m.parent) for m in folder.glob("*/chk-*/_metadata"))
-    return complete[-1][2] if complete else None
+    complete = [state for run in folder.folders() for state in _complete(run)]
+    return max(complete, key=lambda state: (state.made_at_ns, _number(state.name)), default=None)
 
 
-def drop_checkpoints_of_other_runs(folder: Path, job_id: str) -> None:
+def drop_checkpoints_of_other_runs(folder: StateFolder, job_id: str) -> None:
     """Delete the checkpoints of earlier runs; call it when the run ``job_id`` has a complete one of its own."""
-    if any(folder.glob(f"{job_id}/chk-*/_metadata")):
-        for run in folder.iterdir():
+    if _complete(folder / job_id):
+        for run in folder.folders():
             if run.name != job_id:
-                shutil.rmtree(run, ignore_errors=True)
+                run.delete()
 
 
-def _made_at(state: Path) -> int:
-    return (state / "_metadata").stat().st_mtime_ns
+def drop_other_computations(states: StateFolder, fingerprint: str, *, before_s: float) -> None:
+    """Delete the checkpoints of other jobs than that of ``fingerprint`` where none is complete and made since ``before_s``
+    (epoch seconds).
+    """
+    for job in (states / "checkpoints").folders():
+        newest = newest_checkpoint(job)
+        if job.name != fingerprint and (newest is None or newest.made_at_ns < before_s * 1e9):
+            job.delete()
 
 
-def _number(checkpoint: Path) -> int:
-    return int(checkpoint.name.removeprefix("chk-"))
+def _complete(run: StateFolder) -> list[StoredState]:
+    folders = [each for each in run.folders() if each.name.startswith(_CHECKPOINT)]
+    return [state for each in folders if (state := each.state()) is not None]
+
+
+def _number(checkpoint: str) -> int:
+    return int(checkpoint.removeprefix(_CHECKPOINT))

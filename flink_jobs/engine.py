@@ -1,4 +1,4 @@
-"""Flink inside this process: its configuration, the JVM that PyFlink starts, and the end of that JVM."""
+"""Flink as this process drives it: the job's options, the JVM that PyFlink starts, and the end of that JVM."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
 
 import psutil
 from pyflink.common import Configuration
@@ -17,6 +18,7 @@ from pyflink.table import EnvironmentSettings, TableEnvironment
 from flink_jobs import planner
 from flink_jobs.checkpoints import Origin
 from flink_jobs.log_table import IDLE_TIMEOUT
+from flink_jobs.state_folder import StateFolder
 from jishi.files import write_json
 from jishi.java import java_home
 from jishi.paths import Paths
@@ -44,17 +46,29 @@ logger.iceberg.level = WARN
 """
 
 
-def realtime_options(settings: Settings, paths: Paths, *, checkpoints: Path, resume_from: Origin | None) -> dict[str, str]:
-    """Flink's options for the job that runs for ever."""
+JOB_NAME = "jishi realtime"
+
+
+class ClusterSettingWrong(ValueError):
+    """A setting of the Flink cluster cannot be used; the message names it and the fix."""
+
+
+def realtime_options(
+    settings: Settings, paths: Paths, *, checkpoints: StateFolder, resume_from: Origin | None
+) -> dict[str, str]:
+    """Flink's options for the job that runs for ever. Raises ClusterSettingWrong."""
     options = {
         **computing_options(settings.stream_parallelism),
-        "pipeline.name": "jishi realtime",
+        **_target_options(settings),
+        "pipeline.name": JOB_NAME,
         "pipeline.jars": ";".join(jar.as_uri() for jar in connector_jars(paths)),
         # A row waits for others at most this long. Each of the job's 28 outputs wakes so often even when nothing comes: at
         # 10 ms that alone took a fifteenth of a core from the other parts of an idle machine.
         "execution.buffer-timeout.interval": "20 ms",
         "execution.checkpointing.interval": f"{settings.checkpoint_interval_ms} ms",
-        "execution.checkpointing.dir": checkpoints.as_uri(),
+        "execution.checkpointing.dir": checkpoints.uri,
+        "state.backend.type": settings.flink_state_backend,
+        "execution.checkpointing.incremental": str(settings.flink_state_backend == "rocksdb").lower(),  # the heap's has none
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "execution.checkpointing.num-retained": "3",
         "execution.checkpointing.tolerable-failed-checkpoints": "3",
@@ -63,15 +77,31 @@ def realtime_options(settings: Settings, paths: Paths, *, checkpoints: Path, res
         "restart-strategy.failure-rate.max-failures-per-interval": "5",
         "restart-strategy.failure-rate.failure-rate-interval": "5 min",
         "restart-strategy.failure-rate.delay": "2 s",
-        "rest.address": settings.host,
-        "rest.bind-address": settings.host,
-        "rest.port": str(settings.flink_port),
-        "rest.bind-port": str(settings.flink_port),
     }
     if resume_from is not None:
-        options["execution.state-recovery.path"] = resume_from.path.as_uri()
+        options["execution.state-recovery.path"] = resume_from.state.uri
         options["execution.state-recovery.ignore-unclaimed-state"] = str(resume_from.may_drop_state).lower()
     return options
+
+
+def cluster_address(settings: Settings) -> SplitResult:
+    """Address of the session cluster's REST API. Raises ClusterSettingWrong."""
+    url = urlsplit(settings.flink_url)
+    if url.scheme != "http" or not url.hostname or url.port is None:
+        raise ClusterSettingWrong(
+            f"JISHI_FLINK_TARGET is remote and JISHI_FLINK_URL is {settings.flink_url!r}; write http://HOST:PORT of the "
+            "JobManager's REST API"
+        )
+    return url
+
+
+def _target_options(settings: Settings) -> dict[str, str]:
+    """Where the job runs and where its REST API is."""
+    if settings.flink_target == "remote":
+        url = cluster_address(settings)
+        return {"execution.target": "remote", "rest.address": str(url.hostname), "rest.port": str(url.port)}
+    host, port = settings.host, str(settings.flink_port)
+    return {"rest.address": host, "rest.bind-address": host, "rest.port": port, "rest.bind-port": port}
 
 
 def computing_options(parallelism: int) -> dict[str, str]:

@@ -13,7 +13,6 @@ import signal
 import socket
 import sys
 import time
-from pathlib import Path
 from types import FrameType
 
 import psutil
@@ -24,6 +23,7 @@ from flink_jobs import bronze_restore, checkpoints, engine
 from flink_jobs.job import FlinkJob, realtime_job
 from flink_jobs.plan import compile_job, operators
 from flink_jobs.rest_api import RestApi, is_timeout
+from flink_jobs.state_folder import StateFolder
 from jishi.features import live_views
 from jishi.heartbeat import beat
 from jishi.java import JavaMissing
@@ -33,9 +33,12 @@ from jishi.settings import Settings, get_settings
 BEAT_EVERY_S = 1.0
 # A JVM that hangs (a stopped process, a long collection of garbage) is waited for: a new start takes as long.
 PATIENCE_S = 30.0
+JOB_ENDS_WITHIN_S = 60.0
 STARTS_WITHIN_S = 300.0  # from the look at the state's age to the first record
 # After a machine slept, the state has aged and the log has not moved on for the job. A new start takes that into account.
 LONGEST_PAUSE_S = 600.0
+# State of another computation serves a way back to it; the log holds nothing older than a week to go on with (jishi.topics).
+KEEP_OTHER_STATES_S = 8 * 86_400.0
 
 
 class StopAsked(BaseException):
@@ -52,20 +55,18 @@ def main() -> int:
     rest = RestApi(settings.flink_address)
     job_id: str | None = None
     try:
-        if engine.end_leftover_jvm(paths):
-            print("the JVM of an earlier run was still there and has been ended", flush=True)
-        refuse_taken_port(settings.host, settings.flink_port)
+        states = StateFolder.of(settings, paths)
+        end_earlier_run(settings, paths, rest)
         jvm = engine.start_jvm(paths, settings.flink_jvm)
         job = realtime_job(settings, paths, live_views())
-        folder = paths.flink / "checkpoints" / job.fingerprint
-        job_id = start(settings, paths, job, folder)
-        return watch(paths, rest, job_id, folder, web=settings.flink_address)
+        job_id = start(settings, paths, job, states)
+        return watch(paths, rest, job_id, states, job.fingerprint, web=settings.flink_address)
     except StopAsked:
         if job_id is not None:
             _cancel(rest, job_id)
         print("stopped; the next start goes on from the newest checkpoint", flush=True)
         return 0
-    except (FileNotFoundError, JavaMissing, MetricsPortTaken, bronze_restore.BronzeUnusable, ValueError) as error:
+    except (FileNotFoundError, JavaMissing, NotStartable, bronze_restore.BronzeUnusable, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except (JavaException, Py4JError) as error:
@@ -78,21 +79,44 @@ def main() -> int:
             engine.stop_jvm(jvm)
 
 
-class MetricsPortTaken(RuntimeError):
-    """Another process listens on the port of Flink's REST API."""
+class NotStartable(RuntimeError):
+    """The job's port is taken, or its cluster does not answer; the message says what to do."""
+
+
+def end_earlier_run(settings: Settings, paths: Paths, rest: RestApi) -> None:
+    """End what a run whose driver was killed left behind: two jobs would each commit every row. Raises NotStartable."""
+    if engine.end_leftover_jvm(paths):
+        print("the JVM of an earlier run was still there and has been ended", flush=True)
+    if settings.flink_target == "local":
+        return refuse_taken_port(settings.host, settings.flink_port)
+    engine.cluster_address(settings)
+    deadline = time.monotonic() + JOB_ENDS_WITHIN_S
+    try:
+        for job_id in rest.going_on(engine.JOB_NAME):
+            print(f"job {job_id} of an earlier run was still there and is cancelled", flush=True)
+            rest.cancel(job_id)
+        while left := rest.going_on(engine.JOB_NAME):
+            if time.monotonic() > deadline:
+                raise NotStartable(f"job {left[0]} of an earlier run does not end; cancel it on {settings.flink_address}")
+            time.sleep(0.2)
+    except OSError as error:
+        raise NotStartable(
+            f"no Flink answers at {settings.flink_address} ({error}); start its JobManager or set JISHI_FLINK_URL"
+        ) from error
 
 
 def refuse_taken_port(host: str, port: int) -> None:
-    """Raise PortTaken when something listens on ``host:port``: after half a minute Flink would only say that it failed."""
+    """Raise NotStartable when something listens on ``host:port``: after half a minute Flink would only say that it failed."""
     with socket.socket() as probe:
         if probe.connect_ex((host, port)) == 0:
-            raise MetricsPortTaken(f"port {port} on {host} is taken; end what uses it or set JISHI_FLINK_PORT")
+            raise NotStartable(f"port {port} on {host} is taken; end what uses it or set JISHI_FLINK_PORT")
 
 
-def start(settings: Settings, paths: Paths, job: FlinkJob, folder: Path) -> str:
-    """Submit the job, from an upgrade's savepoint or its newest checkpoint below ``folder``, if any; returns its id."""
+def start(settings: Settings, paths: Paths, job: FlinkJob, states: StateFolder) -> str:
+    """Submit the job, from an upgrade's savepoint or its newest checkpoint below ``states``, if any; returns its id."""
     began = time.monotonic()
-    origin = checkpoints.origin(folder, paths.flink)
+    folder = checkpoints.of_job(states, job.fingerprint)
+    origin = checkpoints.origin(states, job.fingerprint, paths.flink)
     if taken_out := bronze_restore.put_back(settings, origin):
         print(f"bronze had {taken_out} commits that the job's state does not know; they are out and come again", flush=True)
     options = engine.realtime_options(settings, paths, checkpoints=folder, resume_from=origin)
@@ -108,9 +132,9 @@ def start(settings: Settings, paths: Paths, job: FlinkJob, folder: Path) -> str:
     return job_id
 
 
-def watch(paths: Paths, rest: RestApi, job_id: str, folder: Path, *, web: str) -> int:
+def watch(paths: Paths, rest: RestApi, job_id: str, states: StateFolder, fingerprint: str, *, web: str) -> int:
     """Tell every second how the job is; returns 1 when it has ended, 0 when it has for an upgrade."""
-    known = checkpoints.Handover.noted(paths.flink)
+    known = checkpoints.Handover.noted(paths.flink, states)
     announced = tidied = False
     last_error: str | None = None
     answered, looked_at = time.monotonic(), time.time()
@@ -126,7 +150,7 @@ def watch(paths: Paths, rest: RestApi, job_id: str, folder: Path, *, web: str) -
         except OSError as error:
             if is_timeout(error) and time.monotonic() - answered < PATIENCE_S:
                 continue
-            if _has_handed_over(paths, known):
+            if _has_handed_over(paths, states, known):
                 return _report_upgrade()
             # With its only job the embedded cluster ends too, so this is how a failed job usually shows.
             last_failure = f"; the job's last failure: {last_error}" if last_error else ""
@@ -144,19 +168,20 @@ def watch(paths: Paths, rest: RestApi, job_id: str, folder: Path, *, web: str) -
             last_error=facts.last_error,
         )
         if facts.has_ended:
-            if _has_handed_over(paths, known):
+            if _has_handed_over(paths, states, known):
                 return _report_upgrade()
             print(f"error: the job is {facts.state}: {facts.last_error}", file=sys.stderr)
             return 1
         if facts.checkpoints and not tidied:
-            checkpoints.drop_checkpoints_of_other_runs(folder, job_id)
+            checkpoints.drop_checkpoints_of_other_runs(checkpoints.of_job(states, fingerprint), job_id)
+            checkpoints.drop_other_computations(states, fingerprint, before_s=time.time() - KEEP_OTHER_STATES_S)
             tidied = True
         time.sleep(BEAT_EVERY_S)
 
 
-def _has_handed_over(paths: Paths, known: checkpoints.Handover | None) -> bool:
+def _has_handed_over(paths: Paths, states: StateFolder, known: checkpoints.Handover | None) -> bool:
     """Whether an upgrade has stopped the job with a savepoint since ``known`` was noted."""
-    noted = checkpoints.Handover.noted(paths.flink)
+    noted = checkpoints.Handover.noted(paths.flink, states)
     return noted is not None and noted != known and noted.savepoint is not None
 
 

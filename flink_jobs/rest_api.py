@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import urllib.request
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 RUNNING = "RUNNING"
@@ -57,9 +56,14 @@ class RestApi:
         request = urllib.request.Request(f"{self.base}/jobs/{job_id}?mode=cancel", method="PATCH")
         urllib.request.urlopen(request, timeout=self.timeout_s).close()
 
-    def stop_with_savepoint(self, job_id: str, folder: Path) -> None:
-        """Ask the job to write its state below ``folder`` and then to stop; returns at once. No window is closed early."""
-        body = json.dumps({"targetDirectory": folder.as_uri(), "drain": False}).encode()
+    def going_on(self, name: str) -> list[str]:
+        """Ids of the jobs of that name which have not ended."""
+        jobs = self._get("/jobs/overview")["jobs"]
+        return [job["jid"] for job in jobs if job["name"] == name and job["state"] not in ENDED]
+
+    def stop_with_savepoint(self, job_id: str, folder: str) -> None:
+        """Ask the job to write its state below ``folder``, a URI, and to stop; returns at once. No window is closed early."""
+        body = json.dumps({"targetDirectory": folder, "drain": False}).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(f"{self.base}/jobs/{job_id}/stop", body, headers, method="POST")
         urllib.request.urlopen(request, timeout=self.timeout_s).close()

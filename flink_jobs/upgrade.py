@@ -22,6 +22,7 @@ from flink_jobs.job import realtime_job
 from flink_jobs.operators import Operators
 from flink_jobs.plan import compile_job, operators
 from flink_jobs.rest_api import RestApi
+from flink_jobs.state_folder import StateFolder, StoredState
 from jishi.features import live_views
 from jishi.heartbeat import last_beat
 from jishi.java import JavaMissing
@@ -75,7 +76,8 @@ def _operators_of_this_code(settings: Settings, paths: Paths) -> Operators:
     """Compile the job in a JVM of this process; its files stay apart from those of the running job."""
     jvm = engine.start_jvm(Paths(var=paths.flink / "upgrade", envs=paths.envs), settings.flink_jvm)
     try:
-        options = engine.realtime_options(settings, paths, checkpoints=paths.flink / "checkpoints", resume_from=None)
+        checkpoints = StateFolder.of(settings, paths) / "checkpoints"
+        options = engine.realtime_options(settings, paths, checkpoints=checkpoints, resume_from=None)
         job = realtime_job(settings, paths, live_views())
         return operators(compile_job(engine.table_environment(options), job))
     finally:
@@ -87,23 +89,23 @@ def _upgrade(settings: Settings, paths: Paths, *, may_drop_state: bool) -> None:
     if beat is None or not beat.is_fresh or beat.facts["state"] != "RUNNING":
         raise UpgradeFailed("the job does not run, so there is no state to take over; start it, or see jishi status")
     stopped = str(beat.facts["job_id"])
-    folder = paths.flink / "savepoints" / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    folder.mkdir(parents=True)
-    old = tuple(run.parent.name for run in (paths.flink / "checkpoints").glob(f"*/{stopped}"))
-    handover = Handover(folder, may_drop_state, (realtime_job(settings, paths, live_views()).fingerprint, *old))
-    handover.note(paths.flink)  # before the job stops: its process ends with it and is started again at once
-    RestApi(settings.flink_address).stop_with_savepoint(stopped, folder)
-    _wait_for_savepoint(handover)
-    print(f"job {stopped} has written {handover.savepoint} and stopped", flush=True)
+    states = StateFolder.of(settings, paths)
+    old = [job.name for job in (states / "checkpoints").folders() if stopped in {run.name for run in job.folders()}]
+    fingerprints = (realtime_job(settings, paths, live_views()).fingerprint, *old)
+    handover = Handover.named(states, datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"), may_drop_state, fingerprints)
+    handover.note(paths.flink, states)  # before the job stops: its process ends with it and is started again at once
+    RestApi(settings.flink_address).stop_with_savepoint(stopped, handover.folder.uri)
+    print(f"job {stopped} has written {_wait_for_savepoint(handover).uri} and stopped", flush=True)
     _wait_for_other_job(paths, stopped)
 
 
-def _wait_for_savepoint(handover: Handover) -> None:
+def _wait_for_savepoint(handover: Handover) -> StoredState:
     deadline = time.monotonic() + SAVEPOINT_WAIT_S
-    while handover.savepoint is None:
+    while (savepoint := handover.savepoint) is None:
         if time.monotonic() > deadline:
-            raise UpgradeFailed(f"no savepoint came into {handover.folder}; the job goes on, its page says why it failed")
+            raise UpgradeFailed(f"no savepoint came into {handover.folder.uri}; the job goes on, its page says why it failed")
         time.sleep(0.2)
+    return savepoint
 
 
 def _wait_for_other_job(paths: Paths, stopped: str) -> None:

@@ -131,6 +131,17 @@ class Settings(BaseSettings):
     collector_recent_ids: int = Field(200_000, ge=1, description="event ids that the collector remembers to tell repetitions")
 
     checkpoint_interval_ms: int = Field(5_000, ge=100, description="Flink checkpoint interval; bronze files appear with it")
+    flink_target: Literal["local", "remote"] = Field(
+        "local",
+        description="where the Flink job runs, as Flink calls it: in a JVM of the part flink, or on the cluster at flink_url",
+    )
+    flink_state_backend: Literal["hashmap", "rocksdb"] = Field(
+        "hashmap",
+        description="where the job's state lies, as Flink calls it; rocksdb: on disk, and checkpoints hold what changed",
+    )
+    flink_state_folder: str = Field(
+        "", description="object store of the job's checkpoints and savepoints: s3://BUCKET/PATH; empty: in var"
+    )
     # The quick compiler alone: on two busy cores it halves CPU time and start-up. A job that is never idle gains by the full.
     flink_jvm: str = Field(
         "-Xms256m -Xmx1536m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=128m",

@@ -1,6 +1,6 @@
 """Fetch the broker, connectors and the lake's runtimes with the Ivy that PySpark ships; check each byte against pinned sums.
 
-Run ``python -m ops.jars`` to fetch what is missing; ``s3`` fetches what a lake in an object store needs, too (127 MB);
+Run ``python -m ops.jars`` to fetch what is missing; ``s3`` fetches what a lake in an object store needs, too (157 MB);
 ``--pin`` rewrites the sums after a deliberate change.
 """
 
@@ -46,11 +46,13 @@ ARTIFACTS = (
     Artifact("spark_s3", "org.apache.iceberg", "iceberg-aws-bundle", "1.12.0"),
     Artifact("flink_lake", "org.apache.iceberg", "iceberg-flink-runtime-2.1", "1.11.0"),
     Artifact("flink_s3", "org.apache.iceberg", "iceberg-aws-bundle", "1.11.0"),
+    Artifact("flink_s3_plugin", "org.apache.flink", "flink-s3-fs-hadoop", "2.3.0"),  # checkpoints in object storage
     Artifact("catalog", "org.xerial", "sqlite-jdbc", "3.54.1.0"),
     Artifact("catalog", "org.postgresql", "postgresql", "42.7.14"),
 )
 
-OBJECT_STORE = frozenset({"spark_s3", "flink_s3"})  # fetched when asked for: a lake in a folder needs none of them
+# Fetched when asked for: a lake in a folder needs none of them.
+OBJECT_STORE = frozenset({"spark_s3", "flink_s3", "flink_s3_plugin"})
 
 
 class JarMismatch(RuntimeError):

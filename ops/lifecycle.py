@@ -57,10 +57,9 @@ def common_environment(settings: Settings, paths: Paths) -> dict[str, str]:
 def refuse_taken_ports(all_parts: list[Part], settings: Settings) -> None:
     """Raise PlatformError for each port that somebody else holds, naming part, port, setting and holder."""
     wanted = [(p.name, p.port, p.port_setting) for p in all_parts if p.port]
-    beside = {
-        "flink": ("flink", settings.flink_port, "JISHI_FLINK_PORT"),
-        "kafka": ("kafka's controller", settings.kafka_controller_port, "JISHI_KAFKA_CONTROLLER_PORT"),
-    }
+    beside = {"kafka": ("kafka's controller", settings.kafka_controller_port, "JISHI_KAFKA_CONTROLLER_PORT")}
+    if settings.flink_target == "local":
+        beside["flink"] = ("flink", settings.flink_port, "JISHI_FLINK_PORT")
     wanted += [beside[part.name] for part in all_parts if part.name in beside]
     taken = [
         f"port {port} ({name}) is held by {holder}; stop it or set {setting}"

@@ -118,6 +118,18 @@ def postgresql(prepare: Callable[[Path], list[str]]) -> Iterator[Server]:
             yield server
 
 
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[str]:
+    """URL of a server that speaks S3 and keeps all in memory."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address=_HOST, port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
 @pytest.fixture(params=STORES)
 def online_store(request: pytest.FixtureRequest) -> OnlineStore:
     """Each store by turns, empty; a test of which one is enough says so by indirect parameters."""
@@ -143,12 +155,13 @@ def _empty_store(name: str, request: pytest.FixtureRequest) -> OnlineStore:
         return OnlineStore({"online_store": name, "redis_url": f"{_HOST}:{server.port}"}, server)
     if name == "postgresql":
         server = request.getfixturevalue("postgres_server")
-        url = f"postgresql://jishi@{_HOST}:{server.port}/{_new_database(server)}"
+        url = f"postgresql://jishi@{_HOST}:{server.port}/{new_database(server)}"
         return OnlineStore({"online_store": name, "postgres_url": url}, server)
     return OnlineStore({"online_store": name})
 
 
-def _new_database(server: Server) -> str:
+def new_database(server: Server) -> str:
+    """Name of a database that is made now."""
     from pg8000.exceptions import DatabaseError
     from pg8000.native import Connection
 

@@ -26,11 +26,12 @@ def names(flink: Path, left_out: tuple[str, ...] = ()) -> list[str]:
     from flink_jobs import engine
     from flink_jobs.job import realtime_job
     from flink_jobs.plan import compile_job, operators
+    from flink_jobs.state_folder import StateFolder
 
     settings = Settings(_env_file=None, var=flink, envs=get_settings().envs)  # type: ignore[call-arg]
     paths = Paths.of(settings)
     paths.lake.mkdir(exist_ok=True)
-    options = engine.realtime_options(settings, paths, checkpoints=flink / "checkpoints", resume_from=None)
+    options = engine.realtime_options(settings, paths, checkpoints=StateFolder.on_disk(flink / "checkpoints"), resume_from=None)
     views = {name: members for name, members in live_views().items() if name not in left_out}
     compiled = compile_job(engine.table_environment(options), realtime_job(settings, paths, views))
     uids = [node["configuration"]["table.exec.uid.format"] for node in json.loads(compiled.as_json_string())["nodes"]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +36,6 @@ def bucket_settings(object_store: str, tmp_path: Path) -> Settings:
     )
     fetch_jars(Paths.of(settings), with_object_store=True)
     return settings
-
-
-@pytest.fixture(scope="session")
-def object_store() -> Iterator[str]:
-    """URL of a server that speaks S3 and keeps all in memory."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 def _settings(folder: Path, **values: str) -> Settings:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 pytest.importorskip("pyflink", reason="runs in the flink environment")
 
 from flink_jobs.bronze_restore import Commit, not_covered
 from flink_jobs.checkpoints import Origin
+from flink_jobs.state_folder import StoredState
 
 OLD, JOB, NEXT = "1aaa", "2bbb", "3ccc"
 
 
 def checkpoint(job_id: str, number: int) -> Origin:
-    return Origin(Path(f"/flink/checkpoints/f/{job_id}/chk-{number}"), "checkpoint")
+    return Origin(StoredState(f"s3://b/flink/checkpoints/f/{job_id}/chk-{number}", 0))
 
 
 def history(*commits: tuple[str | None, int]) -> list[Commit]:
@@ -40,8 +39,8 @@ CASES = [
     ("before the first commit of the job", [(OLD, 7), (JOB, 9), (JOB, 10)], checkpoint(JOB, 8), [3, 2]),
     ("back to an earlier job's checkpoint", [(OLD, 7), (OLD, 8), (JOB, 9), (NEXT, 12)], checkpoint(OLD, 7), [4, 3, 2]),
     ("a restored job's commits after it", [(JOB, 1), (NEXT, 5), COMPACTION, (NEXT, 6)], checkpoint(JOB, 3), [4, 3, 2]),
-    ("a savepoint is the last of its job", [(JOB, 1), (JOB, 8)], Origin(Path("/s/savepoint-2b-9f"), "savepoint"), []),
-    ("a job after the savepoint", [(JOB, 8), (NEXT, 9)], Origin(Path("/s/savepoint-2b-9f"), "savepoint"), [2]),
+    ("a savepoint is the last of its job", [(JOB, 1), (JOB, 8)], Origin(StoredState("file:///s/savepoint-2b-9f", 0)), []),
+    ("a job after the savepoint", [(JOB, 8), (NEXT, 9)], Origin(StoredState("file:///s/savepoint-2b-9f", 0)), [2]),
     ("nothing of the job is there", [(OLD, 7)], checkpoint(JOB, 8), []),
     ("empty table", [], checkpoint(JOB, 8), []),
 ]
