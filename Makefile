@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := demo
-.PHONY: demo test check chaos survive down format docs
+.PHONY: demo test check chaos survive soak down format docs
 
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -15,9 +15,13 @@ chaos:  ## break a platform of its own for about ten minutes; 0 when nothing was
 	@bash scripts/setup
 	@.venv/bin/python -m chaos $(ARGS)
 
-survive:  ## kill each stage of a publish at many of its writes and write docs/operations/survive.md (POINTS=all: at every one)
+survive:  ## kill stages at their writes and processes under requests; writes docs/operations/survive.md and kills.md (POINTS=all …)
 	@bash scripts/setup
 	@POINTS="$(POINTS)" bash scripts/survive
+
+soak:  ## trade for 20 minutes beside hourly runs and see that nothing grows (ARGS="--seconds 14400 --report" …)
+	@bash scripts/setup
+	@.venv/bin/python -m chaos.soak $(ARGS)
 
 down:  ## stop every process of the platform
 	@if [ -x .venv/bin/jishi ]; then .venv/bin/jishi down; else echo "nothing was running"; fi

@@ -6,6 +6,7 @@
  *   1  SIGKILL after half of its bytes, if it is a write of several, else before it
  *   2  it waits, before it, until ``at`` changes; then it goes on
  *   3  nothing ends; every write is told in JISHI_CRASH_TRACE, a line "call path" each
+ *   4  from it on the disk is full: what needs room fails with ENOSPC, as bytes, new files and folders do
  * With JISHI_CRASH_GROUP all processes of the group are killed, such as a driver and its JVM. Whatever language made the call is
  * caught (Python, SQLite, DuckDB, Arrow, Java), but for streams of C itself (fwrite), which none of these uses for data.
  */
@@ -28,7 +29,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { BEFORE, TORN, HELD, TRACED };
+enum { BEFORE, TORN, HELD, TRACED, FULL };
+enum { DO, HALF, REFUSE };
 
 struct control {
   volatile int64_t count, at, mode;
@@ -66,19 +68,26 @@ static void tell(const char *call, const char *path) {
   if (length > 0 && syscall(SYS_write, trace, line, (size_t)length) < 0) _exit(70);
 }
 
-/* Whether half of this write is to be done before the process ends. It does not return where the process ends before the write. */
+static int needs_room(const char *call) {
+  return strcmp(call, "write") == 0 || strcmp(call, "copy") == 0 || strcmp(call, "create") == 0 || strcmp(call, "mkdir") == 0 ||
+         strcmp(call, "link") == 0;
+}
+
+/* What is to be done with this write: HALF of it before the process ends. It does not return where the process ends before it. */
 static int meets(const char *call, const char *path, size_t bytes) {
-  if (control == NULL || control->at == 0 || !is_below(path)) return 0;
+  if (control == NULL || control->at == 0 || !is_below(path)) return DO;
   if (control->mode == TRACED && trace >= 0) tell(call, path);
   int64_t at = control->at;
-  if (__atomic_add_fetch(&control->count, 1, __ATOMIC_SEQ_CST) != at) return 0;
+  int64_t count = __atomic_add_fetch(&control->count, 1, __ATOMIC_SEQ_CST);
+  if (control->mode == FULL && count >= at && needs_room(call)) return REFUSE;
+  if (control->mode == FULL || count != at) return DO;
   if (control->mode == HELD) {
     while (control->at == at) usleep(1000);
-    return 0;
+    return DO;
   }
-  if (control->mode == TORN && bytes > 1) return 1;
+  if (control->mode == TORN && bytes > 1) return HALF;
   die();
-  return 0;
+  return DO;
 }
 
 static int path_of(int descriptor, char *target) {
@@ -92,39 +101,43 @@ static int path_of(int descriptor, char *target) {
 
 static int meets_at(const char *call, int descriptor, size_t bytes) {
   char target[PATH_MAX];
-  if (control == NULL || control->at == 0) return 0;
+  if (control == NULL || control->at == 0) return DO;
   int before = errno;
-  int met = path_of(descriptor, target) && meets(call, target, bytes);
-  errno = before;
+  int met = path_of(descriptor, target) ? meets(call, target, bytes) : DO;
+  errno = met == REFUSE ? ENOSPC : before;
   return met;
 }
 
 /* A name in a folder, which is the working one or given by a descriptor unless the name is absolute. What makes a name that is
  * there already, or takes one away that is not, changes nothing and is no write.
  */
-static void meets_name(const char *call, int in, const char *name) {
+static int meets_name(const char *call, int in, const char *name) {
   char target[2 * PATH_MAX];
-  if (control == NULL || control->at == 0 || name == NULL) return;
+  int met = DO;
+  if (control == NULL || control->at == 0 || name == NULL) return DO;
   int before = errno;
   int is_there = faccessat(in, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
   if ((strcmp(call, "mkdir") == 0 && is_there) || (strcmp(call, "unlink") == 0 && !is_there)) {
     errno = before;
-    return;
+    return DO;
   }
   if (name[0] == '/') {
-    meets(call, name, 0);
+    met = meets(call, name, 0);
   } else if (in == AT_FDCWD ? getcwd(target, PATH_MAX) != NULL : path_of(in, target)) {
     size_t length = strlen(target);
     snprintf(target + length, sizeof target - length, "/%s", name);
-    meets(call, target, 0);
+    met = meets(call, target, 0);
   }
-  errno = before;
+  errno = met == REFUSE ? ENOSPC : before;
+  return met;
 }
 
 /* --- bytes of a file --- */
 
 ssize_t write(int descriptor, const void *bytes, size_t count) {
-  if (meets_at("write", descriptor, count)) {
+  int met = meets_at("write", descriptor, count);
+  if (met == REFUSE) return -1;
+  if (met == HALF) {
     if (syscall(SYS_write, descriptor, bytes, count / 2) < 0) die();
     die();
   }
@@ -132,7 +145,9 @@ ssize_t write(int descriptor, const void *bytes, size_t count) {
 }
 
 ssize_t pwrite64(int descriptor, const void *bytes, size_t count, off_t offset) {
-  if (meets_at("write", descriptor, count)) {
+  int met = meets_at("write", descriptor, count);
+  if (met == REFUSE) return -1;
+  if (met == HALF) {
     if (syscall(SYS_pwrite64, descriptor, bytes, count / 2, offset) < 0) die();
     die();
   }
@@ -144,7 +159,9 @@ ssize_t pwrite(int descriptor, const void *bytes, size_t count, off_t offset) {
 }
 
 ssize_t writev(int descriptor, const struct iovec *parts, int count) {
-  if (meets_at("write", descriptor, count > 0 ? 2 : 0)) {
+  int met = meets_at("write", descriptor, count > 0 ? 2 : 0);
+  if (met == REFUSE) return -1;
+  if (met == HALF) {
     if (syscall(SYS_write, descriptor, parts[0].iov_base, (parts[0].iov_len + 1) / 2) < 0) die();
     die();
   }
@@ -152,7 +169,7 @@ ssize_t writev(int descriptor, const struct iovec *parts, int count) {
 }
 
 ssize_t pwritev64(int descriptor, const struct iovec *parts, int count, off_t offset) {
-  meets_at("write", descriptor, 0);
+  if (meets_at("write", descriptor, 0) == REFUSE) return -1;
   return NEXT(pwritev64)(descriptor, parts, count, offset);
 }
 
@@ -161,7 +178,9 @@ ssize_t pwritev(int descriptor, const struct iovec *parts, int count, off_t offs
 }
 
 ssize_t sendfile64(int to, int from, off_t *offset, size_t count) {
-  if (meets_at("copy", to, count)) {
+  int met = meets_at("copy", to, count);
+  if (met == REFUSE) return -1;
+  if (met == HALF) {
     struct stat64 status;
     size_t half = fstat64(from, &status) == 0 && (size_t)status.st_size < count ? (size_t)status.st_size / 2 : count / 2;
     if (syscall(SYS_sendfile, to, from, offset, half) < 0) die();
@@ -173,7 +192,7 @@ ssize_t sendfile64(int to, int from, off_t *offset, size_t count) {
 ssize_t sendfile(int to, int from, off_t *offset, size_t count) { return sendfile64(to, from, offset, count); }
 
 ssize_t copy_file_range(int from, off_t *from_at, int to, off_t *to_at, size_t count, unsigned flags) {
-  meets_at("copy", to, 0);
+  if (meets_at("copy", to, 0) == REFUSE) return -1;
   return NEXT(copy_file_range)(from, from_at, to, to_at, count, flags);
 }
 
@@ -214,13 +233,13 @@ int posix_fallocate64(int descriptor, off_t offset, off_t length) {
 /* --- names --- */
 
 /* Opening is a write where it makes a file or empties one. */
-static void meets_open(int in, const char *path, int flags) {
-  if (control == NULL || control->at == 0) return;
+static int meets_open(int in, const char *path, int flags) {
+  if (control == NULL || control->at == 0) return DO;
   int before = errno;
   int is_new = (flags & O_CREAT) && faccessat(in, path, F_OK, 0) != 0;
   int is_emptied = (flags & O_TRUNC) && !is_new;
   errno = before;
-  if (is_new || is_emptied) meets_name(is_new ? "create" : "empty", in, path);
+  return is_new || is_emptied ? meets_name(is_new ? "create" : "empty", in, path) : DO;
 }
 
 #define OPEN(name)                                       \
@@ -232,7 +251,7 @@ static void meets_open(int in, const char *path, int flags) {
       mode = va_arg(rest, mode_t);                       \
       va_end(rest);                                      \
     }                                                    \
-    meets_open(AT_FDCWD, path, flags);                   \
+    if (meets_open(AT_FDCWD, path, flags) == REFUSE) return -1; \
     return NEXT(name)(path, flags, mode);                \
   }
 OPEN(open)
@@ -247,7 +266,7 @@ OPEN(open64)
       mode = va_arg(rest, mode_t);                       \
       va_end(rest);                                      \
     }                                                    \
-    meets_open(in, path, flags);                         \
+    if (meets_open(in, path, flags) == REFUSE) return -1; \
     return NEXT(name)(in, path, flags, mode);            \
   }
 OPENAT(openat)
@@ -289,31 +308,31 @@ int rmdir(const char *path) {
 }
 
 int symlink(const char *target, const char *path) {
-  meets_name("link", AT_FDCWD, path);
+  if (meets_name("link", AT_FDCWD, path) == REFUSE) return -1;
   return NEXT(symlink)(target, path);
 }
 
 int symlinkat(const char *target, int in, const char *path) {
-  meets_name("link", in, path);
+  if (meets_name("link", in, path) == REFUSE) return -1;
   return NEXT(symlinkat)(target, in, path);
 }
 
 int link(const char *from, const char *to) {
-  meets_name("link", AT_FDCWD, to);
+  if (meets_name("link", AT_FDCWD, to) == REFUSE) return -1;
   return NEXT(link)(from, to);
 }
 
 int linkat(int from_in, const char *from, int to_in, const char *to, int flags) {
-  meets_name("link", to_in, to);
+  if (meets_name("link", to_in, to) == REFUSE) return -1;
   return NEXT(linkat)(from_in, from, to_in, to, flags);
 }
 
 int mkdir(const char *path, mode_t mode) {
-  meets_name("mkdir", AT_FDCWD, path);
+  if (meets_name("mkdir", AT_FDCWD, path) == REFUSE) return -1;
   return NEXT(mkdir)(path, mode);
 }
 
 int mkdirat(int in, const char *path, mode_t mode) {
-  meets_name("mkdir", in, path);
+  if (meets_name("mkdir", in, path) == REFUSE) return -1;
   return NEXT(mkdirat)(in, path, mode);
 }

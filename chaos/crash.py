@@ -20,30 +20,31 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from chaos.shim import ShimFailed
 
 SOURCE = Path(__file__).with_name("crash.c")
 NEVER = 2**62
 KILLED, REFUSED = -9, 75
-_BEFORE, _TORN, _HELD, _TRACED = range(4)
+How = Literal["before", "torn", "held", "traced", "full"]
+_MODES: tuple[How, ...] = get_args(How)  # in the order of crash.c
 _FORM = struct.Struct("=qqq")
 
 
 @dataclass(frozen=True)
 class CrashPoint:
-    """The ``at``-th write (from 1) of some work; ``is_torn``: in the middle of it instead of before it.
+    """The ``at``-th write (from 1) of some work, and what happens there.
 
-    ``is_held``: nothing dies, the work waits there until it is released.
+    The process dies ``before`` it or in the middle of it (``torn``); or nothing dies: the work waits before it until it is
+    released (``held``), or the disk is ``full`` from there on.
     """
 
     at: int
-    is_torn: bool = False
-    is_held: bool = False
+    how: How = "before"
 
     def __str__(self) -> str:
-        return f"{'held before' if self.is_held else 'in' if self.is_torn else 'before'} write {self.at}"
+        return f"{self.how} at write {self.at}"
 
 
 class CrashServer:
@@ -56,14 +57,13 @@ class CrashServer:
 
     def run(self, name: str, *arguments: Any, point: CrashPoint | None = None) -> int:
         """Call a work; returns its exit code: KILLED when it died at the point, REFUSED when it gave way to another."""
-        mode = _BEFORE if point is None else _HELD if point.is_held else _TORN if point.is_torn else _BEFORE
-        self._set(0, point.at if point else NEVER, mode)
+        self._set(0, point.at if point else NEVER, point.how if point else "before")
         return self._call(name, *arguments)
 
     def traced(self, name: str, *arguments: Any) -> tuple[int, list[str]]:
         """Call a work; returns its exit code and all of its writes in order, ``call path`` each."""
         self._trace.write_bytes(b"")  # in place: processes have it open
-        self._set(0, NEVER, _TRACED)
+        self._set(0, NEVER, "traced")
         code = self._call(name, *arguments)
         return code, self._trace.read_text().splitlines()
 
@@ -74,8 +74,7 @@ class CrashServer:
 
     def release(self) -> None:
         """Let a work go on that is held, and not hold it again."""
-        count, _, mode = _FORM.unpack(self._control.read_bytes())
-        self._set(count, NEVER, mode)
+        self._set(self.writes, NEVER, "before")
 
     def close(self) -> None:
         """End the server; the next work starts one."""
@@ -89,9 +88,9 @@ class CrashServer:
         self._process.stdout.close()  # type: ignore[union-attr]
         self._process = None
 
-    def _set(self, count: int, at: int, mode: int) -> None:
+    def _set(self, count: int, at: int, how: How) -> None:
         with self._control.open("r+b") as file:  # in place: processes have the file mapped
-            file.write(_FORM.pack(count, at, mode))
+            file.write(_FORM.pack(count, at, _MODES.index(how)))
 
     def _call(self, name: str, *arguments: Any) -> int:
         if self._process is None:

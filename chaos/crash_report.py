@@ -15,18 +15,18 @@ from jishi.settings import PROJECT_ROOT
 
 PAGE = PROJECT_ROOT / "docs" / "operations" / "survive.md"
 TEMPLATE = Path(__file__).with_name("crash_report.md")
-COLUMNS = ("stage", "writes", "points", "killed", "met", "refused", "reads")
+COLUMNS = ("stage", "writes", "points", "killed", "filled", "met", "refused", "reads")
 
 
 def render(tried: list[dict[str, Any]], seconds: float, commit: str, today: str) -> str:
     """The page; ``tried`` are the stages as tests/integration/survive tells them."""
-    rows = "\n".join("| " + " | ".join(_shown(stage[name]) for name in COLUMNS) + " |" for stage in tried)
+    rows = "\n".join("| " + " | ".join(_shown(stage.get(name, 0)) for name in COLUMNS) + " |" for stage in tried)
     kinds: Counter[str] = Counter()
     for stage in tried:
         kinds.update(stage["kinds"])
     return TEMPLATE.read_text().format(
         rows=rows,
-        **{name: f"{sum(stage[name] for stage in tried):,}" for name in ("points", "met", "reads")},
+        **{name: f"{sum(stage.get(name, 0) for stage in tried):,}" for name in ("points", "filled", "met", "reads")},
         minutes=round(seconds / 60),
         cores=os.cpu_count(),
         date=today,

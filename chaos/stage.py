@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import psutil
+
 from chaos.shim import Shim, compiled_shim
 from chaos.shopper import SHOP
 from jishi.paths import Paths
@@ -24,16 +26,20 @@ from ops.supervisor import states
 
 Store = Literal["redis", "sqlite"]
 NAMES = frozenset({"kafka", "collector", "forwarder", "flink", "feature_writer"})
-_PORTS = ("kafka_controller_port", "collector_port", "flink_port", "feature_writer_port")
+_PORTS = ("kafka_controller_port", "collector_port", "flink_port", "feature_writer_port", "serving_port")
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The platform: its settings, the shop's key, and the shim of the collector's and the forwarder's disk and clock."""
+    """The platform: its settings, the shop's keys, and the shim of the collector's and the forwarder's disk and clock.
+
+    ``read_key`` is that of a platform that answers with lists; of others it is empty.
+    """
 
     settings: Settings
     key: str
     shim: Shim | None
+    read_key: str = ""
 
     @property
     def paths(self) -> Paths:
@@ -54,30 +60,41 @@ class Stage:
         down(self.settings, lambda line: None)
 
     def pid(self, name: str) -> int | None:
-        """The process of a part, ``flink_jvm`` included; None while there is none."""
+        """The process of a part, ``flink_jvm`` and ``serving_worker`` (the newest) included; None while there is none."""
         if name == "flink_jvm":
             note = self.paths.run / "flink-jvm.json"
             return int(json.loads(note.read_text())["pid"]) if note.exists() else None
+        if name == "serving_worker":
+            workers = self.serving_workers()
+            return workers[-1] if workers else None
         return states(self.paths).get(name, {}).get("pid") or None
+
+    def serving_workers(self) -> list[int]:
+        """Processes of serving that answer, as the one that watches them started them."""
+        watcher = self.pid("serving")
+        if watcher is None or not psutil.pid_exists(watcher):
+            return []
+        return [child.pid for child in psutil.Process(watcher).children() if child.status() != psutil.STATUS_ZOMBIE]
 
     def _parts(self) -> list[Part]:
         airflow.write_secrets(self.paths)
-        chosen = [part for part in parts(self.settings, self.paths) if part.name in NAMES]
+        names = NAMES | {"serving"} if self.read_key else NAMES
+        chosen = [part for part in parts(self.settings, self.paths) if part.name in names]
         if self.shim is not None:
             shimmed = ("collector", "forwarder")
             chosen = [replace(p, environment=self.shim.environment) if p.name in shimmed else p for p in chosen]
         return [*chosen, _redis(self.settings, self.paths)] if self.settings.online_store == "redis" else chosen
 
 
-def make_stage(folder: Path, envs: Path, store: Store) -> Stage:
+def make_stage(folder: Path, envs: Path, store: Store, *, serving_workers: int = 0) -> Stage:
     """An empty platform in ``folder`` on free ports; this process and the parts read its settings from the environment.
 
-    Raises ops.state.NotOurState, chaos.shim.ShimFailed.
+    With ``serving_workers`` it answers with lists, too. Raises ops.state.NotOurState, chaos.shim.ShimFailed.
     """
     kafka_port, redis_port, *others = free_ports(len(_PORTS) + 2)
     values: dict[str, Any] = dict(zip(_PORTS, others, strict=True))
     values |= {"var": folder, "envs": envs, "kafka_bootstrap": f"127.0.0.1:{kafka_port}"}
-    values |= {"online_store": store, "redis_url": f"127.0.0.1:{redis_port}"}
+    values |= {"online_store": store, "redis_url": f"127.0.0.1:{redis_port}", "serving_workers": max(1, serving_workers)}
     settings = Settings(_env_file=None, **values)
     os.environ.update({f"JISHI_{name.upper()}": str(value) for name, value in values.items()})
     paths = Paths.of(settings)
@@ -85,8 +102,9 @@ def make_stage(folder: Path, envs: Path, store: Store) -> Stage:
     shops = Shops()
     shops.add(Shop(shop_id=SHOP, name="Chaos"))
     key = shops.issue_key(SHOP, "write")
+    read_key = shops.issue_key(SHOP, "read") if serving_workers else ""
     shops.save(paths.shops_file)
-    return Stage(settings, key, compiled_shim(paths.run / "chaos", paths.wal))
+    return Stage(settings, key, compiled_shim(paths.run / "chaos", paths.wal), read_key)
 
 
 def chosen_store(wanted: Store | None) -> Store:

@@ -27,7 +27,7 @@ class Traffic:
     """Clients of one shop that send about ``events_per_s`` until ``stop``."""
 
     def __init__(self, url: str, key: str, ledger: SentLedger, *, events_per_s: float, seed: int) -> None:
-        self._client = Client(url, SHOP, key, timeout_s=TIMEOUT_S, tries=TRIES, sleep=_pause)
+        self._client = Client(url, SHOP, key, timeout_s=TIMEOUT_S, tries=TRIES, sleep=pause_a_little)
         self._once = Client(url, SHOP, key, timeout_s=TIMEOUT_S, tries=1)
         self._ledger = ledger
         self._seed = seed
@@ -83,6 +83,6 @@ class Traffic:
         self._ledger.acknowledge(batch, at=time.time(), after_s=time.monotonic() - began)
 
 
-def _pause(wait_s: float) -> None:
+def pause_a_little(wait_s: float) -> None:
     """Wait before another try, but never so long that the recovery would not show."""
     time.sleep(min(wait_s, 0.5))

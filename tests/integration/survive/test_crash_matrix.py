@@ -1,8 +1,9 @@
 """A kill before, in and after each write of a publish, under a reader: it sees the whole old state or the whole new one.
 
-One point of each stage, drawn by a seed, by default, and two publishes that meet another. ``make survive`` tries more:
-``JISHI_CRASH_POINTS`` of each stage, evenly spread over its writes (``all``: every one, before it and in it); a tenth as many
-of Spark's, each of which costs a JVM, and of publishes that meet. ``JISHI_CRASH_REPORT`` gets a line of each stage.
+One point of each stage, drawn by a seed, by default, two publishes that meet another, and two that find the disk full. ``make
+survive`` tries more: ``JISHI_CRASH_POINTS`` of each stage, evenly spread over its writes (``all``: every one, before it and in
+it); a tenth as many of Spark's, each of which costs a JVM, of publishes that meet, and of full disks. ``JISHI_CRASH_REPORT``
+gets a line of each stage.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from chaos.crash import KILLED, REFUSED, CrashPoint, CrashServer, crash_server
+from chaos.crash import KILLED, REFUSED, CrashPoint, CrashServer, How, crash_server
 from jishi.files import append_line
 from tests.integration.survive import spark_works, works
 from tests.integration.survive.works import KilledStage
@@ -39,6 +40,9 @@ WANTED = os.environ.get("JISHI_CRASH_POINTS")
 # Spark's upkeep needs a minute: it is left to ``make survive``.
 of_all_stages = pytest.mark.parametrize(
     "stage", [stage for stage in STAGES if WANTED is not None or stage.name != "upkeep"], ids=lambda stage: stage.name
+)
+of_two_stages = pytest.mark.parametrize(
+    "stage", [stage for stage in STAGES if stage.name in ("lake", "release")], ids=lambda stage: stage.name
 )
 
 
@@ -83,6 +87,7 @@ class TriedStage:
     kinds: dict[str, int]
     points: int = 0
     killed: int = 0
+    filled: int = 0
     met: int = 0
     refused: int = 0
     reads: int = 0
@@ -118,6 +123,25 @@ class Matrix:
         self.tried.killed += code == KILLED
         self.tried.reads += reader.seen.total()
 
+    def outlasts_a_full_disk(self, number: int, at: int) -> None:
+        """No room is left from a write on; with room again, publish again."""
+        stage, before, reader = self.stage, self.before, PollingReader(self.stage, self.var)
+        where = f"disk full from write {at} on"
+        assert self.server.run(f"prepare {stage.name}", self.var, number) == 0
+        with reader.beside():
+            code = self.server.run(f"work {stage.name}", self.var, number, point=CrashPoint(at, "full"))
+            left = set(stage.read(self.var))
+            again = self.server.run(f"work {stage.name}", self.var, number)
+        assert code in (0, 1), f"{where}: exit {code}"
+        assert left in ({str(before)}, {str(number)}), f"{where}: {left}"
+        assert code == 1 or left == {str(number)}, f"{where}: it ended well and readers have the old state"
+        assert reader.mixed(before, number) == [], f"{where}: a reader met {reader.mixed(before, number)}"
+        assert again == 0, f"{where}: with room it cannot be done again"
+        assert set(stage.read(self.var)) == {str(number)}, f"{where}: done again it is another state"
+        self.before = number
+        self.tried.filled += 1
+        self.tried.reads += reader.seen.total()
+
     def meets_another(self, one: int, two: int, at: int) -> None:
         """Hold a run at a write while another run does all of the same work; then let both end."""
         stage, before, reader = self.stage, self.before, PollingReader(self.stage, self.var)
@@ -125,7 +149,7 @@ class Matrix:
         for number in (one, two):
             assert self.other.run(f"prepare {stage.name}", self.var, number) == 0
         with reader.beside(), ThreadPoolExecutor(2) as pool:
-            held = pool.submit(self.server.run, f"work {stage.name}", self.var, one, point=CrashPoint(at, is_held=True))
+            held = pool.submit(self.server.run, f"work {stage.name}", self.var, one, point=CrashPoint(at, "held"))
             while self.server.writes < at and not held.done():
                 time.sleep(0.01)
             whole = pool.submit(self.other.run, f"work {stage.name}", self.var, two)
@@ -204,7 +228,8 @@ def matrix(servers: Servers, stage: KilledStage, request: pytest.FixtureRequest)
 
 def points(stage: KilledStage, writes: int) -> list[CrashPoint]:
     """Where to die: as many as wanted of all places before a write, in it, and after the last."""
-    every = [CrashPoint(at, is_torn) for at in range(1, writes + 1) for is_torn in (False, True)] + [CrashPoint(writes + 1)]
+    hows: tuple[How, How] = ("before", "torn")
+    every = [CrashPoint(at, how) for at in range(1, writes + 1) for how in hows] + [CrashPoint(writes + 1)]
     if WANTED is None:
         return [random.Random(f"{SEED} {stage.name}").choice(every)]
     number = _wanted(stage, len(every))
@@ -225,16 +250,21 @@ def test_a_kill_at_any_write_leaves_a_whole_state_and_a_rerun_makes_it_the_new_o
     for point in chosen:
         matrix.survives(next(numbers), point)
     assert matrix.tried.killed >= len(chosen) // 2, f"of {len(chosen)} points only {matrix.tried.killed} were reached"
-    meetings = _wanted(stage, writes) // 10 if WANTED is not None else 0
+    meetings = 0 if WANTED is None else -(-_wanted(stage, writes) // 10)
     for part in range(1, 1 + meetings):
-        matrix.meets_another(next(numbers), next(numbers), max(part * writes // (1 + meetings), 1))
+        at = max(part * writes // (1 + meetings), 1)
+        matrix.meets_another(next(numbers), next(numbers), at)
+        matrix.outlasts_a_full_disk(next(numbers), at)
     print(asdict(matrix.tried))
     if (report := os.environ.get("JISHI_CRASH_REPORT")) is not None:
         append_line(Path(report), json.dumps(asdict(matrix.tried)))
 
 
-@pytest.mark.parametrize(
-    "stage", [stage for stage in STAGES if stage.name in ("lake", "release")], ids=lambda stage: stage.name
-)
+@of_two_stages
 def test_two_runs_at_once_do_no_harm(matrix: Matrix) -> None:
     matrix.meets_another(3, 4, matrix.tried.writes // 2)
+
+
+@of_two_stages
+def test_a_full_disk_leaves_the_old_state_whole(matrix: Matrix) -> None:
+    matrix.outlasts_a_full_disk(3, matrix.tried.writes // 2)

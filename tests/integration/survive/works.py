@@ -33,6 +33,7 @@ from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
 from jishi.lake.rows import Rows
 from jishi.lake.versions import StaleWriter
+from jishi.landing import LandingError
 from jishi.marts import mart_rows
 from jishi.paths import Paths
 from jishi.rules.rule_set import RuleSet
@@ -345,7 +346,7 @@ STAGES = (
     KilledStage("retention", prepare_forgetting, forget, read_lake),
 )
 # What a work raises when another came first: nothing of it was published.
-REFUSALS = (StaleWriter, OlderBuild, RulesChanged, WalLocked)
+REFUSALS = (StaleWriter, OlderBuild, RulesChanged, WalLocked, LandingError)
 
 
 def works_of(stages: Iterable[KilledStage]) -> dict[str, Callable[..., None]]:

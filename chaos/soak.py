@@ -1,0 +1,261 @@
+"""``python -m chaos.soak`` (``make soak``): simulated shops trade for a while and hourly runs go on; nothing may grow.
+
+Traffic is that of ``simulator --process wandering``: tastes move, things sell out, orders are refunded. An "hour" is some
+minutes: silver of the day, marts, and every other time the upkeep of the lake. Exit code 0 when everything stayed flat, 1 when
+something grew, 2 when the run itself failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from chaos.stage import Stage, chosen_store, make_stage
+from jishi.files import write_json
+from jishi.heartbeat import last_beat
+from jishi.settings import PROJECT_ROOT
+from jishi.shops import Shop, Shops
+from ops.lifecycle import PlatformError
+from ops.supervisor import states
+
+SHOPS = ("lanting", "shanhai")
+LOOK_EVERY_S, RUN_TIMEOUT_S, WARM_UP_SHARE = 10.0, 900.0, 0.4
+# What may be more at the end than in the middle: of memory and state by share, of files and lag by number.
+MOST_GROWTH = {"memory": 1.15, "state": 1.5, "files": 1.3, "bytes per event": 1.15}
+SLACK = {"memory": 10.0, "state": 5.0, "files": 20.0, "bytes per event": 0.0}
+MOST_LAG = 5_000
+# Folders whose files are bounded by upkeep, not by traffic; bytes of the others are held against the events that came.
+UPKEPT = {"lake": "lake", "checkpoints": "flink/checkpoints", "write-ahead log": "wal", "marts": "warehouse/marts"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The platform at epoch second ``at``: MiB of each part with its children, files of folders, bytes, lags, events."""
+
+    at: float
+    memory_mib: dict[str, float]
+    files: dict[str, int]
+    disk_mib: float
+    state_mib: float
+    lag: int
+    events: int
+
+
+@dataclass
+class SoakRun:
+    """What was seen; ``runs`` are (epoch second, command, seconds, exit code)."""
+
+    began: float
+    samples: list[Sample] = field(default_factory=list)
+    runs: list[tuple[float, str, float, int]] = field(default_factory=list)
+
+
+def look(stage: Stage) -> Sample:
+    """Take a sample."""
+    paths = stage.paths
+    files = {name: _count(paths.var / folder)[0] for name, folder in UPKEPT.items()}
+    beat = last_beat(paths, "forwarder")
+    facts = beat.facts if beat is not None else {}
+    return Sample(
+        time.time(),
+        _memory(stage),
+        files,
+        _count(paths.var)[1] / 2**20,
+        _count(paths.flink / "checkpoints")[1] / 2**20,
+        int(facts.get("lag", 0)),
+        int(facts.get("forwarded", 0)),
+    )
+
+
+def soak(stage: Stage, seconds: float, *, per_s: float, hour_s: float) -> SoakRun:
+    """Trade on a platform that is not started yet; it is down afterwards. Raises PlatformError."""
+    keys = _register(stage)
+    stage.up(lambda line: print(f"  {line}", flush=True))
+    run = SoakRun(time.time())
+    deadline, due, number = run.began + seconds, run.began + hour_s / 2, 0
+    traffic = [_trade(stage, shop_id, keys[shop_id], seconds, per_s / len(SHOPS)) for shop_id in SHOPS]
+    hourly: subprocess.Popen[bytes] | None = None
+    waiting: list[tuple[str, list[str]]] = []
+    began = 0.0
+    try:
+        while time.time() < deadline:
+            run.samples.append(look(stage))
+            if hourly is not None and hourly.poll() is not None:
+                run.runs.append((began, waiting.pop(0)[0], time.time() - began, hourly.returncode))
+                print(f"  {run.runs[-1][1]}: {run.runs[-1][2]:.0f} s, exit {run.runs[-1][3]}", flush=True)
+                hourly = None
+            if hourly is None and not waiting and time.time() >= due:
+                number, due = number + 1, time.time() + hour_s
+                waiting = commands_of_an_hour(hour_s, with_upkeep=number % 2 == 0)
+            if hourly is None and waiting:
+                began, hourly = time.time(), _start(stage, waiting[0][0], waiting[0][1])
+            ended = [each.returncode for each in traffic if each.poll() is not None]
+            if any(code != 0 for code in ended):
+                raise PlatformError(f"the simulator ended with {ended}; see {stage.paths.log}")
+            time.sleep(LOOK_EVERY_S)
+        return run
+    finally:
+        for process in [*traffic, *([hourly] if hourly is not None else [])]:
+            process.terminate()
+            process.wait(60)
+        stage.down()
+
+
+def commands_of_an_hour(hour_s: float, *, with_upkeep: bool) -> list[tuple[str, list[str]]]:
+    """The steps of the DAGs ``hourly`` and, now and then, ``maintenance``: a name and what comes behind ``python -m``."""
+    today = datetime.now(UTC).date().isoformat()
+    shops = [word for shop_id in SHOPS for word in ("--shop", shop_id)]
+    steps = [
+        ("silver", ["spark_jobs", "silver", "--batch", f"live-{today}", *shops]),
+        ("marts", ["ops.marts", "build"]),
+    ]
+    upkeep = [("upkeep", ["chaos.soak_upkeep", f"{hour_s:g}"]), ("retention", ["ops.cli", "retain"])]
+    return [*steps, *(upkeep if with_upkeep else [])]
+
+
+def growth(run: SoakRun) -> list[dict[str, Any]]:
+    """What may not grow: the median of the last quarter of the samples against that of those after the start was over."""
+    samples = run.samples
+    early = samples[int(len(samples) * WARM_UP_SHARE) : int(len(samples) * (WARM_UP_SHARE + 0.25))]
+    late = samples[-max(1, len(samples) // 4) :]
+
+    def median(of: Sequence[Sample], value: Callable[[Sample], float]) -> float:
+        return statistics.median([value(each) for each in of] or [0.0])
+
+    rows = []
+
+    def row(what: str, kind: str, value: Callable[[Sample], float]) -> None:
+        first, last = median(early, value), median(late, value)
+        most = first * MOST_GROWTH[kind] + SLACK[kind]
+        rows.append({"what": what, "early": first, "late": last, "most": most, "is_flat": last <= most})
+
+    for part in sorted({name for each in samples for name in each.memory_mib}):
+        row(f"memory of {part} (MiB)", "memory", partial(_memory_of, part))
+    row("state of the stream (MiB)", "state", lambda each: each.state_mib)
+    for name in UPKEPT:
+        row(f"files of the {name}", "files", partial(_files_of, name))
+    row("bytes on disk per event", "bytes per event", lambda each: each.disk_mib * 2**20 / max(1, each.events))
+    last = median(late, lambda each: each.lag)
+    first = median(early, lambda each: each.lag)
+    lag = {"what": "events that wait for the log", "early": first, "late": last, "most": MOST_LAG, "is_flat": last <= MOST_LAG}
+    return [*rows, lag]
+
+
+def _memory_of(part: str, sample: Sample) -> float:
+    return sample.memory_mib.get(part, 0.0)
+
+
+def _files_of(folder: str, sample: Sample) -> float:
+    return sample.files[folder]
+
+
+def _register(stage: Stage) -> dict[str, str]:
+    """The shops of the soak; returns their write keys."""
+    keys = {}
+    with Shops.edit(stage.paths.shops_file) as shops:
+        for shop_id in SHOPS:
+            shops.add(Shop(shop_id=shop_id, name=shop_id, time_zone="Asia/Shanghai"))
+            keys[shop_id] = shops.issue_key(shop_id, "write")
+    return keys
+
+
+def _trade(stage: Stage, shop_id: str, key: str, seconds: float, per_s: float) -> subprocess.Popen[bytes]:
+    arguments = ["simulator", "--shop", shop_id, "--users", "500", "--days", "7", "--process", "wandering", "--to", stage.url]
+    arguments += ["--key", key, "--rate", f"{per_s:g}", "--seconds", f"{seconds:g}"]
+    return _start(stage, f"traffic-{shop_id}", arguments)
+
+
+def _start(stage: Stage, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
+    stage.paths.log.mkdir(parents=True, exist_ok=True)
+    with (stage.paths.log / f"soak-{name}.log").open("ab") as out:
+        environment = os.environ | {"PYTHONPATH": str(PROJECT_ROOT)}
+        return subprocess.Popen(
+            [sys.executable, "-m", *arguments], stdout=out, stderr=subprocess.STDOUT, cwd=PROJECT_ROOT, env=environment
+        )
+
+
+def _memory(stage: Stage) -> dict[str, float]:
+    """Resident MiB of each part's process and its children."""
+    memory = {}
+    for name, info in states(stage.paths).items():
+        try:
+            process = psutil.Process(info["pid"])
+            memory[name] = sum(_resident(each) for each in [process, *process.children(recursive=True)]) / 2**20
+        except psutil.NoSuchProcess:
+            continue
+    return memory
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def _count(folder: Path) -> tuple[int, int]:
+    """Files below a folder and their bytes; what goes meanwhile counts as nothing."""
+    files = size = 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            try:
+                size += os.lstat(os.path.join(root, name)).st_size
+                files += 1
+            except FileNotFoundError:
+                continue
+    return files, size
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run once; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m chaos.soak", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=1200, help="of traffic (%(default)s)")
+    parser.add_argument("--rate", type=float, default=40, help="events a second of all shops (%(default)s)")
+    parser.add_argument("--hour", type=float, default=180, help="seconds between the starts of hourly runs (%(default)s)")
+    parser.add_argument("--store", choices=("redis", "sqlite"), help="online store; left out: redis where it is installed")
+    parser.add_argument("--folder", type=Path, help="state of the run, kept; left out: a temporary one, kept on a failure")
+    parser.add_argument("--report", action="store_true", help="write docs/operations/soak.md and docs/images/soak.png")
+    chosen = parser.parse_args(arguments)
+    # So that what is kept for a day or a hundred versions on a real platform is bounded within minutes here.
+    os.environ |= {"JISHI_LAKE_KEEP_HOURS": "1", "JISHI_LAKE_VERSIONS": "5", "JISHI_LAKE_LIVE_COMMITS": "20"}
+    folder = (chosen.folder or Path(tempfile.mkdtemp(prefix="jishi-soak-"))).absolute()
+    stage = make_stage(folder, PROJECT_ROOT / ".envs", chosen_store(chosen.store))
+    try:
+        run = soak(stage, chosen.seconds, per_s=chosen.rate, hour_s=chosen.hour)
+    except PlatformError as error:
+        print(f"soak: {error}; the state of the run is in {folder}", file=sys.stderr)
+        return 2
+    from chaos.soak_report import write_soak_report
+
+    rows = growth(run)
+    failed = [command for _, command, _, code in run.runs if code != 0]
+    write_json(folder / "run" / "chaos" / "soak.json", asdict(run) | {"growth": rows})
+    for row in rows:
+        mark = "✓" if row["is_flat"] else "✗"
+        print(f"{mark} {row['what']}: {row['early']:.0f} then {row['late']:.0f}, at most {row['most']:.0f}")
+    print(f"{len(run.runs)} commands of hourly runs, failed: {', '.join(failed) or 'none'}")
+    if chosen.report:
+        command = f'make soak ARGS="--seconds {chosen.seconds:g} --rate {chosen.rate:g} --hour {chosen.hour:g}"'
+        write_soak_report(run, rows, command, PROJECT_ROOT / "docs")
+    is_flat = all(row["is_flat"] for row in rows) and not failed and bool(run.runs)
+    if chosen.folder is None and is_flat:
+        shutil.rmtree(folder)
+    return 0 if is_flat else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
