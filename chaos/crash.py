@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from chaos.shim import ShimFailed
+from chaos.shim import Shim, ShimFailed, compiled_shim
 
 SOURCE = Path(__file__).with_name("crash.c")
 NEVER = 2**62
@@ -50,9 +50,9 @@ class CrashPoint:
 class CrashServer:
     """Runs works in processes of which it counts the writes and may end one."""
 
-    def __init__(self, command: list[str], environment: Mapping[str, str], control: Path, trace: Path) -> None:
+    def __init__(self, command: list[str], environment: Mapping[str, str], control: Path, trace: Path, shim: Shim) -> None:
         self._command, self._environment = command, environment
-        self._control, self._trace = control, trace
+        self._control, self._trace, self._shim = control, trace, shim
         self._process: subprocess.Popen[str] | None = None
 
     def run(self, name: str, *arguments: Any, point: CrashPoint | None = None) -> int:
@@ -71,6 +71,10 @@ class CrashServer:
     def writes(self) -> int:
         """How many writes the last work made, or has made so far."""
         return int(_FORM.unpack(self._control.read_bytes())[0])
+
+    def set_clock(self, ahead_s: float) -> None:
+        """Let the wall clock of works be so many seconds ahead."""
+        self._shim.set(clock_skew_ms=round(1000 * ahead_s))
 
     def release(self) -> None:
         """Let a work go on that is held, and not hold it again."""
@@ -135,11 +139,14 @@ def crash_server(work: Path, folder: Path, module: str, *, is_group: bool = Fals
     ``is_group``: a point ends all processes of the server, such as its JVM. Raises ShimFailed.
     """
     library, control, trace = compiled_crash(work), work / "crash-control", work / "crash-trace"
+    shim = compiled_shim(work / "shim", folder)
+    assert shim is not None  # it is compiled by the same compiler
     control.write_bytes(_FORM.pack(0, NEVER, 0))
     environment = os.environ | {"JISHI_CRASH_CONTROL": str(control), "JISHI_CRASH_FOLDER": str(folder)}
-    environment |= {"JISHI_CRASH_TRACE": str(trace), "LD_PRELOAD": str(library)}
+    environment |= {"JISHI_CRASH_TRACE": str(trace)} | shim.environment
+    environment["LD_PRELOAD"] = f"{library}:{shim.library}"
     environment |= {"JISHI_CRASH_GROUP": "1"} if is_group else {}
-    server = CrashServer([sys.executable, "-m", module], environment, control, trace)
+    server = CrashServer([sys.executable, "-m", module], environment, control, trace, shim)
     try:
         yield server
     finally:

@@ -37,13 +37,15 @@ SEED = 7
 POLL_EVERY_S = 0.05
 LEFT_ALONE_S = 3.0  # so long a publish that meets one that is held may wait for its lock, before that one goes on
 WANTED = os.environ.get("JISHI_CRASH_POINTS")
+
+
+def of_stages(*names: str) -> pytest.MarkDecorator:
+    """A test of these stages."""
+    return pytest.mark.parametrize("stage", [stage for stage in STAGES if stage.name in names], ids=lambda stage: stage.name)
+
+
 # Spark's upkeep needs a minute: it is left to ``make survive``.
-of_all_stages = pytest.mark.parametrize(
-    "stage", [stage for stage in STAGES if WANTED is not None or stage.name != "upkeep"], ids=lambda stage: stage.name
-)
-of_two_stages = pytest.mark.parametrize(
-    "stage", [stage for stage in STAGES if stage.name in ("lake", "release")], ids=lambda stage: stage.name
-)
+ALL = [stage.name for stage in STAGES if WANTED is not None or stage.name != "upkeep"]
 
 
 @dataclass
@@ -141,6 +143,19 @@ class Matrix:
         self.before = number
         self.tried.filled += 1
         self.tried.reads += reader.seen.total()
+
+    def outlasts_a_wrong_clock(self, number: int, ahead_s: float) -> None:
+        """Publish while the clock is off; the next publish has the right one again."""
+        assert self.server.run(f"prepare {self.stage.name}", self.var, number) == 0
+        self.server.set_clock(ahead_s)
+        try:
+            code = self.server.run(f"work {self.stage.name}", self.var, number)
+        finally:
+            self.server.set_clock(0)
+        where = f"a clock {ahead_s / 3600:+g} hours off"
+        assert code == 0, f"{where}: exit {code}"
+        assert set(self.stage.read(self.var)) == {str(number)}, f"{where}: readers have another state"
+        self.before = number
 
     def meets_another(self, one: int, two: int, at: int) -> None:
         """Hold a run at a write while another run does all of the same work; then let both end."""
@@ -243,7 +258,7 @@ def _wanted(stage: KilledStage, most: int) -> int:
     return min(-(-number // 10) if stage.is_spark else number, most)
 
 
-@of_all_stages
+@of_stages(*ALL)
 def test_a_kill_at_any_write_leaves_a_whole_state_and_a_rerun_makes_it_the_new_one(matrix: Matrix) -> None:
     numbers, stage, writes = count(3), matrix.stage, matrix.tried.writes
     chosen = points(stage, writes)
@@ -260,11 +275,18 @@ def test_a_kill_at_any_write_leaves_a_whole_state_and_a_rerun_makes_it_the_new_o
         append_line(Path(report), json.dumps(asdict(matrix.tried)))
 
 
-@of_two_stages
+@of_stages("lake", "release")
 def test_two_runs_at_once_do_no_harm(matrix: Matrix) -> None:
     matrix.meets_another(3, 4, matrix.tried.writes // 2)
 
 
-@of_two_stages
+@of_stages("lake", "release")
 def test_a_full_disk_leaves_the_old_state_whole(matrix: Matrix) -> None:
     matrix.outlasts_a_full_disk(3, matrix.tried.writes // 2)
+
+
+@of_stages(*(ALL if WANTED is not None else ("decisions", "release")))
+def test_a_clock_that_is_two_hours_off_changes_nothing(matrix: Matrix) -> None:
+    """Neither does one that is right again, and so runs backwards: what was published last is what readers have."""
+    for number, hours in enumerate((2, 0, -2, 0), start=3):
+        matrix.outlasts_a_wrong_clock(number, 3600 * hours)
