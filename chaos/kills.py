@@ -47,6 +47,7 @@ SERVING_WORKERS = 2
 GOOD_SHARE, RESTART_S = 0.9995, 5.0
 DOORS = ("collector", "serving", "serving_worker")  # what answers requests
 TARGETS = ("serving_worker", "serving", "collector", "forwarder", "kafka", "flink_jvm", "flink", "feature_writer")
+KINDS = ("list", "events")
 BACK_WITHIN_S, LOOK_S, WARM_UP_S, SETTLE_S = 120.0, 0.1, 5.0, 240.0
 PAGE, TEMPLATE = Path("operations/kills.md"), Path(__file__).with_name("kills.md")
 
@@ -191,10 +192,8 @@ def result_of(
         "bad": [asdict(each) for each in bad[:200]],
         "bad_count": len(bad),
         "share": share,
-        "slow": [
-            asdict(each) for each in kills if ((each.back_s if each.target in DOORS else each.started_s) or 1e9) > RESTART_S
-        ],
-        "latencies": {of: _quantiles([each.after_s for each in answered if each.of == of]) for of in ("list", "events")},
+        "slow": [asdict(each) for each in kills if _is_slow(each)],
+        "latencies": {kind: _quantiles([each.after_s for each in answered if each.kind == kind]) for kind in KINDS},
         "acknowledged": len(account.acknowledged),
         "findings": [asdict(finding) for finding in findings],
         "wrong": wrong,
@@ -222,8 +221,8 @@ def page(result: dict[str, Any], command: str) -> str:
             shown = (f"{statistics.median(times):.1f} s | {max(times):.1f} s" for times in (starts, came))
             rows.append(f"| {target} | {len(backs)} | {' | '.join(shown)} |")
     latencies = "; ".join(
-        f"{of}: p50 {each['p50']:.3f} s, p99 {each['p99']:.2f} s, longest {each['longest']:.1f} s"
-        for of, each in result["latencies"].items()
+        f"{kind}: p50 {each['p50']:.3f} s, p99 {each['p99']:.2f} s, longest {each['longest']:.1f} s"
+        for kind, each in result["latencies"].items()
     )
     return TEMPLATE.read_text().format(
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -24,9 +24,9 @@ LANES = 24  # of each kind; one request at a time each
 
 @dataclass(frozen=True)
 class Answered:
-    """A request ``of`` events or a list: due at epoch second ``at``, answered ``after_s`` later; ``problem`` if it was bad."""
+    """A request for a list or with events: due at epoch second ``at``, answered ``after_s`` later; ``problem`` if bad."""
 
-    of: str
+    kind: str
     at: float
     after_s: float
     problem: str | None = None

@@ -43,7 +43,7 @@ UPKEPT = {"lake": "lake", "checkpoints": "flink/checkpoints", "write-ahead log":
 
 
 @dataclass(frozen=True)
-class Sample:
+class PlatformSample:
     """The platform at epoch second ``at``: MiB of each part with its children, files of folders, bytes, lags, events."""
 
     at: float
@@ -60,17 +60,17 @@ class SoakRun:
     """What was seen; ``runs`` are (epoch second, command, seconds, exit code)."""
 
     began: float
-    samples: list[Sample] = field(default_factory=list)
+    samples: list[PlatformSample] = field(default_factory=list)
     runs: list[tuple[float, str, float, int]] = field(default_factory=list)
 
 
-def look(stage: Stage) -> Sample:
+def look(stage: Stage) -> PlatformSample:
     """Take a sample."""
     paths = stage.paths
     files = {name: _count(paths.var / folder)[0] for name, folder in UPKEPT.items()}
     beat = last_beat(paths, "forwarder")
     facts = beat.facts if beat is not None else {}
-    return Sample(
+    return PlatformSample(
         time.time(),
         _memory(stage),
         files,
@@ -133,12 +133,12 @@ def growth(run: SoakRun) -> list[dict[str, Any]]:
     early = samples[int(len(samples) * WARM_UP_SHARE) : int(len(samples) * (WARM_UP_SHARE + 0.25))]
     late = samples[-max(1, len(samples) // 4) :]
 
-    def median(of: Sequence[Sample], value: Callable[[Sample], float]) -> float:
-        return statistics.median([value(each) for each in of] or [0.0])
+    def median(samples: Sequence[PlatformSample], value: Callable[[PlatformSample], float]) -> float:
+        return statistics.median([value(each) for each in samples] or [0.0])
 
     rows = []
 
-    def row(what: str, kind: str, value: Callable[[Sample], float]) -> None:
+    def row(what: str, kind: str, value: Callable[[PlatformSample], float]) -> None:
         first, last = median(early, value), median(late, value)
         most = first * MOST_GROWTH[kind] + SLACK[kind]
         rows.append({"what": what, "early": first, "late": last, "most": most, "is_flat": last <= most})
@@ -155,11 +155,11 @@ def growth(run: SoakRun) -> list[dict[str, Any]]:
     return [*rows, lag]
 
 
-def _memory_of(part: str, sample: Sample) -> float:
+def _memory_of(part: str, sample: PlatformSample) -> float:
     return sample.memory_mib.get(part, 0.0)
 
 
-def _files_of(folder: str, sample: Sample) -> float:
+def _files_of(folder: str, sample: PlatformSample) -> float:
     return sample.files[folder]
 
 

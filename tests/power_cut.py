@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 
 
+class PowerCutError(RuntimeError):
+    """The machine is off from here on."""
+
+
 class Disk:
     """Notes every ``os.fsync`` and ``os.fdatasync`` of this process; what other processes sync (SQLite in C, a JVM) it does
     not see. ``before_sync`` is called before each and may raise: the machine is off then.

@@ -21,13 +21,9 @@ from tests.integration.lake import killed_publishes as script
 from tests.integration.lake.engines import live_row
 from tests.lake import settings_in
 from tests.live_events import append_live
-from tests.power_cut import Disk
+from tests.power_cut import Disk, PowerCutError
 
 pytestmark = pytest.mark.integration
-
-
-class PowerCutError(RuntimeError):
-    """The process ends here."""
 
 
 def cut_at(place: str) -> Any:

@@ -14,14 +14,10 @@ from collector.wal.durable import read_durable
 from collector.wal.reader import read_entries
 from collector.wal.segments import Position
 from collector.wal.writer import WalWriter
-from tests.power_cut import Disk
+from tests.power_cut import Disk, PowerCutError
 
 CUTS, MOST_SYNCS = 120, 14
 SEGMENT_BYTES = 300  # a new one every few batches
-
-
-class PowerCutError(RuntimeError):
-    """The machine is off."""
 
 
 def event_ids(folder: Path) -> list[str]:

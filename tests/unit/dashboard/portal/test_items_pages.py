@@ -108,7 +108,8 @@ def test_a_choice_of_recommendations_leads_to_its_rows_and_one_without_any_says_
         assert client.get(link).text.count("<tr>") > 1, link
     for by in ("served_by", "model", "model_version", "reason", "person_kind", "rules_version", "arm"):
         text = client.get(f"/shops/{PLAIN}/recommendations?by={by}").text
-        of_values = [unescape(link) for link in re.findall(r'href="([^"]+rows/recommendation-days[^"]+)"', text) if f"{by}=" in link]
+        links = re.findall(r'href="([^"]+rows/recommendation-days[^"]+)"', text)
+        of_values = [unescape(link) for link in links if f"{by}=" in link]
         assert of_values, by
         assert all(client.get(link).text.count("<tr>") > 1 for link in of_values), by
     empty = client.get(f"/shops/{PLAIN}/recommendations?placement=nowhere")
