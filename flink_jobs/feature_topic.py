@@ -9,6 +9,7 @@ from flink_jobs.feature_queries import view_query
 from flink_jobs.log_table import connection, table_options
 from jishi.features import Feature
 from jishi.features.zones import NO_ZONES, Zones
+from jishi.files import file_uri
 from jishi.kafka import KafkaCluster
 from jishi.topics import FEATURES
 
@@ -44,7 +45,7 @@ CREATE TEMPORARY TABLE features (
   {_COLUMNS}
 ) WITH (
   'connector' = 'filesystem',
-  'path' = '{folder.as_uri()}',
+  'path' = '{file_uri(folder)}',
   'format' = 'json'
 )"""
 

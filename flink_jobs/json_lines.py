@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from jishi.files import file_uri
+
 
 def json_lines_table(name: str, columns: str, folder: Path, *, roll_after_ms: int) -> str:
     """Statement that creates the sink ``name`` in ``folder``.
@@ -16,7 +18,7 @@ CREATE TEMPORARY TABLE {name} (
   {columns}
 ) WITH (
   'connector' = 'filesystem',
-  'path' = '{folder.as_uri()}',
+  'path' = '{file_uri(folder)}',
   'format' = 'json',
   'sink.rolling-policy.rollover-interval' = '{roll_after_ms} ms',
   'sink.rolling-policy.inactivity-interval' = '{roll_after_ms} ms',

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flink_jobs.intervals import interval
+from jishi.files import file_uri
 from jishi.kafka import FLINK_SHADES, KafkaCluster
 from jishi.tables import LOG_RECORD
 from jishi.topics import EVENTS
@@ -59,7 +60,7 @@ CREATE TEMPORARY TABLE log (
 {_clocks(allowed_lateness_s)}
 ) WITH (
   'connector' = 'filesystem',
-  'path' = '{folder.as_uri()}',
+  'path' = '{file_uri(folder)}',
   'format' = 'json',
   'json.ignore-parse-errors' = 'true'
 )"""

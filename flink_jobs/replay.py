@@ -18,6 +18,7 @@ from flink_jobs import engine
 from flink_jobs.job import FlinkJob, features_job
 from flink_jobs.plan import compile_job
 from jishi.features import live_views, views
+from jishi.files import file_uri
 from jishi.java import JavaMissing
 from jishi.paths import Paths
 from jishi.settings import get_settings
@@ -33,7 +34,7 @@ def run_bounded(job: FlinkJob, checkpoints: Path) -> None:
     options = engine.computing_options(1) | {
         "execution.checkpointing.interval": "10 s",
         # Without a folder they are kept in memory, where state of more than 5 MB is refused.
-        "execution.checkpointing.dir": checkpoints.as_uri(),
+        "execution.checkpointing.dir": file_uri(checkpoints),
         "restart-strategy.type": "none",
     }
     compile_job(engine.table_environment(options), job).execute().wait()

@@ -23,6 +23,16 @@ def write_atomically(path: Path, text: str, mode: int = 0o666) -> None:
     os.replace(aside, path)
 
 
+def file_uri(path: Path) -> str:
+    """Where a file lies, as Hadoop, Flink and pyiceberg take it: they read the path of a ``file:`` URI as it stands, so that a
+    space written as ``%20`` would be another folder. Raises ValueError for a name that none of them can take.
+    """
+    text = str(path.absolute())
+    if signs := sorted(set(text) & set("?#'")):
+        raise ValueError(f"{text} holds {' and '.join(signs)}, which a file's address cannot; use another folder (JISHI_VAR)")
+    return f"file://{text}"
+
+
 def fsync_folder(folder: Path) -> None:
     """Make the names in a folder durable: a new or renamed file survives a crash of the machine only after this."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

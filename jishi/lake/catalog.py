@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
+from jishi.files import file_uri
 from jishi.paths import Paths
 from jishi.postgresql import jdbc_uri, tls_context
 from jishi.settings import Settings
@@ -37,10 +38,17 @@ def identifier(name: str) -> str:
 
 def warehouse(settings: Settings) -> str:
     """URI of the folder that holds the tables."""
-    uri = settings.lake_warehouse or (Paths.of(settings).lake / "warehouse").absolute().as_uri()
+    uri = settings.lake_warehouse or _uri_of_folder(Paths.of(settings).lake / "warehouse")
     if urlsplit(uri).scheme not in ("file", "s3"):
         raise CatalogSettingWrong(f"JISHI_LAKE_WAREHOUSE is {uri!r}; write file:///PATH or s3://BUCKET/PATH")
     return uri.rstrip("/")
+
+
+def _uri_of_folder(folder: Path) -> str:
+    try:
+        return file_uri(folder)
+    except ValueError as error:
+        raise CatalogSettingWrong(str(error)) from None
 
 
 def is_in_object_store(settings: Settings) -> bool:
@@ -93,7 +101,7 @@ def open_catalog(settings: Settings) -> SqlCatalog:
     if uri.scheme == "sqlite":
         file = _sqlite_file(uri)
         file.parent.mkdir(parents=True, exist_ok=True)
-        address = f"sqlite:///{file}?timeout={WAIT_S}"
+        address = f"sqlite:///{quote(str(file))}?timeout={WAIT_S}"
     else:
         address = f"postgresql+pg8000://{uri.netloc}{uri.path}"
     options = {"uri": address, "warehouse": warehouse(settings)}

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jishi.files import file_uri
 from jishi.lake.catalog import CATALOG, alone, identifier, is_in_object_store, open_catalog
 from jishi.lake.plans import local_path
 from jishi.lake.versions import Versions
@@ -53,7 +54,7 @@ def restore_tables(settings: Settings) -> dict[str, str]:
                 "UPDATE iceberg_tables SET metadata_location = :whole, previous_metadata_location = NULL "
                 "WHERE catalog_name = :catalog AND table_namespace = :namespace AND table_name = :name"
             )
-            values = {"whole": whole.as_uri(), "catalog": CATALOG, "namespace": namespace, "name": name}
+            values = {"whole": file_uri(whole), "catalog": CATALOG, "namespace": namespace, "name": name}
             connection.execute(text(moved), values)
             restored[f"{namespace}.{name}"] = whole.name
     return restored
@@ -73,7 +74,7 @@ def _is_whole(metadata: Path, recorded: int | None) -> bool:
 
     try:
         json.loads(metadata.read_bytes())
-        table = StaticTable.from_metadata(metadata.as_uri())
+        table = StaticTable.from_metadata(file_uri(metadata))
         current = table.current_snapshot()
         needed = {snapshot for snapshot in (recorded, current.snapshot_id if current else None) if snapshot is not None}
         return all(table.snapshot_by_id(snapshot) is not None and _has_files(table, snapshot) for snapshot in needed)

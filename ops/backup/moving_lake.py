@@ -21,7 +21,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.typedef import Record
 from pyiceberg.types import StructType
 
-from jishi.files import write_atomically
+from jishi.files import file_uri, write_atomically
 
 # Field ids of Iceberg's specification.
 _MANIFEST_PATH, _MANIFEST_LENGTH, _DATA_FILE, _FILE_PATH = 500, 501, 2, 100
@@ -30,7 +30,7 @@ _MAGIC = b"Obj\x01"
 
 def move_lake(catalog: Path, warehouse: Path, old: str) -> int:
     """Let the lake in ``warehouse`` name itself instead of ``old``, the URI that it had; returns how many files changed."""
-    moved = Moved(old, warehouse.absolute().as_uri())
+    moved = Moved(old, file_uri(warehouse))
     files = sorted(warehouse.glob("*/*/metadata/*"))
     lists = [file for file in files if file.suffix == ".avro" and file.name.startswith("snap-")]
     manifests = [file for file in files if file.suffix == ".avro" and not file.name.startswith(("snap-", "."))]

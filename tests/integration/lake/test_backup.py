@@ -71,7 +71,7 @@ def test_a_restored_platform_has_the_same_rows_of_every_version_and_goes_on(tmp_
     before, tables = rows_by_version(old), check_tables(old)
     manifest = backup(old, tmp_path / "backup", NOW, lambda _: None)
     shutil.rmtree(tmp_path / "old")  # nothing may be read from where it was
-    new = settings_in(tmp_path / "a" / "deeper" / "place" / "var")
+    new = settings_in(tmp_path / "a deeper" / "100%25 商店" / "var")
     restore(new, tmp_path / "backup", lambda _: None)
     assert rows_by_version(new) == before
     assert (
@@ -93,7 +93,7 @@ def test_a_restored_platform_has_the_same_rows_of_every_version_and_goes_on(tmp_
 def test_what_moved_is_read_by_another_engine(tmp_path: Path) -> None:
     backup(platform(tmp_path / "old" / "var"), tmp_path / "backup", NOW, lambda _: None)
     shutil.rmtree(tmp_path / "old")
-    new = settings_in(tmp_path / "new" / "var")
+    new = settings_in(tmp_path / "a new place" / "var")
     restore(new, tmp_path / "backup", lambda _: None)
     location = open_catalog(new).load_table("silver.orders").metadata_location.removeprefix("file://")
     with duckdb.connect(config={"allow_unsigned_extensions": "true"}) as connection:

@@ -144,7 +144,7 @@ def wait_until(holds: Callable[[], bool], explain: Callable[[], object], timeout
 @pytest.fixture(scope="module")
 def stream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stream]:
     """A broker with its topics and the job, not yet started."""
-    paths = Paths(var=tmp_path_factory.mktemp("stream"), envs=get_settings().envs)
+    paths = Paths(var=tmp_path_factory.mktemp("a stream"), envs=get_settings().envs)
     fetch_jars(paths)
     broker = EmbeddedBroker(paths.kafka, paths.jars, java_home(paths.envs), "127.0.0.1", free_port(), free_port(), heap="256m")
     with running_broker(broker, paths.var / "broker.log"):

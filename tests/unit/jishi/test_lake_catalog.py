@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,14 @@ def settings(**changed: str) -> Settings:
 def test_embedded_lake_lies_in_var() -> None:
     options = spark_options(settings())
     assert options["spark.sql.catalog.lake.uri"].startswith("jdbc:sqlite:/var/my shops/lake/catalog.db?")
-    assert options["spark.sql.catalog.lake.warehouse"] == "file:///var/my%20shops/lake/warehouse"
+    assert options["spark.sql.catalog.lake.warehouse"] == "file:///var/my shops/lake/warehouse"  # as engines take it
     assert not any("s3" in key for key in options)
+
+
+@pytest.mark.parametrize("sign", ["?", "#", "'"])
+def test_a_folder_that_no_address_can_name_is_refused(sign: str) -> None:
+    with pytest.raises(CatalogSettingWrong, match=rf"var{re.escape(sign)}s.* holds {re.escape(sign)}.*JISHI_VAR"):
+        spark_options(Settings(var=Path(f"/srv/var{sign}s"), _env_file=None))  # type: ignore[call-arg]
 
 
 def test_postgresql_and_object_store_by_settings_alone() -> None:
