@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from collector.log import log_to_stderr
 from collector.wal.segments import WalCorrupt, WalLocked
+from jishi.json_logs import log_as_json
 from jishi.paths import Paths
 from jishi.settings import get_settings
 
@@ -29,7 +30,7 @@ def serve() -> None:
     from collector.serve import serve as run
     from collector.sizes import SizesDisagree
 
-    log_to_stderr()
+    log_as_json("collector")
     settings = get_settings()
     try:
         run(settings, Paths.of(settings))
@@ -44,7 +45,7 @@ def forward() -> None:
     """Forward acknowledged events to Kafka, in order, until SIGTERM."""
     from collector.forward import forward as run
 
-    log_to_stderr()
+    log_as_json("forwarder")
     settings = get_settings()
     run(settings, Paths.of(settings))
 
@@ -132,11 +133,14 @@ def send(
 
 
 def main() -> int:
-    """Run the command; a user's error is one sentence and exit code 2."""
+    """Run the command; a user's error is one sentence, a part's a line of its log, and exit code 2."""
     try:
         app(standalone_mode=True)
     except (Failed, WalCorrupt, WalLocked) as error:
-        print(f"error: {error}", file=sys.stderr)
+        if sys.argv[1] in ("serve", "forward"):
+            logging.getLogger("collector").error("%s", error)
+        else:
+            print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import signal
 import sys
 import warnings
@@ -22,6 +23,7 @@ from feature_repo.training_set import build
 from feature_repo.writer import FeatureSink, WriterProgress, run_writer
 from feature_repo.writer_page import health, serve_pages
 from jishi.heartbeat import beat
+from jishi.json_logs import log_as_json
 from jishi.kafka import KafkaCluster
 from jishi.lake import TableNotPublished
 from jishi.lake.reading import open_version
@@ -30,6 +32,7 @@ from jishi.settings import Settings, get_settings
 from jishi.shop_runs import BadRunId, ShopRuns, add_run_options
 from jishi.shops import Shops, UnknownShop
 
+log = logging.getLogger("feature_writer")
 NOTHING_TO_DO = 99  # Airflow takes this exit code for "skip"
 _MENDABLE = (
     *(MaterializationFailed, FeatureStoreNotApplied, TableNotPublished, MessagesRefused, BadRunId, UnknownShop),
@@ -70,6 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
             applied = apply(settings, paths, open_version(settings))
             print(f"applied: streamed {', '.join(applied.streamed)}; daily {', '.join(applied.daily) or 'none published yet'}")
         elif chosen.command == "write":
+            log_as_json("feature_writer")
             _write(settings, paths)
         elif chosen.command == "bootstrap":
             rebuilt_views = bootstrap(settings, paths, chosen.as_of or datetime.now(UTC))
@@ -93,7 +97,11 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.command in ("training-set", "daily"):
             return _training_sets(settings, paths, chosen)
     except _MENDABLE as error:
-        print(f"feature_repo {chosen.command}: {error.args[0] if isinstance(error, LookupError) else error}", file=sys.stderr)
+        reason = error.args[0] if isinstance(error, LookupError) else error
+        if chosen.command == "write":
+            log.error("%s", reason)
+        else:
+            print(f"feature_repo {chosen.command}: {reason}", file=sys.stderr)
         return 1
     return 0
 
@@ -131,7 +139,7 @@ def _write(settings: Settings, paths: Paths) -> None:
         )
     finally:
         pages.shutdown()
-    print(f"feature writer: stopped after {progress.messages} messages, {progress.written} written")
+    log.info("stopped after %d messages, %d written", progress.messages, progress.written)
 
 
 def _instant(text: str) -> datetime:

@@ -8,6 +8,7 @@ harmless. A message that cannot be read goes to ``dead_letter.jsonl`` with the r
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import time
@@ -41,6 +42,7 @@ EXPIRE_EVERY = timedelta(hours=1)
 
 
 Say = Callable[[str], None]
+log = logging.getLogger("feature_writer")
 
 
 @dataclass
@@ -139,7 +141,7 @@ def run_writer(
     open_sink: Callable[[], FeatureSink],
     progress: WriterProgress,
     stop: Event,
-    say: Say = print,
+    say: Say = log.info,
     beat: Callable[[], None] = lambda: None,
     group: str = GROUP,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -167,7 +169,7 @@ def run_writer(
             return
         sink = open_sink()
         consumer.subscribe([topics.FEATURES.name])
-        say(f"feature writer: consuming {topics.FEATURES.name} from {kafka.bootstrap}")
+        say(f"consuming {topics.FEATURES.name} from {kafka.bootstrap}")
         reported, expired_at = 0.0, now()
         while not stop.is_set():
             if abs(now() - expired_at) >= EXPIRE_EVERY:  # also when the machine's clock was set back
@@ -191,7 +193,7 @@ def _commit(consumer: Consumer, progress: WriterProgress, say: Say) -> None:
         consumer.commit(asynchronous=False)
     except KafkaException as error:
         progress.failed_commits += 1
-        say(f"feature writer: could not commit, goes on: {error}")
+        say(f"could not commit, goes on: {error}")
 
 
 def _place(value: int | None) -> int:
@@ -233,7 +235,7 @@ def _wait_for_topic(consumer: Consumer, progress: WriterProgress, stop: Event, s
             return True
         if missing != reported:
             reported = missing
-            say(f"feature writer: waiting for {missing}")
+            say(f"waiting for {missing}")
         beat()
         stop.wait(0.5)
     return False

@@ -21,6 +21,7 @@ from flink_jobs.log_table import IDLE_TIMEOUT
 from flink_jobs.state_folder import StateFolder
 from jishi.files import write_json
 from jishi.java import java_home
+from jishi.json_logs import java_pattern
 from jishi.paths import Paths
 from jishi.settings import Settings
 
@@ -33,7 +34,7 @@ appender.file.name = file
 appender.file.fileName = {log}/flink-jvm.log
 appender.file.filePattern = {log}/flink-jvm.log.%i
 appender.file.layout.type = PatternLayout
-appender.file.layout.pattern = %d{{yyyy-MM-dd HH:mm:ss,SSS}} %-5p %c{{1}} - %m%n
+appender.file.layout.pattern = {pattern}
 appender.file.policies.type = Policies
 appender.file.policies.size.type = SizeBasedTriggeringPolicy
 appender.file.policies.size.size = 16MB
@@ -147,7 +148,7 @@ def prepare_jvm(paths: Paths, jvm_options: str) -> None:
     conf = paths.flink / "conf"
     conf.mkdir(parents=True, exist_ok=True)
     paths.log.mkdir(parents=True, exist_ok=True)
-    (conf / "log4j-cli.properties").write_text(_LOG.format(log=paths.log))
+    (conf / "log4j-cli.properties").write_text(_LOG.format(log=paths.log, pattern=java_pattern("flink")))
     spec = find_spec("pyflink")
     assert spec is not None
     assert spec.origin is not None

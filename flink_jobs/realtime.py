@@ -9,6 +9,7 @@ the start of the log. Exit code 0 after a signal or an upgrade, 1 when the job e
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import sys
@@ -27,9 +28,11 @@ from flink_jobs.state_folder import StateFolder
 from jishi.features import live_views
 from jishi.heartbeat import beat
 from jishi.java import JavaMissing
+from jishi.json_logs import log_as_json
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 
+log = logging.getLogger("flink")
 BEAT_EVERY_S = 1.0
 # A JVM that hangs (a stopped process, a long collection of garbage) is waited for: a new start takes as long.
 PATIENCE_S = 30.0
@@ -47,6 +50,7 @@ class StopAsked(BaseException):
 
 def main() -> int:
     """Wire settings, job and engine; returns the exit code."""
+    log_as_json("flink")
     settings = get_settings()
     paths = Paths.of(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -64,15 +68,15 @@ def main() -> int:
     except StopAsked:
         if job_id is not None:
             _cancel(rest, job_id)
-        print("stopped; the next start goes on from the newest checkpoint", flush=True)
+        log.info("stopped; the next start goes on from the newest checkpoint")
         return 0
     except (FileNotFoundError, JavaMissing, NotStartable, bronze_restore.BronzeUnusable, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        log.error("%s", error)
         return 1
     except (JavaException, Py4JError) as error:
         cause = str(error).strip().splitlines()
-        print(f"error: Flink did not start the job: {cause[0] if cause else error!r}", file=sys.stderr)
-        print(f"see {paths.log / 'flink-jvm.log'}", file=sys.stderr)
+        reason = cause[0] if cause else repr(error)
+        log.error("Flink did not start the job: %s; see %s", reason, paths.log / "flink-jvm.log")
         return 1
     finally:
         if jvm is not None:
@@ -86,14 +90,14 @@ class NotStartable(RuntimeError):
 def end_earlier_run(settings: Settings, paths: Paths, rest: RestApi) -> None:
     """End what a run whose driver was killed left behind: two jobs would each commit every row. Raises NotStartable."""
     if engine.end_leftover_jvm(paths):
-        print("the JVM of an earlier run was still there and has been ended", flush=True)
+        log.info("the JVM of an earlier run was still there and has been ended")
     if settings.flink_target == "local":
         return refuse_taken_port(settings.host, settings.flink_port)
     engine.cluster_address(settings)
     deadline = time.monotonic() + JOB_ENDS_WITHIN_S
     try:
         for job_id in rest.going_on(engine.JOB_NAME):
-            print(f"job {job_id} of an earlier run was still there and is cancelled", flush=True)
+            log.info("job %s of an earlier run was still there and is cancelled", job_id)
             rest.cancel(job_id)
         while left := rest.going_on(engine.JOB_NAME):
             if time.monotonic() > deadline:
@@ -118,17 +122,15 @@ def start(settings: Settings, paths: Paths, job: FlinkJob, states: StateFolder) 
     folder = checkpoints.of_job(states, job.fingerprint)
     origin = checkpoints.origin(states, job.fingerprint, paths.flink)
     if taken_out := bronze_restore.put_back(settings, origin):
-        print(f"bronze had {taken_out} commits that the job's state does not know; they are out and come again", flush=True)
+        log.info("bronze had %d commits that the job's state does not know; they are out and come again", taken_out)
     options = engine.realtime_options(settings, paths, checkpoints=folder, resume_from=origin)
     state_age_s = origin.age_s(time.time()) + STARTS_WITHIN_S if origin else 0.0
     compiled = compile_job(engine.table_environment(options), job, state_age_s=state_age_s)
     client = compiled.execute().get_job_client()
     operators(compiled).note(paths.flink)
     job_id = str(client.get_job_id())
-    print(
-        f"job {job_id} submitted from {origin.name if origin else 'the start of the log'} in {time.monotonic() - began:.1f} s",
-        flush=True,
-    )
+    start_of_job = origin.name if origin else "the start of the log"
+    log.info("job %s submitted from %s in %.1f s", job_id, start_of_job, time.monotonic() - began)
     return job_id
 
 
@@ -141,7 +143,7 @@ def watch(paths: Paths, rest: RestApi, job_id: str, states: StateFolder, fingerp
     while True:
         slept_s, looked_at = time.time() - looked_at, time.time()
         if slept_s > LONGEST_PAUSE_S:
-            print(f"error: nothing ran for {slept_s:.0f} s; the job starts again from its newest checkpoint", file=sys.stderr)
+            log.error("nothing ran for %.0f s; the job starts again from its newest checkpoint", slept_s)
             return 1
         try:
             facts = rest.facts(job_id)
@@ -154,7 +156,7 @@ def watch(paths: Paths, rest: RestApi, job_id: str, states: StateFolder, fingerp
                 return _report_upgrade()
             # With its only job the embedded cluster ends too, so this is how a failed job usually shows.
             last_failure = f"; the job's last failure: {last_error}" if last_error else ""
-            print(f"error: Flink no longer answers ({error}){last_failure}; see {paths.log / 'flink-jvm.log'}", file=sys.stderr)
+            log.error("Flink no longer answers (%s)%s; see %s", error, last_failure, paths.log / "flink-jvm.log")
             return 1
         last_error = facts.last_error
         beat(
@@ -170,7 +172,7 @@ def watch(paths: Paths, rest: RestApi, job_id: str, states: StateFolder, fingerp
         if facts.has_ended:
             if _has_handed_over(paths, states, known):
                 return _report_upgrade()
-            print(f"error: the job is {facts.state}: {facts.last_error}", file=sys.stderr)
+            log.error("the job is %s: %s", facts.state, facts.last_error)
             return 1
         if facts.checkpoints and not tidied:
             checkpoints.drop_checkpoints_of_other_runs(checkpoints.of_job(states, fingerprint), job_id)
@@ -186,14 +188,14 @@ def _has_handed_over(paths: Paths, states: StateFolder, known: checkpoints.Hando
 
 
 def _report_upgrade() -> int:
-    print("the job has stopped with a savepoint; the next start goes on from there", flush=True)
+    log.info("the job has stopped with a savepoint; the next start goes on from there")
     return 0
 
 
 def _announce_when_running(rest: RestApi, job_id: str, web: str) -> bool:
     if not rest.all_tasks_run(job_id):
         return False
-    print(f"job {job_id} is running; {web}", flush=True)
+    log.info("job %s is running; %s", job_id, web)
     return True
 
 
@@ -201,7 +203,7 @@ def _cancel(rest: RestApi, job_id: str) -> None:
     try:
         rest.cancel(job_id)
     except OSError as error:
-        print(f"the job could not be asked to stop ({error}); its JVM is ended", file=sys.stderr)
+        log.warning("the job could not be asked to stop (%s); its JVM is ended", error)
 
 
 def _ask_to_stop(number: int, frame: FrameType | None) -> None:

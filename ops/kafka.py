@@ -18,18 +18,20 @@ from pathlib import Path
 
 from jishi import topics
 from jishi.java import java_home
+from jishi.json_logs import java_pattern
 from jishi.kafka import KafkaCluster
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 
 # One broker is one cluster for good; a fixed id lets a restart find its own data.
 CLUSTER_ID = "amlzaGktZW1iZWRkZWQtMQ"
-_LOG4J = """\
+_LOG4J = f"""\
 status = warn
+shutdownHook = disable
 appender.stdout.type = Console
 appender.stdout.name = stdout
 appender.stdout.layout.type = PatternLayout
-appender.stdout.layout.pattern = %d{ISO8601} %p %c{1} %m%n
+appender.stdout.layout.pattern = {java_pattern("kafka")}
 rootLogger.level = warn
 rootLogger.appenderRef.stdout.ref = stdout
 logger.server.name = kafka.server.KafkaRaftServer

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
 import sys
 import threading
 import time
-import traceback
 from functools import partial
 
 import uvicorn
 
+from jishi.json_logs import log_as_json
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from serving.api import make_app
@@ -23,9 +24,12 @@ from serving.storefront.doors import Storefronts
 from serving.worker_metrics import WorkerMetrics
 from serving.workers import READY_S, Worker, left_workers, listen, run_workers
 
+log = logging.getLogger("serving")
+
 
 def main() -> int:
     """Serve until SIGTERM, in as many processes as the settings say."""
+    log_as_json("serving")
     settings = get_settings()
     paths, is_shared = Paths.of(settings), settings.serving_workers > 1
     note = paths.run / "serving-workers.json"
@@ -33,10 +37,10 @@ def main() -> int:
     try:
         listener = listen(settings.host, settings.serving_port, is_shared=is_shared, beside=bool(left))
     except OSError as error:
-        print(f"serving: cannot listen on {settings.host}:{settings.serving_port}: {error}", file=sys.stderr)
-        print("stop what uses the port or set JISHI_SERVING_PORT", file=sys.stderr)
+        place = f"{settings.host}:{settings.serving_port}"
+        log.error("cannot listen on %s: %s; stop what uses the port or set JISHI_SERVING_PORT", place, error.strerror)
         return 1
-    print(f"serving: http://{settings.host}:{settings.serving_port}/docs", flush=True)
+    log.info("http://%s:%d/docs", settings.host, settings.serving_port)
     count = settings.serving_workers
     if not is_shared:
         return _serve(settings, listener, None, Worker(0, others_answer=False, tell_ready=lambda: None))
@@ -45,10 +49,10 @@ def main() -> int:
 
 def _serve(settings: Settings, listener: socket.socket, workers: WorkerMetrics | None, worker: Worker) -> int:
     """Serve in this process, one of ``workers``. A thread that dies takes it with it: whoever watches it starts a whole one."""
-    died = threading.Event()
+    died, log_end = threading.Event(), threading.excepthook
 
     def die(args: threading.ExceptHookArgs) -> None:
-        traceback.print_exception(args.exc_type, args.exc_value, args.exc_traceback)
+        log_end(args)
         died.set()
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -70,7 +74,7 @@ def _serve(settings: Settings, listener: socket.socket, workers: WorkerMetrics |
         workers.number, engine.metrics.workers = worker.number, workers
         threading.Thread(target=workers.answer, args=(engine.metrics.of_process,), name="metrics", daemon=True).start()
     # Who is asking is ours to say (JISHI_TRUSTED_PROXIES): uvicorn would believe every neighbour's X-Forwarded-For.
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, proxy_headers=False))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, proxy_headers=False))
     server.run(sockets=[listener])
     return 1 if died.is_set() else 0
 

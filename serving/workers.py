@@ -7,13 +7,13 @@ has workers of its own; the successor finds them by a note and shares their port
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import socket
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ import psutil
 
 from jishi.files import write_json
 
+log = logging.getLogger(__name__)
 LEFT_S = 30.0  # so long workers answer without a process that watches them
 QUICK_S = 5.0  # a worker that dies so early would die again: whoever watches this process starts it anew
 # Others answer while a worker is made ready, so it waits so long until it can, too, before it takes requests.
@@ -103,7 +104,7 @@ def run_workers(
             failed = True
             crew.stop()
         else:
-            print(f"serving: worker {pid} ended with {code} and is replaced", file=sys.stderr, flush=True)
+            log.error("worker %d ended with %d and is replaced", pid, code)
             crew.add(number, others_answer=bool(crew.began))
     return int(failed)
 
@@ -181,7 +182,7 @@ def _fork(serve: Serve, number: int, *, others_answer: bool) -> int:
     try:
         code = serve(Worker(number, others_answer, lambda: _report_to(parent)))
     except BaseException:  # noqa: BLE001 (nothing of the parent may run on in its child)
-        traceback.print_exc()
+        log.critical("a process of serving ends with an error", exc_info=True)
     finally:
         sys.stdout.flush()
         os._exit(code)

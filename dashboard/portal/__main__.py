@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from typing import Annotated
 
@@ -16,10 +17,12 @@ from dashboard.portal.forgetting import forget as forget_rows
 from dashboard.portal.people import LINK_HOURS, BadLogin, LastOwner
 from dashboard.portal.roles import ROLES, Role, role_named
 from dashboard.portal.warm_up import WarmUp
+from jishi.json_logs import log_as_json
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.shops import Shops, UnknownShop
 
+log = logging.getLogger("portal")
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="The merchant's portal and who may enter it.")
 users = typer.Typer(no_args_is_help=True, help="People of a shop. A one-time link lets them choose their password.")
 app.add_typer(users, name="users")
@@ -32,24 +35,25 @@ RoleName = Annotated[str, typer.Option("--role", help=", ".join(ROLES))]
 @app.command()
 def serve() -> None:
     """Serve the pages until the process is stopped."""
+    log_as_json("portal")
     settings = get_settings()
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.host, settings.portal_port))
         except OSError as error:
-            typer.echo(f"portal: cannot listen on {settings.host}:{settings.portal_port}: {error}", err=True)
-            typer.echo("stop what uses the port or set JISHI_PORTAL_PORT", err=True)
+            place = f"{settings.host}:{settings.portal_port}"
+            log.error("cannot listen on %s: %s; stop what uses the port or set JISHI_PORTAL_PORT", place, error.strerror)
             raise typer.Exit(1) from None
     portal = make_portal(settings, utc_now)
     application = make_app(portal)
     WarmUp(portal.marts).start()
-    typer.echo(f"portal: {settings.portal_address}")
+    log.info("%s", settings.portal_address)
     uvicorn.run(
         application,
         host=settings.host,
         port=settings.portal_port,
-        log_level="warning",
+        log_config=None,
         access_log=False,
         timeout_graceful_shutdown=2,  # a stream would go on for minutes
     )

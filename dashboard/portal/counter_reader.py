@@ -69,7 +69,7 @@ class CounterReader:
             try:
                 self._read(consumer)
             except KafkaException as error:
-                log.info("no counters from %s: %s", self._kafka.bootstrap, error)
+                log.debug("no counters from %s: %s", self._kafka.bootstrap, error)
                 self.state = ReaderState.UNREACHABLE
             finally:
                 consumer.close()
@@ -102,7 +102,7 @@ class CounterReader:
         try:
             self._table.apply(key, value)
         except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-            log.warning("a message of %s is none of counters: %r", SHOP_COUNTERS.name, error)
+            log.warning("a message of %s is none of counters: %s", SHOP_COUNTERS.name, type(error).__name__)
 
     def _partitions(self, consumer: Consumer) -> list[int]:
         """Numbers of the topic's partitions; none without a topic. Raises KafkaException when Kafka does not answer."""

@@ -40,7 +40,7 @@ class WarmUp:
             self._warmed = build  # a build that fails would fail each time
             warm(build)
         except TableNotPublished as error:
-            level = logging.ERROR if isinstance(error, MetricsUnreadable) else logging.INFO
+            level = logging.ERROR if isinstance(error, MetricsUnreadable) else logging.DEBUG
             log.log(level, "nothing to warm up: %s", error)
             return False
         except Exception:  # whatever it is, the pages say it better to whom it concerns

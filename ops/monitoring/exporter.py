@@ -5,6 +5,7 @@ It reads life signs, the supervisor and the lake's versions at each scrape. No m
 
 from __future__ import annotations
 
+import logging
 import shutil
 import signal
 import time
@@ -16,6 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from jishi.heartbeat import last_beat
+from jishi.json_logs import log_as_json
 from jishi.lake.query import open_lake
 from jishi.lake.reading import LakeVersion
 from jishi.lake.versions import TableVersion, Versions, VersionsUnreachable
@@ -113,6 +115,7 @@ class PlatformCollector(Collector):
 
 def main() -> None:
     """Serve until a signal."""
+    log_as_json("exporter")
     settings = get_settings()
     registry = CollectorRegistry()
     registry.register(PlatformCollector(settings))
@@ -120,7 +123,7 @@ def main() -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     server, thread = start_http_server(settings.exporter_port, settings.host, registry)
-    print(f"exporter: http://{settings.host}:{settings.exporter_port}/metrics", flush=True)
+    logging.getLogger("exporter").info("http://%s:%d/metrics", settings.host, settings.exporter_port)
     stop.wait()
     server.shutdown()
     thread.join()

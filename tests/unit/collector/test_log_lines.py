@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from collector import intake
-from collector.log import WithoutValues
+from jishi.json_logs import JsonLines
 
 Viewed = Callable[..., dict[str, Any]]
 SECRETS = ("ada@lovelace.example", "13800138000", "device-4711", "Ringstraße 7")
@@ -24,7 +24,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
         monkeypatch.setattr(logging.getLogger(name), "handlers", [])
     out = io.StringIO()
     handler = logging.StreamHandler(out)
-    handler.setFormatter(WithoutValues("%(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(JsonLines("collector"))
     root = logging.getLogger()
     level = root.level
     logging.getLogger("httpx").setLevel(logging.WARNING)  # the test's own client
@@ -67,7 +67,7 @@ def test_nothing_personal_is_logged(world: Any, viewed: Viewed, lines: io.String
     output = lines.getvalue()
     assert "the log is listened to" in output
     assert "events are refused with 503" in output
-    assert "ValueError at" in output
+    assert '"error": "ValueError"' in output
     assert "test_log_lines.py" in output, "the place of a fault is named"
     shown = output + world.client.get("/metrics").text
     for secret in (*SECRETS, *world.keys.values()):
