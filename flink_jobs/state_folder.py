@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSystem, S3FileSystem
 
+from jishi.files import file_uri
 from jishi.lake.catalog import is_in_object_store
 from jishi.paths import Paths
 from jishi.settings import Settings
@@ -75,7 +76,7 @@ class StateFolder:
     @classmethod
     def on_disk(cls, folder: Path) -> StateFolder:
         """A folder of this machine, or of a volume that Flink's machines share with it."""
-        return cls(folder.absolute().as_uri(), LocalFileSystem(), str(folder.absolute()))
+        return cls(file_uri(folder), LocalFileSystem(), str(folder.absolute()))
 
     def __truediv__(self, name: str) -> StateFolder:
         return StateFolder(f"{self.uri}/{name}", self.files, f"{self.path}/{name}")

@@ -1,21 +1,21 @@
 """One page of metrics for all processes that answer on a port: whichever is asked asks the others.
 
-Each listens on a Unix socket of its own, which its parent has made and which no file names. Counters and histograms are
-summed; of a gauge the largest value is shown, for each process has a whole state of its own and the worst is what counts.
+Each listens on a Unix socket of its own, which its parent has made and which no file names. Counters and histograms have the
+label ``worker``, its number: those of one that was replaced begin at 0, which Prometheus knows to handle, while a sum would
+fall. Of a gauge the largest value is shown, for each process has a whole state of its own and the worst is what counts.
 """
 
 from __future__ import annotations
 
 import socket
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import orjson
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 _WAIT_S = 1.0
 _MOST_BYTES = 2**20
-_SUMMED = ("counter", "histogram")
+_COUNTED = ("counter", "histogram")
 
 Metrics = list[Metric]
 
@@ -40,11 +40,11 @@ class WorkerMetrics:
 
     def merged(self, metrics: Iterable[Metric]) -> Metrics:
         """``metrics``, those of this process, with those of all others and how many of them gave none within a second."""
-        pages, silent = [list(metrics)], 0
+        pages, silent = {self.number: list(metrics)}, 0
         for number, listener in enumerate(self._sockets):
             if number != self.number:
                 try:
-                    pages.append(_asked(listener))
+                    pages[number] = _asked(listener)
                 except (OSError, ValueError):
                     silent += 1
         text = "Serving processes that gave no metrics when the others were asked."
@@ -88,18 +88,18 @@ def _from_bytes(data: bytes) -> Metrics:
     return read
 
 
-def _merged(pages: Iterable[Metrics]) -> Iterator[Metric]:
-    same: dict[str, Metrics] = defaultdict(list)
-    for metrics in pages:
+def _merged(pages: Mapping[int, Metrics]) -> Iterator[Metric]:
+    merged: dict[str, Metric] = {}
+    largest: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+    for number, metrics in sorted(pages.items()):
         for metric in metrics:
-            same[metric.name].append(metric)
-    for name, group in same.items():
-        values: dict[tuple[str, tuple[tuple[str, str], ...]], list[float]] = defaultdict(list)
-        for metric in group:
+            of_all = merged.setdefault(metric.name, Metric(metric.name, metric.documentation, metric.type))
             for sample in metric.samples:
-                values[sample.name, tuple(sample.labels.items())].append(sample.value)
-        merged = Metric(name, group[0].documentation, group[0].type)
-        for (sample_name, labels), each in values.items():
-            of_all = min if sample_name.endswith("_created") else sum if group[0].type in _SUMMED else max
-            merged.add_sample(sample_name, dict(labels), of_all(each))
-        yield merged
+                if metric.type in _COUNTED:
+                    of_all.add_sample(sample.name, sample.labels | {"worker": str(number)}, sample.value)
+                else:
+                    key = sample.name, tuple(sample.labels.items())
+                    largest[key] = max(sample.value, largest.get(key, sample.value))
+    for (name, labels), value in largest.items():
+        merged[name].add_sample(name, dict(labels), value)
+    yield from merged.values()

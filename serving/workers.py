@@ -181,7 +181,7 @@ def _fork(serve: Serve, number: int, *, others_answer: bool) -> int:
     threading.Thread(target=_stop_when_alone, args=(parent,), daemon=True).start()
     try:
         code = serve(Worker(number, others_answer, lambda: _report_to(parent)))
-    except BaseException:  # noqa: BLE001 (nothing of the parent may run on in its child)
+    except BaseException:  # nothing of the parent may run on in its child
         log.critical("a process of serving ends with an error", exc_info=True)
     finally:
         sys.stdout.flush()

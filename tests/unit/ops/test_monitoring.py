@@ -188,6 +188,7 @@ def test_what_is_watched_exists_and_no_page_names_a_shop(tmp_path: Path) -> None
             "part",
             "source",
             "check",
+            "worker",
         }
     watched = set.union(*(files.metrics_in(text) for text in (files.rules(), json.dumps(json.loads(files.dashboard())))))
     assert watched <= exposed, watched - exposed
