@@ -154,13 +154,23 @@ class ListCandidates:
             by_source[name] = share if before is None else before + share
         return by_source
 
-    def main_shares(self, places: Sequence[int]) -> list[tuple[str, int]]:
+    def main_shares(self, places: Indices) -> list[tuple[str, int]]:
         """Of each place the source that gave it most (the first of equal ones) and the number of the item that caused it."""
-        if not places:
-            return []
-        most = self.shares[:, places].argmax(axis=0)
-        causes = self.because[most, places].tolist()
-        return [(self.names[one], cause) for one, cause in zip(most.tolist(), causes, strict=True)]
+        most, causes = _main_shares(self.shares, self.because, places).tolist()
+        return [(self.names[one], cause) for one, cause in zip(most, causes, strict=True)]
+
+
+@numba.njit(cache=True, nogil=True)
+def _main_shares(shares: Any, because: Any, places: Any) -> Any:
+    """Of each place the number of the source that gave most, and its cause, (2, places)."""
+    main = np.zeros((2, len(places)), dtype=np.int64)
+    for at in range(len(places)):
+        place, most = places[at], 0
+        for source in range(1, len(shares)):
+            if shares[source, place] > shares[most, place]:
+                most = source
+        main[0, at], main[1, at] = most, because[most, place]
+    return main
 
 
 @numba.njit(cache=True, nogil=True)

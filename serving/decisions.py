@@ -120,9 +120,8 @@ def _ruled(answer: Answer) -> dict[str, Any]:
     here = answer.rules
     if here is None:
         return {"rules_version": None, "touched_by_rules": {}}
-    items = [one.item for one in answer.items]
-    touched = zip(items, here.touches(items), strict=True)
-    by_item = {item.item_id: [touch.rule for touch in touches] for item, touches in touched if touches}
+    touched = zip(answer.items, answer.touches(answer.items), strict=True)
+    by_item = {one.item.item_id: [touch.rule for touch in touches] for one, touches in touched if touches}
     return {"rules_version": here.shop.version, "touched_by_rules": by_item}
 
 

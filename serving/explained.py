@@ -65,13 +65,12 @@ def item_explained(one: Recommended, answer: Answer) -> ItemExplainOut:
     sources: dict[str, float] = {}
     features = None
     if answer.workings is not None:
-        candidates = answer.workings.candidates
-        place = candidates.place(answer.workings.shelf.number_of.get(one.item.item_id))
+        candidates, place = answer.workings.candidates, one.place
         if place != NONE:
             sources = {source: float(strength[place]) for source, strength in candidates.strengths().items()}
             ranked = answer.workings.ranked
             features = None if ranked is None else ranked.columns_of(int(candidates.numbers[place]))
-    touches = [] if answer.rules is None else answer.rules.touches([one.item])[0]
+    [touches] = answer.touches([one])
     return ItemExplainOut(
         sources={source: round(strength, 6) for source, strength in sources.items() if strength > 0},
         rules=[TouchOut(rule=touch.rule, kind=touch.kind, effect=touch.effect) for touch in touches],

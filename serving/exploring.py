@@ -94,7 +94,9 @@ def explore(
 
 def with_explored(answer: Answer, item: Item) -> Answer:
     """The answer with a new item in the slot; what stood there and below moves down, the last one out."""
-    shown = Recommended(item, answer.items[SLOT].score, explain("new", None))
+    workings = answer.workings
+    place = NONE if workings is None else workings.candidates.place(workings.shelf.number_of.get(item.item_id))
+    shown = Recommended(item, answer.items[SLOT].score, explain("new", None), place)
     # What a rule pinned behind the slot stays where it is: the new item takes a place instead of making one.
     follows = SLOT + any(answer.is_pinned(place) for place in range(SLOT, len(answer.items)))
     return replace(answer, items=[*answer.items[:SLOT], shown, *answer.items[follows:]][: len(answer.items)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,16 +29,7 @@ class ItemFilter:
 
     def takes(self, item: Item) -> bool:
         """Whether an item belongs to the choice as the catalogue knows it now."""
-        chosen = self.selection
-        if chosen.item_ids and item.item_id not in self._item_ids:
-            return False
-        if chosen.categories and item.category not in self._categories:
-            return False
-        if chosen.brands and item.brand not in self._brands:
-            return False
-        if chosen.attributes and not self._has_attributes(item.attributes):
-            return False
-        return self._is_sold_there(item.region) and self._has_price(item.home_price_minor)
+        return all([holds(item) for holds in self._conditions])
 
     def mask(self, columns: Columns, number_of: dict[str, int], numbers: Indices | None = None) -> Mask:
         """Which of these items of a release (None: all of them) belong to the choice."""
@@ -61,8 +53,23 @@ class ItemFilter:
         return mask
 
     @cached_property
-    def _item_ids(self) -> frozenset[str]:
-        return frozenset(self.selection.item_ids)
+    def _conditions(self) -> list[Callable[[Item], bool]]:
+        """Those that are given."""
+        chosen, conditions = self.selection, list[Callable[[Item], bool]]()
+        if chosen.item_ids:
+            item_ids = frozenset(chosen.item_ids)
+            conditions.append(lambda item: item.item_id in item_ids)
+        if chosen.categories:
+            conditions.append(lambda item: item.category in self._categories)
+        if chosen.brands:
+            conditions.append(lambda item: item.brand in self._brands)
+        if chosen.attributes:
+            conditions.append(lambda item: self._has_attributes(item.attributes))
+        if self.region is not None:
+            conditions.append(lambda item: self._is_sold_there(item.region))
+        if chosen.price_min_minor is not None or chosen.price_max_minor is not None:
+            conditions.append(lambda item: self._has_price(item.home_price_minor))
+        return conditions
 
     @cached_property
     def _categories(self) -> frozenset[str]:
@@ -81,6 +88,4 @@ class ItemFilter:
 
     def _has_price(self, price_minor: int | None) -> bool:
         low, high = self.selection.price_min_minor, self.selection.price_max_minor
-        if low is None and high is None:
-            return True
         return price_minor is not None and (low is None or price_minor >= low) and (high is None or price_minor <= high)

@@ -34,6 +34,7 @@ class ServingMetrics:
             ["status", "served_by"],
             registry=self._registry,
         )
+        self._of_kind: dict[tuple[int, str], Counter] = {}
         self._latency = Histogram(
             "jishi_recommendation_seconds",
             "Time from request to answer, seconds.",
@@ -44,7 +45,11 @@ class ServingMetrics:
 
     def count(self, status: int, served_by: str, seconds: float) -> None:
         """Count one answer."""
-        self._requests.labels(str(status), served_by).inc()
+        key = status, served_by
+        counter = self._of_kind.get(key)
+        if counter is None:
+            counter = self._of_kind[key] = self._requests.labels(str(status), served_by)
+        counter.inc()
         self._latency.observe(seconds)
 
     def of_process(self) -> list[Metric]:

@@ -28,7 +28,7 @@ from serving.ranked import Ranked
 from serving.reasons import Reason, explain
 from serving.recent import LastAct
 from serving.request import Request
-from serving.rules.active import ActiveRules
+from serving.rules.active import ActiveRules, Touch
 from serving.rules.arrange import Bounds, Entry, arrange
 from serving.shelf import Shelf
 from serving.sources import LADDER, Asked, Recall, ServedBy, recall, with_what_sells
@@ -47,11 +47,14 @@ class CatchingUp(LookupError):
 
 
 class Recommended(NamedTuple):
-    """One item of the answer; the score compares items of one answer only."""
+    """One item of the answer, and its place among the candidates (``NONE`` for none); the score compares items of one answer
+    only.
+    """
 
     item: Item
     score: float
     reason: Reason
+    place: int
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,12 @@ class Answer:
     def is_pinned(self, place: int) -> bool:
         """Whether a rule put the item at that place (from 0)."""
         return self.rules is not None and self.items[place].item.item_id in self.rules.pinned
+
+    def touches(self, listed: Sequence[Recommended]) -> list[list[Touch]]:
+        """What the shop's rules did to each of some items of the list."""
+        if self.rules is None or self.workings is None:
+            return [[] for _ in listed]
+        return self.rules.touches([one.item for one in listed], [one.place for one in listed], self.workings.kept_back)
 
     def may_hold(self, item: Item, request: Request) -> bool:
         """Whether filters and rules let a sellable item into the list."""
@@ -184,19 +193,19 @@ def _not_in_release(
 
 def _recommended(entries: list[Entry], candidates: ListCandidates, shelf: Shelf, catalogue: Catalogue) -> list[Recommended]:
     """The items with scores and reasons; one that the release does not know has the score 0."""
-    places = [entry.place for entry in entries if entry.place != NONE]
-    scores = dict(zip(places, candidates.score[places].tolist(), strict=True))
-    item_ids = shelf.model.item_ids
-    shares = dict(zip(places, candidates.main_shares(places), strict=True))
-    items = []
+    places = np.array([entry.place for entry in entries if entry.place != NONE], dtype=np.int64)
+    scores, shares = iter(candidates.score[places].tolist()), iter(candidates.main_shares(places))
+    item_ids, items = shelf.model.item_ids, []
     for entry in entries:
-        score = 0.0 if entry.place == NONE else round(scores[entry.place], 6)
-        if entry.is_pinned or entry.place == NONE:
-            items.append(Recommended(entry.item, score, explain("pinned" if entry.is_pinned else "new", None)))
+        if entry.place == NONE:
+            items.append(Recommended(entry.item, 0.0, explain("pinned" if entry.is_pinned else "new", None), NONE))
             continue
-        source, cause = shares[entry.place]
-        caused_by = catalogue.get(item_ids[cause]) if cause != NONE else None
-        items.append(Recommended(entry.item, score, explain(source, caused_by)))
+        score, (source, cause) = round(next(scores), 6), next(shares)
+        if entry.is_pinned:
+            reason = explain("pinned", None)
+        else:
+            reason = explain(source, catalogue.get(item_ids[cause]) if cause != NONE else None)
+        items.append(Recommended(entry.item, score, reason, entry.place))
     return items
 
 

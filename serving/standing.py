@@ -96,15 +96,14 @@ def heads(sellable: Any, out: Any, last: Any, hidden: Any, seen: Any, order: Any
 
 @numba.njit(cache=True, nogil=True)
 def masks(sellable: Any, out: Any, last: Any, hidden: Any, seen: Any, numbers: Any) -> Any:
-    """Of each item whether it may be sold, is kept out, and comes behind all others, by the arrays of ``Bars``."""
-    size = len(numbers)
-    is_sold, is_out, is_behind = np.empty(size, np.bool_), np.empty(size, np.bool_), np.empty(size, np.bool_)
-    for place in range(size):
+    """Of each item whether it may be sold, is kept out, and comes behind all others, by the arrays of ``Bars``: (3, items)."""
+    found = np.empty((3, len(numbers)), np.bool_)
+    for place in range(len(numbers)):
         number = numbers[place]
-        is_sold[place], is_out[place], is_behind[place] = sellable[number], out[number], last[number]
-    _add(hidden, numbers, is_out)
-    _add(seen, numbers, is_behind)
-    return is_sold, is_out, is_behind
+        found[0, place], found[1, place], found[2, place] = sellable[number], out[number], last[number]
+    _add(hidden, numbers, found[1])
+    _add(seen, numbers, found[2])
+    return found
 
 
 @numba.njit(cache=True, nogil=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from serving.blend import best_allowed
+from serving.blend import NONE, best_allowed
 from serving.catalogue import Catalogue
 from serving.recommend import Answer
 from serving.request import Request
@@ -25,25 +25,27 @@ def suppressed(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalo
     if workings is None:
         return {}
     ids, candidates = shelf.model.item_ids, workings.candidates
-    listed = [number for one in answer.items if (number := shelf.number_of.get(one.item.item_id)) is not None]
+    listed = [one.place for one in answer.items if one.place != NONE]
     ranked = [one.score for one in answer.items if one.reason.code not in ("pinned", "new")]
     bar = min(ranked, default=0.0) if len(answer.items) >= request.limit else 0.0
     standing = candidates.score, workings.sellable, workings.shown_not
-    above = _kept_out(candidates.numbers, *standing, np.array(listed, dtype=np.int64), float(np.float32(bar - 1e-6)))
+    above = _kept_out(*standing, np.array(listed, dtype=np.int64), float(np.float32(bar - 1e-6)))
     reasons = {}
     for number in candidates.numbers[best_allowed(candidates.score, above, MOST)].tolist():
-        code, facts = keeps_out(ids[number], request, answer, shelf, catalogue)
-        reasons[ids[number]] = f"{code}: {facts['rule']}" if "rule" in facts else code
+        item_id = ids[number]
+        code, facts = keeps_out(item_id, request, answer, shelf, catalogue)
+        reasons[item_id] = f"{code}: {facts['rule']}" if "rule" in facts else code
     return reasons
 
 
 @numba.njit(cache=True, nogil=True)
-def _kept_out(numbers: Any, score: Any, sellable: Any, shown_not: Any, listed: Any, bar: float) -> Any:
-    """Candidates that score above zero and no less than the bar, may not be shown, and are not ``listed`` all the same."""
-    mask = np.empty(len(numbers), dtype=np.bool_)
-    for place in range(len(numbers)):
+def _kept_out(score: Any, sellable: Any, shown_not: Any, listed: Any, bar: float) -> Any:
+    """Candidates that score above zero and no less than the bar, may not be shown, and are not at a ``listed`` place all the
+    same.
+    """
+    mask = np.empty(len(score), dtype=np.bool_)
+    for place in range(len(score)):
         mask[place] = score[place] >= bar and score[place] > 0 and (shown_not[place] or not sellable[place])
-        if mask[place]:
-            for number in listed:
-                mask[place] &= number != numbers[place]
+    for place in listed:
+        mask[place] = False
     return mask

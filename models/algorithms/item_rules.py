@@ -15,6 +15,8 @@ from models.algorithms.sparse_rows import pack, unpack
 from models.algorithms.sparse_sums import SparseSums
 from models.data.sequences import Sequences
 
+_REMEMBERED = 32  # places of a prefix whose weights are kept
+
 
 class RulesOfItems:
     """Rules from one item to others: a matrix, and how a prefix asks it."""
@@ -23,6 +25,7 @@ class RulesOfItems:
 
     def __init__(self, decay: float) -> None:
         self.decay = decay
+        self._fading = [self._weight(back) for back in range(_REMEMBERED)] if decay else []
         self.rules_: sparse.csr_matrix | None = None
 
     def score(self, prefixes: Sequences) -> sparse.csr_matrix:
@@ -36,7 +39,11 @@ class RulesOfItems:
         """Items of one prefix (oldest first) with the weight that ``score`` gives each of its places, newest first."""
         if self.decay == 0:
             return [(prefix[-1], 1.0)] if prefix else []
-        return [(item, float(np.exp(-back / self.decay))) for back, item in enumerate(reversed(prefix))]
+        weights = self._fading if len(prefix) <= _REMEMBERED else [self._weight(back) for back in range(len(prefix))]
+        return list(zip(reversed(prefix), weights, strict=False))
+
+    def _weight(self, back: int) -> float:
+        return float(np.exp(-back / self.decay))
 
     def rules(self) -> sparse.csr_matrix:
         """What each item says of others, items × items."""

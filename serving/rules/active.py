@@ -68,7 +68,6 @@ class ActiveRules:
     impressions: Impressions
     moved: dict[str, list[Touch]] = field(default_factory=dict)
     _ignored_within: dict[int, Counter[str]] = field(default_factory=dict)
-    _weighed: ListCandidates | None = None
     _factors: dict[str, Vector] = field(default_factory=dict)
 
     @classmethod
@@ -119,7 +118,6 @@ class ActiveRules:
 
     def weigh(self, candidates: ListCandidates) -> None:
         """Multiply the scores by the factors of all rules, which together are at most ``_MOST_WEIGHT``."""
-        self._weighed = candidates
         if not self.together.weighing:
             return
         weight = np.ones(len(candidates))
@@ -152,11 +150,9 @@ class ActiveRules:
 
     def put_last_by(self, item: Item) -> str | None:
         """The rule that puts an item after all others."""
-        number = self.shelf.number_of.get(item.item_id)
-        if number is None:
-            return None
         rules, of_shop = self.together.puts_last, self.together.always_last
-        if not rules or (len(rules) == len(of_shop) and not self.always_last[number]):
+        number = self.shelf.number_of.get(item.item_id) if rules else None
+        if number is None or (len(rules) == len(of_shop) and not self.always_last[number]):
             return None
         for rule in rules:
             is_last = (
@@ -187,22 +183,21 @@ class ActiveRules:
         """How many of the best items the arrangement of a list of ``limit`` chooses from."""
         return POOL * limit if self.together.diversities else limit
 
-    def touches(self, items: Sequence[Item]) -> list[list[Touch]]:
-        """What the rules did to each of some items of the list."""
-        touches: list[list[Touch]] = [[] for _ in items]
-        kinds, number_of = self.together.kinds, self.shelf.number_of
-        if self._weighed is not None and self._factors:
-            places = self._weighed.places(np.array([number_of.get(item.item_id, NONE) for item in items], dtype=np.int64))
-            known = np.flatnonzero(places != NONE)
-            for name, factor in self._factors.items():
-                factors = factor[places[known]]
-                for at in np.flatnonzero(factors != 1).tolist():
-                    touches[known[at]].append(Touch(name, kinds[name], f"x{float(factors[at]):.4g}"))
-        for item, of_item in zip(items, touches, strict=True):
-            last = self.put_last_by(item)
+    def touches(self, items: Sequence[Item], places: Sequence[int], kept_back: Mask) -> list[list[Touch]]:
+        """What the rules did to each of some items of the list. ``places``: theirs among the candidates, or ``NONE``;
+        ``kept_back`` (n,): candidates that come after all others.
+        """
+        kinds, touches = self.together.kinds, []
+        for item, place in zip(items, places, strict=True):
+            of_item = []
+            if place != NONE:
+                for name, factors in self._factors.items():
+                    if (factor := factors[place]) != 1:
+                        of_item.append(Touch(name, kinds[name], f"x{float(factor):.4g}"))
+            last = self.put_last_by(item) if place == NONE or kept_back[place] else None
             if last is not None:
                 of_item.append(Touch(last, kinds[last], "last"))
-            of_item += self.moved.get(item.item_id, ())
+            touches.append(of_item + self.moved.get(item.item_id, []))
         return touches
 
     def note(self, item: Item, rule: Rule, effect: str) -> None:

@@ -56,7 +56,7 @@ def test_boosted_items_rise_and_buried_ones_come_last(shop: Any) -> None:
     answer = ask(shop, [{"kind": "bury", "items": skirts}], limit=30)
     assert ids(answer) == numbered(*range(10, 30), *range(10))
     assert answer.rules is not None
-    assert [touch.effect for touch in answer.rules.touches([answer.items[-1].item])[0]] == ["last"]
+    assert [touch.effect for touch in answer.touches([answer.items[-1]])[0]] == ["last"]
 
 
 def test_many_weights_of_one_item_stay_numbers(shop: Any) -> None:
@@ -165,7 +165,7 @@ def test_margin_and_age_weigh_only_where_they_are_known(shop: Any, tiny: Any) ->
         assert (ids(answer)[0], ids(answer)[-1]) == (first, last)
         assert [each for each in ids(answer) if each not in (first, last)] == [e for e in plain if e not in (first, last)]
         assert answer.rules is not None
-        touched = {one.item.item_id for one in answer.items if answer.rules.touches([one.item])[0]}
+        touched = {one.item.item_id for one in answer.items if answer.touches([one])[0]}
         assert touched == {first, last}
 
 

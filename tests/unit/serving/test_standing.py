@@ -47,7 +47,7 @@ def test_masks_and_standings_are_those_of_each_item(sets: Any, numbers: list[int
     reach=st.integers(1, 100),
 )
 def test_the_way_down_an_order_is_the_one_that_asks_in_batches(sets: Any, order: list[int], most: int, reach: int) -> None:
-    bars, every = bars_of(*sets), np.array(order, dtype=np.int32)
+    bars, every = bars_of(*sets), np.array(order, dtype=np.int64)
     taken, is_whole = heads(*bars, every, np.array([[0, ITEMS]]), most, reach)
     expected, expected_whole = walk(every, lambda numbers: standings(*bars, numbers), most, reach)
     fresh = [number for number in taken.tolist() if standing_of(number, *sets) == FRESH]
