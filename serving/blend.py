@@ -104,19 +104,35 @@ def best_allowed(score: Any, allowed: Any, limit: int) -> Any:
     return best[:count]
 
 
-def with_intent(chosen: Indices, score: Vector, intent: Mask, least: int, limit: int) -> Indices:
+@numba.njit(cache=True, nogil=True)
+def with_intent(chosen: Any, score: Any, intent: Any, least: int, limit: int) -> Any:
     """``chosen`` with at least ``least`` items of ``intent`` (as far as there are), the weakest others giving way.
 
-    ``intent`` marks allowed items of the categories that the person looks at now. The list stays sorted by score.
+    ``intent`` marks allowed items of the categories that the person looks at now. The list is and stays sorted by score, equal
+    ones by index.
     """
-    missing = least - int(np.count_nonzero(intent[chosen]))
-    if missing <= 0:
+    wanted = 0
+    for index in chosen:
+        wanted += intent[index]
+    if wanted >= least:
         return chosen
     rest = intent.copy()
-    rest[chosen] = False
-    brought = best_allowed(score, rest, missing)
-    room = limit - len(brought)
-    others = chosen[~intent[chosen]]
-    kept_others = others[: max(0, room - int(intent[chosen].sum()))]
-    kept = np.concatenate([chosen[intent[chosen]], kept_others, brought]).astype(np.int64)
-    return kept[np.lexsort((kept, -score[kept]))][:limit]
+    for index in chosen:
+        rest[index] = False
+    brought = best_allowed(score, rest, least - wanted)
+    room = limit - len(brought) - wanted  # of others
+    kept = np.empty(len(chosen) + len(brought), dtype=np.int64)
+    count = 0
+    for index in chosen:
+        if intent[index] or room > 0:
+            room -= not intent[index]
+            kept[count] = index
+            count += 1
+    for index in brought:
+        place = count
+        while place > 0 and (score[kept[place - 1]], -kept[place - 1]) < (score[index], -index):
+            kept[place] = kept[place - 1]
+            place -= 1
+        kept[place] = index
+        count += 1
+    return kept[: min(count, limit)]

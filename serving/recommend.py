@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any, NamedTuple
 
 import numba
@@ -232,8 +233,8 @@ def _chosen(asked: Asked, here: Recall, workings: Workings, length: int) -> Iter
     batch = best_allowed(score, fresh, limit)
     if here.model == LADDER or asked.request.question == "home":
         newest = np.array(asked.visit[: blend.intent_items], dtype=np.int64)
-        intent = _intent(workings.candidates.numbers, workings.shelf.categories, newest) & fresh
-        batch = with_intent(batch, score, intent, int(np.ceil(blend.intent_share * limit)), limit)
+        intent = _intent(workings.candidates.numbers, workings.shelf.categories, newest, fresh)
+        batch = with_intent(batch, score, intent, ceil(blend.intent_share * limit), limit)
     while len(batch) or len(batch := best_allowed(score, allowed, limit)):
         yield from batch.tolist()
         fresh[batch] = allowed[batch] = False
@@ -241,13 +242,13 @@ def _chosen(asked: Asked, here: Recall, workings: Workings, length: int) -> Iter
 
 
 @numba.njit(cache=True, nogil=True)
-def _intent(numbers: Any, categories: Any, newest: Any) -> Any:
-    """Candidates of the categories of the newest items, without these."""
+def _intent(numbers: Any, categories: Any, newest: Any, allowed: Any) -> Any:
+    """Allowed candidates of the categories of the newest items, without these."""
     mask = np.zeros(len(numbers), dtype=np.bool_)
     for place in range(len(numbers)):
         kind = categories[numbers[place]]
         for item in newest:
             mask[place] |= kind >= 0 and kind == categories[item]
         for item in newest:
-            mask[place] &= item != numbers[place]
+            mask[place] &= allowed[place] and item != numbers[place]
     return mask

@@ -55,6 +55,7 @@ class FeatureTable:
         self._most_rows, self._now_s = most_rows, now_s
         self._shops: dict[str, OrderedDict[_Key, _Entry]] = {}
         self._rows = 0
+        self._spans: dict[tuple[str, ...], list[slice]] = {}
         self._lock = Lock()
 
     def __len__(self) -> int:
@@ -102,8 +103,11 @@ class FeatureTable:
 
     def spans(self, views: Sequence[str]) -> list[slice]:
         """Where the columns of each view stand among the ``numbers`` of all."""
-        ends = list(accumulate(len(self.views[view].numbers) for view in views))
-        return [slice(first, end) for first, end in zip([0, *ends], ends, strict=False)]
+        known = self._spans.get(key := tuple(views))
+        if known is None:
+            ends = list(accumulate(len(self.views[view].numbers) for view in views))
+            known = self._spans[key] = [slice(first, end) for first, end in zip([0, *ends], ends, strict=False)]
+        return known
 
     def _look(self, view: str, shop_id: str, entity_ids: Sequence[str]) -> tuple[list[_Entry | None], list[str]]:
         read_view, now_s = self.views[view], self._now_s()

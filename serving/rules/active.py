@@ -75,8 +75,8 @@ class ActiveRules:
         cls, shop: ShopRules, context: ListContext, shelf: Shelf, catalogue: Catalogue, impressions: Impressions
     ) -> ActiveRules | None:
         """None where no rule holds."""
-        on = [r for r in shop.rules.rules if r.holds(context.placement, context.page_category, context.today)]
-        return cls(shop, shop.together(on), context, shelf, catalogue, impressions) if on else None
+        together = shop.together(context.placement, context.page_category, context.today)
+        return None if together is None else cls(shop, together, context, shelf, catalogue, impressions)
 
     @property
     def on(self) -> Sequence[Rule]:

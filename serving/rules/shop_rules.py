@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 import numpy as np
 
-from jishi.rules.rule_set import FrequencyCap, PriceBand, Rule, RuleSet
+from jishi.placements import Placement
+from jishi.rules.rule_set import FrequencyCap, PriceBand, RuleSet
 from jishi.rules.versions import RuleVersion, RuleVersions
 from serving.blend import Indices, Mask
 from serving.columns import UNKNOWN
@@ -16,6 +18,7 @@ from serving.rules.together import OfItems, OfShop, RulesTogether
 from serving.shelf import Shelf
 
 _MOST_MASKS = 64  # sets of rules that hold together, of which masks are kept
+_MOST_PLACES = 1_000  # placements, categories of pages and days whose rules are kept
 
 
 @dataclass
@@ -27,25 +30,28 @@ class ShopRules:
     _filters: dict[str, ItemFilter] = field(default_factory=dict)
     _masks: dict[tuple[str, ...], tuple[Shelf, int, Mask]] = field(default_factory=dict)
     _orders: dict[tuple[str, ...], Indices] = field(default_factory=dict)
-    _together: dict[tuple[str, ...], RulesTogether] = field(default_factory=dict)
+    _together: dict[tuple[Placement, str | None, date], RulesTogether] = field(default_factory=dict)
+    _asks_category: bool = False
 
     def __post_init__(self) -> None:
         """A filter for each rule about items."""
         self._filters = {rule.name: ItemFilter(rule.items) for rule in self.rules.rules if isinstance(rule, OfItems)}
+        self._asks_category = any(rule.page_categories for rule in self.rules.rules)
 
     def filter_of(self, rule: OfItems) -> ItemFilter:
         """The items that the rule is about."""
         return self._filters[rule.name]
 
-    def together(self, on: Sequence[Rule]) -> RulesTogether:
-        """Some of the rules, which hold together."""
-        names = tuple([rule.name for rule in on])
-        known = self._together.get(names)
+    def together(self, placement: Placement, page_category: str | None, today: date) -> RulesTogether | None:
+        """The rules that hold there and then; None where none does."""
+        where = placement, page_category if self._asks_category else None, today
+        known = self._together.get(where)
         if known is None:
-            if len(self._together) >= _MOST_MASKS:
+            if len(self._together) >= _MOST_PLACES:
                 self._together.clear()
-            known = self._together[names] = RulesTogether(on)
-        return known
+            on = [rule for rule in self.rules.rules if rule.holds(placement, page_category, today)]
+            known = self._together[where] = RulesTogether(on)
+        return known if known.on else None
 
     def mask_of(self, rules: Sequence[OfShop], shelf: Shelf) -> Mask:
         """Items (items,) of a release that any of the rules is about, or that are outside of its band; nobody may change it."""
