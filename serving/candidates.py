@@ -73,7 +73,9 @@ class SourceLists:
     def of(cls, sources: Sequence[Source]) -> SourceLists:
         """The same as flat arrays."""
         items, strengths, causes = [_NO_ITEMS], [_NO_STRENGTH], [_NO_ITEMS]
-        ends, everywhere, end = list[int](), dict[int, Source](), 0
+        ends: list[int] = []
+        everywhere: dict[int, Source] = {}
+        end = 0
         for place, source in enumerate(sources):
             if source.strength is not None and source.because is not None:
                 items.append(source.items)

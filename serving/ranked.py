@@ -94,7 +94,7 @@ def ask_ranker(
         causes = list(zip(last[0], fading_of_one(ages).tolist(), strict=True))
         raw.append(_from_items(eligible.shelf.model.similar(causes, 2 * LISTED)))
     starts, entries = join_lists(raw)
-    lists, brought = order_lists(starts, entries, ~eligible.shown_not(entries.items), LISTED, PLACES)
+    lists, brought = order_lists(starts, entries, eligible.shown_not(entries.items), LISTED, PLACES)
     first = len(ranker.contexts)
     of_persons = lists.origins.tolist()[first : first + len(ranker.sources.lists)]
     is_personal = len(recent) > 0 or any([origins and not origins & _FOR_ALL for origins in of_persons])

@@ -244,11 +244,16 @@ def _chosen(asked: Asked, here: Recall, workings: Workings, length: int) -> Iter
 @numba.njit(cache=True, nogil=True)
 def _intent(numbers: Any, categories: Any, newest: Any, allowed: Any) -> Any:
     """Allowed candidates of the categories of the newest items, without these."""
-    mask = np.zeros(len(numbers), dtype=np.bool_)
+    kinds, mask = np.empty(len(numbers), dtype=categories.dtype), np.zeros(len(numbers), dtype=np.bool_)
     for place in range(len(numbers)):
-        kind = categories[numbers[place]]
-        for item in newest:
-            mask[place] |= kind >= 0 and kind == categories[item]
-        for item in newest:
-            mask[place] &= allowed[place] and item != numbers[place]
+        kinds[place] = categories[numbers[place]]
+    for item in newest:  # whole columns at a time, which a processor does several places at once
+        wanted = categories[item]
+        for place in range(len(numbers)):
+            mask[place] |= (kinds[place] == wanted) & (wanted >= 0)
+    for item in newest:
+        for place in range(len(numbers)):
+            mask[place] &= numbers[place] != item
+    for place in range(len(numbers)):
+        mask[place] &= allowed[place]
     return mask

@@ -9,13 +9,13 @@ import numpy as np
 from scipy import sparse
 
 from models.algorithms.item_knn import ItemKNN
-from models.algorithms.recommender import NotFitted, State
+from models.algorithms.recommender import Items, NotFitted, Scores, State
 from models.algorithms.session_model import check_item_range, check_sessions
 from models.algorithms.sparse_rows import pack, unpack
 from models.algorithms.sparse_sums import SparseSums
 from models.data.sequences import Sequences
 
-_REMEMBERED = 32  # places of a prefix whose weights are kept
+_REMEMBERED = 32  # places of a prefix whose weights are worked out beforehand
 
 
 class RulesOfItems:
@@ -25,7 +25,7 @@ class RulesOfItems:
 
     def __init__(self, decay: float) -> None:
         self.decay = decay
-        self._fading = [self._weight(back) for back in range(_REMEMBERED)] if decay else []
+        self._fading = self._faded(_REMEMBERED if decay else 1)
         self.rules_: sparse.csr_matrix | None = None
 
     def score(self, prefixes: Sequences) -> sparse.csr_matrix:
@@ -35,15 +35,15 @@ class RulesOfItems:
         asked = prefixes.summed((back == 0).astype(np.float32) if self.decay == 0 else np.exp(-back / self.decay))
         return sparse.csr_matrix(asked @ rules, dtype=np.float32)
 
-    def asked(self, prefix: Sequence[int]) -> list[tuple[int, float]]:
-        """Items of one prefix (oldest first) with the weight that ``score`` gives each of its places, newest first."""
-        if self.decay == 0:
-            return [(prefix[-1], 1.0)] if prefix else []
-        weights = self._fading if len(prefix) <= _REMEMBERED else [self._weight(back) for back in range(len(prefix))]
-        return list(zip(reversed(prefix), weights, strict=False))
+    def asked(self, prefix: Sequence[int]) -> tuple[Items, Scores]:
+        """Items of one prefix (oldest first) and the weight that ``score`` gives each of its places, newest first."""
+        newest_first = np.array(prefix[::-1] if self.decay else prefix[-1:], dtype=np.int64)
+        places = len(newest_first)
+        return newest_first, self._fading[:places] if places <= len(self._fading) else self._faded(places)
 
-    def _weight(self, back: int) -> float:
-        return float(np.exp(-back / self.decay))
+    def _faded(self, places: int) -> Scores:
+        """Weights by place; a decay of 0 looks at the first alone."""
+        return np.array([float(np.exp(-back / self.decay)) if back else 1.0 for back in range(places)], dtype=np.float32)
 
     def rules(self) -> sparse.csr_matrix:
         """What each item says of others, items × items."""

@@ -44,13 +44,16 @@ class SparseSums:
 
     def ask(self, rows: Sequence[tuple[int, float]], most: int) -> Sums:
         """The ``most`` largest entries of Σ weight × row over (row, weight), added in that order."""
-        if not rows:
-            return NOTHING
         numbers = np.array([row for row, _ in rows], dtype=np.int64)
-        weights = np.array([weight for _, weight in rows], dtype=np.float32)
+        return self.weighed(numbers, np.array([weight for _, weight in rows], dtype=np.float32), most)
+
+    def weighed(self, rows: Items, weights: Scores, most: int) -> Sums:
+        """The same of as many ``rows`` as ``weights``."""
+        if not len(rows):
+            return NOTHING
         matrix, sums = (self._starts, self._columns, self._values), (self._total, self._best, self._because)
         with self._lock:
-            return Sums(*_sum(numbers, weights, *matrix, *sums, self._skips_itself, most))
+            return Sums(*_sum(rows, weights, *matrix, *sums, self._skips_itself, most))
 
 
 @numba.njit(cache=True, nogil=True)

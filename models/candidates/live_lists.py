@@ -68,14 +68,16 @@ def join_lists(lists: Sequence[RawList]) -> tuple[Numbers, RawList]:
     )
 
 
-def order_lists(starts: Numbers, entries: RawList, kept: Mask, most: int, places: int) -> tuple[LiveLists, LiveSources]:
-    """The ``most`` largest kept entries above zero of each list, equal ones by number; and their first ``places``."""
-    ordered = _order(starts, *entries, kept, most, places)
+def order_lists(starts: Numbers, entries: RawList, out: Mask, most: int, places: int) -> tuple[LiveLists, LiveSources]:
+    """Of each list the ``most`` largest entries above zero that are not ``out``, equal ones by number; and their first
+    ``places``.
+    """
+    ordered = _order(starts, *entries, out, most, places)
     return LiveLists(*ordered[:4]), LiveSources(*ordered[4:])
 
 
 @numba.njit(cache=True, nogil=True)
-def _order(starts: Any, items: Any, weights: Any, origins: Any, because: Any, kept: Any, most: int, places: int) -> Any:
+def _order(starts: Any, items: Any, weights: Any, origins: Any, because: Any, out: Any, most: int, places: int) -> Any:
     lists, size = len(starts) - 1, len(items)
     listed_starts, listed, listed_weights = np.zeros(lists + 1, np.int64), np.empty(size, np.int64), np.empty(size, np.float32)
     first_places = lists * places
@@ -85,7 +87,7 @@ def _order(starts: Any, items: Any, weights: Any, origins: Any, because: Any, ke
     count, sources, filled = 0, 0, 0
     for number in range(lists):
         begin, end = starts[number], starts[number + 1]
-        order = _best(items, weights, kept, begin, end, most)
+        order = _best(items, weights, out, begin, end, most)
         top = np.float32(0)
         for entry in order:
             listed[count], listed_weights[count] = items[entry], weights[entry]
@@ -124,13 +126,13 @@ def _order(starts: Any, items: Any, weights: Any, origins: Any, because: Any, ke
 
 
 @numba.njit(cache=True, nogil=True)
-def _best(items: Any, weights: Any, kept: Any, begin: int, end: int, most: int) -> Any:
+def _best(items: Any, weights: Any, out: Any, begin: int, end: int, most: int) -> Any:
     """Numbers of the entries to list, in their order. Weights above zero rise with their bits."""
     bits = weights.view(np.int32)
     entries, keys = np.empty(end - begin, np.int64), np.empty(end - begin, np.int64)
     count, is_sorted = 0, True
     for entry in range(begin, end):
-        if items[entry] >= 0 and kept[entry] and weights[entry] > 0:
+        if items[entry] >= 0 and not out[entry] and weights[entry] > 0:
             keys[count] = -((np.int64(bits[entry]) << 32) | (_ITEM_BITS - items[entry]))
             entries[count] = entry
             is_sorted &= count == 0 or keys[count - 1] <= keys[count]

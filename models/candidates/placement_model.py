@@ -60,7 +60,7 @@ class _LiveRules:
         self._sums = model.sums()
 
     def ask(self, given: list[int]) -> Sums:
-        return self._sums.ask(self._model.asked(given), MOST_OF_RULES)
+        return self._sums.weighed(*self._model.asked(given), MOST_OF_RULES)
 
 
 class _LiveSessions:

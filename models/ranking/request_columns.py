@@ -107,13 +107,18 @@ def of_last(starts: Any, items: Any, ages_s: Any, category: Any, pair_starts: An
         first, last = starts[row], starts[row + 1]
         if first == last:
             continue
-        for at in range(pair_starts[row], pair_starts[row + 1]):
-            item = pair_items[at]
-            kind, alike = category[item], 0
-            for place in range(first, last):
-                if items[place] == item and table[at, 0] == 0:
-                    table[at, 0] = 1 / (1.0 + place - first)
-                    table[at, 1] = 1 / (1.0 + ages_s[place] / 3600)
-                if kind >= 0 and category[items[place]] == kind:
-                    alike += 1
-            table[at, 2] = alike / (last - first)
+        numbers, of_row = pair_items[pair_starts[row] : pair_starts[row + 1]], table[pair_starts[row] : pair_starts[row + 1]]
+        kinds, alike = np.empty(len(numbers), dtype=np.int64), np.zeros(len(numbers), dtype=np.int64)
+        for at in range(len(numbers)):
+            kinds[at] = category[numbers[at]]
+        for place in range(first, last):  # whole columns at a time, which a processor does several places at once
+            kind = category[items[place]]
+            if kind >= 0:
+                for at in range(len(numbers)):
+                    alike[at] += kinds[at] == kind
+            for at in range(len(numbers)):
+                if numbers[at] == items[place] and of_row[at, 0] == 0:
+                    of_row[at, 0] = 1 / (1.0 + place - first)
+                    of_row[at, 1] = 1 / (1.0 + ages_s[place] / 3600)
+        for at in range(len(numbers)):
+            of_row[at, 2] = alike[at] / (last - first)

@@ -80,7 +80,7 @@ class FeatureTable:
 
     def look(self, view: str, shop_id: str, entity_ids: Sequence[str]) -> tuple[list[KeptRow | None], list[str]]:
         """The row of each key, None where it has none, and the keys of which only the store can tell."""
-        entries, unknown = self._look(view, shop_id, entity_ids)
+        [(entries, unknown)] = self._look([view], shop_id, entity_ids)
         return [None if entry is None else entry.row for entry in entries], unknown
 
     def numbers(
@@ -92,8 +92,8 @@ class FeatureTable:
         spans = self.spans(views)
         values = np.full((len(entity_ids), spans[-1].stop if spans else 0), np.nan)
         unknown: dict[str, list[str]] = {}
-        for view, span in zip(views, spans, strict=True):
-            entries, unsure = self._look(view, shop_id, entity_ids)
+        looked = self._look(views, shop_id, entity_ids)
+        for view, span, (entries, unsure) in zip(views, spans, looked, strict=True):
             if unsure:
                 unknown[view] = unsure
             for place, entry in enumerate(entries):
@@ -109,21 +109,29 @@ class FeatureTable:
             known = self._spans[key] = [slice(first, end) for first, end in zip([0, *ends], ends, strict=False)]
         return known
 
-    def _look(self, view: str, shop_id: str, entity_ids: Sequence[str]) -> tuple[list[_Entry | None], list[str]]:
-        read_view, now_s = self.views[view], self._now_s()
-        is_fed = read_view.is_live and self.is_following()
-        entries: list[_Entry | None] = []
-        unknown: list[str] = []
+    def _look(
+        self, views: Sequence[str], shop_id: str, entity_ids: Sequence[str]
+    ) -> list[tuple[list[_Entry | None], list[str]]]:
+        """By view the entry of each key, and the keys of which only the store can tell."""
+        now_s, is_following = self._now_s(), self.is_following()
+        looked = []
         with self._lock:
             shop = self._shops.get(shop_id) or _NO_ROWS
-            for entity_id in entity_ids:
-                entry = shop.get((view, entity_id))
-                if entry is not None:
-                    shop.move_to_end((view, entity_id))
-                entries.append(entry)
-                if entry is None or not _is_sure(read_view, entry, now_s, is_fed=is_fed):
-                    unknown.append(entity_id)
-        return entries, unknown
+            for view in views:
+                read_view = self.views[view]
+                is_fed = read_view.is_live and is_following
+                entries: list[_Entry | None] = []
+                unknown: list[str] = []
+                for entity_id in entity_ids:
+                    key = view, entity_id
+                    entry = shop.get(key)
+                    if entry is not None:
+                        shop.move_to_end(key)
+                    entries.append(entry)
+                    if entry is None or not _is_sure(read_view, entry, now_s, is_fed=is_fed):
+                        unknown.append(entity_id)
+                looked.append((entries, unknown))
+        return looked
 
     def _entry(self, shop_id: str, key: _Key) -> _Entry:
         shop = self._shops.setdefault(shop_id, OrderedDict())

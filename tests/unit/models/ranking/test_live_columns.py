@@ -32,7 +32,7 @@ def raw(entries: list[tuple[int, float, int]]) -> RawList:
 @given(st.lists(ENTRIES, max_size=4), st.sets(st.integers(0, ITEMS - 1)))
 def test_lists_and_their_first_places_are_those_of_a_plain_sort(lists: list[Any], hidden: set[int]) -> None:
     starts, entries = join_lists([raw(each) for each in lists])
-    listed, sources = order_lists(starts, entries, ~np.isin(entries.items, list(hidden)), MOST, PLACES)
+    listed, sources = order_lists(starts, entries, np.isin(entries.items, list(hidden)), MOST, PLACES)
     brought = []
     for number, each in enumerate(lists):
         kept = [entry for entry in each if entry[0] >= 0 and entry[0] not in hidden and entry[1] > 0]
@@ -96,7 +96,7 @@ def test_the_columns_of_one_request_are_those_of_many(
     facts, items = made_facts(luck), np.array(sorted(numbers), dtype=np.int64)
     plain = [raw([entry for entry in each if entry[1] != np.inf]) for each in lists]
     starts, entries = join_lists(plain)
-    listed, _ = order_lists(starts, entries, np.ones(len(entries.items), dtype=np.bool_), MOST, PLACES)
+    listed, _ = order_lists(starts, entries, np.zeros(len(entries.items), dtype=np.bool_), MOST, PLACES)
     ages = luck.random(len(last), dtype=np.float32) * 90_000
     question = LiveQuestion(
         person, 1_790_000_000_000, given_item, 3, np.array(last, dtype=np.int64), ages, int(luck.integers(24)), 6
