@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.open_loop import OpenLoad, run_open_load
-from bench.serve_shop import MadeShop, baseline_app, make_engine, paths_of, serve_app, serving
+from bench.serve_shop import MadeShop, baseline_app, make_engine, paths_of, questions_of, serve_app, serving
 
 RATES = (250, 500, 750, 1000, 1500, 2000, 2500, 3000, 4000, 5000)
 BASELINE_RATES = (5, 10, 20, 40, 80, 160, 320, 640)
@@ -73,12 +73,12 @@ def main() -> int:
     chosen = parser.parse_args()
     console = Console(width=120)
     shop = MadeShop.of(chosen.items, chosen.persons)
-    paths = paths_of(shop, 5_000)
+    questions = questions_of(shop, 5_000)
     table = Table("", "rate", "answers/s", "p50 ms", "p99 ms", "CPU µs", "refused", "unanswered", "steal")
     with tempfile.TemporaryDirectory() as scratch:
         engine, key = make_engine(shop, Path(scratch))
-        requests = _requests(paths, key)
-        ours = climb(partial(serve_app, engine), chosen.workers, requests, chosen.rates, BOUND_MS, chosen.seconds)
+        requests = _requests(paths_of(questions), key)
+        ours = climb(partial(serve_app, engine, questions), chosen.workers, requests, chosen.rates, BOUND_MS, chosen.seconds)
     del engine
     theirs = climb(partial(baseline_app, shop), chosen.workers, requests, BASELINE_RATES, BASELINE_BOUND_MS, chosen.seconds)
     for name, loads in (("jishi", ours), ("FastAPI + implicit", theirs)):

@@ -37,6 +37,7 @@ from serving.api import make_app
 from serving.catalogue import Item, Version
 from serving.engine import Engine
 from serving.recent import LastAct
+from serving.request import Request
 from serving.rules.shop_rules import ShopRules
 from serving.workers import listen
 
@@ -161,10 +162,14 @@ def make_engine(shop: MadeShop, var: Path, *, has_ranker: bool = True) -> tuple[
     return engine, key
 
 
-def serve_app(engine: Engine) -> FastAPI:
-    """The application of the engine, whose decision log is written as always."""
+def serve_app(engine: Engine, warm_up: Sequence[Request] = ()) -> FastAPI:
+    """The application of the engine, whose decision log is written as always. It has answered ``warm_up`` before: what was made
+    before the processes parted is copied page by page when first touched, which no process of a platform has to do.
+    """
     app = make_app(engine)
     threading.Thread(target=engine.decisions.run, args=(threading.Event(),), daemon=True).start()
+    for number, asked in enumerate(warm_up):
+        engine.answer(asked, f"{number:032x}")
     return app
 
 
@@ -203,18 +208,24 @@ def baseline_app(shop: MadeShop) -> FastAPI:
 
 @contextmanager
 def serving(make: Callable[[], FastAPI], workers: int) -> Iterator[tuple[int, list[int]]]:
-    """The application in so many processes that share what was made before: their port and their process ids."""
-    listener = listen("127.0.0.1", 0)
+    """The application in so many processes that share what was made before: their port and their process ids, when each has
+    made its own. Raises RuntimeError where one does not within ten minutes.
+    """
+    listener, fork = listen("127.0.0.1", 0), get_context("fork")
+    made = fork.Semaphore(0)
 
     def run() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         config = uvicorn.Config(make(), log_level="warning", access_log=False, lifespan="off")
+        made.release()
         uvicorn.Server(config).run(sockets=[listener])
 
-    processes = [get_context("fork").Process(target=run, daemon=True) for _ in range(workers)]
+    processes = [fork.Process(target=run, daemon=True) for _ in range(workers)]
     for process in processes:
         process.start()
     try:
+        if not all([made.acquire(timeout=600) for _ in processes]):
+            raise RuntimeError("a process has not made its application within ten minutes")
         yield listener.getsockname()[1], [process.pid for process in processes if process.pid is not None]
     finally:
         for process in processes:
@@ -224,12 +235,22 @@ def serving(make: Callable[[], FastAPI], workers: int) -> Iterator[tuple[int, li
         listener.close()
 
 
-def paths_of(shop: MadeShop, count: int, seed: int = 3) -> Sequence[str]:
+def questions_of(shop: MadeShop, count: int, seed: int = 3) -> list[Request]:
     """Half of them home, half the page of an item of the visit."""
     rng = np.random.default_rng(seed)
     persons = rng.integers(0, len(shop.visits), count).tolist()
+    return [
+        Request(SHOP, "home", 10, (f"u:{person}",))
+        if number % 2
+        else Request(SHOP, "item", 10, (f"u:{person}",), f"i-{shop.visits[person, 0]}")
+        for number, person in enumerate(persons)
+    ]
+
+
+def paths_of(questions: Sequence[Request]) -> list[str]:
+    """What a storefront asks for them."""
     at = f"/v1/shops/{SHOP}/recommendations?limit=10&user_id="
     return [
-        f"{at}{person}" if number % 2 else f"{at}{person}&placement=item&item_id=i-{shop.visits[person, 0]}"
-        for number, person in enumerate(persons)
+        f"{at}{asked.persons[0][2:]}" + ("" if asked.item_id is None else f"&placement=item&item_id={asked.item_id}")
+        for asked in questions
     ]

@@ -13,7 +13,7 @@ from bench import release
 from bench.open_loop import OpenLoad, run_open_load
 from bench.retrieve import measure
 from bench.serve import best_of
-from bench.serve_shop import SHOP, MadeShop, baseline_app, make_engine, paths_of, serve_app, serving
+from bench.serve_shop import SHOP, MadeShop, baseline_app, make_engine, paths_of, questions_of, serve_app, serving
 
 ITEMS = 20_000
 
@@ -27,9 +27,10 @@ def test_the_index_finds_nearly_all_of_a_small_shop() -> None:
 def test_two_processes_answer_home_and_pages_with_rules_and_reasons(tmp_path: Path) -> None:
     shop = MadeShop.of(ITEMS, 300)
     engine, key = make_engine(shop, tmp_path)
-    with serving(partial(serve_app, engine), 2) as (port, pids):
+    questions = questions_of(shop, 6)
+    with serving(partial(serve_app, engine, questions), 2) as (port, pids):
         assert len(pids) == 2
-        for path in paths_of(shop, 6):
+        for path in paths_of(questions):
             asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Authorization": f"Bearer {key}"})
             with urllib.request.urlopen(asked, timeout=120) as answer:
                 payload = json.load(answer)
@@ -50,7 +51,7 @@ def test_two_processes_answer_home_and_pages_with_rules_and_reasons(tmp_path: Pa
 def test_the_baseline_answers_the_same_questions(tmp_path: Path) -> None:
     shop = MadeShop.of(2_000, 50)
     with serving(partial(baseline_app, shop), 1) as (port, _):
-        for path in paths_of(shop, 2):
+        for path in paths_of(questions_of(shop, 2)):
             with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=120) as answer:
                 payload = json.load(answer)
             assert payload["shop_id"] == SHOP
