@@ -163,13 +163,15 @@ def make_engine(shop: MadeShop, var: Path, *, has_ranker: bool = True) -> tuple[
 
 
 def serve_app(engine: Engine, warm_up: Sequence[Request] = ()) -> FastAPI:
-    """The application of the engine, whose decision log is written as always. It has answered ``warm_up`` before: what was made
-    before the processes parted is copied page by page when first touched, which no process of a platform has to do.
+    """The application of the engine, whose decision log is written as always. It has answered ``warm_up`` and logged that: what
+    was made before the processes parted is copied page by page when first touched, and the log keeps the whole catalogue once
+    a release.
     """
     app = make_app(engine)
-    threading.Thread(target=engine.decisions.run, args=(threading.Event(),), daemon=True).start()
     for number, asked in enumerate(warm_up):
         engine.answer(asked, f"{number:032x}")
+    engine.decisions.flush()
+    threading.Thread(target=engine.decisions.run, args=(threading.Event(),), daemon=True).start()
     return app
 
 

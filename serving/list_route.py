@@ -94,7 +94,7 @@ class ListRoute:
 def parameters_of(query: bytes) -> dict[str, Any] | None:
     """Plain parameters, checked, those that may repeat as tuples; None where one is unknown, empty, repeated or wrong."""
     try:
-        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict") if query else []
+        pairs = pairs_of(query.decode("ascii"))
     except (UnicodeDecodeError, ValueError):
         return None
     read: dict[str, Any] = {}
@@ -118,6 +118,14 @@ def parameters_of(query: bytes) -> dict[str, Any] | None:
     read["limit"] = int(limit) if limit.isascii() and limit.isdigit() and len(limit) <= 3 else 0
     is_known = read.setdefault("placement", "home") in LIST_PLACEMENTS and 1 <= read["limit"] <= _MOST_ITEMS
     return read if is_known and (read["placement"] != "item" or "item_id" in read) else None
+
+
+def pairs_of(query: str) -> list[tuple[str, str]]:
+    """Names and values of a query. Raises UnicodeDecodeError and ValueError."""
+    if "%" in query or "+" in query:
+        return parse_qsl(query, keep_blank_values=True, errors="strict")
+    pairs = (part.partition("=") for part in query.split("&") if part)
+    return [(name, value) for name, _, value in pairs]
 
 
 def _request(shop_id: str, query: dict[str, Any]) -> tuple[Request, str | None]:

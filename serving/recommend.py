@@ -124,8 +124,7 @@ def recommend(
     if shelf is None:
         raise NoRelease(request.shop_id)
     hidden = request.shown_not(shelf)
-    last = [act for act in last_acts(request.shop_id, request.persons) if act.item_id in shelf.number_of]
-    asked = _asked(request, shelf, last)
+    last, asked = _asked(request, shelf, last_acts(request.shop_id, request.persons))
     eligible = Eligibility(request, shelf, rules, hidden)
     length = request.limit if rules is None else rules.pool(request.limit)
 
@@ -165,11 +164,19 @@ def _now() -> Moment:
     return Moment(int(time.time() * 1000))
 
 
-def _asked(request: Request, shelf: Shelf, last: list[LastAct]) -> Asked:
+def _asked(request: Request, shelf: Shelf, acts: Sequence[LastAct]) -> tuple[list[LastAct], Asked]:
+    """Those of the acts whose items the release knows, and the request in item numbers."""
     number_of = shelf.number_of
-    return Asked(
+    last: list[LastAct] = []
+    recent: list[int] = []
+    for act in acts:
+        number = number_of.get(act.item_id)
+        if number is not None:
+            last.append(act)
+            recent.append(number)
+    return last, Asked(
         request,
-        recent=[number_of[act.item_id] for act in last],
+        recent=recent,
         ages_s=[act.age_s for act in last],
         context=None if request.item_id is None else number_of.get(request.item_id),
         order=[number_of[item_id] for item_id in request.order if item_id in number_of],
@@ -196,16 +203,20 @@ def _recommended(entries: list[Entry], candidates: ListCandidates, shelf: Shelf,
     """The items with scores and reasons; one that the release does not know has the score 0."""
     places = np.array([entry.place for entry in entries if entry.place != NONE], dtype=np.int64)
     scores, shares = iter(candidates.score[places].tolist()), iter(candidates.main_shares(places))
-    item_ids, items = shelf.model.item_ids, []
+    items: list[Recommended] = []
+    reasons: dict[tuple[str, int], Reason] = {}  # many items of a list have the same one
     for entry in entries:
         if entry.place == NONE:
             items.append(Recommended(entry.item, 0.0, explain("pinned" if entry.is_pinned else "new", None), NONE))
             continue
-        score, (source, cause) = round(next(scores), 6), next(shares)
+        score, why = round(next(scores), 6), next(shares)
         if entry.is_pinned:
-            reason = explain("pinned", None)
-        else:
-            reason = explain(source, catalogue.get(item_ids[cause]) if cause != NONE else None)
+            why = "pinned", NONE
+        reason = reasons.get(why)
+        if reason is None:
+            source, cause = why
+            caused_by = catalogue.get(shelf.model.item_ids[cause]) if cause != NONE else None
+            reason = reasons[why] = explain(source, caused_by)
         items.append(Recommended(entry.item, score, reason, entry.place))
     return items
 

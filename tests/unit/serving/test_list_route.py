@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 from fastapi.testclient import TestClient
@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from serving import list_route
-from serving.list_route import parameters_of
+from serving.list_route import pairs_of, parameters_of
 from serving.recent import LastAct
 
 WORDS = st.sampled_from(
@@ -92,3 +92,15 @@ def test_a_fault_is_answered_in_the_one_shape(api: Any, monkeypatch: pytest.Monk
     answer = client.get("/v1/shops/a/recommendations", headers={"Authorization": f"Bearer {api.keys['a']}"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
     assert 'status="500"' in client.get("/metrics").text
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(st.sampled_from("ab=&+%4é1"), max_size=12))
+def test_a_query_without_escapes_is_read_as_the_library_reads_it(query: str) -> None:
+    try:
+        expected = parse_qsl(query, keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        with pytest.raises(UnicodeDecodeError):
+            pairs_of(query)
+    else:
+        assert pairs_of(query) == expected
