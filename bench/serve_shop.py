@@ -214,19 +214,19 @@ def serving(make: Callable[[], FastAPI], workers: int) -> Iterator[tuple[int, li
     made its own. Raises RuntimeError where one does not within ten minutes.
     """
     listener, fork = listen("127.0.0.1", 0), get_context("fork")
-    made = fork.Semaphore(0)
+    ready = fork.Semaphore(0)
 
     def run() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         config = uvicorn.Config(make(), log_level="warning", access_log=False, lifespan="off")
-        made.release()
+        ready.release()
         uvicorn.Server(config).run(sockets=[listener])
 
     processes = [fork.Process(target=run, daemon=True) for _ in range(workers)]
     for process in processes:
         process.start()
     try:
-        if not all([made.acquire(timeout=600) for _ in processes]):
+        if not all([ready.acquire(timeout=600) for _ in processes]):
             raise RuntimeError("a process has not made its application within ten minutes")
         yield listener.getsockname()[1], [process.pid for process in processes if process.pid is not None]
     finally:

@@ -97,13 +97,13 @@ def heads(sellable: Any, out: Any, last: Any, hidden: Any, seen: Any, order: Any
 @numba.njit(cache=True, nogil=True)
 def masks(sellable: Any, out: Any, last: Any, hidden: Any, seen: Any, numbers: Any) -> Any:
     """Of each item whether it may be sold, is kept out, and comes behind all others, by the arrays of ``Bars``: (3, items)."""
-    found = np.empty((3, len(numbers)), np.bool_)
+    rows = np.empty((3, len(numbers)), np.bool_)
     for place in range(len(numbers)):
         number = numbers[place]
-        found[0, place], found[1, place], found[2, place] = sellable[number], out[number], last[number]
-    _add(hidden, numbers, found[1])
-    _add(seen, numbers, found[2])
-    return found
+        rows[0, place], rows[1, place], rows[2, place] = sellable[number], out[number], last[number]
+    _add(hidden, numbers, rows[1])
+    _add(seen, numbers, rows[2])
+    return rows
 
 
 @numba.njit(cache=True, nogil=True)
