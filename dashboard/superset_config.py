@@ -7,6 +7,7 @@ from typing import Any
 from dashboard.admin import guest_key_file, secret_key_file
 from dashboard.guests import AUDIENCE, ROLE, TOKEN_S, is_for_one_shop
 from dashboard.plain_errors import speak_plainly
+from dashboard.superset_files import guard_files
 from jishi.paths import Paths
 from jishi.settings import get_settings
 
@@ -58,11 +59,12 @@ TALISMAN_CONFIG = {
 
 
 def FLASK_APP_MUTATOR(app: Any) -> None:
-    """Let the portal frame the one page that is made for it, and guests read errors in plain words."""
+    """Let the portal frame the one page that is made for it, guests read errors in plain words, and files compute nothing."""
     from superset.embedded.view import EmbeddedView
 
     policy = _POLICY | {"frame-ancestors": _settings.portal_address}
     speak_plainly(app)
+    guard_files()
     EmbeddedView.embedded.talisman_view_options = {"content_security_policy": policy, "frame_options": None}
 
 

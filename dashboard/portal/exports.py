@@ -12,13 +12,12 @@ from typing import Any
 
 from dashboard.portal.columns import Column
 from dashboard.portal.formats import Formats
+from dashboard.spreadsheet_cells import guarded
 
 MEDIA_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
-# What begins a formula in Excel, LibreOffice, Google Sheets or WPS, full-width signs included (OWASP, CSV injection).
-_FORMULA_SIGNS = frozenset("=+-@\t\r\n|%＝＋－＠")
 
 
 @dataclass(frozen=True)
@@ -71,17 +70,6 @@ class Sheet:
             sheet.freeze_panes(1, 0)
             sheet.set_column(0, max(len(self.columns) - 1, 0), 16)
         return held.getvalue()
-
-
-def guarded(value: Any) -> Any:
-    """A cell for CSV: text that would be a formula gets an apostrophe before it; numbers stay numbers.
-
-    >>> guarded("=1+1"), guarded(-5), guarded(" @x"), guarded("裙")
-    ("'=1+1", -5, "' @x", '裙')
-    """
-    if isinstance(value, str) and value.lstrip(" \u00a0\u3000\ufeff")[:1] in _FORMULA_SIGNS and value.strip(" "):
-        return f"'{value}"
-    return value
 
 
 def _write(sheet: Any, number: int, place: int, value: Any, cell_format: Any) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -115,6 +118,27 @@ def test_a_file_holds_the_shops_own_rows(superset: SupersetTwins, kind: str) -> 
     assert not is_foreign(answer)
     assert not has_foreign_sum(answer)
     assert is_foreign(canaries)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "{=1+1}", "＝1+1", "\ufeff=1+1", "external:c:/x"])
+def test_a_file_of_a_chart_computes_no_text(superset: SupersetTwins, text: str) -> None:
+    """Superset's own rule lets ``{=…}`` become a formula of XLSX, and full-width signs be one of CSV."""
+    request = superset.charts()["Top items 热销商品"] | {"result_type": "full"}
+    text_column = {"expressionType": "SQL", "label": "said", "sqlExpression": f"'{text}'"}
+    request |= {"queries": [request["queries"][0] | {"columns": [text_column], "metrics": [], "orderby": [], "series_columns": []}]}
+    csv_file, xlsx = (
+        superset.ask("POST", "/api/v1/chart/data", superset.admin, json=request | {"result_format": kind})
+        for kind in ("csv", "xlsx")
+    )
+    assert csv_file.is_success
+    assert xlsx.is_success
+    cells = {row[0] for row in csv.reader(io.StringIO(csv_file.content.decode("utf-8-sig")))}
+    assert cells == {"said", text if text.startswith("external") else f"'{text}"}
+    with zipfile.ZipFile(io.BytesIO(xlsx.content)) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+        assert text.lstrip("\ufeff") in book.read("xl/sharedStrings.xml").decode()
+    assert "<f" not in sheet
+    assert "<hyperlink" not in sheet
 
 
 def _is_ratio(request: dict[str, Any], answer: Any) -> bool:
