@@ -164,6 +164,11 @@ def tables_checksum(settings: Settings) -> str:
     Each table gives its number of rows and the sum of a 64-bit hash of every row (DuckDB's ``hash``, fixed by the locked
     version); the sums are listed by table and hashed together.
     """
+    return hashlib.sha256(json.dumps(table_contents(settings)).encode()).hexdigest()
+
+
+def table_contents(settings: Settings) -> list[tuple[str, int, str]]:
+    """Name, number of rows and sum of the rows' hashes of every published table (see ``tables_checksum``)."""
     lines = []
     version = open_version(settings)
     with open_lake(version) as lake:
@@ -179,7 +184,7 @@ def tables_checksum(settings: Settings) -> str:
                 "where database_name = 'marts' and table_name <> 'build' order by all"  # build says when, not what
             ).fetchall()
             lines += [(f"marts/{name}", *_content(lake, f'marts."{schema}"."{name}"')) for schema, name in names]
-    return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
+    return lines
 
 
 def _content(lake: duckdb.DuckDBPyConnection, relation: str) -> tuple[int, str]:

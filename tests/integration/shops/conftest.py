@@ -42,6 +42,7 @@ class ShopPlatform:
 
     settings: Settings
     truth: Any = None
+    variables: dict[str, str] = field(default_factory=dict)
     printed: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -54,6 +55,7 @@ class ShopPlatform:
             "JISHI_VAR": str(self.settings.var),
             "JISHI_SPARK_DRIVER_MEMORY": "1g",
             "PYTHONPATH": str(PROJECT_ROOT),
+            **self.variables,
         }
 
     def command(self, name: str, *arguments: str, code: int = 0) -> str:
@@ -180,6 +182,12 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> ShopPlatform:
     folder = tmp_path_factory.mktemp("kissa")
     platform = ShopPlatform(Settings(var=folder / "var", _env_file=None))  # type: ignore[call-arg]
     _land(platform, folder / "simulated")
+    build(platform, folder)
+    return platform
+
+
+def build(platform: ShopPlatform, folder: Path) -> None:
+    """All steps behind the landing; what the simulator left lies in ``folder``."""
     named = [word for shop_id in SHOPS for word in ("--shop", shop_id)]
     ledger = ["--run", RUN]
     rates = folder / "rates.csv"
@@ -197,4 +205,3 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> ShopPlatform:
         command = ("serving.judge",) if step == "judge" else ("models", step)
         platform.command(step, *command, *named, *ledger, *before)
         before = ["--after", step]
-    return platform
