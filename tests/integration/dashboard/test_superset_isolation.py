@@ -125,7 +125,9 @@ def test_a_file_of_a_chart_computes_no_text(superset: SupersetTwins, text: str) 
     """Superset's own rule lets ``{=…}`` become a formula of XLSX, and full-width signs be one of CSV."""
     request = superset.charts()["Top items 热销商品"] | {"result_type": "full"}
     text_column = {"expressionType": "SQL", "label": "said", "sqlExpression": f"'{text}'"}
-    request |= {"queries": [request["queries"][0] | {"columns": [text_column], "metrics": [], "orderby": [], "series_columns": []}]}
+    request |= {
+        "queries": [request["queries"][0] | {"columns": [text_column], "metrics": [], "orderby": [], "series_columns": []}]
+    }
     csv_file, xlsx = (
         superset.ask("POST", "/api/v1/chart/data", superset.admin, json=request | {"result_format": kind})
         for kind in ("csv", "xlsx")
