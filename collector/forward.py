@@ -27,6 +27,7 @@ from collector.progress import DeliveryProgress, load_offsets, load_position, sa
 from collector.retire import retire_segments
 from collector.sizes import quarantined, topic_limit
 from collector.ticks import Ticks
+from collector.traces import ForwardedTraces
 from collector.wal.damage import noted_damage, set_aside
 from collector.wal.durable import read_durable
 from collector.wal.lock import lock
@@ -37,6 +38,7 @@ from jishi.heartbeat import beat
 from jishi.kafka import KafkaCluster
 from jishi.paths import Paths
 from jishi.settings import Settings
+from jishi.tracing import open_tracer
 
 log = logging.getLogger("collector.forward")
 
@@ -80,9 +82,10 @@ def producer_config(kafka: KafkaCluster, batch_bytes: int = BATCH_BYTES) -> dict
 class Forwarder:
     """Forwards one write-ahead log; ``run`` returns after ``stop``."""
 
-    def __init__(self, paths: Paths, kafka: KafkaCluster, keep_s: float) -> None:
+    def __init__(self, paths: Paths, kafka: KafkaCluster, keep_s: float, traces: ForwardedTraces | None = None) -> None:
         self._paths = paths
         self._keep_s = keep_s
+        self._traces = traces
         self._wal: Path = paths.wal
         self._kafka = kafka
         self._stopping = threading.Event()
@@ -126,6 +129,8 @@ class Forwarder:
         """Send from the saved position with a producer of its own until ``stop``."""
         self._progress, self._failure, self._bytes = DeliveryProgress(self._saved), None, 0
         reading = self._saved
+        if self._traces is not None:
+            self._traces.start_anew()
         self._send_lost()
         self._check_limit()
         batch_bytes = min(BATCH_BYTES, self._limit or BATCH_BYTES)
@@ -180,6 +185,7 @@ class Forwarder:
 
     def _send(self, producer: Producer, body: bytes, after: Position) -> None:
         key = _key(body)
+        headers = None if self._traces is None else self._traces.sent(body, after.seq - 1)
         body = self._body(body, after.seq - 1)
         size = len(body)
         self._progress.sent(after)
@@ -187,7 +193,7 @@ class Forwarder:
         report = partial(self._on_delivery, self._progress, after.seq - 1, size)
         while True:
             try:
-                producer.produce(topics.EVENTS.name, body, key, on_delivery=report)
+                producer.produce(topics.EVENTS.name, body, key, on_delivery=report, headers=headers)
                 return
             except BufferError:
                 producer.poll(0.1)
@@ -205,6 +211,8 @@ class Forwarder:
             if self._given_again:
                 return  # it lies where readers may have been already: it is sent once more, like all that is lost
             progress.delivered(seq)
+            if self._traces is not None:
+                self._traces.delivered(seq, message.partition() or 0, _offset(message))
             if self._is_connected is not True:
                 log.info("Kafka at %s takes events", self._kafka.bootstrap)
                 self._is_connected, self._last_problem = True, ""
@@ -313,7 +321,9 @@ def forward(settings: Settings, paths: Paths) -> None:
     """Forward until SIGTERM or SIGINT. Raises WalLocked when another forwarder runs, WalCorrupt when the log is damaged."""
     paths.wal.mkdir(parents=True, exist_ok=True)
     held = lock(paths.wal / "forwarder.lock")
-    forwarder = Forwarder(paths, KafkaCluster.of(settings), settings.wal_keep_s)
+    tracer = open_tracer(settings, "forwarder")
+    traces = None if tracer is None else ForwardedTraces(tracer)
+    forwarder = Forwarder(paths, KafkaCluster.of(settings), settings.wal_keep_s, traces)
 
     def leave(number: int, frame: FrameType | None) -> None:
         forwarder.stop()
@@ -325,6 +335,8 @@ def forward(settings: Settings, paths: Paths) -> None:
         forwarder.run()
     finally:
         held.close()
+        if traces is not None:
+            traces.close()
     log.info("stopped at seq %d", load_position(paths.wal).seq)
 
 

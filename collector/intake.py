@@ -21,12 +21,14 @@ from collector.live import RecentEvents
 from collector.metrics import CollectorMetrics
 from collector.recent_ids import RecentIds
 from collector.refusals import RequestRefused
+from collector.traces import trace_batch
 from collector.wal.writer import WalWriter
 from jishi.contract import Record
 from jishi.contract.clock import with_corrected_clock
 from jishi.contract.sender import Sender
 from jishi.paths import Paths
 from jishi.settings import Settings
+from jishi.tracing import Tracer
 
 _WRONG_KEY = frozenset({"no_write_right", "no_track_right", "foreign_origin"})
 
@@ -42,11 +44,13 @@ class Intake:
         clock_ms: Callable[[], int],
         clock_s: Callable[[], float],
         catalogue: ShopCatalogues | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self.wal = wal
         self.catalogue = catalogue if catalogue is not None else ShopCatalogues()
         self.seen_upto = wal.end.seq  # every event with a smaller seq has been noted in the catalogue
         self._keys = keys
+        self._tracer = tracer
         self.settings = settings
         self._moneys = ShopMoneys(Paths.of(settings).fx_rates)
         self._clock_ms = clock_ms
@@ -161,6 +165,8 @@ class Intake:
         else:
             duplicates = await self._write(shop_id, events, checked)
             self._count(sent_by, filled, duplicates, checked)
+            if self._tracer is not None:
+                trace_batch(self._tracer, shop_id, sent_by, checked, now_ms)
         self._live.note_batch(shop_id, checked.records, checked.results, sent_by, now_ms, is_test=owner.is_test)
         return ({"test": True} if owner.is_test else {}) | {
             "accepted": len(events),

@@ -20,6 +20,7 @@ from collector.sizes import check_collector
 from collector.wal.writer import WalWriter
 from jishi.paths import Paths
 from jishi.settings import Settings
+from jishi.tracing import open_tracer
 
 log = logging.getLogger("collector")
 
@@ -34,7 +35,7 @@ def serve(settings: Settings, paths: Paths) -> None:
     check_collector(settings.collector_max_bytes)
     listener = _listen(settings.host, settings.collector_port)
     with listener:
-        wal = WalWriter(paths.wal, settings.wal_segment_bytes)
+        wal, tracer = WalWriter(paths.wal, settings.wal_segment_bytes), open_tracer(settings, "collector")
         try:
             keys = KeyRing(paths.shops_file)
             intake = Intake(
@@ -44,6 +45,7 @@ def serve(settings: Settings, paths: Paths) -> None:
                 clock_ms=lambda: time.time_ns() // 1_000_000,
                 clock_s=time.monotonic,
                 catalogue=load_catalogue(paths.wal, settings),
+                tracer=tracer,
             )
             config = uvicorn.Config(
                 create_app(intake),
@@ -60,6 +62,8 @@ def serve(settings: Settings, paths: Paths) -> None:
             uvicorn.Server(config).run(sockets=[listener])
         finally:
             wal.close()
+            if tracer is not None:
+                tracer.close()
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

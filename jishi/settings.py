@@ -177,6 +177,12 @@ class Settings(BaseSettings):
     openlineage: str = Field(
         "", description="OpenLineage events of tasks and dbt builds: empty none, file into var/log/openlineage, or a URL"
     )
+    traces: str = Field(
+        "",
+        description="OpenTelemetry traces of events and answers: empty none, file into var/log/traces, or the URL of an OTLP "
+        "receiver (http://HOST:4318/v1/traces)",
+    )
+    traces_rate: float = Field(0.01, ge=0, le=1, description="share of the events, and of the answers, that are traced")
     watch_lag_s: int = Field(300, ge=0, description="bronze may be this far behind the event log before operators are told")
     watch_quarantine_rate: float = Field(
         0.05, ge=0, le=1, description="share of a shop's events in an hour that may be refused before operators are told"

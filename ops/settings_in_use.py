@@ -25,6 +25,7 @@ _READERS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("flink_jvm", ("flink",)),
     ("stream_parallelism", ("flink",)),
     ("served_", ("serving",)),
+    ("traces", ("collector", "forwarder", "serving")),
     ("storefront_", ("serving",)),
     ("smtp_", ("portal", *_TASKS)),
     ("webhook_", ("portal", *_TASKS)),

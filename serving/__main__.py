@@ -17,10 +17,12 @@ import uvicorn
 from jishi.json_logs import log_as_json
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
+from jishi.tracing import open_tracer
 from serving.api import make_app
 from serving.engine import Engine
 from serving.readiness import readiness
 from serving.storefront.doors import Storefronts
+from serving.traces import TracedEngine
 from serving.worker_metrics import WorkerMetrics
 from serving.workers import READY_S, Worker, left_workers, listen, run_workers
 
@@ -60,7 +62,8 @@ def _serve(settings: Settings, listener: socket.socket, workers: WorkerMetrics |
     # uvicorn ends by raising the signal that stopped it once more; a stop that was asked for is no failure.
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: None)
-    engine = Engine.of(settings, Paths.of(settings))
+    tracer, paths = open_tracer(settings, "serving"), Paths.of(settings)
+    engine = Engine.of(settings, paths) if tracer is None else TracedEngine.with_tracer(settings, paths, tracer)
 
     async def open_door() -> None:
         """Wait, while others answer, until this process can; called before it accepts."""

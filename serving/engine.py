@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
+from typing import Self
 from zoneinfo import ZoneInfo
+
+from confluent_kafka import Message
 
 from jishi.kafka import KafkaCluster
 from jishi.paths import Paths
@@ -20,7 +23,7 @@ from serving.consents import Consents
 from serving.decision_topic import DecisionTopic
 from serving.decisions import Inputs, LoggedDecision, is_sampled
 from serving.exploring import explore, luck_of
-from serving.features.follower import follow_features, is_current
+from serving.features.follower import Traced, follow_features, is_current
 from serving.features.reader import FeatureReader
 from serving.features.table import FeatureTable, Numbers
 from serving.kept_catalogues import KeptCatalogues
@@ -78,12 +81,14 @@ class Engine:
     followed: LogHealth
     features: FeatureReader  # of rankers; on a thread of its own, so that many items hold up nobody's last ones
     bundled: BundledShelves = field(default_factory=BundledShelves)
+    hears: Callable[[Message], None] | None = None  # get what was applied of events and of features
+    hears_feature: Traced | None = None
     _pseudonyms: dict[str, Pseudonyms] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
     @classmethod
-    def of(cls, settings: Settings, paths: Paths) -> Engine:
+    def of(cls, settings: Settings, paths: Paths) -> Self:
         """A new engine on a platform's folders; nothing runs before ``start``."""
         keys, states, stream = ReadKeys(paths.shops_file), ShopStates(), StreamHealth()
         process = f"{time.time_ns() // 1_000_000}-{os.getpid()}"
@@ -259,11 +264,13 @@ class Engine:
         return [thread.name for thread in self._threads if not thread.is_alive() and not self._stop.is_set()]
 
     def _follow_features(self) -> None:
-        follow_features(KafkaCluster.of(self.settings), self.recent.features.table, self.followed, self._stop)
+        table = self.recent.features.table
+        follow_features(KafkaCluster.of(self.settings), table, self.followed, self._stop, self.hears_feature)
 
     def _follow(self) -> None:
         lateness = Lateness(self.settings.allowed_lateness_s, self.settings.future_tolerance_s)
         live = LiveState(self.states, self.orders, self.consents)
         while not (self.watcher.looked.wait(0.1) or self._stop.is_set()):  # what the lake knows decides where to begin
             pass
-        follow(KafkaCluster.of(self.settings), live, lateness, self.stream, self._stop, self.watcher.covered_ms)
+        kafka = KafkaCluster.of(self.settings)
+        follow(kafka, live, lateness, self.stream, self._stop, self.watcher.covered_ms, self.hears)

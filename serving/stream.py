@@ -50,9 +50,21 @@ def follow(
     health: StreamHealth,
     stop: Signal,
     start_ms: Callable[[], int | None],
+    traced: Callable[[Message], None] | None = None,
 ) -> None:
-    """Apply changes until ``stop`` is set. Waits for broker and topic; ``start_ms`` is asked once, when both are there."""
-    follow_log(kafka, topics.EVENTS.name, lambda message: apply_record(message, live, lateness, health), health, stop, start_ms)
+    """Apply changes until ``stop`` is set. Waits for broker and topic; ``start_ms`` is asked once, when both are there;
+    ``traced`` gets each record that was applied.
+    """
+
+    def apply(message: Message) -> None:
+        apply_record(message, live, lateness, health)
+
+    def apply_traced(message: Message) -> None:
+        apply_record(message, live, lateness, health)
+        if traced is not None:
+            traced(message)
+
+    follow_log(kafka, topics.EVENTS.name, apply if traced is None else apply_traced, health, stop, start_ms)
 
 
 def apply_record(message: Message, live: LiveState, lateness: Lateness, health: StreamHealth) -> None:

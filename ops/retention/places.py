@@ -169,6 +169,7 @@ PLACES = (
     Place("superset/**", "Superset's secrets", Fixed("one file each")),
     # --- running ---
     Place("log/airflow/**", "logs of tasks", OlderThan(30)),
+    Place("log/traces/*", "traces, where they are asked for", Rotated(64)),
     Place("log/openlineage/**", "OpenLineage events, where they are asked for", Rotated(64)),
     Place("log/dbt/**", "logs of dbt", Rotated(64)),
     Place("log/operators.jsonl*", "what operators were told", Rotated(16)),

@@ -1,4 +1,4 @@
-"""Every part of a platform runs, persons are planted wherever something can go wrong, and no log names one of them."""
+"""Every part runs: an event is traced to the answer, and persons planted by every way in are in no log and no trace."""
 
 from __future__ import annotations
 
@@ -56,7 +56,16 @@ class WatchedPlatform:
             )
         )
         envs = get_settings().envs
-        self.settings = Settings(var=var, envs=envs, serving_workers=2, checkpoint_interval_ms=1000, _env_file=None, **ports)  # type: ignore[call-arg,arg-type]
+        self.settings = Settings(
+            var=var,
+            envs=envs,
+            serving_workers=2,
+            traces="file",
+            traces_rate=1.0,
+            checkpoint_interval_ms=1000,
+            _env_file=None,
+            **ports,
+        )  # type: ignore[call-arg,arg-type]
         self.paths = Paths.of(self.settings)
         self.log = self.paths.log
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -175,6 +184,51 @@ def leaks(folder: Path, secrets: tuple[str, ...]) -> list[str]:
     """Files and secrets of which a log holds one."""
     files = [file for file in folder.rglob("*") if file.is_file()]
     return [f"{file.name}: {secret}" for file in files for secret in secrets if secret.encode() in file.read_bytes()]
+
+
+def test_an_event_is_traced_from_the_collector_to_the_answer_to_its_person(platform: WatchedPlatform) -> None:
+    with Shops.edit(platform.paths.shops_file) as shops:
+        shops.create(Shop(shop_id="b", name="b"))
+        write, read = (shops.issue_key("b", right) for right in ("write", "read"))
+    address, reads = f"{platform.url('serving')}/v1/shops/b/recommendations", {"Authorization": f"Bearer {read}"}
+    item = {"item_id": "i1", "title": "t", "category": "c", "unit_price_minor": 5, "currency": "CNY", "stock": 5}
+    catalogue = event(10, "item_changed", item | {"status": "active"}, shop_id="b", user_id="merchant", anonymous_id="m")
+
+    def send(events: list[dict[str, Any]]) -> bool:
+        keyed = {"Authorization": f"Bearer {write}"}
+        return httpx.post(f"{platform.url('collector')}/v1/events", json=events, headers=keyed).status_code == 200
+
+    platform.until(lambda: send([catalogue]), "the intake")
+    platform.until(lambda: httpx.get(address, headers=reads).status_code == 200, "an answer to nobody")
+    platform.until(lambda: '"running"' in httpx.get(f"{platform.url('flink')}/jobs/overview").text.lower(), "the stream")
+    assert send([event(11, "item_viewed", {"item_id": "i1"}, shop_id="b")])  # now: a late one has no features
+    platform.until(lambda: "feature" in names_of_trace(platform.log, "item_viewed"), "the person's features")
+    # Each process of serving hears of the event; whichever answers ends the trace.
+    answer = httpx.get(address, headers=reads, params={"user_id": USER})
+    assert answer.status_code == 200
+    platform.until(lambda: "answer" in names_of_trace(platform.log, "item_viewed"), "the answer")
+    spans = trace_of(platform.log, "item_viewed")
+    ids = {span["context"]["span_id"]: span["name"] for span in spans}
+    parents = {(span["name"], ids.get(span["parent_id"])) for span in spans}
+    assert parents == {("accept", None), ("forward", "accept"), ("hear", "forward"), ("feature", "hear"), ("answer", "hear")}
+    [answered] = [span for span in spans if span["name"] == "answer"]
+    assert answered["attributes"]["jishi.request_id"] == answer.headers["X-Request-Id"]
+    assert {span["resource"]["attributes"]["service.name"] for span in spans} == {
+        f"jishi-{part}" for part in ("collector", "forwarder", "serving")
+    }
+
+
+def trace_of(folder: Path, event_type: str) -> list[dict[str, Any]]:
+    """Spans of the trace of shop b's event of that type."""
+    files = (folder / "traces").glob("*.jsonl")
+    spans = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    wanted = {"jishi.event_type": event_type, "jishi.shop_id": "b"}
+    ids = {span["context"]["trace_id"] for span in spans if wanted.items() <= span["attributes"].items()}
+    return [span for span in spans if span["context"]["trace_id"] in ids]
+
+
+def names_of_trace(folder: Path, event_type: str) -> set[str]:
+    return {span["name"] for span in trace_of(folder, event_type)}
 
 
 def test_a_log_that_names_somebody_is_noticed(tmp_path: Path) -> None:
