@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 import pandas as pd
 
 import jishi
+from dashboard.portal.columns import COLUMNS
 from jishi.lake.reading import open_version
 from jishi.metrics import MetricLayer, TimeRange, open_metrics
 from jishi.money import minor_digits
@@ -21,12 +22,16 @@ from jishi.shops import Shop, Shops
 
 DAY = "metric_time__day"
 _OF_PERSONS = ("sharer", "customer", "visit")  # dimensions whose values hold ids of persons
+_IN_OWN_CURRENCY = frozenset(name for name, column in COLUMNS.items() if column.unit == "own_money")
 _MINOR = re.compile(r"_minor(?=_|$)")
 
 
 @dataclass(frozen=True)
 class ShopNumbers:
-    """A shop, the days in question, and the one version of the lake that everything is read from."""
+    """A shop, the days in question, and the one version of the lake that everything is read from.
+
+    The shop's currency and time zone are those with which that version was built.
+    """
 
     settings: Settings
     shop: Shop
@@ -51,13 +56,21 @@ class ShopNumbers:
         return self.metrics(names, **question).reindex([0]).iloc[0].rename(self.titles(names))
 
     def mart(self, table: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """The shop's rows of a mart; amounts are in whole units and lose ``_minor`` in their names. Persons are pseudonyms."""
+        """The shop's rows of a mart; amounts are in whole units of the shop's currency, or of the row's where the column is in
+        that, and lose ``_minor`` in their names. Persons are pseudonyms.
+        """
+        beside = ["currency"] if columns and _IN_OWN_CURRENCY.intersection(columns) and "currency" not in columns else []
         frame = jishi.read(
-            table, shop=self.shop.shop_id, as_of=self.layer.lake.number or None, columns=columns, settings=self.settings
+            table,
+            shop=self.shop.shop_id,
+            as_of=self.layer.lake.number or None,
+            columns=columns and [*columns, *beside],
+            settings=self.settings,
         )
         for name in [name for name in frame.columns if _MINOR.search(name)]:
-            frame[name] = self._major(frame[name].astype("Float64"))
-        return frame.rename(columns=lambda name: _MINOR.sub("", name))
+            currencies = frame["currency"] if name in _IN_OWN_CURRENCY else None
+            frame[name] = self._major(frame[name].astype("Float64"), currencies)
+        return frame.drop(columns=beside).rename(columns=lambda name: _MINOR.sub("", name))
 
     def titles(self, names: Sequence[str]) -> dict[str, str]:
         """What the metric layer calls each metric, with its unit, English and Chinese."""
@@ -78,8 +91,10 @@ class ShopNumbers:
         }
         return pd.Series(facts).to_frame("")
 
-    def _major(self, amounts: pd.Series) -> pd.Series:
-        return amounts / 10 ** minor_digits(self.shop.currency)
+    def _major(self, amounts: pd.Series, currencies: pd.Series | None = None) -> pd.Series:
+        if currencies is None:
+            return amounts / 10 ** minor_digits(self.shop.currency)
+        return amounts / currencies.map(lambda code: 10 ** minor_digits(code), na_action="ignore").astype("Float64")
 
 
 def open_shop(shop_id: str, since: str | None = None, until: str | None = None, as_of: str | None = None) -> ShopNumbers:
@@ -94,4 +109,6 @@ def open_shop(shop_id: str, since: str | None = None, until: str | None = None, 
     numbers = ShopNumbers(settings, shop, days, open_metrics(open_version(settings, as_of)))
     if jishi.read("fct_shop_days", shop=shop_id, columns=["shop_date"], settings=settings).empty:
         raise LookupError(f"the marts have no day of {shop_id} yet: jishi import orders FILE --shop {shop_id} --work-up")
-    return numbers
+    about = jishi.read("dim_shops", shop=shop_id, as_of=numbers.layer.lake.number or None, settings=settings)
+    built_with = about[["currency", "time_zone"]].dropna(axis=1).to_dict("records")
+    return replace(numbers, shop=shop.model_copy(update=built_with[0])) if built_with else numbers

@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from jishi.paths import Paths
 from jishi.settings import get_settings
+from jishi.shops import Shops
+from notebooks.shop_numbers import open_shop
 from ops.cli import app
 from ops.notebook import NotebookFailed, names
 from tests.integration.notebooks.conftest import Publish
@@ -35,6 +37,28 @@ def test_what_is_not_known_yet_is_said_in_words(page: Publish, name: str) -> Non
     drawn = charts(html)
     assert sum("nothing yet 暂无数据" in chart for chart in drawn) >= 2, name
     assert not re.search(r"""(src|href)=["']https?:""", html)  # it is read where there is no internet
+
+
+def test_amounts_have_the_digits_of_their_currency(platform: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    """500 yen are no 5, and a shop that keeps its books in another currency now still has the marts of the one before."""
+    monkeypatch.setenv("JISHI_VAR", str(platform.var))
+    get_settings.cache_clear()
+    with Shops.edit(platform.shops_file) as shops:
+        shops.add(shops.get("orders").model_copy(update={"currency": "JPY"}))
+    try:
+        numbers = open_shop("orders")
+    finally:
+        with Shops.edit(platform.shops_file) as shops:
+            shops.add(shops.get("orders").model_copy(update={"currency": "CNY"}))
+        get_settings.cache_clear()
+    assert numbers.shop.currency == "CNY"
+    assert numbers.whole(["gmv"]).tolist() == [50.0]
+    assert numbers.mart("fct_orders", ["order_id", "paid_minor"])["paid"].tolist() == [20.0, 30.0]
+    assert dict(numbers.mart("dim_items", ["item_id", "unit_price_minor"]).to_numpy().tolist()) == {
+        "yen": 500,
+        "yuan": 5,
+        "dinar": 0.5,
+    }
 
 
 def test_a_shop_without_a_day_is_told_what_to_do(page: Publish) -> None:
