@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from datetime import datetime, time
+from datetime import date, datetime, time
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +79,7 @@ class MetricSql:
         sql = self._sql(
             metrics,
             grains[0] if grains else None,
+            days.until,
             metric_names=list(metrics),
             group_by_names=list(dict.fromkeys(["shop", *by])),
             where_constraints=filters or None,
@@ -108,8 +109,8 @@ class MetricSql:
         grain = re.search(r"TimeDimension\('metric_time', '(\w+)'\)", " ".join(parameters["group_by"]))
         return self._sql(parameters["metrics"], grain[1] if grain else None, saved_query_name=name)
 
-    def _sql(self, metrics: Sequence[str], grain: str | None, **request: Any) -> str:
-        """The statement; ``grain`` is that of the answer's ``metric_time``, None without it."""
+    def _sql(self, metrics: Sequence[str], grain: str | None, until: date | None = None, **request: Any) -> str:
+        """The statement. ``grain`` is the answer's, None without time in it; ``until`` the last day asked for."""
         from metricflow.engine.metricflow_engine import MetricFlowQueryRequest, OutputColumnOrderMode
         from metricflow_semantics.errors.error_classes import MetricFlowException
 
@@ -121,7 +122,7 @@ class MetricSql:
         # MetricFlow fills single counts and sums; a sum of those is null where none of them has a row.
         derived = [name for name in metrics if self._metrics[name]["type"] == "derived"]
         shown = {name: f"COALESCE({name}, 0)" for name in derived if is_zero_without_rows(name, self._metrics)}
-        shown |= {name: self._where_known(name, grain) for name in metrics if self._is_of_storefront(name)}
+        shown |= {name: self._where_known(name, grain, until) for name in metrics if self._is_of_storefront(name)}
         replaced = ", ".join(f"{expression} AS {name}" for name, expression in shown.items())
         return f"SELECT *{f' REPLACE ({replaced})' if replaced else ''} FROM (\n{sql}\n)"
 
@@ -131,10 +132,15 @@ class MetricSql:
             return False
         return known_from(name, self._metrics, self._models) == "storefront"
 
-    def _where_known(self, name: str, grain: str | None) -> str:
-        """The number from the first act in the shop's storefront on, by the days of the answer where it has any."""
+    def _where_known(self, name: str, grain: str | None, until: date | None) -> str:
+        """The number from the first act in the shop's storefront on: by the days of the answer where it has any, else where the
+        days asked for reach it.
+        """
         since = f"SELECT MIN(shop_date) FROM {self._shop_days} WHERE shop_id = shop AND visitors IS NOT NULL"
-        is_known = f"{_TIME}{grain} >= DATE_TRUNC('{grain}', ({since}))" if grain else f"({since}) IS NOT NULL"
+        if grain:
+            is_known = f"{_TIME}{grain} >= DATE_TRUNC('{grain}', ({since}))"
+        else:
+            is_known = f"({since}) " + (f"<= CAST('{until}' AS DATE)" if until else "IS NOT NULL")
         return f"CASE WHEN {is_known} THEN {name} END"
 
     def _flow(self) -> MetricFlowEngine:

@@ -1,4 +1,5 @@
--- Each refund of a period that counts has a reason for at least one item of its order, and no other refund has one.
+-- Each refund of a period that counts has a reason for at least one item of its order, no other refund has one, and no more
+-- pieces come back than were ordered.
 with reasons as (
 
     select * from {{ ref('int_item_refunds_reasoned') }}
@@ -17,15 +18,50 @@ order_items as (
 
 ),
 
-by_reason as (
+returned as (
 
     select
         shop_id,
-        refunded_date,
-        count(distinct refund_id) as refunds,
-        sum(case when units < 1 then 1 else 0 end) as empty_lines
+        order_id,
+        item_id,
+        sum(units) as units
     from reasons
-    group by shop_id, refunded_date
+    group by shop_id, order_id, item_id
+
+),
+
+impossible as (
+
+    select
+        reasons.shop_id,
+        reasons.refund_id,
+        reasons.item_id
+    from reasons
+    left join returned
+        on reasons.shop_id = returned.shop_id
+        and reasons.order_id = returned.order_id
+        and reasons.item_id = returned.item_id
+    left join order_items
+        on reasons.shop_id = order_items.shop_id
+        and reasons.order_id = order_items.order_id
+        and reasons.item_id = order_items.item_id
+    where reasons.units < 0 or order_items.units is null or returned.units > order_items.units
+
+),
+
+by_reason as (
+
+    select
+        reasons.shop_id,
+        reasons.refunded_date,
+        count(distinct reasons.refund_id) as refunds,
+        count(impossible.refund_id) as impossible_lines
+    from reasons
+    left join impossible
+        on reasons.shop_id = impossible.shop_id
+        and reasons.refund_id = impossible.refund_id
+        and reasons.item_id = impossible.item_id
+    group by reasons.shop_id, reasons.refunded_date
 
 ),
 
@@ -44,7 +80,7 @@ by_day as (
         refunds.shop_id,
         refunds.refunded_date,
         count(*) as refunds,
-        0 as empty_lines
+        0 as impossible_lines
     from refunds
     inner join orders on refunds.shop_id = orders.shop_id and refunds.order_id = orders.order_id
     where refunds.outcome in ('counted', 'over_refund') and coalesce(refunds.counted_minor, 1) <> 0
@@ -52,4 +88,4 @@ by_day as (
 
 )
 
-{{ unequal('by_reason', 'by_day', ['shop_id', 'refunded_date'], ['refunds', 'empty_lines']) }}
+{{ unequal('by_reason', 'by_day', ['shop_id', 'refunded_date'], ['refunds', 'impossible_lines']) }}

@@ -55,6 +55,13 @@ ITEM_FAULTS = (
         {"return_reasons_equal_refunds"},
     ),
     ModelFault(
+        "pieces that two refunds name come back twice",
+        "int_item_refunds_reasoned",
+        "least(upto, ordered) - least(upto - quantity, ordered)",
+        "quantity",
+        {"return_reasons_equal_refunds"},
+    ),
+    ModelFault(
         "carts are views too",
         "fct_visit_days",
         "acts.type = 'item_viewed'",

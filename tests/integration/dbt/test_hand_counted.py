@@ -10,7 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from jishi.metrics import MetricSql
+from jishi.item_thresholds import ItemThresholds
+from jishi.metrics import ALL_DAYS, MetricSql, TimeRange, macro
 from jishi.paths import Paths
 from tests.integration.dbt.rebuilt import Project
 
@@ -71,9 +72,11 @@ def metric_sql(built: Paths) -> MetricSql:
     return MetricSql(json.loads((built.warehouse / "target" / "semantic_manifest.json").read_text()))
 
 
-def asked(marts: duckdb.DuckDBPyConnection, metric_sql: MetricSql, metrics: list[str], shop_id: str) -> Row:
-    """The metrics of a shop's whole time."""
-    cursor = marts.execute(metric_sql.select(metrics, shop_id=shop_id))
+def asked(
+    marts: duckdb.DuckDBPyConnection, metric_sql: MetricSql, metrics: list[str], shop_id: str, days: TimeRange = ALL_DAYS
+) -> Row:
+    """The metrics of a shop's whole time, or of these days."""
+    cursor = marts.execute(metric_sql.select(metrics, shop_id=shop_id, days=days))
     names = [name for name, *_ in cursor.description or ()]
     [row] = cursor.fetchall()
     return dict(zip(names, row, strict=True))
@@ -147,11 +150,20 @@ def test_nobody_knows_what_was_looked_at_in_a_till(project: Project, metric_sql:
         names = ["orders", "sessions", "viewed_item_visits", "visitors"]
         by_day = marts.execute(metric_sql.select(names, ["metric_time__day"], shop_id="till")).fetchall()
         opened = asked(marts, metric_sql, names, "till")
+        before = asked(marts, metric_sql, names, "till", days=TimeRange(FIRST.date(), FIRST.date()))
+        marts.execute(macro("viewed_item_visits", metric_sql))
+        by_macro = [
+            marts.execute(f"select viewed_item_visits from viewed_item_visits('till', null, {until})").fetchone()
+            for until in (f"date '{FIRST.date()}'", f"date '{FIRST.date() + day}'", "null")
+        ]
     assert (days, periods, categories, bands, items) == ([None, 1, 0], [1], [1], [0], [1, 0])
     # The metric layer says so, too: after its first act a shop has 0 visits where it has none. (This view is of no session.)
     by_name = [dict(zip(("shop", "day", *names), row, strict=True)) for row in by_day]
     assert [[row[name] for name in names] for row in by_name if row["orders"]] == [[1, None, None, None], [1, 0, 0, 0]]
     assert [opened[name] for name in names] == [2, 0, 0, 0]
+    # Before, days that ended before that act had 0 visits when they were asked for as one.
+    assert [before[name] for name in names] == [1, None, None, None]
+    assert by_macro == [(None,), (0,), (0,)]
 
 
 def test_the_value_per_buyer_of_a_day_is_one_number(till: duckdb.DuckDBPyConnection, metric_sql: MetricSql) -> None:
@@ -313,3 +325,100 @@ def test_spend_without_a_rate_is_named_where_it_is_missing(project: Project) -> 
             "where check_name = 'spend_without_rate'"
         ).fetchall()
     assert flags == [("a", date(2026, 10, 2), "warning", 1.0, "app")]
+
+
+def catalogued(shop_id: str, item_id: str, stock: int | None = None, **fields: Any) -> Row:
+    """An item of the catalogue."""
+    row = {"shop_id": shop_id, "item_id": item_id, "title": item_id, "category": "c", "status": "active", "stock": stock}
+    return row | {"currency": "CNY", "unit_price_minor": 100, "home_currency": None, "home_unit_price_minor": 100} | fields
+
+
+def test_an_item_is_there_since_it_was_sold_or_seen_whatever_the_catalogue_says(project: Project) -> None:
+    """Before, a catalogue that came after the orders made 30 days of sales those of its own day: 90 pieces a day for one."""
+    last = FIRST + timedelta(days=29)
+    rows = shop("late") + "".join(order("late", f"o{n}", f"u:{n}", FIRST + timedelta(days=n), 100) for n in range(30))
+    rows += inserted("items", [catalogued("late", "i", 100), catalogued("late", "seen", 5), catalogued("late", "new", 5)])
+    rules = [dict(zip(("measure", "number", "threshold"), rule, strict=True)) for rule in ItemThresholds().thresholds]
+    rows += inserted("item_settings", [{"shop_id": "late"} | rule for rule in rules])
+    event = {"shop_id": "late", "type": "item_changed", "person_id": None, "is_late": False}
+    view = {"type": "item_viewed", "person_id": "u:0"}
+    events = [
+        event
+        | more
+        | {"event_id": f"e-{more['item_id']}-{at}", "occurred_at": at, "received_at": at, "occurred_date": at.date()}
+        for more, at in (
+            *(({"item_id": name}, last) for name in ("i", "seen", "new")),
+            (view | {"item_id": "seen"}, FIRST - timedelta(days=60)),
+        )
+    ]
+    with project.built(rows + inserted("events", events), only="fct_item_stock") as marts:
+        stock = marts.execute(
+            "select item_id, listed_date, units_30d, selling_days_30d, days_of_stock, is_slow_mover from fct_item_stock "
+            "where shop_id = 'late' order by 1"
+        ).fetchall()
+    whole = pytest.approx(29 + 8 / 24)  # the newest day is known until eight o'clock
+    assert stock == [
+        ("i", last.date(), 30, whole, pytest.approx(100 * (29 + 8 / 24) / 30), False),
+        ("new", last.date(), 0, pytest.approx(8 / 24), None, False),
+        ("seen", last.date(), 0, whole, None, True),
+    ]
+
+
+def test_a_price_in_a_currency_that_was_the_shops_is_none_of_its_prices_now(project: Project) -> None:
+    """Before, 10 euros of a shop that had kept its books in euros were 10 yuan."""
+    euros: Row = {"currency": "EUR", "unit_price_minor": 1000}
+    rows = shop("moved") + inserted(
+        "items",
+        [
+            catalogued("moved", "own", unit_price_minor=500, home_unit_price_minor=500),
+            catalogued("moved", "stamped", **euros, home_currency="CNY", home_unit_price_minor=7900),
+            catalogued("moved", "of-dollars", **euros, home_currency="USD", home_unit_price_minor=1100),
+            catalogued("moved", "of-euros", **euros, home_unit_price_minor=1000),
+        ],
+    )
+    with project.built(rows, only="int_items_banded") as marts:
+        prices = marts.execute(
+            "select item_id, price_minor, price_band from int_items_banded where shop_id = 'moved' order by 1"
+        )
+        assert prices.fetchall() == [("of-dollars", None, 0), ("of-euros", None, 0), ("own", 500, 1), ("stamped", 7900, 5)]
+
+
+def test_no_more_pieces_come_back_for_a_reason_than_were_bought(project: Project) -> None:
+    """Before, each refund that named a piece gave one back, and a refund that named what is of no order was one of that."""
+    at = FIRST + timedelta(days=1)
+    refund = {"shop_id": "again", "order_id": "o1", "currency": "CNY", "refunded_at": at, "refunded_date": at.date()}
+    refund |= {"outcome": "counted", "amount_minor": 100, "counted_minor": 100}
+    line = {
+        "shop_id": "again",
+        "order_id": "o1",
+        "quantity": 1,
+        "amount_minor": 100,
+        "outcome": "counted",
+        "counted_minor": 100,
+    }
+    other = line | {"item_id": "other", "quantity": 5, "outcome": "unknown_item", "counted_minor": 0}
+    rows = shop("again") + order("again", "o1", "u:p", FIRST, 1000)
+    rows += inserted(
+        "refunds",
+        [
+            refund | {"refund_id": reason, "reason": reason, "received_at": at + timedelta(hours=hour)}
+            for hour, reason in enumerate(("broken", "late", "wrong"))
+        ],
+    )
+    rows += inserted(
+        "refund_lines",
+        [
+            *(line | {"item_id": "i", "refund_id": name} for name in ("broken", "late")),
+            *(other | {"refund_id": name} for name in ("broken", "wrong")),
+        ],
+    )
+    with project.built(rows) as marts:
+        reasons = marts.execute(
+            "select item_id, reason, refunds, returned_units from fct_item_return_reasons "
+            "where shop_id = 'again' and period_days = 7 order by 2"
+        ).fetchall()
+        returned = marts.execute("select returned_units, refunded_minor from fct_item_days where shop_id = 'again'").fetchall()
+    assert reasons == [("i", "broken", 1, 1), ("i", "late", 1, 0), ("i", "wrong", 1, None)]
+    assert returned == [(1, 300)]
+    failing = {name for name, shops in project.failing_tests(rows).items() if "again" in shops}
+    assert failing == set()

@@ -1,4 +1,5 @@
--- Of which items a refund was: those that it names, else every item of its order.
+-- Of which items a refund was: those of its order that it names, else all of them. What several refunds name is no more than
+-- the order has.
 with refunds as (
 
     select * from {{ ref('stg_lake__refunds') }}
@@ -29,13 +30,23 @@ named as (
     select
         counted.shop_id,
         counted.refund_id,
+        counted.order_id,
         counted.refunded_date,
         counted.reason,
         refund_lines.item_id,
-        refund_lines.quantity as units
+        refund_lines.quantity,
+        order_items.units as ordered,
+        sum(refund_lines.quantity) over (
+            partition by counted.shop_id, counted.order_id, refund_lines.item_id
+            order by counted.received_at, counted.refund_id
+            rows between unbounded preceding and current row
+        ) as upto
     from counted
     inner join refund_lines on counted.shop_id = refund_lines.shop_id and counted.refund_id = refund_lines.refund_id
-    where refund_lines.item_id is not null
+    inner join order_items
+        on counted.shop_id = order_items.shop_id
+        and counted.order_id = order_items.order_id
+        and refund_lines.item_id = order_items.item_id
 
 ),
 
@@ -53,6 +64,7 @@ of_whole_orders as (
     select
         counted.shop_id,
         counted.refund_id,
+        counted.order_id,
         counted.refunded_date,
         counted.reason,
         order_items.item_id,
@@ -64,6 +76,14 @@ of_whole_orders as (
 
 )
 
-select * from named
+select
+    shop_id,
+    refund_id,
+    order_id,
+    refunded_date,
+    reason,
+    item_id,
+    cast(least(upto, ordered) - least(upto - quantity, ordered) as bigint) as units
+from named
 union all
 select * from of_whole_orders

@@ -1,4 +1,5 @@
--- Prices in the home currency, cut at the shop's own bounds, else into five bands of equal number; equal prices share a band.
+-- Prices in the home currency, cut at the shop's own bounds, else into five bands of equal number; equal prices share a band. A
+-- stamp of a home currency that the shop has no more says nothing.
 with items as (
 
     select * from {{ ref('stg_lake__items') }}
@@ -34,7 +35,7 @@ priced as (
         items.item_id,
         case
             when items.currency = shops.currency then items.unit_price_minor
-            else items.home_unit_price_minor
+            when items.home_currency = shops.currency then items.home_unit_price_minor
         end as price_minor
     from items
     inner join shops on items.shop_id = shops.shop_id

@@ -72,6 +72,18 @@ listed as (
 
 ),
 
+-- What was sold or seen before the catalogue says so was there before.
+first_days as (
+
+    select
+        shop_id,
+        item_id,
+        min(shop_date) as first_date
+    from item_days
+    group by shop_id, item_id
+
+),
+
 sold as (
 
     select
@@ -93,6 +105,7 @@ paced as (
 
     select
         items.*,
+        shops.first_date,
         shops.last_date,
         shops.last_day_share,
         shops.shop_first_date,
@@ -104,13 +117,23 @@ paced as (
         listed.listed_date,
         coalesce(sold.units_30d, 0) as units_30d,
         coalesce(sold.units_of_slow_days, 0) as units_of_slow_days,
-        greatest(
-            shops.first_date, shops.shop_first_date, coalesce(listed.listed_date, shops.first_date)
-        ) as sells_from
+        case
+            when listed.listed_date is not null then least(listed.listed_date, first_days.first_date)
+        end as there_from
     from items
     inner join shops on items.shop_id = shops.shop_id
     left join listed on items.shop_id = listed.shop_id and items.item_id = listed.item_id
+    left join first_days on items.shop_id = first_days.shop_id and items.item_id = first_days.item_id
     left join sold on items.shop_id = sold.shop_id and items.item_id = sold.item_id
+
+),
+
+selling as (
+
+    select
+        *,
+        greatest(first_date, shop_first_date, coalesce(there_from, first_date)) as sells_from
+    from paced
 
 ),
 
@@ -120,7 +143,7 @@ dated as (
         *,
         cast(stock as decimal(38, 0)) as pieces,
         last_day_share + greatest(0, {{ dbt.datediff('sells_from', 'last_date', 'day') }}) as selling_days
-    from paced
+    from selling
 
 )
 
@@ -148,8 +171,8 @@ select
     cast(slow_days as bigint) as slow_days,
     cast(units_of_slow_days as decimal(38, 0)) as units_of_slow_days,
     case
-        when status <> 'active' or stock = 0 or listed_date > slow_from then false
-        when stock is not null and listed_date is not null and shop_first_date <= slow_from
+        when status <> 'active' or stock = 0 or there_from > slow_from then false
+        when stock is not null and there_from is not null and shop_first_date <= slow_from
             then pieces * slow_days > units_of_slow_days * slow_cover_days
     end as is_slow_mover
 from dated
