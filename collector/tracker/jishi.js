@@ -122,17 +122,28 @@
     write("session", current + "|" + now, true);
     return current;
   }
-  /** The id of a user, or null for what is none: an empty variable must not become a person that all share. */
+  /** An id that the contract takes, or null: an empty variable must not become one thing that all share. */
+  function knownId(given) {
+    var kind = typeof given;
+    var text = kind === "string" || kind === "number" || kind === "bigint" ? whole(String(given)).trim() : "";
+    var isNone = /^(null|undefined|none|nan|true|false|\[object \w+\]|[0-]{36}|)$/i.test(text) || text.length > 200;
+    return isNone ? null : text;
+  }
+  /** The id of a user, or null for what is none. */
   function userId(user) {
-    var kind = typeof user;
-    var text = kind === "string" || kind === "number" || kind === "bigint" ? whole(String(user)).trim() : "";
-    if (/^(null|undefined|none|nan|0|true|false|\[object \w+\]|[0-]{36}|)$/i.test(text) || text.length > 200) {
+    var text = knownId(user);
+    if (text === null || text === "0") {
       if (user !== null) warn("identify was given no id; the person is anonymous now");
       return null;
     }
     return text;
   }
   var landing = new URLSearchParams(location.search);
+  /** The share that led here; a link that was cut or filled with nothing names none, and costs no view or order. */
+  function shareId() {
+    var text = knownId(landing.get("jishi_share"));
+    return text === null || /^page:|[\u0000-\u001f\u007f-\u009f]/.test(text) ? null : text;
+  }
   function context() {
     var found = {
       channel: landing.get("utm_source"),
@@ -358,14 +369,14 @@
     };
   }
   function withShare(properties) {
-    var share = landing.get("jishi_share");
+    var share = shareId();
     return share && !(properties && properties.share_id) ? Object.assign({}, properties, { share_id: share }) : properties;
   }
   var api = {
     version: 1,
     track: track,
     page: function () {
-      var share = landing.get("jishi_share");
+      var share = shareId();
       if (share) track("share_opened", { share_id: share });
       return track("page_viewed", { path: location.pathname.slice(0, 2000), title: String(document.title).slice(0, 2000) });
     },
@@ -373,7 +384,8 @@
       return track("item_viewed", withShare(item));
     },
     search: function (query, results) {
-      return track("search_performed", results === undefined ? { query: query } : { query: query, results: results });
+      var asked = typeof query === "string" ? query.slice(0, 2000) : query;
+      return track("search_performed", results === undefined ? { query: asked } : { query: asked, results: results });
     },
     cart: function (item) {
       return track("item_added_to_cart", item);

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from jishi.contract.validation import Refusal, check_event
+
 NODE = shutil.which("node")
 WORLD = Path(__file__).parent / "page_world.js"
 pytestmark = pytest.mark.skipif(NODE is None, reason="no Node; the browser's tests cover the same script")
@@ -26,6 +28,12 @@ def run(script: str) -> Any:
     assert done.returncode == 0, done.stderr
     assert "UnhandledPromiseRejection" not in done.stderr
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def refusal_of(event: dict[str, Any]) -> Any:
+    """Why the contract refuses an event of a page; None for one that it takes."""
+    result = check_event(event)
+    return result if isinstance(result, Refusal) else None
 
 
 @pytest.mark.parametrize("storage", ["{isFull: true}", "{isForbidden: true}"])
@@ -299,3 +307,25 @@ def test_withdrawn_consent_is_heard_from_the_next_page() -> None:
     )
     assert types == ["consent_changed"]
     assert waiting, "what was not allowed waits until it is"
+
+
+@pytest.mark.parametrize("share", ["null", "undefined", "", "%20", "page%3Ax", "a%00%07b", "x" * 201, "%5Bobject%20Object%5D"])
+def test_a_broken_share_link_costs_no_view_and_no_order(share: str) -> None:
+    """One field that a link fills with nonsense sank the whole event (munin #809, umami #2260)."""
+    events = run(
+        f"""const page = open({{search: "?jishi_share={share}&utm_campaign=" + "c".repeat(3000)}});
+        page.jishi.page(); page.jishi.view({{item_id: "i"}});
+        page.jishi.order({{order_id: "o", currency: "CNY", lines: [{{item_id: "i", quantity: 1, unit_price_minor: 5}}]}});
+        await page.settle(); return page.taken();"""
+    )
+    assert [event["type"] for event in events] == ["page_viewed", "item_viewed", "order_paid"]
+    assert [refusal_of(event) for event in events] == [None] * 3
+
+
+def test_a_whole_text_pasted_into_the_search_field_is_a_search() -> None:
+    [event] = run(
+        """const page = open({}); page.jishi.search("裙".repeat(1999) + "😀" + "!".repeat(9)); await page.settle();
+        return page.taken().filter((e) => e.type === "search_performed");"""
+    )
+    assert event["properties"]["query"] == "裙" * 1999 + "\ufffd"
+    assert refusal_of(event) is None
