@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from jishi.files import append_line, write_json
 from jishi.paths import Paths
+
+MARTS = "marts"  # the ``table`` of what the tests of the marts find; every other one is of the lake
 
 
 class GatesUnreadable(ValueError):
@@ -51,16 +53,24 @@ class HeldBack:
 
 
 def hold(paths: Paths, shop_id: str, findings: Sequence[GateFinding], now: datetime) -> None:
-    """Note that a build of the shop was refused at ``now`` (UTC); a shop that was held already is held since then."""
-    before = held_back(paths, shop_id)
+    """Note that a build of the shop was refused at ``now`` (UTC); a shop that was held already is held since then.
+
+    All ``findings`` are of its marts or none is; those of the other kind that it was held for stay.
+    """
+    before, of_marts = held_back(paths, shop_id), findings[0].table == MARTS
     since = before.since if before else now.astimezone(UTC)
-    note = {"since": since.isoformat(), "findings": [asdict(finding) for finding in findings]}
-    write_json(_held(paths) / f"{shop_id}.json", note)
+    others = [finding for finding in before.findings if (finding.table == MARTS) != of_marts] if before else []
+    _write(paths, HeldBack(shop_id, since, (*others, *findings)))
 
 
-def release(paths: Paths, shop_id: str) -> None:
-    """A build of the shop has passed."""
-    (_held(paths) / f"{shop_id}.json").unlink(missing_ok=True)
+def release(paths: Paths, shop_id: str, *, of_marts: bool = False) -> None:
+    """A build of the shop's silver, or of its marts, has passed; what the other one found stays."""
+    held = held_back(paths, shop_id)
+    others = [finding for finding in held.findings if (finding.table == MARTS) != of_marts] if held else []
+    if held and others:
+        _write(paths, replace(held, findings=tuple(others)))
+    else:
+        (_held(paths) / f"{shop_id}.json").unlink(missing_ok=True)
 
 
 def held_back(paths: Paths, shop_id: str) -> HeldBack | None:
@@ -99,6 +109,11 @@ def accepted(paths: Paths) -> set[tuple[str, str, str]]:
         except (ValueError, TypeError, KeyError) as error:
             raise GatesUnreadable(f"{file}, line {number}: {error}; mend the line or take it out") from None
     return marks
+
+
+def _write(paths: Paths, held: HeldBack) -> None:
+    note = {"since": held.since.isoformat(), "findings": [asdict(finding) for finding in held.findings]}
+    write_json(_held(paths) / f"{held.shop_id}.json", note)
 
 
 def _held(paths: Paths) -> Path:

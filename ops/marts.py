@@ -1,8 +1,9 @@
 """Build, test and publish the marts with dbt: ``python -m ops.marts build|docs`` (main environment).
 
-dbt reads one version of the lake and works in a DuckDB file of its own. When every model and test is fine, a lean copy of the
-marts becomes ``var/warehouse/marts/<version>-<checksum>.duckdb``, which never changes, and a new version records it together
-with the daily features. A failed build leaves readers on the version before.
+dbt reads one version of the lake and works in a DuckDB file of its own. When every model is fine, a lean copy of the marts
+becomes ``var/warehouse/marts/<version>-<checksum>.duckdb``, which never changes, and a new version records it together with the
+daily features. Shops whose rows fail a test keep there what they had (``ops.marts_shops``). A failed build leaves readers on
+the version before.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from jishi import tables
+from jishi.held_back import GateFinding
 from jishi.lake import TableNotPublished
 from jishi.lake.reading import LakeVersion, open_version
 from jishi.paths import Paths
@@ -28,6 +32,7 @@ from ops.dbt import dbt_environment, new_database, run_dbt, write_sources
 from ops.dbt_process import RunDbt, started_dbt
 from ops.marts_changes import CannotCompare, write_touched
 from ops.marts_file import OlderBuild, inputs_of, publish_marts, published_inputs
+from ops.marts_shops import HeldShopsUnknown, failing_shops, note_shops
 from ops.marts_state import BuiltState, project_checksum, registry_of, take_state, version_to_continue
 from ops.marts_tests import EXCLUDED, failing_tests
 from ops.site.dictionary import write_dictionary
@@ -65,17 +70,23 @@ def build(settings: Settings, progress: Callable[[str], None], *, again: bool = 
             )
             return
         with started_dbt(dbt_environment(settings, work_database(paths))) as run:
-            state = _built(
+            state, held = _built(
                 settings, lake, shops, run, lambda line: progress(f"{line} ({time.monotonic() - began:.0f} s)"), whole=whole
             )
         try:
             manifest = (paths.warehouse / "target" / "semantic_manifest.json").read_text()
-            version = publish_marts(settings, lake, work_database(paths), inputs, manifest, continues=state.marts)
+            # Without the checksum of its inputs this build counts as out of date: the next one tries the held shops again.
+            known = "" if held else inputs
+            version = publish_marts(settings, lake, work_database(paths), known, manifest, continues=state.marts, held=held)
         except OlderBuild as error:
             progress(str(error))
             return
+        except HeldShopsUnknown as error:
+            raise BuildFailed(f"{error}; nothing was published") from None
         assert version.marts is not None
-        replace(state, marts=version.marts.file).write(paths)
+        note_shops(paths, held, datetime.now(UTC))
+        if not held:  # else the database holds what was refused, and the next build begins anew
+            replace(state, marts=version.marts.file).write(paths)
         write_dictionary(paths, open_version(settings, version.number))
         write_home(settings, paths)
         progress(f"marts published in version {version.number} ({time.monotonic() - began:.0f} s)")
@@ -83,8 +94,10 @@ def build(settings: Settings, progress: Callable[[str], None], *, again: bool = 
 
 def _built(
     settings: Settings, lake: LakeVersion, shops: Shops, run: RunDbt, progress: Callable[[str], None], *, whole: bool
-) -> BuiltState:
-    """All models and tests on dbt's database, whose note is returned and kept. Raises BuildFailed."""
+) -> tuple[BuiltState, dict[str, list[GateFinding]]]:
+    """All models and tests on dbt's database, whose note is returned, and kept unless shops are to be held back, which are
+    returned with the reasons. Raises BuildFailed.
+    """
     paths, database = Paths.of(settings), work_database(Paths.of(settings))
     last = take_state(paths)
     before, reason = version_to_continue(settings, database, last)
@@ -102,18 +115,48 @@ def _built(
     if before is None:
         progress(f"full build: {reason}")
         new_database(lake, shops, database)
-    models, tests = _run(settings, database, run, continues=before is not None)
-    progress(f"dbt: {models} models built from version {lake.number}, {tests} tests passed")
+    models, tests, failing = _run(settings, database, run, continues=before is not None, may_hold=_has_marts(lake))
+    held = _held(settings, lake, database, failing)
+    progress(f"dbt: {models} models built from version {lake.number}, {tests - len(failing)} tests passed")
+    for shop_id, findings in held.items():
+        names = ", ".join(finding.check for finding in findings)
+        progress(f"shop {shop_id} is held back and keeps its marts of version {lake.number} and before: {names}")
     size = database.stat().st_size if before is None or last is None else last.full_bytes
     marts = last.marts if before is not None and last is not None else None
     state = BuiltState(lake.number, project_checksum(), registry_of(shops), size, marts)
     # Until this build is published, no file has its rows: the next one then writes every table, not only what it replaced.
-    replace(state, marts=None).write(paths)
-    return state
+    if not held:
+        replace(state, marts=None).write(paths)
+    return state, held
 
 
-def _run(settings: Settings, database: Path, run: RunDbt, *, continues: bool) -> tuple[int, int]:
-    """Run models and tests; how many of each. Raises BuildFailed."""
+def _held(settings: Settings, lake: LakeVersion, database: Path, failing: Mapping[str, str]) -> dict[str, list[GateFinding]]:
+    """The shops that failing tests hold back. Raises BuildFailed where they cannot be told from the others, or have no marts
+    yet that they could keep.
+    """
+    if not failing:
+        return {}
+    paths, reason = Paths.of(settings), "there are no marts yet that a shop could keep"
+    try:
+        if _has_marts(lake):
+            return failing_shops(settings, database, failing)
+    except HeldShopsUnknown as error:
+        reason = str(error)
+    names = ", ".join(failing)
+    raise BuildFailed(f"dbt build failed in {names} ({reason}); nothing was published; see {paths.log / 'dbt' / 'dbt.log'}")
+
+
+def _has_marts(lake: LakeVersion) -> bool:
+    return lake.marts is not None and lake.marts.exists()
+
+
+def _run(
+    settings: Settings, database: Path, run: RunDbt, *, continues: bool, may_hold: bool
+) -> tuple[int, int, dict[str, str]]:
+    """Run models and tests; how many of each, and the tests that fail with the query of their rows. Raises BuildFailed.
+
+    ``may_hold``: shops have marts that they could keep, so what depends on a test that fails is built all the same.
+    """
     paths = Paths.of(settings)
     # Unit tests of the models run in the test suite, where they belong; here the data is what is in question.
     # The log tells what was built and what failed; dbt's debug lines, and a second log, took a fifth of the build's time.
@@ -121,20 +164,31 @@ def _run(settings: Settings, database: Path, run: RunDbt, *, continues: bool) ->
     arguments += ["--exclude-resource-type", "unit_test", "--exclude", EXCLUDED]
     if continues:  # views are there already, and read the newer sources
         arguments += ["--select", "config.materialized:table", "config.materialized:incremental", "test_type:singular"]
-    done = run(arguments)
-    results = _results(paths)
-    failed = [name for name, status in results if status in ("error", "fail", "runtime error")]
-    if done.returncode != 0 and not failed:
+    done, results = run(arguments), _results(paths)
+    while True:
+        broken = [name for name, result in results.items() if result.status in ("error", "runtime error")]
+        failing = {name.split(".")[2]: result.sql for name, result in results.items() if result.status == "fail"}
+        skipped = [name for name, result in results.items() if result.status == "skipped"]
+        if broken or not skipped or not may_hold:
+            break
+        # What dbt leaves out after a test that fails is built now, for the shops that pass it.
+        again = [*arguments[: arguments.index(EXCLUDED) + 1], "--select", *(name.split(".")[2] for name in skipped)]
+        done = run_dbt(again, dbt_environment(settings, database))
+        built = _results(paths)
+        if not any(result.status != "skipped" for result in built.values()):
+            raise BuildFailed(f"dbt does not build {', '.join(skipped)}; nothing was published; see its log")
+        results |= built
+    if done.returncode != 0 and not broken and not failing:
         raise BuildFailed(
             f"dbt build failed in {done.stdout[-800:]}; nothing was published; see {paths.log / 'dbt' / 'dbt.log'}"
         )
-    missing = {name for name, status in results if status != "success"}
-    failing, generic_tests = failing_tests(settings, database, paths.warehouse / "target" / "manifest.json", missing)
-    if failed or failing:
-        names = ", ".join([*failed, *failing])
+    missing = {name for name, result in results.items() if result.status != "success"}
+    generic, count = failing_tests(settings, database, paths.warehouse / "target" / "manifest.json", missing)
+    if broken:
+        names = ", ".join([*broken, *failing, *generic])
         raise BuildFailed(f"dbt build failed in {names}; nothing was published; see {paths.log / 'dbt' / 'dbt.log'}")
-    models = sum(name.startswith("model.") for name, _ in results)
-    return models, generic_tests + sum(name.startswith("test.") for name, _ in results)
+    models = sum(name.startswith("model.") for name in results)
+    return models, count + sum(name.startswith("test.") for name in results), failing | generic
 
 
 def work_database(paths: Paths) -> Path:
@@ -151,11 +205,19 @@ def _alone(paths: Paths) -> Iterator[None]:
         yield
 
 
-def _results(paths: Paths) -> list[tuple[str, str]]:
+class _Result(NamedTuple):
+    """What became of a model or test; ``sql`` is the query that dbt compiled of it."""
+
+    status: str
+    sql: str
+
+
+def _results(paths: Paths) -> dict[str, _Result]:
     file = paths.warehouse / "target" / "run_results.json"
     if not file.exists():
-        return []
-    return [(result["unique_id"], result["status"]) for result in json.loads(file.read_text())["results"]]
+        return {}
+    results = json.loads(file.read_text())["results"]
+    return {result["unique_id"]: _Result(result["status"], result.get("compiled_code") or "") for result in results}
 
 
 def docs(settings: Settings) -> Path:

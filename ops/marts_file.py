@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ from jishi.tables import (
     SILVER_DECISIONS,
 )
 from ops.dbt import DBT
+from ops.marts_shops import keep_rows, with_kept_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -97,18 +99,23 @@ def publish_marts(
     semantic_manifest: str | None = None,
     *,
     continues: str | None = None,
+    held: Collection[str] = (),
 ) -> TableVersion:
     """Record the marts of a build from the version ``lake``, with the daily features; ``inputs`` are ``inputs_of`` the build.
 
-    ``continues`` as in ``write_marts``. Raises OlderBuild and StaleWriter.
+    ``continues`` as in ``write_marts``. The shops ``held`` keep their rows of the marts that ``lake`` has. Raises OlderBuild,
+    StaleWriter and HeldShopsUnknown.
     """
     paths = Paths.of(settings)
-    marts = write_marts(paths, database, lake.number, inputs, semantic_manifest, continues=continues)
+    kept_rows = (held, lake.marts) if held and lake.marts is not None else None
+    marts = write_marts(paths, database, lake.number, inputs, semantic_manifest, continues=continues, held=kept_rows)
     with duckdb.connect(str(database), read_only=True) as connection:
         daily = {
             table: connection.execute(f"select * from {name} order by all").to_arrow_table() for name, table in EXPORTED.items()
         }
         kept = {schema: connection.execute(sql).to_arrow_table() for schema, sql in _KEPT.items()}
+    daily = {table: with_kept_rows(rows, lake, table, held) for table, rows in daily.items()}
+    kept = {schema: with_kept_rows(rows, lake, schema.name, held) for schema, rows in kept.items()}
 
     def refuse_older(newest: TableVersion | None) -> None:
         recorded = newest.marts if newest else None
@@ -140,12 +147,14 @@ def write_marts(
     semantic_manifest: str | None = None,
     *,
     continues: str | None = None,
+    held: tuple[Collection[str], Path] | None = None,
 ) -> MartsFile:
     """Copy the published models of dbt's database to a file that is named by its version and checksum and never changes.
 
     With a semantic manifest, the file holds the definitions of the metrics and the saved queries that are exported as tables.
     ``continues`` is the file (below the warehouse) of the build that this one continued: of the models that dbt only replaced
-    rows of, the same rows are replaced in a copy of it. All other tables are written anew, sorted.
+    rows of, the same rows are replaced in a copy of it. All other tables are written anew, sorted. ``held`` are shops that keep
+    the rows of an earlier file. Raises HeldShopsUnknown.
     """
     folder = paths.marts_files
     folder.mkdir(parents=True, exist_ok=True)
@@ -166,6 +175,8 @@ def write_marts(
                 else:
                     rows = f"select * from built.main.{name} order by all"
                     connection.execute(f"create or replace table published.main.{name} as {rows}")
+            if held is not None:
+                keep_rows(connection, PUBLISHED, *held)
             when = "now() at time zone 'UTC' as built_at"
             build = f"{when}, {built_from} as version, {quoted(inputs)} as inputs, cast($1 as varchar) as semantic_manifest"
             connection.execute(f"create or replace table published.main.build as select {build}", [semantic_manifest])

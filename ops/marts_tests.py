@@ -29,8 +29,8 @@ class SettingNotHonoured(RuntimeError):
 
 def failing_tests(
     settings: Settings, database: Path, manifest: Path, missing: frozenset[str] | set[str] = frozenset()
-) -> tuple[list[str], int]:
-    """Names of the generic tests that rows fail, and how many there are.
+) -> tuple[dict[str, str], int]:
+    """The generic tests that rows fail, by name with the query of these rows, and how many tests there are.
 
     Tests of the models ``missing`` (ids) are not asked. In a build that continued the last one, keys are counted where one of
     their rows was written anew: the others passed as they are. Raises SettingNotHonoured.
@@ -47,7 +47,10 @@ def failing_tests(
         for model, tests in by_model.items():
             if model not in missing:
                 failing += _failing(connection, nodes, tests)
-    return sorted(failing), sum(map(len, by_model.values()))
+    queries = {
+        node["name"]: failing_rows(node, nodes) for node in nodes.values() if is_generic(node) and node["name"] in failing
+    }
+    return dict(sorted(queries.items())), sum(map(len, by_model.values()))
 
 
 def is_generic(node: Node) -> bool:
