@@ -7,6 +7,7 @@ categories of the page, the cart or the order, and where there is none of these 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from threading import Lock
@@ -15,8 +16,9 @@ import numpy as np
 
 from models.algorithms.exploration import Belief, Budget, Decision, Explorer
 from models.candidates.newcomers import EXPLORED_PLACE
-from serving.blend import NONE, Mask
+from serving.blend import NONE, Indices, Mask
 from serving.catalogue import Catalogue, Item
+from serving.eligible import Eligibility
 from serving.reasons import explain
 from serving.recommend import Answer, Recommended
 from serving.request import Request
@@ -58,7 +60,13 @@ class Exploration:
                 explorer.take_over(self._believing)
 
     def decide(
-        self, placement: str, model: ServedModel, slots: int, eligible: Mask, rng: np.random.Generator
+        self,
+        placement: str,
+        model: ServedModel,
+        slots: int,
+        eligible: Mask,
+        rng: np.random.Generator,
+        allows: Callable[[int], bool],
     ) -> Decision | None:
         """The decision on a list of ``slots``; None when the release is not the one that the belief is on."""
         with self._lock:
@@ -68,7 +76,7 @@ class Exploration:
             if explorer is None:
                 explorer = self._explorers[placement] = Explorer(Budget(SHARE, WINDOW), SLOT, RATE)
                 explorer.take_over(self._believing)
-            return explorer.decide(slots, eligible, rng)
+            return explorer.decide(slots, eligible, rng, allows)
 
 
 def luck_of(request_id: str) -> np.random.Generator:
@@ -83,13 +91,22 @@ def explore(
     newcomers = shelf.model.newcomers
     if newcomers is None or len(newcomers.items) == 0 or len(answer.items) <= SLOT or answer.is_pinned(SLOT):
         return answer, None
-    eligible = _eligible(answer, request, shelf, catalogue)
-    decision = exploration.decide(request.placement, shelf.model, len(answer.items), eligible, rng)
-    if decision is None or decision.item is None:
-        return answer, decision
-    item = catalogue.get(shelf.model.item_ids[int(newcomers.items[decision.item])])
-    assert item is not None  # the mask of the eligible has looked
-    return with_explored(answer, item), decision
+    numbers, ids = newcomers.items, shelf.model.item_ids
+    hidden = request.shown_not(shelf)
+    kept_out = {one.item.item_id for one in answer.items} | hidden
+
+    def allows(place: int) -> bool:
+        """The guard, by the catalogue as it is now."""
+        item = catalogue.get(ids[numbers[place]])
+        return item is not None and item.is_sellable and item.item_id not in kept_out and answer.may_hold(item, request)
+
+    eligible = _eligible(answer, request, shelf, hidden)
+    few = np.flatnonzero(eligible).tolist()
+    if len(few) <= NEAREST:  # of many the one that is drawn is looked at
+        eligible[few] = [allows(place) for place in few]
+    decision = exploration.decide(request.placement, shelf.model, len(answer.items), eligible, rng, allows)
+    item = None if decision is None or decision.item is None else catalogue.get(ids[numbers[decision.item]])
+    return answer if item is None else with_explored(answer, item), decision
 
 
 def with_explored(answer: Answer, item: Item) -> Answer:
@@ -111,37 +128,26 @@ def chances_by_id(decision: Decision, shelf: Shelf) -> dict[str, float]:
     return {shelf.model.item_ids[number]: float(decision.chances[place]) for number, place in zip(numbers, places, strict=True)}
 
 
-def _eligible(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalogue) -> Mask:
-    """New items that may be shown to this person in this list."""
+def _eligible(answer: Answer, request: Request, shelf: Shelf, hidden: set[str]) -> Mask:
+    """New items that may be shown to this person in this list, as the shelf knows them. The slot is no last place."""
     newcomers = shelf.model.newcomers
     assert newcomers is not None
-    taken = {one.item.item_id for one in answer.items} | request.shown_not(shelf)
-    near = next(
-        (near_person for person in request.persons if (near_person := shelf.model.newcomers_near(person)) is not None), None
-    )
+    numbers = newcomers.items
+    sellable, out, behind = Eligibility(request, shelf, answer.rules, hidden).masks(numbers)
+    listed = [shelf.number_of.get(one.item.item_id, NONE) for one in answer.items]
+    eligible: Mask = sellable & ~out & ~behind & ~np.isin(numbers, listed)
+    near = next((near for person in request.persons if (near := shelf.model.newcomers_near(person)) is not None), None)
     if near is not None:
-        allowed: set[int] | None = set(near[:NEAREST].tolist())
-    else:
-        allowed = _near_the_page(request, shelf)
-    eligible = np.zeros(len(newcomers.items), dtype=np.bool_)
-    may_be = shelf.sellable[newcomers.items]
-    if allowed is not None:
-        may_be &= np.isin(newcomers.items, list(allowed))
-    if answer.rules is not None:  # the slot is no last place
-        may_be &= ~answer.rules.last(newcomers.items)
-    for place in np.flatnonzero(may_be).tolist():
-        number = int(newcomers.items[place])
-        item = catalogue.get(shelf.model.item_ids[number])
-        eligible[place] = item is not None and item.is_sellable and item.item_id not in taken and answer.may_hold(item, request)
-    return eligible
+        return eligible & np.isin(numbers, near[:NEAREST])
+    return eligible & _near_the_page(request, shelf, numbers)
 
 
-def _near_the_page(request: Request, shelf: Shelf) -> set[int] | None:
-    """New items of the categories that the page, the cart or the order is about; None where there is nothing to be near to."""
-    newcomers = shelf.model.newcomers
-    assert newcomers is not None
+def _near_the_page(request: Request, shelf: Shelf, numbers: Indices) -> Mask:
+    """Which items are of the categories that the page, the cart or the order is about; all, where there is nothing to be near
+    to.
+    """
     asked = [*request.cart, *request.order, *([] if request.item_id is None else [request.item_id])]
     if not asked:
-        return None
+        return np.ones(len(numbers), dtype=np.bool_)
     kinds = {int(shelf.categories[shelf.number_of[each]]) for each in asked if each in shelf.number_of} - {NONE}
-    return {int(number) for number in newcomers.items if int(shelf.categories[number]) in kinds}
+    return np.isin(shelf.categories[numbers], list(kinds))

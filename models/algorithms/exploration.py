@@ -12,6 +12,7 @@ item), ``propensity`` (of what was done), ``explore_probability``; ``models.eval
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -151,12 +152,24 @@ class Explorer:
         total = chances.sum()
         return chances / total if total > 0 else chances
 
-    def decide(self, slots: int, eligible: Mask, rng: np.random.Generator) -> Decision:
-        """Decide on one list of ``slots`` and count it; ``eligible`` marks new items that this person may be shown."""
-        chances = self.probabilities(eligible)
-        is_possible = bool(chances.any()) and self.slot < slots and self.budget.has_room(slots, self.slot)
-        rate = self.rate if is_possible else 0.0
-        item = drawn_item(rate, chances, rng)
+    def decide(
+        self, slots: int, eligible: Mask, rng: np.random.Generator, allows: Callable[[int], bool] = lambda _: True
+    ) -> Decision:
+        """Decide on one list of ``slots`` and count it; ``eligible`` marks new items that this person may be shown.
+
+        ``allows`` looks once more at the item that was drawn: where it says no, the item is not eligible, and the same luck
+        draws again.
+        """
+        luck = rng.bit_generator.state
+        while True:
+            chances = self.probabilities(eligible)
+            is_possible = bool(chances.any()) and self.slot < slots and self.budget.has_room(slots, self.slot)
+            rate = self.rate if is_possible else 0.0
+            item = drawn_item(rate, chances, rng)
+            if item is None or allows(item):
+                break
+            eligible = eligible & (np.arange(len(eligible)) != item)
+            rng.bit_generator.state = luck
         self.budget.spend(slots, None if item is None else self.slot)
         propensity = 1 - rate if item is None else rate * float(chances[item])
         return Decision(self.policy, self.slot, item, propensity, rate, chances)

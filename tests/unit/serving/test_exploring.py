@@ -105,3 +105,13 @@ def test_a_belief_of_another_release_decides_nothing(new_shop: Any, tiny: Any) -
         answer,
         None,
     )
+
+
+def test_of_many_new_items_the_one_that_is_drawn_is_looked_at_once_more(new_shop: Any, tiny: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("serving.exploring.NEAREST", 2)
+    new_shop.catalogue.put(tiny.item("i25", stock=0, at_ms=9))  # sold out, and the shelf has not heard of it
+    result = lists(new_shop, 300)
+    assert {decision.item for _, decision in result} == {None, 0, 2, 3, 4, 5}
+    assert all(answer.items[SLOT].item.item_id != "i25" for answer, _ in result)
+    [chance] = {decision.propensity for _, decision in result if decision.item == 2 and decision.chances[1] == 0}
+    assert chance == pytest.approx(0.2 / 5)
