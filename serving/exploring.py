@@ -14,7 +14,7 @@ from threading import Lock
 
 import numpy as np
 
-from models.algorithms.exploration import Belief, Budget, Decision, Explorer
+from models.algorithms.exploration import Belief, Budget, Decision, Explorer, allows_any
 from models.candidates.newcomers import EXPLORED_PLACE
 from serving.blend import NONE, Indices, Mask
 from serving.catalogue import Catalogue, Item
@@ -66,7 +66,7 @@ class Exploration:
         slots: int,
         eligible: Mask,
         rng: np.random.Generator,
-        allows: Callable[[int], bool],
+        allows: Callable[[int], bool] = allows_any,
     ) -> Decision | None:
         """The decision on a list of ``slots``; None when the release is not the one that the belief is on."""
         with self._lock:
@@ -100,10 +100,13 @@ def explore(
         item = catalogue.get(ids[numbers[place]])
         return item is not None and item.is_sellable and item.item_id not in kept_out and answer.may_hold(item, request)
 
-    eligible = _eligible(answer, request, shelf, hidden)
-    few = np.flatnonzero(eligible).tolist()
-    if len(few) <= NEAREST:  # of many the one that is drawn is looked at
-        eligible[few] = [allows(place) for place in few]
+    places = _eligible(answer, request, shelf, hidden)
+    if len(places) <= NEAREST:
+        places = np.array([place for place in places.tolist() if allows(place)], dtype=np.int64)
+    else:  # the one that is drawn is looked at
+        places = places[~np.isin(numbers[places], [shelf.number_of.get(one.item.item_id, NONE) for one in answer.items])]
+    eligible = np.zeros(len(numbers), dtype=np.bool_)
+    eligible[places] = True
     decision = exploration.decide(request.placement, shelf.model, len(answer.items), eligible, rng, allows)
     item = None if decision is None or decision.item is None else catalogue.get(ids[numbers[decision.item]])
     return answer if item is None else with_explored(answer, item), decision
@@ -128,26 +131,28 @@ def chances_by_id(decision: Decision, shelf: Shelf) -> dict[str, float]:
     return {shelf.model.item_ids[number]: float(decision.chances[place]) for number, place in zip(numbers, places, strict=True)}
 
 
-def _eligible(answer: Answer, request: Request, shelf: Shelf, hidden: set[str]) -> Mask:
-    """New items that may be shown to this person in this list, as the shelf knows them. The slot is no last place."""
+def _eligible(answer: Answer, request: Request, shelf: Shelf, hidden: set[str]) -> Indices:
+    """Places of the new items that may be shown to this person in this list, as the shelf knows them. The slot is no last
+    place.
+    """
     newcomers = shelf.model.newcomers
     assert newcomers is not None
-    numbers = newcomers.items
-    sellable, out, behind = Eligibility(request, shelf, answer.rules, hidden).masks(numbers)
-    listed = [shelf.number_of.get(one.item.item_id, NONE) for one in answer.items]
-    eligible: Mask = sellable & ~out & ~behind & ~np.isin(numbers, listed)
     near = next((near for person in request.persons if (near := shelf.model.newcomers_near(person)) is not None), None)
-    if near is not None:
-        return eligible & np.isin(numbers, near[:NEAREST])
-    return eligible & _near_the_page(request, shelf, numbers)
+    if near is None:
+        places = _near_the_page(request, shelf, newcomers.items)
+    else:
+        places = np.flatnonzero(np.isin(newcomers.items, near[:NEAREST]))
+    numbers = newcomers.items[places]
+    sellable, out, behind = Eligibility(request, shelf, answer.rules, hidden).masks(numbers)
+    return places[sellable & ~out & ~behind]
 
 
-def _near_the_page(request: Request, shelf: Shelf, numbers: Indices) -> Mask:
-    """Which items are of the categories that the page, the cart or the order is about; all, where there is nothing to be near
-    to.
+def _near_the_page(request: Request, shelf: Shelf, numbers: Indices) -> Indices:
+    """Places of the items that are of the categories that the page, the cart or the order is about; all, where there is nothing
+    to be near to.
     """
     asked = [*request.cart, *request.order, *([] if request.item_id is None else [request.item_id])]
     if not asked:
-        return np.ones(len(numbers), dtype=np.bool_)
+        return np.arange(len(numbers))
     kinds = {int(shelf.categories[shelf.number_of[each]]) for each in asked if each in shelf.number_of} - {NONE}
-    return np.isin(shelf.categories[numbers], list(kinds))
+    return np.flatnonzero(np.isin(shelf.categories[numbers], list(kinds)))

@@ -114,6 +114,11 @@ class Decision:
     chances: Values = field(default_factory=lambda: np.empty(0), compare=False)
 
 
+def allows_any(_: int) -> bool:
+    """A last look that turns no item away."""
+    return True
+
+
 @dataclass
 class Explorer:
     """Decides for one placement, list by list.
@@ -153,7 +158,7 @@ class Explorer:
         return chances / total if total > 0 else chances
 
     def decide(
-        self, slots: int, eligible: Mask, rng: np.random.Generator, allows: Callable[[int], bool] = lambda _: True
+        self, slots: int, eligible: Mask, rng: np.random.Generator, allows: Callable[[int], bool] = allows_any
     ) -> Decision:
         """Decide on one list of ``slots`` and count it; ``eligible`` marks new items that this person may be shown.
 
