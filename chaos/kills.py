@@ -48,7 +48,7 @@ GOOD_SHARE, RESTART_S = 0.9995, 5.0
 DOORS = ("collector", "serving", "serving_worker")  # what answers requests
 TARGETS = ("serving_worker", "serving", "collector", "forwarder", "kafka", "flink_jvm", "flink", "feature_writer")
 KINDS = ("list", "events")
-BACK_WITHIN_S, LOOK_S, WARM_UP_S, SETTLE_S = 120.0, 0.1, 5.0, 240.0
+BACK_WITHIN_S, LOOK_S, WARM_UP_S, SETTLE_S = 300.0, 0.1, 5.0, 240.0
 PAGE, TEMPLATE = Path("operations/kills.md"), Path(__file__).with_name("kills.md")
 
 
@@ -56,7 +56,7 @@ PAGE, TEMPLATE = Path("operations/kills.md"), Path(__file__).with_name("kills.md
 class Kill:
     """A process killed at epoch second ``at``: another one ran ``started_s`` later and did its work ``back_s`` later.
 
-    None when that did not come within two minutes.
+    None when that did not come within five minutes.
     """
 
     target: str
@@ -189,7 +189,7 @@ def result_of(
     return {
         "kills": [asdict(each) for each in kills],
         "requests": len(answered),
-        "bad": [asdict(each) for each in bad[:200]],
+        "bad": [asdict(each) for each in bad[:5_000]],
         "bad_count": len(bad),
         "share": share,
         "slow": [asdict(each) for each in kills if _is_slow(each)],

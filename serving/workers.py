@@ -23,10 +23,10 @@ import psutil
 from jishi.files import write_json
 
 log = logging.getLogger(__name__)
-LEFT_S = 30.0  # so long workers answer without a process that watches them
+LEFT_S = 180.0  # so long workers answer without a process that watches them
 QUICK_S = 5.0  # a worker that dies so early would die again: whoever watches this process starts it anew
 # Others answer while a worker is made ready, so it waits so long until it can, too, before it takes requests.
-READY_S = 20.0
+READY_S = 150.0
 
 
 @dataclass(frozen=True)
