@@ -28,6 +28,7 @@ from feature_repo.materialize import materialize
 from feature_repo.store import apply, open_store
 from jishi.features import ENTITY_COLUMN
 from jishi.features.daily import DAILY
+from jishi.files import append_line
 from jishi.lake.publishing import Replacement, publish
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
@@ -237,12 +238,19 @@ def append_events(var: str, number: int) -> None:
     writer = WalWriter(Paths.of(settings_of(var)).wal, 600)
     batch = [{"collector_id": writer.collector_id, "seq": 0, "event_id": f"{number}-{place}"} for place in range(BATCH)]
     writer.append(batch)  # type: ignore[arg-type]
+    append_line(_acknowledged(var), str(number))
     writer.close()
 
 
+def _acknowledged(var: str) -> Path:
+    """Numbers of the batches that were; it lies where no write is counted."""
+    return Path(var).parents[2] / f"{Path(var).parent.name}.acknowledged"
+
+
 def read_events(var: str) -> list[str]:
-    """The newest batch that is whole. Raises AssertionError when an older one is not, or numbers are missing."""
+    """The newest batch that is whole. Raises AssertionError when one that was acknowledged is not, or numbers are missing."""
     folder = Paths.of(settings_of(var)).wal
+    acknowledged = set(map(int, _acknowledged(var).read_text().split()))  # first of all: what comes later is not looked for
     durable, at, seqs, batches = read_durable(folder), Position(), [], Counter[int]()
     assert durable is not None
     known = set()
@@ -255,9 +263,8 @@ def read_events(var: str) -> list[str]:
     assert seqs == list(range(durable.seq)), "numbers are missing"
     batches.update(int(event_id.split("-")[0]) for event_id in known)
     whole = {number for number, events in batches.items() if events == BATCH}
-    newest = max(whole)
-    assert whole >= set(range(1, newest + 1)), f"acknowledged and lost: {set(range(1, newest + 1)) - whole}"
-    return [str(newest)]
+    assert whole >= acknowledged, f"acknowledged and lost: {acknowledged - whole}"
+    return [str(max(whole))]
 
 
 # --- rules of recommendations, and the registry of shops ---
