@@ -15,7 +15,7 @@ from serving.recent import Recent
 from serving.served_log import ServedLog
 from serving.shop_state import ShopStates
 from serving.stream import StreamHealth
-from serving.worker_metrics import WorkerMetrics
+from serving.worker_metrics import WorkerMetrics, silent_workers
 
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
@@ -58,10 +58,9 @@ class ServingMetrics:
 
     def page(self) -> bytes:
         """The text that Prometheus reads, of all processes that answer on the port."""
-        if self.workers is None:
-            return generate_latest(self._registry)
+        counted = self.of_process()
         together = CollectorRegistry()
-        together.register(_Given(self.workers.merged(self.of_process())))
+        together.register(_Given([*counted, silent_workers(0)] if self.workers is None else self.workers.merged(counted)))
         return generate_latest(together)
 
 

@@ -47,8 +47,13 @@ class WorkerMetrics:
                     pages[number] = _asked(listener)
                 except (OSError, ValueError):
                     silent += 1
-        text = "Serving processes that gave no metrics when the others were asked."
-        return [*_merged(pages), GaugeMetricFamily("jishi_serving_silent_workers", text, silent)]
+        return [*_merged(pages), silent_workers(silent)]
+
+
+def silent_workers(count: int) -> Metric:
+    """How many processes gave no metrics; 0 of one that answers alone."""
+    text = "Serving processes that gave no metrics when the others were asked."
+    return GaugeMetricFamily("jishi_serving_silent_workers", text, count)
 
 
 def _listening() -> socket.socket:

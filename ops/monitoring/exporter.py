@@ -74,12 +74,15 @@ class PlatformCollector(Collector):
             yield GaugeMetricFamily("jishi_flink_failed_checkpoints", "Checkpoints that failed since then.", failed)
 
     def _watched(self) -> Iterator[Metric]:
-        if (watch := last_beat(self._paths, "watch")) is not None:
-            problems = GaugeMetricFamily("jishi_watch_problems", "What jishi watch found at its last run.", labels=["check"])
+        """Without a value before the first run of ``jishi watch``."""
+        watch = last_beat(self._paths, "watch")
+        problems = GaugeMetricFamily("jishi_watch_problems", "What jishi watch found at its last run.", labels=["check"])
+        age = GaugeMetricFamily("jishi_watch_age_seconds", "Since jishi watch last looked at everything.", labels=[])
+        if watch is not None:
             for check, count in watch.facts["problems"].items():
                 problems.add_metric([check], count)
-            yield problems
-            yield GaugeMetricFamily("jishi_watch_age_seconds", "Since jishi watch last looked at everything.", watch.age_s)
+            age.add_metric([], watch.age_s)
+        yield from (problems, age)
 
     def _published(self, now: float) -> Iterator[Metric]:
         try:

@@ -36,7 +36,8 @@ def test_what_is_found_is_counted_by_check_until_it_is_over(settings: Settings, 
         watch.Problem("lag", "900 s"),
     ]
     monkeypatch.setattr(watch, "problems", lambda settings, now: noticed)
-    assert "jishi_watch" not in exported(settings)
+    before = exported(settings)
+    assert ("\njishi_watch" in before, "# TYPE jishi_watch_problems gauge" in before) == (False, True)
     shown = CliRunner().invoke(app, ["watch"])
     assert (shown.exit_code, shown.output.splitlines()[0]) == (1, "quarantine.lanting: 6.0%")
     metrics = exported(settings)
@@ -55,4 +56,4 @@ def test_a_check_that_fails_is_no_look(settings: Settings, monkeypatch: pytest.M
 
     monkeypatch.setattr(watch, "problems", broken)
     assert CliRunner().invoke(app, ["watch"]).exit_code == 1
-    assert "jishi_watch" not in exported(settings)
+    assert "\njishi_watch" not in exported(settings)

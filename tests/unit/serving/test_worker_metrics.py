@@ -72,7 +72,7 @@ def test_counters_are_by_process_and_the_worst_state_shows(tmp_path: Path, anoth
         assert both["jishi_recommendation_seconds_count", (label,)] == count
     assert both["jishi_serving_stream_lag_records", (("partition", "0"),)] == 70
     assert both["jishi_serving_silent_workers", ()] == 0
-    assert {name for name, _ in both} - {name for name, _ in alone} == {"jishi_serving_silent_workers"}
+    assert {name for name, _ in both} == {name for name, _ in alone}
 
 
 def test_a_process_that_hangs_is_counted_and_the_others_are_shown(
@@ -85,3 +85,8 @@ def test_a_process_that_hangs_is_counted_and_the_others_are_shown(
     shown = samples(first.page())
     assert shown["jishi_serving_silent_workers", ()] == 1
     assert shown["jishi_recommendation_seconds_count", (("worker", "0"),)] == 3
+
+
+def test_a_process_that_answers_alone_has_no_silent_ones(tmp_path: Path) -> None:
+    page = metrics_of(tmp_path, answers=1, lag=0).page().decode()
+    assert "\njishi_serving_silent_workers 0.0\n" in page
