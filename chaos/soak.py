@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,8 @@ from typing import Any
 
 import psutil
 
+from chaos.soak_report import write_soak_report
+from chaos.soak_run import UPKEPT, PlatformSample, SoakRun
 from chaos.stage import Stage, chosen_store, make_stage
 from jishi.files import write_json
 from jishi.heartbeat import last_beat
@@ -38,30 +40,6 @@ LOOK_EVERY_S, RUN_TIMEOUT_S, WARM_UP_SHARE = 10.0, 900.0, 0.4
 MOST_GROWTH = {"memory": 1.15, "state": 1.5, "files": 1.3, "bytes per event": 1.15}
 SLACK = {"memory": 10.0, "state": 5.0, "files": 20.0, "bytes per event": 0.0}
 MOST_LAG = 5_000
-# Folders whose files are bounded by upkeep, not by traffic; bytes of the others are held against the events that came.
-UPKEPT = {"lake": "lake", "checkpoints": "flink/checkpoints", "write-ahead log": "wal", "marts": "warehouse/marts"}
-
-
-@dataclass(frozen=True)
-class PlatformSample:
-    """The platform at epoch second ``at``: MiB of each part with its children, files of folders, bytes, lags, events."""
-
-    at: float
-    memory_mib: dict[str, float]
-    files: dict[str, int]
-    disk_mib: float
-    state_mib: float
-    lag: int
-    events: int
-
-
-@dataclass
-class SoakRun:
-    """What was seen; ``runs`` are (epoch second, command, seconds, exit code)."""
-
-    began: float
-    samples: list[PlatformSample] = field(default_factory=list)
-    runs: list[tuple[float, str, float, int]] = field(default_factory=list)
 
 
 def look(stage: Stage) -> PlatformSample:
@@ -239,8 +217,6 @@ def main(arguments: list[str] | None = None) -> int:
     except PlatformError as error:
         print(f"soak: {error}; the state of the run is in {folder}", file=sys.stderr)
         return 2
-    from chaos.soak_report import write_soak_report
-
     rows = growth(run)
     failed = [command for _, command, _, code in run.runs if code != 0]
     write_json(folder / "run" / "chaos" / "soak.json", asdict(run) | {"growth": rows})

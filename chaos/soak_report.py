@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from chaos.soak import UPKEPT, SoakRun
+from chaos.soak_run import UPKEPT, SoakRun
 from jishi.files import write_atomically
 
 TEMPLATE = Path(__file__).with_name("soak.md")
