@@ -207,7 +207,7 @@ def test_a_driver_without_a_cluster_says_so(cluster_stream: ClusterStream, tmp_p
     assert cluster_stream.stop() == 0
     wait_until(lambda: not _going_on(cluster_stream), cluster_stream.server_logs, 60)
     cluster_stream.kill_server("jobmanager")
-    with pytest.raises(AssertionError, match=r"error: no Flink answers at .*start its JobManager or set JISHI_FLINK_URL"):
+    with pytest.raises(AssertionError, match=r"no Flink answers at .*start its JobManager or set JISHI_FLINK_URL"):
         cluster_stream.start()
 
 
