@@ -53,6 +53,14 @@ def handles_sigterm(pid: int) -> bool:
     return bool(int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
+def is_running(pid: int) -> bool:
+    """Whether it has not ended, be it or not that somebody has asked how: an orphan's new parent may never do so."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     started = []
@@ -125,7 +133,7 @@ def test_workers_answer_on_without_their_parent_until_its_successor_does(start: 
         assert pid_of_answer(port) in workers
     successor, same = start(port)
     assert same == port
-    while any(psutil.pid_exists(pid) for pid in workers):
+    while any(map(is_running, workers)):
         time.sleep(0.01)
     assert pid_of_answer(port) in workers_of(successor)
 
