@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -130,8 +131,9 @@ class _Crew:
     def stop(self) -> None:
         self.is_stopped = True
         self.end_left()
-        for pid in self.began:
-            os.kill(pid, signal.SIGTERM)
+        for pid in list(self.began):
+            with suppress(ProcessLookupError):  # it has just ended, and whoever waited for it has not noted that yet
+                os.kill(pid, signal.SIGTERM)
 
     def end_left(self) -> None:
         while self.left:
