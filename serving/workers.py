@@ -1,13 +1,14 @@
 """Several processes that answer on one port: they share the listening socket, and each has an engine of its own.
 
-One that dies is replaced while the others answer. When the process that watches them dies, they answer on until its successor
-has workers of its own; the successor finds them by a note and shares their port.
+One that dies is replaced while the others answer, however young it was. When the process that watches them dies, they answer on
+until its successor has workers of its own; the successor finds them by a note and shares their port.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import mmap
 import os
 import signal
 import socket
@@ -25,7 +26,9 @@ from jishi.files import write_json
 
 log = logging.getLogger(__name__)
 LEFT_S = 180.0  # so long workers answer without a process that watches them
-QUICK_S = 5.0  # a worker that dies so early would die again: whoever watches this process starts it anew
+QUICK_S = 5.0  # a worker that dies so early may die again: the more often in a row, the later its next try
+TRIES = 5  # so many quick deaths in a row, while no other answers, are a start that failed
+_FIRST_WAIT_S, _LONGEST_WAIT_S, _LOOK_S = 0.5, 30.0, 0.05
 # Others answer while a worker is made ready, so it waits so long until it can, too, before it takes requests.
 READY_S = 150.0
 
@@ -81,52 +84,96 @@ def left_workers(note: Path) -> list[int]:
 def run_workers(
     count: int, serve: Serve, *, note: Path | None = None, left: Sequence[int] = (), quick_s: float = QUICK_S
 ) -> int:
-    """Run ``serve`` in so many processes until they are told to stop. One that ends by itself is replaced, unless it lived less
-    than ``quick_s``: then the others are stopped, too. Returns 0 after a stop that was asked for.
+    """Run ``serve`` in so many processes until they are told to stop, each replaced when it ends by itself. Returns 0 after a
+    stop that was asked for.
+
+    One that lived less than ``quick_s`` is tried again at once, then after pauses that double. When one has died so ``TRIES``
+    times in a row and none answers, the start has failed: the rest are stopped.
 
     ``note`` is written for a successor; ``left`` are the workers of a predecessor, which end when the first of these answers.
     Nothing may have been started yet that a fork does not carry over, such as threads.
     """
-    crew = _Crew(serve, note, list(left))
+    crew = _Crew(serve, note, mmap.mmap(-1, count), list(left))
     # Until then a signal would find a handler of the parent in a worker.
     signal.signal(signal.SIGUSR1, lambda *_: crew.end_left())
     for number in range(count):
-        crew.add(number, others_answer=bool(left))
+        crew.add(number)
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: crew.stop())
     failed = False
-    while crew.began:
-        pid, status = os.wait()
+    while crew.began or (crew.due and not crew.is_stopped):
+        ended = crew.wait()
+        if ended is None:
+            crew.add_due()
+            continue
+        pid, code = ended
         number, began = crew.began.pop(pid)
-        code = os.waitstatus_to_exitcode(status)
         if crew.is_stopped:
             failed |= code != 0
-        elif time.monotonic() - began < quick_s:
+            continue
+        quick = crew.note_death(number, is_quick=time.monotonic() - began < quick_s)
+        if quick >= TRIES and not crew.answers():
+            log.critical("no worker of serving starts: %d in a row ended within %g s, the last with %d", quick, quick_s, code)
             failed = True
             crew.stop()
         else:
             log.error("worker %d ended with %d and is replaced", pid, code)
-            crew.add(number, others_answer=bool(crew.began))
     return int(failed)
 
 
 @dataclass
 class _Crew:
-    """The workers of this process; ``began`` has number and monotonic second of each by its process."""
+    """The workers of this process; ``began`` has number and monotonic second of each by its process, ``due`` when a number
+    gets its next process, ``quick`` how often in a row its last ones died quickly, and ``ready``, which all share, a byte by
+    number: whether its process has said that it answers.
+    """
 
     serve: Serve
     note: Path | None
+    ready: mmap.mmap
     left: list[int]
     began: dict[int, tuple[int, float]] = field(default_factory=dict)
+    due: dict[int, float] = field(default_factory=dict)
+    quick: dict[int, int] = field(default_factory=dict)
     is_stopped: bool = False
 
-    def add(self, number: int, *, others_answer: bool) -> None:
-        pid = _fork(self.serve, number, others_answer=others_answer)
+    def add(self, number: int) -> None:
+        self.ready[number] = 0
+        pid = _fork(self.serve, number, self.ready, others_answer=bool(self.began or self.left))
         self.began[pid] = (number, time.monotonic())
         if self.is_stopped:  # meanwhile
             os.kill(pid, signal.SIGTERM)
         if self.note is not None:
-            write_json(self.note, {"watched_by": _identity(os.getpid()), "workers": [_identity(pid) for pid in self.began]})
+            workers = [_identity(pid) for pid in (*self.left, *self.began)]
+            write_json(self.note, {"watched_by": _identity(os.getpid()), "workers": workers})
+
+    def add_due(self) -> None:
+        for number in [number for number, at in self.due.items() if at <= time.monotonic() and not self.is_stopped]:
+            del self.due[number]
+            self.add(number)
+
+    def wait(self) -> tuple[int, int] | None:
+        """The next worker that has ended with its exit code; None when one is due to be started, or to look again."""
+        if self.began and (self.is_stopped or not self.due):
+            pid, status = os.wait()
+            return pid, os.waitstatus_to_exitcode(status)
+        if self.began:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid:
+                return pid, os.waitstatus_to_exitcode(status)
+        time.sleep(max(0.0, min(_LOOK_S, min(self.due.values(), default=0.0) - time.monotonic())))
+        return None
+
+    def note_death(self, number: int, *, is_quick: bool) -> int:
+        """Says when the worker's number is due again. Returns its quick deaths in a row."""
+        quick = self.quick[number] = self.quick.get(number, 0) + 1 if is_quick else 0
+        wait_s = min(_FIRST_WAIT_S * 2 ** (quick - 2), _LONGEST_WAIT_S) if quick > 1 else 0.0
+        self.due[number] = time.monotonic() + wait_s
+        return quick
+
+    def answers(self) -> bool:
+        """Whether one is there that answers, be it a predecessor's."""
+        return any(self.ready[number] for number, _ in self.began.values()) or any(map(_is_there, self.left))
 
     def stop(self) -> None:
         self.is_stopped = True
@@ -151,6 +198,13 @@ def _identity(pid: int) -> tuple[int, float]:
         return pid, 0.0
 
 
+def _is_there(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _is_running(identity: Sequence[float]) -> bool:
     pid, created = identity
     try:
@@ -168,12 +222,13 @@ def _stop_when_alone(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _report_to(parent: int) -> None:
+def _report_to(parent: int, ready: mmap.mmap, number: int) -> None:
+    ready[number] = 1
     if os.getppid() == parent:
         os.kill(parent, signal.SIGUSR1)
 
 
-def _fork(serve: Serve, number: int, *, others_answer: bool) -> int:
+def _fork(serve: Serve, number: int, ready: mmap.mmap, *, others_answer: bool) -> int:
     parent, pid = os.getpid(), os.fork()
     if pid:
         return pid
@@ -182,7 +237,7 @@ def _fork(serve: Serve, number: int, *, others_answer: bool) -> int:
         signal.signal(name, signal.SIG_DFL)  # a replacement inherits the handlers of its parent
     threading.Thread(target=_stop_when_alone, args=(parent,), daemon=True).start()
     try:
-        code = serve(Worker(number, others_answer, lambda: _report_to(parent)))
+        code = serve(Worker(number, others_answer, lambda: _report_to(parent, ready, number)))
     except BaseException:  # nothing of the parent may run on in its child
         log.critical("a process of serving ends with an error", exc_info=True)
     finally:

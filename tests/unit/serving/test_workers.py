@@ -15,19 +15,23 @@ from pathlib import Path
 import psutil
 import pytest
 
-from serving.workers import listen
+from serving.workers import TRIES, listen
 
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
+from serving import workers
 from serving.workers import left_workers, listen, run_workers
 
 note, port, quick_s = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+workers._FIRST_WAIT_S = 0.02
 left = left_workers(note)
 listener = listen("127.0.0.1", port, is_shared=True, beside=bool(left))
 print(listener.getsockname()[1], flush=True)
 
 def serve(worker):
+    if note.with_name("broken").exists():
+        return 7
     stopped = []
     signal.signal(signal.SIGTERM, lambda *_: (stopped.append(1), listener.close()))
     listener.listen()
@@ -61,17 +65,30 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def program(folder: Path, port: int = 0, quick_s: float = 60) -> list[str]:
+    return [sys.executable, "-c", PROGRAM, str(folder / "note.json"), str(port), str(quick_s)]
+
+
+def are_two(process: subprocess.Popen[str]) -> bool:
+    """Whether all have their handlers: of workers that is when they answer."""
+    pids = workers_of(process)
+    try:
+        return len(pids) == 2 and all(map(handles_sigterm, (process.pid, *pids)))
+    except (FileNotFoundError, ProcessLookupError):  # one that has just ended
+        return False
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     started = []
 
     def start_program(port: int = 0, quick_s: float = 60) -> Program:
-        command = [sys.executable, "-c", PROGRAM, str(tmp_path / "note.json"), str(port), str(quick_s)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        with (tmp_path / "log").open("a") as log:
+            process = subprocess.Popen(program(tmp_path, port, quick_s), stdout=subprocess.PIPE, stderr=log, text=True)
         started.append(process)
         assert process.stdout is not None
         port = int(process.stdout.readline())
-        while not (len(workers_of(process)) == 2 and all(map(handles_sigterm, (process.pid, *workers_of(process))))):
+        while not are_two(process):
             time.sleep(0.01)
         return process, port
 
@@ -101,25 +118,53 @@ def test_a_stop_that_was_asked_for_stops_all_and_is_no_failure(start: Start) -> 
     assert not any(psutil.pid_exists(pid) for pid in workers)
 
 
-def test_one_that_dies_at_once_stops_the_others_and_is_a_failure(start: Start) -> None:
+@pytest.mark.parametrize("quick_s", [0, 60])
+def test_one_that_dies_is_replaced_however_young_while_the_other_answers(start: Start, quick_s: float) -> None:
+    process, port = start(quick_s=quick_s)
+    for _ in range(8):
+        workers = workers_of(process)
+        dead = pid_of_answer(port)
+        os.kill(dead, signal.SIGKILL)
+        while dead in workers_of(process):
+            time.sleep(0.01)
+        assert pid_of_answer(port) in workers | workers_of(process)
+        while not are_two(process):
+            time.sleep(0.01)
+        assert workers_of(process) > workers - {dead}
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 0
+
+
+def test_one_that_cannot_start_is_tried_on_and_leaves_the_other_alone(start: Start, tmp_path: Path) -> None:
     process, port = start()
-    workers = workers_of(process)
-    os.kill(pid_of_answer(port), signal.SIGKILL)
-    assert process.wait(timeout=60) == 1
-    assert not any(psutil.pid_exists(pid) for pid in workers)
-
-
-def test_one_that_dies_later_is_replaced_while_the_other_answers(start: Start) -> None:
-    process, port = start(quick_s=0)
-    workers = workers_of(process)
+    (tmp_path / "broken").touch()
     dead = pid_of_answer(port)
+    (other,) = workers_of(process) - {dead}
     os.kill(dead, signal.SIGKILL)
-    while dead in workers_of(process):
+    while (tmp_path / "log").read_text().count("ended with 7 and is replaced") < TRIES + 2:
+        assert pid_of_answer(port) == other
+    (tmp_path / "broken").unlink()
+    while not are_two(process):
         time.sleep(0.01)
-    assert pid_of_answer(port) in workers | workers_of(process)
-    while len(now := workers_of(process)) < 2:
+    assert other in workers_of(process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 0
+
+
+def test_when_none_can_start_it_is_a_failure_that_says_so(tmp_path: Path) -> None:
+    (tmp_path / "broken").touch()
+    done = subprocess.run(program(tmp_path), capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert f"no worker of serving starts: {TRIES} in a row ended within 60 s, the last with 7" in done.stderr
+    assert done.stderr.count("is replaced") < 2 * TRIES
+
+
+def test_a_stop_that_comes_while_one_cannot_start_is_no_failure(start: Start, tmp_path: Path) -> None:
+    process, port = start()
+    (tmp_path / "broken").touch()
+    os.kill(pid_of_answer(port), signal.SIGKILL)
+    while "ended with 7" not in (tmp_path / "log").read_text():
         time.sleep(0.01)
-    assert now > workers - {dead}
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 0
 
