@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from models.algorithms.item_rules import ItemRules
@@ -27,7 +29,7 @@ _ORIGINS = {"item_knn": "like_yours", "personal_frequency": "bought_often", "tif
 
 
 def made_rankers(
-    similarities: ItemRules, sales: Scores, category: Numbers, visits: Numbers, number_of: dict[str, int]
+    similarities: ItemRules, sales: Scores, category: Numbers, visits: Numbers, number_of: Mapping[str, int]
 ) -> dict[str, LiveRanker]:
     """Rankers by placement. ``visits`` (persons, acts) oldest last, filled up with −1; ``similarities`` of items."""
     items = len(sales)

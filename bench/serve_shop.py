@@ -32,6 +32,7 @@ from models.candidates.person_lists import PersonLists
 from models.candidates.placement_model import PlacementModel
 from models.candidates.recipes import Fitted, Recipe
 from models.data.stored_features import PERSON_VIEWS, numbers_of
+from models.release.ids import Ids
 from models.release.serving_index import Release
 from serving.api import make_app
 from serving.catalogue import Item, Version
@@ -103,12 +104,12 @@ class MadeShop:
 
     def release(self, *, has_ranker: bool = True) -> Release:
         """A ranker for home and one for the item's page; without them item-kNN for the page, a list of every person at home."""
-        persons = [f"u:{n}" for n in range(len(self.person_factors))]
-        items = [f"i-{n}" for n in range(self.size)]
+        persons = Ids.of(f"u:{n}" for n in range(len(self.person_factors)))
+        items = Ids.of(f"i-{n}" for n in range(self.size))
         knn, als = ItemKNN(), ALS()
         knn.similarity_, als.item_factors_ = self.neighbours, self.item_factors
         release = Release("v1", items, persons, knn, als, self.sales)
-        numbers = {person: number for number, person in enumerate(persons)}
+        numbers = persons.numbers
         if has_ranker:
             similarities = ItemRules(2.0).use(self.neighbours)
             release._rankers.update(made_rankers(similarities, self.sales, self.category, self.visits, numbers))

@@ -5,7 +5,7 @@ at each placement. What these answers show to be wrong is not let in, and the re
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -24,10 +24,9 @@ STRANGER = "a stranger to every release"
 class Canary:
     """Tries a release of one shop; ``persons`` are those whom it knows."""
 
-    def __init__(self, shop_id: str, persons: Iterable[str]) -> None:
+    def __init__(self, shop_id: str, persons: Sequence[str]) -> None:
         self.shop_id = shop_id
-        known = list(persons)
-        self.persons = [*known[:: max(1, len(known) // PERSONS)][:PERSONS], STRANGER]
+        self.persons = [*persons[:: max(1, len(persons) // PERSONS)][:PERSONS], STRANGER]
 
     def __call__(self, shelf: Shelf, catalogue: Catalogue) -> None:
         """Raise ReleaseUnusable with the request and what is wrong with its answer."""

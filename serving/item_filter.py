@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,7 +31,7 @@ class ItemFilter:
         """Whether an item belongs to the choice as the catalogue knows it now."""
         return all([holds(item) for holds in self._conditions])
 
-    def mask(self, columns: Columns, number_of: dict[str, int], numbers: Indices | None = None) -> Mask:
+    def mask(self, columns: Columns, number_of: Mapping[str, int], numbers: Indices | None = None) -> Mask:
         """Which of these items of a release (None: all of them) belong to the choice."""
         chosen = self.selection
         mask = np.ones(len(columns.price) if numbers is None else len(numbers), dtype=np.bool_)

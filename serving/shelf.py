@@ -12,6 +12,7 @@ import numpy.typing as npt
 from models.algorithms.exploration import Belief
 from models.algorithms.sparse_sums import Sums
 from models.ranking.live_ranker import LiveRanker
+from models.release.ids import Ids
 from serving.best_sellers import Postings, by_sales
 from serving.blend import NONE, Indices, Vector, scale
 from serving.catalogue import Catalogue, Item
@@ -152,7 +153,7 @@ class Shelf:
     """
 
     model: ServedModel
-    number_of: dict[str, int]
+    number_of: Mapping[str, int]
     popularity: Vector
     categories: Indices
     popularity_in_category: Vector
@@ -205,12 +206,10 @@ def join_catalogue(model: ServedModel, catalogue: Catalogue) -> Shelf:
     # Sales are spread over orders of magnitude; the root keeps the long tail visible to the blend.
     popularity = np.sqrt(scale(np.asarray(model.popularity, dtype=np.float32)))
     order = by_sales(popularity)
-    item_ids = model.item_ids
-    if isinstance(item_ids, list):  # each id is kept once, not by the release and by the catalogue
-        item_ids[:] = [item_id if item is None else item.item_id for item_id, item in zip(item_ids, known, strict=True)]
+    ids = model.item_ids if isinstance(model.item_ids, Ids) else Ids.of(model.item_ids)
     return Shelf(
         model=model,
-        number_of={item_id: number for number, item_id in enumerate(item_ids)},
+        number_of=ids.numbers,
         popularity=popularity,
         categories=categories.astype(np.int64),
         popularity_in_category=_within(popularity, categories, len(columns.category.values)),

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from scipy import sparse
 
 from models.algorithms.position_bias import MOST_PLACES
 from models.algorithms.sparse_rows import pack
 from models.candidates.person_lists import PersonLists
 from models.candidates.recipes import RECIPES, Recipe
-from models.release.artefact import MANIFEST, save
+from models.release.artefact import MANIFEST, load_ids, read_manifest, save
 
 ITEMS, PERSONS, FACTORS = 12, 6, 3
 MARCH = datetime(2026, 3, 1)  # noqa: DTZ001 (acts are known by UTC instants without a zone)
@@ -100,6 +101,15 @@ def change_arrays(folder: Path, name: str, change: Callable[[dict[str, np.ndarra
         arrays = change(dict(archive))
     np.savez(folder / f"{name}.npz", **arrays)  # type: ignore[arg-type]
     edit_manifest(folder, lambda manifest: manifest["shapes"].update({name: {k: list(a.shape) for k, a in arrays.items()}}))
+    reseal(folder)
+
+
+def change_ids(folder: Path, name: str, change: Callable[[list[str]], list[str]]) -> None:
+    """Save other ids in the place of a list; the sums agree with them."""
+    ids = change(list(load_ids(folder, read_manifest(folder), name)))
+    batch = pa.record_batch([pa.array(ids, pa.string())], names=["id"])
+    with pa.OSFile(str(folder / f"{name}.arrow"), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
     reseal(folder)
 
 

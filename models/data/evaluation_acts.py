@@ -6,6 +6,7 @@ acted in the test interval, so nobody else's acts are read; what all acts say to
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -61,7 +62,7 @@ def split(connection: duckdb.DuckDBPyConnection, shop_id: str) -> SplitWindow:
 
 
 def read_judged(
-    connection: duckdb.DuckDBPyConnection, shop_id: str, window: SplitWindow, item_ids: list[str], person_ids: list[str]
+    connection: duckdb.DuckDBPyConnection, shop_id: str, window: SplitWindow, item_ids: Sequence[str], person_ids: Sequence[str]
 ) -> Interactions:
     """All acts of at most ``MOST_PERSONS`` persons who acted in the test interval, over the items and persons of a candidate.
 
@@ -78,7 +79,7 @@ def read_judged(
         f"select a.person_id, a.item_id, a.kind, a.occurred_at, a.received_at {OF_SHOP_THEN} {theirs} {IN_ORDER}",
         {"shop": shop_id},
     ).to_arrow_table()
-    persons, items = np.array(person_ids, dtype=np.str_), np.array(item_ids, dtype=np.str_)
+    persons, items = np.array(list(person_ids), dtype=np.str_), np.array(list(item_ids), dtype=np.str_)
     person, item, kind = (
         np.array(table[name].to_pylist(), dtype=np.str_).reshape(-1) for name in ("person_id", "item_id", "kind")
     )

@@ -1,4 +1,4 @@
-"""Artefacts: a folder of npz and JSON files with a manifest that names the SHA-256 of each. Nothing in it can run code."""
+"""Artefacts: a folder of npz, Arrow and JSON files with a manifest of their SHA-256 sums. Nothing in it can run code."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import json
 import math
 import mmap
 import re
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow as pa
 
 from jishi.files import write_json
 from models.algorithms.recommender import State
 from models.release import canaries
+from models.release.ids import Ids, RepeatedId
 from models.release.plain_arrays import BadArrays, most_bytes, unpack_arrays, write_arrays
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 MOST_NUMBERS = 2**31  # of an array: 40 million persons with 50 items each
 MOST_TEXT_BYTES = 2**30  # of a list of ids, and of a manifest
-_AT_ONCE = 20_000  # ids between two chances for other threads to go on: serving loads a release beside its requests
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -34,11 +34,11 @@ class CorruptArtefact(RuntimeError):
 def save(
     folder: Path,
     states: dict[str, State],
-    ids: dict[str, list[str]],
+    ids: Mapping[str, Sequence[str]],
     facts: dict[str, Any],
     files: Mapping[str, bytes] | None = None,
 ) -> None:
-    """Write states (one npz each), id lists (one JSON each) and other ``files`` with a manifest; the manifest comes last.
+    """Write states (one npz each), id lists (one Arrow file each) and other ``files`` with a manifest; the manifest comes last.
 
     Same content, same bytes.
     """
@@ -50,7 +50,7 @@ def save(
             file.seek(0)
             sums[f"{name}.npz"] = hashlib.file_digest(file, "sha256").hexdigest()
     for name, values in ids.items():
-        sums[f"{name}.json"] = _write(folder / f"{name}.json", json.dumps(values, ensure_ascii=False).encode())
+        sums[ids_file(name)] = _write(folder / ids_file(name), _arrow(values))
     for name, content in (files or {}).items():
         sums[name] = _write(folder / name, content)
     shapes = {name: {key: list(array.shape) for key, array in state.items()} for name, state in states.items()}
@@ -107,21 +107,59 @@ def load_state(folder: Path, manifest: dict[str, Any], name: str) -> State:
         raise CorruptArtefact(f"{folder / name}.npz cannot be read: {error}") from error
 
 
-def load_ids(folder: Path, manifest: dict[str, Any], name: str) -> list[str]:
+def ids_file(name: str) -> str:
+    """The file of a list of ids."""
+    return f"{name}.arrow"
+
+
+def find_ids(manifest: Mapping[str, Any], name: str) -> str:
+    """The same in an artefact that is there: until December 2026 it was a JSON file."""
+    earlier = f"{name}.json"
+    return earlier if earlier in manifest["sha256"] else ids_file(name)
+
+
+def _arrow(ids: Sequence[str]) -> bytes:
+    """One column of strings in one batch, as it lies in memory."""
+    batch = pa.record_batch([pa.array(list(ids), pa.string())], names=["id"])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def load_ids(folder: Path, manifest: dict[str, Any], name: str) -> Ids:
     """One list of ids, verified, each there once. Raises CorruptArtefact."""
+    file = folder / find_ids(manifest, name)
+    if file.suffix == ".json":
+        return _ids_of_json(folder, manifest, file.name)
+    content = verified(folder, manifest, file.name, MOST_TEXT_BYTES)
     try:
-        ids = orjson.loads(verified(folder, manifest, f"{name}.json", MOST_TEXT_BYTES)[:])
+        with pa.ipc.open_file(pa.py_buffer(content)) as opened:
+            if opened.num_record_batches != 1 or opened.schema.types != [pa.string()]:
+                raise CorruptArtefact(f"{file} is no list of ids: it is not one batch of one column of strings")
+            strings = opened.get_batch(0).column(0)
+        strings.validate(full=True)
+        if strings.null_count:
+            raise CorruptArtefact(f"{file} is no list of ids: {strings.null_count} are missing")
+        return Ids(strings)
+    except pa.ArrowException as error:
+        raise CorruptArtefact(f"{file} is no Arrow file: {error}") from error
+    except RepeatedId as error:
+        raise CorruptArtefact(f"{file}: {error}") from error
+
+
+def _ids_of_json(folder: Path, manifest: dict[str, Any], file_name: str) -> Ids:
+    try:
+        ids = orjson.loads(verified(folder, manifest, file_name, MOST_TEXT_BYTES)[:])
     except ValueError as error:
-        raise CorruptArtefact(f"{folder / name}.json is no JSON: {error}") from error
+        raise CorruptArtefact(f"{folder / file_name} is no JSON: {error}") from error
     if not isinstance(ids, list) or not all(isinstance(entry, str) for entry in ids):
-        raise CorruptArtefact(f"{folder / name}.json is no list of ids")
-    distinct: set[str] = set()
-    for first in range(0, len(ids), _AT_ONCE):
-        distinct.update(ids[first : first + _AT_ONCE])
-    if len(distinct) != len(ids):
-        [(twice, _)] = Counter(ids).most_common(1)
-        raise CorruptArtefact(f"{folder / name}.json names {twice!r} twice")
-    return ids
+        raise CorruptArtefact(f"{folder / file_name} is no list of ids")
+    try:
+        return Ids.of(ids)
+    except RepeatedId as error:
+        raise CorruptArtefact(f"{folder / file_name}: {error}") from error
 
 
 def verified(folder: Path, manifest: dict[str, Any], file_name: str, most: int) -> mmap.mmap:

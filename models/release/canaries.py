@@ -37,10 +37,10 @@ def record(states: Mapping[str, State], ids: Mapping[str, Sequence[str]]) -> Can
     return kept
 
 
-def differences(canaries: Canaries, states: Mapping[str, State], ids: Mapping[str, Sequence[str]]) -> tuple[str, str] | None:
-    """The first file whose canaries are not found again, and a sentence on it; None where all are."""
-    named = {each for rows in canaries.values() for *both, _ in rows for each in both}
-    numbers = {kind: {each: place for place, each in enumerate(names) if each in named} for kind, names in ids.items()}
+def differences(
+    canaries: Canaries, states: Mapping[str, State], numbers: Mapping[str, Mapping[str, int]]
+) -> tuple[str, str] | None:
+    """The first file whose canaries are not found again by the ``numbers`` of ids, and a sentence on it; None where all are."""
     for name, rows in canaries.items():
         if name not in states:
             continue

@@ -35,7 +35,7 @@ def beating(report: dict[str, Any]) -> list[str]:
 def decide_release(
     report: dict[str, Any],
     states: dict[str, State],
-    item_ids: list[str],
+    item_ids: Sequence[str],
     catalogue: set[str],
     answered: Sequence[str] = (),
     comparisons: Sequence[Check] = (),
@@ -70,7 +70,7 @@ def _better(report: dict[str, Any]) -> list[Check]:
     return checks
 
 
-def _sane(report: dict[str, Any], states: dict[str, State], item_ids: list[str], catalogue: set[str]) -> list[Check]:
+def _sane(report: dict[str, Any], states: dict[str, State], item_ids: Sequence[str], catalogue: set[str]) -> list[Check]:
     section = report["protocols"][PROTOCOL]
     persons = section["persons"]
     widest = max(section["models"][name]["coverage@20"] for name in PERSONAL)

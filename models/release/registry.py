@@ -20,7 +20,7 @@ from models.candidates import newcomers, repurchase
 from models.candidates.recipes import Recipe
 from models.candidates.stored_models import files_of
 from models.release import taste_index
-from models.release.artefact import MANIFEST, CorruptArtefact, load_state, read_manifest
+from models.release.artefact import MANIFEST, CorruptArtefact, find_ids, load_state, read_manifest
 from models.release.candidate import StepMissing, candidate_folder
 from models.release.serving_index import RELEASE_FORMAT, Release
 from models.release.switches import PUBLISHED, Switch, Switches, one_at_a_time, operator, write_switch
@@ -42,7 +42,10 @@ def write_release(full: Path, folder: Path, decision: dict[str, Any]) -> None:
     recipes = [Recipe.from_json(chosen["recipe"]) for chosen in placements.values() if chosen["recipe"] is not None]
     optional = (*newcomers.FILES, repurchase.FILE, repurchase.PURCHASES)
     states = [*LADDER, *files_of(recipes), *(file for file in optional if file in manifest["shapes"])]
-    files = [*(f"{name}.npz" for name in states), "items.json", "persons.json"]
+    files = [
+        *(f"{name}.npz" for name in states),
+        *(find_ids(manifest, name) for name in ("items", "persons")),
+    ]
     folder.mkdir(parents=True)
     for file in files:
         shutil.copyfile(full / file, folder / file)

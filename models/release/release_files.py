@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,10 +46,10 @@ class ReleaseFiles:
             sentence = f"{error} is missing or unknown" if isinstance(error, KeyError) else str(error)
             raise CorruptArtefact(f"{file}: {what} is not whole: {sentence}") from error
 
-    def check_canaries(self, ids: Mapping[str, Sequence[str]]) -> None:
+    def check_canaries(self, numbers: Mapping[str, Mapping[str, int]]) -> None:
         """Compare what was read with what was written down when it was saved. Raises CorruptArtefact."""
         with self.understood("manifest.json", "canaries"):
-            difference = canaries.differences(self.manifest.get("canaries", {}), self._states, ids)
+            difference = canaries.differences(self.manifest.get("canaries", {}), self._states, numbers)
         if difference is not None:
             name, sentence = difference
             raise CorruptArtefact(f"{self.folder / name}.npz or its lists of ids: {sentence}")

@@ -6,7 +6,7 @@ section for each placement that names its model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from copy import copy
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from models.ranking.live_ranker import LiveRanker
 from models.ranking.request_ranker import RequestRanker
 from models.release import taste_index
 from models.release.artefact import MANIFEST, CorruptArtefact, load_ids, read_manifest
+from models.release.ids import Ids
 from models.release.release_files import ReleaseFiles
 
 RELEASE_FORMAT = 2
@@ -39,9 +40,9 @@ RELEASE_FORMAT = 2
 class Release:
     """What serving asks of models; items are numbered as in ``item_ids``."""
 
-    def __init__(self, version: str, item_ids: list[str], person_ids: list[str], knn: ItemKNN, als: ALS, sales: Scores) -> None:
+    def __init__(self, version: str, item_ids: Ids, person_ids: Ids, knn: ItemKNN, als: ALS, sales: Scores) -> None:
         self.version = version
-        self.item_ids = item_ids
+        self.item_ids, self.person_ids = item_ids, person_ids
         self.popularity = sales
         self._knn = knn
         self._als = als
@@ -49,7 +50,7 @@ class Release:
         self._near = SparseSums(knn.similarities(), skips_itself=True)
         self._person_factors: Scores | None = None
         self._nearest: NearestItems | None = None
-        self._number_of_person = {person_id: number for number, person_id in enumerate(person_ids)}
+        self._number_of_person = person_ids.numbers
         self.newcomers: Newcomers | None = None
         self.is_bought_again = np.zeros(len(item_ids), dtype=np.bool_)
         self._purchases: BoughtItems | None = None
@@ -86,7 +87,7 @@ class Release:
         release._check(folder)
         release._nearest = taste_index.read(files, release._item_factors)
         release._load_placements(files)
-        files.check_canaries({"items": item_ids, "persons": person_ids})
+        files.check_canaries({"items": item_ids.numbers, "persons": person_ids.numbers})
         return release
 
     def _check(self, folder: Path) -> None:
@@ -99,10 +100,10 @@ class Release:
         }
         for name, size in sizes.items():
             if size != items:
-                raise CorruptArtefact(f"{folder / name} has {size} items, items.json has {items}")
+                raise CorruptArtefact(f"{folder / name} has {size} items, the list of ids has {items}")
         if self._person_factors is None or len(self._person_factors) != persons:
             raise CorruptArtefact(
-                f"{folder / 'als.npz'} has factors of another number of persons than persons.json ({persons})"
+                f"{folder / 'als.npz'} has factors of another number of persons than the list of ids ({persons})"
             )
         if self._person_factors.shape[1:] != factors.shape[1:]:
             raise CorruptArtefact(f"{folder / 'als.npz'}: persons and items have different numbers of factors")
@@ -159,11 +160,6 @@ class Release:
         with files.understood(file := ranker_file(recipe.ranker)):
             ranker = RequestRanker.from_state(recipe.ranker, files.state(file))
         self._rankers[placement] = LiveRanker(ranker, fitted, facts, persons)
-
-    @property
-    def person_ids(self) -> Iterable[str]:
-        """Those whom the release knows."""
-        return self._number_of_person
 
     def ladder_alone(self) -> Release:
         """The same release without the models of placements."""

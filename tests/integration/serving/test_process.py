@@ -98,12 +98,12 @@ def test_from_nothing_to_releases_that_come_and_go(platform: Any, process: Any, 
     # One that keeps its checksums.
     strange = platform.paths.models / "lanting" / "releases" / "v2-strange"
     shutil.copytree(folder, strange)
-    (strange / "persons.json").write_bytes(b'{"u:u0"')
+    (strange / "persons.arrow").write_bytes(b"no Arrow")
     manifest = json.loads((strange / "manifest.json").read_text())
-    manifest["sha256"]["persons.json"] = hashlib.sha256(b'{"u:u0"').hexdigest()
+    manifest["sha256"]["persons.arrow"] = hashlib.sha256(b"no Arrow").hexdigest()
     (strange / "manifest.json").write_text(json.dumps(manifest))
     platform.point("lanting", "v2-strange")
-    until(lambda: "persons.json is no JSON" in (shop()["release_problem"] or ""))
+    until(lambda: "persons.arrow is no Arrow file" in (shop()["release_problem"] or ""))
     assert get().json()["model_version"] == "v1-other"
     assert httpx.get(f"{url}/healthz", timeout=60).json()["dead_threads"] == []
     platform.publish_release("lanting", "v3", [skirts, lamps])

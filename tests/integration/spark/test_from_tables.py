@@ -163,7 +163,7 @@ def test_the_same_tables_give_the_same_bytes(paths: Paths) -> None:
     written = files()
     names = {"popularity.npz", "item_knn.npz", "als.npz", "repurchase.npz", "context_bought_together.npz"}
     names |= {"lists_person_candidates.npz", "lists_person_candidates_and_own.npz"}
-    names |= {"items.json", "persons.json", "manifest.json"}
+    names |= {"items.arrow", "persons.arrow", "manifest.json"}
     assert set(written) == {f"{part}/{name}" for part in ("window", "full") for name in names}
     assert from_tables.train(paths, newest(paths.var), "a") == first
     assert files() == written

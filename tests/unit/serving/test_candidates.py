@@ -48,7 +48,7 @@ def dense_list(shop: Any, request: Request, acts: list[LastAct], placed: Any) ->
     recent, ages = [number_of[act.item_id] for act in known], [act.age_s for act in known]
     visit = recent[: visit_length(ages)]
     counted = visit if request.placement in ("item", "cart") else recent
-    context = number_of.get(request.item_id)
+    context = None if request.item_id is None else number_of.get(request.item_id)
 
     def add(strength: Any, weight: float) -> None:
         nonlocal score

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 import shutil
 import tracemalloc
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.releases import ITEMS, change_arrays, edit_manifest, item_ids, reseal
+from tests.releases import ITEMS, change_arrays, change_ids, edit_manifest, item_ids, reseal
 
 
 def arrays(name: str, **values: Any) -> Callable[[Path], None]:
@@ -45,8 +44,7 @@ def without_array(folder: Path) -> None:
 
 def other_ids(name: str, change: Callable[[list[str]], list[str]]) -> Callable[[Path], None]:
     def harm(folder: Path) -> None:
-        (folder / f"{name}.json").write_text(json.dumps(change(json.loads((folder / f"{name}.json").read_text()))))
-        reseal(folder)
+        change_ids(folder, name, change)
 
     return harm
 
@@ -122,7 +120,7 @@ FUTURE = {"from": "2026-01-01T00:00:00", "to": "2026-05-01T00:00:00"}
 # What is done to a release, and what the sentence says of it, the file's name first.
 SABOTAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "nothing sells": (arrays("popularity", sales=np.zeros_like), r"popularity\.npz: no item sells"),
-    "no items": (other_ids("items", lambda _: []), r"popularity\.npz has 12 items, items\.json has 0"),
+    "no items": (other_ids("items", lambda _: []), r"popularity\.npz has 12 items, the list of ids has 0"),
     "empty file": (lambda folder: (folder / "als.npz").write_bytes(b"") and None, r"als\.npz: checksum differs"),
     "constant factors": (arrays("als", item_factors=constant), r"als\.npz: every item has the same factors"),
     "constant weights": (arrays("lists_tifu_knn", weights=constant), r"lists_tifu_knn\.npz .*it was .* when it was saved"),
@@ -132,8 +130,8 @@ SABOTAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "shuffled items": (other_ids("items", lambda ids: ids[1:] + ids[:1]), r"\.npz or its lists of ids: .* when it was saved"),
     "shuffled persons": (other_ids("persons", lambda ids: ids[1:] + ids[:1]), r"als\.npz or its lists .* when it was saved"),
     "shuffled rows": (arrays("lists_tifu_knn", items=lambda rows: rows[::-1]), r"lists_tifu_knn\.npz or its lists of ids"),
-    "an item twice": (other_ids("items", lambda ids: [*ids[:-1], ids[0]]), r"items\.json names 'a-i00' twice"),
-    "a person twice": (other_ids("persons", lambda ids: [*ids[:-1], ids[0]]), r"persons\.json names 'u:u0' twice"),
+    "an item twice": (other_ids("items", lambda ids: [*ids[:-1], ids[0]]), r"items\.arrow: 'a-i00' is there twice"),
+    "a person twice": (other_ids("persons", lambda ids: [*ids[:-1], ids[0]]), r"persons\.arrow: 'u:u0' is there twice"),
     "items of another shop": (other_ids("items", lambda _: item_ids("b")), r"not both there, as they were when it was saved"),
     "all of another shop": (foreign_items, r"release second: the trial answer at home .*: the release is of other items"),
     "another shop's manifest": (manifest(shop_id="b"), r"manifest\.json: is of shop 'b', not of 'a'"),
@@ -174,7 +172,7 @@ SABOTAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     "rows that fall": (arrays("item_knn", indptr=replaced(5)), r"item_knn\.npz: it is not whole: "),
     "another size": (
         arrays("popularity", sales=np.ones(5, dtype=np.float32)),
-        r"popularity\.npz has 5 items, items\.json has 12",
+        r"popularity\.npz has 5 items, the list of ids has 12",
     ),
     "lists of others": (arrays("lists_tifu_knn", items=lambda there: there + 50), r"lists_tifu_knn\.npz: items of the lists"),
     "negative shape": (

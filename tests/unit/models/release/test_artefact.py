@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from models.release.artefact import CorruptArtefact, load_ids, load_state, read_manifest, save
@@ -25,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 def read(folder: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     manifest = read_manifest(folder)
-    return load_state(folder, manifest, "model"), load_ids(folder, manifest, "items")
+    return load_state(folder, manifest, "model"), list(load_ids(folder, manifest, "items"))
 
 
 def test_what_was_saved_is_read(folder: Path) -> None:
@@ -34,6 +35,27 @@ def test_what_was_saved_is_read(folder: Path) -> None:
     assert state.keys() == STATE.keys()
     assert all(np.array_equal(state[key], STATE[key]) and state[key].dtype == STATE[key].dtype for key in STATE)
     assert read_manifest(folder)["shop_id"] == "a"
+
+
+@pytest.mark.parametrize("content", ['["裙", "i1", "i2"]', '["\\u88d9", "i1", "i2"]'])
+def test_ids_of_an_earlier_release_are_json(folder: Path, content: str) -> None:
+    resealed("items.json", content.encode())(folder)
+    assert read(folder)[1] == IDS
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[", "is no JSON"),
+        (b'{"a": 1}', "is no list of ids"),
+        (b"[1, 2]", "is no list of ids"),
+        (b'["a", "a"]', "'a' is there twice"),
+    ],
+)
+def test_damage_of_an_earlier_list_of_ids_is_found(folder: Path, content: bytes, message: str) -> None:
+    resealed("items.json", content)(folder)
+    with pytest.raises(CorruptArtefact, match=r"items\.json.*" + message):
+        read(folder)
 
 
 def test_equal_content_gives_equal_bytes(folder: Path, tmp_path: Path) -> None:
@@ -81,16 +103,35 @@ def npz(folder: Path, **arrays: np.ndarray) -> bytes:
     return (folder / "made.npz").read_bytes()
 
 
+def arrow(*batches: pa.Array) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, pa.schema([("id", batches[0].type)])) as writer:
+        for each in batches:
+            writer.write_batch(pa.record_batch([each], names=["id"]))
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def overrun() -> pa.Array:
+    """The first id ends where there are no letters any more."""
+    starts = np.array([0, 5000, 2], dtype=np.int32)
+    return pa.StringArray.from_buffers(2, pa.py_buffer(starts.tobytes()), pa.py_buffer(b"ab"))
+
+
+def not_text() -> pa.Array:
+    return pa.StringArray.from_buffers(1, pa.py_buffer(np.array([0, 2], dtype=np.int32).tobytes()), pa.py_buffer(b"\xff\xfe"))
+
+
 def resaved(**arrays: np.ndarray) -> Callable[[Path], None]:
     return lambda folder: resealed("model.npz", npz(folder.parent / "aside", **arrays))(folder)
 
 
 DAMAGES = {
     "a bit of the arrays": (flip("model.npz"), r"model\.npz: checksum"),
-    "a bit of the ids": (flip("items.json"), r"items\.json: checksum"),
+    "a bit of the ids": (flip("items.arrow"), r"items\.arrow: checksum"),
     "arrays cut short": (cut("model.npz"), r"model\.npz: checksum"),
     "arrays gone": (remove("model.npz"), r"model\.npz cannot be read"),
-    "ids gone": (remove("items.json"), r"items\.json cannot be read"),
+    "ids gone": (remove("items.arrow"), r"items\.arrow cannot be read"),
     "manifest gone": (remove("manifest.json"), r"manifest\.json cannot be read"),
     "manifest cut short": (cut("manifest.json"), r"manifest\.json cannot be read"),
     "manifest is no object": (manifest_of("[]"), r"manifest\.json is no manifest"),
@@ -98,8 +139,13 @@ DAMAGES = {
     "another format": (manifest_of('{"format": 2, "sha256": {}, "shapes": {}}'), r"format is 2"),
     "a file that the manifest does not know": (manifest_of('{"format": 1, "sha256": {}, "shapes": {}}'), "checksum"),
     "no archive": (resealed("model.npz", b"PK no archive"), "no archive of plain arrays"),
-    "ids that are no list": (resealed("items.json", b'{"a": 1}'), "no list of ids"),
-    "ids that are numbers": (resealed("items.json", b"[1, 2]"), "no list of ids"),
+    "ids that are no Arrow file": (resealed("items.arrow", b'["a"]'), r"items\.arrow is no Arrow file"),
+    "ids that are numbers": (resealed("items.arrow", arrow(pa.array([1, 2]))), "no list of ids: it is not one batch"),
+    "ids in two batches": (resealed("items.arrow", arrow(pa.array(["a"]), pa.array(["b"]))), "not one batch"),
+    "an id that is missing": (resealed("items.arrow", arrow(pa.array(["a", None]))), "no list of ids: 1 are missing"),
+    "an id twice": (resealed("items.arrow", arrow(pa.array(["a", "b", "a"]))), r"items\.arrow: 'a' is there twice"),
+    "ids beyond their letters": (resealed("items.arrow", arrow(overrun())), "no Arrow file"),
+    "ids that are no text": (resealed("items.arrow", arrow(not_text())), "no Arrow file"),
     "NaN": (resaved(factors=np.full((3, 2), np.nan), items=np.array([3])), "factors holds numbers that are not finite"),
     "another shape": (resaved(factors=np.ones((2, 3)), items=np.array([3])), r"factors has shape \[2, 3\]"),
     "an object that runs code when it is read": (

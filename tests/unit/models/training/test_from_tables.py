@@ -103,8 +103,8 @@ def test_both_parts_have_the_same_numbers_and_the_rows_of_their_own_tables(paths
     by_key: dict[str, dict[str, Any]] = {}
     for name, folder in parts(paths).items():
         manifest = read_manifest(folder)
-        assert load_ids(folder, manifest, "items") == ["i1", "i2", "i9"]
-        assert load_ids(folder, manifest, "persons") == ["p1", "p2"]
+        assert list(load_ids(folder, manifest, "items")) == ["i1", "i2", "i9"]
+        assert list(load_ids(folder, manifest, "persons")) == ["p1", "p2"]
         by_key[name] = {file: load_state(folder, manifest, file) for file in manifest["shapes"]}
         by_key[name]["manifest"] = manifest
     window, full = by_key["window"], by_key["full"]

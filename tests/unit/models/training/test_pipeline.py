@@ -183,7 +183,7 @@ def test_a_release_names_a_model_for_each_placement_or_says_why_not(released: Re
     assert chosen["item"] == {"model": "ladder", "recipe": None, "sentence": "the test days hold no case of its question"}
     assert chosen["cart"]["model"] == "ladder"  # one line an order: no cart to complete
     lists_files = {f"lists_{choice['recipe']['own']}.npz" for choice in chosen.values() if choice["recipe"]}
-    base = {"als.npz", "item_knn.npz", "popularity.npz", "items.json", "persons.json", "manifest.json"}
+    base = {"als.npz", "item_knn.npz", "popularity.npz", "items.arrow", "persons.arrow", "manifest.json"}
     base |= {"repurchase.npz", "purchases.npz"}
     assert {file.name for file in folder.glob("*.*")} == base | lists_files  # only what serving needs
     release = Release.load(paths.models, "a", candidate)
@@ -400,4 +400,4 @@ def test_a_release_of_another_shop_is_refused(paths: Paths, other: str) -> None:
         Release.load(paths.models, other, candidate)
     manifest = json.loads((target / "manifest.json").read_text())
     (target / "manifest.json").write_text(json.dumps(manifest | {"shop_id": other}))
-    assert Release.load(paths.models, other, candidate).item_ids == [f"i{item:02}" for item in range(ITEMS)]
+    assert list(Release.load(paths.models, other, candidate).item_ids) == [f"i{item:02}" for item in range(ITEMS)]
