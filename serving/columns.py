@@ -77,9 +77,12 @@ class Columns:
             brand=Coded(None if item is None else item.brand for item in items),
             region=Coded(None if item is None else item.region for item in items),
             attributes=Coded(() if item is None else item.attributes for item in items),
-            price=np.array([UNKNOWN if item is None else _price(item) for item in items], dtype=np.int64),
-            margin=np.array([np.nan if item is None else _margin(item) for item in items], dtype=np.float32),
-            stocked_at_ms=np.array([np.nan if item is None else _stocked_at(item) for item in items], dtype=np.float64),
+            # One by one: numpy would keep other threads waiting while it reads a list of a million.
+            price=np.fromiter((UNKNOWN if item is None else _price(item) for item in items), np.int64, len(items)),
+            margin=np.fromiter((np.nan if item is None else _margin(item) for item in items), np.float32, len(items)),
+            stocked_at_ms=np.fromiter(
+                (np.nan if item is None else _stocked_at(item) for item in items), np.float64, len(items)
+            ),
         )
 
     def put(self, number: int, item: Item) -> None:

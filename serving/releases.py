@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +18,19 @@ AHEAD = timedelta(days=1)  # acts of a release may lie so far in the future, for
 
 class ReleaseUnusable(RuntimeError):
     """A release that cannot be read or is not what its manifest says."""
+
+
+@contextmanager
+def turn_to_switch(lock: Path) -> Iterator[bool]:
+    """Whether this process may switch releases now: one worker at a time, so that the others have a processor meanwhile."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from serving.features.online_store import open_feature_store
 from serving.features.reader import FeatureReader
 from serving.keys import ReadKeys
 from serving.recent import Recent
-from serving.releases import Pointer, ReleaseUnusable, load_release, read_pointer, refuse_wrong_time
+from serving.releases import Pointer, ReleaseUnusable, load_release, read_pointer, refuse_wrong_time, turn_to_switch
 from serving.shop_state import ShopState, ShopStates
 
 _LOG = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ RETRY_S = 30.0
 # While a large release is loaded beside requests: how long a request may wait for the interpreter each time that it needs it.
 # A list takes it some dozens of times, and with Python's own five milliseconds would wait as often.
 TURN_S = 0.0002
+MOST_WAIT_S = 120.0  # for another worker's switch
 LEARN_EVERY_S = 60.0  # a belief takes half a second of a thousand new items
 
 
@@ -74,6 +75,7 @@ class Watcher:
     _snapshot: str | None = None
     _choices: str | None = None
     _tried: dict[str, tuple[Pointer | None, float]] = field(default_factory=dict)
+    _waits: dict[str, float] = field(default_factory=dict)  # since when a shop's release waits for other workers
 
     def run(self, stop: Event) -> None:
         """Look until ``stop`` is set: the first round over everything, later ones over all but releases."""
@@ -166,6 +168,15 @@ class Watcher:
         tried, at = self._tried.get(shop_id, (None, 0.0))
         if tried == pointer and self.now() - at < RETRY_S:
             return
+        # Who has nothing to answer with waits for nobody, and nobody for ever for a worker that hangs.
+        waits_since = self._waits.setdefault(shop_id, self.now())
+        may_wait = state.release.version is not None and self.now() - waits_since < MOST_WAIT_S
+        with turn_to_switch(self.paths.run / "release-switch.lock") as is_ours:
+            if is_ours or not may_wait:
+                self._waits.pop(shop_id)
+                self._try_release(shop_id, state, pointer)
+
+    def _try_release(self, shop_id: str, state: ShopState, pointer: Pointer) -> None:
         self._tried[shop_id] = (pointer, self.now())
         try:
             with turns_of(TURN_S):
