@@ -37,6 +37,8 @@ BEAT_EVERY_S = 1.0
 # A JVM that hangs (a stopped process, a long collection of garbage) is waited for: a new start takes as long.
 PATIENCE_S = 30.0
 JOB_ENDS_WITHIN_S = 60.0
+# A process that ends within its first second counts as one that cannot start: after ten of these the supervisor gives it up.
+CLUSTER_ANSWERS_WITHIN_S = 10.0
 STARTS_WITHIN_S = 300.0  # from the look at the state's age to the first record
 # After a machine slept, the state has aged and the log has not moved on for the job. A new start takes that into account.
 LONGEST_PAUSE_S = 600.0
@@ -74,9 +76,7 @@ def main() -> int:
         log.error("%s", error)
         return 1
     except (JavaException, Py4JError) as error:
-        cause = str(error).strip().splitlines()
-        reason = cause[0] if cause else repr(error)
-        log.error("Flink did not start the job: %s; see %s", reason, paths.log / "flink-jvm.log")
+        log.error("Flink did not start the job: %s; see %s", reason_of(error), paths.log / "flink-jvm.log")
         return 1
     finally:
         if jvm is not None:
@@ -94,6 +94,7 @@ def end_earlier_run(settings: Settings, paths: Paths, rest: RestApi) -> None:
     if settings.flink_target == "local":
         return refuse_taken_port(settings.host, settings.flink_port)
     engine.cluster_address(settings)
+    wait_for_cluster(settings, rest)
     deadline = time.monotonic() + JOB_ENDS_WITHIN_S
     try:
         for job_id in rest.going_on(engine.JOB_NAME):
@@ -104,9 +105,24 @@ def end_earlier_run(settings: Settings, paths: Paths, rest: RestApi) -> None:
                 raise NotStartable(f"job {left[0]} of an earlier run does not end; cancel it on {settings.flink_address}")
             time.sleep(0.2)
     except OSError as error:
-        raise NotStartable(
-            f"no Flink answers at {settings.flink_address} ({error}); start its JobManager or set JISHI_FLINK_URL"
-        ) from error
+        raise _no_cluster(settings, error) from error
+
+
+def wait_for_cluster(settings: Settings, rest: RestApi) -> None:
+    """Wait until the JobManager answers. Raises NotStartable when it does not in a while: the next start waits again."""
+    deadline = time.monotonic() + CLUSTER_ANSWERS_WITHIN_S
+    while True:
+        try:
+            rest.going_on(engine.JOB_NAME)
+            return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise _no_cluster(settings, error) from error
+        time.sleep(0.5)
+
+
+def _no_cluster(settings: Settings, error: OSError) -> NotStartable:
+    return NotStartable(f"no Flink answers at {settings.flink_address} ({error}); start its JobManager or set JISHI_FLINK_URL")
 
 
 def refuse_taken_port(host: str, port: int) -> None:
@@ -179,6 +195,15 @@ def watch(paths: Paths, rest: RestApi, job_id: str, states: StateFolder, fingerp
             checkpoints.drop_other_computations(states, fingerprint, before_s=time.time() - KEEP_OTHER_STATES_S)
             tidied = True
         time.sleep(BEAT_EVERY_S)
+
+
+def reason_of(error: Exception) -> str:
+    """The first line of an error of Java; where Java threw it, that of its innermost cause."""
+    cause = getattr(error, "java_exception", None)
+    while cause is not None and cause.getCause() is not None:
+        cause = cause.getCause()
+    lines = str(error if cause is None else cause.toString()).strip().splitlines()
+    return lines[0] if lines else repr(error)
 
 
 def _has_handed_over(paths: Paths, states: StateFolder, known: checkpoints.Handover | None) -> bool:

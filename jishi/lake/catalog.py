@@ -104,7 +104,8 @@ def open_catalog(settings: Settings) -> SqlCatalog:
         address = f"sqlite:///{quote(str(file))}?timeout={WAIT_S}"
     else:
         address = f"postgresql+pg8000://{uri.netloc}{uri.path}"
-    options = {"uri": address, "warehouse": warehouse(settings)}
+    # A long-lived process holds connections that a server which has started anew does not know.
+    options = {"uri": address, "warehouse": warehouse(settings), "pool_pre_ping": str(uri.scheme == "postgresql").lower()}
     if is_in_object_store(settings):
         options |= _s3_options(settings) | {"s3.region": settings.lake_s3_region}
     context = tls_context(settings) if uri.scheme == "postgresql" else None

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
@@ -25,12 +25,33 @@ _HOST = "127.0.0.1"
 _databases = count()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Server:
-    """A running server that listens on ``port``."""
+    """A running server that listens on ``port``; it can be killed and started again by its command."""
 
-    process: subprocess.Popen[bytes]
+    command: list[str]
     port: int
+    user: str | None = None
+    process: subprocess.Popen[bytes] = field(init=False)
+
+    def start(self) -> None:
+        """Start it and wait until it listens."""
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=self.user)
+        deadline = time.monotonic() + 180
+        while not _listens(self.port):
+            assert self.process.poll() is None, f"{self.command} ended"
+            assert time.monotonic() < deadline, f"{self.command} does not listen"
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """kill -9 of all its processes at once."""
+        leader = psutil.Process(self.process.pid)
+        members = [leader, *leader.children(recursive=True)]
+        for member in members:
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
+        psutil.wait_procs(members[1:], 30)
+        self.process.wait(30)
 
     @contextmanager
     def hanging(self) -> Iterator[None]:
@@ -63,17 +84,15 @@ class OnlineStore:
 def running(command: Callable[[int], list[str]], user: str | None = None) -> Iterator[Server]:
     """A server that listens on a free port, which its command is made of; stopped at the end."""
     port = free_port()
-    process = subprocess.Popen(command(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user)
+    server = Server(command(port), port, user)
     try:
-        deadline = time.monotonic() + 180
-        while not _listens(port):
-            assert process.poll() is None, f"{command(port)} ended"
-            assert time.monotonic() < deadline, f"{command(port)} does not listen"
-            time.sleep(0.05)
-        yield Server(process, port)
+        server.start()
+        yield server
     finally:
-        process.send_signal(signal.SIGINT)  # of all signals the one at which PostgreSQL ends its sessions and then itself
-        process.wait(30)
+        server.process.send_signal(
+            signal.SIGINT
+        )  # of all signals the one at which PostgreSQL ends its sessions and then itself
+        server.process.wait(30)
 
 
 def _listens(port: int) -> bool:
