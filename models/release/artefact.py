@@ -20,7 +20,7 @@ from models.release import canaries
 from models.release.ids import Ids, RepeatedId
 from models.release.plain_arrays import BadArrays, most_bytes, unpack_arrays, write_arrays
 
-FORMAT = 1
+FORMAT = 2  # 1: lists of ids were JSON
 MANIFEST = "manifest.json"
 MOST_NUMBERS = 2**31  # of an array: 40 million persons with 50 items each
 MOST_TEXT_BYTES = 2**30  # of a list of ids, and of a manifest
@@ -74,8 +74,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise CorruptArtefact(f"{file} cannot be read: {error}") from error
     if not isinstance(manifest, dict) or not all(isinstance(manifest.get(name), dict) for name in ("sha256", "shapes")):
         raise CorruptArtefact(f"{file} is no manifest: it has no sums and shapes")
-    if manifest.get("format") != FORMAT:
-        raise CorruptArtefact(f"{file}: format is {manifest.get('format')!r}, this version reads {FORMAT}")
+    if manifest.get("format") not in (1, FORMAT):
+        raise CorruptArtefact(f"{file}: format is {manifest.get('format')!r}, this version reads 1 and {FORMAT}")
     for name in (*manifest["sha256"], *manifest["shapes"]):
         if not _NAME.fullmatch(name):
             raise CorruptArtefact(f"{file} names {name!r}, which is no file of its own folder")
@@ -113,7 +113,7 @@ def ids_file(name: str) -> str:
 
 
 def find_ids(manifest: Mapping[str, Any], name: str) -> str:
-    """The same in an artefact that is there: until December 2026 it was a JSON file."""
+    """The same in an artefact that is there."""
     earlier = f"{name}.json"
     return earlier if earlier in manifest["sha256"] else ids_file(name)
 

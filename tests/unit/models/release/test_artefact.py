@@ -136,7 +136,7 @@ DAMAGES = {
     "manifest cut short": (cut("manifest.json"), r"manifest\.json cannot be read"),
     "manifest is no object": (manifest_of("[]"), r"manifest\.json is no manifest"),
     "manifest without sums": (manifest_of('{"format": 1, "sha256": null, "shapes": {}}'), r"manifest\.json is no manifest"),
-    "another format": (manifest_of('{"format": 2, "sha256": {}, "shapes": {}}'), r"format is 2"),
+    "another format": (manifest_of('{"format": 3, "sha256": {}, "shapes": {}}'), "format is 3, this version reads 1 and 2"),
     "a file that the manifest does not know": (manifest_of('{"format": 1, "sha256": {}, "shapes": {}}'), "checksum"),
     "no archive": (resealed("model.npz", b"PK no archive"), "no archive of plain arrays"),
     "ids that are no Arrow file": (resealed("items.arrow", b'["a"]'), r"items\.arrow is no Arrow file"),
