@@ -12,6 +12,7 @@ from models.algorithms.item_rules import ItemRules
 from models.algorithms.recommender import Scores, State
 from models.algorithms.session_knn import SessionKNN
 from models.algorithms.session_model import SessionModel
+from models.algorithms.symmetric_trees import SymmetricTrees
 from models.candidates.person_lists import LENGTH, PersonLists
 from models.candidates.recipes import Fitted
 from models.candidates.request_sources import REQUEST_SOURCES
@@ -20,7 +21,6 @@ from models.ranking.known_facts import KnownFacts
 from models.ranking.live_ranker import LiveRanker
 from models.ranking.request_columns import STORED_OF_ITEM, names
 from models.ranking.request_ranker import RequestRanker
-from models.ranking.symmetric_trees import SymmetricTrees
 from models.training.request_rankers import GROWTH
 
 PLACEMENTS = ("home", "item")

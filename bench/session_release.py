@@ -1,8 +1,9 @@
 """Sessions on RetailRocket through a release: ``python -m bench.session_release --data FOLDER``.
 
-The models of item pages are fitted on all but the newest training sessions and judged on those; the best one is fitted on all,
-written as a release beside the models that every release has, loaded as serving loads it, and asked prefix by prefix. Its
-figures stand beside those of the same model in ``jishi evaluate``; they may differ by what a release looks back
+The models of item pages are fitted on all but the newest training sessions and judged on the last of those, as ``jishi evaluate
+--model auto`` does (the others teach the trees of the blend, where there are enough); the best one is fitted on all, written as
+a release beside the models that every release has, loaded as serving loads it, and asked prefix by prefix. Its figures stand
+beside those of the same model in ``jishi evaluate``; they may differ by what a release looks back
 (``models.data.visits.LOOKED_BACK`` items of a prefix). The files are those of ``bench.retailrocket``.
 """
 
@@ -22,20 +23,22 @@ from rich.table import Table
 
 from models.algorithms.ladder import make_model
 from models.algorithms.session_model import SessionModel
-from models.candidates.context_models import CONTEXTS
+from models.candidates.context_models import CONTEXTS, SESSION_BLEND
 from models.candidates.recipes import RECIPES, Fitted, Recipe
 from models.candidates.stored_models import states_of
 from models.data.sequences import Numbers, Sequences
 from models.evaluation.metrics import Values
-from models.protocols.session_choice import HELD_OUT, MOST_SESSIONS, asked_of, next_item_metrics, rank_sessions
+from models.protocols.session_choice import apart, next_item_metrics, rank_sessions
 from models.protocols.sessions import SessionTask, read_sessions
 from models.release.artefact import save
 from models.release.registry import write_release
 from models.release.serving_index import Release
+from models.training.session_trees import TooFewToLearn, asked_of, teach_blend
 
 K = 20
 MOST_DIFFERENCE = 0.002
-ON_VISITS = ("rules", "together", "session_knn", "swalk", "session_mix")
+SEED = 7
+ON_VISITS = ("rules", "together", "session_knn", "swalk", "session_mix")  # and the blend
 SHOP_ID, VERSION = "protocol", "1"
 
 
@@ -54,18 +57,24 @@ class ReleasedSessions:
         return max(abs(float(self.released[name].mean() - self.evaluated[name].mean())) for name in self.evaluated)
 
 
-def choose(sessions: Sequences, progress: Callable[[str], None]) -> str:
-    """The model of item pages that lists the newest sessions' next items best, by hit rate and reciprocal rank together."""
-    held = min(MOST_SESSIONS, int(len(sessions) * HELD_OUT))
-    earlier, later = sessions.take(slice(0, len(sessions) - held)), sessions.take(slice(len(sessions) - held, None))
-    prefixes, following = asked_of(later)
+def choose(sessions: Sequences, progress: Callable[[str], None]) -> tuple[str, SessionModel]:
+    """The model of item pages that lists the newest sessions' next items best, by hit rate and reciprocal rank together; it is
+    fitted on the sessions before those.
+    """
+    earlier, taught, judged = apart(sessions)
+    prefixes, following = asked_of(judged)
+    models: dict[str, SessionModel] = {name: CONTEXTS[name].make().fit(earlier) for name in ON_VISITS}
+    try:
+        models[SESSION_BLEND] = teach_blend(earlier, taught, SEED)
+    except TooFewToLearn as error:
+        progress(f"no {SESSION_BLEND}: {error}")
     sums = {}
-    for name in ON_VISITS:
-        model: SessionModel = CONTEXTS[name].make().fit(earlier)
+    for name, model in models.items():
         values = next_item_metrics(rank_sessions(model, prefixes, K), following, K)
         progress(f"{name}: " + ", ".join(f"{metric} {each.mean():.4f}" for metric, each in values.items()))
         sums[name] = sum(float(each.mean()) for each in values.values())
-    return max(sums, key=lambda name: sums[name])
+    best = max(sums, key=lambda name: sums[name])
+    return best, models[best]
 
 
 def write(sessions: Sequences, name: str, model: SessionModel, folder: Path) -> Path:
@@ -104,8 +113,8 @@ def lists_of_release(folder: Path, prefixes: Sequences) -> tuple[Numbers, np.nda
 
 def run(task: SessionTask, folder: Path, progress: Callable[[str], None]) -> ReleasedSessions:
     """Choose, fit, release, load, ask."""
-    name = choose(task.sessions, progress)
-    model: SessionModel = CONTEXTS[name].make().fit(task.sessions)
+    name, model = choose(task.sessions, progress)
+    model.fit(task.sessions)
     evaluated = next_item_metrics(rank_sessions(model, task.prefixes, K), task.following, K)
     lists, seconds = lists_of_release(write(task.sessions, name, model, folder), task.prefixes)
     return ReleasedSessions(name, evaluated, next_item_metrics(lists, task.following, K), seconds * 1000)

@@ -61,7 +61,7 @@ def _answer(
     k: int,
 ) -> Any:
     """Both accumulators are zero before and after."""
-    items, weights = _query(prefix, idf, decay)
+    items, weights = weighed_prefix(prefix, idf, decay)
     room = 0
     for item in items:
         room += index_starts[item + 1] - index_starts[item]
@@ -98,7 +98,7 @@ def _answer(
 
 
 @numba.njit(cache=True, nogil=True)
-def _query(prefix: Any, idf: Any, decay: float) -> Any:
+def weighed_prefix(prefix: Any, idf: Any, decay: float) -> Any:
     """Distinct items of a prefix, weighed by the place of their last occurrence and their idf."""
     items = np.empty(len(prefix), dtype=np.int64)
     weights = np.empty(len(prefix), dtype=np.float32)

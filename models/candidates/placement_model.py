@@ -8,6 +8,7 @@ from threading import Lock
 import numpy as np
 
 from models.algorithms.item_rules import RulesOfItems
+from models.algorithms.session_blend import SessionBlend
 from models.algorithms.session_knn import SessionKNN
 from models.algorithms.session_knn_query import LiveSessionKNN
 from models.algorithms.session_mix import SessionMix
@@ -94,12 +95,25 @@ class _LiveMix:
         return Sums(items, np.bincount(place, weights=np.concatenate(scaled)).astype(np.float32), because)
 
 
-def _live(model: SessionModel) -> _LiveRules | _LiveSessions | _LiveMix:
-    live: _LiveRules | _LiveSessions | _LiveMix
+class _LiveBlend:
+    """A blend of sessions, asked for one prefix."""
+
+    def __init__(self, model: SessionBlend) -> None:
+        self._model, self._query = model, model.query()
+
+    def ask(self, given: list[int]) -> Sums:
+        items, chances = self._model.ask(self._query, np.asarray(given, dtype=np.int64))
+        return Sums(items, chances, np.full(len(items), given[-1], dtype=np.int64))
+
+
+def _live(model: SessionModel) -> _LiveRules | _LiveSessions | _LiveMix | _LiveBlend:
+    live: _LiveRules | _LiveSessions | _LiveMix | _LiveBlend
     if isinstance(model, SessionKNN):
         live = _LiveSessions(model)
     elif isinstance(model, SessionMix):
         live = _LiveMix(model)
+    elif isinstance(model, SessionBlend):
+        live = _LiveBlend(model)
     elif isinstance(model, RulesOfItems):
         live = _LiveRules(model)
     else:

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from models.algorithms.session_model import SessionModel
 from models.algorithms.sparse_rows import largest
+from models.candidates.context_models import SESSION_BLEND
 from models.candidates.person_lists import PersonLists
 from models.candidates.request_sources import REQUEST_SOURCES
 from models.data.interactions import Interactions
@@ -73,6 +74,7 @@ RECIPES: dict[str, tuple[Recipe, ...]] = {
     ),
     "item": (
         *(Recipe(name, context=name) for name in ("item_knn", "rules", "together", "session_knn", "swalk", "session_mix")),
+        Recipe(SESSION_BLEND, context=SESSION_BLEND),
         Recipe("together_and_taste", "together", "item_knn", 0.5),
         Recipe("session_knn_and_taste", "session_knn", "item_knn", 0.5),
         Recipe("swalk_and_taste", "swalk", "item_knn", 0.5),
@@ -136,8 +138,11 @@ class Fitted:
         return sparse.csr_matrix(total)
 
 
-def asked(acts: Interactions, *, has_ranker: bool, rankers: Collection[str] = ()) -> dict[str, tuple[Recipe, ...]]:
-    """The recipes of each placement whose question the shop's acts can answer; ``rankers`` are the placements that have one.
+def asked(
+    acts: Interactions, *, has_ranker: bool, rankers: Collection[str] = (), has_blend: bool = False
+) -> dict[str, tuple[Recipe, ...]]:
+    """The recipes of each placement whose question the shop's acts can answer; ``rankers`` are the placements that have one,
+    and ``has_blend`` says whether its visits taught trees.
 
     Without views (a shop that has only orders) the item page has no recipe.
     """
@@ -147,7 +152,9 @@ def asked(acts: Interactions, *, has_ranker: bool, rankers: Collection[str] = ()
             possible[placement] = tuple(
                 recipe
                 for recipe in recipes
-                if (recipe.personal != RANKED or has_ranker) and (recipe.ranker is None or recipe.ranker in rankers)
+                if (recipe.personal != RANKED or has_ranker)
+                and (recipe.ranker is None or recipe.ranker in rankers)
+                and (recipe.context != SESSION_BLEND or has_blend)
             )
     return possible
 

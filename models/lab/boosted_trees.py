@@ -1,8 +1,7 @@
 """Gradient-boosted trees for a yes-or-no target, grown by scikit-learn and kept as plain arrays that need no scikit-learn.
 
-It does not serve: only the blends of this folder use it; the trees of a release are symmetric. They are not grown by
-``models.ranking.growth``, because it learns differences within lists (QueryRMSE over groups, one split a level, for an answer
-at the request), while a blend needs the chance of single candidates, and its figures in docs/benchmarks are of leaf-wise trees.
+It does not serve: only the blend of baskets uses it; the trees of a release are symmetric (``models.ranking.growth``), and the
+blend's figures in docs/benchmarks are of leaf-wise trees.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import numpy as np
 
 from models.algorithms.repeats import Repeats
 from models.algorithms.sequential_rules import SequentialRules
+from models.algorithms.session_blend import SessionBlend
 from models.algorithms.session_knn import SessionKNN
 from models.algorithms.session_mix import SessionMix
 from models.algorithms.session_model import SessionModel
@@ -21,7 +22,7 @@ from models.data.sequences import Numbers, Sequences
 from models.evaluation.metrics import Values, measure
 from models.lab.markov import Markov, SecondOrderMarkov
 from models.lab.popularity_order import PopularityOrder
-from models.lab.session_blend import SessionBlend, TooFewToLearn
+from models.training.session_trees import TooFewToLearn, asked_of, newest_apart, teach_blend
 
 SESSION_MODELS: dict[str, type[Any]] = {
     model.name: model
@@ -30,8 +31,6 @@ SESSION_MODELS: dict[str, type[Any]] = {
         *(Together, Repeats, Slist, SWalk, SessionMix),
     )
 }
-HELD_OUT = 0.06  # of the sessions, at most MOST_SESSIONS; five sixths of them teach the blend, one sixth judges
-MOST_SESSIONS = 12_000
 BATCH = 1000
 
 
@@ -50,23 +49,15 @@ def rank_sessions(model: SessionModel, prefixes: Sequences, k: int) -> Numbers:
     return np.concatenate(parts) if parts else np.empty((0, k), dtype=np.int64)
 
 
-def asked_of(sessions: Sequences) -> tuple[Sequences, Numbers]:
-    """Prefixes and what followed, for learning and judging.
-
-    A prefix has at least one item less than the shortest session: data of which short sessions were taken out asks no shorter
-    prefixes in its tests either.
-    """
-    prefixes, following = sessions.split_everywhere()
-    shortest = int(sessions.lengths[sessions.lengths > 1].min()) if (sessions.lengths > 1).any() else 2
-    rows = np.flatnonzero(prefixes.lengths >= shortest - 1)
-    return prefixes.take(rows), following[rows]
+def apart(sessions: Sequences) -> tuple[Sequences, Sequences, Sequences]:
+    """What models learn from; of the newest sessions, held out, five sixths that teach a blend; and the sixth that judges."""
+    earlier, later = newest_apart(sessions)
+    return earlier, later.take(slice(0, len(later) * 5 // 6)), later.take(slice(len(later) * 5 // 6, None))
 
 
 def choose_session_model(sessions: Sequences, k: int, seed: int, progress: Callable[[str], None]) -> SessionChoice:
     """Judge every model on the latest sessions, and the blend that learnt on those just before; the best one wins."""
-    held = min(MOST_SESSIONS, int(len(sessions) * HELD_OUT))
-    earlier, later = sessions.take(slice(0, len(sessions) - held)), sessions.take(slice(len(sessions) - held, None))
-    judged = later.take(slice(held * 5 // 6, None))
+    earlier, taught, judged = apart(sessions)
     prefixes, following = asked_of(judged)
     if len(prefixes) == 0 or len(earlier.flat) == 0:
         progress("too few sessions to validate on, so session kNN")
@@ -75,8 +66,7 @@ def choose_session_model(sessions: Sequences, k: int, seed: int, progress: Calla
     for model in candidates.values():
         model.fit(earlier)
     try:
-        taught = later.take(slice(0, held * 5 // 6))
-        candidates["blend"] = SessionBlend(seed=seed).learn(earlier, *asked_of(taught))
+        candidates["blend"] = teach_blend(earlier, taught, seed)
     except TooFewToLearn as error:
         progress(f"no blend: {error}")
     trials: list[dict[str, Any]] = []
@@ -92,11 +82,7 @@ def choose_session_model(sessions: Sequences, k: int, seed: int, progress: Calla
 
 def learn_session_blend(sessions: Sequences, seed: int) -> SessionBlend:
     """A blend taught by the latest sessions, fitted on all. Raises TooFewToLearn."""
-    held = min(MOST_SESSIONS, int(len(sessions) * HELD_OUT))
-    earlier, later = sessions.take(slice(0, len(sessions) - held)), sessions.take(slice(len(sessions) - held, None))
-    if len(earlier.flat) == 0 or held == 0:
-        raise TooFewToLearn(f"{len(sessions)} sessions are too few to hold some out")
-    return SessionBlend(seed=seed).learn(earlier, *asked_of(later)).fit(sessions)
+    return teach_blend(*newest_apart(sessions), seed).fit(sessions)
 
 
 def next_item_metrics(lists: Numbers, following: Numbers, k: int) -> dict[str, Values]:

@@ -26,7 +26,6 @@ import pyarrow as pa
 
 from models.data.sequences import Numbers, Sequences
 from models.evaluation.metrics import coverage
-from models.lab.session_blend import TooFewToLearn
 from models.protocols import report, tables
 from models.protocols.session_choice import (
     SESSION_MODELS,
@@ -36,6 +35,7 @@ from models.protocols.session_choice import (
     next_item_metrics,
     rank_sessions,
 )
+from models.training.session_trees import TooFewToLearn
 
 WINDOW = 50  # clicks of a prefix that are looked at
 

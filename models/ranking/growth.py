@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.algorithms.recommender import Scores
+from models.algorithms.symmetric_trees import SymmetricTrees
 from models.data.sequences import Numbers, places_in_rows
-from models.ranking.symmetric_trees import SymmetricTrees
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class Growth:
     ``forests`` of ``trees`` each are grown from seeds that follow ``seed``, each with misses of its own draw, and their mean is
     the score.
 
-    ``loss`` is a ranking loss of CatBoost. QueryRMSE is the squared error after the mean error of each list is taken out, so
-    that only differences within a list are learnt (docs/adr/0009).
+    ``loss`` is a ranking loss of CatBoost, or Logloss for ``grow_for_chances``. QueryRMSE is the squared error after the mean
+    error of each list is taken out, so that only differences within a list are learnt (docs/adr/0009).
     """
 
     trees: int = 150
@@ -115,12 +115,29 @@ def draw_examples(examples: Examples, growth: Growth, seed: int) -> Examples:
     return drawn
 
 
+def grow_for_chances(
+    values: Scores, is_hit: npt.NDArray[np.bool_], weight: npt.NDArray[np.floating], growth: Growth
+) -> SymmetricTrees:
+    """Trees whose score is the log-odds of a hit: of single candidates, each with a weight, and not of lists.
+
+    ``growth.loss`` is Logloss. A candidate that stands in for others that were not drawn has their weight.
+    """
+    from catboost import Pool
+
+    return export_trees(_fitted(Pool(values, label=is_hit.astype(np.float32), weight=weight), growth), values.shape[1])
+
+
 def train_catboost(examples: Examples, growth: Growth, start: Callable[[Scores], Scores] | None = None) -> Any:
     """The fitted CatBoost model itself; its predictions come on top of ``start``."""
-    from catboost import CatBoost, Pool  # takes a second to import, and serving never needs it
+    from catboost import Pool  # takes a second to import, and serving never needs it
 
     baseline = None if start is None else start(examples.values)
-    pool = Pool(examples.values, label=examples.label, group_id=examples.group, baseline=baseline)
+    return _fitted(Pool(examples.values, label=examples.label, group_id=examples.group, baseline=baseline), growth)
+
+
+def _fitted(pool: Any, growth: Growth) -> Any:
+    from catboost import CatBoost
+
     model = CatBoost(
         {
             "loss_function": growth.loss,

@@ -15,6 +15,7 @@ from scipy import sparse
 from models.algorithms.als import ALS
 from models.algorithms.item_knn import ItemKNN
 from models.algorithms.recommender import Scores
+from models.algorithms.symmetric_trees import SymmetricTrees
 from models.candidates.pairs import Candidates, best_of_rows, look_up
 from models.candidates.person_lists import LENGTH, PersonLists
 from models.candidates.training_context import TrainingContext
@@ -24,7 +25,6 @@ from models.data.split import SplitWindow
 from models.ranking.growth import Examples, Growth, NoRankingExamples, grow
 from models.ranking.labels import relevance_within
 from models.ranking.pair_facts import pair_facts
-from models.ranking.symmetric_trees import SymmetricTrees
 
 # Of equal places the first one gives the reason.
 SOURCES = ("item_knn", "personal_frequency", "tifu_knn", "buy_again", "als")

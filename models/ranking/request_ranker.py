@@ -8,9 +8,9 @@ from typing import Self
 import numpy as np
 
 from models.algorithms.recommender import Scores, State
+from models.algorithms.symmetric_trees import SymmetricTrees
 from models.candidates.request_sources import REQUEST_SOURCES, RequestSources
 from models.ranking.request_columns import names
-from models.ranking.symmetric_trees import SymmetricTrees
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,7 @@ class RequestRanker:
     def from_state(cls, placement: str, state: State) -> Self:
         """Take over trees. Raises ValueError where they are over other columns or not whole."""
         wanted = len(names(REQUEST_SOURCES[placement]))
-        if set(state) != {"feature", "border", "leaf", "bias", "features"} or state["features"].tolist() != [wanted]:
-            raise ValueError(f"the ranker of {placement} needs trees over {wanted} columns")
-        feature, border, leaf = state["feature"], state["border"], state["leaf"]
-        is_whole = feature.ndim == 2 and border.shape == feature.shape and leaf.shape == (len(feature), 2 ** feature.shape[1])
-        if not is_whole or feature.min(initial=0) < 0 or feature.max(initial=0) >= wanted or state["bias"].shape != (1,):
-            raise ValueError(f"the trees of the ranker of {placement} are not whole")
-        return cls(placement, SymmetricTrees().from_state(state))
+        try:
+            return cls(placement, SymmetricTrees.checked(state, wanted))
+        except ValueError as error:
+            raise ValueError(f"the ranker of {placement}: {error}") from error

@@ -13,9 +13,11 @@ from models.algorithms.item_knn import ItemKNN
 from models.algorithms.item_rules import ItemRules
 from models.algorithms.ladder import Parameters, make_model
 from models.algorithms.recommender import State
+from models.algorithms.session_blend import SessionBlend
 from models.algorithms.session_model import SessionModel
 from models.algorithms.succession import Succession
-from models.candidates.context_models import CONTEXTS
+from models.algorithms.symmetric_trees import SymmetricTrees
+from models.candidates.context_models import CONTEXTS, SESSION_BLEND
 from models.candidates.list_builders import PERSONAL_LISTS
 from models.candidates.recipes import RANKED, Fitted, Recipe
 from models.candidates.repurchase import FILE as REPURCHASE
@@ -42,6 +44,7 @@ def fit_part(
     recipes: Iterable[Recipe],
     ranker: ListRanker | None,
     *,
+    blend: SymmetricTrees | None = None,
     at_once: int = 1,
 ) -> tuple[dict[str, State], TrainingContext]:
     """Arrays of the ladder's models and of all that the recipes need, and what they learnt from."""
@@ -51,7 +54,7 @@ def fit_part(
     states = {"popularity": popularity.state(), "item_knn": item_knn.state()}
     states["als"] = als.state() | {"person_factors": training_context.person_factors}
     states[REPURCHASE] = repurchase_chances(training_context)
-    return states | states_of(fit(training_context, recipes, ranker, at_once=at_once)), training_context
+    return states | states_of(fit(training_context, recipes, ranker, blend=blend, at_once=at_once)), training_context
 
 
 def after(acts: Interactions) -> np.datetime64:
@@ -60,13 +63,22 @@ def after(acts: Interactions) -> np.datetime64:
     return np.datetime64(newest) + np.timedelta64(1, "us")
 
 
-def fit(training_context: TrainingContext, recipes: Iterable[Recipe], ranker: ListRanker | None, *, at_once: int = 1) -> Fitted:
-    """Fit what the recipes need, so many ``at_once``; ``ranker`` is fitted already and orders the lists of the others."""
+def fit(
+    training_context: TrainingContext,
+    recipes: Iterable[Recipe],
+    ranker: ListRanker | None,
+    *,
+    blend: SymmetricTrees | None = None,
+    at_once: int = 1,
+) -> Fitted:
+    """Fit what the recipes need, so many ``at_once``; ``ranker`` is fitted already and orders the lists of the others, and so
+    are the trees of a session ``blend``.
+    """
     recipes = list(recipes)
     contexts = dict.fromkeys(name for recipe in recipes for name in recipe.contexts)
     personal_names = dict.fromkeys(name for recipe in recipes for name in recipe.lists if name != RANKED)
     with ThreadPoolExecutor(at_once) as pool:
-        fits = {name: pool.submit(_fit_context, name, training_context) for name in contexts}
+        fits = {name: pool.submit(_fit_context, name, training_context, blend) for name in contexts}
         builds = {name: pool.submit(PERSONAL_LISTS[name], training_context) for name in personal_names}
     fitted = {name: each.result() for name, each in fits.items()}
     lists = {name: each.result() for name, each in builds.items()}
@@ -76,7 +88,10 @@ def fit(training_context: TrainingContext, recipes: Iterable[Recipe], ranker: Li
     return Fitted(fitted, lists)
 
 
-def _fit_context(name: str, training_context: TrainingContext) -> SessionModel:
+def _fit_context(name: str, training_context: TrainingContext, blend: SymmetricTrees | None) -> SessionModel:
+    if name == SESSION_BLEND:
+        assert blend is not None, "a recipe asks for a blend of which no trees were learnt"
+        return SessionBlend().use(blend).fit(training_context.visits.items)
     return _CONTEXT_FITS[name](CONTEXTS[name].make(), training_context)
 
 

@@ -33,6 +33,7 @@ from models.data.last_acts import LastActs
 from models.data.shop_zone import zone_of
 from models.data.split import last_active_days
 from models.data.stored_features import StoredFeatures, ms_of
+from models.data.visits import visits
 from models.ranking.list_ranker import SOURCES, ListRanker, earlier_context, taught_window, teach
 from models.ranking.past_requests import PastRequests, Stored, neighbours_of, stored_in
 from models.release import taste_index
@@ -50,6 +51,7 @@ from models.training.request_rankers import (
     facts_of,
     learn_rankers,
 )
+from models.training.session_trees import session_trees
 
 THREADS = 2  # parts of a candidate, or models of one part
 MOST_ACTS_AT_ONCE = 5_000_000  # of a shop whose two parts are fitted at once; a larger one's would take twice its memory
@@ -74,7 +76,8 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     category_of = categories_of(lake, shop_id)
     stored = stored_in(StoredFeatures(lake, shop_id, ms_of(taught_window(window.cut).cut)), judged)
     ranker, learnt = _rankers(known, window.cut, parameters, category_of, zone_of(paths, shop_id), stored)
-    recipes = asked(interactions, has_ranker=ranker is not None, rankers=learnt.rankers)
+    blend = session_trees(visits(known).items) if (known.kind == "view").any() else None
+    recipes = asked(interactions, has_ranker=ranker is not None, rankers=learnt.rankers, has_blend=blend is not None)
     facts = {
         "shop_id": shop_id,
         "candidate": candidate,
@@ -92,7 +95,7 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
 
     def save_part(name: str, part: Interactions, as_of: np.datetime64) -> None:
         every = chain.from_iterable(recipes.values())
-        states, training_context = fit_part(part, as_of, parameters, every, ranker, at_once=THREADS // at_once)
+        states, training_context = fit_part(part, as_of, parameters, every, ranker, blend=blend, at_once=THREADS // at_once)
         if learnt.rankers:
             states[FACTS] = facts_of(training_context, category_of).state()
             states |= {ranker_file(placement): each.state() for placement, each in learnt.rankers.items()}

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from models.algorithms.recommender import Items, NotFitted, Scores, State
+from models.algorithms.symmetric_trees import SymmetricTrees
 from models.candidates.pairs import Candidates, best_of_rows, look_up
 from models.data.sequences import Numbers
 from models.lab.feature_ranker.calibration import Calibration, calibration_error, reliability
@@ -20,7 +21,6 @@ from models.lab.feature_ranker.linear import LinearScore
 from models.lab.feature_ranker.situation import Situation
 from models.lab.feature_ranker.sources import Sources, candidates_of
 from models.ranking.growth import Examples, Growth, draw_examples, grow, join_examples
-from models.ranking.symmetric_trees import SymmetricTrees
 
 BATCH = 256  # persons scored at a time
 GROWTH = Growth(misses=10, forests=3)  # a single forest's NDCG@10 moves by .002 with its seed

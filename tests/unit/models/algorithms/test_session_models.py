@@ -12,6 +12,7 @@ from scipy import sparse
 from models.algorithms.recommender import NotFitted
 from models.algorithms.repeats import Repeats
 from models.algorithms.sequential_rules import SequentialRules
+from models.algorithms.session_blend import SessionBlend
 from models.algorithms.session_knn import SessionKNN
 from models.algorithms.session_mix import SessionMix
 from models.algorithms.session_model import SessionModel
@@ -19,9 +20,9 @@ from models.algorithms.sparse_rows import top_of
 from models.data.sequences import Sequences
 from models.lab.markov import Markov, SecondOrderMarkov
 from models.lab.popularity_order import PopularityOrder
-from models.lab.session_blend import SessionBlend, TooFewToLearn
-from models.protocols.session_choice import SESSION_MODELS, asked_of
+from models.protocols.session_choice import SESSION_MODELS
 from models.release.artefact import load_state, read_manifest, save
+from models.training.session_trees import asked_of, teach_blend
 
 ITEMS = 12
 
@@ -38,7 +39,7 @@ def walks(sessions: int = 300, seed: int = 0) -> Sequences:
 
 def taught_blend() -> SessionBlend:
     """A blend that learnt on other walks."""
-    return SessionBlend(trees=10).learn(walks(seed=1), *walks(seed=2).split_everywhere())
+    return teach_blend(walks(seed=1), walks(seed=2), seed=7)
 
 
 MODELS: dict[str, Callable[[], SessionModel]] = {**SESSION_MODELS, "blend": taught_blend}
@@ -164,11 +165,6 @@ def test_knn_looks_at_the_latest_sessions_of_a_popular_item() -> None:
     result = SessionKNN(per_item=3).fit(sessions).score(Sequences.of([[0]], 3)).toarray()[0]
     assert result[1] == 0
     assert result[2] > 0
-
-
-def test_a_blend_needs_something_to_learn_from() -> None:
-    with pytest.raises(TooFewToLearn, match="100 are needed"):
-        SessionBlend().learn(walks(), *walks(3, seed=9).split_everywhere())
 
 
 def test_prefixes_are_no_shorter_than_short_sessions_allow() -> None:

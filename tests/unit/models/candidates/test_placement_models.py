@@ -9,6 +9,7 @@ import pytest
 
 from models.algorithms.als import ALS
 from models.algorithms.item_knn import ItemKNN
+from models.algorithms.symmetric_trees import SymmetricTrees
 from models.candidates import list_builders
 from models.candidates.context_models import CONTEXTS
 from models.candidates.list_builders import PERSONAL_LISTS
@@ -22,6 +23,7 @@ from models.data.sequences import Sequences
 from models.evaluation.placement_questions import Cases
 from models.ranking.list_ranker import COLUMNS, SOURCES, ListRanker, Models, earlier_context, taught_window, teach
 from models.training.fit import fit
+from models.training.session_trees import teach_blend
 
 PERSONS, ITEMS, GROUPS = 40, 24, 4
 START = np.datetime64("2026-09-01", "us")
@@ -67,6 +69,14 @@ def ranker(training_context: TrainingContext) -> ListRanker:
     result = taught(training_context.acts, training_context.as_of, fitted_on)
     assert result is not None
     return result
+
+
+@pytest.fixture(scope="module")
+def blend(training_context: TrainingContext) -> SymmetricTrees:
+    visits = training_context.visits.items
+    trees = teach_blend(visits.take(slice(0, 400)), visits.take(slice(400, None)), seed=7).trees_
+    assert trees is not None
+    return trees
 
 
 def entries(lists: PersonLists, person: int) -> list[tuple[int, str, int]]:
@@ -121,13 +131,14 @@ def test_an_index_of_a_large_shop_finds_nearly_all_that_products_with_every_item
         np.testing.assert_allclose(result.weights[:3], wanted.weights[:3], rtol=1e-4)
 
 
-def test_taste_decides_what_follows(training_context: TrainingContext) -> None:
+def test_taste_decides_what_follows(training_context: TrainingContext, blend: SymmetricTrees) -> None:
     """Everybody keeps to a taste, so lists and followers do, too, where the model knows persons or visits."""
     for name in ("item_knn", "als", "personal_frequency", "tifu_knn", "buy_again"):
         lists = PERSONAL_LISTS[name](training_context)
         for person in range(PERSONS):
             assert {item % GROUPS for item, _, _ in entries(lists, person)[:3]} == {person % GROUPS}, name
-    contexts = fit(training_context, [Recipe(name, context=name) for name in CONTEXTS], None).contexts
+    recipes = [Recipe(name, context=name) for name in CONTEXTS]
+    contexts = fit(training_context, recipes, None, blend=blend).contexts
     for name, model in contexts.items():
         weights = model.score(Sequences.of([[5, 1]], ITEMS)).toarray()[0]
         assert int(weights.argmax()) % GROUPS == 1, name
@@ -135,9 +146,11 @@ def test_taste_decides_what_follows(training_context: TrainingContext) -> None:
 
 
 @pytest.mark.parametrize("recipe", EVERY, ids=lambda recipe: recipe.name)
-def test_serving_says_what_was_judged(training_context: TrainingContext, ranker: ListRanker, recipe: Recipe) -> None:
+def test_serving_says_what_was_judged(
+    training_context: TrainingContext, ranker: ListRanker, blend: SymmetricTrees, recipe: Recipe
+) -> None:
     """One request at a time, from stored arrays, gives the weights of the batch that was judged."""
-    fitted = fit(training_context, [recipe], ranker)
+    fitted = fit(training_context, [recipe], ranker, blend=blend)
     states = states_of(fitted)
     assert sorted(states) == sorted(files_of([recipe]))
     loaded = load([recipe], states.__getitem__, training_context.item_knn, PERSONS)
@@ -168,7 +181,7 @@ def test_serving_says_what_was_judged(training_context: TrainingContext, ranker:
 
 
 def test_a_till_that_knows_no_views_has_no_item_pages(training_context: TrainingContext) -> None:
-    assert asked(training_context.acts, has_ranker=True, rankers=RECIPES) == RECIPES
+    assert asked(training_context.acts, has_ranker=True, rankers=RECIPES, has_blend=True) == RECIPES
     result = asked(training_context.acts.where(training_context.acts.kind == "pay"), has_ranker=False)
     assert list(result) == ["home", "cart", "after_payment"]
     assert RANKED not in {recipe.name for recipes in result.values() for recipe in recipes}

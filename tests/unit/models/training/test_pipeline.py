@@ -7,6 +7,7 @@ import random
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,32 @@ def test_shops_side_by_side_come_out_as_one_by_one(tmp_path: Path) -> None:
         folders = [paths.models / shop_id / "releases" / version for paths in (together, alone)]
         one, other = map(content_of, folders)
         assert one == other
+
+
+def looks(persons: int) -> list[dict[str, Any]]:
+    """So many persons look at some items in a row each day, going round a circle of all items."""
+    luck, rows = random.Random(6), []
+    for person, day in product(range(persons), range(DAYS)):
+        item, at = luck.randrange(ITEMS), START + timedelta(days=day, seconds=luck.randrange(80_000))
+        for step in range(luck.randrange(2, 8)):
+            when, item = at + timedelta(minutes=step), (item + luck.randrange(1, 3)) % ITEMS
+            row = {"shop_id": "a", "person_id": f"p{person:02}", "item_id": f"i{item:02}", "kind": "view"}
+            row |= {"event_id": f"v{len(rows)}", "line_number": 1, "quantity": 1}
+            rows.append(row | {"occurred_at": when, "received_at": when + timedelta(seconds=1)})
+    return rows
+
+
+@pytest.mark.parametrize(("persons", "has_blend"), [(80, True), (3, False)])
+def test_a_shop_with_enough_visits_has_a_blend_judged(paths: Paths, persons: int, has_blend: bool) -> None:
+    publish_table(paths, SILVER_INTERACTIONS, [*acts(), *looks(persons)])
+    folder = paths.models / "a" / "candidates" / train(paths, newest(paths.var), "a")
+    for part in ("window", "full"):
+        manifest = json.loads((folder / part / "manifest.json").read_text())
+        assert ("session_blend" in manifest["placements"]["item"]) == has_blend
+        assert (folder / part / "context_session_blend.npz").exists() == has_blend
+    if has_blend:
+        judged = evaluate_candidate(paths, newest(paths.var), "a")["placements"]["item"]["models"]
+        assert judged["session_blend"]["metrics"]["ndcg@10"]["mean"] > 0.3  # of 40 items two may follow
 
 
 def test_a_shop_without_tastes_is_refused_and_keeps_its_release(paths: Paths) -> None:

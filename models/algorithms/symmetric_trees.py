@@ -26,7 +26,11 @@ class SymmetricTrees:
         x = np.asarray(features, dtype=np.float32)
         if x.ndim != 2 or x.shape[1] != int(arrays["features"][0]):
             raise ValueError(f"the trees know {int(arrays['features'][0])} features, the rows have shape {x.shape}")
-        columns = np.ascontiguousarray(x.T)
+        return self.predict_columns(np.ascontiguousarray(x.T))
+
+    def predict_columns(self, columns: Scores) -> Scores:
+        """Scores of the same lying on its side: as many columns as the trees know × rows, float32 and contiguous."""
+        arrays = self.state()
         return np.asarray(_evaluate(columns, arrays["feature"], arrays["border"], arrays["leaf"], arrays["bias"][0]))
 
     def state(self) -> State:
@@ -39,6 +43,20 @@ class SymmetricTrees:
         """Take over arrays."""
         self.arrays_ = dict(state)
         return self
+
+    @classmethod
+    def checked(cls, state: State, columns: int) -> Self:
+        """Trees of arrays that somebody stored: compiled code follows them without a look. Raises ValueError for arrays that
+        are not whole or over another number of columns.
+        """
+        if set(state) != {"feature", "border", "leaf", "bias", "features"} or state["features"].tolist() != [columns]:
+            raise ValueError(f"it needs trees over {columns} columns")
+        feature, border, leaf = state["feature"], state["border"], state["leaf"]
+        is_whole = feature.ndim == 2 and border.shape == feature.shape and leaf.shape == (len(feature), 2 ** feature.shape[1])
+        is_whole = is_whole and feature.dtype.kind in "iu" and state["bias"].shape == (1,)
+        if not is_whole or feature.min(initial=0) < 0 or feature.max(initial=0) >= columns:
+            raise ValueError("its trees are not whole")
+        return cls().from_state(state)
 
     @classmethod
     def from_catboost(cls, model: dict[str, Any], features: int) -> Self:

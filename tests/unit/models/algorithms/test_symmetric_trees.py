@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from models.algorithms.recommender import NotFitted
+from models.algorithms.symmetric_trees import SymmetricTrees
 from models.lab.feature_ranker.linear import LinearScore
 from models.ranking.growth import Examples, Growth, NoRankingExamples, export_trees, grow, join_examples, train_catboost
-from models.ranking.symmetric_trees import SymmetricTrees
 from models.release.artefact import load_state, read_manifest, save
 
 GROWTH = Growth(trees=30, depth=3, threads=1)
