@@ -108,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _training_sets(settings: Settings, paths: Paths, chosen: argparse.Namespace) -> int:
     shops = Shops.load(paths.shops_file)
-    shop_ids = [shops.get(shop_id).shop_id for shop_id in chosen.shop] or sorted(shops.shops)
+    shop_ids = [shops.get(shop_id).shop_id for shop_id in chosen.shop] or shops.active
     training_sets, result = build(settings, paths, shop_ids, ShopRuns(paths, "training-set", chosen.run), after=chosen.after)
     for each in training_sets:
         covered = ", ".join(f"{view} {rows}" for view, rows in each.covered.items())

@@ -28,6 +28,7 @@ from jishi.quiet_hours import QuietHours
 
 Right = Literal["write", "read", "track"]
 ModelsFrom = Literal["memory", "tables"]
+State = Literal["active", "paused", "left"]
 
 
 class UnknownShop(LookupError):
@@ -40,6 +41,10 @@ class ShopExists(ValueError):
 
 class UnknownKey(LookupError):
     """No key of that id is registered."""
+
+
+class WrongState(ValueError):
+    """A shop is not in a state in which this can be done; the message says which it is in and what to do."""
 
 
 class BadKey(ValueError):
@@ -73,7 +78,8 @@ class Shop(BaseModel):
     those of its server, or those of its pages, whose key everybody can read; ``visits_end_at_midnight`` whether a visit that
     goes on past midnight is two; ``funnel`` which acts of a visit are steps of it; ``customers`` who is none, and their
     thresholds; ``items`` when they sell well, lie too long, and the bounds of price bands; ``quiet_hours`` when none of its
-    alerts is sent.
+    alerts is sent; ``state``, since ``state_since``, whether pipelines work on it: a ``paused`` shop goes on sending and is
+    answered, of one that ``left`` nothing is taken.
     """
 
     shop_id: ShopId
@@ -88,6 +94,8 @@ class Shop(BaseModel):
     customers: CustomerRules = Field(default_factory=CustomerRules)
     items: ItemThresholds = Field(default_factory=ItemThresholds)
     quiet_hours: QuietHours | None = None
+    state: State = "active"
+    state_since: datetime | None = None
     keys: list[Key] = Field(default_factory=list)
 
     def has_key(self, text: str, right: Right) -> bool:
@@ -190,9 +198,47 @@ class Shops(BaseModel):
         """Say when alerts wait, or with None that they never do. Raises UnknownShop."""
         self.shops[shop_id] = self.get(shop_id).model_copy(update={"quiet_hours": hours})
 
+    @property
+    def active(self) -> list[str]:
+        """Ids of the shops that pipelines work on, sorted."""
+        return sorted(shop_id for shop_id, shop in self.shops.items() if shop.state == "active")
+
+    @property
+    def idle(self) -> set[str]:
+        """Ids of the registered shops that are paused or have left."""
+        return {shop_id for shop_id, shop in self.shops.items() if shop.state != "active"}
+
+    def pause(self, shop_id: str, now: datetime) -> None:
+        """Leave a shop out of every schedule; it goes on sending and being answered. Raises UnknownShop and WrongState."""
+        if self.get(shop_id).state != "active":
+            raise WrongState(f"shop {shop_id!r} is {self.shops[shop_id].state} already; jishi shops resume {shop_id} ends that")
+        self._enter(shop_id, "paused", now)
+
+    def leave(self, shop_id: str, now: datetime) -> int:
+        """Let a shop go: its keys end at once, and no schedule, page or answer has it any more. Its rows stay. Returns the
+        number of keys. Raises UnknownShop and WrongState.
+        """
+        shop = self.get(shop_id)
+        if shop.state == "left":
+            raise WrongState(f"shop {shop_id!r} has left already; jishi shops resume {shop_id} takes it back")
+        self._enter(shop_id, "left", now)
+        self.shops[shop_id] = self.shops[shop_id].model_copy(update={"keys": []})
+        return len(shop.keys)
+
+    def resume(self, shop_id: str, now: datetime) -> Shop:
+        """Take a shop into the schedules again; returns it as it was. Raises UnknownShop and WrongState."""
+        before = self.get(shop_id)
+        if before.state == "active":
+            raise WrongState(f"shop {shop_id!r} is active: there is nothing to resume")
+        self._enter(shop_id, "active", now)
+        return before
+
+    def _enter(self, shop_id: str, state: State, now: datetime) -> None:
+        self.shops[shop_id] = self.get(shop_id).model_copy(update={"state": state, "state_since": now})
+
     def groups(self, size: int, *, models_from: ModelsFrom | None = None) -> list[list[str]]:
-        """Ids of all shops (or of those with such models), sorted and cut into groups of at most ``size``."""
-        ids = sorted(key for key, shop in self.shops.items() if models_from in (None, shop.models_from))
+        """Ids of all active shops (or of those with such models), sorted and cut into groups of at most ``size``."""
+        ids = [shop_id for shop_id in self.active if models_from in (None, self.shops[shop_id].models_from)]
         return in_groups(ids, size)
 
     def issue_key(
@@ -206,8 +252,10 @@ class Shops(BaseModel):
     ) -> str:
         """A new key of the shop. The text is returned once and kept nowhere; ``now`` is noted as the time of its making.
 
-        Raises UnknownShop, and BadKey for what no key can be.
+        Raises UnknownShop, WrongState for a shop that has left, and BadKey for what no key can be.
         """
+        if self.get(shop_id).state == "left":
+            raise WrongState(f"shop {shop_id!r} has left; take it back first: jishi shops resume {shop_id}")
         if is_test and right == "read":
             raise BadKey("test", "a read key sends nothing; make it a write or track key")
         if origins and right != "track":

@@ -20,6 +20,7 @@ from jishi.lake.live import LiveTail, rows_at
 from jishi.lake.reading import open_version
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
+from jishi.shops import Shops
 from quality.reconcile import CountFailed
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ class Night:
 
 
 def reconcile_night(settings: Settings, day: date, shop_ids: Collection[str] = ()) -> Night:
-    """Compare one day; silver only of ``shop_ids`` (every shop when empty), as other shops' day need not be built yet.
+    """Compare one day; silver only of ``shop_ids`` (when empty, of every shop that is not paused and has not left), as the day
+    of other shops need not be built yet.
 
     Raises CountFailed when the collector cannot say what it acknowledged.
     """
@@ -219,7 +221,8 @@ def _not_in_silver(
         "and (shop_id, event_id) not in (select (shop_id, event_id) from silver_events) order by 1, 2",
         [day],
     ).fetchall()
-    absent = [row for row in absent if not shop_ids or row[2] in shop_ids]
+    idle = Shops.load(Paths.of(settings).shops_file).idle
+    absent = [row for row in absent if (row[2] in shop_ids if shop_ids else row[2] not in idle)]
     known_before = _known_before(settings, day, absent)
     return list(_spans(row for row in absent if (row[0], row[1]) not in known_before))
 

@@ -18,6 +18,7 @@ from jishi.lake.versions import Versions
 from jishi.outcomes import Outcome
 from jishi.paths import Paths
 from jishi.settings import Settings
+from jishi.shops import Shops
 from quality.archive import LogUnreachable, archive_of
 
 if TYPE_CHECKING:
@@ -125,17 +126,24 @@ def _refused(connection: duckdb.DuckDBPyConnection, settings: Settings, start: d
 
 
 def _freshness(settings: Settings, now: datetime) -> Iterator[Problem]:
-    """Days that were over ``WORKED_UP_AFTER`` ago and of which silver has nothing."""
+    """Days that were over ``WORKED_UP_AFTER`` ago, with events of a shop that is not paused, of which silver has nothing."""
     over = (now - WORKED_UP_AFTER).astimezone(UTC).date()
     days = [day for day in LiveTail(settings).dates() if over - timedelta(days=8) <= day < over]
     with open_lake(open_version(settings)) as lake:
         views = ("silver_events", "silver_duplicates", "silver_quarantine")
         batches = " union ".join(f"select batch from {view}" for view in views)
         built = {name for (name,) in lake.execute(batches).fetchall()}
-    missing = [day for day in days if f"live-{day}" not in built]
+    idle = Shops.load(Paths.of(settings).shops_file).idle
+    missing = [day for day in days if f"live-{day}" not in built and _senders(settings, day) - idle]
     if missing:
         shown = ", ".join(map(str, missing))
         yield Problem("freshness", f"silver has nothing of {shown}, bronze has; is the DAG daily on, and what do its runs say?")
+
+
+def _senders(settings: Settings, day: date) -> set[str]:
+    """The shops of which bronze got something on a day."""
+    of_day = f"received_at >= '{day}T00:00:00' and received_at < '{day + timedelta(days=1)}T00:00:00'"
+    return {shop_id for batch in LiveTail(settings).batches(("shop_id",), of_day) for shop_id in batch["shop_id"].to_pylist()}
 
 
 def _held_back(settings: Settings, now: datetime) -> Iterator[Problem]:

@@ -33,12 +33,13 @@ class ReadKeys:
 
     @property
     def shop_ids(self) -> list[str]:
-        """Registered shops, sorted."""
-        return sorted(self._shops.shops)
+        """Registered shops that have not left, sorted."""
+        return sorted(shop_id for shop_id, shop in self._shops.shops.items() if shop.state != "left")
 
     def shop(self, shop_id: str) -> Shop | None:
-        """A registered shop; None for any other id."""
-        return self._shops.shops.get(shop_id)
+        """A registered shop that has not left; None for any other id."""
+        shop = self._shops.shops.get(shop_id)
+        return None if shop is None or shop.state == "left" else shop
 
     def zone_of(self, shop_id: str) -> str:
         """The time zone of a shop; UTC for one that is not registered."""

@@ -84,7 +84,8 @@ def main() -> int:
     options = parser.parse_args()
     settings, now = get_settings(), datetime.now(UTC)
     paths = Paths.of(settings)
-    shops = Shops.load(paths.shops_file).shops
+    registry = Shops.load(paths.shops_file)
+    shops = registry.shops
     named = [*options.shops, *options.shop]
     if unknown := sorted(set(named) - set(shops)):
         parser.error(f"{', '.join(unknown)}: not registered; see: jishi shops list")
@@ -107,7 +108,7 @@ def main() -> int:
             SomeNotDelivered.raise_for(deliveries)
 
     results = for_each(
-        named or sorted(shops),
+        named or registry.active,
         work,
         ShopRuns(paths, "digest", options.run),
         failures=(WeekNotReached, SomeNotDelivered),

@@ -134,7 +134,7 @@ def access_of(visit: PageVisit, person: LoginSession) -> ShopAccess:
     """The shop of the address for this person. Raises NoSuchPage for any other, known or not."""
     shop_id = str(visit.request.path_params["shop_id"])
     shop = Shops.load(visit.portal.paths.shops_file).shops.get(shop_id) if shop_id in person.roles else None
-    if shop is None:
+    if shop is None or shop.state == "left":
         raise NoSuchPage
     return ShopAccess(shop, person.roles[shop_id])
 

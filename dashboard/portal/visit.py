@@ -160,6 +160,7 @@ class PageVisit:
         """A template with what every page needs."""
         shops = Shops.load(self.portal.paths.shops_file).shops
         mine = [shops[shop_id] for shop_id in (self.session.roles if self.session else ()) if shop_id in shops]
+        mine = [shop for shop in mine if shop.state != "left"]
         text = self.portal.templates.get_template(template).render(
             visit=self,
             language=self.language,

@@ -41,7 +41,7 @@ def backfill(
     console = Console(width=None if sys.stdout.isatty() else 140)
     asked = Backfill(first.date(), last.date(), chosen, only is Only.MARTS)
     try:
-        run_backfill(paths, asked, sorted(shops.shops), console)
+        run_backfill(paths, asked, shops.active, console)
     except BackfillFailed as error:
         console.print(str(error), highlight=False, soft_wrap=True, markup=False)
         raise typer.Exit(1) from None

@@ -9,7 +9,7 @@ import typer
 
 from jishi.paths import Paths
 from jishi.settings import get_settings
-from jishi.shops import BadKey, Shops, UnknownKey, UnknownShop, right_named
+from jishi.shops import BadKey, Shops, UnknownKey, UnknownShop, WrongState, right_named
 
 _HELP = "Keys of shops: write sends events, read fetches recommendations, track sends events from a browser."
 app = typer.Typer(no_args_is_help=True, help=_HELP)
@@ -38,7 +38,7 @@ def create(
     try:
         with Shops.edit(Paths.of(get_settings()).shops_file) as shops:
             text = shops.issue_key(shop_id, right_named(right), now=datetime.now(UTC), origins=origin or [], is_test=test)
-    except UnknownShop as error:
+    except (UnknownShop, WrongState) as error:
         raise typer.BadParameter(str(error), param_hint="SHOP_ID") from None
     except BadKey as error:
         raise typer.BadParameter(str(error), param_hint=f"--{error.field}") from None
@@ -55,7 +55,7 @@ def rotate(
     try:
         with Shops.edit(Paths.of(get_settings()).shops_file) as shops:
             text = shops.rotate_keys(shop_id, right_named(right), now=datetime.now(UTC), keep_old=keep_old)
-    except UnknownShop as error:
+    except (UnknownShop, WrongState) as error:
         raise typer.BadParameter(str(error), param_hint="SHOP_ID") from None
     except BadKey as error:
         raise typer.BadParameter(str(error), param_hint=f"--{error.field}") from None

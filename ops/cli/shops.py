@@ -26,7 +26,7 @@ from jishi.quiet_hours import QuietHours
 from jishi.settings import get_settings
 from jishi.shop_runs import forget_runs, read_run
 from jishi.shops import ModelsFrom, Shops, UnknownShop, in_groups
-from ops.cli import create_shop
+from ops.cli import create_shop, shop_states
 
 _HELP = "Shops of this platform and their limits."
 app = typer.Typer(no_args_is_help=True, help=_HELP)
@@ -38,21 +38,26 @@ def shops() -> None:
 
 
 app.command("create")(create_shop.create)
+app.command("pause")(shop_states.pause)
+app.command("resume")(shop_states.resume)
+app.command("export")(shop_states.export)
+app.command("leave")(shop_states.leave)
 
 
 @app.command("list")
 def list_() -> None:
-    """List shops: name, time zone, currency, limit, where models come from, keys by right."""
+    """List shops: name, state, time zone, currency, limit, where models come from, keys by right."""
     from rich.console import Console
     from rich.table import Table
 
     settings = get_settings()
-    table = Table("shop", "name", "time zone", "currency", "events a second", "models from", "keys")
+    table = Table("shop", "name", "state", "time zone", "currency", "events a second", "models from", "keys")
     for shop in Shops.load(Paths.of(settings).shops_file).shops.values():
         limit = f"{shop.events_per_s:,}" if shop.events_per_s else f"{settings.collector_events_per_s:,} (common)"
         rights = Counter(key.right + (" test" if key.is_test else "") for key in shop.keys)
         keys = ", ".join(f"{count} {right}" for right, count in sorted(rights.items()))
-        table.add_row(shop.shop_id, shop.name, shop.time_zone, shop.currency, limit, shop.models_from, keys)
+        state = shop.state if shop.state_since is None else f"{shop.state} since {shop.state_since:%Y-%m-%d}"
+        table.add_row(shop.shop_id, shop.name, state, shop.time_zone, shop.currency, limit, shop.models_from, keys)
     Console().print(table)
 
 

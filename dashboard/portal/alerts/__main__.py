@@ -33,7 +33,8 @@ def main() -> int:
     options = parser.parse_args()
     settings, now = get_settings(), datetime.now(UTC)
     paths = Paths.of(settings)
-    shops = Shops.load(paths.shops_file).shops
+    registry = Shops.load(paths.shops_file)
+    shops = registry.shops
     if unknown := sorted(set(options.shop or ()) - set(shops)):
         parser.error(f"--shop: {', '.join(unknown)}: not registered; see: jishi shops list")
     database = PortalDatabase(paths.portal_database)
@@ -58,7 +59,7 @@ def main() -> int:
     with paths.portal_database.with_name("alerts.lock").open("ab") as alone:
         fcntl.flock(alone, fcntl.LOCK_EX)  # two checks at once would tell the same twice
         results = for_each(
-            options.shop or sorted(shops),
+            options.shop or registry.active,
             check_one,
             runs,
             failures=(SomeNotDelivered,),

@@ -16,6 +16,7 @@ from collector.wal.writer import WalWriter
 from jishi.lake.live import LiveTail
 from jishi.paths import Paths
 from jishi.settings import Settings
+from jishi.shops import Shop, Shops
 from jishi.tables import SILVER_DUPLICATES, SILVER_EVENTS, SILVER_QUARANTINE
 from quality.night import Night, _collector, reconcile_night
 from tests.lake import publish, settings_in
@@ -121,6 +122,10 @@ def test_a_shop_whose_day_is_not_built_does_not_disturb_the_night_of_another(pla
     assert night.is_complete
     assert [shop.shop_id for shop in night.shops] == ["a"]
     assert not reconcile_night(platform, DAY, ["b"]).is_complete
+    with Shops.edit(Paths.of(platform).shops_file) as registry:
+        registry.add(Shop(shop_id="b", name="b"))
+        registry.pause("b", datetime(2026, 12, 1, tzinfo=UTC))
+    assert reconcile_night(platform, DAY).is_complete, "a paused shop waits"
 
 
 def test_what_was_damaged_on_the_collectors_disk_is_named_as_that(platform: Settings) -> None:

@@ -13,6 +13,7 @@ from jishi.held_back import GateFinding, hold, release
 from jishi.lake.versions import MartsFile, Versions
 from jishi.paths import Paths
 from jishi.settings import Settings
+from jishi.shops import Shop, Shops
 from jishi.tables import ONLINE_PARITY, SILVER_EVENTS
 from quality import watch
 from quality.archive import LogUnreachable, PartitionArchive
@@ -91,6 +92,10 @@ def test_a_day_that_nobody_worked_up_is_named_when_it_should_have_been(settings:
     assert "2026-11-19" not in problem.says
     early = datetime(2026, 11, 21, 8, tzinfo=UTC)
     assert watch.problems(settings, early) == [], "the night may still be at it"
+    with Shops.edit(Paths.of(settings).shops_file) as registry:
+        registry.add(Shop(shop_id="a", name="a"))
+        registry.pause("a", NOW)
+    assert names(settings) == [], "nobody works up a shop that is paused"
 
 
 def test_a_feature_that_drifts_is_named_for_two_days(settings: Settings) -> None:
