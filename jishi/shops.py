@@ -100,7 +100,7 @@ class Shop(BaseModel):
 
     def has_key(self, text: str, right: Right) -> bool:
         """Whether the text is one of the shop's keys with this right. Compares in constant time."""
-        digest = _sha256(text)
+        digest = hash_of_key(text)
         return any(hmac.compare_digest(key.sha256, digest) and key.right == right for key in self.keys)
 
     @field_validator("time_zone")
@@ -265,7 +265,7 @@ class Shops(BaseModel):
             key_id=secrets.token_hex(4),
             right=right,
             is_test=is_test,
-            sha256=_sha256(text),
+            sha256=hash_of_key(text),
             created_at=now,
             origins=[site_named(text) for text in origins],
         )
@@ -294,7 +294,7 @@ class Shops(BaseModel):
 
     def shop_of_key(self, text: str, right: Right) -> Shop | None:
         """The shop that a key with this right belongs to, or None. Compares in constant time."""
-        digest = _sha256(text)
+        digest = hash_of_key(text)
         match = None
         for shop in self.shops.values():
             for key in shop.keys:
@@ -342,5 +342,6 @@ def _zones_like(text: str) -> str:
     return f"is {' or '.join(like)} meant?" if like else "write one such as Asia/Shanghai or Europe/Berlin"
 
 
-def _sha256(text: str) -> str:
+def hash_of_key(text: str) -> str:
+    """What is kept of a key."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -62,4 +62,4 @@ def shop_to_preview(http: HttpRequest, shop_id: _ShopId, authorization: _Authori
 def persons_named(user_id: str | None, anonymous_id: str | None) -> tuple[str, ...]:
     """The person ids of a shopper, the user's first."""
     named = (named_person(user_id, None), named_person(None, anonymous_id))
-    return tuple(person for person in named if person is not None)
+    return tuple([person for person in named if person is not None])

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.blend import Indices, Vector
-from serving.standing import BEHIND, FRESH, OUT, Bars, Standings, heads
+from serving.standing import BEHIND, FRESH, OUT, Bars, Standings, head, heads
 
 Judge = Callable[[Indices], Standings]  # item numbers → FRESH, BEHIND or OUT
 
@@ -60,8 +60,7 @@ class Postings:
 
 def walk_plain(order: Indices, bars: Bars, most: int, reach: int | None = None) -> tuple[Indices, bool]:
     """As ``walk``, where nothing but ``bars`` keeps items out."""
-    items, is_whole = heads(*bars, order, np.array([[0, len(order)]]), most, len(order) if reach is None else reach)
-    return items, bool(is_whole)
+    return head(*bars, order, most, len(order) if reach is None else reach)  # type: ignore[no-any-return]
 
 
 def walk(order: Indices, judge: Judge, most: int, reach: int | None = None) -> tuple[Indices, bool]:

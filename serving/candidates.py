@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -62,8 +62,8 @@ class SourceLists:
     """
 
     names: list[str]
-    weights: list[float]
-    ends: list[int]
+    weights: Vector
+    ends: Indices
     items: Indices
     strength: Vector
     because: Indices
@@ -85,14 +85,17 @@ class SourceLists:
             else:
                 everywhere[place] = source
             ends.append(end)
+        weights = np.array([source.weight for source in sources], dtype=np.float32)
         arrays = np.concatenate(items), np.concatenate(strengths), np.concatenate(causes)
-        return cls([source.name for source in sources], [source.weight for source in sources], ends, *arrays, everywhere)
+        return cls([source.name for source in sources], weights, np.array(ends, dtype=np.int64), *arrays, everywhere)
 
-    def and_everywhere(self, source: Source) -> SourceLists:
-        """These and one more that knows a strength of any item."""
-        names, weights, ends = [*self.names, source.name], [*self.weights, source.weight], [*self.ends, len(self.items)]
-        everywhere = {**self.everywhere, len(self.names): source}
-        return SourceLists(names, weights, ends, self.items, self.strength, self.because, everywhere)
+
+class WhatSells(NamedTuple):
+    """The source that every answer has: its best ``items``, the strength (items,) that it gives to any item, and its weight."""
+
+    items: Indices
+    popularity: Vector
+    weight: float
 
 
 @dataclass
@@ -111,17 +114,22 @@ class ListCandidates:
     is_complete: bool = True
 
     @classmethod
-    def of(cls, lists: SourceLists, also: Indices, *, is_complete: bool) -> ListCandidates:
-        """The union of the sources' items and those ``also`` wanted, with the score that the sources give together."""
-        everything = np.concatenate([lists.items, *[source.items for source in lists.everywhere.values()], also])
+    def of(cls, lists: SourceLists, sells: WhatSells, also: Indices, *, is_complete: bool) -> ListCandidates:
+        """The union of the items of the sources, of what ``sells`` and of those ``also`` wanted, with the score that the
+        sources give together; what sells is the last source.
+        """
+        everything = np.concatenate([lists.items, sells.items, *[source.items for source in lists.everywhere.values()], also])
         everything.sort()
-        entries = np.array(lists.ends, dtype=np.int64), lists.items, lists.strength, lists.because
-        numbers, shares, because = _join(everything, *entries)
+        entries = lists.ends, lists.items, lists.strength, lists.because
+        if not lists.everywhere:
+            joined = _join_and_weigh(everything, *entries, sells.popularity, lists.weights, sells.weight)
+            return cls(joined[0], joined[3], [*lists.names, "popularity"], joined[1], joined[2], is_complete)
+        numbers, shares, because = _join(everything, *entries, sells.popularity)
         for place, source in lists.everywhere.items():
             if source.everywhere is not None:
                 shares[place], because[place] = source.everywhere(numbers)
-        score = _weigh(shares, np.array(lists.weights, dtype=np.float32))
-        return cls(numbers, score, lists.names, shares, because, is_complete)
+        score = _weigh(shares, lists.weights, sells.weight)
+        return cls(numbers, score, [*lists.names, "popularity"], shares, because, is_complete)
 
     def __len__(self) -> int:
         """How many there are."""
@@ -156,10 +164,12 @@ class ListCandidates:
             by_source[name] = share if before is None else before + share
         return by_source
 
-    def main_shares(self, places: Indices) -> list[tuple[str, int]]:
-        """Of each place the source that gave it most (the first of equal ones) and the number of the item that caused it."""
+    def main_shares(self, places: Indices) -> tuple[list[int], list[int]]:
+        """Of each place the number of the source that gave it most (the first of equal ones), and that of the item that caused
+        it.
+        """
         most, causes = _main_shares(self.shares, self.because, places).tolist()
-        return [(self.names[one], cause) for one, cause in zip(most, causes, strict=True)]
+        return most, causes
 
 
 @numba.njit(cache=True, nogil=True)
@@ -176,15 +186,18 @@ def _main_shares(shares: Any, because: Any, places: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _join(everything: Any, ends: Any, items: Any, strengths: Any, causes: Any) -> Any:
-    """The different numbers of a rising list, and by source what each was given and why: 0 and −1 where it was not listed."""
+def _join(everything: Any, ends: Any, items: Any, strengths: Any, causes: Any, popularity: Any) -> Any:
+    """The different numbers of a rising list, and by source what each was given and why: 0 and −1 where it was not listed. One
+    source more than those with ``ends`` gives every item its popularity.
+    """
     numbers = np.empty(len(everything), dtype=np.int64)
     count = 0
     for number in everything:
         if count == 0 or numbers[count - 1] != number:
             numbers[count] = number
             count += 1
-    shares, because = np.zeros((len(ends), count), dtype=np.float32), np.full((len(ends), count), -1, dtype=np.int64)
+    sources = len(ends) + 1
+    shares, because = np.zeros((sources, count), dtype=np.float32), np.full((sources, count), -1, dtype=np.int64)
     numbers, entry = numbers[:count].copy(), 0
     slots = index_of(numbers)
     for source in range(len(ends)):
@@ -192,15 +205,27 @@ def _join(everything: Any, ends: Any, items: Any, strengths: Any, causes: Any) -
             place = place_of(slots, numbers, items[entry])
             shares[source, place], because[source, place] = strengths[entry], causes[entry]
             entry += 1
+    for place in range(count):
+        shares[len(ends), place] = popularity[numbers[place]]
     return numbers, shares, because
 
 
 @numba.njit(cache=True, nogil=True)
-def _weigh(shares: Any, weights: Any) -> Any:
-    """Weigh all shares, and add them up in the sources' order."""
+def _weigh(shares: Any, weights: Any, last: float) -> Any:
+    """Weigh all shares, the last source's by ``last``, and add them up in the sources' order."""
     score = np.zeros(shares.shape[1], dtype=np.float32)
-    for source in range(len(weights)):
+    for source in range(len(shares)):
+        weight = weights[source] if source < len(weights) else np.float32(last)
         for place in range(len(score)):
-            shares[source, place] *= weights[source]
+            shares[source, place] *= weight
             score[place] += shares[source, place]
     return score
+
+
+@numba.njit(cache=True, nogil=True)
+def _join_and_weigh(
+    everything: Any, ends: Any, items: Any, strengths: Any, causes: Any, popularity: Any, weights: Any, last: float
+) -> Any:
+    """``_join``, and the scores by ``_weigh``."""
+    numbers, shares, because = _join(everything, ends, items, strengths, causes, popularity)
+    return numbers, shares, because, _weigh(shares, weights, last)

@@ -54,8 +54,8 @@ class Consents:
         """Whether these ids of one person may be answered personally; who never chose may."""
         if not self.is_complete:
             return False
-        choices = (self._newest.get((shop_id, person)) for person in persons)
-        return all(choice is None or choice[1] for choice in choices)
+        choices = [self._newest.get((shop_id, person)) for person in persons]
+        return all([choice is None or choice[1] for choice in choices])
 
 
 def read_choices(lake: LakeVersion) -> Iterator[Choice]:

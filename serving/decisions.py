@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 from zlib import crc32
 
@@ -27,7 +28,14 @@ from serving.shelf import Shelf
 from serving.suppressions import suppressed
 
 EXPLORED, RANKED = "explored", "ranked"  # arms: whether the exploring slot holds a new item
+_DAY_MS = 86_400_000
 SAMPLE = ".sample"  # the files of answers with their inputs, whose size the others do not count against
+
+
+@lru_cache(maxsize=8)
+def _day_of(days: int) -> date:
+    """The UTC date so many days after that of epoch 0."""
+    return datetime.fromtimestamp(days * _DAY_MS / 1000, UTC).date()
 
 
 def is_sampled(request_id: str, rate: float) -> bool:
@@ -70,6 +78,7 @@ class LoggedDecision:
         inputs: Inputs | None = None,
     ) -> LoggedDecision:
         """Made at once, so that nothing large waits in the queue of the log."""
+        items, scores, reasons, _ = zip(*answer.items, strict=True) if answer.items else ((),) * 4
         line = {
             "request_id": request_id,
             "answered_at_ms": answered_at_ms,
@@ -77,9 +86,9 @@ class LoggedDecision:
             "served_by": answer.served_by,
             "model": answer.model,
             "model_version": answer.model_version,
-            "items": [one.item.item_id for one in answer.items],
-            "scores": [one.score for one in answer.items],
-            "reasons": [one.reason.code for one in answer.items],
+            "items": [item.item_id for item in items],
+            "scores": scores,
+            "reasons": [reason.code for reason in reasons],
             "suppressed": suppressed(answer, request, shelf, catalogue),
             **_ruled(answer),
             **_explored(decision, shelf, has_inputs=inputs is not None),
@@ -87,11 +96,11 @@ class LoggedDecision:
         }
         return cls(
             shop_id=request.shop_id,
-            read_on=datetime.fromtimestamp(answered_at_ms / 1000, UTC).date(),
+            read_on=_day_of(answered_at_ms // _DAY_MS),
             part="" if inputs is None else SAMPLE,
             key=f"{request.shop_id}|{request_id}".encode(),
             joined=None if inputs is None else shelf.joined,
-            _line=orjson.dumps(line) + b"\n",
+            _line=orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE),
         )
 
     def line(self) -> bytes:
@@ -120,8 +129,8 @@ def _ruled(answer: Answer) -> dict[str, Any]:
     here = answer.rules
     if here is None:
         return {"rules_version": None, "touched_by_rules": {}}
-    touched = zip(answer.items, answer.touches(answer.items), strict=True)
-    by_item = {one.item.item_id: [touch.rule for touch in touches] for one, touches in touched if touches}
+    touched = sorted(answer.touches(answer.items).items())
+    by_item = {answer.items[at].item.item_id: [touch.rule for touch in touches] for at, touches in touched}
     return {"rules_version": here.shop.version, "touched_by_rules": by_item}
 
 
@@ -160,5 +169,5 @@ def _made_of(inputs: Inputs, request: Request, answer: Answer, shelf: Shelf) -> 
 
 
 def _context(here: ActiveRules) -> dict[str, Any]:
-    ignored = {str(days): dict(counts) for days, counts in here.ignored_within.items()}
+    ignored = {str(days): dict(counts) for days, counts in sorted(here.ignored_within.items())}
     return {"today": here.context.today, "now_ms": here.context.now_ms, "ignored": ignored}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -14,27 +12,47 @@ from serving.item_filter import ItemFilter
 from serving.request import Request
 from serving.rules.active import ActiveRules
 from serving.shelf import Shelf
-from serving.standing import Bars, Standings, masks, standings
+from serving.standing import Bars, Standings, kept_out, masks, standings
 
 
-@dataclass(frozen=True)
 class Eligibility:
-    """``hidden`` ids are kept out by the request, ``seen`` items come behind all others."""
+    """``hidden`` ids are kept out by the request, ``seen`` items come behind all others.
 
-    request: Request
-    shelf: Shelf
-    rules: ActiveRules | None
-    hidden: set[str]
-    seen: tuple[int, ...] = ()
+    ``bars`` are all that keeps items out; None where a filter or a rule about the page does, too.
+    """
+
+    def __init__(self, request: Request, shelf: Shelf, rules: ActiveRules | None, hidden: set[str]) -> None:
+        self.request, self.shelf, self.rules, self.hidden = request, shelf, rules, hidden
+        number_of = shelf.number_of
+        barred = [number for item_id in hidden if (number := number_of.get(item_id)) is not None]
+        self._last: list[int] = []
+        if rules is None:
+            self._of_shop = shelf.sellable, shelf.none, shelf.none
+        else:
+            self._of_shop = shelf.sellable, rules.always_out, rules.always_last
+            self._last = rules.capped("last")
+            barred += rules.capped("out")
+        self._barred = _sorted_numbers(barred)
+        self._use(())
 
     def behind(self, seen: Sequence[int]) -> Eligibility:
         """The same with items that come behind all others."""
-        later = Eligibility(self.request, self.shelf, self.rules, self.hidden, tuple(seen))
-        vars(later)["_barred"] = self._barred  # which does not depend on them
+        if not seen:
+            return self
+        later = Eligibility.__new__(Eligibility)
+        vars(later).update(vars(self))
+        later._use(seen)
         return later
+
+    def _use(self, seen: Sequence[int]) -> None:
+        self._bars = Bars(*self._of_shop, self._barred, _sorted_numbers([*seen, *self._last]))
+        asks_more = self.request.only is not None or (self.rules is not None and self.rules.asks_page)
+        self.bars = None if asks_more else self._bars
 
     def shown_not(self, numbers: Indices) -> Mask:
         """Items that are hidden, or that filters or rules do not let through."""
+        if self.bars is not None:
+            return np.asarray(kept_out(self.bars.out, self.bars.hidden, numbers))
         return self.masks(numbers)[1]
 
     def masks(self, numbers: Indices) -> tuple[Mask, Mask, Mask]:
@@ -77,30 +95,8 @@ class Eligibility:
             return walk_plain(order, self.bars, most, reach)[0]
         return walk(order, self.judge, most, reach)[0]
 
-    @property
-    def bars(self) -> Bars | None:
-        """All that keeps items out; None where a filter or a rule about the page does, too."""
-        asks_more = self.request.only is not None or (self.rules is not None and self.rules.asks_page)
-        return None if asks_more else self._bars
 
-    @cached_property
-    def _bars(self) -> Bars:
-        shelf, seen = self.shelf, list(self.seen)
-        if self.rules is None:
-            return Bars(shelf.sellable, shelf.none, shelf.none, self._barred, _sorted_numbers(seen))
-        seen += self.rules.capped("last")
-        out, last = self.rules.always_out, self.rules.always_last
-        return Bars(shelf.sellable, out, last, self._barred, _sorted_numbers(seen))
-
-    @cached_property
-    def _barred(self) -> Indices:
-        """Numbers of hidden items, and of those that a rule keeps from the person."""
-        number_of = self.shelf.number_of
-        hidden = [number for item_id in self.hidden if (number := number_of.get(item_id)) is not None]
-        return _sorted_numbers(hidden if self.rules is None else hidden + self.rules.capped("out"))
-
-
-def _sorted_numbers(numbers: list[int]) -> Indices:
+def _sorted_numbers(numbers: Sequence[int]) -> Indices:
     return np.array(sorted(numbers), dtype=np.int64)
 
 

@@ -70,7 +70,7 @@ def item_explained(one: Recommended, answer: Answer) -> ItemExplainOut:
             sources = {source: float(strength[place]) for source, strength in candidates.strengths().items()}
             ranked = answer.workings.ranked
             features = None if ranked is None else ranked.columns_of(int(candidates.numbers[place]))
-    [touches] = answer.touches([one])
+    touches = answer.touches([one]).get(0, [])
     return ItemExplainOut(
         sources={source: round(strength, 6) for source, strength in sources.items() if strength > 0},
         rules=[TouchOut(rule=touch.rule, kind=touch.kind, effect=touch.effect) for touch in touches],

@@ -27,9 +27,11 @@ class ItemFilter:
         region = {} if self.region is None else {"region": self.region}
         return self.selection.model_dump(mode="json", exclude_defaults=True) | region
 
-    def takes(self, item: Item) -> bool:
-        """Whether an item belongs to the choice as the catalogue knows it now."""
-        return all([holds(item) for holds in self._conditions])
+    @cached_property
+    def takes(self) -> Callable[[Item], bool]:
+        """Says whether an item belongs to the choice as the catalogue knows it now."""
+        conditions = self._conditions
+        return conditions[0] if len(conditions) == 1 else lambda item: all([holds(item) for holds in conditions])
 
     def mask(self, columns: Columns, number_of: Mapping[str, int], numbers: Indices | None = None) -> Mask:
         """Which of these items of a release (None: all of them) belong to the choice."""
@@ -60,9 +62,11 @@ class ItemFilter:
             item_ids = frozenset(chosen.item_ids)
             conditions.append(lambda item: item.item_id in item_ids)
         if chosen.categories:
-            conditions.append(lambda item: item.category in self._categories)
+            categories = self._categories
+            conditions.append(lambda item: item.category in categories)
         if chosen.brands:
-            conditions.append(lambda item: item.brand in self._brands)
+            brands = self._brands
+            conditions.append(lambda item: item.brand in brands)
         if chosen.attributes:
             conditions.append(lambda item: self._has_attributes(item.attributes))
         if self.region is not None:

@@ -145,6 +145,10 @@ def _request(shop_id: str, query: dict[str, Any]) -> tuple[Request, str | None]:
 
 def list_json(request: Request, answer: Answer) -> bytes:
     """The body of an answer, as ``serving.answers`` describes it."""
+    different = {id(reason): reason for _, _, reason, _ in answer.items}  # many items share one
+    reasons = {
+        key: {"code": code, "zh": zh, "en": en, "because_item_id": cause} for key, (code, zh, en, cause) in different.items()
+    }
     payload: dict[str, Any] = {
         "shop_id": request.shop_id,
         "placement": request.placement,
@@ -153,21 +157,16 @@ def list_json(request: Request, answer: Answer) -> bytes:
         "model_version": answer.model_version,
         "items": [
             {
-                "item_id": one.item.item_id,
-                "title": one.item.title,
-                "title_en": one.item.title_en,
-                "category": one.item.category,
-                "unit_price_minor": one.item.unit_price_minor,
-                "currency": one.item.currency,
-                "score": one.score,
-                "reason": {
-                    "code": one.reason.code,
-                    "zh": one.reason.zh,
-                    "en": one.reason.en,
-                    "because_item_id": one.reason.because_item_id,
-                },
+                "item_id": item.item_id,
+                "title": item.title,
+                "title_en": item.title_en,
+                "category": item.category,
+                "unit_price_minor": item.unit_price_minor,
+                "currency": item.currency,
+                "score": score,
+                "reason": reasons[id(reason)],
             }
-            for one in answer.items
+            for item, score, reason, _ in answer.items
         ],
     }
     if answer.rules is not None and answer.rules.shop.version is not None:

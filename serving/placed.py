@@ -35,7 +35,7 @@ def given_items(
     last = [] if context is None else [context]
     if placement == "cart" and cart:
         return list(dict.fromkeys([*cart, *last]))
-    return [*(number for number in reversed(visit) if number != context), *last]
+    return [number for number in reversed(visit) if number != context] + last
 
 
 def model_sources(

@@ -8,7 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from models.candidates.live_lists import NOTHING_LISTED, LiveLists, LiveSources, RawList, join_lists, order_lists
+from models.algorithms.sparse_sums import NOTHING
+from models.candidates.live_lists import LiveLists, LiveSources, order_lists
 from models.candidates.person_lists import ORIGINS
 from models.candidates.request_sources import LISTED, PLACES
 from models.ranking.live_columns import LiveQuestion, live_columns
@@ -87,13 +88,13 @@ def ask_ranker(
     answers from the given items. ``last``: numbers of the last items, newest first, and their age in seconds.
     """
     persons = ranker.persons(eligible.request.persons)
-    raw = [_from_items(model.follow(given)) for model in ranker.contexts] + ranker.rows(persons)
+    sums = [model.follow(given) or NOTHING for model in ranker.contexts]
     recent, ages = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
     if ranker.sources.recent:
         recent, ages = np.array(last[0], dtype=np.int64), np.array(last[1], dtype=np.float32)
         causes = list(zip(last[0], fading_of_one(ages).tolist(), strict=True))
-        raw.append(_from_items(eligible.shelf.model.similar(causes, 2 * LISTED)))
-    starts, entries = join_lists(raw)
+        sums.append(eligible.shelf.model.similar(causes, 2 * LISTED))
+    starts, entries = ranker.gather(sums, persons)
     lists, brought = order_lists(starts, entries, eligible.shown_not(entries.items), LISTED, PLACES)
     first = len(ranker.contexts)
     of_persons = lists.origins.tolist()[first : first + len(ranker.sources.lists)]
@@ -106,16 +107,8 @@ def ask_ranker(
     return ranked, _sources(brought, ranker.reasons), is_personal, is_followed
 
 
-def _from_items(sums: tuple[Indices, Vector, Indices] | None) -> RawList:
-    """What goes with some items, as a list of one origin."""
-    if sums is None:
-        return NOTHING_LISTED
-    items, weights, because = sums
-    return RawList(items, weights, np.zeros(len(items), dtype=np.int8), because)
-
-
 def _sources(brought: LiveSources, names: Sequence[str]) -> SourceLists:
     """Sources of an answer; lists of persons name the origin of their entries."""
     named = [names[number] or ORIGINS[origin] for number, origin in brought.origin_of.tolist()]
-    weights = [_WEIGHTS.get(name, 1.0) for name in named]
-    return SourceLists(named, weights, brought.starts[1:].tolist(), brought.items, brought.strength, brought.because)
+    weights = np.array([_WEIGHTS.get(name, 1.0) for name in named], dtype=np.float32)
+    return SourceLists(named, weights, brought.starts[1:], brought.items, brought.strength, brought.because)

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-from serving.blend import NONE, Mask, best_allowed, with_intent
+from serving.blend import NONE, Indices, Mask, best_allowed, visit_length, with_intent
 from serving.candidates import ListCandidates, Quotas
 from serving.catalogue import Catalogue, Item
 from serving.eligible import Eligibility
@@ -70,7 +70,7 @@ class Workings:
     shown_not: Mask
     kept_back: Mask
     hidden: set[str]
-    last: list[LastAct]
+    last: Sequence[LastAct]
     ranked: Ranked | None = None
 
 
@@ -94,11 +94,12 @@ class Answer:
         """Whether a rule put the item at that place (from 0)."""
         return self.rules is not None and self.items[place].item.item_id in self.rules.pinned
 
-    def touches(self, listed: Sequence[Recommended]) -> list[list[Touch]]:
-        """What the shop's rules did to each of some items of the list."""
+    def touches(self, listed: Sequence[Recommended]) -> dict[int, list[Touch]]:
+        """What the shop's rules did to some items of the list: by place among these, for those that any rule touched."""
         if self.rules is None or self.workings is None:
-            return [[] for _ in listed]
-        return self.rules.touches([one.item for one in listed], [one.place for one in listed], self.workings.kept_back)
+            return {}
+        items, _, _, places = zip(*listed, strict=True) if listed else ((),) * 4
+        return self.rules.touches(items, places, self.workings.kept_back)
 
     def may_hold(self, item: Item, request: Request) -> bool:
         """Whether filters and rules let a sellable item into the list."""
@@ -127,10 +128,11 @@ def recommend(
     last, asked = _asked(request, shelf, last_acts(request.shop_id, request.persons))
     eligible = Eligibility(request, shelf, rules, hidden)
     length = request.limit if rules is None else rules.pool(request.limit)
+    takes = None if request.only is None else request.only.takes
 
     def may_leave(item: Item) -> bool:
         """The guard, by the catalogue as it is now."""
-        is_allowed = item.is_sellable and item.item_id not in hidden and request.takes(item)
+        is_allowed = item.is_sellable and item.item_id not in hidden and (takes is None or takes(item))
         return is_allowed and (rules is None or rules.hidden_by(item) is None)
 
     while True:
@@ -141,13 +143,7 @@ def recommend(
         if rules is not None:
             rules.weigh(candidates)
         workings = _workings(here, candidates, shelf, hidden, last)
-        entries = []
-        for place in _chosen(asked, here, workings, length):
-            item = catalogue.get(shelf.model.item_ids[candidates.numbers[place]])
-            if item is not None and may_leave(item):
-                entries.append(Entry(place, item))
-                if len(entries) == length:
-                    break
+        entries = _allowed(_chosen(asked, here, workings, length), workings, catalogue, may_leave, length)
         if len(entries) == length or candidates.is_complete:
             break
         quotas = quotas.times(_LARGER)
@@ -164,29 +160,44 @@ def _now() -> Moment:
     return Moment(int(time.time() * 1000))
 
 
-def _asked(request: Request, shelf: Shelf, acts: Sequence[LastAct]) -> tuple[list[LastAct], Asked]:
+def _asked(request: Request, shelf: Shelf, acts: Sequence[LastAct]) -> tuple[Sequence[LastAct], Asked]:
     """Those of the acts whose items the release knows, and the request in item numbers."""
     number_of = shelf.number_of
-    last: list[LastAct] = []
-    recent: list[int] = []
-    for act in acts:
-        number = number_of.get(act.item_id)
-        if number is not None:
-            last.append(act)
-            recent.append(number)
+    last, numbers = acts, [number_of.get(act.item_id) for act in acts]
+    if None in numbers:
+        last = [act for act, number in zip(acts, numbers, strict=True) if number is not None]
+    recent = [number for number in numbers if number is not None]
+    ages_s = [act.age_s for act in last]
     return last, Asked(
         request,
         recent=recent,
-        ages_s=[act.age_s for act in last],
+        ages_s=ages_s,
+        visit=recent[: visit_length(ages_s)],
         context=None if request.item_id is None else number_of.get(request.item_id),
         order=[number_of[item_id] for item_id in request.order if item_id in number_of],
         cart=[number_of[item_id] for item_id in request.cart if item_id in number_of],
     )
 
 
-def _workings(here: Recall, candidates: ListCandidates, shelf: Shelf, hidden: set[str], last: list[LastAct]) -> Workings:
+def _workings(here: Recall, candidates: ListCandidates, shelf: Shelf, hidden: set[str], last: Sequence[LastAct]) -> Workings:
     sellable, shown_not, kept_back = here.eligible.masks(candidates.numbers)
     return Workings(shelf, candidates, sellable, shown_not, kept_back, hidden, last, here.ranked)
+
+
+def _allowed(
+    chosen: Iterator[Indices], workings: Workings, catalogue: Catalogue, may_leave: Callable[[Item], bool], length: int
+) -> list[Entry]:
+    """The first of the chosen candidates that the guard lets through, at most ``length``."""
+    items, item_ids, numbers = catalogue.items, workings.shelf.model.item_ids, workings.candidates.numbers
+    entries: list[Entry] = []
+    for places in chosen:
+        for place, number in zip(places.tolist(), numbers[places].tolist(), strict=True):
+            item = items.get(item_ids[number])
+            if item is not None and may_leave(item):
+                entries.append(Entry(place, item))
+                if len(entries) == length:
+                    return entries
+    return entries
 
 
 def _not_in_release(
@@ -201,23 +212,20 @@ def _not_in_release(
 
 def _recommended(entries: list[Entry], candidates: ListCandidates, shelf: Shelf, catalogue: Catalogue) -> list[Recommended]:
     """The items with scores and reasons; one that the release does not know has the score 0."""
-    places = np.array([entry.place for entry in entries if entry.place != NONE], dtype=np.int64)
-    scores, shares = iter(candidates.score[places].tolist()), iter(candidates.main_shares(places))
+    places = np.array([place for place, _, _ in entries if place != NONE], dtype=np.int64)
+    scored = zip(candidates.score[places].tolist(), *candidates.main_shares(places), strict=True)
     items: list[Recommended] = []
-    reasons: dict[tuple[str, int], Reason] = {}  # many items of a list have the same one
-    for entry in entries:
-        if entry.place == NONE:
-            items.append(Recommended(entry.item, 0.0, explain("pinned" if entry.is_pinned else "new", None), NONE))
+    reasons: dict[tuple[int, int], Reason] = {}  # many items of a list have the same one
+    for place, item, is_pinned in entries:
+        if place == NONE:
+            items.append(Recommended(item, 0.0, explain("pinned" if is_pinned else "new", None), NONE))
             continue
-        score, why = round(next(scores), 6), next(shares)
-        if entry.is_pinned:
-            why = "pinned", NONE
-        reason = reasons.get(why)
+        score, source, cause = next(scored)
+        reason = explain("pinned", None) if is_pinned else reasons.get((source, cause))
         if reason is None:
-            source, cause = why
             caused_by = catalogue.get(shelf.model.item_ids[cause]) if cause != NONE else None
-            reason = reasons[why] = explain(source, caused_by)
-        items.append(Recommended(entry.item, score, reason, entry.place))
+            reason = reasons[source, cause] = explain(candidates.names[source], caused_by)
+        items.append(Recommended(item, round(score, 6), reason, place))
     return items
 
 
@@ -234,22 +242,37 @@ def _logged(workings: Workings) -> dict[str, dict[str, float]]:
     }
 
 
-def _chosen(asked: Asked, here: Recall, workings: Workings, length: int) -> Iterator[int]:
-    """Candidates to show, best first, more than the ``length`` that is looked for where the guard turns some away; what is kept
-    back comes last.
+def _chosen(asked: Asked, here: Recall, workings: Workings, length: int) -> Iterator[Indices]:
+    """Places of candidates to show, some at a time, best first, more than the ``length`` that is looked for where the guard
+    turns some away; what is kept back comes last.
     """
     limit, blend, score = asked.request.limit, here.blend, workings.candidates.score
-    allowed = workings.sellable & ~workings.shown_not
-    fresh = allowed & ~workings.kept_back
-    batch = best_allowed(score, fresh, limit)
+    allowed, fresh, batch = _best_first(score, workings.sellable, workings.shown_not, workings.kept_back, limit)
     if here.model == LADDER or asked.request.question == "home":
-        newest = np.array(asked.visit[: blend.intent_items], dtype=np.int64)
-        intent = _intent(workings.candidates.numbers, workings.shelf.categories, newest, fresh)
-        batch = with_intent(batch, score, intent, ceil(blend.intent_share * limit), limit)
+        newest, least = np.array(asked.visit[: blend.intent_items], dtype=np.int64), ceil(blend.intent_share * limit)
+        batch = _with_intent(batch, score, workings.candidates.numbers, workings.shelf.categories, newest, fresh, least, limit)
     while len(batch) or len(batch := best_allowed(score, allowed, limit)):
-        yield from batch.tolist()
+        yield batch
         fresh[batch] = allowed[batch] = False
         batch = best_allowed(score, fresh, max(limit, length - limit))
+
+
+@numba.njit(cache=True, nogil=True)
+def _best_first(score: Any, sellable: Any, shown_not: Any, kept_back: Any, limit: int) -> Any:
+    """Candidates that may be shown, those of them that need not come last, and the best of these."""
+    allowed, fresh = np.empty(len(score), dtype=np.bool_), np.empty(len(score), dtype=np.bool_)
+    for place in range(len(score)):
+        allowed[place] = sellable[place] and not shown_not[place]
+        fresh[place] = allowed[place] and not kept_back[place]
+    return allowed, fresh, best_allowed(score, fresh, limit)
+
+
+@numba.njit(cache=True, nogil=True)
+def _with_intent(
+    batch: Any, score: Any, numbers: Any, categories: Any, newest: Any, allowed: Any, least: int, limit: int
+) -> Any:
+    """The batch with enough candidates of the categories of the newest items."""
+    return with_intent(batch, score, _intent(numbers, categories, newest, allowed), least, limit)
 
 
 @numba.njit(cache=True, nogil=True)

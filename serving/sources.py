@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Literal
 
 import numba
 import numpy as np
 
 from models.ranking.live_ranker import LiveRanker
-from serving.blend import BLEND, NONE, PLACED, Blend, Indices, Vector, recency_weights, scale, visit_length
-from serving.candidates import ListCandidates, Quotas, Source, SourceLists
+from serving.blend import BLEND, NONE, PLACED, Blend, Indices, Vector, recency_weights, scale
+from serving.candidates import ListCandidates, Quotas, Source, SourceLists, WhatSells
 from serving.eligible import Eligibility
 from serving.moment import Moment
 from serving.placed import given_items, model_sources
@@ -26,19 +26,17 @@ _OF_THE_VISIT = ("item", "cart")  # placements whose question is about the visit
 
 @dataclass(frozen=True)
 class Asked:
-    """A request in item numbers; ``recent`` newest first, each acted upon ``ages_s`` ago."""
+    """A request in item numbers; ``recent`` newest first, each acted upon ``ages_s`` ago, of which ``visit`` are those of the
+    visit that is going on.
+    """
 
     request: Request
     recent: list[int]
     ages_s: list[float]
+    visit: list[int]
     context: int | None
     order: list[int]
     cart: list[int]
-
-    @cached_property
-    def visit(self) -> list[int]:
-        """The items of the visit that is going on."""
-        return self.recent[: visit_length(self.ages_s)]
 
     @property
     def counted(self) -> list[int]:
@@ -114,8 +112,8 @@ def with_what_sells(here: Recall, shelf: Shelf, quotas: Quotas, length: int) -> 
     weight = 1.0 if here.model == SOLD else here.blend.popularity
     most = max(quotas.popular, 2 * length)
     best, is_complete = eligible.best_sellers(most)
-    sells = Source("popularity", weight, best, everywhere=lambda numbers: (shelf.popularity[numbers], NONE))
-    return ListCandidates.of(here.sources.and_everywhere(sells), _wanted(shelf, eligible, quotas), is_complete=is_complete)
+    sells = WhatSells(best, shelf.popularity, weight)
+    return ListCandidates.of(here.sources, sells, _wanted(shelf, eligible, quotas), is_complete=is_complete)
 
 
 def _wanted(shelf: Shelf, eligible: Eligibility, quotas: Quotas) -> Indices:
@@ -123,12 +121,12 @@ def _wanted(shelf: Shelf, eligible: Eligibility, quotas: Quotas) -> Indices:
     rules = eligible.rules
     if rules is None:
         return np.empty(0, dtype=np.int64)
-    pinned = (shelf.number_of.get(pin.item_id, NONE) for pin in rules.together.pins)
-    wanted = [np.array([number for number in pinned if number != NONE], dtype=np.int64)]
+    number_of, pins = shelf.number_of, rules.together.pins
+    wanted = [np.array([number_of[pin.item_id] for pin in pins if pin.item_id in number_of], dtype=np.int64)]
     if rules.together.new_items is not None and shelf.model.newcomers is not None:
         wanted.append(shelf.model.newcomers.items)
     wanted += [eligible.best_of(order, quotas.boosted, quotas.reach) for order in rules.boosted]
-    return np.concatenate(wanted)
+    return np.concatenate(wanted) if len(wanted) > 1 else wanted[0]
 
 
 def _of_recent(asked: Asked, shelf: Shelf, eligible: Eligibility, blend: Blend, quotas: Quotas) -> list[Source]:

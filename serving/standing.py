@@ -95,6 +95,12 @@ def heads(sellable: Any, out: Any, last: Any, hidden: Any, seen: Any, order: Any
 
 
 @numba.njit(cache=True, nogil=True)
+def head(sellable: Any, out: Any, last: Any, hidden: Any, seen: Any, order: Any, most: int, reach: int) -> Any:
+    """``heads`` of one span, the whole order."""
+    return heads(sellable, out, last, hidden, seen, order, np.array([[0, len(order)]]), most, reach)
+
+
+@numba.njit(cache=True, nogil=True)
 def masks(sellable: Any, out: Any, last: Any, hidden: Any, seen: Any, numbers: Any) -> Any:
     """Of each item whether it may be sold, is kept out, and comes behind all others, by the arrays of ``Bars``: (3, items)."""
     rows = np.empty((3, len(numbers)), np.bool_)
@@ -104,6 +110,16 @@ def masks(sellable: Any, out: Any, last: Any, hidden: Any, seen: Any, numbers: A
     _add(hidden, numbers, rows[1])
     _add(seen, numbers, rows[2])
     return rows
+
+
+@numba.njit(cache=True, nogil=True)
+def kept_out(out: Any, hidden: Any, numbers: Any) -> Any:
+    """Which of the items are out or hidden, by the arrays of ``Bars``."""
+    mask = np.empty(len(numbers), np.bool_)
+    for place in range(len(numbers)):
+        mask[place] = out[numbers[place]]
+    _add(hidden, numbers, mask)
+    return mask
 
 
 @numba.njit(cache=True, nogil=True)

@@ -15,6 +15,7 @@ from serving.shelf import Shelf
 from serving.why_not import keeps_out
 
 MOST = 20  # named for an answer
+_PUT_THERE = ("pinned", "new")  # reasons of items that their score did not bring
 
 
 def suppressed(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalogue) -> dict[str, str]:
@@ -25,13 +26,13 @@ def suppressed(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalo
     if workings is None:
         return {}
     ids, candidates = shelf.model.item_ids, workings.candidates
-    listed = [one.place for one in answer.items if one.place != NONE]
-    ranked = [one.score for one in answer.items if one.reason.code not in ("pinned", "new")]
+    listed = [place for _, _, _, place in answer.items if place != NONE]
+    ranked = [score for _, score, reason, _ in answer.items if reason.code not in _PUT_THERE]
     bar = min(ranked, default=0.0) if len(answer.items) >= request.limit else 0.0
     standing = candidates.score, workings.sellable, workings.shown_not
-    above = _kept_out(*standing, np.array(listed, dtype=np.int64), float(np.float32(bar - 1e-6)))
+    best = _best_kept_out(*standing, np.array(listed, dtype=np.int64), float(np.float32(bar - 1e-6)), MOST)
     reasons = {}
-    for number in candidates.numbers[best_allowed(candidates.score, above, MOST)].tolist():
+    for number in candidates.numbers[best].tolist():
         item_id = ids[number]
         code, facts = keeps_out(item_id, request, answer, shelf, catalogue)
         reasons[item_id] = f"{code}: {facts['rule']}" if "rule" in facts else code
@@ -39,13 +40,13 @@ def suppressed(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalo
 
 
 @numba.njit(cache=True, nogil=True)
-def _kept_out(score: Any, sellable: Any, shown_not: Any, listed: Any, bar: float) -> Any:
-    """Candidates that score above zero and no less than the bar, may not be shown, and are not at a ``listed`` place all the
-    same.
+def _best_kept_out(score: Any, sellable: Any, shown_not: Any, listed: Any, bar: float, most: int) -> Any:
+    """The best candidates that score above zero and no less than the bar, may not be shown, and are not at a ``listed`` place
+    all the same.
     """
     mask = np.empty(len(score), dtype=np.bool_)
     for place in range(len(score)):
         mask[place] = score[place] >= bar and score[place] > 0 and (shown_not[place] or not sellable[place])
     for place in listed:
         mask[place] = False
-    return mask
+    return best_allowed(score, mask, most)

@@ -22,13 +22,15 @@ class Sums(NamedTuple):
     because: Items
 
 
+# What is known of a column while rows are added up, side by side in memory: columns are met in no order.
+_SUM = np.dtype([("total", np.float32), ("best", np.float32), ("because", np.int32), ("unused", np.int32)])
 NOTHING = Sums(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64))
 
 
 class SparseSums:
     """Adds up rows of one matrix, whose entries are not below zero.
 
-    It keeps three numbers a column to add up in, which every answer leaves at zero; a lock makes it safe for threads. Work is
+    It keeps three numbers a column to add up in, which every answer leaves as new; a lock makes it safe for threads. Work is
     bounded by the entries of the rows. ``skips_itself``: a row says nothing of the column of its own number.
     """
 
@@ -38,22 +40,21 @@ class SparseSums:
         self._values = np.asarray(matrix.data).astype(np.float32, copy=False)
         self._skips_itself = skips_itself
         columns = matrix.shape[1]
-        self._total, self._best = np.zeros(columns, dtype=np.float32), np.zeros(columns, dtype=np.float32)
-        self._because = np.full(columns, -1, dtype=np.int32)
+        self._sums = np.zeros(columns, dtype=_SUM)
+        self._sums["because"] = -1
         self._lock = Lock()
 
     def ask(self, rows: Sequence[tuple[int, float]], most: int) -> Sums:
         """The ``most`` largest entries of Σ weight × row over (row, weight), added in that order."""
-        numbers = np.array([row for row, _ in rows], dtype=np.int64)
-        return self.weighed(numbers, np.array([weight for _, weight in rows], dtype=np.float32), most)
+        numbers, weights = zip(*rows, strict=True) if rows else ((), ())
+        return self.weighed(np.array(numbers, dtype=np.int64), np.array(weights, dtype=np.float32), most)
 
     def weighed(self, rows: Items, weights: Scores, most: int) -> Sums:
         """The same of as many ``rows`` as ``weights``."""
         if not len(rows):
             return NOTHING
-        matrix, sums = (self._starts, self._columns, self._values), (self._total, self._best, self._because)
         with self._lock:
-            return Sums(*_sum(rows, weights, *matrix, *sums, self._skips_itself, most))
+            return Sums(*_sum(rows, weights, self._starts, self._columns, self._values, self._sums, self._skips_itself, most))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -63,13 +64,11 @@ def _sum(
     starts: Any,
     columns: Any,
     values: Any,
-    total: Any,
-    best: Any,
-    because: Any,
+    sums: Any,
     skips_itself: bool,
     most: int,
 ) -> Any:
-    """The three accumulators are as new before and after."""
+    """``sums`` are as new before and after."""
     room = 0
     for row in rows:
         room += starts[row + 1] - starts[row]
@@ -82,19 +81,20 @@ def _sum(
             given = values[entry] * weights[place]
             if given <= 0 or (skips_itself and item == row):
                 continue
-            if total[item] == 0:
+            column = sums[item]
+            if column.total == 0:
                 touched[count] = item
                 count += 1
-            total[item] += given
-            if given > best[item]:
-                best[item] = given
-                because[item] = row
-    kept = most_similar(touched[:count], total, most)
-    items, sums, causes = np.empty(len(kept), np.int64), np.empty(len(kept), np.float32), np.empty(len(kept), np.int64)
+            column.total += given
+            if given > column.best:
+                column.best = given
+                column.because = row
+    kept = most_similar(touched[:count], sums["total"], most)
+    items, totals, causes = np.empty(len(kept), np.int64), np.empty(len(kept), np.float32), np.empty(len(kept), np.int64)
     for place in range(len(kept)):
-        item = kept[place]
-        items[place], sums[place], causes[place] = item, total[item], because[item]
+        column = sums[kept[place]]
+        items[place], totals[place], causes[place] = kept[place], column.total, column.because
     for place in range(count):
-        item = touched[place]
-        total[item], best[item], because[item] = 0, 0, -1
-    return items, sums, causes
+        column = sums[touched[place]]
+        column.total, column.best, column.because = 0, 0, -1
+    return items, totals, causes

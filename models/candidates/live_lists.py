@@ -1,8 +1,12 @@
-"""What the sources of one request list, in one go: each list from its largest weight on, its first places by their origin."""
+"""What the sources of one request list, in one go: each list from its largest weight on, its first places by their origin.
+
+Two compiled passes: ``gather_lists`` reads the entries of all sources, ``order_lists`` puts them in order.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numba
@@ -25,9 +29,8 @@ class RawList(NamedTuple):
     because: Numbers
 
 
-NOTHING_LISTED = RawList(
-    np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int8), np.empty(0, dtype=np.int64)
-)
+ListTable = tuple[npt.NDArray[np.int32], Scores, npt.NDArray[np.int8], npt.NDArray[np.int32]]
+_NO_ENTRIES = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
 
 
 class LiveLists(NamedTuple):
@@ -55,17 +58,77 @@ class LiveSources(NamedTuple):
     because: Numbers
 
 
-def join_lists(lists: Sequence[RawList]) -> tuple[Numbers, RawList]:
-    """All entries one list after the other, and where each list starts."""
-    starts = np.zeros(len(lists) + 1, dtype=np.int64)
-    np.cumsum([len(each.items) for each in lists], out=starts[1:])
-    if not lists:
-        return starts, NOTHING_LISTED
-    items, weights, origins, because = (np.concatenate(parts) for parts in zip(*lists, strict=True))
-    whole, plain = np.int64, np.float32
-    return starts, RawList(
-        items.astype(whole, copy=False), weights.astype(plain, copy=False), origins, because.astype(whole, copy=False)
+def list_table(
+    items: npt.NDArray[Any], weights: npt.NDArray[Any], origins: npt.NDArray[Any], because: npt.NDArray[Any]
+) -> ListTable:
+    """The lists of persons, one row each, as ``gather_lists`` takes them: all tables of one type."""
+    arrays = items.astype(np.int32, copy=False), weights.astype(np.float32, copy=False)
+    more = origins.astype(np.int8, copy=False), because.astype(np.int32, copy=False)
+    read_only = [np.ascontiguousarray(array).view() for array in (*arrays, *more)]
+    for array in read_only:
+        array.flags.writeable = False
+    return tuple(read_only)  # type: ignore[return-value]
+
+
+def gather_lists(
+    sums: Sequence[tuple[Numbers, Scores, Numbers]], before: int, tables: tuple[ListTable, ...], persons: Sequence[int]
+) -> tuple[Numbers, RawList]:
+    """All entries one list after the other, and where each list starts: ``before`` of the sums, whose entries have the origin
+    0, the tables, then the other sums. Of each table the row of the first of the ``persons`` who has any entries; a table of
+    one row is everybody's.
+    """
+    if not tables:
+        raise ValueError("a request that is ranked reads at least one table of lists")
+    ends = np.array(list(accumulate([len(items) for items, _, _ in sums])), dtype=np.int64)
+    items, weights, because = (
+        sums[0] if len(sums) == 1 else [np.concatenate(parts) for parts in zip(_NO_ENTRIES, *sums, strict=True)]
     )
+    starts, *gathered = _gather(ends, items, weights, because, before, tables, np.array(persons, dtype=np.int64))
+    return starts, RawList(*gathered)
+
+
+@numba.njit(cache=True, nogil=True)
+def _gather(ends: Any, items: Any, weights: Any, because: Any, before: int, tables: Any, persons: Any) -> Any:
+    rows = np.full(len(tables), -1, dtype=np.int64)
+    size = len(items)
+    for number, (listed, _, _, _) in enumerate(tables):
+        for person in persons:
+            row = person if len(listed) > 1 else 0
+            if rows[number] < 0 and (listed[row] >= 0).any():
+                rows[number] = row
+                size += listed.shape[1]
+    starts = np.zeros(len(ends) + len(tables) + 1, dtype=np.int64)
+    all_items, all_weights = np.empty(size, np.int64), np.empty(size, np.float32)
+    origins, causes = np.zeros(size, np.int8), np.empty(size, np.int64)
+    count, entry, here = 0, 0, 0
+    for source in range(len(ends)):
+        if source == before:
+            count, here = _add_tables(tables, rows, starts, here, all_items, all_weights, origins, causes, count)
+        while entry < ends[source]:
+            all_items[count], all_weights[count], causes[count] = items[entry], weights[entry], because[entry]
+            count, entry = count + 1, entry + 1
+        here += 1
+        starts[here] = count
+    if before >= len(ends):
+        count, here = _add_tables(tables, rows, starts, here, all_items, all_weights, origins, causes, count)
+    return starts, all_items, all_weights, origins, causes
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_tables(
+    tables: Any, rows: Any, starts: Any, here: int, items: Any, weights: Any, origins: Any, causes: Any, count: int
+) -> Any:
+    """Add the row of each table; returns how many entries and lists there are now."""
+    for number, (listed, listed_weights, listed_origins, listed_causes) in enumerate(tables):
+        row = rows[number]
+        if row >= 0:
+            for place in range(listed.shape[1]):
+                items[count], weights[count] = listed[row, place], listed_weights[row, place]
+                origins[count], causes[count] = listed_origins[row, place], listed_causes[row, place]
+                count += 1
+        here += 1
+        starts[here] = count
+    return count, here
 
 
 def order_lists(starts: Numbers, entries: RawList, out: Mask, most: int, places: int) -> tuple[LiveLists, LiveSources]:

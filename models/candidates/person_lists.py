@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from models.algorithms.recommender import Scores, State
-from models.candidates.live_lists import RawList
+from models.candidates.live_lists import ListTable, list_table
 from models.data.sequences import Numbers
 
 LENGTH = 50
@@ -78,13 +78,9 @@ class PersonLists:
         here = (slice(None), slice(0, places))
         return PersonLists(self.items[here], self.weights[here], self.origins[here], self.because[here])
 
-    def row(self, person: int) -> RawList | None:
-        """One person's entries as they are kept; None where there is none."""
-        row = person if len(self.items) > 1 else 0
-        items = self.items[row]
-        if not len(items) or (items[0] < 0 and items.max() < 0):
-            return None
-        return RawList(items, self.weights[row], self.origins[row], self.because[row])
+    def table(self) -> ListTable:
+        """The same as it is read at a request."""
+        return list_table(self.items, self.weights, self.origins, self.because)
 
     def of_person(self, person: int) -> PersonalList:
         """One person's list."""

@@ -8,8 +8,8 @@ from itertools import accumulate
 
 import numpy as np
 
-from models.candidates.live_lists import NOTHING_LISTED, RawList
-from models.candidates.person_lists import PersonLists
+from models.algorithms.sparse_sums import Sums
+from models.candidates.live_lists import RawList, gather_lists
 from models.candidates.placement_model import PlacementModel
 from models.candidates.recipes import RANKER, Fitted, Recipe
 from models.data.sequences import Numbers
@@ -35,7 +35,7 @@ class LiveRanker:
         self.reasons = [*(model.reason or "" for model in self.contexts), *([""] * len(sources.lists))]
         self.reasons += ["recent"] * sources.recent
         self.sources, self.names = sources, names(sources)
-        self._lists = [fitted.lists[name] for name in sources.lists]
+        self._tables = tuple([fitted.lists[name].table() for name in sources.lists])
         self._number_of_person = number_of_person
         used = {self.names[column] for column in np.unique(ranker.trees.state()["feature"]).tolist()}
         self.item_views = _used(ITEM_VIEWS, used)
@@ -46,17 +46,11 @@ class LiveRanker:
         known = self._number_of_person
         return [known[each] for each in persons if each in known]
 
-    def rows(self, numbers: Sequence[int]) -> list[RawList]:
-        """Of each of the person lists the entries of the first of the persons who has any."""
-        return [_first_row(lists, numbers) for lists in self._lists]
-
-
-def _first_row(lists: PersonLists, numbers: Sequence[int]) -> RawList:
-    for number in numbers:
-        row = lists.row(number)
-        if row is not None:
-            return row
-    return NOTHING_LISTED
+    def gather(self, sums: Sequence[Sums], persons: Sequence[int]) -> tuple[Numbers, RawList]:
+        """What every source lists: ``sums`` of the contexts and of the last items, and the lists of the first of the persons
+        who has any.
+        """
+        return gather_lists(sums, len(self.contexts), self._tables, persons)
 
 
 def _used(views: tuple[str, ...], used: set[str]) -> tuple[str, ...]:
@@ -74,6 +68,9 @@ def _columns_of(views: tuple[str, ...], of_items: bool) -> Numbers:
 
 def spread(views: tuple[str, ...], values: np.ndarray, of_items: bool) -> np.ndarray:
     """Values of some views (rows, numbers) as columns of all that the ranker knows, NaN for the others."""
-    table = np.full((len(values), len(STORED_OF_ITEM if of_items else STORED_OF_PERSON)), np.nan, dtype=np.float32)
+    if len(views) == len(ITEM_VIEWS if of_items else PERSON_VIEWS):
+        return values.astype(np.float32)
+    table = np.empty((len(values), len(STORED_OF_ITEM if of_items else STORED_OF_PERSON)), dtype=np.float32)
+    table.fill(np.nan)
     table[:, _columns_of(views, of_items)] = values
     return table

@@ -32,7 +32,10 @@ class RequestRanker:
 
     def score(self, table: Scores) -> Scores:
         """Scores between 0 and 1 by rows of the columns."""
-        return np.asarray(1 / (1 + np.exp(-self.trees.predict(table))), dtype=np.float32)
+        total = self.trees.predict(table)
+        np.exp(np.negative(total, out=total), out=total)
+        total += 1
+        return np.divide(1, total, out=total).astype(np.float32)
 
     def state(self) -> State:
         """The arrays of the trees."""

@@ -80,8 +80,14 @@ class FeatureTable:
 
     def look(self, view: str, shop_id: str, entity_ids: Sequence[str]) -> tuple[list[KeptRow | None], list[str]]:
         """The row of each key, None where it has none, and the keys of which only the store can tell."""
-        [(entries, unknown)] = self._look([view], shop_id, entity_ids)
-        return [None if entry is None else entry.row for entry in entries], unknown
+        read_view, now_s = self.views[view], self._now_s()
+        is_fed = read_view.is_live and self.is_following()
+        with self._lock:
+            shop = self._shops.get(shop_id) or _NO_ROWS
+            entries = [_newest_use(shop, (view, entity_id)) for entity_id in entity_ids]
+            looked = zip(entity_ids, entries, strict=True)
+            unknown = [key for key, entry in looked if entry is None or not _is_sure(read_view, entry, now_s, is_fed=is_fed)]
+            return [None if entry is None else entry.row for entry in entries], unknown
 
     def numbers(
         self, views: Sequence[str], shop_id: str, entity_ids: Sequence[str], now_ms: int
@@ -90,15 +96,21 @@ class FeatureTable:
         and for unknown ones. By view, where there are any, the keys of which only the store can tell.
         """
         spans = self.spans(views)
-        values = np.full((len(entity_ids), spans[-1].stop if spans else 0), np.nan)
+        values = np.empty((len(entity_ids), spans[-1].stop if spans else 0))
+        values.fill(np.nan)
         unknown: dict[str, list[str]] = {}
-        looked = self._look(views, shop_id, entity_ids)
-        for view, span, (entries, unsure) in zip(views, spans, looked, strict=True):
-            if unsure:
-                unknown[view] = unsure
-            for place, entry in enumerate(entries):
-                if entry is not None and entry.row is not None and holds(entry.row.valid_until_ms, now_ms):
-                    values[place, span] = entry.numbers
+        now_s, is_following = self._now_s(), self.is_following()
+        with self._lock:
+            shop = self._shops.get(shop_id) or _NO_ROWS
+            for view, span in zip(views, spans, strict=True):
+                read_view = self.views[view]
+                is_fed = read_view.is_live and is_following
+                for place, entity_id in enumerate(entity_ids):
+                    entry = _newest_use(shop, (view, entity_id))
+                    if entry is None or not _is_sure(read_view, entry, now_s, is_fed=is_fed):
+                        unknown.setdefault(view, []).append(entity_id)
+                    if entry is not None and entry.row is not None and holds(entry.row.valid_until_ms, now_ms):
+                        values[place, span] = entry.numbers
         return values, unknown
 
     def spans(self, views: Sequence[str]) -> list[slice]:
@@ -108,30 +120,6 @@ class FeatureTable:
             ends = list(accumulate(len(self.views[view].numbers) for view in views))
             known = self._spans[key] = [slice(first, end) for first, end in zip([0, *ends], ends, strict=False)]
         return known
-
-    def _look(
-        self, views: Sequence[str], shop_id: str, entity_ids: Sequence[str]
-    ) -> list[tuple[list[_Entry | None], list[str]]]:
-        """By view the entry of each key, and the keys of which only the store can tell."""
-        now_s, is_following = self._now_s(), self.is_following()
-        looked = []
-        with self._lock:
-            shop = self._shops.get(shop_id) or _NO_ROWS
-            for view in views:
-                read_view = self.views[view]
-                is_fed = read_view.is_live and is_following
-                entries: list[_Entry | None] = []
-                unknown: list[str] = []
-                for entity_id in entity_ids:
-                    key = view, entity_id
-                    entry = shop.get(key)
-                    if entry is not None:
-                        shop.move_to_end(key)
-                    entries.append(entry)
-                    if entry is None or not _is_sure(read_view, entry, now_s, is_fed=is_fed):
-                        unknown.append(entity_id)
-                looked.append((entries, unknown))
-        return looked
 
     def _entry(self, shop_id: str, key: _Key) -> _Entry:
         shop = self._shops.setdefault(shop_id, OrderedDict())
@@ -159,6 +147,14 @@ class FeatureTable:
             return False
         entry.row, entry.numbers = kept, np.array([_number(kept.values.get(name)) for name in view.numbers])
         return True
+
+
+def _newest_use(shop: OrderedDict[_Key, _Entry], key: _Key) -> _Entry | None:
+    """The entry of a key, which goes last from now on."""
+    entry = shop.get(key)
+    if entry is not None:
+        shop.move_to_end(key)
+    return entry
 
 
 def _is_sure(view: ReadView, entry: _Entry, now_s: float, *, is_fed: bool) -> bool:

@@ -11,21 +11,22 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import lru_cache
 from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
 from jishi.placements import Placement
-from jishi.rules.rule_set import Boost, Bury, FrequencyCap, Hide, MarginWeight, Outside, PriceBand, Rule
+from jishi.rules.rule_set import Boost, Bury, FrequencyCap, MarginWeight, Outside, PriceBand, Rule, StockAgeWeight
 from serving.blend import NONE, Indices, Mask, Vector
 from serving.candidates import ListCandidates
 from serving.catalogue import Catalogue, Item
 from serving.columns import UNKNOWN
 from serving.rules.impressions import Impressions
 from serving.rules.shop_rules import ShopRules
-from serving.rules.together import OfItems, RulesTogether, Weighing
+from serving.rules.together import OfItems, RulesTogether
 from serving.shelf import Shelf
 
 _DAY_MS = 86_400_000
@@ -83,19 +84,22 @@ class ActiveRules:
         """The rules, in the shop's order."""
         return self.together.on
 
-    @cached_property
+    @property
     def always_out(self) -> Mask:
         """Items (items,) that no list may hold, whatever the page and the person; nobody may change it."""
         return self.shop.mask_of(self.together.always_out, self.shelf)
 
-    @cached_property
+    @property
     def always_last(self) -> Mask:
         """Items (items,) that come after all others, whatever the page and the person; nobody may change it."""
         return self.shop.mask_of(self.together.always_last, self.shelf)
 
     def capped(self, outside: Outside) -> list[int]:
         """Items that the person was shown as often as a cap allows, of the caps that put such items there."""
-        number_of, caps = self.shelf.number_of, self.together.caps[outside]
+        caps = self.together.caps[outside]
+        if not caps:
+            return []
+        number_of = self.shelf.number_of
         ids = {item_id for rule in caps for item_id, count in self._ignored(rule).items() if count >= rule.shown}
         return [number for item_id in ids if (number := number_of.get(item_id)) is not None]
 
@@ -122,15 +126,16 @@ class ActiveRules:
             return
         weight = np.ones(len(candidates))
         for rule in self.together.weighing:
-            factor = self._factors[rule.name] = self._factor(rule, candidates.numbers)
-            weight = np.minimum(np.maximum(weight * factor, 1 / _MOST_WEIGHT), _MOST_WEIGHT)
-        candidates.score = (candidates.score * weight).astype(np.float32)
+            if isinstance(rule, Boost):
+                factor = _lifted(self._meant(rule), candidates.numbers, rule.factor)
+            else:
+                factor = self._factor(rule, candidates.numbers)
+            self._factors[rule.name] = factor
+            _multiply(weight, factor)
+        candidates.score = _weighed(candidates.score, weight)
 
-    def _factor(self, rule: Weighing, numbers: Indices) -> Vector:
+    def _factor(self, rule: MarginWeight | StockAgeWeight, numbers: Indices) -> Vector:
         """What a rule multiplies the score of each item by."""
-        if isinstance(rule, Boost):
-            lifted = self._meant(rule).take(numbers)
-            return np.array([1, rule.factor], dtype=np.float32).take(lifted)
         sellable, columns = self.shelf.sellable[numbers], self.shelf.columns
         if isinstance(rule, MarginWeight):
             return _centred(columns.margin[numbers], rule.weight, sellable)
@@ -139,12 +144,14 @@ class ActiveRules:
 
     def hidden_by(self, item: Item) -> str | None:
         """The rule that keeps an item out of the list, as the catalogue knows it now."""
-        for rule in self.together.hides:
-            if isinstance(rule, Hide) and self.shop.filter_of(rule).takes(item):
-                return rule.name
-            if isinstance(rule, PriceBand) and not self._is_in_band(rule, item.home_price_minor):
-                return rule.name
-            if isinstance(rule, FrequencyCap) and self._ignored(rule)[item.item_id] >= rule.shown:
+        for rule, takes in self.together.hiding:
+            if takes is not None:
+                if takes(item):
+                    return rule.name
+            elif isinstance(rule, PriceBand):
+                if not self._is_in_band(rule, item.home_price_minor):
+                    return rule.name
+            elif isinstance(rule, FrequencyCap) and self._ignored(rule)[item.item_id] >= rule.shown:
                 return rule.name
         return None
 
@@ -183,22 +190,24 @@ class ActiveRules:
         """How many of the best items the arrangement of a list of ``limit`` chooses from."""
         return POOL * limit if self.together.diversities else limit
 
-    def touches(self, items: Sequence[Item], places: Sequence[int], kept_back: Mask) -> list[list[Touch]]:
-        """What the rules did to each of some items of the list. ``places``: theirs among the candidates, or ``NONE``;
-        ``kept_back`` (n,): candidates that come after all others.
+    def touches(self, items: Sequence[Item], places: Sequence[int], kept_back: Mask) -> dict[int, list[Touch]]:
+        """What the rules did to some items of the list: by place among these, for those that any rule touched. ``places``:
+        theirs among the candidates, or ``NONE``; ``kept_back`` (n,): candidates that come after all others.
         """
-        kinds, touches = self.together.kinds, []
-        for item, place in zip(items, places, strict=True):
-            of_item = []
-            if place != NONE:
-                for name, factors in self._factors.items():
-                    if (factor := factors[place]) != 1:
-                        of_item.append(Touch(name, kinds[name], f"x{float(factor):.4g}"))
-            last = self.put_last_by(item) if place == NONE or kept_back[place] else None
+        kinds, listed, touched = self.together.kinds, np.array(places, dtype=np.int64), dict[int, list[Touch]]()
+        for name, factors in self._factors.items():
+            weighed = _touched(factors, listed)
+            for at, factor in zip(weighed.tolist(), factors[listed[weighed]].tolist(), strict=True):
+                touched.setdefault(at, []).append(_weighed_by(name, kinds[name], factor))
+        for at in _may_be_last(kept_back, listed).tolist():
+            last = self.put_last_by(items[at])
             if last is not None:
-                of_item.append(Touch(last, kinds[last], "last"))
-            touches.append(of_item + self.moved.get(item.item_id, []))
-        return touches
+                touched.setdefault(at, []).append(Touch(last, kinds[last], "last"))
+        if self.moved:
+            for at, item in enumerate(items):
+                if item.item_id in self.moved:
+                    touched.setdefault(at, []).extend(self.moved[item.item_id])
+        return touched
 
     def note(self, item: Item, rule: Rule, effect: str) -> None:
         """Remember what the arrangement did."""
@@ -238,6 +247,59 @@ class ActiveRules:
             since_ms = self.context.now_ms - rule.days * _DAY_MS
             self._ignored_within[rule.days] = self.impressions.ignored(self.context.persons, since_ms)
         return self._ignored_within[rule.days]
+
+
+@lru_cache(maxsize=10_000)
+def _weighed_by(rule: str, kind: str, factor: float) -> Touch:
+    return Touch(rule, kind, f"x{factor:.4g}")
+
+
+@numba.njit(cache=True, nogil=True)
+def _touched(factors: Any, listed: Any) -> Any:
+    """At which of the ``listed`` places stands a factor that is not 1."""
+    places, count = np.empty(len(listed), dtype=np.int64), 0
+    for at in range(len(listed)):
+        if listed[at] != NONE and factors[listed[at]] != 1:
+            places[count] = at
+            count += 1
+    return places[:count]
+
+
+@numba.njit(cache=True, nogil=True)
+def _may_be_last(kept_back: Any, listed: Any) -> Any:
+    """At which of the ``listed`` places stands an item that is kept back, or one that is no candidate."""
+    places, count = np.empty(len(listed), dtype=np.int64), 0
+    for at in range(len(listed)):
+        if listed[at] == NONE or kept_back[listed[at]]:
+            places[count] = at
+            count += 1
+    return places[:count]
+
+
+@numba.njit(cache=True, nogil=True)
+def _lifted(meant: Any, numbers: Any, factor: float) -> Any:
+    """The factor of a rule for each item: 1 for those that it is not about."""
+    factors = np.ones(len(numbers), dtype=np.float32)
+    for place in range(len(numbers)):
+        if meant[numbers[place]]:
+            factors[place] = factor
+    return factors
+
+
+@numba.njit(cache=True, nogil=True)
+def _multiply(weight: Any, factor: Any) -> None:
+    """Multiply the weights of items by a rule's factors, within ``_MOST_WEIGHT``."""
+    for place in range(len(weight)):
+        weight[place] = min(max(weight[place] * factor[place], 1 / _MOST_WEIGHT), _MOST_WEIGHT)
+
+
+@numba.njit(cache=True, nogil=True)
+def _weighed(score: Any, weight: Any) -> Any:
+    """Scores times weights."""
+    weighed = np.empty(len(score), dtype=np.float32)
+    for place in range(len(score)):
+        weighed[place] = score[place] * weight[place]
+    return weighed
 
 
 def _centred(values: npt.NDArray[Any], weight: float, sellable: Mask) -> Vector:

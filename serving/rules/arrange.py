@@ -81,18 +81,20 @@ def _with_new(here: ActiveRules, entries: list[Entry], candidates: ListCandidate
 
 def _with_pins(here: ActiveRules, entries: list[Entry], candidates: ListCandidates, bounds: Bounds) -> list[Entry]:
     """Each pinned item at its slot; where the list is too short for that, at the end."""
+    if not here.together.pins:
+        return entries[: bounds.limit]
     pinned: dict[Pin, Entry] = {}
     for pin in here.together.pins:
         item = here.catalogue.get(pin.item_id)
         if pin.slot <= bounds.limit and item is not None and bounds.allows(item):
             pinned[pin] = Entry(candidates.place(here.shelf.number_of.get(item.item_id)), item, is_pinned=True)
     ids = {entry.item.item_id for entry in pinned.values()}
-    others = [entry for entry in entries if entry.item.item_id not in ids]
+    others = [entry for entry in entries if entry[1].item_id not in ids]
     length = min(bounds.limit, len(others) + len(pinned))
     at_slot = {pin.slot - 1: entry for pin, entry in pinned.items() if pin.slot <= length}
     rest = iter(others[: length - len(pinned)] + [entry for pin, entry in pinned.items() if pin.slot > length])
     arranged = [at_slot.get(place) or next(rest) for place in range(length)]
-    place_of = {entry.item.item_id: place for place, entry in enumerate(arranged, 1)}
+    place_of = {entry[1].item_id: place for place, entry in enumerate(arranged, 1) if entry[2]}
     for pin, entry in pinned.items():
         here.note(entry.item, pin, f"slot {place_of[entry.item.item_id]}")
     return arranged

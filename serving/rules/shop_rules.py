@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -12,6 +12,7 @@ from jishi.placements import Placement
 from jishi.rules.rule_set import FrequencyCap, PriceBand, RuleSet
 from jishi.rules.versions import RuleVersion, RuleVersions
 from serving.blend import Indices, Mask
+from serving.catalogue import Item
 from serving.columns import UNKNOWN
 from serving.item_filter import ItemFilter
 from serving.rules.together import OfItems, OfShop, RulesTogether
@@ -31,16 +32,14 @@ class ShopRules:
     _masks: dict[tuple[str, ...], tuple[Shelf, int, Mask]] = field(default_factory=dict)
     _orders: dict[tuple[str, ...], Indices] = field(default_factory=dict)
     _together: dict[tuple[Placement, str | None, date], RulesTogether] = field(default_factory=dict)
+    _takes: dict[str, Callable[[Item], bool]] = field(default_factory=dict)
     _asks_category: bool = False
 
     def __post_init__(self) -> None:
         """A filter for each rule about items."""
         self._filters = {rule.name: ItemFilter(rule.items) for rule in self.rules.rules if isinstance(rule, OfItems)}
+        self._takes = {name: chosen.takes for name, chosen in self._filters.items()}
         self._asks_category = any(rule.page_categories for rule in self.rules.rules)
-
-    def filter_of(self, rule: OfItems) -> ItemFilter:
-        """The items that the rule is about."""
-        return self._filters[rule.name]
 
     def together(self, placement: Placement, page_category: str | None, today: date) -> RulesTogether | None:
         """The rules that hold there and then; None where none does."""
@@ -50,7 +49,7 @@ class ShopRules:
             if len(self._together) >= _MOST_PLACES:
                 self._together.clear()
             on = [rule for rule in self.rules.rules if rule.holds(placement, page_category, today)]
-            known = self._together[where] = RulesTogether(on)
+            known = self._together[where] = RulesTogether(on, self._takes)
         return known if known.on else None
 
     def mask_of(self, rules: Sequence[OfShop], shelf: Shelf) -> Mask:

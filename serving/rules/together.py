@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeGuard
@@ -21,6 +21,7 @@ from jishi.rules.rule_set import (
     Rule,
     StockAgeWeight,
 )
+from serving.catalogue import Item
 
 OfItems = Boost | Bury | Hide
 OfShop = OfItems | PriceBand  # rules whose items do not depend on the request; a band only where ``is_of_page`` does not hold
@@ -34,14 +35,20 @@ def is_of_page(rule: PriceBand) -> bool:
 
 @dataclass(frozen=True)
 class RulesTogether:
-    """The rules ``on``, in the shop's order."""
+    """The rules ``on``, in the shop's order; ``takes`` says by name whether a rule about items is about one."""
 
     on: Sequence[Rule]
+    takes: Mapping[str, Callable[[Item], bool]]
 
     @cached_property
     def hides(self) -> list[Hide | PriceBand | FrequencyCap]:
         """Those that keep items out."""
         return [rule for rule in self.on if isinstance(rule, Hide) or _is_bound(rule, "out")]
+
+    @cached_property
+    def hiding(self) -> list[tuple[Hide | PriceBand | FrequencyCap, Callable[[Item], bool] | None]]:
+        """The same, each with what says whether it keeps an item out; None where that goes by the request, too."""
+        return [(rule, self.takes[rule.name] if isinstance(rule, Hide) else None) for rule in self.hides]
 
     @cached_property
     def puts_last(self) -> list[Bury | PriceBand | FrequencyCap]:

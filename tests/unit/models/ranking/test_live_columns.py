@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from models.candidates.live_lists import LiveLists, RawList, join_lists, order_lists
+from models.candidates.live_lists import LiveLists, RawList, gather_lists, list_table, order_lists
 from models.ranking.known_facts import KnownFacts
 from models.ranking.listed import Listed, RequestPairs
 from models.ranking.live_columns import LiveQuestion, live_columns
@@ -23,15 +23,16 @@ ENTRIES = st.lists(
 )
 
 
-def raw(entries: list[tuple[int, float, int]]) -> RawList:
-    items, weights, origins = (np.array([entry[column] for entry in entries]) for column in range(3))
-    return RawList(items.astype(np.int64), weights.astype(np.float32), origins.astype(np.int8), items.astype(np.int64) + 100)
+def gathered(lists: list[list[tuple[int, float, int]]]) -> tuple[Any, RawList]:
+    """Each list as everybody's row of a table; the cause of an item is the item 100 further on."""
+    columns = [[np.array([[entry[column] for entry in entries]]) for column in range(3)] for entries in lists]
+    return gather_lists([], 0, tuple(list_table(*each, each[0] + 100) for each in columns), [0])
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(ENTRIES, max_size=4), st.sets(st.integers(0, ITEMS - 1)))
+@given(st.lists(ENTRIES, min_size=1, max_size=4), st.sets(st.integers(0, ITEMS - 1)))
 def test_lists_and_their_first_places_are_those_of_a_plain_sort(lists: list[Any], hidden: set[int]) -> None:
-    starts, entries = join_lists([raw(each) for each in lists])
+    starts, entries = gathered(lists)
     listed, sources = order_lists(starts, entries, np.isin(entries.items, list(hidden)), MOST, PLACES)
     brought = []
     for number, each in enumerate(lists):
@@ -55,6 +56,24 @@ def test_lists_and_their_first_places_are_those_of_a_plain_sort(lists: list[Any]
         np.testing.assert_allclose(sources.strength[span], strength, rtol=1e-6)
 
 
+def test_the_sums_stand_around_the_tables_and_a_table_gives_the_row_of_the_first_person_with_any() -> None:
+    sums = [
+        (np.array([7, 8]), np.array([2, 1], dtype=np.float32), np.array([1, 2])),
+        (np.array([9]),) * 3,
+        (np.array([6]),) * 3,
+    ]
+    rows = np.array([[-1, -1], [4, -1], [5, 3]])
+    of_persons, of_all = (list_table(items, items + 0.5, items * 0 + 2, items + 10) for items in (rows, rows[2:]))
+    starts, entries = gather_lists(sums, 2, (of_persons, of_all), [0, 2, 1])
+    assert starts.tolist() == [0, 2, 3, 5, 7, 8]
+    assert entries.items.tolist() == [7, 8, 9, 5, 3, 5, 3, 6]
+    assert entries.weights.tolist() == [2, 1, 9, 5.5, 3.5, 5.5, 3.5, 6]
+    assert entries.origins.tolist() == [0, 0, 0, 2, 2, 2, 2, 0]
+    assert entries.because.tolist() == [1, 2, 9, 15, 13, 15, 13, 6]
+    starts, _ = gather_lists(sums, 2, (of_persons, of_all), [])
+    assert starts.tolist() == [0, 2, 3, 3, 3, 4], "nobody is known, so nothing of a table is listed"
+
+
 def made_facts(luck: np.random.Generator) -> KnownFacts:
     """Two items of which the last person did nothing; the first items have no category."""
     items = [np.sort(luck.choice(ITEMS, count, replace=False)) for count in (9, 4, 0)]
@@ -75,7 +94,7 @@ def made_facts(luck: np.random.Generator) -> KnownFacts:
 
 @settings(max_examples=150, deadline=None)
 @given(
-    lists=st.lists(ENTRIES, max_size=4),
+    lists=st.lists(ENTRIES, min_size=1, max_size=4),
     person=st.integers(-1, PERSONS - 1),
     given_item=st.integers(-1, ITEMS - 1),
     last=st.lists(st.integers(0, ITEMS - 1), max_size=6),
@@ -94,8 +113,8 @@ def test_the_columns_of_one_request_are_those_of_many(
 ) -> None:
     luck = np.random.default_rng(seed)
     facts, items = made_facts(luck), np.array(sorted(numbers), dtype=np.int64)
-    plain = [raw([entry for entry in each if entry[1] != np.inf]) for each in lists]
-    starts, entries = join_lists(plain)
+    plain = [[entry for entry in each if entry[1] != np.inf] for each in lists]
+    starts, entries = gathered(plain)
     listed, _ = order_lists(starts, entries, np.zeros(len(entries.items), dtype=np.bool_), MOST, PLACES)
     ages = luck.random(len(last), dtype=np.float32) * 90_000
     question = LiveQuestion(
@@ -124,6 +143,4 @@ def _of_many(listed: LiveLists, asked: LiveQuestion, facts: KnownFacts, items: A
     questions = Questions(who, at, given_item, count, ends, asked.last_items, ages, np.array([[asked.hour, asked.weekday]]))
     pairs = RequestPairs(np.array([0, len(items)]), items)
     known = tuple(none if some is None else some for some, none in zip(stored, nothing_stored(questions, pairs), strict=True))
-    lists = [Listed.of(each, MOST) for each in matrices] or [Listed.of(sparse.csr_matrix((1, ITEMS), dtype=np.float32), MOST)]
-    table = columns(lists, questions, facts, pairs, known)  # type: ignore[arg-type]
-    return table if matrices else table[:, 3:]
+    return columns([Listed.of(each, MOST) for each in matrices], questions, facts, pairs, known)  # type: ignore[arg-type]
