@@ -91,7 +91,7 @@ def explore(
     newcomers = shelf.model.newcomers
     if newcomers is None or len(newcomers.items) == 0 or len(answer.items) <= SLOT or answer.is_pinned(SLOT):
         return answer, None
-    numbers, ids = newcomers.items, shelf.model.item_ids
+    numbers, ids = newcomers.items, shelf.item_ids
     hidden = request.shown_not(shelf)
     kept_out = {one.item.item_id for one in answer.items} | hidden
 

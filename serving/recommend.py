@@ -163,10 +163,10 @@ def _now() -> Moment:
 def _asked(request: Request, shelf: Shelf, acts: Sequence[LastAct]) -> tuple[Sequence[LastAct], Asked]:
     """Those of the acts whose items the release knows, and the request in item numbers."""
     number_of = shelf.number_of
-    last, numbers = acts, [number_of.get(act.item_id) for act in acts]
-    if None in numbers:
-        last = [act for act, number in zip(acts, numbers, strict=True) if number is not None]
-    recent = [number for number in numbers if number is not None]
+    last, recent = acts, number_of.of_all([act.item_id for act in acts])
+    if NONE in recent:
+        last = [act for act, number in zip(acts, recent, strict=True) if number != NONE]
+        recent = [number for number in recent if number != NONE]
     ages_s = [act.age_s for act in last]
     return last, Asked(
         request,
@@ -188,7 +188,7 @@ def _allowed(
     chosen: Iterator[Indices], workings: Workings, catalogue: Catalogue, may_leave: Callable[[Item], bool], length: int
 ) -> list[Entry]:
     """The first of the chosen candidates that the guard lets through, at most ``length``."""
-    items, item_ids, numbers = catalogue.items, workings.shelf.model.item_ids, workings.candidates.numbers
+    items, item_ids, numbers = catalogue.items, workings.shelf.item_ids, workings.candidates.numbers
     entries: list[Entry] = []
     for places in chosen:
         for place, number in zip(places.tolist(), numbers[places].tolist(), strict=True):
@@ -223,7 +223,7 @@ def _recommended(entries: list[Entry], candidates: ListCandidates, shelf: Shelf,
         score, source, cause = next(scored)
         reason = explain("pinned", None) if is_pinned else reasons.get((source, cause))
         if reason is None:
-            caused_by = catalogue.get(shelf.model.item_ids[cause]) if cause != NONE else None
+            caused_by = catalogue.get(shelf.item_ids[cause]) if cause != NONE else None
             reason = reasons[source, cause] = explain(candidates.names[source], caused_by)
         items.append(Recommended(item, round(score, 6), reason, place))
     return items
@@ -231,7 +231,7 @@ def _recommended(entries: list[Entry], candidates: ListCandidates, shelf: Shelf,
 
 def _logged(workings: Workings) -> dict[str, dict[str, float]]:
     """Of each source its best eligible items, best first, by id."""
-    eligible, ids = workings.sellable & ~workings.shown_not, workings.shelf.model.item_ids
+    eligible, ids = workings.sellable & ~workings.shown_not, workings.shelf.item_ids
     numbers = workings.candidates.numbers
     return {
         source: {

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from models.algorithms.exploration import Belief
 from models.algorithms.sparse_sums import Sums
 from models.ranking.live_ranker import LiveRanker
-from models.release.ids import Ids
+from models.release.ids import Ids, NumberOfId
 from serving.best_sellers import Postings, by_sales
 from serving.blend import NONE, Indices, Vector, scale
 from serving.catalogue import Catalogue, Item
@@ -149,11 +149,13 @@ class ServedModel(Protocol):
 @dataclass
 class Shelf:
     """Arrays over the release's items that requests read; ``sellable``, ``columns`` and the orders of a category and a brand
-    follow the catalogue item by item. ``categories`` are codes of ``columns.category`` when it was made, or −1.
+    follow the catalogue item by item. ``item_ids`` are the catalogue's own strings, which it finds its items by without making
+    others. ``categories`` are codes of ``columns.category`` when it was made, or −1.
     """
 
     model: ServedModel
-    number_of: Mapping[str, int]
+    number_of: NumberOfId
+    item_ids: list[str]
     popularity: Vector
     categories: Indices
     popularity_in_category: Vector
@@ -210,6 +212,7 @@ def join_catalogue(model: ServedModel, catalogue: Catalogue) -> Shelf:
     return Shelf(
         model=model,
         number_of=ids.numbers,
+        item_ids=[item_id if item is None else item.item_id for item_id, item in zip(model.item_ids, known, strict=True)],
         popularity=popularity,
         categories=categories.astype(np.int64),
         popularity_in_category=_within(popularity, categories, len(columns.category.values)),

@@ -121,8 +121,8 @@ def _wanted(shelf: Shelf, eligible: Eligibility, quotas: Quotas) -> Indices:
     rules = eligible.rules
     if rules is None:
         return np.empty(0, dtype=np.int64)
-    number_of, pins = shelf.number_of, rules.together.pins
-    wanted = [np.array([number_of[pin.item_id] for pin in pins if pin.item_id in number_of], dtype=np.int64)]
+    pinned = [shelf.number_of.get(pin.item_id, NONE) for pin in rules.together.pins]
+    wanted = [np.array([number for number in pinned if number != NONE], dtype=np.int64)]
     if rules.together.new_items is not None and shelf.model.newcomers is not None:
         wanted.append(shelf.model.newcomers.items)
     wanted += [eligible.best_of(order, quotas.boosted, quotas.reach) for order in rules.boosted]

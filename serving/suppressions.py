@@ -25,7 +25,7 @@ def suppressed(answer: Answer, request: Request, shelf: Shelf, catalogue: Catalo
     workings = answer.workings
     if workings is None:
         return {}
-    ids, candidates = shelf.model.item_ids, workings.candidates
+    ids, candidates = shelf.item_ids, workings.candidates
     listed = [place for _, _, _, place in answer.items if place != NONE]
     ranked = [score for _, score, reason, _ in answer.items if reason.code not in _PUT_THERE]
     bar = min(ranked, default=0.0) if len(answer.items) >= request.limit else 0.0

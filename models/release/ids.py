@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, overload
 
 import numba
@@ -72,12 +73,19 @@ class Ids(Sequence[str]):
         return number
 
     @property
-    def numbers(self) -> Mapping[str, int]:
+    def numbers(self) -> NumberOfId:
         """Numbers by id."""
-        return _Numbers(self)
+        return NumberOfId(self)
+
+    def find_all(self, wanted: Sequence[str]) -> list[int]:
+        """The number of each of some ids; −1 for those that are not there."""
+        letters = [each.encode("utf-8", "surrogatepass") for each in wanted]
+        ends = np.array(list(accumulate(map(len, letters))), dtype=np.int64)
+        numbers: list[int] = _find_all(b"".join(letters), ends, self._table, self._starts, self._letters, self._key).tolist()
+        return numbers
 
 
-class _Numbers(Mapping[str, int]):
+class NumberOfId(Mapping[str, int]):
     """``Ids`` the other way round."""
 
     def __init__(self, ids: Ids) -> None:
@@ -97,6 +105,10 @@ class _Numbers(Mapping[str, int]):
 
     def __contains__(self, wanted: object) -> bool:
         return isinstance(wanted, str) and self._ids.find(wanted) >= 0
+
+    def of_all(self, wanted: Sequence[str]) -> list[int]:
+        """The number of each of some ids, at once; −1 for those that are not there."""
+        return self._ids.find_all(wanted)
 
     def get(self, wanted: str, default: Any = None) -> Any:
         """The number, or ``default``."""
@@ -151,11 +163,26 @@ def _fill(table: Any, starts: Any, letters: Any, key: int) -> int:
 # Without letting other threads go on: it is over sooner than they would give the interpreter back.
 @numba.njit(cache=True)
 def _find(wanted: Any, table: Any, starts: Any, letters: Any, key: int) -> int:
+    return _number_of(wanted, 0, len(wanted), table, starts, letters, key)
+
+
+@numba.njit(cache=True)
+def _find_all(wanted: Any, ends: Any, table: Any, starts: Any, letters: Any, key: int) -> Any:
+    numbers = np.empty(len(ends), dtype=np.int64)
+    first = 0
+    for each in range(len(ends)):
+        numbers[each] = _number_of(wanted, first, ends[each], table, starts, letters, key)
+        first = ends[each]
+    return numbers
+
+
+@numba.njit(cache=True, inline="always")
+def _number_of(wanted: Any, first: int, end: int, table: Any, starts: Any, letters: Any, key: int) -> int:
     last = len(table) - 1
-    place = _place(wanted, 0, len(wanted), key) & last
+    place = _place(wanted, first, end, key) & last
     while table[place] != _EMPTY:
         number = table[place]
-        if _is(letters, starts[number], starts[number + 1], wanted, 0, len(wanted)):
+        if _is(letters, starts[number], starts[number + 1], wanted, first, end):
             return int(number)
         place = (place + 1) & last
     return _EMPTY

@@ -68,7 +68,7 @@ def _with_new(here: ActiveRules, entries: list[Entry], candidates: ListCandidate
     for place in places[np.lexsort((-believed, -candidates.score[places]))].tolist():
         if len(brought) >= missing:
             break
-        item = here.catalogue.get(here.shelf.model.item_ids[candidates.numbers[place]])
+        item = here.catalogue.get(here.shelf.item_ids[candidates.numbers[place]])
         if place not in listed and not bounds.kept_back[place] and item is not None and bounds.allows(item):
             brought.append(Entry(place, item))
             here.note(item, rule, "new")

@@ -22,6 +22,7 @@ def test_they_are_a_list_and_its_dict(kept: list[str], others: list[str]) -> Non
         assert ids.numbers.get(each) == number_of.get(each)
         assert (each in ids.numbers) == (each in number_of)
     assert dict(ids.numbers) == number_of
+    assert ids.numbers.of_all([*kept, *others]) == [number_of.get(each, -1) for each in (*kept, *others)]
 
 
 @given(st.lists(TEXT, min_size=1, max_size=40, unique=True), st.data())
