@@ -41,7 +41,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=60, help="events a second (%(default)s)")
     parser.add_argument("--store", choices=("redis", "sqlite"), help="online store; left out: redis where it is installed")
     parser.add_argument("--folder", type=Path, help="state of the run, kept; left out: a temporary folder, kept on a failure")
-    parser.add_argument("--report", action="store_true", help="write docs/operations/chaos.md and docs/images/chaos.png")
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="write docs/operations/chaos.md and its picture; of chosen faults a line of the page",
+    )
     chosen = parser.parse_args(arguments)
     folder = (chosen.folder or Path(tempfile.mkdtemp(prefix="jishi-chaos-"))).absolute()
     try:
@@ -63,7 +67,7 @@ def _run(chosen: argparse.Namespace, folder: Path) -> bool:
     store = chosen_store(chosen.store)
     stage = make_stage(folder, PROJECT_ROOT / ".envs", store)
     feast_import.prepare()
-    from chaos.report import write_report
+    from chaos.report import note_run, outage_note, write_report
     from chaos.run import run, write_result
 
     faults = chosen.fault or schedule(store, chosen.seed, chosen.seconds)
@@ -78,7 +82,9 @@ def _run(chosen: argparse.Namespace, folder: Path) -> bool:
         f"outcomes: {payload['outcomes']}; copies by the forwarder: {payload['copies']}; "
         f"values compared by view: {payload['by_view']}"
     )
-    if chosen.report:
+    if chosen.report and chosen.fault:
+        note_run(PROJECT_ROOT / "docs", ", ".join(fault.name for fault in faults), outage_note(payload))
+    elif chosen.report:
         write_report(payload, PROJECT_ROOT / "docs")
     return result.proof.is_fine
 

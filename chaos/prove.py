@@ -9,6 +9,7 @@ from typing import Any
 
 from chaos.check import (
     CheckResult,
+    acknowledgements,
     check_archive,
     check_damage,
     check_ids,
@@ -33,12 +34,16 @@ from jishi.lake.reading import open_version
 
 @dataclass(frozen=True)
 class ChaosProof:
-    """What was checked, acknowledgements by outcome, copies that the forwarder made, and compared values by view."""
+    """What was checked, acknowledgements by outcome, copies that the forwarder made, and compared values by view.
+
+    ``decided``: of each acknowledgement when the collector took it (epoch seconds), its id and its outcome.
+    """
 
     findings: list[CheckResult]
     outcomes: dict[str, int]
     copies: int
     by_view: dict[str, int]
+    decided: list[tuple[float, str, str]]
 
     @property
     def is_fine(self) -> bool:
@@ -82,6 +87,7 @@ def prove(stage: Stage, ledger: Path, work: Path) -> ChaosProof:
         dict(sorted(outcomes.items())),
         len(archive) - sum(outcomes.values()),
         by_view,
+        [(row["collected_at_ms"] / 1000, row["event_id"], row["outcome"]) for row in acknowledgements(archive)],
     )
 
 

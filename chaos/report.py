@@ -12,12 +12,44 @@ from jishi.files import write_atomically
 
 _TEMPLATE = Path(__file__).with_name("report.md")
 PAGE, PICTURE = Path("operations/chaos.md"), Path("images/chaos.png")
+ALONE = "\n## Longer faults, each run by itself"
 
 
 def write_report(result: dict[str, Any], docs: Path) -> None:
-    """Write the page and the picture of a run (``chaos.run.write_result``) below ``docs``."""
+    """Write the page and the picture of a run (``chaos.run.write_result``) below ``docs``; what runs of single faults
+    (``note_run``) have left on the page stays there.
+    """
     draw_run(result, docs / PICTURE)
-    write_atomically(docs / PAGE, page(result))
+    known = (docs / PAGE).read_text(encoding="utf-8").partition(ALONE) if (docs / PAGE).exists() else ("", ALONE, "")
+    write_atomically(docs / PAGE, page(result) + ALONE + (known[2] or "\n"))
+
+
+def note_run(docs: Path, name: str, text: str) -> None:
+    """Put what a run of single faults showed at the end of the page, in place of the run before of the same name."""
+    head, _, tail = (docs / PAGE).read_text(encoding="utf-8").partition(ALONE)
+    notes = dict(line.removeprefix("- **").split("**: ", 1) for line in tail.splitlines() if line.startswith("- **"))
+    lines = [f"- **{each}**: {note}" for each, note in sorted((notes | {name: text}).items())]
+    write_atomically(docs / PAGE, head + ALONE + "\n\n" + "\n".join(lines) + "\n")
+
+
+def outage_note(result: dict[str, Any]) -> str:
+    """What a run showed of the outages in it, in a line."""
+    sentences = []
+    for outage in result["outages"]:
+        taken, late = sum(outage["outcomes"].values()), outage["late"]
+        outcomes = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outage["outcomes"].items()))
+        line = (
+            f"{outage['target']} was away for {outage['lasted_s']} s, in which the collector took {taken:,} events: {outcomes}"
+        )
+        if late:
+            line += f"; the late ones, from `{late[0]}` to `{late[-1]}`, are in bronze and silver, and in no live feature"
+        sentences.append(line)
+    wrong = sum(len(finding["wrong"]) for finding in result["findings"])
+    cases = sum(finding["cases"] for finding in result["findings"])
+    return (
+        f"{result['date']}, `{result['command']}`: {'. '.join(sentences)}. {result['acknowledged']:,} events acknowledged, "
+        f"{cases:,} cases checked, {wrong} wrong"
+    )
 
 
 def page(result: dict[str, Any]) -> str:

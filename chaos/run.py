@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from chaos.stage import Stage
 from chaos.traffic import Traffic
 from feature_repo.store import open_store
 from jishi.files import write_json
+from jishi.outcomes import Outcome
 
 ReportProgress = Callable[[str], None]
 WARM_UP_S = 5.0
@@ -87,6 +89,17 @@ def _break(
     return happened, probe.probed
 
 
+def outage(happened: Happened, decided: Sequence[tuple[float, str, str]]) -> dict[str, Any]:
+    """What became of the events that the collector took while a part was away: outcomes, and the ids of those that are late."""
+    taken = [(event_id, outcome) for at, event_id, outcome in decided if happened.began <= at <= happened.ended]
+    return {
+        "target": happened.fault.target,
+        "lasted_s": round(happened.ended - happened.began),
+        "outcomes": dict(Counter(outcome for _, outcome in taken)),
+        "late": [event_id for event_id, outcome in taken if outcome == Outcome.LATE],
+    }
+
+
 def write_result(result: ChaosRun, file: Path, command: str) -> dict[str, Any]:
     """Write what the report needs as JSON; returns it. ``command`` is how the run was asked for."""
     payload = {
@@ -106,6 +119,7 @@ def write_result(result: ChaosRun, file: Path, command: str) -> dict[str, Any]:
         "outcomes": result.proof.outcomes,
         "copies": result.proof.copies,
         "by_view": result.proof.by_view,
+        "outages": [outage(h, result.proof.decided) for h in result.happened if h.fault.kind == "away"],
     }
     write_json(file, payload)
     return payload

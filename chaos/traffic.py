@@ -24,20 +24,23 @@ _REFUSED_EVERY, _AGAIN_EVERY = 10, 15
 
 
 class Traffic:
-    """Clients of one shop that send about ``events_per_s`` until ``stop``."""
+    """Clients of one shop that send about ``events_per_s`` from ``start`` to ``stop``, and go on after another ``start``."""
 
     def __init__(self, url: str, key: str, ledger: SentLedger, *, events_per_s: float, seed: int) -> None:
         self._client = Client(url, SHOP, key, timeout_s=TIMEOUT_S, tries=TRIES, sleep=pause_a_little)
         self._once = Client(url, SHOP, key, timeout_s=TIMEOUT_S, tries=1)
         self._ledger = ledger
-        self._seed = seed
         self._pause_s = LANES * BATCH / events_per_s
         self._stopping = threading.Event()
-        self._pool = ThreadPoolExecutor(LANES, thread_name_prefix="shoppers")
+        chances = [random.Random(f"{seed}-{lane}") for lane in range(LANES)]
+        persons = [[f"u-{number}" for number in range(lane, PERSONS, LANES)] for lane in range(LANES)]
+        self._shoppers = [ChaosShoppers(f"l{lane}", persons[lane], chance) for lane, chance in enumerate(chances)]
         self._lanes: list[Future[None]] = []
 
     def start(self) -> None:
         """Begin to send."""
+        self._stopping.clear()
+        self._pool = ThreadPoolExecutor(LANES, thread_name_prefix="shoppers")
         self._lanes = [self._pool.submit(self._run, lane) for lane in range(LANES)]
 
     def stop(self) -> None:
@@ -48,8 +51,7 @@ class Traffic:
             lane.result()
 
     def _run(self, lane: int) -> None:
-        chance = random.Random(f"{self._seed}-{lane}")
-        shoppers = ChaosShoppers(f"l{lane}", [f"u-{number}" for number in range(lane, PERSONS, LANES)], chance)
+        shoppers = self._shoppers[lane]
         count, due = 0, time.monotonic() + self._pause_s * lane / LANES
         while not self._stopping.wait(max(0.0, due - time.monotonic())):
             due = max(due + self._pause_s, time.monotonic())
