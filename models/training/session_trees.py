@@ -19,7 +19,7 @@ LEAST_TARGETS = 100  # next items among the candidates
 # A blend fits more sources than any other model of visits, and does so three times; a larger shop is served by the others.
 MOST_ITEMS, MOST_CLICKS = 50_000, 1_000_000
 TOP, OTHERS = 20, 15  # candidates of a prefix that teach: the strongest, and some of the rest
-GROWTH = Growth(trees=200, depth=6, learning_rate=0.1, ridge=3.0, loss="Logloss")
+GROWTH = Growth(trees=400, depth=6, learning_rate=0.1, ridge=3.0, loss="Logloss")
 
 
 class TooFewToLearn(ValueError):
