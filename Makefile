@@ -15,7 +15,7 @@ chaos:  ## break a platform of its own for about ten minutes; 0 when nothing was
 	@bash scripts/setup
 	@.venv/bin/python -m chaos $(ARGS)
 
-survive:  ## kill stages at their writes and processes under requests; writes docs/operations/survive.md and kills.md (POINTS=all …)
+survive:  ## all that must survive, part by part, in about three hours; writes docs/operations/survive.md and others (POINTS=all …)
 	@bash scripts/setup
 	@POINTS="$(POINTS)" bash scripts/survive
 

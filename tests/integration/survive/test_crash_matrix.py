@@ -2,8 +2,8 @@
 
 One point of each stage, drawn by a seed, by default, two publishes that meet another, and two that find the disk full. ``make
 survive`` tries more: ``JISHI_CRASH_POINTS`` of each stage, evenly spread over its writes (``all``: every one, before it and in
-it); a tenth as many of Spark's, each of which costs a JVM, of publishes that meet, and of full disks. ``JISHI_CRASH_REPORT``
-gets a line of each stage.
+it); a tenth as many of Spark's, each of which costs a JVM, of publishes that meet, and of full disks, of these at least two.
+``JISHI_CRASH_REPORT`` gets a line of each stage and test.
 """
 
 from __future__ import annotations
@@ -265,14 +265,22 @@ def test_a_kill_at_any_write_leaves_a_whole_state_and_a_rerun_makes_it_the_new_o
     for point in chosen:
         matrix.survives(next(numbers), point)
     assert matrix.tried.killed >= len(chosen) // 2, f"of {len(chosen)} points only {matrix.tried.killed} were reached"
-    meetings = 0 if WANTED is None else -(-_wanted(stage, writes) // 10)
-    for part in range(1, 1 + meetings):
-        at = max(part * writes // (1 + meetings), 1)
-        matrix.meets_another(next(numbers), next(numbers), at)
-        matrix.outlasts_a_full_disk(next(numbers), at)
-    print(asdict(matrix.tried))
-    if (report := os.environ.get("JISHI_CRASH_REPORT")) is not None:
-        append_line(Path(report), json.dumps(asdict(matrix.tried)))
+    if WANTED is not None:
+        for at in spread(stage, writes):
+            matrix.meets_another(next(numbers), next(numbers), at)
+    report(matrix.tried)
+
+
+def spread(stage: KilledStage, writes: int) -> list[int]:
+    """A tenth of the points, evenly over the writes, the first and the last not among them."""
+    number = 1 if WANTED is None else -(-_wanted(stage, writes) // 10)
+    return [max(part * writes // (1 + number), 1) for part in range(1, 1 + number)]
+
+
+def report(tried: TriedStage) -> None:
+    print(asdict(tried))
+    if (file := os.environ.get("JISHI_CRASH_REPORT")) is not None:
+        append_line(Path(file), json.dumps(asdict(tried)))
 
 
 @of_stages("lake", "release")
@@ -280,9 +288,14 @@ def test_two_runs_at_once_do_no_harm(matrix: Matrix) -> None:
     matrix.meets_another(3, 4, matrix.tried.writes // 2)
 
 
-@of_stages("lake", "release")
+@of_stages(*(ALL if WANTED is not None else ("lake", "release")))
 def test_a_full_disk_leaves_the_old_state_whole(matrix: Matrix) -> None:
-    matrix.outlasts_a_full_disk(3, matrix.tried.writes // 2)
+    chosen = spread(matrix.stage, matrix.tried.writes)
+    if WANTED is not None:
+        chosen = [*chosen, matrix.tried.writes - 1]  # all but the end of a publish is written
+    for number, at in enumerate(chosen, start=3):
+        matrix.outlasts_a_full_disk(number, at)
+    report(matrix.tried)
 
 
 @of_stages(*(ALL if WANTED is not None else ("decisions", "release")))
