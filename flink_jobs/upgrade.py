@@ -3,7 +3,7 @@
 The running job writes a savepoint and stops; the supervisor starts it again, from the savepoint, with the code that is here.
 Operators are matched by their uids (``flink_jobs.operators``): a new view begins without state and knows what comes from now
 on. When state of the running job would find no operator in the new one, nothing is stopped and the exit code is 1, unless
-``--drop-state`` says that it may be lost. ``--dry-run`` only tells which operators keep, lose and begin their state.
+``--drop-state`` says that it may be lost. ``--dry-run`` stops nothing and has the same exit code. ``jishi upgrade`` calls it.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ def main(arguments: list[str] | None = None) -> int:
         running, new = Operators.noted(paths.flink), _operators_of_this_code(settings, paths)
         _report_difference(running, new)
         lost = running.lost_to(new)
-        if chosen.dry_run:
-            return 0
         if lost and not chosen.drop_state:
             raise UpgradeFailed(
                 f"the state of {', '.join(lost)} would be lost and nothing was stopped; give --drop-state if it may, or remove "
                 "the checkpoints and let the job read the log from its start"
             )
+        if chosen.dry_run:
+            return 0
         _upgrade(settings, paths, may_drop_state=chosen.drop_state)
     except (UpgradeFailed, OSError, JavaMissing, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -52,6 +52,16 @@ class Paths:
         return self.var / "log"
 
     @property
+    def formats(self) -> Path:
+        """Numbers of the forms in which the state lies here (``ops.formats``)."""
+        return self.var / "formats.json"
+
+    @property
+    def upgrades(self) -> Path:
+        """What the newest upgrade has put aside before it began."""
+        return self.var / "upgrade"
+
+    @property
     def shops_file(self) -> Path:
         """Registry of shops with hashed keys (``jishi.shops``)."""
         return self.var / "shops.json"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from jishi.java import java_home
 from jishi.paths import Paths
 from jishi.settings import Settings
 from ops import airflow, settings_in_use
+from ops.formats import require_current
 from ops.health import platform_health
 from ops.kafka import wait_for_port
 from ops.parts import Part, Stage, one_shots, parts, working_directory
@@ -20,11 +21,13 @@ from ops.site.home import write_home
 from ops.state import claim
 from ops.supervisor import (
     is_running,
+    kill_watcher,
     marked,
     replace_parts,
     start_part,
     start_supervisord,
     states,
+    stop_part,
     stop_supervisord,
     write_configuration,
 )
@@ -78,6 +81,7 @@ def up(settings: Settings, report: Report, members: list[Part] | None = None) ->
     paths = Paths.of(settings)
     began = time.monotonic()
     claim(paths.var)
+    require_current(settings)
     airflow.write_secrets(paths)
     write_home(settings, paths)
     all_parts = parts(settings, paths) if members is None else members
@@ -109,6 +113,34 @@ def up(settings: Settings, report: Report, members: list[Part] | None = None) ->
         stages: tuple[Stage, ...] = ("after_kafka", "after_airflow", "after_superset")
         starting = [pool.submit(start, stage) for stage in stages]
         _wait_until_healthy(all_parts, settings, paths, starting, began, report)
+
+
+def renew(settings: Settings, report: Report, chosen: Sequence[Part], all_parts: list[Part]) -> None:
+    """Put the code that is here in the place of those of the chosen parts that run: stop them, run once what must run before
+    they start, and start them as they are configured now. Raises PlatformError naming what does not come up.
+
+    Where serving has several workers they answer until those of the new code do.
+    """
+    paths, began = Paths.of(settings), time.monotonic()
+    running = {name for name, info in states(paths).items() if info["statename"] in ("RUNNING", "STARTING", "BACKOFF")}
+    concerned = [part for part in chosen if part.name in running]
+    if not concerned:
+        return
+    names = [part.name for part in concerned]
+    environment = common_environment(settings, paths)
+    if names == ["serving"] and settings.serving_workers > 1:
+        kill_watcher(paths, "serving")
+    else:
+        write_configuration(paths, all_parts, environment)
+        for name in names:
+            stop_part(paths, name)
+        for stage in {part.stage for part in concerned}:
+            for title, command in one_shots(paths).get(stage, []):
+                _run_once(title, command, environment, paths)
+        replace_parts(paths, names)
+        for name in names:
+            start_part(paths, name)
+    _wait_until_healthy(concerned, settings, paths, [], began, report)
 
 
 def _take_up(

@@ -24,6 +24,8 @@ _NAMES = {
         "warehouse",
         "features",
         "gates",
+        "formats.json",
+        "upgrade",
     ),
     *("models", "rules", "runs", "serving", "spark", "airflow", "jupyter", "superset", "portal", "digests", "site"),
 }

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
 
+import psutil
+
 from jishi.files import write_atomically
 from jishi.paths import Paths
 from ops.parts import Part, working_directory
@@ -154,6 +156,22 @@ def replace_parts(paths: Paths, names: Collection[str]) -> None:
             supervisor.stopProcessGroup(name)
             supervisor.removeProcessGroup(name)
         supervisor.addProcessGroup(name)
+
+
+def stop_part(paths: Paths, name: str) -> None:
+    """Stop one part until it is started again."""
+    rpc(paths).stopProcess(name)
+
+
+def kill_watcher(paths: Paths, name: str) -> None:
+    """End the process of a part whose workers answer on without it; the supervisor starts it again. Returns when it has workers
+    of its own that answer, and those before have ended.
+    """
+    watcher = psutil.Process(states(paths)[name]["pid"])
+    workers = watcher.children()
+    watcher.kill()
+    while any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in workers):
+        time.sleep(0.2)
 
 
 def stop_supervisord(paths: Paths) -> None:

@@ -16,6 +16,7 @@ from jishi.lake.catalog import identifier
 from jishi.lake.publishing import Replacement, publish
 from jishi.lake.rows import Rows
 from jishi.lake.table_creation import create_table, create_tables
+from jishi.lake.versions import Versions
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.tables import BRONZE_HISTORY, BRONZE_LIVE, BRONZE_REPAIRS, TableSchema
@@ -24,12 +25,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+WRITER = "upgrade of the lake"
+
+
 class NothingToMigrate(LookupError):
     """There is no bronze in folders."""
-
-
-class LiveEventsThere(RuntimeError):
-    """``bronze.events`` has rows of shops that the old lake also has: they would be there twice."""
 
 
 @dataclass
@@ -40,11 +40,27 @@ class Migrated:
     batches: dict[str, list[str]] = field(default_factory=dict)
 
 
-def migrate(settings: Settings) -> Migrated:
-    """Copy history, live batches and repairs; the folders stay as they are.
+def is_in_folders(settings: Settings) -> bool:
+    """Whether there is a lake in folders that was not brought into tables yet."""
+    if _published(Paths.of(settings).lake / "bronze" / "events") is None:
+        return False
+    newest = Versions.of(settings).latest()
+    return newest is None or BRONZE_HISTORY.name not in newest.snapshots
 
-    History and repairs replace those of the same shops, so that a second run does no harm. Live events are appended, where the
-    table has none of the same shops: run it before the stream writes. Raises NothingToMigrate and LiveEventsThere.
+
+def rows_in_folders(settings: Settings) -> dict[str, int]:
+    """Rows of each shop's history in the folders."""
+    import pyarrow.parquet as pq
+
+    history = dict(_batches(Paths.of(settings).lake / "bronze" / "events")).get("history", {})
+    return {shop_id: sum(pq.read_metadata(file).num_rows for file in files) for shop_id, files in history.items()}
+
+
+def migrate(settings: Settings) -> Migrated:
+    """Copy history, live batches and repairs, the published ones in one version; the folders stay as they are.
+
+    History and repairs replace those of the same shops, and live events are appended where the table does not have them: a
+    second run does no harm. The stream must not write meanwhile. Raises NothingToMigrate.
     """
     folders = Paths.of(settings).lake / "bronze"
     batches = dict(_batches(folders / "events"))
@@ -55,20 +71,23 @@ def migrate(settings: Settings) -> Migrated:
         done.batches[batch] = sorted(batches[batch])
     live = {batch: shops for batch, shops in batches.items() if batch != "history"}
     _append_live(settings, live, done)
-    _replace(settings, BRONZE_HISTORY, batches.get("history", {}), done)
-    _replace(settings, BRONZE_REPAIRS, dict(_shops(folders / "repairs")), done)
+    replacements = [
+        *_replacements(BRONZE_HISTORY, batches.get("history", {}), done),
+        *_replacements(BRONZE_REPAIRS, dict(_shops(folders / "repairs")), done),
+    ]
+    if replacements:
+        publish(settings, WRITER, lambda base: replacements)
     return done
 
 
-def _replace(settings: Settings, schema: TableSchema, files_of: dict[str, list[Path]], done: Migrated) -> None:
+def _replacements(schema: TableSchema, files_of: dict[str, list[Path]], done: Migrated) -> list[Replacement]:
+    """Rows of each shop; all of them are in memory at once, since they are published at once."""
+    replacements = []
     for shop_id, files in sorted(files_of.items()):
         rows = _rows(schema, files)
-        _publish(settings, Replacement(schema, Rows.of(shop_id=[shop_id]), rows))
+        replacements.append(Replacement(schema, Rows.of(shop_id=[shop_id]), rows))
         done.rows[schema.name] = done.rows.get(schema.name, 0) + len(rows)
-
-
-def _publish(settings: Settings, rows: Replacement) -> None:
-    publish(settings, "lake migrate", lambda base: [rows])
+    return replacements
 
 
 def _append_live(settings: Settings, batches: dict[str, dict[str, list[Path]]], done: Migrated) -> None:
@@ -80,12 +99,15 @@ def _append_live(settings: Settings, batches: dict[str, dict[str, list[Path]]], 
     catalog = create_tables(settings, ())
     create_table(catalog, BRONZE_LIVE)
     table = catalog.load_table(identifier(BRONZE_LIVE.name))
-    if table.current_snapshot() is not None and len(table.scan(Rows.of(shop_id=shops).expression(), limit=1).to_arrow()):
-        raise LiveEventsThere(f"bronze.events has rows of {', '.join(shops)} already; migrate before the stream writes")
     # In one commit: a second run finds all of it or nothing.
     rows = pa.concat_tables([_rows(BRONZE_LIVE, files) for by_shop in batches.values() for files in by_shop.values()])
-    table.append(rows)
-    done.rows[BRONZE_LIVE.name] = len(rows)
+    columns = ("collector_id", "seq")
+    there = table.scan(Rows.of(shop_id=shops).expression(), selected_fields=columns).to_arrow()
+    known = set(zip(*(there[column].to_pylist() for column in columns), strict=True))
+    is_new = [key not in known for key in zip(*(rows[column].to_pylist() for column in columns), strict=True)]
+    if any(is_new):
+        table.append(rows.filter(pa.array(is_new)))
+    done.rows[BRONZE_LIVE.name] = sum(is_new)
 
 
 def _rows(schema: TableSchema, files: list[Path]) -> pa.Table:

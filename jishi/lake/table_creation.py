@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from jishi.lake.catalog import NAMESPACES, alone, identifier, open_catalog
+from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.tables import TABLES, TableSchema
 
@@ -50,6 +51,23 @@ def create_tables(settings: Settings, schemas: Iterable[TableSchema] = TABLES) -
         for schema in schemas:
             create_table(catalog, schema)
     return catalog
+
+
+def missing_columns(settings: Settings, schemas: Iterable[TableSchema] = TABLES) -> list[str]:
+    """Columns, as ``silver.orders.paid_minor``, that are declared and that the tables which are there lack."""
+    from pyiceberg.exceptions import NoSuchTableError
+
+    if not settings.lake_catalog_uri and not Paths.of(settings).lake_catalog.exists():
+        return []
+    catalog, missing = open_catalog(settings), []
+    for schema in schemas:
+        name = identifier(schema.name)
+        try:
+            there = {field.name for field in catalog.load_table(name).schema().fields}
+        except NoSuchTableError:
+            continue
+        missing += [f"{name}.{column}" for column in schema.columns if column not in there]
+    return missing
 
 
 def create_table(catalog: SqlCatalog, schema: TableSchema) -> Table:

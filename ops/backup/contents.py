@@ -22,6 +22,7 @@ class BackupStep:
     what: str
     patterns: tuple[str, ...]
     are_secrets: bool = False
+    is_log: bool = False  # what was acknowledged; of a later moment than the rest it is as good
 
     def holds(self, relative: str) -> bool:
         """Whether a file is of this step."""
@@ -34,12 +35,12 @@ STEPS = (
     BackupStep("the lake's tables", (r"lake/warehouse/.+",)),
     BackupStep("marts", (r"warehouse/marts/.+",)),
     # The checkpoints of positions first: they must not name what the copied segments do not have.
-    BackupStep("the event log's positions", (r"kafka/log/[^/]+",)),
-    BackupStep("the event log", (r"kafka/log/.+/.+",)),
+    BackupStep("the event log's positions", (r"kafka/log/[^/]+",), is_log=True),
+    BackupStep("the event log", (r"kafka/log/.+/.+",), is_log=True),
     BackupStep("the online store", (r"features/(online\.db|dead_letter\.jsonl.*)",)),
-    BackupStep("the forwarder's position", (r"wal/forwarded\.json",)),
-    BackupStep("the write-ahead log", (r"wal/(?!.*lock$).+",)),
-    BackupStep("shops, rules and rates", (r"shops\.json", r"rules/.+", r"fx_rates/.+", r"identity/unlinks\.jsonl")),
+    BackupStep("the forwarder's position", (r"wal/forwarded\.json",), is_log=True),
+    BackupStep("the write-ahead log", (r"wal/(?!.*lock$).+",), is_log=True),
+    BackupStep("shops, rules and rates", (r"(shops|formats)\.json", r"rules/.+", r"fx_rates/.+", r"identity/unlinks\.jsonl")),
     BackupStep("releases", (r"models/[^/]+/([^/.][^/]*|releases/.+|candidates/TOO_LITTLE)",)),
     BackupStep("what serving logged", (r"serving/(decisions|served_values|catalogues)/.+",)),
     BackupStep("people, uploads and digests", (r"portal/(portal\.db|uploads/.+)", r"digests/.+")),
@@ -64,6 +65,7 @@ LEFT_OUT = (
     r".*\.db-(wal|shm)",  # in the copy of the database
     r"(run|log|spark|site|jupyter|demo|airflow/logs|superset/cache|flink/conf|flink/savepoints)/.+",
     r"flink/upgrade\.json",
+    r"upgrade/.+",
     r"kafka/[^/]+",
     r"lake/plans/.+",
     r"lake/[^/]+-[^/]+/.+",

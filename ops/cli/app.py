@@ -40,12 +40,12 @@ from ops.cli import (
     settings_list,
     shops,
     sql,
+    upgrade,
     watch,
     week,
 )
 from ops.cli.handover import PASS_THROUGH, hand_over
 from ops.demo.options import TIME_ZONE, DemoFailed, DemoOptions
-from ops.kafka import create_topics_of
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -81,6 +81,7 @@ app.command("watch")(watch.watch)
 app.command("retain")(retain.retain)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.command("upgrade")(upgrade.upgrade)
 
 
 @app.command(context_settings=PASS_THROUGH)
@@ -119,23 +120,11 @@ def digest(context: typer.Context) -> None:
     hand_over("dashboard.digest", context.args, folder=None)
 
 
-@app.command("upgrade-stream", context_settings=PASS_THROUGH)
-def upgrade_stream(context: typer.Context) -> None:
-    """Let the running Flink job go on with the code that is here, from a savepoint (--help lists the options)."""
-    if set(context.args) <= {"--drop-state"}:
-        # The new job may write to a topic that the platform did not have when it was started.
-        try:
-            create_topics_of(get_settings())
-        except RuntimeError as error:
-            typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(1) from None
-    hand_over("flink_jobs.upgrade", context.args, group="flink")
-
-
 @app.command()
 def up() -> None:
     """Start the platform and wait until every part is healthy."""
     from jishi.java import JavaMissing
+    from ops.formats import WrongFormat
     from ops.lifecycle import PlatformError
     from ops.lifecycle import up as bring_up
     from ops.state import NotOurState
@@ -143,7 +132,7 @@ def up() -> None:
 
     try:
         bring_up(get_settings(), lambda line: console.print(f"  {line}", highlight=False))
-    except (PlatformError, SupervisorError, JavaMissing, NotOurState) as error:
+    except (PlatformError, SupervisorError, JavaMissing, NotOurState, WrongFormat) as error:
         console.print(f"[red]{error}[/]", highlight=False)
         raise typer.Exit(1) from None
 

@@ -100,22 +100,3 @@ def _shops(shops: list[str] | None, shown: int = 3) -> str:
     if not shops:
         return "none: files were joined"
     return ", ".join(shops[:shown]) + (f" and {len(shops) - shown} more" if len(shops) > shown else "")
-
-
-@app.command()
-def migrate() -> None:
-    """Bring the bronze of a lake in folders, as Jishi kept it before Iceberg, into the lake, and say what to build again."""
-    from jishi.lake.migration import LiveEventsThere, NothingToMigrate
-    from jishi.lake.migration import migrate as migrate_bronze
-
-    try:
-        done = migrate_bronze(get_settings())
-    except (LiveEventsThere, NothingToMigrate) as error:
-        print(f"error: {error.args[0]}")
-        raise typer.Exit(2) from None
-    for name, rows in done.rows.items():
-        print(f"{name}: {rows:,} rows")
-    print("\nbuild the tables again, in this order:")
-    for batch in done.batches:
-        print(f"  python -m spark_jobs silver --batch {batch}")
-    print("  python -m ops.marts build\n  python -m feature_repo daily --help\nthe folders below var/lake/bronze may then go")

@@ -146,6 +146,8 @@ PLACES = (
     Place("settings.env", "what the platform's own commands set for it", Fixed("replaced by the next demo")),
     Place("shops.json", "the registry", Fixed("an entry a shop")),
     Place(".shops.json.lock", "its lock", Fixed("empty")),
+    Place("formats.json", "formats of what lies here", Fixed("an entry a format")),
+    Place("upgrade/**", "small databases as they were before the newest upgrade", Fixed("the next upgrade replaces them")),
     Place("demo/**", "what the demo leaves", Fixed("replaced by the next demo")),
     Place("site/**", "static pages", Fixed("replaced by each build")),
     Place("jupyter/**", "settings of notebooks", Fixed("replaced at each start")),
