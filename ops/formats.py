@@ -32,7 +32,7 @@ class WrongFormat(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Change:
+class FormatChange:
     """A part's state came to format ``to``, of one less, in the upgrade of that name; ``version`` was the lake's newest."""
 
     part: str
@@ -46,8 +46,8 @@ class Noted:
     """The file."""
 
     formats: dict[str, int]
-    doing: Change | None = None
-    done: list[Change] = field(default_factory=list)
+    doing: FormatChange | None = None
+    done: list[FormatChange] = field(default_factory=list)
 
     @classmethod
     def of(cls, settings: Settings) -> Noted:
@@ -57,8 +57,8 @@ class Noted:
         except FileNotFoundError:
             return cls(FORMATS | {"lake": 1 if is_in_folders(settings) else FORMATS["lake"]})
         doing = content["doing"]
-        done = [Change(**each) for each in content["done"]]
-        return cls(content["formats"], Change(**doing) if doing else None, done)
+        done = [FormatChange(**each) for each in content["done"]]
+        return cls(content["formats"], FormatChange(**doing) if doing else None, done)
 
     def write(self, settings: Settings) -> None:
         """Keep it, in one step."""

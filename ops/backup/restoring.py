@@ -112,11 +112,11 @@ def _refuse(settings: Settings, paths: Paths) -> None:
 
 def unknown_since(manifest: BackupManifest, now: datetime, *, has_log: bool) -> str | None:
     """What a restored platform cannot know, as a sentence; None where it knows all that was acknowledged."""
-    made = datetime.fromisoformat(manifest.created_at)
+    created = datetime.fromisoformat(manifest.created_at)
     kept_since = now - timedelta(milliseconds=int(EVENTS.config["retention.ms"]))
     if not has_log:
         unknown = f"after {manifest.created_at}; where the old state folder is still there, restore with --log FOLDER"
-    elif kept_since > made:
+    elif kept_since > created:
         until = kept_since.astimezone(UTC).isoformat(timespec="seconds")
         unknown = f"between {manifest.created_at} and {until}, since when the event log is kept"
     else:

@@ -44,7 +44,7 @@ def upgrade(
         else:
             run.upgrade(settings, datetime.now(UTC), print, may_drop_state=drop_state)
     except (
-        *(run.UpgradeFailed, WrongFormat, MigrationFailed, PlatformError, SupervisorError, JavaMissing, OSError),
+        *(run.PlatformNotUpgraded, WrongFormat, MigrationFailed, PlatformError, SupervisorError, JavaMissing, OSError),
         *(PublishedSince, TableConflict, StaleWriter, VersionNotFound),
     ) as error:
         typer.echo(f"error: {error.args[0] if isinstance(error, LookupError) else error}", err=True)

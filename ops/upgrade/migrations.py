@@ -13,7 +13,7 @@ from jishi.lake.going_back import go_back
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
 from jishi.settings import Settings
-from ops.formats import Change
+from ops.formats import FormatChange
 
 Say = Callable[[str], None]
 
@@ -35,7 +35,7 @@ class Migration:
     stops: tuple[str, ...]
     forward: Callable[[Settings, Say], None]
     check: Callable[[Settings], None]
-    backward: Callable[[Settings, Change, Say], None]
+    backward: Callable[[Settings, FormatChange, Say], None]
 
 
 def _lake_into_tables(settings: Settings, say: Say) -> None:
@@ -58,7 +58,7 @@ def _history_is_whole(settings: Settings) -> None:
         raise MigrationFailed(f"bronze.history is not what lies in the folders: {shops}")
 
 
-def _lake_back(settings: Settings, change: Change, say: Say) -> None:
+def _lake_back(settings: Settings, change: FormatChange, say: Say) -> None:
     version = go_back(settings, change.version, lake_in_folders.WRITER)
     if version is not None:
         tables = ", ".join(sorted(version.changes))

@@ -22,7 +22,7 @@ from jishi.paths import Paths
 from jishi.settings import Settings
 from ops import lifecycle
 from ops.backup.copying import copy_database, copy_file
-from ops.formats import FORMATS, Change, Noted, require_current
+from ops.formats import FORMATS, FormatChange, Noted, require_current
 from ops.parts import Part, parts, working_directory
 from ops.supervisor import is_running, states, stop_part
 from ops.upgrade.migrations import MIGRATIONS, Migration
@@ -34,7 +34,7 @@ INTAKE = ("kafka", "collector", "forwarder")  # go on while a state is taken bac
 _KEPT = ("shops.json", "formats.json", "portal/portal.db", "lake/catalog.db", "lake/versions.db")
 
 
-class UpgradeFailed(RuntimeError):
+class PlatformNotUpgraded(RuntimeError):
     """The platform was not upgraded; the message says why and what to do."""
 
 
@@ -48,13 +48,13 @@ def plan(settings: Settings) -> list[str]:
 
 
 def check_stream(settings: Settings, *, may_drop_state: bool = False) -> None:
-    """Say what becomes of the state of the stream, if it runs. Raises UpgradeFailed when it would be lost and may not."""
+    """Say what becomes of the state of the stream, if it runs. Raises PlatformNotUpgraded when it would be lost and may not."""
     if _stream_runs(settings):
         _stream(settings, ["--dry-run", *(["--drop-state"] if may_drop_state else [])])
 
 
 def upgrade(settings: Settings, now: datetime, say: Say, *, may_drop_state: bool = False) -> None:
-    """Bring state and running parts to the code that is here. Raises UpgradeFailed, WrongFormat, MigrationFailed, and
+    """Bring state and running parts to the code that is here. Raises PlatformNotUpgraded, WrongFormat, MigrationFailed, and
     PlatformError when a part does not come up; then the next call goes on.
     """
     paths, drop = Paths.of(settings), ["--drop-state"] if may_drop_state else []
@@ -68,7 +68,7 @@ def upgrade(settings: Settings, now: datetime, say: Say, *, may_drop_state: bool
         for migration in _forward(noted):
             if noted.doing is None:
                 newest = Versions.of(settings).latest()
-                noted.doing = Change(migration.part, migration.to, name, newest.number if newest else 0)
+                noted.doing = FormatChange(migration.part, migration.to, name, newest.number if newest else 0)
                 noted.write(settings)
             say(f"{migration.part} {migration.to - 1} to {migration.to}: {migration.what}")
             _stop(paths, migration.stops)
@@ -88,9 +88,9 @@ def upgrade(settings: Settings, now: datetime, say: Say, *, may_drop_state: bool
             say("the platform does not run; start it: jishi up")
 
 
-def roll_back(settings: Settings, say: Say) -> list[Change]:
+def roll_back(settings: Settings, say: Say) -> list[FormatChange]:
     """Take back what the newest upgrade changed on disk, newest first; returns it. The parts that read it are stopped first and
-    stay so, for this code does not read what it is then. Raises UpgradeFailed, WrongFormat, and what a migration raises.
+    stay so, for this code does not read what it is then. Raises PlatformNotUpgraded, WrongFormat, and what a migration raises.
     """
     paths = Paths.of(settings)
     with _alone(paths):
@@ -118,13 +118,13 @@ def _forward(noted: Noted) -> list[Migration]:
 
 @contextmanager
 def _alone(paths: Paths) -> Iterator[None]:
-    """One upgrade at a time. Raises UpgradeFailed."""
+    """One upgrade at a time. Raises PlatformNotUpgraded."""
     paths.upgrades.mkdir(parents=True, exist_ok=True)
     with (paths.upgrades / "lock").open("w") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UpgradeFailed("another upgrade runs; wait until it has ended") from None
+            raise PlatformNotUpgraded("another upgrade runs; wait until it has ended") from None
         yield
 
 
@@ -174,22 +174,22 @@ def _of_stage(chosen: Sequence[Part], stage: str) -> list[Part]:
 
 
 def _stream_runs(settings: Settings) -> bool:
-    """Whether the stream's job runs, when one that begins has had its time. Raises UpgradeFailed when it then does not."""
+    """Whether the stream's job runs; one that begins is given its time, then PlatformNotUpgraded is raised."""
     paths = Paths.of(settings)
     if states(paths).get("flink", {}).get("statename") not in ("RUNNING", "STARTING", "BACKOFF"):
         return False
     deadline = time.monotonic() + STREAM_WAIT_S
     while (beat := last_beat(paths, "flink")) is None or not beat.is_fresh or beat.facts["state"] != "RUNNING":
         if time.monotonic() > deadline:
-            raise UpgradeFailed(f"the stream's job does not run; see {paths.log / 'flink.log'}, or stop it: jishi down")
+            raise PlatformNotUpgraded(f"the stream's job does not run; see {paths.log / 'flink.log'}, or stop it: jishi down")
         time.sleep(0.5)
     return True
 
 
 def _stream(settings: Settings, options: list[str]) -> None:
-    """Hand over to the stream's own upgrade. Raises UpgradeFailed when it refuses."""
+    """Hand over to the stream's own upgrade. Raises PlatformNotUpgraded when it refuses."""
     paths = Paths.of(settings)
     command = [str(paths.python("flink")), "-m", "flink_jobs.upgrade", *options]
     environment = os.environ | lifecycle.common_environment(settings, paths)
     if subprocess.run(command, cwd=working_directory(), env=environment, check=False).returncode:
-        raise UpgradeFailed("the stream was not upgraded, see above; jishi upgrade goes on when that is mended")
+        raise PlatformNotUpgraded("the stream was not upgraded, see above; jishi upgrade goes on when that is mended")

@@ -90,11 +90,11 @@ def test_choices_after_the_backup(
 def test_what_the_log_does_not_reach_is_named_and_another_platforms_is_refused(lost: tuple[Any, Path], tmp_path: Path) -> None:
     platform, source = lost
     manifest = read_manifest(source)
-    made = datetime.fromisoformat(manifest.created_at)
-    assert unknown_since(manifest, made + timedelta(days=6), has_log=True) is None
-    late = unknown_since(manifest, made + timedelta(days=9), has_log=True)
+    created = datetime.fromisoformat(manifest.created_at)
+    assert unknown_since(manifest, created + timedelta(days=6), has_log=True) is None
+    late = unknown_since(manifest, created + timedelta(days=9), has_log=True)
     assert late is not None
-    assert f"between {manifest.created_at} and {(made + timedelta(days=2)).isoformat(timespec='seconds')}" in late
+    assert f"between {manifest.created_at} and {(created + timedelta(days=2)).isoformat(timespec='seconds')}" in late
     new = platform.settings.model_copy(update={"var": tmp_path / "new"})
     with pytest.raises(BackupFailed, match="holds no write-ahead log"):
         restore(new, source, quiet, log_of=tmp_path / "nothing")
