@@ -1,7 +1,8 @@
 """Numbers of the forms in which a platform's state lies on disk: those of this code, and what a state says of itself.
 
-``var/formats.json`` has them in ``formats``; ``doing`` is a change of form that was begun and not ended, ``done`` those that an
-upgrade made, oldest first. A release and a backup name their own format in their manifest.
+``var/formats.json`` has them in ``formats``; ``upgrade`` names the newest upgrade, ``is_whole`` says whether it has ended;
+``doing`` is a change of form, forward or back, that was begun and not ended, ``done`` those that upgrades made, oldest first. A
+release and a backup name their own format in their manifest.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class Noted:
     formats: dict[str, int]
     doing: FormatChange | None = None
     done: list[FormatChange] = field(default_factory=list)
+    upgrade: str = ""
+    is_whole: bool = True
 
     @classmethod
     def of(cls, settings: Settings) -> Noted:
@@ -58,7 +61,8 @@ class Noted:
             return cls(FORMATS | {"lake": 1 if is_in_folders(settings) else FORMATS["lake"]})
         doing = content["doing"]
         done = [FormatChange(**each) for each in content["done"]]
-        return cls(content["formats"], FormatChange(**doing) if doing else None, done)
+        change = FormatChange(**doing) if doing else None
+        return cls(content["formats"], change, done, content["upgrade"], content["is_whole"])
 
     def write(self, settings: Settings) -> None:
         """Keep it, in one step."""

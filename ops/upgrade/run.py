@@ -62,13 +62,14 @@ def upgrade(settings: Settings, now: datetime, say: Say, *, may_drop_state: bool
         noted = Noted.of(settings)
         noted.refuse_newer()
         check_stream(settings, may_drop_state=may_drop_state)
-        if noted.doing is None:
-            _keep_aside(settings, noted, say)
-        name = noted.doing.upgrade if noted.doing else now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        if noted.is_whole:
+            _keep_aside(settings, say)
+            noted.upgrade, noted.is_whole = now.strftime("%Y-%m-%dT%H:%M:%SZ"), False
+            noted.write(settings)
         for migration in _forward(noted):
             if noted.doing is None:
                 newest = Versions.of(settings).latest()
-                noted.doing = FormatChange(migration.part, migration.to, name, newest.number if newest else 0)
+                noted.doing = FormatChange(migration.part, migration.to, noted.upgrade, newest.number if newest else 0)
                 noted.write(settings)
             say(f"{migration.part} {migration.to - 1} to {migration.to}: {migration.what}")
             _stop(paths, migration.stops)
@@ -86,6 +87,9 @@ def upgrade(settings: Settings, now: datetime, say: Say, *, may_drop_state: bool
             _renew(settings, say, drop)
         else:
             say("the platform does not run; start it: jishi up")
+        noted = Noted.of(settings)
+        noted.is_whole = True
+        noted.write(settings)
 
 
 def roll_back(settings: Settings, say: Say) -> list[FormatChange]:
@@ -99,16 +103,19 @@ def roll_back(settings: Settings, say: Say) -> list[FormatChange]:
         if noted.doing is not None:
             noted.done.append(noted.doing)
             noted.doing = None
-        changes = [change for change in noted.done if change.upgrade == noted.done[-1].upgrade]
+        changes = [change for change in noted.done if change.upgrade == noted.upgrade]
         if changes:
             _stop(paths, [name for name in states(paths) if name not in INTAKE])
         for change in reversed(changes):
             migration = next(each for each in MIGRATIONS if (each.part, each.to) == (change.part, change.to))
             say(f"{change.part} {change.to} to {change.to - 1}: {migration.what}, taken back")
-            migration.backward(settings, change, say)
-            noted.formats[change.part] = change.to - 1
+            noted.formats[change.part], noted.doing = change.to - 1, change
             noted.done.remove(change)
             noted.write(settings)
+            migration.backward(settings, change, say)
+            noted.doing = None
+        noted.is_whole = True
+        noted.write(settings)
         return changes
 
 
@@ -128,7 +135,7 @@ def _alone(paths: Paths) -> Iterator[None]:
         yield
 
 
-def _keep_aside(settings: Settings, noted: Noted, say: Say) -> None:
+def _keep_aside(settings: Settings, say: Say) -> None:
     """Copies of small databases as they are before anything changes, in the place of those of the upgrade before."""
     paths = Paths.of(settings)
     aside, target = paths.upgrades / ".before", paths.upgrades / "before"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,14 @@ def test_what_others_have_built_on_is_not_taken_back(tmp_path: Path) -> None:
     with pytest.raises(PublishedSince, match=r"bronze/history: version \d \(an import\)"):
         roll_back(settings, quiet)
     assert history(settings) == before
+
+
+def test_a_rollback_takes_back_the_newest_upgrade_alone(tmp_path: Path) -> None:
+    settings = old_state(tmp_path)
+    upgrade(settings, NOW, quiet)
+    upgrade(settings, NOW + timedelta(days=1), quiet)  # of code that changes nothing on disk
+    assert roll_back(settings, quiet) == []
+    assert (history(settings), plan(settings)) == (HISTORY, ["the state on disk is that of this code"])
 
 
 def test_a_state_of_newer_code_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
