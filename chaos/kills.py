@@ -103,12 +103,12 @@ def run(
 
     Raises PlatformError, NotSettled and what ``chaos.prove`` raises.
     """
-    _prepare(stage)
+    prepare(stage)
     file = stage.paths.run / "chaos" / "ledger.jsonl"
     ledger = SentLedger(file)
     try:
         stage.up(lambda line: print(f"  {line}", flush=True))
-        _wait_for_lists(stage)
+        wait_for_lists(stage)
         began = time.time()
         requests = SteadyRequests(stage, ledger, per_s=per_s, patience_s=patience_s, seed=seed)
         requests.start()
@@ -138,7 +138,7 @@ def _kill_for(stage: Stage, seconds: float, pause_s: float, targets: Sequence[st
             time.sleep(pause_s)
 
 
-def _prepare(stage: Stage) -> None:
+def prepare(stage: Stage) -> None:
     """Items and a release of the shop, made without training."""
     at = datetime(2026, 9, 1, tzinfo=UTC).replace(tzinfo=None)
     facts = {"shop_id": SHOP, "category": "c", "unit_price_minor": 100, "currency": "CNY", "stock": 5, "status": "active"}
@@ -150,7 +150,8 @@ def _prepare(stage: Stage) -> None:
     registry.publish(stage.paths, SHOP)
 
 
-def _wait_for_lists(stage: Stage) -> None:
+def wait_for_lists(stage: Stage) -> None:
+    """Until serving answers with lists. Raises PlatformError."""
     deadline = time.monotonic() + BACK_WITHIN_S
     while not _answers(f"http://{stage.settings.host}:{stage.settings.serving_port}/readyz"):
         if time.monotonic() > deadline:

@@ -24,7 +24,7 @@ from serving.readiness import readiness
 from serving.storefront.doors import Storefronts
 from serving.traces import TracedEngine
 from serving.worker_metrics import WorkerMetrics
-from serving.workers import READY_S, Worker, left_workers, listen, run_workers
+from serving.workers import READY_S, Worker, left_workers, listen, run_workers, take_over
 
 log = logging.getLogger("serving")
 
@@ -70,7 +70,10 @@ def _serve(settings: Settings, listener: socket.socket, workers: WorkerMetrics |
         deadline = time.monotonic() + READY_S
         while worker.others_answer and not (server.should_exit or readiness(engine)[0] or time.monotonic() > deadline):
             await asyncio.sleep(0.1)
-        asyncio.get_running_loop().call_later(0.5, worker.tell_ready)
+        loop = asyncio.get_running_loop()
+        if worker.others_answer and workers is not None:
+            loop.call_later(0.5, take_over, listener)
+        loop.call_later(1.0, worker.tell_ready)  # what waits at a predecessor's socket is accepted until then
 
     app = make_app(engine, Storefronts.of(settings), open_door=open_door)
     if workers is not None:

@@ -6,12 +6,14 @@ until its successor has workers of its own; the successor finds them by a note a
 
 from __future__ import annotations
 
+import ctypes
 import json
 import logging
 import mmap
 import os
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
@@ -28,6 +30,7 @@ log = logging.getLogger(__name__)
 LEFT_S = 180.0  # so long workers answer without a process that watches them
 QUICK_S = 5.0  # a worker that dies so early may die again: the more often in a row, the later its next try
 TRIES = 5  # so many quick deaths in a row, while no other answers, are a start that failed
+_CHOOSE_BY, _RETURN_CONSTANT = 51, 0x06  # SO_ATTACH_REUSEPORT_CBPF, BPF_RET | BPF_K
 _FIRST_WAIT_S, _LONGEST_WAIT_S, _LOOK_S = 0.5, 30.0, 0.05
 # Others answer while a worker is made ready, so it waits so long until it can, too, before it takes requests.
 READY_S = 150.0
@@ -68,6 +71,16 @@ def listen(host: str, port: int, *, is_shared: bool = False, beside: bool = Fals
         listener.close()
         raise
     return listener
+
+
+def take_over(listener: socket.socket) -> None:
+    """Let every new connection come to this socket, which listens beside a predecessor's, so that none waits at that one when
+    its workers leave: the kernel would reset it. Where the kernel cannot, connections go to both.
+    """
+    # The kernel's choice among sockets of a port is a program that returns a place; one without a socket leaves it to chance.
+    second = ctypes.create_string_buffer(struct.pack("HBBI", _RETURN_CONSTANT, 0, 0, 1))
+    with suppress(OSError):
+        listener.setsockopt(socket.SOL_SOCKET, _CHOOSE_BY, struct.pack("HL", 1, ctypes.addressof(second)))
 
 
 def left_workers(note: Path) -> list[int]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from serving.workers import TRIES, listen
+from serving.workers import TRIES, listen, take_over
 
 PROGRAM = """
 import os, signal, sys
@@ -181,6 +181,26 @@ def test_workers_answer_on_without_their_parent_until_its_successor_does(start: 
     while any(map(is_running, workers)):
         time.sleep(0.01)
     assert pid_of_answer(port) in workers_of(successor)
+
+
+def test_a_successor_takes_every_new_connection_so_that_none_waits_where_it_is_reset() -> None:
+    old = listen("127.0.0.1", 0, is_shared=True)
+    address = old.getsockname()
+    for _ in range(3):  # generations
+        new = listen(*address, beside=True)
+        new.listen()
+        take_over(new)
+        clients = [socket.create_connection(address, timeout=10) for _ in range(30)]
+        for _ in clients:
+            new.accept()[0].close()
+        old.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            old.accept()
+        for client in clients:
+            client.close()
+        old.close()
+        old = new
+    old.close()
 
 
 def test_a_port_is_not_shared_with_one_that_is_watched(start: Start) -> None:
