@@ -141,6 +141,8 @@ def test_one_that_cannot_start_is_tried_on_and_leaves_the_other_alone(start: Sta
     dead = pid_of_answer(port)
     (other,) = workers_of(process) - {dead}
     os.kill(dead, signal.SIGKILL)
+    while dead in workers_of(process):  # until then it may still take a connection
+        time.sleep(0.01)
     while (tmp_path / "log").read_text().count("ended with 7 and is replaced") < TRIES + 2:
         assert pid_of_answer(port) == other
     (tmp_path / "broken").unlink()
