@@ -31,7 +31,7 @@ from ops.jars import fetch_jars
 from ops.supervisor import states
 from tests.lake_in_folders import old_lake
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.survive]
 ALLOWED_LATENESS_S = 5
 
 
