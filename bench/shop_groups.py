@@ -26,6 +26,7 @@ from bench.measured_command import run_measured
 from bench.one_shop import settings_of
 from imports.bronze import LineCounts, bronze_rows, in_lake
 from jishi.arrow_tables import to_arrow
+from jishi.contract.home_money import ShopMoney
 from jishi.lake.reading import open_version
 from jishi.lake.table_creation import create_table, create_tables
 from jishi.paths import Paths
@@ -48,12 +49,12 @@ def days_of(users: int, days: int) -> dict[date, list[bytes]]:
     return dict(sorted(by_day.items())[:days])
 
 
-def append(settings: Settings, shop_ids: list[str], lines: list[bytes], first_seq: int) -> None:
-    """A day of every shop, as the stream would have appended it, in one commit."""
+def append(settings: Settings, shop_ids: list[str], lines: list[bytes], first_seq: int, money: ShopMoney | None = None) -> None:
+    """A day of every shop, as the stream would have appended it, in one commit; ``money`` stamps other currencies."""
     rows: list[dict[str, Any]] = []
     for shop_id in shop_ids:
         renamed = (line.replace(MODEL.encode(), shop_id.encode()) for line in lines)
-        rows += _with_log(bronze_rows(renamed, LineCounts(), shop_id=shop_id, first_seq=first_seq))
+        rows += _with_log(bronze_rows(renamed, LineCounts(), shop_id=shop_id, first_seq=first_seq, money=money))
     create_table(create_tables(settings, ()), BRONZE_LIVE).append(in_lake(to_arrow(BRONZE_EVENTS, rows), BRONZE_LIVE))
 
 
