@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,10 +15,10 @@ from jishi.settings import PROJECT_ROOT
 DRIVER_MEMORY = "8g"  # of Spark, unless the setting says otherwise
 
 
-def run_measured(command: list[str], var: Path) -> tuple[list[str], float]:
+def run_measured(command: list[str], var: Path, fine: Collection[int] = (0,)) -> tuple[list[str], float]:
     """Lines that a command printed, and the most memory that it and its children held, in GB.
 
-    Raises RuntimeError with the last lines when the command fails.
+    Raises RuntimeError with the last lines when the command ends with another code than the ``fine`` ones.
     """
     environment = {"JISHI_SPARK_DRIVER_MEMORY": DRIVER_MEMORY} | os.environ | {"JISHI_VAR": str(var)}
     with (var / "run.log").open("wb") as log:
@@ -28,6 +29,6 @@ def run_measured(command: list[str], var: Path) -> tuple[list[str], float]:
                 peak = max(peak, sum(p.memory_info().rss for p in (process, *process.children(recursive=True))))
             time.sleep(0.5)
     lines = (var / "run.log").read_text(errors="replace").splitlines()
-    if process.returncode != 0:
+    if process.returncode not in fine:
         raise RuntimeError("\n".join(lines[-15:]))
     return lines, round(peak / 2**30, 1)
