@@ -17,8 +17,9 @@ from jishi.topics import EVENTS
 
 # How long a partition may be silent before the others move time without it. The forwarder's ticks keep each partition awake, so
 # this is for a log that others fill. Shorter would lose events: after a pause of the broker or of the job one partition is read
-# before the others, and if those counted as silent meanwhile, it alone would close windows that they have events for.
-IDLE_TIMEOUT = "60 s"
+# before the others, and if those counted as silent meanwhile, it alone would close windows that they have events for. So a
+# broker that is away for longer than this costs windows the last events before (chaos: away:kafka:300, with 60 s).
+IDLE_TIMEOUT = "3600 s"
 
 # 1970, not null: a null event time kills a Flink job. Only invalid events have no clock, and no window ever sees those.
 _CLOCKS = """\

@@ -122,7 +122,7 @@ def run_workers(
         pid, code = ended
         number, began = crew.began.pop(pid)
         if crew.is_stopped:
-            failed |= code != 0
+            failed |= code not in (0, -signal.SIGTERM)  # one that was told before it could listen to it
             continue
         quick = crew.note_death(number, is_quick=time.monotonic() - began < quick_s)
         if quick >= TRIES and not crew.answers():
@@ -152,7 +152,7 @@ class _Crew:
 
     def add(self, number: int) -> None:
         self.ready[number] = 0
-        pid = _fork(self.serve, number, self.ready, others_answer=bool(self.began or self.left))
+        pid = _fork(self.serve, number, self.ready, others_answer=self.answers())
         self.began[pid] = (number, time.monotonic())
         if self.is_stopped:  # meanwhile
             os.kill(pid, signal.SIGTERM)
