@@ -109,6 +109,9 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
+# One visit of each path and of each number of steps, which chance may leave out.
+EACH_PATH: list[list[Act]] = [[(0, step) for step in STEPS[:depth]] for depth in range(1, 5)]
+EACH_PATH += [[(0, "item_viewed"), (0, "order_paid")], [(0, "order_paid")], [(0, "search_performed")]]
 acts_of_a_visit = st.lists(st.tuples(st.integers(0, 5), st.sampled_from([*STEPS, "search_performed"])), min_size=1, max_size=8)
 
 
@@ -120,6 +123,7 @@ def test_the_funnel_is_what_brute_force_finds(
     _set_rules(database, {"a": rule})
 
     @settings(max_examples=80, deadline=None)
+    @example(EACH_PATH)
     @given(st.lists(acts_of_a_visit, min_size=1, max_size=12))
     def check(visits: list[list[Act]]) -> None:
         _insert_visits(database, "a", visits)
