@@ -22,7 +22,8 @@ _REMEMBERED = 1 << 16  # changes whose ids are remembered
 class Known(NamedTuple):
     """The newest state of an item: ``changed_at_ms`` is when it came about, ``since_ms`` since when category and price are so.
 
-    ``digest`` names the whole state, or is empty where only these fields of it are known.
+    ``digest`` names the whole state, or is empty where only these fields of it are known. ``currency`` is that of the price: the
+    shop's home currency when the state was taken over, None in a snapshot of a collector that did not keep it.
     """
 
     category: str | None
@@ -30,6 +31,12 @@ class Known(NamedTuple):
     changed_at_ms: int
     since_ms: int
     digest: str
+    currency: str | None = None
+
+    def has_price_of(self, other: Known) -> bool:
+        """Whether category and price are the same, as far as both know their currency."""
+        currencies = {self.currency, other.currency} - {None}
+        return (self.category, self.unit_price_minor) == (other.category, other.unit_price_minor) and len(currencies) < 2
 
 
 def digest_of(properties: dict[str, Any]) -> str:
@@ -67,14 +74,20 @@ class ShopCatalogues:
         if known is not None:
             if known.changed_at_ms > state.changed_at_ms:
                 return
-            if (known.category, known.unit_price_minor) == (state.category, state.unit_price_minor):
+            if known.has_price_of(state):
                 state = state._replace(since_ms=min(known.since_ms, state.since_ms), digest=state.digest or known.digest)
         if state != known:
             items[item_id] = state
             self.changes += 1
 
     def note(
-        self, shop_id: str, event_id: str | None, properties: dict[str, Any], occurred_at_ms: int, home_price_minor: int | None
+        self,
+        shop_id: str,
+        event_id: str | None,
+        properties: dict[str, Any],
+        occurred_at_ms: int,
+        home_price_minor: int | None,
+        home_currency: str,
     ) -> None:
         """Store the state that an accepted ``item_changed`` carries; its price in the home currency, where that is known.
 
@@ -83,14 +96,14 @@ class ShopCatalogues:
         if event_id is not None and self._noted.is_repeated(shop_id, event_id):
             return
         digest = digest_of(unstamped(properties))
-        state = Known(properties["category"], home_price_minor, occurred_at_ms, occurred_at_ms, digest)
+        state = Known(properties["category"], home_price_minor, occurred_at_ms, occurred_at_ms, digest, home_currency)
         self.put(shop_id, properties["item_id"], state)
 
     def fill(self, shop_id: str, events: list[Any], home_currency: str) -> int:
         """Put category and price into events that leave them out, and say so in them; returns how many were filled.
 
         Only what held when the event happened is put in: an item whose category or price changed after it stays unfilled. So
-        does the price of an event in another currency than the shop's, in which the catalogue's prices are.
+        does the price of an event in another currency than the shop's, or of an item whose price is in one that the shop had.
         """
         items = self._shops.get(shop_id)
         if not items:
@@ -106,13 +119,16 @@ class ShopCatalogues:
             if (gaps := _GAPS.get(name)) is not None:
                 if properties.get("currency") not in (None, home_currency):
                     gaps = gaps[:1]
-                filled += _fill(event, properties, items, gaps)
+                filled += _fill(event, properties, items, gaps, home_currency)
             elif name == "order_paid" and isinstance(lines := properties.get("lines"), list):
-                filled += any([_fill(event, line, items, ("category",)) for line in lines if isinstance(line, dict)])
+                gaps = ("category",)
+                filled += any([_fill(event, line, items, gaps, home_currency) for line in lines if isinstance(line, dict)])
         return filled
 
 
-def _fill(event: dict[str, Any], part: dict[str, Any], items: dict[str, Known], gaps: tuple[str, ...]) -> bool:
+def _fill(
+    event: dict[str, Any], part: dict[str, Any], items: dict[str, Known], gaps: tuple[str, ...], home_currency: str
+) -> bool:
     """Fill ``part`` of an event, its properties or an order line."""
     missing = [name for name in gaps if part.get(name) is None]
     item_id = part.get("item_id")
@@ -126,6 +142,8 @@ def _fill(event: dict[str, Any], part: dict[str, Any], items: dict[str, Known], 
             return False
     except ValueError:
         return False
+    if known.currency not in (None, home_currency):
+        missing = [name for name in missing if name != "unit_price_minor"]
     values = {name: value for name in missing if (value := getattr(known, name)) is not None}
     if not values:
         return False

@@ -20,6 +20,7 @@ from collector.wal.segments import Position, WalCorrupt, segment_starts
 from jishi.files import write_atomically
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
+from jishi.money import HOME_CURRENCY
 from jishi.settings import Settings
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _read_lake(catalogue: ShopCatalogues, settings: Settings) -> None:
     sql = (
         "select shop_id, item_id, category, "
         "case when home_currency is null then unit_price_minor else home_unit_price_minor end, "
-        "coalesce(epoch_ms(changed_at), 0) from silver_items"
+        "coalesce(epoch_ms(changed_at), 0), coalesce(home_currency, currency) from silver_items"
     )
     try:
         with open_lake(open_version(settings)) as connection:
@@ -98,8 +99,8 @@ def _read_lake(catalogue: ShopCatalogues, settings: Settings) -> None:
     except (OSError, duckdb.Error) as error:
         log.error("the lake's items cannot be read (%s): events are filled from live changes only", type(error).__name__)
         return
-    for shop_id, item_id, category, price, at in rows:
-        catalogue.put(shop_id, item_id, Known(category, price, at, at, ""))
+    for shop_id, item_id, category, price, at, currency in rows:
+        catalogue.put(shop_id, item_id, Known(category, price, at, at, "", currency))
 
 
 def _read_snapshot(catalogue: ShopCatalogues, folder: Path) -> int:
@@ -129,5 +130,6 @@ def _read_log(catalogue: ShopCatalogues, folder: Path, upto: int, tolerance_ms: 
                     at_ms, properties = record["occurred_at_ms"], orjson.loads(record["line"])["properties"]
                     if at_ms <= record["collected_at_ms"] + tolerance_ms:
                         names = record["shop_id"], record["event_id"]
-                        catalogue.note(*names, properties, at_ms, record["unit_price_minor"])
+                        currency = properties.get(HOME_CURRENCY) or properties["currency"]
+                        catalogue.note(*names, properties, at_ms, record["unit_price_minor"], currency)
         position = entries[-1].after

@@ -207,11 +207,12 @@ class Intake:
 
     def _note_items(self, shop_id: str, events: list[Any], records: list[Record]) -> None:
         """Take accepted changes of items over into the catalogue."""
-        now_ms = self._clock_ms()
+        now_ms, (home_currency, _) = self._clock_ms(), self._keys.home_currency(shop_id)
         for event, record in zip(events, records, strict=True):
             if record["type"] == "item_changed" and self._is_taken_over(record, now_ms):
                 at_ms = record["occurred_at_ms"] or 0
-                self.catalogue.note(shop_id, record["event_id"], event["properties"], at_ms, record["unit_price_minor"])
+                price = record["unit_price_minor"]
+                self.catalogue.note(shop_id, record["event_id"], event["properties"], at_ms, price, home_currency)
         self.seen_upto = records[-1]["seq"] + 1
 
     def _is_taken_over(self, record: Record, now_ms: int) -> bool:

@@ -6,7 +6,8 @@ snapshot and stream may overlap and arrive in any order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,7 +18,9 @@ from jishi.lake.reading import LakeVersion
 
 TABLE = "silver/items"
 _COLUMNS = "shop_id, item_id, title, title_en, category, unit_price_minor, currency, stock, status"
-_FACTS = "brand, attributes, region, home_unit_price_minor, unit_cost_minor, epoch_ms(stocked_at)"
+_FACTS = (
+    "brand, attributes, region, home_unit_price_minor, unit_cost_minor, epoch_ms(stocked_at), coalesce(home_currency, currency)"
+)
 Attributes = tuple[tuple[str, str], ...]  # name and value, by name
 
 
@@ -36,8 +39,9 @@ class Version(NamedTuple):
 class Item:
     """State of one item; the price is in minor units of ``currency``, ``stock`` None where nobody counts it.
 
-    ``home_price_minor``: the price in the shop's home currency, None where no rate was known; ``unit_cost_minor``: what a unit
-    costs the shop, in ``currency``; ``stocked_at_ms``: when it last came into stock. None: unknown.
+    ``home_price_minor``: the price in ``home_currency``, the shop's when the state was accepted, None where no rate was known;
+    ``unit_cost_minor``: what a unit costs the shop, in ``currency``; ``stocked_at_ms``: when it last came into stock. None:
+    unknown.
     """
 
     item_id: str
@@ -55,6 +59,16 @@ class Item:
     home_price_minor: int | None = None
     unit_cost_minor: int | None = None
     stocked_at_ms: int | None = None
+    home_currency: str | None = None
+
+    def at_home_in(self, currency: str | None) -> Item:
+        """The item of a shop whose home currency is this one now (None: unknown). Where its stamp is of another one, its price is
+        known at home only if that is its own currency.
+        """
+        if currency is None or currency == self.home_currency:
+            return self
+        price = self.unit_price_minor if self.currency == currency else None
+        return replace(self, home_price_minor=price, home_currency=currency)
 
     @property
     def is_sellable(self) -> bool:
@@ -82,6 +96,10 @@ class Catalogue:
         self._changed.add(item.item_id)
         return True
 
+    def move_home(self, currency: str) -> None:
+        """Take over the shop's home currency."""
+        self.items = {item_id: item.at_home_in(currency) for item_id, item in self.items.items()}
+
     def put_snapshot(self, items: dict[str, Item]) -> None:
         """Replace the whole catalogue by a snapshot, keeping every state that is newer than the snapshot's.
 
@@ -103,8 +121,10 @@ class Catalogue:
         self.items = merged
 
 
-def read_snapshot(lake: LakeVersion) -> dict[str, dict[str, Item]]:
-    """Items of every shop in a version of the lake. Raises TableNotPublished, or duckdb.Error when a file cannot be read."""
+def read_snapshot(lake: LakeVersion, currencies: Mapping[str, str]) -> dict[str, dict[str, Item]]:
+    """Items of every shop in a version of the lake; ``currencies`` are the home currencies of shops now. Raises
+    TableNotPublished, or duckdb.Error when a file cannot be read.
+    """
     lake.require(TABLE)
     shops: dict[str, dict[str, Item]] = {}
     with open_lake(lake) as connection:
@@ -116,7 +136,7 @@ def read_snapshot(lake: LakeVersion) -> dict[str, dict[str, Item]]:
         item = Item(
             *(item_id, title, title_en, category, price, currency, stock, status, version, brand, _attributes(attributes)),
             *others,
-        )
+        ).at_home_in(currencies.get(shop_id))
         items = shops.setdefault(shop_id, {})
         if item.item_id not in items or items[item.item_id].version < item.version:
             items[item.item_id] = item

@@ -115,7 +115,7 @@ def moments_of(cases: Cases, zone: ZoneInfo, features: StoredFeatures) -> Iterat
 def everything_sellable(lake: LakeVersion, shop_id: str) -> Catalogue:
     """The shop's catalogue as if all of it were active and in stock: what was sold out on the judged days is not known."""
     catalogue = Catalogue()
-    items = read_snapshot(lake).get(shop_id, {})
+    items = read_snapshot(lake, {}).get(shop_id, {})
     catalogue.put_snapshot({item_id: replace(item, stock=None, status="active") for item_id, item in items.items()})
     return catalogue
 

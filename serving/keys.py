@@ -47,6 +47,11 @@ class ReadKeys:
         shop = self._shops.shops.get(shop_id)
         return "UTC" if shop is None else shop.time_zone
 
+    @property
+    def currencies(self) -> dict[str, str]:
+        """The home currency of each registered shop that has not left."""
+        return {shop_id: shop.currency for shop_id, shop in self._shops.shops.items() if shop.state != "left"}
+
     def reload(self) -> bool:
         """Read the registry if its file changed; says whether it did. A file that cannot be read leaves the last good one."""
         try:

@@ -50,6 +50,7 @@ def change_of(value: bytes, received_at_ms: int, lateness: Lateness) -> tuple[st
         home_price_minor=properties.unit_price_minor if properties.home_currency is None else properties.home_unit_price_minor,
         unit_cost_minor=properties.unit_cost_minor,
         stocked_at_ms=None if properties.stocked_at is None else to_ms(properties.stocked_at),
+        home_currency=properties.home_currency or properties.currency,
     )
 
 

@@ -39,6 +39,7 @@ class ShopState:
 
     shop_id: str
     catalogue: Catalogue = field(default_factory=Catalogue)
+    currency: str | None = None  # the shop's home currency; None until the registry says it
     shelf: Shelf | None = None
     release: ReleaseFacts = field(default_factory=ReleaseFacts)
     changes: int = 0
@@ -118,9 +119,21 @@ class ShopState:
             self._coming = None
             self.shelf = None if self._model is None else self._joined(self._model)
 
+    def use_currency(self, currency: str) -> bool:
+        """Take over the shop's home currency; says whether it was another one."""
+        if currency == self.currency:
+            return False
+        with self._lock:
+            self.currency = currency
+            self.catalogue.move_home(currency)
+            self._coming = None
+            self.shelf = None if self._model is None else self._joined(self._model)
+            return True
+
     def apply(self, item: Item) -> bool:
         """Take over one changed item; says whether it was news."""
         with self._lock:
+            item = item.at_home_in(self.currency)
             known = self.catalogue.get(item.item_id)
             if known is not None and known.version >= item.version:
                 return False

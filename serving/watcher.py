@@ -103,6 +103,9 @@ class Watcher:
 
     def _look_at_files(self) -> None:
         self.keys.reload()
+        for shop_id, currency in self.keys.currencies.items():
+            if self.states.of(shop_id).use_currency(currency):
+                self._snapshot = None  # what it says in the new currency was not kept
         self._look_at_catalogue()
         self._look_at_choices()
         for shop_id in self.keys.shop_ids:
@@ -131,7 +134,7 @@ class Watcher:
             lake = open_version(self.settings)
             if not lake.has(TABLE) or lake.state(TABLE) == self._snapshot:
                 return
-            shops = read_snapshot(lake)
+            shops = read_snapshot(lake, self.keys.currencies)
         except (OSError, TableNotPublished, duckdb.Error) as error:
             # A version may expire while it is read; the next round finds its successor.
             self.problems["catalogue"] = f"{type(error).__name__}: {error}"

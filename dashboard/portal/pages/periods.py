@@ -16,9 +16,9 @@ from jishi.metrics import TimeRange
 _BEFORE = "Period before"
 
 
-def first_day(marts: ShopMarts) -> date | None:
-    """The first day of the shop; None before it."""
-    days = marts.select(DAYS, ["shop_date"], order_by=[SortKey("shop_date")], limit=1)
+def first_day(marts: ShopMarts, mart: str = DAYS) -> date | None:
+    """The first day of the shop in a mart; None before it."""
+    days = marts.select(mart, ["shop_date"], order_by=[SortKey("shop_date")], limit=1)
     return days[0]["shop_date"] if days else None
 
 
@@ -29,8 +29,10 @@ def period_tiles(
     days: tuple[date, date],
     where: Sequence[str] = (),
     rows: Mapping[str, str] | None = None,
+    mart: str = DAYS,
 ) -> list[Tile]:
-    """A tile for each metric of this build; a period that began before the shop's first day is compared with nothing.
+    """A tile for each metric of this build; a period that began before the shop's first day in ``mart`` is compared with
+    nothing.
 
     What adds up is neither more nor less than before while the period's last day is not over: its hours are missing.
     """
@@ -39,7 +41,7 @@ def period_tiles(
         return []
     (first, last), length = days, days[1] - days[0] + timedelta(days=1)
     values = _values(marts, there, TimeRange(first, last), where)
-    opened = first_day(marts)
+    opened = first_day(marts, mart)
     is_known = opened is not None and opened <= first - length
     before = _values(marts, there, TimeRange(first - length, last - length), where) if is_known else {}
     is_over = bool(marts.select(DAYS, ["shop_date"], [Condition("shop_date", "=", last), Condition("is_complete", "=", True)]))

@@ -67,7 +67,7 @@ def recommendations(visit: PageVisit) -> Response:
             filters=[(column_named(name), values[name], chosen.get(name)) for name in _FILTERS],
             is_known=is_known,
             may_rise=bool(marts.select(MART, ["shop_date"], [*of_days, Condition("is_settled", "=", False)], limit=1)),
-            tiles=period_tiles(marts, formats, metrics, days, where, dict.fromkeys(metrics, by_day)) if is_known else [],
+            tiles=period_tiles(marts, formats, metrics, days, where, dict.fromkeys(metrics, by_day), MART) if is_known else [],
             charts=_charts(visit, marts, formats, days, where) if is_known else [],
             columns=[column_named(name) for name in (by, *_NUMBERS)],
             mart=MART,

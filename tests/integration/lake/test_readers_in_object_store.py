@@ -46,7 +46,7 @@ def test_duckdb_serving_and_dbt_read_a_lake_in_a_bucket(settings: Settings, tmp_
     sums = "select shop_id, sum(paid_minor)::bigint from {} group by 1 order by 1"
     with open_lake(version) as connection:
         assert connection.execute(sums.format("silver_orders")).fetchall() == [("a", 3), ("b", 3)]
-    assert read_snapshot(version)["a"]["i"].title == "裙"
+    assert read_snapshot(version, {})["a"]["i"].title == "裙"
     shops, database = Shops(), tmp_path / "build.duckdb"
     shops.add(Shop(shop_id="a", name="A"))
     new_database(version, shops, database)

@@ -150,7 +150,7 @@ def test_a_candidate_from_tables_is_judged_released_and_served_with_its_reasons(
 def shelf_of(paths: Paths, version: str) -> tuple[Shelf, Catalogue]:
     """The release joined with the shop's catalogue, as serving holds it."""
     catalogue = Catalogue()
-    catalogue.put_snapshot(read_snapshot(newest(paths.var))["a"])
+    catalogue.put_snapshot(read_snapshot(newest(paths.var), {})["a"])
     return join_catalogue(Release.load(paths.models, "a", version), catalogue), catalogue
 
 

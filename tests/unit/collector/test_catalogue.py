@@ -21,6 +21,7 @@ from collector.wal.reader import first_position, read_entries
 from collector.wal.segments import Position
 from jishi.contract.filled import unfilled
 from jishi.fx_rates import FxRate, FxRates, save_rates
+from jishi.shops import Shop, Shops
 from tests.lake import settings_in
 
 Viewed = Callable[..., dict[str, Any]]
@@ -167,6 +168,20 @@ def test_a_price_in_the_shops_currency_is_not_put_beside_another_one(world: Any,
         assert world.post([sent]).json()["quarantined"] == 0
     kept = {r["event_id"]: (r["category"], r["unit_price_minor"]) for r in lines(world) if r["type"] == "item_viewed"}
     assert kept == {"in USD": ("裙装", None), "in CNY": ("裙装", 19900), "in None": ("裙装", 19900)}
+
+
+def test_a_price_of_a_currency_that_the_shop_had_is_not_filled(world: Any, viewed: Viewed, tmp_path: Path) -> None:
+    """199.00 yuan are not 199.00 dollars; what changes after the shop's currency has, is known in the new one."""
+    put(world, [item(), item("i-2")])
+    with Shops.edit(world.registry) as shops:
+        shops.add(Shop(shop_id="a", name="a", currency="USD"))
+    put(world, [item("i-2", unit_price_minor=2900, currency="USD")])
+    for item_id in ("i-1", "i-2"):
+        world.post([viewed(item_id, occurred_at=AFTER, properties={"item_id": item_id})])
+    kept = {r["event_id"]: (r["category"], r["unit_price_minor"]) for r in lines(world) if r["type"] == "item_viewed"}
+    assert kept == {"i-1": ("裙装", None), "i-2": ("裙装", 2900)}
+    again = load_catalogue(world.wal.folder, settings_in(tmp_path))
+    assert {item_id: known.currency for _, item_id, known in again} == {"i-1": "CNY", "i-2": "USD"}, "also after a restart"
 
 
 def test_only_what_held_when_the_event_happened_is_filled(world: Any, viewed: Viewed) -> None:

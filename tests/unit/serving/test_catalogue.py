@@ -12,8 +12,10 @@ import orjson
 import pytest
 
 from jishi.contract import record_of
+from jishi.shops import Shop, Shops
 from jishi.tables import SILVER_ITEMS
 from serving.catalogue import Catalogue, Version, read_snapshot
+from serving.columns import UNKNOWN
 from serving.log_records import Lateness, change_of
 from serving.shop_state import ShopState
 from tests.lake import newest
@@ -167,11 +169,44 @@ def test_an_event_tells_brand_attributes_region_cost_and_the_home_price() -> Non
 def test_the_lakes_snapshot_tells_the_same(tmp_path: Path) -> None:
     at = datetime(2026, 11, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
     known = {"title": "t", "category": "c", "unit_price_minor": 5, "currency": "EUR", "status": "active", "changed_at": at}
-    facts = FACTS | {"attributes": '{"size": "M", "colour": "red"}', "home_unit_price_minor": 39, "stocked_at": at}
+    facts = FACTS | {"attributes": '{"size": "M", "colour": "red"}', "home_unit_price_minor": 39, "home_currency": "CNY", "stocked_at": at}
     rows = [{"shop_id": "a", "item_id": "i"} | known | facts, {"shop_id": "a", "item_id": "bare"} | known]
     publish_by_hand(tmp_path, {SILVER_ITEMS: rows})
-    items = read_snapshot(newest(tmp_path))["a"]
+    items = read_snapshot(newest(tmp_path), {"a": "CNY"})["a"]
     item, bare = items["i"], items["bare"]
     assert (item.brand, item.attributes, item.region) == ("汉韵", (("colour", "red"), ("size", "M")), "华东")
     assert (item.home_price_minor, item.unit_cost_minor, item.stocked_at_ms) == (39, 40, OCCURRED_MS - 123)
     assert (bare.brand, bare.attributes, bare.region, bare.home_price_minor, bare.stocked_at_ms) == (None, (), None, None, None)
+
+
+def test_after_the_shops_currency_has_changed_old_money_is_no_price_at_home(tmp_path: Path) -> None:
+    """Of a shop in yuan that is one in dollars now: 5.00 yuan, 5.00 dollars once worth 35 yuan, 5.00 euros of either time."""
+    known = {"shop_id": "a", "title": "t", "category": "c", "unit_price_minor": 500, "status": "active"}
+    known |= {"changed_at": datetime(2026, 11, 1)}  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
+    rows = [
+        known | {"item_id": "yuan", "currency": "CNY", "home_unit_price_minor": 500},
+        known | {"item_id": "dollars", "currency": "USD", "home_currency": "CNY", "home_unit_price_minor": 3500},
+        known | {"item_id": "euros then", "currency": "EUR", "home_currency": "CNY", "home_unit_price_minor": 3900},
+        known | {"item_id": "euros now", "currency": "EUR", "home_currency": "USD", "home_unit_price_minor": 550},
+    ]
+    publish_by_hand(tmp_path, {SILVER_ITEMS: rows})
+    items = read_snapshot(newest(tmp_path), {"a": "USD"})["a"]
+    prices = {"yuan": None, "dollars": 500, "euros then": None, "euros now": 550}
+    assert {item_id: item.home_price_minor for item_id, item in items.items()} == prices
+
+
+def test_a_currency_that_changes_while_serving_runs_changes_what_prices_are_compared(api: Any) -> None:
+    state = api.engine.states.of("a")
+    api.engine.watcher.look()
+    price = {"unit_price_minor": 19900, "currency": "CNY", "home_price_minor": 19900, "home_currency": "CNY"}
+    state.apply(replace(state.catalogue.items["i0"], version=Version(9, 9, ""), **price))
+    assert state.shelf.columns.price[state.shelf.number_of["i0"]] == 19900
+    with Shops.edit(api.engine.paths.shops_file) as shops:
+        shops.add(Shop(shop_id="a", name="a", currency="USD"))
+    api.engine.watcher.look()
+    assert state.shelf.columns.price[state.shelf.number_of["i0"]] == UNKNOWN, "199.00 yuan are not 199.00 dollars"
+    state.apply(replace(state.catalogue.items["i0"], version=Version(10, 10, ""), **price))
+    assert state.catalogue.items["i0"].home_price_minor is None, "an event from before that comes late"
+    dollars = {"unit_price_minor": 2900, "currency": "USD", "home_price_minor": 2900, "home_currency": "USD"}
+    state.apply(replace(state.catalogue.items["i0"], version=Version(11, 11, ""), **dollars))
+    assert state.shelf.columns.price[state.shelf.number_of["i0"]] == 2900

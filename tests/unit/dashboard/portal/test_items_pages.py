@@ -98,6 +98,24 @@ def test_recommendations_stand_beside_the_period_before_where_it_is_known(twins:
     assert len(tiles_of(long)["Recommended items shown"]) == 1
 
 
+def test_recommendations_are_not_compared_with_days_on_which_there_were_none_yet(
+    tmp_path: Path, semantic_manifest: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They began four days ago, in a shop that is older: two days may be compared with two, three with none."""
+    fill = twin_shops._fill
+
+    def fill_late(connection: Any, mart: str) -> None:
+        fill(connection, mart)
+        if mart == "fct_recommendation_days":
+            connection.execute(f"delete from {mart} where shop_date <= ?", [NEWEST - timedelta(days=4)])
+
+    monkeypatch.setattr(twin_shops, "_fill", fill_late)
+    client = TwinShops(tmp_path, semantic_manifest).client()
+    for days, compared in ((2, 1), (3, 0)):
+        address = f"/shops/{PLAIN}/recommendations?from={NEWEST - timedelta(days=days - 1)}&to={NEWEST}"
+        assert len(tiles_of(client.get(address).text)["Recommended items shown"]) == 1 + compared, days
+
+
 def test_a_choice_of_recommendations_leads_to_its_rows_and_one_without_any_says_so(twins: TwinShops) -> None:
     client = twins.client()
     text = client.get(f"/shops/{PLAIN}/recommendations?by=person_kind&placement=plain-placement").text
