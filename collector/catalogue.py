@@ -22,8 +22,8 @@ _REMEMBERED = 1 << 16  # changes whose ids are remembered
 class Known(NamedTuple):
     """The newest state of an item: ``changed_at_ms`` is when it came about, ``since_ms`` since when category and price are so.
 
-    ``digest`` names the whole state, or is empty where only these fields of it are known. ``currency`` is that of the price: the
-    shop's home currency when the state was taken over, None in a snapshot of a collector that did not keep it.
+    ``digest`` names the whole state, or is empty where only these fields of it are known. ``currency`` is that of the price,
+    the shop's home currency when the state was taken over; None in a snapshot of a collector that did not keep it.
     """
 
     category: str | None

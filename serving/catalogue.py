@@ -62,8 +62,8 @@ class Item:
     home_currency: str | None = None
 
     def at_home_in(self, currency: str | None) -> Item:
-        """The item of a shop whose home currency is this one now (None: unknown). Where its stamp is of another one, its price is
-        known at home only if that is its own currency.
+        """The item of a shop whose home currency is this one now (None: unknown). Where its stamp is of another one, its price
+        is known at home only if that is its own currency.
         """
         if currency is None or currency == self.home_currency:
             return self

@@ -89,7 +89,9 @@ def day_before(today: date) -> date:
 
 
 class NowTile(NamedTuple):
-    """A counter so far; ``until``: what it was when the last whole hour ended, ``then``: what it was at that hour last week."""
+    """A counter so far; ``until``: what it was when the last whole hour ended, None unless all of the day until then was
+    counted; ``then``: what it was at that hour last week.
+    """
 
     column: Column
     value: ShownValue
@@ -138,7 +140,7 @@ def now_numbers(
     counters = day or CountedDay()
     since = None if clock is None else datetime.fromtimestamp(clock.since_ms / 1000, UTC).astimezone(zone)
     return NowNumbers(
-        tiles=_tiles(counters, before, formats, local),
+        tiles=_tiles(counters, before, formats, local, clock),
         minutes=_minutes(counters, formats, local),
         hours=_hours(counters, before, formats, zone),
         channels=_channels(counters, formats),
@@ -149,11 +151,18 @@ def now_numbers(
     )
 
 
-def _tiles(day: CountedDay, before: WeekBefore, formats: Formats, local: datetime) -> list[NowTile]:
+def _tiles(day: CountedDay, before: WeekBefore, formats: Formats, local: datetime, clock: StreamClock | None) -> list[NowTile]:
     so_far, then = day.until(), before.until(local.hour)
-    until = day.until(_minute(local.replace(minute=0, second=0, microsecond=0)))
+    whole = local.replace(minute=0, second=0, microsecond=0)
+    midnight = whole.replace(hour=0, fold=0)
+    is_counted = (
+        clock is not None and clock.since_ms <= 1000 * midnight.timestamp() and clock.as_of_ms >= 1000 * whole.timestamp()
+    )
+    until = day.until(_minute(whole)) if is_counted else None
     tiles = [
-        _tile(formats, name, getattr(so_far, name), getattr(until, name), None if then is None else then[name])
+        _tile(
+            formats, name, getattr(so_far, name), None if until is None else getattr(until, name), then[name] if then else None
+        )
         for name in ("orders", "gmv_minor", "cart_adds", "item_views")
     ]
     visitors = _tile(formats, "visitors", day.visitors, None, None if then is None else then["visitors"])

@@ -85,7 +85,9 @@ OBJECTIVES = (
         "completeness",
         "Minutes in which what is acknowledged is in the event log: fewer than 1,000 events behind, none damaged.",
         0.999,
-        recorded="jishi_forwarder_lag_events + 1000 * jishi_forwarder_damaged_entries > bool 999",
+        # Of a forwarder that gives no sign of life its last lag says nothing.
+        recorded="clamp_max(sum(jishi_forwarder_lag_events + 1000 * jishi_forwarder_damaged_entries > bool 999) + "
+        '(sum(jishi_part_heartbeat_age_seconds{part="forwarder"} > bool 60) or vector(0)), 1)',
     ),
     Objective(
         "quarantine",

@@ -92,6 +92,8 @@ BROKEN = HEALTHY | {
 }
 # Ten times the budget of answers for three days, and a failure of minutes an hour ago that is over.
 TEN_TIMES = HEALTHY | {'jishi_recommendation_requests_total{status="500",served_by="none"}': f"0+5x{STEPS}"}
+# The forwarder has died with nothing left to forward: its last word stays, and only its age grows.
+DEAD = HEALTHY | {'jishi_part_heartbeat_age_seconds{part="forwarder"}': f"0+120x{STEPS}"}
 OVER = HEALTHY | {'jishi_recommendation_requests_total{status="500",served_by="none"}': f"0+0x{STEPS - 50} 0+100x9 1000+0x40"}
 
 
@@ -101,6 +103,9 @@ OVER = HEALTHY | {'jishi_recommendation_requests_total{status="500",served_by="n
         pytest.param(HEALTHY, set(), id="healthy"),
         pytest.param(BROKEN, {alert.name for alert in ALERTS}, id="everything is broken"),
         pytest.param(TEN_TIMES, {"JishiAnswersBurns6x", "JishiAnswersBurns1x"}, id="ten times the budget"),
+        pytest.param(
+            DEAD, {"JishiPartSilent", *(f"JishiCompletenessBurns{rate}x" for rate in ("14_4", "6", "1"))}, id="no forwarder"
+        ),
         pytest.param(OVER, set(), id="what is over wakes nobody"),
     ],
 )

@@ -169,7 +169,12 @@ def test_an_event_tells_brand_attributes_region_cost_and_the_home_price() -> Non
 def test_the_lakes_snapshot_tells_the_same(tmp_path: Path) -> None:
     at = datetime(2026, 11, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
     known = {"title": "t", "category": "c", "unit_price_minor": 5, "currency": "EUR", "status": "active", "changed_at": at}
-    facts = FACTS | {"attributes": '{"size": "M", "colour": "red"}', "home_unit_price_minor": 39, "home_currency": "CNY", "stocked_at": at}
+    facts = FACTS | {
+        "attributes": '{"size": "M", "colour": "red"}',
+        "home_unit_price_minor": 39,
+        "home_currency": "CNY",
+        "stocked_at": at,
+    }
     rows = [{"shop_id": "a", "item_id": "i"} | known | facts, {"shop_id": "a", "item_id": "bare"} | known]
     publish_by_hand(tmp_path, {SILVER_ITEMS: rows})
     items = read_snapshot(newest(tmp_path), {"a": "CNY"})["a"]

@@ -25,6 +25,7 @@ from tests.unit.dashboard.portal.twins import CANARY, PLAIN, TwinShops, canaries
 TODAY = date(2026, 11, 30)
 NOW = datetime(2026, 11, 30, 4, 20, tzinfo=UTC)  # 12:20 in Shanghai
 SHANGHAI = Formats("en", "CNY", "Asia/Shanghai")
+MIDNIGHT_MS, NOON_MS = (1000 * int(datetime(2026, 11, day, hour, tzinfo=UTC).timestamp()) for day, hour in ((29, 16), (30, 4)))
 
 
 def give(table: CounterTable, kind: str, shop_id: str = "a", on: date = TODAY, as_of_ms: int = 1, **values: Any) -> None:
@@ -122,7 +123,7 @@ def test_numbers_of_the_day_and_the_hours_that_are_over() -> None:
         for hour in range(24)
     }
     before = WeekBefore(TODAY - timedelta(days=7), hours)
-    numbers = now_numbers(table.day("a", TODAY), before, StreamClock(0, 0), SHANGHAI, NOW)
+    numbers = now_numbers(table.day("a", TODAY), before, StreamClock(MIDNIGHT_MS, NOON_MS), SHANGHAI, NOW)
     shown = {tile.column.name: (str(tile.value), str(tile.until), str(tile.then), tile.direction) for tile in numbers.tiles}
     assert shown["orders"] == ("7 orders", "3 orders", "12 orders", -1)
     assert shown["gmv_minor"] == ("17.50 CNY", "15.00 CNY", "12.00 CNY", 1)
@@ -133,6 +134,27 @@ def test_numbers_of_the_day_and_the_hours_that_are_over() -> None:
     assert [str(bar.value) for bar in numbers.hours.bars if bar.length] == ["10.00 CNY", "5.00 CNY", "2.50 CNY"]
     assert [bar.label for bar in numbers.minutes["orders"].bars if bar.length] == ["11:59", "12:10"]
     assert (numbers.minutes["orders"].bars[0].label, numbers.minutes["orders"].bars[-1].label) == ("11:51", "12:20")
+
+
+@pytest.mark.parametrize(
+    ("clock", "until"),
+    [
+        (StreamClock(MIDNIGHT_MS, NOON_MS), ("1 orders", -1)),
+        (StreamClock(MIDNIGHT_MS + 1, NOON_MS), ("None", None)),  # counting began after midnight
+        (StreamClock(MIDNIGHT_MS, NOON_MS - 1), ("None", None)),  # and stopped before the hour was over
+        (None, ("None", None)),
+    ],
+)
+def test_hours_of_which_a_part_was_not_counted_are_compared_with_nothing(
+    clock: StreamClock | None, until: tuple[str, int | None]
+) -> None:
+    table = CounterTable()
+    give(table, "minute", minute=minute(datetime(2026, 11, 30, 3, tzinfo=UTC)), **acts(1, 1000, 3))
+    names = ("orders", "gmv_minor", "visitors", "cart_adds", "item_views", "paying_customers")
+    before = WeekBefore(TODAY - timedelta(days=7), {hour: dict.fromkeys(names, 1) for hour in range(12)})
+    [orders, *_] = now_numbers(table.day("a", TODAY), before, clock, SHANGHAI, NOW).tiles
+    assert (str(orders.until), orders.direction) == until
+    assert (str(orders.value), str(orders.then)) == ("1 orders", "12 orders")
 
 
 def test_an_hour_that_the_marts_do_not_know_leaves_nothing_to_compare_with() -> None:
