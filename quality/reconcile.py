@@ -27,17 +27,27 @@ from jishi.shops import Shops
 if TYPE_CHECKING:
     import duckdb
 
-_PAID = """
-    select shop_id, sum(coalesce(home_paid_minor, case when home_currency is null then paid_minor end))
-    from silver_orders group by 1"""
+# Orders with the shop's currency as it is now: what was stamped in one that it had before is in no sum, like in the marts.
+_ORDERS = """
+    with registered as (
+        select unnest(cast($shops as varchar[])) as shop_id, unnest(cast($currencies as varchar[])) as currency
+    ),
+    orders as (
+        select shop_id, order_id, paid_minor,
+            orders.currency = coalesce(registered.currency, home_currency, orders.currency) as is_home,
+            case when home_currency = coalesce(registered.currency, home_currency) then home_paid_minor end as home_paid_minor
+        from silver_orders as orders left join registered using (shop_id)
+    )"""
+_PAID = f"{_ORDERS} select shop_id, sum(case when is_home then paid_minor else home_paid_minor end) from orders group by 1"
 # By order, since rounding several refunds one by one would not add up; the rate is ``home_paid_minor / paid_minor``.
-_REFUNDED = """
-    with refunded as (
+_REFUNDED = f"""
+    {_ORDERS},
+    refunded as (
         select shop_id, order_id, sum(coalesce(counted_minor, amount_minor))::hugeint as back_minor
         from silver_refunds group by all
     )
-    select shop_id, currency = coalesce(home_currency, currency) as is_home, home_paid_minor, paid_minor, back_minor
-    from refunded inner join silver_orders using (shop_id, order_id)
+    select shop_id, is_home, home_paid_minor, paid_minor, back_minor
+    from refunded inner join orders using (shop_id, order_id)
     where back_minor > 0 and (is_home or home_paid_minor is not null)"""
 
 
@@ -117,17 +127,18 @@ def reconcile(settings: Settings) -> list[ShopCount]:
                     "(collector_id, seq) in (select (collector_id, seq) from silver_duplicates) group by 1"
                 ),
                 "orders": "select shop_id, count(*) from silver_orders group by 1",
-                "paid": _PAID,
                 "customers": "select shop_id, count(distinct person_id) from silver_orders group by 1",
             }.items()
         }
-        rows["refunded"] = _refunded(lake)
+        shops = Shops.load(paths.shops_file).shops
+        known = {"shops": list(shops), "currencies": [shop.currency for shop in shops.values()]}
+        rows["paid"] = dict(lake.execute(_PAID, known).fetchall())
+        rows["refunded"] = _refunded(lake, known)
         reasons = lake.execute("select shop_id, reason, count(*) from silver_quarantine group by all order by all").fetchall()
     quarantined: dict[str, dict[str, int]] = {}
     for shop_id, reason, count in reasons:
         quarantined.setdefault(shop_id, {})[reason] = count
     counted = accepted.keys() | rows["silver"].keys() | quarantined.keys() | rows["duplicates"].keys()
-    shops = Shops.load(paths.shops_file).shops
     shop_ids = sorted(counted | problems.keys() | shops.keys())
     return [
         ShopCount(
@@ -148,10 +159,10 @@ def reconcile(settings: Settings) -> list[ShopCount]:
     ]
 
 
-def _refunded(lake: duckdb.DuckDBPyConnection) -> dict[str, int]:
+def _refunded(lake: duckdb.DuckDBPyConnection, known: dict[str, list[str]]) -> dict[str, int]:
     """Minor units of the home currency that went back, by shop: at the rate of the order, like in the marts (docs/money.md)."""
     totals: dict[str, int] = defaultdict(int)
-    cursor = lake.execute(_REFUNDED)
+    cursor = lake.execute(_REFUNDED, known)
     while rows := cursor.fetchmany(10_000):
         for shop_id, is_home, home_paid, paid, back in rows:
             totals[shop_id] += back if is_home else Conversion(home_paid, paid)(back)

@@ -54,3 +54,24 @@ def test_money_that_went_back_is_counted_to_the_last_unit_at_the_rate_of_its_ord
     record(tmp_path / "var", {SILVER_EVENTS: events})
     net = {count.shop_id: count.gmv_minor for count in reconcile(settings_in(tmp_path / "var"))}
     assert net == {"large": home - 2**52, "halves": 0, "no_rate": 0, "home": 40}
+
+
+def test_money_of_a_currency_that_the_shop_had_is_in_no_sum(tmp_path: Path) -> None:
+    """A shop in yuan that is one in dollars now: of 500 yuan, 80 dollars of before, 30 euros of before and of now, the dollars
+    and what the last euros came to count, less 10 dollars and a third of what the euros came to.
+    """
+    settings = settings_in(tmp_path / "var")
+    with Shops.edit(Paths.of(settings).shops_file) as shops:
+        shops.add(Shop(shop_id="a", name="a", currency="USD"))
+    order = {"shop_id": "a", "batch": "history"}
+    orders = [
+        order | {"order_id": "yuan", "paid_minor": 500, "currency": "CNY"},
+        order | {"order_id": "dollars", "paid_minor": 80, "currency": "USD", "home_currency": "CNY", "home_paid_minor": 560},
+        order | {"order_id": "then", "paid_minor": 30, "currency": "EUR", "home_currency": "CNY", "home_paid_minor": 240},
+        order | {"order_id": "now", "paid_minor": 30, "currency": "EUR", "home_currency": "USD", "home_paid_minor": 33},
+    ]
+    refund = {"shop_id": "a", "amount_minor": 10}
+    refunds = [refund | {"refund_id": name, "order_id": name} for name in ("yuan", "dollars", "then", "now")]
+    record(tmp_path / "var", {SILVER_ORDERS: orders, SILVER_REFUNDS: refunds})
+    [count] = reconcile(settings)
+    assert (count.gmv_minor, count.currency) == (80 + 33 - 10 - 11, "USD")
