@@ -21,18 +21,27 @@ CHUNK = 20_000  # items whose weights are held at their widest
 
 
 def regress_on_neighbours(
-    x: sparse.csr_matrix, penalty: Scores, neighbours: int, targets: sparse.csr_matrix | None = None
+    x: sparse.csr_matrix,
+    penalty: Scores,
+    neighbours: int,
+    targets: sparse.csr_matrix | None = None,
+    drawn_to: sparse.csr_matrix | None = None,
 ) -> sparse.csr_matrix:
     """B (items × items, CSR) with at most ``neighbours`` weights a column.
 
     B_nj = (G_nn + diag λ_n)⁻¹ R_nj for the neighbours n of item j, where G = XᵀX and R = Xᵀ ``targets``. Without ``targets``
-    they are X itself, and no item is its own neighbour. ``x``: persons × items; ``penalty``: λ of each item, above zero.
+    they are X itself, and no item is its own neighbour. ``x``: persons × items; ``penalty``: λ of each item, above zero. It
+    draws B to zero, or to the items × items of ``drawn_to``, whose entries then count among an item's neighbours.
     """
     gram = sparse.csr_matrix(x.T @ x, dtype=np.float32)
     gram.sort_indices()
     given = gram if targets is None else sparse.csr_matrix(targets.T @ x, dtype=np.float32)
+    squares = gram.diagonal()
+    if drawn_to is not None:
+        given = sparse.csr_matrix(given + (sparse.diags(penalty) @ drawn_to).T, dtype=np.float32)
+        squares = squares + penalty
     given.sort_indices()
-    norms = np.sqrt(np.maximum(gram.diagonal(), 1e-12)).astype(np.float32)
+    norms = np.sqrt(np.maximum(squares, 1e-12)).astype(np.float32)
     items = x.shape[1]
     arrays = [array for m in (given, gram) for array in (m.indptr.astype(np.int64), m.indices.astype(np.int32), m.data)]
     solve: Callable[..., None] = _solve

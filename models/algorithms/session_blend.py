@@ -15,6 +15,7 @@ from models.algorithms.sequential_rules import SequentialRules
 from models.algorithms.session_blend_query import BlendQuery, ClickFacts, OfRules, OfSessions, column_names
 from models.algorithms.session_knn import SessionKNN
 from models.algorithms.session_model import SessionModel, check_item_range, check_sessions
+from models.algorithms.session_vectors import SessionVectors
 from models.algorithms.slist import Slist
 from models.algorithms.swalk import SWalk
 from models.algorithms.symmetric_trees import SymmetricTrees
@@ -27,7 +28,7 @@ RULES: dict[str, Callable[[], SequentialRules | Together | Slist | SWalk]] = {
     "slist": Slist,
     "swalk": SWalk,
 }
-REPEATS = "repeats"
+REPEATS, VECTORS = "repeats", "vectors"
 # What the trees listen to; several sources read the same arrays.
 SOURCES: dict[str, OfRules | OfSessions | None] = {
     "knn": OfSessions(neighbours=1000, decay=2.0, length_power=0.5),
@@ -48,7 +49,8 @@ class SessionBlend:
     """``fit`` fits the sources; the trees are given (``use``), learnt where sources of earlier sessions met later ones
     (``models.training.session_trees``).
 
-    How much a repeat counts, or a rare item's only neighbour, is thus learnt from the shop itself. A weight is the chance that
+    How much a repeat counts, or a rare item's only neighbour, is thus learnt from the shop itself. Session vectors name no
+    candidates, which would take a look at every item; the trees read how near each candidate is. A weight is the chance that
     the trees see for a candidate.
     """
 
@@ -59,6 +61,7 @@ class SessionBlend:
         self.rules_ = {name: make() for name, make in RULES.items()}
         self.sessions_ = SessionKNN()
         self.repeats_ = Repeats()
+        self.vectors_ = SessionVectors()
         self.trees_: SymmetricTrees | None = None
         self.facts_: ClickFacts | None = None
 
@@ -70,7 +73,7 @@ class SessionBlend:
     def fit(self, sessions: Sequences) -> Self:
         """Fit the sources."""
         check_sessions(sessions)
-        parts: list[SessionModel] = [*self.rules_.values(), self.sessions_, self.repeats_]
+        parts: list[SessionModel] = [*self.rules_.values(), self.sessions_, self.repeats_, self.vectors_]
         for part in parts:
             part.fit(sessions)
         newest = sessions.take(slice(int(len(sessions) * 0.9), None))
@@ -87,7 +90,7 @@ class SessionBlend:
         """Candidates and columns, for one prefix at a time."""
         rules = {name: model.rules() for name, model in self.rules_.items()}
         rates = self.repeats_.state()["rates"].astype(np.float32).reshape(BACK, COUNT)
-        return BlendQuery(SOURCES, SHARES, rules, self.sessions_, rates, self._facts(), self.candidates)
+        return BlendQuery(SOURCES, SHARES, rules, self.sessions_, rates, self.vectors_, self._facts(), self.candidates)
 
     def ask(self, query: BlendQuery, prefix: Items) -> tuple[Items, Scores]:
         """Candidates after one prefix (oldest item first), in no order, and the chance of each."""
@@ -127,13 +130,13 @@ class SessionBlend:
         """Arrays of sources and trees; sessions have their own names, others ``<part>/<array>``."""
         if self.trees_ is None:
             raise NotFitted("give the blend its trees first")
-        parts = joined({**self.rules_, REPEATS: self.repeats_, "trees": self.trees_})
+        parts = joined({**self.rules_, REPEATS: self.repeats_, VECTORS: self.vectors_, "trees": self.trees_})
         return {**self.sessions_.state(), **parts, **self._facts()._asdict()}
 
     def from_state(self, state: State) -> Self:
         """Take over sources and trees. Raises ValueError for arrays that are of different items or not whole."""
         self.sessions_.from_state(state)
-        restore({**self.rules_, REPEATS: self.repeats_}, state)
+        restore({**self.rules_, REPEATS: self.repeats_, VECTORS: self.vectors_}, state)
         trees = {key.removeprefix("trees/"): array for key, array in state.items() if key.startswith("trees/")}
         self.trees_ = SymmetricTrees.checked(trees, len(COLUMNS))
         self.facts_ = ClickFacts(*(state[name].astype(np.float32, copy=False) for name in ClickFacts._fields))
@@ -142,6 +145,8 @@ class SessionBlend:
         items = len(self.sessions_.idf_)
         sizes = {name: shape for name, shape in sizes.items() if shape != (items, items)}
         sizes |= {name: each.shape for name, each in self.facts_._asdict().items() if each.shape != (items,)}
+        vectors = state[f"{VECTORS}/vectors"].shape
+        sizes |= {VECTORS: vectors} if vectors[0] != items else {}
         if sizes:
             raise ValueError(f"its sessions have {items} items, and other arrays have the shapes {sizes}")
         if state[f"{REPEATS}/rates"].shape != (BACK * COUNT,):

@@ -13,12 +13,14 @@ from scipy import sparse
 from models.algorithms.recommender import Items, Scores
 from models.algorithms.session_knn import SessionKNN
 from models.algorithms.session_knn_query import largest_first, most_similar, weighed_prefix
+from models.algorithms.session_vectors import SessionVectors
 
 BACK, SEEN = (
     0,
     1,
 )  # columns of a prefix's own items before the sources': clicks since they were seen last plus one, and how often
 PREFIX_COLUMNS = 2
+COSINES = 2  # the last columns
 
 
 class OfRules(NamedTuple):
@@ -58,6 +60,7 @@ class BlendQuery:
         rules: Mapping[str, sparse.csr_matrix],
         sessions: SessionKNN,
         rates: Scores,
+        vectors: SessionVectors,
         facts: ClickFacts,
         most: int,
     ) -> None:
@@ -74,6 +77,7 @@ class BlendQuery:
         powers = {source.length_power for source in sources.values() if isinstance(source, OfSessions)}
         self._by_length = {power: (lengths**-power).astype(np.float32) for power in powers}
         self._rates = np.asarray(rates, dtype=np.float32)
+        self._vectors = vectors.state()["vectors"], vectors.state()["place_weights"], vectors.lengths()
         self._facts = facts
         self._most = most
         items = len(facts.popularity)
@@ -90,7 +94,8 @@ class BlendQuery:
 
         Columns: the strength that chose them; popularity, recent popularity and the difference; of each source its weight and
         the same over its largest; clicks since the session saw the item last and how often it did; of the session its length
-        (log), its share of repeats, whether its last two clicks are one item, and how popular its last item is.
+        (log), its share of repeats, whether its last two clicks are one item, and how popular its last item is; the cosine of
+        the candidate's vector to the session's, and how far that is below the largest.
         """
         prefix = np.asarray(prefix, dtype=np.int64)
         if len(prefix) and (prefix.min() < 0 or prefix.max() >= len(self._slot)):
@@ -108,7 +113,8 @@ class BlendQuery:
                 else:
                     count = _ask_repeats(prefix, self._rates, place, *reached, count)
             items, columns = _columns(prefix, self._shares, self._most, *self._facts, *reached, count)
-            return items, columns
+        _add_cosines(prefix, *self._vectors, items, columns)
+        return items, columns
 
 
 def _arrays(matrix: sparse.csr_matrix) -> tuple[Any, Any, Any]:
@@ -125,7 +131,7 @@ def column_names(sources: Sequence[str]) -> tuple[str, ...]:
     of_sources = [f"{name}{suffix}" for name in sources for suffix in ("", "_of_best")]
     return (
         *("strength", "popularity", "recent", "recent_by_popularity", *of_sources, "back", "seen"),
-        *("length", "repeated", "is_stuck", "popularity_of_last"),
+        *("length", "repeated", "is_stuck", "popularity_of_last", "cosine", "cosine_below_best"),
     )
 
 
@@ -228,7 +234,9 @@ def _ask_repeats(prefix: Any, rates: Any, place: int, slot: Any, reached: Any, t
 def _columns(
     prefix: Any, shares: Any, most: int, popularity: Any, recent: Any, slot: Any, reached: Any, table: Any, count: int
 ) -> Any:
-    """Choose candidates (of equal strength those with the lowest number), write their columns, and leave all as it was."""
+    """Choose candidates (of equal strength those with the lowest number), write their columns but the cosines, and leave all as
+    it was.
+    """
     sources = len(shares)
     largest = np.zeros(sources, dtype=np.float32)
     for at in range(count):
@@ -260,7 +268,7 @@ def _columns(
         for at in range(len(kept) - number):
             kept[number + at] = slot[-ties[at]]
     items = np.empty(len(kept), dtype=np.int64)
-    columns = np.empty((10 + 2 * sources, len(kept)), dtype=np.float32)
+    columns = np.empty((10 + COSINES + 2 * sources, len(kept)), dtype=np.float32)
     distinct = 0
     for at in range(count):
         distinct += table[at, SEEN] > 0
@@ -289,3 +297,28 @@ def _columns(
         for column in range(table.shape[1]):
             table[at, column] = 0
     return items, columns
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _add_cosines(prefix: Any, vectors: Any, place_weights: Any, lengths: Any, items: Any, columns: Any) -> None:
+    """Fill the last two columns: the session is the sum of its items' vectors, each with the weight of its place."""
+    factors = vectors.shape[1]
+    session = np.zeros(factors, dtype=np.float32)
+    for back in range(min(len(prefix), len(place_weights))):
+        item = prefix[len(prefix) - 1 - back]
+        for factor in range(factors):
+            session[factor] += place_weights[back] * vectors[item, factor]
+    square = np.float32(0)
+    for factor in range(factors):
+        square += session[factor] * session[factor]
+    length = max(np.sqrt(square), np.float32(1e-8))
+    cosines, below = columns[len(columns) - 2], columns[len(columns) - 1]
+    best = np.float32(-1)
+    for at in range(len(items)):
+        product = np.float32(0)
+        for factor in range(factors):
+            product += session[factor] * vectors[items[at], factor]
+        cosines[at] = product / (length * lengths[items[at]])
+        best = max(best, cosines[at])
+    for at in range(len(items)):
+        below[at] = best - cosines[at]

@@ -42,7 +42,7 @@ class Slist(RulesOfItems):
 
     def fit(self, sessions: Sequences) -> Self:
         """Solve B on the newest sessions of at most ``most_clicks`` clicks."""
-        inputs, outputs = self._rows(_newest(check_sessions(sessions), self.most_clicks))
+        inputs, outputs = self._rows(check_sessions(sessions).newest(self.most_clicks))
         penalty = np.full(sessions.items, self.penalty, dtype=np.float32)
         weights = regress_on_neighbours(inputs, penalty, self.neighbours, targets=outputs)
         weights.data[weights.data < 0] = 0
@@ -81,8 +81,3 @@ def cuts(sessions: Sequences, decay: float, window: int = 20) -> tuple[sparse.cs
         cells = nearest[entry] + step * distance, sessions.flat[entry]
         sides.append(sparse.csr_matrix((weight, cells), shape=(int(cuts_of.sum()), sessions.items)))
     return sides[0], sides[1]
-
-
-def _newest(sessions: Sequences, most_clicks: int) -> Sequences:
-    fits = np.flatnonzero(sessions.starts[-1] - sessions.starts[:-1] <= most_clicks)
-    return sessions if len(fits) == len(sessions) else sessions.take(fits)

@@ -64,6 +64,11 @@ class Sequences:
         """The last ``most`` entries of each row."""
         return self.where(self.back() < most)
 
+    def newest(self, most: int) -> Sequences:
+        """The last rows that have at most ``most`` entries together."""
+        fits = np.flatnonzero(self.starts[-1] - self.starts[:-1] <= most)
+        return self if len(fits) == len(self) else self.take(fits)
+
     def take(self, rows: Numbers | slice) -> Sequences:
         """Some rows, in that order."""
         chosen = np.arange(len(self))[rows]

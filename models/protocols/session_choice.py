@@ -14,12 +14,14 @@ from models.algorithms.session_blend import SessionBlend
 from models.algorithms.session_knn import SessionKNN
 from models.algorithms.session_mix import SessionMix
 from models.algorithms.session_model import SessionModel
+from models.algorithms.session_vectors import SessionVectors
 from models.algorithms.slist import Slist
 from models.algorithms.sparse_rows import top_of
 from models.algorithms.swalk import SWalk
 from models.algorithms.together import Together
 from models.data.sequences import Numbers, Sequences
 from models.evaluation.metrics import Values, measure
+from models.lab.link import LinkModel
 from models.lab.markov import Markov, SecondOrderMarkov
 from models.lab.popularity_order import PopularityOrder
 from models.training.session_trees import TooFewToLearn, asked_of, newest_apart, teach_blend
@@ -28,7 +30,7 @@ SESSION_MODELS: dict[str, type[Any]] = {
     model.name: model
     for model in (
         *(PopularityOrder, SessionKNN, SequentialRules, Markov, SecondOrderMarkov),
-        *(Together, Repeats, Slist, SWalk, SessionMix),
+        *(Together, Repeats, Slist, SWalk, SessionVectors, LinkModel, SessionMix),
     )
 }
 BATCH = 1000

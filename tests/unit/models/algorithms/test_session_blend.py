@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from models.algorithms.recommender import Scores
-from models.algorithms.session_blend import COLUMNS, REPEATS, SHARES, SOURCES, SessionBlend
+from models.algorithms.session_blend import COLUMNS, REPEATS, SHARES, SOURCES, VECTORS, SessionBlend
 from models.algorithms.session_blend_query import OfRules, OfSessions
 from models.algorithms.session_knn import SessionKNN
+from models.algorithms.session_vectors import unit
 from models.algorithms.symmetric_trees import SymmetricTrees
 from models.candidates.pairs import Candidates, gather, look_up
 from models.data.sequences import Sequences
@@ -77,7 +78,9 @@ def worked_out(blend: SessionBlend, prefixes: Sequences) -> tuple[Candidates, Sc
         for row in rows
     ]
     columns += list(np.array(of_session, dtype=np.float32)[candidates.row].T)
-    return candidates, np.column_stack(columns)
+    product = blend.vectors_.encode(prefixes)[candidates.row] * unit(blend.vectors_.state()["vectors"])[0][candidates.item]
+    cosine = product.sum(axis=1)
+    return candidates, np.column_stack([*columns, cosine, cosine.max(initial=-1) - cosine])
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -153,6 +156,7 @@ def changed(state: dict[str, np.ndarray], key: str) -> dict[str, np.ndarray]:
         ("rules/rules_indices", "column index|indices"),
         ("swalk/rules_data", "same size|length|data"),
         (f"{REPEATS}/rates", "80 rates"),
+        (f"{VECTORS}/vectors", "other arrays have the shapes"),
         ("trees/feature", "not whole"),
         ("trees/border", "not whole"),
         ("trees/leaf", "not whole"),
@@ -171,7 +175,7 @@ def test_trees_over_other_columns_are_refused(taught: SessionBlend) -> None:
     assert SymmetricTrees.checked(whole, len(COLUMNS)).state().keys() == whole.keys()
 
 
-@pytest.mark.parametrize("key", ["idf", "rules/rules_data", f"{REPEATS}/rates", "recent", "trees/leaf"])
+@pytest.mark.parametrize("key", ["idf", "rules/rules_data", f"{REPEATS}/rates", f"{VECTORS}/vectors", "recent", "trees/leaf"])
 def test_a_missing_array_is_named(taught: SessionBlend, key: str) -> None:
     state = {name: array for name, array in taught.state().items() if name != key}
     with pytest.raises((KeyError, ValueError), match=key.split("/")[-1] if "trees" not in key else "trees"):
