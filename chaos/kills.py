@@ -36,7 +36,8 @@ from jishi.files import write_atomically, write_json
 from jishi.heartbeat import last_beat
 from jishi.lake.publishing import Replacement, publish
 from jishi.lake.rows import Rows
-from jishi.settings import PROJECT_ROOT
+from jishi.paths import Paths
+from jishi.settings import PROJECT_ROOT, Settings
 from jishi.tables import SILVER_ITEMS
 from models.release import registry
 from ops.kafka import wait_for_port
@@ -103,7 +104,7 @@ def run(
 
     Raises PlatformError, NotSettled and what ``chaos.prove`` raises.
     """
-    prepare(stage)
+    prepare(stage.settings)
     file = stage.paths.run / "chaos" / "ledger.jsonl"
     ledger = SentLedger(file)
     try:
@@ -138,16 +139,17 @@ def _kill_for(stage: Stage, seconds: float, pause_s: float, targets: Sequence[st
             time.sleep(pause_s)
 
 
-def prepare(stage: Stage) -> None:
+def prepare(settings: Settings) -> None:
     """Items and a release of the shop, made without training."""
+    paths = Paths.of(settings)
     at = datetime(2026, 9, 1, tzinfo=UTC).replace(tzinfo=None)
     facts = {"shop_id": SHOP, "category": "c", "unit_price_minor": 100, "currency": "CNY", "stock": 5, "status": "active"}
     facts |= {"changed_at": at, "known_at": at}
     blank = dict.fromkeys(SILVER_ITEMS.columns)
     rows = to_arrow(SILVER_ITEMS, [blank | facts | {"item_id": item_id, "title": item_id} for item_id in item_ids(SHOP)])
-    publish(stage.settings, "chaos", lambda base: [Replacement(SILVER_ITEMS, Rows.all(), rows)])
-    write_candidate(stage.paths.models, SHOP, "c1")
-    registry.publish(stage.paths, SHOP)
+    publish(settings, "chaos", lambda base: [Replacement(SILVER_ITEMS, Rows.all(), rows)])
+    write_candidate(paths.models, SHOP, "c1")
+    registry.publish(paths, SHOP)
 
 
 def wait_for_lists(stage: Stage) -> None:

@@ -100,7 +100,7 @@ def test_an_upgrade_beside_intake_loses_nothing(tmp_path: Path, monkeypatch: pyt
     ledger_file = tmp_path / "ledger.jsonl"
     ledger = SentLedger(ledger_file)
     try:
-        prepare(stage)
+        prepare(stage.settings)
         stage.up(print)
         wait_for_lists(stage)
         began = time.time()

@@ -10,15 +10,17 @@ import subprocess
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pyarrow.fs import S3FileSystem
 from pyiceberg.table import Table
 
+from flink_jobs.state_folder import StateFolder
 from jishi.java import java_home
 from jishi.kafka import KafkaCluster
 from jishi.lake.catalog import identifier, open_catalog
@@ -91,10 +93,10 @@ class Brokers:
             self.kill(number)
 
 
-@pytest.fixture(scope="package")
-def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
+@contextmanager
+def running_brokers(folder: Path) -> Iterator[Brokers]:
     """Three brokers with the topics as the cluster profile makes them."""
-    paths, folder = Paths.of(get_settings()), tmp_path_factory.mktemp("brokers")
+    paths = Paths.of(get_settings())
     fetch_jars(paths)
     java, ports = java_home(paths.envs), free_ports(2 * BROKERS)
     voters = ",".join(f"{node}@{HOST}:{ports[BROKERS + node - 1]}" for node in range(1, BROKERS + 1))
@@ -109,6 +111,13 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
         yield built
     finally:
         built.stop()
+
+
+@pytest.fixture(scope="package")
+def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
+    """Three brokers for all who count only their own records."""
+    with running_brokers(tmp_path_factory.mktemp("brokers")) as built:
+        yield built
 
 
 @pytest.fixture(scope="package")
@@ -179,7 +188,7 @@ class ClusterStream(Stream):
         return "\n".join(log.read_text()[-3000:] for log in sorted(self.paths.var.glob("*manager.log")))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def cluster_stream(
     brokers: Brokers, bucket: dict[str, str], postgres_server: Server, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ClusterStream]:
@@ -198,6 +207,8 @@ def cluster_stream(
     variables = {f"JISHI_{name.upper()}": str(value) for name, value in values.items()}
     stream = ClusterStream(paths, brokers.bootstrap, variables=variables, values=values, rpc_port=rpc_port)
     create_tables(stream.settings, [BRONZE_LIVE])
+    state = StateFolder.of(stream.settings, paths)
+    state.files.delete_dir_contents(state.path, missing_dir_ok=True)  # an earlier module's job goes on nowhere
     with ExitStack() as ends:
         ends.callback(lambda: [stream.kill_server(role) for role in list(stream.servers)])
         for role in ("jobmanager", "taskmanager"):

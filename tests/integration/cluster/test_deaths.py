@@ -23,7 +23,7 @@ from jishi.tables import SILVER_ITEMS
 from ops import airflow
 from ops.parts import all_parts
 from ops.supervisor import start_part, start_supervisord, stop_supervisord, write_configuration
-from tests.integration.cluster.conftest import Brokers, ClusterStream
+from tests.integration.cluster.conftest import Brokers, ClusterStream, running_brokers
 from tests.integration.cluster.test_stream import intakes, logged, post, sent, wait_until_forwarded
 from tests.integration.collector.conftest import CollectorFolder
 from tests.integration.conftest import Server
@@ -35,6 +35,13 @@ __all__ = ["intakes", "sent"]  # fixtures
 pytestmark = [pytest.mark.integration, pytest.mark.survive, pytest.mark.timeout(1500)]
 GONE_S = 20.0
 PATIENCE_S = 420
+
+
+@pytest.fixture(scope="module")
+def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
+    """Three brokers of this module alone: it counts all that is in their log."""
+    with running_brokers(tmp_path_factory.mktemp("brokers")) as built:
+        yield built
 
 
 @pytest.fixture(scope="module")

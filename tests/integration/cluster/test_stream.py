@@ -35,13 +35,13 @@ VIEWS = 1000  # of test_restart.view_of, beside what the collectors got
 @pytest.fixture(scope="module")
 def intakes(brokers: Brokers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[CollectorFolder]]:
     """Two collectors that serve one shop, each with a write-ahead log of its own and a forwarder beside it."""
-    built = []
+    built, shops = [], Shops()
+    shops.add(Shop(shop_id="a", name="a"))
+    key = shops.issue_key("a", "write")
     for number in range(COLLECTORS):
         var = tmp_path_factory.mktemp(f"collector-{number}")
         settings = Settings(var=var, collector_port=free_port(), kafka_bootstrap=brokers.bootstrap, _env_file=None)  # type: ignore[call-arg]
-        paths, shops = Paths.of(settings), Shops()
-        shops.add(Shop(shop_id="a", name="a"))
-        key = shops.issue_key("a", "write")
+        paths = Paths.of(settings)
         shops.save(paths.shops_file)
         built.append(CollectorFolder(paths, settings, key))
     for intake in built:
@@ -90,19 +90,23 @@ def wait_until_forwarded(intakes: list[CollectorFolder], sent: Counter[int]) -> 
 
 def logged(bootstrap: str) -> set[tuple[str, int]]:
     """Collector and number of every record in the log."""
+    return {(record["collector_id"], record["seq"]) for record in records_of(bootstrap)}
+
+
+def records_of(bootstrap: str) -> list[dict[str, Any]]:
+    """Every record in the log."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "t", "enable.auto.commit": False})
     places = [TopicPartition(topics.EVENTS.name, number, 0) for number in range(topics.EVENTS.partitions)]
     ends = {place.partition: consumer.get_watermark_offsets(place, timeout=30)[1] for place in places}
     consumer.assign(places)
-    records: set[tuple[str, int]] = set()
+    records = list[dict[str, Any]]()
     unread = {partition for partition, end in ends.items() if end}
     while unread:
         message = consumer.poll(30)
         assert message is not None
         assert message.error() is None
         if message.value() != topics.TICK:
-            record = orjson.loads(message.value() or b"")
-            records.add((record["collector_id"], record["seq"]))
+            records.append(orjson.loads(message.value() or b""))
         if (message.offset() or 0) >= ends[message.partition() or 0] - 1:
             unread.discard(message.partition() or 0)
     consumer.close()
