@@ -4,8 +4,8 @@ The models of item pages are fitted on all but the newest training sessions and 
 --model auto`` does (the others teach the trees of the blend, where there are enough); the best one is fitted on all, written as
 a release beside the models that every release has, loaded as serving loads it, and asked prefix by prefix. Its figures stand
 beside those of the same model in ``jishi evaluate``; they may differ by what a release looks back
-(``models.data.visits.LOOKED_BACK`` items of a prefix). On 2026-12-01, load 8 to 9, HR@20 / MRR@20 of the blend: .5985 / .3343
-evaluated, .5980 / .3339 through a release. The files are those of ``bench.retailrocket``.
+(``models.data.visits.LOOKED_BACK`` items of a prefix). On 2026-12-01, load 7 to 10, HR@20 / MRR@20 of the blend: .6061 / .3359
+evaluated, .6055 / .3358 through a release. The files are those of ``bench.retailrocket``.
 """
 
 from __future__ import annotations
