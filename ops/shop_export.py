@@ -33,13 +33,14 @@ def export_shop(settings: Settings, shop_id: str, folder: Path, now: datetime) -
 
     ``lake/<table>.parquet`` and ``marts/<table>.parquet`` are the tables that have a column ``shop_id``; ``shop.json`` is what
     the registry knows, without keys; ``rules/`` are the versions of its rules; ``manifest.json``, which comes last, has
-    rows and SHA-256 of each file. Raises UnknownShop and FolderNotEmpty.
+    rows and SHA-256 of each file. Nobody else may read the folder. Raises UnknownShop and FolderNotEmpty.
     """
     paths = Paths.of(settings)
     shop = Shops.load(paths.shops_file).get(shop_id)
     if folder.exists() and any(folder.iterdir()):
         raise FolderNotEmpty(f"{folder} is not empty: name an empty folder, or one that is not there")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
     version, rows = open_version(settings), dict[str, int]()
     with open_lake(version) as lake:
         rows |= _write_tables(lake, shop_id, folder / "lake", LEFT_OUT)
@@ -66,12 +67,21 @@ def _write_tables(
     rows = {}
     for (name,) in named.fetchall():
         if name not in left_out:
-            of_shop = f'select * from "{name}" where shop_id = {quoted(shop_id)}'
+            of_shop = f'select {_columns(connection, name)} from "{name}" where shop_id = {quoted(shop_id)}'
             [(count,)] = connection.execute(
                 f"copy ({of_shop}) to {quoted(str(folder / f'{name}.parquet'))} (format parquet)"
             ).fetchall()
             rows[f"{folder.name}/{name}"] = int(count)
     return rows
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    """All columns; Parquet has no 128-bit integer, and DuckDB writes one as a double."""
+    wide = [
+        name for name, type_, *_ in connection.execute(f'describe "{table}"').fetchall() if type_ in ("HUGEINT", "UHUGEINT")
+    ]
+    exact = ", ".join(f'cast("{name}" as decimal(38, 0)) as "{name}"' for name in wide)
+    return f"* replace ({exact})" if wide else "*"
 
 
 def _sum(file: Path) -> str:

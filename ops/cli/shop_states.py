@@ -44,7 +44,8 @@ def resume(shop_id: ShopId) -> None:
     if before.state == "left":
         print(f"its keys ended when it left; give it new ones: jishi keys create {shop_id} --right write (read, track)")
     elif before.state_since is not None and now - before.state_since > timedelta(days=RESTATED_DAYS - 1):
-        days = f"--from {before.state_since.date()} --to {(now - timedelta(days=1)).date()}"
+        # The day before the pause is worked up in the night to its first day, when the shop may have been paused already.
+        days = f"--from {before.state_since.date() - timedelta(days=1)} --to {(now - timedelta(days=1)).date()}"
         print(f"daily catches up with {RESTATED_DAYS} days by itself; for all of it: jishi backfill {days} --shop {shop_id}")
 
 
@@ -59,7 +60,7 @@ def export(
         exported = export_shop(settings, shop_id, folder, datetime.now(UTC))
     except UnknownShop as error:
         raise typer.BadParameter(error.args[0], param_hint="SHOP_ID") from None
-    except FolderNotEmpty as error:
+    except (FolderNotEmpty, NotADirectoryError) as error:
         raise typer.BadParameter(str(error), param_hint="FOLDER") from None
     rows = sum(exported.values())
     print(f"{folder}: {rows:,} rows in {len(exported)} tables; manifest.json has the checksum of each file")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from collector.keys import KeyRing
 from collector.refusals import RequestRefused
+from jishi.lake.reading import open_version
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import Shop, Shops, WrongState
@@ -63,7 +65,7 @@ def test_after_a_long_pause_the_command_that_works_up_all_of_it_is_named(paths: 
     with Shops.edit(paths.shops_file) as registry:
         registry.pause("b", datetime.now(UTC) - timedelta(days=20))
     output = shops("resume", "b").output
-    first, last = (datetime.now(UTC) - timedelta(days=days) for days in (20, 1))
+    first, last = (datetime.now(UTC) - timedelta(days=days) for days in (21, 1))  # of the day before the pause, too
     assert f"jishi backfill --from {first.date()} --to {last.date()} --shop b" in output
     with Shops.edit(paths.shops_file) as registry:
         registry.pause("b", datetime.now(UTC) - timedelta(days=3))
@@ -160,6 +162,33 @@ def test_an_export_has_the_rows_of_its_shop_and_sums_that_agree(tmp_path: Path) 
     assert "keys" not in json.loads((folder / "shop.json").read_text())
     with pytest.raises(FolderNotEmpty, match="is not empty"):
         export_shop(settings, "a", folder, NOW)
+
+
+def test_an_export_is_exact_and_for_its_maker_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_in(tmp_path / "var")
+    with Shops.edit(Paths.of(settings).shops_file) as registry:
+        registry.add(Shop(shop_id="a", name="a"))
+    publish(settings.var, {SILVER_ITEMS: [row(SILVER_ITEMS, shop_id="a", item_id="i1")]})
+    marts = tmp_path / "marts.duckdb"
+    with duckdb.connect(str(marts)) as connection:
+        connection.execute("create table sums as select 'a' as shop_id, sum(9007199254740993::bigint) as \"net gmv\"")
+    version = replace(open_version(settings), marts=marts)
+    monkeypatch.setattr("ops.shop_export.open_version", lambda _: version)
+    (tmp_path / "out").mkdir(mode=0o755)
+    export_shop(settings, "a", tmp_path / "out", NOW)
+    with duckdb.connect() as connection:
+        [(type_, value)] = connection.execute(
+            f"""select typeof("net gmv"), "net gmv" from read_parquet('{tmp_path}/out/marts/sums.parquet')"""
+        ).fetchall()
+    assert (type_, value) == ("DECIMAL(38,0)", 9007199254740993)
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700
+
+
+def test_an_export_into_a_file_is_refused(paths: Paths, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    refused = shops("export", "a", str(tmp_path / "file"))
+    assert refused.exit_code == 2
+    assert "FOLDER" in refused.output
 
 
 def test_an_export_and_a_portal_have_nothing_of_a_twin(tmp_path: Path, semantic_manifest: dict[str, Any]) -> None:
