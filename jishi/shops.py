@@ -274,9 +274,12 @@ class Shops(BaseModel):
         return text
 
     def rotate_keys(self, shop_id: str, right: Right, *, now: datetime | None = None, keep_old: bool = False) -> str:
-        """A new key in the place of all of the shop's keys with this right, which end at once unless they are kept."""
+        """A new key in the place of all of the shop's keys with this right, which end at once unless they are kept. It is for
+        every site that one of them was for.
+        """
         old = [key for key in self.get(shop_id).keys if key.right == right and not key.is_test]
-        text = self.issue_key(shop_id, right, now=now, origins=sorted({origin for key in old for origin in key.origins}))
+        sites = {origin for key in old for origin in key.origins} if all(key.origins for key in old) else set[str]()
+        text = self.issue_key(shop_id, right, now=now, origins=sorted(sites))
         if not keep_old:
             for key in old:
                 self.revoke_key(key.key_id)

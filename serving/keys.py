@@ -27,7 +27,7 @@ class ReadKeys:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[int, int, int] | None = None
         self._shops = Shops()
         self._of_read_key: dict[str, Shop] = {}  # by its hash, so that how long a look takes tells nothing of the key
         self.problem: str | None = None
@@ -58,7 +58,8 @@ class ReadKeys:
             stat = self._file.stat()
         except FileNotFoundError:
             return False
-        seen = (stat.st_mtime_ns, stat.st_size)
+        # A rotated key changes neither the size nor, on a coarse clock, the time; each writing is a new file.
+        seen = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
         if seen == self._seen:
             return False
         try:

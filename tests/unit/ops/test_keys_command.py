@@ -66,6 +66,14 @@ def test_rotating_ends_the_old_keys_of_that_right_only(run: Callable[..., str], 
     assert "http://x" in run("list"), "the sites stay with the new key"
 
 
+def test_a_rotated_key_is_for_every_site_of_those_before(run: Callable[..., str], tmp_path: Path) -> None:
+    run("create", "a", "--right", "track")
+    run("create", "a", "--right", "track", "--origin", "http://x")
+    run("rotate", "a", "--right", "track")
+    [key] = Shops.load(tmp_path / "shops.json").get("a").keys
+    assert key.origins == [], "one of them was for all sites"
+
+
 def test_what_cannot_be_is_refused_by_name(run: Callable[..., str]) -> None:
     assert "choose write, read or track" in run("create", "a", "--right", "all", code=2)
     assert "is no site" in run("create", "a", "--right", "track", "--origin", "shop.example", code=2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,23 @@ def test_a_new_key_works_without_a_restart_and_a_broken_file_leaves_the_old_ones
     assert not keys.reload()
     assert keys.problem is not None
     assert keys.authorise(f"Bearer {texts['a']}", "a").shop_id == "a"
+
+
+def test_a_rotated_key_ends_the_old_one_also_where_size_and_time_of_the_file_stay(tmp_path: Path) -> None:
+    file, now = tmp_path / "shops.json", datetime(2026, 12, 1, tzinfo=UTC)
+    with Shops.edit(file) as shops:
+        shops.add(Shop(shop_id="a", name="a"))
+        old = shops.issue_key("a", "read", now=now)
+    keys, before = ReadKeys(file), file.stat()
+    keys.reload()
+    with Shops.edit(file) as shops:
+        new = shops.rotate_keys("a", "read", now=now)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert file.stat().st_size == before.st_size
+    assert keys.reload()
+    assert keys.authorise(f"Bearer {new}", "a").shop_id == "a"
+    with pytest.raises(Unauthorised):
+        keys.authorise(f"Bearer {old}", "a")
 
 
 def test_before_any_registry_every_key_is_refused(tmp_path: Path) -> None:
