@@ -12,12 +12,16 @@ from ops.supervisor import MARKER
 
 
 def processes_of(var: Path) -> list[psutil.Process]:
-    """Processes whose environment names this platform, and their descendants; never this process or its ancestors."""
+    """Processes whose environment names this platform, by any path to its folder, and their descendants; never this process or
+    its ancestors.
+    """
+    folder = var.resolve()
     ancestors = {psutil.Process().pid, *(parent.pid for parent in psutil.Process().parents())}
     processes: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():
         try:
-            if process.environ().get(MARKER) == str(var):
+            named = process.environ().get(MARKER)
+            if named is not None and Path(named).resolve() == folder:
                 processes[process.pid] = process
                 processes.update({child.pid: child for child in process.children(recursive=True)})
         except (psutil.NoSuchProcess, psutil.AccessDenied):

@@ -44,6 +44,17 @@ def test_marked_processes_are_found_and_others_are_not(tmp_path: Path) -> None:
         _reap(ours, neighbours, strangers)
 
 
+def test_a_platform_is_found_by_another_path_to_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "var").mkdir()
+    (tmp_path / "link").symlink_to("var")
+    by_folder, by_link = _start(SLEEP, tmp_path / "var"), _start(SLEEP, tmp_path / "link")
+    try:
+        for named in (tmp_path / "var", tmp_path / "link", tmp_path / "var" / ".." / "var"):
+            assert {process.pid for process in processes_of(named)} == {by_folder.pid, by_link.pid}
+    finally:
+        _reap(by_folder, by_link)
+
+
 def test_a_child_that_dropped_the_mark_goes_with_its_parent(tmp_path: Path) -> None:
     child = f"import os, subprocess, sys; subprocess.run({SLEEP!r}, env={{}})"
     parent = _start([sys.executable, "-c", child], tmp_path)
