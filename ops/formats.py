@@ -8,8 +8,9 @@ release and a backup name their own format in their manifest.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from jishi.files import write_json
 from jishi.lake.migration import is_in_folders
@@ -60,8 +61,8 @@ class Noted:
         except FileNotFoundError:
             return cls(FORMATS | {"lake": 1 if is_in_folders(settings) else FORMATS["lake"]})
         doing = content["doing"]
-        done = [FormatChange(**each) for each in content["done"]]
-        change = FormatChange(**doing) if doing else None
+        done = [_change(each) for each in content["done"]]
+        change = _change(doing) if doing else None
         return cls(content["formats"], change, done, content["upgrade"], content["is_whole"])
 
     def write(self, settings: Settings) -> None:
@@ -89,6 +90,11 @@ def require_current(settings: Settings) -> None:
     if not _file(settings).exists() or noted.formats != FORMATS:
         noted.formats = dict(FORMATS)
         noted.write(settings)
+
+
+def _change(written: dict[str, Any]) -> FormatChange:
+    """What newer code says besides is passed over: the numbers say whether this code may go on."""
+    return FormatChange(**{each.name: written[each.name] for each in fields(FormatChange)})
 
 
 def _file(settings: Settings) -> Path:

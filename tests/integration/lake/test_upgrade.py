@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,11 +17,12 @@ from jishi.lake.publishing import Replacement, publish
 from jishi.lake.query import open_lake
 from jishi.lake.reading import open_version
 from jishi.lake.rows import Rows
+from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.tables import BRONZE_HISTORY, SILVER_ORDERS
 from ops import formats
 from ops.cli import app
-from ops.formats import Noted, WrongFormat, require_current
+from ops.formats import FormatChange, Noted, WrongFormat, require_current
 from ops.upgrade.run import plan, roll_back, upgrade
 from tests.integration.lake.killed_publishes import die_at, run_killed, settings_of
 from tests.lake import settings_in, table_of
@@ -110,7 +112,12 @@ def test_a_state_of_newer_code_is_refused_by_name(tmp_path: Path, monkeypatch: p
     require_current(settings)
     noted = Noted.of(settings)
     noted.formats |= {"portal": 7, "a new part": 1}
+    noted.done.append(FormatChange("portal", 7, "later", 1))
     noted.write(settings)
+    file = Paths.of(settings).formats
+    content = json.loads(file.read_text())
+    content["done"][0]["a new field"] = content["a new field"] = 1
+    file.write_text(json.dumps(content))
     named = r"a new part 1 \(this code: none\), portal 7 \(this code: 1\)"
     for refused in (require_current, plan, lambda each: upgrade(each, NOW, quiet), lambda each: roll_back(each, quiet)):
         with pytest.raises(WrongFormat, match=named):

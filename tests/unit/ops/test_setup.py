@@ -25,8 +25,8 @@ def checkout(tmp_path: Path) -> Path:
 def _python(checkout: Path, name: str, before: str = "") -> str:
     """One that does ``before`` first, notes that an environment is made with it, and fails to make it."""
     file = checkout / name
-    made = f'[ "$1 $2" = "-m venv" ] && {{ echo {name} >> "{checkout}/made"; exit 1; }}'
-    file.write_text(f'#!/bin/bash\n{made}\nexec "{sys.executable}" -c "{before}\n$2"\n')
+    note = f'[ "$1 $2" = "-m venv" ] && {{ echo {name} >> "{checkout}/made"; exit 1; }}'
+    file.write_text(f'#!/bin/bash\n{note}\nexec "{sys.executable}" -c "{before}\n$2"\n')
     file.chmod(0o755)
     return str(file)
 
