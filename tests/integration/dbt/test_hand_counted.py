@@ -290,6 +290,25 @@ def test_a_refund_of_all_after_one_of_a_part_gives_back_what_was_left(project: P
     assert failing == set()
 
 
+def test_an_order_of_a_till_whose_clock_is_ahead_is_in_its_hour_too(project: Project) -> None:
+    """It was paid at 09:00:02 by the till and received at 08:59:58, as the newest of its shop. Before, no hour had it, so that
+    the hours did not add up to the day and the shop's marts were kept back.
+    """
+    paid, received = FIRST + timedelta(hours=1, seconds=2), FIRST + timedelta(minutes=59, seconds=58)
+    rows = shop("ahead") + order("ahead", "o1", "u:p", FIRST, 300) + order("ahead", "o2", "u:q", paid, 500)
+    for table, which in (("orders", "order_id = 'o2'"), ("events", "event_id = 'paid-o2'")):
+        rows += f"update stg_lake__{table} set received_at = timestamp '{received}' where shop_id = 'ahead' and {which};"
+    with project.built(rows, only="fct_shop_hours") as marts:
+        hours = marts.execute(
+            "select shop_hour, orders, gmv_minor, paying_customers from fct_shop_hours "
+            "where shop_id = 'ahead' and shop_date = ? and shop_hour >= 7 order by 1",
+            [FIRST.date()],
+        )
+        assert hours.fetchall() == [(7, 0, 0, 0), (8, 1, 300, 1), (9, 1, 500, 1)]
+    failing = {name for name, shops in project.failing_tests(rows).items() if "ahead" in shops}
+    assert failing == set()
+
+
 def test_an_hour_that_is_missed_is_one_of_the_shops_clock(project: Project) -> None:
     """In Kathmandu an hour begins a quarter past one of UTC: before, two hours were named for one that was missing."""
     began = datetime(2026, 9, 7, 4, 15)  # noqa: DTZ001 (10:00 in Kathmandu)

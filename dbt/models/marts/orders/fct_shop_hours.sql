@@ -1,4 +1,5 @@
--- Who buys counts in the hour of the first order of the day, so that hours add up to their day.
+-- Who buys counts in the hour of the first order of the day, so that hours add up to their day. An hour has begun when the
+-- platform's newest event was received after its start, or when something in it has come from a clock that is ahead.
 with spine as (
 
     select * from {{ ref('int_shop_days_spined') }}
@@ -63,6 +64,28 @@ paid as (
 
 ),
 
+known_hours as (
+
+    select
+        shop_id,
+        shop_date,
+        shop_hour
+    from begun
+    union
+    select
+        shop_id,
+        paid_date as shop_date,
+        shop_hour
+    from paid
+    union
+    select
+        shop_id,
+        shop_date,
+        shop_hour
+    from traffic
+
+),
+
 sales as (
 
     select
@@ -101,20 +124,26 @@ buyers as (
 )
 
 select
-    begun.shop_id,
-    begun.shop_date,
-    begun.shop_hour,
+    known_hours.shop_id,
+    known_hours.shop_date,
+    known_hours.shop_hour,
     coalesce(sales.orders, 0) as orders,
     cast(coalesce(sales.gmv_minor, 0) as decimal(38, 0)) as gmv_minor,
     coalesce(buyers.paying_customers, 0) as paying_customers,
     case when shop_days.visitors is not null then coalesce(traffic.visitors, 0) end as visitors,
     case when shop_days.item_views is not null then coalesce(traffic.item_views, 0) end as item_views,
     case when shop_days.item_views is not null then coalesce(traffic.cart_adds, 0) end as cart_adds
-from begun
-inner join shop_days on begun.shop_id = shop_days.shop_id and begun.shop_date = shop_days.shop_date
+from known_hours
+inner join shop_days on known_hours.shop_id = shop_days.shop_id and known_hours.shop_date = shop_days.shop_date
 left join sales
-    on begun.shop_id = sales.shop_id and begun.shop_date = sales.shop_date and begun.shop_hour = sales.shop_hour
+    on known_hours.shop_id = sales.shop_id
+    and known_hours.shop_date = sales.shop_date
+    and known_hours.shop_hour = sales.shop_hour
 left join buyers
-    on begun.shop_id = buyers.shop_id and begun.shop_date = buyers.shop_date and begun.shop_hour = buyers.shop_hour
+    on known_hours.shop_id = buyers.shop_id
+    and known_hours.shop_date = buyers.shop_date
+    and known_hours.shop_hour = buyers.shop_hour
 left join traffic
-    on begun.shop_id = traffic.shop_id and begun.shop_date = traffic.shop_date and begun.shop_hour = traffic.shop_hour
+    on known_hours.shop_id = traffic.shop_id
+    and known_hours.shop_date = traffic.shop_date
+    and known_hours.shop_hour = traffic.shop_hour
