@@ -310,14 +310,16 @@ def test_an_order_of_a_till_whose_clock_is_ahead_is_in_its_hour_too(project: Pro
 
 
 def test_an_hour_that_is_missed_is_one_of_the_shops_clock(project: Project) -> None:
-    """In Kathmandu an hour begins a quarter past one of UTC: before, two hours were named for one that was missing."""
+    """In Kathmandu an hour begins a quarter past one of UTC: before, two hours were named for one that was missing. On the last
+    day nobody came from 10 to 12 and from 20 to 21; before, the flag of it named all hours from 10 to 21.
+    """
     began = datetime(2026, 9, 7, 4, 15)  # noqa: DTZ001 (10:00 in Kathmandu)
     rows, events = shop("quarter", "Asia/Kathmandu"), []
     for day in range(7 * 9):
         for number in range(24):
-            at = began + timedelta(days=day, minutes=60 + 2.5 * number)
+            at = began + timedelta(days=day, minutes=120 + 2.5 * number)
             last_day = day == 7 * 9 - 1
-            hours = [at, at - timedelta(hours=1)] if not last_day else [at]
+            hours = [at, *(at + timedelta(hours=hours) for hours in (-2, -1, 8))] if not last_day else [at]
             events += [
                 {
                     "shop_id": "quarter",
@@ -331,9 +333,15 @@ def test_an_hour_that_is_missed_is_one_of_the_shops_clock(project: Project) -> N
             ]
     after = began + timedelta(days=7 * 9)
     events.append(events[-1] | {"event_id": "after", "occurred_at": after, "received_at": after, "occurred_date": after.date()})
-    with project.built(rows + inserted("events", events), only="int_hours_missed") as marts:
-        missed = marts.execute("select shop_date, hour from int_hours_missed where shop_id = 'quarter'").fetchall()
-    assert missed == [((began + timedelta(days=7 * 9 - 1)).date(), 10)]
+    with project.built(rows + inserted("events", events), only="fct_quality_flags") as marts:
+        missed = marts.execute("select shop_date, hour from int_hours_missed where shop_id = 'quarter' order by 2").fetchall()
+        flags = marts.execute(
+            "select shop_date, observed, detail from fct_quality_flags "
+            "where shop_id = 'quarter' and check_name = 'hours_missing'"
+        ).fetchall()
+    last_date = (began + timedelta(days=7 * 9 - 1)).date()
+    assert missed == [(last_date, 10), (last_date, 11), (last_date, 20)]
+    assert flags == [(last_date, 3, "10–12, 20–21")]
 
 
 def test_spend_without_a_rate_is_named_where_it_is_missing(project: Project) -> None:

@@ -103,16 +103,46 @@ order_values as (
 
 ),
 
+-- Hours that follow each other are named together.
+numbered_hours as (
+
+    select
+        shop_id,
+        shop_date,
+        hour,
+        hour - row_number() over (partition by shop_id, shop_date order by hour) as run
+    from missed
+
+),
+
+runs_of_hours as (
+
+    select
+        shop_id,
+        shop_date,
+        count(*) as hours,
+        min(hour) as first_hour,
+        concat(cast(min(hour) as string), '–', cast(max(hour) + 1 as string)) as named
+    from numbered_hours
+    group by shop_id, shop_date, run
+
+),
+
 hours as (
 
     select
         shop_id,
         shop_date,
         'hours_missing' as check_name,
-        cast(count(*) as double) as observed,
+        cast(sum(hours) as double) as observed,
         cast(0 as double) as usual,
-        concat(cast(min(hour) as string), '–', cast(max(hour) + 1 as string)) as detail
-    from missed
+        concat_ws(
+            ', ',
+            {% for hour in range(24) %}
+                max(case when first_hour = {{ hour }} then named end){{ ',' if not loop.last }}
+            {% endfor %}
+        ) as detail
+    from runs_of_hours
     group by shop_id, shop_date
 
 ),
