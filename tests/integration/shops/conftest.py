@@ -122,11 +122,16 @@ def orders(shop_id: str) -> list[bytes]:
     return [*rows, event(shop_id, 3 * DAYS, "order_refunded", START + timedelta(days=DAYS), back, user_id="u0")]
 
 
-def _land(platform: ShopPlatform, simulated: Path) -> None:
+def land_kissa(platform: ShopPlatform, simulated: Path) -> None:
+    """The simulated shop's files, in its own currency; what the simulator knows of them is the platform's truth."""
     platform.truth = simulate(SimulationPlan(KISSA, 260, DAYS, 7, START.date()), simulated)
     with write_landing(platform.paths.history, KISSA, TOKYO, "simulator") as writer:
         for file in sorted((simulated / KISSA).glob("*.jsonl")):
             writer.write(line.replace(b'"CNY"', b'"JPY"') for line in file.read_bytes().splitlines())
+
+
+def _land(platform: ShopPlatform, simulated: Path) -> None:
+    land_kissa(platform, simulated)
     for shop_id, lines in ((CATALOGUE, items(CATALOGUE)), (VIEWS, views(VIEWS)), (ORDERS, orders(ORDERS))):
         with write_landing(platform.paths.history, shop_id, TOKYO, "hand") as writer:
             writer.write(lines)

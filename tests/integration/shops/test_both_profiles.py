@@ -6,13 +6,8 @@ differs between the runs.
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,37 +20,12 @@ from jishi.lake.reading import open_version
 from jishi.settings import Settings
 from models.release.artefact import read_manifest
 from models.release.registry import current_version
-from ops.kafka import wait_for_port
-from ops.ports import free_ports
 from quality.reconcile import table_contents
 from tests.integration.conftest import Server, new_database
 from tests.integration.shops.conftest import KISSA, ShopPlatform, build
+from tests.integration.shops.spark_servers import HOST, spark_cluster
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
-HOST = "127.0.0.1"
-
-
-@contextmanager
-def spark_cluster(folder: Path) -> Iterator[str]:
-    """A standalone master with one worker; yields its URL."""
-    port, page, worker_page = free_ports(3)
-    url = f"spark://{HOST}:{port}"
-    servers = {
-        "master": ["--host", HOST, "--port", str(port), "--webui-port", str(page)],
-        "worker": ["--host", HOST, "--cores", "2", "--memory", "2g", "--webui-port", str(worker_page), url],
-    }
-    with ExitStack() as ends:
-        for role, arguments in servers.items():
-            command = [str(Path(sys.executable).with_name("spark-class")), f"org.apache.spark.deploy.{role}.{role.title()}"]
-            if role == "worker":
-                command += ["--work-dir", str(folder / "work")]
-                assert wait_for_port(HOST, port, 60), (folder / "master.log").read_text()
-            log = ends.enter_context((folder / f"{role}.log").open("wb"))
-            environment = os.environ | {"PYSPARK_PYTHON": sys.executable}  # whose Spark it is
-            process = subprocess.Popen([*command, *arguments], env=environment, stdout=log, stderr=log, start_new_session=True)
-            ends.callback(process.wait)
-            ends.callback(process.terminate)
-        yield url
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +47,7 @@ def on_servers(
             "lake_warehouse": "s3://shops/lake",
             "lake_s3_endpoint": object_store,
             "redis_url": f"{HOST}:{redis_server.port}",
-            "spark_master": spark,
+            "spark_master": spark.url,
         } | {f"lake_s3_{name}": key for name, key in keys.items()}
         variables = {f"JISHI_{name.upper()}": value for name, value in values.items()} | {"SPARK_LOCAL_IP": HOST}
         settings = Settings(var=folder / "var", _env_file=None, **values)  # type: ignore[call-arg,arg-type]
