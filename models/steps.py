@@ -1,7 +1,8 @@
 """The steps from interactions to a release, for many shops: each shop by itself, and one that has too little is no error.
 
-A shop without orders, or with too few days of them, cannot be learnt from yet. ``train`` notes that beside the shop's
-candidates, so that the steps after it, run on their own, say the same instead of asking for a candidate.
+A shop without orders, or with too few days or customers of them, cannot be learnt from yet: the gate would refuse whatever was
+trained. ``train`` finds that out before it trains, and notes it beside the shop's candidates, so that the steps after it, run
+on their own, say the same instead of asking for a candidate.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from jishi.paths import Paths
 from jishi.shop_runs import JobResult, NothingToDo, ShopRuns, for_each
 from jishi.shops import Shops, UnknownShop
 from models.data.interactions import NoInteractions
+from models.data.short_histories import short_histories
 from models.data.split import TooShort
 from models.evaluation.time_split import NobodyToTest
 from models.release.artefact import CorruptArtefact
 from models.release.candidate import StepMissing
 from models.release.candidate_evaluation import evaluate_candidate
+from models.release.checks import TooFewPersons
 from models.release.gate import gate
 from models.release.registry import publish
 from models.training import from_tables
@@ -38,7 +41,7 @@ STEPS: dict[str, Step] = {
     "gate": gate,
     "publish": lambda paths, _, shop_id: publish(paths, shop_id),
 }
-TOO_LITTLE = (NoInteractions, NobodyToTest, TooShort)
+TOO_LITTLE = (NoInteractions, NobodyToTest, TooFewPersons, TooShort)
 FAILURES = (from_tables.TablesMissing, StepMissing, CorruptArtefact, TableNotPublished, UnknownShop)
 
 
@@ -61,12 +64,14 @@ def run_step(
     runs without the interpreter's lock; BLAS gets one thread for each of them.
     """
     shops = Shops.load(paths.shops_file)
+    is_trained = name == "train" and not from_spark
+    too_short = short_histories(lake, runs.pending(shop_ids, after=after)) if is_trained else {}
     taken = step or (from_tables.train if from_spark and name == "train" else STEPS[name])
 
     def work(shop_id: str) -> Any:
-        if name == "train" and not from_spark:
+        if is_trained:
             _refuse_tables(shops, shop_id)
-        return attempt(paths, lake, name, taken, shop_id, shops)
+        return attempt(paths, lake, name, _raises(too_short[shop_id]) if shop_id in too_short else taken, shop_id, shops)
 
     workers = min(MOST_AT_ONCE, os.cpu_count() or 1)
     with threadpool_limits(1, user_api="blas"):
@@ -90,6 +95,15 @@ def attempt(paths: Paths, lake: LakeVersion, name: str, step: Step, shop_id: str
         raise NothingToDo(str(error)) from error
     note.unlink(missing_ok=True)
     return result
+
+
+def _raises(error: TooShort) -> Step:
+    """A step that ends with what is known already."""
+
+    def refused(paths: Paths, lake: LakeVersion, shop_id: str) -> Any:
+        raise error
+
+    return refused
 
 
 def _note(paths: Paths, shop_id: str) -> Path:

@@ -93,10 +93,11 @@ class NoInteractions(ValueError):
 NEW_FOR_DAYS = 28
 _DIGESTED = 100_000  # rows at a time
 # Acts of persons on items of the shop's own catalogue: what every model learns from, and is judged by.
-OF_SHOP = """
+ACTS = """
     from silver_interactions as a semi join silver_items as i on a.shop_id = i.shop_id and a.item_id = i.item_id
-    where a.shop_id = $shop and a.person_id is not null
+    where a.person_id is not null
 """
+OF_SHOP = f"{ACTS} and a.shop_id = $shop\n"
 # The same with persons of before a cut as they were known at it (the view of ``models.data.persons_at_cut``).
 OF_SHOP_THEN = OF_SHOP.replace("silver_interactions", "interactions_then")
 IN_ORDER = "order by a.occurred_at, a.person_id, a.item_id, a.kind, a.event_id, a.line_number"

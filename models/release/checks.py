@@ -27,6 +27,23 @@ class Check:
     sentence: str
 
 
+class TooFewPersons(ValueError):
+    """Fewer test customers than the gate asks for: it would refuse whatever is trained."""
+
+
+def enough_persons(persons: int) -> Check:
+    """Whether a release can be judged by so many test customers."""
+    sentence = f"{persons} test customers, at least {LEAST_PERSONS} are needed"
+    return Check("enough_persons", persons >= LEAST_PERSONS, sentence)
+
+
+def refuse_too_few(persons: int) -> None:
+    """Raise TooFewPersons, in the gate's words, where the gate would refuse for it."""
+    check = enough_persons(persons)
+    if not check.is_passed:
+        raise TooFewPersons(check.sentence)
+
+
 def beating(report: dict[str, Any]) -> list[str]:
     """The ladder's personal models that surely beat popularity."""
     return [name for name, check in zip(PERSONAL, _better(report), strict=True) if check.is_passed]
@@ -72,7 +89,6 @@ def _better(report: dict[str, Any]) -> list[Check]:
 
 def _sane(report: dict[str, Any], states: dict[str, State], item_ids: Sequence[str], catalogue: set[str]) -> list[Check]:
     section = report["protocols"][PROTOCOL]
-    persons = section["persons"]
     widest = max(section["models"][name]["coverage@20"] for name in PERSONAL)
     strange = sum(item_id not in catalogue for item_id in item_ids)
     sizes = {
@@ -86,7 +102,7 @@ def _sane(report: dict[str, Any], states: dict[str, State], item_ids: Sequence[s
     factors = states["als"]["item_factors"]
     is_constant = bool(len(factors) > 1 and np.ptp(factors, axis=0).max() == 0)
     return [
-        Check("enough_persons", persons >= LEAST_PERSONS, f"{persons} test customers, at least {LEAST_PERSONS} are needed"),
+        enough_persons(section["persons"]),
         Check("coverage", widest >= LEAST_COVERAGE, f"lists cover {widest:.2%} of the items, at least {LEAST_COVERAGE:.2%}"),
         Check("known_items", strange == 0, f"{strange} items are not in the shop's catalogue"),
         Check("right_size", not wrong, f"models over {len(item_ids)} items" + (f", but {wrong}" if wrong else "")),

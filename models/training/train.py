@@ -34,10 +34,12 @@ from models.data.shop_zone import zone_of
 from models.data.split import last_active_days
 from models.data.stored_features import StoredFeatures, ms_of
 from models.data.visits import visits
+from models.evaluation.time_split import make_test_set
 from models.ranking.list_ranker import SOURCES, ListRanker, earlier_context, taught_window, teach
 from models.ranking.past_requests import PastRequests, Stored, neighbours_of, stored_in
 from models.release import taste_index
 from models.release.artefact import save
+from models.release.checks import refuse_too_few
 from models.release.serving_index import RELEASE_FORMAT
 from models.training.fit import after, fit, fit_part, matrix_models
 from models.training.newcomers import Facts, find, read_facts
@@ -61,13 +63,15 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     """Choose parameters, fit all models on the training window and on all data; returns the candidate's id.
 
     The id follows from the acts, the facts of new items, code, libraries and parameters, so that a rerun writes the same folder
-    and whatever could change a model makes another one.
+    and whatever could change a model makes another one. Raises NoInteractions, TooShort, NobodyToTest and TooFewPersons before
+    anything is fitted for a shop that has too little for a release.
     """
     interactions = read_interactions(lake, shop_id)
-    item_facts = read_facts(lake, shop_id, interactions.item_ids.tolist())
-    acts = acts_digest(interactions)
     window = last_active_days(interactions.occurred_at[interactions.kind == "pay"])
     judged = with_persons_then(lake, shop_id, interactions, window.cut)
+    refuse_too_few(make_test_set(judged, window).persons)
+    item_facts = read_facts(lake, shop_id, interactions.item_ids.tolist())
+    acts = acts_digest(interactions)
     known = judged.where(window.is_training(judged.occurred_at, judged.received_at))
     candidate = _candidate_id(acts, item_facts)
     folder = paths.models / shop_id / "candidates" / candidate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,8 +14,13 @@ from jishi.paths import Paths
 from jishi.shop_runs import JobResult, ShopRuns, read_run
 from jishi.shops import Shop, Shops
 from jishi.tables import SILVER_EVENTS, SILVER_INTERACTIONS, SILVER_ITEMS
+from models.data.short_histories import short_histories
+from models.data.split import TooShort
+from models.evaluation.time_split import NobodyToTest
+from models.release.checks import LEAST_PERSONS, TooFewPersons
 from models.release.registry import current_version
 from models.steps import run_step
+from models.training.train import train
 from serving.judge import judge_served
 from tests.lake import newest, record
 from tests.release_steps import RELEASE_STEPS
@@ -24,10 +30,10 @@ RUN = "daily.manual"
 SHOPS = ("bare", "few", "full", "views")  # an empty catalogue and nothing else; three days of orders; all there is; only views
 
 
-def acts(shop_id: str, kind: str, days: int) -> list[dict[str, Any]]:
-    """Sixty persons with one of four tastes of ten items, who keep to it."""
+def acts(shop_id: str, kind: str, days: int, persons: int = 60) -> list[dict[str, Any]]:
+    """Persons with one of four tastes of ten items, who keep to it."""
     luck, rows = random.Random(3), []
-    for person in range(60):
+    for person in range(persons):
         for day in range(days):
             if luck.random() < 0.5:
                 at = START + timedelta(days=day, seconds=luck.randrange(86_400))
@@ -115,3 +121,60 @@ def test_a_shop_whose_models_come_from_tables_is_left_to_spark(paths: Paths) -> 
     failed = run(paths, "train", ("full",), from_spark=True).failed
     assert [row.shop_id for row in failed] == ["full"]
     assert "spark_jobs" in failed[0].reason  # no tables yet: the message names the command that makes them
+
+
+def test_a_shop_that_the_gate_would_refuse_for_its_few_customers_is_not_trained(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same shop, trained all the same, is refused by the gate in the same words; one customer more, and it is trained."""
+    few, enough = acts("few", "pay", 20, LEAST_PERSONS - 1), acts("full", "pay", 20, LEAST_PERSONS)
+    record(paths.var, {SILVER_INTERACTIONS: [*few, *enough]})
+    shops = ("few", "full")
+    results = {step: {row.shop_id: row for row in run(paths, step, shops).shops} for step in RELEASE_STEPS}
+    reason = f"{LEAST_PERSONS - 1} test customers, at least {LEAST_PERSONS} are needed"
+    for step, rows in results.items():
+        assert {shop_id: row.state for shop_id, row in rows.items()} == {"few": "nothing to do", "full": "done"}, step
+        assert rows["few"].reason == reason, step
+    assert [file.name for file in (paths.models / "few" / "candidates").iterdir()] == ["TOO_LITTLE"]
+    assert gate_of(paths, "full")["enough_persons"]["is_passed"]
+    monkeypatch.setattr("models.training.train.refuse_too_few", lambda persons: None)
+    for step in RELEASE_STEPS:
+        assert [row.state for row in run(paths, step, ("few",)).shops] == ["done"], step
+    assert gate_of(paths, "few")["enough_persons"] == {"name": "enough_persons", "is_passed": False, "sentence": reason}
+    assert current_version(paths.models, "few") is None
+
+
+def gate_of(paths: Paths, shop_id: str) -> dict[str, Any]:
+    """The gate's checks of the newest candidate by name."""
+    folder = paths.models / shop_id / "candidates"
+    decision = json.loads((folder / (folder / "LATEST").read_text().strip() / "gate.json").read_text())
+    return {check["name"]: check for check in decision["checks"]}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_said_of_many_shops_at_once_is_what_training_says_of_each(paths: Paths, seed: int) -> None:
+    """Days that only views, strangers to the catalogue or nobody's acts are on do not count, here as there."""
+    luck, rows = random.Random(seed), []
+    shops = [f"s{number}" for number in range(12)]
+    for shop_id in shops:
+        for day in luck.sample(range(30), luck.randint(12, 29)):
+            at = START + timedelta(days=day, seconds=luck.randrange(86_400))
+            row = {"shop_id": shop_id, "item_id": "i1", "event_id": f"e{len(rows)}", "line_number": 1, "quantity": 1}
+            row |= {"person_id": "p1", "kind": "pay", "occurred_at": at, "received_at": at}
+            others: list[dict[str, Any]] = [{"kind": "view"}, {"item_id": "unlisted"}, {"person_id": None}, *([{}] * 9)]
+            rows += [row | luck.choice(others)]
+    items = [{"shop_id": shop_id, "item_id": "i1"} for shop_id in shops]
+    record(paths.var, {SILVER_ITEMS: items, SILVER_INTERACTIONS: rows})
+    lake = newest(paths.var)
+    said = {shop_id: str(error) for shop_id, error in short_histories(lake, [*shops, "bare"]).items()}
+    refused = {}
+    for shop_id in shops:
+        try:
+            train(paths, lake, shop_id)
+        except TooShort as error:
+            refused[shop_id] = str(error)
+        except (NobodyToTest, TooFewPersons):
+            pass
+    assert said == refused
+    assert said
+    assert len(said) < len(shops)
