@@ -30,6 +30,7 @@ from bench.one_shop import settings_of
 from imports.bronze import LineCounts, bronze_rows, in_lake
 from jishi.arrow_tables import to_arrow
 from jishi.contract.home_money import ShopMoney
+from jishi.lake.buckets import by_bucket
 from jishi.lake.reading import open_version
 from jishi.lake.table_creation import create_table, create_tables
 from jishi.paths import Paths
@@ -113,7 +114,7 @@ def main() -> int:
         before = ["spark_jobs", "silver", "--batch", f"live-{earlier[0]}", "--to", f"live-{earlier[-1]}"]
         result["before_all_shops_in_one_job"] = step(settings, before, shop_ids)
         result["files_before"] = files(settings)
-        some = in_groups(shop_ids, chosen.size)[: chosen.groups]
+        some = in_groups(by_bucket(shop_ids), chosen.size)[: chosen.groups]
         result["silver"] = [step(settings, ["spark_jobs", "silver", "--batch", f"live-{last}"], group) for group in some]
         result["files_after"] = files(settings)
         as_of = f"{last + timedelta(days=1)}T00:00:00Z"

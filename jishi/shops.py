@@ -236,10 +236,9 @@ class Shops(BaseModel):
     def _enter(self, shop_id: str, state: State, now: datetime) -> None:
         self.shops[shop_id] = self.get(shop_id).model_copy(update={"state": state, "state_since": now})
 
-    def groups(self, size: int, *, models_from: ModelsFrom | None = None) -> list[list[str]]:
-        """Ids of all active shops (or of those with such models), sorted and cut into groups of at most ``size``."""
-        ids = [shop_id for shop_id in self.active if models_from in (None, self.shops[shop_id].models_from)]
-        return in_groups(ids, size)
+    def of_models(self, models_from: ModelsFrom | None) -> list[str]:
+        """Ids of all active shops, or of those with such models, sorted."""
+        return [shop_id for shop_id in self.active if models_from in (None, self.shops[shop_id].models_from)]
 
     def issue_key(
         self,

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from jishi.lake.catalog import CATALOG, identifier
 from jishi.lake.durability import sync_snapshots
+from jishi.lake.object_store import reach
 from jishi.lake.plans import PlannedFile, write_plan
 from jishi.lake.release import MAIN, Rebase, begin, release
 from jishi.lake.rows import Rows, plain
@@ -173,18 +174,33 @@ class Publication:
             self._written[schema.name][1].append(where)
 
     def _delete(self, name: str, where: Rows) -> None:
-        """Delete rows on the branch: whole files by their statistics, else by writing anew what is left of them."""
-        refs = self.refs(name)
+        """Delete rows on the branch: whole files by what is in them, else by writing anew what is left of them."""
+        refs, condition = self.refs(name), self._expression(where)
         head = refs.head(self._publish.branch)
-        if head is None or not refs.files(head, self._expression(where)):
+        files = [] if head is None else refs.files(head, condition)
+        if head is None or not files:
             return
         try:
-            delete = refs.table.newDelete().deleteFromRowFilter(self._expression(where))
+            delete = refs.table.newDelete().deleteFromRowFilter(condition)
             delete.toBranch(self._publish.branch).commit()
         except Py4JJavaError as error:
             if "ValidationException" not in str(error.java_exception.getClass().getName()):
                 raise
-            self.session.sql(f"DELETE FROM {self._branch_name(name)} WHERE {where.sql()}")
+            # Statistics prove it for files of one shop only; what a group of shops wrote lies in files of its own all the same.
+            whole = self._whole(files, where)
+            refs.delete_files(self._publish.branch, head, condition, whole)
+            if len(whole) < len(files):
+                self.session.sql(f"DELETE FROM {self._branch_name(name)} WHERE {where.sql()}")
+
+    def _whole(self, files: list[PlannedFile], where: Rows) -> set[str]:
+        """Paths of the files that have no other rows than those that ``where`` names."""
+        import duckdb
+
+        with duckdb.connect() as connection:
+            reach(connection, self.settings)
+            rows = connection.read_parquet([file.path for file in files], hive_partitioning=False, filename=True)
+            by_file = rows.aggregate(f"filename, bool_and(coalesce({where.sql()}, false)) as is_whole", "filename")
+            return {path for path, is_whole in by_file.fetchall() if is_whole}
 
     def _rows(self, schema: TableSchema, snapshot_id: int | None, where: Rows) -> DataFrame:
         if snapshot_id is None:  # rows that Spark's optimiser knows to be none, so it drops what waits for them

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -107,15 +108,28 @@ class SparkRefs:
 
     def files(self, snapshot_id: int, condition: Any | None = None) -> list[PlannedFile]:
         """Data files of a snapshot; with a condition, those that may have rows that meet it."""
+        files = self._data_files(snapshot_id, condition)
+        return sorted(
+            (PlannedFile(local_path(f.location()), f.recordCount(), f.fileSizeInBytes()) for f in files), key=lambda f: f.path
+        )
+
+    def delete_files(self, branch: str, snapshot_id: int, condition: Any, paths: Collection[str]) -> None:
+        """Take files out of a branch whose newest snapshot this is: those of ``paths`` among the ones with such rows."""
+        if not paths:
+            return
+        delete = self.table.newDelete()
+        for file in self._data_files(snapshot_id, condition):
+            if local_path(file.location()) in paths:
+                delete.deleteFile(file)
+        delete.toBranch(branch).commit()
+
+    def _data_files(self, snapshot_id: int, condition: Any | None) -> list[Any]:
         lists = java_class(self._session, "org.apache.iceberg.relocated.com.google.common.collect.Lists")
         scan = self.table.newScan().useSnapshot(snapshot_id)
         planned = (scan if condition is None else scan.filter(condition)).planFiles()
         tasks = elements(lists.newArrayList(planned))
         planned.close()
-        files = [task.file() for task in tasks]
-        return sorted(
-            (PlannedFile(local_path(f.location()), f.recordCount(), f.fileSizeInBytes()) for f in files), key=lambda f: f.path
-        )
+        return [task.file() for task in tasks]
 
     def plan(self, name: str, snapshot_id: int) -> Plan:
         """The table at a snapshot as readers open it. Raises RowsDeletedApart."""

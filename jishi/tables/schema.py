@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # Shops share the files of their bucket: at 1,000 shops a partition for each would mean as many files a commit.
-BY_SHOP = ("bucket(16, shop_id)",)
+BUCKETS = 16
+BY_SHOP = (f"bucket({BUCKETS}, shop_id)",)
 # A batch of a shop is replaced as a whole: its rows are files of their own.
 BY_BATCH = ("batch", *BY_SHOP)
 SPARK_TYPES = {

@@ -20,6 +20,7 @@ from jishi.contract.sender import OrderSource
 from jishi.customer_rules import CustomerRules
 from jishi.funnel_rules import FunnelRules
 from jishi.item_thresholds import ItemThresholds
+from jishi.lake.buckets import by_bucket
 from jishi.landing import landed_shops
 from jishi.paths import Paths
 from jishi.quiet_hours import QuietHours
@@ -143,7 +144,7 @@ def groups(
 ) -> None:
     """Print the shops in groups, as JSON: for each group the environment of a task that works on it.
 
-    SHOPS are the arguments that name the shops, GROUP is the group's name for people.
+    SHOPS are the arguments that name the shops, GROUP is the group's name for people. Shops that share files are together.
     """
     settings = get_settings()
     paths = Paths.of(settings)
@@ -154,15 +155,15 @@ def groups(
         missing = sorted(set(shop or ()) - set(history) - set(registry.shops))
         if missing:
             raise typer.BadParameter(f"{', '.join(missing)}: neither landing files nor registered", param_hint="--shop")
-        chosen = in_groups(wanted, size)
+        chosen = in_groups(by_bucket(wanted), size)
     elif shop:
         try:
-            chosen = in_groups(sorted(registry.get(shop_id).shop_id for shop_id in set(shop)), size)
+            chosen = in_groups(by_bucket(registry.get(shop_id).shop_id for shop_id in set(shop)), size)
         except UnknownShop as error:
             raise typer.BadParameter(error.args[0], param_hint="--shop") from None
     else:
-        chosen = registry.groups(size, models_from=models_from)
-    print(json.dumps([_environment(group) for group in chosen]))
+        chosen = in_groups(by_bucket(registry.of_models(models_from)), size)
+    print(json.dumps([_environment(sorted(group)) for group in chosen]))
 
 
 def _environment(group: list[str]) -> dict[str, str]:

@@ -280,26 +280,42 @@ class _Build:
         silver_events = self.publication.rows(tables.SILVER_EVENTS, Rows.of(shop_id=shops))
         of_acts = identity.acts(silver_events)
         stored = silver_events.where("user_id is null and anonymous_id is not null").select(
-            *_IDS, "batch", "event_id", "occurred_at", F.col("person_id").alias("stored")
+            *_IDS, "batch", "event_id", "type", "occurred_at", F.col("person_id").alias("stored")
         )
         resolved = identity.with_persons(stored, self.links, of_acts)
         moved = resolved.where("not person_id <=> stored").drop("stored", "occurred_at").localCheckpoint()
-        again: dict[str, list[str]] = {}
-        for row in moved.select("shop_id", "batch").distinct().collect():
-            again.setdefault(row.batch, []).append(row.shop_id)
-        for batch in sorted(again, key=batch_order):
-            self._restate(batch, sorted(again[batch]), moved)
+        is_refund = (F.col("type") == "order_refunded").alias("is_refund")
+        if again := moved.select("shop_id", "batch", is_refund).distinct().collect():
+            some = {name: sorted({row[name] for row in again}) for name in ("shop_id", "batch")}
+            self._restate(Rows.of(**some), moved, with_refunds=any(row.is_refund for row in again))
         return moved.select(*_IDS)
 
-    def _restate(self, batch: str, shops: list[str], moved: DataFrame) -> None:
-        """Events of a batch with the persons that ``moved`` has for some of them, and what is made of these events."""
-        where = Rows.of(shop_id=shops, batch=[batch])
-        silver_events = self.publication.rows(tables.SILVER_EVENTS, where)
+    def _restate(self, where: Rows, moved: DataFrame, *, with_refunds: bool) -> None:
+        """Events with the persons that ``moved`` has for some of them, and what was made of these events.
+
+        All batches at once: a write for each of them would cost more than their rows. Orders and refunds are of the event that
+        became known first in their batch.
+        """
         persons = moved.select("shop_id", "event_id", F.col("person_id").alias("moved_to"))
-        joined = silver_events.join(F.broadcast(persons), ["shop_id", "event_id"], "left")
-        self._write(tables.SILVER_EVENTS, joined.withColumn("person_id", F.coalesce("moved_to", "person_id")), where)
-        self.acts(batch, shops)
+        silver_events = self.publication.rows(tables.SILVER_EVENTS, where)
+        of_event, of_order, of_refund = ("shop_id", "event_id"), ("shop_id", "order_id"), ("shop_id", "batch", "refund_id")
+        self._move(tables.SILVER_EVENTS, where, persons, of_event)
+        self._move(tables.SILVER_INTERACTIONS, where, persons, of_event)
+        of_orders = self.publication.rows(tables.SILVER_ORDERS, where).join(F.broadcast(persons), list(of_event))
+        of_orders = of_orders.select(*of_order, "batch", "moved_to").localCheckpoint()
+        if paid := of_orders.select("shop_id", "batch").distinct().collect():
+            some = {name: sorted({row[name] for row in paid}) for name in ("shop_id", "batch")}
+            for schema in (tables.SILVER_ORDERS, tables.SILVER_ORDER_LINES):
+                self._move(schema, Rows.of(**some), of_orders.drop("batch"), of_order)
+        if with_refunds:
+            reported = refunds.reported_refunds(silver_events, None).join(F.broadcast(persons), list(of_event))
+            self._move(tables.SILVER_REFUNDS, where, reported.select(*of_refund, "moved_to"), of_refund)
         self.wait()
+
+    def _move(self, schema: TableSchema, where: Rows, persons: DataFrame, key: tuple[str, ...]) -> None:
+        """Rows with the person ``moved_to`` where ``persons`` has one by their key."""
+        joined = self.publication.rows(schema, where).join(F.broadcast(persons), list(key), "left")
+        self._submit(schema, joined.withColumn("person_id", F.coalesce("moved_to", "person_id")), where)
 
     def refunds(self, shops: list[str]) -> None:
         """What of each refund counts by the orders that are known now: batches in which that changes are restated."""

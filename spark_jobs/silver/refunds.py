@@ -20,12 +20,12 @@ _EXACT = "DECIMAL(38, 0)"
 
 
 def reported_refunds(events: DataFrame, known: DataFrame | None) -> DataFrame:
-    """One row a refund, the first that became known under its id, with its parsed properties in ``p``.
+    """One row a refund of a batch, the first that became known under its id, with its parsed properties in ``p``.
 
     ``known`` holds ``(shop_id, refund_id)`` of the refunds of earlier batches.
     """
     parsed = events.where("type = 'order_refunded'").withColumn("p", F.from_json("line", _REFUND)["properties"])
-    first_known = Window.partitionBy("shop_id", "p.refund_id").orderBy("received_at", "event_id")
+    first_known = Window.partitionBy("shop_id", "batch", "p.refund_id").orderBy("received_at", "event_id")
     columns = {
         "refund_id": F.col("p.refund_id"),
         "order_id": F.col("p.order_id"),

@@ -165,6 +165,58 @@ def test_a_login_of_today_restates_the_history_of_the_device_only(platform: Any)
     ]
 
 
+def test_a_login_moves_what_was_made_of_the_devices_acts_in_every_batch_of_before(platform: Any) -> None:
+    """Orders, their lines and refunds follow their event, the first that reported them in its batch; the rows are those of a
+    build of everything, and those of another shop stay where they are.
+    """
+
+    def event(event_id: str, type_: str, at: str, properties: dict[str, Any], **ids: str) -> dict[str, Any]:
+        return (
+            {"event_id": event_id, "shop_id": "a", "type": type_, "properties": properties}
+            | ids
+            | {
+                "occurred_at": at,
+                "received_at": at,
+            }
+        )
+
+    def order(number: int, at: str, device: str) -> dict[str, Any]:
+        line = {"item_id": "i", "quantity": 1, "unit_price_minor": 500}
+        properties = {"order_id": f"o{number}", "currency": "EUR", "lines": [line]}
+        return event(f"p{number}{device}", "order_paid", at, properties, anonymous_id=device)
+
+    def refund(number: int, at: str, device: str) -> dict[str, Any]:
+        properties = {"refund_id": f"r{number}", "order_id": f"o{number}", "currency": "EUR", "amount_minor": 200}
+        properties |= {"lines": [{"item_id": "i", "quantity": 1, "amount_minor": 200}]}
+        return event(f"q{number}{device}", "order_refunded", at, properties, anonymous_id=device)
+
+    first, second, third = "2026-09-01T10:0", "2026-09-02T10:0", "2026-09-03T10:0"
+    days = {
+        "live-2026-09-01": [order(1, f"{first}0:00Z", "d"), order(1, f"{first}1:00Z", "e"), order(2, f"{first}2:00Z", "e")],
+        "live-2026-09-02": [
+            refund(1, f"{second}0:00Z", "e"),
+            refund(1, f"{second}1:00Z", "d"),
+            refund(2, f"{second}2:00Z", "d"),
+        ],
+        "live-2026-09-03": [event("login", "item_viewed", f"{third}0:00Z", {"item_id": "i"}, anonymous_id="d", user_id="u")],
+    }
+    for batch, events in days.items():
+        platform.land(batch, {"a": lines(events), "b": lines([each | {"shop_id": "b"} for each in events])})
+    for batch in days:
+        platform.build(batch, ["a"])
+    assert {row["order_id"]: row["person_id"] for row in platform.rows(SILVER_ORDERS)} == {"o1": "u:u", "o2": "a:e"}
+    assert {row["order_id"]: row["person_id"] for row in platform.rows(SILVER_ORDER_LINES)} == {"o1": "u:u", "o2": "a:e"}
+    assert {row["refund_id"]: row["person_id"] for row in platform.rows(SILVER_REFUNDS)} == {"r1": "a:e", "r2": "u:u"}
+    persons_of_acts = {row["event_id"]: row["person_id"] for row in platform.rows(SILVER_INTERACTIONS)}
+    assert persons_of_acts == {"p1d": "u:u", "p2e": "a:e", "login": "u:u"}
+    step_by_step = tables_of(platform, "a")
+    platform.build("live-2026-09-01")  # all three days again, and of shop b the first only
+    assert tables_of(platform, "a") == step_by_step
+    of_b = tables_of(platform, "b")
+    platform.build("live-2026-09-03", ["a"])
+    assert tables_of(platform, "b") == of_b
+
+
 def test_all_simulated_shops_come_within_one_percent_of_what_events_can_tell(platform: Any, tmp_path: Any) -> None:
     for shop_id, batch_shop in (("lanting", "a"), ("shanhai", "b")):
         simulate(SimulationPlan(shop_id, users=250, days=12, seed=11), tmp_path)

@@ -26,7 +26,7 @@ from jishi.tables import BRONZE_HISTORY, BRONZE_REPAIRS, SILVER_EVENTS, SILVER_I
 from quality.repair import Mapping
 from quality.replay import replay
 from spark_jobs.publication import Publication
-from tests.lake import table_of
+from tests.lake import newest, table_of
 from tests.power_cut import Disk
 
 pytestmark = pytest.mark.integration
@@ -46,6 +46,34 @@ def written(platform: Any, shop_id: str, title: str) -> Publication:
 
 def titles(platform: Any) -> dict[str, str]:
     return {row["shop_id"]: row["title"] for row in platform.rows(SILVER_ITEMS)}
+
+
+def test_files_of_a_group_go_whole_and_those_that_it_shares_keep_the_rows_of_others(platform: Any) -> None:
+    """Shops b and d are of one bucket: written apart they have files of their own, written together they share one."""
+
+    def files() -> set[str]:
+        return set(newest(platform.settings.var).files(SILVER_ITEMS.name))
+
+    def replace(*shops: str, title: str) -> set[str]:
+        """Make these the items of the shops in one publish; returns the files that stayed."""
+        before = files()
+        publication = Publication(platform.session, platform.settings, "test", (SILVER_ITEMS,))
+        rows = platform.frame(SILVER_ITEMS, [item(shop, item_id, title) for shop in shops for item_id in "ij"])
+        publication.replace(SILVER_ITEMS, rows.coalesce(1), Rows.of(shop_id=list(shops)))
+        publication.finish()
+        return before & files()
+
+    replace("b", "d", title="together")
+    shared = files()
+    assert len(shared) == 1
+    assert replace("a", "b", title="apart") == set(), "the file that b and d shared is written anew without b"
+    assert titles(platform) == {"a": "apart", "b": "apart", "d": "together"}
+    before = files()
+    stayed = replace("a", "b", title="again")
+    assert titles(platform) == {"a": "again", "b": "again", "d": "together"}
+    assert len(before - stayed) == 2, "of a and of b, each in its bucket"
+    assert len(stayed) == 1, "what is left of the shared file is not touched again"
+    assert len(platform.rows(SILVER_ITEMS)) == 6
 
 
 def test_two_sparks_and_pyiceberg_on_one_table(platform: Any) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jishi.shops import Shop, Shops, UnknownShop
+from jishi.shops import Shop, Shops, UnknownShop, in_groups
 
 
 def test_a_key_opens_its_own_shop_and_right_only(tmp_path: Path) -> None:
@@ -48,11 +48,11 @@ def test_groups_hold_every_shop_once_and_are_of_nearly_one_size() -> None:
     shops = Shops()
     for number in range(1000):
         shops.add(Shop(shop_id=f"s{number:04}", name="x"))
-    groups = shops.groups(150)
+    groups = in_groups(shops.of_models(None), 150)
     assert len(groups) == 7
     assert {len(group) for group in groups} == {142, 143}
     assert [shop_id for group in groups for shop_id in group] == sorted(shops.shops)
-    assert Shops().groups(150) == []
+    assert in_groups(Shops().of_models(None), 150) == []
 
 
 def test_where_models_come_from_is_set_by_shop_and_stays_when_it_registers_again() -> None:
@@ -61,7 +61,7 @@ def test_where_models_come_from_is_set_by_shop_and_stays_when_it_registers_again
     shops.add(Shop(shop_id="b", name="B"))
     shops.choose_models("b", "tables")
     shops.add(Shop(shop_id="b", name="B again"))
-    assert shops.groups(9, models_from="tables") == [["b"]]
-    assert shops.groups(9, models_from="memory") == [["a"]]
+    assert shops.of_models("tables") == ["b"]
+    assert shops.of_models("memory") == ["a"]
     with pytest.raises(UnknownShop):
         shops.choose_models("c", "tables")
