@@ -10,6 +10,7 @@ it).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -32,6 +33,8 @@ from jishi.shop_runs import JobResult, ShopRuns, for_each
 from jishi.tables import BY_SHOP, TableSchema
 
 LABELS = 20_000
+# Of several shops: a join reads the daily tables of all shops, so that one for each of many small ones would cost their square.
+LABELS_AT_ONCE = 100_000
 _KEY = ["shop_id", "person_id", "item_id", EVENT_TIMESTAMP]
 TRAINING_SET = TableSchema(
     "features/training_set",
@@ -87,8 +90,11 @@ def build(
     service = store.get_feature_service(DAILY_SERVICE)
     joined: dict[str, tuple[TrainingSetSummary, pd.DataFrame]] = {}
 
-    def join(shop_id: str) -> None:
-        labels = read_labels(lake, shop_id)
+    def join_together(shops: list[str]) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+        """Of each of the shops that has labels Feast's join, and what was known at them."""
+        labels = read_labels(lake, shops)
+        if labels.empty:
+            return {}
         features = store.get_historical_features(
             entity_df=labels.copy(),
             features=service,
@@ -96,12 +102,33 @@ def build(
             # Off by default in Feast: a value made later would then stand in for what was known.
             filter_by_created_timestamp=True,
         ).to_df()
-        known = known_at_label(lake, labels, tables)
-        frame = with_ages(_checked(features, known, tables), tables)
+        known = dict(iter(known_at_label(lake, labels, tables).groupby("shop_id")))
+        nothing = features.iloc[:0]
+        by_shop = dict(iter(features.groupby("shop_id")))
+        return {shop: (by_shop.get(shop, nothing), of_shop.reset_index(drop=True)) for shop, of_shop in known.items()}
+
+    pending, result = runs.plan(shop_ids, after=after)
+    parts = {shop_id: part for part in in_parts(count_labels(lake, pending), pending) for shop_id in part}
+    at_once: tuple[list[str], dict[str, tuple[pd.DataFrame, pd.DataFrame]]] = ([], {})
+
+    def join(shop_id: str) -> None:
+        nonlocal at_once
+        part = parts[shop_id]
+        if at_once[0] != part:
+            try:
+                at_once = (part, join_together(part))
+            except Exception:
+                if len(part) == 1:
+                    raise
+                # What one shop's rows may have caused is for that shop: each of the part by itself.
+                parts.update({shop: [shop] for shop in part})
+                at_once = ([shop_id], join_together([shop_id]))
+        if shop_id not in at_once[1]:
+            raise NoLabels(f"shop {shop_id!r} has no paid interaction in silver/interactions")
+        frame = with_ages(_checked(*at_once[1][shop_id], tables), tables)
         covered = {table.view: int(frame[f"{table.view}__as_of"].notna().sum()) for table in tables}
         joined[shop_id] = (TrainingSetSummary(shop_id, len(frame), covered), frame)
 
-    pending, result = runs.plan(shop_ids, after=after)
     attempted = for_each(pending, join, ShopRuns(paths, runs.job, None), failures=(LeakFound,), nothing=(NoLabels,))
     if joined:
         every = pd.concat([frame for _, frame in joined.values()]).reindex(columns=list(TRAINING_SET.columns))
@@ -114,8 +141,39 @@ def build(
     return [facts for facts, _ in joined.values()], result
 
 
-def read_labels(lake: LakeVersion, shop_id: str, limit: int = LABELS) -> pd.DataFrame:
-    """Labels of one shop: key, ``event_timestamp`` (UTC with microseconds), ``label`` = 1, ``quantity``. Raises NoLabels."""
+def count_labels(lake: LakeVersion, shop_ids: Sequence[str]) -> dict[str, int]:
+    """At least as many labels as each shop that has any will have."""
+    lake.require("silver/interactions")
+    with open_lake(lake) as connection:
+        counted = connection.execute(
+            "SELECT shop_id, least(count(*), ?) FROM silver_interactions "
+            "WHERE kind = 'pay' AND person_id IS NOT NULL AND shop_id IN (SELECT unnest(?)) GROUP BY ALL",
+            [LABELS, list(shop_ids)],
+        )
+        return dict(counted.fetchall())
+
+
+def in_parts(labels: Mapping[str, int], shop_ids: Sequence[str], most: int = LABELS_AT_ONCE) -> list[list[str]]:
+    """The shops in their order, cut so that a part has no more labels than ``most``, or is one shop.
+
+    >>> in_parts({"a": 4, "b": 6, "d": 11, "e": 1}, ["a", "b", "c", "d", "e"], most=10)
+    [['a', 'b', 'c'], ['d'], ['e']]
+    """
+    parts: list[list[str]] = []
+    size = 0
+    for shop_id in shop_ids:
+        size += labels.get(shop_id, 0)
+        if not parts or size > most:
+            parts.append([])
+            size = labels.get(shop_id, 0)
+        parts[-1].append(shop_id)
+    return parts
+
+
+def read_labels(lake: LakeVersion, shop_ids: Sequence[str], limit: int = LABELS) -> pd.DataFrame:
+    """Labels of some shops, at most ``limit`` of each: key, ``event_timestamp`` (UTC with microseconds), ``label`` = 1,
+    ``quantity``.
+    """
     lake.require("silver/interactions")
     with open_lake(lake) as connection:
         labels = connection.execute(
@@ -123,18 +181,18 @@ def read_labels(lake: LakeVersion, shop_id: str, limit: int = LABELS) -> pd.Data
             WITH paid AS (
                 SELECT shop_id, person_id, item_id, occurred_at AS {EVENT_TIMESTAMP}, CAST(sum(quantity) AS BIGINT) AS quantity
                 FROM silver_interactions
-                WHERE shop_id = ? AND kind = 'pay' AND person_id IS NOT NULL
+                WHERE shop_id IN (SELECT unnest(?)) AND kind = 'pay' AND person_id IS NOT NULL
                 GROUP BY ALL
             )
             SELECT shop_id, person_id, item_id, {EVENT_TIMESTAMP}, 1 AS label, quantity
             FROM paid
-            ORDER BY md5(concat_ws('|', person_id, item_id, {EVENT_TIMESTAMP})), person_id, item_id, {EVENT_TIMESTAMP}
-            LIMIT ?
+            QUALIFY row_number() OVER (
+                PARTITION BY shop_id
+                ORDER BY md5(concat_ws('|', person_id, item_id, {EVENT_TIMESTAMP})), person_id, item_id, {EVENT_TIMESTAMP}
+            ) <= ?
             """,
-            [shop_id, limit],
+            [list(shop_ids), limit],
         ).df()
-    if labels.empty:
-        raise NoLabels(f"shop {shop_id!r} has no paid interaction in silver/interactions")
     labels[EVENT_TIMESTAMP] = labels[EVENT_TIMESTAMP].astype("datetime64[us]").dt.tz_localize("UTC")
     return labels.sort_values(_KEY, ignore_index=True)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from feature_repo import training_set
 from feature_repo.materialize import Materialized, materialize
 from feature_repo.store import MATERIALIZE_BATCH_ROWS, open_store
 from feature_repo.training_set import TRAINING_SET, build
@@ -16,6 +18,8 @@ from jishi.features.daily import DAILY, DailyTable
 from jishi.lake import TableNotPublished
 from jishi.lake.publishing import Replacement
 from jishi.lake.publishing import publish as publish_by_pyiceberg
+from jishi.lake.query import open_lake
+from jishi.lake.reading import LakeVersion
 from jishi.lake.rows import Rows
 from jishi.paths import Paths
 from jishi.settings import Settings
@@ -101,6 +105,42 @@ def publish_labels(paths: Paths, labels: list[tuple[str, str, float]]) -> None:
     pay = {"shop_id": "a", "kind": "pay", "quantity": 1}
     rows = [pay | {"person_id": p, "item_id": i, "occurred_at": DAY + timedelta(days=d)} for p, i, d in labels]
     publish_rows(paths.var, {SILVER_INTERACTIONS: rows})
+
+
+@one_store
+def test_shops_that_are_joined_together_get_what_each_gets_alone(
+    settings: Settings, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two shops share persons and items by name, a third has no labels; one whose join breaks fails alone."""
+    pay = {"kind": "pay", "quantity": 1, "item_id": "i", "person_id": "p"}
+    days = {"a": (0.5, 1.5, 2.5), "b": (1.5, 3.5)}
+    labels = [pay | {"shop_id": shop, "occurred_at": DAY + timedelta(days=day)} for shop in days for day in days[shop]]
+    publish_rows(paths.var, {SILVER_INTERACTIONS: [*labels, pay | {"kind": "view", "shop_id": "c", "occurred_at": DAY}]})
+    publish(
+        paths,
+        PERSON,
+        [row(PERSON, "p", day, day + base) | {"shop_id": shop} for shop, base in (("a", 10), ("b", 20)) for day in (1, 2)],
+    )
+    publish(paths, ITEM, [row(ITEM, "i", 0, 7), row(ITEM, "i", 1, 9) | {"shop_id": "b"}])
+
+    def built(*shops: str) -> tuple[list[str], list[dict[str, Any]]]:
+        _, result = build(settings, paths, list(shops), ShopRuns(paths, "training-set", None))
+        with open_lake(newest(paths.var)) as connection:
+            rows = connection.execute("select * from features_training_set order by all").to_arrow_table().to_pylist()
+        return [shop.state for shop in result.shops], [each for each in rows if each["shop_id"] in shops]
+
+    (_, of_a), (_, of_b) = built("a"), built("b")
+    assert built("a", "c", "b") == (["done", "nothing to do", "done"], [*of_a, *of_b])
+    assert (len(of_a), len(of_b)) == (3, 2)
+    read = training_set.read_labels
+
+    def broken(lake: LakeVersion, shop_ids: Sequence[str]) -> pd.DataFrame:
+        if "b" in shop_ids:
+            raise ArithmeticError("what no one foresaw")
+        return read(lake, shop_ids)
+
+    monkeypatch.setattr(training_set, "read_labels", broken)
+    assert built("a", "b", "c") == (["done", "unexpected", "nothing to do"], [*of_a, *of_b])
 
 
 @one_store
