@@ -34,7 +34,7 @@ from jishi.lake.buckets import by_bucket
 from jishi.lake.reading import open_version
 from jishi.lake.table_creation import create_table, create_tables
 from jishi.paths import Paths
-from jishi.settings import Settings
+from jishi.settings import Settings, get_settings
 from jishi.shops import Shop, Shops, in_groups
 from jishi.tables import BRONZE_EVENTS, BRONZE_LIVE, SILVER
 from models.release.registry import current_version
@@ -43,6 +43,7 @@ from simulator.history import CATALOGUE, play
 from simulator.world import SimulationPlan
 
 MODEL = "model-shop"
+APPENDED = 200  # shops a commit: their rows are in memory
 FOR_ALL = {"marts": ["ops.marts", "build"], "forecast": ["models.after_marts"]}
 MODELS = {
     name: ["serving.judge"] if name == "judge" else ["models", name]
@@ -92,7 +93,7 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="jishi bench shop-groups", description=__doc__)
     parser.add_argument("--shops", type=int, default=200)
-    parser.add_argument("--size", type=int, default=50, help="shops a group")
+    parser.add_argument("--size", type=int, default=get_settings().shop_group_size, help="shops a group")
     parser.add_argument("--groups", type=int, help="build only so many groups of the last day; all if left out")
     parser.add_argument("--users", type=int, default=300, help="shoppers of a shop")
     parser.add_argument("--days", type=int, default=3, help="days, the last of which is the night that is measured")
@@ -107,7 +108,8 @@ def main() -> int:
                 shops.add(Shop(shop_id=shop_id, name=shop_id))
         days, seq = days_of(chosen.users, chosen.days), 0
         for lines in days.values():
-            append(settings, shop_ids, lines, seq)
+            for part in in_groups(shop_ids, APPENDED):
+                append(settings, part, lines, seq)
             seq += len(lines)
         *earlier, last = days
         result: dict[str, Any] = {"shops": len(shop_ids), "events_a_shop": [len(lines) for lines in days.values()]}

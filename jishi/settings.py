@@ -165,7 +165,7 @@ class Settings(BaseSettings):
     online_keep_days: int = Field(
         180, ge=1, description="a running value leaves the online store after so many days without an act"
     )
-    shop_group_size: int = Field(50, ge=1, description="most shops that a task of a pipeline works on")
+    shop_group_size: int = Field(250, ge=1, description="most shops that a task of a pipeline works on")
     served_values_rate: float = Field(0.05, ge=0, le=1, description="share of the feature values used by serving that it logs")
     served_answers_rate: float = Field(
         0.01, ge=0, le=1, description="share of the answers of serving that it logs with their inputs, to be replayed"
