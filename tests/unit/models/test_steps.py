@@ -166,7 +166,7 @@ def test_what_is_said_of_many_shops_at_once_is_what_training_says_of_each(paths:
     items = [{"shop_id": shop_id, "item_id": "i1"} for shop_id in shops]
     record(paths.var, {SILVER_ITEMS: items, SILVER_INTERACTIONS: rows})
     lake = newest(paths.var)
-    said = {shop_id: str(error) for shop_id, error in short_histories(lake, [*shops, "bare"]).items()}
+    short = {shop_id: str(error) for shop_id, error in short_histories(lake, [*shops, "bare"]).items()}
     refused = {}
     for shop_id in shops:
         try:
@@ -175,6 +175,6 @@ def test_what_is_said_of_many_shops_at_once_is_what_training_says_of_each(paths:
             refused[shop_id] = str(error)
         except (NobodyToTest, TooFewPersons):
             pass
-    assert said == refused
-    assert said
-    assert len(said) < len(shops)
+    assert short == refused
+    assert short
+    assert len(short) < len(shops)
