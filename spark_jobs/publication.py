@@ -187,9 +187,8 @@ class Publication:
             if "ValidationException" not in str(error.java_exception.getClass().getName()):
                 raise
             # Statistics prove it for files of one shop only; what a group of shops wrote lies in files of its own all the same.
-            whole = self._whole(files, where)
-            refs.delete_files(self._publish.branch, head, condition, whole)
-            if len(whole) < len(files):
+            gone = refs.delete_files(self._publish.branch, head, condition, self._whole(files, where))
+            if gone < len(files):
                 self.session.sql(f"DELETE FROM {self._branch_name(name)} WHERE {where.sql()}")
 
     def _whole(self, files: list[PlannedFile], where: Rows) -> set[str]:

@@ -113,15 +113,18 @@ class SparkRefs:
             (PlannedFile(local_path(f.location()), f.recordCount(), f.fileSizeInBytes()) for f in files), key=lambda f: f.path
         )
 
-    def delete_files(self, branch: str, snapshot_id: int, condition: Any, paths: Collection[str]) -> None:
-        """Take files out of a branch whose newest snapshot this is: those of ``paths`` among the ones with such rows."""
-        if not paths:
-            return
-        delete = self.table.newDelete()
-        for file in self._data_files(snapshot_id, condition):
-            if local_path(file.location()) in paths:
+    def delete_files(self, branch: str, snapshot_id: int, condition: Any, paths: Collection[str]) -> int:
+        """Take files out of a branch whose newest snapshot this is: those of ``paths`` among the ones that may have such rows.
+
+        Returns how many there were.
+        """
+        files = [file for file in self._data_files(snapshot_id, condition) if local_path(file.location()) in paths]
+        if files:
+            delete = self.table.newDelete()
+            for file in files:
                 delete.deleteFile(file)
-        delete.toBranch(branch).commit()
+            delete.toBranch(branch).commit()
+        return len(files)
 
     def _data_files(self, snapshot_id: int, condition: Any | None) -> list[Any]:
         lists = java_class(self._session, "org.apache.iceberg.relocated.com.google.common.collect.Lists")
