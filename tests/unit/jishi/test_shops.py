@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pyiceberg.transforms import BucketTransform
+from pyiceberg.types import StringType
 
+from jishi.lake.buckets import by_bucket
 from jishi.shops import Shop, Shops, UnknownShop, in_groups
+from jishi.tables.schema import BUCKETS
 
 
 def test_a_key_opens_its_own_shop_and_right_only(tmp_path: Path) -> None:
@@ -53,6 +57,16 @@ def test_groups_hold_every_shop_once_and_are_of_nearly_one_size() -> None:
     assert {len(group) for group in groups} == {142, 143}
     assert [shop_id for group in groups for shop_id in group] == sorted(shops.shops)
     assert in_groups(Shops().of_models(None), 150) == []
+
+
+def test_groups_by_bucket_share_the_files_of_few_buckets() -> None:
+    """Sixteen buckets in four groups: each has five at most, so that no bucket is of more than two groups."""
+    shop_ids = [f"s{number:04}" for number in range(1000)]
+    assert sorted(by_bucket(reversed(shop_ids))) == shop_ids
+    bucket = BucketTransform(BUCKETS).transform(StringType())
+    groups = [{bucket(shop_id) for shop_id in group} for group in in_groups(by_bucket(shop_ids), 250)]
+    assert max(map(len, groups)) <= 5
+    assert sum(map(len, groups)) <= BUCKETS + 3
 
 
 def test_where_models_come_from_is_set_by_shop_and_stays_when_it_registers_again() -> None:
