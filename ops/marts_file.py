@@ -38,6 +38,7 @@ from jishi.tables import (
 )
 from ops.dbt import DBT
 from ops.marts_shops import keep_rows, with_kept_rows
+from ops.marts_tests import written_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -170,8 +171,8 @@ def write_marts(
             for name in PUBLISHED:
                 if name in replaced:
                     connection.execute(f"delete from published.main.{name} where {replaced[name]}")
-                    rows = f"select * from built.main.{name} where {replaced[name]}"
-                    connection.execute(f"insert into published.main.{name} by name {rows}")
+                    rows = written_rows(connection, name)
+                    connection.execute(f"insert into published.main.{name} by name select * from {rows}")
                 else:
                     rows = f"select * from built.main.{name} order by all"
                     connection.execute(f"create or replace table published.main.{name} as {rows}")

@@ -23,7 +23,7 @@ from ops.dbt import DBT
 
 MOST_GROWTH = 3.0  # rows that are replaced leave holes in the file: at so many times its first size it is written anew,
 LEAST_GROWN_BYTES = 2**28  # where it is larger than this
-_CODE = ("ops/dbt.py", "ops/marts_state.py", "ops/marts_changes.py", "ops/marts_file.py")
+_CODE = ("ops/dbt.py", "ops/marts_state.py", "ops/marts_changes.py", "ops/marts_file.py", "ops/marts_tests.py")
 _ENGINES = ("duckdb", "dbt-core", "dbt-duckdb")
 
 

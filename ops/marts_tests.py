@@ -32,8 +32,9 @@ def failing_tests(
 ) -> tuple[dict[str, str], int]:
     """The generic tests that rows fail, by name with the query of these rows, and how many tests there are.
 
-    Tests of the models ``missing`` (ids) are not asked. In a build that continued the last one, keys are counted where one of
-    their rows was written anew: the others passed as they are. Raises SettingNotHonoured.
+    Tests of the models ``missing`` (ids) are not asked. In a build that continued the last one, values are looked at in rows
+    that it wrote, and keys are counted where one of their rows was written anew: the others passed as they are, by the same
+    tests (``ops.marts_state``). Parents are looked for of all rows, since one of them may be gone. Raises SettingNotHonoured.
     """
     nodes: dict[str, Node] = json.loads(manifest.read_text())["nodes"]
     by_model: dict[str, list[Node]] = defaultdict(list)
@@ -83,20 +84,34 @@ def refuse_unknown(test: Node) -> None:
 
 def _failing(connection: duckdb.DuckDBPyConnection, nodes: Mapping[str, Node], tests: list[Node]) -> list[str]:
     """Of the tests of one model the names of those that fail."""
-    relation = nodes[tests[0]["attached_node"]]["relation_name"]
-    of_rows = [test for test in tests if test["test_metadata"]["name"] != UNIQUE]
-    failing = []
-    if of_rows:
-        conditions = [_CONDITIONS[test["test_metadata"]["name"]](test["test_metadata"]["kwargs"], nodes) for test in of_rows]
-        counts = ", ".join(f"count(*) filter (where {condition})" for condition in conditions)
-        [numbers] = connection.execute(f"select {counts} from {relation}").fetchall()
-        failing += [test["name"] for test, count in zip(of_rows, numbers, strict=True) if count]
+    model = nodes[tests[0]["attached_node"]]
+    relation, written = model["relation_name"], written_rows(connection, model["name"])
+    failing, by_rows = [], defaultdict(list)
     for test in tests:
-        if test["test_metadata"]["name"] == UNIQUE:
-            rewritten = _rewritten(connection, test, nodes[test["attached_node"]])
+        kind = test["test_metadata"]["name"]
+        if kind == UNIQUE:
+            rewritten = _rewritten(connection, test, model, written)
             if connection.execute(f"{_repeated_keys(test, relation, rewritten)} limit 1").fetchall():
                 failing.append(test["name"])
+        else:
+            by_rows[written if written and kind in _OF_ONE_ROW else relation].append(test)
+    for rows, of_rows in by_rows.items():
+        conditions = [_CONDITIONS[test["test_metadata"]["name"]](test["test_metadata"]["kwargs"], nodes) for test in of_rows]
+        counts = ", ".join(f"count(*) filter (where {condition})" for condition in conditions)
+        [numbers] = connection.execute(f"select {counts} from {rows}").fetchall()
+        failing += [test["name"] for test, count in zip(of_rows, numbers, strict=True) if count]
     return failing
+
+
+def written_rows(connection: duckdb.DuckDBPyConnection, model: str) -> str | None:
+    """The table with what a build that continued the last one wrote of a model; None where it made the whole model.
+
+    It is macros/materializations.sql that fills it.
+    """
+    table = f"written_{model}"
+    asked = "select count(*) from duckdb_tables() where database_name = current_database() and schema_name = 'touched'"
+    [(count,)] = connection.execute(f"{asked} and table_name = ?", [table]).fetchall()
+    return f"touched.{table}" if count else None
 
 
 def _null(kwargs: Mapping[str, Any], nodes: Mapping[str, Node]) -> str:
@@ -122,6 +137,7 @@ _CONDITIONS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Node]], str]] =
     "accepted_values": _of_no_value,
     "relationships": _without_parent,
 }
+_OF_ONE_ROW = ("not_null", "accepted_values")  # the row passes or fails by itself
 _ARGUMENTS = {
     "not_null": {"column_name"},
     "accepted_values": {"column_name", "values", "quote"},
@@ -135,16 +151,13 @@ def _repeated_keys(test: Node, relation: str, where: str) -> str:
     return f"select {keys} from {relation} {where} group by {keys} having count(*) > 1"
 
 
-def _rewritten(connection: duckdb.DuckDBPyConnection, test: Node, model: Node) -> str:
+def _rewritten(connection: duckdb.DuckDBPyConnection, test: Node, model: Node, written: str | None) -> str:
     """The condition of keys of which a day's build wrote a row (macros/touched.sql); nothing where it wrote the whole model."""
     key = ", ".join(f'"{column}"' for column in test["test_metadata"]["kwargs"]["columns"])
+    if written is not None:  # by hashes, for a key may have nulls
+        return f"where hash({key}) in (select hash({key}) from {written})"
     listed = connection.execute("select table_name from duckdb_tables() where schema_name = 'touched'").fetchall()
     changed = f"changed_{model['name'].removeprefix('stg_lake__')}"
-    if ("replaced",) not in listed:
-        return ""
-    replaced = connection.execute("select condition from touched.replaced where mart = ?", [model["name"]]).fetchone()
-    if replaced is not None:  # by hashes, for a key may have nulls
-        return f"where hash({key}) in (select hash({key}) from {model['relation_name']} where {replaced[0]})"
     if model["name"].startswith("stg_lake__") and (changed,) in listed:
         return f"where hash({key}) in (select hash({key}) from touched.{changed}) or shop_id in (from touched.whole_shops)"
     return ""

@@ -1,6 +1,7 @@
 {#-
     On DuckDB nobody reads the database while dbt writes it, and each model is one transaction: a table is dropped and made in its
-    place, and rows of a day's build are inserted behind those that its hook deleted. The adapter's own materializations make every
+    place, and rows of a day's build are inserted behind those that its hook deleted, and kept by themselves for tests, for
+    publication and for what looks at nothing else. The adapter's own materializations make every
     table beside the old one and rename both, and compare columns, which took a day's build longer than most of its queries.
 -#}
 {% materialization table, adapter='duckdb' %}
@@ -21,7 +22,9 @@
     {{ run_hooks(pre_hooks) }}
     {% call statement('main') -%}
         {% if is_incremental() %}
-            insert into {{ target_relation }} by name {{ compiled_code }}
+            create or replace table {{ written(this) }} as from {{ target_relation }} limit 0;
+            insert into {{ written(this) }} by name {{ compiled_code }};
+            insert into {{ target_relation }} from {{ written(this) }}
         {% else %}
             {{ create_table_as(False, target_relation, compiled_code) }}
         {% endif %}

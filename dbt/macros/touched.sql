@@ -129,9 +129,9 @@
 {% macro retouch_orders() -%}
     {%- if is_incremental() -%}
         create or replace table touched.retouched_orders as
-        with touches_now as (select * from {{ this }} where {{ is_touched('reached_orders') }})
         select distinct shop_id, order_id from (
-            (from touches_now except from touched.touches_before) union all (from touched.touches_before except from touches_now)
+            (from {{ written(this) }} except from touched.touches_before)
+            union all (from touched.touches_before except from {{ written(this) }})
         )
     {%- endif -%}
 {%- endmacro %}
@@ -149,6 +149,16 @@
         {%- do run_query("insert into touched.replaced values ('" ~ this.identifier ~ "', $$" ~ condition ~ "$$)") -%}
         delete from {{ this }} where {{ condition }}
     {%- endif -%}
+{%- endmacro %}
+
+{#- The rows that a day's build wrote of an incremental model. -#}
+{% macro written(model) -%}
+    touched.written_{{ model.identifier }}
+{%- endmacro %}
+
+{#- Of a model that is continued by the same condition: in a day's build what it has just written, else all its rows. -#}
+{% macro now_written(model) -%}
+    {%- if is_incremental() %}{{ written(model) }}{% else %}{{ model }}{% endif -%}
 {%- endmacro %}
 
 {#- Who has become a bot, or is none any more, changes all days on which this person came. -#}
@@ -181,8 +191,8 @@
 {% macro reach_changed_bots() -%}
     {%- if is_incremental() -%}
         create or replace table touched.changed_bots as
-        with bots_now as (select * from {{ this }} where {{ is_touched('persons') }})
-        (from bots_now except from touched.bots_before) union (from touched.bots_before except from bots_now);
+        (from {{ written(this) }} except from touched.bots_before)
+        union (from touched.bots_before except from {{ written(this) }});
         create or replace table touched.reached_persons as
         select persons.shop_id, persons.person_id,
             case when bots.person_id is null then persons.since else timestamp '0001-01-01' end as since
@@ -280,10 +290,10 @@
 {% macro touch_months_of_changed_states() -%}
     {%- if is_incremental() -%}
         create or replace table touched.state_months as
-        with states_now as (select * from {{ this }} where {{ is_touched_state() }}),
-        changed as (
+        with changed as (
             select shop_id, month from (
-                (from states_now except from touched.states_before) union (from touched.states_before except from states_now)
+                (from {{ written(this) }} except from touched.states_before)
+                union (from touched.states_before except from {{ written(this) }})
             )
             union
             select shop_id, month from {{ this.schema }}.int_shop_months_spanned

@@ -9,8 +9,7 @@ with order_lines as (
 
 rated as (
 
-    select * from {{ ref('int_orders_rated') }}
-    {{ where_touched('orders') }}
+    select * from {{ now_written(ref('int_orders_rated')) }}
 
 ),
 

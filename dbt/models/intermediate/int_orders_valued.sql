@@ -9,8 +9,7 @@ with orders as (
 
 rated as (
 
-    select * from {{ ref('int_orders_rated') }}
-    {{ where_touched('orders') }}
+    select * from {{ now_written(ref('int_orders_rated')) }}
 
 ),
 
@@ -23,8 +22,7 @@ order_lines as (
 
 valued_lines as (
 
-    select * from {{ ref('int_order_lines_valued') }}
-    {{ where_touched('orders') }}
+    select * from {{ now_written(ref('int_order_lines_valued')) }}
 
 ),
 

@@ -82,22 +82,37 @@ def test_no_row_fails_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("replaced", "failing"),
-    [("part = 2", []), ("part = 1", ["key"]), ("word = 'newer'", ["key", "value"])],
-    ids=["others passed before", "both written anew", "one written anew beside one that stayed"],
+    ("rows", "written", "failing"),
+    [
+        ("(1, 'x'), (1, 'x')", "(2, 'x')", []),
+        ("(1, 'x'), (1, 'x')", "(1, 'x'), (1, 'x')", ["key"]),
+        ("(1, 'newer'), (1, 'x')", "(1, 'newer')", ["key", "value"]),
+        ("(1, 'newer'), (2, null)", "(2, 'x')", []),
+        ("(1, 'newer'), (2, null)", "(2, null)", ["null"]),
+        ("(3, 'x')", "(3, 'x')", ["number"]),
+        ("(4, 'x'), (1, 'x')", "(1, 'x')", ["parent"]),
+    ],
+    ids=[
+        *("others passed before", "both written anew", "one written anew beside one that stayed"),
+        *(
+            "values that stayed passed before",
+            "a null written anew",
+            "a number written anew",
+            "a parent of a row that stayed is gone",
+        ),
+    ],
 )
-def test_after_a_continued_build_keys_are_counted_where_a_row_was_written_anew(
-    tmp_path: Path, replaced: str, failing: list[str]
+def test_after_a_continued_build_what_was_not_written_anew_is_not_asked_again_but_for_its_parents(
+    tmp_path: Path, rows: str, written: str, failing: list[str]
 ) -> None:
-    word = "newer" if "newer" in replaced else "x"
-    file = database(tmp_path, f"(1, '{word}'), (1, 'x')")
+    file = database(tmp_path, rows)
     with duckdb.connect(str(file)) as connection:
-        connection.execute("create schema touched; create table touched.replaced (mart varchar, condition varchar)")
-        connection.execute("insert into touched.replaced values ('m', $1)", [replaced])
+        connection.execute("create schema touched; create table touched.written_m as from m limit 0")
+        connection.execute(f"insert into touched.written_m values {written}")
     keyed = node("unique_key", {"columns": ["part"]}) | {"name": "key"}
-    written = json.loads(manifest(tmp_path).read_text())["nodes"] | {"key": keyed}
-    (tmp_path / "manifest.json").write_text(json.dumps({"nodes": written}))
-    assert failing_tests(settings_in(tmp_path), file, tmp_path / "manifest.json")[0].keys() == set(failing)
+    nodes = json.loads(manifest(tmp_path).read_text())["nodes"] | {"key": keyed}
+    (tmp_path / "manifest.json").write_text(json.dumps({"nodes": nodes}))
+    assert list(failing_tests(settings_in(tmp_path), file, tmp_path / "manifest.json")[0]) == failing
 
 
 @pytest.mark.parametrize(

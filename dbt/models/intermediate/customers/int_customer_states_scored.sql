@@ -6,8 +6,7 @@
 
 with states as (
 
-    select * from {{ ref('int_customer_states_summed') }}
-    {% if is_incremental() %}where {{ is_touched_state() }}{% endif %}
+    select * from {{ now_written(ref('int_customer_states_summed')) }}
 
 ),
 

@@ -2,8 +2,7 @@
 
 with acts as (
 
-    select * from {{ ref('int_acts_in_visits') }}
-    {{ where_touched('visits') }}
+    select * from {{ now_written(ref('int_acts_in_visits')) }}
 
 ),
 

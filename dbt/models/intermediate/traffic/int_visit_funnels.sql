@@ -9,8 +9,7 @@ with sessions as (
 
 acts as (
 
-    select * from {{ ref('int_acts_in_visits') }}
-    {{ where_touched('visits') }}
+    select * from {{ now_written(ref('int_acts_in_visits')) }}
 
 ),
 

@@ -2,8 +2,7 @@
 
 with states as (
 
-    select * from {{ ref('int_customer_states_scored') }}
-    {% if is_incremental() %}where {{ is_touched_state() }}{% endif %}
+    select * from {{ now_written(ref('int_customer_states_scored')) }}
 
 ),
 

@@ -4,15 +4,13 @@
 -- a refund that names items is theirs first.
 with order_lines as (
 
-    select * from {{ ref('int_order_lines_valued') }}
-    {{ where_touched('orders') }}
+    select * from {{ now_written(ref('int_order_lines_valued')) }}
 
 ),
 
 orders as (
 
-    select * from {{ ref('fct_orders') }}
-    {{ where_touched('orders') }}
+    select * from {{ now_written(ref('fct_orders')) }}
 
 ),
 

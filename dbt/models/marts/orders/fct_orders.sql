@@ -2,8 +2,7 @@
 
 with orders as (
 
-    select * from {{ ref('int_orders_valued') }}
-    {{ where_touched('orders') }}
+    select * from {{ now_written(ref('int_orders_valued')) }}
 
 ),
 

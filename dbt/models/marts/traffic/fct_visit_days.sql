@@ -9,8 +9,7 @@ with acts as (
 
 sessions as (
 
-    select * from {{ ref('fct_sessions') }}
-    {{ where_touched('sessions') }}
+    select * from {{ now_written(ref('fct_sessions')) }}
 
 )
 
