@@ -174,8 +174,8 @@ def write_marts(
                     rows = written_rows(connection, name)
                     connection.execute(f"insert into published.main.{name} by name select * from {rows}")
                 else:
-                    rows = f"select * from built.main.{name} order by all"
-                    connection.execute(f"create or replace table published.main.{name} as {rows}")
+                    connection.execute(f"create or replace table published.main.{name} ({_columns(connection, name)})")
+                    connection.execute(f"insert into published.main.{name} select * from built.main.{name} order by all")
             if held is not None:
                 keep_rows(connection, PUBLISHED, *held)
             when = "now() at time zone 'UTC' as built_at"
@@ -207,6 +207,13 @@ def _replaced(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """
     connection.execute("use built.main")
     return dict(connection.execute("select mart, condition from touched.replaced").fetchall())
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    """The columns of a model as they are published, amounts in run lengths (macros/materializations.sql)."""
+    columns = connection.execute(f"describe built.main.{name}").fetchall()
+    wide = {"DECIMAL(38,0)": "DECIMAL(38,0) using compression rle"}
+    return ", ".join(f'"{column}" {wide.get(kind, kind)}' for column, kind, *_ in columns)
 
 
 def link_newest(settings: Settings) -> None:
