@@ -328,6 +328,11 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- What a day's build wrote of an incremental model, for a test; all its rows after a full one. -#}
+{% macro written_in_day_build(model) -%}
+    {%- if is_day_build() %}{{ written(model) }}{% else %}{{ model }}{% endif -%}
+{%- endmacro %}
+
 {% macro only_in_day_build(condition) -%}
     {%- if is_day_build() -%}where {{ condition }}{%- endif -%}
 {%- endmacro %}

@@ -8,15 +8,13 @@ with shops as (
 
 orders as (
 
-    select * from {{ ref('fct_orders') }}
-    {{ only_in_day_build(is_touched('orders')) }}
+    select * from {{ written_in_day_build(ref('fct_orders')) }}
 
 ),
 
 sessions as (
 
-    select * from {{ ref('fct_sessions') }}
-    {{ only_in_day_build(is_touched('sessions')) }}
+    select * from {{ written_in_day_build(ref('fct_sessions')) }}
 
 ),
 

@@ -24,8 +24,7 @@ acts as (
         sum(case when type = 'item_added_to_cart' then 1 else 0 end) as adds,
         sum(case when type = 'checkout_started' then 1 else 0 end) as checkouts,
         sum(case when type = 'order_paid' then 1 else 0 end) as orders
-    from {{ ref('int_acts_in_visits') }}
-    {{ only_in_day_build(is_touched('visits')) }}
+    from {{ written_in_day_build(ref('int_acts_in_visits')) }}
     group by shop_id, session_key
 
 )

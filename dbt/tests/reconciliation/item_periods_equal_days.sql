@@ -36,19 +36,34 @@ last_days as (
 
 ),
 
+summed_days as (
+
+    select
+        item_days.shop_id,
+        item_days.shop_date,
+        last_days.last_date,
+        {% for amount in amounts %}
+            sum(item_days.{{ amount }}) as {{ amount }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from item_days
+    inner join last_days on item_days.shop_id = last_days.shop_id
+    where item_days.shop_date > {{ days_later('last_days.last_date', -90) }}
+    group by item_days.shop_id, item_days.shop_date, last_days.last_date
+
+),
+
 days as (
 
     {% for length in [7, 30, 90] %}
         select
-            item_days.shop_id,
+            shop_id,
             {{ length }} as period_days,
         {% for amount in amounts %}
-            sum(item_days.{{ amount }}) as {{ amount }}{{ ',' if not loop.last }}
+            sum({{ amount }}) as {{ amount }}{{ ',' if not loop.last }}
         {% endfor %}
-        from item_days
-        inner join last_days on item_days.shop_id = last_days.shop_id
-        where item_days.shop_date > {{ days_later('last_days.last_date', -length) }}
-        group by item_days.shop_id
+        from summed_days
+        where shop_date > {{ days_later('last_date', -length) }}
+        group by shop_id
         {{ 'union all' if not loop.last }}
     {% endfor %}
 

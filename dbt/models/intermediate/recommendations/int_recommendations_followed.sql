@@ -30,6 +30,21 @@ order_items as (
 
 ),
 
+-- Few of all.
+recommended_persons as (
+
+    select
+        shop_id,
+        person_id
+    from shown
+    union
+    select
+        shop_id,
+        person_id
+    from clicked
+
+),
+
 acts as (
 
     select
@@ -43,7 +58,15 @@ acts as (
         cast(null as bigint) as revenue_minor,
         cast(null as bigint) as net_revenue_minor
     from events
-    where type = 'item_added_to_cart' and person_id is not null and item_id is not null
+    where
+        type = 'item_added_to_cart'
+        and item_id is not null
+        and (shop_id, person_id) in (
+            select
+                recommended_persons.shop_id,
+                recommended_persons.person_id
+            from recommended_persons
+        )
     union all
     select
         orders.shop_id,
@@ -57,7 +80,12 @@ acts as (
         order_items.net_revenue_minor
     from orders
     inner join order_items on orders.shop_id = order_items.shop_id and orders.order_id = order_items.order_id
-    where orders.person_id is not null
+    where (orders.shop_id, orders.person_id) in (
+        select
+            recommended_persons.shop_id,
+            recommended_persons.person_id
+        from recommended_persons
+    )
 
 ),
 
