@@ -167,6 +167,7 @@ def write_marts(
         with duckdb.connect() as connection:
             connection.execute(f"attach {quoted(str(database))} as built (read_only)")
             connection.execute(f"attach {quoted(str(aside))} as published")
+            connection.execute("set checkpoint_threshold = '1GB'")  # the file is written out once, when it is detached
             replaced = _replaced(connection) if is_continued else {}
             for name in PUBLISHED:
                 if name in replaced:
