@@ -42,9 +42,9 @@ summed_days as (
         item_days.shop_id,
         item_days.shop_date,
         last_days.last_date,
-        {% for amount in amounts %}
-            sum(item_days.{{ amount }}) as {{ amount }}{{ ',' if not loop.last }}
-        {% endfor %}
+    {% for amount in amounts %}
+        sum(item_days.{{ amount }}) as {{ amount }}{{ ',' if not loop.last }}
+    {% endfor %}
     from item_days
     inner join last_days on item_days.shop_id = last_days.shop_id
     where item_days.shop_date > {{ days_later('last_days.last_date', -90) }}
