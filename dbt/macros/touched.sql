@@ -156,7 +156,10 @@
     touched.written_{{ model.identifier }}
 {%- endmacro %}
 
-{#- Of a model that is continued by the same condition: in a day's build what it has just written, else all its rows. -#}
+{#-
+    Of a model that is continued by the same condition: in a day's build what it has just written, else all its rows. Thresholds
+    change the months of `is_touched_state` between states that are summed and those that are scored.
+-#}
 {% macro now_written(model) -%}
     {%- if is_incremental() %}{{ written(model) }}{% else %}{{ model }}{% endif -%}
 {%- endmacro %}

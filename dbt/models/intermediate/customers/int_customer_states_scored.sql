@@ -6,7 +6,8 @@
 
 with states as (
 
-    select * from {{ now_written(ref('int_customer_states_summed')) }}
+    select * from {{ ref('int_customer_states_summed') }}
+    {% if is_incremental() %}where {{ is_touched_state() }}{% endif %}
 
 ),
 
