@@ -40,12 +40,14 @@ def measure(var: Path, events: int) -> dict[str, Any]:
     """Seconds of a day's build and of a full one, and the marts that differ; the shop is made where ``var`` has none."""
     settings = shop_settings(var)
     # A platform's programs are compiled once. Where that is turned off, each build spends seconds on it.
+    bytecode = var / "bytecode"
+    is_compiled = bytecode.exists()
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    os.environ["PYTHONPYCACHEPREFIX"] = str(var / "bytecode")
+    os.environ["PYTHONPYCACHEPREFIX"] = str(bytecode)
     result: dict[str, Any] = {}
     if Versions.of(settings).latest() is None:
         result["events"], result["first_build_s"] = built_shop(var, events)
-    if not can_continue(Paths.of(settings)):
+    elif not (is_compiled and can_continue(Paths.of(settings))):
         run_measured([*BUILD, "--whole"], var)
     result["events_of_the_day"] = add_day(var)
     result["day_s"], result["day_says"] = _timed(BUILD, var)
