@@ -32,11 +32,11 @@ def groups(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
 
 def test_every_shop_is_in_one_group(groups: list[dict[str, str]]) -> None:
     named = [word for group in groups for word in group["SHOPS"].split() if word != "--shop"]
-    assert named == [f"shop-{number:04}" for number in range(SHOPS)]
-    assert groups[0]["GROUP"] == "shop-0000 … shop-0049 (50)"
+    assert sorted(named) == [f"shop-{number:04}" for number in range(SHOPS)]
+    assert [group["GROUP"][-6:] for group in groups] == [" (250)"] * 4
 
 
-@pytest.mark.parametrize(("name", "most_tasks", "most_jvms"), [("daily", 130, 20), ("history", 150, 20)])
+@pytest.mark.parametrize(("name", "most_tasks", "most_jvms"), [("daily", 60, 5), ("history", 60, 5)])
 def test_tasks_and_jvms_grow_with_groups_and_not_with_shops(
     dags: dict[str, Any], groups: list[dict[str, str]], name: str, most_tasks: int, most_jvms: int
 ) -> None:
@@ -50,4 +50,4 @@ def test_tasks_and_jvms_grow_with_groups_and_not_with_shops(
 
 def test_a_groups_command_fits_a_command_line(groups: list[dict[str, str]]) -> None:
     # Linux takes 128 KiB a string; a shop id has at most 64 characters.
-    assert max(len(group["SHOPS"]) for group in groups) < 128 * 1024 / 64 * 2
+    assert max(len(group["SHOPS"].split()) // 2 for group in groups) * len(f"--shop {'x' * 64} ") < 128 * 1024
