@@ -211,7 +211,7 @@ def _replaced(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> str:
-    """The columns of a model as they are published, amounts in run lengths (macros/materializations.sql)."""
+    """The columns of a model as they are published, amounts in run lengths (macros/large_tables.sql)."""
     columns = connection.execute(f"describe built.main.{name}").fetchall()
     wide = {"DECIMAL(38,0)": "DECIMAL(38,0) using compression rle"}
     return ", ".join(f'"{column}" {wide.get(kind, kind)}' for column, kind, *_ in columns)
