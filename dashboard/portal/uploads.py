@@ -16,8 +16,8 @@ import subprocess
 import time
 import unicodedata
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -105,18 +105,22 @@ class Uploads:
                 shutil.copyfileobj(content, out)
         if mapping is not None:
             (folder / "mapping.yaml").write_bytes(mapping)
-        upload = Upload(
-            upload_id=upload_id, kind=kind.name, files=names, layout=layout, options=[*options], login=login, at=now
-        )
+        before = self.all(shop_id)
+        # Of two in the same microsecond, or after the clock went back, the later one is still the newest.
+        at = max(now, before[0].at + timedelta(microseconds=1)) if before else now
+        upload = Upload(upload_id=upload_id, kind=kind.name, files=names, layout=layout, options=[*options], login=login, at=at)
         write_json(folder / "upload.json", upload.model_dump(mode="json"))
-        for old in self.all(shop_id)[KEPT_UPLOADS:]:
-            self.delete(shop_id, old.upload_id)
+        with suppress(ShopIsBusy, NoSuchUpload):  # the next upload deletes them, or another one did
+            for old in before[KEPT_UPLOADS - 1 :]:
+                self.delete(shop_id, old.upload_id)
         return upload
 
     def all(self, shop_id: str) -> list[Upload]:
         """A shop's uploads, newest first."""
-        files = self._of_shop(shop_id).glob("*/upload.json")
-        uploads = [Upload.model_validate_json(file.read_bytes()) for file in files]
+        uploads = []
+        for file in self._of_shop(shop_id).glob("*/upload.json"):
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                uploads.append(Upload.model_validate_json(file.read_bytes()))
         return sorted(uploads, key=lambda upload: upload.at, reverse=True)
 
     def get(self, shop_id: str, upload_id: str) -> Upload:

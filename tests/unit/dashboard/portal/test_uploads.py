@@ -6,6 +6,7 @@ import fcntl
 import json
 import re
 import time
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +145,22 @@ def test_one_upload_of_a_shop_runs_at_a_time_and_a_cut_off_one_says_so(
     progress.write_text('{"act": "import", "step": 1, "steps": 2, "code": null}')
     assert kept.progress(PLAIN, upload_id)[0] == "cut off"
     assert "cut off; start it again" in client.get(address).text
-    for number in range(uploads_module.KEPT_UPLOADS + 2):
-        kept.keep(PLAIN, KINDS["rates"], [(f"{number}.csv", (progress).open("rb"))], None, None, [], "x", twins.now)
+
+
+def test_the_newest_uploads_are_kept_whatever_the_clock_says(twins: TwinShops) -> None:
+    kept = twins.portal.uploads
+
+    def keep(number: int) -> str:
+        return kept.keep(PLAIN, KINDS["rates"], [(f"{number}.csv", BytesIO(b"x"))], None, None, [], "x", twins.now).upload_id
+
+    ids = [keep(number) for number in range(uploads_module.KEPT_UPLOADS + 2)]  # all at the same time
+    newest_first = ids[: -uploads_module.KEPT_UPLOADS - 1 : -1]
+    assert [upload.upload_id for upload in kept.all(PLAIN)] == newest_first
+    with (folder_of(twins, PLAIN) / ".lock").open("ab") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        last = keep(100)  # while another runs nothing is deleted
+        assert [upload.upload_id for upload in kept.all(PLAIN)] == [last, *newest_first]
+    assert keep(101) == kept.all(PLAIN)[0].upload_id
     assert len(kept.all(PLAIN)) == uploads_module.KEPT_UPLOADS
 
 
