@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import psutil
+import uvloop
 
 
 @dataclass
@@ -81,7 +82,7 @@ def run_open_load(
     port: int, requests: Sequence[bytes], per_s: float, seconds: float, pids: Sequence[int], connections: int = 64
 ) -> OpenLoad:
     """Send requests (round and round) at times of a Poisson process, then wait up to 2 s for the last answers."""
-    return asyncio.run(_run(port, requests, per_s, seconds, pids, connections))
+    return uvloop.run(_run(port, requests, per_s, seconds, pids, connections))
 
 
 async def _run(

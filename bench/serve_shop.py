@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from models.release.serving_index import Release
 from serving.api import make_app
 from serving.catalogue import Item, Version
 from serving.engine import Engine
+from serving.list_protocol import server_config
 from serving.recent import LastAct
 from serving.request import Request
 from serving.rules.shop_rules import ShopRules
@@ -219,9 +221,10 @@ def serving(make: Callable[[], FastAPI], workers: int) -> Iterator[tuple[int, li
 
     def run() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        config = uvicorn.Config(make(), log_level="warning", access_log=False, lifespan="off")
+        app = make()
+        config = server_config if hasattr(app.state, "engine") else partial(uvicorn.Config, access_log=False)
         ready.release()
-        uvicorn.Server(config).run(sockets=[listener])
+        uvicorn.Server(config(app, log_level="warning", lifespan="off")).run(sockets=[listener])
 
     processes = [fork.Process(target=run, daemon=True) for _ in range(workers)]
     for process in processes:

@@ -20,6 +20,7 @@ from jishi.settings import Settings, get_settings
 from jishi.tracing import open_tracer
 from serving.api import make_app
 from serving.engine import Engine
+from serving.list_protocol import server_config
 from serving.readiness import readiness
 from serving.storefront.doors import Storefronts
 from serving.traces import TracedEngine
@@ -79,8 +80,7 @@ def _serve(settings: Settings, listener: socket.socket, workers: WorkerMetrics |
     if workers is not None:
         workers.number, engine.metrics.workers = worker.number, workers
         threading.Thread(target=workers.answer, args=(engine.metrics.of_process,), name="metrics", daemon=True).start()
-    # Who is asking is ours to say (JISHI_TRUSTED_PROXIES): uvicorn would believe every neighbour's X-Forwarded-For.
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, proxy_headers=False))
+    server = uvicorn.Server(server_config(app, log_config=None))
     server.run(sockets=[listener])
     return 1 if died.is_set() else 0
 

@@ -2,7 +2,8 @@
 
 It stands before the application and answers what it is sure of: a GET of a shop's recommendations with a good key and plain
 parameters. Everything else, and every error, is the application's: it answers the same (a test compares both). A request that
-reads the online store is answered on a thread, so that a slow store holds up nobody else.
+reads the online store is answered on a thread, so that a slow store holds up nobody else; most others have been answered by
+``serving.list_protocol`` before they come here.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -22,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from jishi.placements import LIST_PLACEMENTS
 from serving.access import REQUEST_ID, persons_named
 from serving.engine import Engine
-from serving.keys import ForeignShop, Unauthorised
+from serving.keys import ForeignShop, ReadKeys, Unauthorised
 from serving.recommend import Answer, CatchingUp, NoRelease
 from serving.request import Request
 
@@ -50,7 +51,7 @@ class ListRoute:
             await self._app(scope, receive, send)
             return
         request, order_id = asked
-        request_id = uuid.uuid4().hex
+        request_id = new_request_id()
         answer_it: Callable[[], Answer] = partial(self._engine.answer, request, request_id, order_id)
         try:
             if self._engine.recent.asks_store(request.shop_id, request.persons):
@@ -64,31 +65,49 @@ class ListRoute:
             self._engine.metrics.count(500, "", time.perf_counter() - started)
             raise
         body = list_json(request, answer)
-        headers = [
-            (b"content-length", str(len(body)).encode()),
-            (b"content-type", b"application/json"),
-            (_REQUEST_ID, request_id.encode()),
-            (b"cache-control", b"no-store"),
-        ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.start", "status": 200, "headers": headers_of(body, request_id)})
         await send({"type": "http.response.body", "body": body})
         self._engine.metrics.count(200, answer.served_by, time.perf_counter() - started)
 
     def _read(self, scope: Scope) -> tuple[Request, str | None] | None:
-        """The request and the order that it names; None where the application has to look."""
-        path: str = scope["path"]
-        if not path.startswith(_BEFORE) or not path.endswith(_AFTER) or b"%" in scope.get("raw_path", b""):
+        if b"%" in scope.get("raw_path", b""):
             return None
-        shop_id = path[len(_BEFORE) : -len(_AFTER)]
-        keys = [value for name, value in scope["headers"] if name == b"authorization"]
-        query = parameters_of(scope["query_string"])
-        if not shop_id or "/" in shop_id or len(keys) != 1 or query is None:
-            return None
-        try:
-            self._engine.keys.authorise(keys[0].decode("latin-1"), shop_id)
-        except (Unauthorised, ForeignShop):
-            return None
-        return _request(shop_id, query)
+        return plain_request(self._engine.keys, scope["path"], scope["query_string"], scope["headers"])
+
+
+def plain_request(
+    keys: ReadKeys, path: str, query: bytes, headers: Iterable[tuple[bytes, bytes]]
+) -> tuple[Request, str | None] | None:
+    """The request of a path without escapes and the order that it names; None where the application has to look. Names of
+    ``headers`` are in lower case.
+    """
+    if not path.startswith(_BEFORE) or not path.endswith(_AFTER):
+        return None
+    shop_id = path[len(_BEFORE) : -len(_AFTER)]
+    authorizations = [value for name, value in headers if name == b"authorization"]
+    parameters = parameters_of(query)
+    if not shop_id or "/" in shop_id or len(authorizations) != 1 or parameters is None:
+        return None
+    try:
+        keys.authorise(authorizations[0].decode("latin-1"), shop_id)
+    except (Unauthorised, ForeignShop):
+        return None
+    return _request(shop_id, parameters)
+
+
+def new_request_id() -> str:
+    """An id for an answer; clients send it back with what was shown."""
+    return uuid.uuid4().hex
+
+
+def headers_of(body: bytes, request_id: str) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer."""
+    return [
+        (b"content-length", b"%d" % len(body)),
+        (b"content-type", b"application/json"),
+        (_REQUEST_ID, request_id.encode()),
+        (b"cache-control", b"no-store"),
+    ]
 
 
 def parameters_of(query: bytes) -> dict[str, Any] | None:

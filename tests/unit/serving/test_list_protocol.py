@@ -1,0 +1,183 @@
+"""uvicorn's connection that answers lists itself: the bytes of the application, one answer after another, whatever is sent."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from serving.list_protocol import ListProtocol, server_config
+from serving.recent import LastAct
+from serving.recommend import CatchingUp
+
+PATH = "/v1/shops/a/recommendations"
+
+
+class ListServer:
+    """A server of the application in this process, and how many requests it left to the application."""
+
+    def __init__(self, api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.api, self.key, self.passed_on = api, api.keys["a"], 0
+        real = HttpToolsProtocol.on_headers_complete
+
+        def on_headers_complete(protocol: Any) -> None:
+            self.passed_on += 1
+            real(protocol)
+
+        monkeypatch.setattr(HttpToolsProtocol, "on_headers_complete", on_headers_complete)
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.port = listener.getsockname()[1]
+        self.server = uvicorn.Server(server_config(api.client.app, log_level="critical", lifespan="off", timeout_keep_alive=1))
+        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [listener]}, daemon=True)
+        self.thread.start()
+
+    def head(self, target: str = PATH, *more: str, method: str = "GET", version: str = "1.1", key: str | None = None) -> bytes:
+        """The head of a request."""
+        lines = [f"{method} {target} HTTP/{version}", "Host: x", f"Authorization: Bearer {key or self.key}", *more, "", ""]
+        return "\r\n".join(lines).encode()
+
+    def connect(self) -> socket.socket:
+        """A new connection."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+    def ask(self, *pieces: bytes, answers: int = 1) -> list[tuple[int, dict[str, str], bytes]]:
+        """What comes back on one connection: status, headers and body of each answer."""
+        with self.connect() as connection:
+            for piece in pieces:
+                connection.sendall(piece)
+                time.sleep(0.05)
+            stream = connection.makefile("rb")
+            return [read_answer(stream) for _ in range(answers)]
+
+
+def read_answer(stream: Any) -> tuple[int, dict[str, str], bytes]:
+    """The next answer of a connection."""
+    status = int(stream.readline().split()[1])
+    headers = {}
+    while (line := stream.readline().decode().strip()) != "":
+        name, _, value = line.partition(": ")
+        headers[name.lower()] = value
+    return status, headers, stream.read(int(headers.get("content-length", 0)))
+
+
+@pytest.fixture
+def served(api: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[ListServer]:
+    api.engine.recent.last_acts = lambda shop_id, persons: [LastAct("i22", 60.0), LastAct("i3", 90.0)] if persons else []
+    it = ListServer(api, monkeypatch)
+    yield it
+    it.server.should_exit = True
+    it.thread.join(20)
+
+
+def alone(served: ListServer, monkeypatch: pytest.MonkeyPatch, *pieces: bytes) -> tuple[int, dict[str, str], bytes]:
+    """The same, answered by the application."""
+    with monkeypatch.context() as patched:
+        patched.setattr(ListProtocol, "_is_answerable", lambda self: False)
+        return served.ask(*pieces)[0]
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?user_id=u-skirts&limit=3", "?placement=item&item_id=i1&user_id=u%2Dskirts", "?limit=1"]
+)
+def test_the_plain_request_gets_the_bytes_of_the_application(
+    served: ListServer, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    [(status, headers, body)] = served.ask(served.head(PATH + query))
+    assert (status, served.passed_on) == (200, 0)
+    other_status, other_headers, other_body = alone(served, monkeypatch, served.head(PATH + query))
+    assert (status, [*headers], body) == (other_status, [*other_headers], other_body)
+    different = {name for name in headers if headers[name] != other_headers[name]}
+    assert different <= {"x-request-id", "date"}
+    assert len(headers["x-request-id"]) == 32
+    assert 'status="200"' in served.api.client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("target", "more", "kind"),
+    [
+        (PATH + "?limit=0", (), {}),
+        (PATH + "?limit=2#top", (), {}),
+        ("/v1/shops/%61/recommendations", (), {}),
+        ("/v1/shops/b/recommendations", (), {}),
+        ("/readyz", (), {}),
+        (PATH, ("Authorization: Bearer other",), {}),
+        (PATH, ("Content-Length: 2", "", "{}"), {}),
+        (PATH, ("Connection: close",), {}),
+        (PATH, ("Expect: 100-continue", "X: y"), {}),
+        (PATH, (), {"version": "1.0"}),
+        (PATH, (), {"method": "HEAD"}),
+        (PATH, (), {"method": "POST"}),
+        (PATH, (), {"key": "wrong"}),
+        ("http://elsewhere" + PATH, (), {}),
+    ],
+)
+def test_every_other_request_is_the_applications(
+    served: ListServer, monkeypatch: pytest.MonkeyPatch, target: str, more: tuple[str, ...], kind: dict[str, str]
+) -> None:
+    request = served.head(target, *more, **kind)
+    if "Content-Length: 2" in more:
+        request = request[:-4]
+    if kind.get("method") == "HEAD":
+        request += served.head()  # its answer has no body, so that the next one shows where it ends
+    served.ask(request)
+    assert served.passed_on >= 1
+    assert alone(served, monkeypatch, request)[0] == served.ask(request)[0][0]
+
+
+def test_requests_sent_at_once_are_answered_in_their_order(served: ListServer) -> None:
+    limits = [1, 2, 3, 4, 5, 6]
+    several = b"".join(served.head(f"{PATH}?limit={limit}") for limit in limits)
+    answers = served.ask(several, answers=len(limits))
+    assert [body.count(b'"score"') for _, _, body in answers] == limits
+    mixed = served.head("/healthz") + served.head(f"{PATH}?limit=2") + served.head("/healthz") + served.head(f"{PATH}?limit=1")
+    assert [body.count(b'"score"') for _, _, body in served.ask(mixed, answers=4)] == [0, 2, 0, 1]
+
+
+def test_a_head_in_pieces_is_read_whole(served: ListServer) -> None:
+    head = served.head(f"{PATH}?limit=2")
+    assert served.ask(*(head[at : at + 40] for at in range(0, len(head), 40)))[0][2].count(b'"score"') == 2
+    assert served.passed_on == 0
+
+
+def test_a_connection_goes_on_and_ends_when_nothing_comes(served: ListServer) -> None:
+    with served.connect() as connection:
+        stream = connection.makefile("rb")
+        for limit in (3, 1, 2):
+            connection.sendall(served.head(f"{PATH}?limit={limit}"))
+            assert read_answer(stream)[2].count(b'"score"') == limit
+        assert stream.read() == b""  # closed after timeout_keep_alive
+
+
+def test_what_the_engine_cannot_answer_is_said_by_the_application(served: ListServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def catch_up(*_: Any) -> None:
+        raise CatchingUp
+
+    monkeypatch.setattr(served.api.engine, "answer", catch_up)
+    [(status, headers, body)] = served.ask(served.head())
+    assert (status, headers["retry-after"]) == (503, "1")
+    assert b"catching_up" in body
+    monkeypatch.setattr(served.api.engine, "answer", lambda *_: 1 / 0)
+    [(status, _, body)] = served.ask(served.head())
+    assert (status, b"internal" in body) == (500, True)
+    counted = [line for line in served.api.client.get("/metrics").text.splitlines() if 'status="500"' in line]
+    assert [line.rpartition(" ")[2] for line in counted if "_total" in line] == ["1.0"]
+
+
+def test_who_reads_the_store_is_answered_on_a_thread(served: ListServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(served.api.engine.recent, "asks_store", lambda *_: True)
+    names = []
+    real = served.api.engine.answer
+
+    def answer(*given: Any) -> Any:
+        names.append(threading.current_thread().name)
+        return real(*given)
+
+    monkeypatch.setattr(served.api.engine, "answer", answer)
+    assert served.ask(served.head())[0][0] == 200
+    assert names[0].startswith("list")
