@@ -20,6 +20,7 @@ from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shops
 from quality.archive import LogUnreachable, archive_of
+from quality.parity.waiting import DUE_AFTER, end_of, waiting_date
 
 if TYPE_CHECKING:
     import duckdb
@@ -168,8 +169,11 @@ def _marts(settings: Settings, now: datetime) -> Iterator[Problem]:
 
 
 def _parity(settings: Settings, now: datetime) -> Iterator[Problem]:
-    """Features of which serving used too many wrong values on the newest date that was compared, if it is of these days."""
+    """Features of which serving used too many wrong values on the newest date that was compared, if it is of these days; dates
+    that nobody has compared.
+    """
     with open_lake(open_version(settings)) as lake:
+        [[compared]] = lake.execute("select max(read_on) from features_online_parity").fetchall()
         sql = """
             select read_on, feature, drift from features_online_parity
             where read_on = (select max(read_on) from features_online_parity) and drift > ? order by 3 desc"""
@@ -181,6 +185,13 @@ def _parity(settings: Settings, now: datetime) -> Iterator[Problem]:
                 f"{share:.2%} of the values of {feature} that serving used on {read_on} were wrong; "
                 f"jishi features online-parity --date {read_on}",
             )
+    waits = waiting_date(settings, compared, now)
+    if waits is not None and now > end_of(waits) + DUE_AFTER:
+        yield Problem(
+            "parity",
+            f"nobody has compared the values that serving used on {waits} with the log; is the DAG online_parity on? By hand: "
+            f"jishi features online-parity --date {waits}",
+        )
 
 
 def _plain(instant: datetime) -> str:

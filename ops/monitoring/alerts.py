@@ -120,6 +120,14 @@ STATES = (
         "marts-stale",
     ),
     OperationsAlert(
+        "JishiParityStale",
+        "jishi_online_parity_waiting_seconds > 43200",
+        "30m",
+        "ticket",
+        "Half a day after a day's end nobody has compared what serving used with the log.",
+        "parity-stale",
+    ),
+    OperationsAlert(
         "JishiReleaseUnusable",
         "increase(jishi_release_load_failures_total[1h]) > 0",
         "0m",

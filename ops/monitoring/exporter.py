@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 import shutil
 import signal
-import time
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from threading import Event
 
 from prometheus_client import CollectorRegistry, start_http_server
@@ -25,8 +25,11 @@ from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.tables import ONLINE_PARITY
 from ops.supervisor import states
+from quality.parity.waiting import DUE_AFTER, end_of, waiting_date
 
 _BEATING = ("forwarder", "flink", "feature_writer")
+# A day's report of online parity speaks for serving until the next day's is due.
+_REPORT_HOLDS = timedelta(days=1) + DUE_AFTER
 
 
 class PlatformCollector(Collector):
@@ -34,7 +37,7 @@ class PlatformCollector(Collector):
 
     def __init__(self, settings: Settings) -> None:
         self._settings, self._paths = settings, Paths.of(settings)
-        self._parity: tuple[int | None, float | None] = (None, None)
+        self._parity: tuple[int, tuple[date, float] | None] | None = None
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
@@ -45,7 +48,7 @@ class PlatformCollector(Collector):
         usage = shutil.disk_usage(existing)
         yield GaugeMetricFamily("jishi_disk_free_bytes", "Free space where the platform's state lies.", usage.free)
         yield GaugeMetricFamily("jishi_disk_bytes", "Size of that disk.", usage.total)
-        yield from self._published(time.time())
+        yield from self._published(datetime.now(UTC))
 
     def _parts(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("jishi_part_up", "1 while the supervisor says that the part runs.", labels=["part"])
@@ -84,35 +87,46 @@ class PlatformCollector(Collector):
             age.add_metric([], watch.age_s)
         yield from (problems, age)
 
-    def _published(self, now: float) -> Iterator[Metric]:
+    def _published(self, now: datetime) -> Iterator[Metric]:
         try:
             versions = list(Versions.of(self._settings).list(1_000))
         except VersionsUnreachable:
             return
+        report = self._newest_report(versions[0]) if versions else None
+        yield from self._compared(report, now)
         if not versions:
             return
         yield GaugeMetricFamily("jishi_lake_version", "Number of the newest version of the lake.", versions[0].number)
-        age = now - versions[0].created_at.timestamp()
+        age = (now - versions[0].created_at).total_seconds()
         yield GaugeMetricFamily("jishi_lake_version_age_seconds", "Since it was published.", age)
         if versions[0].marts is not None:
             same = [version for version in versions if version.marts == versions[0].marts]
-            built = now - same[-1].created_at.timestamp()
+            built = (now - same[-1].created_at).total_seconds()
             yield GaugeMetricFamily("jishi_marts_age_seconds", "Since the newest marts were published.", built)
-        wrong = self._wrong_values(versions[0])
-        if wrong is not None:
+
+    def _compared(self, report: tuple[date, float] | None, now: datetime) -> Iterator[Metric]:
+        """The newest report of online parity, as long as it holds, and how long the next one has been waited for."""
+        waits = waiting_date(self._settings, report[0] if report else None, now)
+        waiting = (now - end_of(waits)).total_seconds() if waits else 0.0
+        text = "Since the end of the oldest date whose values that serving used nobody has compared."
+        yield GaugeMetricFamily("jishi_online_parity_waiting_seconds", text, waiting)
+        if report is not None and now < end_of(report[0]) + _REPORT_HOLDS:
             text = (
                 "Of the worst feature, the share of values that serving used and that were wrong, on the newest day compared."
             )
-            yield GaugeMetricFamily("jishi_online_parity_wrong_ratio", text, wrong)
+            yield GaugeMetricFamily("jishi_online_parity_wrong_ratio", text, report[1])
 
-    def _wrong_values(self, newest: TableVersion) -> float | None:
+    def _newest_report(self, newest: TableVersion) -> tuple[date, float] | None:
+        """The newest UTC date that was compared, and the share of wrong values of its worst feature."""
         snapshot = newest.snapshots.get(ONLINE_PARITY.name)
-        if snapshot is not None and self._parity[0] != snapshot:
+        if snapshot is None:
+            return None
+        if self._parity is None or self._parity[0] != snapshot:
             name = ONLINE_PARITY.name.replace("/", "_")
             with open_lake(LakeVersion(self._settings, newest)) as lake:
-                sql = f"select max(drift) from {name} where read_on = (select max(read_on) from {name})"
-                [[drift]] = lake.execute(sql).fetchall()
-            self._parity = (snapshot, drift)
+                sql = f"select read_on, max(drift) from {name} group by 1 order by 1 desc limit 1"
+                rows = lake.execute(sql).fetchall()
+            self._parity = (snapshot, rows[0] if rows else None)
         return self._parity[1]
 
 

@@ -97,8 +97,9 @@ OBJECTIVES = (
     ),
     Objective(
         "parity",
-        "Hours in which of no feature more than 1 % of the values that serving used were wrong.",
+        "Hours in which, by the newest day's report, of no feature more than 1 % of the values that serving used were wrong.",
         0.99,
+        # A report that is too old has no value: then JishiParityStale fires.
         recorded="jishi_online_parity_wrong_ratio > bool 0.01",
     ),
 )

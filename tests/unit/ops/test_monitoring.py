@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from feature_repo.writer_page import ProgressCollector
 from jishi.heartbeat import beat
 from jishi.lake.versions import MartsFile, TableVersion, Versions
 from jishi.paths import Paths
-from jishi.settings import PROJECT_ROOT
+from jishi.settings import PROJECT_ROOT, Settings
 from jishi.tables import ONLINE_PARITY
 from ops.monitoring import files
 from ops.monitoring.alerts import ALERTS, STATES
@@ -52,6 +52,7 @@ HEALTHY = {
     'jishi_collector_quarantined_events_total{sent_by="page",reason="missing_field"}': f"0+5x{STEPS}",
     'jishi_collector_accepted_events_total{sent_by="page"}': f"0+1000x{STEPS}",
     "jishi_online_parity_wrong_ratio": f"0.002+0x{STEPS}",
+    "jishi_online_parity_waiting_seconds": f"0+0x{STEPS}",
     'jishi_part_up{part="serving"}': f"1+0x{STEPS}",
     'jishi_part_heartbeat_age_seconds{part="flink"}': f"2+0x{STEPS}",
     "jishi_serving_silent_workers": f"0+0x{STEPS}",
@@ -76,6 +77,7 @@ BROKEN = HEALTHY | {
     "jishi_forwarder_damaged_entries": f"1+0x{STEPS}",
     'jishi_collector_quarantined_events_total{sent_by="page",reason="missing_field"}': f"0+500x{STEPS}",
     "jishi_online_parity_wrong_ratio": f"0.02+0x{STEPS}",
+    "jishi_online_parity_waiting_seconds": f"50000+0x{STEPS}",
     'jishi_part_up{part="serving"}': f"0+0x{STEPS}",
     'jishi_part_heartbeat_age_seconds{part="flink"}': f"100+0x{STEPS}",
     "jishi_serving_silent_workers": f"1+0x{STEPS}",
@@ -142,7 +144,7 @@ def pages(var: Path) -> dict[str, str]:
     beat(paths, "forwarder", forwarded=7, lag=1, damaged=0, kafka="connected")
     beat(paths, "flink", job_id="j", state="RUNNING", restarts=1, checkpoints=5, failed_checkpoints=0, last_error=None)
     row = dict.fromkeys(ONLINE_PARITY.columns, 0) | {
-        "read_on": datetime(2026, 12, 1, tzinfo=UTC).date(),
+        "read_on": datetime.now(UTC).date() - timedelta(days=1),
         "feature": "f",
         "drift": 0.25,
     }
@@ -207,4 +209,45 @@ def test_a_platform_without_anything_yet_is_scraped(tmp_path: Path) -> None:
     registry = CollectorRegistry()
     registry.register(PlatformCollector(settings_in(tmp_path / "var")))
     values: dict[str, Any] = {sample.name: sample.value for metric in registry.collect() for sample in metric.samples}
-    assert values.keys() == {"jishi_disk_free_bytes", "jishi_disk_bytes"}
+    assert values.keys() == {"jishi_disk_free_bytes", "jishi_disk_bytes", "jishi_online_parity_waiting_seconds"}
+
+
+def exported(settings: Settings) -> dict[str, float]:
+    """Values of the exporter's page that have no label."""
+    registry = CollectorRegistry()
+    registry.register(PlatformCollector(settings))
+    return {sample.name: sample.value for metric in registry.collect() for sample in metric.samples if not sample.labels}
+
+
+def log_served_values(settings: Settings, on: date) -> None:
+    folder = Paths.of(settings).served_values / on.isoformat()
+    folder.mkdir(parents=True)
+    (folder / "1.jsonl").write_text("{}\n")
+
+
+def test_a_report_of_parity_holds_until_the_next_is_due(tmp_path: Path) -> None:
+    settings, today = settings_in(tmp_path), datetime.now(UTC).date()
+    row = dict.fromkeys(ONLINE_PARITY.columns, 0) | {"feature": "f", "drift": 0.25}
+    days_old = {}
+    for days in (5, 1, 0):
+        record(tmp_path, {ONLINE_PARITY: [row | {"read_on": today - timedelta(days=days)}]})
+        days_old[days] = exported(settings).get("jishi_online_parity_wrong_ratio")
+    assert days_old == {5: None, 1: 0.25, 0: 0.25}
+
+
+def test_that_nobody_compares_is_a_state_of_its_own(tmp_path: Path) -> None:
+    settings, today = settings_in(tmp_path), datetime.now(UTC).date()
+    for days in (3, 2, 0):
+        log_served_values(settings, today - timedelta(days=days))
+
+    def waiting_days() -> float:
+        return exported(settings)["jishi_online_parity_waiting_seconds"] // 86_400
+
+    assert waiting_days() == 2, "since the end of the day three days ago"
+    row = dict.fromkeys(ONLINE_PARITY.columns, 0) | {"feature": "f"}
+    record(tmp_path, {ONLINE_PARITY: [row | {"read_on": today - timedelta(days=3)}]})
+    assert waiting_days() == 1
+    record(tmp_path, {ONLINE_PARITY: [row | {"read_on": today - timedelta(days=2)}]})
+    assert exported(settings)["jishi_online_parity_waiting_seconds"] == 0, "yesterday nothing was logged, today is not over"
+    log_served_values(settings, today - timedelta(days=1))
+    assert exported(settings.model_copy(update={"served_values_rate": 0}))["jishi_online_parity_waiting_seconds"] == 0

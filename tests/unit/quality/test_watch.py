@@ -105,6 +105,17 @@ def test_a_feature_that_drifts_is_named_for_two_days(settings: Settings) -> None
     assert watch.problems(settings, NOW + timedelta(days=3)) == []
 
 
+def test_values_that_nobody_compares_are_named_half_a_day_after_their_day(settings: Settings) -> None:
+    folder = Paths.of(settings).served_values / "2026-11-20"
+    folder.mkdir(parents=True)
+    (folder / "1.jsonl").write_text("{}\n")
+    assert names(settings) == [], "it is half a day after, and not more"
+    [problem] = watch.problems(settings, NOW + timedelta(minutes=1))
+    assert (problem.name, "jishi features online-parity --date 2026-11-20" in problem.says) == ("parity", True)
+    record(settings.var, {ONLINE_PARITY: [{"read_on": date(2026, 11, 20), "feature": "x", "reads": 100, "drift": 0.0}]})
+    assert watch.problems(settings, NOW + timedelta(days=9)) == []
+
+
 def test_a_shop_that_a_gate_holds_back_is_named_with_check_rows_and_repair(settings: Settings) -> None:
     finding = GateFinding("prices", "silver/order_lines", "live-2026-11-20", "7 times", ("i1 700, before 100",), "run it")
     hold(Paths.of(settings), "a", [finding], NOW)
