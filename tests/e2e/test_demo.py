@@ -33,7 +33,7 @@ from quality.reconcile import tables_checksum
 from tests.e2e.conftest import RunningDemo, pids_naming
 from tests.storefront_visit import click_an_item
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
+pytestmark = pytest.mark.e2e
 SHOPS = ("journey", "lanting")
 
 
@@ -248,7 +248,7 @@ def test_a_second_history_run_gives_the_same_tables(demo: RunningDemo) -> None:
     """
     password = (demo.paths.airflow / "admin_password").read_text().strip()
     airflow = AirflowApi(f"http://127.0.0.1:{demo.settings.airflow_port}", "admin", password)
-    airflow.run("history", {"shops": ["lanting"]}, timeout_s=600, watch=lambda tasks: None)
+    airflow.run("history", {"shops": ["lanting"]}, timeout_s=1500, watch=lambda tasks: None)
 
     def rebuild(*commands: list[str]) -> str:
         for command in commands:

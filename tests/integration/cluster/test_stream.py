@@ -27,7 +27,7 @@ from tests.integration.collector.conftest import CollectorFolder
 from tests.integration.stream.conftest import wait_until
 from tests.integration.stream.test_restart import latest_features, send
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.integration
 COLLECTORS = 2
 VIEWS = 1000  # of test_restart.view_of, beside what the collectors got
 

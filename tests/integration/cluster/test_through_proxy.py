@@ -38,7 +38,7 @@ from tests.integration.stream.conftest import wait_until
 from tests.releases import item_ids
 
 __all__ = ["intakes"]  # a fixture
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.integration
 NEW = "without-release"
 ASKED = ("list", "batch", "events")
 PAUSE_S = 0.04  # of each lane, of which every kind has two

@@ -30,7 +30,7 @@ from ops.ports import free_port
 from quality.reconcile import reconcile
 from tests.integration.shops.conftest import BARE, BREAD, CATALOGUE, KISSA, ORDERS, RETAIL, SHOPS, VIEWS, ShopPlatform
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.integration
 
 
 def landed(platform: ShopPlatform, shop_id: str) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ from tests.integration.conftest import Server, new_database
 from tests.integration.shops.conftest import KISSA, ShopPlatform, build
 from tests.integration.shops.spark_servers import HOST, spark_cluster
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from jishi.lake.reading import open_version
 from tests.integration.shops.conftest import RETAIL, ShopPlatform
 from tests.integration.shops.retail_excerpt import LINES, retail_lines
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")

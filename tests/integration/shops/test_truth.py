@@ -16,7 +16,7 @@ from simulator.history import spend_file
 from tests.integration.shops.conftest import KISSA, ShopPlatform
 from tests.integration.shops.test_another_shop import landed
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.integration
 
 
 def summary(platform: ShopPlatform) -> dict[str, Any]:
