@@ -15,6 +15,7 @@ from jishi.lake.versions import Versions
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shops
+from ops.marts_age import marts_published_at
 from ops.retention.places import files_of
 from ops.settings_in_use import changed
 
@@ -64,14 +65,12 @@ def _stream(paths: Paths) -> Iterator[Ailment]:
 
 
 def _marts(settings: Settings, now: datetime) -> Iterator[Ailment]:
-    versions = list(Versions.of(settings).list(1_000))
-    if versions and versions[0].marts is not None:
-        built = [version for version in versions if version.marts == versions[0].marts][-1].created_at
-        if now - built > MARTS_AGE:
-            hours = (now - built) / timedelta(hours=1)
-            yield Ailment(
-                "marts-stale", f"the marts are {hours:,.0f} hours old; is the DAG daily on? By hand: python -m ops.marts build"
-            )
+    published_at = marts_published_at(settings)
+    if published_at is not None and now - published_at > MARTS_AGE:
+        hours = (now - published_at) / timedelta(hours=1)
+        yield Ailment(
+            "marts-stale", f"the marts are {hours:,.0f} hours old; is the DAG daily on? By hand: python -m ops.marts build"
+        )
 
 
 def _disk(paths: Paths, now: datetime) -> Iterator[Ailment]:

@@ -145,6 +145,17 @@ class Versions:
         """Versions that are newer than a number, oldest first."""
         return [_version(r) for r in self._query(f"SELECT {_COLUMNS} FROM table_versions WHERE number > ? ORDER BY 1", number)]
 
+    def first_of_newest_marts(self) -> tuple[TableVersion, bool] | None:
+        """The oldest kept version that has the marts of the newest one, and whether it is the oldest of all that are kept: then
+        these marts may be older. None where the newest version has no marts.
+        """
+        newest = "SELECT marts FROM table_versions ORDER BY number DESC LIMIT 1"
+        rows = self._query(f"SELECT {_COLUMNS} FROM table_versions WHERE marts = ({newest}) ORDER BY number LIMIT 1")
+        if not rows:
+            return None
+        version = _version(rows[0])
+        return version, not self._query("SELECT number FROM table_versions WHERE number < ? LIMIT 1", version.number)
+
     # --- the writer's side: jishi.lake.publishing ---
 
     @contextmanager

@@ -20,10 +20,11 @@ from jishi.heartbeat import last_beat
 from jishi.json_logs import log_as_json
 from jishi.lake.query import open_lake
 from jishi.lake.reading import LakeVersion
-from jishi.lake.versions import TableVersion, Versions, VersionsUnreachable
+from jishi.lake.versions import MartsFile, TableVersion, Versions, VersionsUnreachable
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.tables import ONLINE_PARITY
+from ops.marts_age import marts_published_at
 from ops.supervisor import states
 from quality.parity.waiting import DUE_AFTER, end_of, waiting_date
 
@@ -38,6 +39,8 @@ class PlatformCollector(Collector):
     def __init__(self, settings: Settings) -> None:
         self._settings, self._paths = settings, Paths.of(settings)
         self._parity: tuple[int, tuple[date, float] | None] | None = None
+        self._marts: MartsFile | None = None
+        self._marts_at: datetime | None = None
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
@@ -89,19 +92,20 @@ class PlatformCollector(Collector):
 
     def _published(self, now: datetime) -> Iterator[Metric]:
         try:
-            versions = list(Versions.of(self._settings).list(1_000))
+            newest = Versions.of(self._settings).latest()
+            if newest is not None and newest.marts is not None and self._marts != newest.marts:
+                self._marts, self._marts_at = newest.marts, marts_published_at(self._settings)
         except VersionsUnreachable:
             return
-        report = self._newest_report(versions[0]) if versions else None
+        report = self._newest_report(newest) if newest else None
         yield from self._compared(report, now)
-        if not versions:
+        if newest is None:
             return
-        yield GaugeMetricFamily("jishi_lake_version", "Number of the newest version of the lake.", versions[0].number)
-        age = (now - versions[0].created_at).total_seconds()
+        yield GaugeMetricFamily("jishi_lake_version", "Number of the newest version of the lake.", newest.number)
+        age = (now - newest.created_at).total_seconds()
         yield GaugeMetricFamily("jishi_lake_version_age_seconds", "Since it was published.", age)
-        if versions[0].marts is not None:
-            same = [version for version in versions if version.marts == versions[0].marts]
-            built = (now - same[-1].created_at).total_seconds()
+        if newest.marts is not None and self._marts_at is not None:
+            built = (now - self._marts_at).total_seconds()
             yield GaugeMetricFamily("jishi_marts_age_seconds", "Since the newest marts were published.", built)
 
     def _compared(self, report: tuple[date, float] | None, now: datetime) -> Iterator[Metric]:

@@ -54,6 +54,27 @@ BURNS = (
 _ANSWERS = "sum(rate(jishi_recommendation_seconds_count[{w}]))"
 _ACCEPTED = "sum(rate(jishi_collector_accepted_events_total[{w}]))"
 
+
+def _or_zero(metric: str) -> str:
+    return f"(sum({metric}) or vector(0))"
+
+
+def _any_bad(*conditions: str) -> str:
+    """1 while one of these is above 0, else 0. A condition without a value is none, so each has to have one while it holds."""
+    return f"clamp_max({' + '.join(f'({condition} or vector(0))' for condition in conditions)}, 1)"
+
+
+def _silent(*parts: str) -> tuple[str, str]:
+    """Parts that the supervisor does not keep up, or that give no sign of life: what they said last says nothing."""
+    of_parts = f'{{part=~"{"|".join(parts)}"}}'
+    return f"sum(jishi_part_up{of_parts} == bool 0)", f"sum(jishi_part_heartbeat_age_seconds{of_parts} > bool 60)"
+
+
+def _unknown(metric: str) -> str:
+    """Nobody says how it is, and somebody did within three days: a part that was taken away for good counts no longer."""
+    return f"(absent({metric}) and max_over_time(count({metric})[3d:5m]))"
+
+
 OBJECTIVES = (
     Objective(
         "answers",
@@ -77,17 +98,24 @@ OBJECTIVES = (
     ),
     Objective(
         "freshness",
-        "Minutes in which live features and serving follow the log: fewer than 1,000 messages behind.",
+        "Minutes in which live features and serving are known to follow the log: fewer than 1,000 messages behind.",
         0.995,
-        recorded="sum(jishi_feature_lag_messages) + sum(jishi_serving_stream_lag_records) > bool 1000",
+        recorded=_any_bad(
+            f"({_or_zero('jishi_feature_lag_messages')} + {_or_zero('jishi_serving_stream_lag_records')} > bool 1000)",
+            "sum(jishi_flink_running == bool 0)",
+            *_silent("flink", "feature_writer", "serving"),
+            *map(_unknown, ("jishi_feature_lag_messages", "jishi_serving_stream_lag_records", "jishi_flink_running")),
+        ),
     ),
     Objective(
         "completeness",
-        "Minutes in which what is acknowledged is in the event log: fewer than 1,000 events behind, none damaged.",
+        "Minutes in which what is acknowledged is known to be in the event log: fewer than 1,000 events behind, none damaged.",
         0.999,
-        # Of a forwarder that gives no sign of life its last lag says nothing.
-        recorded="clamp_max(sum(jishi_forwarder_lag_events + 1000 * jishi_forwarder_damaged_entries > bool 999) + "
-        '(sum(jishi_part_heartbeat_age_seconds{part="forwarder"} > bool 60) or vector(0)), 1)',
+        recorded=_any_bad(
+            "sum(jishi_forwarder_lag_events + 1000 * jishi_forwarder_damaged_entries > bool 999)",
+            *_silent("forwarder"),
+            _unknown("jishi_forwarder_lag_events"),
+        ),
     ),
     Objective(
         "quarantine",

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry, generate_latest
@@ -23,6 +27,8 @@ from jishi.lake.versions import MartsFile, TableVersion, Versions
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
 from jishi.tables import ONLINE_PARITY
+from ops.ailments import ailments
+from ops.marts_age import marts_published_at
 from ops.monitoring import files
 from ops.monitoring.alerts import ALERTS, STATES
 from ops.monitoring.exporter import PlatformCollector
@@ -37,6 +43,7 @@ from serving.worker_metrics import WorkerMetrics
 from tests.lake import record, settings_in
 
 STEPS = 3 * 24 * 30  # of two minutes
+DAY = 24 * 30
 HEALTHY = {
     'jishi_recommendation_requests_total{status="200",served_by="popular"}': f"0+1000x{STEPS}",
     'jishi_recommendation_requests_total{status="500",served_by="none"}': f"0+0x{STEPS}",
@@ -96,6 +103,19 @@ BROKEN = HEALTHY | {
 TEN_TIMES = HEALTHY | {'jishi_recommendation_requests_total{status="500",served_by="none"}': f"0+5x{STEPS}"}
 # The forwarder has died with nothing left to forward: its last word stays, and only its age grows.
 DEAD = HEALTHY | {'jishi_part_heartbeat_age_seconds{part="forwarder"}': f"0+120x{STEPS}"}
+
+
+def gone(*metrics: str) -> dict[str, str]:
+    """The healthy series, without those of some metrics for a day."""
+    ended = {name: series for name, series in HEALTHY.items() if name.partition("{")[0] in metrics}
+    return HEALTHY | {name: f"{series.rpartition('x')[0]}x{STEPS - DAY} _x{DAY}" for name, series in ended.items()}
+
+
+def burns(*objectives: str) -> set[str]:
+    return {f"Jishi{name.capitalize()}Burns{rate}x" for name in objectives for rate in ("14_4", "6", "1")}
+
+
+NEVER = {name: series for name, series in HEALTHY.items() if not name.startswith("jishi_serving_stream_lag_records")}
 OVER = HEALTHY | {'jishi_recommendation_requests_total{status="500",served_by="none"}': f"0+0x{STEPS - 50} 0+100x9 1000+0x40"}
 
 
@@ -105,9 +125,23 @@ OVER = HEALTHY | {'jishi_recommendation_requests_total{status="500",served_by="n
         pytest.param(HEALTHY, set(), id="healthy"),
         pytest.param(BROKEN, {alert.name for alert in ALERTS}, id="everything is broken"),
         pytest.param(TEN_TIMES, {"JishiAnswersBurns6x", "JishiAnswersBurns1x"}, id="ten times the budget"),
+        pytest.param(DEAD, {"JishiPartSilent", *burns("completeness")}, id="no forwarder"),
+        pytest.param(gone("jishi_serving_stream_lag_records"), burns("freshness"), id="no serving"),
+        pytest.param(gone("jishi_feature_lag_messages"), burns("freshness"), id="no feature writer"),
+        pytest.param(gone("jishi_flink_running"), burns("freshness"), id="no sign of the stream"),
+        pytest.param(HEALTHY | {"jishi_flink_running": f"0+0x{STEPS}"}, burns("freshness"), id="a stream that does not run"),
         pytest.param(
-            DEAD, {"JishiPartSilent", *(f"JishiCompletenessBurns{rate}x" for rate in ("14_4", "6", "1"))}, id="no forwarder"
+            HEALTHY | {'jishi_part_heartbeat_age_seconds{part="flink"}': f"0+120x{STEPS}"},
+            {"JishiPartSilent", *burns("freshness")},
+            id="a silent stream",
         ),
+        pytest.param(
+            HEALTHY | {'jishi_part_up{part="feature_writer"}': f"0+0x{STEPS}"},
+            {"JishiPartDown", *burns("freshness")},
+            id="a writer that never comes up",
+        ),
+        pytest.param(gone("jishi_forwarder_lag_events"), burns("completeness"), id="no sign of the forwarder"),
+        pytest.param(NEVER, set(), id="a platform without serving"),
         pytest.param(OVER, set(), id="what is over wakes nobody"),
     ],
 )
@@ -233,6 +267,39 @@ def test_a_report_of_parity_holds_until_the_next_is_due(tmp_path: Path) -> None:
         record(tmp_path, {ONLINE_PARITY: [row | {"read_on": today - timedelta(days=days)}]})
         days_old[days] = exported(settings).get("jishi_online_parity_wrong_ratio")
     assert days_old == {5: None, 1: 0.25, 0: 0.25}
+
+
+def add_versions(settings: Settings, numbers: range, marts: MartsFile, began: datetime) -> None:
+    """Versions of the same marts, one a second."""
+    versions = Versions.of(settings)
+    versions.drop(0)
+    rows = [(n, f"{began + timedelta(seconds=n):%Y-%m-%dT%H:%M:%S.%fZ}", n - 1 or None, asdict(marts)) for n in numbers]
+    with closing(sqlite3.connect(versions.database)) as connection:
+        sql = "insert into table_versions values (?, ?, 't', ?, '{}', '{}', ?)"
+        connection.executemany(sql, [(number, at, base, json.dumps(file)) for number, at, base, file in rows])
+        connection.commit()
+
+
+def test_the_age_of_marts_is_that_of_their_first_version_however_many_came_since(tmp_path: Path) -> None:
+    settings, began = settings_in(tmp_path), datetime.now(UTC) - timedelta(hours=40)
+    add_versions(settings, range(1, 10), MartsFile("marts/0-a.duckdb", "a", 0), began)
+    add_versions(settings, range(10, 1_300), MartsFile("marts/9-a.duckdb", "a", 9), began)
+    assert exported(settings)["jishi_marts_age_seconds"] == pytest.approx(40 * 3600 - 10, abs=60)
+    assert abs((marts_published_at(settings) or began) - began - timedelta(seconds=10)) < timedelta(seconds=1)
+    [stale] = [each for each in ailments(settings, datetime.now(UTC)) if each.runbook == "marts-stale"]
+    assert "40 hours old" in stale.says
+
+
+def test_the_age_of_marts_whose_first_version_is_no_longer_kept_is_that_of_their_file(tmp_path: Path) -> None:
+    settings, began = settings_in(tmp_path), datetime.now(UTC) - timedelta(hours=1)
+    marts = MartsFile("marts/9-a.duckdb", "a", 9)
+    add_versions(settings, range(10, 20), marts, began)
+    assert exported(settings)["jishi_marts_age_seconds"] == pytest.approx(3600, abs=60), "at least, where there is no file"
+    file = Paths.of(settings).warehouse / marts.file
+    file.parent.mkdir(parents=True)
+    with duckdb.connect(str(file)) as connection:
+        connection.execute("create table build as select now() at time zone 'UTC' - interval 40 hours as built_at")
+    assert exported(settings)["jishi_marts_age_seconds"] == pytest.approx(40 * 3600, abs=60)
 
 
 def test_that_nobody_compares_is_a_state_of_its_own(tmp_path: Path) -> None:
