@@ -42,9 +42,14 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def readable_json(value: object) -> str:
+    """JSON that people read, the same for the same value."""
+    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
 def write_json(path: Path, value: object) -> None:
     """``write_atomically`` of readable JSON."""
-    write_atomically(path, json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+    write_atomically(path, readable_json(value))
 
 
 def append_line(path: Path, line: str) -> None:

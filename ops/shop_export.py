@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jishi.files import write_json
+from jishi.files import readable_json
 from jishi.lake.query import open_lake, quoted
 from jishi.lake.reading import open_version
 from jishi.marts import open_marts
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shops
+from ops.export_folder import NOTE, ExportFolder, opened_for_export
 
 if TYPE_CHECKING:
     import duckdb
@@ -24,43 +26,46 @@ FORMAT = 1
 LEFT_OUT = ("bronze_events", "bronze_history")
 
 
-class FolderNotEmpty(ValueError):
-    """The folder of an export has files already."""
-
-
-def export_shop(settings: Settings, shop_id: str, folder: Path, now: datetime) -> dict[str, int]:
+def export_shop(
+    settings: Settings, shop_id: str, target: Path, now: datetime, say: Callable[[str], None] = lambda line: None
+) -> dict[str, int]:
     """Write the shop's rows of one version of the lake and of its marts; returns the rows of each table.
 
     ``lake/<table>.parquet`` and ``marts/<table>.parquet`` are the tables that have a column ``shop_id``; ``shop.json`` is what
     the registry knows, without keys; ``rules/`` are the versions of its rules; ``manifest.json``, which comes last, has
-    rows and SHA-256 of each file. Nobody else may read the folder. Raises UnknownShop and FolderNotEmpty.
+    rows and SHA-256 of each file. Nobody else may read the folder. What an interrupted export of the shop left there is
+    replaced, and ``say`` hears of it. Raises UnknownShop and FolderNotEmpty.
     """
     paths = Paths.of(settings)
     shop = Shops.load(paths.shops_file).get(shop_id)
-    if folder.exists() and any(folder.iterdir()):
-        raise FolderNotEmpty(f"{folder} is not empty: name an empty folder, or one that is not there")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    version, rows = open_version(settings), dict[str, int]()
-    with open_lake(version) as lake:
-        rows |= _write_tables(lake, shop_id, folder / "lake", LEFT_OUT)
-    if version.marts is not None:
-        with open_marts(version) as marts:
-            rows |= _write_tables(marts, shop_id, folder / "marts", ())
-    write_json(folder / "shop.json", shop.model_dump(mode="json", exclude={"keys"}))
-    if (rules := paths.rules / shop_id).is_dir():
-        shutil.copytree(rules, folder / "rules", ignore=shutil.ignore_patterns(".*"))
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    facts = {"format": FORMAT, "shop_id": shop_id, "exported_at": now.isoformat(), "lake_version": version.number, "rows": rows}
-    write_json(folder / "manifest.json", facts | {"sha256": {str(file.relative_to(folder)): _sum(file) for file in files}})
+    with opened_for_export(target, shop_id) as folder:
+        if folder.replaced:
+            say(f"an export of {shop_id} into {target} was interrupted: its {folder.replaced} files are replaced")
+        version, rows = open_version(settings), dict[str, int]()
+        with open_lake(version) as lake:
+            rows |= _write_tables(lake, shop_id, folder, "lake", LEFT_OUT)
+        if version.marts is not None:
+            with open_marts(version) as marts:
+                rows |= _write_tables(marts, shop_id, folder, "marts", ())
+        folder.file("shop.json").write_text(readable_json(shop.model_dump(mode="json", exclude={"keys"})), encoding="utf-8")
+        rules = paths.rules / shop_id
+        for source in sorted(rules.rglob("*")):
+            name = source.relative_to(rules)
+            if source.is_file() and not any(part.startswith(".") for part in name.parts):
+                shutil.copy2(source, folder.file(f"rules/{name.as_posix()}"))
+        files = sorted(file for file in target.rglob("*") if file.is_file() and file != target / NOTE)
+        facts = {"format": FORMAT, "shop_id": shop_id, "exported_at": now.isoformat(), "lake_version": version.number}
+        sums = {file.relative_to(target).as_posix(): _sum(file) for file in files}
+        aside, manifest = folder.file(".manifest.json"), folder.file("manifest.json")
+        aside.write_text(readable_json(facts | {"rows": rows, "sha256": sums}), encoding="utf-8")
+        aside.replace(manifest)
     return rows
 
 
 def _write_tables(
-    connection: duckdb.DuckDBPyConnection, shop_id: str, folder: Path, left_out: tuple[str, ...]
+    connection: duckdb.DuckDBPyConnection, shop_id: str, folder: ExportFolder, kind: str, left_out: tuple[str, ...]
 ) -> dict[str, int]:
-    """One file for each table or view with a column ``shop_id``; the rows of each by ``<folder>/<table>``."""
-    folder.mkdir()
+    """One file for each table or view with a column ``shop_id``; the rows of each by ``<kind>/<table>``."""
     named = connection.execute(
         "select distinct table_name from information_schema.columns where column_name = 'shop_id' order by 1"
     )
@@ -68,10 +73,9 @@ def _write_tables(
     for (name,) in named.fetchall():
         if name not in left_out:
             of_shop = f'select {_columns(connection, name)} from "{name}" where shop_id = {quoted(shop_id)}'
-            [(count,)] = connection.execute(
-                f"copy ({of_shop}) to {quoted(str(folder / f'{name}.parquet'))} (format parquet)"
-            ).fetchall()
-            rows[f"{folder.name}/{name}"] = int(count)
+            file = quoted(str(folder.file(f"{kind}/{name}.parquet")))
+            [(count,)] = connection.execute(f"copy ({of_shop}) to {file} (format parquet, use_tmp_file false)").fetchall()
+            rows[f"{kind}/{name}"] = int(count)
     return rows
 
 

@@ -13,7 +13,8 @@ import typer
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import Shops, UnknownShop, WrongState
-from ops.shop_export import FolderNotEmpty, export_shop
+from ops.export_folder import FolderNotEmpty
+from ops.shop_export import export_shop
 
 ShopId = Annotated[str, typer.Argument(help="the shop")]
 RESTATED_DAYS = 8  # that the DAG daily restates by itself (docs/operations/pipelines.md)
@@ -51,13 +52,13 @@ def resume(shop_id: ShopId) -> None:
 
 def export(
     shop_id: ShopId,
-    folder: Annotated[Path, typer.Argument(help="an empty folder, or one that is made")],
+    folder: Annotated[Path, typer.Argument(help="an empty folder, one that is made, or that of an interrupted export")],
 ) -> None:
     """Write all rows of a shop, of lake and marts, as Parquet, and its settings and rules, with a manifest of checksums."""
     settings = get_settings()
     try:
         Shops.load(Paths.of(settings).shops_file).get(shop_id)
-        exported = export_shop(settings, shop_id, folder, datetime.now(UTC))
+        exported = export_shop(settings, shop_id, folder, datetime.now(UTC), print)
     except UnknownShop as error:
         raise typer.BadParameter(error.args[0], param_hint="SHOP_ID") from None
     except (FolderNotEmpty, NotADirectoryError) as error:

@@ -21,7 +21,8 @@ from jishi.settings import get_settings
 from jishi.shops import Shop, Shops, WrongState
 from jishi.tables import SILVER_ITEMS, SILVER_ORDERS
 from ops.cli.app import app
-from ops.shop_export import FolderNotEmpty, export_shop
+from ops.export_folder import FolderNotEmpty
+from ops.shop_export import export_shop
 from serving.keys import ReadKeys, Unauthorised
 from tests.lake import publish, settings_in
 from tests.unit.dashboard.portal.twins import CANARY, NUMBER_CANARY, PLAIN, TEXT_CANARY, TwinShops
@@ -182,6 +183,54 @@ def test_an_export_is_exact_and_for_its_maker_alone(tmp_path: Path, monkeypatch:
         ).fetchall()
     assert (type_, value) == ("DECIMAL(38,0)", 9007199254740993)
     assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.fixture
+def interrupted(paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of an export of the shop ``a`` that was cut off when its tables were written."""
+    rules = paths.rules / "a" / "1.yaml"
+    rules.parent.mkdir(parents=True)
+    rules.write_text("rules: []\n")
+
+    def cut(path: object) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ops.shop_export._sum", cut)
+        with pytest.raises(KeyboardInterrupt):
+            export_shop(get_settings(), "a", tmp_path / "out", NOW)
+    assert (tmp_path / "out" / "lake").is_dir()
+    return tmp_path / "out"
+
+
+def test_what_an_interrupted_export_left_is_replaced_by_the_next(interrupted: Path) -> None:
+    (interrupted / "lake" / "silver_items.parquet").write_bytes(b"half")
+    again = shops("export", "a", str(interrupted))
+    assert again.exit_code == 0, again.output
+    assert "was interrupted" in again.output
+    manifest = json.loads((interrupted / "manifest.json").read_text())
+    files = {str(file.relative_to(interrupted)) for file in interrupted.rglob("*") if file.is_file()}
+    assert (files - {"manifest.json"}, "rules/1.yaml" in files) == (manifest["sha256"].keys(), True)
+    assert "is not empty" in shops("export", "a", str(interrupted)).output, "a whole one stays"
+
+
+def test_an_interrupted_export_is_replaced_by_its_own_shop_alone_and_without_other_files(
+    interrupted: Path, tmp_path: Path
+) -> None:
+    before = sorted(interrupted.rglob("*"))
+    assert "an interrupted export of shop 'a'" in shops("export", "b", str(interrupted)).output
+    beside = interrupted / "lake" / "mine.parquet"
+    beside.write_bytes(b"mine")
+    assert "other files (lake/mine.parquet)" in shops("export", "a", str(interrupted)).output
+    assert sorted(interrupted.rglob("*")) == sorted([*before, beside])
+    beside.unlink()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("")
+    with (interrupted / ".unfinished").open("a") as note:
+        note.write(f"../outside/file\n{outside}/file\n")
+    assert shops("export", "a", str(interrupted)).exit_code == 0
+    assert (outside / "file").exists()
 
 
 def test_an_export_into_a_file_is_refused(paths: Paths, tmp_path: Path) -> None:
