@@ -8,11 +8,9 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from collector.refusals import RequestRefused
 from jishi.contract.sender import OrderSource
-from jishi.shops import Right, Shop, Shops
+from jishi.shops import RegistryInvalid, Right, Shop, Shops
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +43,9 @@ class KeyRing:
         self._stamp = self._stat()
         try:
             self._owners, self._shops = _load(registry)
-        except (OSError, json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
-            raise RegistryUnreadable(
-                f"{registry} is not a registry of shops: {type(error).__name__}; repair the file"
-            ) from None
+        except (OSError, json.JSONDecodeError, UnicodeDecodeError, RegistryInvalid) as error:
+            reason = str(error) if isinstance(error, RegistryInvalid) else f"{type(error).__name__}; repair the file"
+            raise RegistryUnreadable(f"{registry} is not a registry of shops: {reason}") from None
 
     def writer(self, authorization: str | None) -> Owner:
         """Whose write key a request's ``Authorization`` header holds.
@@ -116,7 +113,7 @@ class KeyRing:
         self._stamp = stamp
         try:
             self._owners, self._shops = _load(self._registry)
-        except (OSError, json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
+        except (OSError, json.JSONDecodeError, UnicodeDecodeError, RegistryInvalid) as error:
             # Shops that were known keep sending: a damaged registry is the operator's trouble, not theirs.
             log.error("%s cannot be read (%s): the keys known before stay valid", self._registry, type(error).__name__)
 

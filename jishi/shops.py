@@ -12,11 +12,20 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from jishi.contract.fields import Currency, ShopId
 from jishi.contract.sender import OrderSource
@@ -55,6 +64,10 @@ class BadKey(ValueError):
         self.field = field
 
 
+class RegistryInvalid(ValueError):
+    """The registry holds what this code cannot read; the message names file and place, and what to do."""
+
+
 class Key(BaseModel):
     """A key of a shop: ``write`` sends events, ``read`` fetches recommendations, ``track`` sends what a browser may say.
 
@@ -63,12 +76,23 @@ class Key(BaseModel):
     test key sends is checked and shown on the live page, and never reaches the log.
     """
 
+    model_config = ConfigDict(extra="allow")  # what newer code wrote stays in the file
+
     key_id: str
     right: Right
     is_test: bool = False
     sha256: str
     created_at: datetime | None = None
     origins: list[str] = Field(default_factory=list)
+
+
+# Fields of a shop that are settings of their own, which take no unknown field from a person.
+_BLOCKS: dict[str, type[BaseModel]] = {
+    "funnel": FunnelRules,
+    "customers": CustomerRules,
+    "items": ItemThresholds,
+    "quiet_hours": QuietHours,
+}
 
 
 class Shop(BaseModel):
@@ -79,8 +103,11 @@ class Shop(BaseModel):
     goes on past midnight is two; ``funnel`` which acts of a visit are steps of it; ``customers`` who is none, and their
     thresholds; ``items`` when they sell well, lie too long, and the bounds of price bands; ``quiet_hours`` when none of its
     alerts is sent; ``state``, since ``state_since``, whether pipelines work on it: a ``paused`` shop goes on sending and is
-    answered, of one that ``left`` nothing is taken.
+    answered, of one that ``left`` nothing is taken. ``unknown`` are fields of its settings that newer code wrote; like other
+    fields that this code does not know they stay as they are.
     """
+
+    model_config = ConfigDict(extra="allow")
 
     shop_id: ShopId
     name: str
@@ -97,6 +124,23 @@ class Shop(BaseModel):
     state: State = "active"
     state_since: datetime | None = None
     keys: list[Key] = Field(default_factory=list)
+    unknown: dict[str, dict[str, Any]] = Field(default_factory=dict, exclude=True, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _set_unknown_aside(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        blocks = {name: given[name] for name in _BLOCKS if isinstance(given.get(name), dict)}
+        known = {name: {k: v for k, v in block.items() if k in _BLOCKS[name].model_fields} for name, block in blocks.items()}
+        unknown = {name: {k: v for k, v in block.items() if k not in known[name]} for name, block in blocks.items()}
+        return given | known | {"unknown": {name: fields for name, fields in unknown.items() if fields}}
+
+    @model_serializer(mode="wrap")
+    def _with_unknown(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = serialize(self)
+        kept = {name: fields | written[name] for name, fields in self.unknown.items() if written.get(name)}
+        return written | kept
 
     def has_key(self, text: str, right: Right) -> bool:
         """Whether the text is one of the shop's keys with this right. Compares in constant time."""
@@ -116,12 +160,19 @@ class Shop(BaseModel):
 class Shops(BaseModel):
     """All shops of one platform."""
 
+    model_config = ConfigDict(extra="allow")
+
     shops: dict[str, Shop] = Field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path) -> Shops:
-        """Read the registry; an absent file means no shop."""
-        return cls.model_validate(json.loads(path.read_text())) if path.exists() else cls()
+        """Read the registry; an absent file means no shop. Raises RegistryInvalid."""
+        if not path.exists():
+            return cls()
+        try:
+            return cls.model_validate(json.loads(path.read_text()))
+        except ValidationError as error:
+            raise RegistryInvalid(f"{path}: {_first_of(error)}; mend it, or use the code that wrote it") from error
 
     def save(self, path: Path) -> None:
         """Write the registry in one step."""
@@ -145,9 +196,8 @@ class Shops(BaseModel):
     def add(self, shop: Shop) -> Shop:
         """Register a shop, or update name, zone and currency of a known one; what else is set for it stays."""
         known = self.shops.get(shop.shop_id)
-        given = {"shop_id", "name", "time_zone", "currency"}
-        kept = {name: getattr(known, name) for name in Shop.model_fields if name not in given} if known else {}
-        self.shops[shop.shop_id] = shop.model_copy(update=kept)
+        given = {name: getattr(shop, name) for name in ("name", "time_zone", "currency")}
+        self.shops[shop.shop_id] = known.model_copy(update=given) if known else shop
         return self.shops[shop.shop_id]
 
     @classmethod
@@ -303,6 +353,12 @@ class Shops(BaseModel):
                 if hmac.compare_digest(key.sha256, digest) and key.right == right:
                     match = shop
         return match
+
+
+def _first_of(error: ValidationError) -> str:
+    """The first place of a file that is not as it has to be, and how many more there are."""
+    first, *more = error.errors(include_url=False, include_input=False)
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}" + (f" (and {len(more)} more)" if more else "")
 
 
 def right_named(text: str) -> Right:

@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from jishi.shops import Shop, Shops, hash_of_key
+from jishi.shops import RegistryInvalid, Shop, Shops, hash_of_key
 
 
 class Unauthorised(PermissionError):
@@ -64,7 +62,7 @@ class ReadKeys:
             return False
         try:
             shops = Shops.load(self._file)
-        except (OSError, json.JSONDecodeError, UnicodeDecodeError, ValidationError) as error:
+        except (OSError, json.JSONDecodeError, UnicodeDecodeError, RegistryInvalid) as error:
             self.problem = f"{self._file}: {error}"
             return False
         owned = [(key, shop) for shop in shops.shops.values() for key in shop.keys]

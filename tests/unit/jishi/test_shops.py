@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from pyiceberg.transforms import BucketTransform
 from pyiceberg.types import StringType
 
 from jishi.lake.buckets import by_bucket
-from jishi.shops import Shop, Shops, UnknownShop, in_groups
+from jishi.shops import RegistryInvalid, Shop, Shops, UnknownShop, in_groups
 from jishi.tables.schema import BUCKETS
 
 
@@ -79,3 +80,41 @@ def test_where_models_come_from_is_set_by_shop_and_stays_when_it_registers_again
     assert shops.of_models("memory") == ["a"]
     with pytest.raises(UnknownShop):
         shops.choose_models("c", "tables")
+
+
+def test_what_newer_code_wrote_stays_in_the_registry(tmp_path: Path) -> None:
+    file = tmp_path / "shops.json"
+    shops = Shops()
+    shops.add(Shop(shop_id="a", name="a"))
+    shops.issue_key("a", "write")
+    shops.save(file)
+    newer = json.loads(file.read_text())
+    newer["written_by"] = "2.0"
+    shop = newer["shops"]["a"]
+    shop |= {"country": "CN", "quiet_hours": {"begins": 22, "ends": 7, "days": ["mon"]}}
+    shop["keys"][0]["expires_at"] = "2027-01-01T00:00:00Z"
+    for block in ("funnel", "customers", "items"):
+        shop[block]["newer"] = {"deep": [1]}
+    file.write_text(json.dumps(newer))
+    with Shops.edit(file) as shops:
+        shops.add(Shop(shop_id="a", name="renamed"))
+        shops.limit("a", 7)
+        shops.add(Shop(shop_id="b", name="b"))
+    written = json.loads(file.read_text())
+    assert written["shops"].pop("b")["name"] == "b"
+    shop |= {"name": "renamed", "events_per_s": 7}
+    assert written == newer
+    with Shops.edit(file) as shops:
+        shops.set_quiet_hours("a", None)
+    assert json.loads(file.read_text())["shops"]["a"]["quiet_hours"] is None
+
+
+def test_a_registry_that_this_code_cannot_read_is_refused_with_place_and_fix(tmp_path: Path) -> None:
+    file = tmp_path / "shops.json"
+    content = '{"shops": {"a": {"shop_id": "a", "name": "a", "state": "archived"}}}'
+    file.write_text(content)
+    with pytest.raises(RegistryInvalid, match=r"shops\.json: shops\.a\.state: .*; mend it, or use the code that wrote it"):
+        Shops.load(file)
+    with pytest.raises(RegistryInvalid), Shops.edit(file):
+        pass
+    assert file.read_text() == content
