@@ -241,6 +241,7 @@ def test_the_board_shows_every_chart_in_a_browser(demo: RunningDemo, tmp_path: P
         capture(url, "another", tmp_path / "refused.png")
 
 
+@pytest.mark.survive
 def test_a_second_history_run_gives_the_same_tables(demo: RunningDemo) -> None:
     """A rerun takes up what the log has learnt since (this module's own clicks); one more changes nothing.
 
