@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 
 import numpy as np
 
 from models.algorithms.sparse_sums import NOTHING, Sums
 from serving.blend import Indices, Mask, Vector
 from serving.catalogue import Catalogue
+from serving.event_loop import leave_event_loop
 from serving.shelf import Shelf, join_catalogue
 
 BUNDLED = "bundled"  # the model's name in answers
@@ -65,17 +67,31 @@ class BundledModel:
 
 @dataclass
 class BundledShelves:
-    """Shelves of shops without a release, made anew every ``EVERY_S`` seconds in which they are asked for."""
+    """Shelves of shops without a release, made anew every ``EVERY_S`` seconds in which they are asked for: by one request, on a
+    thread, while others get the last one.
+    """
 
     now: Callable[[], float] = time.monotonic
     _shelves: dict[str, tuple[float, Shelf]] = field(default_factory=dict)
+    _making: Lock = field(default_factory=Lock)
 
     def of(self, shop_id: str, catalogue: Catalogue, sold: Callable[[str], Mapping[str, int]]) -> Shelf | None:
-        """The shelf of a shop; None while it has no items. ``sold`` counts the orders of each item of a shop."""
+        """The shelf of a shop; None while it has no items. ``sold`` counts the orders of each item of a shop.
+
+        Raises serving.event_loop.NeedsThread.
+        """
         if not catalogue.items:
             return None
-        made_at, shelf = self._shelves.get(shop_id, (-EVERY_S, None))
-        if shelf is None or self.now() - made_at >= EVERY_S:
-            shelf = join_catalogue(BundledModel.of(catalogue, sold(shop_id)), catalogue)
-            self._shelves[shop_id] = (self.now(), shelf)
-        return shelf
+        last = self._shelves.get(shop_id)
+        if last is not None and (self._is_new(last) or self._making.locked()):
+            return last[1]
+        leave_event_loop()
+        with self._making:
+            last = self._shelves.get(shop_id)
+            if last is None or not self._is_new(last):
+                shelf = join_catalogue(BundledModel.of(catalogue, sold(shop_id)), catalogue)
+                last = self._shelves[shop_id] = (self.now(), shelf)
+            return last[1]
+
+    def _is_new(self, last: tuple[float, Shelf]) -> bool:
+        return self.now() - last[0] < EVERY_S

@@ -15,7 +15,8 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serving.engine import Engine
-from serving.list_route import headers_of, list_json, new_request_id, plain_request
+from serving.event_loop import NeedsThread
+from serving.list_route import ON_THREAD, headers_of, list_json, new_request_id, plain_request
 
 _WITH_MORE = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
 
@@ -54,6 +55,7 @@ class ListProtocol(HttpToolsProtocol):
             self._may_answer = False
             self.on_response_complete()
         else:
+            self._unset_keepalive_if_required()  # begun by an answer of the same piece; the application may take longer
             super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -74,21 +76,32 @@ class ListProtocol(HttpToolsProtocol):
 
     def _answer(self) -> bool:
         """Write the list; False where the application has to answer."""
-        started, engine = time.perf_counter(), self._engine
-        path, _, query = self.url.partition(b"?")
-        if b"%" in path or b"#" in self.url or not path.isascii():
-            return False
-        asked = plain_request(engine.keys, path.decode("ascii"), query, self.headers)
-        if asked is None or engine.recent.asks_store(asked[0].shop_id, asked[0].persons):
-            return False
-        request_id = new_request_id()
+        started = time.perf_counter()
         try:
-            answer = engine.answer(asked[0], request_id, asked[1])
+            written = self._list()
+        except NeedsThread:
+            self.scope[ON_THREAD] = True  # type: ignore[literal-required]
+            return False
         except Exception:  # noqa: BLE001 - the application meets it again, says it and counts it
             return False
+        if written is None:
+            return False
+        self.transport.write(written[0])
+        self._engine.metrics.count(200, written[1], time.perf_counter() - started)
+        return True
+
+    def _list(self) -> tuple[bytes, str] | None:
+        """The answer's bytes and its rung; None where the application has to look. Raises NeedsThread, and other errors."""
+        engine = self._engine
+        path, _, query = self.url.partition(b"?")
+        if b"%" in path or b"#" in self.url or not path.isascii():
+            return None
+        asked = plain_request(engine.keys, path.decode("ascii"), query, self.headers)
+        if asked is None or engine.recent.asks_store(asked[0].shop_id, asked[0].persons):
+            return None
+        request_id = new_request_id()
+        answer = engine.answer(asked[0], request_id, asked[1])
         body = list_json(asked[0], answer)
         headers = [*self.server_state.default_headers, *headers_of(body, request_id)]
         head = b"".join([b"%b: %b\r\n" % header for header in headers])
-        self.transport.write(b"HTTP/1.1 200 OK\r\n%b\r\n%b" % (head, body))
-        engine.metrics.count(200, answer.served_by, time.perf_counter() - started)
-        return True
+        return b"HTTP/1.1 200 OK\r\n%b\r\n%b" % (head, body), answer.served_by

@@ -2,8 +2,8 @@
 
 It stands before the application and answers what it is sure of: a GET of a shop's recommendations with a good key and plain
 parameters. Everything else, and every error, is the application's: it answers the same (a test compares both). A request that
-reads the online store is answered on a thread, so that a slow store holds up nobody else; most others have been answered by
-``serving.list_protocol`` before they come here.
+has to wait for the online store, or takes long, is answered on a thread, so that it holds up nobody else; most others have been
+answered by ``serving.list_protocol`` before they come here.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
@@ -23,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from jishi.placements import LIST_PLACEMENTS
 from serving.access import REQUEST_ID, persons_named
 from serving.engine import Engine
+from serving.event_loop import NeedsThread
 from serving.keys import ForeignShop, ReadKeys, Unauthorised
 from serving.recommend import Answer, CatchingUp, NoRelease
 from serving.request import Request
@@ -33,6 +35,7 @@ _MANY = frozenset({"cart_item_id", "order_item_id", "exclude_item_id"})
 _BOOLEANS = {"true": True, "false": False}
 _MOST_LETTERS, _MOST_VALUES, _MOST_ITEMS = 200, 100, 100
 _THREADS = 8
+ON_THREAD = "jishi.on_thread"  # in a scope whose answer, as was seen already, needs a thread
 _REQUEST_ID = REQUEST_ID.lower().encode()
 
 
@@ -54,20 +57,25 @@ class ListRoute:
         request_id = new_request_id()
         answer_it: Callable[[], Answer] = partial(self._engine.answer, request, request_id, order_id)
         try:
-            if self._engine.recent.asks_store(request.shop_id, request.persons):
-                answer = await asyncio.get_running_loop().run_in_executor(self._threads, answer_it)
-            else:
-                answer = answer_it()
+            needs_thread = ON_THREAD in scope or self._engine.recent.asks_store(request.shop_id, request.persons)
+            answer = await self._answer(answer_it, needs_thread=needs_thread)
+            body = list_json(request, answer)
         except (NoRelease, CatchingUp):
             await self._app(scope, receive, send)
             return
         except Exception:  # the application's outermost layer answers it; here it is counted
             self._engine.metrics.count(500, "", time.perf_counter() - started)
             raise
-        body = list_json(request, answer)
         await send({"type": "http.response.start", "status": 200, "headers": headers_of(body, request_id)})
         await send({"type": "http.response.body", "body": body})
         self._engine.metrics.count(200, answer.served_by, time.perf_counter() - started)
+
+    async def _answer(self, answer_it: Callable[[], Answer], *, needs_thread: bool) -> Answer:
+        """At once where nothing has to be waited for, else on a thread."""
+        if not needs_thread:
+            with suppress(NeedsThread):
+                return answer_it()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, answer_it)
 
     def _read(self, scope: Scope) -> tuple[Request, str | None] | None:
         if b"%" in scope.get("raw_path", b""):

@@ -12,6 +12,7 @@ from jishi import feast_import
 from jishi.features.columns import LOG_OFFSET, VALID_UNTIL
 from jishi.features.entity import key_values
 from jishi.features.newest import KeptRow
+from serving.event_loop import leave_event_loop
 from serving.features.views import ReadView
 
 BUDGET_S = 0.15
@@ -56,12 +57,13 @@ class OnlineReader:
 
     def read(self, shop_id: str, wanted: Wanted, keep: Callable[[Rows], None]) -> None:
         """Give ``keep`` what the store holds of each key of each view: before this returns or, of a slow read, whenever it
-        comes, so that who asks again has it. Raises StoreUnread.
+        comes, so that who asks again has it. Raises StoreUnread, and serving.event_loop.NeedsThread instead of waiting there.
         """
         if self._store is None:
             raise StoreUnread("not_open", self.problem or "")
         if self._hanging is not None and not self._hanging.done():
             raise StoreUnread("slow", self.problem or "")
+        leave_event_loop()
         self._hanging = None
         read = self._reader.submit(_read, self._store, shop_id, wanted, keep)
         try:

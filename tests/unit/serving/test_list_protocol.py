@@ -12,6 +12,8 @@ import pytest
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from serving.bundled import EVERY_S, BundledModel
+from serving.features.views import READABLE
 from serving.list_protocol import ListProtocol, server_config
 from serving.recent import LastAct
 from serving.recommend import CatchingUp
@@ -181,3 +183,76 @@ def test_who_reads_the_store_is_answered_on_a_thread(served: ListServer, monkeyp
     monkeypatch.setattr(served.api.engine, "answer", answer)
     assert served.ask(served.head())[0][0] == 200
     assert names[0].startswith("list")
+
+
+@pytest.mark.parametrize("is_seen_by_protocol", [True, False])
+def test_what_a_ranker_reads_from_the_store_is_waited_for_on_a_thread(
+    served: ListServer, monkeypatch: pytest.MonkeyPatch, is_seen_by_protocol: bool
+) -> None:
+    engine, begun, waited = served.api.engine, [], []
+    [view, *_] = [view.name for view in READABLE.values() if view.entity == "item"]
+
+    class Store:
+        def get_online_features(self, **_: Any) -> Any:
+            raise ConnectionError
+
+    engine.features.store.use(Store())
+    real = engine.answer
+
+    def answer(*given: Any) -> Any:
+        begun.append(threading.current_thread().name)
+        engine.features.numbers((view,), "a", ["i1"], 0)
+        waited.append(threading.current_thread().name)
+        return real(*given)
+
+    monkeypatch.setattr(engine, "answer", answer)
+    if not is_seen_by_protocol:
+        monkeypatch.setattr(ListProtocol, "_is_answerable", lambda self: False)
+    assert served.ask(served.head())[0][0] == 200
+    assert [name.startswith("list") for name in waited] == [True]
+    assert [name.startswith("list") for name in begun] == [False, True]
+    assert engine.decisions._queue.qsize() == 1
+    counted = [line for line in served.api.client.get("/metrics").text.splitlines() if "seconds_count" in line]
+    assert counted == ["jishi_recommendation_seconds_count 1.0"]
+
+
+def test_the_shelf_of_a_catalogue_is_made_on_a_thread_and_the_last_one_serves_meanwhile(
+    served: ListServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, names, answers = served.api.engine, [], []
+    engine.states.of("b").use_snapshot(dict(engine.states.of("a").catalogue.items))
+    make, now = BundledModel.of, 0.0
+    engine.bundled.now = lambda: now
+
+    def model_of(*given: Any) -> Any:
+        names.append(threading.current_thread().name)
+        if now > 0:
+            monkeypatch.setattr(BundledModel, "of", make)
+            answers.extend(served.ask(head))
+        return make(*given)
+
+    monkeypatch.setattr(BundledModel, "of", model_of)
+    head = served.head("/v1/shops/b/recommendations", key=served.api.keys["b"])
+    assert served.ask(head)[0][0] == 200
+    now = EVERY_S
+    assert served.ask(head)[0][0] == 200
+    assert [name.startswith("list") for name in names] == [True, True]
+    assert [status for status, _, _ in answers] == [200]
+
+
+def test_an_answer_that_cannot_be_written_down_is_a_fault_of_ours(served: ListServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def list_json(*_: Any) -> bytes:
+        raise TypeError("str is not valid UTF-8: surrogates not allowed")
+
+    monkeypatch.setattr("serving.list_protocol.list_json", list_json)
+    monkeypatch.setattr("serving.list_route.list_json", list_json)
+    [(status, _, body)] = served.ask(served.head())
+    assert (status, b"internal" in body) == (500, True)
+    assert 'status="500"' in served.api.client.get("/metrics").text
+
+
+def test_a_slow_request_sent_behind_a_list_has_its_time(served: ListServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = threading.Event()
+    monkeypatch.setattr(served.api.engine, "dead_threads", lambda: slow.wait(2.5) or [])  # longer than timeout_keep_alive
+    answers = served.ask(served.head(f"{PATH}?limit=2") + served.head("/healthz"), answers=2)
+    assert [status for status, _, _ in answers] == [200, 200]
