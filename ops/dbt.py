@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -73,26 +74,37 @@ def dbt_environment(settings: Settings, database: Path, target: str = "duckdb") 
     }
 
 
-def new_database(lake: LakeVersion, shops: Shops, database: Path) -> None:
+def shops_of(lake: LakeVersion) -> set[str]:
+    """Every shop that a source of the project has rows of."""
+    rows = (f"select shop_id from ({rows_of(lake, each.name, each)})" for each in _READ if "shop_id" in each.columns)
+    with duckdb.connect() as connection:
+        reach(connection, lake.settings)
+        return {shop_id for (shop_id,) in connection.execute(" union ".join(rows)).fetchall() if shop_id is not None}
+
+
+def new_database(lake: LakeVersion, shops: Shops, database: Path, left_out: Collection[str] = ()) -> None:
     """A DuckDB file with the sources of the project and no model yet; an older one is replaced.
 
     The schema ``silver`` has a view for each silver table, decisions, rates, spend and what is kept of customers and channels,
-    which reads the files of the version, and the tables ``shops``, ``currencies``, ``customer_exclusions``,
-    ``customer_settings`` and ``item_settings``.
+    which reads the files of the version without the shops ``left_out``, and the tables ``shops``, ``currencies``,
+    ``customer_exclusions``, ``customer_settings`` and ``item_settings``.
     """
     database.parent.mkdir(parents=True, exist_ok=True)
     database.unlink(missing_ok=True)
-    write_sources(lake, shops, database)
+    write_sources(lake, shops, database, left_out)
 
 
-def write_sources(lake: LakeVersion, shops: Shops, database: Path) -> None:
-    """The sources of a version in place of those that the file has; its models stay."""
+def write_sources(lake: LakeVersion, shops: Shops, database: Path, left_out: Collection[str] = ()) -> None:
+    """The sources of a version, without the shops ``left_out``, in place of those that the file has; its models stay."""
+    names = ", ".join(map(quoted, sorted(left_out)))
     with duckdb.connect(str(database)) as connection:
         reach(connection, lake.settings)
         connection.execute("create schema if not exists silver")
         for schema in _READ:
-            view = f"create or replace view silver.{_table(schema)} as {rows_of(lake, schema.name, schema)}"
-            connection.execute(view)
+            query = rows_of(lake, schema.name, schema)
+            if left_out and "shop_id" in schema.columns:
+                query = f"select * from ({query}) where shop_id not in ({names})"
+            connection.execute(f"create or replace view silver.{_table(schema)} as {query}")
         _write_table(connection, "currencies", _CURRENCIES, sorted(map(list, CURRENCY_DIGITS.items())))
         rows = [
             [shop.shop_id, shop.name, shop.time_zone, shop.currency, shop.funnel.in_order, shop.funnel.window_minutes]

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,7 +33,7 @@ from ops.dbt import dbt_environment, new_database, run_dbt, write_sources
 from ops.dbt_process import RunDbt, started_dbt
 from ops.marts_changes import CannotCompare, write_touched
 from ops.marts_file import OlderBuild, inputs_of, publish_marts, published_inputs
-from ops.marts_shops import HeldShopsUnknown, failing_shops, note_shops
+from ops.marts_shops import HeldShopsUnknown, failing_shops, note_shops, without_registration
 from ops.marts_state import BuiltState, project_checksum, registry_of, take_state, version_to_continue
 from ops.marts_tests import EXCLUDED, failing_tests
 from ops.site.dictionary import write_dictionary
@@ -69,14 +70,17 @@ def build(settings: Settings, progress: Callable[[str], None], *, again: bool = 
                 f"silver, shops and models are as in version {built_from}, from which the published marts are built; they stay"
             )
             return
+        try:
+            left_out = without_registration(lake, shops)
+        except HeldShopsUnknown as error:
+            raise BuildFailed(f"{error}; nothing was published") from None
+        timed = partial(_timed, progress, began)
         with started_dbt(dbt_environment(settings, work_database(paths))) as run:
-            state, held = _built(
-                settings, lake, shops, run, lambda line: progress(f"{line} ({time.monotonic() - began:.0f} s)"), whole=whole
-            )
+            state, held = _built(settings, lake, shops, run, timed, left_out=left_out, whole=whole)
         try:
             manifest = (paths.warehouse / "target" / "semantic_manifest.json").read_text()
             # Without the checksum of its inputs this build counts as out of date: the next one tries the held shops again.
-            known = "" if held else inputs
+            known = "" if state.held else inputs
             version = publish_marts(settings, lake, work_database(paths), known, manifest, continues=state.marts, held=held)
         except OlderBuild as error:
             progress(str(error))
@@ -85,49 +89,73 @@ def build(settings: Settings, progress: Callable[[str], None], *, again: bool = 
             raise BuildFailed(f"{error}; nothing was published") from None
         assert version.marts is not None
         note_shops(paths, held, datetime.now(UTC))
-        if not held:  # else the database holds what was refused, and the next build begins anew
-            replace(state, marts=version.marts.file).write(paths)
+        replace(state, marts=version.marts.file).write(paths)
         write_dictionary(paths, open_version(settings, version.number))
         write_home(settings, paths)
         progress(f"marts published in version {version.number} ({time.monotonic() - began:.0f} s)")
 
 
+def _timed(progress: Callable[[str], None], began: float, line: str) -> None:
+    progress(f"{line} ({time.monotonic() - began:.0f} s)")
+
+
 def _built(
-    settings: Settings, lake: LakeVersion, shops: Shops, run: RunDbt, progress: Callable[[str], None], *, whole: bool
+    settings: Settings,
+    lake: LakeVersion,
+    shops: Shops,
+    run: RunDbt,
+    progress: Callable[[str], None],
+    *,
+    left_out: Mapping[str, list[GateFinding]],
+    whole: bool,
 ) -> tuple[BuiltState, dict[str, list[GateFinding]]]:
-    """All models and tests on dbt's database, whose note is returned, and kept unless shops are to be held back, which are
-    returned with the reasons. Raises BuildFailed.
+    """All models and tests on dbt's database, whose note is kept and returned, with the shops to be held back and why: those
+    ``left_out``, which are not built, and those that tests refuse. Raises BuildFailed.
     """
     paths, database = Paths.of(settings), work_database(Paths.of(settings))
     last = take_state(paths)
-    before, reason = version_to_continue(settings, database, last)
+    before, reason = version_to_continue(settings, database, last, left_out)
     if whole:
         before, reason = None, "asked for"
     if before is not None:
         assert last is not None
-        write_sources(lake, shops, database)
+        write_sources(lake, shops, database, left_out)
         old, new = last.registry, registry_of(shops)
+        changed = {shop for shop in old.keys() | new.keys() if old.get(shop) != new.get(shop)} | {*last.held}
         try:
-            changed = sorted(shop for shop in old.keys() | new.keys() if old.get(shop) != new.get(shop))
-            progress(f"continues version {before.number}: {write_touched(database, before, lake, changed)}")
+            progress(f"continues version {before.number}: {write_touched(database, before, lake, sorted(changed))}")
         except CannotCompare as error:
             before, reason = None, str(error)
     if before is None:
         progress(f"full build: {reason}")
-        new_database(lake, shops, database)
-    models, tests, failing = _run(settings, database, run, continues=before is not None, may_hold=_has_marts(lake))
-    held = _held(settings, lake, database, failing)
-    progress(f"dbt: {models} models built from version {lake.number}, {tests - len(failing)} tests passed")
-    for shop_id, findings in held.items():
-        names = ", ".join(finding.check for finding in findings)
-        progress(f"shop {shop_id} is held back and keeps its marts of version {lake.number} and before: {names}")
+        new_database(lake, shops, database, left_out)
+    held = _tested(settings, lake, database, run, progress, continues=before is not None)
+    if before is not None and last is not None and (passing := sorted({*last.held} - held.keys())):
+        # A row that a condition of continuing cannot name, without a day say, would be missing instead of being refused.
+        progress(f"full build: tests refuse {', '.join(passing)} no longer")
+        before = None
+        new_database(lake, shops, database, left_out)
+        held = _tested(settings, lake, database, _dbt(settings, database), progress, continues=False)
     size = database.stat().st_size if before is None or last is None else last.full_bytes
     marts = last.marts if before is not None and last is not None else None
-    state = BuiltState(lake.number, project_checksum(), registry_of(shops), size, marts)
+    state = BuiltState(lake.number, project_checksum(), registry_of(shops), size, marts, sorted(held), sorted(left_out))
+    all_held = held | dict(left_out)
+    for shop_id, findings in all_held.items():
+        names = ", ".join(finding.check for finding in findings)
+        progress(f"shop {shop_id} is held back and keeps its marts of version {lake.number} and before: {names}")
     # Until this build is published, no file has its rows: the next one then writes every table, not only what it replaced.
-    if not held:
-        replace(state, marts=None).write(paths)
-    return state, held
+    replace(state, marts=None).write(paths)
+    return state, all_held
+
+
+def _tested(
+    settings: Settings, lake: LakeVersion, database: Path, run: RunDbt, progress: Callable[[str], None], *, continues: bool
+) -> dict[str, list[GateFinding]]:
+    """Run models and tests; the shops that failing tests hold back. Raises BuildFailed."""
+    models, tests, failing = _run(settings, database, run, continues=continues, may_hold=_has_marts(lake))
+    held = _held(settings, lake, database, failing)
+    progress(f"dbt: {models} models built from version {lake.number}, {tests - len(failing)} tests passed")
+    return held
 
 
 def _held(settings: Settings, lake: LakeVersion, database: Path, failing: Mapping[str, str]) -> dict[str, list[GateFinding]]:
@@ -144,6 +172,11 @@ def _held(settings: Settings, lake: LakeVersion, database: Path, failing: Mappin
         reason = str(error)
     names = ", ".join(failing)
     raise BuildFailed(f"dbt build failed in {names} ({reason}); nothing was published; see {paths.log / 'dbt' / 'dbt.log'}")
+
+
+def _dbt(settings: Settings, database: Path) -> RunDbt:
+    """dbt anew, after the process that was started ahead has ended."""
+    return lambda arguments: run_dbt(arguments, dbt_environment(settings, database))
 
 
 def _has_marts(lake: LakeVersion) -> bool:

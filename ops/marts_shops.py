@@ -22,6 +22,8 @@ from jishi.lake.query import open_lake, quoted
 from jishi.lake.reading import LakeVersion
 from jishi.paths import Paths
 from jishi.settings import Settings
+from jishi.shops import Shops
+from ops.dbt import shops_of
 
 _REPAIR = "mend the shop's data (jishi reconcile), then python -m ops.marts build"
 _SHOWN = ("shop_date", "order_id", "item_id")  # columns of failing rows that say which, and not who
@@ -53,6 +55,25 @@ def failing_shops(settings: Settings, database: Path, failing: Mapping[str, str]
     if not set(shops or ()) - findings.keys():
         raise HeldShopsUnknown("every shop fails")
     return dict(findings)
+
+
+def without_registration(lake: LakeVersion, shops: Shops) -> dict[str, list[GateFinding]]:
+    """The shops that the lake has rows of and the registry does not know, with the finding that holds each back.
+
+    Raises HeldShopsUnknown where it knows none of them.
+    """
+    in_lake = shops_of(lake)
+    unknown = sorted(in_lake - shops.shops.keys())
+    if unknown and not in_lake & shops.shops.keys():
+        raise HeldShopsUnknown(f"the registry shops.json knows no shop of the lake ({', '.join(unknown[:_MOST_SHOWN])})")
+    return {
+        shop_id: [GateFinding("registered", MARTS, None, "the lake has rows of it, shops.json does not know it", (), repair)]
+        for shop_id in unknown
+        for repair in [
+            f"put back the shops.json of a backup, or jishi shops create {shop_id} with its time zone and currency, then "
+            f"python -m ops.marts build; one that is to go: then jishi shops leave {shop_id}"
+        ]
+    }
 
 
 def keep_rows(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], shops: Collection[str], earlier: Path) -> None:

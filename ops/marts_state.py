@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ _ENGINES = ("duckdb", "dbt-core", "dbt-duckdb")
 class BuiltState:
     """A finished build: the version of the lake, the code, what each shop had set, the file's size after the last full build.
 
-    ``marts`` is the published file (below the warehouse), None until there is one.
+    ``marts`` is the published file (below the warehouse), None until there is one. The database has rows of shops that were
+    ``held`` back, and which tests refuse, and none of those that were ``left_out``; the file has older rows of both.
     """
 
     version: int
@@ -39,6 +41,8 @@ class BuiltState:
     registry: dict[str, Any]
     full_bytes: int
     marts: str | None = None
+    held: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
     def write(self, paths: Paths) -> None:
         """Keep the note."""
@@ -59,12 +63,16 @@ def take_state(paths: Paths) -> BuiltState | None:
         return None
 
 
-def version_to_continue(settings: Settings, database: Path, state: BuiltState | None) -> tuple[LakeVersion | None, str]:
+def version_to_continue(
+    settings: Settings, database: Path, state: BuiltState | None, left_out: Collection[str] = ()
+) -> tuple[LakeVersion | None, str]:
     """The version that dbt's database holds, or None with the reason why it cannot be continued."""
     if state is None or not database.exists():
         return None, "no finished build is there to continue"
     if state.project != project_checksum():
         return None, "models, rules or engines have changed"
+    if moved := sorted(set(left_out) ^ set(state.left_out)):
+        return None, f"shops have left the registry or come back to it: {', '.join(moved)}"
     if database.stat().st_size > max(LEAST_GROWN_BYTES, MOST_GROWTH * state.full_bytes):
         return None, "the database has grown by what was replaced in it and is written anew"
     try:

@@ -11,6 +11,7 @@ from jishi.held_back import all_held_back, held_back
 from jishi.lake.query import open_lake
 from jishi.marts import mart_rows
 from jishi.paths import Paths
+from jishi.shops import Shops
 from ops import marts
 from ops.marts_file import PUBLISHED, published_inputs
 from quality import watch
@@ -62,9 +63,54 @@ def test_one_shop_is_refused_and_the_others_are_built(paths: Paths, silver: Any)
 
     assert published_inputs(newest(paths.var)) == "", "the next build tries the shop again although nothing has changed"
 
+    again = [item | {"title": f"newer {item['item_id']}"} for item in items]
+    silver.publish(paths.var, {tables.SILVER_ITEMS: again, tables.SILVER_ORDERS: broken})
+    lines.clear()
+    marts.build(settings, lines.append)
+    assert lines[0].startswith("continues version"), "one shop that is held back costs the others no full build"
+    assert any(line.startswith("shop b is held back") for line in lines)
+    assert rows_of(paths, "b") == before["b"]
+    assert titles_of(paths, "a") == {item["title"] for item in again}
+
     silver.publish(paths.var, {tables.SILVER_ITEMS: renamed})
+    lines.clear()
+    marts.build(settings, lines.append)
+    assert any(line.startswith("full build: tests refuse b no longer") for line in lines)
+    assert list(all_held_back(paths)) == []
+    assert titles_of(paths, "b") == {item["title"] for item in renamed}
+    assert rows_of(paths, "a") == after["a"]
+
+
+def titles_of(paths: Paths, shop_id: str) -> set[str]:
+    return {row["title"] for row in rows_of(paths, shop_id)["dim_items"] if row["title"]}
+
+
+def test_a_shop_that_is_not_registered_concerns_itself_alone(paths: Paths, silver: Any) -> None:
+    settings = settings_in(paths.var)
+    items = silver.of(tables.SILVER_ITEMS)
+    silver.publish(paths.var)
+    registered = Shops.load(paths.shops_file)
+    without = Shops(shops={shop_id: shop for shop_id, shop in registered.shops.items() if shop_id != "b"})
+    without.save(paths.shops_file)
+    marts.build(settings, lambda line: None)  # of a platform without marts, too
+    assert rows_of(paths, "a")["fct_orders"]
+    assert not any(rows_of(paths, "b").values())
+    [held] = all_held_back(paths)
+    assert (held.shop_id, held.findings[0].check) == ("b", "registered")
+    assert "jishi shops create b" in held.findings[0].repair
+
+    registered.save(paths.shops_file)
     marts.build(settings, lambda line: None)
     assert list(all_held_back(paths)) == []
-    titles = {row["title"] for row in rows_of(paths, "b")["dim_items"] if row["title"]}
-    assert titles == {item["title"] for item in renamed}
-    assert rows_of(paths, "a") == after["a"]
+    before = rows_of(paths, "b")
+    assert before["fct_orders"]
+
+    without.save(paths.shops_file)
+    for title, begins in (("new", "full build: shops have left the registry or come back to it: b"), ("newer", "continues")):
+        silver.publish(paths.var, {tables.SILVER_ITEMS: [item | {"title": f"{title} {item['item_id']}"} for item in items]})
+        lines: list[str] = []
+        marts.build(settings, lines.append)
+        assert lines[0].startswith(begins)
+        assert titles_of(paths, "a") == {f"{title} {item['item_id']}" for item in items}
+        assert rows_of(paths, "b") == before
+        assert [held.shop_id for held in all_held_back(paths)] == ["b"]

@@ -11,8 +11,11 @@ import pytest
 
 from jishi.held_back import MARTS, GateFinding, all_held_back, held_back, hold, release
 from jishi.paths import Paths
-from ops.marts_shops import HeldShopsUnknown, failing_shops, keep_rows, note_shops
-from tests.lake import settings_in
+from jishi.shops import Shop, Shops
+from jishi.tables import SILVER_EVENTS, SILVER_ITEMS
+from ops.dbt import new_database
+from ops.marts_shops import HeldShopsUnknown, failing_shops, keep_rows, note_shops, without_registration
+from tests.lake import newest, record, settings_in
 
 NOW = datetime(2026, 12, 1, 3, tzinfo=UTC)
 FINDING = GateFinding("days_equal_orders", MARTS, None, "3 rows fail", (), "mend it")
@@ -53,6 +56,24 @@ def test_each_shop_has_a_finding_for_each_test_that_names_orders_and_nobody(data
 def test_rows_that_cannot_be_laid_on_some_shops_hold_none(database: Path, tmp_path: Path, sql: str, why: str) -> None:
     with pytest.raises(HeldShopsUnknown, match=why):
         failing_shops(settings_in(tmp_path), database, {"a_test": sql})
+
+
+def test_shops_of_the_lake_that_nobody_registered_are_named_with_the_fix(tmp_path: Path) -> None:
+    record(tmp_path, {SILVER_EVENTS: [{"shop_id": "a", "event_id": "e"}], SILVER_ITEMS: [{"shop_id": "it's", "item_id": "i"}]})
+    a, its = (Shop.model_construct(shop_id=shop_id, name=shop_id) for shop_id in ("a", "it's"))
+    assert without_registration(newest(tmp_path), Shops.model_construct(shops={"a": a, "it's": its})) == {}
+    [(shop_id, [finding])] = without_registration(newest(tmp_path), Shops(shops={"a": a})).items()
+    assert (shop_id, finding.check, finding.table) == ("it's", "registered", MARTS)
+    assert "jishi shops create it's" in finding.repair
+    with pytest.raises(HeldShopsUnknown, match="knows no shop of the lake"):
+        without_registration(newest(tmp_path), Shops())
+
+
+def test_sources_are_without_the_shops_that_are_left_out(tmp_path: Path) -> None:
+    record(tmp_path, {SILVER_ITEMS: [{"shop_id": shop_id, "item_id": "i"} for shop_id in ("a", "b", "it's")]})
+    new_database(newest(tmp_path), Shops(), tmp_path / "build.duckdb", {"it's": (), "b": ()})
+    with duckdb.connect(str(tmp_path / "build.duckdb"), read_only=True) as connection:
+        assert connection.execute("select shop_id from silver.items").fetchall() == [("a",)]
 
 
 def test_a_held_shop_keeps_its_rows_and_a_table_with_other_columns_is_refused(tmp_path: Path) -> None:

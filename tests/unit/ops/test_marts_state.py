@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,15 @@ def test_a_large_database_of_more_holes_than_rows_is_written_anew(paths: Paths, 
     version, why = reason(paths)
     assert version is None
     assert "has grown" in why
+
+
+def test_a_shop_that_leaves_the_registry_or_comes_back_is_a_reason_for_a_full_build(paths: Paths) -> None:
+    settings, database, state = settings_in(paths.var), paths.warehouse / "build.duckdb", take_state(paths)
+    assert state is not None
+    assert version_to_continue(settings, database, state, {"b": ()})[1].endswith("come back to it: b")
+    state = replace(state, left_out=["b"], held=["c"])
+    assert version_to_continue(settings, database, state)[1].endswith("come back to it: b")
+    assert version_to_continue(settings, database, state, {"b": ()})[1] == ""
 
 
 def test_a_version_that_is_no_longer_kept_cannot_be_compared_with(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
