@@ -206,7 +206,7 @@ async def _measure(http: HttpRequest, call_next: Callable[[HttpRequest], Awaitab
         served_by = getattr(http.state, "served_by", "")
         is_of_api = http.url.path.startswith("/v1/") and not http.url.path.endswith(("/readiness", "/rules/preview"))
         if is_of_api or served_by:  # a storefront's lists too
-            engine_of(http).metrics.count(status, served_by, time.perf_counter() - started)
+            engine_of(http).metrics.count(status, served_by or getattr(http.state, "lacks", ""), time.perf_counter() - started)
 
 
 async def _on_http_error(_: HttpRequest, error: Exception) -> JSONResponse:
@@ -227,7 +227,8 @@ async def _on_bad_parameter(_: HttpRequest, error: Exception) -> JSONResponse:
     return JSONResponse({"error": body.model_dump()}, 422)
 
 
-async def _on_no_release(_: HttpRequest, _error: Exception) -> JSONResponse:
+async def _on_no_release(http: HttpRequest, _error: Exception) -> JSONResponse:
+    http.state.lacks = "no_items"  # counted apart from failures of ours
     body = ErrorBody(code="no_release", message=NO_RELEASE)
     return JSONResponse({"error": body.model_dump()}, 503, {"Retry-After": str(_RETRY_AFTER_S)})
 

@@ -195,11 +195,12 @@ class Engine:
         return why_not(item_id, self._completed(request, None), answer, answer.workings.shelf, state.catalogue)
 
     def _shelf_of(self, state: ShopState) -> Shelf | None:
-        """The shop's shelf, or one of its catalogue alone; None while it has no items. Raises CatchingUp."""
-        shelf = state.shelf or self.bundled.of(state.shop_id, state.catalogue, self.orders.sold)
-        if shelf is not None and not self.stream.has_caught_up:
+        """The shop's shelf, or one of its catalogue alone; None while it has no items. Raises CatchingUp, also while nobody
+        knows yet whether it has any.
+        """
+        if not self.stream.has_caught_up:
             raise CatchingUp(state.shop_id)
-        return shelf
+        return state.shelf or self.bundled.of(state.shop_id, state.catalogue, self.orders.sold)
 
     def _completed(self, request: Request, order_id: str | None) -> Request:
         """The request with what the log says of its persons: their choice, and their orders."""

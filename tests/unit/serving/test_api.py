@@ -122,6 +122,15 @@ def test_a_shop_without_items_says_when_to_come_back(api: Any) -> None:
     answer = api.get("/v1/shops/b/recommendations", key="b")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_release")
     assert int(answer.headers["Retry-After"]) > 0
+    counted = 'jishi_recommendation_requests_total{served_by="no_items",status="503"} 1.0'  # no failure of ours
+    assert counted in api.client.get("/metrics").text
+
+
+def test_whether_a_shop_has_items_is_not_said_before_it_is_known(api: Any) -> None:
+    api.engine.stream.has_caught_up = False
+    answer = api.get("/v1/shops/b/recommendations", key="b")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "catching_up")
+    assert 'served_by="no_items"' not in api.client.get("/metrics").text
 
 
 def test_until_the_log_is_read_nothing_is_offered_that_may_be_sold_out(api: Any) -> None:
