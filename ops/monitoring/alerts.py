@@ -21,10 +21,11 @@ class OperationsAlert:
 
 def _burning(objective: Objective, burn: Burn) -> OperationsAlert:
     limit = f"{burn.rate * objective.budget:.6g}"
-    windows = (f"({objective.bad_over(window)}) > {limit}" for window in (burn.long, burn.short))
+    windows = [f"({objective.bad_over(window)}) > {limit}" for window in (burn.long, burn.short)]
+    enough = objective.enough_over(burn.long)
     return OperationsAlert(
         f"Jishi{objective.name.capitalize()}Burns{burn.rate:g}x".replace(".", "_"),
-        " and ".join(windows),
+        " and ".join([*windows, enough] if enough else windows),
         "2m" if burn.severity == "page" else "15m",
         burn.severity,
         f"The budget of {objective.name} ({objective.promised:.2%}) burns {burn.rate:g} times as fast as it may.",

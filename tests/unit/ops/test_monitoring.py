@@ -115,6 +115,12 @@ def burns(*objectives: str) -> set[str]:
     return {f"Jishi{name.capitalize()}Burns{rate}x" for name in objectives for rate in ("14_4", "6", "1")}
 
 
+# One request in two hours, of which every second fails; ten times as many, all of which fail.
+FAILED = 'jishi_recommendation_requests_total{status="500",served_by="none"}'
+QUIET = {name: f"0+0x{STEPS}" for name in HEALTHY if name.startswith(("jishi_recommendation", "jishi_collector"))}
+A_FEW = HEALTHY | QUIET | {FAILED: f"0+0x{STEPS - 150} 1+0x59 2+0x59 3+0x31"}
+ALL_OF_FEW = HEALTHY | QUIET | {FAILED: f"0+0x{STEPS - 149} " + " ".join(f"{n}+0x5" for n in range(1, 26))}
+WITHOUT_ITEMS = HEALTHY | {'jishi_recommendation_requests_total{status="503",served_by="no_items"}': f"0+1000x{STEPS}"}
 NEVER = {name: series for name, series in HEALTHY.items() if not name.startswith("jishi_serving_stream_lag_records")}
 OVER = HEALTHY | {'jishi_recommendation_requests_total{status="500",served_by="none"}': f"0+0x{STEPS - 50} 0+100x9 1000+0x40"}
 
@@ -142,6 +148,9 @@ OVER = HEALTHY | {'jishi_recommendation_requests_total{status="500",served_by="n
         ),
         pytest.param(gone("jishi_forwarder_lag_events"), burns("completeness"), id="no sign of the forwarder"),
         pytest.param(NEVER, set(), id="a platform without serving"),
+        pytest.param(A_FEW, set(), id="few requests of a quiet shop"),
+        pytest.param(ALL_OF_FEW, {"JishiAnswersBurns6x", "JishiAnswersBurns1x"}, id="all requests of a quiet shop"),
+        pytest.param(WITHOUT_ITEMS, set(), id="a shop without items that asks all the same"),
         pytest.param(OVER, set(), id="what is over wakes nobody"),
     ],
 )
