@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import duckdb
 import numpy as np
 
 from jishi.lake.query import open_lake
@@ -21,14 +22,21 @@ _DAYS = f"""
 
 
 def short_histories(lake: LakeVersion, shop_ids: Sequence[str]) -> dict[str, TooShort]:
-    """By shop what ``last_active_days`` raises. A shop without any act is not among them: NoInteractions says more."""
+    """By shop what ``last_active_days`` raises. A shop without any act is not among them: NoInteractions says more.
+
+    None is where not all can be read: what is wrong with one shop's rows is for that shop to meet.
+    """
     short: dict[str, TooShort] = {}
     if len(shop_ids) == 0:
         return short
-    with open_lake(lake) as connection:
-        for shop_id, days in connection.execute(_DAYS, {"shops": list(shop_ids)}).fetchall():
-            try:
-                last_active_days(np.array(days or [], dtype="datetime64[us]"))
-            except TooShort as error:
-                short[shop_id] = error
+    try:
+        with open_lake(lake) as connection:
+            rows = connection.execute(_DAYS, {"shops": list(shop_ids)}).fetchall()
+    except duckdb.Error:
+        return short
+    for shop_id, days in rows:
+        try:
+            last_active_days(np.array(days or [], dtype="datetime64[us]"))
+        except TooShort as error:
+            short[shop_id] = error
     return short

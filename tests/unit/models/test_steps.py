@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from jishi.paths import Paths
@@ -22,7 +23,7 @@ from models.release.registry import current_version
 from models.steps import run_step
 from models.training.train import train
 from serving.judge import judge_served
-from tests.lake import newest, record
+from tests.lake import newest, publish, record
 from tests.release_steps import RELEASE_STEPS
 
 START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants without a zone)
@@ -149,6 +150,26 @@ def gate_of(paths: Paths, shop_id: str) -> dict[str, Any]:
     folder = paths.models / shop_id / "candidates"
     decision = json.loads((folder / (folder / "LATEST").read_text().strip() / "gate.json").read_text())
     return {check["name"]: check for check in decision["checks"]}
+
+
+def test_rows_that_cannot_be_read_are_the_fault_of_the_shop_that_they_are_of(tmp_path: Path) -> None:
+    paths = Paths(var=tmp_path / "var", envs=tmp_path)
+    with Shops.edit(paths.shops_file) as shops:
+        for shop_id in ("few", "views"):
+            shops.add(Shop(shop_id=shop_id, name=shop_id))
+    items = [{"shop_id": "few", "item_id": "i00"}, {"shop_id": "views", "item_id": "i00"}]
+    publish(paths.var, {SILVER_ITEMS: items, SILVER_INTERACTIONS: [*acts("few", "pay", 3), *acts("views", "view", 3)]})
+    lake = newest(paths.var)
+    [(sound, _), (damaged, file)] = [
+        (pq.ParquetFile(each.path).read(["shop_id"])["shop_id"][0].as_py(), Path(each.path))
+        for each in lake.plan(SILVER_INTERACTIONS.name).files
+    ]
+    content = file.read_bytes()
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    file.write_bytes(content[:4] + bytes(footer - 4) + content[footer:])
+    result = run(paths, "train", (sound, damaged))
+    assert {row.shop_id: row.is_failed for row in result.shops} == {sound: False, damaged: True}
+    assert short_histories(lake, [sound, damaged]) == {}
 
 
 @pytest.mark.parametrize("seed", range(5))
