@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from pyarrow.fs import S3FileSystem
 from pyiceberg.table import Table
 
@@ -28,6 +29,7 @@ from jishi.lake.table_creation import create_tables
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings, get_settings
 from jishi.tables import BRONZE_LIVE
+from jishi.topics import Topic
 from ops.jars import fetch_jars
 from ops.kafka import EmbeddedBroker, create_topics, wait_for_port
 from ops.ports import free_ports
@@ -113,6 +115,25 @@ def running_brokers(folder: Path) -> Iterator[Brokers]:
         built.stop()
 
 
+def messages_of(bootstrap: str, topic: Topic) -> list[tuple[bytes | None, bytes | None]]:
+    """Key and value of every message of a topic, partition by partition."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "t", "enable.auto.commit": False})
+    messages = []
+    for number in range(topic.partitions):
+        place = TopicPartition(topic.name, number, 0)
+        _, end = consumer.get_watermark_offsets(place, timeout=30)
+        consumer.assign([place])
+        next_offset = 0
+        while next_offset < end:
+            message = consumer.poll(30)
+            assert message is not None
+            assert message.error() is None
+            messages.append((message.key(), message.value()))
+            next_offset = (message.offset() or 0) + 1
+    consumer.close()
+    return messages
+
+
 @pytest.fixture(scope="package")
 def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
     """Three brokers for all who count only their own records."""
@@ -189,14 +210,26 @@ class ClusterStream(Stream):
 
 
 @pytest.fixture(scope="module")
+def more_settings() -> dict[str, Any]:
+    """What a module's platform has beside brokers, Flink, lake and catalog; nothing, unless the module says so."""
+    return {}
+
+
+@pytest.fixture(scope="module")
 def cluster_stream(
-    brokers: Brokers, bucket: dict[str, str], postgres_server: Server, tmp_path_factory: pytest.TempPathFactory
+    brokers: Brokers,
+    bucket: dict[str, str],
+    postgres_server: Server,
+    more_settings: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[ClusterStream]:
     """A session cluster with one TaskManager, and the job, not yet submitted; lake and state lie in the object store."""
     paths = Paths(var=tmp_path_factory.mktemp("cluster-stream"), envs=get_settings().envs)
     fetch_jars(paths, with_object_store=True)
     rest_port, rpc_port = free_ports(2)
-    values = bucket | {
+    values = {
+        **bucket,
+        **more_settings,
         "host": HOST,
         "profile": "cluster",
         "kafka_bootstrap": brokers.bootstrap,

@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from pyarrow.fs import FileSelector
 
@@ -22,7 +21,7 @@ from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.shops import Shop, Shops
 from ops.ports import free_port
-from tests.integration.cluster.conftest import BROKERS, Brokers, ClusterStream
+from tests.integration.cluster.conftest import BROKERS, Brokers, ClusterStream, messages_of
 from tests.integration.collector.conftest import CollectorFolder
 from tests.integration.stream.conftest import wait_until
 from tests.integration.stream.test_restart import latest_features, send
@@ -95,22 +94,7 @@ def logged(bootstrap: str) -> set[tuple[str, int]]:
 
 def records_of(bootstrap: str) -> list[dict[str, Any]]:
     """Every record in the log."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "t", "enable.auto.commit": False})
-    places = [TopicPartition(topics.EVENTS.name, number, 0) for number in range(topics.EVENTS.partitions)]
-    ends = {place.partition: consumer.get_watermark_offsets(place, timeout=30)[1] for place in places}
-    consumer.assign(places)
-    records = list[dict[str, Any]]()
-    unread = {partition for partition, end in ends.items() if end}
-    while unread:
-        message = consumer.poll(30)
-        assert message is not None
-        assert message.error() is None
-        if message.value() != topics.TICK:
-            records.append(orjson.loads(message.value() or b""))
-        if (message.offset() or 0) >= ends[message.partition() or 0] - 1:
-            unread.discard(message.partition() or 0)
-    consumer.close()
-    return records
+    return [orjson.loads(value or b"") for _, value in messages_of(bootstrap, topics.EVENTS) if value != topics.TICK]
 
 
 def in_sync(brokers: Brokers) -> set[int]:

@@ -27,19 +27,20 @@ from ops.ports import free_port
 
 @dataclass
 class CollectorFolder:
-    """A state folder with one shop, and the processes that a test started on it."""
+    """A state folder with one shop, and the processes that a test started on it; ``program`` is what they run."""
 
     paths: Paths
     settings: Settings
     key: str
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    program: tuple[str, ...] = ("-m", "collector")
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.settings.collector_port}"
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start ``python -m collector …`` with output to a log file."""
+        """Start ``python -m collector …``, or another program, with output to a log file."""
         environment = os.environ | {
             "JISHI_VAR": str(self.paths.var),
             "JISHI_COLLECTOR_PORT": str(self.settings.collector_port),
@@ -48,7 +49,7 @@ class CollectorFolder:
             "JISHI_COLLECTOR_EVENTS_PER_S": str(self.settings.collector_events_per_s),
             "JISHI_KAFKA_BOOTSTRAP": self.settings.kafka_bootstrap,
         }
-        command = [sys.executable, "-m", "collector", *arguments]
+        command = [sys.executable, *self.program, *arguments]
         with (self.paths.var / f"{arguments[0]}.log").open("ab") as out:
             process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
         self.processes.append(process)
