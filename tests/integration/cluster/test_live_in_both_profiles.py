@@ -2,16 +2,20 @@
 job to bronze, features, counters and the online store, then worked up to silver and marts.
 
 Embedded: one broker, Flink's mini-cluster, SQLite, a lake in a folder, Spark in one process. Cluster: three brokers that each
-hold every partition, a session cluster at parallelism 2 with its state in an object store, a lake there with its catalog in
-PostgreSQL, Redis, Spark's master and worker. Only settings differ. One thing is not as in a shop: the log knows a record at the
-collector's time, and that clock goes from request to request; else no two runs would know the same at the same instant. What
+hold every partition, a session cluster with its state in an object store, a lake there with its catalog in PostgreSQL, Redis,
+Spark's master and worker. Only settings differ. One thing is not as in a shop: the log knows a record at the collector's time,
+and that clock goes from request to request; else no two runs would know the same at the same instant. What
 may differ all the same:
 
 - where a record lies in its partition (``log_offset``), since ticks lie between. Likewise in the topic of features: there the
   offset orders values of one instant in the online store, and no reader sees it;
 - messages of a person with several devices. Their events lie in several partitions, which the job reads in no fixed order, so
   the entries of a list may be in another. The online store sorts them by the times beside them: there the lists are the same;
+- of joins to one group buy that became known at the same instant, by several persons, which was the last one;
 - which items are the last of the 20 that the shop's counters list, where more are level.
+
+Both jobs have parallelism 1, as they have by themselves. At 2 the order of one device's events is not the log's
+(docs/streaming.md), so that running values may differ, too.
 
 Minutes, so ``make survive`` runs it.
 """
@@ -26,8 +30,9 @@ import orjson
 import pytest
 
 from jishi import topics
+from jishi.features import live_views
 from tests.integration.cluster.conftest import HOST, Brokers, ClusterStream, running_brokers
-from tests.integration.cluster.live_day import ROAMER, LiveDay, trading
+from tests.integration.cluster.live_day import ROAMER, SHOP, LiveDay, trading
 from tests.integration.conftest import Server
 from tests.integration.shops.conftest import ShopPlatform
 from tests.integration.shops.spark_servers import spark_cluster
@@ -35,6 +40,7 @@ from tests.integration.stream.conftest import Stream, stream
 
 __all__ = ["stream"]  # a fixture
 pytestmark = [pytest.mark.integration, pytest.mark.survive, pytest.mark.timeout(3000)]
+LIVE_VIEWS = live_views()
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +60,7 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
 @pytest.fixture(scope="module")
 def more_settings(redis_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     with spark_cluster(tmp_path_factory.mktemp("spark-servers")) as spark:
-        yield {"redis_url": f"{HOST}:{redis_server.port}", "spark_master": spark.url, "stream_parallelism": 2}
+        yield {"redis_url": f"{HOST}:{redis_server.port}", "spark_master": spark.url}
 
 
 @pytest.fixture(scope="module")
@@ -91,24 +97,36 @@ def test_every_published_table_has_the_same_rows(embedded: LiveDay, cluster: Liv
     assert cluster.counts == embedded.counts
 
 
-def of_roamer(key: str) -> bool:
-    return f"|u:{ROAMER}" in key
+def is_ordered(key: str, bronze: list[dict[str, Any]]) -> bool:
+    """Whether the messages of a view and entity have one order: windows have, and who has all events in one partition."""
+    view, _, entity = key.split("|", 2)
+    if not LIVE_VIEWS[view][0].is_running:
+        return True
+    return len({row["log_partition"] for row in bronze if row["person_id"] == entity}) == 1
 
 
 def test_the_stream_sends_the_same_features(embedded: LiveDay, cluster: LiveDay) -> None:
     """Every message of every window, and of a person's lists in the same order."""
     assert embedded.features.keys() == cluster.features.keys()
     differing = {key for key, messages in embedded.features.items() if cluster.features[key] != messages}
-    assert [key for key in differing if not of_roamer(key)] == []
-    assert {key.split("|")[0] for key in embedded.features} > {"person_last_20"}
+    assert [key for key in differing if is_ordered(key, embedded.bronze)] == []
+    assert not is_ordered(f"person_last_20|{SHOP.shop_id}|u:{ROAMER}", embedded.bronze)
+    assert sum(is_ordered(key, embedded.bronze) for key in embedded.features if key.startswith("person_last_20")) > 10
     assert sum(map(len, embedded.features.values())) > 10_000
+
+
+def is_open(view: str) -> bool:
+    """Whether the last of several persons' acts is the value, which acts of one instant leave open."""
+    return LIVE_VIEWS[view][0].is_running and LIVE_VIEWS[view][0].entity != "person"
 
 
 def test_the_online_store_has_the_same_values(embedded: LiveDay, cluster: LiveDay) -> None:
     """Those of somebody with two devices too, whose acts came in no fixed order."""
     assert embedded.online.keys() == cluster.online.keys()
-    assert {key for key, row in embedded.online.items() if cluster.online[key] != row} == set()
-    assert len({view for view, _ in embedded.online}) > 5
+    differing = {key for key, row in embedded.online.items() if cluster.online[key] != row}
+    assert [key for key in differing if not is_open(key[0])] == []
+    assert [key for key in differing if cluster.online[key][0] != embedded.online[key][0]] == []
+    assert {view for view, _ in embedded.online} > {"person_last_20", "item_3600s_60s", "person_86400s_3600s"}
 
 
 def without_ties(counters: dict[bytes, dict[str, Any]]) -> dict[Any, Any]:
