@@ -62,7 +62,7 @@ PATIENCE_S = 300
 
 
 @dataclass(frozen=True)
-class Request:
+class DatedRequest:
     """Events that the collector takes at one instant; ``is_awaited``: the stream has taken them before the next come."""
 
     at: datetime
@@ -70,21 +70,21 @@ class Request:
     is_awaited: bool = True
 
 
-def requests() -> Iterator[Request]:
+def requests() -> Iterator[DatedRequest]:
     """The day: the catalogue, then the simulated acts half an hour apart, beside somebody who uses two devices at once."""
     at = START + STEP
     goods = enumerate(catalogue_happenings(make_world(PLAN)))
     items = [event_of(happening, PLAN.shop_id, f"good-{number}", stamp(epoch_ms(at))) for number, happening in goods]
-    yield from (Request(at, items[first : first + 400]) for first in range(0, len(items), 400))
+    yield from (DatedRequest(at, items[first : first + 400]) for first in range(0, len(items), 400))
     live = LiveEvents(PLAN, "day", ACTS)
     for number, batch in enumerate(live.batches()):
         at += STEP
-        yield Request(at, live.dated(batch, number, epoch_ms(at), 2000))
+        yield DatedRequest(at, live.dated(batch, number, epoch_ms(at), 2000))
         for device in range(2):
             at += timedelta(seconds=1)
-            yield Request(at, [view_of_roamer(at, f"{number}-{device}", device)], is_awaited=device > 0)
+            yield DatedRequest(at, [view_of_roamer(at, f"{number}-{device}", device)], is_awaited=device > 0)
     if rest := live.rest():
-        yield Request(at + STEP, rest)
+        yield DatedRequest(at + STEP, rest)
 
 
 def view_of_roamer(at: datetime, number: str, device: int) -> dict[str, Any]:
