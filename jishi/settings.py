@@ -147,7 +147,11 @@ class Settings(BaseSettings):
         "-Xms256m -Xmx1536m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=128m",
         description="heap, collector and compiler of Flink's JVM",
     )
-    stream_parallelism: int = Field(1, ge=1, description="parallelism of the Flink job")
+    stream_parallelism: int = Field(
+        1,
+        ge=1,
+        description="parallelism of the Flink job; above 1 the order of one device's events is not the log's",
+    )
     online_store: Literal["sqlite", "redis", "postgresql"] = Field("sqlite", description="Feast online store")
     redis_url: str = Field("127.0.0.1:6379", description="HOST:PORT of Redis when online_store is redis")
     redis_security: Literal["plaintext", "tls"] = Field("plaintext", description="whether Redis is spoken to over TLS")
