@@ -28,6 +28,7 @@ from ops.marts_age import marts_published_at
 from ops.supervisor import states
 from quality.parity.waiting import DUE_AFTER, end_of, waiting_date
 
+TAKEN_AWAY_S = 3 * 86_400.0  # without a sign of life, and no supervisor lists the part (``ops.monitoring.objectives``)
 _BEATING = ("forwarder", "flink", "feature_writer")
 # A day's report of online parity speaks for serving until the next day's is due.
 _REPORT_HOLDS = timedelta(days=1) + DUE_AFTER
@@ -55,12 +56,15 @@ class PlatformCollector(Collector):
 
     def _parts(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("jishi_part_up", "1 while the supervisor says that the part runs.", labels=["part"])
-        for name, state in sorted(states(self._paths).items()):
+        supervised = states(self._paths)
+        for name, state in sorted(supervised.items()):
             up.add_metric([name], state["statename"] == "RUNNING")
         yield up
         age = GaugeMetricFamily("jishi_part_heartbeat_age_seconds", "Since the last sign of life.", labels=["part"])
         for name in _BEATING:
-            if (beat := last_beat(self._paths, name)) is not None:
+            beat = last_beat(self._paths, name)
+            # The last sign of a part that was taken away stays in the folder, and would be too old for ever.
+            if beat is not None and (name in supervised or beat.age_s < TAKEN_AWAY_S):
                 age.add_metric([name], beat.age_s)
         yield age
 

@@ -262,6 +262,27 @@ def exported(settings: Settings) -> dict[str, float]:
     return {sample.name: sample.value for metric in registry.collect() for sample in metric.samples if not sample.labels}
 
 
+def test_a_part_that_was_taken_away_is_silent_for_three_days_and_then_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_in(tmp_path)
+    paths = Paths.of(settings)
+    for part, days in (("forwarder", 2.9), ("feature_writer", 3.1)):
+        beat(paths, part, lag=0, damaged=0, forwarded=0)
+        file = paths.run / f"{part}.heartbeat"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"at": time.time() - days * 86_400}))
+
+    def silent() -> set[str]:
+        registry = CollectorRegistry()
+        registry.register(PlatformCollector(settings))
+        metrics = [metric for metric in registry.collect() if metric.name == "jishi_part_heartbeat_age_seconds"]
+        return {sample.labels["part"] for metric in metrics for sample in metric.samples}
+
+    assert silent() == {"forwarder"}
+    monkeypatch.setattr("ops.monitoring.exporter.states", lambda _: {"feature_writer": {"statename": "FATAL"}})
+    assert silent() == {"forwarder", "feature_writer"}
+
+
 def log_served_values(settings: Settings, on: date) -> None:
     folder = Paths.of(settings).served_values / on.isoformat()
     folder.mkdir(parents=True)
