@@ -22,6 +22,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     for name in ("uvicorn", "uvicorn.error"):  # another test may have started a server here, which keeps its lines to itself
         monkeypatch.setattr(logging.getLogger(name), "propagate", True)
         monkeypatch.setattr(logging.getLogger(name), "handlers", [])
+        logging.getLogger(name).setLevel(logging.NOTSET)
     out = io.StringIO()
     handler = logging.StreamHandler(out)
     handler.setFormatter(JsonLines("collector"))

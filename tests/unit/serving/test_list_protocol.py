@@ -35,7 +35,7 @@ class ListServer:
         monkeypatch.setattr(HttpToolsProtocol, "on_headers_complete", on_headers_complete)
         listener = socket.create_server(("127.0.0.1", 0))
         self.port = listener.getsockname()[1]
-        self.server = uvicorn.Server(server_config(api.client.app, log_level="critical", lifespan="off", timeout_keep_alive=1))
+        self.server = uvicorn.Server(server_config(api.client.app, log_config=None, lifespan="off", timeout_keep_alive=1))
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [listener]}, daemon=True)
         self.thread.start()
 
