@@ -121,6 +121,7 @@ def _asked(request: Request) -> dict[str, Any]:
         "exclude_purchased": request.excludes_purchased,
         "only": None if request.only is None else request.only.stated,
         "excluded": request.excluded,
+        "category": request.category,
     }
 
 

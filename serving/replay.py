@@ -104,7 +104,7 @@ def replay(
     state = _state_then(entry, paths, model)
     shelf = state.shelf
     assert shelf is not None  # it was logged with items
-    request = _request(entry, _persons(entry, model, Pseudonyms.of(paths, entry["shop_id"])))
+    request = logged_request(entry, _persons(entry, model, Pseudonyms.of(paths, entry["shop_id"])))
     rules = _rules_here(entry, request, state, shelf, paths, without_rules)
     last_acts = [LastAct(item_id, age_s) for item_id, age_s in inputs["last_acts"]]
     used = inputs.get("features")
@@ -158,7 +158,8 @@ def _persons(entry: dict[str, Any], model: Loaded, pseudonyms: Pseudonyms) -> tu
     return tuple(known.get(name, name) for name in entry["inputs"]["persons"])
 
 
-def _request(entry: dict[str, Any], persons: tuple[str, ...]) -> Request:
+def logged_request(entry: dict[str, Any], persons: tuple[str, ...]) -> Request:
+    """The request of a logged answer, of these persons."""
     only = None
     if entry["only"] is not None:
         stated = dict(entry["only"])
@@ -177,6 +178,7 @@ def _request(entry: dict[str, Any], persons: tuple[str, ...]) -> Request:
         entry["is_opted_out"],
         only,
         tuple(entry["excluded"]),
+        entry.get("category"),  # lines of before have none
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,7 +27,7 @@ from serving.item_filter import ItemFilter
 from serving.kept_catalogues import KEPT_S, JoinedItems, KeptCatalogues, items_then
 from serving.recent import LastAct
 from serving.releases import ReleaseUnusable
-from serving.replay import NotReplayable, ReplayedAnswer, find_decision, replay
+from serving.replay import NotReplayable, ReplayedAnswer, find_decision, logged_request, replay
 from serving.request import Request
 from serving.rules.impressions import Seen
 
@@ -177,6 +177,49 @@ def test_an_explored_item_is_drawn_again(tiny: Any, tmp_path: Path) -> None:
         arms.add(entry["arm"])
         assert shop.again(entry).differences == []
     assert arms == {"explored", "ranked"}
+
+
+def test_a_category_page_is_made_again_by_the_rules_of_its_category(tiny: Any, tmp_path: Path) -> None:
+    scope = {"placements": ["category"], "page_categories": ["tea"]}
+    shop = Logging(tmp_path, tiny, rules=[{"kind": "pin", "name": "i15 first", "item_id": "i15", "slot": 1} | scope])
+    items = Selection(item_ids=tuple(IDS[10:20]))
+    entry = shop.logged(Request("a", "category", 10, ("u:1",), only=ItemFilter(items), category="tea"))
+    assert entry["items"][0] == "i15"
+    assert shop.again(entry).differences == []
+    assert shop.again(entry, "i15 first").again[0][0] != "i15"
+
+
+def test_nothing_that_a_request_carries_is_left_out_of_the_log(tiny: Any, tmp_path: Path) -> None:
+    chosen = Selection(
+        item_ids=("i1",),
+        categories=("tea",),
+        brands=("b1",),
+        attributes={"n": ("1",)},
+        price_min_minor=1,
+        price_max_minor=9_000,
+    )
+    request = Request(
+        "a",
+        "category",
+        5,
+        persons=("u:1",),
+        item_id="i2",
+        cart=("i3",),
+        order=("i4",),
+        excludes_purchased=False,
+        bought=frozenset({"i5"}),
+        is_opted_out=True,
+        only=ItemFilter(chosen, "north"),
+        excluded=("i6",),
+        category="tea",
+    )
+    carried: list[Any] = [request, request.only]
+    plain = {
+        field.name for each in carried for field in fields(each) if getattr(each, field.name) == field.default is not MISSING
+    }
+    plain |= {name for name, field in Selection.model_fields.items() if getattr(chosen, name) == field.default}
+    assert not plain, f"give {plain} a value here, log it in serving.decisions and restore it in serving.replay"
+    assert logged_request(Logging(tmp_path, tiny).logged(request), ("u:1",)) == request
 
 
 def test_a_difference_is_named(tiny: Any, tmp_path: Path) -> None:
