@@ -151,6 +151,7 @@ def proxy(intakes: list[CollectorFolder], servings: Servings, tmp_path_factory: 
         "serving:18081": f"{HOST}:{servings.ports[0]}",
         "serving-2:18081": f"{HOST}:{servings.ports[1]}",
         "listen 18080": f"listen {HOST}:{listens}",
+        "/dev/stdout": str(folder / "access.log"),
     }
     places = [f"{each}_temp_path {folder / each};" for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
     places += ["log_format asked '$upstream_addr|$upstream_status|$request';", f"access_log {folder / 'asked.log'} asked;"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jsonschema
 import kubernetes_validate
 import pytest
@@ -20,7 +22,9 @@ from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
 from jishi.settings_sources import PROFILES
 from ops import airflow
+from ops.kafka import wait_for_port
 from ops.parts import all_parts
+from ops.ports import free_ports
 
 DEPLOY = PROJECT_ROOT / "deploy"
 CHART = DEPLOY / "helm" / "jishi"
@@ -84,6 +88,54 @@ def test_compose_has_the_servers_and_parts_of_the_profile(compose: dict[str, Any
     assert all((DEPLOY / volume).exists() for volume in volumes if volume.startswith("."))
     logs = [next(v for v in each["volumes"] if "/wal" in v) for name, each in services.items() if "collector-" in name]
     assert len(set(logs)) == 2, "collectors must not share a write-ahead log"
+
+
+def test_compose_keeps_what_its_servers_write(compose: dict[str, Any]) -> None:
+    """A volume counts only where the server is told to write there: what a server takes by itself may be /tmp."""
+    [ours] = re.findall(r"JISHI_VAR=(\S+)", (DEPLOY / "Dockerfile").read_text())
+    for name, each in compose["services"].items():
+        words = [*map(str, each.get("environment", {}).values()), *each.get("command", []), ours]
+        for volume, place in (mount.split(":")[:2] for mount in each.get("volumes", [])):
+            if not volume.startswith("."):
+                assert any(f"{word}/".startswith(f"{place}/") or place.startswith(f"{word}/") for word in words if word), (
+                    f"{name} is told nowhere to write to {place}"
+                )
+
+
+def test_compose_bounds_every_log(compose: dict[str, Any]) -> None:
+    unbounded = [
+        name
+        for name, each in compose["services"].items()
+        if not {"max-size", "max-file"} <= each.get("logging", {}).get("options", {}).keys()
+    ]
+    assert unbounded == []
+
+
+def test_the_proxy_writes_no_person_down(tmp_path: Path) -> None:
+    binary = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    if binary is None:
+        pytest.skip("nginx is not installed (Debian: apt-get install nginx)")
+    text, (listens, *away) = (DEPLOY / "nginx.conf").read_text(), free_ports(6)
+    closed = iter(away)
+    text = re.sub(r"server [a-z0-9-]+:1808[01]", lambda _: f"server 127.0.0.1:{next(closed, away[0])}", text)
+    text = text.replace("listen 18081", f"listen 127.0.0.1:{listens}").replace("listen 18080", f"listen 127.0.0.1:{away[4]}")
+    for stream in ("stdout", "stderr"):
+        text = text.replace(f"/dev/{stream}", str(tmp_path / stream))
+    places = [f"{each}_temp_path {tmp_path / each};" for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
+    (tmp_path / "nginx.conf").write_text(text.replace("http {", "\n".join(["http {", *places]), 1))
+    more = " ".join(["daemon off;", f"pid {tmp_path / 'pid'};", *(["user root;"] if os.geteuid() == 0 else [])])
+    command = [binary, "-c", str(tmp_path / "nginx.conf"), "-p", str(tmp_path), "-e", str(tmp_path / "start"), "-g", more]
+    (tmp_path / "logs").mkdir()
+    with subprocess.Popen(command) as server:
+        try:
+            assert wait_for_port("127.0.0.1", listens, 10)
+            address = f"http://127.0.0.1:{listens}/v1/shops/s/recommendations?user_id=anna-1974"
+            assert httpx.get(address, headers={"Referer": address, "User-Agent": "anna-1974"}).status_code == 502
+        finally:
+            server.terminate()
+    written = {file.name: file.read_text() for file in tmp_path.rglob("*") if file.is_file() and file.name != "nginx.conf"}
+    assert "GET /v1/shops/s/recommendations 502" in written["stdout"]
+    assert [name for name, lines in written.items() if "anna" in lines or "client: " in lines] == []
 
 
 def test_images_are_plain_names(compose: dict[str, Any]) -> None:
