@@ -1,4 +1,4 @@
-"""``python -m dashboard setup|serve|template|forget`` (superset environment)."""
+"""``python -m dashboard setup|serve|template|forget`` (superset environment; forget in any)."""
 
 from __future__ import annotations
 

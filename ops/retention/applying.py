@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,17 +55,21 @@ def retain_files(var: Path, now_s: float, *, dry_run: bool = False) -> list[Remo
 
 
 def retain_rows(settings: Settings, say: Callable[[str], None], *, dry_run: bool = False) -> None:
-    """Let each part forget its old rows, where its database is there. Raises RetentionFailed when the last has had its turn."""
+    """Let each part forget its old rows, wherever its database is. Raises RetentionFailed when the last has had its turn."""
     paths, failures = Paths.of(settings), []
     for place in PLACES:
-        rule = place.rule
-        if not isinstance(rule, RowsOlderThan) or not (paths.var / place.pattern.rstrip("*")).exists():
+        rule, file = place.rule, place.pattern.rstrip("*")
+        if not isinstance(rule, RowsOlderThan):
             continue
-        group, module, command = rule.command
-        arguments = [str(paths.python(group)), "-P", "-m", module, command, "--days", str(rule.days)]
+        if not (paths.var / file).exists() and not (rule.address and getattr(settings, rule.address)):
+            continue
+        if not paths.python(rule.needs).exists():
+            say(f"{file}: left to a machine or container with the environment {rule.needs}, where the DAG maintenance runs")
+            continue
+        module, command = rule.command
         environment = os.environ | {"JISHI_VAR": str(paths.var), "JISHI_ENVS": str(paths.envs), "PYTHONPATH": str(PROJECT_ROOT)}
         done = subprocess.run(
-            [*arguments, *(["--dry-run"] if dry_run else [])],
+            [sys.executable, "-P", "-m", module, command, "--days", str(rule.days), *(["--dry-run"] if dry_run else [])],
             capture_output=True,
             text=True,
             check=False,
@@ -72,7 +77,7 @@ def retain_rows(settings: Settings, say: Callable[[str], None], *, dry_run: bool
             env=environment,
         )
         if done.returncode == 0:
-            say(f"{place.pattern.rstrip('*')}: {done.stdout.strip().splitlines()[-1]}")
+            say(f"{file}: {done.stdout.strip().splitlines()[-1]}")
         else:
             failures.append(f"{module} {command}: {(done.stdout + done.stderr).strip()[-600:]}")
     if failures:

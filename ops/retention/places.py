@@ -128,7 +128,7 @@ PLACES = (
     Place(
         "portal/portal.db*",
         "people, sessions, audit log, alerts, deliveries",
-        RowsOlderThan(400, ("main", "dashboard.portal", "forget"), "audit log, alerts and deliveries"),
+        RowsOlderThan(400, ("dashboard.portal", "forget"), "audit log, alerts and deliveries"),
     ),
     Place(
         "portal/uploads/**",
@@ -158,7 +158,13 @@ PLACES = (
     Place(
         "airflow/airflow.db*",
         "runs of DAGs",
-        RowsOlderThan(90, ("main", "ops.airflow_database", "forget"), "runs of DAGs, each DAG's newest excepted"),
+        RowsOlderThan(
+            90,
+            ("ops.airflow_database", "forget"),
+            "runs of DAGs, each DAG's newest excepted, also where PostgreSQL has them",
+            address="airflow_database_url",
+            needs="airflow",
+        ),
     ),
     Place("airflow/logs/**", "logs of reading DAGs", OlderThan(30)),
     Place("airflow/**", "Airflow's secrets and configuration", Fixed("one file each")),
@@ -166,7 +172,7 @@ PLACES = (
     Place(
         "superset/superset.db*",
         "boards, and who looked at them",
-        RowsOlderThan(90, ("superset", "dashboard", "forget"), "the log of who looked at what"),
+        RowsOlderThan(90, ("dashboard", "forget"), "the log of who looked at what"),
     ),
     Place("superset/**", "Superset's secrets", Fixed("one file each")),
     # --- running ---

@@ -94,11 +94,17 @@ class Rotated:
 
 @dataclass(frozen=True)
 class RowsOlderThan:
-    """Rows of a database go after ``days``; ``command`` does it: environment, module and arguments of a part's own entry."""
+    """Rows of a database go after ``days``; ``command`` does it: module and argument of a part's own entry.
+
+    ``address`` is the setting that names a server which may hold the database instead of the file; ``needs`` the environment
+    without which the command can do nothing.
+    """
 
     days: int
-    command: tuple[str, ...]
+    command: tuple[str, str]
     rows: str
+    address: str = ""
+    needs: str = "main"
 
     @property
     def bound(self) -> str:
