@@ -111,6 +111,8 @@ PERSONAL_LISTS: dict[str, Callable[[TrainingContext], PersonLists]] = {
     build.__name__: build for build in (personal_frequency, tifu_knn, item_knn, als, buy_again, windowed_popularity, trending)
 }
 
+FOR_EVERYBODY = (windowed_popularity.__name__, trending.__name__)
+
 
 def _in_slices(training_context: TrainingContext, some: Callable[[slice], PersonLists]) -> PersonLists:
     """The lists of all persons, some at a time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,13 @@ class Interactions:
             self.occurred_at[mask],
             self.received_at[mask],
         )
+
+    def of_persons(self, kept: npt.NDArray[np.int64]) -> Interactions:
+        """The acts of some persons (numbers, rising), who are numbered anew in that order."""
+        number = np.full(len(self.person_ids), -1, dtype=np.int64)
+        number[kept] = np.arange(len(kept))
+        part = self.where(number[self.person] >= 0)
+        return replace(part, person_ids=self.person_ids[kept], person=number[part.person])
 
     def matrix(self) -> sparse.csr_matrix:
         """Persons × items, float32: the strength of each preference (``jishi.preference``)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 
 import numpy as np
 import numpy.typing as npt
@@ -80,6 +81,24 @@ class StoredFeatures:
         blocks = [self._view_at(view, ids, at_ms) for view in names]
         return np.concatenate(blocks, axis=1) if blocks else np.empty((len(ids), 0), dtype=np.float32)
 
+    def digest(self, before_ms: int) -> str:
+        """SHA-256 of the rows, in any order, that hold from before an instant (epoch ms) on."""
+        sums = []
+        for view in (*ITEM_VIEWS, *PERSON_VIEWS):
+            if (table := self._table(view)) is None:
+                continue
+            sql = f"select count(*), sum(hash(t))::varchar from {view_of(table)} as t where shop_id = $shop"
+            sql += f" and epoch_ms({EVENT_TIMESTAMP}) >= $since and epoch_ms({EVENT_TIMESTAMP}) < $before"
+            with open_lake(self._lake) as connection:
+                values = {"shop": self._shop_id, "since": self._since_ms, "before": before_ms}
+                sums.append((view, *connection.execute(sql, values).fetchall()[0]))
+        return sha256(repr(sums).encode()).hexdigest()
+
+    def _table(self, view: str) -> str | None:
+        """The table of a view; None where the lake has no row of it."""
+        table = _DAILY[view].name if view in _DAILY else view_table(view, views()[view]).name
+        return table if self._lake.has(table) and self._lake.files(table) else None
+
     def _view_at(self, view: str, ids: Sequence[str], at_ms: Numbers) -> Values:
         if view not in self._views:
             self._views[view] = self._read(view)
@@ -95,8 +114,7 @@ class StoredFeatures:
 
     def _read(self, view: str) -> _Rows | None:
         columns = numbers_of(view)
-        table = _DAILY[view].name if view in _DAILY else view_table(view, views()[view]).name
-        if not self._lake.has(table) or not self._lake.files(table):
+        if (table := self._table(view)) is None:
             return None
         [key] = ENTITY_KEYS[_DAILY[view].entity if view in _DAILY else views()[view][0].entity]
         until = f"epoch_ms({EVENT_TIMESTAMP}) + {_DAILY_MS}" if view in _DAILY else f"coalesce({VALID_UNTIL}, {_CODE})"
@@ -111,10 +129,11 @@ class StoredFeatures:
             ).to_arrow_table()
         if rows.num_rows == 0:
             return None
-        ids, code = np.unique(np.array(rows.column(0).to_pylist()), return_inverse=True)
+        encoded = rows.column(0).combine_chunks().dictionary_encode()
+        code = encoded.indices.to_numpy(zero_copy_only=False)
         # An instant loses its last two minutes here as it does at a request.
         values = [column.cast(pa.float32(), safe=False).to_numpy(zero_copy_only=False) for column in rows.columns[3:]]
         order = np.lexsort((known_ms := rows.column(1).to_numpy(), code))
-        numbered = {str(each): number for number, each in enumerate(ids.tolist())}
+        numbered = {str(each): number for number, each in enumerate(encoded.dictionary.to_pylist())}
         key_of = code.astype(np.int64) * _CODE + known_ms
         return _Rows(numbered, key_of[order], rows.column(2).to_numpy()[order], np.column_stack(values)[order])

@@ -43,20 +43,19 @@ class KnownFacts:
     def of(cls, acts: Interactions, as_of: np.datetime64, category: Numbers, orders: Numbers) -> Self:
         """Facts of the acts; ``orders`` of each person."""
         items, persons = len(acts.item_ids), len(acts.person_ids)
-        recent = acts.where(acts.occurred_at > as_of - np.timedelta64(14, "D"))
-        of_items = np.log1p(np.column_stack([acts.sales(), recent.sales()])).astype(np.float32)
         of_persons = np.log1p(np.column_stack([orders, np.bincount(acts.person, minlength=persons)])).astype(np.float32)
-        pair, where = np.unique(acts.person * items + acts.item, return_inverse=True)
-        at_ms = acts.occurred_at.astype("datetime64[ms]").astype(np.int64)
-        counts = np.zeros((len(pair), 3), dtype=np.float32)
-        for column, kind in enumerate(_KINDS):
-            counts[:, column] = np.bincount(where[acts.kind == kind], minlength=len(pair))
-        last_ms, paid_ms = np.zeros(len(pair), dtype=np.int64), np.zeros(len(pair), dtype=np.int64)
-        np.maximum.at(last_ms, where, at_ms)
-        paid = acts.kind == "pay"
-        np.maximum.at(paid_ms, where[paid], at_ms[paid])
+        key = acts.person * items + acts.item
+        order = np.argsort(key, kind="stable")
+        key = key[order]
+        first = np.flatnonzero(np.diff(key, prepend=-1))
+        pair, kind = key[first], acts.kind[order]
+        at_ms = acts.occurred_at[order].astype("datetime64[ms]").astype(np.int64)
+        counts = np.column_stack([np.add.reduceat(kind == each, first, dtype=np.float32) for each in _KINDS])
+        last_ms = np.maximum.reduceat(at_ms, first)
+        paid_ms = np.maximum.reduceat(np.where(kind == "pay", at_ms, 0), first)
         starts = np.searchsorted(pair, np.arange(persons + 1) * items).astype(np.int64)
-        return cls(of_items, category, of_persons, starts, (pair % items).astype(np.int32), counts, last_ms, paid_ms)
+        logs = logs_of_items(acts, as_of)
+        return cls(logs, category, of_persons, starts, (pair % items).astype(np.int32), counts, last_ms, paid_ms)
 
     def columns(self, person: Numbers, asked_ms: Numbers, pairs: RequestPairs) -> Scores:
         """Columns ``PAIR``, ``ITEM``, ``PERSON`` of each pair; ``person`` is that of each row, −1 for a stranger."""
@@ -84,6 +83,12 @@ class KnownFacts:
         if not is_whole or (pairs and (facts.items.min() < 0 or facts.items.max() >= items)):
             raise ValueError(f"facts are not those of {persons} persons and {items} items")
         return facts
+
+
+def logs_of_items(acts: Interactions, as_of: np.datetime64) -> Scores:
+    """Columns ``ITEM`` of every item."""
+    recent = acts.where(acts.occurred_at > as_of - np.timedelta64(14, "D"))
+    return np.log1p(np.column_stack([acts.sales(), recent.sales()])).astype(np.float32)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -34,7 +34,7 @@ COLUMNS = (
     *("sources", "views", "adds", "payments", "recency", "paid_recency", "sales", "sales_14d", "orders", "acts"),
 )
 TAUGHT_DAYS, GAP_DAYS = 7, 1
-MOST_ITEMS = 20_000  # a second fit of everything, a week earlier, is only cheap for so many
+MOST_ITEMS = 20_000  # a larger shop has the ranker at the request alone: the columns of every list of a person fill its memory
 MOST_TEACHERS = 1_500  # persons, evenly spaced
 Models = tuple[ItemKNN, ALS]
 GROWTH = Growth(trees=100, depth=4, learning_rate=0.08, misses=20)
@@ -83,10 +83,10 @@ def learn(earlier: TrainingContext, lists: dict[str, PersonLists], acts: Interac
 def earlier_context(
     acts: Interactions, as_of: np.datetime64, fit_matrix_models: Callable[[Interactions], Models]
 ) -> TrainingContext | None:
-    """What was known a week before ``as_of``; None for a shop that is too large or knew nothing to learn from."""
+    """What was known a week before ``as_of``; None for a shop that knew nothing to learn from."""
     window = taught_window(as_of)
     known = acts.where(window.is_training(acts.occurred_at, acts.received_at))
-    if len(acts.item_ids) > MOST_ITEMS or not (known.kind == "pay").any():
+    if not (known.kind == "pay").any():
         return None
     return TrainingContext.of(known, window.cut, *fit_matrix_models(known))
 
@@ -94,7 +94,11 @@ def earlier_context(
 def teach(
     earlier: TrainingContext, lists: dict[str, PersonLists], acts: Interactions, as_of: np.datetime64
 ) -> ListRanker | None:
-    """A ranker of ``SOURCES`` fitted on the week before ``as_of``; None where that holds nothing to learn."""
+    """A ranker of ``SOURCES`` fitted on the week before ``as_of``; None where that holds nothing to learn, and for more than
+    ``MOST_ITEMS``.
+    """
+    if earlier.items > MOST_ITEMS:
+        return None
     window = taught_window(as_of)
     try:
         return learn(earlier, lists, acts, window)

@@ -68,7 +68,8 @@ class Facts:
         """SHA-256 of all of it: texts change what is near a taste, clicks and impressions what is believed of an item."""
         digest = hashlib.sha256(repr([(text.title, sorted(text.labels.items())) for text in self.texts]).encode())
         digest.update(repr(list(self.categories)).encode())
-        for column in (self.listed_at, self.shown, self.clicked, self.examined):
+        digest.update(repr(self.known_to_ms).encode())
+        for column in (self.listed_at, self.shown, self.clicked, self.examined, self.looked_at):
             digest.update(np.ascontiguousarray(column).tobytes())
         return digest.hexdigest()
 

@@ -1,4 +1,4 @@
-"""What made a candidate beside its data: the code of ``models/`` and the libraries that it computes with."""
+"""What made a candidate beside its data: the code of ``models/`` and ``jishi/`` and the libraries that it computes with."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-_LIBRARIES = ("catboost", "implicit", "numba", "numpy", "scikit-learn", "scipy")
+_LIBRARIES = ("catboost", "duckdb", "implicit", "numba", "numpy", "scikit-learn", "scipy", "usearch")
+_FOLDERS = ("models", "jishi")  # what is learnt from is declared in the second: features, weights of acts
 
 
 @cache
 def code_digest() -> str:
-    """SHA-256, 64 hex digits, over every source file of ``models/`` and the versions of its libraries."""
+    """SHA-256, 64 hex digits, over every source file of both folders and the versions of the libraries."""
     digest = hashlib.sha256()
-    folder = Path(__file__).parents[1]
-    for file in sorted(folder.rglob("*.py")):
+    folder = Path(__file__).parents[2]
+    for file in sorted(file for name in _FOLDERS for file in (folder / name).rglob("*.py")):
         digest.update(f"{file.relative_to(folder).as_posix()}\n".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     for library in _LIBRARIES:

@@ -25,7 +25,6 @@ from models.ranking.request_columns import names
 from models.ranking.request_ranker import RequestRanker
 
 MOST_QUESTIONS = 800  # of a placement, evenly spaced
-MOST_PERSONS = 100_000  # a ranker keeps what each person did with each item
 LEAST_QUESTIONS = 50  # fewer teach nothing that a gate would let through
 GROWTH = Growth(trees=100, depth=4, learning_rate=0.08, misses=20)
 

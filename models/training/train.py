@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
-from zoneinfo import ZoneInfo
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -20,39 +20,31 @@ from jishi.files import write_atomically
 from jishi.lake.reading import LakeVersion
 from jishi.paths import Paths
 from jishi.preference import WEIGHTS
-from models.algorithms.ladder import Parameters, make_model, make_models, parameters_of
+from models.algorithms.ladder import make_model, make_models, parameters_of
 from models.algorithms.nearest_items import LEAST_ITEMS
 from models.algorithms.recommender import State
 from models.candidates import repurchase
-from models.candidates.recipes import RECIPES, Recipe, asked
-from models.candidates.repurchase import BoughtItems, bought_again
+from models.candidates.recipes import RECIPES, asked
+from models.candidates.repurchase import BoughtItems
 from models.candidates.stored_models import FACTS, ranker_file
 from models.candidates.training_context import TrainingContext
 from models.data.interactions import Interactions, acts_digest, instant, read_interactions, with_persons_then
-from models.data.last_acts import LastActs
 from models.data.shop_zone import zone_of
 from models.data.split import last_active_days
 from models.data.stored_features import StoredFeatures, ms_of
 from models.data.visits import visits
 from models.evaluation.time_split import make_test_set
-from models.ranking.list_ranker import SOURCES, ListRanker, earlier_context, taught_window, teach
-from models.ranking.past_requests import PastRequests, Stored, neighbours_of, stored_in
+from models.ranking.list_ranker import taught_window
 from models.release import taste_index
 from models.release.artefact import save
 from models.release.checks import refuse_too_few
 from models.release.serving_index import RELEASE_FORMAT
-from models.training.fit import after, fit, fit_part, matrix_models
+from models.training.fit import after, fit_part
 from models.training.newcomers import Facts, find, read_facts
 from models.training.parameter_choice import GRID, choose_parameters
 from models.training.provenance import code_digest
-from models.training.repurchase import repurchase_chances
-from models.training.request_rankers import (
-    MOST_PERSONS,
-    Learnt,
-    categories_of,
-    facts_of,
-    learn_rankers,
-)
+from models.training.rankers import learn_both
+from models.training.request_rankers import categories_of, facts_of
 from models.training.session_trees import session_trees
 
 THREADS = 2  # parts of a candidate, or models of one part
@@ -62,8 +54,9 @@ MOST_ACTS_AT_ONCE = 5_000_000  # of a shop whose two parts are fitted at once; a
 def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     """Choose parameters, fit all models on the training window and on all data; returns the candidate's id.
 
-    The id follows from the acts, the facts of new items, code, libraries and parameters, so that a rerun writes the same folder
-    and whatever could change a model makes another one. Raises NoInteractions, TooShort, NobodyToTest and TooFewPersons before
+    The id follows from the acts, what rankers read beside them (stored features, categories, the shop's zone), the facts of new
+    items, code, libraries and parameters: on the same lake a rerun writes the same folder, and whatever could change a model
+    makes another one. Raises NoInteractions, TooShort, NobodyToTest and TooFewPersons before
     anything is fitted for a shop that has too little for a release.
     """
     interactions = read_interactions(lake, shop_id)
@@ -73,13 +66,14 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     item_facts = read_facts(lake, shop_id, interactions.item_ids.tolist())
     acts = acts_digest(interactions)
     known = judged.where(window.is_training(judged.occurred_at, judged.received_at))
-    candidate = _candidate_id(acts, item_facts)
+    category_of, zone = categories_of(lake, shop_id), zone_of(paths, shop_id)
+    features = StoredFeatures(lake, shop_id, ms_of(taught_window(window.cut).cut))
+    ranked_by = [features.digest(ms_of(window.cut)), sorted(category_of.items()), zone.key]
+    candidate = _candidate_id(acts, item_facts, ranked_by)
     folder = paths.models / shop_id / "candidates" / candidate
     shutil.rmtree(folder, ignore_errors=True)
     parameters, tuning = choose_parameters(judged, window)
-    category_of = categories_of(lake, shop_id)
-    stored = stored_in(StoredFeatures(lake, shop_id, ms_of(taught_window(window.cut).cut)), judged)
-    ranker, learnt = _rankers(known, window.cut, parameters, category_of, zone_of(paths, shop_id), stored)
+    ranker, learnt = learn_both(known, window.cut, parameters, category_of, zone, features)
     blend = session_trees(visits(known).items) if (known.kind == "view").any() else None
     recipes = asked(interactions, has_ranker=ranker is not None, rankers=learnt.rankers, has_blend=blend is not None)
     facts = {
@@ -120,41 +114,16 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     return candidate
 
 
-def _rankers(
-    known: Interactions,
-    cut: np.datetime64,
-    parameters: Parameters,
-    category_of: Mapping[str, str | None],
-    zone: ZoneInfo,
-    stored: Stored,
-) -> tuple[ListRanker | None, Learnt]:
-    """Both kinds of rankers, learnt from the week before the cut."""
-    earlier = earlier_context(known, cut, lambda acts: matrix_models(acts, parameters))
-    if earlier is None:
-        return None, Learnt({}, {})
-    recipes = [recipe for each in asked(known, has_ranker=False, rankers=RECIPES).values() for recipe in each if recipe.ranker]
-    fitted = fit(earlier, [*recipes, *(Recipe(name, personal=name) for name in SOURCES)], None)
-    list_ranker = teach(earlier, fitted.lists, known, cut)
-    if len(known.person_ids) > MOST_PERSONS:
-        return list_ranker, Learnt({}, {})
-    neighbours = neighbours_of(earlier.item_knn.similarities())
-    past = PastRequests(
-        fitted.contexts, fitted.lists, neighbours, facts_of(earlier, category_of), LastActs(known), zone, stored
-    )
-    again = bought_again(repurchase_chances(earlier)["chance"].astype(np.float32))
-    return list_ranker, learn_rankers(past, known, taught_window(cut), again, recipes)
-
-
 def _newcomers(facts: Facts | None, training_context: TrainingContext) -> dict[str, State]:
     """Arrays of the shop's new items; none where it has none."""
     newcomers = None if facts is None else find(facts, training_context.acts, training_context.als, training_context.as_of)
     return {} if newcomers is None else newcomers.states()
 
 
-def _candidate_id(acts: str, facts: Facts | None) -> str:
-    """16 hex digits; equal ids are equal bytes."""
+def _candidate_id(acts: str, facts: Facts | None, ranked_by: Sequence[Any]) -> str:
+    """16 hex digits; equal ids are equal bytes. ``ranked_by``: what rankers read beside the acts."""
     grid = {name: [parameters_of(make_model(name, chosen)) for chosen in choices] for name, choices in GRID.items()}
     recipes = {placement: [recipe.as_json() for recipe in each] for placement, each in RECIPES.items()}
-    made_by = [code_digest(), acts, None if facts is None else facts.digest()]
+    made_by = [code_digest(), acts, None if facts is None else facts.digest(), ranked_by]
     text = json.dumps([made_by, grid, WEIGHTS, recipes, RELEASE_FORMAT], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -115,6 +115,34 @@ def test_a_live_request_sees_what_a_past_one_saw(judged: Any, placement: str) ->
     assert compared > 100
 
 
+def test_a_large_shop_is_ranked_at_the_request_by_trees_that_a_sample_of_its_persons_taught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.ranking.list_ranker.MOST_ITEMS", 39)
+    monkeypatch.setattr("models.training.rankers.MOST_PERSONS", 45)
+    monkeypatch.setattr("models.training.request_rankers.LEAST_QUESTIONS", 20)
+    paths = made_in(tmp_path)
+    train(paths, newest(paths.var), "a")
+    folder = candidate_folder(paths, "a")
+    manifest, report = read_manifest(folder / "full"), evaluate_candidate(paths, newest(paths.var), "a")
+    assert manifest["ranker"] is None  # the one of lists
+    assert set(manifest["rankers"]) == set(REQUEST_SOURCES)
+    for placement, judged in report["placements"].items():
+        assert (
+            judged["models"][RANKER]["metrics"]["ndcg@10"]["mean"]
+            > judged["models"]["popularity"]["metrics"]["ndcg@10"]["mean"]
+        )
+        assert len(load_state(folder / "full", manifest, FACTS)["starts"]) == 60 + 1, placement  # serving knows everybody
+    release = window_release(folder, "a", all_ranked(report), report)
+    catalogue = everything_sellable(newest(paths.var), "a")
+    shelf = join_catalogue(release, catalogue)
+    for person in range(60):
+        request = Request("a", "home", 10, (f"u:{person:02}",))
+        answer = recommend(request, shelf, catalogue, lambda *_: (), moment=Moment(1_790_000_000_000))
+        assert answer.model == RANKER
+        assert {int(one.item.item_id[1:]) % 4 for one in answer.items[:3]} == {person % 4}
+
+
 def test_nothing_stored_is_read_of_who_opted_out_and_two_get_the_same(judged: Any) -> None:
     paths, folder, report = judged
     release = window_release(folder, "a", all_ranked(report), report)

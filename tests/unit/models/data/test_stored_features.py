@@ -44,3 +44,31 @@ def test_a_person_at_three_instants(tmp_path: Path) -> None:
     place = STORED_OF_PERSON.index("person_daily__since_last_order_s")
     assert aged[0, place] == pytest.approx((asked_ms[1] - ORDERED_MS) / 1000, abs=140)  # float32 keeps two minutes
     assert np.array_equal(np.delete(aged, place, axis=1), np.delete(every, place, axis=1), equal_nan=True)
+
+
+def test_a_digest_is_of_the_shops_rows_before_the_instant(tmp_path: Path) -> None:
+    [table] = [table for table in DAILY if table.view == "person_daily"]
+    values = {"orders_30d": 2, "units_30d": 3, "spent_minor_30d": 59_900, "views_30d": 40, "last_order_at_ms": ORDERED_MS}
+    row = {"shop_id": "a", "person_id": "u:1", EVENT_TIMESTAMP: MIDNIGHT, CREATED_TIMESTAMP: MIDNIGHT} | values
+    times = dict.fromkeys((EVENT_TIMESTAMP, CREATED_TIMESTAMP), "instant")
+    columns = {"shop_id": "string", "person_id": "string"} | times | table.columns
+    schema = TableSchema(table.name, table.meaning, ("shop_id", "person_id", EVENT_TIMESTAMP), columns)
+    later = {EVENT_TIMESTAMP: MIDNIGHT + timedelta(days=1), CREATED_TIMESTAMP: MIDNIGHT + timedelta(days=1)}
+    digests = []
+    for number, rows in enumerate(
+        (
+            [],
+            [row],
+            [row, row | {"shop_id": "b"}],
+            [row, row | later],
+            [row | {"orders_30d": 3}],
+            [row, row | {"person_id": "u:2"}],
+        )
+    ):
+        if rows:
+            record(tmp_path / str(number), {schema: rows})
+        features = StoredFeatures(newest(tmp_path / str(number)), "a", ms(MIDNIGHT))
+        digests.append(features.digest(ms(MIDNIGHT) + DAY_MS))
+    nothing, one, with_another_shop, with_later, changed, with_another_person = digests
+    assert one == with_another_shop == with_later
+    assert len({nothing, one, changed, with_another_person}) == 4

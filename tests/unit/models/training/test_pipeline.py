@@ -16,6 +16,7 @@ import pytest
 
 from jishi.paths import Paths
 from jishi.shop_runs import ShopRuns
+from jishi.shops import Shop, Shops
 from jishi.tables import SILVER_INTERACTIONS, SILVER_ITEMS, TableSchema
 from models.algorithms.item_text import ItemText
 from models.data.interactions import NoInteractions
@@ -24,6 +25,7 @@ from models.page.cards import read_cards
 from models.release.artefact import CorruptArtefact
 from models.release.candidate import StepMissing
 from models.release.candidate_evaluation import evaluate_candidate
+from models.release.champion import find_champion
 from models.release.gate import gate
 from models.release.registry import current_version, publish
 from models.release.serving_index import Release
@@ -390,7 +392,33 @@ def test_what_could_change_a_model_makes_another_candidate(paths: Paths, monkeyp
     listed_at = np.array(["2026-09-01"], "M8[us]")
     facts = Facts([ItemText("t", {})], ["c"], listed_at, shown, nothing, examined=shown, looked_at=np.ones(5), known_to_ms=0)
     clicked = replace(facts, clicked=np.array([1.0]))
-    assert len({_candidate_id("acts", each) for each in (None, facts, clicked)}) == 3
+    moments = [replace(facts, known_to_ms=1), replace(facts, looked_at=np.full(5, 0.5))]
+    assert len({_candidate_id("acts", each, []) for each in (None, facts, clicked, *moments)}) == 5
+    assert len({_candidate_id("acts", facts, each) for each in ([], ["features"], ["features", "Asia/Shanghai"])}) == 3
+
+
+def test_another_zone_or_another_category_makes_another_candidate(paths: Paths) -> None:
+    """Trees see the hour by the shop's clocks, and whether two items are of one category."""
+    first = train(paths, newest(paths.var), "a")
+    with Shops.edit(paths.shops_file) as shops:
+        shops.add(Shop(shop_id="a", name="a", time_zone="Asia/Shanghai"))
+    moved = train(paths, newest(paths.var), "a")
+    items = [{"shop_id": "a", "item_id": f"i{item:02}", "category": f"c{item % 2}"} for item in range(ITEMS)]
+    publish_table(paths, SILVER_ITEMS, items)
+    assert len({first, moved, train(paths, newest(paths.var), "a")}) == 3
+
+
+def test_a_release_of_the_candidates_id_and_of_other_content_is_a_champion(released: Released) -> None:
+    paths, candidate, _ = released
+    cut = datetime.fromisoformat("2026-09-17T00:00:00")
+    assert find_champion(paths.models, "a", candidate, cut) is None
+    file = paths.models / "a" / "candidates" / candidate / "full" / "manifest.json"
+    manifest = json.loads(file.read_text())
+    manifest["sha256"]["als.npz"] = "0" * 64
+    file.write_text(json.dumps(manifest))
+    champion = find_champion(paths.models, "a", candidate, cut)
+    assert champion is not None
+    assert champion.version == candidate
 
 
 def test_a_damaged_candidate_is_not_published_and_a_damaged_release_is_written_again(paths: Paths) -> None:
