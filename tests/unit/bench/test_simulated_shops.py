@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 
 from bench.simulated_data import ShopData, make_shop_data
 from bench.simulated_oracle import expected_purchases, shopper_of
+from bench.simulated_shops import LAB, SERVED, run, summarise
 from bench.simulated_situations import goods_at, impressions_of, sellable_at, situation_at
+from models.lab.feature_ranker.ranker import GROWTH
 from models.lab.feature_ranker.situation import PERSON_FEATURES
 from simulator.world import SimulationPlan, World, make_world
 
@@ -90,3 +93,12 @@ def test_impressions_name_what_was_clicked(shop: ShopData) -> None:
     clicked = [each.clicked for each in shop.impressions if each.clicked >= 0]
     assert sorted(result.item[result.is_clicked].tolist()) == sorted(clicked)
     assert len(clicked) > 0
+
+
+def test_the_ranker_that_serves_is_a_row_beside_the_labs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.training.request_rankers.LEAST_QUESTIONS", 10)
+    result = run(replace(PLAN, days=60), replace(GROWTH, trees=5))
+    assert {SERVED, LAB, "popularity", "item_knn", "full oracle"} <= set(result.values)
+    summary = summarise(result)
+    assert set(summary["over_best_source"]) == set(summary["share_of_gain"]) == {SERVED, LAB}
+    assert summary["ndcg@10"][SERVED]["mean"] > summary["ndcg@10"]["popularity"]["mean"]
