@@ -63,6 +63,11 @@ class PortalPage:
     most_files: int = 0
     is_of_script: bool = False
 
+    @property
+    def _is_view(self) -> bool:
+        """Whether it shows something of a shop; the audit log notes it, also where the page itself notes nothing."""
+        return self.method == "GET" and "{shop_id}" in self.path and not self.is_of_script
+
     def route(self, portal: Portal) -> Route:
         """The page behind the front door."""
 
@@ -114,7 +119,10 @@ class PortalPage:
                     return refusal
             if self.needs != "nothing" and self.needs != "login" and not visit.shop.may(self.needs):
                 return visit.page("forbidden.html", 403)
-            return self.answer(visit)
+            answer = self.answer(visit)
+            if self._is_view and not visit.audited and answer.status_code == 200:
+                visit.audit("saw", page=visit.request.url.path.removeprefix(visit.path("")))
+            return answer
         except NoSuchPage:
             return visit.page("missing.html", 404)
         except BadRequest as error:

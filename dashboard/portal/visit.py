@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import urlencode
@@ -72,6 +72,7 @@ class PageVisit:
     session: LoginSession | None = None
     access: ShopAccess | None = None
     files: Sequence[SentFile] = ()
+    audited: list[str] = field(default_factory=list)  # what was noted of this visit
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -154,6 +155,7 @@ class PageVisit:
 
     def audit(self, action: str, **detail: Any) -> None:
         """Note what the person did in this shop."""
+        self.audited.append(action)
         self.portal.audit.add(self.now, self.person.login, action, self.shop.shop.shop_id, detail)
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:

@@ -8,6 +8,8 @@ from dashboard.portal.people import BadLogin, LastOwner, NotResettable, login_na
 from dashboard.portal.roles import ROLES, Role, role_named
 from dashboard.portal.visit import NoSuchPage, PageVisit
 
+_AUDIT_PAGE = 200
+
 
 def members(visit: PageVisit) -> Response:
     """Members and open invitations."""
@@ -58,9 +60,23 @@ def reset(visit: PageVisit) -> Response:
 
 
 def audit_log(visit: PageVisit) -> Response:
-    """The newest acts in this shop."""
-    entries = visit.portal.audit.newest(visit.shop.shop.shop_id)
-    return visit.page("audit.html", entries=entries)
+    """Acts in this shop, newest first, of everybody and of all kinds or of one."""
+    log, shop_id = visit.portal.audit, visit.shop.shop.shop_id
+    action, login, number = visit.query.get("action"), visit.query.get("who"), visit.number_of("page")
+    entries = log.newest(shop_id, _AUDIT_PAGE + 1, action, login, (number - 1) * _AUDIT_PAGE)
+    chosen = {name: value for name, value in (("action", action), ("who", login)) if value}
+    return visit.page(
+        "audit.html",
+        entries=entries[:_AUDIT_PAGE],
+        has_next=len(entries) > _AUDIT_PAGE,
+        number=number,
+        first_row=(number - 1) * _AUDIT_PAGE + 1,
+        page_of=lambda page: visit.path("audit", **chosen, page=page),
+        action=action,
+        who=login,
+        actions=log.values(shop_id, "action"),
+        logins=log.values(shop_id, "login"),
+    )
 
 
 def _set_role(visit: PageVisit, role: Role | None) -> Response:

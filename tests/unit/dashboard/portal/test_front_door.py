@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
@@ -198,6 +199,23 @@ def test_the_audit_log_says_who_saw_and_exported_what(twins: TwinShops) -> None:
     page = twins.client().get(f"/shops/{PLAIN}/audit").text
     assert "exported" in page
     assert f"{CANARY}.example" not in page
+
+
+def test_an_owner_reads_the_audit_log_by_what_was_done_and_by_whom(twins: TwinShops) -> None:
+    analyst, owner = twins.client("analyst"), twins.client()
+    analyst.get(f"/shops/{PLAIN}/today")
+    analyst.get(f"/shops/{PLAIN}/export/orders.csv")
+    owner.get(f"/shops/{PLAIN}/settings")
+
+    def lines(**query: str) -> list[str]:
+        text = owner.get(f"/shops/{PLAIN}/audit", params=query).text
+        return re.findall(r"<tr><td>.*?</td><td>(.*?)</td><td>(.*?)</td>", text)
+
+    assert {action for _, action in lines(action="exported")} == {"exported"}
+    assert {login for login, _ in lines(who=f"analyst@{PLAIN}.example")} == {f"analyst@{PLAIN}.example"}
+    assert (f"owner@{PLAIN}.example", "saw") in lines(who=f"owner@{PLAIN}.example", action="saw")
+    assert lines(action="it's") == []
+    assert lines(page="1000") == []
 
 
 @pytest.mark.parametrize(

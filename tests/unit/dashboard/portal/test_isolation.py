@@ -165,6 +165,15 @@ def test_the_matrix_holds_every_route(twins: TwinShops) -> None:
     assert routes == MATRIX.keys(), "put the new route into MATRIX with what it needs"
 
 
+@pytest.mark.parametrize("name", [name for name in MATRIX if name.startswith("GET /shops/{shop_id}")])
+def test_each_view_of_a_shop_is_in_its_audit_log(twins: TwinShops, name: str) -> None:
+    """But for the stream of an open page, which asks by itself."""
+    client, noted = twins.client(), len(twins.portal.audit.newest(PLAIN, count=1_000))
+    answered = [answer for _, answer in asked(client, name, PLAIN) if answer.status_code == 200]
+    added = len(twins.portal.audit.newest(PLAIN, count=1_000)) - noted
+    assert added == (0 if name.endswith("/now/stream") else len(answered)), name
+
+
 @pytest.mark.parametrize("name", MATRIX)
 def test_nobody_sees_a_byte_of_the_twin(twins: TwinShops, name: str) -> None:
     is_of_shop = "{shop_id}" in name
