@@ -207,9 +207,9 @@ def test_an_owner_reads_the_audit_log_by_what_was_done_and_by_whom(twins: TwinSh
     analyst.get(f"/shops/{PLAIN}/export/orders.csv")
     owner.get(f"/shops/{PLAIN}/settings")
 
-    def lines(**query: str) -> list[str]:
+    def lines(**query: str) -> list[tuple[str, str]]:
         text = owner.get(f"/shops/{PLAIN}/audit", params=query).text
-        return re.findall(r"<tr><td>.*?</td><td>(.*?)</td><td>(.*?)</td>", text)
+        return [(who, what) for who, what in re.findall(r"<tr><td>.*?</td><td>(.*?)</td><td>(.*?)</td>", text)]
 
     assert {action for _, action in lines(action="exported")} == {"exported"}
     assert {login for login, _ in lines(who=f"analyst@{PLAIN}.example")} == {f"analyst@{PLAIN}.example"}
