@@ -77,10 +77,13 @@ def _send(
     deliveries: list[Receipt] = []
     for alert in reversed(rules.log(shop.shop_id, _MOST_OPEN)):
         rule = by_id.get(alert.rule_id)
-        if rule is None or (alert.is_held and is_quiet(shop, rule, local.hour)) or local - alert.at > TRIED_FOR:
+        is_due = rule is not None and local - alert.at <= TRIED_FOR and not is_slept_over(rule, alert, local)
+        if is_due and rule is not None and is_quiet(shop, rule, local.hour):
             continue
         if alert.is_held:
             rules.release(shop.shop_id, alert)
+        if not is_due:
+            continue
 
         def message_in(language: Language, alert: Alert = alert) -> Message:
             formats = formats_of(shop, marts, language)
@@ -90,6 +93,11 @@ def _send(
         subject = f"alert:{alert.rule_id}:{alert.day}"
         deliveries += receivers.deliver_all(shop.shop_id, "alerts", subject, message_in, send, local)
     return deliveries
+
+
+def is_slept_over(rule: AlertRule, alert: Alert, local: datetime) -> bool:
+    """Whether an alert is of before the day on which its rule wakes up, so that nobody is told of it any more."""
+    return rule.snoozed_until is not None and alert.at.astimezone(local.tzinfo).date() < rule.snoozed_until
 
 
 def is_quiet(shop: Shop, rule: AlertRule, hour: int) -> bool:

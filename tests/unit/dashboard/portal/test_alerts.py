@@ -367,6 +367,75 @@ def test_quiet_hours_hold_an_alert_and_a_snooze_ends_it(
     assert "http://p/shops/s/today?date=2026-11-23" in text
 
 
+@pytest.mark.parametrize("snoozed_days", [1, 7])
+def test_a_snooze_silences_what_was_held_and_what_failed(
+    tmp_path: Path, database: PortalDatabase, post_office: list[tuple[str, str]], snoozed_days: int
+) -> None:
+    marts, rules, receivers = marts_with(tmp_path, mondays(60, [100] * 4)), AlertRules(database), Receivers(database)
+    rules.add("s", replace(LESS, quiet_from=22, quiet_until=8), MORNING - timedelta(days=9))
+    rules.add("s", LESS, MORNING - timedelta(days=9))
+    receivers.add("s", Destination("email", "mei@example.org"), "en", {"alerts"})
+
+    def refuse(_: Destination, __: Message) -> None:
+        raise NotDelivered("it answered 503")
+
+    def check(now: datetime) -> None:
+        check_shop(SHOP, marts, rules, receivers, lambda to, message: post_office.append((to.shown, message.text)), "", now)
+
+    night = MORNING - timedelta(hours=4)
+    check_shop(SHOP, marts, rules, receivers, refuse, "", night)
+    held, failed = rules.of_shop("s")
+    assert {alert.rule_id: alert.is_held for alert in rules.log("s")} == {held.rule_id: True, failed.rule_id: False}
+    for rule in (held, failed):
+        rules.snooze("s", rule.rule_id, date(2026, 11, 24) + timedelta(days=snoozed_days))
+    for hours in range(60):
+        check(night + timedelta(hours=hours))
+    assert post_office == []
+    assert [alert.is_held for alert in rules.log("s")] == [False, False], "no longer held: nobody will be told"
+
+
+def test_a_rule_that_is_woken_tells_what_it_held(
+    tmp_path: Path, database: PortalDatabase, post_office: list[tuple[str, str]]
+) -> None:
+    marts, rules, receivers = marts_with(tmp_path, mondays(60, [100] * 4)), AlertRules(database), Receivers(database)
+    rules.add("s", replace(LESS, quiet_from=22, quiet_until=8), MORNING - timedelta(days=9))
+    receivers.add("s", Destination("email", "mei@example.org"), "en", {"alerts"})
+    night = MORNING - timedelta(hours=4)
+    for hours, until in ((0, None), (1, date(2026, 12, 1)), (2, None), (4, None)):
+        rules.snooze("s", 1, until)
+        check_shop(
+            *(SHOP, marts, rules, receivers),
+            lambda to, message: post_office.append((to.shown, message.title)),
+            "",
+            night + timedelta(hours=hours),
+        )
+    assert post_office == [("mei@example.org", "集市: Orders lower than usual")]
+
+
+@pytest.mark.parametrize(("begins", "ends"), [(22, 8), (8, 7)], ids=["a night", "all hours but one"])
+def test_quiet_hours_hold_what_failed_by_day_and_what_a_new_receiver_waits_for(
+    tmp_path: Path, database: PortalDatabase, begins: int, ends: int
+) -> None:
+    shop = SHOP.model_copy(update={"quiet_hours": QuietHours(begins=begins, ends=ends)})
+    marts, rules, receivers = marts_with(tmp_path, mondays(60, [100] * 4)), AlertRules(database), Receivers(database)
+    noted = datetime(2026, 11, 24, (begins - 1) % 24, tzinfo=SHANGHAI).astimezone(UTC)
+    rules.add("s", LESS, noted)
+    receivers.add("s", Destination("email", "mei@example.org"), "en", {"alerts"})
+    tried: list[tuple[str, int]] = []
+
+    def send(to: Destination, _: Message) -> None:
+        tried.append((to.shown, local.hour))
+        if local.date() == date(2026, 11, 24):
+            raise NotDelivered("it answered 503")
+
+    for hours in range(30):
+        local = (noted + timedelta(hours=hours)).astimezone(SHANGHAI)
+        if hours == 2:
+            receivers.add("s", Destination("email", "new@example.org"), "en", {"alerts"})
+        check_shop(shop, marts, rules, receivers, send, "", local.astimezone(UTC))
+    assert tried == [("mei@example.org", (begins - 1) % 24), ("mei@example.org", ends), ("new@example.org", ends)]
+
+
 def test_a_rule_says_nothing_of_the_days_before_it_was_made(tmp_path: Path, database: PortalDatabase) -> None:
     orders: dict[date, int | None] = {MONDAY - timedelta(days=back): 100 for back in range(80)}
     orders |= {MONDAY - timedelta(days=back): 10 for back in range(4)}
