@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from operator import itemgetter
 from ssl import create_default_context
-from threading import Lock
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -46,14 +45,13 @@ class MonotonicPostgresOnlineStoreConfig(FeastConfigBaseModel):
 class MonotonicPostgresOnlineStore(OnlineStore):
     """PostgreSQL store with guarded writes; ``counts`` adds up what this process wrote and what was refused.
 
-    Threads take turns on one connection; after an error the next call makes a new one.
+    Each call has a connection to itself, one that an earlier call left or a new one; after an error it is closed.
     """
 
     def __init__(self) -> None:
         self.counts = WriteCounts()
         self.lake_version: int | None = None
-        self._turn = Lock()
-        self._idle: Connection | None = None
+        self._idle: list[Connection] = []
 
     def update(
         self,
@@ -132,17 +130,21 @@ class MonotonicPostgresOnlineStore(OnlineStore):
 
     @contextmanager
     def _connection(self, config: RepoConfig) -> Iterator[Connection]:
-        with self._turn:
-            connection, self._idle = self._idle or _connect(config.online_store), None
-            try:
-                yield connection
-            except BaseException as error:
-                with suppress(InterfaceError, OSError):  # of a connection that is gone; the first error says why
-                    connection.close()
-                if isinstance(error, OSError):  # the same loss, seen by the socket before the driver
-                    raise InterfaceError(f"connection lost: {error}") from error
-                raise
-            self._idle = connection
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = _connect(config.online_store)
+        try:
+            yield connection
+        except BaseException as error:
+            with suppress(InterfaceError, OSError):  # of a connection that is gone; the first error says why
+                connection.close()
+            if isinstance(error, InterfaceError | OSError):
+                self._idle = []  # they are lost, too
+            if isinstance(error, OSError):  # the same loss, seen by the socket before the driver
+                raise InterfaceError(f"connection lost: {error}") from error
+            raise
+        self._idle.append(connection)
 
 
 def _connect(store: MonotonicPostgresOnlineStoreConfig) -> Connection:

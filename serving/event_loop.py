@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+_WITHOUT_STORE: ContextVar[bool] = ContextVar("without_store", default=False)
 
 
 class NeedsThread(RuntimeError):
@@ -16,3 +21,18 @@ def leave_event_loop() -> None:
     except RuntimeError:
         return
     raise NeedsThread("an event loop runs on this thread")
+
+
+@contextmanager
+def without_store() -> Iterator[None]:
+    """What is asked meanwhile is answered from memory: no store is read, so that nobody waits for one."""
+    token = _WITHOUT_STORE.set(True)
+    try:
+        yield
+    finally:
+        _WITHOUT_STORE.reset(token)
+
+
+def may_read_store() -> bool:
+    """Whether a store may be read here."""
+    return not _WITHOUT_STORE.get()

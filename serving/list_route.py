@@ -24,7 +24,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from jishi.placements import LIST_PLACEMENTS
 from serving.access import REQUEST_ID, persons_named
 from serving.engine import Engine
-from serving.event_loop import NeedsThread
+from serving.event_loop import NeedsThread, without_store
+from serving.features.online_store import READERS, TURN_S
 from serving.keys import ForeignShop, ReadKeys, Unauthorised
 from serving.recommend import Answer, CatchingUp, NoRelease
 from serving.request import Request
@@ -34,7 +35,7 @@ _ONE = frozenset({"user_id", "anonymous_id", "item_id", "order_id", "placement",
 _MANY = frozenset({"cart_item_id", "order_item_id", "exclude_item_id"})
 _BOOLEANS = {"true": True, "false": False}
 _MOST_LETTERS, _MOST_VALUES, _MOST_ITEMS = 200, 100, 100
-_THREADS = 8
+_THREADS = READERS
 ON_THREAD = "jishi.on_thread"  # in a scope whose answer, as was seen already, needs a thread
 _REQUEST_ID = REQUEST_ID.lower().encode()
 
@@ -71,11 +72,18 @@ class ListRoute:
         self._engine.metrics.count(200, answer.served_by, time.perf_counter() - started)
 
     async def _answer(self, answer_it: Callable[[], Answer], *, needs_thread: bool) -> Answer:
-        """At once where nothing has to be waited for, else on a thread."""
+        """At once where nothing is waited for, else on a thread; where a slow store has taken all of them, without it."""
         if not needs_thread:
             with suppress(NeedsThread):
                 return answer_it()
-        return await asyncio.get_running_loop().run_in_executor(self._threads, answer_it)
+        on_thread = self._threads.submit(answer_it)
+        answer = asyncio.wrap_future(on_thread)
+        await asyncio.wait([answer], timeout=TURN_S)
+        if on_thread.cancel():  # it has not begun
+            with suppress(NeedsThread), without_store():
+                return answer_it()
+            answer = asyncio.wrap_future(self._threads.submit(answer_it))
+        return await answer
 
     def _read(self, scope: Scope) -> tuple[Request, str | None] | None:
         if b"%" in scope.get("raw_path", b""):

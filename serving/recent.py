@@ -19,6 +19,7 @@ from serving.served_log import ServedLog
 RECENT_ITEMS: Feature = next(feature for feature in FEATURES if feature.name == "recent_items")
 [LAST_ITEMS] = operands(RECENT_ITEMS)
 KNOWN_MS: Feature = next(feature for feature in FEATURES if feature.times_of == LAST_ITEMS.name)
+_OUTCOMES = ("found", "empty", "slow", "busy", "failed", "not_open")
 
 
 class LastAct(NamedTuple):
@@ -32,7 +33,7 @@ class LastAct(NamedTuple):
 class StoreHealth:
     """How reads of the online store went; ``problem`` is the last failure while it lasts."""
 
-    reads: dict[str, int] = field(default_factory=lambda: {"found": 0, "empty": 0, "slow": 0, "failed": 0, "not_open": 0})
+    reads: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_OUTCOMES, 0))
     problem: str | None = "the feature store is not there yet"
 
 

@@ -6,16 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any, Protocol
 
 from jishi import feast_import
 from jishi.features.columns import LOG_OFFSET, VALID_UNTIL
 from jishi.features.entity import key_values
 from jishi.features.newest import KeptRow
-from serving.event_loop import leave_event_loop
+from serving.event_loop import leave_event_loop, may_read_store
 from serving.features.views import ReadView
 
 BUDGET_S = 0.15
+READERS = 8
+TURN_S = 0.02  # in which a store that is not slow has answered one of its readers
 Wanted = Sequence[tuple[ReadView, Sequence[str]]]
 Rows = dict[str, Mapping[str, KeptRow | None]]  # by view and key
 
@@ -28,7 +31,7 @@ class FeastFeatures(Protocol):
 
 
 class StoreUnread(RuntimeError):
-    """The store was not read: ``outcome`` is ``not_open``, ``slow`` or ``failed``."""
+    """The store was not read: ``outcome`` is ``not_open``, ``slow``, ``busy`` or ``failed``."""
 
     def __init__(self, outcome: str, problem: str) -> None:
         super().__init__(problem)
@@ -36,14 +39,17 @@ class StoreUnread(RuntimeError):
 
 
 class OnlineReader:
-    """Reads on one thread of its own, so that a read that hangs holds up nobody but itself."""
+    """Reads on ``READERS`` threads of its own, and lets nobody queue: who finds no reader free within ``TURN_S``, or a read
+    that has lasted longer than the budget, is refused.
+    """
 
     def __init__(self, budget_s: float = BUDGET_S) -> None:
         self.problem: str | None = "the feature store is not there yet"
         self._budget_s = budget_s
         self._store: FeastFeatures | None = None
-        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="online-store")
-        self._hanging: Future[Any] | None = None
+        self._readers = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="online-store")
+        self._free = BoundedSemaphore(READERS)
+        self._hanging = set[Future[Any]]()
 
     @property
     def is_open(self) -> bool:
@@ -61,15 +67,19 @@ class OnlineReader:
         """
         if self._store is None:
             raise StoreUnread("not_open", self.problem or "")
-        if self._hanging is not None and not self._hanging.done():
+        if any([not read.done() for read in tuple(self._hanging)]):
             raise StoreUnread("slow", self.problem or "")
+        if not may_read_store():
+            raise StoreUnread("busy", "all threads that wait for the store are taken")
         leave_event_loop()
-        self._hanging = None
-        read = self._reader.submit(_read, self._store, shop_id, wanted, keep)
+        if not self._free.acquire(timeout=TURN_S):
+            raise StoreUnread("busy", f"{READERS} reads at once took longer than {TURN_S} s")
+        read = self._readers.submit(self._read, self._store, shop_id, wanted, keep)
         try:
             error = read.exception(timeout=self._budget_s)
         except FutureTimeout:
-            self._hanging = read
+            self._hanging.add(read)
+            read.add_done_callback(self._hanging.discard)
             self.problem = f"a read took longer than {self._budget_s} s"
             raise StoreUnread("slow", self.problem) from None
         if error is not None:
@@ -77,9 +87,11 @@ class OnlineReader:
             raise StoreUnread("failed", self.problem) from error
         self.problem = None
 
-
-def _read(store: FeastFeatures, shop_id: str, wanted: Wanted, keep: Callable[[Rows], None]) -> None:
-    keep({view.name: dict(zip(keys, read_view(store, shop_id, view, keys), strict=True)) for view, keys in wanted})
+    def _read(self, store: FeastFeatures, shop_id: str, wanted: Wanted, keep: Callable[[Rows], None]) -> None:
+        try:
+            keep({view.name: dict(zip(keys, read_view(store, shop_id, view, keys), strict=True)) for view, keys in wanted})
+        finally:
+            self._free.release()
 
 
 def read_view(store: FeastFeatures, shop_id: str, view: ReadView, keys: Sequence[str]) -> list[KeptRow | None]:

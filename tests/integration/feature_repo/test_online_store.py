@@ -170,6 +170,24 @@ def test_a_lost_connection_costs_one_call(settings: Settings, paths: Paths) -> N
     assert read(store, "p") == ["kept"]
 
 
+@pytest.mark.parametrize("online_store", ["postgresql"], indirect=True)
+def test_a_read_does_not_wait_for_another(settings: Settings, paths: Paths) -> None:
+    store = open_store(settings, paths)
+    push(store, "p", START, ["kept"])
+    postgres: Any = online_store_of(store)
+    with ThreadPoolExecutor(1) as thread, postgres._connection(store.config):
+        assert thread.submit(read, store, "p").result(timeout=30) == ["kept"]
+
+
+def test_threads_that_read_at_once_get_each_its_own_rows(settings: Settings, paths: Paths) -> None:
+    store = open_store(settings, paths)
+    people = [f"p{number}" for number in range(40)]
+    for person in people:
+        push(store, person, START, [person])
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(lambda person: read(store, person), people * 3)) == [[person] for person in people * 3]
+
+
 def test_apply_again_keeps_values_and_any_process_opens_the_store_by_its_file(settings: Settings, paths: Paths) -> None:
     push(open_store(settings, paths), "p", START, ["kept"])
     apply(settings, paths, open_version(settings))

@@ -6,6 +6,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,9 +15,10 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serving.bundled import EVERY_S, BundledModel
+from serving.features.online_store import READERS, OnlineReader
 from serving.features.views import READABLE
 from serving.list_protocol import ListProtocol, server_config
-from serving.recent import LastAct
+from serving.recent import KNOWN_MS, LAST_ITEMS, LastAct, Recent
 from serving.recommend import CatchingUp
 
 PATH = "/v1/shops/a/recommendations"
@@ -256,3 +259,33 @@ def test_a_slow_request_sent_behind_a_list_has_its_time(served: ListServer, monk
     monkeypatch.setattr(served.api.engine, "dead_threads", lambda: slow.wait(2.5) or [])  # longer than timeout_keep_alive
     answers = served.ask(served.head(f"{PATH}?limit=2") + served.head("/healthz"), answers=2)
     assert [status for status, _, _ in answers] == [200, 200]
+
+
+def test_lists_of_others_do_not_queue_behind_a_slow_store(served: ListServer) -> None:
+    """While the store keeps every thread waiting, whoever comes next is answered without it."""
+    gate, recent = threading.Event(), served.api.engine.recent
+    feature_names = SimpleNamespace(feature_names=SimpleNamespace(val=[LAST_ITEMS.name]))
+    stamp = SimpleNamespace(ToMicroseconds=lambda: 0)
+    proto = SimpleNamespace(metadata=feature_names, results=[SimpleNamespace(event_timestamps=[stamp])])
+    row = {LAST_ITEMS.name: [["i22"]], KNOWN_MS.name: [[1]], "valid_until_ms": [None], "log_offset": [0]}
+    stored = SimpleNamespace(proto=proto, to_dict=lambda: row)
+    recent.features.store = OnlineReader(budget_s=20)
+    recent.use(SimpleNamespace(get_online_features=lambda **_: gate.wait(20) and stored))
+    recent.last_acts = lambda *asked: Recent.last_acts(recent, *asked)  # as it is without this module's fixture
+    rungs: list[bytes] = []
+
+    def ask(number: int) -> None:
+        [(status, _, body)] = served.ask(served.head(f"{PATH}?limit=2&user_id=cold{number}"))
+        assert status == 200
+        rungs.append(body)
+
+    with ThreadPoolExecutor(3 * READERS) as clients:
+        answers = [clients.submit(ask, number) for number in range(3 * READERS)]
+        deadline = time.monotonic() + 15
+        while len(rungs) < 2 * READERS and time.monotonic() < deadline:
+            time.sleep(0.01)
+        before = len(rungs)
+        gate.set()
+    assert [answer.result() for answer in answers] == [None] * len(answers)
+    assert before == 2 * READERS
+    assert [b'"served_by":"popular"' in body for body in rungs] == [True] * before + [False] * READERS

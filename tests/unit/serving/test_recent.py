@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from serving.features.online_store import OnlineReader
+from serving.features.online_store import READERS, OnlineReader
 from serving.features.reader import FeatureReader
 from serving.features.views import GRACE_MS, holds
 from serving.recent import KNOWN_MS, LAST_ITEMS, Recent
@@ -69,7 +70,7 @@ def test_last_items_survive_a_login_and_the_shop_is_part_of_the_key() -> None:
     assert items_of(recent, "a", ["u:x", "a:d"]) == ["after", "before", "just before", "last month"]
     assert store.asked == [[{"shop_id": "a", "person_id": "u:x"}, {"shop_id": "a", "person_id": "a:d"}]]
     assert items_of(recent, "a", ["u:x"]) == []  # the store answers two rows to one id: a fault, counted and no error
-    assert recent.health.reads == {"found": 1, "empty": 0, "slow": 0, "failed": 1, "not_open": 0}
+    assert recent.health.reads == {"found": 1, "empty": 0, "slow": 0, "busy": 0, "failed": 1, "not_open": 0}
 
 
 def test_an_item_that_was_looked_at_twice_is_there_once() -> None:
@@ -136,6 +137,36 @@ def test_a_hanging_store_holds_up_one_request_once() -> None:
             break
         deadline.wait(0.01)
     assert recent.health.problem is None
+
+
+def test_nobody_is_queued_behind_a_slow_store() -> None:
+    """Requests that come at once are read for at once; those that find no reader free are answered while the others wait."""
+    gate, asked = threading.Event(), 3 * READERS
+    store = Store(StoredAnswer([["i1"]], [None]), gate)
+    recent = Recent(FeatureReader(store=OnlineReader(budget_s=10)))
+    recent.use(store)
+    with ThreadPoolExecutor(asked) as requests:
+        answers = [requests.submit(items_of, recent, "a", [f"u{number}"]) for number in range(asked)]
+        refused = threading.Event()
+        for _ in range(500):
+            if sum(answer.done() for answer in answers) == asked - READERS:
+                break
+            refused.wait(0.01)
+        assert [answer.result() for answer in answers if answer.done()] == [[]] * (asked - READERS)
+        gate.set()
+    assert sum(answer.result() == ["i1"] for answer in answers) == READERS == len(store.asked)
+    assert (recent.health.reads["found"], recent.health.reads["busy"]) == (READERS, asked - READERS)
+    assert items_of(recent, "a", ["later"]) == ["i1"]
+    assert recent.health.problem is None
+
+
+def test_a_burst_at_a_store_that_is_not_slow_costs_no_rung(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.features.online_store.TURN_S", 5.0)  # however busy this machine is
+    recent = Recent(FeatureReader(store=OnlineReader(budget_s=10)))
+    recent.use(Store(StoredAnswer([["i1"]], [None])))
+    with ThreadPoolExecutor(4 * READERS) as requests:
+        answers = list(requests.map(lambda number: items_of(recent, "a", [f"u{number}"]), range(20 * READERS)))
+    assert answers == [["i1"]] * len(answers)
 
 
 def test_a_value_holds_until_its_end_and_a_little_longer() -> None:
