@@ -88,11 +88,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m dashboard.operators", description="Tell operators of a problem.")
     parser.add_argument("--subject", required=True, help="what makes two problems the same one, such as daily.silver")
     parser.add_argument("--title", required=True)
-    parser.add_argument("--link", default="", help="where to look; left out: the home page of the platform")
+    parser.add_argument("--link", default="", help="where to look; left out: JISHI_OPERATORS_URL")
     parser.add_argument("--link-text", default="Jishi")
     chosen = parser.parse_args()
     settings = get_settings()
-    link = chosen.link or f"http://{settings.host}:{settings.docs_port}/"
+    link = chosen.link or settings.operators_address
     text = tuple(part.strip() for part in sys.stdin.read().split("\n\n") if part.strip())
     try:
         delivery = notify(settings, chosen.subject, Message(chosen.title, text, link, chosen.link_text), datetime.now(UTC))

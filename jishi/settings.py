@@ -79,6 +79,7 @@ class Settings(BaseSettings):
         "", description="the recommendation API's address as other parts know it; empty: http://HOST:SERVING_PORT"
     )
     airflow_url: str = Field("", description="Airflow's address as its own processes know it; empty: http://HOST:AIRFLOW_PORT")
+    airflow_public_url: str = Field("", description="Airflow's address as browsers know it; empty: airflow_url")
     airflow_database_url: str = Field(
         "", description="Airflow's database: postgresql+psycopg2://USER:PASSWORD@HOST:PORT/NAME; empty: SQLite in var"
     )
@@ -86,6 +87,9 @@ class Settings(BaseSettings):
     superset_port: int = Field(18085, description="port of the dashboard")
     portal_port: int = Field(18087, description="port of the merchant's portal")
     superset_url: str = Field("", description="the dashboard's address as browsers know it; empty: http://HOST:SUPERSET_PORT")
+    superset_internal_url: str = Field(
+        "", description="the dashboard's address as the portal's server knows it; empty: http://HOST:SUPERSET_PORT"
+    )
     collector_url: str = Field(
         "", description="the event intake's address as browsers know it; empty: http://HOST:COLLECTOR_PORT"
     )
@@ -118,6 +122,7 @@ class Settings(BaseSettings):
         "",
         description="who is told of failed pipelines: mail addresses and wecom=URL, feishu=URL, slack=URL, comma separated",
     )
+    operators_url: str = Field("", description="where their messages lead; empty: the home page, http://HOST:DOCS_PORT")
 
     allowed_lateness_s: int = Field(30, ge=0, description="an event known later than this after it happened is late")
     future_tolerance_s: int = Field(5, ge=0, description="an event dated further ahead than this is future")
@@ -212,6 +217,11 @@ class Settings(BaseSettings):
         return self.superset_url.rstrip("/") or f"http://{self.host}:{self.superset_port}"
 
     @property
+    def superset_internal_address(self) -> str:
+        """Where the portal's server finds Superset, without a slash at the end."""
+        return self.superset_internal_url.rstrip("/") or f"http://{self.host}:{self.superset_port}"
+
+    @property
     def collector_address(self) -> str:
         """Where browsers find the event intake, without a slash at the end."""
         return self.collector_url.rstrip("/") or f"http://{self.host}:{self.collector_port}"
@@ -235,6 +245,16 @@ class Settings(BaseSettings):
     def airflow_address(self) -> str:
         """Where Airflow's processes find its server, without a slash at the end."""
         return self.airflow_url.rstrip("/") or f"http://{self.host}:{self.airflow_port}"
+
+    @property
+    def airflow_public_address(self) -> str:
+        """Where browsers find Airflow, without a slash at the end."""
+        return self.airflow_public_url.rstrip("/") or self.airflow_address
+
+    @property
+    def operators_address(self) -> str:
+        """Where messages to operators lead that name no other place."""
+        return self.operators_url or f"http://{self.host}:{self.docs_port}/"
 
     @property
     def kafka_port(self) -> int:

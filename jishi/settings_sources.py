@@ -28,6 +28,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "flink_state_folder": "s3://jishi/flink",
         "serving_url": "http://serving:18081",
         "airflow_url": "http://airflow-api:18084",
+        "superset_internal_url": "http://superset:18085",
         "online_store": "redis",
         "redis_url": "redis:6379",
         "postgres_url": "postgresql://jishi:jishi@postgres:5432/jishi",

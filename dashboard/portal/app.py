@@ -177,7 +177,7 @@ def make_portal(
         sessions=Sessions(database),
         limits=LoginLimits(database),
         audit=AuditLog(database),
-        guest_tokens=GuestTokens(f"http://{settings.host}:{settings.superset_port}", portal_password_file(paths), superset),
+        guest_tokens=GuestTokens(settings.superset_internal_address, portal_password_file(paths), superset),
         marts=PublishedMarts(settings),
         counters=counters,
         counter_reader=CounterReader(KafkaCluster.of(settings), counters),

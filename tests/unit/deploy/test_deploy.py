@@ -28,7 +28,9 @@ from ops.ports import free_ports
 
 DEPLOY = PROJECT_ROOT / "deploy"
 CHART = DEPLOY / "helm" / "jishi"
+VALUES = ["--values", str(DEPLOY / "helm" / "example-values.yaml")]
 KUBERNETES = "1.34"
+FOR_BROWSERS = ("portal_url", "superset_url", "collector_url", "airflow_public_url")
 IMAGES = {"main", "flink", "airflow", "superset"}
 
 
@@ -56,8 +58,8 @@ def helm() -> str:
 
 @pytest.fixture(scope="module")
 def rendered(helm: str) -> list[dict[str, Any]]:
-    """Every manifest of the chart with its own values."""
-    done = subprocess.run([helm, "template", "jishi", str(CHART)], capture_output=True, text=True, check=True)
+    """Every manifest of the chart with the values of the example."""
+    done = subprocess.run([helm, "template", "jishi", str(CHART), *VALUES], capture_output=True, text=True, check=True)
     return [manifest for manifest in yaml.safe_load_all(done.stdout) if manifest]
 
 
@@ -168,7 +170,7 @@ def test_each_image_runs_without_root_and_says_how_it_is() -> None:
 
 
 def test_chart_passes_its_linter(helm: str) -> None:
-    done = subprocess.run([helm, "lint", "--strict", str(CHART)], capture_output=True, text=True, check=False)
+    done = subprocess.run([helm, "lint", "--strict", str(CHART), *VALUES], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
@@ -202,16 +204,38 @@ def test_chart_sets_settings_that_there_are_and_leads_to_its_own_services(render
     [settings] = [each["data"] for each in rendered if each["kind"] == "ConfigMap"]
     assert {name.removeprefix("JISHI_").lower() for name in settings} <= Settings.model_fields.keys()
     services = {each["metadata"]["name"]: each["spec"]["ports"][0]["port"] for each in rendered if each["kind"] == "Service"}
-    for name in ("JISHI_FLINK_URL", "JISHI_SERVING_URL", "JISHI_AIRFLOW_URL"):
+    for name in ("JISHI_FLINK_URL", "JISHI_SERVING_URL", "JISHI_AIRFLOW_URL", "JISHI_SUPERSET_INTERNAL_URL"):
         host, port = settings[name].removeprefix("http://").split(":")
         assert services[host] == int(port)
 
 
 def test_chart_refuses_what_is_no_setting(helm: str) -> None:
-    command = [helm, "template", "jishi", str(CHART), "--set", "settings.kafka_bootstrap=k:1"]
+    command = [helm, "template", "jishi", str(CHART), *VALUES, "--set", "settings.kafka_bootstrap=k:1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "kafka_bootstrap" in done.stderr
+
+
+def test_chart_asks_how_browsers_reach_it(helm: str) -> None:
+    done = subprocess.run([helm, "template", "jishi", str(CHART)], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert all(f"JISHI_{name.upper()}" in done.stderr for name in FOR_BROWSERS)
+
+
+def test_no_link_leads_to_the_address_that_servers_listen_on(compose: dict[str, Any], rendered: list[dict[str, Any]]) -> None:
+    [chart] = [each["data"] for each in rendered if each["kind"] == "ConfigMap"]
+    published = {port.rsplit(":", 1)[0] for each in compose["services"].values() for port in each.get("ports", [])}
+    for variables in (compose["x-jishi"]["environment"], chart):
+        values = {
+            name.removeprefix("JISHI_").lower(): re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(v)) for name, v in variables.items()
+        }
+        settings = Settings(_env_file=None, **values)  # type: ignore[call-arg,arg-type]
+        links = {name: getattr(settings, name.replace("_url", "_address")) for name in FOR_BROWSERS}
+        links["operators"] = settings.operators_address
+        assert [link for link in links.values() if settings.host in link] == []
+        local = {link.rpartition(":")[2] for link in links.values() if "//localhost:" in link}
+        assert local <= published, "compose publishes no such port"
+        assert settings.superset_internal_address.startswith(("http://superset:", "http://jishi-superset:"))
 
 
 @pytest.mark.parametrize("group", sorted(IMAGES))

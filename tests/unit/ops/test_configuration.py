@@ -101,3 +101,7 @@ def test_airflows_secrets_are_made_once_and_private(settings: Settings) -> None:
     base = f"http://{settings.host}:{settings.airflow_port}"
     assert first["AIRFLOW__API__BASE_URL"] == base
     assert first["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"].startswith(base)
+    public = settings.model_copy(update={"airflow_public_url": "https://airflow.example.org/"})
+    of_proxy = airflow.airflow_environment(public, paths)
+    assert of_proxy["AIRFLOW__API__BASE_URL"] == "https://airflow.example.org", "links and the way to log in are for browsers"
+    assert of_proxy["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"].startswith(base)
