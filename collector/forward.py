@@ -307,9 +307,14 @@ class Forwarder:
         if problem is not None:
             facts["problem"] = problem
         try:
-            beat(self._paths, "forwarder", **facts)
+            beat(self._paths, "forwarder", of=self._collector_id(), **facts)
         except OSError as error:  # the missing life sign shows it
             self._cannot_write(error)
+
+    def _collector_id(self) -> str:
+        """Whose log this is; empty before the collector has begun it."""
+        file = self._wal / "collector_id"
+        return file.read_text().strip() if file.exists() else ""
 
     def _cannot_write(self, error: OSError) -> None:
         if not self._is_disk_error_logged:

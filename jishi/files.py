@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import socket
 import threading
 from pathlib import Path
 
@@ -15,7 +16,8 @@ def write_atomically(path: Path, text: str, mode: int = 0o666) -> None:
     ``mode`` says who may read it, less what the process' umask takes away.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    # Containers that share a folder have the same numbers of processes, and only their hosts' names differ.
+    aside = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{threading.get_ident()}")
     with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

@@ -47,6 +47,11 @@ class Paths:
         return self.var / "run"
 
     @property
+    def beats(self) -> Path:
+        """Life signs of parts (``jishi.heartbeat``)."""
+        return self.var / "beats"
+
+    @property
     def log(self) -> Path:
         """Log files, one a part."""
         return self.var / "log"

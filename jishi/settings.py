@@ -27,6 +27,11 @@ class Settings(BaseSettings):
         "embedded", description="embedded engines, or your own servers; sets defaults and nothing else: jishi settings"
     )
     parts: str = Field("", description="parts that jishi up runs on this machine, comma separated; empty: every one")
+    part_hosts: str = Field(
+        "",
+        description="where the parts are when no supervisor of this machine runs them: PART=HOST, comma separated; a part may "
+        "have several hosts",
+    )
     secrets: str = Field(
         "", description="folder of files that each hold a setting, named as its variable in lower case (jishi_kafka_password)"
     )

@@ -14,6 +14,8 @@ PROFILES: dict[str, dict[str, Any]] = {
     "cluster": {
         "parts": "collector,forwarder,flink,feature_writer,serving,portal,airflow-api,airflow-scheduler,airflow-dags,"
         "airflow-triggerer,superset,exporter,site",
+        "part_hosts": "collector=collector-1,collector=collector-2,feature_writer=feature-writer,serving=serving,"
+        "serving=serving-2,portal=portal,airflow-api=airflow-api,superset=superset,exporter=exporter,site=site",
         "host": "0.0.0.0",
         "kafka_bootstrap": "kafka-1:9092,kafka-2:9092,kafka-3:9092",
         "kafka_replication": 3,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from jishi.heartbeat import last_beat
+from jishi.heartbeat import TAKEN_AWAY_S, beats, last_beat
 from jishi.lake.versions import Versions
 from jishi.paths import Paths
 from jishi.settings import Settings
@@ -49,14 +49,14 @@ def ailments(settings: Settings, now: datetime) -> list[Ailment]:
 
 
 def _stream(paths: Paths) -> Iterator[Ailment]:
-    forwarder, flink, writer = (last_beat(paths, part) for part in ("forwarder", "flink", "feature_writer"))
-    if forwarder is not None and forwarder.facts.get("lag", 0) > MOST_BEHIND:
-        kafka = (
-            "Kafka is away: see var/log/kafka.log" if forwarder.facts.get("kafka") == "away" else "see var/log/forwarder.log"
-        )
-        yield Ailment("completeness", f"{forwarder.facts['lag']:,} acknowledged events are not in the event log; {kafka}")
-    if forwarder is not None and forwarder.facts.get("damaged", 0):
-        yield Ailment("completeness", f"{forwarder.facts['damaged']:,} entries cannot be read; jishi reconcile names them")
+    flink, writer = last_beat(paths, "flink"), last_beat(paths, "feature_writer")
+    forwarders = [each for each in beats(paths, "forwarder") if each.age_s < TAKEN_AWAY_S]
+    for facts in (each.facts for each in forwarders):
+        if facts.get("lag", 0) > MOST_BEHIND:
+            kafka = "Kafka is away: see var/log/kafka.log" if facts.get("kafka") == "away" else "see var/log/forwarder.log"
+            yield Ailment("completeness", f"{facts['lag']:,} acknowledged events are not in the event log; {kafka}")
+        if facts.get("damaged", 0):
+            yield Ailment("completeness", f"{facts['damaged']:,} entries cannot be read; jishi reconcile names them")
     if flink is not None and flink.facts.get("state") not in ("RUNNING", "STARTING"):
         yield Ailment("stream-restarts", f"the stream is {flink.facts.get('state')}; see var/log/flink-jvm.log")
     if writer is not None and writer.facts.get("lag", 0) > MOST_BEHIND:

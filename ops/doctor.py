@@ -36,10 +36,12 @@ def examine(settings: Settings) -> list[Finding]:
     """Every finding, fine ones included."""
     paths = Paths.of(settings)
     findings = [_python(), _java(paths), _memory(), _disk(paths), _chinese_font()]
-    findings += [_environment(paths, group) for group in ("main", "flink", "airflow", "superset")]
+    is_elsewhere = bool(settings.part_hosts) and not is_running(paths)
+    groups = ("main",) if is_elsewhere else ("main", "flink", "airflow", "superset")
+    findings += [_environment(paths, group) for group in groups]
     jars = len(list(paths.jars.glob("*/*.jar")))
     findings.append(Finding("jars", jars > 0, f"{jars} jars in {paths.jars}" if jars else "none; run scripts/setup"))
-    findings += _running(settings, paths) if is_running(paths) else _ports(settings, paths)
+    findings += _running(settings, paths) if is_elsewhere or is_running(paths) else _ports(settings, paths)
     ailing = ailments(settings, datetime.now(UTC))
     findings += [Finding(each.runbook, False, f"{each.says} ({RUNBOOKS}#{each.runbook})") for each in ailing]
     return findings

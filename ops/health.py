@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import socket
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from jishi.heartbeat import last_beat
+from jishi.heartbeat import TAKEN_AWAY_S, Heartbeat, beats
 from jishi.paths import Paths
 from jishi.settings import Settings
 from ops.kafka import wait_for_port
-from ops.parts import Part
+from ops.parts import Part, UnknownPart
 from ops.supervisor import states
 
 
@@ -40,18 +42,39 @@ def health_of(part: Part, settings: Settings, paths: Paths, state: str) -> PartH
 
 
 def _ask(part: Part, settings: Settings, paths: Paths) -> tuple[bool, str]:
-    if part.port and part.health_path:
-        return _ask_http(f"http://{settings.host}:{part.port}{part.health_path}")
     if part.port:
-        is_open = wait_for_port(settings.host, part.port, 0.05)
-        return is_open, f"port {part.port} is {'open' if is_open else 'closed'}"
+        return _ask_server(part, part.port, settings.host)
     if part.watched_as:
         return _ask_airflow(part.watched_as, f"{settings.airflow_address}/api/v2/monitor/health")
-    beat = last_beat(paths, part.name)
-    if beat is None:
-        return False, "no life sign yet"
-    facts = ", ".join(f"{key} {value}" for key, value in beat.facts.items() if key != "pid")
-    return beat.is_fresh, f"life sign {beat.age_s:.0f} s ago; {facts}"
+    here = [sign for sign in beats(paths, part.name) if sign.host == socket.gethostname()]
+    return _read(here[0]) if here else (False, "no life sign yet")
+
+
+def _ask_elsewhere(part: Part, settings: Settings, paths: Paths, hosts: list[str]) -> tuple[bool, str]:
+    """Whether every one of the part is healthy, and what they said."""
+    if part.watched_as:
+        return _ask(part, settings, paths)
+    if part.port:
+        said = {host: _ask_server(part, part.port, host) for host in hosts}
+        nothing = "JISHI_PART_HOSTS names no host of it"
+    else:
+        signs = [sign for sign in beats(paths, part.name) if sign.age_s < TAKEN_AWAY_S]
+        said = {sign.host: _read(sign) for sign in signs}
+        nothing = "no life sign yet"
+    message = "; ".join(f"{host}: {words}" for host, (_, words) in sorted(said.items()))
+    return bool(said) and all(is_healthy for is_healthy, _ in said.values()), message or nothing
+
+
+def _ask_server(part: Part, port: int, host: str) -> tuple[bool, str]:
+    if part.health_path:
+        return _ask_http(f"http://{host}:{port}{part.health_path}")
+    is_open = wait_for_port(host, port, 0.05)
+    return is_open, f"port {port} is {'open' if is_open else 'closed'}"
+
+
+def _read(sign: Heartbeat) -> tuple[bool, str]:
+    facts = ", ".join(f"{key} {value}" for key, value in sign.facts.items() if key != "pid")
+    return sign.is_fresh, f"life sign {sign.age_s:.0f} s ago; {facts}"
 
 
 def _ask_airflow(component: str, url: str) -> tuple[bool, str]:
@@ -75,7 +98,30 @@ def _ask_http(url: str) -> tuple[bool, str]:
         return False, f"does not answer: {error}"
 
 
+def hosts_of_parts(settings: Settings) -> dict[str, list[str]]:
+    """The hosts of each part by ``part_hosts``. Raises UnknownPart for what is not PART=HOST."""
+    hosts: dict[str, list[str]] = {}
+    for entry in filter(None, (each.strip() for each in settings.part_hosts.split(","))):
+        name, sign, host = entry.partition("=")
+        if not (name and sign and host):
+            raise UnknownPart(f"JISHI_PART_HOSTS: {entry} is not PART=HOST")
+        hosts.setdefault(name, []).append(host)
+    return hosts
+
+
+def _place(part: Part, hosts: dict[str, list[str]]) -> str:
+    return ", ".join(f"{host}:{part.port}" for host in hosts.get(part.name, []))
+
+
 def platform_health(parts: list[Part], settings: Settings, paths: Paths) -> list[PartHealth]:
-    """Health of all parts."""
+    """Health of all parts: of those of this machine's supervisor, or where none runs, of the parts on ``part_hosts``."""
     known = states(paths)
+    if not known and settings.part_hosts:
+        hosts = hosts_of_parts(settings)
+        with ThreadPoolExecutor(len(parts)) as pool:
+            asked = pool.map(lambda part: _ask_elsewhere(part, settings, paths, hosts.get(part.name, [])), parts)
+            return [
+                PartHealth(part.name, "RUNNING" if is_healthy else "DOWN", is_healthy, message, _place(part, hosts))
+                for part, (is_healthy, message) in zip(parts, asked, strict=True)
+            ]
     return [health_of(p, settings, paths, known.get(p.name, {}).get("statename", "DOWN")) for p in parts]

@@ -217,6 +217,6 @@ def down(settings: Settings, report: Report) -> int:
     stop_all(paths.var, grace_s=STOP_GRACE_S, report=report)
     for leftover in ("supervisor.sock", "supervisord.pid"):
         (paths.run / leftover).unlink(missing_ok=True)
-    for beat in paths.run.glob("*.heartbeat"):
+    for beat in paths.beats.glob("*.heartbeat"):
         beat.unlink()
     return count

@@ -14,6 +14,7 @@ _NAMES = {
         "fx_rates",
         "identity",
         "run",
+        "beats",
         "log",
         "demo",
         "wal",

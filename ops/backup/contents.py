@@ -63,7 +63,7 @@ LEFT_OUT = (
     r"\.jishi-state",
     r".*\.lock|.*/lock|kafka/log/\.lock",
     r".*\.db-(wal|shm)",  # in the copy of the database
-    r"(run|log|spark|site|jupyter|demo|airflow/logs|superset/cache|flink/conf|flink/savepoints)/.+",
+    r"(run|beats|log|spark|site|jupyter|demo|airflow/logs|superset/cache|flink/conf|flink/savepoints)/.+",
     r"flink/upgrade\.json",
     r"upgrade/.+",
     r"kafka/[^/]+",

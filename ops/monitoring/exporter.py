@@ -1,6 +1,7 @@
 """``python -m ops.monitoring.exporter``: what no part tells by itself, for Prometheus: parts, stream, disk, what is published.
 
-It reads life signs, the supervisor and the lake's versions at each scrape. No metric names a shop.
+At each scrape it reads life signs and the lake's versions, and asks the supervisor, or where none runs the parts themselves
+(``JISHI_PART_HOSTS``). No metric names a shop.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import UTC, date, datetime, timedelta
 from threading import Event
 
@@ -16,7 +17,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from jishi.heartbeat import last_beat
+from jishi.heartbeat import TAKEN_AWAY_S, Heartbeat, beats, last_beat
 from jishi.json_logs import log_as_json
 from jishi.lake.query import open_lake
 from jishi.lake.reading import LakeVersion
@@ -24,11 +25,13 @@ from jishi.lake.versions import MartsFile, TableVersion, Versions, VersionsUnrea
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.tables import ONLINE_PARITY
+from ops import airflow
+from ops.health import platform_health
 from ops.marts_age import marts_published_at
+from ops.parts import parts
 from ops.supervisor import states
 from quality.parity.waiting import DUE_AFTER, end_of, waiting_date
 
-TAKEN_AWAY_S = 3 * 86_400.0  # without a sign of life, and no supervisor lists the part (``ops.monitoring.objectives``)
 _BEATING = ("forwarder", "flink", "feature_writer")
 # A day's report of online parity speaks for serving until the next day's is due.
 _REPORT_HOLDS = timedelta(days=1) + DUE_AFTER
@@ -45,8 +48,9 @@ class PlatformCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
-        yield from self._parts()
-        yield from self._stream()
+        supervised = {name: state["statename"] == "RUNNING" for name, state in states(self._paths).items()}
+        yield from self._parts(supervised)
+        yield from self._stream(self._signs("forwarder", supervised), last_beat(self._paths, "flink"))
         yield from self._watched()
         existing = next(folder for folder in (self._paths.var, *self._paths.var.parents) if folder.exists())
         usage = shutil.disk_usage(existing)
@@ -54,27 +58,37 @@ class PlatformCollector(Collector):
         yield GaugeMetricFamily("jishi_disk_bytes", "Size of that disk.", usage.total)
         yield from self._published(datetime.now(UTC))
 
-    def _parts(self) -> Iterator[Metric]:
-        up = GaugeMetricFamily("jishi_part_up", "1 while the supervisor says that the part runs.", labels=["part"])
-        supervised = states(self._paths)
-        for name, state in sorted(supervised.items()):
-            up.add_metric([name], state["statename"] == "RUNNING")
+    def _parts(self, supervised: dict[str, bool]) -> Iterator[Metric]:
+        text = "1 while the supervisor says that the part runs; where there is none, while every one of it answers."
+        up = GaugeMetricFamily("jishi_part_up", text, labels=["part"])
+        for name, is_up in sorted((supervised or self._asked()).items()):
+            up.add_metric([name], is_up)
         yield up
         age = GaugeMetricFamily("jishi_part_heartbeat_age_seconds", "Since the last sign of life.", labels=["part"])
         for name in _BEATING:
-            beat = last_beat(self._paths, name)
-            # The last sign of a part that was taken away stays in the folder, and would be too old for ever.
-            if beat is not None and (name in supervised or beat.age_s < TAKEN_AWAY_S):
-                age.add_metric([name], beat.age_s)
+            if signs := self._signs(name, supervised):
+                age.add_metric([name], max(sign.age_s for sign in signs))
         yield age
 
-    def _stream(self) -> Iterator[Metric]:
-        forwarder, flink = last_beat(self._paths, "forwarder"), last_beat(self._paths, "flink")
-        if forwarder is not None:
-            facts = forwarder.facts
-            yield GaugeMetricFamily("jishi_forwarder_lag_events", "Acknowledged and not in the event log.", facts["lag"])
-            yield GaugeMetricFamily("jishi_forwarder_damaged_entries", "Entries that cannot be read.", facts["damaged"])
-            yield CounterMetricFamily("jishi_forwarder_forwarded_events", "Events in the event log.", facts["forwarded"])
+    def _asked(self) -> dict[str, bool]:
+        """Whether each part that answers to others does. Of those that beat, the age of their last sign tells."""
+        if not self._settings.part_hosts:
+            return {}
+        airflow.write_secrets(self._paths)  # parts name them
+        answering = [each for each in parts(self._settings, self._paths) if each.port or each.watched_as]
+        return {each.name: each.is_healthy for each in platform_health(answering, self._settings, self._paths)}
+
+    def _signs(self, part: str, supervised: Container[str]) -> list[Heartbeat]:
+        """The last sign of each. That of a part that was taken away stays in the folder, and would be too old for ever."""
+        return [sign for sign in beats(self._paths, part) if part in supervised or sign.age_s < TAKEN_AWAY_S]
+
+    @staticmethod
+    def _stream(forwarders: list[Heartbeat], flink: Heartbeat | None) -> Iterator[Metric]:
+        if forwarders:
+            lag, damaged, forwarded = (sum(each.facts[fact] for each in forwarders) for fact in ("lag", "damaged", "forwarded"))
+            yield GaugeMetricFamily("jishi_forwarder_lag_events", "Acknowledged and not in the event log.", lag)
+            yield GaugeMetricFamily("jishi_forwarder_damaged_entries", "Entries that cannot be read.", damaged)
+            yield CounterMetricFamily("jishi_forwarder_forwarded_events", "Events in the event log.", forwarded)
         if flink is not None:
             facts = flink.facts
             yield GaugeMetricFamily("jishi_flink_running", "1 while the job runs.", facts["state"] == "RUNNING")

@@ -188,7 +188,8 @@ PLACES = (
         "logs of parts",
         PartKeeps("three of 20 MB a part", _UNIT + "ops/test_retention.py::test_every_log_of_a_part_is_rotated"),
     ),
-    Place("run/**", "sockets, life signs, configuration of the supervisor", Fixed("one file a part")),
+    Place("beats/**", "life signs", Fixed("one file a part, of forwarders one a collector")),
+    Place("run/**", "sockets, configuration of the supervisor", Fixed("one file a part")),
     Place("settings.restored.env", "settings of the platform that a backup was of", Fixed("one file")),
     Place(".jishi-state", "the mark of the folder", Fixed("one file")),
 )

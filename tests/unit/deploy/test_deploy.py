@@ -22,6 +22,7 @@ from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
 from jishi.settings_sources import PROFILES
 from ops import airflow
+from ops.health import hosts_of_parts
 from ops.kafka import wait_for_port
 from ops.parts import all_parts
 from ops.ports import free_ports
@@ -138,6 +139,38 @@ def test_the_proxy_writes_no_person_down(tmp_path: Path) -> None:
     written = {file.name: file.read_text() for file in tmp_path.rglob("*") if file.is_file() and file.name != "nginx.conf"}
     assert "GET /v1/shops/s/recommendations 502" in written["stdout"]
     assert [name for name, lines in written.items() if "anna" in lines or "client: " in lines] == []
+
+
+def test_parts_are_asked_where_they_are(
+    compose: dict[str, Any], rendered: list[dict[str, Any]], ports: dict[str, int | None]
+) -> None:
+    serving = {name for name, port in ports.items() if port is not None}
+    running: dict[str, set[str]] = {}
+    for name, each in compose["services"].items():
+        if part := each.get("environment", {}).get("JISHI_PART"):
+            running.setdefault(part, set()).add(name)
+    known = hosts_of_parts(Settings(profile="cluster", _env_file=None))  # type: ignore[call-arg]
+    assert {part: set(hosts) for part, hosts in known.items()} == {part: running[part] for part in serving}
+    [chart] = [each["data"] for each in rendered if each["kind"] == "ConfigMap"]
+    services = {each["metadata"]["name"]: each["spec"]["ports"][0]["port"] for each in rendered if each["kind"] == "Service"}
+    known = hosts_of_parts(Settings(part_hosts=chart["JISHI_PART_HOSTS"], _env_file=None))  # type: ignore[call-arg]
+    assert {part: [services[host] for host in hosts] for part, hosts in known.items()} == {
+        part: [ports[part]] for part in serving
+    }
+    assert set(chart["JISHI_PARTS"].split(",")) == ports.keys()
+
+
+def test_life_signs_are_seen_by_all_and_what_runs_by_one_alone(compose: dict[str, Any], rendered: list[dict[str, Any]]) -> None:
+    for each in compose["services"].values():
+        if "JISHI_PROFILE" in each.get("environment", {}):
+            assert each["tmpfs"][0].startswith("/jishi/var/run:")
+            places = {volume.split(":")[1] for volume in each["volumes"]}
+            assert "/jishi/var" in places <= {"/jishi/var", "/jishi/var/wal"}
+    pods = [each["spec"]["template"]["spec"] for each in rendered if "template" in each.get("spec", {})]
+    for pod in pods:
+        assert {"name": "run", "emptyDir": {}} in pod["volumes"]
+        for container in pod["containers"]:
+            assert not {mount["mountPath"] for mount in container["volumeMounts"]} & {"/jishi/var/beats"}
 
 
 def test_images_are_plain_names(compose: dict[str, Any]) -> None:

@@ -269,7 +269,7 @@ def test_a_part_that_was_taken_away_is_silent_for_three_days_and_then_no_part(
     paths = Paths.of(settings)
     for part, days in (("forwarder", 2.9), ("feature_writer", 3.1)):
         beat(paths, part, lag=0, damaged=0, forwarded=0)
-        file = paths.run / f"{part}.heartbeat"
+        file = paths.beats / f"{part}.heartbeat"
         file.write_text(json.dumps(json.loads(file.read_text()) | {"at": time.time() - days * 86_400}))
 
     def silent() -> set[str]:
