@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 
 from jishi.paths import Paths
+from jishi.secret_files import write_once
 
 ADMIN, PORTAL = "admin", "portal"
 
@@ -35,8 +35,4 @@ def write_secrets(paths: Paths) -> None:
     """Make each secret once, readable by the owner only."""
     keys, passwords = (secret_key_file(paths), guest_key_file(paths)), (admin_password_file(paths), portal_password_file(paths))
     for file, size in (*((key, 48) for key in keys), *((password, 18) for password in passwords)):
-        if file.exists():
-            continue
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
-            out.write(secrets.token_urlsafe(size) + "\n")
+        write_once(file, secrets.token_urlsafe(size) + "\n")

@@ -12,10 +12,16 @@ from jishi.files import write_atomically
 
 def secret_of(file: Path) -> bytes:
     """The secret in a file, 256 random bits in hex; it is made when it is first needed."""
-    if not file.exists():
-        aside = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
-        write_atomically(aside, secrets.token_hex(32), mode=0o600)
-        with suppress(FileExistsError):  # another process was first
-            os.link(aside, file)
-        aside.unlink()
+    write_once(file, secrets.token_hex(32))
     return file.read_bytes()
+
+
+def write_once(file: Path, text: str) -> None:
+    """Write a secret that is not there yet, whole. Of processes that do it at once one is first, and the others take its."""
+    if file.exists():
+        return
+    aside = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    write_atomically(aside, text, mode=0o600)
+    with suppress(FileExistsError):  # another process was first
+        os.link(aside, file)
+    aside.unlink()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from jishi.paths import Paths
+from jishi.secret_files import write_once
 from jishi.settings import PROJECT_ROOT, Settings
 from ops.openlineage import airflow_variables
 
@@ -23,16 +23,9 @@ def admin_password_file(paths: Paths) -> Path:
 def write_secrets(paths: Paths) -> None:
     """Make Airflow's keys and the admin's password once, readable by the owner only."""
     for name in ("jwt_secret", "secret_key", "admin_password"):
-        _write_once(paths.airflow / name, secrets.token_urlsafe(32))
+        write_once(paths.airflow / name, secrets.token_urlsafe(32))
     password = admin_password_file(paths).read_text().strip()
-    _write_once(paths.airflow / "passwords.json", json.dumps({ADMIN: password}))
-
-
-def _write_once(file: Path, text: str) -> None:
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
-            out.write(text)
+    write_once(paths.airflow / "passwords.json", json.dumps({ADMIN: password}))
 
 
 def _first_night(home: Path) -> datetime:
