@@ -307,7 +307,7 @@ class Forwarder:
         if problem is not None:
             facts["problem"] = problem
         try:
-            beat(self._paths, "forwarder", of=self._collector_id(), **facts)
+            beat(self._paths, "forwarder", whose=self._collector_id(), **facts)
         except OSError as error:  # the missing life sign shows it
             self._cannot_write(error)
 

@@ -33,14 +33,14 @@ class Heartbeat:
         return self.age_s <= STALE_AFTER_S
 
 
-def beat(paths: Paths, part: str, of: str = "", **facts: Any) -> None:
+def beat(paths: Paths, part: str, whose: str = "", **facts: Any) -> None:
     """Say that ``part`` is alive; ``facts`` are counts and positions that ``jishi status`` shows.
 
-    Where each of several has work of its own, ``of`` says whose: the same after a restart on another machine.
+    Where each of several has work of its own, ``whose`` names it: the same after a restart on another machine.
     """
     sign = {"at": time.time(), "host": socket.gethostname(), "pid": os.getpid(), **facts}
-    write_atomically(paths.beats / f"{part}{'@' if of else ''}{of}.heartbeat", json.dumps(sign))
-    if of:  # before there was any work it could not say whose
+    write_atomically(paths.beats / f"{part}{'@' if whose else ''}{whose}.heartbeat", json.dumps(sign))
+    if whose:  # before there was any work it could not say whose
         (paths.beats / f"{part}.heartbeat").unlink(missing_ok=True)
 
 

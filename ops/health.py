@@ -55,14 +55,14 @@ def _ask_elsewhere(part: Part, settings: Settings, paths: Paths, hosts: list[str
     if part.watched_as:
         return _ask(part, settings, paths)
     if part.port:
-        said = {host: _ask_server(part, part.port, host) for host in hosts}
+        answers = {host: _ask_server(part, part.port, host) for host in hosts}
         nothing = "JISHI_PART_HOSTS names no host of it"
     else:
         signs = [sign for sign in beats(paths, part.name) if sign.age_s < TAKEN_AWAY_S]
-        said = {sign.host: _read(sign) for sign in signs}
+        answers = {sign.host: _read(sign) for sign in signs}
         nothing = "no life sign yet"
-    message = "; ".join(f"{host}: {words}" for host, (_, words) in sorted(said.items()))
-    return bool(said) and all(is_healthy for is_healthy, _ in said.values()), message or nothing
+    message = "; ".join(f"{host}: {words}" for host, (_, words) in sorted(answers.items()))
+    return bool(answers) and all(is_healthy for is_healthy, _ in answers.values()), message or nothing
 
 
 def _ask_server(part: Part, port: int, host: str) -> tuple[bool, str]:

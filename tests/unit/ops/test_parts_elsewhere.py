@@ -62,7 +62,7 @@ def cluster(tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> Setti
     paths = Paths.of(settings)
     for machine, collector, lag in (("one", "a" * 32, 3), ("two", "b" * 32, 4_000)):
         monkeypatch.setattr("socket.gethostname", lambda machine=machine: machine)
-        beat(paths, "forwarder", of=collector, forwarded=10, lag=lag, damaged=0, kafka="connected")
+        beat(paths, "forwarder", whose=collector, forwarded=10, lag=lag, damaged=0, kafka="connected")
     beat(paths, "flink", **FLINK)
     beat(paths, "watch", problems={"lag": 1})
     return settings
@@ -146,7 +146,7 @@ def test_what_is_no_part_and_host_is_refused(tmp_path: Path) -> None:
 def test_a_sign_of_before_the_log_began_is_taken_back(tmp_path: Path) -> None:
     paths = Paths.of(settings_in(tmp_path))
     beat(paths, "forwarder", lag=0)
-    beat(paths, "forwarder", of="a" * 32, lag=0)
+    beat(paths, "forwarder", whose="a" * 32, lag=0)
     assert len(beats(paths, "forwarder")) == 1
 
 
