@@ -42,7 +42,10 @@ LEAST_GAIN = 0.001  # of the metric so far: a part that brings less is not worth
 # The first look, where there is more than twice as much to learn from; of it the better half of the families stays, at least
 # ``STAYING``.
 FIRST_TEACHERS, FIRST_ASKED, STAYING = 8_000, 2_000, 4
-BUDGET_S = 300.0  # of the whole choice: nothing is begun that is expected to end later
+# Of the choice and the fit of what was chosen: nothing is begun with which that is expected to end later. What is expected is
+# taken ``SAFETY`` times: fits grow faster than what they learn from, and other jobs come and go.
+BUDGET_S, SAFETY = 300.0, 1.5
+FIRST_MIX = 0.25  # of the time of a trial, until a mix has been made
 
 
 @dataclass
@@ -88,8 +91,10 @@ def choose_matrix_model(
         first = _Bench([sample], k, progress, task.train.has_weights(), trials, clock)
         looks = [trial for trial in (first.run(name, FAMILIES[name], 0.0) for name in names) if trial is not None]
         looks.sort(key=lambda trial: -trial.value)
-        growth = len(folds[0].train) / max(1, len(sample.train))
+        taught = len(folds) * len(folds[0].train) / max(1, len(sample.train))
+        growth = max(taught, sum(fold.relevant.shape[0] for fold in folds) / max(1, sample.relevant.shape[0]))
         expected_s = {trial.name: growth * trial.seconds for trial in looks}
+        clock.last_fit_s = expected_s[looks[0].name] / len(folds)
         names = [trial.name for trial in looks[: max(STAYING, len(looks) // 2)]]
     bench = _Bench(folds, k, progress, task.train.has_weights(), trials, clock)
     best: dict[str, _Trial] = {}
@@ -111,12 +116,13 @@ def choose_matrix_model(
 
 @dataclass
 class _Clock:
-    """When the choice must be made (monotonic seconds)."""
+    """When the answer must be there (monotonic seconds), and what the fit of the best model so far will take."""
 
     until: float
+    last_fit_s: float = 0.0
 
     def allows(self, seconds: float) -> bool:
-        return time.monotonic() + seconds <= self.until
+        return time.monotonic() + SAFETY * (seconds + self.last_fit_s) <= self.until
 
 
 class _Bench:
@@ -136,6 +142,7 @@ class _Bench:
         self.uses_weights = has_weights
         self.trials, self.clock = trials, clock
         self._is_first = True
+        self._best_value = -np.inf
 
     def run(self, name: str, parameters: dict[str, Any], expected_s: float) -> _Trial | None:
         """One trial; None where it would end after the budget, which the first one of a bench never does."""
@@ -151,6 +158,8 @@ class _Bench:
         trial = _Trial(name, parameters, lists, values, time.monotonic() - began)
         self.progress(f"{name} {parameters or ''}: ndcg@{self.k} {trial.value:.4f} of {len(values):,} lists")
         self.trials.append(asked | {f"ndcg@{self.k}": round(trial.value, 6)})
+        if trial.value > self._best_value:
+            self._best_value, self.clock.last_fit_s = trial.value, trial.seconds / len(self.folds)
         return trial
 
     def settle_weights(self, best: dict[str, _Trial]) -> None:
@@ -167,7 +176,9 @@ class _Bench:
         """Change one parameter at a time and keep what is better."""
         for directions in MOVES.get(best.name, ()):
             for change in directions:
-                trial = self.run(best.name, best.parameters | change, best.seconds)
+                trial = self.run(
+                    best.name, best.parameters | change, best.seconds * _growth(best.name, best.parameters, change)
+                )
                 if trial is not None and is_better(trial.values, best.values, errors=0):
                     best = trial
                     break
@@ -177,23 +188,33 @@ class _Bench:
         """Greedily add to the best model a share of each other one while that helps.
 
         One that is within a standard error of the best is another toss of a coin: it is added in equal parts where that does no
-        harm, for the mean of two such models is right more often than either.
+        harm, for the mean of two such models is right more often than either. One more model is fitted at last, too, so it is
+        left out where that would end after the budget.
         """
         ranked = sorted(best.values(), key=lambda trial: -trial.value)
         leader = ranked[0]
-        weights, values = {leader.name: 1.0}, leader.values
+        weights, values, mix_s = {leader.name: 1.0}, leader.values, FIRST_MIX * leader.seconds
+        self.clock.last_fit_s = leader.seconds / len(self.folds)
         for other in ranked[1:]:
             if other.value <= 0.5 * leader.value:
                 continue
+            if not self.clock.allows(len(MIX_SHARES) * mix_s + other.seconds / len(self.folds)):
+                self.progress(f"{other.name}: not mixed in, it would end after the time given to the choice")
+                asked = {"model": other.name, "parameters": other.parameters, "weighted": self.uses_weights}
+                self.trials.append(asked | {"lists": self.relevant.shape[0], "left_out": "time to mix it in"})
+                continue
             is_toss = len(weights) == 1 and leader.value - other.value <= standard_error(leader.values - other.values)
-            by_share = {}
+            by_share, took = {}, []
             for share in (1.0,) if is_toss else MIX_SHARES:
                 tried = weights | {other.name: share}
-                parts = {name: best[name].lists for name in tried}
+                parts, began = {name: best[name].lists for name in tried}, time.monotonic()
                 by_share[share] = self._ndcg(mixed_items(parts, tried, self.relevant.shape[1], self.k))
+                took.append(time.monotonic() - began)
+            mix_s = max(took)
             share = max(by_share, key=lambda each: float(by_share[each].mean()))
             if is_better(by_share[share], values, errors=2) or (is_toss and by_share[share].mean() >= values.mean()):
                 weights, values = weights | {other.name: share}, by_share[share]
+                self.clock.last_fit_s += other.seconds / len(self.folds)
         return weights, float(values.mean())
 
     def _lists(self, name: str, parameters: dict[str, Any], fold: Validation) -> TopLists:
@@ -208,6 +229,12 @@ class _Bench:
         padded[:, : lists.shape[1]] = lists
         counts = np.diff(self.relevant.indptr).astype(np.int64)
         return measure(hits_of(padded, self.relevant), counts, [self.k])[f"ndcg@{self.k}"]
+
+
+def _growth(name: str, parameters: dict[str, Any], change: dict[str, Any]) -> float:
+    """How many times longer a changed model is expected to take: as many as it has factors."""
+    factors = getattr(make(name, parameters), "factors", None)
+    return max(1.0, change.get("factors", 0) / factors) if factors else 1.0
 
 
 def is_better(new: Values, old: Values, errors: float) -> bool:

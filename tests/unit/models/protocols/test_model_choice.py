@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import sparse
 
 from bench.model_choice import make_graph, task_of, tried
-from models.algorithms.recommender import top_k
+from models.algorithms.recommender import Items, top_k
 from models.lab.mixture import mix
 from models.protocols import interaction_choice as choice
 from models.protocols.interaction_choice import choose_matrix_model
 from models.protocols.ranking import Scorer
-from models.protocols.top_lists import mixed_items, top_lists
+from models.protocols.top_lists import TopLists, mixed_items, top_lists
 from models.protocols.validation import MOST_USERS, cut
 
 CLEAR_SEEDS = (4, 10)  # the best leads by three standard errors on each test (asserted)
@@ -30,6 +32,35 @@ def test_an_empty_budget_still_gives_an_answer_and_says_what_was_left_out() -> N
     assert chosen.weights == {"popularity": 1.0}
     left_out = {trial["model"] for trial in chosen.trials if trial.get("left_out") == "time"}
     assert left_out == set(choice.FAMILIES) - {"popularity"}
+
+
+def test_choice_mixes_and_the_last_fit_end_within_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that only the work moves: 10 ms a list, so 25 s a trial of five folds, and 5 s a mix."""
+
+    class Clock:
+        now = 0.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+    clock = Clock()
+
+    def slow_lists(score: Scorer, histories: sparse.csr_matrix) -> TopLists:
+        clock.now += 0.01 * histories.shape[0]
+        return top_lists(score, histories)
+
+    def slow_mix(*asked: Any) -> Items:
+        clock.now += 5
+        return mixed_items(*asked)
+
+    for name, value in {"time": clock, "top_lists": slow_lists, "mixed_items": slow_mix}.items():
+        monkeypatch.setattr(choice, name, value)
+    monkeypatch.setattr(choice, "FIRST_TEACHERS", 150)
+    monkeypatch.setattr(choice, "FIRST_ASKED", 100)
+    chosen = choose_matrix_model(task_of(make_graph("tastes", 500, 60, 2)), 10, 7, lambda _: None, budget_s=300)
+    assert clock.now > 100
+    assert clock.now + 5 * len(chosen.weights) <= 300
+    assert any(trial.get("left_out") == "time to mix it in" for trial in chosen.trials)
 
 
 def test_a_large_catalogue_does_not_shrink_the_slice() -> None:
