@@ -128,7 +128,7 @@ def recommendations(
         bool | None,
         Query(
             description="`true`: nothing that the shopper is known to have bought; `false`: no item is left out for that; "
-            "left out: what was just paid is, unless it is soon bought again"
+            "left out: what was paid within 30 minutes is, unless it is soon bought again"
         ),
     ] = None,
     only: Annotated[ItemFilter | None, Depends(filter_of)] = None,
@@ -151,8 +151,7 @@ def recommendations(
     limit: Annotated[int, Query(ge=1, le=100, description="most items in the answer")] = 20,
 ) -> RecommendationsOut:
     """A shopper whom nobody knows gets what is popular. The list never holds an item that is out of stock, not active, or of
-    another shop, nor the page's own item or one of the cart, nor, after payment, what was just paid and is not soon bought
-    again."""
+    another shop, nor the page's own item or one of the cart, nor what was just paid and is not soon bought again."""
     if placement == "item" and item_id is None:
         message = "placement item needs the item of the page"
         raise RequestValidationError([{"type": "missing", "loc": ("query", "item_id"), "msg": message}])

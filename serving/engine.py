@@ -32,7 +32,7 @@ from serving.log_follower import LogHealth
 from serving.log_records import Lateness
 from serving.metrics import ServingMetrics
 from serving.moment import Moment
-from serving.orders import LiveOrders
+from serving.orders import JUST_PAID_S, LiveOrders
 from serving.recent import Recent
 from serving.recommend import Answer, CatchingUp, recommend
 from serving.request import Request
@@ -253,11 +253,16 @@ class Engine:
 
     def _with_orders(self, request: Request, order_id: str | None) -> Request:
         """The request with what the log says of the order just paid and of what the persons bought."""
-        if request.excludes_purchased:
-            request = replace(request, bought=frozenset(self.orders.bought(request.shop_id, request.persons)))
+        now_ms = time.time_ns() // 1_000_000
+        if request.persons and request.excludes_purchased is not False:
+            bought = (
+                self.orders.bought(request.shop_id, request.persons)
+                if request.excludes_purchased
+                else self.orders.paid_lately(request.shop_id, request.persons, now_ms)
+            )
+            request = replace(request, bought=frozenset(bought)) if bought else request
         if request.placement != "after_payment" or request.order:
             return request
-        now_ms = time.time_ns() // 1_000_000
         return replace(request, order=self.orders.just_paid(request.shop_id, order_id, request.persons, now_ms))
 
     def dead_threads(self) -> list[str]:
@@ -274,4 +279,9 @@ class Engine:
         while not (self.watcher.looked.wait(0.1) or self._stop.is_set()):  # what the lake knows decides where to begin
             pass
         kafka = KafkaCluster.of(self.settings)
-        follow(kafka, live, lateness, self.stream, self._stop, self.watcher.covered_ms, self.hears)
+        follow(kafka, live, lateness, self.stream, self._stop, self.log_begins_ms, self.hears)
+
+    def log_begins_ms(self) -> int | None:
+        """Epoch ms from which events are read: what the lake does not cover, and the orders just paid; None: all."""
+        covered_ms = self.watcher.covered_ms()
+        return None if covered_ms is None else min(covered_ms, time.time_ns() // 1_000_000 - JUST_PAID_S * 1000)

@@ -59,6 +59,15 @@ class LiveOrders:
             newest = max(last, key=lambda order: order.known_at_ms, default=None)
         return newest.items if newest is not None and now_ms - newest.known_at_ms <= JUST_PAID_S * 1000 else ()
 
+    def paid_lately(self, shop_id: str, persons: Iterable[str], now_ms: int) -> set[str]:
+        """Every item of the orders of these persons within half an hour."""
+        known = [key for person in persons if (key := (shop_id, person)) in self._of_person]
+        if not known:  # most have just paid nothing, and wait for no lock
+            return set()
+        with self._lock:
+            theirs = [order for key in known for order in self._of_person.get(key, ())]
+        return {item_id for order in theirs if now_ms - order.known_at_ms <= JUST_PAID_S * 1000 for item_id in order.items}
+
     def sold(self, shop_id: str) -> Counter[str]:
         """How many of a shop's remembered orders hold each item."""
         with self._lock:

@@ -18,7 +18,8 @@ class Request:
 
     ``cart`` are the items in the cart, the one put in last at the end; empty where the storefront does not send them. ``order``
     are the items just paid. ``excludes_purchased``: True leaves out everything that the persons are known to have bought, None
-    what was just paid unless it is soon bought again, False nothing. ``bought`` are items that they bought since the release.
+    what was just paid unless it is soon bought again, False nothing. ``bought`` are items that they bought since the release,
+    for None those of the last half hour.
     ``is_opted_out``: the person forbade personalised answers, so that the request names nobody.
     ``only``: which items the list may hold at all; ``excluded``: ids that it may not;
     ``category``: that of a category's page, where the whole choice of ``only`` is to be put in order.
@@ -68,6 +69,6 @@ class Request:
             learnt = (int(number) for person in self.persons for number in shelf.model.purchases(person))
             return hidden | self.bought | {*self.order} | {shelf.model.item_ids[number] for number in learnt}
         if self.excludes_purchased is None:
-            again = shelf.model.is_bought_again
-            hidden |= {each for each in self.order if (number := shelf.number_of.get(each)) is None or not again[number]}
+            again, paid = shelf.model.is_bought_again, self.bought.union(self.order)
+            hidden |= {each for each in paid if (number := shelf.number_of.get(each)) is None or not again[number]}
         return hidden

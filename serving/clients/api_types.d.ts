@@ -14,7 +14,7 @@ export interface RecommendationsQuery {
   order_id?: string | null;
   /** items of the order just paid; may repeat. Left out, they are those of `order_id`, or of the shopper's last order within 30 minutes, as soon as `order_paid` is in the log */
   order_item_id?: Array<string> | null;
-  /** `true`: nothing that the shopper is known to have bought; `false`: no item is left out for that; left out: what was just paid is, unless it is soon bought again */
+  /** `true`: nothing that the shopper is known to have bought; `false`: no item is left out for that; left out: what was paid within 30 minutes is, unless it is soon bought again */
   exclude_purchased?: boolean | null;
   /** an item that the list may not hold; may repeat */
   exclude_item_id?: Array<string> | null;

@@ -15,8 +15,9 @@ CHINESE = {
     # operations
     "Recommend items to a shopper": "为顾客推荐商品",
     "A shopper whom nobody knows gets what is popular. The list never holds an item that is out of stock, not active, or of\n"
-    "another shop, nor the page's own item or one of the cart, nor, after payment, what was just paid and is not soon bought\n"
-    "again.": ("不认识的顾客得到热门商品。列表里没有缺货、下架或别家店的商品，也没有本页和购物车里的商品。"),
+    "another shop, nor the page's own item or one of the cart, nor what was just paid and is not soon bought again.": (
+        "不认识的顾客得到热门商品。列表里没有缺货、下架或别家店的商品，没有本页和购物车里的商品，也没有刚付款且不会很快再买的商品。"
+    ),
     "Can this shop be answered for, and with what?": "能否为这家店推荐？用什么？",
     "The shop's release, its placements, the catalogue and their problems.": (
         "这家店的模型版本、展示位、商品目录，以及它们的问题。"
@@ -43,9 +44,9 @@ CHINESE = {
         "刚付款订单里的商品；可重复此参数。不填时取 `order_id` 的商品，或该顾客 30 分钟内最近一单的商品"
         "（`order_paid` 进入日志后即可）"
     ),
-    "`true`: nothing that the shopper is known to have bought; `false`: no item is left out for that; left out: what was just "
-    "paid is, unless it is soon bought again": (
-        "`true`：不推荐已知该顾客买过的商品；`false`：不因买过而排除；不填：排除刚付款的商品，通常很快会再买的除外"
+    "`true`: nothing that the shopper is known to have bought; `false`: no item is left out for that; left out: what was paid "
+    "within 30 minutes is, unless it is soon bought again": (
+        "`true`：不推荐已知该顾客买过的商品；`false`：不因买过而排除；不填：排除 30 分钟内付款的商品，通常很快会再买的除外"
     ),
     "only items of this category; may repeat: any of them": "只要该类目的商品；可重复：任意一个",
     "only items of this brand; may repeat: any of them": "只要该品牌的商品；可重复：任意一个",

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from dataclasses import replace
+from typing import Any, get_args
 
 import orjson
 import pytest
 
 from jishi.contract import record_of
+from jishi.placements import Placement
+from jishi.rules.selection import Selection
+from serving.item_filter import ItemFilter
 from serving.log_records import Lateness, order_of
 from serving.orders import JUST_PAID_S, LiveOrders, PaidOrder
+from serving.request import Request
 
 LATENESS = Lateness(allowed_lateness_s=30, future_tolerance_s=5)
 AT_MS = 1_793_491_200_000
@@ -81,3 +87,34 @@ def test_an_order_that_is_delivered_twice_counts_once_and_the_oldest_is_forgotte
     for number in range(5):
         orders.put(order(f"p{number}", "w", person="u:9"))
     assert orders.bought("a", ["u:7"]) == set()
+
+
+@pytest.mark.parametrize("placement", get_args(Placement))
+def test_what_was_paid_a_moment_ago_is_offered_nowhere_unless_it_is_soon_bought_again(
+    api: Any, shop: Any, placement: Placement
+) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    page = {"item_id": "i20"} if placement == "item" else {}
+    asked = Request(
+        "a", placement, 30, ("u:7",), **page, only=ItemFilter(Selection(item_ids=tuple(f"i{n}" for n in range(30))))
+    )
+    for each in (order("last", "i1", at_ms=now_ms), order("but one", "i2", "i3", at_ms=now_ms - 1_000)):
+        api.engine.orders.put(each)
+    api.engine.orders.put(order("an hour ago", "i4", at_ms=now_ms - 3_600_000))
+    shop.model.bought_again = [2]
+
+    def offered(request: Request) -> set[str]:
+        return {one.item.item_id for one in api.engine.answer(request, "r1").items} & {"i1", "i2", "i3", "i4"}
+
+    assert offered(asked) == {"i2", "i4"}
+    assert offered(replace(asked, excludes_purchased=False)) >= {"i1", "i2", "i4"}
+    assert offered(replace(asked, excludes_purchased=True)) == set()
+    assert offered(asked.of_nobody()) == offered(replace(asked, persons=("u:8",))) == {"i1", "i2", "i3", "i4"}
+
+
+def test_orders_just_paid_are_read_again_after_a_restart(api: Any) -> None:
+    just_paid_ms = time.time_ns() // 1_000_000 - JUST_PAID_S * 1000
+    for covered_ms in (5, just_paid_ms + 1_000_000, None):
+        api.engine.watcher.covered_ms = lambda covered_ms=covered_ms: covered_ms
+        begins_ms = api.engine.log_begins_ms()
+        assert begins_ms == covered_ms if covered_ms != just_paid_ms + 1_000_000 else 0 <= begins_ms - just_paid_ms < 60_000
