@@ -32,6 +32,15 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
+def responses(request_id: str) -> dict[int | str, dict[str, Any]]:
+    """The answers of an address of lists; ``request_id`` says what its header names."""
+    header = {"description": request_id, "schema": {"type": "string"}}
+    return RESPONSES | {200: {"headers": {REQUEST_ID: header}}}
+
+
+LIST_RESPONSES = responses("id of this answer: send it back in `recommendation_shown` and `recommendation_clicked`")
+
+
 def engine_of(http: HttpRequest) -> Engine:
     """The engine of the application."""
     engine: Engine = http.app.state.engine

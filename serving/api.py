@@ -18,15 +18,15 @@ from starlette.exceptions import HTTPException as AnyHttpError
 from jishi import __version__
 from jishi.placements import ListPlacement
 from serving import batch, category_order, preview
-from serving.access import REQUEST_ID, RESPONSES, allowed_shop, engine_of, persons_named
+from serving.access import LIST_RESPONSES, REQUEST_ID, RESPONSES, allowed_shop, engine_of, persons_named
 from serving.answers import ErrorBody, RecommendationsOut
 from serving.body_limit import BodyLimit
 from serving.docs import add_docs
 from serving.engine import Engine
 from serving.explained import Explain
-from serving.filter_parameters import filter_of
+from serving.filter_parameters import EXCLUDE_PURCHASED, EXPLAIN, filter_of
 from serving.item_filter import ItemFilter
-from serving.list_route import ListRoute
+from serving.list_route import ListRoute, new_request_id
 from serving.readiness import readiness, shop_readiness
 from serving.recommend import CatchingUp, NoRelease
 from serving.request import Request
@@ -42,11 +42,6 @@ NO_RELEASE = (
 CATCHING_UP = (
     "changes of stock and status that came while serving was down are still being read; ask again, or show a list of your own"
 )
-_REQUEST_ID_HEADER = {
-    "description": "id of this answer: send it back in `recommendation_shown` and `recommendation_clicked`",
-    "schema": {"type": "string"},
-}
-_RESPONSES = RESPONSES | {200: {"headers": {REQUEST_ID: _REQUEST_ID_HEADER}}}
 _ROUTES = APIRouter()
 
 
@@ -94,7 +89,7 @@ def make_app(
 
 @_ROUTES.get(
     "/v1/shops/{shop_id}/recommendations",
-    responses=_RESPONSES,
+    responses=LIST_RESPONSES,
     response_model_exclude_unset=True,
     summary="Recommend items to a shopper",
     tags=["recommendations"],
@@ -126,10 +121,7 @@ def recommendations(
     ] = None,
     exclude_purchased: Annotated[
         bool | None,
-        Query(
-            description="`true`: nothing that the shopper is known to have bought; `false`: no item is left out for that; "
-            "left out: what was paid within 30 minutes is, unless it is soon bought again"
-        ),
+        Query(description=EXCLUDE_PURCHASED),
     ] = None,
     only: Annotated[ItemFilter | None, Depends(filter_of)] = None,
     exclude_item_id: Annotated[
@@ -143,7 +135,7 @@ def recommendations(
             "the cart, the order); so it is, too, for one whose last `consent_changed` forbade it"
         ),
     ] = True,
-    explain: Annotated[Explain, Query(description="`full`: sources, rules and features of the list and of each item")] = "none",
+    explain: Annotated[Explain, Query(description=EXPLAIN)] = "none",
     why_not: Annotated[
         str | None, Query(min_length=1, max_length=200, description="an item: the answer says why it is not in the list")
     ] = None,
@@ -166,7 +158,7 @@ def recommendations(
 
 @_ROUTES.get(
     "/v1/shops/{shop_id}/readiness",
-    responses={code: _RESPONSES[code] for code in (401, 403)},
+    responses={code: RESPONSES[code] for code in (401, 403)},
     summary="Can this shop be answered for, and with what?",
     tags=["operations"],
 )
@@ -200,12 +192,20 @@ async def _measure(http: HttpRequest, call_next: Callable[[HttpRequest], Awaitab
     try:
         response = await call_next(http)
         status = response.status_code
+        if http.url.path.startswith("/v1/"):
+            for name, value in _named_answer().items():
+                response.headers.setdefault(name, value)
         return response
     finally:
         served_by = getattr(http.state, "served_by", "")
         is_of_api = http.url.path.startswith("/v1/") and not http.url.path.endswith(("/readiness", "/rules/preview"))
         if is_of_api or served_by:  # a storefront's lists too
             engine_of(http).metrics.count(status, served_by or getattr(http.state, "lacks", ""), time.perf_counter() - started)
+
+
+def _named_answer() -> dict[str, str]:
+    """Headers of an answer that has none: an id to ask us about, and that nobody keeps it."""
+    return {REQUEST_ID: new_request_id(), "Cache-Control": "no-store"}
 
 
 async def _on_http_error(_: HttpRequest, error: Exception) -> JSONResponse:
@@ -240,4 +240,4 @@ async def _on_catching_up(_: HttpRequest, _error: Exception) -> JSONResponse:
 async def _on_fault(_: HttpRequest, _error: Exception) -> JSONResponse:
     """A fault of ours: the same shape for the caller; the traceback goes to the log."""
     body = ErrorBody(code="internal", message="this is our fault and is logged; ask again later")
-    return JSONResponse({"error": body.model_dump()}, 500)
+    return JSONResponse({"error": body.model_dump()}, 500, _named_answer())

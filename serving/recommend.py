@@ -150,7 +150,7 @@ def recommend(
     if rules is not None:
         entries = arrange(rules, entries, candidates, Bounds(request.limit, workings.kept_back, may_leave))
     if request.placement == "category":
-        entries += _not_in_release(entries, request, shelf, catalogue, may_leave)
+        entries = (entries + _not_in_release(entries, request, shelf, catalogue, may_leave))[: request.limit]
     items = _recommended(entries, candidates, shelf, catalogue)
     logged = _logged(workings) if with_candidates else None
     return Answer(here.served_by, here.model, shelf.model.version, items, logged, rules, workings)

@@ -44,14 +44,32 @@ export interface RecommendationsQuery {
 
 /** Who gets a list, and how long it is. */
 export interface BatchBody {
-  /** who gets a list */
-  shoppers: Array<ShopperBody>;
-  /** most items in the answer */
-  limit?: number;
+  /** only items of this brand; may repeat: any of them */
+  brand?: Array<string>;
+  /** lowest price, in minor units of the shop's home currency (分) */
+  price_min?: number | null;
+  /** highest price, in minor units of the shop's home currency (分) */
+  price_max?: number | null;
+  /** only items with this attribute, as `name:value`; may repeat: of one name any value, of different names all */
+  attribute?: Array<string>;
+  /** only items that are sold in this region; one whose region is unknown is sold in all */
+  region?: string | null;
   /** items that no list may hold */
   exclude_item_ids?: Array<string>;
-  /** `true`: nothing that a shopper is known to have bought */
+  /** `true`: nothing that the shopper is known to have bought; `false`: no item is left out for that; left out: what was paid within 30 minutes is, unless it is soon bought again */
   exclude_purchased?: boolean | null;
+  /** `false`: nothing that is stored of the shopper is used */
+  personalised?: boolean;
+  /** `full`: sources, rules and features of the list and of each item */
+  explain?: "none" | "full";
+  /** who gets a list */
+  shoppers: Array<ShopperBody>;
+  /** which question the lists answer; `cart`: of a cart left behind */
+  placement?: "home" | "item" | "cart" | "after_payment" | "search_empty";
+  /** only items of this category; may repeat: any of them */
+  category?: Array<string>;
+  /** most items in the answer */
+  limit?: number;
 }
 
 /** A list for each shopper, in the order in which they were given. */
@@ -61,6 +79,24 @@ export interface BatchAnswer {
 
 /** The items of a page and the shopper who opens it. */
 export interface CategoryPageBody {
+  /** only items of this brand; may repeat: any of them */
+  brand?: Array<string>;
+  /** lowest price, in minor units of the shop's home currency (分) */
+  price_min?: number | null;
+  /** highest price, in minor units of the shop's home currency (分) */
+  price_max?: number | null;
+  /** only items with this attribute, as `name:value`; may repeat: of one name any value, of different names all */
+  attribute?: Array<string>;
+  /** only items that are sold in this region; one whose region is unknown is sold in all */
+  region?: string | null;
+  /** items that no list may hold */
+  exclude_item_ids?: Array<string>;
+  /** `true`: nothing that the shopper is known to have bought; `false`: no item is left out for that; left out: what was paid within 30 minutes is, unless it is soon bought again */
+  exclude_purchased?: boolean | null;
+  /** `false`: nothing that is stored of the shopper is used */
+  personalised?: boolean;
+  /** `full`: sources, rules and features of the list and of each item */
+  explain?: "none" | "full";
   /** the page's items, in any order */
   item_ids: Array<string>;
   /** the page's category, for the shop's rules */
@@ -69,8 +105,8 @@ export interface CategoryPageBody {
   user_id?: string | null;
   /** the shopper before login */
   anonymous_id?: string | null;
-  /** `false`: nothing that is stored of the shopper is used */
-  personalised?: boolean;
+  /** most items in the answer; left out: all of the page */
+  limit?: number | null;
 }
 
 /** Where an item's score comes from, and which rules touched it. */
@@ -145,12 +181,20 @@ export interface RecommendationsAnswer {
   why_not?: WhyNotAnswer | null;
 }
 
-/** A shopper; at least one id. */
+/** A shopper, and what the list is about. */
 export interface ShopperBody {
   /** the shopper after login */
   user_id?: string | null;
   /** the shopper before login */
   anonymous_id?: string | null;
+  /** the item that the list is about; needed for `item` */
+  item_id?: string | null;
+  /** items in the cart */
+  cart_item_ids?: Array<string>;
+  /** the order just paid, for `after_payment` */
+  order_id?: string | null;
+  /** items of the order just paid */
+  order_item_ids?: Array<string>;
 }
 
 /** The list of one shopper. */

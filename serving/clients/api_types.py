@@ -32,10 +32,19 @@ class RecommendationsQuery(TypedDict):
 class BatchBody(TypedDict):
     """Who gets a list, and how long it is."""
 
-    shoppers: list[ShopperBody]
-    limit: NotRequired[int]
+    brand: NotRequired[list[str]]
+    price_min: NotRequired[int | None]
+    price_max: NotRequired[int | None]
+    attribute: NotRequired[list[str]]
+    region: NotRequired[str | None]
     exclude_item_ids: NotRequired[list[str]]
     exclude_purchased: NotRequired[bool | None]
+    personalised: NotRequired[bool]
+    explain: NotRequired[Literal["none", "full"]]
+    shoppers: list[ShopperBody]
+    placement: NotRequired[Literal["home", "item", "cart", "after_payment", "search_empty"]]
+    category: NotRequired[list[str]]
+    limit: NotRequired[int]
 
 
 class BatchAnswer(TypedDict):
@@ -47,11 +56,20 @@ class BatchAnswer(TypedDict):
 class CategoryPageBody(TypedDict):
     """The items of a page and the shopper who opens it."""
 
+    brand: NotRequired[list[str]]
+    price_min: NotRequired[int | None]
+    price_max: NotRequired[int | None]
+    attribute: NotRequired[list[str]]
+    region: NotRequired[str | None]
+    exclude_item_ids: NotRequired[list[str]]
+    exclude_purchased: NotRequired[bool | None]
+    personalised: NotRequired[bool]
+    explain: NotRequired[Literal["none", "full"]]
     item_ids: list[str]
     category: NotRequired[str | None]
     user_id: NotRequired[str | None]
     anonymous_id: NotRequired[str | None]
-    personalised: NotRequired[bool]
+    limit: NotRequired[int | None]
 
 
 class ItemExplainAnswer(TypedDict):
@@ -114,10 +132,14 @@ class RecommendationsAnswer(TypedDict):
 
 
 class ShopperBody(TypedDict):
-    """A shopper; at least one id."""
+    """A shopper, and what the list is about."""
 
     user_id: NotRequired[str | None]
     anonymous_id: NotRequired[str | None]
+    item_id: NotRequired[str | None]
+    cart_item_ids: NotRequired[list[str]]
+    order_id: NotRequired[str | None]
+    order_item_ids: NotRequired[list[str]]
 
 
 class ShoppersListAnswer(TypedDict):

@@ -124,12 +124,15 @@ CHINESE = {
     "the page's category, for the shop's rules": "本页的类目，供店铺规则使用",
     "`false`: nothing that is stored of the shopper is used": "`false`：不使用任何已存储的顾客信息",
     "Recommend items to many shoppers": "为多位顾客推荐商品",
-    "Each list is the one of placement `home`, made, logged and answered as if it had been asked for alone.": (
-        "每个列表都是展示位 `home` 的列表，与单独请求时一样生成、记录和回答。"
+    "Each list is made, logged and answered as if asked for alone, under its id; the header has that of the call.": (
+        "每个列表都与单独请求时一样生成、记录和回答，各有自己的编号；响应头里的编号属于整个请求。"
     ),
+    "which question the lists answer; `cart`: of a cart left behind": "这些列表回答哪个展示位的问题；`cart`：被留下的购物车",
+    "the item that the list is about; needed for `item`": "列表围绕的商品；展示位 `item` 必填",
+    "items of the order just paid": "刚付款订单里的商品",
+    "most items in the answer; left out: all of the page": "最多返回多少个商品；不填：本页全部",
     "who gets a list": "为谁生成列表",
     "items that no list may hold": "任何列表都不能有的商品",
-    "`true`: nothing that a shopper is known to have bought": "`true`：不推荐已知该顾客买过的商品",
     "send it back in `recommendation_shown` and `recommendation_clicked`": (
         "请在 `recommendation_shown` 和 `recommendation_clicked` 里原样送回"
     ),

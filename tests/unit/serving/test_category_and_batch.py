@@ -63,6 +63,81 @@ def test_a_batch_is_the_lists_that_each_would_get_alone(api: Any) -> None:
     assert len({each["request_id"] for each in lists}) == 3
 
 
+def catalogued(api: Any, shop: Any, item_id: str, **facts: Any) -> None:
+    item = replace(shop.catalogue.items[item_id], version=Version(9, 9, ""), **facts)
+    api.engine.states.of("a").apply(item)
+
+
+FILTERS = [
+    {"brand": ["red"]},
+    {"attribute": ["size:m", "size:l"]},
+    {"price_min": 100, "price_max": 200},
+    {"region": "north"},
+    {"exclude_item_ids": ["i1", "i2"]},
+    {"exclude_purchased": True},
+    {"personalised": False},
+    {"explain": "full"},
+]
+
+
+@pytest.mark.parametrize("asked", [*FILTERS, FILTERS[0] | FILTERS[3] | FILTERS[7]], ids=str)
+def test_lists_and_pages_take_what_a_single_list_takes(api: Any, shop: Any, asked: dict[str, Any]) -> None:
+    catalogued(api, shop, "i3", brand="red", attributes=(("size", "m"),), home_price_minor=150, region="north")
+    catalogued(api, shop, "i4", brand="red", attributes=(("size", "s"),), home_price_minor=250, region="south")
+    shop.model.bought = {"u:u-skirts": [5, 6]}
+    alone = {"exclude_item_id" if name == "exclude_item_ids" else name: value for name, value in asked.items()}
+    expected = api.get(user_id="u-skirts", limit=30, **alone).json()
+    [mailed] = post(api, BATCH, shoppers=[{"user_id": "u-skirts"}], limit=30, **asked).json()["lists"]
+    assert mailed["recommendations"] == expected
+    ordered = post(api, ORDER, item_ids=[f"i{number}" for number in range(30)], user_id="u-skirts", **asked)
+    assert ordered.status_code == 200, ordered.text
+    assert sorted(ids(ordered.json())) == sorted(ids(expected))
+    assert all(("explain" in each) == ("explain" in asked) for each in ordered.json()["items"])
+
+
+def test_lists_of_a_mailing_are_of_any_placement_and_category(api: Any) -> None:
+    shoppers = [{"item_id": "i12", "cart_item_ids": ["i14"], "order_item_ids": ["i1"]}, {"item_id": "i3"}]
+    for placement in ("item", "cart", "after_payment"):
+        answer = post(api, BATCH, shoppers=shoppers, placement=placement, category=["tea"], limit=3)
+        named = {"placement": placement, "category": "tea", "limit": 3, "item_id": "i12", "cart_item_id": "i14"}
+        assert answer.json()["lists"][0]["recommendations"] == api.get(**named, order_item_id="i1").json()
+    assert post(api, BATCH, shoppers=[*shoppers, {}], placement="item").json()["error"]["field"] == "shoppers"
+    assert post(api, BATCH, shoppers=[{"order_id": "none"}], placement="after_payment").status_code == 200
+
+
+def test_a_page_may_ask_for_its_best_items_alone(api: Any, shop: Any) -> None:
+    api.engine.states.of("a").apply(replace(shop.catalogue.items["i0"], item_id="too-new"))
+    page = {"item_ids": ["too-new", "i9", "i4", "i3"], "user_id": "u-skirts"}
+    assert [ids(post(api, ORDER, **page, limit=limit).json()) for limit in (1, 3, 4)] == [
+        ["i3"],
+        ["i3", "i4", "i9"],
+        ["i3", "i4", "i9", "too-new"],
+    ]
+    assert post(api, ORDER, **page, limit=0).json()["error"]["field"] == "limit"
+
+
+def test_every_answer_has_an_id_and_is_kept_by_nobody(api: Any) -> None:
+    answers = [
+        api.get(),
+        api.get(explain="full"),
+        api.get(key="wrong"),
+        api.get(key="b"),
+        api.get(limit=0),
+        api.get("/v1/shops/b/recommendations", key="b"),
+        api.get("/v1/shops/a/readiness"),
+        api.get("/v1/nowhere"),
+        post(api, BATCH, shoppers=[{}]),
+        post(api, ORDER, item_ids=["i1"]),
+        post(api, "/v1/shops/a/rules/preview", rules=[]),
+    ]
+    assert {answer.status_code for answer in answers} == {200, 401, 403, 404, 422, 503}
+    assert {answer.headers.get("cache-control") for answer in answers} == {"no-store"}
+    assert len({answer.headers["x-request-id"] for answer in answers}) == len(answers)
+    operation = api.client.app.openapi()["paths"]
+    for url in ("category-order", "recommendations/batch"):
+        assert "X-Request-ID" in operation[f"/v1/shops/{{shop_id}}/{url}"]["post"]["responses"]["200"]["headers"]
+
+
 @pytest.mark.parametrize(
     ("url", "body", "field"),
     [
@@ -72,6 +147,9 @@ def test_a_batch_is_the_lists_that_each_would_get_alone(api: Any) -> None:
         (BATCH, {"shoppers": [{"user_id": "7"}] * 101}, "shoppers"),
         (BATCH, {"shoppers": [{"user_id": ""}]}, "shoppers"),
         (BATCH, {"shoppers": [{}], "limit": 51}, "limit"),
+        (BATCH, {"shoppers": [{}], "attribute": ["red"]}, "attribute"),
+        (ORDER, {"item_ids": ["i1"], "price_min": 2, "price_max": 1}, "price_max"),
+        (ORDER, {"item_ids": ["i1"], "region": ""}, "region"),
     ],
 )
 def test_a_call_that_is_too_large_or_wrong_is_refused_by_name(api: Any, url: str, body: dict[str, Any], field: str) -> None:
