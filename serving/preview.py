@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -9,11 +10,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.requests import Request as HttpRequest
 from pydantic import BaseModel, ConfigDict, Field
 
-from jishi.placements import ListPlacement
+from jishi.placements import Placement
 from jishi.rules.complaints import BadRules, rules_of
-from jishi.rules.selection import ItemId
+from jishi.rules.selection import ItemId, Selection, Value
 from serving.access import RESPONSES, engine_of, persons_named, shop_to_preview
 from serving.answers import RecommendationsOut, answer_out
+from serving.category_order import MOST_ITEMS
+from serving.item_filter import ItemFilter
 from serving.request import Request
 from serving.rules.notes import CODES, notes_of
 from serving.rules.shop_rules import ShopRules
@@ -36,11 +39,16 @@ class DraftIn(BaseModel):
     )
 
     rules: list[dict[str, Any]] = Field(description="rules, as `jishi rules check` takes them", max_length=1000)
-    placement: ListPlacement = Field("home", description="where the list is shown")
+    placement: Placement = Field("home", description="where the list is shown")
     user_id: ItemId | None = Field(None, description="the shopper after login")
     anonymous_id: ItemId | None = Field(None, description="the shopper before login")
     item_id: ItemId | None = Field(None, description="the item that the page is about; needed for `item`")
     cart_item_ids: list[ItemId] = Field(default_factory=list, max_length=100, description="items in the cart")
+    order_item_ids: list[ItemId] = Field(default_factory=list, max_length=100, description="items of the order just paid")
+    category: Value | None = Field(None, description="the category that the page is about; needed for `category`")
+    item_ids: list[ItemId] = Field(
+        default_factory=list, max_length=MOST_ITEMS, description="items of the category's page; left out: those of its category"
+    )
     limit: int = Field(20, ge=1, le=100, description="most items in the answer")
 
 
@@ -78,13 +86,7 @@ def preview(http: HttpRequest, shop_id: Annotated[str, Depends(shop_to_preview)]
         rules = rules_of({"rules": draft.rules})
     except BadRules as error:
         raise RequestValidationError([{"type": "value_error", "loc": ("body", "rules"), "msg": str(error)}]) from None
-    if draft.placement == "item" and draft.item_id is None:
-        message = "placement item needs the item of the page"
-        raise RequestValidationError([{"type": "missing", "loc": ("body", "item_id"), "msg": message}])
-    persons = persons_named(draft.user_id, draft.anonymous_id)
-    cart = tuple(dict.fromkeys(draft.cart_item_ids))
-    request = Request(shop_id, draft.placement, draft.limit, persons, draft.item_id, cart)
-    tried = engine_of(http).preview(request, ShopRules(rules))
+    tried = engine_of(http).preview(_request(shop_id, draft), ShopRules(rules))
     return PreviewOut(
         in_use=tried.in_use,
         before=answer_out(shop_id, draft.placement, tried.before, explains=True),
@@ -94,3 +96,18 @@ def preview(http: HttpRequest, shop_id: Annotated[str, Depends(shop_to_preview)]
             for note in notes_of(rules, tried.context, tried.shelf, tried.catalogue)
         ],
     )
+
+
+def _request(shop_id: str, draft: DraftIn) -> Request:
+    """The request to try the draft on. Raises RequestValidationError."""
+    for placement, field, value in (("item", "item_id", draft.item_id), ("category", "category", draft.category)):
+        if draft.placement == placement and value is None:
+            message = f"placement {placement} needs the {placement} of the page"
+            raise RequestValidationError([{"type": "missing", "loc": ("body", field), "msg": message}])
+    persons = persons_named(draft.user_id, draft.anonymous_id)
+    cart, paid = tuple(dict.fromkeys(draft.cart_item_ids)), tuple(dict.fromkeys(draft.order_item_ids))
+    asked = Request(shop_id, draft.placement, draft.limit, persons, draft.item_id, cart, paid)
+    if draft.placement != "category" or draft.category is None:
+        return asked
+    chosen = {"item_ids": tuple(draft.item_ids)} if draft.item_ids else {"categories": (draft.category,)}
+    return replace(asked, only=ItemFilter(Selection(**chosen)), category=draft.category)

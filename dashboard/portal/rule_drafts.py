@@ -66,13 +66,13 @@ def rule_of_form(form: Mapping[str, str], currency: str) -> dict[str, Any]:
         field, is_whole = _NUMBERS[kind]
         rule[field] = _number(form["number"], is_whole)
     low, high = (_minor(form.get(name, ""), currency) for name in ("price_from", "price_to"))
-    item_ids = _several(form.get("item_ids", ""))
+    item_ids = several(form.get("item_ids", ""))
     if kind == "pin":
         rule["item_id"] = item_ids[0] if item_ids else ""
     elif kind == "price_band":
         rule |= _given(min_minor=low, max_minor=high)
     elif kind in ("boost", "bury", "hide"):
-        chosen = {name: _several(form.get(name, "")) or None for name in ("categories", "brands")}
+        chosen = {name: several(form.get(name, "")) or None for name in ("categories", "brands")}
         rule["items"] = _given(**chosen, item_ids=item_ids or None, price_min_minor=low, price_max_minor=high)
     places = [place for place in PLACES if form.get(f"on_{place}")]
     return rule | _given(placements=places or None, **{name: form.get(name) or None for name in ("from_date", "until_date")})
@@ -104,7 +104,8 @@ def conditions_of(rule: Rule, currency: str) -> list[tuple[str, str]]:
     return [(title, value) for title, value in conditions if value]
 
 
-def _several(text: str) -> list[str]:
+def several(text: str) -> list[str]:
+    """What stands between commas, each once."""
     return list(dict.fromkeys(part.strip() for part in re.split(r"[,，;；\n]", text) if part.strip()))
 
 

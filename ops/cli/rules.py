@@ -61,17 +61,19 @@ def check(shop_id: _Shop, file: _File) -> None:
 def preview(
     shop_id: _Shop,
     file: _File,
-    placement: Annotated[str, typer.Option(help="home, item, cart, after_payment or search_empty")] = "home",
+    placement: Annotated[str, typer.Option(help="home, item, cart, after_payment, search_empty or category")] = "home",
     user: Annotated[str | None, typer.Option(help="user_id of a shopper")] = None,
     item: Annotated[str | None, typer.Option(help="item_id of the page, for placement item")] = None,
     cart: Annotated[list[str] | None, typer.Option(help="item_id in the cart; may repeat")] = None,
+    paid: Annotated[list[str] | None, typer.Option(help="item_id just paid, for after_payment; may repeat")] = None,
+    category: Annotated[str | None, typer.Option(help="category of the page, for placement category")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="print the answer as it came")] = False,
 ) -> None:
     """Show a list as it is and as it would be, and what each rule meets; asks the running platform."""
     _versions(shop_id)
     draft: dict[str, Any] = {"rules": _rules_in(file).stated(), "placement": placement, "limit": limit}
-    draft |= {"user_id": user, "item_id": item, "cart_item_ids": cart or []}
+    draft |= {"user_id": user, "item_id": item, "cart_item_ids": cart or [], "order_item_ids": paid or [], "category": category}
     try:
         answer = PreviewClient(get_settings()).preview(shop_id, draft)
     except NoPreview as error:

@@ -142,6 +142,8 @@ CHINESE = {
     ),
     "rules, as `jishi rules check` takes them": "规则，与 `jishi rules check` 的格式相同",
     "items in the cart": "购物车里的商品",
+    "the category that the page is about; needed for `category`": "本页的类目；展示位 `category` 必填",
+    "items of the category's page; left out: those of its category": "类目页的商品；不填：该类目的商品",
     f"one of {', '.join(NOTE_CODES)}": f"下列之一：{'、'.join(NOTE_CODES)}",
     "items that may be sold and that the rule is about": "规则涉及的可售商品数",
     "items that may be sold and of which the catalogue does not know what the rule asks: no effect": (

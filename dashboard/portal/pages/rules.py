@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any, get_args
+from typing import Any
 
 from starlette.responses import Response
 
-from dashboard.portal.rule_drafts import NOTES, PLACES, SENTENCES, TITLES, conditions_of, number_of, rule_of_form
+from dashboard.portal.rule_drafts import NOTES, PLACES, SENTENCES, TITLES, conditions_of, number_of, rule_of_form, several
 from dashboard.portal.visit import BadRequest, NoSuchPage, PageVisit
-from jishi.placements import ListPlacement
 from jishi.rules.complaints import BadRules, rules_of
 from jishi.rules.preview_client import NoPreview
 from jishi.rules.rule_set import RuleSet
@@ -18,7 +17,17 @@ from jishi.rules.versions import NoSuchVersion, RulesChanged, RulesUnreadable, R
 PREVIEWED = 10
 _SHOWN_VERSIONS = 20
 _LONGEST_NOTE = 200
-_CONTEXT = ("placement", "user_id", "item_id")
+_LONGEST = 500
+_MOST_IDS = 100
+# Field of the form → field of serving's preview, and whether it takes several ids.
+_CONTEXT = {
+    **{"placement": ("placement", False), "user_id": ("user_id", False), "item_id": ("item_id", False)},
+    **{"page_category": ("category", False), "cart_items": ("cart_item_ids", True), "paid_items": ("order_item_ids", True)},
+}
+_NEEDED = {
+    "item": ("item_id", "An item page is tried with its item: fill it in."),
+    "category": ("page_category", "A category page is tried with its category: fill it in."),
+}
 # What serving says instead of a preview → a text of words.
 PROBLEMS = {
     "no_answer": "Serving does not answer, so there is no preview. Try again in a minute.",
@@ -40,9 +49,11 @@ def preview(visit: PageVisit) -> Response:
     if visit.form.get("act") == "add":
         draft = [*draft, rule_of_form(visit.form, visit.shop.shop.currency)]
     draft = [rule for rule in draft if not (isinstance(rule, dict) and rule.get("name") == visit.form.get("drop"))]
-    tried, problem = None, None
+    tried, problem = None, _missing(visit)
     try:
-        tried = visit.portal.previews.preview(visit.shop.shop.shop_id, _asked(visit, _checked(draft)))
+        checked = _checked(draft)
+        if problem is None:
+            tried = visit.portal.previews.preview(visit.shop.shop.shop_id, _asked(visit, checked))
     except BadRules as error:
         complaints = error.complaints
     except NoPreview as error:
@@ -111,7 +122,6 @@ def _page(
         titles=TITLES,
         sentences=SENTENCES,
         places=PLACES,
-        list_places=get_args(ListPlacement),
         notes=NOTES,
     )
 
@@ -150,8 +160,18 @@ def _checked(draft: list[Any]) -> RuleSet:
 
 def _asked(visit: PageVisit, draft: RuleSet) -> dict[str, Any]:
     """What serving is asked; an empty field says nothing."""
-    context = {name: visit.form.get(name, "").strip()[:200] or None for name in _CONTEXT}
-    return {"rules": draft.stated(), "limit": PREVIEWED} | {name: value for name, value in context.items() if value}
+    asked: dict[str, Any] = {"rules": draft.stated(), "limit": PREVIEWED}
+    for name, (field, takes_several) in _CONTEXT.items():
+        text = visit.form.get(name, "").strip()
+        value = several(text)[:_MOST_IDS] if takes_several else text[:_LONGEST]
+        asked |= {field: value} if value else {}
+    return asked
+
+
+def _missing(visit: PageVisit) -> str | None:
+    """What the page to try the draft on cannot do without, as a text of words."""
+    field, text = _NEEDED.get(visit.form.get("placement", ""), ("", ""))
+    return text if field and not visit.form.get(field, "").strip() else None
 
 
 def _number(visit: PageVisit, field: str) -> int:

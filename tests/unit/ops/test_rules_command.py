@@ -95,3 +95,17 @@ def test_a_preview_shows_a_pass_of_the_shop(folder: Path) -> None:
     assert request.url.path == "/v1/shops/a/rules/preview"
     text = request.headers["authorization"].removeprefix("Bearer ")
     assert PreviewPasses.of(Paths.of(get_settings())).opens(text, "a", time.time())
+
+
+def test_a_preview_asks_for_a_category_page_and_what_was_paid(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def preview(_: PreviewClient, shop_id: str, draft: dict[str, Any]) -> dict[str, Any]:
+        asked.append(draft)
+        return {"before": {"items": []}, "after": {"items": []}, "notes": []}
+
+    monkeypatch.setattr(PreviewClient, "preview", preview)
+    file = written(folder, HIDE)
+    assert rules("preview", "a", file, "--placement", "category", "--category", "tea").exit_code == 0
+    assert rules("preview", "a", file, "--placement", "after_payment", "--paid", "i1", "--paid", "i2").exit_code == 0
+    assert [(each["category"], each["order_item_ids"]) for each in asked] == [("tea", []), (None, ["i1", "i2"])]

@@ -55,11 +55,40 @@ def test_the_list_before_and_after_and_what_each_rule_meets(api: Any) -> None:
     assert api.get(limit=3).json()["items"][0]["item_id"] == "i0", "nothing was published"
 
 
+def test_a_draft_is_tried_on_the_page_of_its_category(api: Any) -> None:
+    pin = {
+        "kind": "pin",
+        "name": "i15 first",
+        "item_id": "i15",
+        "slot": 1,
+        "page_categories": ["tea"],
+        "placements": ["category"],
+    }
+    tea = preview(api, pin, placement="category", category="tea").json()
+    assert (ids(tea["before"]), ids(tea["after"])) == (["i10", "i11", "i12"], ["i15", "i10", "i11"])
+    assert (tea["after"]["placement"], tea["notes"][0]["code"]) == ("category", "ok")
+    page = preview(api, pin, placement="category", category="tea", item_ids=["i12", "i15", "i1"], limit=9).json()
+    assert (ids(page["before"]), ids(page["after"])) == (["i1", "i12", "i15"], ["i15", "i1", "i12"])
+    lamps = preview(api, pin, placement="category", category="lamps").json()
+    assert (ids(lamps["after"]), lamps["notes"][0]["code"]) == (["i20", "i21", "i22"], "does_not_hold_here")
+
+
+def test_a_draft_is_tried_on_the_list_after_a_payment(api: Any) -> None:
+    answer = preview(
+        api, LAMPS | {"placements": ["after_payment"]}, placement="after_payment", order_item_ids=["i12", "i20"]
+    ).json()
+    assert ids(answer["before"])[0] == "i13"
+    assert ids(answer["after"])[0] == "i21"
+
+
 @pytest.mark.parametrize(
     ("asked", "field"),
     [
         ({"rules": [LAMPS | {"factor": 0}]}, "rules"),
         ({"placement": "item"}, "item_id"),
+        ({"placement": "category"}, "category"),
+        ({"placement": "category", "category": ""}, "category"),
+        ({"order_item_ids": [""]}, "order_item_ids"),
         ({"placement": "sofa"}, "placement"),
         ({"limit": 0}, "limit"),
         ({"draft": 1}, "draft"),

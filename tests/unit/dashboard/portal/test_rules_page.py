@@ -73,6 +73,21 @@ def test_what_a_draft_cannot_be_is_told_and_kept(twins: TwinShops) -> None:
         assert post(twins.client(), f"{URL}/preview", draft="[]", after="0", **ADDED | {field: value}).status_code == 400
 
 
+@pytest.mark.parametrize(("language", "needs"), [("en", "tried with its category"), ("zh", "请填写本页类目")])
+def test_a_draft_is_tried_on_a_category_page_and_after_a_payment(twins: TwinShops, language: str, needs: str) -> None:
+    client, pin = twins.client(language=language), PIN | {"placements": ["category"], "page_categories": ["plain"]}
+    asked = {"draft": json.dumps([pin]), "after": "0", "act": "preview", "placement": "category"}
+    assert needs in post(client, f"{URL}/preview", **asked).text
+    page = post(client, f"{URL}/preview", **asked, page_category="plain").text
+    assert ('name="page_category" maxlength="500" value="plain"' in page, "slot 1" in page) == (True, True)
+    elsewhere = post(client, f"{URL}/preview", **asked, page_category="other").text
+    assert ("slot 1" in elsewhere, 'id="preview"' in elsewhere) == (False, True)
+    paid = post(client, f"{URL}/preview", **asked | {"placement": "after_payment"}, paid_items="i4，i3", cart_items="i1").text
+    assert re.findall(r"plain \d", paid.partition('id="preview"')[2])[:1] == ["plain 2"], (
+        "nothing that was paid or is in the cart"
+    )
+
+
 @pytest.mark.parametrize("role", ["analyst", "read_only"])
 def test_who_may_not_change_rules_sees_them_alone(twins: TwinShops, role: Any) -> None:
     client = twins.client(role)
