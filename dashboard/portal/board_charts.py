@@ -10,13 +10,13 @@ from typing import Any
 from dashboard.portal.boards import TIMES, BoardChart
 from dashboard.portal.columns import Column, column_named, column_of_metric
 from dashboard.portal.formats import Formats, ShownValue, named
+from dashboard.portal.open_days import DAYS, day_of, open_day, open_part
 from dashboard.portal.published_marts import MartsBuild, MetricQuestion, TooSlow
 from dashboard.portal.shop_marts import Condition, ShopMarts, SortKey
 from jishi.metrics import MetricQueryRefused, TimeRange, equals
 
 _MOST_BARS, _MOST_ROWS, _MOST_POINTS = 20, 100, 4000
 _OF_PERSONS = frozenset({"credit__sharer"})  # shown to members who may see persons, and to nobody else who sees the board
-_SHOP_DAYS = "fct_shop_days"
 _BY_MONTH = "_date__month"  # a date of something else than the metric, such as a customer's first order
 
 
@@ -92,7 +92,8 @@ def answer_of(
     known = _known_days(marts, chart.metric, days)
     nothing = 0 if known and marts.build.metrics[chart.metric].is_zero_without_rows else None
     if chart.kind == "line":
-        return ChartAnswer(chart, column, lines=_lines(formats, column, chart, answer, known, nothing))
+        lines = _lines(formats, column, chart, answer, known, nothing, open_day(marts))
+        return ChartAnswer(chart, column, lines=lines)
     pairs = [(_label(formats, chart, row.get(by) if by else None, unknown), row[chart.metric]) for row in answer]
     if chart.kind == "number":
         pairs = pairs or [("", nothing)]
@@ -146,12 +147,12 @@ def _label(formats: Formats, chart: BoardChart, value: Any, unknown: str) -> str
 def _known_days(marts: ShopMarts, metric: str, days: TimeRange) -> tuple[date, date] | None:
     """The first and last of these days that the shop's marts know of a metric, also where nothing happened; None: no day."""
     condition = {"shop": (), "storefront": (Condition("visitors", ">=", 0),)}.get(marts.build.metrics[metric].known_from or "")
-    if condition is None or not marts.has(_SHOP_DAYS, "shop_date", "visitors"):
+    if condition is None or not marts.has(DAYS, "shop_date", "visitors"):
         return None
     ends = [
         row["shop_date"]
         for newest in (False, True)
-        for row in marts.select(_SHOP_DAYS, ["shop_date"], condition, [SortKey("shop_date", newest)], limit=1)
+        for row in marts.select(DAYS, ["shop_date"], condition, [SortKey("shop_date", newest)], limit=1)
     ]
     if not ends:
         return None
@@ -166,6 +167,7 @@ def _lines(
     answer: Sequence[dict[str, Any]],
     known: tuple[date, date] | None,
     nothing: int | None,
+    not_over: date | None,
 ) -> dict[str, Any]:
     """Points of each step: ``nothing`` where known days have no rows; what is unknown is null, and a gap is drawn there."""
     grain = str(chart.by)
@@ -173,7 +175,7 @@ def _lines(
     if known:
         steps = list(_steps(_step_of(known[0], grain), known[1], grain))[-_MOST_POINTS:]
         by_day = dict.fromkeys(steps, nothing)
-    by_day |= {_day(row[grain]): row[chart.metric] for row in answer}
+    by_day |= {day_of(row[grain]): row[chart.metric] for row in answer}
     days = list(_steps(min(by_day), max(by_day), grain)) if by_day else []
     values = [None if by_day.get(day) is None else float(formats.plain(column, by_day[day])) for day in days]
     return {
@@ -181,13 +183,10 @@ def _lines(
         "day_label": formats.label(column_named("shop_date")),
         "unit": formats.unit(column),
         "days": [int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) for day in days],
+        **open_part(formats, days, not_over and _step_of(not_over, grain)),
         "series": [{"label": formats.label(column), "values": values}],
         "is_share": column.unit == "share",
     }
-
-
-def _day(value: Any) -> date:
-    return value.date() if isinstance(value, datetime) else value
 
 
 def _step_of(day: date, grain: str) -> date:

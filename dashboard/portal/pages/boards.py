@@ -70,6 +70,7 @@ def board(visit: PageVisit) -> Response:
             of_persons=[title for _, title in _titled(formats, choices.of_persons)] if choices else [],
             kinds=KINDS,
             title_of=lambda name: visit.text(TIME_TITLES[name]) if name in TIMES else title_of_dimension(formats, name),
+            is_open=newest.get("is_complete") is False,
             fresh=freshness(visit, marts, newest),
         )
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from dashboard.portal.columns import Column, column_named, column_of_metric
 from dashboard.portal.formats import Formats, ShownValue
+from dashboard.portal.open_days import open_day
 from dashboard.portal.pages.numbers import Tile, chart, freshness, newest_day
 from dashboard.portal.published_marts import MetricQuestion
 from dashboard.portal.shop_marts import ShopMarts, SortKey
@@ -101,6 +102,7 @@ def channels(visit: PageVisit) -> Response:
         of_choice = [row for row in by_model if row["credit__model"] == model]
         totals = marts.metric_rows(choice.question(METRICS))
         days = marts.metric_rows(choice.question(_PLOTTED, "metric_time__day"))
+        not_over = open_day(marts)
         visit.audit("saw", page="channels", **{name: f"{value}" for name, value in choice.as_query().items()})
         return visit.page(
             "channels.html",
@@ -113,7 +115,8 @@ def channels(visit: PageVisit) -> Response:
             comparison=_comparison(formats, columns[0], by_model, [row["credit__channel"] for row in of_choice]),
             revenue=columns[0],
             effects=effects_of(marts, formats, channel),
-            charts=[chart(formats, visit.text(_CHART), days, _PLOTTED, "metric_time__day")] if days else [],
+            charts=[chart(formats, visit.text(_CHART), days, _PLOTTED, "metric_time__day", not_over)] if days else [],
+            is_open=not_over is not None and not_over <= choice.last,
             fresh=freshness(visit, marts, newest),
             formats=formats,
             newest=newest["shop_date"],

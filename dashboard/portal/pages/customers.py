@@ -10,6 +10,7 @@ from starlette.responses import Response
 from dashboard.portal.columns import column_named
 from dashboard.portal.datasets import DATASETS, RowChoice
 from dashboard.portal.formats import Formats, named
+from dashboard.portal.open_days import open_day
 from dashboard.portal.pages.numbers import charts, days_between, freshness, newest_day, tiles
 from dashboard.portal.shop_marts import Condition, ShopMarts, SortKey
 from dashboard.portal.visit import PageVisit
@@ -39,7 +40,7 @@ def customers(visit: PageVisit) -> Response:
         return visit.page(
             "customers.html",
             tiles=tiles(marts, formats, newest, dict.fromkeys(_RATES)),
-            charts=charts(visit, formats, history, {"Repurchase within 30 days, by day": [_CURVE]}),
+            charts=charts(visit, formats, history, {"Repurchase within 30 days, by day": [_CURVE]}, not_over=open_day(marts)),
             segments=segments_of(visit, marts, formats),
             cohorts=cohorts,
             widest_cohort=max((len(cohort["cells"]) for cohort in cohorts), default=0),

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from dashboard.portal.columns import column_named
 from dashboard.portal.datasets import DATASETS
+from dashboard.portal.open_days import open_day
 from dashboard.portal.pages.items import shown_in
 from dashboard.portal.pages.numbers import chart, freshness, newest_day, tiles
 from dashboard.portal.shop_marts import Condition, ShopMarts, SortKey
@@ -64,6 +65,7 @@ def item(visit: PageVisit) -> Response:
             facts=facts,
             tiles=tiles(marts, formats, stock, dict.fromkeys(_STOCK), "fct_item_stock") if stock else [],
             charts=_charts(visit, marts, where, newest["shop_date"]),
+            is_open=newest.get("is_complete") is False,
             tables=[
                 ("7, 30 and 90 days", "item-periods", shown_in(visit, _PERIODS), periods),
                 ("Bought together", "item-pairs", shown_in(visit, _PAIRS), pairs),
@@ -98,6 +100,7 @@ def _charts(visit: PageVisit, marts: ShopMarts, where: list[Condition], last: An
         "fct_shop_days", ["shop_date", "item_views"], [Condition("shop_date", ">=", first)], [SortKey("shop_date")]
     )
     unseen = {day["shop_date"] for day in days if day["item_views"] is None}
+    not_over = open_day(marts)
     history = [
         {"shop_date": day["shop_date"]}
         | known.get(day["shop_date"], dict.fromkeys(names, 0))
@@ -105,5 +108,7 @@ def _charts(visit: PageVisit, marts: ShopMarts, where: list[Condition], last: An
         for day in days
     ]
     return [
-        chart(formats, visit.text(title), history, [name]) for title, name in _CHARTS.items() if any(d[name] for d in history)
+        chart(formats, visit.text(title), history, [name], not_over=not_over)
+        for title, name in _CHARTS.items()
+        if any(d[name] for d in history)
     ]

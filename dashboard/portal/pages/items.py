@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from dashboard.portal.columns import Column, column_named
 from dashboard.portal.datasets import DATASETS
+from dashboard.portal.open_days import open_day
 from dashboard.portal.pages.numbers import freshness, newest_day
 from dashboard.portal.pages.periods import period_tiles
 from dashboard.portal.shop_marts import Condition, ShopMarts, SortKey
@@ -53,11 +54,13 @@ def items(visit: PageVisit) -> Response:
         wanted = [*_SHOWN, "item_id", "currency"]
         rows = marts.select(dataset.mart, wanted, where, order, _PAGE + 1, (number - 1) * _PAGE)
         bounds = marts.select(dataset.mart, ["first_date", "last_date"], of_period, limit=1)
+        not_over = open_day(marts)
         visit.audit("saw", page="items", days=days, category=category, name=name)
         return visit.page(
             "items.html",
             tiles=_tiles(marts, visit, bounds, category),
             days=days,
+            is_open=bool(bounds) and not_over is not None and not_over <= bounds[0]["last_date"],
             periods=PERIODS,
             by=by,
             sorted_by=shown_in(visit, _SORTED_BY),

@@ -11,10 +11,11 @@ from dashboard.portal.columns import Column, column_named
 from dashboard.portal.day_flags import DayFlag, flags_until
 from dashboard.portal.formats import Formats, ShownValue
 from dashboard.portal.held_note import HeldNote, held_note
+from dashboard.portal.open_days import DAYS as DAYS
+from dashboard.portal.open_days import day_of, open_part
 from dashboard.portal.shop_marts import Condition, ShopMarts, SortKey
 from dashboard.portal.visit import PageVisit
 
-DAYS = "fct_shop_days"
 COMPARISONS = "fct_shop_day_comparisons"
 COMPARED_WITH = {"day_before": "Day before", "week_before": "Week before", "year_before": "Year before"}
 _DAYS_BACK = {"day_before": 1, "week_before": 7}
@@ -166,25 +167,36 @@ def charts(
     wanted: Mapping[str, Sequence[str]],
     others: Sequence[Mapping[str, Any]] = (),
     other_title: str = "",
+    not_over: date | None = None,
 ) -> list[dict[str, Any]]:
     """The charts, by title, of which something is known; ``others`` are the days to compare with, called ``other_title``."""
     return [
-        chart(formats, visit.text(title), history, names) | {"compared": _compared_lines(formats, names, others, other_title)}
+        chart(formats, visit.text(title), history, names, not_over=not_over)
+        | {"compared": _compared_lines(formats, names, others, other_title)}
         for title, names in wanted.items()
         if any(day.get(name) is not None for day in history for name in names)
     ]
 
 
 def chart(
-    formats: Formats, title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], day: str = "shop_date"
+    formats: Formats,
+    title: str,
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    day: str = "shop_date",
+    not_over: date | None = None,
 ) -> dict[str, Any]:
-    """Lines over days for the page's script: days as seconds, values in the unit that people read, unknown ones null."""
+    """Lines over days for the page's script: days as seconds, values in the unit that people read, unknown ones null.
+
+    Lines are dashed from ``open_from`` on, the first day that is not over (``not_over``).
+    """
     shown = [column_named(name) for name in columns if rows and name in rows[0]]
     return {
         "title": title,
         "day_label": formats.label(column_named("shop_date")),
         "unit": formats.unit(shown[0]) if shown else "",
         "days": [int(datetime(row[day].year, row[day].month, row[day].day, tzinfo=UTC).timestamp()) for row in rows],
+        **open_part(formats, [day_of(row[day]) for row in rows], not_over),
         "series": [
             {"label": formats.label(column), "values": [_plotted(formats, column, row[column.name]) for row in rows]}
             for column in shown

@@ -8,7 +8,8 @@ from typing import Any
 
 from dashboard.portal.columns import column_of_metric
 from dashboard.portal.formats import Formats
-from dashboard.portal.pages.numbers import DAYS, OtherDay, Tile, direction_of
+from dashboard.portal.open_days import DAYS
+from dashboard.portal.pages.numbers import OtherDay, Tile, direction_of
 from dashboard.portal.published_marts import MetricQuestion
 from dashboard.portal.shop_marts import Condition, ShopMarts, SortKey
 from jishi.metrics import TimeRange

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from starlette.responses import Response
 
 from dashboard.portal.columns import column_named
 from dashboard.portal.formats import Formats
+from dashboard.portal.open_days import day_of, open_day
 from dashboard.portal.pages.numbers import chart, freshness, newest_day
 from dashboard.portal.pages.periods import metric_table, period_tiles
 from dashboard.portal.shop_marts import Condition, ShopMarts
@@ -66,6 +67,7 @@ def recommendations(visit: PageVisit) -> Response:
             dimensions=[column_named(name) for name in DIMENSIONS],
             filters=[(column_named(name), values[name], chosen.get(name)) for name in _FILTERS],
             is_known=is_known,
+            is_open=(not_over := open_day(marts)) is not None and not_over <= last,
             may_rise=bool(marts.select(MART, ["shop_date"], [*of_days, Condition("is_settled", "=", False)], limit=1)),
             tiles=period_tiles(marts, formats, metrics, days, where, dict.fromkeys(metrics, by_day), MART) if is_known else [],
             charts=_charts(visit, marts, formats, days, where) if is_known else [],
@@ -95,15 +97,11 @@ def _charts(
 ) -> list[dict[str, Any]]:
     """A line for each day; a day on which nothing was shown is left open."""
     rows = metric_table(marts, [_NUMBERS[name] for name in _CHARTS], _DAY, days, where)
-    known = {_day_of(row[_DAY]): row for row in rows}
+    known = {day_of(row[_DAY]): row for row in rows}
     length = (days[1] - days[0]).days + 1
     history = [
         {"shop_date": day} | {name: known.get(day, {}).get(_NUMBERS[name]) for name in _CHARTS}
         for day in (days[0] + timedelta(days=number) for number in range(length))
     ]
-    return [chart(formats, visit.label(column_named(name)), history, [name]) for name in _CHARTS if rows]
-
-
-def _day_of(value: Any) -> date:
-    """MetricFlow's day, which is an instant at midnight."""
-    return value.date() if isinstance(value, datetime) else value
+    not_over = open_day(marts)
+    return [chart(formats, visit.label(column_named(name)), history, [name], not_over=not_over) for name in _CHARTS if rows]

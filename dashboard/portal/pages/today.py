@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from dashboard.portal.columns import column_named
 from dashboard.portal.datasets import COUNTED_VISITS
+from dashboard.portal.open_days import open_day
 from dashboard.portal.pages.numbers import (
     COMPARED_WITH,
     charts,
@@ -65,7 +66,7 @@ def today(visit: PageVisit) -> Response:
             day=day,
             row=row,
             tiles=tiles(marts, formats, row, wanted, compared_with=compared_with) if row else [],
-            charts=charts(visit, formats, history, _CHARTS, others, other_title) if row else [],
+            charts=charts(visit, formats, history, _CHARTS, others, other_title, open_day(marts)) if row else [],
             choices=COMPARED_WITH,
             compared_with=compared_with,
             day_path=lambda other: visit.path("today", date=other, **kept),

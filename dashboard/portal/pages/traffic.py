@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from dashboard.portal.columns import column_named
 from dashboard.portal.datasets import COUNTED_VISITS
+from dashboard.portal.open_days import open_day
 from dashboard.portal.pages.funnel import FunnelChoice, category_funnels, choices_of, funnel_of
 from dashboard.portal.pages.numbers import charts, days_between, freshness, newest_day, tiles
 from dashboard.portal.shop_marts import Condition
@@ -47,7 +48,7 @@ def traffic(visit: PageVisit) -> Response:
             last=last,
             row=row,
             tiles=tiles(marts, formats, row, wanted) if row else [],
-            charts=charts(visit, formats, history, _CHARTS),
+            charts=charts(visit, formats, history, _CHARTS, not_over=open_day(marts)),
             history=list(reversed(history)),
             day_columns=[column_named(name) for name in ("shop_date", *columns) if history and name in history[0]],
             choice=choice,

@@ -20,6 +20,20 @@ function draw(figure) {
   const day = new Intl.DateTimeFormat(language(), { timeZone: "UTC", month: "numeric", day: "numeric" });
   const font = "12px system-ui, 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', sans-serif";
   const axis = { stroke: colour("--text-soft"), font, grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+  // A day that is not over is reached by a dashed line: its hours are missing.
+  const open = chart.open_from ?? chart.days.length;
+  const whole = uPlot.paths.linear();
+  const drawOpen = (plot, place) => {
+    for (let at = Math.max(open, 1); at < chart.days.length; at++) {
+      const ends = [at - 1, at].map((each) => [chart.days[each], plot.data[place][each]]);
+      if (!ends.every(([, value]) => isKnown(value))) continue;
+      const { ctx } = plot, [from, to] = ends.map(([day, value]) => [plot.valToPos(day, "x", true), plot.valToPos(value, "y", true)]);
+      ctx.save();
+      ctx.strokeStyle = marks[(place - 1) % 2]; ctx.lineWidth = 2 * devicePixelRatio; ctx.setLineDash([2, 4].map((length) => length * devicePixelRatio));
+      ctx.beginPath(); ctx.moveTo(...from); ctx.lineTo(...to); ctx.stroke();
+      ctx.restore();
+    }
+  };
   figure.drawn?.destroy();
   figure.drawn = new uPlot({
     width: plot.clientWidth, height: 220, cursor: { drag: { x: false } }, tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "UTC"),
@@ -30,13 +44,15 @@ function draw(figure) {
       { ...axis, size: 56, space: 36, values: (_, ticks) => ticks.map((value) => compact.format(value)) },
     ],
     series: [
-      { label: chart.day_label, value: (_, at) => at === null ? "–" : new Date(at * 1000).toISOString().slice(0, 10) },
+      { label: chart.day_label, value: (_, at) => at === null ? "–" : new Date(at * 1000).toISOString().slice(0, 10) + (at >= chart.days[open] ? ` · ${chart.open_text}` : "") },
       ...lines.map((line, place) => ({
         label: line.label, stroke: marks[place % 2], width: 2, dash: place ? [6, 3] : undefined, spanGaps: false,
+        paths: (plot, place, from, to) => whole(plot, place, from, Math.min(to, open - 1)),
         // A value between two gaps is on no line, and is drawn as a point.
         points: { show: true, size: 5, filter: (plot, place) => lonely(plot.data[place]) }, value: (_, value) => shown(value, chart.unit),
       })),
     ],
+    hooks: { drawSeries: [drawOpen] },
   }, [chart.days, ...values], plot);
 }
 

@@ -177,6 +177,22 @@ def test_axes_of_amounts_begin_at_zero_or_below(browser: Browser, address: str) 
             assert high > max(values), path
 
 
+def test_the_line_to_a_day_that_is_not_over_is_dashed(browser: Browser, address: str) -> None:
+    person = reader(browser, address, 1440, "en-GB")
+    person.page.add_init_script("""
+        window.dashed = [];
+        const set = CanvasRenderingContext2D.prototype.setLineDash;
+        CanvasRenderingContext2D.prototype.setLineDash = function (dash) {
+            window.dashed.push(String(dash));
+            set.call(this, dash);
+        };
+    """)
+    for path, is_open in (("today", True), ("today?date=2026-11-25", False)):
+        person.open(path)
+        assert ("2,4" in person.page.evaluate("window.dashed")) == is_open, path
+    assert person.troubles == []
+
+
 def test_paper_shows_numbers_and_no_controls(browser: Browser, address: str) -> None:
     person = reader(browser, address, 1440, "zh-CN", "dark")
     person.page.emulate_media(media="print")

@@ -87,6 +87,32 @@ def test_a_day_that_is_not_over_says_so_and_is_compared_with_the_same_hours_alon
         assert len(tiles_of(text)[title]) > 1, title
 
 
+def charts_of(text: str) -> list[dict[str, Any]]:
+    """What a page gives its script to draw."""
+    return [json.loads(script) for script in re.findall(r'<script type="application/json">(.*?)</script>', text, re.S)]
+
+
+@pytest.mark.parametrize("page", ["today", "traffic", "items/i1", "recommendations", "channels", "boards/1"])
+def test_a_day_that_is_not_over_is_marked_in_the_heading_and_on_each_line(twins: TwinShops, page: str) -> None:
+    text = twins.client().get(f"/shops/{PLAIN}/{page}").text
+    assert any("Not over yet" in words_of(heading) for heading in re.findall(r"<h[12].*?</h[12]>", text, re.S))
+    assert charts_of(text)
+    for chart in charts_of(text):
+        assert chart["open_from"] == len(chart["days"]) - 1, chart["title"]
+        assert text.count(chart["open_text"]) > len(charts_of(text))
+
+
+def test_a_period_with_a_day_that_is_not_over_says_that_it_stands_beside_whole_days(twins: TwinShops) -> None:
+    day = NEWEST - timedelta(days=1)
+    for page in ("items?days=7", "recommendations", "channels"):
+        text = twins.client().get(f"/shops/{PLAIN}/{page}").text
+        assert "The last of these days is not over" in text, page
+        if "?" not in page:
+            over = twins.client().get(f"/shops/{PLAIN}/{page}?from={day}&to={day}").text
+            assert "not over" not in over.lower(), page
+            assert [chart["open_from"] for chart in charts_of(over)] == [None] * len(charts_of(over))
+
+
 def test_one_comparison_can_be_chosen_and_runs_beside_each_chart(twins: TwinShops) -> None:
     day, client = NEWEST - timedelta(days=3), twins.client()
     text = client.get(f"/shops/{PLAIN}/today?date={day}&compare=week_before").text
