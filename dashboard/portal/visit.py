@@ -23,6 +23,7 @@ from dashboard.portal.state import Portal
 from dashboard.portal.words import Language, translated
 from jishi.shops import Shop, Shops
 
+_FIRST_YEAR, _LAST_YEAR = 1970, 2199  # a year and a period before and after them is a date, too
 _ENGLISH = frozenset({"title_en", "sentence", "segment", "layer", "customer__segment"})
 _CHINESE = frozenset({"title", "sentence_zh", "segment_zh", "layer_zh", "customer__segment_zh"})
 
@@ -111,7 +112,10 @@ class PageVisit:
         """A day of the address, None without one. Raises BadRequest."""
         text = self.query.get(name)
         try:
-            return date.fromisoformat(text.strip()) if text else None
+            day = date.fromisoformat(text.strip()) if text else None
+            if day is not None and not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+                raise ValueError(text)
+            return day
         except ValueError:
             raise BadRequest("{field} is not a date; write it as 2026-11-30.", field=name) from None
 

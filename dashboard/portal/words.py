@@ -87,6 +87,8 @@ CHINESE = {
     "The last of these days is not over: it counts up to {when}. Beside whole days, what adds up has no arrow.": (
         "最后一天尚未结束：数据截至 {when}。与完整日期相比，累计数字不标增减。"
     ),
+    "Up to {day}": "截至 {day}",
+    "What follows is as of the newest day, whatever date is chosen.": "以下内容截至最新一天，与所选日期无关。",
     "Not over yet": "当日未结束",
     "This day is not over: it counts up to {when}, and is compared with the same hours of other days.": (
         "当日尚未结束：数字截至 {when}，并与其他日期的相同时段比较。"

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from dashboard.portal.columns import Column, column_named, column_of_metric
 from dashboard.portal.formats import Formats, ShownValue
 from dashboard.portal.open_days import open_day
-from dashboard.portal.pages.numbers import Tile, chart, freshness, newest_day
+from dashboard.portal.pages.numbers import chart, freshness, newest_day
+from dashboard.portal.pages.periods import period_tiles
 from dashboard.portal.published_marts import MetricQuestion
 from dashboard.portal.shop_marts import ShopMarts, SortKey
 from dashboard.portal.visit import BadRequest, PageVisit
@@ -50,10 +51,13 @@ class ChannelChoice(NamedTuple):
 
     def question(self, metrics: Iterable[str], *by: str, every_model: bool = False, **more: Any) -> MetricQuestion:
         """Metrics of the choice, the greatest revenue first where rows are of something else than days."""
-        where = [] if every_model else [equals("credit__model", self.model)]
-        where += [equals("credit__channel", self.channel)] if self.channel else []
-        where += more.pop("where", [])
+        where = [*self.where(every_model=every_model), *more.pop("where", [])]
         return MetricQuestion(tuple(metrics), by, tuple(where), TimeRange(self.first, self.last), **more)
+
+    def where(self, *, every_model: bool = False) -> list[str]:
+        """The choice without its days, for the metric layer."""
+        where = [] if every_model else [equals("credit__model", self.model)]
+        return where + ([equals("credit__channel", self.channel)] if self.channel else [])
 
     def of_days(self, last: date, days: int) -> ChannelChoice:
         """The same for so many days up to another last one."""
@@ -100,16 +104,17 @@ def channels(visit: PageVisit) -> Response:
             choice.question(METRICS, "credit__model", "credit__channel", every_model=True, order=("-attributed_revenue",))
         )
         of_choice = [row for row in by_model if row["credit__model"] == model]
-        totals = marts.metric_rows(choice.question(METRICS))
         days = marts.metric_rows(choice.question(_PLOTTED, "metric_time__day"))
         not_over = open_day(marts)
         visit.audit("saw", page="channels", **{name: f"{value}" for name, value in choice.as_query().items()})
+        behind = dict.fromkeys(METRICS, visit.path("rows", "channel-days", **choice.as_query()))
+        period = (choice.first, choice.last)
         return visit.page(
             "channels.html",
             choice=choice,
             models={name: texts for name, texts in MODELS.items() if any(row["credit__model"] == name for row in by_model)},
             all_channels=marts.distinct(_MART, "channel", _MOST_CHOICES),
-            tiles=_tiles(visit, formats, columns, totals, choice) if by_model else [],
+            tiles=period_tiles(marts, formats, METRICS, period, choice.where(), behind, _MART) if by_model else [],
             channel_table=_table(visit, formats, "channel", columns, of_choice, choice),
             part_tables=_tables_of_parts(visit, marts, formats, columns, choice) if by_model else [],
             comparison=_comparison(formats, columns[0], by_model, [row["credit__channel"] for row in of_choice]),
@@ -122,14 +127,6 @@ def channels(visit: PageVisit) -> Response:
             newest=newest["shop_date"],
             last_days=lambda days: visit.path("channels", **choice.of_days(newest["shop_date"], days).as_query()),
         )
-
-
-def _tiles(
-    visit: PageVisit, formats: Formats, columns: list[Column], totals: list[dict[str, Any]], choice: ChannelChoice
-) -> list[Tile]:
-    row = totals[0] if totals else {}
-    behind = visit.path("rows", "channel-days", **choice.as_query())
-    return [Tile(_MART, column, formats.value(column, row.get(column.name)), (), behind) for column in columns]
 
 
 def _tables_of_parts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from starlette.responses import Response
@@ -10,7 +10,7 @@ from starlette.responses import Response
 from dashboard.portal.columns import column_named
 from dashboard.portal.datasets import DATASETS, RowChoice
 from dashboard.portal.formats import Formats, named
-from dashboard.portal.open_days import open_day
+from dashboard.portal.open_days import DAYS, open_day
 from dashboard.portal.pages.numbers import charts, days_between, freshness, newest_day, tiles
 from dashboard.portal.shop_marts import Condition, ShopMarts, SortKey
 from dashboard.portal.visit import PageVisit
@@ -23,7 +23,11 @@ _SHOWN_DAYS = 90
 
 
 def customers(visit: PageVisit) -> Response:
-    """All customers, or those of a segment; persons are listed for members who may see them."""
+    """Repurchase up to the day of the address, by default the newest that is over; all customers, or those of a segment.
+
+    Persons are listed for members who may see them.
+    """
+    asked = visit.date_of("date")
     segment = visit.query.get("segment")
     sees_persons = visit.shop.may("people")
     dataset = DATASETS["customers"]
@@ -31,15 +35,19 @@ def customers(visit: PageVisit) -> Response:
         newest = newest_day(marts)
         if not newest:
             return visit.page("unpublished.html")
+        row = _day(marts, asked) if asked else _newest_whole_day(marts) or newest
+        day = asked or row["shop_date"]
         formats = visit.formats(marts)
         shown = [column for column in dataset.shown_columns(marts, True) if column.name not in visit.other_language]
         where = RowChoice(None, None, {"segment": segment} if segment else {}).conditions(dataset)
-        history = days_between(marts, newest["shop_date"] - timedelta(days=_SHOWN_DAYS - 1), newest["shop_date"], [_CURVE])
-        visit.audit("saw", page="customers", segment=segment)
+        history = days_between(marts, day - timedelta(days=_SHOWN_DAYS - 1), day, [_CURVE])
+        visit.audit("saw", page="customers", date=f"{day}", segment=segment)
         cohorts = cohorts_of(marts, formats)
         return visit.page(
             "customers.html",
-            tiles=tiles(marts, formats, newest, dict.fromkeys(_RATES)),
+            day=day,
+            row=row,
+            tiles=tiles(marts, formats, row, dict.fromkeys(_RATES)) if row else [],
             charts=charts(visit, formats, history, {"Repurchase within 30 days, by day": [_CURVE]}, not_over=open_day(marts)),
             segments=segments_of(visit, marts, formats),
             cohorts=cohorts,
@@ -53,6 +61,18 @@ def customers(visit: PageVisit) -> Response:
             formats=formats,
             dataset=dataset,
         )
+
+
+def _day(marts: ShopMarts, day: date) -> dict[str, Any]:
+    rows = marts.select(DAYS, marts.columns[DAYS], [Condition("shop_date", "=", day)])
+    return rows[0] if rows else {}
+
+
+def _newest_whole_day(marts: ShopMarts) -> dict[str, Any]:
+    """Rates of so many days up to an open one are of fewer hours; those of the last whole day can be compared."""
+    order = [SortKey("shop_date", is_descending=True)]
+    rows = marts.select(DAYS, marts.columns[DAYS], [Condition("is_complete", "=", True)], order, limit=1)
+    return rows[0] if rows else {}
 
 
 def segments_of(visit: PageVisit, marts: ShopMarts, formats: Formats) -> list[dict[str, Any]]:

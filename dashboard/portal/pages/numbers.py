@@ -111,9 +111,11 @@ def _other_days(marts: ShopMarts, row: Mapping[str, Any], columns: list[str]) ->
     day: date = row["shop_date"]
     others: dict[str, dict[str, Any]] = {}
     if row.get("is_complete") is not False:
-        for key, back in _DAYS_BACK.items():
-            [other] = marts.select(DAYS, columns, [Condition("shop_date", "=", day - timedelta(days=back))]) or [{}]
-            others[key] = dict.fromkeys(columns) | other | {"compared_date": day - timedelta(days=back)}
+        dates = {key: day - timedelta(days=back) for key, back in _DAYS_BACK.items()} | {"year_before": year_before(day)}
+        of_dates = marts.select(DAYS, ["shop_date", *columns], [Condition("shop_date", "in", list(dates.values()))])
+        known = {other.pop("shop_date"): other for other in of_dates}
+        for key, date_before in dates.items():
+            others[key] = dict.fromkeys(columns) | known.get(date_before, {}) | {"compared_date": date_before}
     if marts.has(COMPARISONS):
         names = ["compared_with", "compared_date", *columns]
         for other in marts.select(COMPARISONS, names, [Condition("shop_date", "=", day)], [SortKey("compared_date", True)]):
@@ -125,6 +127,11 @@ def _other_days(marts: ShopMarts, row: Mapping[str, Any], columns: list[str]) ->
 def _compared(formats: Formats, column: Column, value: Any, key: str, other: Mapping[str, Any]) -> OtherDay:
     that = other[column.name]
     return OtherDay(COMPARED_WITH[key], other["compared_date"], formats.value(column, that), direction_of(value, that))
+
+
+def year_before(day: date) -> date:
+    """The same date of last year; of 29 February the last day of that month."""
+    return day.replace(year=day.year - 1, day=28) if (day.month, day.day) == (2, 29) else day.replace(year=day.year - 1)
 
 
 def direction_of(value: Any, other: Any) -> int | None:

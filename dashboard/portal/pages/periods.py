@@ -1,4 +1,4 @@
-"""Numbers of a period as the metric layer answers them, beside those of as many days before it."""
+"""Numbers of a period as the metric layer answers them, beside those of as many days before it and of the year before."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from dashboard.portal.columns import column_of_metric
 from dashboard.portal.formats import Formats
 from dashboard.portal.open_days import DAYS
-from dashboard.portal.pages.numbers import OtherDay, Tile, direction_of
+from dashboard.portal.pages.numbers import COMPARED_WITH, OtherDay, Tile, direction_of, year_before
 from dashboard.portal.published_marts import MetricQuestion
 from dashboard.portal.shop_marts import Condition, ShopMarts, SortKey
 from jishi.metrics import TimeRange
@@ -32,28 +32,37 @@ def period_tiles(
     rows: Mapping[str, str] | None = None,
     mart: str = DAYS,
 ) -> list[Tile]:
-    """A tile for each metric of this build; a period that began before the shop's first day in ``mart`` is compared with
-    nothing.
+    """A tile for each metric of this build; what began before the shop's first day in ``mart`` is compared with nothing.
 
     What adds up is neither more nor less than before while the period's last day is not over: its hours are missing.
     """
     there = tuple(name for name in metrics if name in marts.build.metrics)
     if not there:
         return []
-    (first, last), length = days, days[1] - days[0] + timedelta(days=1)
+    first, last = days
     values = _values(marts, there, TimeRange(first, last), where)
     opened = first_day(marts, mart)
-    is_known = opened is not None and opened <= first - length
-    before = _values(marts, there, TimeRange(first - length, last - length), where) if is_known else {}
+    others = [
+        (title, since, answer)
+        for title, since, until in _periods_before(first, last)
+        if opened is not None and opened <= since and (answer := _values(marts, there, TimeRange(since, until), where))
+    ]
     is_over = bool(marts.select(DAYS, ["shop_date"], [Condition("shop_date", "=", last), Condition("is_complete", "=", True)]))
     tiles = []
     for name in there:
         metric = marts.build.metrics[name]
         column = column_of_metric(metric)
-        value, other = values.get(name), before.get(name)
-        direction = direction_of(value, other) if is_over or not metric.is_additive else None
-        compared = [OtherDay(_BEFORE, first - length, formats.value(column, other), direction)]
-        tiles.append(Tile("", column, formats.value(column, value), compared if before else (), (rows or {}).get(name)))
+        value, has_direction = values.get(name), is_over or not metric.is_additive
+        compared = [
+            OtherDay(
+                title,
+                since,
+                formats.value(column, answer.get(name)),
+                direction_of(value, answer.get(name)) if has_direction else None,
+            )
+            for title, since, answer in others
+        ]
+        tiles.append(Tile("", column, formats.value(column, value), compared, (rows or {}).get(name)))
     return tiles
 
 
@@ -64,6 +73,15 @@ def metric_table(
     if not set(metrics) <= marts.build.metrics.keys():
         return []
     return marts.metric_rows(MetricQuestion(tuple(metrics), (by,), tuple(where), TimeRange(*days)))
+
+
+def _periods_before(first: date, last: date) -> list[tuple[str, date, date]]:
+    """What a period is compared with: its title, first and last day."""
+    length = last - first + timedelta(days=1)
+    return [
+        (_BEFORE, first - length, last - length),
+        (COMPARED_WITH["year_before"], year_before(first), year_before(last)),
+    ]
 
 
 def _values(marts: ShopMarts, metrics: tuple[str, ...], days: TimeRange, where: Sequence[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from dashboard.portal.published_marts import MetricQuestion, PublishedMarts
 from dashboard.portal.shop_marts import marts_of_shop
 from dashboard.portal.words import CHINESE
 from jishi.metrics import TimeRange, equals
+from tests.unit.dashboard.portal.test_numbers import tiles_of
 from tests.unit.dashboard.portal.twins import NEWEST, PLAIN, TwinShops
 
 
@@ -38,6 +39,22 @@ def test_tiles_show_the_metrics_of_the_chosen_days_and_model(twins: TwinShops) -
     assert f"{formats.value(columns[0], row['attributed_revenue'])}" not in text_of(
         twins.client().get(f"/shops/{PLAIN}/channels").text
     )
+
+
+def test_a_period_of_channels_stands_beside_the_period_before(twins: TwinShops) -> None:
+    first, last = NEWEST - timedelta(days=3), NEWEST - timedelta(days=1)
+    text = twins.client().get(f"/shops/{PLAIN}/channels?from={first}&to={last}").text
+    where = (equals("credit__model", "last_non_direct"),)
+    with marts_of_shop(PublishedMarts(twins.portal.settings), PLAIN) as marts:
+        [then] = marts.metric_rows(
+            MetricQuestion(METRICS, (), where, TimeRange(first - timedelta(days=3), last - timedelta(days=3)))
+        )
+        columns = [column_of_metric(marts.build.metrics[name]) for name in METRICS]
+    formats = Formats("en", "CNY", "Asia/Shanghai")
+    for column in columns:
+        assert tiles_of(text)[column.en][1:] == [f"{formats.value(column, then[column.name])}"], column.name
+    long = twins.client().get(f"/shops/{PLAIN}/channels?from={NEWEST - timedelta(days=9)}&to={NEWEST}").text
+    assert all(len(values) == 1 for values in tiles_of(long).values())
 
 
 def test_each_model_and_what_it_does_is_named_in_both_languages(twins: TwinShops) -> None:

@@ -10,6 +10,7 @@ import zipfile
 from dataclasses import replace
 from datetime import date, timedelta
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -21,12 +22,14 @@ from dashboard.portal.columns import COLUMNS, column_named
 from dashboard.portal.datasets import DATASETS
 from dashboard.portal.exports import Sheet
 from dashboard.portal.formats import Formats
+from dashboard.portal.pages.numbers import year_before
 from dashboard.portal.shop_marts import open_shop_marts
 from dashboard.spreadsheet_cells import guarded
 from jishi.held_back import GateFinding, hold, release
 from jishi.metrics import metrics_of
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT
+from tests.unit.dashboard.portal import twins as twin_shops
 from tests.unit.dashboard.portal.twins import NEWEST, NOW, PLAIN, TwinShops
 
 CHINESE, JAPANESE = Formats("zh", "CNY", "Asia/Shanghai"), Formats("en", "JPY", "Asia/Tokyo")
@@ -130,6 +133,49 @@ def test_one_comparison_can_be_chosen_and_runs_beside_each_chart(twins: TwinShop
     assert all(lines)
     assert client.get(f"/shops/{PLAIN}/today?compare=nothing").status_code == 400
     assert f"?date={day - timedelta(days=1)}&amp;compare=week_before" in text
+
+
+def test_repurchase_is_of_the_last_whole_day_and_stands_beside_days_before(twins: TwinShops) -> None:
+    client = twins.client()
+    for address, day in (("", NEWEST - timedelta(days=1)), (f"?date={NEWEST - timedelta(days=3)}", NEWEST - timedelta(days=3))):
+        text = client.get(f"/shops/{PLAIN}/customers{address}").text
+        rates = [row_of(twins, day - timedelta(days=back))["repurchase_rate_90d"] for back in (0, 1, 7)]
+        assert tiles_of(text)["Repurchase 90 days"][:3] == [f"{100 * rate:.2f} %" for rate in rates]
+        assert len(tiles_of(text)["Repurchase 90 days"]) == 4  # the year before, of which nothing is known
+        assert f"Up to {day}" in words_of(text)
+    assert "Not over yet" in words_of(client.get(f"/shops/{PLAIN}/customers?date={NEWEST}").text)
+    for day in ("0001-01-01", "9999-12-31"):
+        for page in (f"customers?date={day}", f"today?date={day}", f"channels?from={day}&to={day}"):
+            assert client.get(f"/shops/{PLAIN}/{page}").status_code == 400, page
+
+
+def test_the_same_days_of_last_year_stand_beside_a_day_and_a_period(
+    tmp_path: Path, semantic_manifest: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shop that has each of these days twice, 365 days apart."""
+    fill = twin_shops._fill
+
+    def fill_two_years(connection: Any, mart: str) -> None:
+        fill(connection, mart)
+        if mart in ("fct_shop_days", "fct_recommendation_days", "fct_channel_days"):
+            earlier = "cast(shop_date - interval 1 year as date) as shop_date"
+            connection.execute(f"insert into {mart} select * replace ({earlier}) from {mart}")
+
+    monkeypatch.setattr(twin_shops, "_fill", fill_two_years)
+    shops = TwinShops(tmp_path, semantic_manifest)
+    client, day = shops.client(), NEWEST - timedelta(days=2)
+    rate = row_of(shops, year_before(day))["repurchase_rate_30d"]
+    assert tiles_of(client.get(f"/shops/{PLAIN}/customers?date={day}").text)["Repurchase 30 days"][-1] == f"{100 * rate:.2f} %"
+    for page, title in (("recommendations", "Recommended items shown"), ("channels", "New customers")):
+        text = client.get(f"/shops/{PLAIN}/{page}?from={day}&to={day}").text
+        assert re.findall(r"<dt[^>]*>(.*?)</dt>", text)[:2] == ["Period before", "Year before"]
+        assert tiles_of(text)[title][0] == tiles_of(text)[title][2], page
+
+
+def test_a_year_before_a_leap_day_is_the_last_day_of_its_month() -> None:
+    assert [f"{year_before(date(*day))}" for day in ((2024, 2, 29), (2025, 2, 28), (2024, 3, 1))] == [
+        *("2023-02-28", "2024-02-28", "2023-03-01")
+    ]
 
 
 def test_old_numbers_say_so(twins: TwinShops) -> None:
