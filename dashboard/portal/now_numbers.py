@@ -19,7 +19,7 @@ from dashboard.portal.formats import Formats, ShownValue
 from dashboard.portal.shop_marts import Condition, ShopMarts, SortKey
 
 HOURS = "fct_shop_hours"
-_COMPARED = ("orders", "gmv_minor", "visitors", "cart_adds", "item_views", "paying_customers")
+_COUNTED = ("orders", "gmv_minor", "cart_adds", "item_views")  # minute by minute; persons are counted of the day alone
 MINUTES_SHOWN = 30
 CHANNELS_SHOWN = 8
 ITEMS_SHOWN = 10
@@ -68,7 +68,7 @@ class WeekBefore:
         known = [row for row in rows if row is not None]
         if not rows or len(known) < len(rows):
             return None
-        return {name: _added([row.get(name) for row in known]) for name in _COMPARED}
+        return {name: _added([row.get(name) for row in known]) for name in _COUNTED}
 
 
 def week_before(marts: ShopMarts, today: date, item_ids: Sequence[str], title: str) -> WeekBefore:
@@ -76,7 +76,7 @@ def week_before(marts: ShopMarts, today: date, item_ids: Sequence[str], title: s
     day = day_before(today)
     rows = []
     if marts.has(HOURS):
-        rows = marts.select(HOURS, ["shop_hour", *_COMPARED], [Condition("shop_date", "=", day)], [SortKey("shop_hour")])
+        rows = marts.select(HOURS, ["shop_hour", *_COUNTED], [Condition("shop_date", "=", day)], [SortKey("shop_hour")])
     items = marts.select("dim_items", ["item_id", title, "title"], [Condition("item_id", "in", list(item_ids))])
     titles = {row["item_id"]: row.get(title) or row.get("title") for row in items}
     known = {item_id: text for item_id, text in titles.items() if text}
@@ -90,7 +90,7 @@ def day_before(today: date) -> date:
 
 class NowTile(NamedTuple):
     """A counter so far; ``until``: what it was when the last whole hour ended, None unless all of the day until then was
-    counted; ``then``: what it was at that hour last week.
+    counted; ``then``: what it was at that hour last week, None where that or ``until`` is unknown.
     """
 
     column: Column
@@ -161,22 +161,19 @@ def _tiles(day: CountedDay, before: WeekBefore, formats: Formats, local: datetim
     until = day.until(_minute(whole)) if is_counted else None
     tiles = [
         _tile(
-            formats, name, getattr(so_far, name), None if until is None else getattr(until, name), then[name] if then else None
+            formats,
+            name,
+            getattr(so_far, name),
+            None if until is None else getattr(until, name),
+            None if until is None or then is None else then[name],
         )
-        for name in ("orders", "gmv_minor", "cart_adds", "item_views")
+        for name in _COUNTED
     ]
-    visitors = _tile(formats, "visitors", day.visitors, None, None if then is None else then["visitors"])
-    share = _tile(
-        formats,
-        "buyers_per_visitor",
-        _share(day.buyers, day.visitors),
-        None,
-        None if then is None else _share(then["paying_customers"], then["visitors"]),
-    )
-    return [*tiles[:2], visitors, *tiles[2:], share]
+    visitors = _tile(formats, "visitors", day.visitors)
+    return [*tiles[:2], visitors, *tiles[2:], _tile(formats, "buyers_per_visitor", _share(day.buyers, day.visitors))]
 
 
-def _tile(formats: Formats, name: str, value: Any, until: Any, then: Any) -> NowTile:
+def _tile(formats: Formats, name: str, value: Any, until: Any = None, then: Any = None) -> NowTile:
     column = column_named(name)
     direction = None if until is None or then is None else (until > then) - (until < then)
     shown = [None if number is None else formats.value(column, number) for number in (until, then)]
@@ -190,7 +187,7 @@ def _minutes(day: CountedDay, formats: Formats, local: datetime) -> dict[str, No
     counts = [(minute, day.minutes.get(minute, MinuteCounts())) for minute in shown]
     zone = local.tzinfo
     strips = {}
-    for name in ("orders", "item_views"):
+    for name in _COUNTED:
         column = column_named(name)
         most = max(getattr(counted, name) for _, counted in counts)
         bars = [

@@ -119,50 +119,58 @@ def test_numbers_of_the_day_and_the_hours_that_are_over() -> None:
     give(table, "minute", minute=minute(datetime(2026, 11, 30, 4, 10, tzinfo=UTC)), **acts(4, 250, 5, 2))
     give(table, "persons", visitors=8, buyers=2)
     hours: dict[int, dict[str, Any]] = {
-        hour: {"orders": 1, "gmv_minor": Decimal(100), "visitors": 2, "cart_adds": 0, "item_views": 3, "paying_customers": 1}
-        for hour in range(24)
+        hour: {"orders": 1, "gmv_minor": Decimal(100), "visitors": 2, "cart_adds": 0, "item_views": 3} for hour in range(24)
     }
     before = WeekBefore(TODAY - timedelta(days=7), hours)
     numbers = now_numbers(table.day("a", TODAY), before, StreamClock(MIDNIGHT_MS, NOON_MS), SHANGHAI, NOW)
     shown = {tile.column.name: (str(tile.value), str(tile.until), str(tile.then), tile.direction) for tile in numbers.tiles}
     assert shown["orders"] == ("7 orders", "3 orders", "12 orders", -1)
     assert shown["gmv_minor"] == ("17.50 CNY", "15.00 CNY", "12.00 CNY", 1)
-    assert shown["visitors"] == ("8 people", "None", "24 people", None)
+    # Persons are not counted by minute: eight so far are not beside those of twelve hours.
+    assert shown["visitors"] == ("8 people", "None", "None", None)
     assert shown["item_views"][0] == "12 views"
-    assert shown["buyers_per_visitor"] == ("25.00 %", "None", "50.00 %", None)
+    assert shown["buyers_per_visitor"] == ("25.00 %", "None", "None", None)
     assert str(numbers.hours.peak) == "10.00 CNY"
     assert [str(bar.value) for bar in numbers.hours.bars if bar.length] == ["10.00 CNY", "5.00 CNY", "2.50 CNY"]
-    assert [bar.label for bar in numbers.minutes["orders"].bars if bar.length] == ["11:59", "12:10"]
+    assert {
+        name: [(bar.label, str(bar.value)) for bar in strip.bars if bar.length] for name, strip in numbers.minutes.items()
+    } == {
+        "orders": [("11:59", "2 orders"), ("12:10", "4 orders")],
+        "gmv_minor": [("11:59", "5.00 CNY"), ("12:10", "2.50 CNY")],
+        "cart_adds": [("11:59", "1 times"), ("12:10", "2 times")],
+        "item_views": [("11:59", "4 views"), ("12:10", "5 views")],
+    }
     assert (numbers.minutes["orders"].bars[0].label, numbers.minutes["orders"].bars[-1].label) == ("11:51", "12:20")
 
 
 @pytest.mark.parametrize(
-    ("clock", "until"),
+    ("clock", "compared"),
     [
-        (StreamClock(MIDNIGHT_MS, NOON_MS), ("1 orders", -1)),
-        (StreamClock(MIDNIGHT_MS + 1, NOON_MS), ("None", None)),  # counting began after midnight
-        (StreamClock(MIDNIGHT_MS, NOON_MS - 1), ("None", None)),  # and stopped before the hour was over
-        (None, ("None", None)),
+        (StreamClock(MIDNIGHT_MS, NOON_MS), ("1 orders", "12 orders", -1)),
+        (StreamClock(MIDNIGHT_MS + 1, NOON_MS), ("None", "None", None)),  # counting began after midnight
+        (StreamClock(MIDNIGHT_MS, NOON_MS - 1), ("None", "None", None)),  # and stopped before the hour was over
+        (None, ("None", "None", None)),
     ],
 )
 def test_hours_of_which_a_part_was_not_counted_are_compared_with_nothing(
-    clock: StreamClock | None, until: tuple[str, int | None]
+    clock: StreamClock | None, compared: tuple[str, str, int | None]
 ) -> None:
     table = CounterTable()
     give(table, "minute", minute=minute(datetime(2026, 11, 30, 3, tzinfo=UTC)), **acts(1, 1000, 3))
-    names = ("orders", "gmv_minor", "visitors", "cart_adds", "item_views", "paying_customers")
+    names = ("orders", "gmv_minor", "cart_adds", "item_views")
     before = WeekBefore(TODAY - timedelta(days=7), {hour: dict.fromkeys(names, 1) for hour in range(12)})
     [orders, *_] = now_numbers(table.day("a", TODAY), before, clock, SHANGHAI, NOW).tiles
-    assert (str(orders.until), orders.direction) == until
-    assert (str(orders.value), str(orders.then)) == ("1 orders", "12 orders")
+    assert (str(orders.until), str(orders.then), orders.direction) == compared
+    assert str(orders.value) == "1 orders"
 
 
 def test_an_hour_that_the_marts_do_not_know_leaves_nothing_to_compare_with() -> None:
-    hours = {hour: {"orders": 1, "gmv_minor": 1, "visitors": None} for hour in range(11)}
-    numbers = now_numbers(None, WeekBefore(TODAY, hours), None, SHANGHAI, NOW)
+    hours = {hour: {"orders": 1, "gmv_minor": 1, "item_views": None} for hour in range(11)}
+    clock = StreamClock(MIDNIGHT_MS, NOON_MS)
+    numbers = now_numbers(None, WeekBefore(TODAY, hours), clock, SHANGHAI, NOW)
     assert all(tile.then is None for tile in numbers.tiles)
     assert numbers.is_empty
-    known = now_numbers(None, WeekBefore(TODAY, hours | {11: hours[0]}), None, SHANGHAI, NOW)
+    known = now_numbers(None, WeekBefore(TODAY, hours | {11: hours[0]}), clock, SHANGHAI, NOW)
     assert {t.column.name: str(t.then) for t in known.tiles if t.then} == {"orders": "12 orders", "gmv_minor": "0.12 CNY"}
 
 
