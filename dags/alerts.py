@@ -18,6 +18,7 @@ with DAG(
     dag_id="alerts",
     schedule=CronTriggerTimetable("5 * * * *", timezone="UTC"),
     catchup=False,
+    is_paused_upon_creation=False,
     max_active_runs=1,
     deadline=done_within(1),
     tags=["jishi"],

@@ -43,6 +43,7 @@ with DAG(
     schedule=CronPartitionTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"),
     start_date=SINCE,
     catchup=SINCE is not None,
+    is_paused_upon_creation=False,
     max_active_runs=1,
     deadline=done_within(8),
     tags=["jishi", "daily"],

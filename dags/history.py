@@ -32,6 +32,7 @@ with DAG(
     dag_id="history",
     schedule=None,
     catchup=False,
+    is_paused_upon_creation=False,
     max_active_runs=1,
     deadline=done_within(4),
     tags=["jishi", "history"],

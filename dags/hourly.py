@@ -5,7 +5,8 @@ Brings today's live events into silver and the marts, so that boards show the da
 values that serving used today with the log.
 
 It works up the UTC day in which the run begins, as far as the log was known then; `daily` restates the day when it is over. No
-model is trained. Switch it on where the day so far is worth a Spark job an hour; a run may be repeated at any time.
+model is trained. It is the one DAG that is off at first: switch it on where the day so far is worth a Spark job an hour. A run
+may be repeated at any time.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ with DAG(
     dag_id="hourly",
     schedule=CronTriggerTimetable("20 * * * *", timezone="UTC"),
     catchup=False,
+    is_paused_upon_creation=True,
     max_active_runs=1,
     deadline=done_within(2),
     tags=["jishi", "hourly"],

@@ -5,8 +5,8 @@ Keeps the lake's tables small: joins the small files that the stream appends to 
 silver, drops old versions and snapshots, branches of publishes that died, and files that no snapshot knows. Then logs,
 candidates, old rows of databases and what else no part takes away itself go by their rules (docs/operations/retention.md).
 
-It runs every two hours, between other Spark jobs; switch it on wherever the stream runs for days. Snapshots that a recorded
-version names and the stream's newest commits always stay. A run may be repeated at any time and then finds less to do.
+It runs every two hours, between other Spark jobs. Snapshots that a recorded version names and the stream's newest commits
+always stay. A run may be repeated at any time and then finds less to do.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ with DAG(
     dag_id="maintenance",
     schedule=CronTriggerTimetable("40 */2 * * *", timezone="UTC"),
     catchup=False,
+    is_paused_upon_creation=False,
     max_active_runs=1,
     deadline=done_within(2),
     tags=["jishi", "quality"],

@@ -18,6 +18,7 @@ with DAG(
     dag_id="online_parity",
     schedule=PartitionedAssetTimetable(assets=BRONZE),
     catchup=False,
+    is_paused_upon_creation=False,
     max_active_runs=1,
     deadline=done_within(2),
     tags=["jishi", "quality"],

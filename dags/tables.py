@@ -26,6 +26,7 @@ with DAG(
     dag_id="tables",
     schedule=PartitionedAssetTimetable(assets=MARTS),
     catchup=False,
+    is_paused_upon_creation=False,
     max_active_runs=1,
     deadline=done_within(6),
     tags=["jishi"],

@@ -19,6 +19,7 @@ with DAG(
     dag_id="watch",
     schedule=CronTriggerTimetable("*/10 * * * *", timezone="UTC"),
     catchup=False,
+    is_paused_upon_creation=False,
     max_active_runs=1,
     deadline=done_within(1),
     tags=["jishi", "quality"],

@@ -3,7 +3,7 @@
 
 Writes the digest of the week that ended, for every shop of the registry, and sends it to the shop's receivers. Beside it the
 operators' week: forecasts against what happened, drift of features and event mix against the week before, then compaction of
-the lake and expiry of what is older than its rule (which `maintenance` also does, more often, where it is switched on).
+the lake and expiry of what is older than its rule (which `maintenance` also does, more often).
 
 It runs on Tuesday, after the `daily` that works up the last hours of Sunday west of Greenwich. For another week trigger it with
 `date`, any day of it. A receiver gets a week once, so a run may be repeated at any time; it tries again who did not answer.
@@ -32,6 +32,7 @@ with DAG(
     dag_id="weekly",
     schedule=CronTriggerTimetable("0 3 * * 2", timezone="UTC"),
     catchup=False,
+    is_paused_upon_creation=False,
     max_active_runs=1,
     deadline=done_within(4),
     tags=["jishi", "weekly"],

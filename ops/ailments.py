@@ -17,6 +17,7 @@ from jishi.settings import Settings
 from jishi.shops import Shops
 from ops.marts_age import marts_published_at
 from ops.retention.places import files_of
+from ops.schedules import dags_that_are_off
 from ops.settings_in_use import changed
 
 MOST_BEHIND = 1_000  # events or messages
@@ -45,6 +46,7 @@ def ailments(settings: Settings, now: datetime) -> list[Ailment]:
         *_clock(settings, paths, now),
         *_settings(settings, paths),
         *_keys(paths, now),
+        *_schedules(settings, paths),
     ]
 
 
@@ -152,3 +154,9 @@ def _keys(paths: Paths, now: datetime) -> Iterator[Ailment]:
                     "keys",
                     f"{shop.shop_id} has a newer {right} key for {UNFINISHED_ROTATION.days} days: jishi keys revoke {old}",
                 )
+
+
+def _schedules(settings: Settings, paths: Paths) -> Iterator[Ailment]:
+    for dag_id in dags_that_are_off(settings, paths):
+        url = f"{settings.airflow_address}/dags/{dag_id}"
+        yield Ailment("dag-off", f"the DAG {dag_id} is off: nothing of it runs; switch it on at {url}")

@@ -42,11 +42,20 @@ class UnknownPart(ValueError):
 def parts(settings: Settings, paths: Paths) -> list[Part]:
     """The parts that run on this machine, in the order in which people read them. Raises UnknownPart."""
     known = all_parts(settings, paths)
-    chosen = {name.strip() for name in settings.parts.split(",") if name.strip()} or {part.name for part in known}
+    chosen = _chosen(settings) or {part.name for part in known}
     if unknown := chosen - {part.name for part in known}:
         names = ", ".join(part.name for part in known)
         raise UnknownPart(f"JISHI_PARTS: there is no part {', '.join(sorted(unknown))}; there are {names}")
     return [part for part in known if part.name in chosen]
+
+
+def is_chosen(settings: Settings, name: str) -> bool:
+    """Whether JISHI_PARTS leaves a part to this machine."""
+    return not (chosen := _chosen(settings)) or name in chosen
+
+
+def _chosen(settings: Settings) -> set[str]:
+    return {name.strip() for name in settings.parts.split(",") if name.strip()}
 
 
 def all_parts(settings: Settings, paths: Paths) -> list[Part]:

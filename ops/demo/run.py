@@ -47,6 +47,7 @@ class Demo:
         """Derive the places."""
         self.paths = Paths.of(self.settings)
         self.keys: dict[str, Keys] = {}
+        self.held: list[str] = []
 
     def run(self) -> None:
         """All steps. Raises DemoFailed at the first that fails."""
@@ -66,6 +67,7 @@ class Demo:
                     body()
             self._finish()
         except Stop:
+            self._release()
             self.console.print(f"stopped after {self.options.stop_after}, as asked; the platform runs, make down stops it")
 
     @contextmanager
@@ -145,10 +147,16 @@ class Demo:
         from quality.reconcile import tables_checksum
 
         run_together(self._spend_jobs(), self.console)
+        self.held = self._airflow().hold()  # what a schedule began would take the demo's processors
         self._run_dag("history", {"shops": list(self.options.shops)})
         self.result["tables_checksum"] = tables_checksum(self.settings)
         checksum, until = self.result["tables_checksum"], self.options.until.isoformat()
         self.console.print(f"  tables_checksum {checksum} (of --until {until})", highlight=False)
+
+    def _release(self) -> None:
+        """Give the DAGs back to their schedules."""
+        if self.held:
+            self._airflow().release(self.held)
 
     def _live(self) -> None:
         jobs = []
@@ -193,7 +201,8 @@ class Demo:
         self.result["shops"] = {row.shop_id: asdict(row) | {"difference": row.difference} for row in reconcile(self.settings)}
 
     def _finish(self) -> None:
-        """Write and show the summary. Raises DemoFailed when a shop's events do not add up."""
+        """Switch schedules on, write and show the summary. Raises DemoFailed when a shop's events do not add up."""
+        self._release()
         self.result |= {
             "models": summary.model_metrics(self.paths, self.options.shops),
             "steps_s": self.steps_s,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import signal
+import time
 from collections.abc import Container, Iterator
 from datetime import UTC, date, datetime, timedelta
 from threading import Event
@@ -28,7 +29,7 @@ from jishi.tables import ONLINE_PARITY
 from ops import airflow
 from ops.health import platform_health
 from ops.marts_age import marts_published_at
-from ops.parts import parts
+from ops.parts import is_chosen, parts
 from ops.supervisor import states
 from quality.parity.waiting import DUE_AFTER, end_of, waiting_date
 
@@ -41,7 +42,7 @@ class PlatformCollector(Collector):
     """The platform as it is at each scrape."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings, self._paths = settings, Paths.of(settings)
+        self._settings, self._paths, self._began_s = settings, Paths.of(settings), time.monotonic()
         self._parity: tuple[int, tuple[date, float] | None] | None = None
         self._marts: MartsFile | None = None
         self._marts_at: datetime | None = None
@@ -98,7 +99,7 @@ class PlatformCollector(Collector):
             yield GaugeMetricFamily("jishi_flink_failed_checkpoints", "Checkpoints that failed since then.", failed)
 
     def _watched(self) -> Iterator[Metric]:
-        """Without a value before the first run of ``jishi watch``."""
+        """Before the first run of ``jishi watch`` its age counts from the start of this exporter, where Airflow is a part."""
         watch = last_beat(self._paths, "watch")
         problems = GaugeMetricFamily("jishi_watch_problems", "What jishi watch found at its last run.", labels=["check"])
         age = GaugeMetricFamily("jishi_watch_age_seconds", "Since jishi watch last looked at everything.", labels=[])
@@ -106,6 +107,8 @@ class PlatformCollector(Collector):
             for check, count in watch.facts["problems"].items():
                 problems.add_metric([check], count)
             age.add_metric([], watch.age_s)
+        elif is_chosen(self._settings, "airflow-scheduler"):
+            age.add_metric([], time.monotonic() - self._began_s)
         yield from (problems, age)
 
     def _published(self, now: datetime) -> Iterator[Metric]:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
+from ops.demo.airflow_api import AirflowApi
 from ops.ports import free_ports
 
 PORTS = (
@@ -33,6 +34,7 @@ class RunningDemo:
     paths: Paths
     environment: dict[str, str]
     printed: str = ""
+    scheduled: list[str] = field(default_factory=list)
 
     def jishi(self, *arguments: str, timeout_s: float = 1800) -> subprocess.CompletedProcess[str]:
         """Run ``jishi`` as a user of this platform."""
@@ -71,6 +73,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
         done = running_demo.jishi("demo", *SMALL)
         running_demo.printed = done.stdout + done.stderr
         assert done.returncode == 0, running_demo.printed[-6000:]
+        password = (running_demo.paths.airflow / "admin_password").read_text().strip()
+        airflow = AirflowApi(f"http://127.0.0.1:{settings.airflow_port}", "admin", password)
+        running_demo.scheduled = airflow.hold()  # no schedule begins between two tests
+        airflow.release(["history"])
         yield running_demo
     finally:
         running_demo.jishi("down", timeout_s=300)

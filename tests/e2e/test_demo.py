@@ -285,6 +285,11 @@ def test_what_serving_used_is_what_the_log_says(demo: RunningDemo) -> None:
     assert int(reads[1]) >= 5  # those of the loop, at least
 
 
+def test_the_demo_leaves_its_schedules_on(demo: RunningDemo) -> None:
+    assert {"alerts", "daily", "maintenance", "online_parity", "tables", "watch", "weekly"} <= set(demo.scheduled)
+    assert "hourly" not in demo.scheduled
+
+
 def test_every_file_of_the_platform_has_a_rule_that_bounds_it(demo: RunningDemo) -> None:
     names = [str(file.relative_to(demo.paths.var)) for file in files_of(demo.paths.var)]
     assert [name for name in names if place_of(name) is None] == []

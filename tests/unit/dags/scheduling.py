@@ -66,6 +66,12 @@ def go_round(runner: SchedulerJobRunner, bag: DagBag, seen: SeenBySchedulers) ->
                 end_tasks(bag.dags[dag_id], session)
 
 
+def switched_off() -> list[str]:
+    """DAGs that are off."""
+    with create_session() as session:
+        return sorted(session.scalars(select(DagModel.dag_id).where(DagModel.is_paused)).all())
+
+
 def main() -> None:
     """Sync the DAGs, switch them on, and let the scheduler go round while tasks end well."""
     folder = Path(conf.get("core", "dags_folder"))
@@ -73,6 +79,7 @@ def main() -> None:
     assert not bag.import_errors, bag.import_errors
     DagBundlesManager().sync_bundles_to_db()
     sync_bag_to_db(bag, "dags-folder", None)
+    begins_off = switched_off()
     with create_session() as session:
         session.execute(update(DagModel).values(is_paused=DagModel.dag_id.not_in(sys.argv[2:])))
     runner = SchedulerJobRunner(job=Job(), num_runs=1)
@@ -83,10 +90,13 @@ def main() -> None:
         **{"dag_run_conf": {"shops": ["a"]}, "triggering_user_name": None, "reprocess_behavior": ReprocessBehavior.COMPLETED},
     )
     go_round(runner, bag, seen)
+    sync_bag_to_db(bag, "dags-folder", None)
     with create_session() as session:
         runs = session.scalars(select(DagRun).order_by(DagRun.start_date)).all()
         listed = [[run.dag_id, run.partition_key, str(run.run_type), str(run.state), run.run_after.isoformat()] for run in runs]
-    Path(sys.argv[1]).write_text(json.dumps({"runs": listed, "at_once": seen.at_once, "deadlines": sorted(seen.deadlines)}))
+    found = {"runs": listed, "at_once": seen.at_once, "deadlines": sorted(seen.deadlines)}
+    found |= {"begins_off": begins_off, "off": switched_off()}
+    Path(sys.argv[1]).write_text(json.dumps(found))
 
 
 if __name__ == "__main__":

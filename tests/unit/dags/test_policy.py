@@ -130,6 +130,13 @@ def test_runs_do_not_pile_up(dags: dict[str, Any]) -> None:
         assert dag.catchup == by_day, f"{dag.dag_id}: a DAG of days catches up on those it missed, and no other does"
 
 
+def test_dags_begin_switched_on(dags: dict[str, Any]) -> None:
+    from ops.schedules import OFF_AT_FIRST
+
+    begins_off = {dag_id for dag_id, dag in dags.items() if dag.is_paused_upon_creation is not False}
+    assert begins_off == OFF_AT_FIRST, "say is_paused_upon_creation=False, or name it in ops.schedules, and in pipelines.md"
+
+
 def test_every_task_has_owner_retries_and_an_end(dags: dict[str, Any]) -> None:
     for dag in dags.values():
         for task in dag.tasks:

@@ -33,6 +33,11 @@ def scheduled(airflow_home: dict[str, str], tmp_path_factory: pytest.TempPathFac
     return {"since": since} | json.loads(output.read_text())
 
 
+def test_a_new_platforms_dags_are_on_and_what_somebody_switched_off_stays_off(scheduled: dict[str, Any]) -> None:
+    assert scheduled["begins_off"] == ["hourly"]
+    assert {"alerts", "maintenance", "watch", "weekly"} <= set(scheduled["off"]), "the files were read again since"
+
+
 def test_missed_nights_are_run_each_once_the_oldest_first(scheduled: dict[str, Any]) -> None:
     runs = [run for run in scheduled["runs"] if run[0] == "daily" and run[2] == "scheduled"]
     days = [(scheduled["since"] + timedelta(days=night - 1)).date().isoformat() for night in range(NIGHTS)]

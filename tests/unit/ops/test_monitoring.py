@@ -252,7 +252,23 @@ def test_a_platform_without_anything_yet_is_scraped(tmp_path: Path) -> None:
     registry = CollectorRegistry()
     registry.register(PlatformCollector(settings_in(tmp_path / "var")))
     values: dict[str, Any] = {sample.name: sample.value for metric in registry.collect() for sample in metric.samples}
-    assert values.keys() == {"jishi_disk_free_bytes", "jishi_disk_bytes", "jishi_online_parity_waiting_seconds"}
+    names = {"jishi_disk_free_bytes", "jishi_disk_bytes", "jishi_online_parity_waiting_seconds", "jishi_watch_age_seconds"}
+    assert values.keys() == names
+
+
+def test_before_the_first_watch_its_age_counts_from_the_exporters_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_in(tmp_path)
+    registry, alone = CollectorRegistry(), CollectorRegistry()
+    registry.register(PlatformCollector(settings))
+    alone.register(PlatformCollector(settings.model_copy(update={"parts": "collector,exporter"})))
+    later = time.monotonic() + 3_700
+    monkeypatch.setattr("ops.monitoring.exporter.time.monotonic", lambda: later)
+    age = registry.get_sample_value("jishi_watch_age_seconds")
+    assert age is not None
+    assert age > 3_600
+    assert alone.get_sample_value("jishi_watch_age_seconds") is None, "nobody watches where Airflow is no part"
 
 
 def exported(settings: Settings) -> dict[str, float]:
