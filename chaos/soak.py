@@ -27,6 +27,7 @@ import psutil
 from chaos.soak_report import write_soak_report
 from chaos.soak_run import UPKEPT, PlatformSample, SoakRun
 from chaos.stage import Stage, chosen_store, make_stage
+from jishi.command_line import KEY_VARIABLE
 from jishi.files import write_json
 from jishi.heartbeat import last_beat
 from jishi.settings import PROJECT_ROOT
@@ -153,14 +154,14 @@ def _register(stage: Stage) -> dict[str, str]:
 
 def _trade(stage: Stage, shop_id: str, key: str, seconds: float, per_s: float) -> subprocess.Popen[bytes]:
     arguments = ["simulator", "--shop", shop_id, "--users", "500", "--days", "7", "--process", "wandering", "--to", stage.url]
-    arguments += ["--key", key, "--rate", f"{per_s:g}", "--seconds", f"{seconds:g}"]
-    return _start(stage, f"traffic-{shop_id}", arguments)
+    arguments += ["--rate", f"{per_s:g}", "--seconds", f"{seconds:g}"]
+    return _start(stage, f"traffic-{shop_id}", arguments, key)
 
 
-def _start(stage: Stage, name: str, arguments: list[str]) -> subprocess.Popen[bytes]:
+def _start(stage: Stage, name: str, arguments: list[str], key: str | None = None) -> subprocess.Popen[bytes]:
     stage.paths.log.mkdir(parents=True, exist_ok=True)
     with (stage.paths.log / f"soak-{name}.log").open("ab") as out:
-        environment = os.environ | {"PYTHONPATH": str(PROJECT_ROOT)}
+        environment = os.environ | {"PYTHONPATH": str(PROJECT_ROOT)} | ({KEY_VARIABLE: key} if key else {})
         return subprocess.Popen(
             [sys.executable, "-m", *arguments], stdout=out, stderr=subprocess.STDOUT, cwd=PROJECT_ROOT, env=environment
         )

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from collector.wal.segments import WalCorrupt, WalLocked
+from jishi.command_line import KEY_VARIABLE
 from jishi.json_logs import log_as_json
 from jishi.paths import Paths
 from jishi.settings import get_settings
@@ -98,7 +99,9 @@ def find(
 def send(
     file: Annotated[Path, typer.Argument(help="JSON lines, one event each")],
     shop: Annotated[str, typer.Option(help="shop id of the events")],
-    key: Annotated[str | None, typer.Option(help="write key; left out: the one that jishi keeps for its own clients")] = None,
+    key: Annotated[
+        str | None, typer.Option(envvar=KEY_VARIABLE, help="write key; left out: the one that jishi keeps for its own clients")
+    ] = None,
     url: Annotated[str | None, typer.Option(help="collector; left out: the one of the settings")] = None,
     batch: Annotated[int, typer.Option(min=1, max=500, help="events a request")] = 100,
     rate: Annotated[float | None, typer.Option(min=0.1, help="events a second; as fast as it goes if left out")] = None,

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from jishi.command_line import KEY_VARIABLE
 from jishi.contract.reading import read_event
 
 MAX_BATCH_BYTES = 900_000
@@ -37,7 +38,7 @@ def known_key(keys_file: Path, shop_id: str) -> str:
     """The write key that ``jishi`` keeps for its own clients. Raises SendFailed when there is none."""
     known = json.loads(keys_file.read_text()) if keys_file.exists() else {}
     if shop_id not in known:
-        raise SendFailed(f"--key is missing and {keys_file} holds no key of shop {shop_id!r}; give the shop's write key")
+        raise SendFailed(f"{keys_file} holds no key of shop {shop_id!r}; give the shop's write key as {KEY_VARIABLE}")
     return str(known[shop_id]["write"])
 
 

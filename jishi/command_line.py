@@ -1,9 +1,13 @@
-"""How a command of a part ends when it meets an error that its user can mend: one sentence, exit code 2."""
+"""What commands of parts have in common: a shop's key comes by the environment, and an error that its user can mend is one
+sentence with exit code 2.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+
+KEY_VARIABLE = "JISHI_KEY"  # arguments are seen by everybody on the machine
 
 
 def run_command(command: Callable[[], object], errors: tuple[type[Exception], ...]) -> int:

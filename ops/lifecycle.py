@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from jishi.command_line import KEY_VARIABLE
 from jishi.java import java_home
 from jishi.paths import Paths
 from jishi.settings import Settings
@@ -44,7 +45,7 @@ class PlatformError(RuntimeError):
 
 def common_environment(settings: Settings, paths: Paths) -> dict[str, str]:
     """Variables that every part gets: the settings as given, Java, and quiet engines."""
-    given = {key: value for key, value in os.environ.items() if key.startswith("JISHI_")}
+    given = {name: value for name, value in os.environ.items() if name.startswith("JISHI_") and name != KEY_VARIABLE}
     home = java_home(paths.envs)
     return given | {
         "JISHI_VAR": str(paths.var),

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from jishi.command_line import run_command
+from jishi.command_line import KEY_VARIABLE, run_command
 from jishi.contract.fields import ShopId
 from jishi.files import write_json
 from jishi.paths import Paths
@@ -45,7 +45,7 @@ def run(
     start: Annotated[str | None, typer.Option(help="first day, in the place of --until")] = None,
     out: Annotated[Path | None, typer.Option(help="write DIR/<shop>/ and DIR/truth/<shop>/")] = None,
     to: Annotated[str | None, typer.Option(help="post live events to this collector, such as http://127.0.0.1:18080")] = None,
-    key: Annotated[str | None, typer.Option(help="write key of the shop; else the one that jishi itself made")] = None,
+    key: Annotated[str | None, typer.Option(envvar=KEY_VARIABLE, help="write key; else the one that jishi itself made")] = None,
     rate: Annotated[float, typer.Option(min=0.1, help="live events a second")] = 50.0,
     seconds: Annotated[float, typer.Option(min=0.1, help="how long to post live events")] = 30.0,
     report: Annotated[Path | None, typer.Option(help="write what was posted as JSON")] = None,
@@ -107,7 +107,7 @@ def _shop_write_key(shop_id: str) -> str:
     try:
         return str(json.loads(file.read_text())[shop_id]["write"])
     except (FileNotFoundError, KeyError):
-        raise UsageError(f"no write key of shop {shop_id!r} in {file}; give one with --key") from None
+        raise UsageError(f"no write key of shop {shop_id!r} in {file}; give one as {KEY_VARIABLE}") from None
 
 
 def _shop_id(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from jishi.command_line import KEY_VARIABLE
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from ops.cli.handover import part_command
@@ -54,7 +55,7 @@ def import_(context: typer.Context) -> None:
     board = f"board: {base}:{settings.superset_port}/superset/dashboard/jishi-today/ (user admin, password in {password})"
     console.print(board, highlight=False, soft_wrap=True)
     console.print(
-        f"recommendations: jishi recommend --shop {shops[0]} --key READ_KEY; counts: jishi reconcile", highlight=False
+        f"recommendations: {KEY_VARIABLE}=READ_KEY jishi recommend --shop {shops[0]}; counts: jishi reconcile", highlight=False
     )
 
 

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from jishi.command_line import KEY_VARIABLE
 from jishi.money import shown
 from jishi.paths import Paths
 from jishi.settings import get_settings
@@ -27,7 +28,9 @@ def recommend(
     placement: Annotated[str, typer.Option(help="home, item, cart, after_payment or search_empty")] = "home",
     personalised: Annotated[bool, typer.Option(help="whether what is stored of the shopper may be used")] = True,
     limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
-    key: Annotated[str | None, typer.Option(help="read key; default: the key that the demo issued")] = None,
+    key: Annotated[
+        str | None, typer.Option(envvar=KEY_VARIABLE, help="read key; default: the key that the demo issued")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the answer as it came")] = False,
 ) -> None:
     """Fetch a shopper's recommendations from the running platform."""
@@ -74,5 +77,5 @@ def recommend(
 def _stored_key(paths: Paths, shop_id: str) -> str:
     held = json.loads(paths.client_keys_file.read_text()) if paths.client_keys_file.exists() else {}
     if shop_id not in held:
-        raise typer.BadParameter(f"no read key of shop {shop_id!r} is stored here; give one with --key")
+        raise typer.BadParameter(f"no read key of shop {shop_id!r} is stored here; give one as {KEY_VARIABLE}")
     return str(held[shop_id]["read"])

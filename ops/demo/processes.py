@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -18,11 +19,12 @@ from ops.demo.options import DemoFailed
 
 @dataclass(frozen=True)
 class DemoJob:
-    """A command with a title for people; its output goes to ``log``."""
+    """A command with a title for people; its output goes to ``log``, secrets come in by its ``environment``."""
 
     title: str
     command: list[str]
     log: Path
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 def part(paths: Paths, module: str, *arguments: str, group: str = "main") -> list[str]:
@@ -70,7 +72,8 @@ def beside(job: DemoJob, console: Console) -> Iterator[None]:
 def _start(job: DemoJob) -> subprocess.Popen[bytes]:
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with job.log.open("wb") as out:
-        return subprocess.Popen(job.command, stdout=out, stderr=subprocess.STDOUT, cwd=PROJECT_ROOT)
+        environment = os.environ | job.environment
+        return subprocess.Popen(job.command, stdout=out, stderr=subprocess.STDOUT, cwd=PROJECT_ROOT, env=environment)
 
 
 def _print_end(job: DemoJob, process: subprocess.Popen[bytes], began: float, console: Console) -> None:

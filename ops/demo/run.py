@@ -14,6 +14,7 @@ import httpx
 from rich.console import Console
 from rich.status import Status
 
+from jishi.command_line import KEY_VARIABLE
 from jishi.lake.live import LiveTail
 from jishi.lake.reading import open_version
 from jishi.paths import Paths
@@ -161,10 +162,11 @@ class Demo:
     def _live(self) -> None:
         jobs = []
         for shop in self.options.simulated:
-            arguments = [*self._shop_arguments(shop), "--to", self._url("collector"), "--key", self.keys[shop.shop_id].write]
+            arguments = [*self._shop_arguments(shop), "--to", self._url("collector")]
             arguments += ["--rate", str(self.options.live_rate), "--seconds", str(self.options.live_seconds)]
             command = part(self.paths, "simulator", *arguments)
-            jobs.append(DemoJob(f"live traffic: {shop.name}", command, self._log(f"live-{shop.shop_id}")))
+            key = {KEY_VARIABLE: self.keys[shop.shop_id].write}
+            jobs.append(DemoJob(f"live traffic: {shop.name}", command, self._log(f"live-{shop.shop_id}"), key))
         run_together(jobs, self.console)
 
     def _loop(self) -> None:
