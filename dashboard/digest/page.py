@@ -17,7 +17,8 @@ from dashboard.digest.numbers import TopItem, WeekNumber, WeekNumbers, direction
 from dashboard.digest.pictures import days_picture
 from dashboard.portal.alerts.wording import ShownFinding
 from dashboard.portal.columns import Column, column_named
-from dashboard.portal.formats import Formats, named
+from dashboard.portal.formats import Formats
+from dashboard.portal.values import named
 from dashboard.portal.words import translated
 from jishi.shops import Shop
 

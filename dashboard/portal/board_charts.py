@@ -9,10 +9,11 @@ from typing import Any
 
 from dashboard.portal.boards import TIMES, BoardChart
 from dashboard.portal.columns import Column, column_named, column_of_metric
-from dashboard.portal.formats import Formats, ShownValue, named
+from dashboard.portal.formats import Formats, ShownValue
 from dashboard.portal.open_days import DAYS, day_of, open_day, open_part
 from dashboard.portal.published_marts import MartsBuild, MetricQuestion, TooSlow
 from dashboard.portal.shop_marts import Condition, ShopMarts, SortKey
+from dashboard.portal.values import name_of_value
 from jishi.metrics import MetricQueryRefused, TimeRange, equals
 
 _MOST_BARS, _MOST_ROWS, _MOST_POINTS = 20, 100, 4000
@@ -141,7 +142,7 @@ def _label(formats: Formats, chart: BoardChart, value: Any, unknown: str) -> str
         case str() if chart.by in _OF_PERSONS:
             return value
         case _:
-            return named(value)
+            return name_of_value(str(chart.by).partition("__")[2], value, formats.language)
 
 
 def _known_days(marts: ShopMarts, metric: str, days: TimeRange) -> tuple[date, date] | None:

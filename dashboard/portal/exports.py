@@ -37,7 +37,7 @@ class Sheet:
 
     def values(self, row: Mapping[str, Any]) -> list[Any]:
         """A row's values for a file."""
-        return [self.formats.plain(column, row.get(column.name), row.get("currency")) for column in self.columns]
+        return [self.formats.file_cell(column, row) for column in self.columns]
 
     def as_csv(self) -> bytes:
         """UTF-8 with the mark by which Excel knows it."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from dashboard.portal.columns import Column, Unit
+from dashboard.portal.values import name_of_value
 from dashboard.portal.words import Language
 from jishi.money import CURRENCY_DIGITS, shown
 
@@ -31,7 +32,6 @@ UNITS: dict[Unit, tuple[str, str]] = {
     "models": ("个", "models"),
 }
 UNKNOWN = "–"
-_NAMES = frozenset({"segment", "layer", "customer__segment", "scheme", "from_segment", "to_segment", "visitor_type", "outcome"})
 
 
 class ShownValue(NamedTuple):
@@ -42,11 +42,6 @@ class ShownValue(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.text} {self.unit}".strip()
-
-
-def named(name: str) -> str:
-    """A name of a mart for people: cannot_lose is "cannot lose"."""
-    return str(name).replace("_", " ")
 
 
 @dataclass(frozen=True)
@@ -74,7 +69,7 @@ class Formats:
             case "flag":
                 return ShownValue(("是" if value else "否") if self.language == "zh" else "yes" if value else "no")
             case "text":
-                return ShownValue(named(value) if column.name in _NAMES else str(value))
+                return ShownValue(name_of_value(column.name, str(value), self.language))
             case _:
                 is_whole = value == int(value)
                 return ShownValue(f"{int(value):,}" if is_whole else f"{value:,.2f}", self.unit(column))
@@ -84,6 +79,8 @@ class Formats:
         value = row.get(column.name)
         if value is None and column.name == "title_en":
             value = row.get("title")
+        if column.unit == "text" and value is not None:
+            return ShownValue(name_of_value(column.name, str(value), self.language, row))
         return self.value(column, value, row.get("currency"))
 
     def unit(self, column: Column) -> str:
@@ -96,6 +93,23 @@ class Formats:
     def label(self, column: Column) -> str:
         """What a column is called."""
         return column.zh if self.language == "zh" else column.en
+
+    def chosen(self, column: Column, text: str) -> str:
+        """A value that an address asks for, as its column would show it."""
+        match column.unit:
+            case "flag":
+                return self.value(column, text == "true").text
+            case "text":
+                return self.value(column, text).text
+            case _:
+                return text
+
+    def file_cell(self, column: Column, row: Mapping[str, Any]) -> Any:
+        """A column of a row for a file."""
+        value = row.get(column.name)
+        if column.unit == "text" and value is not None:
+            return name_of_value(column.name, str(value), self.language, row)
+        return self.plain(column, value, row.get("currency"))
 
     def plain(self, column: Column, value: Any, own_currency: str | None = None) -> Any:
         """A value for a file: money in major units, exactly, instants on the shop's clock, the rest as it is."""

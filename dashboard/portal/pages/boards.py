@@ -12,8 +12,9 @@ from starlette.responses import Response
 
 from dashboard.portal.board_charts import answer_of, check_chart, choices_of, title_of_dimension
 from dashboard.portal.boards import TIMES, Board, BoardChart, BoardIsFull, ChartKind, NoSuchBoard, moved
-from dashboard.portal.formats import Formats, named
+from dashboard.portal.formats import Formats
 from dashboard.portal.pages.numbers import freshness, newest_day
+from dashboard.portal.values import name_of_value
 from dashboard.portal.visit import BadRequest, NoSuchPage, PageVisit
 from jishi.metrics import ALL_DAYS, MetricQueryRefused, TimeRange
 
@@ -126,9 +127,8 @@ def _titled(formats: Formats, names: Sequence[str]) -> list[tuple[str, str]]:
     """Dimensions with their titles, told apart by what they belong to where two are called alike."""
     titles = {name: title_of_dimension(formats, name) for name in names}
     alike = {title for title, count in Counter(titles.values()).items() if count > 1}
-    return [
-        (name, f"{title} ({named(name.partition('__')[0])})" if title in alike else title) for name, title in titles.items()
-    ]
+    entities = {name: name_of_value("entity", name.partition("__")[0], formats.language) for name in names}
+    return [(name, f"{title} ({entities[name]})" if title in alike else title) for name, title in titles.items()]
 
 
 def _board(visit: PageVisit) -> Board:

@@ -124,6 +124,7 @@ def channels(visit: PageVisit) -> Response:
             is_open=not_over is not None and not_over <= choice.last,
             fresh=freshness(visit, marts, newest),
             formats=formats,
+            channel_name=lambda name: formats.chosen(column_named("channel"), name),
             newest=newest["shop_date"],
             last_days=lambda days: visit.path("channels", **choice.of_days(newest["shop_date"], days).as_query()),
         )
@@ -165,9 +166,10 @@ def _table(
     for row in rows:
         name = str(row[_PARTS[part]])
         behind = visit.path("rows", "channel-days", **(choice.as_query() | {column_of_part: name}))
-        shown.append(PartRow(name, [formats.value(column, row[column.name]) for column in columns], behind))
-    title, heading = _TITLES[part]
-    return PartTable(title, heading, columns, shown)
+        title = formats.chosen(column_named(column_of_part), name)
+        shown.append(PartRow(title, [formats.value(column, row[column.name]) for column in columns], behind))
+    of_table, heading = _TITLES[part]
+    return PartTable(of_table, heading, columns, shown)
 
 
 def _comparison(

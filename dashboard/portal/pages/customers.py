@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from dashboard.portal.columns import column_named
 from dashboard.portal.datasets import DATASETS, RowChoice
-from dashboard.portal.formats import Formats, named
+from dashboard.portal.formats import Formats
 from dashboard.portal.open_days import DAYS, open_day
 from dashboard.portal.pages.numbers import charts, days_between, freshness, newest_day, tiles
 from dashboard.portal.shop_marts import Condition, ShopMarts, SortKey
@@ -54,7 +54,7 @@ def customers(visit: PageVisit) -> Response:
             widest_cohort=max((len(cohort["cells"]) for cohort in cohorts), default=0),
             orders_of=lambda person_id: visit.path("rows", "orders", person_id=person_id),
             segment=segment,
-            segment_name=named(segment or ""),
+            segment_name=formats.chosen(column_named("segment"), segment or ""),
             shown=shown if sees_persons else [],
             customers=dataset.rows(marts, shown, where, _MOST_SHOWN) if sees_persons else [],
             fresh=freshness(visit, marts, newest),
@@ -80,15 +80,13 @@ def segments_of(visit: PageVisit, marts: ShopMarts, formats: Formats) -> list[di
     names = ("customers", "customer_orders", "customer_spend")
     if not marts.has("board_segments", "customer__segment", *names):
         return []
-    rows = marts.select(
-        "board_segments", ["customer__segment", "customer__segment_zh", *names], order_by=[SortKey("customer_spend", True)]
-    )
-    title = "customer__segment_zh" if visit.language == "zh" else "customer__segment"
+    rows = marts.select("board_segments", ["customer__segment", *names], order_by=[SortKey("customer_spend", True)])
+    segment = column_named("customer__segment")
     widest = max((row["customers"] or 0 for row in rows), default=0) or 1
     return [
         {
             "segment": row["customer__segment"],
-            "title": named(row[title] or visit.text("unknown")),
+            "title": formats.chosen(segment, row[segment.name] or "") or visit.text("unknown"),
             "values": {name: formats.value(column_named(name), row[name]) for name in names},
             "length": 100 * (row["customers"] or 0) / widest,
         }

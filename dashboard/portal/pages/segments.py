@@ -16,6 +16,7 @@ from dashboard.portal.published_marts import MetricQuestion
 from dashboard.portal.saved_segments import SavedSegment, TooManySegments
 from dashboard.portal.segment_rules import SegmentRule
 from dashboard.portal.shop_marts import PERSONS, Condition, ShopMarts, SortKey
+from dashboard.portal.values import name_of_value
 from dashboard.portal.visit import BadRequest, NoSuchPage, PageVisit
 from jishi.pseudonyms import Pseudonyms
 
@@ -143,5 +144,6 @@ def _choices(visit: PageVisit, marts: ShopMarts) -> dict[str, list[tuple[str, st
     }
     texts = {"category": ("dim_items", "category"), "channel": ("fct_orders", "channel")}
     return of_scheme | {
-        name: [(text, text) for text in marts.distinct(mart, column, _MOST_CHOICES)] for name, (mart, column) in texts.items()
+        name: [(text, name_of_value(name, text, visit.language)) for text in marts.distinct(mart, column, _MOST_CHOICES)]
+        for name, (mart, column) in texts.items()
     }

@@ -60,4 +60,5 @@ def traffic(visit: PageVisit) -> Response:
             formats=formats,
             newest=newest["shop_date"],
             timedelta=timedelta,
+            column_named=column_named,
         )
