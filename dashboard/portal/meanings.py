@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from dashboard.portal.columns import Column
+from dashboard.portal.words import Language
 from jishi.metrics import Metric, metrics_of
 
 
@@ -32,8 +34,8 @@ _OF_METRICS = (
 )
 
 
-def meaning_of(manifest: Path, mart: str, column: Column, semantic_manifest: str | None) -> Meaning:
-    """What dbt says of a column; without a manifest, nothing."""
+def meaning_of(manifest: Path, mart: str, column: Column, semantic_manifest: str | None, language: Language) -> Meaning:
+    """What dbt says of a column, in one language; without a manifest, nothing."""
     metric = None
     if mart in _OF_METRICS and column.metric and semantic_manifest:
         metric = metrics_of(json.loads(semantic_manifest)).get(column.metric)
@@ -44,7 +46,22 @@ def meaning_of(manifest: Path, mart: str, column: Column, semantic_manifest: str
         return Meaning("", "", metric)
     model = models.get(mart, {})
     described = model.get("columns", {}).get(column.name, {}).get("description", "")
-    return Meaning(" ".join(described.split()), " ".join(model.get("description", "").split()), metric)
+    return Meaning(in_language(described, language), in_language(model.get("description", ""), language), metric)
+
+
+def in_language(description: str, language: Language) -> str:
+    """The part of a description in a language, of which English comes first; all of it where it has but one.
+
+    >>> in_language("RFM segment by name. RFM 细分人群", "zh"), in_language("Price band. 价格带", "en")
+    ('RFM 细分人群', 'Price band.')
+    """
+    text = " ".join(description.split())
+    chinese = re.search("[一-鿿]", text)
+    if chinese is None:
+        return text
+    begins = text.rfind(". ", 0, chinese.start())
+    place = chinese.start() if begins < 0 else begins + 2
+    return (text[place:] if language == "zh" else text[:place].strip()) or text
 
 
 @lru_cache(maxsize=1)

@@ -17,7 +17,7 @@ def meaning(visit: PageVisit) -> Response:
             raise NoSuchPage
         formats = visit.formats(marts)
     manifest = visit.portal.paths.warehouse / "target" / "manifest.json"
-    about = meaning_of(manifest, mart, column_named(name), marts.semantic_manifest)
+    about = meaning_of(manifest, mart, column_named(name), marts.semantic_manifest, visit.language)
     template = "_meaning.html" if "hx-request" in visit.request.headers else "meaning.html"
     return visit.page(template, column=column_named(name), mart=mart, meaning=about, formats=formats)
 
