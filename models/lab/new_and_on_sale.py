@@ -1,6 +1,7 @@
 """Items that are new, and items below their usual price, as lists for everybody.
 
-They do not serve: a release knows no prices of the hour, and new items are explored (``models.candidates.newcomers``).
+They do not serve: what is new and what costs how much now is in serving's live catalogue, a snapshot is older; new items are
+explored (``models.candidates.newcomers``).
 """
 
 from __future__ import annotations

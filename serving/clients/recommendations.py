@@ -5,15 +5,19 @@ A page must not wait for a list: what does not come in time is answered by the s
 
 from __future__ import annotations
 
+import io
 import json
+import socket
+import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
+from functools import cached_property
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import TYPE_CHECKING, Any, Unpack, cast
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
-from urllib.request import Request, urlopen
+from urllib.request import HTTPHandler, HTTPSHandler, Request, build_opener
 
 if TYPE_CHECKING:
     from serving.clients.api_types import (
@@ -77,7 +81,8 @@ class Recommendations:
     """A shop's connection to serving; ``key`` is its read key. Safe to use from several threads.
 
     A connection that is cut is tried again in the time that is left.
-    ``bundled`` has item ids by placement, for when no answer comes within ``timeout_s`` (to connect, and of each silence).
+    ``bundled`` has item ids by placement, for when the whole answer is not there within ``timeout_s``; only the look-up of the
+    host's name does not count.
     """
 
     def __init__(
@@ -122,11 +127,10 @@ class Recommendations:
 
     def _answer(self, request: Request, timeout_s: float) -> tuple[Any, str | None]:
         request.add_header("Authorization", f"Bearer {self._key}")
-        began = time.monotonic()
+        began, deadline = time.monotonic(), Deadline(timeout_s)
         while True:
-            waited_s = time.monotonic() - began
             try:
-                with urlopen(request, timeout=max(timeout_s - waited_s, 0.001)) as answer:
+                with _OPENER.open(request, timeout=deadline) as answer:
                     return json.load(answer), answer.headers.get("X-Request-ID")
             except HTTPError as error:
                 raise _problem(error) from None
@@ -136,6 +140,96 @@ class Recommendations:
                     time.sleep(PAUSE_S)
                     continue
                 raise NoAnswer(f"no answer after {waited_s * 1000:.0f} ms: {type(error).__name__}: {error}") from None
+
+
+class Deadline(float):
+    """A time-out in seconds that is counted from when it was made, and not anew for each silence of the other side."""
+
+    def __init__(self, _: float) -> None:
+        self.ends_at = time.monotonic() + self
+
+    def left_s(self) -> float:
+        """Seconds that are left. Raises TimeoutError for none."""
+        left_s = self.ends_at - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("timed out")
+        return left_s
+
+
+class _TimedReader(io.RawIOBase):
+    """What a socket receives, until the deadline."""
+
+    def __init__(self, connected: socket.socket, deadline: Deadline) -> None:
+        super().__init__()
+        self._socket, self._deadline = connected, deadline
+        self._received = connected.makefile("rb", buffering=0)  # keeps the socket open until it is closed itself
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """As of a file."""
+        self._socket.settimeout(self._deadline.left_s())
+        return self._received.readinto(buffer)
+
+    def close(self) -> None:
+        """As of a file."""
+        self._received.close()
+        super().close()
+
+
+class _TimedConnection(HTTPConnection):
+    """A connection whose ``timeout`` is a Deadline: over all addresses of the host, what is sent, head and body."""
+
+    timeout: Deadline
+
+    def connect(self) -> None:
+        """Connect to the first address that answers."""
+        self._create_connection = self._connected
+        super().connect()
+        self.sock.settimeout(self.timeout.left_s())
+
+    def response_class(self, connected: socket.socket, **options: Any) -> HTTPResponse:  # type: ignore[override]
+        """What comes back."""
+        response = HTTPResponse(connected, **options)
+        response.fp.close()
+        response.fp = io.BufferedReader(_TimedReader(connected, self.timeout))
+        return response
+
+    def _connected(self, address: tuple[str, int], *_: Any) -> socket.socket:
+        problem: OSError | None = None
+        for family, kind, protocol, _name, place in socket.getaddrinfo(*address, type=socket.SOCK_STREAM):
+            connecting = socket.socket(family, kind, protocol)
+            try:
+                connecting.settimeout(self.timeout.left_s())
+                connecting.connect(place)
+                return connecting
+            except OSError as error:
+                connecting.close()
+                problem = error
+        raise problem or OSError(f"{address[0]} has no address")
+
+
+class _TimedSecureConnection(_TimedConnection, HTTPSConnection):
+    """The same over TLS."""
+
+
+class _Plain(HTTPHandler):
+    def http_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_TimedConnection, req)
+
+
+class _Secure(HTTPSHandler):
+    @cached_property
+    def _trusted(self) -> ssl.SSLContext:
+        return ssl.create_default_context()
+
+    def https_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_TimedSecureConnection, req, context=self._trusted)
+
+
+_OPENER = build_opener(_Plain, _Secure)
 
 
 def _is_cut(error: Exception) -> bool:
@@ -157,6 +251,8 @@ def _problem(error: HTTPError) -> RecommendationsRefused | NoAnswer:
     try:
         body = json.load(error)["error"]
         code, field, message = str(body["code"]), body.get("field"), str(body["message"])
+    except TimeoutError:
+        return NoAnswer(f"{error.code}, and what it says did not come in time")
     except (OSError, ValueError, KeyError, TypeError):
         code, field, message = "unknown", None, "the answer is not serving's; is the address right?"
     if error.code >= 500 or error.code in (408, 429):

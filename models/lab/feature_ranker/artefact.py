@@ -1,6 +1,6 @@
 """A fitted ranker as an artefact: arrays of trees, calibration and sources, a manifest with the facts, a card for people.
 
-It does not serve: releases hold no such artefact, because serving evaluates no trees at a request.
+It does not serve: releases hold the trees of ``models.ranking.request_ranker``, whose columns serving has at a request.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def catalogued(api: Any, shop: Any, item_id: str, **facts: Any) -> None:
     api.engine.states.of("a").apply(item)
 
 
-FILTERS = [
+FILTERS: list[dict[str, Any]] = [
     {"brand": ["red"]},
     {"attribute": ["size:m", "size:l"]},
     {"price_min": 100, "price_max": 200},

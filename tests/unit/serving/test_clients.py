@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NotRequired, get_origin, get_type_hints
@@ -129,6 +130,46 @@ def test_without_an_answer_in_time_the_bundled_list_stands_in(served: ServedApi,
     assert "503 catching_up" in (served.client().recommend().problem or "")
 
 
+HEAD = b"HTTP/1.1 %d X\r\nContent-Length: 9000\r\n\r\n"
+
+
+@pytest.mark.parametrize("begins", [b"HTTP/1.1 200 OK\r\nX-Slow: ", HEAD % 200, HEAD % 401, HEAD % 503], ids=repr)
+def test_an_answer_that_comes_drop_by_drop_holds_up_no_page(begins: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            with listening.accept()[0] as connection:
+                connection.recv(65_536)
+                connection.sendall(begins)
+                with suppress(OSError):
+                    for _ in range(150):
+                        connection.sendall(b" ")
+                        time.sleep(0.02)
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        client = Recommendations(f"http://127.0.0.1:{listening.getsockname()[1]}", "a", "key", timeout_s=0.2, bundled=BUNDLED)
+        began = time.monotonic()
+        listed = client.recommend()
+        waited_s = time.monotonic() - began
+        thread.join()
+    assert (listed.item_ids, listed.answer) == (["b1", "b2"], None)
+    assert "Timeout" in (listed.problem or "") or "in time" in (listed.problem or "")
+    assert 0.15 < waited_s < 1.5, "the server takes 3 s"
+
+
+def test_of_two_addresses_of_a_host_both_have_one_deadline(silent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = ("127.0.0.1", int(silent.rpartition(":")[2]))
+    refused = socket.create_server(("127.0.0.1", 0))
+    gone = refused.getsockname()
+    refused.close()
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", each) for each in (gone, place)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    assert "TimeoutError" in (Recommendations("http://serving.example", "a", "key", timeout_s=0.1).recommend().problem or "")
+    for address in ("https://serving.example", silent.replace("http", "https")):  # no handshake
+        assert "timed out" in (Recommendations(address, "a", "key", timeout_s=0.1).recommend().problem or "")
+
+
 def test_a_connection_that_is_cut_is_tried_again() -> None:
     """As when one process of serving dies and another answers."""
     body = b'{"items": [{"item_id": "i1"}]}'
@@ -158,7 +199,21 @@ def test_what_stays_wrong_is_raised_with_its_field(served: ServedApi) -> None:
 
 
 def test_the_client_needs_pythons_own_library_alone() -> None:
-    names = {"json", "time", "collections", "dataclasses", "http", "typing", "urllib", "__future__", "serving"}
+    names = {
+        "io",
+        "json",
+        "functools",
+        "socket",
+        "ssl",
+        "time",
+        "collections",
+        "dataclasses",
+        "http",
+        "typing",
+        "urllib",
+        "__future__",
+        "serving",
+    }
     for node in ast.walk(ast.parse(Path(python_client.__file__).read_text())):
         if isinstance(node, ast.Import | ast.ImportFrom):
             module = getattr(node, "module", None) or node.names[0].name

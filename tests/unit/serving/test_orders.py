@@ -94,10 +94,9 @@ def test_what_was_paid_a_moment_ago_is_offered_nowhere_unless_it_is_soon_bought_
     api: Any, shop: Any, placement: Placement
 ) -> None:
     now_ms = time.time_ns() // 1_000_000
-    page = {"item_id": "i20"} if placement == "item" else {}
-    asked = Request(
-        "a", placement, 30, ("u:7",), **page, only=ItemFilter(Selection(item_ids=tuple(f"i{n}" for n in range(30))))
-    )
+    page = "i20" if placement == "item" else None
+    only = ItemFilter(Selection(item_ids=tuple(f"i{number}" for number in range(30))))
+    asked = Request("a", placement, 30, ("u:7",), page, only=only)
     for each in (order("last", "i1", at_ms=now_ms), order("but one", "i2", "i3", at_ms=now_ms - 1_000)):
         api.engine.orders.put(each)
     api.engine.orders.put(order("an hour ago", "i4", at_ms=now_ms - 3_600_000))
