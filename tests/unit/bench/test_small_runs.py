@@ -7,6 +7,7 @@ import random
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,12 +59,14 @@ def test_a_graph_is_of_its_seed_and_every_family_beats_what_is_popular(
 
 def test_served_lists_stand_in_the_table_as_they_were_judged(tmp_path: Path) -> None:
     """Sixty persons who each buy of one of four tastes."""
-    luck, rows = random.Random(5), []
+    luck = random.Random(5)
+    rows: list[dict[str, Any]] = []
     for number in range(60 * 24):
         person, day = number % 60, number // 60
         if luck.random() < 0.5:
             at = START + timedelta(days=day, seconds=luck.randrange(86_400))
-            row = {"shop_id": "a", "person_id": f"p{person:02}", "item_id": f"i{luck.randrange(10) * 4 + person % 4:02}"}
+            row: dict[str, Any] = {"shop_id": "a", "person_id": f"p{person:02}"}
+            row |= {"item_id": f"i{luck.randrange(10) * 4 + person % 4:02}"}
             row |= {"event_id": f"e{number}", "kind": "pay", "occurred_at": at, "received_at": at}
             rows.append({**row, "line_number": 1, "quantity": 1})
     paths = Paths(var=tmp_path / "var", envs=tmp_path)
@@ -73,7 +76,7 @@ def test_served_lists_stand_in_the_table_as_they_were_judged(tmp_path: Path) -> 
         RELEASE_STEPS[step](paths, newest(paths.var), "a")
     table = Table(*("shop", "placement", "model", "served", "alone", "ladder", "popularity", "cases", "persons", "p50", "p99"))
     served.run(paths, newest(paths.var), "a", 20, table)
-    cells = {heading.header: list(heading.cells) for heading in table.columns}
+    cells = {str(heading.header): [str(cell) for cell in heading.cells] for heading in table.columns}
     folder = candidate_folder(paths, "a")
     home, (_, judged) = cells["placement"].index("home"), read_served(folder)
     model = cells["model"][home]
