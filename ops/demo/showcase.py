@@ -13,13 +13,13 @@ from jishi.rules.preview_client import NoPreview, PreviewClient
 from ops.demo.options import DemoFailed
 
 SHOWN = 3  # items of a list
-LIMIT = 10
+LIMIT, PAGE = 10, 100
 
 
 def gather(
     client: httpx.Client, preview: PreviewClient, shop_id: str, read_key: str, shoppers: Sequence[str]
 ) -> dict[str, Any]:
-    """A list for each placement, a rule before and after, and what two shoppers who opted out get; plain values.
+    """A list for each placement, a category's page in order, a rule before and after, what two who opted out get; plain values.
 
     ``shoppers`` are user ids: the first whom the shop's release knows is asked for. Raises DemoFailed.
     """
@@ -28,9 +28,7 @@ def gather(
     def ask(**parameters: Any) -> httpx.Response:
         asked = {name: value for name, value in parameters.items() if value is not None}
         answer = client.get(f"/v1/shops/{shop_id}/recommendations", params={"limit": LIMIT} | asked, headers=headers)
-        if answer.status_code != httpx.codes.OK:
-            raise DemoFailed(f"serving answered {answer.status_code} for {shop_id}: {answer.text[:300]}")
-        return answer
+        return _checked(answer, shop_id)
 
     user = next((each for each in shoppers if ask(user_id=each, limit=1).json()["served_by"] == "personalised"), None)
     home = ask(user_id=user).json()
@@ -46,6 +44,10 @@ def gather(
     lists = {"home": home} | {
         placement: ask(user_id=user, placement=placement, **more).json() for placement, more in questions.items()
     }
+    category = home["items"][0]["category"]
+    page = sorted(item["item_id"] for item in ask(category=category, limit=PAGE).json()["items"])
+    answer = client.post(f"/v1/shops/{shop_id}/category-order", json=_page(page, category, user), headers=headers)
+    lists["category"] = _checked(answer, shop_id).json()
     opted_out = [ask(user_id=each, personalised="false").content for each in shoppers[:2]]
     return {
         "shop_id": shop_id,
@@ -59,6 +61,17 @@ def gather(
             **_list(ask(user_id=shoppers[0], personalised="false").json()),
         },
     }
+
+
+def _checked(answer: httpx.Response, shop_id: str) -> httpx.Response:
+    if answer.status_code != httpx.codes.OK:
+        raise DemoFailed(f"serving answered {answer.status_code} for {shop_id}: {answer.text[:300]}")
+    return answer
+
+
+def _page(item_ids: list[str], category: str, user: str | None) -> dict[str, Any]:
+    """A category's page with the items in no order of ours."""
+    return {"item_ids": item_ids, "category": category, "limit": LIMIT} | ({} if user is None else {"user_id": user})
 
 
 def _list(answer: dict[str, Any]) -> dict[str, Any]:

@@ -165,9 +165,8 @@ def category_page(
     if not items:
         raise HTTPException(404, ErrorBody(code="not_found", field="category", message="no such category").model_dump())
     only = ItemFilter(Selection(item_ids=items))
-    asked = Request(shop.shop_id, "category", len(items), persons or (), only=only, category=category)
-    answer = respond(http, response, asked.of_nobody() if persons is None else asked, explains=True)
-    return answer.model_copy(update={"items": answer.items[:MOST]})
+    asked = Request(shop.shop_id, "category", MOST, persons or (), only=only, category=category)
+    return respond(http, response, asked.of_nobody() if persons is None else asked, explains=True)
 
 
 def _doors(http: HttpRequest) -> Storefronts:

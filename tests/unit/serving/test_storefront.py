@@ -15,9 +15,11 @@ from jishi.settings import Settings
 from jishi.shops import Shops
 from serving.api import make_app
 from serving.catalogue import Catalogue, Version
+from serving.replay import find_decision
 from serving.storefront import routes
 from serving.storefront.doors import Storefronts
 from serving.storefront.overview import CATEGORIES, EVERY_S, NEWEST, Overview, Overviews
+from serving.storefront.routes import MOST
 from serving.storefront.token_buckets import TokenBuckets
 
 FILES = Path(routes.__file__).parent / "files"
@@ -146,6 +148,16 @@ def test_only_made_up_shoppers_can_be_somebody(front: Front) -> None:
     assert (refused.status_code, refused.json()["error"]["field"]) == (422, "user_id")
     off = front.get("/recommendations", user_id="u-skirts", personalised="false").json()
     assert off["served_by"] == "popular"
+
+
+def test_what_a_category_shows_is_what_is_logged(front: Front, tiny: Any) -> None:
+    for number in range(MOST + 10):
+        front.engine.states.of("a").apply(tiny.item(f"more{number:02d}", "tea"))
+    answer = front.get("/category", category="tea")
+    front.engine.decisions.flush()
+    entry = find_decision(front.engine.paths.served_decisions, answer.headers["x-request-id"])
+    assert entry["items"] == [each["item_id"] for each in answer.json()["items"]]
+    assert len(entry["items"]) == MOST
 
 
 def test_a_category_comes_in_the_visitors_order_and_without_what_is_sold_out(front: Front, tiny: Any) -> None:
