@@ -69,6 +69,15 @@ def to_major(minor: int, currency: str) -> Decimal:
     return Decimal(minor).scaleb(-minor_digits(currency))
 
 
+def rounded_major(minor: float | Decimal, currency: str) -> Decimal:
+    """An amount in major units with the digits of its currency, half up: an average has more.
+
+    >>> rounded_major(12345.678901, "CNY"), rounded_major(0.5, "JPY"), rounded_major(198000, "KWD")
+    (Decimal('123.46'), Decimal('1'), Decimal('198.000'))
+    """
+    return Decimal(str(minor)).to_integral_value(ROUND_HALF_UP).scaleb(-CURRENCY_DIGITS[currency])
+
+
 def shown(minor: int, currency: str) -> str:
     """An amount for people, with the digits of its currency.
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from dashboard.portal.columns import Column, Unit
 from dashboard.portal.values import name_of_value
 from dashboard.portal.words import Language
-from jishi.money import CURRENCY_DIGITS, shown
+from jishi.money import rounded_major, shown
 
 UNITS: dict[Unit, tuple[str, str]] = {
     "orders": ("单", "orders"),
@@ -112,11 +111,11 @@ class Formats:
         return self.plain(column, value, row.get("currency"))
 
     def plain(self, column: Column, value: Any, own_currency: str | None = None) -> Any:
-        """A value for a file: money in major units, exactly, instants on the shop's clock, the rest as it is."""
+        """A value for a file: money in major units, rounded as its currency is, instants on the shop's clock."""
         if value is None:
             return None
         if column.unit in ("money", "own_money"):
-            return Decimal(str(value)).scaleb(-CURRENCY_DIGITS[self._currency(column, own_currency)])
+            return rounded_major(value, self._currency(column, own_currency))
         if column.unit == "instant":
             return self._local(value).replace(tzinfo=None)
         return value

@@ -72,8 +72,8 @@ def items(visit: PageVisit) -> Response:
             category=category,
             categories=marts.distinct(dataset.mart, "category", _MOST_CATEGORIES),
             name=name,
-            lists=_lists(visit, marts, of_category),
-            groups=_groups(visit, marts, of_period),
+            lists=_lists(visit, marts, category),
+            groups=_groups(visit, marts, days),
             address_of_row=lambda row: visit.path("items", quote(row["item_id"], safe="")),
             of_category=lambda text: visit.path("items", category=text, days=days),
             page_of=lambda page: visit.path("items", **({**visit.query, "page": page})),
@@ -97,15 +97,16 @@ def _tiles(marts: ShopMarts, visit: PageVisit, bounds: list[dict[str, date]], ca
     return period_tiles(marts, visit.formats(marts), _TILES, days, where, dict.fromkeys(_TILES, by_day))
 
 
-def _lists(visit: PageVisit, marts: ShopMarts, where: list[Condition]) -> list[dict[str, Any]]:
+def _lists(visit: PageVisit, marts: ShopMarts, category: str | None) -> list[dict[str, Any]]:
     """What to restock, the first to run out first, and what lies too long, most pieces first."""
     lists = (
         ("To restock", "is_restock_candidate", _RESTOCK, SortKey("days_of_stock")),
         ("Lies too long", "is_slow_mover", _SLOW, SortKey("stock", is_descending=True)),
     )
+    chosen = {"category": category} if category else {}
     cards = []
     for title, flag, columns, sort in lists:
-        conditions = [Condition(flag, "=", True), *where]
+        conditions = [Condition(flag, "=", True), *(Condition(name, "=", value) for name, value in chosen.items())]
         order = [sort, SortKey("units_30d", is_descending=True), SortKey("item_id")]
         cards.append(
             {
@@ -113,14 +114,15 @@ def _lists(visit: PageVisit, marts: ShopMarts, where: list[Condition]) -> list[d
                 "flag": flag,
                 "columns": shown_in(visit, columns),
                 "rows": marts.select("fct_item_stock", [*columns, "item_id"], conditions, order, _SHORT),
-                "all": visit.path("rows", "item-stock", **{flag: "true"}),
+                "all": visit.path("rows", "item-stock", **{flag: "true"}, **chosen),
             }
         )
     return cards
 
 
-def _groups(visit: PageVisit, marts: ShopMarts, where: list[Condition]) -> list[dict[str, Any]]:
+def _groups(visit: PageVisit, marts: ShopMarts, days: str) -> list[dict[str, Any]]:
     """Price bands and categories of the period."""
+    where = [Condition("period_days", "=", int(days))]
     bands = [*where, Condition("price_band", ">=", 1)]
     kinds = (
         ("Price bands", "price-bands", _BANDS, bands, [SortKey("price_band")]),
@@ -132,7 +134,7 @@ def _groups(visit: PageVisit, marts: ShopMarts, where: list[Condition]) -> list[
             "mart": DATASETS[name].mart,
             "columns": shown_in(visit, columns),
             "rows": marts.select(DATASETS[name].mart, columns, conditions, order, _PAGE),
-            "all": visit.path("rows", name),
+            "all": visit.path("rows", name, period_days=days),
         }
         for title, name, columns, conditions, order in kinds
     ]

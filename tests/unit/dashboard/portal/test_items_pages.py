@@ -49,6 +49,21 @@ def test_a_periods_items_are_those_of_the_mart_and_lead_to_the_item(twins: TwinS
     assert (refused.status_code, "days is not one of 7, 30, 90" in refused.text) == (400, True)
 
 
+def test_the_rows_behind_a_list_are_of_its_category_and_period(twins: TwinShops) -> None:
+    text = twins.client().get(f"/shops/{PLAIN}/items?days=7&category=plain-category").text
+    links = {unescape(link) for link in re.findall(r'href="([^"]+/rows/[^"]+)"', text)}
+    expected = {
+        "item-stock?is_restock_candidate=true&category=plain-category",
+        "item-stock?is_slow_mover=true&category=plain-category",
+        "price-bands?period_days=7",
+        "categories?period_days=7",
+    }
+    behind = {link.partition("/rows/")[2] for link in links if re.search("stock|price-bands|categories", link)}
+    assert behind <= expected
+    assert behind & {"price-bands?period_days=7", "categories?period_days=7"}
+    assert any("item-stock" in link for link in behind)
+
+
 def test_an_item_that_nobody_has_is_no_page(twins: TwinShops) -> None:
     client = twins.client()
     for item_id in ("nothing", "a%2Fb", "%7B%7Bx%7D%7D", "..%2F..%2Ftoday"):

@@ -266,6 +266,17 @@ def test_money_of_three_digits_or_none_keeps_them_in_files() -> None:
         assert formats.value(column, minor).text.replace(",", "") == text
 
 
+@pytest.mark.parametrize(
+    ("currency", "minor", "written"),
+    [("CNY", 12345.678901, "123.46"), ("JPY", 100.5, "101"), ("KWD", 1 / 3, "0.000"), ("CNY", 198000, "1980.00")],
+)
+def test_an_average_of_money_is_written_with_the_digits_of_its_currency(currency: str, minor: float, written: str) -> None:
+    sheet = Sheet("Days", [column_named("order_value_minor")], [{"order_value_minor": minor}], Formats("en", currency, "UTC"))
+    assert sheet.as_csv().decode("utf-8-sig").splitlines()[1] == written
+    [[_], [cell]] = CalamineWorkbook.from_filelike(io.BytesIO(sheet.as_xlsx())).get_sheet_by_index(0).to_python()
+    assert str(cell) == str(float(written))
+
+
 def test_plain_text_and_numbers_stay_as_they_are() -> None:
     assert [guarded(value) for value in ("裙 1=1", "", "a-b", -3, None)] == ["裙 1=1", "", "a-b", -3, None]
 
