@@ -163,8 +163,8 @@ def test_of_two_addresses_of_a_host_both_have_one_deadline(silent: str, monkeypa
     refused = socket.create_server(("127.0.0.1", 0))
     gone = refused.getsockname()
     refused.close()
-    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", each) for each in (gone, place)]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    answers = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", each) for each in (gone, place)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
     assert "TimeoutError" in (Recommendations("http://serving.example", "a", "key", timeout_s=0.1).recommend().problem or "")
     for address in ("https://serving.example", silent.replace("http", "https")):  # no handshake
         assert "timed out" in (Recommendations(address, "a", "key", timeout_s=0.1).recommend().problem or "")
