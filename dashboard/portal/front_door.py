@@ -22,6 +22,7 @@ from dashboard.portal.state import Portal
 from dashboard.portal.visit import BadRequest, NoSuchPage, PageVisit, SentFile, ShopAccess
 from dashboard.portal.words import Language, preferred
 from jishi.lake import TableNotPublished
+from jishi.metrics import MetricQueryRefused
 from jishi.shops import Shops
 
 log = logging.getLogger(__name__)
@@ -127,6 +128,9 @@ class PortalPage:
             return visit.page("missing.html", 404)
         except BadRequest as error:
             return visit.page("refused.html", 400, text=error.text, values=error.values)
+        except MetricQueryRefused as error:
+            log.info("%s %s: %s", self.method, self.path, error)
+            return visit.page("refused.html", 400, text="The numbers cannot be chosen by this.", values={})
         except TooSlow as error:
             log.warning("%s %s: %s", self.method, self.path, error)
             return visit.page("slow.html", 503)

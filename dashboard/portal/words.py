@@ -89,6 +89,12 @@ CHINESE = {
     ),
     "Up to {day}": "截至 {day}",
     "What follows is as of the newest day, whatever date is chosen.": "以下内容截至最新一天，与所选日期无关。",
+    "This day is not over: it counts up to {when}. A part of the shop is compared with other days once it is over.": (
+        "当日尚未结束：数据截至 {when}。按渠道或设备筛选时，待当日结束后再与其他日期对比。"
+    ),
+    "Known of the whole shop alone, and not shown for this choice:": "仅有全店数据，当前筛选下不显示：",
+    "The numbers cannot be chosen by this.": "无法按此条件筛选数字。",
+    "The category chooses the funnel; numbers of days are of all categories.": "类目只筛选漏斗；每日数字为全部类目。",
     "Not over yet": "当日未结束",
     "This day is not over: it counts up to {when}, and is compared with the same hours of other days.": (
         "当日尚未结束：数字截至 {when}，并与其他日期的相同时段比较。"

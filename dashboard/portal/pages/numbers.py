@@ -81,12 +81,14 @@ def tiles(
     wanted: Mapping[str, str | None],
     mart: str = DAYS,
     compared_with: str | None = None,
+    others: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Tile]:
     """A tile for each wanted column that this build has; ``wanted`` leads to the rows behind it.
 
-    Each stands beside all days that it can be compared with, or beside the one of ``compared_with``.
+    Each stands beside all days that it can be compared with (``others``), or beside the one of ``compared_with``.
     """
-    others = _other_days(marts, row, list(wanted)) if mart == DAYS else {}
+    if others is None:
+        others = _other_days(marts, row, list(wanted)) if mart == DAYS else {}
     if compared_with is not None:
         others = {key: other for key, other in others.items() if key == compared_with}
     return [
@@ -111,7 +113,7 @@ def _other_days(marts: ShopMarts, row: Mapping[str, Any], columns: list[str]) ->
     day: date = row["shop_date"]
     others: dict[str, dict[str, Any]] = {}
     if row.get("is_complete") is not False:
-        dates = {key: day - timedelta(days=back) for key, back in _DAYS_BACK.items()} | {"year_before": year_before(day)}
+        dates = {key: date_compared(day, key) for key in COMPARED_WITH}
         of_dates = marts.select(DAYS, ["shop_date", *columns], [Condition("shop_date", "in", list(dates.values()))])
         known = {other.pop("shop_date"): other for other in of_dates}
         for key, date_before in dates.items():
@@ -127,6 +129,12 @@ def _other_days(marts: ShopMarts, row: Mapping[str, Any], columns: list[str]) ->
 def _compared(formats: Formats, column: Column, value: Any, key: str, other: Mapping[str, Any]) -> OtherDay:
     that = other[column.name]
     return OtherDay(COMPARED_WITH[key], other["compared_date"], formats.value(column, that), direction_of(value, that))
+
+
+def date_compared(day: date, compared_with: str) -> date:
+    """The date that a day is compared with."""
+    back = _DAYS_BACK.get(compared_with)
+    return year_before(day) if back is None else day - timedelta(days=back)
 
 
 def year_before(day: date) -> date:

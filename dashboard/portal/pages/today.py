@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from starlette.responses import Response
 
 from dashboard.portal.columns import column_named
 from dashboard.portal.datasets import COUNTED_VISITS
 from dashboard.portal.open_days import open_day
+from dashboard.portal.pages.day_parts import DayPart, choices_of_parts, days_before_part, days_of_part, history_before_part
 from dashboard.portal.pages.numbers import (
     COMPARED_WITH,
     charts,
@@ -29,6 +31,7 @@ _CHARTS = {
 }
 _COLUMNS = [name for names in _CHARTS.values() for name in names]
 _SHOWN_DAYS = 28
+_FILTERS = ("channel", "device")
 
 
 def today(visit: PageVisit) -> Response:
@@ -37,36 +40,52 @@ def today(visit: PageVisit) -> Response:
     compared_with = visit.query.get("compare")
     if compared_with is not None and compared_with not in COMPARED_WITH:
         raise BadRequest("{field} is not one of the choices.", field="compare")
+    part = DayPart.of(visit, _FILTERS)
     with visit.marts() as marts:
         newest = newest_day(marts)
         if not newest:
             return visit.page("unpublished.html")
         day = asked or newest["shop_date"]
-        [row] = marts.select("fct_shop_days", list(newest), [Condition("shop_date", "=", day)]) or [{}]
         formats = visit.formats(marts)
-        orders = visit.path("rows", "orders", **{"from": day, "to": day})
-        visits = visit.path("rows", "visits", **{"from": day, "to": day} | COUNTED_VISITS)
+        of_day = {"from": day, "to": day}
+        orders, visits = part.rows(visit, "orders", **of_day), part.rows(visit, "visits", **of_day | COUNTED_VISITS)
         wanted = {
             "net_gmv_minor": orders,
             "orders": orders,
             "visitors": visits,
             "conversion": visits,
-            "refunds_minor": visit.path("rows", "refunds", **{"from": day, "to": day}),
+            "refunds_minor": part.rows(visit, "refunds", **of_day),
             "paying_customers": orders,
             "customer_value_minor": orders,
             "order_value_minor": orders,
         }
-        history = days_between(marts, day - timedelta(days=_SHOWN_DAYS - 1), day, ["is_complete", *_COLUMNS])
-        others = compared_days(marts, history, _COLUMNS, compared_with) if compared_with else []
+        first, names = day - timedelta(days=_SHOWN_DAYS - 1), [*wanted]
+        others: list[dict[str, Any]] = []
+        days_before = None
+        if part.values:
+            history = days_of_part(marts, part, names, first, day)
+            row = history[-1] if history and history[-1]["shop_date"] == day else {}
+            wanted = {name: rows for name, rows in wanted.items() if part.is_known_of(name)}
+            days_before = days_before_part(marts, part, row, history, [*wanted]) if row else {}
+            if compared_with:
+                others = history_before_part(marts, part, history, [*wanted], compared_with)
+        else:
+            [row] = marts.select("fct_shop_days", list(newest), [Condition("shop_date", "=", day)]) or [{}]
+            history = days_between(marts, first, day, ["is_complete", *_COLUMNS])
+            others = compared_days(marts, history, _COLUMNS, compared_with) if compared_with else []
         other_title = visit.text(COMPARED_WITH[compared_with]) if compared_with else ""
-        kept = {"compare": compared_with} if compared_with else {}
-        visit.audit("saw", page="today", date=f"{day}")
+        kept = part.values | ({"compare": compared_with} if compared_with else {})
+        visit.audit("saw", page="today", date=f"{day}", **part.values)
         return visit.page(
             "today.html",
             day=day,
             row=row,
-            tiles=tiles(marts, formats, row, wanted, compared_with=compared_with) if row else [],
+            tiles=tiles(marts, formats, row, wanted, compared_with=compared_with, others=days_before) if row else [],
             charts=charts(visit, formats, history, _CHARTS, others, other_title, open_day(marts)) if row else [],
+            part=part,
+            column_named=column_named,
+            parts_of=choices_of_parts(marts, _FILTERS),
+            left_out=part.unknown_of(names),
             choices=COMPARED_WITH,
             compared_with=compared_with,
             day_path=lambda other: visit.path("today", date=other, **kept),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from starlette.responses import Response
 
 from dashboard.portal.columns import column_named
 from dashboard.portal.datasets import COUNTED_VISITS
 from dashboard.portal.open_days import open_day
+from dashboard.portal.pages.day_parts import DayPart, days_before_part, days_of_part
 from dashboard.portal.pages.funnel import FunnelChoice, category_funnels, choices_of, funnel_of
 from dashboard.portal.pages.numbers import charts, days_between, freshness, newest_day, tiles
 from dashboard.portal.shop_marts import Condition
@@ -34,12 +35,20 @@ def traffic(visit: PageVisit) -> Response:
         last = last or newest["shop_date"]
         first = first or last - timedelta(days=_SHOWN_DAYS - 1)
         formats = visit.formats(marts)
-        columns = [name for names in _CHARTS.values() for name in names]
-        history = days_between(marts, first, last, columns)
-        visits = visit.path("rows", "visits", **{"from": last, "to": last} | COUNTED_VISITS)
-        wanted = {"visitors": visits, "sessions": visits, "page_views": None, "conversion": visits, "bot_visitors": None}
-        [row] = marts.select("fct_shop_days", list(newest), [Condition("shop_date", "=", last)]) or [{}]
         choice = FunnelChoice.of(visit, first, last)
+        part = DayPart(choice.values)
+        columns = [name for names in _CHARTS.values() for name in names]
+        visits = part.rows(visit, "visits", **{"from": last, "to": last} | COUNTED_VISITS)
+        wanted = {"visitors": visits, "sessions": visits, "page_views": None, "conversion": visits, "bot_visitors": None}
+        left_out, days_before = part.unknown_of([*wanted, *columns]), None
+        if part.values:
+            wanted = {name: rows for name, rows in wanted.items() if part.is_known_of(name)}
+            history = days_of_part(marts, part, columns, first, last)
+            row = history[-1] if history and history[-1]["shop_date"] == last else {}
+            days_before = days_before_part(marts, part, row, history, [*wanted]) if row else {}
+        else:
+            history = days_between(marts, first, last, columns)
+            [row] = marts.select("fct_shop_days", list(newest), [Condition("shop_date", "=", last)]) or [{}]
         category_columns, categories = category_funnels(visit, marts, formats, choice)
         visit.audit("saw", page="traffic", first=f"{first}", last=f"{last}", **choice.values, category=choice.category)
         return visit.page(
@@ -47,11 +56,13 @@ def traffic(visit: PageVisit) -> Response:
             first=first,
             last=last,
             row=row,
-            tiles=tiles(marts, formats, row, wanted) if row else [],
+            tiles=tiles(marts, formats, row, wanted, others=days_before) if row else [],
             charts=charts(visit, formats, history, _CHARTS, not_over=open_day(marts)),
             history=list(reversed(history)),
             day_columns=[column_named(name) for name in ("shop_date", *columns) if history and name in history[0]],
             choice=choice,
+            left_out=left_out,
+            last_days=lambda days: visit.path("traffic", **choice.of_days(*_last_days(newest["shop_date"], days)).as_query()),
             choices=choices_of(marts),
             funnel=funnel_of(marts, formats, choice),
             category_columns=category_columns,
@@ -59,6 +70,9 @@ def traffic(visit: PageVisit) -> Response:
             fresh=freshness(visit, marts, newest),
             formats=formats,
             newest=newest["shop_date"],
-            timedelta=timedelta,
             column_named=column_named,
         )
+
+
+def _last_days(last: date, days: int) -> tuple[date, date]:
+    return last - timedelta(days=days - 1), last
