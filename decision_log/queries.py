@@ -58,7 +58,8 @@ with faults as (
             when d.served_by is null then ['bad_value', 'served_by']
             when d.model is null then ['bad_value', 'model']
             when d.model_version is null then ['bad_value', 'model_version']
-            when d.arm is null or d.arm not in ('explored', 'ranked') then ['bad_value', 'arm']
+            when d.arm is null or not (d.arm in ('explored', 'ranked') or starts_with(d.arm, 'tried_'))
+                then ['bad_value', 'arm']
             when d.propensity is null or not (d.propensity > 0 and d.propensity <= 1) then ['bad_value', 'propensity']
         end as fault
     from read
@@ -191,7 +192,7 @@ select
     places.item_id,
     reason,
     score,
-    case when places.place = slot then arm else 'ranked' end as arm,
+    case when places.place = slot or starts_with(arm, 'tried_') then arm else 'ranked' end as arm,
     case when places.place = slot then propensity else 1.0 end as propensity,
     case when places.place = slot then probability end as explore_probability,
     case when places.place = slot then policy end as policy,

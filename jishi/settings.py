@@ -184,6 +184,12 @@ class Settings(BaseSettings):
     served_answers_rate: float = Field(
         0.01, ge=0, le=1, description="share of the answers of serving that it logs with their inputs, to be replayed"
     )
+    ladder_trials: float = Field(
+        0.01,
+        ge=0,
+        le=0.2,
+        description="share of the answers of serving on which a lower rung is tried; a shop may have another",
+    )
     online_parity_delay_s: int = Field(10, ge=5, description="a value that serving used may be this far behind the log")
     online_parity_max_drift: float = Field(
         0.01, ge=0, le=1, description="share of wrong values of one feature above which online parity fails"

@@ -38,6 +38,7 @@ from jishi.quiet_hours import QuietHours
 Right = Literal["write", "read", "track"]
 ModelsFrom = Literal["memory", "tables"]
 State = Literal["active", "paused", "left"]
+MOST_TRIALS = 0.2  # of the answers of a shop
 
 
 class UnknownShop(LookupError):
@@ -102,9 +103,10 @@ class Shop(BaseModel):
     those of its server, or those of its pages, whose key everybody can read; ``visits_end_at_midnight`` whether a visit that
     goes on past midnight is two; ``funnel`` which acts of a visit are steps of it; ``customers`` who is none, and their
     thresholds; ``items`` when they sell well, lie too long, and the bounds of price bands; ``quiet_hours`` when none of its
-    alerts is sent; ``state``, since ``state_since``, whether pipelines work on it: a ``paused`` shop goes on sending and is
-    answered, of one that ``left`` nothing is taken. ``unknown`` are fields of its settings that newer code wrote; like other
-    fields that this code does not know they stay as they are.
+    alerts is sent; ``ladder_trials`` on which share of its answers a lower rung of the ladder is tried, in the place of
+    ``JISHI_LADDER_TRIALS``; ``state``, since ``state_since``, whether pipelines work on it: a ``paused`` shop goes on sending
+    and is answered, of one that ``left`` nothing is taken. ``unknown`` are fields of its settings that newer code wrote; like
+    other fields that this code does not know they stay as they are.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -121,6 +123,7 @@ class Shop(BaseModel):
     customers: CustomerRules = Field(default_factory=CustomerRules)
     items: ItemThresholds = Field(default_factory=ItemThresholds)
     quiet_hours: QuietHours | None = None
+    ladder_trials: float | None = Field(None, ge=0, le=MOST_TRIALS)
     state: State = "active"
     state_since: datetime | None = None
     keys: list[Key] = Field(default_factory=list)
@@ -247,6 +250,10 @@ class Shops(BaseModel):
     def set_quiet_hours(self, shop_id: str, hours: QuietHours | None) -> None:
         """Say when alerts wait, or with None that they never do. Raises UnknownShop."""
         self.shops[shop_id] = self.get(shop_id).model_copy(update={"quiet_hours": hours})
+
+    def set_ladder_trials(self, shop_id: str, share: float | None) -> None:
+        """Say on which share of a shop's answers a lower rung is tried, or with None the common one. Raises UnknownShop."""
+        self.shops[shop_id] = self.get(shop_id).model_copy(update={"ladder_trials": share})
 
     @property
     def active(self) -> list[str]:

@@ -51,7 +51,8 @@ class RecommendationsOut(BaseModel):
     shop_id: str
     placement: Placement
     served_by: ServedBy = Field(
-        description="the rung of the ladder: personalised (taste or last items), item_based (the page's item), popular"
+        description="the rung of the ladder: personalised (taste or last items), item_based (the page's item), segment (a "
+        "category of the page, the cart or the shopper), popular, bundled (a shop without a release)"
     )
     model: str = Field(
         description="the placement's model of the release, or `ladder` where it names none or the model knows nothing of this "

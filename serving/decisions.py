@@ -26,8 +26,9 @@ from serving.request import Request
 from serving.rules.active import ActiveRules
 from serving.shelf import Shelf
 from serving.suppressions import suppressed
+from serving.trials import arm_of
 
-EXPLORED, RANKED = "explored", "ranked"  # arms: whether the exploring slot holds a new item
+EXPLORED, RANKED = "explored", "ranked"  # arms beside those of ``serving.trials``: whether the exploring slot holds a new item
 _DAY_MS = 86_400_000
 SAMPLE = ".sample"  # the files of answers with their inputs, whose size the others do not count against
 
@@ -92,6 +93,7 @@ class LoggedDecision:
             "suppressed": suppressed(answer, request, shelf, catalogue),
             **_ruled(answer),
             **_explored(decision, shelf, has_inputs=inputs is not None),
+            **({} if answer.tried is None else {"arm": arm_of(answer.tried)}),
             "inputs": None if inputs is None else _made_of(inputs, request, answer, shelf),
         }
         return cls(

@@ -17,7 +17,7 @@ from jishi.kafka import KafkaCluster
 from jishi.paths import Paths
 from jishi.pseudonyms import Pseudonyms
 from jishi.settings import Settings
-from serving.bundled import BUNDLED, NO_VERSION, BundledShelves
+from serving.bundled import BUNDLED, MOST_TRIED, NO_VERSION, BundledShelves
 from serving.catalogue import Catalogue
 from serving.consents import Consents
 from serving.decision_topic import DecisionTopic
@@ -42,6 +42,7 @@ from serving.served_log import ServedLog
 from serving.shelf import Shelf
 from serving.shop_state import ShopState, ShopStates
 from serving.stream import LiveState, StreamHealth, follow
+from serving.trials import Rung, rung_to_try
 from serving.watcher import Watcher
 from serving.why_not import WhyNot, why_not
 
@@ -155,16 +156,19 @@ class Engine:
         state = self.states.find(request.shop_id)
         catalogue, shelf = state.catalogue, self._shelf_of(state)
         request = self._completed(request, order_id)
+        shelf, tried = self._tried(request, request_id, state, shelf)
         has_inputs = is_sampled(request_id, self.decisions.rate)
         changes = 0 if shelf is None or shelf.joined is None else shelf.joined.done
         read, moment = self.recent.last_acts, self.moment_of(request)
         rules = self.rules_for(request, state, state.rules.in_use, shelf, moment)
-        answer = recommend(request, shelf, catalogue, read, with_candidates=has_inputs, rules=rules, moment=moment)
+        answer = recommend(request, shelf, catalogue, read, with_candidates=has_inputs, rules=rules, moment=moment, tried=tried)
         assert shelf is not None  # else NoRelease was raised
         if shelf.model.version == NO_VERSION:
-            answer = replace(answer, model=BUNDLED)
+            answer = replace(answer, served_by="bundled", model=BUNDLED)
         decision = None
-        if shelf.model.newcomers is not None:
+        if tried is not None:
+            self.metrics.count_trial(tried)
+        elif shelf.model.newcomers is not None:
             answer, decision = explore(answer, request, shelf, catalogue, state.exploration, luck_of(request_id))
         inputs = self._inputs(request.shop_id, shelf, changes) if has_inputs else None
         now_ms = time.time_ns() // 1_000_000
@@ -201,6 +205,21 @@ class Engine:
         if not self.stream.has_caught_up:
             raise CatchingUp(state.shop_id)
         return state.shelf or self.bundled.of(state.shop_id, state.catalogue, self.orders.sold)
+
+    def _tried(
+        self, request: Request, request_id: str, state: ShopState, shelf: Shelf | None
+    ) -> tuple[Shelf | None, Rung | None]:
+        """The shelf that answers a request, and the rung that is tried on it; None where the best is to answer."""
+        rung = rung_to_try(request_id, self.keys.trial_share(request.shop_id, self.settings.ladder_trials))
+        if rung is None or shelf is None or shelf.model.version == NO_VERSION:
+            return shelf, None
+        if rung != "bundled":
+            return shelf, rung
+        # Few items have sold lately: a filter might leave none of them.
+        bundled = None
+        if request.only is None:
+            bundled = self.bundled.of(state.shop_id, state.catalogue, self.orders.sold, MOST_TRIED)
+        return (shelf, None) if bundled is None or bundled.size < 2 * request.limit else (bundled, rung)
 
     def _completed(self, request: Request, order_id: str | None) -> Request:
         """The request with what the log says of its persons: their choice, and their orders."""

@@ -26,9 +26,12 @@ class TouchOut(BaseModel):
 
 
 class ItemExplainOut(BaseModel):
-    """Where an item's score comes from, and which rules touched it."""
+    """Which sources brought an item, and which rules touched it."""
 
-    sources: dict[str, float] = Field(description="what each source gave to the score, before rules weighed it")
+    sources: dict[str, float] = Field(
+        description="how strongly each source brings the item, by its weight, before rules; together they are the score, "
+        "unless a ranker orders the list, whose trees score what the sources brought"
+    )
     rules: list[TouchOut]
     features: dict[str, float] | None = Field(
         default=None, description="what the ranker saw of the item (where one answers), by name; 0 and unknown left out"

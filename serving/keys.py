@@ -45,6 +45,11 @@ class ReadKeys:
         shop = self._shops.shops.get(shop_id)
         return "UTC" if shop is None else shop.time_zone
 
+    def trial_share(self, shop_id: str, common: float) -> float:
+        """Share of a shop's answers on which a lower rung is tried; the ``common`` one where the shop has none of its own."""
+        shop = self._shops.shops.get(shop_id)
+        return common if shop is None or shop.ladder_trials is None else shop.ladder_trials
+
     @property
     def currencies(self) -> dict[str, str]:
         """The home currency of each registered shop that has not left."""

@@ -76,11 +76,11 @@ class ListProtocol(HttpToolsProtocol):
 
     def _answer(self) -> bool:
         """Write the list; False where the application has to answer."""
-        started = time.perf_counter()
+        started, request_id = time.perf_counter(), new_request_id()
         try:
-            written = self._list()
+            written = self._list(request_id)
         except NeedsThread:
-            self.scope[ON_THREAD] = True  # type: ignore[literal-required]
+            self.scope[ON_THREAD] = request_id  # type: ignore[literal-required]
             return False
         except Exception:  # noqa: BLE001 - the application meets it again, says it and counts it
             return False
@@ -90,7 +90,7 @@ class ListProtocol(HttpToolsProtocol):
         self._engine.metrics.count(200, written[1], time.perf_counter() - started)
         return True
 
-    def _list(self) -> tuple[bytes, str] | None:
+    def _list(self, request_id: str) -> tuple[bytes, str] | None:
         """The answer's bytes and its rung; None where the application has to look. Raises NeedsThread, and other errors."""
         engine = self._engine
         path, _, query = self.url.partition(b"?")
@@ -99,7 +99,6 @@ class ListProtocol(HttpToolsProtocol):
         asked = plain_request(engine.keys, path.decode("ascii"), query, self.headers)
         if asked is None or engine.recent.asks_store(asked[0].shop_id, asked[0].persons):
             return None
-        request_id = new_request_id()
         answer = engine.answer(asked[0], request_id, asked[1])
         body = list_json(asked[0], answer)
         headers = [*self.server_state.default_headers, *headers_of(body, request_id)]

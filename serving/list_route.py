@@ -36,7 +36,7 @@ _MANY = frozenset({"cart_item_id", "order_item_id", "exclude_item_id"})
 _BOOLEANS = {"true": True, "false": False}
 _MOST_LETTERS, _MOST_VALUES, _MOST_ITEMS = 200, 100, 100
 _THREADS = READERS
-ON_THREAD = "jishi.on_thread"  # in a scope whose answer, as was seen already, needs a thread
+ON_THREAD = "jishi.on_thread"  # in a scope the id of the answer that, as was seen already, needs a thread
 _REQUEST_ID = REQUEST_ID.lower().encode()
 
 
@@ -55,7 +55,7 @@ class ListRoute:
             await self._app(scope, receive, send)
             return
         request, order_id = asked
-        request_id = new_request_id()
+        request_id: str = scope.get(ON_THREAD) or new_request_id()
         answer_it: Callable[[], Answer] = partial(self._engine.answer, request, request_id, order_id)
         try:
             needs_thread = ON_THREAD in scope or self._engine.recent.asks_store(request.shop_id, request.persons)

@@ -15,6 +15,7 @@ from serving.recent import Recent
 from serving.served_log import ServedLog
 from serving.shop_state import ShopStates
 from serving.stream import StreamHealth
+from serving.trials import Rung
 from serving.worker_metrics import WorkerMetrics, silent_workers
 
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -34,6 +35,9 @@ class ServingMetrics:
             ["status", "served_by"],
             registry=self._registry,
         )
+        self._trials = Counter(
+            "jishi_ladder_trials", "Answers on which a lower rung of the ladder was tried.", ["rung"], registry=self._registry
+        )
         self._of_kind: dict[tuple[int, str], Counter] = {}
         self._latency = Histogram(
             "jishi_recommendation_seconds",
@@ -51,6 +55,10 @@ class ServingMetrics:
             counter = self._of_kind[key] = self._requests.labels(str(status), served_by)
         counter.inc()
         self._latency.observe(seconds)
+
+    def count_trial(self, rung: Rung) -> None:
+        """Count one answer of a rung that was tried."""
+        self._trials.labels(rung).inc()
 
     def of_process(self) -> list[Metric]:
         """What this process has counted, and its state."""

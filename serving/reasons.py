@@ -1,4 +1,8 @@
-"""Why an item stands in the list, in one sentence of each language, named after the source that carried it."""
+"""Why an item stands in the list, in one sentence of each language, named after the source that brought it most strongly.
+
+Where the sources' strengths are the score, that is what carried it. A ranker orders what they brought by trees: there the
+sentence says why the item came into question, not why it stands above others.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +39,7 @@ _SENTENCES = {
         ("你最近在看的类目里的热门", "Popular in a category that you look at"),
         ("「{category}」里的热门:你看过「{zh}」", 'Popular in "{category}": you looked at "{en}"'),
     ),
+    "segment": ("popular_in_category", ("你常买的类目里的热门", "Popular in a category that you buy"), None),
     "popularity": ("popular", ("店内热门", "Popular in this shop"), None),
     "pinned": ("picked_by_shop", ("店铺精选", "Picked by the shop"), None),
     "trending": ("trending", ("近期热门", "Trending now"), None),

@@ -5,7 +5,8 @@ Where it names none, or the model has nothing to say of this request, the ladder
 ladder is better than what sells, that.
 
 The ladder: ``personalised`` when the release knows the person's taste or last items, else ``item_based`` when it knows items
-near the page's one, else ``popular``. Whatever the rung, the guard looks at each item again before it leaves: in the shop's own
+near the page's one, else ``segment`` when a category is known that the request or the person is about, else ``popular``.
+Whatever the rung, the guard looks at each item again before it leaves: in the shop's own
 catalogue, active, in stock, and not the item of the page, nor what was just paid.
 """
 
@@ -33,6 +34,7 @@ from serving.rules.active import ActiveRules, Touch
 from serving.rules.arrange import Bounds, Entry, arrange
 from serving.shelf import Shelf
 from serving.sources import LADDER, Asked, Recall, ServedBy, recall, with_what_sells
+from serving.trials import Rung
 
 LastActs = Callable[[str, Sequence[str]], Sequence[LastAct]]
 LOGGED = 50  # candidates of a source, most that an answer tells of
@@ -79,7 +81,7 @@ class Answer:
     """The list, best first, the rung that gave it, the model that answered (``ladder`` for none) and the release behind it.
 
     ``candidates``, where they were asked for: of each source its best eligible items and what each adds to their scores.
-    ``rules``: those of the shop that held.
+    ``rules``: those of the shop that held. ``tried``: the rung that was chosen by the request's id.
     """
 
     served_by: ServedBy
@@ -89,6 +91,7 @@ class Answer:
     candidates: dict[str, dict[str, float]] | None = None
     rules: ActiveRules | None = None
     workings: Workings | None = field(default=None, compare=False, repr=False)
+    tried: Rung | None = None
 
     def is_pinned(self, place: int) -> bool:
         """Whether a rule put the item at that place (from 0)."""
@@ -116,16 +119,17 @@ def recommend(
     rules: ActiveRules | None = None,
     moment: Moment | None = None,
     quotas: Quotas = Quotas(),  # noqa: B008 (frozen)
+    tried: Rung | None = None,
 ) -> Answer:
     """The answer to a request, by the shop's ``rules`` if it has any. Raises NoRelease when the shop has no shelf yet.
 
     ``quotas`` grow until the list is full or nothing is left that may be shown. Without a ``moment`` it is now, by UTC, and no
-    stored feature is read.
+    stored feature is read. With ``tried`` that rung answers and none above it (``bundled``: the shelf is that rung already).
     """
     if shelf is None:
         raise NoRelease(request.shop_id)
     hidden = request.shown_not(shelf)
-    last, asked = _asked(request, shelf, last_acts(request.shop_id, request.persons))
+    last, asked = _asked(request, shelf, catalogue, last_acts(request.shop_id, request.persons), tried)
     eligible = Eligibility(request, shelf, rules, hidden)
     length = request.limit if rules is None else rules.pool(request.limit)
     takes = None if request.only is None else request.only.takes
@@ -153,14 +157,16 @@ def recommend(
         entries = (entries + _not_in_release(entries, request, shelf, catalogue, may_leave))[: request.limit]
     items = _recommended(entries, candidates, shelf, catalogue)
     logged = _logged(workings) if with_candidates else None
-    return Answer(here.served_by, here.model, shelf.model.version, items, logged, rules, workings)
+    return Answer(here.served_by, here.model, shelf.model.version, items, logged, rules, workings, tried)
 
 
 def _now() -> Moment:
     return Moment(int(time.time() * 1000))
 
 
-def _asked(request: Request, shelf: Shelf, acts: Sequence[LastAct]) -> tuple[Sequence[LastAct], Asked]:
+def _asked(
+    request: Request, shelf: Shelf, catalogue: Catalogue, acts: Sequence[LastAct], tried: Rung | None
+) -> tuple[Sequence[LastAct], Asked]:
     """Those of the acts whose items the release knows, and the request in item numbers."""
     number_of = shelf.number_of
     last, recent = acts, number_of.of_all([act.item_id for act in acts])
@@ -168,14 +174,21 @@ def _asked(request: Request, shelf: Shelf, acts: Sequence[LastAct]) -> tuple[Seq
         last = [act for act, number in zip(acts, recent, strict=True) if number != NONE]
         recent = [number for number in recent if number != NONE]
     ages_s = [act.age_s for act in last]
+    context, page_kind = None, None
+    if request.item_id is not None:
+        context = number_of.get(request.item_id)
+        if context is None and (page := catalogue.get(request.item_id)) is not None:
+            page_kind = shelf.columns.category.code_of(page.category)
     return last, Asked(
         request,
         recent=recent,
         ages_s=ages_s,
         visit=recent[: visit_length(ages_s)],
-        context=None if request.item_id is None else number_of.get(request.item_id),
+        context=context,
         order=[number_of[item_id] for item_id in request.order if item_id in number_of],
         cart=[number_of[item_id] for item_id in request.cart if item_id in number_of],
+        page_kind=page_kind,
+        tried=tried,
     )
 
 
@@ -249,7 +262,7 @@ def _chosen(asked: Asked, here: Recall, workings: Workings, length: int) -> Iter
     limit, blend, score = asked.request.limit, here.blend, workings.candidates.score
     allowed, fresh, batch = _best_first(score, workings.sellable, workings.shown_not, workings.kept_back, limit)
     if here.model == LADDER or asked.request.question == "home":
-        newest, least = np.array(asked.visit[: blend.intent_items], dtype=np.int64), ceil(blend.intent_share * limit)
+        newest, least = np.array(asked.intent[: blend.intent_items], dtype=np.int64), ceil(blend.intent_share * limit)
         batch = _with_intent(batch, score, workings.candidates.numbers, workings.shelf.categories, newest, fresh, least, limit)
     while len(batch) or len(batch := best_allowed(score, allowed, limit)):
         yield batch

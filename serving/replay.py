@@ -43,6 +43,7 @@ from serving.rules.impressions import Impressions
 from serving.rules.shop_rules import ShopRules
 from serving.shelf import ServedModel, Shelf
 from serving.shop_state import ShopState
+from serving.trials import arm_of, rung_of
 
 
 class Loaded(ServedModel, Protocol):
@@ -97,7 +98,7 @@ def replay(
     if inputs is None:
         raise NotReplayable("this answer was logged without its inputs: only a sample has them (JISHI_SERVED_ANSWERS_RATE)")
     if entry["model_version"] == NO_VERSION:
-        raise NotReplayable("this answer came from the catalogue of a shop without a release: there is nothing to load")
+        raise NotReplayable("this answer came from the catalogue and the latest orders alone: there is no release to load")
     if not inputs["is_settled"]:
         raise NotReplayable("an item changed while this answer was made: which of its two states counted where is not known")
     model = _release(entry, paths, load)
@@ -109,8 +110,9 @@ def replay(
     last_acts = [LastAct(item_id, age_s) for item_id, age_s in inputs["last_acts"]]
     used = inputs.get("features")
     moment = None if used is None else UsedFeatures(**used).moment()
-    answer = recommend(request, shelf, state.catalogue, lambda *_: last_acts, rules=rules, moment=moment)
-    arm = "ranked"
+    tried = rung_of(entry["arm"])
+    answer = recommend(request, shelf, state.catalogue, lambda *_: last_acts, rules=rules, moment=moment, tried=tried)
+    arm = "ranked" if tried is None else arm_of(tried)
     explored = _explored_item(entry, shelf)
     if explored is not None and all(one.item.item_id != explored for one in answer.items):  # else a rule less has listed it
         item = state.catalogue.get(explored)

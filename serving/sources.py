@@ -18,8 +18,9 @@ from serving.placed import given_items, model_sources
 from serving.ranked import Ranked, ask_ranker
 from serving.request import Request
 from serving.shelf import Preference, Shelf
+from serving.trials import Rung
 
-ServedBy = Literal["personalised", "item_based", "popular"]
+ServedBy = Literal["personalised", "item_based", "segment", "popular", "bundled"]
 LADDER, SOLD = "ladder", "popularity"  # names of no model
 _OF_THE_VISIT = ("item", "cart")  # placements whose question is about the visit, as the gate asks it
 
@@ -27,7 +28,8 @@ _OF_THE_VISIT = ("item", "cart")  # placements whose question is about the visit
 @dataclass(frozen=True)
 class Asked:
     """A request in item numbers; ``recent`` newest first, each acted upon ``ages_s`` ago, of which ``visit`` are those of the
-    visit that is going on.
+    visit that is going on. ``page_kind``: code of the category of a page's item that the release does not know. ``tried``: the
+    rung that is to answer, None for the best.
     """
 
     request: Request
@@ -37,11 +39,19 @@ class Asked:
     context: int | None
     order: list[int]
     cart: list[int]
+    page_kind: int | None = None
+    tried: Rung | None = None
 
     @property
     def counted(self) -> list[int]:
-        """The last items that the placement's list may follow: on a page and in the cart those of the visit."""
-        return self.visit if self.request.placement in _OF_THE_VISIT else self.recent
+        """The last items that the placement's list may follow: on a page, in the cart and for a session those of the visit."""
+        is_of_visit = self.request.placement in _OF_THE_VISIT or self.tried == "session"
+        return self.visit if is_of_visit else self.recent
+
+    @property
+    def intent(self) -> list[int]:
+        """The items of the visit whose categories a list has to have."""
+        return self.visit if self.tried in (None, "session") else []
 
     @property
     def causes(self) -> list[int]:
@@ -77,6 +87,8 @@ def recall(asked: Asked, shelf: Shelf, eligible: Eligibility, quotas: Quotas, mo
     request, placed = asked.request, shelf.model.placement(asked.request.question)
     if request.question in shelf.model.sold_placements:
         return Recall(SourceLists.of([]), "popular", SOLD, eligible.behind(asked.visit[: PLACED.seen_items]))
+    if asked.tried is not None:
+        return _ladder(asked, shelf, eligible, quotas)
     ranker = shelf.model.ranker(request.question)
     if ranker is not None:
         return _ranked(ranker, asked, eligible, moment) or _ladder(asked, shelf, eligible, quotas)
@@ -146,9 +158,18 @@ def _same_category(
     weight: float, causes: list[tuple[int, float]], shelf: Shelf, eligible: Eligibility, quotas: Quotas
 ) -> Source:
     """What sells in the categories of the causes, and the newest cause of each category."""
+    kinds = shelf.categories[[cause for cause, _ in causes]].tolist()
+    about = [(kind, its_weight, cause) for (cause, its_weight), kind in zip(causes, kinds, strict=True)]
+    return _of_categories("category", weight, about, shelf, eligible, quotas)
+
+
+def _of_categories(
+    name: str, weight: float, about: list[tuple[int, float, int]], shelf: Shelf, eligible: Eligibility, quotas: Quotas
+) -> Source:
+    """What sells in categories, each (code, weight, number of the item that named it or −1)."""
     weight_of: dict[int, np.float32] = {}
     cause_of: dict[int, int] = {}
-    for (cause, its_weight), kind in zip(causes, shelf.categories[[cause for cause, _ in causes]].tolist(), strict=True):
+    for kind, its_weight, cause in about:
         if kind != NONE:
             weight_of[kind] = weight_of.get(kind, np.float32(0)) + np.float32(its_weight)
             cause_of.setdefault(kind, cause)
@@ -161,7 +182,26 @@ def _same_category(
 
     most = max(quotas.category, eligible.request.limit)
     items = eligible.best_of_categories(kinds.tolist(), most, quotas.reach)
-    return Source("category", weight, items, everywhere=everywhere)
+    return Source(name, weight, items, everywhere=everywhere)
+
+
+def _segment(asked: Asked, shelf: Shelf, eligible: Eligibility, quotas: Quotas) -> list[Source]:
+    """What sells in the segment of the request: the categories of the page, the cart, the order or the visit, or else those
+    that the person bought most of. Nothing where none is known, or nothing sold there.
+    """
+    weight = BLEND.category
+    named = asked.causes or asked.cart
+    if named:
+        source = _same_category(weight, [(number, 1.0) for number in named], shelf, eligible, quotas)
+    elif asked.page_kind is not None:
+        source = _of_categories("category", weight, [(asked.page_kind, 1.0, NONE)], shelf, eligible, quotas)
+    elif asked.counted:
+        source = _same_category(weight, asked.weighted(BLEND), shelf, eligible, quotas)
+    else:
+        bought = [number for person in asked.request.persons for number in shelf.model.purchases(person).tolist()]
+        about = [(kind, 1.0, NONE) for kind in shelf.categories[bought].tolist()]
+        source = _of_categories("segment", weight, about, shelf, eligible, quotas)
+    return [source] if bool(shelf.popularity_in_category[source.items].any()) else []
 
 
 @numba.njit(cache=True, nogil=True)
@@ -182,23 +222,26 @@ def _liked(taste: Preference, numbers: Indices) -> tuple[Vector, int]:
 
 
 def _ladder(asked: Asked, shelf: Shelf, eligible: Eligibility, quotas: Quotas) -> Recall:
-    blend, sources = BLEND, list[Source]()
+    """The rungs below a model, from the best that has something to say, or from the one that is tried."""
+    blend, sources, tried = BLEND, list[Source](), asked.tried
     eligible = eligible.behind(asked.visit[: blend.seen_items])
     served_by: ServedBy = "popular"
-    causes = [(number, 1.0) for number in asked.causes]
-    if causes:
-        sources.append(_similar("context", blend.context, causes, shelf, quotas))
-        if len(sources[0].items) == 0:
-            sources.append(_same_category(blend.category, causes, shelf, eligible, quotas))
-        items = sources[-1].items
-        is_known = sources[-1].name == "context" or bool(shelf.popularity_in_category[items].any())
-        served_by = "item_based" if is_known else "popular"
-    if asked.counted:
-        sources += _of_recent(asked, shelf, eligible, blend, quotas)
-        served_by = "personalised"
-    taste = next((known for person in asked.request.persons if (known := shelf.model.taste(person)) is not None), None)
+    if tried in (None, "session"):
+        if asked.causes:
+            similar = _similar("context", blend.context, [(number, 1.0) for number in asked.causes], shelf, quotas)
+            sources = [similar] if len(similar.items) else _segment(asked, shelf, eligible, quotas)
+            served_by = "item_based" if len(similar.items) else "segment" if sources else "popular"
+        if asked.counted:
+            sources += _of_recent(asked, shelf, eligible, blend, quotas)
+            served_by = "personalised"
+    taste = None
+    if tried is None:
+        taste = next((known for person in asked.request.persons if (known := shelf.model.taste(person)) is not None), None)
     if taste is not None:
         liked = partial(_liked, taste)
         sources.append(Source("taste", blend.taste, taste.best(quotas.taste), everywhere=liked))
         served_by = "personalised"
+    if served_by == "popular" and tried != "popular":
+        sources = _segment(asked, shelf, eligible, quotas)
+        served_by = "segment" if sources else "popular"
     return Recall(SourceLists.of(sources), served_by, LADDER, eligible)

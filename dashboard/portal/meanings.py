@@ -27,7 +27,6 @@ class Meaning:
 _OF_METRICS = (
     "fct_shop_days",
     "board_funnel",
-    "fct_funnel_days",
     "board_segments",
     "fct_item_days",
     "fct_item_periods",

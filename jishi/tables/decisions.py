@@ -41,7 +41,7 @@ SILVER_DECISIONS = TableSchema(
         "item_id": "string",
         "reason": "string",
         "score": "double",
-        "arm": "string",  # explored or ranked, of this place
+        "arm": "string",  # explored or ranked, of this place; of all places tried_ and the rung that was tried
         "propensity": "double",  # of what stands here, given the places above; 1 where nothing was left to chance
         "explore_probability": "double",  # of the place that could explore; null at others
         "policy": "string",  # how such a place chooses

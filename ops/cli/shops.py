@@ -26,7 +26,7 @@ from jishi.paths import Paths
 from jishi.quiet_hours import QuietHours
 from jishi.settings import get_settings
 from jishi.shop_runs import forget_runs, read_run
-from jishi.shops import ModelsFrom, Shops, UnknownShop, in_groups
+from jishi.shops import MOST_TRIALS, ModelsFrom, Shops, UnknownShop, in_groups
 from ops.cli import create_shop, shop_states
 
 _HELP = "Shops of this platform and their limits."
@@ -74,6 +74,22 @@ def limit(
     except UnknownShop as error:
         raise typer.BadParameter(str(error), param_hint="SHOP_ID") from None
     print(f"{shop_id}: {events_per_s} events a second" if events_per_s else f"{shop_id}: the common limit")
+
+
+@app.command()
+def trials(
+    shop_id: Annotated[str, typer.Argument(help="shop that the share is for")],
+    share: Annotated[
+        float | None, typer.Option(min=0, max=MOST_TRIALS, help="of its answers; 0: none; left out: JISHI_LADDER_TRIALS again")
+    ] = None,
+) -> None:
+    """Set on which share of a shop's answers serving tries a lower rung of the ladder, to know what each is worth."""
+    try:
+        with Shops.edit(Paths.of(get_settings()).shops_file) as registry:
+            registry.set_ladder_trials(shop_id, share)
+    except UnknownShop as error:
+        raise typer.BadParameter(str(error), param_hint="SHOP_ID") from None
+    print(f"{shop_id}: the common share" if share is None else f"{shop_id}: a lower rung answers {share:.2%}")
 
 
 @app.command()

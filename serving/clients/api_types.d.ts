@@ -109,9 +109,9 @@ export interface CategoryPageBody {
   limit?: number | null;
 }
 
-/** Where an item's score comes from, and which rules touched it. */
+/** Which sources brought an item, and which rules touched it. */
 export interface ItemExplainAnswer {
-  /** what each source gave to the score, before rules weighed it */
+  /** how strongly each source brings the item, by its weight, before rules; together they are the score, unless a ranker orders the list, whose trees score what the sources brought */
   sources: Record<string, number>;
   rules: Array<TouchAnswer>;
   /** what the ranker saw of the item (where one answers), by name; 0 and unknown left out */
@@ -152,7 +152,7 @@ export interface ListExplainAnswer {
 
 /** Why the item is in the list: the source that gave it most. */
 export interface ReasonAnswer {
-  /** one of long_term_taste, similar_to_recent, similar_to_item, same_category, popular, picked_by_shop, trending, new, viewed_next, viewed_together, bought_together, bought_next, bought_often, bought_before, due_again, seen_before, people_like_you, like_yours */
+  /** one of long_term_taste, similar_to_recent, similar_to_item, same_category, popular_in_category, popular, picked_by_shop, trending, new, viewed_next, viewed_together, bought_together, bought_next, bought_often, bought_before, due_again, seen_before, people_like_you, like_yours */
   code: string;
   /** sentence for shoppers, Chinese */
   zh: string;
@@ -166,8 +166,8 @@ export interface ReasonAnswer {
 export interface RecommendationsAnswer {
   shop_id: string;
   placement: "home" | "item" | "cart" | "after_payment" | "search_empty" | "category";
-  /** the rung of the ladder: personalised (taste or last items), item_based (the page's item), popular */
-  served_by: "personalised" | "item_based" | "popular";
+  /** the rung of the ladder: personalised (taste or last items), item_based (the page's item), segment (a category of the page, the cart or the shopper), popular, bundled (a shop without a release) */
+  served_by: "personalised" | "item_based" | "segment" | "popular" | "bundled";
   /** the placement's model of the release, or `ladder` where it names none or the model knows nothing of this request, `popularity` where not even the ladder is better than what sells, `bundled` for a shop without a release; `/v1/shops/{shop_id}/readiness` tells why */
   model: string;
   /** release that gave the candidates; `none` for a shop without one */

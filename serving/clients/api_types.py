@@ -73,7 +73,7 @@ class CategoryPageBody(TypedDict):
 
 
 class ItemExplainAnswer(TypedDict):
-    """Where an item's score comes from, and which rules touched it."""
+    """Which sources brought an item, and which rules touched it."""
 
     sources: dict[str, float]
     rules: list[TouchAnswer]
@@ -122,7 +122,7 @@ class RecommendationsAnswer(TypedDict):
 
     shop_id: str
     placement: Literal["home", "item", "cart", "after_payment", "search_empty", "category"]
-    served_by: Literal["personalised", "item_based", "popular"]
+    served_by: Literal["personalised", "item_based", "segment", "popular", "bundled"]
     model: str
     model_version: str
     items: list[ItemAnswer]

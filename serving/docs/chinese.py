@@ -78,8 +78,10 @@ CHINESE = {
     "The shop has no items yet, or serving has just started and still reads what was sold out meanwhile; ask again after "
     "`Retry-After`.": ("这家店还没有商品，或者服务刚启动、正在读取期间售罄的商品；请在 `Retry-After` 之后重试。"),
     # fields
-    "the rung of the ladder: personalised (taste or last items), item_based (the page's item), popular": (
-        "来自哪一级：personalised（口味或最近看过的商品）、item_based（本页商品）、popular（热门）"
+    "the rung of the ladder: personalised (taste or last items), item_based (the page's item), segment (a category of the "
+    "page, the cart or the shopper), popular, bundled (a shop without a release)": (
+        "来自哪一级：personalised（口味或最近看过的商品）、item_based（本页商品）、segment（本页、购物车或该顾客的类目）、"
+        "popular（热门）、bundled（没有模型的店铺）"
     ),
     "the placement's model of the release, or `ladder` where it names none or the model knows nothing of this request, "
     "`popularity` where not even the ladder is better than what sells, `bundled` for a shop without a release; "
@@ -103,7 +105,10 @@ CHINESE = {
     "`slot 2`: pinned": (
         "`x1.5`：分数乘以它；`last`：排到最后；`7 to 3`：移动了位置；`new`：作为新品加入；`slot 2`：固定在该位置"
     ),
-    "what each source gave to the score, before rules weighed it": "各来源对分数的贡献，规则加权之前",
+    "how strongly each source brings the item, by its weight, before rules; together they are the score, unless a ranker "
+    "orders the list, whose trees score what the sources brought": (
+        "各来源推荐该商品的强度（按来源权重），规则加权之前；合起来就是分数，除非由排序模型排序：那时分数由它给出，来源只负责召回"
+    ),
     "what the ranker saw of the item (where one answers), by name; 0 and unknown left out": (
         "排序模型（由它回答时）看到的该商品特征，按名称列出；为 0 或未知的不列"
     ),

@@ -79,13 +79,16 @@ def test_every_place_has_what_became_of_it_and_later_events_restate_its_day_alon
     # The person of r1 is known by now, and r2 was seen: a day each, and a record lands on the second.
     late = [shown("r1", YESTERDAY + SECOND, person="u:9"), *events[1:], shown("r2", NOW + SECOND, items=["a", "n2"])]
     publish(settings.var, {tables.SILVER_EVENTS: late[:3]})
-    log.put(line("r4", NOW, shop_id="s2"), NOW + SECOND)
+    log.put(line("r4", NOW, shop_id="s2", arm="tried_popular"), NOW + SECOND)
     publish(settings.var, {tables.SILVER_EVENTS: late})
     second = build(settings, log)
     assert (second.landed, second.days, second.why_all) == (1, [YESTERDAY.date(), NOW.date()], None)
     assert rows(settings, "select distinct request_id, person_id from silver_decisions order by 1") == [
         *(("r1", "u:9"), ("r2", "u:1"), ("r3", None), ("r4", None))
     ]
+    assert (
+        rows(settings, "select arm, propensity from silver_decisions where request_id = 'r4'") == [("tried_popular", 1.0)] * 2
+    )
     publish(settings.var, {tables.SILVER_EVENTS: [*late, clicked("r2", NOW + HOUR, "n2")]})
     third = build(settings, None)
     assert (third.landed, third.days, third.why_all) == (0, [NOW.date()], None)

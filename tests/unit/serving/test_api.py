@@ -107,7 +107,7 @@ def test_a_shop_without_a_release_is_answered_from_its_catalogue(api: Any, tiny:
         api.engine.orders.put(PaidOrder("b", order_id, ("n1",), ("u:9",), 1))
     api.engine.orders.put(PaidOrder("a", "o1", ("n2",), ("u:9",), 1))
     answer = api.get(url, key="b").json()
-    assert (answer["served_by"], answer["model"], answer["model_version"]) == ("popular", "bundled", "none")
+    assert (answer["served_by"], answer["model"], answer["model_version"]) == ("bundled", "bundled", "none")
     assert [each["item_id"] for each in answer["items"]] == ["n1", "n5", "n4", "n3", "n2", "n0"]  # sold twice, then the newest
     api.engine.states.of("b").apply(tiny.item("n1", "new", stock=0, at_ms=99))
     assert api.get(url, key="b").json()["items"][0]["item_id"] == "n5"

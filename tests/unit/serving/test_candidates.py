@@ -99,6 +99,9 @@ def dense_list(shop: Any, request: Request, acts: list[LastAct], placed: Any) ->
         if counted:
             add_recent(blend)
         taste = model.tastes.get("p") if request.persons else None
+        in_cart = [number_of[item_id] for item_id in request.cart if item_id in number_of]
+        if context is None and in_cart and not counted and taste is None:
+            add(same_category([(number, 1.0) for number in in_cart]), blend.category)
         if taste is not None:
             add(scale(np.array([taste.get(n, 0.0) for n in range(SIZE)], dtype=np.float32)), blend.taste)
     add(shelf.popularity, blend.popularity)

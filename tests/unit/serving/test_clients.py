@@ -82,7 +82,8 @@ def test_a_type_names_each_field_of_an_answer(served: ServedApi) -> None:
     fields = get_type_hints(RecommendationsAnswer, vars(api_types), include_extras=True)
     assert answer.keys() <= fields.keys()
     assert {name for name, kind in fields.items() if get_origin(kind) is not NotRequired} <= answer.keys()
-    assert re.search(r'served_by: "personalised" \| "item_based" \| "popular";', TYPESCRIPT_TYPES.read_text())
+    rungs = r'served_by: "personalised" \| "item_based" \| "segment" \| "popular" \| "bundled";'
+    assert re.search(rungs, TYPESCRIPT_TYPES.read_text())
 
 
 def test_the_list_is_the_one_of_the_api(served: ServedApi) -> None:

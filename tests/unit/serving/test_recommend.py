@@ -49,7 +49,7 @@ def test_the_page_item_brings_its_neighbours_and_not_itself(shop: Any) -> None:
 
 def test_a_page_item_that_nobody_compared_brings_its_category(shop: Any) -> None:
     answer = ask(shop, placement="item", item_id="i29")
-    assert answer.served_by == "item_based"
+    assert answer.served_by == "segment"
     assert ids(answer)[0] == "i20"
     assert answer.items[0].reason.code == "same_category"
 

@@ -170,6 +170,25 @@ def test_an_answer_is_made_again_exactly(
     assert [row[0] for row in result.logged] == entry["items"]
 
 
+@pytest.mark.parametrize("has_models", [True, False])
+def test_a_rung_that_was_tried_is_tried_again(tiny: Any, tmp_path: Path, has_models: bool) -> None:
+    """By the arm of the log: the shop may have another share by then."""
+    shop, arms = Logging(tmp_path, tiny, has_models=has_models), set()
+    shop.engine.settings.ladder_trials = 1.0
+    shop.acts = [LastAct("i12", 30.0), LastAct("i3", 90_000.0)]
+    entries = []
+    for number in range(40):
+        page = "i3" if number % 2 else None
+        request = Request("a", "item" if page else "home", 8, ("u:1",), item_id=page)
+        entries.append(shop.logged(request, f"r{number}"))
+    shop.engine.settings.ladder_trials = 0.0
+    for entry in entries:
+        assert shop.again(entry).differences == []
+        arms.add(entry["arm"])
+    assert {arm for arm in arms if arm.startswith("tried_")} == {"tried_session", "tried_segment", "tried_popular"}
+    assert "ranked" in arms, "no order is known, so that there is no bundled list to try"
+
+
 def test_an_explored_item_is_drawn_again(tiny: Any, tmp_path: Path) -> None:
     shop, arms = Logging(tmp_path, tiny), set()
     for number in range(60):
@@ -251,7 +270,7 @@ def test_what_cannot_be_made_again_says_why(tiny: Any, tmp_path: Path) -> None:
         find_decision(shop.paths.served_decisions, "r2")
     with pytest.raises(NotReplayable, match="only a sample has them"):
         shop.again(entry | {"inputs": None})
-    with pytest.raises(NotReplayable, match="without a release"):
+    with pytest.raises(NotReplayable, match="no release to load"):
         shop.again(entry | {"model_version": "none"})
     with pytest.raises(NotReplayable, match="an item changed while"):
         shop.again(entry | {"inputs": entry["inputs"] | {"is_settled": False}})

@@ -313,18 +313,6 @@ def test_a_number_says_what_it_is_in_the_readers_language(twins: TwinShops) -> N
     assert twins.client().get(f"/shops/{PLAIN}/meaning/build/version").status_code == 404
 
 
-@pytest.mark.parametrize("page", ["today", "traffic", "customers", "items", "recommendations", "channels", "segments"])
-def test_every_tile_is_a_metric(twins: TwinShops, page: str) -> None:
-    tiles = re.findall(r'class="tile">(.*?)</article>', twins.client().get(f"/shops/{PLAIN}/{page}").text, re.S)
-    assert tiles
-    for tile in tiles:
-        [address] = re.findall(r'class="why" href="([^"]+)"', tile)
-        *_, kind, name = address.split("/")
-        assert kind == "metrics" or COLUMNS[name].metric, address
-        about = twins.client(language="zh").get(address).text
-        assert "公式" in about, address
-
-
 def test_every_column_that_pages_name_is_in_the_marts(twins: TwinShops) -> None:
     with open_shop_marts(twins.settings, PLAIN) as marts:
         for dataset in DATASETS.values():
