@@ -212,6 +212,11 @@ class Paths:
         return self.var / "digests"
 
     @property
+    def alerts(self) -> Path:
+        """Alerts, ``<shop_id>/<day>-<rule>-<language>.txt``."""
+        return self.var / "alerts"
+
+    @property
     def demo(self) -> Path:
         """What ``jishi demo`` leaves for people: summary and reports."""
         return self.var / "demo"

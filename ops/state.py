@@ -28,7 +28,7 @@ _NAMES = {
         "formats.json",
         "upgrade",
     ),
-    *("models", "rules", "runs", "serving", "spark", "airflow", "jupyter", "superset", "portal", "digests", "site"),
+    *("models", "rules", "runs", "serving", "spark", "airflow", "jupyter", "superset", "portal", "digests", "alerts", "site"),
 }
 _TEXT = "All state of one Jishi platform. `jishi demo` empties this folder.\n"
 

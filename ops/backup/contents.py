@@ -43,7 +43,7 @@ STEPS = (
     BackupStep("shops, rules and rates", (r"(shops|formats)\.json", r"rules/.+", r"fx_rates/.+", r"identity/unlinks\.jsonl")),
     BackupStep("releases", (r"models/[^/]+/([^/.][^/]*|releases/.+|candidates/TOO_LITTLE)",)),
     BackupStep("what serving logged", (r"serving/(decisions|served_values|catalogues)/.+",)),
-    BackupStep("people, uploads and digests", (r"portal/(portal\.db|uploads/.+)", r"digests/.+")),
+    BackupStep("people, uploads, digests and alerts", (r"portal/(portal\.db|uploads/.+)", r"(digests|alerts)/.+")),
     BackupStep("imported files", (r"landing/.+",)),
     BackupStep("runs", (r"runs/.+", r"gates/.+", r"airflow/(airflow\.db|database_version)")),
     BackupStep(

@@ -140,6 +140,7 @@ PLACES = (
     ),
     Place("portal/**", "locks and secrets", Fixed("one file each")),
     Place("digests/*/*", "weekly digests", OlderThan(400, but_newest=4)),
+    Place("alerts/*/*", "alerts", OlderThan(400)),
     Place("rules/**", "versions of recommendation rules", Fixed("one for each change by a person; answers name them")),
     Place("identity/**", "unlinks and the secret of pseudonyms", Fixed("a line for each request of a person")),
     Place("fx_rates/*", "exchange rates", Fixed("a file a shop")),

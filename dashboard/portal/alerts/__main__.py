@@ -11,6 +11,7 @@ from rich.console import Console
 
 from dashboard.delivery import deliver
 from dashboard.portal.alerts.checking import check_shop
+from dashboard.portal.alerts.files import AlertFiles
 from dashboard.portal.alerts.rules import AlertRules
 from dashboard.portal.database import PortalDatabase
 from dashboard.portal.published_marts import PublishedMarts
@@ -50,6 +51,7 @@ def main() -> int:
                 lambda destination, message: deliver(settings, destination, message),
                 settings.portal_address,
                 now,
+                AlertFiles(paths.alerts),
             )
         for failure in (delivery.failure for delivery in deliveries if delivery.failure):
             print(f"{shop_id}: not delivered: {failure}", file=sys.stderr)

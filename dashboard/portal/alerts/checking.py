@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from dashboard.delivery import Destination, Message
+from dashboard.portal.alerts.files import AlertFiles
 from dashboard.portal.alerts.findings import DAYS, days_of, finding_of, is_cooling, open_day
 from dashboard.portal.alerts.rules import Alert, AlertRule, AlertRules
 from dashboard.portal.alerts.so_far import DaySoFar
@@ -28,9 +29,19 @@ Send = Callable[[Destination, Message], None]
 
 
 def check_shop(
-    shop: Shop, marts: ShopMarts, rules: AlertRules, receivers: Receivers, send: Send, portal: str, now: datetime
+    shop: Shop,
+    marts: ShopMarts,
+    rules: AlertRules,
+    receivers: Receivers,
+    send: Send,
+    portal: str,
+    now: datetime,
+    files: AlertFiles | None = None,
 ) -> list[Receipt]:
-    """Note what the rules find, then send what is neither held nor sent. Raises NothingToDo without rules or days."""
+    """Note what the rules find, then send what is neither held nor sent, also to files where there are some.
+
+    Raises NothingToDo without rules or days.
+    """
     of_shop = rules.of_shop(shop.shop_id)
     newest = marts.select(DAYS, ["shop_date"], order_by=[SortKey("shop_date", is_descending=True)], limit=1)
     if not of_shop or not newest:
@@ -42,7 +53,7 @@ def check_shop(
     for rule in of_shop:
         if rule.snoozed_until is None or local.date() >= rule.snoozed_until:
             _note(shop, rule, rules, days, so_far, local)
-    return _send(shop, marts, rules, receivers, send, portal, local)
+    return _send(shop, marts, rules, receivers, send, portal, local, files)
 
 
 def _note(
@@ -71,7 +82,14 @@ def _note(
 
 
 def _send(
-    shop: Shop, marts: ShopMarts, rules: AlertRules, receivers: Receivers, send: Send, portal: str, local: datetime
+    shop: Shop,
+    marts: ShopMarts,
+    rules: AlertRules,
+    receivers: Receivers,
+    send: Send,
+    portal: str,
+    local: datetime,
+    files: AlertFiles | None,
 ) -> list[Receipt]:
     by_id = {rule.rule_id: rule for rule in rules.of_shop(shop.shop_id)}
     deliveries: list[Receipt] = []
@@ -90,6 +108,8 @@ def _send(
             unusual = shown_finding(formats, alert.metric, alert.day, alert.value, alert.usual, alert.until_hour)
             return message_of(shop, unusual, formats, portal)
 
+        if files is not None:
+            files.keep(shop.shop_id, alert, message_in)
         subject = f"alert:{alert.rule_id}:{alert.day}"
         deliveries += receivers.deliver_all(shop.shop_id, "alerts", subject, message_in, send, local)
     return deliveries

@@ -42,6 +42,7 @@ ADDED = {
     "serving/decisions/*/*": "serving/decisions/{n}/4711.sample.jsonl",
     "serving/catalogues/*/*": "serving/catalogues/a/{n}.items.jsonl.gz",
     "digests/*/*": "digests/a/{n}-en.html",
+    "alerts/*/*": "alerts/a/{n}-1-en.txt",
     "runs/*/": "runs/daily-{n}/silver.jsonl",
     "airflow/logs/**": "airflow/logs/dag_processor/{n}/dags-folder/daily.py.log",
     "superset/cache/**": "superset/cache/{n}",

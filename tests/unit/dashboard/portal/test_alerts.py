@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 import dashboard.portal.alerts.__main__ as command
 from dashboard.delivery import Destination, Message, NotDelivered
 from dashboard.portal.alerts.checking import check_shop
+from dashboard.portal.alerts.files import AlertFiles
 from dashboard.portal.alerts.findings import UnusualDay, days_of, finding_of, findings_of, open_day
 from dashboard.portal.alerts.rules import Alert, AlertRule, AlertRules, BadRule, rule_from
 from dashboard.portal.alerts.usual import Usual, usual_of
@@ -392,6 +393,27 @@ def test_a_snooze_silences_what_was_held_and_what_failed(
         check(night + timedelta(hours=hours))
     assert post_office == []
     assert [alert.is_held for alert in rules.log("s")] == [False, False], "no longer held: nobody will be told"
+
+
+def test_what_is_sent_is_in_a_file_of_each_language_and_what_is_held_is_not(tmp_path: Path, database: PortalDatabase) -> None:
+    marts, rules = marts_with(tmp_path, mondays(60, [100] * 4)), AlertRules(database)
+    rules.add("s", replace(LESS, quiet_from=22, quiet_until=8), MORNING - timedelta(days=9))
+    folder = tmp_path / "alerts"
+
+    def check(hours: int) -> list[Path]:
+        now = MORNING + timedelta(hours=hours)
+        check_shop(SHOP, marts, rules, Receivers(database), lambda *_: None, "http://p", now, AlertFiles(folder))
+        return sorted(folder.rglob("*.txt"))
+
+    assert check(-4) == []
+    files = check(0)
+    assert [file.relative_to(folder).as_posix() for file in files] == ["s/2026-11-23-1-en.txt", "s/2026-11-23-1-zh.txt"]
+    english, chinese = (file.read_text("utf-8") for file in files)
+    assert "2026-11-23 Mon: 60 orders; usual on this weekday: 70 orders to 130 orders." in english
+    assert "支付订单低于常态" in chinese
+    files[0].write_text("as it was sent")
+    check(1)
+    assert files[0].read_text() == "as it was sent"
 
 
 def test_a_rule_that_is_woken_tells_what_it_held(
