@@ -50,7 +50,8 @@ def today(visit: PageVisit) -> Response:
         of_day = {"from": day, "to": day}
         orders, visits = part.rows(visit, "orders", **of_day), part.rows(visit, "visits", **of_day | COUNTED_VISITS)
         wanted = {
-            "net_gmv_minor": orders,
+            # Refunds of the day are of any orders, so that those of the day do not add up to it.
+            "net_gmv_minor": orders if part.values else visit.path("rows", "days", **of_day),
             "orders": orders,
             "visitors": visits,
             "conversion": visits,

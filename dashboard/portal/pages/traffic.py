@@ -38,8 +38,11 @@ def traffic(visit: PageVisit) -> Response:
         choice = FunnelChoice.of(visit, first, last)
         part = DayPart(choice.values)
         columns = [name for names in _CHARTS.values() for name in names]
-        visits = part.rows(visit, "visits", **{"from": last, "to": last} | COUNTED_VISITS)
-        wanted = {"visitors": visits, "sessions": visits, "page_views": None, "conversion": visits, "bot_visitors": None}
+        of_day = {"from": last, "to": last}
+        visits = part.rows(visit, "visits", **of_day | COUNTED_VISITS)
+        whole_day = None if part.values else visit.path("rows", "days", **of_day)
+        bots = part.rows(visit, "visits", **of_day | COUNTED_VISITS | {"is_bot": "true"})
+        wanted = {"visitors": visits, "sessions": visits, "page_views": whole_day, "conversion": visits, "bot_visitors": bots}
         left_out, days_before = part.unknown_of([*wanted, *columns]), None
         if part.values:
             wanted = {name: rows for name, rows in wanted.items() if part.is_known_of(name)}

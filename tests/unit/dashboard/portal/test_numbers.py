@@ -313,6 +313,22 @@ def test_a_number_says_what_it_is_in_the_readers_language(twins: TwinShops) -> N
     assert twins.client().get(f"/shops/{PLAIN}/meaning/build/version").status_code == 404
 
 
+def test_the_rows_behind_a_tile_are_what_it_counts(twins: TwinShops) -> None:
+    client, behind = twins.client(), {}
+    for page in ("today", "traffic"):
+        for tile in re.findall(r'class="tile">(.*?)</article>', client.get(f"/shops/{PLAIN}/{page}").text, re.S):
+            link = re.search(r'class="behind" href="([^"]+)"', tile)
+            behind[words_of(tile.partition("<a")[0])] = unescape(link[1]) if link else ""
+    assert all(behind.values()), behind
+    row = row_of(twins, NEWEST)
+    text = client.get(behind["Net sales"].replace("rows/days", "export/days.csv")).content.decode("utf-8-sig")
+    [line] = csv.DictReader(io.StringIO(text))
+    assert float(line["Sales (CNY)"]) == row["gmv_minor"] / 100
+    assert float(line["Refunds (CNY)"]) == row["refunds_minor"] / 100
+    assert "is_bot=true" in behind["Bots"]
+    assert client.get(behind["Bots"]).status_code == 200
+
+
 def test_every_column_that_pages_name_is_in_the_marts(twins: TwinShops) -> None:
     with open_shop_marts(twins.settings, PLAIN) as marts:
         for dataset in DATASETS.values():
