@@ -1,6 +1,7 @@
 """What sells in a person's segment.
 
-It does not serve: the snapshot that a release learns from has no segments of persons.
+It does not serve: the snapshot that a release learns from has no segments of persons. Serving's rung ``segment`` goes by
+categories, whose sales the release has already (``serving.sources``).
 """
 
 from __future__ import annotations

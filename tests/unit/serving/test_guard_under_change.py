@@ -72,7 +72,7 @@ def test_ten_thousand_lists_while_stock_and_status_change(api: Any, shop: Any, t
     try:
         for number in range(REQUESTS):
             page, person = f"i{chance.randrange(ITEMS)}", chance.choice([(), ("u:u-skirts",), ("a:stranger",)])
-            placement = chance.choice(["home", "item", "cart", "after_payment", "search_empty"])
+            placement: Any = chance.choice(["home", "item", "cart", "after_payment", "search_empty"])
             request = Request(
                 "a",
                 placement,

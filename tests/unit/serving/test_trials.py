@@ -22,8 +22,8 @@ ACTS = [LastAct("i21", 60.0), LastAct("i12", 90_000.0)]
 
 
 def answer_of(shop: Any, tried: str | None, acts: list[LastAct] = ACTS, **named: Any) -> Any:
-    request = Request(**{"shop_id": "s", "placement": "home", "limit": 6, "persons": ("u-skirts",)} | named)
-    return recommend(request, shop.shelf, shop.catalogue, lambda *_: acts, tried=tried)  # type: ignore[arg-type]
+    asked: dict[str, Any] = {"shop_id": "s", "placement": "home", "limit": 6, "persons": ("u-skirts",)} | named
+    return recommend(Request(**asked), shop.shelf, shop.catalogue, lambda *_: acts, tried=tried)  # type: ignore[arg-type]
 
 
 def kinds(answer: Any) -> set[str]:
@@ -72,7 +72,7 @@ def test_the_model_of_a_placement_is_above_every_rung_that_is_tried(shop: Any, t
 
 def test_the_segment_answers_who_has_no_history(shop: Any, tiny: Any) -> None:
     """Of a page's item nobody has compared or the release does not know, of the cart, and of what somebody bought."""
-    nobody = {"acts": [], "persons": ()}
+    nobody: dict[str, Any] = {"acts": [], "persons": ()}
     assert answer_of(shop, None, **nobody).served_by == "popular"
     compared = answer_of(shop, None, placement="item", item_id="i29", **nobody)
     assert (compared.served_by, compared.items[0].item.item_id) == ("segment", "i20")
