@@ -16,6 +16,7 @@ from dashboard.portal.alerts.wording import ShownFinding, shown_finding
 from dashboard.portal.columns import column_named
 from dashboard.portal.formats import Formats
 from dashboard.portal.pages.numbers import DAYS, freshness, newest_day
+from dashboard.portal.reasons import delivery_reason
 from dashboard.portal.receivers import BadReceiver, Topic, kind_named
 from dashboard.portal.shop_marts import ShopMarts
 from dashboard.portal.visit import BadRequest, NoSuchPage, PageVisit
@@ -99,7 +100,7 @@ def try_receiver(visit: PageVisit) -> Response:
     try:
         deliver(visit.portal.settings, receiver.destination, message, attempts=1)
     except NotDelivered as error:
-        reason = f"{receiver.destination.shown}: {error}"
+        reason = delivery_reason(f"{receiver.destination.shown}: {error}", visit.language)
         return _alerts(visit, visit.text("Not delivered: {reason}", reason=reason), 200)
     return _alerts(visit, sent_to=receiver.destination.shown)
 
@@ -138,6 +139,7 @@ def _alerts(visit: PageVisit, error: str | None = None, status: int = 400, sent_
             receivers=visit.portal.receivers.of_shop(shop_id) if visit.shop.may("manage") else [],
             failures=visit.portal.receivers.failures(shop_id) if visit.shop.may("manage") else [],
             kinds=KINDS,
+            reason_of=lambda text: delivery_reason(text, visit.language),
             fields={name: visit.query.get(name, "") for name in _FIELDS},
             rule=rule,
             previewed_days=_PREVIEWED_DAYS,

@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from dashboard.portal.reasons import rule_complaint
 from dashboard.portal.rule_drafts import NOTES, PLACES, SENTENCES, TITLES, conditions_of, number_of, rule_of_form, several
 from dashboard.portal.visit import BadRequest, NoSuchPage, PageVisit
 from jishi.rules.complaints import BadRules, rules_of
@@ -115,7 +116,7 @@ def _page(
         drafted=[(rule, number_of(rule), conditions_of(rule, currency)) for rule in drafted.rules],
         draft=json.dumps(draft, indent=1, ensure_ascii=False),
         after=after,
-        complaints=complaints or [],
+        complaints=[rule_complaint(each, visit.language) for each in complaints or ()],
         problem=problem,
         tried=tried,
         context={name: visit.form.get(name, "") for name in _CONTEXT},
