@@ -115,22 +115,25 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def main() -> None:
-    """Make the database, or only the template."""
+    """Make the database, or only the template, or forget old runs."""
+    parser = argparse.ArgumentParser(prog="python -m ops.airflow_database", description="Make the platform's database ready.")
+    commands = parser.add_subparsers(dest="command", metavar="template|forget")
+    commands.add_parser("template", help="only make the template")
+    forget = commands.add_parser("forget", help="delete runs that are older")
+    forget.add_argument("--days", type=int, required=True)
+    forget.add_argument("--dry-run", action="store_true")
+    chosen = parser.parse_args()
     settings = get_settings()
     paths = Paths.of(settings)
     try:
-        if sys.argv[1:] == ["template"]:
+        if chosen.command == "template":
             if not template_file(paths).exists():
                 make_template(settings, paths)
             print(f"Airflow's database template: {template_file(paths)}")
-        elif sys.argv[1:2] == ["forget"]:
-            parser = argparse.ArgumentParser(prog="python -m ops.airflow_database forget")
-            parser.add_argument("--days", type=int, required=True)
-            parser.add_argument("--dry-run", action="store_true")
-            options = parser.parse_args(sys.argv[2:])
-            before = datetime.now(UTC) - timedelta(days=options.days)
-            forget_runs(settings, paths, before, dry_run=options.dry_run)
-            print(f"runs of before {before:%Y-%m-%d}{' would be' if options.dry_run else ''} forgotten")
+        elif chosen.command == "forget":
+            before = datetime.now(UTC) - timedelta(days=chosen.days)
+            forget_runs(settings, paths, before, dry_run=chosen.dry_run)
+            print(f"runs of before {before:%Y-%m-%d}{' would be' if chosen.dry_run else ''} forgotten")
         else:
             print(f"Airflow's database: {make_ready(settings, paths)}")
     except AirflowMissing as error:

@@ -6,11 +6,11 @@ Run ``python -m ops.jars`` to fetch what is missing; ``s3`` fetches what a lake 
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import shutil
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -117,13 +117,17 @@ def _retrieve(artifact: Artifact, paths: Paths) -> None:
 
 def main() -> None:
     """Fetch and check; with ``s3`` also for object stores; with ``--pin`` fetch afresh and pin what came."""
+    parser = argparse.ArgumentParser(prog="python -m ops.jars", description="Fetch missing jars and check all that are there.")
+    parser.add_argument("uses", nargs="*", choices=["s3"], default=[], help="s3: also those for object stores")
+    parser.add_argument("--pin", action="store_true", help="fetch every jar afresh and pin what came")
+    chosen = parser.parse_args()
     paths = Paths.of(get_settings())
-    if "--pin" in sys.argv[1:]:
+    if chosen.pin:
         shutil.rmtree(paths.jars, ignore_errors=True)
         for artifact in ARTIFACTS:
             _retrieve(artifact, paths)
         write_json(PINS, _sums(paths.jars))
-    print(f"{len(fetch_jars(paths, with_object_store='s3' in sys.argv[1:]))} jars in {paths.jars}")
+    print(f"{len(fetch_jars(paths, with_object_store='s3' in chosen.uses))} jars in {paths.jars}")
 
 
 if __name__ == "__main__":

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -185,8 +185,11 @@ def running_broker(broker: EmbeddedBroker, log: Path) -> Iterator[EmbeddedBroker
 
 def main() -> None:
     """Become the broker, or create the topics."""
+    parser = argparse.ArgumentParser(prog="python -m ops.kafka", description="Become the embedded broker.")
+    parser.add_argument("command", nargs="?", choices=["topics"], help="topics: create the missing topics instead")
+    chosen = parser.parse_args()
     settings = get_settings()
-    if sys.argv[1:] == ["topics"]:
+    if chosen.command == "topics":
         created = create_topics_of(settings)
         print(f"topics created: {', '.join(created) or 'none, all were there'}")
         return

@@ -5,6 +5,7 @@ When the machine has started anew since, tables of which a power cut has taken f
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from pathlib import Path
@@ -20,6 +21,7 @@ from jishi.tables import BRONZE_LIVE
 
 def main() -> int:
     """Make them; returns the exit code."""
+    argparse.ArgumentParser(prog="python -m ops.lake_tables", description=__doc__.partition("\n\n")[2]).parse_args()
     settings = get_settings()
     try:
         restore_after_start(settings, Path("/proc/sys/kernel/random/boot_id"))

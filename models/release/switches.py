@@ -10,16 +10,17 @@ import fcntl
 import getpass
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jishi.files import append_line
+from jishi.files import append_line, write_atomically
 
 PUBLISHED, ROLLED_BACK, RESUMED = "published", "rolled back", "resumed"
+KEPT_LINES = 1_000
 _FILE = "switches.jsonl"
 
 
@@ -99,9 +100,11 @@ class Switches:
 
 
 def write_switch(models: Path, shop_id: str, switch: Switch) -> None:
-    """Add a line; it is on the disk when this returns."""
-    line = asdict(switch) | {"at": switch.at.isoformat()}
-    append_line(models / shop_id / _FILE, json.dumps(line, ensure_ascii=False, sort_keys=True))
+    """Add a line; it is on the disk when this returns. Under ``one_at_a_time``, since old lines may go."""
+    append_line(models / shop_id / _FILE, _line(switch))
+    switches = Switches.read(models, shop_id).lines
+    if len(switches) > 2 * KEPT_LINES:
+        write_atomically(models / shop_id / _FILE, "".join(_line(each) + "\n" for each in _kept(switches)))
 
 
 @contextmanager
@@ -119,6 +122,17 @@ def operator() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # an id without a name, as in containers
         return f"user {os.getuid()}"
+
+
+def _line(switch: Switch) -> str:
+    return json.dumps(asdict(switch) | {"at": switch.at.isoformat()}, ensure_ascii=False, sort_keys=True)
+
+
+def _kept(switches: Sequence[Switch]) -> list[Switch]:
+    """The newest, and of those before every one that tells of something that somebody went back from."""
+    left = {switch.withdrawn for switch in switches} - {None}
+    older, newer = switches[:-KEPT_LINES], switches[-KEPT_LINES:]
+    return [*(each for each in older if each.withdrawn is not None or left & {each.candidate, each.version}), *newer]
 
 
 def _parsed(line: str) -> Switch | None:

@@ -72,6 +72,11 @@ PLACES = (
             _UNIT + "flink_jobs/test_checkpoints.py::test_savepoints_of_earlier_upgrades_are_dropped",
         ),
     ),
+    Place(
+        "flink/checkpoints-before-*/",
+        "state that knew more than bronze after a power cut (ops.lake_tables)",
+        FoldersOlderThan(8),
+    ),
     Place("flink/**", "configuration and names of operators", Fixed("written at each start")),
     # --- lake and marts ---
     Place(
@@ -90,6 +95,7 @@ PLACES = (
     ),
     Place("lake/*.db*", "catalog and versions", Fixed("a row a table and a kept version")),
     Place("lake/*.lock", "locks", Fixed("empty")),
+    Place("lake/boot-id", "the machine's start at which its tables were checked", Fixed("one file")),
     Place("lake/*-*/**", "what an import that died left", OlderThan(2)),
     Place(
         "warehouse/marts/**",
@@ -118,7 +124,14 @@ PLACES = (
         "releases",
         PartKeeps("the newest 5 a shop", _UNIT + "ops/test_retention.py::test_the_newest_releases_stay"),
     ),
-    Place("models/*/switches.jsonl", "which release was put in use when, by whom and why", Fixed("a line for each")),
+    Place(
+        "models/*/switches.jsonl",
+        "which release was put in use when, by whom and why",
+        PartKeeps(
+            "the newest 1,000 lines at least, and what people took back",
+            _UNIT + "models/release/test_switches.py::test_old_lines_go_and_what_was_taken_back_stays_so",
+        ),
+    ),
     Place("models/**", "pointers, notes and switches of releases", Fixed("one file each; a line a switch")),
     Place("serving/served_values/*/*", "feature values that serving used", OlderThan(9)),
     Place("serving/decisions/*/*", "the decision log", OlderThan(9)),
@@ -183,6 +196,7 @@ PLACES = (
     Place("log/dbt/**", "logs of dbt", Rotated(64)),
     Place("log/operators.jsonl*", "what operators were told", Rotated(16)),
     Place("log/work-up.log*", "what a new shop's first build said", Rotated(16)),
+    Place("log/backfill.log*", "what the steps of backfills said", Rotated(16)),
     Place("log/setup.log*", "what was prepared at each start", Rotated(16)),
     Place(
         "log/**",

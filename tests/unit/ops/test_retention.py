@@ -34,6 +34,7 @@ ADDED = {
     "landing/unreadable/**": "landing/unreadable/part-{n}-0",
     "landing/history/.*.import/**": "landing/history/.shop{n}.import/events-0.jsonl",
     "flink/checkpoints/*/": "flink/checkpoints/{n:016x}/1f00/chk-7/_metadata",
+    "flink/checkpoints-before-*/": "flink/checkpoints-before-{n}/0f/1f00/chk-7/_metadata",
     "lake/*-*/**": "lake/history-{n}/a/part.parquet",
     "spark/**": "spark/blockmgr-{n}/0d/shuffle_0.data",
     "features/sources/**": "features/sources/person_daily/{n}.parquet",

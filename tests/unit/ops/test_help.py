@@ -1,0 +1,24 @@
+"""``--help`` of a command of the platform prints what it does, and does nothing."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("module", ["ops.lake_tables", "ops.jars", "ops.kafka", "ops.airflow_database"])
+def test_help_is_printed_and_nothing_done(
+    module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> None:
+        raise AssertionError("it has begun to work")
+
+    monkeypatch.setattr("jishi.settings.get_settings", refuse)
+    monkeypatch.setattr(sys, "argv", [module, "--help"])
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(module, run_name="__main__")
+    assert ended.value.code == 0
+    assert f"usage: python -m {module}" in capsys.readouterr().out
