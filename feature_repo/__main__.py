@@ -134,7 +134,7 @@ def _write(settings: Settings, paths: Paths) -> None:
             open_sink,
             progress,
             stop,
-            beat=lambda: beat(paths, "feature_writer", **health(progress, datetime.now(UTC).timestamp())),
+            beat=lambda: beat(paths, "feature_writer", whose="", **health(progress, datetime.now(UTC).timestamp())),
             keep_days=settings.online_keep_days,
         )
     finally:

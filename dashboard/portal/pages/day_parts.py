@@ -100,8 +100,8 @@ def days_before_part(
     others = {}
     for key in COMPARED_WITH:
         day = date_compared(row["shop_date"], key)
-        found = known.get(day) or next(iter(days_of_part(marts, part, names, day, day)), {})
-        others[key] = {name: found.get(name) for name in names} | {"compared_date": day}
+        before = known.get(day) or next(iter(days_of_part(marts, part, names, day, day)), {})
+        others[key] = {name: before.get(name) for name in names} | {"compared_date": day}
     return others
 
 

@@ -94,9 +94,9 @@ def main() -> None:
     with create_session() as session:
         runs = session.scalars(select(DagRun).order_by(DagRun.start_date)).all()
         listed = [[run.dag_id, run.partition_key, str(run.run_type), str(run.state), run.run_after.isoformat()] for run in runs]
-    found = {"runs": listed, "at_once": seen.at_once, "deadlines": sorted(seen.deadlines)}
-    found |= {"begins_off": begins_off, "off": switched_off()}
-    Path(sys.argv[1]).write_text(json.dumps(found))
+    report = {"runs": listed, "at_once": seen.at_once, "deadlines": sorted(seen.deadlines)}
+    report |= {"begins_off": begins_off, "off": switched_off()}
+    Path(sys.argv[1]).write_text(json.dumps(report))
 
 
 if __name__ == "__main__":

@@ -23,20 +23,20 @@ from ops.demo.airflow_api import AirflowApi
 from tests.lake import settings_in
 
 
-class Airflow(ThreadingHTTPServer):
+class DagSwitchboard(ThreadingHTTPServer):
     """Airflow's answers about its DAGs; ``paused`` has each, and whether it is off."""
 
     def __init__(self, password: str) -> None:
-        super().__init__(("127.0.0.1", 0), Answers)
+        super().__init__(("127.0.0.1", 0), DagAnswers)
         self.password = password
         self.paused = {"daily": True, "watch": False, "hourly": True}
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
-class Answers(BaseHTTPRequestHandler):
+class DagAnswers(BaseHTTPRequestHandler):
     """The three questions that are asked."""
 
-    server: Airflow
+    server: DagSwitchboard
 
     def _body(self) -> Any:
         return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -64,15 +64,15 @@ class Answers(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def airflow(tmp_path: Path) -> Iterator[tuple[Settings, Airflow]]:
+def airflow(tmp_path: Path) -> Iterator[tuple[Settings, DagSwitchboard]]:
     settings = settings_in(tmp_path)
     write_secrets(Paths.of(settings))
-    server = Airflow(admin_password_file(Paths.of(settings)).read_text().strip())
+    server = DagSwitchboard(admin_password_file(Paths.of(settings)).read_text().strip())
     yield settings.model_copy(update={"airflow_url": f"http://127.0.0.1:{server.server_port}"}), server
     server.shutdown()
 
 
-def test_a_dag_that_is_off_is_named_and_one_that_is_off_at_first_is_not(airflow: tuple[Settings, Airflow]) -> None:
+def test_a_dag_that_is_off_is_named_and_one_that_is_off_at_first_is_not(airflow: tuple[Settings, DagSwitchboard]) -> None:
     settings, server = airflow
     [ailment] = ailments(settings, datetime.now(UTC))
     assert ailment.runbook == "dag-off"
@@ -82,7 +82,7 @@ def test_a_dag_that_is_off_is_named_and_one_that_is_off_at_first_is_not(airflow:
     assert ailments(settings, datetime.now(UTC)) == []
 
 
-def test_an_airflow_that_does_not_answer_or_is_somebody_elses_is_no_finding(airflow: tuple[Settings, Airflow]) -> None:
+def test_an_airflow_that_does_not_answer_or_is_somebody_elses_is_no_finding(airflow: tuple[Settings, DagSwitchboard]) -> None:
     settings, server = airflow
     server.password = "another"
     assert ailments(settings, datetime.now(UTC)) == []
@@ -90,7 +90,7 @@ def test_an_airflow_that_does_not_answer_or_is_somebody_elses_is_no_finding(airf
     assert ailments(nowhere, datetime.now(UTC)) == []
 
 
-def test_what_the_demo_holds_is_given_back_and_nothing_else(airflow: tuple[Settings, Airflow]) -> None:
+def test_what_the_demo_holds_is_given_back_and_nothing_else(airflow: tuple[Settings, DagSwitchboard]) -> None:
     settings, server = airflow
     before, api = dict(server.paused), AirflowApi(settings.airflow_url, "admin", server.password)
     held = api.hold()
