@@ -20,7 +20,7 @@ from jishi.metrics import equals
 
 PERIODS = ("7", "30", "90")
 _PAGE, _SHORT, _MOST_CATEGORIES = 30, 8, 200
-_TILES = ("item_net_revenue", "item_units", "view_to_pay_rate", "return_rate")
+TILES = ("item_net_revenue", "item_units", "view_to_pay_rate", "return_rate")
 _SHOWN = (
     *("title", "title_en", "net_revenue_minor", "units", "orders", "views", "view_to_pay_rate", "return_rate"),
     *("stock", "sell_through_rate", "category"),
@@ -94,7 +94,7 @@ def _tiles(marts: ShopMarts, visit: PageVisit, bounds: list[dict[str, date]], ca
     where = [equals("item_day__category", category)] if category else []
     days = (bounds[0]["first_date"], bounds[0]["last_date"])
     by_day = visit.path("rows", "item-days", **{"from": days[0], "to": days[1]}, **({"category": category} if category else {}))
-    return period_tiles(marts, visit.formats(marts), _TILES, days, where, dict.fromkeys(_TILES, by_day))
+    return period_tiles(marts, visit.formats(marts), TILES, days, where, dict.fromkeys(TILES, by_day))
 
 
 def _lists(visit: PageVisit, marts: ShopMarts, category: str | None) -> list[dict[str, Any]]:

@@ -7,40 +7,36 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from dashboard.portal.sections import SECTIONS
+from dashboard.portal.columns import column_named, column_of_metric
+from dashboard.portal.formats import Formats
+from dashboard.portal.pages import channels, items
+from dashboard.portal.sections import SECTIONS, SETUP_SECTIONS
 from dashboard.screenshot import CHROMIUM_FLAGS
+from jishi.lake.reading import open_version
+from jishi.metrics import TimeRange, equals, open_metrics
 from ops.ports import free_port
-from tests.unit.dashboard.portal.twins import PASSWORD, PLAIN, TwinShops
+from tests.unit.dashboard.portal.test_numbers import row_of
+from tests.unit.dashboard.portal.twins import NEWEST, PASSWORD, PLAIN, TwinShops
 
 pytestmark = pytest.mark.integration
+FRAMING = {section.name for section in SECTIONS if section.is_framing}  # Superset has browser tests of its own
 PAGES = (
-    "now",
-    "today",
+    *(section.name for section in (*SECTIONS, *SETUP_SECTIONS) if section.name not in FRAMING),
     "today?date=2026-11-25&compare=week_before",
-    "traffic",
-    "customers",
-    "items",
-    "segments",
-    "alerts",
-    "rules",
-    "boards",
+    "today?date=2026-11-25&channel=plain-channel",
+    "items/i1",
     "boards/1?days=all&metric=orders",
     "rows/orders",
     "rows/visits",
-    "members",
-    "keys",
-    "uploads",
-    "rejected",
-    "settings",
-    "audit",
 )
-WITH_CHARTS = ("today", "traffic", "customers")
+WITH_CHARTS = ("today", "traffic", "customers", "channels", "recommendations", "items/i1", "boards/1")
 
 # What reaches over the right edge of the window, apart from what scrolls by itself.
 BEYOND_THE_EDGE = """
@@ -51,10 +47,14 @@ BEYOND_THE_EDGE = """
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory, semantic_manifest: dict[str, Any]) -> Iterator[str]:
+def twins(tmp_path_factory: pytest.TempPathFactory, semantic_manifest: dict[str, Any]) -> TwinShops:
+    return TwinShops(tmp_path_factory.mktemp("twins"), semantic_manifest)
+
+
+@pytest.fixture(scope="module")
+def address(twins: TwinShops) -> Iterator[str]:
     """A portal that serves twin shops on a port of its own."""
     port = free_port()
-    twins = TwinShops(tmp_path_factory.mktemp("twins"), semantic_manifest)
     server = uvicorn.Server(uvicorn.Config(twins.app, port=port, log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -191,6 +191,40 @@ def test_the_line_to_a_day_that_is_not_over_is_dashed(browser: Browser, address:
         person.open(path)
         assert ("2,4" in person.page.evaluate("window.dashed")) == is_open, path
     assert person.troubles == []
+
+
+def test_numbers_in_the_browser_are_those_of_the_metric_layer(browser: Browser, address: str, twins: TwinShops) -> None:
+    """Read as a merchant sees them, and asked as ``jishi metrics query`` asks, past the portal's own reading."""
+    person = reader(browser, address, 1440, "en-GB")
+    layer, day = open_metrics(open_version(twins.settings)), NEWEST - timedelta(days=3)
+    bounds = row_of(twins, NEWEST, "fct_item_periods", "first_date", period_days="7")
+    week = TimeRange(bounds["first_date"], bounds["last_date"])
+    of_orders = ["net_gmv_minor", "orders", "refunds_minor", "paying_customers", "order_value_minor", "customer_value_minor"]
+    for path, metrics, by, days in (
+        (f"today?date={day}&channel=plain-channel", of_orders, {"purchase__channel": "plain-channel"}, TimeRange(day, day)),
+        (
+            f"today?date={day}&channel=plain-channel",
+            ["visitors", "conversion"],
+            {"visit__channel": "plain-channel"},
+            TimeRange(day, day),
+        ),
+        ("items?days=7", items.TILES, {}, week),
+        (f"channels?from={day}&to={NEWEST}", channels.METRICS, {"credit__model": "last_non_direct"}, TimeRange(day, NEWEST)),
+    ):
+        person.open(path)
+        seen = dict(
+            zip(
+                [title.split("?")[0].strip() for title in person.page.locator(".tile h2").all_inner_texts()],
+                [" ".join(value.split()) for value in person.page.locator(".tile .big").all_inner_texts()],
+                strict=True,
+            )
+        )
+        where = [equals(dimension, value) for dimension, value in by.items()]
+        for name in metrics:
+            column = column_named(name) if path.startswith("today") else column_of_metric(layer.metrics[name])
+            [row] = layer.rows([column.metric or name], shop_id=PLAIN, where=where, days=days)
+            value = Formats("en", "CNY", "Asia/Shanghai").value(column, row[column.metric or name])
+            assert seen[column.en] == f"{value}", (path, name)
 
 
 def test_paper_shows_numbers_and_no_controls(browser: Browser, address: str) -> None:
