@@ -118,7 +118,7 @@ def _retrieve(artifact: Artifact, paths: Paths) -> None:
 def main() -> None:
     """Fetch and check; with ``s3`` also for object stores; with ``--pin`` fetch afresh and pin what came."""
     parser = argparse.ArgumentParser(prog="python -m ops.jars", description="Fetch missing jars and check all that are there.")
-    parser.add_argument("uses", nargs="*", choices=["s3"], default=[], help="s3: also those for object stores")
+    parser.add_argument("uses", nargs="?", choices=["s3"], help="s3: also those for object stores")
     parser.add_argument("--pin", action="store_true", help="fetch every jar afresh and pin what came")
     chosen = parser.parse_args()
     paths = Paths.of(get_settings())
@@ -127,7 +127,8 @@ def main() -> None:
         for artifact in ARTIFACTS:
             _retrieve(artifact, paths)
         write_json(PINS, _sums(paths.jars))
-    print(f"{len(fetch_jars(paths, with_object_store='s3' in chosen.uses))} jars in {paths.jars}")
+    jars = fetch_jars(paths, with_object_store=chosen.uses is not None)
+    print(f"{len(jars)} jars in {paths.jars}")
 
 
 if __name__ == "__main__":

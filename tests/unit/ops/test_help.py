@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from ops import jars
+
 
 @pytest.mark.parametrize("module", ["ops.lake_tables", "ops.jars", "ops.kafka", "ops.airflow_database"])
 def test_help_is_printed_and_nothing_done(
@@ -22,3 +24,15 @@ def test_help_is_printed_and_nothing_done(
         runpy.run_module(module, run_name="__main__")
     assert ended.value.code == 0
     assert f"usage: python -m {module}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("words", "has_object_store"), [([], False), (["s3"], True)])
+def test_jars_are_fetched_as_set_up_and_tests_ask(
+    words: list[str], has_object_store: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(jars, "fetch_jars", lambda _, *, with_object_store: asked.append(with_object_store) or [])
+    monkeypatch.setattr(sys, "argv", ["ops.jars", *words])
+    jars.main()
+    assert asked == [has_object_store]
+    assert "0 jars" in capsys.readouterr().out
