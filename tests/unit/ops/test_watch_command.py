@@ -37,7 +37,10 @@ def test_what_is_found_is_counted_by_check_until_it_is_over(settings: Settings, 
     ]
     monkeypatch.setattr(watch, "problems", lambda settings, now: noticed)
     before = exported(settings)
-    assert ("\njishi_watch" in before, "# TYPE jishi_watch_problems gauge" in before) == (False, True)
+    assert ("\njishi_watch_problems{" in before, "# TYPE jishi_watch_problems gauge" in before) == (False, True)
+    assert (
+        "\njishi_watch_age_seconds 0.0" in before
+    )  # counts from the exporter's start, or a first look that never comes alerts nobody
     shown = CliRunner().invoke(app, ["watch"])
     assert (shown.exit_code, shown.output.splitlines()[0]) == (1, "quarantine.lanting: 6.0%")
     metrics = exported(settings)
@@ -56,4 +59,4 @@ def test_a_check_that_fails_is_no_look(settings: Settings, monkeypatch: pytest.M
 
     monkeypatch.setattr(watch, "problems", broken)
     assert CliRunner().invoke(app, ["watch"]).exit_code == 1
-    assert "\njishi_watch" not in exported(settings)
+    assert "\njishi_watch_problems{" not in exported(settings)
