@@ -68,8 +68,9 @@ class Demo:
                     body()
             self._finish()
         except Stop:
-            self._release()
             self.console.print(f"stopped after {self.options.stop_after}, as asked; the platform runs, make down stops it")
+        finally:  # a demo that failed leaves no schedule off, either
+            self._release()
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:
@@ -156,8 +157,9 @@ class Demo:
 
     def _release(self) -> None:
         """Give the DAGs back to their schedules."""
-        if self.held:
-            self._airflow().release(self.held)
+        held, self.held = self.held, []
+        if held:
+            self._airflow().release(held)
 
     def _live(self) -> None:
         jobs = []
