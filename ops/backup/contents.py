@@ -64,10 +64,11 @@ LEFT_OUT = (
     r".*\.lock|.*/lock|kafka/log/\.lock",
     r".*\.db-(wal|shm)",  # in the copy of the database
     r"(run|beats|log|spark|site|jupyter|demo|airflow/logs|superset/cache|flink/conf|flink/savepoints)/.+",
+    r"flink/checkpoints-before-.+",  # state that knew more than bronze: never read again
     r"flink/upgrade\.json",
     r"upgrade/.+",
     r"kafka/[^/]+",
-    r"lake/plans/.+",
+    r"lake/(plans/.+|boot-id)",
     r"lake/[^/]+-[^/]+/.+",
     r"warehouse/(?!marts/).+",
     r"features/(feature_store\.yaml|registry\.db|\.registry\..*|sources/.+)",
