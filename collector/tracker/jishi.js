@@ -330,8 +330,25 @@
   }
 
   // --- what a shop calls ---
+  var unseen = []; // told by a page that the browser has made beforehand; nobody may ever see it
+  function isUnseen() {
+    return document.prerendering || document.visibilityState === "prerender"; // the latter in older browsers
+  }
+  function seen() {
+    if (isUnseen()) return;
+    unseen.splice(0).forEach(function (call) {
+      attempt(function () {
+        track(call.type, call.held.properties, call.id);
+      });
+    });
+  }
   function track(type, properties, eventId) {
     if (config.consent === "denied" || !config.shop) return null;
+    if (isUnseen() && type !== "consent_changed") {
+      var call = { type: type, held: JSON.parse(json({ properties: properties })), id: eventId || id() };
+      unseen.push(call);
+      return call.id;
+    }
     var event = {
       event_id: eventId || id(),
       shop_id: config.shop,
@@ -452,11 +469,14 @@
   for (var name in api) if (typeof api[name] === "function") api[name] = safe(api[name], name === "share" ? { share_id: null, url: null } : null);
   leave = safe(leave);
   again = safe(again);
+  seen = safe(seen);
   config.consent = knownLevel(read("consent") || get(local, "jishi.consent") || config.consent);
   load();
   document.addEventListener("visibilitychange", function () {
+    seen();
     if (document.visibilityState === "hidden") leave();
   });
+  document.addEventListener("prerenderingchange", seen);
   window.addEventListener("pagehide", leave);
   window.addEventListener("pageshow", function (shown) {
     if (shown && shown.persisted) again();

@@ -1,10 +1,11 @@
-"""How often a password may be wrong: by account and by address, over the last quarter of an hour."""
+"""How often a password may be wrong: by account and by sender, over the last quarter of an hour."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from dashboard.portal.database import PortalDatabase, digest
+from jishi.senders import sender_of
 
 WINDOW_S = 15 * 60
 PER_ACCOUNT = 5
@@ -52,4 +53,5 @@ class LoginLimits:
 
     @staticmethod
     def _limits(login: str, address: str) -> list[tuple[str, int]]:
-        return [(digest(f"account {login.strip().lower()}"), PER_ACCOUNT), (digest(f"address {address}"), PER_ADDRESS)]
+        sender = digest(f"address {sender_of(address)}")
+        return [(digest(f"account {login.strip().lower()}"), PER_ACCOUNT), (sender, PER_ADDRESS)]

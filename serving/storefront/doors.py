@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from jishi.senders import sender_of
 from jishi.settings import Settings
 from jishi.shops import Shop
 from serving.keys import ReadKeys
@@ -47,7 +48,7 @@ class Storefronts:
 
     def wait_s(self, address: str, shop_id: str) -> float:
         """Seconds that a visitor must wait before the next request; 0 for one that may pass now."""
-        return self.of_address.take(address) or self.of_shop.take(shop_id)
+        return self.of_address.take(sender_of(address)) or self.of_shop.take(shop_id)
 
     def address_of(self, peer: str, forwarded: str) -> str:
         """The visitor's address: who sent the request (``peer``), or, behind proxies, whom the outermost of them names in

@@ -21,13 +21,13 @@ class Storage {
 }
 
 /** A page with the tracker; `answer(events)` gives {status, code} or a promise, `sent` holds what the collector was told. */
-function open({ shop = "a", local = new Storage(), session = new Storage(), answer = () => ({}), onBody = () => {}, title = "t", referrer = "", search = "" } = {}) {
+function open({ shop = "a", local = new Storage(), session = new Storage(), answer = () => ({}), onBody = () => {}, title = "t", referrer = "", search = "", isUnseen = false } = {}) {
   const page = { sent: [], beacons: [], warnings: [], timers: [], delays: [], listeners: {} };
   const listen = (name, act) => (page.listeners[name] = page.listeners[name] || []).push(act);
   const window = { localStorage: local, sessionStorage: session, crypto: require("crypto").webcrypto, addEventListener: listen };
   window.console = { warn: (text) => page.warnings.push(text) };
   const document = { currentScript: { dataset: { shop, key: "k", page: "off" }, src: "https://c.example/v1/tracker.js" } };
-  Object.assign(document, { referrer, title, addEventListener: listen, visibilityState: "visible" });
+  Object.assign(document, { referrer, title, addEventListener: listen, visibilityState: "visible", prerendering: isUnseen });
   const navigator = { userAgent: "x", sendBeacon: (url, text) => { onBody(text); page.beacons.push(JSON.parse(text)); return true; } };
   const fetch = (url, request) => {
     onBody(request.body);
@@ -54,6 +54,8 @@ function open({ shop = "a", local = new Storage(), session = new Storage(), answ
     }
   };
   page.fire = (name, event) => (page.listeners[name] || []).forEach((act) => act(event));
+  /** Somebody opens the page that was made beforehand. */
+  page.show = () => { document.prerendering = false; page.fire("prerenderingchange"); };
   page.taken = () => page.sent.flat();
   return page;
 }

@@ -329,3 +329,34 @@ def test_a_whole_text_pasted_into_the_search_field_is_a_search() -> None:
     )
     assert event["properties"]["query"] == "裙" * 1999 + "\ufffd"
     assert refusal_of(event) is None
+
+
+def test_a_page_that_is_made_beforehand_counts_when_it_is_seen() -> None:
+    """Speculation rules make pages that nobody may ever open (plausible #5343, hitkeep #271)."""
+    never, before, after, ids = run(
+        """const local = new Storage(), sure = {local, isUnseen: true}, never = open(sure), page = open(sure);
+        const item = {item_id: "i"}, ids = [];
+        for (const p of [never, page]) {
+            p.jishi.page(); ids.push(p.jishi.view(item)); await p.settle(); p.fire("pagehide"); p.fire("visibilitychange");
+        }
+        item.item_id = "changed since";
+        const before = [page.sent.length, page.beacons.length, [...local.entries.keys()]], opened = new Date().toISOString();
+        page.show(); page.jishi.cart({item_id: "j"}); await page.settle();
+        const events = page.taken();
+        const shown = events.map((e) => [e.type, e.properties.item_id || null, e.occurred_at >= opened]);
+        return [never.sent.length + never.beacons.length, before, shown, [ids[1], events[1].event_id]];"""
+    )
+    assert never == 0
+    assert before == [0, 0, []], "no visitor and no visit begins either"
+    assert after == [["page_viewed", None, True], ["item_viewed", "i", True], ["item_added_to_cart", "j", True]]
+    assert ids[0] == ids[1]
+
+
+def test_consent_is_heard_at_once_also_from_a_page_that_nobody_has_seen() -> None:
+    types, later = run(
+        """const page = open({isUnseen: true}); page.jishi.view({item_id: "i"}); page.jishi.consent("denied");
+        await page.settle(); const types = page.taken().map((e) => e.type);
+        page.show(); await page.settle(); return [types, page.taken().length - types.length];"""
+    )
+    assert types == ["consent_changed"]
+    assert later == 0

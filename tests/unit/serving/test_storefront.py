@@ -210,6 +210,7 @@ def test_behind_proxies_the_limit_is_each_visitors(front: Front) -> None:
     behind = replace(front.doors, proxies=1)
     assert ask(behind, "1.1.1.1", "2.2.2.2", "1.1.1.1") == [200, 200, 429]
     assert ask(behind, "made up, 1.1.1.1", "also made up,1.1.1.1") == [200, 429], "only what the proxy adds counts"
+    assert ask(behind, "2001:db8::1", "2001:db8::2:1", "2001:db8:0:1::1") == [200, 429, 200], "IPv6 by line"
     assert replace(behind, proxies=2).address_of("10.0.0.1", "made up, 1.1.1.1, 10.0.0.2") == "1.1.1.1"
     assert behind.address_of("10.0.0.1", "") == "10.0.0.1"
 

@@ -10,6 +10,7 @@ from html import unescape
 from urllib.parse import urlsplit
 
 import pytest
+from starlette.testclient import TestClient
 
 from dashboard.portal.pages.account import local_address
 from dashboard.portal.passwords import Passwords, WeakPassword
@@ -118,6 +119,21 @@ def test_one_address_cannot_try_many_accounts(twins: TwinShops) -> None:
     for number in range(PER_ADDRESS):
         assert post(client, "/login", login=f"guess{number}", password="not the password").status_code == 403
     assert post(client, "/login", login=OWNER, password=PASSWORD).status_code == 429
+
+
+def test_a_network_of_ipv6_is_one_sender(twins: TwinShops) -> None:
+    """zulip #21544: who has one line has 2^64 addresses, and so as many first tries."""
+
+    def tried(address: str, login: str, password: str) -> int:
+        client = TestClient(twins.app, follow_redirects=False, client=(address, 50000))
+        client.get("/login")
+        return int(post(client, "/login", login=login, password=password).status_code)
+
+    for number in range(PER_ADDRESS):
+        assert tried(f"2001:db8:0:1::{number:x}", f"guess{number}", "not the password") == 403
+    assert tried("2001:db8:0:1:ffff::1", OWNER, PASSWORD) == 429
+    assert tried("2001:db8:0:2::1", OWNER, PASSWORD) == 303
+    assert tried("203.0.113.7", OWNER, PASSWORD) == 303
 
 
 def link_of(text: str) -> str:
