@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from jishi.files import write_atomically
 from jishi.lake.reading import LakeVersion
 from jishi.marts import mart_rows
-from jishi.metrics import Bilingual, Metric, metrics_of
+from jishi.metrics import Bilingual, metrics_of
 from jishi.metrics.definitions import UNITS
 from jishi.paths import Paths
+from ops.site.templates import render
 
-_TEMPLATE = Path(__file__).with_name("dictionary.html")
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 _SENTENCE_END = re.compile(r"[.!?] ")
 _NOBODY = Bilingual("–", "–")
@@ -51,16 +49,18 @@ def write_dictionary(paths: Paths, lake: LakeVersion) -> Path:
     )
     metrics = metrics_of(json.loads(build["semantic_manifest"])) if build.get("semantic_manifest") else {}
     entries = [entry for entry in mart_entries(manifest) if entry.name in tables]
-    targets = {*metrics, *(entry.name for entry in entries)}
     assert lake.record is not None
     built_from = lake.record.marts.built_from if lake.record.marts else 0
-    text = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
+    text = render(
+        "dictionary.html",
         version=lake.number,
         built_from=built_from,
         published=f"{lake.record.created_at:%Y-%m-%d %H:%M} UTC",
-        shops="\n".join(_row(row["shop_id"], str(row["day"]), f"{row['known_at']:%Y-%m-%d %H:%M}") for row in days),
-        metrics="\n".join(_metric(metric) for metric in metrics.values()),
-        marts="\n".join(_mart(entry, targets) for entry in entries),
+        shops=[(row["shop_id"], row["day"], f"{row['known_at']:%Y-%m-%d %H:%M}") for row in days],
+        metrics=list(metrics.values()),
+        units=UNITS,
+        marts=entries,
+        targets={*metrics, *(entry.name for entry in entries)},
     )
     page = paths.site / "dictionary" / "index.html"
     write_atomically(page, text)
@@ -120,67 +120,3 @@ def _shown(key: str) -> str:
     return {"source": ".".join(rest), "metric": f"{rest[-1]} (metric)", "saved_query": f"{rest[-1]} (saved query)"}.get(
         kind, rest[0]
     )
-
-
-def _mart(entry: MartEntry, targets: Collection[str]) -> str:
-    columns = "\n".join(
-        f'<tr data-words="{_words(name, meaning)}"><td><code>{escape(name)}</code></td><td>{escape(kind)}</td>'
-        f"<td>{_both(meaning)}</td></tr>"
-        for name, kind, meaning in entry.columns
-    )
-    facts = "".join(
-        f"<dt>{_both(title)}</dt><dd>{value}</dd>"
-        for title, value in (
-            (Bilingual("owner", "负责"), _both(entry.owner)),
-            (Bilingual("made from", "来源"), _links(entry.sources, targets)),
-            (Bilingual("read by", "去向"), _links(entry.readers, targets) or "–"),
-        )
-    )
-    head = "".join(
-        f"<th>{_both(Bilingual(en, zh))}</th>" for en, zh in (("column", "列"), ("type", "类型"), ("meaning", "含义"))
-    )
-    return (
-        f'<details class="entry" id="{escape(entry.name)}" data-words="{_words(entry.name, entry.grain)}"><summary>'
-        f"<code>{escape(entry.name)}</code> {_both(entry.grain)}</summary><dl>{facts}</dl>"
-        f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{columns}</tbody></table></div></details>'
-    )
-
-
-def _metric(metric: Metric) -> str:
-    unit = UNITS[metric.unit]
-    facts = "".join(
-        f"<dt>{_both(title)}</dt><dd>{value}</dd>"
-        for title, value in (
-            (Bilingual("formula", "公式"), f"<code>{escape(metric.formula)}</code>"),
-            (Bilingual("unit", "单位"), _both(unit)),
-            (Bilingual("grain", "粒度"), _both(metric.grain)),
-            (Bilingual("owner", "负责"), _both(metric.owner)),
-        )
-    )
-    return (
-        f'<details class="entry" id="{escape(metric.name)}" data-words="{_words(metric.name, metric.label, metric.meaning)}">'
-        f"<summary><code>{escape(metric.name)}</code> <b>{_both(metric.label)}</b> {_both(metric.meaning)}</summary>"
-        f"<dl>{facts}</dl></details>"
-    )
-
-
-def _links(names: tuple[str, ...], targets: Collection[str]) -> str:
-    """Names, each leading to its entry where the page has one."""
-    return ", ".join(
-        f'<a href="#{escape(name.split(" ")[0])}">{escape(name)}</a>' if name.split(" ")[0] in targets else escape(name)
-        for name in names
-    )
-
-
-def _row(*cells: str) -> str:
-    return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
-
-
-def _words(name: str, *texts: Bilingual) -> str:
-    """What the search looks at."""
-    return escape(" ".join([name, *(part for text in texts for part in (text.en, text.zh))]).lower())
-
-
-def _both(text: Bilingual) -> str:
-    """Both languages, of which the page shows one; English where there is no Chinese."""
-    return f'<span lang="zh">{escape(text.zh or text.en)}</span><span lang="en">{escape(text.en)}</span>'

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
 from pathlib import Path
-from string import Template
 from typing import NamedTuple
 
 from jishi.files import write_atomically
@@ -13,8 +11,8 @@ from jishi.settings import Settings
 from ops.airflow import write_secrets
 from ops.parts import Part, parts
 from ops.site.notebook_titles import notebook_title
+from ops.site.templates import render
 
-_TEMPLATE = Path(__file__).with_name("home.html")
 _ANY_HOST = {"0.0.0.0", "::", ""}
 
 
@@ -24,10 +22,14 @@ class Words(NamedTuple):
     zh: str
     en: str
 
-    @property
-    def html(self) -> str:
-        """Both; the page shows one."""
-        return f'<span lang="zh">{escape(self.zh)}</span><span lang="en">{escape(self.en)}</span>'
+
+class Card(NamedTuple):
+    """Something that runs or lies on the site. Without ``url`` it is not there yet; ``port`` is that of another part."""
+
+    url: str | None
+    port: int | None
+    title: Words
+    about: Words
 
 
 PARTS = {
@@ -52,17 +54,15 @@ def write_home(settings: Settings, paths: Paths) -> Path:
     """Write the page, with links to what lies on the site now; called at the start and whenever a page is added."""
     write_secrets(paths)  # the parts' declarations read them
     page = paths.site / "index.html"
-    rows = "\n".join(_row(part, settings) for part in parts(settings, paths))
-    cards = "\n".join(_cards(settings, paths))
-    text = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(cards=cards, rows=rows, var=escape(str(paths.var)))
-    write_atomically(page, text)
+    rows = [_row(part, settings) for part in parts(settings, paths)]
+    write_atomically(page, render("home.html", cards=_cards(settings, paths), rows=rows, var=paths.var))
     return page
 
 
-def _cards(settings: Settings, paths: Paths) -> list[str]:
+def _cards(settings: Settings, paths: Paths) -> list[Card]:
     live, schemas = settings.collector_port, settings.collector_port
     cards = [
-        _card(
+        Card(
             _url(settings, settings.portal_port, "/"),
             settings.portal_port,
             Words("商家后台", "Portal"),
@@ -71,25 +71,25 @@ def _cards(settings: Settings, paths: Paths) -> list[str]:
                 "a shop's numbers; jishi portal users add lets people in",
             ),
         ),
-        _card(
+        Card(
             _url(settings, settings.superset_port, "/superset/dashboard/jishi-today/"),
             settings.superset_port,
             Words("看板", "Board"),
             Words("订单、营业额、退款、漏斗", "orders, revenue, refunds, funnel"),
         ),
-        _card(
+        Card(
             _url(settings, settings.airflow_port, "/"),
             settings.airflow_port,
             Words("Airflow", "Airflow"),
             Words("每日任务与历史导入", "daily runs and histories"),
         ),
-        _card(
+        Card(
             _url(settings, settings.serving_port, "/docs"),
             settings.serving_port,
             Words("推荐接口", "Recommendation API"),
             Words("文档与试用", "documentation, with a form to try it"),
         ),
-        _card(
+        Card(
             _url(settings, settings.serving_port, "/storefront"),
             settings.serving_port,
             Words("试用店面", "Storefront"),
@@ -98,19 +98,19 @@ def _cards(settings: Settings, paths: Paths) -> list[str]:
                 "click and see lists change; JISHI_STOREFRONT_KEYS opens it",
             ),
         ),
-        _card(
+        Card(
             _url(settings, live, "/v1/live"),
             live,
             Words("实时事件", "Live events"),
             Words("店铺最近 100 个事件与修改建议", "a shop's last 100 events, with fixes"),
         ),
-        _card(
+        Card(
             _url(settings, schemas, "/v1/schemas"),
             schemas,
             Words("事件格式", "Event schemas"),
             Words("每种事件的 JSON Schema", "JSON Schema of each event"),
         ),
-        _card(
+        Card(
             _url(settings, settings.flink_port, "/"),
             settings.flink_port,
             Words("Flink", "Flink"),
@@ -121,10 +121,10 @@ def _cards(settings: Settings, paths: Paths) -> list[str]:
         about = Words(
             "每个数据集、列与指标：含义、公式、来源、负责", "every mart, column and metric: meaning, formula, lineage, owner"
         )
-        cards.append(_card("/dictionary/", None, Words("数据字典", "Data dictionary"), about))
+        cards.append(Card("/dictionary/", None, Words("数据字典", "Data dictionary"), about))
     if (paths.site / "dbt" / "index.html").exists():
         cards.append(
-            _card(
+            Card(
                 "/dbt/",
                 None,
                 Words("dbt", "dbt"),
@@ -132,7 +132,7 @@ def _cards(settings: Settings, paths: Paths) -> list[str]:
             )
         )
     cards.append(
-        _card(
+        Card(
             _url(settings, settings.jupyter_port, "/lab"),
             settings.jupyter_port,
             Words("Jupyter", "Jupyter"),
@@ -144,10 +144,10 @@ def _cards(settings: Settings, paths: Paths) -> list[str]:
         title = notebook_title(page.stem)
         of_shop = page.parent.name if page.parent != paths.site / "notebooks" else ""
         about = Words(f"已运行的笔记本 {of_shop}", f"an executed notebook {of_shop}")
-        cards.append(_card(f"/{page.relative_to(paths.site)}", None, Words(title.zh, title.en), about))
+        cards.append(Card(f"/{page.relative_to(paths.site)}", None, Words(title.zh, title.en), about))
     if not pages:
         cards.append(
-            _card(
+            Card(
                 None,
                 None,
                 Words("笔记本", "Notebooks"),
@@ -159,17 +159,9 @@ def _cards(settings: Settings, paths: Paths) -> list[str]:
     return cards
 
 
-def _card(url: str | None, port: int | None, title: Words, about: Words) -> str:
-    of_port = f' data-port="{port}"' if port is not None else ""
-    heading = title.html if url is None else f'<a href="{escape(url)}"{of_port}>{title.html}</a>'
-    return f"<li><b>{heading}</b><p>{about.html}</p></li>"
-
-
-def _row(part: Part, settings: Settings) -> str:
+def _row(part: Part, settings: Settings) -> tuple[str, str, Words]:
     port = settings.flink_port if part.name == "flink" else part.port
-    where = f"{settings.host}:{port}" if port else "–"
-    about = PARTS.get(part.name, Words("", ""))
-    return f"<tr><td>{escape(part.name)}</td><td>{escape(where)}</td><td>{about.html}</td></tr>"
+    return part.name, f"{settings.host}:{port}" if port else "–", PARTS.get(part.name, Words("", ""))
 
 
 def _url(settings: Settings, port: int, path: str) -> str:
