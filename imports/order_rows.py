@@ -27,6 +27,8 @@ MONEY = (
     *("unit_price", "line_price", "discount", "order_discount", "shipping", "line_shipping", "order_total", "stock"),
     *REFUNDS,
 )
+# What is each line's own: merged cells of several rows hold a sum of them, or nobody knows what.
+_OF_A_LINE = ("line_id", "quantity", "unit_price", "line_price", "discount", "line_shipping", "line_refunded", "stock")
 _IDS = ("order_id", "line_id", "item_id", "user_id")
 _LATER = (*REFUNDS, "refunded_at")  # what becomes of a line afterwards: a later export of the same line has more of it
 _Key = tuple[object, ...]
@@ -139,7 +141,7 @@ def read_export(files: Sequence[Path], mapping: ExportMapping) -> Export:
                 export.left_out[reason] += 1
                 continue
             fields = {name: _first(row, names, name) for name, names in names_of.items()}
-            if mapping.after_refunds and _used(row, names_of["quantity"]) in mapping.after_refunds:
+            if mapping.after_refunds and _used(row, names_of["quantity"], "quantity") in mapping.after_refunds:
                 fields = {name: text for name, text in fields.items() if name not in REFUNDS}
             fields |= {name: _text(value) for name, value in mapping.defaults.items() if fields.get(name) is None}
             when = fields.get("occurred_at")
@@ -222,7 +224,7 @@ def groups(rows: Sequence[ExportRow], mapping: ExportMapping) -> list[tuple[bool
 def _used(row: TableRow, columns: Sequence[str], field: str = "") -> str | None:
     """The first of several columns that the row fills: a shop may number only some of its items, and have guests."""
     for column in columns:
-        cell = row.cells.get(column)
+        cell = None if field in _OF_A_LINE and column in row.from_above else row.cells.get(column)
         if cell is not None and (word := cell.lower()) not in _NOTHING and not (field == "user_id" and word in _NOBODY):
             return column
     return None

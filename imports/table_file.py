@@ -43,10 +43,14 @@ class NumberCell(str):
 
 @dataclass(frozen=True)
 class TableRow:
-    """Cells by column name; ``problem`` says why the row has none that can be trusted."""
+    """Cells by column name; ``problem`` says why the row has none that can be trusted.
+
+    ``from_above``: columns whose cell is merged with that of an earlier row, which is its cell too.
+    """
 
     cells: dict[str, str | None]
     problem: str | None = None
+    from_above: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -77,14 +81,15 @@ def read_table(file: Path, wanted: Sequence[Sequence[str]], rules: ReadingRules)
     if not file.is_file():
         raise LandingError(f"{file} does not exist or is not a file; name CSV, Excel or Parquet files")
     kind = _kind(file)
+    merged: frozenset[tuple[int, int]] = frozenset()
     if kind == "parquet":
         lines, read_as = _parquet_lines(file), "Parquet"
         return _table(file, lines, wanted, read_as, 0)
     if kind == "excel":
-        lines, read_as = _excel_lines(file, rules.sheet)
+        lines, read_as, merged = _excel_lines(file, rules.sheet)
     else:
         lines, read_as = _text_lines(file, wanted, rules)
-    return _table(file, lines, wanted, read_as, rules.skip_rows)
+    return _table(file, lines, wanted, read_as, rules.skip_rows, merged)
 
 
 def _kind(file: Path) -> str:
@@ -127,7 +132,12 @@ def identifier(text: str | None) -> str | None:
 
 
 def _table(
-    file: Path, lines: list[list[str | None]], wanted: Sequence[Sequence[str]], read_as: str, skip: int | None
+    file: Path,
+    lines: list[list[str | None]],
+    wanted: Sequence[Sequence[str]],
+    read_as: str,
+    skip: int | None,
+    merged: frozenset[tuple[int, int]] = frozenset(),
 ) -> TableFile:
     if not any(clean(cell) for cells in lines for cell in cells):
         lines = []
@@ -137,11 +147,15 @@ def _table(
     columns = _unique_names([clean(cell) or "" for cell in lines[at]])
     if not _has_all(columns, wanted):
         raise LandingError(_missing(file, lines, wanted, at))
-    rows = [_row(columns, cells) for cells in lines[at + 1 :] if any(clean(cell) for cell in cells)]
+    rows = []
+    for number, cells in enumerate(lines[at + 1 :], at + 1):
+        from_above = {place for place in range(len(cells)) if (number, place) in merged} if merged else set()
+        if any(clean(cell) for place, cell in enumerate(cells) if place not in from_above):
+            rows.append(_row(columns, cells, from_above))
     return TableFile(columns, rows, read_as + (f", header in row {at + 1}" if at else ""))
 
 
-def _row(columns: list[str], cells: list[str | None]) -> TableRow:
+def _row(columns: list[str], cells: list[str | None], from_above: set[int]) -> TableRow:
     cleaned = [clean(cell) for cell in cells]
     while len(cleaned) > len(columns) and cleaned[-1] is None:
         cleaned.pop()
@@ -149,7 +163,8 @@ def _row(columns: list[str], cells: list[str | None]) -> TableRow:
         text = ",".join(cell or "" for cell in cleaned)
         return TableRow({}, f"{len(cleaned)} cells under {len(columns)} columns, so no cell can be trusted: {text[:500]}")
     cleaned += [None] * (len(columns) - len(cleaned))
-    return TableRow(dict(zip(columns, cleaned, strict=True)))
+    named = frozenset(columns[place] for place in from_above if place < len(columns))
+    return TableRow(dict(zip(columns, cleaned, strict=True)), from_above=named)
 
 
 def _unique_names(names: list[str]) -> list[str]:
@@ -226,7 +241,7 @@ def _parsed(text: str, delimiter: str) -> list[list[str | None]]:
     return rows
 
 
-def _excel_lines(file: Path, sheet: str | None) -> tuple[list[list[str | None]], str]:
+def _excel_lines(file: Path, sheet: str | None) -> tuple[list[list[str | None]], str, frozenset[tuple[int, int]]]:
     from python_calamine import CalamineError, CalamineWorkbook
 
     try:
@@ -235,10 +250,18 @@ def _excel_lines(file: Path, sheet: str | None) -> tuple[list[list[str | None]],
         name = sheet if sheet is not None else names[0]
         if name not in names:
             raise LandingError(f"{file} has no sheet {name!r}; it has {', '.join(names)}")
-        rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+        table = book.get_sheet_by_name(name)
+        rows, ranges = table.to_python(skip_empty_area=False), table.merged_cell_ranges or []
     except CalamineError as error:
         raise LandingError(f"{file} cannot be read as a workbook: {error}; save it as xlsx or CSV") from None
-    return [[_excel_text(cell) for cell in row] for row in rows], f"sheet {name!r}"
+    lines = [[_excel_text(cell) for cell in row] for row in rows]
+    merged = set()
+    for (first, place), (last, _) in ranges:
+        for number in range(first + 1, min(last + 1, len(lines))):
+            if place < len(lines[first]) and place < len(lines[number]) and lines[number][place] is None:
+                lines[number][place] = lines[first][place]
+                merged.add((number, place))
+    return lines, f"sheet {name!r}", frozenset(merged)
 
 
 def _excel_text(cell: Any) -> str | None:

@@ -16,7 +16,8 @@ from jishi.currency_signs import without_names
 
 DecimalSign = Literal[".", ","]
 
-_SPACES = re.compile(r"[\s\u00a0\u202f'’_]")
+_SPACES = re.compile(r"[\s\u00a0\u202f'’_\u066c]")  # the last one is Arabic's sign of thousands
+_ARABIC_DECIMAL = "\u066b"
 _SCIENTIFIC = re.compile(r"^[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+$")
 _PLAIN = re.compile(r"^\d*\.?\d+$|^\d+\.$")
 _DOTS_AS_THOUSANDS = re.compile(r"^\d{1,3}(\.\d{3})+$")
@@ -31,6 +32,7 @@ def number(text: str | None, decimal_sign: DecimalSign = ".") -> Decimal | None:
     if text is None:
         return None
     bare, is_negative = _bare(text)
+    bare = bare.replace(_ARABIC_DECIMAL, decimal_sign)
     other = "," if decimal_sign == "." else "."
     if _SCIENTIFIC.match(bare):
         return None if decimal_sign == "," else _small_scientific(bare, is_negative)
@@ -90,6 +92,8 @@ def _bare(text: str) -> tuple[str, bool]:
     """Digits and signs of a cell without currency and blanks, and whether it is negative."""
     text = unicodedata.normalize("NFKC", text).strip().replace("\u2212", "-")
     text = _SPACES.sub("", without_names(text))
+    if not text.isascii():
+        text = "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in text)
     is_negative = False
     if text.startswith("(") and text.endswith(")"):
         text, is_negative = text[1:-1], True

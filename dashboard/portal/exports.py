@@ -49,7 +49,7 @@ class Sheet:
         return text.getvalue().encode("utf-8-sig")
 
     def as_xlsx(self) -> bytes:
-        """A workbook of one sheet, in which text is text and numbers are numbers."""
+        """A workbook of one sheet, in which text is text and numbers are numbers, but for those that it would round."""
         import xlsxwriter
 
         held = io.BytesIO()
@@ -78,12 +78,19 @@ def _write(sheet: Any, number: int, place: int, value: Any, cell_format: Any) ->
             return
         case bool():
             sheet.write_boolean(number, place, value)
+        case int() | Decimal() if not _is_kept(value):
+            sheet.write_string(number, place, str(value))
         case int() | float() | Decimal():
             sheet.write_number(number, place, value, cell_format)
         case datetime() | date():
             sheet.write_datetime(number, place, value, cell_format)
         case _:
             sheet.write_string(number, place, str(value))
+
+
+def _is_kept(value: int | Decimal) -> bool:
+    """Whether a spreadsheet keeps all digits of a number: it holds 15."""
+    return Decimal(f"{Decimal(value):.15g}") == value
 
 
 def _sheet_name(title: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+import xlsxwriter
 
 from imports.order_mapping import ExportMapping, load_export_mapping
 from imports.orders import order_lines
@@ -330,3 +332,42 @@ def test_a_status_is_the_same_in_capital_letters(tmp_path: Path) -> None:
         {"keep": [{"column": "state", "contains": ["PAID"]}]},
     ):
         assert [e["properties"]["order_id"] for e in imported(tmp_path, text, mapping(**rules))] == ["1", "4"]
+
+
+def test_a_merged_cell_is_that_of_all_its_rows(tmp_path: Path) -> None:
+    """Laravel-Excel 2961, ExcelDataReader 729: of an order's lines only the first had the order's number, buyer and time."""
+    file = tmp_path / "orders.xlsx"
+    with xlsxwriter.Workbook(file) as book:
+        sheet = book.add_worksheet()
+        sheet.merge_range("A1:G1", "订单导出")
+        sheet.write_row("A2", ["order", "sku", "qty", "price", "at", "user", "shipping"])
+        for row, cells in enumerate([("A", 1, 10.0), ("B", 2, 5.5), ("C", 1, 7.0), ("D", 1, None)], 3):
+            sheet.write_row(f"B{row}", cells)
+        for column, value in (("A", 100200300), ("E", "2026-03-01 10:00:00"), ("F", "小青"), ("G", 8)):
+            sheet.merge_range(f"{column}3:{column}4", value)
+            sheet.write(f"{column}5", value if column != "A" else 7)
+        sheet.merge_range("D5:D6", 9.9)
+        sheet.write("A6", 8)
+        sheet.merge_range("A7:A9", "合计")
+    lines = order_lines([file], mapping(COLUMNS | {"shipping": "shipping"}), "s", lambda done, total: None)
+    events = {event["properties"]["order_id"]: event for event in map(json.loads, lines)}
+    assert list(events) == ["8", "100200300", "7"]
+    assert [
+        (line["item_id"], line["quantity"], line["unit_price_minor"]) for line in events["100200300"]["properties"]["lines"]
+    ] == [
+        ("A", 1, 1000),
+        ("B", 2, 550),
+    ]
+    assert events["100200300"]["properties"]["shipping_minor"] == 800, "what is of the order counts once"
+    assert (events["100200300"]["user_id"], events["7"]["user_id"]) == ("小青", "小青")
+    assert events["8"]["properties"]["lines"][0]["unit_price_minor"] is None, "a price over two rows is that of neither"
+
+
+@pytest.mark.parametrize(("cell", "value"), [("٥٫٥٠", "5.50"), ("۱٬۲۳۴٫۵", "1234.5"), ("٢٬٠٠٠", "2000"), ("-٧", "-7")])
+@pytest.mark.parametrize("digits", [2, 3])
+def test_arabic_and_persian_numbers_have_signs_of_their_own(cell: str, value: str, digits: int) -> None:
+    """DevExtreme-Intl 41, autoNumeric 342: the digits were known, the signs between them were not."""
+    sign = clear_decimal_sign_of([cell], digits)
+    assert sign is not None
+    assert number(cell, sign) == number(cell, ",") == Decimal(value)
+    assert clear_decimal_sign_of(["١٢.٥٠٠"]) is None, "as unclear as 12.500"

@@ -277,6 +277,14 @@ def test_an_average_of_money_is_written_with_the_digits_of_its_currency(currency
     assert str(cell) == str(float(written))
 
 
+@pytest.mark.parametrize("minor", [1234567890123456789, -(10**25) - 1])
+def test_a_workbook_has_all_digits_of_a_sum(minor: int) -> None:
+    """tablib #650, dbeaver #36423: a spreadsheet's number has 15 digits, so the others became zeros."""
+    sheet = Sheet("Days", [column_named("refunds_minor")], [{"refunds_minor": minor}], Formats("en", "JPY", "UTC"))
+    assert CalamineWorkbook.from_filelike(io.BytesIO(sheet.as_xlsx())).get_sheet_by_index(0).to_python()[1] == [str(minor)]
+    assert sheet.as_csv().decode("utf-8-sig").splitlines()[1] == str(minor)
+
+
 def test_plain_text_and_numbers_stay_as_they_are() -> None:
     assert [guarded(value) for value in ("裙 1=1", "", "a-b", -3, None)] == ["裙 1=1", "", "a-b", -3, None]
 
