@@ -92,9 +92,8 @@ CHINESE = {
     "This day is not over: it counts up to {when}. A part of the shop is compared with other days once it is over.": (
         "当日尚未结束：数据截至 {when}。按渠道或设备筛选时，待当日结束后再与其他日期对比。"
     ),
-    "Known of the whole shop alone, and not shown for this choice:": "仅有全店数据，当前筛选下不显示：",
+    "Not known for this choice, and not shown:": "以下数字无法按当前筛选统计，故不显示：",
     "The numbers cannot be chosen by this.": "无法按此条件筛选数字。",
-    "The category chooses the funnel; numbers of days are of all categories.": "类目只筛选漏斗；每日数字为全部类目。",
     "Not over yet": "当日未结束",
     "This day is not over: it counts up to {when}, and is compared with the same hours of other days.": (
         "当日尚未结束：数字截至 {when}，并与其他日期的相同时段比较。"
@@ -150,6 +149,9 @@ CHINESE = {
     # pages' parts
     "Net sales by day": "每日净支付金额",
     "Orders by day": "每日支付订单",
+    "Net revenue of items by day": "每日商品净收入",
+    "Visits to the category by day": "每日类目访问",
+    "Conversion of the category by day": "每日类目支付转化率",
     "Visitors by day": "每日访客",
     "Visits by day": "每日访问",
     "Item views by day": "每日商品浏览",

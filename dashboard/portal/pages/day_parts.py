@@ -1,4 +1,4 @@
-"""Days of a part of the shop (a channel, a device, new visitors) as the metric layer answers them, beside days before."""
+"""Days of a part of the shop (a channel, a device, a category) as the metric layer answers them, beside days before."""
 
 from __future__ import annotations
 
@@ -15,21 +15,38 @@ from dashboard.portal.shop_marts import ShopMarts
 from dashboard.portal.visit import PageVisit
 from jishi.metrics import TimeRange, equals
 
-FILTERS = ("channel", "device", "visitor_type")
-# By what an order and a visit are known, and which numbers of a day are of orders and of visits. Others have no parts.
-KNOWN_BY = {"purchase": ("channel",), "visit": FILTERS}
+# By what an order, a visit, a sold item and a visit to a category are known, and which numbers of a day are of each. Others
+# have no parts. An order and a visit can be of several categories, which therefore have numbers that a whole day has not.
+KNOWN_BY = {
+    "purchase": ("channel",),
+    "visit": ("channel", "device", "visitor_type"),
+    "item_day": ("category",),
+    "visit_category": ("channel", "device", "visitor_type", "category"),
+}
 OF_ORDERS = (
     *("net_gmv_minor", "gmv_minor", "refunds_minor", "orders", "paying_customers"),
     *("order_value_minor", "customer_value_minor"),
 )
 OF_VISITS = ("visitors", "sessions", "paying_sessions", "conversion", "item_views")
-_ENTITIES = dict.fromkeys(OF_ORDERS, "purchase") | dict.fromkeys(OF_VISITS, "visit")
+OF_ITEMS = ("item_net_revenue", "item_orders", "item_units", "return_rate")
+OF_CATEGORY_VISITS = (
+    *("category_viewed_sessions", "category_cart_sessions", "category_paid_sessions"),
+    "category_conversion",
+)
+_NUMBERS = {"purchase": OF_ORDERS, "visit": OF_VISITS, "item_day": OF_ITEMS, "visit_category": OF_CATEGORY_VISITS}
+_ENTITIES = {name: entity for entity, names in _NUMBERS.items() for name in names}
+_OF_STOREFRONT = ("visit", "visit_category")
+# Where the values of a part are found, in the marts that count by them.
+_SOURCES = {
+    "channel": ("fct_funnel_days", "fct_orders"),  # a till's orders are of no visit
+    "category": ("fct_item_days", "fct_visit_categories"),
+}
 _DAY = "metric_time__day"
-_MOST_CHOICES = 200
+_MOST = 200
 
 
 class DayPart(NamedTuple):
-    """Which part of the shop: a value for each chosen name of ``FILTERS``; without any the whole."""
+    """Which part of the shop: a value for each chosen name of ``KNOWN_BY``; without any the whole."""
 
     values: dict[str, str]
 
@@ -43,8 +60,13 @@ class DayPart(NamedTuple):
         return set(self.values) <= set(KNOWN_BY.get(_ENTITIES.get(name, ""), ()))
 
     def unknown_of(self, names: Iterable[str]) -> list[Column]:
-        """The numbers that are known of the whole shop alone."""
+        """The numbers that are not known of this part."""
         return [column_named(name) for name in dict.fromkeys(names) if self.values and not self.is_known_of(name)]
+
+    @property
+    def is_of_category(self) -> bool:
+        """Whether it is part of a category."""
+        return "category" in self.values
 
     def rows(self, visit: PageVisit, dataset: str, **query: object) -> str | None:
         """An address of the rows behind a number, None where these cannot be chosen by part."""
@@ -56,12 +78,21 @@ class DayPart(NamedTuple):
         return tuple(equals(f"{entity}__{name}", value) for name, value in self.values.items())
 
 
+def rows_of_category(visit: PageVisit, part: DayPart, first: date, last: date) -> dict[str, str | None]:
+    """The numbers of days of a category, each with the rows behind it."""
+    days = {"from": first, "to": last}
+    sold, visits = part.rows(visit, "item-days", **days), part.rows(visit, "visit-categories", **days, is_bot="false")
+    return dict.fromkeys(OF_ITEMS, sold) | dict.fromkeys(OF_CATEGORY_VISITS, visits)
+
+
 def choices_of_parts(marts: ShopMarts, names: Sequence[str]) -> dict[str, list[str]]:
     """The values that days may be chosen by."""
-    choices = {name: marts.distinct("fct_funnel_days", name, _MOST_CHOICES) for name in names}
-    if "channel" in choices:  # a till's orders are of no visit
-        choices["channel"] = sorted({*choices["channel"], *marts.distinct("fct_orders", "channel", _MOST_CHOICES)})
-    return choices
+    return {
+        name: sorted(
+            {value for mart in _SOURCES.get(name, ("fct_funnel_days",)) for value in marts.distinct(mart, name, _MOST)}
+        )
+        for name in names
+    }
 
 
 def days_of_part(marts: ShopMarts, part: DayPart, names: Sequence[str], first: date, last: date) -> list[dict[str, Any]]:
@@ -83,7 +114,7 @@ def days_of_part(marts: ShopMarts, part: DayPart, names: Sequence[str], first: d
         question = MetricQuestion(tuple(metrics.values()), (_DAY,), part.where(entity), TimeRange(first, last))
         answers = {day_of(row[_DAY]): row for row in marts.metric_rows(question)}
         for shown, day in zip(history, days, strict=True):
-            is_unknown = entity == "visit" and day.get("visitors") is None
+            is_unknown = entity in _OF_STOREFRONT and day.get("visitors") is None
             for name, metric in metrics.items():
                 nothing = 0 if marts.build.metrics[metric].is_zero_without_rows else None
                 shown[name] = None if is_unknown else answers.get(day["shop_date"], {}).get(metric, nothing)

@@ -83,7 +83,8 @@ def tiles(
     compared_with: str | None = None,
     others: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Tile]:
-    """A tile for each wanted column that this build has; ``wanted`` leads to the rows behind it.
+    """A tile for each wanted column that this build has, or that the row has of the metric layer; ``wanted`` leads to the rows
+    behind it.
 
     Each stands beside all days that it can be compared with (``others``), or beside the one of ``compared_with``.
     """
@@ -93,7 +94,7 @@ def tiles(
         others = {key: other for key, other in others.items() if key == compared_with}
     return [
         Tile(
-            mart,
+            mart if marts.has(mart, name) else "",
             column_named(name),
             formats.value(column_named(name), row.get(name)),
             [
@@ -104,7 +105,7 @@ def tiles(
             rows,
         )
         for name, rows in wanted.items()
-        if marts.has(mart, name)
+        if marts.has(mart, name) or name in row
     ]
 
 
@@ -191,6 +192,12 @@ def charts(
         for title, names in wanted.items()
         if any(day.get(name) is not None for day in history for name in names)
     ]
+
+
+def columns_of(history: Sequence[Mapping[str, Any]], wanted: Mapping[str, Sequence[str]]) -> list[Column]:
+    """The day and what is plotted of a history, as far as it has them, for its table."""
+    names = ["shop_date", *(name for plotted in wanted.values() for name in plotted)]
+    return [column_named(name) for name in names if history and name in history[0]]
 
 
 def chart(

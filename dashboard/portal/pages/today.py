@@ -10,10 +10,18 @@ from starlette.responses import Response
 from dashboard.portal.columns import column_named
 from dashboard.portal.datasets import COUNTED_VISITS
 from dashboard.portal.open_days import open_day
-from dashboard.portal.pages.day_parts import DayPart, choices_of_parts, days_before_part, days_of_part, history_before_part
+from dashboard.portal.pages.day_parts import (
+    DayPart,
+    choices_of_parts,
+    days_before_part,
+    days_of_part,
+    history_before_part,
+    rows_of_category,
+)
 from dashboard.portal.pages.numbers import (
     COMPARED_WITH,
     charts,
+    columns_of,
     compared_days,
     days_between,
     freshness,
@@ -29,9 +37,15 @@ _CHARTS = {
     "Visitors by day": ["visitors"],
     "Conversion by day": ["conversion"],
 }
+_CATEGORY_CHARTS = {
+    "Net revenue of items by day": ["item_net_revenue"],
+    "Pieces by day": ["item_units"],
+    "Visits to the category by day": ["category_viewed_sessions", "category_paid_sessions"],
+    "Conversion of the category by day": ["category_conversion"],
+}
 _COLUMNS = [name for names in _CHARTS.values() for name in names]
 _SHOWN_DAYS = 28
-_FILTERS = ("channel", "device")
+_FILTERS = ("channel", "device", "category")
 
 
 def today(visit: PageVisit) -> Response:
@@ -60,6 +74,10 @@ def today(visit: PageVisit) -> Response:
             "customer_value_minor": orders,
             "order_value_minor": orders,
         }
+        shown_charts = _CHARTS
+        if part.is_of_category:
+            wanted |= rows_of_category(visit, part, day, day)
+            shown_charts = _CHARTS | _CATEGORY_CHARTS
         first, names = day - timedelta(days=_SHOWN_DAYS - 1), [*wanted]
         others: list[dict[str, Any]] = []
         days_before = None
@@ -82,7 +100,7 @@ def today(visit: PageVisit) -> Response:
             day=day,
             row=row,
             tiles=tiles(marts, formats, row, wanted, compared_with=compared_with, others=days_before) if row else [],
-            charts=charts(visit, formats, history, _CHARTS, others, other_title, open_day(marts)) if row else [],
+            charts=charts(visit, formats, history, shown_charts, others, other_title, open_day(marts)) if row else [],
             part=part,
             column_named=column_named,
             parts_of=choices_of_parts(marts, _FILTERS),
@@ -91,7 +109,7 @@ def today(visit: PageVisit) -> Response:
             compared_with=compared_with,
             day_path=lambda other: visit.path("today", date=other, **kept),
             history=list(reversed(history)),
-            day_columns=[column_named(name) for name in ("shop_date", *_COLUMNS) if history and name in history[0]],
+            day_columns=columns_of(history, shown_charts),
             fresh=freshness(visit, marts, newest),
             formats=formats,
             before=day - timedelta(days=1),

@@ -9,9 +9,9 @@ from starlette.responses import Response
 from dashboard.portal.columns import column_named
 from dashboard.portal.datasets import COUNTED_VISITS
 from dashboard.portal.open_days import open_day
-from dashboard.portal.pages.day_parts import DayPart, days_before_part, days_of_part
+from dashboard.portal.pages.day_parts import OF_CATEGORY_VISITS, DayPart, days_before_part, days_of_part, rows_of_category
 from dashboard.portal.pages.funnel import FunnelChoice, category_funnels, choices_of, funnel_of
-from dashboard.portal.pages.numbers import charts, days_between, freshness, newest_day, tiles
+from dashboard.portal.pages.numbers import charts, columns_of, days_between, freshness, newest_day, tiles
 from dashboard.portal.shop_marts import Condition
 from dashboard.portal.visit import PageVisit
 
@@ -21,6 +21,10 @@ _CHARTS = {
     "Conversion by day": ["conversion"],
     "Item views by day": ["item_views"],
     "Page views by day": ["page_views"],
+}
+_CATEGORY_CHARTS = {
+    "Visits to the category by day": ["category_viewed_sessions", "category_paid_sessions"],
+    "Conversion of the category by day": ["category_conversion"],
 }
 _SHOWN_DAYS = 28
 
@@ -36,17 +40,21 @@ def traffic(visit: PageVisit) -> Response:
         first = first or last - timedelta(days=_SHOWN_DAYS - 1)
         formats = visit.formats(marts)
         choice = FunnelChoice.of(visit, first, last)
-        part = DayPart(choice.values)
-        columns = [name for names in _CHARTS.values() for name in names]
+        part = DayPart(choice.values | ({"category": choice.category} if choice.category else {}))
+        shown_charts = _CHARTS | (_CATEGORY_CHARTS if part.is_of_category else {})
+        columns = [name for names in shown_charts.values() for name in names]
         of_day = {"from": last, "to": last}
         visits = part.rows(visit, "visits", **of_day | COUNTED_VISITS)
         whole_day = None if part.values else visit.path("rows", "days", **of_day)
         bots = part.rows(visit, "visits", **of_day | COUNTED_VISITS | {"is_bot": "true"})
         wanted = {"visitors": visits, "sessions": visits, "page_views": whole_day, "conversion": visits, "bot_visitors": bots}
+        if part.is_of_category:
+            of_category = rows_of_category(visit, part, last, last)
+            wanted |= {name: of_category[name] for name in OF_CATEGORY_VISITS}
         left_out, days_before = part.unknown_of([*wanted, *columns]), None
         if part.values:
             wanted = {name: rows for name, rows in wanted.items() if part.is_known_of(name)}
-            history = days_of_part(marts, part, columns, first, last)
+            history = days_of_part(marts, part, [*wanted, *columns], first, last)
             row = history[-1] if history and history[-1]["shop_date"] == last else {}
             days_before = days_before_part(marts, part, row, history, [*wanted]) if row else {}
         else:
@@ -60,9 +68,9 @@ def traffic(visit: PageVisit) -> Response:
             last=last,
             row=row,
             tiles=tiles(marts, formats, row, wanted, others=days_before) if row else [],
-            charts=charts(visit, formats, history, _CHARTS, not_over=open_day(marts)),
+            charts=charts(visit, formats, history, shown_charts, not_over=open_day(marts)),
             history=list(reversed(history)),
-            day_columns=[column_named(name) for name in ("shop_date", *columns) if history and name in history[0]],
+            day_columns=columns_of(history, shown_charts),
             choice=choice,
             left_out=left_out,
             last_days=lambda days: visit.path("traffic", **choice.of_days(*_last_days(newest["shop_date"], days)).as_query()),

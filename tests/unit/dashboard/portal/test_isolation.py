@@ -59,8 +59,17 @@ MATRIX = {
     "POST /logout": Expected("login"),
     "GET /shops/{shop_id}/now": Expected("see", ("/shops/SHOP/now",), True),
     "GET /shops/{shop_id}/now/stream": Expected("see", ("/shops/SHOP/now/stream",), True),
-    "GET /shops/{shop_id}/today": Expected("see", ("/shops/SHOP/today", "/shops/SHOP/today?date=2026-11-20"), True),
-    "GET /shops/{shop_id}/traffic": Expected("see", ("/shops/SHOP/traffic",), True),
+    "GET /shops/{shop_id}/today": Expected(
+        "see",
+        (
+            *("/shops/SHOP/today", "/shops/SHOP/today?date=2026-11-20"),
+            "/shops/SHOP/today?date=2026-11-20&category=plain-category",
+        ),
+        True,
+    ),
+    "GET /shops/{shop_id}/traffic": Expected(
+        "see", ("/shops/SHOP/traffic", "/shops/SHOP/traffic?category=plain-category"), True
+    ),
     "GET /shops/{shop_id}/customers": Expected(
         "see", ("/shops/SHOP/customers", "/shops/SHOP/customers?segment=champions"), True
     ),
