@@ -22,7 +22,7 @@ from dashboard.portal.app import PAGES, people_of
 from dashboard.portal.datasets import DATASETS
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, Settings
-from ops.ports import free_port
+from ops.ports import free_ports
 
 PASSWORD = "a long enough word 7"
 START_TIMEOUT_S = 60.0
@@ -45,8 +45,9 @@ def built_shop(var: Path, events: int) -> tuple[int, float]:
 @contextmanager
 def running_portal(var: Path) -> Iterator[str]:
     """The address of a portal over ``var``, until the block ends. Raises RuntimeError with its log when it does not start."""
-    port, log = free_port(), var / "portal.log"
-    environment = os.environ | {"JISHI_VAR": str(var), "JISHI_PORTAL_PORT": str(port), "PYTHONPATH": str(PROJECT_ROOT)}
+    (port, metrics_port), log = free_ports(2), var / "portal.log"
+    ports = {"JISHI_PORTAL_PORT": str(port), "JISHI_PORTAL_METRICS_PORT": str(metrics_port)}
+    environment = os.environ | ports | {"JISHI_VAR": str(var), "PYTHONPATH": str(PROJECT_ROOT)}
     with log.open("wb") as out:
         command = [sys.executable, "-m", "dashboard.portal", "serve"]
         process = subprocess.Popen(command, stdout=out, stderr=out, cwd=PROJECT_ROOT, env=environment)

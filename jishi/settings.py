@@ -91,6 +91,7 @@ class Settings(BaseSettings):
     airflow_port: int = Field(18084, description="port of Airflow's web page and API")
     superset_port: int = Field(18085, description="port of the dashboard")
     portal_port: int = Field(18087, description="port of the merchant's portal")
+    portal_metrics_port: int = Field(18090, description="port of the portal's /metrics, which no browser needs")
     superset_url: str = Field("", description="the dashboard's address as browsers know it; empty: http://HOST:SUPERSET_PORT")
     superset_internal_url: str = Field(
         "", description="the dashboard's address as the portal's server knows it; empty: http://HOST:SUPERSET_PORT"

@@ -97,10 +97,10 @@ def _ports(settings: Settings, paths: Paths) -> list[Finding]:
     airflow.write_secrets(paths)
     findings = []
     for part in parts(settings, paths):
-        if part.port:
-            holder = holder_of_port(part.port)
-            detail = "free" if holder is None else f"held by {holder}; stop it or set {part.port_setting}"
-            findings.append(Finding(f"port {part.port} ({part.name})", holder is None, detail))
+        for port, setting in part.listens_on:
+            holder = holder_of_port(port)
+            detail = "free" if holder is None else f"held by {holder}; stop it or set {setting}"
+            findings.append(Finding(f"port {port} ({part.name})", holder is None, detail))
     return findings
 
 

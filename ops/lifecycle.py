@@ -60,7 +60,7 @@ def common_environment(settings: Settings, paths: Paths) -> dict[str, str]:
 
 def refuse_taken_ports(all_parts: list[Part], settings: Settings) -> None:
     """Raise PlatformError for each port that somebody else holds, naming part, port, setting and holder."""
-    wanted = [(p.name, p.port, p.port_setting) for p in all_parts if p.port]
+    wanted = [(part.name, port, setting) for part in all_parts for port, setting in part.listens_on]
     beside = {"kafka": ("kafka's controller", settings.kafka_controller_port, "JISHI_KAFKA_CONTROLLER_PORT")}
     if settings.flink_target == "local":
         beside["flink"] = ("flink", settings.flink_port, "JISHI_FLINK_PORT")

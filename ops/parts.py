@@ -16,7 +16,8 @@ Stage = Literal["first", "after_kafka", "after_airflow", "after_superset"]
 class Part:
     """One supervised process.
 
-    ``port`` is what it listens on and ``port_setting`` the setting to change when it is taken. Its health is ``health_path``
+    ``port`` is what it listens on and ``port_setting`` the setting to change when it is taken; ``metrics_port``, with a setting
+    of its own, is where it answers scrapes alone. Its health is ``health_path``
     on that port, else the port itself, else its heartbeat of the same name. Airflow's server watches Airflow's other
     processes: ``watched_as`` is the part's name in what the server says. ``stage`` says what must be there before it starts.
     ``stop_whole_group``: whether the children get the signal to stop too, or are left to their parent.
@@ -28,11 +29,19 @@ class Part:
     environment: dict[str, str] = field(default_factory=dict)
     port: int | None = None
     port_setting: str = ""
+    metrics_port: int | None = None
+    metrics_port_setting: str = ""
     health_path: str | None = None
     page: str | None = None
     watched_as: str | None = None
     stop_wait_s: int = 20
     stop_whole_group: bool = True
+
+    @property
+    def listens_on(self) -> list[tuple[int, str]]:
+        """Its ports, each with the setting that names it."""
+        ports = ((self.port, self.port_setting), (self.metrics_port, self.metrics_port_setting))
+        return [(port, setting) for port, setting in ports if port]
 
 
 class UnknownPart(ValueError):
@@ -106,6 +115,8 @@ def all_parts(settings: Settings, paths: Paths) -> list[Part]:
             module("dashboard.portal", "serve"),
             port=settings.portal_port,
             port_setting="JISHI_PORTAL_PORT",
+            metrics_port=settings.portal_metrics_port,
+            metrics_port_setting="JISHI_PORTAL_METRICS_PORT",
             health_path="/healthz",
             page="/",
         ),

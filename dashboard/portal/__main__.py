@@ -42,10 +42,12 @@ def serve() -> None:
         try:
             probe.bind((settings.host, settings.portal_port))
         except OSError as error:
-            place = f"{settings.host}:{settings.portal_port}"
-            log.error("cannot listen on %s: %s; stop what uses the port or set JISHI_PORTAL_PORT", place, error.strerror)
-            raise typer.Exit(1) from None
+            raise _taken(settings.host, settings.portal_port, "JISHI_PORTAL_PORT", error) from None
     portal = make_portal(settings, utc_now)
+    try:
+        portal.metrics.serve(settings.host, settings.portal_metrics_port)
+    except OSError as error:
+        raise _taken(settings.host, settings.portal_metrics_port, "JISHI_PORTAL_METRICS_PORT", error) from None
     application = make_app(portal)
     WarmUp(portal.marts).start()
     log.info("%s", settings.portal_address)
@@ -112,6 +114,11 @@ def remove(login: Login, shop_id: ShopId) -> None:
         people_of(Paths.of(get_settings())).set_role(login, shop_id, None)
     except (LookupError, LastOwner) as error:
         raise typer.BadParameter(str(error), param_hint="LOGIN") from None
+
+
+def _taken(host: str, port: int, setting: str, error: OSError) -> typer.Exit:
+    log.error("cannot listen on %s:%d: %s; stop what uses the port or set %s", host, port, error.strerror, setting)
+    return typer.Exit(1)
 
 
 def _role(text: str) -> Role:

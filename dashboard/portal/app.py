@@ -25,6 +25,7 @@ from dashboard.portal.database import PortalDatabase
 from dashboard.portal.front_door import HEADERS, PortalPage
 from dashboard.portal.guest_tokens import GuestTokens
 from dashboard.portal.live_streams import LiveStreams
+from dashboard.portal.metrics import PortalMetrics
 from dashboard.portal.pages import (
     account,
     alerts,
@@ -162,7 +163,7 @@ def make_portal(
     """The state of a portal over a platform's folders; ``superset`` and ``serving`` answer in place of the platform's."""
     paths = Paths.of(settings)
     database = PortalDatabase(paths.portal_database)
-    counters = CounterTable()
+    counters, streams = CounterTable(), LiveStreams()
     templates = Environment(
         loader=FileSystemLoader(_FOLDER / "templates"),
         autoescape=select_autoescape(default=True, default_for_string=True),
@@ -181,7 +182,8 @@ def make_portal(
         marts=PublishedMarts(settings),
         counters=counters,
         counter_reader=CounterReader(KafkaCluster.of(settings), counters),
-        streams=LiveStreams(),
+        streams=streams,
+        metrics=PortalMetrics(streams),
         alert_rules=AlertRules(database),
         receivers=Receivers(database),
         segments=SavedSegments(database),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -10,7 +11,8 @@ from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
@@ -28,6 +30,7 @@ from jishi.shops import Shops
 log = logging.getLogger(__name__)
 LANGUAGE_COOKIE = "jishi_portal_language"
 LARGEST_FORM = 64 * 1024
+CLIENT_GONE = 499  # who sent a form went away before its end, and reads no status; nginx counts it so, too
 # Nothing but the portal's own files; a page may neither be framed nor send a form elsewhere.
 HEADERS = {
     "Content-Security-Policy": (
@@ -73,6 +76,21 @@ class PortalPage:
         """The page behind the front door."""
 
         async def endpoint(request: Request) -> Response:
+            began, status = time.perf_counter(), 500
+            try:
+                answer = await respond(request)
+                status = answer.status_code
+                return answer
+            except HTTPException as error:
+                status = error.status_code
+                raise
+            except ClientDisconnect:
+                status = CLIENT_GONE
+                raise
+            finally:
+                portal.metrics.count(self.path, self.method, status, time.perf_counter() - began)
+
+        async def respond(request: Request) -> Response:
             if self.method == "GET":
                 return await run_in_threadpool(self._answered, portal, request, {})
             if int(request.headers.get("content-length") or self.largest + 1) > self.largest:

@@ -33,6 +33,11 @@ class LiveStreams:
         with self._lock:
             return stream in self._open.get(person_id, ())
 
+    def count(self) -> int:
+        """How many are open."""
+        with self._lock:
+            return sum(map(len, self._open.values()))
+
     def leave(self, person_id: int, stream: object) -> None:
         """The stream has ended."""
         with self._lock:

@@ -15,6 +15,7 @@ from dashboard.portal.counter_reader import CounterReader
 from dashboard.portal.counter_table import CounterTable
 from dashboard.portal.guest_tokens import GuestTokens
 from dashboard.portal.live_streams import LiveStreams
+from dashboard.portal.metrics import PortalMetrics
 from dashboard.portal.people import People
 from dashboard.portal.published_marts import PublishedMarts
 from dashboard.portal.quarantine import Quarantine
@@ -43,6 +44,7 @@ class Portal:
     counters: CounterTable
     counter_reader: CounterReader
     streams: LiveStreams
+    metrics: PortalMetrics
     alert_rules: AlertRules
     receivers: Receivers
     segments: SavedSegments

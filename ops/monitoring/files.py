@@ -64,6 +64,21 @@ PANELS: tuple[tuple[str, str, dict[str, str]], ...] = (
         "short",
         {"checkpoints in 10 min": "increase(jishi_flink_checkpoints[10m])", "restarts": "jishi_flink_restarts"},
     ),
+    ("Pages a second", "reqps", {"{{status}}": "sum by (status) (rate(jishi_portal_requests_total[5m]))"}),
+    (
+        "Slowest pages, p95",
+        "s",
+        {"{{page}}": "topk(5, histogram_quantile(0.95, sum by (le, page) (rate(jishi_portal_seconds_bucket[15m]))))"},
+    ),
+    (
+        "Open pages and exports",
+        "short",
+        {
+            "open streams": "sum(jishi_portal_open_streams)",
+            "{{format}} files in an hour": "sum by (format) (increase(jishi_portal_exports_total[1h]))",
+            "{{format}} rows in an hour": "sum by (format) (increase(jishi_portal_exported_rows_total[1h]))",
+        },
+    ),
     ("Parts", "bool_on_off", {"{{part}}": "jishi_part_up"}),
     ("What jishi watch finds", "short", {"{{check}}": "jishi_watch_problems"}),
     ("Free disk", "bytes", {"free": "jishi_disk_free_bytes"}),
@@ -101,7 +116,7 @@ def rules() -> str:
 def scrapes() -> str:
     """Where Prometheus finds the parts of an embedded platform with default settings."""
     fields = Settings.model_fields
-    ports = ("collector_port", "serving_port", "feature_writer_port", "exporter_port")
+    ports = ("collector_port", "serving_port", "feature_writer_port", "exporter_port", "portal_metrics_port")
     targets = [f"{fields['host'].default}:{fields[port].default}" for port in ports]
     content = {
         "global": {"scrape_interval": "15s", "evaluation_interval": "15s"},

@@ -82,6 +82,8 @@ def _unknown(metric: str) -> str:
     return f"(absent({metric}) and max_over_time(count({metric})[3d:5m]))"
 
 
+# Neither the supervisor's question nor files that never fail: they would hide pages that do.
+_OF_PEOPLE = 'page!~"/healthz|/static/.*"'
 OBJECTIVES = (
     Objective(
         "answers",
@@ -105,6 +107,13 @@ OBJECTIVES = (
         0.9995,
         'sum(increase(jishi_collector_refused_requests_total{code=~"backlog_full|disk_failing|internal"}[{w}]))',
         "sum(increase(jishi_collector_refused_requests_total[{w}])) + sum(increase(jishi_collector_group_events_count[{w}]))",
+    ),
+    Objective(
+        "pages",
+        "Pages of the portal that are answered, and not by a failure of ours.",
+        0.999,
+        f'sum(increase(jishi_portal_requests_total{{status=~"5..",{_OF_PEOPLE}}}[{{w}}]))',
+        f"sum(increase(jishi_portal_requests_total{{{_OF_PEOPLE}}}[{{w}}]))",
     ),
     Objective(
         "freshness",

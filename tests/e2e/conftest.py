@@ -20,7 +20,7 @@ from ops.ports import free_ports
 
 PORTS = (
     *("kafka_controller_port", "collector_port", "serving_port", "flink_port", "feature_writer_port"),
-    *("airflow_port", "superset_port", "docs_port", "portal_port", "exporter_port"),
+    *("airflow_port", "superset_port", "docs_port", "portal_port", "portal_metrics_port", "exporter_port"),
 )
 SMALL = ["--shops", "journey,lanting", "--days", "16", "--users", "260", "--journey-households", "250"]
 SMALL += ["--until", "2026-09-16"]  # the same tables on every day

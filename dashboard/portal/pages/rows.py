@@ -57,6 +57,7 @@ def export(visit: PageVisit) -> Response:
             raise BadRequest("More than {most} rows: choose fewer days, or a filter.", most=f"{MOST_EXPORTED:,}")
         sheet = Sheet(visit.text(dataset.title), shown, exported, formats)
         body = sheet.as_csv() if kind == "csv" else sheet.as_xlsx()
+    visit.portal.metrics.count_export(kind, len(exported))
     visit.audit("exported", rows=dataset.name, format=kind, count=len(exported), **choice.as_query())
     name = f"{visit.shop.shop.shop_id}-{dataset.name}.{kind}"
     return Response(body, media_type=MEDIA_TYPES[kind], headers={"Content-Disposition": f'attachment; filename="{name}"'})

@@ -89,6 +89,7 @@ def export(visit: PageVisit) -> Response:
     # In the order of pseudonyms, so that places tell nothing of the ids.
     keys = sorted(pseudonyms.person(row["person_id"]) for row in rows)
     sheet = Sheet(visit.text("Segment"), [column_named("customer_key")], [{"customer_key": key} for key in keys], formats)
+    visit.portal.metrics.count_export(kind, len(keys))
     visit.audit("exported", rows="segment", format=kind, count=len(keys), **rule.as_query())
     name = f"{visit.shop.shop.shop_id}-segment.{kind}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}

@@ -76,9 +76,20 @@ def test_what_the_supervisor_cannot_pass_on_is_refused(settings: Settings) -> No
 
 def test_ports_are_named_by_their_settings_and_differ(settings: Settings) -> None:
     airflow.write_secrets(Paths.of(settings))
-    with_port = [part for part in parts(settings, Paths.of(settings)) if part.port]
-    assert all(part.port_setting.removeprefix("JISHI_").lower() in Settings.model_fields for part in with_port)
-    assert len({part.port for part in with_port}) == len(with_port)
+    ports = [each for part in parts(settings, Paths.of(settings)) for each in part.listens_on]
+    assert all(setting.removeprefix("JISHI_").lower() in Settings.model_fields for _, setting in ports)
+    assert (settings.portal_metrics_port, "JISHI_PORTAL_METRICS_PORT") in ports
+    assert len({port for port, _ in ports}) == len(ports)
+
+
+def test_a_taken_port_of_metrics_is_named_before_anything_starts(settings: Settings) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        part = Part("portal", ["true"], metrics_port=port, metrics_port_setting="JISHI_PORTAL_METRICS_PORT")
+        with pytest.raises(PlatformError, match=rf"port {port} \(portal\) is held by pid \d+: .*JISHI_PORTAL_METRICS_PORT"):
+            refuse_taken_ports([part], settings)
 
 
 def test_a_taken_port_names_part_port_setting_and_holder(settings: Settings) -> None:

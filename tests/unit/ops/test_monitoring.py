@@ -20,6 +20,8 @@ import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 
 from collector.metrics import CollectorMetrics
+from dashboard.portal.live_streams import LiveStreams
+from dashboard.portal.metrics import PortalMetrics
 from feature_repo.writer import WriterProgress
 from feature_repo.writer_page import ProgressCollector
 from jishi.heartbeat import beat
@@ -52,6 +54,9 @@ HEALTHY = {
     'jishi_collector_refused_requests_total{code="disk_failing"}': f"0+0x{STEPS}",
     'jishi_collector_refused_requests_total{code="unknown_key"}': f"0+9x{STEPS}",
     "jishi_collector_group_events_count": f"0+1000x{STEPS}",
+    'jishi_portal_requests_total{page="/shops",method="GET",status="200"}': f"0+100x{STEPS}",
+    'jishi_portal_requests_total{page="/shops",method="GET",status="500"}': f"0+0x{STEPS}",
+    'jishi_portal_requests_total{page="/healthz",method="GET",status="200"}': f"0+100000x{STEPS}",
     'jishi_feature_lag_messages{partition="0"}': f"5+0x{STEPS}",
     'jishi_serving_stream_lag_records{partition="0"}': f"5+0x{STEPS}",
     "jishi_forwarder_lag_events": f"5+0x{STEPS}",
@@ -80,6 +85,7 @@ BROKEN = HEALTHY | {
     'jishi_recommendation_requests_total{status="500",served_by="none"}': f"0+500x{STEPS}",
     'jishi_recommendation_seconds_bucket{le="0.1"}': f"0+500x{STEPS}",
     'jishi_collector_refused_requests_total{code="disk_failing"}': f"0+500x{STEPS}",
+    'jishi_portal_requests_total{page="/shops",method="GET",status="500"}': f"0+50x{STEPS}",
     'jishi_feature_lag_messages{partition="0"}': f"5000+0x{STEPS}",
     "jishi_forwarder_damaged_entries": f"1+0x{STEPS}",
     'jishi_collector_quarantined_events_total{sent_by="page",reason="missing_field"}': f"0+500x{STEPS}",
@@ -206,6 +212,9 @@ def pages(var: Path) -> dict[str, str]:
     serving = ServingMetrics(states, StreamHealth(lag={0: 1}), Recent(), log, time.time)
     serving.count(200, "popular", 0.01)
     serving.workers = WorkerMetrics(1)
+    portal = PortalMetrics(LiveStreams())
+    portal.count("/shops/{shop_id}/today", "GET", 200, 0.05)
+    portal.count_export("csv", 7)
     writer, platform = CollectorRegistry(), CollectorRegistry()
     writer.register(ProgressCollector(WriterProgress(lag={0: 1}, views={"person_1h": 2})))
     platform.register(PlatformCollector(settings))
@@ -213,6 +222,7 @@ def pages(var: Path) -> dict[str, str]:
         "collector": generate_latest(collector.registry).decode(),
         "serving": serving.page().decode(),
         "feature_writer": generate_latest(writer).decode(),
+        "portal": generate_latest(portal.registry).decode(),
         "exporter": generate_latest(platform).decode(),
     }
 
@@ -239,6 +249,9 @@ def test_what_is_watched_exists_and_no_page_names_a_shop(tmp_path: Path) -> None
             "source",
             "check",
             "worker",
+            "page",
+            "method",
+            "format",
         }
     watched = set.union(*(files.metrics_in(text) for text in (files.rules(), json.dumps(json.loads(files.dashboard())))))
     assert watched <= exposed, watched - exposed

@@ -22,7 +22,7 @@ from ops.airflow import write_secrets
 from ops.demo.options import DemoFailed
 from ops.demo.tenants import invitation
 from ops.parts import parts
-from ops.ports import free_port
+from ops.ports import free_ports
 from tests.lake import settings_in
 
 
@@ -78,8 +78,9 @@ def test_the_demo_says_when_nobody_can_be_invited(paths: Paths) -> None:
 
 
 def test_the_part_serves_and_names_a_taken_port(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    port = free_port()
+    port, metrics_port = free_ports(2)
     monkeypatch.setenv("JISHI_PORTAL_PORT", str(port))
+    monkeypatch.setenv("JISHI_PORTAL_METRICS_PORT", str(metrics_port))
     write_secrets(paths)
     [part] = [part for part in parts(settings_in(paths.var), paths) if part.name == "portal"]
     command = [sys.executable, *part.command[1:]]
@@ -98,6 +99,12 @@ def test_the_part_serves_and_names_a_taken_port(paths: Paths, monkeypatch: pytes
         second = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
         assert second.returncode == 1
         assert "set JISHI_PORTAL_PORT" in second.stderr
+        with urlopen(f"http://127.0.0.1:{metrics_port}/metrics", timeout=60) as answer:
+            assert b'jishi_portal_requests_total{method="GET",page="/healthz",status="200"}' in answer.read()
+        elsewhere = os.environ | {"JISHI_PORTAL_PORT": str(free_ports(1)[0])}
+        third = subprocess.run(command, cwd=PROJECT_ROOT, env=elsewhere, capture_output=True, text=True, check=False)
+        assert third.returncode == 1
+        assert "set JISHI_PORTAL_METRICS_PORT" in third.stderr
     finally:
         serving.send_signal(signal.SIGTERM)
         assert serving.wait(30) in (0, -signal.SIGTERM)

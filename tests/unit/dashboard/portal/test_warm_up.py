@@ -99,7 +99,9 @@ def test_without_marts_it_waits_for_them(tmp_path: Path) -> None:
 
 def test_a_portal_that_serves_warms_its_marts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[PublishedMarts] = []
-    monkeypatch.setattr(command, "get_settings", lambda: settings_in(tmp_path).model_copy(update={"portal_port": 0}))
+    monkeypatch.setattr(
+        command, "get_settings", lambda: settings_in(tmp_path).model_copy(update={"portal_port": 0, "portal_metrics_port": 0})
+    )
     monkeypatch.setattr("uvicorn.run", lambda *_, **__: None)
     monkeypatch.setattr(WarmUp, "start", lambda self: started.append(self._marts))
     command.serve()
