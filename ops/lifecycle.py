@@ -18,6 +18,7 @@ from ops.health import platform_health
 from ops.kafka import wait_for_port
 from ops.parts import Part, Stage, one_shots, parts, working_directory
 from ops.processes import holder_of_port, processes_of, stop_all
+from ops.proxies import direct_hosts
 from ops.site.home import write_home
 from ops.state import claim
 from ops.supervisor import (
@@ -54,7 +55,7 @@ def common_environment(settings: Settings, paths: Paths) -> dict[str, str]:
         "PATH": f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "",
-        "NO_PROXY": "127.0.0.1,localhost",
+        **direct_hosts(settings),
     }
 
 

@@ -16,6 +16,7 @@ from jishi.settings import get_settings
 from ops import airflow
 from ops.health import health_of
 from ops.parts import UnknownPart, all_parts, one_shots, working_directory
+from ops.proxies import direct_hosts
 
 
 def main() -> int:
@@ -27,6 +28,7 @@ def main() -> int:
     chosen = parser.parse_args()
     settings = get_settings()
     paths = Paths.of(settings)
+    os.environ.update(direct_hosts(settings))
     airflow.write_secrets(paths)
     by_name = {part.name: part for part in all_parts(settings, paths)}
     if chosen.name not in by_name:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import UTC, datetime
 from typing import Annotated
+from urllib.request import getproxies
 
 import typer
 from rich.console import Console
@@ -46,6 +48,7 @@ from ops.cli import (
 )
 from ops.cli.handover import PASS_THROUGH, hand_over
 from ops.demo.options import TIME_ZONE, DemoFailed, DemoOptions
+from ops.proxies import direct_hosts
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -53,6 +56,14 @@ app = typer.Typer(
     help="Jishi: live features, numbers merchants can trust, recommendations that can be proved.",
 )
 console = Console(width=None if sys.stdout.isatty() else 140)
+
+
+@app.callback()
+def _ask_the_platform_directly() -> None:
+    if getproxies():
+        os.environ.update(direct_hosts(get_settings()))
+
+
 app.add_typer(decisions.app, name="decisions")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(keys.app, name="keys")
