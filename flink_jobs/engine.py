@@ -20,7 +20,7 @@ from flink_jobs.checkpoints import Origin
 from flink_jobs.log_table import IDLE_TIMEOUT
 from flink_jobs.state_folder import StateFolder
 from jishi.files import write_json
-from jishi.java import java_home
+from jishi.java import NEUTRAL_LOCALE, java_home
 from jishi.json_logs import java_pattern
 from jishi.paths import Paths
 from jishi.settings import Settings
@@ -157,7 +157,7 @@ def prepare_jvm(paths: Paths, jvm_options: str) -> None:
     os.environ["FLINK_CONF_DIR"] = str(conf)
     os.environ["FLINK_LOG_DIR"] = str(paths.log)
     os.environ["JAVA_HOME"] = str(java_home(paths.envs))
-    os.environ["JVM_ARGS"] = f"{_JVM} {jvm_options}"
+    os.environ["JVM_ARGS"] = f"{' '.join(NEUTRAL_LOCALE)} {_JVM} {jvm_options}"
     # The class path of the JVM itself: there Iceberg finds Hadoop and the catalog's driver, and this process finds Iceberg.
     os.environ["HADOOP_CLASSPATH"] = os.pathsep.join(map(str, lake_jars(paths)))
 

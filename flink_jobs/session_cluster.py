@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 
 from flink_jobs import engine
 from jishi.files import write_atomically
-from jishi.java import JavaMissing, java_home
+from jishi.java import NEUTRAL_LOCALE, JavaMissing, java_home
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 
@@ -84,7 +84,7 @@ def server_options(settings: Settings, home: Path) -> dict[str, Any]:
     url = engine.cluster_address(settings)
     packaged = YAML(typ="safe").load(home / "conf" / "config.yaml")
     options = {
-        "env.java.opts.all": packaged["env"]["java"]["opts"]["all"],
+        "env.java.opts.all": " ".join([packaged["env"]["java"]["opts"]["all"], *NEUTRAL_LOCALE]),
         "jobmanager.rpc.address": url.hostname,
         "jobmanager.bind-host": settings.host,
         "taskmanager.bind-host": settings.host,

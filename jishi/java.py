@@ -9,6 +9,9 @@ import subprocess
 from pathlib import Path
 
 OLDEST_JAVA = 17
+# The machine's language is not the engines': with Arabic digits Flink cannot read its own types, with Turkish letters an I is
+# no i, and Java's encoding of files is the locale's before Java 18.
+NEUTRAL_LOCALE = ("-Duser.language=en", "-Duser.country=US", "-Dfile.encoding=UTF-8")
 
 
 class JavaMissing(RuntimeError):

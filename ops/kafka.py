@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jishi import topics
-from jishi.java import java_home
+from jishi.java import NEUTRAL_LOCALE, java_home
 from jishi.json_logs import java_pattern
 from jishi.kafka import KafkaCluster
 from jishi.paths import Paths
@@ -77,6 +77,7 @@ class EmbeddedBroker:
             str(self.java / "bin" / "java"),
             f"-Xmx{self.heap}",
             f"-Xms{self.heap}",
+            *NEUTRAL_LOCALE,
             "-XX:+UseG1GC",
             "-XX:TieredStopAtLevel=1",
             f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}",
