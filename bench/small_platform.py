@@ -32,8 +32,10 @@ START_TIMEOUT_S = 180.0
 
 def platform_settings(folder: Path, envs: Path, **changes: object) -> Settings:
     """Settings of a platform in ``folder``."""
-    names = ("kafka_controller_port", "collector_port", "flink_port", "feature_writer_port", "portal_port")
-    names += ("portal_metrics_port",)
+    names = (
+        *("kafka_controller_port", "collector_port", "flink_port", "feature_writer_port"),
+        *("portal_port", "portal_metrics_port"),
+    )
     kafka_port, *others = free_ports(len(names) + 1)
     ports = dict(zip(names, others, strict=True))
     return Settings(var=folder, envs=envs, kafka_bootstrap=f"127.0.0.1:{kafka_port}", **ports, **changes)  # type: ignore[arg-type]

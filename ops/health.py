@@ -100,8 +100,13 @@ def _ask_http(url: str) -> tuple[bool, str]:
 
 def hosts_of_parts(settings: Settings) -> dict[str, list[str]]:
     """The hosts of each part by ``part_hosts``. Raises UnknownPart for what is not PART=HOST."""
+    return hosts_in(settings.part_hosts)
+
+
+def hosts_in(part_hosts: str) -> dict[str, list[str]]:
+    """The hosts of each part that PART=HOST,… names. Raises UnknownPart for what is not PART=HOST."""
     hosts: dict[str, list[str]] = {}
-    for entry in filter(None, (each.strip() for each in settings.part_hosts.split(","))):
+    for entry in filter(None, (each.strip() for each in part_hosts.split(","))):
         name, sign, host = entry.partition("=")
         if not (name and sign and host):
             raise UnknownPart(f"JISHI_PART_HOSTS: {entry} is not PART=HOST")

@@ -10,12 +10,23 @@ from typing import Any
 
 import yaml
 
-from jishi.settings import Settings
+from jishi.settings import PROJECT_ROOT, Settings
+from jishi.settings_sources import PROFILES
+from ops.health import hosts_in
 from ops.monitoring.alerts import ALERTS
 from ops.monitoring.objectives import OBJECTIVES
 
 FOLDER = Path(__file__).parent
 RULES, SCRAPES, DASHBOARD = FOLDER / "prometheus.rules.yaml", FOLDER / "prometheus.yaml", FOLDER / "grafana.json"
+COMPOSE_SCRAPES = PROJECT_ROOT / "deploy" / "prometheus.yaml"
+# The parts that have a page of metrics, with the setting of its port.
+PORTS = {
+    "collector": "collector_port",
+    "serving": "serving_port",
+    "feature_writer": "feature_writer_port",
+    "exporter": "exporter_port",
+    "portal": "portal_metrics_port",
+}
 RUNBOOKS = "docs/operations/runbooks.md"
 _LAG = "sum by (partition) (jishi_serving_stream_lag_records)"
 # Title, unit, and queries by legend.
@@ -113,11 +124,14 @@ def rules() -> str:
     return _HEADER + yaml.safe_dump({"groups": [{"name": "jishi", "rules": entries}]}, sort_keys=False, width=200)
 
 
-def scrapes() -> str:
-    """Where Prometheus finds the parts of an embedded platform with default settings."""
-    fields = Settings.model_fields
-    ports = ("collector_port", "serving_port", "feature_writer_port", "exporter_port", "portal_metrics_port")
-    targets = [f"{fields['host'].default}:{fields[port].default}" for port in ports]
+def scrapes(part_hosts: str = "") -> str:
+    """Where Prometheus finds the parts: on the hosts of ``part_hosts``, or on that of an embedded platform; default ports."""
+    fields, hosts = Settings.model_fields, hosts_in(part_hosts)
+    targets = [
+        f"{host}:{fields[port].default}"
+        for part, port in PORTS.items()
+        for host in hosts.get(part, [fields["host"].default] if not hosts else [])
+    ]
     content = {
         "global": {"scrape_interval": "15s", "evaluation_interval": "15s"},
         "rule_files": [RULES.name],
@@ -162,6 +176,12 @@ def _budgets() -> Iterator[tuple[str, str, dict[str, str]]]:
         yield f"Budget of {objective.name} burnt (1 is as fast as it may), 3 days", "short", {objective.name: query}
 
 
+def files() -> dict[Path, str]:
+    """What each file has to hold."""
+    of_compose = scrapes(str(PROFILES["cluster"]["part_hosts"]))
+    return {RULES: rules(), SCRAPES: scrapes(), COMPOSE_SCRAPES: of_compose, DASHBOARD: dashboard()}
+
+
 def metrics_in(text: str) -> set[str]:
     """Names of this project's metrics in PromQL."""
     return set(re.findall(r"\bjishi_[a-z0-9_]+", text))
@@ -169,7 +189,7 @@ def metrics_in(text: str) -> set[str]:
 
 def main() -> None:
     """Write the files."""
-    for file, text in ((RULES, rules()), (SCRAPES, scrapes()), (DASHBOARD, dashboard())):
+    for file, text in files().items():
         file.write_text(text, encoding="utf-8")
 
 

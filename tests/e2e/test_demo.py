@@ -316,8 +316,8 @@ def test_no_process_was_given_a_secret_on_its_command_line(demo: RunningDemo) ->
 
 def test_what_alerts_and_the_dashboard_read_is_there_and_names_no_shop(demo: RunningDemo) -> None:
     settings = demo.settings
-    ports = (settings.collector_port, settings.serving_port, settings.feature_writer_port, settings.portal_metrics_port)
-    ports += (settings.exporter_port,)
+    ports = [settings.collector_port, settings.serving_port, settings.feature_writer_port]
+    ports += [settings.portal_metrics_port, settings.exporter_port]
     pages = [httpx.get(f"http://{settings.host}:{port}/metrics", timeout=60).text for port in ports]
     exposed = {name for page in pages for name in re.findall(r"^# TYPE (\w+) ", page, re.MULTILINE)}
     read = metrics_in(rules() + dashboard())

@@ -24,6 +24,7 @@ from jishi.settings_sources import PROFILES, is_secret
 from ops import airflow
 from ops.health import hosts_of_parts
 from ops.kafka import wait_for_port
+from ops.monitoring.files import PORTS
 from ops.parts import all_parts
 from ops.ports import free_ports
 
@@ -251,6 +252,83 @@ def test_chart_runs_every_part_on_its_port(rendered: list[dict[str, Any]], ports
     before = [each for each in rendered if each["kind"] == "Job"]
     arguments = [job["spec"]["template"]["spec"]["containers"][0]["args"] for job in before]
     assert {each[-1] for each in arguments} == {"forwarder", "airflow-api", "superset"}
+
+
+@pytest.fixture(scope="module")
+def metrics_ports() -> dict[str, int]:
+    """The port of each part's page of metrics."""
+    return {part: Settings.model_fields[port].default for part, port in PORTS.items()}
+
+
+def test_compose_asks_every_part_that_has_metrics(
+    compose: dict[str, Any], metrics_ports: dict[str, int], tmp_path: Path
+) -> None:
+    services = compose["services"]
+    mounted = [volume.split(":") for volume in services["prometheus"]["volumes"] if volume.startswith(".")]
+    inside = {Path(place).name: (DEPLOY / file).resolve() for file, place, _ in mounted}
+    config = yaml.safe_load(inside["prometheus.yaml"].read_text())
+    [job] = config["scrape_configs"]
+    assert job["job_name"] == "jishi", "rules ask for up of this job"
+    expected = [
+        f"{name}:{metrics_ports[part]}"
+        for name, each in services.items()
+        if (part := each.get("environment", {}).get("JISHI_PART")) in metrics_ports
+    ]
+    assert sorted(job["static_configs"][0]["targets"]) == sorted(expected)
+    assert len(expected) == len(metrics_ports) + 2, "two collectors, two processes of serving"
+    assert {Path(place).parent for _, place, _ in mounted} == {Path("/etc/prometheus")}
+    assert all(port.startswith("127.0.0.1:") for port in services["prometheus"]["ports"]), "Prometheus has no login"
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool is not installed (Debian: apt-get install prometheus)")
+    for name, file in inside.items():
+        shutil.copyfile(file, tmp_path / name)
+    command = ["promtool", "check", "config", str(tmp_path / "prometheus.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(config['rule_files'])} rule files found" in done.stdout
+
+
+def metrics_of(pods: list[dict[str, Any]]) -> dict[str, int]:
+    """The port that each part's pod is annotated with, which one of its containers opens."""
+    annotated = {}
+    for pod in pods:
+        annotations = pod["metadata"].get("annotations", {})
+        if annotations.get("prometheus.io/scrape") == "true":
+            port = int(annotations["prometheus.io/port"])
+            assert annotations["prometheus.io/path"] == "/metrics"
+            containers = pod["spec"]["containers"]
+            assert port in {each["containerPort"] for container in containers for each in container.get("ports", [])}
+            annotated[containers[0]["env"][0]["value"]] = port
+    return annotated
+
+
+def test_pods_with_metrics_say_so(rendered: list[dict[str, Any]], metrics_ports: dict[str, int]) -> None:
+    pods = [each["spec"]["template"] for each in rendered if each["kind"] in ("Deployment", "StatefulSet")]
+    assert metrics_of(pods) == metrics_ports
+    assert [each for each in rendered if each["kind"] == "PodMonitor"] == [], "a cluster may not know the kind"
+    open_to_all = [port for each in rendered if each["kind"] == "Service" for port in each["spec"]["ports"]]
+    assert metrics_ports["portal"] not in {port["port"] for port in open_to_all}
+
+
+def test_monitors_choose_the_pods_with_metrics_and_name_the_job(
+    helm: str, rendered: list[dict[str, Any]], metrics_ports: dict[str, int]
+) -> None:
+    asked = ["--set", "podMonitors.enabled=true", "--set", "podMonitors.labels.release=prometheus"]
+    command = [helm, "template", "jishi", str(CHART), *VALUES, *asked]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    monitors = [each for each in yaml.safe_load_all(done.stdout) if each and each["kind"] == "PodMonitor"]
+    pods = [each["spec"]["template"] for each in rendered if each["kind"] in ("Deployment", "StatefulSet")]
+    chosen = []
+    for monitor in monitors:
+        assert monitor["metadata"]["labels"]["release"] == "prometheus"
+        assert monitor["spec"]["jobLabel"] == "app.kubernetes.io/name"
+        wanted = monitor["spec"]["selector"]["matchLabels"].items()
+        [pod] = [pod for pod in pods if wanted <= pod["metadata"]["labels"].items()]
+        assert pod["metadata"]["labels"]["app.kubernetes.io/name"] == "jishi"
+        [endpoint] = monitor["spec"]["podMetricsEndpoints"]
+        opened = {port["name"]: port["containerPort"] for each in pod["spec"]["containers"] for port in each.get("ports", [])}
+        chosen.append(opened[endpoint["port"]])
+    assert sorted(chosen) == sorted(metrics_ports.values())
 
 
 def test_chart_sets_settings_that_there_are_and_leads_to_its_own_services(rendered: list[dict[str, Any]]) -> None:

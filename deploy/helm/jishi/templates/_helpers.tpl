@@ -38,6 +38,13 @@ allowPrivilegeEscalation: false
 capabilities: {drop: [ALL]}
 {{- end }}
 
+{{/* By which a Prometheus that goes by annotations finds a pod: the port of its metrics. */}}
+{{- define "jishi.scraped" -}}
+prometheus.io/scrape: "true"
+prometheus.io/port: {{ . | quote }}
+prometheus.io/path: /metrics
+{{- end }}
+
 {{/* Settings of a container: a list of root and the part's name. */}}
 {{- define "jishi.environment" -}}
 - {name: JISHI_PART, value: {{ index . 1 | quote }}}
