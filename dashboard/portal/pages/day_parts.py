@@ -82,7 +82,7 @@ def rows_of_category(visit: PageVisit, part: DayPart, first: date, last: date) -
     """The numbers of days of a category, each with the rows behind it."""
     days = {"from": first, "to": last}
     sold, visits = part.rows(visit, "item-days", **days), part.rows(visit, "visit-categories", **days, is_bot="false")
-    return dict.fromkeys(OF_ITEMS, sold) | dict.fromkeys(OF_CATEGORY_VISITS, visits)
+    return {name: sold if name in OF_ITEMS else visits for name in (*OF_ITEMS, *OF_CATEGORY_VISITS)}
 
 
 def choices_of_parts(marts: ShopMarts, names: Sequence[str]) -> dict[str, list[str]]:

@@ -86,4 +86,8 @@ def _periods_before(first: date, last: date) -> list[tuple[str, date, date]]:
 
 def _values(marts: ShopMarts, metrics: tuple[str, ...], days: TimeRange, where: Sequence[str]) -> dict[str, Any]:
     rows = marts.metric_rows(MetricQuestion(metrics, where=tuple(where), days=days))
-    return rows[0] if rows else {}
+    if rows:
+        return rows[0]
+    # Of nothing a count is 0 once the shop is known; a rate, and what a storefront has yet to show, are not.
+    known = {name: marts.build.metrics[name] for name in metrics}
+    return {name: 0 for name, metric in known.items() if metric.is_zero_without_rows and metric.known_from == "shop"}

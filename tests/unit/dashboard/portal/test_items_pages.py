@@ -64,6 +64,55 @@ def test_the_rows_behind_a_list_are_of_its_category_and_period(twins: TwinShops)
     assert any("item-stock" in link for link in behind)
 
 
+def test_items_of_any_days_are_summed_by_the_metric_layer(twins: TwinShops) -> None:
+    days = [NEWEST - timedelta(days=back) for back in (6, 5, 4)]
+    client, address = twins.client(), f"/shops/{PLAIN}/items?from={days[0]}&to={days[-1]}"
+    text = client.get(address).text
+    sold = [row_of(twins, day, "fct_item_days") for day in days]
+    pieces = sum(int(row["units"]) for row in sold)
+    [first, *others] = cells_of(text, "Visits that looked")
+    assert (first[0], first[2], others) == ("Dress", f"{pieces:,}", [])
+    assert tiles_of(text)["Pieces by item"][0] == f"{pieces:,} pieces"
+    [hint] = re.findall(r'<p class="hint">(Not known for this choice.*?)</p>', text, re.S)
+    assert words_of(hint).endswith("Item views, Sell-through, Price bands")
+    assert "<h2>Price bands</h2>" not in text
+    for link in {unescape(link) for link in re.findall(r'href="([^"]+rows/item-days[^"]+)"', text)}:
+        exported = client.get(link.replace("/rows/item-days", "/export/item-days.csv")).text
+        assert [line.partition(",")[0] for line in exported.splitlines()[1:]] == [f"{day}" for day in days[::-1]], link
+    assert twins.portal.audit.newest(PLAIN)[0].detail["from"] == f"{days[0]}"
+    assert len(cells_of(client.get(f"{address}&name=dre").text, "Visits that looked")) == 1
+    assert "Nothing here" in client.get(f"{address}&name=hat").text
+    assert "Nothing here" in client.get(f"{address}&category=nothing").text
+    refused = client.get(f"/shops/{PLAIN}/items?from={NEWEST + timedelta(days=1)}")
+    assert (refused.status_code, "lies after the last" in refused.text) == (400, True)
+
+
+def test_days_that_marts_sum_up_are_their_period_however_they_are_asked_for(twins: TwinShops) -> None:
+    client = twins.client()
+    of_period = client.get(f"/shops/{PLAIN}/items?days=7").text
+    of_days = client.get(f"/shops/{PLAIN}/items?from={NEWEST - timedelta(days=6)}&to={NEWEST}").text
+    assert cells_of(of_period, "Sell-through") == cells_of(of_days, "Sell-through") != []
+    assert "Items of 7 days" in of_days
+
+
+def test_a_channel_shows_who_looked_at_categories_and_says_that_sales_of_items_are_not_known_by_it(twins: TwinShops) -> None:
+    client, days = twins.client(), f"from={NEWEST - timedelta(days=3)}&to={NEWEST - timedelta(days=2)}"
+    text = client.get(f"/shops/{PLAIN}/items?{days}&channel=plain-channel").text
+    assert tiles_of(text)["Visits that saw an item of the category"][0] == "2 visits"
+    [hint] = re.findall(r'<p class="hint">(Not known for this choice.*?)</p>', text, re.S)
+    for name in ("Net revenue of items", "Pieces by item", "To restock", "Price bands", "Categories"):
+        assert name in words_of(hint), name
+        assert name not in tiles_of(text), name
+    assert "Dress" not in text
+    assert all(f"<h2>{title}</h2>" not in text for title in ("To restock", "Lies too long", "Price bands", "Categories"))
+    [row] = cells_of(text, "From view to payment of the category")
+    assert row[0] == "2"
+    for link in {unescape(link) for link in re.findall(r'class="behind" href="([^"]+)"', text)}:
+        assert client.get(link).text.count("<tr>") == 3, link
+    elsewhere = client.get(f"/shops/{PLAIN}/items?{days}&channel=elsewhere").text
+    assert "Nothing here" in elsewhere
+
+
 def test_an_item_that_nobody_has_is_no_page(twins: TwinShops) -> None:
     client = twins.client()
     for item_id in ("nothing", "a%2Fb", "%7B%7Bx%7D%7D", "..%2F..%2Ftoday"):
