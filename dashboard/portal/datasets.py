@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 from dashboard.portal.columns import Column, column_named
-from dashboard.portal.shop_marts import Condition, ShopMarts, SortKey
+from dashboard.portal.shop_marts import Among, Condition, ShopMarts, SortKey
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Dataset:
     """Rows of one mart. ``title`` is a text of words; ``date_column`` is what from and to mean.
 
     ``order_by`` names columns, a minus the greatest first.
+    ``filters_elsewhere`` are filters by rows of other marts, or of other months.
     ``persons`` are columns that name persons, for members with that right alone; with ``is_of_persons`` the whole set is.
     """
 
@@ -28,6 +29,7 @@ class Dataset:
     filters: tuple[str, ...] = ()
     persons: tuple[str, ...] = ("person_id",)
     is_of_persons: bool = False
+    filters_elsewhere: Mapping[str, Callable[[str, RowChoice], Condition]] = field(default_factory=dict)
 
     def shown_columns(self, marts: ShopMarts, sees_persons: bool) -> list[Column]:
         """The columns that this build has and this member may see."""
@@ -36,7 +38,7 @@ class Dataset:
 
     def may_filter(self, column: str, sees_persons: bool) -> bool:
         """Whether rows may be asked for by this column."""
-        return column in self.filters and (sees_persons or column not in self.persons)
+        return (column in self.filters or column in self.filters_elsewhere) and (sees_persons or column not in self.persons)
 
     def rows(
         self, marts: ShopMarts, shown: list[Column], where: list[Condition], limit: int, offset: int = 0
@@ -58,7 +60,11 @@ class RowChoice:
 
     def conditions(self, dataset: Dataset) -> list[Condition]:
         """As conditions of the dataset's mart."""
-        conditions = [Condition(column, "=", value) for column, value in self.values.items()]
+        elsewhere = dataset.filters_elsewhere
+        conditions = [
+            elsewhere[column](value, self) if column in elsewhere else Condition(column, "=", value)
+            for column, value in self.values.items()
+        ]
         if dataset.date_column and self.first:
             conditions.append(Condition(dataset.date_column, ">=", self.first))
         if dataset.date_column and self.last:
@@ -71,6 +77,26 @@ class RowChoice:
         return {name: f"{day}" for name, day in days.items() if day} | dict(self.values)
 
 
+def who_ordered(column: str, value: str) -> Condition:
+    """Persons with a paid order of which the column has the value."""
+    return Condition("person_id", "in", Among("fct_orders", "person_id", (Condition(column, "=", value),)))
+
+
+def _month_beside(column: str, months: int) -> Callable[[str, RowChoice], Condition]:
+    """Customers by their segment a month before (-1) or after (1) the choice's first day; NOBODY: those without one."""
+
+    def condition(value: str, choice: RowChoice) -> Condition:
+        beside = choice.first and (choice.first.replace(day=1) + timedelta(days=31 if months > 0 else -1)).replace(day=1)
+        had = Condition(column, "is not null", None) if value == NOBODY else Condition(column, "=", value)
+        among = Among(_MONTHS, "person_id", (Condition("month", "=", beside), had))
+        return Condition("person_id", "not in" if value == NOBODY else "in", among)
+
+    return condition
+
+
+NOBODY = "not_a_customer"  # what moves between segments begin and end with
+_MONTHS = "fct_customer_months"
+_SEGMENTS = ("segment", "classic_segment", "layer")
 # What the numbers of visits count: neither a till's payment nor a program.
 COUNTED_VISITS = {"is_visit": "true", "is_bot": "false"}
 _NEWEST = "-shop_date"
@@ -129,12 +155,21 @@ DATASETS = {
         ),
         Dataset(
             "customers", "Customers", "dim_customers",
-            ("person_id", "segment", "segment_zh", "layer", "layer_zh", "orders", "kept_orders", "spent_minor",
+            ("person_id", "segment", "layer", "orders", "kept_orders", "spent_minor",
              "first_paid_date",
              "last_paid_date", "recency_days", "recency_score", "frequency_score", "monetary_score"),
             ("-spent_minor", "person_id"), "last_paid_date", ("person_id", "segment",
              "layer"),
             is_of_persons=True,
+            filters_elsewhere={"channel": lambda value, _: who_ordered("channel", value)},
+        ),
+        Dataset(
+            "customers-by-month", "Customers by month", _MONTHS,
+            ("month", "person_id", *_SEGMENTS, "orders", "spent_minor", "recency_days", "is_over"),
+            ("-month", "-spent_minor", "person_id"), "month", ("person_id", *_SEGMENTS),
+            is_of_persons=True,
+            filters_elsewhere={f"{column}_{when}": _month_beside(column, months)
+                               for column in _SEGMENTS for when, months in (("before", -1), ("after", 1))},
         ),
         Dataset(
             "items", "Items", "dim_items",
@@ -209,7 +244,7 @@ DATASETS = {
             "segment-moves", "Moves between segments", "fct_segment_transitions",
             ("month", "scheme", "from_segment", "to_segment", "customers", "share_of_from", "is_over"),
             ("-month", "scheme", "-customers"), "month",
-             ("scheme",),
+            ("scheme", "from_segment", "to_segment"),
         ),
         Dataset(
             "cohorts", "Cohorts", "fct_cohorts",

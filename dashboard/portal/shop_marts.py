@@ -40,10 +40,12 @@ class Among(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """What rows must hold: ``column operator value``; ``in`` takes a list, or what is ``Among`` the rows of another mart."""
+    """What rows must hold: ``column operator value``; ``in`` takes a list, or what is ``Among`` the rows of another mart, ``not
+    in`` such rows alone.
+    """
 
     column: str
-    operator: Literal["=", ">=", "<=", "contains", "in", "is null"]
+    operator: Literal["=", ">=", "<=", "contains", "in", "not in", "is null", "is not null"]
     value: Any
 
 
@@ -164,11 +166,12 @@ class ShopMarts:
                 if tests is None:
                     return None
                 rows = f"select {_identifier(among.column)} from ({self._rows_of(among.mart)}){tests[0]}"
-                texts.append(f"{_identifier(condition.column)} in ({rows})")
+                is_in = "not in" if condition.operator == "not in" else "in"
+                texts.append(f"{_identifier(condition.column)} {is_in} ({rows})")
                 values += tests[1]
             else:
                 texts.append(_test(condition))
-                values += [] if condition.operator == "is null" else [condition.value]
+                values += [] if condition.operator in ("is null", "is not null") else [condition.value]
         return (" where " + " and ".join(texts) if texts else "", values)
 
     def _rows_of(self, mart: str) -> str:
@@ -209,8 +212,8 @@ def _test(condition: Condition) -> str:
             return f"contains(lower({column}), lower(?))"
         case "in":
             return f"list_contains(?, {column})"
-        case "is null":
-            return f"{column} is null"
+        case "is null" | "is not null":
+            return f"{column} {condition.operator}"
         case operator:
             return f"{column} {operator} ?"
 

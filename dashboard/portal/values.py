@@ -12,7 +12,9 @@ from dashboard.portal.words import Language
 with Path(__file__).with_name("values.csv").open(encoding="utf-8", newline="") as _file:
     CHINESE_VALUES = {(row["column"], row["value"]): row["zh"] for row in csv.DictReader(_file)}
 _LISTED = {column for column, _ in CHINESE_VALUES}
-_ALIKE = {"customer__segment": "segment"}
+_ALIKE = {"customer__segment": "segment"} | {
+    f"{column}_{when}": column for column in ("segment", "classic_segment", "layer") for when in ("before", "after")
+}
 # The segments between which a customer moves are those of the row's scheme.
 _OF_SCHEMES = {"rfm": "segment", "classic": "classic_segment", "layer": "layer"}
 _MOVES = ("from_segment", "to_segment")

@@ -24,7 +24,7 @@ from dashboard.portal.words import Language, translated
 from jishi.shops import Shop, Shops
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 2199  # a year and a period before and after them is a date, too
-_ENGLISH = frozenset({"title_en", "sentence", "segment", "layer", "customer__segment"})
+_ENGLISH = frozenset({"title_en", "sentence", "customer__segment"})
 _CHINESE = frozenset({"title", "sentence_zh", "segment_zh", "layer_zh", "customer__segment_zh"})
 
 

@@ -76,6 +76,9 @@ def _choice(visit: PageVisit) -> RowChoice:
     for name in values:
         if not dataset.may_filter(name, visit.shop.may("people")):
             raise BadRequest("These rows cannot be filtered by {field}.", field=name)
+        is_one_month = first is not None and last is not None and (first.year, first.month) == (last.year, last.month)
+        if name.endswith(("_before", "_after")) and not is_one_month:
+            raise BadRequest("{field} needs the days of one month.", field=name)
     return RowChoice(first, last, values)
 
 

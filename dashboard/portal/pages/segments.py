@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from dashboard.portal.columns import Column, column_named, column_of_metric
+from dashboard.portal.datasets import NOBODY
 from dashboard.portal.exports import MEDIA_TYPES, Sheet
 from dashboard.portal.formats import Formats, ShownValue
 from dashboard.portal.pages.numbers import freshness, newest_day
@@ -24,7 +25,6 @@ SIZE = "customers"
 # A forecast is asked for alone: one that nobody made is unknown, and beside counts it would be zero.
 _QUESTIONS = ((SIZE, "customer_orders", "customer_spend"), ("expected_customer_value",))
 _MOST_CHOICES = 500
-_NOBODY = "not_a_customer"  # what moves between segments begin and end with; nobody is in it
 
 
 def segments(visit: PageVisit) -> Response:
@@ -139,7 +139,7 @@ def _choices(visit: PageVisit, marts: ShopMarts) -> dict[str, list[tuple[str, st
         scheme: [
             (row["segment"], row["segment_zh"] if visit.language == "zh" else row["segment"].replace("_", " "))
             for row in names
-            if row["scheme"] == scheme and row["segment"] != _NOBODY
+            if row["scheme"] == scheme and row["segment"] != NOBODY
         ]
         for scheme in ("rfm", "layer")
     }

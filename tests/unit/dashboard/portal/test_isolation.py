@@ -35,7 +35,11 @@ class Expected:
     form: dict[str, str] = field(default_factory=dict)
 
 
-_EVERYTHING = tuple(f"/shops/SHOP/rows/{name}" for name in DATASETS)
+_EVERYTHING = (
+    *(f"/shops/SHOP/rows/{name}" for name in DATASETS),
+    "/shops/SHOP/rows/customers?channel=plain-channel",
+    "/shops/SHOP/rows/customers-by-month?from=2026-11-01&to=2026-11-30&segment_before=not_a_customer",
+)
 _FILES = tuple(f"/shops/SHOP/export/{name}.{kind}" for name in DATASETS for kind in ("csv", "xlsx"))
 _SEGMENTS = ("/shops/SHOP/segments", "/shops/SHOP/segments?category=dress&orders_at_least=1")
 _SEGMENT_FILES = tuple(f"/shops/SHOP/segments/export.{kind}" for kind in ("csv", "xlsx"))
@@ -71,9 +75,23 @@ MATRIX = {
         "see", ("/shops/SHOP/traffic", "/shops/SHOP/traffic?category=plain-category"), True
     ),
     "GET /shops/{shop_id}/customers": Expected(
-        "see", ("/shops/SHOP/customers", "/shops/SHOP/customers?segment=champions"), True
+        "see",
+        (
+            *("/shops/SHOP/customers", "/shops/SHOP/customers?segment=champions"),
+            "/shops/SHOP/customers?channel=plain-channel&date=2026-11-20",
+            "/shops/SHOP/customers?scheme=layer&month=2026-11-01",
+        ),
+        True,
     ),
-    "GET /shops/{shop_id}/items": Expected("see", ("/shops/SHOP/items", "/shops/SHOP/items?name=dress"), True),
+    "GET /shops/{shop_id}/items": Expected(
+        "see",
+        (
+            *("/shops/SHOP/items", "/shops/SHOP/items?name=dress"),
+            "/shops/SHOP/items?from=2026-11-20&to=2026-11-25&name=dress",
+            "/shops/SHOP/items?channel=plain-channel&category=plain-category",
+        ),
+        True,
+    ),
     "GET /shops/{shop_id}/items/{item_id:path}": Expected("see", ("/shops/SHOP/items/i1",), True),
     "GET /shops/{shop_id}/recommendations": Expected(
         "see", ("/shops/SHOP/recommendations", "/shops/SHOP/recommendations?by=reason&from=2026-11-25"), True
