@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from dashboard.portal.database import new_token
+from dashboard.portal.live_streams import message
 from dashboard.portal.published_marts import TooSlow
 from dashboard.portal.roles import RIGHTS, Right
 from dashboard.portal.sessions import COOKIE, VISITOR_COOKIE, LoginSession, is_form_token
@@ -30,6 +31,7 @@ from jishi.shops import Shops
 log = logging.getLogger(__name__)
 LANGUAGE_COOKIE = "jishi_portal_language"
 LARGEST_FORM = 64 * 1024
+_NOT_FOR_THIS_PERSON = (303, 403, 404)  # to the login, or no such right or shop; a stream says it so that its page asks
 CLIENT_GONE = 499  # who sent a form went away before its end, and reads no status; nginx counts it so, too
 # Nothing but the portal's own files; a page may neither be framed nor send a form elsewhere.
 HEADERS = {
@@ -120,6 +122,8 @@ class PortalPage:
         cookie = (token or "") if session else visitor or new_visitor
         visit = PageVisit(portal, request, form, now, language_of(request), cookie, session, files=files)
         answer = self._checked(visit)
+        if answer.status_code in _NOT_FOR_THIS_PERSON and "text/event-stream" in request.headers.get("accept", ""):
+            answer = Response(message("", "ended"), media_type="text/event-stream")
         for name, value in HEADERS.items():
             answer.headers.setdefault(name, value)
         if new_visitor:

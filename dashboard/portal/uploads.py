@@ -30,6 +30,7 @@ from jishi.settings import PROJECT_ROOT, Settings
 
 LARGEST_UPLOAD = 256 * 2**20
 KEPT_UPLOADS = 20
+_TORN_AFTER_S = 24 * 3600.0
 Act = Literal["look", "import"]
 State = Literal["new", "running", "looked", "done", "failed", "cut off"]
 _ID = re.compile(r"[0-9a-f]{16}")
@@ -95,25 +96,36 @@ class Uploads:
             (layout == OWN_MAPPING) != (mapping is not None)
         ):
             raise BadUpload("layout")
+        self._forget_torn(shop_id)
         upload_id = secrets.token_hex(8)
         folder = self._made_for(shop_id) / upload_id
         folder.mkdir(mode=0o700)
-        names = []
-        for number, (name, content) in enumerate(files, 1):
-            names.append(f"{number}-{safe_name(name)}")
-            with (folder / names[-1]).open("xb") as out:
-                shutil.copyfileobj(content, out)
-        if mapping is not None:
-            (folder / "mapping.yaml").write_bytes(mapping)
+        names = [f"{number}-{safe_name(name)}" for number, (name, _) in enumerate(files, 1)]
         before = self.all(shop_id)
         # Of two in the same microsecond, or after the clock went back, the later one is still the newest.
         at = max(now, before[0].at + timedelta(microseconds=1)) if before else now
         upload = Upload(upload_id=upload_id, kind=kind.name, files=names, layout=layout, options=[*options], login=login, at=at)
-        write_json(folder / "upload.json", upload.model_dump(mode="json"))
+        try:
+            for name, (_, content) in zip(names, files, strict=True):
+                with (folder / name).open("xb") as out:
+                    shutil.copyfileobj(content, out)
+            if mapping is not None:
+                (folder / "mapping.yaml").write_bytes(mapping)
+            write_json(folder / "upload.json", upload.model_dump(mode="json"))
+        except OSError:  # a full disk gets its room back
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         with suppress(ShopIsBusy, NoSuchUpload):  # the next upload deletes them, or another one did
             for old in before[KEPT_UPLOADS - 1 :]:
                 self.delete(shop_id, old.upload_id)
         return upload
+
+    def _forget_torn(self, shop_id: str) -> None:
+        """Take away what a portal that died while it copied has left: a folder of a day ago that says of no upload."""
+        for folder in self._of_shop(shop_id).glob("*/"):
+            with suppress(FileNotFoundError):
+                if not (folder / "upload.json").exists() and time.time() - folder.stat().st_mtime > _TORN_AFTER_S:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def all(self, shop_id: str) -> list[Upload]:
         """A shop's uploads, newest first."""

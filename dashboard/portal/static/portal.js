@@ -60,7 +60,7 @@ const drawAll = () => document.querySelectorAll(".chart").forEach(draw);
 
 // Live numbers come as the page's own parts: each takes the place of its like, so that focus and dialogs stay.
 let stream = null;
-function follow() {
+function follow(wait = 1000) {
   const page = document.querySelector("[data-stream]");
   if (stream && stream.page !== page) { stream.source.close(); stream = null; }
   if (!page || stream) return;
@@ -75,8 +75,14 @@ function follow() {
       if (there && there.innerHTML !== part.innerHTML) there.innerHTML = part.innerHTML;
     }
     lost.hidden = true;
+    wait = 1000;
   };
-  source.onerror = () => { lost.hidden = false; };
+  source.onerror = () => {
+    lost.hidden = false;
+    if (source.readyState !== EventSource.CLOSED || stream?.source !== source) return;
+    // A browser gives up after any answer that is no stream, such as a proxy's 502 while the portal starts anew.
+    setTimeout(() => { if (stream?.source === source) { stream = null; follow(Math.min(2 * wait, 60000)); } }, wait * (1 + Math.random()));
+  };
   source.addEventListener("ended", () => { source.close(); location.reload(); });
   source.addEventListener("replaced", () => { source.close(); page.querySelector("[data-replaced]").hidden = false; });
 }

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from dashboard.portal.columns import column_named, column_of_metric
 from dashboard.portal.formats import Formats
@@ -129,6 +129,29 @@ def test_sections_change_without_a_reload_and_a_number_explains_itself_by_keyboa
     person.page.go_back()
     person.page.wait_for_url("**/today")
     assert person.troubles == []
+
+
+def test_live_numbers_come_back_after_a_proxy_has_refused_them(
+    browser: Browser, address: str, twins: TwinShops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """galaxy 22629: a browser gives up a stream after one answer of 502, and the page said for ever that it tries again."""
+    monkeypatch.setattr(twins.portal.streams, "longest_s", 60.0)
+    person = reader(browser, address, 1440, "en-GB")
+    asked: list[int] = []
+
+    def refuse_twice(route: Route) -> None:
+        asked.append(len(asked))
+        if len(asked) <= 2:
+            route.fulfill(status=502, body="bad gateway")
+        else:
+            route.continue_()
+
+    person.page.route("**/now/stream", refuse_twice)
+    person.page.goto(f"{address}/shops/{PLAIN}/now")
+    person.page.wait_for_selector("[data-lost]", state="visible")
+    person.page.wait_for_selector("[data-lost]", state="hidden", timeout=60_000)
+    assert len(asked) == 3
+    person.page.context.close()
 
 
 def test_the_menu_of_a_phone_holds_every_section_within_two_taps(browser: Browser, address: str) -> None:

@@ -204,6 +204,16 @@ def test_a_page_without_a_stream_says_so_and_the_others_live(twins: TwinShops, l
         twins.portal.counter_reader.state = ReaderState.READING
 
 
+@pytest.mark.parametrize(("who", "shop_id"), [("nobody", PLAIN), ("owner", "no-such-shop")])
+def test_a_stream_that_is_not_for_somebody_ends_instead_of_a_page(twins: TwinShops, who: str, shop_id: str) -> None:
+    """otf 455: a browser follows the way to the login, gets no stream there, and the page waits for ever."""
+    client = twins.visitor() if who == "nobody" else twins.client()
+    answer = client.get(f"/shops/{shop_id}/now/stream", headers={"accept": "text/event-stream"})
+    assert (answer.status_code, answer.text) == (200, message("", "ended"))
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert client.get(f"/shops/{shop_id}/now/stream").status_code == (303 if who == "nobody" else 404)
+
+
 def test_a_stream_is_sent_as_events(twins: TwinShops) -> None:
     answer = twins.client().get(f"/shops/{PLAIN}/now/stream")
     assert answer.headers["content-type"].startswith("text/event-stream")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
+import os
 import re
 import time
 from io import BytesIO
@@ -197,3 +199,26 @@ def test_what_was_rejected_has_its_place_and_its_fix(twins: TwinShops) -> None:
     assert "A needed field is empty: fill the column" in page
     assert "CANARY.csv" in twins.client(shop_id=CANARY).get(f"/shops/{CANARY}/rejected").text
     assert "必填字段为空" in twins.client(language="zh").get(f"/shops/{PLAIN}/rejected").text
+
+
+def test_an_upload_that_is_cut_off_leaves_nothing_behind(twins: TwinShops, monkeypatch: pytest.MonkeyPatch) -> None:
+    """zoekt 94, ondemand 260: each try at a full disk took more of it, and nothing ever gave it back."""
+    client, folder = twins.client("marketer"), folder_of(twins, PLAIN)
+    folder.mkdir(parents=True, exist_ok=True)
+    before = sorted(folder.iterdir())
+
+    def full(content: Any, out: Any) -> None:
+        out.write(content.read(10))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(uploads_module.shutil, "copyfileobj", full)
+        assert send(client, PLAIN, {"o.csv": ORDERS}, kind="orders", layout="youzan").status_code == 500
+    assert sorted(folder.iterdir()) == before
+    for name, age_s in (("0" * 16, 0), ("1" * 16, 2 * 24 * 3600)):
+        (folder / name).mkdir()
+        os.utime(folder / name, (time.time() - age_s,) * 2)
+    ended(client, send(client, PLAIN, {"o.csv": ORDERS}, kind="orders", layout="youzan").headers["location"])
+    assert (folder / ("0" * 16)).exists(), "one that is being sent"
+    assert not (folder / ("1" * 16)).exists()
+    (folder / ("0" * 16)).rmdir()
