@@ -17,6 +17,7 @@ from models.candidates.person_lists import LENGTH, PersonLists
 from models.candidates.recipes import Fitted
 from models.candidates.request_sources import REQUEST_SOURCES
 from models.data.sequences import Numbers, Sequences
+from models.ranking.context_facts import ContextFacts
 from models.ranking.known_facts import KnownFacts
 from models.ranking.live_ranker import LiveRanker
 from models.ranking.request_columns import STORED_OF_ITEM, names
@@ -73,7 +74,8 @@ def _facts(sales: Scores, category: Numbers, visits: Numbers) -> KnownFacts:
     item_logs = np.log1p(np.column_stack([sales, sales / 10])).astype(np.float32)
     person_logs = np.log1p(np.column_stack([np.diff(starts) // 3, np.diff(starts)])).astype(np.float32)
     paid_ms = np.where(counts[:, 2] > 0, last_ms, 0)
-    return KnownFacts(item_logs, category.astype(np.int64), person_logs, starts, items, counts, last_ms, paid_ms)
+    contexts = ContextFacts.nothing(len(sales))
+    return KnownFacts(item_logs, category.astype(np.int64), person_logs, starts, items, counts, last_ms, paid_ms, contexts)
 
 
 def _trees(placement: str) -> SymmetricTrees:

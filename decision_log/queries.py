@@ -11,7 +11,8 @@ MOST_ITEMS = 1_000
 CLOCKS_DIFFER_MS = 3_600_000  # serving stamps the answer and the broker the record, which waits for it a minute at most
 _SHAPE = """{
     "request_id": "VARCHAR", "shop_id": "VARCHAR", "answered_at_ms": "BIGINT", "placement": "VARCHAR", "item_id": "VARCHAR",
-    "is_person_named": "BOOLEAN", "is_opted_out": "BOOLEAN", "served_by": "VARCHAR", "model": "VARCHAR",
+    "is_person_named": "BOOLEAN", "is_opted_out": "BOOLEAN",
+    "visit": {"channel": "VARCHAR", "device": "VARCHAR", "place": "VARCHAR"}, "served_by": "VARCHAR", "model": "VARCHAR",
     "model_version": "VARCHAR", "items": ["VARCHAR"], "scores": ["DOUBLE"], "reasons": ["VARCHAR"], "rules_version": "BIGINT",
     "touched_by_rules": "MAP(VARCHAR, JSON)", "arm": "VARCHAR", "propensity": "DOUBLE",
     "exploration": {"policy": "VARCHAR", "slot": "INTEGER", "probability": "DOUBLE", "eligible": "MAP(VARCHAR, DOUBLE)"}
@@ -160,7 +161,7 @@ with answers as (
 places as (
     select
         shop_id, request_id, logged_at, slot, d.answered_at_ms, d.placement, d.item_id as page_item_id, d.is_person_named,
-        d.is_opted_out, d.served_by, d.model, d.model_version, d.rules_version, d.arm, d.propensity,
+        d.is_opted_out, d.visit, d.served_by, d.model, d.model_version, d.rules_version, d.arm, d.propensity,
         d.exploration.probability, d.exploration.policy,
         unnest(case when len(d.items) = 0 then [0] else range(1, len(d.items) + 1) end) as place,
         unnest(case when len(d.items) = 0 then [null] else d.items end) as item_id,
@@ -184,6 +185,9 @@ select
     page_item_id,
     is_person_named,
     is_opted_out,
+    visit.channel,
+    visit.device,
+    visit.place as region,
     served_by,
     model,
     model_version,

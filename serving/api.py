@@ -24,12 +24,12 @@ from serving.body_limit import BodyLimit
 from serving.docs import add_docs
 from serving.engine import Engine
 from serving.explained import Explain
-from serving.filter_parameters import EXCLUDE_PURCHASED, EXPLAIN, filter_of
+from serving.filter_parameters import CHANNEL, DEVICE, EXCLUDE_PURCHASED, EXPLAIN, filter_of
 from serving.item_filter import ItemFilter
 from serving.list_route import ListRoute, new_request_id
 from serving.readiness import readiness, shop_readiness
 from serving.recommend import CatchingUp, NoRelease
-from serving.request import Request
+from serving.request import Request, VisitContext
 from serving.respond import respond
 from serving.storefront.doors import Storefronts
 from serving.storefront.routes import add_storefront
@@ -135,6 +135,8 @@ def recommendations(
             "the cart, the order); so it is, too, for one whose last `consent_changed` forbade it"
         ),
     ] = True,
+    channel: Annotated[str | None, Query(min_length=1, max_length=200, description=CHANNEL)] = None,
+    device: Annotated[str | None, Query(min_length=1, max_length=200, description=DEVICE)] = None,
     explain: Annotated[Explain, Query(description=EXPLAIN)] = "none",
     why_not: Annotated[
         str | None, Query(min_length=1, max_length=200, description="an item: the answer says why it is not in the list")
@@ -151,7 +153,8 @@ def recommendations(
     cart = tuple(dict.fromkeys(cart_item_id or ()))
     paid = tuple(dict.fromkeys(order_item_id or ()))
     asked = Request(shop_id, placement, limit, persons, item_id, cart, paid, exclude_purchased)
-    asked = replace(asked, only=only, excluded=tuple(exclude_item_id or ()))
+    visit = VisitContext(channel, device, None if only is None else only.region)
+    asked = replace(asked, only=only, excluded=tuple(exclude_item_id or ()), visit=visit)
     asked = asked if personalised else asked.of_nobody()
     return respond(http, response, asked, order_id=order_id, explains=explain == "full", why_not=why_not)
 

@@ -91,6 +91,7 @@ def _list(http: HttpRequest, shop_id: str, asked: BatchIn, shopper: ShopperIn, o
         asked.exclude_purchased,
         only=only,
         excluded=tuple(asked.exclude_item_ids),
+        visit=asked.visit(asked.region),
     )
     answer = engine_of(http).answer(request if asked.personalised else request.of_nobody(), request_id, shopper.order_id)
     return ShoppersListOut(

@@ -53,5 +53,6 @@ def category_order(
         only=page.filter(item_ids=tuple(dict.fromkeys(page.item_ids))),
         excluded=tuple(page.exclude_item_ids),
         category=page.category,
+        visit=page.visit(page.region),
     )
     return respond(http, response, asked if page.personalised else asked.of_nobody(), explains=page.explain == "full")

@@ -124,6 +124,7 @@ def _asked(request: Request) -> dict[str, Any]:
         "only": None if request.only is None else request.only.stated,
         "excluded": request.excluded,
         "category": request.category,
+        "visit": request.visit._asdict(),
     }
 
 

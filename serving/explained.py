@@ -50,6 +50,10 @@ class ListExplainOut(BaseModel):
 
     last_items: list[LastItemOut] = Field(description="the feature that was used: the shopper's last items, newest first")
     rules: list[str] = Field(description="names of the shop's rules that hold for this request")
+    visit: dict[str, str] | None = Field(
+        default=None,
+        description="channel, device and place (the `region`) of the request, where a ranker answers and knows them",
+    )
 
 
 class WhyNotOut(BaseModel):
@@ -84,9 +88,11 @@ def item_explained(one: Recommended, answer: Answer) -> ItemExplainOut:
 def list_explained(answer: Answer) -> ListExplainOut:
     """What the list was made from."""
     last = [] if answer.workings is None else answer.workings.last
+    ranked = None if answer.workings is None else answer.workings.ranked
     return ListExplainOut(
         last_items=[LastItemOut(item_id=act.item_id, age_s=round(act.age_s, 3)) for act in last],
         rules=[] if answer.rules is None else [rule.name for rule in answer.rules.on],
+        visit=None if ranked is None else ranked.visit_known,
     )
 
 

@@ -27,6 +27,8 @@ EXCLUDE_PURCHASED = (
     "`true`: nothing that the shopper is known to have bought; `false`: no item is left out for that; "
     "left out: what was paid within 30 minutes is, unless it is soon bought again"
 )
+CHANNEL = "by what the visit came, as `context.channel` of its events says it"
+DEVICE = "on what, as `context.device` of its events says it"
 EXPLAIN = "`full`: sources, rules and features of the list and of each item"
 
 

@@ -53,7 +53,7 @@ from serving.catalogue import Catalogue, read_snapshot
 from serving.moment import Moment
 from serving.recent import LastAct
 from serving.recommend import recommend
-from serving.request import Request
+from serving.request import Request, VisitContext
 from serving.shelf import Shelf, join_catalogue
 
 LENGTH = max(KS)
@@ -68,6 +68,7 @@ def requests(placement: Placement, shop_id: str, cases: Cases, acts: Interaction
     None for a cart: the visit that led to it has shown the line that is asked for, and older acts do not count there.
     """
     last = LastActs(acts)
+    values, contexts = (*last.context_values, None), last.contexts_at(cases.person, cases.asked_at).tolist()
     for row, given in enumerate(cases.given):
         items = tuple(str(each) for each in acts.item_ids[given])
         person = int(cases.person[row])
@@ -79,6 +80,7 @@ def requests(placement: Placement, shop_id: str, cases: Cases, acts: Interaction
             item_id=items[-1] if placement == "item" else None,
             cart=items if placement == "cart" else (),
             order=items if placement == "after_payment" else (),
+            visit=VisitContext(*(values[each] for each in contexts[row])),
         )
         numbers, ages_s = last.at(person, cases.asked_at[row]) if placement != "cart" else (_NOTHING, _NOTHING)
         yield request, [LastAct(str(acts.item_ids[each]), age_s) for each, age_s in zip(numbers, ages_s.tolist(), strict=True)]

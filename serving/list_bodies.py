@@ -11,14 +11,26 @@ from jishi.rules.selection import ItemId, Value
 from serving import filter_parameters as query
 from serving.explained import Explain
 from serving.item_filter import ItemFilter
+from serving.request import VisitContext
 
 _Price = Annotated[int | None, Field(ge=0, le=MOST_MINOR)]
 
 
-class ListsIn(BaseModel):
-    """Filters, what is left out, and what is said of the lists."""
+class VisitIn(BaseModel):
+    """By what and on what a list is looked at."""
 
     model_config = ConfigDict(extra="forbid")
+
+    channel: ItemId | None = Field(None, description=query.CHANNEL)
+    device: ItemId | None = Field(None, description=query.DEVICE)
+
+    def visit(self, region: str | None) -> VisitContext:
+        """What a ranker may see of it; the place is the request's region."""
+        return VisitContext(self.channel, self.device, region)
+
+
+class ListsIn(VisitIn):
+    """Filters, what is left out, and what is said of the lists."""
 
     brand: list[Value] = Field(default_factory=list, max_length=100, description=query.BRAND)
     price_min: _Price = Field(None, description=query.PRICE_MIN)

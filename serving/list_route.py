@@ -28,10 +28,11 @@ from serving.event_loop import NeedsThread, without_store
 from serving.features.online_store import READERS, TURN_S
 from serving.keys import ForeignShop, ReadKeys, Unauthorised
 from serving.recommend import Answer, CatchingUp, NoRelease
-from serving.request import Request
+from serving.request import Request, VisitContext
 
 _BEFORE, _AFTER = "/v1/shops/", "/recommendations"
-_ONE = frozenset({"user_id", "anonymous_id", "item_id", "order_id", "placement", "limit", "personalised", "exclude_purchased"})
+_IDS = frozenset({"user_id", "anonymous_id", "item_id", "order_id"})
+_ONE = _IDS | {"placement", "limit", "personalised", "exclude_purchased", "channel", "device"}
 _MANY = frozenset({"cart_item_id", "order_item_id", "exclude_item_id"})
 _BOOLEANS = {"true": True, "false": False}
 _MOST_LETTERS, _MOST_VALUES, _MOST_ITEMS = 200, 100, 100
@@ -174,6 +175,7 @@ def _request(shop_id: str, query: dict[str, Any]) -> tuple[Request, str | None]:
         tuple(dict.fromkeys(query.get("order_item_id", ()))),
         query.get("exclude_purchased"),
         excluded=query.get("exclude_item_id", ()),
+        visit=VisitContext(query.get("channel"), query.get("device")),
     )
     return asked if query.get("personalised", True) else asked.of_nobody(), query.get("order_id")
 

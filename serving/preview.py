@@ -16,7 +16,9 @@ from jishi.rules.selection import ItemId, Selection, Value
 from serving.access import RESPONSES, engine_of, persons_named, shop_to_preview
 from serving.answers import RecommendationsOut, answer_out
 from serving.category_order import MOST_ITEMS
+from serving.filter_parameters import REGION
 from serving.item_filter import ItemFilter
+from serving.list_bodies import VisitIn
 from serving.request import Request
 from serving.rules.notes import CODES, notes_of
 from serving.rules.shop_rules import ShopRules
@@ -24,7 +26,7 @@ from serving.rules.shop_rules import ShopRules
 ROUTES = APIRouter()
 
 
-class DraftIn(BaseModel):
+class DraftIn(VisitIn):
     """Rules to try, and the request to try them on."""
 
     model_config = ConfigDict(
@@ -49,6 +51,7 @@ class DraftIn(BaseModel):
     item_ids: list[ItemId] = Field(
         default_factory=list, max_length=MOST_ITEMS, description="items of the category's page; left out: those of its category"
     )
+    region: Value | None = Field(None, description=REGION)
     limit: int = Field(20, ge=1, le=100, description="most items in the answer")
 
 
@@ -106,8 +109,8 @@ def _request(shop_id: str, draft: DraftIn) -> Request:
             raise RequestValidationError([{"type": "missing", "loc": ("body", field), "msg": message}])
     persons = persons_named(draft.user_id, draft.anonymous_id)
     cart, paid = tuple(dict.fromkeys(draft.cart_item_ids)), tuple(dict.fromkeys(draft.order_item_ids))
-    asked = Request(shop_id, draft.placement, draft.limit, persons, draft.item_id, cart, paid)
+    asked = Request(shop_id, draft.placement, draft.limit, persons, draft.item_id, cart, paid, visit=draft.visit(draft.region))
     if draft.placement != "category" or draft.category is None:
-        return asked
+        return asked if draft.region is None else replace(asked, only=ItemFilter(Selection(), draft.region))
     chosen = {"item_ids": tuple(draft.item_ids)} if draft.item_ids else {"categories": (draft.category,)}
-    return replace(asked, only=ItemFilter(Selection(**chosen)), category=draft.category)
+    return replace(asked, only=ItemFilter(Selection(**chosen), draft.region), category=draft.category)

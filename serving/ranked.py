@@ -19,6 +19,7 @@ from serving.blend import Indices, Vector
 from serving.candidates import SourceLists
 from serving.eligible import Eligibility
 from serving.moment import Moment, UsedFeatures, Values, plain
+from serving.request import VisitContext
 from serving.shelf import Shelf
 
 # What a source weighs when the reason of an item is looked for: what everybody gets explains least.
@@ -35,6 +36,7 @@ class Ranked:
     asked: LiveQuestion
     moment: Moment
     persons: Sequence[str]
+    visit: VisitContext
     shelf: Shelf
     numbers: Indices = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     table: np.ndarray | None = None
@@ -52,8 +54,15 @@ class Ranked:
         place = int(np.searchsorted(self.numbers, number))
         if self.table is None or place >= len(self.numbers) or self.numbers[place] != number:
             return {}
-        row = zip(self.ranker.names, self.table[place].tolist(), strict=True)
+        names = self.ranker.names
+        row = zip(names, self.table[place, : len(names)].tolist(), strict=True)
         return {name: round(value, 6) for name, value in row if value == value and value != 0}
+
+    @property
+    def visit_known(self) -> dict[str, str]:
+        """Of channel, device and place what the request said and the ranker knows."""
+        named = zip(self.visit._asdict().items(), self.asked.contexts.tolist(), strict=True)
+        return {name: text for (name, text), column in named if text is not None and column >= 0}
 
     @cached_property
     def used(self) -> UsedFeatures:
@@ -101,9 +110,11 @@ def ask_ranker(
     is_personal = len(recent) > 0 or any([origins and not origins & _FOR_ALL for origins in of_persons])
     newest, person = given[-1] if given else -1, persons[0] if persons else -1
     at = moment.local
-    question = LiveQuestion(person, moment.now_ms, newest, len(given), recent, ages, at.hour, at.weekday())
+    request = eligible.request
+    contexts = ranker.facts.contexts.columns_here(request.visit)
+    question = LiveQuestion(person, moment.now_ms, newest, len(given), recent, ages, at.hour, at.weekday(), contexts)
     is_followed = bool(lists.starts[first] > 0)
-    ranked = Ranked(ranker, lists, question, moment, eligible.request.persons, eligible.shelf)
+    ranked = Ranked(ranker, lists, question, moment, request.persons, request.visit, eligible.shelf)
     return ranked, _sources(brought, ranker.reasons), is_personal, is_followed
 
 

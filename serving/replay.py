@@ -37,7 +37,7 @@ from serving.moment import UsedFeatures
 from serving.recent import LastAct
 from serving.recommend import Answer, recommend
 from serving.releases import ReleaseUnusable, load_release
-from serving.request import Request
+from serving.request import Request, VisitContext
 from serving.rules.active import ActiveRules, ListContext
 from serving.rules.impressions import Impressions
 from serving.rules.shop_rules import ShopRules
@@ -181,6 +181,7 @@ def logged_request(entry: dict[str, Any], persons: tuple[str, ...]) -> Request:
         only,
         tuple(entry["excluded"]),
         entry.get("category"),  # lines of before have none
+        VisitContext(**entry.get("visit", {})),
     )
 
 

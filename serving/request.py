@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from jishi.placements import Placement
 from serving.catalogue import Item
@@ -10,6 +11,17 @@ from serving.item_filter import ItemFilter
 from serving.shelf import Shelf
 
 AS_HOME = ("search_empty", "category")  # placements that no release has a model of: they ask what home asks
+
+
+class VisitContext(NamedTuple):
+    """What a request says of the visit: channel, device, and place (its ``region``); None for what it does not say."""
+
+    channel: str | None = None
+    device: str | None = None
+    place: str | None = None
+
+
+NO_CONTEXT = VisitContext()
 
 
 @dataclass(frozen=True)
@@ -22,7 +34,8 @@ class Request:
     for None those of the last half hour.
     ``is_opted_out``: the person forbade personalised answers, so that the request names nobody.
     ``only``: which items the list may hold at all; ``excluded``: ids that it may not;
-    ``category``: that of a category's page, where the whole choice of ``only`` is to be put in order.
+    ``category``: that of a category's page, where the whole choice of ``only`` is to be put in order. ``visit``: what a ranker
+    may see of it.
     """
 
     shop_id: str
@@ -38,6 +51,7 @@ class Request:
     only: ItemFilter | None = None
     excluded: tuple[str, ...] = ()
     category: str | None = None
+    visit: VisitContext = NO_CONTEXT
 
     @property
     def question(self) -> Placement:

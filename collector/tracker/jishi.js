@@ -456,6 +456,8 @@
       return queue.length;
     },
     anonymousId: anonymousId,
+    /** Channel, campaign, referrer and device, as every event says them; a list may be asked with channel and device. */
+    context: context,
     configure: function (changes) {
       for (var name in changes) {
         var least = name === "waitMs" ? 0 : 1;

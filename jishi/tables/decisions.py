@@ -33,6 +33,9 @@ SILVER_DECISIONS = TableSchema(
         "page_item_id": "string",
         "is_person_named": "bool",
         "is_opted_out": "bool",
+        "channel": "string",  # of the visit, as the request says it; so device and region
+        "device": "string",
+        "region": "string",
         "served_by": "string",
         "model": "string",
         "model_version": "string",

@@ -16,6 +16,7 @@ from scipy import sparse
 from jishi.lake.query import open_lake
 from jishi.lake.reading import LakeVersion
 from jishi.preference import WEIGHTS
+from models.data.act_contexts import CONTEXT, CONTEXT_OF_ACTS, ActContexts
 from models.data.persons_at_cut import view_persons_then
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Interactions:
     """Acts of one shop, in columns of equal length, ordered by time, person and item.
 
     ``person`` and ``item`` index ``person_ids`` and ``item_ids`` (both sorted); ``kind`` is one of
-    ``jishi.preference.WEIGHTS``; times are UTC.
+    ``jishi.preference.WEIGHTS``; times are UTC. ``contexts``: by what each act came, where that was read.
     """
 
     person_ids: npt.NDArray[np.str_]
@@ -37,6 +38,7 @@ class Interactions:
     kind: npt.NDArray[np.str_]
     occurred_at: npt.NDArray[np.datetime64]
     received_at: npt.NDArray[np.datetime64]
+    contexts: ActContexts | None = None
 
     def __len__(self) -> int:
         return len(self.person)
@@ -51,6 +53,7 @@ class Interactions:
             self.kind[mask],
             self.occurred_at[mask],
             self.received_at[mask],
+            None if self.contexts is None else self.contexts.where(mask),
         )
 
     def of_persons(self, kept: npt.NDArray[np.int64]) -> Interactions:
@@ -138,17 +141,17 @@ def with_persons_then(lake: LakeVersion, shop_id: str, interactions: Interaction
 
 
 def _read(connection: duckdb.DuckDBPyConnection, shop_id: str, of_shop: str) -> Interactions:
-    rows = connection.execute(
-        f"select a.person_id, a.item_id, a.kind, a.occurred_at, a.received_at {of_shop} {IN_ORDER}", {"shop": shop_id}
-    ).to_arrow_table()
+    acts = f"select a.person_id, a.item_id, a.kind, a.occurred_at, a.received_at, a.event_id, a.line_number {of_shop}"
+    rows = connection.execute(f"{CONTEXT_OF_ACTS.format(acts=acts)} {IN_ORDER}", {"shop": shop_id}).to_arrow_table()
     listed = recently_listed(connection, shop_id)
     if rows.num_rows == 0:
         raise NoInteractions.of(shop_id)
     person_ids, person = _numbered(rows["person_id"])
     item_ids, item = _numbered(rows["item_id"], listed)
     kinds, kind = _numbered(rows["kind"])
-    times = (rows[name].to_numpy().astype("datetime64[us]") for name in ("occurred_at", "received_at"))
-    return Interactions(person_ids, item_ids, person, item, kinds[kind], *times)
+    occurred_at, received_at = (rows[name].to_numpy().astype("datetime64[us]") for name in ("occurred_at", "received_at"))
+    contexts = ActContexts.of([rows[name] for name in CONTEXT])
+    return Interactions(person_ids, item_ids, person, item, kinds[kind], occurred_at, received_at, contexts)
 
 
 def recently_listed(connection: duckdb.DuckDBPyConnection, shop_id: str) -> list[str]:
@@ -180,7 +183,7 @@ def instant(value: np.datetime64) -> datetime:
 
 
 def acts_digest(interactions: Interactions) -> str:
-    """SHA-256 of every act."""
+    """SHA-256 of every act, and of by what each came where that is known of any."""
     digest = hashlib.sha256()
     for column in (interactions.person, interactions.item, interactions.occurred_at, interactions.received_at):
         digest.update(np.ascontiguousarray(column).tobytes())
@@ -188,4 +191,7 @@ def acts_digest(interactions: Interactions) -> str:
         for first in range(0, len(text), _DIGESTED):  # so that no string is made of every act at once
             lines = "\n".join(text[first : first + _DIGESTED].tolist())
             digest.update((f"\n{lines}" if first else lines).encode())
+    if interactions.contexts is not None and interactions.contexts.values:
+        digest.update("\n".join(interactions.contexts.values).encode())
+        digest.update(np.ascontiguousarray(interactions.contexts.numbers).tobytes())
     return digest.hexdigest()

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from models.algorithms.recommender import Scores, State
 from models.data.interactions import Interactions
 from models.data.sequences import Numbers
+from models.ranking.context_facts import ContextFacts
 from models.ranking.listed import RequestPairs, find
 
 PAIR = ("views", "adds", "payments", "recency", "paid_recency")
@@ -27,7 +28,7 @@ class KnownFacts:
 
     ``item_logs`` and ``person_logs``: log(1 + count) by ``ITEM`` and ``PERSON``; ``category``: a number for each item, −1 for
     none. Of person p the pairs ``starts[p]`` to ``starts[p + 1]``: ``items`` rising, ``counts`` of views, adds and payments,
-    epoch ms of the last act and of the last payment (0 for none).
+    epoch ms of the last act and of the last payment (0 for none). ``contexts``: none of releases from before.
     """
 
     item_logs: Scores
@@ -38,6 +39,7 @@ class KnownFacts:
     counts: Scores
     last_ms: Numbers
     paid_ms: Numbers
+    contexts: ContextFacts
 
     @classmethod
     def of(cls, acts: Interactions, as_of: np.datetime64, category: Numbers, orders: Numbers) -> Self:
@@ -54,8 +56,8 @@ class KnownFacts:
         last_ms = np.maximum.reduceat(at_ms, first)
         paid_ms = np.maximum.reduceat(np.where(kind == "pay", at_ms, 0), first)
         starts = np.searchsorted(pair, np.arange(persons + 1) * items).astype(np.int64)
-        logs = logs_of_items(acts, as_of)
-        return cls(logs, category, of_persons, starts, (pair % items).astype(np.int32), counts, last_ms, paid_ms)
+        logs, contexts = logs_of_items(acts, as_of), ContextFacts.of(acts)
+        return cls(logs, category, of_persons, starts, (pair % items).astype(np.int32), counts, last_ms, paid_ms, contexts)
 
     def columns(self, person: Numbers, asked_ms: Numbers, pairs: RequestPairs) -> Scores:
         """Columns ``PAIR``, ``ITEM``, ``PERSON`` of each pair; ``person`` is that of each row, −1 for a stranger."""
@@ -67,14 +69,15 @@ class KnownFacts:
 
     def state(self) -> State:
         """All arrays by name."""
-        return dict(vars(self))
+        return {name: getattr(self, name) for name in _ARRAYS} | self.contexts.state()
 
     @classmethod
     def from_state(cls, state: State, persons: int, items: int) -> Self:
         """Facts of so many persons and items. Raises ValueError where they are of others."""
-        if set(state) != set(cls.__dataclass_fields__):
-            raise ValueError(f"facts have the arrays {sorted(cls.__dataclass_fields__)}, found {sorted(state)}")
-        facts = cls(**state)  # type: ignore[arg-type]
+        contexts = ContextFacts.from_state(state, items)
+        if set(state) != {*_ARRAYS, *contexts.state()}:
+            raise ValueError(f"facts have the arrays {sorted(_ARRAYS)}, found {sorted(state)}")
+        facts = cls(**{name: state[name] for name in _ARRAYS}, contexts=contexts)  # type: ignore[arg-type]
         is_whole = facts.item_logs.shape == (items, len(ITEM)) and facts.person_logs.shape == (persons, len(PERSON))
         is_whole &= facts.category.shape == (items,) and facts.starts.shape == (persons + 1,)
         pairs = len(facts.items)
@@ -83,6 +86,9 @@ class KnownFacts:
         if not is_whole or (pairs and (facts.items.min() < 0 or facts.items.max() >= items)):
             raise ValueError(f"facts are not those of {persons} persons and {items} items")
         return facts
+
+
+_ARRAYS = tuple(name for name in KnownFacts.__dataclass_fields__ if name != "contexts")
 
 
 def logs_of_items(acts: Interactions, as_of: np.datetime64) -> Scores:

@@ -10,6 +10,8 @@ import numpy as np
 from models.algorithms.recommender import Scores
 from models.candidates.live_lists import LiveLists
 from models.data.sequences import Numbers
+from models.ranking.context_facts import COLUMNS as VISIT
+from models.ranking.context_facts import fill_contexts
 from models.ranking.known_facts import ITEM, PAIR, PERSON, KnownFacts, history
 from models.ranking.listed import FAR, fill_row
 from models.ranking.places import index_of
@@ -21,12 +23,13 @@ from models.ranking.request_columns import (
     of_last,
 )
 
-_PLAIN = len(PAIR) + len(ITEM) + len(PERSON) + 8 + len(STORED_OF_ITEM) + len(STORED_OF_PERSON)
+_PLAIN = len(PAIR) + len(ITEM) + len(PERSON) + 8 + len(STORED_OF_ITEM) + len(STORED_OF_PERSON) + len(VISIT)
 
 
 class LiveQuestion(NamedTuple):
     """One row of ``Questions``: person (−1 for a stranger), epoch ms, newest given item (−1 for none) and how many there are,
-    last items newest first with their ages in seconds, hour and weekday by the shop's clocks.
+    last items newest first with their ages in seconds, hour and weekday by the shop's clocks, columns of channel, device and
+    place (``ContextFacts.columns_here``).
     """
 
     person: int
@@ -37,6 +40,7 @@ class LiveQuestion(NamedTuple):
     last_ages_s: Scores
     hour: int
     weekday: int
+    contexts: Numbers
 
 
 def live_columns(
@@ -59,6 +63,8 @@ def live_columns(
         facts.counts,
         facts.last_ms,
         facts.paid_ms,
+        facts.contexts.keys,
+        facts.contexts.lifts,
         _NOTHING if of_items is None else of_items,
         INSTANTS_OF_ITEM,
         _NOTHING if of_person is None else of_person,
@@ -85,6 +91,7 @@ def _fill_all(
     last_ages_s: Any,
     hour: Any,
     weekday: Any,
+    contexts: Any,
     category: Any,
     item_logs: Any,
     person_logs: Any,
@@ -93,6 +100,8 @@ def _fill_all(
     counts: Any,
     last_ms: Any,
     paid_ms: Any,
+    context_keys: Any,
+    lifts: Any,
     of_items: Any,
     instants_of_item: Any,
     of_person: Any,
@@ -138,6 +147,8 @@ def _fill_all(
         table[at + column] = np.nan
         if len(of_person):
             table[at + column] = _seen(of_person[0, column], instants_of_person[column], asked_ms)
+    at += len(instants_of_person)
+    fill_contexts(contexts.reshape(1, -1), context_keys, lifts, ends, numbers, rows[:, at:])
 
 
 @numba.njit(cache=True, nogil=True)

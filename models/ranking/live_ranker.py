@@ -15,7 +15,7 @@ from models.candidates.recipes import RANKER, Fitted, Recipe
 from models.data.sequences import Numbers
 from models.data.stored_features import ITEM_VIEWS, PERSON_VIEWS, names_of, numbers_of
 from models.ranking.known_facts import KnownFacts
-from models.ranking.request_columns import STORED_OF_ITEM, STORED_OF_PERSON, names
+from models.ranking.request_columns import STORED_OF_ITEM, STORED_OF_PERSON
 from models.ranking.request_ranker import RequestRanker
 
 
@@ -34,7 +34,7 @@ class LiveRanker:
         self.contexts = [PlacementModel(Recipe(name, context=name), fitted, number_of_person) for name in sources.contexts]
         self.reasons = [*(model.reason or "" for model in self.contexts), *([""] * len(sources.lists))]
         self.reasons += ["recent"] * sources.recent
-        self.sources, self.names = sources, names(sources)
+        self.sources, self.names = sources, ranker.names
         self._tables = tuple([fitted.lists[name].table() for name in sources.lists])
         self._number_of_person = number_of_person
         used = {self.names[column] for column in np.unique(ranker.trees.state()["feature"]).tolist()}

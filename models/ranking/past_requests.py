@@ -79,7 +79,13 @@ class PastRequests:
             np.concatenate([np.empty(0, dtype=np.int64), *(items for items, _ in last)]),
             np.concatenate([np.empty(0), *(ages for _, ages in last)]).astype(np.float32),
             clock(asked_ms, self.zone),
+            self._contexts(person, asked_at),
         )
+
+    def _contexts(self, person: Numbers, asked_at: np.ndarray) -> Numbers:
+        numbers = self.last_acts.contexts_at(person, asked_at)
+        columns = self.facts.contexts.columns_of((*self.last_acts.context_values, None))  # −1 is the last row
+        return columns[numbers, np.arange(numbers.shape[1])]
 
     def _listed(self, sources: RequestSources, given: Sequences, asked: Questions, masked: sparse.csr_matrix) -> list[Listed]:
         weights = [self.contexts[name].score(given) for name in sources.contexts]

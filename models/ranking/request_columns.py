@@ -1,4 +1,5 @@
-"""What the ranker sees of each candidate of a request: sources, history, last acts, given items, context, stored features.
+"""What the ranker sees of each candidate of a request: sources, history, last acts, given items, context, stored features,
+channel, device and place.
 
 One function makes the columns of a thousand past requests, from which trees are grown and by which they are judged, and of the
 one that is answered. What is not known is a value that the trees know: 0 for what did not happen, NaN for a feature that the
@@ -19,6 +20,8 @@ from models.algorithms.recommender import Scores
 from models.candidates.request_sources import RequestSources
 from models.data.sequences import Mask, Numbers
 from models.data.stored_features import ITEM_VIEWS, PERSON_VIEWS, is_instant, names_of
+from models.ranking.context_facts import COLUMNS as VISIT
+from models.ranking.context_facts import fill_contexts
 from models.ranking.known_facts import ITEM, PAIR, PERSON, KnownFacts
 from models.ranking.listed import Listed, RequestPairs, list_columns
 
@@ -32,7 +35,8 @@ INSTANTS_OF_ITEM, INSTANTS_OF_PERSON = is_instant(ITEM_VIEWS), is_instant(PERSON
 class Questions:
     """One row a request. ``person``: number, or −1; ``asked_ms``: epoch ms; ``given``: number of the newest given item (−1 for
     none) and how many there are; ``last``: the person's last items newest first, of row r ``last_starts[r]`` to
-    ``last_starts[r + 1]``, with their age in seconds; ``clock``: hour 0–23 and weekday 0–6 by the shop's clocks.
+    ``last_starts[r + 1]``, with their age in seconds; ``clock``: hour 0–23 and weekday 0–6 by the shop's clocks;
+    ``contexts``: columns of ``ContextFacts.lifts``, −1 for unknown.
     """
 
     person: Numbers
@@ -43,15 +47,16 @@ class Questions:
     last_items: Numbers
     last_ages_s: Scores
     clock: Numbers
+    contexts: Numbers
 
     def __len__(self) -> int:
         return len(self.person)
 
 
 def names(sources: RequestSources) -> tuple[str, ...]:
-    """Names of the columns, in their order."""
+    """Names of the columns, in their order; those of the visit last, which trees from before they were there do not know."""
     listed = (f"{source}{suffix}" for source in sources.names for suffix in ("", "_of_best", "_place"))
-    return (*listed, "sources", *PAIR, *ITEM, *PERSON, *_LAST, *_CONTEXT, *STORED_OF_ITEM, *STORED_OF_PERSON)
+    return (*listed, "sources", *PAIR, *ITEM, *PERSON, *_LAST, *_CONTEXT, *STORED_OF_ITEM, *STORED_OF_PERSON, *VISIT)
 
 
 def columns(
@@ -66,6 +71,8 @@ def columns(
     given_kind = np.where(asked.given >= 0, facts.category[asked.given], -1)[row]
     is_alike = (facts.category[pairs.items] == given_kind) & (given_kind >= 0)
     of_row = np.column_stack([asked.given_count, np.diff(asked.last_starts), asked.clock]).astype(np.float32)
+    visit = np.empty((len(row), len(VISIT)), dtype=np.float32)
+    fill_contexts(asked.contexts, facts.contexts.keys, facts.contexts.lifts, pairs.starts, pairs.items, visit)
     blocks = [
         list_columns(lists, pairs),
         facts.columns(asked.person, asked.asked_ms, pairs),
@@ -75,6 +82,7 @@ def columns(
         of_row[row],
         _with_ages(stored[0], INSTANTS_OF_ITEM, asked.asked_ms[row]),
         _with_ages(stored[1], INSTANTS_OF_PERSON, asked.asked_ms)[row],
+        visit,
     ]
     return np.ascontiguousarray(np.concatenate(blocks, axis=1), dtype=np.float32)
 

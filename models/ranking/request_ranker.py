@@ -10,6 +10,7 @@ import numpy as np
 from models.algorithms.recommender import Scores, State
 from models.algorithms.symmetric_trees import SymmetricTrees
 from models.candidates.request_sources import REQUEST_SOURCES, RequestSources
+from models.ranking.context_facts import COLUMNS as VISIT
 from models.ranking.request_columns import names
 
 
@@ -30,9 +31,14 @@ class RequestRanker:
         """Where candidates come from."""
         return self.sources_of(self.placement)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns that the trees know."""
+        return names(self.sources)[: int(self.trees.state()["features"][0])]
+
     def score(self, table: Scores) -> Scores:
         """Scores between 0 and 1 by rows of the columns."""
-        total = self.trees.predict(table)
+        total = self.trees.predict(table[:, : int(self.trees.state()["features"][0])])
         np.exp(np.negative(total, out=total), out=total)
         total += 1
         return np.divide(1, total, out=total).astype(np.float32)
@@ -43,9 +49,12 @@ class RequestRanker:
 
     @classmethod
     def from_state(cls, placement: str, state: State) -> Self:
-        """Take over trees. Raises ValueError where they are over other columns or not whole."""
-        wanted = len(names(REQUEST_SOURCES[placement]))
+        """Take over trees, also of before the columns of the visit. Raises ValueError where they are over other columns or not
+        whole.
+        """
+        every = len(names(REQUEST_SOURCES[placement]))
+        is_earlier = state.get("features", np.zeros(1)).tolist() == [every - len(VISIT)]
         try:
-            return cls(placement, SymmetricTrees.checked(state, wanted))
+            return cls(placement, SymmetricTrees.checked(state, every - len(VISIT) if is_earlier else every))
         except ValueError as error:
             raise ValueError(f"the ranker of {placement}: {error}") from error

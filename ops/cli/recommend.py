@@ -25,6 +25,9 @@ def recommend(
     paid: Annotated[list[str] | None, typer.Option(help="item_id just paid, for after_payment; may repeat")] = None,
     category: Annotated[list[str] | None, typer.Option(help="only items of this category; may repeat")] = None,
     why_not: Annotated[str | None, typer.Option(help="item_id: say why it is not in the list")] = None,
+    channel: Annotated[str | None, typer.Option(help="channel of the visit, as its events say it")] = None,
+    device: Annotated[str | None, typer.Option(help="device of the visit, as its events say it")] = None,
+    region: Annotated[str | None, typer.Option(help="where the visit is from: only what is sold there")] = None,
     placement: Annotated[str, typer.Option(help="home, item, cart, after_payment or search_empty")] = "home",
     personalised: Annotated[bool, typer.Option(help="whether what is stored of the shopper may be used")] = True,
     limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
@@ -41,6 +44,7 @@ def recommend(
     parameters: dict[str, str | int | list[str] | None] = {"cart_item_id": cart or None, "order_item_id": paid or None}
     parameters |= {"user_id": user, "anonymous_id": anonymous, "item_id": item, "placement": placement, "limit": limit}
     parameters |= {"category": category or None, "why_not": why_not}
+    parameters |= {"channel": channel, "device": device, "region": region}
     parameters["personalised"] = str(personalised).lower()
     url = f"{settings.serving_address}/v1/shops/{shop}/recommendations"
     try:

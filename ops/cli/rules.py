@@ -67,6 +67,9 @@ def preview(
     cart: Annotated[list[str] | None, typer.Option(help="item_id in the cart; may repeat")] = None,
     paid: Annotated[list[str] | None, typer.Option(help="item_id just paid, for after_payment; may repeat")] = None,
     category: Annotated[str | None, typer.Option(help="category of the page, for placement category")] = None,
+    channel: Annotated[str | None, typer.Option(help="channel of the visit, as its events say it")] = None,
+    device: Annotated[str | None, typer.Option(help="device of the visit, as its events say it")] = None,
+    region: Annotated[str | None, typer.Option(help="where the visit is from: only what is sold there")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100)] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="print the answer as it came")] = False,
 ) -> None:
@@ -74,6 +77,7 @@ def preview(
     _versions(shop_id)
     draft: dict[str, Any] = {"rules": _rules_in(file).stated(), "placement": placement, "limit": limit}
     draft |= {"user_id": user, "item_id": item, "cart_item_ids": cart or [], "order_item_ids": paid or [], "category": category}
+    draft |= {"channel": channel, "device": device, "region": region}
     try:
         answer = PreviewClient(get_settings()).preview(shop_id, draft)
     except NoPreview as error:

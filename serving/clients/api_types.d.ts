@@ -20,6 +20,10 @@ export interface RecommendationsQuery {
   exclude_item_id?: Array<string> | null;
   /** `false`: nothing that is stored of the shopper is used, only what this request says (the page's item, the cart, the order); so it is, too, for one whose last `consent_changed` forbade it */
   personalised?: boolean;
+  /** by what the visit came, as `context.channel` of its events says it */
+  channel?: string | null;
+  /** on what, as `context.device` of its events says it */
+  device?: string | null;
   /** `full`: sources, rules and features of the list and of each item */
   explain?: "none" | "full";
   /** an item: the answer says why it is not in the list */
@@ -44,6 +48,10 @@ export interface RecommendationsQuery {
 
 /** Who gets a list, and how long it is. */
 export interface BatchBody {
+  /** by what the visit came, as `context.channel` of its events says it */
+  channel?: string | null;
+  /** on what, as `context.device` of its events says it */
+  device?: string | null;
   /** only items of this brand; may repeat: any of them */
   brand?: Array<string>;
   /** lowest price, in minor units of the shop's home currency (分) */
@@ -79,6 +87,10 @@ export interface BatchAnswer {
 
 /** The items of a page and the shopper who opens it. */
 export interface CategoryPageBody {
+  /** by what the visit came, as `context.channel` of its events says it */
+  channel?: string | null;
+  /** on what, as `context.device` of its events says it */
+  device?: string | null;
   /** only items of this brand; may repeat: any of them */
   brand?: Array<string>;
   /** lowest price, in minor units of the shop's home currency (分) */
@@ -148,6 +160,8 @@ export interface ListExplainAnswer {
   last_items: Array<LastItemAnswer>;
   /** names of the shop's rules that hold for this request */
   rules: Array<string>;
+  /** channel, device and place (the `region`) of the request, where a ranker answers and knows them */
+  visit?: Record<string, string> | null;
 }
 
 /** Why the item is in the list: the source that gave it most. */

@@ -17,6 +17,8 @@ class RecommendationsQuery(TypedDict):
     exclude_purchased: NotRequired[bool | None]
     exclude_item_id: NotRequired[list[str] | None]
     personalised: NotRequired[bool]
+    channel: NotRequired[str | None]
+    device: NotRequired[str | None]
     explain: NotRequired[Literal["none", "full"]]
     why_not: NotRequired[str | None]
     placement: NotRequired[Literal["home", "item", "cart", "after_payment", "search_empty"]]
@@ -32,6 +34,8 @@ class RecommendationsQuery(TypedDict):
 class BatchBody(TypedDict):
     """Who gets a list, and how long it is."""
 
+    channel: NotRequired[str | None]
+    device: NotRequired[str | None]
     brand: NotRequired[list[str]]
     price_min: NotRequired[int | None]
     price_max: NotRequired[int | None]
@@ -56,6 +60,8 @@ class BatchAnswer(TypedDict):
 class CategoryPageBody(TypedDict):
     """The items of a page and the shopper who opens it."""
 
+    channel: NotRequired[str | None]
+    device: NotRequired[str | None]
     brand: NotRequired[list[str]]
     price_min: NotRequired[int | None]
     price_max: NotRequired[int | None]
@@ -106,6 +112,7 @@ class ListExplainAnswer(TypedDict):
 
     last_items: list[LastItemAnswer]
     rules: list[str]
+    visit: NotRequired[dict[str, str] | None]
 
 
 class ReasonAnswer(TypedDict):

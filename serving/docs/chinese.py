@@ -58,6 +58,8 @@ CHINESE = {
     "only items that are sold in this region; one whose region is unknown is sold in all": (
         "只要在该地区销售的商品；地区未知的商品视为各地都有售"
     ),
+    "by what the visit came, as `context.channel` of its events says it": "访问来自哪个渠道，与其事件的 `context.channel` 一致",
+    "on what, as `context.device` of its events says it": "所用设备，与其事件的 `context.device` 一致",
     "an item that the list may not hold; may repeat": "列表里不能有的商品；可重复此参数",
     "where the list is shown": "列表的展示位",
     "most items in the answer": "最多返回多少个商品",
@@ -115,6 +117,9 @@ CHINESE = {
     "seconds since that became known": "距得知此行为的秒数",
     "the feature that was used: the shopper's last items, newest first": "用到的特征：顾客最近的商品，最新的在前",
     "names of the shop's rules that hold for this request": "对本次请求生效的店铺规则名称",
+    "channel, device and place (the `region`) of the request, where a ranker answers and knows them": (
+        "本次请求的渠道、设备和地区（`region`），仅在由排序模型回答且模型认识这些值时给出"
+    ),
     f"one of {', '.join(WHY_NOT_CODES)}": f"下列之一：{'、'.join(WHY_NOT_CODES)}",
     "sentence for the shop, Chinese": "给店铺看的一句话，中文",
     "sentence for the shop, English": "给店铺看的一句话，英文",

@@ -23,7 +23,7 @@ from serving.access import engine_of, persons_named
 from serving.answers import ErrorBody, RecommendationsOut
 from serving.catalogue import Catalogue, Item
 from serving.item_filter import ItemFilter
-from serving.request import Request
+from serving.request import Request, VisitContext
 from serving.respond import respond
 from serving.storefront.doors import Storefronts
 from serving.storefront.overview import Overviews
@@ -89,8 +89,16 @@ def visitor_persons(
     return persons_named(user_id, anonymous_id) if personalised else None
 
 
+def visit_context(
+    channel: Annotated[_Id | None, Query()] = None, device: Annotated[_Id | None, Query()] = None
+) -> VisitContext:
+    """By what the visitor came, as the tracker says it."""
+    return VisitContext(channel, device)
+
+
 _Shop = Annotated[Shop, Depends(open_shop)]
 _Persons = Annotated[tuple[str, ...] | None, Depends(visitor_persons)]
+_Visit = Annotated[VisitContext, Depends(visit_context)]
 
 
 @_ROUTES.get("/storefront")
@@ -138,6 +146,7 @@ def recommendations(
     response: Response,
     shop: _Shop,
     persons: _Persons,
+    visit: _Visit,
     placement: ListPlacement = "home",
     item_id: Annotated[_Id | None, Query()] = None,
     cart_item_id: _Ids = None,
@@ -150,14 +159,14 @@ def recommendations(
         message = "placement item needs the item of the page"
         raise RequestValidationError([{"type": "missing", "loc": ("query", "item_id"), "msg": message}])
     cart, paid = tuple(dict.fromkeys(cart_item_id or ())), tuple(dict.fromkeys(order_item_id or ()))
-    asked = Request(shop.shop_id, placement, limit, persons or (), item_id, cart, paid)
+    asked = Request(shop.shop_id, placement, limit, persons or (), item_id, cart, paid, visit=visit)
     asked = asked.of_nobody() if persons is None else asked
     return respond(http, response, asked, explains=True, why_not=why_not)
 
 
 @_ROUTES.get("/storefront/{shop_id}/category", response_model_exclude_unset=True)
 def category_page(
-    http: HttpRequest, response: Response, shop: _Shop, persons: _Persons, category: Annotated[_Id, Query()]
+    http: HttpRequest, response: Response, shop: _Shop, persons: _Persons, visit: _Visit, category: Annotated[_Id, Query()]
 ) -> RecommendationsOut:
     """The items of a category in the order for the visitor: the best that a page has room for."""
     catalogue = engine_of(http).states.find(shop.shop_id).catalogue
@@ -165,7 +174,7 @@ def category_page(
     if not items:
         raise HTTPException(404, ErrorBody(code="not_found", field="category", message="no such category").model_dump())
     only = ItemFilter(Selection(item_ids=items))
-    asked = Request(shop.shop_id, "category", MOST, persons or (), only=only, category=category)
+    asked = Request(shop.shop_id, "category", MOST, persons or (), only=only, category=category, visit=visit)
     return respond(http, response, asked.of_nobody() if persons is None else asked, explains=True)
 
 

@@ -28,10 +28,15 @@ export function setCart(lines) {
   write("cart", lines);
 }
 
+/** As much of a text as a list may be asked with; an address can say anything. */
+function cut(text) {
+  return text && text.slice(0, 200);
+}
 /** What the page says of its visitor when it asks for a list. */
 export function asked() {
-  const ids = { anonymous_id: window.jishi?.anonymousId() || null, user_id: state.user };
-  return state.personal ? ids : { ...ids, personalised: false };
+  const { channel = null, device = null } = window.jishi?.context() || {};
+  const visitor = { anonymous_id: window.jishi?.anonymousId() || null, user_id: state.user, channel: cut(channel), device };
+  return state.personal ? visitor : { ...visitor, personalised: false };
 }
 /** Tell the collector what happened, at once: the tracker alone would wait for more. */
 export function tell(call, ...values) {

@@ -41,6 +41,7 @@ def line(request_id: str, at: datetime, items: Iterable[str] = ("a", "b"), shop_
         "answered_at_ms": round(at.timestamp() * 1000),
         **{"shop_id": shop_id, "placement": "home", "limit": 20, "is_person_named": True, "is_opted_out": False},
         **{"item_id": None, "cart": [], "order": [], "exclude_purchased": None, "only": None, "excluded": []},
+        "visit": {"channel": "wechat", "device": None, "place": "north"},
         **{"served_by": "personalised", "model": "als", "model_version": "0007", "items": named},
         **{"scores": [1.0] * len(named), "reasons": ["taste"] * len(named), "suppressed": {}},
         **{

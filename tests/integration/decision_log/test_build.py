@@ -44,6 +44,18 @@ def plain(instant: datetime) -> datetime:
     return instant.replace(tzinfo=None)
 
 
+def test_each_place_has_by_what_its_list_was_looked_at_where_the_line_says_it(settings: Settings) -> None:
+    log = ListedLog()
+    before = line("r2", NOW)
+    del before["visit"]
+    for each in (line("r1", NOW, ["a"]), before | {"items": ["a"], "scores": [1.0], "reasons": ["taste"]}):
+        log.put(each, NOW)
+    log.put(line("r3", NOW, ["a"], visit="nonsense"), NOW)
+    build(settings, log)
+    asked = "select request_id, channel, device, region from silver_decisions order by 1"
+    assert rows(settings, asked) == [("r1", "wechat", None, "north"), ("r2", None, None, None), ("r3", None, None, None)]
+
+
 def test_every_place_has_what_became_of_it_and_later_events_restate_its_day_alone(settings: Settings) -> None:
     log = ListedLog()
     log.put(line("r1", YESTERDAY), YESTERDAY + SECOND)

@@ -360,3 +360,12 @@ def test_consent_is_heard_at_once_also_from_a_page_that_nobody_has_seen() -> Non
     )
     assert types == ["consent_changed"]
     assert later == 0
+
+
+def test_a_page_can_ask_for_the_context_that_its_events_carry() -> None:
+    asked, sent = run(
+        """const page = open({}); page.jishi.view({item_id: "i"}); await page.settle();
+        return [page.jishi.context(), page.taken()[0].context];"""
+    )
+    assert asked == sent
+    assert asked["device"] in ("mobile", "desktop")

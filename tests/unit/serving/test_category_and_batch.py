@@ -105,6 +105,28 @@ def test_lists_of_a_mailing_are_of_any_placement_and_category(api: Any) -> None:
     assert post(api, BATCH, shoppers=[{"order_id": "none"}], placement="after_payment").status_code == 200
 
 
+def test_lists_and_pages_and_drafts_say_by_what_they_are_looked_at(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answer, preview = [], api.engine.answer, api.engine.preview
+
+    def noted(request: Any, *others: Any) -> Any:
+        asked.append(request.visit)
+        return answer(request, *others)
+
+    def tried(request: Any, *others: Any) -> Any:
+        asked.append(request.visit)
+        return preview(request, *others)
+
+    monkeypatch.setattr(api.engine, "answer", noted)
+    monkeypatch.setattr(api.engine, "preview", tried)
+    visit = {"channel": "wechat", "device": "ios", "region": "north"}
+    assert post(api, BATCH, shoppers=[{}, {"user_id": "u-skirts"}], personalised=False, **visit).status_code == 200
+    assert post(api, ORDER, item_ids=["i1"], **visit).status_code == 200
+    for more in ({}, {"placement": "category", "category": "tea"}):
+        assert post(api, "/v1/shops/a/rules/preview", rules=[], **visit, **more).status_code == 200
+    assert asked == [("wechat", "ios", "north")] * 5
+    assert post(api, ORDER, item_ids=["i1"], device="").json()["error"]["field"] == "device"
+
+
 def test_a_page_may_ask_for_its_best_items_alone(api: Any, shop: Any) -> None:
     api.engine.states.of("a").apply(replace(shop.catalogue.items["i0"], item_id="too-new"))
     page = {"item_ids": ["too-new", "i9", "i4", "i3"], "user_id": "u-skirts"}

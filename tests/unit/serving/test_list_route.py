@@ -26,7 +26,7 @@ NAMES = st.sampled_from(
     [
         *("user_id", "anonymous_id", "item_id", "cart_item_id", "order_id", "order_item_id", "exclude_item_id", "limit"),
         *("placement", "personalised", "exclude_purchased", "category", "brand", "price_min", "region", "explain", "why_not"),
-        *("nonsense", "LIMIT"),
+        *("nonsense", "LIMIT", "channel", "device"),
     ]
 )
 PLAIN = st.lists(
@@ -34,6 +34,7 @@ PLAIN = st.lists(
         st.tuples(st.sampled_from(["user_id", "anonymous_id", "item_id", "cart_item_id", "exclude_item_id"]), WORDS),
         st.tuples(st.just("placement"), st.sampled_from(["home", "item", "cart"])),
         st.tuples(st.just("limit"), st.sampled_from(["1", "7", "100"])),
+        st.tuples(st.sampled_from(["channel", "device"]), WORDS),
         st.tuples(st.just("personalised"), st.sampled_from(["true", "false"])),
     ),
     max_size=4,
@@ -76,6 +77,20 @@ def test_the_plain_request_never_reaches_the_application(api: Any, monkeypatch: 
 )
 def test_what_is_not_plain_is_left_to_the_application(query: bytes) -> None:
     assert parameters_of(query) is None
+
+
+def test_both_ways_take_over_channel_and_device_and_the_place_is_the_region(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answer = [], api.engine.answer
+
+    def noted(request: Any, *others: Any) -> Any:
+        asked.append(request.visit)
+        return answer(request, *others)
+
+    monkeypatch.setattr(api.engine, "answer", noted)
+    for more in ({}, {"region": "浙江"}, {"explain": "full"}):
+        assert api.get(channel="wechat", device="ios", **more).status_code == 200
+    assert asked == [("wechat", "ios", None), ("wechat", "ios", "浙江"), ("wechat", "ios", None)]
+    assert api.get(device="x" * 201).json()["error"]["field"] == "device"
 
 
 def test_who_has_no_key_or_no_release_is_told_by_the_application(api: Any) -> None:

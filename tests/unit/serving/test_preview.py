@@ -73,6 +73,14 @@ def test_a_draft_is_tried_on_the_page_of_its_category(api: Any) -> None:
     assert (ids(lamps["after"]), lamps["notes"][0]["code"]) == (["i20", "i21", "i22"], "does_not_hold_here")
 
 
+def test_a_draft_is_tried_on_what_is_sold_in_a_region(api: Any) -> None:
+    catalogue = api.engine.states.of("a").catalogue
+    for item_id in ("i0", "i10"):
+        catalogue.items[item_id] = replace(catalogue.items[item_id], region="south")
+    for asked, first in (({}, "i1"), ({"placement": "category", "category": "tea"}, "i11")):
+        assert ids(preview(api, LAMPS, region="north", **asked).json()["before"])[0] == first
+
+
 def test_a_draft_is_tried_on_the_list_after_a_payment(api: Any) -> None:
     answer = preview(
         api, LAMPS | {"placements": ["after_payment"]}, placement="after_payment", order_item_ids=["i12", "i20"]

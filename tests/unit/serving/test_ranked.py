@@ -14,17 +14,18 @@ import numpy as np
 import pytest
 
 from jishi.paths import Paths
-from jishi.tables import SILVER_INTERACTIONS, SILVER_ITEMS
+from jishi.tables import SILVER_EVENTS, SILVER_INTERACTIONS, SILVER_ITEMS
 from models.candidates.recipes import RANKER, Recipe, named
 from models.candidates.request_sources import REQUEST_SOURCES
 from models.candidates.stored_models import FACTS, load, ranker_file
 from models.data.last_acts import LastActs
 from models.data.stored_features import ITEM_VIEWS, PERSON_VIEWS, numbers_of
 from models.evaluation.placement_questions import cases_of
+from models.ranking.context_facts import COLUMNS as VISIT
 from models.ranking.known_facts import KnownFacts
 from models.ranking.past_requests import PastRequests, neighbours_of
 from models.ranking.request_ranker import RequestRanker
-from models.release.artefact import load_state, read_manifest
+from models.release.artefact import load_ids, load_state, read_manifest, save
 from models.release.candidate import candidate_folder, judged_by
 from models.release.candidate_evaluation import evaluate_candidate
 from models.training.train import train
@@ -32,7 +33,7 @@ from serving.features.views import READABLE
 from serving.judge import everything_sellable, moments_of, requests, window_release
 from serving.moment import UTC, Moment
 from serving.recommend import recommend
-from serving.request import Request
+from serving.request import Request, VisitContext
 from serving.shelf import join_catalogue
 from tests.lake import newest, record
 
@@ -40,27 +41,37 @@ START = datetime(2026, 9, 1)  # noqa: DTZ001 (the lake keeps UTC instants withou
 
 
 def made_in(folder: Path) -> Paths:
-    """Forty persons of four tastes: visits of some views, and now and then an order of two items."""
-    luck, rows = random.Random(5), []
+    """Sixty persons of four tastes, which their devices and cities follow: visits of some views by one of three channels, of
+    which two show a half of the items each, and now and then an order of two items.
+    """
+    luck, rows, events = random.Random(5), list[dict[str, Any]](), list[dict[str, Any]]()
     for person in range(60):
         liked = [item for item in range(40) if item % 4 == person % 4]
         for day in range(24):
             if luck.random() < 0.5:
                 at = START + timedelta(days=day, seconds=luck.randrange(80_000))
-                seen = luck.sample(liked, 3)
+                channel = ("douyin", " WeChat", None)[luck.randrange(3)]
+                seen = luck.sample([item for item in liked if channel is None or (item < 20) == (channel == "douyin")], 3)
                 acts = [(item, "view") for item in seen] + ([(item, "pay") for item in seen[:2]] if luck.random() < 0.6 else [])
                 for place, (item, kind) in enumerate(acts):
                     when = at + timedelta(seconds=60 * min(place, 3))
                     row = {"shop_id": "a", "person_id": f"u:{person:02}", "item_id": f"i{item:02}", "kind": kind, "quantity": 1}
                     row |= {"event_id": f"e{len(rows)}", "line_number": place, "occurred_at": when, "received_at": when}
                     rows.append(row)
+                    event = {name: row[name] for name in ("shop_id", "event_id", "person_id", "occurred_at", "received_at")}
+                    came = {
+                        "channel": channel,
+                        "device": ("web", "ios")[person % 2],
+                        "city": ("杭州", "厦门", "厦门", None)[person % 4],
+                    }
+                    events.append(event | came | {"type": "item_viewed" if kind == "view" else "order_paid"})
     items = [
         {"shop_id": "a", "item_id": f"i{n:02}", "title": f"i{n}", "category": f"c{n % 4}", "unit_price_minor": 100, "stock": 5}
         | {"currency": "CNY", "status": "active", "changed_at": START, "known_at": START}
         for n in range(40)
     ]
     paths = Paths(var=folder / "var", envs=folder)
-    record(paths.var, {SILVER_ITEMS: items, SILVER_INTERACTIONS: rows})
+    record(paths.var, {SILVER_ITEMS: items, SILVER_INTERACTIONS: rows, SILVER_EVENTS: events})
     return paths
 
 
@@ -113,6 +124,78 @@ def test_a_live_request_sees_what_a_past_one_saw(judged: Any, placement: str) ->
                 np.testing.assert_allclose(live[item], then, rtol=1e-4, atol=1e-6, err_msg=f"{placement} {row} {item}")
             compared += item in live
     assert compared > 100
+    of_visit = np.isfinite(table[:, [ranker.names.index(name) for name in VISIT]]).mean(axis=0)
+    assert (of_visit[1], of_visit[4]) == (1, 1), "each act came on a device"
+    assert (of_visit[[0, 2, 3, 5]] > 0.2).all()
+    assert (of_visit[[0, 2, 3, 5]] < 1).all()
+
+
+def test_a_request_says_by_what_it_came_and_sees_it(judged: Any) -> None:
+    paths, folder, report = judged
+    release = window_release(folder, "a", all_ranked(report), report)
+    catalogue = everything_sellable(newest(paths.var), "a")
+    shelf = join_catalogue(release, catalogue)
+
+    def seen(visit: VisitContext) -> dict[str, float]:
+        request = Request("a", "home", 10, ("u:01",), visit=visit)
+        answer = recommend(request, shelf, catalogue, lambda *_: (), moment=Moment(1_790_000_000_000))
+        assert answer.workings is not None
+        assert answer.workings.ranked is not None
+        columns = answer.workings.ranked.columns_of(int(answer.workings.ranked.numbers[0]))
+        return {name: columns[name] for name in VISIT if name in columns}
+
+    assert seen(VisitContext()) == {}
+    assert seen(VisitContext("fax", "toaster", "火星")) == {}, "what the release does not know is unknown"
+    assert set(seen(VisitContext("wechat", "IOS", "杭州"))) == set(VISIT)
+    assert seen(VisitContext("WeChat", "ios")) == seen(VisitContext(" wechat ", " iOS", ""))
+
+
+def test_a_channel_that_shows_other_items_is_answered_with_them(judged: Any) -> None:
+    paths, folder, report = judged
+    release = window_release(folder, "a", all_ranked(report), report)
+    catalogue = everything_sellable(newest(paths.var), "a")
+    shelf, low = join_catalogue(release, catalogue), {"douyin": 0, "wechat": 0}
+    for person in range(60):
+        for channel in low:
+            request = Request("a", "home", 5, (f"u:{person:02}",), visit=VisitContext(channel))
+            answer = recommend(request, shelf, catalogue, lambda *_: (), moment=Moment(1_790_000_000_000))
+            low[channel] += sum(int(one.item.item_id[1:]) < 20 for one in answer.items)
+    assert low["douyin"] > 1.15 * low["wechat"], low  # a week's other visits come by others, too
+
+
+def test_trees_from_before_the_columns_of_the_visit_answer_as_they_did(judged: Any, tmp_path: Path) -> None:
+    paths, folder, report = judged
+    manifest = read_manifest(folder / "window")
+    states = {name: load_state(folder / "window", manifest, name) for name in manifest["shapes"]}
+    luck = np.random.default_rng(4)
+    for placement in REQUEST_SOURCES:
+        state = states[ranker_file(placement)]
+        earlier = int(state["features"][0]) - len(VISIT)
+        state["feature"] = luck.integers(0, earlier, state["feature"].shape).astype(np.int32)
+        state["border"] = luck.random(state["border"].shape, dtype=np.float32)
+    ids = {name: list(load_ids(folder / "window", manifest, name)) for name in ("items", "persons")}
+    facts = {name: value for name, value in manifest.items() if name not in ("format", "sha256", "shapes", "canaries")}
+    files = {name: (folder / "window" / name).read_bytes() for name in manifest["sha256"] if "." in name}
+    files = {name: content for name, content in files.items() if not name.endswith((".npz", ".arrow"))}
+    save(tmp_path / "now" / "window", states, ids, facts, files)
+    states[FACTS] = {name: array for name, array in states[FACTS].items() if not name.startswith("context_")}
+    for placement in REQUEST_SOURCES:
+        state = states[ranker_file(placement)]
+        state["features"] = state["features"] - len(VISIT)
+    save(tmp_path / "before" / "window", states, ids, facts, files)
+    catalogue, lists = everything_sellable(newest(paths.var), "a"), []
+    for name in ("now", "before"):
+        release = window_release(tmp_path / name, "a", all_ranked(report), report)
+        shelf = join_catalogue(release, catalogue)
+        request = Request("a", "item", 10, ("u:01",), item_id="i03", visit=VisitContext("wechat", "ios", "杭州"))
+        answer = recommend(request, shelf, catalogue, lambda *_: (), moment=Moment(1_790_000_000_000))
+        assert answer.model == RANKER
+        lists.append([(one.item.item_id, one.score) for one in answer.items])
+        assert answer.workings is not None
+        assert answer.workings.ranked is not None
+        names = answer.workings.ranked.columns_of(int(answer.workings.ranked.numbers[0]))
+        assert ("device" in names) == (name == "now")
+    assert lists[0] == lists[1]
 
 
 def test_a_large_shop_is_ranked_at_the_request_by_trees_that_a_sample_of_its_persons_taught(

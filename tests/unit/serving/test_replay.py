@@ -28,7 +28,7 @@ from serving.kept_catalogues import KEPT_S, JoinedItems, KeptCatalogues, items_t
 from serving.recent import LastAct
 from serving.releases import ReleaseUnusable
 from serving.replay import NotReplayable, ReplayedAnswer, find_decision, logged_request, replay
-from serving.request import Request
+from serving.request import Request, VisitContext
 from serving.rules.impressions import Seen
 
 IDS = [f"i{number}" for number in range(30)]
@@ -231,6 +231,7 @@ def test_nothing_that_a_request_carries_is_left_out_of_the_log(tiny: Any, tmp_pa
         only=ItemFilter(chosen, "north"),
         excluded=("i6",),
         category="tea",
+        visit=VisitContext("wechat", None, "north"),
     )
     carried: list[Any] = [request, request.only]
     plain = {

@@ -252,3 +252,18 @@ def test_the_newest_stock_comes_first_and_categories_by_size(tiny: Any) -> None:
     assert kept.of("a", catalogue) == summary
     at[0] = EVERY_S
     assert kept.of("a", catalogue).counts["tea"] == 9
+
+
+def test_a_list_is_asked_with_channel_and_device_of_the_visit(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answer = [], front.engine.answer
+
+    def noted(request: Any, *others: Any) -> Any:
+        asked.append(request.visit)
+        return answer(request, *others)
+
+    monkeypatch.setattr(front.engine, "answer", noted)
+    assert front.get("/recommendations", channel="wechat", device="mobile").status_code == 200
+    [category, *_] = front.get("/shop").json()["categories"]
+    assert front.get("/category", category=category["category"], device="mobile").status_code == 200
+    assert asked == [("wechat", "mobile", None), (None, "mobile", None)]
+    assert front.get("/recommendations", channel="x" * 201).status_code == 422

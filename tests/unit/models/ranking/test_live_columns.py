@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from models.candidates.live_lists import LiveLists, RawList, gather_lists, list_table, order_lists
+from models.ranking.context_facts import ContextFacts
 from models.ranking.known_facts import KnownFacts
 from models.ranking.listed import Listed, RequestPairs
 from models.ranking.live_columns import LiveQuestion, live_columns
@@ -89,6 +90,7 @@ def made_facts(luck: np.random.Generator) -> KnownFacts:
         luck.integers(0, 4, (pairs, 3)).astype(np.float32),
         last_ms,
         last_ms * luck.integers(0, 2, pairs),
+        ContextFacts(luck.integers(0, 2**32, 5), np.array([0, 3, 3, 5]), luck.integers(-127, 127, (ITEMS, 5), np.int8)),
     )
 
 
@@ -117,8 +119,9 @@ def test_the_columns_of_one_request_are_those_of_many(
     starts, entries = gathered(plain)
     listed, _ = order_lists(starts, entries, np.zeros(len(entries.items), dtype=np.bool_), MOST, PLACES)
     ages = luck.random(len(last), dtype=np.float32) * 90_000
+    contexts = np.array([luck.choice([-1, 0, 1, 2]), -1, luck.choice([-1, 3, 4])])
     question = LiveQuestion(
-        person, 1_790_000_000_000, given_item, 3, np.array(last, dtype=np.int64), ages, int(luck.integers(24)), 6
+        person, 1_790_000_000_000, given_item, 3, np.array(last, dtype=np.int64), ages, int(luck.integers(24)), 6, contexts
     )
     of_items, of_person = (
         np.where(luck.random((rows, len(wanted))) < 0.3, np.nan, luck.random((rows, len(wanted))) * 1e12).astype(np.float32)
@@ -140,7 +143,8 @@ def _of_many(listed: LiveLists, asked: LiveQuestion, facts: KnownFacts, items: A
     ages = asked.last_ages_s
     who, at, given_item, count = (np.array([each]) for each in (asked.person, asked.asked_ms, asked.given, asked.given_count))
     ends = np.array([0, len(asked.last_items)])
-    questions = Questions(who, at, given_item, count, ends, asked.last_items, ages, np.array([[asked.hour, asked.weekday]]))
+    clock, contexts = np.array([[asked.hour, asked.weekday]]), asked.contexts[None, :]
+    questions = Questions(who, at, given_item, count, ends, asked.last_items, ages, clock, contexts)
     pairs = RequestPairs(np.array([0, len(items)]), items)
     known = tuple(none if some is None else some for some, none in zip(stored, nothing_stored(questions, pairs), strict=True))
     return columns([Listed.of(each, MOST) for each in matrices], questions, facts, pairs, known)  # type: ignore[arg-type]
