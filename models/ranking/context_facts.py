@@ -26,6 +26,7 @@ COLUMNS = (*CONTEXT, *(f"{name}_lift" for name in CONTEXT))
 MOST_VALUES, LEAST_PAIRS = 16, 20  # of each of ``CONTEXT``: so many, of so many pairs of person and item; others are unknown
 GROUPS, LUCK = 16, 1 / 1000  # of persons; how often chance alone may pass for a bearing on items
 LEAST_BEARING = 0.2  # relative: so much more or fewer persons by a value, in root mean square over items
+_MOST_COUNTED = 4 * MOST_VALUES  # by acts; whoever sends events may send any number of values
 _MOST_ASKED = 5_000  # items, those of most persons
 _STEPS = 16  # of a lift's unit
 _PRIOR_PERSONS = 20.0  # so many persons of the shop's shares count beside an item's own
@@ -54,10 +55,10 @@ class ContextFacts:
         items = len(acts.item_ids)
         if acts.contexts is None:
             return cls.nothing(items)
-        values, numbers = acts.contexts.values, acts.contexts.numbers
-        keys, lifts = [], []
+        numbers, keys, lifts = acts.contexts.numbers, [], []
         for kind in range(len(CONTEXT)):
-            person, item, value = _distinct(acts.person, acts.item, numbers[:, kind])
+            values, code = _most_counted(numbers[:, kind], acts.contexts.values)
+            person, item, value = _distinct(acts.person, acts.item, code)
             counts = np.bincount(value, minlength=len(values))
             frequent = sorted(np.flatnonzero(counts >= LEAST_PAIRS).tolist(), key=lambda each: (-counts[each], values[each]))
             place = np.full(len(values), UNKNOWN)
@@ -112,6 +113,15 @@ _NOWHERE = np.full(len(CONTEXT), UNKNOWN, dtype=np.int64)
 
 def _key(text: str) -> int:
     return crc32(text.encode())
+
+
+def _most_counted(numbers: npt.NDArray[np.int32], values: Sequence[str]) -> tuple[list[str], Numbers]:
+    """The values that most acts have, and the number of each act's among them, −1 for none."""
+    counts = np.bincount(numbers[numbers >= 0], minlength=len(values))
+    most = [each for each in np.argsort(-counts, kind="stable")[:_MOST_COUNTED].tolist() if counts[each]]
+    code = np.full(len(values) + 1, UNKNOWN, dtype=np.int64)
+    code[most] = range(len(most))
+    return [values[each] for each in most], code[numbers]
 
 
 def _distinct(person: Numbers, item: Numbers, value: Numbers) -> tuple[Numbers, Numbers, Numbers]:

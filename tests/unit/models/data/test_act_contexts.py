@@ -14,7 +14,7 @@ from jishi.tables import SILVER_EVENTS, SILVER_INTERACTIONS, SILVER_ITEMS, SILVE
 from models.data.act_contexts import ActContexts
 from models.data.interactions import Interactions, acts_digest, read_interactions
 from models.data.last_acts import LastActs
-from models.ranking.context_facts import LEAST_PAIRS, ContextFacts, bears_on_items
+from models.ranking.context_facts import LEAST_PAIRS, ContextFacts, _most_counted, bears_on_items
 from models.ranking.known_facts import KnownFacts
 from tests.lake import newest, record
 
@@ -121,6 +121,15 @@ def test_channels_are_known_where_they_bear_on_items(tied: float, is_known: bool
     channels = np.where(luck.random(3_000) < tied, items, luck.integers(0, 3, 3_000)).tolist()
     facts = ContextFacts.of(acts_by([str(each) for each in channels], items.tolist(), persons=500))
     assert bool(facts.columns_here(("1", None, None))[0] >= 0) == is_known
+
+
+def test_any_number_of_values_costs_what_a_few_do() -> None:
+    """Whoever has a shop's public key may send a channel that nobody ever sent."""
+    channels = [f"hostile {number}" for number in range(2_000)] + ["app"] * 60 + ["web"] * 60
+    acts = acts_by(channels, [0] * 2_000 + [0] * 60 + [1] * 60)
+    facts = ContextFacts.of(acts)
+    assert facts.columns_of(["app", "web", "hostile 7"])[:, 0].tolist() == [0, 1, -1]
+    assert _most_counted(acts.contexts.numbers[:, 0], acts.contexts.values)[1].max() < 64  # type: ignore[union-attr]
 
 
 def test_persons_of_one_taste_and_one_device_are_no_bearing() -> None:
