@@ -76,7 +76,7 @@ def acknowledged(folder: Path) -> dict[str, Any]:
     durable, counts = read_durable(folder) or Position(), count_entries(folder)
     days = counts.as_json()["days"]
     damaged = [{"first_seq": note.first_seq, "next_seq": note.next_seq} for note in noted_damage(folder)]
-    collector_id = (folder / "collector_id").read_text().strip()
+    collector_id = (folder / "collector_id").read_text(encoding="utf-8").strip()
     return {"collector_id": collector_id, "upto": durable.seq, "days": days, "damaged": damaged}
 
 
@@ -116,7 +116,7 @@ def count_sealed(folder: Path, start: int, following: int) -> EntryCounts:
     size = segment_file(folder, start).stat().st_size
     sidecar = counts_file(folder, start)
     if sidecar.exists():
-        remembered = json.loads(sidecar.read_text())
+        remembered = json.loads(sidecar.read_text(encoding="utf-8"))
         if remembered["bytes"] == size and "days" in remembered and remembered["following"] == following:
             return EntryCounts.of_json(remembered)
     counts = _count(folder, start, Position(start, size, following))

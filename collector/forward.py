@@ -238,7 +238,7 @@ class Forwarder:
         """Send again what Kafka has taken and lost. Raises RedeliveryFailed when it cannot be told or sent now."""
         tails = lost_tails(self._kafka, self._taken, self._given_again)
         if tails:
-            collector_id = (self._wal / "collector_id").read_text().strip()
+            collector_id = (self._wal / "collector_id").read_text(encoding="utf-8").strip()
             lost = lost_entries(self._kafka, self._wal, collector_id, tails, self._saved, self._keep_s)
             records = [(self._body(entry.body, entry.after.seq - 1), _key(entry.body)) for entry in lost]
             producer = Producer({**producer_config(self._kafka), "error_cb": self._on_error})
@@ -314,7 +314,7 @@ class Forwarder:
     def _collector_id(self) -> str:
         """Whose log this is; empty before the collector has begun it."""
         file = self._wal / "collector_id"
-        return file.read_text().strip() if file.exists() else ""
+        return file.read_text(encoding="utf-8").strip() if file.exists() else ""
 
     def _cannot_write(self, error: OSError) -> None:
         if not self._is_disk_error_logged:

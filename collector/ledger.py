@@ -93,7 +93,7 @@ def read_ledger(folder: Path) -> RetiredLedger:
     """The ledger of a write-ahead log, an empty one where nothing was deleted yet. Raises WalCorrupt when it is damaged."""
     file = ledger_file(folder)
     try:
-        text, _, checksum = file.read_text().rstrip("\n").rpartition(" ")
+        text, _, checksum = file.read_text(encoding="utf-8").rstrip("\n").rpartition(" ")
     except FileNotFoundError:
         return RetiredLedger()
     if checksum != f"{crc32(text.encode()):08x}":

@@ -43,7 +43,7 @@ def load_position(folder: Path) -> Position:
     if not file.exists():
         return first_position(folder)
     try:
-        saved = json.loads(file.read_text())
+        saved = json.loads(file.read_text(encoding="utf-8"))
         return Position(int(saved["segment"]), int(saved["offset"]), int(saved["seq"]))
     except (json.JSONDecodeError, KeyError, TypeError, ValueError):
         raise WalCorrupt(f"{file} is damaged; remove it: everything is forwarded again, and readers drop the copies") from None
@@ -58,7 +58,7 @@ def save_position(folder: Path, position: Position, offsets: Mapping[int, int] |
 def load_offsets(folder: Path) -> dict[int, int]:
     """The offsets that were saved with the position; none where nothing was saved."""
     try:
-        saved = json.loads(_file(folder).read_text()).get("offsets", {})
+        saved = json.loads(_file(folder).read_text(encoding="utf-8")).get("offsets", {})
         return {int(partition): int(offset) for partition, offset in saved.items()}
     except (FileNotFoundError, json.JSONDecodeError, AttributeError, TypeError, ValueError):
         return {}

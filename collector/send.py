@@ -36,7 +36,7 @@ class SendSummary:
 
 def known_key(keys_file: Path, shop_id: str) -> str:
     """The write key that ``jishi`` keeps for its own clients. Raises SendFailed when there is none."""
-    known = json.loads(keys_file.read_text()) if keys_file.exists() else {}
+    known = json.loads(keys_file.read_text(encoding="utf-8")) if keys_file.exists() else {}
     if shop_id not in known:
         raise SendFailed(f"{keys_file} holds no key of shop {shop_id!r}; give the shop's write key as {KEY_VARIABLE}")
     return str(known[shop_id]["write"])

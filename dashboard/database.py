@@ -46,7 +46,11 @@ def copy(source: Path, target: Path) -> None:
 def is_migrated(paths: Paths) -> bool:
     """Whether the database is that of the installed version."""
     noted = _noted(paths)
-    return database_file(paths).exists() and noted.exists() and noted.read_text().strip() == version("apache-superset")
+    return (
+        database_file(paths).exists()
+        and noted.exists()
+        and noted.read_text(encoding="utf-8").strip() == version("apache-superset")
+    )
 
 
 def note_version(paths: Paths) -> None:

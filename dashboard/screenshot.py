@@ -124,7 +124,7 @@ def main() -> None:
     if len(sys.argv) != 2:
         sys.exit("usage: python -m dashboard.screenshot OUT.png")
     settings = get_settings()
-    password = admin_password_file(Paths.of(settings)).read_text().strip()
+    password = admin_password_file(Paths.of(settings)).read_text(encoding="utf-8").strip()
     view = capture(f"http://{settings.host}:{settings.superset_port}", password, Path(sys.argv[1]))
     print(f"{len(view.charts)} charts: {', '.join(view.charts)}")
     if view.troubles or not view.charts:

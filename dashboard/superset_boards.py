@@ -57,7 +57,7 @@ class SupersetBoard:
 def boards() -> dict[str, SupersetBoard]:
     """The boards by name, in the order in which they are shown."""
     files = (BOARD / "dashboards").glob("*.yaml")
-    read = [SupersetBoard(file.stem, yaml.safe_load(file.read_text())) for file in files]
+    read = [SupersetBoard(file.stem, yaml.safe_load(file.read_text(encoding="utf-8"))) for file in files]
     return {board.name: board for board in sorted(read, key=lambda board: board.content["place"])}
 
 
@@ -78,7 +78,7 @@ def board_contents(marts: Path) -> dict[str, str]:
 
 
 def _read(kind: str) -> dict[str, dict[str, Any]]:
-    return {file.stem: yaml.safe_load(file.read_text()) for file in sorted((BOARD / kind).rglob("*.yaml"))}
+    return {file.stem: yaml.safe_load(file.read_text(encoding="utf-8")) for file in sorted((BOARD / kind).rglob("*.yaml"))}
 
 
 @cache

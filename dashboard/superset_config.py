@@ -16,7 +16,7 @@ _paths = Paths.of(_settings)
 _home = _paths.superset
 _MINUTE = 60
 
-SECRET_KEY = secret_key_file(_paths).read_text().strip()
+SECRET_KEY = secret_key_file(_paths).read_text(encoding="utf-8").strip()
 SQLALCHEMY_DATABASE_URI = f"sqlite:///{_home / 'superset.db'}?check_same_thread=false"
 WTF_CSRF_ENABLED = True
 # Tokens are asked for by the portal's account, which has no cookie that another site could use; a chart's data is only read.
@@ -32,7 +32,7 @@ FEATURE_FLAGS = {"DASHBOARD_NATIVE_FILTERS": True, "ALERT_REPORTS": False, "EMBE
 D3_FORMAT = {"decimal": ".", "thousands": ",", "grouping": [3], "currency": ["", ""]}
 
 GUEST_ROLE_NAME = ROLE
-GUEST_TOKEN_JWT_SECRET = guest_key_file(_paths).read_text().strip()
+GUEST_TOKEN_JWT_SECRET = guest_key_file(_paths).read_text(encoding="utf-8").strip()
 GUEST_TOKEN_JWT_EXP_SECONDS = TOKEN_S
 GUEST_TOKEN_JWT_AUDIENCE = AUDIENCE
 GUEST_TOKEN_VALIDATOR_HOOK = is_for_one_shop

@@ -17,7 +17,7 @@ def make_roles() -> None:
     """Give each role of the file exactly its permissions. Raises LookupError for one that Superset does not know."""
     from superset import db, security_manager
 
-    for name, wanted in yaml.safe_load(ROLES.read_text()).items():
+    for name, wanted in yaml.safe_load(ROLES.read_text(encoding="utf-8")).items():
         permissions = [each for role in wanted.pop("includes", ()) for each in security_manager.find_role(role).permissions]
         for permission, views in wanted.items():
             for view in views:
@@ -42,7 +42,7 @@ def _account(name: str, role: str, password_file: Path) -> Any:
     known = security_manager.find_user(username=name)
     if known:
         return known
-    of_role, password = security_manager.find_role(role), password_file.read_text().strip()
+    of_role, password = security_manager.find_role(role), password_file.read_text(encoding="utf-8").strip()
     user = security_manager.add_user(name, "Jishi", role, f"{name}@jishi.invalid", of_role, password=password)
     if not user:
         raise RuntimeError(f"Superset refused to create the user {name!r}; look into var/log/superset.log")

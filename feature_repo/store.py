@@ -115,6 +115,6 @@ def _config(settings: Settings, paths: Paths) -> RepoConfig:
 @contextmanager
 def registry_lock(paths: Paths) -> Iterator[None]:
     """One writer of the registry at a time: Feast reads, changes and writes the whole file."""
-    with (paths.features / ".registry.lock").open("w") as file:
+    with (paths.features / ".registry.lock").open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

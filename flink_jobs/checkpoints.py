@@ -46,7 +46,7 @@ class Handover:
         file = flink / _HANDOVER
         if not file.exists():
             return None
-        payload = json.loads(file.read_text())
+        payload = json.loads(file.read_text(encoding="utf-8"))
         # Notes of earlier versions hold the whole path.
         name = Path(payload["folder"]).name
         return cls.named(states, name, bool(payload["may_drop_state"]), tuple(payload["fingerprints"]))

@@ -148,12 +148,12 @@ def prepare_jvm(paths: Paths, jvm_options: str) -> None:
     conf = paths.flink / "conf"
     conf.mkdir(parents=True, exist_ok=True)
     paths.log.mkdir(parents=True, exist_ok=True)
-    (conf / "log4j-cli.properties").write_text(_LOG.format(log=paths.log, pattern=java_pattern("flink")))
+    (conf / "log4j-cli.properties").write_text(_LOG.format(log=paths.log, pattern=java_pattern("flink")), encoding="utf-8")
     spec = find_spec("pyflink")
     assert spec is not None
     assert spec.origin is not None
     packaged = Path(spec.origin).parent / "conf" / "config.yaml"
-    (conf / "config.yaml").write_text(packaged.read_text())
+    (conf / "config.yaml").write_text(packaged.read_text(encoding="utf-8"), encoding="utf-8")
     os.environ["FLINK_CONF_DIR"] = str(conf)
     os.environ["FLINK_LOG_DIR"] = str(paths.log)
     os.environ["JAVA_HOME"] = str(java_home(paths.envs))
@@ -194,7 +194,7 @@ def end_leftover_jvm(paths: Paths) -> bool:
     note = _note(paths)
     if not note.exists():
         return False
-    noted = json.loads(note.read_text())
+    noted = json.loads(note.read_text(encoding="utf-8"))
     try:
         jvm = psutil.Process(noted["pid"])
         # A zombie does nothing more; it only waits for its parent to ask how it ended.

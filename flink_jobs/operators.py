@@ -62,7 +62,7 @@ class Operators:
             raise FileNotFoundError(
                 f"{file} is missing: no job of this version has run here yet, so there is nothing to upgrade"
             )
-        return cls(tuple(json.loads(file.read_text())["uids"]))
+        return cls(tuple(json.loads(file.read_text(encoding="utf-8"))["uids"]))
 
 
 def assign_uids(plan: dict[str, Any], versions: Mapping[str, str]) -> None:

@@ -116,7 +116,7 @@ def resumable_landing(
 def _files_on_disk(draft: Path, fingerprint: str) -> list[LandedFile] | None:
     """Files of the same import that were written before; the last one may be torn by a crash and is checked."""
     try:
-        noted = json.loads((draft / _PROGRESS).read_text())
+        noted = json.loads((draft / _PROGRESS).read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return None
     if noted["fingerprint"] != fingerprint:

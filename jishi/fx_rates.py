@@ -114,7 +114,7 @@ def rates_file(folder: Path, shop_id: str) -> Path:
 def load_rates(folder: Path, shop_id: str, home_currency: str) -> FxRates:
     """The newest rates of a shop to this home currency; none where it has no file, or one of another home currency."""
     try:
-        content = json.loads(rates_file(folder, shop_id).read_text())
+        content = json.loads(rates_file(folder, shop_id).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return FxRates(home_currency)
     if content["home_currency"] != home_currency:

@@ -49,7 +49,7 @@ def beats(paths: Paths, part: str) -> list[Heartbeat]:
     signs = []
     for file in (paths.beats / f"{part}.heartbeat", *sorted(paths.beats.glob(f"{part}@*.heartbeat"))):
         try:
-            facts = json.loads(file.read_text())
+            facts = json.loads(file.read_text(encoding="utf-8"))
         except FileNotFoundError:  # there is none, or it has just been taken away
             continue
         signs.append(Heartbeat(time.time() - facts.pop("at"), facts.pop("host"), facts))

@@ -173,7 +173,7 @@ class Shops(BaseModel):
         if not path.exists():
             return cls()
         try:
-            return cls.model_validate(json.loads(path.read_text()))
+            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
         except ValidationError as error:
             raise RegistryInvalid(f"{path}: {_first_of(error)}; mend it, or use the code that wrote it") from error
 

@@ -97,7 +97,7 @@ def _disk(paths: Paths, now: datetime) -> Iterator[Ailment]:
 
 def _releases(paths: Paths) -> Iterator[Ailment]:
     for pointer in sorted(paths.models.glob("*/CURRENT")):
-        shop_id, version = pointer.parent.name, pointer.read_text().strip()
+        shop_id, version = pointer.parent.name, pointer.read_text(encoding="utf-8").strip()
         folder = pointer.parent / "releases" / version
         if version and (problem := _damage(folder)) is not None:
             fix = f"jishi models rollback {shop_id}, or python -m models publish --shop {shop_id}"

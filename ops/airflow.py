@@ -24,7 +24,7 @@ def write_secrets(paths: Paths) -> None:
     """Make Airflow's keys and the admin's password once, readable by the owner only."""
     for name in ("jwt_secret", "secret_key", "admin_password"):
         write_once(paths.airflow / name, secrets.token_urlsafe(32))
-    password = admin_password_file(paths).read_text().strip()
+    password = admin_password_file(paths).read_text(encoding="utf-8").strip()
     write_once(paths.airflow / "passwords.json", json.dumps({ADMIN: password}))
 
 
@@ -54,8 +54,8 @@ def airflow_environment(settings: Settings, paths: Paths) -> dict[str, str]:
         "AIRFLOW__API__HOST": settings.host,
         "AIRFLOW__API__PORT": str(settings.airflow_port),
         "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW__API__SECRET_KEY": (home / "secret_key").read_text().strip(),
-        "AIRFLOW__API_AUTH__JWT_SECRET": (home / "jwt_secret").read_text().strip(),
+        "AIRFLOW__API__SECRET_KEY": (home / "secret_key").read_text(encoding="utf-8").strip(),
+        "AIRFLOW__API_AUTH__JWT_SECRET": (home / "jwt_secret").read_text(encoding="utf-8").strip(),
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",  # a file that changed is read at once all the same
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",

@@ -58,7 +58,7 @@ def make_ready(settings: Settings, paths: Paths) -> str:
         _migrate(settings, paths)
         return f"migrated to Airflow {version} on its server"
     database, noted, template = paths.airflow / "airflow.db", paths.airflow / "database_version", template_file(paths)
-    if database.exists() and noted.exists() and noted.read_text().strip() == version:
+    if database.exists() and noted.exists() and noted.read_text(encoding="utf-8").strip() == version:
         return f"the database is that of Airflow {version}"
     if not database.exists():
         if not template.exists():

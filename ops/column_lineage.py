@@ -51,7 +51,7 @@ def compile_project(folder: Path) -> dict[str, Any]:
     done = run_dbt(["--log-level-file", "none", "compile", "--quiet", "--select", "resource_type:model"], environment)
     if done.returncode != 0:
         raise LineageFailed(f"dbt cannot compile the project: {done.stdout[-800:]}")
-    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
+    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     return manifest
 
 

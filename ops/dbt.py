@@ -56,7 +56,7 @@ def parsed_metrics(folder: Path) -> dict[str, Any]:
     done = run_dbt(["--log-level-file", "none", "parse"], variables | {"JISHI_DBT_BEFORE": "[]"})
     if done.returncode != 0:
         raise RuntimeError(f"dbt cannot read the metrics: {done.stdout[-800:]}")
-    manifest: dict[str, Any] = json.loads((folder / "semantic_manifest.json").read_text())
+    manifest: dict[str, Any] = json.loads((folder / "semantic_manifest.json").read_text(encoding="utf-8"))
     return manifest
 
 

@@ -29,8 +29,11 @@ def send_build(settings: Settings) -> int | None:
     results = paths.warehouse / "target" / "run_results.json"
     if target is None or not results.exists():
         return None
-    invocation, note = json.loads(results.read_text())["metadata"]["invocation_id"], paths.log / "openlineage" / "sent"
-    if note.exists() and note.read_text() == invocation:
+    invocation, note = (
+        json.loads(results.read_text(encoding="utf-8"))["metadata"]["invocation_id"],
+        paths.log / "openlineage" / "sent",
+    )
+    if note.exists() and note.read_text(encoding="utf-8") == invocation:
         return None
     variables = {f"OPENLINEAGE__TRANSPORT__{name.upper()}": json.dumps(value).strip('"') for name, value in target.items()}
     environment = (

@@ -57,7 +57,7 @@ class Noted:
     def of(cls, settings: Settings) -> Noted:
         """What a state says of itself; one of before formats were numbered is looked at."""
         try:
-            content = json.loads(_file(settings).read_text())
+            content = json.loads(_file(settings).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return cls(FORMATS | {"lake": 1 if is_in_folders(settings) else FORMATS["lake"]})
         doing = content["doing"]

@@ -64,7 +64,7 @@ def fetch_jars(paths: Paths, *, with_object_store: bool = False) -> list[Path]:
 
     Returns the jars. Raises JarMismatch when a file is unknown, absent or differs from its pinned sum.
     """
-    pins: dict[str, str] = json.loads(PINS.read_text())
+    pins: dict[str, str] = json.loads(PINS.read_text(encoding="utf-8"))
     present = _sums(paths.jars)
     for folder in sorted({artifact.folder for artifact in ARTIFACTS}):
         is_wanted = with_object_store or folder not in OBJECT_STORE

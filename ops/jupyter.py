@@ -64,12 +64,12 @@ def server(settings: Settings, paths: Paths) -> tuple[list[str], dict[str, str]]
     command = [str(paths.python(GROUP).with_name("jupyter-lab")), *(f"--{name}={value}" for name, value in options.items())]
     folders = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime"}
     environment = os.environ | {name: str(paths.jupyter / folder) for name, folder in folders.items()}
-    return command, environment | {"JUPYTER_TOKEN": token.read_text(), "JISHI_VAR": str(settings.var)}
+    return command, environment | {"JUPYTER_TOKEN": token.read_text(encoding="utf-8"), "JISHI_VAR": str(settings.var)}
 
 
 def address(settings: Settings, paths: Paths) -> str:
     """Where the server answers, with its token."""
-    return f"http://{settings.host}:{settings.jupyter_port}/lab?token={(paths.jupyter / 'token').read_text()}"
+    return f"http://{settings.host}:{settings.jupyter_port}/lab?token={(paths.jupyter / 'token').read_text(encoding='utf-8')}"
 
 
 def _write_kernel(paths: Paths) -> Path:

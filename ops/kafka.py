@@ -64,8 +64,8 @@ class EmbeddedBroker:
     def prepare(self) -> None:
         """Write the configuration and, the first time, format the log folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "log4j2.properties").write_text(_LOG4J)
-        (self.folder / "server.properties").write_text(self._properties())
+        (self.folder / "log4j2.properties").write_text(_LOG4J, encoding="utf-8")
+        (self.folder / "server.properties").write_text(self._properties(), encoding="utf-8")
         if not (self.folder / "log" / "meta.properties").exists():
             format_log = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self.folder / "server.properties")]
             done = subprocess.run([*self._java(), *format_log], capture_output=True, text=True, check=False)

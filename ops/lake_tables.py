@@ -36,8 +36,8 @@ def main() -> int:
 def restore_after_start(settings: Settings, boot_id: Path) -> None:
     """Check the tables once for each start of the machine, which ``boot_id`` names; without that file always."""
     paths = Paths.of(settings)
-    current, noted = boot_id.read_text() if boot_id.exists() else "", paths.lake / "boot-id"
-    if not paths.lake.exists() or (current and noted.exists() and noted.read_text() == current):
+    current, noted = boot_id.read_text(encoding="utf-8") if boot_id.exists() else "", paths.lake / "boot-id"
+    if not paths.lake.exists() or (current and noted.exists() and noted.read_text(encoding="utf-8") == current):
         return
     restored = restore_tables(settings)
     for table, metadata in restored.items():

@@ -55,6 +55,7 @@ def common_environment(settings: Settings, paths: Paths) -> dict[str, str]:
         "PATH": f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONUTF8": "1",
         **direct_hosts(settings),
     }
 
@@ -180,7 +181,7 @@ def _run_once(title: str, command: list[str], environment: dict[str, str], paths
             env=os.environ | environment | marked(paths.var),
         )
     if done.returncode != 0:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        tail = "\n".join(log.read_text(errors="replace", encoding="utf-8").splitlines()[-15:])
         raise PlatformError(f"{title}: {' '.join(command)} failed with exit {done.returncode}; see {log}\n{tail}")
 
 

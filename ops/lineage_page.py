@@ -85,7 +85,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as name:
         parsed_metrics(Path(name))
-        manifest = json.loads((Path(name) / "manifest.json").read_text())
+        manifest = json.loads((Path(name) / "manifest.json").read_text(encoding="utf-8"))
     PAGE.write_text(render(manifest), encoding="utf-8")
 
 

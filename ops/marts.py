@@ -78,7 +78,7 @@ def build(settings: Settings, progress: Callable[[str], None], *, again: bool = 
         with started_dbt(dbt_environment(settings, work_database(paths))) as run:
             state, held = _built(settings, lake, shops, run, timed, left_out=left_out, whole=whole)
         try:
-            manifest = (paths.warehouse / "target" / "semantic_manifest.json").read_text()
+            manifest = (paths.warehouse / "target" / "semantic_manifest.json").read_text(encoding="utf-8")
             # Without the checksum of its inputs this build counts as out of date: the next one tries the held shops again.
             known = "" if state.held else inputs
             version = publish_marts(settings, lake, work_database(paths), known, manifest, continues=state.marts, held=held)
@@ -233,7 +233,7 @@ def work_database(paths: Paths) -> Path:
 def _alone(paths: Paths) -> Iterator[None]:
     """One build at a time works in dbt's folder."""
     paths.warehouse.mkdir(parents=True, exist_ok=True)
-    with (paths.warehouse / "build.lock").open("w") as held:
+    with (paths.warehouse / "build.lock").open("w", encoding="utf-8") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield
 
@@ -249,7 +249,7 @@ def _results(paths: Paths) -> dict[str, _Result]:
     file = paths.warehouse / "target" / "run_results.json"
     if not file.exists():
         return {}
-    results = json.loads(file.read_text())["results"]
+    results = json.loads(file.read_text(encoding="utf-8"))["results"]
     return {result["unique_id"]: _Result(result["status"], result.get("compiled_code") or "") for result in results}
 
 

@@ -36,7 +36,7 @@ def failing_tests(
     that it wrote, and keys are counted where one of their rows was written anew: the others passed as they are, by the same
     tests (``ops.marts_state``). Parents are looked for of all rows, since one of them may be gone. Raises SettingNotHonoured.
     """
-    nodes: dict[str, Node] = json.loads(manifest.read_text())["nodes"]
+    nodes: dict[str, Node] = json.loads(manifest.read_text(encoding="utf-8"))["nodes"]
     by_model: dict[str, list[Node]] = defaultdict(list)
     for node in nodes.values():
         if is_generic(node):

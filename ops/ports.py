@@ -37,5 +37,5 @@ def free_port() -> int:
 
 
 def _first_of_clients() -> int:
-    first = int(_RANGE.read_text().split()[0]) if _RANGE.exists() else _USUAL_END
+    first = int(_RANGE.read_text(encoding="utf-8").split()[0]) if _RANGE.exists() else _USUAL_END
     return first if first > _LOWEST + 1000 else 65_536

@@ -19,7 +19,7 @@ def dags_that_are_off(settings: Settings, paths: Paths) -> list[str]:
         return []
     try:
         with httpx.Client(base_url=settings.airflow_address, timeout=TIMEOUT_S) as airflow:
-            login = airflow.post("/auth/token", json={"username": ADMIN, "password": file.read_text().strip()})
+            login = airflow.post("/auth/token", json={"username": ADMIN, "password": file.read_text(encoding="utf-8").strip()})
             bearer = {"Authorization": f"Bearer {login.raise_for_status().json()['access_token']}"}
             answer = airflow.get("/api/v2/dags", params={"paused": True, "limit": 100}, headers=bearer)
             return sorted({dag["dag_id"] for dag in answer.raise_for_status().json()["dags"]} - OFF_AT_FIRST)

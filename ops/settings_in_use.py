@@ -47,7 +47,7 @@ def note(settings: Settings, paths: Paths) -> None:
 def changed(settings: Settings, paths: Paths) -> list[str]:
     """Names of settings that are others than those that the parts were started with; none where nothing was noted."""
     try:
-        noted = json.loads(_file(paths).read_text())
+        noted = json.loads(_file(paths).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
     now = _hashes(settings)

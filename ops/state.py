@@ -52,7 +52,7 @@ def claim(var: Path) -> None:
             f"{var} (JISHI_VAR) holds files that Jishi did not make ({', '.join(strange[:3])}); name an empty folder"
         )
     var.mkdir(parents=True, exist_ok=True)
-    (var / MARK).write_text(_TEXT)
+    (var / MARK).write_text(_TEXT, encoding="utf-8")
 
 
 def empty(var: Path) -> None:

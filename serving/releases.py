@@ -24,7 +24,7 @@ class ReleaseUnusable(RuntimeError):
 def turn_to_switch(lock: Path) -> Iterator[bool]:
     """Whether this process may switch releases now: one worker at a time, so that the others have a processor meanwhile."""
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
+    with lock.open("w", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -45,7 +45,7 @@ def read_pointer(models: Path, shop_id: str) -> Pointer | None:
     """The published release of a shop, or None when there is none."""
     file = models / shop_id / "CURRENT"
     try:
-        version, published_at = file.read_text().strip(), file.stat().st_mtime
+        version, published_at = file.read_text(encoding="utf-8").strip(), file.stat().st_mtime
     except FileNotFoundError:
         return None
     return Pointer(version, published_at) if version else None

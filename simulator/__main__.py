@@ -105,7 +105,7 @@ def _report_table(report: Report) -> Table:
 def _shop_write_key(shop_id: str) -> str:
     file = Paths.of(get_settings()).client_keys_file
     try:
-        return str(json.loads(file.read_text())[shop_id]["write"])
+        return str(json.loads(file.read_text(encoding="utf-8"))[shop_id]["write"])
     except (FileNotFoundError, KeyError):
         raise UsageError(f"no write key of shop {shop_id!r} in {file}; give one as {KEY_VARIABLE}") from None
 

@@ -21,7 +21,7 @@ def numbers_counted(folder: Path) -> int:
 
 def _noted(file: Path, field: str) -> int:
     try:
-        noted, _ = json.JSONDecoder().raw_decode(file.read_text())
+        noted, _ = json.JSONDecoder().raw_decode(file.read_text(encoding="utf-8"))
         return int(noted[field])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return 0

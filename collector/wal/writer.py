@@ -197,7 +197,7 @@ class WalWriter:
 def _collector_id(folder: Path) -> str:
     file = folder / "collector_id"
     if file.exists():
-        text = file.read_text().strip()
+        text = file.read_text(encoding="utf-8").strip()
         if len(text) != 32:
             raise WalCorrupt(f"{file} holds no collector id (32 hexadecimal digits); every record of the segments names it")
         return text

@@ -42,7 +42,7 @@ class GuestTokens:
 
     def _log_in(self) -> str:
         try:
-            password = self._password_file.read_text().strip()
+            password = self._password_file.read_text(encoding="utf-8").strip()
         except FileNotFoundError:
             raise SupersetUnavailable(f"{self._password_file} is not there; run: python -m dashboard setup") from None
         return _field(self._asked("login", {"username": PORTAL, "password": password, "provider": "db"}, ""), "access_token")

@@ -23,7 +23,7 @@ TOO_LONG = 124  # as timeout(1) says it
 
 def run(folder: Path, act: Act, lock: int) -> int:
     """Run the steps until one fails; its exit code, or 0."""
-    steps = json.loads((folder / "steps.json").read_text())
+    steps = json.loads((folder / "steps.json").read_text(encoding="utf-8"))
     progress = Progress(act=act, steps=len(steps))
     with (folder / f"{act}.txt").open("wb") as out, (folder.parent.parent / f".{act}").open("ab") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)

@@ -108,15 +108,15 @@ def _type_words(form: dict[str, Any], named: dict[str, Any]) -> str:
 
 def read_examples() -> dict[str, Any]:
     """Released examples by type."""
-    return {event["type"]: event for event in map(json.loads, EXAMPLES.read_text().splitlines())}
+    return {event["type"]: event for event in map(json.loads, EXAMPLES.read_text(encoding="utf-8").splitlines())}
 
 
 def main(page: Path = PAGE) -> None:
     """Write the page; with ``--check`` fail when it is not up to date."""
     text = render(read_examples())
     if "--check" in sys.argv[1:]:
-        sys.exit(0 if page.read_text() == text else f"{page} is out of date; run make docs")
-    page.write_text(text)
+        sys.exit(0 if page.read_text(encoding="utf-8") == text else f"{page} is out of date; run make docs")
+    page.write_text(text, encoding="utf-8")
     print(f"wrote {page}")
 
 

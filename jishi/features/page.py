@@ -91,8 +91,8 @@ def main(page: Path = PAGE) -> None:
     """Write the page; with ``--check`` fail when it is not up to date."""
     text = render()
     if "--check" in sys.argv[1:]:
-        sys.exit(0 if page.read_text() == text else f"{page} is out of date; run make docs")
-    page.write_text(text)
+        sys.exit(0 if page.read_text(encoding="utf-8") == text else f"{page} is out of date; run make docs")
+    page.write_text(text, encoding="utf-8")
     print(f"wrote {page}")
 
 

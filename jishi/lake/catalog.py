@@ -127,7 +127,7 @@ def alone(settings: Settings) -> Iterator[None]:
     """Hold the lock under which this machine makes what the catalog lacks: two that make the same at once would fail."""
     file = Paths.of(settings).lake / "catalog.lock"
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w") as held:
+    with file.open("w", encoding="utf-8") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield
 

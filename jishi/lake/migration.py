@@ -151,4 +151,4 @@ def _shops(table: Path) -> Iterator[tuple[str, list[Path]]]:
 
 def _published(table: Path) -> Path | None:
     pointer = table / "CURRENT"
-    return table / "versions" / pointer.read_text().strip() if pointer.exists() else None
+    return table / "versions" / pointer.read_text(encoding="utf-8").strip() if pointer.exists() else None

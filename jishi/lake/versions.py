@@ -163,7 +163,7 @@ class Versions:
         """One publish at a time moves branches and records. The lock ends with the process that holds it."""
         if self._is_sqlite:
             self._lock_file.parent.mkdir(parents=True, exist_ok=True)
-            with self._lock_file.open("w") as held:
+            with self._lock_file.open("w", encoding="utf-8") as held:
                 fcntl.flock(held, fcntl.LOCK_EX)
                 yield
             return

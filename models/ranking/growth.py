@@ -161,4 +161,4 @@ def export_trees(model: Any, features: int) -> SymmetricTrees:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "trees.json"
         model.save_model(str(file), format="json")
-        return SymmetricTrees.from_catboost(json.loads(file.read_text()), features)
+        return SymmetricTrees.from_catboost(json.loads(file.read_text(encoding="utf-8")), features)

@@ -33,7 +33,7 @@ def candidate_folder(paths: Paths, shop_id: str) -> Path:
     pointer = paths.models / shop_id / "candidates" / "LATEST"
     if not pointer.exists():
         raise StepMissing(f"shop {shop_id!r} has no candidate; run: python -m models train --shop {shop_id}")
-    return pointer.parent / pointer.read_text().strip()
+    return pointer.parent / pointer.read_text(encoding="utf-8").strip()
 
 
 def judged_by(lake: LakeVersion, shop_id: str, folder: Path, manifest: dict[str, Any]) -> tuple[Interactions, SplitWindow]:
@@ -59,5 +59,5 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
     if not (folder / "evaluation.json").exists():
         shop_id = folder.parents[1].name
         raise StepMissing(f"the candidate of {shop_id!r} was not evaluated; run: python -m models evaluate --shop {shop_id}")
-    report: dict[str, Any] = json.loads((folder / "evaluation.json").read_text())
+    report: dict[str, Any] = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
     return report

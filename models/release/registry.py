@@ -32,7 +32,7 @@ KEPT_RELEASES = 5
 def current_version(models: Path, shop_id: str) -> str | None:
     """Name of the published release of a shop, or None."""
     pointer = models / shop_id / "CURRENT"
-    return pointer.read_text().strip() or None if pointer.exists() else None
+    return pointer.read_text(encoding="utf-8").strip() or None if pointer.exists() else None
 
 
 def write_release(full: Path, folder: Path, decision: dict[str, Any]) -> None:
@@ -73,7 +73,7 @@ def publish(paths: Paths, shop_id: str, now: datetime | None = None) -> str | No
     folder = candidate_folder(paths, shop_id)
     if not (folder / "gate.json").exists():
         raise StepMissing(f"the gate has not seen the candidate of {shop_id!r}; run: python -m models gate --shop {shop_id}")
-    decision = json.loads((folder / "gate.json").read_text())
+    decision = json.loads((folder / "gate.json").read_text(encoding="utf-8"))
     if not decision["is_released"]:
         return None
     with one_at_a_time(paths.models, shop_id):

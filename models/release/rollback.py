@@ -147,8 +147,8 @@ def _figures(chosen: dict[str, Any]) -> tuple[str, float | None]:
 def _refused(candidates: Path, switches: Switches) -> list[ListedRelease]:
     """The newest candidate, where it is not to be published."""
     try:
-        candidate = (candidates / "LATEST").read_text().strip()
-        decision = json.loads((candidates / candidate / "gate.json").read_text())
+        candidate = (candidates / "LATEST").read_text(encoding="utf-8").strip()
+        decision = json.loads((candidates / candidate / "gate.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return []
     objection = switches.objection(candidate) if decision["is_released"] else None

@@ -79,7 +79,7 @@ def recommend(
 
 
 def _stored_key(paths: Paths, shop_id: str) -> str:
-    held = json.loads(paths.client_keys_file.read_text()) if paths.client_keys_file.exists() else {}
+    held = json.loads(paths.client_keys_file.read_text(encoding="utf-8")) if paths.client_keys_file.exists() else {}
     if shop_id not in held:
         raise typer.BadParameter(f"no read key of shop {shop_id!r} is stored here; give one as {KEY_VARIABLE}")
     return str(held[shop_id]["read"])

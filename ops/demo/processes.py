@@ -84,4 +84,4 @@ def _print_end(job: DemoJob, process: subprocess.Popen[bytes], began: float, con
 
 def tail(log: Path, lines: int = 15) -> str:
     """The last lines of a log."""
-    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+    return "\n".join(log.read_text(errors="replace", encoding="utf-8").splitlines()[-lines:])

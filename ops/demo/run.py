@@ -136,7 +136,7 @@ class Demo:
         ]
 
     def _airflow(self) -> AirflowApi:
-        password = (self.paths.airflow / "admin_password").read_text().strip()
+        password = (self.paths.airflow / "admin_password").read_text(encoding="utf-8").strip()
         return AirflowApi(f"http://{self.settings.host}:{self.settings.airflow_port}", "admin", password)
 
     def _run_dag(self, dag_id: str, conf: dict[str, Any]) -> None:

@@ -29,8 +29,10 @@ def model_metrics(paths: Paths, shop_ids: tuple[str, ...]) -> dict[str, Any]:
         candidates = paths.models / shop_id / "candidates"
         if not (candidates / "LATEST").exists():
             continue
-        candidate = (candidates / "LATEST").read_text().strip()
-        report, gate = (json.loads((candidates / candidate / f"{name}.json").read_text()) for name in ("evaluation", "gate"))
+        candidate = (candidates / "LATEST").read_text(encoding="utf-8").strip()
+        report, gate = (
+            json.loads((candidates / candidate / f"{name}.json").read_text(encoding="utf-8")) for name in ("evaluation", "gate")
+        )
         judged, baseline = report["protocols"]["all_items"], report["baseline"]
         in_order = [baseline, *sorted(set(judged["models"]) - {baseline})]
         models[shop_id] = {

@@ -32,7 +32,7 @@ def register(paths: Paths, shop_ids: tuple[str, ...]) -> dict[str, Keys]:
     shops = Shops.load(paths.shops_file)
     known: dict[str, dict[str, str]] = {}
     if paths.client_keys_file.exists():
-        known = json.loads(paths.client_keys_file.read_text())
+        known = json.loads(paths.client_keys_file.read_text(encoding="utf-8"))
     simulated = {shop.shop_id: shop for shop in SIMULATED}
     rights: tuple[Right, ...] = ("write", "read", "track")
     for shop_id in shop_ids:

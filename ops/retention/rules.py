@@ -134,4 +134,4 @@ def _written_at(entry: Path) -> float:
 
 
 def _name_in(file: Path) -> str:
-    return file.read_text().strip() if file.exists() else ""
+    return file.read_text(encoding="utf-8").strip() if file.exists() else ""

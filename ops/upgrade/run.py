@@ -127,7 +127,7 @@ def _forward(noted: Noted) -> list[Migration]:
 def _alone(paths: Paths) -> Iterator[None]:
     """One upgrade at a time. Raises PlatformNotUpgraded."""
     paths.upgrades.mkdir(parents=True, exist_ok=True)
-    with (paths.upgrades / "lock").open("w") as held:
+    with (paths.upgrades / "lock").open("w", encoding="utf-8") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
