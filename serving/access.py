@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Header, HTTPException, Path
 from fastapi.requests import Request as HttpRequest
 
+from jishi.contract.ids import normal_id_or_none
 from jishi.identity import named_person
 from jishi.rules.preview_passes import PREFIX, PreviewPasses
 from serving.answers import ErrorBody, ErrorOut
@@ -69,6 +70,6 @@ def shop_to_preview(http: HttpRequest, shop_id: _ShopId, authorization: _Authori
 
 
 def persons_named(user_id: str | None, anonymous_id: str | None) -> tuple[str, ...]:
-    """The person ids of a shopper, the user's first."""
-    named = (named_person(user_id, None), named_person(None, anonymous_id))
+    """The person ids of a shopper, the user's first; by ids in the form that events have them in."""
+    named = (named_person(normal_id_or_none(user_id), None), named_person(None, normal_id_or_none(anonymous_id)))
     return tuple([person for person in named if person is not None])

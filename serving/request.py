@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from jishi.contract.ids import normal_id_or_none
 from jishi.placements import Placement
 from serving.catalogue import Item
 from serving.item_filter import ItemFilter
@@ -52,6 +53,16 @@ class Request:
     excluded: tuple[str, ...] = ()
     category: str | None = None
     visit: VisitContext = NO_CONTEXT
+
+    def __post_init__(self) -> None:
+        """Items by ids in the form that events and the catalogue have them in; a text that is no id stays and names nothing."""
+        if self.item_id is not None:
+            object.__setattr__(self, "item_id", normal_id_or_none(self.item_id) or self.item_id)
+        for name in ("cart", "order", "excluded"):
+            if item_ids := getattr(self, name):
+                object.__setattr__(
+                    self, name, tuple(dict.fromkeys(normal_id_or_none(item_id) or item_id for item_id in item_ids))
+                )
 
     @property
     def question(self) -> Placement:

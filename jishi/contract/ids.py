@@ -77,3 +77,13 @@ def normal_id(text: str) -> str:
     if text.lower() in _NOTHING or _IS_ARTEFACT(text):
         raise ValueError(f"is the text {text!r}, which stands for no id; leave the field out when there is none")
     return text
+
+
+def normal_id_or_none(text: str | None) -> str | None:
+    """The id in its one form, None for a text that is none: for who asks by an id and sends nothing."""
+    if text is None or is_plain(text):
+        return text
+    try:
+        return normal_id(text)
+    except ValueError:
+        return None

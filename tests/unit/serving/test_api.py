@@ -216,3 +216,21 @@ def test_no_body_is_read_beyond_a_bound_whoever_sends_it(api: Any, is_declared: 
     body = b" " * (MOST_BYTES + 1) if is_declared else chunks()
     answer = api.client.post("/v1/shops/a/category-order", content=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too_many_bytes")
+
+
+def test_ids_are_known_in_every_form_that_events_take(api: Any, shop: Any, tiny: Any) -> None:
+    """bitchat 214, kepubify 111: ``é`` of a Mac is two characters, and whoever asked by it was a stranger."""
+    model = tiny.model(["café", "x", "y"], {0: {2: 0.9}}, {"u:josé": {1: 2.0}})
+    api.engine.states.of("a").use_snapshot({item_id: tiny.item(item_id) for item_id in model.item_ids})
+    api.engine.states.of("a").use_release(model, published_at=1.0)
+
+    def asked(**parameters: Any) -> Any:
+        payload = api.get(**parameters).json()
+        return payload["served_by"], [item["item_id"] for item in payload["items"]]
+
+    for form in ("caf\u00e9", "cafe\u0301", " caf\u00e9 "):
+        assert asked(placement="item", item_id=form) == asked(placement="item", item_id="café")
+        assert "café" not in asked(placement="cart", cart_item_id=[form])[1]
+        assert "café" not in asked(exclude_item_id=[form])[1]
+    assert asked(user_id="jose\u0301") == asked(user_id="josé") != asked(user_id="somebody")
+    assert asked(user_id="undefined", anonymous_id=" null ") == asked()
