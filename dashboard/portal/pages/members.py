@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from dashboard.portal.audit_words import words_of_detail
 from dashboard.portal.people import BadLogin, LastOwner, NotResettable, login_named
 from dashboard.portal.roles import ROLES, Role, role_named
 from dashboard.portal.visit import NoSuchPage, PageVisit
@@ -76,6 +77,7 @@ def audit_log(visit: PageVisit) -> Response:
         who=login,
         actions=log.values(shop_id, "action"),
         logins=log.values(shop_id, "login"),
+        words_of=lambda detail: words_of_detail(detail, visit.language),
     )
 
 

@@ -102,3 +102,15 @@ def test_a_chosen_value_is_called_in_the_language_of_the_reader(twins: TwinShops
         }
         assert ("不能流失" in texts["zh"], "cannot lose" in texts["zh"]) == (True, False), path
         assert "cannot lose" in texts["en"], path
+
+
+def test_the_audit_log_is_in_the_readers_words(twins: TwinShops) -> None:
+    client = twins.client(language="zh")
+    for page in ("today?date=2026-11-20", "customers?segment=champions", "items?from=2026-11-20&to=2026-11-22", "settings"):
+        client.get(f"/shops/{PLAIN}/{page}")
+    client.get(f"/shops/{PLAIN}/export/orders.csv?channel=direct")
+    chips = re.findall(r'<span class="chip">(.*?)</span>', client.get(f"/shops/{PLAIN}/audit").text)
+    assert {"页面: 今日", "页面: 顾客", "页面: 商品", "页面: 设置", "明细: 订单", "渠道: 直接访问", "格式: csv"} <= set(chips)
+    assert [chip for chip in chips if re.match("[A-Za-z]", chip)] == []
+    english = re.findall(r'<span class="chip">(.*?)</span>', twins.client().get(f"/shops/{PLAIN}/audit").text)
+    assert {"Page: Today", "Rows: Orders", "Channel: direct"} <= set(english)
