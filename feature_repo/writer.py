@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import socket
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -154,9 +153,8 @@ def run_writer(
         {
             **kafka.client_options(),
             "group.id": group,
-            # A restarted writer takes its partitions back at once, instead of waiting until its dead self times out. Writers on
-            # other machines share the partitions.
-            "group.instance.id": f"{group}-{socket.gethostname()}",
+            # No instance id: two writers of one name would throw each other out, and there may be as many as there are
+            # partitions, on one host or on several. One that was killed gives its partitions up after so long.
             "session.timeout.ms": 6_000,
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -205,6 +205,60 @@ def test_the_writer_expires_every_hour_what_is_old_by_then(
         finally:
             stop.set()
         writer.result(timeout=60)
+
+
+class KeptMessages(FeatureSink):
+    """A sink without a store: the offsets that it was given, by partition."""
+
+    def __init__(self) -> None:
+        self.places: list[tuple[int, int]] = []
+
+    def write(self, messages: Iterable[tuple[int, int, bytes | None]]) -> None:
+        self.places += [(partition, offset) for partition, offset, _ in messages]
+
+
+def test_writers_of_one_host_share_the_partitions_and_take_each_others_over(broker: EmbeddedBroker) -> None:
+    group, partitions = uuid4().hex, set(range(topics.FEATURES.partitions))
+    sinks = [KeptMessages(), KeptMessages()]
+    progress, stops = [WriterProgress(), WriterProgress()], [Event(), Event()]
+
+    def run(number: int) -> None:
+        run_writer(
+            KafkaCluster(broker.bootstrap), lambda: sinks[number], progress[number], stops[number], say=print, group=group
+        )
+
+    def held() -> list[set[int]]:
+        return [set(each.lag) for each in progress]
+
+    def reach_end(sent: int) -> bool:
+        return len({place for sink in sinks for place in sink.places}) - before == sent
+
+    with ThreadPoolExecutor(2) as pool:
+        writers = [pool.submit(run, 0)]
+        try:
+            wait_until(
+                lambda: writers[0].done() or (progress[0].lag.keys() == partitions and not any(progress[0].lag.values()))
+            )
+            before = len(sinks[0].places)
+            writers.append(pool.submit(run, 1))
+            wait_until(lambda: any(each.done() for each in writers) or sorted(map(len, held())) == [1, len(partitions) - 1])
+            time.sleep(3)  # as long as two of one name would need to throw each other out
+            assert [each.exception(0) for each in writers if each.done()] == []
+            assert set.union(*held()) == partitions
+            assert not set.intersection(*held())
+            send(broker, [(f"s{n}", message(f"s{n}", 1, ["i"])) for n in range(50)])
+            wait_until(lambda: any(each.done() for each in writers) or reach_end(50))
+            assert all(sink.places for sink in sinks)
+            stops[0].set()
+            writers[0].result(timeout=60)
+            wait_until(lambda: writers[1].done() or held()[1] == partitions)
+            send(broker, [(f"t{n}", message(f"t{n}", 1, ["i"])) for n in range(50)])
+            wait_until(lambda: writers[1].done() or reach_end(100))
+        finally:
+            for stop in stops:
+                stop.set()
+        for each in writers:
+            each.result(timeout=60)
 
 
 @pytest.mark.parametrize("online_store", ["sqlite"], indirect=True)
