@@ -124,24 +124,37 @@ def _of_no_value(kwargs: Mapping[str, Any], nodes: Mapping[str, Node]) -> str:
 
 
 def _without_parent(kwargs: Mapping[str, Any], nodes: Mapping[str, Node]) -> str:
+    column, field, parents = kwargs["column_name"], kwargs["field"], _parents(kwargs, nodes)
+    return f'"{column}" is not null and "{column}" not in (select "{field}" from {parents} where "{field}" is not null)'
+
+
+def _parents(kwargs: Mapping[str, Any], nodes: Mapping[str, Node]) -> str:
+    """The table that a relationship leads to. Raises SettingNotHonoured."""
     named = re.fullmatch(r"ref\('(\w+)'\)", kwargs["to"])
-    parents = [node["relation_name"] for node in nodes.values() if named and node["name"] == named[1]]
+    parents = [str(node["relation_name"]) for node in nodes.values() if named and node["name"] == named[1]]
     if len(parents) != 1:
         raise SettingNotHonoured(f"a relationship leads to {kwargs['to']}, which ops.marts_tests does not know")
+    return parents[0]
+
+
+def _without_parent_in_shop(kwargs: Mapping[str, Any], nodes: Mapping[str, Node]) -> str:
     column, field = kwargs["column_name"], kwargs["field"]
-    return f'"{column}" is not null and "{column}" not in (select "{field}" from {parents[0]} where "{field}" is not null)'
+    parents = f'select shop_id, "{field}" from {_parents(kwargs, nodes)} where "{field}" is not null'
+    return f'"{column}" is not null and (shop_id, "{column}") not in ({parents}) and not ({kwargs.get("unless", "false")})'
 
 
 _CONDITIONS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Node]], str]] = {
     "not_null": _null,
     "accepted_values": _of_no_value,
     "relationships": _without_parent,
+    "relationships_within_shop": _without_parent_in_shop,
 }
 _OF_ONE_ROW = ("not_null", "accepted_values")  # the row passes or fails by itself
 _ARGUMENTS = {
     "not_null": {"column_name"},
     "accepted_values": {"column_name", "values", "quote"},
     "relationships": {"column_name", "to", "field"},
+    "relationships_within_shop": {"column_name", "to", "field", "unless"},
     UNIQUE: {"columns"},
 }
 

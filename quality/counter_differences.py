@@ -100,11 +100,13 @@ def _of_sales(final: Mapping[str, Any], orders: list[dict[str, Any]]) -> list[Co
     counted_minor = sum(stamped[row["order_id"]] for row in orders if row["is_counted"])
     rate = sum(paid_minor - stamped[order_id] for order_id, paid_minor in final["paid"].items())
     of_money = _of_orders(orders, stamped) | {"rate": int(rate)}
-    of_net = of_money | {"refund": -int(final["refunds_minor"])}
+    gmv_minor, refunds_minor = (int(final[name] or 0) for name in ("gmv_minor", "refunds_minor"))  # unknown without a rate
+    net_minor = gmv_minor - refunds_minor if final["net_gmv_minor"] is None else int(final["net_gmv_minor"])
+    of_net = of_money | {"refund": -refunds_minor}
     return [
         CounterDifference("orders", sum(row["is_counted"] for row in orders), final["orders"], _of_orders(orders)),
-        CounterDifference("gmv_minor", counted_minor, int(final["gmv_minor"]), of_money),
-        CounterDifference("net_gmv_minor", counted_minor, int(final["net_gmv_minor"]), of_net),
+        CounterDifference("gmv_minor", counted_minor, gmv_minor, of_money),
+        CounterDifference("net_gmv_minor", counted_minor, net_minor, of_net),
     ]
 
 

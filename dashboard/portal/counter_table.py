@@ -20,6 +20,12 @@ class MinuteCounts(NamedTuple):
     gmv_minor: int = 0
     item_views: int = 0
     cart_adds: int = 0
+    orders_without_rate: int = 0
+
+    def known(self, name: str) -> int | None:
+        """A count by name; sales are unknown where there are orders and none has a rate."""
+        is_unknown = name == "gmv_minor" and 0 < self.orders == self.orders_without_rate
+        return None if is_unknown else int(getattr(self, name))
 
 
 class ItemCounts(NamedTuple):
@@ -131,8 +137,13 @@ class CounterTable:
 def _set(day: CountedDay, place: Mapping[str, Any], counts: Mapping[str, Any] | None) -> None:
     match place["kind"]:
         case "minute" if counts is not None:
-            gmv_minor = int(counts["gmv_minor"])
-            day.minutes[place["minute"]] = MinuteCounts(counts["orders"], gmv_minor, counts["item_views"], counts["cart_adds"])
+            day.minutes[place["minute"]] = MinuteCounts(
+                counts["orders"],
+                int(counts["gmv_minor"]),
+                counts["item_views"],
+                counts["cart_adds"],
+                counts.get("orders_without_rate", 0),
+            )
         case "persons" if counts is not None:
             day.visitors, day.buyers = counts["visitors"], counts["buyers"]
         case "channel" if counts is not None:

@@ -68,7 +68,7 @@ class WeekBefore:
         known = [row for row in rows if row is not None]
         if not rows or len(known) < len(rows):
             return None
-        return {name: _added([row.get(name) for row in known]) for name in _COUNTED}
+        return {name: _added([row.get(name) for row in known], is_money=name == "gmv_minor") for name in _COUNTED}
 
 
 def week_before(marts: ShopMarts, today: date, item_ids: Sequence[str], title: str) -> WeekBefore:
@@ -163,8 +163,8 @@ def _tiles(day: CountedDay, before: WeekBefore, formats: Formats, local: datetim
         _tile(
             formats,
             name,
-            getattr(so_far, name),
-            None if until is None else getattr(until, name),
+            so_far.known(name),
+            None if until is None else until.known(name),
             None if until is None or then is None else then[name],
         )
         for name in _COUNTED
@@ -175,6 +175,7 @@ def _tiles(day: CountedDay, before: WeekBefore, formats: Formats, local: datetim
 
 def _tile(formats: Formats, name: str, value: Any, until: Any = None, then: Any = None) -> NowTile:
     column = column_named(name)
+    then = None if until is None else then
     direction = None if until is None or then is None else (until > then) - (until < then)
     shown = [None if number is None else formats.value(column, number) for number in (until, then)]
     return NowTile(column, formats.value(column, value), shown[0], shown[1], direction)
@@ -193,7 +194,7 @@ def _minutes(day: CountedDay, formats: Formats, local: datetime) -> dict[str, No
         bars = [
             NowBar(
                 f"{datetime.fromtimestamp(minute * 60, zone):%H:%M}",
-                formats.value(column, getattr(counted, name)),
+                formats.value(column, counted.known(name)),
                 100 * getattr(counted, name) / max(most, 1),
             )
             for minute, counted in counts
@@ -248,5 +249,7 @@ def _share(above: Any, below: Any) -> float | None:
     return float(above) / float(below) if above is not None and below else None
 
 
-def _added(values: list[Any]) -> Any:
-    return None if any(value is None for value in values) else sum(values)
+def _added(values: list[Any], *, is_money: bool) -> Any:
+    """A sum; None where a part is unknown, of money where all are: orders without a rate are in no sum of sales."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known and (is_money or len(known) == len(values)) else None

@@ -1,4 +1,4 @@
-{#- An exact sum of minor units (or of quantities); no rows is no money. No number of rows overflows 38 digits. -#}
+{#- An exact sum of minor units (or of quantities); no rows, or none with an amount, is no money. No number of rows overflows 38 digits. -#}
 {% macro sum_minor(expression) %}
     cast(coalesce(sum(cast({{ expression }} as decimal(38, 0))), 0) as decimal(38, 0))
 {% endmacro %}
@@ -11,6 +11,16 @@
 {% endmacro %}
 
 {% macro most_of_feature() %}cast(9223372036854775807 as decimal(38, 0)){% endmacro %}
+
+{#- An exact sum of amounts, of which some may be unknown for want of a rate: null where none is known. -#}
+{% macro sum_known_minor(expression) %}
+    cast(sum(cast({{ expression }} as decimal(38, 0))) as decimal(38, 0))
+{% endmacro %}
+
+{#- An amount of a CTE that was joined by shop: nothing where it has no row, and null where its amounts are unknown. -#}
+{% macro zero_without(rows, amount) %}
+    cast(case when {{ rows }}.shop_id is null then 0 else {{ rows }}.{{ amount }} end as decimal(38, 0))
+{% endmacro %}
 
 {#- A count as a 64-bit integer. -#}
 {% macro count_where(condition) %}cast(coalesce(sum(case when {{ condition }} then 1 else 0 end), 0) as bigint){% endmacro %}

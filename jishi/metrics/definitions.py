@@ -184,6 +184,21 @@ def known_from(name: str, raw: Mapping[str, Any], models: Mapping[str, Any]) -> 
     return max(map(str, origins), key=KNOWN_FROM.index)
 
 
+def amounts_of(name: str, raw: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """What the amounts below a metric are of: a count of all, and of those with an amount, as ``config.meta.amounts_of`` says.
+
+    Where there are some and none has an amount, for want of a rate, the metric is unknown; a sum or difference of several such
+    amounts where that is true of all together.
+    """
+    pairs = {tuple(_meta(leaf)["amounts_of"]) for leaf in _leaves(name, raw) if "amounts_of" in _meta(leaf)}
+    for pair in pairs:
+        if len(pair) != 2 or not all(each in raw and is_zero_without_rows(each, raw) for each in pair):
+            raise MetricUndefined(
+                f"metric {name!r} has amounts of {pair}; name two metrics that count: of all, and with an amount"
+            )
+    return {(of_all, priced) for of_all, priced in pairs}
+
+
 def _bilingual(name: str, en: str | None, zh: str | None, field: str) -> Bilingual:
     if not en or not zh:
         missing = field if not en else f"config.meta.{field}_zh"

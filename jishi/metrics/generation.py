@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from jishi.metrics.days import ALL_DAYS, TimeRange
-from jishi.metrics.definitions import Manifest, is_zero_without_rows, known_from
+from jishi.metrics.definitions import Manifest, amounts_of, is_additive, is_zero_without_rows, known_from
 from jishi.metrics.pruning import pruned
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ class MetricSql:
         self._exports = {
             export["name"]: query["name"] for query in manifest["saved_queries"] for export in query.get("exports") or ()
         }
+        self._saved: dict[str, Any] = {query["name"]: query["query_params"] for query in manifest["saved_queries"]}
+        for parameters in (query["query_params"] for query in self._manifest["saved_queries"]):
+            parameters["metrics"] = [*parameters["metrics"], *self._counts_beside(parameters["metrics"])]
         self._engine: MetricFlowEngine | None = None
         # Every time dimension of these models is a date; tests/unit/jishi/test_metric_pruning.py holds them to it.
         self._dates = {
@@ -80,7 +83,7 @@ class MetricSql:
             metrics,
             grains[0] if grains else None,
             days.until,
-            metric_names=list(metrics),
+            metric_names=[*metrics, *self._counts_beside(metrics)],
             group_by_names=list(dict.fromkeys(["shop", *by])),
             where_constraints=filters or None,
             time_constraint_start=None if days.since is None else datetime.combine(days.since, time()),
@@ -102,10 +105,10 @@ class MetricSql:
 
     def saved(self, name: str) -> str:
         """SELECT what a saved query holds. Raises MetricQueryRefused."""
-        known = {query["name"]: query for query in self._manifest["saved_queries"]}
+        known = self._saved
         if name not in known:
             raise MetricQueryRefused(f"there is no saved query {name!r}{_nearest(name, [*known])}; known: {', '.join(known)}")
-        parameters = known[name]["query_params"]
+        parameters = known[name]
         grain = re.search(r"TimeDimension\('metric_time', '(\w+)'\)", " ".join(parameters["group_by"]))
         return self._sql(parameters["metrics"], grain[1] if grain else None, saved_query_name=name)
 
@@ -123,8 +126,26 @@ class MetricSql:
         derived = [name for name in metrics if self._metrics[name]["type"] == "derived"]
         shown = {name: f"COALESCE({name}, 0)" for name in derived if is_zero_without_rows(name, self._metrics)}
         shown |= {name: self._where_known(name, grain, until) for name in metrics if self._is_of_storefront(name)}
+        for name in metrics:
+            if is_unknown := self._has_no_amount(name):
+                shown[name] = f"CASE WHEN NOT ({is_unknown}) THEN {shown.get(name, name)} END"
         replaced = ", ".join(f"{expression} AS {name}" for name, expression in shown.items())
-        return f"SELECT *{f' REPLACE ({replaced})' if replaced else ''} FROM (\n{sql}\n)"
+        left_out = ", ".join(self._counts_beside(metrics))
+        columns = "*" + (f" EXCLUDE ({left_out})" if left_out else "") + (f" REPLACE ({replaced})" if replaced else "")
+        return f"SELECT {columns} FROM (\n{sql}\n)"
+
+    def _has_no_amount(self, name: str) -> str:
+        """Whether there is something and none of it has an amount; empty for a metric that is of no such amounts."""
+        pairs = sorted(amounts_of(name, self._metrics))
+        counts = [[f"COALESCE({count}, 0)" for count in pair] for pair in pairs]
+        if counts and is_additive(name, self._metrics):
+            counts = [[" + ".join(column) for column in zip(*counts, strict=True)]]
+        return " OR ".join(f"({of_all} > 0 AND {priced} = 0)" for of_all, priced in counts)
+
+    def _counts_beside(self, metrics: Sequence[str]) -> list[str]:
+        """The counts that say whether amounts are known, without those that are asked for anyway."""
+        counts = {count for name in metrics for pair in amounts_of(name, self._metrics) for count in pair}
+        return sorted(counts.difference(metrics))
 
     def _is_of_storefront(self, name: str) -> bool:
         """Whether a count or sum is of acts in a storefront, which a till does not have: there it is unknown and not 0."""

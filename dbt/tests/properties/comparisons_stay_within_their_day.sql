@@ -42,7 +42,7 @@ from facts
 where
     is_complete is null
     or (orders is null) <> (day_orders is null)
-    or (gmv_minor is null) <> (day_gmv_minor is null)
+    or (is_complete and (gmv_minor is null) <> (day_gmv_minor is null))
     or (visitors is null) <> (day_visitors is null)
     or (sessions is null) <> (day_sessions is null)
     or visitors > day_visitors

@@ -1,5 +1,6 @@
 -- A shop of which no storefront is known has no visitors and no conversion, rather than none of them, and one that tells its
--- pages has views of them from the first on. The same is true of its items.
+-- pages has views of them from the first on. The same is true of its items. Orders of which none has a rate, and refunds of such,
+-- come to an unknown amount, rather than to none.
 with shop_days as (
 
     select * from {{ ref('fct_shop_days') }}
@@ -39,6 +40,10 @@ where
     (shop_days.visitors is null) <> coalesce(shop_days.shop_date < known_from.traffic_from, true)
     or (shop_days.page_views is null) <> coalesce(shop_days.shop_date < known_from.pages_from, true)
     or (shop_days.visitors is null) <> (shop_days.sessions is null)
+    or (shop_days.gmv_minor is null) <> (shop_days.orders > 0 and shop_days.orders = shop_days.orders_without_rate)
+    or (shop_days.gmv_minor is null and shop_days.refunds_minor is null and shop_days.net_gmv_minor is not null)
+    or (shop_days.gmv_minor is not null and shop_days.refunds_minor is not null and shop_days.net_gmv_minor is null)
+    or (shop_days.net_gmv_minor is null and (shop_days.gmv_minor <> 0 or shop_days.refunds_minor <> 0))
     or (shop_days.conversion is null) <> (coalesce(shop_days.sessions, 0) = 0)
 union all
 select

@@ -17,7 +17,7 @@ days as (
         shop_id,
         shop_date,
         uncounted_refunds,
-        gmv_minor - net_gmv_minor as refunds_minor
+        coalesce(coalesce(gmv_minor, 0) - net_gmv_minor, refunds_minor) as refunds_minor
     from shop_days
 
 ),

@@ -6,6 +6,20 @@ from tests.integration.dbt.model_faults import ModelFault
 
 ATTRIBUTION_FAULTS = (
     ModelFault(
+        "a visit led to an order that nobody paid",
+        "fct_touchpoints",
+        "touches.order_id,\n    cast(row_number()",
+        "touches.order_id || '?' as order_id,\n    cast(row_number()",
+        {"touchpoints_are_of_an_order"},
+    ),
+    ModelFault(
+        "the credit of an order goes to another number",
+        "fct_attribution_credits",
+        "shares.order_id,\n    shares.model,\n    shares.touch_number,\n    shares.paid_date",
+        "shares.order_id || '?' as order_id,\n    shares.model,\n    shares.touch_number,\n    shares.paid_date",
+        {"credits_are_of_an_order", "credits_equal_orders"},
+    ),
+    ModelFault(
         "orders without a visit are nobody's",
         "fct_touchpoints",
         "where visited.order_id is null",

@@ -6,6 +6,27 @@ from tests.integration.dbt.model_faults import ModelFault
 
 DAY_FAULTS = (
     ModelFault(
+        "an item is of an order that nobody paid",
+        "fct_order_items",
+        "items.order_id,\n    items.item_id,\n    items.units",
+        "items.order_id || '?' as order_id,\n    items.item_id,\n    items.units",
+        {"order_items_are_of_an_order"},
+    ),
+    ModelFault(
+        "a refund that counts is of an order that nobody paid",
+        "fct_refunds",
+        "order_id,\n    refunded_at",
+        "order_id || '?' as order_id,\n    refunded_at",
+        {"refunds_are_of_an_order"},
+    ),
+    ModelFault(
+        "a day whose orders have no rate sold nothing",
+        "fct_shop_days",
+        "sales.gmv_minor end as decimal(38, 0))\n as gmv_minor",
+        "coalesce(sales.gmv_minor, 0) end as decimal(38, 0))\n as gmv_minor",
+        {"unknown_is_null"},
+    ),
+    ModelFault(
         "what bots looked at counts in its hour",
         "int_traffic_hours_counted",
         "where events.person_id is not null and bots.person_id is null and",

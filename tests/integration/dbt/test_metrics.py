@@ -49,6 +49,10 @@ def expected(silver: Any) -> pd.DataFrame:
     refunds = pd.DataFrame(silver.of(tables.SILVER_REFUNDS))
     of_orders = [(row, by_id.get((row["shop_id"], row["order_id"]))) for row in silver.of(tables.SILVER_REFUNDS)]
     refunds["home"] = [at_home(row, "counted_minor", order) or 0 if order else 0 for row, order in of_orders]
+    refunds["priced"] = [
+        order is None or not row["counted_minor"] or at_home(row, "counted_minor", order) is not None
+        for row, order in of_orders
+    ]
     back = refunds.groupby(["shop_id", "order_id"])["home"].sum()
     orders["refunded"] = [back.get((row.shop_id, row.order_id), 0) for row in orders.itertuples()]
     orders.loc[orders["paid_minor"].isna(), "refunded"] = 0
@@ -75,7 +79,7 @@ def expected(silver: Any) -> pd.DataFrame:
         )
     )
     returned = refunds.assign(day=refunds["refunded_date"]).groupby(KEYS)
-    returned = returned.agg(refunds=("home", "sum"), refund_count=("refund_id", "size"))
+    returned = returned.agg(refunds=("home", "sum"), refund_count=("refund_id", "size"), priced_refunds=("priced", "sum"))
     visits = pd.DataFrame(silver.of(tables.SILVER_SESSIONS))
     steps = {"viewed_sessions": "views", "cart_sessions": "adds", "checkout_sessions": "checkouts", "paid_sessions": "orders"}
     # Bots are in no number, and a payment alone is no visit.
@@ -98,6 +102,14 @@ def expected(silver: Any) -> pd.DataFrame:
     came = came.agg(visitors=("person_id", "nunique"), item_views=("type", lambda types: (types == "item_viewed").sum()))
     days = visited.join([came, sales, returned], how="outer").fillna(0)
     days["net_gmv"] = days["gmv"] - days["refunds"]
+    # Where there are orders, or refunds, and none of them has an amount, what they come to is unknown.
+    for amounts, of_all, priced in (
+        (["gmv", "list_value", "discounts", "shipping", "refunded_of_orders"], days["orders"], days["priced_orders"]),
+        (["gmv_of_buyers"], days["orders_of_buyers"], days["priced_buyers"]),
+        (["refunds"], days["refund_count"], days["priced_refunds"]),
+        (["net_gmv"], days["orders"] + days["refund_count"], days["priced_orders"] + days["priced_refunds"]),
+    ):
+        days.loc[(of_all > 0) & (priced == 0), amounts] = np.nan
     ratios = {
         **{"aov_per_order": ("gmv", "priced_orders"), "aov_per_buyer": ("gmv_of_buyers", "priced_buyers")},
         **{"units_per_order": ("units", "orders"), "discount_rate": ("discounts", "list_value")},

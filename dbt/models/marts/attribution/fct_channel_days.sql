@@ -141,5 +141,5 @@ select
     has_spend,
     cast(net_minor as double) / nullif(spend_minor, 0) as roas,
     cast(net_minor - spend_minor as double) / nullif(spend_minor, 0) as roi,
-    cast(spend_minor as double) / nullif(new_customers, 0) as acquisition_cost_minor
+    cast(nullif(spend_minor, 0) as double) / nullif(new_customers, 0) as acquisition_cost_minor
 from joined

@@ -178,8 +178,9 @@ of_parts as (
         coalesce(sales.orders, 0) as orders,
         coalesce(sales.paying_customers, 0) as paying_customers,
         coalesce(sales.units, 0) as units,
-        coalesce(sales.gmv_minor, 0) as gmv_minor,
-        coalesce(returned.refunds_minor, 0) as refunds_minor,
+        {{ zero_without('sales', 'gmv_minor') }} as gmv_minor,
+        {{ zero_without('returned', 'refunds_minor') }} as refunds_minor,
+        {{ net_sales_minor() }} as net_gmv_minor,
         cast(sales.gmv_minor as double) / nullif(sales.orders - sales.orders_without_rate, 0) as order_value_minor,
         cast(sales.paid_by_customers_minor as double) / nullif(sales.customers_with_amount, 0) as customer_value_minor
     from open_days
@@ -221,6 +222,7 @@ of_whole_days as (
         shop_days.units,
         shop_days.gmv_minor,
         shop_days.refunds_minor,
+        shop_days.net_gmv_minor,
         shop_days.order_value_minor,
         shop_days.customer_value_minor
     from compared
@@ -254,7 +256,7 @@ select
     cast(units as decimal(38, 0)) as units,
     cast(gmv_minor as decimal(38, 0)) as gmv_minor,
     cast(refunds_minor as decimal(38, 0)) as refunds_minor,
-    cast(gmv_minor - refunds_minor as decimal(38, 0)) as net_gmv_minor,
+    cast(net_gmv_minor as decimal(38, 0)) as net_gmv_minor,
     order_value_minor,
     customer_value_minor
 from all_days

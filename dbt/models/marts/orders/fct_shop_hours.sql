@@ -128,7 +128,7 @@ select
     known_hours.shop_date,
     known_hours.shop_hour,
     coalesce(sales.orders, 0) as orders,
-    cast(coalesce(sales.gmv_minor, 0) as decimal(38, 0)) as gmv_minor,
+    {{ zero_without('sales', 'gmv_minor') }} as gmv_minor,
     coalesce(buyers.paying_customers, 0) as paying_customers,
     case when shop_days.visitors is not null then coalesce(traffic.visitors, 0) end as visitors,
     case when shop_days.item_views is not null then coalesce(traffic.item_views, 0) end as item_views,

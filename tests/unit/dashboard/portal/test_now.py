@@ -164,6 +164,26 @@ def test_hours_of_which_a_part_was_not_counted_are_compared_with_nothing(
     assert str(orders.value) == "1 orders"
 
 
+def test_orders_without_a_rate_are_worth_an_unknown_amount() -> None:
+    table = CounterTable()
+    hours = {hour: {"orders": 1, "gmv_minor": 100, "cart_adds": 0, "item_views": 0} for hour in range(12)}
+    early, late = (minute(datetime(2026, 11, 30, hour, 5, tzinfo=UTC)) for hour in (3, 4))
+    give(table, "minute", minute=early, **acts(2), orders_without_rate=2)
+    before = WeekBefore(TODAY - timedelta(days=7), hours | {3: hours[3] | {"gmv_minor": None}})
+    clock = StreamClock(MIDNIGHT_MS, NOON_MS)
+    [_, sales, *_] = now_numbers(table.day("a", TODAY), before, clock, SHANGHAI, NOW).tiles
+    assert (str(sales.value), str(sales.until), str(sales.then), sales.direction) == ("–", "None", "None", None)
+    give(table, "minute", minute=late, **acts(2, 700), orders_without_rate=1)
+    numbers = now_numbers(table.day("a", TODAY), before, clock, SHANGHAI, NOW)
+    assert str(numbers.tiles[1].value) == "7.00 CNY"
+    assert [str(bar.value) for bar in numbers.minutes["gmv_minor"].bars if bar.label in ("12:04", "12:05")] == [
+        "0.00 CNY",
+        "7.00 CNY",
+    ]
+    assert before.until(12) == {"orders": 12, "gmv_minor": 1100, "cart_adds": 0, "item_views": 0}
+    assert WeekBefore(TODAY, {0: hours[0] | {"gmv_minor": None}}).until(1) == {**hours[0], "gmv_minor": None}
+
+
 def test_an_hour_that_the_marts_do_not_know_leaves_nothing_to_compare_with() -> None:
     hours = {hour: {"orders": 1, "gmv_minor": 1, "item_views": None} for hour in range(11)}
     clock = StreamClock(MIDNIGHT_MS, NOON_MS)

@@ -1,0 +1,90 @@
+"""Amounts that nobody can know are unknown: orders of which none has a rate are not worth nothing."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import duckdb
+import pytest
+
+from jishi.metrics import MetricSql
+from jishi.metrics.days import TimeRange
+from jishi.paths import Paths
+from tests.integration.dbt.rebuilt import Project
+from tests.integration.dbt.test_home_money import insert, order, refund, shop
+
+pytestmark = pytest.mark.integration
+# Two orders in a currency without a rate, a refund of one of them, and an order in the shop's own.
+NO_RATES = (
+    shop("eur", "CNY")
+    + order("eur", "o1", "2026-09-03", "EUR", [100, 5])
+    + order("eur", "o2", "2026-09-03", "EUR", [70], discount=20, shipping=3)
+    + refund("eur", "r1", "o1", "2026-09-04", "EUR", 50, "counted", 50)
+    + order("eur", "o3", "2026-09-05", "CNY", [700])
+)
+# By day: orders, sales, refunds, net sales, value at list prices.
+KNOWN = {
+    date(2026, 9, 3): (2, None, 0, None, None),
+    date(2026, 9, 4): (0, 0, None, None, 0),
+    date(2026, 9, 5): (1, 700, 0, 700, 700),
+}
+
+
+@pytest.fixture(scope="module")
+def project(built: Paths) -> Project:
+    return Project.of(built.warehouse)
+
+
+def answers(marts: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
+    """Rows by column."""
+    result = marts.execute(sql)
+    names = [name for name, *_ in result.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def test_a_day_whose_orders_have_no_rate_sold_an_unknown_amount(project: Project, semantic_manifest: dict[str, Any]) -> None:
+    metrics = MetricSql(semantic_manifest)
+    with project.built(NO_RATES) as marts:
+        columns = "orders, gmv_minor, refunds_minor, net_gmv_minor, gross_minor"
+        days = marts.execute(f"select shop_date, {columns} from fct_shop_days where shop_id = 'eur'").fetchall()
+        assert {day: tuple(row) for day, *row in days if day in KNOWN} == KNOWN
+        hours = marts.execute("select orders, gmv_minor from fct_shop_hours where shop_id = 'eur' and shop_date = '2026-09-03'")
+        assert set(hours.fetchall()) == {(0, 0), (2, None)}
+        names = ("orders", "gmv", "refunds", "net_gmv", "list_value")
+        by_day = answers(marts, metrics.select(names, ["metric_time__day"], shop_id="eur"))
+        assert {row["metric_time__day"].date(): tuple(row[name] for name in names) for row in by_day} == KNOWN
+        shown = answers(marts, f"from ({metrics.saved('board_days')}) where shop = 'eur'")
+        kept = names[:-1]
+        assert {row["metric_time__day"].date(): tuple(row[name] for name in kept) for row in shown} == {
+            day: values[:-1] for day, values in KNOWN.items()
+        }
+        assert {"priced_refunds", "refund_count"}.isdisjoint(shown[0])
+        rates = ("gmv", "refund_rate_by_refund_day", "aov_per_order", "gmv_of_buyers")
+        [early] = answers(marts, metrics.select(rates, shop_id="eur", days=TimeRange(None, date(2026, 9, 4))))
+        assert [early[name] for name in rates] == [None] * 4
+        [all_days] = answers(marts, metrics.select(["gmv", "orders", "customer_spend"], shop_id="eur"))
+        assert (all_days["gmv"], all_days["orders"], all_days["customer_spend"]) == (700, 3, 700)
+    failing = project.failing_tests(NO_RATES)
+    assert {shop_id for shops in failing.values() for shop_id in shops} <= {"a"}
+
+
+@pytest.mark.parametrize(
+    ("spend", "spent", "cost"), [(None, None, None), (0, 0, None), (250, 250, 250)], ids=["none known", "nothing", "something"]
+)
+def test_spend_of_nothing_has_no_return(
+    project: Project, semantic_manifest: dict[str, Any], spend: int | None, spent: int | None, cost: int | None
+) -> None:
+    rows = shop("ads", "CNY") + order("ads", "o1", "2026-09-03", "CNY", [500])
+    if spend is not None:
+        imported = {"shop_id": "ads", "spend_date": "2026-09-03", "channel": "unknown", "currency": "CNY"}
+        rows += insert("spend", [imported | {"amount_minor": spend}])
+    names = ("channel_spend", "roas", "roi", "acquisition_cost", "attributed_revenue")
+    with project.built(rows) as marts:
+        [row] = answers(marts, MetricSql(semantic_manifest).select(names, ["credit__channel"], shop_id="ads"))
+        [of_mart] = answers(
+            marts, "select roas, roi, acquisition_cost_minor from fct_channel_days where shop_id = 'ads' and model = 'last'"
+        )
+    returns = (None, None, None) if not spend else (2.0, 1.0, cost)
+    assert tuple(row[name] for name in names) == (spent, *returns, 500)
+    assert tuple(of_mart.values()) == returns
