@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from zlib import crc32
 
 import numpy as np
 
@@ -16,8 +17,9 @@ from models.algorithms.symmetric_trees import SymmetricTrees
 from models.candidates.person_lists import LENGTH, PersonLists
 from models.candidates.recipes import Fitted
 from models.candidates.request_sources import REQUEST_SOURCES
+from models.data.act_contexts import CONTEXT
 from models.data.sequences import Numbers, Sequences
-from models.ranking.context_facts import ContextFacts
+from models.ranking.context_facts import MOST_VALUES, ContextFacts
 from models.ranking.known_facts import KnownFacts
 from models.ranking.live_ranker import LiveRanker
 from models.ranking.request_columns import STORED_OF_ITEM, names
@@ -74,7 +76,9 @@ def _facts(sales: Scores, category: Numbers, visits: Numbers) -> KnownFacts:
     item_logs = np.log1p(np.column_stack([sales, sales / 10])).astype(np.float32)
     person_logs = np.log1p(np.column_stack([np.diff(starts) // 3, np.diff(starts)])).astype(np.float32)
     paid_ms = np.where(counts[:, 2] > 0, last_ms, 0)
-    contexts = ContextFacts.nothing(len(sales))
+    frequent = np.array([crc32(text.encode()) for kind in CONTEXT for text in (f"{kind} {n}" for n in range(MOST_VALUES))])
+    lifts = np.random.default_rng(17).standard_normal((len(sales), len(frequent)), dtype=np.float32)
+    contexts = ContextFacts(frequent, np.arange(0, len(frequent) + 1, MOST_VALUES), lifts)
     return KnownFacts(item_logs, category.astype(np.int64), person_logs, starts, items, counts, last_ms, paid_ms, contexts)
 
 

@@ -4,6 +4,9 @@ Takes each shop's newest candidate after ``python -m models train``, ``evaluate`
 models gate``, and serves the cases of every placement as ``serving.judge`` does: with the requests and the last acts of any age
 that a storefront and the online store give. NDCG@10 of the list that leaves stands beside that of the model alone, of the
 ladder and of what sells, on the same cases. Times are of ``recommend`` alone, without HTTP and online store.
+
+With ``--quota new=20`` (may repeat) home is served with these quotas beside those of every day, in turns: NDCG@10 of both,
+their paired difference over persons, processor time a list.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +32,7 @@ from models.data.interactions import by_sales
 from models.data.sequences import Numbers
 from models.data.shop_zone import zone_of
 from models.data.stored_features import StoredFeatures, ms_of
-from models.evaluation.comparison import BASELINE
+from models.evaluation.comparison import BASELINE, PairedModels
 from models.evaluation.metrics import MAIN_METRIC, Values
 from models.evaluation.placement_evaluation import lists_of_recipes, main_values, mean_of_each
 from models.evaluation.placement_questions import Cases, cases_of
@@ -36,9 +40,12 @@ from models.release.artefact import load_ids, load_state, read_manifest
 from models.release.candidate import candidate_folder, judged_by
 from models.release.model_choice import LADDER
 from models.release.served_judgement import list_of, read_served
-from serving.judge import MOST_CASES, everything_sellable, moments_of, requests, window_release
+from serving.candidates import Quotas
+from serving.judge import MOST_CASES, everything_sellable, moments_of, requests, served_lists, window_release
 from serving.recommend import recommend
 from serving.shelf import join_catalogue
+
+_TURNS = "as it is", "with them"
 
 
 def values_alone(folder: Path, recipe: Recipe, cases: Cases, fill: Numbers) -> Values:
@@ -80,12 +87,54 @@ def run(paths: Paths, lake: LakeVersion, shop_id: str, most: int, table: Table) 
         table.add_row(shop_id, placement, name, means[0], alone, *means[1:], *counts, f"{p50:.2f}", f"{p99:.2f}")
 
 
+def compare(paths: Paths, lake: LakeVersion, shop_id: str, quotas: Quotas, table: Table) -> None:
+    """A row for the release and one for its ladder: home with other quotas against the same with those of every day."""
+    folder = candidate_folder(paths, shop_id)
+    decision, report = (json.loads((folder / f"{name}.json").read_text()) for name in ("gate", "evaluation"))
+    acts, window = judged_by(lake, shop_id, folder, read_manifest(folder / "window"))
+    catalogue = everything_sellable(lake, shop_id)
+    release = window_release(folder, shop_id, decision["placements"], report)
+    cases = cases_of("home", acts, window, release.is_bought_again).sampled(MOST_CASES)
+    zone, features = zone_of(paths, shop_id), StoredFeatures(lake, shop_id, ms_of(window.cut))
+    for name, model in ((decision["placements"]["home"]["model"], release), (LADDER, release.ladder_alone())):
+        shelf, spent, values = join_catalogue(model, catalogue), dict.fromkeys(_TURNS, 0.0), {}
+        chosen = dict(zip(_TURNS, (Quotas(), quotas), strict=True))
+        for turn in (*_TURNS, *_TURNS):
+            asked, moments = requests("home", shop_id, cases, acts), list(moments_of(cases, zone, features))
+            started = time.process_time()
+            lists = served_lists(shelf, catalogue, asked, acts, moments, chosen[turn])
+            spent[turn] += time.process_time() - started
+            values[turn] = {MAIN_METRIC: mean_of_each(main_values(lists, cases), cases.person)}
+        paired = PairedModels(values)
+        means = [f"{paired.mean(turn, MAIN_METRIC).mean:.4f}" for turn in _TURNS]
+        more = paired.difference(_TURNS[1], _TURNS[0], MAIN_METRIC)
+        times = [f"{each / 2 / len(cases) * 1e6:.0f}" for each in spent.values()]
+        table.add_row(shop_id, name, *means, f"{more.mean:+.4f} [{more.low:.4f}, {more.high:.4f}]", *times)
+
+
+def _quota(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    if name not in vars(Quotas()) or not number.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(vars(Quotas()))} and a number, as new=20")
+    return name, int(number)
+
+
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m bench.served", description=__doc__)
     parser.add_argument("--shop", action="append", required=True, help="may repeat")
     parser.add_argument("--cases", type=int, default=400, help="most cases of a placement that are timed")
+    parser.add_argument("--quota", action="append", default=[], type=_quota, help="a source's quota to try at home; may repeat")
     chosen = parser.parse_args()
+    if chosen.quota:
+        tried = Table(title=f"{MAIN_METRIC} of home, with other quotas: {dict(chosen.quota)}", title_justify="left")
+        for heading in ("shop", "model", "as it is", "with them", "difference", "µs", "µs with them"):
+            tried.add_column(heading)
+        for shop_id in chosen.shop:
+            quotas = replace(Quotas(), **dict(chosen.quota))
+            compare(Paths.of(get_settings()), open_version(get_settings()), shop_id, quotas, tried)
+        Console(width=150).print(tried)
+        return 0
     table = Table(title=f"{MAIN_METRIC} of what is served, of the model alone, the ladder, what sells", title_justify="left")
     headings = ("shop", "placement", "model", "served", "alone", "ladder", "popularity", "cases", "persons", "p50 ms", "p99 ms")
     for heading in headings:

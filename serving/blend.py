@@ -8,6 +8,7 @@ beside the sum, so that the reason of an item is the source that really carried 
 - ``context``: items like the item that the page is about.
 - ``category``: what sells in the categories of the person's last items, for items that nobody has compared yet.
 - ``popularity``: what sells in the shop.
+- ``new``, ``on_sale``: what came into stock lately, what costs less than usual (``serving.offers``).
 
 Where the release names a model for the placement, its parts take the place of ``taste`` and ``context`` (``serving.placed``).
 """
@@ -47,6 +48,8 @@ class Blend:
     context: float = 1.0
     category: float = 0.5
     popularity: float = 0.1
+    new: float = 0.1
+    on_sale: float = 0.1
     decay: float = 0.75
     half_life_s: float = 14 * 86_400
     visit_on_page: float = 0.4
@@ -58,7 +61,7 @@ class Blend:
 BLEND = Blend()  # the ladder
 # Beside a model that the gate let through, the other sources bring in what is new since it learnt, and fill up. More of them,
 # or more items kept back, cost what the model was released for (python -m bench.served): people go back, and buy again.
-PLACED = Blend(recent=0.25, category=0.1, popularity=0.02, seen_items=1)
+PLACED = Blend(recent=0.25, category=0.1, popularity=0.02, taste=0.1, new=0.02, on_sale=0.02, seen_items=1)
 
 
 def scale(values: Vector) -> Vector:

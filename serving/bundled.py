@@ -31,6 +31,8 @@ class BundledModel:
     version: str = NO_VERSION
     placement_notes: Mapping[str, str] = field(default_factory=dict)
     newcomers: None = None
+    usual_prices: None = None
+    quotas: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     sold_placements: frozenset[str] = frozenset()
 
     @classmethod

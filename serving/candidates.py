@@ -32,10 +32,17 @@ class Quotas:
     taste: int = 100
     boosted: int = 50  # of the items of each rule that boosts
     reach: int = 20_000  # how far down the order of a category or a rule it looks for items that may be shown
+    # Beside whatever answers, at home, as the release says (``models.release.served_judgement.BESIDE``).
+    new: int = 0
+    on_sale: int = 0
+    beside: int = 0  # of the person's taste, where a model or a ranker answers
 
     def times(self, factor: int) -> Quotas:
         """Larger quotas, for a list that these did not fill."""
         return Quotas(*(factor * each for each in vars(self).values()))
+
+
+QUOTAS = Quotas()
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,19 @@ class SourceLists:
         weights = np.array([source.weight for source in sources], dtype=np.float32)
         arrays = np.concatenate(items), np.concatenate(strengths), np.concatenate(causes)
         return cls([source.name for source in sources], weights, np.array(ends, dtype=np.int64), *arrays, everywhere)
+
+    def with_more(self, sources: Sequence[Source]) -> SourceLists:
+        """These, then others that list their items."""
+        more = SourceLists.of(sources)
+        return SourceLists(
+            [*self.names, *more.names],
+            np.concatenate([self.weights, more.weights]),
+            np.concatenate([self.ends, more.ends + len(self.items)]),
+            np.concatenate([self.items, more.items]),
+            np.concatenate([self.strength, more.strength]),
+            np.concatenate([self.because, more.because]),
+            self.everywhere,
+        )
 
 
 class WhatSells(NamedTuple):

@@ -170,9 +170,11 @@ class Engine:
             self.metrics.count_trial(tried)
         elif shelf.model.newcomers is not None:
             answer, decision = explore(answer, request, shelf, catalogue, state.exploration, luck_of(request_id))
+        if request.question in shelf.quotas:
+            self.metrics.count_offers(one.reason.code for one in answer.items)
         inputs = self._inputs(request.shop_id, shelf, changes) if has_inputs else None
-        now_ms = time.time_ns() // 1_000_000
-        self.decisions.note(LoggedDecision.of(request, request_id, answer, decision, shelf, catalogue, now_ms, inputs))
+        at_ms = moment.now_ms
+        self.decisions.note(LoggedDecision.of(request, request_id, answer, decision, shelf, catalogue, at_ms, inputs))
         return answer
 
     def preview(self, request: Request, draft: ShopRules) -> Tried:

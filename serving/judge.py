@@ -46,9 +46,10 @@ from models.release.checks import beating
 from models.release.gate import choose_models, judged_lists
 from models.release.model_choice import LADDER
 from models.release.registry import WINDOW, write_release
-from models.release.served_judgement import CHAMPION, FOLDER, MODEL
+from models.release.served_judgement import BESIDE, CHAMPION, FOLDER, MODEL
 from models.release.serving_index import Release
 from models.steps import run_step
+from serving.candidates import QUOTAS, Quotas
 from serving.catalogue import Catalogue, read_snapshot
 from serving.moment import Moment
 from serving.recent import LastAct
@@ -92,12 +93,13 @@ def served_lists(
     asked: Iterator[tuple[Request, list[LastAct]]],
     acts: Interactions,
     moments: Iterable[Moment],
+    quotas: Quotas | None = None,
 ) -> Items:
     """The list of each request in the item numbers of ``acts``, −1 for no item."""
     number_of = {str(item_id): number for number, item_id in enumerate(acts.item_ids)}
     lists = []
     for (request, last), moment in zip(asked, moments, strict=True):
-        answer = recommend(request, shelf, catalogue, lambda *_, last=last: last, moment=moment)
+        answer = recommend(request, shelf, catalogue, lambda *_, last=last: last, moment=moment, quotas=quotas)
         numbers = [number_of.get(one.item.item_id, -1) for one in answer.items]
         lists.append(numbers + [-1] * (LENGTH - len(numbers)))
     return np.array(lists, dtype=np.int64).reshape(-1, LENGTH)
@@ -156,6 +158,11 @@ def judge_served(paths: Paths, lake: LakeVersion, shop_id: str) -> dict[str, int
             if name != MODEL or release.placement(placement) is not None or release.ranker(placement) is not None:
                 asked = requests(placement, shop_id, cases, acts)  # type: ignore[arg-type]
                 lists[name] = served_lists(shelf, catalogue, asked, acts, moments_of(cases, zone, features))
+        if placement == "home" and (release.placement(placement) or release.ranker(placement)) is not None:
+            for name, most in BESIDE.items():
+                asked, quotas = requests("home", shop_id, cases, acts), replace(QUOTAS, **most)
+                moments = moments_of(cases, zone, features)
+                lists[name] = served_lists(shelves[MODEL], catalogue, asked, acts, moments, quotas)
         kept[placement] = {"person": cases.person, **{name: main_values(each, cases) for name, each in lists.items()}}
     shutil.rmtree(folder / FOLDER, ignore_errors=True)
     facts = {"shop_id": shop_id, "candidate": folder.name, "judged": judged_lists(chosen, champion), "problem": problem}

@@ -5,12 +5,14 @@ The address is open to every storefront, so no metric names a shop; a shop's key
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter as CountOf
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from serving.offers import OFFERED
 from serving.recent import Recent
 from serving.served_log import ServedLog
 from serving.shop_state import ShopStates
@@ -38,6 +40,12 @@ class ServingMetrics:
         self._trials = Counter(
             "jishi_ladder_trials", "Answers on which a lower rung of the ladder was tried.", ["rung"], registry=self._registry
         )
+        self._offered = Counter(
+            "jishi_offered_items",
+            "Items in lists that what is new or on sale brought, by the source, where a release has quotas of them.",
+            ["source"],
+            registry=self._registry,
+        )
         self._of_kind: dict[tuple[int, str], Counter] = {}
         self._latency = Histogram(
             "jishi_recommendation_seconds",
@@ -55,6 +63,11 @@ class ServingMetrics:
             counter = self._of_kind[key] = self._requests.labels(str(status), served_by)
         counter.inc()
         self._latency.observe(seconds)
+
+    def count_offers(self, reasons: Iterable[str]) -> None:
+        """Count the items of an answer that offers brought, by the codes of their reasons."""
+        for source, number in CountOf(each for each in reasons if each in OFFERED).items():
+            self._offered.labels(source).inc(number)
 
     def count_trial(self, rung: Rung) -> None:
         """Count one answer of a rung that was tried."""

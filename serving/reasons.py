@@ -44,6 +44,7 @@ _SENTENCES = {
     "pinned": ("picked_by_shop", ("店铺精选", "Picked by the shop"), None),
     "trending": ("trending", ("近期热门", "Trending now"), None),
     "new": ("new", ("新品", "New in this shop"), None),
+    "on_sale": ("on_sale", ("比平时便宜", "Costs less than usual"), None),
     "similar": (
         "similar_to_item",
         ("与这件商品相似", "Similar to this item"),

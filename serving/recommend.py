@@ -22,7 +22,7 @@ import numba
 import numpy as np
 
 from serving.blend import NONE, Indices, Mask, best_allowed, visit_length, with_intent
-from serving.candidates import ListCandidates, Quotas
+from serving.candidates import QUOTAS, ListCandidates, Quotas
 from serving.catalogue import Catalogue, Item
 from serving.eligible import Eligibility
 from serving.moment import Moment
@@ -118,13 +118,14 @@ def recommend(
     with_candidates: bool = False,
     rules: ActiveRules | None = None,
     moment: Moment | None = None,
-    quotas: Quotas = Quotas(),  # noqa: B008 (frozen)
+    quotas: Quotas | None = None,
     tried: Rung | None = None,
 ) -> Answer:
     """The answer to a request, by the shop's ``rules`` if it has any. Raises NoRelease when the shop has no shelf yet.
 
-    ``quotas`` grow until the list is full or nothing is left that may be shown. Without a ``moment`` it is now, by UTC, and no
-    stored feature is read. With ``tried`` that rung answers and none above it (``bundled``: the shelf is that rung already).
+    ``quotas``, by default those of the release, grow until the list is full or nothing is left that may be shown. Without a
+    ``moment`` it is now, by UTC, and no stored feature is read. With ``tried`` that rung answers and none above it
+    (``bundled``: the shelf is that rung already).
     """
     if shelf is None:
         raise NoRelease(request.shop_id)
@@ -139,6 +140,7 @@ def recommend(
         is_allowed = item.is_sellable and item.item_id not in hidden and (takes is None or takes(item))
         return is_allowed and (rules is None or rules.hidden_by(item) is None)
 
+    quotas = quotas or shelf.quotas.get(request.question, QUOTAS)
     while True:
         here = recall(asked, shelf, eligible, quotas, moment or _now())
         candidates = with_what_sells(here, shelf, quotas, length)

@@ -33,7 +33,7 @@ from serving.bundled import NO_VERSION
 from serving.exploring import luck_of, with_explored
 from serving.item_filter import ItemFilter
 from serving.kept_catalogues import CatalogueLost, items_then
-from serving.moment import UsedFeatures
+from serving.moment import Moment, UsedFeatures
 from serving.recent import LastAct
 from serving.recommend import Answer, recommend
 from serving.releases import ReleaseUnusable, load_release
@@ -109,7 +109,7 @@ def replay(
     rules = _rules_here(entry, request, state, shelf, paths, without_rules)
     last_acts = [LastAct(item_id, age_s) for item_id, age_s in inputs["last_acts"]]
     used = inputs.get("features")
-    moment = None if used is None else UsedFeatures(**used).moment()
+    moment = Moment(entry["answered_at_ms"]) if used is None else UsedFeatures(**used).moment()
     tried = rung_of(entry["arm"])
     answer = recommend(request, shelf, state.catalogue, lambda *_: last_acts, rules=rules, moment=moment, tried=tried)
     arm = "ranked" if tried is None else arm_of(tried)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -11,13 +11,16 @@ import numpy.typing as npt
 
 from models.algorithms.exploration import Belief
 from models.algorithms.sparse_sums import Sums
+from models.candidates.usual_prices import UsualPrices
 from models.ranking.live_ranker import LiveRanker
 from models.release.ids import Ids, NumberOfId
 from serving.best_sellers import Postings, by_sales
 from serving.blend import NONE, Indices, Vector, scale
+from serving.candidates import QUOTAS, Quotas
 from serving.catalogue import Catalogue, Item
 from serving.columns import Columns
 from serving.kept_catalogues import JoinedItems
+from serving.offers import Offers
 
 _NO_ITEMS = np.empty(0, dtype=np.int64)
 
@@ -118,6 +121,14 @@ class ServedModel(Protocol):
         """New items to explore; None when there are none."""
 
     @property
+    def quotas(self) -> Mapping[str, Mapping[str, int]]:
+        """By placement how much other sources bring beside its model, as the gate chose it."""
+
+    @property
+    def usual_prices(self) -> UsualPrices | None:
+        """What items usually cost; None where the release does not know."""
+
+    @property
     def is_bought_again(self) -> npt.NDArray[np.bool_]:
         """Items (items,) that are offered again to who has just paid for them."""
 
@@ -148,9 +159,9 @@ class ServedModel(Protocol):
 
 @dataclass
 class Shelf:
-    """Arrays over the release's items that requests read; ``sellable``, ``columns`` and the orders of a category and a brand
-    follow the catalogue item by item. ``item_ids`` are the catalogue's own strings, which it finds its items by without making
-    others. ``categories`` are codes of ``columns.category`` when it was made, or −1.
+    """Arrays over the release's items that requests read; ``sellable``, ``columns``, ``offers`` and the orders of a category
+    and a brand follow the catalogue item by item. ``item_ids`` are the catalogue's own strings, which it finds its items by
+    without making others. ``categories`` are codes of ``columns.category`` when it was made, or −1.
     """
 
     model: ServedModel
@@ -164,6 +175,8 @@ class Shelf:
     by_sales: Indices
     by_category: Postings
     by_brand: Postings
+    offers: Offers
+    quotas: Mapping[str, Quotas]  # of placements that have others than ``QUOTAS``
     joined: JoinedItems | None = None  # the items that it was made of, where answers are logged with their inputs
     none: npt.NDArray[np.bool_] = field(init=False, repr=False)
 
@@ -192,8 +205,10 @@ class Shelf:
             return
         ordered = ((self.columns.category, self.by_category), (self.columns.brand, self.by_brand))
         before = [int(column.codes[number]) for column, _ in ordered]
+        stocked_before_ms = float(self.columns.stocked_at_ms[number])
         self.sellable[number] = item.is_sellable
         self.columns.put(number, item)
+        self.offers.refresh(number, item, stocked_before_ms)
         for (column, postings), code in zip(ordered, before, strict=True):
             if column.codes[number] != code:
                 postings.put(int(column.codes[number]), number)
@@ -221,6 +236,8 @@ def join_catalogue(model: ServedModel, catalogue: Catalogue) -> Shelf:
         by_sales=order,
         by_category=Postings.of(codes, order),
         by_brand=Postings.of(columns.brand.codes, order),
+        offers=Offers.of(known, columns.stocked_at_ms, model.usual_prices),
+        quotas={placement: replace(QUOTAS, **most) for placement, most in model.quotas.items() if most},
     )
 
 

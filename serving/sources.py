@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from serving.blend import BLEND, NONE, PLACED, Blend, Indices, Vector, recency_w
 from serving.candidates import ListCandidates, Quotas, Source, SourceLists, WhatSells
 from serving.eligible import Eligibility
 from serving.moment import Moment
+from serving.offers import newness
 from serving.placed import given_items, model_sources
 from serving.ranked import Ranked, ask_ranker
 from serving.request import Request
@@ -84,6 +85,41 @@ class Recall:
 
 def recall(asked: Asked, shelf: Shelf, eligible: Eligibility, quotas: Quotas, moment: Moment) -> Recall:
     """Every source but what sells, which ``with_what_sells`` adds."""
+    here = _answering(asked, shelf, eligible, quotas, moment)
+    more = _beside(here, asked, shelf, quotas, moment)
+    return replace(here, sources=here.sources.with_more(more)) if more else here
+
+
+def _beside(here: Recall, asked: Asked, shelf: Shelf, quotas: Quotas, moment: Moment) -> list[Source]:
+    """At home what is new, what costs less than usual and, beside a model, what is near the person's taste; as much as the
+    quotas say.
+    """
+    if not (quotas.new or quotas.on_sale or quotas.beside) or asked.request.question != "home":
+        return []
+    if here.model == SOLD or asked.tried is not None:
+        return []
+    eligible, blend, offers, sources = here.eligible, here.blend, shelf.offers, list[Source]()
+    if quotas.new:
+        numbers = eligible.best_of(offers.new_at(moment.now_ms), quotas.new, quotas.reach)
+        sources.append(_some("new", blend.new, numbers, newness(shelf.columns.stocked_at_ms[numbers], moment.now_ms)))
+    if quotas.on_sale:
+        numbers = eligible.best_of(offers.on_sale.first, quotas.on_sale, quotas.reach)
+        sources.append(_some("on_sale", blend.on_sale, numbers, scale(offers.cut[numbers])))
+    if quotas.beside and here.model != LADDER:
+        taste = next((known for person in asked.request.persons if (known := shelf.model.taste(person)) is not None), None)
+        if taste is not None:
+            numbers = taste.best(quotas.beside)
+            numbers = numbers[~eligible.shown_not(numbers)]
+            sources.append(_some("taste", blend.taste, numbers, scale(taste.of(numbers))))
+    return sources
+
+
+def _some(name: str, weight: float, numbers: Indices, strength: Vector) -> Source:
+    kept = strength > 0
+    return Source(name, weight, numbers[kept], strength[kept], np.full(int(kept.sum()), NONE, dtype=np.int64))
+
+
+def _answering(asked: Asked, shelf: Shelf, eligible: Eligibility, quotas: Quotas, moment: Moment) -> Recall:
     request, placed = asked.request, shelf.model.placement(asked.request.question)
     if request.question in shelf.model.sold_placements:
         return Recall(SourceLists.of([]), "popular", SOLD, eligible.behind(asked.visit[: PLACED.seen_items]))

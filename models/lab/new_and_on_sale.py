@@ -1,7 +1,7 @@
 """Items that are new, and items below their usual price, as lists for everybody.
 
-They do not serve: what is new and what costs how much now is in serving's live catalogue, a snapshot is older; new items are
-explored (``models.candidates.newcomers``).
+They do not serve: what is new and what costs how much now is in serving's live catalogue (``serving.offers``), a snapshot is
+older; new items are explored (``models.candidates.newcomers``).
 """
 
 from __future__ import annotations

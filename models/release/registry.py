@@ -16,7 +16,7 @@ from jishi.files import write_atomically, write_json
 from jishi.paths import Paths
 from jishi.shop_runs import NothingToDo
 from models.algorithms.ladder import LADDER
-from models.candidates import newcomers, repurchase
+from models.candidates import newcomers, repurchase, usual_prices
 from models.candidates.recipes import Recipe
 from models.candidates.stored_models import files_of
 from models.release import taste_index
@@ -40,7 +40,7 @@ def write_release(full: Path, folder: Path, decision: dict[str, Any]) -> None:
     manifest = read_manifest(full)
     placements = decision["placements"]
     recipes = [Recipe.from_json(chosen["recipe"]) for chosen in placements.values() if chosen["recipe"] is not None]
-    optional = (*newcomers.FILES, repurchase.FILE, repurchase.PURCHASES)
+    optional = (*newcomers.FILES, repurchase.FILE, repurchase.PURCHASES, usual_prices.FILE)
     states = [*LADDER, *files_of(recipes), *(file for file in optional if file in manifest["shapes"])]
     files = [
         *(f"{name}.npz" for name in states),

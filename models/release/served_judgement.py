@@ -25,6 +25,14 @@ from models.release.model_choice import LADDER
 
 FOLDER = "served"
 MODEL, CHAMPION = "model", "champion"  # the placement's model as served, and the release in use
+# What may stand beside the model at home, by the name of its list: how many items each source brings there at most.
+BESIDE: Mapping[str, Mapping[str, int]] = {
+    "with_offers_and_taste": {"new": 20, "on_sale": 20, "beside": 50},
+    "with_offers": {"new": 20, "on_sale": 20},
+    "with_new": {"new": 20},
+    "with_on_sale": {"on_sale": 20},
+    "with_taste": {"beside": 50},
+}
 TRIVIAL = (BASELINE, "personal_frequency", LADDER)
 MOST_BEHIND = timedelta(days=7)  # acts that a release in use may miss before a tie no longer keeps it
 
@@ -70,6 +78,7 @@ def certify(chosen: dict[str, Any], served: ServedCases | None) -> dict[str, Any
 
     A model stays if its list surely beats what sells and no trivial list surely beats it; else the ladder answers. The ladder
     is held to the same: where it does not surely beat what sells, what sells answers. Without enough persons nothing changes.
+    Beside a model that stays come the sources of ``BESIDE`` that serve best, if any serve better than none.
     """
     if served is None or served.persons < LEAST_PERSONS:
         return chosen
@@ -83,12 +92,23 @@ def certify(chosen: dict[str, Any], served: ServedCases | None) -> dict[str, Any
         if problem is not None:
             sentence = f"{result['sentence']}; the ladder: {problem}"
             result = {"model": BASELINE, "recipe": None, "sentence": sentence}
+    if result["recipe"] is not None:
+        result = result | _beside(served)
     return result | {"served": {"persons": served.persons, MAIN_METRIC: served.mean(list_of(result)).as_json()}}
 
 
 def list_of(chosen: Mapping[str, Any]) -> str:
     """Name of the list that answers a placement by a decision."""
-    return MODEL if chosen["recipe"] is not None else str(chosen["model"])
+    if chosen["recipe"] is None:
+        return str(chosen["model"])
+    return next((name for name, quotas in BESIDE.items() if quotas == chosen.get("quotas")), MODEL)
+
+
+def _beside(served: ServedCases) -> dict[str, Any]:
+    """The quotas of the best list with other sources beside the model; none where the model alone is as good."""
+    means = {name: served.mean(name).mean for name in (MODEL, *BESIDE) if name in served.values}
+    best = max(means, key=means.__getitem__)
+    return {} if best == MODEL else {"quotas": dict(BESIDE[best])}
 
 
 def _problem(served: ServedCases, name: str, rivals: Sequence[str]) -> str | None:

@@ -19,13 +19,14 @@ from models.algorithms.item_knn import ItemKNN
 from models.algorithms.nearest_items import NearestItems
 from models.algorithms.recommender import Items, Scores
 from models.algorithms.sparse_sums import SparseSums, Sums
-from models.candidates import newcomers, repurchase
+from models.candidates import newcomers, repurchase, usual_prices
 from models.candidates.newcomers import Newcomers
 from models.candidates.placement_model import PlacementModel
 from models.candidates.recipes import RECIPES, Recipe
 from models.candidates.repurchase import BoughtItems, bought_again
 from models.candidates.stored_models import FACTS, load, ranker_file
 from models.candidates.taste import Taste
+from models.candidates.usual_prices import UsualPrices
 from models.ranking.known_facts import KnownFacts
 from models.ranking.live_ranker import LiveRanker
 from models.ranking.request_ranker import RequestRanker
@@ -35,6 +36,7 @@ from models.release.ids import Ids
 from models.release.release_files import ReleaseFiles
 
 RELEASE_FORMAT = 2
+SOURCES_BESIDE, MOST_BESIDE = ("new", "on_sale", "beside"), 200  # what may stand beside a model, and its largest quota
 
 
 class Release:
@@ -54,6 +56,8 @@ class Release:
         self.newcomers: Newcomers | None = None
         self.is_bought_again = np.zeros(len(item_ids), dtype=np.bool_)
         self._purchases: BoughtItems | None = None
+        self.usual_prices: UsualPrices | None = None
+        self.quotas: dict[str, dict[str, int]] = {}  # by placement: how much other sources bring beside its model
         self.trained_to: datetime | None = None  # UTC, without a zone
         self._is_taste_proved = True
         self._placements: dict[str, PlacementModel] = {}
@@ -129,11 +133,15 @@ class Release:
                 self.placement_notes[placement] = f"{chosen['model']}: {chosen['sentence']}"
                 if chosen["recipe"] is not None:
                     self._take(files, placement, Recipe.from_json(chosen["recipe"]))
+                    self.quotas[placement] = checked_quotas(chosen.get("quotas", {}))
         if newcomers.FILES[0] in manifest["shapes"]:
             with files.understood(newcomers.FILES[0]):
                 states = {file: files.state(file) for file in newcomers.FILES}
                 self.newcomers = Newcomers.from_states(states, len(self._number_of_person), len(self.item_ids))
         self._load_purchases(files)
+        if usual_prices.FILE in manifest["shapes"]:  # releases of before have none
+            with files.understood(usual_prices.FILE):
+                self.usual_prices = UsualPrices.from_state(files.state(usual_prices.FILE), len(self.item_ids))
 
     def _load_purchases(self, files: ReleaseFiles) -> None:
         """What releases of before do not have: then nothing is offered again, and nobody is known to have bought."""
@@ -164,7 +172,7 @@ class Release:
     def ladder_alone(self) -> Release:
         """The same release without the models of placements."""
         release = copy(self)
-        release._placements, release._rankers, release.sold_placements = {}, {}, frozenset()
+        release._placements, release._rankers, release.sold_placements, release.quotas = {}, {}, frozenset(), {}
         return release
 
     def placement(self, name: str) -> PlacementModel | None:
@@ -202,6 +210,16 @@ class Release:
     def similar(self, causes: Sequence[tuple[int, float]], most: int) -> Sums:
         """Items near some items (number, weight), themselves left out, with sums of weighted similarities."""
         return self._near.ask(causes, most)
+
+
+def checked_quotas(stated: Any) -> dict[str, int]:
+    """How much other sources bring, as a manifest says it. Raises ValueError."""
+    is_whole = isinstance(stated, dict) and all(
+        name in SOURCES_BESIDE and type(most) is int and 0 <= most <= MOST_BESIDE for name, most in stated.items()
+    )
+    if not is_whole:
+        raise ValueError(f"quotas are of {', '.join(SOURCES_BESIDE)}, each from 0 to {MOST_BESIDE}")
+    return dict(stated)
 
 
 def _trained_to(folder: Path, manifest: dict[str, Any]) -> datetime | None:

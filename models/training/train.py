@@ -23,7 +23,7 @@ from jishi.preference import WEIGHTS
 from models.algorithms.ladder import make_model, make_models, parameters_of
 from models.algorithms.nearest_items import LEAST_ITEMS
 from models.algorithms.recommender import State
-from models.candidates import repurchase
+from models.candidates import repurchase, usual_prices
 from models.candidates.recipes import RECIPES, asked
 from models.candidates.repurchase import BoughtItems
 from models.candidates.stored_models import FACTS, ranker_file
@@ -46,6 +46,7 @@ from models.training.provenance import code_digest
 from models.training.rankers import learn_both
 from models.training.request_rankers import categories_of, facts_of
 from models.training.session_trees import session_trees
+from models.training.usual_prices import usual_prices_of
 
 THREADS = 2  # parts of a candidate, or models of one part
 MOST_ACTS_AT_ONCE = 5_000_000  # of a shop whose two parts are fitted at once; a larger one's would take twice its memory
@@ -54,10 +55,10 @@ MOST_ACTS_AT_ONCE = 5_000_000  # of a shop whose two parts are fitted at once; a
 def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     """Choose parameters, fit all models on the training window and on all data; returns the candidate's id.
 
-    The id follows from the acts, what rankers read beside them (stored features, categories, the shop's zone), the facts of new
-    items, code, libraries and parameters: on the same lake a rerun writes the same folder, and whatever could change a model
-    makes another one. Raises NoInteractions, TooShort, NobodyToTest and TooFewPersons before
-    anything is fitted for a shop that has too little for a release.
+    The id follows from the acts, what rankers read beside them (stored features, categories, the shop's zone), usual prices,
+    the facts of new items, code, libraries and parameters: on the same lake a rerun writes the same folder, and whatever could
+    change a model makes another one. Raises NoInteractions, TooShort, NobodyToTest and TooFewPersons before anything is fitted
+    for a shop that has too little for a release.
     """
     interactions = read_interactions(lake, shop_id)
     window = last_active_days(interactions.occurred_at[interactions.kind == "pay"])
@@ -68,7 +69,10 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
     known = judged.where(window.is_training(judged.occurred_at, judged.received_at))
     category_of, zone = categories_of(lake, shop_id), zone_of(paths, shop_id)
     features = StoredFeatures(lake, shop_id, ms_of(taught_window(window.cut).cut))
-    ranked_by = [features.digest(ms_of(window.cut)), sorted(category_of.items()), zone.key]
+    parts = [("window", known, window.cut), ("full", interactions, after(interactions))]
+    prices = {name: usual_prices_of(lake, shop_id, part.item_ids, as_of) for name, part, as_of in parts}
+    ranked_by: list[Any] = [features.digest(ms_of(window.cut)), sorted(category_of.items()), zone.key]
+    ranked_by += [None if each is None else each.digest() for each in prices.values()]
     candidate = _candidate_id(acts, item_facts, ranked_by)
     folder = paths.models / shop_id / "candidates" / candidate
     shutil.rmtree(folder, ignore_errors=True)
@@ -97,6 +101,8 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
         if learnt.rankers:
             states[FACTS] = facts_of(training_context, category_of).state()
             states |= {ranker_file(placement): each.state() for placement, each in learnt.rankers.items()}
+        if (usual := prices[name]) is not None:
+            states[usual_prices.FILE] = usual.state()
         if name == "full":
             states |= _newcomers(item_facts, training_context)
             states[repurchase.PURCHASES] = BoughtItems.of(training_context.bought).state()
@@ -107,7 +113,6 @@ def train(paths: Paths, lake: LakeVersion, shop_id: str) -> str:
 
     # One BLAS thread for each: models limit it, too, and would otherwise undo each other's limits.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(at_once) as pool:
-        parts = [("window", known, window.cut), ("full", interactions, after(interactions))]
         for done in [pool.submit(save_part, *part) for part in parts]:
             done.result()
     write_atomically(folder.parent / "LATEST", candidate + "\n")

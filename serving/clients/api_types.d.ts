@@ -166,7 +166,7 @@ export interface ListExplainAnswer {
 
 /** Why the item is in the list: the source that gave it most. */
 export interface ReasonAnswer {
-  /** one of long_term_taste, similar_to_recent, similar_to_item, same_category, popular_in_category, popular, picked_by_shop, trending, new, viewed_next, viewed_together, bought_together, bought_next, bought_often, bought_before, due_again, seen_before, people_like_you, like_yours */
+  /** one of long_term_taste, similar_to_recent, similar_to_item, same_category, popular_in_category, popular, picked_by_shop, trending, new, on_sale, viewed_next, viewed_together, bought_together, bought_next, bought_often, bought_before, due_again, seen_before, people_like_you, like_yours */
   code: string;
   /** sentence for shoppers, Chinese */
   zh: string;

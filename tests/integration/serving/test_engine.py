@@ -37,6 +37,8 @@ class TinyRelease:
     version: str = "v1"
     placement_notes: Mapping[str, str] = field(default_factory=dict)
     newcomers: None = None
+    usual_prices: None = None
+    quotas: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     sold_placements: frozenset[str] = frozenset()
 

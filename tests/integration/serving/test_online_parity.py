@@ -37,7 +37,7 @@ class ParityRelease:
 
     item_ids, version = ITEMS, "v1"
     popularity = np.ones(len(ITEMS), dtype=np.float32)
-    newcomers, placement_notes = None, MappingProxyType({})
+    newcomers, usual_prices, quotas, placement_notes = None, None, MappingProxyType({}), MappingProxyType({})
 
     sold_placements: frozenset[str] = frozenset()
 

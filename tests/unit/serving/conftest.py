@@ -19,6 +19,7 @@ from jishi.shops import Shop, Shops
 from models.algorithms.exploration import Belief
 from models.algorithms.sparse_sums import SparseSums, Sums
 from models.candidates.taste import Taste
+from models.candidates.usual_prices import UsualPrices
 from models.release.registry import publish
 from serving.api import make_app
 from serving.blend import Indices, Vector
@@ -93,6 +94,8 @@ class TinyModel:
     rankers: dict[str, Any] = field(default_factory=dict)
 
     newcomers: TinyNewcomers | None = None
+    usual_prices: UsualPrices | None = None
+    quotas: dict[str, dict[str, int]] = field(default_factory=dict)
     bought_again: Sequence[int] = ()
     bought: dict[str, list[int]] = field(default_factory=dict)
 

@@ -20,7 +20,7 @@ from models.data.split import SplitWindow
 from models.evaluation.placement_questions import cases_of
 from models.release.candidate import StepMissing, candidate_folder
 from models.release.registry import WINDOW, current_version
-from models.release.served_judgement import CHAMPION, MODEL, read_served
+from models.release.served_judgement import BESIDE, CHAMPION, MODEL, read_served
 from serving.judge import judge_served, requests
 from serving.recent import LastAct
 from tests.lake import newest, record
@@ -86,7 +86,7 @@ def test_newer_acts_bring_a_new_release_of_the_same_models(paths: Paths) -> None
     comparison = next(check for check in decision["checks"] if check["name"] == "champion")
     assert f"release {first} in use" in comparison["sentence"]
     _, served = read_served(paths.models / "a" / "candidates" / version)
-    assert {MODEL, CHAMPION, "ladder", "popularity", "personal_frequency"} == set(served["home"].values)
+    assert {MODEL, CHAMPION, "ladder", "popularity", "personal_frequency", *BESIDE} == set(served["home"].values)
     home = decision["placements"]["home"]["served"]
     assert home["persons"] == served["home"].persons == len(set(served["home"].person.tolist()))
     # Of ten items of a taste three or four are bought in the week: ten of the taste hold them all, what sells a quarter.

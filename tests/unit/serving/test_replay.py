@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import time
 from dataclasses import MISSING, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from jishi.rules.versions import RuleVersions
 from jishi.settings import Settings
 from jishi.shops import Shop, Shops
 from models.algorithms.exploration import Belief
+from models.candidates.usual_prices import UsualPrices, currency_key
 from serving.engine import Engine
 from serving.item_filter import ItemFilter
 from serving.kept_catalogues import KEPT_S, JoinedItems, KeptCatalogues, items_then
@@ -72,6 +74,8 @@ class Logging:
         near = {n: {n + 1: 0.9, n + 2: 0.3} for n in range(30) if n % 10 < 8}
         model = tiny.model(IDS, near, {"u:1": {3: 2.0, 14: 1.0}}, bought={"u:1": [4], "a:d": [5]})
         belief = Belief(np.full(6, 2.0), np.full(6, 50.0))
+        model.usual_prices = UsualPrices(np.tile(np.float32([1900, 2500]), 15), np.full(30, currency_key("CNY")))
+        model.quotas = {"home": {"new": 4, "on_sale": 4, "beside": 4}}
         model.newcomers = tiny.newcomers(np.arange(24, 30), belief, {"u:1": np.array([25, 26])})
         if has_models:
             lists = {"u:1": [(number, 1.0 / (1 + number), "like_yours", number - 1) for number in range(1, 12)]}
@@ -89,8 +93,10 @@ class Logging:
             self.state.rules.look(versions)
 
     def item(self, item_id: str, number: int, at_ms: int = 1, **state: Any) -> Any:
+        offered = {name: state.pop(name) for name in ("unit_price_minor", "stocked_at_ms") if name in state}
         plain = self.tiny.item(item_id, **{"category": KINDS[number // 10], "at_ms": at_ms} | state)
-        return replace(plain, home_price_minor=1000 + 100 * number, brand=f"b{number % 4}", attributes=(("n", str(number)),))
+        known = {"home_price_minor": 1000 + 100 * number, "brand": f"b{number % 4}", "attributes": (("n", str(number)),)}
+        return replace(plain, **known | offered)
 
     def change(self, number: int, at_ms: int, **state: Any) -> None:
         self.state.apply(self.item(IDS[number], number, at_ms, **state))
@@ -105,7 +111,12 @@ class Logging:
 
 
 NUMBERS = st.lists(st.integers(0, 29), max_size=5, unique=True)
-STATES = st.sampled_from([{"stock": 0}, {"stock": 3}, {"status": "inactive"}, {"category": "moved"}])
+STATES = st.sampled_from(
+    [
+        *({"stock": 0}, {"stock": 3}, {"status": "inactive"}, {"category": "moved"}),
+        *({"unit_price_minor": 900}, {"stocked_at_ms": int(time.time() * 1000) - 86_400_000}),
+    ]
+)
 CHANGES = st.lists(st.tuples(st.integers(0, 29), STATES), max_size=6)
 
 

@@ -34,6 +34,10 @@ def recipe(placement: str, **values: Any) -> Callable[[Path], None]:
     return lambda folder: edit_manifest(folder, lambda there: there["placements"][placement]["recipe"].update(values))
 
 
+def quotas(stated: dict[str, Any]) -> Callable[[Path], None]:
+    return lambda folder: edit_manifest(folder, lambda there: there["placements"]["home"].update(quotas=stated))
+
+
 def shape(name: str, key: str, value: Any) -> Callable[[Path], None]:
     return lambda folder: edit_manifest(folder, lambda there: there["shapes"][name].update({key: value}))
 
@@ -194,6 +198,9 @@ SABOTAGE: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda folder: edit_manifest(folder, lambda there: there["sha256"].update({"../first/als.npz": "0"})),
         r"manifest\.json names '\.\./first/als\.npz', which is no file of its own folder",
     ),
+    "a quota of everything": (quotas({"new": 10**9}), r"manifest\.json: a placement is not whole: quotas are of new, "),
+    "a quota of nothing known": (quotas({"luck": 5}), r"manifest\.json: a placement is not whole: quotas are of new, "),
+    "a quota that is no number": (quotas({"new": True}), r"manifest\.json: a placement is not whole: quotas are of new, "),
     "recipe out of the folder": (recipe("home", own="../../first/x"), r"lists_\.\./\.\./first/x\.npz: the manifest has no"),
     "unknown recipe": (recipe("cart", context="crystal_ball"), r"manifest\.json: a placement is not whole: 'crystal_ball'"),
     "recipe of unknown parts": (recipe("cart", seed=7), r"manifest\.json: a placement is not whole: .*seed"),

@@ -14,7 +14,7 @@ from models.evaluation.metrics import MAIN_METRIC
 from models.release.champion import Champion
 from models.release.checks import LEAST_PERSONS
 from models.release.model_choice import choose_recipe
-from models.release.served_judgement import CHAMPION, MODEL, MOST_BEHIND, ServedCases, certify, compare
+from models.release.served_judgement import BESIDE, CHAMPION, MODEL, MOST_BEHIND, ServedCases, certify, compare, list_of
 
 LUCK = np.random.default_rng(4)
 PERSONS = 60
@@ -150,3 +150,25 @@ def test_the_model_in_use_stays_unless_another_is_surely_better(gain: float, in_
     decision = choose_recipe("home", judged, lambda _: state, values, in_use)
     assert decision["model"] == model
     assert ("tifu_knn is not surely better" in decision["sentence"]) == (model == "als")
+
+
+@pytest.mark.parametrize(
+    ("levels", "list_name"),
+    [
+        ({MODEL: 0.2, "with_new": 0.1, "with_taste": 0.15}, MODEL),
+        ({MODEL: 0.2, "with_new": 0.3, "with_taste": 0.25}, "with_new"),
+        ({MODEL: 0.2, "with_offers_and_taste": 0.3, "with_new": 0.25}, "with_offers_and_taste"),
+        ({MODEL: 0.05, "with_new": 0.9}, "ladder"),
+    ],
+)
+def test_beside_a_model_come_the_sources_that_serve_best_if_any_does_better(levels: dict[str, float], list_name: str) -> None:
+    cases = served(**{"popularity": 0, "ladder": 0.1} | levels)
+    result = certify(CHOSEN, cases)
+    assert list_of(result) == list_name
+    assert result.get("quotas", {}) == BESIDE.get(list_name, {})
+    assert result["served"][MAIN_METRIC]["mean"] == round(cases.mean(list_name).mean, 6)
+
+
+def test_beside_a_model_comes_nothing_that_is_as_good_as_nothing() -> None:
+    cases = served(**{"popularity": 0, MODEL: 0.2})
+    assert "quotas" not in certify(CHOSEN, ServedCases(cases.person, {**cases.values, "with_new": cases.values[MODEL]}))

@@ -1,0 +1,47 @@
+"""What each item was offered for most of the last four weeks, by the changes of the catalogue in the log."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from jishi.lake.query import open_lake
+from jishi.lake.reading import LakeVersion
+from models.candidates.usual_prices import UsualPrices, currency_key
+from models.data.interactions import instant
+from models.data.snapshot import usual_prices
+
+# Of each item the changes of its price, not of its stock. Prices in a currency that the item had before are no prices now.
+_CHANGES = """
+    with states as (
+        select item_id, occurred_at, unit_price_minor as price, json_extract_string(line, '$.properties.currency') as currency
+        from silver_events
+        where shop_id = $shop and type = 'item_changed' and unit_price_minor is not null
+            and occurred_at < $as_of and received_at < $as_of
+    ),
+    marked as (
+        select *, lag(price) over items as before, last_value(currency) over whole as latest from states
+        window items as (partition by item_id, currency order by occurred_at),
+            whole as (partition by item_id order by occurred_at rows between unbounded preceding and unbounded following)
+    )
+    select item_id, occurred_at, price, currency from marked
+    where currency = latest and (before is null or before <> price) order by item_id, occurred_at
+"""
+
+
+def usual_prices_of(lake: LakeVersion, shop_id: str, item_ids: np.ndarray, as_of: np.datetime64) -> UsualPrices | None:
+    """The usual prices of items (``item_ids`` rising) at an instant; None for a shop whose log says none."""
+    with open_lake(lake) as connection:
+        rows = connection.execute(_CHANGES, {"shop": shop_id, "as_of": instant(as_of)}).to_arrow_table()
+    if rows.num_rows == 0:
+        return None
+    ids = np.array(rows["item_id"].to_pylist(), dtype=np.str_)
+    number = np.minimum(np.searchsorted(item_ids, ids), len(item_ids) - 1)
+    known = item_ids[number] == ids
+    at = rows["occurred_at"].to_numpy().astype("datetime64[us]")[known]
+    price = rows["price"].to_numpy().astype(np.float64)[known]
+    usual = usual_prices(number[known], at, price, len(item_ids), as_of)
+    currency = np.zeros(len(item_ids), dtype=np.int64)
+    currency[number[known]] = [
+        currency_key(each) for each, kept in zip(rows["currency"].to_pylist(), known, strict=True) if kept
+    ]
+    return UsualPrices(np.nan_to_num(usual).astype(np.float32), currency)
