@@ -13,6 +13,7 @@ from feast.utils import _convert_arrow_fv_to_proto
 from feast.value_type import ValueType
 
 from feature_repo.definitions import streamed_views
+from feature_repo.monotonic import epoch_us
 from feature_repo.proto_rows import proto_row
 from jishi.features import ENTITY_KEYS, Feature, views
 from jishi.features.message import FeatureRow
@@ -57,4 +58,4 @@ def test_a_row_is_what_feast_makes_of_a_table(tmp_path: Path, view: str, is_empt
         zip(key.join_keys, key.entity_values, strict=True)
     )
     assert ours[1] == values
-    assert (ours[2], ours[3]) == (event_at.astimezone(UTC), created_at.astimezone(UTC))
+    assert [epoch_us(instant) for instant in ours[2:]] == [epoch_us(instant) for instant in (event_at, created_at)]
