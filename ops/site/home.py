@@ -23,7 +23,7 @@ class Words(NamedTuple):
     en: str
 
 
-class Card(NamedTuple):
+class HomeCard(NamedTuple):
     """Something that runs or lies on the site. Without ``url`` it is not there yet; ``port`` is that of another part."""
 
     url: str | None
@@ -59,10 +59,10 @@ def write_home(settings: Settings, paths: Paths) -> Path:
     return page
 
 
-def _cards(settings: Settings, paths: Paths) -> list[Card]:
+def _cards(settings: Settings, paths: Paths) -> list[HomeCard]:
     live, schemas = settings.collector_port, settings.collector_port
     cards = [
-        Card(
+        HomeCard(
             _url(settings, settings.portal_port, "/"),
             settings.portal_port,
             Words("商家后台", "Portal"),
@@ -71,25 +71,25 @@ def _cards(settings: Settings, paths: Paths) -> list[Card]:
                 "a shop's numbers; jishi portal users add lets people in",
             ),
         ),
-        Card(
+        HomeCard(
             _url(settings, settings.superset_port, "/superset/dashboard/jishi-today/"),
             settings.superset_port,
             Words("看板", "Board"),
             Words("订单、营业额、退款、漏斗", "orders, revenue, refunds, funnel"),
         ),
-        Card(
+        HomeCard(
             _url(settings, settings.airflow_port, "/"),
             settings.airflow_port,
             Words("Airflow", "Airflow"),
             Words("每日任务与历史导入", "daily runs and histories"),
         ),
-        Card(
+        HomeCard(
             _url(settings, settings.serving_port, "/docs"),
             settings.serving_port,
             Words("推荐接口", "Recommendation API"),
             Words("文档与试用", "documentation, with a form to try it"),
         ),
-        Card(
+        HomeCard(
             _url(settings, settings.serving_port, "/storefront"),
             settings.serving_port,
             Words("试用店面", "Storefront"),
@@ -98,19 +98,19 @@ def _cards(settings: Settings, paths: Paths) -> list[Card]:
                 "click and see lists change; JISHI_STOREFRONT_KEYS opens it",
             ),
         ),
-        Card(
+        HomeCard(
             _url(settings, live, "/v1/live"),
             live,
             Words("实时事件", "Live events"),
             Words("店铺最近 100 个事件与修改建议", "a shop's last 100 events, with fixes"),
         ),
-        Card(
+        HomeCard(
             _url(settings, schemas, "/v1/schemas"),
             schemas,
             Words("事件格式", "Event schemas"),
             Words("每种事件的 JSON Schema", "JSON Schema of each event"),
         ),
-        Card(
+        HomeCard(
             _url(settings, settings.flink_port, "/"),
             settings.flink_port,
             Words("Flink", "Flink"),
@@ -121,10 +121,10 @@ def _cards(settings: Settings, paths: Paths) -> list[Card]:
         about = Words(
             "每个数据集、列与指标：含义、公式、来源、负责", "every mart, column and metric: meaning, formula, lineage, owner"
         )
-        cards.append(Card("/dictionary/", None, Words("数据字典", "Data dictionary"), about))
+        cards.append(HomeCard("/dictionary/", None, Words("数据字典", "Data dictionary"), about))
     if (paths.site / "dbt" / "index.html").exists():
         cards.append(
-            Card(
+            HomeCard(
                 "/dbt/",
                 None,
                 Words("dbt", "dbt"),
@@ -132,7 +132,7 @@ def _cards(settings: Settings, paths: Paths) -> list[Card]:
             )
         )
     cards.append(
-        Card(
+        HomeCard(
             _url(settings, settings.jupyter_port, "/lab"),
             settings.jupyter_port,
             Words("Jupyter", "Jupyter"),
@@ -144,10 +144,10 @@ def _cards(settings: Settings, paths: Paths) -> list[Card]:
         title = notebook_title(page.stem)
         of_shop = page.parent.name if page.parent != paths.site / "notebooks" else ""
         about = Words(f"已运行的笔记本 {of_shop}", f"an executed notebook {of_shop}")
-        cards.append(Card(f"/{page.relative_to(paths.site)}", None, Words(title.zh, title.en), about))
+        cards.append(HomeCard(f"/{page.relative_to(paths.site)}", None, Words(title.zh, title.en), about))
     if not pages:
         cards.append(
-            Card(
+            HomeCard(
                 None,
                 None,
                 Words("笔记本", "Notebooks"),
