@@ -1,4 +1,5 @@
-{#- An exact sum of minor units (or of quantities); no rows, or none with an amount, is no money. No number of rows overflows 38 digits. -#}
+{#- An exact sum of minor units (or of quantities); no rows, or none with an amount, is no money. No number of rows overflows
+    38 digits. -#}
 {% macro sum_minor(expression) %}
     cast(coalesce(sum(cast({{ expression }} as decimal(38, 0))), 0) as decimal(38, 0))
 {% endmacro %}

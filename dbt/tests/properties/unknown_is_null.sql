@@ -1,6 +1,6 @@
 -- A shop of which no storefront is known has no visitors and no conversion, rather than none of them, and one that tells its
--- pages has views of them from the first on. The same is true of its items. Orders of which none has a rate, and refunds of such,
--- come to an unknown amount, rather than to none.
+-- pages has views of them from the first on. The same is true of its items. Orders of which none has a rate, and refunds of
+-- such, come to an unknown amount, rather than to none.
 with shop_days as (
 
     select * from {{ ref('fct_shop_days') }}
