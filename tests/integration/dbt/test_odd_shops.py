@@ -68,7 +68,7 @@ def visits(shop_id: str, times: Sequence[str]) -> str:
 
 def rows() -> str:
     """All odd shops."""
-    sql = insert(
+    sql: str = insert(
         "shops",
         [
             {"shop_id": shop_id, "name": shop_id, "time_zone": zone, "currency": CURRENCIES.get(shop_id, "CNY")}
@@ -106,7 +106,7 @@ class OddShops:
         shops.save(paths.shops_file)
         self._publish(settings, paths, project, semantic_manifest)
         portal = make_portal(settings, lambda: NOW, PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
-        portal.quarantine.rows = lambda _: []  # type: ignore[method-assign]
+        portal.quarantine.rows = lambda shop_id: []  # type: ignore[method-assign]
         portal.streams.longest_s = 0.0
         portal.counter_reader.start = lambda: None  # type: ignore[method-assign]
         for shop_id in ZONES:
