@@ -44,7 +44,7 @@ class StepCost:
 
 
 @dataclass(frozen=True)
-class Growth:
+class StepGrowth:
     """A step's costs by size. ``exponent`` is None where what grows is lost in what the start takes."""
 
     step: str
@@ -112,7 +112,7 @@ def exponent_of(events: Sequence[int], seconds: Sequence[float]) -> float | None
     return round(low, 2)
 
 
-def measure(folder: Path, users: int, days: int, chosen: Sequence[str]) -> tuple[list[int], list[Growth]]:
+def measure(folder: Path, users: int, days: int, chosen: Sequence[str]) -> tuple[list[int], list[StepGrowth]]:
     """Events of each size, and how each chosen step grows; a platform for each size is written to ``folder``."""
     events: list[int] = []
     costs: dict[str, list[StepCost]] = {}
@@ -126,12 +126,12 @@ def measure(folder: Path, users: int, days: int, chosen: Sequence[str]) -> tuple
     return events, [growth_of(step, events, each) for step, each in costs.items()]
 
 
-def growth_of(step: str, events: Sequence[int], costs: Sequence[StepCost]) -> Growth:
+def growth_of(step: str, events: Sequence[int], costs: Sequence[StepCost]) -> StepGrowth:
     """The exponent of what a step cost."""
-    return Growth(step, tuple(costs), exponent_of(events, [each.cpu_s for each in costs]))
+    return StepGrowth(step, tuple(costs), exponent_of(events, [each.cpu_s for each in costs]))
 
 
-def shown(events: Sequence[int], growths: Sequence[Growth]) -> Table:
+def shown(events: Sequence[int], growths: Sequence[StepGrowth]) -> Table:
     """A row for each step."""
     sizes = [f"{size}x, {number:,} events: CPU s (s, GB)" for size, number in zip(SIZES, events, strict=True)]
     table = Table("step", *sizes, "exponent", "")
@@ -142,7 +142,7 @@ def shown(events: Sequence[int], growths: Sequence[Growth]) -> Table:
     return table
 
 
-def as_json(events: Sequence[int], growths: Sequence[Growth]) -> Mapping[str, object]:
+def as_json(events: Sequence[int], growths: Sequence[StepGrowth]) -> Mapping[str, object]:
     """The same for machines."""
     return {
         "events": list(events),

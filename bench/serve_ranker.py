@@ -77,7 +77,7 @@ def _facts(sales: Scores, category: Numbers, visits: Numbers) -> KnownFacts:
     person_logs = np.log1p(np.column_stack([np.diff(starts) // 3, np.diff(starts)])).astype(np.float32)
     paid_ms = np.where(counts[:, 2] > 0, last_ms, 0)
     frequent = np.array([crc32(text.encode()) for kind in CONTEXT for text in (f"{kind} {n}" for n in range(MOST_VALUES))])
-    lifts = np.random.default_rng(17).standard_normal((len(sales), len(frequent)), dtype=np.float32)
+    lifts = np.random.default_rng(17).integers(-64, 65, (len(sales), len(frequent)), dtype=np.int8)
     contexts = ContextFacts(frequent, np.arange(0, len(frequent) + 1, MOST_VALUES), lifts)
     return KnownFacts(item_logs, category.astype(np.int64), person_logs, starts, items, counts, last_ms, paid_ms, contexts)
 

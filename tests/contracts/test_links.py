@@ -32,10 +32,3 @@ def test_every_relative_link_of_the_documents_resolves() -> None:
             if not file.exists() or (anchor and file.suffix == ".md" and anchor not in anchors(file)):
                 broken.append(f"{page.relative_to(PROJECT_ROOT)}: {target}")
     assert broken == []
-
-
-def test_a_number_is_one_decision() -> None:
-    numbers = [file.name[:4] for file in (PROJECT_ROOT / "docs" / "adr").glob("*.md")]
-    assert len(numbers) == len(set(numbers))
-    for file in (PROJECT_ROOT / "docs" / "adr").glob("*.md"):
-        assert file.read_text(encoding="utf-8").startswith(f"# {file.name[:4]} ")

@@ -40,8 +40,8 @@ def test_sizes_are_those_that_were_measured_not_those_that_were_asked_for() -> N
     ],
 )
 def test_what_no_power_gives_is_at_a_bound(seconds: list[float], exponent: float | None) -> None:
-    found = exponent_of(EVENTS, seconds)
-    assert found == (None if exponent is None else pytest.approx(exponent, abs=0.01))
+    fitted = exponent_of(EVENTS, seconds)
+    assert fitted == (None if exponent is None else pytest.approx(exponent, abs=0.01))
 
 
 def test_what_grows_faster_than_linear_is_named_and_ends_with_1(
