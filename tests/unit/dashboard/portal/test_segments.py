@@ -153,7 +153,7 @@ def test_a_file_holds_keys_that_are_stable_of_the_shop_and_nobodys_id(twins: Twi
     assert not set(first) & set(other)
     assert b"mei" not in files[0].content
     assert twins.client().get(f"/shops/{PLAIN}/segments/export.pdf").status_code == 404
-    assert '<span class="chip">rows: segment</span>' in twins.client().get(f"/shops/{PLAIN}/audit").text
+    assert '<span class="chip">Rows: Segment</span>' in twins.client().get(f"/shops/{PLAIN}/audit").text
 
 
 def test_a_saved_segment_is_the_shops_own_and_shows_the_overlap(twins: TwinShops) -> None:
