@@ -140,7 +140,7 @@ def _parents(kwargs: Mapping[str, Any], nodes: Mapping[str, Node]) -> str:
 def _without_parent_in_shop(kwargs: Mapping[str, Any], nodes: Mapping[str, Node]) -> str:
     column, field = kwargs["column_name"], kwargs["field"]
     parents = f'select shop_id, "{field}" from {_parents(kwargs, nodes)} where "{field}" is not null'
-    return f'"{column}" is not null and (shop_id, "{column}") not in ({parents}) and not ({kwargs.get("unless", "false")})'
+    return f'"{column}" is not null and (shop_id, "{column}") not in ({parents})'
 
 
 _CONDITIONS: dict[str, Callable[[Mapping[str, Any], Mapping[str, Node]], str]] = {
@@ -154,7 +154,7 @@ _ARGUMENTS = {
     "not_null": {"column_name"},
     "accepted_values": {"column_name", "values", "quote"},
     "relationships": {"column_name", "to", "field"},
-    "relationships_within_shop": {"column_name", "to", "field", "unless"},
+    "relationships_within_shop": {"column_name", "to", "field"},
     UNIQUE: {"columns"},
 }
 

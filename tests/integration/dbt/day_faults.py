@@ -13,13 +13,6 @@ DAY_FAULTS = (
         {"order_items_are_of_an_order"},
     ),
     ModelFault(
-        "a refund that counts is of an order that nobody paid",
-        "fct_refunds",
-        "order_id,\n    refunded_at",
-        "order_id || '?' as order_id,\n    refunded_at",
-        {"refunds_are_of_an_order"},
-    ),
-    ModelFault(
         "a day whose orders have no rate sold nothing",
         "fct_shop_days",
         "sales.gmv_minor end as decimal(38, 0))\n as gmv_minor",
