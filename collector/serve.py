@@ -18,6 +18,7 @@ from collector.intake import Intake
 from collector.keys import KeyRing
 from collector.sizes import check_collector
 from collector.wal.writer import WalWriter
+from jishi.http_connection import WholeAnswers
 from jishi.paths import Paths
 from jishi.settings import Settings
 from jishi.tracing import open_tracer
@@ -49,6 +50,7 @@ def serve(settings: Settings, paths: Paths) -> None:
             )
             config = uvicorn.Config(
                 create_app(intake),
+                http=WholeAnswers,
                 lifespan="on",
                 log_config=None,
                 access_log=False,

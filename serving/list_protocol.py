@@ -12,8 +12,8 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from jishi.http_connection import WholeAnswers
 from serving.engine import Engine
 from serving.event_loop import NeedsThread
 from serving.list_route import ON_THREAD, headers_of, list_json, new_request_id, plain_request
@@ -29,7 +29,7 @@ def server_config(app: FastAPI, **options: Any) -> uvicorn.Config:
     return uvicorn.Config(app, http=ListProtocol, access_log=False, proxy_headers=False, **options)
 
 
-class ListProtocol(HttpToolsProtocol):
+class ListProtocol(WholeAnswers):
     """One connection."""
 
     def __init__(self, config: uvicorn.Config, *others: Any, **named: Any) -> None:
@@ -86,7 +86,7 @@ class ListProtocol(HttpToolsProtocol):
             return False
         if written is None:
             return False
-        self.transport.write(written[0])
+        self.transport.write_at_once(written[0])  # type: ignore[attr-defined]
         self._engine.metrics.count(200, written[1], time.perf_counter() - started)
         return True
 
