@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MEMORY_LIMIT, THREADS = "1GB", 2
 STATEMENT_S = 10.0
 KEPT_QUESTIONS = 500
+_MAKING = threading.Lock()
 
 
 class TooSlow(TimeoutError):
@@ -51,7 +52,7 @@ class MetricQuestion(NamedTuple):
 
 
 class _Questions:
-    """The metric layer of one build, with the answers that it gave. The first takes seconds, in which MetricFlow is read."""
+    """A metric layer, with the answers that it gave. The first takes seconds, in which MetricFlow is read."""
 
     def __init__(self, manifest: dict[str, Any]) -> None:
         generator, alone = MetricSql(manifest, "temp"), threading.Lock()
@@ -83,6 +84,12 @@ class _Questions:
         self.dimensions: Callable[[str], list[str]] = dimensions
 
 
+@lru_cache(maxsize=2)  # while a build is replaced both are asked
+def _questions_of(semantic_manifest: str) -> _Questions:
+    """Those of all builds with these definitions: a nightly build rarely brings others, and SQL is generated once."""
+    return _Questions(json.loads(semantic_manifest))
+
+
 @dataclass(frozen=True)
 class MartsBuild:
     """The marts of one version; ``columns`` are those of every mart."""
@@ -93,8 +100,6 @@ class MartsBuild:
     version: int
     built_at: datetime
     semantic_manifest: str | None
-    _asked: list[_Questions] = field(default_factory=list)  # at most one: made with the first question
-    _alone: threading.Lock = field(default_factory=threading.Lock)
     answers: KeptAnswers = field(default_factory=KeptAnswers)
 
     @cached_property
@@ -124,10 +129,9 @@ class MartsBuild:
 
     @property
     def _questions(self) -> _Questions:
-        with self._alone:  # two visitors who ask at once wait for the same engine
-            if not self._asked:
-                self._asked.append(_Questions(self._manifest))
-            return self._asked[0]
+        assert self._manifest  # it can be read
+        with _MAKING:  # two visitors who ask at once wait for the same engine
+            return _questions_of(self.semantic_manifest or "")
 
     @cached_property
     def _manifest(self) -> dict[str, Any]:

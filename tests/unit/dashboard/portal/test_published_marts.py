@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -47,8 +48,20 @@ def test_a_new_version_is_read_by_the_next_request_and_the_old_one_by_who_began_
         with marts_of_shop(published, PLAIN) as after:
             assert after.version == 2
             assert {row["units"] for row in after.select("fct_orders", ["units"])} == {7}
+            assert after.build.metric_sql is before.build.metric_sql, "the same definitions, whose SQL is there"
         assert before.version == 1
         assert 7 not in {row["units"] for row in before.select("fct_orders", ["units"])}
+
+
+def test_a_build_with_other_definitions_is_asked_by_its_own(twins: TwinShops) -> None:
+    build = PublishedMarts(twins.settings).newest()
+    definitions = json.loads(str(build.semantic_manifest))
+    [gmv] = [each for each in definitions["metrics"] if each["name"] == "gmv"]
+    definitions["metrics"].append(gmv | {"name": "gmv_again"})
+    other = replace(build, semantic_manifest=json.dumps(definitions))
+    with pytest.raises(MetricQueryRefused, match="gmv_again"):
+        build.metric_sql(MetricQuestion(("gmv_again",)))
+    assert "gmv_again" in other.metric_sql(MetricQuestion(("gmv_again",)))
 
 
 def test_a_statement_that_takes_too_long_is_stopped(marts: ShopMarts, monkeypatch: pytest.MonkeyPatch) -> None:
