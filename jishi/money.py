@@ -78,11 +78,10 @@ def rounded_major(minor: float | Decimal, currency: str) -> Decimal:
     return Decimal(str(minor)).to_integral_value(ROUND_HALF_UP).scaleb(-CURRENCY_DIGITS[currency])
 
 
-def shown(minor: int, currency: str) -> str:
-    """An amount for people, with the digits of its currency.
+def shown(minor: float | Decimal, currency: str) -> str:
+    """An amount for people, as ``rounded_major`` has it in files.
 
-    >>> shown(198000, "JPY"), shown(198000, "EUR"), shown(5, "KWD")
-    ('198,000 JPY', '1,980.00 EUR', '0.005 KWD')
+    >>> shown(198000, "JPY"), shown(198000, "EUR"), shown(5, "KWD"), shown(2.5, "JPY")
+    ('198,000 JPY', '1,980.00 EUR', '0.005 KWD', '3 JPY')
     """
-    digits = CURRENCY_DIGITS[currency]
-    return f"{Decimal(minor).scaleb(-digits):,.{digits}f} {currency}"
+    return f"{rounded_major(minor, currency):,.{CURRENCY_DIGITS[currency]}f} {currency}"

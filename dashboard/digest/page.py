@@ -58,9 +58,8 @@ class Digest:
         return translated(text, self.formats.language, **values)
 
     def shown(self, column: Column, value: Any) -> str:
-        """A value with its unit; money of a mean is rounded to minor units."""
-        is_money = column.unit == "money" and value is not None
-        return str(self.formats.value(column, round(value) if is_money else value))
+        """A value with its unit."""
+        return str(self.formats.value(column, value))
 
     def changed(self, change: Change) -> str:
         """A change with its sign and unit."""

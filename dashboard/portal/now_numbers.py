@@ -131,9 +131,14 @@ class NowNumbers:
 
 
 def now_numbers(
-    day: CountedDay | None, before: WeekBefore, clock: StreamClock | None, formats: Formats, now: datetime
+    day: CountedDay | None,
+    before: WeekBefore,
+    clock: StreamClock | None,
+    formats: Formats,
+    now: datetime,
+    yesterday: CountedDay | None = None,
 ) -> NowNumbers:
-    """The page's numbers at ``now`` (aware)."""
+    """The page's numbers at ``now`` (aware); ``yesterday`` holds the last minutes of soon after midnight."""
     zone = ZoneInfo(formats.time_zone)
     local = now.astimezone(zone)
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
@@ -141,7 +146,7 @@ def now_numbers(
     since = None if clock is None else datetime.fromtimestamp(clock.since_ms / 1000, UTC).astimezone(zone)
     return NowNumbers(
         tiles=_tiles(counters, before, formats, local, clock),
-        minutes=_minutes(counters, formats, local),
+        minutes=_minutes({**(yesterday or CountedDay()).minutes, **counters.minutes}, formats, local),
         hours=_hours(counters, before, formats, zone),
         channels=_channels(counters, formats),
         items=_items(counters, before, formats),
@@ -153,8 +158,9 @@ def now_numbers(
 
 def _tiles(day: CountedDay, before: WeekBefore, formats: Formats, local: datetime, clock: StreamClock | None) -> list[NowTile]:
     so_far, then = day.until(), before.until(local.hour)
-    whole = local.replace(minute=0, second=0, microsecond=0)
-    midnight = whole.replace(hour=0, fold=0)
+    # An hour that the clock shows twice is over when both are, as in the hours of the marts.
+    whole = local.replace(minute=0, second=0, microsecond=0, fold=0)
+    midnight = whole.replace(hour=0)
     is_counted = (
         clock is not None and clock.since_ms <= 1000 * midnight.timestamp() and clock.as_of_ms >= 1000 * whole.timestamp()
     )
@@ -181,11 +187,11 @@ def _tile(formats: Formats, name: str, value: Any, until: Any = None, then: Any 
     return NowTile(column, formats.value(column, value), shown[0], shown[1], direction)
 
 
-def _minutes(day: CountedDay, formats: Formats, local: datetime) -> dict[str, NowStrip]:
+def _minutes(minutes: Mapping[int, MinuteCounts], formats: Formats, local: datetime) -> dict[str, NowStrip]:
     """The last minutes up to this one, by column."""
     last = _minute(local)
     shown = range(last - MINUTES_SHOWN + 1, last + 1)
-    counts = [(minute, day.minutes.get(minute, MinuteCounts())) for minute in shown]
+    counts = [(minute, minutes.get(minute, MinuteCounts())) for minute in shown]
     zone = local.tzinfo
     strips = {}
     for name in _COUNTED:

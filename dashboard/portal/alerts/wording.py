@@ -41,7 +41,7 @@ def shown_finding(
     """In the unit of the column. The band's ends are rounded as the values are; it does not reach below zero for one above."""
     column = column_named(metric)
     ends = (max(usual.low, 0.0) if value >= 0 else usual.low, usual.high)
-    is_whole = column.unit not in ("share", "number", "score")
+    is_whole = column.unit not in ("money", "share", "number", "score")
     shown, low, high = (formats.value(column, round(each) if is_whole else each) for each in (value, *ends))
     return ShownFinding(column, day, shown, low, high, value > usual.high, until_hour)
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -52,13 +53,13 @@ class NowPage:
         """Values of the template at ``visit.now``."""
         portal, shop_id = visit.portal, visit.shop.shop.shop_id
         today = visit.today()
-        day = portal.counters.day(shop_id, today)
+        day, yesterday = (portal.counters.day(shop_id, today - timedelta(days=back)) for back in (0, 1))
         items = list(day.items) if day else []
         before = self._before(visit, items)
         assert self.formats is not None
         clock = portal.counters.clock
         return {
-            "numbers": now_numbers(day, before, clock, self.formats, visit.now),
+            "numbers": now_numbers(day, before, clock, self.formats, visit.now, yesterday),
             "state": stream_state(portal.counter_reader.state, clock, visit.now).value,
             "behind_since": visit.local_time(clock.as_of_ms / 1000) if clock else "",
             "before": before,

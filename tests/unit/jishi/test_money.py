@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jishi.money import MINOR_DIGITS, UnknownCurrency, minor_digits, to_major, to_minor
+from jishi.money import MINOR_DIGITS, UnknownCurrency, minor_digits, rounded_major, shown, to_major, to_minor
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,8 @@ def test_what_is_no_money_is_refused_by_name(code: str) -> None:
 @given(st.integers(-(2**53), 2**53), st.sampled_from(sorted(MINOR_DIGITS)))
 def test_there_and_back_is_the_same_amount(minor: int, currency: str) -> None:
     assert to_minor(to_major(minor, currency), currency) == minor
+
+
+@pytest.mark.parametrize(("minor", "currency"), [(12344.5, "CNY"), (2.5, "JPY"), (0.5, "KWD"), (-2.5, "JPY"), (10**15, "EUR")])
+def test_a_mean_is_the_same_amount_on_a_page_as_in_a_file(minor: float, currency: str) -> None:
+    assert shown(minor, currency) == f"{rounded_major(minor, currency):,} {currency}"

@@ -194,6 +194,39 @@ def test_an_hour_that_the_marts_do_not_know_leaves_nothing_to_compare_with() -> 
     assert {t.column.name: str(t.then) for t in known.tiles if t.then} == {"orders": "12 orders", "gmv_minor": "0.12 CNY"}
 
 
+def test_soon_after_midnight_the_last_minutes_are_those_of_yesterday() -> None:
+    table = CounterTable()
+    yesterday = TODAY - timedelta(days=1)
+    give(table, "minute", on=yesterday, minute=minute(datetime(2026, 11, 29, 15, 58, tzinfo=UTC)), **acts(3, 500))
+    give(table, "minute", minute=minute(datetime(2026, 11, 29, 16, 2, tzinfo=UTC)), **acts(1, 100))
+    days, now = (table.day("a", TODAY), table.day("a", yesterday)), datetime(2026, 11, 29, 16, 5, tzinfo=UTC)
+    numbers = now_numbers(days[0], WeekBefore(TODAY), None, SHANGHAI, now, days[1])
+    counted = [(bar.label, str(bar.value)) for bar in numbers.minutes["orders"].bars if bar.length]
+    assert counted == [("23:58", "3 orders"), ("00:02", "1 orders")]
+    assert str(numbers.tiles[0].value) == "1 orders"
+
+
+def test_an_hour_that_the_clock_shows_twice_is_over_when_both_are() -> None:
+    """01:30 comes a second time: the hours that are over are those before the first, as they are beside last week's."""
+    now, day = datetime(2026, 11, 1, 6, 30, tzinfo=UTC), date(2026, 11, 1)  # 01:30 in New York, after 01:59
+    table = CounterTable()
+    for hour, orders in ((4, 10), (5, 20), (6, 5)):
+        give(table, "minute", on=day, minute=minute(datetime(2026, 11, 1, hour, 5, tzinfo=UTC)), **acts(orders))
+    hours = {hour: dict.fromkeys(("orders", "gmv_minor", "cart_adds", "item_views"), 10) for hour in range(24)}
+    clock, formats = StreamClock(0, int(1000 * now.timestamp())), Formats("en", "USD", "America/New_York")
+    before = WeekBefore(day - timedelta(days=7), hours)
+    [orders, *_] = now_numbers(table.day("a", day), before, clock, formats, now).tiles
+    assert (str(orders.value), str(orders.until), str(orders.then), orders.direction) == (
+        "35 orders",
+        "10 orders",
+        "10 orders",
+        0,
+    )
+    later = now + timedelta(hours=1)  # 02:30
+    [orders, *_] = now_numbers(table.day("a", day), before, StreamClock(0, int(1000 * later.timestamp())), formats, later).tiles
+    assert (str(orders.until), str(orders.then)) == ("35 orders", "20 orders")
+
+
 def test_counts_that_began_within_the_day_say_so() -> None:
     began = datetime(2026, 11, 30, 2, tzinfo=UTC)
     clock = StreamClock(int(began.timestamp() * 1000), 0)
