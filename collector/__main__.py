@@ -107,10 +107,8 @@ def send(
     rate: Annotated[float | None, typer.Option(min=0.1, help="events a second; as fast as it goes if left out")] = None,
 ) -> None:
     """Send a file of events over HTTP."""
-    from rich.console import Console
-    from rich.table import Table
-
     from collector.send import SendFailed, known_key, send_file
+    from jishi.text_tables import TextTable, text_console
 
     settings = get_settings()
     try:
@@ -123,7 +121,7 @@ def send(
         )
     except SendFailed as error:
         raise Failed(str(error)) from None
-    table = Table(title=f"{file.name} → shop {shop}", title_justify="left")
+    table = TextTable(title=f"{file.name} → shop {shop}", title_justify="left")
     table.add_column("what")
     table.add_column("count", justify="right")
     table.add_row("acknowledged", f"{sent.accepted:,}")
@@ -132,7 +130,7 @@ def send(
     table.add_row("requests", f"{sent.requests:,}")
     table.add_row("sent again", f"{sent.retries:,}")
     table.add_row("seconds", f"{sent.seconds:.2f}")
-    Console().print(table)
+    text_console().print(table)
 
 
 def main() -> int:

@@ -12,7 +12,6 @@ from pathlib import Path
 from threading import Event
 
 import duckdb
-from rich.console import Console
 
 from feature_repo.bootstrap import bootstrap
 from feature_repo.expiry import expire
@@ -31,6 +30,7 @@ from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.shop_runs import BadRunId, ShopRuns, add_run_options
 from jishi.shops import Shops, UnknownShop
+from jishi.text_tables import text_console
 
 log = logging.getLogger("feature_writer")
 NOTHING_TO_DO = 99  # Airflow takes this exit code for "skip"
@@ -113,7 +113,7 @@ def _training_sets(settings: Settings, paths: Paths, chosen: argparse.Namespace)
     for each in training_sets:
         covered = ", ".join(f"{view} {rows}" for view, rows in each.covered.items())
         print(f"training set of {each.shop_id}: {each.rows} labels; with features: {covered}; no leak")
-    result.show(Console(width=None if sys.stdout.isatty() else 150))
+    result.show(text_console())
     return result.exit_code
 
 

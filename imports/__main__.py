@@ -8,9 +8,7 @@ from functools import partial
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from imports import import_commands
 from imports import rates as rate_commands
@@ -23,9 +21,10 @@ from jishi.landing import LandingError, write_landing
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shop_runs import BadRunId, ShopRuns, for_each
+from jishi.text_tables import TextTable, text_console
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
-console = Console()
+console = text_console()
 
 
 @app.command()
@@ -99,8 +98,8 @@ def history(
     raise typer.Exit(result.exit_code)
 
 
-def _counts_table(counts: dict[str, LineCounts], title: str) -> Table:
-    table = Table("shop", title=title)
+def _counts_table(counts: dict[str, LineCounts], title: str) -> TextTable:
+    table = TextTable("shop", title=title)
     for column in ("lines", "good", "invalid"):
         table.add_column(column, justify="right")
     table.add_column("reasons", overflow="fold")

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
@@ -27,6 +26,7 @@ from jishi.landing import MANIFEST, LandingError, Manifest, ShopFacts, landed_li
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import Shop, Shops
+from jishi.text_tables import text_console
 
 EventFiles = Annotated[list[Path], typer.Argument(help="JSON-lines files of raw events, in the order of knowing")]
 Files = Annotated[list[Path], typer.Argument(help="CSV or Parquet files of one export")]
@@ -162,7 +162,7 @@ def _import(
     replaced = None if add else _known_history(root / valid_shop_id(shop))
     fingerprint = fingerprint_of([*files, *maps], valid_shop_id(shop), facts.model_dump_json(), settings)
     source = f"{kind}: " + ", ".join(file.name for file in files)
-    console = Console()
+    console = text_console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with ProgressBar(*columns, console=console, transient=True) as bar:
         shown = bar.add_task(unit, total=None)
@@ -224,7 +224,7 @@ def _preview(lines: Lines, shop: str, facts: ShopFacts, currency: str, as_json: 
 
 
 def _note(line: str) -> None:
-    Console().print(line, highlight=False, soft_wrap=True)
+    text_console().print(line, highlight=False, soft_wrap=True)
 
 
 def _facts(shop: str, name: str | None, time_zone: str, currency: str) -> ShopFacts:

@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import orjson
-from rich.console import Console
-from rich.table import Table
 
 from jishi.contract import Refusal, check_event
 from jishi.contract.fields import to_ms
 from jishi.money import shown
+from jishi.text_tables import TextTable, text_console
 
 SHOWN = 3
 SHOWN_REFUSALS = 200
@@ -135,11 +134,14 @@ def preview_json(totals: Totals, notes: Sequence[str]) -> str:
 
 def preview(lines: Iterator[bytes], shop_id: str, currency: str, clock: ImportClock) -> None:
     """Print the tables of a dry run; amounts in major units of each currency."""
-    totals, console = totals_of(lines, shop_id, clock=clock), Console()
-    table = Table("what", "events", "sum", title=f"{shop_id}: nothing was written", title_justify="left")
-    for name, sums in (("order_paid", totals.paid_minor), ("order_refunded", totals.refunded_minor)):
-        amounts = ", ".join(shown(minor, code) for code, minor in sorted(sums.items()))
-        table.add_row(name, f"{totals.events[name]:,}", amounts)
+    totals, console = totals_of(lines, shop_id, clock=clock), text_console()
+    table = TextTable("what", "events", "sum", title=f"{shop_id}: nothing was written", title_justify="left")
+    sums_of = {"order_paid": totals.paid_minor, "order_refunded": totals.refunded_minor}
+    for name, count in sorted(totals.events.items()):
+        amounts = ", ".join(shown(minor, code) for code, minor in sorted(sums_of.get(name, {}).items()))
+        table.add_row(name, f"{count:,}", amounts)
+    if not totals.events:
+        table.add_row("no event", "0", "")
     for reason, count in totals.refused.most_common():
         table.add_row(f"refused: {reason}", f"{count:,}", totals.examples[reason], style="red")
     console.print(table)

@@ -14,7 +14,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from imports.order_mapping import PRESETS, load_export_mapping
 from imports.spend_rows import Rejected, Spend, SpendFile, SpendKey, read_spend
@@ -31,6 +30,7 @@ from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.shops import Shops, UnknownShop
 from jishi.tables import BRONZE_SPEND
+from jishi.text_tables import TextTable, text_console
 
 SPEND_PRESETS = PRESETS / "spend"
 _SHOWN = 20
@@ -46,7 +46,7 @@ def spend(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="write nothing; show sums and rejected rows")] = False,
 ) -> None:
     """What a shop spent on channels and campaigns, by date, with clicks and impressions where they are known."""
-    settings, console = get_settings(), Console(soft_wrap=True, highlight=False)
+    settings, console = get_settings(), text_console(soft_wrap=True, highlight=False)
     try:
         known = Shops.load(Paths.of(settings).shops_file).get(shop)
     except UnknownShop as error:
@@ -111,9 +111,9 @@ def _row(shop_id: str, key: SpendKey, of_key: Spend, now: datetime) -> dict[str,
     return {"shop_id": shop_id, **key._asdict(), **vars(of_key), "loaded_at": now}
 
 
-def _sums(shop_id: str, read: SpendFile) -> Table:
+def _sums(shop_id: str, read: SpendFile) -> TextTable:
     title = f"{shop_id}: {read.rows:,} rows, {len(read.rejected):,} rejected ({read.read_as})"
-    table = Table("channel", "dates", "spend", title=title, title_justify="left")
+    table = TextTable("channel", "dates", "spend", title=title, title_justify="left")
     for channel in sorted({key.channel for key in read.spend}):
         of_channel = {key: each for key, each in read.spend.items() if key.channel == channel}
         days = sorted({key.spend_date for key in of_channel})

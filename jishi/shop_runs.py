@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from rich.console import Console
-from rich.table import Table
 
 from jishi.files import append_line
 from jishi.paths import Paths
+from jishi.text_tables import TextTable
 
 ShopState = Literal["done", "nothing to do", "failed", "unexpected"]
 Result = TypeVar("Result")
@@ -86,7 +86,7 @@ class JobResult:
     def show(self, console: Console, *, at_most: int = 50) -> None:
         """Print one line a shop; of more than ``at_most`` shops only those that are not done."""
         rows = self.shops if len(self.shops) <= at_most else [row for row in self.shops if row.state != "done"]
-        table = Table("shop", "state", "seconds", "reason")
+        table = TextTable("shop", "state", "seconds", "reason")
         for row in rows:
             table.add_row(row.shop_id, row.state, f"{row.seconds:.1f}", row.reason, style="red" if row.is_failed else "")
         if rows:

@@ -7,7 +7,6 @@ import sys
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from jishi.lake.query import open_lake
 from jishi.lake.reading import LakeVersion, open_version
@@ -15,6 +14,7 @@ from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shop_runs import BadRunId, ShopRuns, add_run_options
 from jishi.shops import Shops, UnknownShop
+from jishi.text_tables import TextTable, text_console
 from models.data import evaluation_acts
 from models.data.interactions import NoInteractions, instant
 from models.data.split import TooShort
@@ -31,7 +31,7 @@ def show_report(console: Console, report: dict[str, Any]) -> None:
     for protocol, section in report["protocols"].items():
         judged = f"{section['persons']} test customers from {report['window']['test_from']}"
         title = f"{report['shop_id']} · {protocol.replace('_', ' ')} · {judged}"
-        table = Table(title=title, title_justify="left")
+        table = TextTable(title=title, title_justify="left")
         table.add_column("model")
         for metric in (*_SHOWN, "coverage@20"):
             table.add_column(metric, justify="right")
@@ -48,10 +48,10 @@ def show_report(console: Console, report: dict[str, Any]) -> None:
         console.print(_placement_table(report["shop_id"], placement, section))
 
 
-def _placement_table(shop_id: str, placement: str, section: dict[str, Any]) -> Table:
+def _placement_table(shop_id: str, placement: str, section: dict[str, Any]) -> TextTable:
     """The models of one placement on its own question."""
     title = f"{shop_id} · {placement} · {section['cases']} cases of {section['persons']} persons"
-    table = Table(title=title, title_justify="left")
+    table = TextTable(title=title, title_justify="left")
     table.add_column("model")
     for heading in ("ndcg@10", "hit_rate@20", "coverage@20", "ndcg@10 over popularity"):
         table.add_column(heading, justify="right")
@@ -98,7 +98,7 @@ def main() -> int:
     paths, lake = Paths.of(settings), open_version(settings)
     if chosen.step == CUT:
         return show_cut(paths, lake, chosen.shop)
-    console = Console(width=None if sys.stdout.isatty() else 150)
+    console = text_console()
     try:
         runs = ShopRuns(paths, chosen.step, chosen.run)
     except BadRunId as error:

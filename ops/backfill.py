@@ -95,6 +95,7 @@ def run_backfill(paths: Paths, backfill: Backfill, registered: Sequence[str], co
             continue
         began = time.monotonic()
         title = f"{number} of {len(steps)}: {step.title}"
+        written = log.stat().st_size if log.exists() else 0
         with log.open("ab") as out, console.status("") as status:
             code = run_step(
                 step,
@@ -104,10 +105,10 @@ def run_backfill(paths: Paths, backfill: Backfill, registered: Sequence[str], co
                 lambda s, title=title: status.update(f"{title} … {s:.0f} s"),  # type: ignore[misc]
             )
         if code not in (0, NOTHING_TO_DO):
-            failed = _failures(paths, backfill, step.name)
+            failed = _failures(paths, backfill, step.name) or _last_line(log, written)
             raise BackfillFailed(
-                f"{title} failed (exit {code}){failed}; what was published before stays. Read {log}, mend it, and run the same "
-                "command again: it goes on from here"
+                f"{title}: failed (exit {code}){failed}; what was published before stays. Read {log}, mend it, and run the "
+                "same command again: it goes on from here"
             )
         append_line(notes, json.dumps({"series": series, "step": step.name}))
         console.print(f"  [green]✓[/] {title} [dim]{time.monotonic() - began:.0f} s[/]", highlight=False)
@@ -117,6 +118,12 @@ def run_backfill(paths: Paths, backfill: Backfill, registered: Sequence[str], co
 def _failures(paths: Paths, backfill: Backfill, step: str) -> str:
     results = read_run(paths, backfill.run_id).get(step, {})
     return "".join(f"; {result.shop_id}: {result.reason}" for result in results.values() if result.is_failed)
+
+
+def _last_line(log: Path, start: int) -> str:
+    """The last line that the step wrote, from byte ``start`` on: of most failures it names the reason."""
+    lines = log.read_bytes()[start:].decode("utf-8", errors="replace").split("\n")
+    return next((f"; {line.strip()}" for line in reversed(lines) if line.strip()), "")
 
 
 def _notes(paths: Paths, backfill: Backfill) -> Path:

@@ -14,7 +14,8 @@ from jishi.tables import SILVER_ORDERS, SILVER_REFUNDS
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
+
+    from jishi.text_tables import TextTable
 
 _MONTHS = """
 with paid as (
@@ -58,12 +59,13 @@ def month_sums(settings: Settings, shop_id: str) -> list[MonthSums]:
     return [MonthSums(month, currency, *map(int, numbers)) for month, currency, *numbers in rows]
 
 
-def sums_table(shop_id: str, months: list[MonthSums]) -> Table:
+def sums_table(shop_id: str, months: list[MonthSums]) -> TextTable:
     """The sums in major units, with a row for all months of each currency."""
     from rich.box import SIMPLE_HEAD
-    from rich.table import Table
 
-    table = Table(title=f"{shop_id}: to compare with the old system", title_justify="left", box=SIMPLE_HEAD)
+    from jishi.text_tables import TextTable
+
+    table = TextTable(title=f"{shop_id}: to compare with the old system", title_justify="left", box=SIMPLE_HEAD)
     for heading in ("month", "currency", "orders", "gross", "discounts", "shipping", "paid", "refunds"):
         table.add_column(heading, justify="left" if heading in ("month", "currency") else "right")
     for currency in sorted({month.currency for month in months}):

@@ -207,15 +207,15 @@ def _content(lake: duckdb.DuckDBPyConnection, relation: str) -> tuple[int, str]:
 def run_reconcile(*, as_json: bool) -> int:
     """Print the counts; exit code 1 when a shop does not add up."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
+
+    from jishi.text_tables import TextTable, text_console
 
     counts = reconcile(get_settings())
     if as_json:
         print(json.dumps([asdict(count) | {"difference": count.difference} for count in counts], indent=2, ensure_ascii=False))
         return 0 if all(count.is_equal for count in counts) else 1
     title = "accepted = silver + duplicates + quarantined"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
+    table = TextTable(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
     for heading in ("shop", "accepted", "silver", "late", "duplicates", "quarantined", "repaired", "difference"):
         table.add_column(heading, justify="left" if heading == "shop" else "right", overflow="fold")
     for count in counts:
@@ -223,7 +223,7 @@ def run_reconcile(*, as_json: bool) -> int:
         numbers = [f"{n:,}" for n in (count.accepted, count.silver, count.late, count.duplicates)]
         numbers += [f"{n:,}" for n in (sum(count.quarantined.values()), count.repaired, count.difference)]
         table.add_row(count.shop_id, *numbers, style=style)
-    Console().print(table)
+    text_console().print(table)
     for count in counts:
         if count.quarantined:
             reasons = ", ".join(f"{n:,} {reason}" for reason, n in count.quarantined.items())

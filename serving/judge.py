@@ -21,13 +21,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from rich.console import Console
 
 from jishi.lake.reading import LakeVersion, open_version
 from jishi.paths import Paths
 from jishi.placements import Placement
 from jishi.settings import get_settings
 from jishi.shop_runs import BadRunId, ShopRuns, add_run_options
+from jishi.text_tables import text_console
 from models.algorithms.item_knn import ItemKNN
 from models.algorithms.recommender import Items, State
 from models.candidates.recipes import Fitted, Recipe
@@ -199,7 +199,7 @@ def main() -> int:
     add_run_options(parser)
     chosen = parser.parse_args()
     settings = get_settings()
-    paths, console = Paths.of(settings), Console(width=None if sys.stdout.isatty() else 150)
+    paths, console = Paths.of(settings), text_console()
     try:
         runs = ShopRuns(paths, "judge", chosen.run)
     except BadRunId as error:

@@ -19,8 +19,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import orjson
-from rich.console import Console
-from rich.table import Table
 
 from jishi.paths import Paths
 from jishi.pseudonyms import Pseudonyms
@@ -28,6 +26,7 @@ from jishi.rules.rule_set import RuleSet
 from jishi.rules.selection import Selection
 from jishi.rules.versions import NoSuchVersion, RulesUnreadable, RuleVersions
 from jishi.settings import get_settings
+from jishi.text_tables import TextTable, text_console
 from models.algorithms.exploration import drawn_item
 from serving.bundled import NO_VERSION
 from serving.exploring import luck_of, with_explored
@@ -248,8 +247,8 @@ def _words(row: Row | None) -> str:
     return f"{item_id} {score:g} {reason}" + ("" if because is None else f" ({because})")
 
 
-def _tables(result: ReplayedAnswer) -> Iterator[Table]:
-    table = Table("#", "logged", "score", "reason", "replayed", "score", "reason", "")
+def _tables(result: ReplayedAnswer) -> Iterator[TextTable]:
+    table = TextTable("#", "logged", "score", "reason", "replayed", "score", "reason", "")
     for place, (was, now) in enumerate(zip_longest(result.logged, result.again), 1):
         cells = [cell for row in (was, now) for cell in (("", "", "") if row is None else (row[0], f"{row[1]:g}", row[2]))]
         table.add_row(str(place), *cells, "" if was == now else "differs")
@@ -262,7 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("request_id", help="X-Request-ID of the answer")
     parser.add_argument("--without-rule", action="append", default=[], metavar="NAME", help="leave out a rule; may repeat")
     chosen = parser.parse_args(arguments)
-    paths, console = Paths.of(get_settings()), Console(width=None if sys.stdout.isatty() else 150, markup=False)
+    paths, console = Paths.of(get_settings()), text_console(markup=False)
     try:
         entry = find_decision(paths.served_decisions, chosen.request_id)
         result = replay(entry, paths, without_rules=chosen.without_rule)

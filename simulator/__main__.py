@@ -13,9 +13,7 @@ from typing import Annotated
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from jishi.command_line import KEY_VARIABLE, run_command
 from jishi.contract.fields import ShopId
@@ -23,13 +21,14 @@ from jishi.files import write_json
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import yesterday
+from jishi.text_tables import TextTable, text_console
 from simulator.history import SPEND, TRUTH, simulate
 from simulator.live import LiveError, Report, post_live
 from simulator.presets import preset_of
 from simulator.wandering import Process
 from simulator.world import SimulationPlan
 
-console = Console()
+console = text_console()
 
 
 class UsageError(ValueError):
@@ -94,8 +93,10 @@ def _write_history(plan: SimulationPlan, out: Path, processes: int) -> None:
     )
 
 
-def _report_table(report: Report) -> Table:
-    table = Table("what", "events", title=f"live traffic of {report.shop_id}, run {report.run_id}, {report.elapsed_s:.1f} s")
+def _report_table(report: Report) -> TextTable:
+    table = TextTable(
+        "what", "events", title=f"live traffic of {report.shop_id}, run {report.run_id}, {report.elapsed_s:.1f} s"
+    )
     for name, number in report.rows():
         table.add_row(name, f"{number:,}")
     table.columns[1].justify = "right"

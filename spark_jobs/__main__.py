@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from pyspark.sql import SparkSession
-from rich.console import Console
 
 from jishi.contract.fields import parse_instant
 from jishi.factorisation import Parameters
@@ -25,6 +24,7 @@ from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.shop_runs import BadRunId, JobResult, ShopResult, ShopRuns, add_run_options
 from jishi.shops import Shops, UnknownShop
+from jishi.text_tables import text_console
 from spark_jobs.audits import AuditFailed
 from spark_jobs.features.job import backfill, replay
 from spark_jobs.maintenance import Upkeep, drop_versions, maintain
@@ -189,7 +189,7 @@ def _report_rows(rows_by_table: dict[str, int], report: Report) -> None:
 
 
 def _shown(result: JobResult) -> int:
-    result.show(Console())
+    result.show(text_console())
     return result.exit_code
 
 

@@ -8,8 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from rich.console import Console
-
 from dashboard.delivery import Destination, Message, deliver
 from dashboard.digest.numbers import WeekNotReached, numbers_of
 from dashboard.digest.page import Digest
@@ -28,6 +26,7 @@ from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.shop_runs import ShopRuns, add_run_options, for_each
 from jishi.shops import Shop, Shops
+from jishi.text_tables import text_console
 
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
@@ -115,7 +114,7 @@ def main() -> int:
         nothing=(TableNotPublished,),
         after=options.after,
     )
-    results.show(Console(width=None if sys.stdout.isatty() else 160))
+    results.show(text_console())
     return results.exit_code
 
 

@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 import uvicorn
-from rich.console import Console
-from rich.table import Table
 
 from dashboard.portal.app import make_app, make_portal, people_of, utc_now
 from dashboard.portal.database import PortalDatabase
@@ -21,6 +19,7 @@ from jishi.json_logs import log_as_json
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
 from jishi.shops import Shops, UnknownShop
+from jishi.text_tables import TextTable, text_console
 
 log = logging.getLogger("portal")
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="The merchant's portal and who may enter it.")
@@ -100,11 +99,11 @@ def reset(login: Login) -> None:
 @users.command("list")
 def list_(shop_id: ShopId) -> None:
     """Members of a shop, and whom a link that was not used yet invites."""
-    table, people = Table("login", "name", "role", "state"), people_of(Paths.of(get_settings()))
+    table, people = TextTable("login", "name", "role", "state"), people_of(Paths.of(get_settings()))
     for state, listed in (("member", people.members(shop_id)), ("invited", people.invited(shop_id, utc_now()))):
         for each in listed:
             table.add_row(each.login, each.name, each.role, state)
-    Console().print(table)
+    text_console().print(table)
 
 
 @users.command()

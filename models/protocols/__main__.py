@@ -11,8 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from jishi.text_tables import text_console
 from models.lab.matrix_models import MATRIX_MODELS
 from models.protocols import report
 from models.protocols.basket_choice import BASKET_MODELS
@@ -97,7 +96,7 @@ def main() -> int:
     if is_run and chosen.parameters and chosen.model in ("auto", "blend"):
         parser.error(f"--parameters are of a named model; {chosen.model} finds its own")
     # A report on standard output must be nothing but JSON.
-    console = Console(width=None if sys.stdout.isatty() else 120, stderr=str(chosen.json) == "-")
+    console = text_console(stderr=str(chosen.json) == "-")
     try:
         result = RUNS[chosen.protocol](chosen, lambda line: console.print(f"  {line}", highlight=False, markup=False))
         if is_run:

@@ -16,8 +16,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
-from rich.table import Table
 
+from jishi.text_tables import TextTable
 from models.evaluation.intervals import bootstrap_all
 from models.evaluation.metrics import Values
 
@@ -74,7 +74,7 @@ def machine() -> dict[str, Any]:
 
 def show(console: Console, report: dict[str, Any]) -> None:
     """Print a report as tables."""
-    table = Table(title=f"{report['protocol']} · {report['model']}", title_justify="left")
+    table = TextTable(title=f"{report['protocol']} · {report['model']}", title_justify="left")
     for heading in ("metric", "mean", "95 % interval"):
         table.add_column(heading, justify="left" if heading == "metric" else "right")
     for name, mean in report["metrics"].items():

@@ -9,11 +9,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from rich.console import Console
-from rich.table import Table
 
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import Shops, UnknownShop
+from jishi.text_tables import TextTable, text_console
 from models.release.artefact import CorruptArtefact
 from models.release.rollback import ListedRelease, NoWayBack, listed, resume, roll_back
 from models.release.switches import operator
@@ -26,7 +26,7 @@ def show(shop_id: str, releases: list[ListedRelease], console: Console) -> None:
     if not releases:
         console.print(f"{shop_id}: no release is kept")
         return
-    table = Table("release", "state", "published (UTC)", "acts until", "models, NDCG@10 as served", "why", title=shop_id)
+    table = TextTable("release", "state", "published (UTC)", "acts until", "models, NDCG@10 as served", "why", title=shop_id)
     for each in releases:
         figures = [f"{place}: {model}" + ("" if m is None else f" {m:.4f}") for place, (model, m) in each.placements.items()]
         published = "" if each.published_at is None else f"{each.published_at:%Y-%m-%d %H:%M}"
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
             if chosen.json:
                 print(json.dumps([asdict(each) for each in releases], ensure_ascii=False, indent=2, default=str))
             else:
-                show(shop_id, releases, Console(width=None if sys.stdout.isatty() else 170))
+                show(shop_id, releases, text_console())
         elif chosen.command == "resume":
             print(f"{shop_id}: candidates are published again; release {resume(paths.models, shop_id, by=operator(), now=now)}")
         else:

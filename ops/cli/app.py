@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from datetime import UTC, datetime
 from typing import Annotated
 from urllib.request import getproxies
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import yesterday
+from jishi.text_tables import TextTable, text_console
 from ops.cli import (
     backfill,
     backup,
@@ -55,7 +53,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Jishi: live features, numbers merchants can trust, recommendations that can be proved.",
 )
-console = Console(width=None if sys.stdout.isatty() else 140)
+console = text_console()
 
 
 @app.callback()
@@ -168,7 +166,7 @@ def status() -> None:
     paths = Paths.of(settings)
     airflow.write_secrets(paths)
     healths = platform_health(parts(settings, paths), settings, paths)
-    table = Table()
+    table = TextTable()
     for heading in ("part", "process", "health", "what it says", "address"):
         table.add_column(heading, overflow="fold")
     for health in healths:

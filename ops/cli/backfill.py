@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import Shops, UnknownShop
+from jishi.text_tables import text_console
 
 
 class Only(StrEnum):
@@ -38,7 +37,7 @@ def backfill(
         chosen = tuple(shops.get(shop_id).shop_id for shop_id in shop or ())
     except UnknownShop as error:
         raise typer.BadParameter(error.args[0], param_hint="--shop") from None
-    console = Console(width=None if sys.stdout.isatty() else 140)
+    console = text_console()
     asked = Backfill(first.date(), last.date(), chosen, only is Only.MARTS)
     try:
         run_backfill(paths, asked, shops.active, console)

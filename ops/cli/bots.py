@@ -7,11 +7,10 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from jishi.lake.reading import open_version
 from jishi.settings import get_settings
+from jishi.text_tables import TextTable, text_console
 
 
 def bots(
@@ -25,10 +24,10 @@ def bots(
     if as_json:
         print(json.dumps([asdict(label) for label in labels], indent=2, default=str))
         return
-    table = Table(title=f"{len(labels):,} persons labelled as bots", title_justify="left")
+    table = TextTable(title=f"{len(labels):,} persons labelled as bots", title_justify="left")
     for heading in ("shop", "person", "reason", "visits", "views", "s/view", "last (UTC)"):
         table.add_column(heading)
     for label in labels:
         numbers = (f"{label.visits:,}", f"{label.views:,}", f"{label.s_per_view:.2f}", f"{label.last_at:%Y-%m-%d %H:%M}")
         table.add_row(label.shop_id, label.person_id, label.reason, *numbers)
-    Console().print(table)
+    text_console().print(table)

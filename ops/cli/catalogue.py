@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from jishi.contract.fields import parse_instant
 from jishi.lake.reading import open_version
 from jishi.money import shown
 from jishi.settings import get_settings
+from jishi.text_tables import TextTable, text_console
 
 Instant = Annotated[str | None, typer.Option(help="ISO 8601 with an offset, such as 2026-11-24T08:00:00+08:00; left out: now")]
 
@@ -35,7 +34,7 @@ def catalogue(
         for item in items:
             print(json.dumps({"changed_at": item.changed_at.isoformat(), **item.properties}, ensure_ascii=False))
         return
-    table = Table(title=f"{shop} as of {at.isoformat()}: {len(items):,} items", title_justify="left")
+    table = TextTable(title=f"{shop} as of {at.isoformat()}: {len(items):,} items", title_justify="left")
     for heading in ("item", "title", "category", "price", "stock", "status", "since (UTC)"):
         table.add_column(heading, overflow="fold")
     for item in items[:limit]:
@@ -45,7 +44,7 @@ def catalogue(
         status = properties.get("status", "active")
         stock = str(properties.get("stock", "–"))
         table.add_row(item.item_id, properties["title"], properties["category"], price, stock, status, since)
-    Console().print(table)
+    text_console().print(table)
 
 
 def _instant(text: str, option: str) -> datetime:

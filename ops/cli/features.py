@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from jishi.text_tables import TextTable, text_console
 from ops.cli.handover import hand_over, run_part
 from ops.cli.online_parity import online_parity
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from quality.parity.prove import ParityProof
 
 app = typer.Typer(help="Features: list and export definitions, compute them over events, prove that all engines agree.")
-console = Console(width=None if sys.stdout.isatty() else 140)
+console = text_console()
 app.command("online-parity")(online_parity)
 Events = Annotated[Path, typer.Option(help="folder of events in landing form, in the order of knowing")]
 AsJson = Annotated[bool, typer.Option("--json", help="print definitions as JSON")]
@@ -43,7 +42,7 @@ def list_(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(exported(FEATURES), indent=2, ensure_ascii=False))
         return
-    table = Table()
+    table = TextTable()
     for heading in ("feature", "entity", "aggregation", "window", "live", "meaning"):
         table.add_column(heading)
     for feature in FEATURES:
@@ -158,7 +157,7 @@ def why(
         facts = {"feature": result.feature.name, "entity_id": result.entity_id, "value": value, "window_ms": window}
         print(json.dumps(facts | {"valid_until_ms": result.valid_until_ms, "acts": result.acts}, indent=2, ensure_ascii=False))
         return
-    table = Table("event", "act", "occurred", "known", "item", "value")
+    table = TextTable("event", "act", "occurred", "known", "item", "value")
     for act in result.acts:
         counted = act[result.feature.column] if result.feature.column else ""
         times = (_utc(act["occurred_at_ms"]), _utc(act["received_at_ms"]))
@@ -168,14 +167,14 @@ def why(
     _say(f"{result.feature.name} of {result.feature.entity} {result.entity_id} is {value!r}{span}; {result.feature.meaning}")
 
 
-def _proof_table(proof: ParityProof) -> Table:
+def _proof_table(proof: ParityProof) -> TextTable:
     caption = (
         "values: (entity, instant) pairs at which the oracle says another value than the default. Each engine's column says on "
         "how many of them it was compared (an online store is read at a few instants only): = where all are equal and it says "
         "nothing more, else how many are missing, other, too many, or of another validity. Ages change with every instant and "
         "are compared in online stores alone."
     )
-    table = Table("feature", caption=caption)
+    table = TextTable("feature", caption=caption)
     for heading in ("values", *proof.engines):
         table.add_column(heading, justify="right")
     first = next(iter(proof.engines.values()))

@@ -9,15 +9,14 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shops import Shops, UnknownShop
+from jishi.text_tables import TextTable, text_console
 
 app = typer.Typer(no_args_is_help=True, help="Persons: users and devices, and what linked them.")
-console = Console(width=None if sys.stdout.isatty() else 140)
+console = text_console()
 
 
 @app.command()
@@ -39,7 +38,7 @@ def why(
     if as_json:
         print(json.dumps(asdict(evidence), indent=2, default=str, ensure_ascii=False))
         return
-    table = Table(
+    table = TextTable(
         title=f"{evidence.person_id} of {shop}: {evidence.events_with_user_id:,} events with a user id, "
         f"{evidence.events_of_devices:,} of devices alone",
         title_justify="left",

@@ -12,6 +12,7 @@ import typer
 from jishi.command_line import KEY_VARIABLE
 from jishi.paths import Paths
 from jishi.settings import Settings, get_settings
+from jishi.text_tables import text_console
 from ops.cli.handover import part_command
 from ops.order_sums import month_sums, print_sums
 from ops.work_up import WorkUpFailed, shops_named, work_up
@@ -27,7 +28,6 @@ def import_(context: typer.Context) -> None:
 
     With --work-up it also publishes and works up what it imported, up to recommendations, and shows the sums by month.
     """
-    from rich.console import Console
 
     arguments = [word for word in context.args if word != WORK_UP]
     wants_work = WORK_UP in context.args
@@ -41,7 +41,7 @@ def import_(context: typer.Context) -> None:
         code = subprocess.run(command, check=False, env=environment).returncode
         if code or not wants_work:
             sys.exit(code)
-    settings, console = get_settings(), Console(width=None if sys.stdout.isatty() else 140)
+    settings, console = get_settings(), text_console()
     try:
         work_up(Paths.of(settings), shops, datetime.now(UTC), console)
     except WorkUpFailed as error:

@@ -76,10 +76,9 @@ def revoke(key_id: Annotated[str, typer.Argument(help="id of the key, as list sh
 @app.command("list")
 def list_(shop: Annotated[str | None, typer.Option(help="only this shop")] = None) -> None:
     """List keys: id, shop, right, when it was created, its sites. The key itself is stored nowhere."""
-    from rich.console import Console
-    from rich.table import Table
+    from jishi.text_tables import TextTable, text_console
 
-    table = Table("key id", "shop", "right", "created at (UTC)", "sites")
+    table = TextTable("key id", "shop", "right", "created at (UTC)", "sites")
     for holder in Shops.load(Paths.of(get_settings()).shops_file).shops.values():
         for key in holder.keys:
             if shop in (None, holder.shop_id):
@@ -87,4 +86,4 @@ def list_(shop: Annotated[str | None, typer.Option(help="only this shop")] = Non
                 sites = ", ".join(key.origins) or ("all" if key.right == "track" else "")
                 right = f"{key.right} (test)" if key.is_test else key.right
                 table.add_row(key.key_id, holder.shop_id, right, created, sites)
-    Console().print(table)
+    text_console().print(table)

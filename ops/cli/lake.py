@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,23 +29,21 @@ def versions(
     as_json: Annotated[bool, typer.Option("--json", help="print as JSON, with the snapshot of every table")] = False,
 ) -> None:
     """List the versions that are kept, newest first: when, by whom, and which tables changed."""
-    from rich.console import Console
-    from rich.table import Table
-
     from jishi.lake.versions import Versions
+    from jishi.text_tables import TextTable, text_console
 
     kept = Versions.of(get_settings()).list(limit)
     if as_json:
         print(json.dumps([asdict(version) for version in kept], indent=2, default=str))
         return
-    table = Table(title="versions of the lake, newest first", title_justify="left")
+    table = TextTable(title="versions of the lake, newest first", title_justify="left")
     for heading in ("version", "since", "tables changed", "marts of", "writer"):
         table.add_column(heading, overflow="fold", justify="right" if heading in ("version", "marts of") else "left")
     for version in kept:
         marts = "" if version.marts is None else str(version.marts.built_from)
         since = f"{version.created_at:%Y-%m-%dT%H:%M:%S.%fZ}"  # as --as-of takes it
         table.add_row(str(version.number), since, _changes(version), marts, version.writer)
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    text_console().print(table)
 
 
 @app.command()
@@ -56,11 +53,9 @@ def show(
     limit: Annotated[int, typer.Option(min=1, help="most versions in the list")] = 20,
 ) -> None:
     """Show a table in one version: rows, files, columns, and the snapshots that it had in the versions before."""
-    from rich.console import Console
-    from rich.table import Table
-
     from jishi.lake import TableNotPublished
     from jishi.lake.versions import Versions
+    from jishi.text_tables import TextTable, text_console
 
     name = table_name.replace(".", "/")
     lake_version = version_as_of(get_settings(), as_of)
@@ -70,11 +65,11 @@ def show(
         known = ", ".join(table.replace("/", ".") for table in lake_version.tables) or "none"
         raise typer.BadParameter(f"{error}; tables: {known}", param_hint="TABLE") from None
     size = sum(file.bytes for file in plan.files)
-    console = Console(width=None if sys.stdout.isatty() else 140)
+    console = text_console()
     console.print(f"{table_name} in version {lake_version.number}, snapshot {plan.snapshot_id}", highlight=False)
     console.print(f"{plan.rows:,} rows in {len(plan.files):,} files, {size / 2**20:,.1f} MiB", highlight=False)
     console.print(", ".join(f"{column.name} {column.type}" for column in plan.columns), highlight=False, markup=False)
-    history = Table(title="snapshots by version, newest first", title_justify="left")
+    history = TextTable(title="snapshots by version, newest first", title_justify="left")
     for heading in ("version", "since", "snapshot", "shops", "writer"):
         history.add_column(heading, overflow="fold")
     for version in Versions.of(get_settings()).list(limit):

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from jishi.settings import get_settings
+from jishi.text_tables import TextTable, text_console
 from ops.cli.as_of import AsOf, version_as_of
 from ops.cli.sql import write_rows
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from jishi.metrics import Metric, MetricLayer
 
 app = typer.Typer(help="Metrics: what each number means and what it is, defined once.", no_args_is_help=True)
-console = Console(width=None if sys.stdout.isatty() else 160)
+console = text_console()
 _MACROS = (
     "each is a macro of jishi sql, as one row or by day: select * from net_gmv('SHOP', date '2026-11-01', date '2026-11-30'), "
     "select * from net_gmv_by_day('SHOP')"
@@ -43,7 +42,7 @@ def list_(
     if as_json:
         print(json.dumps([metric.as_dict() for metric in metrics.values()], indent=2, ensure_ascii=False))
         return
-    table = Table(show_lines=True, caption=_MACROS)
+    table = TextTable(show_lines=True, caption=_MACROS)
     for heading in ("metric 指标", "meaning 含义", "formula 公式", "unit 单位", "grain 粒度", "owner 负责"):
         table.add_column(heading, overflow="fold")
     for metric in metrics.values():
@@ -95,7 +94,7 @@ def query(
 
 def _print_table(headings: list[str], rows: list[dict[str, Any]], money: list[str]) -> None:
     """Rows for people: amounts in the shop's currency with its digits, days without a clock."""
-    table = Table()
+    table = TextTable()
     for heading in headings[:-2]:
         table.add_column(heading, overflow="fold")
     for row in rows:
@@ -141,5 +140,6 @@ def _definitions(as_of: str | None) -> dict[str, Metric]:
     try:
         return open_metrics(version_as_of(get_settings(), None)).metrics
     except TableNotPublished:
+        print("no marts are built yet: dbt reads the definitions from the source, which may take a minute", file=sys.stderr)
         with tempfile.TemporaryDirectory() as folder:
             return metrics_of(parsed_metrics(Path(folder)))

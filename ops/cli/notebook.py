@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from jishi.paths import Paths
 from jishi.settings import get_settings
+from jishi.text_tables import text_console
 
 app = typer.Typer(help="Notebooks: Jupyter on them, and their pages on the site.")
-console = Console()
+console = text_console()
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="a day of the shop, included")]
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
+
+from jishi.text_tables import TextTable, text_console
 
 if TYPE_CHECKING:
     from quality.parity.online_run import OnlineParity
@@ -22,7 +22,7 @@ def online_parity(
     from jishi.settings import get_settings
     from quality.parity.online_run import NothingToJudge, check_served_values, explained, publish
 
-    settings, console = get_settings(), Console(width=None if sys.stdout.isatty() else 140)
+    settings, console = get_settings(), text_console()
     try:
         on = date.fromisoformat(date_) if date_ else datetime.now(UTC).date() - timedelta(days=1)
     except ValueError:
@@ -46,8 +46,8 @@ def online_parity(
     raise typer.Exit(1 if beyond else 0)
 
 
-def _table(result: OnlineParity) -> Table:
-    table = Table("feature", title=f"values that serving used on {result.on} (UTC)")
+def _table(result: OnlineParity) -> TextTable:
+    table = TextTable("feature", title=f"values that serving used on {result.on} (UTC)")
     for heading in ("reads", "mismatch", "missing", "too old", "wrong", "age p50", "age max", "behind max"):
         table.add_column(heading, justify="right")
     for d in result.drifts:

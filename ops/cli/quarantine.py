@@ -14,6 +14,7 @@ import typer
 from jishi.lake.quarantine import State
 from jishi.paths import Paths
 from jishi.settings import PROJECT_ROOT, get_settings
+from jishi.text_tables import text_console
 
 _HELP = "Events that were accepted but are not good, with shop, reason, field and raw line; and their repair."
 SHOWN_ID = 12  # of a collector's id; enough to find the event again
@@ -39,7 +40,6 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="print whole lines as JSON")] = False,
 ) -> None:
     """List quarantined events, newest first."""
-    from rich.console import Console
 
     from jishi.lake.quarantine import quarantined
 
@@ -47,7 +47,7 @@ def list_(
     if as_json:
         print(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False, default=str))
         return
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = text_console(highlight=False, soft_wrap=True, markup=False)
     console.print(f"{len(rows)} quarantined events, newest first")
     for row in rows:
         when = f"{row.received_at:%Y-%m-%d %H:%M:%S}" + ("" if row.batch or repaired else " live")

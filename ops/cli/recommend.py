@@ -7,13 +7,12 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from jishi.command_line import KEY_VARIABLE
 from jishi.money import shown
 from jishi.paths import Paths
 from jishi.settings import get_settings
+from jishi.text_tables import TextTable, text_console
 
 
 def recommend(
@@ -66,14 +65,15 @@ def recommend(
         return
     payload = answer.json()
     request_id = answer.headers["X-Request-ID"]
-    table = Table(title=f"{payload['served_by']} by {payload['model']} of {payload['model_version']} · request {request_id}")
+    title = f"{payload['served_by']} by {payload['model']} of {payload['model_version']} · request {request_id}"
+    table = TextTable(title=title)
     for heading in ("#", "item", "title", "category", "price", "score", "reason"):
         table.add_column(heading)
     for position, row in enumerate(payload["items"], 1):
         price = shown(row["unit_price_minor"], row["currency"])
         reason = f"{row['reason']['zh']} · {row['reason']['en']}"
         table.add_row(str(position), row["item_id"], row["title"], row["category"], price, f"{row['score']:.3f}", reason)
-    Console(markup=False).print(table)
+    text_console(markup=False).print(table)
     if "why_not" in payload:
         print(f"{payload['why_not']['item_id']}: {payload['why_not']['zh']} · {payload['why_not']['en']}")
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from jishi.paths import Paths
 from jishi.settings import get_settings
+from jishi.text_tables import TextTable, text_console
 
 
 def report(
@@ -32,15 +30,15 @@ def report(
         parts = {"jobs": [asdict(job) for job in jobs], "tasks": tasks, "versions": [asdict(each) for each in versions]}
         print(json.dumps(parts, default=str, indent=2))
         return
-    console = Console(width=None if sys.stdout.isatty() else 140)
-    ran = Table("run", "job", "shops", "longest", "in all", "failed", title=f"what ran on {day.date()} (UTC)")
+    console = text_console()
+    ran = TextTable("run", "job", "shops", "longest", "in all", "failed", title=f"what ran on {day.date()} (UTC)")
     for job in jobs:
         shops = ", ".join(f"{count:,} {state}" for state, count in sorted(job.states.items()))
         failed = "; ".join(f"{shop}: {reason}" for shop, reason in job.failures.items())
         seconds = [f"{each:,.1f} s" for each in (job.longest_s, job.sum_s)]
         ran.add_row(job.run_id, job.job, shops, *seconds, failed, style="red" if failed else "")
     console.print(ran)
-    used = Table("run", "task", "ended", "seconds", "CPU seconds", "peak MB", title="what its tasks used")
+    used = TextTable("run", "task", "ended", "seconds", "CPU seconds", "peak MB", title="what its tasks used")
     for usage in usages:
         name = usage.task if usage.part < 0 else f"{usage.task} [{usage.part}]"
         used.add_row(
@@ -48,7 +46,7 @@ def report(
         )
     used.add_row("in all", "", "", "", f"{sum(usage.cpu_s for usage in usages):,.1f}", "", style="bold")
     console.print(used)
-    changed = Table("version", "at", "by", "table", "shops", "rows before", "rows", title="what was published")
+    changed = TextTable("version", "at", "by", "table", "shops", "rows before", "rows", title="what was published")
     for version in versions:
         for change in version.changes:
             counts = ["" if n is None else f"{n:,}" for n in (change.shops, change.rows_before, change.rows)]

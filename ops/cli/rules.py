@@ -149,10 +149,9 @@ def _who() -> str:
 
 
 def _print_history(versions: RuleVersions) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from jishi.text_tables import TextTable, text_console
 
-    table = Table("version", "published", "by", "rules", "note")
+    table = TextTable("version", "published", "by", "rules", "note")
     for number in versions.numbers():
         try:
             version = versions.read(number)
@@ -164,15 +163,14 @@ def _print_history(versions: RuleVersions) -> None:
         table.add_row(
             str(number), f"{facts.published_at:%Y-%m-%d %H:%M} UTC", facts.published_by, str(len(version.rules.rules)), note
         )
-    Console(markup=False).print(table)
+    text_console(markup=False).print(table)
 
 
 def _print_preview(answer: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from jishi.text_tables import TextTable, text_console
 
-    console = Console(markup=False)
-    lists = Table("#", "as it is", "as it would be", "rules")
+    console = text_console(markup=False)
+    lists = TextTable("#", "as it is", "as it would be", "rules")
     before, after = answer["before"]["items"], answer["after"]["items"]
     for place in range(max(len(before), len(after))):
         old, new = (each[place] if place < len(each) else None for each in (before, after))
@@ -181,7 +179,7 @@ def _print_preview(answer: dict[str, Any]) -> None:
             str(place + 1), *("" if each is None else f"{each['item_id']} {each['title']}" for each in (old, new)), touches
         )
     console.print(lists)
-    notes = Table("rule", "kind", "", "items", "unknown")
+    notes = TextTable("rule", "kind", "", "items", "unknown")
     for note in answer["notes"]:
         notes.add_row(note["rule"], note["kind"], note["code"], f"{note['items']:,}", f"{note['unknown']:,}")
     console.print(notes)

@@ -48,18 +48,17 @@ app.command("leave")(shop_states.leave)
 @app.command("list")
 def list_() -> None:
     """List shops: name, state, time zone, currency, limit, where models come from, keys by right."""
-    from rich.console import Console
-    from rich.table import Table
+    from jishi.text_tables import TextTable, text_console
 
     settings = get_settings()
-    table = Table("shop", "name", "state", "time zone", "currency", "events a second", "models from", "keys")
+    table = TextTable("shop", "name", "state", "time zone", "currency", "events a second", "models from", "keys")
     for shop in Shops.load(Paths.of(settings).shops_file).shops.values():
         limit = f"{shop.events_per_s:,}" if shop.events_per_s else f"{settings.collector_events_per_s:,} (common)"
         rights = Counter(key.right + (" test" if key.is_test else "") for key in shop.keys)
         keys = ", ".join(f"{count} {right}" for right, count in sorted(rights.items()))
         state = shop.state if shop.state_since is None else f"{shop.state} since {shop.state_since:%Y-%m-%d}"
         table.add_row(shop.shop_id, shop.name, state, shop.time_zone, shop.currency, limit, shop.models_from, keys)
-    Console().print(table)
+    text_console().print(table)
 
 
 @app.command()
@@ -193,19 +192,18 @@ def report(
     failed_tasks: Annotated[int, typer.Option(min=0, help="tasks of the run that failed, as the orchestrator counts them")] = 0,
 ) -> None:
     """Show what became of each shop in a run; exit 1 when a shop or a task failed. Ledgers of old runs are deleted."""
-    from rich.console import Console
-    from rich.table import Table
+    from jishi.text_tables import TextTable, text_console
 
     paths = Paths.of(get_settings())
     jobs = read_run(paths, run)
-    counts, failures = Table("job", "done", "nothing to do", "failed"), Table("job", "shop", "state", "reason")
+    counts, failures = TextTable("job", "done", "nothing to do", "failed"), TextTable("job", "shop", "state", "reason")
     for job, shops in jobs.items():
         states = Counter(result.state for result in shops.values())
         failed = [result for result in shops.values() if result.is_failed]
         counts.add_row(job, f"{states['done']:,}", f"{states['nothing to do']:,}", f"{len(failed):,}")
         for result in failed:
             failures.add_row(job, result.shop_id, result.state, result.reason, style="red")
-    console = Console()
+    console = text_console()
     console.print(counts)
     if failures.row_count:
         console.print(failures)
@@ -293,8 +291,8 @@ def sums(
     as_json: Annotated[bool, typer.Option("--json", help="print minor units as JSON")] = False,
 ) -> None:
     """Show a shop's orders, discounts and refunds by month, to compare with another system's reports."""
-    from rich.console import Console
 
+    from jishi.text_tables import text_console
     from ops.order_sums import month_sums, print_sums
 
     settings = get_settings()
@@ -306,4 +304,4 @@ def sums(
     if as_json:
         print(json.dumps([asdict(month) for month in months]))
     else:
-        print_sums(Console(), shop_id, months)
+        print_sums(text_console(), shop_id, months)

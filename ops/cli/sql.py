@@ -134,16 +134,15 @@ def _check(connection: duckdb.DuckDBPyConnection, query: str) -> None:
 
 
 def _as_table(names: list[str], cursor: duckdb.DuckDBPyConnection) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from jishi.text_tables import TextTable, text_console
 
-    table = Table()
+    table = TextTable()
     for name in names:
         table.add_column(name, overflow="fold")
     rows = cursor.fetchmany(MOST_SHOWN + 1)
     for row in islice(rows, MOST_SHOWN):
         table.add_row(*("" if value is None else str(value) for value in row))
-    console = Console(width=None if sys.stdout.isatty() else 140)
+    console = text_console()
     console.print(table, markup=False)
     if len(rows) > MOST_SHOWN:
         console.print(f"the first {MOST_SHOWN} rows; --format csv or json prints all")

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from jishi.lake import TableNotPublished
 from jishi.lake.reading import open_version
 from jishi.settings import get_settings
+from jishi.text_tables import TextTable, text_console
 from ops.cli.operators import send_to_operators
 
 Day = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="a day of the week; weeks begin on Monday")]
@@ -27,7 +27,7 @@ def drift(day: Day, shop: Shop = None, sends: Sends = False) -> None:
 
     monday = week_of(day.date())
     measured = drifts(open_version(get_settings()), day.date(), shop or ())
-    table = Table("shop", "what", "PSI", "rows before", "rows", title=f"the week from {monday} against the one before")
+    table = TextTable("shop", "what", "PSI", "rows before", "rows", title=f"the week from {monday} against the one before")
     for each in measured:
         numbers = (f"{each.psi:.3f}", f"{each.rows_before:,}", f"{each.rows:,}")
         table.add_row(each.shop_id, each.subject, *numbers, style="red" if each.is_much else "")
@@ -53,7 +53,8 @@ def backtest(shop: Shop = None, sends: Sends = False) -> None:
     except TableNotPublished as error:
         print(f"backtest: {error.args[0]}", file=sys.stderr)
         raise typer.Exit(99) from None  # Airflow takes this exit code for "skip"
-    table = Table("shop", "as of", "days", "customers", "expected", "happened", "groups in their interval", title="forecasts")
+    headings = ("shop", "as of", "days", "customers", "expected", "happened", "groups in their interval")
+    table = TextTable(*headings, title="forecasts")
     for each in results:
         numbers = (f"{each.held_out_days}", f"{each.customers:,}", f"{each.expected:,.1f}", f"{each.actual:,.0f}")
         within = f"{each.groups_within} of {each.groups}"
@@ -80,4 +81,4 @@ def _end(command: str, texts: dict[str, str], *, sends: bool) -> None:
 
 
 def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 140)
+    return text_console()

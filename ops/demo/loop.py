@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from jishi.identity import USER
 from jishi.lake.query import open_lake
 from jishi.lake.reading import LakeVersion
+from jishi.text_tables import TextTable
 from ops.demo.options import DemoFailed
 
 TIMEOUT_S = 30.0
@@ -162,7 +162,7 @@ def _sold_out(lake: LakeVersion, shop_id: str, item_id: str) -> dict[str, Any]:
 
 
 def _show(console: Console, title: str, answer: dict[str, Any], highlight: str | None = None) -> None:
-    table = Table(
+    table = TextTable(
         title=f"{title} · {answer['served_by']} by {answer['model']} of {answer['model_version']}", title_justify="left"
     )
     for heading in ("#", "item", "title", "category", "reason"):

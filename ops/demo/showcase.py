@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 from rich.console import Console
-from rich.table import Table
 
 from jishi.rules.preview_client import NoPreview, PreviewClient
+from jishi.text_tables import TextTable
 from ops.demo.options import DemoFailed
 
 SHOWN = 3  # items of a list
@@ -93,7 +93,7 @@ def _rule(preview: PreviewClient, shop_id: str, user: str | None, items: Sequenc
 def show(console: Console, showcase: dict[str, Any], storefront: str) -> None:
     """Print it."""
     who = showcase["shopper"] or "a stranger"
-    table = Table(title=f"Recommendations of {showcase['shop_id']} for {who}", title_justify="left")
+    table = TextTable(title=f"Recommendations of {showcase['shop_id']} for {who}", title_justify="left")
     for heading in ("placement", "answered by", f"first {SHOWN}, and why"):
         table.add_column(heading)
     for placement, each in showcase["placements"].items():

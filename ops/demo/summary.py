@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from jishi.files import write_json
 from jishi.money import shown
 from jishi.paths import Paths
+from jishi.text_tables import TextTable
 from ops.airflow_database import installed_version
 from ops.demo import showcase
 
@@ -72,7 +72,7 @@ def write(path: Path, summary: dict[str, Any]) -> None:
 
 def show(console: Console, summary: dict[str, Any]) -> None:
     """Print the summary for people."""
-    table = Table(title="Events: accepted = silver + duplicates + quarantined", title_justify="left")
+    table = TextTable(title="Events: accepted = silver + duplicates + quarantined", title_justify="left")
     for heading in (
         "shop",
         "accepted",
@@ -103,13 +103,13 @@ def show(console: Console, summary: dict[str, Any]) -> None:
         )
     if "showcase" in summary:
         showcase.show(console, summary["showcase"], summary["urls"]["storefront"])
-    steps = Table(title=f"Steps, {sum(summary['steps_s'].values()):,.0f} s in all", title_justify="left")
+    steps = TextTable(title=f"Steps, {sum(summary['steps_s'].values()):,.0f} s in all", title_justify="left")
     steps.add_column("step")
     steps.add_column("seconds", justify="right")
     for step, seconds in summary["steps_s"].items():
         steps.add_row(step, f"{seconds:,.1f}")
     console.print(steps)
-    pages = Table(title="Open in a browser (make down stops everything)", title_justify="left")
+    pages = TextTable(title="Open in a browser (make down stops everything)", title_justify="left")
     pages.add_column("page")
     pages.add_column("address")
     for name, url in summary["urls"].items():
@@ -118,9 +118,9 @@ def show(console: Console, summary: dict[str, Any]) -> None:
     console.print("user of dashboard and Airflow: admin; passwords: var/superset/admin_password, var/airflow/admin_password")
 
 
-def _model_table(models: dict[str, Any]) -> Table:
+def _model_table(models: dict[str, Any]) -> TextTable:
     """Each model next to popularity: means with 95 % intervals, and what the gate decided."""
-    table = Table(title="Models on a time split: all items ranked for every test customer", title_justify="left")
+    table = TextTable(title="Models on a time split: all items ranked for every test customer", title_justify="left")
     for heading in ("shop", "model", *SHOWN_METRICS, f"{SHOWN_METRICS[0]} over popularity"):
         table.add_column(heading)
     for shop_id, model in models.items():
@@ -131,10 +131,11 @@ def _model_table(models: dict[str, Any]) -> Table:
     return table
 
 
-def _placement_table(models: dict[str, Any]) -> Table:
+def _placement_table(models: dict[str, Any]) -> TextTable:
     """What answers each placement, against popularity on the placement's own question."""
     metric = SHOWN_METRICS[0]
-    table = Table(title="Placements: the model that the release names, on the placement's own question", title_justify="left")
+    title = "Placements: the model that the release names, on the placement's own question"
+    table = TextTable(title=title, title_justify="left")
     for heading in ("shop", "placement", "answered by", metric, "of popularity", "difference"):
         table.add_column(heading)
     for shop_id, model in models.items():

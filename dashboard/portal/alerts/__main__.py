@@ -7,8 +7,6 @@ import fcntl
 import sys
 from datetime import UTC, datetime
 
-from rich.console import Console
-
 from dashboard.delivery import deliver
 from dashboard.portal.alerts.checking import check_shop
 from dashboard.portal.alerts.files import AlertFiles
@@ -22,6 +20,7 @@ from jishi.paths import Paths
 from jishi.settings import get_settings
 from jishi.shop_runs import ShopRuns, add_run_options, for_each
 from jishi.shops import Shops
+from jishi.text_tables import text_console
 
 
 def main() -> int:
@@ -68,7 +67,7 @@ def main() -> int:
             nothing=(TableNotPublished,),
             after=options.after,
         )
-    results.show(Console(width=None if sys.stdout.isatty() else 160))
+    results.show(text_console())
     return results.exit_code
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from imports.order_mapping import ExportMapping
 from imports.orders import order_lines
-from imports.preview import ImportClock, totals_of
+from imports.preview import ImportClock, preview, totals_of
 from jishi.amounts import decimal_sign_of, number
 from jishi.contract import Event, check_event
 from jishi.landing import LandingError
@@ -325,6 +325,15 @@ def test_a_dry_run_counts_sums_and_names_refusals(tmp_path: Path) -> None:
     assert (totals.events["order_paid"], totals.paid_minor) == (2, {"EUR": 99900 + 2000})
     assert totals.refused == {"wrong_type properties.lines.0.quantity": 1}
     assert "f.csv row 3" in totals.examples["wrong_type properties.lines.0.quantity"]
+
+
+def test_a_dry_run_counts_what_the_file_is_about(capsys: pytest.CaptureFixture[str]) -> None:
+    item = {"event_id": "e", "shop_id": "s", "type": "item_changed", "occurred_at": "2026-01-01T00:00:00Z"}
+    item["properties"] = {"item_id": "i", "title": "Tee", "category": "t", "unit_price_minor": 1, "currency": "EUR"}
+    clock = ImportClock(int(datetime(2026, 11, 30, tzinfo=UTC).timestamp() * 1000), 5000)
+    preview(iter([json.dumps(item).encode()]), "s", "EUR", clock)
+    rows = [line for line in capsys.readouterr().out.splitlines() if "│" in line]
+    assert [[cell.strip() for cell in row.split("│")[1:3]] for row in rows] == [["item_changed", "1"]]
 
 
 def test_a_dry_run_names_rows_of_days_to_come(tmp_path: Path) -> None:
