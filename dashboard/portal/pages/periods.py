@@ -12,7 +12,7 @@ from dashboard.portal.open_days import DAYS
 from dashboard.portal.pages.numbers import COMPARED_WITH, OtherDay, Tile, direction_of, year_before
 from dashboard.portal.published_marts import MetricQuestion
 from dashboard.portal.shop_marts import Condition, ShopMarts, SortKey
-from jishi.metrics import TimeRange
+from jishi.metrics import Metric, TimeRange
 
 _BEFORE = "Period before"
 
@@ -34,7 +34,7 @@ def period_tiles(
 ) -> list[Tile]:
     """A tile for each metric of this build; what began before the shop's first day in ``mart`` is compared with nothing.
 
-    What adds up is neither more nor less than before while the period's last day is not over: its hours are missing.
+    A sum or count is neither more nor less than before while the period's last day is not over: its hours are missing.
     """
     there = tuple(name for name in metrics if name in marts.build.metrics)
     if not there:
@@ -52,7 +52,7 @@ def period_tiles(
     for name in there:
         metric = marts.build.metrics[name]
         column = column_of_metric(metric)
-        value, has_direction = values.get(name), is_over or not metric.is_additive
+        value, has_direction = values.get(name), is_over or not _grows(marts.build.metrics, name)
         compared = [
             OtherDay(
                 title,
@@ -73,6 +73,17 @@ def metric_table(
     if not set(metrics) <= marts.build.metrics.keys():
         return []
     return marts.metric_rows(MetricQuestion(tuple(metrics), (by,), tuple(where), TimeRange(*days)))
+
+
+def _grows(metrics: Mapping[str, Metric], name: str) -> bool:
+    """Whether a number grows with each hour of a period: a sum or count, also one of several models of attribution by their
+    number.
+    """
+    metric = metrics[name]
+    parts = [each for each in metric.inputs if metrics[each].unit != "models"]
+    if parts and len(parts) < len(metric.inputs):
+        return all(_grows(metrics, each) for each in parts)
+    return metric.is_additive or metric.is_zero_without_rows
 
 
 def _periods_before(first: date, last: date) -> list[tuple[str, date, date]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from html import unescape
 
 from dashboard.portal.board_charts import choices_of
@@ -14,6 +14,7 @@ from dashboard.portal.published_marts import MetricQuestion, PublishedMarts
 from dashboard.portal.shop_marts import marts_of_shop
 from dashboard.portal.words import CHINESE
 from jishi.metrics import TimeRange, equals
+from tests.unit.dashboard.portal.test_items_pages import directions_of
 from tests.unit.dashboard.portal.test_numbers import tiles_of
 from tests.unit.dashboard.portal.twins import NEWEST, PLAIN, TwinShops
 
@@ -55,6 +56,16 @@ def test_a_period_of_channels_stands_beside_the_period_before(twins: TwinShops) 
         assert tiles_of(text)[column.en][1:] == [f"{formats.value(column, then[column.name])}"], column.name
     long = twins.client().get(f"/shops/{PLAIN}/channels?from={NEWEST - timedelta(days=9)}&to={NEWEST}").text
     assert all(len(values) == 1 for values in tiles_of(long).values())
+
+
+def test_what_a_day_that_is_not_over_has_yet_to_bring_is_not_shown_as_less(twins: TwinShops) -> None:
+    def with_direction(last: date) -> set[str]:
+        text = twins.client().get(f"/shops/{PLAIN}/channels?from={last - timedelta(days=2)}&to={last}").text
+        return {title for title, directions in directions_of(text).items() if directions}
+
+    sums = {"Attributed revenue", "Orders credited", "New customers", "Ad spend"}
+    assert with_direction(NEWEST) == {"ROAS", "ROI", "CAC"}
+    assert with_direction(NEWEST - timedelta(days=1)) >= sums
 
 
 def test_each_model_and_what_it_does_is_named_in_both_languages(twins: TwinShops) -> None:

@@ -210,8 +210,8 @@ def test_an_hour_that_the_clock_shows_twice_is_over_when_both_are() -> None:
     """01:30 comes a second time: the hours that are over are those before the first, as they are beside last week's."""
     now, day = datetime(2026, 11, 1, 6, 30, tzinfo=UTC), date(2026, 11, 1)  # 01:30 in New York, after 01:59
     table = CounterTable()
-    for hour, orders in ((4, 10), (5, 20), (6, 5)):
-        give(table, "minute", on=day, minute=minute(datetime(2026, 11, 1, hour, 5, tzinfo=UTC)), **acts(orders))
+    for hour, paid in ((4, 10), (5, 20), (6, 5)):
+        give(table, "minute", on=day, minute=minute(datetime(2026, 11, 1, hour, 5, tzinfo=UTC)), **acts(paid))
     hours = {hour: dict.fromkeys(("orders", "gmv_minor", "cart_adds", "item_views"), 10) for hour in range(24)}
     clock, formats = StreamClock(0, int(1000 * now.timestamp())), Formats("en", "USD", "America/New_York")
     before = WeekBefore(day - timedelta(days=7), hours)
